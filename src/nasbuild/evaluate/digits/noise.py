@@ -1,0 +1,74 @@
+"""How far the architectures differ, and how much of that is the luck of a seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import fmean
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import rankdata
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Shares of the variance of a metric, as standard deviations in the metric's unit.
+
+    Two-way layout without replication, ``y[a, s] = mean + arch[a] + seed[s] + rest[a, s]``, estimated by mean
+    squares (Searle et al., Variance Components, 1992, section 4.3). What needs two seeds is NaN with one.
+
+    Attributes
+    ----------
+    mean
+        Over all trainings.
+    between
+        Between architectures, freed of the noise of their means.
+    seed
+        Between the trainings of one architecture: root of the mean variance over seeds.
+    rest
+        Of that, what differs from architecture to architecture; the remainder shifts all of them alike and
+        can't change their order.
+    srcc
+        Spearman between two seeds, averaged over all pairs.
+    reliability
+        Of the mean of the seeds: ``between^2 / (between^2 + rest^2 / seeds)`` (Cronbach's alpha).
+    """
+
+    mean: float
+    between: float
+    seed: float
+    rest: float
+    srcc: float
+    reliability: float
+
+    @property
+    def ratio(self) -> float:
+        """``between / seed``."""
+        return self.between / self.seed
+
+
+def noise_of(values: ArrayLike) -> Noise:
+    """Estimate the noise of ``values``, ``architectures x seeds``."""
+    y = np.asarray(values, dtype=float)
+    n_archs, n_seeds = y.shape
+    means = y.mean(axis=1)
+    if n_seeds == 1:
+        return Noise(float(y.mean()), float(means.std(ddof=1)), *[float("nan")] * 4)
+    rest = y - means[:, None] - y.mean(axis=0) + y.mean()
+    rest_variance = float((rest**2).sum() / ((n_archs - 1) * (n_seeds - 1)))
+    variance_of_means = float(means.var(ddof=1))
+    between = max(variance_of_means - rest_variance / n_seeds, 0.0)
+    return Noise(
+        mean=float(y.mean()),
+        between=between**0.5,
+        seed=float(y.var(axis=1, ddof=1).mean() ** 0.5),
+        rest=rest_variance**0.5,
+        srcc=fmean(srcc(y[:, i], y[:, j]) for i, j in combinations(range(n_seeds), 2)),
+        reliability=between / variance_of_means,
+    )
+
+
+def srcc(a: ArrayLike, b: ArrayLike) -> float:
+    """Spearman's rank correlation of two vectors."""
+    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])

@@ -1,0 +1,54 @@
+"""Packed graphs as tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from nasbuild.space import Graphs
+
+
+@dataclass(frozen=True)
+class GraphBatch:
+    """Many graphs as one.
+
+    Attributes
+    ----------
+    categories, numbers
+        (nodes, categorical features) int64, 0 for absent; (nodes, numeric features) float32.
+    source, target
+        Ends of the edges, (edges,) int64.
+    graph
+        Graph of each node, (nodes,) int64.
+    sizes
+        Nodes of each graph, (graphs,) float32.
+    last
+        Last node of each graph, (graphs,) int64.
+    """
+
+    categories: torch.Tensor
+    numbers: torch.Tensor
+    source: torch.Tensor
+    target: torch.Tensor
+    graph: torch.Tensor
+    sizes: torch.Tensor
+    last: torch.Tensor
+
+    @classmethod
+    def of(cls, graphs: Graphs) -> GraphBatch:
+        return cls(
+            torch.from_numpy(graphs.categories),
+            torch.from_numpy(graphs.numbers),
+            torch.from_numpy(np.ascontiguousarray(graphs.edges[0])),
+            torch.from_numpy(np.ascontiguousarray(graphs.edges[1])),
+            torch.from_numpy(graphs.graph_of_node),
+            torch.from_numpy(np.diff(graphs.offsets).astype(np.float32)),
+            torch.from_numpy(graphs.offsets[1:] - 1),
+        )
+
+    def mean(self, nodes: torch.Tensor) -> torch.Tensor:
+        """Mean over the nodes of each graph (eq. 2): (nodes, d) to (graphs, d)."""
+        total = nodes.new_zeros(len(self.sizes), nodes.shape[1]).index_add(0, self.graph, nodes)
+        return total / self.sizes[:, None]

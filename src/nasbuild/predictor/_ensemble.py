@@ -1,0 +1,157 @@
+"""Several networks as one predictor: members on different rows and seeds, each weighted by its own test."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from nasbuild.predictor._fit import Member, Task, fit_member, one_thread, outputs
+from nasbuild.predictor._network import Network, Shape
+from nasbuild.predictor._recipe import Recipe
+from nasbuild.space import Graphs, GraphSchema
+from nasbuild.table import Split, k_fold, random_split
+
+Progress = Callable[[int, int], None]
+"""Called with the epochs done and the epochs in all."""
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Fitted members of equal shape."""
+
+    schema: GraphSchema
+    shape: Shape
+    members: tuple[Member, ...]
+
+    @cached_property
+    def networks(self) -> tuple[Network, ...]:
+        """The members' networks, in eval mode."""
+        networks = []
+        for member in self.members:
+            with torch.random.fork_rng(devices=[]):
+                network = Network(self.schema, self.shape)
+            network.load_state_dict({name: torch.from_numpy(v.copy()) for name, v in member.weights.items()})
+            networks.append(network.eval())
+        return tuple(networks)
+
+    @property
+    def hops(self) -> int:
+        """M, the number of message-passing layers."""
+        return self.shape.hops
+
+    def weights(self, hop: int) -> np.ndarray:
+        """Weight of each member at a hop (M + 1 stands for y'), (members,), with sum 1.
+
+        A member weighs as much as its held-out Spearman correlation at that hop (section 5.3); one
+        below 0 has no say. If no member is above 0, all weigh the same.
+        """
+        weights = np.array([max(member.srcc[hop], 0.0) for member in self.members])
+        if weights.sum() <= 0:
+            weights = np.ones(len(self.members))
+        return weights / weights.sum()
+
+    def predict(self, graphs: Graphs) -> tuple[np.ndarray, np.ndarray]:
+        """Weighted mean and deviation of the members' y', in the label's unit; each (graphs,)."""
+        with one_thread():
+            each = [
+                outputs(network, graphs)[0].astype(np.float64) * member.label_std + member.label_mean
+                for network, member in zip(self.networks, self.members, strict=True)
+            ]
+        return weighted(np.stack(each), self.weights(self.hops + 1))
+
+
+def weighted(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted mean and deviation over the first axis of (members, ...)."""
+    mean = np.tensordot(weights, values, 1)
+    return mean, np.sqrt(np.tensordot(weights, (values - mean) ** 2, 1))
+
+
+def plan_splits(n: int, recipe: Recipe, seed: int) -> list[Split]:
+    """Which of ``n`` labels each member learns from and is tested on."""
+    rng = np.random.default_rng(seed)
+    if n <= recipe.few:
+        folds = min(recipe.folds, n)
+        return [split for _ in range(recipe.repeats) for split in k_fold(n, folds, rng)]
+    return [random_split(n, recipe.holdout, rng) for _ in range(recipe.members)]
+
+
+def fit_ensembles(
+    schema: GraphSchema,
+    shape: Shape,
+    problems: Sequence[tuple[Graphs, np.ndarray]],
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> list[Ensemble]:
+    """Fit one ensemble for each pair of graphs and labels (graphs,).
+
+    Members of all ensembles run in ``workers`` processes, one thread each. The result is the same
+    for any number of workers, to the bit. More than one worker starts processes anew, so a script
+    that calls this must do so under ``if __name__ == "__main__"``.
+    """
+    tasks, owners = [], []
+    for owner, (graphs, labels) in enumerate(problems):
+        for number, (train, test) in enumerate(plan_splits(len(labels), recipe, seed)):
+            member_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+            tasks.append(Task(schema, shape, recipe, graphs, labels, train, test, member_seed))
+            owners.append(owner)
+    members = _run(tasks, min(workers, len(tasks)), progress or (lambda done, total: None))
+    return [
+        Ensemble(schema, shape, tuple(m for m, o in zip(members, owners, strict=True) if o == owner))
+        for owner in range(len(problems))
+    ]
+
+
+def _run(tasks: list[Task], workers: int, progress: Progress) -> list[Member]:
+    total = sum(task.recipe.epochs for task in tasks)
+    if workers <= 1:
+        done = 0
+
+        def count() -> None:
+            nonlocal done
+            done += 1
+            progress(done, total)
+
+        return [fit_member(task, count) for task in tasks]
+    # Processes are started anew, not forked: a fork in a process whose torch has threads may hang.
+    context = multiprocessing.get_context("spawn")
+    counter = context.Value("q", 0)
+    with ProcessPoolExecutor(workers, context, _share_counter, (counter,)) as pool:
+        futures = [pool.submit(_fit_counted, task) for task in tasks]
+        try:
+            pending = set(futures)
+            while pending:
+                _, pending = wait(pending, timeout=0.2)
+                progress(counter.value, total)
+                for future in futures:
+                    if future.done() and future.exception() is not None:
+                        future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        return [future.result() for future in futures]
+
+
+_counter: Any = None
+
+
+def _share_counter(counter: Any) -> None:
+    global _counter
+    _counter = counter
+
+
+def _fit_counted(task: Task) -> Member:
+    def count() -> None:
+        with _counter.get_lock():
+            _counter.value += 1
+
+    return fit_member(task, count)

@@ -1,0 +1,167 @@
+"""Fit one network on some rows, and measure it on the rows that it did not see."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+
+from nasbuild.predictor._batch import GraphBatch
+from nasbuild.predictor._loss import autobuild_loss
+from nasbuild.predictor._network import Network, Shape
+from nasbuild.predictor._recipe import Recipe
+from nasbuild.space import Graphs, GraphSchema
+
+_CHUNK = 4096  # graphs in one forward pass without gradients
+
+
+@dataclass(frozen=True)
+class Member:
+    """One fitted network and what it knows of itself.
+
+    Attributes
+    ----------
+    weights
+        State of the network by name.
+    label_mean, label_std
+        Of the labels it learnt from; its output is in these units.
+    train, test
+        Positions among the labels: learnt from and held out.
+    srcc
+        Spearman correlation on the held-out labels: of each hop's graph norms, then of y'. (M + 2,)
+    norm_mean, norm_std
+        Mean and deviation of the node embedding norms at each hop over all graphs of the table,
+        (M + 1,): mu_m^h and sigma_m^h of eq. 5.
+    """
+
+    weights: dict[str, np.ndarray]
+    label_mean: float
+    label_std: float
+    train: np.ndarray
+    test: np.ndarray
+    srcc: np.ndarray
+    norm_mean: np.ndarray
+    norm_std: np.ndarray
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that one fit needs; plain data, so that it can go to another process."""
+
+    schema: GraphSchema
+    shape: Shape
+    recipe: Recipe
+    graphs: Graphs
+    labels: np.ndarray
+    train: np.ndarray
+    test: np.ndarray
+    seed: int
+
+
+def fit_member(task: Task, epoch_done: Callable[[], None] = lambda: None) -> Member:
+    """Fit on ``task.train``; the result depends on the task alone, to the bit."""
+    recipe, labels = task.recipe, task.labels
+    mean, std = float(labels[task.train].mean()), float(labels[task.train].std())
+    # A fold may hold one label value only; the spread of all labels then sets the unit.
+    std = std if std > 0 else float(labels.std())
+    y = ((labels - mean) / std).astype(np.float32)
+    with one_thread(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(task.seed)
+        network = Network(task.schema, task.shape)
+        optimizer = torch.optim.AdamW(
+            network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+        )
+        rng = np.random.default_rng(task.seed)
+        for _ in range(recipe.epochs):
+            for rows in _batches(rng.permutation(task.train), recipe.batch):
+                prediction, norms = network(GraphBatch.of(task.graphs.select(rows)))
+                loss = autobuild_loss(
+                    prediction,
+                    norms,
+                    torch.from_numpy(y[rows]),
+                    weight=recipe.ranking_weight,
+                    strength=recipe.strength,
+                    ranking=recipe.ranking,
+                )
+                optimizer.zero_grad()
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip)
+                optimizer.step()
+            epoch_done()
+        network.eval()
+        return _measured(task, network, mean, std)
+
+
+def outputs(network: Network, graphs: Graphs) -> tuple[np.ndarray, np.ndarray]:
+    """y' in standardised units, (graphs,), and graph norms, (M + 1, graphs), of a network in eval mode."""
+    predictions, norms = [], []
+    with torch.no_grad():
+        for start in range(0, len(graphs), _CHUNK):
+            rows = np.arange(start, min(start + _CHUNK, len(graphs)))
+            prediction, norm = network(GraphBatch.of(graphs.select(rows)))
+            predictions.append(prediction.numpy())
+            norms.append(norm.numpy())
+    return np.concatenate(predictions), np.concatenate(norms, axis=1)
+
+
+def last_norms(network: Network, graphs: Graphs, hop: int) -> np.ndarray:
+    """1-norm of the last node's embedding at a hop, for each graph: (graphs,) float64."""
+    found = []
+    with torch.no_grad():
+        for start in range(0, len(graphs), _CHUNK):
+            rows = np.arange(start, min(start + _CHUNK, len(graphs)))
+            batch = GraphBatch.of(graphs.select(rows))
+            found.append(network.hops(batch, last=hop)[hop][batch.last].abs().sum(1).double().numpy())
+    return np.concatenate(found)
+
+
+def srcc(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman correlation; 0 where one side is constant or there are fewer than two values."""
+    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0
+    return float(spearmanr(a, b).statistic)
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread: its default is many times slower on graphs of this size."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _measured(task: Task, network: Network, mean: float, std: float) -> Member:
+    node_norms: list[list[np.ndarray]] = [[] for _ in range(task.shape.hops + 1)]
+    with torch.no_grad():
+        for start in range(0, len(task.graphs), _CHUNK):
+            rows = np.arange(start, min(start + _CHUNK, len(task.graphs)))
+            for m, h in enumerate(network.hops(GraphBatch.of(task.graphs.select(rows)))):
+                node_norms[m].append(h.abs().sum(1).double().numpy())
+    prediction, graph_norms = outputs(network, task.graphs.select(task.test))
+    held_out = task.labels[task.test]
+    norms = [np.concatenate(found) for found in node_norms]
+    return Member(
+        {name: value.numpy().copy() for name, value in network.state_dict().items()},
+        mean,
+        std,
+        task.train,
+        task.test,
+        np.array([srcc(values, held_out) for values in (*graph_norms, prediction)]),
+        np.array([found.mean() for found in norms]),
+        np.array([found.std() for found in norms]),
+    )
+
+
+def _batches(order: np.ndarray, size: int) -> list[np.ndarray]:
+    starts = list(range(0, len(order), size))
+    # A single graph has no rank and no spread: it joins the batch before it.
+    if len(starts) > 1 and len(order) - starts[-1] < 2:
+        starts.pop()
+    return [order[a:b] for a, b in zip(starts, [*starts[1:], len(order)], strict=True)]

@@ -1,0 +1,80 @@
+"""Which choices of a feature matter: the scalars of the FE-MLP (section 4.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from nasbuild.predictor import Ensemble, weighted
+from nasbuild.space import Choice, Graphs
+
+
+@dataclass(frozen=True)
+class ChoiceScore:
+    """Importance of one choice of a feature.
+
+    Attributes
+    ----------
+    score
+        Mean of the FE-MLP's scalar, no other information mixed in. Only differences within a
+        feature have a meaning: a constant can move from one feature to another.
+    effect, effect_std
+        The scalar less the mean over the feature's choices, in deviations of the 0-hop graph norm,
+        and its spread over the ensemble: comparable between members and features.
+    each
+        The effect by every member, (members,).
+    nodes
+        How many layers of the table have this choice.
+    """
+
+    feature: str
+    choice: Choice
+    score: float
+    effect: float
+    effect_std: float
+    each: tuple[float, ...]
+    nodes: int
+
+
+def feature_scores(ensemble: Ensemble, graphs: Graphs) -> list[ChoiceScore]:
+    """Scores of every choice of every categorical feature, stage and position in the stage included.
+
+    Parameters
+    ----------
+    graphs
+        The graphs that the ensemble was fitted on. Choices that none of them has were never learnt
+        and are left out.
+    """
+    weights = ensemble.weights(0)
+    spread = np.array([_graph_norm_std(ensemble, k, graphs) for k in range(len(ensemble.members))])
+    found = []
+    for position, feature in enumerate(ensemble.schema.categorical):
+        choices = feature.choices or ()
+        nodes = np.bincount(graphs.categories[:, position], minlength=len(choices) + 1)[1:]
+        known = np.flatnonzero(nodes)
+        if len(known) < 2:
+            continue  # a feature without a choice has no effect
+        with torch.no_grad():
+            scalars = np.stack([n.embedding.scores(position).double().numpy() for n in ensemble.networks])[:, known]
+        effects = (scalars - scalars.mean(axis=1, keepdims=True)) / spread[:, None]
+        mean, std = weighted(effects, weights)
+        raw = weighted(scalars, weights)[0]
+        for n, c in enumerate(known):
+            each = tuple(float(v) for v in effects[:, n])
+            found.append(
+                ChoiceScore(feature.name, choices[c], float(raw[n]), float(mean[n]), float(std[n]), each, int(nodes[c]))
+            )
+    return found
+
+
+def _graph_norm_std(ensemble: Ensemble, member: int, graphs: Graphs) -> float:
+    """Deviation of the 0-hop norms of whole graphs: the unit in which effects are told."""
+    columns = []
+    with torch.no_grad():
+        for position in range(len(ensemble.schema.categorical)):
+            table = ensemble.networks[member].embedding.scores(position).double().numpy()
+            columns.append(np.concatenate([[0.0], table])[graphs.categories[:, position]])
+    total = np.add.reduceat(np.sum(columns, axis=0), graphs.offsets[:-1]) / np.diff(graphs.offsets)
+    return float(total.std()) or 1.0

@@ -1,0 +1,141 @@
+"""Module rows: ``{"target", "stage", "module", "score", "std"}``, as columns and as files."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from nasbuild._io import write_text, writing
+from nasbuild.errors import OutputError, RunError
+from nasbuild.score._stage_scores import StageScores
+from nasbuild.space import Feature, Space, count_modules
+
+COLUMNS = ("target", "stage", "module", "score", "std")
+FORMS = (".jsonl", ".jsonl.gz", ".csv", ".parquet")
+
+
+def modules_to_arrow(space: Space, scored: Iterable[tuple[str, StageScores]]) -> pa.Table:
+    """Scores of stages of targets as an Arrow table; a module is a list of ``{feature: choice}``."""
+    parts = [_part(space, target, scores) for target, scores in scored]
+    return pa.concat_tables(parts).combine_chunks()
+
+
+def modules_from_arrow(space: Space, rows: pa.Table, scored: dict[tuple[str, int], int], where: str):
+    """The scores back, by target and stage; ``scored`` tells how many modules each search scored.
+
+    Raises
+    ------
+    RunError
+        If the table is not one of this space.
+    """
+    try:
+        if rows.schema != _schema(space):
+            raise RunError("has other columns than its run", where=where)
+        rows = rows.combine_chunks()
+        targets = np.array(rows["target"].to_pylist(), dtype=object)
+        stages = rows["stage"].to_numpy()
+        found = {}
+        for target, u in scored:
+            part = rows.filter(pa.array((targets == target) & (stages == u)))
+            found[target, u] = _stage_scores(space, u, part, scored[target, u])
+    except (pa.ArrowException, KeyError, IndexError, ValueError) as error:
+        raise RunError(f"is damaged ({error})", where=where) from None
+    return found
+
+
+def module_rows(space: Space, target: str, scores: StageScores, ranks: Sequence[int] | np.ndarray) -> Iterator[dict]:
+    """Module rows of the given positions, as plain data."""
+    for rank in ranks:
+        yield {
+            "target": target,
+            "stage": scores.stage,
+            "module": space.stages[scores.stage].as_dicts(scores.module(space, int(rank))),
+            "score": float(scores.score[rank]),
+            "std": float(scores.std[rank]),
+        }
+
+
+def write_module_rows(rows: list[dict[str, Any]], path: str | os.PathLike[str]) -> None:
+    """Write module rows as JSON Lines, CSV (the module as JSON text) or Parquet, by the name's ending."""
+    place = Path(path)
+    if place.name.endswith((".jsonl", ".jsonl.gz")):
+        write_text(place, "".join(json.dumps(row) + "\n" for row in rows))
+        return
+    if place.suffix not in (".csv", ".parquet"):
+        raise OutputError(f"the ending of {place.name!r} tells no form", where=str(place), allowed=FORMS)
+    texts = pl.DataFrame({c: [json.dumps(r[c]) if c == "module" else r[c] for r in rows] for c in COLUMNS})
+    with writing(place) as temporary:
+        if place.suffix == ".csv":
+            texts.write_csv(temporary)
+        else:
+            pl.DataFrame(rows, infer_schema_length=None).write_parquet(temporary)
+
+
+def write_arrow(table: pa.Table, path: Path) -> None:
+    pq.write_table(table, path, compression="zstd")
+
+
+def _features(space: Space) -> dict[str, Feature]:
+    return {f.name: f for stage in space.stages for f in stage.features}
+
+
+def _arrow_type(space: Space, name: str) -> pa.DataType:
+    choices = [c for stage in space.stages for f in stage.features if f.name == name for c in f.choices]
+    if isinstance(choices[0], bool):
+        return pa.bool_()
+    if isinstance(choices[0], str):
+        return pa.string()
+    return pa.int64() if all(isinstance(c, int) and abs(c) < 2**63 for c in choices) else pa.float64()
+
+
+def _schema(space: Space) -> pa.Schema:
+    layer = pa.struct([(name, _arrow_type(space, name)) for name in _features(space)])
+    fields = zip(COLUMNS, (pa.string(), pa.int64(), pa.list_(layer), pa.float64(), pa.float64()), strict=True)
+    return pa.schema(list(fields))
+
+
+def _part(space: Space, target: str, scores: StageScores) -> pa.Table:
+    stage = space.stages[scores.stage]
+    own = {f.name: (position, f) for position, f in enumerate(stage.features)}
+    columns = []
+    for name in _features(space):
+        kind = _arrow_type(space, name)
+        if name in own:
+            position, feature = own[name]
+            columns.append(pa.array(list(feature.choices), kind).take(pa.array(scores.layers[:, position])))
+        else:
+            columns.append(pa.nulls(len(scores.layers), kind))
+    if columns:
+        layers = pa.StructArray.from_arrays(columns, names=list(_features(space)))
+    else:
+        layers = pa.array([{}] * len(scores.layers), pa.struct([]))
+    modules = pa.ListArray.from_arrays(pa.array(scores.offsets, pa.int32()), layers)
+    n = len(scores)
+    arrays = [pa.array([target] * n, pa.string()), pa.array(np.full(n, scores.stage)), modules]
+    return pa.Table.from_arrays([*arrays, pa.array(scores.score), pa.array(scores.std)], schema=_schema(space))
+
+
+def _stage_scores(space: Space, u: int, part: pa.Table, scored: int) -> StageScores:
+    stage = space.stages[u]
+    modules = part["module"].combine_chunks() if part["module"].num_chunks != 1 else part["module"].chunk(0)
+    offsets = modules.offsets.to_numpy().astype(np.int64)
+    flat = modules.flatten()
+    layers = np.empty((len(flat), len(stage.features)), dtype=np.int16)
+    for position, feature in enumerate(stage.features):
+        kind = _arrow_type(space, feature.name)
+        index = pc.index_in(flat.field(feature.name), pa.array(list(feature.choices), kind))
+        layers[:, position] = index.to_numpy(zero_copy_only=False)
+    score, std = part["score"].to_numpy(), part["std"].to_numpy()
+    if not len(score):
+        raise ValueError(f"no module of stage {u}")
+    offsets -= offsets[0]
+    return StageScores(u, layers, offsets, score, std, scored, count_modules(stage))

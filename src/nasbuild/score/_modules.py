@@ -1,0 +1,128 @@
+"""Scores of modules: the norm of an isolated module's last layer, shifted to the labels (eq. 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from nasbuild.predictor import Ensemble, last_norms, one_thread, weighted
+from nasbuild.space import Architecture, Space, encode_modules
+
+
+@dataclass(frozen=True)
+class LabelStatistics:
+    """Labels of the architectures whose stage u has l layers: mu_{u,l}^y and sigma_{u,l}^y of eq. 5.
+
+    Attributes
+    ----------
+    mean, std
+        (stages, deepest + 1), in the label's unit. Where fewer than two architectures have that
+        depth, there is nothing to tell a spread from: the values of all labels stand there.
+    count
+        Architectures with that depth, (stages, deepest + 1).
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+    count: np.ndarray
+
+
+def label_statistics(space: Space, architectures: Sequence[Architecture], labels: np.ndarray) -> LabelStatistics:
+    """Statistics of labels (architectures,) by stage and depth."""
+    shape = (len(space.stages), space.max_depth + 1)
+    mean, std = np.full(shape, labels.mean()), np.full(shape, labels.std())
+    count = np.zeros(shape, dtype=np.int64)
+    depths = np.array([[len(module) for module in a.modules] for a in architectures])
+    for u, stage in enumerate(space.stages):
+        for depth in stage.depths:
+            found = labels[depths[:, u] == depth]
+            count[u, depth] = len(found)
+            if len(found) > 1:
+                mean[u, depth], std[u, depth] = found.mean(), found.std()
+    return LabelStatistics(mean, std, count)
+
+
+def shifted(norms: np.ndarray, norm_mean: float, norm_std: float, label_mean: float, label_std: float) -> np.ndarray:
+    """Eq. 5: norms of one hop, moved from N(norm_mean, norm_std) to N(label_mean, label_std)."""
+    # A hop whose norms never differ tells nothing, so every module gets the mean.
+    scale = label_std / norm_std if norm_std > 0 else 0.0
+    return (norms - norm_mean) * scale + label_mean
+
+
+@dataclass(frozen=True)
+class ModuleScorer:
+    """Scores modules of any stage with a fitted ensemble.
+
+    ``architectures`` and ``labels`` (architectures,) are those that the ensemble was fitted on.
+    """
+
+    space: Space
+    ensemble: Ensemble
+    architectures: tuple[Architecture, ...]
+    labels: np.ndarray
+
+    @cached_property
+    def statistics(self) -> tuple[LabelStatistics, ...]:
+        """For each member, the statistics of the labels that it learnt from."""
+        return tuple(
+            label_statistics(self.space, [self.architectures[i] for i in member.train], self.labels[member.train])
+            for member in self.ensemble.members
+        )
+
+    def each(self, stage: int, codes: np.ndarray) -> np.ndarray:
+        """Scores by every member, (members, modules), for codes (modules, depth, features) of one depth."""
+        depth = codes.shape[1]
+        graphs = encode_modules(self.space, stage, codes)
+        scores = np.empty((len(self.ensemble.members), len(codes)))
+        with one_thread():
+            for k, (network, member) in enumerate(zip(self.ensemble.networks, self.ensemble.members, strict=True)):
+                statistics = self.statistics[k]
+                scores[k] = shifted(
+                    last_norms(network, graphs, depth - 1),
+                    member.norm_mean[depth - 1],
+                    member.norm_std[depth - 1],
+                    statistics.mean[stage, depth],
+                    statistics.std[stage, depth],
+                )
+        return scores
+
+    def score(self, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Score and deviation over the ensemble, each (modules,), in the label's unit.
+
+        Members are weighted by their held-out SRCC at the module's hop (section 5.3).
+        """
+        return weighted(self.each(stage, codes), self.ensemble.weights(codes.shape[1] - 1))
+
+    def shares(self, architectures: Sequence[Architecture]) -> np.ndarray:
+        """Score of each stage's module, (architectures, stages)."""
+        scores = np.empty((len(architectures), len(self.space.stages)))
+        for u, rows, codes, where in self._by_stage(architectures):
+            scores[rows, u] = self.score(u, codes)[0][where]
+        return scores
+
+    def held_out_sums(self, member: int) -> np.ndarray:
+        """Summed module scores by one member of the architectures that it did not see, (held out,)."""
+        architectures = [self.architectures[i] for i in self.ensemble.members[member].test]
+        alone = ModuleScorer(
+            self.space,
+            Ensemble(self.ensemble.schema, self.ensemble.shape, (self.ensemble.members[member],)),
+            self.architectures,
+            self.labels,
+        )
+        return alone.shares(architectures).sum(axis=1)
+
+    def _by_stage(self, architectures: Sequence[Architecture]):
+        """Stage, rows, codes of the different modules of one depth, and which of them each row has."""
+        for u, stage in enumerate(self.space.stages):
+            modules = [a.modules[u] for a in architectures]
+            for depth in stage.depths:
+                rows = [i for i, module in enumerate(modules) if len(module) == depth]
+                if not rows:
+                    continue
+                different = {modules[i]: None for i in rows}
+                place = {module: n for n, module in enumerate(different)}
+                codes = np.stack([stage.encode(module) for module in different])
+                yield u, np.array(rows), codes, np.array([place[modules[i]] for i in rows])

@@ -1,0 +1,161 @@
+"""Learn from a table: one fit, and all that is known from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nasbuild.errors import RunError, TargetError
+from nasbuild.predictor import RECIPES, Recipe, fit_ensembles
+from nasbuild.score._features import ChoiceScore, feature_scores
+from nasbuild.score._modules import ModuleScorer
+from nasbuild.score._stage_scores import MAX_MODULES, StageScores, score_stages
+from nasbuild.score._trust import Trust, measure_trust
+from nasbuild.space import Architecture, Space, encode, graph_schema
+from nasbuild.table import Table
+from nasbuild.target import Labels, Target, labels, parse_target
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What was learnt about one target."""
+
+    target: Target
+    labels: Labels
+    scorer: ModuleScorer
+    stages: tuple[StageScores, ...]
+    features: tuple[ChoiceScore, ...]
+    trust: Trust
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Predictions of architectures, in the target's unit.
+
+    Attributes
+    ----------
+    value, std
+        Weighted mean and deviation of the members' y', (architectures,).
+    shares
+        Score of each stage's module, (architectures, stages).
+    """
+
+    value: np.ndarray
+    std: np.ndarray
+    shares: np.ndarray
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished fit: the table, the settings, and for every target what was learnt."""
+
+    table: Table
+    recipe: Recipe
+    seed: int
+    learnt: tuple[Learnt, ...]
+    max_modules: int = MAX_MODULES
+    versions: dict[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def space(self) -> Space:
+        return self.table.space
+
+    def of(self, target: str | None = None) -> Learnt:
+        """What was learnt about a target; the first one if None.
+
+        Raises
+        ------
+        RunError
+            If the run has no such target.
+        """
+        if target is None:
+            return self.learnt[0]
+        for learnt in self.learnt:
+            if learnt.target.name == target.strip():
+                return learnt
+        names = [learnt.target.name for learnt in self.learnt]
+        raise RunError(f"the run has no target {target!r}", allowed=names)
+
+
+def learn(
+    table: Table,
+    targets: Sequence[str],
+    *,
+    recipe: Recipe = RECIPES["paper"],
+    seed: int = 0,
+    max_modules: int = MAX_MODULES,
+    workers: int = 1,
+    skip_bad: bool = False,
+    progress: Progress = lambda what, done, total: None,
+) -> Run:
+    """Fit, score every module of every stage, and measure how far the scores can be believed.
+
+    Parameters
+    ----------
+    table
+        Evaluated architectures.
+    targets
+        Metrics or equations of metrics.
+    max_modules
+        A stage with more modules is searched for its best and worst ones instead.
+    workers
+        Processes that fit; the result does not depend on it.
+    skip_bad
+        Leave rows out for which an equation has no finite value.
+
+    Raises
+    ------
+    TargetError
+        If a target is unknown or unsafe, or too few rows have a label.
+    """
+    found = [labels(parse_target(text, table), table, skip_bad=skip_bad) for text in targets]
+    if not found:
+        raise TargetError("there is no target", todo="name a metric or an equation")
+    names = [label.target.name for label in found]
+    if len(set(names)) < len(names):
+        raise TargetError(f"target {max(names, key=names.count)!r} is given twice")
+    for label in found:
+        if len(label.values) < recipe.folds:
+            raise TargetError(
+                f"only {len(label.values)} rows have a value",
+                where=f"target {label.target.name!r}",
+                todo=f"at least {recipe.folds} are needed to learn from some and test on others",
+            )
+    space = table.space
+    architectures = [tuple(table.architectures[i] for i in label.rows) for label in found]
+    graphs = [encode(space, some) for some in architectures]
+    ensembles = fit_ensembles(
+        graph_schema(space),
+        recipe.shape(space.max_depth),
+        [(g, label.values) for g, label in zip(graphs, found, strict=True)],
+        recipe,
+        seed=seed,
+        workers=workers,
+        progress=lambda done, total: progress("fitting", done, total),
+    )
+    learnt = []
+    for number, (label, some, ensemble) in enumerate(zip(found, architectures, ensembles, strict=True)):
+        scorer = ModuleScorer(space, ensemble, some, label.values)
+        stages = score_stages(
+            scorer,
+            max_modules=max_modules,
+            seed=seed,
+            stage_done=lambda done, total, n=number: progress("scoring", n * total + done, len(found) * total),
+        )
+        features = feature_scores(ensemble, graphs[number])
+        learnt.append(Learnt(label.target, label, scorer, tuple(stages), tuple(features), measure_trust(scorer)))
+    return Run(table, recipe, seed, tuple(learnt), max_modules)
+
+
+def predict(learnt: Learnt, architectures: Sequence[Architecture]) -> Prediction:
+    """Predict architectures and tell each stage's share; nothing is enumerated."""
+    if not architectures:
+        empty = np.empty(0)
+        return Prediction(empty, empty, np.empty((0, len(learnt.scorer.space.stages))))
+    value, std = learnt.scorer.ensemble.predict(encode(learnt.scorer.space, architectures))
+    return Prediction(value, std, learnt.scorer.shares(architectures))

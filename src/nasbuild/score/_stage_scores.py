@@ -1,0 +1,169 @@
+"""All modules of a stage with their scores, or the best and worst ones where they are too many."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nasbuild._arrays import ranges
+from nasbuild.score._modules import ModuleScorer
+from nasbuild.space import (
+    Module,
+    Space,
+    count_modules,
+    module_codes,
+    module_key,
+    neighbour_codes,
+    sample_codes,
+)
+
+MAX_MODULES = 200_000
+_CHUNK = 20_000
+_RANDOM_SHARE = 0.25  # of a search's evaluations, before it climbs
+_BEAM = 64
+_KEPT = 5_000  # modules of each end that a search gives
+
+_Scored = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Codes of one depth (modules, depth, features), scores and deviations (modules,)."""
+
+
+@dataclass(frozen=True)
+class StageScores:
+    """Scored modules of one stage, highest score first.
+
+    Attributes
+    ----------
+    layers, offsets
+        Codes of all layers of all modules, (layers, features) int16, and where each module begins,
+        (modules + 1,) int64.
+    score, std
+        (modules,), in the label's unit; ``std`` is the spread over the ensemble.
+    scored, total
+        How many modules were scored, and how many the stage has. Where they differ, the stage was
+        searched, and the best and the worst modules that were found stand here.
+    """
+
+    stage: int
+    layers: np.ndarray
+    offsets: np.ndarray
+    score: np.ndarray
+    std: np.ndarray
+    scored: int
+    total: int
+
+    def __len__(self) -> int:
+        return len(self.score)
+
+    @property
+    def searched(self) -> bool:
+        return self.scored < self.total
+
+    def code(self, rank: int) -> np.ndarray:
+        """Code (depth, features) of the module at a position, 0 for the highest score."""
+        return self.layers[self.offsets[rank] : self.offsets[rank + 1]]
+
+    def module(self, space: Space, rank: int) -> Module:
+        """The module at a position, 0 for the highest score."""
+        return space.stages[self.stage].decode(self.code(rank))
+
+    def best(self, sign: int, n: int | None = None) -> np.ndarray:
+        """Positions of the ``n`` best modules, best first, given the target's sign."""
+        order = np.arange(len(self))
+        return (order if sign > 0 else order[::-1])[:n]
+
+
+def score_stage(
+    scorer: ModuleScorer, stage: int, *, max_modules: int = MAX_MODULES, seed: int = 0
+) -> StageScores:
+    """Score every module of a stage; one with more than ``max_modules`` is searched instead."""
+    total = count_modules(scorer.space.stages[stage])
+    if total > max_modules:
+        return _search(scorer, stage, max_modules, np.random.default_rng(seed), total)
+    definition = scorer.space.stages[stage]
+    found: list[_Scored] = []
+    for depth in definition.depths:
+        for start in range(0, count_modules(definition, depth), _CHUNK):
+            codes = module_codes(definition, depth, start, start + _CHUNK)
+            found.append((codes, *scorer.score(stage, codes)))
+    return _sorted(stage, found, total)
+
+
+def score_stages(
+    scorer: ModuleScorer,
+    *,
+    max_modules: int = MAX_MODULES,
+    seed: int = 0,
+    stage_done: Callable[[int, int], None] = lambda done, total: None,
+) -> list[StageScores]:
+    """Score the modules of every stage."""
+    found = []
+    stages = len(scorer.space.stages)
+    for stage in range(stages):
+        found.append(score_stage(scorer, stage, max_modules=max_modules, seed=seed))
+        stage_done(stage + 1, stages)
+    return found
+
+
+def _search(scorer: ModuleScorer, stage: int, budget: int, rng: np.random.Generator, total: int) -> StageScores:
+    """Beam search for the highest and the lowest scores, from a random start, one step at a time.
+
+    From the best ``_BEAM`` modules of each end whose neighbours were not yet scored, all modules
+    one step away are scored, until a beam has none left or the budget is spent.
+    """
+    definition = scorer.space.stages[stage]
+    seen: dict[tuple[int, bytes], float] = {}
+    found: list[_Scored] = []
+
+    def add(candidates: Iterable[np.ndarray]) -> None:
+        fresh = {key: c for c in candidates if (key := module_key(c)) not in seen}
+        for depth in definition.depths:
+            codes = [c for c in fresh.values() if len(c) == depth][: budget - len(seen)]
+            for part in (codes[i : i + _CHUNK] for i in range(0, len(codes), _CHUNK)):
+                score, std = scorer.score(stage, np.stack(part))
+                found.append((np.stack(part), score, std))
+                seen.update({module_key(c): float(v) for c, v in zip(part, score, strict=True)})
+
+    start = max(int(budget * _RANDOM_SHARE) // len(definition.depths), 1)
+    for depth in definition.depths:
+        add(sample_codes(definition, depth, start, rng))
+    expanded: set[tuple[int, bytes]] = set()
+    while len(seen) < budget:
+        ends = [*heapq.nlargest(_BEAM, seen, key=seen.__getitem__), *heapq.nsmallest(_BEAM, seen, key=seen.__getitem__)]
+        beam = [key for key in ends if key not in expanded]
+        if not beam:
+            break
+        expanded.update(beam)
+        shape = len(definition.features)
+        codes = [np.frombuffer(data, dtype=np.int16).reshape(depth, shape) for depth, data in beam]
+        add(step for code in codes for step in neighbour_codes(definition, code))
+    return _ends(_sorted(stage, found, total), _KEPT)
+
+
+def _sorted(stage: int, found: list[_Scored], total: int) -> StageScores:
+    score = np.concatenate([s for _, s, _ in found])
+    std = np.concatenate([d for _, _, d in found])
+    depths = np.concatenate([np.full(len(codes), codes.shape[1]) for codes, _, _ in found])
+    layers = np.concatenate([codes.reshape(-1, codes.shape[2]) for codes, _, _ in found])
+    starts = np.concatenate([[0], np.cumsum(depths)[:-1]])
+    order = np.argsort(-score, kind="stable")
+    offsets = np.concatenate([[0], np.cumsum(depths[order])])
+    picked = layers[ranges(starts[order], depths[order])]
+    return StageScores(stage, picked, offsets, score[order], std[order], len(score), total)
+
+
+def _ends(scores: StageScores, kept: int) -> StageScores:
+    """The ``kept`` highest and lowest ones."""
+    if len(scores) <= 2 * kept:
+        return scores
+    index = np.concatenate([np.arange(kept), np.arange(len(scores) - kept, len(scores))])
+    sizes = np.diff(scores.offsets)[index]
+    return replace(
+        scores,
+        layers=scores.layers[ranges(scores.offsets[index], sizes)],
+        offsets=np.concatenate([[0], np.cumsum(sizes)]),
+        score=scores.score[index],
+        std=scores.std[index],
+    )

@@ -1,0 +1,85 @@
+"""Room ``space``: what can be built.
+
+Read, check, count, sample, enumerate lazily, mutate, encode as graphs; the built-in spaces.
+"""
+
+from nasbuild.space._check import contains, parse_architecture, parse_module, to_dict
+from nasbuild.space._count import count_architectures, count_modules
+from nasbuild.space._file import (
+    builtin_spaces,
+    load_space,
+    save_space,
+    space_from_dict,
+    space_from_yaml,
+    space_to_dict,
+    space_to_yaml,
+)
+from nasbuild.space._graph import Graphs, GraphSchema, NodeFeature, encode, encode_modules, graph_schema
+from nasbuild.space._identity import architecture_id, module_id
+from nasbuild.space._merge import merge_architecture, merge_stages
+from nasbuild.space._model import (
+    GLOBALS,
+    Architecture,
+    Choice,
+    Feature,
+    Layer,
+    Metric,
+    Module,
+    Space,
+    Stage,
+    module_key,
+)
+from nasbuild.space._neighbour import mutate_layer, mutate_module, neighbour_codes
+from nasbuild.space._sample import (
+    enumerate_architectures,
+    enumerate_modules,
+    module_codes,
+    sample,
+    sample_codes,
+    sample_module,
+)
+
+__all__ = [
+    "GLOBALS",
+    "Architecture",
+    "Choice",
+    "Feature",
+    "GraphSchema",
+    "Graphs",
+    "Layer",
+    "Metric",
+    "Module",
+    "NodeFeature",
+    "Space",
+    "Stage",
+    "architecture_id",
+    "builtin_spaces",
+    "contains",
+    "count_architectures",
+    "count_modules",
+    "encode",
+    "encode_modules",
+    "enumerate_architectures",
+    "enumerate_modules",
+    "graph_schema",
+    "load_space",
+    "merge_architecture",
+    "merge_stages",
+    "module_codes",
+    "module_id",
+    "module_key",
+    "mutate_layer",
+    "mutate_module",
+    "neighbour_codes",
+    "parse_architecture",
+    "parse_module",
+    "sample",
+    "sample_codes",
+    "sample_module",
+    "save_space",
+    "space_from_dict",
+    "space_from_yaml",
+    "space_to_dict",
+    "space_to_yaml",
+    "to_dict",
+]

@@ -1,0 +1,47 @@
+"""Join two neighbouring stages into one, as the paper does with ProxylessNAS' last two."""
+
+from __future__ import annotations
+
+from nasbuild.errors import SpaceError
+from nasbuild.space._count import count_modules
+from nasbuild.space._model import Architecture, Feature, Space, Stage
+
+
+def merge_stages(space: Space, first: int | str) -> Space:
+    """The space in which stage ``first`` and the one after it are one stage.
+
+    The module of the joined stage is the layers of both. The architectures are the same ones, so
+    the two stages must have equal features, no shared ones and no lists, and one of them a fixed
+    depth (otherwise one sequence of layers could be cut in two ways).
+
+    Raises
+    ------
+    SpaceError
+        If the two can't be joined without changing what can be built.
+    """
+    u = space.stage_index(first)
+    if u + 1 >= len(space.layered):
+        raise SpaceError(f"{space.stages[u].name} has no stage after it to be merged with")
+    a, b = space.stages[u], space.stages[u + 1]
+    if a.features != b.features:
+        raise SpaceError(f"{a.name} and {b.name} have different features", todo="they can't be merged")
+    if a.shared or b.shared or a.modules is not None or b.modules is not None:
+        raise SpaceError(
+            f"{a.name} or {b.name} has shared features or a list of modules", todo="they can't be merged"
+        )
+    if min(len(a.depths), len(b.depths)) > 1:
+        raise SpaceError(f"{a.name} and {b.name} both have several depths", todo="they can't be merged")
+    depths = tuple(sorted(i + j for i in a.depths for j in b.depths))
+    joined = Stage(
+        f"{a.name}+{b.name}", depths, tuple(Feature(f.name, f.choices, f.kind) for f in a.features)
+    )
+    merged = Space(f"{space.name}-merged", (*space.stages[:u], joined, *space.stages[u + 2 :]), space.metrics)
+    if count_modules(joined) != count_modules(a) * count_modules(b):
+        raise AssertionError("merging changed the number of modules")
+    return merged
+
+
+def merge_architecture(architecture: Architecture, first: int) -> Architecture:
+    """The architecture of the merged space that is the same network."""
+    m = architecture.modules
+    return Architecture((*m[:first], m[first] + m[first + 1], *m[first + 2 :]))

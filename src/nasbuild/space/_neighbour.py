@@ -1,0 +1,133 @@
+"""Small and large steps: every module one choice away, and random mutations for a search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from nasbuild.space._count import count_modules
+from nasbuild.space._model import Architecture, Module, Space, Stage, module_key
+from nasbuild.space._sample import sample_module
+
+
+def neighbour_codes(stage: Stage, code: np.ndarray) -> Iterator[np.ndarray]:
+    """Codes of all modules that differ from ``code`` (depth, features) by one step.
+
+    A step changes one choice (a shared one in all layers at once), takes one layer out, or puts
+    one in; a listed stage yields those steps that its list allows.
+    """
+    seen = {module_key(code)}
+    for candidate in _steps(stage, code):
+        key = module_key(candidate)
+        if key not in seen and (stage.modules is None or key in stage.listed):
+            seen.add(key)
+            yield candidate
+
+
+def mutate_module(space: Space, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+    """Put another module, drawn at random, in one stage that has more than one (paper, section 5.1)."""
+    stage = _any_free_stage(space, rng)
+    if stage is None:
+        return architecture
+    return architecture.replace(stage, _another(space.stages[stage], architecture.modules[stage], rng))
+
+
+def mutate_layer(space: Space, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+    """Add, remove or edit a single layer of one stage (paper, section 5.1: Layer-Full).
+
+    Adding, removing and editing are equally likely, where each is possible; in a listed stage each
+    module one step away is.
+    """
+    u = _any_free_stage(space, rng)
+    if u is None:
+        return architecture
+    stage, module = space.stages[u], architecture.modules[u]
+    if stage.modules is None:
+        return architecture.replace(u, stage.decode(_random_step(stage, stage.encode(module), rng)))
+    steps = list(neighbour_codes(stage, stage.encode(module)))
+    if not steps:
+        # A listed stage may have no module one step away; then any other must do.
+        return architecture.replace(u, _another(stage, module, rng))
+    return architecture.replace(u, stage.decode(steps[int(rng.integers(len(steps)))]))
+
+
+def _steps(stage: Stage, code: np.ndarray) -> Iterator[np.ndarray]:
+    depth = len(code)
+    for position, feature in enumerate(stage.features):
+        places = [slice(None)] if feature.name in stage.shared else range(depth)
+        for place in places:
+            for index in range(stage.sizes[position]):
+                changed = code.copy()
+                changed[place, position] = index
+                yield changed
+    free = _free(stage)
+    for other in _next_depths(stage, depth):
+        if other == depth - 1:
+            for layer in range(depth):
+                yield np.delete(code, layer, axis=0)
+        elif other == depth + 1:
+            for place in range(other):
+                for choices in np.ndindex(*(stage.sizes[p] for p in free)):
+                    yield _with_layer(code, place, free, choices)
+        else:
+            yield _cut_or_repeated(code, other)
+
+
+def _random_step(stage: Stage, code: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A step at random, without listing them all: a wide layer can be added in millions of ways."""
+    depth = len(code)
+    editable = [p for p, size in enumerate(stage.sizes) if size > 1]
+    kinds = [*_next_depths(stage, depth), *([depth] if editable else [])]
+    other = kinds[int(rng.integers(len(kinds)))]
+    if other == depth:
+        return _random_edit(stage, code, editable[int(rng.integers(len(editable)))], rng)
+    if other == depth - 1:
+        return np.delete(code, int(rng.integers(depth)), axis=0)
+    if other == depth + 1:
+        free = _free(stage)
+        choices = tuple(int(rng.integers(stage.sizes[p])) for p in free)
+        return _with_layer(code, int(rng.integers(other)), free, choices)
+    return _cut_or_repeated(code, other)
+
+
+def _random_edit(stage: Stage, code: np.ndarray, position: int, rng: np.random.Generator) -> np.ndarray:
+    shared = stage.features[position].name in stage.shared
+    place = slice(None) if shared else int(rng.integers(len(code)))
+    changed = code.copy()
+    size = stage.sizes[position]
+    changed[place, position] = (changed[place, position] + rng.integers(1, size)) % size
+    return changed
+
+
+def _next_depths(stage: Stage, depth: int) -> list[int]:
+    """The next shallower and the next deeper depth, where there are."""
+    shallower = [d for d in stage.depths if d < depth]
+    deeper = [d for d in stage.depths if d > depth]
+    return [*([max(shallower)] if shallower else []), *([min(deeper)] if deeper else [])]
+
+
+def _free(stage: Stage) -> list[int]:
+    return [p for p, f in enumerate(stage.features) if f.name not in stage.shared]
+
+
+def _with_layer(code: np.ndarray, place: int, free: list[int], choices: tuple[int, ...]) -> np.ndarray:
+    added = code[0].copy()
+    added[free] = choices
+    return np.insert(code, place, added, axis=0)
+
+
+def _cut_or_repeated(code: np.ndarray, depth: int) -> np.ndarray:
+    """A module of a depth that is not next to this one (2 and 4, say): its end cut off or repeated."""
+    return code[np.minimum(np.arange(depth), len(code) - 1)]
+
+
+def _any_free_stage(space: Space, rng: np.random.Generator) -> int | None:
+    free = [u for u, stage in enumerate(space.stages) if count_modules(stage) > 1]
+    return free[int(rng.integers(len(free)))] if free else None
+
+
+def _another(stage: Stage, module: Module, rng: np.random.Generator) -> Module:
+    while (other := sample_module(stage, rng)) == module:
+        pass
+    return other

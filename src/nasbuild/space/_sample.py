@@ -1,0 +1,142 @@
+"""Draw and list modules and architectures without ever holding the whole space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import numpy as np
+
+from nasbuild.errors import SpaceError
+from nasbuild.space._count import count_architectures, count_modules
+from nasbuild.space._model import Architecture, Module, Space, Stage
+
+Over = Literal["architectures", "depths"]
+
+
+def module_codes(stage: Stage, depth: int, start: int = 0, stop: int | None = None) -> np.ndarray:
+    """Codes of the modules ``start`` to ``stop`` of one depth, (modules, depth, features) int16.
+
+    Modules are numbered like digits: the last feature of the last layer runs fastest, and a shared
+    feature is one digit for all layers.
+    """
+    total = count_modules(stage, depth)
+    stop = total if stop is None else min(stop, total)
+    if stage.modules is not None:
+        return stage.codes_by_depth[depth][start:stop]
+    if stop > np.iinfo(np.int64).max:
+        raise SpaceError(f"{stage.name} has {total} modules, too many to number", todo="sample them instead")
+    rest = np.arange(start, stop, dtype=np.int64)
+    codes = np.empty((len(rest), depth, len(stage.features)), dtype=np.int16)
+    for layer, position in reversed(_digits(stage, depth)):
+        size = stage.sizes[position]
+        digit = (rest % size).astype(np.int16)
+        rest //= size
+        if layer is None:
+            codes[:, :, position] = digit[:, None]
+        else:
+            codes[:, layer, position] = digit
+    return codes
+
+
+def sample_codes(stage: Stage, depth: int, n: int, rng: np.random.Generator) -> np.ndarray:
+    """``n`` modules of one depth, each equally likely, drawn with replacement."""
+    if stage.modules is not None:
+        listed = stage.codes_by_depth[depth]
+        return listed[rng.integers(len(listed), size=n)]
+    codes = np.empty((n, depth, len(stage.features)), dtype=np.int16)
+    for position, (feature, size) in enumerate(zip(stage.features, stage.sizes, strict=True)):
+        width = 1 if feature.name in stage.shared else depth
+        codes[:, :, position] = rng.integers(size, size=(n, width))
+    return codes
+
+
+def enumerate_modules(stage: Stage, chunk: int = 4096) -> Iterator[Module]:
+    """Every module of a stage, lazily, shallow ones first."""
+    for depth in stage.depths:
+        total = count_modules(stage, depth)
+        for start in range(0, total, chunk):
+            for code in module_codes(stage, depth, start, start + chunk):
+                yield stage.decode(code)
+
+
+def sample_module(stage: Stage, rng: np.random.Generator, over: Over = "architectures") -> Module:
+    """One module at random; see `sample` for ``over``."""
+    depths = stage.depths
+    if over == "depths":
+        depth = depths[int(rng.integers(len(depths)))]
+    else:
+        counts = [count_modules(stage, d) for d in depths]
+        total = sum(counts)
+        depth = depths[int(rng.choice(len(depths), p=[c / total for c in counts]))]
+    return stage.decode(sample_codes(stage, depth, 1, rng)[0])
+
+
+def sample(
+    space: Space, n: int, rng: np.random.Generator, *, over: Over = "architectures", distinct: bool = True
+) -> list[Architecture]:
+    """Draw architectures at random.
+
+    ``over="architectures"`` makes each architecture of the space equally likely, so deep ones
+    prevail; ``over="depths"`` draws the depth of each stage first, each depth equally likely,
+    then the choices, as tables of once-for-all networks are usually drawn.
+
+    Raises
+    ------
+    SpaceError
+        If ``distinct`` architectures are asked for and the space has fewer than ``n``.
+    """
+    if over not in ("architectures", "depths"):
+        raise SpaceError(f"can't sample over {over!r}", allowed=("architectures", "depths"))
+    total = count_architectures(space)
+    if distinct and n > total:
+        raise SpaceError(f"{n} different architectures were asked for, the space has {total}")
+    if distinct and total <= 4 * n:
+        # Drawing until all are found would take long in a small space: list it instead.
+        return _sample_listed(space, n, rng, over)
+    found: dict[Architecture, None] = {}
+    drawn: list[Architecture] = []
+    while len(found if distinct else drawn) < n:
+        architecture = Architecture(tuple(sample_module(stage, rng, over) for stage in space.stages))
+        found.setdefault(architecture)
+        drawn.append(architecture)
+    return list(found) if distinct else drawn
+
+
+def enumerate_architectures(space: Space) -> Iterator[Architecture]:
+    """Every architecture, lazily; the last stage runs fastest."""
+
+    def tails(stages: tuple[Stage, ...]) -> Iterator[tuple[Module, ...]]:
+        if not stages:
+            yield ()
+            return
+        for module in enumerate_modules(stages[0]):
+            for tail in tails(stages[1:]):
+                yield (module, *tail)
+
+    return (Architecture(modules) for modules in tails(space.stages))
+
+
+def _sample_listed(space: Space, n: int, rng: np.random.Generator, over: Over) -> list[Architecture]:
+    listed = list(enumerate_architectures(space))
+    weights = np.ones(len(listed))
+    if over == "depths":
+        for i, architecture in enumerate(listed):
+            for stage, module in zip(space.stages, architecture, strict=True):
+                weights[i] /= count_modules(stage, len(module))
+    order = rng.choice(len(listed), size=n, replace=False, p=weights / weights.sum())
+    return [listed[i] for i in order]
+
+
+def _digits(stage: Stage, depth: int) -> list[tuple[int | None, int]]:
+    """(layer, feature) of each free choice, slowest first; layer None for a shared feature."""
+    shared: list[tuple[int | None, int]] = [
+        (None, p) for p, f in enumerate(stage.features) if f.name in stage.shared
+    ]
+    free = [
+        (layer, p)
+        for layer in range(depth)
+        for p, f in enumerate(stage.features)
+        if f.name not in stage.shared
+    ]
+    return shared + free

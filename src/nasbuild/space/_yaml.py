@@ -1,0 +1,129 @@
+"""YAML as plain data: true and false are the only truth values, numbers look like numbers, no surprises.
+
+Plain words are read as YAML 1.2 reads them, not as PyYAML does by itself (YAML 1.1): ``no`` and
+``off`` are texts, ``1e-3`` is a number, and ``16:9``, ``010`` and ``2024-01-01`` are texts.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+import yaml
+from yaml.composer import ComposerError
+from yaml.reader import ReaderError
+
+from nasbuild.errors import SpaceError
+
+_MOST_VALUES = 2_000_000
+_LONGEST_REASON = 200
+
+_TAG = "tag:yaml.org,2002:"
+_WHOLE = "(?:0|[1-9][0-9]*)"
+_FLOAT = re.compile(rf"[-+]?(?:(?:{_WHOLE}(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|\.inf)$|\.nan$")
+_PLAIN_WORDS = (
+    ("null", re.compile("(?:~|null|)$"), ["~", "n", ""]),
+    ("bool", re.compile("(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")),
+    ("int", re.compile(f"[-+]?{_WHOLE}$"), list("-+0123456789")),
+    ("float", _FLOAT, list("-+.0123456789")),
+    ("merge", re.compile("<<$"), ["<"]),
+)
+
+
+def plain_from_yaml(text: str, *, where: str) -> object:
+    """Lists, mappings, texts, numbers and truth values of one YAML document.
+
+    Raises
+    ------
+    SpaceError
+        If it is no YAML, a key stands twice, or a few aliases stand for more than can be read.
+    """
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{where}, line {mark.line + 1}" if mark else where
+        raise SpaceError(f"is no YAML ({_one_line(error.problem or error.context)})", where=place) from None
+    except ReaderError as error:
+        place = f"{where}, line {1 + text.count(chr(10), 0, error.position)}"
+        raise SpaceError(
+            f"is no YAML (character #x{error.character:04x}: {error.reason})", where=place
+        ) from None
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        # What PyYAML's constructors raise where a tag and its value don't fit, and on deep nesting.
+        raise SpaceError(f"is no YAML that can be read ({type(error).__name__})", where=where) from None
+
+
+def yaml_from_plain(data: object) -> str:
+    """YAML from which `plain_from_yaml` gives equal data."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without objects, without dropping a key that stands twice, and without alias bombs."""
+
+    yaml_implicit_resolvers = {}  # noqa: RUF012 (PyYAML's own way: filled below)
+
+    def compose_mapping_node(self, anchor):
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        # Keys that are lists are refused later on, as they have no hash.
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if (key.tag, key.value) in seen:
+                raise ComposerError(None, None, f"key {key.value!r} stands twice", key.start_mark)
+            seen.add((key.tag, key.value))
+        return node
+
+    def get_single_node(self):
+        node = super().get_single_node()
+        if node is not None and _values(node, {}) > _MOST_VALUES:
+            reason = f"it refers to itself or stands for more than {_MOST_VALUES:,} values"
+            raise ComposerError(None, None, reason, node.start_mark)
+        return node
+
+
+class _Dumper(yaml.SafeDumper):
+    """Lists of plain values and layers on one line, as people write them."""
+
+    def ignore_aliases(self, data):  # noqa: ARG002
+        return True
+
+    def represent_sequence(self, tag, sequence, flow_style=None):  # noqa: ARG002
+        layers = all(not isinstance(v, list | dict) or _is_layer(v) for v in sequence)
+        return super().represent_sequence(tag, sequence, flow_style=layers and not _has_name(sequence))
+
+    def represent_mapping(self, tag, mapping, flow_style=None):  # noqa: ARG002
+        small = isinstance(mapping, dict) and _is_layer(mapping) and "name" not in mapping
+        return super().represent_mapping(tag, mapping, flow_style=small)
+
+
+for _name, _pattern, _first in _PLAIN_WORDS:
+    _Loader.add_implicit_resolver(_TAG + _name, _pattern, _first)
+# The writer keeps YAML 1.1's words as well, so that it quotes what either version would not read as text.
+_Dumper.add_implicit_resolver(_TAG + "float", _FLOAT, list("-+.0123456789"))
+
+
+def _values(node: yaml.Node, known: dict[int, float]) -> float:
+    """How many values a node stands for once its aliases are written out; infinite if it holds itself."""
+    if not isinstance(node, yaml.CollectionNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = math.inf
+        total = 1.0
+        for entry in node.value:
+            for part in entry if isinstance(entry, tuple) else (entry,):
+                total += _values(part, known)
+        known[id(node)] = total
+    return known[id(node)]
+
+
+def _one_line(text: str | None) -> str:
+    return " ".join((text or "unknown reason").split())[:_LONGEST_REASON]
+
+
+def _is_layer(value: object) -> bool:
+    return isinstance(value, dict) and not any(isinstance(v, list | dict) for v in value.values())
+
+
+def _has_name(sequence) -> bool:
+    return any(isinstance(v, dict) and "name" in v for v in sequence)

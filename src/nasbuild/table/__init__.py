@@ -1,0 +1,28 @@
+"""Room ``table``: what has been evaluated. Read, validate row by row, split, write."""
+
+from nasbuild.table._flat import flat_columns, flatten
+from nasbuild.table._frame import arch_dicts, to_frame
+from nasbuild.table._merge import merge_table
+from nasbuild.table._model import Note, Table
+from nasbuild.table._ofa import ofa_to_arch
+from nasbuild.table._read import builtin_tables, load_builtin, read_table, write_table
+from nasbuild.table._split import Split, k_fold, random_split, stratified_split
+
+__all__ = [
+    "Note",
+    "Split",
+    "Table",
+    "arch_dicts",
+    "builtin_tables",
+    "flat_columns",
+    "flatten",
+    "k_fold",
+    "load_builtin",
+    "merge_table",
+    "ofa_to_arch",
+    "random_split",
+    "read_table",
+    "stratified_split",
+    "to_frame",
+    "write_table",
+]

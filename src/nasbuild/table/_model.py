@@ -1,0 +1,76 @@
+"""What has been evaluated: architectures with their metrics, and what was noticed on reading them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from nasbuild.space import Architecture, Metric, Space, architecture_id, space_to_dict
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something a person should know about a table, and what was done about it."""
+
+    kind: str
+    text: str
+    rows: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """Evaluated architectures of one space.
+
+    Attributes
+    ----------
+    ids
+        A name for each row; all different.
+    architectures
+        One for each row; all different.
+    columns
+        Metric name to values, (rows,) float64; NaN where a value is missing.
+    notes
+        What was noticed on reading: merged duplicates, skipped rows, missing values.
+    """
+
+    space: Space
+    ids: tuple[str, ...]
+    architectures: tuple[Architecture, ...]
+    columns: Mapping[str, np.ndarray]
+    notes: tuple[Note, ...] = field(default=(), compare=False)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def metrics(self) -> dict[str, Metric]:
+        """The declared metrics that this table has values of."""
+        return {name: m for name, m in self.space.metrics.items() if name in self.columns}
+
+    @cached_property
+    def row_of(self) -> dict[Architecture, int]:
+        """Row number of each architecture."""
+        return {architecture: row for row, architecture in enumerate(self.architectures)}
+
+    def select(self, rows: Sequence[int] | np.ndarray) -> Table:
+        """The table of the given rows, in that order."""
+        index = np.asarray(rows, dtype=np.int64)
+        return replace(
+            self,
+            ids=tuple(self.ids[i] for i in index),
+            architectures=tuple(self.architectures[i] for i in index),
+            columns={name: values[index] for name, values in self.columns.items()},
+        )
+
+    def digest(self) -> str:
+        """SHA-256 of space, architectures and metrics, in this order of rows."""
+        content = hashlib.sha256(json.dumps(space_to_dict(self.space), sort_keys=True).encode())
+        for row, architecture in enumerate(self.architectures):
+            values = {name: float(self.columns[name][row]).hex() for name in sorted(self.columns)}
+            content.update(json.dumps([self.ids[row], architecture_id(self.space, architecture), values]).encode())
+        return content.hexdigest()

@@ -1,0 +1,52 @@
+"""Rows to learn from and rows to test on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nasbuild.errors import TableError
+
+Split = tuple[np.ndarray, np.ndarray]
+"""Row numbers to learn from and to test on, both ascending."""
+
+
+def random_split(n: int, test: float, rng: np.random.Generator) -> Split:
+    """Hold out a share ``test`` of ``n`` rows at random, at least one and not all.
+
+    Raises
+    ------
+    TableError
+        If there are fewer than two rows.
+    """
+    _require(n, 2)
+    held = min(max(round(n * test), 1), n - 1)
+    order = rng.permutation(n)
+    return np.sort(order[held:]), np.sort(order[:held])
+
+
+def stratified_split(labels: np.ndarray, test: float, rng: np.random.Generator) -> Split:
+    """Hold out a share ``test`` that is spread evenly over the order of the labels.
+
+    The rows, sorted by label, are cut into as many runs as rows are held out, and one of each run,
+    drawn at random, is held out.
+    """
+    n = len(labels)
+    _require(n, 2)
+    held = min(max(round(n * test), 1), n - 1)
+    runs = np.array_split(np.argsort(labels, kind="stable"), held)
+    out = np.sort([run[rng.integers(len(run))] for run in runs])
+    return np.setdiff1d(np.arange(n), out), out
+
+
+def k_fold(n: int, folds: int, rng: np.random.Generator) -> list[Split]:
+    """Cut ``n`` rows at random into ``folds`` parts of nearly equal size; each is held out once."""
+    if folds < 2:
+        raise TableError(f"{folds} folds are no split", allowed="2 or more")
+    _require(n, folds)
+    parts = np.array_split(rng.permutation(n), folds)
+    return [(np.setdiff1d(np.arange(n), part), np.sort(part)) for part in parts]
+
+
+def _require(n: int, least: int) -> None:
+    if n < least:
+        raise TableError(f"the table has {n} usable rows, at least {least} are needed to hold some out")

@@ -1,0 +1,142 @@
+"""Any small search space, any architecture of it, and everything that it holds, straight from the definitions."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+from nasbuild.space import GLOBALS, Architecture, Feature, Metric, Module, Space, Stage
+
+#: For tests that draw whole spaces: a busy machine must not fail them.
+relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+_AWKWARD = ["-", "/", ",", "=", "%2D", "a-b", "a/b", "a,b=c", "x", "2xk3", "k3", "3", "-1", "1e-3", "1_000", "0x1f"]
+_AWKWARD += ["no", "off", "true", "null", "~", "<<", "16:9", "2024-01-01", "010", ".inf", "# a", "a: b", "- a", "[a]"]
+_AWKWARD += ["{a}", "&a", "*a", "!a", "|", ">", "'", '"', "\\", "@", "`", "?", "é", "ß", "層", "🙂", "e\u0301"]
+_CHARACTERS = st.characters(exclude_categories=("C", "Z")) | st.just(" ")
+
+
+def texts() -> st.SearchStrategy[str]:
+    """Texts that may be choices, with a liking for what YAML or ids could trip over."""
+    return st.sampled_from(_AWKWARD) | st.text(_CHARACTERS, min_size=1, max_size=6)
+
+
+def names() -> st.SearchStrategy[str]:
+    """Names of spaces, stages, features and metrics."""
+    usual = st.sampled_from(["kernel", "expand", "op", "width", "stage", "layer", "name", "depth", "features"])
+    return usual | texts().map(str.strip).filter(bool)
+
+
+def features(*, most_choices: int = 3) -> st.SearchStrategy[tuple[tuple, str]]:
+    """Choices and kind of a feature: numbers, texts or truth values; numeric, ordered or categorical."""
+    whole = st.integers(0, 9) | st.integers(-(2**53), 2**53)
+    real = st.floats(allow_nan=False, allow_infinity=False)
+    numbers = st.lists(whole | real, min_size=1, max_size=most_choices, unique=True)
+    words = st.lists(texts(), min_size=1, max_size=most_choices, unique=True)
+    truths = st.lists(st.booleans(), min_size=1, max_size=2, unique=True)
+    any_kind, no_number = st.sampled_from(["numeric", "ordered", "categorical"]), st.sampled_from(["ordered", "categorical"])
+    return (
+        st.tuples(numbers.map(tuple), any_kind)
+        | st.tuples(words.map(tuple), no_number)
+        | st.tuples(truths.map(tuple), no_number)
+    )
+
+
+@st.composite
+def spaces(draw, *, most_stages: int = 3, most_modules: int = 200) -> Space:
+    """A valid space in which each stage has few modules; a feature may stand in several stages, and in the globals."""
+    vocabulary = draw(st.dictionaries(names(), features(), max_size=4))
+    stage_names = draw(
+        st.lists(names().filter(lambda n: n != GLOBALS), min_size=1, max_size=most_stages, unique=True)
+    )
+    stages = [draw(_stages(name, vocabulary, most_modules)) for name in stage_names]
+    if vocabulary and draw(st.booleans()):
+        stages.append(draw(_globals(vocabulary)))
+    metrics = draw(st.dictionaries(names(), st.tuples(st.sampled_from(["maximize", "minimize"]), st.just("") | names()), max_size=2))
+    return Space(draw(names()), tuple(stages), {name: Metric(name, *entry) for name, entry in metrics.items()})
+
+
+def modules(stage: Stage) -> st.SearchStrategy[Module]:
+    """Any module of a stage, of whatever size."""
+    if stage.modules is not None:
+        return st.sampled_from(stage.modules)
+    return st.sampled_from(stage.depths).flatmap(lambda depth: _modules_of_depth(stage, depth))
+
+
+def architectures(space: Space) -> st.SearchStrategy[Architecture]:
+    """Any architecture of a space."""
+    return st.tuples(*(modules(stage) for stage in space.stages)).map(Architecture)
+
+
+def spaces_and_architectures(*, most: int = 4, **limits: int) -> st.SearchStrategy[tuple[Space, list[Architecture]]]:
+    """A space and a few architectures of it, which may be equal."""
+    return spaces(**limits).flatmap(
+        lambda space: st.tuples(st.just(space), st.lists(architectures(space), min_size=1, max_size=most))
+    )
+
+
+def all_modules(stage: Stage) -> list[Module]:
+    """Every module, from the definition: all sequences of layers, without those that break a shared feature."""
+    if stage.modules is not None:
+        return list(stage.modules)
+    layers = list(product(*(feature.choices for feature in stage.features)))
+    shared = [p for p, feature in enumerate(stage.features) if feature.name in stage.shared]
+    sequences = [m for depth in stage.depths for m in product(layers, repeat=depth)]
+    return [m for m in sequences if all(len({layer[p] for layer in m}) == 1 for p in shared)]
+
+
+def all_architectures(space: Space) -> list[Architecture]:
+    """Every architecture, the last stage changing fastest."""
+    return [Architecture(m) for m in product(*(all_modules(stage) for stage in space.stages))]
+
+
+@st.composite
+def _stages(draw, name: str, vocabulary: dict, most_modules: int) -> Stage:
+    own = _draw_features(draw, vocabulary, 0)
+    layers = 1
+    for feature in own:
+        layers *= len(feature.choices)
+    possible = [depth for depth in (1, 2, 3, 4) if layers**depth <= most_modules // 2] or [1]
+    depths = draw(st.lists(st.sampled_from(possible), min_size=1, max_size=3, unique=True))
+    shared = draw(st.sets(st.sampled_from(own).map(lambda f: f.name))) if own else set()
+    stage = Stage(name, tuple(sorted(depths)), own, frozenset(shared))
+    return _listed(draw, stage) if draw(st.integers(0, 3)) == 0 else stage
+
+
+@st.composite
+def _globals(draw, vocabulary: dict) -> Stage:
+    stage = Stage(GLOBALS, (1,), _draw_features(draw, vocabulary, 1))
+    return _listed(draw, stage) if draw(st.integers(0, 3)) == 0 else stage
+
+
+def _draw_features(draw, vocabulary: dict, least: int) -> tuple[Feature, ...]:
+    if not vocabulary:
+        return ()
+    chosen = draw(st.lists(st.sampled_from(sorted(vocabulary)), min_size=least, max_size=2, unique=True))
+    drawn = []
+    for name in chosen:
+        choices, kind = vocabulary[name]
+        # A stage may allow some of the choices only, in the order of all.
+        kept = draw(st.sets(st.sampled_from(range(len(choices))), min_size=1))
+        drawn.append(Feature(name, tuple(c for i, c in enumerate(choices) if i in kept), kind))
+    return tuple(drawn)
+
+
+def _listed(draw, stage: Stage) -> Stage:
+    listed = draw(st.lists(st.sampled_from(all_modules(stage)), min_size=1, max_size=6, unique=True))
+    depths = tuple(sorted({len(module) for module in listed}))
+    return Stage(stage.name, depths, stage.features, stage.shared, tuple(listed))
+
+
+@st.composite
+def _modules_of_depth(draw, stage: Stage, depth: int) -> Module:
+    columns = []
+    for feature in stage.features:
+        choice = st.sampled_from(feature.choices)
+        if feature.name in stage.shared:
+            columns.append([draw(choice)] * depth)
+        else:
+            columns.append(draw(st.lists(choice, min_size=depth, max_size=depth)))
+    return tuple(tuple(column[layer] for column in columns) for layer in range(depth))
