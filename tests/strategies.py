@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nasbuild.space import GLOBALS, Architecture, Feature, Metric, Module, Space, Stage
 
 #: For tests that draw whole spaces: a busy machine must not fail them.
-relaxed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+relaxed = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 _AWKWARD = ["-", "/", ",", "=", "%2D", "a-b", "a/b", "a,b=c", "x", "2xk3", "k3", "3", "-1", "1e-3", "1_000", "0x1f"]
 _AWKWARD += ["no", "off", "true", "null", "~", "<<", "16:9", "2024-01-01", "010", ".inf", "# a", "a: b", "- a", "[a]"]

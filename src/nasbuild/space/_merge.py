@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nasbuild.errors import SpaceError
 from nasbuild.space._count import count_modules
-from nasbuild.space._model import Architecture, Feature, Space, Stage
+from nasbuild.space._model import Architecture, Space, Stage
 
 
 def merge_stages(space: Space, first: int | str) -> Space:
@@ -31,9 +31,12 @@ def merge_stages(space: Space, first: int | str) -> Space:
         )
     if min(len(a.depths), len(b.depths)) > 1:
         raise SpaceError(f"{a.name} and {b.name} both have several depths", todo="they can't be merged")
+    name = f"{a.name}+{b.name}"
+    if any(stage.name == name for stage in space.stages):
+        raise SpaceError(f"the merged stage would be the second one named {name!r}", todo="they can't be merged")
     depths = tuple(sorted(i + j for i in a.depths for j in b.depths))
     joined = Stage(
-        f"{a.name}+{b.name}", depths, tuple(Feature(f.name, f.choices, f.kind) for f in a.features)
+        f"{a.name}+{b.name}", depths, a.features
     )
     merged = Space(f"{space.name}-merged", (*space.stages[:u], joined, *space.stages[u + 2 :]), space.metrics)
     if count_modules(joined) != count_modules(a) * count_modules(b):

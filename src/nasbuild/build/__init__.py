@@ -1,0 +1,6 @@
+"""Room ``build``: what to build. The best architectures by module scores, and the reduced space."""
+
+from nasbuild.build._best import Built, best_sums, build, buildable
+from nasbuild.build._reduce import reduce_space
+
+__all__ = ["Built", "best_sums", "build", "buildable", "reduce_space"]

@@ -1,0 +1,105 @@
+"""Architectures in order of their summed module scores, without listing the space."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasbuild.errors import NasbuildError
+from nasbuild.score import Learnt
+from nasbuild.space import Architecture, count_architectures
+
+
+@dataclass(frozen=True)
+class Built:
+    """A built architecture.
+
+    Attributes
+    ----------
+    score
+        Sum of its module scores, in the target's direction.
+    shares
+        Score of each stage's module.
+    """
+
+    architecture: Architecture
+    score: float
+    shares: tuple[float, ...]
+
+
+def best_sums(columns: Sequence[np.ndarray]) -> Iterator[tuple[float, tuple[int, ...]]]:
+    """Picks of one entry a column, largest sum first, lazily.
+
+    Parameters
+    ----------
+    columns
+        Each (entries,), descending.
+
+    Yields
+    ------
+    The sum and the position in each column; every combination once. Between equal sums the
+    lexicographically first position comes first. Memory grows with what was yielded, not with the
+    number of combinations.
+    """
+    start = (0,) * len(columns)
+    # A state's successors only move columns from the last moved one on: each state has one parent.
+    heap = [(-_sum(columns, start), start, 0)]
+    while heap:
+        negative, positions, last = heapq.heappop(heap)
+        yield -negative, positions
+        for i in range(last, len(columns)):
+            if positions[i] + 1 < len(columns[i]):
+                moved = (*positions[:i], positions[i] + 1, *positions[i + 1 :])
+                heapq.heappush(heap, (-_sum(columns, moved), moved, i))
+
+
+def build(learnt: Learnt, n: int, *, k: int | None = None) -> list[Built]:
+    """The ``n`` best architectures by summed module score (section 5.1).
+
+    Parameters
+    ----------
+    k
+        Use only the ``k`` best modules of each stage, as the paper does; all scored ones if None.
+
+    Raises
+    ------
+    NasbuildError
+        If ``n`` or ``k`` is below 1.
+    """
+    _require_positive("the number of architectures", n)
+    if k is not None:
+        _require_positive("the number of modules a stage", k)
+    space, sign = learnt.scorer.space, learnt.target.sign
+    order = [stage.best(sign, k) for stage in learnt.stages]
+    columns = [sign * stage.score[o] for stage, o in zip(learnt.stages, order, strict=True)]
+    found = []
+    for _, positions in best_sums(columns):
+        ranks = [int(o[p]) for o, p in zip(order, positions, strict=True)]
+        modules = tuple(s.module(space, r) for s, r in zip(learnt.stages, ranks, strict=True))
+        shares = tuple(float(s.score[r]) for s, r in zip(learnt.stages, ranks, strict=True))
+        found.append(Built(Architecture(modules), sum(shares), shares))
+        if len(found) == n:
+            break
+    return found
+
+
+def buildable(learnt: Learnt) -> int:
+    """How many architectures `build` can give: fewer than the space has where a stage was searched."""
+    if any(stage.searched for stage in learnt.stages):
+        total = 1
+        for stage in learnt.stages:
+            total *= len(stage)
+        return total
+    return count_architectures(learnt.scorer.space)
+
+
+def _sum(columns: Sequence[np.ndarray], positions: tuple[int, ...]) -> float:
+    return float(sum(column[p] for column, p in zip(columns, positions, strict=True)))
+
+
+def _require_positive(what: str, value: int) -> None:
+    if value < 1:
+        raise NasbuildError(f"{what} is {value}", allowed="1 or more")

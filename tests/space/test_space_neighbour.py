@@ -1,0 +1,164 @@
+"""Steps and mutations: exactly the modules one step away, and never a step out of the space."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import chisquare
+from strategies import all_modules, modules, relaxed, spaces, spaces_and_architectures
+
+from nasbuild.space import (
+    Architecture,
+    Feature,
+    Space,
+    Stage,
+    contains,
+    count_architectures,
+    count_modules,
+    mutate_layer,
+    mutate_module,
+    neighbour_codes,
+)
+
+A, B = Feature("a", (0, 1, 2), "numeric"), Feature("b", ("x", "y"))
+
+
+def one_step(stage, one, other):
+    """The definition: one choice (a shared one everywhere), one layer more or less, or the next depth if none is next."""
+    if one == other:
+        return False
+    if len(one) == len(other):
+        places = [
+            (layer, p) for layer in range(len(one)) for p in range(len(stage.features)) if one[layer][p] != other[layer][p]
+        ]
+        feature = stage.features[places[0][1]].name
+        return len({p for _, p in places}) == 1 and (len(places) == 1 or feature in stage.shared)
+    if abs(len(one) - len(other)) == 1:
+        shorter, longer = sorted((one, other), key=len)
+        return any(longer[:layer] + longer[layer + 1 :] == shorter for layer in range(len(longer)))
+    if any(min(len(one), len(other)) < depth < max(len(one), len(other)) for depth in stage.depths):
+        return False
+    return other == (one + one[-1:] * len(other))[: len(other)]
+
+
+def neighbours(stage, module):
+    return [stage.decode(code) for code in neighbour_codes(stage, stage.encode(module))]
+
+
+@given(spaces(most_stages=2), st.data())
+@relaxed
+def test_neighbours_are_all_modules_one_step_away_once_each(space, data):
+    for stage in space.stages:
+        module = data.draw(modules(stage))
+        found = neighbours(stage, module)
+        assert len(found) == len(set(found))
+        assert set(found) == {other for other in all_modules(stage) if one_step(stage, module, other)}
+
+
+def test_neighbours_of_an_example_written_out():
+    stage = Stage("s", (1, 2), (A, B), frozenset("b"))
+    assert set(neighbours(stage, ((0, "x"),))) == {
+        ((1, "x"),),
+        ((2, "x"),),
+        ((0, "y"),),
+        *(((0, "x"), (a, "x")) for a in (0, 1, 2)),
+        *(((a, "x"), (0, "x")) for a in (1, 2)),
+    }
+    assert set(neighbours(stage, ((0, "x"), (2, "x")))) == {
+        *(((a, "x"), (2, "x")) for a in (1, 2)),
+        *(((0, "x"), (a, "x")) for a in (0, 1)),
+        ((0, "y"), (2, "y")),
+        ((0, "x"),),
+        ((2, "x"),),
+    }
+
+
+def test_depths_far_apart_are_neighbours_by_cutting_or_repeating_the_end():
+    stage = Stage("s", (1, 3, 6), (B,))
+    assert set(neighbours(stage, (("x",), ("y",), ("y",)))) == {
+        (("y",), ("y",), ("y",)),
+        (("x",), ("x",), ("y",)),
+        (("x",), ("y",), ("x",)),
+        (("x",),),
+        (("x",), ("y",), ("y",), ("y",), ("y",), ("y",)),
+    }
+
+
+@pytest.mark.parametrize("mutate", [mutate_module, mutate_layer])
+@given(spaces_and_architectures(most=1), st.integers(0, 2**32))
+@relaxed
+def test_a_mutation_changes_one_stage_and_stays_in_the_space(mutate, drawn, seed):
+    space, [architecture] = drawn
+    mutated = mutate(space, architecture, np.random.default_rng(seed))
+    assert contains(space, mutated)
+    assert mutated == mutate(space, architecture, np.random.default_rng(seed))
+    changed = [u for u, (a, b) in enumerate(zip(architecture, mutated, strict=True)) if a != b]
+    assert len(changed) == (1 if count_architectures(space) > 1 else 0)
+    if mutate is mutate_layer and changed:
+        stage, before = space.stages[changed[0]], architecture.modules[changed[0]]
+        possible = neighbours(stage, before) or all_modules(stage)
+        assert mutated.modules[changed[0]] in possible
+
+
+@pytest.mark.parametrize("mutate", [mutate_module, mutate_layer])
+def test_a_space_of_one_architecture_has_no_other(mutate):
+    space = Space("one", (Stage("s", (2,), (Feature("a", (1,)),)), Stage("bare", (1,), ())))
+    only = Architecture((((1,), (1,)), ((),)))
+    assert mutate(space, only, np.random.default_rng(0)) == only
+
+
+def test_a_module_mutation_draws_every_other_module_equally_often():
+    stages = (Stage("s", (1, 2), (A,)), Stage("one", (1,), ()), Stage("t", (1,), (B,)))
+    space, rng = Space("s", stages), np.random.default_rng(1)
+    start = Architecture((((0,), (0,)), ((),), (("x",),)))
+    seen = Counter(mutate_module(space, start, rng) for _ in range(3000))
+    others = [start.replace(0, m) for m in all_modules(stages[0]) if m != start.modules[0]]
+    expected = {a: 3000 / 2 / len(others) for a in others} | {start.replace(2, (("y",),)): 3000 / 2}
+    assert set(seen) == set(expected)
+    assert chisquare([seen[a] for a in expected], list(expected.values())).pvalue > 0.001
+
+
+@pytest.mark.parametrize(
+    "stage",
+    [
+        Stage("s", (1, 2, 3), (A, B)),
+        Stage("s", (1, 2, 3), (A, B), frozenset("a")),
+        Stage("s", (2, 5), (B,)),
+        Stage("s", (1, 2), (B,), modules=((("x",),), (("y",),), (("y",), ("x",)), (("x",), ("x",)))),
+    ],
+    ids=["free", "shared", "depths apart", "listed"],
+)
+def test_a_layer_mutation_takes_every_step_there_is(stage):
+    module, rng = stage.decode(np.zeros((2, len(stage.features)), dtype=np.int16)), np.random.default_rng(2)
+    space = Space("s", (stage,))
+    seen = {mutate_layer(space, Architecture((module,)), rng).modules[0] for _ in range(1000)}
+    assert seen == set(neighbours(stage, module))
+
+
+def test_adding_removing_and_editing_a_layer_are_equally_likely():
+    space = Space("s", (Stage("s", (1, 2, 3), (A, B)),))
+    start, rng = Architecture((((0, "x"), (1, "x")),)), np.random.default_rng(3)
+    depths = Counter(len(mutate_layer(space, start, rng).modules[0]) for _ in range(1500))
+    assert chisquare([depths[d] for d in (1, 2, 3)]).pvalue > 0.001
+
+
+def test_a_listed_module_without_neighbours_becomes_any_other():
+    listed = ((("x",), ("x",)), (("y",), ("y",)))
+    stage = Stage("s", (2,), (B,), modules=listed)
+    assert neighbours(stage, listed[0]) == []
+    mutated = mutate_layer(Space("s", (stage,)), Architecture((listed[0],)), np.random.default_rng(4))
+    assert mutated == Architecture((listed[1],))
+
+
+def test_a_layer_that_can_be_added_in_billions_of_ways_is_added_at_once():
+    stage = Stage("s", (1, 2), tuple(Feature(f"f{i}", tuple(range(8)), "numeric") for i in range(16)))
+    assert count_modules(stage, 1) == 8**16
+    space, rng = Space("wide", (stage,)), np.random.default_rng(5)
+    start = Architecture((((0,) * 16,),))
+    mutated = [mutate_layer(space, start, rng) for _ in range(50)]
+    assert all(one_step(stage, start.modules[0], m.modules[0]) for m in mutated)
+    assert {len(m.modules[0]) for m in mutated} == {1, 2}
