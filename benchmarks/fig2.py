@@ -8,58 +8,18 @@ target is learnt from 90 % of 3,000 rows with recipe ``paper``, three seeds and 
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
-from _common import arguments, markdown, read, resume, save
-
-from nasbuild.predictor import recipe
-from nasbuild.score import learn
+from _common import arguments, hop_srcc, hop_table
 
 TABLES = {"MobileNetV3": "ofa-mbv3-surrogate", "ProxylessNAS": "ofa-pn-surrogate"}
 METRICS = ("acc", "latency_gpu", "latency_cpu", "latency_npu")
 
 
 def main() -> None:
-    parser = arguments("Figure 2: SRCC of every hop", "fig2")
-    parser.add_argument("--convolution", default="gatv2", help="gatv2, graphconv, gcn or gin")
-    options = parser.parse_args()
-    result = resume(options.out)
-    result |= {"recipe": recipe("paper", convolution=options.convolution).as_dict(), "seed": 0}
-    rows = result.setdefault("rows", {})
-    for space, name in TABLES.items():
-        table = read(options.data, name)
-        for metric in METRICS:
-            if f"{space} {metric}" in rows:
-                continue
-            start = time.perf_counter()
-            run = learn(
-                table,
-                [metric],
-                recipe=recipe("paper", convolution=options.convolution),
-                workers=options.workers,
-            )
-            trust = run.learnt[0].trust
-            rows[f"{space} {metric}"] = {
-                "hops": [list(hop.each) for hop in trust.hops],
-                "prediction": list(trust.prediction.each),
-                "modules": list(trust.modules.each),
-                "seconds": round(time.perf_counter() - start, 1),
-            }
-            save(options.out, result)
-    print(table_of(rows))
+    options = arguments("Figure 2: SRCC of every hop", "fig2").parse_args()
+    rows = hop_srcc(options, [(f"{space} {m}", name, m) for space, name in TABLES.items() for m in METRICS])
+    print(hop_table(rows))
     draw(rows, options.out.with_suffix(".svg"))
-
-
-def table_of(rows: dict) -> str:
-    """Mean over the seeds; deviation in brackets."""
-    hops = len(next(iter(rows.values()))["hops"])
-    header = ["pseudo-labels", *(f"hop {m}" for m in range(hops)), "y'", "summed modules"]
-    body = [
-        [name, *(f"{np.mean(v):.3f} ({np.std(v):.3f})" for v in (*row["hops"], row["prediction"], row["modules"]))]
-        for name, row in rows.items()
-    ]
-    return markdown(header, body)
 
 
 def draw(rows: dict, path) -> None:

@@ -1,4 +1,4 @@
-"""Any small search space, any architecture of it, and everything that it holds, straight from the definitions."""
+"""Any small search space, any architecture of it, and all that it holds, straight from the definitions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,63 @@ from hypothesis import strategies as st
 from nasbuild.space import GLOBALS, Architecture, Feature, Metric, Module, Space, Stage
 
 #: For tests that draw whole spaces: a busy machine must not fail them.
-relaxed = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+relaxed = settings(
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 
-_AWKWARD = ["-", "/", ",", "=", "%2D", "a-b", "a/b", "a,b=c", "x", "2xk3", "k3", "3", "-1", "1e-3", "1_000", "0x1f"]
-_AWKWARD += ["no", "off", "true", "null", "~", "<<", "16:9", "2024-01-01", "010", ".inf", "# a", "a: b", "- a", "[a]"]
-_AWKWARD += ["{a}", "&a", "*a", "!a", "|", ">", "'", '"', "\\", "@", "`", "?", "é", "ß", "層", "🙂", "e\u0301"]
+_AWKWARD = [
+    "-",
+    "/",
+    ",",
+    "=",
+    "%2D",
+    "a-b",
+    "a/b",
+    "a,b=c",
+    "x",
+    "2xk3",
+    "k3",
+    "3",
+    "-1",
+    "1e-3",
+    "1_000",
+    "0x1f",
+]
+_AWKWARD += [
+    "no",
+    "off",
+    "true",
+    "null",
+    "~",
+    "<<",
+    "16:9",
+    "2024-01-01",
+    "010",
+    ".inf",
+    "# a",
+    "a: b",
+    "- a",
+    "[a]",
+]
+_AWKWARD += [
+    "{a}",
+    "&a",
+    "*a",
+    "!a",
+    "|",
+    ">",
+    "'",
+    '"',
+    "\\",
+    "@",
+    "`",
+    "?",
+    "é",
+    "ß",
+    "層",
+    "🙂",
+    "e\u0301",
+]
 _CHARACTERS = st.characters(exclude_categories=("C", "Z")) | st.just(" ")
 
 
@@ -25,7 +77,9 @@ def texts() -> st.SearchStrategy[str]:
 
 def names() -> st.SearchStrategy[str]:
     """Names of spaces, stages, features and metrics."""
-    usual = st.sampled_from(["kernel", "expand", "op", "width", "stage", "layer", "name", "depth", "features"])
+    usual = st.sampled_from(
+        ["kernel", "expand", "op", "width", "stage", "layer", "name", "depth", "features"]
+    )
     return usual | texts().map(str.strip).filter(bool)
 
 
@@ -36,7 +90,10 @@ def features(*, most_choices: int = 3) -> st.SearchStrategy[tuple[tuple, str]]:
     numbers = st.lists(whole | real, min_size=1, max_size=most_choices, unique=True)
     words = st.lists(texts(), min_size=1, max_size=most_choices, unique=True)
     truths = st.lists(st.booleans(), min_size=1, max_size=2, unique=True)
-    any_kind, no_number = st.sampled_from(["numeric", "ordered", "categorical"]), st.sampled_from(["ordered", "categorical"])
+    any_kind, no_number = (
+        st.sampled_from(["numeric", "ordered", "categorical"]),
+        st.sampled_from(["ordered", "categorical"]),
+    )
     return (
         st.tuples(numbers.map(tuple), any_kind)
         | st.tuples(words.map(tuple), no_number)
@@ -46,7 +103,7 @@ def features(*, most_choices: int = 3) -> st.SearchStrategy[tuple[tuple, str]]:
 
 @st.composite
 def spaces(draw, *, most_stages: int = 3, most_modules: int = 200) -> Space:
-    """A valid space in which each stage has few modules; a feature may stand in several stages, and in the globals."""
+    """A valid space with few modules a stage; a feature may stand in several stages, and in the globals."""
     vocabulary = draw(st.dictionaries(names(), features(), max_size=4))
     stage_names = draw(
         st.lists(names().filter(lambda n: n != GLOBALS), min_size=1, max_size=most_stages, unique=True)
@@ -54,8 +111,14 @@ def spaces(draw, *, most_stages: int = 3, most_modules: int = 200) -> Space:
     stages = [draw(_stages(name, vocabulary, most_modules)) for name in stage_names]
     if vocabulary and draw(st.booleans()):
         stages.append(draw(_globals(vocabulary)))
-    metrics = draw(st.dictionaries(names(), st.tuples(st.sampled_from(["maximize", "minimize"]), st.just("") | names()), max_size=2))
-    return Space(draw(names()), tuple(stages), {name: Metric(name, *entry) for name, entry in metrics.items()})
+    metrics = draw(
+        st.dictionaries(
+            names(), st.tuples(st.sampled_from(["maximize", "minimize"]), st.just("") | names()), max_size=2
+        )
+    )
+    return Space(
+        draw(names()), tuple(stages), {name: Metric(name, *entry) for name, entry in metrics.items()}
+    )
 
 
 def modules(stage: Stage) -> st.SearchStrategy[Module]:
@@ -70,7 +133,9 @@ def architectures(space: Space) -> st.SearchStrategy[Architecture]:
     return st.tuples(*(modules(stage) for stage in space.stages)).map(Architecture)
 
 
-def spaces_and_architectures(*, most: int = 4, **limits: int) -> st.SearchStrategy[tuple[Space, list[Architecture]]]:
+def spaces_and_architectures(
+    *, most: int = 4, **limits: int
+) -> st.SearchStrategy[tuple[Space, list[Architecture]]]:
     """A space and a few architectures of it, which may be equal."""
     return spaces(**limits).flatmap(
         lambda space: st.tuples(st.just(space), st.lists(architectures(space), min_size=1, max_size=most))
@@ -78,7 +143,7 @@ def spaces_and_architectures(*, most: int = 4, **limits: int) -> st.SearchStrate
 
 
 def all_modules(stage: Stage) -> list[Module]:
-    """Every module, from the definition: all sequences of layers, without those that break a shared feature."""
+    """Every module, by definition: all sequences of layers, without those that break a shared feature."""
     if stage.modules is not None:
         return list(stage.modules)
     layers = list(product(*(feature.choices for feature in stage.features)))

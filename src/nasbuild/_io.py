@@ -68,9 +68,12 @@ def ensure_free(path: str | os.PathLike[str], *, overwrite: bool = False) -> Non
     """Refuse an output folder that exists, unless it is an empty one or a run to be overwritten."""
     target = Path(path)
     try:
-        if not os.path.lexists(target) or (target.is_dir() and not any(target.iterdir())):
+        target.lstat()
+        if target.is_dir() and not any(target.iterdir()):
             return
         is_run = (target / "run.json").is_file()
+    except FileNotFoundError:
+        return
     except OSError as error:
         raise _unwritable(target, error) from error
     if not (is_run and overwrite):

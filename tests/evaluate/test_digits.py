@@ -25,7 +25,7 @@ from nasbuild.evaluate.digits.fast import fast_forward
 from nasbuild.evaluate.digits.finish import complete_seeds, finish
 from nasbuild.evaluate.digits.generate import TRAININGS, generate, locked, read_trainings
 from nasbuild.evaluate.digits.network import build_network
-from nasbuild.evaluate.digits.noise import noise_of
+from nasbuild.evaluate.digits.noise import noise_of, srcc
 
 SMALLEST = [["mb_e1_k3"], ["mb_e1_k3"], ["mb_e1_k3"]]
 LARGEST = [["mb_e6_k5"] * 2] * 3
@@ -141,6 +141,15 @@ def test_latency_of_every_visit():
     assert visited == [(i, 5) for i in range(1, 6)]
     # The largest does 25 times the work; the fastest visit is immune to a busy machine.
     assert times[1].min() > times[0].min()
+
+
+def test_latency_needs_one_thread():
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(NasbuildError, match="one thread"):
+            cost.measure_latency([SMALLEST], visits=2)
+    finally:
+        torch.set_num_threads(1)
 
 
 def test_spread_ignores_one_disturbed_pass():
@@ -264,7 +273,7 @@ def test_finish_uses_complete_seeds_only(tmp_path):
     assert last["acc"] == 50 + len(rows[-1]["id"]) + 0.5
     assert last["acc_std"] == pytest.approx(2**-0.5, abs=1e-4)
     assert (last["params"], last["macs"]) == by_hand(MIXED)
-    assert "2 times" in (tmp_path / "table" / "card.md").read_text()
+    assert "with 2 seeds on" in (tmp_path / "table" / "card.md").read_text()
 
 
 def test_command_tells_mistakes_in_one_sentence(tmp_path, capsys):
@@ -298,6 +307,20 @@ def test_noise_recovers_known_deviations():
     # Cronbach's alpha in its textbook form.
     alpha = 3 / 2 * (1 - y.var(axis=0, ddof=1).sum() / y.sum(axis=1).var(ddof=1))
     assert noise.reliability == pytest.approx(alpha, abs=1e-12)
+
+
+def test_srcc_is_scipys():
+    a, b = np.random.default_rng(1).integers(0, 9, (2, 50))
+    assert srcc(a, b) == pytest.approx(spearmanr(a, b)[0], abs=1e-12)
+    assert math.isnan(srcc(a, np.ones(50)))
+
+
+def test_noise_of_what_never_changes_is_not_known():
+    noise = noise_of(np.ones((4, 2)))
+    assert noise.between == noise.seed == 0
+    assert math.isnan(noise.ratio)
+    assert math.isnan(noise.reliability)
+    assert math.isnan(noise.srcc)
 
 
 def test_one_seed_has_no_noise_estimate():
@@ -361,7 +384,7 @@ def test_architectures_differ_by_more_than_seeds(table, card, metric, column):
         line = next(line for line in card.splitlines() if line.startswith(f"| {start}"))
         return float(line.split("|")[1 + column])
 
-    n_seeds = int(re.search(r"from scratch (\d) times", card)[1])
+    n_seeds = int(re.search(r"from scratch with (\d) seeds", card)[1])
     means = np.array([row["metrics"][metric] for row in table])
     seed = np.mean([row["metrics"][f"{metric}_std"] ** 2 for row in table]) ** 0.5
     assert seed == pytest.approx(stated("deviation between the seeds"), rel=1e-3)

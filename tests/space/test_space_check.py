@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import relaxed, spaces_and_architectures
 
 from nasbuild.errors import SpaceError
 from nasbuild.space import (
     Architecture,
+    Feature,
     contains,
     load_space,
     parse_architecture,
@@ -21,6 +21,7 @@ from nasbuild.space import (
     space_from_yaml,
     to_dict,
 )
+from strategies import relaxed, spaces_and_architectures
 
 SPACE = space_from_yaml(
     """
@@ -76,6 +77,7 @@ def test_a_number_is_read_as_the_declared_one():
     assert type(parsed.modules[0][0][0]) is int
     numpy_kernel = parse_architecture(SPACE, changed("stages", 0, 0, "kernel", np.int64(3)))
     assert type(numpy_kernel.modules[0][0][0]) is int
+    assert Feature("k", (3, 5)).index(np.complex64(3)) == Feature("k", (3, 5)).index(np.str_("3")) == -1
     numpy_se = changed("stages", 0, 0, "se", np.True_)
     assert parse_architecture(SPACE, numpy_se).modules[0][0][1] is True
 
@@ -83,15 +85,27 @@ def test_a_number_is_read_as_the_declared_one():
 LAYERS = [{"kernel": 3, "se": True, "op": "conv"}]
 WRONG = [
     # What stands at which place, and the whole sentence about it.
-    (changed("stages", 0, 1, "kernel", 7), "stages[0][1].kernel (early): kernel = 7 is no choice; allowed: 3, 5"),
-    (changed("stages", 0, 1, "kernel", "3"), "stages[0][1].kernel (early): kernel = '3' is no choice; allowed: 3, 5"),
-    (changed("stages", 0, 1, "kernel", [3]), "stages[0][1].kernel (early): kernel = a list is no choice; allowed: 3, 5"),
+    (
+        changed("stages", 0, 1, "kernel", 7),
+        "stages[0][1].kernel (early): kernel = 7 is no choice; allowed: 3, 5",
+    ),
+    (
+        changed("stages", 0, 1, "kernel", "3"),
+        "stages[0][1].kernel (early): kernel = '3' is no choice; allowed: 3, 5",
+    ),
+    (
+        changed("stages", 0, 1, "kernel", [3]),
+        "stages[0][1].kernel (early): kernel = a list is no choice; allowed: 3, 5",
+    ),
     (
         changed("stages", 0, 0, "kernel", float("nan")),
         "stages[0][0].kernel (early): kernel = nan is no choice; allowed: 3, 5",
     ),
     (changed("stages", 0, 0, "se", 1), "stages[0][0].se (early): se = 1 is no choice; allowed: True, False"),
-    (changed("stages", 0, 0, "se", "True"), "stages[0][0].se (early): se = 'True' is no choice; allowed: True, False"),
+    (
+        changed("stages", 0, 0, "se", "True"),
+        "stages[0][0].se (early): se = 'True' is no choice; allowed: True, False",
+    ),
     (changed("stages", 0, 0, "op", 3), "stages[0][0].op (early): op = 3 is no choice; allowed: 'conv', '3'"),
     (
         changed("stages", 0, 0, "op", "c" * 1000),
@@ -101,7 +115,10 @@ WRONG = [
         changed("stages", 0, 0, "width", 8),
         "stages[0][0] (early): unknown feature 'width'; allowed: kernel, se, op",
     ),
-    (changed("stages", 0, 0, "op", None), "stages[0][0] (early): feature 'op' is missing; allowed: 'conv', '3'"),
+    (
+        changed("stages", 0, 0, "op", None),
+        "stages[0][0] (early): feature 'op' is missing; allowed: 'conv', '3'",
+    ),
     (changed("stages", 1, 0, "op", "conv"), "stages[1][0] (pool): unknown feature 'op'"),
     (changed("stages", 0, LAYERS), "stages[0]: early has 1 layers; allowed: 2, 3"),
     (changed("stages", 0, LAYERS * 4), "stages[0]: early has 4 layers; allowed: 2, 3"),
@@ -125,7 +142,10 @@ WRONG = [
     (changed("stages", 0, 1, True), "stages[0][1]: a layer is an object of features, not a truth value"),
     (changed("stage", []), "arch: unknown key 'stage'; allowed: stages, globals"),
     (changed("globals", None), "globals: feature 'resolution' is missing; allowed: 192, 224"),
-    (changed("globals", "resolution", 128), "globals.resolution: resolution = 128 is no choice; allowed: 192, 224"),
+    (
+        changed("globals", "resolution", 128),
+        "globals.resolution: resolution = 128 is no choice; allowed: 192, 224",
+    ),
     (changed("globals", "width", 1), "globals: unknown feature 'width'; allowed: resolution"),
     (changed("globals", 224), "globals: a layer is an object of features, not a number"),
     (changed("globals", False), "globals: a layer is an object of features, not a truth value"),
@@ -146,7 +166,9 @@ def test_a_mistake_is_named_with_its_place_and_what_is_allowed(data, sentence):
 def test_globals_are_refused_where_the_space_has_none(given):
     space = load_space("nas-bench-macro")
     data = to_dict(space, Architecture(tuple((("identity",),) * d for d in (2, 3, 3))))
-    with pytest.raises(SpaceError, match=r"^globals: the space has no features of the whole architecture; leave"):
+    with pytest.raises(
+        SpaceError, match=r"^globals: the space has no features of the whole architecture; leave"
+    ):
         parse_architecture(space, data | {"globals": given})
     assert parse_architecture(space, data | {"globals": {}}) == parse_architecture(space, data)
     assert parse_architecture(space, data | {"globals": None}) == parse_architecture(space, data)
@@ -177,7 +199,9 @@ def test_one_strange_thing_anywhere_is_refused(drawn, data):
     modules = [list(module) for module in architecture.modules]
     u = data.draw(st.integers(0, len(modules) - 1))
     stage, layer = space.stages[u], data.draw(st.integers(0, len(modules[u]) - 1))
-    ways = ["deeper", "unknown feature", "stage gone"] + (["strange choice", "feature gone"] if stage.features else [])
+    ways = ["deeper", "unknown feature", "stage gone"] + (
+        ["strange choice", "feature gone"] if stage.features else []
+    )
     way = data.draw(st.sampled_from(ways))
     if way == "deeper":
         modules[u] = [modules[u][0]] * (max(stage.depths) + 1)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from hypothesis import given
-from strategies import all_modules, relaxed, spaces
 
 from nasbuild.space import Feature, Space, Stage, count_architectures, count_modules, load_space
+from strategies import all_modules, relaxed, spaces
 
 
 @given(spaces())

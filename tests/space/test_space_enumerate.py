@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import all_architectures, all_modules, relaxed, spaces
 
 from nasbuild.errors import SpaceError
 from nasbuild.space import (
@@ -23,6 +22,7 @@ from nasbuild.space import (
     load_space,
     module_codes,
 )
+from strategies import all_architectures, all_modules, relaxed, spaces
 
 HUGE = Stage("huge", (2, 30), (Feature("op", tuple("abcdefgh")), Feature("kernel", (3, 5), "numeric")))
 
@@ -32,7 +32,9 @@ def codes_by_counting(stage, depth):
     shared = [p for p, f in enumerate(stage.features) if f.name in stage.shared]
     free = [p for p, f in enumerate(stage.features) if f.name not in stage.shared]
     codes = []
-    for digits in product(*(range(stage.sizes[p]) for p in shared), *(range(stage.sizes[p]) for _ in range(depth) for p in free)):
+    for digits in product(
+        *(range(stage.sizes[p]) for p in shared), *(range(stage.sizes[p]) for _ in range(depth) for p in free)
+    ):
         code = np.zeros((depth, len(stage.features)), dtype=np.int16)
         code[:, shared] = digits[: len(shared)]
         code[:, free] = np.array(digits[len(shared) :], dtype=np.int16).reshape(depth, len(free))
@@ -73,7 +75,9 @@ def test_architectures_come_once_each_and_the_last_stage_runs_fastest(space):
     found = list(enumerate_architectures(space))
     assert len(found) == count_architectures(space)
     assert set(found) == set(all_architectures(space))
-    assert found == [Architecture(m) for m in product(*(list(enumerate_modules(stage)) for stage in space.stages))]
+    assert found == [
+        Architecture(m) for m in product(*(list(enumerate_modules(stage)) for stage in space.stages))
+    ]
 
 
 def test_the_first_modules_of_a_huge_stage_come_at_once():

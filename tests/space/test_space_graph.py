@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import all_modules, relaxed, spaces, spaces_and_architectures
 
 from nasbuild.errors import SpaceError
 from nasbuild.space import (
@@ -20,6 +19,7 @@ from nasbuild.space import (
     graph_schema,
     space_from_yaml,
 )
+from strategies import all_modules, relaxed, spaces, spaces_and_architectures
 
 SPACE = space_from_yaml(
     """
@@ -35,7 +35,14 @@ SECOND = Architecture((((5, "conv"), (3, "conv")), ((3, False), (7, False), (7, 
 # Columns: kernel (3, 5, 7), op (conv, skip), se (true, false), resolution, stage, layer.
 ROWS = [
     [[1, 2, 0, 0, 1, 1], [3, 0, 1, 0, 2, 1], [1, 0, 1, 0, 2, 2], [1, 0, 1, 0, 2, 3], [0, 0, 0, 2, 3, 1]],
-    [[2, 1, 0, 0, 1, 1], [1, 1, 0, 0, 1, 2], [1, 0, 2, 0, 2, 1], [3, 0, 2, 0, 2, 2], [3, 0, 2, 0, 2, 3], [0, 0, 0, 1, 3, 1]],
+    [
+        [2, 1, 0, 0, 1, 1],
+        [1, 1, 0, 0, 1, 2],
+        [1, 0, 2, 0, 2, 1],
+        [3, 0, 2, 0, 2, 2],
+        [3, 0, 2, 0, 2, 3],
+        [0, 0, 0, 1, 3, 1],
+    ],
 ]
 
 
@@ -90,9 +97,15 @@ def test_an_architecture_is_a_chain_of_its_layers(drawn):
     sizes = [sum(map(len, a.modules)) for a in architectures]
     assert np.diff(graphs.offsets).tolist() == sizes
     assert graphs.offsets[0] == 0
-    edges = [(n, n + 1) for i, size in enumerate(sizes) for n in range(graphs.offsets[i], graphs.offsets[i] + size - 1)]
+    edges = [
+        (n, n + 1)
+        for i, size in enumerate(sizes)
+        for n in range(graphs.offsets[i], graphs.offsets[i] + size - 1)
+    ]
     assert list(zip(*graphs.edges.tolist(), strict=True)) == edges
-    rows = [row for a in architectures for u, module in enumerate(a) for row in rows_by_hand(space, u, module)]
+    rows = [
+        row for a in architectures for u, module in enumerate(a) for row in rows_by_hand(space, u, module)
+    ]
     assert graphs.categories.tolist() == rows
     assert graphs.categories.dtype == graphs.edges.dtype == graphs.offsets.dtype == np.int64
     if space.globals:
@@ -127,7 +140,10 @@ def test_selecting_graphs_equals_encoding_the_selected(drawn, data):
     same(graphs.select(index), expected)
     same(graphs.select(np.array(index, dtype=np.int32)), expected)
     mask = data.draw(st.lists(st.booleans(), min_size=len(architectures), max_size=len(architectures)))
-    same(graphs.select(np.array(mask)), encode(space, [a for a, kept in zip(architectures, mask, strict=True) if kept]))
+    same(
+        graphs.select(np.array(mask)),
+        encode(space, [a for a, kept in zip(architectures, mask, strict=True) if kept]),
+    )
     # A selection is graphs like any other.
     same(graphs.select(index).select(range(len(index))), expected)
 
@@ -150,7 +166,10 @@ def test_ordered_choices_keep_their_order_though_the_first_stage_lacks_some():
     def stage(name, *sizes):
         return Stage(name, (1,), (Feature("size", sizes, "ordered"),))
 
-    space = Space("s", (stage("a", "small", "large"), stage("b", "small", "medium", "large"), stage("c", "tiny", "small")))
+    space = Space(
+        "s",
+        (stage("a", "small", "large"), stage("b", "small", "medium", "large"), stage("c", "tiny", "small")),
+    )
     assert graph_schema(space).features[0].choices == ("tiny", "small", "medium", "large")
     with pytest.raises(SpaceError, match=r"^stages: feature 'size' is ordered differently in two stages$"):
         graph_schema(Space("s", (stage("a", "small", "large"), stage("b", "large", "small"))))

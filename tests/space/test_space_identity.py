@@ -7,9 +7,18 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import all_architectures, all_modules, relaxed, spaces, texts
 
-from nasbuild.space import GLOBALS, Architecture, Feature, Space, Stage, architecture_id, load_space, module_id
+from nasbuild.space import (
+    GLOBALS,
+    Architecture,
+    Feature,
+    Space,
+    Stage,
+    architecture_id,
+    load_space,
+    module_id,
+)
+from strategies import all_architectures, all_modules, relaxed, spaces, texts
 
 KERNEL, EXPAND = Feature("kernel", (3, 5, 7), "numeric"), Feature("expand", (3, 6), "numeric")
 SE, OP = Feature("se", (False, True)), Feature("op", ("conv", "a-b/c,d", "é 3"))
@@ -30,6 +39,7 @@ def stage(*features, shared=""):
         (stage(OP), (("conv",), ("a-b/c,d",)), "conv-a%2Db%2Fc%2Cd"),
         (stage(OP, KERNEL), (("é 3", 3),), "o%C3%A9%203,k3"),
         (stage(MIXUP, EXPAND), ((-1, 3), (1e-05, 6)), "m-1,e3-m1e-05,e6"),
+        (stage(Feature("shift", (-1, 2), "numeric"), EXPAND), ((-1, 3),), "s-1,e3"),
         # Two names with the same first letter are written out.
         (stage(KERNEL, DROP), ((3, "b"),), "kernel=3,kind=b"),
         (stage(), ((), ()), "2xo"),
@@ -77,7 +87,10 @@ def test_no_text_can_imitate_another_module(words, second, shared):
     assert len({module_id(stage, m) for m in modules}) == len(modules)
 
 
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=4, unique=True), st.booleans())
+@given(
+    st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=4, unique=True),
+    st.booleans(),
+)
 @relaxed
 def test_no_number_can_imitate_another_module(numbers, second):
     features = [Feature("width", tuple(numbers), "numeric")]

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
-from strategies import all_modules, modules, relaxed, spaces, spaces_and_architectures
 
 from nasbuild.space import (
     Architecture,
@@ -23,17 +22,21 @@ from nasbuild.space import (
     mutate_module,
     neighbour_codes,
 )
+from strategies import all_modules, modules, relaxed, spaces, spaces_and_architectures
 
 A, B = Feature("a", (0, 1, 2), "numeric"), Feature("b", ("x", "y"))
 
 
 def one_step(stage, one, other):
-    """The definition: one choice (a shared one everywhere), one layer more or less, or the next depth if none is next."""
+    """The definition: one choice (a shared one everywhere), one layer, or the next depth if it is far off."""
     if one == other:
         return False
     if len(one) == len(other):
         places = [
-            (layer, p) for layer in range(len(one)) for p in range(len(stage.features)) if one[layer][p] != other[layer][p]
+            (layer, p)
+            for layer in range(len(one))
+            for p in range(len(stage.features))
+            if one[layer][p] != other[layer][p]
         ]
         feature = stage.features[places[0][1]].name
         return len({p for _, p in places}) == 1 and (len(places) == 1 or feature in stage.shared)

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chisquare
-from strategies import all_architectures, all_modules, relaxed, spaces
 
 from nasbuild.errors import SpaceError
 from nasbuild.space import (
@@ -23,12 +22,15 @@ from nasbuild.space import (
     sample_codes,
     sample_module,
 )
+from strategies import all_architectures, all_modules, relaxed, spaces
 
 A, B = Feature("a", (0, 1, 2), "numeric"), Feature("b", ("x", "y"))
 STAGES = {
     "free": Stage("free", (1, 2), (A,)),
     "shared": Stage("shared", (1, 3), (A, B), frozenset("a")),
-    "listed": Stage("listed", (1, 2), (B,), modules=((("x",),), (("x",), ("y",)), (("y",), ("y",)), (("y",), ("x",)))),
+    "listed": Stage(
+        "listed", (1, 2), (B,), modules=((("x",),), (("x",), ("y",)), (("y",), ("y",)), (("y",), ("x",)))
+    ),
     "bare": Stage("bare", (1, 2, 4), ()),
 }
 SMALL = Space("small", (STAGES["free"], Stage("last", (1,), (B,))))
@@ -73,7 +75,9 @@ def test_codes_of_one_depth_are_equally_likely(name):
         assert codes.dtype == np.int16
         modules = [m for m in all_modules(stage) if len(m) == depth]
         if len(modules) > 1:
-            assert agreement([stage.decode(c) for c in codes], dict.fromkeys(modules, 1 / len(modules))) > 0.001
+            assert (
+                agreement([stage.decode(c) for c in codes], dict.fromkeys(modules, 1 / len(modules))) > 0.001
+            )
         else:
             assert {stage.decode(c) for c in codes} == set(modules)
 
@@ -92,13 +96,15 @@ def test_distinct_ones_are_drawn_one_after_the_other_without_putting_back(n, ove
     first = probabilities(SMALL.stages[0], over)
     p = {a: first[a.modules[0]] / 2 for a in all_architectures(SMALL)}
     rng = np.random.default_rng(4)
-    pairs = [sample(SMALL, n, rng, over=over)[:2] for _ in range(1500)]
+    pairs = [sample(SMALL, n, rng, over=over)[:2] for _ in range(600)]
     assert agreement([pair[0] for pair in pairs], p) > 0.001
     second = {b: sum(p[a] * p[b] / (1 - p[a]) for a in p if a != b) for b in p}
     assert agreement([pair[1] for pair in pairs], second) > 0.001
 
 
-@given(spaces(most_modules=40), st.integers(0, 2**32), st.sampled_from(["architectures", "depths"]), st.data())
+@given(
+    spaces(most_modules=40), st.integers(0, 2**32), st.sampled_from(["architectures", "depths"]), st.data()
+)
 @relaxed
 def test_what_is_drawn_is_distinct_in_the_space_and_repeatable(space, seed, over, data):
     total = count_architectures(space)
@@ -129,7 +135,9 @@ def test_a_huge_stage_can_be_sampled():
     stage = Stage("huge", (300, 301, 400), (Feature("op", tuple("abcdefghij")),))
     drawn = sample(Space("huge", (stage,)), 50, np.random.default_rng(6))
     assert {len(a.modules[0]) for a in drawn} == {400}
-    depths = {len(a.modules[0]) for a in sample(Space("h", (stage,)), 50, np.random.default_rng(6), over="depths")}
+    depths = {
+        len(a.modules[0]) for a in sample(Space("h", (stage,)), 50, np.random.default_rng(6), over="depths")
+    }
     assert depths == {300, 301, 400}
 
 

@@ -33,11 +33,11 @@ def merge_stages(space: Space, first: int | str) -> Space:
         raise SpaceError(f"{a.name} and {b.name} both have several depths", todo="they can't be merged")
     name = f"{a.name}+{b.name}"
     if any(stage.name == name for stage in space.stages):
-        raise SpaceError(f"the merged stage would be the second one named {name!r}", todo="they can't be merged")
+        raise SpaceError(
+            f"the merged stage would be the second one named {name!r}", todo="they can't be merged"
+        )
     depths = tuple(sorted(i + j for i in a.depths for j in b.depths))
-    joined = Stage(
-        f"{a.name}+{b.name}", depths, a.features
-    )
+    joined = Stage(name, depths, a.features)
     merged = Space(f"{space.name}-merged", (*space.stages[:u], joined, *space.stages[u + 2 :]), space.metrics)
     if count_modules(joined) != count_modules(a) * count_modules(b):
         raise AssertionError("merging changed the number of modules")

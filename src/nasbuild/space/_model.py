@@ -42,11 +42,9 @@ class Feature:
 
     def index(self, choice: object) -> int:
         """Position of ``choice`` among the choices; -1 if it is none of them. NumPy's scalars are as good."""
-        if isinstance(choice, np.generic):
-            choice = choice.item()
-        if not isinstance(choice, bool | int | float | str):
-            return -1
-        return self._index.get(choice_key(choice), -1)
+        if isinstance(choice, (bool, int, float, str)):
+            return self._index.get(choice_key(choice), -1)
+        return self.index(choice.item()) if isinstance(choice, (np.bool_, np.number)) else -1
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
 """Room ``table``: what has been evaluated. Read, validate row by row, split, write."""
 
-from nasbuild.table._flat import flat_columns, flatten
-from nasbuild.table._frame import arch_dicts, to_frame
+from nasbuild.table._architectures import read_architectures
+from nasbuild.table._columns import flat_columns, flatten
+from nasbuild.table._frame import to_frame
+from nasbuild.table._jsonl import arch_dicts
 from nasbuild.table._merge import merge_table
 from nasbuild.table._model import Note, Table
 from nasbuild.table._ofa import ofa_to_arch
@@ -21,6 +23,7 @@ __all__ = [
     "merge_table",
     "ofa_to_arch",
     "random_split",
+    "read_architectures",
     "read_table",
     "stratified_split",
     "to_frame",

@@ -1,109 +1,168 @@
-"""Tables in columns: CSV, Parquet, polars and pandas frames."""
+"""Tables in columns: Arrow, polars and pandas, and Parquet files."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from nasbuild._io import reading
+from nasbuild._io import writing
 from nasbuild.errors import TableError
-from nasbuild.space import Space, to_dict
-from nasbuild.table._flat import ID, FlatLayout, flat_columns, flatten, metric_of_text
+from nasbuild.space import Choice, Space
+from nasbuild.table._columns import ID, FlatNames
+from nasbuild.table._flat import FlatLayout
 from nasbuild.table._model import Note, Table
 from nasbuild.table._rows import RawRow
 
 
+@dataclass(frozen=True)
+class _Column:
+    """A column of a frame, read only if it is needed: texts or dates of any kind may stand beside.
+
+    ``single`` tells that it holds 32-bit numbers.
+    """
+
+    name: str
+    numeric: bool
+    single: bool
+    read: Callable[[], list[Any]]
+
+
 def rows_of_frame(space: Space, frame: Any, source: str) -> tuple[Iterator[RawRow | TableError], list[Note]]:
-    """Raw rows of a polars or pandas frame with flat columns; pandas' NaN means missing."""
-    if not isinstance(frame, pl.DataFrame):
-        try:
-            frame = pl.from_pandas(frame)
-        except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
-            raise TableError(f"the frame can't be read ({_first_line(error)})", where=source) from None
-    layout = FlatLayout.of(space, frame.columns, source)
-    numeric = [c for c in layout.others if frame[c].dtype.is_numeric() or c in space.metrics or frame[c].dtype == pl.Null]
-    notes = _ignored(layout, numeric)
-    return _rows(layout, frame.iter_rows(named=True), numeric, source, first=0, text=False), notes
+    """Raw rows of an Arrow table or a polars or pandas frame with flat columns; pandas' NaN means missing.
+
+    Raises
+    ------
+    TableError
+        If it is none of these, a column is missing or stands twice, or one can't be read.
+    """
+    if isinstance(frame, pa.Table):
+        columns = _arrow_columns(frame)
+    elif isinstance(frame, pl.DataFrame):
+        columns = _polars_columns(frame)
+    elif hasattr(frame, "iloc") and hasattr(frame, "columns"):
+        columns = _pandas_columns(frame)
+    else:
+        raise TableError(
+            f"{type(frame).__name__} is no table",
+            where=source,
+            allowed="a path, a polars or pandas DataFrame, an Arrow table, an Optuna study",
+        )
+    numeric = {column.name for column in columns if column.numeric}
+    layout = FlatLayout.of(space, [c.name for c in columns], source, numeric.__contains__)
+    needed = {c.name: _values(c, layout, source) for c in columns if _is_needed(c.name, layout)}
+    rows = (
+        (f"{source}, row {number}", dict(zip(needed, values, strict=True)))
+        for number, values in enumerate(zip(*needed.values(), strict=True))
+    )
+    return layout.rows(rows, text=False), layout.notes()
 
 
 def rows_of_parquet(space: Space, path: Path) -> tuple[Iterator[RawRow | TableError], list[Note]]:
     """Raw rows of a Parquet file with flat columns."""
-    return rows_of_frame(space, _read(path, pl.read_parquet, "Parquet"), str(path))
+    try:
+        with path.open("rb") as stream:
+            # By Arrow alone, in this thread: on damaged files polars' reader can abort the process.
+            file = pq.ParquetFile(stream, pre_buffer=False, page_checksum_verification=True)
+            table = file.read(use_threads=False)
+            table.validate(full=True)
+    except FileNotFoundError:
+        raise TableError("no such file", where=str(path)) from None
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        # Arrow's own OSError tells of the content and has no number.
+        reason = error.strerror if isinstance(error, OSError) and error.errno else None
+        what = f"can't be read ({reason})" if reason else f"is no whole Parquet file ({_first_line(error)})"
+        raise TableError(what, where=str(path)) from None
+    return rows_of_frame(space, table, str(path))
 
 
-def rows_of_csv(space: Space, path: Path) -> tuple[Iterator[RawRow | TableError], list[Note]]:
-    """Raw rows of a CSV file with flat columns; an empty field means missing."""
-    with reading(path, TableError) as stream:
-        text = stream.read()
-    if not text.strip():
-        raise TableError("the table is empty", where=str(path))
-    # Read as text: what a field means is known from the space, not guessed from other rows.
-    frame = _read(path, lambda _: pl.read_csv(io.StringIO(text), infer_schema=False, truncate_ragged_lines=False), "CSV")
-    layout = FlatLayout.of(space, frame.columns, str(path))
-    numeric = [c for c in layout.others if c in space.metrics or _looks_numeric(frame[c])]
-    notes = _ignored(layout, numeric)
-    return _rows(layout, frame.iter_rows(named=True), numeric, str(path), first=2, text=True), notes
+def write_parquet(table: Table, path: Path) -> None:
+    """Write flat columns as Parquet, with check sums."""
+    with writing(path) as temporary:
+        pq.write_table(_to_arrow(table), temporary, write_page_checksum=True)
 
 
 def to_frame(table: Table) -> pl.DataFrame:
     """The table as a polars frame: ``id``, flat columns, metrics (missing values null)."""
-    rows = [flatten(table.space, architecture) for architecture in table.architectures]
-    frame: dict[str, Any] = {ID: list(table.ids)}
-    frame |= {column: [row[column] for row in rows] for column in flat_columns(table.space)}
-    series = [pl.Series(name, values, strict=False) for name, values in frame.items()]
-    metrics = [pl.Series(name, values).fill_nan(None) for name, values in table.columns.items()]
-    return pl.DataFrame(series + metrics)
+    return pl.DataFrame(pl.from_arrow(_to_arrow(table)))
 
 
-def arch_dicts(table: Table) -> list[dict[str, Any]]:
-    """The rows as in ``archs.jsonl``."""
+def _to_arrow(table: Table) -> pa.Table:
+    names = FlatNames(table.space)
+    rows = [names.flatten(architecture) for architecture in table.architectures]
+    columns = {ID: pa.array(table.ids, pa.string())}
+    for column, choices in names.written().items():
+        columns[column] = pa.array([row.get(column) for row in rows], _type_of(choices))
+    for metric, column in names.metrics(table.columns).items():
+        values = np.asarray(table.columns[metric], dtype=np.float64)
+        columns[column] = pa.array(values, pa.float64(), mask=np.isnan(values))
+    return pa.table(columns)
+
+
+def _type_of(choices: Sequence[Choice]) -> pa.DataType:
+    if isinstance(choices[0], bool):
+        return pa.bool_()
+    if isinstance(choices[0], str):
+        return pa.string()
+    return pa.int64() if all(isinstance(c, int) for c in choices) else pa.float64()
+
+
+def _arrow_columns(table: pa.Table) -> list[_Column]:
+    columns = []
+    for name, data in zip(table.column_names, table.columns, strict=True):
+        kind = data.type
+        numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+        columns.append(_Column(name, numeric, kind == pa.float32(), data.to_pylist))
+    return columns
+
+
+def _polars_columns(frame: pl.DataFrame) -> list[_Column]:
     return [
-        {
-            "id": table.ids[row],
-            "arch": to_dict(table.space, architecture),
-            "metrics": {n: None if (v := float(c[row])) != v else v for n, c in table.columns.items()},
-        }
-        for row, architecture in enumerate(table.architectures)
+        _Column(name, frame[name].dtype.is_numeric(), frame[name].dtype == pl.Float32, frame[name].to_list)
+        for name in frame.columns
     ]
 
 
-def _rows(
-    layout: FlatLayout, rows: Iterable[dict[str, Any]], metrics: list[str], source: str, *, first: int, text: bool
-) -> Iterator[RawRow | TableError]:
-    unit = "line" if text else "row"
-    for number, values in enumerate(rows, first):
-        where = f"{source}, {unit} {number}"
-        found = {m: metric_of_text(values[m]) if text else values[m] for m in metrics}
-        try:
-            yield layout.row(where, values, found, text=text)
-        except TableError as error:
-            yield error
+def _pandas_columns(frame: Any) -> list[_Column]:
+    if frame.index.name == ID and ID not in frame.columns:
+        frame = frame.reset_index()
+    columns = []
+    for number, name in enumerate(frame.columns):
+        data = frame.iloc[:, number]
+        kind = getattr(data.dtype, "kind", "O")
+        numeric = kind in "iuf" or (kind == "O" and any(map(_is_number, data)))
+        read = data.astype(object).where(data.notna(), None).tolist
+        columns.append(_Column(str(name), numeric, str(data.dtype) == "float32", read))
+    return columns
 
 
-def _looks_numeric(column: pl.Series) -> bool:
-    """Whether any field is a number: a single text among numbers is then an error, not a comment."""
-    return any(isinstance(metric_of_text(value), float) for value in column)
-
-
-def _ignored(layout: FlatLayout, numeric: list[str]) -> list[Note]:
-    ignored = [c for c in layout.others if c not in numeric]
-    if not ignored:
-        return []
-    return [Note("ignored", f"columns without numbers are not metrics and were left out: {', '.join(ignored)}")]
-
-
-def _read(path: Path, read: Any, kind: str) -> pl.DataFrame:
+def _values(column: _Column, layout: FlatLayout, source: str) -> list[Any]:
     try:
-        return read(path)
-    except FileNotFoundError:
-        raise TableError("no such file", where=str(path)) from None
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise TableError(f"is no {kind} that can be read ({_first_line(error)})", where=str(path)) from None
+        values = column.read()
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        reason = _first_line(error)
+        raise TableError(f"column {column.name!r} can't be read ({reason})", where=source) from None
+    values = [float(v) if isinstance(v, Decimal) else v for v in values]
+    if column.single and column.name in layout.columns:
+        # 0.1 as a 32-bit number is 0.1000000015: its shortest text tells which choice is meant.
+        return [None if v is None else float(str(np.float32(v))) for v in values]
+    return values
 
 
-def _first_line(error: Exception) -> str:
+def _is_needed(column: str, layout: FlatLayout) -> bool:
+    return column == ID or column in layout.columns or column in layout.metrics
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and value == value
+
+
+def _first_line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -9,7 +9,13 @@ from nasbuild.table._model import Table
 
 
 def merge_table(table: Table, first: int | str) -> Table:
-    """The same architectures in the space where stage ``first`` and the one after it are one."""
+    """The same architectures in the space where stage ``first`` and the one after it are one.
+
+    Raises
+    ------
+    SpaceError
+        If the two stages can't be joined without changing what can be built.
+    """
     space = merge_stages(table.space, first)
     u = table.space.stage_index(first)
     architectures = tuple(merge_architecture(a, u) for a in table.architectures)

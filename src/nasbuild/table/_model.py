@@ -22,9 +22,11 @@ class Note:
     rows: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """Evaluated architectures of one space.
+
+    Two tables are equal if space, ids, architectures and metrics are; what was noted plays no part.
 
     Attributes
     ----------
@@ -42,7 +44,18 @@ class Table:
     ids: tuple[str, ...]
     architectures: tuple[Architecture, ...]
     columns: Mapping[str, np.ndarray]
-    notes: tuple[Note, ...] = field(default=(), compare=False)
+    notes: tuple[Note, ...] = field(default=())
+
+    # Arrays have no hash, and NaN is not equal to itself: dataclass' own comparison can't be had.
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Table):
+            return NotImplemented
+        mine = (self.space, self.ids, self.architectures, set(self.columns))
+        if mine != (other.space, other.ids, other.architectures, set(other.columns)):
+            return False
+        return all(np.array_equal(v, other.columns[n], equal_nan=True) for n, v in self.columns.items())
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -58,8 +71,9 @@ class Table:
         return {architecture: row for row, architecture in enumerate(self.architectures)}
 
     def select(self, rows: Sequence[int] | np.ndarray) -> Table:
-        """The table of the given rows, in that order."""
-        index = np.asarray(rows, dtype=np.int64)
+        """The table of the given rows, in that order; or of those for which a mask, (rows,) bool, is true."""
+        index = np.asarray(rows)
+        index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
         return replace(
             self,
             ids=tuple(self.ids[i] for i in index),
@@ -69,8 +83,17 @@ class Table:
 
     def digest(self) -> str:
         """SHA-256 of space, architectures and metrics, in this order of rows."""
-        content = hashlib.sha256(json.dumps(space_to_dict(self.space), sort_keys=True).encode())
+        space = space_to_dict(self.space)
+        # The order of metrics says nothing; that of stages, features and choices does.
+        space["metrics"] = sorted(space.get("metrics", {}).items())
+        content = hashlib.sha256(json.dumps(space).encode())
         for row, architecture in enumerate(self.architectures):
             values = {name: float(self.columns[name][row]).hex() for name in sorted(self.columns)}
-            content.update(json.dumps([self.ids[row], architecture_id(self.space, architecture), values]).encode())
+            line = [self.ids[row], architecture_id(self.space, architecture), values]
+            content.update(json.dumps(line).encode())
         return content.hexdigest()
+
+
+def counted(n: int, what: str) -> str:
+    """``1 row``, ``2 rows``."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"

@@ -1,4 +1,4 @@
-"""Once-for-all configurations: ``ks`` and ``e`` for every layer slot, ``d`` for every stage, ``r`` for the input.
+"""Once-for-all configurations: ``ks`` and ``e`` for every layer slot, ``d`` for every stage, ``r`` for input.
 
 The form is that of ``set_active_subnet`` in the once-for-all networks (Cai et al., ICLR 2020): every
 stage has as many slots as its deepest module has layers, and those past its depth are not used.
@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nasbuild.errors import TableError
-from nasbuild.space import Space
-from nasbuild.table._rows import RawRow
+from nasbuild.errors import SpaceError, TableError
+from nasbuild.space import Space, parse_architecture
+from nasbuild.table._rows import RawRow, metrics_of, shown
 
 _KEYS = ("ks", "e", "d")
+# Parts of a configuration that say nothing in one space: its input and its width multiplier.
+_OTHER_KEYS = ("r", "w", "wid")
 _RESOLUTION = "resolution"
 
 
 def is_ofa(row: Mapping[str, Any]) -> bool:
-    """Whether a row, or its ``arch``, is a once-for-all configuration."""
+    """Whether a row, or its ``arch``, is a once-for-all configuration, though parts may be missing."""
     arch = row.get("arch", row)
-    return isinstance(arch, Mapping) and all(key in arch for key in _KEYS)
+    return isinstance(arch, Mapping) and "stages" not in arch and any(key in arch for key in _KEYS)
 
 
 def ofa_to_arch(space: Space, config: Mapping[str, Any], where: str = "configuration") -> dict[str, Any]:
@@ -29,15 +31,20 @@ def ofa_to_arch(space: Space, config: Mapping[str, Any], where: str = "configura
     Raises
     ------
     TableError
-        If a list has the wrong length, or the space has other features than ``expand`` and ``kernel``.
+        If a list is missing or has the wrong length, a depth is none of the stage's, or the space
+        has other features than ``expand`` and ``kernel``.
     """
-    slots = [max(stage.depths) for stage in space.layered]
     for stage in space.layered:
         if {f.name for f in stage.features} != {"expand", "kernel"}:
-            raise TableError(f"{space.name} has other features than expand and kernel", where=where)
+            raise TableError(
+                f"once-for-all configurations need layers of expand and kernel, {stage.name} has others",
+                where=where,
+                allowed=(f.name for f in stage.features),
+            )
+    slots = [max(stage.depths) for stage in space.layered]
     kernels = _listed(config, "ks", sum(slots), where)
     expands = _listed(config, "e", sum(slots), where)
-    depths = _depths(config["d"], space, slots, where)
+    depths = _depths(config, space, where)
     stages, start = [], 0
     for slot, depth in zip(slots, depths, strict=True):
         pairs = zip(expands[start : start + depth], kernels[start : start + depth], strict=True)
@@ -54,27 +61,37 @@ class OfaReader:
 
     def __init__(self, space: Space) -> None:
         self._space = space
-        self._seen: object = None
+        self._seen: Any = None
 
     def row(self, where: str, data: Mapping[str, Any]) -> RawRow:
+        """The raw row of a configuration; its metrics stand in ``metrics`` or beside it."""
         config = data.get("arch", data)
         arch = ofa_to_arch(self._space, config, where)
+        self._check_resolution(config, arch, where)
+        if "metrics" in data:
+            own = {*_KEYS, *_OTHER_KEYS} if config is data else {"arch"}
+            ignored = tuple(key for key in data if key not in {"id", "metrics", *own})
+            return RawRow(where, data.get("id"), arch, metrics_of(where, data["metrics"]), ignored)
+        beside = {k: v for k, v in data.items() if k not in {*_KEYS, *_OTHER_KEYS, "id", "arch"}}
+        return RawRow(where, data.get("id"), arch, beside)
+
+    def _check_resolution(self, config: Mapping[str, Any], arch: object, where: str) -> None:
         resolution = _resolution(config)
-        if not _has_resolution(self._space) and resolution is not None:
-            if self._seen not in (None, resolution):
-                raise TableError(
-                    f"resolution {resolution} differs from {self._seen} in earlier rows",
-                    where=where,
-                    todo=f"add globals: {{{_RESOLUTION}: [...]}} to the space, or give one table a resolution",
-                )
+        if _has_resolution(self._space) or resolution is None:
+            return
+        if self._seen is None:
+            # A row that is bad itself must not be the one that the others are held against.
+            try:
+                parse_architecture(self._space, arch)
+            except SpaceError:
+                return
             self._seen = resolution
-        metrics = data.get("metrics")
-        if metrics is None:
-            # Plain rows carry their metrics beside the configuration.
-            metrics = {k: v for k, v in data.items() if k not in (*_KEYS, "r", "id", "arch", "wid", "w")}
-        if not isinstance(metrics, Mapping):
-            raise TableError("'metrics' is no object of numbers", where=where)
-        return RawRow(where, data.get("id"), arch, metrics)
+        if resolution != self._seen:
+            raise TableError(
+                f"resolution {shown(resolution)} differs from {shown(self._seen)} in earlier rows",
+                where=f"{where}, r",
+                todo=f"add globals: {{{_RESOLUTION}: [...]}} to the space, or give one table a resolution",
+            )
 
 
 def _has_resolution(space: Space) -> bool:
@@ -87,16 +104,33 @@ def _resolution(config: Mapping[str, Any]) -> Any:
 
 
 def _listed(config: Mapping[str, Any], key: str, length: int, where: str) -> list[Any]:
+    if key not in config:
+        raise TableError(f"{key} is missing", where=where, allowed=_KEYS)
     values = config[key]
     if not isinstance(values, list) or len(values) != length:
-        found = f"{len(values)} values" if isinstance(values, list) else repr(values)
-        raise TableError(f"{key} has {found}, the space has {length} layer slots", where=where)
+        found = f"has {len(values)} values" if isinstance(values, list) else f"is {shown(values)}"
+        raise TableError(f"{key} {found}, the space has {length} layer slots", where=f"{where}, {key}")
     return values
 
 
-def _depths(values: object, space: Space, slots: list[int], where: str) -> list[int]:
-    if isinstance(values, list) and len(values) == len(slots) - 1 and len(space.layered[-1].depths) == 1:
-        values = [*values, slots[-1]]  # a last stage of one depth is often left out
-    if not isinstance(values, list) or len(values) != len(slots) or any(type(v) is not int or v < 1 for v in values):
-        raise TableError(f"d is {values!r}, the space has {len(slots)} stages", where=where)
-    return [min(depth, slot) for depth, slot in zip(values, slots, strict=True)]
+def _depths(config: Mapping[str, Any], space: Space, where: str) -> list[int]:
+    stages = space.layered
+    # A last stage of one depth is often left out.
+    lengths = [len(stages) - 1, len(stages)] if len(stages[-1].depths) == 1 else [len(stages)]
+    values = config.get("d")
+    if not isinstance(values, list) or len(values) not in lengths:
+        found = "is missing" if "d" not in config else f"is {shown(values)}"
+        raise TableError(f"d {found}, the space has {len(stages)} stages", where=f"{where}, d")
+    depths = []
+    for u, stage in enumerate(stages):
+        depth = values[u] if u < len(values) else max(stage.depths)
+        if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
+            raise TableError(f"{shown(depth)} is no depth", where=f"{where}, d[{u}] ({stage.name})")
+        # Stages of one depth are given any depth that others have, and cut to what they hold.
+        fixed = len(stage.depths) == 1
+        if not fixed and depth not in stage.depths:
+            raise TableError(
+                f"{stage.name} has {depth} layers", where=f"{where}, d[{u}]", allowed=stage.depths
+            )
+        depths.append(min(depth, stage.depths[0]) if fixed else depth)
+    return depths

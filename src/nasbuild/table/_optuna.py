@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from nasbuild.errors import TableError
 from nasbuild.space import Metric, Space
 from nasbuild.table._flat import FlatLayout
-from nasbuild.table._model import Note
+from nasbuild.table._model import Note, counted
 from nasbuild.table._rows import RawRow
 
 if TYPE_CHECKING:
@@ -29,35 +30,63 @@ def rows_of_study(
 
     Parameters are named like flat columns (``stage1.depth``, ``stage1.0.kernel``). ``metrics`` names
     the objectives; without it the study's own metric names are taken.
+
+    Raises
+    ------
+    TableError
+        If the objectives have no names or another direction than in the space, or no trial completed.
     """
-    directions = [d.name.lower() for d in study.directions]
+    where = f"study {study.study_name}"
     names = list(metrics or study.metric_names or [])
-    if len(names) != len(directions):
+    declared = _declared(space, names, [d.name.lower() for d in study.directions], where)
+    trials = study.get_trials(deepcopy=False)
+    complete = [trial for trial in trials if trial.state.name == "COMPLETE"]
+    if not complete:
+        raise TableError(f"none of {counted(len(trials), 'trial')} completed", where=where)
+    columns = list(dict.fromkeys(name for trial in complete for name in trial.params))
+    # A parameter that is no choice of the space is no metric either.
+    layout = FlatLayout.of(replace(space, metrics={}), columns, where, lambda _: False)
+    notes = [*_others(trials), *layout.notes("parameters that are no choices of the space")]
+    return replace(space, metrics=declared), _rows(layout, where, complete, names), notes
+
+
+def _declared(space: Space, names: list[str], directions: list[str], where: str) -> dict[str, Metric]:
+    if len(names) != len(directions) or len(set(names)) < len(names):
         raise TableError(
-            f"the study has {len(directions)} objectives and {len(names)} names for them",
-            where=f"study {study.study_name}",
+            f"{counted(len(directions), 'objective')} of the study, and {len(set(names))} names for them",
+            where=where,
             todo="pass metrics=[...] or call study.set_metric_names",
         )
     declared = dict(space.metrics)
     for name, direction in zip(names, directions, strict=True):
         known = declared.get(name)
         if known is not None and known.direction != direction:
-            raise TableError(f"{name} is to {direction} in the study and to {known.direction} in the space", where=name)
+            raise TableError(
+                f"{name} is to {direction} in the study and to {known.direction} in the space", where=where
+            )
         declared.setdefault(name, Metric(name, "maximize" if direction == "maximize" else "minimize"))
-    complete = [trial for trial in study.trials if trial.state.name == "COMPLETE"]
-    others = len(study.trials) - len(complete)
-    notes = [Note("trials", f"{others} trials did not complete and were left out")] if others else []
-    return replace(space, metrics=declared), _rows(space, study.study_name, complete, names), notes
+    return declared
 
 
-def _rows(space: Space, study: str, trials: list[Any], names: list[str]) -> Iterator[RawRow | TableError]:
-    columns = list(dict.fromkeys(name for trial in trials for name in trial.params))
-    layout = FlatLayout.of(space, columns, f"study {study}")
+def _others(trials: list[Any]) -> list[Note]:
+    others = [trial for trial in trials if trial.state.name != "COMPLETE"]
+    if not others:
+        return []
+    states = Counter(trial.state.name.lower() for trial in others)
+    parts = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
+    text = f"{counted(len(others), 'trial')} left out that did not complete ({parts})"
+    return [Note("trials", text, tuple(f"trial{trial.number}" for trial in others))]
+
+
+def _rows(
+    layout: FlatLayout, study: str, trials: list[Any], names: list[str]
+) -> Iterator[RawRow | TableError]:
     for trial in trials:
         values = {n: None if math.isnan(v) else v for n, v in zip(names, trial.values, strict=True)}
+        named = {**trial.params, "id": f"trial{trial.number}"}
         try:
-            row = layout.row(f"trial {trial.number}", {**trial.params, "id": f"trial{trial.number}"}, values, text=False)
+            row = layout.row(f"{study}, trial {trial.number}", named, text=False)
         except TableError as error:
             yield error
         else:
-            yield row
+            yield replace(row, metrics=values)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from nasbuild._io import writing
 from nasbuild.errors import TableError
 from nasbuild.space import Space, load_space
-from nasbuild.table._frame import rows_of_csv, rows_of_frame, rows_of_parquet, to_frame
+from nasbuild.table._csv import rows_of_csv, write_csv
+from nasbuild.table._frame import rows_of_frame, rows_of_parquet, write_parquet
 from nasbuild.table._jsonl import rows_of_jsonl, write_jsonl
-from nasbuild.table._model import Table
+from nasbuild.table._model import Note, Table
 from nasbuild.table._optuna import is_study, rows_of_study
-from nasbuild.table._rows import table_of_rows
+from nasbuild.table._rows import RawRow, table_of_rows
 
 FORMS = (".jsonl", ".jsonl.gz", ".parquet", ".csv", ".csv.gz")
 
@@ -41,7 +42,8 @@ def read_table(
     ----------
     source
         A path to JSON Lines (own form or once-for-all configurations), CSV or Parquet; the name of
-        a built-in table; a polars or pandas frame with flat columns; or an Optuna study.
+        a built-in table; a polars or pandas frame or an Arrow table with flat columns; or an Optuna
+        study.
     space
         The space that every row must belong to.
     skip_bad
@@ -54,35 +56,56 @@ def read_table(
     TableError
         Naming file, line, field and the allowed choices.
     """
+    space, rows, notes = raw_rows(source, space, metrics)
+    named = isinstance(source, str | os.PathLike)
+    where = str(source) if named else "study" if is_study(source) else "frame"
+    return table_of_rows(space, rows, source=where, skip_bad=skip_bad, notes=notes)
+
+
+def raw_rows(
+    source: Any, space: Space, metrics: list[str] | None = None
+) -> tuple[Space, Iterable[RawRow | TableError], list[Note]]:
+    """The rows of whatever `read_table` reads, not checked yet; the space with a study's metrics; notes.
+
+    Raises
+    ------
+    TableError
+        If the source as a whole can't be read.
+    """
     if is_study(source):
-        space, rows, notes = rows_of_study(space, source, metrics)
-        return table_of_rows(space, rows, source="study", skip_bad=skip_bad, notes=notes)
+        return rows_of_study(space, source, metrics)
     if not isinstance(source, str | os.PathLike):
-        rows, notes = rows_of_frame(space, source, "frame")
-        return table_of_rows(space, rows, source="frame", skip_bad=skip_bad, notes=notes)
+        return space, *rows_of_frame(space, source, "frame")
     if str(source) in builtin_tables():
-        with resources.as_file(resources.files("nasbuild.table") / "builtin" / str(source) / "archs.jsonl.gz") as path:
-            return table_of_rows(space, rows_of_jsonl(space, path), source=str(source), skip_bad=skip_bad)
+        inside = resources.files("nasbuild.table") / "builtin" / str(source) / "archs.jsonl.gz"
+        with resources.as_file(inside) as path:
+            # All at once: the path may be gone afterwards.
+            return space, list(rows_of_jsonl(space, path)), []
     path = Path(source)
     form = _form(path)
     if form.startswith(".jsonl"):
-        return table_of_rows(space, rows_of_jsonl(space, path), source=str(path), skip_bad=skip_bad)
-    rows, notes = (rows_of_parquet if form == ".parquet" else rows_of_csv)(space, path)
-    return table_of_rows(space, rows, source=str(path), skip_bad=skip_bad, notes=notes)
+        return space, rows_of_jsonl(space, path), []
+    return space, *(rows_of_parquet if form == ".parquet" else rows_of_csv)(space, path)
 
 
 def write_table(table: Table, path: str | os.PathLike[str]) -> None:
-    """Write a table in the form that the name's ending tells; `read_table` gives an equal table."""
+    """Write a table in the form that the name's ending tells; `read_table` gives an equal table.
+
+    Raises
+    ------
+    TableError
+        If the ending tells no form.
+    OutputError
+        If it can't be written; an old file stays as it was.
+    """
     place = Path(path)
     form = _form(place)
     if form.startswith(".jsonl"):
         write_jsonl(table, place)
-        return
-    with writing(place) as temporary:
-        if form == ".parquet":
-            to_frame(table).write_parquet(temporary)
-        else:
-            to_frame(table).write_csv(temporary, compression="gzip" if form.endswith(".gz") else "uncompressed", check_extension=False)
+    elif form == ".parquet":
+        write_parquet(table, place)
+    else:
+        write_csv(table, place)
 
 
 def _form(path: Path) -> str:

@@ -16,10 +16,9 @@ def random_split(n: int, test: float, rng: np.random.Generator) -> Split:
     Raises
     ------
     TableError
-        If there are fewer than two rows.
+        If there are fewer than two rows, or ``test`` is no share between 0 and 1.
     """
-    _require(n, 2)
-    held = min(max(round(n * test), 1), n - 1)
+    held = _held(n, test)
     order = rng.permutation(n)
     return np.sort(order[held:]), np.sort(order[:held])
 
@@ -29,22 +28,40 @@ def stratified_split(labels: np.ndarray, test: float, rng: np.random.Generator) 
 
     The rows, sorted by label, are cut into as many runs as rows are held out, and one of each run,
     drawn at random, is held out.
+
+    Raises
+    ------
+    TableError
+        As `random_split`.
     """
     n = len(labels)
-    _require(n, 2)
-    held = min(max(round(n * test), 1), n - 1)
+    held = _held(n, test)
     runs = np.array_split(np.argsort(labels, kind="stable"), held)
     out = np.sort([run[rng.integers(len(run))] for run in runs])
     return np.setdiff1d(np.arange(n), out), out
 
 
 def k_fold(n: int, folds: int, rng: np.random.Generator) -> list[Split]:
-    """Cut ``n`` rows at random into ``folds`` parts of nearly equal size; each is held out once."""
+    """Cut ``n`` rows at random into ``folds`` parts of nearly equal size; each is held out once.
+
+    Raises
+    ------
+    TableError
+        If there are fewer than two folds, or fewer rows than folds.
+    """
     if folds < 2:
         raise TableError(f"{folds} folds are no split", allowed="2 or more")
     _require(n, folds)
     parts = np.array_split(rng.permutation(n), folds)
     return [(np.setdiff1d(np.arange(n), part), np.sort(part)) for part in parts]
+
+
+def _held(n: int, test: float) -> int:
+    """How many rows to hold out."""
+    if not 0 < test < 1:
+        raise TableError(f"{test} is no share to hold out", allowed="a number between 0 and 1")
+    _require(n, 2)
+    return min(max(round(n * test), 1), n - 1)
 
 
 def _require(n: int, least: int) -> None:

@@ -1,17 +1,20 @@
-"""Equations of metrics, safe by construction: a text becomes a tree of a few allowed kinds, nothing else runs."""
+"""Equations of metrics, safe by construction: a text becomes a tree of a few kinds, and none can act."""
 
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from keyword import iskeyword
 
 import numpy as np
 
 from nasbuild.errors import TargetError
 
 _LONGEST = 500
-_DEEPEST = 50
+_DEEPEST = 200
+_SIGNS = frozenset(" .,+-*/()")
 _UNARY = {ast.UAdd: np.positive, ast.USub: np.negative}
 _BINARY = {
     ast.Add: np.add,
@@ -33,6 +36,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., np.ndarray], int]] = {
     "tanh": (np.tanh, 1),
 }
 """Function name to the function and its number of arguments."""
+_ALLOWED = "metrics, numbers, + - * / **, brackets and " + ", ".join(FUNCTIONS)
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Equation:
     Attributes
     ----------
     text
-        As the user wrote it, without outer blanks.
+        As the user wrote it, with single blanks.
     names
         The metrics in it, in order of appearance.
     """
@@ -51,18 +55,25 @@ class Equation:
     names: tuple[str, ...]
 
     def __call__(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Value for every row, float64; not finite where it has none (a logarithm of 0, say)."""
+        """Value for every row, (rows,) float64; not finite where it has none (a logarithm of 0, say).
+
+        ``columns`` holds the values of each metric in ``names``, (rows,).
+        """
+        values = {name: np.asarray(columns[name], dtype=np.float64) for name in self.names}
+        if self.names == (self.text,):
+            # A metric by itself, whose name may be no identifier (top-1).
+            return values[self.text].copy()
         with np.errstate(all="ignore"):
-            value = _evaluate(_tree(self.text), columns)
-        rows = len(next(iter(columns.values()))) if columns else 0
-        return np.broadcast_to(np.asarray(value, dtype=np.float64), (rows,)).copy()
+            value = _evaluate(_parsed(self.text), self.text, values)
+        return np.array(value, dtype=np.float64)
 
 
 def parse_equation(text: str) -> Equation:
     """Check an equation.
 
     Numbers, names of metrics, ``+ - * / **``, brackets, and the functions in `FUNCTIONS` are
-    allowed. Every number is a float64, so powers overflow to infinity instead of growing.
+    allowed. Every number is a float64, so powers overflow to infinity instead of growing. Names
+    stand for themselves: no two ways to write a letter are taken for each other.
 
     Raises
     ------
@@ -72,59 +83,84 @@ def parse_equation(text: str) -> Equation:
     >>> parse_equation("acc / log10(latency + 1)").names
     ('acc', 'latency')
     """
-    text = text.strip()
+    text = " ".join(text.split())
     if not text:
         raise TargetError("an empty text is no target")
-    tree = _tree(text)
     names: dict[str, None] = {}
-    _check(tree, text, names, 0)
+    _check(_parsed(text), text, names, 0)
     if not names:
-        raise TargetError("has no metric in it", where=f"equation {_shown(text)}")
+        raise TargetError("has no metric in it", where=_place(text))
     return Equation(text, tuple(names))
 
 
-def _tree(text: str) -> ast.expr:
-    where = f"equation {_shown(text)}"
+def _parsed(text: str) -> ast.expr:
     if len(text) > _LONGEST:
-        raise TargetError(f"has {len(text)} characters", where=where, allowed=f"at most {_LONGEST}")
+        raise _error(text, f"has {len(text)} characters", f"at most {_LONGEST}")
+    for character in text:
+        # No text, attribute, index, comment or assignment can be written with what is left.
+        if not (character in _SIGNS or is_plain("_" + character)):
+            raise _error(text, f"{character!r} is not allowed", _ALLOWED)
     try:
-        return ast.parse(text, mode="eval").body
+        with warnings.catch_warnings():
+            # Python warns of 1if, say; that it is not allowed is told below.
+            warnings.simplefilter("ignore")
+            return ast.parse(text, mode="eval").body
     except SyntaxError as error:
-        raise TargetError(f"is no equation ({error.msg})", where=where, todo="write it like acc / log10(latency)") from None
+        reason = f"is no equation ({error.msg})"
     except (ValueError, MemoryError, RecursionError):
-        raise TargetError("is no equation", where=where, todo="write it like acc / log10(latency)") from None
+        reason = "is no equation"
+    raise TargetError(reason, where=_place(text), todo="write it like acc / log10(latency)")
 
 
 def _check(node: ast.expr, text: str, names: dict[str, None], depth: int) -> None:
-    where = f"equation {_shown(text)}"
     if depth > _DEEPEST:
-        raise TargetError("is nested too deeply", where=where, allowed=f"at most {_DEEPEST} levels")
-    if isinstance(node, ast.Name):
-        names.setdefault(node.id)
-    elif isinstance(node, ast.Constant):
-        if isinstance(node.value, bool) or not isinstance(node.value, int | float):
-            raise TargetError(f"{node.value!r} is no number", where=where)
-        if not np.isfinite(_constant(node)):
-            raise TargetError(f"the number {_shown(ast.unparse(node))} is too large", where=where)
-    elif isinstance(node, ast.UnaryOp) and type(node.op) in _UNARY:
-        _check(node.operand, text, names, depth + 1)
-    elif isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
-        _check(node.left, text, names, depth + 1)
-        _check(node.right, text, names, depth + 1)
-    elif isinstance(node, ast.Call):
-        if not isinstance(node.func, ast.Name) or node.func.id not in FUNCTIONS or node.keywords:
-            raise TargetError(f"{_shown(ast.unparse(node.func))} is no function here", where=where, allowed=FUNCTIONS)
-        arguments = FUNCTIONS[node.func.id][1]
-        if len(node.args) != arguments:
-            raise TargetError(f"{node.func.id} takes {arguments} argument(s), not {len(node.args)}", where=where)
-        for argument in node.args:
-            _check(argument, text, names, depth + 1)
-    else:
-        raise TargetError(
-            f"{_shown(ast.unparse(node))} is not allowed",
-            where=where,
-            allowed="metrics, numbers, + - * / **, brackets and " + ", ".join(FUNCTIONS),
-        )
+        raise _error(text, "is nested too deeply", f"at most {_DEEPEST} levels")
+    match node:
+        case ast.Name():
+            names.setdefault(_written(node, text))
+            parts = []
+        case ast.Constant(value=bool()):
+            raise _error(text, f"{shortened(_written(node, text))} is no number", _ALLOWED)
+        case ast.Constant(value=int() | float()):
+            if not np.isfinite(_constant(node)):
+                raise _error(text, f"the number {shortened(_written(node, text))} is too large")
+            parts = []
+        case ast.UnaryOp(op=op, operand=operand) if type(op) in _UNARY:
+            parts = [operand]
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
+            parts = [left, right]
+        case ast.Call(func=function, args=parts, keywords=[]):
+            name = _written(function, text)
+            if not isinstance(function, ast.Name) or name not in FUNCTIONS:
+                raise _error(text, f"{shortened(name)} is no function here", ", ".join(FUNCTIONS))
+            takes = FUNCTIONS[name][1]
+            if len(parts) != takes:
+                arguments = "1 argument" if takes == 1 else f"{takes} arguments"
+                raise _error(text, f"{name} takes {arguments}, not {len(parts)}")
+        case _:
+            raise _error(text, f"{shortened(_written(node, text))} is not allowed", _ALLOWED)
+    for part in parts:
+        _check(part, text, names, depth + 1)
+
+
+def _evaluate(node: ast.expr, text: str, columns: Mapping[str, np.ndarray]) -> np.ndarray:
+    match node:
+        case ast.Name():
+            return columns[_written(node, text)]
+        case ast.Constant():
+            return np.float64(_constant(node))  # pyright: ignore[reportReturnType]
+        case ast.UnaryOp(op=op, operand=operand):
+            return _UNARY[type(op)](_evaluate(operand, text, columns))
+        case ast.BinOp(left=left, op=op, right=right):
+            return _BINARY[type(op)](_evaluate(left, text, columns), _evaluate(right, text, columns))
+        case ast.Call(func=ast.Name() as function, args=args):
+            return FUNCTIONS[_written(function, text)][0](*[_evaluate(a, text, columns) for a in args])
+    raise AssertionError(f"unchecked equation: {ast.dump(node)}")
+
+
+def _written(node: ast.expr, text: str) -> str:
+    """What a node was written as: Python's parser has names in a normal form, which joins different ones."""
+    return text.encode()[node.col_offset : node.end_col_offset].decode()
 
 
 def _constant(node: ast.Constant) -> float:
@@ -134,20 +170,19 @@ def _constant(node: ast.Constant) -> float:
         return float("inf")
 
 
-def _evaluate(node: ast.expr, columns: Mapping[str, np.ndarray]) -> np.ndarray:
-    match node:
-        case ast.Name(id=name):
-            return columns[name]
-        case ast.Constant():
-            return np.float64(_constant(node))  # pyright: ignore[reportReturnType]
-        case ast.UnaryOp(op=op, operand=operand):
-            return _UNARY[type(op)](_evaluate(operand, columns))
-        case ast.BinOp(left=left, op=op, right=right):
-            return _BINARY[type(op)](_evaluate(left, columns), _evaluate(right, columns))
-        case ast.Call(func=ast.Name(id=name), args=args):
-            return FUNCTIONS[name][0](*(_evaluate(a, columns) for a in args))
-    raise AssertionError(f"unchecked equation: {ast.dump(node)}")
+def _error(text: str, what: str, allowed: str | None = None) -> TargetError:
+    return TargetError(what, where=_place(text), allowed=allowed)
 
 
-def _shown(text: str) -> str:
+def _place(text: str) -> str:
+    return f"equation {shortened(text)}"
+
+
+def is_plain(name: str) -> bool:
+    """Whether a metric of this name can stand in an equation."""
+    return name.isidentifier() and not iskeyword(name)
+
+
+def shortened(text: str) -> str:
+    """A text in quotes for a message, not too long for one line."""
     return repr(text if len(text) <= 60 else text[:57] + "...")

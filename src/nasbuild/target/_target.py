@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence, Sized
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +11,10 @@ import numpy as np
 from nasbuild.errors import TargetError
 from nasbuild.space import Metric
 from nasbuild.table import Table
-from nasbuild.target._equation import Equation, parse_equation
+from nasbuild.target._equation import Equation, is_plain, parse_equation, shortened
+
+_LONGEST_ID = 40
+_MOST_IDS = 3
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,7 @@ class Target:
 
     @property
     def name(self) -> str:
+        """The metric, or the text of the equation."""
         return self.equation.text
 
     @property
@@ -30,10 +36,11 @@ class Target:
 
     @property
     def unit(self) -> str:
+        """The metric's unit; an equation has none."""
         return self.metric.unit if self.metric else ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Labels:
     """A target's values for a table.
 
@@ -62,23 +69,30 @@ def parse_target(text: str, table: Table) -> Target:
     Raises
     ------
     TargetError
-        If it names a metric that the table does not have, or is no safe equation.
+        If it names a metric that the table does not have, has no direction, or is no safe equation.
     """
-    if text.strip() in table.columns:
+    name = text.strip()
+    if name in table.columns:
         # A metric's own name is taken as it is, even where it would read as an equation (top-1).
-        name = text.strip()
-        equation, metric = Equation(name, (name,)), table.metrics.get(name)
+        metric = table.metrics.get(name)
         if metric is None:
+            ways = f", or write -{name} to minimise it or +{name} to maximise it" if is_plain(name) else ""
             raise TargetError(
-                f"metric {name!r} has no direction",
-                todo=f"add {name}: {{direction: minimize, unit: ...}} to the metrics of the space, or write -{name}",
+                f"metric {shortened(name)} has no direction",
+                todo=f"add {name}: {{direction: minimize}} to the metrics of the space{ways}",
                 allowed=table.metrics,
             )
-        return Target(equation, metric)
+        return Target(Equation(name, (name,)), metric)
+    for other in table.columns:
+        # top-1 / latency could mean the metric top-1 or the metric top less 1 / latency.
+        if not is_plain(other) and re.search(r"[^\W\d]", other) and _stands_in(other, text):
+            raise TargetError(
+                f"metric {shortened(other)} can't stand in an equation",
+                where=f"target {shortened(text)}",
+                todo="give it a name of letters, digits and _; or put blanks around a sign that is one",
+            )
     equation = parse_equation(text)
-    for name in equation.names:
-        if name not in table.columns:
-            raise TargetError(f"there is no metric {name!r}", where=f"target {text!r}", allowed=sorted(table.columns))
+    _require_metrics(equation, table)
     return Target(equation)
 
 
@@ -91,26 +105,56 @@ def labels(target: Target, table: Table, *, skip_bad: bool = False) -> Labels:
     Raises
     ------
     TargetError
-        If the equation has no finite value for some row, or all labels are equal, or fewer than
-        three rows are usable.
+        If the table lacks a metric of the target, the equation has no finite value for some row,
+        all labels are equal, or fewer than three rows are usable.
     """
+    _require_metrics(target.equation, table)
     columns = {name: table.columns[name] for name in target.equation.names}
     missing = np.zeros(len(table), dtype=bool)
     for values in columns.values():
         missing |= np.isnan(values)
-    value = columns[target.name] if target.metric else target.equation(columns)
+    value = target.equation(columns)
     undefined = ~missing & ~np.isfinite(value)
-    where = f"target {target.name!r}"
+    where = f"target {shortened(target.name)}"
     bad = tuple(table.ids[i] for i in np.flatnonzero(undefined))
     if bad and not skip_bad:
-        shown = ", ".join(bad[:3]) + (f" and {len(bad) - 3} more" if len(bad) > 3 else "")
         raise TargetError(
-            f"has no finite value for {len(bad)} rows: {shown}", where=where, todo="change it, or pass --skip-bad"
+            f"has no finite value for {_counted(bad)}: {_listed(bad)}",
+            where=where,
+            todo="change it, or pass --skip-bad to leave such rows out",
         )
     rows = np.flatnonzero(~missing & ~undefined)
     if len(rows) < 3:
-        raise TargetError(f"only {len(rows)} rows have a value", where=where, todo="at least 3 are needed")
-    if np.ptp(value[rows]) == 0:
-        raise TargetError(f"all {len(rows)} labels equal {value[rows[0]]:g}", where=where, todo="nothing can be learnt from it")
-    absent = tuple(table.ids[i] for i in np.flatnonzero(missing))
-    return Labels(target, value[rows], rows, absent, bad)
+        raise TargetError(
+            f"has a value for {_counted(rows)} of {len(table)}", where=where, todo="at least 3 are needed"
+        )
+    usable = value[rows]
+    if usable.min() == usable.max():
+        raise TargetError(
+            f"all {len(rows)} labels equal {usable[0]:g}", where=where, todo="nothing can be learnt from it"
+        )
+    return Labels(target, usable, rows, tuple(table.ids[i] for i in np.flatnonzero(missing)), bad)
+
+
+def _stands_in(name: str, text: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
+
+
+def _require_metrics(equation: Equation, table: Table) -> None:
+    for name in equation.names:
+        if name not in table.columns:
+            raise TargetError(
+                f"there is no metric {shortened(name)}",
+                where=f"target {shortened(equation.text)}",
+                allowed=sorted(table.columns),
+            )
+
+
+def _counted(rows: Sized) -> str:
+    return "1 row" if len(rows) == 1 else f"{len(rows)} rows"
+
+
+def _listed(ids: Sequence[str]) -> str:
+    """The first few ids; long ones are cut, as an id may name every layer."""
+    shown = [name if len(name) <= _LONGEST_ID else name[: _LONGEST_ID - 1] + "…" for name in ids[:_MOST_IDS]]
+    return ", ".join(shown) + (f" and {len(ids) - _MOST_IDS} more" if len(ids) > _MOST_IDS else "")

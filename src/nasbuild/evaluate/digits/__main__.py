@@ -17,6 +17,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each architecture")
     parser.add_argument("--finish", action="store_true", help="train nothing; write table and card")
     parser.add_argument("--table", type=Path, help="where --finish writes; the work folder by default")
+    parser.add_argument("--visits", type=int, default=15, help="timed passes of each network at --finish")
     options = parser.parse_args(argv)
     import torch
 
@@ -26,7 +27,8 @@ def main(argv: list[str] | None = None) -> int:
         if options.finish:
             from nasbuild.evaluate.digits.finish import finish
 
-            print(finish(options.out, options.table or options.out, progress=_Progress("measured")))
+            table = options.table or options.out
+            print(finish(options.out, table, visits=options.visits, progress=_Progress("measured rounds:")))
         else:
             from nasbuild.evaluate.digits.generate import generate
             from nasbuild.evaluate.digits.space import all_archs

@@ -30,7 +30,8 @@ def write_card(
     noise = {name: noise_of([[run[name] for run in row] for row in runs]) for name in ("acc", "loss")}
     seconds = np.array([[run["seconds"] for run in row] for row in runs])
     columns = {
-        name: np.array([row["metrics"][name] for row in rows]) for name in ("acc", "macs", "latency_cpu")
+        name: np.array([row["metrics"][name] for row in rows])
+        for name in ("acc", "macs", "params", "latency_cpu")
     }
     halves = [np.median(times[:, start::2].numpy(), axis=1) for start in (0, 1)]
     spread = np.median([row["metrics"]["latency_cpu_std"] / row["metrics"]["latency_cpu"] for row in rows])
@@ -58,6 +59,7 @@ def write_card(
         acc_low=f"{columns['acc'].min():.2f}",
         acc_high=f"{columns['acc'].max():.2f}",
         srcc_size=f"{srcc(columns['acc'], columns['macs']):.3f}",
+        srcc_params=f"{srcc(columns['acc'], columns['params']):.3f}",
         beaten=f"{_larger_is_worse(columns['acc'], columns['macs']):.0%}",
         batch=cost.LATENCY_BATCH,
         visits=times.shape[1],
@@ -82,7 +84,7 @@ def _noise_table(acc: Noise, loss: Noise, n_seeds: int) -> str:
     ]
     for text, name, form in fields:
         values = [getattr(noise, name) for noise in (acc, loss)]
-        shown = [form.format(v) if np.isfinite(v) else "needs two seeds" for v in values]
+        shown = [form.format(v) if np.isfinite(v) else "not known" for v in values]
         lines.append(f"| {text} | {shown[0]} | {shown[1]} |")
     return "\n".join(lines)
 
@@ -94,7 +96,7 @@ def _larger_is_worse(acc: np.ndarray, macs: np.ndarray) -> float:
 
 
 _TEXT = """# digits-macro
-Every architecture of a small space, each trained from scratch {n_seeds} times on real pictures: \
+Every architecture of a small space, each trained from scratch with {n_seeds} seeds on real pictures: \
 {n_archs} architectures, {n_trainings} trainings. Made by this project with \
 `python -m nasbuild.evaluate.digits`; every figure below is computed by it.
 
@@ -131,14 +133,16 @@ convolutions and the head, without batch norm and activations.
 - `params`: trainable parameters.
 - `latency_cpu`: milliseconds of a forward pass of {batch} pictures, fp32, eager PyTorch, one thread, on \
 the machine class above: the median of {visits} visits. Every round visits all architectures in a new \
-order; a visit is one pass to warm up and one that is timed. `latency_cpu_std`: distance between the \
-quartiles over 1.349.
+order; a visit is one pass to warm up and one that is timed. The clock is the thread's CPU time: time on the \
+wall less what the system gave to other processes. `latency_cpu_std`: distance between the quartiles over \
+1.349.
 
 ## Noise
 {noise_table}
 
-Accuracy goes from {acc_low} to {acc_high} %. It is not just size: SRCC of accuracy and MACs is \
-{srcc_size}, and in {beaten} of all pairs the architecture with more MACs is the less accurate one.
+Accuracy goes from {acc_low} to {acc_high} %. It is not just size: SRCC of accuracy is {srcc_size} with MACs \
+and {srcc_params} with parameters, and in {beaten} of all pairs the architecture with more MACs is the \
+less accurate one.
 
 Latency goes from {latency_low} to {latency_high} ms; the typical spread over visits is {spread}; two \
 halves of the visits agree with SRCC {srcc_latency}; SRCC of latency and MACs is {srcc_macs}.

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from nasbuild.errors import NasbuildError
 from nasbuild.evaluate.digits.network import DigitsNetwork, build_network
 
 #: Pictures in one timed pass. A single 8x8 picture would time Python's dispatch, not the network.
@@ -46,15 +47,26 @@ def measure_latency(
 ) -> Tensor:
     """Time a forward pass of every architecture ``visits`` times.
 
-    Every round visits all architectures in a new order, so that a slow minute of the machine falls on all of
-    them alike. A visit makes one pass that isn't timed, to warm the caches, and then a timed one.
+    Every round visits all architectures in a new order, so that a slow minute of the machine falls on all
+    of them alike. A visit makes one pass that isn't timed, to warm the caches, and then a timed one. The
+    clock is the CPU time of the calling thread: with one thread that is the time on the wall, less the
+    moments in which the system ran something else.
 
     Returns
     -------
     Tensor
         Milliseconds a pass of ``batch`` pictures, ``archs x visits``. fp32, evaluation mode, eager PyTorch,
-        channels-last, with as many threads as `torch.get_num_threads` says.
+        channels-last.
+
+    Raises
+    ------
+    NasbuildError
+        If torch has more than one thread: the clock would miss the work of the others.
     """
+    if torch.get_num_threads() != 1:
+        raise NasbuildError(
+            "latency is measured with one thread", todo="call torch.set_num_threads(1) before"
+        )
     networks = [build_network(arch).eval() for arch in archs]
     for weights in (p for network in networks for p in network.parameters() if p.dim() == 4):
         weights.data = weights.data.contiguous(memory_format=torch.channels_last)
@@ -87,6 +99,6 @@ def median_and_spread(times: Sequence[float]) -> tuple[float, float]:
 def _one_pass(network: DigitsNetwork, pictures: Tensor) -> float:
     with torch.inference_mode():
         network(pictures)
-        start = time.perf_counter_ns()
+        start = time.thread_time_ns()
         network(pictures)
-        return (time.perf_counter_ns() - start) / 1e6
+        return (time.thread_time_ns() - start) / 1e6

@@ -56,12 +56,12 @@ def _norm(part: ConvNorm, y: Tensor) -> Tensor:
         row = y.view(1, y.shape[0], -1)
         momentum = norm.momentum or 0.0
         row = F.batch_norm(row, mean, variance, norm.weight, norm.bias, True, momentum, norm.eps)
-        y = row.view(y.shape)
-    else:
-        # One multiply-add a number; PyTorch's own path for fixed statistics takes three times as long.
-        scale = norm.weight * torch.rsqrt(variance + norm.eps)
-        shape = (-1,) + (1,) * (y.dim() - 1)
-        y = torch.addcmul((norm.bias - mean * scale).view(shape), y, scale.view(shape))
+        # ReLU before the view: in place on a view it would cost three copies on the way back.
+        return (row.relu_() if part.relu else row).view(y.shape)
+    # One multiply-add a number; PyTorch's own path for fixed statistics takes three times as long.
+    scale = norm.weight * torch.rsqrt(variance + norm.eps)
+    shape = (-1,) + (1,) * (y.dim() - 1)
+    y = torch.addcmul((norm.bias - mean * scale).view(shape), y, scale.view(shape))
     return y.relu_() if part.relu else y
 
 

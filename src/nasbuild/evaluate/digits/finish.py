@@ -10,7 +10,13 @@ from pathlib import Path
 from nasbuild._io import write_text
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate.digits.card import write_card
-from nasbuild.evaluate.digits.cost import count_macs, count_params, measure_latency, median_and_spread
+from nasbuild.evaluate.digits.cost import (
+    LATENCY_VISITS,
+    count_macs,
+    count_params,
+    measure_latency,
+    median_and_spread,
+)
 from nasbuild.evaluate.digits.generate import Trainings, read_trainings
 from nasbuild.evaluate.digits.space import Arch, all_archs, arch_id
 
@@ -22,6 +28,7 @@ def finish(
     target: Path,
     *,
     archs: Sequence[Arch] | None = None,
+    visits: int = LATENCY_VISITS,
     progress: Callable[[int, int], None] | None = None,
 ) -> str:
     """Write ``archs.jsonl.gz`` and ``card.md`` into ``target`` from the trainings in ``folder``.
@@ -32,6 +39,8 @@ def finish(
     ----------
     archs
         The whole space by default.
+    visits
+        Timed passes of each architecture; at least 2.
     progress
         Called with the rounds of latency measurement done and wanted.
 
@@ -52,7 +61,7 @@ def finish(
         raise NasbuildError(
             "no seed is complete", where=str(folder), todo="go on training: the same call without --finish"
         )
-    times = measure_latency(archs, progress=progress)
+    times = measure_latency(archs, visits=visits, progress=progress)
     rows = [
         table_row(arch, [trainings[arch_id(arch), seed] for seed in seeds], times[i].tolist())
         for i, arch in enumerate(archs)

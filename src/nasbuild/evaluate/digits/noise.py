@@ -15,8 +15,8 @@ from scipy.stats import rankdata
 class Noise:
     """Shares of the variance of a metric, as standard deviations in the metric's unit.
 
-    Two-way layout without replication, ``y[a, s] = mean + arch[a] + seed[s] + rest[a, s]``, estimated by mean
-    squares (Searle et al., Variance Components, 1992, section 4.3). What needs two seeds is NaN with one.
+    Two-way layout without replication, ``y[a, s] = mean + arch[a] + seed[s] + rest[a, s]``, estimated by the
+    mean squares of the analysis of variance. What can't be told, as from one seed, is NaN.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Noise:
     srcc
         Spearman between two seeds, averaged over all pairs.
     reliability
-        Of the mean of the seeds: ``between^2 / (between^2 + rest^2 / seeds)`` (Cronbach's alpha).
+        Of the mean of the seeds: ``between^2 / (between^2 + rest^2 / seeds)`` (Cronbach's alpha, 1951).
     """
 
     mean: float
@@ -44,8 +44,8 @@ class Noise:
 
     @property
     def ratio(self) -> float:
-        """``between / seed``."""
-        return self.between / self.seed
+        """``between / seed``; NaN where the seeds agree exactly."""
+        return self.between / self.seed if self.seed else float("nan")
 
 
 def noise_of(values: ArrayLike) -> Noise:
@@ -65,10 +65,13 @@ def noise_of(values: ArrayLike) -> Noise:
         seed=float(y.var(axis=1, ddof=1).mean() ** 0.5),
         rest=rest_variance**0.5,
         srcc=fmean(srcc(y[:, i], y[:, j]) for i, j in combinations(range(n_seeds), 2)),
-        reliability=between / variance_of_means,
+        reliability=between / variance_of_means if variance_of_means else float("nan"),
     )
 
 
 def srcc(a: ArrayLike, b: ArrayLike) -> float:
-    """Spearman's rank correlation of two vectors."""
-    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
+    """Spearman's rank correlation of two vectors; NaN where one of them is constant."""
+    ranks = np.array([rankdata(a), rankdata(b)])
+    if (np.ptp(ranks, axis=1) == 0).any():
+        return float("nan")
+    return float(np.corrcoef(ranks)[0, 1])

@@ -1,0 +1,97 @@
+"""How fast the parts are, on one thread; ratios of things measured in the same run, interleaved.
+
+    python benchmarks/speed.py [--data DIR]
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from _common import arguments, markdown, read, save
+
+from nasbuild.build import build
+from nasbuild.predictor import GraphBatch, Network, autobuild_loss, recipe
+from nasbuild.score import learn, score_stages, versions
+from nasbuild.space import encode, graph_schema
+
+REPEATS = 5
+
+
+def main() -> None:
+    parser = arguments("Speed of the parts", "speed")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    table = read(options.data, "ofa-mbv3-surrogate")
+    few = learn(table.select(range(100)), ["acc"], recipe=recipe("paper", epochs=2))
+    many = learn(table, ["acc"], recipe=recipe("paper", epochs=2), workers=options.workers)
+    figures = {
+        "36,855 module scores, 3 members": seconds(lambda: score_stages(many.learnt[0].scorer)),
+        "36,855 module scores, 20 members": seconds(lambda: score_stages(few.learnt[0].scorer)),
+        "the 1,000 best of 2.2e19 architectures": seconds(lambda: build(many.learnt[0], 1000)),
+        "nasbuild --help, whole process": seconds(help_page),
+        "python -c pass, whole process": seconds(lambda: subprocess.run([sys.executable, "-c", "pass"], check=True)),
+    }
+    result = {"versions": versions(), "seconds": figures, "step": training_step(table)}
+    save(options.out, result)
+    rows = [[name, f"{v['median']:.3f}", f"{v['min']:.3f}", f"{v['max']:.3f}"] for name, v in figures.items()]
+    print(markdown(["seconds", "median", "min", "max"], rows))
+    print(f"\na training step of 128 graphs, torch_geometric's GATv2 / ours: {result['step']['ratio']:.2f}")
+
+
+def seconds(work: Callable[[], object]) -> dict[str, float]:
+    work()
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return {"median": float(np.median(times)), "min": min(times), "max": max(times)}
+
+
+def help_page() -> None:
+    subprocess.run([sys.executable, "-m", "nasbuild", "--help"], check=True, capture_output=True)
+
+
+def training_step(table) -> dict[str, float]:
+    """One optimiser step with our GATv2 and with torch_geometric's, in turn, equal otherwise."""
+    from torch_geometric.nn import GATv2Conv
+
+    schema = graph_schema(table.space)
+    graphs = encode(table.space, table.architectures[:128])
+    batch = GraphBatch.of(graphs)
+    labels = torch.from_numpy(table.columns["acc"][:128].astype(np.float32))
+    shape = recipe("paper").shape(table.space.max_depth)
+
+    class Theirs(torch.nn.Module):
+        def __init__(self, inputs: int) -> None:
+            super().__init__()
+            self.conv = GATv2Conv(inputs, shape.width)
+
+        def forward(self, x, source, target):
+            return self.conv(x, torch.stack([source, target]))
+
+    ours, theirs = Network(schema, shape), Network(schema, shape)
+    inputs = [len(schema.features)] + [shape.width] * (shape.hops - 1)
+    theirs.convolutions = torch.nn.ModuleList(Theirs(i) for i in inputs)
+
+    def step(network: Network) -> float:
+        start = time.perf_counter()
+        prediction, norms = network(batch)
+        autobuild_loss(prediction, norms, labels).backward()
+        return time.perf_counter() - start
+
+    times = np.array([(step(theirs), step(ours)) for _ in range(60)])[10:]
+    return {
+        "ours": float(np.median(times[:, 1])),
+        "torch_geometric": float(np.median(times[:, 0])),
+        "ratio": float(np.median(times[:, 0] / times[:, 1])),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""The command ``nasbuild``. Heavy libraries are imported inside the commands, so that help is quick."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from nasbuild.cli import _build, _demo, _learn
+from nasbuild.errors import NasbuildError
+
+app = typer.Typer(
+    help="Learn which parts of a neural architecture are worth having, and build the best architectures directly.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (
+    _demo.demo,
+    _learn.check,
+    _learn.fit,
+    _learn.explain,
+    _build.modules,
+    _build.predict,
+    _build.build,
+    _build.shrink,
+    _build.report,
+):
+    app.command()(command)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: bool = typer.Option(False, "--version", help="Print the version and end.")) -> None:
+    if version:
+        from nasbuild._version import __version__
+
+        typer.echo(f"nasbuild {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line: exit 2 with one sentence for a user's mistake, never a traceback."""
+    try:
+        app()
+    except NasbuildError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped: nothing was written", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output has gone (nasbuild ... | head): not an error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

@@ -1,0 +1,74 @@
+"""``demo``: the main job on a real table that comes with the package."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nasbuild.cli._output import Output, number
+
+LABELS, BUILT, TARGET, SEED = 100, 10, "-loss", 0
+
+
+def demo(
+    out_folder: Annotated[Path, typer.Option("--out", help="folder for the run, the built architectures and the report")] = Path(
+        "nasbuild-demo"
+    ),
+    workers: Annotated[int, typer.Option("--workers", min=1, help="processes that fit")] = os.cpu_count() or 1,
+) -> None:
+    """Learn from 100 of 1,728 trained networks, build ten, and look up how good they truly are."""
+    import json
+
+    import numpy as np
+
+    from nasbuild._io import write_text
+    from nasbuild.build import build
+    from nasbuild.cli._build import built_rows
+    from nasbuild.cli._explain import print_features, print_trust
+    from nasbuild.report import explain_data, write_report
+    from nasbuild.score import learn, save_run
+    from nasbuild.table import load_builtin
+
+    out = Output()
+    everything = load_builtin("digits-macro")
+    rows = np.sort(np.random.default_rng(SEED).permutation(len(everything))[:LABELS])
+    table = everything.select(rows)
+    out.line(
+        f"digits-macro: {len(everything):,} small networks, each trained from scratch on 8x8 digits. "
+        f"Only {LABELS} random ones are shown to the fit; the target is {TARGET} (test cross-entropy, to be small)."
+    )
+    with out.progress() as progress:
+        run = learn(table, [TARGET], seed=SEED, workers=workers, progress=progress)
+    learnt = run.learnt[0]
+    told = explain_data(run)["targets"][0]
+    print_trust(out, told["trust"])
+    out.line("\nwhat a choice is worth (FE-MLP, in deviations of the 0-hop norm):")
+    print_features(out, told)
+
+    built = build(learnt, BUILT)
+    truth = -everything.columns["loss"]
+    # Rank 1 is the best of all; equal labels share the better rank.
+    rank = {a: 1 + int((truth > truth[i]).sum()) for i, a in enumerate(everything.architectures)}
+    records = built_rows(run, learnt, built)
+    out.line(f"\nthe {BUILT} built architectures, and the truth that the fit never saw:", "bold")
+    body = [
+        [n, row["id"], number(-row["prediction"]), number(-truth[everything.row_of[one.architecture]])]
+        + [f"{rank[one.architecture]:,} of {len(everything):,}", "among the 100" if row["metrics"] else ""]
+        for n, (one, row) in enumerate(zip(built, records, strict=True), 1)
+    ]
+    out.table(["", "architecture", "predicted loss", "true loss", "true rank", ""], body, right=[0, 2, 3, 4])
+    best = min(rank[one.architecture] for one in built)
+    seen = min(rank[a] for a in table.architectures)
+    expected = (len(everything) + 1) / (BUILT + 1)
+    out.line(
+        f"\nbest of the {BUILT}: true rank {best} of {len(everything):,}; best of the {LABELS} labelled ones: rank {seen}; "
+        f"the best of {BUILT} drawn at random has rank {expected:.0f} on average"
+    )
+    out_folder.mkdir(parents=True, exist_ok=True)
+    save_run(run, out_folder / "run", overwrite=True)
+    write_text(out_folder / "built.jsonl", "".join(json.dumps(row) + "\n" for row in records))
+    write_report(run, out_folder / "report.html", top=BUILT)
+    out.line(f"written: {out_folder}/run, {out_folder}/built.jsonl, {out_folder}/report.html")

@@ -1,0 +1,205 @@
+"""``check``, ``fit`` and ``explain``: from a table to what matters."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from nasbuild.cli._options import (
+    DataOption,
+    JsonOption,
+    MergeOption,
+    RunArgument,
+    SkipOption,
+    SpaceOption,
+)
+from nasbuild.cli._output import Output, number
+
+if TYPE_CHECKING:
+    from nasbuild.table import Table
+
+
+def check(
+    space: SpaceOption,
+    data: Annotated[str | None, typer.Option("--data", help="table to check; without it, the space alone")] = None,
+    merge: MergeOption = None,
+    skip_bad: SkipOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Is the space sound, and is the table? Counts, metrics, and what was noticed."""
+    from nasbuild.space import count_architectures, count_modules, load_space, merge_stages
+
+    out = Output(as_json)
+    definition = load_space(space)
+    table = read(space, data, merge, skip_bad) if data else None
+    definition = table.space if table else merge_stages(definition, merge) if merge else definition
+    total = count_architectures(definition)
+    out.line(f"space {definition.name}: {total:,} architectures (about {float(total):.1e})")
+    stages = [
+        {
+            "stage": stage.name,
+            "depths": list(stage.depths),
+            "modules": count_modules(stage),
+            "listed": stage.modules is not None,
+            "features": {f.name: list(f.choices) for f in stage.features},
+            "shared": sorted(stage.shared),
+        }
+        for stage in definition.stages
+    ]
+    rows = [
+        [
+            s["stage"],
+            " ".join(map(str, s["depths"])),
+            f"{s['modules']:,}" + (" listed" if s["listed"] else ""),
+            "; ".join(f"{n}{'*' if n in s['shared'] else ''} {' '.join(map(str, c))}" for n, c in s["features"].items()),
+        ]
+        for s in stages
+    ]
+    out.table(["stage", "layers", "modules", "features (* shared by the layers)"], rows, right=[2])
+    result: dict[str, Any] = {"space": definition.name, "architectures": total, "stages": stages}
+    if table is not None:
+        result["table"] = _table_summary(table)
+        _print_table(out, result["table"])
+    out.json(result)
+
+
+def fit(
+    space: SpaceOption,
+    data: DataOption,
+    target: Annotated[list[str], typer.Option("--target", help="metric or equation; may be given several times")],
+    out_folder: Annotated[Path, typer.Option("--out", metavar="RUN", help="run folder to write")],
+    recipe_name: Annotated[str, typer.Option("--recipe", help="recipe of the fit")] = "paper",
+    ids: Annotated[Path | None, typer.Option("--ids", help="learn only from these rows; one id a line")] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="seed of splits and weights")] = 0,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="processes that fit")] = os.cpu_count() or 1,
+    max_modules: Annotated[
+        int, typer.Option("--max-modules", min=100, help="search a stage that has more modules than this")
+    ] = 200_000,
+    convolution: Annotated[str, typer.Option("--convolution", help="gatv2, graphconv, gcn or gin")] = "gatv2",
+    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="instead of the recipe's")] = None,
+    merge: MergeOption = None,
+    skip_bad: SkipOption = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an earlier run in --out")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn from a table: fit, score every module, and measure how far to believe it."""
+    from nasbuild._io import ensure_free
+    from nasbuild.errors import NasbuildError
+    from nasbuild.cli._explain import print_trust
+    from nasbuild.predictor import Convolution, recipe
+    from nasbuild.report import explain_data
+    from nasbuild.score import learn, save_run
+
+    out = Output(as_json)
+    if convolution not in get_args(Convolution):
+        raise NasbuildError(f"{convolution!r} is no convolution", where="--convolution", allowed=get_args(Convolution))
+    ensure_free(out_folder, overwrite=overwrite)
+    table = read(space, data, merge, skip_bad)
+    if ids is not None:
+        table = _only(table, ids)
+    changes: dict[str, Any] = {"convolution": convolution} | ({"epochs": epochs} if epochs else {})
+    with out.progress() as progress:
+        run = learn(
+            table,
+            target,
+            recipe=recipe(recipe_name, **changes),
+            seed=seed,
+            max_modules=max_modules,
+            workers=workers,
+            skip_bad=skip_bad,
+            progress=progress,
+        )
+    save_run(run, out_folder, overwrite=overwrite)
+    for note in table.notes:
+        out.line(f"note: {note.text}", "yellow")
+    for learnt in run.learnt:
+        for kind, rows in (("missing", learnt.labels.missing), ("not finite", learnt.labels.undefined)):
+            if rows:
+                out.line(f"note: {learnt.target.name} is {kind} in {len(rows)} rows, which were left out", "yellow")
+    data = explain_data(run)
+    for one in data["targets"]:
+        out.line(f"\n{one['target']}", "bold")
+        print_trust(out, one["trust"])
+    out.line(f"written to {out_folder}; next: nasbuild explain {out_folder}, nasbuild build {out_folder} --out built.jsonl")
+    out.json({"run": str(out_folder), "targets": [{"target": t["target"], **t["trust"]} for t in data["targets"]]})
+
+
+def explain(run: RunArgument, as_json: JsonOption = False) -> None:
+    """What matters: trust, feature choices, and the best and worst modules of each stage."""
+    from nasbuild.cli._explain import print_explanation
+    from nasbuild.report import explain_data
+    from nasbuild.score import load_run
+
+    out = Output(as_json)
+    data = explain_data(load_run(run))
+    print_explanation(out, data)
+    out.json(data)
+
+
+def read(space: str, data: str, merge: str | None, skip_bad: bool) -> Table:
+    """The table that ``--space``, ``--data``, ``--merge`` and ``--skip-bad`` tell."""
+    from nasbuild.space import load_space
+    from nasbuild.table import merge_table, read_table
+
+    table = read_table(data, load_space(space), skip_bad=skip_bad)
+    return merge_table(table, merge) if merge else table
+
+
+def _only(table: Table, ids: Path) -> Table:
+    from nasbuild._io import reading
+    from nasbuild.errors import TableError
+
+    with reading(ids, TableError) as stream:
+        wanted = [line.strip() for line in stream if line.strip()]
+    rows = {name: row for row, name in enumerate(table.ids)}
+    unknown = [name for name in wanted if name not in rows]
+    if unknown:
+        raise TableError(
+            f"{len(unknown)} ids are not in the table, the first is {unknown[0]!r}", where=str(ids), allowed=table.ids[:3]
+        )
+    if not wanted:
+        raise TableError("has no id", where=str(ids), todo="write one id a line")
+    # In the table's order, so that the order of the file does not change the result.
+    return table.select(sorted({rows[name] for name in wanted}))
+
+
+def _table_summary(table: Table) -> dict[str, Any]:
+    import numpy as np
+
+    metrics = []
+    for name, values in table.columns.items():
+        known = values[~np.isnan(values)]
+        declared = table.metrics.get(name)
+        metrics.append(
+            {
+                "metric": name,
+                "direction": declared.direction if declared else None,
+                "unit": declared.unit if declared else None,
+                "values": len(known),
+                "min": float(known.min()) if len(known) else None,
+                "median": float(np.median(known)) if len(known) else None,
+                "max": float(known.max()) if len(known) else None,
+            }
+        )
+    notes = [{"kind": n.kind, "text": n.text, "rows": list(n.rows)} for n in table.notes]
+    return {"rows": len(table), "metrics": metrics, "notes": notes}
+
+
+def _print_table(out: Output, summary: dict[str, Any]) -> None:
+    out.line(f"\ntable: {summary['rows']:,} architectures")
+    rows = [
+        [m["metric"], m["direction"] or "not declared", m["unit"] or "", m["values"]]
+        + [number(m[k]) if m[k] is not None else "-" for k in ("min", "median", "max")]
+        for m in summary["metrics"]
+    ]
+    out.table(["metric", "direction", "unit", "values", "min", "median", "max"], rows, right=[3, 4, 5, 6])
+    for note in summary["notes"]:
+        out.line(f"note: {note['text']}", "yellow")
+        if note["kind"] == "skipped":
+            for row in note["rows"]:
+                out.line(f"  {row}")
+    if not summary["notes"]:
+        out.line("nothing to complain about", "green")

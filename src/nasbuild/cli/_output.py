@@ -1,0 +1,89 @@
+"""What the commands print: tables for people, JSON for machines, progress on the error stream."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+_PLAIN_WIDTH = 160  # outside a terminal nothing tells the width; ids should stay on one line
+
+Report = Callable[[str, int, int], None]
+
+
+class Output:
+    """Prints either for people or, with ``as_json``, one JSON object at the end."""
+
+    def __init__(self, as_json: bool = False) -> None:
+        self.as_json = as_json
+        width = None if sys.stdout.isatty() else _PLAIN_WIDTH
+        self._console = Console(highlight=False, width=width, soft_wrap=False)
+
+    def line(self, text: str = "", style: str | None = None) -> None:
+        if not self.as_json:
+            # Text, not markup: names come from the user's files and may hold square brackets.
+            self._console.print(Text(text, style=style or ""), soft_wrap=True)
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()) -> None:
+        if self.as_json:
+            return
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for position, name in enumerate(header):
+            table.add_column(Text(name), justify="right" if position in right else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(str(cell)) for cell in row))
+        self._console.print(table)
+
+    def json(self, data: Any) -> None:
+        if self.as_json:
+            typer.echo(json.dumps(data, indent=1))
+
+    @contextlib.contextmanager
+    def progress(self) -> Iterator[Report]:
+        """A bar on a terminal, a line at every tenth elsewhere, nothing with ``--json``."""
+        if self.as_json:
+            yield lambda what, done, total: None
+        elif sys.stderr.isatty():
+            columns = (TextColumn("{task.description:>8}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+            with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+                tasks: dict[str, Any] = {}
+
+                def move(what: str, done: int, total: int) -> None:
+                    if what not in tasks:
+                        tasks[what] = bar.add_task(what, total=total)
+                    bar.update(tasks[what], completed=done, total=total)
+
+                yield move
+        else:
+            yield _Lines()
+
+
+class _Lines:
+    """Progress as plain lines, at most ten for each part."""
+
+    def __init__(self) -> None:
+        self._told: dict[str, int] = {}
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        tenth = 10 * done // max(total, 1)
+        if tenth > self._told.get(what, 0):
+            self._told[what] = tenth
+            print(f"{what} {10 * tenth} %", file=sys.stderr, flush=True)
+
+
+def number(value: float) -> str:
+    """Four significant digits, without an exponent where one is not needed."""
+    if value != value:
+        return "-"
+    if value and not 1e-4 <= abs(value) < 1e7:
+        return f"{value:.3e}"
+    digits = max(0, 4 - len(str(int(abs(value))))) if abs(value) >= 1 else 4
+    return f"{value:,.{digits}f}"

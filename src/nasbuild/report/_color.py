@@ -1,0 +1,130 @@
+"""One colour for each choice of each feature, the same wherever it is drawn for a space."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from nasbuild.space import Choice, Feature, Space
+
+_HUES = (250, 50, 155, 320, 195, 20, 95, 285)  # degrees in OKLCH, neighbours far apart
+_NAMES = (250, 75, 320, 195, 120, 20, 285, 50, 165, 345)  # no red beside green, which would seem to judge
+NEUTRAL = "#d9d9d4"
+
+
+@dataclass(frozen=True)
+class Swatch:
+    """Fill and text colour of one choice, and the short text that stands for it."""
+
+    fill: str
+    ink: str
+    text: str
+
+
+class Palette:
+    """Colours of all choices of a space.
+
+    Numbers and ordered choices go from light (small) to dark (large) in the feature's hue; a false
+    truth value is nearly white; names get hues of their own. So each choice tuple has its own look,
+    and what is bigger is darker.
+    """
+
+    def __init__(self, space: Space, longest: int = 10) -> None:
+        found: dict[str, list[Feature]] = {}
+        for stage in space.stages:
+            for feature in stage.features:
+                found.setdefault(feature.name, []).append(feature)
+        self.features = {name: _merged(same) for name, same in found.items()}
+        self._swatches: dict[tuple[str, bool, Choice], Swatch] = {}
+        for n, feature in enumerate(self.features.values()):
+            texts = short_texts(feature.choices, longest)
+            for i, choice in enumerate(feature.choices):
+                fill = _fill(feature, i, n)
+                self._swatches[feature.name, isinstance(choice, bool), choice] = Swatch(
+                    fill, ink_on(fill), texts[i]
+                )
+
+    def swatch(self, feature: str, choice: Choice) -> Swatch:
+        """The look of a choice."""
+        return self._swatches[feature, isinstance(choice, bool), choice]
+
+    def coded(self, feature: str) -> bool:
+        """Whether letters stand for the choices of a feature, their own texts being too long."""
+        return any(self.swatch(feature, c).text != choice_text(c) for c in self.features[feature].choices)
+
+
+def choice_text(choice: Choice) -> str:
+    """A choice as a person writes it."""
+    if isinstance(choice, bool):
+        return "yes" if choice else "no"
+    return f"{choice:g}" if isinstance(choice, float) and float(f"{choice:g}") == choice else str(choice)
+
+
+def short_texts(choices: tuple[Choice, ...], longest: int) -> list[str]:
+    """The choices' texts; letters A, B, ... for all of them if one is too long to stand in a box."""
+    texts = [choice_text(c) for c in choices]
+    if max(map(len, texts), default=0) <= longest:
+        return texts
+    return [_letter(n) for n in range(len(choices))]
+
+
+def oklch(lightness: float, chroma: float, hue: float) -> str:
+    """Hex colour of OKLCH coordinates (Ottosson 2020); chroma is lowered until the screen can show it."""
+    while True:
+        a, b = chroma * math.cos(math.radians(hue)), chroma * math.sin(math.radians(hue))
+        long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
+        medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
+        short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
+        linear = (
+            4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
+            -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
+            -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
+        )
+        if chroma <= 0 or all(-1e-4 <= c <= 1 + 1e-4 for c in linear):
+            break
+        chroma = max(chroma - 0.005, 0.0)
+    return "#" + "".join(f"{round(255 * _gamma(min(max(c, 0.0), 1.0))):02x}" for c in linear)
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of two hex colours (WCAG 2), 1 to 21."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def ink_on(fill: str) -> str:
+    """The text colour that reads best on a fill."""
+    return max(("#16181d", "#ffffff"), key=lambda ink: contrast(ink, fill))
+
+
+def _fill(feature: Feature, i: int, start: int) -> str:
+    n, hue = len(feature.choices), _HUES[start % len(_HUES)]
+    if isinstance(feature.choices[0], bool):
+        return oklch(0.58, 0.13, hue) if feature.choices[i] else oklch(0.955, 0.012, hue)
+    if feature.kind == "categorical" and isinstance(feature.choices[0], str):
+        return oklch(0.84 - 0.07 * (i % 2), 0.10, _NAMES[(i + start) % len(_NAMES)])
+    t = i / (n - 1) if n > 1 else 0.4
+    return oklch(0.945 - 0.5 * t, 0.03 + 0.12 * t, hue)
+
+
+def _merged(same: list[Feature]) -> Feature:
+    choices = {(isinstance(c, bool), c): c for feature in same for c in feature.choices}
+    # Texts keep the order of the space; numbers (and truth values) have one of their own.
+    listed = list(choices.values())
+    if not isinstance(listed[0], str) and same[0].kind != "ordered":
+        listed.sort()
+    return Feature(same[0].name, tuple(listed), same[0].kind)
+
+
+def _letter(n: int) -> str:
+    return chr(65 + n % 26) + (str(n // 26) if n >= 26 else "")
+
+
+def _gamma(c: float) -> float:
+    return 12.92 * c if c <= 0.0031308 else 1.055 * c ** (1 / 2.4) - 0.055
+
+
+def _luminance(color: str) -> float:
+    parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b

@@ -1,0 +1,84 @@
+"""Plain data about modules: the best and the worst of every stage."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nasbuild.report._data_features import Guesses
+from nasbuild.report._health import DOUBT, OF_TRUST, health
+from nasbuild.report._numbers import count
+from nasbuild.space import module_id
+
+if TYPE_CHECKING:
+    from nasbuild.score import Learnt, Run, StageScores
+
+_SHOWN = 3  # modules of each end
+_KEPT = 25  # modules a stage that the paper keeps in a reduced space
+
+
+def modules_data(run: Run, learnt: Learnt, shown: int = _SHOWN) -> dict[str, Any]:
+    """The best and the worst modules of every stage."""
+    guesses = Guesses(run, learnt)
+    stages = [_stage(run, learnt, scores, shown, guesses) for scores in learnt.stages]
+    searched = [s for s in stages if s["searched"]]
+    found, advice = [], []
+    if searched:
+        names = ", ".join(s["name"] for s in searched)
+        text = (
+            f"the best and the worst modules of {names} were searched for, there being too many to score all"
+        )
+        found.append(("note", text))
+        text = (
+            f"A better module may have been missed in {names}: raise the limit of modules a stage "
+            f"(now {count(run.max_modules)}) to look further."
+        )
+        advice.append({"kind": "searched", "text": text})
+    if learnt.trust.level in DOUBT:
+        found.append((OF_TRUST[learnt.trust.level], f"the scores {DOUBT[learnt.trust.level]}"))
+    kept = prod(min(_KEPT, s["total"]) for s in stages)
+    whole = prod(s["total"] for s in stages)
+    if kept < whole and learnt.trust.level in ("high", "fair"):
+        text = (
+            f"To search with few evaluations, shrink the space: the {_KEPT} best modules of each stage leave "
+            f"{count(kept)} of {count(whole)} architectures."
+        )
+        advice.append({"kind": "shrink", "text": text})
+    return {
+        "stages": stages,
+        "health": health(found, "every module of every stage was scored"),
+        "next": advice,
+    }
+
+
+def _stage(run: Run, learnt: Learnt, scores: StageScores, shown: int, guesses: Guesses) -> dict[str, Any]:
+    stage, sign = run.space.stages[scores.stage], learnt.target.sign
+    order = scores.best(sign)
+    half = min(shown, -(-len(order) // 2))
+    best, worst = order[:half], order[::-1][: min(shown, len(order) - half)]
+    # A module that lies within the best one's own spread can't be told from it.
+    tied = int(np.sum(sign * scores.score >= sign * scores.score[best[0]] - scores.std[best[0]]))
+
+    def row(rank: int) -> dict[str, Any]:
+        module = scores.module(run.space, int(rank))
+        return {
+            "module": stage.as_dicts(module),
+            "id": module_id(stage, module),
+            "score": float(scores.score[rank]),
+            "std": float(scores.std[rank]),
+            "guesses": guesses.of(scores.stage, module),
+        }
+
+    return {
+        "stage": scores.stage,
+        "name": stage.name,
+        "scored": scores.scored,
+        "total": scores.total,
+        "searched": scores.searched,
+        "span": float(np.ptp(scores.score)),
+        "tied": tied,
+        "best": [row(r) for r in best],
+        "worst": [row(r) for r in worst],
+    }

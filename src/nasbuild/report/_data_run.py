@@ -1,0 +1,97 @@
+"""Plain data about a whole run: its space, its table and how it was made."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nasbuild.report._health import health
+from nasbuild.report._numbers import plural
+from nasbuild.space import Space, count_architectures, count_modules
+
+if TYPE_CHECKING:
+    from nasbuild.score import Run
+    from nasbuild.table import Table
+
+_ROWS = 12  # rows that a note names; a long list helps nobody
+
+
+def space_data(space: Space) -> dict[str, Any]:
+    """What can be built."""
+    stages = [
+        {
+            "name": stage.name,
+            "depths": list(stage.depths),
+            "modules": count_modules(stage),
+            "features": {f.name: list(f.choices) for f in stage.features},
+        }
+        for stage in space.stages
+    ]
+    return {"name": space.name, "architectures": count_architectures(space), "stages": stages}
+
+
+def table_data(table: Table) -> dict[str, Any]:
+    """Health of a table: its metrics, and what was noticed on reading it."""
+    metrics = []
+    for name, values in table.columns.items():
+        known = values[~np.isnan(values)]
+        declared = table.metrics.get(name)
+        metrics.append(
+            {
+                "name": name,
+                "direction": declared.direction if declared else None,
+                "unit": declared.unit if declared else "",
+                "missing": int(len(values) - len(known)),
+                **{key: _finite(f, known) for key, f in _SUMMARY.items()},
+            }
+        )
+    notes = [
+        {"kind": n.kind, "text": n.text, "rows": list(n.rows[:_ROWS]), "more": max(len(n.rows) - _ROWS, 0)}
+        for n in table.notes
+    ]
+    kinds = {note.kind for note in table.notes}
+    found: list[tuple[str, str]] = []
+    if "skipped" in kinds:
+        found.append(("warn", "rows could not be read and were left out"))
+    if "repeated" in kinds:
+        found.append(("note", "repeated architectures were averaged"))
+    if "missing" in kinds or any(m["missing"] for m in metrics):
+        found.append(("note", "some values are missing"))
+    state = health(found, "every row is another architecture, and every metric has a value in each")
+    repeats = "repeated" in kinds
+    advice = [] if repeats else [{"kind": "noise", "text": _NO_REPEATS}]
+    return {"rows": len(table), "metrics": metrics, "notes": notes, "health": state, "next": advice}
+
+
+_NO_REPEATS = (
+    "No architecture was measured twice, so the noise of the labels is unknown. Where a measurement is not "
+    "exact, measure two or three architectures again: scores closer than that noise are ties."
+)
+_SUMMARY = {"min": np.min, "median": np.median, "max": np.max, "mean": np.mean, "std": np.std}
+
+
+def _finite(function: Any, values: np.ndarray) -> float | None:
+    value = float(function(values)) if len(values) else math.nan
+    return value if math.isfinite(value) else None
+
+
+def made_data(run: Run) -> dict[str, Any]:
+    """All that is needed to make the run again."""
+    from nasbuild.score import versions
+
+    members = [len(learnt.scorer.ensemble.members) for learnt in run.learnt]
+    return {
+        "recipe": run.recipe.as_dict(),
+        "seed": run.seed,
+        "max_modules": run.max_modules,
+        "members": members,
+        "hops": [learnt.scorer.ensemble.hops for learnt in run.learnt],
+        "versions": dict(run.versions or versions()),
+        "table": {"sha256": run.table.digest(), "rows": len(run.table)},
+        "health": health(
+            [], f"{plural(sum(members), 'network')} fitted; the same inputs and seed give the same run"
+        ),
+        "next": [],
+    }

@@ -1,0 +1,110 @@
+"""The page: cards laid out, one file, nothing from outside."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import TYPE_CHECKING, Any
+
+from nasbuild._io import write_text
+from nasbuild._version import __version__
+from nasbuild.errors import NasbuildError
+from nasbuild.report import _numbers
+from nasbuild.report._card import Card
+from nasbuild.report._cards import sections
+from nasbuild.report._color import choice_text
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from nasbuild.score import Run
+
+
+def report_html(run: Run, *, top: int = 10) -> str:
+    """One self-contained HTML page of a run.
+
+    A part that fails shows its error in its place; the rest of the page stands.
+
+    Parameters
+    ----------
+    top
+        How many architectures to build for each target.
+
+    Raises
+    ------
+    NasbuildError
+        If ``top`` is below 1.
+    """
+    if top < 1:
+        raise NasbuildError(f"the number of architectures is {top}", allowed="1 or more")
+    from markupsafe import Markup
+
+    environment = _environment()
+    parts = [
+        {
+            "key": section.key,
+            "name": section.name,
+            "cards": [
+                {"key": c.key, "title": c.title, "html": _render(environment, c)} for c in section.cards
+            ],
+        }
+        for section in sections(run, top)
+    ]
+    page = environment.get_template("page.html.j2").render(
+        space=run.space.name,
+        rows=len(run.table),
+        targets=[learnt.target.name for learnt in run.learnt],
+        sections=parts,
+        style=Markup(environment.get_template("style.css.j2").render()),
+        version=__version__,
+    )
+    # A name may hold half of a surrogate pair, which no file can; it becomes a question mark.
+    return page.encode("utf-8", "replace").decode()
+
+
+def write_report(run: Run, path: str | os.PathLike[str], *, top: int = 10) -> None:
+    """Write the page of `report_html` to a file, whole or not at all."""
+    write_text(path, report_html(run, top=top))
+
+
+def _render(environment: Environment, card: Card) -> Any:
+    from markupsafe import Markup
+
+    try:
+        data = card.compute()
+        html = environment.get_template(card.template).render(card=card, data=data, **card.draw(data))
+    except Exception as error:
+        html = environment.get_template("failed.html.j2").render(
+            card=card, kind=type(error).__name__, text=str(error)
+        )
+    return Markup(html)
+
+
+@functools.cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("nasbuild.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "count": _numbers.count,
+        "correlation": _numbers.correlation,
+        "signed": _numbers.signed,
+        "choice": choice_text,
+        "shorten": shorten,
+    }
+    environment.globals |= {"plural": _numbers.plural}
+    return environment
+
+
+def shorten(text: str, most: int = 84) -> str:
+    """A long id with its middle left out."""
+    if len(text) <= most:
+        return text
+    tail = most // 4
+    return f"{text[: most - tail - 1]}…{text[-tail:]}"

@@ -1,0 +1,192 @@
+"""What the cards compute and draw, for one target and for the whole run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from nasbuild.report._card import Card, Data
+from nasbuild.report._chains import Chain, draw_architecture, draw_legend, draw_modules
+from nasbuild.report._color import Palette
+from nasbuild.report._data_built import built_data
+from nasbuild.report._data_features import features_data
+from nasbuild.report._data_labels import labels_data, scatter_data
+from nasbuild.report._data_modules import modules_data
+from nasbuild.report._data_run import space_data, table_data
+from nasbuild.report._data_trust import trust_data
+from nasbuild.report._explain import findings, head_data
+from nasbuild.report._numbers import Scale
+from nasbuild.report._plots import built_plot, histogram, scatter
+from nasbuild.report._plots_trust import agreement_bars, effect_dots, effect_limit, effect_name
+from nasbuild.space import parse_architecture
+
+if TYPE_CHECKING:
+    from nasbuild.score import Learnt, Run
+
+
+class TargetView:
+    """Data and pictures of one target; data are computed once, when a card asks for them."""
+
+    def __init__(self, run: Run, learnt: Learnt, number: int, top: int, palette: Palette) -> None:
+        self.run, self.learnt, self.number, self.top, self.palette = run, learnt, number, top, palette
+        self.key = f"target-{number}"
+        self.sign = learnt.target.sign
+
+    @cached_property
+    def labels(self) -> Data:
+        return labels_data(self.run, self.learnt)
+
+    @cached_property
+    def trust(self) -> Data:
+        return trust_data(self.run, self.learnt)
+
+    @cached_property
+    def features(self) -> Data:
+        return features_data(self.run, self.learnt)
+
+    @cached_property
+    def modules(self) -> Data:
+        return modules_data(self.run, self.learnt)
+
+    @cached_property
+    def built(self) -> Data:
+        return built_data(self.run, self.learnt, self.top)
+
+    @cached_property
+    def scale(self) -> Scale:
+        return Scale.of(self.learnt.labels.values, self.learnt.target.unit)
+
+    def cards(self) -> Iterator[Card]:
+        for name, title, compute, draw in (
+            ("labels", "Labels", lambda: self.labels, self._draw_labels),
+            ("trust", "Trust", lambda: self.trust, lambda data: {"bars": agreement_bars(data)}),
+            ("features", "Features", lambda: self.features, self._draw_features),
+            ("modules", "Modules", lambda: self.modules, self._draw_modules),
+            ("built", "Built architectures", lambda: self.built, self._draw_built),
+            ("next", "What to do next", self.next, lambda _: {}),
+        ):
+            yield Card(f"{self.key}-{name}", title, f"{name}.html.j2", compute, draw)
+
+    def verdict(self) -> Data:
+        """What the summary tells of this target; parts whose own cards fail are left out."""
+        trust, built = _told(lambda: self.trust), _told(lambda: self.built["built"][0])
+        return {
+            "trust": trust and {k: trust[k] for k in ("level", "verdict", "prediction", "modules")},
+            "findings": _told(lambda: findings(self.trust, self.features, self.modules)) or [],
+            "best_label": _told(lambda: self.labels["best"]),
+            "built": built and {k: built[k] for k in ("id", "prediction", "std", "in_table", "label")},
+        }
+
+    def next(self) -> Data:
+        """The steps that the other cards tell, the most pressing first; a card that fails tells none."""
+        sources = (
+            lambda: self.trust,
+            lambda: self.built,
+            lambda: self.modules,
+            lambda: self.features,
+            lambda: self.labels,
+            lambda: table_data(self.run.table),
+        )
+        steps = [step for source in sources for step in (_told(source) or {"next": ()})["next"]]
+        return {"steps": steps, "health": None, "next": []}
+
+    def _draw_labels(self, data: Data) -> Data:
+        pair = scatter_data(self.run, self.learnt)
+        name = self.learnt.target.name
+        return {
+            "scale": self.scale,
+            "histogram": histogram(data, name, self.scale),
+            "pair": pair,
+            "scatter": scatter(pair, self.scale, name) if pair else None,
+        }
+
+    def _draw_features(self, data: Data) -> Data:
+        groups = []
+        for places in (False, True):
+            found = [f for f in data["features"] if (f["kind"] != "feature") == places]
+            # Places in the chain have an axis of their own: theirs are often far wider.
+            limit = effect_limit(found)
+            groups.append([(f, effect_dots(f, limit, self.sign)) for f in found])
+        members = len(self.learnt.scorer.ensemble.members)
+        return {"groups": groups, "effect_name": effect_name, "members": members, "sign": self.sign}
+
+    def _draw_modules(self, data: Data) -> Data:
+        space, drawn = self.run.space, []
+        for stage in data["stages"]:
+            # One scale a stage: score and deviation must show what tells neighbours apart.
+            rows = [*stage["best"], *stage["worst"]]
+            scale = Scale.of([*(r["score"] for r in rows), *self.learnt.labels.values], self.scale.unit)
+            names = [f.name for f in space.stages[stage["stage"]].features]
+            pictures = []
+            for heading, key in (("Best", "best"), ("Worst", "worst")):
+                chains = [_chain(names, row, scale) for row in stage[key]]
+                if chains:
+                    pictures.append(
+                        draw_modules(
+                            space, stage["stage"], chains, heading=heading, palette=self.palette, alone=False
+                        )
+                    )
+            drawn.append({"pictures": pictures, "scale": scale})
+        # A picture a feature, so that they flow in as many columns as there is room for.
+        legends = [
+            draw_legend(space, features=[name], palette=self.palette, alone=False)
+            for name in self.palette.features
+        ]
+        return {"drawn": drawn, "legends": legends, "scale": self.scale}
+
+    def _draw_built(self, data: Data) -> Data:
+        space = self.run.space
+        strips = [
+            draw_architecture(
+                space, parse_architecture(space, row["arch"]), palette=self.palette, alone=False
+            )
+            for row in data["built"]
+        ]
+        name = self.learnt.target.name
+        return {
+            "scale": self.scale,
+            "sums": Scale.of([row["score"] for row in data["built"]]),
+            "strips": strips,
+            "plot": built_plot(data, self.labels, name, self.scale),
+            "stages": len(space.stages),
+        }
+
+
+def _told(source: Callable[[], Any]) -> Any:
+    """What another card computes; None where that fails, since its own place shows the error."""
+    try:
+        return source()
+    except Exception:
+        return None
+
+
+def _chain(features: list[str], row: Data, scale: Scale) -> Chain:
+    module = tuple(tuple(layer[name] for name in features) for layer in row["module"])
+    note = f"hardly labelled: {', '.join(row['guesses'])}" if row["guesses"] else ""
+    return Chain(module, scale.pair(row["score"], row["std"]), note)
+
+
+class RunView:
+    """Data and pictures of the whole run."""
+
+    def __init__(self, run: Run, top: int) -> None:
+        self.run = run
+        palette = Palette(run.space)
+        self.targets = [TargetView(run, one, n + 1, top, palette) for n, one in enumerate(run.learnt)]
+
+    @cached_property
+    def table(self) -> Data:
+        return table_data(self.run.table)
+
+    def summary(self) -> Data:
+        targets = [{"key": view.key, **head_data(view.learnt), **view.verdict()} for view in self.targets]
+        space = space_data(self.run.space)
+        return {"space": space, "rows": len(self.run.table), "targets": targets, "health": None, "next": []}
+
+    def draw_summary(self, _: Data) -> Data:
+        return {"scales": [view.scale for view in self.targets]}
+
+    def draw_table(self, data: Data) -> Data:
+        scales = [Scale.of(self.run.table.columns[m["name"]].tolist(), m["unit"]) for m in data["metrics"]]
+        return {"scales": scales}

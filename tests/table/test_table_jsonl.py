@@ -1,0 +1,204 @@
+"""JSON Lines: each bad row gives one sentence that names file, line, field and what is allowed."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from table_samples import ROW, SPACE, jsonl, notes, other_row, refusal, row
+
+from nasbuild.errors import TableError
+from nasbuild.table import Table, read_architectures, read_table
+from strategies import relaxed
+
+MEND = "mend the row, or pass --skip-bad to leave such rows out"
+NUMBER = "allowed: a finite number; null or an empty field where it is missing"
+NAME = "allowed: printable text without spaces around it"
+OBJECT = "allowed: one object a line, with id, arch and metrics"
+FIRST = ("arch", "stages", 0)
+
+
+def with_acc(text: str) -> str:
+    """The good row with this text for the number of a metric."""
+    return json.dumps(ROW).replace("75.5", text)
+
+
+BAD = {
+    "unknown choice": (
+        row(*FIRST, 0, "kernel", 4),
+        ", stages[0][0].kernel (early): kernel = 4 is no choice; allowed: 3, 5",
+    ),
+    "text for a number": (
+        row(*FIRST, 1, "kernel", "3"),
+        ", stages[0][1].kernel (early): kernel = '3' is no choice; allowed: 3, 5",
+    ),
+    "number for a text": (
+        row(*FIRST, 0, "op", 7),
+        ", stages[0][0].op (early): op = 7 is no choice; allowed: 'conv', '007'",
+    ),
+    "truth for a number": (
+        row(*FIRST, 0, "kernel", True),
+        ", stages[0][0].kernel (early): kernel = True is no choice; allowed: 3, 5",
+    ),
+    "number for a truth": (
+        row("arch", "stages", 1, 0, "se", 1),
+        ", stages[1][0].se (late): se = 1 is no choice; allowed: True, False",
+    ),
+    "unknown feature": (
+        row(*FIRST, 0, "width", 8),
+        ", stages[0][0] (early): unknown feature 'width'; allowed: kernel, op",
+    ),
+    "missing feature": (
+        row(*FIRST, 0, {"kernel": 3}),
+        ", stages[0][0] (early): feature 'op' is missing; allowed: 'conv', '007'",
+    ),
+    "wrong depth": (
+        row(*FIRST, [{"kernel": 3, "op": "conv"}] * 3),
+        ", stages[0]: early has 3 layers; allowed: 1, 2",
+    ),
+    "different choices of a shared feature": (
+        row("arch", "stages", 1, [{"se": True, "ratio": 0.25}, {"se": False, "ratio": 0.25}]),
+        ", stages[1]: se is shared by the layers of late but has False, True",
+    ),
+    "wrong number of stages": (row("arch", "stages", []), ", arch.stages: has 0 stages, the space has 2"),
+    "missing global": (
+        row("arch", "globals", {}),
+        ", globals: feature 'resolution' is missing; allowed: 192, 224",
+    ),
+    "no architecture": ({"id": "b"}, ": 'arch' is missing; allowed: id, arch, metrics"),
+    "text in a metric": (row("metrics", "acc", "74,5"), f", acc: '74,5' is no number; {NUMBER}"),
+    "truth in a metric": (row("metrics", "acc", True), f", acc: True is no number; {NUMBER}"),
+    "list in a metric": (row("metrics", "acc", [1]), f", acc: [1] is no number; {NUMBER}"),
+    "long list in a metric": (
+        row("metrics", "acc", list(range(10**5))),
+        f", acc: [0, 1, 2, 3, 4, 5, ...] is no number; {NUMBER}",
+    ),
+    "NaN": (with_acc("NaN"), f", acc: nan is not finite; {NUMBER}"),
+    "Infinity": (with_acc("-Infinity"), f", acc: -inf is not finite; {NUMBER}"),
+    "1e999": (with_acc("1e999"), f", acc: inf is not finite; {NUMBER}"),
+    "huge whole number": (with_acc("9" * 400), f", acc: inf is not finite; {NUMBER}"),
+    "endless whole number": (with_acc("9" * 5000), f": is no JSON (a number has too many digits); {OBJECT}"),
+    "metrics are a list": (row("metrics", [1]), ": 'metrics' is [1], no object of numbers"),
+    "metric without a name": (row("metrics", "", 1), f": '' is no name of a metric; {NAME}"),
+    "metric of two lines": (row("metrics", "a\nb", 1), f": 'a\\nb' is no name of a metric; {NAME}"),
+    "empty id": (row("id", ""), f", id: '' is no name; {NAME}, or a whole number"),
+    "truth as id": (row("id", True), f", id: True is no name; {NAME}, or a whole number"),
+    "fraction as id": (row("id", 1.5), f", id: 1.5 is no name; {NAME}, or a whole number"),
+    "blank before an id": (row("id", " a"), f", id: ' a' is no name; {NAME}, or a whole number"),
+    "half a character": (row("id", "\ud800"), f", id: '\\ud800' is no name; {NAME}, or a whole number"),
+    "broken line": (
+        '{"id": 1,',
+        f": is no JSON (Expecting property name enclosed in double quotes); {OBJECT}",
+    ),
+    "list": ("[1, 2]", f": is no object but [1, 2]; {OBJECT}"),
+    "null": ("null", f": is no object but None; {OBJECT}"),
+    "key twice": ('{"id": "b", "id": "c"}', ": key 'id' stands twice in an object"),
+    "nested lists": ("[" * 100_000, f": is no JSON (nested too deeply); {OBJECT}"),
+    "nested objects": ('{"a":' * 5_000, f": is no JSON (nested too deeply); {OBJECT}"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_row_is_refused_with_its_place(case: str, tmp_path):
+    bad, message = BAD[case]
+    path = jsonl(tmp_path / "t.jsonl", row(), bad)
+    assert refusal(path) == f"{path}, line 2{message}; {MEND}"
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_row_can_be_skipped_and_is_listed(case: str, tmp_path):
+    bad, message = BAD[case]
+    path = jsonl(tmp_path / "t.jsonl", row(), bad, other_row("z", acc=1, latency=2))
+    table = read_table(path, SPACE, skip_bad=True)
+    assert table.ids == ("a", "z")
+    (skipped,) = [note for note in table.notes if note.kind == "skipped"]
+    assert skipped.rows == (f"{path}, line 2{message}",)
+    assert skipped.text == "1 row left out that could not be read"
+
+
+@relaxed
+@given(st.lists(st.sampled_from([*BAD, "good", "blank"]), min_size=1, max_size=12))
+def test_exactly_the_bad_rows_are_skipped(tmp_path_factory, kinds: list[str]):
+    lines = [
+        BAD[k][0] if k in BAD else "  " if k == "blank" else row(name=f"n{i}") for i, k in enumerate(kinds)
+    ]
+    path = jsonl(tmp_path_factory.mktemp("t") / "t.jsonl", other_row("first"), *lines)
+    table = read_table(path, SPACE, skip_bad=True)
+    expected = [f"{path}, line {i}{BAD[k][1]}" for i, k in enumerate(kinds, 2) if k in BAD]
+    assert [r for note in table.notes if note.kind == "skipped" for r in note.rows] == expected
+    assert len(table) == 1 + ("good" in kinds)
+
+
+def test_if_no_row_is_left_the_first_mistake_is_told(tmp_path):
+    path = jsonl(tmp_path / "t.jsonl", "[]", "{}")
+    assert refusal(path, skip_bad=True) == (
+        f"{path}: no row is left of 2; the first was: {path}, line 1: is no object but []; {OBJECT}"
+    )
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", " \n\t\n", "\ufeff"])
+def test_a_file_without_rows_is_refused(text: str, tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text(text, "utf-8")
+    assert refusal(path) == f"{path}: the table is empty"
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_windows_files_are_read(ends: str, mark: str, tmp_path):
+    path = tmp_path / "t.jsonl"
+    text = mark + json.dumps(row(name="é")) + ends + ends + json.dumps(other_row())
+    path.write_bytes(text.encode("utf-8"))
+    table = read_table(path, SPACE)
+    assert table.ids == ("é", "b")
+    assert refusal(jsonl(path, mark + json.dumps(row()), "[")).startswith(f"{path}, line 2: is no JSON")
+
+
+def test_line_separators_within_a_text_do_not_end_a_row(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text(json.dumps(row("note", "a\u2028b\x85c"), ensure_ascii=False) + "\n[", "utf-8")
+    assert refusal(path).startswith(f"{path}, line 2: is no JSON")
+
+
+def test_a_damaged_gzip_file_is_refused_even_where_rows_are_skipped(tmp_path):
+    path = tmp_path / "t.jsonl.gz"
+    whole = gzip.compress(b"".join(json.dumps(row(name=f"n{i}")).encode() + b"\n" for i in range(2000)))
+    path.write_bytes(whole[:-30])
+    assert refusal(path, skip_bad=True).startswith(f"{path}: is a damaged gzip file (")
+    broken = bytearray(whole)
+    broken[len(whole) // 2] ^= 0xFF
+    path.write_bytes(broken)
+    assert refusal(path, skip_bad=True).startswith(f"{path}: is a damaged gzip file (")
+    path.write_bytes(json.dumps(row()).encode())
+    assert refusal(path) == f"{path}: is a damaged gzip file (Not a gzipped file (b'{{\"'))"
+
+
+def test_files_that_can_not_be_opened(tmp_path):
+    assert refusal(tmp_path / "t.jsonl") == f"{tmp_path / 't.jsonl'}: no such file"
+    (tmp_path / "d.jsonl").mkdir()
+    assert refusal(tmp_path / "d.jsonl") == f"{tmp_path / 'd.jsonl'}: can't be read (Is a directory)"
+    (tmp_path / "l.jsonl").write_bytes("é".encode("latin-1"))
+    assert refusal(tmp_path / "l.jsonl") == f"{tmp_path / 'l.jsonl'}: is not UTF-8 text"
+
+
+def test_a_row_may_lack_metrics_and_say_more_than_is_read(tmp_path):
+    path = jsonl(tmp_path / "t.jsonl", row("seed", 3), {"arch": other_row()["arch"], "by": "x", "seed": 1})
+    found = notes(read_table(path, SPACE))
+    assert found["ignored"] == ["fields that mean nothing here were left out: 'seed', 'by'"]
+    assert found["missing"][0] == "acc is missing in 1 of 2 rows; they are left out where acc is learnt"
+
+
+def test_architectures_to_predict_stay_in_their_order_with_their_repeats(tmp_path):
+    path = jsonl(tmp_path / "t.jsonl", other_row("z"), row(), other_row("z"), {"arch": ROW["arch"]})
+    read = read_architectures(path, SPACE)
+    table = read_table(path, SPACE)
+    assert isinstance(table, Table)
+    assert [name for name, _ in read][:3] == ["z", "a", "z"]
+    assert [architecture for _, architecture in read] == [table.architectures[i] for i in (0, 1, 0, 1)]
+    with pytest.raises(TableError, match=r"line 2: is no object but \[\]"):
+        read_architectures(jsonl(path, row(), "[]"), SPACE)
+    with pytest.raises(TableError, match="has no architecture"):
+        read_architectures(jsonl(path), SPACE)

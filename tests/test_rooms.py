@@ -1,0 +1,67 @@
+"""Data walks through the house in one direction."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parent.parent / "src" / "nasbuild"
+ORDER = ["space", "table", "target", "predictor", "score", "build", "search", "report", "cli"]
+FREE = {"errors", "_io", "_arrays", "_records", "_version"}
+FILES = sorted(SOURCE.rglob("*.py"))
+
+
+def rooms_imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nasbuild."):
+            found.add((node.module or "").split(".")[1])
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_a_room_imports_only_from_rooms_before_it(path: Path):
+    room = path.relative_to(SOURCE).parts[0]
+    imported = rooms_imported(path) - FREE - {room}
+    if room == "evaluate":
+        # It runs networks and feeds tables, so it stands beside the chain.
+        assert imported <= {"space", "table"}
+    elif room in ORDER:
+        assert imported <= set(ORDER[: ORDER.index(room)]), f"{room} imports {imported}"
+    elif room not in ("__init__.py", "__main__.py"):
+        assert not imported, f"{room} is used by every room and imports {imported}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_no_room_reads_what_another_keeps_to_itself(path: Path):
+    room = path.relative_to(SOURCE).parts[0]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nasbuild."):
+            parts = (node.module or "").split(".")
+            if parts[1] != room and len(parts) > 2:
+                assert not parts[2].startswith("_"), f"{path.name} imports {node.module}"
+
+
+def test_importing_the_package_is_light():
+    code = "import sys, nasbuild; print(sorted({'torch', 'polars', 'scipy', 'matplotlib'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_command_line_is_light():
+    code = "import sys, nasbuild.cli; print(sorted({'torch', 'polars', 'scipy', 'numpy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_name_of_the_package_is_there():
+    import nasbuild
+
+    for name in nasbuild.__all__:
+        assert getattr(nasbuild, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = nasbuild.nothing
