@@ -109,7 +109,7 @@ WRONG = [
     (changed("stages", 0, 0, "op", 3), "stages[0][0].op (early): op = 3 is no choice; allowed: 'conv', '3'"),
     (
         changed("stages", 0, 0, "op", "c" * 1000),
-        f"stages[0][0].op (early): op = '{'c' * 60}'... is no choice; allowed: 'conv', '3'",
+        f"stages[0][0].op (early): op = '{'c' * 60}'... is no choice; allowed: conv, 3",
     ),
     (
         changed("stages", 0, 0, "width", 8),
@@ -117,7 +117,7 @@ WRONG = [
     ),
     (
         changed("stages", 0, 0, "op", None),
-        "stages[0][0] (early): feature 'op' is missing; allowed: 'conv', '3'",
+        "stages[0][0] (early): feature 'op' is missing; allowed: conv, 3",
     ),
     (changed("stages", 1, 0, "op", "conv"), "stages[1][0] (pool): unknown feature 'op'"),
     (changed("stages", 0, LAYERS), "stages[0]: early has 1 layers; allowed: 2, 3"),

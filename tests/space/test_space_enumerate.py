@@ -59,6 +59,15 @@ def test_codes_count_like_digits_in_chunks_of_any_size(space, chunk):
             assert module_codes(stage, depth, total).shape == (0, depth, len(stage.features))
 
 
+def test_a_shared_feature_is_one_digit_before_all_others():
+    features = (Feature("op", ("x", "y")), Feature("width", (8, 16), "numeric"))
+    stage = Stage("s", (2,), features, frozenset(["width"]))
+    codes = module_codes(stage, 2)
+    np.testing.assert_array_equal(codes, codes_by_counting(stage, 2))
+    assert stage.decode(codes[1]) == (("x", 8), ("y", 8))
+    assert stage.decode(codes[4]) == (("x", 16), ("x", 16))
+
+
 @given(spaces(), st.integers(1, 50))
 @relaxed
 def test_modules_come_once_each_and_shallow_ones_first(space, chunk):

@@ -97,6 +97,7 @@ def test_distinct_ones_are_drawn_one_after_the_other_without_putting_back(n, ove
     p = {a: first[a.modules[0]] / 2 for a in all_architectures(SMALL)}
     rng = np.random.default_rng(4)
     pairs = [sample(SMALL, n, rng, over=over)[:2] for _ in range(600)]
+    assert all(one != other for one, other in pairs)
     assert agreement([pair[0] for pair in pairs], p) > 0.001
     second = {b: sum(p[a] * p[b] / (1 - p[a]) for a in p if a != b) for b in p}
     assert agreement([pair[1] for pair in pairs], second) > 0.001

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from table_samples import ROW, SPACE, jsonl, notes, other_row, refusal, row
 
-from nasbuild.errors import TableError
+from nasbuild.errors import SpaceError, TableError
+from nasbuild.space import parse_architecture
 from nasbuild.table import Table, read_architectures, read_table
 from strategies import relaxed
 
@@ -26,48 +27,33 @@ def with_acc(text: str) -> str:
     return json.dumps(ROW).replace("75.5", text)
 
 
-BAD = {
-    "unknown choice": (
-        row(*FIRST, 0, "kernel", 4),
-        ", stages[0][0].kernel (early): kernel = 4 is no choice; allowed: 3, 5",
-    ),
-    "text for a number": (
-        row(*FIRST, 1, "kernel", "3"),
-        ", stages[0][1].kernel (early): kernel = '3' is no choice; allowed: 3, 5",
-    ),
-    "number for a text": (
-        row(*FIRST, 0, "op", 7),
-        ", stages[0][0].op (early): op = 7 is no choice; allowed: 'conv', '007'",
-    ),
-    "truth for a number": (
-        row(*FIRST, 0, "kernel", True),
-        ", stages[0][0].kernel (early): kernel = True is no choice; allowed: 3, 5",
-    ),
-    "number for a truth": (
-        row("arch", "stages", 1, 0, "se", 1),
-        ", stages[1][0].se (late): se = 1 is no choice; allowed: True, False",
-    ),
-    "unknown feature": (
-        row(*FIRST, 0, "width", 8),
-        ", stages[0][0] (early): unknown feature 'width'; allowed: kernel, op",
-    ),
-    "missing feature": (
-        row(*FIRST, 0, {"kernel": 3}),
-        ", stages[0][0] (early): feature 'op' is missing; allowed: 'conv', '007'",
-    ),
-    "wrong depth": (
-        row(*FIRST, [{"kernel": 3, "op": "conv"}] * 3),
-        ", stages[0]: early has 3 layers; allowed: 1, 2",
-    ),
+# What the space has to say of an architecture is said of the row, word for word.
+NO_ARCHITECTURES = {
+    "unknown choice": (row(*FIRST, 0, "kernel", 4), ["kernel = 4", "allowed: 3, 5"]),
+    "text for a number": (row(*FIRST, 1, "kernel", "3"), ["stages[0][1].kernel", "kernel = '3'"]),
+    "number for a text": (row(*FIRST, 0, "op", 7), ["early", "op = 7", "conv", "007"]),
+    "truth for a number": (row(*FIRST, 0, "kernel", True), ["kernel = True", "3, 5"]),
+    "number for a truth": (row("arch", "stages", 1, 0, "se", 1), ["late", "se = 1", "True, False"]),
+    "unknown feature": (row(*FIRST, 0, "width", 8), ["stages[0][0]", "'width'", "allowed: kernel, op"]),
+    "missing feature": (row(*FIRST, 0, {"kernel": 3}), ["stages[0][0]", "'op' is missing", "conv"]),
+    "wrong depth": (row(*FIRST, [{"kernel": 3, "op": "conv"}] * 3), ["stages[0]", "3 layers", "1, 2"]),
     "different choices of a shared feature": (
         row("arch", "stages", 1, [{"se": True, "ratio": 0.25}, {"se": False, "ratio": 0.25}]),
-        ", stages[1]: se is shared by the layers of late but has False, True",
+        ["stages[1]", "se is shared"],
     ),
-    "wrong number of stages": (row("arch", "stages", []), ", arch.stages: has 0 stages, the space has 2"),
-    "missing global": (
-        row("arch", "globals", {}),
-        ", globals: feature 'resolution' is missing; allowed: 192, 224",
-    ),
+    "wrong number of stages": (row("arch", "stages", []), ["arch.stages", "0 stages", "has 2"]),
+    "missing global": (row("arch", "globals", {}), ["globals", "'resolution' is missing", "192, 224"]),
+    "no object": (row("arch", "e3k7"), ["arch", "text"]),
+}
+
+
+def of_space(arch: object) -> str:
+    with pytest.raises(SpaceError) as caught:
+        parse_architecture(SPACE, arch)
+    return f", {caught.value}"
+
+
+BAD = {case: (bad, of_space(bad["arch"])) for case, (bad, _) in NO_ARCHITECTURES.items()} | {
     "no architecture": ({"id": "b"}, ": 'arch' is missing; allowed: id, arch, metrics"),
     "text in a metric": (row("metrics", "acc", "74,5"), f", acc: '74,5' is no number; {NUMBER}"),
     "truth in a metric": (row("metrics", "acc", True), f", acc: True is no number; {NUMBER}"),
@@ -99,6 +85,13 @@ BAD = {
     "nested lists": ("[" * 100_000, f": is no JSON (nested too deeply); {OBJECT}"),
     "nested objects": ('{"a":' * 5_000, f": is no JSON (nested too deeply); {OBJECT}"),
 }
+
+
+@pytest.mark.parametrize("case", NO_ARCHITECTURES)
+def test_what_is_no_architecture_is_told_with_its_place(case: str, tmp_path):
+    bad, words = NO_ARCHITECTURES[case]
+    message = refusal(jsonl(tmp_path / "t.jsonl", row(), bad))
+    assert all(word in message for word in [f"{tmp_path / 't.jsonl'}, line 2, ", *words])
 
 
 @pytest.mark.parametrize("case", BAD)

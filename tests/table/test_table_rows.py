@@ -65,6 +65,15 @@ def test_repeats_are_averaged_and_their_spread_is_told(tmp_path):
     )
 
 
+def test_every_architecture_adds_to_the_spread(tmp_path):
+    noisy = [row("metrics", {"acc": acc}) for acc in (70, 76)]
+    quiet = [other_row("b", acc=acc) for acc in (50, 51)]
+    for rows in (noisy + quiet, quiet + noisy):
+        table = read_table(jsonl(tmp_path / "t.jsonl", *rows), SPACE)
+        # Variances 18 and 0.5, one degree of freedom each: the root of 9.25.
+        assert "repeats: acc 3.04)" in notes(table)["repeated"][0]
+
+
 @relaxed
 @given(
     st.lists(st.lists(st.none() | st.floats(-1e6, 1e6), min_size=1, max_size=4), min_size=1, max_size=4),

@@ -44,6 +44,8 @@ def best_sums(columns: Sequence[np.ndarray]) -> Iterator[tuple[float, tuple[int,
     lexicographically first position comes first. Memory grows with what was yielded, not with the
     number of combinations.
     """
+    if any(len(column) == 0 for column in columns):
+        return
     start = (0,) * len(columns)
     # A state's successors only move columns from the last moved one on: each state has one parent.
     heap = [(-_sum(columns, start), start, 0)]
@@ -76,11 +78,11 @@ def build(learnt: Learnt, n: int, *, k: int | None = None) -> list[Built]:
     order = [stage.best(sign, k) for stage in learnt.stages]
     columns = [sign * stage.score[o] for stage, o in zip(learnt.stages, order, strict=True)]
     found = []
-    for _, positions in best_sums(columns):
+    for total, positions in best_sums(columns):
         ranks = [int(o[p]) for o, p in zip(order, positions, strict=True)]
         modules = tuple(s.module(space, r) for s, r in zip(learnt.stages, ranks, strict=True))
         shares = tuple(float(s.score[r]) for s, r in zip(learnt.stages, ranks, strict=True))
-        found.append(Built(Architecture(modules), sum(shares), shares))
+        found.append(Built(Architecture(modules), sign * total, shares))
         if len(found) == n:
             break
     return found

@@ -16,8 +16,10 @@ def reduce_space(learnt: Sequence[Learnt], k: int) -> Space:
     Raises
     ------
     NasbuildError
-        If ``k`` is below 1, or the targets were learnt in different spaces.
+        If ``k`` is below 1, there is no target, or the targets were learnt in different spaces.
     """
+    if not learnt:
+        raise NasbuildError("there is nothing learnt to shrink the space by", todo="name a target")
     if k < 1:
         raise NasbuildError(f"the number of modules a stage is {k}", allowed="1 or more")
     space = learnt[0].scorer.space
@@ -35,4 +37,5 @@ def reduce_space(learnt: Sequence[Learnt], k: int) -> Space:
                 kept.setdefault(one.stages[u].module(space, int(rank)))
         depths = tuple(sorted({len(module) for module in kept}))
         stages.append(replace(stage, depths=depths, modules=tuple(kept)))
-    return Space(f"{space.name}-reduced", tuple(stages), space.metrics)
+    # A name may not be longer than 200 characters.
+    return Space(f"{space.name[:190]}-reduced", tuple(stages), space.metrics)

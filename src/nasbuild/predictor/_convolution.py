@@ -48,9 +48,10 @@ class GATv2(nn.Module):
         # Softmax over a node's in-edges and itself; the largest logit is taken off first.
         top = own.detach().scatter_reduce(0, target, edge.detach(), "amax")
         edge, own = (edge - top.index_select(0, target)).exp(), (own - top).exp()
-        weight = own + _receive(edge, target, len(x))
-        total = own[:, None] * left + _receive(edge[:, None] * message, target, len(x))
-        return total / weight[:, None] + self.bias
+        total = own.index_add(0, target, edge)
+        edge, own = edge / total.index_select(0, target), own / total
+        kept = torch.addcmul(self.bias, own[:, None], left)
+        return kept.index_add(0, target, edge[:, None] * message)
 
     def _logit(self, x: torch.Tensor) -> torch.Tensor:
         return nn.functional.leaky_relu(x, 0.2) @ self.attention

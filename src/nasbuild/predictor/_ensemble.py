@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from nasbuild.errors import NasbuildError, TableError
 from nasbuild.predictor._fit import Member, Task, fit_member, one_thread, outputs
 from nasbuild.predictor._network import Network, Shape
 from nasbuild.predictor._recipe import Recipe
@@ -74,12 +76,22 @@ def weighted(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def plan_splits(n: int, recipe: Recipe, seed: int) -> list[Split]:
-    """Which of ``n`` labels each member learns from and is tested on."""
+    """Which of ``n`` labels each member learns from and is tested on.
+
+    Raises
+    ------
+    TableError
+        If a member would have fewer than two labels to learn from.
+    """
     rng = np.random.default_rng(seed)
     if n <= recipe.few:
         folds = min(recipe.folds, n)
-        return [split for _ in range(recipe.repeats) for split in k_fold(n, folds, rng)]
-    return [random_split(n, recipe.holdout, rng) for _ in range(recipe.members)]
+        splits = [split for _ in range(recipe.repeats) for split in k_fold(n, folds, rng)]
+    else:
+        splits = [random_split(n, recipe.holdout, rng) for _ in range(recipe.members)]
+    if min(len(train) for train, _ in splits) < 2:
+        raise TableError(f"{n} labels are too few to learn from some and test on others with this recipe")
+    return splits
 
 
 def fit_ensembles(
@@ -97,6 +109,13 @@ def fit_ensembles(
     Members of all ensembles run in ``workers`` processes, one thread each. The result is the same
     for any number of workers, to the bit. More than one worker starts processes anew, so a script
     that calls this must do so under ``if __name__ == "__main__"``.
+
+    Raises
+    ------
+    TableError
+        If there are too few labels.
+    NasbuildError
+        If a fit diverges, or a worker process ends before its work is done.
     """
     tasks, owners = [], []
     for owner, (graphs, labels) in enumerate(problems):
@@ -104,7 +123,7 @@ def fit_ensembles(
             member_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
             tasks.append(Task(schema, shape, recipe, graphs, labels, train, test, member_seed))
             owners.append(owner)
-    members = _run(tasks, min(workers, len(tasks)), progress or (lambda done, total: None))
+    members = _run(tasks, min(workers, len(tasks)), progress or (lambda *_: None))
     return [
         Ensemble(schema, shape, tuple(m for m, o in zip(members, owners, strict=True) if o == owner))
         for owner in range(len(problems))
@@ -130,11 +149,15 @@ def _run(tasks: list[Task], workers: int, progress: Progress) -> list[Member]:
         try:
             pending = set(futures)
             while pending:
-                _, pending = wait(pending, timeout=0.2)
+                finished, pending = wait(pending, timeout=0.2)
                 progress(counter.value, total)
-                for future in futures:
-                    if future.done() and future.exception() is not None:
-                        future.result()
+                for future in finished:
+                    future.result()
+        except BrokenProcessPool:
+            raise NasbuildError(
+                "a process that fits ended before its work was done",
+                todo='fit with one worker; a script must fit under if __name__ == "__main__"',
+            ) from None
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
@@ -15,7 +16,8 @@ from nasbuild.predictor._fit import Member
 from nasbuild.predictor._network import Network, Shape
 from nasbuild.space import GraphSchema
 
-_OWN = ("label", "train", "test", "srcc", "norm_mean", "norm_std")
+_Like = tuple[tuple[int | None, ...], np.dtype]
+"""Shape of an array, None where any size will do, and its type."""
 
 
 def ensembles_to_bytes(ensembles: Sequence[Ensemble]) -> bytes:
@@ -36,8 +38,10 @@ def ensembles_to_bytes(ensembles: Sequence[Ensemble]) -> bytes:
     return save(arrays, metadata={"format": "nasbuild"})
 
 
-def ensembles_from_bytes(data: bytes, schema: GraphSchema, shape: Shape, count: int, where: str) -> list[Ensemble]:
-    """The ensembles of `ensembles_to_bytes`, equal to the bit.
+def ensembles_from_bytes(
+    data: bytes, schema: GraphSchema, shape: Shape, count: int, where: str
+) -> list[Ensemble]:
+    """The ``count`` ensembles of `ensembles_to_bytes`, equal to the bit.
 
     Raises
     ------
@@ -46,30 +50,62 @@ def ensembles_from_bytes(data: bytes, schema: GraphSchema, shape: Shape, count: 
     """
     try:
         arrays = load(data)
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(f"is damaged or no safetensors file ({error})", where=where) from None
-    expected = {name: (tuple(v.shape), v.numpy().dtype) for name, v in Network(schema, shape).state_dict().items()}
+    members: list[set[int]] = [set() for _ in range(count)]
+    for name in arrays:
+        match = re.match(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.", name)
+        if match is None or int(match[1]) >= count:
+            raise RunError(f"has an array {name[:80]!r} that belongs to no target", where=where)
+        members[int(match[1])].add(int(match[2]))
+    expected = _expected(schema, shape)
     ensembles = []
-    for t in range(count):
-        found = {int(m[1]) for name in arrays if (m := re.match(rf"{t}\.(\d+)\.", name))}
-        if found != set(range(len(found))) or not found:
+    for t, found in enumerate(members):
+        if not found or max(found) >= len(found):
             raise RunError(f"has no complete set of members of target {t}", where=where)
-        ensembles.append(
-            Ensemble(schema, shape, tuple(_member(arrays, f"{t}.{k}.", expected, shape, where) for k in sorted(found)))
-        )
+        parts = [_member(arrays, f"{t}.{k}.", expected, where) for k in range(len(found))]
+        ensembles.append(Ensemble(schema, shape, tuple(parts)))
     return ensembles
 
 
-def _member(arrays: dict[str, np.ndarray], prefix: str, expected: dict, shape: Shape, where: str) -> Member:
-    own = {name: arrays.get(prefix + name) for name in _OWN}
-    start = prefix + "network."
-    weights = {name.removeprefix(start): value for name, value in arrays.items() if name.startswith(start)}
-    sizes = {"label": 2, "srcc": shape.hops + 2, "norm_mean": shape.hops + 1, "norm_std": shape.hops + 1}
-    wrong = [n for n, v in own.items() if v is None or v.ndim != 1 or len(v) != sizes.get(n, len(v))]
-    wrong += [n for n, s in expected.items() if n not in weights or (weights[n].shape, weights[n].dtype) != s]
-    wrong += sorted(set(weights) - set(expected))
-    if wrong:
-        raise RunError(f"{prefix}{wrong[0]} is missing or has another shape than run.json tells", where=where)
-    label = own.pop("label")
-    assert label is not None
-    return Member(weights, float(label[0]), float(label[1]), **{n: v for n, v in own.items() if v is not None})
+def _expected(schema: GraphSchema, shape: Shape) -> dict[str, _Like]:
+    """What the arrays of one member look like."""
+    with torch.device("meta"):
+        # Without values, so that nothing is drawn from the caller's random numbers.
+        state = Network(schema, shape).state_dict()
+    weights = {
+        f"network.{n}": (tuple(v.shape), torch.empty(0, dtype=v.dtype).numpy().dtype)
+        for n, v in state.items()
+    }
+    real, whole = np.dtype(np.float64), np.dtype(np.int64)
+    own = {"label": ((2,), real), "train": ((None,), whole), "test": ((None,), whole)}
+    hops = shape.hops + 1
+    own |= {"srcc": ((hops + 1,), real), "norm_mean": ((hops,), real), "norm_std": ((hops,), real)}
+    return own | weights
+
+
+def _member(arrays: dict[str, np.ndarray], prefix: str, expected: dict[str, _Like], where: str) -> Member:
+    found = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+    for name in [*expected, *found]:
+        if name not in found or name not in expected or not _is_like(found[name], expected[name]):
+            what = f"{prefix}{name} is missing or has another shape than run.json tells"
+            raise RunError(what, where=where)
+        if not np.isfinite(found[name]).all():
+            raise RunError(f"{prefix}{name} has values that are no numbers", where=where)
+    weights = {n.removeprefix("network."): v for n, v in found.items() if n.startswith("network.")}
+    own = {n: v for n, v in found.items() if not n.startswith("network.") and n != "label"}
+    train, test = own["train"], own["test"]
+    if (
+        not len(train)
+        or not len(test)
+        or min(train.min(), test.min()) < 0
+        or np.intersect1d(train, test).size
+    ):
+        raise RunError(f"{prefix}train and {prefix}test are no split of labels", where=where)
+    return Member(weights, float(found["label"][0]), float(found["label"][1]), **own)
+
+
+def _is_like(array: np.ndarray, like: _Like) -> bool:
+    shape, kind = like
+    sizes = zip(array.shape, shape, strict=False)
+    return array.dtype == kind and array.ndim == len(shape) and all(b in (None, a) for a, b in sizes)

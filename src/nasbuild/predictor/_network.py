@@ -71,8 +71,10 @@ class Network(nn.Module):
 
     def forward(self, batch: GraphBatch) -> tuple[torch.Tensor, torch.Tensor]:
         """y', (graphs,), and the 1-norms of the graph embeddings at each hop, (M + 1, graphs)."""
-        means = [batch.mean(h) for h in self.hops(batch)]
-        return self.head(means[-1]).squeeze(-1), torch.stack([h.abs().sum(1) for h in means])
+        hops = self.hops(batch)
+        # No embedding is below 0, so the norm of a graph's mean is the mean of its nodes' norms.
+        norms = batch.mean(torch.stack([h.sum(1) for h in hops], 1))
+        return self.head(batch.mean(hops[-1])).squeeze(-1), norms.T
 
 
 def _scalar(inputs: int, width: int) -> nn.Sequential:

@@ -94,13 +94,13 @@ def contrast(one: str, other: str) -> float:
 
 def ink_on(fill: str) -> str:
     """The text colour that reads best on a fill."""
-    return max(("#16181d", "#ffffff"), key=lambda ink: contrast(ink, fill))
+    return max(("#000000", "#ffffff"), key=lambda ink: contrast(ink, fill))
 
 
 def _fill(feature: Feature, i: int, start: int) -> str:
     n, hue = len(feature.choices), _HUES[start % len(_HUES)]
     if isinstance(feature.choices[0], bool):
-        return oklch(0.58, 0.13, hue) if feature.choices[i] else oklch(0.955, 0.012, hue)
+        return oklch(0.5, 0.12, hue) if feature.choices[i] else oklch(0.955, 0.012, hue)
     if feature.kind == "categorical" and isinstance(feature.choices[0], str):
         return oklch(0.84 - 0.07 * (i % 2), 0.10, _NAMES[(i + start) % len(_NAMES)])
     t = i / (n - 1) if n > 1 else 0.4

@@ -87,13 +87,13 @@ def scatter_data(run: Run, learnt: Learnt) -> dict[str, Any] | None:
 
 
 def _pair(run: Run, learnt: Learnt) -> tuple[str, str] | None:
-    own = learnt.target.equation.names
-    if len(own) > 1:
-        return own[1], own[0]
+    own, *more = learnt.target.equation.names
+    if more:
+        return more[0], own
     others = [name for one in run.learnt for name in one.target.equation.names]
     for name in [*others, *run.table.metrics]:
-        if name not in own:
-            return name, own[0]
+        if name != own:
+            return name, own
     return None
 
 

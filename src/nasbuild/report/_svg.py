@@ -31,12 +31,19 @@ class Svg:
         self._parts.append(f"<{tag}{written}>{inner}</{tag}>" if inner else f"<{tag}{written}/>")
 
     def text(
-        self, x: float, y: float, text: str, *, size: float = 12, anchor: str = "start", **more: object
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        size: float = 12,
+        anchor: str = "start",
+        title: str = "",
+        **more: object,
     ) -> None:
         """A text whose baseline starts (or is centred, or ends) at a point."""
-        self.add(
-            "text", text, x=x, y=y, font_size=size, text_anchor=None if anchor == "start" else anchor, **more
-        )
+        place = None if anchor == "start" else anchor
+        self.add("text", text, title=title, x=x, y=y, font_size=size, text_anchor=place, **more)
 
     def line(self, x1: float, y1: float, x2: float, y2: float, class_: str) -> None:
         self.add("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)

@@ -57,14 +57,24 @@ def feature_scores(ensemble: Ensemble, graphs: Graphs) -> list[ChoiceScore]:
         if len(known) < 2:
             continue  # a feature without a choice has no effect
         with torch.no_grad():
-            scalars = np.stack([n.embedding.scores(position).double().numpy() for n in ensemble.networks])[:, known]
+            scalars = np.stack([n.embedding.scores(position).double().numpy() for n in ensemble.networks])[
+                :, known
+            ]
         effects = (scalars - scalars.mean(axis=1, keepdims=True)) / spread[:, None]
         mean, std = weighted(effects, weights)
         raw = weighted(scalars, weights)[0]
         for n, c in enumerate(known):
             each = tuple(float(v) for v in effects[:, n])
             found.append(
-                ChoiceScore(feature.name, choices[c], float(raw[n]), float(mean[n]), float(std[n]), each, int(nodes[c]))
+                ChoiceScore(
+                    feature.name,
+                    choices[c],
+                    float(raw[n]),
+                    float(mean[n]),
+                    float(std[n]),
+                    each,
+                    int(nodes[c]),
+                )
             )
     return found
 
@@ -77,4 +87,6 @@ def _graph_norm_std(ensemble: Ensemble, member: int, graphs: Graphs) -> float:
             table = ensemble.networks[member].embedding.scores(position).double().numpy()
             columns.append(np.concatenate([[0.0], table])[graphs.categories[:, position]])
     total = np.add.reduceat(np.sum(columns, axis=0), graphs.offsets[:-1]) / np.diff(graphs.offsets)
-    return float(total.std()) or 1.0
+    # Sums in another order differ in their last bits: that is no spread, effects are told as they are.
+    spread = float(total.std())
+    return spread if spread > 1e-9 * np.abs(total).max() else 1.0

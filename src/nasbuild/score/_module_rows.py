@@ -29,8 +29,10 @@ def modules_to_arrow(space: Space, scored: Iterable[tuple[str, StageScores]]) ->
     return pa.concat_tables(parts).combine_chunks()
 
 
-def modules_from_arrow(space: Space, rows: pa.Table, scored: dict[tuple[str, int], int], where: str):
-    """The scores back, by target and stage; ``scored`` tells how many modules each search scored.
+def modules_from_arrow(
+    space: Space, rows: pa.Table, scored: dict[tuple[str, int], int], where: str
+) -> dict[tuple[str, int], StageScores]:
+    """The scores back, by target and stage; ``scored`` tells how many modules of each were scored.
 
     Raises
     ------
@@ -47,12 +49,16 @@ def modules_from_arrow(space: Space, rows: pa.Table, scored: dict[tuple[str, int
         for target, u in scored:
             part = rows.filter(pa.array((targets == target) & (stages == u)))
             found[target, u] = _stage_scores(space, u, part, scored[target, u])
-    except (pa.ArrowException, KeyError, IndexError, ValueError) as error:
-        raise RunError(f"is damaged ({error})", where=where) from None
+    except (pa.ArrowException, KeyError, IndexError, TypeError, ValueError) as error:
+        raise RunError(f"is damaged ({str(error).splitlines()[0]})", where=where) from None
+    if sum(map(len, found.values())) != rows.num_rows:
+        raise RunError("has rows of other targets or stages than its run", where=where)
     return found
 
 
-def module_rows(space: Space, target: str, scores: StageScores, ranks: Sequence[int] | np.ndarray) -> Iterator[dict]:
+def module_rows(
+    space: Space, target: str, scores: StageScores, ranks: Sequence[int] | np.ndarray
+) -> Iterator[dict]:
     """Module rows of the given positions, as plain data."""
     for rank in ranks:
         yield {
@@ -72,16 +78,26 @@ def write_module_rows(rows: list[dict[str, Any]], path: str | os.PathLike[str]) 
         return
     if place.suffix not in (".csv", ".parquet"):
         raise OutputError(f"the ending of {place.name!r} tells no form", where=str(place), allowed=FORMS)
-    texts = pl.DataFrame({c: [json.dumps(r[c]) if c == "module" else r[c] for r in rows] for c in COLUMNS})
     with writing(place) as temporary:
         if place.suffix == ".csv":
-            texts.write_csv(temporary)
+            texts = {c: [json.dumps(r[c]) if c == "module" else r[c] for r in rows] for c in COLUMNS}
+            pl.DataFrame(texts).write_csv(temporary)
         else:
-            pl.DataFrame(rows, infer_schema_length=None).write_parquet(temporary)
+            _parquet_frame(rows).write_parquet(temporary)
 
 
 def write_arrow(table: pa.Table, path: Path) -> None:
     pq.write_table(table, path, compression="zstd")
+
+
+def _parquet_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    if not rows:
+        types = (pl.String, pl.Int64, pl.List(pl.Null), pl.Float64, pl.Float64)
+        return pl.DataFrame(schema=dict(zip(COLUMNS, types, strict=True)))
+    if not any(layer for row in rows for layer in row["module"]):
+        # Parquet has no structs without fields.
+        rows = [row | {"module": [None] * len(row["module"])} for row in rows]
+    return pl.DataFrame(rows, infer_schema_length=None)
 
 
 def _features(space: Space) -> dict[str, Feature]:
@@ -98,7 +114,9 @@ def _arrow_type(space: Space, name: str) -> pa.DataType:
 
 
 def _schema(space: Space) -> pa.Schema:
-    layer = pa.struct([(name, _arrow_type(space, name)) for name in _features(space)])
+    features = [(name, _arrow_type(space, name)) for name in _features(space)]
+    # Parquet has no structs without fields.
+    layer = pa.struct(features) if features else pa.null()
     fields = zip(COLUMNS, (pa.string(), pa.int64(), pa.list_(layer), pa.float64(), pa.float64()), strict=True)
     return pa.schema(list(fields))
 
@@ -117,25 +135,36 @@ def _part(space: Space, target: str, scores: StageScores) -> pa.Table:
     if columns:
         layers = pa.StructArray.from_arrays(columns, names=list(_features(space)))
     else:
-        layers = pa.array([{}] * len(scores.layers), pa.struct([]))
+        layers = pa.nulls(len(scores.layers))
     modules = pa.ListArray.from_arrays(pa.array(scores.offsets, pa.int32()), layers)
     n = len(scores)
     arrays = [pa.array([target] * n, pa.string()), pa.array(np.full(n, scores.stage)), modules]
-    return pa.Table.from_arrays([*arrays, pa.array(scores.score), pa.array(scores.std)], schema=_schema(space))
+    return pa.Table.from_arrays(
+        [*arrays, pa.array(scores.score), pa.array(scores.std)], schema=_schema(space)
+    )
 
 
 def _stage_scores(space: Space, u: int, part: pa.Table, scored: int) -> StageScores:
-    stage = space.stages[u]
+    stage, total = space.stages[u], count_modules(space.stages[u])
     modules = part["module"].combine_chunks() if part["module"].num_chunks != 1 else part["module"].chunk(0)
+    if modules.null_count or part["score"].null_count or part["std"].null_count:
+        raise ValueError(f"an empty field in stage {u}")
     offsets = modules.offsets.to_numpy().astype(np.int64)
     flat = modules.flatten()
     layers = np.empty((len(flat), len(stage.features)), dtype=np.int16)
     for position, feature in enumerate(stage.features):
         kind = _arrow_type(space, feature.name)
         index = pc.index_in(flat.field(feature.name), pa.array(list(feature.choices), kind))
-        layers[:, position] = index.to_numpy(zero_copy_only=False)
+        if index.null_count:
+            raise ValueError(f"no choice of {feature.name} in stage {u}")
+        layers[:, position] = index.to_numpy()
     score, std = part["score"].to_numpy(), part["std"].to_numpy()
-    if not len(score):
-        raise ValueError(f"no module of stage {u}")
     offsets -= offsets[0]
-    return StageScores(u, layers, offsets, score, std, scored, count_modules(stage))
+    if not np.isin(np.diff(offsets), stage.depths).all():
+        raise ValueError(f"a number of layers that stage {u} can't have")
+    # A search gives only some of the modules that it scored, the others are all there.
+    if not 0 < len(score) <= scored <= total or (scored == total > len(score)):
+        raise ValueError(f"{len(score)} modules of stage {u}, {scored} were scored and it has {total}")
+    if not (np.isfinite(score).all() and np.isfinite(std).all() and (np.diff(score) <= 0).all()):
+        raise ValueError(f"scores of stage {u} that are out of order or no numbers")
+    return StageScores(u, layers, offsets, score, std, scored, total)

@@ -30,7 +30,9 @@ class LabelStatistics:
     count: np.ndarray
 
 
-def label_statistics(space: Space, architectures: Sequence[Architecture], labels: np.ndarray) -> LabelStatistics:
+def label_statistics(
+    space: Space, architectures: Sequence[Architecture], labels: np.ndarray
+) -> LabelStatistics:
     """Statistics of labels (architectures,) by stage and depth."""
     shape = (len(space.stages), space.max_depth + 1)
     mean, std = np.full(shape, labels.mean()), np.full(shape, labels.std())
@@ -45,7 +47,9 @@ def label_statistics(space: Space, architectures: Sequence[Architecture], labels
     return LabelStatistics(mean, std, count)
 
 
-def shifted(norms: np.ndarray, norm_mean: float, norm_std: float, label_mean: float, label_std: float) -> np.ndarray:
+def shifted(
+    norms: np.ndarray, norm_mean: float, norm_std: float, label_mean: float, label_std: float
+) -> np.ndarray:
     """Eq. 5: norms of one hop, moved from N(norm_mean, norm_std) to N(label_mean, label_std)."""
     # A hop whose norms never differ tells nothing, so every module gets the mean.
     scale = label_std / norm_std if norm_std > 0 else 0.0
@@ -68,7 +72,9 @@ class ModuleScorer:
     def statistics(self) -> tuple[LabelStatistics, ...]:
         """For each member, the statistics of the labels that it learnt from."""
         return tuple(
-            label_statistics(self.space, [self.architectures[i] for i in member.train], self.labels[member.train])
+            label_statistics(
+                self.space, [self.architectures[i] for i in member.train], self.labels[member.train]
+            )
             for member in self.ensemble.members
         )
 
@@ -78,7 +84,9 @@ class ModuleScorer:
         graphs = encode_modules(self.space, stage, codes)
         scores = np.empty((len(self.ensemble.members), len(codes)))
         with one_thread():
-            for k, (network, member) in enumerate(zip(self.ensemble.networks, self.ensemble.members, strict=True)):
+            for k, (network, member) in enumerate(
+                zip(self.ensemble.networks, self.ensemble.members, strict=True)
+            ):
                 statistics = self.statistics[k]
                 scores[k] = shifted(
                     last_norms(network, graphs, depth - 1),

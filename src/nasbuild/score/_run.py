@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nasbuild.errors import RunError, TargetError
+from nasbuild.errors import NasbuildError, RunError, TargetError
 from nasbuild.predictor import RECIPES, Recipe, fit_ensembles
 from nasbuild.score._features import ChoiceScore, feature_scores
 from nasbuild.score._modules import ModuleScorer
@@ -16,6 +16,9 @@ from nasbuild.score._trust import Trust, measure_trust
 from nasbuild.space import Architecture, Space, encode, graph_schema
 from nasbuild.table import Table
 from nasbuild.target import Labels, Target, labels, parse_target
+
+# Squares of labels must be numbers as well.
+_LARGEST = 1e100
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
@@ -91,7 +94,7 @@ def learn(
     max_modules: int = MAX_MODULES,
     workers: int = 1,
     skip_bad: bool = False,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = lambda *_: None,
 ) -> Run:
     """Fit, score every module of every stage, and measure how far the scores can be believed.
 
@@ -111,8 +114,17 @@ def learn(
     Raises
     ------
     TargetError
-        If a target is unknown or unsafe, or too few rows have a label.
+        If a target is unknown or unsafe, too few rows have a label, or labels are too large, or
+        differ too little, for their spread to be a number.
+    NasbuildError
+        If ``seed`` or ``max_modules`` can't be used, or the fit diverges.
     """
+    if seed < 0:
+        raise NasbuildError(f"the seed is {seed}", allowed="0 or more")
+    if max_modules < 1:
+        raise NasbuildError(
+            f"the number of modules to score in a stage is {max_modules}", allowed="1 or more"
+        )
     found = [labels(parse_target(text, table), table, skip_bad=skip_bad) for text in targets]
     if not found:
         raise TargetError("there is no target", todo="name a metric or an equation")
@@ -120,6 +132,12 @@ def learn(
     if len(set(names)) < len(names):
         raise TargetError(f"target {max(names, key=names.count)!r} is given twice")
     for label in found:
+        if np.abs(label.values).max() > _LARGEST or np.ptp(label.values) < 1 / _LARGEST:
+            raise TargetError(
+                f"labels reach from {label.values.min():g} to {label.values.max():g}",
+                where=f"target {label.target.name!r}",
+                todo="measure it in another unit",
+            )
         if len(label.values) < recipe.folds:
             raise TargetError(
                 f"only {len(label.values)} rows have a value",
@@ -145,10 +163,14 @@ def learn(
             scorer,
             max_modules=max_modules,
             seed=seed,
-            stage_done=lambda done, total, n=number: progress("scoring", n * total + done, len(found) * total),
+            stage_done=lambda done, total, n=number: progress(
+                "scoring", n * total + done, len(found) * total
+            ),
         )
         features = feature_scores(ensemble, graphs[number])
-        learnt.append(Learnt(label.target, label, scorer, tuple(stages), tuple(features), measure_trust(scorer)))
+        learnt.append(
+            Learnt(label.target, label, scorer, tuple(stages), tuple(features), measure_trust(scorer))
+        )
     return Run(table, recipe, seed, tuple(learnt), max_modules)
 
 

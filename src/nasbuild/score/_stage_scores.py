@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 import numpy as np
 
@@ -23,9 +24,11 @@ from nasbuild.space import (
 MAX_MODULES = 200_000
 _CHUNK = 20_000
 _RANDOM_SHARE = 0.25  # of a search's evaluations, before it climbs
-_BEAM = 64
+_BEAM = 64  # best modules of each end that are followed
+_STEPS = 200  # a budget of fewer than 64 times as many is spent on narrower steps
 _KEPT = 5_000  # modules of each end that a search gives
 
+_Key = tuple[int, bytes]
 _Scored = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Codes of one depth (modules, depth, features), scores and deviations (modules,)."""
 
@@ -78,7 +81,7 @@ class StageScores:
 def score_stage(
     scorer: ModuleScorer, stage: int, *, max_modules: int = MAX_MODULES, seed: int = 0
 ) -> StageScores:
-    """Score every module of a stage; one with more than ``max_modules`` is searched instead."""
+    """Score every module of a stage; one with more than ``max_modules`` (1 or more) is searched instead."""
     total = count_modules(scorer.space.stages[stage])
     if total > max_modules:
         return _search(scorer, stage, max_modules, np.random.default_rng(seed), total)
@@ -96,7 +99,7 @@ def score_stages(
     *,
     max_modules: int = MAX_MODULES,
     seed: int = 0,
-    stage_done: Callable[[int, int], None] = lambda done, total: None,
+    stage_done: Callable[[int, int], None] = lambda *_: None,
 ) -> list[StageScores]:
     """Score the modules of every stage."""
     found = []
@@ -107,20 +110,29 @@ def score_stages(
     return found
 
 
-def _search(scorer: ModuleScorer, stage: int, budget: int, rng: np.random.Generator, total: int) -> StageScores:
+def _search(
+    scorer: ModuleScorer, stage: int, budget: int, rng: np.random.Generator, total: int
+) -> StageScores:
     """Beam search for the highest and the lowest scores, from a random start, one step at a time.
 
-    From the best ``_BEAM`` modules of each end whose neighbours were not yet scored, all modules
-    one step away are scored, until a beam has none left or the budget is spent.
+    Of the ``_BEAM`` best modules of each end, a few whose neighbours were not yet scored are taken, best
+    first, and all modules one step away from them are scored, until there are none left or the budget
+    is spent. The smaller the budget, the fewer are taken at a time, so that it lasts for more steps.
     """
     definition = scorer.space.stages[stage]
-    seen: dict[tuple[int, bytes], float] = {}
+    seen: dict[_Key, float] = {}
     found: list[_Scored] = []
 
     def add(candidates: Iterable[np.ndarray]) -> None:
-        fresh = {key: c for c in candidates if (key := module_key(c)) not in seen}
+        fresh: dict[_Key, np.ndarray] = {}
+        for candidate in candidates:
+            # A wide layer can be put in in millions of ways: no more are listed than can be scored.
+            if len(seen) + len(fresh) >= budget:
+                break
+            if (key := module_key(candidate)) not in seen:
+                fresh[key] = candidate
         for depth in definition.depths:
-            codes = [c for c in fresh.values() if len(c) == depth][: budget - len(seen)]
+            codes = [c for c in fresh.values() if len(c) == depth]
             for part in (codes[i : i + _CHUNK] for i in range(0, len(codes), _CHUNK)):
                 score, std = scorer.score(stage, np.stack(part))
                 found.append((np.stack(part), score, std))
@@ -129,16 +141,20 @@ def _search(scorer: ModuleScorer, stage: int, budget: int, rng: np.random.Genera
     start = max(int(budget * _RANDOM_SHARE) // len(definition.depths), 1)
     for depth in definition.depths:
         add(sample_codes(definition, depth, start, rng))
-    expanded: set[tuple[int, bytes]] = set()
+    width = min(max(budget // _STEPS, 4), _BEAM)
+    expanded: set[_Key] = set()
     while len(seen) < budget:
-        ends = [*heapq.nlargest(_BEAM, seen, key=seen.__getitem__), *heapq.nsmallest(_BEAM, seen, key=seen.__getitem__)]
-        beam = [key for key in ends if key not in expanded]
+        beam: list[_Key] = []
+        for best in (heapq.nlargest, heapq.nsmallest):
+            beam += [key for key in best(_BEAM, seen, key=seen.__getitem__) if key not in expanded][:width]
         if not beam:
             break
         expanded.update(beam)
         shape = len(definition.features)
         codes = [np.frombuffer(data, dtype=np.int16).reshape(depth, shape) for depth, data in beam]
-        add(step for code in codes for step in neighbour_codes(definition, code))
+        # In turn, so that what is left of the budget is spent on both ends.
+        steps = zip_longest(*(neighbour_codes(definition, code) for code in codes))
+        add(step for turn in steps for step in turn if step is not None)
     return _ends(_sorted(stage, found, total), _KEPT)
 
 
@@ -146,7 +162,9 @@ def _sorted(stage: int, found: list[_Scored], total: int) -> StageScores:
     score = np.concatenate([s for _, s, _ in found])
     std = np.concatenate([d for _, _, d in found])
     depths = np.concatenate([np.full(len(codes), codes.shape[1]) for codes, _, _ in found])
-    layers = np.concatenate([codes.reshape(-1, codes.shape[2]) for codes, _, _ in found])
+    layers = np.concatenate(
+        [codes.reshape(codes.shape[0] * codes.shape[1], codes.shape[2]) for codes, _, _ in found]
+    )
     starts = np.concatenate([[0], np.cumsum(depths)[:-1]])
     order = np.argsort(-score, kind="stable")
     offsets = np.concatenate([[0], np.cumsum(depths[order])])

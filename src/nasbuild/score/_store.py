@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy
 import pyarrow as pa
 import pyarrow.parquet as pq
 import scipy
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nasbuild._io import writing_folder
 from nasbuild._version import __version__
@@ -24,12 +25,20 @@ from nasbuild.score._features import ChoiceScore
 from nasbuild.score._module_rows import modules_from_arrow, modules_to_arrow, write_arrow
 from nasbuild.score._modules import ModuleScorer
 from nasbuild.score._run import Learnt, Run
-from nasbuild.score._trust import Agreement, Trust
-from nasbuild.space import graph_schema, space_from_dict, space_to_dict
+from nasbuild.score._stage_scores import StageScores
+from nasbuild.score._trust import Trust
+from nasbuild.space import Space, graph_schema, space_from_dict, space_to_dict
 from nasbuild.table import Note, read_table, write_table
 from nasbuild.target import labels, parse_target
 
 SCHEMA_VERSION = 1
+RUN, TABLE, MODEL, MODULES, TRUST = (
+    "run.json",
+    "table.parquet",
+    "model.safetensors",
+    "modules.parquet",
+    "trust.json",
+)
 
 
 class _Strict(BaseModel):
@@ -38,29 +47,48 @@ class _Strict(BaseModel):
 
 class _TargetFile(_Strict):
     name: str
-    direction: str
+    direction: Literal["maximize", "minimize"]
     unit: str
     skip_bad: bool
     scored: list[int]
 
 
+class _NoteFile(_Strict):
+    kind: str
+    text: str
+    rows: list[str]
+
+
 class _TableFile(_Strict):
     sha256: str
     rows: int
-    notes: list[dict[str, Any]]
+    notes: list[_NoteFile]
 
 
 class _RunFile(_Strict):
-    """``run.json``."""
+    """``run.json``; ``files`` holds the SHA-256 of the bytes of the others."""
 
-    schema_version: int
+    schema_version: Literal[1]
     space: dict[str, Any]
-    targets: list[_TargetFile]
+    targets: Annotated[list[_TargetFile], Field(min_length=1)]
     recipe: dict[str, Any]
     seed: int
     max_modules: int
     versions: dict[str, str]
     table: _TableFile
+    files: dict[str, str]
+
+
+class _TrustEntry(_Strict):
+    target: str
+    trust: Trust
+    features: tuple[ChoiceScore, ...]
+
+
+class _TrustFile(_Strict):
+    """``trust.json``."""
+
+    targets: list[_TrustEntry]
 
 
 def save_run(run: Run, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -72,19 +100,24 @@ def save_run(run: Run, path: str | os.PathLike[str], *, overwrite: bool = False)
         If the folder exists (unless ``overwrite`` and it is a run), or can't be written.
     """
     with writing_folder(path, overwrite=overwrite) as folder:
-        write_table(run.table, folder / "table.parquet")
-        (folder / "model.safetensors").write_bytes(ensembles_to_bytes([one.scorer.ensemble for one in run.learnt]))
+        write_table(run.table, folder / TABLE)
+        (folder / MODEL).write_bytes(ensembles_to_bytes([one.scorer.ensemble for one in run.learnt]))
         scored = [(one.target.name, stage) for one in run.learnt for stage in one.stages]
-        write_arrow(modules_to_arrow(run.space, scored), folder / "modules.parquet")
+        write_arrow(modules_to_arrow(run.space, scored), folder / MODULES)
         trust = {
             "targets": [
-                {"target": one.target.name, "trust": asdict(one.trust), "features": [asdict(f) for f in one.features]}
+                {
+                    "target": one.target.name,
+                    "trust": asdict(one.trust),
+                    "features": [asdict(f) for f in one.features],
+                }
                 for one in run.learnt
             ]
         }
-        (folder / "trust.json").write_text(json.dumps(trust, indent=1) + "\n", encoding="utf-8")
+        (folder / TRUST).write_text(json.dumps(trust, indent=1) + "\n", encoding="utf-8")
+        files = {name: _sha256((folder / name).read_bytes()) for name in (TABLE, MODEL, MODULES, TRUST)}
         # Last, so that a folder with a run.json is a whole one.
-        (folder / "run.json").write_text(_run_file(run).model_dump_json(indent=1) + "\n", encoding="utf-8")
+        (folder / RUN).write_text(_run_file(run, files).model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
 def load_run(path: str | os.PathLike[str]) -> Run:
@@ -96,46 +129,52 @@ def load_run(path: str | os.PathLike[str]) -> Run:
         If it is missing, foreign, damaged, or of a newer version.
     """
     folder = Path(path)
-    if not (folder / "run.json").is_file():
-        raise RunError("is no run folder (it has no run.json)", where=str(folder), todo="make one with nasbuild fit")
-    file = _read_run_file(folder / "run.json")
+    try:
+        is_run = (folder / RUN).is_file()
+    except OSError as error:
+        raise RunError(f"can't be read ({error.strerror or error})", where=str(folder)) from None
+    if not is_run:
+        raise RunError(
+            f"is no run folder (it has no {RUN})", where=str(folder), todo="make one with nasbuild fit"
+        )
+    file = _read_run_file(folder / RUN)
+    data = {name: _checked_bytes(folder / name, file) for name in (TABLE, MODEL, MODULES, TRUST)}
     try:
         space = space_from_dict(file.space)
         recipe = Recipe(**file.recipe)
-        table = read_table(folder / "table.parquet", space)
-    except RunError:
-        raise
+        table = read_table(folder / TABLE, space)
     except (NasbuildError, TypeError) as error:
         raise RunError(f"is damaged ({error})", where=str(folder)) from None
-    notes = tuple(Note(str(n["kind"]), str(n["text"]), tuple(n["rows"])) for n in file.table.notes)
-    table = type(table)(space, table.ids, table.architectures, table.columns, notes)
+    notes = tuple(Note(n.kind, n.text, tuple(n.rows)) for n in file.table.notes)
+    table = replace(table, notes=notes)
     if table.digest() != file.table.sha256:
-        raise RunError("table.parquet is not the table that the run was learnt from", where=str(folder))
-    ensembles = ensembles_from_bytes(
-        _bytes(folder / "model.safetensors"),
-        graph_schema(space),
-        recipe.shape(space.max_depth),
-        len(file.targets),
-        str(folder / "model.safetensors"),
-    )
-    trust = _read_trust(folder / "trust.json", file)
-    stages = _read_modules(folder / "modules.parquet", space, file)
+        raise RunError(f"{TABLE} is not the table that the run was learnt from", where=str(folder))
+    if any(len(target.scored) != len(space.stages) for target in file.targets):
+        raise RunError("is damaged (it has other stages than its space)", where=str(folder / RUN))
+    shape, schema = recipe.shape(space.max_depth), graph_schema(space)
+    ensembles = ensembles_from_bytes(data[MODEL], schema, shape, len(file.targets), str(folder / MODEL))
+    trust = _read_trust(folder / TRUST, data[TRUST], file)
+    stages = _read_modules(folder / MODULES, data[MODULES], space, file)
     learnt = []
-    for entry, ensemble, (measured, features) in zip(file.targets, ensembles, trust, strict=True):
-        target = parse_target(entry.name, table)
-        label = labels(target, table, skip_bad=True)
-        scorer = ModuleScorer(space, ensemble, tuple(table.architectures[i] for i in label.rows), label.values)
-        for member in ensemble.members:
-            if max([*member.train, *member.test, 0]) >= len(label.values):
-                raise RunError("model.safetensors was learnt from another table", where=str(folder))
+    for entry, ensemble, of_target in zip(file.targets, ensembles, trust, strict=True):
+        try:
+            target = parse_target(entry.name, table)
+            label = labels(target, table, skip_bad=True)
+        except NasbuildError as error:
+            raise RunError(f"is damaged ({error})", where=str(folder / RUN)) from None
+        scorer = ModuleScorer(
+            space, ensemble, tuple(table.architectures[i] for i in label.rows), label.values
+        )
+        if any(max(*m.train, *m.test) >= len(label.values) for m in ensemble.members):
+            raise RunError("was learnt from another table", where=str(folder / MODEL))
         scored = tuple(stages[entry.name, u] for u in range(len(space.stages)))
-        learnt.append(Learnt(target, label, scorer, scored, features, measured))
+        learnt.append(Learnt(target, label, scorer, scored, of_target.features, of_target.trust))
     return Run(table, recipe, file.seed, tuple(learnt), file.max_modules, file.versions)
 
 
-def _run_file(run: Run) -> _RunFile:
+def _run_file(run: Run, files: dict[str, str]) -> _RunFile:
     return _RunFile(
-        schema_version=SCHEMA_VERSION,
+        schema_version=1,
         space=space_to_dict(run.space),
         targets=[
             _TargetFile(
@@ -154,8 +193,9 @@ def _run_file(run: Run) -> _RunFile:
         table=_TableFile(
             sha256=run.table.digest(),
             rows=len(run.table),
-            notes=[{"kind": n.kind, "text": n.text, "rows": list(n.rows)} for n in run.table.notes],
+            notes=[_NoteFile(kind=n.kind, text=n.text, rows=list(n.rows)) for n in run.table.notes],
         ),
+        files=files,
     )
 
 
@@ -171,7 +211,12 @@ def versions() -> dict[str, str]:
 
 
 def _read_run_file(path: Path) -> _RunFile:
-    data = _json(path)
+    try:
+        data = json.loads(_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"is no JSON ({error})", where=str(path)) from None
+    if not isinstance(data, dict):
+        raise RunError("is no JSON object", where=str(path))
     version = data.get("schema_version")
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise RunError(
@@ -182,53 +227,48 @@ def _read_run_file(path: Path) -> _RunFile:
     try:
         return _RunFile.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise RunError(f"is no run file ({place}: {first['msg'].lower()})", where=str(path)) from None
+        raise _invalid(path, "is no run file", error) from None
 
 
-def _read_trust(path: Path, file: _RunFile) -> list[tuple[Trust, tuple[ChoiceScore, ...]]]:
+def _read_trust(path: Path, data: bytes, file: _RunFile) -> list[_TrustEntry]:
     try:
-        entries = _json(path)["targets"]
-        if [entry["target"] for entry in entries] != [target.name for target in file.targets]:
-            raise RunError("is of other targets than run.json", where=str(path))
-        return [(_trust(e["trust"]), tuple(_choice_score(f) for f in e["features"])) for e in entries]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"is damaged ({type(error).__name__}: {error})", where=str(path)) from None
+        entries = _TrustFile.model_validate_json(data).targets
+    except ValidationError as error:
+        raise _invalid(path, "is damaged", error) from None
+    if [entry.target for entry in entries] != [target.name for target in file.targets]:
+        raise RunError(f"is of other targets than {RUN}", where=str(path))
+    return entries
 
 
-def _trust(data: dict[str, Any]) -> Trust:
-    agreements = {name: _agreement(data[name]) for name in ("prediction", "modules")}
-    hops = tuple(_agreement(hop) for hop in data["hops"])
-    unseen = tuple((int(u), int(d)) for u, d in data["unseen"])
-    return Trust(**{**data, **agreements, "hops": hops, "unseen": unseen})
-
-
-def _agreement(data: dict[str, Any]) -> Agreement:
-    return Agreement(float(data["mean"]), float(data["std"]), tuple(data["each"]))
-
-
-def _choice_score(data: dict[str, Any]) -> ChoiceScore:
-    return ChoiceScore(**{**data, "each": tuple(data["each"])})
-
-
-def _read_modules(path: Path, space, file: _RunFile):
+def _read_modules(
+    path: Path, data: bytes, space: Space, file: _RunFile
+) -> dict[tuple[str, int], StageScores]:
     scored = {(t.name, u): n for t in file.targets for u, n in enumerate(t.scored)}
     try:
-        rows = pq.read_table(path)
+        rows = pq.read_table(pa.BufferReader(data))
     except (pa.ArrowException, OSError) as error:
         raise RunError(f"can't be read ({str(error).splitlines()[0]})", where=str(path)) from None
     return modules_from_arrow(space, rows, scored, str(path))
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(_bytes(path))
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"is no JSON ({error})", where=str(path)) from None
-    if not isinstance(data, dict):
-        raise RunError("is no JSON object", where=str(path))
+def _invalid(path: Path, what: str, error: ValidationError) -> RunError:
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    return RunError(f"{what} ({place}: {first['msg'].lower()})", where=str(path))
+
+
+def _checked_bytes(path: Path, file: _RunFile) -> bytes:
+    """A file's content, if it is what was saved."""
+    data = _bytes(path)
+    if _sha256(data) != file.files.get(path.name):
+        raise RunError(
+            "is damaged or from another run: it is not the file that was saved here", where=str(path)
+        )
     return data
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _bytes(path: Path) -> bytes:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbuild.predictor import srcc
-from nasbuild.score._modules import ModuleScorer
-
+from nasbuild.score._modules import ModuleScorer, label_statistics
 
 _LEVELS = {"high": 0.8, "fair": 0.5, "low": 0.15}
 
@@ -61,11 +60,12 @@ def measure_trust(scorer: ModuleScorer) -> Trust:
     sums = [srcc(scorer.held_out_sums(k), scorer.labels[member.test]) for k, member in enumerate(members)]
     hops = tuple(_agreement(column) for column in by_hop.T[:-1])
     prediction, modules = _agreement(by_hop[:, -1]), _agreement(np.array(sums))
-    count = scorer.statistics[0].count
-    for statistics in scorer.statistics[1:]:
-        count = np.maximum(count, statistics.count)
+    count = label_statistics(scorer.space, scorer.architectures, scorer.labels).count
     unseen = tuple(
-        (u, depth) for u, stage in enumerate(scorer.space.stages) for depth in stage.depths if count[u, depth] < 2
+        (u, depth)
+        for u, stage in enumerate(scorer.space.stages)
+        for depth in stage.depths
+        if count[u, depth] < 2
     )
     held_out = float(np.mean([len(member.test) for member in members]))
     tested = len(np.unique(np.concatenate([member.test for member in members])))
@@ -81,18 +81,20 @@ def _agreement(each: np.ndarray) -> Agreement:
 def _level(value: float, tested: int) -> str:
     """How far to believe a correlation measured on ``tested`` different rows.
 
-    A lucky order of few rows must not pass, so the lower end of the 95 % interval counts (Fisher's z).
+    A lucky order of few rows must not pass, so the lower end of the 95 % interval counts (Fisher's z),
+    and no order of n rows counts as better than 1 - 2 / n: a perfect one is no proof of perfection.
     """
-    if tested <= 3:
+    if tested <= 3 or value <= 0:
         return "none"
-    lower = np.tanh(np.arctanh(min(value, 0.9999)) - 1.96 / np.sqrt(tested - 3))
+    lower = np.tanh(np.arctanh(min(value, 1 - 2 / tested)) - 1.96 / np.sqrt(tested - 3))
     return next((name for name, bound in _LEVELS.items() if lower >= bound), "none")
 
 
 def _verdict(level: str, modules: Agreement, prediction: Agreement, labels: int, held_out: float) -> str:
     measured = (
-        f"From {labels} labels, the summed module scores order unseen architectures with SRCC {modules.mean:.2f} "
-        f"and the prediction y' with {prediction.mean:.2f} (about {held_out:.0f} rows held out at a time)"
+        f"From {labels} labels, the summed module scores order unseen architectures with SRCC "
+        f"{modules.mean:.2f} and the prediction y' with {prediction.mean:.2f} (about {held_out:.0f} rows "
+        "held out at a time)"
     )
     return {
         "high": f"{measured}: the module scores can be relied on.",

@@ -90,18 +90,16 @@ def _parse_layer(stage: Stage, layer: Mapping[str, object], where: str) -> tuple
     choices = []
     for feature in stage.features:
         if feature.name not in layer:
-            raise SpaceError(
-                f"feature {feature.name!r} is missing",
-                where=_place(stage, where),
-                allowed=map(repr, feature.choices),
-            )
-        index = feature.index(layer[feature.name])
+            what = f"feature {feature.name!r} is missing"
+            raise SpaceError(what, where=_place(stage, where), allowed=feature.choices)
+        given = layer[feature.name]
+        index = feature.index(given)
         if index < 0:
             raise SpaceError(
-                f"{feature.name} = {shown(layer[feature.name])} is no choice",
+                f"{feature.name} = {shown(given)} is no choice",
                 where=_place(stage, f"{where}.{feature.name}"),
-                # Texts in quotes, as shown: '3' and 3, or 'True' and True, look the same without.
-                allowed=map(repr, feature.choices),
+                # In quotes where 3 was given for '3': without, it would be told to be allowed.
+                allowed=feature.choices if isinstance(given, str) else map(repr, feature.choices),
             )
         # The declared choice, not the given one: 3.0 in a file means 3.
         choices.append(feature.choices[index])

@@ -148,18 +148,13 @@ class FlatLayout:
                 continue
             index = feature.index(_choice_of_text(feature, value) if text else value)
             if index < 0:
-                raise TableError(
-                    f"{shown(value)} is no choice",
-                    where=f"{where}, {place}",
-                    allowed=map(repr, feature.choices),
-                )
+                # In quotes where 3 was given for '3', as the space itself tells it.
+                allowed = feature.choices if isinstance(value, str) else map(repr, feature.choices)
+                raise TableError(f"{shown(value)} is no choice", where=f"{where}, {place}", allowed=allowed)
             found[place] = feature.choices[index]
         if not found:
-            raise TableError(
-                f"{feature.name} is missing",
-                where=f"{where}, {places[0]}",
-                allowed=map(repr, feature.choices),
-            )
+            where = f"{where}, {places[0]}"
+            raise TableError(f"{feature.name} is missing", where=where, allowed=feature.choices)
         first, *others = found.values()
         if any(other != first for other in others):
             raise TableError(f"{' and '.join(found)} have different choices", where=where)

@@ -1,0 +1,51 @@
+"""A small table whose every name tries to be markup."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nasbuild.space import Architecture, sample, space_from_dict
+from nasbuild.table import Note, Table
+
+EVIL = "<script>alert('x')</script>"
+COST = f"cost{EVIL}"
+EQUATION = "acc / log10(lat + 10)"
+NEVER = 9  # a kernel that no labelled architecture has
+
+SPACE = space_from_dict(
+    {
+        "name": f"space {EVIL}",
+        "metrics": {
+            COST: {"direction": "minimize", "unit": "<b>ms</b>"},
+            "acc": {"direction": "maximize", "unit": "%"},
+            "lat": {"direction": "minimize", "unit": "s"},
+        },
+        "globals": {"resolution": [128, 160]},
+        "stages": [
+            {
+                "name": f"one & {EVIL}",
+                "depth": [1, 2],
+                "features": {f"op{EVIL}": ["conv", "a-very-long-operation<i>", "skip"], "se": [False, True]},
+                "shared": ["se"],
+            },
+            {"name": "two", "depth": [1, 2, 3], "features": {"kernel": [3, 5, 7, NEVER], "expand": [1, 2]}},
+        ],
+    }
+)
+
+
+def table() -> Table:
+    """60 architectures; cost grows with kernels and depth, so that something can be learnt."""
+    rng = np.random.default_rng(0)
+    drawn = sample(SPACE, 400, rng, over="depths")
+    kept = [a for a in drawn if all(layer[0] != NEVER for layer in a.modules[1])][:60]
+    size = np.array([sum(layer[0] * layer[1] for layer in a.modules[1]) for a in kept], dtype=float)
+    columns = {
+        COST: 1e6 * (size + rng.normal(size=60)),
+        "acc": 70 + np.sqrt(size),
+        "lat": np.where(np.arange(60) == 7, np.nan, size / 10 + 1),
+        "undeclared": rng.normal(size=60),
+    }
+    ids = tuple(f"{EVIL if i == 0 else 'id'}-{i}-{'z' * (300 if i % 3 else 1)}" for i in range(60))
+    notes = (Note("skipped", f"2 rows could not be read {EVIL}", (f"line 3: {EVIL}", "b" * 400)),)
+    return Table(SPACE, ids, tuple(Architecture(a.modules) for a in kept), columns, notes)

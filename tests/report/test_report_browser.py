@@ -1,0 +1,129 @@
+"""The page in a real browser: nothing missing, nothing sticking out, on a screen, a phone and paper."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from nasbuild.report import write_report
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WIDTHS = [1280, 760, 400]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("there is no chromium on this machine")
+    with playwright.sync_playwright() as running:
+        chromium = running.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def place(run, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(run, path, top=4)
+    return path
+
+
+@pytest.fixture
+def opened(browser, place):
+    """Opens the page; whatever it logs, or asks of the network, fails the test."""
+    pages, complaints = [], []
+
+    def opening(width: int, **more):
+        page = browser.new_page(viewport={"width": width, "height": 900}, **more)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda r: None if r.url == place.as_uri() else complaints.append(r.url))
+        page.goto(place.as_uri())
+        pages.append(page)
+        return page
+
+    yield opening
+    for page in pages:
+        page.close()
+    assert complaints == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_sticks_out(opened, width):
+    page = opened(width)
+    page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    wide = page.evaluate(
+        """() => [...document.querySelectorAll('main svg, main p, main td, main figure, nav a')]
+        .filter((e) => !e.closest('.scroll') && e.getBoundingClientRect().right > innerWidth + 1)
+        .map((e) => e.outerHTML.slice(0, 80))"""
+    )
+    assert wide == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_card_can_be_seen(opened, width):
+    page = opened(width)
+    cards = page.query_selector_all("[data-card]")
+    assert len(cards) == 2 + 2 * 6 + 1
+    for card in cards:
+        box = card.bounding_box()
+        assert card.is_visible()
+        assert box["height"] > 60
+        assert box["width"] > width / 2
+    for link in page.query_selector_all("nav a"):
+        assert page.query_selector(link.get_attribute("href")) is not None
+
+
+def test_texts_in_pictures_can_be_read_on_a_phone(opened):
+    page = opened(400)
+    sizes = page.evaluate(
+        "[...document.querySelectorAll('svg text')].map((t) => t.getBoundingClientRect().height)"
+    )
+    assert min(sizes) >= 8
+
+
+def test_texts_in_pictures_stay_inside(opened):
+    page = opened(1280)
+    outside = page.evaluate(
+        """() => [...document.querySelectorAll('svg')].flatMap((s) => {
+        const box = s.getBoundingClientRect();
+        return [...s.querySelectorAll('text')].filter((t) => {
+          const r = t.getBoundingClientRect();
+          return r.left < box.left - 4 || r.right > box.right + 4 || r.bottom > box.bottom + 4;
+        }).map((t) => t.textContent);
+        })"""
+    )
+    assert outside == []
+
+
+def test_paper_has_all_numbers_and_no_contents(opened):
+    page = opened(800)
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert not page.query_selector("nav").is_visible()
+    assert all(d.get_attribute("open") is not None for d in page.query_selector_all("details"))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 800
+    assert page.pdf(format="A4")[:5] == b"%PDF-"
+
+
+def test_dark_where_the_reader_wants_it_dark(opened):
+    page = opened(1280, color_scheme="dark")
+    light = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+    assert max(light) < 60
+    colour = page.evaluate(
+        "getComputedStyle(document.querySelector('svg.plot text')).fill.match(/\\d+/g).map(Number)"
+    )
+    assert min(colour) > 120

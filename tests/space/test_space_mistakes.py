@@ -1,0 +1,364 @@
+"""Every mistake in a ``space.yaml`` gets one sentence with its place and what is allowed there."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nasbuild.errors import SpaceError
+from nasbuild.space import space_from_dict, space_from_yaml
+from strategies import relaxed
+
+
+def refused(text: str) -> str:
+    """The one sentence that the text of a ``space.yaml`` is refused with."""
+    with pytest.raises(SpaceError) as caught:
+        space_from_yaml(text, where="s.yaml")
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    assert sentence.startswith("s.yaml")
+    assert len(sentence) < 600
+    return sentence
+
+
+STAGE = "name: s\nstages:\n- "
+FEATURE = "name: s\nstages:\n- {depth: 1, features: {k: %s}}"
+LISTED = "name: s\nstages:\n- {features: {k: [1, 2]}, modules: %s}"
+METRIC = "name: s\nstages: [{depth: 1}]\nmetrics: %s"
+NAME_RULE = "allowed: printable texts of 1 to 200 characters without spaces around them"
+CHOICE_RULE = "allowed: finite numbers, true, false and printable texts of 1 to 200 characters"
+TOP = "allowed: name, metrics, globals, globals_modules, stages"
+KINDS = "allowed: categorical, ordered, numeric"
+TWO = "name: s\nstages: [{name: a, depth: 1, features: {k: %s}}, {name: b, depth: 1, features: {k: %s}}]"
+
+WRONG = [
+    # Not even an object.
+    ("", "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, stages"),
+    (
+        "# nothing\n",
+        "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, stages",
+    ),
+    (
+        "[1, 2]",
+        "s.yaml, the space: is a list, not an object with name, metrics, globals, globals_modules, stages",
+    ),
+    (
+        "just text",
+        "s.yaml, the space: is text, not an object with name, metrics, globals, globals_modules, stages",
+    ),
+    # Top.
+    ("name: s\nstage: []", f"s.yaml, the space: unknown key 'stage'; {TOP}"),
+    ("name: s\n3: []", f"s.yaml, the space: unknown key 3; {TOP}"),
+    ("stages: [{depth: 1}]", f"s.yaml, name: is missing; {NAME_RULE}"),
+    ("name: 7\nstages: [{depth: 1}]", f"s.yaml, name: 7 is no name; {NAME_RULE}"),
+    ("name: ''\nstages: [{depth: 1}]", f"s.yaml, name: '' is no name; {NAME_RULE}"),
+    ("name: ' s'\nstages: [{depth: 1}]", f"s.yaml, name: ' s' is no name; {NAME_RULE}"),
+    ('name: "a\\nb"\nstages: [{depth: 1}]', f"s.yaml, name: 'a\\nb' is no name; {NAME_RULE}"),
+    ('name: "\\ud800"\nstages: [{depth: 1}]', f"s.yaml, name: '\\ud800' is no name; {NAME_RULE}"),
+    (f"name: {'s' * 201}\nstages: [{{depth: 1}}]", f"s.yaml, name: '{'s' * 60}'... is no name; {NAME_RULE}"),
+    ("name: s", "s.yaml, stages: must be a list of at least one stage"),
+    ("name: s\nstages: []", "s.yaml, stages: must be a list of at least one stage"),
+    ("name: s\nstages: {a: {depth: 1}}", "s.yaml, stages: must be a list of at least one stage"),
+    # Stages.
+    (
+        STAGE + "early",
+        "s.yaml, stages[0]: is text, not an object with name, depth, features, shared, modules",
+    ),
+    (
+        STAGE + "null",
+        "s.yaml, stages[0]: is missing, not an object with name, depth, features, shared, modules",
+    ),
+    (
+        STAGE + "{depth: 1, feature: {}}",
+        "s.yaml, stages[0]: unknown key 'feature'; allowed: name, depth, features, shared, modules",
+    ),
+    (
+        STAGE + "{depth: 1, name: no}\n- {depth: 1, name: 1}",
+        f"s.yaml, stages[1].name: 1 is no name; {NAME_RULE}",
+    ),
+    (STAGE + "{depth: 1, name: a}\n- {depth: 1, name: a}", "s.yaml, stages: two stages are named 'a'"),
+    (STAGE + "{depth: 1, name: stage2}\n- {depth: 1}", "s.yaml, stages: two stages are named 'stage2'"),
+    (
+        STAGE + "{depth: 1, name: globals}",
+        "s.yaml, stages: 'globals' is the name kept for the features of the whole architecture",
+    ),
+    # Depths.
+    (STAGE + "{name: a}", "s.yaml, stages[0].depth: the allowed depths are missing; write depth: [2, 3, 4]"),
+    (STAGE + "{depth: }", "s.yaml, stages[0].depth: None is no number of layers; allowed: 1 to 1000"),
+    (STAGE + "{depth: 0}", "s.yaml, stages[0].depth: 0 is no number of layers; allowed: 1 to 1000"),
+    (
+        STAGE + "{depth: [2, 1001]}",
+        "s.yaml, stages[0].depth: 1001 is no number of layers; allowed: 1 to 1000",
+    ),
+    (STAGE + "{depth: 2.0}", "s.yaml, stages[0].depth: 2.0 is no number of layers; allowed: 1 to 1000"),
+    (STAGE + "{depth: true}", "s.yaml, stages[0].depth: True is no number of layers; allowed: 1 to 1000"),
+    (STAGE + "{depth: 2-4}", "s.yaml, stages[0].depth: '2-4' is no number of layers; allowed: 1 to 1000"),
+    (STAGE + "{depth: [[2]]}", "s.yaml, stages[0].depth: a list is no number of layers; allowed: 1 to 1000"),
+    (STAGE + "{depth: []}", "s.yaml, stages[0].depth: must list different numbers of layers, at least one"),
+    (
+        STAGE + "{depth: [2, 2]}",
+        "s.yaml, stages[0].depth: must list different numbers of layers, at least one",
+    ),
+    (
+        STAGE + f"{{depth: !!int 0x{'f' * 5000}}}",
+        "s.yaml, stages[0].depth: a number of many digits is no number of layers; allowed: 1 to 1000",
+    ),
+    # Features and choices.
+    (STAGE + "{depth: 1, features: [k]}", "s.yaml, stages[0].features: must be {feature: [choices]}"),
+    (STAGE + "{depth: 1, features: 0}", "s.yaml, stages[0].features: must be {feature: [choices]}"),
+    (STAGE + "{depth: 1, features: {3: [1]}}", f"s.yaml, stages[0].features: 3 is no name; {NAME_RULE}"),
+    (
+        STAGE + "{depth: 1, features: {true: [1]}}",
+        f"s.yaml, stages[0].features: True is no name; {NAME_RULE}",
+    ),
+    (FEATURE % "3", "s.yaml, stages[0].features.k: must be a list of 1 to 32,767 choices"),
+    (FEATURE % "[]", "s.yaml, stages[0].features.k: must be a list of 1 to 32,767 choices"),
+    (FEATURE % "", "s.yaml, stages[0].features.k: must be a list of 1 to 32,767 choices"),
+    (FEATURE % "3, 5", "s.yaml, stages[0].features.k: must be a list of 1 to 32,767 choices"),
+    (FEATURE % "{kind: ordered}", "s.yaml, stages[0].features.k: must be a list of 1 to 32,767 choices"),
+    (
+        FEATURE % "{choices: [1], order: 2}",
+        "s.yaml, stages[0].features.k: unknown key 'order'; allowed: choices, kind",
+    ),
+    (
+        FEATURE % "{choices: [1], kind: sorted}",
+        f"s.yaml, stages[0].features.k.kind: 'sorted' is no kind of feature; {KINDS}",
+    ),
+    (
+        FEATURE % "{choices: [1], kind: [ordered]}",
+        f"s.yaml, stages[0].features.k.kind: a list is no kind of feature; {KINDS}",
+    ),
+    (
+        FEATURE % "{choices: [a], kind: numeric}",
+        "s.yaml, stages[0].features.k: is numeric, but its choices are no numbers",
+    ),
+    (
+        FEATURE % "{choices: [true], kind: numeric}",
+        "s.yaml, stages[0].features.k: is numeric, but its choices are no numbers",
+    ),
+    (FEATURE % "[1, .nan]", f"s.yaml, stages[0].features.k: nan can't be a choice; {CHOICE_RULE}"),
+    (FEATURE % "[-.inf]", f"s.yaml, stages[0].features.k: -inf can't be a choice; {CHOICE_RULE}"),
+    (FEATURE % "[1e999]", f"s.yaml, stages[0].features.k: inf can't be a choice; {CHOICE_RULE}"),
+    (
+        FEATURE % "[9007199254740993]",
+        f"s.yaml, stages[0].features.k: 9007199254740993 can't be a choice; {CHOICE_RULE}",
+    ),
+    (FEATURE % "[null]", f"s.yaml, stages[0].features.k: None can't be a choice; {CHOICE_RULE}"),
+    (FEATURE % "[[3, 5]]", f"s.yaml, stages[0].features.k: a list can't be a choice; {CHOICE_RULE}"),
+    (FEATURE % "[{a: 1}]", f"s.yaml, stages[0].features.k: an object can't be a choice; {CHOICE_RULE}"),
+    (FEATURE % "['']", f"s.yaml, stages[0].features.k: '' can't be a choice; {CHOICE_RULE}"),
+    (FEATURE % '["a\\tb"]', f"s.yaml, stages[0].features.k: 'a\\tb' can't be a choice; {CHOICE_RULE}"),
+    (
+        FEATURE % f"[{'a' * 201}]",
+        f"s.yaml, stages[0].features.k: '{'a' * 60}'... can't be a choice; {CHOICE_RULE}",
+    ),
+    (FEATURE % "!!binary [aGk=]", "s.yaml, line 3: is no YAML (expected a scalar node, but found sequence)"),
+    (FEATURE % "[!!binary aGk=]", f"s.yaml, stages[0].features.k: bytes can't be a choice; {CHOICE_RULE}"),
+    (
+        FEATURE % "[3, none]",
+        "s.yaml, stages[0].features.k: mixes numbers, texts and truth values; put texts in quotes",
+    ),
+    (
+        FEATURE % "[1, true]",
+        "s.yaml, stages[0].features.k: mixes numbers, texts and truth values; put texts in quotes",
+    ),
+    (
+        FEATURE % "[on, true]",
+        "s.yaml, stages[0].features.k: mixes numbers, texts and truth values; put texts in quotes",
+    ),
+    (FEATURE % "[3, 5, 3.0]", "s.yaml, stages[0].features.k: lists a choice twice"),
+    (
+        TWO % ("[1, 2]", "[a, b]"),
+        "s.yaml, stages: feature 'k' is categorical with texts in b and numeric with numbers in a; "
+        "give one of the two another name",
+    ),
+    (
+        TWO % ("[true]", "[a, b]"),
+        "s.yaml, stages: feature 'k' is categorical with texts in b and categorical with truth values in a; "
+        "give one of the two another name",
+    ),
+    (
+        TWO % ("{choices: [a, b], kind: ordered}", "{choices: [b, a], kind: ordered}"),
+        "s.yaml, stages: feature 'k' is ordered differently in two stages",
+    ),
+    (
+        "name: s\nglobals: {k: [a]}\n" + (FEATURE % "[1]").split("\n", 1)[1],
+        "s.yaml, stages: feature 'k' is categorical with texts in globals and numeric with numbers "
+        "in stage1; give one of the two another name",
+    ),
+    # Shared features.
+    (STAGE + "{depth: 1, shared: k}", "s.yaml, stages[0].shared: must be a list of features"),
+    (
+        STAGE + "{depth: 1, features: {k: [1]}, shared: [e]}",
+        "s.yaml, stages[0].shared: 'e' is no feature of stage1; allowed: k",
+    ),
+    (
+        STAGE + "{depth: 1, features: {k: [1]}, shared: [[k]]}",
+        "s.yaml, stages[0].shared: a list is no feature of stage1; allowed: k",
+    ),
+    # Listed modules.
+    (LISTED % "{}", "s.yaml, stages[0].modules: must be a list of at least one module"),
+    (LISTED % "[]", "s.yaml, stages[0].modules: must be a list of at least one module"),
+    (LISTED % "[{k: 1}]", "s.yaml, stages[0].modules[0]: is an object, not a list of layers"),
+    (LISTED % "[k]", "s.yaml, stages[0].modules[0]: is text, not a list of layers"),
+    (LISTED % "[[{k: 1}], []]", "s.yaml, stages[0].modules[1]: stage1 has 0 layers; allowed: 1"),
+    (
+        LISTED % "[[{k: 1}, {k: 3}]]",
+        "s.yaml, stages[0].modules[0][1].k (stage1): k = 3 is no choice; allowed: 1, 2",
+    ),
+    (
+        LISTED % "[[{k: 1}, {k: 2}]], shared: [k]",
+        "s.yaml, stages[0].modules[0]: k is shared by the layers of stage1 but has 1, 2",
+    ),
+    (
+        LISTED % "[[{k: 1}, {k: 2}]], depth: 1",
+        "s.yaml, stages[0].modules[0]: stage1 has 2 layers; allowed: 1",
+    ),
+    # Globals.
+    ("name: s\nglobals: [r]\nstages: [{depth: 1}]", "s.yaml, globals: must be {feature: [choices]}"),
+    (
+        "name: s\nglobals: {r: 1}\nstages: [{depth: 1}]",
+        "s.yaml, globals.r: must be a list of 1 to 32,767 choices",
+    ),
+    (
+        "name: s\nglobals_modules: [{r: 1}]\nstages: [{depth: 1}]",
+        "s.yaml, globals_modules: stands without globals",
+    ),
+    (
+        "name: s\nglobals: {r: [1]}\nglobals_modules: {r: 1}\nstages: [{depth: 1}]",
+        "s.yaml, globals_modules: must be a list of {feature: choice}",
+    ),
+    (
+        "name: s\nglobals: {r: [1]}\nglobals_modules: [{r: 2}]\nstages: [{depth: 1}]",
+        "s.yaml, globals_modules[0].r: r = 2 is no choice; allowed: 1",
+    ),
+    # Metrics.
+    (METRIC % "[acc]", "s.yaml, metrics: must be {metric: {direction: ..., unit: ...}}"),
+    (METRIC % "{acc: maximize}", "s.yaml, metrics.acc: is text, not an object with direction, unit"),
+    (METRIC % "{acc: {unit: s}}", "s.yaml, metrics.acc: direction is None; allowed: maximize, minimize"),
+    (
+        METRIC % "{acc: {direction: up}}",
+        "s.yaml, metrics.acc: direction is 'up'; allowed: maximize, minimize",
+    ),
+    (
+        METRIC % "{acc: {direction: [up]}}",
+        "s.yaml, metrics.acc: direction is a list; allowed: maximize, minimize",
+    ),
+    (
+        METRIC % "{acc: {direction: maximize, units: s}}",
+        "s.yaml, metrics.acc: unknown key 'units'; allowed: direction, unit",
+    ),
+    (
+        METRIC % "{acc: {direction: maximize, unit: [s]}}",
+        f"s.yaml, metrics.acc.unit: a list is no name; {NAME_RULE}",
+    ),
+    (METRIC % "{1: {direction: maximize}}", f"s.yaml, metrics: 1 is no name; {NAME_RULE}"),
+    # No YAML, and YAML that is more than data.
+    ("name: s\nname: t", "s.yaml, line 2: is no YAML (key 'name' stands twice)"),
+    (FEATURE % "[1], e: [1], k: [2]", "s.yaml, line 3: is no YAML (key 'k' stands twice)"),
+    (
+        "name: s\n\tstages: []",
+        "s.yaml, line 2: is no YAML (found character '\\t' that cannot start any token)",
+    ),
+    ("name: [s", "s.yaml, line 1: is no YAML (expected ',' or ']', but got '<stream end>')"),
+    ("name: *s", "s.yaml, line 1: is no YAML (found undefined alias 's')"),
+    ("name: s\n---\nname: t", "s.yaml, line 2: is no YAML (but found another document)"),
+    ("? [a, b]\n: 1", "s.yaml, line 1: is no YAML (found unhashable key)"),
+    ("name: s\n\x07", "s.yaml, line 2: is no YAML (character #x0007: special characters are not allowed)"),
+    (
+        "name: !!python/object/apply:os.system ['touch hacked']",
+        "s.yaml, line 1: is no YAML (could not determine a constructor for the tag "
+        "'tag:yaml.org,2002:python/object/apply:os.system')",
+    ),
+    (
+        "name: !!python/name:os.system",
+        "s.yaml, line 1: is no YAML (could not determine a constructor for the tag "
+        "'tag:yaml.org,2002:python/name:os.system')",
+    ),
+    ("name: !mine x", "s.yaml, line 1: is no YAML (could not determine a constructor for the tag '!mine')"),
+    ("name: !!bool maybe", "s.yaml: is no YAML that can be read (KeyError)"),
+    ("name: !!int ''", "s.yaml: is no YAML that can be read (IndexError)"),
+    ("name: !!int many", "s.yaml: is no YAML that can be read (ValueError)"),
+    ("name: !!timestamp soon", "s.yaml: is no YAML that can be read (AttributeError)"),
+    (f"name: !!float 1{':0' * 200}.5", "s.yaml: is no YAML that can be read (OverflowError)"),
+    ("name: 1" + "0" * 5000, "s.yaml: is no YAML that can be read (ValueError)"),
+    ("name: " + "[" * 1_000, "s.yaml: is no YAML that can be read (RecursionError)"),
+    ("name: " + "{a: " * 1_000, "s.yaml: is no YAML that can be read (RecursionError)"),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"), WRONG, ids=[f"{n}: {s[8:50]}" for n, (_, s) in enumerate(WRONG)]
+)
+def test_a_mistake_is_named_with_its_place_and_what_is_allowed(text, sentence, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert refused(text) == sentence
+    # Nothing in a file is ever run.
+    assert not any(tmp_path.iterdir())
+
+
+def test_more_choices_than_a_code_can_hold_are_refused():
+    data = {"name": "s", "stages": [{"depth": 1, "features": {"k": list(range(32_767))}}]}
+    stage = space_from_dict(data).stages[0]
+    assert stage.decode(stage.encode(((32_766,),))) == ((32_766,),)
+    data["stages"][0]["features"]["k"].append(32_767)
+    with pytest.raises(
+        SpaceError, match=r"^stages\[0\]\.features\.k: must be a list of 1 to 32,767 choices$"
+    ):
+        space_from_dict(data)
+
+
+BOMB = "s.yaml, line 1: is no YAML (it refers to itself or stands for more than 2,000,000 values)"
+
+
+def exponential(leaf: str, many: str) -> str:
+    lines = [f"a0: &a0 {leaf}"]
+    lines += [f"a{n}: &a{n} {many % ', '.join([f'*a{n - 1}'] * 10)}" for n in range(1, 30)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        exponential("[x, x]", "[%s]"),
+        exponential("{x: 1}", "{<<: [%s]}"),
+        # Not deep, but a thousand times a thousand times a thousand.
+        f"a: &a [{'1, ' * 1000}]\nb: &b [{'*a, ' * 1000}]\nc: [{'*b, ' * 1000}]",
+        "name: &a [*a]",
+        "name: s\nstages: &s\n- *s",
+        "? &a [*a]\n: 1",
+    ],
+    ids=["lists", "merged objects", "wide", "itself", "stages", "key"],
+)
+def test_a_small_file_that_stands_for_a_huge_one_is_refused_at_once(text):
+    start = time.process_time()
+    assert refused(text) == BOMB
+    # Written out, the largest would take longer than the universe has existed.
+    assert time.process_time() - start < 5
+
+
+@given(st.text(max_size=60) | st.text("[]{}:,&*!|>'\"-?#% \n\tab1.~<=", max_size=60))
+@relaxed
+def test_any_other_text_is_refused_in_one_sentence(text):
+    refused(text)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda x: (
+            st.lists(x)
+            | st.dictionaries(st.sampled_from(["name", "stages", "depth", "features", "globals", "a"]), x)
+        ),
+    )
+)
+@relaxed
+def test_any_other_data_is_refused_in_one_sentence(data):
+    with pytest.raises(SpaceError) as caught:
+        space_from_dict(
+            {"name": "s", "stages": [{"depth": data, "features": data, "modules": data}], "globals": data}
+        )
+    assert "\n" not in str(caught.value)
