@@ -24,8 +24,12 @@ RESULTS = HERE / "results"
 def arguments(description: str, name: str) -> argparse.ArgumentParser:
     """A parser with the options that every benchmark has."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--data", type=Path, default=HERE.parent.parent / "shared" / "data", help="folder of the tables")
-    parser.add_argument("--out", type=Path, default=RESULTS / f"{name}.json", help="result, resumed where it exists")
+    parser.add_argument(
+        "--data", type=Path, default=HERE.parent.parent / "shared" / "data", help="folder of the tables"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=RESULTS / f"{name}.json", help="result, resumed where it exists"
+    )
     parser.add_argument("--workers", type=int, default=2)
     return parser
 
@@ -37,7 +41,11 @@ def read(data: Path, name: str) -> Table:
 
 def resume(path: Path) -> dict[str, Any]:
     """The result so far."""
-    return json.loads(path.read_text()) if path.exists() else {"versions": versions(), "machine": platform.machine()}
+    return (
+        json.loads(path.read_text())
+        if path.exists()
+        else {"versions": versions(), "machine": platform.machine()}
+    )
 
 
 def save(path: Path, result: dict[str, Any]) -> None:
@@ -65,7 +73,11 @@ def hop_srcc(options: argparse.Namespace, settings: list[tuple[str, str, str]]) 
             continue
         start = time.perf_counter()
         # few=0: single splits as in section 5.1, however small the table.
-        trust = learn(read(options.data, name), [target], recipe=recipe("paper", few=0), workers=options.workers).learnt[0].trust
+        trust = (
+            learn(read(options.data, name), [target], recipe=recipe("paper", few=0), workers=options.workers)
+            .learnt[0]
+            .trust
+        )
         rows[label] = {
             "labels": trust.labels,
             "hops": [list(hop.each) for hop in trust.hops],
@@ -82,7 +94,13 @@ def hop_table(rows: dict[str, Any]) -> str:
     hops = len(next(iter(rows.values()))["hops"])
     header = ["table, target", *(f"hop {m}" for m in range(hops)), "y'", "summed modules"]
     body = [
-        [name, *(f"{np.mean(v):.3f} ({np.std(v):.3f})" for v in (*row["hops"], row["prediction"], row["modules"]))]
+        [
+            name,
+            *(
+                f"{np.mean(v):.3f} ({np.std(v):.3f})"
+                for v in (*row["hops"], row["prediction"], row["modules"])
+            ),
+        ]
         for name, row in rows.items()
     ]
     return markdown(header, body)

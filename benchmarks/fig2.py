@@ -9,6 +9,7 @@ target is learnt from 90 % of 3,000 rows with recipe ``paper``, three seeds and 
 from __future__ import annotations
 
 import numpy as np
+
 from _common import arguments, hop_srcc, hop_table
 
 TABLES = {"MobileNetV3": "ofa-mbv3-surrogate", "ProxylessNAS": "ofa-pn-surrogate"}

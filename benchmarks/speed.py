@@ -1,6 +1,6 @@
 """How fast the parts are, on one thread; ratios of things measured in the same run, interleaved.
 
-    python benchmarks/speed.py [--data DIR]
+python benchmarks/speed.py [--data DIR]
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from _common import arguments, markdown, read, save
 
+from _common import arguments, markdown, read, save
 from nasbuild.build import build
 from nasbuild.predictor import GraphBatch, Network, autobuild_loss, recipe
 from nasbuild.score import learn, score_stages, versions
@@ -34,7 +34,9 @@ def main() -> None:
         "36,855 module scores, 20 members": seconds(lambda: score_stages(few.learnt[0].scorer)),
         "the 1,000 best of 2.2e19 architectures": seconds(lambda: build(many.learnt[0], 1000)),
         "nasbuild --help, whole process": seconds(help_page),
-        "python -c pass, whole process": seconds(lambda: subprocess.run([sys.executable, "-c", "pass"], check=True)),
+        "python -c pass, whole process": seconds(
+            lambda: subprocess.run([sys.executable, "-c", "pass"], check=True)
+        ),
     }
     result = {"versions": versions(), "seconds": figures, "step": training_step(table)}
     save(options.out, result)

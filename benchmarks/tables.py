@@ -1,6 +1,6 @@
 """The measure of figure 2 on tables that the paper does not have; all labels are measured ones.
 
-    python benchmarks/tables.py [--data DIR]
+python benchmarks/tables.py [--data DIR]
 """
 
 from __future__ import annotations

@@ -47,7 +47,9 @@ def test_no_room_reads_what_another_keeps_to_itself(path: Path):
 
 
 def test_importing_the_package_is_light():
-    code = "import sys, nasbuild; print(sorted({'torch', 'polars', 'scipy', 'matplotlib'} & set(sys.modules)))"
+    code = (
+        "import sys, nasbuild; print(sorted({'torch', 'polars', 'scipy', 'matplotlib'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -34,5 +34,8 @@ def write_records(rows: Sequence[dict[str, Any]], path: str | os.PathLike[str]) 
         if place.suffix == ".parquet":
             pl.DataFrame(rows, infer_schema_length=None).write_parquet(temporary)
         else:
-            flat = [{k: json.dumps(v) if isinstance(v, list | dict) else v for k, v in row.items()} for row in rows]
+            flat = [
+                {k: json.dumps(v) if isinstance(v, list | dict) else v for k, v in row.items()}
+                for row in rows
+            ]
             pl.DataFrame(flat, infer_schema_length=None).write_csv(temporary)

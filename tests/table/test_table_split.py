@@ -62,13 +62,15 @@ def test_a_stratified_split_is_spread_over_the_labels(labels: list[float], share
     np.testing.assert_array_equal(again[1], test)
 
 
-def test_stratified_splits_hold_every_row_out_alike():
-    counts = np.zeros(20)
+@pytest.mark.parametrize(("n", "share"), [(20, 0.25), (13, 0.75), (19, 0.1), (7, 0.5)])
+def test_stratified_splits_hold_every_row_out_alike(n: int, share: float):
+    counts = np.zeros(n)
     rng = np.random.default_rng(0)
     for _ in range(2000):
-        counts[stratified_split(np.arange(20.0)[::-1], 0.25, rng)[1]] += 1
-    assert counts.min() > 400
-    assert counts.max() < 600
+        counts[stratified_split(np.arange(float(n))[::-1], share, rng)[1]] += 1
+    expected = 2000 * round(n * share) / n
+    assert counts.min() > expected * 0.75
+    assert counts.max() < min(expected * 1.25, 2000)
 
 
 @relaxed

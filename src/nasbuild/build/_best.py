@@ -10,7 +10,7 @@ import numpy as np
 
 from nasbuild.errors import NasbuildError
 from nasbuild.score import Learnt
-from nasbuild.space import Architecture, count_architectures
+from nasbuild.space import Architecture, count_architectures, encode
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,15 @@ class Built:
         Sum of its module scores, in the target's direction.
     shares
         Score of each stage's module.
+    prediction, std
+        Weighted mean and deviation of the members' y', in the target's unit.
     """
 
     architecture: Architecture
     score: float
     shares: tuple[float, ...]
+    prediction: float
+    std: float
 
 
 def best_sums(columns: Sequence[np.ndarray]) -> Iterator[tuple[float, tuple[int, ...]]]:
@@ -46,9 +50,9 @@ def best_sums(columns: Sequence[np.ndarray]) -> Iterator[tuple[float, tuple[int,
     """
     if any(len(column) == 0 for column in columns):
         return
-    start = (0,) * len(columns)
+    start: tuple[int, ...] = (0,) * len(columns)
     # A state's successors only move columns from the last moved one on: each state has one parent.
-    heap = [(-_sum(columns, start), start, 0)]
+    heap: list[tuple[float, tuple[int, ...], int]] = [(-_sum(columns, start), start, 0)]
     while heap:
         negative, positions, last = heapq.heappop(heap)
         yield -negative, positions
@@ -77,15 +81,16 @@ def build(learnt: Learnt, n: int, *, k: int | None = None) -> list[Built]:
     space, sign = learnt.scorer.space, learnt.target.sign
     order = [stage.best(sign, k) for stage in learnt.stages]
     columns = [sign * stage.score[o] for stage, o in zip(learnt.stages, order, strict=True)]
-    found = []
+    found: list[tuple[Architecture, float, tuple[float, ...]]] = []
     for total, positions in best_sums(columns):
         ranks = [int(o[p]) for o, p in zip(order, positions, strict=True)]
         modules = tuple(s.module(space, r) for s, r in zip(learnt.stages, ranks, strict=True))
         shares = tuple(float(s.score[r]) for s, r in zip(learnt.stages, ranks, strict=True))
-        found.append(Built(Architecture(modules), sign * total, shares))
+        found.append((Architecture(modules), sign * total, shares))
         if len(found) == n:
             break
-    return found
+    value, std = learnt.scorer.ensemble.predict(encode(space, [architecture for architecture, _, _ in found]))
+    return [Built(*one, float(v), float(s)) for one, v, s in zip(found, value, std, strict=True)]
 
 
 def buildable(learnt: Learnt) -> int:

@@ -22,8 +22,12 @@ def modules(
     run: RunArgument,
     out_file: OutOption,
     target: TargetOption = None,
-    stage: Annotated[str | None, typer.Option("--stage", help="stage by name or index; all if not given")] = None,
-    top: Annotated[int | None, typer.Option("--top", min=1, help="only the best of each stage; all if not given")] = None,
+    stage: Annotated[
+        str | None, typer.Option("--stage", help="stage by name or index; all if not given")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option("--top", min=1, help="only the best of each stage; all if not given")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write module scores: jsonl, csv or parquet, best first."""
@@ -39,7 +43,9 @@ def modules(
     for learnt in chosen:
         for scores in learnt.stages:
             if wanted in (None, scores.stage):
-                rows += module_rows(loaded.space, learnt.target.name, scores, scores.best(learnt.target.sign, top))
+                rows += module_rows(
+                    loaded.space, learnt.target.name, scores, scores.best(learnt.target.sign, top)
+                )
                 if scores.searched:
                     name = loaded.space.stages[scores.stage].name
                     out.line(
@@ -91,7 +97,9 @@ def build(
     run: RunArgument,
     out_file: OutOption,
     top: Annotated[int, typer.Option("--top", min=1, help="how many architectures")] = 10,
-    k: Annotated[int | None, typer.Option("--k", min=1, help="use only the k best modules of each stage")] = None,
+    k: Annotated[
+        int | None, typer.Option("--k", min=1, help="use only the k best modules of each stage")
+    ] = None,
     target: TargetOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -112,22 +120,24 @@ def build(
 
 def built_rows(run: Run, learnt: Learnt, built: list[Built]) -> list[dict[str, Any]]:
     """Built architectures as rows of ``archs.jsonl``, with scores; ``metrics`` holds known labels."""
+    from nasbuild.score import predict as predict_architectures
     from nasbuild.space import architecture_id, to_dict
 
+    found = predict_architectures(learnt, [one.architecture for one in built])
     rows = []
-    for one in built:
+    for n, one in enumerate(built):
         known = run.table.row_of.get(one.architecture)
         values = {} if known is None else {m: float(v[known]) for m, v in run.table.columns.items()}
         rows.append(
             {
-                "id": architecture_id(run.space, one.architecture),
+                "id": architecture_id(run.space, one.architecture) if known is None else run.table.ids[known],
                 "arch": to_dict(run.space, one.architecture),
                 "metrics": {m: v if v == v else None for m, v in values.items()},
                 "target": learnt.target.name,
                 "score": one.score,
                 "shares": list(one.shares),
-                "prediction": one.prediction,
-                "std": one.std,
+                "prediction": float(found.value[n]),
+                "std": float(found.std[n]),
             }
         )
     return rows
@@ -137,8 +147,13 @@ def print_built(out: Output, learnt: Learnt, rows: list[dict[str, Any]], most: i
     unit = f" [{learnt.target.unit}]" if learnt.target.unit else ""
     out.line(f"best by summed module score for {learnt.target.name}; predictions are y'{unit}")
     table = [
-        [n, row["id"], number(row["score"]), f"{number(row['prediction'])} ± {number(row['std'])}"]
-        + ["in the table" if row["metrics"] else ""]
+        [
+            n,
+            row["id"],
+            number(row["score"]),
+            f"{number(row['prediction'])} ± {number(row['std'])}",
+            "in the table" if row["metrics"] else "",
+        ]
         for n, row in enumerate(rows[:most], 1)
     ]
     out.table(["", "architecture", "score", "prediction", ""], table, right=[0, 2, 3])
@@ -149,7 +164,9 @@ def print_built(out: Output, learnt: Learnt, rows: list[dict[str, Any]], most: i
 def shrink(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders of one space")],
     out_file: Annotated[Path, typer.Option("--out", help="space.yaml to write")],
-    k: Annotated[int, typer.Option("--k", min=1, help="best modules kept in each stage, for each target")] = 25,
+    k: Annotated[
+        int, typer.Option("--k", min=1, help="best modules kept in each stage, for each target")
+    ] = 25,
     target: Annotated[
         list[str] | None, typer.Option("--target", help="only these targets; all of all runs if not given")
     ] = None,
@@ -170,11 +187,21 @@ def shrink(
     chosen = [one for one in learnt if not target or one.target.name in target]
     full, reduced = chosen[0].scorer.space, reduce_space(chosen, k)
     save_space(reduced, out_file)
-    rows = [[a.name, f"{count_modules(a):,}", f"{count_modules(b):,}"] for a, b in zip(full.stages, reduced.stages, strict=True)]
+    rows = [
+        [a.name, f"{count_modules(a):,}", f"{count_modules(b):,}"]
+        for a, b in zip(full.stages, reduced.stages, strict=True)
+    ]
     out.table(["stage", "modules", "kept"], rows, right=[1, 2])
     before, after = count_architectures(full), count_architectures(reduced)
     out.line(f"{before:,} architectures became {after:,}, written to {out_file}")
-    out.json({"out": str(out_file), "before": before, "after": after, "kept": [count_modules(s) for s in reduced.stages]})
+    out.json(
+        {
+            "out": str(out_file),
+            "before": before,
+            "after": after,
+            "kept": [count_modules(s) for s in reduced.stages],
+        }
+    )
 
 
 def report(

@@ -14,10 +14,11 @@ LABELS, BUILT, TARGET, SEED = 100, 10, "-loss", 0
 
 
 def demo(
-    out_folder: Annotated[Path, typer.Option("--out", help="folder for the run, the built architectures and the report")] = Path(
-        "nasbuild-demo"
-    ),
-    workers: Annotated[int, typer.Option("--workers", min=1, help="processes that fit")] = os.cpu_count() or 1,
+    out_folder: Annotated[
+        Path, typer.Option("--out", help="folder for the run, the built architectures and the report")
+    ] = Path("nasbuild-demo"),
+    workers: Annotated[int, typer.Option("--workers", min=1, help="processes that fit")] = os.cpu_count()
+    or 1,
 ) -> None:
     """Learn from 100 of 1,728 trained networks, build ten, and look up how good they truly are."""
     import json
@@ -55,8 +56,14 @@ def demo(
     records = built_rows(run, learnt, built)
     out.line(f"\nthe {BUILT} built architectures, and the truth that the fit never saw:", "bold")
     body = [
-        [n, row["id"], number(-row["prediction"]), number(-truth[everything.row_of[one.architecture]])]
-        + [f"{rank[one.architecture]:,} of {len(everything):,}", "among the 100" if row["metrics"] else ""]
+        [
+            n,
+            row["id"],
+            number(-row["prediction"]),
+            number(-truth[everything.row_of[one.architecture]]),
+            f"{rank[one.architecture]:,} of {len(everything):,}",
+            "among the 100" if row["metrics"] else "",
+        ]
         for n, (one, row) in enumerate(zip(built, records, strict=True), 1)
     ]
     out.table(["", "architecture", "predicted loss", "true loss", "true rank", ""], body, right=[0, 2, 3, 4])

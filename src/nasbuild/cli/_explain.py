@@ -12,7 +12,9 @@ _STYLES = {"high": "green", "fair": "yellow"}
 def print_explanation(out: Output, data: dict[str, Any]) -> None:
     """Trust, features, modules and next steps of every target."""
     space, table = data["space"], data["table"]
-    out.line(f"{space['name']}: {space['architectures']:,} architectures, {table['rows']:,} of them in the table")
+    out.line(
+        f"{space['name']}: {space['architectures']:,} architectures, {table['rows']:,} of them in the table"
+    )
     for target in data["targets"]:
         unit = f" [{target['unit']}]" if target["unit"] else ""
         out.line(f"\n{target['target']}{unit}, {target['direction']}", "bold")
@@ -33,7 +35,11 @@ def print_trust(out: Output, trust: dict[str, Any]) -> None:
     hops = [(f"hop {hop['hop']}", hop) for hop in trust["hops"]]
     rows = [
         [name, f"{a['mean']:.3f}", f"{a['std']:.3f}"]
-        for name, a in (*hops, ("prediction y'", trust["prediction"]), ("summed module scores", trust["modules"]))
+        for name, a in (
+            *hops,
+            ("prediction y'", trust["prediction"]),
+            ("summed module scores", trust["modules"]),
+        )
     ]
     out.table(["held-out SRCC", "mean", "spread"], rows, right=[1, 2])
     out.line(trust["verdict"], _STYLES.get(trust["level"], "red"))
@@ -42,7 +48,13 @@ def print_trust(out: Output, trust: dict[str, Any]) -> None:
 def print_features(out: Output, target: dict[str, Any]) -> None:
     """Effect of every choice, best first, with its spread over the members."""
     rows = [
-        [f["feature"] if n == 0 else "", c["choice"], f"{c['effect']:+.2f}", f"{c['effect_std']:.2f}", f"{c['nodes']:,}"]
+        [
+            f["feature"] if n == 0 else "",
+            c["choice"],
+            f"{c['effect']:+.2f}",
+            f"{c['effect_std']:.2f}",
+            f"{c['nodes']:,}",
+        ]
         for f in target["features"]
         for n, c in enumerate(f["choices"])
     ]

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 def check(
     space: SpaceOption,
-    data: Annotated[str | None, typer.Option("--data", help="table to check; without it, the space alone")] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", help="table to check; without it, the space alone")
+    ] = None,
     merge: MergeOption = None,
     skip_bad: SkipOption = False,
     as_json: JsonOption = False,
@@ -54,7 +56,10 @@ def check(
             s["stage"],
             " ".join(map(str, s["depths"])),
             f"{s['modules']:,}" + (" listed" if s["listed"] else ""),
-            "; ".join(f"{n}{'*' if n in s['shared'] else ''} {' '.join(map(str, c))}" for n, c in s["features"].items()),
+            "; ".join(
+                f"{n}{'*' if n in s['shared'] else ''} {' '.join(map(str, c))}"
+                for n, c in s["features"].items()
+            ),
         ]
         for s in stages
     ]
@@ -69,12 +74,17 @@ def check(
 def fit(
     space: SpaceOption,
     data: DataOption,
-    target: Annotated[list[str], typer.Option("--target", help="metric or equation; may be given several times")],
+    target: Annotated[
+        list[str], typer.Option("--target", help="metric or equation; may be given several times")
+    ],
     out_folder: Annotated[Path, typer.Option("--out", metavar="RUN", help="run folder to write")],
     recipe_name: Annotated[str, typer.Option("--recipe", help="recipe of the fit")] = "paper",
-    ids: Annotated[Path | None, typer.Option("--ids", help="learn only from these rows; one id a line")] = None,
+    ids: Annotated[
+        Path | None, typer.Option("--ids", help="learn only from these rows; one id a line")
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="seed of splits and weights")] = 0,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="processes that fit")] = os.cpu_count() or 1,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="processes that fit")] = os.cpu_count()
+    or 1,
     max_modules: Annotated[
         int, typer.Option("--max-modules", min=100, help="search a stage that has more modules than this")
     ] = 200_000,
@@ -87,15 +97,17 @@ def fit(
 ) -> None:
     """Learn from a table: fit, score every module, and measure how far to believe it."""
     from nasbuild._io import ensure_free
-    from nasbuild.errors import NasbuildError
     from nasbuild.cli._explain import print_trust
+    from nasbuild.errors import NasbuildError
     from nasbuild.predictor import Convolution, recipe
     from nasbuild.report import explain_data
     from nasbuild.score import learn, save_run
 
     out = Output(as_json)
     if convolution not in get_args(Convolution):
-        raise NasbuildError(f"{convolution!r} is no convolution", where="--convolution", allowed=get_args(Convolution))
+        raise NasbuildError(
+            f"{convolution!r} is no convolution", where="--convolution", allowed=get_args(Convolution)
+        )
     ensure_free(out_folder, overwrite=overwrite)
     table = read(space, data, merge, skip_bad)
     if ids is not None:
@@ -118,13 +130,17 @@ def fit(
     for learnt in run.learnt:
         for kind, rows in (("missing", learnt.labels.missing), ("not finite", learnt.labels.undefined)):
             if rows:
-                out.line(f"note: {learnt.target.name} is {kind} in {len(rows)} rows, which were left out", "yellow")
-    data = explain_data(run)
-    for one in data["targets"]:
+                out.line(
+                    f"note: {learnt.target.name} is {kind} in {len(rows)} rows, which were left out", "yellow"
+                )
+    told = explain_data(run)["targets"]
+    for one in told:
         out.line(f"\n{one['target']}", "bold")
         print_trust(out, one["trust"])
-    out.line(f"written to {out_folder}; next: nasbuild explain {out_folder}, nasbuild build {out_folder} --out built.jsonl")
-    out.json({"run": str(out_folder), "targets": [{"target": t["target"], **t["trust"]} for t in data["targets"]]})
+    out.line(
+        f"written to {out_folder}; next: nasbuild explain {out_folder}, nasbuild build {out_folder} --out built.jsonl"
+    )
+    out.json({"run": str(out_folder), "targets": [{"target": t["target"], **t["trust"]} for t in told]})
 
 
 def explain(run: RunArgument, as_json: JsonOption = False) -> None:
@@ -158,7 +174,9 @@ def _only(table: Table, ids: Path) -> Table:
     unknown = [name for name in wanted if name not in rows]
     if unknown:
         raise TableError(
-            f"{len(unknown)} ids are not in the table, the first is {unknown[0]!r}", where=str(ids), allowed=table.ids[:3]
+            f"{len(unknown)} ids are not in the table, the first is {unknown[0]!r}",
+            where=str(ids),
+            allowed=table.ids[:3],
         )
     if not wanted:
         raise TableError("has no id", where=str(ids), todo="write one id a line")

@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 SpaceOption = Annotated[str, typer.Option("--space", help="space.yaml, or the name of a built-in space")]
-DataOption = Annotated[str, typer.Option("--data", help="archs.jsonl[.gz], .csv, .parquet, or a built-in table")]
+DataOption = Annotated[
+    str, typer.Option("--data", help="archs.jsonl[.gz], .csv, .parquet, or a built-in table")
+]
 MergeOption = Annotated[
     str | None,
     typer.Option("--merge", metavar="STAGE", help="join this stage and the one after it into one"),
@@ -16,4 +18,6 @@ MergeOption = Annotated[
 SkipOption = Annotated[bool, typer.Option("--skip-bad", help="leave bad rows out and list them")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON, for machines")]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="run folder, made by nasbuild fit")]
-TargetOption = Annotated[str | None, typer.Option("--target", help="one of the run's targets; the first if not given")]
+TargetOption = Annotated[
+    str | None, typer.Option("--target", help="one of the run's targets; the first if not given")
+]

@@ -32,7 +32,9 @@ class Output:
             # Text, not markup: names come from the user's files and may hold square brackets.
             self._console.print(Text(text, style=style or ""), soft_wrap=True)
 
-    def table(self, header: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()) -> None:
+    def table(
+        self, header: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()
+    ) -> None:
         if self.as_json:
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
@@ -50,9 +52,14 @@ class Output:
     def progress(self) -> Iterator[Report]:
         """A bar on a terminal, a line at every tenth elsewhere, nothing with ``--json``."""
         if self.as_json:
-            yield lambda what, done, total: None
+            yield _silent
         elif sys.stderr.isatty():
-            columns = (TextColumn("{task.description:>8}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+            columns = (
+                TextColumn("{task.description:>8}"),
+                BarColumn(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+            )
             with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
                 tasks: dict[str, Any] = {}
 
@@ -64,6 +71,10 @@ class Output:
                 yield move
         else:
             yield _Lines()
+
+
+def _silent(_what: str, _done: int, _total: int) -> None:
+    pass
 
 
 class _Lines:

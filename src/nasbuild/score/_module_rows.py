@@ -154,7 +154,9 @@ def _stage_scores(space: Space, u: int, part: pa.Table, scored: int) -> StageSco
     layers = np.empty((len(flat), len(stage.features)), dtype=np.int16)
     for position, feature in enumerate(stage.features):
         kind = _arrow_type(space, feature.name)
-        index = pc.index_in(flat.field(feature.name), pa.array(list(feature.choices), kind))
+        index = pc.index_in(  # pyright: ignore[reportAttributeAccessIssue]
+            flat.field(feature.name), pa.array(list(feature.choices), kind)
+        )
         if index.null_count:
             raise ValueError(f"no choice of {feature.name} in stage {u}")
         layers[:, position] = index.to_numpy()

@@ -90,10 +90,10 @@ class ModuleScorer:
                 statistics = self.statistics[k]
                 scores[k] = shifted(
                     last_norms(network, graphs, depth - 1),
-                    member.norm_mean[depth - 1],
-                    member.norm_std[depth - 1],
-                    statistics.mean[stage, depth],
-                    statistics.std[stage, depth],
+                    float(member.norm_mean[depth - 1]),
+                    float(member.norm_std[depth - 1]),
+                    float(statistics.mean[stage, depth]),
+                    float(statistics.std[stage, depth]),
                 )
         return scores
 

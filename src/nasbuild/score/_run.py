@@ -179,5 +179,8 @@ def predict(learnt: Learnt, architectures: Sequence[Architecture]) -> Prediction
     if not architectures:
         empty = np.empty(0)
         return Prediction(empty, empty, np.empty((0, len(learnt.scorer.space.stages))))
-    value, std = learnt.scorer.ensemble.predict(encode(learnt.scorer.space, architectures))
-    return Prediction(value, std, learnt.scorer.shares(architectures))
+    # The last bits depend on the place in a batch: equal architectures are predicted once.
+    place = {architecture: n for n, architecture in enumerate(dict.fromkeys(architectures))}
+    value, std = learnt.scorer.ensemble.predict(encode(learnt.scorer.space, list(place)))
+    rows = np.array([place[architecture] for architecture in architectures])
+    return Prediction(value[rows], std[rows], learnt.scorer.shares(architectures))

@@ -23,7 +23,7 @@ from nasbuild.space import (
 
 MAX_MODULES = 200_000
 _CHUNK = 20_000
-_RANDOM_SHARE = 0.25  # of a search's evaluations, before it climbs
+_RANDOM_SHARE = 0.25  # of a search's budget is drawn before it climbs
 _BEAM = 64  # best modules of each end that are followed
 _STEPS = 200  # a budget of fewer than 64 times as many is spent on narrower steps
 _KEPT = 5_000  # modules of each end that a search gives
@@ -116,8 +116,9 @@ def _search(
     """Beam search for the highest and the lowest scores, from a random start, one step at a time.
 
     Of the ``_BEAM`` best modules of each end, a few whose neighbours were not yet scored are taken, best
-    first, and all modules one step away from them are scored, until there are none left or the budget
-    is spent. The smaller the budget, the fewer are taken at a time, so that it lasts for more steps.
+    first, and all modules one step away from them are scored. Where none are left, others are drawn at
+    random, until the budget is spent. The smaller it is, the fewer are taken at a time, so that it
+    lasts for more steps.
     """
     definition = scorer.space.stages[stage]
     seen: dict[_Key, float] = {}
@@ -138,9 +139,12 @@ def _search(
                 found.append((np.stack(part), score, std))
                 seen.update({module_key(c): float(v) for c, v in zip(part, score, strict=True)})
 
-    start = max(int(budget * _RANDOM_SHARE) // len(definition.depths), 1)
-    for depth in definition.depths:
-        add(sample_codes(definition, depth, start, rng))
+    def draw() -> None:
+        for depth in definition.depths:
+            add(sample_codes(definition, depth, drawn, rng))
+
+    drawn = max(int(budget * _RANDOM_SHARE) // len(definition.depths), 1)
+    draw()
     width = min(max(budget // _STEPS, 4), _BEAM)
     expanded: set[_Key] = set()
     while len(seen) < budget:
@@ -148,7 +152,10 @@ def _search(
         for best in (heapq.nlargest, heapq.nsmallest):
             beam += [key for key in best(_BEAM, seen, key=seen.__getitem__) if key not in expanded][:width]
         if not beam:
-            break
+            before = len(seen)
+            draw()
+            if len(seen) == before:
+                break
         expanded.update(beam)
         shape = len(definition.features)
         codes = [np.frombuffer(data, dtype=np.int16).reshape(depth, shape) for depth, data in beam]

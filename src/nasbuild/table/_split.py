@@ -36,8 +36,10 @@ def stratified_split(labels: np.ndarray, test: float, rng: np.random.Generator) 
     """
     n = len(labels)
     held = _held(n, test)
-    runs = np.array_split(np.argsort(labels, kind="stable"), held)
-    out = np.sort([run[rng.integers(len(run))] for run in runs])
+    # Runs of unequal length are mixed: long ones in front would favour the rows of small labels.
+    edges = (np.arange(held + 1) * n + rng.integers(held)) // held
+    order = np.argsort(labels, kind="stable")
+    out = np.sort(order[rng.integers(edges[:-1], edges[1:])])
     return np.setdiff1d(np.arange(n), out), out
 
 

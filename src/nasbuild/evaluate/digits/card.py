@@ -123,7 +123,7 @@ from the seed ({seeds}) only. No weights are shared, no architecture is stopped 
 out. So short a training ranks architectures by how fast they learn: nothing here says what long \
 training would give.
 
-{machine}; {versions}. {hours} hours in all, {each} s a training.
+{machine}; {versions}. {hours} hours on the wall in all, {each} s a training.
 
 ## Labels
 - `acc`: test accuracy in percent, mean over the seeds; `acc_std`: standard deviation over the seeds, n-1.
