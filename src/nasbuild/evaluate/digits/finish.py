@@ -95,4 +95,6 @@ def table_row(arch: Arch, metrics: Sequence[dict[str, float]], times: Sequence[f
     labels |= {"macs": count_macs(arch), "params": count_params(arch)}
     labels |= {"latency_cpu": round(latency, 4), "latency_cpu_std": round(spread, 4)}
     stages = [[{"op": op} for op in ops] for ops in arch]
-    return {"id": arch_id(arch), "arch": {"stages": stages}, "metrics": labels}
+    # The id that the space itself gives, so that built architectures are found in the table by name.
+    name = "/".join("-".join(ops) for ops in arch)
+    return {"id": name, "arch": {"stages": stages}, "metrics": labels}
