@@ -43,7 +43,7 @@ def draw(rows: dict, path) -> None:
         ax.grid(axis="y", alpha=0.3)
         ax.spines[["top", "right"]].set_visible(False)
     axes[0].set_ylabel("held-out SRCC (pseudo-labels)")
-    axes[1].legend(loc="lower right", fontsize=8)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(METRICS))
     figure.savefig(path)
 
 
