@@ -83,21 +83,26 @@ def write_module_rows(rows: list[dict[str, Any]], path: str | os.PathLike[str]) 
             texts = {c: [json.dumps(r[c]) if c == "module" else r[c] for r in rows] for c in COLUMNS}
             pl.DataFrame(texts).write_csv(temporary)
         else:
-            _parquet_frame(rows).write_parquet(temporary)
+            write_arrow(_parquet_table(rows), temporary)
 
 
 def write_arrow(table: pa.Table, path: Path) -> None:
     pq.write_table(table, path, compression="zstd")
 
 
-def _parquet_frame(rows: list[dict[str, Any]]) -> pl.DataFrame:
-    if not rows:
-        types = (pl.String, pl.Int64, pl.List(pl.Null), pl.Float64, pl.Float64)
-        return pl.DataFrame(schema=dict(zip(COLUMNS, types, strict=True)))
-    if not any(layer for row in rows for layer in row["module"]):
+def _parquet_table(rows: list[dict[str, Any]]) -> pa.Table:
+    modules = [row["module"] for row in rows]
+    if not any(layer for module in modules for layer in module):
         # Parquet has no structs without fields.
-        rows = [row | {"module": [None] * len(row["module"])} for row in rows]
-    return pl.DataFrame(rows, infer_schema_length=None)
+        modules = pa.array([[None] * len(module) for module in modules], pa.list_(pa.null()))
+    kinds = (pa.string(), pa.int64(), None, pa.float64(), pa.float64())
+    columns = {
+        name: pa.array([row[name] for row in rows], kind)
+        for name, kind in zip(COLUMNS, kinds, strict=True)
+        if kind
+    }
+    # Arrow, not polars, which refuses a feature that is a whole number in one row and none in another.
+    return pa.table({name: columns.get(name, modules) for name in COLUMNS})
 
 
 def _features(space: Space) -> dict[str, Feature]:

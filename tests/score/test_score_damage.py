@@ -1,0 +1,279 @@
+"""Damaged, foreign and newer run folders: one clear sentence each, nothing changed on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load, save
+from score_samples import HASTY, example_table
+
+from nasbuild.errors import RunError
+from nasbuild.score import learn, load_run, save_run
+
+OTHERS = ["table.parquet", "model.safetensors", "modules.parquet", "trust.json"]
+EVERY = ["run.json", *OTHERS]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    save_run(learn(example_table(20), ["acc", "latency"], recipe=HASTY), folder)
+    return folder
+
+
+@pytest.fixture
+def folder(whole, tmp_path) -> Path:
+    shutil.copytree(whole, tmp_path / "run")
+    return tmp_path / "run"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def refused(folder: Path, match: str = ": ") -> None:
+    before = contents(folder)
+    with pytest.raises(RunError, match=match) as caught:
+        load_run(folder)
+    text = str(caught.value)
+    assert text.startswith(str(folder))
+    assert "\n" not in text
+    assert len(text) < 700
+    assert contents(folder) == before
+
+
+def edit(folder: Path, name: str, change: Callable[[dict], object]) -> None:
+    """Change a JSON file by hand."""
+    data = json.loads((folder / name).read_text())
+    change(data)
+    (folder / name).write_text(json.dumps(data))
+
+
+def sign(folder: Path) -> None:
+    """Write the sums of the files as they are into run.json, as one who meant it would."""
+    sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in OTHERS}
+    edit(folder, "run.json", lambda data: data.update(files=sums))
+
+
+def test_the_whole_folder_can_be_read(folder):
+    assert [one.target.name for one in load_run(folder).learnt] == ["acc", "latency"]
+    sign(folder)
+    assert [one.target.name for one in load_run(folder).learnt] == ["acc", "latency"]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_missing_file_is_told(folder, name):
+    (folder / name).unlink()
+    refused(folder, "it has no run.json" if name == "run.json" else rf"{name}: can't be read \(No such file")
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_folder_in_a_files_place_is_told(folder, name):
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    refused(
+        folder, "it has no run.json" if name == "run.json" else rf"{name}: can't be read \(Is a directory"
+    )
+
+
+def test_what_is_no_run_folder_is_told(tmp_path):
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "empty").mkdir()
+    for name in ("nothing", "file", "empty"):
+        with pytest.raises(
+            RunError, match=r"is no run folder \(it has no run.json\); make one with nasbuild fit"
+        ):
+            load_run(tmp_path / name)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("kind", ["empty", "half", "most", "foreign", "pickle", "zeros"])
+def test_damage_of_any_file_is_told(folder, name, kind, signed):
+    data = (folder / name).read_bytes()
+    damaged = {
+        "empty": b"",
+        "half": data[: len(data) // 2],
+        "most": data[:-2],
+        "foreign": b"\x89PNG\r\n\x1a\n" + bytes(50),
+        "pickle": pickle.dumps({"schema_version": 1}),
+        "zeros": bytes(len(data)),
+    }[kind]
+    (folder / name).write_bytes(damaged)
+    if signed and name != "run.json":
+        sign(folder)
+    refused(folder, name if signed or name == "run.json" else f"{name}: is damaged or from another run")
+
+
+@given(st.sampled_from(OTHERS), st.data())
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_single_changed_bit_is_told(folder, name, data):
+    path = folder / name
+    whole = path.read_bytes()
+    place = data.draw(st.integers(0, 8 * len(whole) - 1))
+    changed = bytearray(whole)
+    changed[place // 8] ^= 1 << place % 8
+    path.write_bytes(changed)
+    try:
+        refused(folder, f"{name}: is damaged or from another run")
+    finally:
+        path.write_bytes(whole)
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_file_of_another_run_is_told(folder, tmp_path, name):
+    other = tmp_path / "other"
+    save_run(learn(example_table(20, seed=1), ["latency", "acc"], recipe=HASTY, seed=1), other)
+    shutil.copy(other / name, folder / name)
+    refused(folder, f"{name}: is damaged or from another run")
+    if name in ("table.parquet", "trust.json"):
+        # Only their sums tell weights and scores of one run from those of another of the same kind.
+        sign(folder)
+        refused(folder, name)
+
+
+def test_a_newer_run_is_told_as_such(folder):
+    edit(folder, "run.json", lambda data: data.update(schema_version=2, something="new"))
+    refused(
+        folder,
+        r"run.json: has schema version 2, this nasbuild \(.*\) reads up to 1; install a newer nasbuild",
+    )
+
+
+RUN_CHANGES = {
+    "older": lambda d: d.update(schema_version=0),
+    "text version": lambda d: d.update(schema_version="1"),
+    "no version": lambda d: d.pop("schema_version"),
+    "unknown key": lambda d: d.update(surplus=1),
+    "no targets": lambda d: d.update(targets=[]),
+    "text seed": lambda d: d.update(seed="0"),
+    "no files": lambda d: d.pop("files"),
+    "files of none": lambda d: d.update(files={}),
+    "foreign direction": lambda d: d["targets"][0].update(direction="up"),
+    "unknown metric": lambda d: d["targets"][0].update(name="miou"),
+    "equation": lambda d: d["targets"][0].update(name="__import__('os')"),
+    "other target": lambda d: d["targets"][0].update(name="acc + 1"),
+    "swapped targets": lambda d: d["targets"].reverse(),
+    "fewer targets": lambda d: d["targets"].pop(),
+    "same target twice": lambda d: d["targets"].append(d["targets"][0]),
+    "fewer stages": lambda d: d["targets"][0]["scored"].pop(),
+    "more stages": lambda d: d["targets"][0]["scored"].append(3),
+    "other counts": lambda d: d["targets"][0].update(scored=[1, 1, 1]),
+    "huge counts": lambda d: d["targets"][0].update(scored=[10**30] * 3),
+    "real counts": lambda d: d["targets"][0].update(scored=[20.5, 20, 2]),
+    "note without text": lambda d: d["table"].update(notes=[{"kind": "x", "rows": []}]),
+    "note of numbers": lambda d: d["table"].update(notes=[{"kind": "x", "text": "y", "rows": [1]}]),
+    "table digest": lambda d: d["table"].update(sha256="0" * 64),
+    "no space": lambda d: d.update(space={}),
+    "space of text": lambda d: d.update(space="ofa"),
+    "other choices": lambda d: d["space"]["stages"][0]["features"].update(kernel=[3, 5, 7]),
+    "other order": lambda d: d["space"]["stages"].reverse(),
+    "other stage": lambda d: d["space"]["stages"].append({"depth": 1}),
+    "other metrics": lambda d: d["space"]["metrics"].pop("acc"),
+    "recipe without": lambda d: d.update(recipe={}) or d["recipe"].update(width=5),
+    "recipe surplus": lambda d: d["recipe"].update(magic=True),
+    "recipe width": lambda d: d["recipe"].update(width=8),
+    "recipe huge": lambda d: d["recipe"].update(width=10**12),
+    "recipe hops": lambda d: d["recipe"].update(hops=3),
+    "recipe text": lambda d: d["recipe"].update(hops="2"),
+    "recipe kind": lambda d: d["recipe"].update(convolution="gin"),
+    "recipe unknown": lambda d: d["recipe"].update(convolution="sage"),
+}
+
+
+@pytest.mark.parametrize("change", RUN_CHANGES)
+def test_a_changed_run_file_is_told(folder, change):
+    edit(folder, "run.json", RUN_CHANGES[change])
+    refused(folder)
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", "3", "null", '"run"', "[" * 100_000, '{"schema_version": ' + "9" * 5_000 + "}"]
+)
+def test_a_run_file_that_is_no_object_is_told(folder, text):
+    (folder / "run.json").write_text(text)
+    refused(folder, "run.json: ")
+
+
+TRUST_CHANGES = {
+    "no targets": lambda d: d.pop("targets"),
+    "list": lambda d: d.update(targets=3),
+    "other target": lambda d: d["targets"][0].update(target="miou"),
+    "fewer targets": lambda d: d["targets"].pop(),
+    "swapped targets": lambda d: d["targets"].reverse(),
+    "no trust": lambda d: d["targets"][0].pop("trust"),
+    "no verdict": lambda d: d["targets"][0]["trust"].pop("verdict"),
+    "surplus": lambda d: d["targets"][0]["trust"].update(magic=1),
+    "text mean": lambda d: d["targets"][0]["trust"]["modules"].update(mean="high"),
+    "no each": lambda d: d["targets"][0]["trust"]["prediction"].pop("each"),
+    "hops": lambda d: d["targets"][0]["trust"].update(hops=None),
+    "unseen": lambda d: d["targets"][0]["trust"].update(unseen=[[1]]),
+    "features": lambda d: d["targets"][0].update(features={}),
+    "choice": lambda d: d["targets"][0]["features"][0].update(choice=[1]),
+    "text score": lambda d: d["targets"][0]["features"][0].update(score="much"),
+    "feature surplus": lambda d: d["targets"][0]["features"][0].update(magic=1),
+}
+
+
+@pytest.mark.parametrize("change", TRUST_CHANGES)
+def test_a_changed_trust_file_is_told(folder, change):
+    edit(folder, "trust.json", TRUST_CHANGES[change])
+    sign(folder)
+    refused(folder, "trust.json: is ")
+
+
+def changed_table(frame: pl.DataFrame, change: str) -> pl.DataFrame:
+    match change:
+        case "label":
+            return frame.with_columns(acc=pl.col("acc") + 1)
+        case "row":
+            return frame.slice(1)
+        case "order":
+            return frame.reverse()
+        case "id":
+            return frame.with_columns(id=pl.concat_str(pl.lit("x"), pl.col("id")))
+        case "choice":
+            return frame.with_columns(pl.lit(11).alias("one.0.kernel"))
+        case "column":
+            return frame.drop("globals.resolution")
+    return frame.clear()
+
+
+@pytest.mark.parametrize("change", ["label", "row", "order", "id", "choice", "column", "none"])
+def test_a_replaced_table_is_told(folder, change):
+    path = folder / "table.parquet"
+    changed_table(pl.read_parquet(path), change).write_parquet(path)
+    sign(folder)
+    refused(folder, "table.parquet")
+
+
+@pytest.mark.parametrize("row", [20, 10**9, -1])
+def test_a_model_of_other_rows_is_told(folder, row):
+    path = folder / "model.safetensors"
+    arrays = load(path.read_bytes())
+    train = arrays["1.1.train"].copy()
+    train[-1] = row
+    path.write_bytes(save(arrays | {"1.1.train": train}))
+    sign(folder)
+    refused(folder, "model.safetensors: .*(another table|no split of labels)")
+
+
+def test_modules_of_other_scores_are_told(folder):
+    path = folder / "modules.parquet"
+    frame = pl.read_parquet(path)
+    frame.reverse().write_parquet(path)
+    sign(folder)
+    refused(folder, "modules.parquet: ")
+    frame.with_columns(score=pl.lit(np.nan)).write_parquet(path)
+    sign(folder)
+    refused(folder, "modules.parquet: ")
