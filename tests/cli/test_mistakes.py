@@ -6,6 +6,10 @@ import json
 import os
 import pickle
 import shutil
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -310,3 +314,35 @@ def test_usage_mistakes_end_with_2():
 def test_a_process_has_no_traceback_either(tmp_path):
     done = as_process("build", tmp_path / "nowhere", "--out", tmp_path / "x")
     assert "no run folder" in done.sentence
+
+
+def test_an_interrupted_fit_ends_at_once_and_leaves_nothing(files, tmp_path):
+    """Ctrl-C reaches the whole process group, as from a terminal."""
+    command = ["fit", "--space", files.space, "--data", files.data, "--target", "loss", "--epochs", 100_000]
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "nasbuild",
+            *map(str, command),
+            "--workers",
+            "2",
+            "--out",
+            str(tmp_path / "run"),
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        time.sleep(6)  # both workers are fitting by now, or starting; either must end well
+        assert process.poll() is None
+        os.killpg(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130
+    assert "stopped: nothing was written" in err
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []

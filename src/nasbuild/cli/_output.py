@@ -50,7 +50,19 @@ class Output:
 
     @contextlib.contextmanager
     def progress(self) -> Iterator[Report]:
-        """A bar on a terminal, a line at every tenth elsewhere, nothing with ``--json``."""
+        """A bar on a terminal, a line at every tenth elsewhere, nothing with ``--json``.
+
+        An interrupt ends the program: results are written after the work, so there is nothing to undo.
+        """
+        try:
+            with self._progress() as move:
+                yield move
+        except KeyboardInterrupt:
+            print("stopped: nothing was written", file=sys.stderr)
+            sys.exit(130)
+
+    @contextlib.contextmanager
+    def _progress(self) -> Iterator[Report]:
         if self.as_json:
             yield _silent
         elif sys.stderr.isatty():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
-from collections.abc import Callable, Sequence
+import signal
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -143,14 +145,15 @@ def _run(tasks: list[Task], workers: int, progress: Progress) -> list[Member]:
         return [fit_member(task, count) for task in tasks]
     # Processes are started anew, not forked: a fork in a process whose torch has threads may hang.
     context = multiprocessing.get_context("spawn")
-    counter = context.Value("q", 0)
-    with ProcessPoolExecutor(workers, context, _share_counter, (counter,)) as pool:
-        futures = [pool.submit(_fit_counted, task) for task in tasks]
+    epochs, stop = context.Value("q", 0), context.Value("b", 0)
+    with ProcessPoolExecutor(workers, context, _share, (epochs, stop)) as pool:
+        with _interrupts_held():
+            futures = [pool.submit(_fit_counted, task) for task in tasks]
         try:
             pending = set(futures)
             while pending:
                 finished, pending = wait(pending, timeout=0.2)
-                progress(counter.value, total)
+                progress(epochs.value, total)
                 for future in finished:
                     future.result()
         except BrokenProcessPool:
@@ -159,22 +162,47 @@ def _run(tasks: list[Task], workers: int, progress: Progress) -> list[Member]:
                 todo='fit with one worker; a script must fit under if __name__ == "__main__"',
             ) from None
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            # Members under way end at their next epoch, so that an interrupt is not kept waiting.
+            stop.value = 1
+            pool.shutdown(cancel_futures=True)
             raise
         return [future.result() for future in futures]
 
 
-_counter: Any = None
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Processes started here begin with interrupts blocked, so that none of them dies while it starts."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _share_counter(counter: Any) -> None:
-    global _counter
-    _counter = counter
+class _Stopped(Exception):
+    """The parent wants no more results."""
+
+
+_shared: Any = None
+
+
+def _share(epochs: Any, stop: Any) -> None:
+    global _shared
+    _shared = epochs, stop
+    # An interrupt at the keyboard reaches every process; the parent alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _fit_counted(task: Task) -> Member:
+    epochs, stop = _shared
+
     def count() -> None:
-        with _counter.get_lock():
-            _counter.value += 1
+        if stop.value:
+            raise _Stopped
+        with epochs.get_lock():
+            epochs.value += 1
 
     return fit_member(task, count)
