@@ -2,38 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
+from cli_samples import Done, Files, as_process
 
 from nasbuild.cli import main
 from nasbuild.space import load_space, save_space
 from nasbuild.table import load_builtin, write_table
-
-
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self):
-        return json.loads(self.out)
-
-    @property
-    def sentence(self) -> str:
-        """The one line of an error."""
-        lines = [line for line in self.err.splitlines() if line.strip()]
-        assert self.code == 2, self
-        assert len(lines) == 1, self.err
-        assert lines[0].startswith("error: ")
-        assert "Traceback" not in self.err
-        return lines[0].removeprefix("error: ")
 
 
 @pytest.fixture
@@ -51,28 +27,6 @@ def nasbuild(capsys, monkeypatch):
         return Done(code, captured.out, captured.err)
 
     return run
-
-
-def as_process(*arguments: object, **options) -> Done:
-    """Run the command line as a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-c", "from nasbuild.cli import main; main()", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        **options,
-    )
-    return Done(done.returncode, done.stdout, done.stderr)
-
-
-@dataclass(frozen=True)
-class Files:
-    folder: Path
-    space: Path
-    data: Path
-    run: Path
-    run2: Path
 
 
 @pytest.fixture(scope="session")

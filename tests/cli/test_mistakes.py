@@ -12,8 +12,7 @@ import sys
 import time
 
 import pytest
-
-from conftest import as_process
+from cli_samples import as_process
 
 
 def snapshot(folder):

@@ -9,8 +9,8 @@ import re
 import numpy as np
 import polars as pl
 import pytest
+from cli_samples import as_process
 
-from conftest import as_process
 from nasbuild.space import count_architectures, load_space
 from nasbuild.table import load_builtin, read_table
 

@@ -1,7 +1,7 @@
 """Room ``score``: what matters. Feature choices, modules, trust in them, and the run that holds them."""
 
 from nasbuild.score._features import ChoiceScore, feature_scores
-from nasbuild.score._module_rows import module_rows, write_module_rows
+from nasbuild.score._module_rows import module_rows
 from nasbuild.score._modules import LabelStatistics, ModuleScorer, label_statistics, shifted
 from nasbuild.score._run import Learnt, Prediction, Progress, Run, learn, predict
 from nasbuild.score._stage_scores import MAX_MODULES, StageScores, score_stage, score_stages
@@ -33,5 +33,4 @@ __all__ = [
     "score_stages",
     "shifted",
     "versions",
-    "write_module_rows",
 ]

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from nasbuild._io import write_text, writing
-from nasbuild.errors import OutputError, RunError
+from nasbuild.errors import RunError
 from nasbuild.score._stage_scores import StageScores
 from nasbuild.space import Feature, Space, count_modules
 
 COLUMNS = ("target", "stage", "module", "score", "std")
-FORMS = (".jsonl", ".jsonl.gz", ".csv", ".parquet")
 
 
 def modules_to_arrow(space: Space, scored: Iterable[tuple[str, StageScores]]) -> pa.Table:
@@ -70,39 +64,8 @@ def module_rows(
         }
 
 
-def write_module_rows(rows: list[dict[str, Any]], path: str | os.PathLike[str]) -> None:
-    """Write module rows as JSON Lines, CSV (the module as JSON text) or Parquet, by the name's ending."""
-    place = Path(path)
-    if place.name.endswith((".jsonl", ".jsonl.gz")):
-        write_text(place, "".join(json.dumps(row) + "\n" for row in rows))
-        return
-    if place.suffix not in (".csv", ".parquet"):
-        raise OutputError(f"the ending of {place.name!r} tells no form", where=str(place), allowed=FORMS)
-    with writing(place) as temporary:
-        if place.suffix == ".csv":
-            texts = {c: [json.dumps(r[c]) if c == "module" else r[c] for r in rows] for c in COLUMNS}
-            pl.DataFrame(texts).write_csv(temporary)
-        else:
-            write_arrow(_parquet_table(rows), temporary)
-
-
 def write_arrow(table: pa.Table, path: Path) -> None:
     pq.write_table(table, path, compression="zstd")
-
-
-def _parquet_table(rows: list[dict[str, Any]]) -> pa.Table:
-    modules = [row["module"] for row in rows]
-    if not any(layer for module in modules for layer in module):
-        # Parquet has no structs without fields.
-        modules = pa.array([[None] * len(module) for module in modules], pa.list_(pa.null()))
-    kinds = (pa.string(), pa.int64(), None, pa.float64(), pa.float64())
-    columns = {
-        name: pa.array([row[name] for row in rows], kind)
-        for name, kind in zip(COLUMNS, kinds, strict=True)
-        if kind
-    }
-    # Arrow, not polars, which refuses a feature that is a whole number in one row and none in another.
-    return pa.table({name: columns.get(name, modules) for name in COLUMNS})
 
 
 def _features(space: Space) -> dict[str, Feature]:
