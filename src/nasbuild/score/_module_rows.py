@@ -37,11 +37,13 @@ def modules_from_arrow(
         if rows.schema != _schema(space):
             raise RunError("has other columns than its run", where=where)
         rows = rows.combine_chunks()
-        targets = np.array(rows["target"].to_pylist(), dtype=object)
+        targets = rows["target"].to_pylist()
         stages = rows["stage"].to_numpy()
         found = {}
         for target, u in scored:
-            part = rows.filter(pa.array((targets == target) & (stages == u)))
+            # Compared in Python: NumPy takes texts that differ in trailing zero bytes for equal.
+            own = np.fromiter((name == target for name in targets), dtype=bool, count=len(targets))
+            part = rows.filter(pa.array(own & (stages == u)))
             found[target, u] = _stage_scores(space, u, part, scored[target, u])
     except (pa.ArrowException, KeyError, IndexError, TypeError, ValueError) as error:
         raise RunError(f"is damaged ({str(error).splitlines()[0]})", where=where) from None
