@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 
 class NasbuildError(Exception):
@@ -40,7 +41,7 @@ class NasbuildError(Exception):
             text += f"; {self.todo}"
         return text
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         # Errors travel between worker processes; keyword-only arguments need help there.
         return _rebuild, (type(self), self.what, self.where, self.allowed, self.todo)
 
@@ -75,5 +76,7 @@ def _listed(values: Iterable[object], most: int = 20) -> str:
     return ", ".join(shown[:most]) + (f" and {len(shown) - most} more" if len(shown) > most else "")
 
 
-def _rebuild(kind, what, where, allowed, todo):
+def _rebuild(
+    kind: type[NasbuildError], what: str, where: str | None, allowed: str | None, todo: str | None
+) -> NasbuildError:
     return kind(what, where=where, allowed=allowed, todo=todo)

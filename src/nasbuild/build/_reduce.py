@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from nasbuild.errors import NasbuildError
 from nasbuild.score import Learnt
-from nasbuild.space import Module, Space
+from nasbuild.space import Module, Space, Stage
 
 
 def reduce_space(learnt: Sequence[Learnt], k: int) -> Space:
@@ -29,7 +29,7 @@ def reduce_space(learnt: Sequence[Learnt], k: int) -> Space:
                 f"the runs are of different spaces: {space.name} and {other.scorer.space.name}",
                 todo="shrink runs of one space together",
             )
-    stages = []
+    stages: list[Stage] = []
     for u, stage in enumerate(space.stages):
         kept: dict[Module, None] = {}
         for one in learnt:

@@ -120,12 +120,10 @@ def build(
 
 def built_rows(run: Run, learnt: Learnt, built: list[Built]) -> list[dict[str, Any]]:
     """Built architectures as rows of ``archs.jsonl``, with scores; ``metrics`` holds known labels."""
-    from nasbuild.score import predict as predict_architectures
     from nasbuild.space import architecture_id, to_dict
 
-    found = predict_architectures(learnt, [one.architecture for one in built])
     rows = []
-    for n, one in enumerate(built):
+    for one in built:
         known = run.table.row_of.get(one.architecture)
         values = {} if known is None else {m: float(v[known]) for m, v in run.table.columns.items()}
         rows.append(
@@ -136,8 +134,8 @@ def built_rows(run: Run, learnt: Learnt, built: list[Built]) -> list[dict[str, A
                 "target": learnt.target.name,
                 "score": one.score,
                 "shares": list(one.shares),
-                "prediction": float(found.value[n]),
-                "std": float(found.std[n]),
+                "prediction": one.prediction,
+                "std": one.std,
             }
         )
     return rows

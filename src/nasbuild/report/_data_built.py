@@ -19,10 +19,8 @@ _LEAST = 0.75  # share of the labels that the best built one is expected to pass
 def built_data(run: Run, learnt: Learnt, top: int) -> dict[str, Any]:
     """The best architectures by summed module scores, with predictions, and labels where there are any."""
     from nasbuild.build import build, buildable
-    from nasbuild.score import predict
 
     built = build(learnt, top)
-    prediction = predict(learnt, [b.architecture for b in built])
     label_of = dict(zip(learnt.labels.rows.tolist(), learnt.labels.values.tolist(), strict=True))
     rows, guesses = [], Guesses(run, learnt)
     for n, b in enumerate(built):
@@ -34,8 +32,8 @@ def built_data(run: Run, learnt: Learnt, top: int) -> dict[str, Any]:
                 "arch": to_dict(run.space, b.architecture),
                 "score": b.score,
                 "shares": list(b.shares),
-                "prediction": float(prediction.value[n]),
-                "std": float(prediction.std[n]),
+                "prediction": b.prediction,
+                "std": b.std,
                 "in_table": None if row is None else run.table.ids[row],
                 "label": None if row is None else label_of.get(row),
                 "guesses": [g for u, module in enumerate(b.architecture) for g in guesses.of(u, module)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -54,7 +55,7 @@ def modules_from_arrow(
 
 def module_rows(
     space: Space, target: str, scores: StageScores, ranks: Sequence[int] | np.ndarray
-) -> Iterator[dict]:
+) -> Iterator[dict[str, Any]]:
     """Module rows of the given positions, as plain data."""
     for rank in ranks:
         yield {

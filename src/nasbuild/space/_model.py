@@ -44,7 +44,9 @@ class Feature:
         """Position of ``choice`` among the choices; -1 if it is none of them. NumPy's scalars are as good."""
         if isinstance(choice, (bool, int, float, str)):
             return self._index.get(choice_key(choice), -1)
-        return self.index(choice.item()) if isinstance(choice, (np.bool_, np.number)) else -1
+        if isinstance(choice, (np.bool_, np.number)):
+            return self.index(choice.item())  # pyright: ignore[reportUnknownArgumentType]
+        return -1
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ class Space:
 
     name: str
     stages: tuple[Stage, ...]
-    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    metrics: Mapping[str, Metric] = field(default_factory=dict[str, Metric])
 
     @property
     def globals(self) -> Stage | None:

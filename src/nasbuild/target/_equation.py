@@ -15,8 +15,11 @@ from nasbuild.errors import TargetError
 _LONGEST = 500
 _DEEPEST = 200
 _SIGNS = frozenset(" .,+-*/()")
-_UNARY = {ast.UAdd: np.positive, ast.USub: np.negative}
-_BINARY = {
+_UNARY: dict[type[ast.unaryop], Callable[[np.ndarray], np.ndarray]] = {
+    ast.UAdd: np.positive,
+    ast.USub: np.negative,
+}
+_BINARY: dict[type[ast.operator], Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     ast.Add: np.add,
     ast.Sub: np.subtract,
     ast.Mult: np.multiply,
@@ -155,7 +158,8 @@ def _evaluate(node: ast.expr, text: str, columns: Mapping[str, np.ndarray]) -> n
             return _BINARY[type(op)](_evaluate(left, text, columns), _evaluate(right, text, columns))
         case ast.Call(func=ast.Name() as function, args=args):
             return FUNCTIONS[_written(function, text)][0](*[_evaluate(a, text, columns) for a in args])
-    raise AssertionError(f"unchecked equation: {ast.dump(node)}")
+        case _:
+            raise AssertionError(f"unchecked equation: {ast.dump(node)}")
 
 
 def _written(node: ast.expr, text: str) -> str:
