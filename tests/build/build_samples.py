@@ -1,0 +1,51 @@
+"""What was learnt, made up: building must follow any scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from nasbuild.predictor import Ensemble, Member, Network, Shape
+from nasbuild.score import Agreement, Learnt, ModuleScorer, StageScores, Trust
+from nasbuild.space import Metric, Space, graph_schema, module_codes
+from nasbuild.target import Equation, Labels, Target
+
+
+def made_up(
+    space: Space, seed: int, *, minimize: bool = False, kept: int | None = None, ties: bool = False
+) -> Learnt:
+    """Random scores of all modules of a space, or of ``kept`` ones a stage as a search leaves them."""
+    rng = np.random.default_rng(seed)
+    stages = []
+    for u, stage in enumerate(space.stages):
+        codes = [code for depth in stage.depths for code in module_codes(stage, depth)]
+        picked = [codes[i] for i in rng.permutation(len(codes))[:kept]]
+        score = rng.integers(0, 3, len(picked)).astype(float) if ties else rng.normal(size=len(picked))
+        offsets = np.concatenate([[0], np.cumsum([len(code) for code in picked])])
+        ordered = np.sort(score)[::-1].copy()
+        layers = np.concatenate(picked)
+        stages.append(
+            StageScores(u, layers, offsets, ordered, rng.random(len(picked)), len(picked), len(codes))
+        )
+    metric = Metric("cost", "minimize") if minimize else None
+    target = Target(Equation("cost", ("cost",)), metric)
+    nothing = np.empty(0)
+    scorer = ModuleScorer(space, _ensemble(space, seed), (), nothing)
+    none = Agreement(0.0, 0.0, ())
+    trust = Trust((), none, none, 0, 0.0, (), "none", "")
+    return Learnt(target, Labels(target, nothing, nothing), scorer, tuple(stages), (), trust)
+
+
+def _ensemble(space: Space, seed: int) -> Ensemble:
+    schema, shape = graph_schema(space), Shape("gin", 1, 4)
+    members = []
+    for k in range(2):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(10 * seed + k)
+            weights = {n: v.numpy().copy() for n, v in Network(schema, shape).state_dict().items()}
+        statistics = np.ones(2)
+        srcc = np.array([0.5, 0.5, 0.3 + 0.4 * k])
+        members.append(
+            Member(weights, 5.0 * k, 2.0, np.arange(2), np.arange(2, 4), srcc, statistics, statistics)
+        )
+    return Ensemble(schema, shape, tuple(members))
