@@ -10,7 +10,7 @@ import numpy as np
 
 from nasbuild.errors import NasbuildError
 from nasbuild.score import Learnt
-from nasbuild.space import Architecture, count_architectures, encode
+from nasbuild.space import Architecture, count_architectures
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Built:
     shares
         Score of each stage's module.
     prediction, std
-        Weighted mean and deviation of the members' y', in the target's unit.
+        y' and its deviation, in the target's unit.
     """
 
     architecture: Architecture
@@ -89,7 +89,7 @@ def build(learnt: Learnt, n: int, *, k: int | None = None) -> list[Built]:
         found.append((Architecture(modules), sign * total, shares))
         if len(found) == n:
             break
-    value, std = learnt.scorer.ensemble.predict(encode(space, [architecture for architecture, _, _ in found]))
+    value, std = learnt.scorer.predict([architecture for architecture, _, _ in found])
     return [Built(*one, float(v), float(s)) for one, v, s in zip(found, value, std, strict=True)]
 
 

@@ -1,8 +1,7 @@
-"""How a predictor is learnt: every setting that changes the result."""
+"""How a table is learnt from: every setting that changes the result."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, get_args
 
@@ -10,11 +9,12 @@ from nasbuild.errors import NasbuildError
 from nasbuild.predictor._convolution import Convolution
 from nasbuild.predictor._loss import Ranking
 from nasbuild.predictor._network import Shape
+from nasbuild.predictor._settings import Baseline, check_settings
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of a fit; the defaults are those of the paper.
+    """Settings of a network's fit; the defaults are those of the paper.
 
     Attributes
     ----------
@@ -51,20 +51,12 @@ class Recipe:
     holdout: float = 0.1
 
     def __post_init__(self) -> None:
-        for name, (low, high) in _WHOLE.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-                raise _refused(name, value, f"{low} to {high}")
-        for name, (low, high) in _REAL.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value < high:
-                allowed = "numbers from 0" if low == 0 else "numbers above 0"
-                raise _refused(name, value, allowed + (f" and below {high:g}" if high < math.inf else ""))
-        for name, allowed in (("convolution", get_args(Convolution)), ("ranking", get_args(Ranking))):
-            if getattr(self, name) not in allowed:
-                raise _refused(name, getattr(self, name), allowed)
-        if not isinstance(self.name, str):
-            raise _refused("name", self.name, "a text")
+        check_settings(self)
+
+    @property
+    def least(self) -> int:
+        """The fewest labels that can be learnt from."""
+        return self.folds
 
     def shape(self, max_depth: int) -> Shape:
         """Shape of the network: the deepest stage needs one hop fewer than it has layers (section 4.2)."""
@@ -74,32 +66,107 @@ class Recipe:
         return asdict(self)
 
 
-_MANY = 10**9
-_WHOLE = {
-    "hops": (1, 1_000),
-    "width": (1, 65_536),
-    # Batch norm and ranks need two graphs.
-    "batch": (2, _MANY),
-    "epochs": (1, _MANY),
-    "few": (0, _MANY),
-    "folds": (2, _MANY),
-    "repeats": (1, _MANY),
-    "members": (1, _MANY),
+@dataclass(frozen=True)
+class AdditiveRecipe:
+    """Settings of the additive process; all else it finds from the labels.
+
+    Attributes
+    ----------
+    samples
+        Samples of the posterior: the members over which the deviation of a score is taken.
+    folds
+        Parts of the table that are held out in turn to measure trust.
+    rows
+        Rows by which variances are found; with more labels, a random choice of so many.
+    most_rows
+        Rows learnt from at most; of a larger table, a random choice.
+    prior_width
+        Deviation of the prior on the logarithm of a variance.
+    iterations
+        Steps of each search for variances.
+    interaction
+        Whether interactions between stages are learnt beside the shares.
+    without
+        Terms to leave out, by name.
+
+    Raises
+    ------
+    NasbuildError
+        If a setting is none with which a process can be fitted.
+    """
+
+    name: str = "default"
+    samples: int = 32
+    folds: int = 5
+    rows: int = 500
+    most_rows: int = 4_000
+    prior_width: float = 3.0
+    iterations: int = 60
+    interaction: bool = True
+    without: tuple[str, ...] = ("deep@stage", "back@place")
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+
+    @property
+    def least(self) -> int:
+        """The fewest labels that can be learnt from."""
+        return _LEAST_FOLDED
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self) | {"without": list(self.without)}
+
+
+@dataclass(frozen=True)
+class BaselineRecipe:
+    """Settings of a method that the scores are held against.
+
+    Attributes
+    ----------
+    name
+        ``"ridge"`` on one-hot layers; ``"lightgbm"``, a module's score the mean prediction over
+        contexts; ``"marginal"``, the mean label of each choice; ``"ped-anova"``, the same with the
+        importances of choices by Optuna's PED-ANOVA.
+    folds
+        Parts of the table that are held out in turn; deviations are taken over the fits without them.
+    contexts
+        Architectures of the table over which LightGBM's predictions are averaged.
+    """
+
+    name: Baseline = "ridge"
+    folds: int = 5
+    contexts: int = 32
+
+    def __post_init__(self) -> None:
+        check_settings(self)
+        if self.name not in get_args(Baseline):
+            raise NasbuildError(f"there is no baseline {self.name!r}", allowed=get_args(Baseline))
+
+    @property
+    def least(self) -> int:
+        """The fewest labels that can be learnt from."""
+        return _LEAST_FOLDED
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+AnyRecipe = Recipe | AdditiveRecipe | BaselineRecipe
+KINDS: dict[str, type[AnyRecipe]] = {
+    "additive": AdditiveRecipe,
+    "network": Recipe,
+    "baseline": BaselineRecipe,
 }
-_TINY = 1e-12
-_REAL = {
-    "learning_rate": (_TINY, math.inf),
-    "weight_decay": (0.0, math.inf),
-    "clip": (_TINY, math.inf),
-    "ranking_weight": (0.0, math.inf),
-    "strength": (_TINY, math.inf),
-    "holdout": (_TINY, 1.0),
+
+_LEAST_FOLDED = 5
+RECIPES: dict[str, AnyRecipe] = {
+    "default": AdditiveRecipe(),
+    "paper": Recipe(),
+    **{name: BaselineRecipe(name) for name in get_args(Baseline)},
 }
 
-RECIPES = {"paper": Recipe()}
 
-
-def recipe(name: str, **changes: Any) -> Recipe:
+def recipe(name: str, **changes: Any) -> AnyRecipe:
     """A recipe by name, with some settings changed.
 
     Raises
@@ -109,11 +176,28 @@ def recipe(name: str, **changes: Any) -> Recipe:
     """
     if name not in RECIPES:
         raise NasbuildError(f"there is no recipe {name!r}", allowed=RECIPES)
-    unknown = set(changes) - (settings := {f.name for f in fields(Recipe)})
+    unknown = set(changes) - (settings := {f.name for f in fields(RECIPES[name])})
     if unknown:
-        raise NasbuildError(f"a recipe has no setting {min(unknown)!r}", allowed=sorted(settings))
+        raise NasbuildError(f"recipe {name!r} has no setting {min(unknown)!r}", allowed=sorted(settings))
     return replace(RECIPES[name], **changes)
 
 
-def _refused(name: str, value: object, allowed: Any) -> NasbuildError:
-    return NasbuildError(f"{name} is {value!r}", where="recipe", allowed=allowed)
+def recipe_kind(recipe: AnyRecipe) -> str:
+    """Which of `KINDS` a recipe is."""
+    return next(kind for kind, cls in KINDS.items() if type(recipe) is cls)
+
+
+def recipe_from_dict(kind: str, settings: dict[str, Any]) -> AnyRecipe:
+    """The recipe of `as_dict`, given its kind.
+
+    Raises
+    ------
+    NasbuildError
+        If there is no such kind, or a setting is missing, unknown, or can't be used.
+    """
+    if kind not in KINDS:
+        raise NasbuildError(f"there is no kind of recipe {kind!r}", allowed=KINDS)
+    try:
+        return KINDS[kind](**settings)
+    except TypeError as error:
+        raise NasbuildError(f"the recipe can't be read ({error})") from None

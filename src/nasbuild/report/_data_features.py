@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nasbuild.report._color import choice_text
 from nasbuild.report._health import health
 from nasbuild.report._numbers import correlation, plural
+from nasbuild.space import graph_schema
 
 if TYPE_CHECKING:
     from nasbuild.score import ChoiceScore, Learnt, Run
@@ -109,8 +110,8 @@ def _choice(s: ChoiceScore) -> dict[str, Any]:
 
 def _grouped(learnt: Learnt) -> list[tuple[str, str, tuple[Choice, ...], list[ChoiceScore]]]:
     """Scores by feature, in the schema's order; a space may have a feature of its own named "stage"."""
-    schema = learnt.scorer.ensemble.schema.categorical
-    left = list(learnt.features)
+    schema = graph_schema(learnt.scorer.space).categorical
+    left = [f for f in learnt.features if f.stage is None]
     groups = []
     for position, feature in enumerate(schema):
         kind = "feature" if position < len(schema) - 2 else ("stage", "layer")[position - len(schema) + 2]

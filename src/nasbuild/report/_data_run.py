@@ -81,13 +81,13 @@ def made_data(run: Run) -> dict[str, Any]:
     """All that is needed to make the run again."""
     from nasbuild.score import versions
 
-    members = [len(learnt.scorer.ensemble.members) for learnt in run.learnt]
+    members = [learnt.scorer.members for learnt in run.learnt]
     return {
         "recipe": run.recipe.as_dict(),
         "seed": run.seed,
         "max_modules": run.max_modules,
         "members": members,
-        "hops": [learnt.scorer.ensemble.hops for learnt in run.learnt],
+        "hops": [len(learnt.trust.hops) for learnt in run.learnt],
         "versions": dict(run.versions or versions()),
         "table": {"sha256": run.table.digest(), "rows": len(run.table)},
         "health": health(

@@ -26,7 +26,7 @@ def trust_data(run: Run, learnt: Learnt) -> dict[str, Any]:
         "verdict": trust.verdict,
         "labels": trust.labels,
         "held_out": trust.held_out,
-        "members": len(learnt.scorer.ensemble.members),
+        "members": learnt.scorer.members,
         "hops": [{"hop": m, **_agreement(a)} for m, a in enumerate(trust.hops)],
         "prediction": _agreement(trust.prediction),
         "modules": _agreement(trust.modules),

@@ -108,7 +108,7 @@ class TargetView:
             # Places in the chain have an axis of their own: theirs are often far wider.
             limit = effect_limit(found)
             groups.append([(f, effect_dots(f, limit, self.sign)) for f in found])
-        members = len(self.learnt.scorer.ensemble.members)
+        members = self.learnt.scorer.members
         return {"groups": groups, "effect_name": effect_name, "members": members, "sign": self.sign}
 
     def _draw_modules(self, data: Data) -> Data:

@@ -1,36 +1,61 @@
 """Room ``score``: what matters. Feature choices, modules, trust in them, and the run that holds them."""
 
+from nasbuild.score._additive import AdditiveScorer, fit_additive
+from nasbuild.score._choices import choice_effects
 from nasbuild.score._features import ChoiceScore, feature_scores
+from nasbuild.score._fit import Fitted, choice_scores, fit_rivals, fit_scorers
+from nasbuild.score._held_out import DEVIATIONS, Agreement, Evidence, HeldOut, evidence_of
 from nasbuild.score._module_rows import module_rows
 from nasbuild.score._modules import LabelStatistics, ModuleScorer, label_statistics, shifted
 from nasbuild.score._run import Learnt, Prediction, Progress, Run, learn, predict
+from nasbuild.score._scorer import Scorer
 from nasbuild.score._stage_scores import MAX_MODULES, StageScores, score_stage, score_stages
 from nasbuild.score._store import SCHEMA_VERSION, load_run, save_run, versions
-from nasbuild.score._trust import Agreement, Trust, measure_trust
+from nasbuild.score._ties import member_scores, untold
+from nasbuild.score._trust import Rival, Trust, measure_trust
+from nasbuild.score.baselines import FoldedScorer, fit_baseline, fit_model
 
 __all__ = [
+    "DEVIATIONS",
     "MAX_MODULES",
     "SCHEMA_VERSION",
+    "AdditiveScorer",
     "Agreement",
     "ChoiceScore",
+    "Evidence",
+    "Fitted",
+    "FoldedScorer",
+    "HeldOut",
     "LabelStatistics",
     "Learnt",
     "ModuleScorer",
     "Prediction",
     "Progress",
+    "Rival",
     "Run",
+    "Scorer",
     "StageScores",
     "Trust",
+    "choice_effects",
+    "choice_scores",
+    "evidence_of",
     "feature_scores",
+    "fit_additive",
+    "fit_baseline",
+    "fit_model",
+    "fit_rivals",
+    "fit_scorers",
     "label_statistics",
     "learn",
     "load_run",
     "measure_trust",
+    "member_scores",
     "module_rows",
     "predict",
     "save_run",
     "score_stage",
     "score_stages",
     "shifted",
+    "untold",
     "versions",
 ]

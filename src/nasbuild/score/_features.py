@@ -18,15 +18,19 @@ class ChoiceScore:
     Attributes
     ----------
     score
-        Mean of the FE-MLP's scalar, no other information mixed in. Only differences within a
-        feature have a meaning: a constant can move from one feature to another.
+        Recipe ``paper``: mean of the FE-MLP's scalar, no other information mixed in. Only differences
+        within a feature have a meaning: a constant can move from one feature to another. Others: as
+        the effect.
     effect, effect_std
-        The scalar less the mean over the feature's choices, in deviations of the 0-hop graph norm,
-        and its spread over the ensemble: comparable between members and features.
+        Recipe ``paper``: the scalar less the mean over the feature's choices, in deviations of the
+        0-hop graph norm. Others: the change of a module's score, in the label's unit. And its spread
+        over the members: comparable between members and features.
     each
         The effect by every member, (members,).
     nodes
         How many layers of the table have this choice.
+    stage
+        The stage in which this is its effect; None over all stages.
     """
 
     feature: str
@@ -36,6 +40,7 @@ class ChoiceScore:
     effect_std: float
     each: tuple[float, ...]
     nodes: int
+    stage: int | None = None
 
 
 def feature_scores(ensemble: Ensemble, graphs: Graphs) -> list[ChoiceScore]:

@@ -8,8 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
-from nasbuild.predictor import Ensemble, last_norms, one_thread, weighted
-from nasbuild.space import Architecture, Space, encode_modules
+from nasbuild.predictor import Ensemble, last_norms, one_thread, outputs, weighted
+from nasbuild.score._held_out import HeldOut
+from nasbuild.score._scorer import Scorer
+from nasbuild.space import Architecture, Space, encode, encode_modules
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def shifted(
 
 
 @dataclass(frozen=True)
-class ModuleScorer:
+class ModuleScorer(Scorer):
     """Scores modules of any stage with a fitted ensemble.
 
     ``architectures`` and ``labels`` (architectures,) are those that the ensemble was fitted on.
@@ -67,6 +69,10 @@ class ModuleScorer:
     ensemble: Ensemble
     architectures: tuple[Architecture, ...]
     labels: np.ndarray
+
+    @property
+    def members(self) -> int:
+        return len(self.ensemble.members)
 
     @cached_property
     def statistics(self) -> tuple[LabelStatistics, ...]:
@@ -104,33 +110,23 @@ class ModuleScorer:
         """
         return weighted(self.each(stage, codes), self.ensemble.weights(codes.shape[1] - 1))
 
-    def shares(self, architectures: Sequence[Architecture]) -> np.ndarray:
-        """Score of each stage's module, (architectures, stages)."""
-        scores = np.empty((len(architectures), len(self.space.stages)))
-        for u, rows, codes, where in self._by_stage(architectures):
-            scores[rows, u] = self.score(u, codes)[0][where]
-        return scores
+    def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        """Weighted mean and deviation of the members' y', each (architectures,), in the label's unit."""
+        return self.ensemble.predict(encode(self.space, architectures))
 
-    def held_out_sums(self, member: int) -> np.ndarray:
-        """Summed module scores by one member of the architectures that it did not see, (held out,)."""
-        architectures = [self.architectures[i] for i in self.ensemble.members[member].test]
-        alone = ModuleScorer(
-            self.space,
-            Ensemble(self.ensemble.schema, self.ensemble.shape, (self.ensemble.members[member],)),
-            self.architectures,
-            self.labels,
-        )
-        return alone.shares(architectures).sum(axis=1)
-
-    def _by_stage(self, architectures: Sequence[Architecture]):
-        """Stage, rows, codes of the different modules of one depth, and which of them each row has."""
-        for u, stage in enumerate(self.space.stages):
-            modules = [a.modules[u] for a in architectures]
-            for depth in stage.depths:
-                rows = [i for i, module in enumerate(modules) if len(module) == depth]
-                if not rows:
-                    continue
-                different = {modules[i]: None for i in rows}
-                place = {module: n for n, module in enumerate(different)}
-                codes = np.stack([stage.encode(module) for module in different])
-                yield u, np.array(rows), codes, np.array([place[modules[i]] for i in rows])
+    def held_out(self) -> list[HeldOut]:
+        """Every member on the rows that it did not see, by itself."""
+        found = []
+        for member in self.ensemble.members:
+            alone = ModuleScorer(
+                self.space,
+                Ensemble(self.ensemble.schema, self.ensemble.shape, (member,)),
+                self.architectures,
+                self.labels,
+            )
+            architectures = [self.architectures[i] for i in member.test]
+            with one_thread():
+                prediction, norms = outputs(alone.ensemble.networks[0], encode(self.space, architectures))
+            sums = alone.shares(architectures).sum(axis=1)
+            found.append(HeldOut(member.test, prediction.astype(np.float64), sums, tuple(norms)))
+        return found

@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nasbuild.errors import NasbuildError, RunError, TargetError
-from nasbuild.predictor import RECIPES, Recipe, fit_ensembles
-from nasbuild.score._features import ChoiceScore, feature_scores
-from nasbuild.score._modules import ModuleScorer
+from nasbuild.predictor import RECIPES, AnyRecipe
+from nasbuild.score._features import ChoiceScore
+from nasbuild.score._fit import choice_scores, fit_rivals, fit_scorers
+from nasbuild.score._held_out import evidence_of
+from nasbuild.score._scorer import Scorer
 from nasbuild.score._stage_scores import MAX_MODULES, StageScores, score_stages
+from nasbuild.score._ties import untold
 from nasbuild.score._trust import Trust, measure_trust
-from nasbuild.space import Architecture, Space, encode, graph_schema
+from nasbuild.space import Architecture, Space
 from nasbuild.table import Table
 from nasbuild.target import Labels, Target, labels, parse_target
 
@@ -30,7 +33,7 @@ class Learnt:
 
     target: Target
     labels: Labels
-    scorer: ModuleScorer
+    scorer: Scorer
     stages: tuple[StageScores, ...]
     features: tuple[ChoiceScore, ...]
     trust: Trust
@@ -43,7 +46,7 @@ class Prediction:
     Attributes
     ----------
     value, std
-        Weighted mean and deviation of the members' y', (architectures,).
+        y' and its deviation, (architectures,).
     shares
         Score of each stage's module, (architectures, stages).
     """
@@ -58,7 +61,7 @@ class Run:
     """A finished fit: the table, the settings, and for every target what was learnt."""
 
     table: Table
-    recipe: Recipe
+    recipe: AnyRecipe
     seed: int
     learnt: tuple[Learnt, ...]
     max_modules: int = MAX_MODULES
@@ -89,10 +92,11 @@ def learn(
     table: Table,
     targets: Sequence[str],
     *,
-    recipe: Recipe = RECIPES["paper"],
+    recipe: AnyRecipe = RECIPES["default"],
     seed: int = 0,
     max_modules: int = MAX_MODULES,
     workers: int = 1,
+    rivals: bool = True,
     skip_bad: bool = False,
     progress: Progress = lambda *_: None,
 ) -> Run:
@@ -108,6 +112,8 @@ def learn(
         A stage with more modules is searched for its best and worst ones instead.
     workers
         Processes that fit; the result does not depend on it.
+    rivals
+        Measure ridge regression and LightGBM on the same table, for the verdict.
     skip_bad
         Leave rows out for which an equation has no finite value.
 
@@ -138,39 +144,43 @@ def learn(
                 where=f"target {label.target.name!r}",
                 todo="measure it in another unit",
             )
-        if len(label.values) < recipe.folds:
+        if len(label.values) < recipe.least:
             raise TargetError(
                 f"only {len(label.values)} rows have a value",
                 where=f"target {label.target.name!r}",
-                todo=f"at least {recipe.folds} are needed to learn from some and test on others",
+                todo=f"at least {recipe.least} are needed to learn from some and test on others",
             )
     space = table.space
     architectures = [tuple(table.architectures[i] for i in label.rows) for label in found]
-    graphs = [encode(space, some) for some in architectures]
-    ensembles = fit_ensembles(
-        graph_schema(space),
-        recipe.shape(space.max_depth),
-        [(g, label.values) for g, label in zip(graphs, found, strict=True)],
+    problems = [(some, label.values) for some, label in zip(architectures, found, strict=True)]
+    fitted = fit_scorers(
+        space,
+        problems,
         recipe,
         seed=seed,
         workers=workers,
         progress=lambda done, total: progress("fitting", done, total),
     )
     learnt = []
-    for number, (label, some, ensemble) in enumerate(zip(found, architectures, ensembles, strict=True)):
-        scorer = ModuleScorer(space, ensemble, some, label.values)
+    for number, (label, problem, fit) in enumerate(zip(found, problems, fitted, strict=True)):
+        sign = label.target.sign
         stages = score_stages(
-            scorer,
+            fit.scorer,
             max_modules=max_modules,
             seed=seed,
             stage_done=lambda done, total, n=number: progress(
                 "scoring", n * total + done, len(found) * total
             ),
         )
-        features = feature_scores(ensemble, graphs[number])
-        learnt.append(
-            Learnt(label.target, label, scorer, tuple(stages), tuple(features), measure_trust(scorer))
+        features = choice_scores(fit.scorer, recipe, sign, seed)
+        progress("comparing with other methods", number, len(found))
+        trust = measure_trust(
+            fit.scorer,
+            evidence_of(fit.parts, label.values),
+            rivals=fit_rivals(space, problem, recipe, seed=seed) if rivals else (),
+            untold=[untold(fit.scorer, stage, sign) for stage in stages],
         )
+        learnt.append(Learnt(label.target, label, fit.scorer, tuple(stages), tuple(features), trust))
     return Run(table, recipe, seed, tuple(learnt), max_modules)
 
 
@@ -181,6 +191,6 @@ def predict(learnt: Learnt, architectures: Sequence[Architecture]) -> Prediction
         return Prediction(empty, empty, np.empty((0, len(learnt.scorer.space.stages))))
     # The last bits depend on the place in a batch: equal architectures are predicted once.
     place = {architecture: n for n, architecture in enumerate(dict.fromkeys(architectures))}
-    value, std = learnt.scorer.ensemble.predict(encode(learnt.scorer.space, list(place)))
+    value, std = learnt.scorer.predict(list(place))
     rows = np.array([place[architecture] for architecture in architectures])
     return Prediction(value[rows], std[rows], learnt.scorer.shares(architectures))

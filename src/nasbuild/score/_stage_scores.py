@@ -10,7 +10,7 @@ from itertools import zip_longest
 import numpy as np
 
 from nasbuild._arrays import ranges
-from nasbuild.score._modules import ModuleScorer
+from nasbuild.score._scorer import Scorer
 from nasbuild.space import (
     Module,
     Space,
@@ -79,7 +79,7 @@ class StageScores:
 
 
 def score_stage(
-    scorer: ModuleScorer, stage: int, *, max_modules: int = MAX_MODULES, seed: int = 0
+    scorer: Scorer, stage: int, *, max_modules: int = MAX_MODULES, seed: int = 0
 ) -> StageScores:
     """Score every module of a stage; one with more than ``max_modules`` (1 or more) is searched instead."""
     total = count_modules(scorer.space.stages[stage])
@@ -95,7 +95,7 @@ def score_stage(
 
 
 def score_stages(
-    scorer: ModuleScorer,
+    scorer: Scorer,
     *,
     max_modules: int = MAX_MODULES,
     seed: int = 0,
@@ -111,7 +111,7 @@ def score_stages(
 
 
 def _search(
-    scorer: ModuleScorer, stage: int, budget: int, rng: np.random.Generator, total: int
+    scorer: Scorer, stage: int, budget: int, rng: np.random.Generator, total: int
 ) -> StageScores:
     """Beam search for the highest and the lowest scores, from a random start, one step at a time.
 

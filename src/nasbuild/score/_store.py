@@ -20,18 +20,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from nasbuild._io import writing_folder
 from nasbuild._version import __version__
 from nasbuild.errors import NasbuildError, RunError
-from nasbuild.predictor import Recipe, ensembles_from_bytes, ensembles_to_bytes
+from nasbuild.predictor import recipe_from_dict, recipe_kind
 from nasbuild.score._features import ChoiceScore
+from nasbuild.score._model_file import scorers_from_bytes, scorers_to_bytes
 from nasbuild.score._module_rows import modules_from_arrow, modules_to_arrow, write_arrow
-from nasbuild.score._modules import ModuleScorer
 from nasbuild.score._run import Learnt, Run
 from nasbuild.score._stage_scores import StageScores
 from nasbuild.score._trust import Trust
-from nasbuild.space import Space, graph_schema, space_from_dict, space_to_dict
+from nasbuild.space import Space, space_from_dict, space_to_dict
 from nasbuild.table import Note, read_table, write_table
 from nasbuild.target import labels, parse_target
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 RUN, TABLE, MODEL, MODULES, TRUST = (
     "run.json",
     "table.parquet",
@@ -68,9 +68,10 @@ class _TableFile(_Strict):
 class _RunFile(_Strict):
     """``run.json``; ``files`` holds the SHA-256 of the bytes of the others."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     space: dict[str, Any]
     targets: Annotated[list[_TargetFile], Field(min_length=1)]
+    method: str
     recipe: dict[str, Any]
     seed: int
     max_modules: int
@@ -101,7 +102,7 @@ def save_run(run: Run, path: str | os.PathLike[str], *, overwrite: bool = False)
     """
     with writing_folder(path, overwrite=overwrite) as folder:
         write_table(run.table, folder / TABLE)
-        (folder / MODEL).write_bytes(ensembles_to_bytes([one.scorer.ensemble for one in run.learnt]))
+        (folder / MODEL).write_bytes(scorers_to_bytes([one.scorer for one in run.learnt]))
         scored = [(one.target.name, stage) for one in run.learnt for stage in one.stages]
         write_arrow(modules_to_arrow(run.space, scored), folder / MODULES)
         trust = {
@@ -141,7 +142,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     data = {name: _checked_bytes(folder / name, file) for name in (TABLE, MODEL, MODULES, TRUST)}
     try:
         space = space_from_dict(file.space)
-        recipe = Recipe(**file.recipe)
+        recipe = recipe_from_dict(file.method, file.recipe)
         table = read_table(folder / TABLE, space)
     except (NasbuildError, TypeError) as error:
         raise RunError(f"is damaged ({error})", where=str(folder)) from None
@@ -151,30 +152,27 @@ def load_run(path: str | os.PathLike[str]) -> Run:
         raise RunError(f"{TABLE} is not the table that the run was learnt from", where=str(folder))
     if any(len(target.scored) != len(space.stages) for target in file.targets):
         raise RunError("is damaged (it has other stages than its space)", where=str(folder / RUN))
-    shape, schema = recipe.shape(space.max_depth), graph_schema(space)
-    ensembles = ensembles_from_bytes(data[MODEL], schema, shape, len(file.targets), str(folder / MODEL))
     trust = _read_trust(folder / TRUST, data[TRUST], file)
     stages = _read_modules(folder / MODULES, data[MODULES], space, file)
-    learnt = []
-    for entry, ensemble, of_target in zip(file.targets, ensembles, trust, strict=True):
+    found = []
+    for entry in file.targets:
         try:
             target = parse_target(entry.name, table)
-            label = labels(target, table, skip_bad=True)
+            found.append((target, labels(target, table, skip_bad=True)))
         except NasbuildError as error:
             raise RunError(f"is damaged ({error})", where=str(folder / RUN)) from None
-        scorer = ModuleScorer(
-            space, ensemble, tuple(table.architectures[i] for i in label.rows), label.values
-        )
-        if any(max(*m.train, *m.test) >= len(label.values) for m in ensemble.members):
-            raise RunError("was learnt from another table", where=str(folder / MODEL))
-        scored = tuple(stages[entry.name, u] for u in range(len(space.stages)))
+    problems = [(tuple(table.architectures[i] for i in label.rows), label.values) for _, label in found]
+    scorers = scorers_from_bytes(data[MODEL], space, recipe, problems, str(folder / MODEL))
+    learnt = []
+    for (target, label), scorer, of_target in zip(found, scorers, trust, strict=True):
+        scored = tuple(stages[target.name, u] for u in range(len(space.stages)))
         learnt.append(Learnt(target, label, scorer, scored, of_target.features, of_target.trust))
     return Run(table, recipe, file.seed, tuple(learnt), file.max_modules, file.versions)
 
 
 def _run_file(run: Run, files: dict[str, str]) -> _RunFile:
     return _RunFile(
-        schema_version=1,
+        schema_version=2,
         space=space_to_dict(run.space),
         targets=[
             _TargetFile(
@@ -186,6 +184,7 @@ def _run_file(run: Run, files: dict[str, str]) -> _RunFile:
             )
             for one in run.learnt
         ],
+        method=recipe_kind(run.recipe),
         recipe=run.recipe.as_dict(),
         seed=run.seed,
         max_modules=run.max_modules,
@@ -218,6 +217,12 @@ def _read_run_file(path: Path) -> _RunFile:
     if not isinstance(data, dict):
         raise RunError("is no JSON object", where=str(path))
     version = data.get("schema_version")
+    if isinstance(version, int) and not isinstance(version, bool) and 0 < version < SCHEMA_VERSION:
+        raise RunError(
+            f"has schema version {version}, this nasbuild ({__version__}) reads {SCHEMA_VERSION}",
+            where=str(path),
+            todo="fit again",
+        )
     if isinstance(version, int) and version > SCHEMA_VERSION:
         raise RunError(
             f"has schema version {version}, this nasbuild ({__version__}) reads up to {SCHEMA_VERSION}",

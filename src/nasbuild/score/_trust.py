@@ -1,24 +1,36 @@
-"""How far the scores of a table can be believed: measured on rows that the members did not see."""
+"""How far the scores of a table can be believed: measured on rows that the fits did not see."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from nasbuild.predictor import srcc
-from nasbuild.score._modules import ModuleScorer, label_statistics
+from nasbuild.score._held_out import Agreement, Evidence
+from nasbuild.score._modules import label_statistics
+from nasbuild.score._scorer import Scorer
 
 _LEVELS = {"high": 0.8, "fair": 0.5, "low": 0.15}
+_BETTER = 0.01  # SRCC by which another method must lead before it is offered
+_NAMES = {"ridge": "ridge regression", "lightgbm": "LightGBM"}
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """Spearman correlation with held-out labels: mean and deviation over the members, and each."""
+class Rival:
+    """Another method on the same table, held out fold by fold.
 
-    mean: float
-    std: float
-    each: tuple[float, ...]
+    Attributes
+    ----------
+    name
+        Its recipe.
+    prediction, modules
+        Agreement of its free prediction, and of its summed module scores.
+    """
+
+    name: str
+    prediction: Agreement
+    modules: Agreement
 
 
 @dataclass(frozen=True)
@@ -28,38 +40,52 @@ class Trust:
     Attributes
     ----------
     hops
-        Agreement of each hop's graph norms, hops 0 to M.
+        Agreement of what each hop tells alone. Recipe ``paper``: norms of graphs, hops 0 to M.
+        Recipe ``default``: what looks at no more than hop + 1 layers in a row.
     prediction
         Agreement of y'.
     modules
         Agreement of the summed module scores.
+    coverage
+        Share of held-out labels inside the 90 % interval of their summed score; None if unknown.
+    rivals
+        Ridge regression and LightGBM on the same table.
     labels, held_out
-        Number of labels, and of those that each member held out on average.
+        Number of labels, and of those that each fit held out on average.
     unseen
         Stage and depth pairs of the space that fewer than two labelled architectures have.
+    untold
+        For each stage, how many of its best modules the labels don't tell from the very best.
     level
         ``"high"``, ``"fair"``, ``"low"`` or ``"none"``: how far the module scores can be believed.
+    better
+        Recipe of a rival whose summed module scores order held-out rows better; None if there is none.
     verdict
-        The same in a sentence.
+        The same in sentences.
     """
 
     hops: tuple[Agreement, ...]
     prediction: Agreement
     modules: Agreement
+    coverage: float | None
+    rivals: tuple[Rival, ...]
     labels: int
     held_out: float
     unseen: tuple[tuple[int, int], ...]
+    untold: tuple[int, ...]
     level: str
+    better: str | None
     verdict: str
 
 
-def measure_trust(scorer: ModuleScorer) -> Trust:
-    """Measure a fitted ensemble on the rows that each of its members held out."""
-    members = scorer.ensemble.members
-    by_hop = np.array([member.srcc for member in members])
-    sums = [srcc(scorer.held_out_sums(k), scorer.labels[member.test]) for k, member in enumerate(members)]
-    hops = tuple(_agreement(column) for column in by_hop.T[:-1])
-    prediction, modules = _agreement(by_hop[:, -1]), _agreement(np.array(sums))
+def measure_trust(
+    scorer: Scorer,
+    evidence: Evidence,
+    *,
+    rivals: Sequence[Rival] = (),
+    untold: Sequence[int] = (),
+) -> Trust:
+    """Judge a scorer by what was measured on held-out rows."""
     count = label_statistics(scorer.space, scorer.architectures, scorer.labels).count
     unseen = tuple(
         (u, depth)
@@ -67,15 +93,31 @@ def measure_trust(scorer: ModuleScorer) -> Trust:
         for depth in stage.depths
         if count[u, depth] < 2
     )
-    held_out = float(np.mean([len(member.test) for member in members]))
-    tested = len(np.unique(np.concatenate([member.test for member in members])))
-    level = _level(modules.mean, tested)
-    verdict = _verdict(level, modules, prediction, len(scorer.labels), held_out)
-    return Trust(hops, prediction, modules, len(scorer.labels), held_out, unseen, level, verdict)
+    level = _level(evidence.modules.mean, evidence.tested)
+    best = max(rivals, key=lambda r: r.modules.mean, default=None)
+    # One lucky fold must not send anyone elsewhere: the lead must also exceed what chance gives.
+    margin = max(_BETTER, _chance(evidence))
+    better = best.name if best and best.modules.mean > evidence.modules.mean + margin else None
+    verdict = _verdict(level, evidence, len(scorer.labels), rivals, better)
+    return Trust(
+        evidence.hops,
+        evidence.prediction,
+        evidence.modules,
+        evidence.coverage,
+        tuple(rivals),
+        len(scorer.labels),
+        evidence.held_out,
+        unseen,
+        tuple(int(n) for n in untold),
+        level,
+        better,
+        verdict,
+    )
 
 
-def _agreement(each: np.ndarray) -> Agreement:
-    return Agreement(float(each.mean()), float(each.std()), tuple(float(v) for v in each))
+def _chance(evidence: Evidence) -> float:
+    """Half a standard error of the mean correlation over the fits."""
+    return 0.5 * evidence.modules.std / np.sqrt(max(len(evidence.modules.each), 1))
 
 
 def _level(value: float, tested: int) -> str:
@@ -90,15 +132,23 @@ def _level(value: float, tested: int) -> str:
     return next((name for name, bound in _LEVELS.items() if lower >= bound), "none")
 
 
-def _verdict(level: str, modules: Agreement, prediction: Agreement, labels: int, held_out: float) -> str:
+def _verdict(
+    level: str, evidence: Evidence, labels: int, rivals: Sequence[Rival], better: str | None
+) -> str:
     measured = (
         f"From {labels} labels, the summed module scores order unseen architectures with SRCC "
-        f"{modules.mean:.2f} and the prediction y' with {prediction.mean:.2f} (about {held_out:.0f} rows "
-        "held out at a time)"
+        f"{evidence.modules.mean:.2f} and the prediction y' with {evidence.prediction.mean:.2f} "
+        f"(about {evidence.held_out:.0f} rows held out at a time)"
     )
-    return {
+    found = {
         "high": f"{measured}: the module scores can be relied on.",
         "fair": f"{measured}: the best modules are told from the worst, neighbours in rank are not.",
         "low": f"{measured}: the module scores are a hint; evaluate what is built before relying on it.",
         "none": f"{measured}: the table is too small or too noisy to believe the module scores.",
     }[level]
+    if rivals:
+        told = " and ".join(f"those of {_NAMES.get(r.name, r.name)} with {r.modules.mean:.2f}" for r in rivals)
+        found += f" {told[0].upper()}{told[1:]}."
+    if better:
+        found += f" {_NAMES.get(better, better).capitalize() if better == 'ridge' else _NAMES.get(better, better)} is better on this table: fit with --recipe {better}."
+    return found

@@ -15,6 +15,7 @@ from nasbuild.space._file import (
     space_to_yaml,
 )
 from nasbuild.space._graph import Graphs, GraphSchema, NodeFeature, encode, encode_modules, graph_schema
+from nasbuild.space._group import StageModules, group_modules, group_stages
 from nasbuild.space._identity import architecture_id, module_id
 from nasbuild.space._merge import merge_architecture, merge_stages
 from nasbuild.space._model import (
@@ -27,6 +28,7 @@ from nasbuild.space._model import (
     Module,
     Space,
     Stage,
+    features_by_name,
     module_key,
 )
 from nasbuild.space._neighbour import mutate_layer, mutate_module, neighbour_codes
@@ -52,6 +54,7 @@ __all__ = [
     "NodeFeature",
     "Space",
     "Stage",
+    "StageModules",
     "architecture_id",
     "builtin_spaces",
     "contains",
@@ -61,7 +64,10 @@ __all__ = [
     "encode_modules",
     "enumerate_architectures",
     "enumerate_modules",
+    "features_by_name",
     "graph_schema",
+    "group_modules",
+    "group_stages",
     "load_space",
     "merge_architecture",
     "merge_stages",

@@ -1,0 +1,7 @@
+"""Room ``bench``: the benchmarks that users can run themselves, on the tables that the claims rest on."""
+
+from nasbuild.bench._cells import METHODS, Cell, cells
+from nasbuild.bench._run import bench_scores
+from nasbuild.bench._truth import read, truth
+
+__all__ = ["METHODS", "Cell", "bench_scores", "cells", "read", "truth"]

@@ -1,0 +1,134 @@
+"""One fit of one method on one draw of a cell, measured on everything it did not see."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasbuild.bench._cells import Cell
+from nasbuild.bench._truth import Truth, Whole, read, truth
+from nasbuild.predictor import (
+    AdditiveRecipe,
+    BaselineRecipe,
+    Recipe,
+    fit_ensembles,
+    fit_process,
+    one_thread,
+    recipe,
+    srcc,
+)
+from nasbuild.score import DEVIATIONS, AdditiveScorer, ModuleScorer, Scorer, fit_model
+from nasbuild.space import (
+    Architecture,
+    Module,
+    Space,
+    count_modules,
+    encode,
+    graph_schema,
+    module_codes,
+)
+
+BEST = 3  # modules of each stage that are combined
+
+
+@dataclass(frozen=True)
+class _Single(Scorer):
+    """A baseline fitted once on all rows: no fold is needed where the truth is at hand."""
+
+    space: Space
+    architectures: tuple[Architecture, ...]
+    labels: np.ndarray
+    model: Any
+
+    @property
+    def members(self) -> int:
+        return 1
+
+    def score(self, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.model.score(stage, codes), np.zeros(len(codes))
+
+    def each(self, stage: int, codes: np.ndarray) -> np.ndarray:
+        return self.score(stage, codes)[0][None]
+
+    def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        return self.model.predict(architectures), np.zeros(len(architectures))
+
+
+def measure(data: Path, cell: Cell, draw: int, method: str) -> dict[str, Any]:
+    """Fidelity, agreement on held-out rows, and the best of the K best modules' combinations."""
+    table = read(data, cell.table)
+    labels = table.columns[cell.target].astype(np.float64)
+    labelled = np.flatnonzero(~np.isnan(labels))
+    rows = cell.rows(labelled, draw)
+    rest = np.setdiff1d(labelled, rows)
+    architectures = tuple(table.architectures[i] for i in rows)
+    start = time.perf_counter()
+    with one_thread():
+        scorer = _fit(table.space, architectures, labels[rows], method, draw)
+        seconds = time.perf_counter() - start
+        held = [table.architectures[i] for i in rest]
+        found: dict[str, Any] = {
+            "cell": cell.name,
+            "draw": draw,
+            "method": method,
+            "seconds": seconds,
+            "held_out": srcc(scorer.shares(held).sum(axis=1), labels[rest]),
+            "prediction": srcc(scorer.predict(held)[0], labels[rest]),
+        }
+        if isinstance(scorer, AdditiveScorer):
+            low, high = scorer.process.sum_interval(held, DEVIATIONS)
+            found["coverage"] = float(((low <= labels[rest]) & (labels[rest] <= high)).mean())
+        known = truth(data, cell.table)
+        if known is not None:
+            sign = table.metrics[cell.target].sign
+            found |= _against_truth(scorer, known, cell.target, sign)
+    return found
+
+
+def _fit(
+    space: Space, architectures: tuple[Architecture, ...], labels: np.ndarray, method: str, seed: int
+) -> Scorer:
+    chosen = recipe(method)
+    if isinstance(chosen, AdditiveRecipe):
+        process = fit_process(space, architectures, labels, chosen, seed=seed)
+        return AdditiveScorer(space, architectures, labels, process)
+    if isinstance(chosen, BaselineRecipe):
+        return _Single(space, architectures, labels, fit_model(space, architectures, labels, chosen, seed))
+    assert isinstance(chosen, Recipe)
+    graphs = encode(space, architectures)
+    shape = chosen.shape(space.max_depth)
+    ensemble = fit_ensembles(graph_schema(space), shape, [(graphs, labels)], chosen, seed=seed)[0]
+    return ModuleScorer(space, ensemble, architectures, labels)
+
+
+def _against_truth(scorer: Scorer, known: Truth, target: str, sign: int) -> dict[str, Any]:
+    fidelity = [srcc(scorer.score_modules(u, modules)[0], worth) for u, modules, worth in known.worth(target)]
+    stages = range(len(scorer.space.stages))
+    best = [_best(scorer, u, sign) for u in stages]
+    built = [Architecture(modules) for modules in itertools.product(*best)]
+    found: dict[str, Any] = {"fidelity": float(np.mean(fidelity))}
+    values = known.label(target, built)
+    found["best_value"] = float(sign * (sign * values).max())
+    if isinstance(known, Whole):
+        found["best_rank"] = known.rank(target, built)
+    return found
+
+
+def _best(scorer: Scorer, stage: int, sign: int) -> list[Module]:
+    """The best modules of a stage, best first."""
+    definition = scorer.space.stages[stage]
+    scored: list[tuple[float, Module]] = []
+    for depth in definition.depths:
+        codes = module_codes(definition, depth, 0, count_modules(definition, depth))
+        score = scorer.score(stage, codes)[0]
+        top = np.argsort(-sign * score, kind="stable")[:BEST]
+        scored += [(float(sign * score[i]), definition.decode(codes[i])) for i in top]
+    return [module for _, module in sorted(scored, key=lambda s: -s[0])[:BEST]]
+
+

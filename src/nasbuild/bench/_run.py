@@ -1,0 +1,101 @@
+"""All cells, draws and methods: in processes, written to disk as they come, resumed where they stopped."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from nasbuild._io import write_text
+from nasbuild.bench._cells import METHODS, Cell, cells
+from nasbuild.bench._measure import measure
+from nasbuild.errors import NasbuildError
+from nasbuild.predictor import recipe
+from nasbuild.score import versions
+
+Progress = Callable[[int, int, str], None]
+"""Called with the fits done, the fits in all, and what was done last."""
+
+
+def bench_scores(
+    data: Path,
+    out: Path,
+    *,
+    methods: Sequence[str] = METHODS,
+    quick: bool = False,
+    draws: int | None = None,
+    workers: int = 1,
+    progress: Progress = lambda *_: None,
+) -> dict[str, Any]:
+    """Measure every method on the same draws of every cell.
+
+    The first draws of all cells come first, so that an unfinished result has every cell. What
+    ``out`` holds already is not measured again, unless its recipe has changed.
+
+    Parameters
+    ----------
+    data
+        Folder of the tables.
+    draws
+        At most so many draws of each cell.
+
+    Raises
+    ------
+    NasbuildError
+        If a table is missing, or ``out`` holds something else.
+    """
+    wanted = [
+        (draw, method, cell)
+        for cell in cells(quick)
+        for draw in range(min(cell.draws, draws or cell.draws))
+        for method in methods
+    ]
+    result = _earlier(out)
+    recipes = {method: recipe(method).as_dict() for method in methods}
+    stale = {m for m, r in result["recipes"].items() if m in recipes and r != json.loads(json.dumps(r | recipes[m]))}
+    result["rows"] = [row for row in result["rows"] if row["method"] not in stale]
+    result["recipes"] |= recipes
+    done = {(row["draw"], row["method"], row["cell"]) for row in result["rows"]}
+    left = [job for job in wanted if (job[0], job[1], job[2].name) not in done]
+    # The methods that take longest come last within a draw.
+    left.sort(key=lambda job: (job[1] == "paper", job[0], job[2].size, METHODS.index(job[1])))
+    for _, _, cell in left:
+        _require(data, cell)
+    total, count = len(wanted), len(wanted) - len(left)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max(workers, 1), context) as pool:
+        futures = {pool.submit(measure, data, cell, draw, method): cell for draw, method, cell in left}
+        try:
+            for future in as_completed(futures):
+                row = future.result()
+                result["rows"].append(row)
+                count += 1
+                write_text(out, json.dumps(result, indent=1) + "\n")
+                progress(count, total, f"{row['cell']}, draw {row['draw']}, {row['method']}")
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    write_text(out, json.dumps(result, indent=1) + "\n")
+    return result
+
+
+def _earlier(out: Path) -> dict[str, Any]:
+    if not out.exists():
+        return {"benchmark": "scores", "versions": versions(), "recipes": {}, "rows": []}
+    try:
+        result = json.loads(out.read_text(encoding="utf-8"))
+        if result["benchmark"] == "scores" and isinstance(result["rows"], list):
+            return result
+    except (ValueError, KeyError, TypeError, OSError):
+        pass
+    raise NasbuildError("is no result of this benchmark", where=str(out), todo="give another --out")
+
+
+def _require(data: Path, cell: Cell) -> None:
+    if cell.table != "digits-macro" and not (data / cell.table / "archs.jsonl.gz").is_file():
+        raise NasbuildError(
+            f"there is no table {cell.table!r}", where=str(data), todo="give the folder of the tables with --data"
+        )

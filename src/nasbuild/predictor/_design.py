@@ -1,0 +1,156 @@
+"""The terms of a table's modules as matrices, scaled so that their variances compare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from nasbuild.predictor._terms import Entries, Terms
+from nasbuild.space import Architecture, Space, StageModules, group_stages
+
+_DENSE = 512  # columns up to which a term is multiplied as a dense matrix
+_SAME = 1e-7  # relative difference under which two terms are one
+
+
+@dataclass(frozen=True)
+class Term:
+    """Columns of one term, as they were found in the table.
+
+    Attributes
+    ----------
+    keys
+        Ascending, (columns,) uint64.
+    scale
+        Root of the mean square norm of the centred rows of whole architectures; values are divided
+        by it, so that the term's kernel has mean diagonal 1.
+    """
+
+    name: str
+    keys: np.ndarray
+    scale: float
+
+    def matrix(self, entries: Entries, modules: int) -> csr_matrix:
+        """Scaled values, (modules, columns); keys that the term does not have are left out."""
+        place, known = self._place(entries)
+        values = entries.values[known] / self.scale
+        return csr_matrix((values, (entries.rows[known], place[known])), shape=(modules, len(self.keys)))
+
+    def unseen(self, entries: Entries, modules: int) -> np.ndarray:
+        """Squared norm of what the term has no column for, (modules,): its variance per unit of theta."""
+        _, known = self._place(entries)
+        if known.all():
+            return np.zeros(modules)
+        rows, keys = entries.rows[~known].astype(np.uint64), entries.keys[~known]
+        # Equal keys of one module add up before they are squared.
+        pairs, inverse = np.unique(np.stack([rows, keys]), axis=1, return_inverse=True)
+        sums = np.bincount(inverse.ravel(), weights=entries.values[~known] / self.scale)
+        return np.bincount(pairs[0].astype(np.int64), weights=sums**2, minlength=modules)
+
+    def _place(self, entries: Entries) -> tuple[np.ndarray, np.ndarray]:
+        place = np.searchsorted(self.keys, entries.keys)
+        place[place == len(self.keys)] = 0
+        return place, self.keys[place] == entries.keys
+
+
+def grouped_entries(terms: Terms, stage: int, modules: StageModules) -> dict[str, Entries]:
+    """Entries of every term for the different modules of a stage."""
+    parts: dict[str, list[Entries]] = {}
+    for positions, codes in modules.groups:
+        for name, e in terms.entries(stage, codes):
+            parts.setdefault(name, []).append(Entries(positions[e.rows], e.keys, e.values))
+    return {name: _joined(same) for name, same in parts.items()}
+
+
+@dataclass(frozen=True)
+class Design:
+    """A table's architectures as rows of every term.
+
+    Attributes
+    ----------
+    stages
+        For each term and stage, the values of that stage alone: (architectures, columns) each.
+        A row of a term is their sum.
+    means
+        Mean row of each term and stage, (stages, columns) each.
+    """
+
+    terms: tuple[Term, ...]
+    stages: tuple[tuple[csr_matrix, ...], ...]
+    means: tuple[np.ndarray, ...]
+
+    def rows(self, t: int) -> csr_matrix:
+        """All rows of a term, not centred."""
+        total = self.stages[t][0]
+        for part in self.stages[t][1:]:
+            total = total + part
+        return total.tocsr()
+
+    def kernel(self, t: int, some: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Inner products of the centred rows of a term, (rows, rows)."""
+        rows, mean = self.rows(t)[some], self.means[t].sum(axis=0)
+        if rows.shape[1] <= _DENSE:
+            centred = rows.toarray() - mean
+            return centred @ centred.T
+        product, along = (rows @ rows.T).toarray(), rows @ mean
+        return product - along[:, None] - along[None, :] + mean @ mean
+
+    def cross(self, t: int, table: Design) -> tuple[np.ndarray, np.ndarray]:
+        """Inner products with a table's rows of a term, (rows, table's rows), and of the rows with themselves.
+
+        Both are centred by the means, which are the table's.
+        """
+        rows, others, mean = self.rows(t), table.rows(t), self.means[t].sum(axis=0)
+        along, square = rows @ mean, float(mean @ mean)
+        own = np.asarray(rows.multiply(rows).sum(axis=1)).ravel() - 2 * along + square
+        if rows.shape[1] <= _DENSE:
+            return (rows.toarray() - mean) @ (others.toarray() - mean).T, own
+        product = (rows @ others.T).toarray()
+        return product - along[:, None] - (others @ mean)[None, :] + square, own
+
+
+def design(space: Space, architectures: Sequence[Architecture], without: Sequence[str] = ()) -> Design:
+    """All terms that tell the architectures apart; of two that say the same, the first.
+
+    ``without`` leaves terms out by name.
+    """
+    terms, groups = Terms(space), group_stages(space, architectures)
+    entries = [grouped_entries(terms, u, modules) for u, modules in enumerate(groups)]
+    n = len(architectures)
+    probe, seen = np.random.default_rng(0).normal(size=n), []
+    kept: list[tuple[Term, tuple[csr_matrix, ...], np.ndarray]] = []
+    for name in dict.fromkeys(name for found in entries for name in found):
+        if name in without:
+            continue
+        keys = np.unique(np.concatenate([found[name].keys for found in entries if name in found]))
+        raw = Term(name, keys, 1.0)
+        parts = [
+            raw.matrix(found[name], modules.count)[modules.of_architecture]
+            if name in found
+            else csr_matrix((n, len(keys)))
+            for found, modules in zip(entries, groups, strict=True)
+        ]
+        means = np.stack([np.asarray(part.mean(axis=0)).ravel() for part in parts])
+        whole = sum(parts[1:], parts[0]).tocsr()
+        mean = means.sum(axis=0)
+        scale = float(np.sqrt(max(whole.multiply(whole).sum() / n - mean @ mean, 0)))
+        if scale < _SAME:
+            continue
+        # Equal kernels give a random vector equal images.
+        image = (whole @ (whole.T @ probe - mean * probe.sum())) / scale**2
+        image -= image.mean()
+        if any(np.abs(image - other).max() <= _SAME * np.abs(image).max() for other in seen):
+            continue
+        seen.append(image)
+        kept.append((Term(name, keys, scale), tuple(p / scale for p in parts), means / scale))
+    return Design(tuple(k[0] for k in kept), tuple(k[1] for k in kept), tuple(k[2] for k in kept))
+
+
+def _joined(parts: Sequence[Entries]) -> Entries:
+    return Entries(
+        np.concatenate([p.rows for p in parts]),
+        np.concatenate([p.keys for p in parts]),
+        np.concatenate([p.values for p in parts]),
+    )

@@ -1,0 +1,186 @@
+"""Fit an additive process: find the scale of the labels, the variances, then the posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_solve, cholesky
+
+from nasbuild.predictor._design import Design, design
+from nasbuild.predictor._evidence import maximise_evidence
+from nasbuild.predictor._interaction import Interaction
+from nasbuild.predictor._process import Process, covariance, residual_covariance
+from nasbuild.predictor._recipe import AdditiveRecipe
+from nasbuild.predictor._warp import Warp
+from nasbuild.space import Architecture, Space
+
+_NO_VARIANCE = 1e-6  # of the labels' variance; a term with less is left out
+_FIRST_GUESS = 0.02  # variance of the interactions at which their search begins
+_FURTHEST_POWER = 4.0  # from 1, where labels stay as they are
+
+
+def fit_process(
+    space: Space,
+    architectures: Sequence[Architecture],
+    labels: np.ndarray,
+    recipe: AdditiveRecipe,
+    *,
+    seed: int = 0,
+    power: float | None = None,
+) -> Process:
+    """Fit on architectures and labels (architectures,), which must not be all the same.
+
+    The result depends on the arguments alone, to the bit.
+
+    Parameters
+    ----------
+    power
+        Power of the labels' scale; searched for if None.
+    """
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.permutation(len(labels))[: recipe.most_rows])
+    architectures, labels, n = [architectures[i] for i in rows], labels[rows], len(rows)
+    table = design(space, architectures, recipe.without)
+    some = np.arange(n) if n <= recipe.rows else np.sort(rng.permutation(n)[: recipe.rows])
+    kernels = np.stack([table.kernel(t, some) for t in range(len(table.terms))] or [np.zeros((len(some),) * 2)])
+    found = _best_power(kernels, labels, some, recipe, power)
+    z = found.warp.forward(labels)
+    interaction = Interaction.of(table.terms, table.stages, np.exp(found.log[: len(table.terms)]))
+    log, variance = found.log, 0.0
+    if recipe.interaction and interaction.size > _NO_VARIANCE:
+        parts = [f[some] for f in interaction.features]
+        joint = np.concatenate([kernels, interaction.kernel(parts, parts)[None]])
+        start = np.concatenate([log[:-1], [np.log(_FIRST_GUESS)], log[-1:]])
+        log, _ = maximise_evidence(
+            joint, z[some], start=start, width=recipe.prior_width, iterations=recipe.iterations
+        )
+        variance = float(np.exp(log[-2]))
+    theta = np.exp(log[: len(table.terms)])
+    return _posterior(
+        space,
+        tuple(architectures),
+        rows,
+        labels,
+        found.warp,
+        table,
+        theta,
+        interaction,
+        variance,
+        float(np.exp(log[-1])),
+        recipe.samples,
+        rng,
+    )
+
+
+@dataclass(frozen=True)
+class _Power:
+    warp: Warp
+    log: np.ndarray
+    objective: float
+
+
+def _best_power(
+    kernels: np.ndarray, labels: np.ndarray, some: np.ndarray, recipe: AdditiveRecipe, power: float | None
+) -> _Power:
+    """The power under which the labels are likeliest, by steps of 1, then of 1/2, from 1."""
+    tried: dict[float, _Power] = {}
+
+    def attempt(power: float, start: np.ndarray | None) -> _Power:
+        warp = Warp.of(labels, power)
+        log, value = maximise_evidence(
+            kernels,
+            warp.forward(labels)[some],
+            start=start,
+            width=recipe.prior_width,
+            iterations=recipe.iterations,
+        )
+        # Densities of labels compare, those of warped labels do not.
+        tried[power] = _Power(warp, log, value - warp.log_jacobian(labels[some]))
+        return tried[power]
+
+    best = attempt(1.0 if power is None else power, None)
+    if power is not None:
+        return best
+    for step in (1.0, 0.5):
+        for sign in (1, -1):
+            while (next_power := best.warp.power + sign * step) not in tried:
+                if abs(next_power - 1) > _FURTHEST_POWER:
+                    break
+                other = attempt(next_power, best.log)
+                if not other.objective < best.objective:
+                    break
+                best = other
+    return best
+
+
+def _posterior(
+    space: Space,
+    architectures: tuple[Architecture, ...],
+    rows: np.ndarray,
+    labels: np.ndarray,
+    warp: Warp,
+    table: Design,
+    theta: np.ndarray,
+    interaction: Interaction,
+    variance: float,
+    noise: float,
+    samples: int,
+    rng: np.random.Generator,
+) -> Process:
+    """Weights by their posterior mean, and samples of them.
+
+    A sample is a draw from the prior, moved by what the labels say against it (Wilson et al., ICML
+    2020, eq. 13): w + theta X^T C^-1 (z - X w - e) with w, e drawn from the prior and C = X theta X^T
+    + cov(e). So its distribution is the posterior, exactly.
+    """
+    kept = [t for t, v in enumerate(theta) if v > _NO_VARIANCE]
+    table = Design(*(tuple(part[t] for t in kept) for part in (table.terms, table.stages, table.means)))
+    theta, interaction_theta = theta[kept], interaction.theta[kept]
+    n, z = len(labels), warp.forward(labels)
+    rest = residual_covariance(interaction, variance, noise, n)
+    factor = cholesky(covariance(table, theta) + rest if kept else rest, lower=True, check_finite=False)
+    of_term = [table.rows(t) for t in range(len(kept))]
+    means = [table.means[t].sum(axis=0) for t in range(len(kept))]
+    drawn = [
+        np.sqrt(v) * rng.normal(size=(len(term.keys), samples)) for v, term in zip(theta, table.terms, strict=True)
+    ]
+    wrong = z[:, None] - cholesky(rest, lower=True, check_finite=False) @ rng.normal(size=(n, samples))
+    for row, mean, draw in zip(of_term, means, drawn, strict=True):
+        wrong -= row @ draw - mean @ draw
+    solved = cho_solve((factor, True), np.column_stack([z, wrong]), check_finite=False)
+    weights = []
+    for v, row, mean, draw in zip(theta, of_term, means, drawn, strict=True):
+        moved = v * (row.T @ solved - np.outer(mean, solved.sum(axis=0)))
+        moved[:, 1:] += draw
+        weights.append(moved)
+    sums = np.zeros(n)
+    for row, mean, weight in zip(of_term, means, weights, strict=True):
+        sums += row @ weight[:, 0] - mean @ weight[:, 0]
+    slope = _slope(sums, labels)
+    return Process(
+        space,
+        architectures,
+        rows,
+        warp,
+        table.terms,
+        theta,
+        table.means,
+        tuple(weights),
+        interaction_theta,
+        variance,
+        noise,
+        solved[:, 0],
+        slope if slope is not None else warp.std,
+        float(labels.mean()),
+    )
+
+
+def _slope(sums: np.ndarray, labels: np.ndarray) -> float | None:
+    """Least-squares slope of labels over sums; None where the sums do not differ or go against the labels."""
+    centred = sums - sums.mean()
+    square = float(centred @ centred)
+    slope = float(centred @ labels) / square if square > len(sums) * 1e-12 else 0.0
+    return slope if slope > 0 else None
+

@@ -1,0 +1,232 @@
+"""The additive process: every module has its own exact share of the prediction, with its uncertainty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular
+
+from nasbuild.predictor._design import Design, Term, grouped_entries
+from nasbuild.predictor._evidence import JITTER
+from nasbuild.predictor._interaction import Interaction
+from nasbuild.predictor._terms import REACH_LAYER, REACH_PAIR, Entries, Terms, reach
+from nasbuild.predictor._warp import Warp
+from nasbuild.space import Architecture, Space, StageModules, group_stages
+
+_CHUNK = 8192  # modules that are scored at a time
+
+
+@dataclass(frozen=True)
+class Process:
+    """A fitted additive Gaussian process over the stages of an architecture.
+
+    On the warped scale, z(a) = sum over stages u of f_u(module u) + g(a) + noise, where g holds
+    interactions between stages. A module's share is slope f_u(module) + level / stages, in the
+    label's unit: shares of an architecture sum to the additive prediction, exactly.
+
+    Attributes
+    ----------
+    architectures, rows
+        Those learnt from, and their positions among the labels, (rows,).
+    theta
+        Variance of each term, (terms,).
+    means
+        Mean rows of each term and stage over the table, (stages, columns) each.
+    weights
+        Weights of each term: posterior mean in the first column, then samples of the posterior,
+        (columns, 1 + samples) each.
+    interaction_variance, noise
+        Variances of g and of the noise, of the labels' on the warped scale.
+    alpha
+        Inverse covariance times warped labels, (rows,).
+    slope, level
+        From the sum of f_u to labels.
+    """
+
+    space: Space
+    architectures: tuple[Architecture, ...]
+    rows: np.ndarray
+    warp: Warp
+    terms: tuple[Term, ...]
+    theta: np.ndarray
+    means: tuple[np.ndarray, ...]
+    weights: tuple[np.ndarray, ...]
+    interaction_theta: np.ndarray
+    interaction_variance: float
+    noise: float
+    alpha: np.ndarray
+    slope: float
+    level: float
+
+    @property
+    def samples(self) -> int:
+        """How many samples of the posterior there are: the members of this ensemble."""
+        return self.weights[0].shape[1] - 1 if self.weights else 0
+
+    @property
+    def hops(self) -> tuple[int, ...]:
+        """How far terms may look that do not see whole modules: single layers, neighbours."""
+        return (REACH_LAYER, REACH_PAIR) if self.space.max_depth > 1 else (REACH_LAYER,)
+
+    def score(self, stage: int, codes: np.ndarray, hop: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Shares of modules and their deviations, each (modules,), in the label's unit.
+
+        Parameters
+        ----------
+        codes
+            Modules of one depth, (modules, depth, features).
+        hop
+            Only what terms with at most this reach contribute; all if None.
+        """
+        parts = [self._values(stage, codes[i : i + _CHUNK], hop) for i in range(0, len(codes), _CHUNK)]
+        values, unseen = (np.concatenate(p) for p in zip(*parts, strict=True)) if parts else _nothing(self)
+        mean = values[:, 0] * self.slope + self.level / len(self.space.stages)
+        return mean, np.sqrt(values[:, 1:].var(axis=1) + unseen) * self.slope
+
+    def each(self, stage: int, codes: np.ndarray) -> np.ndarray:
+        """Shares by every sample of the posterior, (samples, modules), in the label's unit."""
+        values, _ = self._values(stage, codes, None)
+        return values[:, 1:].T * self.slope + self.level / len(self.space.stages)
+
+    def sums(self, architectures: Sequence[Architecture], hop: int | None = None) -> np.ndarray:
+        """Summed shares, (architectures,), in the label's unit."""
+        return self._additive(architectures, hop)[0][:, 0] * self.slope + self.level
+
+    def sum_interval(self, architectures: Sequence[Architecture], width: float) -> tuple[np.ndarray, np.ndarray]:
+        """Where labels lie, as far as the summed shares tell: ``width`` deviations to both sides.
+
+        The interaction counts as unknown, with its prior variance, and so does the noise.
+        """
+        values, unseen = self._additive(architectures)
+        variance = values[:, 1:].var(axis=1) + unseen + self.noise
+        if self.interaction_variance:
+            rows = self.interaction.at(self._stage_rows(architectures))
+            variance = variance + self.interaction_variance * self.interaction.diagonal(rows)
+        reach_out = width * np.sqrt(variance)
+        return self.warp.back(values[:, 0] - reach_out), self.warp.back(values[:, 0] + reach_out)
+
+    def latent(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance of warped labels, interactions and noise included, each (architectures,)."""
+        rows = self._stage_rows(architectures)
+        values, unseen = self._additive(architectures)
+        mean = values[:, 0].copy()
+        cross, prior = self._cross(rows)
+        if self.interaction_variance:
+            others = self.interaction.at(rows)
+            k = self.interaction_variance * self.interaction.kernel(others, self.interaction.features)
+            mean += k @ self.alpha
+            cross += k
+            prior += self.interaction_variance * self.interaction.diagonal(others)
+        known = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
+        return mean, np.maximum(prior + unseen - (known**2).sum(axis=0), 0) + self.noise
+
+    def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        """y' and its deviation, noise included, in the label's unit; each (architectures,)."""
+        mean, variance = self.latent(architectures)
+        spread = np.sqrt(variance)
+        low, high = self.warp.back(mean - spread), self.warp.back(mean + spread)
+        return self.warp.back(mean), (high - low) / 2
+
+    @cached_property
+    def interaction(self) -> Interaction:
+        return Interaction.of(self.terms, self._design.stages, self.interaction_theta)
+
+    @cached_property
+    def _design(self) -> Design:
+        """The table's rows, made again from the architectures rather than stored."""
+        return Design(self.terms, self._stage_rows(self.architectures), self.means)
+
+    @cached_property
+    def _terms(self) -> Terms:
+        return Terms(self.space)
+
+    @cached_property
+    def _factor(self) -> np.ndarray:
+        return cholesky(self._covariance(), lower=True, overwrite_a=True, check_finite=False)
+
+    def _covariance(self) -> np.ndarray:
+        return covariance(self._design, self.theta) + residual_covariance(
+            self.interaction, self.interaction_variance, self.noise, len(self.architectures)
+        )
+
+    def _values(self, stage: int, codes: np.ndarray, hop: int | None) -> tuple[np.ndarray, np.ndarray]:
+        """f_u by posterior mean and samples, (modules, 1 + samples), and variance that nothing was learnt of."""
+        only = StageModules(((np.arange(len(codes)), codes),), np.arange(len(codes)), len(codes))
+        return self._group_values(stage, only, hop)
+
+    def _group_values(
+        self, stage: int, modules: StageModules, hop: int | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        found = grouped_entries(self._terms, stage, modules)
+        values = np.zeros((modules.count, 1 + self.samples))
+        unseen = np.zeros(modules.count)
+        for term, theta, mean, weights in self._used(hop):
+            if term.name in found:
+                values += term.matrix(found[term.name], modules.count) @ weights
+                unseen += theta * term.unseen(found[term.name], modules.count)
+            values -= mean[stage] @ weights
+        return values, unseen
+
+    def _used(self, hop: int | None) -> list[tuple[Term, float, np.ndarray, np.ndarray]]:
+        every = zip(self.terms, self.theta, self.means, self.weights, strict=True)
+        return [(t, float(v), m, w) for t, v, m, w in every if hop is None or reach(t.name) <= hop]
+
+    def _additive(
+        self, architectures: Sequence[Architecture], hop: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        values = np.zeros((len(architectures), 1 + self.samples))
+        unseen = np.zeros(len(architectures))
+        for u, modules in enumerate(group_stages(self.space, architectures)):
+            own, more = self._group_values(u, modules, hop)
+            values += own[modules.of_architecture]
+            unseen += more[modules.of_architecture]
+        return values, unseen
+
+    def _stage_rows(self, architectures: Sequence[Architecture]) -> tuple[tuple, ...]:
+        groups = group_stages(self.space, architectures)
+        found = [grouped_entries(self._terms, u, modules) for u, modules in enumerate(groups)]
+        none = Entries(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint64), np.zeros(0))
+        return tuple(
+            tuple(
+                term.matrix(e.get(term.name, none), modules.count)[modules.of_architecture]
+                for e, modules in zip(found, groups, strict=True)
+            )
+            for term in self.terms
+        )
+
+    def _cross(self, rows: Sequence[Sequence]) -> tuple[np.ndarray, np.ndarray]:
+        """Additive covariance with the table, (architectures, rows), and prior variance, (architectures,)."""
+        own = self._design
+        others = Design(self.terms, tuple(tuple(r) for r in rows), self.means)
+        n = rows[0][0].shape[0] if rows else 0
+        cross, prior = np.zeros((n, len(self.architectures))), np.zeros(n)
+        for t, theta in enumerate(self.theta):
+            k, diagonal = others.cross(t, own)
+            cross += theta * k
+            prior += theta * diagonal
+        return cross, prior
+
+
+def covariance(table: Design, theta: np.ndarray) -> np.ndarray:
+    """Additive covariance of a table's warped labels, (rows, rows)."""
+    total = np.zeros((table.stages[0][0].shape[0],) * 2)
+    for t, variance in enumerate(theta):
+        total += variance * table.kernel(t)
+    return total
+
+
+def residual_covariance(interaction: Interaction, variance: float, noise: float, n: int) -> np.ndarray:
+    """Covariance of what is not additive: interactions and noise, (rows, rows)."""
+    rest = np.zeros((n, n))
+    if variance:
+        rest += variance * interaction.kernel(interaction.features, interaction.features)
+    rest[np.diag_indices(n)] += noise + JITTER
+    return rest
+
+
+def _nothing(process: Process) -> tuple[np.ndarray, np.ndarray]:
+    return np.zeros((0, 1 + process.samples)), np.zeros(0)
+

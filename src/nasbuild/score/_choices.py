@@ -1,0 +1,110 @@
+"""What a choice is worth in scores: put into layers of the table's modules, one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from nasbuild.score._features import ChoiceScore
+from nasbuild.score._scorer import Scorer
+from nasbuild.space import Choice, Feature, features_by_name, group_stages
+
+_MODULES = 24  # modules of a stage and depth into which choices are put
+
+
+def choice_effects(scorer: Scorer, *, seed: int = 0) -> list[ChoiceScore]:
+    """Effect of every choice that the table has, over all stages and in each stage.
+
+    The effect of choice c of a feature is the mean, over layers of modules of the table, of the
+    module's score with c put into the layer, less the same mean over all choices: a partial
+    dependence, in the label's unit. A feature that is shared by the layers of a stage is put into
+    all of them. Over all stages, the effect is the mean of those in stages that have the choice,
+    each weighted by how many layers of the table the stage has.
+    """
+    rng = np.random.default_rng(seed)
+    merged = features_by_name(scorer.space.stages)
+    nodes = _nodes(scorer)
+    effects: dict[tuple[int, str], dict[int, np.ndarray]] = {}
+    for u, stage in enumerate(scorer.space.stages):
+        groups = [_some(codes, rng) for codes in _table_codes(scorer, u)]
+        for f, feature in enumerate(stage.features):
+            known = [c for c in range(len(feature.choices)) if nodes[u, feature.name][c]]
+            if len(known) > 1:
+                shared = feature.name in stage.shared
+                values = np.stack([_substituted(scorer, u, groups, f, c, shared) for c in known], axis=1)
+                values -= values.mean(axis=1, keepdims=True)
+                # By position among the choices of the feature everywhere, as True and 1 are equal keys.
+                place = [merged[feature.name].index(feature.choices[c]) for c in known]
+                effects[u, feature.name] = dict(zip(place, values.T, strict=True))
+    found = []
+    for name, feature in merged.items():
+        own = {u: e for (u, n), e in effects.items() if n == name}
+
+        def local(u: int, choice: Choice, name: str = name) -> int:
+            return next(f for f in scorer.space.stages[u].features if f.name == name).index(choice)
+
+        found += _overall(feature, own, nodes, local)
+        for u, of_choice in own.items():
+            counts = nodes[u, name]
+            for place, each in of_choice.items():
+                choice = feature.choices[place]
+                found.append(_score(name, choice, each, int(counts[local(u, choice)]), u))
+    return found
+
+
+def _overall(
+    feature: Feature,
+    own: dict[int, dict[int, np.ndarray]],
+    nodes: dict[tuple[int, str], np.ndarray],
+    local: Callable[[int, Choice], int],
+) -> list[ChoiceScore]:
+    found = []
+    for place, choice in enumerate(feature.choices):
+        having = [u for u, of_choice in own.items() if place in of_choice]
+        if having:
+            weights = [float(nodes[u, feature.name].sum()) for u in having]
+            each = np.average(np.stack([own[u][place] for u in having]), axis=0, weights=weights)
+            count = sum(int(nodes[u, feature.name][local(u, choice)]) for u in having)
+            found.append(_score(feature.name, choice, each, count, None))
+    return found if len(found) > 1 else []
+
+
+def _score(name: str, choice: Choice, each: np.ndarray, nodes: int, stage: int | None) -> ChoiceScore:
+    mean, std = float(each[0]), float(each[1:].std())
+    return ChoiceScore(name, choice, mean, mean, std, tuple(float(v) for v in each[1:]), nodes, stage)
+
+
+def _substituted(
+    scorer: Scorer, stage: int, groups: Sequence[np.ndarray], f: int, choice: int, shared: bool
+) -> np.ndarray:
+    """Mean score with the choice put in, by the scorer first, then by each member: (1 + members,)."""
+    total, count = np.zeros(1 + scorer.members), 0
+    for codes in groups:
+        places = [slice(None)] if shared else list(range(codes.shape[1]))
+        for place in places:
+            changed = codes.copy()
+            changed[:, place, f] = choice
+            total[0] += scorer.score(stage, changed)[0].sum()
+            total[1:] += scorer.each(stage, changed).sum(axis=1)
+            count += len(codes)
+    return total / count
+
+
+def _table_codes(scorer: Scorer, stage: int) -> list[np.ndarray]:
+    grouped = group_stages(scorer.space, scorer.architectures)[stage]
+    return [codes for _, codes in grouped.groups]
+
+
+def _some(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    return codes[rng.permutation(len(codes))[:_MODULES]]
+
+
+def _nodes(scorer: Scorer) -> dict[tuple[int, str], np.ndarray]:
+    """Layers of the table with each choice, (choices,), by stage and feature."""
+    found = {}
+    for u, stage in enumerate(scorer.space.stages):
+        codes = np.concatenate([stage.encode(a.modules[u]) for a in scorer.architectures])
+        for f, feature in enumerate(stage.features):
+            found[u, feature.name] = np.bincount(codes[:, f], minlength=len(feature.choices))
+    return found

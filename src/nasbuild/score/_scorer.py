@@ -1,0 +1,58 @@
+"""What every way of scoring gives: scores of modules, shares and predictions of architectures."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+
+from nasbuild.space import Architecture, Module, Space, group_modules
+
+
+class Scorer(ABC):
+    """Scores of modules, learnt from architectures and labels (architectures,).
+
+    Subclasses are frozen dataclasses that hold ``space``, ``architectures`` and ``labels``.
+    """
+
+    space: Space
+    architectures: tuple[Architecture, ...]
+    labels: np.ndarray
+
+    @property
+    @abstractmethod
+    def members(self) -> int:
+        """How many fits or samples the deviation of a score is taken over."""
+
+    @abstractmethod
+    def score(self, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Scores of modules and their deviations, each (modules,), in the label's unit.
+
+        ``codes`` are modules of one depth, (modules, depth, features).
+        """
+
+    @abstractmethod
+    def each(self, stage: int, codes: np.ndarray) -> np.ndarray:
+        """Scores by every member, (members, modules)."""
+
+    @abstractmethod
+    def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        """y' and its deviation, each (architectures,), in the label's unit."""
+
+    def score_modules(self, stage: int, modules: Sequence[Module]) -> tuple[np.ndarray, np.ndarray]:
+        """Scores and deviations of modules of any depths, each (modules,)."""
+        grouped = group_modules(self.space, stage, modules)
+        score, std = np.empty(grouped.count), np.empty(grouped.count)
+        for positions, codes in grouped.groups:
+            score[positions], std[positions] = self.score(stage, codes)
+        return score[grouped.of_architecture], std[grouped.of_architecture]
+
+    def shares(self, architectures: Sequence[Architecture]) -> np.ndarray:
+        """Score of each stage's module, (architectures, stages)."""
+        scores = np.empty((len(architectures), len(self.space.stages)))
+        for u in range(len(self.space.stages)):
+            scores[:, u] = self.score_modules(u, [a.modules[u] for a in architectures])[0]
+        return scores
+
+

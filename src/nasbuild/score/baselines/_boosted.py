@@ -1,0 +1,151 @@
+"""Scores by gradient-boosted trees: the mean prediction over contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from nasbuild.score.baselines._columns import Columns
+from nasbuild.space import Architecture, Space
+from nasbuild.table import k_fold
+
+_LEAVES = (4, 8, 16, 31)
+_RATE, _ROUNDS, _PATIENCE, _FOLDS = 0.05, 600, 40, 5
+_MOST = 200_000  # rows predicted at a time
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """Trees as text, and the architectures over which a module's predictions are averaged.
+
+    A module's score is the mean prediction of the contexts with that module put in, less the mean
+    prediction of the contexts as they are.
+
+    Attributes
+    ----------
+    text
+        The model as LightGBM writes it.
+    contexts
+        Columns of architectures of the table, (contexts, columns).
+    level
+        Mean label.
+    """
+
+    columns: Columns
+    text: str
+    contexts: np.ndarray
+    level: float
+
+    @cached_property
+    def booster(self) -> Any:
+        import lightgbm
+
+        return lightgbm.Booster(model_str=self.text)
+
+    def score(self, stage: int, codes: np.ndarray) -> np.ndarray:
+        own, block = self.columns.of_modules(stage, codes), self.columns.block(stage)
+        count = len(self.contexts)
+        found, step = [np.zeros(0)], max(_MOST // count, 1)
+        for start in range(0, len(own), step):
+            part = own[start : start + step]
+            rows = np.repeat(self.contexts, len(part), axis=0)
+            rows[:, block] = np.tile(part[:, :], (count, 1))
+            found.append(self._values(rows).reshape(count, -1).mean(axis=0))
+        return np.concatenate(found) - self._middle + self.level / len(self.columns.space.stages)
+
+    def predict(self, architectures: Sequence[Architecture]) -> np.ndarray:
+        return self._values(self.columns.of_architectures(architectures))
+
+    @cached_property
+    def _middle(self) -> float:
+        return float(self._values(self.contexts).mean())
+
+    def _values(self, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(self.booster.predict(rows, num_threads=1))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        text = np.frombuffer(self.text.encode(), dtype=np.uint8)
+        return {"text": text, "contexts": self.contexts, "level": np.array([self.level])}
+
+    @classmethod
+    def from_arrays(cls, space: Space, arrays: dict[str, np.ndarray]) -> Boosted:
+        """Raises ValueError if the arrays are of another space, or no model."""
+        import lightgbm
+
+        columns = Columns(space, one_hot=False)
+        width = sum(columns.width(u) for u in range(len(space.stages)))
+        if set(arrays) != {"text", "contexts", "level"} or arrays["text"].dtype != np.uint8:
+            raise ValueError("arrays of another kind of model")
+        contexts, level = arrays["contexts"], arrays["level"]
+        if contexts.ndim != 2 or contexts.shape[1] != width or not len(contexts) or level.shape != (1,):
+            raise ValueError("contexts of another space")
+        found = cls(columns, arrays["text"].tobytes().decode(), contexts.astype(np.float64), float(level[0]))
+        try:
+            features = found.booster.num_feature()
+        except lightgbm.basic.LightGBMError as error:
+            raise ValueError(f"trees that LightGBM can't read ({error})") from None
+        if features != width:
+            raise ValueError("trees of another space")
+        return found
+
+
+def fit_boosted(
+    space: Space, architectures: Sequence[Architecture], labels: np.ndarray, *, contexts: int, seed: int
+) -> Boosted:
+    """LightGBM on depths and features; leaves and rounds by cross-validation on the rows given."""
+    import lightgbm
+
+    columns = Columns(space, one_hot=False)
+    rows = columns.of_architectures(architectures)
+    middle, scale = float(labels.mean()), float(labels.std()) or 1.0
+    leaves, rounds = _chosen(rows, (labels - middle) / scale, seed)
+    data = lightgbm.Dataset(rows, labels, free_raw_data=False)
+    booster = lightgbm.train(_settings(leaves, len(rows), seed), data, rounds)
+    rng = np.random.default_rng(seed)
+    picked = rng.permutation(len(rows))[:contexts]
+    return Boosted(columns, booster.model_to_string(), rows[picked], middle)
+
+
+def _chosen(rows: np.ndarray, labels: np.ndarray, seed: int) -> tuple[int, int]:
+    """Leaves and rounds with the least squared error on folds that were held out."""
+    import lightgbm
+
+    parts = k_fold(len(rows), min(_FOLDS, len(rows)), np.random.default_rng(seed))
+    best: tuple[float, int, int] = (np.inf, _LEAVES[0], 1)
+    for leaves in _LEAVES:
+        if leaves > _LEAVES[0] and leaves * 4 > len(rows):
+            break
+        found = lightgbm.cv(
+            _settings(leaves, len(rows), seed),
+            lightgbm.Dataset(rows, labels, free_raw_data=False),
+            _ROUNDS,
+            folds=parts,
+            callbacks=[lightgbm.early_stopping(_PATIENCE, verbose=False)],
+        )
+        errors = next(v for k, v in found.items() if k.endswith("-mean"))
+        at = int(np.argmin(errors))
+        if errors[at] < best[0]:
+            best = float(errors[at]), leaves, at + 1
+    return best[1], best[2]
+
+
+def _settings(leaves: int, n: int, seed: int) -> dict[str, Any]:
+    return {
+        "objective": "regression",
+        "metric": "l2",
+        "learning_rate": _RATE,
+        "num_leaves": leaves,
+        "min_data_in_leaf": max(2, min(20, n // 20)),
+        "bagging_fraction": 0.8,
+        "bagging_freq": 1,
+        "feature_fraction": 0.8,
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": 1,
+        "verbosity": -1,
+    }

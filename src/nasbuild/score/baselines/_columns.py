@@ -1,0 +1,66 @@
+"""Architectures as columns: what a plain regression sees of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasbuild.space import Architecture, Space, group_stages
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns of a space; each stage has a block of its own.
+
+    ``one_hot`` gives a column a choice of each layer's features, 0 where the layer is missing.
+    Otherwise there is one column for the depth and one for each layer's feature: its number, or its
+    position among the choices, and no value where the layer is missing.
+    """
+
+    space: Space
+    one_hot: bool
+
+    def width(self, stage: int) -> int:
+        """Columns of a stage."""
+        definition = self.space.stages[stage]
+        layer = sum(definition.sizes) if self.one_hot else len(definition.features)
+        return max(definition.depths) * layer + (0 if self.one_hot else 1)
+
+    def block(self, stage: int) -> slice:
+        """Where a stage's columns stand."""
+        start = sum(self.width(u) for u in range(stage))
+        return slice(start, start + self.width(stage))
+
+    def of_modules(self, stage: int, codes: np.ndarray) -> np.ndarray:
+        """Columns of modules of one depth, (modules, width), from codes (modules, depth, features)."""
+        definition = self.space.stages[stage]
+        modules, depth, features = codes.shape
+        if not self.one_hot:
+            found = np.full((modules, self.width(stage)), np.nan)
+            found[:, 0] = depth
+            for f, feature in enumerate(definition.features):
+                plain = all(isinstance(c, int | float) and not isinstance(c, bool) for c in feature.choices)
+                values = np.array(feature.choices if plain else range(len(feature.choices)), dtype=float)
+                for layer in range(depth):
+                    found[:, 1 + layer * features + f] = values[codes[:, layer, f]]
+            return found
+        found = np.zeros((modules, self.width(stage)))
+        starts = np.concatenate([[0], np.cumsum(definition.sizes)[:-1]]).astype(np.int64)
+        layer_width = sum(definition.sizes)
+        rows = np.arange(modules)
+        for layer in range(depth):
+            for f in range(features):
+                found[rows, layer * layer_width + starts[f] + codes[:, layer, f]] = 1
+        return found
+
+    def of_architectures(self, architectures: Sequence[Architecture]) -> np.ndarray:
+        """Columns of architectures, (architectures, columns)."""
+        blocks = []
+        for u, grouped in enumerate(group_stages(self.space, architectures)):
+            block = np.empty((grouped.count, self.width(u)))
+            for positions, codes in grouped.groups:
+                block[positions] = self.of_modules(u, codes)
+            blocks.append(block[grouped.of_architecture])
+        return np.concatenate(blocks, axis=1)

@@ -1,0 +1,108 @@
+"""A baseline with its uncertainty: fitted on all rows, and again without each fold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nasbuild.predictor import BaselineRecipe, one_thread
+from nasbuild.score._held_out import HeldOut
+from nasbuild.score._scorer import Scorer
+from nasbuild.score.baselines._boosted import Boosted, fit_boosted
+from nasbuild.score.baselines._linear import Linear, fit_marginal, fit_ridge
+from nasbuild.space import Architecture, Space, group_stages
+from nasbuild.table import k_fold
+
+Model = Linear | Boosted
+_CONTEXTS_OF_A_PART = 8
+
+
+@dataclass(frozen=True)
+class FoldedScorer(Scorer):
+    """Scores by the fit on all rows; deviations over the fits that left a fold out."""
+
+    space: Space
+    architectures: tuple[Architecture, ...]
+    labels: np.ndarray
+    whole: Model
+    parts: tuple[Model, ...]
+
+    @property
+    def members(self) -> int:
+        return len(self.parts)
+
+    def score(self, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        with one_thread():
+            return self.whole.score(stage, codes), self.each(stage, codes).std(axis=0)
+
+    def each(self, stage: int, codes: np.ndarray) -> np.ndarray:
+        return np.stack([part.score(stage, codes) for part in self.parts])
+
+    def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        each = np.stack([part.predict(architectures) for part in self.parts])
+        return self.whole.predict(architectures), each.std(axis=0)
+
+
+def fit_model(
+    space: Space,
+    architectures: Sequence[Architecture],
+    labels: np.ndarray,
+    recipe: BaselineRecipe,
+    seed: int,
+) -> Model:
+    """One fit of a baseline; PED-ANOVA tells of choices only, its modules are scored by marginal means."""
+    if recipe.name == "ridge":
+        return fit_ridge(space, architectures, labels)
+    if recipe.name == "lightgbm":
+        return fit_boosted(space, architectures, labels, contexts=recipe.contexts, seed=seed)
+    return fit_marginal(space, architectures, labels)
+
+
+def fit_baseline(
+    space: Space,
+    architectures: Sequence[Architecture],
+    labels: np.ndarray,
+    recipe: BaselineRecipe,
+    *,
+    seed: int = 0,
+    step_done: Callable[[], None] = lambda: None,
+) -> tuple[FoldedScorer, list[HeldOut]]:
+    """Fit on all rows and without each fold, and measure each fit on its fold."""
+    whole = fit_model(space, architectures, labels, recipe, seed)
+    step_done()
+    fitted = held_out_baseline(space, architectures, labels, recipe, seed=seed, step_done=step_done)
+    parts, measured = [model for model, _ in fitted], [held for _, held in fitted]
+    return FoldedScorer(space, tuple(architectures), labels, whole, tuple(parts)), measured
+
+
+def held_out_baseline(
+    space: Space,
+    architectures: Sequence[Architecture],
+    labels: np.ndarray,
+    recipe: BaselineRecipe,
+    *,
+    seed: int = 0,
+    step_done: Callable[[], None] = lambda: None,
+) -> list[tuple[Model, HeldOut]]:
+    """Fits without each fold, and what they say of it."""
+    found = []
+    for train, test in k_fold(len(labels), min(recipe.folds, len(labels)), np.random.default_rng(seed)):
+        # Deviations need fewer contexts than scores do.
+        lighter = replace(recipe, contexts=min(recipe.contexts, _CONTEXTS_OF_A_PART))
+        model = fit_model(space, [architectures[i] for i in train], labels[train], lighter, seed)
+        held = [architectures[i] for i in test]
+        found.append((model, HeldOut(test, model.predict(held), _sums(model, space, held))))
+        step_done()
+    return found
+
+
+def _sums(model: Model, space: Space, architectures: Sequence[Architecture]) -> np.ndarray:
+    total = np.zeros(len(architectures))
+    for u, grouped in enumerate(group_stages(space, architectures)):
+        own = np.empty(grouped.count)
+        for positions, codes in grouped.groups:
+            own[positions] = model.score(u, codes)
+        total += own[grouped.of_architecture]
+    return total

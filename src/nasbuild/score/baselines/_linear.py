@@ -1,0 +1,77 @@
+"""Additive scores by one weight for each choice of each layer: ridge regression and marginal means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasbuild.score.baselines._columns import Columns
+from nasbuild.space import Architecture, Space
+
+_PENALTIES = np.logspace(-2, 3, 16)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A weight a column; a module's score is its part of the sum, centred over the table.
+
+    Attributes
+    ----------
+    weights, means
+        Of each column, (columns,).
+    level
+        Mean label.
+    """
+
+    columns: Columns
+    weights: np.ndarray
+    means: np.ndarray
+    level: float
+
+    def score(self, stage: int, codes: np.ndarray) -> np.ndarray:
+        block = self.columns.block(stage)
+        own = self.columns.of_modules(stage, codes) - self.means[block]
+        return own @ self.weights[block] + self.level / len(self.columns.space.stages)
+
+    def predict(self, architectures: Sequence[Architecture]) -> np.ndarray:
+        return (self.columns.of_architectures(architectures) - self.means) @ self.weights + self.level
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {"weights": self.weights, "means": self.means, "level": np.array([self.level])}
+
+    @classmethod
+    def from_arrays(cls, space: Space, arrays: dict[str, np.ndarray]) -> Linear:
+        """Raises ValueError if the arrays are of another space."""
+        columns = Columns(space, one_hot=True)
+        width = sum(columns.width(u) for u in range(len(space.stages)))
+        expected = {"weights": (width,), "means": (width,), "level": (1,)}
+        if {n: a.shape for n, a in arrays.items()} != expected or any(
+            a.dtype != np.float64 or not np.isfinite(a).all() for a in arrays.values()
+        ):
+            raise ValueError("arrays of a linear model of another space")
+        return cls(columns, arrays["weights"], arrays["means"], float(arrays["level"][0]))
+
+
+def fit_ridge(space: Space, architectures: Sequence[Architecture], labels: np.ndarray) -> Linear:
+    """Ridge regression on one-hot layers; the penalty by leave-one-out error."""
+    from sklearn.linear_model import RidgeCV
+
+    columns = Columns(space, one_hot=True)
+    rows = columns.of_architectures(architectures)
+    scale = labels.std() or 1.0
+    model = RidgeCV(_PENALTIES).fit(rows, (labels - labels.mean()) / scale)
+    return Linear(columns, np.asarray(model.coef_) * scale, rows.mean(axis=0), float(labels.mean()))
+
+
+def fit_marginal(space: Space, architectures: Sequence[Architecture], labels: np.ndarray) -> Linear:
+    """The mean label of the architectures that have a choice at a layer, less the mean of all.
+
+    A choice that none has gets the mean. Means of few labels are noisy, and nothing is done about it.
+    """
+    columns = Columns(space, one_hot=True)
+    rows = columns.of_architectures(architectures)
+    count, centred = rows.sum(axis=0), labels - labels.mean()
+    weights = np.where(count > 0, rows.T @ centred / np.maximum(count, 1), 0.0)
+    return Linear(columns, weights, rows.mean(axis=0), float(labels.mean()))
