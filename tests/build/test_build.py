@@ -25,7 +25,7 @@ COLUMNS = st.lists(st.lists(st.integers(-9, 9), min_size=1, max_size=6), min_siz
 @pytest.fixture(scope="module")
 def run():
     table = load_builtin("digits-macro").select(range(0, 1728, 40))
-    return learn(table, ["loss", "acc"], recipe=recipe("paper", epochs=1, repeats=1))
+    return learn(table, ["loss", "acc"], recipe=recipe("paper", epochs=1, repeats=1), rivals=False)
 
 
 @settings(deadline=None)

@@ -78,7 +78,9 @@ def test_the_name_is_a_text():
 
 
 def test_unknown_recipes_and_settings_are_refused():
-    with pytest.raises(NasbuildError, match="no recipe 'fast'; allowed: paper"):
+    with pytest.raises(
+        NasbuildError, match="no recipe 'fast'; allowed: default, paper, ridge, lightgbm, marginal, ped-anova"
+    ):
         recipe("fast")
     with pytest.raises(NasbuildError, match="no setting 'speed'; allowed: batch, clip, "):
         recipe("paper", speed=3)

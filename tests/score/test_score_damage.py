@@ -27,7 +27,7 @@ EVERY = ["run.json", *OTHERS]
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("whole") / "run"
-    save_run(learn(example_table(20), ["acc", "latency"], recipe=HASTY), folder)
+    save_run(learn(example_table(20), ["acc", "latency"], recipe=HASTY, rivals=False), folder)
     return folder
 
 
@@ -133,7 +133,7 @@ def test_a_single_changed_bit_is_told(folder, name, data):
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_file_of_another_run_is_told(folder, tmp_path, name):
     other = tmp_path / "other"
-    save_run(learn(example_table(20, seed=1), ["latency", "acc"], recipe=HASTY, seed=1), other)
+    save_run(learn(example_table(20, seed=1), ["latency", "acc"], recipe=HASTY, seed=1, rivals=False), other)
     shutil.copy(other / name, folder / name)
     refused(folder, f"{name}: is damaged or from another run")
     if name in ("table.parquet", "trust.json"):
@@ -143,16 +143,26 @@ def test_a_file_of_another_run_is_told(folder, tmp_path, name):
 
 
 def test_a_newer_run_is_told_as_such(folder):
-    edit(folder, "run.json", lambda data: data.update(schema_version=2, something="new"))
+    edit(folder, "run.json", lambda data: data.update(schema_version=3, something="new"))
     refused(
         folder,
-        r"run.json: has schema version 2, this nasbuild \(.*\) reads up to 1; install a newer nasbuild",
+        r"run.json: has schema version 3, this nasbuild \(.*\) reads up to 2; install a newer nasbuild",
     )
+
+
+@pytest.mark.parametrize("more", [{}, {"something": "old"}])
+def test_an_older_run_is_told_to_be_fitted_again(folder, more):
+    edit(folder, "run.json", lambda data: data.update(schema_version=1, **more))
+    refused(folder, r"run.json: has schema version 1, this nasbuild \(.*\) reads 2; fit again$")
 
 
 RUN_CHANGES = {
     "older": lambda d: d.update(schema_version=0),
-    "text version": lambda d: d.update(schema_version="1"),
+    "text version": lambda d: d.update(schema_version="2"),
+    "true version": lambda d: d.update(schema_version=True),
+    "no method": lambda d: d.pop("method"),
+    "unknown method": lambda d: d.update(method="magic"),
+    "other method": lambda d: d.update(method="additive"),
     "no version": lambda d: d.pop("schema_version"),
     "unknown key": lambda d: d.update(surplus=1),
     "no targets": lambda d: d.update(targets=[]),
@@ -212,6 +222,10 @@ TRUST_CHANGES = {
     "fewer targets": lambda d: d["targets"].pop(),
     "swapped targets": lambda d: d["targets"].reverse(),
     "no trust": lambda d: d["targets"][0].pop("trust"),
+    "no rivals": lambda d: d["targets"][0]["trust"].pop("rivals"),
+    "rivals of texts": lambda d: d["targets"][0]["trust"].update(rivals=["ridge"]),
+    "text coverage": lambda d: d["targets"][0]["trust"].update(coverage="90 %"),
+    "real untold": lambda d: d["targets"][0]["trust"].update(untold=[0.5, 1, 1]),
     "no verdict": lambda d: d["targets"][0]["trust"].pop("verdict"),
     "surplus": lambda d: d["targets"][0]["trust"].update(magic=1),
     "text mean": lambda d: d["targets"][0]["trust"]["modules"].update(mean="high"),

@@ -127,7 +127,7 @@ def test_held_out_sums_use_what_the_member_learnt_from_only():
     labels = rng.normal(size=30)
     scorer = scorer_of(SPACE, architectures, labels, members=3)
     for k, member in enumerate(scorer.ensemble.members):
-        sums = scorer.held_out_sums(k)
+        sums = scorer.held_out()[k].sums
         expected = [
             sum(literal_score(scorer, k, u, m) for u, m in enumerate(architectures[i])) for i in member.test
         ]
@@ -136,7 +136,7 @@ def test_held_out_sums_use_what_the_member_learnt_from_only():
         for changed, same in ((member.test, True), (member.train, False)):
             others = labels.copy()
             others[changed] += rng.normal(size=len(changed))
-            again = scorer_of(SPACE, architectures, others, members=3).held_out_sums(k)
+            again = scorer_of(SPACE, architectures, others, members=3).held_out()[k].sums
             assert np.array_equal(again, sums) == same
 
 
@@ -145,7 +145,7 @@ def test_the_sum_of_shares_is_what_trust_measures():
     test = scorer.ensemble.members[0].test
     shares = scorer.shares([scorer.architectures[i] for i in test]).sum(1)
     assert srcc(shares, scorer.labels[test]) == pytest.approx(
-        srcc(scorer.held_out_sums(0), scorer.labels[test])
+        srcc(scorer.held_out()[0].sums, scorer.labels[test])
     )
 
 

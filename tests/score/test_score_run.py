@@ -14,7 +14,7 @@ from score_samples import HASTY, SPACE, example_table, table_of, with_metrics
 
 from nasbuild.errors import NasbuildError, RunError, TargetError
 from nasbuild.predictor import fit_ensembles
-from nasbuild.score import feature_scores, learn, measure_trust, predict, score_stages
+from nasbuild.score import evidence_of, feature_scores, learn, measure_trust, predict, score_stages, untold
 from nasbuild.space import count_architectures, encode, graph_schema, sample
 from strategies import relaxed, spaces
 
@@ -23,7 +23,7 @@ TARGETS = ["latency", "acc", "acc / log10(latency + 1)"]
 
 @pytest.fixture(scope="module")
 def run():
-    return learn(example_table(), TARGETS, recipe=HASTY, seed=3)
+    return learn(example_table(), TARGETS, recipe=HASTY, seed=3, rivals=False)
 
 
 def test_a_run_holds_what_the_parts_give(run):
@@ -38,7 +38,12 @@ def test_a_run_holds_what_the_parts_give(run):
         assert learnt.labels.values == pytest.approx(label)
         for a, b in zip(learnt.scorer.ensemble.members, ensemble.members, strict=True):
             assert a.srcc.tobytes() == b.srcc.tobytes()
-        assert learnt.trust == measure_trust(learnt.scorer)
+        by_hop = np.array([member.srcc for member in ensemble.members]).T
+        for agreement, column in zip((*learnt.trust.hops, learnt.trust.prediction), by_hop, strict=True):
+            assert agreement.each == pytest.approx(column)
+        evidence = evidence_of(learnt.scorer.held_out(), learnt.labels.values)
+        ties = [untold(learnt.scorer, stage, sign) for stage in learnt.stages]
+        assert learnt.trust == measure_trust(learnt.scorer, evidence, untold=ties)
         assert list(learnt.features) == feature_scores(ensemble, graphs)
         for stage, other in zip(learnt.stages, score_stages(learnt.scorer), strict=True):
             assert stage.score.tobytes() == other.score.tobytes()
@@ -81,13 +86,13 @@ def test_nothing_is_predicted_as_nothing(run):
 
 def test_progress_is_told():
     told = []
-    learn(example_table(), ["acc", "latency"], recipe=HASTY, progress=lambda *p: told.append(p))
+    learn(example_table(), ["acc", "latency"], recipe=HASTY, rivals=False, progress=lambda *p: told.append(p))
     assert [p for p in told if p[0] == "fitting"] == [("fitting", n, 8) for n in range(1, 9)]
     assert [p for p in told if p[0] == "scoring"] == [("scoring", n, 6) for n in range(1, 7)]
 
 
 def test_stages_that_are_too_large_are_searched():
-    run = learn(example_table(), ["acc"], recipe=HASTY, max_modules=10)
+    run = learn(example_table(), ["acc"], recipe=HASTY, max_modules=10, rivals=False)
     assert [(s.scored, s.total) for s in run.learnt[0].stages] == [(10, 20), (10, 20), (2, 2)]
     assert run.max_modules == 10
 
@@ -97,7 +102,7 @@ def test_rows_without_a_label_are_left_out():
     columns = dict(table.columns) | {
         "latency": np.where(np.arange(30) < 4, math.nan, table.columns["latency"])
     }
-    run = learn(replace(table, columns=columns), ["acc", "latency"], recipe=HASTY)
+    run = learn(replace(table, columns=columns), ["acc", "latency"], recipe=HASTY, rivals=False)
     assert [len(one.labels.values) for one in run.learnt] == [30, 26]
     assert run.learnt[1].scorer.architectures == table.architectures[4:]
     members = run.learnt[1].scorer.ensemble.members
@@ -110,7 +115,7 @@ def test_bad_rows_are_refused_or_skipped():
     bad = replace(table, columns=columns)
     with pytest.raises(TargetError, match="no finite value for 2 rows"):
         learn(bad, ["log(latency)"], recipe=HASTY)
-    run = learn(bad, ["log(latency)"], recipe=HASTY, skip_bad=True)
+    run = learn(bad, ["log(latency)"], recipe=HASTY, skip_bad=True, rivals=False)
     assert run.learnt[0].labels.undefined == ("row 0", "row 1")
     assert len(run.learnt[0].scorer.labels) == 28
 
@@ -139,15 +144,18 @@ def test_too_few_labels_are_told():
     recipe = replace(HASTY, folds=5)
     with pytest.raises(TargetError, match="only 4 rows have a value; at least 5 are needed"):
         learn(example_table(4), ["acc"], recipe=recipe)
-    assert len(learn(example_table(5), ["acc"], recipe=recipe).learnt[0].scorer.ensemble.members) == 5
+    assert (
+        len(learn(example_table(5), ["acc"], recipe=recipe, rivals=False).learnt[0].scorer.ensemble.members)
+        == 5
+    )
 
 
 def test_large_and_small_labels_are_learnt_alike():
     table = example_table()
-    plain = learn(table, ["acc"], recipe=HASTY).learnt[0]
+    plain = learn(table, ["acc"], recipe=HASTY, rivals=False).learnt[0]
     for factor in (2.0**200, 2.0**-200):
         columns = {"acc": table.columns["acc"] * factor}
-        other = learn(replace(table, columns=columns), ["acc"], recipe=HASTY).learnt[0]
+        other = learn(replace(table, columns=columns), ["acc"], recipe=HASTY, rivals=False).learnt[0]
         for a, b in zip(plain.stages, other.stages, strict=True):
             assert b.score / factor == pytest.approx(a.score, rel=1e-6)
         assert other.trust == plain.trust
@@ -163,7 +171,7 @@ def test_any_table_of_any_space_is_learnt(space, seed, convolution):
     labels = rng.integers(0, 3, rows).astype(float)
     labels[:2] = 0, 1
     table = table_of(with_metrics(space), rows, seed, acc=labels)
-    run = learn(table, ["acc"], recipe=replace(HASTY, convolution=convolution))
+    run = learn(table, ["acc"], recipe=replace(HASTY, convolution=convolution), rivals=False)
     learnt = run.learnt[0]
     assert learnt.trust.level in ("none", "low", "fair", "high")
     found = predict(learnt, table.architectures)

@@ -28,7 +28,14 @@ def run() -> Run:
     table = example_table(24)
     columns = dict(table.columns)
     columns["latency"] = np.where(np.arange(24) == 5, np.nan, columns["latency"])
-    return learn(replace(table, columns=columns), ["acc", "latency"], recipe=HASTY, seed=2, max_modules=15)
+    return learn(
+        replace(table, columns=columns),
+        ["acc", "latency"],
+        recipe=HASTY,
+        seed=2,
+        max_modules=15,
+        rivals=False,
+    )
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -82,7 +89,7 @@ def test_what_is_read_equals_what_was_written(run, tmp_path):
 
 
 def test_the_same_learning_gives_the_same_files(run, tmp_path):
-    again = learn(run.table, ["acc", "latency"], recipe=HASTY, seed=2, max_modules=15)
+    again = learn(run.table, ["acc", "latency"], recipe=HASTY, seed=2, max_modules=15, rivals=False)
     save_run(run, tmp_path / "a")
     save_run(again, tmp_path / "b")
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
@@ -100,7 +107,7 @@ def test_any_run_of_any_space_comes_back(tmp_path_factory, space, seed, equation
         with_metrics(space), rows, seed, acc=rng.integers(0, 4, rows) + 0.1 * np.arange(rows), latency=latency
     )
     targets = ["-acc / 3 + max(latency, 0.1)"] if equation else ["acc"]
-    made = learn(table, targets, recipe=HASTY, seed=seed, max_modules=most)
+    made = learn(table, targets, recipe=HASTY, seed=seed, max_modules=most, rivals=False)
     folder = tmp_path_factory.mktemp("runs") / "run"
     save_run(made, folder)
     check_equal(made, load_run(folder))
@@ -156,7 +163,7 @@ def test_a_folder_that_may_not_be_written_is_told(run, tmp_path):
     assert contents(tmp_path) == {}
 
 
-STEPS = ["write_table", "ensembles_to_bytes", "modules_to_arrow", "write_arrow", "asdict", "_run_file"]
+STEPS = ["write_table", "scorers_to_bytes", "modules_to_arrow", "write_arrow", "asdict", "_run_file"]
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -6,28 +6,56 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from score_samples import SPACE, random_scorer, scorer_of
 
-from nasbuild.score import Agreement, measure_trust
+from nasbuild.predictor import GraphBatch
+from nasbuild.score import Agreement, Evidence, ModuleScorer, Rival, Trust, evidence_of, measure_trust
 from nasbuild.score._trust import _level, _verdict
-from nasbuild.space import Architecture, sample
+from nasbuild.space import Architecture, encode, sample
 
 ORDER = ["none", "low", "fair", "high"]
 
 
+def trust_of(scorer: ModuleScorer) -> Trust:
+    return measure_trust(scorer, evidence_of(scorer.held_out(), scorer.labels))
+
+
+def evidence(modules: float, prediction: float = 0.9, *, std: float = 0.0, fits: int = 5) -> Evidence:
+    """Evidence in which each fit agreed equally, but for ``std``, on 200 rows in all."""
+    agreed = Agreement(modules, std, (modules,) * fits)
+    return Evidence((), Agreement(prediction, 0.0, (prediction,)), agreed, None, 200 / fits, 200)
+
+
+def literal_norms(network, architectures) -> np.ndarray:
+    """Norms of whole graphs at every hop, (architectures, hops), one graph and node at a time."""
+    with torch.no_grad():
+        hops = [network.hops(GraphBatch.of(encode(SPACE, [a]))) for a in architectures]
+    return np.array([[np.mean([float(v.abs().sum()) for v in hop]) for hop in graph] for graph in hops])
+
+
+def rival(name: str, modules: float) -> Rival:
+    return Rival(name, Agreement.of([0.9]), Agreement.of([modules]))
+
+
 def test_agreement_is_measured_member_by_member_on_its_held_out_rows():
     scorer = random_scorer(SPACE, 1, rows=40, members=3)
-    trust = measure_trust(scorer)
-    by_hop = np.array([m.srcc for m in scorer.ensemble.members])
-    assert len(trust.hops) == by_hop.shape[1] - 1
-    for hop, column in zip((*trust.hops, trust.prediction), by_hop.T, strict=True):
-        assert hop.each == pytest.approx(column)
-        assert (hop.mean, hop.std) == (pytest.approx(np.mean(column)), pytest.approx(np.std(column)))
+    trust = trust_of(scorer)
+    assert len(trust.hops) == scorer.ensemble.shape.hops + 1
+    for k, (network, member) in enumerate(
+        zip(scorer.ensemble.networks, scorer.ensemble.members, strict=True)
+    ):
+        held = [scorer.architectures[i] for i in member.test]
+        for n, norms in enumerate(literal_norms(network, held).T):
+            expected = spearmanr(norms, scorer.labels[member.test]).statistic
+            assert trust.hops[n].each[k] == pytest.approx(expected)
+    for hop in (*trust.hops, trust.prediction, trust.modules):
+        assert (hop.mean, hop.std) == (pytest.approx(np.mean(hop.each)), pytest.approx(np.std(hop.each)))
     for k, member in enumerate(scorer.ensemble.members):
-        expected = spearmanr(scorer.held_out_sums(k), scorer.labels[member.test]).statistic
+        expected = spearmanr(scorer.held_out()[k].sums, scorer.labels[member.test]).statistic
         assert trust.modules.each[k] == pytest.approx(expected)
     assert trust.modules.mean == pytest.approx(np.mean(trust.modules.each))
     assert (trust.labels, trust.held_out) == (40, 10)
@@ -38,10 +66,10 @@ def test_depths_that_fewer_than_two_architectures_have_are_told():
     one, three = ((7, True),), ((7, True), (3, True), (3, True))
     rows = [(shallow, one), (shallow, one), (deep, one), (shallow, one), (shallow, three)]
     architectures = [Architecture((a, b, ((192,),))) for a, b in rows]
-    trust = measure_trust(scorer_of(SPACE, architectures, np.arange(5.0)))
+    trust = trust_of(scorer_of(SPACE, architectures, np.arange(5.0)))
     assert trust.unseen == ((0, 2), (1, 3))
     again = [*architectures, Architecture((deep, three, ((192,),)))]
-    assert measure_trust(scorer_of(SPACE, again, np.arange(6.0))).unseen == ()
+    assert trust_of(scorer_of(SPACE, again, np.arange(6.0))).unseen == ()
 
 
 @given(st.floats(-1, 1), st.floats(-1, 1), st.integers(0, 3_000))
@@ -97,18 +125,18 @@ def test_the_lower_end_is_fishers(value, tested):
 
 @pytest.mark.parametrize("level", ORDER)
 def test_the_verdict_is_a_sentence_with_the_numbers(level):
-    modules, prediction = Agreement(0.815, 0.1, ()), Agreement(-0.25, 0.1, ())
-    text = _verdict(level, modules, prediction, 68, 13.6)
+    found = Evidence((), Agreement(-0.25, 0.1, ()), Agreement(0.815, 0.1, ()), None, 13.6, 68)
+    text = _verdict(level, found, 68, [], None)
     assert re.fullmatch(r"From 68 labels, .*SRCC 0\.8[12] .*-0\.25 .*\(about 14 rows .*\): .*\.", text)
     assert text.count(". ") == 0
-    assert len({_verdict(other, modules, prediction, 68, 13.6) for other in ORDER}) == 4
+    assert len({_verdict(other, found, 68, [], None) for other in ORDER}) == 4
 
 
 def test_noise_is_not_believed():
     rng = np.random.default_rng(2)
     for seed in range(5):
         architectures = sample(SPACE, 60, rng)
-        trust = measure_trust(scorer_of(SPACE, architectures, rng.normal(size=60), members=4, seed=seed))
+        trust = trust_of(scorer_of(SPACE, architectures, rng.normal(size=60), members=4, seed=seed))
         assert trust.level in ("none", "low")
         assert f"From {trust.labels} labels" in trust.verdict
 
@@ -118,7 +146,42 @@ def test_members_that_are_all_wrong_are_no_trouble():
     for rows in (4, 5, 8):
         architectures = sample(SPACE, rows, np.random.default_rng(rows))
         scorer = scorer_of(SPACE, architectures, np.arange(float(rows)), members=3)
-        flipped = scorer.held_out_sums(0)
+        flipped = scorer.held_out()[0].sums
         labels = scorer.labels.copy()
         labels[scorer.ensemble.members[0].test] = -flipped
-        assert measure_trust(scorer_of(SPACE, architectures, labels, members=1)).level == "none"
+        assert trust_of(scorer_of(SPACE, architectures, labels, members=1)).level == "none"
+
+
+def test_rivals_are_told_and_the_better_one_is_offered():
+    scorer = random_scorer(SPACE, 1)
+    rivals = [rival("ridge", 0.7), rival("lightgbm", 0.85)]
+    trust = measure_trust(scorer, evidence(0.8), rivals=rivals, untold=[np.int64(3), 0, 1])
+    assert (trust.rivals, trust.untold, trust.better) == (tuple(rivals), (3, 0, 1), "lightgbm")
+    assert "Those of ridge regression with 0.70 and those of LightGBM with 0.85." in trust.verdict
+    assert trust.verdict.endswith(" LightGBM is better on this table: fit with --recipe lightgbm.")
+    trust = measure_trust(scorer, evidence(0.8), rivals=[rival("ridge", 0.9)])
+    assert trust.better == "ridge"
+    assert trust.verdict.endswith(" Ridge regression is better on this table: fit with --recipe ridge.")
+    # Worse rivals are told and not offered; the level does not go by them.
+    trust = measure_trust(scorer, evidence(0.9), rivals=rivals)
+    assert (trust.better, trust.level) == (None, measure_trust(scorer, evidence(0.9)).level)
+    assert "LightGBM with 0.85" in trust.verdict
+    assert "--recipe" not in trust.verdict
+
+
+@pytest.mark.parametrize(
+    ("std", "fits", "lead", "offered"),
+    [
+        (0.0, 5, 0.009, False),
+        (0.0, 5, 0.011, True),
+        # Half a standard error: 0.5 * 0.2 / sqrt(4) = 0.05, 0.5 * 0.2 / sqrt(100) = 0.01.
+        (0.2, 4, 0.049, False),
+        (0.2, 4, 0.051, True),
+        (0.2, 100, 0.011, True),
+    ],
+)
+def test_a_lead_that_chance_may_give_offers_nobody(std, fits, lead, offered):
+    found = measure_trust(
+        random_scorer(SPACE, 1), evidence(0.6, std=std, fits=fits), rivals=[rival("ridge", 0.6 + lead)]
+    )
+    assert (found.better == "ridge") == offered
