@@ -32,10 +32,16 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture(scope="module", params=["run", "additive"])
+def told(request):
+    """A run of networks, and one of the default recipe."""
+    return request.getfixturevalue(request.param)
+
+
 @pytest.fixture(scope="module")
-def place(run, tmp_path_factory):
+def place(told, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(run, path, top=4)
+    write_report(told, path, top=4)
     return path
 
 
@@ -74,10 +80,10 @@ def test_nothing_sticks_out(opened, width):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_every_card_can_be_seen(opened, width):
+def test_every_card_can_be_seen(opened, told, width):
     page = opened(width)
     cards = page.query_selector_all("[data-card]")
-    assert len(cards) == 2 + 2 * 6 + 1
+    assert len(cards) == 2 + 6 * len(told.learnt) + 1
     for card in cards:
         box = card.bounding_box()
         assert card.is_visible()

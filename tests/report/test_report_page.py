@@ -179,6 +179,7 @@ def test_texts_stand_out_from_their_grounds(html, scheme):
     colour = dict(re.findall(r"--([\w-]+): (#\w{6});", found))
     grounds = [("paper", ("ink", "quiet", "accent")), ("card", ("ink", "quiet", "accent", "warn"))]
     grounds += [(f"{level}-soft", (level,)) for level in ("ok", "note", "warn", "bad")]
+    grounds += [(f"{way}{step}", ("ink",)) for way in ("up", "down") for step in (1, 2, 3, 4)]
     for ground, texts in grounds:
         for text in texts:
             assert contrast(colour[ground], colour[text]) >= 4.5, (ground, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nasbuild.report._card import Card, Section
-from nasbuild.report._data_run import made_data
+from nasbuild.report._data_run import made_data, setting_text
 from nasbuild.report._views import RunView
 
 if TYPE_CHECKING:
@@ -19,6 +19,14 @@ def sections(run: Run, top: int) -> list[Section]:
         Card("summary", "What was learnt", "summary.html.j2", view.summary, view.draw_summary),
         Card("table", "The table", "table.html.j2", lambda: view.table, view.draw_table),
     )
-    last = (Card("made", "How it was made", "made.html.j2", lambda: made_data(run), lambda _: {}),)
+    last = (
+        Card(
+            "made",
+            "How it was made",
+            "made.html.j2",
+            lambda: made_data(run),
+            lambda _: {"setting": setting_text},
+        ),
+    )
     targets = [Section(t.key, t.learnt.target.name, tuple(t.cards())) for t in view.targets]
     return [Section("run", "", first), *targets, Section("run-made", "", last)]

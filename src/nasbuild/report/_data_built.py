@@ -8,6 +8,7 @@ import numpy as np
 
 from nasbuild.report._data_features import Guesses
 from nasbuild.report._health import DOUBT, OF_TRUST, health
+from nasbuild.report._kind import kind_of
 from nasbuild.space import architecture_id, to_dict
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def built_data(run: Run, learnt: Learnt, top: int) -> dict[str, Any]:
     if passed < 1:
         fine += f", the first better than {passed:.0%} of the labels"
     return {
+        "kind": kind_of(run),
         "built": rows,
         "best_label": best,
         "beyond": int(beyond),

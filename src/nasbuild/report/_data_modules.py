@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 3  # modules of each end
 _KEPT = 25  # modules a stage that the paper keeps in a reduced space
+_COMPARED = 500  # of the best modules of a stage, so many are compared with the first
 
 
 def modules_data(run: Run, learnt: Learnt, shown: int = _SHOWN) -> dict[str, Any]:
@@ -53,13 +54,27 @@ def modules_data(run: Run, learnt: Learnt, shown: int = _SHOWN) -> dict[str, Any
     }
 
 
+def untold_text(stage: dict[str, Any]) -> str:
+    """How many of a stage's modules the labels don't tell from the best one; nothing where it is not known."""
+    if stage["untold"] is None or stage["total"] < 2:
+        return ""
+    if not stage["untold"]:
+        return "the best module is told from the others"
+    return f"{untold_number(stage)} {'module' if stage['untold'] == 1 else 'modules'} can't be told from the best one"
+
+
+def untold_number(stage: dict[str, Any]) -> str:
+    """So many, or at least so many where no more were compared."""
+    least = "at least " if stage["untold"] >= _COMPARED - 1 and stage["scored"] > _COMPARED else ""
+    return f"{least}{count(stage['untold'])}"
+
+
 def _stage(run: Run, learnt: Learnt, scores: StageScores, shown: int, guesses: Guesses) -> dict[str, Any]:
     stage, sign = run.space.stages[scores.stage], learnt.target.sign
     order = scores.best(sign)
     half = min(shown, -(-len(order) // 2))
     best, worst = order[:half], order[::-1][: min(shown, len(order) - half)]
-    # A module that lies within the best one's own spread can't be told from it.
-    tied = int(np.sum(sign * scores.score >= sign * scores.score[best[0]] - scores.std[best[0]]))
+    untold = learnt.trust.untold
 
     def row(rank: int) -> dict[str, Any]:
         module = scores.module(run.space, int(rank))
@@ -78,7 +93,7 @@ def _stage(run: Run, learnt: Learnt, scores: StageScores, shown: int, guesses: G
         "total": scores.total,
         "searched": scores.searched,
         "span": float(np.ptp(scores.score)),
-        "tied": tied,
+        "untold": untold[scores.stage] if scores.stage < len(untold) else None,
         "best": [row(r) for r in best],
         "worst": [row(r) for r in worst],
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nasbuild.report._health import health
+from nasbuild.report._kind import kind_of, title_of
 from nasbuild.report._numbers import plural
 from nasbuild.space import Space, count_architectures, count_modules
 
@@ -81,8 +82,15 @@ def made_data(run: Run) -> dict[str, Any]:
     """All that is needed to make the run again."""
     from nasbuild.score import versions
 
-    members = [learnt.scorer.members for learnt in run.learnt]
+    members, kind = [learnt.scorer.members for learnt in run.learnt], kind_of(run)
+    if kind == "network":
+        fitted = f"{plural(sum(members), 'network')} fitted"
+    elif kind == "additive":
+        fitted = f"{plural(len(members), 'process', 'processes')} fitted, one a target, and once more without each fold"
+    else:
+        fitted = f"{title_of(run.recipe.name)} fitted on all rows, and once more without each fold"
     return {
+        "kind": kind,
         "recipe": run.recipe.as_dict(),
         "seed": run.seed,
         "max_modules": run.max_modules,
@@ -90,8 +98,13 @@ def made_data(run: Run) -> dict[str, Any]:
         "hops": [len(learnt.trust.hops) for learnt in run.learnt],
         "versions": dict(run.versions or versions()),
         "table": {"sha256": run.table.digest(), "rows": len(run.table)},
-        "health": health(
-            [], f"{plural(sum(members), 'network')} fitted; the same inputs and seed give the same run"
-        ),
+        "health": health([], f"{fitted}; the same inputs and seed give the same run"),
         "next": [],
     }
+
+
+def setting_text(value: Any) -> str:
+    """A setting of a recipe, as a person writes it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) or "–" if isinstance(value, list | tuple) else str(value)

@@ -2,45 +2,94 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
-from nasbuild.report._health import OF_TRUST, health
+from nasbuild.report._health import OF_TRUST, health, sentence
+from nasbuild.report._kind import fit_command, kind_of, title_of
 from nasbuild.report._numbers import correlation
 
 if TYPE_CHECKING:
     from nasbuild.score import Agreement, Learnt, Run
 
 _LEAD = 0.15  # SRCC by which y' must lead before it is worth saying
-_APART = 0.2  # spread over the members that is worth saying
+_APART = 0.2  # spread over the fits that is worth saying
 _FAIR = 0.5
+_INTERVAL, _NARROW = 0.9, 0.8  # share of labels that intervals should hold, and one that is far too low
 
 
 def trust_data(run: Run, learnt: Learnt) -> dict[str, Any]:
-    """Held-out SRCC of every hop, of y' and of the summed module scores."""
+    """Held-out SRCC of every hop, of y' and of the summed module scores, beside those of other methods."""
     trust = learnt.trust
     unseen: dict[int, list[int]] = {}
     for u, depth in trust.unseen:
         unseen.setdefault(u, []).append(depth)
     return {
+        "recipe": run.recipe.name,
+        "title": title_of(run.recipe.name),
+        "kind": kind_of(run),
         "level": trust.level,
         "verdict": trust.verdict,
         "labels": trust.labels,
         "held_out": trust.held_out,
         "members": learnt.scorer.members,
+        "fits": len(trust.modules.each),
         "hops": [{"hop": m, **_agreement(a)} for m, a in enumerate(trust.hops)],
         "prediction": _agreement(trust.prediction),
         "modules": _agreement(trust.modules),
+        "coverage": trust.coverage,
+        "coverage_text": coverage_text(trust.coverage, trust.labels),
+        "rivals": [
+            {
+                "recipe": r.name,
+                "title": title_of(r.name),
+                "prediction": _agreement(r.prediction),
+                "modules": _agreement(r.modules),
+            }
+            for r in trust.rivals
+        ],
+        "better": trust.better,
         "unseen": [{"stage": u, "name": run.space.stages[u].name, "depths": d} for u, d in unseen.items()],
         "health": health([(OF_TRUST.get(trust.level, "warn"), trust.verdict)], ""),
-        "next": [*_by_level(learnt), *_by_unseen(run, unseen)],
+        "next": [*_by_rival(run, learnt), *_by_level(run, learnt), *_by_unseen(run, unseen)],
     }
+
+
+def coverage_text(share: float | None, labels: int) -> str:
+    """Whether intervals hold as many of the held-out labels as they promise, beyond what chance allows."""
+    if share is None:
+        return ""
+    chance = 2 * math.sqrt(_INTERVAL * (1 - _INTERVAL) / max(labels, 1))
+    if share < min(_NARROW, _INTERVAL - chance):
+        told = "they are too narrow, and differences are less sure than their ± tells"
+    elif share < _INTERVAL - chance:
+        told = "they are a little too narrow"
+    elif share > _INTERVAL + chance:
+        told = "they are wider than they need be"
+    else:
+        told = "the uncertainties are about right"
+    return f"The 90% intervals of the summed scores hold {share:.0%} of the held-out labels: {told}."
 
 
 def _agreement(a: Agreement) -> dict[str, Any]:
     return {"mean": a.mean, "std": a.std, "each": list(a.each)}
 
 
-def _by_level(learnt: Learnt) -> list[dict[str, str]]:
+def _by_rival(run: Run, learnt: Learnt) -> list[dict[str, str]]:
+    trust = learnt.trust
+    rival = next((r for r in trust.rivals if r.name == trust.better), None)
+    if rival is None:
+        return []
+    text = (
+        f"{title_of(rival.name)} orders unseen architectures better on this table: its summed module scores "
+        f"have an SRCC of {correlation(rival.modules.mean)}, those of this run {correlation(trust.modules.mean)}. "
+        "Fit with it, and build from that run"
+    )
+    command = fit_command(run, learnt, rival.name)
+    return [{"kind": "better", "text": sentence(text), "command": command}]
+
+
+def _by_level(run: Run, learnt: Learnt) -> list[dict[str, str]]:
     trust = learnt.trust
     modules, prediction = correlation(trust.modules.mean), correlation(trust.prediction.mean)
     steps = []
@@ -68,8 +117,9 @@ def _by_level(learnt: Learnt) -> list[dict[str, str]]:
         )
     if trust.modules.std > _APART:
         low, high = correlation(min(trust.modules.each)), correlation(max(trust.modules.each))
+        fits = "members" if kind_of(run) == "network" else "fits"
         steps.append(
-            f"The members differ in how well they order (SRCC {low} to {high}): "
+            f"The {fits} differ in how well they order (SRCC {low} to {high}): "
             "few rows are held out at a time, so look at the mean only."
         )
     return [{"kind": "trust", "text": text} for text in steps]

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nasbuild.report._color import choice_text
-from nasbuild.report._data_features import features_data
+from nasbuild.report._data_features import effect_scale, features_data
 from nasbuild.report._data_labels import labels_data
-from nasbuild.report._data_modules import modules_data
+from nasbuild.report._data_modules import modules_data, untold_number, untold_text
 from nasbuild.report._data_run import made_data, space_data, table_data
 from nasbuild.report._data_trust import trust_data
-from nasbuild.report._numbers import correlation
+from nasbuild.report._health import sentence
+from nasbuild.report._numbers import Scale
 
 if TYPE_CHECKING:
     from nasbuild.score import Learnt, Run
+
+_NAMED = 6  # stages that a sentence names
+_SURE = 0.9  # share of the members
 
 
 def explain_data(run: Run, *, modules: int = 3) -> dict[str, Any]:
@@ -28,8 +32,9 @@ def explain_data(run: Run, *, modules: int = 3) -> dict[str, Any]:
     -------
     ``space``, ``table`` and ``made`` of the run, and ``targets``: for each its ``target``,
     ``direction`` and ``unit``, its ``labels``, ``trust``, ``features`` and ``stages``, the
-    ``findings`` in sentences and the ``next`` steps. Scores are in the target's unit. Choices and
-    modules stand best first by the target's direction.
+    ``findings`` in sentences and the ``next`` steps, some with a ``command``. Scores are in the
+    target's unit; ``effects`` tells what those of choices are (``measure``) and their unit. Choices
+    and modules stand best first by the target's direction.
     """
     table = table_data(run.table)
     return {
@@ -58,6 +63,7 @@ def _target(run: Run, learnt: Learnt, advice: list[dict], modules: int) -> dict[
         **head_data(learnt),
         "labels": labels,
         "trust": trust,
+        "effects": {"measure": features["measure"], "unit": features["unit"]},
         "features": features["features"],
         "stages": stages["stages"],
         "findings": findings(trust, features, stages),
@@ -71,17 +77,68 @@ def findings(trust: dict[str, Any], features: dict[str, Any], modules: dict[str,
         return []
     found = []
     own = [f for f in features["features"] if f["kind"] == "feature"]
-    if own:
-        first = own[0]
+    told = [f for f in own if _told_apart(f["choices"])]
+    if own and not told:
+        found.append(
+            f"No feature has a choice that is told from its others over all stages ({features['told']})."
+        )
+    elif own:
+        first = told[0]
         best, worst = (choice_text(first["choices"][i]["choice"]) for i in (0, -1))
         text = f"The feature that matters most is {first['feature']}: best is {best}, worst {worst}"
-        text += f"; then {', '.join(f['feature'] for f in own[1:3])}" if own[1:] else ""
-        found.append(
-            f"{text} (features alone order unseen architectures with SRCC {correlation(features['hop_0'])})."
-        )
+        if features["measure"] == "effect":
+            text += f", {_scale(features).full(first['range'])} apart"
+        text += f"; then {', '.join(f['feature'] for f in told[1:3])}" if told[1:] else ""
+        found.append(f"{text} ({features['told']}).")
+        found += _strongest_stage(features)
     stages = sorted(modules["stages"], key=lambda s: -s["span"])
     if len(stages) > 1:
         found.append(
             f"The modules of {stages[0]['name']} differ most in score, those of {stages[-1]['name']} least."
         )
+    found += _not_told_apart(modules["stages"])
     return found
+
+
+def _scale(features: dict[str, Any]) -> Scale:
+    return effect_scale(features["features"], features["measure"], features["unit"])
+
+
+def _told_apart(choices: list[dict[str, Any]]) -> bool:
+    """Whether nine in ten members put the best choice on the same side of the worst one."""
+    best, worst = choices[0], choices[-1]
+    sign = 1 if best["effect"] > worst["effect"] else -1
+    ahead = [sign * (b - w) > 0 for b, w in zip(best["each"], worst["each"], strict=True)]
+    return sum(ahead) >= _SURE * len(ahead)
+
+
+def _strongest_stage(features: dict[str, Any]) -> list[str]:
+    """The feature and the stage in which the choice matters most."""
+    spans = [
+        (abs(s["choices"][0]["effect"] - s["choices"][-1]["effect"]), f["feature"], s)
+        for f in features["features"]
+        if len(f["stages"]) > 1
+        for s in f["stages"]
+        if _told_apart(s["choices"])
+    ]
+    if not spans or features["measure"] != "effect":
+        return []
+    span, name, stage = max(spans, key=lambda s: s[0])
+    best, worst = (choice_text(stage["choices"][i]["choice"]) for i in (0, -1))
+    return [
+        f"In a single stage, {name} matters most in {stage['name']}: "
+        f"best is {best}, worst {worst}, {_scale(features).full(span)} apart."
+    ]
+
+
+def _not_told_apart(stages: list[dict[str, Any]]) -> list[str]:
+    """Stages whose best module is one of several, those with most of them first named."""
+    tied = sorted((s for s in stages if s["untold"]), key=lambda s: -s["untold"])[:_NAMED]
+    if not tied:
+        return []
+    if len(tied) == 1:
+        told = f"in {tied[0]['name']}, {untold_text(tied[0])}"
+    else:
+        each = ", ".join(f"{untold_number(s)} in {s['name']}" for s in sorted(tied, key=lambda s: s["stage"]))
+        told = f"these modules can't be told from the best one of their stage: {each}"
+    return [sentence(f"{told}; among them, choose by what else matters")]

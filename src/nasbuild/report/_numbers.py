@@ -52,6 +52,15 @@ class Scale:
         power = f" × {self.power}" if self.exponent else ""
         return f"{self.plain(value)}{power}" + (f" {self.unit}" if self.unit not in _BARE else "")
 
+    def signed(self, value: float) -> str:
+        """The number with its sign, none where it rounds to zero.
+
+        >>> Scale(0, 2).signed(0.5), Scale(0, 2).signed(-0.001)
+        ('+0.50', '0.00')
+        """
+        text = self.plain(value)
+        return text if text.startswith("−") or not text.strip("0.,") else f"+{text}"
+
     def pair(self, value: float, std: float) -> str:
         """A number with its deviation."""
         return f"{self.plain(value)} ± {self.plain(std)}"
@@ -90,18 +99,13 @@ def count(number: int) -> str:
 
 
 def correlation(value: float) -> str:
-    """A correlation, two decimals."""
-    return minus(f"{value:.2f}")
+    """A correlation, two decimals; three where two would call it perfect.
 
-
-def signed(value: float) -> str:
-    """An effect: two decimals and its sign.
-
-    >>> signed(0.5), signed(-0.001)
-    ('+0.50', '0.00')
+    >>> correlation(0.951), correlation(0.9972), correlation(1.0)
+    ('0.95', '0.997', '1.00')
     """
-    text = f"{value:+.2f}"
-    return text[1:] if not text.strip("+-0.") else minus(text)
+    near = 0.995 <= abs(value) < 0.9995
+    return minus(f"{value:.{3 if near else 2}f}")
 
 
 def plural(number: int, one: str, many: str = "") -> str:

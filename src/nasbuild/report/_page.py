@@ -13,6 +13,7 @@ from nasbuild.report import _numbers
 from nasbuild.report._card import Card
 from nasbuild.report._cards import sections
 from nasbuild.report._color import choice_text
+from nasbuild.report._health import sentence
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -94,9 +95,9 @@ def _environment() -> Environment:
     environment.filters |= {
         "count": _numbers.count,
         "correlation": _numbers.correlation,
-        "signed": _numbers.signed,
         "choice": choice_text,
         "shorten": shorten,
+        "sentence": sentence,
     }
     environment.globals |= {"plural": _numbers.plural}
     return environment

@@ -6,42 +6,47 @@ from typing import Any
 
 from nasbuild.report._axis import Axis, draw_bottom
 from nasbuild.report._color import choice_text
-from nasbuild.report._numbers import correlation, signed
-from nasbuild.report._svg import Svg, fitted
+from nasbuild.report._numbers import Scale, correlation
+from nasbuild.report._svg import Svg, fitted, text_width
 
-_WIDTH, _LABEL, _STEP = 420, 128, 26
+_WIDTH, _LABEL, _STEP, _APART = 420, 128, 26, 8
 
 
 def agreement_bars(data: dict[str, Any]) -> str:
-    """Held-out SRCC of hops, y' and summed module scores."""
-    rows = [(_hop_name(h["hop"]), h, "bar") for h in data["hops"]]
-    rows += [
-        ("prediction y'", data["prediction"], "bar second"),
-        ("module scores", data["modules"], "bar first"),
-    ]
-    values = [v for _, a, _ in rows for v in (a["mean"], *a["each"])]
+    """Held-out SRCC of hops, y' and summed module scores, those of other methods below each."""
+    fits = "members" if data["kind"] == "network" else "fits"
+    groups = [[(_hop_name(h["hop"], data["kind"]), h, "bar") for h in data["hops"]]]
+    for name, key, bar in (("prediction y'", "prediction", "second"), ("module scores", "modules", "first")):
+        rivals = [(r["title"], r[key], "bar rival") for r in data["rivals"]]
+        groups.append([(name, data[key], f"bar {bar}"), *rivals])
+    groups = [group for group in groups if group]
+    values = [v for group in groups for _, a, _ in group for v in (a["mean"], *a["each"])]
     x = Axis(min(0.0, *values), 1.0, _LABEL, _WIDTH - 44)
-    gap = 8  # between the hops and what is made of them
-    bottom = 10 + _STEP * len(rows) + gap
-    label = "SRCC on held-out labels, mean over members: " + ", ".join(
-        f"{name} {correlation(a['mean'])}" for name, a, _ in rows
+    bottom = 10 + _STEP * sum(map(len, groups)) + _APART * (len(groups) - 1)
+    label = f"SRCC on held-out labels, mean over {fits}: " + "; ".join(
+        ", ".join(f"{name} {correlation(a['mean'])}" for name, a, _ in group) for group in groups
     )
     svg = Svg(_WIDTH, bottom + 42, label, kind="plot")
-    draw_bottom(svg, x, bottom, "SRCC on labels that the members did not see", top=6)
-    for n, (name, a, kind) in enumerate(rows):
-        y = 10 + _STEP * n + (gap if n >= len(data["hops"]) else 0)
-        middle = y + _STEP / 2 - 2
-        weight = "label strong" if "first" in kind else "label"
-        svg.text(_LABEL - 8, middle + 4, name, size=12, anchor="end", class_=weight)
-        left, right = sorted((x(0), x(a["mean"])))
-        svg.add("rect", x=left, y=middle - 7, width=max(right - left, 0.5), height=14, class_=kind, rx=1.5)
-        _members(svg, [x(v) for v in a["each"]], middle)
-        svg.text(_WIDTH - 2, middle + 4, correlation(a["mean"]), size=12, anchor="end", class_=weight)
+    draw_bottom(svg, x, bottom, f"SRCC on labels that the {fits} did not see", top=6)
+    y = 10
+    for group in groups:
+        for name, a, kind in group:
+            middle = y + _STEP / 2 - 2
+            weight = "label strong" if "first" in kind else "quiet" if "rival" in kind else "label"
+            svg.text(_LABEL - 8, middle + 4, name, size=12, anchor="end", class_=weight)
+            left, right = sorted((x(0), x(a["mean"])))
+            svg.add(
+                "rect", x=left, y=middle - 7, width=max(right - left, 0.5), height=14, class_=kind, rx=1.5
+            )
+            _members(svg, [x(v) for v in a["each"]], middle)
+            svg.text(_WIDTH - 2, middle + 4, correlation(a["mean"]), size=12, anchor="end", class_=weight)
+            y += _STEP
+        y += _APART
     svg.line(x(0), 6, x(0), bottom, "axis")
     return svg.markup()
 
 
-def effect_dots(feature: dict[str, Any], limit: float, sign: int) -> str:
+def effect_dots(feature: dict[str, Any], limit: float, sign: int, scale: Scale) -> str:
     """Effects of the choices of one feature: every member a dot, the mean a ring with its spread.
 
     ``limit`` is the end of the axis, the same for all features of a target so that they compare.
@@ -52,14 +57,15 @@ def effect_dots(feature: dict[str, Any], limit: float, sign: int) -> str:
         position = {(isinstance(c, bool), c): i for i, c in enumerate(feature["order"])}
         rows = sorted(rows, key=lambda r: position[isinstance(r["choice"], bool), r["choice"]])
     texts = [effect_name(feature, r["choice"]) for r in rows]
-    x = Axis(-limit, limit, 108, _WIDTH - 50)
+    numbers = max(text_width(scale.signed(r["effect"]), 11) for r in rows)
+    x = Axis(-limit, limit, 108, _WIDTH - max(numbers + 12, 50))
     step = 22
     bottom = 22 + step * len(rows)
     label = f"Effects of the choices of {feature['feature']}: " + ", ".join(
-        f"{text} {signed(r['effect'])}" for text, r in zip(texts, rows, strict=True)
+        f"{text} {scale.signed(r['effect'])}" for text, r in zip(texts, rows, strict=True)
     )
     svg = Svg(_WIDTH, bottom + 22, label, kind="plot")
-    draw_bottom(svg, x, bottom, "", top=18)
+    draw_bottom(svg, x, bottom, "", scale, top=18)
     svg.line(x(0), 18, x(0), bottom, "axis")
     better = x.end if sign > 0 else x.start
     svg.text(
@@ -77,10 +83,11 @@ def effect_dots(feature: dict[str, Any], limit: float, sign: int) -> str:
             100, y + 4, shown, size=12, anchor="end", class_="label", title=text if shown != text else ""
         )
         _members(svg, [x(min(max(v, -limit), limit)) for v in r["each"]], y)
-        svg.line(x(r["effect"] - r["effect_std"]), y, x(r["effect"] + r["effect_std"]), y, "whisker")
+        if r["each"]:
+            svg.line(x(r["effect"] - r["effect_std"]), y, x(r["effect"] + r["effect_std"]), y, "whisker")
         good = sign * r["effect"] >= 0
         svg.add("circle", cx=x(r["effect"]), cy=y, r=4.5, class_="mean good" if good else "mean bad")
-        svg.text(_WIDTH - 2, y + 4, signed(r["effect"]), size=11, anchor="end", class_="quiet")
+        svg.text(_WIDTH - 2, y + 4, scale.signed(r["effect"]), size=11, anchor="end", class_="quiet")
     return svg.markup()
 
 
@@ -107,5 +114,6 @@ def _members(svg: Svg, places: list[float], y: float) -> None:
     svg.add("path", d=d, class_="member")
 
 
-def _hop_name(hop: int) -> str:
-    return "hop 0 (features)" if hop == 0 else f"hop {hop}"
+def _hop_name(hop: int, kind: str) -> str:
+    names = {0: "features"} if kind == "network" else {0: "layers", 1: "pairs"}
+    return f"hop {hop} ({names[hop]})" if hop in names else f"hop {hop}"

@@ -10,13 +10,15 @@ from nasbuild.report._card import Card, Data
 from nasbuild.report._chains import Chain, draw_architecture, draw_legend, draw_modules
 from nasbuild.report._color import Palette
 from nasbuild.report._data_built import built_data
-from nasbuild.report._data_features import features_data
+from nasbuild.report._data_features import effect_scale, features_data, stage_effects
 from nasbuild.report._data_labels import labels_data, scatter_data
-from nasbuild.report._data_modules import modules_data
+from nasbuild.report._data_modules import modules_data, untold_text
 from nasbuild.report._data_run import space_data, table_data
 from nasbuild.report._data_trust import trust_data
 from nasbuild.report._explain import findings, head_data
-from nasbuild.report._numbers import Scale
+from nasbuild.report._heat import heat
+from nasbuild.report._kind import kind_of
+from nasbuild.report._numbers import Scale, correlation
 from nasbuild.report._plots import built_plot, histogram, scatter
 from nasbuild.report._plots_trust import agreement_bars, effect_dots, effect_limit, effect_name
 from nasbuild.space import parse_architecture
@@ -60,7 +62,7 @@ class TargetView:
     def cards(self) -> Iterator[Card]:
         for name, title, compute, draw in (
             ("labels", "Labels", lambda: self.labels, self._draw_labels),
-            ("trust", "Trust", lambda: self.trust, lambda data: {"bars": agreement_bars(data)}),
+            ("trust", "Trust", lambda: self.trust, self._draw_trust),
             ("features", "Features", lambda: self.features, self._draw_features),
             ("modules", "Modules", lambda: self.modules, self._draw_modules),
             ("built", "Built architectures", lambda: self.built, self._draw_built),
@@ -101,15 +103,28 @@ class TargetView:
             "scatter": scatter(pair, self.scale, name) if pair else None,
         }
 
+    def _draw_trust(self, data: Data) -> Data:
+        def pair(agreement: Data) -> str:
+            return f"{correlation(agreement['mean'])} ± {correlation(agreement['std'])}"
+
+        return {"bars": agreement_bars(data), "pair": pair}
+
     def _draw_features(self, data: Data) -> Data:
-        groups = []
+        scale, groups = effect_scale(data["features"], data["measure"], data["unit"]), []
         for places in (False, True):
             found = [f for f in data["features"] if (f["kind"] != "feature") == places]
             # Places in the chain have an axis of their own: theirs are often far wider.
             limit = effect_limit(found)
-            groups.append([(f, effect_dots(f, limit, self.sign)) for f in found])
-        members = self.learnt.scorer.members
-        return {"groups": groups, "effect_name": effect_name, "members": members, "sign": self.sign}
+            groups.append([(f, effect_dots(f, limit, self.sign, scale)) for f in found])
+        return {
+            "groups": groups,
+            "effect_name": effect_name,
+            "kind": kind_of(self.run),
+            "members": self.learnt.scorer.members,
+            "sign": self.sign,
+            "scale": scale,
+            "heat": heat(stage_effects(data["features"]), self.sign, scale),
+        }
 
     def _draw_modules(self, data: Data) -> Data:
         space, drawn = self.run.space, []
@@ -133,7 +148,13 @@ class TargetView:
             draw_legend(space, features=[name], palette=self.palette, alone=False)
             for name in self.palette.features
         ]
-        return {"drawn": drawn, "legends": legends, "scale": self.scale}
+        return {
+            "drawn": drawn,
+            "legends": legends,
+            "scale": self.scale,
+            "kind": kind_of(self.run),
+            "untold_text": untold_text,
+        }
 
     def _draw_built(self, data: Data) -> Data:
         space = self.run.space
@@ -146,7 +167,10 @@ class TargetView:
         name = self.learnt.target.name
         return {
             "scale": self.scale,
-            "sums": Scale.of([row["score"] for row in data["built"]]),
+            # Only networks sum to something in a unit of its own.
+            "sums": Scale.of([row["score"] for row in data["built"]])
+            if data["kind"] == "network"
+            else self.scale,
             "strips": strips,
             "plot": built_plot(data, self.labels, name, self.scale),
             "stages": len(space.stages),

@@ -1,0 +1,37 @@
+"""What the words depend on: the kind of recipe that a run has, and the names of methods."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nasbuild.score import Learnt, Run
+
+_TITLES = {
+    "default": "additive process",
+    "paper": "graph networks",
+    "ridge": "ridge regression",
+    "lightgbm": "LightGBM",
+    "marginal": "marginal means",
+    "ped-anova": "marginal means",  # its importances score no module
+}
+
+
+def kind_of(run: Run) -> str:
+    """``"network"``, ``"additive"`` or ``"baseline"``."""
+    from nasbuild.predictor import recipe_kind
+
+    return recipe_kind(run.recipe)
+
+
+def title_of(recipe: str) -> str:
+    """A recipe's method, as it stands in a sentence."""
+    return _TITLES.get(recipe, recipe)
+
+
+def fit_command(run: Run, learnt: Learnt, recipe: str) -> str:
+    """The command that fits the same target with another recipe; a run doesn't know its table's place."""
+    seed = f" --seed {run.seed}" if run.seed else ""
+    target = shlex.quote(learnt.target.name)
+    return f"nasbuild fit --space SPACE --data TABLE --target {target} --recipe {recipe}{seed} --out run-{recipe}"
