@@ -31,14 +31,15 @@ def nasbuild(capsys, monkeypatch):
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory) -> Files:
-    """A real table of 60 networks, and two runs learnt from it."""
+    """A real table of 60 networks, a run of the default recipe with two targets, and one of networks."""
     folder = tmp_path_factory.mktemp("cli")
     space, data, run, run2 = folder / "space.yaml", folder / "archs.jsonl", folder / "run", folder / "run2"
     save_space(load_space("digits-macro"), space)
     write_table(load_builtin("digits-macro").select(range(0, 1728, 29)), data)
-    options = ["--space", space, "--data", data, "--epochs", 2, "--workers", 1]
-    for out, targets in ((run, ["loss", "acc / log10(macs)"]), (run2, ["acc"])):
+    options = ["--space", space, "--data", data, "--workers", 1, "--no-rivals"]
+    networks = ["--recipe", "paper", "--epochs", 2]
+    for out, targets, more in ((run, ["loss", "acc / log10(macs)"], []), (run2, ["acc"], networks)):
         chosen = [x for t in targets for x in ("--target", t)]
-        done = as_process("fit", *options, *chosen, "--out", out)
+        done = as_process("fit", *options, *chosen, *more, "--out", out)
         assert done.code == 0, done.err
     return Files(folder, space, data, run, run2)

@@ -41,8 +41,9 @@ def fit(nasbuild, files, data, out, *more, target="loss"):
         data,
         "--target",
         target,
-        "--epochs",
-        1,
+        "--recipe",
+        "marginal",
+        "--no-rivals",
         "--workers",
         1,
         "--out",
@@ -242,12 +243,24 @@ OPTIONS = {
     "no run": (["explain", "nowhere"], ["no run folder", "nasbuild fit"]),
     "unknown recipe": (
         ["fit", "--space", "digits-macro", "--data", "digits-macro", "--target", "acc", "--out", "x", "--recipe", "best"],
-        ["'best'", "paper"],
+        ["'best'", "default, paper, ridge, lightgbm, marginal, ped-anova"],
     ),
     "unknown convolution": (
-        ["fit", "--space", "digits-macro", "--data", "digits-macro", "--target", "acc", "--out", "x", "--convolution", "cnn"],
+        ["fit", "--space", "digits-macro", "--data", "digits-macro", "--target", "acc", "--out", "x", "--recipe", "paper", "--convolution", "cnn"],
         ["'cnn'", "gatv2, graphconv, gcn, gin"],
     ),
+    "epochs of no network": (
+        ["fit", "--space", "digits-macro", "--data", "digits-macro", "--target", "acc", "--out", "x", "--epochs", 3],
+        ["--epochs", "'default' fits no network", "--recipe paper"],
+    ),
+    "convolution of no network": (
+        ["fit", "--space", "digits-macro", "--data", "digits-macro", "--target", "acc", "--out", "x", "--recipe", "ridge", "--convolution", "gcn"],
+        ["--convolution", "'ridge' fits no network"],
+    ),
+    "no such benchmark": (["bench", "speed"], ["'speed'", "scores"]),
+    "no such method": (["bench", "scores", "--method", "best"], ["--method", "'best'", "default, ridge, lightgbm"]),
+    "no such folder": (["bench", "scores", "--data", "nowhere"], ["nowhere", "--data"]),
+    "no tables in it": (["bench", "scores", "--quick", "--data", "."], ["nas-bench-macro", "--data"]),
     "stage to merge": (["check", "--space", "digits-macro", "--merge", "stage9"], ["'stage9'", "stage1 (0)"]),
 }  # fmt: skip
 
@@ -317,7 +330,19 @@ def test_a_process_has_no_traceback_either(tmp_path):
 
 def test_an_interrupted_fit_ends_at_once_and_leaves_nothing(files, tmp_path):
     """Ctrl-C reaches the whole process group, as from a terminal."""
-    command = ["fit", "--space", files.space, "--data", files.data, "--target", "loss", "--epochs", 100_000]
+    command = [
+        "fit",
+        "--space",
+        files.space,
+        "--data",
+        files.data,
+        "--target",
+        "loss",
+        "--recipe",
+        "paper",
+        "--epochs",
+        100_000,
+    ]
     process = subprocess.Popen(
         [
             sys.executable,

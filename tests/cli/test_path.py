@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from cli_samples import as_process
 
+from nasbuild.cli._bench import summary
 from nasbuild.space import count_architectures, load_space
 from nasbuild.table import load_builtin, read_table
 
@@ -22,7 +23,18 @@ def lines(path):
 def test_help_names_every_command(nasbuild):
     done = nasbuild("--help")
     assert done.code == 0
-    for command in ("demo", "check", "fit", "explain", "modules", "predict", "build", "shrink", "report"):
+    for command in (
+        "demo",
+        "check",
+        "fit",
+        "explain",
+        "modules",
+        "predict",
+        "build",
+        "shrink",
+        "report",
+        "bench",
+    ):
         assert f"  {command} " in done.out
 
 
@@ -58,8 +70,79 @@ def test_explain_tells_trust_features_and_modules(nasbuild, files):
     assert done.code == 0
     for word in ("loss", "acc / log10(macs)", "SRCC", "stage1", "mb_e6_k5"):
         assert word in done.out
+    for word in (
+        "change of a module's score",
+        "the same in each stage",
+        "share of the prediction",
+        "90% intervals",
+    ):
+        assert word in done.out
+    for word in ("eq. 5", "FE-MLP", "norm"):
+        assert word not in done.out
     result = nasbuild("explain", files.run, "--json").json
     assert [t["target"] for t in result["targets"]] == ["loss", "acc / log10(macs)"]
+
+
+def test_explain_tells_networks_from_the_default(nasbuild, files):
+    done = nasbuild("explain", files.run2)
+    for word in ("eq. 5", "FE-MLP", "hop 4"):
+        assert word in done.out
+    for word in ("the same in each stage", "share of the prediction", "90% intervals"):
+        assert word not in done.out
+
+
+def test_a_better_method_is_offered_with_its_command(nasbuild, tmp_path):
+    options = [
+        "--space",
+        "digits-macro",
+        "--data",
+        "digits-macro",
+        "--target",
+        "acc",
+        "--out",
+        tmp_path / "run",
+    ]
+    ids = tmp_path / "ids.txt"
+    ids.write_text("\n".join(load_builtin("digits-macro").ids[::29]))
+    assert nasbuild("fit", *options, "--ids", ids, "--recipe", "marginal", "--workers", 1).code == 0
+    path = tmp_path / "run" / "trust.json"
+    path.write_text(re.sub(r'"better": *(null|"\w*")', '"better": "ridge"', path.read_text()))
+    done = nasbuild("explain", tmp_path / "run")
+    assert "ridge regression" in done.out
+    assert "LightGBM" in done.out
+    assert (
+        "  nasbuild fit --space SPACE --data TABLE --target acc --recipe ridge --out run-ridge\n" in done.out
+    )
+
+
+def test_bench_measures_and_goes_on_where_it_stopped(nasbuild, data_dir, tmp_path):
+    data, out = data_dir("nas-bench-macro").parent, tmp_path / "scores.json"
+    options = ["bench", "scores", "--quick", "--data", data, "--out", out, "--draws", 1, "--workers", 1]
+    done = nasbuild(*options, "--method", "marginal")
+    assert done.code == 0, done.err
+    for word in (
+        "fidelity",
+        "SRCC of module scores",
+        "marginal",
+        "digits-macro loss 50",
+        "nas-bench-macro acc 100",
+    ):
+        assert word in done.out
+    before = json.loads(out.read_text())["rows"]
+    again = nasbuild(*options, "--method", "marginal", "--json").json
+    assert again["rows"] == len(before) == 3
+    assert json.loads(out.read_text())["rows"] == before
+
+
+def test_bench_means_are_over_draws():
+    rows = [
+        {"cell": "a", "method": m, "held_out": v, "prediction": v / 2}
+        for m, v in (("x", 0.2), ("x", 0.4), ("y", 1))
+    ]
+    assert summary({"rows": rows}) == [
+        (["SRCC of module scores", "x", "y"], [["a", "0.300", "1.000"]]),
+        (["SRCC of prediction y'", "x", "y"], [["a", "0.150", "0.500"]]),
+    ]
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
@@ -156,7 +239,7 @@ def test_report_is_one_page(nasbuild, files, tmp_path):
 def test_the_same_seed_gives_the_same_run_whatever_the_workers(files, tmp_path):
     for workers in (1, 2):
         done = as_process(
-            "fit", "--space", files.space, "--data", files.data, "--target", "loss", "--epochs", 2, "--seed", 5,
+            "fit", "--space", files.space, "--data", files.data, "--target", "loss", "--recipe", "paper", "--epochs", 2, "--no-rivals", "--seed", 5,
             "--workers", workers, "--out", tmp_path / f"run{workers}",
         )  # fmt: skip
         assert done.code == 0, done.err
@@ -169,7 +252,7 @@ def test_ids_choose_the_rows_to_learn_from(nasbuild, tmp_path):
     ids = tmp_path / "ids.txt"
     ids.write_text("\n".join(reversed(table.ids[:30])) + "\n\n")
     done = nasbuild(
-        "fit", "--space", "digits-macro", "--data", "digits-macro", "--target", "acc", "--ids", ids, "--epochs", 1,
+        "fit", "--space", "digits-macro", "--data", "digits-macro", "--target", "acc", "--ids", ids, "--recipe", "ridge", "--no-rivals",
         "--workers", 1, "--out", tmp_path / "run", "--json",
     )  # fmt: skip
     assert done.json["targets"][0]["labels"] == 30
@@ -185,7 +268,7 @@ def test_a_merged_space_is_learnt(nasbuild, data_dir, tmp_path):
     ids.write_text("\n".join(read_table(folder / "archs.jsonl.gz", space).ids[:40]))
     done = nasbuild(
         "fit", "--space", folder / "space.yaml", "--data", folder / "archs.jsonl.gz", "--merge", "stage5",
-        "--target", "acc", "--ids", ids, "--epochs", 1, "--workers", 1, "--out", tmp_path / "run", "--max-modules", 8000,
+        "--target", "acc", "--ids", ids, "--recipe", "ridge", "--no-rivals", "--workers", 1, "--out", tmp_path / "run", "--max-modules", 8000,
     )  # fmt: skip
     assert done.code == 0, done.err
     out = tmp_path / "m.jsonl"
@@ -206,7 +289,7 @@ def test_real_tables_go_the_whole_path(nasbuild, data_dir, tmp_path, name):
     run = tmp_path / "run"
     done = nasbuild(
         "fit", "--space", folder / "space.yaml", "--data", folder / "archs.jsonl.gz", "--target", metric,
-        "--ids", ids, "--epochs", 1, "--workers", 1, "--max-modules", 1000, "--out", run,
+        "--ids", ids, "--workers", 1, "--no-rivals", "--max-modules", 1000, "--out", run,
     )  # fmt: skip
     assert done.code == 0, done.err
     assert nasbuild("build", run, "--top", 5, "--out", tmp_path / "b.jsonl").code == 0

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from nasbuild.cli import _build, _demo, _learn
+from nasbuild.cli import _bench, _build, _demo, _learn
 from nasbuild.errors import NasbuildError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ for command in (
     _build.build,
     _build.shrink,
     _build.report,
+    _bench.bench,
 ):
     app.command()(command)
 

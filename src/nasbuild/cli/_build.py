@@ -113,7 +113,7 @@ def build(
     learnt = loaded.of(target)
     rows = built_rows(loaded, learnt, build_architectures(learnt, top, k=k))
     write_text(out_file, "".join(json.dumps(row) + "\n" for row in rows))
-    print_built(out, learnt, rows)
+    print_built(out, loaded, learnt, rows)
     out.line(f"{len(rows):,} architectures written to {out_file}")
     out.json({"out": str(out_file), "target": learnt.target.name, "architectures": rows})
 
@@ -141,9 +141,13 @@ def built_rows(run: Run, learnt: Learnt, built: list[Built]) -> list[dict[str, A
     return rows
 
 
-def print_built(out: Output, learnt: Learnt, rows: list[dict[str, Any]], most: int = 20) -> None:
+def print_built(out: Output, run: Run, learnt: Learnt, rows: list[dict[str, Any]], most: int = 20) -> None:
+    """The built architectures, best first; the scores of networks don't sum to the target's unit."""
+    from nasbuild.predictor import recipe_kind
+
     unit = f" [{learnt.target.unit}]" if learnt.target.unit else ""
-    out.line(f"best by summed module score for {learnt.target.name}; predictions are y'{unit}")
+    what = "predictions are y'" if recipe_kind(run.recipe) == "network" else "scores and predictions y'"
+    out.line(f"best by summed module score for {learnt.target.name}; {what}{unit}")
     table = [
         [
             n,

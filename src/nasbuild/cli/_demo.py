@@ -46,7 +46,6 @@ def demo(
     learnt = run.learnt[0]
     told = explain_data(run)["targets"][0]
     print_trust(out, told["trust"])
-    out.line("\nwhat a choice is worth (FE-MLP, in deviations of the 0-hop norm):")
     print_features(out, told)
 
     built = build(learnt, BUILT)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nasbuild.cli._output import Output, number
 
+if TYPE_CHECKING:
+    from nasbuild.report import Scale
+
 _STYLES = {"high": "green", "fair": "yellow"}
+_SCORES = {
+    "network": "eq. 5, in the target's unit",
+    "additive": "share of the prediction, in the target's unit",
+    "baseline": "in the target's unit",
+}
 
 
 def print_explanation(out: Output, data: dict[str, Any]) -> None:
@@ -21,44 +29,75 @@ def print_explanation(out: Output, data: dict[str, Any]) -> None:
         print_trust(out, target["trust"])
         for sentence in target["findings"]:
             out.line(sentence)
-        out.line("\nwhat a choice is worth (FE-MLP, in deviations of the 0-hop norm):")
         print_features(out, target)
-        out.line("\nbest and worst modules of each stage (eq. 5, in the target's unit):")
+        print_stage_effects(out, target)
+        out.line(f"\nbest and worst modules of each stage ({_SCORES[target['trust']['kind']]}):")
         print_modules(out, target)
         out.line("\nnext:")
         for step in target["next"]:
             out.line(f"- {step['text']}")
+            if "command" in step:
+                out.line(f"  {step['command']}")
 
 
 def print_trust(out: Output, trust: dict[str, Any]) -> None:
-    """Held-out SRCC of hops, prediction and summed module scores, and the verdict."""
-    hops = [(f"hop {hop['hop']}", hop) for hop in trust["hops"]]
+    """Held-out SRCC of hops, prediction and summed module scores beside those of other methods, and the verdict."""
     rows = [
-        [name, f"{a['mean']:.3f}", f"{a['std']:.3f}"]
-        for name, a in (
-            *hops,
-            ("prediction y'", trust["prediction"]),
-            ("summed module scores", trust["modules"]),
+        [
+            name,
+            f"{a['mean']:.3f}",
+            f"{a['std']:.3f}",
+            *(f"{r[key]['mean']:.3f}" if key else "" for r in trust["rivals"]),
+        ]
+        for name, a, key in (
+            *((f"hop {hop['hop']}", hop, "") for hop in trust["hops"]),
+            ("prediction y'", trust["prediction"], "prediction"),
+            ("summed module scores", trust["modules"], "modules"),
         )
     ]
-    out.table(["held-out SRCC", "mean", "spread"], rows, right=[1, 2])
+    header = ["held-out SRCC", "mean", "spread", *(r["title"] for r in trust["rivals"])]
+    out.table(header, rows, right=range(1, len(header)))
     out.line(trust["verdict"], _STYLES.get(trust["level"], "red"))
+    if trust["coverage_text"]:
+        out.line(trust["coverage_text"])
 
 
 def print_features(out: Output, target: dict[str, Any]) -> None:
     """Effect of every choice, best first, with its spread over the members."""
+    measure, scale = target["effects"]["measure"], _scale(target)
+    out.line(
+        {
+            "scalar": "\nwhat a choice is worth (FE-MLP, in deviations of the 0-hop norm):",
+            "effect": "\nwhat a choice is worth (change of a module's score, in the target's unit):",
+            "importance": "\nhow much a choice matters (PED-ANOVA; its sign tells whether labels grow with it):",
+        }[measure]
+    )
+    rows = []
+    for f in target["features"]:
+        for n, c in enumerate(f["choices"]):
+            spread = scale.plain(c["effect_std"]) if c["each"] else "-"
+            name = f["feature"] if n == 0 else ""
+            rows.append([name, c["choice"], scale.signed(c["effect"]), spread, f"{c['nodes']:,}"])
+    header = scale.named("importance" if measure == "importance" else "effect")
+    out.table(["feature", "choice", header, "spread", "layers"], rows, right=[2, 3, 4])
+
+
+def print_stage_effects(out: Output, target: dict[str, Any]) -> None:
+    """Effects stage by stage; nothing where no feature has one in more than one stage."""
+    from nasbuild.report import stage_effects
+
+    found, scale = stage_effects(target["features"]), _scale(target)
+    if not found["features"]:
+        return
+    out.line(f"\n{scale.named('the same in each stage')}:")
     rows = [
-        [
-            f["feature"] if n == 0 else "",
-            c["choice"],
-            f"{c['effect']:+.2f}",
-            f"{c['effect_std']:.2f}",
-            f"{c['nodes']:,}",
-        ]
-        for f in target["features"]
-        for n, c in enumerate(f["choices"])
+        [feature["feature"] if n == 0 else "", row["choice"]]
+        + [scale.signed(e["effect"]) if e else "" for e in row["effects"]]
+        for feature in found["features"]
+        for n, row in enumerate(feature["rows"])
     ]
-    out.table(["feature", "choice", "effect", "spread", "layers"], rows, right=[2, 3, 4])
+    header = ["feature", "choice", *found["stages"]]
+    out.table(header, rows, right=range(2, len(header)))
 
 
 def print_modules(out: Output, target: dict[str, Any]) -> None:
@@ -74,3 +113,9 @@ def print_modules(out: Output, target: dict[str, Any]) -> None:
                 rows.append([name, kind if n == 0 else "", module["id"], score])
                 name = ""
     out.table(["stage", "", "module", "score"], rows, right=[3])
+
+
+def _scale(target: dict[str, Any]) -> Scale:
+    from nasbuild.report import effect_scale
+
+    return effect_scale(target["features"], **target["effects"])

@@ -19,6 +19,7 @@ from nasbuild.cli._options import (
 from nasbuild.cli._output import Output, number
 
 if TYPE_CHECKING:
+    from nasbuild.predictor import AnyRecipe
     from nasbuild.table import Table
 
 
@@ -78,7 +79,9 @@ def fit(
         list[str], typer.Option("--target", help="metric or equation; may be given several times")
     ],
     out_folder: Annotated[Path, typer.Option("--out", metavar="RUN", help="run folder to write")],
-    recipe_name: Annotated[str, typer.Option("--recipe", help="recipe of the fit")] = "paper",
+    recipe_name: Annotated[
+        str, typer.Option("--recipe", help="default, paper, ridge, lightgbm, marginal or ped-anova")
+    ] = "default",
     ids: Annotated[
         Path | None, typer.Option("--ids", help="learn only from these rows; one id a line")
     ] = None,
@@ -88,8 +91,17 @@ def fit(
     max_modules: Annotated[
         int, typer.Option("--max-modules", min=100, help="search a stage that has more modules than this")
     ] = 200_000,
-    convolution: Annotated[str, typer.Option("--convolution", help="gatv2, graphconv, gcn or gin")] = "gatv2",
-    epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="instead of the recipe's")] = None,
+    convolution: Annotated[
+        str | None,
+        typer.Option("--convolution", help="of recipe paper's networks: gatv2, graphconv, gcn or gin"),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="of recipe paper's networks, instead of its own")
+    ] = None,
+    rivals: Annotated[
+        bool,
+        typer.Option("--rivals/--no-rivals", help="measure ridge and LightGBM on the same table as well"),
+    ] = True,
     merge: MergeOption = None,
     skip_bad: SkipOption = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an earlier run in --out")] = False,
@@ -98,29 +110,24 @@ def fit(
     """Learn from a table: fit, score every module, and measure how far to believe it."""
     from nasbuild._io import ensure_free
     from nasbuild.cli._explain import print_trust
-    from nasbuild.errors import NasbuildError
-    from nasbuild.predictor import Convolution, recipe
     from nasbuild.report import explain_data
     from nasbuild.score import learn, save_run
 
     out = Output(as_json)
-    if convolution not in get_args(Convolution):
-        raise NasbuildError(
-            f"{convolution!r} is no convolution", where="--convolution", allowed=get_args(Convolution)
-        )
+    chosen = _recipe(recipe_name, convolution=convolution, epochs=epochs)
     ensure_free(out_folder, overwrite=overwrite)
     table = read(space, data, merge, skip_bad)
     if ids is not None:
         table = _only(table, ids)
-    changes: dict[str, Any] = {"convolution": convolution} | ({"epochs": epochs} if epochs else {})
     with out.progress() as progress:
         run = learn(
             table,
             target,
-            recipe=recipe(recipe_name, **changes),
+            recipe=chosen,
             seed=seed,
             max_modules=max_modules,
             workers=workers,
+            rivals=rivals,
             skip_bad=skip_bad,
             progress=progress,
         )
@@ -162,6 +169,27 @@ def read(space: str, data: str, merge: str | None, skip_bad: bool) -> Table:
 
     table = read_table(data, load_space(space), skip_bad=skip_bad)
     return merge_table(table, merge) if merge else table
+
+
+def _recipe(name: str, **settings: Any) -> AnyRecipe:
+    """The recipe of ``--recipe`` with the settings that were given, which only networks have."""
+    from nasbuild.errors import NasbuildError
+    from nasbuild.predictor import Convolution, recipe, recipe_kind
+
+    given = {key: value for key, value in settings.items() if value is not None}
+    if given and recipe_kind(recipe(name)) != "network":
+        raise NasbuildError(
+            f"recipe {name!r} fits no network",
+            where=f"--{next(iter(given))}",
+            todo="leave the option out, or use --recipe paper",
+        )
+    if given.get("convolution", "gatv2") not in get_args(Convolution):
+        raise NasbuildError(
+            f"{given['convolution']!r} is no convolution",
+            where="--convolution",
+            allowed=get_args(Convolution),
+        )
+    return recipe(name, **given)
 
 
 def _only(table: Table, ids: Path) -> Table:

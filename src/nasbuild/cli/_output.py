@@ -49,16 +49,17 @@ class Output:
             typer.echo(json.dumps(data, indent=1))
 
     @contextlib.contextmanager
-    def progress(self) -> Iterator[Report]:
+    def progress(self, stopped: str = "stopped: nothing was written") -> Iterator[Report]:
         """A bar on a terminal, a line at every tenth elsewhere, nothing with ``--json``.
 
-        An interrupt ends the program: results are written after the work, so there is nothing to undo.
+        An interrupt ends the program with the words of ``stopped``: results are written after the
+        work, or whole parts of them during it, so there is nothing to undo.
         """
         try:
             with self._progress() as move:
                 yield move
         except KeyboardInterrupt:
-            print("stopped: nothing was written", file=sys.stderr)
+            print(stopped, file=sys.stderr)
             sys.exit(130)
 
     @contextlib.contextmanager

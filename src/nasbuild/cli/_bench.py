@@ -1,0 +1,106 @@
+"""``bench``: the benchmarks behind the claims, on the tables that they rest on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nasbuild.cli._options import JsonOption
+from nasbuild.cli._output import Output
+
+_NAMES = ("scores",)
+_FIGURES = {"held_out": "module scores", "fidelity": "fidelity", "prediction": "prediction y'"}
+
+
+def bench(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="scores")],
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="folder of the tables; $NASBUILD_DATA or shared/data if not given"),
+    ] = None,
+    out_file: Annotated[
+        Path, typer.Option("--out", help="JSON file to write; what it holds is not measured again")
+    ] = Path("scores.json"),
+    quick: Annotated[bool, typer.Option("--quick", help="only small tables")] = False,
+    draws: Annotated[int | None, typer.Option("--draws", min=1, help="at most so many of each cell")] = None,
+    method: Annotated[
+        list[str] | None,
+        typer.Option("--method", help="default, ridge, lightgbm, marginal or paper; all if not given"),
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="processes that fit")] = os.cpu_count()
+    or 1,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how good module scores are, by every method on the same labels. Takes hours; can be resumed."""
+    from nasbuild.bench import METHODS, bench_scores
+    from nasbuild.errors import NasbuildError
+
+    if name not in _NAMES:
+        raise NasbuildError(f"there is no benchmark {name!r}", allowed=_NAMES)
+    for one in method or ():
+        if one not in METHODS:
+            raise NasbuildError(f"{one!r} is not measured", where="--method", allowed=METHODS)
+    out = Output(as_json)
+    folder = _folder(data)
+    with out.progress(f"stopped: what was measured is in {out_file}, the same command goes on") as progress:
+        result = bench_scores(
+            folder,
+            out_file,
+            methods=tuple(dict.fromkeys(method)) if method else METHODS,
+            quick=quick,
+            draws=draws,
+            workers=workers,
+            progress=lambda done, total, _: progress("measuring", done, total),
+        )
+    tables = summary(result)
+    for header, rows in tables:
+        out.table(header, rows, right=range(1, len(header)))
+    out.line(f"{len(result['rows']):,} fits in {out_file}")
+    out.json({"out": str(out_file), "rows": len(result["rows"]), "tables": [list(t) for t in tables]})
+
+
+def summary(result: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
+    """Means over the draws, a table a figure: a row a cell, a column a method."""
+    cells = list(dict.fromkeys(row["cell"] for row in result["rows"]))
+    methods = list(dict.fromkeys(row["method"] for row in result["rows"]))
+    found = []
+    for key, title in _FIGURES.items():
+        values: dict[tuple[str, str], list[float]] = {}
+        for row in result["rows"]:
+            if key in row:
+                values.setdefault((row["cell"], row["method"]), []).append(row[key])
+        rows = [
+            [cell, *(_mean(values.get((cell, method))) for method in methods)]
+            for cell in cells
+            if any((cell, method) in values for method in methods)
+        ]
+        if rows:
+            found.append(([f"SRCC of {title}" if key != "fidelity" else title, *methods], rows))
+    return found
+
+
+def _mean(values: list[float] | None) -> str:
+    return f"{sum(values) / len(values):.3f}" if values else "-"
+
+
+def _folder(given: Path | None) -> Path:
+    """The folder of the tables: as given, else from the environment, else where it usually stands."""
+    from nasbuild.errors import NasbuildError
+
+    if given is not None:
+        places = [given]
+    elif os.environ.get("NASBUILD_DATA"):
+        places = [Path(os.environ["NASBUILD_DATA"])]
+    else:
+        places = [Path("shared/data"), Path("../shared/data")]
+    for place in places:
+        if place.is_dir():
+            return place
+    raise NasbuildError(
+        f"there is no folder {str(places[0])!r}",
+        where="--data",
+        todo="give the folder of the tables with --data",
+    )
