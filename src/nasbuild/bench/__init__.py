@@ -2,6 +2,7 @@
 
 from nasbuild.bench._cells import METHODS, Cell, cells
 from nasbuild.bench._run import bench_scores
+from nasbuild.bench._summary import margins, summary
 from nasbuild.bench._truth import read, truth
 
-__all__ = ["METHODS", "Cell", "bench_scores", "cells", "read", "truth"]
+__all__ = ["METHODS", "Cell", "bench_scores", "cells", "margins", "read", "summary", "truth"]

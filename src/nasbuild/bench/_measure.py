@@ -18,12 +18,11 @@ from nasbuild.predictor import (
     BaselineRecipe,
     Recipe,
     fit_ensembles,
-    fit_process,
     one_thread,
     recipe,
     srcc,
 )
-from nasbuild.score import DEVIATIONS, AdditiveScorer, ModuleScorer, Scorer, fit_model
+from nasbuild.score import DEVIATIONS, AdditiveScorer, ModuleScorer, Scorer, fit_additive, fit_model
 from nasbuild.space import (
     Architecture,
     Module,
@@ -96,8 +95,8 @@ def _fit(
 ) -> Scorer:
     chosen = recipe(method)
     if isinstance(chosen, AdditiveRecipe):
-        process = fit_process(space, architectures, labels, chosen, seed=seed)
-        return AdditiveScorer(space, architectures, labels, process)
+        # With its folds: they widen the intervals.
+        return fit_additive(space, architectures, labels, chosen, seed=seed)[0]
     if isinstance(chosen, BaselineRecipe):
         return _Single(space, architectures, labels, fit_model(space, architectures, labels, chosen, seed))
     assert isinstance(chosen, Recipe)
@@ -130,5 +129,3 @@ def _best(scorer: Scorer, stage: int, sign: int) -> list[Module]:
         top = np.argsort(-sign * score, kind="stable")[:BEST]
         scored += [(float(sign * score[i]), definition.decode(codes[i])) for i in top]
     return [module for _, module in sorted(scored, key=lambda s: -s[0])[:BEST]]
-
-

@@ -55,7 +55,11 @@ def bench_scores(
     ]
     result = _earlier(out)
     recipes = {method: recipe(method).as_dict() for method in methods}
-    stale = {m for m, r in result["recipes"].items() if m in recipes and r != json.loads(json.dumps(r | recipes[m]))}
+    stale = {
+        m
+        for m, r in result["recipes"].items()
+        if m in recipes and r != json.loads(json.dumps(r | recipes[m]))
+    }
     result["rows"] = [row for row in result["rows"] if row["method"] not in stale]
     result["recipes"] |= recipes
     done = {(row["draw"], row["method"], row["cell"]) for row in result["rows"]}
@@ -97,5 +101,7 @@ def _earlier(out: Path) -> dict[str, Any]:
 def _require(data: Path, cell: Cell) -> None:
     if cell.table != "digits-macro" and not (data / cell.table / "archs.jsonl.gz").is_file():
         raise NasbuildError(
-            f"there is no table {cell.table!r}", where=str(data), todo="give the folder of the tables with --data"
+            f"there is no table {cell.table!r}",
+            where=str(data),
+            todo="give the folder of the tables with --data",
         )

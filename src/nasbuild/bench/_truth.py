@@ -12,7 +12,16 @@ from typing import Any, Protocol
 import numpy as np
 
 from nasbuild.errors import NasbuildError
-from nasbuild.space import Architecture, Module, Space, count_architectures, count_modules, load_space, sample, sample_module
+from nasbuild.space import (
+    Architecture,
+    Module,
+    Space,
+    count_architectures,
+    count_modules,
+    load_space,
+    sample,
+    sample_module,
+)
 from nasbuild.table import Table, load_builtin, read_table
 
 CONTEXTS, MODULES, SEED = 64, 300, 20_26

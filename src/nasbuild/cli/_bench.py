@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,7 +12,6 @@ from nasbuild.cli._options import JsonOption
 from nasbuild.cli._output import Output
 
 _NAMES = ("scores",)
-_FIGURES = {"held_out": "module scores", "fidelity": "fidelity", "prediction": "prediction y'"}
 
 
 def bench(
@@ -35,7 +34,7 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Measure how good module scores are, by every method on the same labels. Takes hours; can be resumed."""
-    from nasbuild.bench import METHODS, bench_scores
+    from nasbuild.bench import METHODS, bench_scores, margins, summary
     from nasbuild.errors import NasbuildError
 
     if name not in _NAMES:
@@ -58,32 +57,10 @@ def bench(
     tables = summary(result)
     for header, rows in tables:
         out.table(header, rows, right=range(1, len(header)))
+    for line in margins(result):
+        out.line(line)
     out.line(f"{len(result['rows']):,} fits in {out_file}")
     out.json({"out": str(out_file), "rows": len(result["rows"]), "tables": [list(t) for t in tables]})
-
-
-def summary(result: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
-    """Means over the draws, a table a figure: a row a cell, a column a method."""
-    cells = list(dict.fromkeys(row["cell"] for row in result["rows"]))
-    methods = list(dict.fromkeys(row["method"] for row in result["rows"]))
-    found = []
-    for key, title in _FIGURES.items():
-        values: dict[tuple[str, str], list[float]] = {}
-        for row in result["rows"]:
-            if key in row:
-                values.setdefault((row["cell"], row["method"]), []).append(row[key])
-        rows = [
-            [cell, *(_mean(values.get((cell, method))) for method in methods)]
-            for cell in cells
-            if any((cell, method) in values for method in methods)
-        ]
-        if rows:
-            found.append(([f"SRCC of {title}" if key != "fidelity" else title, *methods], rows))
-    return found
-
-
-def _mean(values: list[float] | None) -> str:
-    return f"{sum(values) / len(values):.3f}" if values else "-"
 
 
 def _folder(given: Path | None) -> Path:

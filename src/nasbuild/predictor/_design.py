@@ -105,7 +105,7 @@ class Design:
         rows, others, mean = self.rows(t), table.rows(t), self.means[t].sum(axis=0)
         along, square = rows @ mean, float(mean @ mean)
         own = np.asarray(rows.multiply(rows).sum(axis=1)).ravel() - 2 * along + square
-        if rows.shape[1] <= _DENSE:
+        if rows.shape[1] <= _DENSE:  # pyright: ignore[reportOptionalSubscript]
             return (rows.toarray() - mean) @ (others.toarray() - mean).T, own
         product = (rows @ others.T).toarray()
         return product - along[:, None] - (others @ mean)[None, :] + square, own

@@ -44,7 +44,9 @@ def fit_process(
     architectures, labels, n = [architectures[i] for i in rows], labels[rows], len(rows)
     table = design(space, architectures, recipe.without)
     some = np.arange(n) if n <= recipe.rows else np.sort(rng.permutation(n)[: recipe.rows])
-    kernels = np.stack([table.kernel(t, some) for t in range(len(table.terms))] or [np.zeros((len(some),) * 2)])
+    kernels = np.stack(
+        [table.kernel(t, some) for t in range(len(table.terms))] or [np.zeros((len(some),) * 2)]
+    )
     found = _best_power(kernels, labels, some, recipe, power)
     z = found.warp.forward(labels)
     interaction = Interaction.of(table.terms, table.stages, np.exp(found.log[: len(table.terms)]))
@@ -135,16 +137,23 @@ def _posterior(
     2020, eq. 13): w + theta X^T C^-1 (z - X w - e) with w, e drawn from the prior and C = X theta X^T
     + cov(e). So its distribution is the posterior, exactly.
     """
-    kept = [t for t, v in enumerate(theta) if v > _NO_VARIANCE]
-    table = Design(*(tuple(part[t] for t in kept) for part in (table.terms, table.stages, table.means)))
+    # What the interactions are made of stays, so that they can be made again from the process alone.
+    inside = interaction.theta > 0 if variance else np.zeros(len(theta), dtype=bool)
+    kept = [t for t, v in enumerate(theta) if v > _NO_VARIANCE or inside[t]]
+    table = Design(
+        tuple(table.terms[t] for t in kept),
+        tuple(table.stages[t] for t in kept),
+        tuple(table.means[t] for t in kept),
+    )
     theta, interaction_theta = theta[kept], interaction.theta[kept]
     n, z = len(labels), warp.forward(labels)
     rest = residual_covariance(interaction, variance, noise, n)
-    factor = cholesky(covariance(table, theta) + rest if kept else rest, lower=True, check_finite=False)
+    factor = cholesky(covariance(table, theta, n) + rest, lower=True, check_finite=False)
     of_term = [table.rows(t) for t in range(len(kept))]
     means = [table.means[t].sum(axis=0) for t in range(len(kept))]
     drawn = [
-        np.sqrt(v) * rng.normal(size=(len(term.keys), samples)) for v, term in zip(theta, table.terms, strict=True)
+        np.sqrt(v) * rng.normal(size=(len(term.keys), samples))
+        for v, term in zip(theta, table.terms, strict=True)
     ]
     wrong = z[:, None] - cholesky(rest, lower=True, check_finite=False) @ rng.normal(size=(n, samples))
     for row, mean, draw in zip(of_term, means, drawn, strict=True):
@@ -183,4 +192,3 @@ def _slope(sums: np.ndarray, labels: np.ndarray) -> float | None:
     square = float(centred @ centred)
     slope = float(centred @ labels) / square if square > len(sums) * 1e-12 else 0.0
     return slope if slope > 0 else None
-

@@ -50,6 +50,8 @@ class Interaction:
             for t, v in zip(terms, theta, strict=True)
         ]
         theta = np.where(used, theta, 0.0)
+        if not stages:
+            return cls(theta, (), (), 0.0)
         raw = _features(stages, theta)
         means = tuple(f.mean(axis=0) for f in raw)
         features = tuple(f - m for f, m in zip(raw, means, strict=True))
@@ -79,7 +81,7 @@ class Interaction:
 
 def _features(stages: Sequence[Sequence[csr_matrix]], theta: np.ndarray) -> list[np.ndarray]:
     count = len(stages[0]) if stages else 0
-    rows = stages[0][0].shape[0] if stages else 0
+    rows = stages[0][0].shape[0] if stages else 0  # pyright: ignore[reportOptionalSubscript]
     used = [t for t, v in enumerate(theta) if v > 0]
     return [
         np.concatenate([np.sqrt(theta[t]) * stages[t][u].toarray() for t in used], axis=1)

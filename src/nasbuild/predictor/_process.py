@@ -44,6 +44,8 @@ class Process:
         Inverse covariance times warped labels, (rows,).
     slope, level
         From the sum of f_u to labels.
+    spread
+        Factor on all deviations, as held-out rows ask for.
     """
 
     space: Space
@@ -60,11 +62,15 @@ class Process:
     alpha: np.ndarray
     slope: float
     level: float
+    spread: float = 1.0
 
     @property
     def samples(self) -> int:
-        """How many samples of the posterior there are: the members of this ensemble."""
-        return self.weights[0].shape[1] - 1 if self.weights else 0
+        """How many samples of the posterior there are: the members of this ensemble.
+
+        Where nothing tells the architectures apart there is nothing to sample: one, which is the mean.
+        """
+        return self.weights[0].shape[1] - 1 if self.weights else 1
 
     @property
     def hops(self) -> tuple[int, ...]:
@@ -84,19 +90,24 @@ class Process:
         parts = [self._values(stage, codes[i : i + _CHUNK], hop) for i in range(0, len(codes), _CHUNK)]
         values, unseen = (np.concatenate(p) for p in zip(*parts, strict=True)) if parts else _nothing(self)
         mean = values[:, 0] * self.slope + self.level / len(self.space.stages)
-        return mean, np.sqrt(values[:, 1:].var(axis=1) + unseen) * self.slope
+        return mean, np.sqrt(values[:, 1:].var(axis=1) + unseen) * (self.slope * self.spread)
 
     def each(self, stage: int, codes: np.ndarray) -> np.ndarray:
-        """Shares by every sample of the posterior, (samples, modules), in the label's unit."""
+        """Shares by every sample of the posterior, (samples, modules), in the label's unit.
+
+        Their deviations are those of `score`, but for what nothing was learnt of.
+        """
         values, _ = self._values(stage, codes, None)
-        return values[:, 1:].T * self.slope + self.level / len(self.space.stages)
+        middle = values[:, 1:].mean(axis=1, keepdims=True)
+        samples = middle + (values[:, 1:] - middle) * self.spread
+        return samples.T * self.slope + self.level / len(self.space.stages)
 
     def sums(self, architectures: Sequence[Architecture], hop: int | None = None) -> np.ndarray:
         """Summed shares, (architectures,), in the label's unit."""
         return self._additive(architectures, hop)[0][:, 0] * self.slope + self.level
 
-    def sum_interval(self, architectures: Sequence[Architecture], width: float) -> tuple[np.ndarray, np.ndarray]:
-        """Where labels lie, as far as the summed shares tell: ``width`` deviations to both sides.
+    def sum_latent(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+        """Warped labels as far as the summed shares tell: mean and deviation, each (architectures,).
 
         The interaction counts as unknown, with its prior variance, and so does the noise.
         """
@@ -105,15 +116,21 @@ class Process:
         if self.interaction_variance:
             rows = self.interaction.at(self._stage_rows(architectures))
             variance = variance + self.interaction_variance * self.interaction.diagonal(rows)
-        reach_out = width * np.sqrt(variance)
-        return self.warp.back(values[:, 0] - reach_out), self.warp.back(values[:, 0] + reach_out)
+        return values[:, 0], np.sqrt(variance) * self.spread
+
+    def sum_interval(
+        self, architectures: Sequence[Architecture], width: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Where labels lie as far as the summed shares tell: ``width`` deviations to both sides."""
+        mean, deviation = self.sum_latent(architectures)
+        return self.warp.back(mean - width * deviation), self.warp.back(mean + width * deviation)
 
     def latent(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance of warped labels, interactions and noise included, each (architectures,)."""
         rows = self._stage_rows(architectures)
         values, unseen = self._additive(architectures)
         mean = values[:, 0].copy()
-        cross, prior = self._cross(rows)
+        cross, prior = self._cross(rows, len(architectures))
         if self.interaction_variance:
             others = self.interaction.at(rows)
             k = self.interaction_variance * self.interaction.kernel(others, self.interaction.features)
@@ -126,7 +143,7 @@ class Process:
     def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """y' and its deviation, noise included, in the label's unit; each (architectures,)."""
         mean, variance = self.latent(architectures)
-        spread = np.sqrt(variance)
+        spread = np.sqrt(variance) * self.spread
         low, high = self.warp.back(mean - spread), self.warp.back(mean + spread)
         return self.warp.back(mean), (high - low) / 2
 
@@ -148,9 +165,9 @@ class Process:
         return cholesky(self._covariance(), lower=True, overwrite_a=True, check_finite=False)
 
     def _covariance(self) -> np.ndarray:
-        return covariance(self._design, self.theta) + residual_covariance(
-            self.interaction, self.interaction_variance, self.noise, len(self.architectures)
-        )
+        n = len(self.architectures)
+        rest = residual_covariance(self.interaction, self.interaction_variance, self.noise, n)
+        return covariance(self._design, self.theta, n) + rest
 
     def _values(self, stage: int, codes: np.ndarray, hop: int | None) -> tuple[np.ndarray, np.ndarray]:
         """f_u by posterior mean and samples, (modules, 1 + samples), and variance that nothing was learnt of."""
@@ -197,11 +214,10 @@ class Process:
             for term in self.terms
         )
 
-    def _cross(self, rows: Sequence[Sequence]) -> tuple[np.ndarray, np.ndarray]:
+    def _cross(self, rows: Sequence[Sequence], n: int) -> tuple[np.ndarray, np.ndarray]:
         """Additive covariance with the table, (architectures, rows), and prior variance, (architectures,)."""
         own = self._design
         others = Design(self.terms, tuple(tuple(r) for r in rows), self.means)
-        n = rows[0][0].shape[0] if rows else 0
         cross, prior = np.zeros((n, len(self.architectures))), np.zeros(n)
         for t, theta in enumerate(self.theta):
             k, diagonal = others.cross(t, own)
@@ -210,9 +226,9 @@ class Process:
         return cross, prior
 
 
-def covariance(table: Design, theta: np.ndarray) -> np.ndarray:
+def covariance(table: Design, theta: np.ndarray, n: int) -> np.ndarray:
     """Additive covariance of a table's warped labels, (rows, rows)."""
-    total = np.zeros((table.stages[0][0].shape[0],) * 2)
+    total = np.zeros((n, n))
     for t, variance in enumerate(theta):
         total += variance * table.kernel(t)
     return total
@@ -229,4 +245,3 @@ def residual_covariance(interaction: Interaction, variance: float, noise: float,
 
 def _nothing(process: Process) -> tuple[np.ndarray, np.ndarray]:
     return np.zeros((0, 1 + process.samples)), np.zeros(0)
-

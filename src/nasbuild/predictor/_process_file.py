@@ -15,7 +15,7 @@ from nasbuild.predictor._warp import Warp
 from nasbuild.space import Architecture, Space
 
 _WARP = ("power", "mean", "std", "shift", "spread")
-_NUMBERS = ("interaction_variance", "noise", "slope", "level")
+_NUMBERS = ("interaction_variance", "noise", "slope", "level", "spread")
 
 
 def process_to_arrays(process: Process) -> dict[str, np.ndarray]:
@@ -76,11 +76,22 @@ def process_from_arrays(
         expected |= {f"{t}.{part}" for t in range(count) for part in ("keys", "means", "weights")}
         if set(arrays) != expected:
             raise ValueError(f"an array {min(set(arrays) ^ expected)!r} that is not expected or missing")
-        if (arrays["scales"] <= 0).any() or (arrays["theta"] < 0).any() or arrays["warp"][2] <= 0:
-            raise ValueError("a scale or a variance that is not above 0")
-    except (KeyError, ValueError, IndexError, UnicodeDecodeError) as error:
+        warp, numbers = (
+            dict(zip(n, arrays[k], strict=True)) for k, n in (("warp", _WARP), ("numbers", _NUMBERS))
+        )
+        if min(warp["std"], warp["spread"], numbers["slope"], *arrays["scales"]) <= 0:
+            raise ValueError("a scale that is not above 0")
+        variances = (
+            *arrays["theta"],
+            *arrays["interaction_theta"],
+            numbers["interaction_variance"],
+            numbers["noise"],
+        )
+        if min(variances) < 0:
+            raise ValueError("a variance below 0")
+    except (KeyError, ValueError, IndexError, TypeError, UnicodeDecodeError) as error:
         raise RunError(f"is damaged ({_text(error)})", where=where) from None
-    numbers: dict[str, Any] = dict(zip(_NUMBERS, arrays["numbers"].tolist(), strict=True))
+    plain: dict[str, Any] = dict(zip(_NUMBERS, arrays["numbers"].tolist(), strict=True))
     return Process(
         space,
         tuple(architectures[i] for i in rows),
@@ -92,7 +103,7 @@ def process_from_arrays(
         tuple(arrays[f"{t}.weights"] for t in range(count)),
         arrays["interaction_theta"],
         alpha=arrays["alpha"],
-        **numbers,
+        **plain,
     )
 
 

@@ -16,6 +16,7 @@ from nasbuild.space import Feature, Space, features_by_name
 
 REACH_LAYER, REACH_PAIR, REACH_MODULE = 0, 1, 2
 """What a term looks at: single layers, neighbours, or the whole module."""
+_APART = 1e-9  # deviation under which numbers (or their logarithms) are as good as equal
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,6 @@ class Terms:
         definition = self.space.stages[stage]
         modules, depth, width = codes.shape
         rows = np.arange(modules)
-        per_layer = np.repeat(rows, depth)
         place = np.tile(np.arange(depth), modules)
         categories = [self._category[stage][f][codes[:, :, f]] for f in range(width)]
 
@@ -118,10 +118,17 @@ class Terms:
             shared = [f for f, feature in enumerate(definition.features) if feature.name in definition.shared]
             for n, a in enumerate(shared):
                 for b in shared[:n]:
-                    both = (self._number[definition.features[a].name], self._number[definition.features[b].name])
+                    both = (
+                        self._number[definition.features[a].name],
+                        self._number[definition.features[b].name],
+                    )
                     yield "two", counted(_key(categories[a][:, 0], categories[b][:, 0], *both))
                     yield "two@stage", counted(_key(categories[a][:, 0], categories[b][:, 0], *both, stage))
-        free = [f for f, feature in enumerate(definition.features) if feature.name not in definition.shared and len(feature.choices) > 1]
+        free = [
+            f
+            for f, feature in enumerate(definition.features)
+            if feature.name not in definition.shared and len(feature.choices) > 1
+        ]
         if depth > 1 and free:
             first, second = np.triu_indices(depth, 1)
             pairs = [
@@ -133,21 +140,29 @@ class Terms:
         if len(definition.depths) > 1:
             for f in free:
                 yield "deep@stage", counted(_key(categories[f], f, depth, stage))
-                yield "back@place", counted(_key(categories[f], f, depth - 1 - place.reshape(modules, depth), stage))
+                yield (
+                    "back@place",
+                    counted(_key(categories[f], f, depth - 1 - place.reshape(modules, depth), stage)),
+                )
         if depth > 1:
             yield "follow@stage", counted(_key(layer[:, 1:], layer[:, :-1], stage))
         yield "module", counted(_key(*[layer[:, n] for n in range(depth)], stage, depth))
 
 
 def log_numbers(feature: Feature) -> np.ndarray | None:
-    """Choices as standardised numbers, on a log scale where all are above 0; None if they are no numbers."""
+    """Choices as standardised numbers, on a log scale where all are above 0.
+
+    None if there are fewer than three, some are no numbers, or all are as good as equal.
+    """
     if len(feature.choices) < 3 or not all(
         isinstance(c, int | float) and not isinstance(c, bool) for c in feature.choices
     ):
         return None
     values = np.array(feature.choices, dtype=float)
-    values = np.log(values) if (values > 0).all() else values
-    return (values - values.mean()) / values.std()
+    # Divided by the largest, squares of huge numbers are numbers as well.
+    values = np.log(values) if (values > 0).all() else values / np.abs(values).max()
+    spread = float(values.std())
+    return (values - values.mean()) / spread if spread > _APART else None
 
 
 def _key(*parts: np.ndarray | int) -> np.ndarray:

@@ -63,5 +63,10 @@ def _expm1_over(x: np.ndarray, power: float) -> np.ndarray:
 
 def _log1p_over(y: np.ndarray, power: float) -> np.ndarray:
     """Inverse of `_expm1_over` in x, taken back from log(1 + |u|) to |u|."""
-    x = np.log1p(np.maximum(power * y, np.expm1(-abs(power) * _FURTHEST))) / power if power else y
+    if not power:
+        return np.expm1(np.minimum(y, _FURTHEST))
+    # Near 0 log1p has the digits; near -1 only a plain logarithm reaches the furthest label.
+    near = np.maximum(power * y, -0.5)
+    far = np.maximum(1 + power * y, np.exp(-abs(power) * _FURTHEST))
+    x = np.where(power * y < -0.5, np.log(far), np.log1p(near)) / power
     return np.expm1(np.minimum(x, _FURTHEST))

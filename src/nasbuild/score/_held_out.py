@@ -74,9 +74,7 @@ class Evidence:
 
 def evidence_of(parts: Sequence[HeldOut], labels: np.ndarray) -> Evidence:
     """Measure fits on the labels that each held out."""
-    hops = [
-        Agreement.of([srcc(p.hops[m], labels[p.test]) for p in parts]) for m in range(len(parts[0].hops))
-    ]
+    hops = [Agreement.of([srcc(p.hops[m], labels[p.test]) for p in parts]) for m in range(len(parts[0].hops))]
     inside = [p.inside for p in parts if p.inside is not None]
     return Evidence(
         tuple(hops),

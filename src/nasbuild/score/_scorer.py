@@ -54,5 +54,3 @@ class Scorer(ABC):
         for u in range(len(self.space.stages)):
             scores[:, u] = self.score_modules(u, [a.modules[u] for a in architectures])[0]
         return scores
-
-

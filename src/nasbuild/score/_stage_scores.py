@@ -78,9 +78,7 @@ class StageScores:
         return (order if sign > 0 else order[::-1])[:n]
 
 
-def score_stage(
-    scorer: Scorer, stage: int, *, max_modules: int = MAX_MODULES, seed: int = 0
-) -> StageScores:
+def score_stage(scorer: Scorer, stage: int, *, max_modules: int = MAX_MODULES, seed: int = 0) -> StageScores:
     """Score every module of a stage; one with more than ``max_modules`` (1 or more) is searched instead."""
     total = count_modules(scorer.space.stages[stage])
     if total > max_modules:
@@ -110,9 +108,7 @@ def score_stages(
     return found
 
 
-def _search(
-    scorer: Scorer, stage: int, budget: int, rng: np.random.Generator, total: int
-) -> StageScores:
+def _search(scorer: Scorer, stage: int, budget: int, rng: np.random.Generator, total: int) -> StageScores:
     """Beam search for the highest and the lowest scores, from a random start, one step at a time.
 
     Of the ``_BEAM`` best modules of each end, a few whose neighbours were not yet scored are taken, best

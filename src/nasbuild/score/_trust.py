@@ -132,12 +132,10 @@ def _level(value: float, tested: int) -> str:
     return next((name for name, bound in _LEVELS.items() if lower >= bound), "none")
 
 
-def _verdict(
-    level: str, evidence: Evidence, labels: int, rivals: Sequence[Rival], better: str | None
-) -> str:
+def _verdict(level: str, evidence: Evidence, labels: int, rivals: Sequence[Rival], better: str | None) -> str:
     measured = (
         f"From {labels} labels, the summed module scores order unseen architectures with SRCC "
-        f"{evidence.modules.mean:.2f} and the prediction y' with {evidence.prediction.mean:.2f} "
+        f"{_srcc(evidence.modules)} and the prediction y' with {_srcc(evidence.prediction)} "
         f"(about {evidence.held_out:.0f} rows held out at a time)"
     )
     found = {
@@ -147,8 +145,14 @@ def _verdict(
         "none": f"{measured}: the table is too small or too noisy to believe the module scores.",
     }[level]
     if rivals:
-        told = " and ".join(f"those of {_NAMES.get(r.name, r.name)} with {r.modules.mean:.2f}" for r in rivals)
-        found += f" {told[0].upper()}{told[1:]}."
+        told = " and ".join(f"{_NAMES.get(r.name, r.name)} {_srcc(r.modules)}" for r in rivals)
+        found += f" For comparison, summed module scores by other methods: {told}."
     if better:
-        found += f" {_NAMES.get(better, better).capitalize() if better == 'ridge' else _NAMES.get(better, better)} is better on this table: fit with --recipe {better}."
+        found += f" On this table, {_NAMES.get(better, better)} is better: fit with --recipe {better}."
     return found
+
+
+def _srcc(agreement: Agreement) -> str:
+    """Two digits, three where two would make it perfect; no minus before a zero."""
+    value = agreement.mean
+    return f"{value:.3f}" if value >= 0.995 else f"{value + 0.0:.2f}".replace("-0.00", "0.00")

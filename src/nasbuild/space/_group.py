@@ -46,6 +46,4 @@ def group_modules(space: Space, stage: int, modules: Sequence[Module]) -> StageM
 
 def group_stages(space: Space, architectures: Sequence[Architecture]) -> list[StageModules]:
     """Group the modules of every stage."""
-    return [
-        group_modules(space, u, [a.modules[u] for a in architectures]) for u in range(len(space.stages))
-    ]
+    return [group_modules(space, u, [a.modules[u] for a in architectures]) for u in range(len(space.stages))]

@@ -51,7 +51,7 @@ def load_task() -> DigitsTask:
         from sklearn.datasets import load_digits
     except ImportError:
         raise NasbuildError(
-            "the digits task needs scikit-learn", todo="install it with: pip install 'nasbuild[digits]'"
+            "the digits task needs scikit-learn", todo="install it with: pip install scikit-learn"
         ) from None
     flat, labels = load_digits(return_X_y=True)
     pictures = torch.tensor(np.asarray(flat) / 16, dtype=torch.float32).view(-1, 1, 8, 8)

@@ -119,7 +119,7 @@ def _chosen(rows: np.ndarray, labels: np.ndarray, seed: int) -> tuple[int, int]:
     for leaves in _LEAVES:
         if leaves > _LEAVES[0] and leaves * 4 > len(rows):
             break
-        found = lightgbm.cv(
+        found: Any = lightgbm.cv(
             _settings(leaves, len(rows), seed),
             lightgbm.Dataset(rows, labels, free_raw_data=False),
             _ROUNDS,

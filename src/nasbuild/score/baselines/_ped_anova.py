@@ -19,7 +19,7 @@ def ped_anova(
     """How much the number of layers with a choice matters for being among the best tenth.
 
     The parameters of a trial are these numbers, over the whole architecture and in each stage;
-    importances of either kind sum to 1. Their sign tells whether better architectures have more
+    importances of either kind sum to 1. Their sign tells whether higher labels go with more
     of such layers.
 
     Raises
@@ -42,6 +42,9 @@ def ped_anova(
             name: optuna.distributions.IntDistribution(0, max(int(own[key].max()), 1))
             for name, key in names.items()
         }
+        # Optuna tells of every study on stderr, which belongs to the command line.
+        before = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(direction="maximize" if maximise else "minimize")
         study.add_trials(
             [
@@ -53,6 +56,7 @@ def ped_anova(
                 for i, label in enumerate(labels)
             ]
         )
+        optuna.logging.set_verbosity(before)
         evaluator = optuna.importance.PedAnovaImportanceEvaluator()
         importances = optuna.importance.get_param_importances(study, evaluator=evaluator)
         for name, value in importances.items():
@@ -82,4 +86,3 @@ def _counts(space: Space, architectures: Sequence[Architecture]) -> dict[Count, 
         totals[key] = totals.get(key, np.zeros(len(architectures), dtype=np.int64)) + own
     every = found | totals
     return {key: values for key, values in every.items() if np.ptp(values) > 0}
-

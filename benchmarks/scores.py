@@ -1,0 +1,40 @@
+"""How good module scores are, by every method on the same labels: what ``nasbuild bench scores`` measures.
+
+python benchmarks/scores.py [--data DIR] [--quick] [--draws N] [--method NAME ...] [--print]
+
+Prints one table a figure. Results are written as they come, and resumed.
+"""
+
+from __future__ import annotations
+
+from _common import arguments, markdown, resume
+from nasbuild.bench import METHODS, bench_scores, margins, summary
+
+
+def main() -> None:
+    parser = arguments("module scores by every method", "scores")
+    parser.add_argument("--quick", action="store_true", help="only small tables, in minutes")
+    parser.add_argument("--draws", type=int, default=None, help="at most so many draws of each cell")
+    parser.add_argument("--method", nargs="+", choices=METHODS, default=METHODS)
+    parser.add_argument("--print", action="store_true", help="only print what was measured already")
+    options = parser.parse_args()
+    if options.print:
+        result = resume(options.out)
+    else:
+        result = bench_scores(
+            options.data,
+            options.out,
+            methods=options.method,
+            quick=options.quick,
+            draws=options.draws,
+            workers=options.workers,
+            progress=lambda done, total, what: print(f"{done}/{total} {what}", flush=True),
+        )
+    for header, rows in summary(result):
+        print(markdown(header, rows), end="\n\n")
+    for line in margins(result):
+        print(line)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Means over the draws, and what they say of the methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from nasbuild.bench._cells import METHODS, cells
+
+FIGURES = {
+    "fidelity": "fidelity of module scores",
+    "held_out": "SRCC of summed module scores",
+    "prediction": "SRCC of prediction y'",
+    "best_rank": "true rank of the best of 27",
+    "best_value": "label of the best of the combined",
+    "coverage": "share of labels in 90 % intervals",
+}
+_ADDITIVE = ("ridge", "lightgbm")
+
+
+def summary(result: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
+    """A table a figure: a row a cell, a column a method, draws in brackets where some are missing."""
+    found = []
+    for key, title in FIGURES.items():
+        values = _values(result, key)
+        methods = [m for m in METHODS if any(m == method for _, method in values)]
+        rows = [
+            [cell.name, *(_told(values.get((cell.name, m)), cell.draws) for m in methods)]
+            for cell in cells()
+            if any((cell.name, m) in values for m in methods)
+        ]
+        if rows:
+            found.append(([title, *methods], rows))
+    return found
+
+
+def margins(result: dict[str, Any]) -> list[str]:
+    """How far recipe ``default`` leads, over all cells and draws that all compared methods have."""
+    lines = []
+    for key in ("fidelity", "held_out"):
+        lead = _leads(result, key, key, _ADDITIVE)
+        if lead:
+            worst = min(lead, key=lambda cell: lead[cell])
+            lines.append(
+                f"{FIGURES[key]}: default leads the better of ridge and LightGBM by {np.mean(list(lead.values())):+.4f} "
+                f"on average over {len(lead)} cells; least in {worst}: {lead[worst]:+.4f}"
+            )
+        lead = _leads(result, key, key, ("paper",))
+        if lead:
+            worst = min(lead, key=lambda cell: lead[cell])
+            lines.append(
+                f"{FIGURES[key]}: default leads paper by {np.mean(list(lead.values())):+.4f}; least in {worst}: {lead[worst]:+.4f}"
+            )
+    lead = _leads(result, "prediction", "prediction", ("lightgbm",))
+    if lead:
+        lines.append(
+            f"{FIGURES['prediction']}: default leads LightGBM's by {np.mean(list(lead.values())):+.4f} over {len(lead)} cells"
+        )
+    return lines
+
+
+def _leads(result: dict[str, Any], key: str, other_key: str, others: tuple[str, ...]) -> dict[str, float]:
+    """Mean of ``default`` less the best mean of the others, on the draws that all of them have."""
+    of: dict[tuple[str, str], dict[int, float]] = {}
+    for row in result["rows"]:
+        wanted = key if row["method"] == "default" else other_key
+        if wanted in row:
+            of.setdefault((row["cell"], row["method"]), {})[row["draw"]] = row[wanted]
+    leads = {}
+    for cell in dict.fromkeys(row["cell"] for row in result["rows"]):
+        sides = [of.get((cell, m), {}) for m in ("default", *others)]
+        common = set.intersection(*(set(side) for side in sides))
+        if common:
+            means = [float(np.mean([side[d] for d in sorted(common)])) for side in sides]
+            leads[cell] = means[0] - max(means[1:])
+    return leads
+
+
+def _values(result: dict[str, Any], key: str) -> dict[tuple[str, str], list[float]]:
+    found: dict[tuple[str, str], list[float]] = {}
+    for row in result["rows"]:
+        if key in row:
+            found.setdefault((row["cell"], row["method"]), []).append(row[key])
+    return found
+
+
+def _told(values: list[float] | None, draws: int) -> str:
+    if not values:
+        return "-"
+    mean = float(np.mean(values))
+    text = f"{mean:.3f}" if abs(mean) < 10 else f"{mean:.1f}"
+    return text if len(values) >= draws else f"{text} ({len(values)})"

@@ -1,0 +1,70 @@
+"""On simulated targets whose truth is known, few labels are enough to find it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from process_samples import SPACE
+from scipy.stats import spearmanr
+
+from nasbuild.predictor import AdditiveRecipe, fit_process
+from nasbuild.space import load_space, sample
+from strategies import all_modules
+
+
+def worth(space, seed: int):
+    """A worth of any module: of its depth, of the choices at its layers, of its first layer."""
+    rng = np.random.default_rng(seed)
+    of_depth, first = rng.normal(size=(len(space.stages), 10)), rng.normal(size=(10, 100))
+    choice = rng.normal(size=(len(space.stages), 10, 100))
+
+    def of(stage: int, module) -> float:
+        code = space.stages[stage].encode(module)
+        total = 1.5 * of_depth[stage, len(module)]
+        for f in range(code.shape[1]):
+            total += sum(choice[stage, f, c] for c in code[:, f]) + 0.5 * first[f, code[0, f]]
+        return total
+
+    return of
+
+
+@pytest.mark.parametrize("bend", ["plain", "bent"])
+def test_the_true_order_of_modules_is_found(bend):
+    of = worth(SPACE, 1)
+    architectures = sample(SPACE, 100, np.random.default_rng(2))
+    total = np.array([sum(of(u, m) for u, m in enumerate(a.modules)) for a in architectures])
+    noisy = total + 0.1 * total.std() * np.random.default_rng(3).normal(size=100)
+    labels = noisy if bend == "plain" else np.exp(noisy / total.std())
+    process = fit_process(SPACE, architectures, labels, AdditiveRecipe(samples=2))
+    assert (process.warp.power < 0.6) == (bend == "bent")
+    for u in (0, 1):
+        modules = all_modules(SPACE.stages[u])
+        scores = [process.score(u, SPACE.stages[u].encode(m)[None])[0][0] for m in modules]
+        assert spearmanr(scores, [of(u, m) for m in modules]).statistic > 0.9
+    if bend == "plain":
+        # In the label's unit: what two modules differ by is what their architectures do.
+        gaps = np.ptp([of(0, m) for m in all_modules(SPACE.stages[0])]) / np.ptp(
+            [process.score(0, SPACE.stages[0].encode(m)[None])[0][0] for m in all_modules(SPACE.stages[0])]
+        )
+        assert gaps == pytest.approx(1, abs=0.25)
+
+
+def test_a_stage_of_thousands_of_modules_is_told_from_few_labels():
+    space = load_space("ofa-mobilenet-v3")
+    of = worth(space, 4)
+    rng = np.random.default_rng(5)
+    architectures = sample(space, 150, rng)
+    labels = np.array([sum(of(u, m) for u, m in enumerate(a.modules)) for a in architectures])
+    process = fit_process(space, architectures, labels, AdditiveRecipe(samples=2, iterations=20), power=1.0)
+    others = sample(space, 200, rng)
+    for u in range(len(space.stages)):
+        scores = [process.score(u, space.stages[u].encode(a.modules[u])[None])[0][0] for a in others]
+        assert spearmanr(scores, [of(u, a.modules[u]) for a in others]).statistic > 0.9
+
+
+def test_noise_alone_is_given_no_large_scores():
+    rng = np.random.default_rng(6)
+    architectures, labels = sample(SPACE, 100, rng), rng.normal(size=100)
+    process = fit_process(SPACE, architectures, labels, AdditiveRecipe(samples=2), power=1.0)
+    assert process.noise > 0.5
+    assert process.sums(architectures).std() < 0.5

@@ -1,0 +1,188 @@
+"""Terms and their kernels against a slow version with readable keys."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from process_samples import SPACE, Dense, dense, plain_numbers, plain_terms
+
+from nasbuild.predictor._design import Design, Term, design, grouped_entries
+from nasbuild.predictor._terms import (
+    REACH_LAYER,
+    REACH_MODULE,
+    REACH_PAIR,
+    Entries,
+    Terms,
+    log_numbers,
+    reach,
+)
+from nasbuild.space import Feature, group_modules, group_stages, sample
+from strategies import all_modules, architectures, relaxed, spaces
+
+MODULES = [all_modules(stage) for stage in SPACE.stages]
+
+
+@pytest.fixture(scope="module")
+def table() -> list:
+    return sample(SPACE, 40, np.random.default_rng(0))
+
+
+@pytest.fixture(scope="module")
+def made(table) -> Design:
+    return design(SPACE, table)
+
+
+def check_entries(space, modules: list[list]) -> None:
+    """Every inner product of modules of all stages is the slow one, so are the numbers of columns."""
+    terms, rows = Terms(space), [(u, m) for u, own in enumerate(modules) for m in own]
+    starts = np.cumsum([0, *map(len, modules)])
+    slow = [plain_terms(space, u, m) for u, m in rows]
+    found: dict[str, list[Entries]] = {}
+    for u, own in enumerate(modules):
+        for name, e in grouped_entries(terms, u, group_modules(space, u, own)).items():
+            found.setdefault(name, []).append(Entries(e.rows + starts[u], e.keys, e.values))
+    assert set(found) == {name for counts in slow for name in counts}
+    for name, parts in found.items():
+        keys = np.unique(np.concatenate([e.keys for e in parts]))
+        own = sorted({k for counts in slow for k in counts.get(name, ())}, key=repr)
+        # As many hashed keys as readable ones: none collide.
+        assert len(keys) == len(own), name
+        fast = sum(Term(name, keys, 1.0).matrix(e, len(rows)).toarray() for e in parts)
+        plain = dense([counts.get(name, Counter()) for counts in slow], own)
+        assert fast @ fast.T == pytest.approx(plain @ plain.T, rel=1e-9, abs=1e-9), name
+
+
+def test_every_module_of_a_space_counts_what_the_names_say():
+    check_entries(SPACE, MODULES)
+
+
+@given(spaces(most_modules=24))
+@relaxed
+def test_modules_of_any_space_count_what_the_names_say(space):
+    check_entries(space, [list(dict.fromkeys(all_modules(stage)))[:40] for stage in space.stages])
+
+
+def test_kernels_of_a_table_are_the_slow_ones(made, table):
+    slow = Dense(SPACE, table)
+    assert len(made.terms) > 15
+    for t, term in enumerate(made.terms):
+        kernel = made.kernel(t)
+        assert kernel == pytest.approx(slow.kernel(term.name), abs=1e-9), term.name
+        assert np.abs(kernel.sum(axis=1)).max() < 1e-8
+        assert np.diag(kernel).mean() == pytest.approx(1)
+        some = np.array([7, 3, 21])
+        assert made.kernel(t, some) == pytest.approx(kernel[np.ix_(some, some)], abs=1e-12)
+        assert (np.diff(term.keys.astype(object)) > 0).all()
+        assert made.rows(t).shape == (40, len(term.keys))
+
+
+def test_terms_that_say_the_same_or_nothing_are_left_out(made, table):
+    slow = Dense(SPACE, table)
+    kept = [term.name for term in made.terms]
+    for name in set(slow.names) - set(kept):
+        same = [slow.kernel(other) for other in kept]
+        constant = np.abs(slow.rows(name)).max() < 1e-6
+        assert constant or any(np.allclose(slow.kernel(name), k, atol=1e-6) for k in same), name
+    for a, b in itertools.combinations(kept, 2):
+        assert not np.allclose(slow.kernel(a), slow.kernel(b), atol=1e-7), (a, b)
+    fewer = design(SPACE, table, ["module", "choice:kernel"])
+    assert not {"module", "choice:kernel"} & {term.name for term in fewer.terms}
+
+
+def test_wide_terms_have_the_same_kernels_by_sparse_sums(made, table, monkeypatch):
+    monkeypatch.setattr("nasbuild.predictor._design._DENSE", 0)
+    others = sample(SPACE, 9, np.random.default_rng(1))
+    slow = Dense(SPACE, table, others)
+    rows = design_rows(made, others)
+    for t, term in enumerate(made.terms):
+        assert made.kernel(t) == pytest.approx(slow.kernel(term.name)[:40, :40], abs=1e-9)
+        cross, own = rows.cross(t, made)
+        assert cross == pytest.approx(slow.kernel(term.name)[40:, :40], abs=1e-9)
+        known = slow.rows(term.name)[40:, slow.seen[term.name]]
+        assert own == pytest.approx((known**2).sum(axis=1), abs=1e-9)
+
+
+def design_rows(made: Design, others) -> Design:
+    """Other architectures as rows of the same terms."""
+    groups, terms = group_stages(SPACE, others), Terms(SPACE)
+    found = [grouped_entries(terms, u, modules) for u, modules in enumerate(groups)]
+    none = Entries(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint64), np.zeros(0))
+    stages = tuple(
+        tuple(
+            t.matrix(e.get(t.name, none), g.count)[g.of_architecture]
+            for e, g in zip(found, groups, strict=True)
+        )
+        for t in made.terms
+    )
+    return Design(made.terms, stages, made.means)
+
+
+def test_what_a_table_lacks_is_counted():
+    # No layer of stage one has kernel 7: a module with two of them counts 2, squared 4.
+    table = [
+        a
+        for a in sample(SPACE, 200, np.random.default_rng(2))
+        if all(layer[0] != 7 for layer in a.modules[0])
+    ]
+    made = design(SPACE, table[:30])
+    modules = [((3, "conv"),), ((7, "conv"),), ((7, "skip"), (7, "conv")), ((5, "skip"), (7, "conv"))]
+    grouped = group_modules(SPACE, 0, modules)
+    found = grouped_entries(Terms(SPACE), 0, grouped)
+    by_name = {term.name: term for term in made.terms}
+    term = by_name["choice@stage:kernel"]
+    unseen = term.unseen(found[term.name], 4)[grouped.of_architecture]
+    assert unseen * term.scale**2 == pytest.approx([0, 1, 4, 1])
+    # Two layers of a kind that the table lacks at two places: 1 + 1.
+    term = by_name["choice@place"]
+    unseen = term.unseen(found[term.name], 4)[grouped.of_architecture]
+    assert unseen * term.scale**2 == pytest.approx([0, 1, 2, 1])
+    # What it lacks is in no column.
+    row = term.matrix(found[term.name], 4).toarray()[grouped.of_architecture]
+    assert (row.sum(axis=1) * term.scale).round(9).tolist() == [2, 1, 2, 3]
+
+
+@given(st.lists(st.integers(-9, 9) | st.floats(-99, 99), min_size=1, max_size=5, unique=True))
+def test_numbers_are_standardised_on_a_log_scale_if_it_exists(choices):
+    values, expected = log_numbers(Feature("f", tuple(choices))), plain_numbers(choices)
+    assert (values is None) == (len(choices) < 3) == (expected is None)
+    if values is not None:
+        assert values == pytest.approx(expected)
+
+
+def test_numbers_of_any_size_are_told_apart_or_left_out():
+    for factor in (1e308, 1e-308):
+        values = log_numbers(Feature("f", (-factor, 0.0, factor)))
+        assert values.tolist() == pytest.approx([-(1.5**0.5), 0, 1.5**0.5])
+    assert log_numbers(Feature("f", (2**53, 2**53 - 1, 2**53 - 2))) is None
+
+
+def test_texts_and_truth_values_are_no_numbers():
+    assert log_numbers(Feature("f", ("a", "b", "c"))) is None
+    assert log_numbers(Feature("f", (1, 2, "3"))) is None
+    assert log_numbers(Feature("f", (True, 2, 3))) is None
+    assert log_numbers(Feature("f", (1, 2, 4))).tolist() == pytest.approx([-(1.5**0.5), 0, 1.5**0.5])
+
+
+def test_reaches_go_by_what_a_term_looks_at(made):
+    reaches = {term.name: reach(term.name) for term in made.terms}
+    assert {n for n, r in reaches.items() if r == REACH_PAIR} <= {"follow", "follow@stage"}
+    whole = {"duo@stage", "deep@stage", "mean", "mean@stage", "module"}
+    assert {n for n, r in reaches.items() if r == REACH_MODULE} <= whole
+    assert reaches["choice@stage:kernel"] == reaches["layer@place"] == REACH_LAYER
+
+
+@given(st.data())
+@relaxed
+def test_any_table_of_any_space_has_centred_kernels_of_mean_diagonal_1(data):
+    space = data.draw(spaces(most_modules=50))
+    some = data.draw(st.lists(architectures(space), min_size=2, max_size=8))
+    made = design(space, some)
+    for t in range(len(made.terms)):
+        kernel = made.kernel(t)
+        assert np.diag(kernel).mean() == pytest.approx(1)
+        assert np.abs(kernel.sum(axis=1)).max() < 1e-6
