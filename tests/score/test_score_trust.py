@@ -157,7 +157,7 @@ def test_rivals_are_told_and_the_better_one_is_offered():
     rivals = [rival("ridge", 0.7), rival("lightgbm", 0.85)]
     trust = measure_trust(scorer, evidence(0.8), rivals=rivals, untold=[np.int64(3), 0, 1])
     assert (trust.rivals, trust.untold, trust.better) == (tuple(rivals), (3, 0, 1), "lightgbm")
-    assert "Those of ridge regression with 0.70 and those of LightGBM with 0.85." in trust.verdict
+    assert "by other methods: ridge regression 0.70 and LightGBM 0.85." in trust.verdict
     assert trust.verdict.endswith(" LightGBM is better on this table: fit with --recipe lightgbm.")
     trust = measure_trust(scorer, evidence(0.8), rivals=[rival("ridge", 0.9)])
     assert trust.better == "ridge"
