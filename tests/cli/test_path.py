@@ -118,7 +118,7 @@ def test_bench_measures_and_goes_on_where_it_stopped(nasbuild, data_dir, tmp_pat
     assert done.code == 0, done.err
     for word in (
         "fidelity",
-        "SRCC of module scores",
+        "fidelity of module scores",
         "marginal",
         "digits-macro loss 50",
         "nas-bench-macro acc 100",

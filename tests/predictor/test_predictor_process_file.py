@@ -88,8 +88,8 @@ CHANGES = {
     "warp that divides by 0": lambda a: a.update(warp=np.array([1.0, 0, 1, 0, 0])),
     "short warp": lambda a: a.update(warp=a["warp"][1:]),
     "short numbers": lambda a: a.update(numbers=a["numbers"][1:]),
-    "negative noise": lambda a: a.update(numbers=a["numbers"] * [1, -1, 1, 1]),
-    "negative interaction": lambda a: a.update(numbers=a["numbers"] * [0, 1, 1, 1] - [1, 0, 0, 0]),
+    "negative noise": lambda a: a.update(numbers=a["numbers"] * [1, -1, 1, 1, 1]),
+    "negative interaction": lambda a: a.update(numbers=a["numbers"] * [0, 1, 1, 1, 1] - [1, 0, 0, 0, 0]),
     "negative interaction theta": lambda a: a.update(interaction_theta=a["interaction_theta"] - 9),
 }
 

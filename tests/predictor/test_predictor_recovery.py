@@ -8,6 +8,7 @@ from process_samples import SPACE
 from scipy.stats import spearmanr
 
 from nasbuild.predictor import AdditiveRecipe, fit_process
+from nasbuild.score import evidence_of, fit_additive, measure_trust
 from nasbuild.space import load_space, sample
 from strategies import all_modules
 
@@ -62,9 +63,10 @@ def test_a_stage_of_thousands_of_modules_is_told_from_few_labels():
         assert spearmanr(scores, [of(u, a.modules[u]) for a in others]).statistic > 0.9
 
 
-def test_noise_alone_is_given_no_large_scores():
+def test_noise_alone_is_not_believed():
     rng = np.random.default_rng(6)
-    architectures, labels = sample(SPACE, 100, rng), rng.normal(size=100)
-    process = fit_process(SPACE, architectures, labels, AdditiveRecipe(samples=2), power=1.0)
-    assert process.noise > 0.5
-    assert process.sums(architectures).std() < 0.5
+    architectures, labels = tuple(sample(SPACE, 100, rng)), rng.normal(size=100)
+    scorer, parts = fit_additive(SPACE, architectures, labels, AdditiveRecipe(samples=2))
+    trust = measure_trust(scorer, evidence_of(parts, labels))
+    assert trust.level == "none"
+    assert 0.8 <= (trust.coverage or 0) <= 1

@@ -158,10 +158,10 @@ def test_rivals_are_told_and_the_better_one_is_offered():
     trust = measure_trust(scorer, evidence(0.8), rivals=rivals, untold=[np.int64(3), 0, 1])
     assert (trust.rivals, trust.untold, trust.better) == (tuple(rivals), (3, 0, 1), "lightgbm")
     assert "by other methods: ridge regression 0.70 and LightGBM 0.85." in trust.verdict
-    assert trust.verdict.endswith(" LightGBM is better on this table: fit with --recipe lightgbm.")
+    assert trust.verdict.endswith(" On this table, LightGBM is better: fit with --recipe lightgbm.")
     trust = measure_trust(scorer, evidence(0.8), rivals=[rival("ridge", 0.9)])
     assert trust.better == "ridge"
-    assert trust.verdict.endswith(" Ridge regression is better on this table: fit with --recipe ridge.")
+    assert trust.verdict.endswith(" On this table, ridge regression is better: fit with --recipe ridge.")
     # Worse rivals are told and not offered; the level does not go by them.
     trust = measure_trust(scorer, evidence(0.9), rivals=rivals)
     assert (trust.better, trust.level) == (None, measure_trust(scorer, evidence(0.9)).level)

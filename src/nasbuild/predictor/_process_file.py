@@ -79,7 +79,7 @@ def process_from_arrays(
         warp, numbers = (
             dict(zip(n, arrays[k], strict=True)) for k, n in (("warp", _WARP), ("numbers", _NUMBERS))
         )
-        if min(warp["std"], warp["spread"], numbers["slope"], *arrays["scales"]) <= 0:
+        if min(warp["std"], warp["spread"], numbers["slope"], numbers["spread"], *arrays["scales"]) <= 0:
             raise ValueError("a scale that is not above 0")
         variances = (
             *arrays["theta"],
