@@ -165,7 +165,7 @@ def test_rivals_are_told_and_the_better_one_is_offered():
     # Worse rivals are told and not offered; the level does not go by them.
     trust = measure_trust(scorer, evidence(0.9), rivals=rivals)
     assert (trust.better, trust.level) == (None, measure_trust(scorer, evidence(0.9)).level)
-    assert "LightGBM with 0.85" in trust.verdict
+    assert "LightGBM 0.85" in trust.verdict
     assert "--recipe" not in trust.verdict
 
 
