@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -184,6 +185,23 @@ def test_a_choice_that_no_label_has_adds_the_variance_of_the_prior(process, exac
         _, std = process.score(0, code(0, module))
         draws = process.each(0, code(0, module)).var()
         assert std[0] ** 2 == pytest.approx(unseen * process.slope**2 + draws, rel=1e-6)
+
+
+def test_a_wider_process_has_wider_deviations_and_the_same_means(process):
+    wider = replace(process, spread=1.7)
+    module = OTHERS[0].modules[1]
+    (score, std), (same, more) = process.score(1, code(1, module)), wider.score(1, code(1, module))
+    assert (same[0], more[0]) == (score[0], pytest.approx(1.7 * std[0]))
+    before, after = process.each(1, code(1, module)), wider.each(1, code(1, module))
+    assert after.mean() == pytest.approx(before.mean())
+    assert after.std() == pytest.approx(1.7 * before.std())
+    assert wider.sums(OTHERS).tolist() == process.sums(OTHERS).tolist()
+    mean, variance = process.latent(OTHERS)
+    value, deviation = wider.predict(OTHERS)
+    away = 1.7 * np.sqrt(variance)
+    assert value == pytest.approx(process.warp.back(mean))
+    assert deviation == pytest.approx((process.warp.back(mean + away) - process.warp.back(mean - away)) / 2)
+    assert wider.sum_interval(OTHERS, 1.0)[0] == pytest.approx(process.sum_interval(OTHERS, 1.7)[0])
 
 
 def test_scores_of_no_module_are_none(process):

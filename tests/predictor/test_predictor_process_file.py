@@ -90,6 +90,7 @@ CHANGES = {
     "short numbers": lambda a: a.update(numbers=a["numbers"][1:]),
     "negative noise": lambda a: a.update(numbers=a["numbers"] * [1, -1, 1, 1, 1]),
     "negative interaction": lambda a: a.update(numbers=a["numbers"] * [0, 1, 1, 1, 1] - [1, 0, 0, 0, 0]),
+    "negative slope": lambda a: a.update(numbers=a["numbers"] * [1, 1, -1, 1, 1]),
     "negative interaction theta": lambda a: a.update(interaction_theta=a["interaction_theta"] - 9),
 }
 

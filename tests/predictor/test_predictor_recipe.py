@@ -9,7 +9,17 @@ from dataclasses import asdict
 import pytest
 
 from nasbuild.errors import NasbuildError
-from nasbuild.predictor import RECIPES, Recipe, Shape, recipe
+from nasbuild.predictor import (
+    KINDS,
+    RECIPES,
+    AdditiveRecipe,
+    BaselineRecipe,
+    Recipe,
+    Shape,
+    recipe,
+    recipe_from_dict,
+    recipe_kind,
+)
 
 
 def test_the_defaults_are_those_of_the_authors():
@@ -84,3 +94,71 @@ def test_unknown_recipes_and_settings_are_refused():
         recipe("fast")
     with pytest.raises(NasbuildError, match="no setting 'speed'; allowed: batch, clip, "):
         recipe("paper", speed=3)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_comes_back_from_what_is_written_down(name):
+    made, kind = RECIPES[name], recipe_kind(RECIPES[name])
+    assert made.name == name
+    assert type(made) is KINDS[kind]
+    assert recipe_from_dict(kind, json.loads(json.dumps(made.as_dict()))) == made
+    assert recipe(name) == made
+    assert made.least == 5
+
+
+def test_kinds_are_told_apart():
+    assert {name: recipe_kind(RECIPES[name]) for name in RECIPES} == {
+        "default": "additive",
+        "paper": "network",
+        **dict.fromkeys(("ridge", "lightgbm", "marginal", "ped-anova"), "baseline"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "value"),
+    [
+        ("default", "samples", 1),
+        ("default", "folds", 1),
+        ("default", "rows", 5_001),
+        ("default", "most_rows", 1),
+        ("default", "most_rows", 10**6),
+        ("default", "prior_width", 0),
+        ("default", "prior_width", math.inf),
+        ("default", "iterations", 0),
+        ("default", "interaction", 1),
+        ("default", "without", "module"),
+        ("default", "without", [1]),
+        ("ridge", "folds", 1.5),
+        ("lightgbm", "contexts", 0),
+    ],
+)
+def test_settings_of_other_recipes_are_refused(name, setting, value):
+    with pytest.raises(NasbuildError, match=f"^recipe: {setting} is .*; allowed: "):
+        recipe(name, **{setting: value})
+
+
+def test_lists_of_terms_stay_equal_when_written_down():
+    made = recipe("default", without=["module"])
+    assert made == AdditiveRecipe(without=("module",))
+    assert made.as_dict()["without"] == ["module"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "match"),
+    [
+        ("magic", {}, "no kind of recipe 'magic'; allowed: additive, network, baseline"),
+        ("additive", {"hops": 2}, "can't be read"),
+        ("baseline", {"name": "forest"}, "no baseline 'forest'; allowed: ridge"),
+        ("network", {"hops": 0}, "hops is 0"),
+    ],
+)
+def test_what_is_no_recipe_is_refused(kind, settings, match):
+    with pytest.raises(NasbuildError, match=match):
+        recipe_from_dict(kind, settings)
+
+
+def test_a_baseline_has_no_settings_of_a_network():
+    with pytest.raises(NasbuildError, match="'ridge' has no setting 'hops'; allowed: contexts, folds, name"):
+        recipe("ridge", hops=2)
+    with pytest.raises(NasbuildError, match="name is 3; allowed: a text"):
+        BaselineRecipe(name=3)  # pyright: ignore[reportArgumentType]
