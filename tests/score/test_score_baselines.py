@@ -116,6 +116,15 @@ def test_scores_of_linear_models_sum_to_their_prediction(table, name):
     assert np.sum(shares, axis=1) == pytest.approx(made.predict(some))
 
 
+def test_layers_without_features_get_the_mean():
+    space = space_from_yaml("{name: bare, stages: [{depth: [1, 2]}, {depth: [1, 3]}]}")
+    some = [Architecture((((),) * a, ((),) * b)) for a in (1, 2) for b in (1, 3)]
+    for fit in (fit_ridge, fit_marginal):
+        made = fit(space, some, np.array([1.0, 2.0, 3.0, 6.0]))
+        assert made.predict(some).tolist() == [3.0] * 4
+        assert made.score(1, np.zeros((2, 3, 0), dtype=np.int16)).tolist() == [1.5, 1.5]
+
+
 def test_linear_models_come_back_and_damage_is_refused(table):
     made = fit_ridge(SPACE, *table)
     arrays = made.arrays()

@@ -111,6 +111,23 @@ def test_each_fold_is_told_by_a_process_that_did_not_see_it(additive):
     assert scorer.process.spread == pytest.approx(widening(np.concatenate(misses)))
 
 
+def test_no_label_decides_how_wide_its_own_interval_is(monkeypatch):
+    asked = []
+
+    def wide(misses: np.ndarray) -> float:
+        asked.append(len(misses))
+        return [0.0, 1e9][len(asked) % 2]
+
+    monkeypatch.setattr("nasbuild.score._additive.widening", wide)
+    some = sample(SPACE, 13, np.random.default_rng(2))
+    scorer, parts = fit_additive(SPACE, some, np.arange(13.0) ** 2, QUICK)
+    sizes = [len(p.test) for p in parts]
+    assert sorted(sizes) == [3, 3, 3, 4]
+    assert asked == [*(13 - n for n in sizes), 13]
+    assert [p.inside.all() for p in parts if p.inside is not None] == [True, False, True, False]
+    assert scorer.process.spread == 1e9
+
+
 def test_the_whole_is_fitted_on_all_rows(additive):
     some, labels, scorer, *_ = additive
     process = fit_process(SPACE, some, labels, QUICK, seed=3)

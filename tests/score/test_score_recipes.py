@@ -168,6 +168,8 @@ def test_models_of_other_arrays_are_refused(name):
 
     for missing in arrays:
         refused(save({n: a for n, a in arrays.items() if n != missing}))
+    for model in {n.rpartition(".")[0] + "." for n in arrays}:
+        refused(save({n: a for n, a in arrays.items() if not n.startswith(model)}))
     refused(save(arrays | {"0.surplus": np.zeros(1)}))
     refused(save(arrays | {"9.surplus": np.zeros(1)}))
     refused(data[:-5])

@@ -13,6 +13,7 @@ from nasbuild.errors import RunError
 from nasbuild.predictor import (
     AdditiveRecipe,
     AnyRecipe,
+    BaselineRecipe,
     Recipe,
     ensembles_from_bytes,
     ensembles_to_bytes,
@@ -95,9 +96,9 @@ def _scorer(
         models.setdefault(model, {})[rest] = array
     kind = Boosted if recipe.name == "lightgbm" else Linear
     try:
-        expected = {_WHOLE, *(str(k) for k in range(len(models) - 1))}
-        if len(models) < 2 or set(models) != expected:
-            raise ValueError("fits are missing")
+        expected = {_WHOLE, *(str(k) for k in range(min(cast(BaselineRecipe, recipe).folds, len(labels))))}
+        if set(models) != expected:
+            raise ValueError("fits are missing, or of other folds")
         made = {name: kind.from_arrays(space, own) for name, own in models.items()}
     except (ValueError, KeyError, IndexError, UnicodeDecodeError) as error:
         raise RunError(f"is damaged ({error})", where=where) from None

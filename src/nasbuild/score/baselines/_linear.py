@@ -60,6 +60,8 @@ def fit_ridge(space: Space, architectures: Sequence[Architecture], labels: np.nd
 
     columns = Columns(space, one_hot=True)
     rows = columns.of_architectures(architectures)
+    if not rows.shape[1]:  # layers without features
+        return Linear(columns, np.zeros(0), np.zeros(0), float(labels.mean()))
     scale = labels.std() or 1.0
     model = RidgeCV(_PENALTIES).fit(rows, (labels - labels.mean()) / scale)
     return Linear(columns, np.asarray(model.coef_) * scale, rows.mean(axis=0), float(labels.mean()))
