@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from nasbuild._io import write_text
+from nasbuild.bench import read
 from nasbuild.predictor import recipe
 from nasbuild.score import learn, versions
-from nasbuild.space import load_space
-from nasbuild.table import Table, read_table
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -31,11 +30,6 @@ def arguments(description: str, name: str) -> argparse.ArgumentParser:
     )
     parser.add_argument("--workers", type=int, default=2)
     return parser
-
-
-def read(data: Path, name: str) -> Table:
-    """A table of the data folder."""
-    return read_table(data / name / "archs.jsonl.gz", load_space(data / name / "space.yaml"))
 
 
 def resume(path: Path) -> dict[str, Any]:

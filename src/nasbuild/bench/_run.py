@@ -32,7 +32,8 @@ def bench_scores(
 ) -> dict[str, Any]:
     """Measure every method on the same draws of every cell.
 
-    The first draws of all cells come first, so that an unfinished result has every cell. What
+    The first draws of all cells come first, recipe ``paper`` last, so that an unfinished result has every
+    cell. What
     ``out`` holds already is not measured again, unless its recipe has changed.
 
     Parameters
@@ -55,16 +56,12 @@ def bench_scores(
     ]
     result = _earlier(out)
     recipes = {method: recipe(method).as_dict() for method in methods}
-    stale = {
-        m
-        for m, r in result["recipes"].items()
-        if m in recipes and r != json.loads(json.dumps(r | recipes[m]))
-    }
+    stale = {m for m, earlier in result["recipes"].items() if m in recipes and earlier != recipes[m]}
     result["rows"] = [row for row in result["rows"] if row["method"] not in stale]
     result["recipes"] |= recipes
     done = {(row["draw"], row["method"], row["cell"]) for row in result["rows"]}
     left = [job for job in wanted if (job[0], job[1], job[2].name) not in done]
-    # The methods that take longest come last within a draw.
+    # Recipe paper takes longest and comes last; before it, one draw of all cells after another.
     left.sort(key=lambda job: (job[1] == "paper", job[0], job[2].size, METHODS.index(job[1])))
     for _, _, cell in left:
         _require(data, cell)

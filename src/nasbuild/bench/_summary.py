@@ -39,34 +39,27 @@ def margins(result: dict[str, Any]) -> list[str]:
     """How far recipe ``default`` leads, over all cells and draws that all compared methods have."""
     lines = []
     for key in ("fidelity", "held_out"):
-        lead = _leads(result, key, key, _ADDITIVE)
-        if lead:
-            worst = min(lead, key=lambda cell: lead[cell])
-            lines.append(
-                f"{FIGURES[key]}: default leads the better of ridge and LightGBM by {np.mean(list(lead.values())):+.4f} "
-                f"on average over {len(lead)} cells; least in {worst}: {lead[worst]:+.4f}"
-            )
-        lead = _leads(result, key, key, ("paper",))
-        if lead:
-            worst = min(lead, key=lambda cell: lead[cell])
-            lines.append(
-                f"{FIGURES[key]}: default leads paper by {np.mean(list(lead.values())):+.4f}; least in {worst}: {lead[worst]:+.4f}"
-            )
-    lead = _leads(result, "prediction", "prediction", ("lightgbm",))
-    if lead:
-        lines.append(
-            f"{FIGURES['prediction']}: default leads LightGBM's by {np.mean(list(lead.values())):+.4f} over {len(lead)} cells"
-        )
-    return lines
+        lines += _told_lead(result, key, "the better of ridge and LightGBM", _ADDITIVE)
+        lines += _told_lead(result, key, "paper", ("paper",))
+    return lines + _told_lead(result, "prediction", "LightGBM's", ("lightgbm",))
 
 
-def _leads(result: dict[str, Any], key: str, other_key: str, others: tuple[str, ...]) -> dict[str, float]:
+def _told_lead(result: dict[str, Any], key: str, whom: str, others: tuple[str, ...]) -> list[str]:
+    lead = _leads(result, key, others)
+    if not lead:
+        return []
+    worst = min(lead, key=lambda cell: lead[cell])
+    mean = float(np.mean(list(lead.values())))
+    told = f"{FIGURES[key]}: default leads {whom} by {mean:+.4f} on average over {len(lead)} cells"
+    return [f"{told}; least in {worst}: {lead[worst]:+.4f}"]
+
+
+def _leads(result: dict[str, Any], key: str, others: tuple[str, ...]) -> dict[str, float]:
     """Mean of ``default`` less the best mean of the others, on the draws that all of them have."""
     of: dict[tuple[str, str], dict[int, float]] = {}
     for row in result["rows"]:
-        wanted = key if row["method"] == "default" else other_key
-        if wanted in row:
-            of.setdefault((row["cell"], row["method"]), {})[row["draw"]] = row[wanted]
+        if key in row:
+            of.setdefault((row["cell"], row["method"]), {})[row["draw"]] = row[key]
     leads = {}
     for cell in dict.fromkeys(row["cell"] for row in result["rows"]):
         sides = [of.get((cell, m), {}) for m in ("default", *others)]

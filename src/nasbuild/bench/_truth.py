@@ -24,7 +24,7 @@ from nasbuild.space import (
 )
 from nasbuild.table import Table, load_builtin, read_table
 
-CONTEXTS, MODULES, SEED = 64, 300, 20_26
+CONTEXTS, MODULES, SEED = 64, 300, 2026
 _FAMILIES = {"ofa-mbv3-surrogate": "mbv3", "ofa-pn-surrogate": "pn"}
 
 

@@ -126,12 +126,7 @@ def design(space: Space, architectures: Sequence[Architecture], without: Sequenc
             continue
         keys = np.unique(np.concatenate([found[name].keys for found in entries if name in found]))
         raw = Term(name, keys, 1.0)
-        parts = [
-            raw.matrix(found[name], modules.count)[modules.of_architecture]
-            if name in found
-            else csr_matrix((n, len(keys)))
-            for found, modules in zip(entries, groups, strict=True)
-        ]
+        parts = stage_rows(raw, entries, groups)
         means = np.stack([np.asarray(part.mean(axis=0)).ravel() for part in parts])
         whole = sum(parts[1:], parts[0]).tocsr()
         mean = means.sum(axis=0)
@@ -146,6 +141,19 @@ def design(space: Space, architectures: Sequence[Architecture], without: Sequenc
         seen.append(image)
         kept.append((Term(name, keys, scale), tuple(p / scale for p in parts), means / scale))
     return Design(tuple(k[0] for k in kept), tuple(k[1] for k in kept), tuple(k[2] for k in kept))
+
+
+def stage_rows(
+    term: Term, entries: Sequence[dict[str, Entries]], groups: Sequence[StageModules]
+) -> tuple[csr_matrix, ...]:
+    """Rows of a term for each stage, (architectures, columns), from the entries of its modules."""
+    return tuple(
+        term.matrix(found.get(term.name, _NONE), modules.count)[modules.of_architecture]
+        for found, modules in zip(entries, groups, strict=True)
+    )
+
+
+_NONE = Entries(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint64), np.zeros(0))
 
 
 def _joined(parts: Sequence[Entries]) -> Entries:

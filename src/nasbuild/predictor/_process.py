@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
-from nasbuild.predictor._design import Design, Term, grouped_entries
+from nasbuild.predictor._design import Design, Term, grouped_entries, stage_rows
 from nasbuild.predictor._evidence import JITTER
 from nasbuild.predictor._interaction import Interaction
-from nasbuild.predictor._terms import REACH_LAYER, REACH_PAIR, Entries, Terms, reach
+from nasbuild.predictor._terms import REACH_LAYER, REACH_PAIR, Terms, reach
 from nasbuild.predictor._warp import Warp
 from nasbuild.space import Architecture, Space, StageModules, group_stages
 
@@ -205,14 +205,7 @@ class Process:
     def _stage_rows(self, architectures: Sequence[Architecture]) -> tuple[tuple, ...]:
         groups = group_stages(self.space, architectures)
         found = [grouped_entries(self._terms, u, modules) for u, modules in enumerate(groups)]
-        none = Entries(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint64), np.zeros(0))
-        return tuple(
-            tuple(
-                term.matrix(e.get(term.name, none), modules.count)[modules.of_architecture]
-                for e, modules in zip(found, groups, strict=True)
-            )
-            for term in self.terms
-        )
+        return tuple(stage_rows(term, found, groups) for term in self.terms)
 
     def _cross(self, rows: Sequence[Sequence], n: int) -> tuple[np.ndarray, np.ndarray]:
         """Additive covariance with the table, (architectures, rows), and prior variance, (architectures,)."""

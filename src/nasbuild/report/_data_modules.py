@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _SHOWN = 3  # modules of each end
 _KEPT = 25  # modules a stage that the paper keeps in a reduced space
-_COMPARED = 500  # of the best modules of a stage, so many are compared with the first
 
 
 def modules_data(run: Run, learnt: Learnt, shown: int = _SHOWN) -> dict[str, Any]:
@@ -65,7 +64,9 @@ def untold_text(stage: dict[str, Any]) -> str:
 
 def untold_number(stage: dict[str, Any]) -> str:
     """So many, or at least so many where no more were compared."""
-    least = "at least " if stage["untold"] >= _COMPARED - 1 and stage["scored"] > _COMPARED else ""
+    from nasbuild.score import COMPARED
+
+    least = "at least " if stage["untold"] >= COMPARED - 1 and stage["scored"] > COMPARED else ""
     return f"{least}{count(stage['untold'])}"
 
 

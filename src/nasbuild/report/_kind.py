@@ -8,15 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nasbuild.score import Learnt, Run
 
-_TITLES = {
-    "default": "additive process",
-    "paper": "graph networks",
-    "ridge": "ridge regression",
-    "lightgbm": "LightGBM",
-    "marginal": "marginal means",
-    "ped-anova": "marginal means",  # its importances score no module
-}
-
 
 def kind_of(run: Run) -> str:
     """``"network"``, ``"additive"`` or ``"baseline"``."""
@@ -27,7 +18,9 @@ def kind_of(run: Run) -> str:
 
 def title_of(recipe: str) -> str:
     """A recipe's method, as it stands in a sentence."""
-    return _TITLES.get(recipe, recipe)
+    from nasbuild.score import METHOD_NAMES
+
+    return METHOD_NAMES.get(recipe, recipe)
 
 
 def fit_command(run: Run, learnt: Learnt, recipe: str) -> str:

@@ -11,13 +11,15 @@ from nasbuild.score._run import Learnt, Prediction, Progress, Run, learn, predic
 from nasbuild.score._scorer import Scorer
 from nasbuild.score._stage_scores import MAX_MODULES, StageScores, score_stage, score_stages
 from nasbuild.score._store import SCHEMA_VERSION, load_run, save_run, versions
-from nasbuild.score._ties import member_scores, untold
-from nasbuild.score._trust import Rival, Trust, measure_trust
+from nasbuild.score._ties import COMPARED, member_scores, untold
+from nasbuild.score._trust import METHOD_NAMES, Rival, Trust, measure_trust
 from nasbuild.score.baselines import FoldedScorer, fit_baseline, fit_model
 
 __all__ = [
+    "COMPARED",
     "DEVIATIONS",
     "MAX_MODULES",
+    "METHOD_NAMES",
     "SCHEMA_VERSION",
     "AdditiveScorer",
     "Agreement",

@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nasbuild.predictor import AdditiveRecipe, Process, fit_process, one_thread
-from nasbuild.score._held_out import DEVIATIONS, INTERVAL, HeldOut
+from nasbuild.score._held_out import DEVIATIONS, INTERVAL, HeldOut, folds
 from nasbuild.score._scorer import Scorer
 from nasbuild.space import Architecture, Space
-from nasbuild.table import k_fold
 
 _BELIEF = 10
 _WIDENING = 0.5, 3.0
@@ -94,11 +93,6 @@ def widening(misses: np.ndarray) -> float:
     found = float(np.quantile(misses, INTERVAL)) / DEVIATIONS
     mixed = (found * len(misses) + _BELIEF) / (len(misses) + _BELIEF)
     return float(np.clip(mixed, *_WIDENING))
-
-
-def folds(n: int, count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows to learn from and rows held out; the same for every method."""
-    return k_fold(n, min(count, n), np.random.default_rng(seed))
 
 
 def _apart(labels: np.ndarray, train: np.ndarray) -> np.ndarray:

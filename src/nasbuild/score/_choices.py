@@ -41,32 +41,32 @@ def choice_effects(scorer: Scorer, *, seed: int = 0) -> list[ChoiceScore]:
     for name, feature in merged.items():
         own = {u: e for (u, n), e in effects.items() if n == name}
 
-        def local(u: int, choice: Choice, name: str = name) -> int:
-            return next(f for f in scorer.space.stages[u].features if f.name == name).index(choice)
+        def count(u: int, choice: Choice, name: str = name) -> int:
+            return int(nodes[u, name][scorer.space.stages[u].feature(name).index(choice)])
 
-        found += _overall(feature, own, nodes, local)
+        weights = {u: float(nodes[u, name].sum()) for u in own}
+        found += _overall(feature, own, weights, count)
         for u, of_choice in own.items():
-            counts = nodes[u, name]
             for place, each in of_choice.items():
                 choice = feature.choices[place]
-                found.append(_score(name, choice, each, int(counts[local(u, choice)]), u))
+                found.append(_score(name, choice, each, count(u, choice), u))
     return found
 
 
 def _overall(
     feature: Feature,
     own: dict[int, dict[int, np.ndarray]],
-    nodes: dict[tuple[int, str], np.ndarray],
-    local: Callable[[int, Choice], int],
+    weights: dict[int, float],
+    count: Callable[[int, Choice], int],
 ) -> list[ChoiceScore]:
     found = []
     for place, choice in enumerate(feature.choices):
         having = [u for u, of_choice in own.items() if place in of_choice]
         if having:
-            weights = [float(nodes[u, feature.name].sum()) for u in having]
-            each = np.average(np.stack([own[u][place] for u in having]), axis=0, weights=weights)
-            count = sum(int(nodes[u, feature.name][local(u, choice)]) for u in having)
-            found.append(_score(feature.name, choice, each, count, None))
+            parts = np.stack([own[u][place] for u in having])
+            each = np.average(parts, axis=0, weights=[weights[u] for u in having])
+            nodes = sum(count(u, choice) for u in having)
+            found.append(_score(feature.name, choice, each, nodes, None))
     return found if len(found) > 1 else []
 
 

@@ -104,14 +104,11 @@ def choice_scores(scorer: Scorer, recipe: AnyRecipe, sign: int, seed: int) -> li
     merged = features_by_name(scorer.space.stages)
 
     def importance(one: ChoiceScore) -> float:
-        own = merged[one.feature] if one.stage is None else _own(scorer.space, one.stage, one.feature)
+        stages = scorer.space.stages
+        own = merged[one.feature] if one.stage is None else stages[one.stage].feature(one.feature)
         return found.get((one.stage, one.feature, own.index(one.choice)), 0.0)
 
     return [
         ChoiceScore(e.feature, e.choice, importance(e), importance(e), 0.0, (), e.nodes, e.stage)
         for e in effects
     ]
-
-
-def _own(space: Space, stage: int, name: str):
-    return next(f for f in space.stages[stage].features if f.name == name)

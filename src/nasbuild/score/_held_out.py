@@ -8,9 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbuild.predictor import srcc
+from nasbuild.table import Split, k_fold
 
 INTERVAL, DEVIATIONS = 0.9, 1.6448536269514722
 """Share of labels that an interval should hold, and how many deviations of a normal that takes."""
+
+
+def folds(n: int, count: int, seed: int) -> list[Split]:
+    """Rows to learn from and rows held out; the same for every method, so that they compare."""
+    return k_fold(n, min(count, n), np.random.default_rng(seed))
 
 
 @dataclass(frozen=True)

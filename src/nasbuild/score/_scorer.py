@@ -43,10 +43,8 @@ class Scorer(ABC):
     def score_modules(self, stage: int, modules: Sequence[Module]) -> tuple[np.ndarray, np.ndarray]:
         """Scores and deviations of modules of any depths, each (modules,)."""
         grouped = group_modules(self.space, stage, modules)
-        score, std = np.empty(grouped.count), np.empty(grouped.count)
-        for positions, codes in grouped.groups:
-            score[positions], std[positions] = self.score(stage, codes)
-        return score[grouped.of_architecture], std[grouped.of_architecture]
+        found = grouped.evaluate(lambda codes: np.stack(self.score(stage, codes), axis=-1), (2,))
+        return found[..., 0], found[..., 1]
 
     def shares(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """Score of each stage's module, (architectures, stages)."""

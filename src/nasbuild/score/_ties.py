@@ -8,16 +8,16 @@ from nasbuild.score._scorer import Scorer
 from nasbuild.score._stage_scores import StageScores
 from nasbuild.space import group_modules
 
-_COMPARED = 500  # best modules of a stage that are compared with the first
+COMPARED = 500  # best modules of a stage that are compared with the first
 _APART = 0.9  # share of the members that must put the first ahead
 
 
 def untold(scorer: Scorer, scores: StageScores, sign: int) -> int:
     """How many modules fewer than nine in ten members put behind the first one.
 
-    At most `_COMPARED` of the best are looked at; the first one itself does not count.
+    At most `COMPARED` of the best are looked at; the first one itself does not count.
     """
-    ranks = scores.best(sign, _COMPARED)
+    ranks = scores.best(sign, COMPARED)
     if len(ranks) < 2:
         return 0
     each = member_scores(scorer, scores, ranks)
@@ -29,7 +29,4 @@ def member_scores(scorer: Scorer, scores: StageScores, ranks: np.ndarray) -> np.
     """Scores of modules at some positions by every member, (members, positions)."""
     modules = [scores.module(scorer.space, int(r)) for r in ranks]
     grouped = group_modules(scorer.space, scores.stage, modules)
-    each = np.empty((scorer.members, grouped.count))
-    for positions, codes in grouped.groups:
-        each[:, positions] = scorer.each(scores.stage, codes)
-    return each[:, grouped.of_architecture]
+    return grouped.evaluate(lambda codes: scorer.each(scores.stage, codes).T, (scorer.members,)).T

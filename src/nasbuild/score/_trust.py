@@ -13,7 +13,15 @@ from nasbuild.score._scorer import Scorer
 
 _LEVELS = {"high": 0.8, "fair": 0.5, "low": 0.15}
 _BETTER = 0.01  # SRCC by which another method must lead before it is offered
-_NAMES = {"ridge": "ridge regression", "lightgbm": "LightGBM"}
+METHOD_NAMES = {
+    "default": "additive process",
+    "paper": "graph networks",
+    "ridge": "ridge regression",
+    "lightgbm": "LightGBM",
+    "marginal": "marginal means",
+    "ped-anova": "marginal means",  # its importances score no module
+}
+"""Methods by recipe, as they stand in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -145,10 +153,10 @@ def _verdict(level: str, evidence: Evidence, labels: int, rivals: Sequence[Rival
         "none": f"{measured}: the table is too small or too noisy to believe the module scores.",
     }[level]
     if rivals:
-        told = " and ".join(f"{_NAMES.get(r.name, r.name)} {_srcc(r.modules)}" for r in rivals)
+        told = " and ".join(f"{METHOD_NAMES[r.name]} {_srcc(r.modules)}" for r in rivals)
         found += f" For comparison, summed module scores by other methods: {told}."
     if better:
-        found += f" On this table, {_NAMES.get(better, better)} is better: fit with --recipe {better}."
+        found += f" On this table, {METHOD_NAMES[better]} is better: fit with --recipe {better}."
     return found
 
 

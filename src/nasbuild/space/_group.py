@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,17 @@ class StageModules:
     groups: tuple[tuple[np.ndarray, np.ndarray], ...]
     of_architecture: np.ndarray
     count: int
+
+    def evaluate(self, values: Callable[[np.ndarray], np.ndarray], shape: tuple[int, ...] = ()) -> np.ndarray:
+        """What a function of codes gives for the module of each architecture, (architectures, *shape).
+
+        ``values`` takes codes of one depth, (modules, depth, features), and gives (modules, *shape); it
+        is asked once for every module.
+        """
+        each = np.empty((self.count, *shape))
+        for positions, codes in self.groups:
+            each[positions] = values(codes)
+        return each[self.of_architecture]
 
 
 def group_modules(space: Space, stage: int, modules: Sequence[Module]) -> StageModules:

@@ -100,6 +100,10 @@ class Stage:
         """What an explicitly listed stage allows, as keys of codes."""
         return frozenset(module_key(code) for codes in self.codes_by_depth.values() for code in codes)
 
+    def feature(self, name: str) -> Feature:
+        """The feature of that name; the stage must have it."""
+        return next(f for f in self.features if f.name == name)
+
     def encode(self, module: Module) -> np.ndarray:
         """Indices of the choices, (depth, features) int16. The module must be of this stage."""
         return np.array(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -57,10 +58,8 @@ class Columns:
 
     def of_architectures(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """Columns of architectures, (architectures, columns)."""
-        blocks = []
-        for u, grouped in enumerate(group_stages(self.space, architectures)):
-            block = np.empty((grouped.count, self.width(u)))
-            for positions, codes in grouped.groups:
-                block[positions] = self.of_modules(u, codes)
-            blocks.append(block[grouped.of_architecture])
+        blocks = [
+            grouped.evaluate(partial(self.of_modules, u), (self.width(u),))
+            for u, grouped in enumerate(group_stages(self.space, architectures))
+        ]
         return np.concatenate(blocks, axis=1)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
 from nasbuild.predictor import BaselineRecipe, one_thread
-from nasbuild.score._held_out import HeldOut
+from nasbuild.score._held_out import HeldOut, folds
 from nasbuild.score._scorer import Scorer
 from nasbuild.score.baselines._boosted import Boosted, fit_boosted
 from nasbuild.score.baselines._linear import Linear, fit_marginal, fit_ridge
 from nasbuild.space import Architecture, Space, group_stages
-from nasbuild.table import k_fold
 
 Model = Linear | Boosted
 _CONTEXTS_OF_A_PART = 8
@@ -88,7 +88,7 @@ def held_out_baseline(
 ) -> list[tuple[Model, HeldOut]]:
     """Fits without each fold, and what they say of it."""
     found = []
-    for train, test in k_fold(len(labels), min(recipe.folds, len(labels)), np.random.default_rng(seed)):
+    for train, test in folds(len(labels), recipe.folds, seed):
         # Deviations need fewer contexts than scores do.
         lighter = replace(recipe, contexts=min(recipe.contexts, _CONTEXTS_OF_A_PART))
         model = fit_model(space, [architectures[i] for i in train], labels[train], lighter, seed)
@@ -99,10 +99,5 @@ def held_out_baseline(
 
 
 def _sums(model: Model, space: Space, architectures: Sequence[Architecture]) -> np.ndarray:
-    total = np.zeros(len(architectures))
-    for u, grouped in enumerate(group_stages(space, architectures)):
-        own = np.empty(grouped.count)
-        for positions, codes in grouped.groups:
-            own[positions] = model.score(u, codes)
-        total += own[grouped.of_architecture]
-    return total
+    stages = enumerate(group_stages(space, architectures))
+    return np.sum([grouped.evaluate(partial(model.score, u)) for u, grouped in stages], axis=0)

@@ -81,8 +81,7 @@ def _counts(space: Space, architectures: Sequence[Architecture]) -> dict[Count, 
     for (u, name, c), own in found.items():
         if u is None:
             continue
-        feature = next(f for f in space.stages[u].features if f.name == name)
-        key = (None, name, merged[name].index(feature.choices[c]))
+        key = (None, name, merged[name].index(space.stages[u].feature(name).choices[c]))
         totals[key] = totals.get(key, np.zeros(len(architectures), dtype=np.int64)) + own
     every = found | totals
     return {key: values for key, values in every.items() if np.ptp(values) > 0}
