@@ -21,6 +21,7 @@ _SETTINGS: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...] = (
 )
 QUICK = (("nas-bench-macro", "acc", 100), ("digits-macro", "loss", 50), ("digits-macro", "loss", 100))
 """Cells of the quick form: small tables whose truth is known exactly."""
+QUICK_DRAWS = 3
 
 
 @dataclass(frozen=True)

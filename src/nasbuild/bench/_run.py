@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbuild._io import write_text
-from nasbuild.bench._cells import METHODS, Cell, cells
+from nasbuild.bench._cells import METHODS, QUICK_DRAWS, Cell, cells
 from nasbuild.bench._measure import measure
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
@@ -41,17 +41,18 @@ def bench_scores(
     data
         Folder of the tables.
     draws
-        At most so many draws of each cell.
+        At most so many draws of each cell; if None, all of them, or three in the quick form.
 
     Raises
     ------
     NasbuildError
         If a table is missing, or ``out`` holds something else.
     """
+    most = draws or (QUICK_DRAWS if quick else max(cell.draws for cell in cells()))
     wanted = [
         (draw, method, cell)
         for cell in cells(quick)
-        for draw in range(min(cell.draws, draws or cell.draws))
+        for draw in range(min(cell.draws, most))
         for method in methods
     ]
     result = _earlier(out)

@@ -23,7 +23,9 @@ def bench(
     out_file: Annotated[
         Path, typer.Option("--out", help="JSON file to write; what it holds is not measured again")
     ] = Path("scores.json"),
-    quick: Annotated[bool, typer.Option("--quick", help="only small tables")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="only small tables, three draws: two minutes")
+    ] = False,
     draws: Annotated[int | None, typer.Option("--draws", min=1, help="at most so many of each cell")] = None,
     method: Annotated[
         list[str] | None,

@@ -42,6 +42,8 @@ def print_explanation(out: Output, data: dict[str, Any]) -> None:
 
 def print_trust(out: Output, trust: dict[str, Any]) -> None:
     """Held-out SRCC of hops, prediction and summed module scores beside those of other methods, and the verdict."""
+    from nasbuild.report import hop_name
+
     rows = [
         [
             name,
@@ -50,7 +52,7 @@ def print_trust(out: Output, trust: dict[str, Any]) -> None:
             *(f"{r[key]['mean']:.3f}" if key else "" for r in trust["rivals"]),
         ]
         for name, a, key in (
-            *((f"hop {hop['hop']}", hop, "") for hop in trust["hops"]),
+            *((hop_name(hop["hop"], trust["kind"]), hop, "") for hop in trust["hops"]),
             ("prediction y'", trust["prediction"], "prediction"),
             ("summed module scores", trust["modules"], "modules"),
         )

@@ -15,7 +15,7 @@ _WIDTH, _LABEL, _STEP, _APART = 420, 128, 26, 8
 def agreement_bars(data: dict[str, Any]) -> str:
     """Held-out SRCC of hops, y' and summed module scores, those of other methods below each."""
     fits = "members" if data["kind"] == "network" else "fits"
-    groups = [[(_hop_name(h["hop"], data["kind"]), h, "bar") for h in data["hops"]]]
+    groups = [[(hop_name(h["hop"], data["kind"]), h, "bar") for h in data["hops"]]]
     for name, key, bar in (("prediction y'", "prediction", "second"), ("module scores", "modules", "first")):
         rivals = [(r["title"], r[key], "bar rival") for r in data["rivals"]]
         groups.append([(name, data[key], f"bar {bar}"), *rivals])
@@ -114,6 +114,7 @@ def _members(svg: Svg, places: list[float], y: float) -> None:
     svg.add("path", d=d, class_="member")
 
 
-def _hop_name(hop: int, kind: str) -> str:
+def hop_name(hop: int, kind: str) -> str:
+    """A hop, and what it sees where that has a name."""
     names = {0: "features"} if kind == "network" else {0: "layers", 1: "pairs"}
     return f"hop {hop} ({names[hop]})" if hop in names else f"hop {hop}"
