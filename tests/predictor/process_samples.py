@@ -18,11 +18,12 @@ SPACE = space_from_yaml(
     globals: {resolution: [192, 224]}
     stages:
       - {name: one, depth: [1, 2], features: {kernel: [3, 5, 7], op: [conv, skip]}}
-      - {name: two, depth: [1, 3], features: {kernel: [3, 7], se: [true, false], group: [1, 2]}, shared: [se, group]}
+      - {name: two, depth: [1, 3], features: {kernel: [3, 7], se: [true, false], group: [1, 2, 4]}, shared: [se, group]}
       - {name: three, depth: 2, features: {kernel: [5, 7]}}
     """
 )
 
+ALONE = {f"{kind}@stage" for kind in ("depth", "choice", "number", "once", "size", "layer", "two")}
 Counts = dict[str, Counter]
 
 
@@ -40,6 +41,7 @@ def plain_terms(space: Space, stage: int, module: Module) -> Counts:
         add("depth", depth)
         add("depth@stage", (depth, stage))
     if not names:
+        found |= {f"alone:{stage}": Counter({depth: 1})} if several else {}
         return found
     layers = [tuple(merged[n].index(c) for n, c in zip(names, layer, strict=True)) for layer in module]
     free = [
@@ -63,6 +65,9 @@ def plain_terms(space: Space, stage: int, module: Module) -> Counts:
         if name in definition.shared and several:
             add(f"once:{name}", layers[0][f])
             add(f"once@stage:{name}", (layers[0][f], stage))
+            if numbers is not None:
+                add(f"size:{name}", "number", numbers[layers[0][f]])
+                add(f"size@stage:{name}", stage, numbers[layers[0][f]])
         if name not in definition.shared and max(definition.depths) > 1:
             add("first", (name, layers[0][f]))
             add("last", (name, layers[-1][f]))
@@ -87,12 +92,12 @@ def plain_terms(space: Space, stage: int, module: Module) -> Counts:
             for a in free:
                 for b in free:
                     add("duo@stage", (layers[i][a], layers[j][b], i, j, a, b, stage))
-        for f in free if several else []:
-            add("deep@stage", (layers[i][f], f, depth, stage))
-            add("back@place", (layers[i][f], f, depth - 1 - i, stage))
         if i:
             add("follow@stage", (layers[i - 1], layers[i], stage))
     add("module", (tuple(layers), stage))
+    for term in [t for t in found if t.split(":")[0] in ALONE]:
+        for key, value in found[term].items():
+            add(f"alone:{stage}", (term, key), value)
     return found
 
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from process_samples import SPACE, Dense, dense, plain_numbers, plain_terms
+from scipy.stats import kstest
 
-from nasbuild.predictor._design import Design, Term, design, grouped_entries
+from nasbuild.predictor._design import Design, Term, design, grouped_entries, normal_draws
 from nasbuild.predictor._terms import (
     REACH_LAYER,
     REACH_MODULE,
@@ -21,7 +22,7 @@ from nasbuild.predictor._terms import (
     log_numbers,
     reach,
 )
-from nasbuild.space import Feature, group_modules, group_stages, sample
+from nasbuild.space import Feature, StageModules, group_modules, group_stages, sample
 from strategies import all_modules, architectures, relaxed, spaces
 
 MODULES = [all_modules(stage) for stage in SPACE.stages]
@@ -122,6 +123,30 @@ def design_rows(made: Design, others) -> Design:
     return Design(made.terms, stages, made.means)
 
 
+def unseen(term: Term, found: dict[str, Entries], grouped) -> np.ndarray:
+    """Squared norms of what a term lacks, of modules, before they are scaled."""
+    return term.unseen([found[term.name]], [grouped]) * term.scale**2
+
+
+def test_what_stands_in_two_stages_and_in_no_column_adds_up_before_it_is_squared():
+    term = Term("choice:kernel", np.array([5], dtype=np.uint64), 1.0)
+    one = Entries(np.array([0, 0]), np.array([5, 9], dtype=np.uint64), np.array([4.0, 2.0]))
+    two = Entries(np.array([0]), np.array([9], dtype=np.uint64), np.array([1.0]))
+    groups = [StageModules((), np.array([0]), 1)] * 2
+    assert term.unseen([one, two], groups).tolist() == [9]
+    draws = sum(term.prior(e, 1, 4_000) for e in (one, two))
+    assert draws.std() == pytest.approx(3, rel=0.05)
+
+
+def test_draws_of_keys_are_standard_normal_and_theirs_alone():
+    keys = np.array([3, 8, 2**63], dtype=np.uint64)
+    draws = normal_draws(keys, 7, 5_000)
+    assert draws[[2, 0]].tolist() == normal_draws(keys[[2, 0]], 7, 5_000).tolist()
+    assert all(kstest(row, "norm").pvalue > 1e-3 for row in draws)
+    others = [draws, normal_draws(keys, 8, 5_000)]
+    assert np.abs(np.corrcoef(np.concatenate(others)) - np.eye(6)).max() < 0.06
+
+
 def test_what_a_table_lacks_is_counted():
     # No layer of stage one has kernel 7: a module with two of them counts 2, squared 4.
     table = [
@@ -135,12 +160,10 @@ def test_what_a_table_lacks_is_counted():
     found = grouped_entries(Terms(SPACE), 0, grouped)
     by_name = {term.name: term for term in made.terms}
     term = by_name["choice@stage:kernel"]
-    unseen = term.unseen(found[term.name], 4)[grouped.of_architecture]
-    assert unseen * term.scale**2 == pytest.approx([0, 1, 4, 1])
+    assert unseen(term, found, grouped) == pytest.approx([0, 1, 4, 1])
     # Two layers of a kind that the table lacks at two places: 1 + 1.
     term = by_name["choice@place"]
-    unseen = term.unseen(found[term.name], 4)[grouped.of_architecture]
-    assert unseen * term.scale**2 == pytest.approx([0, 1, 2, 1])
+    assert unseen(term, found, grouped) == pytest.approx([0, 1, 2, 1])
     # What it lacks is in no column.
     row = term.matrix(found[term.name], 4).toarray()[grouped.of_architecture]
     assert (row.sum(axis=1) * term.scale).round(9).tolist() == [2, 1, 2, 3]
@@ -171,7 +194,7 @@ def test_texts_and_truth_values_are_no_numbers():
 def test_reaches_go_by_what_a_term_looks_at(made):
     reaches = {term.name: reach(term.name) for term in made.terms}
     assert {n for n, r in reaches.items() if r == REACH_PAIR} <= {"follow", "follow@stage"}
-    whole = {"duo@stage", "deep@stage", "mean", "mean@stage", "module"}
+    whole = {"duo@stage", "mean", "mean@stage", "module"}
     assert {n for n, r in reaches.items() if r == REACH_MODULE} <= whole
     assert reaches["choice@stage:kernel"] == reaches["layer@place"] == REACH_LAYER
 

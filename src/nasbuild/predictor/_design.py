@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_matrix
+from scipy.special import ndtri
 
-from nasbuild.predictor._terms import Entries, Terms
+from nasbuild.predictor._terms import Entries, Terms, joined, keyed
 from nasbuild.space import Architecture, Space, StageModules, group_stages
 
 _DENSE = 512  # columns up to which a term is multiplied as a dense matrix
@@ -38,21 +40,50 @@ class Term:
         values = entries.values[known] / self.scale
         return csr_matrix((values, (entries.rows[known], place[known])), shape=(modules, len(self.keys)))
 
-    def unseen(self, entries: Entries, modules: int) -> np.ndarray:
-        """Squared norm of what the term has no column for, (modules,): its variance per unit of theta."""
-        _, known = self._place(entries)
-        if known.all():
-            return np.zeros(modules)
-        rows, keys = entries.rows[~known].astype(np.uint64), entries.keys[~known]
-        # Equal keys of one module add up before they are squared.
-        pairs, inverse = np.unique(np.stack([rows, keys]), axis=1, return_inverse=True)
-        sums = np.bincount(inverse.ravel(), weights=entries.values[~known] / self.scale)
-        return np.bincount(pairs[0].astype(np.int64), weights=sums**2, minlength=modules)
+    def prior(self, entries: Entries, modules: int, samples: int) -> np.ndarray:
+        """Draws from the prior, per root of theta, for what the term has no column for; (modules, samples).
+
+        A key has the same draws wherever it stands, so that modules that share it are as uncertain together.
+        """
+        keys, matrix = self._unknown([entries], [modules])
+        return matrix[0] @ normal_draws(keys, zlib.crc32(self.name.encode()), samples)
+
+    def unseen(self, entries: Sequence[Entries], groups: Sequence[StageModules]) -> np.ndarray:
+        """Squared norm of what the term has no column for, for whole architectures, (architectures,).
+
+        ``entries`` are of every stage's modules; a key that stands in several adds up before it is squared.
+        """
+        keys, parts = self._unknown(entries, [g.count for g in groups])
+        rows = csr_matrix((len(groups[0].of_architecture), len(keys)))
+        for part, group in zip(parts, groups, strict=True):
+            rows = rows + part[group.of_architecture]
+        return np.asarray(rows.multiply(rows).sum(axis=1)).ravel()
+
+    def _unknown(
+        self, entries: Sequence[Entries], modules: Sequence[int]
+    ) -> tuple[np.ndarray, list[csr_matrix]]:
+        """Keys that the term has no column for, and scaled values of these, (modules, keys) a stage."""
+        unknown = [~self._place(e)[1] for e in entries]
+        found = [e.keys[u] for e, u in zip(entries, unknown, strict=True)]
+        keys, place = np.unique(np.concatenate(found), return_inverse=True)
+        places = np.split(place.ravel(), np.cumsum([len(f) for f in found])[:-1])
+        return keys, [
+            csr_matrix((e.values[u] / self.scale, (e.rows[u], p)), shape=(count, len(keys)))
+            for e, u, p, count in zip(entries, unknown, places, modules, strict=True)
+        ]
 
     def _place(self, entries: Entries) -> tuple[np.ndarray, np.ndarray]:
         place = np.searchsorted(self.keys, entries.keys)
         place[place == len(self.keys)] = 0
         return place, self.keys[place] == entries.keys
+
+
+def normal_draws(keys: np.ndarray, seed: int, samples: int) -> np.ndarray:
+    """Standard normal numbers of each key, (keys, samples): equal keys have equal ones, always."""
+    # One round more than equality asks for: neighbouring samples must have nothing in common.
+    cells = keyed(keys[:, None], seed, np.arange(samples)[None], 0, 0)
+    # 53 bits, as many as a float holds, in the middle of their cells: never 0 or 1.
+    return ndtri(((cells >> np.uint64(11)).astype(float) + 0.5) / 2**53)
 
 
 def grouped_entries(terms: Terms, stage: int, modules: StageModules) -> dict[str, Entries]:
@@ -61,7 +92,7 @@ def grouped_entries(terms: Terms, stage: int, modules: StageModules) -> dict[str
     for positions, codes in modules.groups:
         for name, e in terms.entries(stage, codes):
             parts.setdefault(name, []).append(Entries(positions[e.rows], e.keys, e.values))
-    return {name: _joined(same) for name, same in parts.items()}
+    return {name: joined(same) for name, same in parts.items()}
 
 
 @dataclass(frozen=True)
@@ -148,17 +179,9 @@ def stage_rows(
 ) -> tuple[csr_matrix, ...]:
     """Rows of a term for each stage, (architectures, columns), from the entries of its modules."""
     return tuple(
-        term.matrix(found.get(term.name, _NONE), modules.count)[modules.of_architecture]
+        term.matrix(found.get(term.name, NOTHING), modules.count)[modules.of_architecture]
         for found, modules in zip(entries, groups, strict=True)
     )
 
 
-_NONE = Entries(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint64), np.zeros(0))
-
-
-def _joined(parts: Sequence[Entries]) -> Entries:
-    return Entries(
-        np.concatenate([p.rows for p in parts]),
-        np.concatenate([p.keys for p in parts]),
-        np.concatenate([p.values for p in parts]),
-    )
+NOTHING = Entries(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint64), np.zeros(0))

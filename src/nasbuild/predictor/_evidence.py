@@ -13,13 +13,19 @@ _SMALLEST, _LARGEST, _LEAST_NOISE = -14.0, 5.0, -9.0  # logarithms
 
 
 def maximise_evidence(
-    kernels: np.ndarray, values: np.ndarray, *, start: np.ndarray | None, width: float, iterations: int
+    kernels: np.ndarray,
+    values: np.ndarray,
+    *,
+    centre: np.ndarray,
+    width: float,
+    iterations: int,
+    start: np.ndarray | None = None,
 ) -> tuple[np.ndarray, float]:
     """Variances of a sum of kernels, and the variance of the noise.
 
     Minimises -log N(z; 0, sum_g theta_g K_g + noise I) - log prior by L-BFGS over log theta. The
-    prior on log theta is normal with deviation ``width`` around log(1 / kernels), on the noise
-    around log 0.1: with few labels it keeps variances from running to 0 or beyond the labels' own.
+    prior on log theta is normal with deviation ``width`` around ``centre``, on the noise around
+    log 0.1: with few labels it keeps variances from running to 0 or beyond the labels' own.
 
     Parameters
     ----------
@@ -27,6 +33,8 @@ def maximise_evidence(
         (kernels, n, n), each with mean diagonal 1.
     values
         Standardised labels, (n,).
+    centre
+        Logarithms of the variances that are expected beforehand, (kernels,).
     start
         Logarithms to begin at, (kernels + 1,); the prior's mean if None.
 
@@ -36,8 +44,7 @@ def maximise_evidence(
     """
     count, n = len(kernels), len(values)
     flat = kernels.reshape(count, n * n)
-    centre = np.full(count + 1, np.log(1 / max(count, 1)))
-    centre[-1] = np.log(_NOISE_PRIOR)
+    centre = np.append(centre, np.log(_NOISE_PRIOR))
 
     def objective(log: np.ndarray) -> tuple[float, np.ndarray]:
         theta = np.exp(log)

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_solve, cholesky
 
-from nasbuild.predictor._design import Design, design
+from nasbuild.predictor._design import Design, Term, design
 from nasbuild.predictor._evidence import maximise_evidence
 from nasbuild.predictor._interaction import Interaction
 from nasbuild.predictor._process import Process, covariance, residual_covariance
 from nasbuild.predictor._recipe import AdditiveRecipe
+from nasbuild.predictor._terms import ALONE, kind
 from nasbuild.predictor._warp import Warp
 from nasbuild.space import Architecture, Space
 
+_ALONE_SHARE = 0.1  # variance expected of a single stage's term, beside a term that all stages have
 _NO_VARIANCE = 1e-6  # of the labels' variance; a term with less is left out
 _FIRST_GUESS = 0.02  # variance of the interactions at which their search begins
 _FURTHEST_POWER = 4.0  # from 1, where labels stay as they are
@@ -47,33 +49,54 @@ def fit_process(
     kernels = np.stack(
         [table.kernel(t, some) for t in range(len(table.terms))] or [np.zeros((len(some),) * 2)]
     )
-    found = _best_power(kernels, labels, some, recipe, power)
+    found = _best_power(kernels, labels, some, recipe, power, _centre(table.terms))
     z = found.warp.forward(labels)
-    interaction = Interaction.of(table.terms, table.stages, np.exp(found.log[: len(table.terms)]))
+    terms = len(table.terms)
+    interaction = Interaction.of(table.terms, table.stages, np.exp(found.log[:terms]))
     log, variance = found.log, 0.0
     if recipe.interaction and interaction.size > _NO_VARIANCE:
         parts = [f[some] for f in interaction.features]
         joint = np.concatenate([kernels, interaction.kernel(parts, parts)[None]])
-        start = np.concatenate([log[:-1], [np.log(_FIRST_GUESS)], log[-1:]])
         log, _ = maximise_evidence(
-            joint, z[some], start=start, width=recipe.prior_width, iterations=recipe.iterations
+            joint,
+            z[some],
+            centre=_centre(table.terms, more=1),
+            start=np.concatenate([log[:-1], [np.log(_FIRST_GUESS)], log[-1:]]),
+            width=recipe.prior_width,
+            iterations=recipe.iterations,
         )
         variance = float(np.exp(log[-2]))
-    theta = np.exp(log[: len(table.terms)])
-    return _posterior(
-        space,
-        tuple(architectures),
-        rows,
-        labels,
-        found.warp,
-        table,
-        theta,
-        interaction,
-        variance,
-        float(np.exp(log[-1])),
-        recipe.samples,
-        rng,
-    )
+    variances = _Variances(np.exp(log[:terms]), interaction, variance, float(np.exp(log[-1])))
+    learnt = _Learnt(space, tuple(architectures), rows, labels, found.warp)
+    return _posterior(learnt, table, variances, recipe.samples, rng)
+
+
+def _centre(terms: Sequence[Term], more: int = 0) -> np.ndarray:
+    """Logarithms of the variances that are expected beforehand, of terms and ``more`` kernels."""
+    share = [_ALONE_SHARE if kind(term.name) == ALONE else 1.0 for term in terms] + [1.0] * more
+    # Without any term there is one kernel of zeros.
+    return np.log(np.array(share or [1.0]) / max(len(share), 1))
+
+
+@dataclass(frozen=True)
+class _Learnt:
+    """What is learnt from; `Process` tells what each is."""
+
+    space: Space
+    architectures: tuple[Architecture, ...]
+    rows: np.ndarray
+    labels: np.ndarray
+    warp: Warp
+
+
+@dataclass(frozen=True)
+class _Variances:
+    """Variances of terms (terms,), of interactions and of the noise."""
+
+    terms: np.ndarray
+    interaction: Interaction
+    of_interaction: float
+    noise: float
 
 
 @dataclass(frozen=True)
@@ -84,7 +107,12 @@ class _Power:
 
 
 def _best_power(
-    kernels: np.ndarray, labels: np.ndarray, some: np.ndarray, recipe: AdditiveRecipe, power: float | None
+    kernels: np.ndarray,
+    labels: np.ndarray,
+    some: np.ndarray,
+    recipe: AdditiveRecipe,
+    power: float | None,
+    centre: np.ndarray,
 ) -> _Power:
     """The power under which the labels are likeliest, by steps of 1, then of 1/2, from 1."""
     tried: dict[float, _Power] = {}
@@ -94,6 +122,7 @@ def _best_power(
         log, value = maximise_evidence(
             kernels,
             warp.forward(labels)[some],
+            centre=centre,
             start=start,
             width=recipe.prior_width,
             iterations=recipe.iterations,
@@ -118,18 +147,7 @@ def _best_power(
 
 
 def _posterior(
-    space: Space,
-    architectures: tuple[Architecture, ...],
-    rows: np.ndarray,
-    labels: np.ndarray,
-    warp: Warp,
-    table: Design,
-    theta: np.ndarray,
-    interaction: Interaction,
-    variance: float,
-    noise: float,
-    samples: int,
-    rng: np.random.Generator,
+    learnt: _Learnt, table: Design, variances: _Variances, samples: int, rng: np.random.Generator
 ) -> Process:
     """Weights by their posterior mean, and samples of them.
 
@@ -137,8 +155,9 @@ def _posterior(
     2020, eq. 13): w + theta X^T C^-1 (z - X w - e) with w, e drawn from the prior and C = X theta X^T
     + cov(e). So its distribution is the posterior, exactly.
     """
+    theta, interaction, noise = variances.terms, variances.interaction, variances.noise
     # What the interactions are made of stays, so that they can be made again from the process alone.
-    inside = interaction.theta > 0 if variance else np.zeros(len(theta), dtype=bool)
+    inside = interaction.theta > 0 if variances.of_interaction else np.zeros(len(theta), dtype=bool)
     kept = [t for t, v in enumerate(theta) if v > _NO_VARIANCE or inside[t]]
     table = Design(
         tuple(table.terms[t] for t in kept),
@@ -146,8 +165,8 @@ def _posterior(
         tuple(table.means[t] for t in kept),
     )
     theta, interaction_theta = theta[kept], interaction.theta[kept]
-    n, z = len(labels), warp.forward(labels)
-    rest = residual_covariance(interaction, variance, noise, n)
+    n, z = len(learnt.labels), learnt.warp.forward(learnt.labels)
+    rest = residual_covariance(interaction, variances.of_interaction, noise, n)
     factor = cholesky(covariance(table, theta, n) + rest, lower=True, check_finite=False)
     of_term = [table.rows(t) for t in range(len(kept))]
     means = [table.means[t].sum(axis=0) for t in range(len(kept))]
@@ -167,22 +186,22 @@ def _posterior(
     sums = np.zeros(n)
     for row, mean, weight in zip(of_term, means, weights, strict=True):
         sums += row @ weight[:, 0] - mean @ weight[:, 0]
-    slope = _slope(sums, labels)
+    slope = _slope(sums, learnt.labels)
     return Process(
-        space,
-        architectures,
-        rows,
-        warp,
+        learnt.space,
+        learnt.architectures,
+        learnt.rows,
+        learnt.warp,
         table.terms,
         theta,
         table.means,
         tuple(weights),
         interaction_theta,
-        variance,
+        variances.of_interaction,
         noise,
         solved[:, 0],
-        slope if slope is not None else warp.std,
-        float(labels.mean()),
+        slope if slope is not None else learnt.warp.std,
+        float(learnt.labels.mean()),
     )
 
 

@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
-from nasbuild.predictor._design import Design, Term, grouped_entries, stage_rows
+from nasbuild.predictor._design import NOTHING, Design, Term, grouped_entries, stage_rows
 from nasbuild.predictor._evidence import JITTER
 from nasbuild.predictor._interaction import Interaction
-from nasbuild.predictor._terms import REACH_LAYER, REACH_PAIR, Terms, reach
+from nasbuild.predictor._terms import REACH_LAYER, REACH_PAIR, Entries, Terms, reach
 from nasbuild.predictor._warp import Warp
 from nasbuild.space import Architecture, Space, StageModules, group_stages
 
@@ -88,31 +88,28 @@ class Process:
             Only what terms with at most this reach contribute; all if None.
         """
         parts = [self._values(stage, codes[i : i + _CHUNK], hop) for i in range(0, len(codes), _CHUNK)]
-        values, unseen = (np.concatenate(p) for p in zip(*parts, strict=True)) if parts else _nothing(self)
+        values = np.concatenate(parts) if parts else np.zeros((0, 1 + self.samples))
         mean = values[:, 0] * self.slope + self.level / len(self.space.stages)
-        return mean, np.sqrt(values[:, 1:].var(axis=1) + unseen) * (self.slope * self.spread)
+        return mean, values[:, 1:].std(axis=1) * (self.slope * self.spread)
 
     def each(self, stage: int, codes: np.ndarray) -> np.ndarray:
-        """Shares by every sample of the posterior, (samples, modules), in the label's unit.
-
-        Their deviations are those of `score`, but for what nothing was learnt of.
-        """
-        values, _ = self._values(stage, codes, None)
+        """Shares by every sample of the posterior, (samples, modules), in the label's unit."""
+        values = self._values(stage, codes, None)
         middle = values[:, 1:].mean(axis=1, keepdims=True)
         samples = middle + (values[:, 1:] - middle) * self.spread
         return samples.T * self.slope + self.level / len(self.space.stages)
 
     def sums(self, architectures: Sequence[Architecture], hop: int | None = None) -> np.ndarray:
         """Summed shares, (architectures,), in the label's unit."""
-        return self._additive(architectures, hop)[0][:, 0] * self.slope + self.level
+        return self._additive(architectures, hop)[:, 0] * self.slope + self.level
 
     def sum_latent(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """Warped labels as far as the summed shares tell: mean and deviation, each (architectures,).
 
         The interaction counts as unknown, with its prior variance, and so does the noise.
         """
-        values, unseen = self._additive(architectures)
-        variance = values[:, 1:].var(axis=1) + unseen + self.noise
+        values = self._additive(architectures)
+        variance = values[:, 1:].var(axis=1) + self.noise
         if self.interaction_variance:
             rows = self.interaction.at(self._stage_rows(architectures))
             variance = variance + self.interaction_variance * self.interaction.diagonal(rows)
@@ -127,10 +124,13 @@ class Process:
 
     def latent(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance of warped labels, interactions and noise included, each (architectures,)."""
-        rows = self._stage_rows(architectures)
-        values, unseen = self._additive(architectures)
-        mean = values[:, 0].copy()
+        groups = group_stages(self.space, architectures)
+        entries = self._entries(groups)
+        rows = self._rows(entries, groups)
+        mean = self._additive(architectures)[:, 0].copy()
         cross, prior = self._cross(rows, len(architectures))
+        for term, theta in zip(self.terms, self.theta, strict=True):
+            prior += theta * term.unseen([e.get(term.name, NOTHING) for e in entries], groups)
         if self.interaction_variance:
             others = self.interaction.at(rows)
             k = self.interaction_variance * self.interaction.kernel(others, self.interaction.features)
@@ -138,7 +138,7 @@ class Process:
             cross += k
             prior += self.interaction_variance * self.interaction.diagonal(others)
         known = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
-        return mean, np.maximum(prior + unseen - (known**2).sum(axis=0), 0) + self.noise
+        return mean, np.maximum(prior - (known**2).sum(axis=0), 0) + self.noise
 
     def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """y' and its deviation, noise included, in the label's unit; each (architectures,)."""
@@ -169,43 +169,45 @@ class Process:
         rest = residual_covariance(self.interaction, self.interaction_variance, self.noise, n)
         return covariance(self._design, self.theta, n) + rest
 
-    def _values(self, stage: int, codes: np.ndarray, hop: int | None) -> tuple[np.ndarray, np.ndarray]:
-        """f_u by posterior mean and samples, (modules, 1 + samples), and variance that nothing was learnt of."""
+    def _values(self, stage: int, codes: np.ndarray, hop: int | None) -> np.ndarray:
+        """f_u of modules of one depth by posterior mean and samples, (modules, 1 + samples)."""
         only = StageModules(((np.arange(len(codes)), codes),), np.arange(len(codes)), len(codes))
         return self._group_values(stage, only, hop)
 
-    def _group_values(
-        self, stage: int, modules: StageModules, hop: int | None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _group_values(self, stage: int, modules: StageModules, hop: int | None) -> np.ndarray:
         found = grouped_entries(self._terms, stage, modules)
         values = np.zeros((modules.count, 1 + self.samples))
-        unseen = np.zeros(modules.count)
         for term, theta, mean, weights in self._used(hop):
             if term.name in found:
-                values += term.matrix(found[term.name], modules.count) @ weights
-                unseen += theta * term.unseen(found[term.name], modules.count)
+                entries = found[term.name]
+                values += term.matrix(entries, modules.count) @ weights
+                # Of what the table lacks, the prior is all that is known.
+                values[:, 1:] += np.sqrt(theta) * term.prior(entries, modules.count, self.samples)
             values -= mean[stage] @ weights
-        return values, unseen
+        return values
 
     def _used(self, hop: int | None) -> list[tuple[Term, float, np.ndarray, np.ndarray]]:
         every = zip(self.terms, self.theta, self.means, self.weights, strict=True)
         return [(t, float(v), m, w) for t, v, m, w in every if hop is None or reach(t.name) <= hop]
 
-    def _additive(
-        self, architectures: Sequence[Architecture], hop: int | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def _additive(self, architectures: Sequence[Architecture], hop: int | None = None) -> np.ndarray:
+        """Sum over the stages of f_u by posterior mean and samples, (architectures, 1 + samples)."""
         values = np.zeros((len(architectures), 1 + self.samples))
-        unseen = np.zeros(len(architectures))
         for u, modules in enumerate(group_stages(self.space, architectures)):
-            own, more = self._group_values(u, modules, hop)
-            values += own[modules.of_architecture]
-            unseen += more[modules.of_architecture]
-        return values, unseen
+            values += self._group_values(u, modules, hop)[modules.of_architecture]
+        return values
 
     def _stage_rows(self, architectures: Sequence[Architecture]) -> tuple[tuple, ...]:
         groups = group_stages(self.space, architectures)
-        found = [grouped_entries(self._terms, u, modules) for u, modules in enumerate(groups)]
-        return tuple(stage_rows(term, found, groups) for term in self.terms)
+        return self._rows(self._entries(groups), groups)
+
+    def _entries(self, groups: Sequence[StageModules]) -> list[dict[str, Entries]]:
+        return [grouped_entries(self._terms, u, modules) for u, modules in enumerate(groups)]
+
+    def _rows(
+        self, entries: Sequence[dict[str, Entries]], groups: Sequence[StageModules]
+    ) -> tuple[tuple, ...]:
+        return tuple(stage_rows(term, entries, groups) for term in self.terms)
 
     def _cross(self, rows: Sequence[Sequence], n: int) -> tuple[np.ndarray, np.ndarray]:
         """Additive covariance with the table, (architectures, rows), and prior variance, (architectures,)."""
@@ -234,7 +236,3 @@ def residual_covariance(interaction: Interaction, variance: float, noise: float,
         rest += variance * interaction.kernel(interaction.features, interaction.features)
     rest[np.diag_indices(n)] += noise + JITTER
     return rest
-
-
-def _nothing(process: Process) -> tuple[np.ndarray, np.ndarray]:
-    return np.zeros((0, 1 + process.samples)), np.zeros(0)

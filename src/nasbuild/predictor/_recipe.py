@@ -103,7 +103,7 @@ class AdditiveRecipe:
     prior_width: float = 3.0
     iterations: int = 60
     interaction: bool = True
-    without: tuple[str, ...] = ("deep@stage", "back@place")
+    without: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_settings(self)

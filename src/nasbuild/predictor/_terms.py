@@ -7,7 +7,8 @@ of the model. Nothing is listed beforehand: a stage may have millions of modules
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,17 @@ from nasbuild.space import Feature, Space, features_by_name
 
 REACH_LAYER, REACH_PAIR, REACH_MODULE = 0, 1, 2
 """What a term looks at: single layers, neighbours, or the whole module."""
+ALONE = "alone"
+"""Kind of the terms that a single stage has; their names end in its index."""
+_ALONE = (
+    "depth@stage",
+    "choice@stage",
+    "number@stage",
+    "once@stage",
+    "size@stage",
+    "layer@stage",
+    "two@stage",
+)
 _APART = 1e-9  # deviation under which numbers (or their logarithms) are as good as equal
 
 
@@ -34,21 +46,33 @@ class Entries:
     values: np.ndarray
 
 
+def kind(term: str) -> str:
+    """Kind of a term, from its name."""
+    return term.partition(":")[0]
+
+
 def reach(term: str) -> int:
     """How far a term looks, from its name."""
-    kind = term.partition(":")[0]
-    return _REACH.get(kind, REACH_LAYER)
+    return _REACH.get(kind(term), REACH_LAYER)
 
 
 _REACH = {
     "follow": REACH_PAIR,
     "follow@stage": REACH_PAIR,
     "duo@stage": REACH_MODULE,
-    "deep@stage": REACH_MODULE,
     "mean": REACH_MODULE,
     "mean@stage": REACH_MODULE,
     "module": REACH_MODULE,
 }
+
+
+def joined(parts: Sequence[Entries]) -> Entries:
+    """Entries one after another."""
+    return Entries(
+        np.concatenate([p.rows for p in parts]),
+        np.concatenate([p.keys for p in parts]),
+        np.concatenate([p.values for p in parts]),
+    )
 
 
 class Terms:
@@ -56,6 +80,8 @@ class Terms:
 
     Names tell what a column stands for; ``@stage`` means that every stage has columns of its own,
     ``@place`` that every layer of every stage has. Without it, a column is shared by all stages.
+    Such terms give all stages the same variance; a stage that matters more than the others has it
+    from its term ``alone``, which holds all that is said of single layers of this stage.
     """
 
     def __init__(self, space: Space) -> None:
@@ -70,6 +96,17 @@ class Terms:
 
     def entries(self, stage: int, codes: np.ndarray) -> Iterator[tuple[str, Entries]]:
         """Every term of modules of one depth, from codes (modules, depth, features)."""
+        alone = []
+        for name, entries in self._entries(stage, codes):
+            yield name, entries
+            if kind(name) in _ALONE:
+                # Equal keys of two terms are two columns here.
+                keys = keyed(entries.keys, zlib.crc32(name.encode()))
+                alone.append(Entries(entries.rows, keys, entries.values))
+        if alone:
+            yield f"{ALONE}:{stage}", joined(alone)
+
+    def _entries(self, stage: int, codes: np.ndarray) -> Iterator[tuple[str, Entries]]:
         definition = self.space.stages[stage]
         modules, depth, width = codes.shape
         rows = np.arange(modules)
@@ -82,39 +119,43 @@ class Terms:
             return Entries(np.repeat(rows, keys.shape[1]), keys.ravel(), spread)
 
         if len(definition.depths) > 1:
-            yield "depth", counted(_key(np.full(modules, depth)))
-            yield "depth@stage", counted(_key(np.full(modules, depth), stage))
+            yield "depth", counted(keyed(np.full(modules, depth)))
+            yield "depth@stage", counted(keyed(np.full(modules, depth), stage))
         if not width:
             return
         for f, feature in enumerate(definition.features):
             own, c = self._number[feature.name], categories[f]
             if len(feature.choices) < 2:
                 continue
-            yield f"choice:{feature.name}", counted(_key(c))
-            yield f"choice@stage:{feature.name}", counted(_key(c, stage))
-            yield "choice@place", counted(_key(c, stage, own, place.reshape(modules, depth)))
+            yield f"choice:{feature.name}", counted(keyed(c))
+            yield f"choice@stage:{feature.name}", counted(keyed(c, stage))
+            yield "choice@place", counted(keyed(c, stage, own, place.reshape(modules, depth)))
             numbers = self._numbers[feature.name]
             if numbers is not None:
-                yield f"number:{feature.name}", counted(_key(np.zeros_like(c)), numbers[c])
-                yield f"number@stage:{feature.name}", counted(_key(np.full_like(c, stage)), numbers[c])
+                yield f"number:{feature.name}", counted(keyed(np.zeros_like(c)), numbers[c])
+                yield f"number@stage:{feature.name}", counted(keyed(np.full_like(c, stage)), numbers[c])
             if feature.name in definition.shared and len(definition.depths) > 1:
-                yield f"once:{feature.name}", counted(_key(c[:, 0]))
-                yield f"once@stage:{feature.name}", counted(_key(c[:, 0], stage))
+                yield f"once:{feature.name}", counted(keyed(c[:, 0]))
+                yield f"once@stage:{feature.name}", counted(keyed(c[:, 0], stage))
+                if numbers is not None:
+                    one, size = np.zeros_like(c[:, 0]), numbers[c[:, 0]][:, None]
+                    yield f"size:{feature.name}", counted(keyed(one), size)
+                    yield f"size@stage:{feature.name}", counted(keyed(one, stage), size)
             if feature.name not in definition.shared and max(definition.depths) > 1:
-                yield "first", counted(_key(c[:, 0], own))
-                yield "last", counted(_key(c[:, -1], own))
-                yield "last@stage", counted(_key(c[:, -1], own, stage))
+                yield "first", counted(keyed(c[:, 0], own))
+                yield "last", counted(keyed(c[:, -1], own))
+                yield "last@stage", counted(keyed(c[:, -1], own, stage))
                 if len(definition.depths) > 1:
-                    yield "mean", counted(_key(c, own), 1 / depth)
-                    yield "mean@stage", counted(_key(c, own, stage), 1 / depth)
+                    yield "mean", counted(keyed(c, own), 1 / depth)
+                    yield "mean@stage", counted(keyed(c, own, stage), 1 / depth)
                 if depth > 1:
-                    yield "follow", counted(_key(c[:, 1:], own, c[:, :-1]))
-        layer = _key(*[categories[f] for f in range(width)])
+                    yield "follow", counted(keyed(c[:, 1:], own, c[:, :-1]))
+        layer = keyed(*[categories[f] for f in range(width)])
         if width > 1:
-            names = int(_key(*[self._number[f.name] for f in definition.features]) >> np.uint64(1))
-            yield "layer", counted(_key(layer, names))
-            yield "layer@stage", counted(_key(layer, stage))
-            yield "layer@place", counted(_key(layer, stage, place.reshape(modules, depth)))
+            names = int(keyed(*[self._number[f.name] for f in definition.features]) >> np.uint64(1))
+            yield "layer", counted(keyed(layer, names))
+            yield "layer@stage", counted(keyed(layer, stage))
+            yield "layer@place", counted(keyed(layer, stage, place.reshape(modules, depth)))
             shared = [f for f, feature in enumerate(definition.features) if feature.name in definition.shared]
             for n, a in enumerate(shared):
                 for b in shared[:n]:
@@ -122,8 +163,8 @@ class Terms:
                         self._number[definition.features[a].name],
                         self._number[definition.features[b].name],
                     )
-                    yield "two", counted(_key(categories[a][:, 0], categories[b][:, 0], *both))
-                    yield "two@stage", counted(_key(categories[a][:, 0], categories[b][:, 0], *both, stage))
+                    yield "two", counted(keyed(categories[a][:, 0], categories[b][:, 0], *both))
+                    yield "two@stage", counted(keyed(categories[a][:, 0], categories[b][:, 0], *both, stage))
         free = [
             f
             for f, feature in enumerate(definition.features)
@@ -132,21 +173,14 @@ class Terms:
         if depth > 1 and free:
             first, second = np.triu_indices(depth, 1)
             pairs = [
-                _key(categories[a][:, first], categories[b][:, second], first, second, a, b, stage)
+                keyed(categories[a][:, first], categories[b][:, second], first, second, a, b, stage)
                 for a in free
                 for b in free
             ]
             yield "duo@stage", counted(np.concatenate(pairs, axis=1))
-        if len(definition.depths) > 1:
-            for f in free:
-                yield "deep@stage", counted(_key(categories[f], f, depth, stage))
-                yield (
-                    "back@place",
-                    counted(_key(categories[f], f, depth - 1 - place.reshape(modules, depth), stage)),
-                )
         if depth > 1:
-            yield "follow@stage", counted(_key(layer[:, 1:], layer[:, :-1], stage))
-        yield "module", counted(_key(*[layer[:, n] for n in range(depth)], stage, depth))
+            yield "follow@stage", counted(keyed(layer[:, 1:], layer[:, :-1], stage))
+        yield "module", counted(keyed(*[layer[:, n] for n in range(depth)], stage, depth))
 
 
 def log_numbers(feature: Feature) -> np.ndarray | None:
@@ -165,7 +199,7 @@ def log_numbers(feature: Feature) -> np.ndarray | None:
     return (values - values.mean()) / spread if spread > _APART else None
 
 
-def _key(*parts: np.ndarray | int) -> np.ndarray:
+def keyed(*parts: np.ndarray | int) -> np.ndarray:
     """A 64-bit key of whole numbers, the same for equal parts (multiply, add, shift)."""
     shape = np.broadcast_shapes(*(np.shape(p) for p in parts))
     key = np.full(shape, 0x9E3779B97F4A7C15, dtype=np.uint64)
