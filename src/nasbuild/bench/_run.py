@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbuild._io import write_text
+from nasbuild._processes import end_with_parent
 from nasbuild.bench._cells import METHODS, QUICK_DRAWS, Cell, cells
 from nasbuild.bench._measure import measure
 from nasbuild.errors import NasbuildError
@@ -68,7 +69,7 @@ def bench_scores(
         _require(data, cell)
     total, count = len(wanted), len(wanted) - len(left)
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max(workers, 1), context) as pool:
+    with ProcessPoolExecutor(max(workers, 1), context, end_with_parent) as pool:
         futures = {pool.submit(measure, data, cell, draw, method): cell for draw, method, cell in left}
         try:
             for future in as_completed(futures):

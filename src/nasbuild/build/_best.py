@@ -75,9 +75,9 @@ def build(learnt: Learnt, n: int, *, k: int | None = None) -> list[Built]:
     NasbuildError
         If ``n`` or ``k`` is below 1.
     """
-    _require_positive("the number of architectures", n)
+    require_positive("the number of architectures", n)
     if k is not None:
-        _require_positive("the number of modules a stage", k)
+        require_positive("the number of modules a stage", k)
     space, sign = learnt.scorer.space, learnt.target.sign
     order = [stage.best(sign, k) for stage in learnt.stages]
     columns = [sign * stage.score[o] for stage, o in zip(learnt.stages, order, strict=True)]
@@ -89,6 +89,19 @@ def build(learnt: Learnt, n: int, *, k: int | None = None) -> list[Built]:
         found.append((Architecture(modules), sign * total, shares))
         if len(found) == n:
             break
+    return _predicted(learnt, found)
+
+
+def described(learnt: Learnt, architectures: Sequence[Architecture]) -> list[Built]:
+    """Architectures with their scores and predictions, in their order."""
+    shares = learnt.scorer.shares(architectures)
+    found = [
+        (a, float(s.sum()), tuple(float(v) for v in s)) for a, s in zip(architectures, shares, strict=True)
+    ]
+    return _predicted(learnt, found)
+
+
+def _predicted(learnt: Learnt, found: list[tuple[Architecture, float, tuple[float, ...]]]) -> list[Built]:
     value, std = learnt.scorer.predict([architecture for architecture, _, _ in found])
     return [Built(*one, float(v), float(s)) for one, v, s in zip(found, value, std, strict=True)]
 
@@ -107,6 +120,6 @@ def _sum(columns: Sequence[np.ndarray], positions: tuple[int, ...]) -> float:
     return float(sum(column[p] for column, p in zip(columns, positions, strict=True)))
 
 
-def _require_positive(what: str, value: int) -> None:
+def require_positive(what: str, value: int) -> None:
     if value < 1:
         raise NasbuildError(f"{what} is {value}", allowed="1 or more")

@@ -97,6 +97,12 @@ def build(
     run: RunArgument,
     out_file: OutOption,
     top: Annotated[int, typer.Option("--top", min=1, help="how many architectures")] = 10,
+    next_ones: Annotated[
+        int | None,
+        typer.Option(
+            "--propose", metavar="N", min=1, help="instead, N architectures whose labels would tell most"
+        ),
+    ] = None,
     k: Annotated[
         int | None, typer.Option("--k", min=1, help="use only the k best modules of each stage")
     ] = None,
@@ -106,14 +112,22 @@ def build(
     """Build the best architectures by summed module score; nothing is searched or evaluated."""
     from nasbuild._io import write_text
     from nasbuild.build import build as build_architectures
+    from nasbuild.build import propose
+    from nasbuild.errors import NasbuildError
     from nasbuild.score import load_run
 
+    if next_ones and k:
+        raise NasbuildError(
+            "--propose takes no --k", todo="leave one out: what to evaluate next is drawn from all modules"
+        )
     out = Output(as_json)
     loaded = load_run(run)
     learnt = loaded.of(target)
-    rows = built_rows(loaded, learnt, build_architectures(learnt, top, k=k))
+    built = propose(learnt, next_ones) if next_ones else build_architectures(learnt, top, k=k)
+    rows = built_rows(loaded, learnt, built)
     write_text(out_file, "".join(json.dumps(row) + "\n" for row in rows))
-    print_built(out, loaded, learnt, rows)
+    title = "to evaluate next" if next_ones else "best by summed module score"
+    print_built(out, loaded, learnt, rows, title=title)
     out.line(f"{len(rows):,} architectures written to {out_file}")
     out.json({"out": str(out_file), "target": learnt.target.name, "architectures": rows})
 
@@ -141,13 +155,20 @@ def built_rows(run: Run, learnt: Learnt, built: list[Built]) -> list[dict[str, A
     return rows
 
 
-def print_built(out: Output, run: Run, learnt: Learnt, rows: list[dict[str, Any]], most: int = 20) -> None:
+def print_built(
+    out: Output,
+    run: Run,
+    learnt: Learnt,
+    rows: list[dict[str, Any]],
+    most: int = 20,
+    title: str = "best by summed module score",
+) -> None:
     """The built architectures, best first; the scores of networks don't sum to the target's unit."""
     from nasbuild.predictor import recipe_kind
 
     unit = f" [{learnt.target.unit}]" if learnt.target.unit else ""
     what = "predictions are y'" if recipe_kind(run.recipe) == "network" else "scores and predictions y'"
-    out.line(f"best by summed module score for {learnt.target.name}; {what}{unit}")
+    out.line(f"{title} for {learnt.target.name}; {what}{unit}")
     table = [
         [
             n,

@@ -144,6 +144,9 @@ def fit(
     for one in told:
         out.line(f"\n{one['target']}", "bold")
         print_trust(out, one["trust"])
+        for step in one["next"]:
+            if step["kind"] == "propose":
+                out.line(step["text"])
     out.line(
         f"written to {out_folder}; next: nasbuild explain {out_folder}, nasbuild build {out_folder} --out built.jsonl"
     )

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from nasbuild._processes import end_with_parent
 from nasbuild.errors import NasbuildError, TableError
 from nasbuild.predictor._fit import Member, Task, fit_member, one_thread, outputs
 from nasbuild.predictor._network import Network, Shape
@@ -192,6 +193,7 @@ _shared: Any = None
 def _share(epochs: Any, stop: Any) -> None:
     global _shared
     _shared = epochs, stop
+    end_with_parent()
     # An interrupt at the keyboard reaches every process; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nasbuild.score import Learnt, Run, StageScores
 
 _SHOWN = 3  # modules of each end
+_PROPOSED = 5  # architectures to evaluate next
 _KEPT = 25  # modules a stage that the paper keeps in a reduced space
 
 
@@ -38,6 +39,8 @@ def modules_data(run: Run, learnt: Learnt, shown: int = _SHOWN) -> dict[str, Any
         advice.append({"kind": "searched", "text": text})
     if learnt.trust.level in DOUBT:
         found.append((OF_TRUST[learnt.trust.level], f"the scores {DOUBT[learnt.trust.level]}"))
+    if learnt.trust.level != "none":
+        advice += _proposals(run, learnt, [s["name"] for s in stages if s["untold"]])
     kept = prod(min(_KEPT, s["total"]) for s in stages)
     whole = prod(s["total"] for s in stages)
     if kept < whole and learnt.trust.level in ("high", "fair"):
@@ -51,6 +54,25 @@ def modules_data(run: Run, learnt: Learnt, shown: int = _SHOWN) -> dict[str, Any
         "health": health(found, "every module of every stage was scored"),
         "next": advice,
     }
+
+
+def _proposals(run: Run, learnt: Learnt, untold: list[str]) -> list[dict[str, str]]:
+    """What to evaluate next so that the best modules of these stages are told apart."""
+    from nasbuild.build import propose
+    from nasbuild.report._kind import propose_command
+    from nasbuild.space import architecture_id
+
+    found = propose(learnt, _PROPOSED) if untold else []
+    if not found:
+        return []
+    few = f"{', '.join(untold[:-1])} and {untold[-1]}" if len(untold) > 1 else untold[0]
+    ids = "; ".join(architecture_id(run.space, one.architecture) for one in found)
+    text = (
+        f"The best modules of {few} are not told apart by {learnt.trust.labels} labels. "
+        f"Evaluate next what may be best: {ids}."
+    )
+    command = propose_command(run, learnt, len(found))
+    return [{"kind": "propose", "text": text, "command": command}]
 
 
 def untold_text(stage: dict[str, Any]) -> str:

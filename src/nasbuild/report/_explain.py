@@ -138,6 +138,8 @@ def _not_told_apart(stages: list[dict[str, Any]]) -> list[str]:
         return []
     if len(tied) == 1:
         told = f"in {tied[0]['name']}, {untold_text(tied[0])}"
+        if tied[0]["untold"] == 1:
+            return [sentence(f"{told}; choose between the two by what else matters")]
     else:
         each = ", ".join(f"{untold_number(s)} in {s['name']}" for s in sorted(tied, key=lambda s: s["stage"]))
         told = f"these modules can't be told from the best one of their stage: {each}"

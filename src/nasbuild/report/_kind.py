@@ -23,6 +23,12 @@ def title_of(recipe: str) -> str:
     return METHOD_NAMES.get(recipe, recipe)
 
 
+def propose_command(run: Run, learnt: Learnt, n: int) -> str:
+    """The command that writes what to evaluate next; a run doesn't know its own place."""
+    target = f" --target {shlex.quote(learnt.target.name)}" if len(run.learnt) > 1 else ""
+    return f"nasbuild build RUN --propose {n}{target} --out next.jsonl"
+
+
 def fit_command(run: Run, learnt: Learnt, recipe: str) -> str:
     """The command that fits the same target with another recipe; a run doesn't know its table's place."""
     seed = f" --seed {run.seed}" if run.seed else ""

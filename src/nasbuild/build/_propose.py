@@ -1,0 +1,66 @@
+"""What to evaluate next: what is best by one way or another of reading the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from nasbuild.build._best import Built, best_sums, described, require_positive
+from nasbuild.score import COMPARED, Learnt, member_scores
+from nasbuild.space import Architecture
+
+
+def propose(learnt: Learnt, n: int) -> list[Built]:
+    """``n`` architectures without a label that are worth one, by Thompson sampling.
+
+    Each is the best by the scores of one member (of recipe ``default``: one sample of the
+    posterior), so an architecture is proposed as often as it may be the best one: where the labels
+    leave the best module of a stage open, the proposals differ there. Members take turns; what is
+    labelled or proposed already is passed over (Thompson, Biometrika 1933; in batches: Kandasamy et
+    al., AISTATS 2018). All modules that are among the `COMPARED` best of a stage by mean, or by mean
+    and two deviations, take part. Fewer come back where there are no more.
+
+    Raises
+    ------
+    NasbuildError
+        If ``n`` is below 1.
+    """
+    require_positive("the number of architectures", n)
+    ranks = [_candidates(learnt, u) for u in range(len(learnt.stages))]
+    scores = [
+        learnt.target.sign * member_scores(learnt.scorer, stage, own)
+        for stage, own in zip(learnt.stages, ranks, strict=True)
+    ]
+    turns = [_best_first(learnt, ranks, [s[m] for s in scores]) for m in range(len(scores[0]))]
+    passed, found = set(learnt.scorer.architectures), list[Architecture]()
+    while turns and len(found) < n:
+        left = list[Iterator[Architecture]]()
+        for turn in turns:
+            new = next((a for a in turn if a not in passed), None)
+            if new is not None and len(found) < n:
+                passed.add(new)
+                found.append(new)
+                left.append(turn)
+        turns = left
+    return described(learnt, found)
+
+
+def _candidates(learnt: Learnt, stage: int) -> np.ndarray:
+    """Positions of the modules of a stage that may be its best, ascending."""
+    scores, sign = learnt.stages[stage], learnt.target.sign
+    hoped = sign * scores.score + 2 * scores.std
+    return np.union1d(scores.best(sign, COMPARED), np.argsort(-hoped, kind="stable")[:COMPARED])
+
+
+def _best_first(learnt: Learnt, ranks: list[np.ndarray], scores: list[np.ndarray]) -> Iterator[Architecture]:
+    """Architectures of these modules by one member's scores, best first."""
+    space = learnt.scorer.space
+    order = [np.argsort(-s, kind="stable") for s in scores]
+    for _, positions in best_sums([s[o] for s, o in zip(scores, order, strict=True)]):
+        yield Architecture(
+            tuple(
+                stage.module(space, int(own[o[p]]))
+                for stage, own, o, p in zip(learnt.stages, ranks, order, positions, strict=True)
+            )
+        )

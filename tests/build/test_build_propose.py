@@ -1,0 +1,108 @@
+"""What to evaluate next: the best of each member, by brute force; and whether it pays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+
+from nasbuild.build import build, propose
+from nasbuild.errors import NasbuildError
+from nasbuild.predictor import recipe
+from nasbuild.score import learn
+from nasbuild.space import Architecture, contains, count_architectures, enumerate_modules
+from nasbuild.table import load_builtin
+
+
+@pytest.fixture(scope="module")
+def table():
+    return load_builtin("digits-macro")
+
+
+@pytest.fixture(scope="module")
+def run(table):
+    return learn(table.select(range(0, 1728, 40)), ["loss", "acc"], rivals=False)
+
+
+@pytest.mark.parametrize("target", ["loss", "acc"])
+def test_members_take_turns_with_what_is_best_by_them(run, target):
+    learnt = run.of(target)
+    scorer, sign = learnt.scorer, learnt.target.sign
+    modules = [list(enumerate_modules(stage)) for stage in run.space.stages]
+    stages = range(len(modules))
+    each = [
+        np.column_stack([scorer.each(u, run.space.stages[u].encode(m)[None])[:, 0] for m in modules[u]])
+        for u in stages
+    ]
+    passed, expected = set(scorer.architectures), []
+    for member in [*range(scorer.members), *range(scorer.members)]:
+        sums = {
+            Architecture(tuple(modules[u][p] for u, p in enumerate(picks))): sign
+            * sum(each[u][member, p] for u, p in enumerate(picks))
+            for picks in product(*(range(len(m)) for m in modules))
+        }
+        best = max((a for a in sums if a not in passed), key=lambda a: sums[a])
+        passed.add(best)
+        expected.append(best)
+    found = propose(learnt, len(expected))
+    assert [one.architecture for one in found] == expected
+    for one in found[:5]:
+        assert contains(run.space, one.architecture)
+        assert one.shares == pytest.approx(scorer.shares([one.architecture])[0])
+        assert one.score == pytest.approx(sum(one.shares))
+        value, std = scorer.predict([one.architecture])
+        assert (one.prediction, one.std) == (pytest.approx(value[0]), pytest.approx(std[0]))
+
+
+def test_nothing_is_proposed_twice_and_all_of_a_space_can_be(run):
+    learnt = run.of("loss")
+    size = count_architectures(run.space)
+    known = 30
+    scorer = replace(learnt.scorer, architectures=learnt.scorer.architectures[:known])
+    found = propose(replace(learnt, scorer=scorer), size + 10)
+    chosen = [one.architecture for one in found]
+    assert len(chosen) == len(set(chosen)) == size - known
+    assert not set(chosen) & set(scorer.architectures)
+
+
+def test_networks_propose_as_well(table):
+    quick = recipe("paper", epochs=1, repeats=1)
+    learnt = learn(table.select(range(0, 1728, 40)), ["loss"], recipe=quick, rivals=False).of("loss")
+    best = []
+    for u, stage in enumerate(table.space.stages):
+        modules = list(enumerate_modules(stage))
+        scores = [learnt.scorer.each(u, stage.encode(m)[None])[0, 0] for m in modules]
+        best.append(modules[int(np.argmin(scores))])
+    assert propose(learnt, 4)[0].architecture == Architecture(tuple(best))
+
+
+def test_proposals_find_better_ones_than_chance(table):
+    """Three rounds of eight: the mean label of what is proposed beats that of what is drawn."""
+    labels = table.columns["loss"]
+    rng = np.random.default_rng(0)
+    rows = list(rng.permutation(len(table))[:24])
+    for _ in range(3):
+        learnt = learn(
+            table.select(sorted(rows)), ["loss"], rivals=False, recipe=recipe("default", folds=2)
+        ).of("loss")
+        rows += [table.row_of[one.architecture] for one in propose(learnt, 8)]
+    proposed = labels[rows[24:]]
+    assert len(set(rows)) == 48
+    assert np.median(proposed) < np.quantile(labels, 0.05)
+    assert proposed.min() < np.quantile(labels, 0.005)
+
+
+def test_a_wrong_number_is_told(run):
+    with pytest.raises(NasbuildError, match="the number of architectures is 0"):
+        propose(run.of("loss"), 0)
+
+
+def test_proposals_differ_where_the_best_do_not(run):
+    learnt = run.of("loss")
+    ways = [{one.architecture.modules[u] for one in propose(learnt, 8)} for u in range(len(run.space.stages))]
+    assert sum(map(len, ways)) > len(ways)
+    assert build(learnt, 1)[0].architecture in {one.architecture for one in propose(learnt, 40)} | set(
+        learnt.scorer.architectures
+    )
