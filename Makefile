@@ -5,10 +5,15 @@ BIN := $(VENV)/bin
 export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: demo test lint types format clean
+
+.PHONY: demo bench test lint types format clean
 
 demo: $(VENV)/.installed
 	$(BIN)/nasbuild demo --out demo
+
+# The quick form: every method on small tables, in two minutes.
+bench: $(VENV)/.installed
+	$(BIN)/nasbuild bench scores --quick --out bench/scores.json
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
@@ -25,7 +30,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) demo dist
+	rm -rf $(VENV) demo bench dist
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -2,13 +2,13 @@
 
 python benchmarks/scores.py [--data DIR] [--quick] [--draws N] [--method NAME ...] [--print]
 
-Prints one table a figure. Results are written as they come, and resumed.
+Prints one table a figure and draws them. Results are written as they come, and resumed.
 """
 
 from __future__ import annotations
 
 from _common import arguments, markdown, resume
-from nasbuild.bench import METHODS, bench_scores, margins, summary
+from nasbuild.bench import METHODS, bench_scores, margins, plot, summary
 
 
 def main() -> None:
@@ -34,6 +34,8 @@ def main() -> None:
         print(markdown(header, rows), end="\n\n")
     for line in margins(result):
         print(line)
+    for path in plot(result, options.out):
+        print(f"drawn in {path}")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ def summary(result: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
     """A table a figure: a row a cell, a column a method, draws in brackets where some are missing."""
     found = []
     for key, title in FIGURES.items():
-        values = _values(result, key)
+        values = values_of(result, key)
         methods = [m for m in METHODS if any(m == method for _, method in values)]
         rows = [
             [cell.name, *(_told(values.get((cell.name, m)), cell.draws) for m in methods)]
@@ -70,7 +70,8 @@ def _leads(result: dict[str, Any], key: str, others: tuple[str, ...]) -> dict[st
     return leads
 
 
-def _values(result: dict[str, Any], key: str) -> dict[tuple[str, str], list[float]]:
+def values_of(result: dict[str, Any], key: str) -> dict[tuple[str, str], list[float]]:
+    """A figure of every draw, by cell and method."""
     found: dict[tuple[str, str], list[float]] = {}
     for row in result["rows"]:
         if key in row:

@@ -36,7 +36,7 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Measure how good module scores are, by every method on the same labels. Takes hours; can be resumed."""
-    from nasbuild.bench import METHODS, bench_scores, margins, summary
+    from nasbuild.bench import METHODS, bench_scores, margins, plot, summary
     from nasbuild.errors import NasbuildError
 
     if name not in _NAMES:
@@ -61,8 +61,16 @@ def bench(
         out.table(header, rows, right=range(1, len(header)))
     for line in margins(result):
         out.line(line)
-    out.line(f"{len(result['rows']):,} fits in {out_file}")
-    out.json({"out": str(out_file), "rows": len(result["rows"]), "tables": [list(t) for t in tables]})
+    pictures = [str(path) for path in plot(result, out_file)]
+    out.line(f"{len(result['rows']):,} fits in {out_file}; drawn in {', '.join(pictures)}")
+    out.json(
+        {
+            "out": str(out_file),
+            "rows": len(result["rows"]),
+            "tables": [list(t) for t in tables],
+            "plots": pictures,
+        }
+    )
 
 
 def _folder(given: Path | None) -> Path:
