@@ -3,5 +3,18 @@
 from nasbuild.build._best import Built, best_sums, build, buildable
 from nasbuild.build._propose import propose
 from nasbuild.build._reduce import reduce_space
+from nasbuild.build._where import LAYERS, Bound, Within, build_within, parse_bound
 
-__all__ = ["Built", "best_sums", "build", "buildable", "propose", "reduce_space"]
+__all__ = [
+    "LAYERS",
+    "Bound",
+    "Built",
+    "Within",
+    "best_sums",
+    "build",
+    "build_within",
+    "buildable",
+    "parse_bound",
+    "propose",
+    "reduce_space",
+]

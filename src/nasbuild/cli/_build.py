@@ -12,7 +12,9 @@ from nasbuild.cli._options import JsonOption, RunArgument, TargetOption
 from nasbuild.cli._output import Output, number
 
 if TYPE_CHECKING:
-    from nasbuild.build import Built
+    from collections.abc import Sequence
+
+    from nasbuild.build import Bound, Built
     from nasbuild.score import Learnt, Run
 
 OutOption = Annotated[Path, typer.Option("--out", help="file to write; its ending tells the form")]
@@ -106,38 +108,76 @@ def build(
     k: Annotated[
         int | None, typer.Option("--k", min=1, help="use only the k best modules of each stage")
     ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where", metavar="BOUND", help="'latency <= 6': on a target or on layers; may be repeated"
+        ),
+    ] = None,
+    apart: Annotated[
+        int, typer.Option("--apart", min=1, help="each differs from all before it in so many stages")
+    ] = 1,
     target: TargetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Build the best architectures by summed module score; nothing is searched or evaluated."""
     from nasbuild._io import write_text
     from nasbuild.build import build as build_architectures
-    from nasbuild.build import propose
+    from nasbuild.build import build_within, parse_bound, propose
     from nasbuild.errors import NasbuildError
     from nasbuild.score import load_run
 
-    if next_ones and k:
-        raise NasbuildError(
-            "--propose takes no --k", todo="leave one out: what to evaluate next is drawn from all modules"
-        )
+    given = [name for name, on in (("--propose", next_ones), ("--where", where), ("--k", k)) if on]
+    if len(given) > 1:
+        raise NasbuildError(f"{given[0]} takes no {given[1]}", todo="leave one of them out")
+    if apart > 1 and (next_ones or k):
+        raise NasbuildError(f"{given[0]} takes no --apart", todo="leave one of them out")
+    bounds = [parse_bound(text) for text in where or ()]
     out = Output(as_json)
     loaded = load_run(run)
     learnt = loaded.of(target)
-    built = propose(learnt, next_ones) if next_ones else build_architectures(learnt, top, k=k)
-    rows = built_rows(loaded, learnt, built)
+    title, note = "best by summed module score", ""
+    if next_ones:
+        built, title = propose(learnt, next_ones), "to evaluate next"
+    elif bounds or apart > 1:
+        found = build_within(loaded, learnt.target.name, top, bounds, apart=apart)
+        built = found.built
+        title = " and ".join(["best by summed module score", *map(str, bounds)]).replace(" and ", " with ", 1)
+        if found.proven < len(built):
+            note = f"the first {found.proven:,} are proven to be the best; beyond them, better ones may exist"
+    else:
+        built = build_architectures(learnt, top, k=k)
+    rows = built_rows(loaded, learnt, built, bounds)
     write_text(out_file, "".join(json.dumps(row) + "\n" for row in rows))
-    title = "to evaluate next" if next_ones else "best by summed module score"
     print_built(out, loaded, learnt, rows, title=title)
+    if note:
+        out.line(f"note: {note}", "yellow")
     out.line(f"{len(rows):,} architectures written to {out_file}")
     out.json({"out": str(out_file), "target": learnt.target.name, "architectures": rows})
 
 
-def built_rows(run: Run, learnt: Learnt, built: list[Built]) -> list[dict[str, Any]]:
-    """Built architectures as rows of ``archs.jsonl``, with scores; ``metrics`` holds known labels."""
+def built_rows(
+    run: Run, learnt: Learnt, built: list[Built], bounds: Sequence[Bound] = ()
+) -> list[dict[str, Any]]:
+    """Built architectures as rows of ``archs.jsonl``, with scores; ``metrics`` holds known labels.
+
+    ``bounded`` holds what is expected of each bounded target, and the number of layers if that is bounded.
+    """
+    from nasbuild.build import LAYERS
     from nasbuild.space import architecture_id, to_dict
 
+    bounded: list[dict[str, Any]] = [{} for _ in built]
+    for learnt_too in run.learnt:
+        if learnt_too.target.name in {b.name for b in bounds}:
+            value, std = learnt_too.scorer.predict([one.architecture for one in built])
+            for n, row in enumerate(bounded):
+                row[learnt_too.target.name] = {"prediction": float(value[n]), "std": float(std[n])}
+    if LAYERS in {b.name for b in bounds} - {one.target.name for one in run.learnt}:
+        layered = len(run.space.layered)
+        for one, row in zip(built, bounded, strict=True):
+            row[LAYERS] = {"prediction": sum(map(len, one.architecture.modules[:layered])), "std": 0.0}
     rows = []
-    for one in built:
+    for one, more in zip(built, bounded, strict=True):
         known = run.table.row_of.get(one.architecture)
         values = {} if known is None else {m: float(v[known]) for m, v in run.table.columns.items()}
         rows.append(
@@ -150,6 +190,7 @@ def built_rows(run: Run, learnt: Learnt, built: list[Built]) -> list[dict[str, A
                 "shares": list(one.shares),
                 "prediction": one.prediction,
                 "std": one.std,
+                **({"bounded": more} if bounds else {}),
             }
         )
     return rows
@@ -175,11 +216,17 @@ def print_built(
             row["id"],
             number(row["score"]),
             f"{number(row['prediction'])} ± {number(row['std'])}",
+            *(
+                f"{number(b['prediction'])} ± {number(b['std'])}" if b["std"] else f"{b['prediction']:g}"
+                for b in row.get("bounded", {}).values()
+            ),
             "in the table" if row["metrics"] else "",
         ]
         for n, row in enumerate(rows[:most], 1)
     ]
-    out.table(["", "architecture", "score", "prediction", ""], table, right=[0, 2, 3])
+    bounded = list(rows[0].get("bounded", {})) if rows else []
+    header = ["", "architecture", "score", "prediction", *bounded, ""]
+    out.table(header, table, right=[0, *range(2, len(header) - 1)])
     if len(rows) > most:
         out.line(f"... and {len(rows) - most:,} more")
 

@@ -35,9 +35,16 @@ def print_explanation(out: Output, data: dict[str, Any]) -> None:
         print_modules(out, target)
         out.line("\nnext:")
         for step in target["next"]:
-            out.line(f"- {step['text']}")
+            print_step(out, step)
             if "command" in step:
                 out.line(f"  {step['command']}")
+
+
+def print_step(out: Output, step: dict[str, Any]) -> None:
+    """What to do next, with what it names line by line."""
+    out.line(f"- {step['text']}")
+    for item in step.get("named", ()):
+        out.line(f"  {item}")
 
 
 def print_trust(out: Output, trust: dict[str, Any]) -> None:

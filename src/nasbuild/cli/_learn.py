@@ -109,7 +109,7 @@ def fit(
 ) -> None:
     """Learn from a table: fit, score every module, and measure how far to believe it."""
     from nasbuild._io import ensure_free
-    from nasbuild.cli._explain import print_trust
+    from nasbuild.cli._explain import print_step, print_trust
     from nasbuild.report import explain_data
     from nasbuild.score import learn, save_run
 
@@ -146,7 +146,7 @@ def fit(
         print_trust(out, one["trust"])
         for step in one["next"]:
             if step["kind"] == "propose":
-                out.line(step["text"])
+                print_step(out, step)
     out.line(
         f"written to {out_folder}; next: nasbuild explain {out_folder}, nasbuild build {out_folder} --out built.jsonl"
     )

@@ -103,6 +103,17 @@ class Process:
         """Summed shares, (architectures,), in the label's unit."""
         return self._additive(architectures, hop)[:, 0] * self.slope + self.level
 
+    def sum_at(self, label: float) -> float:
+        """The summed share of an architecture whose warped label is that of ``label``.
+
+        Shares add up on the warped scale; on the label's own they are the line that fits best.
+        """
+        return float(self.warp.forward(np.array([label]))[0]) * self.slope + self.level
+
+    def label_at(self, total: float) -> float:
+        """Inverse of `sum_at`; beyond the scale's range, the label at its end."""
+        return float(self.warp.back(np.array([(total - self.level) / self.slope]))[0])
+
     def sum_latent(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """Warped labels as far as the summed shares tell: mean and deviation, each (architectures,).
 

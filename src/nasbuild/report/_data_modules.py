@@ -25,7 +25,7 @@ def modules_data(run: Run, learnt: Learnt, shown: int = _SHOWN) -> dict[str, Any
     guesses = Guesses(run, learnt)
     stages = [_stage(run, learnt, scores, shown, guesses) for scores in learnt.stages]
     searched = [s for s in stages if s["searched"]]
-    found, advice = [], []
+    found, advice = [], list[dict[str, Any]]()
     if searched:
         names = ", ".join(s["name"] for s in searched)
         text = (
@@ -56,7 +56,7 @@ def modules_data(run: Run, learnt: Learnt, shown: int = _SHOWN) -> dict[str, Any
     }
 
 
-def _proposals(run: Run, learnt: Learnt, untold: list[str]) -> list[dict[str, str]]:
+def _proposals(run: Run, learnt: Learnt, untold: list[str]) -> list[dict[str, Any]]:
     """What to evaluate next so that the best modules of these stages are told apart."""
     from nasbuild.build import propose
     from nasbuild.report._kind import propose_command
@@ -66,13 +66,10 @@ def _proposals(run: Run, learnt: Learnt, untold: list[str]) -> list[dict[str, st
     if not found:
         return []
     few = f"{', '.join(untold[:-1])} and {untold[-1]}" if len(untold) > 1 else untold[0]
-    ids = "; ".join(architecture_id(run.space, one.architecture) for one in found)
-    text = (
-        f"The best modules of {few} are not told apart by {learnt.trust.labels} labels. "
-        f"Evaluate next what may be best: {ids}."
-    )
+    ids = [architecture_id(run.space, one.architecture) for one in found]
+    text = f"{learnt.trust.labels} labels don't tell the best modules of {few} apart. Evaluate next:"
     command = propose_command(run, learnt, len(found))
-    return [{"kind": "propose", "text": text, "command": command}]
+    return [{"kind": "propose", "text": text, "named": ids, "command": command}]
 
 
 def untold_text(stage: dict[str, Any]) -> str:

@@ -35,6 +35,12 @@ class AdditiveScorer(Scorer):
     def each(self, stage: int, codes: np.ndarray) -> np.ndarray:
         return self.process.each(stage, codes)
 
+    def sum_at(self, label: float) -> float:
+        return self.process.sum_at(label)
+
+    def label_at(self, total: float) -> float:
+        return self.process.label_at(total)
+
     def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         return self.process.predict(architectures)
 

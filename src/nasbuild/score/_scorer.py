@@ -40,6 +40,14 @@ class Scorer(ABC):
     def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """y' and its deviation, each (architectures,), in the label's unit."""
 
+    def sum_at(self, label: float) -> float:
+        """The summed module score at which a label is expected, as far as scores tell: the label itself."""
+        return label
+
+    def label_at(self, total: float) -> float:
+        """Inverse of `sum_at`."""
+        return total
+
     def score_modules(self, stage: int, modules: Sequence[Module]) -> tuple[np.ndarray, np.ndarray]:
         """Scores and deviations of modules of any depths, each (modules,)."""
         grouped = group_modules(self.space, stage, modules)

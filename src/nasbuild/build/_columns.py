@@ -1,0 +1,75 @@
+"""The modules of every stage with their scores by several targets, in one order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasbuild.score import Learnt
+from nasbuild.space import Architecture, Module, Space, module_key
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Scored modules.
+
+    Attributes
+    ----------
+    codes
+        For each stage, the codes of its modules, (depth, features) each.
+    scores
+        For each stage, scores by every target in its own unit, (modules, targets).
+    """
+
+    space: Space
+    codes: tuple[list[np.ndarray], ...]
+    scores: tuple[np.ndarray, ...]
+
+    def module(self, stage: int, position: int) -> Module:
+        return self.space.stages[stage].decode(self.codes[stage][position])
+
+    def architecture(self, picks: Sequence[int]) -> Architecture:
+        """The architecture of one position a stage."""
+        return Architecture(tuple(self.module(u, int(p)) for u, p in enumerate(picks)))
+
+    def layers(self, stage: int) -> np.ndarray:
+        """Number of layers of every module of a stage; 0 for features of the whole architecture."""
+        counted = 0 if self.space.stages[stage].is_globals else 1
+        return np.array([counted * len(code) for code in self.codes[stage]], dtype=np.float64)
+
+
+def columns(targets: Sequence[Learnt]) -> Columns:
+    """Modules that any of the targets has scored, by all of them; in the first one's order, best first.
+
+    Where a stage was searched, targets know different modules; what one lacks is scored anew.
+    """
+    first = targets[0]
+    space = first.scorer.space
+    codes: list[list[np.ndarray]] = []
+    scores: list[np.ndarray] = []
+    for u in range(len(space.stages)):
+        place: dict[tuple[int, bytes], int] = {}
+        own: list[np.ndarray] = []
+        found = []
+        for learnt in targets:
+            stage, rows = learnt.stages[u], []
+            for rank in stage.best(learnt.target.sign):
+                code = stage.code(int(rank))
+                row = place.setdefault(module_key(code), len(own))
+                if row == len(own):
+                    own.append(code)
+                rows.append((row, stage.score[rank]))
+            found.append(rows)
+        table = np.full((len(own), len(targets)), np.nan)
+        for t, rows in enumerate(found):
+            at, values = zip(*rows, strict=True)
+            table[list(at), t] = values
+            lacking = np.flatnonzero(np.isnan(table[:, t]))
+            if len(lacking):
+                modules = [space.stages[u].decode(own[i]) for i in lacking]
+                table[lacking, t] = targets[t].scorer.score_modules(u, modules)[0]
+        codes.append(own)
+        scores.append(table)
+    return Columns(space, tuple(codes), tuple(scores))

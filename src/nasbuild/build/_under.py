@@ -1,0 +1,214 @@
+"""One module a stage, the largest sums first, under bounds on other sums: exact, without listing the space."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from scipy.optimize import LinearConstraint, linprog, milp
+from scipy.sparse import csr_matrix
+
+_MOST = 1_000_000  # combinations that are held at a time
+_PROGRAMMES = 1  # picks that are worth an integer programme each
+_CUTS = 200  # steps of the search for prices
+_STEEPEST = 1e7  # price at which no choice satisfies the bounds
+_TOLERANCE = 1e-9  # of a bound's scale, by which rounding may exceed it
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Scores to add up, costs that are bounded.
+
+    Attributes
+    ----------
+    scores
+        For each stage, (modules,).
+    costs, bounds
+        For each stage (modules, bounds), and the most that each sum may be, (bounds,).
+    """
+
+    scores: tuple[np.ndarray, ...]
+    costs: tuple[np.ndarray, ...]
+    bounds: np.ndarray
+
+    @property
+    def stages(self) -> int:
+        return len(self.scores)
+
+    def feasible(self, picks: np.ndarray) -> np.ndarray:
+        """Which picks, (picks, stages), stay within all bounds."""
+        total = sum(cost[picks[:, u]] for u, cost in enumerate(self.costs))
+        return np.all(total <= self.bounds + _slack(self), axis=1)
+
+    def values(self, picks: np.ndarray) -> np.ndarray:
+        """Summed scores of picks."""
+        return np.sum([score[picks[:, u]] for u, score in enumerate(self.scores)], axis=0)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Picks, best first, (picks, stages), and how many of the first ones are proven to be the best."""
+
+    picks: np.ndarray
+    proven: int
+
+    def __len__(self) -> int:
+        return len(self.picks)
+
+
+def best_under(problem: Problem, n: int, apart: int = 1) -> Found:
+    """The ``n`` picks with the largest sums within the bounds.
+
+    Every pick differs from each one before it in at least ``apart`` stages. Fewer come back where
+    there are no more; none proves that nothing is feasible. Equal sums come in the order of picks.
+
+    How: prices on the bounds (the dual of the linear relaxation) turn the problem into plain sums,
+    whose best is an upper limit on all. A pick whose priced sum is more than a gap below that limit
+    can't beat what is feasible within the gap; so all picks within a gap are listed, and the gap is
+    widened until enough of them are feasible. Where the gap grows too wide to be listed, an integer
+    programme finds the first one (HiGHS), and the best of what was listed follows, not proven.
+    """
+    nothing = np.empty((0, problem.stages), dtype=np.int64)
+    prices = _prices(problem) if all(len(score) for score in problem.scores) else None
+    if prices is None:
+        return Found(nothing, 0)
+    priced = [s - c @ prices for s, c in zip(problem.scores, problem.costs, strict=True)]
+    limit = sum(p.max() for p in priced) + float(prices @ problem.bounds)
+    deficits = [p.max() - p for p in priced]
+    widest = float(sum(d.max() for d in deficits))
+    gap, feasible, proven = max(widest * 1e-5, 1e-12), nothing, 0
+    while (picks := _within(deficits, gap * (1 + 1e-12))) is not None:
+        picks = picks[problem.feasible(picks)]
+        feasible = _apart(_ordered(problem, picks), n, apart)
+        # Beyond the gap there may be others that are better than the rest of these.
+        sure = problem.values(feasible) >= limit - gap
+        proven = int(sure.sum()) if gap < widest else len(feasible)
+        if proven >= n or gap >= widest:
+            return Found(feasible[:proven], proven)
+        gap *= 1.5
+    return _by_programmes(problem, n, apart, feasible, proven)
+
+
+def _slack(problem: Problem) -> np.ndarray:
+    scale = np.abs(problem.bounds) + sum(np.abs(c).max(axis=0) for c in problem.costs)
+    return _TOLERANCE * scale
+
+
+def _ordered(problem: Problem, picks: np.ndarray) -> np.ndarray:
+    value = problem.values(picks)
+    keys = (*(picks[:, u] for u in reversed(range(problem.stages))), -value)
+    return picks[np.lexsort(keys)]
+
+
+def _apart(picks: np.ndarray, n: int, apart: int) -> np.ndarray:
+    """The first ``n``, each of which differs from all before it in enough stages."""
+    if apart <= 1:
+        return picks[:n]
+    kept: list[np.ndarray] = []
+    for pick in picks:
+        if len(kept) == n:
+            break
+        if not kept or ((np.stack(kept) != pick).sum(axis=1) >= apart).all():
+            kept.append(pick)
+    return np.stack(kept) if kept else picks[:0]
+
+
+def _prices(problem: Problem) -> np.ndarray | None:
+    """Prices of the bounds by cutting planes (Kelley, 1960); None if the relaxation has no solution."""
+    count = len(problem.bounds)
+    if not count:
+        return np.zeros(0)
+    # In units of their own spread all prices are of one size.
+    unit = np.array([sum(np.ptp(c[:, k]) for c in problem.costs) or 1.0 for k in range(count)])
+    worth = sum(np.ptp(s) for s in problem.scores) or 1.0
+    costs = [c / unit * worth for c in problem.costs]
+    bounds = (problem.bounds + _slack(problem)) / unit * worth
+    least = sum(float(s.min()) for s in problem.scores)
+    rows: list[np.ndarray] = []
+    heights: list[float] = []
+    prices, best, lowest = np.zeros(count), np.zeros(count), np.inf
+    for _ in range(_CUTS):
+        picks = [int(np.argmax(s - c @ prices)) for s, c in zip(problem.scores, costs, strict=True)]
+        score = sum(float(s[p]) for s, p in zip(problem.scores, picks, strict=True))
+        left = bounds - sum(c[p] for c, p in zip(costs, picks, strict=True))
+        height = score + float(left @ prices)
+        if height < lowest:
+            best, lowest = prices, height
+        if lowest < least - 1e-9 * worth:
+            return None
+        rows.append(np.append(left, -1.0))
+        heights.append(-score)
+        step: Any = linprog(
+            np.append(np.zeros(count), 1.0),
+            A_ub=np.stack(rows),
+            b_ub=heights,
+            bounds=[(0, _STEEPEST)] * count + [(None, None)],
+        )
+        if step.fun >= lowest - 1e-9 * worth:
+            break
+        prices = step.x[:-1]
+    return best / unit * worth
+
+
+def _within(deficits: Sequence[np.ndarray], gap: float) -> np.ndarray | None:
+    """All picks whose deficits sum to at most ``gap``; None if there are too many to hold."""
+    order = sorted(range(len(deficits)), key=lambda u: int((deficits[u] <= gap).sum()))
+    picks, sums = np.zeros((1, 0), dtype=np.int64), np.zeros(1)
+    for u in order:
+        ranks = np.argsort(deficits[u], kind="stable")
+        sizes = deficits[u][ranks]
+        counts = np.searchsorted(sizes, gap - sums, side="right")
+        total = int(counts.sum())
+        if total > _MOST:
+            return None
+        rows = np.repeat(np.arange(len(sums)), counts)
+        which = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
+        sums = sums[rows] + sizes[which]
+        picks = np.column_stack([picks[rows], ranks[which]])
+    return picks[:, np.argsort(order)]
+
+
+def _by_programmes(problem: Problem, n: int, apart: int, listed: np.ndarray, proven: int) -> Found:
+    """What is proven already, some more by an integer programme each, then what else was listed."""
+    picks = list(listed[:proven])
+    while len(picks) < min(n, _PROGRAMMES):
+        pick = _programme(problem, picks, apart)
+        if pick is None:
+            return Found(np.stack(picks) if picks else listed[:0], len(picks))
+        picks.append(pick)
+    proven = len(picks)
+    for pick in listed:
+        if len(picks) < n and all((pick != other).sum() >= max(apart, 1) for other in picks):
+            picks.append(pick)
+    return Found(np.stack(picks), proven)
+
+
+def _programme(problem: Problem, before: Sequence[np.ndarray], apart: int) -> np.ndarray | None:
+    """The best pick that differs from those before it in at least ``apart`` stages."""
+    sizes = [len(s) for s in problem.scores]
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    stage = np.repeat(np.arange(problem.stages), sizes)
+    one = csr_matrix((np.ones(starts[-1]), (stage, np.arange(starts[-1]))))
+    constraints = [LinearConstraint(one, 1, 1)]
+    if len(problem.bounds):
+        constraints.append(
+            LinearConstraint(np.concatenate(problem.costs).T, ub=(problem.bounds + _slack(problem)).tolist())
+        )
+    if before:
+        columns = np.concatenate([pick + starts[:-1] for pick in before])
+        rows = np.repeat(np.arange(len(before)), problem.stages)
+        cuts = csr_matrix((np.ones(len(columns)), (rows, columns)), shape=(len(before), starts[-1]))
+        constraints.append(LinearConstraint(cuts, -np.inf, problem.stages - max(apart, 1)))
+    found: Any = milp(
+        -np.concatenate(problem.scores),
+        constraints=constraints,
+        integrality=np.ones(starts[-1]),
+        bounds=(0, 1),
+        options={"mip_rel_gap": 0.0},
+    )
+    if found.x is None:
+        return None
+    return np.array([int(np.argmax(found.x[a:b])) for a, b in pairwise(starts)])

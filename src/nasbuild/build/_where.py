@@ -1,0 +1,148 @@
+"""Building under bounds: the best architectures that stay within what is asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasbuild.build._best import Built, described, require_positive
+from nasbuild.build._columns import Columns, columns
+from nasbuild.build._under import Problem, best_under
+from nasbuild.errors import NasbuildError
+from nasbuild.score import Learnt, Run
+
+LAYERS = "layers"
+"""Name of the number of layers, which needs no target."""
+_BOUND = re.compile(r"\s*(?P<name>.+?)\s*(?P<sign><=|>=)\s*(?P<value>[^<>=]+?)\s*")
+
+
+@dataclass(frozen=True)
+class Bound:
+    """``name <= value``, or ``>=`` if ``sign`` is -1, in the target's unit."""
+
+    name: str
+    sign: int
+    value: float
+
+    def __str__(self) -> str:
+        return f"{self.name} {'<=' if self.sign > 0 else '>='} {self.value:g}"
+
+
+@dataclass(frozen=True)
+class Within:
+    """Architectures within bounds, best first, and how many of the first are proven to be the best."""
+
+    built: list[Built]
+    proven: int
+
+
+def parse_bound(text: str) -> Bound:
+    """Read ``latency <= 6`` or ``acc >= 75``.
+
+    Raises
+    ------
+    NasbuildError
+        If it is no such text.
+    """
+    match = _BOUND.fullmatch(text)
+    try:
+        value = float(match["value"]) if match else np.nan
+    except ValueError:
+        value = np.nan
+    if match is None or not np.isfinite(value):
+        raise NasbuildError(
+            f"{text!r} is no bound", allowed=("NAME <= NUMBER", "NAME >= NUMBER"), where="--where"
+        )
+    return Bound(match["name"], 1 if match["sign"] == "<=" else -1, value)
+
+
+def build_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound], *, apart: int = 1) -> Within:
+    """The ``n`` best architectures by summed module score whose other sums stay within bounds.
+
+    A bound on a metric holds for what its summed module scores tell (recipe ``default``: on the
+    scale on which they add up), so for the expected label without interactions of stages; a bound
+    on ``layers`` holds exactly.
+
+    Parameters
+    ----------
+    target
+        What is to be best; may be None if the run has one target only.
+    bounds
+        On targets of the run, or on ``layers``.
+    apart
+        Every architecture differs from all before it in so many stages at least.
+
+    Raises
+    ------
+    NasbuildError
+        If a bound names no target, or nothing is within the bounds: with the nearest value of each
+        one that the others leave.
+    """
+    require_positive("the number of architectures", n)
+    require_positive("the number of stages that differ", apart)
+    first = run.of(target)
+    named = {learnt.target.name: learnt for learnt in run.learnt}
+    for bound in bounds:
+        if bound.name not in named and bound.name != LAYERS:
+            raise NasbuildError(
+                f"{bound.name!r} is no target of this run",
+                where=f"--where {str(bound)!r}",
+                allowed=(*named, LAYERS),
+                todo="fit it beside the others: --target may be given several times",
+            )
+    asked = dict.fromkeys(b.name for b in bounds if b.name in named)
+    targets = [first, *(named[name] for name in asked if name != first.target.name)]
+    table = columns(targets)
+    problem = Problem(
+        tuple(first.target.sign * scores[:, 0] for scores in table.scores),
+        *_costs(table, targets, bounds),
+    )
+    found = best_under(problem, n, apart)
+    if not len(found):
+        raise NasbuildError(
+            "nothing is within all bounds", where="--where", todo=_nearest(problem, bounds, named)
+        )
+    architectures = [table.architecture(pick) for pick in found.picks]
+    return Within(described(first, architectures), found.proven)
+
+
+def _costs(
+    table: Columns, targets: Sequence[Learnt], bounds: Sequence[Bound]
+) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """Costs of every stage's modules and the most that they may sum to, on the scales on which they add up."""
+    places = {learnt.target.name: t for t, learnt in enumerate(targets)}
+    columns_of, most = [], []
+    for bound in bounds:
+        if bound.name in places:
+            t = places[bound.name]
+            columns_of.append([bound.sign * scores[:, t] for scores in table.scores])
+            most.append(bound.sign * targets[t].scorer.sum_at(bound.value))
+        else:
+            columns_of.append([bound.sign * table.layers(u) for u in range(len(table.codes))])
+            most.append(bound.sign * bound.value)
+    costs = tuple(
+        np.stack([c[u] for c in columns_of], axis=1) if columns_of else np.zeros((len(codes), 0))
+        for u, codes in enumerate(table.codes)
+    )
+    return costs, np.array(most, dtype=np.float64)
+
+
+def _nearest(problem: Problem, bounds: Sequence[Bound], named: dict[str, Learnt]) -> str:
+    """For each bound, the nearest one that can be met while the others hold."""
+    told = []
+    for k, bound in enumerate(bounds):
+        rest = [i for i in range(len(bounds)) if i != k]
+        scores = tuple(-cost[:, k] for cost in problem.costs)
+        others = Problem(scores, tuple(c[:, rest] for c in problem.costs), problem.bounds[rest])
+        found = best_under(others, 1)
+        if len(found):
+            least = -bound.sign * float(others.values(found.picks)[0])
+            if bound.name in named:
+                least = named[bound.name].scorer.label_at(least)
+            told.append(f"{bound.name} {'<=' if bound.sign > 0 else '>='} {least:.4g}")
+    if not told:
+        return "loosen several bounds: no single one is enough"
+    return f"loosen one of them: {', or '.join(told)}"

@@ -1,0 +1,179 @@
+"""Building under bounds on targets and layers, against all architectures of a whole table."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from nasbuild.build import Bound, build, build_within, parse_bound
+from nasbuild.build._columns import columns
+from nasbuild.errors import NasbuildError
+from nasbuild.predictor import recipe
+from nasbuild.score import learn
+from nasbuild.space import enumerate_architectures, space_from_yaml, to_dict
+from nasbuild.table import load_builtin, read_table
+
+GLOBAL = space_from_yaml(
+    """
+    name: tiny
+    metrics: {acc: {direction: maximize}, time: {direction: minimize}}
+    globals: {resolution: [192, 224]}
+    stages:
+      - {name: one, depth: [1, 2], features: {kernel: [3, 5, 7]}}
+      - {name: two, depth: [1, 2, 3], features: {kernel: [3, 5]}}
+    """
+)
+
+
+@pytest.fixture(scope="module", params=["default", "ridge"])
+def run(request):
+    table = load_builtin("digits-macro").select(range(0, 1728, 20))
+    return learn(table, ["acc", "loss", "latency_cpu"], recipe=recipe(request.param), rivals=False)
+
+
+@pytest.fixture(scope="module")
+def everything(run):
+    """All architectures with their summed scores by every target, (architectures, targets)."""
+    found = list(enumerate_architectures(run.space))
+    return found, np.column_stack([one.scorer.shares(found).sum(axis=1) for one in run.learnt])
+
+
+@pytest.mark.parametrize(
+    ("target", "bounds"),
+    [
+        ("acc", ["latency_cpu <= {latency_cpu}"]),
+        ("acc", ["latency_cpu <= {latency_cpu}", "loss <= {loss}"]),
+        ("latency_cpu", ["acc >= {acc}", "layers <= 5"]),
+        ("loss", ["layers >= 5", "layers <= 6", "acc >= {acc}"]),
+    ],
+)
+def test_nothing_better_is_within(run, everything, target, bounds):
+    architectures, sums = everything
+    middle = {one.target.name: float(np.median(one.labels.values)) for one in run.learnt}
+    asked = [parse_bound(text.format(**middle)) for text in bounds]
+    names = [one.target.name for one in run.learnt]
+    within = np.ones(len(architectures), dtype=bool)
+    for bound in asked:
+        if bound.name == "layers":
+            value, most = np.array([sum(map(len, a.modules)) for a in architectures]), bound.value
+        else:
+            learnt = run.of(bound.name)
+            value, most = sums[:, names.index(bound.name)], learnt.scorer.sum_at(bound.value)
+        within &= bound.sign * value <= bound.sign * most + 1e-9
+    sign = run.of(target).target.sign
+    own = sign * sums[within, names.index(target)]
+    assert 30 < len(own) < len(architectures)
+    found = build_within(run, target, 20, asked)
+    assert found.proven == len(found.built) == 20
+    assert sign * np.array([one.score for one in found.built]) == pytest.approx(
+        np.sort(own)[::-1][:20], abs=1e-9
+    )
+    place = {a: i for i, a in enumerate(architectures)}
+    assert all(within[place[one.architecture]] for one in found.built)
+
+
+def test_a_bound_is_met_where_the_additive_label_meets_it(run):
+    # On the label's own scale, whatever the scale on which scores add up.
+    learnt = run.of("latency_cpu")
+    labels = np.quantile(learnt.labels.values, [0.1, 0.5, 0.9])
+    for label in labels:
+        assert learnt.scorer.label_at(learnt.scorer.sum_at(label)) == pytest.approx(label)
+    sums = [learnt.scorer.sum_at(label) for label in labels]
+    assert sums == sorted(sums)
+
+
+def test_without_bounds_it_is_build(run):
+    found = build_within(run, "acc", 30, [])
+    assert found.built == build(run.of("acc"), 30)
+
+
+def test_apart_differ_in_so_many_stages(run):
+    found = build_within(run, "acc", 6, [Bound("layers", 1, 6)], apart=3)
+    modules = [one.architecture.modules for one in found.built]
+    for i, a in enumerate(modules):
+        assert all(sum(x != y for x, y in zip(a, b, strict=True)) >= 3 for b in modules[:i])
+
+
+def test_what_cannot_be_met_names_the_nearest_bounds(run, everything):
+    _, sums = everything
+    names = [one.target.name for one in run.learnt]
+    least = run.of("latency_cpu").scorer.label_at(sums[:, names.index("latency_cpu")].min())
+    with pytest.raises(NasbuildError, match="nothing is within all bounds") as caught:
+        build_within(run, "acc", 3, [Bound("latency_cpu", 1, least * 0.5), Bound("layers", 1, 99)])
+    assert caught.value.todo == f"loosen one of them: latency_cpu <= {least:.4g}"
+    built = build_within(run, "acc", 3, [Bound("latency_cpu", 1, least * 1.001)]).built
+    assert built
+    with pytest.raises(NasbuildError, match="nothing is within") as caught:
+        build_within(run, "acc", 3, [Bound("latency_cpu", 1, least * 0.5), Bound("layers", 1, 0)])
+    assert caught.value.todo == "loosen several bounds: no single one is enough"
+
+
+def test_an_unknown_name_is_told(run):
+    with pytest.raises(NasbuildError, match="'macs' is no target of this run") as caught:
+        build_within(run, "acc", 3, [Bound("macs", 1, 3)])
+    assert "layers" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "bound"),
+    [
+        ("latency_cpu <= 6", Bound("latency_cpu", 1, 6.0)),
+        ("  acc>=75.5 ", Bound("acc", -1, 75.5)),
+        ("acc / log10(latency + 1) >= 1e-3", Bound("acc / log10(latency + 1)", -1, 1e-3)),
+        ("top-1 <= -2", Bound("top-1", 1, -2.0)),
+    ],
+)
+def test_bounds_are_read(text, bound):
+    assert parse_bound(text) == bound
+    assert parse_bound(str(bound)) == bound
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "latency_cpu",
+        "latency < 6",
+        "latency <= ",
+        "<= 3",
+        "a <= b",
+        "a <= inf",
+        "a <= nan",
+        "1 <= a <= x",
+    ],
+)
+def test_what_is_no_bound_is_told(text):
+    with pytest.raises(NasbuildError, match="is no bound"):
+        parse_bound(text)
+
+
+def test_globals_have_no_layers_and_searched_stages_are_united(tmp_path):
+    rng = np.random.default_rng(0)
+    architectures = list(enumerate_architectures(GLOBAL))
+    rows = [
+        {
+            "id": str(n),
+            "arch": to_dict(GLOBAL, architectures[i]),
+            "metrics": {
+                "acc": float(rng.normal()),
+                "time": float(len(architectures[i].modules[1]) + rng.random()),
+            },
+        }
+        for n, i in enumerate(rng.permutation(len(architectures))[:40])
+    ]
+    path = tmp_path / "archs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = learn(read_table(path, GLOBAL), ["acc", "time"], rivals=False, max_modules=5)
+    table = columns(run.learnt)
+    for u, stage in enumerate(GLOBAL.stages):
+        known = {one.stages[u].module(GLOBAL, r) for one in run.learnt for r in range(len(one.stages[u]))}
+        modules = [table.module(u, i) for i in range(len(table.codes[u]))]
+        assert set(modules) == known
+        assert len(modules) == len(known)
+        for t, one in enumerate(run.learnt):
+            assert table.scores[u][:, t] == pytest.approx(one.scorer.score_modules(u, modules)[0])
+        assert table.layers(u).tolist() == [0 if stage.is_globals else len(m) for m in modules]
+    built = build_within(run, "acc", 5, [Bound("layers", 1, 2)]).built
+    assert all(len(b.architecture.modules[0]) == len(b.architecture.modules[1]) == 1 for b in built)

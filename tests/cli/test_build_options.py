@@ -1,0 +1,70 @@
+"""``build`` with bounds and ``build --propose``, as a user goes it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from nasbuild.score import load_run
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_build_within_bounds_tells_what_is_expected_of_them(nasbuild, files, tmp_path):
+    out = tmp_path / "built.jsonl"
+    bounds = ["--where", "acc / log10(macs) >= 0.1", "--where", "layers <= 5"]
+    done = nasbuild("build", files.run, "--target", "loss", "--top", 4, *bounds, "--out", out)
+    assert done.code == 0, done.err
+    assert "best by summed module score with acc / log10(macs) >= 0.1 and layers <= 5 for loss" in done.out
+    rows = lines(out)
+    assert len(rows) == 4
+    for row in rows:
+        assert row["bounded"]["layers"]["prediction"] == sum(map(len, row["arch"]["stages"])) <= 5
+        assert row["bounded"]["acc / log10(macs)"]["std"] > 0
+    scores = [row["score"] for row in rows]
+    assert scores == sorted(scores)
+
+
+def test_build_apart_alone(nasbuild, files, tmp_path):
+    out = tmp_path / "built.jsonl"
+    assert nasbuild("build", files.run, "--target", "loss", "--apart", 3, "--top", 3, "--out", out).code == 0
+    stages = [row["arch"]["stages"] for row in lines(out)]
+    assert all(a[u] != b[u] for i, a in enumerate(stages) for b in stages[:i] for u in range(3))
+
+
+def test_propose_gives_unlabelled_ones_and_explain_names_the_first_of_them(nasbuild, files, tmp_path):
+    out = tmp_path / "next.jsonl"
+    done = nasbuild("build", files.run, "--target", "loss", "--propose", 7, "--out", out)
+    assert done.code == 0, done.err
+    assert "to evaluate next for loss" in done.out
+    rows, known = lines(out), load_run(files.run).table.ids
+    assert len({row["id"] for row in rows}) == 7
+    assert not {row["id"] for row in rows} & set(known)
+    assert all(row["metrics"] == {} for row in rows)
+    told = nasbuild("explain", files.run, "--json").json["targets"][0]["next"]
+    step = next(s for s in told if s["kind"] == "propose")
+    assert step["named"] == [row["id"] for row in rows[:5]]
+    assert step["command"] == "nasbuild build RUN --propose 5 --target loss --out next.jsonl"
+    assert f"  {rows[0]['id']}\n" in nasbuild("explain", files.run).out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--where", "loss"], "'loss' is no bound; allowed: NAME <= NUMBER, NAME >= NUMBER"),
+        (["--where", "macs <= 3"], "'macs' is no target of this run"),
+        (["--where", "layers <= 1"], "loosen one of them: layers <= 3"),
+        (["--where", "layers <= 3", "--k", "2"], "--where takes no --k"),
+        (["--propose", "3", "--where", "layers <= 3"], "--propose takes no --where"),
+        (["--propose", "3", "--apart", "2"], "--propose takes no --apart"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(nasbuild, files, tmp_path, options, words):
+    out = tmp_path / "built.jsonl"
+    done = nasbuild("build", files.run, "--target", "loss", *options, "--out", out)
+    assert done.code == 2
+    assert words in " ".join(done.err.split())
+    assert not out.exists()
