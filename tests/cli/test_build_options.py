@@ -18,12 +18,12 @@ def test_build_within_bounds_tells_what_is_expected_of_them(nasbuild, files, tmp
     bounds = ["--where", "acc / log10(macs) >= 0.1", "--where", "layers <= 5"]
     done = nasbuild("build", files.run, "--target", "loss", "--top", 4, *bounds, "--out", out)
     assert done.code == 0, done.err
-    assert "best by summed module score with acc / log10(macs) >= 0.1 and layers <= 5 for loss" in done.out
+    assert "best by summed module score for loss with acc / log10(macs) >= 0.1 and layers <= 5" in done.out
     rows = lines(out)
     assert len(rows) == 4
     for row in rows:
-        assert row["bounded"]["layers"]["prediction"] == sum(map(len, row["arch"]["stages"])) <= 5
-        assert row["bounded"]["acc / log10(macs)"]["std"] > 0
+        assert row["expected"]["layers"]["prediction"] == sum(map(len, row["arch"]["stages"])) <= 5
+        assert row["expected"]["acc / log10(macs)"]["std"] > 0
     scores = [row["score"] for row in rows]
     assert scores == sorted(scores)
 
@@ -51,15 +51,31 @@ def test_propose_gives_unlabelled_ones_and_explain_names_the_first_of_them(nasbu
     assert f"  {rows[0]['id']}\n" in nasbuild("explain", files.run).out
 
 
+def test_a_front_of_two_targets(nasbuild, files, tmp_path):
+    out = tmp_path / "front.jsonl"
+    done = nasbuild("build", files.run, "--front", 6, "--where", "layers <= 5", "--out", out)
+    assert done.code == 0, done.err
+    assert "front of loss and acc / log10(macs) with layers <= 5" in done.out
+    rows = lines(out)
+    assert 2 <= len(rows) <= 6
+    points = [(-row["prediction"], row["expected"]["acc / log10(macs)"]["prediction"]) for row in rows]
+    assert points == sorted(points, reverse=True)
+    assert [p[1] for p in points] == sorted(p[1] for p in points)
+    other = nasbuild("build", files.run2, "--front", 6, "--out", out)
+    assert "a front needs two targets" in other.sentence
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (["--where", "loss"], "'loss' is no bound; allowed: NAME <= NUMBER, NAME >= NUMBER"),
         (["--where", "macs <= 3"], "'macs' is no target of this run"),
         (["--where", "layers <= 1"], "loosen one of them: layers <= 3"),
-        (["--where", "layers <= 3", "--k", "2"], "--where takes no --k"),
-        (["--propose", "3", "--where", "layers <= 3"], "--propose takes no --where"),
-        (["--propose", "3", "--apart", "2"], "--propose takes no --apart"),
+        (["--where", "layers <= 3", "--k", "2"], "--k and --where exclude each other"),
+        (["--propose", "3", "--where", "layers <= 3"], "--propose and --where exclude each other"),
+        (["--front", "3", "--top", "2"], "--front and --top exclude each other"),
+        (["--target", "acc / log10(macs)"], "2 targets are given"),
+        (["--propose", "3", "--apart", "2"], "--apart and --propose exclude each other"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(nasbuild, files, tmp_path, options, words):

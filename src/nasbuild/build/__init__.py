@@ -1,6 +1,7 @@
 """Room ``build``: what to build or to evaluate next by module scores, and the reduced space."""
 
-from nasbuild.build._best import Built, best_sums, build, buildable
+from nasbuild.build._best import Built, best_sums, build, buildable, described
+from nasbuild.build._front import Front, build_front, hypervolume, nondominated
 from nasbuild.build._propose import propose
 from nasbuild.build._reduce import reduce_space
 from nasbuild.build._where import LAYERS, Bound, Within, build_within, parse_bound
@@ -9,11 +10,16 @@ __all__ = [
     "LAYERS",
     "Bound",
     "Built",
+    "Front",
     "Within",
     "best_sums",
     "build",
+    "build_front",
     "build_within",
     "buildable",
+    "described",
+    "hypervolume",
+    "nondominated",
     "parse_bound",
     "propose",
     "reduce_space",

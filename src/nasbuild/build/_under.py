@@ -79,17 +79,19 @@ def best_under(problem: Problem, n: int, apart: int = 1) -> Found:
     limit = sum(p.max() for p in priced) + float(prices @ problem.bounds)
     deficits = [p.max() - p for p in priced]
     widest = float(sum(d.max() for d in deficits))
-    gap, feasible, proven = max(widest * 1e-5, 1e-12), nothing, 0
+    gap, feasible = max(widest * 1e-5, 1e-12), nothing
     while (picks := _within(deficits, gap * (1 + 1e-12))) is not None:
-        picks = picks[problem.feasible(picks)]
-        feasible = _apart(_ordered(problem, picks), n, apart)
+        feasible = picks[problem.feasible(picks)]
         # Beyond the gap there may be others that are better than the rest of these.
-        sure = problem.values(feasible) >= limit - gap
-        proven = int(sure.sum()) if gap < widest else len(feasible)
-        if proven >= n or gap >= widest:
-            return Found(feasible[:proven], proven)
+        sure = feasible if gap >= widest else feasible[problem.values(feasible) >= limit - gap]
+        if len(sure) >= n or gap >= widest:
+            found = _apart(_ordered(problem, sure), n, apart)
+            if len(found) >= n or gap >= widest:
+                return Found(found, len(found))
         gap *= 1.5
-    return _by_programmes(problem, n, apart, feasible, proven)
+    listed = _apart(_ordered(problem, feasible), n, apart)
+    proven = int((problem.values(listed) >= limit - gap / 1.5).sum())
+    return _by_programmes(problem, n, apart, listed, proven)
 
 
 def _slack(problem: Problem) -> np.ndarray:

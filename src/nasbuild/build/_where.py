@@ -84,6 +84,28 @@ def build_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound], 
     require_positive("the number of architectures", n)
     require_positive("the number of stages that differ", apart)
     first = run.of(target)
+    others = [one for one in bounded_targets(run, bounds) if one.target.name != first.target.name]
+    targets = [first, *others]
+    table = columns(targets)
+    problem = Problem(
+        tuple(first.target.sign * scores[:, 0] for scores in table.scores),
+        *costs_of(table, targets, bounds),
+    )
+    found = best_under(problem, n, apart)
+    if not len(found):
+        raise nothing_within(problem, bounds, run)
+    architectures = [table.architecture(pick) for pick in found.picks]
+    return Within(described(first, architectures), found.proven)
+
+
+def bounded_targets(run: Run, bounds: Sequence[Bound]) -> list[Learnt]:
+    """The targets that are bounded, each once.
+
+    Raises
+    ------
+    NasbuildError
+        If a bound names no target.
+    """
     named = {learnt.target.name: learnt for learnt in run.learnt}
     for bound in bounds:
         if bound.name not in named and bound.name != LAYERS:
@@ -93,45 +115,42 @@ def build_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound], 
                 allowed=(*named, LAYERS),
                 todo="fit it beside the others: --target may be given several times",
             )
-    asked = dict.fromkeys(b.name for b in bounds if b.name in named)
-    targets = [first, *(named[name] for name in asked if name != first.target.name)]
-    table = columns(targets)
-    problem = Problem(
-        tuple(first.target.sign * scores[:, 0] for scores in table.scores),
-        *_costs(table, targets, bounds),
-    )
-    found = best_under(problem, n, apart)
-    if not len(found):
-        raise NasbuildError(
-            "nothing is within all bounds", where="--where", todo=_nearest(problem, bounds, named)
-        )
-    architectures = [table.architecture(pick) for pick in found.picks]
-    return Within(described(first, architectures), found.proven)
+    return [named[name] for name in dict.fromkeys(b.name for b in bounds) if name in named]
 
 
-def _costs(
+def costs_of(
     table: Columns, targets: Sequence[Learnt], bounds: Sequence[Bound]
 ) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """Costs of every stage's modules and the most that they may sum to, on the scales on which they add up."""
+    """Costs of every stage's modules, (modules, bounds), and the most that they may sum to, (bounds,).
+
+    On the scales on which they add up. ``table`` has the scores of ``targets``, in their order.
+    """
     places = {learnt.target.name: t for t, learnt in enumerate(targets)}
-    columns_of, most = [], []
+    found, most = [], []
     for bound in bounds:
         if bound.name in places:
             t = places[bound.name]
-            columns_of.append([bound.sign * scores[:, t] for scores in table.scores])
+            found.append([bound.sign * scores[:, t] for scores in table.scores])
             most.append(bound.sign * targets[t].scorer.sum_at(bound.value))
         else:
-            columns_of.append([bound.sign * table.layers(u) for u in range(len(table.codes))])
+            found.append([bound.sign * table.layers(u) for u in range(len(table.codes))])
             most.append(bound.sign * bound.value)
     costs = tuple(
-        np.stack([c[u] for c in columns_of], axis=1) if columns_of else np.zeros((len(codes), 0))
+        np.stack([c[u] for c in found], axis=1) if found else np.zeros((len(codes), 0))
         for u, codes in enumerate(table.codes)
     )
     return costs, np.array(most, dtype=np.float64)
 
 
+def nothing_within(problem: Problem, bounds: Sequence[Bound], run: Run) -> NasbuildError:
+    """Nothing is within the bounds: for each, the nearest one that can be met while the others hold."""
+    named = {learnt.target.name: learnt for learnt in run.learnt}
+    return NasbuildError(
+        "nothing is within all bounds", where="--where", todo=_nearest(problem, bounds, named)
+    )
+
+
 def _nearest(problem: Problem, bounds: Sequence[Bound], named: dict[str, Learnt]) -> str:
-    """For each bound, the nearest one that can be met while the others hold."""
     told = []
     for k, bound in enumerate(bounds):
         rest = [i for i in range(len(bounds)) if i != k]

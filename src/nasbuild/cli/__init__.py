@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from nasbuild.cli import _bench, _build, _demo, _learn
+from nasbuild.cli import _bench, _build, _demo, _export, _learn
 from nasbuild.errors import NasbuildError
 
 app = typer.Typer(
@@ -23,11 +23,11 @@ for command in (
     _learn.check,
     _learn.fit,
     _learn.explain,
-    _build.modules,
-    _build.predict,
+    _export.modules,
+    _export.predict,
     _build.build,
-    _build.shrink,
-    _build.report,
+    _export.shrink,
+    _export.report,
     _bench.bench,
 ):
     app.command()(command)

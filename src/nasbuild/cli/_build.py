@@ -1,15 +1,15 @@
-"""``modules``, ``predict``, ``build``, ``shrink`` and ``report``: from a run to files."""
+"""``build``: from a run to the architectures that it says are best."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbuild.cli._options import JsonOption, RunArgument, TargetOption
+from nasbuild.cli._options import JsonOption, OutOption, RunArgument
 from nasbuild.cli._output import Output, number
+from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,93 +17,20 @@ if TYPE_CHECKING:
     from nasbuild.build import Bound, Built
     from nasbuild.score import Learnt, Run
 
-OutOption = Annotated[Path, typer.Option("--out", help="file to write; its ending tells the form")]
-
-
-def modules(
-    run: RunArgument,
-    out_file: OutOption,
-    target: TargetOption = None,
-    stage: Annotated[
-        str | None, typer.Option("--stage", help="stage by name or index; all if not given")
-    ] = None,
-    top: Annotated[
-        int | None, typer.Option("--top", min=1, help="only the best of each stage; all if not given")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Write module scores: jsonl, csv or parquet, best first."""
-    from nasbuild._records import check_form, write_records
-    from nasbuild.score import load_run, module_rows
-
-    out = Output(as_json)
-    check_form(out_file)
-    loaded = load_run(run)
-    chosen = [loaded.of(target)] if target else list(loaded.learnt)
-    wanted = None if stage is None else loaded.space.stage_index(stage)
-    rows: list[dict[str, Any]] = []
-    for learnt in chosen:
-        for scores in learnt.stages:
-            if wanted in (None, scores.stage):
-                rows += module_rows(
-                    loaded.space, learnt.target.name, scores, scores.best(learnt.target.sign, top)
-                )
-                if scores.searched:
-                    name = loaded.space.stages[scores.stage].name
-                    out.line(
-                        f"note: {name} was searched: {scores.scored:,} of {scores.total:,} modules were scored, "
-                        f"the best and worst of them are here",
-                        "yellow",
-                    )
-    write_records(rows, out_file)
-    out.line(f"{len(rows):,} module scores written to {out_file}")
-    out.json({"out": str(out_file), "rows": len(rows)})
-
-
-def predict(
-    run: RunArgument,
-    archs: Annotated[Path, typer.Option("--archs", help="architectures: jsonl, csv or parquet")],
-    out_file: OutOption,
-    target: TargetOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Predict architectures of the run's space, each stage's share beside the prediction."""
-    from nasbuild._records import check_form, write_records
-    from nasbuild.score import load_run
-    from nasbuild.score import predict as predict_architectures
-    from nasbuild.table import read_architectures
-
-    out = Output(as_json)
-    check_form(out_file)
-    loaded = load_run(run)
-    named = read_architectures(archs, loaded.space)
-    rows = []
-    for learnt in [loaded.of(target)] if target else loaded.learnt:
-        found = predict_architectures(learnt, [architecture for _, architecture in named])
-        for n, (name, _) in enumerate(named):
-            rows.append(
-                {
-                    "id": name,
-                    "target": learnt.target.name,
-                    "prediction": float(found.value[n]),
-                    "std": float(found.std[n]),
-                    "shares": [float(v) for v in found.shares[n]],
-                }
-            )
-    write_records(rows, out_file)
-    out.line(f"{len(rows):,} predictions written to {out_file}")
-    out.json({"out": str(out_file), "rows": len(rows)})
-
 
 def build(
     run: RunArgument,
     out_file: OutOption,
-    top: Annotated[int, typer.Option("--top", min=1, help="how many architectures")] = 10,
+    top: Annotated[
+        int | None, typer.Option("--top", min=1, help="how many architectures; 10 if not given")
+    ] = None,
+    front: Annotated[
+        int | None,
+        typer.Option("--front", metavar="N", min=1, help="instead, N along the front of several targets"),
+    ] = None,
     next_ones: Annotated[
         int | None,
-        typer.Option(
-            "--propose", metavar="N", min=1, help="instead, N architectures whose labels would tell most"
-        ),
+        typer.Option("--propose", metavar="N", min=1, help="instead, N whose labels would tell most"),
     ] = None,
     k: Annotated[
         int | None, typer.Option("--k", min=1, help="use only the k best modules of each stage")
@@ -115,39 +42,52 @@ def build(
         ),
     ] = None,
     apart: Annotated[
-        int, typer.Option("--apart", min=1, help="each differs from all before it in so many stages")
-    ] = 1,
-    target: TargetOption = None,
+        int | None, typer.Option("--apart", min=1, help="each differs from all before it in so many stages")
+    ] = None,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target",
+            help="one of the run's targets, the first if not given; of a front several, all if not given",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Build the best architectures by summed module score; nothing is searched or evaluated."""
     from nasbuild._io import write_text
-    from nasbuild.build import build as build_architectures
-    from nasbuild.build import build_within, parse_bound, propose
-    from nasbuild.errors import NasbuildError
+    from nasbuild.build import parse_bound
     from nasbuild.score import load_run
 
-    given = [name for name, on in (("--propose", next_ones), ("--where", where), ("--k", k)) if on]
-    if len(given) > 1:
-        raise NasbuildError(f"{given[0]} takes no {given[1]}", todo="leave one of them out")
-    if apart > 1 and (next_ones or k):
-        raise NasbuildError(f"{given[0]} takes no --apart", todo="leave one of them out")
+    given = {
+        "--top": top,
+        "--front": front,
+        "--propose": next_ones,
+        "--k": k,
+        "--where": where,
+        "--apart": apart,
+    }
+    _check_together({name for name, value in given.items() if value})
+    if target and len(target) > 1 and not front:
+        raise NasbuildError(
+            f"{len(target)} targets are given", where="--target", todo="name one, or use --front"
+        )
     bounds = [parse_bound(text) for text in where or ()]
     out = Output(as_json)
     loaded = load_run(run)
-    learnt = loaded.of(target)
-    title, note = "best by summed module score", ""
-    if next_ones:
-        built, title = propose(learnt, next_ones), "to evaluate next"
-    elif bounds or apart > 1:
-        found = build_within(loaded, learnt.target.name, top, bounds, apart=apart)
-        built = found.built
-        title = " and ".join(["best by summed module score", *map(str, bounds)]).replace(" and ", " with ", 1)
-        if found.proven < len(built):
-            note = f"the first {found.proven:,} are proven to be the best; beyond them, better ones may exist"
+    learnt = loaded.of(target[0] if target else None)
+    also, note = [bound.name for bound in bounds], ""
+    if front:
+        learnt, built, also, title = _front(loaded, target or (), front, bounds)
+    elif next_ones:
+        from nasbuild.build import propose
+
+        built, title = propose(learnt, next_ones), f"to evaluate next for {learnt.target.name}"
     else:
-        built = build_architectures(learnt, top, k=k)
-    rows = built_rows(loaded, learnt, built, bounds)
+        built, proven = _best(loaded, learnt, top or 10, k, bounds, apart or 1)
+        title = f"best by summed module score for {learnt.target.name}{_within(bounds)}"
+        if proven < len(built):
+            note = f"the first {proven:,} are proven to be the best; beyond them, better ones may exist"
+    rows = built_rows(loaded, learnt, built, also)
     write_text(out_file, "".join(json.dumps(row) + "\n" for row in rows))
     print_built(out, loaded, learnt, rows, title=title)
     if note:
@@ -156,28 +96,82 @@ def build(
     out.json({"out": str(out_file), "target": learnt.target.name, "architectures": rows})
 
 
+_APART = (
+    {"--front", "--top"},
+    {"--front", "--propose"},
+    {"--front", "--k"},
+    {"--front", "--apart"},
+    {"--propose", "--top"},
+    {"--propose", "--k"},
+    {"--propose", "--where"},
+    {"--propose", "--apart"},
+    {"--k", "--where"},
+    {"--k", "--apart"},
+)
+"""Options that exclude each other."""
+
+
+def _check_together(given: set[str]) -> None:
+    for pair in _APART:
+        if pair <= given:
+            one, other = sorted(pair)
+            raise NasbuildError(f"{one} and {other} exclude each other", todo="leave one of them out")
+
+
+def _best(
+    run: Run, learnt: Learnt, n: int, k: int | None, bounds: Sequence[Bound], apart: int
+) -> tuple[list[Built], int]:
+    """The best, and how many of the first are proven to be."""
+    from nasbuild.build import build as build_architectures
+    from nasbuild.build import build_within
+
+    if bounds or apart > 1:
+        found = build_within(run, learnt.target.name, n, bounds, apart=apart)
+        return found.built, found.proven
+    built = build_architectures(learnt, n, k=k)
+    return built, len(built)
+
+
+def _front(
+    run: Run, targets: Sequence[str], n: int, bounds: Sequence[Bound]
+) -> tuple[Learnt, list[Built], list[str], str]:
+    """The first target, the front by it, what else is to be told, and a title."""
+    from nasbuild.build import build_front, described
+
+    found = build_front(run, n, targets=targets, bounds=bounds)
+    learnt = run.of(found.targets[0])
+    title = f"front of {' and '.join(found.targets)}{_within(bounds)}"
+    also = [*found.targets[1:], *(bound.name for bound in bounds)]
+    return learnt, described(learnt, found.architectures), also, title
+
+
+def _within(bounds: Sequence[Bound]) -> str:
+    return f" with {' and '.join(map(str, bounds))}" if bounds else ""
+
+
 def built_rows(
-    run: Run, learnt: Learnt, built: list[Built], bounds: Sequence[Bound] = ()
+    run: Run, learnt: Learnt, built: Sequence[Built], also: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
     """Built architectures as rows of ``archs.jsonl``, with scores; ``metrics`` holds known labels.
 
-    ``bounded`` holds what is expected of each bounded target, and the number of layers if that is bounded.
+    ``expected`` holds what is predicted of other targets, named in ``also``, and of ``layers``, which is exact.
     """
     from nasbuild.build import LAYERS
     from nasbuild.space import architecture_id, to_dict
 
-    bounded: list[dict[str, Any]] = [{} for _ in built]
-    for learnt_too in run.learnt:
-        if learnt_too.target.name in {b.name for b in bounds}:
-            value, std = learnt_too.scorer.predict([one.architecture for one in built])
-            for n, row in enumerate(bounded):
-                row[learnt_too.target.name] = {"prediction": float(value[n]), "std": float(std[n])}
-    if LAYERS in {b.name for b in bounds} - {one.target.name for one in run.learnt}:
-        layered = len(run.space.layered)
-        for one, row in zip(built, bounded, strict=True):
-            row[LAYERS] = {"prediction": sum(map(len, one.architecture.modules[:layered])), "std": 0.0}
+    expected: list[dict[str, Any]] = [{} for _ in built]
+    names = {other.target.name for other in run.learnt}
+    for name in dict.fromkeys(also):
+        if name in names:
+            value, std = run.of(name).scorer.predict([one.architecture for one in built])
+        else:
+            assert name == LAYERS
+            value = [sum(map(len, one.architecture.modules[: len(run.space.layered)])) for one in built]
+            std = [0.0] * len(built)
+        for n, row in enumerate(expected):
+            row[name] = {"prediction": float(value[n]), "std": float(std[n])}
     rows = []
-    for one, more in zip(built, bounded, strict=True):
+    for one, more in zip(built, expected, strict=True):
         known = run.table.row_of.get(one.architecture)
         values = {} if known is None else {m: float(v[known]) for m, v in run.table.columns.items()}
         rows.append(
@@ -190,7 +184,7 @@ def built_rows(
                 "shares": list(one.shares),
                 "prediction": one.prediction,
                 "std": one.std,
-                **({"bounded": more} if bounds else {}),
+                **({"expected": more} if also else {}),
             }
         )
     return rows
@@ -202,14 +196,14 @@ def print_built(
     learnt: Learnt,
     rows: list[dict[str, Any]],
     most: int = 20,
-    title: str = "best by summed module score",
+    title: str = "",
 ) -> None:
     """The built architectures, best first; the scores of networks don't sum to the target's unit."""
     from nasbuild.predictor import recipe_kind
 
     unit = f" [{learnt.target.unit}]" if learnt.target.unit else ""
     what = "predictions are y'" if recipe_kind(run.recipe) == "network" else "scores and predictions y'"
-    out.line(f"{title} for {learnt.target.name}; {what}{unit}")
+    out.line(f"{title or f'best by summed module score for {learnt.target.name}'}; {what}{unit}")
     table = [
         [
             n,
@@ -218,70 +212,14 @@ def print_built(
             f"{number(row['prediction'])} ± {number(row['std'])}",
             *(
                 f"{number(b['prediction'])} ± {number(b['std'])}" if b["std"] else f"{b['prediction']:g}"
-                for b in row.get("bounded", {}).values()
+                for b in row.get("expected", {}).values()
             ),
             "in the table" if row["metrics"] else "",
         ]
         for n, row in enumerate(rows[:most], 1)
     ]
-    bounded = list(rows[0].get("bounded", {})) if rows else []
-    header = ["", "architecture", "score", "prediction", *bounded, ""]
+    expected = list(rows[0].get("expected", {})) if rows else []
+    header = ["", "architecture", "score", "prediction", *expected, ""]
     out.table(header, table, right=[0, *range(2, len(header) - 1)])
     if len(rows) > most:
         out.line(f"... and {len(rows) - most:,} more")
-
-
-def shrink(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders of one space")],
-    out_file: Annotated[Path, typer.Option("--out", help="space.yaml to write")],
-    k: Annotated[
-        int, typer.Option("--k", min=1, help="best modules kept in each stage, for each target")
-    ] = 25,
-    target: Annotated[
-        list[str] | None, typer.Option("--target", help="only these targets; all of all runs if not given")
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Write the reduced space: the best modules of each stage, united over all targets of all runs."""
-    from nasbuild.build import reduce_space
-    from nasbuild.errors import RunError
-    from nasbuild.score import load_run
-    from nasbuild.space import count_architectures, count_modules, save_space
-
-    out = Output(as_json)
-    learnt = [one for run in runs for one in load_run(run).learnt]
-    names = sorted({one.target.name for one in learnt})
-    for name in target or ():
-        if name not in names:
-            raise RunError(f"no run has a target {name!r}", allowed=names)
-    chosen = [one for one in learnt if not target or one.target.name in target]
-    full, reduced = chosen[0].scorer.space, reduce_space(chosen, k)
-    save_space(reduced, out_file)
-    rows = [
-        [a.name, f"{count_modules(a):,}", f"{count_modules(b):,}"]
-        for a, b in zip(full.stages, reduced.stages, strict=True)
-    ]
-    out.table(["stage", "modules", "kept"], rows, right=[1, 2])
-    before, after = count_architectures(full), count_architectures(reduced)
-    out.line(f"{before:,} architectures became {after:,}, written to {out_file}")
-    out.json(
-        {
-            "out": str(out_file),
-            "before": before,
-            "after": after,
-            "kept": [count_modules(s) for s in reduced.stages],
-        }
-    )
-
-
-def report(
-    run: RunArgument,
-    out_file: Annotated[Path, typer.Option("--out", help="HTML page to write")],
-    top: Annotated[int, typer.Option("--top", min=1, help="how many built architectures to show")] = 10,
-) -> None:
-    """Write the report: one HTML page that needs nothing else."""
-    from nasbuild.report import write_report
-    from nasbuild.score import load_run
-
-    write_report(load_run(run), out_file, top=top)
-    Output().line(f"written to {out_file}")

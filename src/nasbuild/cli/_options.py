@@ -17,6 +17,7 @@ MergeOption = Annotated[
 ]
 SkipOption = Annotated[bool, typer.Option("--skip-bad", help="leave bad rows out and list them")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON, for machines")]
+OutOption = Annotated[Path, typer.Option("--out", help="file to write; its ending tells the form")]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="run folder, made by nasbuild fit")]
 TargetOption = Annotated[
     str | None, typer.Option("--target", help="one of the run's targets; the first if not given")

@@ -1,0 +1,142 @@
+"""``modules``, ``predict``, ``shrink`` and ``report``: from a run to files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nasbuild.cli._options import JsonOption, OutOption, RunArgument, TargetOption
+from nasbuild.cli._output import Output
+
+
+def modules(
+    run: RunArgument,
+    out_file: OutOption,
+    target: TargetOption = None,
+    stage: Annotated[
+        str | None, typer.Option("--stage", help="stage by name or index; all if not given")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option("--top", min=1, help="only the best of each stage; all if not given")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write module scores: jsonl, csv or parquet, best first."""
+    from nasbuild._records import check_form, write_records
+    from nasbuild.score import load_run, module_rows
+
+    out = Output(as_json)
+    check_form(out_file)
+    loaded = load_run(run)
+    chosen = [loaded.of(target)] if target else list(loaded.learnt)
+    wanted = None if stage is None else loaded.space.stage_index(stage)
+    rows: list[dict[str, Any]] = []
+    for learnt in chosen:
+        for scores in learnt.stages:
+            if wanted in (None, scores.stage):
+                rows += module_rows(
+                    loaded.space, learnt.target.name, scores, scores.best(learnt.target.sign, top)
+                )
+                if scores.searched:
+                    name = loaded.space.stages[scores.stage].name
+                    out.line(
+                        f"note: {name} was searched: {scores.scored:,} of {scores.total:,} modules were scored, "
+                        f"the best and worst of them are here",
+                        "yellow",
+                    )
+    write_records(rows, out_file)
+    out.line(f"{len(rows):,} module scores written to {out_file}")
+    out.json({"out": str(out_file), "rows": len(rows)})
+
+
+def predict(
+    run: RunArgument,
+    archs: Annotated[Path, typer.Option("--archs", help="architectures: jsonl, csv or parquet")],
+    out_file: OutOption,
+    target: TargetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Predict architectures of the run's space, each stage's share beside the prediction."""
+    from nasbuild._records import check_form, write_records
+    from nasbuild.score import load_run
+    from nasbuild.score import predict as predict_architectures
+    from nasbuild.table import read_architectures
+
+    out = Output(as_json)
+    check_form(out_file)
+    loaded = load_run(run)
+    named = read_architectures(archs, loaded.space)
+    rows = []
+    for learnt in [loaded.of(target)] if target else loaded.learnt:
+        found = predict_architectures(learnt, [architecture for _, architecture in named])
+        for n, (name, _) in enumerate(named):
+            rows.append(
+                {
+                    "id": name,
+                    "target": learnt.target.name,
+                    "prediction": float(found.value[n]),
+                    "std": float(found.std[n]),
+                    "shares": [float(v) for v in found.shares[n]],
+                }
+            )
+    write_records(rows, out_file)
+    out.line(f"{len(rows):,} predictions written to {out_file}")
+    out.json({"out": str(out_file), "rows": len(rows)})
+
+
+def shrink(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders of one space")],
+    out_file: Annotated[Path, typer.Option("--out", help="space.yaml to write")],
+    k: Annotated[
+        int, typer.Option("--k", min=1, help="best modules kept in each stage, for each target")
+    ] = 25,
+    target: Annotated[
+        list[str] | None, typer.Option("--target", help="only these targets; all of all runs if not given")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the reduced space: the best modules of each stage, united over all targets of all runs."""
+    from nasbuild.build import reduce_space
+    from nasbuild.errors import RunError
+    from nasbuild.score import load_run
+    from nasbuild.space import count_architectures, count_modules, save_space
+
+    out = Output(as_json)
+    learnt = [one for run in runs for one in load_run(run).learnt]
+    names = sorted({one.target.name for one in learnt})
+    for name in target or ():
+        if name not in names:
+            raise RunError(f"no run has a target {name!r}", allowed=names)
+    chosen = [one for one in learnt if not target or one.target.name in target]
+    full, reduced = chosen[0].scorer.space, reduce_space(chosen, k)
+    save_space(reduced, out_file)
+    rows = [
+        [a.name, f"{count_modules(a):,}", f"{count_modules(b):,}"]
+        for a, b in zip(full.stages, reduced.stages, strict=True)
+    ]
+    out.table(["stage", "modules", "kept"], rows, right=[1, 2])
+    before, after = count_architectures(full), count_architectures(reduced)
+    out.line(f"{before:,} architectures became {after:,}, written to {out_file}")
+    out.json(
+        {
+            "out": str(out_file),
+            "before": before,
+            "after": after,
+            "kept": [count_modules(s) for s in reduced.stages],
+        }
+    )
+
+
+def report(
+    run: RunArgument,
+    out_file: Annotated[Path, typer.Option("--out", help="HTML page to write")],
+    top: Annotated[int, typer.Option("--top", min=1, help="how many built architectures to show")] = 10,
+) -> None:
+    """Write the report: one HTML page that needs nothing else."""
+    from nasbuild.report import write_report
+    from nasbuild.score import load_run
+
+    write_report(load_run(run), out_file, top=top)
+    Output().line(f"written to {out_file}")

@@ -1,0 +1,118 @@
+"""Fronts against all architectures of a whole table; hypervolumes against boxes that are counted."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nasbuild.build import build_front, build_within, hypervolume, nondominated, parse_bound
+from nasbuild.build._front import worthwhile
+from nasbuild.errors import NasbuildError
+from nasbuild.predictor import recipe
+from nasbuild.score import learn
+from nasbuild.space import enumerate_architectures
+from nasbuild.table import load_builtin
+
+POINTS = st.lists(st.lists(st.integers(0, 4), min_size=3, max_size=3), min_size=1, max_size=12)
+
+
+@pytest.fixture(scope="module", params=["default", "ridge"])
+def run(request):
+    table = load_builtin("digits-macro").select(range(0, 1728, 20))
+    return learn(table, ["loss", "latency_cpu", "params"], recipe=recipe(request.param), rivals=False)
+
+
+@pytest.fixture(scope="module")
+def predicted(run):
+    """Predictions of all architectures, to be maximised, (architectures, targets)."""
+    found = list(enumerate_architectures(run.space))
+    return np.column_stack([one.target.sign * one.scorer.predict(found)[0] for one in run.learnt])
+
+
+@given(POINTS)
+def test_nondominated_rows_are_those_that_no_row_beats(points):
+    values = np.array(points, dtype=float)
+    expected = [
+        i
+        for i, a in enumerate(points)
+        if a not in points[:i]
+        and not any(b != a and all(x >= y for x, y in zip(b, a, strict=True)) for b in points)
+    ]
+    assert nondominated(values).tolist() == expected
+
+
+@given(POINTS, st.integers(1, 3))
+def test_worthwhile_rows_are_beaten_by_few(points, count):
+    beaten = [
+        sum(
+            all(x >= y for x, y in zip(b, a, strict=True)) and (b != a or j < i) for j, b in enumerate(points)
+        )
+        for i, a in enumerate(points)
+    ]
+    expected = [i for i, n in enumerate(beaten) if n < count]
+    assert worthwhile(np.array(points, dtype=float), count).tolist() == expected
+
+
+@given(POINTS)
+def test_hypervolume_counts_unit_boxes(points):
+    values = np.array(points, dtype=float)
+    boxes = sum(
+        any(all(x > c for x, c in zip(p, corner, strict=True)) for p in points)
+        for corner in product(range(1, 4), repeat=3)
+    )
+    assert hypervolume(values, np.ones(3)) == pytest.approx(boxes)
+    flat = {tuple(p[:2]) for p in points}
+    cells = sum(any(a > x and b > y for a, b in flat) for x, y in product(range(4), repeat=2))
+    assert hypervolume(values[:, :2], np.zeros(2)) == pytest.approx(cells)
+
+
+@pytest.mark.parametrize("targets", [["loss", "latency_cpu"], ["loss", "latency_cpu", "params"]])
+def test_a_front_takes_nearly_all_that_the_predictions_offer(run, predicted, targets):
+    columns = [[one.target.name for one in run.learnt].index(t) for t in targets]
+    front = build_front(run, 40, targets=targets)
+    assert front.targets == tuple(targets)
+    assert len(set(front.architectures)) == len(front.architectures) <= 40
+    signs = np.array([run.of(t).target.sign for t in targets])
+    values = front.prediction * signs
+    assert nondominated(values).tolist() == list(range(len(values)))
+    assert (np.diff(values[:, 0]) <= 0).all()
+    every = predicted[:, columns]
+    low = every.min(axis=0)
+    share = hypervolume(values, low) / hypervolume(every[nondominated(every)], low)
+    assert share > (0.99 if len(targets) == 2 else 0.95)
+    for t, name in enumerate(targets):
+        value, std = run.of(name).scorer.predict(front.architectures)
+        assert front.prediction[:, t] == pytest.approx(value)
+        assert front.std[:, t] == pytest.approx(std)
+
+
+def test_few_points_are_spread_and_hold_the_ends(run):
+    many, few = (build_front(run, n, targets=["loss", "latency_cpu"]) for n in (40, 5))
+    assert len(few.architectures) == 5
+    signs = np.array([run.of(t).target.sign for t in few.targets])
+    spans = [np.ptp(front.prediction * signs, axis=0) for front in (many, few)]
+    assert (spans[1] > 0.8 * spans[0]).all()
+    gaps = np.abs(np.diff(few.prediction[:, 1]))
+    assert gaps.max() < 0.7 * np.ptp(few.prediction[:, 1])
+
+
+def test_a_front_within_bounds(run):
+    bound = parse_bound("layers <= 4")
+    front = build_front(run, 10, targets=["loss", "latency_cpu"], bounds=[bound])
+    assert all(sum(map(len, a.modules)) <= 4 for a in front.architectures)
+    assert build_within(run, "loss", 1, [bound]).built[0].prediction >= front.prediction[:, 0].min() - 1e-9
+    with pytest.raises(NasbuildError, match="nothing is within"):
+        build_front(run, 10, targets=["loss", "latency_cpu"], bounds=[parse_bound("layers <= 1")])
+
+
+def test_one_target_has_no_front(run):
+    with pytest.raises(NasbuildError, match="a front needs two targets"):
+        build_front(run, 3, targets=["loss"])
+    with pytest.raises(NasbuildError, match="a front needs two targets"):
+        build_front(run, 3, targets=["loss", "loss"])
+    with pytest.raises(NasbuildError, match="the number of architectures is 0"):
+        build_front(run, 0)
