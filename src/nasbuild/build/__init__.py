@@ -1,7 +1,7 @@
 """Room ``build``: what to build or to evaluate next by module scores, and the reduced space."""
 
 from nasbuild.build._best import Built, best_sums, build, buildable, described
-from nasbuild.build._front import Front, build_front, hypervolume, nondominated
+from nasbuild.build._front import Front, build_front
 from nasbuild.build._propose import propose
 from nasbuild.build._reduce import reduce_space
 from nasbuild.build._where import LAYERS, Bound, Within, build_within, parse_bound
@@ -18,8 +18,6 @@ __all__ = [
     "build_within",
     "buildable",
     "described",
-    "hypervolume",
-    "nondominated",
     "parse_bound",
     "propose",
     "reduce_space",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import moocore
 import numpy as np
 from scipy.stats import qmc
 
@@ -30,12 +31,17 @@ class Front:
         Names, in the order of the columns.
     prediction, std
         y' and its deviation, (architectures, targets), in each target's unit.
+    volume, labelled_volume
+        Hypervolume of the predictions, and that of the labels of rows that have all of them: shares of
+        the box between the worst labels and the best that either has. NaN if no row has all labels.
     """
 
     targets: tuple[str, ...]
     architectures: tuple[Architecture, ...]
     prediction: np.ndarray
     std: np.ndarray
+    volume: float
+    labelled_volume: float
 
 
 def build_front(run: Run, n: int, *, targets: Sequence[str] = (), bounds: Sequence[Bound] = ()) -> Front:
@@ -102,21 +108,11 @@ def build_front(run: Run, n: int, *, targets: Sequence[str] = (), bounds: Sequen
     picks = np.unique(np.concatenate(found), axis=0)
     pool = [table.architecture([int(k[p]) for k, p in zip(kept, pick, strict=True)]) for pick in picks]
     value, std = (np.column_stack(p) for p in zip(*(one.scorer.predict(pool) for one in learnt), strict=True))
-    best_of = nondominated(value * signs)
+    best_of = np.flatnonzero(moocore.is_nondominated(value * signs, maximise=True, keep_weakly=False))
     best_of = best_of[_spread(value[best_of] * signs, n)]
     best_of = best_of[np.argsort(-(value * signs)[best_of, 0], kind="stable")]
-    return Front(names, tuple(pool[i] for i in best_of), value[best_of], std[best_of])
-
-
-def nondominated(values: np.ndarray) -> np.ndarray:
-    """Rows of (rows, targets) that no other row beats, all targets maximised; the first of equal rows."""
-    order = np.lexsort(tuple(-values[:, t] for t in reversed(range(values.shape[1]))))
-    kept: list[int] = []
-    for row in order:
-        # What comes later in this order never beats what came before.
-        if not kept or not (values[kept] >= values[row]).all(axis=1).any():
-            kept.append(int(row))
-    return np.array(sorted(kept), dtype=np.int64)
+    volumes = _volumes(run, names, value[best_of] * signs, signs)
+    return Front(names, tuple(pool[i] for i in best_of), value[best_of], std[best_of], *volumes)
 
 
 def worthwhile(values: np.ndarray, count: int) -> np.ndarray:
@@ -137,25 +133,22 @@ def worthwhile(values: np.ndarray, count: int) -> np.ndarray:
     return np.sort(order[kept[:size]])
 
 
-def hypervolume(values: np.ndarray, reference: np.ndarray) -> float:
-    """Volume that rows of (rows, targets) dominate beyond a reference point, all targets maximised.
-
-    By slices along the first target (Zitzler & Thiele, 1998).
-    """
-    inside = values[(values > reference).all(axis=1)]
-    if not len(inside):
-        return 0.0
-    if inside.shape[1] == 1:
-        return float(inside.max() - reference[0])
-    inside = inside[np.argsort(-inside[:, 0], kind="stable")]
-    ends = np.append(inside[1:, 0], reference[0])
-    return float(
-        sum(
-            (own - end) * hypervolume(inside[: i + 1, 1:], reference[1:])
-            for i, (own, end) in enumerate(zip(inside[:, 0], ends, strict=True))
-            if own > end
-        )
-    )
+def _volumes(run: Run, names: Sequence[str], front: np.ndarray, signs: np.ndarray) -> tuple[float, float]:
+    """Hypervolumes of a front and of the labelled rows, of the box between the worst labels and the best of all."""
+    known = [run.of(name).labels for name in names]
+    rows = [dict(zip(one.rows.tolist(), one.values.tolist(), strict=True)) for one in known]
+    common = sorted(set.intersection(*map(set, rows)))
+    if not common:
+        return np.nan, np.nan
+    labelled = np.array([[own[r] for own in rows] for r in common]) * signs
+    low = labelled.min(axis=0)
+    span = np.maximum(labelled.max(axis=0), front.max(axis=0)) - low
+    unit = np.where(span > 0, span, 1)
+    found = [
+        moocore.hypervolume((v - low) / unit, ref=np.zeros(len(low)), maximise=True)
+        for v in (front, labelled)
+    ]
+    return float(found[0]), float(found[1])
 
 
 def _levels(others: int, count: int) -> np.ndarray:

@@ -75,9 +75,9 @@ def build(
     out = Output(as_json)
     loaded = load_run(run)
     learnt = loaded.of(target[0] if target else None)
-    also, note = [bound.name for bound in bounds], ""
+    also, note, remark = [bound.name for bound in bounds], "", ""
     if front:
-        learnt, built, also, title = _front(loaded, target or (), front, bounds)
+        learnt, built, also, title, remark = _front(loaded, target or (), front, bounds)
     elif next_ones:
         from nasbuild.build import propose
 
@@ -92,6 +92,8 @@ def build(
     print_built(out, loaded, learnt, rows, title=title)
     if note:
         out.line(f"note: {note}", "yellow")
+    if remark:
+        out.line(remark)
     out.line(f"{len(rows):,} architectures written to {out_file}")
     out.json({"out": str(out_file), "target": learnt.target.name, "architectures": rows})
 
@@ -134,15 +136,20 @@ def _best(
 
 def _front(
     run: Run, targets: Sequence[str], n: int, bounds: Sequence[Bound]
-) -> tuple[Learnt, list[Built], list[str], str]:
-    """The first target, the front by it, what else is to be told, and a title."""
+) -> tuple[Learnt, list[Built], list[str], str, str]:
+    """The first target, the front by it, what else is to be told of each, a title, and how far it reaches."""
     from nasbuild.build import build_front, described
 
     found = build_front(run, n, targets=targets, bounds=bounds)
     learnt = run.of(found.targets[0])
     title = f"front of {' and '.join(found.targets)}{_within(bounds)}"
     also = [*found.targets[1:], *(bound.name for bound in bounds)]
-    return learnt, described(learnt, found.architectures), also, title
+    reach = (
+        f"hypervolume between the worst labels and the best: {found.volume:.3f} as predicted, "
+        f"{found.labelled_volume:.3f} of what is labelled"
+    )
+    remark = reach if found.volume == found.volume else ""
+    return learnt, described(learnt, found.architectures), also, title, remark
 
 
 def _within(bounds: Sequence[Bound]) -> str:
