@@ -11,7 +11,9 @@ import numpy as np
 from scipy.optimize import LinearConstraint, linprog, milp
 from scipy.sparse import csr_matrix
 
-_MOST = 1_000_000  # combinations that are held at a time
+_MOST = 30_000_000  # combinations that are gone through
+_HELD = 2_000_000  # combinations of all stages but one, which are held at a time
+_CHUNK = 200_000
 _PROGRAMMES = 1  # picks that are worth an integer programme each
 _CUTS = 200  # steps of the search for prices
 _STEEPEST = 1e7  # price at which no choice satisfies the bounds
@@ -68,7 +70,7 @@ def best_under(problem: Problem, n: int, apart: int = 1) -> Found:
     How: prices on the bounds (the dual of the linear relaxation) turn the problem into plain sums,
     whose best is an upper limit on all. A pick whose priced sum is more than a gap below that limit
     can't beat what is feasible within the gap; so all picks within a gap are listed, and the gap is
-    widened until enough of them are feasible. Where the gap grows too wide to be listed, an integer
+    widened until enough of them are feasible. Where there is too much to go through, an integer
     programme finds the first one (HiGHS), and the best of what was listed follows, not proven.
     """
     nothing = np.empty((0, problem.stages), dtype=np.int64)
@@ -79,19 +81,18 @@ def best_under(problem: Problem, n: int, apart: int = 1) -> Found:
     limit = sum(p.max() for p in priced) + float(prices @ problem.bounds)
     deficits = [p.max() - p for p in priced]
     widest = float(sum(d.max() for d in deficits))
-    gap, feasible = max(widest * 1e-5, 1e-12), nothing
-    while (picks := _within(deficits, gap * (1 + 1e-12))) is not None:
-        feasible = picks[problem.feasible(picks)]
-        # Beyond the gap there may be others that are better than the rest of these.
-        sure = feasible if gap >= widest else feasible[problem.values(feasible) >= limit - gap]
-        if len(sure) >= n or gap >= widest:
-            found = _apart(_ordered(problem, sure), n, apart)
-            if len(found) >= n or gap >= widest:
-                return Found(found, len(found))
-        gap *= 1.5
-    listed = _apart(_ordered(problem, feasible), n, apart)
-    proven = int((problem.values(listed) >= limit - gap / 1.5).sum())
-    return _by_programmes(problem, n, apart, listed, proven)
+    gap, feasible, proven = max(widest * 1e-5, 1e-12), nothing, 0.0
+    while (listed := _within(problem, deficits, gap, n if apart <= 1 else None, limit)) is not None:
+        feasible, sure = listed
+        found = _apart(_ordered(problem, sure if gap < widest else feasible), n, apart)
+        if len(found) >= n or gap >= widest:
+            return Found(found, len(found))
+        proven, gap = gap, 1.5 * gap
+        if apart <= 1 and len(feasible) >= n:
+            # So many are feasible beyond this gap that no wider one is needed.
+            gap = min(gap, limit - float(np.sort(problem.values(feasible))[-n]) + _TOLERANCE * widest)
+    found = _apart(_ordered(problem, feasible), n, apart)
+    return _by_programmes(problem, n, apart, found, int((problem.values(found) >= limit - proven).sum()))
 
 
 def _slack(problem: Problem) -> np.ndarray:
@@ -155,22 +156,55 @@ def _prices(problem: Problem) -> np.ndarray | None:
     return best / unit * worth
 
 
-def _within(deficits: Sequence[np.ndarray], gap: float) -> np.ndarray | None:
-    """All picks whose deficits sum to at most ``gap``; None if there are too many to hold."""
+def _within(
+    problem: Problem, deficits: Sequence[np.ndarray], gap: float, n: int | None, limit: float
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Feasible picks whose deficits sum to at most ``gap``; None if there are too many to go through.
+
+    Returns
+    -------
+    Feasible picks, of which at least the ``n`` best ones (all if None), and those whose value is within the gap: no
+    pick elsewhere is better than these.
+    """
+    gap *= 1 + 1e-12
     order = sorted(range(len(deficits)), key=lambda u: int((deficits[u] <= gap).sum()))
-    picks, sums = np.zeros((1, 0), dtype=np.int64), np.zeros(1)
-    for u in order:
-        ranks = np.argsort(deficits[u], kind="stable")
-        sizes = deficits[u][ranks]
-        counts = np.searchsorted(sizes, gap - sums, side="right")
-        total = int(counts.sum())
-        if total > _MOST:
+    ranks = {u: np.argsort(deficits[u], kind="stable")[: int((deficits[u] <= gap).sum())] for u in order}
+    picks, sums = np.zeros((1, 0), dtype=np.int32), np.zeros(1)
+    for u in order[:-1]:
+        counts = np.searchsorted(deficits[u][ranks[u]], gap - sums, side="right")
+        if counts.sum() > _HELD:
             return None
-        rows = np.repeat(np.arange(len(sums)), counts)
-        which = np.arange(total) - np.repeat(np.cumsum(counts) - counts, counts)
-        sums = sums[rows] + sizes[which]
-        picks = np.column_stack([picks[rows], ranks[which]])
-    return picks[:, np.argsort(order)]
+        picks, sums = _joined(picks, sums, counts, ranks[u], deficits[u])
+    last = order[-1]
+    counts = np.searchsorted(deficits[last][ranks[last]], gap - sums, side="right")
+    ends = np.cumsum(counts)
+    if ends[-1] > _MOST:
+        return None
+    feasible = sure = np.empty((0, len(deficits)), dtype=np.int64)
+    starts = np.searchsorted(ends, np.arange(0, ends[-1], _CHUNK), side="right")
+    for start, stop in pairwise([*np.unique(starts), len(counts)]):
+        part = slice(start, stop)
+        some, _ = _joined(picks[part], sums[part], counts[part], ranks[last], deficits[last])
+        some = some[:, np.argsort(order)].astype(np.int64)
+        some = some[problem.feasible(some)]
+        value = problem.values(some)
+        sure = np.concatenate([sure, some[value >= limit - gap]])
+        feasible = np.concatenate([feasible, some])
+        if n is None and len(feasible) > _HELD:
+            return None
+        if n is not None and len(feasible) > 4 * max(n, _CHUNK):
+            best = np.argpartition(-problem.values(feasible), n)[:n]
+            feasible = feasible[best]
+    return feasible, sure
+
+
+def _joined(
+    picks: np.ndarray, sums: np.ndarray, counts: np.ndarray, ranks: np.ndarray, deficits: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Every pick with each of its first so many modules of one more stage."""
+    rows = np.repeat(np.arange(len(sums)), counts)
+    which = ranks[np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)]
+    return np.column_stack([picks[rows], which.astype(np.int32)]), sums[rows] + deficits[which]
 
 
 def _by_programmes(problem: Problem, n: int, apart: int, listed: np.ndarray, proven: int) -> Found:
