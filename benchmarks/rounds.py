@@ -21,7 +21,7 @@ from nasbuild.space import sample
 from nasbuild.table import Table
 
 SETTINGS = {"nas-bench-macro": ("acc", 50, 8), "ofa-mbv3-surrogate": ("acc", 68, 16)}
-ROUNDS, DRAWS = 4, 10
+ROUNDS, DRAWS = 4, 5
 WAYS = ("propose", "best", "random")
 
 

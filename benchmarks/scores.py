@@ -7,8 +7,10 @@ Prints one table a figure and draws them. Results are written as they come, and 
 
 from __future__ import annotations
 
+import numpy as np
+
 from _common import arguments, markdown, resume
-from nasbuild.bench import METHODS, bench_scores, margins, plot, summary
+from nasbuild.bench import METHODS, bench_scores, cells, margins, plot, summary, values_of
 
 
 def main() -> None:
@@ -34,8 +36,26 @@ def main() -> None:
         print(markdown(header, rows), end="\n\n")
     for line in margins(result):
         print(line)
+    for key, title in (("fidelity", "fidelity"), ("held_out", "held-out SRCC of summed module scores")):
+        print(f"\n{title}\n\n{compact(result, key)}")
     for path in plot(result, options.out):
         print(f"drawn in {path}")
+
+
+def compact(result: dict, key: str) -> str:
+    """A row a table and target; in each field the means at every number of labels."""
+    values, rows = values_of(result, key), {}
+    for cell in cells():
+        if any((cell.name, m) in values for m in METHODS):
+            rows.setdefault((cell.table, cell.target), []).append(cell)
+    body = []
+    for (table, target), same in rows.items():
+        fields = [
+            " ".join(f"{np.mean(values[c.name, m]):.3f}" if (c.name, m) in values else "-" for c in same)
+            for m in METHODS
+        ]
+        body.append([f"{table} {target}", " ".join(f"{c.size:,}" for c in same), *fields])
+    return markdown(["table, target", "labels", *METHODS], body)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,18 @@
 from nasbuild.bench._cells import METHODS, Cell, cells
 from nasbuild.bench._plot import plot
 from nasbuild.bench._run import bench_scores
-from nasbuild.bench._summary import margins, summary
+from nasbuild.bench._summary import margins, summary, values_of
 from nasbuild.bench._truth import read, truth
 
-__all__ = ["METHODS", "Cell", "bench_scores", "cells", "margins", "plot", "read", "summary", "truth"]
+__all__ = [
+    "METHODS",
+    "Cell",
+    "bench_scores",
+    "cells",
+    "margins",
+    "plot",
+    "read",
+    "summary",
+    "truth",
+    "values_of",
+]

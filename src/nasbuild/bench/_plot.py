@@ -84,6 +84,6 @@ def _drawn(
     shown = [m for m in METHODS if m in lines]
     figure.legend([lines[m] for m in shown], shown, loc="outside upper center", ncols=len(shown), fontsize=8)
     drawing = io.StringIO()
-    with matplotlib.rc_context({"svg.hashsalt": "nasbuild"}):
+    with matplotlib.rc_context({"svg.hashsalt": "nasbuild", "svg.fonttype": "none"}):
         figure.savefig(drawing, format="svg", metadata={"Date": None})
     return drawing.getvalue()

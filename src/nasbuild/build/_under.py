@@ -81,7 +81,7 @@ def best_under(problem: Problem, n: int, apart: int = 1) -> Found:
     limit = sum(p.max() for p in priced) + float(prices @ problem.bounds)
     deficits = [p.max() - p for p in priced]
     widest = float(sum(d.max() for d in deficits))
-    gap, feasible, proven = max(widest * 1e-5, 1e-12), nothing, 0.0
+    gap, feasible, proven = max(widest * 1e-4, 1e-12), nothing, 0.0
     while (listed := _within(problem, deficits, gap, n if apart <= 1 else None, limit)) is not None:
         feasible, sure = listed
         found = _apart(_ordered(problem, sure if gap < widest else feasible), n, apart)
