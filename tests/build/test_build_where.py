@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from nasbuild.build import Bound, build, build_within, parse_bound
+from nasbuild.build import Bound, build, build_within, expected, parse_bound
 from nasbuild.build._columns import columns
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
@@ -29,7 +29,8 @@ GLOBAL = space_from_yaml(
 
 @pytest.fixture(scope="module", params=["default", "ridge"])
 def run(request):
-    table = load_builtin("digits-macro").select(range(0, 1728, 20))
+    some = np.sort(np.random.default_rng(0).permutation(1728)[:90])
+    table = load_builtin("digits-macro").select(some)
     return learn(table, ["acc", "loss", "latency_cpu"], recipe=recipe(request.param), rivals=False)
 
 
@@ -110,9 +111,48 @@ def test_what_cannot_be_met_names_the_nearest_bounds(run, everything):
     assert caught.value.todo == "loosen several bounds: no single one is enough"
 
 
+@pytest.mark.parametrize("name", ["macs", "params"])
+def test_exact_costs_of_the_table_are_bounds_that_always_hold(run, name):
+    # Of 90 labelled networks; the whole table knows the truth of all.
+    whole = load_builtin("digits-macro")
+    values, chosen = whole.columns[name], list(run.table.architectures)
+    assert expected(run, name, chosen)[0] == pytest.approx(run.table.columns[name], rel=1e-9)
+    assert expected(run, name, whole.architectures)[0] == pytest.approx(values, rel=1e-9)
+    for share in (0.1, 0.5):
+        most = float(np.quantile(values, share))
+        found = build_within(run, "acc", 50, [Bound(name, 1, most)])
+        assert max(values[whole.row_of[one.architecture]] for one in found.built) <= most * (1 + 1e-9)
+        within = [a for a, v in zip(whole.architectures, values, strict=True) if v <= most]
+        best = np.sort(run.of("acc").scorer.shares(within).sum(axis=1))[::-1][:50]
+        assert [one.score for one in found.built] == pytest.approx(best)
+
+
+def test_what_the_table_does_not_determine_takes_no_part():
+    # Every twentieth network: few of the last operations are seen at every place.
+    table = load_builtin("digits-macro").select(range(0, 1728, 20))
+    run = learn(table, ["acc"], recipe=recipe("ridge"), rivals=False)
+    whole = load_builtin("digits-macro")
+    cost = expected(run, "macs", whole.architectures)[0]
+    known = ~np.isnan(cost)
+    assert 0 < known.sum() < len(whole)
+    assert cost[known] == pytest.approx(whole.columns["macs"][known], rel=1e-9)
+    most = float(np.median(table.columns["macs"]))
+    built = build_within(run, "acc", 500, [Bound("macs", 1, most)]).built
+    place = [whole.row_of[one.architecture] for one in built]
+    assert known[place].all()
+    assert whole.columns["macs"][place].max() <= most * (1 + 1e-9)
+
+
+def test_what_is_measured_is_no_exact_sum(run):
+    with pytest.raises(
+        NasbuildError, match="'latency_cpu_std' is no target of this run, and in its table no exact sum"
+    ):
+        build_within(run, "acc", 3, [Bound("latency_cpu_std", 1, 3)])
+
+
 def test_an_unknown_name_is_told(run):
-    with pytest.raises(NasbuildError, match="'macs' is no target of this run") as caught:
-        build_within(run, "acc", 3, [Bound("macs", 1, 3)])
+    with pytest.raises(NasbuildError, match="'flops' is neither a target of this run nor a metric") as caught:
+        build_within(run, "acc", 3, [Bound("flops", 1, 3)])
     assert "layers" in str(caught.value)
 
 
@@ -167,13 +207,15 @@ def test_globals_have_no_layers_and_searched_stages_are_united(tmp_path):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     run = learn(read_table(path, GLOBAL), ["acc", "time"], rivals=False, max_modules=5)
     table = columns(run.learnt)
-    for u, stage in enumerate(GLOBAL.stages):
+    for u in range(len(GLOBAL.stages)):
         known = {one.stages[u].module(GLOBAL, r) for one in run.learnt for r in range(len(one.stages[u]))}
         modules = [table.module(u, i) for i in range(len(table.codes[u]))]
         assert set(modules) == known
         assert len(modules) == len(known)
         for t, one in enumerate(run.learnt):
             assert table.scores[u][:, t] == pytest.approx(one.scorer.score_modules(u, modules)[0])
-        assert table.layers(u).tolist() == [0 if stage.is_globals else len(m) for m in modules]
+        assert expected(run, "layers", [table.architecture([0, 0, 0])])[0][0] == sum(
+            len(table.module(v, 0)) for v in range(2)
+        )
     built = build_within(run, "acc", 5, [Bound("layers", 1, 2)]).built
     assert all(len(b.architecture.modules[0]) == len(b.architecture.modules[1]) == 1 for b in built)

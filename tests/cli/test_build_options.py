@@ -69,7 +69,8 @@ def test_a_front_of_two_targets(nasbuild, files, tmp_path):
     ("options", "words"),
     [
         (["--where", "loss"], "'loss' is no bound; allowed: NAME <= NUMBER, NAME >= NUMBER"),
-        (["--where", "macs <= 3"], "'macs' is no target of this run"),
+        (["--where", "flops <= 3"], "'flops' is neither a target of this run nor a metric of its table"),
+        (["--where", "acc_std <= 3"], "no exact sum over the layers"),
         (["--where", "layers <= 1"], "loosen one of them: layers <= 3"),
         (["--where", "layers <= 3", "--k", "2"], "--k and --where exclude each other"),
         (["--propose", "3", "--where", "layers <= 3"], "--propose and --where exclude each other"),

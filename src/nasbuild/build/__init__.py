@@ -4,7 +4,7 @@ from nasbuild.build._best import Built, best_sums, build, buildable, described
 from nasbuild.build._front import Front, build_front
 from nasbuild.build._propose import propose
 from nasbuild.build._reduce import reduce_space
-from nasbuild.build._where import LAYERS, Bound, Within, build_within, parse_bound
+from nasbuild.build._where import LAYERS, Bound, Within, build_within, expected, parse_bound
 
 __all__ = [
     "LAYERS",
@@ -18,6 +18,7 @@ __all__ = [
     "build_within",
     "buildable",
     "described",
+    "expected",
     "parse_bound",
     "propose",
     "reduce_space",

@@ -34,10 +34,13 @@ class Columns:
         """The architecture of one position a stage."""
         return Architecture(tuple(self.module(u, int(p)) for u, p in enumerate(picks)))
 
-    def layers(self, stage: int) -> np.ndarray:
-        """Number of layers of every module of a stage; 0 for features of the whole architecture."""
-        counted = 0 if self.space.stages[stage].is_globals else 1
-        return np.array([counted * len(code) for code in self.codes[stage]], dtype=np.float64)
+    def select(self, kept: Sequence[np.ndarray]) -> Columns:
+        """Only some positions of every stage."""
+        return Columns(
+            self.space,
+            tuple([own[i] for i in some] for own, some in zip(self.codes, kept, strict=True)),
+            tuple(scores[some] for scores, some in zip(self.scores, kept, strict=True)),
+        )
 
 
 def columns(targets: Sequence[Learnt]) -> Columns:

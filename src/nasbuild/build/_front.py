@@ -12,7 +12,7 @@ from scipy.stats import qmc
 from nasbuild.build._best import require_positive
 from nasbuild.build._columns import columns
 from nasbuild.build._under import Problem, best_under
-from nasbuild.build._where import Bound, bounded_targets, costs_of, nothing_within
+from nasbuild.build._where import Bound, bounded, bounded_targets, nothing_within
 from nasbuild.errors import NasbuildError
 from nasbuild.score import Run
 from nasbuild.space import Architecture
@@ -75,10 +75,9 @@ def build_front(run: Run, n: int, *, targets: Sequence[str] = (), bounds: Sequen
             todo="fit with several --target",
         )
     every = [*learnt, *(one for one in bounded_targets(run, bounds) if one.target.name not in names)]
-    table = columns(every)
+    table, costs, most = bounded(run, columns(every), every, bounds)
     signs = np.array([one.target.sign for one in learnt], dtype=np.float64)
     worth = tuple(scores[:, : len(learnt)] * signs for scores in table.scores)
-    costs, most = costs_of(table, every, bounds)
     # A module that enough others beat in all that counts is in no pick that these are not in.
     kept = [worthwhile(np.column_stack([w, -c]), _EACH) for w, c in zip(worth, costs, strict=True)]
     worth = tuple(w[k] for w, k in zip(worth, kept, strict=True))

@@ -10,9 +10,11 @@ import numpy as np
 
 from nasbuild.build._best import Built, described, require_positive
 from nasbuild.build._columns import Columns, columns
+from nasbuild.build._exact import exact_costs
 from nasbuild.build._under import Problem, best_under
 from nasbuild.errors import NasbuildError
 from nasbuild.score import Learnt, Run
+from nasbuild.space import Architecture
 
 LAYERS = "layers"
 """Name of the number of layers, which needs no target."""
@@ -63,15 +65,16 @@ def build_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound], 
     """The ``n`` best architectures by summed module score whose other sums stay within bounds.
 
     A bound on a metric holds for what its summed module scores tell (recipe ``default``: on the
-    scale on which they add up), so for the expected label without interactions of stages; a bound
-    on ``layers`` holds exactly.
+    scale on which they add up), so for the expected label without interactions of stages. A bound on
+    ``layers``, or on a metric of the table that is no target but an exact sum, such as MACs, holds
+    exactly; modules whose cost the table doesn't determine take no part.
 
     Parameters
     ----------
     target
         What is to be best; may be None if the run has one target only.
     bounds
-        On targets of the run, or on ``layers``.
+        On targets of the run, on ``layers``, or on exact sums.
     apart
         Every architecture differs from all before it in so many stages at least.
 
@@ -86,11 +89,8 @@ def build_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound], 
     first = run.of(target)
     others = [one for one in bounded_targets(run, bounds) if one.target.name != first.target.name]
     targets = [first, *others]
-    table = columns(targets)
-    problem = Problem(
-        tuple(first.target.sign * scores[:, 0] for scores in table.scores),
-        *costs_of(table, targets, bounds),
-    )
+    table, costs, most = bounded(run, columns(targets), targets, bounds)
+    problem = Problem(tuple(first.target.sign * scores[:, 0] for scores in table.scores), costs, most)
     found = best_under(problem, n, apart)
     if not len(found):
         raise nothing_within(problem, bounds, run)
@@ -104,26 +104,30 @@ def bounded_targets(run: Run, bounds: Sequence[Bound]) -> list[Learnt]:
     Raises
     ------
     NasbuildError
-        If a bound names no target.
+        If a bound names nothing that is known.
     """
     named = {learnt.target.name: learnt for learnt in run.learnt}
     for bound in bounds:
-        if bound.name not in named and bound.name != LAYERS:
+        if bound.name not in named and bound.name != LAYERS and bound.name not in run.table.columns:
             raise NasbuildError(
-                f"{bound.name!r} is no target of this run",
+                f"{bound.name!r} is neither a target of this run nor a metric of its table",
                 where=f"--where {str(bound)!r}",
-                allowed=(*named, LAYERS),
-                todo="fit it beside the others: --target may be given several times",
+                allowed=dict.fromkeys([*named, LAYERS, *run.table.columns]),
             )
     return [named[name] for name in dict.fromkeys(b.name for b in bounds) if name in named]
 
 
-def costs_of(
-    table: Columns, targets: Sequence[Learnt], bounds: Sequence[Bound]
-) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
-    """Costs of every stage's modules, (modules, bounds), and the most that they may sum to, (bounds,).
+def bounded(
+    run: Run, table: Columns, targets: Sequence[Learnt], bounds: Sequence[Bound]
+) -> tuple[Columns, tuple[np.ndarray, ...], np.ndarray]:
+    """The modules whose costs are known, their costs, (modules, bounds), and the most of each sum, (bounds,).
 
-    On the scales on which they add up. ``table`` has the scores of ``targets``, in their order.
+    Costs are on the scales on which they add up. ``table`` has the scores of ``targets``, in their order.
+
+    Raises
+    ------
+    NasbuildError
+        If a bound is on a metric that is no target and no exact sum.
     """
     places = {learnt.target.name: t for t, learnt in enumerate(targets)}
     found, most = [], []
@@ -133,13 +137,45 @@ def costs_of(
             found.append([bound.sign * scores[:, t] for scores in table.scores])
             most.append(bound.sign * targets[t].scorer.sum_at(bound.value))
         else:
-            found.append([bound.sign * table.layers(u) for u in range(len(table.codes))])
+            exact = _exact(run, bound.name, table.codes)
+            found.append([bound.sign * cost for cost in exact])
             most.append(bound.sign * bound.value)
-    costs = tuple(
+    costs = [
         np.stack([c[u] for c in found], axis=1) if found else np.zeros((len(codes), 0))
         for u, codes in enumerate(table.codes)
-    )
-    return costs, np.array(most, dtype=np.float64)
+    ]
+    known = [np.flatnonzero(~np.isnan(cost).any(axis=1)) for cost in costs]
+    costs = tuple(cost[k] for cost, k in zip(costs, known, strict=True))
+    return table.select(known), costs, np.array(most, dtype=np.float64)
+
+
+def expected(run: Run, name: str, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+    """What is known of architectures and its deviation, each (architectures,).
+
+    y' if ``name`` is a target; what is an exact sum, with deviation 0, else.
+    """
+    if name in {one.target.name for one in run.learnt}:
+        return run.of(name).scorer.predict(architectures)
+    codes = [[stage.encode(a.modules[u]) for a in architectures] for u, stage in enumerate(run.space.stages)]
+    return np.sum(_exact(run, name, codes), axis=0), np.zeros(len(architectures))
+
+
+def _exact(run: Run, name: str, codes: Sequence[Sequence[np.ndarray]]) -> tuple[np.ndarray, ...]:
+    """What every module of every stage adds to something that is an exact sum."""
+    if name == LAYERS and LAYERS not in run.table.columns:
+        # The features of the whole architecture are no layer.
+        return tuple(
+            np.array([0.0 if stage.is_globals else len(code) for code in own])
+            for stage, own in zip(run.space.stages, codes, strict=True)
+        )
+    found = exact_costs(run, name, codes)
+    if found is None:
+        raise NasbuildError(
+            f"{name!r} is no target of this run, and in its table no exact sum over the layers",
+            where="--where",
+            todo="fit it beside the others: --target may be given several times",
+        )
+    return found
 
 
 def nothing_within(problem: Problem, bounds: Sequence[Bound], run: Run) -> NasbuildError:

@@ -38,7 +38,9 @@ def build(
     where: Annotated[
         list[str] | None,
         typer.Option(
-            "--where", metavar="BOUND", help="'latency <= 6': on a target or on layers; may be repeated"
+            "--where",
+            metavar="BOUND",
+            help="'latency <= 6': on a target, layers, or an exact cost; may be repeated",
         ),
     ] = None,
     apart: Annotated[
@@ -161,24 +163,18 @@ def built_rows(
 ) -> list[dict[str, Any]]:
     """Built architectures as rows of ``archs.jsonl``, with scores; ``metrics`` holds known labels.
 
-    ``expected`` holds what is predicted of other targets, named in ``also``, and of ``layers``, which is exact.
+    ``expected`` holds what is predicted of other targets, named in ``also``, or known exactly.
     """
-    from nasbuild.build import LAYERS
+    from nasbuild.build import expected
     from nasbuild.space import architecture_id, to_dict
 
-    expected: list[dict[str, Any]] = [{} for _ in built]
-    names = {other.target.name for other in run.learnt}
+    told: list[dict[str, Any]] = [{} for _ in built]
     for name in dict.fromkeys(also):
-        if name in names:
-            value, std = run.of(name).scorer.predict([one.architecture for one in built])
-        else:
-            assert name == LAYERS
-            value = [sum(map(len, one.architecture.modules[: len(run.space.layered)])) for one in built]
-            std = [0.0] * len(built)
-        for n, row in enumerate(expected):
+        value, std = expected(run, name, [one.architecture for one in built])
+        for n, row in enumerate(told):
             row[name] = {"prediction": float(value[n]), "std": float(std[n])}
     rows = []
-    for one, more in zip(built, expected, strict=True):
+    for one, more in zip(built, told, strict=True):
         known = run.table.row_of.get(one.architecture)
         values = {} if known is None else {m: float(v[known]) for m, v in run.table.columns.items()}
         rows.append(
