@@ -164,6 +164,16 @@ def test_a_changed_recipe_is_measured_again_and_others_are_not(tmp_path):
     assert json.loads(out.read_text())["rows"] == rows
 
 
+def test_a_missing_folder_is_made_and_one_that_cannot_be_is_told(tmp_path):
+    out = tmp_path / "a" / "b" / "scores.json"
+    recipes = {m: recipe(m).as_dict() for m in METHODS}
+    assert bench_scores(tmp_path, out, methods=(), quick=True)["rows"] == []
+    assert set(json.loads(out.read_text())["recipes"]) <= set(recipes)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NasbuildError, match="its folder can't be made"):
+        bench_scores(tmp_path, tmp_path / "file" / "scores.json", methods=(), quick=True)
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"benchmark": "other", "rows": []}', '{"benchmark": "scores"}'])
 def test_another_file_is_not_written_over(tmp_path, text):
     out = tmp_path / "other.json"

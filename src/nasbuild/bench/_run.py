@@ -67,6 +67,12 @@ def bench_scores(
     left.sort(key=lambda job: (job[1] == "paper", job[0], job[2].size, METHODS.index(job[1])))
     for _, _, cell in left:
         _require(data, cell)
+    # What can't be written should be known before hours of work.
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NasbuildError(f"its folder can't be made ({error.strerror})", where=str(out)) from None
+    write_text(out, json.dumps(result, indent=1) + "\n")
     total, count = len(wanted), len(wanted) - len(left)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max(workers, 1), context, end_with_parent) as pool:
