@@ -13,7 +13,7 @@ import numpy as np
 
 from _common import arguments, markdown, resume, save
 from nasbuild.bench import Cell, read
-from nasbuild.build import Bound, build_within
+from nasbuild.build import POOL, Bound, best_predicted, build_within
 from nasbuild.score import learn
 
 CELL, DRAWS = Cell("nas-bench-macro", "acc", 300), 10
@@ -33,14 +33,17 @@ def main() -> None:
         found = []
         for share in SHARES:
             most = float(np.quantile(flops, share))
-            built = build_within(run, "acc", 1, [Bound("flops", 1, most)]).built[0]
-            row = whole.row_of[built.architecture]
+            built = build_within(run, "acc", POOL, [Bound("flops", 1, most)]).built
+            first, chosen = built[0], best_predicted(run.learnt[0], built, 1)[0]
+            rows = {
+                way: whole.row_of[one.architecture] for way, one in (("score", first), ("prediction", chosen))
+            }
             found.append(
                 {
                     "bound": most,
-                    "flops": float(flops[row]),
-                    "acc": float(acc[row]),
                     "best": float(acc[flops <= most].max()),
+                    "acc": {way: float(acc[row]) for way, row in rows.items()},
+                    "over": max(float(flops[row]) for row in rows.values()) > most,
                 }
             )
         draws[str(draw)] = found
@@ -48,18 +51,16 @@ def main() -> None:
     rows = []
     for b in range(len(SHARES)):
         same = [draw[b] for draw in draws.values()]
-        lost = [one["best"] - one["acc"] for one in same]
-        over = sum(one["flops"] > one["bound"] for one in same)
-        rows.append(
-            [
-                f"{same[0]['bound']:,.0f}",
-                f"{same[0]['best']:.2f}",
-                f"{np.mean(lost):.3f}",
-                f"{max(lost):.3f}",
-                str(over),
-            ]
-        )
-    print(markdown(["FLOPs at most", "true best acc", "mean lost", "most lost", "over the bound"], rows))
+        fields = [f"{same[0]['bound']:,.0f}", f"{same[0]['best']:.2f}"]
+        for way in ("score", "prediction"):
+            lost = [one["best"] - one["acc"][way] for one in same]
+            fields += [f"{np.mean(lost):.3f}", f"{max(lost):.3f}"]
+        rows.append([*fields, str(sum(one["over"] for one in same))])
+    header = ["FLOPs at most", "true best acc", "lost by score, mean", "most", "by prediction, mean", "most"]
+    print(markdown([*header, "over the bound"], rows))
+    for way in ("score", "prediction"):
+        every = [one["best"] - one["acc"][way] for draw in draws.values() for one in draw]
+        print(f"{way}: {np.mean(every):.3f} lost on average")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nasbuild.build._best as best
-from nasbuild.build import best_sums, build, buildable, reduce_space
+from nasbuild.build import best_predicted, best_sums, build, buildable, reduce_space
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
 from nasbuild.score import learn
@@ -67,6 +67,15 @@ def test_the_best_by_brute_force(run, target):
     for b in built:
         assert contains(run.space, b.architecture)
         assert np.allclose(learnt.scorer.shares([b.architecture])[0], b.shares, rtol=1e-5)
+
+
+@pytest.mark.parametrize("target", ["loss", "acc"])
+def test_the_best_predicted_of_some(run, target):
+    learnt = run.of(target)
+    built = build(learnt, 60)
+    chosen = best_predicted(learnt, built, 7)
+    values = sorted((one.prediction for one in built), reverse=learnt.target.sign > 0)[:7]
+    assert [one.prediction for one in chosen] == values
 
 
 def test_k_leaves_k_modules_a_stage(run):

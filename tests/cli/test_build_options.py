@@ -28,6 +28,16 @@ def test_build_within_bounds_tells_what_is_expected_of_them(nasbuild, files, tmp
     assert scores == sorted(scores)
 
 
+def test_build_by_prediction_chooses_among_the_best_by_score(nasbuild, files, tmp_path):
+    one, other = tmp_path / "one.jsonl", tmp_path / "other.jsonl"
+    bound = ["--target", "loss", "--where", "layers <= 5"]
+    assert nasbuild("build", files.run, *bound, "--top", 1000, "--out", one).code == 0
+    done = nasbuild("build", files.run, *bound, "--top", 5, "--by", "prediction", "--out", other)
+    assert "best by prediction y' of the" in done.out
+    best = sorted(row["prediction"] for row in lines(one))[:5]
+    assert [row["prediction"] for row in lines(other)] == best
+
+
 def test_build_apart_alone(nasbuild, files, tmp_path):
     out = tmp_path / "built.jsonl"
     assert nasbuild("build", files.run, "--target", "loss", "--apart", 3, "--top", 3, "--out", out).code == 0
@@ -70,6 +80,8 @@ def test_a_front_of_two_targets(nasbuild, files, tmp_path):
     [
         (["--where", "loss"], "'loss' is no bound; allowed: NAME <= NUMBER, NAME >= NUMBER"),
         (["--where", "flops <= 3"], "'flops' is neither a target of this run nor a metric of its table"),
+        (["--by", "luck"], "--by: nothing is built by 'luck'; allowed: score, prediction"),
+        (["--by", "prediction", "--propose", "3"], "--by and --propose exclude each other"),
         (["--where", "acc_std <= 3"], "no exact sum over the layers"),
         (["--where", "layers <= 1"], "loosen one of them: layers <= 3"),
         (["--where", "layers <= 3", "--k", "2"], "--k and --where exclude each other"),

@@ -1,6 +1,6 @@
 """Room ``build``: what to build or to evaluate next by module scores, and the reduced space."""
 
-from nasbuild.build._best import Built, best_sums, build, buildable, described
+from nasbuild.build._best import POOL, Built, best_predicted, best_sums, build, buildable, described
 from nasbuild.build._front import Front, build_front
 from nasbuild.build._propose import propose
 from nasbuild.build._reduce import reduce_space
@@ -8,10 +8,12 @@ from nasbuild.build._where import LAYERS, Bound, Within, build_within, expected,
 
 __all__ = [
     "LAYERS",
+    "POOL",
     "Bound",
     "Built",
     "Front",
     "Within",
+    "best_predicted",
     "best_sums",
     "build",
     "build_front",

@@ -92,6 +92,15 @@ def build(learnt: Learnt, n: int, *, k: int | None = None) -> list[Built]:
     return _predicted(learnt, found)
 
 
+POOL = 1_000
+"""Architectures of the highest summed scores among which the prediction y' may choose."""
+
+
+def best_predicted(learnt: Learnt, built: Sequence[Built], n: int) -> list[Built]:
+    """The ``n`` with the best prediction y', which knows of interactions between stages; best first."""
+    return sorted(built, key=lambda one: -learnt.target.sign * one.prediction)[:n]
+
+
 def described(learnt: Learnt, architectures: Sequence[Architecture]) -> list[Built]:
     """Architectures with their scores and predictions, in their order."""
     shares = learnt.scorer.shares(architectures)

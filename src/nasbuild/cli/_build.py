@@ -46,6 +46,9 @@ def build(
     apart: Annotated[
         int | None, typer.Option("--apart", min=1, help="each differs from all before it in so many stages")
     ] = None,
+    by: Annotated[
+        str, typer.Option("--by", help="score; or prediction: of the 1,000 best by score, the best by y'")
+    ] = "score",
     target: Annotated[
         list[str] | None,
         typer.Option(
@@ -68,6 +71,9 @@ def build(
         "--where": where,
         "--apart": apart,
     }
+    if by not in ("score", "prediction"):
+        raise NasbuildError(f"nothing is built by {by!r}", where="--by", allowed=("score", "prediction"))
+    given["--by"] = by if by != "score" else None
     _check_together({name for name, value in given.items() if value})
     if target and len(target) > 1 and not front:
         raise NasbuildError(
@@ -85,8 +91,7 @@ def build(
 
         built, title = propose(learnt, next_ones), f"to evaluate next for {learnt.target.name}"
     else:
-        built, proven = _best(loaded, learnt, top or 10, k, bounds, apart or 1)
-        title = f"best by summed module score for {learnt.target.name}{_within(bounds)}"
+        built, proven, title = _best(loaded, learnt, top or 10, k, bounds, apart or 1, by)
         if proven < len(built):
             note = f"the first {proven:,} are proven to be the best; beyond them, better ones may exist"
     rows = built_rows(loaded, learnt, built, also)
@@ -105,6 +110,9 @@ _APART = (
     {"--front", "--propose"},
     {"--front", "--k"},
     {"--front", "--apart"},
+    {"--front", "--by"},
+    {"--propose", "--by"},
+    {"--apart", "--by"},
     {"--propose", "--top"},
     {"--propose", "--k"},
     {"--propose", "--where"},
@@ -123,17 +131,28 @@ def _check_together(given: set[str]) -> None:
 
 
 def _best(
-    run: Run, learnt: Learnt, n: int, k: int | None, bounds: Sequence[Bound], apart: int
-) -> tuple[list[Built], int]:
-    """The best, and how many of the first are proven to be."""
+    run: Run, learnt: Learnt, n: int, k: int | None, bounds: Sequence[Bound], apart: int, by: str
+) -> tuple[list[Built], int, str]:
+    """The best, how many of the first are proven to be (by score), and a title."""
+    from nasbuild.build import POOL, best_predicted, build_within
     from nasbuild.build import build as build_architectures
-    from nasbuild.build import build_within
 
+    most = n if by == "score" else max(n, POOL)
     if bounds or apart > 1:
-        found = build_within(run, learnt.target.name, n, bounds, apart=apart)
-        return found.built, found.proven
-    built = build_architectures(learnt, n, k=k)
-    return built, len(built)
+        found = build_within(run, learnt.target.name, most, bounds, apart=apart)
+        built, proven = found.built, found.proven
+    else:
+        built = build_architectures(learnt, most, k=k)
+        proven = len(built)
+    whom = f"for {learnt.target.name}{_within(bounds)}"
+    if by == "score":
+        return built, proven, f"best by summed module score {whom}"
+    chosen = best_predicted(learnt, built, n)
+    return (
+        chosen,
+        len(chosen),
+        f"best by prediction y' of the {len(built):,} best by summed module score {whom}",
+    )
 
 
 def _front(
