@@ -14,12 +14,23 @@ import numpy as np
 import torch
 
 from _common import arguments, markdown, read, save
-from nasbuild.build import build
+from nasbuild.build import build, build_front, build_within, parse_bound
 from nasbuild.predictor import GraphBatch, Network, autobuild_loss, recipe
 from nasbuild.score import learn, score_stages, versions
 from nasbuild.space import encode, graph_schema
 
 REPEATS = 5
+TARGETS = ["acc", "latency_gpu", "latency_cpu", "latency_npu"]
+BOUNDS = [
+    parse_bound(text)
+    for text in (
+        "latency_gpu <= 15",
+        "latency_cpu <= 300",
+        "latency_npu <= 6",
+        "layers <= 14",
+        "layers >= 11",
+    )
+]
 
 
 def main() -> None:
@@ -29,10 +40,20 @@ def main() -> None:
     table = read(options.data, "ofa-mbv3-surrogate")
     few = learn(table.select(range(100)), ["acc"], recipe=recipe("paper", epochs=2))
     many = learn(table, ["acc"], recipe=recipe("paper", epochs=2), workers=options.workers)
+    default = learn(table.select(range(300)), TARGETS, rivals=False)
+    within = build_within(default, "acc", 1000, BOUNDS)
+    assert within.proven == len(within.built) == 1000
     figures = {
         "36,855 module scores, 3 members": seconds(lambda: score_stages(many.learnt[0].scorer)),
         "36,855 module scores, 20 members": seconds(lambda: score_stages(few.learnt[0].scorer)),
         "the 1,000 best of 2.2e19 architectures": seconds(lambda: build(many.learnt[0], 1000)),
+        "36,855 module scores, recipe default": seconds(lambda: score_stages(default.learnt[0].scorer)),
+        "the 1,000 best of 2.2e19 under five bounds, proven": seconds(
+            lambda: build_within(default, "acc", 1000, BOUNDS)
+        ),
+        "40 along the front of accuracy and latency": seconds(
+            lambda: build_front(default, 40, targets=TARGETS[:2])
+        ),
         "nasbuild --help, whole process": seconds(help_page),
         "python -c pass, whole process": seconds(
             lambda: subprocess.run([sys.executable, "-c", "pass"], check=True)

@@ -17,8 +17,8 @@ from nasbuild.errors import NasbuildError
 from nasbuild.score import Run
 from nasbuild.space import Architecture
 
-_LEVELS = 2  # values of the other targets that are tried for every point asked for
-_EACH = 8  # best architectures at each of these, of which the prediction chooses
+_LEVELS = 2  # values of the other targets that are tried for every point asked for, by every target
+_EACH = 2  # best architectures at each of these, of which the prediction chooses
 
 
 @dataclass(frozen=True)
