@@ -10,7 +10,16 @@ from __future__ import annotations
 import numpy as np
 
 from _common import arguments, markdown, resume
-from nasbuild.bench import METHODS, bench_scores, cells, margins, plot, summary, values_of
+from nasbuild.bench import (
+    FIGURES,
+    METHODS,
+    bench_scores,
+    cells_of,
+    margins,
+    plot,
+    summary,
+    values_of,
+)
 
 
 def main() -> None:
@@ -36,20 +45,16 @@ def main() -> None:
         print(markdown(header, rows), end="\n\n")
     for line in margins(result):
         print(line)
-    for key, title in (("fidelity", "fidelity"), ("held_out", "held-out SRCC of summed module scores")):
-        print(f"\n{title}\n\n{compact(result, key)}")
+    for key in ("fidelity", "held_out"):
+        print(f"\n{FIGURES[key]}\n\n{compact(result, key)}")
     for path in plot(result, options.out):
         print(f"drawn in {path}")
 
 
 def compact(result: dict, key: str) -> str:
     """A row a table and target; in each field the means at every number of labels."""
-    values, rows = values_of(result, key), {}
-    for cell in cells():
-        if any((cell.name, m) in values for m in METHODS):
-            rows.setdefault((cell.table, cell.target), []).append(cell)
-    body = []
-    for (table, target), same in rows.items():
+    values, body = values_of(result, key), []
+    for (table, target), same in cells_of(values).items():
         fields = [
             " ".join(f"{np.mean(values[c.name, m]):.3f}" if (c.name, m) in values else "-" for c in same)
             for m in METHODS

@@ -6,10 +6,21 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from hypothesis import assume
 
 from nasbuild.predictor import Ensemble, Member, Network, Shape, recipe
 from nasbuild.score import ModuleScorer
-from nasbuild.space import Architecture, Feature, Metric, Space, Stage, graph_schema, sample, space_from_yaml
+from nasbuild.space import (
+    Architecture,
+    Feature,
+    Metric,
+    Space,
+    Stage,
+    count_architectures,
+    graph_schema,
+    sample,
+    space_from_yaml,
+)
 from nasbuild.table import Table
 
 #: Fits in a moment; what it learns is worth nothing.
@@ -100,3 +111,15 @@ def wide_stage(features: int, choices: int, depths: tuple[int, ...]) -> Stage:
     """A stage whose layers can be put in in very many ways."""
     kinds = tuple(Feature(f"f{n}", tuple(range(choices))) for n in range(features))
     return Stage("wide", depths, kinds)
+
+
+def coarse_table(space: Space, seed: int) -> Table:
+    """Up to nine rows of any space with at least five, few of their labels different.
+
+    So there are folds with equal labels, ties, and depths that only one row has.
+    """
+    assume(count_architectures(space) >= 5)
+    rows = min(count_architectures(space), 9)
+    labels = np.random.default_rng(seed).integers(0, 3, rows).astype(float)
+    labels[:2] = 0, 1
+    return table_of(with_metrics(space), rows, seed, acc=labels)

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
-from score_samples import HASTY, SPACE, example_table, table_of, with_metrics
+from score_samples import HASTY, SPACE, coarse_table, example_table
 
 from nasbuild.errors import RunError, TableError, TargetError
 from nasbuild.predictor import AdditiveRecipe, AnyRecipe, recipe
@@ -29,7 +29,7 @@ from nasbuild.score import (
 )
 from nasbuild.score._model_file import scorers_from_bytes, scorers_to_bytes
 from nasbuild.score.baselines import held_out_baseline
-from nasbuild.space import count_architectures, sample
+from nasbuild.space import sample
 from strategies import relaxed, spaces
 
 QUICK: dict[str, AnyRecipe] = {
@@ -140,14 +140,9 @@ def test_too_few_labels_are_told(name):
 )
 @settings(relaxed, max_examples=25)
 def test_any_table_of_any_space_is_learnt_and_comes_back(tmp_path_factory, space, seed, name):
-    assume(count_architectures(space) >= 5)
-    rng = np.random.default_rng(seed)
-    rows = min(count_architectures(space), 9)
-    labels = rng.integers(0, 3, rows).astype(float)
-    labels[:2] = 0, 1
-    table = table_of(with_metrics(space), rows, seed, acc=labels)
+    table = coarse_table(space, seed)
     run = learn(table, ["acc"], recipe=QUICK[name], max_modules=15, rivals=False)
-    found = predict(run.of(), sample(space, 5, rng, distinct=False))
+    found = predict(run.of(), sample(space, 5, np.random.default_rng(seed), distinct=False))
     for values in (found.value, found.std, found.shares, *(s.score for s in run.of().stages)):
         assert np.isfinite(values).all()
     folder = tmp_path_factory.mktemp("runs") / "run"

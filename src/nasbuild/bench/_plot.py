@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from nasbuild._io import write_text
-from nasbuild.bench._cells import METHODS, cells
-from nasbuild.bench._summary import values_of
+from nasbuild.bench._cells import METHODS, Cell
+from nasbuild.bench._summary import FIGURES, cells_of, values_of
 
-_FIGURES = {"fidelity": "fidelity of module scores", "held_out": "SRCC of summed module scores"}
+_DRAWN = ("fidelity", "held_out")
 _COLORS = {
     "default": "#1f5fbf",
     "ridge": "#e07b00",
@@ -30,21 +30,18 @@ def plot(result: dict[str, Any], out: Path) -> list[Path]:
     Writes one SVG a figure beside ``out``, named after it, and tells which. Equal results give equal files.
     """
     written = []
-    for key, title in _FIGURES.items():
+    for key in _DRAWN:
         values = values_of(result, key)
-        panels: dict[tuple[str, str], list[int]] = {}
-        for cell in cells():
-            if any((cell.name, m) in values for m in METHODS):
-                panels.setdefault((cell.table, cell.target), []).append(cell.size)
+        panels = cells_of(values)
         if panels:
             path = out.with_name(f"{out.stem}-{key}.svg")
-            write_text(path, _drawn(values, panels, title))
+            write_text(path, _drawn(values, panels, FIGURES[key]))
             written.append(path)
     return written
 
 
 def _drawn(
-    values: dict[tuple[str, str], list[float]], panels: dict[tuple[str, str], list[int]], title: str
+    values: dict[tuple[str, str], list[float]], panels: dict[tuple[str, str], list[Cell]], title: str
 ) -> str:
     import matplotlib
     from matplotlib.figure import Figure
@@ -54,20 +51,17 @@ def _drawn(
     across = min(_ACROSS, len(panels))
     figure = Figure(figsize=(2.5 * across + 0.3, 2.1 * down + 0.8), layout="constrained")
     axes = figure.subplots(down, across, squeeze=False).ravel()
-    for ax, ((table, target), sizes) in zip(axes, panels.items(), strict=False):
+    for ax, ((table, target), same) in zip(axes, panels.items(), strict=False):
         for method in reversed(METHODS):
-            drawn = [
-                (n, values[f"{table} {target} {n}", method])
-                for n in sizes
-                if (f"{table} {target} {n}", method) in values
-            ]
+            drawn = [c for c in same if (c.name, method) in values]
             if drawn:
-                x, y = zip(*((n, max(1 - float(np.mean(v)), _PERFECT)) for n, v in drawn), strict=True)
+                x = [c.size for c in drawn]
+                y = [max(1 - float(np.mean(values[c.name, method])), _PERFECT) for c in drawn]
                 width = 2.0 if method == "default" else 1.2
                 ax.plot(x, y, "o-", color=_COLORS[method], lw=width, ms=3, label=method)
         ax.set_xscale("log")
         ax.set_yscale("log")
-        ax.set_xticks(sizes, [f"{n:,}" for n in sizes])
+        ax.set_xticks([c.size for c in same], [f"{c.size:,}" for c in same])
         ax.xaxis.set_minor_locator(NullLocator())
         ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         ax.yaxis.set_minor_locator(NullLocator())

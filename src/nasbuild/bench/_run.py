@@ -33,9 +33,8 @@ def bench_scores(
 ) -> dict[str, Any]:
     """Measure every method on the same draws of every cell.
 
-    The first draws of all cells come first, recipe ``paper`` last, so that an unfinished result has every
-    cell. What
-    ``out`` holds already is not measured again, unless its recipe has changed.
+    The first draws of all cells come first, recipe ``paper`` last, so that an unfinished result
+    has every cell. What ``out`` holds already is not measured again, unless its recipe has changed.
 
     Parameters
     ----------
@@ -87,7 +86,6 @@ def bench_scores(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    write_text(out, json.dumps(result, indent=1) + "\n")
     return result
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild.bench._cells import METHODS, cells
+from nasbuild.bench._cells import METHODS, Cell, cells
 
 FIGURES = {
     "fidelity": "fidelity of module scores",
@@ -27,8 +27,8 @@ def summary(result: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
         methods = [m for m in METHODS if any(m == method for _, method in values)]
         rows = [
             [cell.name, *(_told(values.get((cell.name, m)), cell.draws) for m in methods)]
-            for cell in cells()
-            if any((cell.name, m) in values for m in methods)
+            for same in cells_of(values).values()
+            for cell in same
         ]
         if rows:
             found.append(([title, *methods], rows))
@@ -68,6 +68,15 @@ def _leads(result: dict[str, Any], key: str, others: tuple[str, ...]) -> dict[st
             means = [float(np.mean([side[d] for d in sorted(common)])) for side in sides]
             leads[cell] = means[0] - max(means[1:])
     return leads
+
+
+def cells_of(values: dict[tuple[str, str], list[float]]) -> dict[tuple[str, str], list[Cell]]:
+    """Cells that any method was measured on, by table and target; each with its sizes in order."""
+    found: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells():
+        if any((cell.name, m) in values for m in METHODS):
+            found.setdefault((cell.table, cell.target), []).append(cell)
+    return found
 
 
 def values_of(result: dict[str, Any], key: str) -> dict[tuple[str, str], list[float]]:

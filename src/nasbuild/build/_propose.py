@@ -37,8 +37,10 @@ def propose(learnt: Learnt, n: int) -> list[Built]:
     while turns and len(found) < n:
         left = list[Iterator[Architecture]]()
         for turn in turns:
+            if len(found) == n:
+                break
             new = next((a for a in turn if a not in passed), None)
-            if new is not None and len(found) < n:
+            if new is not None:
                 passed.add(new)
                 found.append(new)
                 left.append(turn)

@@ -81,18 +81,19 @@ def best_under(problem: Problem, n: int, apart: int = 1) -> Found:
     limit = sum(p.max() for p in priced) + float(prices @ problem.bounds)
     deficits = [p.max() - p for p in priced]
     widest = float(sum(d.max() for d in deficits))
-    gap, feasible, proven = max(widest * 1e-4, 1e-12), nothing, 0.0
+    gap, feasible, searched = max(widest * 1e-4, 1e-12), nothing, 0.0
     while (listed := _within(problem, deficits, gap, n if apart <= 1 else None, limit)) is not None:
         feasible, sure = listed
         found = _apart(_ordered(problem, sure if gap < widest else feasible), n, apart)
         if len(found) >= n or gap >= widest:
             return Found(found, len(found))
-        proven, gap = gap, 1.5 * gap
+        searched, gap = gap, 1.5 * gap
         if apart <= 1 and len(feasible) >= n:
             # So many are feasible beyond this gap that no wider one is needed.
             gap = min(gap, limit - float(np.sort(problem.values(feasible))[-n]) + _TOLERANCE * widest)
     found = _apart(_ordered(problem, feasible), n, apart)
-    return _by_programmes(problem, n, apart, found, int((problem.values(found) >= limit - proven).sum()))
+    proven = int((problem.values(found) >= limit - searched).sum())
+    return _by_programmes(problem, n, apart, found, proven)
 
 
 def _slack(problem: Problem) -> np.ndarray:

@@ -63,6 +63,8 @@ def build(
     from nasbuild.build import parse_bound
     from nasbuild.score import load_run
 
+    if by not in ("score", "prediction"):
+        raise NasbuildError(f"nothing is built by {by!r}", where="--by", allowed=("score", "prediction"))
     given = {
         "--top": top,
         "--front": front,
@@ -70,10 +72,8 @@ def build(
         "--k": k,
         "--where": where,
         "--apart": apart,
+        "--by": by == "prediction",
     }
-    if by not in ("score", "prediction"):
-        raise NasbuildError(f"nothing is built by {by!r}", where="--by", allowed=("score", "prediction"))
-    given["--by"] = by if by != "score" else None
     _check_together({name for name, value in given.items() if value})
     if target and len(target) > 1 and not front:
         raise NasbuildError(
@@ -96,7 +96,7 @@ def build(
             note = f"the first {proven:,} are proven to be the best; beyond them, better ones may exist"
     rows = built_rows(loaded, learnt, built, also)
     write_text(out_file, "".join(json.dumps(row) + "\n" for row in rows))
-    print_built(out, loaded, learnt, rows, title=title)
+    print_built(out, loaded, learnt, rows, title)
     if note:
         out.line(f"note: {note}", "yellow")
     if remark:
@@ -105,29 +105,19 @@ def build(
     out.json({"out": str(out_file), "target": learnt.target.name, "architectures": rows})
 
 
-_APART = (
-    {"--front", "--top"},
-    {"--front", "--propose"},
-    {"--front", "--k"},
-    {"--front", "--apart"},
-    {"--front", "--by"},
-    {"--propose", "--by"},
-    {"--apart", "--by"},
-    {"--propose", "--top"},
-    {"--propose", "--k"},
-    {"--propose", "--where"},
-    {"--propose", "--apart"},
-    {"--k", "--where"},
-    {"--k", "--apart"},
-)
-"""Options that exclude each other."""
+_EXCLUDES = {
+    "--front": {"--top", "--propose", "--k", "--apart", "--by"},
+    "--propose": {"--top", "--k", "--where", "--apart", "--by"},
+    "--k": {"--where", "--apart"},
+    "--apart": {"--by"},
+}
 
 
 def _check_together(given: set[str]) -> None:
-    for pair in _APART:
-        if pair <= given:
-            one, other = sorted(pair)
-            raise NasbuildError(f"{one} and {other} exclude each other", todo="leave one of them out")
+    for one, others in _EXCLUDES.items():
+        if one in given and others & given:
+            first, second = sorted((one, min(others & given)))
+            raise NasbuildError(f"{first} and {second} exclude each other", todo="leave one of them out")
 
 
 def _best(
@@ -213,19 +203,14 @@ def built_rows(
 
 
 def print_built(
-    out: Output,
-    run: Run,
-    learnt: Learnt,
-    rows: list[dict[str, Any]],
-    most: int = 20,
-    title: str = "",
+    out: Output, run: Run, learnt: Learnt, rows: list[dict[str, Any]], title: str, most: int = 20
 ) -> None:
     """The built architectures, best first; the scores of networks don't sum to the target's unit."""
     from nasbuild.predictor import recipe_kind
 
     unit = f" [{learnt.target.unit}]" if learnt.target.unit else ""
     what = "predictions are y'" if recipe_kind(run.recipe) == "network" else "scores and predictions y'"
-    out.line(f"{title or f'best by summed module score for {learnt.target.name}'}; {what}{unit}")
+    out.line(f"{title}; {what}{unit}")
     table = [
         [
             n,
