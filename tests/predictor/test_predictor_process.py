@@ -12,7 +12,7 @@ from process_samples import SPACE, Dense
 from nasbuild.predictor import AdditiveRecipe, Process, fit_process
 from nasbuild.predictor._design import design
 from nasbuild.predictor._evidence import JITTER
-from nasbuild.predictor._fit_process import _Learnt, _posterior, _Variances
+from nasbuild.predictor._fit_process import _Learnt, _parts, _posterior, _Variances
 from nasbuild.predictor._interaction import Interaction
 from nasbuild.predictor._terms import reach
 from nasbuild.space import Architecture, Module, sample
@@ -266,3 +266,16 @@ def test_terms_of_the_interactions_are_kept_though_they_have_no_share(process):
     )
     rows = made._covariance() @ made.alpha
     assert rows == pytest.approx(process.warp.forward(labels), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("n", "sizes"), [(41, [41]), (50, [50]), (51, [25, 25]), (120, [40, 40, 40]), (400, [50] * 3)]
+)
+def test_variances_are_found_by_parts_that_share_no_row(n, sizes):
+    recipe = AdditiveRecipe(rows=40, parts=3, part_rows=50)
+    parts = _parts(n, recipe, np.random.default_rng(0))
+    assert [len(part) for part in parts] == sizes
+    rows = np.concatenate(parts)
+    assert len(set(rows.tolist())) == len(rows)
+    assert rows.min() >= 0
+    assert rows.max() < n

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from nasbuild.cli import _bench, _build, _demo, _export, _learn
+from nasbuild.cli import _bench, _build, _demo, _export, _learn, _search
 from nasbuild.errors import NasbuildError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ for command in (
     _export.predict,
     _build.build,
     _export.shrink,
+    _search.search,
     _export.report,
     _bench.bench,
 ):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 import typer
 from rich.console import Console
@@ -16,7 +16,11 @@ from rich.text import Text
 
 _PLAIN_WIDTH = 160  # outside a terminal nothing tells the width; ids should stay on one line
 
-Report = Callable[[str, int, int], None]
+
+class Report(Protocol):
+    """Tells how far a part of the work is, and with ``note`` what it came to."""
+
+    def __call__(self, what: str, done: int, total: int, note: str = "") -> None: ...
 
 
 class Output:
@@ -72,21 +76,22 @@ class Output:
                 BarColumn(),
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
             )
             with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
                 tasks: dict[str, Any] = {}
 
-                def move(what: str, done: int, total: int) -> None:
+                def move(what: str, done: int, total: int, note: str = "") -> None:
                     if what not in tasks:
-                        tasks[what] = bar.add_task(what, total=total)
-                    bar.update(tasks[what], completed=done, total=total)
+                        tasks[what] = bar.add_task(what, total=total, note=note)
+                    bar.update(tasks[what], completed=done, total=total, note=note)
 
                 yield move
         else:
             yield _Lines()
 
 
-def _silent(_what: str, _done: int, _total: int) -> None:
+def _silent(what: str, done: int, total: int, note: str = "") -> None:
     pass
 
 
@@ -96,11 +101,11 @@ class _Lines:
     def __init__(self) -> None:
         self._told: dict[str, int] = {}
 
-    def __call__(self, what: str, done: int, total: int) -> None:
+    def __call__(self, what: str, done: int, total: int, note: str = "") -> None:
         tenth = 10 * done // max(total, 1)
         if tenth > self._told.get(what, 0):
             self._told[what] = tenth
-            print(f"{what} {10 * tenth} %", file=sys.stderr, flush=True)
+            print(f"{what} {10 * tenth} %{', ' * bool(note)}{note}", file=sys.stderr, flush=True)
 
 
 def number(value: float) -> str:

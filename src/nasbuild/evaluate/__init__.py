@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["train_digits"]
+from nasbuild.evaluate._evaluator import Evaluator, load_evaluator
+
+__all__ = ["Evaluator", "load_evaluator", "train_digits"]
 
 
 def train_digits(arch: Sequence[Sequence[str]], *, seed: int = 0) -> dict[str, float]:

@@ -46,29 +46,42 @@ def fit_process(
     architectures, labels, n = [architectures[i] for i in rows], labels[rows], len(rows)
     table = design(space, architectures, recipe.without)
     some = np.arange(n) if n <= recipe.rows else np.sort(rng.permutation(n)[: recipe.rows])
-    kernels = np.stack(
-        [table.kernel(t, some) for t in range(len(table.terms))] or [np.zeros((len(some),) * 2)]
-    )
+    kernels = _kernels(table, some)
     found = _best_power(kernels, labels, some, recipe, power, _centre(table.terms))
     z = found.warp.forward(labels)
     terms = len(table.terms)
     interaction = Interaction.of(table.terms, table.stages, np.exp(found.log[:terms]))
     log, variance = found.log, 0.0
-    if recipe.interaction and interaction.size > _NO_VARIANCE:
-        parts = [f[some] for f in interaction.features]
-        joint = np.concatenate([kernels, interaction.kernel(parts, parts)[None]])
+    crossed = recipe.interaction and interaction.size > _NO_VARIANCE
+    if crossed or n > recipe.rows:
+        parts = [some] if n <= recipe.rows else _parts(n, recipe, rng)
         log, _ = maximise_evidence(
-            joint,
-            z[some],
-            centre=_centre(table.terms, more=1),
-            start=np.concatenate([log[:-1], [np.log(_FIRST_GUESS)], log[-1:]]),
+            [(_kernels(table, part, interaction if crossed else None), z[part]) for part in parts],
+            centre=_centre(table.terms, more=int(crossed)),
+            start=np.concatenate([log[:-1], [np.log(_FIRST_GUESS)] * crossed, log[-1:]]),
             width=recipe.prior_width,
             iterations=recipe.iterations,
         )
-        variance = float(np.exp(log[-2]))
+        variance = float(np.exp(log[-2])) if crossed else 0.0
     variances = _Variances(np.exp(log[:terms]), interaction, variance, float(np.exp(log[-1])))
     learnt = _Learnt(space, tuple(architectures), rows, labels, found.warp)
     return _posterior(learnt, table, variances, recipe.samples, rng)
+
+
+def _parts(n: int, recipe: AdditiveRecipe, rng: np.random.Generator) -> list[np.ndarray]:
+    """Rows by which variances are found, in parts that share none."""
+    count = min(recipe.parts, -(-n // recipe.part_rows))
+    order, size = rng.permutation(n), min(recipe.part_rows, n // count)
+    return [np.sort(order[k * size : (k + 1) * size]) for k in range(count)]
+
+
+def _kernels(table: Design, rows: np.ndarray, interaction: Interaction | None = None) -> np.ndarray:
+    """Kernels of the terms among some rows, that of the interactions last: (kernels, rows, rows)."""
+    found = [table.kernel(t, rows) for t in range(len(table.terms))]
+    if interaction is not None:
+        features = [f[rows] for f in interaction.features]
+        found.append(interaction.kernel(features, features))
+    return np.stack(found or [np.zeros((len(rows),) * 2)])
 
 
 def _centre(terms: Sequence[Term], more: int = 0) -> np.ndarray:
@@ -120,8 +133,7 @@ def _best_power(
     def attempt(power: float, start: np.ndarray | None) -> _Power:
         warp = Warp.of(labels, power)
         log, value = maximise_evidence(
-            kernels,
-            warp.forward(labels)[some],
+            [(kernels, warp.forward(labels)[some])],
             centre=centre,
             start=start,
             width=recipe.prior_width,

@@ -77,7 +77,9 @@ class AdditiveRecipe:
     folds
         Parts of the table that are held out in turn to measure trust.
     rows
-        Rows by which variances are found; with more labels, a random choice of so many.
+        Rows by which the scale of the labels is found; with more labels, a random choice of so many.
+    parts, part_rows
+        With more labels than ``rows``, variances are found by up to so many parts of up to so many rows.
     most_rows
         Rows learnt from at most; of a larger table, a random choice.
     prior_width
@@ -99,6 +101,8 @@ class AdditiveRecipe:
     samples: int = 32
     folds: int = 5
     rows: int = 500
+    parts: int = 3
+    part_rows: int = 900
     most_rows: int = 4_000
     prior_width: float = 3.0
     iterations: int = 60

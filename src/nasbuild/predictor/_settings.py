@@ -25,6 +25,8 @@ _WHOLE = {
     "members": (1, _MANY),
     "samples": (2, 10_000),
     "rows": (2, 5_000),
+    "parts": (1, 100),
+    "part_rows": (2, 5_000),
     "most_rows": (2, 20_000),
     "iterations": (1, _MANY),
     "contexts": (1, _MANY),

@@ -56,8 +56,10 @@ def fit_additive(
 ) -> tuple[AdditiveScorer, list[HeldOut]]:
     """Fit on all rows, then without each fold in turn to measure how far to believe it.
 
-    The folds take over the scale of the labels (one number) and find all else anew.
+    The folds take over the scale of the labels (one number) and find all else anew, the variances by
+    one part of the rows: what they tell of is how far to believe, not what is worth having.
     """
+    of_fold = replace(recipe, parts=1, part_rows=recipe.rows)
     with one_thread():
         process = fit_process(space, architectures, labels, recipe, seed=seed)
         step_done()
@@ -68,7 +70,7 @@ def fit_additive(
                 space,
                 [architectures[i] for i in train],
                 _apart(labels, train),
-                recipe,
+                of_fold,
                 seed=seed,
                 power=process.warp.power,
             )

@@ -1,0 +1,180 @@
+"""``search``: evolution for a number of evaluations, on a full or a reduced space."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from nasbuild.cli._options import JsonOption, SpaceOption
+from nasbuild.cli._output import Output, number
+from nasbuild.errors import NasbuildError
+
+if TYPE_CHECKING:
+    from nasbuild.evaluate import Evaluator
+    from nasbuild.search import Found, Goal
+    from nasbuild.space import Space
+
+
+def search(
+    space: SpaceOption,
+    evaluator: Annotated[
+        str,
+        typer.Option(
+            "--evaluator", help="digits (trains), FILE.py:FUNCTION, MODULE:FUNCTION, or a table to look up in"
+        ),
+    ],
+    out_folder: Annotated[
+        Path, typer.Option("--out", help="folder to write; a search that was begun there goes on")
+    ],
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target", help="metric or equation; several are all made best; all metrics if not given"
+        ),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="BOUND", help="'latency <= 6': on what is measured; may be repeated"),
+    ] = None,
+    budget: Annotated[int, typer.Option("--budget", help="evaluations in all")] = 250,
+    population: Annotated[int, typer.Option("--population", help="architectures of a generation")] = 50,
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method", help="what a mutation changes: stage, layer; or insight: layer, among good ones"
+        ),
+    ] = "stage",
+    crossover: Annotated[
+        float, typer.Option("--crossover", help="probability of two parents; 0 is the paper's search")
+    ] = 0.0,
+    reduced: Annotated[
+        str | None, typer.Option("--reduced", help="space.yaml of nasbuild shrink: search in it alone")
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", help="table whose means tell method insight the good layers")
+    ] = None,
+    start: Annotated[
+        Path | None, typer.Option("--start", help="architectures to begin with, such as built ones")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Search by evaluating: every evaluation is kept, a stopped search goes on with the same command."""
+    from nasbuild.evaluate import load_evaluator
+    from nasbuild.search import SearchSettings, parse_goal, search_folder
+    from nasbuild.space import load_space
+    from nasbuild.table import read_architectures
+
+    out = Output(as_json)
+    settings = SearchSettings(method, budget, population, crossover, seed)
+    full = load_space(space)
+    measured = load_evaluator(evaluator, full, seed=seed)
+    goal = parse_goal(full, target or list(measured.metrics), where or (), measured.metrics)
+    searched = _searched(full, reduced, data, method, goal)
+    begin = [a for _, a in read_architectures(start, searched)] if start else []
+    _describe(out, searched, measured, goal)
+    kept = f"stopped: what was evaluated is in {out_folder}; the same command goes on"
+    with out.progress(kept) as move:
+        found = search_folder(
+            out_folder,
+            searched,
+            measured,
+            goal,
+            settings,
+            start=begin,
+            progress=lambda found, done: move(
+                "searching",
+                done,
+                budget,
+                f"{len(found.front)} on the front, hypervolume {found.volumes[-1]:.3f}",
+            ),
+        )
+    rows = _rows(searched, found)
+    _print(out, goal, found, rows, out_folder)
+    out.json(
+        {
+            "out": str(out_folder),
+            "evaluated": len(found.architectures),
+            "volumes": found.volumes,
+            "front": rows,
+        }
+    )
+
+
+def _searched(full: Space, reduced: str | None, data: str | None, method: str, goal: Goal) -> Space:
+    from nasbuild.search import insight_space
+    from nasbuild.space import Architecture, contains, load_space, sample
+    from nasbuild.table import read_table
+
+    if (method == "insight") != (data is not None):
+        raise NasbuildError(
+            "method insight and a table belong together",
+            where="--data",
+            todo="give both --method insight and --data, or neither",
+        )
+    if data is not None:
+        if reduced is not None:
+            raise NasbuildError("--data and --reduced exclude each other", todo="leave one of them out")
+        return insight_space(read_table(data, full), goal.targets)
+    if reduced is None:
+        return full
+    small = load_space(reduced)
+    import numpy as np
+
+    fits = len(small.stages) == len(full.stages) and all(
+        contains(full, Architecture(one.modules))
+        for one in sample(small, 20, np.random.default_rng(0), distinct=False)
+    )
+    if not fits:
+        raise NasbuildError(
+            f"space {small.name!r} is no part of {full.name!r}",
+            where="--reduced",
+            todo="shrink a run of this space",
+        )
+    return small
+
+
+def _describe(out: Output, space: Space, evaluator: Evaluator, goal: Goal) -> None:
+    from nasbuild.space import count_architectures
+
+    wanted = ", ".join(f"{t.name} {'up' if t.sign > 0 else 'down'}" for t in goal.targets)
+    bounds = f" with {' and '.join(map(str, goal.bounds))}" if goal.bounds else ""
+    out.line(
+        f"{wanted}{bounds}, in {space.name} ({count_architectures(space):,} architectures), by {evaluator.name}"
+    )
+
+
+def _rows(space: Space, found: Found) -> list[dict[str, Any]]:
+    from nasbuild.space import architecture_id
+
+    return [
+        {
+            "id": architecture_id(space, found.architectures[i]),
+            "evaluation": int(i) + 1,
+            "values": {t.name: float(v) for t, v in zip(found.goal.targets, found.values[i], strict=True)},
+        }
+        for i in found.front
+    ]
+
+
+def _print(
+    out: Output, goal: Goal, found: Found, rows: list[dict[str, Any]], folder: Path, most: int = 20
+) -> None:
+    failed = int((found.values != found.values).any(axis=1).sum())
+    if failed:
+        out.line(f"note: {failed:,} of {len(found.architectures):,} could not be evaluated", "yellow")
+    if not rows:
+        out.line("note: nothing that was evaluated is within the bounds", "yellow")
+    else:
+        out.line(f"front of {len(found.architectures):,} evaluated")
+        names = [f"{t.name} [{t.unit}]" if t.unit else t.name for t in goal.targets]
+        out.table(
+            ["architecture", *names, "evaluation"],
+            [[r["id"], *map(number, r["values"].values()), r["evaluation"]] for r in rows[:most]],
+            right=range(1, len(names) + 2),
+        )
+        if len(rows) > most:
+            out.line(f"... and {len(rows) - most:,} more")
+    out.line(f"all evaluations and the front are in {folder}")

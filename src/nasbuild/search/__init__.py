@@ -1,0 +1,28 @@
+"""Room ``search``: evolution and its baselines on a full or reduced space, for a given number of evaluations."""
+
+from nasbuild.search._folder import search_folder
+from nasbuild.search._goal import Goal, parse_goal
+from nasbuild.search._insight import insight_space
+from nasbuild.search._search import (
+    METHODS,
+    Evaluate,
+    Found,
+    Metrics,
+    Search,
+    SearchSettings,
+    search,
+)
+
+__all__ = [
+    "METHODS",
+    "Evaluate",
+    "Found",
+    "Goal",
+    "Metrics",
+    "Search",
+    "SearchSettings",
+    "insight_space",
+    "parse_goal",
+    "search",
+    "search_folder",
+]

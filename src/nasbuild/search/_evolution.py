@@ -1,0 +1,184 @@
+"""NSGA-II over architectures: pymoo's, with ways to draw and change architectures of ours.
+
+Deb et al., "A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II", 2002.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from pymoo.algorithms.moo.nsga2 import NSGA2
+from pymoo.core.crossover import Crossover
+from pymoo.core.duplicate import DuplicateElimination
+from pymoo.core.mutation import Mutation
+from pymoo.core.population import Population
+from pymoo.core.problem import Problem
+from pymoo.core.sampling import Sampling
+from pymoo.core.termination import NoTermination
+
+from nasbuild.space import Architecture, Space, count_modules, sample_module
+
+Mutate = Callable[[Space, Architecture, np.random.Generator], Architecture]
+_TRIES = 100  # random draws for each architecture that is missing, before a space counts as seen
+
+
+class Evolution:
+    """Asks for architectures that were never asked for, and learns from what is told of them.
+
+    pymoo sees numbers of architectures, the architectures themselves stay here.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        mutate: Mutate,
+        *,
+        targets: int,
+        constraints: int,
+        population: int,
+        crossover: float,
+        start: Sequence[Architecture],
+        seed: int,
+    ) -> None:
+        self.space, self._start = space, start
+        self.known: list[Architecture] = []
+        self._number: dict[Architecture, int] = {}
+        self._asked: set[int] = set()
+        operators: dict[str, Any] = {
+            "sampling": _Draw(self),
+            "crossover": _SwapStages(self, crossover),
+            "mutation": _Change(self, mutate),
+            "eliminate_duplicates": _NeverTwice(self),
+        }
+        self._algorithm: Any = NSGA2(
+            **operators,
+            pop_size=population,
+            termination=NoTermination(),
+            seed=seed,
+        )
+        self._algorithm.setup(Problem(n_var=1, n_obj=targets, n_ieq_constr=constraints, vtype=int))
+        self._size, self._waiting = population, Population.empty()
+
+    def ask(self) -> list[Architecture]:
+        """The next generation; shorter, and at last empty, where the space holds nothing new."""
+        asked = self._algorithm.ask()
+        asked = Population.empty() if asked is None else asked
+        missing = self._size - len(asked)
+        if missing:
+            for individual in asked:
+                self._asked.add(int(individual.X[0]))
+            asked = Population.merge(asked, Population.new("X", self._unseen(missing)))
+        self._asked.update(int(individual.X[0]) for individual in asked)
+        self._waiting = asked
+        return [self.known[int(individual.X[0])] for individual in asked]
+
+    def tell(self, losses: np.ndarray, excess: np.ndarray) -> None:
+        """Losses (asked, targets), less is better, and excess over constraints (asked, constraints)."""
+        self._waiting.set("F", losses, "G", excess, "H", np.zeros((len(losses), 0)))
+        for individual in self._waiting:
+            individual.evaluated = {"F", "G", "H"}
+        self._algorithm.tell(infills=self._waiting)
+
+    def number(self, architecture: Architecture) -> int:
+        """The number by which pymoo knows an architecture."""
+        if architecture not in self._number:
+            self._number[architecture] = len(self.known)
+            self.known.append(architecture)
+        return self._number[architecture]
+
+    def seen(self, number: int) -> bool:
+        """Whether it was asked for."""
+        return number in self._asked
+
+    def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """Numbers of architectures to start from, then of random ones: (count or fewer, 1)."""
+        found = dict.fromkeys(self.number(a) for a in self._start)
+        for _ in range(_TRIES * count):
+            if len(found) >= count:
+                break
+            found.setdefault(self.number(_random(self.space, rng)))
+        return np.array(list(found), dtype=np.int64)[:, None]
+
+    def _unseen(self, count: int) -> np.ndarray:
+        rng, found = self._algorithm.random_state, dict[int, None]()
+        for _ in range(_TRIES * count):
+            number = self.number(_random(self.space, rng))
+            if not self.seen(number):
+                found.setdefault(number)
+            if len(found) == count:
+                break
+        return np.array(list(found), dtype=np.int64).reshape(len(found), 1)
+
+
+def _random(space: Space, rng: np.random.Generator) -> Architecture:
+    """Depths equally likely first, as tables are drawn; of listed modules each is."""
+    return Architecture(
+        tuple(
+            sample_module(stage, rng, "depths" if stage.modules is None else "architectures")
+            for stage in space.stages
+        )
+    )
+
+
+class _Draw(Sampling):
+    def __init__(self, evolution: Evolution) -> None:
+        super().__init__()
+        self.evolution = evolution
+
+    def _do(self, problem, n_samples, *args, random_state: Any = None, **kwargs) -> Any:  # noqa: ARG002
+        return self.evolution.draw(n_samples, random_state)
+
+
+class _Change(Mutation):
+    def __init__(self, evolution: Evolution, mutate: Mutate) -> None:
+        super().__init__(prob=1.0)
+        self.evolution, self.mutate = evolution, mutate
+
+    def _do(self, problem, X, *args, random_state: Any = None, **kwargs) -> Any:  # noqa: ARG002
+        known, number = self.evolution.known, self.evolution.number
+        changed = [number(self.mutate(self.evolution.space, known[int(x)], random_state)) for x in X[:, 0]]
+        return np.array(changed, dtype=np.int64)[:, None]
+
+
+class _SwapStages(Crossover):
+    """Two parents give a child that takes each stage from one of them, by chance."""
+
+    def __init__(self, evolution: Evolution, share: float) -> None:
+        # pymoo's own probability is not used: it must be 0.5 at least.
+        super().__init__(n_parents=2, n_offsprings=1, prob=1.0)
+        self.evolution, self.share = evolution, share
+
+    def _do(self, problem, X, *args, random_state: Any = None, **kwargs) -> Any:  # noqa: ARG002
+        known, number = self.evolution.known, self.evolution.number
+        children = X[:1].copy()
+        free = [u for u, stage in enumerate(self.evolution.space.stages) if count_modules(stage) > 1]
+        for k in range(X.shape[1]):
+            if random_state.random() < self.share:
+                one, other = (known[int(x)] for x in X[:, k, 0])
+                taken = random_state.random(len(free)) < 0.5
+                modules = list(one.modules)
+                for u, swapped in zip(free, taken, strict=True):
+                    if swapped:
+                        modules[u] = other.modules[u]
+                children[0, k, 0] = number(Architecture(tuple(modules)))
+        return children
+
+
+class _NeverTwice(DuplicateElimination):
+    """Leaves out what was ever asked for, not only what the population holds."""
+
+    def __init__(self, evolution: Evolution) -> None:
+        super().__init__()
+        self.evolution = evolution
+
+    def do(self, pop, *args, return_indices=False, to_itself=True) -> Any:  # noqa: ARG002
+        taken = {int(individual.X[0]) for other in args for individual in other}
+        kept = []
+        for n, individual in enumerate(pop):
+            number = int(individual.X[0])
+            if number not in taken and not self.evolution.seen(number):
+                taken.add(number)
+                kept.append(n)
+        return pop[kept]

@@ -1,0 +1,92 @@
+"""A space reduced by what single layers do on average: the baseline Layer-Insight."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import moocore
+import numpy as np
+
+from nasbuild.errors import NasbuildError
+from nasbuild.space import Layer, Module, Space, Stage
+from nasbuild.table import Table
+from nasbuild.target import Target, labels
+
+_Key = TypeVar("_Key")
+_MOST = 200_000  # modules that a stage may keep
+
+
+def insight_space(table: Table, targets: Sequence[Target]) -> Space:
+    """The space in which a layer has, at its place, only what no other beats on average.
+
+    For each stage and place in it, the mean of every target over the rows that have a layer there; the
+    layers that another one beats in all targets are left out, and so are depths, by the same rule.
+    In the paper (section 5.1, after its reference 25) a person chooses by such statistics.
+
+    Raises
+    ------
+    NasbuildError
+        If the table lacks a target, or a stage would keep too many modules to be listed.
+    """
+    values = np.full((len(table), len(targets)), np.nan)
+    for t, target in enumerate(targets):
+        known = labels(target, table)
+        values[known.rows, t] = target.sign * known.values
+    usable = np.flatnonzero(~np.isnan(values).any(axis=1))
+    values = values[usable]
+    stages = []
+    for u, stage in enumerate(table.space.stages):
+        modules = [table.architectures[i].modules[u] for i in usable]
+        depths = _unbeaten({d: values[[len(m) == d for m in modules]] for d in stage.depths})
+        places = [_layers(modules, values, place) for place in range(max(depths))]
+        stages.append(_listed(stage, tuple(sorted(depths)), places))
+    return Space(f"{table.space.name[:190]}-insight", tuple(stages), table.space.metrics)
+
+
+def _layers(modules: Sequence[Module], values: np.ndarray, place: int) -> list[Layer]:
+    """Layers worth having at a place, in the order in which they were met."""
+    rows: dict[Layer, list[int]] = {}
+    for row, module in enumerate(modules):
+        if len(module) > place:
+            rows.setdefault(module[place], []).append(row)
+    return _unbeaten({layer: values[own] for layer, own in rows.items()})
+
+
+def _unbeaten(groups: dict[_Key, np.ndarray]) -> list[_Key]:
+    """Keys whose mean (rows, targets) no other mean beats; more is better. Those without a row are left out."""
+    groups = {key: rows for key, rows in groups.items() if len(rows)}
+    means = np.array([rows.mean(axis=0) for rows in groups.values()])
+    kept = moocore.is_nondominated(means, maximise=True, keep_weakly=True)
+    return [key for key, keep in zip(groups, kept, strict=True) if keep]
+
+
+def _listed(stage: Stage, depths: tuple[int, ...], places: Sequence[Sequence[Layer]]) -> Stage:
+    """The stage with every module that can be made of the layers of each place, as far as it has them."""
+    shared = [p for p, f in enumerate(stage.features) if f.name in stage.shared]
+    kept: list[Module] = []
+    for depth in depths:
+        # A module's layers agree in what the stage shares.
+        groups: list[dict[Layer, list[Layer]]] = []
+        for place in places[:depth]:
+            groups.append({})
+            for layer in place:
+                groups[-1].setdefault(tuple(layer[p] for p in shared), []).append(layer)
+        for common in groups[0]:
+            options = [group.get(common, []) for group in groups]
+            size = int(np.prod([len(o) for o in options], dtype=np.float64))
+            if len(kept) + size > _MOST:
+                raise NasbuildError(
+                    f"stage {stage.name} would keep more than {_MOST:,} modules",
+                    todo="search with method layer in the full space",
+                )
+            kept += itertools.product(*options)
+    if stage.modules is not None:
+        allowed = set(stage.modules)
+        kept = [module for module in kept if module in allowed]
+    # Where the layers that are worth having never go together, the stage stays as it is.
+    if not kept:
+        return stage
+    return replace(stage, depths=tuple(sorted({len(m) for m in kept})), modules=tuple(kept))

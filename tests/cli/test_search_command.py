@@ -1,0 +1,106 @@
+"""``search``, as a user goes it: begun, stopped, gone on with, and learnt from."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from nasbuild.space import load_space
+from nasbuild.table import read_table
+
+CALL = [
+    "search",
+    "--space",
+    "digits-macro",
+    "--evaluator",
+    "digits-macro",
+    "--target",
+    "loss",
+    "--target",
+    "macs",
+]
+
+
+def test_a_search_tells_its_front_and_its_table_can_be_learnt_from(nasbuild, tmp_path):
+    out = tmp_path / "found"
+    done = nasbuild(*CALL, "--budget", 60, "--population", 20, "--out", out)
+    assert done.code == 0, done.err
+    assert "loss down, macs down, in digits-macro (1,728 architectures), by digits-macro" in done.out
+    assert "front of 60 evaluated" in done.out
+    assert "searching 100 %" in done.err
+    assert "hypervolume" in done.err
+    table = read_table(out / "archs.jsonl", load_space(out / "space.yaml"))
+    assert len(table) == 60
+    again = nasbuild(*CALL, "--budget", 60, "--population", 20, "--out", out, "--json").json
+    assert again["evaluated"] == 60
+    front = read_table(out / "front.jsonl", table.space)
+    assert [row["id"] for row in again["front"]] == list(front.ids)
+    assert [row["values"]["loss"] for row in again["front"]] == front.columns["loss"].tolist()
+    data = ["--space", out / "space.yaml", "--data", out / "archs.jsonl", "--target", "loss"]
+    assert nasbuild("fit", *data, "--out", tmp_path / "run").code == 0
+
+
+def test_reduced_and_insight_search_smaller_spaces(nasbuild, files, tmp_path):
+    small = tmp_path / "small.yaml"
+    assert nasbuild("shrink", files.run, "--k", 4, "--out", small).code == 0
+    kept = load_space(small)
+    for name, more in {
+        "reduced": ["--reduced", small],
+        "insight": ["--method", "insight", "--data", files.data],
+    }.items():
+        out = tmp_path / name
+        done = nasbuild(*CALL, *more, "--budget", 30, "--population", 10, "--out", out)
+        assert done.code == 0, done.err
+        searched = load_space(out / "space.yaml")
+        assert all(stage.modules for stage in searched.stages)
+        table = read_table(out / "archs.jsonl", searched)
+        assert len(table) == 30
+        if name == "reduced":
+            assert searched.stages == kept.stages
+
+
+def test_a_search_begins_with_what_was_built(nasbuild, files, tmp_path):
+    built, out = tmp_path / "built.jsonl", tmp_path / "found"
+    assert nasbuild("build", files.run, "--target", "loss", "--top", 5, "--out", built).code == 0
+    done = nasbuild(*CALL, "--start", built, "--budget", 12, "--population", 6, "--out", out)
+    assert done.code == 0, done.err
+    first = [json.loads(line)["arch"] for line in (out / "archs.jsonl").read_text().splitlines()[:5]]
+    assert first == [json.loads(line)["arch"] for line in built.read_text().splitlines()]
+
+
+def test_what_could_not_be_evaluated_is_told(nasbuild, tmp_path):
+    script = tmp_path / "mine.py"
+    script.write_text(
+        "def half(arch):\n    n = len(arch['stages'][0])\n    return {'loss': None if n > 1 else n}\n"
+    )
+    call = ["search", "--space", "digits-macro", "--evaluator", f"{script}:half", "--target", "loss"]
+    done = nasbuild(*call, "--budget", 20, "--population", 10, "--out", tmp_path / "found")
+    assert done.code == 0, done.err
+    assert "of 20 could not be evaluated" in done.out
+    none = nasbuild(
+        *call, "--where", "loss >= 2", "--budget", 20, "--population", 10, "--out", tmp_path / "no"
+    )
+    assert "nothing that was evaluated is within the bounds" in none.out
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--budget", "1"], "--budget: the budget is 1; allowed: 2 or more"),
+        (["--method", "swap"], "--method: there is no method 'swap'"),
+        (["--method", "insight"], "--data: method insight and a table belong together"),
+        (["--data", "digits-macro"], "--data: method insight and a table belong together"),
+        (
+            ["--method", "insight", "--data", "digits-macro", "--reduced", "digits-macro"],
+            "--data and --reduced exclude each other",
+        ),
+        (["--reduced", "mnasnet"], "--reduced: space 'mnasnet' is no part of 'digits-macro'"),
+        (["--where", "speed <= 3"], "there is no metric 'speed'"),
+        (["--evaluator", "gone"], "--evaluator: there is no evaluator 'gone'"),
+    ],
+)
+def test_mistakes_get_one_sentence_and_leave_nothing(nasbuild, tmp_path, more, message):
+    done = nasbuild(*CALL, *more, "--out", tmp_path / "found")
+    assert message in done.sentence
+    assert not (tmp_path / "found").exists()
