@@ -97,3 +97,17 @@ def test_mistakes_are_told_in_a_sentence(nasbuild, files, tmp_path, options, wor
     assert done.code == 2
     assert words in " ".join(done.err.split())
     assert not out.exists()
+
+
+def test_equations_tell_what_they_would_build_and_can_be_fitted(nasbuild, files, tmp_path):
+    done = nasbuild("equations", files.run, "--n", 3)
+    assert done.code == 0, done.err
+    assert "nasbuild fit ... --target" in done.out
+    found = nasbuild("equations", files.run, "--n", 3, "--json").json
+    assert len(found["equations"]) == 3
+    assert all(set(row["expected"]) == set(found["targets"]) for row in found["equations"])
+    wanted = [part for row in found["equations"] for part in ("--target", row["equation"])]
+    done = nasbuild("fit", "--space", files.space, "--data", files.data, *wanted, "--out", tmp_path / "run")
+    assert done.code == 0, done.err
+    refused = nasbuild("equations", files.run, "--where", "params <= 3")
+    assert "is no target of these equations" in refused.sentence

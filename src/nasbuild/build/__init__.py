@@ -1,6 +1,7 @@
 """Room ``build``: what to build or to evaluate next by module scores, and the reduced space."""
 
 from nasbuild.build._best import POOL, Built, best_predicted, best_sums, build, buildable, described
+from nasbuild.build._equations import Aimed, propose_equations
 from nasbuild.build._front import Front, build_front
 from nasbuild.build._propose import propose
 from nasbuild.build._reduce import reduce_space
@@ -9,6 +10,7 @@ from nasbuild.build._where import LAYERS, Bound, Within, build_within, expected,
 __all__ = [
     "LAYERS",
     "POOL",
+    "Aimed",
     "Bound",
     "Built",
     "Front",
@@ -23,5 +25,6 @@ __all__ = [
     "expected",
     "parse_bound",
     "propose",
+    "propose_equations",
     "reduce_space",
 ]

@@ -108,7 +108,7 @@ def build_front(run: Run, n: int, *, targets: Sequence[str] = (), bounds: Sequen
     pool = [table.architecture([int(k[p]) for k, p in zip(kept, pick, strict=True)]) for pick in picks]
     value, std = (np.column_stack(p) for p in zip(*(one.scorer.predict(pool) for one in learnt), strict=True))
     best_of = np.flatnonzero(moocore.is_nondominated(value * signs, maximise=True, keep_weakly=False))
-    best_of = best_of[_spread(value[best_of] * signs, n)]
+    best_of = best_of[spread(value[best_of] * signs, n)]
     best_of = best_of[np.argsort(-(value * signs)[best_of, 0], kind="stable")]
     volumes = _volumes(run, names, value[best_of] * signs, signs)
     return Front(names, tuple(pool[i] for i in best_of), value[best_of], std[best_of], *volumes)
@@ -157,7 +157,7 @@ def _levels(others: int, count: int) -> np.ndarray:
     return qmc.Sobol(others, scramble=False).random(1 << (count - 1).bit_length())[:count]
 
 
-def _spread(values: np.ndarray, n: int) -> np.ndarray:
+def spread(values: np.ndarray, n: int) -> np.ndarray:
     """Up to ``n`` rows: the best of every target, then always the one furthest from those taken."""
     if len(values) <= n:
         return np.arange(len(values))

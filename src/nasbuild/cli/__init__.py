@@ -26,6 +26,7 @@ for command in (
     _export.modules,
     _export.predict,
     _build.build,
+    _build.equations,
     _export.shrink,
     _search.search,
     _export.report,
