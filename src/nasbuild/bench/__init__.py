@@ -4,12 +4,13 @@ from nasbuild.bench._cells import METHODS, Cell, cells
 from nasbuild.bench._plot import plot
 from nasbuild.bench._run import bench_scores
 from nasbuild.bench._summary import FIGURES, cells_of, margins, summary, values_of
-from nasbuild.bench._truth import read, truth
+from nasbuild.bench._truth import Truth, read, truth
 
 __all__ = [
     "FIGURES",
     "METHODS",
     "Cell",
+    "Truth",
     "bench_scores",
     "cells",
     "cells_of",

@@ -1,0 +1,268 @@
+"""Fronts of accuracy and latency without a search, and what searches find (the paper's figure 5).
+
+    python benchmarks/fig5.py [--data DIR] [--out FILE.json] [--figure FILE.svg] [--print]
+
+Six settings: two once-for-all spaces, three devices. All labels, and the truth, are pseudo-labels of the
+authors' regressors. Near-limit: what evolutions of 60,000 evaluations find on the regressors themselves, from random
+architectures (3 seeds) and from the built fronts. Shares of hypervolume are of what lies between the
+front of the 3,000 labelled architectures and the near-limit, from the worst labelled values. Searches have 250
+evaluations and 10 seeds. Results are written as they come, and resumed.
+"""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import moocore
+import numpy as np
+
+from _common import RESULTS, arguments, markdown, resume, save
+from nasbuild.bench import Cell, Truth, read, truth
+from nasbuild.build import build_front, propose_equations, reduce_space
+from nasbuild.score import Run, learn
+from nasbuild.search import Found, Goal, SearchSettings, insight_space, parse_goal, search
+from nasbuild.space import Architecture, Space, count_architectures
+from nasbuild.table import Table
+from nasbuild.target import parse_target
+
+SPACES, DEVICES = ("ofa-mbv3-surrogate", "ofa-pn-surrogate"), ("latency_gpu", "latency_cpu", "latency_npu")
+FRONT, FEW, DRAWS, SEEDS = 40, 300, 5, 10
+EQUATIONS, CLUSTER, REDUCED = 4, 3, 25
+LIMIT, LIMIT_SEEDS = 60_000, 3
+METHODS = ("stage", "layer", "insight", "reduced")
+NAMES = {"stage": "Stage-Full", "layer": "Layer-Full", "insight": "Layer-Insight", "reduced": "AutoBuild-NAS"}
+
+
+class Setting:
+    """A space and a device; values are always (architectures, 2): accuracy, then latency."""
+
+    def __init__(self, data: Path, name: str, device: str) -> None:
+        self.table: Table = read(data, name)
+        self.targets = ["acc", device]
+        known = truth(data, name)
+        assert known is not None
+        self.truth: Truth = known
+        self.goal: Goal = parse_goal(self.table.space, self.targets, [], self.table.metrics)
+        self.labelled = np.column_stack([self.table.columns[t] for t in self.targets])
+
+    def values(self, architectures: list[Architecture]) -> np.ndarray:
+        return np.column_stack([self.truth.label(t, architectures) for t in self.targets])
+
+    def search(
+        self, settings: SearchSettings, space: Space, start: list[Architecture] | None = None
+    ) -> Found:
+        def evaluate(asked):
+            return [dict(zip(self.targets, row, strict=True)) for row in self.values(list(asked)).tolist()]
+
+        return search(space, evaluate, self.goal, settings, start=start or [])
+
+    def volume(self, values: np.ndarray) -> float:
+        """Hypervolume from the worst labelled values, in units of the labelled ranges."""
+        signs = np.array([1.0, -1.0])
+        labelled = self.labelled * signs
+        low, span = labelled.min(axis=0), np.ptp(labelled, axis=0)
+        return float(moocore.hypervolume((values * signs - low) / span, ref=np.zeros(2), maximise=True))
+
+
+def front_of(values: np.ndarray) -> np.ndarray:
+    """Values (architectures, 2) that no other beats, by accuracy, each once."""
+    turned = values * [-1.0, 1.0]
+    best = values[moocore.is_nondominated(turned, keep_weakly=False)]
+    return best[np.argsort(best[:, 0])]
+
+
+def beaten(values: np.ndarray, by: np.ndarray) -> float:
+    """Share of values that one of ``by`` beats or equals in both."""
+    better = (by[None, :, 0] >= values[:, None, 0]) & (by[None, :, 1] <= values[:, None, 1])
+    return float(better.any(axis=1).mean())
+
+
+def measure(setting: Setting, have: dict[str, Any], keep) -> None:
+    """Fill in what a setting lacks; ``keep`` writes it down."""
+    space = setting.table.space
+    if "built" not in have:
+        run = learn(setting.table, setting.targets, rivals=False)
+        front = build_front(run, FRONT)
+        have["built"] = setting.values(list(front.architectures)).tolist()
+        have["predicted"] = front.prediction.tolist()
+        have["clusters"], have["reduced"] = clusters(setting, run)
+        keep()
+    if "few" not in have:
+        have["few"] = []
+    for draw in range(len(have["few"]), DRAWS):
+        rows = Cell("", "acc", FEW).rows(np.arange(len(setting.table)), draw)
+        run = learn(setting.table.select(rows), setting.targets, rivals=False, seed=draw)
+        front = build_front(run, FRONT)
+        have["few"].append(setting.values(list(front.architectures)).tolist())
+        keep()
+    searched = have.setdefault("searches", {})
+    for method in METHODS:
+        runs = searched.setdefault(method, [])
+        where, way = space, method
+        if len(runs) < SEEDS and method == "insight":
+            where = insight_space(setting.table, [parse_target(t, setting.table) for t in setting.targets])
+        if len(runs) < SEEDS and method == "reduced":
+            where, way = space_of(setting, have["reduced"]), "stage"
+        have.setdefault("sizes", {}).setdefault(method, float(count_architectures(where)))
+        for seed in range(len(runs), SEEDS):
+            found = setting.search(SearchSettings(way, seed=seed), where)
+            runs.append(front_of(found.values).tolist())
+            keep()
+    limits = have.setdefault("limits", {})
+    starts: dict[str, list[Architecture]] = {f"seed {s}": [] for s in range(LIMIT_SEEDS)}
+    if "from the built front" not in limits:
+        run = learn(setting.table, setting.targets, rivals=False)
+        starts["from the built front"] = list(build_front(run, FRONT).architectures)
+    for seed, (name, start) in enumerate(starts.items()):
+        if name not in limits:
+            settings = SearchSettings("layer", LIMIT, 200, crossover=0.5, seed=seed)
+            limits[name] = front_of(setting.search(settings, space, start).values).tolist()
+            keep()
+
+
+def clusters(setting: Setting, run: Run) -> tuple[list[dict[str, Any]], list[list[Any]]]:
+    """For each proposed equation the values of all combinations of its best modules; and the reduced space."""
+    _, aimed = propose_equations(run, EQUATIONS)
+    learnt = learn(setting.table, [one.text for one in aimed], rivals=False).learnt
+    found = []
+    for one in learnt:
+        space = reduce_space([one], CLUSTER)
+        built = [Architecture(m) for m in itertools.product(*(stage.modules or () for stage in space.stages))]
+        found.append({"equation": one.target.name, "values": setting.values(built).tolist()})
+    reduced = reduce_space(learnt, REDUCED)
+    return found, [list(stage.modules or ()) for stage in reduced.stages]
+
+
+def space_of(setting: Setting, modules: list[list[Any]]) -> Space:
+    """The reduced space from plain lists."""
+    from dataclasses import replace
+
+    stages = []
+    for stage, listed in zip(setting.table.space.stages, modules, strict=True):
+        kept = tuple(tuple(tuple(layer) for layer in module) for module in listed)
+        stages.append(replace(stage, depths=tuple(sorted({len(m) for m in kept})), modules=kept))
+    return Space("reduced", tuple(stages), setting.table.space.metrics)
+
+
+def summary(setting: Setting, have: dict[str, Any]) -> dict[str, Any]:
+    """Hypervolumes and shares of one setting."""
+    labelled = setting.volume(setting.labelled)
+    limit = setting.volume(np.concatenate([np.array(v) for v in have["limits"].values()]))
+
+    def share(values: Any) -> float:
+        return (setting.volume(np.array(values)) - labelled) / (limit - labelled)
+
+    built = np.array(have["built"])
+    return {
+        "built": share(built),
+        "few": float(np.mean([share(values) for values in have["few"]])),
+        "limits": {name: share(values) for name, values in have["limits"].items()},
+        "searches": {m: float(np.mean([share(v) for v in runs])) for m, runs in have["searches"].items()},
+        "beaten": {
+            m: float(np.mean([beaten(np.array(v), built) for v in runs]))
+            for m, runs in have["searches"].items()
+        },
+        "beyond": [
+            1 - beaten(np.array(cluster["values"]), front_of(setting.labelled))
+            for cluster in have["clusters"]
+        ],
+    }
+
+
+def show(settings: dict[str, Setting], result: dict[str, Any]) -> None:
+    found = {n: summary(s, result["settings"][n]) for n, s in settings.items() if complete(result, n)}
+    header = ["space, device", "built from 3,000", "built from 300", *(NAMES[m] for m in METHODS)]
+    rows = []
+    for name, one in found.items():
+        searched = [f"{one['searches'][m]:.3f} ({100 * one['beaten'][m]:.0f} %)" for m in METHODS]
+        rows.append([name, f"{one['built']:.3f}", f"{one['few']:.3f}", *searched])
+    if found:
+        means = [np.mean([one[key] for one in found.values()]) for key in ("built", "few")]
+        searched = [np.mean([one["searches"][m] for one in found.values()]) for m in METHODS]
+        rows.append(["mean", *(f"{v:.3f}" for v in (*means, *searched))])
+    print(markdown(header, rows))
+    print("\nIn brackets: points of the searches' fronts that the front built from 3,000 beats or equals.\n")
+    rows = [
+        [name, *(f"{v:.3f}" for v in one["limits"].values()), *(f"{100 * b:.0f} %" for b in one["beyond"])]
+        for name, one in found.items()
+    ]
+    names = list(next(iter(found.values()))["limits"]) if found else []
+    print(markdown(["space, device", *names, *(f"beyond, cluster {c + 1}" for c in range(EQUATIONS))], rows))
+
+
+def complete(result: dict[str, Any], name: str) -> bool:
+    return len(result["settings"].get(name, {}).get("limits", {})) == LIMIT_SEEDS + 1
+
+
+def draw(settings: dict[str, Setting], result: dict[str, Any], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(17, 6.6), layout="constrained")
+    axes = figure.subplots(2, len(settings), squeeze=False)
+    for column, (name, setting) in enumerate(settings.items()):
+        have = result["settings"].get(name, {})
+        top, bottom = axes[0, column], axes[1, column]
+        if not complete(result, name):
+            continue
+        best = front_of(setting.labelled)
+        limit = front_of(np.concatenate([np.array(v) for v in have["limits"].values()]))
+        for axis in (top, bottom):
+            axis.plot(best[:, 1], best[:, 0], color="0.55", label="best of 3,000 labelled", linewidth=1.2)
+            axis.plot(limit[:, 1], limit[:, 0], color="k", linestyle=":", label="near-limit", linewidth=1)
+        for n, cluster in enumerate(have["clusters"]):
+            values = np.array(cluster["values"])
+            top.scatter(
+                values[:, 1], values[:, 0], s=3, color=f"C{n}", alpha=0.5, label=f"equation {n + 1}, K = 3"
+            )
+        built = np.array(have["built"])
+        for n, method in enumerate(METHODS):
+            values = np.array(have["searches"][method][0])
+            bottom.plot(
+                values[:, 1],
+                values[:, 0],
+                ".-",
+                color=f"C{n}",
+                markersize=4,
+                linewidth=0.8,
+                label=NAMES[method],
+            )
+        bottom.plot(built[:, 1], built[:, 0], "k+", markersize=5, label="built front, no evaluation")
+        top.set_title(name.replace("-surrogate", ""), fontsize=10)
+        bottom.set_xlabel(f"{setting.targets[1]} [ms]")
+        for axis in (top, bottom):
+            # The worst labelled rows would squeeze what matters into a corner.
+            low = best[:, 0].max() - 1.15 * np.ptp(best[:, 0])
+            axis.set_ylim(low, limit[:, 0].max() + 0.04 * np.ptp(best[:, 0]))
+            axis.set_xlim(limit[:, 1].min() * 0.9, best[:, 1].max() * 1.1)
+    for row, axis in enumerate(axes[:, 0]):
+        axis.set_ylabel("top-1 (pseudo-labels)")
+        handles, labels = axis.get_legend_handles_labels()
+        figure.legend(
+            handles, labels, loc=("outside upper center", "outside lower center")[row], ncols=7, fontsize=8
+        )
+    figure.savefig(path)
+
+
+def main() -> None:
+    parser = arguments("fronts without a search, and searches", "fig5")
+    parser.add_argument("--figure", type=Path, default=RESULTS / "fig5.svg")
+    parser.add_argument("--print", action="store_true", help="only show what the result holds")
+    parser.add_argument("--only", default="", help="only settings whose name holds this")
+    options = parser.parse_args()
+    settings = {
+        f"{name}, {device}": Setting(options.data, name, device) for name in SPACES for device in DEVICES
+    }
+    result = resume(options.out)
+    result.setdefault("settings", {})
+    if not options.print:
+        for name, setting in settings.items():
+            if options.only in name:
+                measure(setting, result["settings"].setdefault(name, {}), lambda: save(options.out, result))
+    show(settings, result)
+    draw(settings, result, options.figure)
+
+
+if __name__ == "__main__":
+    main()
