@@ -10,8 +10,9 @@ from build_samples import made_up
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasbuild.build import build, reduce_space
+from nasbuild.build import build, holds_of_front, reduce_space
 from nasbuild.errors import NasbuildError
+from nasbuild.score import learn
 from nasbuild.space import (
     contains,
     count_architectures,
@@ -21,6 +22,7 @@ from nasbuild.space import (
     space_from_yaml,
     space_to_yaml,
 )
+from nasbuild.table import load_builtin
 from strategies import all_modules, relaxed, spaces
 
 
@@ -83,3 +85,41 @@ def test_mistakes_are_told():
         NasbuildError, match="different spaces: nas-bench-macro and mnasnet; shrink runs of one"
     ):
         reduce_space([macro, mnasnet], 3)
+
+
+@pytest.fixture(scope="module")
+def run():
+    table = load_builtin("digits-macro").select(range(0, 1728, 20))
+    return learn(table, ["loss", "macs"], rivals=False)
+
+
+def test_modules_of_architectures_are_kept_alone_or_beside_the_best(run):
+    along = sample(run.space, 4, np.random.default_rng(1))
+    alone = reduce_space(run.learnt, 0, architectures=along)
+    for u, stage in enumerate(alone.stages):
+        assert set(stage.modules) == {a.modules[u] for a in along}
+    both, best = reduce_space(run.learnt, 2, architectures=along), reduce_space(run.learnt, 2)
+    for u, stage in enumerate(both.stages):
+        assert set(stage.modules) == {*best.stages[u].modules, *alone.stages[u].modules}
+
+
+@pytest.mark.parametrize("targets", [["loss", "macs"], ["loss"]])
+def test_how_much_of_the_known_front_is_held(run, targets):
+    table = run.table
+    values = [tuple(v) for v in np.column_stack([table.columns[t] for t in targets])]
+    front = [
+        a
+        for a, v in zip(table.architectures, values, strict=True)
+        if not any(w != v and all(x <= y for x, y in zip(w, v, strict=True)) for w in values)
+    ]
+    whole = holds_of_front(reduce_space(run.learnt, 99), run, targets)
+    assert (whole.front, whole.whole, whole.modules) == (len(front), len(front), 1.0)
+    half = reduce_space(run.learnt, 0, architectures=front[: len(front) // 2 + 1])
+    held = holds_of_front(half, run, targets)
+    assert held.front == len(front)
+    assert held.whole == sum(
+        all(m in s.modules for m, s in zip(a.modules, half.stages, strict=True)) for a in front
+    )
+    needed = [{a.modules[u] for a in front} for u in range(3)]
+    kept = [needed[u] & set(half.stages[u].modules) for u in range(3)]
+    assert held.modules == pytest.approx(sum(map(len, kept)) / sum(map(len, needed)))

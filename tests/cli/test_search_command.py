@@ -60,6 +60,18 @@ def test_reduced_and_insight_search_smaller_spaces(nasbuild, files, tmp_path):
             assert searched.stages == kept.stages
 
 
+def test_shrinking_by_a_front_tells_how_much_of_the_known_one_is_held(nasbuild, files, tmp_path):
+    small = tmp_path / "small.yaml"
+    done = nasbuild("shrink", files.run, "--front", 6, "--out", small, "--json").json
+    assert all(1 <= kept <= 6 for kept in done["kept"])
+    (held,) = done["holds"]
+    assert 0 <= held["whole"] <= held["front"]
+    assert 0 < held["modules"] <= 1
+    more = nasbuild("shrink", files.run, "--front", 6, "--k", 9, "--out", small, "--json").json
+    assert more["after"] > done["after"]
+    assert "of the labelled front of" in nasbuild("shrink", files.run, "--out", small).out
+
+
 def test_a_search_begins_with_what_was_built(nasbuild, files, tmp_path):
     built, out = tmp_path / "built.jsonl", tmp_path / "found"
     assert nasbuild("build", files.run, "--target", "loss", "--top", 5, "--out", built).code == 0

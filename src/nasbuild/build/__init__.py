@@ -4,7 +4,7 @@ from nasbuild.build._best import POOL, Built, best_predicted, best_sums, build, 
 from nasbuild.build._equations import Aimed, propose_equations
 from nasbuild.build._front import Front, build_front
 from nasbuild.build._propose import propose
-from nasbuild.build._reduce import reduce_space
+from nasbuild.build._reduce import Holds, holds_of_front, reduce_space
 from nasbuild.build._where import LAYERS, Bound, Within, build_within, expected, parse_bound
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Bound",
     "Built",
     "Front",
+    "Holds",
     "Within",
     "best_predicted",
     "best_sums",
@@ -23,6 +24,7 @@ __all__ = [
     "buildable",
     "described",
     "expected",
+    "holds_of_front",
     "parse_bound",
     "propose",
     "propose_equations",

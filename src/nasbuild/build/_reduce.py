@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+
+import moocore
+import numpy as np
 
 from nasbuild.errors import NasbuildError
-from nasbuild.score import Learnt
-from nasbuild.space import Module, Space, Stage
+from nasbuild.score import Learnt, Run
+from nasbuild.space import Architecture, Module, Space, Stage
 
 
-def reduce_space(learnt: Sequence[Learnt], k: int) -> Space:
+def reduce_space(learnt: Sequence[Learnt], k: int, *, architectures: Sequence[Architecture] = ()) -> Space:
     """The space of the ``k`` best modules of each stage, united over all targets (section 5.1).
+
+    Parameters
+    ----------
+    k
+        May be 0 if there are architectures.
+    architectures
+        Their modules are kept as well, such as those of a front (`build_front`).
 
     Raises
     ------
@@ -20,7 +30,7 @@ def reduce_space(learnt: Sequence[Learnt], k: int) -> Space:
     """
     if not learnt:
         raise NasbuildError("there is nothing learnt to shrink the space by", todo="name a target")
-    if k < 1:
+    if k < 1 and not architectures:
         raise NasbuildError(f"the number of modules a stage is {k}", allowed="1 or more")
     space = learnt[0].scorer.space
     for other in learnt[1:]:
@@ -32,10 +42,53 @@ def reduce_space(learnt: Sequence[Learnt], k: int) -> Space:
     stages: list[Stage] = []
     for u, stage in enumerate(space.stages):
         kept: dict[Module, None] = {}
-        for one in learnt:
+        for one in learnt if k > 0 else ():
             for rank in one.stages[u].best(one.target.sign, k):
                 kept.setdefault(one.stages[u].module(space, int(rank)))
+        kept |= dict.fromkeys(architecture.modules[u] for architecture in architectures)
         depths = tuple(sorted({len(module) for module in kept}))
         stages.append(replace(stage, depths=depths, modules=tuple(kept)))
     # A name may not be longer than 200 characters.
     return Space(f"{space.name[:190]}-reduced", tuple(stages), space.metrics)
+
+
+@dataclass(frozen=True)
+class Holds:
+    """How much of the known front a reduced space holds.
+
+    Attributes
+    ----------
+    front
+        Labelled architectures that none beats in all targets.
+    whole
+        How many of them the space holds.
+    modules
+        Share of their modules, counted once a stage, that it holds: what a search in it can put together anew.
+    """
+
+    front: int
+    whole: int
+    modules: float
+
+
+def holds_of_front(reduced: Space, run: Run, targets: Sequence[str] = ()) -> Holds | None:
+    """How much of a run's labelled front over its targets (all if not named) is in a reduced space.
+
+    None if no row has all the labels.
+    """
+    learnt = [run.of(name) for name in targets] if targets else list(run.learnt)
+    rows = [dict(zip(o.labels.rows.tolist(), o.labels.values.tolist(), strict=True)) for o in learnt]
+    common = sorted(set.intersection(*map(set, rows)))
+    if not common:
+        return None
+    signs = [one.target.sign for one in learnt]
+    values = np.array([[s * own[r] for own, s in zip(rows, signs, strict=True)] for r in common])
+    best = moocore.is_nondominated(values, maximise=True, keep_weakly=True)
+    front = [run.table.architectures[r] for r, keep in zip(common, best, strict=True) if keep]
+    kept = [set(stage.modules or ()) for stage in reduced.stages]
+    needed = [{a.modules[u] for a in front} for u in range(len(kept))]
+    return Holds(
+        len(front),
+        sum(all(m in k for m, k in zip(a.modules, kept, strict=True)) for a in front),
+        sum(len(n & k) for n, k in zip(needed, kept, strict=True)) / sum(map(len, needed)),
+    )

@@ -90,27 +90,46 @@ def shrink(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders of one space")],
     out_file: Annotated[Path, typer.Option("--out", help="space.yaml to write")],
     k: Annotated[
-        int, typer.Option("--k", min=1, help="best modules kept in each stage, for each target")
-    ] = 25,
+        int | None,
+        typer.Option(
+            "--k", min=1, help="best modules kept in each stage, for each target; 25 if nothing is given"
+        ),
+    ] = None,
+    front: Annotated[
+        int | None,
+        typer.Option(
+            "--front",
+            metavar="N",
+            min=1,
+            help="keep the modules of N architectures along the front of each run",
+        ),
+    ] = None,
     target: Annotated[
         list[str] | None, typer.Option("--target", help="only these targets; all of all runs if not given")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Write the reduced space: the best modules of each stage, united over all targets of all runs."""
-    from nasbuild.build import reduce_space
+    from nasbuild.build import build_front, holds_of_front, reduce_space
     from nasbuild.errors import RunError
     from nasbuild.score import load_run
-    from nasbuild.space import count_architectures, count_modules, save_space
+    from nasbuild.space import Architecture, count_architectures, count_modules, save_space
 
     out = Output(as_json)
-    learnt = [one for run in runs for one in load_run(run).learnt]
-    names = sorted({one.target.name for one in learnt})
+    loaded = [load_run(run) for run in runs]
+    names = sorted({one.target.name for run in loaded for one in run.learnt})
     for name in target or ():
         if name not in names:
             raise RunError(f"no run has a target {name!r}", allowed=names)
-    chosen = [one for one in learnt if not target or one.target.name in target]
-    full, reduced = chosen[0].scorer.space, reduce_space(chosen, k)
+    wanted = [
+        [one.target.name for one in run.learnt if not target or one.target.name in target] for run in loaded
+    ]
+    chosen = [run.of(name) for run, own in zip(loaded, wanted, strict=True) for name in own]
+    along: list[Architecture] = []
+    for run, own in zip(loaded, wanted, strict=True) if front else ():
+        along += build_front(run, front or 1, targets=own).architectures
+    most = k if k is not None else 0 if front else 25
+    full, reduced = chosen[0].scorer.space, reduce_space(chosen, most, architectures=along)
     save_space(reduced, out_file)
     rows = [
         [a.name, f"{count_modules(a):,}", f"{count_modules(b):,}"]
@@ -119,8 +138,18 @@ def shrink(
     out.table(["stage", "modules", "kept"], rows, right=[1, 2])
     before, after = count_architectures(full), count_architectures(reduced)
     out.line(f"{before:,} architectures became {after:,}, written to {out_file}")
+    told: list[dict[str, Any]] = []
+    for run, own in zip(loaded, wanted, strict=True):
+        held = holds_of_front(reduced, run, own) if own else None
+        if held is not None:
+            told.append({"targets": own, "front": held.front, "whole": held.whole, "modules": held.modules})
+            out.line(
+                f"of the labelled front of {' and '.join(own)} it holds {held.whole:,} of {held.front:,} architectures, "
+                f"and {100 * held.modules:.0f} % of their modules"
+            )
     out.json(
         {
+            "holds": told,
             "out": str(out_file),
             "before": before,
             "after": after,
