@@ -12,6 +12,7 @@ evaluations and 10 seeds. Results are written as they come, and resumed.
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ import numpy as np
 from _common import RESULTS, arguments, markdown, resume, save
 from nasbuild.bench import Cell, Truth, read, truth
 from nasbuild.build import build_front, propose_equations, reduce_space
+from nasbuild.predictor import recipe
 from nasbuild.score import Run, learn
 from nasbuild.search import Found, Goal, SearchSettings, insight_space, parse_goal, search
 from nasbuild.space import Architecture, Space, count_architectures
@@ -31,6 +33,7 @@ SPACES, DEVICES = ("ofa-mbv3-surrogate", "ofa-pn-surrogate"), ("latency_gpu", "l
 FRONT, FEW, DRAWS, SEEDS = 40, 300, 5, 10
 EQUATIONS, CLUSTER, REDUCED = 4, 3, 25
 LIMIT, LIMIT_SEEDS = 60_000, 3
+RECIPE = recipe("default", folds=2)  # scores are the same; two folds instead of five measure the spread
 METHODS = ("stage", "layer", "insight", "reduced")
 NAMES = {"stage": "Stage-Full", "layer": "Layer-Full", "insight": "Layer-Insight", "reduced": "AutoBuild-NAS"}
 
@@ -83,17 +86,17 @@ def measure(setting: Setting, have: dict[str, Any], keep) -> None:
     """Fill in what a setting lacks; ``keep`` writes it down."""
     space = setting.table.space
     if "built" not in have:
-        run = learn(setting.table, setting.targets, rivals=False)
+        run = learn(setting.table, setting.targets, recipe=RECIPE, rivals=False)
         front = build_front(run, FRONT)
         have["built"] = setting.values(list(front.architectures)).tolist()
         have["predicted"] = front.prediction.tolist()
+        have["modules"] = [a.modules for a in front.architectures]
         have["clusters"], have["reduced"] = clusters(setting, run)
         keep()
-    if "few" not in have:
-        have["few"] = []
+    have.setdefault("few", [])
     for draw in range(len(have["few"]), DRAWS):
         rows = Cell("", "acc", FEW).rows(np.arange(len(setting.table)), draw)
-        run = learn(setting.table.select(rows), setting.targets, rivals=False, seed=draw)
+        run = learn(setting.table.select(rows), setting.targets, recipe=RECIPE, rivals=False, seed=draw)
         front = build_front(run, FRONT)
         have["few"].append(setting.values(list(front.architectures)).tolist())
         keep()
@@ -112,9 +115,7 @@ def measure(setting: Setting, have: dict[str, Any], keep) -> None:
             keep()
     limits = have.setdefault("limits", {})
     starts: dict[str, list[Architecture]] = {f"seed {s}": [] for s in range(LIMIT_SEEDS)}
-    if "from the built front" not in limits:
-        run = learn(setting.table, setting.targets, rivals=False)
-        starts["from the built front"] = list(build_front(run, FRONT).architectures)
+    starts["from the built front"] = [Architecture(plain(modules)) for modules in have["modules"]]
     for seed, (name, start) in enumerate(starts.items()):
         if name not in limits:
             settings = SearchSettings("layer", LIMIT, 200, crossover=0.5, seed=seed)
@@ -125,7 +126,7 @@ def measure(setting: Setting, have: dict[str, Any], keep) -> None:
 def clusters(setting: Setting, run: Run) -> tuple[list[dict[str, Any]], list[list[Any]]]:
     """For each proposed equation the values of all combinations of its best modules; and the reduced space."""
     _, aimed = propose_equations(run, EQUATIONS)
-    learnt = learn(setting.table, [one.text for one in aimed], rivals=False).learnt
+    learnt = learn(setting.table, [one.text for one in aimed], recipe=RECIPE, rivals=False).learnt
     found = []
     for one in learnt:
         space = reduce_space([one], CLUSTER)
@@ -135,13 +136,16 @@ def clusters(setting: Setting, run: Run) -> tuple[list[dict[str, Any]], list[lis
     return found, [list(stage.modules or ()) for stage in reduced.stages]
 
 
+def plain(modules: list[Any]) -> tuple[Any, ...]:
+    """Modules as they were before they were JSON."""
+    return tuple(tuple(tuple(layer) for layer in module) for module in modules)
+
+
 def space_of(setting: Setting, modules: list[list[Any]]) -> Space:
     """The reduced space from plain lists."""
-    from dataclasses import replace
-
     stages = []
     for stage, listed in zip(setting.table.space.stages, modules, strict=True):
-        kept = tuple(tuple(tuple(layer) for layer in module) for module in listed)
+        kept = plain(listed)
         stages.append(replace(stage, depths=tuple(sorted({len(m) for m in kept})), modules=kept))
     return Space("reduced", tuple(stages), setting.table.space.metrics)
 
