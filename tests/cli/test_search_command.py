@@ -116,3 +116,33 @@ def test_mistakes_get_one_sentence_and_leave_nothing(nasbuild, tmp_path, more, m
     done = nasbuild(*CALL, *more, "--out", tmp_path / "found")
     assert message in done.sentence
     assert not (tmp_path / "found").exists()
+
+
+def test_evaluate_keeps_a_store_and_writes_a_table(nasbuild, files, tmp_path):
+    archs, store, table = tmp_path / "built.jsonl", tmp_path / "store.db", tmp_path / "table.jsonl"
+    assert nasbuild("build", files.run, "--target", "loss", "--top", 6, "--out", archs).code == 0
+    call = [
+        "evaluate",
+        "--space",
+        "digits-macro",
+        "--evaluator",
+        "digits-macro",
+        "--archs",
+        archs,
+        "--store",
+        store,
+    ]
+    done = nasbuild(*call, "--out", table)
+    assert done.code == 0, done.err
+    assert "6 of 6 architectures are evaluated" in done.out
+    assert "6 evaluations written" in done.out
+    written = read_table(table, load_space("digits-macro"))
+    assert len(written) == 6
+    again = nasbuild(*call, "--workers", 2, "--json").json
+    assert (again["done"], again["under_way"], again["failed"]) == (6, 0, {})
+    script = tmp_path / "mine.py"
+    script.write_text("def never(arch):\n    raise RuntimeError('out of memory')\n")
+    failed = nasbuild(*call[:4], f"{script}:never", *call[5:])
+    assert "6 failed: RuntimeError: out of memory; --retry-failed tries again" in failed.out
+    assert "there is no program" in nasbuild(*call[:4], "command:no-such-program", *call[5:]).sentence
+    assert "the limit is 0 s" in nasbuild(*call, "--limit", 0).sentence

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from nasbuild.cli import _bench, _build, _demo, _export, _learn, _search
+from nasbuild.cli import _bench, _build, _demo, _evaluate, _export, _learn, _search
 from nasbuild.errors import NasbuildError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ for command in (
     _build.equations,
     _export.shrink,
     _search.search,
+    _evaluate.evaluate,
     _export.report,
     _bench.bench,
 ):

@@ -7,9 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nasbuild.evaluate._command import EvaluationError
+from nasbuild.evaluate._evaluate import evaluate_all
 from nasbuild.evaluate._evaluator import Evaluator, load_evaluator
+from nasbuild.evaluate._store import LEASE, Result, Store
+from nasbuild.evaluate._work import Executor, InProcess, Pool, Spec
 
-__all__ = ["Evaluator", "load_evaluator", "train_digits"]
+__all__ = [
+    "LEASE",
+    "EvaluationError",
+    "Evaluator",
+    "Executor",
+    "InProcess",
+    "Pool",
+    "Result",
+    "Spec",
+    "Store",
+    "evaluate_all",
+    "load_evaluator",
+    "train_digits",
+]
 
 
 def train_digits(arch: Sequence[Sequence[str]], *, seed: int = 0) -> dict[str, float]:

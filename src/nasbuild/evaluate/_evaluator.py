@@ -12,12 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from nasbuild.errors import NasbuildError
+from nasbuild.evaluate._command import EvaluationError, check_command, run_command
 from nasbuild.space import Architecture, Metric, Space, architecture_id, to_dict
 from nasbuild.table import builtin_tables, read_table
 
 TRAINED = "digits"
 """Name of the evaluator that trains architectures of the digits-macro space."""
-_ALLOWED = (TRAINED, "FILE.py:FUNCTION", "MODULE:FUNCTION", "a table of evaluated architectures")
+_COMMAND = "command:"
+_ALLOWED = (
+    TRAINED,
+    "FILE.py:FUNCTION",
+    "MODULE:FUNCTION",
+    "command:PROGRAM ARGUMENTS",
+    "a table of evaluated architectures",
+)
 
 
 @dataclass(frozen=True)
@@ -37,10 +45,17 @@ class Evaluator:
     measure: Callable[[Architecture], Mapping[str, float | None]]
 
     def __call__(self, architectures: Sequence[Architecture]) -> list[Mapping[str, float | None]]:
-        return [self.measure(architecture) for architecture in architectures]
+        """Metrics of each; None for all of one whose evaluation failed."""
+        return [self._told(architecture) for architecture in architectures]
+
+    def _told(self, architecture: Architecture) -> Mapping[str, float | None]:
+        try:
+            return self.measure(architecture)
+        except EvaluationError:
+            return dict.fromkeys(self.metrics)
 
 
-def load_evaluator(name: str, space: Space, *, seed: int = 0) -> Evaluator:
+def load_evaluator(name: str, space: Space, *, seed: int = 0, limit: float | None = None) -> Evaluator:
     """An evaluator by its name.
 
     Parameters
@@ -48,10 +63,13 @@ def load_evaluator(name: str, space: Space, *, seed: int = 0) -> Evaluator:
     name
         ``"digits"`` trains; ``"FILE.py:FUNCTION"`` or ``"MODULE:FUNCTION"`` calls a function with an
         architecture as in ``archs.jsonl`` (``{"stages": [[{feature: choice}, ...], ...]}``), which returns the metrics
-        that the space declares; anything else is a table, in which architectures are looked up: what is not
+        that the space declares; ``"command:PROGRAM ARGUMENTS"`` gets the same as a line of JSON and answers with one;
+        anything else is a table, in which architectures are looked up: what is not
         in it could not be measured.
     seed
         Of trainings.
+    limit
+        Seconds that a command may take.
 
     Raises
     ------
@@ -60,6 +78,10 @@ def load_evaluator(name: str, space: Space, *, seed: int = 0) -> Evaluator:
     """
     if name == TRAINED:
         return _digits(space, seed)
+    if name.startswith(_COMMAND):
+        command = name.removeprefix(_COMMAND).strip()
+        check_command(command)
+        return _function(name, lambda arch: run_command(command, arch, limit), space)
     place, _, function = name.rpartition(":")
     if place and function.isidentifier():
         return _function(name, _found(place, function), space)

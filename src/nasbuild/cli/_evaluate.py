@@ -1,0 +1,92 @@
+"""``evaluate``: metrics of given architectures, into a store that loses nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nasbuild.cli._options import JsonOption, SpaceOption
+from nasbuild.cli._output import Output
+from nasbuild.errors import NasbuildError
+
+
+def evaluate(
+    space: SpaceOption,
+    evaluator: Annotated[
+        str,
+        typer.Option(
+            "--evaluator",
+            help="digits (trains), FILE.py:FUNCTION, MODULE:FUNCTION, 'command:PROGRAM ARGUMENTS', or a table",
+        ),
+    ],
+    archs: Annotated[Path, typer.Option("--archs", help="architectures: jsonl, csv or parquet")],
+    store: Annotated[
+        str,
+        typer.Option(
+            "--store", metavar="URL", help="file (SQLite) or postgresql+psycopg://USER@HOST/DATABASE"
+        ),
+    ],
+    workers: Annotated[int, typer.Option("--workers", min=1, help="processes; 1 works in this one")] = 1,
+    seed: Annotated[int, typer.Option("--seed", help="of trainings; each seed has results of its own")] = 0,
+    limit: Annotated[
+        float | None, typer.Option("--limit", metavar="SECONDS", help="that a command may take")
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="evaluate those that failed once more")
+    ] = False,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", help="also write all that the store has as a table")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Evaluate architectures; what the store knows is not repeated, a stopped run goes on with the same command."""
+    from nasbuild._records import check_form
+    from nasbuild.evaluate import InProcess, Pool, Spec, Store, evaluate_all
+    from nasbuild.space import architecture_id, load_space
+    from nasbuild.table import read_architectures, write_table
+
+    if limit is not None and limit <= 0:
+        raise NasbuildError(f"the limit is {limit:g} s", where="--limit", allowed="numbers above 0")
+    out = Output(as_json)
+    if out_file is not None:
+        check_form(out_file)
+    definition = load_space(space)
+    named = {a: name for name, a in read_architectures(archs, definition)}
+    spec = Spec(evaluator, definition, seed, limit)
+    # A mistake in its name should be known before processes start.
+    spec.load()
+    kept = Store(store, definition, evaluator, seed=seed)
+    with out.progress(f"stopped: what was evaluated is in {store}; the same command goes on") as move:
+        results = evaluate_all(
+            spec,
+            list(named),
+            kept,
+            executor=Pool(workers) if workers > 1 else InProcess(),
+            again=retry_failed,
+            progress=lambda done, total, failed: move(
+                "evaluating", done, total, f"{failed} failed" if failed else ""
+            ),
+        )
+    failed = {a: r.reason or "" for a, r in results.items() if r.metrics is None}
+    away = len(named) - len(results)
+    out.line(f"{len(results) - len(failed):,} of {len(named):,} architectures are evaluated, kept in {store}")
+    for reason, count in Counter(failed.values()).most_common(3):
+        out.line(f"note: {count:,} failed: {reason}; --retry-failed tries again", "yellow")
+    if away:
+        out.line(f"note: {away:,} are under way in another process", "yellow")
+    if out_file is not None:
+        table = kept.table()
+        write_table(table, out_file)
+        out.line(f"{len(table):,} evaluations written to {out_file}")
+    kept.close()
+    out.json(
+        {
+            "store": store,
+            "done": len(results) - len(failed),
+            "under_way": away,
+            "failed": {architecture_id(definition, a): reason for a, reason in failed.items()},
+        }
+    )

@@ -1,0 +1,344 @@
+"""What was evaluated, kept in a database: nothing is lost, and nothing is evaluated twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+
+from nasbuild._version import __version__
+from nasbuild.errors import NasbuildError
+from nasbuild.space import Architecture, Space, architecture_id, parse_architecture, space_to_dict, to_dict
+from nasbuild.table import Table
+
+SCHEMA_VERSION = 1
+LEASE = 60.0
+"""Seconds after which an evaluation whose process was not heard of is taken for lost."""
+_CHUNK = 500  # keys in one question
+
+_schema = sa.MetaData()
+_about = sa.Table("nasbuild", _schema, sa.Column("schema", sa.Integer, primary_key=True))
+_evaluations = sa.Table(
+    "evaluations",
+    _schema,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("key", sa.String(64), unique=True, nullable=False),
+    sa.Column("study", sa.String(64), index=True, nullable=False),
+    sa.Column("evaluator", sa.Text, nullable=False),
+    sa.Column("seed", sa.Integer, nullable=False),
+    sa.Column("arch", sa.Text, nullable=False),
+    sa.Column("state", sa.String(8), nullable=False),
+    sa.Column("metrics", sa.Text),
+    sa.Column("reason", sa.Text),
+    sa.Column("owner", sa.Text),
+    sa.Column("heard", sa.Float),
+    sa.Column("started", sa.Float),
+    sa.Column("seconds", sa.Float),
+    sa.Column("versions", sa.Text),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of an evaluation.
+
+    Attributes
+    ----------
+    metrics
+        None if it failed.
+    reason
+        Why it failed.
+    seconds
+        How long it took.
+    """
+
+    metrics: Mapping[str, float | None] | None
+    reason: str | None = None
+    seconds: float | None = None
+
+
+class Store:
+    """Evaluations by one evaluator with one seed in one space; a database holds many such studies.
+
+    Parameters
+    ----------
+    url
+        A path (SQLite), or ``sqlite:///...`` or ``postgresql+psycopg://...``.
+    space, evaluator, seed
+        What is evaluated, and how: another evaluator's results are not touched.
+
+    Raises
+    ------
+    NasbuildError
+        If the database can't be opened, or a newer version wrote it.
+    """
+
+    def __init__(self, url: str | os.PathLike[str], space: Space, evaluator: str, *, seed: int = 0) -> None:
+        self.space, self.evaluator, self.seed = space, evaluator, seed
+        self.url = str(url) if "://" in str(url) else f"sqlite:///{Path(url).absolute()}"
+        stages = json.dumps(space_to_dict(Space("", space.stages)), sort_keys=True)
+        self._study = hashlib.sha256(f"{stages}\n{evaluator}\n{seed}".encode()).hexdigest()
+        self.owner = f"{platform.node()}:{os.getpid()}:{_started(os.getpid())}:{uuid.uuid4().hex[:8]}"
+        try:
+            self._engine = _engine(self.url)
+            with self._engine.begin() as connection:
+                _schema.create_all(connection)
+                found = connection.execute(sa.select(sa.func.max(_about.c.schema))).scalar()
+                if found is None:
+                    connection.execute(self._insert(_about), [{"schema": SCHEMA_VERSION}])
+        except (exc.SQLAlchemyError, ImportError) as error:
+            cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+            raise NasbuildError(
+                f"can't be opened ({cause})",
+                where=f"store {_hidden(self.url)}",
+                allowed="a path, sqlite:///PATH, postgresql+psycopg://USER@HOST/DATABASE",
+            ) from error
+        if found is not None and found > SCHEMA_VERSION:
+            raise NasbuildError(
+                f"was written by a newer version (schema {found}, known {SCHEMA_VERSION})",
+                where=f"store {_hidden(self.url)}",
+                todo="update nasbuild",
+            )
+
+    def claim(self, architectures: Sequence[Architecture], *, again: bool = False) -> list[Architecture]:
+        """Those that are this process' to evaluate now: neither done nor under way anywhere.
+
+        What a process was at when it died is free again: at once if it was on this machine, after `LEASE`
+        seconds elsewhere.
+
+        Parameters
+        ----------
+        again
+            Claim those that failed, too.
+        """
+        keys = {self._key(a): a for a in architectures}
+        now = time.time()
+        mine: list[Architecture] = []
+        with self._engine.begin() as connection:
+            rows = [
+                {
+                    "key": key,
+                    "study": self._study,
+                    "evaluator": self.evaluator,
+                    "seed": self.seed,
+                    "arch": json.dumps(to_dict(self.space, architecture)),
+                    "state": "running",
+                    "owner": self.owner,
+                    "heard": now,
+                    "started": now,
+                    "versions": json.dumps(_versions()),
+                }
+                for key, architecture in keys.items()
+            ]
+            known = {row.key: row for row in self._rows(connection, keys)}
+            for row in rows:
+                found = known.get(row["key"])
+                if found is None:
+                    new = self._insert(_evaluations).on_conflict_do_nothing().returning(_evaluations.c.key)
+                    taken = connection.execute(new, row).first() is not None
+                elif (found.state == "running" and self._lost(found.owner, found.heard, now)) or (
+                    found.state == "failed" and again
+                ):
+                    taken = self._take(connection, row, found)
+                else:
+                    taken = False
+                if taken:
+                    mine.append(keys[row["key"]])
+        return mine
+
+    def finish(self, architecture: Architecture, result: Result) -> None:
+        """Write what came of an evaluation; on return it is safe from a crash of the process."""
+        state = "failed" if result.metrics is None else "done"
+        metrics = (
+            None if result.metrics is None else json.dumps({k: _plain(v) for k, v in result.metrics.items()})
+        )
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(_evaluations)
+                .where(_evaluations.c.key == self._key(architecture))
+                .values(state=state, metrics=metrics, reason=result.reason, seconds=result.seconds)
+            )
+
+    def release(self, architectures: Iterable[Architecture]) -> None:
+        """Give back what was claimed and not begun."""
+        with self._engine.begin() as connection:
+            for part in _chunks([self._key(a) for a in architectures]):
+                connection.execute(
+                    sa.delete(_evaluations).where(
+                        _evaluations.c.key.in_(part),
+                        _evaluations.c.state == "running",
+                        _evaluations.c.owner == self.owner,
+                    )
+                )
+
+    def heartbeat(self) -> None:
+        """Tell other processes that this one lives."""
+        with self._engine.begin() as connection:
+            connection.execute(
+                sa.update(_evaluations)
+                .where(_evaluations.c.owner == self.owner, _evaluations.c.state == "running")
+                .values(heard=time.time())
+            )
+
+    def results(self) -> dict[Architecture, Result]:
+        """All that is done or failed, in the order in which it was begun."""
+        found: dict[Architecture, Result] = {}
+        with self._engine.connect() as connection:
+            query = (
+                sa.select(_evaluations)
+                .where(_evaluations.c.study == self._study, _evaluations.c.state != "running")
+                .order_by(_evaluations.c.number)
+            )
+            for row in connection.execute(query):
+                metrics = None if row.state == "failed" else json.loads(row.metrics)
+                architecture = parse_architecture(self.space, json.loads(row.arch))
+                found[architecture] = Result(metrics, row.reason, row.seconds)
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """How many are running, done and failed."""
+        query = (
+            sa.select(_evaluations.c.state, sa.func.count())
+            .where(_evaluations.c.study == self._study)
+            .group_by(_evaluations.c.state)
+        )
+        with self._engine.connect() as connection:
+            found = {state: int(count) for state, count in connection.execute(query)}
+        return {state: found.get(state, 0) for state in ("running", "done", "failed")}
+
+    def table(self) -> Table:
+        """All that is done, as a table to learn from.
+
+        Raises
+        ------
+        NasbuildError
+            If nothing is done.
+        """
+        done = {a: r.metrics for a, r in self.results().items() if r.metrics is not None}
+        if not done:
+            raise NasbuildError("holds no finished evaluation", where=f"store {_hidden(self.url)}")
+        names = dict.fromkeys(name for metrics in done.values() for name in metrics)
+        columns = {n: np.array([_number(m.get(n)) for m in done.values()]) for n in names}
+        columns = {n: v for n, v in columns.items() if not np.isnan(v).all()}
+        ids = tuple(architecture_id(self.space, a) for a in done)
+        return Table(self.space, ids, tuple(done), columns)
+
+    def take_in(self, table: Table) -> int:
+        """Write a table's rows as evaluations that are done; returns how many were not known before."""
+        new = self.claim(table.architectures, again=True)
+        for architecture in new:
+            row = table.row_of[architecture]
+            self.finish(architecture, Result({n: _plain(float(v[row])) for n, v in table.columns.items()}))
+        return len(new)
+
+    def close(self) -> None:
+        """Give connections back."""
+        self._engine.dispose()
+
+    def _insert(self, table: sa.Table) -> Any:
+        return (insert_sqlite if self._engine.dialect.name == "sqlite" else insert_postgresql)(table)
+
+    def _key(self, architecture: Architecture) -> str:
+        return hashlib.sha256(
+            f"{self._study}\n{architecture_id(self.space, architecture)}".encode()
+        ).hexdigest()
+
+    def _rows(self, connection: sa.Connection, keys: Iterable[str]) -> list[Any]:
+        columns = (_evaluations.c.key, _evaluations.c.state, _evaluations.c.owner, _evaluations.c.heard)
+        found: list[Any] = []
+        for part in _chunks(list(keys)):
+            found += connection.execute(sa.select(*columns).where(_evaluations.c.key.in_(part))).all()
+        return found
+
+    def _take(self, connection: sa.Connection, row: Mapping[str, Any], found: Any) -> bool:
+        """Take over an evaluation; False if another process was quicker."""
+        c = _evaluations.c
+        fields = ("state", "owner", "heard", "started", "versions")
+        taken = connection.execute(
+            sa.update(_evaluations)
+            .where(c.key == row["key"], c.state == found.state, c.owner == found.owner)
+            .values(**{f: row[f] for f in fields}, metrics=None, reason=None, seconds=None)
+        )
+        return taken.rowcount == 1
+
+    def _lost(self, owner: str, heard: float, now: float) -> bool:
+        node, pid, started, _ = owner.rsplit(":", 3)
+        if owner == self.owner:
+            return False
+        if node == platform.node() and started and _started(os.getpid()):
+            return _started(int(pid)) != started
+        return now - heard > LEASE
+
+
+def _engine(url: str) -> sa.Engine:
+    engine = sa.create_engine(url)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def prepare(connection: Any, _: Any) -> None:
+            # Readers and one writer at a time; a commit survives a crash of the process.
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.execute("PRAGMA busy_timeout=60000")
+            # Transactions begin where we say so, and as writers: none is refused halfway.
+            connection.isolation_level = None
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Any) -> None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    elif engine.dialect.name != "postgresql":
+        raise NasbuildError(
+            f"{engine.dialect.name} is no database that evaluations are kept in",
+            where="--store",
+            allowed=("SQLite", "PostgreSQL"),
+        )
+    return engine
+
+
+def _started(pid: int) -> str:
+    """When a process of this machine started; empty if it does not live or nobody can tell."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    fields = text.rpartition(")")[2].split()
+    # A process that has ended but was not waited for is a zombie.
+    return "" if fields[0] in "ZX" else fields[19]
+
+
+def _versions() -> dict[str, str]:
+    return {"nasbuild": __version__, "python": platform.python_version()}
+
+
+def _plain(value: float | None) -> float | None:
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else float(value)
+
+
+def _chunks(keys: list[str]) -> list[list[str]]:
+    return [keys[i : i + _CHUNK] for i in range(0, len(keys), _CHUNK)]
+
+
+def _hidden(url: str) -> str:
+    """The address without its password."""
+    try:
+        return sa.make_url(url).render_as_string(hide_password=True)
+    except exc.ArgumentError:
+        return url

@@ -1,0 +1,266 @@
+"""The store: who may evaluate what, what is kept, and what a crash leaves; on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from nasbuild.errors import NasbuildError
+from nasbuild.evaluate import LEASE, Result, Store
+from nasbuild.evaluate._store import _evaluations, _started
+from nasbuild.space import load_space, sample
+from nasbuild.table import load_builtin
+
+SPACE = load_space("digits-macro")
+ARCHITECTURES = sample(SPACE, 40, np.random.default_rng(0))
+TOLD = {"loss": 0.5, "acc": None}
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory):
+    """A server of its own, on a free port; None where there is none."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not programs:
+        return None
+    try:
+        import psycopg  # noqa: F401
+    except ImportError:
+        return None
+    folder = tmp_path_factory.mktemp("postgresql")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    # The server refuses to run as root.
+    user = "nobody" if os.getuid() == 0 else None
+    prefix = ["setpriv", "--reuid", user, "--clear-groups"] if user else []
+    if user and not shutil.which("setpriv"):
+        return None
+    if user:
+        shutil.chown(folder, user)
+        for parent in folder.parents:
+            if parent != Path(parent.root) and parent.stat().st_uid == os.getuid():
+                parent.chmod(parent.stat().st_mode | 0o011)
+    data, binary = folder / "data", programs[-1]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}
+    subprocess.run(
+        [*prefix, binary / "initdb", "-D", data, "-U", "tester", "-A", "trust", "-N"], check=True, **quiet
+    )
+    server = subprocess.Popen(
+        [*prefix, binary / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, "-F"],
+        **quiet,
+    )
+    url = f"postgresql+psycopg://tester@127.0.0.1:{port}/postgres"
+    deadline = time.monotonic() + 30
+    engine = sa.create_engine(url)
+    while True:
+        try:
+            engine.connect().close()
+            break
+        except sa.exc.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+    engine.dispose()
+    yield url
+    # An interrupt ends a server at once, whoever is connected.
+    server.send_signal(signal.SIGINT)
+    server.wait(timeout=30)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        yield str(tmp_path / "store.db")
+        return
+    server = request.getfixturevalue("postgresql")
+    if server is None:
+        pytest.skip("there is no PostgreSQL server or no psycopg here")
+    yield server
+    engine = sa.create_engine(server)
+    with engine.begin() as connection:
+        connection.execute(sa.text("drop table evaluations, nasbuild"))
+    engine.dispose()
+
+
+@pytest.fixture
+def opened():
+    """Opens stores and closes them at the end."""
+    stores = []
+
+    def open_(url, *arguments, **options):
+        stores.append(Store(url, SPACE, *(arguments or ("mine",)), **options))
+        return stores[-1]
+
+    yield open_
+    for store in stores:
+        store.close()
+
+
+def test_what_one_claims_another_does_not_get(url, opened):
+    one, other = opened(url), opened(url)
+    first = one.claim(ARCHITECTURES[:10])
+    assert first == ARCHITECTURES[:10]
+    assert one.claim(ARCHITECTURES[:10]) == []
+    # Even a store of the same process is another one.
+    assert other.claim(ARCHITECTURES[:15]) == ARCHITECTURES[10:15]
+    one.release(first[:4])
+    assert other.claim(ARCHITECTURES[:15]) == ARCHITECTURES[:4]
+    assert one.counts() == {"running": 15, "done": 0, "failed": 0}
+    other.release(first[5:])
+    assert one.counts()["running"] == 15
+
+
+def test_what_is_finished_is_there_for_all_in_the_order_it_was_begun(url, opened):
+    one = opened(url)
+    one.claim(ARCHITECTURES[:3])
+    one.finish(ARCHITECTURES[1], Result(TOLD, None, 1.5))
+    one.finish(ARCHITECTURES[0], Result({"loss": float("nan"), "acc": 61.25}, None, 0.5))
+    one.finish(ARCHITECTURES[2], Result(None, "ValueError: no", 0.1))
+    other = opened(url)
+    assert other.results() == {
+        ARCHITECTURES[0]: Result({"loss": None, "acc": 61.25}, None, 0.5),
+        ARCHITECTURES[1]: Result(TOLD, None, 1.5),
+        ARCHITECTURES[2]: Result(None, "ValueError: no", 0.1),
+    }
+    assert list(other.results()) == ARCHITECTURES[:3]
+    assert other.counts() == {"running": 0, "done": 2, "failed": 1}
+    assert other.claim(ARCHITECTURES[:3]) == []
+    assert other.claim(ARCHITECTURES[:3], again=True) == [ARCHITECTURES[2]]
+    assert ARCHITECTURES[2] not in other.results()
+    table = other.table()
+    assert table.architectures == tuple(ARCHITECTURES[:2])
+    assert table.columns["acc"].tolist()[0] == 61.25
+    assert np.isnan(table.columns["acc"][1])
+
+
+def test_evaluators_seeds_and_spaces_do_not_mix(url, opened):
+    one = opened(url)
+    one.claim(ARCHITECTURES[:1])
+    one.finish(ARCHITECTURES[0], Result(TOLD))
+    for store in (opened(url, "another"), opened(url, "mine", seed=1)):
+        assert store.results() == {}
+        assert store.claim(ARCHITECTURES[:1]) == ARCHITECTURES[:1]
+    other = Store(url, load_space("mnasnet"), "mine")
+    assert other.counts() == {"running": 0, "done": 0, "failed": 0}
+    other.close()
+
+
+CLAIM = """
+import sys, time
+import numpy as np
+from nasbuild.evaluate import Store
+from nasbuild.space import load_space, sample
+space = load_space("digits-macro")
+store = Store(sys.argv[1], space, "mine")
+mine = store.claim(sample(space, 40, np.random.default_rng(0))[:5])
+print(len(mine), flush=True)
+time.sleep(60)
+"""
+
+
+def test_what_a_killed_process_was_at_is_free_at_once(url, opened):
+    process = subprocess.Popen([sys.executable, "-c", CLAIM, url], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline() == "5\n"
+    store = opened(url)
+    assert store.claim(ARCHITECTURES[:5]) == []
+    process.kill()
+    # Not even waited for.
+    deadline = time.monotonic() + 10
+    while not (mine := store.claim(ARCHITECTURES[:5])) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert mine == ARCHITECTURES[:5]
+    process.wait()
+    process.stdout.close()
+
+
+def test_a_process_elsewhere_is_given_time(url, opened):
+    store = opened(url)
+    store.claim(ARCHITECTURES[:2])
+    engine = sa.create_engine(store.url)
+    for heard, free in ((time.time() - LEASE / 2, 0), (time.time() - 2 * LEASE, 2)):
+        with engine.begin() as connection:
+            away = {"owner": "elsewhere:1:2:ab", "heard": heard}
+            connection.execute(sa.update(_evaluations).values(**away))
+        assert len(opened(url).claim(ARCHITECTURES[:2])) == free
+    engine.dispose()
+
+
+def test_a_heartbeat_is_heard(url, opened):
+    store = opened(url)
+    store.claim(ARCHITECTURES[:1])
+    engine = sa.create_engine(store.url)
+    with engine.begin() as connection:
+        connection.execute(sa.update(_evaluations).values(heard=1.0))
+    store.heartbeat()
+    with engine.connect() as connection:
+        assert connection.execute(sa.select(_evaluations.c.heard)).scalar() > time.time() - 60
+    engine.dispose()
+
+
+def test_a_table_is_taken_in_and_given_back(url, opened):
+    table = load_builtin("digits-macro").select(range(20))
+    store = opened(url)
+    store.claim(table.architectures[:1])
+    store.finish(table.architectures[0], Result(None, "failed before"))
+    assert store.take_in(table) == 20
+    assert store.take_in(table) == 0
+    again = store.table()
+    assert set(again.architectures) == set(table.architectures)
+    for name, values in table.columns.items():
+        found = again.columns[name][[again.row_of[a] for a in table.architectures]]
+        assert np.array_equal(found, values, equal_nan=True)
+
+
+def test_a_store_of_a_newer_version_is_refused(url, opened):
+    store = opened(url)
+    engine = sa.create_engine(store.url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("update nasbuild set schema = 99"))
+    with pytest.raises(NasbuildError, match="was written by a newer version"):
+        opened(url)
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("nowhere://x", "can't be opened"),
+        ("/no/such/folder/store.db", "can't be opened"),
+        ("mysql://me:secret@host/db", "store mysql"),
+    ],
+)
+def test_what_is_no_store_is_refused_without_its_password(url, message):
+    with pytest.raises(NasbuildError, match=message) as caught:
+        Store(url, SPACE, "mine")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "notes.txt"
+    path.write_text("my notes, which are no database at all" * 50)
+    with pytest.raises(NasbuildError, match="can't be opened"):
+        Store(path, SPACE, "mine")
+    assert path.read_text().startswith("my notes")
+
+
+def test_an_empty_store_has_no_table(tmp_path, opened):
+    with pytest.raises(NasbuildError, match="holds no finished evaluation"):
+        opened(tmp_path / "store.db").table()
+
+
+def test_processes_are_told_from_those_that_had_their_number_before():
+    assert _started(os.getpid()) != ""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    assert _started(process.pid) in ("", None)
