@@ -94,11 +94,7 @@ class Store:
         self.owner = f"{platform.node()}:{os.getpid()}:{_started(os.getpid())}:{uuid.uuid4().hex[:8]}"
         try:
             self._engine = _engine(self.url)
-            with self._engine.begin() as connection:
-                _schema.create_all(connection)
-                found = connection.execute(sa.select(sa.func.max(_about.c.schema))).scalar()
-                if found is None:
-                    connection.execute(self._insert(_about), [{"schema": SCHEMA_VERSION}])
+            found = self._prepare()
         except (exc.SQLAlchemyError, ImportError) as error:
             cause = str(getattr(error, "orig", None) or error).splitlines()[0]
             raise NasbuildError(
@@ -106,12 +102,26 @@ class Store:
                 where=f"store {_hidden(self.url)}",
                 allowed="a path, sqlite:///PATH, postgresql+psycopg://USER@HOST/DATABASE",
             ) from error
-        if found is not None and found > SCHEMA_VERSION:
+        if found > SCHEMA_VERSION:
+            self.close()
             raise NasbuildError(
                 f"was written by a newer version (schema {found}, known {SCHEMA_VERSION})",
                 where=f"store {_hidden(self.url)}",
                 todo="update nasbuild",
             )
+
+    def _prepare(self) -> int:
+        """Make the tables where they are missing; the version that they are of."""
+        try:
+            with self._engine.begin() as connection:
+                _schema.create_all(connection)
+                found = connection.execute(sa.select(sa.func.max(_about.c.schema))).scalar()
+                if found is None:
+                    connection.execute(self._insert(_about), [{"schema": SCHEMA_VERSION}])
+                return SCHEMA_VERSION if found is None else int(found)
+        except BaseException:
+            self.close()
+            raise
 
     def claim(self, architectures: Sequence[Architecture], *, again: bool = False) -> list[Architecture]:
         """Those that are this process' to evaluate now: neither done nor under way anywhere.
