@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import re
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,11 @@ def resume(path: Path) -> dict[str, Any]:
 
 
 def save(path: Path, result: dict[str, Any]) -> None:
+    """Write a result; pairs of numbers, of which fronts have thousands, stand on one line."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, json.dumps(result, indent=1) + "\n")
+    text = json.dumps(result, indent=1)
+    text = re.sub(r"\[\s+(-?[\d.e-]+),\s+(-?[\d.e-]+)\s+\]", r"[\1, \2]", text)
+    write_text(path, text + "\n")
 
 
 def markdown(header: list[str], rows: list[list[str]]) -> str:

@@ -51,7 +51,9 @@ class Setting:
         self.labelled = np.column_stack([self.table.columns[t] for t in self.targets])
 
     def values(self, architectures: list[Architecture]) -> np.ndarray:
-        return np.column_stack([self.truth.label(t, architectures) for t in self.targets])
+        found = np.column_stack([self.truth.label(t, architectures) for t in self.targets])
+        # float32 to begin with; more digits would only make the result large.
+        return np.array([[float(f"{v:.6g}") for v in row] for row in found.tolist()])
 
     def search(
         self, settings: SearchSettings, space: Space, start: list[Architecture] | None = None
@@ -218,7 +220,13 @@ def draw(settings: dict[str, Setting], result: dict[str, Any], path: Path) -> No
         for n, cluster in enumerate(have["clusters"]):
             values = np.array(cluster["values"])
             top.scatter(
-                values[:, 1], values[:, 0], s=3, color=f"C{n}", alpha=0.5, label=f"equation {n + 1}, K = 3"
+                values[:, 1],
+                values[:, 0],
+                s=3,
+                color=f"C{n}",
+                alpha=0.5,
+                label=f"equation {n + 1}, K = 3",
+                rasterized=True,
             )
         built = np.array(have["built"])
         for n, method in enumerate(METHODS):
@@ -246,7 +254,7 @@ def draw(settings: dict[str, Setting], result: dict[str, Any], path: Path) -> No
         figure.legend(
             handles, labels, loc=("outside upper center", "outside lower center")[row], ncols=7, fontsize=8
         )
-    figure.savefig(path)
+    figure.savefig(path, dpi=150)
 
 
 def main() -> None:

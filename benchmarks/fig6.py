@@ -89,7 +89,7 @@ def draw_figure(table: Any, result: dict[str, Any], path: Path) -> None:
     miou, flops = table.columns["miou"], table.columns["seg_gflops"]
     figure = Figure(figsize=(7, 4.4), layout="constrained")
     axis = figure.subplots()
-    axis.scatter(flops, miou, s=3, color="0.8", label="all rows")
+    axis.scatter(flops, miou, s=3, color="0.8", label="all rows", rasterized=True)
     best = on_front(np.column_stack([-miou, flops]))
     order = np.argsort(flops[best])
     axis.step(flops[best][order], miou[best][order], where="post", color="0.4", label="their front")
@@ -100,7 +100,7 @@ def draw_figure(table: Any, result: dict[str, Any], path: Path) -> None:
     axis.set_ylabel("mIoU [%]")
     axis.set_ylim(float(np.quantile(miou, 0.02)), float(miou.max()) + 0.5)
     axis.legend(fontsize=8, loc="lower right")
-    figure.savefig(path)
+    figure.savefig(path, dpi=150)
 
 
 def main() -> None:
