@@ -48,9 +48,22 @@ def test_a_function_of_a_file_is_called_with_plain_architectures(script):
 
 
 def test_a_function_of_a_module_is_called(script, monkeypatch):
+    script.rename(script.with_name("module_of_mine.py"))
     monkeypatch.syspath_prepend(script.parent)
-    evaluator = load_evaluator("mine:good", SPACE)
+    evaluator = load_evaluator("module_of_mine:good", SPACE)
     assert evaluator([ONE])[0]["loss"] == sum(map(len, ONE)) / 2
+
+
+def test_a_file_does_not_stand_in_for_a_module_of_its_name(tmp_path):
+    path = tmp_path / "json.py"
+    path.write_text(CODE)
+    load_evaluator(f"{path}:good", SPACE)
+    import json
+
+    assert not hasattr(json, "good")
+    path.write_text(CODE.replace("/ 2", "/ 4"))
+    # Changed and loaded anew, it is the new one.
+    assert load_evaluator(f"{path}:good", SPACE)([ONE])[0]["loss"] == sum(map(len, ONE)) / 4
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import math
@@ -167,11 +168,13 @@ def _found(place: str, name: str) -> Callable[[dict[str, Any]], Any]:
 def _file(path: Path) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # A name of its own: a file may be called like a module that others import.
+    name = f"nasbuild_evaluator_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    # Dataclasses and pickles of the file look it up by name.
-    sys.modules.setdefault(path.stem, module)
+    # Dataclasses of the file look it up by name.
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
