@@ -91,7 +91,6 @@ def measure(setting: Setting, have: dict[str, Any], keep) -> None:
         run = learn(setting.table, setting.targets, recipe=RECIPE, rivals=False)
         front = build_front(run, FRONT)
         have["built"] = setting.values(list(front.architectures)).tolist()
-        have["predicted"] = front.prediction.tolist()
         have["modules"] = [a.modules for a in front.architectures]
         have["clusters"], have["reduced"] = clusters(setting, run)
         keep()
@@ -117,7 +116,8 @@ def measure(setting: Setting, have: dict[str, Any], keep) -> None:
             keep()
     limits = have.setdefault("limits", {})
     starts: dict[str, list[Architecture]] = {f"seed {s}": [] for s in range(LIMIT_SEEDS)}
-    starts["from the built front"] = [Architecture(plain(modules)) for modules in have["modules"]]
+    if "from the built front" not in limits:
+        starts["from the built front"] = [Architecture(plain(modules)) for modules in have["modules"]]
     for seed, (name, start) in enumerate(starts.items()):
         if name not in limits:
             settings = SearchSettings("layer", LIMIT, 200, crossover=0.5, seed=seed)

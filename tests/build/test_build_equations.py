@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nasbuild.build import build_front, parse_bound, propose_equations
+from nasbuild.build import build, build_front, parse_bound, propose_equations
 from nasbuild.errors import NasbuildError
 from nasbuild.score import learn
 from nasbuild.space import Metric, contains
@@ -68,8 +68,12 @@ def test_bounds_choose_the_region(run):
 def test_equations_can_be_learnt_and_build_near_where_they_aim(run):
     _, found = propose_equations(run, 3, targets=TWO)
     learnt = learn(run.table, [one.text for one in found], rivals=False)
-    built = [one.stages for one in learnt.learnt]
-    assert len(built) == len(found)
+    built = [build(one, 1)[0].architecture for one in learnt.learnt]
+    for target, order in zip(TWO, (1, -1), strict=True):
+        value = run.of(target).scorer.predict(built)[0]
+        # Later equations give up loss for latency, when they are learnt themselves as well.
+        assert (np.diff(order * value) >= 0).all()
+        assert order * (value[-1] - value[0]) > 0
 
 
 @pytest.mark.parametrize(

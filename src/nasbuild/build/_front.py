@@ -132,14 +132,20 @@ def worthwhile(values: np.ndarray, count: int) -> np.ndarray:
     return np.sort(order[kept[:size]])
 
 
+def common_labels(run: Run, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the run's table that have the labels of all targets named, ascending, and the labels, (rows, targets)."""
+    known = [run.of(name).labels for name in names]
+    own = [dict(zip(one.rows.tolist(), one.values.tolist(), strict=True)) for one in known]
+    rows = sorted(set.intersection(*map(set, own)))
+    return np.array(rows, dtype=np.int64), np.array([[one[r] for one in own] for r in rows])
+
+
 def _volumes(run: Run, names: Sequence[str], front: np.ndarray, signs: np.ndarray) -> tuple[float, float]:
     """Hypervolumes of a front and of the labelled rows, of the box between the worst labels and the best of all."""
-    known = [run.of(name).labels for name in names]
-    rows = [dict(zip(one.rows.tolist(), one.values.tolist(), strict=True)) for one in known]
-    common = sorted(set.intersection(*map(set, rows)))
-    if not common:
+    rows, labelled = common_labels(run, names)
+    if not len(rows):
         return np.nan, np.nan
-    labelled = np.array([[own[r] for own in rows] for r in common]) * signs
+    labelled = labelled * signs
     low = labelled.min(axis=0)
     span = np.maximum(labelled.max(axis=0), front.max(axis=0)) - low
     unit = np.where(span > 0, span, 1)

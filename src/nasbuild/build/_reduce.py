@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import moocore
-import numpy as np
 
+from nasbuild.build._front import common_labels
 from nasbuild.errors import NasbuildError
 from nasbuild.score import Learnt, Run
 from nasbuild.space import Architecture, Module, Space, Stage
@@ -77,14 +77,12 @@ def holds_of_front(reduced: Space, run: Run, targets: Sequence[str] = ()) -> Hol
     None if no row has all the labels.
     """
     learnt = [run.of(name) for name in targets] if targets else list(run.learnt)
-    rows = [dict(zip(o.labels.rows.tolist(), o.labels.values.tolist(), strict=True)) for o in learnt]
-    common = sorted(set.intersection(*map(set, rows)))
-    if not common:
+    rows, values = common_labels(run, [one.target.name for one in learnt])
+    if not len(rows):
         return None
-    signs = [one.target.sign for one in learnt]
-    values = np.array([[s * own[r] for own, s in zip(rows, signs, strict=True)] for r in common])
+    values = values * [one.target.sign for one in learnt]
     best = moocore.is_nondominated(values, maximise=True, keep_weakly=True)
-    front = [run.table.architectures[r] for r, keep in zip(common, best, strict=True) if keep]
+    front = [run.table.architectures[r] for r in rows[best]]
     kept = [set(stage.modules or ()) for stage in reduced.stages]
     needed = [{a.modules[u] for a in front} for u in range(len(kept))]
     return Holds(

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from nasbuild.cli import _bench, _build, _demo, _evaluate, _export, _learn, _search
+from nasbuild.cli import _bench, _build, _demo, _equations, _evaluate, _export, _learn, _search
 from nasbuild.errors import NasbuildError
 
 app = typer.Typer(
@@ -26,7 +26,7 @@ for command in (
     _export.modules,
     _export.predict,
     _build.build,
-    _build.equations,
+    _equations.equations,
     _export.shrink,
     _search.search,
     _evaluate.evaluate,

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from nasbuild._version import __version__
 from nasbuild.errors import NasbuildError
 from nasbuild.space import Architecture, Space, architecture_id, parse_architecture, space_to_dict, to_dict
-from nasbuild.table import Table
+from nasbuild.table import Table, evaluated_table
 
 SCHEMA_VERSION = 1
 LEASE = 60.0
@@ -240,11 +240,7 @@ class Store:
         done = {a: r.metrics for a, r in self.results().items() if r.metrics is not None}
         if not done:
             raise NasbuildError("holds no finished evaluation", where=f"store {_hidden(self.url)}")
-        names = dict.fromkeys(name for metrics in done.values() for name in metrics)
-        columns = {n: np.array([_number(m.get(n)) for m in done.values()]) for n in names}
-        columns = {n: v for n, v in columns.items() if not np.isnan(v).all()}
-        ids = tuple(architecture_id(self.space, a) for a in done)
-        return Table(self.space, ids, tuple(done), columns)
+        return evaluated_table(self.space, done)
 
     def take_in(self, table: Table) -> int:
         """Write a table's rows as evaluations that are done; returns how many were not known before."""
@@ -336,10 +332,6 @@ def _versions() -> dict[str, str]:
 
 def _plain(value: float | None) -> float | None:
     return None if value is None or not np.isfinite(value) else float(value)
-
-
-def _number(value: float | None) -> float:
-    return np.nan if value is None else float(value)
 
 
 def _chunks(keys: list[str]) -> list[list[str]]:

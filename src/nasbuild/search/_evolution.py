@@ -65,14 +65,11 @@ class Evolution:
         """The next generation; shorter, and at last empty, where the space holds nothing new."""
         asked = self._algorithm.ask()
         asked = Population.empty() if asked is None else asked
-        missing = self._size - len(asked)
-        if missing:
-            for individual in asked:
-                self._asked.add(int(individual.X[0]))
-            asked = Population.merge(asked, Population.new("X", self._unseen(missing)))
         self._asked.update(int(individual.X[0]) for individual in asked)
-        self._waiting = asked
-        return [self.known[int(individual.X[0])] for individual in asked]
+        new = self._unseen(self._size - len(asked))
+        self._asked.update(new[:, 0].tolist())
+        self._waiting = Population.merge(asked, Population.new("X", new)) if len(new) else asked
+        return [self.known[int(individual.X[0])] for individual in self._waiting]
 
     def tell(self, losses: np.ndarray, excess: np.ndarray) -> None:
         """Losses (asked, targets), less is better, and excess over constraints (asked, constraints)."""
@@ -102,6 +99,7 @@ class Evolution:
         return np.array(list(found), dtype=np.int64)[:, None]
 
     def _unseen(self, count: int) -> np.ndarray:
+        """Numbers of up to ``count`` random architectures that were never asked for, (found, 1)."""
         rng, found = self._algorithm.random_state, dict[int, None]()
         for _ in range(_TRIES * count):
             number = self.number(_random(self.space, rng))

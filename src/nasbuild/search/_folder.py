@@ -9,8 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from nasbuild._io import reading, write_text
 from nasbuild.errors import NasbuildError
 from nasbuild.score import versions
@@ -23,9 +21,8 @@ from nasbuild.space import (
     load_space,
     save_space,
     space_to_dict,
-    to_dict,
 )
-from nasbuild.table import read_table
+from nasbuild.table import evaluated_table, read_table, write_table
 
 SCHEMA_VERSION = 1
 _SETTINGS, _SPACE, _EVALUATED, _FRONT = "search.json", "space.yaml", "archs.jsonl", "front.jsonl"
@@ -72,19 +69,16 @@ def search_folder(
             (metrics,) = evaluate([architecture])
             known[architecture] = dict(metrics)
             if time.monotonic() - written > _PAUSE:
-                _write_rows(folder / _EVALUATED, space, known)
+                write_table(evaluated_table(space, known), folder / _EVALUATED)
                 written = time.monotonic()
         search.tell([known[a] for a in asked])
         found = search.found()
-        _write_rows(folder / _EVALUATED, space, known)
-        _write_rows(folder / _FRONT, space, {a: known[a] for a in _of(found)})
+        write_table(evaluated_table(space, known), folder / _EVALUATED)
+        front = {a: known[a] for a in (found.architectures[i] for i in found.front)}
+        write_table(evaluated_table(space, front), folder / _FRONT)
         _write_settings(folder, settled, settings, found.volumes)
         progress(found, len(found.architectures))
     return search.found()
-
-
-def _of(found: Found) -> list[Architecture]:
-    return [found.architectures[i] for i in found.front]
 
 
 def _settled(
@@ -162,16 +156,3 @@ def _write_settings(
         "versions": versions(),
     }
     write_text(folder / _SETTINGS, json.dumps(content, indent=1) + "\n")
-
-
-def _write_rows(path: Path, space: Space, known: Mapping[Architecture, Metrics]) -> None:
-    lines = []
-    for architecture, metrics in known.items():
-        values = {n: None if v is None or not np.isfinite(v) else float(v) for n, v in metrics.items()}
-        row = {
-            "id": architecture_id(space, architecture),
-            "arch": to_dict(space, architecture),
-            "metrics": values,
-        }
-        lines.append(json.dumps(row) + "\n")
-    write_text(path, "".join(lines))

@@ -174,7 +174,7 @@ class Search:
             self._columns[name] += values
         self._told += asked
         self._generation += [len(self._volumes)] * len(asked)
-        found = self._found()
+        found = self.found()
         losses = self.goal.losses(found.values)
         if self._box is None:
             self._box = Box.of(losses)
@@ -190,9 +190,6 @@ class Search:
 
     def found(self) -> Found:
         """All that was told so far."""
-        return self._found()
-
-    def _found(self) -> Found:
         columns = {name: np.array(values, dtype=np.float64) for name, values in self._columns.items()}
         seen = {LAYERS: layers(self.space, self._told), **columns}
         return Found(

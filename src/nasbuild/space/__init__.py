@@ -32,6 +32,7 @@ from nasbuild.space._model import (
     module_key,
 )
 from nasbuild.space._neighbour import mutate_layer, mutate_module, neighbour_codes
+from nasbuild.space._part import is_part
 from nasbuild.space._sample import (
     enumerate_architectures,
     enumerate_modules,
@@ -68,6 +69,7 @@ __all__ = [
     "graph_schema",
     "group_modules",
     "group_stages",
+    "is_part",
     "load_space",
     "merge_architecture",
     "merge_stages",

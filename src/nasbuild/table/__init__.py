@@ -2,6 +2,7 @@
 
 from nasbuild.table._architectures import read_architectures
 from nasbuild.table._columns import flat_columns, flatten
+from nasbuild.table._evaluated import evaluated_table
 from nasbuild.table._frame import to_frame
 from nasbuild.table._jsonl import arch_dicts
 from nasbuild.table._merge import merge_table
@@ -16,6 +17,7 @@ __all__ = [
     "Table",
     "arch_dicts",
     "builtin_tables",
+    "evaluated_table",
     "flat_columns",
     "flatten",
     "k_fold",

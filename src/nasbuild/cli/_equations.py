@@ -1,0 +1,64 @@
+"""``equations``: what a run's front can be aimed at with."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from nasbuild.cli._options import JsonOption, RunArgument
+from nasbuild.cli._output import Output, number
+
+
+def equations(
+    run: RunArgument,
+    n: Annotated[int, typer.Option("--n", min=1, help="how many equations")] = 4,
+    target: Annotated[
+        list[str] | None, typer.Option("--target", help="targets of the run; all if not given")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where", metavar="BOUND", help="'latency <= 6': only equations that would build there"
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Equations that aim at regions along the front of several targets, and what each would build."""
+    from nasbuild.build import parse_bound, propose_equations
+    from nasbuild.score import load_run
+    from nasbuild.space import architecture_id, to_dict
+
+    out = Output(as_json)
+    loaded = load_run(run)
+    names, found = propose_equations(
+        loaded, n, targets=target or (), bounds=[parse_bound(text) for text in where or ()]
+    )
+    rows = [
+        {
+            "equation": one.text,
+            "id": architecture_id(loaded.space, one.architecture),
+            "arch": to_dict(loaded.space, one.architecture),
+            "expected": {
+                name: {"prediction": float(value), "std": float(std)}
+                for name, value, std in zip(names, one.prediction, one.std, strict=True)
+            },
+        }
+        for one in found
+    ]
+    out.line("each aims at another region of the predicted front; what it would build, with predictions y'")
+    out.table(
+        ["equation, to be maximised", *names, "architecture"],
+        [
+            [
+                row["equation"],
+                *(f"{number(e['prediction'])} ± {number(e['std'])}" for e in row["expected"].values()),
+                row["id"],
+            ]
+            for row in rows
+        ],
+        right=range(1, len(names) + 1),
+    )
+    given = " ".join(f'--target "{row["equation"]}"' for row in rows)
+    out.line(f"to learn scores for them: nasbuild fit ... {given}")
+    out.json({"targets": list(names), "equations": rows})
