@@ -1,0 +1,75 @@
+"""Once-for-all supernets: one set of weights for every architecture of a space (Cai et al., ICLR 2020).
+
+Elastic MobileNetV3 and ProxylessNAS whose weights have the names of the published checkpoints, sub-networks cut
+out of them, their accuracy, and the training of new ones. Importing this package loads no torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from nasbuild.evaluate.ofa.family import (
+    Family,
+    Layers,
+    StageShape,
+    fashion,
+    layers_of,
+    mobilenet_v3,
+    proxylessnas,
+)
+
+if TYPE_CHECKING:
+    from nasbuild.evaluate.ofa.images import ArrayImages, FolderImages, Images, fashion_mnist
+    from nasbuild.evaluate.ofa.plain import Network
+    from nasbuild.evaluate.ofa.supernet import Supernet
+    from nasbuild.evaluate.ofa.testing import Accuracy, accuracy, recalibrate
+    from nasbuild.evaluate.ofa.train import Phase, Recipe, train_supernet
+    from nasbuild.evaluate.ofa.weights import load_weights, save_weights
+
+_LAZY = {
+    "Accuracy": "testing",
+    "ArrayImages": "images",
+    "FolderImages": "images",
+    "Images": "images",
+    "Network": "plain",
+    "Phase": "train",
+    "Recipe": "train",
+    "Supernet": "supernet",
+    "accuracy": "testing",
+    "fashion_mnist": "images",
+    "load_weights": "weights",
+    "recalibrate": "testing",
+    "save_weights": "weights",
+    "train_supernet": "train",
+}
+
+__all__ = [
+    "Accuracy",
+    "ArrayImages",
+    "Family",
+    "FolderImages",
+    "Images",
+    "Layers",
+    "Network",
+    "Phase",
+    "Recipe",
+    "StageShape",
+    "Supernet",
+    "accuracy",
+    "fashion",
+    "fashion_mnist",
+    "layers_of",
+    "load_weights",
+    "mobilenet_v3",
+    "proxylessnas",
+    "recalibrate",
+    "save_weights",
+    "train_supernet",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

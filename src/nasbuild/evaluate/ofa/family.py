@@ -1,0 +1,198 @@
+"""The shapes of once-for-all families: what is fixed around the layers that an architecture chooses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from nasbuild.errors import NasbuildError
+from nasbuild.space import Architecture, Space
+
+Activation = Literal["relu", "relu6", "h_swish"]
+Layers = tuple[tuple[tuple[int, int], ...], ...]
+"""Stage -> layer -> (expand ratio, kernel size)."""
+
+_DIVISOR = 8
+
+
+@dataclass(frozen=True)
+class StageShape:
+    """What all layers of a stage have in common.
+
+    Attributes
+    ----------
+    width
+        Channels that every layer of the stage gives.
+    stride
+        Of the first layer; the others have 1.
+    squeeze
+        Whether its layers squeeze and excite (Hu et al., CVPR 2018).
+    depth
+        Layers that a supernet has.
+    """
+
+    width: int
+    stride: int
+    activation: Activation
+    squeeze: bool
+    depth: int
+
+
+@dataclass(frozen=True)
+class Family:
+    """A once-for-all network without its choices.
+
+    Attributes
+    ----------
+    inputs, classes
+        Channels of an image and classes told.
+    stem, first
+        Channels of the first convolution (3x3, ``stem_stride``) and of the fixed block after it.
+    first_shortcut
+        Whether the fixed block has one.
+    activation
+        Of the stem and the head; ``first_activation`` is that of the fixed block.
+    final
+        Channels of the 1x1 convolution before pooling in MobileNetV3, which mixes features after
+        it; None in ProxylessNAS, which mixes them before.
+    mix
+        Channels that the classifier sees.
+    kernels, expands
+        Choices of a layer, ascending.
+    """
+
+    name: str
+    inputs: int
+    classes: int
+    stem: int
+    stem_stride: int
+    first: int
+    first_activation: Activation
+    first_shortcut: bool
+    activation: Activation
+    stages: tuple[StageShape, ...]
+    final: int | None
+    mix: int
+    kernels: tuple[int, ...] = (3, 5, 7)
+    expands: tuple[int, ...] = (3, 4, 6)
+
+    @property
+    def largest(self) -> Layers:
+        """All layers, each as large as it can be."""
+        return tuple(((self.expands[-1], self.kernels[-1]),) * stage.depth for stage in self.stages)
+
+    def check(self, layers: Layers) -> None:
+        """Refuse layers that the family does not have.
+
+        Raises
+        ------
+        NasbuildError
+            Naming the first stage that is wrong.
+        """
+        if len(layers) != len(self.stages):
+            raise NasbuildError(f"has {len(layers)} stages", where=self.name, allowed=str(len(self.stages)))
+        for u, (stage, module) in enumerate(zip(self.stages, layers, strict=True)):
+            where = f"{self.name}, stage {u + 1}"
+            if not 1 <= len(module) <= stage.depth:
+                raise NasbuildError(f"has {len(module)} layers", where=where, allowed=f"1 to {stage.depth}")
+            for expand, kernel in module:
+                if expand not in self.expands or kernel not in self.kernels:
+                    raise NasbuildError(
+                        f"has a layer of expand {expand} and kernel {kernel}",
+                        where=where,
+                        allowed=f"expand {self.expands}, kernel {self.kernels}",
+                    )
+
+
+def mobilenet_v3(width: float = 1.2, *, classes: int = 1000) -> Family:
+    """MobileNetV3 of Once-for-All (``ofa_mbv3_d234_e346_k357``); published for widths 1.0 and 1.2."""
+    stem, first, *widths = (divisible(w * width) for w in (16, 16, 24, 40, 80, 112, 160))
+    return Family(
+        name=f"ofa-mobilenet-v3, width {width:g}",
+        inputs=3,
+        classes=classes,
+        stem=stem,
+        stem_stride=2,
+        first=first,
+        first_activation="relu",
+        first_shortcut=stem == first,
+        activation="h_swish",
+        stages=_mobilenet_stages(widths, (2, 2, 2, 1, 2)),
+        final=divisible(960 * width),
+        mix=divisible(1280 * width),
+    )
+
+
+def proxylessnas(width: float = 1.3, *, classes: int = 1000) -> Family:
+    """ProxylessNAS of Once-for-All (``ofa_proxyless_d234_e346_k357``); published for width 1.3."""
+    stem, first, *widths = (divisible(w * width) for w in (32, 16, 24, 40, 80, 96, 192, 320))
+    shapes = zip(widths, (2, 2, 2, 1, 2, 1), (4, 4, 4, 4, 4, 1), strict=True)
+    return Family(
+        name=f"ofa-proxylessnas, width {width:g}",
+        inputs=3,
+        classes=classes,
+        stem=stem,
+        stem_stride=2,
+        first=first,
+        first_activation="relu6",
+        first_shortcut=False,
+        activation="relu6",
+        stages=tuple(StageShape(w, s, "relu6", False, d) for w, s, d in shapes),
+        final=None,
+        mix=divisible(1280 * width),
+    )
+
+
+def fashion(width: float = 0.25) -> Family:
+    """MobileNetV3 for grey pictures of 28 x 28: a quarter as wide, and it shrinks them to 4 x 4 only."""
+    stem, first, *widths = (divisible(w * width) for w in (16, 16, 24, 40, 80, 112, 160))
+    return Family(
+        name="fashion-ofa" if width == 0.25 else f"fashion-ofa, width {width:g}",
+        inputs=1,
+        classes=10,
+        stem=stem,
+        stem_stride=2,
+        first=first,
+        first_activation="relu",
+        first_shortcut=stem == first,
+        activation="h_swish",
+        stages=_mobilenet_stages(widths, (1, 2, 1, 2, 1)),
+        final=divisible(960 * width),
+        mix=divisible(1280 * width),
+    )
+
+
+def _mobilenet_stages(widths: list[int], strides: tuple[int, ...]) -> tuple[StageShape, ...]:
+    squeezes = (False, True, False, True, True)
+    return tuple(
+        StageShape(width, stride, "relu" if u < 2 else "h_swish", squeeze, 4)
+        for u, (width, stride, squeeze) in enumerate(zip(widths, strides, squeezes, strict=True))
+    )
+
+
+def layers_of(space: Space, architecture: Architecture) -> Layers:
+    """Expand ratio and kernel size of every layer.
+
+    Raises
+    ------
+    NasbuildError
+        If the layers of the space have other features.
+    """
+    found = []
+    for stage, module in zip(space.stages, architecture, strict=True):
+        names = [feature.name for feature in stage.features]
+        if sorted(names) != ["expand", "kernel"]:
+            raise NasbuildError(
+                f"layers have {', '.join(names) or 'no features'}",
+                where=f"space {space.name}, {stage.name}",
+                allowed="expand, kernel",
+            )
+        e, k = names.index("expand"), names.index("kernel")
+        found.append(tuple((int(layer[e]), int(layer[k])) for layer in module))
+    return tuple(found)
+
+
+def divisible(value: float) -> int:
+    """The multiple of 8 nearest to a number of channels that is not more than a tenth below it (MobileNetV2)."""
+    nearest = max(_DIVISOR, int(value + _DIVISOR / 2) // _DIVISOR * _DIVISOR)
+    return nearest + _DIVISOR if nearest < 0.9 * value else nearest
