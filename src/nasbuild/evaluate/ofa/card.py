@@ -57,8 +57,8 @@ def write_card(table: Table, work: Work, path: Path, progress: Progress) -> None
         ranges="\n".join(
             f"| {name} | {v.min():.6g} | {np.median(v):.6g} | {v.max():.6g} |" for name, v in columns.items()
         ),
-        macs=f"{spearmanr(columns['acc'], columns['macs']).statistic:.3f}",
-        latency_macs=f"{spearmanr(columns['latency_cpu'], columns['macs']).statistic:.3f}",
+        macs=f"{spearmanr(columns['acc'], columns['macs'])[0]:.3f}",
+        latency_macs=f"{spearmanr(columns['latency_cpu'], columns['macs'])[0]:.3f}",
         spread=f"{np.median(columns['latency_cpu_std'] / columns['latency_cpu']):.1%}",
     )
     write_text(path, text)
