@@ -87,7 +87,7 @@ def test_what_tells_no_metrics_is_named_with_the_architecture(script, name, mess
         ("{script}:number", "has no function 'number'"),
         ("gone.py:good", "no such file: gone.py"),
         ("no_such_module_here:good", "can't be loaded"),
-        ("gone", "there is no evaluator 'gone'; allowed: digits, FILE.py:FUNCTION"),
+        ("gone", "there is no evaluator 'gone'; allowed: digits, costs:NETWORK"),
     ],
 )
 def test_an_evaluator_that_is_none_is_refused(script, name, message):
@@ -117,5 +117,5 @@ def test_digits_trains():
     assert set(evaluator.metrics) == {"acc", "loss"}
     expected = train_digits([[str(layer[0]) for layer in m] for m in ONE], seed=3)
     assert evaluator([ONE]) == [expected]
-    with pytest.raises(NasbuildError, match="can't train architectures of space"):
+    with pytest.raises(NasbuildError, match="has no networks of the digits"):
         load_evaluator("digits", load_space("mnasnet"))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nasbuild.cli._options import JsonOption, SpaceOption
 from nasbuild.cli._output import Output
 from nasbuild.errors import NasbuildError
+
+if TYPE_CHECKING:
+    from nasbuild.evaluate import Executor
 
 
 def evaluate(
@@ -19,7 +22,8 @@ def evaluate(
         str,
         typer.Option(
             "--evaluator",
-            help="digits (trains), FILE.py:FUNCTION, MODULE:FUNCTION, 'command:PROGRAM ARGUMENTS', or a table",
+            help="digits (trains); costs:NETWORK or latency:NETWORK[,OPTION=VALUE ...] of digits, FILE.py:FUNCTION@1x3x224x224"
+            " or such; FILE.py:FUNCTION or MODULE:FUNCTION; 'command:PROGRAM ARGUMENTS'; or a table",
         ),
     ],
     archs: Annotated[Path, typer.Option("--archs", help="architectures: jsonl, csv or parquet")],
@@ -29,7 +33,18 @@ def evaluate(
             "--store", metavar="URL", help="file (SQLite) or postgresql+psycopg://USER@HOST/DATABASE"
         ),
     ],
-    workers: Annotated[int, typer.Option("--workers", min=1, help="processes; 1 works in this one")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="processes; 1 works in this one, with --ray local all cores"),
+    ] = None,
+    ray: Annotated[
+        str | None,
+        typer.Option("--ray", metavar="ADDRESS", help="of a Ray cluster; 'local' starts one here"),
+    ] = None,
+    gpus: Annotated[
+        float | None,
+        typer.Option("--gpus", min=0, help="GPUs that an evaluation takes on the cluster, such as 0.25"),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="of trainings; each seed has results of its own")] = 0,
     limit: Annotated[
         float | None, typer.Option("--limit", metavar="SECONDS", help="that a command may take")
@@ -44,13 +59,14 @@ def evaluate(
 ) -> None:
     """Evaluate architectures; what the store knows is not repeated, a stopped run goes on with the same command."""
     from nasbuild._records import check_form
-    from nasbuild.evaluate import InProcess, Pool, Spec, Store, evaluate_all
+    from nasbuild.evaluate import Spec, Store, evaluate_all
     from nasbuild.space import architecture_id, load_space
     from nasbuild.table import read_architectures, write_table
 
     if limit is not None and limit <= 0:
         raise NasbuildError(f"the limit is {limit:g} s", where="--limit", allowed="numbers above 0")
     out = Output(as_json)
+    executor = _executor(workers, ray, gpus)
     if out_file is not None:
         check_form(out_file)
     definition = load_space(space)
@@ -64,7 +80,7 @@ def evaluate(
             spec,
             list(named),
             kept,
-            executor=Pool(workers) if workers > 1 else InProcess(),
+            executor=executor,
             again=retry_failed,
             progress=lambda done, total, failed: move(
                 "evaluating", done, total, f"{failed} failed" if failed else ""
@@ -90,3 +106,19 @@ def evaluate(
             "failed": {architecture_id(definition, a): reason for a, reason in failed.items()},
         }
     )
+
+
+def _executor(workers: int | None, ray: str | None, gpus: float | None) -> Executor:
+    from nasbuild.evaluate import InProcess, Pool, Ray
+
+    if ray is None:
+        if gpus is not None:
+            raise NasbuildError("only a Ray cluster shares out GPUs", where="--gpus", todo="add --ray")
+        return Pool(workers) if workers is not None and workers > 1 else InProcess()
+    if workers is not None and ray != "local":
+        raise NasbuildError(
+            "a cluster runs as many as its machines can",
+            where="--workers",
+            todo="leave it out with --ray ADDRESS",
+        )
+    return Ray(ray, workers, gpus=gpus or 0.0)

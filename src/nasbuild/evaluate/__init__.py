@@ -5,28 +5,53 @@ Importing it loads no torch; the functions do when they are called.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from nasbuild.evaluate._command import EvaluationError
-from nasbuild.evaluate._evaluate import evaluate_all
-from nasbuild.evaluate._evaluator import Evaluator, load_evaluator
-from nasbuild.evaluate._store import LEASE, Result, Store
-from nasbuild.evaluate._work import Executor, InProcess, Pool, Spec
+from nasbuild.evaluate._evaluator import load_evaluator
+from nasbuild.evaluate._network import Networks, load_networks, network_names, register_networks
+from nasbuild.evaluate._pool import Pool
+from nasbuild.evaluate._protocol import Cost, Evaluator, Result
+from nasbuild.evaluate._ray import Ray
+from nasbuild.evaluate._runtime import to_onnx
+from nasbuild.evaluate._work import Executor, InProcess, Spec
+
+if TYPE_CHECKING:
+    from nasbuild.evaluate._evaluate import evaluate_all
+    from nasbuild.evaluate._store import LEASE, Store
 
 __all__ = [
     "LEASE",
+    "Cost",
     "EvaluationError",
     "Evaluator",
     "Executor",
     "InProcess",
+    "Networks",
     "Pool",
+    "Ray",
     "Result",
     "Spec",
     "Store",
     "evaluate_all",
     "load_evaluator",
+    "load_networks",
+    "network_names",
+    "register_networks",
+    "to_onnx",
     "train_digits",
 ]
+
+# Worker processes import this room and need no database.
+_LAZY = {"LEASE": "_store", "Store": "_store", "evaluate_all": "_evaluate"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def train_digits(arch: Sequence[Sequence[str]], *, seed: int = 0) -> dict[str, float]:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from nasbuild.evaluate._store import LEASE, Result, Store
+from nasbuild.evaluate._protocol import Result
+from nasbuild.evaluate._store import LEASE, Store
 from nasbuild.evaluate._work import Executor, InProcess, Spec
 from nasbuild.space import Architecture
 
@@ -56,12 +57,13 @@ def evaluate_all(
     progress(len(results), len(wanted), failed)
     try:
         with _heard_of(store):
-            for architecture, result in (executor or InProcess()).run(spec, take):
-                store.finish(architecture, result)
-                under_way.discard(architecture)
-                results[architecture] = result
-                failed += result.metrics is None
-                progress(len(results), len(wanted), failed)
+            for ended in (executor or InProcess()).run(spec, take):
+                store.finish_all(ended)
+                for architecture, result in ended:
+                    under_way.discard(architecture)
+                    results[architecture] = result
+                    failed += result.metrics is None
+                    progress(len(results), len(wanted), failed)
     finally:
         store.release(under_way)
     found = store.results()

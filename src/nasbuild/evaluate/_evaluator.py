@@ -1,59 +1,33 @@
-"""What tells the metrics of an architecture: a function of the user's, a table, or a real training."""
+"""Evaluators by name: a function of the user's, a command, a table, a network's costs or latency, a training."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
 import math
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate._command import EvaluationError, check_command, run_command
+from nasbuild.evaluate._command import check_command, run_command
+from nasbuild.evaluate._costs import COSTS, count_costs
+from nasbuild.evaluate._latency import LATENCY, TOGETHER, measure_latencies, parse_latency
+from nasbuild.evaluate._load import load_function, split_function
+from nasbuild.evaluate._network import load_networks
+from nasbuild.evaluate._protocol import AHEAD, Cost, Evaluator
 from nasbuild.space import Architecture, Metric, Space, architecture_id, to_dict
-from nasbuild.table import builtin_tables, read_table
 
 TRAINED = "digits"
 """Name of the evaluator that trains architectures of the digits-macro space."""
-_COMMAND = "command:"
+_COMMAND, _COSTS, _LATENCY = "command:", "costs:", "latency:"
 _ALLOWED = (
     TRAINED,
+    "costs:NETWORK",
+    "latency:NETWORK[,OPTION=VALUE]",
     "FILE.py:FUNCTION",
     "MODULE:FUNCTION",
     "command:PROGRAM ARGUMENTS",
     "a table of evaluated architectures",
 )
-
-
-@dataclass(frozen=True)
-class Evaluator:
-    """Metrics of architectures, one at a time.
-
-    Attributes
-    ----------
-    metrics
-        What is told, with direction and unit.
-    measure
-        An architecture to its metrics; None for what could not be measured.
-    """
-
-    name: str
-    metrics: Mapping[str, Metric]
-    measure: Callable[[Architecture], Mapping[str, float | None]]
-
-    def __call__(self, architectures: Sequence[Architecture]) -> list[Mapping[str, float | None]]:
-        """Metrics of each; None for all of one whose evaluation failed."""
-        return [self._told(architecture) for architecture in architectures]
-
-    def _told(self, architecture: Architecture) -> Mapping[str, float | None]:
-        try:
-            return self.measure(architecture)
-        except EvaluationError:
-            return dict.fromkeys(self.metrics)
 
 
 def load_evaluator(name: str, space: Space, *, seed: int = 0, limit: float | None = None) -> Evaluator:
@@ -64,7 +38,10 @@ def load_evaluator(name: str, space: Space, *, seed: int = 0, limit: float | Non
     name
         ``"digits"`` trains; ``"FILE.py:FUNCTION"`` or ``"MODULE:FUNCTION"`` calls a function with an
         architecture as in ``archs.jsonl`` (``{"stages": [[{feature: choice}, ...], ...]}``), which returns the metrics
-        that the space declares; ``"command:PROGRAM ARGUMENTS"`` gets the same as a line of JSON and answers with one;
+        that the space declares (its attribute ``cost``, where it has one, is the cost class);
+        ``"command:PROGRAM ARGUMENTS"`` gets the same as a line of JSON and answers with one;
+        ``"costs:NETWORK"`` counts, ``"latency:NETWORK[,OPTION=VALUE ...]"`` times networks that `load_networks`
+        knows, options as in `LatencySettings`;
         anything else is a table, in which architectures are looked up: what is not
         in it could not be measured.
     seed
@@ -82,42 +59,79 @@ def load_evaluator(name: str, space: Space, *, seed: int = 0, limit: float | Non
     if name.startswith(_COMMAND):
         command = name.removeprefix(_COMMAND).strip()
         check_command(command)
-        return _function(name, lambda arch: run_command(command, arch, limit), space)
-    place, _, function = name.rpartition(":")
-    if place and function.isidentifier():
-        return _function(name, _found(place, function), space)
+        return _function(name, lambda arch: run_command(command, arch, limit), space, "dear")
+    if name.startswith(_COSTS):
+        return _costs(name, space)
+    if name.startswith(_LATENCY):
+        return _latency(name, space)
+    parts = split_function(name)
+    if parts is not None:
+        function = load_function(name, *parts)
+        return _function(name, function, space, _cost(name, function))
+    # Not loaded for other evaluators: worker processes start sooner without.
+    from nasbuild.table import builtin_tables
+
     if name in builtin_tables() or Path(name).exists():
         return _looked_up(name, space)
     raise NasbuildError(f"there is no evaluator {name!r}", where="--evaluator", allowed=_ALLOWED)
 
 
 def _digits(space: Space, seed: int) -> Evaluator:
+    from nasbuild.evaluate.digits.build import check_space, op_names
     from nasbuild.evaluate.digits.train import train_arch
 
     def measure(architecture: Architecture) -> dict[str, float]:
-        return train_arch([[str(layer[0]) for layer in module] for module in architecture], seed)
+        return train_arch(op_names(architecture), seed)
 
-    if [f.name for stage in space.stages for f in stage.features] != ["op"] * 3:
-        raise NasbuildError(
-            f"can't train architectures of space {space.name!r}",
-            where=f"--evaluator {TRAINED}",
-            todo="use --space digits-macro",
-        )
+    check_space(space)
     told = {"acc": Metric("acc", "maximize", "%"), "loss": Metric("loss", "minimize", "nats")}
     return Evaluator(TRAINED, told, measure)
 
 
+def _costs(name: str, space: Space) -> Evaluator:
+    networks = load_networks(name.removeprefix(_COSTS), space)
+    return Evaluator(name, COSTS, lambda architecture: count_costs(networks, architecture), "free")
+
+
+def _latency(name: str, space: Space) -> Evaluator:
+    of, settings = parse_latency(name.removeprefix(_LATENCY), name)
+    networks = load_networks(of, space)
+    # Said at once, not by the failure of every network.
+    with settings.target.ready():
+        pass
+
+    def measure(architecture: Architecture) -> Mapping[str, float | None]:
+        (outcome,) = sweep([architecture])
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def sweep(architectures: Any) -> list[Mapping[str, float | None] | Exception]:
+        return measure_latencies(networks, architectures, settings)
+
+    return Evaluator(name, LATENCY, measure, "cheap", sweep, TOGETHER)
+
+
 def _looked_up(name: str, space: Space) -> Evaluator:
+    from nasbuild.table import read_table
+
     table = read_table(name, space)
 
     def measure(architecture: Architecture) -> dict[str, float | None]:
         row = table.row_of.get(architecture)
         return {m: None if row is None else float(v[row]) for m, v in table.columns.items()}
 
-    return Evaluator(name, table.metrics, measure)
+    return Evaluator(name, table.metrics, measure, "free")
 
 
-def _function(name: str, function: Callable[[dict[str, Any]], Any], space: Space) -> Evaluator:
+def _cost(name: str, function: Callable[..., Any]) -> Cost:
+    cost = getattr(function, "cost", "cheap")
+    if cost not in AHEAD:
+        raise NasbuildError(f"its cost is {cost!r}", where=f"--evaluator {name}", allowed=AHEAD)
+    return cast(Cost, cost)
+
+
+def _function(name: str, function: Callable[[dict[str, Any]], Any], space: Space, cost: Cost) -> Evaluator:
     if not space.metrics:
         raise NasbuildError(
             f"space {space.name!r} declares no metrics, so nobody knows what is better",
@@ -134,7 +148,7 @@ def _function(name: str, function: Callable[[dict[str, Any]], Any], space: Space
             for metric, value in told.items()  # pyright: ignore[reportUnknownVariableType]
         }
 
-    return Evaluator(name, space.metrics, measure)
+    return Evaluator(name, space.metrics, measure, cost)
 
 
 def _number(value: Any, metric: str, name: str, space: Space, architecture: Architecture) -> float | None:
@@ -150,31 +164,3 @@ def _number(value: Any, metric: str, name: str, space: Space, architecture: Arch
 def _wrong(name: str, space: Space, architecture: Architecture, what: str, allowed: str) -> NasbuildError:
     where = f"evaluator {name}, architecture {architecture_id(space, architecture)}"
     return NasbuildError(what, where=where, allowed=allowed)
-
-
-def _found(place: str, name: str) -> Callable[[dict[str, Any]], Any]:
-    try:
-        module = _file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
-    except (ImportError, FileNotFoundError) as error:
-        raise NasbuildError(
-            f"can't be loaded ({error})", where=f"--evaluator {place}:{name}", allowed=_ALLOWED
-        ) from error
-    function = getattr(module, name, None)
-    if not callable(function):
-        raise NasbuildError(f"has no function {name!r}", where=f"--evaluator {place}:{name}")
-    return function
-
-
-def _file(path: Path) -> Any:
-    if not path.is_file():
-        raise FileNotFoundError(f"no such file: {path}")
-    # A name of its own: a file may be called like a module that others import.
-    name = f"nasbuild_evaluator_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses of the file look it up by name.
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module

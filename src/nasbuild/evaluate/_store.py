@@ -9,9 +9,8 @@ import platform
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import sqlalchemy as sa
@@ -21,6 +20,7 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
 from nasbuild._version import __version__
 from nasbuild.errors import NasbuildError
+from nasbuild.evaluate._protocol import Result
 from nasbuild.space import Architecture, Space, architecture_id, parse_architecture, space_to_dict, to_dict
 from nasbuild.table import Table, evaluated_table
 
@@ -28,6 +28,8 @@ SCHEMA_VERSION = 1
 LEASE = 60.0
 """Seconds after which an evaluation whose process was not heard of is taken for lost."""
 _CHUNK = 500  # keys in one question
+
+Item = TypeVar("Item")
 
 _schema = sa.MetaData()
 _about = sa.Table("nasbuild", _schema, sa.Column("schema", sa.Integer, primary_key=True))
@@ -49,25 +51,6 @@ _evaluations = sa.Table(
     sa.Column("seconds", sa.Float),
     sa.Column("versions", sa.Text),
 )
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came of an evaluation.
-
-    Attributes
-    ----------
-    metrics
-        None if it failed.
-    reason
-        Why it failed.
-    seconds
-        How long it took.
-    """
-
-    metrics: Mapping[str, float | None] | None
-    reason: str | None = None
-    seconds: float | None = None
 
 
 class Store:
@@ -136,7 +119,6 @@ class Store:
         """
         keys = {self._key(a): a for a in architectures}
         now = time.time()
-        mine: list[Architecture] = []
         with self._engine.begin() as connection:
             rows = [
                 {
@@ -154,33 +136,41 @@ class Store:
                 for key, architecture in keys.items()
             ]
             known = {row.key: row for row in self._rows(connection, keys)}
+            taken = self._new(connection, [row for row in rows if row["key"] not in known])
             for row in rows:
                 found = known.get(row["key"])
-                if found is None:
-                    new = self._insert(_evaluations).on_conflict_do_nothing().returning(_evaluations.c.key)
-                    taken = connection.execute(new, row).first() is not None
-                elif (found.state == "running" and self._lost(found.owner, found.heard, now)) or (
-                    found.state == "failed" and again
+                if found is not None and (
+                    (found.state == "running" and self._lost(found.owner, found.heard, now))
+                    or (found.state == "failed" and again)
                 ):
-                    taken = self._take(connection, row, found)
-                else:
-                    taken = False
-                if taken:
-                    mine.append(keys[row["key"]])
-        return mine
+                    taken |= self._take(connection, row, found)
+        return [architecture for key, architecture in keys.items() if key in taken]
 
     def finish(self, architecture: Architecture, result: Result) -> None:
         """Write what came of an evaluation; on return it is safe from a crash of the process."""
-        state = "failed" if result.metrics is None else "done"
-        metrics = (
-            None if result.metrics is None else json.dumps({k: _plain(v) for k, v in result.metrics.items()})
+        self.finish_all([(architecture, result)])
+
+    def finish_all(self, results: Sequence[tuple[Architecture, Result]]) -> None:
+        """Write what came of several evaluations: all of them, or none if the process dies in it."""
+        if not results:
+            return
+        change = (
+            sa.update(_evaluations)
+            .where(_evaluations.c.key == sa.bindparam("of"))
+            .values({c: sa.bindparam(f"new_{c}") for c in ("state", "metrics", "reason", "seconds")})
         )
         with self._engine.begin() as connection:
-            connection.execute(
-                sa.update(_evaluations)
-                .where(_evaluations.c.key == self._key(architecture))
-                .values(state=state, metrics=metrics, reason=result.reason, seconds=result.seconds)
-            )
+            connection.execute(change, [self._ended(a, r) for a, r in results])
+
+    def _ended(self, architecture: Architecture, result: Result) -> dict[str, Any]:
+        metrics = None if result.metrics is None else {k: _plain(v) for k, v in result.metrics.items()}
+        return {
+            "of": self._key(architecture),
+            "new_state": "failed" if metrics is None else "done",
+            "new_metrics": None if metrics is None else json.dumps(metrics),
+            "new_reason": result.reason,
+            "new_seconds": result.seconds,
+        }
 
     def release(self, architectures: Iterable[Architecture]) -> None:
         """Give back what was claimed and not begun."""
@@ -245,9 +235,9 @@ class Store:
     def take_in(self, table: Table) -> int:
         """Write a table's rows as evaluations that are done; returns how many were not known before."""
         new = self.claim(table.architectures, again=True)
-        for architecture in new:
-            row = table.row_of[architecture]
-            self.finish(architecture, Result({n: _plain(float(v[row])) for n, v in table.columns.items()}))
+        rows = [table.row_of[architecture] for architecture in new]
+        told = [Result({n: float(v[row]) for n, v in table.columns.items()}) for row in rows]
+        self.finish_all(list(zip(new, told, strict=True)))
         return len(new)
 
     def close(self) -> None:
@@ -269,8 +259,16 @@ class Store:
             found += connection.execute(sa.select(*columns).where(_evaluations.c.key.in_(part))).all()
         return found
 
-    def _take(self, connection: sa.Connection, row: Mapping[str, Any], found: Any) -> bool:
-        """Take over an evaluation; False if another process was quicker."""
+    def _new(self, connection: sa.Connection, rows: list[dict[str, Any]]) -> set[str]:
+        """Begin evaluations that nobody had begun; the keys of those that no other process just did."""
+        taken: set[str] = set()
+        for part in _chunks(rows):
+            new = self._insert(_evaluations).values(part).on_conflict_do_nothing()
+            taken |= set(connection.execute(new.returning(_evaluations.c.key)).scalars())
+        return taken
+
+    def _take(self, connection: sa.Connection, row: Mapping[str, Any], found: Any) -> set[str]:
+        """Take over an evaluation; nothing if another process was quicker."""
         c = _evaluations.c
         fields = ("state", "owner", "heard", "started", "versions")
         taken = connection.execute(
@@ -278,7 +276,7 @@ class Store:
             .where(c.key == row["key"], c.state == found.state, c.owner == found.owner)
             .values(**{f: row[f] for f in fields}, metrics=None, reason=None, seconds=None)
         )
-        return taken.rowcount == 1
+        return {row["key"]} if taken.rowcount == 1 else set()
 
     def _lost(self, owner: str, heard: float, now: float) -> bool:
         node, pid, started, _ = owner.rsplit(":", 3)
@@ -334,8 +332,8 @@ def _plain(value: float | None) -> float | None:
     return None if value is None or not np.isfinite(value) else float(value)
 
 
-def _chunks(keys: list[str]) -> list[list[str]]:
-    return [keys[i : i + _CHUNK] for i in range(0, len(keys), _CHUNK)]
+def _chunks(items: list[Item]) -> list[list[Item]]:
+    return [items[i : i + _CHUNK] for i in range(0, len(items), _CHUNK)]
 
 
 def _hidden(url: str) -> str:

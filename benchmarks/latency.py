@@ -1,0 +1,106 @@
+"""Latency of 100 networks, measured again and again: do runs agree, and within the spread that they state?
+
+    python benchmarks/latency.py
+
+Each call adds a run, in a process of its own, to the result; one that was stopped goes on. Run it three times: two in
+a row, and one an hour later. Prints for every pair of runs SRCC, the share of networks whose two readings agree
+within their spreads (their difference is at most the sum of the two; and, harder, the larger of the two), and the
+largest difference.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+
+import numpy as np
+
+from _common import arguments, markdown, resume, save
+from nasbuild.evaluate import load_evaluator
+from nasbuild.predictor import srcc
+from nasbuild.space import load_space, sample
+
+#: Evaluator and how many of the networks. The last one is a noisy way of measuring, to see it refused.
+SETTINGS = {
+    "torch": ("latency:digits", 100),
+    "onnxruntime": ("latency:digits,runtime=onnxruntime", 100),
+    "onnxruntime, 64 pictures": ("latency:digits@64x1x8x8,runtime=onnxruntime", 100),
+    "torch, 64 pictures": ("latency:digits@64x1x8x8", 32),
+}
+DONE = len(SETTINGS)
+
+
+def main() -> None:
+    options = arguments("Latency, measured again", "latency").parse_args()
+    result = resume(options.out)
+    runs = result.setdefault("runs", [])
+    if not runs or len(runs[-1]["settings"]) == DONE:
+        runs.append({"settings": {}})
+    run = runs[-1]["settings"]
+    for setting in SETTINGS:
+        if setting not in run:
+            run[setting] = measured(setting)
+            save(options.out, result)
+            print(setting, f"{run[setting]['seconds']:.0f} s", flush=True)
+    result["pairs"] = [
+        {"setting": s, "runs": [i, j], **compared(a["settings"][s], b["settings"][s])}
+        for s in SETTINGS
+        for (i, a), (j, b) in itertools.combinations(enumerate(runs), 2)
+    ]
+    save(options.out, result)
+    rows = [
+        [
+            p["setting"],
+            f"{p['minutes']:.0f}",
+            f"{p['both']} of {SETTINGS[p['setting']][1]}",
+            *(f"{p[k]:.4f}" if k in p else "-" for k in ("srcc", "sum", "larger", "most")),
+        ]
+        for p in result["pairs"]
+    ]
+    header = ["setting", "minutes apart", "read in both", "SRCC", "within sum", "within larger", "largest"]
+    print(markdown(header, rows))
+
+
+def measured(setting: str) -> dict:
+    """One sweep over all networks; null where the reading was refused."""
+    name, count = SETTINGS[setting]
+    space = load_space("digits-macro")
+    networks = sample(space, count, np.random.default_rng(0))
+    begun, start = time.time(), time.perf_counter()
+    told = load_evaluator(name, space).outcomes(networks)
+    seconds = time.perf_counter() - start
+    keys = ("latency_ms", "latency_ms_spread", "reference_ms")
+    return {
+        "evaluator": name,
+        "begun": begun,
+        "seconds": seconds,
+        "load": os.getloadavg()[0],
+        "refused": sum(isinstance(one, Exception) for one in told),
+        **{k: [None if isinstance(one, Exception) else round(one[k] or 0, 6) for one in told] for k in keys},
+    }
+
+
+def compared(one: dict, other: dict) -> dict:
+    """How far two runs agree on the networks that both have read."""
+    a, b = (np.array(run["latency_ms"], float) for run in (one, other))
+    s, t = (np.array(run["latency_ms_spread"], float) for run in (one, other))
+    both = ~(np.isnan(a) | np.isnan(b))
+    found = {"minutes": (other["begun"] - one["begun"]) / 60, "both": int(both.sum())}
+    if both.sum() < 3:
+        return found
+    a, b, s, t = a[both], b[both], s[both], t[both]
+    apart = abs(a - b)
+    return {
+        **found,
+        "srcc": srcc(a, b),
+        "sum": float((apart <= s + t).mean()),
+        "larger": float((apart <= np.maximum(s, t)).mean()),
+        "most": float((apart / np.minimum(a, b)).max()),
+        "spread": float(np.median([s / a, t / b])),
+        "shift": float(np.median(b / a) - 1),
+    }
+
+
+if __name__ == "__main__":
+    main()

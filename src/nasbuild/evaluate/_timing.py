@@ -1,0 +1,141 @@
+"""How long passes take on a machine that does other things too: many short visits, in turn, spread over time."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+Pass = Callable[[], object]
+"""One forward pass; returns when it is computed."""
+Fresh = Callable[[], Pass]
+"""Makes the same pass anew, with its weights in other places of memory."""
+
+ROUNDS = 20  # visits to each, at least
+_BURST = 0.004  # seconds that a visit takes where passes are short
+_PASSES = (3, 20)  # in a visit: fewest, most
+_SPAN = 3.0  # seconds over which visits are spread, at least
+_STEADY, _WARM = 0.02, 2.0  # passes are steady if five more are not faster by this share; seconds at most
+_BESIDE = 8  # visits between two of the reference
+_RENEWED = 4  # rounds after which passes are made anew
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a pass takes, in milliseconds.
+
+    Attributes
+    ----------
+    latency
+        Median over the visits; a visit's time is that of its fastest pass.
+    spread
+        Half the distance between the 10 % and 90 % quantiles of the visits. It is what single visits
+        differ by, so it does not shrink with their number: another run at another time is another
+        draw of the machine's state, and no number of visits in this one makes up for that.
+    reference
+        Median of the reference beside it.
+    visits
+        How many there were.
+    """
+
+    latency: float
+    spread: float
+    reference: float
+    visits: int
+
+    @property
+    def relative(self) -> float:
+        """The spread as a share of the latency."""
+        return self.spread / self.latency
+
+
+def time_passes(
+    passes: Sequence[Fresh],
+    reference: Fresh,
+    *,
+    tolerance: float,
+    seconds: float,
+    clock: Callable[[], float] = time.perf_counter,
+) -> list[Timing]:
+    """Time passes together: rounds visit all of them, each round in a new order, so that a slow moment of the
+    machine falls on all alike.
+
+    A visit is one pass that warms the caches and a few that are timed. Interruptions only ever add to a pass,
+    so the fastest one of a visit is nearest to what the pass takes by itself. Every few rounds all passes are
+    made anew: where in memory weights lie can change the time by some percent, and does in
+    another process. Rounds go on until every spread is within ``tolerance``, or the time is up.
+
+    Parameters
+    ----------
+    tolerance
+        Of the spread, as a share of the latency.
+    seconds
+        For each of ``passes``; at least `ROUNDS` / 2 rounds are made, however long they take.
+    clock
+        Seconds.
+    """
+    makers = [reference, *passes]
+    everyone = [fresh() for fresh in makers]
+    bursts = [_warm_up(one, clock) for one in everyone]
+    times: list[list[float]] = [[] for _ in everyone]
+    start, rounds, order = clock(), 0, list(range(1, len(everyone)))
+    shuffler = random.Random(0)
+    while True:
+        if rounds and rounds % _RENEWED == 0:
+            for which, fresh in enumerate(makers):
+                everyone[which] = _renewed(fresh)
+        shuffler.shuffle(order)
+        for position, which in enumerate(order):
+            if position % _BESIDE == 0:
+                times[0].append(_visit(everyone[0], bursts[0], clock))
+            times[which].append(_visit(everyone[which], bursts[which], clock))
+        rounds += 1
+        spent = clock() - start
+        if rounds >= ROUNDS // 2 and spent >= seconds * len(passes):
+            break
+        if rounds >= ROUNDS and spent >= _SPAN and rounds % _RENEWED == 0:
+            level = statistics.median(times[0])
+            if all(_timing(t, level).relative <= tolerance for t in times[1:]):
+                break
+    level = statistics.median(times[0])
+    return [_timing(t, level) for t in times[1:]]
+
+
+def _timing(times: Sequence[float], reference: float) -> Timing:
+    tenths = statistics.quantiles(times, n=10, method="inclusive")
+    return Timing(
+        1e3 * statistics.median(times), 1e3 * (tenths[-1] - tenths[0]) / 2, 1e3 * reference, len(times)
+    )
+
+
+def _visit(one: Pass, burst: int, clock: Callable[[], float]) -> float:
+    one()
+    return min(_timed(one, clock) for _ in range(burst))
+
+
+def _renewed(fresh: Fresh) -> Pass:
+    one = fresh()
+    for _ in range(2):
+        one()
+    return one
+
+
+def _timed(one: Pass, clock: Callable[[], float]) -> float:
+    start = clock()
+    one()
+    return clock() - start
+
+
+def _warm_up(one: Pass, clock: Callable[[], float]) -> int:
+    """Run until passes are steady; returns how many of them make a visit."""
+    start = clock()
+    best = _timed(one, clock)
+    while True:
+        found = min(_timed(one, clock) for _ in range(5))
+        steady = found > best * (1 - _STEADY)
+        best = min(best, found)
+        if steady or clock() - start > _WARM:
+            few, many = _PASSES
+            return max(few, min(many, round(_BURST / best) if best > 0 else many))
