@@ -12,13 +12,17 @@ from ofa_samples import random_supernet
 from PIL import Image
 
 from nasbuild.errors import NasbuildError
+from nasbuild.evaluate import load_evaluator
+from nasbuild.evaluate._runtime import to_onnx
 from nasbuild.evaluate.ofa import (
     FolderImages,
+    Network,
     accuracy,
     fashion,
     fashion_mnist,
     layers_of,
     mobilenet_v3,
+    proxylessnas,
     recalibrate,
     save_weights,
 )
@@ -130,3 +134,62 @@ def test_what_is_no_supernet_file_is_refused(tmp_path, text):
         read_supernet_file(tmp_path / "f.yaml")
     with pytest.raises(NasbuildError, match="no such file"):
         read_supernet_file(tmp_path / "g.yaml")
+
+
+COSTED = {
+    "ofa-mobilenet-v3-w1.0": ("ofa-mobilenet-v3", mobilenet_v3(1.0), 32),
+    "ofa-mobilenet-v3-w1.2": ("ofa-mobilenet-v3", mobilenet_v3(1.2), 32),
+    "ofa-proxylessnas-w1.3": ("ofa-proxylessnas", proxylessnas(1.3), 32),
+    "fashion-ofa": ("fashion-ofa", fashion(), 28),
+}
+
+
+@pytest.mark.parametrize("name", COSTED)
+def test_costs_are_those_of_the_layers(name):
+    space, family, side = COSTED[name]
+    one = architecture(space)
+    told = load_evaluator(f"costs:{name}@1x{family.inputs}x{side}x{side}", load_space(space)).measure(one)
+    network = Network(family, layers_of(load_space(space), one)).eval()
+    assert told["params"] == sum(p.numel() for p in network.parameters())
+    counted = 0
+
+    def count(module, _, output):
+        nonlocal counted
+        each = module.weight[0].numel() if isinstance(module, torch.nn.Conv2d) else module.in_features
+        counted += output.numel() * each
+
+    for module in network.modules():
+        if isinstance(module, torch.nn.Conv2d | torch.nn.Linear):
+            module.register_forward_hook(count)
+    with torch.inference_mode():
+        network(torch.zeros(1, family.inputs, side, side))
+    assert told["macs"] == counted
+
+
+def test_a_supernet_evaluates_by_name_and_other_spaces_are_refused(fashion_folder):
+    space = load_space("fashion-ofa")
+    evaluator = load_evaluator(f"supernet:{fashion_folder / 'supernet.yaml'}", space)
+    assert evaluator.cost == "dear"
+    assert set(evaluator.measure(architecture("fashion-ofa"))) == {"acc", "acc5", "loss"}
+    assert evaluator.metrics["loss"].direction == "minimize"
+    with pytest.raises(NasbuildError, match="fashion-ofa"):
+        load_evaluator("costs:fashion-ofa", load_space("digits-macro"))
+
+
+@pytest.mark.parametrize("name", ["fashion-ofa", "ofa-mobilenet-v3-w1.0", "ofa-proxylessnas-w1.3"])
+def test_a_cut_out_network_runs_the_same_in_onnxruntime(name):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    family, space, side = {
+        "fashion-ofa": (fashion(), "fashion-ofa", 28),
+        "ofa-mobilenet-v3-w1.0": (mobilenet_v3(1.0, classes=10), "ofa-mobilenet-v3", 64),
+        "ofa-proxylessnas-w1.3": (proxylessnas(1.3, classes=10), "ofa-proxylessnas", 64),
+    }[name]
+    supernet = random_supernet(family)
+    x = torch.randn(1, family.inputs, side, side, generator=torch.Generator().manual_seed(0))
+    for one in sample(load_space(space), 2, np.random.default_rng(1)):
+        layers = layers_of(load_space(space), one)
+        with torch.inference_mode():
+            known = supernet(x, layers).numpy()
+        session = onnxruntime.InferenceSession(to_onnx(supernet.cut(layers), x))
+        (found,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+        assert np.abs(found - known).max() <= 1e-4 * np.abs(known).max()

@@ -18,11 +18,12 @@ from nasbuild.space import Architecture, Metric, Space, architecture_id, to_dict
 
 TRAINED = "digits"
 """Name of the evaluator that trains architectures of the digits-macro space."""
-_COMMAND, _COSTS, _LATENCY = "command:", "costs:", "latency:"
+_COMMAND, _COSTS, _LATENCY, _SUPERNET = "command:", "costs:", "latency:", "supernet:"
 _ALLOWED = (
     TRAINED,
     "costs:NETWORK",
     "latency:NETWORK[,OPTION=VALUE]",
+    "supernet:FILE.yaml",
     "FILE.py:FUNCTION",
     "MODULE:FUNCTION",
     "command:PROGRAM ARGUMENTS",
@@ -41,7 +42,8 @@ def load_evaluator(name: str, space: Space, *, seed: int = 0, limit: float | Non
         that the space declares (its attribute ``cost``, where it has one, is the cost class);
         ``"command:PROGRAM ARGUMENTS"`` gets the same as a line of JSON and answers with one;
         ``"costs:NETWORK"`` counts, ``"latency:NETWORK[,OPTION=VALUE ...]"`` times networks that `load_networks`
-        knows, options as in `LatencySettings`;
+        knows, options as in `LatencySettings`; ``"supernet:FILE.yaml"`` tests sub-networks of a once-for-all
+        supernet;
         anything else is a table, in which architectures are looked up: what is not
         in it could not be measured.
     seed
@@ -64,6 +66,8 @@ def load_evaluator(name: str, space: Space, *, seed: int = 0, limit: float | Non
         return _costs(name, space)
     if name.startswith(_LATENCY):
         return _latency(name, space)
+    if name.startswith(_SUPERNET):
+        return _supernet(name, space, seed)
     parts = split_function(name)
     if parts is not None:
         function = load_function(name, *parts)
@@ -110,6 +114,13 @@ def _latency(name: str, space: Space) -> Evaluator:
         return measure_latencies(networks, architectures, settings)
 
     return Evaluator(name, LATENCY, measure, "cheap", sweep, TOGETHER)
+
+
+def _supernet(name: str, space: Space, seed: int) -> Evaluator:
+    from nasbuild.evaluate.ofa.evaluator import METRICS, supernet_measure
+
+    measure = supernet_measure(name.removeprefix(_SUPERNET), space, seed=seed)
+    return Evaluator(name, METRICS, measure, "dear")
 
 
 def _looked_up(name: str, space: Space) -> Evaluator:

@@ -15,7 +15,14 @@ from nasbuild.space import Architecture, Space, to_dict
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-_LOADERS = {"digits": "nasbuild.evaluate.digits.build:load"}
+_OFA = "nasbuild.evaluate.ofa.networks"
+_LOADERS = {
+    "digits": "nasbuild.evaluate.digits.build:load",
+    "fashion-ofa": f"{_OFA}:fashion_ofa",
+    "ofa-mobilenet-v3-w1.0": f"{_OFA}:mobilenet_v3_narrow",
+    "ofa-mobilenet-v3-w1.2": f"{_OFA}:mobilenet_v3_wide",
+    "ofa-proxylessnas-w1.3": f"{_OFA}:proxylessnas_wide",
+}
 _FORMS = ("FILE.py:FUNCTION@1x3x224x224", "MODULE:FUNCTION@1x3x224x224")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import importlib.util
 import io
 import warnings
 from collections.abc import Iterator
@@ -106,10 +107,9 @@ def to_onnx(module: nn.Module, example: Tensor) -> bytes:
     """
     import torch
 
-    try:
-        import onnx as _  # pyright: ignore[reportUnusedImport]
-    except ImportError:
-        raise NasbuildError("export needs onnx, which is not installed", todo=_MISSING) from None
+    # torch says it less clearly, and late.
+    if importlib.util.find_spec("onnx") is None:
+        raise NasbuildError("export needs onnx, which is not installed", todo=_MISSING)
     stream = io.BytesIO()
     with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
         # The exporter that torch prefers takes some 50 times as long and another package.

@@ -22,7 +22,8 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     import torch
 
-    from nasbuild.evaluate._work import InProcess, Pool
+    from nasbuild.evaluate._pool import Pool
+    from nasbuild.evaluate._work import InProcess
     from nasbuild.evaluate.ofa.card import write_card
     from nasbuild.evaluate.ofa.generate import Work
     from nasbuild.table import write_table
