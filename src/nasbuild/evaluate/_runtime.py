@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import importlib.util
 import io
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._timing import Fresh, Pass
@@ -106,11 +107,10 @@ def to_onnx(module: nn.Module, example: Tensor) -> bytes:
     """
     import torch
 
-    try:
-        import onnx as _  # pyright: ignore[reportUnusedImport]
-    except ImportError:
-        raise NasbuildError("export needs onnx, which is not installed", todo=_MISSING) from None
-    stream = io.BytesIO()
+    if importlib.util.find_spec("onnx") is None:
+        raise NasbuildError("export needs onnx, which is not installed", todo=_MISSING)
+    # Its annotation allows paths alone, its older exporter takes streams.
+    stream: Any = io.BytesIO()
     with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
         # The exporter that torch prefers takes some 50 times as long and another package.
         warnings.simplefilter("ignore")
