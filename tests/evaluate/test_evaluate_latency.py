@@ -78,7 +78,7 @@ def test_a_slow_moment_falls_on_all_alike():
     assert first.latency == pytest.approx(second.latency, rel=0.01)
     assert third.latency == pytest.approx(2 * first.latency, rel=0.01)
     # What is twice as slow half of the time is not known to 5 %.
-    assert first.relative > 0.3
+    assert first.relative > 0.2
 
 
 def test_networks_take_turns_in_a_new_order_each_round():

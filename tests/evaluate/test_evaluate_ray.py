@@ -31,12 +31,13 @@ def cluster(tmp_path_factory):
     del os.environ["NOTES"], os.environ["MARK"]
 
 
-def evaluated(path, name):
+def evaluated(path, name, architectures=ARCHITECTURES, **options):
     store = Store(path, SPACE, name)
-    results = evaluate_all(Spec(NAME + name, SPACE), ARCHITECTURES, store, executor=Ray(workers=2))
+    executor = Ray(workers=2, **options)
+    results = evaluate_all(Spec(NAME + name, SPACE), architectures, store, executor=executor)
     assert store.counts()["running"] == 0
     store.close()
-    return [results[a] for a in ARCHITECTURES]
+    return [results[a] for a in architectures]
 
 
 def test_results_are_the_same_and_nothing_is_repeated(cluster, tmp_path):
@@ -66,13 +67,14 @@ def test_what_a_lost_worker_was_at_others_do(cluster, tmp_path):
 
 @pytest.mark.usefixtures("cluster")
 def test_what_kills_every_worker_has_failed_alone(tmp_path):
-    deadly = [a.modules[0] == (("mb_e6_k5",),) for a in ARCHITECTURES]
-    assert 0 < sum(deadly) < 20
-    for kills, expected, result in zip(deadly, EXPECTED, evaluated(tmp_path / "s.db", "deadly"), strict=True):
-        if kills:
-            assert (result.metrics, result.reason) == (None, "the process that evaluated it died")
-        else:
-            assert result.metrics == expected
+    kills = [a.modules[0] == (("mb_e6_k5",),) for a in ARCHITECTURES]
+    where = kills.index(True)
+    few = [a for a, k in zip(ARCHITECTURES, kills, strict=True) if not k][:15]
+    few.insert(9, ARCHITECTURES[where])
+    results = evaluated(tmp_path / "s.db", "deadly", few, retries=1)
+    assert (results[9].metrics, results[9].reason) == (None, "the process that evaluated it died")
+    for architecture, result in zip(few[:9] + few[10:], results[:9] + results[10:], strict=True):
+        assert result.metrics == size(to_dict(SPACE, architecture))
 
 
 @pytest.mark.usefixtures("cluster")
