@@ -2,7 +2,7 @@
 
     python benchmarks/throughput.py
 
-Each executor has two workers; they take turns, five times. An evaluation sleeps 10 ms and tells how long it really
+Each executor has two workers; they take turns, three times. An evaluation sleeps 10 ms and tells how long it really
 took: on a busy machine longer. ``busy`` is the share of the workers' time, from the first result to the last, in which they
 evaluate; ``ideal`` is the share that 10 ms each would have taken; with ``start`` the time before the first result counts, too.
 """
@@ -19,7 +19,7 @@ import numpy as np
 from nasbuild.evaluate import InProcess, Pool, Ray, Spec, Store, evaluate_all
 from nasbuild.space import load_space, sample
 
-EVALUATIONS, SECONDS, TURNS = 1000, 0.01, 5
+EVALUATIONS, SECONDS, TURNS = 1000, 0.01, 3
 EXECUTORS = {"in process": (InProcess(), 1), "pool": (Pool(2), 2), "ray": (Ray(workers=2), 2)}
 EVALUATOR = f"""
 import time

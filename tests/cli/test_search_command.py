@@ -146,3 +146,29 @@ def test_evaluate_keeps_a_store_and_writes_a_table(nasbuild, files, tmp_path):
     assert "6 failed: RuntimeError: out of memory; --retry-failed tries again" in failed.out
     assert "there is no program" in nasbuild(*call[:4], "command:no-such-program", *call[5:]).sentence
     assert "the limit is 0 s" in nasbuild(*call, "--limit", 0).sentence
+
+
+def test_costs_are_evaluated_into_a_table(nasbuild, files, tmp_path):
+    call = ["evaluate", "--space", "digits-macro", "--archs", files.data, "--store", tmp_path / "store.db"]
+    done = nasbuild(*call, "--evaluator", "costs:digits", "--out", tmp_path / "table.jsonl")
+    assert "60 of 60 architectures are evaluated" in done.out
+    written = read_table(tmp_path / "table.jsonl", load_space("digits-macro"))
+    known = read_table(files.data, load_space("digits-macro"))
+    rows = [written.row_of[a] for a in known.architectures]
+    for name in ("macs", "params"):
+        assert written.columns[name][rows].tolist() == known.columns[name].tolist()
+
+
+@pytest.mark.parametrize(
+    ("evaluator", "more", "message"),
+    [
+        ("digits", ["--gpus", 0.5], "only a Ray cluster shares out GPUs; add --ray"),
+        ("digits", ["--ray", "auto", "--workers", 2], "a cluster runs as many as its machines can"),
+        ("latency:digits", ["--workers", 2], "so it has one process; leave --workers and --ray out"),
+        ("latency:digits,threads=0", [], "threads is '0'; allowed: whole numbers above 0"),
+        ("costs:gone", [], "there are no networks 'gone'"),
+    ],
+)
+def test_what_cannot_be_evaluated_so_is_refused(nasbuild, files, tmp_path, evaluator, more, message):
+    call = ["evaluate", "--space", "digits-macro", "--archs", files.data, "--store", tmp_path / "store.db"]
+    assert message in nasbuild(*call, "--evaluator", evaluator, *more).sentence

@@ -39,3 +39,36 @@ def deadly(arch):
     if arch["stages"][0] == [{"op": "mb_e6_k5"}]:
         os.kill(os.getpid(), signal.SIGKILL)
     return size(arch)
+
+
+def fragile(arch):
+    """Kills its process once: the first time that anybody calls it after some evaluations."""
+    if arch["stages"][1] == [{"op": "mb_e6_k5"}]:
+        try:
+            Path(os.environ["MARK"]).touch(exist_ok=False)
+        except FileExistsError:
+            pass
+        else:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return size(arch)
+
+
+def dear(arch):
+    return size(arch)
+
+
+dear.cost = "dear"
+
+
+def free(arch):
+    return size(arch)
+
+
+free.cost = "free"
+
+
+def priceless(arch):
+    return size(arch)
+
+
+priceless.cost = "none"

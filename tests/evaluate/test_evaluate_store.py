@@ -264,3 +264,23 @@ def test_processes_are_told_from_those_that_had_their_number_before():
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     assert _started(process.pid) == ""
+
+
+def test_many_are_claimed_and_finished_at_once(url, opened):
+    one, other = opened(url), opened(url)
+    many = sample(SPACE, 1200, np.random.default_rng(5))
+    other.claim(many[::3])
+    mine = one.claim(many)
+    assert mine == [a for i, a in enumerate(many) if i % 3]
+    one.finish_all([(a, Result({"loss": float(i)})) for i, a in enumerate(mine)])
+    one.finish_all([])
+    assert one.counts() == {"running": 400, "done": 800, "failed": 0}
+    assert [r.metrics for r in other.results().values()] == [{"loss": float(i)} for i in range(800)]
+
+
+def test_results_are_written_together_or_not_at_all(url, opened):
+    store = opened(url)
+    first, second = store.claim(ARCHITECTURES[:2])
+    with pytest.raises(TypeError):
+        store.finish_all([(first, Result(TOLD)), (second, Result({"loss": object()}))])  # type: ignore[dict-item]
+    assert store.counts() == {"running": 2, "done": 0, "failed": 0}

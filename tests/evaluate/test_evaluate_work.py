@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 from evaluate_samples import NAME, size
 
-from nasbuild.evaluate import InProcess, Pool, Spec, Store, evaluate_all, load_evaluator
+from nasbuild.errors import NasbuildError
+from nasbuild.evaluate import InProcess, Pool, Result, Spec, Store, evaluate_all, load_evaluator
+from nasbuild.evaluate._work import together
 from nasbuild.space import load_space, sample, to_dict
 
 SPACE = load_space("digits-macro")
@@ -69,6 +71,43 @@ def test_a_process_that_dies_takes_nothing_else_with_it(tmp_path):
             assert results[architecture].reason == "the process that evaluated it died"
         else:
             assert results[architecture].metrics == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "executor", "most"),
+    [("dear", Pool(2), 2), ("free", InProcess(), 64), ("slow", InProcess(), 1), ("dear", InProcess(), 1)],
+)
+def test_the_cost_class_tells_how_many_are_handed_out(name, executor, most):
+    left, out, seen = list(reversed(ARCHITECTURES * 2)), 0, []
+
+    def take(count):
+        nonlocal out
+        batch = [left.pop() for _ in range(min(count, len(left)))]
+        out += len(batch)
+        seen.append(out)
+        return batch
+
+    got = []
+    for ended in executor.run(Spec(NAME + name, SPACE), take):
+        out -= len(ended)
+        got += ended
+    assert max(seen) == most
+    assert [r.metrics for a, r in sorted(got, key=lambda e: ARCHITECTURES.index(e[0]))][::2] == EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("room", "seconds", "expected"),
+    [(16, 0.01, 8), (16, 0.02, 4), (16, 0.05, 2), (16, 1.0, 1), (16, 0.0, 8), (64, 0.001, 32), (1, 0.01, 1)],
+)
+def test_quick_evaluations_are_handed_out_several_at_a_time(room, seconds, expected):
+    assert together(room, [(ARCHITECTURES[0], Result({}, None, seconds))] * 3) == expected
+
+
+def test_a_cost_class_that_is_none_is_refused():
+    with pytest.raises(NasbuildError, match="its cost is 'none'; allowed: free, cheap, dear"):
+        load_evaluator(NAME + "priceless", SPACE)
+    assert load_evaluator(NAME + "dear", SPACE).cost == "dear"
+    assert load_evaluator(NAME + "size", SPACE).cost == "cheap"
 
 
 RUN = """

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from nasbuild._processes import end_with_parent
 from nasbuild.evaluate._protocol import Evaluator, Result
-from nasbuild.evaluate._work import DIED, Ended, Spec, Take, evaluated
+from nasbuild.evaluate._work import DIED, Ended, Spec, Take, evaluated, together
 from nasbuild.space import Architecture
 
 
@@ -50,7 +50,7 @@ class Pool:
         context = multiprocessing.get_context("spawn")
         pool = ProcessPoolExecutor(self.workers, context, _prepare, (spec,))
         running: dict[Future[Result], Architecture] = {}
-        more, most = True, room * self.workers
+        more, most = True, min(room, 2) * self.workers
         try:
             while more or running:
                 # Asked for many at a time, since each asking costs the store a transaction.
@@ -67,6 +67,7 @@ class Pool:
                 for architecture, _ in ended:
                     suspects.remove(architecture)
                 if ended:
+                    most = min(room, 2 * together(room, ended)) * self.workers
                     yield ended
                 if len(whole) < len(done):
                     return

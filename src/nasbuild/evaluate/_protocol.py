@@ -36,8 +36,8 @@ class Result:
     seconds: float | None = None
 
 
-AHEAD: Mapping[Cost, int] = {"free": 64, "cheap": 8, "dear": 1}
-"""Evaluations that a worker has at a time, the one that it is at included."""
+AHEAD: Mapping[Cost, int] = {"free": 64, "cheap": 16, "dear": 1}
+"""Evaluations that a worker has at a time, at most, the one that it is at included."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Evaluator:
     """Metrics of architectures, one at a time.
 
     The cost class tells executors what they may do. Free ones are evaluated and kept 64 at a time: nothing is
-    lost with them. Cheap ones are handed to workers up to 8 ahead, so that none waits, and kept as each ends.
+    lost with them. Cheap ones are handed to workers some ahead, so that none waits, and kept as each ends.
     Dear ones are handed out when a worker is free, so that none lies in a queue while another process could
     begin it.
 

@@ -12,18 +12,19 @@ from typing import Any
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._protocol import Evaluator, Result
-from nasbuild.evaluate._work import DIED, Ended, Spec, Take, evaluated
+from nasbuild.evaluate._work import DIED, Ended, Spec, Take, evaluated, together
 from nasbuild.space import Architecture
 
 LOCAL = "local"
 _STORE = 80 * 1024 * 1024  # bytes; Ray's least. Architectures and metrics are small
 _LOOK = 5.0  # seconds after which the size of the cluster is looked at again
-_TOGETHER = 0.08  # seconds; shorter evaluations are handed out several at a time, to take about as long
 
 
 @dataclass(frozen=True)
 class Ray:
     """A Ray cluster. Ray hands evaluations to workers, and those of a lost worker to others.
+
+    Evaluations of milliseconds are handed out several at a time.
 
     The cluster's machines need nasbuild, and the files that the evaluator's name tells, in the same places.
     The store is written by this process alone.
@@ -67,7 +68,7 @@ class Ray:
             while more or running:
                 if time.monotonic() - looked > _LOOK:
                     slots, looked = self._slots(ray), time.monotonic()
-                most, out = max(room, 2 * each) * slots, sum(map(len, running.values()))
+                most, out = min(room, 2 * each) * slots, sum(map(len, running.values()))
                 if more and out <= most // 2:
                     batch = take(most - out)
                     more = bool(batch)
@@ -87,8 +88,7 @@ class Ray:
                     else:
                         ended += zip(architectures, results or [Result(None, DIED)], strict=True)
                 if ended:
-                    mean = sum(result.seconds or 0 for _, result in ended) / len(ended)
-                    each = max(1, min(room, round(_TOGETHER / max(mean, 1e-6))))
+                    each = together(room, ended)
                     yield ended
         finally:
             for task in running:
@@ -121,6 +121,8 @@ class Ray:
             num_cpus=self.workers or os.cpu_count(),
             object_store_memory=_STORE,
             include_dashboard=False,
+            # Ray's workers give way to everything else on a machine; ours to what this process gives way to.
+            _system_config={"worker_niceness": os.nice(0)} if hasattr(os, "nice") else None,
             **quiet,
         )
         return True

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._timing import Fresh, Pass
@@ -107,10 +107,10 @@ def to_onnx(module: nn.Module, example: Tensor) -> bytes:
     """
     import torch
 
-    # torch says it less clearly, and late.
     if importlib.util.find_spec("onnx") is None:
         raise NasbuildError("export needs onnx, which is not installed", todo=_MISSING)
-    stream = io.BytesIO()
+    # Its annotation allows paths alone, its older exporter takes streams.
+    stream: Any = io.BytesIO()
     with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
         # The exporter that torch prefers takes some 50 times as long and another package.
         warnings.simplefilter("ignore")

@@ -1,0 +1,163 @@
+"""Networks by name, what they cost, and their ONNX models."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from digits_samples import LARGEST, MIXED, SMALLEST, by_hand
+from torch import nn
+
+from nasbuild.errors import NasbuildError
+from nasbuild.evaluate import _network as private
+from nasbuild.evaluate import load_evaluator, load_networks, network_names, register_networks, to_onnx
+from nasbuild.space import load_space, parse_architecture, sample
+from nasbuild.table import load_builtin
+
+SPACE = load_space("digits-macro")
+SOME = sample(SPACE, 5, np.random.default_rng(0))
+CODE = """
+import torch
+from torch import nn
+
+def attention(arch):
+    width = 8 * len(arch["stages"][0])
+    return nn.Sequential(nn.Linear(6, width), nn.TransformerEncoderLayer(width, 2, 3 * width, batch_first=True))
+
+class Counts(nn.Module):
+    # Meta tensors have no values to decide by.
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+    def forward(self, x):
+        return self.linear(x) if float(x.sum()) > -1 else x
+
+def counts(arch):
+    return Counts()
+
+def nothing(arch):
+    return "a network"
+
+def broken(arch):
+    raise ValueError("no such network")
+"""
+
+
+@pytest.fixture
+def script(tmp_path):
+    path = tmp_path / "nets.py"
+    path.write_text(CODE)
+    return path
+
+
+def named(arch):
+    return parse_architecture(SPACE, {"stages": [[{"op": op} for op in stage] for stage in arch]})
+
+
+def test_the_digits_are_networks_with_an_input():
+    module, example = load_networks("digits", SPACE)(SOME[0])
+    assert isinstance(module, nn.Module)
+    assert not module.training
+    assert example.shape == (1, 1, 8, 8)
+    assert module(example).shape == (1, 10)
+    many = load_networks("digits@64x1x8x8", SPACE)(SOME[0])[1]
+    assert many.shape == (64, 1, 8, 8)
+    # The same input for all, whatever was drawn before.
+    torch.rand(3)
+    assert torch.equal(load_networks("digits@64x1x8x8", SPACE)(SOME[1])[1], many)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("gone", "there are no networks 'gone'; allowed: digits, FILE.py:FUNCTION@1x3x224x224"),
+        ("{script}:attention", "nothing tells the shape of an input; write .*nets.py:attention@1x3x224x224"),
+        ("{script}:attention@1x0x4", "'1x0x4' is no shape"),
+        ("digits@", "'' is no shape"),
+        ("{script}:none@1x2", "has no function 'none'"),
+    ],
+)
+def test_networks_that_are_none_are_refused(script, name, message):
+    with pytest.raises(NasbuildError, match=message):
+        load_networks(name.format(script=script), SPACE)
+
+
+def test_networks_are_of_their_space():
+    with pytest.raises(NasbuildError, match="space 'mnasnet' has no networks of the digits"):
+        load_networks("digits", load_space("mnasnet"))
+
+
+def test_networks_can_be_registered(monkeypatch, tmp_path):
+    monkeypatch.setattr(private, "_LOADERS", dict(private._LOADERS))
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "networks_of_mine.py").write_text(
+        "from torch import nn\n"
+        "from nasbuild.evaluate import Networks\n"
+        "def load(space):\n"
+        "    return Networks(lambda arch: nn.Linear(3, len(arch.modules[0])), (1, 3))\n"
+    )
+    register_networks("mine", "networks_of_mine:load")
+    assert network_names() == ["digits", "mine"]
+    assert "networks_of_mine" not in sys.modules
+    module, example = load_networks("mine", SPACE)(SOME[0])
+    assert module(example).shape == (1, len(SOME[0].modules[0]))
+
+
+@pytest.mark.parametrize("batch", ["", "@7x1x8x8"])
+def test_costs_are_those_counted_by_hand(batch):
+    evaluator = load_evaluator(f"costs:digits{batch}", SPACE)
+    assert evaluator.cost == "free"
+    assert {m.direction for m in evaluator.metrics.values()} == {"minimize"}
+    for arch in (SMALLEST, MIXED, LARGEST):
+        params, macs = by_hand(arch)
+        assert evaluator([named(arch)]) == [{"macs": macs, "params": params}]
+
+
+def test_costs_are_those_of_the_shipped_table():
+    table = load_builtin("digits-macro")
+    for architecture, told in zip(SOME, load_evaluator("costs:digits", SPACE)(SOME), strict=True):
+        row = table.row_of[architecture]
+        assert told == {name: table.columns[name][row] for name in ("macs", "params")}
+
+
+def test_costs_of_attention(script):
+    (told,) = load_evaluator(f"costs:{script}:attention@2x5x6", SPACE)([SOME[0]])
+    w, n = 8 * len(SOME[0].modules[0]), 5
+    # Input, queries with keys and values, two products of attention, its output, two linear layers.
+    assert told["macs"] == n * 6 * w + n * w * 3 * w + 2 * n * n * w + n * w * w + 2 * n * w * 3 * w
+    assert told["params"] == 6 * w + w + 4 * (w * w + w) + (6 * w * w + 4 * w) + 4 * w
+
+
+def test_what_meta_tensors_cannot_run_is_counted_on_the_cpu(script):
+    evaluator = load_evaluator(f"costs:{script}:counts@1x4", SPACE)
+    assert evaluator([SOME[0]]) == [{"macs": 12, "params": 15}]
+
+
+def test_networks_that_cannot_be_built_say_why(script):
+    with pytest.raises(NasbuildError, match="made a str for a network"):
+        load_evaluator(f"costs:{script}:nothing@1x4", SPACE)([SOME[0]])
+    with pytest.raises(ValueError, match="no such network"):
+        load_evaluator(f"costs:{script}:broken@1x4", SPACE)([SOME[0]])
+
+
+def test_onnx_gives_what_torch_gives():
+    pytest.importorskip("onnx", reason="extra 'onnx'")
+    runtime = pytest.importorskip("onnxruntime", reason="extra 'onnx'")
+    for architecture in SOME[:2]:
+        module, example = load_networks("digits@3x1x8x8", SPACE)(architecture)
+        session = runtime.InferenceSession(to_onnx(module, example), providers=["CPUExecutionProvider"])
+        (found,) = session.run(None, {"input": example.numpy()})
+        with torch.no_grad():
+            np.testing.assert_allclose(found, module(example), atol=1e-4)
+
+
+def test_export_without_onnx_says_what_to_install(monkeypatch):
+    import importlib.util
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(
+        NasbuildError, match=r"needs onnx, which is not installed; pip install 'nasbuild\[onnx\]'"
+    ):
+        to_onnx(*load_networks("digits", SPACE)(SOME[0]))
