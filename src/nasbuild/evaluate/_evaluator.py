@@ -92,10 +92,18 @@ def load_evaluator(name: str, space: Space, *, seed: int = 0, limit: float | Non
 
 
 def _digits(space: Space, seed: int) -> Evaluator:
+    import torch
+
     from nasbuild.evaluate.digits.train import train_arch
 
     def measure(architecture: Architecture) -> dict[str, float]:
-        return train_arch([[str(layer[0]) for layer in module] for module in architecture], seed)
+        # With more threads networks this small train no faster, and not the same to the bit.
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return train_arch([[str(layer[0]) for layer in module] for module in architecture], seed)
+        finally:
+            torch.set_num_threads(before)
 
     if [f.name for stage in space.stages for f in stage.features] != ["op"] * 3:
         raise NasbuildError(
