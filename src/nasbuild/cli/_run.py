@@ -51,6 +51,9 @@ def run(
     budget: Annotated[
         int | None, typer.Option("--budget", help="evaluations in all; what all rounds need if not given")
     ] = None,
+    recipe_name: Annotated[
+        str, typer.Option("--recipe", help="of the fits: default, paper, ridge, lightgbm or marginal")
+    ] = "default",
     workers: Annotated[
         int, typer.Option("--workers", min=1, help="processes that evaluate; 1 works in this one")
     ] = 1,
@@ -66,6 +69,7 @@ def run(
     """Evaluate, learn, build, evaluate, and so on until the budget is spent; a stopped run goes on with the same command."""
     from nasbuild.evaluate import InProcess, Pool, Spec, Store
     from nasbuild.loop import LoopSettings, run_loop
+    from nasbuild.predictor import recipe
     from nasbuild.search import parse_goal
     from nasbuild.space import load_space
 
@@ -74,6 +78,7 @@ def run(
         raise NasbuildError(f"the limit is {limit:g} s", where="--limit", allowed="numbers above 0")
     most = rounds if rounds is not None or budget is not None else LoopSettings.rounds
     settings = LoopSettings(most, batch, first, budget, seed)
+    chosen = recipe(recipe_name)
     definition = load_space(space)
     spec = Spec(evaluator, definition, seed, limit)
     goal = parse_goal(definition, target, (), spec.load().metrics)
@@ -87,6 +92,7 @@ def run(
             goal,
             settings,
             kept,
+            recipe=chosen,
             executor=Pool(workers) if workers > 1 else InProcess(),
             workers=workers,
             again=retry_failed,

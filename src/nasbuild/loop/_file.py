@@ -14,6 +14,7 @@ from nasbuild._io import reading, write_text
 from nasbuild.errors import NasbuildError
 from nasbuild.loop._next import BUILT, PROPOSED, RANDOM, Asked
 from nasbuild.loop._rounds import LoopSettings, Round, Told
+from nasbuild.predictor import AnyRecipe
 from nasbuild.score import versions
 from nasbuild.search import Goal
 from nasbuild.space import Space, parse_architecture, space_to_dict, to_dict
@@ -22,7 +23,9 @@ SCHEMA_VERSION = 1
 LOOP = "loop.json"
 
 
-def settled(space: Space, evaluator: str, goal: Goal, settings: LoopSettings) -> dict[str, Any]:
+def settled(
+    space: Space, evaluator: str, goal: Goal, settings: LoopSettings, recipe: AnyRecipe
+) -> dict[str, Any]:
     """All that decides what is asked for; rounds and budget only tell when to end."""
     return {
         "space": space_to_dict(Space(space.name, space.stages)),
@@ -31,6 +34,7 @@ def settled(space: Space, evaluator: str, goal: Goal, settings: LoopSettings) ->
         "first": settings.begin,
         "batch": settings.batch,
         "seed": settings.seed,
+        "recipe": json.loads(json.dumps(recipe.as_dict())),
     }
 
 

@@ -16,6 +16,7 @@ from nasbuild.evaluate import Executor, Result, Spec, Store, evaluate_all
 from nasbuild.loop._file import read_rounds, settled, write_loop
 from nasbuild.loop._next import next_batch, random_batch
 from nasbuild.loop._rounds import Evaluated, LoopSettings, Round, gathered
+from nasbuild.predictor import RECIPES, AnyRecipe
 from nasbuild.score import Run, learn, save_run
 from nasbuild.search import Goal, Metrics
 from nasbuild.space import Architecture, Metric, Space, count_architectures, save_space
@@ -62,6 +63,7 @@ def run_loop(
     settings: LoopSettings,
     store: Store,
     *,
+    recipe: AnyRecipe = RECIPES["default"],
     executor: Executor | None = None,
     workers: int = 1,
     again: bool = False,
@@ -80,6 +82,8 @@ def run_loop(
 
     Parameters
     ----------
+    recipe
+        Of the fits.
     again
         Evaluate what failed once more. Rounds that were asked for already stay as they are.
     executor, workers
@@ -92,7 +96,7 @@ def run_loop(
     NasbuildError
         If the folder holds something else, or all evaluations of the first round fail.
     """
-    decided = settled(spec.space, spec.name, goal, settings)
+    decided = settled(spec.space, spec.name, goal, settings, recipe)
     rounds = read_rounds(folder, decided, spec.space)
     space = _told_space(spec.space, spec.load().metrics)
     folder.mkdir(parents=True, exist_ok=True)
@@ -117,7 +121,7 @@ def run_loop(
         if number < len(rounds) and not ended:
             continue
         table = evaluated_table(space, known)
-        run, note = _learnt(table, goal, settings.seed, workers, progress)
+        run, note = _learnt(table, goal, recipe, settings.seed, workers, progress)
         state = State(found, run, _best(found), settings.total, ended, exhausted)
         write_table(table, folder / EVALUATED)
         write_table(table.select(state.best), folder / BEST)
@@ -177,12 +181,15 @@ def _evaluated(
         time.sleep(_WAIT)
 
 
-def _learnt(table: Table, goal: Goal, seed: int, workers: int, progress: Progress) -> tuple[Run | None, str]:
+def _learnt(
+    table: Table, goal: Goal, recipe: AnyRecipe, seed: int, workers: int, progress: Progress
+) -> tuple[Run | None, str]:
     """What the rows tell, or why nothing can be learnt from them yet."""
     try:
         run = learn(
             table,
             [target.name for target in goal.targets],
+            recipe=recipe,
             seed=seed,
             workers=workers,
             rivals=False,
