@@ -57,6 +57,6 @@ def test_the_page_of_a_loop_has_a_card_more_and_no_other_has():
     assert "round 1 is random: only &lt;2&gt; rows" in page
     assert "Hypervolume of all targets" in page
     assert page.count("evaluations in their order, the best so far as a line") == 2
-    assert 'data-card="failed"' not in page
+    assert 'class="card failed"' not in page
     assert "Traceback" not in page
     assert 'id="rounds"' not in report_html(run)

@@ -38,6 +38,7 @@ def show_live(out: Output, folder: Path, workers: int, seed: int, budget: int | 
             progress=move,
             told=lambda state: write_rounds(state, folder),
         )
+    write_rounds(found.state, folder, found)
     print_rounds(out, found.state)
     out.line(f"\nwhat each chose after {total} trainings, one a network, and how good it is:", "bold")
     rows = [("the loop", found.built), ("random search", found.drawn)]

@@ -12,7 +12,7 @@ from nasbuild.cli._output import Output, number
 from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
-    from nasbuild.loop import State
+    from nasbuild.loop import Live, State
     from nasbuild.space import Space
 
 REPORT = "report.html"
@@ -129,12 +129,12 @@ def describe(out: Output, space: Space, evaluator: str, targets: list[str], tota
     )
 
 
-def write_rounds(state: State, folder: Path) -> None:
+def write_rounds(state: State, folder: Path, live: Live | None = None) -> None:
     """The report after a round, if anything could be learnt yet."""
     from nasbuild.report import write_report
 
     if state.run is not None:
-        write_report(state.run, folder / REPORT, evaluated=state.evaluated)
+        write_report(state.run, folder / REPORT, evaluated=state.evaluated, live=live)
 
 
 def round_rows(state: State) -> list[dict[str, Any]]:

@@ -64,12 +64,16 @@ class Live:
         The one of the loop with the best measured loss.
     drawn
         Random search's choice: the best measured loss of as many random ones.
+    losses, random
+        Measured losses of both in the order in which they were asked for, (trainings,).
     """
 
     state: State
     built: Choice
     best: Choice
     drawn: Choice
+    losses: tuple[float, ...]
+    random: tuple[float, ...]
 
 
 def live(
@@ -131,7 +135,8 @@ def live(
             fresh[architecture].append(_loss(result))
         kept.close()
         progress("training anew what was chosen", n + 1, afresh, "")
-    return Live(state, *(_choice(a, (own | others)[a], fresh[a], everything) for a in chosen))
+    first, best, last = (_choice(a, (own | others)[a], fresh[a], everything) for a in chosen)
+    return Live(state, first, best, last, tuple(own.values()), tuple(others[a] for a in drawn))
 
 
 def built(state: State) -> Architecture:
