@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from loop_samples import NAME, space, value
 
 from nasbuild.errors import NasbuildError
+from nasbuild.evaluate import Result, Store
 from nasbuild.loop import PROPOSED, RANDOM, LoopSettings
 from nasbuild.score import load_run
 from nasbuild.space import count_architectures, enumerate_architectures, sample, save_space, to_dict
@@ -165,6 +167,20 @@ def test_a_first_round_that_tells_nothing_ends_with_a_sentence(loop, function, m
     assert "--retry-failed" in str(caught.value)
 
 
+def test_what_another_process_evaluates_is_waited_for(loop, tmp_path, monkeypatch):
+    monkeypatch.setattr("nasbuild.loop._run._WAIT", 0.05)
+    other = Store(tmp_path / "store.db", space(), f"{NAME}value", seed=1)
+    taken = sample(space(), 8, np.random.default_rng(1))[3]
+    assert other.claim([taken]) == [taken]
+    timer = threading.Timer(0.5, other.finish, (taken, Result({"loss": -5.0, "cost": 1.0})))
+    timer.start()
+    end = loop(SETTINGS)
+    timer.join()
+    other.close()
+    assert end.evaluated.values[3, 0] == -5.0
+    assert end.best[0] == 3
+
+
 def test_a_space_that_ends_ends_the_loop(loop):
     small = space(depths=(1,))
     end = loop(LoopSettings(rounds=5, batch=2, first=5), of=small)
@@ -191,6 +207,10 @@ def test_what_is_no_loop_is_refused(loop, tmp_path):
     (tmp_path / "out" / "notes.txt").write_text("mine")
     with pytest.raises(NasbuildError, match="holds something else than a loop"):
         loop(SETTINGS)
+    # What a process left that was killed before anything was whole is not in the way.
+    (tmp_path / "killed").mkdir()
+    (tmp_path / "killed" / ".loop.json.0123456789abcdef.partial").write_text("{")
+    loop(LoopSettings(rounds=0, first=6), out="killed")
     (tmp_path / "file").write_text("mine")
     with pytest.raises(NasbuildError, match="is no folder"):
         loop(SETTINGS, out="file")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild._io import reading, write_text
+from nasbuild._io import PARTIAL, reading, write_text
 from nasbuild.errors import NasbuildError
 from nasbuild.loop._next import BUILT, PROPOSED, RANDOM, Asked
 from nasbuild.loop._rounds import LoopSettings, Round, Told
@@ -76,7 +76,8 @@ def read_rounds(folder: Path, decided: Mapping[str, Any], space: Space) -> list[
     """
     if folder.exists() and not folder.is_dir():
         raise NasbuildError("is no folder", where=str(folder), todo="name another place")
-    if not folder.exists() or not any(folder.iterdir()):
+    # A process that was killed may have left a file that it had begun.
+    if not folder.exists() or all(PARTIAL.fullmatch(path.name) for path in folder.iterdir()):
         return []
     if not (folder / LOOP).is_file():
         raise NasbuildError("holds something else than a loop", where=str(folder), todo="name another place")

@@ -114,7 +114,10 @@ def live(
         progress=progress,
         told=told,
     )
-    drawn = sample(space, settings.total, np.random.default_rng(seed))
+    # As the loop begins, and goes on at random.
+    begun = state.evaluated.architectures[: settings.begin]
+    more = sample(space, settings.total, np.random.default_rng(seed))
+    drawn = list(dict.fromkeys([*begun, *more]))[: settings.total]
 
     random = evaluate_all(
         spec,

@@ -9,7 +9,7 @@ from itertools import chain, zip_longest
 import numpy as np
 
 from nasbuild.build import POOL, best_predicted, build, build_front, propose
-from nasbuild.score import Run
+from nasbuild.score import Learnt, Run
 from nasbuild.space import Architecture, Space, count_architectures, sample
 
 RANDOM, BUILT, PROPOSED = "random", "built", "proposed"
@@ -37,9 +37,7 @@ def next_batch(run: Run, n: int, seen: Collection[Architecture], *, share: float
     """
     taken = set(seen)
     built = _new(_built(run, n, taken), taken, round(share * n))
-    # What failed has no label, so it would be proposed again: ask for so many more.
-    most = n + len(taken) - len(run.learnt[0].scorer.architectures)
-    turns = zip_longest(*([one.architecture for one in propose(learnt, most)] for learnt in run.learnt))
+    turns = zip_longest(*(_proposed(learnt, n, taken) for learnt in run.learnt))
     proposed = _new((a for turn in turns for a in turn if a is not None), taken, n - len(built))
     pairs = zip_longest(
         (Asked(a, BUILT) for a in built),
@@ -54,6 +52,12 @@ def random_batch(
     """``n`` random architectures that were not asked for before, fewer where the space has no more."""
     drawn = sample(space, min(n + len(seen), count_architectures(space)), rng)
     return [Asked(a, RANDOM) for a in _new(drawn, set(seen), n)]
+
+
+def _proposed(learnt: Learnt, n: int, taken: Collection[Architecture]) -> list[Architecture]:
+    # What was asked for and has no label, as it failed, would be proposed again: ask for so many more.
+    more = len(set(taken) - set(learnt.scorer.architectures))
+    return [one.architecture for one in propose(learnt, n + more)]
 
 
 def _built(run: Run, n: int, seen: Collection[Architecture]) -> list[Architecture]:

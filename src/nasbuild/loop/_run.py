@@ -100,7 +100,6 @@ def run_loop(
     rounds = read_rounds(folder, decided, spec.space)
     space = _told_space(spec.space, spec.load().metrics)
     folder.mkdir(parents=True, exist_ok=True)
-    save_space(space, folder / SPACE)
     known: dict[Architecture, Metrics] = {}
     run, note, number = None, "", 0
     while True:
@@ -123,6 +122,7 @@ def run_loop(
         table = evaluated_table(space, known)
         run, note = _learnt(table, goal, recipe, settings.seed, workers, progress)
         state = State(found, run, _best(found), settings.total, ended, exhausted)
+        save_space(space, folder / SPACE)
         write_table(table, folder / EVALUATED)
         write_table(table.select(state.best), folder / BEST)
         if run is not None:
