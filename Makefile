@@ -6,10 +6,14 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
 
-.PHONY: demo bench test lint types format clean
+.PHONY: demo live bench test lint types format clean
 
 demo: $(VENV)/.installed
 	$(BIN)/nasbuild demo --out demo
+
+# The same trained for real: the loop against random search, some minutes.
+live: $(VENV)/.installed
+	$(BIN)/nasbuild demo --live --out live
 
 # The quick form: every method on small tables, in two minutes.
 bench: $(VENV)/.installed
@@ -30,7 +34,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) demo bench dist
+	rm -rf $(VENV) demo live bench dist
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

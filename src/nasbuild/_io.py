@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import IO
 
 from nasbuild.errors import NasbuildError, OutputError
+
+PARTIAL = re.compile(r"\..*\.[0-9a-f]{16}\.(partial|old)")
+"""Names of what was being written, or replaced, when a process was killed."""
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from nasbuild.cli import _bench, _build, _demo, _equations, _evaluate, _export, _learn, _search
+from nasbuild.cli import _bench, _build, _demo, _equations, _evaluate, _export, _learn, _run, _search
 from nasbuild.errors import NasbuildError
 
 app = typer.Typer(
@@ -30,6 +30,7 @@ for command in (
     _export.shrink,
     _search.search,
     _evaluate.evaluate,
+    _run.run,
     _export.report,
     _bench.bench,
 ):

@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
+from nasbuild.cli._live import show_live
 from nasbuild.cli._output import Output, number
+from nasbuild.errors import NasbuildError
 
 LABELS, BUILT, TARGET, SEED = 100, 10, "-loss", 0
 
@@ -17,10 +19,27 @@ def demo(
     out_folder: Annotated[
         Path, typer.Option("--out", help="folder for the run, the built architectures and the report")
     ] = Path("nasbuild-demo"),
-    workers: Annotated[int, typer.Option("--workers", min=1, help="processes that fit")] = os.cpu_count()
-    or 1,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, help="processes that fit, and with --live train")
+    ] = os.cpu_count() or 1,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="train for real instead: the loop against random search, some minutes"),
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="of --live: another run of both; 0 if not given")
+    ] = None,
+    budget: Annotated[
+        int | None, typer.Option("--budget", min=1, help="of --live: trainings of each; 44 if not given")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="of --live: print JSON, for machines")] = False,
 ) -> None:
     """Learn from 100 of 1,728 trained networks, build ten, and look up how good they truly are."""
+    if live:
+        show_live(Output(as_json), out_folder, workers, seed or 0, budget)
+        return
+    if seed is not None or budget is not None or as_json:
+        raise NasbuildError("--seed, --budget and --json need --live", todo="add it, or leave them out")
     import json
 
     import numpy as np

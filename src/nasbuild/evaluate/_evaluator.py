@@ -81,11 +81,19 @@ def load_evaluator(name: str, space: Space, *, seed: int = 0, limit: float | Non
 
 
 def _digits(space: Space, seed: int) -> Evaluator:
+    import torch
+
     from nasbuild.evaluate.digits.build import check_space, op_names
     from nasbuild.evaluate.digits.train import train_arch
 
     def measure(architecture: Architecture) -> dict[str, float]:
-        return train_arch(op_names(architecture), seed)
+        # With more threads networks this small train no faster, and not the same to the bit.
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return train_arch(op_names(architecture), seed)
+        finally:
+            torch.set_num_threads(before)
 
     check_space(space)
     told = {"acc": Metric("acc", "maximize", "%"), "loss": Metric("loss", "minimize", "nats")}

@@ -5,20 +5,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nasbuild.report._card import Card, Section
+from nasbuild.report._data_rounds import rounds_data
 from nasbuild.report._data_run import made_data, setting_text
+from nasbuild.report._live import draw_live, live_data
+from nasbuild.report._plots_rounds import draw_rounds
 from nasbuild.report._views import RunView
 
 if TYPE_CHECKING:
+    from nasbuild.loop import Evaluated, Live
     from nasbuild.score import Run
 
 
-def sections(run: Run, top: int) -> list[Section]:
+def sections(
+    run: Run, top: int, evaluated: Evaluated | None = None, live: Live | None = None
+) -> list[Section]:
     """All cards of a run in the order of the page."""
     view = RunView(run, top)
     first = (
         Card("summary", "What was learnt", "summary.html.j2", view.summary, view.draw_summary),
         Card("table", "The table", "table.html.j2", lambda: view.table, view.draw_table),
     )
+    of_loop = []
+    if live is not None:
+        of_loop.append(
+            Card("live", "Against random search", "live.html.j2", lambda: live_data(live), draw_live)
+        )
+    if evaluated is not None:
+        of_loop.append(
+            Card("rounds", "Rounds", "rounds.html.j2", lambda: rounds_data(evaluated, run.space), draw_rounds)
+        )
+    first = (first[0], *of_loop, *first[1:])
     last = (
         Card(
             "made",

@@ -18,10 +18,13 @@ from nasbuild.report._health import sentence
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from nasbuild.loop import Evaluated, Live
     from nasbuild.score import Run
 
 
-def report_html(run: Run, *, top: int = 10) -> str:
+def report_html(
+    run: Run, *, top: int = 10, evaluated: Evaluated | None = None, live: Live | None = None
+) -> str:
     """One self-contained HTML page of a run.
 
     A part that fails shows its error in its place; the rest of the page stands.
@@ -30,6 +33,10 @@ def report_html(run: Run, *, top: int = 10) -> str:
     ----------
     top
         How many architectures to build for each target.
+    evaluated
+        Of a loop: its rounds are told as well.
+    live
+        Of the live demo: the loop against random search.
 
     Raises
     ------
@@ -49,7 +56,7 @@ def report_html(run: Run, *, top: int = 10) -> str:
                 {"key": c.key, "title": c.title, "html": _render(environment, c)} for c in section.cards
             ],
         }
-        for section in sections(run, top)
+        for section in sections(run, top, evaluated, live)
     ]
     page = environment.get_template("page.html.j2").render(
         space=run.space.name,
@@ -63,9 +70,16 @@ def report_html(run: Run, *, top: int = 10) -> str:
     return page.encode("utf-8", "replace").decode()
 
 
-def write_report(run: Run, path: str | os.PathLike[str], *, top: int = 10) -> None:
+def write_report(
+    run: Run,
+    path: str | os.PathLike[str],
+    *,
+    top: int = 10,
+    evaluated: Evaluated | None = None,
+    live: Live | None = None,
+) -> None:
     """Write the page of `report_html` to a file, whole or not at all."""
-    write_text(path, report_html(run, top=top))
+    write_text(path, report_html(run, top=top, evaluated=evaluated, live=live))
 
 
 def _render(environment: Environment, card: Card) -> Any:

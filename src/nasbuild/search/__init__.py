@@ -1,7 +1,7 @@
 """Room ``search``: evolution and its baselines on a full or reduced space, for a given number of evaluations."""
 
 from nasbuild.search._folder import search_folder
-from nasbuild.search._goal import Goal, parse_goal
+from nasbuild.search._goal import Box, Goal, parse_goal
 from nasbuild.search._insight import insight_space
 from nasbuild.search._search import (
     METHODS,
@@ -15,6 +15,7 @@ from nasbuild.search._search import (
 
 __all__ = [
     "METHODS",
+    "Box",
     "Evaluate",
     "Found",
     "Goal",

@@ -1,0 +1,26 @@
+"""Room ``loop``: draw, evaluate, learn, build, evaluate, until the budget is spent."""
+
+from nasbuild.loop._live import AFRESH, LIVE, Choice, Live, live
+from nasbuild.loop._next import BUILT, PROPOSED, RANDOM, Asked, next_batch, random_batch
+from nasbuild.loop._rounds import Evaluated, LoopSettings, Round, Told
+from nasbuild.loop._run import State, run_loop
+
+__all__ = [
+    "AFRESH",
+    "BUILT",
+    "LIVE",
+    "PROPOSED",
+    "RANDOM",
+    "Asked",
+    "Choice",
+    "Evaluated",
+    "Live",
+    "LoopSettings",
+    "Round",
+    "State",
+    "Told",
+    "live",
+    "next_batch",
+    "random_batch",
+    "run_loop",
+]

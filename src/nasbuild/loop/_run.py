@@ -1,0 +1,245 @@
+"""The closed loop: draw, evaluate, fit, build and propose, evaluate, until the budget is spent."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import moocore
+import numpy as np
+
+from nasbuild.errors import NasbuildError, TargetError
+from nasbuild.evaluate import Executor, Result, Spec, Store, evaluate_all
+from nasbuild.loop._file import read_rounds, settled, write_loop
+from nasbuild.loop._next import next_batch, random_batch
+from nasbuild.loop._rounds import Evaluated, LoopSettings, Round, gathered
+from nasbuild.predictor import RECIPES, AnyRecipe
+from nasbuild.score import Run, learn, save_run
+from nasbuild.search import Goal, Metrics
+from nasbuild.space import Architecture, Metric, Space, count_architectures, save_space
+from nasbuild.table import Table, evaluated_table, write_table
+
+EVALUATED, BEST, RUN, SPACE = "archs.jsonl", "best.jsonl", "run", "space.yaml"
+TOP = 10
+"""Architectures of ``best.jsonl`` where there is one target."""
+_WAIT = 1.0  # seconds between two looks at what another process evaluates
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a loop stands after a round.
+
+    Attributes
+    ----------
+    run
+        Learnt from all rounds; None if nothing could be learnt yet.
+    best
+        Positions in ``evaluated``: of one target the best, best first; of several the front.
+    ended
+        Whether the budget is spent, or the space.
+    exhausted
+        Whether the space has no architecture that was not asked for.
+    """
+
+    evaluated: Evaluated
+    run: Run | None
+    best: np.ndarray
+    total: int
+    ended: bool
+    exhausted: bool
+
+
+Progress = Callable[[str, int, int, str], None]
+"""Called with what is being done, how much of it is done, how much there is, and what it came to."""
+
+
+def run_loop(
+    folder: Path,
+    spec: Spec,
+    goal: Goal,
+    settings: LoopSettings,
+    store: Store,
+    *,
+    recipe: AnyRecipe = RECIPES["default"],
+    executor: Executor | None = None,
+    workers: int = 1,
+    again: bool = False,
+    progress: Progress = lambda *_: None,
+    told: Callable[[State], None] = lambda _: None,
+) -> State:
+    """Go through rounds until the budget is spent or the space is; one that was begun in ``folder`` goes on.
+
+    The first round is random, every later one is built and proposed from a fit of all before it
+    (`next_batch`). What a round asks for is written before it is evaluated, and depends on nothing but the
+    results of earlier rounds and the seed: so a loop that was stopped anywhere ends like one that was not, and one
+    with a larger budget begins like the smaller one. Where nothing can be learnt yet, a round is random.
+
+    ``archs.jsonl`` with ``space.yaml`` is a table of all evaluations, ``best.jsonl`` holds the best or the front,
+    ``run`` is the run folder of the last fit, and ``loop.json`` holds settings and rounds.
+
+    Parameters
+    ----------
+    recipe
+        Of the fits.
+    again
+        Evaluate what failed once more. Rounds that were asked for already stay as they are.
+    executor, workers
+        Where evaluations run, and processes that fit.
+    told
+        Called after every round.
+
+    Raises
+    ------
+    NasbuildError
+        If the folder holds something else, or all evaluations of the first round fail.
+    """
+    decided = settled(spec.space, spec.name, goal, settings, recipe)
+    rounds = read_rounds(folder, decided, spec.space)
+    space = _told_space(spec.space, spec.load().metrics)
+    folder.mkdir(parents=True, exist_ok=True)
+    known: dict[Architecture, Metrics] = {}
+    run, note, number = None, "", 0
+    while True:
+        if number == len(rounds):
+            rounds.append(_planned(space, settings, number, run, note, list(known), len(goal.targets)))
+            # Before it is evaluated: a loop that was stopped need not plan it again.
+            write_loop(folder, decided, rounds, gathered(goal, rounds, known).told, space)
+        wanted = [a.architecture for a in rounds[number].asked][: settings.total - len(known)]
+        tell = _Teller(progress, number, gathered(goal, rounds, known), settings.total)
+        results = _evaluated(spec, wanted, store, executor, again, tell)
+        known |= {a: results[a].metrics or {} for a in wanted}
+        found = gathered(goal, rounds, known)
+        if number == 0 and not found.told[0].done:
+            raise _nothing_told(goal, results)
+        number += 1
+        exhausted = len(known) >= count_architectures(space)
+        ended = exhausted or len(known) >= settings.total
+        if number < len(rounds) and not ended:
+            continue
+        table = evaluated_table(space, known)
+        run, note = _learnt(table, goal, recipe, settings.seed, workers, progress)
+        state = State(found, run, _best(found), settings.total, ended, exhausted)
+        save_space(space, folder / SPACE)
+        write_table(table, folder / EVALUATED)
+        write_table(table.select(state.best), folder / BEST)
+        if run is not None:
+            save_run(run, folder / RUN, overwrite=True)
+        write_loop(folder, decided, rounds, found.told, space)
+        told(state)
+        if ended:
+            return state
+
+
+def _planned(
+    space: Space,
+    settings: LoopSettings,
+    number: int,
+    run: Run | None,
+    note: str,
+    seen: Sequence[Architecture],
+    targets: int,
+) -> Round:
+    """The whole of a round, whatever of it the budget allows: it begins alike with any budget."""
+    wanted = settings.batch if number else settings.begin
+    asked = next_batch(run, wanted, seen) if run is not None else []
+    if len(asked) < wanted:
+        # The first round's draws begin like any number of draws with this seed.
+        rng = np.random.default_rng([settings.seed, number] if number else settings.seed)
+        asked += random_batch(space, wanted - len(asked), [*seen, *(a.architecture for a in asked)], rng)
+    if run is None:
+        nothing = np.full((len(asked), targets), np.nan)
+        return Round(tuple(asked), nothing, nothing, note)
+    each = [learnt.scorer.predict([a.architecture for a in asked]) for learnt in run.learnt]
+    predicted, std = (np.column_stack(part) for part in zip(*each, strict=True))
+    return Round(tuple(asked), predicted, std)
+
+
+def _evaluated(
+    spec: Spec,
+    wanted: Sequence[Architecture],
+    store: Store,
+    executor: Executor | None,
+    again: bool,
+    progress: Callable[[int, int], None],
+) -> dict[Architecture, Result]:
+    """Results of all; those that another process is at are waited for."""
+    while True:
+        results = evaluate_all(
+            spec,
+            wanted,
+            store,
+            executor=executor,
+            again=again,
+            progress=lambda done, _, failed: progress(done, failed),
+        )
+        if len(results) == len(wanted):
+            return results
+        again = False
+        time.sleep(_WAIT)
+
+
+def _learnt(
+    table: Table, goal: Goal, recipe: AnyRecipe, seed: int, workers: int, progress: Progress
+) -> tuple[Run | None, str]:
+    """What the rows tell, or why nothing can be learnt from them yet."""
+    try:
+        run = learn(
+            table,
+            [target.name for target in goal.targets],
+            recipe=recipe,
+            seed=seed,
+            workers=workers,
+            rivals=False,
+            skip_bad=True,
+            progress=lambda what, done, total: progress(what, done, total, ""),
+        )
+    except TargetError as error:
+        return None, f"nothing could be learnt before it: {error.what}"
+    return run, ""
+
+
+def _best(found: Evaluated) -> np.ndarray:
+    known = np.flatnonzero(~np.isnan(found.values).any(axis=1))
+    losses = found.goal.losses(found.values[known])
+    if losses.shape[1] == 1:
+        return known[np.argsort(losses[:, 0], kind="stable")][:TOP]
+    front = np.flatnonzero(moocore.is_nondominated(losses, keep_weakly=False))
+    return known[front[np.argsort(losses[front, 0], kind="stable")]]
+
+
+def _told_space(space: Space, metrics: Mapping[str, Metric]) -> Space:
+    """The space with all that the evaluator tells, so that its table can be learnt from."""
+    return Space(space.name, space.stages, {**space.metrics, **metrics})
+
+
+def _nothing_told(goal: Goal, results: Mapping[Architecture, Result]) -> NasbuildError:
+    reasons = Counter(r.reason for r in results.values() if r.reason is not None)
+    why = f" ({reasons.most_common(1)[0][0]})" if reasons else ""
+    return NasbuildError(
+        f"none of the {len(results)} evaluations of the first round told "
+        f"{' and '.join(t.name for t in goal.targets)}{why}",
+        where="--evaluator",
+        todo="mend it and go on with --retry-failed, or name another one",
+    )
+
+
+@dataclass(frozen=True)
+class _Teller:
+    """Tells how far evaluations are, with what was found before."""
+
+    progress: Progress
+    number: int
+    before: Evaluated
+    total: int
+
+    def __call__(self, done: int, failed: int) -> None:
+        note = [f"round {self.number}"]
+        if self.before.told:
+            best = zip(self.before.goal.targets, self.before.told[-1].best, strict=True)
+            note += [f"best {target.name} {value:.4g}" for target, value in best]
+        if failed:
+            note.append(f"{failed} failed")
+        self.progress("evaluating", len(self.before.architectures) + done, self.total, ", ".join(note))

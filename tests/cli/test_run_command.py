@@ -1,0 +1,178 @@
+"""``run`` and ``demo --live``, as a user goes them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nasbuild.loop import LoopSettings
+from nasbuild.score import load_run
+from nasbuild.space import load_space, sample
+from nasbuild.table import load_builtin, read_table
+
+CALL = [
+    "run",
+    "--space",
+    "digits-macro",
+    "--evaluator",
+    "digits-macro",
+    "--recipe",
+    "ridge",
+    "--batch",
+    6,
+    "--first",
+    12,
+]
+
+
+def test_a_run_by_a_table_from_end_to_end(nasbuild, tmp_path):
+    out, store = tmp_path / "found", tmp_path / "store.db"
+    call = [*CALL, "--target", "loss", "--rounds", 2, "--store", store, "--out", out]
+    done = nasbuild(*call)
+    assert done.code == 0, done.err
+    assert "loss in digits-macro (1,728 architectures), by 24 evaluations of digits-macro" in done.out
+    assert "loss [nats], round by round" in done.out
+    assert "the best 10 of 24 evaluated" in done.out
+    assert "evaluating 50 %, round 0" in done.err
+    assert "evaluating 100 %, round 2, best loss" in done.err
+    page = (out / "report.html").read_text()
+    assert 'id="rounds"' in page
+    table = read_table(out / "archs.jsonl", load_space(out / "space.yaml"))
+    assert load_run(out / "run").table == table
+    told = nasbuild(*call, "--json").json
+    assert told["evaluated"] == len(table) == 24
+    assert [one["done"] for one in told["rounds"]] == [12, 6, 6]
+    best = [one["targets"]["loss"]["best"] for one in told["rounds"]]
+    assert best == sorted(best, reverse=True)
+    assert told["rounds"][0]["targets"]["loss"]["predicted"] is None
+    truth = load_builtin("digits-macro")
+    losses = dict(zip(truth.ids, truth.columns["loss"].tolist(), strict=True))
+    for row in told["best"]:
+        assert row["values"]["loss"] == losses[row["id"]]
+    assert best[-1] == told["best"][0]["values"]["loss"] == min(losses[i] for i in table.ids)
+
+
+def test_a_run_for_two_targets_tells_their_front(nasbuild, tmp_path):
+    out = tmp_path / "found"
+    call = [*CALL, "--target", "loss", "--target", "latency_cpu", "--budget", 18]
+    done = nasbuild(*call, "--store", tmp_path / "store.db", "--out", out)
+    assert done.code == 0, done.err
+    assert "latency_cpu [ms], round by round" in done.out
+    assert "hypervolume of all" in done.out
+    assert "of 18 evaluated" in done.out
+    front = read_table(out / "best.jsonl", load_space("digits-macro"))
+    assert f"the front of {len(front)} of 18 evaluated" in done.out
+    # Best in one first, so worst in the other.
+    assert front.columns["loss"].tolist() == sorted(front.columns["loss"])
+    assert front.columns["latency_cpu"].tolist() == sorted(front.columns["latency_cpu"], reverse=True)
+
+
+def test_failures_and_an_exhausted_space_are_told(nasbuild, tmp_path):
+    space, script = tmp_path / "space.yaml", tmp_path / "mine.py"
+    space.write_text(
+        "name: tiny\nmetrics: {loss: {direction: minimize}}\n"
+        "stages:\n- {name: a, depth: [1], features: {op: [x, y, z]}}\n- {name: b, depth: [1], features: {op: [x, y, z]}}\n"
+    )
+    script.write_text(
+        "def f(arch):\n    a, b = (ord(s[0]['op']) for s in arch['stages'])\n"
+        "    if a == b == 120: raise ValueError('no')\n    return {'loss': a + 2 * b}\n"
+    )
+    call = ["run", "--space", space, "--evaluator", f"{script}:f", "--target", "loss", "--recipe", "ridge"]
+    call += [
+        "--first",
+        5,
+        "--batch",
+        3,
+        "--rounds",
+        4,
+        "--store",
+        tmp_path / "s.db",
+        "--out",
+        tmp_path / "out",
+    ]
+    done = nasbuild(*call)
+    assert done.code == 0, done.err
+    assert "1 of 9 could not be evaluated; --retry-failed tries again" in done.out
+    assert "the space has no more architectures, so the run ended before its budget" in done.out
+    told = nasbuild(*call, "--json").json
+    assert (told["evaluated"], told["failed"], told["exhausted"]) == (9, 1, True)
+    assert told["best"][0]["values"] == {"loss": 121 + 2 * 120}
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--target", "speed"], "there is no metric 'speed'"),
+        (["--target", "loss", "--target", "loss"], "a target is named twice"),
+        (["--target", "loss", "--batch", "0"], "--batch: the number is 0; allowed: 1 or more"),
+        (["--target", "loss", "--budget", "0"], "--budget: the number is 0; allowed: 1 or more"),
+        (["--target", "loss", "--limit", "0"], "the limit is 0 s"),
+        (["--target", "loss", "--recipe", "mine"], "there is no recipe 'mine'"),
+        (["--target", "loss", "--evaluator", "gone"], "--evaluator: there is no evaluator 'gone'"),
+    ],
+)
+def test_mistakes_get_one_sentence_and_leave_nothing(nasbuild, tmp_path, more, message):
+    done = nasbuild(*CALL, *more, "--store", tmp_path / "store.db", "--out", tmp_path / "found")
+    assert message in done.sentence
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The live demo with few trainings, looked up instead: what the table says, and noise by the seed."""
+    table = load_builtin("digits-macro")
+
+    def train(arch, seed):
+        row = table.ids.index("/".join("-".join(stage) for stage in arch))
+        noise = np.random.default_rng([row, seed]).normal(scale=0.03)
+        return {"loss": float(table.columns["loss"][row] + noise), "acc": 80.0}
+
+    monkeypatch.setattr("nasbuild.loop.LIVE", LoopSettings(rounds=1, batch=2, first=6))
+    monkeypatch.setattr("nasbuild.loop.AFRESH", 2)
+    monkeypatch.setattr("nasbuild.evaluate.digits.train.train_arch", train)
+    return train
+
+
+def test_the_live_demo_trains_both_ways_and_tells_them_apart(nasbuild, trained, tmp_path):
+    call = ["demo", "--live", "--out", tmp_path, "--workers", 1, "--seed", 3]
+    done = nasbuild(*call)
+    assert done.code == 0, done.err
+    assert "what each chose after 8 trainings" in done.out
+    assert "the loop's loss is" in done.out or "both chose the same network" in done.out
+    page = (tmp_path / "report.html").read_text()
+    assert 'id="rounds"' in page
+    assert 'id="live"' in page
+    assert "each trained 8 networks" in page
+    assert 'class="card failed"' not in page
+    told = nasbuild(*call, "--json").json
+    assert told["trainings"] == 8
+    space = load_space("digits-macro")
+    measured = {}
+    for archs, name in (
+        (read_table(tmp_path / "loop" / "archs.jsonl", space).architectures, "loop"),
+        (sample(space, 8, np.random.default_rng(3)), "random"),
+    ):
+        from nasbuild.space import architecture_id
+
+        measured[name] = {architecture_id(space, a): ops(a) for a in archs}
+    assert list(measured["loop"])[:6] == list(measured["random"])[:6]
+    losses = {i: trained(a, 1_003)["loss"] for i, a in measured["random"].items()}
+    assert told["random"]["id"] == min(losses, key=losses.__getitem__)
+    assert told["random"]["measured"] == losses[told["random"]["id"]]
+    one = told["loop"]
+    assert one["id"] in measured["loop"]
+    assert one["measured"] == trained(measured["loop"][one["id"]], 1_003)["loss"]
+    assert one["afresh"] == [trained(measured["loop"][one["id"]], seed)["loss"] for seed in (10, 11)]
+    table = load_builtin("digits-macro")
+    label = table.columns["loss"][table.ids.index(one["id"])]
+    assert (one["label"], one["rank"]) == (label, 1 + int((table.columns["loss"] < label).sum()))
+
+
+def ops(architecture):
+    return [[layer[0] for layer in module] for module in architecture]
+
+
+def test_options_of_the_live_demo_need_it(nasbuild, tmp_path):
+    done = nasbuild("demo", "--seed", 3, "--out", tmp_path / "demo")
+    assert "--seed, --budget and --json need --live" in done.sentence
+    assert not (tmp_path / "demo").exists()
