@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nasbuild.build import build, build_front, parse_bound, propose_equations
+from nasbuild.build import build, parse_bound, propose_equations, swept_front
 from nasbuild.errors import NasbuildError
 from nasbuild.score import learn
 from nasbuild.space import Metric, contains
@@ -29,7 +29,7 @@ def test_an_equation_is_largest_where_it_says(run, targets):
     names, found = propose_equations(run, 5, targets=targets)
     assert names == tuple(targets)
     assert 3 <= len(found) <= 5
-    front = build_front(run, 40, targets=targets)
+    front = swept_front(run, 40, targets=targets)
     for one in found:
         assert contains(run.space, one.architecture)
         value, std = zip(*(run.of(t).scorer.predict([one.architecture]) for t in targets), strict=True)
@@ -53,7 +53,7 @@ def test_they_aim_apart_and_along_the_front(run):
     loss, latency = np.array([one.prediction for one in found]).T
     assert (np.diff(loss) > 0).all()
     assert (np.diff(latency) < 0).all()
-    front = build_front(run, 40, targets=TWO).prediction
+    front = swept_front(run, 40, targets=TWO).prediction
     assert np.ptp(loss) > 0.7 * np.ptp(front[:, 0])
 
 

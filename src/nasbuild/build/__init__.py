@@ -2,7 +2,7 @@
 
 from nasbuild.build._best import POOL, Built, best_predicted, best_sums, build, buildable, described
 from nasbuild.build._equations import Aimed, propose_equations
-from nasbuild.build._front import Front, build_front
+from nasbuild.build._front import Front, build_front, swept_front
 from nasbuild.build._propose import propose
 from nasbuild.build._reduce import Holds, holds_of_front, reduce_space
 from nasbuild.build._where import LAYERS, Bound, Within, build_within, expected, parse_bound
@@ -29,4 +29,5 @@ __all__ = [
     "propose",
     "propose_equations",
     "reduce_space",
+    "swept_front",
 ]

@@ -9,7 +9,8 @@ import numpy as np
 from scipy.stats import qmc
 
 from nasbuild.build._best import require_positive
-from nasbuild.build._front import Front, build_front, spread
+from nasbuild.build._choose import spread
+from nasbuild.build._front import Front, swept_front
 from nasbuild.build._where import Bound
 from nasbuild.errors import NasbuildError
 from nasbuild.score import Run
@@ -46,7 +47,7 @@ def propose_equations(
 
     The paper makes such equations by hand and calls finding them future work (section 5.1). Weighted
     sums of the targets, and of their logarithms where they are above 0, are tried with weights from one end to the other. What one
-    would build is the best by it among the architectures of the predicted front (`build_front`);
+    would build is the best by it among the architectures of the front of summed scores (`swept_front`);
     of the weights that build the same, the middle ones are taken, and of the forms the simpler one.
 
     Parameters
@@ -67,7 +68,7 @@ def propose_equations(
         the bounds.
     """
     require_positive("the number of equations", n)
-    front = build_front(run, max(_POOL[0], _POOL[1] * n), targets=targets)
+    front = swept_front(run, max(_POOL[0], _POOL[1] * n), targets=targets)
     for bound in bounds:
         if bound.name not in front.targets:
             raise NasbuildError(

@@ -10,15 +10,19 @@ import numpy as np
 from scipy.stats import qmc
 
 from nasbuild.build._best import require_positive
+from nasbuild.build._choose import most_volume, spread
+from nasbuild.build._climb import Predicted, climb
 from nasbuild.build._columns import columns
-from nasbuild.build._under import Problem, best_under
+from nasbuild.build._under import Problem, best_under, slack
 from nasbuild.build._where import Bound, bounded, bounded_targets, nothing_within
 from nasbuild.errors import NasbuildError
-from nasbuild.score import Run
+from nasbuild.score import Learnt, Run
 from nasbuild.space import Architecture
 
-_LEVELS = 2  # values of the other targets that are tried for every point asked for, by every target
-_EACH = 2  # best architectures at each of these, of which the prediction chooses
+_LEVELS = 16  # values of the other targets at which the climb begins, by every target
+_OF_EACH = 2  # such values for every point asked for where there is no climb
+_EACH = 2  # best architectures at each of these
+_BEATEN = 10  # others of its stage that beat a module that takes no part
 
 
 @dataclass(frozen=True)
@@ -45,26 +49,40 @@ class Front:
 
 
 def build_front(run: Run, n: int, *, targets: Sequence[str] = (), bounds: Sequence[Bound] = ()) -> Front:
-    """Up to ``n`` architectures spread along the predicted front of two targets or more.
+    """Up to ``n`` architectures along the predicted front of two targets or more: those with the largest hypervolume.
 
-    Each target in turn is made best while the others are held at least at some level (the
-    ε-constraint method: Haimes, Lasdon & Wismer, 1971), so that parts of the front that bend inwards are
-    found as well; the levels go from what the best of the others leave to the best there is. The
-    sums of module scores propose some architectures at every level, the predictions y' choose
-    those that none of them beats, and of these the ones that lie furthest apart stay.
+    Each target in turn is made best, by summed module scores, while the others are held at least at some
+    level (the ε-constraint method: Haimes, Lasdon & Wismer, 1971), so that parts of the front that
+    bend inwards are found as well; the levels go from what the best of the others leave to the best
+    there is. From there all swaps of single modules are followed that the prediction y', which knows
+    of interactions between stages, says to be on the front (`climb`). Of a recipe whose y' is no sum
+    over pairs of stages, y' chooses among more levels instead.
 
     Parameters
     ----------
     targets
         Names of targets of the run; all if empty.
     bounds
-        As in `build_within`.
+        As in `build_within`. A bound on a target holds for its prediction as well, where anything
+        that the climb begins at is within it by prediction.
 
     Raises
     ------
     NasbuildError
         If there are fewer than two targets, or nothing is within the bounds.
     """
+    return _front(run, n, targets, bounds, interactions=True)
+
+
+def swept_front(run: Run, n: int, *, targets: Sequence[str] = ()) -> Front:
+    """Up to ``n`` architectures along the front that summed scores alone propose, those that lie furthest apart.
+
+    What weighted sums of the targets can build: they are additive as well. Else as `build_front`.
+    """
+    return _front(run, n, targets, (), interactions=False)
+
+
+def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *, interactions: bool) -> Front:
     require_positive("the number of architectures", n)
     learnt = [run.of(name) for name in targets] if targets else list(run.learnt)
     names = tuple(one.target.name for one in learnt)
@@ -77,11 +95,47 @@ def build_front(run: Run, n: int, *, targets: Sequence[str] = (), bounds: Sequen
     every = [*learnt, *(one for one in bounded_targets(run, bounds) if one.target.name not in names)]
     table, costs, most = bounded(run, columns(every), every, bounds)
     signs = np.array([one.target.sign for one in learnt], dtype=np.float64)
-    worth = tuple(scores[:, : len(learnt)] * signs for scores in table.scores)
-    # A module that enough others beat in all that counts is in no pick that these are not in.
-    kept = [worthwhile(np.column_stack([w, -c]), _EACH) for w, c in zip(worth, costs, strict=True)]
-    worth = tuple(w[k] for w, k in zip(worth, kept, strict=True))
+    worth = [scores[:, : len(learnt)] * signs for scores in table.scores]
+    # No pick on the front of sums needs a module that a few others beat in all that counts; for
+    # what interactions make of them, some more take part.
+    count = _BEATEN if interactions else _EACH
+    kept = [worthwhile(np.column_stack([w, -c]), count) for w, c in zip(worth, costs, strict=True)]
+    table = table.select(kept)
     costs = tuple(c[k] for c, k in zip(costs, kept, strict=True))
+    worth = tuple(w[k] for w, k in zip(worth, kept, strict=True))
+    pairs = [one.scorer.pairs(table.codes) for one in every]
+    known = tuple(pair for pair in pairs if pair is not None)
+    climbs = interactions and len(known) == len(pairs)
+    picks = _sweep(worth, costs, most, _LEVELS if climbs else _OF_EACH * n)
+    problem = Problem(tuple(w[:, 0] for w in worth), costs, most)
+    if not len(picks):
+        raise nothing_within(problem, bounds, run)
+    if len(known) == len(pairs):
+        predicted = Predicted(table.scores, known, costs, most + slack(problem), _on_targets(every, bounds))
+        picks = climb(predicted, signs, picks) if climbs else picks
+        sums = predicted.values(picks)
+        value = np.column_stack(
+            [[one.scorer.label_at(v) for v in sums[:, t].tolist()] for t, one in enumerate(learnt)]
+        )
+    else:
+        pool = [table.architecture(pick) for pick in picks]
+        value = np.column_stack([one.scorer.predict(pool)[0] for one in learnt])
+    some = np.flatnonzero(moocore.is_nondominated(value * signs, maximise=True, keep_weakly=False))
+    points = value[some] * signs
+    some = some[_chosen(run, names, points, signs, n) if interactions else spread(points, n)]
+    some = some[np.argsort(-(value * signs)[some, 0], kind="stable")]
+    front = tuple(table.architecture(picks[i]) for i in some)
+    value, std = (
+        np.column_stack(p) for p in zip(*(one.scorer.predict(front) for one in learnt), strict=True)
+    )
+    return Front(names, front, value, std, *_volumes(run, names, value * signs, signs))
+
+
+def _sweep(
+    worth: tuple[np.ndarray, ...], costs: tuple[np.ndarray, ...], most: np.ndarray, levels: int
+) -> np.ndarray:
+    """Picks along the front of sums, (picks, stages); none if nothing is within the bounds."""
+    targets = worth[0].shape[1]
 
     def best(first: int, least: dict[int, float], count: int) -> np.ndarray:
         held = list(least)
@@ -92,26 +146,24 @@ def build_front(run: Run, n: int, *, targets: Sequence[str] = (), bounds: Sequen
         )
         return best_under(problem, count).picks
 
-    ends = [best(t, {}, 1) for t in range(len(learnt))]
+    ends = [best(t, {}, 1) for t in range(targets)]
     if not all(len(end) for end in ends):
-        problem = Problem(tuple(w[:, 0] for w in worth), costs, most)
-        raise nothing_within(problem, bounds, run)
+        return np.empty((0, len(worth)), dtype=np.int64)
     reached = np.array([sum(w[end[0, u]] for u, w in enumerate(worth)) for end in ends])
     low, high = reached.min(axis=0), reached.max(axis=0)
     found = [*ends]
-    for t in range(len(learnt)):
-        others = [o for o in range(len(learnt)) if o != t]
-        for level in _levels(len(others), _LEVELS * n):
+    for t in range(targets):
+        others = [o for o in range(targets) if o != t]
+        for level in _levels(len(others), levels):
             least = {o: float(low[o] + x * (high[o] - low[o])) for o, x in zip(others, level, strict=True)}
             found.append(best(t, least, _EACH))
-    picks = np.unique(np.concatenate(found), axis=0)
-    pool = [table.architecture([int(k[p]) for k, p in zip(kept, pick, strict=True)]) for pick in picks]
-    value, std = (np.column_stack(p) for p in zip(*(one.scorer.predict(pool) for one in learnt), strict=True))
-    best_of = np.flatnonzero(moocore.is_nondominated(value * signs, maximise=True, keep_weakly=False))
-    best_of = best_of[spread(value[best_of] * signs, n)]
-    best_of = best_of[np.argsort(-(value * signs)[best_of, 0], kind="stable")]
-    volumes = _volumes(run, names, value[best_of] * signs, signs)
-    return Front(names, tuple(pool[i] for i in best_of), value[best_of], std[best_of], *volumes)
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def _on_targets(every: Sequence[Learnt], bounds: Sequence[Bound]) -> tuple[tuple[int, int, int], ...]:
+    """Bounds that are on targets: which bound, which target, and its sign."""
+    place = {one.target.name: t for t, one in enumerate(every)}
+    return tuple((k, place[b.name], b.sign) for k, b in enumerate(bounds) if b.name in place)
 
 
 def worthwhile(values: np.ndarray, count: int) -> np.ndarray:
@@ -140,6 +192,13 @@ def common_labels(run: Run, names: Sequence[str]) -> tuple[np.ndarray, np.ndarra
     return np.array(rows, dtype=np.int64), np.array([[one[r] for one in own] for r in rows])
 
 
+def _chosen(run: Run, names: Sequence[str], front: np.ndarray, signs: np.ndarray, n: int) -> np.ndarray:
+    """Positions of up to ``n`` rows of a front with the largest hypervolume above the worst labels."""
+    labelled = common_labels(run, names)[1]
+    low = np.concatenate([front, labelled * signs if len(labelled) else front[:0]]).min(axis=0)
+    return most_volume(front, n, low)
+
+
 def _volumes(run: Run, names: Sequence[str], front: np.ndarray, signs: np.ndarray) -> tuple[float, float]:
     """Hypervolumes of a front and of the labelled rows, of the box between the worst labels and the best of all."""
     rows, labelled = common_labels(run, names)
@@ -161,17 +220,3 @@ def _levels(others: int, count: int) -> np.ndarray:
     if others == 1:
         return np.linspace(0, 1, count)[:, None]
     return qmc.Sobol(others, scramble=False).random(1 << (count - 1).bit_length())[:count]
-
-
-def spread(values: np.ndarray, n: int) -> np.ndarray:
-    """Up to ``n`` rows: the best of every target, then always the one furthest from those taken."""
-    if len(values) <= n:
-        return np.arange(len(values))
-    span = np.ptp(values, axis=0)
-    scaled = (values - values.min(axis=0)) / np.where(span > 0, span, 1)
-    taken = list(dict.fromkeys(int(np.argmax(scaled[:, t])) for t in range(values.shape[1])))[:n]
-    away = np.min([np.linalg.norm(scaled - scaled[i], axis=1) for i in taken], axis=0)
-    while len(taken) < n:
-        taken.append(int(np.argmax(away)))
-        away = np.minimum(away, np.linalg.norm(scaled - scaled[taken[-1]], axis=1))
-    return np.array(sorted(taken), dtype=np.int64)

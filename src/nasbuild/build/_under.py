@@ -43,7 +43,7 @@ class Problem:
     def feasible(self, picks: np.ndarray) -> np.ndarray:
         """Which picks, (picks, stages), stay within all bounds."""
         total = sum(cost[picks[:, u]] for u, cost in enumerate(self.costs))
-        return np.all(total <= self.bounds + _slack(self), axis=1)
+        return np.all(total <= self.bounds + slack(self), axis=1)
 
     def values(self, picks: np.ndarray) -> np.ndarray:
         """Summed scores of picks."""
@@ -96,7 +96,8 @@ def best_under(problem: Problem, n: int, apart: int = 1) -> Found:
     return _by_programmes(problem, n, apart, found, proven)
 
 
-def _slack(problem: Problem) -> np.ndarray:
+def slack(problem: Problem) -> np.ndarray:
+    """By how much sums may exceed the bounds, (bounds,): what rounding does to them."""
     scale = np.abs(problem.bounds) + sum(np.abs(c).max(axis=0) for c in problem.costs)
     return _TOLERANCE * scale
 
@@ -129,7 +130,7 @@ def _prices(problem: Problem) -> np.ndarray | None:
     unit = np.array([sum(np.ptp(c[:, k]) for c in problem.costs) or 1.0 for k in range(count)])
     worth = sum(np.ptp(s) for s in problem.scores) or 1.0
     costs = [c / unit * worth for c in problem.costs]
-    bounds = (problem.bounds + _slack(problem)) / unit * worth
+    bounds = (problem.bounds + slack(problem)) / unit * worth
     least = sum(float(s.min()) for s in problem.scores)
     rows: list[np.ndarray] = []
     heights: list[float] = []
@@ -232,7 +233,7 @@ def _programme(problem: Problem, before: Sequence[np.ndarray], apart: int) -> np
     constraints = [LinearConstraint(one, 1, 1)]
     if len(problem.bounds):
         constraints.append(
-            LinearConstraint(np.concatenate(problem.costs).T, ub=(problem.bounds + _slack(problem)).tolist())
+            LinearConstraint(np.concatenate(problem.costs).T, ub=(problem.bounds + slack(problem)).tolist())
         )
     if before:
         columns = np.concatenate([pick + starts[:-1] for pick in before])

@@ -8,6 +8,7 @@ from nasbuild.predictor._fit import Member, Task, fit_member, last_norms, one_th
 from nasbuild.predictor._fit_process import fit_process
 from nasbuild.predictor._loss import Ranking, autobuild_loss, pearson, spearman
 from nasbuild.predictor._network import FeatureEmbedding, Network, Shape
+from nasbuild.predictor._pairs import Pairs
 from nasbuild.predictor._process import Process
 from nasbuild.predictor._process_file import process_from_arrays, process_to_arrays
 from nasbuild.predictor._recipe import (
@@ -37,6 +38,7 @@ __all__ = [
     "GraphBatch",
     "Member",
     "Network",
+    "Pairs",
     "Process",
     "Progress",
     "Ranking",

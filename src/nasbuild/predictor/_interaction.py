@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from scipy.sparse import csr_matrix
 
 from nasbuild.predictor._design import Term
+from nasbuild.predictor._pairs import Pairs
 from nasbuild.predictor._terms import REACH_LAYER, reach
 
 _LEAST = 1e-3  # variance of a term below which it is left out
 _WIDEST = 512
+_RANK = 1e-12  # share of the largest square sum below which a direction is rounding
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,30 @@ class Interaction:
             squares += own * own
         # The square of a sum has every pair twice.
         return (total * total - squares) / (2 * self.size)
+
+    def pairs(self, modules: Sequence[Sequence[csr_matrix]], weights: np.ndarray) -> Pairs:
+        """``kernel(a, features) @ weights`` for every architecture a of some modules of each stage.
+
+        Parameters
+        ----------
+        modules
+            Rows of modules, (modules, columns) for each stage and term.
+        weights
+            (rows of the table,).
+        """
+        factors, bases = [], []
+        for own, mean in zip(modules, self.means, strict=True):
+            raw = _features([[matrix] for matrix in own], self.theta)[0] - mean
+            # Columns say the same again and again: few directions hold all of them.
+            size, basis = np.linalg.eigh(raw.T @ raw)
+            bases.append(basis[:, size > _RANK * size.max(initial=0)])
+            factors.append(raw @ bases[-1])
+        links = {}
+        for u, v in combinations(range(len(factors)), 2):
+            link = (self.features[u] * weights[:, None]).T @ self.features[v] / self.size
+            links[u, v] = bases[u].T @ link @ bases[v]
+            links[v, u] = links[u, v].T
+        return Pairs(tuple(factors), links)
 
     def diagonal(self, a: Sequence[np.ndarray]) -> np.ndarray:
         """Diagonal of ``kernel(a, a)``, (rows,)."""

@@ -12,9 +12,10 @@ from scipy.linalg import cholesky, solve_triangular
 from nasbuild.predictor._design import NOTHING, Design, Term, grouped_entries, stage_rows
 from nasbuild.predictor._evidence import JITTER
 from nasbuild.predictor._interaction import Interaction
+from nasbuild.predictor._pairs import Pairs
 from nasbuild.predictor._terms import REACH_LAYER, REACH_PAIR, Entries, Terms, reach
 from nasbuild.predictor._warp import Warp
-from nasbuild.space import Architecture, Space, StageModules, group_stages
+from nasbuild.space import Architecture, Space, StageModules, group_codes, group_stages
 
 _CHUNK = 8192  # modules that are scored at a time
 
@@ -157,6 +158,19 @@ class Process:
         spread = np.sqrt(variance) * self.spread
         low, high = self.warp.back(mean - spread), self.warp.back(mean + spread)
         return self.warp.back(mean), (high - low) / 2
+
+    def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs:
+        """What interactions add to `sums`, for every architecture of some modules of each stage.
+
+        y' is `label_at` of both together. ``codes`` are of modules of any depths, (depth, features) each.
+        """
+        if not self.interaction_variance:
+            return Pairs.none([len(own) for own in codes])
+        rows = []
+        for u, own in enumerate(codes):
+            entries = grouped_entries(self._terms, u, group_codes(own))
+            rows.append([term.matrix(entries.get(term.name, NOTHING), len(own)) for term in self.terms])
+        return self.interaction.pairs(rows, self.alpha * (self.interaction_variance * self.slope))
 
     @cached_property
     def interaction(self) -> Interaction:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nasbuild.predictor import AdditiveRecipe, Process, fit_process, one_thread
+from nasbuild.predictor import AdditiveRecipe, Pairs, Process, fit_process, one_thread
 from nasbuild.score._held_out import DEVIATIONS, INTERVAL, HeldOut, folds
 from nasbuild.score._scorer import Scorer
 from nasbuild.space import Architecture, Space
@@ -34,6 +34,9 @@ class AdditiveScorer(Scorer):
 
     def each(self, stage: int, codes: np.ndarray) -> np.ndarray:
         return self.process.each(stage, codes)
+
+    def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs:
+        return self.process.pairs(codes)
 
     def sum_at(self, label: float) -> float:
         return self.process.sum_at(label)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nasbuild.predictor import Pairs
 from nasbuild.space import Architecture, Module, Space, group_modules
 
 
@@ -39,6 +40,14 @@ class Scorer(ABC):
     @abstractmethod
     def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """y' and its deviation, each (architectures,), in the label's unit."""
+
+    def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs | None:  # noqa: ARG002
+        """What y' knows beyond the summed scores, where it is a sum over pairs of stages; None where it is not.
+
+        On the scale on which scores add up: y' is `label_at` of both together. ``codes`` are some
+        modules of every stage, (depth, features) each.
+        """
+        return None
 
     def sum_at(self, label: float) -> float:
         """The summed module score at which a label is expected, as far as scores tell: the label itself."""

@@ -15,7 +15,7 @@ from nasbuild.space._file import (
     space_to_yaml,
 )
 from nasbuild.space._graph import Graphs, GraphSchema, NodeFeature, encode, encode_modules, graph_schema
-from nasbuild.space._group import StageModules, group_modules, group_stages
+from nasbuild.space._group import StageModules, group_codes, group_modules, group_stages
 from nasbuild.space._identity import architecture_id, module_id
 from nasbuild.space._merge import merge_architecture, merge_stages
 from nasbuild.space._model import (
@@ -67,6 +67,7 @@ __all__ = [
     "enumerate_modules",
     "features_by_name",
     "graph_schema",
+    "group_codes",
     "group_modules",
     "group_stages",
     "is_part",

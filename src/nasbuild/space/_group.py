@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,19 +40,21 @@ class StageModules:
         return each[self.of_architecture]
 
 
+def group_codes(codes: Sequence[np.ndarray]) -> StageModules:
+    """Group modules of one stage, given as codes (depth, features); each counts as an architecture."""
+    by_depth: dict[int, list[int]] = {}
+    for n, code in enumerate(codes):
+        by_depth.setdefault(len(code), []).append(n)
+    groups = tuple((np.array(same), np.stack([codes[n] for n in same])) for same in by_depth.values())
+    return StageModules(groups, np.arange(len(codes)), len(codes))
+
+
 def group_modules(space: Space, stage: int, modules: Sequence[Module]) -> StageModules:
     """Group modules of one stage, given one for each architecture."""
     place: dict[Module, int] = {}
     of_architecture = np.array([place.setdefault(m, len(place)) for m in modules], dtype=np.int64)
-    by_depth: dict[int, list[Module]] = {}
-    for module in place:
-        by_depth.setdefault(len(module), []).append(module)
     encode = space.stages[stage].encode
-    groups = tuple(
-        (np.array([place[m] for m in same]), np.stack([encode(m) for m in same]))
-        for same in by_depth.values()
-    )
-    return StageModules(groups, of_architecture, len(place))
+    return replace(group_codes([encode(m) for m in place]), of_architecture=of_architecture)
 
 
 def group_stages(space: Space, architectures: Sequence[Architecture]) -> list[StageModules]:

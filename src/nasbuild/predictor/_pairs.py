@@ -1,0 +1,48 @@
+"""What pairs of stages add, as products of short vectors: all swaps of a module at the price of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, permutations
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """What pairs of stages add to a sum, for any architecture of some modules of each stage.
+
+    Attributes
+    ----------
+    factors
+        For each stage, (modules, rank).
+    links
+        For two stages u and v, (rank of u, rank of v): a pair of modules adds x_u link x_v.
+    """
+
+    factors: tuple[np.ndarray, ...]
+    links: Mapping[tuple[int, int], np.ndarray]
+
+    @classmethod
+    def none(cls, sizes: Sequence[int]) -> Pairs:
+        """Nothing, for so many modules of each stage."""
+        links = {(u, v): np.zeros((0, 0)) for u, v in permutations(range(len(sizes)), 2)}
+        return cls(tuple(np.zeros((size, 0)) for size in sizes), links)
+
+    def values(self, picks: np.ndarray) -> np.ndarray:
+        """What all pairs add, for picks of one module a stage (picks, stages); (picks,)."""
+        x = [factor[picks[:, u]] for u, factor in enumerate(self.factors)]
+        total = np.zeros(len(picks))
+        for u, v in combinations(range(len(x)), 2):
+            total += ((x[u] @ self.links[u, v]) * x[v]).sum(axis=1)
+        return total
+
+    def swaps(self, picks: np.ndarray, stage: int) -> np.ndarray:
+        """The same with every module of a stage in turn put into each pick, (picks, modules)."""
+        own, around = self.factors[stage], np.zeros((len(picks), self.factors[stage].shape[1]))
+        for v, factor in enumerate(self.factors):
+            if v != stage:
+                around += factor[picks[:, v]] @ self.links[v, stage]
+        rest = self.values(picks) - (around * own[picks[:, stage]]).sum(axis=1)
+        return around @ own.T + rest[:, None]
