@@ -29,7 +29,7 @@ class Plain(nn.Module):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         found = self.model(**dict(zip(self.names, inputs, strict=True)))
-        values = found.values() if hasattr(found, "values") else [found]
+        values = [found] if isinstance(found, Tensor) else found.values() if hasattr(found, "values") else found
         return tuple(v for v in values if isinstance(v, Tensor))
 
 

@@ -141,9 +141,9 @@ class Draft:
         self.prune()
         kept = [node for node in self.nodes if node.op != PART]
         if all(node.op == INPUT for node in kept):
-            raise NasbuildError("has no operation between inputs and outputs", where=name)
+            raise NasbuildError("has no operation between inputs and outputs")
         if len(kept) > MOST_NODES:
-            raise NasbuildError(f"has {len(kept):,} nodes", where=name, allowed=f"up to {MOST_NODES:,}")
+            raise NasbuildError(f"has {len(kept):,} nodes", allowed=f"up to {MOST_NODES:,}")
         index = {node: i for i, node in enumerate(kept)}
         vocabulary = tuple(sorted({node.op for node in kept}))
         code = {op: i for i, op in enumerate(vocabulary)}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from nasbuild.ir._draft import Draft, Node, Operand
+from nasbuild.ir._draft import Const, Draft, Node
 from nasbuild.ir._macs import macs_of
 from nasbuild.ir._match import Uses, scalar
 
 _BETWEEN = ("Add", "Mul", "Div", "Sub", "Where", "Reshape")
+_AWAY = -1e4
 _MOST = 8  # operations between a product and the softmax
 
 
@@ -25,7 +26,8 @@ def fuse_attention(draft: Draft) -> None:
         values = last.inputs[1] if last.inputs[0] is weighed else None
         if not isinstance(values, Node) or len(scores.data) != 2:
             continue
-        queries, keys = (_unscaled(node, uses, keys=i > 0) for i, node in enumerate(scores.data))
+        queries = _unscaled(scores.data[0], uses)
+        keys = _unscaled(_turned_back(_unscaled(scores.data[1], uses)), uses)
         if keys not in known:
             made.append((last, keys))
         shape = draft.normal(queries.shape) or ()
@@ -54,7 +56,7 @@ def _product_before(softmax: Node, uses: Uses) -> tuple[Node, list[Node], dict[s
                 return None
         way = (product or ways)[0]
         masks += [d for d in step.data if d is not way]
-        weights |= {k: v for c in step.constants for k, v in c.weights.items()}
+        weights |= {k: v for c in step.constants if not _hides(c) for k, v in c.weights.items()}
         if way.op == "MatMul":
             return way, masks, weights
         step = way
@@ -91,31 +93,30 @@ def _product_after(softmax: Node, uses: Uses) -> tuple[Node, Node] | None:
     return None
 
 
-def _unscaled(node: Node, uses: Uses, *, keys: bool) -> Node:
-    """What stood before it was scaled, and keys before they were transposed."""
+def _unscaled(node: Node, uses: Uses) -> Node:
+    """What stood before it was scaled by a number."""
     for _ in range(_MOST):
-        if uses.sole(node) is None:
+        scaled = node.op in ("Mul", "Div") and len(node.data) == 1 and scalar(node.constants[0]) is not None
+        if not scaled or uses.sole(node) is None:
             break
-        if node.op in ("Mul", "Div") and len(node.data) == 1 and _is_number(node.constants[0]):
-            node = node.data[0]
-        elif keys and node.op == "Transpose" and _swaps_last(node):
-            node = node.data[0]
-        elif keys and (turned := _turned_inside(node)) is not None:
-            node = turned
-        else:
-            break
+        node = node.data[0]
     return node
 
 
-def _turned_inside(node: Node) -> Node | None:
-    """Keys that were transposed with their leading dimensions joined, as keys that never were."""
-    if node.op != "Reshape" or node.data[0].op != "Transpose" or not _swaps_last(node.data[0]):
-        return None
-    turned = node.data[0].shape
-    if not node.shape or not turned or node.shape[-2:] != turned[-2:]:
-        return None
-    shape = (*node.shape[:-2], node.shape[-1], node.shape[-2])
-    return Node("Reshape", [node.data[0].data[0]], shape, node.label)
+def _turned_back(node: Node) -> Node:
+    """Keys as they were before they were transposed, together with other dimensions or with the leading ones joined."""
+    if node.op == "Transpose" and len(perm := list(node.more.get("perm", ()))) > 1:
+        shape = None if node.shape is None else (*node.shape[:-2], node.shape[-1], node.shape[-2])
+        perm[-2:] = perm[-1], perm[-2]
+        if perm == sorted(perm):
+            return node.data[0]
+        return Node("Transpose", [node.data[0]], shape, node.label, more={"perm": tuple(perm)})
+    if node.op == "Reshape" and node.data[0].op == "Transpose" and _swaps_last(node.data[0]):
+        turned = node.data[0].shape
+        if node.shape and turned and node.shape[-2:] == turned[-2:]:
+            shape = (*node.shape[:-2], node.shape[-1], node.shape[-2])
+            return Node("Reshape", [node.data[0].data[0]], shape, node.label)
+    return node
 
 
 def _swaps_last(node: Node) -> bool:
@@ -124,5 +125,7 @@ def _swaps_last(node: Node) -> bool:
     return n > 1 and perm == [*range(n - 2), n - 1, n - 2]
 
 
-def _is_number(operand: Operand) -> bool:
-    return scalar(operand) is not None
+def _hides(constant: Const) -> bool:
+    """Whether it lets scores as they are or takes them away: a stored mask, nothing learnt."""
+    value = constant.value
+    return value is not None and bool(((value == 0) | (value <= _AWAY)).all())

@@ -14,8 +14,11 @@ def fuse_norms(draft: Draft) -> None:
         _layer_norm(node)
     draft.prune()
     uses = Uses(draft)
+    made: list[tuple[Node, Node]] = []
     for node in draft.nodes:
-        _group_norm(node, uses)
+        made += _group_norm(node, uses)
+    for before, node in made:
+        draft.nodes.insert(draft.nodes.index(node), before)
     draft.prune()
     _affine(draft, Uses(draft))
 
@@ -63,17 +66,24 @@ def _centred(node: Node) -> Node | None:
     return None
 
 
-def _group_norm(node: Node, uses: Uses) -> None:
-    """Exporters write it as an instance norm of the channels that were joined to groups."""
+def _group_norm(node: Node, uses: Uses) -> list[tuple[Node, Node]]:
+    """Exporters write it as an instance norm of the channels that were joined to groups; what stands before it."""
     if node.op != "Reshape" or node.data[0].op != "InstanceNormalization":
-        return
+        return []
     inner = node.data[0]
     joined = inner.data[0]
     if joined.op != "Reshape" or not uses.only(inner, node) or not joined.shape or len(joined.shape) < 2:
-        return
-    source = joined.data[0]
+        return []
+    source, groups = joined.data[0], joined.shape[1]
+    whole = node.shape is not None and len(node.shape) > 1 and groups == node.shape[0] * node.shape[1]
+    node.op, node.groups = ("InstanceNormalization", 0) if whole else ("GroupNormalization", groups)
+    node.weights, node.bias = (inner.all_weights(), inner.bias) if whole else ({}, False)
+    node.inputs = [source]
     if source.shape == node.shape:
-        node.op, node.inputs, node.groups = "GroupNormalization", [source], joined.shape[1]
+        return []
+    before = Node("Reshape", [source], node.shape, node.label)
+    node.inputs = [before]
+    return [(before, node)]
 
 
 def _affine(draft: Draft, uses: Uses) -> None:

@@ -141,6 +141,12 @@ def _slice(node: Node, _: Attributes) -> None:
         node.inputs = _data(node.inputs)
 
 
+def _pad(node: Node, a: Attributes) -> None:
+    value = scalar(_operand(node, 2)) if _operand(node, 2) is not None else float(a.get("value", 0))
+    node.more["zeros"] = a.get("mode", b"constant") == b"constant" and value == 0
+    node.inputs = _data(node.inputs)
+
+
 def _concat(node: Node, _: Attributes) -> None:
     if len(node.inputs) == 1:
         node.op = NOTHING
@@ -155,6 +161,8 @@ def _recurrent(node: Node, _: Attributes) -> None:
     source = _source(node)
     matrices = [o for o in node.inputs[1:3] if isinstance(o, Const)]
     node.bias = _has_bias(node, 3)
+    # States to begin with are zeros that exporters store.
+    node.inputs = [*node.inputs[:4], *_data(node.inputs[4:])]
     if source is not None and len(source) == 3:
         node.macs = source[0] * source[1] * sum(size_of(m.shape) for m in matrices)
 
@@ -175,6 +183,7 @@ _RULES: dict[str, Callable[[Node, Attributes], None]] = {
     "Transpose": _transpose,
     "Slice": _slice,
     "Concat": _concat,
+    "Pad": _pad,
     "Attention": _attention,
     "LSTM": _recurrent,
     "GRU": _recurrent,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -21,6 +21,7 @@ from nasbuild.ir._onnx_values import MOST_VALUES, constant, evaluate, shape_valu
 
 MOST_COPIED = 256 * 2**20
 """Bytes of functions that may be put in place."""
+MOST_VERSION = 10_000
 MOST_CALLS = 32
 """Functions and branches that may stand in each other."""
 _REPEATED = ("Loop", "Scan", "SequenceMap")
@@ -53,6 +54,11 @@ class Walk:
         Free dimension -> size.
     batched
         Whether the first dimension of inputs is a batch.
+
+    Attributes
+    ----------
+    values
+        Every name of the outermost graph, once the draft is made.
     """
 
     def __init__(self, model: onnx.ModelProto, sizes: Mapping[str, int], batched: bool) -> None:
@@ -62,6 +68,7 @@ class Walk:
         self._draft = Draft([], [])
         self._left = MOST_NODES
         self._to_copy = MOST_COPIED
+        self.values: dict[str, Value] = {}
         self._functions = {(f.domain, f.name, f.overload): f for f in model.functions}
 
     def draft(self) -> Draft:
@@ -73,9 +80,9 @@ class Walk:
             See `read_onnx`.
         """
         graph = self._model.graph
-        opsets = {("" if o.domain in STANDARD else o.domain): o.version for o in self._model.opset_import}
-        opsets.setdefault("", 1)
+        opsets = {"": 1} | _opsets(self._model.opset_import)
         scope = self._scope(graph, {}, opsets, ())
+        self.values = scope.values
         shapes = []
         for info in graph.input:
             if info.name not in scope.values:
@@ -226,7 +233,7 @@ class Walk:
         given = {a.name: a for a in node.attribute}
         defaults = {a.name: a for a in function.attribute_proto}
         values = {n: v for n, v in zip(function.input, operands, strict=False) if v is not None}
-        opsets = {("" if o.domain in STANDARD else o.domain): o.version for o in function.opset_import}
+        opsets = _opsets(function.opset_import)
         body = onnx.FunctionProto()
         body.CopyFrom(function)
         for inner in body.node:
@@ -251,6 +258,13 @@ class Walk:
             raise NasbuildError(f"has no {wanted}")
         inner = self._scope(branch, scope.values, scope.opsets, _deeper(scope, "If"))
         return self._walk(branch, inner)
+
+
+def _opsets(told: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
+    for one in told:
+        if not 0 < one.version <= MOST_VERSION:
+            raise NasbuildError(f"operations of domain {one.domain[:80]!r} have version {one.version}")
+    return {("" if one.domain in STANDARD else one.domain): one.version for one in told}
 
 
 def _deeper(scope: _Scope, key: str) -> tuple[str, ...]:

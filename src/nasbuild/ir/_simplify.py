@@ -18,16 +18,18 @@ def simplify(draft: Draft) -> None:
     """Bring a draft into the one form that both routes share; the order of the steps matters."""
     steps: tuple[Callable[[Draft], None], ...] = (
         drop_nothing,
-        merge_reshapes,
+        merge_transposes,
         unflatten,
         merge_reshapes,
         fold_into_linear,
+        fold_pads,
         name_pools,
         fuse_activations,
         fuse_norms,
         merge_reshapes,
         fuse_attention,
         align_attention,
+        merge_transposes,
         merge_reshapes,
         share_moves,
     )
@@ -67,6 +69,18 @@ def merge_reshapes(draft: Draft) -> None:
     draft.replace(replaced)
 
 
+def merge_transposes(draft: Draft) -> None:
+    """One transpose for two behind each other."""
+    for node in draft.nodes:
+        if node.op != "Transpose" or node.data[0].op != "Transpose":
+            continue
+        outer, inner = node.more.get("perm"), node.data[0].more.get("perm")
+        if outer and inner and len(outer) == len(inner):
+            node.more["perm"] = tuple(inner[axis] for axis in outer)
+            node.inputs = [node.data[0].data[0]]
+    drop_nothing(draft)
+
+
 def share_moves(draft: Draft) -> None:
     """One node for what is moved in the same way twice."""
     replaced: dict[Node, Node] = {}
@@ -92,7 +106,7 @@ def unflatten(draft: Draft) -> None:
             kept = 2
         else:
             continue
-        if any(f.op != "Reshape" or f.data[0].op == "Reshape" for f in flat) or not _known(node.shape):
+        if any(f.op != "Reshape" for f in flat) or not _known(node.shape):
             continue
         shapes = [f.data[0].shape for f in flat]
         if not all(_fits(s, f.shape, kept) for s, f in zip(shapes, flat, strict=True)):
@@ -159,6 +173,20 @@ def fold_into_linear(draft: Draft) -> None:
             continue
         linear.bias = True
         replaced[node] = linear
+    draft.replace(replaced)
+
+
+def fold_pads(draft: Draft) -> None:
+    """Zeros around a picture that only a convolution reads are its own padding."""
+    uses = Uses(draft)
+    replaced: dict[Node, Node] = {}
+    for node in draft.nodes:
+        reader = uses.sole(node)
+        source = node.data[0].shape if node.op == "Pad" and node.data else None
+        if reader is None or reader.op != "Conv" or reader.data != [node] or not node.more.get("zeros"):
+            continue
+        if source is not None and node.shape is not None and source[:2] == node.shape[:2]:
+            replaced[node] = node.data[0]
     draft.replace(replaced)
 
 

@@ -39,7 +39,7 @@ _SAME = {
     **{"upsample_nearest1d": "Resize", "upsample_nearest2d": "Resize", "upsample_bilinear2d": "Resize"},
     **{"upsample_linear1d": "Resize", "upsample_bicubic2d": "Resize", "_upsample_nearest_exact2d": "Resize"},
     **{"_upsample_bilinear2d_aa": "Resize", "_upsample_bicubic2d_aa": "Resize", "upsample_trilinear3d": "Resize"},
-    **{"upsample_nearest3d": "Resize", "constant_pad_nd": "Pad", "reflection_pad1d": "Pad", "reflection_pad2d": "Pad"},
+    **{"upsample_nearest3d": "Resize", "reflection_pad1d": "Pad", "reflection_pad2d": "Pad"},
     **{"replication_pad1d": "Pad", "replication_pad2d": "Pad", "replication_pad3d": "Pad", "pixel_shuffle": "DepthToSpace"},
     **{"pixel_unshuffle": "SpaceToDepth", "argmax": "ArgMax", "argmin": "ArgMin", "cumsum": "CumSum", "topk": "TopK"},
     **{"masked_fill": "Where", "scatter": "ScatterElements", "index_put": "ScatterND", "grid_sampler_2d": "GridSample"},
@@ -279,6 +279,10 @@ def _pool(call: _Call) -> list[Node]:
     return [node]
 
 
+def _pad(call: _Call) -> list[Node]:
+    return [call.node("Pad", [call.value(call.args[0])], more={"zeros": call.arg(2, "value", 0) == 0})]
+
+
 def _rsub(call: _Call) -> list[Node]:
     return [call.node("Sub", [call.value(call.args[1]), call.value(call.args[0])])]
 
@@ -355,6 +359,7 @@ _RULES: dict[str, Callable[[_Call], list[Node]]] = {
     **dict.fromkeys(("clamp", "clamp_min", "clamp_max", "hardtanh"), _clip),
     **dict.fromkeys(("max_pool2d_with_indices", "max_pool3d_with_indices", "avg_pool2d", "avg_pool3d", "avg_pool1d"), _pool),
     **dict.fromkeys(("_adaptive_avg_pool2d", "adaptive_max_pool2d", "_adaptive_avg_pool3d"), _pool),
+    "constant_pad_nd": _pad,
     "rsub": _rsub,
     "rsqrt": _rsqrt,
     "scaled_dot_product_attention": _attention,
@@ -375,12 +380,23 @@ def lower_whole(
     shapes = [tuple(r.shape) for r in results]
     if op == "einsum":
         return [Node("Einsum", list(operands), shapes[0], label)]
-    x = operands[0]
-    source = x.shape if isinstance(x, Node) else None
-    weights = [t for a in args if isinstance(a, list | tuple) for t in a if isinstance(t, Tensor)]
-    matrices = sum(w.numel() for w in weights if w.dim() > 1)
-    steps = prod(source[:-1]) if source else 0
     named = {"lstm": "LSTM", "gru": "GRU"}.get(op, "RNN")
-    node = Node(named, list(operands), shapes[0], label, bias=any(w.dim() == 1 for w in weights))
-    node.macs = steps * matrices
-    return [node, *(Node(PART, [node], shape, label) for shape in shapes[1:])]
+    weights = [t for a in args if isinstance(a, list | tuple) for t in a if isinstance(t, Tensor) and t.dim() < 3]
+    layers = int(next(a for a in args if isinstance(a, int) and not isinstance(a, bool)))
+    each = len(weights) // max(layers, 1)
+    learnt = [o for t, o in zip(_tensors(args), operands, strict=True) if any(t is w for w in weights)]
+    made: list[Node] = []
+    x = operands[0]
+    for layer in range(layers):
+        own = slice(layer * each, (layer + 1) * each)
+        node = Node(named, [x, *learnt[own]], shapes[0], label, bias=any(w.dim() == 1 for w in weights[own]))
+        node.macs = prod(shapes[0][:-1]) * sum(w.numel() for w in weights[own] if w.dim() > 1)
+        made.append(node)
+        x = node
+    last = [Node(PART, [made[-1]], shape, label) for shape in shapes[1:]]
+    # Results stand last; the first of them is the last layer's sequence.
+    return [*made, *last]
+
+
+def _tensors(args: Sequence[Any]) -> list[Tensor]:
+    return [t for a in args for t in (a if isinstance(a, list | tuple) else [a]) if isinstance(t, Tensor)]

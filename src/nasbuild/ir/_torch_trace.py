@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -80,7 +81,7 @@ def _record(module: nn.Module, inputs: tuple[Any, Any], empty: Callable[[Tensor]
             held[name] = seen.setdefault(id(tensor), empty(tensor.detach()))
             recorder.weight(name, held[name])
         args, kwargs = _map(inputs, lambda t: empty(t.detach()))
-        for path, tensor in _named((args, kwargs)):
+        for path, tensor in _named({**_by_name(module, args), **kwargs}):
             recorder.input(path, tensor)
         with _paths(module, recorder), _Whole(recorder), recorder:
             found = torch.func.functional_call(module, held, args, kwargs)
@@ -240,6 +241,12 @@ def _paths(module: nn.Module, recorder: Recorder) -> Iterator[None]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _by_name(module: nn.Module, args: Sequence[Any]) -> dict[str, Any]:
+    """Arguments by the names that the module's ``forward`` has for them."""
+    names = [*inspect.signature(module.forward).parameters, *map(str, range(len(args)))]
+    return dict(zip(names, args, strict=False))
 
 
 def _is_written(told: Any) -> bool:
