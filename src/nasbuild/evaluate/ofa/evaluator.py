@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from nasbuild._io import reading
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate.ofa.family import Family, fashion, layers_of, mobilenet_v3, proxylessnas
 from nasbuild.evaluate.ofa.images import FolderImages, Images, fashion_mnist
-from nasbuild.evaluate.ofa.plain import Network
 from nasbuild.evaluate.ofa.supernet import Supernet
 from nasbuild.evaluate.ofa.testing import accuracy, recalibrate
 from nasbuild.evaluate.ofa.weights import load_weights
@@ -148,13 +147,3 @@ def load_supernet(file: SupernetFile, beside: Path) -> Supernet:
     supernet = Supernet(file.shapes())
     load_weights(supernet, beside / file.weights)
     return supernet.eval()
-
-
-def bare_network(family: Family, space: Space, side: int) -> Callable[[Architecture], tuple[Network, Tensor]]:
-    """A function from architectures to networks of random weights, with an example of what they take."""
-
-    def build(architecture: Architecture) -> tuple[Network, Any]:
-        network = Network(family, layers_of(space, architecture)).eval()
-        return network, torch.zeros(1, family.inputs, side, side)
-
-    return build

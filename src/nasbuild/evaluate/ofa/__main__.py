@@ -1,0 +1,66 @@
+"""``python -m nasbuild.evaluate.ofa --images DIR --out DIR [--networks 2000] [--finish]``: make the fashion-ofa table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from nasbuild.errors import NasbuildError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Train the supernet and test its networks in ``--out``; with ``--finish`` also time them and write table and card."""
+    parser = argparse.ArgumentParser(prog="python -m nasbuild.evaluate.ofa", description=__doc__)
+    parser.add_argument("--images", type=Path, required=True, help="folder of Fashion-MNIST's four files")
+    parser.add_argument("--out", type=Path, required=True, help="work folder; a run there is continued")
+    parser.add_argument("--networks", type=int, default=2000, help="sub-networks in the table")
+    parser.add_argument("--workers", type=int, default=1, help="processes that test networks")
+    parser.add_argument("--finish", action="store_true", help="measure latency too; write table and card")
+    parser.add_argument("--table", type=Path, help="where --finish writes; the work folder by default")
+    options = parser.parse_args(argv)
+    import torch
+
+    from nasbuild.evaluate._work import InProcess, Pool
+    from nasbuild.evaluate.ofa.card import write_card
+    from nasbuild.evaluate.ofa.generate import Work
+    from nasbuild.table import write_table
+
+    torch.set_num_threads(1)
+    work, progress = Work(options.out, options.images), _Progress()
+    try:
+        work.train(progress)
+        drawn = work.networks(options.networks)
+        executor = Pool(options.workers) if options.workers > 1 else InProcess()
+        if not options.finish:
+            work.measure(work.evaluator, drawn, progress, executor)
+            return 0
+        table = work.table(drawn, progress, executor)
+        target: Path = options.table or options.out
+        target.mkdir(parents=True, exist_ok=True)
+        write_table(table, target / "archs.jsonl.gz")
+        write_card(table, work, target / "card.md", progress)
+    except NasbuildError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"wrote {len(table):,} architectures to {target}")
+    return 0
+
+
+class _Progress:
+    """One line at first of every step, every minute and at its end."""
+
+    def __init__(self) -> None:
+        self.what, self.last = "", 0.0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if what == self.what and now - self.last < 60 and done < total:
+            return
+        self.what, self.last = what, now
+        print(f"{what}: {done:,} of {total:,}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

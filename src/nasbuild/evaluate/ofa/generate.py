@@ -1,0 +1,119 @@
+"""Make the table of fashion-ofa: train the supernet, test networks of it, measure what they cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nasbuild._io import write_text
+from nasbuild.evaluate._evaluate import evaluate_all
+from nasbuild.evaluate._store import Store
+from nasbuild.evaluate._work import Executor, InProcess, Spec
+from nasbuild.evaluate.ofa.family import fashion
+from nasbuild.space import Architecture, load_space, sample
+from nasbuild.table import Table, evaluated_table
+
+SPACE = "fashion-ofa"
+LATENCY = "latency:fashion-ofa@16x1x28x28,runtime=onnxruntime,tolerance=0.2"
+COSTS = "costs:fashion-ofa"
+WEIGHTS, FILE, STORE = "weights.safetensors", "supernet.yaml", "store.sqlite"
+_NAMES = {"latency_ms": "latency_cpu", "latency_ms_spread": "latency_cpu_std"}
+_KEPT = ("acc", "loss", "macs", "params", "latency_cpu", "latency_cpu_std")
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is under way, and how much of it is done and wanted."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A work folder of the table, whose steps may be stopped anywhere and go on.
+
+    Attributes
+    ----------
+    folder
+        Holds the training's checkpoint, the supernet file and the store of results.
+    images
+        Folder of Fashion-MNIST.
+    """
+
+    folder: Path
+    images: Path
+
+    @property
+    def evaluator(self) -> str:
+        """Tests sub-networks of the trained supernet."""
+        return f"supernet:{self.folder / FILE}"
+
+    def train(self, progress: Progress) -> None:
+        """Train the supernet by the default recipe, and write its weights and file."""
+        if (self.folder / FILE).exists():
+            return
+        import torch
+
+        from nasbuild.evaluate.ofa.images import fashion_mnist
+        from nasbuild.evaluate.ofa.supernet import Supernet
+        from nasbuild.evaluate.ofa.train import train_supernet
+        from nasbuild.evaluate.ofa.weights import save_weights
+
+        torch.manual_seed(0)
+        supernet = Supernet(fashion())
+        train, _ = fashion_mnist(self.images)
+
+        def told(phase: str, done: int, steps: int, _: float) -> None:
+            progress(f"training ({phase})", done, steps)
+
+        train_supernet(supernet, train, self.folder, progress=told)
+        save_weights(supernet, self.folder / WEIGHTS)
+        held = {"family": SPACE, "weights": WEIGHTS, "fashion_mnist": str(self.images.absolute())}
+        write_text(self.folder / FILE, json.dumps(held, indent=1) + "\n")
+
+    def networks(self, n: int) -> list[Architecture]:
+        """The same ``n`` at random every time; each depth of a stage is equally likely."""
+        return sample(load_space(SPACE), n, np.random.default_rng(0), over="depths")
+
+    def measure(
+        self,
+        evaluator: str,
+        architectures: list[Architecture],
+        progress: Progress,
+        executor: Executor | None = None,
+    ) -> dict[Architecture, Mapping[str, float | None]]:
+        """What an evaluator tells of each, from the store or now."""
+        space = load_space(SPACE)
+        store = Store(self.folder / STORE, space, evaluator)
+        try:
+            found = evaluate_all(
+                Spec(evaluator, space),
+                architectures,
+                store,
+                executor=executor or InProcess(),
+                progress=lambda done, total, _: progress(evaluator.partition(":")[0], done, total),
+            )
+        finally:
+            store.close()
+        return {a: r.metrics for a, r in found.items() if r.metrics is not None}
+
+    def table(
+        self, architectures: list[Architecture], progress: Progress, executor: Executor | None = None
+    ) -> Table:
+        """Accuracy, loss, costs and latency of architectures; those of which anything failed are left out.
+
+        Latency is measured in this process alone, after all else, so that nothing of it disturbs the clock.
+        """
+        parts = [self.measure(e, architectures, progress, executor) for e in (self.evaluator, COSTS)]
+        parts.append(self.measure(LATENCY, architectures, progress))
+        rows = {}
+        for architecture in architectures:
+            if all(architecture in part for part in parts):
+                told = {_NAMES.get(k, k): v for part in parts for k, v in part[architecture].items()}
+                rows[architecture] = {name: _rounded(told[name]) for name in _KEPT}
+        return evaluated_table(load_space(SPACE), rows)
+
+
+def _rounded(value: float | None) -> float | None:
+    """Six digits: more would only make the table large."""
+    return None if value is None else float(f"{value:.6g}")

@@ -1,0 +1,132 @@
+"""A supernet file as an evaluator, on small data of the real layouts."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+import torch
+from ofa_samples import random_supernet
+from PIL import Image
+
+from nasbuild.errors import NasbuildError
+from nasbuild.evaluate.ofa import (
+    FolderImages,
+    accuracy,
+    fashion,
+    fashion_mnist,
+    layers_of,
+    mobilenet_v3,
+    recalibrate,
+    save_weights,
+)
+from nasbuild.evaluate.ofa.evaluator import read_supernet_file, supernet_measure
+from nasbuild.space import load_space, sample
+
+
+def write_idx(path, array):
+    head = bytes([0, 0, 8, array.ndim]) + b"".join(int(n).to_bytes(4, "big") for n in array.shape)
+    path.write_bytes(gzip.compress(head + array.astype(np.uint8).tobytes()))
+
+
+@pytest.fixture(scope="module")
+def fashion_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fashion")
+    rng = np.random.default_rng(0)
+    for name, n in (("train", 60), ("t10k", 40)):
+        write_idx(folder / f"{name}-images-idx3-ubyte.gz", rng.integers(256, size=(n, 28, 28)))
+        write_idx(folder / f"{name}-labels-idx1-ubyte.gz", rng.integers(10, size=n))
+    save_weights(random_supernet(fashion()), folder / "weights.safetensors")
+    file = {
+        "family": "fashion-ofa",
+        "weights": "weights.safetensors",
+        "fashion_mnist": ".",
+        "recalibrate": 50,
+        "batch": 25,
+    }
+    (folder / "supernet.yaml").write_text(json.dumps(file))
+    return folder
+
+
+def architecture(space: str):
+    return sample(load_space(space), 1, np.random.default_rng(3))[0]
+
+
+def test_what_is_told_is_what_the_recalibrated_network_does(fashion_folder):
+    space, one = load_space("fashion-ofa"), architecture("fashion-ofa")
+    measure = supernet_measure(fashion_folder / "supernet.yaml", space)
+    told = measure(one)
+    train, test = fashion_mnist(fashion_folder)
+    network = random_supernet(fashion()).cut(layers_of(space, one))
+    seen = np.random.default_rng(0).permutation(60)[:50]
+    recalibrate(network, train.batches(seen, 25))
+    found = accuracy(network, test.batches(np.arange(40), 40))
+    assert told["acc"] == pytest.approx(found.top1)
+    assert told["acc5"] == pytest.approx(found.top5)
+    assert told["loss"] == pytest.approx(found.loss, rel=1e-4)
+    assert measure(one) == told
+    # Without recalibration it would be another network.
+    cold = accuracy(random_supernet(fashion()).cut(layers_of(space, one)), test.batches(np.arange(40), 40))
+    assert cold.loss != pytest.approx(found.loss, rel=1e-3)
+
+
+def test_image_folders_and_published_checkpoints(tmp_path):
+    rng = np.random.default_rng(0)
+    for part, n in (("train", 4), ("val", 3)):
+        for name in ("n01", "n02"):
+            (tmp_path / part / name).mkdir(parents=True)
+            for i in range(n):
+                pixels = rng.integers(256, size=(50, 40, 3), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / part / name / f"{i}.jpg")
+    family = mobilenet_v3(1.0, classes=2)
+    torch.save({"state_dict": random_supernet(family).state_dict()}, tmp_path / "ofa.pth")
+    file = {
+        "family": "mobilenet-v3",
+        "width": 1.0,
+        "classes": 2,
+        "weights": "ofa.pth",
+        "train": "train",
+        "test": "val",
+    }
+    (tmp_path / "net.yaml").write_text(json.dumps({**file, "side": 32, "recalibrate": 8, "batch": 4}))
+    space, one = load_space("ofa-mobilenet-v3"), architecture("ofa-mobilenet-v3")
+    told = supernet_measure(tmp_path / "net.yaml", space)(one)
+    assert 0 <= told["acc"] <= 100
+    assert told["acc5"] == 100  # of two classes
+    network = random_supernet(family).cut(layers_of(space, one))
+    recalibrate(
+        network,
+        list(FolderImages(tmp_path / "train", 32).batches(np.random.default_rng(0).permutation(8), 4)),
+    )
+    found = accuracy(network, FolderImages(tmp_path / "val", 32).batches(np.arange(6), 4))
+    assert told["loss"] == pytest.approx(found.loss, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"family": "resnet"}, "family"),
+        ({"weights": "none.safetensors"}, "no such file"),
+        ({"width": -1}, "width"),
+        ({"fashion_mnist": None}, "names no images"),
+        ({"sid": 3}, "sid"),
+        ({"width": 0.5}, "check family"),
+    ],
+)
+def test_mistakes_in_the_file_are_told(fashion_folder, change, said):
+    held = {**json.loads((fashion_folder / "supernet.yaml").read_text()), **change}
+    path = fashion_folder / "wrong.yaml"
+    path.write_text(json.dumps(held))
+    with pytest.raises(NasbuildError, match=said):
+        supernet_measure(path, load_space("fashion-ofa"))
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", "!!python/object/apply:os.getcwd []"])
+def test_what_is_no_supernet_file_is_refused(tmp_path, text):
+    (tmp_path / "f.yaml").write_text(text)
+    with pytest.raises(NasbuildError, match=r"f\.yaml"):
+        read_supernet_file(tmp_path / "f.yaml")
+    with pytest.raises(NasbuildError, match="no such file"):
+        read_supernet_file(tmp_path / "g.yaml")
