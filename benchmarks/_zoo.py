@@ -82,7 +82,7 @@ _TRANSFORMERS: dict[str, Build] = {
     "dinov2": _model("Dinov2", picture, _IMAGES, **_VIT),
     "swin": _model("Swin", picture, _IMAGES, image_size=64, embed_dim=16, depths=[2, 2], num_heads=[2, 4], window_size=4),
     "swinv2": _model("Swinv2", picture, _IMAGES, image_size=64, embed_dim=16, depths=[2, 2], num_heads=[2, 4], window_size=4),
-    "cvt": _model("Cvt", picture, _IMAGES, embed_dim=[8, 16, 32], num_heads=[1, 2, 4], depth=[1, 1, 1]),
+    "cvt": _model("Cvt", picture, _IMAGES, embed_dim=[8, 16, 32], num_heads=[1, 2, 4], depth=[1, 2, 3]),
     "pvt": _model("Pvt", picture, _IMAGES, image_size=64, hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 1, 1], num_attention_heads=[1, 2, 3, 4]),
     "pvt v2": _model("PvtV2", picture, _IMAGES, image_size=64, hidden_sizes=[8, 16, 24, 32], depths=[1, 1, 1, 1], num_attention_heads=[1, 2, 3, 4]),
     "hiera": _model("Hiera", picture, _IMAGES, image_size=[64, 64], embed_dim=16, depths=[1, 1, 1, 1], num_heads=[1, 2, 4, 8]),

@@ -49,7 +49,7 @@ def main() -> None:
     result["versions"] |= {m.__name__: m.__version__ for m in (onnx, onnxruntime)}
     rows = result.setdefault("networks", {})
     for name in options.only or ZOO:
-        if name in rows and not options.only:
+        if "nodes" in rows.get(name, {}) and not options.only:
             continue
         rows[name] = row(name, folder / f"{name.replace(' ', '-')}.onnx")
         save(options.out, result)
@@ -60,12 +60,12 @@ def main() -> None:
 def row(name: str, path: Path) -> dict[str, Any]:
     """What one network came to; errors of the exporter are told apart from ours."""
     module, inputs, names = network(name)
+    told: dict[str, Any] = {}
     try:
         if not path.exists():
-            torch.onnx.export(module, inputs, path, input_names=names, dynamo=True, external_data=False, verbose=False)
+            export(module, inputs, path, names)
     except Exception as error:
         return {"export": f"{type(error).__name__}: {error}"[:200]}
-    told: dict[str, Any] = {}
     try:
         start = time.perf_counter()
         graph = read_onnx(path, name=name)
@@ -82,6 +82,15 @@ def row(name: str, path: Path) -> dict[str, Any]:
     except NasbuildError as error:
         told["torch"] = {"refused": str(error)}
     return told
+
+
+def export(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], path: Path, names: list[str]) -> None:
+    """By torch's exporter, and by the one before it where that one fails."""
+    try:
+        torch.onnx.export(module, inputs, path, input_names=names, dynamo=True, external_data=False, verbose=False)
+    except Exception:
+        path.unlink(missing_ok=True)
+        torch.onnx.export(module, inputs, path, input_names=names, dynamo=False)
 
 
 def held_against_runtime(path: Path, inputs: dict[str, torch.Tensor]) -> dict[str, int]:

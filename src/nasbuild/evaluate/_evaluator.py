@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib
-import importlib.util
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nasbuild._functions import find_function
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._command import EvaluationError, check_command, run_command
 from nasbuild.space import Architecture, Metric, Space, architecture_id, to_dict
@@ -85,7 +82,8 @@ def load_evaluator(name: str, space: Space, *, seed: int = 0, limit: float | Non
         return _function(name, lambda arch: run_command(command, arch, limit), space)
     place, _, function = name.rpartition(":")
     if place and function.isidentifier():
-        return _function(name, _found(place, function), space)
+        where = f"--evaluator {name}"
+        return _function(name, find_function(place, function, where=where, allowed=_ALLOWED), space)
     if name in builtin_tables() or Path(name).exists():
         return _looked_up(name, space)
     raise NasbuildError(f"there is no evaluator {name!r}", where="--evaluator", allowed=_ALLOWED)
@@ -150,31 +148,3 @@ def _number(value: Any, metric: str, name: str, space: Space, architecture: Arch
 def _wrong(name: str, space: Space, architecture: Architecture, what: str, allowed: str) -> NasbuildError:
     where = f"evaluator {name}, architecture {architecture_id(space, architecture)}"
     return NasbuildError(what, where=where, allowed=allowed)
-
-
-def _found(place: str, name: str) -> Callable[[dict[str, Any]], Any]:
-    try:
-        module = _file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
-    except (ImportError, FileNotFoundError) as error:
-        raise NasbuildError(
-            f"can't be loaded ({error})", where=f"--evaluator {place}:{name}", allowed=_ALLOWED
-        ) from error
-    function = getattr(module, name, None)
-    if not callable(function):
-        raise NasbuildError(f"has no function {name!r}", where=f"--evaluator {place}:{name}")
-    return function
-
-
-def _file(path: Path) -> Any:
-    if not path.is_file():
-        raise FileNotFoundError(f"no such file: {path}")
-    # A name of its own: a file may be called like a module that others import.
-    name = f"nasbuild_evaluator_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses of the file look it up by name.
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module

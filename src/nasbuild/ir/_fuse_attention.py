@@ -48,13 +48,10 @@ def _product_before(softmax: Node, uses: Uses) -> tuple[Node, list[Node], dict[s
     step = softmax
     for _ in range(_MOST):
         ways = [d for d in step.data if d.op in (*_BETWEEN, "MatMul") and uses.only(d, step)]
-        product = [d for d in ways if d.op == "MatMul"]
-        if len(product or ways) != 1:
-            # Two ways: the one that leads to a product by itself, the other is a mask.
-            ways = [d for d in ways if _leads(d, uses)]
-            if len(ways) != 1:
-                return None
-        way = (product or ways)[0]
+        # Where a mask is made of a product as well, the scores are what stands first: scores + mask.
+        way = next((d for d in ways if d.op == "MatMul"), None) or next((d for d in ways if _leads(d, uses)), None)
+        if way is None:
+            return None
         masks += [d for d in step.data if d is not way]
         weights |= {k: v for c in step.constants if not _hides(c) for k, v in c.weights.items()}
         if way.op == "MatMul":

@@ -115,7 +115,7 @@ def _column(packed: Packed, name: str) -> np.ndarray:
         column = grouping_of(*(packed.columns[c] for c in ("groups", "kernel", "input_shape")))
     else:
         column = packed.columns[name]
-    return column.reshape(len(column), -1).astype(np.int64)
+    return (column if column.ndim > 1 else column[:, None]).astype(np.int64)
 
 
 def _labels(packed: Packed, attributes: Sequence[str], roots: np.ndarray) -> list[bytes]:

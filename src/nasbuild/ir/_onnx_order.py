@@ -25,6 +25,7 @@ def in_order(nodes: Sequence[onnx.NodeProto], known: Container[str]) -> Iterable
     """
     giver: dict[str, int] = {}
     for index, node in enumerate(nodes):
+        check_text(node.op_type, node.domain, node.overload, node.name, *node.input, *node.output)
         for name in node.output:
             if name and (name in giver or name in known):
                 raise NasbuildError(f"the name {name[:80]!r} is given twice")
@@ -45,6 +46,12 @@ def in_order(nodes: Sequence[onnx.NodeProto], known: Container[str]) -> Iterable
         for source in sources:
             readers.setdefault(source, []).append(index)
     return _sorted(nodes, waits, readers)
+
+
+def check_text(*texts: object) -> None:
+    """Refuse text that is no UTF-8, which protocol buffers hand out as bytes."""
+    if not all(isinstance(text, str) for text in texts):
+        raise NasbuildError("is no ONNX file, or a damaged one (a name is not UTF-8 text)")
 
 
 def _sorted(

@@ -15,7 +15,7 @@ from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft import Const, Draft, Node, Operand, batch_of
 from nasbuild.ir._graph import INPUT, MOST_NODES
 from nasbuild.ir._onnx_lower import lower
-from nasbuild.ir._onnx_order import in_order
+from nasbuild.ir._onnx_order import check_text, in_order
 from nasbuild.ir._onnx_types import STANDARD, Type, infer, shape_of, tensor_type
 from nasbuild.ir._onnx_values import MOST_VALUES, constant, evaluate, shape_value
 
@@ -85,6 +85,7 @@ class Walk:
         self.values = scope.values
         shapes = []
         for info in graph.input:
+            check_text(info.name)
             if info.name not in scope.values:
                 value = self._input(info)
                 scope.values[info.name] = value
@@ -262,6 +263,7 @@ class Walk:
 
 def _opsets(told: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
     for one in told:
+        check_text(one.domain)
         if not 0 < one.version <= MOST_VERSION:
             raise NasbuildError(f"operations of domain {one.domain[:80]!r} have version {one.version}")
     return {("" if one.domain in STANDARD else one.domain): one.version for one in told}

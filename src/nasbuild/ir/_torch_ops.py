@@ -342,6 +342,12 @@ def _at(shape: Shape, dim: int, size: int) -> Shape:
     return tuple(changed)
 
 
+def _strided(call: _Call) -> list[Node]:
+    """Another layout in memory of the same numbers, or a view that ONNX has no word for."""
+    same = prod(call.source()) == prod(call.shapes[0])
+    return [call.node("Reshape" if same else "aten::as_strided", [call.value(call.args[0])])]
+
+
 def _gated(call: _Call) -> list[Node]:
     x = call.value(call.args[0])
     one, two = (call.node("Slice", [x]) for _ in range(2))
@@ -370,6 +376,7 @@ _RULES: dict[str, Callable[[_Call], list[Node]]] = {
     "index": _indexed,
     "roll": _rolled,
     "glu": _gated,
+    "as_strided": _strided,
 }
 
 
