@@ -7,7 +7,18 @@ import sys
 
 import typer
 
-from nasbuild.cli import _bench, _build, _demo, _equations, _evaluate, _export, _learn, _run, _search
+from nasbuild.cli import (
+    _bench,
+    _build,
+    _demo,
+    _equations,
+    _evaluate,
+    _export,
+    _import,
+    _learn,
+    _run,
+    _search,
+)
 from nasbuild.errors import NasbuildError
 
 app = typer.Typer(
@@ -35,6 +46,8 @@ for command in (
     _bench.bench,
 ):
     app.command()(command)
+# The word is Python's own, so the function can't have it.
+app.command("import")(_import.import_networks)
 
 
 @app.callback(invoke_without_command=True)

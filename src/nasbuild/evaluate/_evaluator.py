@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from nasbuild._functions import find_function, split_function
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._command import check_command, run_command
 from nasbuild.evaluate._costs import COSTS, count_costs
 from nasbuild.evaluate._latency import LATENCY, TOGETHER, measure_latencies, parse_latency
-from nasbuild.evaluate._load import load_function, split_function
 from nasbuild.evaluate._network import load_networks
 from nasbuild.evaluate._protocol import AHEAD, Cost, Evaluator
 from nasbuild.space import Architecture, Metric, Space, architecture_id, to_dict
@@ -70,7 +70,7 @@ def load_evaluator(name: str, space: Space, *, seed: int = 0, limit: float | Non
         return _supernet(name, space, seed)
     parts = split_function(name)
     if parts is not None:
-        function = load_function(name, *parts)
+        function = find_function(*parts, where=f"--evaluator {name}")
         return _function(name, function, space, _cost(name, function))
     # Not loaded for other evaluators: worker processes start sooner without.
     from nasbuild.table import builtin_tables

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from nasbuild._functions import find_function, split_function
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate._load import load_function, split_function
 from nasbuild.space import Architecture, Space, to_dict
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def load_networks(name: str, space: Space) -> Networks:
             where=f"--evaluator {name}",
             todo=f"write {name}@1x3x224x224",
         )
-    function = load_function(name, *parts)
+    function = find_function(*parts, where=f"--evaluator {name}")
 
     def make(architecture: Architecture) -> Any:
         return function(to_dict(space, architecture))

@@ -1,4 +1,4 @@
-"""Functions of the user's, by the name of their file or module."""
+"""Functions of the user's, by ``FILE.py:FUNCTION`` or ``MODULE:FUNCTION``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import hashlib
 import importlib
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from nasbuild.errors import NasbuildError
+
+FORMS = ("FILE.py:FUNCTION", "MODULE:FUNCTION")
 
 
 def split_function(name: str) -> tuple[str, str] | None:
@@ -19,37 +21,29 @@ def split_function(name: str) -> tuple[str, str] | None:
     return (place, function) if place and function.isidentifier() else None
 
 
-def load_function(name: str, place: str, function: str) -> Callable[..., Any]:
-    """A function of a file (``.py``) or a module; running the file is what the user asks for.
-
-    Parameters
-    ----------
-    name
-        What the user wrote, for errors.
+def find_function(place: str, name: str, *, where: str, allowed: Iterable[str] = FORMS) -> Callable[..., Any]:
+    """The function ``name`` of the Python file or module ``place``, which is run for it.
 
     Raises
     ------
     NasbuildError
-        If there is none.
+        If there is no such file, module or function; what the file itself raises goes through.
     """
-    where = f"--evaluator {name}"
     try:
         module = _file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
     except (ImportError, FileNotFoundError) as error:
-        raise NasbuildError(
-            f"can't be loaded ({error})", where=where, allowed=("FILE.py:FUNCTION", "MODULE:FUNCTION")
-        ) from error
-    found = getattr(module, function, None)
-    if not callable(found):
-        raise NasbuildError(f"has no function {function!r}", where=where)
-    return found
+        raise NasbuildError(f"can't be loaded ({error})", where=where, allowed=allowed) from error
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise NasbuildError(f"has no function {name!r}", where=where)
+    return function
 
 
 def _file(path: Path) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
     # A name of its own: a file may be called like a module that others import.
-    name = f"nasbuild_evaluator_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+    name = f"nasbuild_functions_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None

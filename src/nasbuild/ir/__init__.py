@@ -1,0 +1,26 @@
+"""What a network is made of: ONNX files and torch modules as graphs of primitive operations.
+
+Importing this package loads neither onnx nor torch; the functions do when they are called.
+"""
+
+from __future__ import annotations
+
+from nasbuild.ir._file import load_graphs, save_graphs
+from nasbuild.ir._graph import COLUMNS, RANK, OperatorGraph, grouping_of
+from nasbuild.ir._hash import Subgraphs, subgraph_hash, subgraphs
+from nasbuild.ir._onnx import read_onnx
+from nasbuild.ir._torch import from_torch
+
+__all__ = [
+    "COLUMNS",
+    "RANK",
+    "OperatorGraph",
+    "Subgraphs",
+    "from_torch",
+    "grouping_of",
+    "load_graphs",
+    "read_onnx",
+    "save_graphs",
+    "subgraph_hash",
+    "subgraphs",
+]

@@ -1,0 +1,191 @@
+"""One ONNX node with its types as nodes of a draft."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import Any
+
+from nasbuild.ir._draft import NOTHING, PART, Const, Node, Operand, Shape, size_of
+from nasbuild.ir._match import scalar
+from nasbuild.ir._onnx_types import STANDARD
+
+Attributes = Mapping[str, Any]
+_RESHAPES = {"Reshape", "Flatten", "Squeeze", "Unsqueeze"}
+_ALIASES = {"Cast": NOTHING, "CastLike": NOTHING, "Dropout": NOTHING, "Upsample": "Resize"}
+
+
+def lower(
+    op: str,
+    domain: str,
+    operands: Sequence[Operand],
+    attributes: Attributes,
+    shapes: Sequence[Shape | None],
+    label: str,
+) -> list[Node]:
+    """Nodes of which the last ones are the results, one for each of ``shapes``; the others stand before them."""
+    if domain not in STANDARD:
+        return _with_parts(Node(f"{domain}::{op}", list(operands), shapes[0], label), shapes)
+    if op == "Split":
+        return [Node("Slice", _data(operands), shape, label) for shape in shapes]
+    node = Node(_ALIASES.get(op, op), list(operands), shapes[0], label)
+    if op in _RESHAPES:
+        node.op, node.inputs = "Reshape", _data(operands[:1]) or list(operands)
+    elif op in ("Gemm", "MatMul"):
+        _product(node, attributes)
+    elif rule := _RULES.get(op):
+        rule(node, attributes)
+    elif op.startswith("Reduce"):
+        _reduction(node, attributes)
+    return _with_parts(node, shapes)
+
+
+def _with_parts(node: Node, shapes: Sequence[Shape | None]) -> list[Node]:
+    return [node, *(Node(PART, [node], shape, node.label) for shape in shapes[1:])]
+
+
+def _data(operands: Sequence[Operand]) -> list[Operand]:
+    return [o for o in operands if isinstance(o, Node)]
+
+
+def _operand(node: Node, position: int) -> Operand:
+    return node.inputs[position] if position < len(node.inputs) else None
+
+
+def _source(node: Node) -> Shape | None:
+    return node.data[0].shape if node.data else None
+
+
+def _has_bias(node: Node, position: int) -> bool:
+    return _operand(node, position) is not None
+
+
+def _convolution(node: Node, a: Attributes, *, weight: int = 1, bias: int = 2) -> None:
+    stored = _operand(node, weight)
+    kernel = a.get("kernel_shape")
+    if kernel is None and isinstance(stored, Node | Const) and stored.shape is not None:
+        kernel = stored.shape[2:]
+    _window(node, {**a, "kernel_shape": kernel or ()})
+    node.groups = max(int(a.get("group", 1)), 1)
+    node.bias = _has_bias(node, bias)
+
+
+def _quantised_convolution(node: Node, a: Attributes) -> None:
+    _convolution(node, a, weight=3, bias=8)
+
+
+def _window(node: Node, a: Attributes) -> None:
+    node.kernel = tuple(a.get("kernel_shape", ()))
+    ones = (1,) * len(node.kernel)
+    node.stride = tuple(a.get("strides", ones))
+    node.dilation = tuple(a.get("dilations", ones))
+
+
+def _product(node: Node, a: Attributes) -> None:
+    """A product with learnt numbers is a Gemm, one of two tensors a MatMul."""
+    pair = node.inputs[:2]
+    learnt = next((o for o in pair if isinstance(o, Const)), None)
+    if learnt is None:
+        node.op = "MatMul"
+        return
+    node.op, node.bias = "Gemm", _has_bias(node, 2)
+    shape = learnt.shape
+    if shape and node.shape is not None:
+        # The learnt matrix may stand on the left, or be turned: what is summed over is what the result has not.
+        left = pair[0] is learnt
+        turned = bool(a.get("transA" if left else "transB"))
+        summed = shape[-1] if left != turned or len(shape) == 1 else shape[-2]
+        node.macs = prod(node.shape) * summed
+
+
+def _norm(node: Node, a: Attributes) -> None:
+    node.groups = int(a.get("num_groups", 0))
+    node.bias = _has_bias(node, 2)
+
+
+def _clip(node: Node, a: Attributes) -> None:
+    low = scalar(_operand(node, 1)) if len(node.inputs) > 1 else a.get("min")
+    high = scalar(_operand(node, 2)) if len(node.inputs) > 2 else a.get("max")
+    node.inputs = _data(node.inputs)
+    node.more["bounds"] = (low, high)
+    if low == 0 and high is None:
+        node.op = "Relu"
+
+
+def _transpose(node: Node, a: Attributes) -> None:
+    rank = len(node.shape or ())
+    node.more["perm"] = tuple(a.get("perm", range(rank - 1, -1, -1)))
+
+
+def _reduction(node: Node, a: Attributes) -> None:
+    given = _operand(node, 1)
+    axes = a.get("axes")
+    if isinstance(given, Const) and given.value is not None:
+        axes = given.value.reshape(-1).tolist()
+    source = _source(node)
+    node.inputs = _data(node.inputs)
+    if source is not None:
+        rank = len(source)
+        named = range(rank) if axes is None or not len(axes) else axes
+        node.more["axes"] = tuple(sorted({int(axis) % max(rank, 1) for axis in named}))
+        if a.get("noop_with_empty_axes") and not axes:
+            node.op = NOTHING
+
+
+def _slice(node: Node, _: Attributes) -> None:
+    steps = _operand(node, 4)
+    whole = node.shape is not None and all(node.shape) and node.shape == _source(node)
+    if whole and (not isinstance(steps, Const) or (steps.value is not None and (steps.value == 1).all())):
+        node.op = NOTHING
+    if len(_data(node.inputs)) == 1:
+        node.inputs = _data(node.inputs)
+
+
+def _pad(node: Node, a: Attributes) -> None:
+    value = scalar(_operand(node, 2)) if _operand(node, 2) is not None else float(a.get("value", 0))
+    node.more["zeros"] = a.get("mode", b"constant") == b"constant" and value == 0
+    node.inputs = _data(node.inputs)
+
+
+def _concat(node: Node, _: Attributes) -> None:
+    if len(node.inputs) == 1:
+        node.op = NOTHING
+
+
+def _attention(node: Node, a: Attributes) -> None:
+    source = _source(node)
+    node.heads = int(a.get("q_num_heads", 0)) or (source[1] if source and len(source) == 4 else 0)
+
+
+def _recurrent(node: Node, _: Attributes) -> None:
+    source = _source(node)
+    matrices = [o for o in node.inputs[1:3] if isinstance(o, Const)]
+    node.bias = _has_bias(node, 3)
+    # States to begin with are zeros that exporters store.
+    node.inputs = [*node.inputs[:4], *_data(node.inputs[4:])]
+    if source is not None and len(source) == 3:
+        node.macs = source[0] * source[1] * sum(size_of(m.shape) for m in matrices)
+
+
+_RULES: dict[str, Callable[[Node, Attributes], None]] = {
+    "Conv": _convolution,
+    "ConvTranspose": _convolution,
+    "ConvInteger": _convolution,
+    "QLinearConv": _quantised_convolution,
+    "MaxPool": _window,
+    "AveragePool": _window,
+    "LpPool": _window,
+    "BatchNormalization": _norm,
+    "InstanceNormalization": _norm,
+    "LayerNormalization": _norm,
+    "GroupNormalization": _norm,
+    "Clip": _clip,
+    "Transpose": _transpose,
+    "Slice": _slice,
+    "Concat": _concat,
+    "Pad": _pad,
+    "Attention": _attention,
+    "LSTM": _recurrent,
+    "GRU": _recurrent,
+    "RNN": _recurrent,
+}

@@ -1,0 +1,151 @@
+"""Types of the results of one ONNX node, by ONNX's own rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import onnx
+from onnx import defs, helper, numpy_helper, shape_inference
+
+from nasbuild.errors import NasbuildError
+from nasbuild.ir._draft import Shape
+from nasbuild.ir._graph import MOST_SIZE, RANK
+
+Type: TypeAlias = onnx.TypeProto
+STANDARD = ("", "ai.onnx")
+# Operations of the first versions have no rules of their own; these keep the shape of their operands.
+_ALIKE = {
+    *(
+        "Relu",
+        "LeakyRelu",
+        "Elu",
+        "Selu",
+        "Sigmoid",
+        "HardSigmoid",
+        "Tanh",
+        "Softmax",
+        "LogSoftmax",
+        "Softplus",
+    ),
+    *(
+        "Softsign",
+        "PRelu",
+        "Clip",
+        "Dropout",
+        "BatchNormalization",
+        "InstanceNormalization",
+        "LRN",
+        "Exp",
+        "Log",
+    ),
+    *(
+        "Sqrt",
+        "Abs",
+        "Neg",
+        "Ceil",
+        "Floor",
+        "Reciprocal",
+        "Not",
+        "Cast",
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "Pow",
+        "Max",
+    ),
+    *("Min", "Sum", "Mean", "And", "Or", "Xor", "Equal", "Greater", "Less"),
+}
+
+
+def tensor_type(shape: Shape | None, kind: int = onnx.TensorProto.FLOAT) -> Type:
+    """A tensor's type; sizes of 0 are not known."""
+    return helper.make_tensor_type_proto(kind, None if shape is None else [size or None for size in shape])
+
+
+def shape_of(told: Type | None) -> Shape | None:
+    """A tensor's shape, 0 for sizes that are not known.
+
+    Raises
+    ------
+    NasbuildError
+        If it has more dimensions, or a larger size, than a graph may hold.
+    """
+    if told is None or told.WhichOneof("value") != "tensor_type" or not told.tensor_type.HasField("shape"):
+        return None
+    sizes = tuple(d.dim_value for d in told.tensor_type.shape.dim)
+    if len(sizes) > RANK or any(not 0 <= size <= MOST_SIZE for size in sizes):
+        raise NasbuildError(
+            f"a tensor has the shape ({', '.join(map(str, sizes[:12]))})",
+            allowed=f"up to {RANK} dimensions with sizes up to {MOST_SIZE}",
+        )
+    return sizes
+
+
+def infer(
+    node: onnx.NodeProto,
+    types: Sequence[Type | None],
+    values: Sequence[np.ndarray | None],
+    attributes: Mapping[str, Any],
+    opsets: Mapping[str, int],
+) -> list[Type | None]:
+    """Types of the results, None where nothing is known.
+
+    Raises
+    ------
+    NasbuildError
+        If ONNX finds the node wrong.
+    """
+    domain = "" if node.domain in STANDARD else node.domain
+    version = opsets.get(domain, opsets.get("", 1))
+    nothing: list[Type | None] = [None] * len(node.output)
+    try:
+        schema = defs.get_schema(node.op_type, version, domain)
+    except defs.SchemaError:
+        return nothing
+    if _first_version(schema, attributes):
+        return [_alike(types, attributes), *nothing[1:]]
+    names = list(node.input)
+    told = {n: _closed(t) for n, t in zip(names, types, strict=True) if n}
+    data = {
+        n: numpy_helper.from_array(v)
+        for n, v in zip(names, values, strict=True)
+        if n and v is not None and v.dtype.kind in "biuf"
+    }
+    imports = [helper.make_opsetid(d, v) for d, v in opsets.items()]
+    try:
+        found = shape_inference.infer_node_outputs(schema, node, told, data, opset_imports=imports)
+    except Exception as error:
+        # The binding raises what it likes: inference and validation errors, runtime errors, index errors.
+        raise NasbuildError(_sentence(error)) from None
+    result = [found.get(name) if name else None for name in node.output]
+    return [None if t is not None and t.WhichOneof("value") is None else t for t in result]
+
+
+def _first_version(schema: defs.OpSchema, attributes: Mapping[str, Any]) -> bool:
+    return (
+        schema.domain == ""
+        and schema.name in _ALIKE
+        and (schema.since_version < 6 or bool(attributes.get("broadcast")))
+    )
+
+
+def _alike(types: Sequence[Type | None], attributes: Mapping[str, Any]) -> Type | None:
+    if not types or types[0] is None:
+        return None
+    shapes = [shape_of(t) for t in types]
+    if attributes.get("broadcast") or len(shapes) == 1 or shapes[1] is None or shapes[0] is None:
+        return types[0]
+    return types[0] if len(shapes[0]) >= len(shapes[1]) else types[1]
+
+
+def _closed(told: Type | None) -> Type:
+    # The rules ask for a type even where none is known.
+    return tensor_type(None) if told is None else told
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error).strip() or type(error).__name__
+    return " ".join(text.split())[:200].rstrip(".")

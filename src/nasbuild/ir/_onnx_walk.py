@@ -1,0 +1,401 @@
+"""Walks an ONNX model in the order of its data and fills a draft."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import AttributeProto, helper
+
+from nasbuild.errors import NasbuildError
+from nasbuild.ir._draft import Const, Draft, Node, Operand, batch_of
+from nasbuild.ir._graph import INPUT, MOST_NODES
+from nasbuild.ir._onnx_lower import lower
+from nasbuild.ir._onnx_order import check_text, in_order
+from nasbuild.ir._onnx_types import STANDARD, Type, infer, shape_of, tensor_type
+from nasbuild.ir._onnx_values import MOST_VALUES, constant, evaluate, shape_value
+
+MOST_COPIED = 256 * 2**20
+"""Bytes of functions that may be put in place."""
+MOST_VERSION = 10_000
+MOST_CALLS = 32
+"""Functions and branches that may stand in each other."""
+_REPEATED = ("Loop", "Scan", "SequenceMap")
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What a name stands for: an operand and its type."""
+
+    operand: Node | Const
+    type: Type | None
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """Names that can be seen, and what was said around them."""
+
+    values: dict[str, Value]
+    opsets: Mapping[str, int]
+    told: Mapping[str, Type]
+    calls: tuple[str, ...]
+
+
+class Walk:
+    """One model; limits count over all of its functions and branches.
+
+    Parameters
+    ----------
+    sizes
+        Free dimension -> size.
+    batched
+        Whether the first dimension of inputs is a batch.
+
+    Attributes
+    ----------
+    values
+        Every name of the outermost graph, once the draft is made.
+    """
+
+    def __init__(self, model: onnx.ModelProto, sizes: Mapping[str, int], batched: bool) -> None:
+        self._model = model
+        self._sizes = sizes
+        self._batched = batched
+        self._draft = Draft([], [])
+        self._left = MOST_NODES
+        self._to_copy = MOST_COPIED
+        self.values: dict[str, Value] = {}
+        self._functions = {(f.domain, f.name, f.overload): f for f in model.functions}
+
+    def draft(self) -> Draft:
+        """Inputs, then operations in order; constants are none of them.
+
+        Raises
+        ------
+        NasbuildError
+            See `read_onnx`.
+        """
+        graph = self._model.graph
+        opsets = {"": 1} | _opsets(self._model.opset_import)
+        scope = self._scope(graph, {}, opsets, ())
+        self.values = scope.values
+        shapes = []
+        for info in graph.input:
+            check_text(info.name)
+            if info.name not in scope.values:
+                value = self._input(info)
+                scope.values[info.name] = value
+                shapes.append(shape_of(value.type))
+        if self._batched:
+            self._draft.batch = batch_of(shapes)
+        found = self._walk(graph, scope)
+        self._draft.outputs = [v.operand for v in found if v is not None and isinstance(v.operand, Node)]
+        return self._draft
+
+    def _scope(
+        self,
+        graph: onnx.GraphProto,
+        outer: Mapping[str, Value],
+        opsets: Mapping[str, int],
+        calls: tuple[str, ...],
+    ) -> _Scope:
+        values = dict(outer)
+        for tensor in graph.initializer:
+            values[tensor.name] = _stored(tensor, tensor.name)
+        for sparse in graph.sparse_initializer:
+            size = len(sparse.values.dims) and sparse.values.dims[0]
+            shape = tuple(sparse.dims)
+            learnt = Const(shape, {sparse.values.name: int(size)})
+            values[sparse.values.name] = Value(learnt, tensor_type(shape, sparse.values.data_type))
+        told = {info.name: info.type for info in (*graph.value_info, *graph.output)}
+        return _Scope(values, opsets, told, calls)
+
+    def _input(self, info: onnx.ValueInfoProto) -> Value:
+        kind = info.type
+        if kind.WhichOneof("value") != "tensor_type" or not kind.tensor_type.HasField("shape"):
+            return Value(self._draft.add(Node(INPUT, [], None, info.name)), kind)
+        sizes = [self._size(info.name, axis, d) for axis, d in enumerate(kind.tensor_type.shape.dim)]
+        closed = tensor_type(tuple(sizes), kind.tensor_type.elem_type)
+        return Value(self._draft.add(Node(INPUT, [], shape_of(closed), info.name)), closed)
+
+    def _size(self, name: str, axis: int, told: onnx.TensorShapeProto.Dimension) -> int:
+        if told.WhichOneof("value") == "dim_value" and told.dim_value > 0:
+            return told.dim_value
+        free = told.dim_param or f"{name}.{axis}"
+        size = self._sizes.get(free, self._sizes.get(f"{name}.{axis}"))
+        if size is None and axis == 0 and self._batched:
+            size = 1
+        if size is None or size < 1:
+            what = "nobody told" if size is None else f"can't be {size}"
+            raise NasbuildError(
+                f"dimension {axis} of input {name!r} is free and its size {what}",
+                todo=f"tell it: sizes={{{free!r}: ...}}, or --size {free}=...",
+            )
+        return size
+
+    def _walk(self, graph: onnx.GraphProto | onnx.FunctionProto, scope: _Scope) -> list[Value | None]:
+        """Fill the draft; the values of the outputs, None for those that are left out."""
+        for node in in_order(graph.node, scope.values):
+            self._left -= 1
+            if self._left < 0:
+                raise NasbuildError("has too many operations", allowed=f"up to {MOST_NODES:,}")
+            try:
+                results = self._node(node, scope)
+            except NasbuildError as error:
+                raise error if error.where else error.at(_place(node)) from None
+            for name, value in zip(node.output, results, strict=False):
+                if name and value is not None:
+                    scope.values[name] = value
+        found: list[Value | None] = []
+        for output in graph.output:
+            name = output if isinstance(output, str) else output.name
+            if name not in scope.values:
+                raise NasbuildError(f"its output {name!r} is given by no operation")
+            found.append(scope.values[name])
+        return found
+
+    def _node(self, node: onnx.NodeProto, scope: _Scope) -> Sequence[Value | None]:
+        function = self._functions.get((node.domain, node.op_type, node.overload))
+        operands = [scope.values[name] if name else None for name in node.input]
+        if function is not None:
+            return self._call(function, node, operands, scope)
+        if node.domain in STANDARD and node.op_type == "If":
+            return self._branch(node, operands, scope)
+        if node.domain in STANDARD and node.op_type in _REPEATED:
+            raise NasbuildError(
+                "repeats a graph, which is not one graph of operations",
+                todo="export the network with fixed sizes, so that it is unrolled",
+            )
+        attributes = _attributes(node)
+        types = self._types(node, operands, attributes, scope)
+        if any(value is not None and isinstance(value.operand, Node) for value in operands):
+            return self._operation(node, operands, attributes, types)
+        return _constants(node, operands, attributes, types)
+
+    def _types(
+        self,
+        node: onnx.NodeProto,
+        operands: Sequence[Value | None],
+        attributes: Mapping[str, Any],
+        scope: _Scope,
+    ) -> list[Type | None]:
+        if node.domain in STANDARD and node.op_type == "Constant":
+            return [None] * len(node.output)
+        values = [v.operand.value if v and isinstance(v.operand, Const) else None for v in operands]
+        types = [v.type if v else None for v in operands]
+        found = infer(node, types, values, attributes, scope.opsets)
+        return [_better(one, scope.told.get(name)) for one, name in zip(found, node.output, strict=True)]
+
+    def _operation(
+        self,
+        node: onnx.NodeProto,
+        operands: Sequence[Value | None],
+        attributes: Mapping[str, Any],
+        types: Sequence[Type | None],
+    ) -> list[Value | None]:
+        told: list[Operand] = [None if v is None else v.operand for v in operands]
+        shapes = [shape_of(t) for t in types]
+        if node.domain in STANDARD and node.op_type in ("Shape", "Size") and told:
+            source = told[0].shape if told[0] is not None else None
+            value = shape_value(source, attributes)
+            if node.op_type == "Size" and value is not None:
+                value = np.array(value.prod())
+            return [Value(Const(shapes[0], {}, value), types[0])]
+        while told and told[-1] is None:
+            told.pop()
+        label = node.name or next((name for name in node.output if name), "")
+        made = lower(node.op_type, node.domain, told, attributes, shapes or [None], label)
+        for one in made:
+            self._draft.add(one)
+        return [Value(one, t) for one, t in zip(made[-max(len(types), 1) :], types, strict=False)]
+
+    def _call(
+        self,
+        function: onnx.FunctionProto,
+        node: onnx.NodeProto,
+        operands: Sequence[Value | None],
+        scope: _Scope,
+    ) -> list[Value | None]:
+        key = f"{function.domain}::{function.name}"
+        calls = _deeper(scope, key)
+        if key in scope.calls:
+            raise NasbuildError(f"function {key} calls itself")
+        if len(node.input) > len(function.input):
+            raise NasbuildError(
+                f"gives {len(node.input)} operands to function {key}, which has {len(function.input)}"
+            )
+        self._to_copy -= function.ByteSize()
+        if self._to_copy < 0:
+            raise NasbuildError(
+                "its functions are called too often", allowed=f"{MOST_COPIED // 2**20} MB put in place"
+            )
+        given = {a.name: a for a in node.attribute}
+        defaults = {a.name: a for a in function.attribute_proto}
+        values = {n: v for n, v in zip(function.input, operands, strict=False) if v is not None}
+        opsets = _opsets(function.opset_import)
+        body = onnx.FunctionProto()
+        body.CopyFrom(function)
+        for inner in body.node:
+            _settle(inner, defaults | given)
+            # An operand that the call leaves out is left out inside, too.
+            for position, name in enumerate(inner.input):
+                if name in function.input and name not in values:
+                    inner.input[position] = ""
+        return self._walk(body, _Scope(values, {"": scope.opsets[""]} | opsets, {}, calls))
+
+    def _branch(
+        self, node: onnx.NodeProto, operands: Sequence[Value | None], scope: _Scope
+    ) -> list[Value | None]:
+        condition = operands[0].operand if operands and operands[0] is not None else None
+        value = condition.value if isinstance(condition, Const) else None
+        if value is None or value.size != 1:
+            raise NasbuildError(
+                "is a branch that the network's inputs decide, which is not one graph of operations",
+                todo="export the network with fixed sizes and without branches",
+            )
+        wanted = "then_branch" if bool(value.reshape(-1)[0]) else "else_branch"
+        branch = next((a.g for a in node.attribute if a.name == wanted), None)
+        if branch is None:
+            raise NasbuildError(f"has no {wanted}")
+        inner = self._scope(branch, scope.values, scope.opsets, _deeper(scope, "If"))
+        return self._walk(branch, inner)
+
+
+def _opsets(told: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
+    for one in told:
+        check_text(one.domain)
+        if not 0 < one.version <= MOST_VERSION:
+            raise NasbuildError(f"operations of domain {one.domain[:80]!r} have version {one.version}")
+    return {("" if one.domain in STANDARD else one.domain): one.version for one in told}
+
+
+def _deeper(scope: _Scope, key: str) -> tuple[str, ...]:
+    if len(scope.calls) >= MOST_CALLS:
+        raise NasbuildError(
+            "has functions or branches that stand in each other", allowed=f"up to {MOST_CALLS} deep"
+        )
+    return (*scope.calls, key)
+
+
+def _settle(node: onnx.NodeProto, given: Mapping[str, AttributeProto]) -> None:
+    """Replace references to the attributes of a call by what the call says; leave out what it does not say."""
+    kept = []
+    for attribute in node.attribute:
+        if attribute.ref_attr_name:
+            told = given.get(attribute.ref_attr_name)
+            if told is None:
+                continue
+            settled = AttributeProto()
+            settled.CopyFrom(told)
+            settled.name = attribute.name
+            kept.append(settled)
+        else:
+            for graph in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                for inner in graph.node:
+                    _settle(inner, given)
+            kept.append(attribute)
+    copies = [AttributeProto.FromString(a.SerializeToString()) for a in kept]
+    del node.attribute[:]
+    node.attribute.extend(copies)
+
+
+def _constants(
+    node: onnx.NodeProto,
+    operands: Sequence[Value | None],
+    attributes: Mapping[str, Any],
+    types: Sequence[Type | None],
+) -> list[Value | None]:
+    if node.op_type == "Constant":
+        return [_literal(node, attributes)]
+    known = [v.operand for v in operands if v is not None]
+    constants = [o for o in known if isinstance(o, Const)]
+    weights: dict[str, int] = {}
+    if node.op_type not in ("Shape", "Size", "ConstantOfShape"):
+        for one in constants:
+            weights.update(one.weights)
+    found: list[Value | None] = []
+    for kind in types:
+        shape = shape_of(kind)
+        value = None
+        small = shape is None or prod(shape) <= MOST_VALUES
+        if node.op_type == "Shape" and constants:
+            value = shape_value(constants[0].shape, attributes)
+        elif len(types) == 1 and small and all(o.value is not None for o in constants):
+            values = [v.operand.value if v and isinstance(v.operand, Const) else None for v in operands]
+            value = evaluate(node.op_type, attributes, values) if node.domain in STANDARD else None
+        if value is not None:
+            shape = value.shape
+            kind = tensor_type(shape, helper.np_dtype_to_tensor_dtype(value.dtype))
+        found.append(Value(Const(shape, weights, value), kind))
+    return found
+
+
+def _literal(node: onnx.NodeProto, attributes: Mapping[str, Any]) -> Value:
+    told = attributes.get("value")
+    if isinstance(told, onnx.TensorProto):
+        return _stored(told, node.output[0] if node.output else node.name)
+    for name, dtype in (
+        ("value_int", np.int64),
+        ("value_ints", np.int64),
+        ("value_float", np.float32),
+        ("value_floats", np.float32),
+    ):
+        if name in attributes:
+            value = np.array(attributes[name], dtype)
+            if value.size > MOST_VALUES:
+                return Value(Const(value.shape), tensor_type(value.shape))
+            return Value(
+                Const(value.shape, {}, value),
+                tensor_type(value.shape, helper.np_dtype_to_tensor_dtype(value.dtype)),
+            )
+    return Value(Const(None), None)
+
+
+def _stored(tensor: onnx.TensorProto, name: str) -> Value:
+    try:
+        stored = constant(tensor, name)
+        kind = tensor_type(stored.shape, tensor.data_type)
+        # Sizes of 0 are meant here.
+        for dimension in kind.tensor_type.shape.dim:
+            if not dimension.HasField("dim_value"):
+                dimension.dim_value = 0
+        shape_of(kind)
+    except NasbuildError as error:
+        raise error.at(f"tensor {name!r}") from None
+    except Exception as error:
+        # numpy and ml_dtypes raise what they like at types and sizes that contradict the bytes.
+        raise NasbuildError(
+            f"tensor {name!r} contradicts itself ({' '.join(str(error).split())[:120]})"
+        ) from None
+    return Value(stored, kind)
+
+
+def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for attribute in node.attribute:
+        if attribute.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) or attribute.ref_attr_name:
+            continue
+        try:
+            found[attribute.name] = helper.get_attribute_value(attribute)
+        except ValueError:
+            raise NasbuildError(f"attribute {attribute.name!r} has a type that is not known") from None
+    return found
+
+
+def _better(inferred: Type | None, told: Type | None) -> Type | None:
+    """What the file says counts where the rules say nothing."""
+    if inferred is not None and (shape_of(inferred) is not None or told is None):
+        return inferred
+    if told is None or told.WhichOneof("value") != "tensor_type" or not told.tensor_type.HasField("shape"):
+        return inferred
+    sizes = tuple(max(d.dim_value, 0) for d in told.tensor_type.shape.dim)
+    return tensor_type(sizes, told.tensor_type.elem_type)
+
+
+def _place(node: onnx.NodeProto) -> str:
+    name = node.name or next(iter(node.output), "")
+    return f"operation {name[:80]!r} ({node.op_type[:40]})"

@@ -1,0 +1,131 @@
+"""ONNX files that are damaged, lie, or want to exhaust the reader."""
+
+from __future__ import annotations
+
+import time
+import tracemalloc
+
+import numpy as np
+import pytest
+from ir_samples import FLOAT, arithmetic, classifier, helper, make, model, weights, whole
+
+from nasbuild.errors import NasbuildError
+from nasbuild.ir import read_onnx
+from nasbuild.ir._onnx_bytes import structure
+
+
+def sentence(path):
+    with pytest.raises(NasbuildError) as caught:
+        read_onnx(path)
+    text = str(caught.value)
+    assert str(path) in text
+    assert "\n" not in text
+    assert len(text) < 1000
+    return text
+
+
+def test_external_data_is_not_looked_for(written):
+    made = model([make("MatMul", ["x", "w"], ["y"])], [], [1, 50_000])
+    tensor = made.graph.initializer.add(name="w", data_type=FLOAT, dims=[50_000, 10_000])
+    tensor.data_location = 1
+    tensor.external_data.add(key="location", value="/dev/zero")
+    graph = read_onnx(written(made))
+    assert graph.parameters.tolist() == [0, 500_000_000]
+    assert graph.macs.tolist() == [0, 500_000_000]
+
+
+def test_weights_inside_cost_no_memory(tmp_path):
+    made = classifier()
+    big = made.graph.initializer.add(name="big", data_type=FLOAT, dims=[4096, 4096])
+    big.raw_data = bytes(4 * 4096 * 4096)
+    path = tmp_path / "big.onnx"
+    path.write_bytes(made.SerializeToString())
+    del made, big
+    tracemalloc.start()
+    slim = structure(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert path.stat().st_size > 64 * 2**20
+    assert len(slim) < 10_000
+    assert most < 2**20
+    assert len(read_onnx(path)) == 8
+
+
+def test_what_is_no_onnx_file(tmp_path, written):
+    assert "no such file" in sentence(tmp_path / "none.onnx")
+    assert "is empty" in sentence(written(b""))
+    assert "can't be read" in sentence(tmp_path)
+    assert "is no ONNX file" in sentence(written(b"hello world, this is not a network"))
+    assert "has no graph" in sentence(written(b"\x08\x08"))
+
+
+def test_cycles_and_names_that_are_given_twice_or_never(written):
+    two = [make("Add", ["x", "b"], ["a"]), make("Relu", ["a"], ["b"])]
+    assert "has a cycle" in sentence(written(model(two, [], [1, 3])))
+    alone = [make("Add", ["x", "a"], ["a"])]
+    assert "has a cycle" in sentence(written(model(alone, [], [1, 3])))
+    twice = [make("Relu", ["x"], ["a"]), make("Tanh", ["x"], ["a"])]
+    assert "'a' is given twice" in sentence(written(model(twice, [], [1, 3])))
+    never = [make("Add", ["x", "lost"], ["y"])]
+    assert "reads 'lost', which nothing gives" in sentence(written(model(never, [], [1, 3])))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "stored", "said"),
+    [
+        (
+            [make("ConstantOfShape", ["n"], ["c"]), make("Add", ["x", "c"], ["y"])],
+            [whole("n", 10**15)],
+            "sizes up to",
+        ),
+        ([make("Expand", ["x", "n"], ["y"])], [whole("n", 2**40, 1, 3)], "sizes up to"),
+        ([make("Reshape", ["x", "n"], ["y"])], [whole("n", *[1] * 40, -1)], "up to 8 dimensions"),
+        ([make("Conv", ["x", "w"], ["y"])], [weights("w", 4, 4, 3, 3)], r"operation 'y' \(Conv\)"),
+        ([make("Relu", ["x"], ["y"], name="a\nb")], [helper.make_tensor("n", FLOAT, [4], [1.0] * 4)], None),
+    ],
+)
+def test_sizes_beyond_limits_and_contradictions(written, nodes, stored, said):
+    path = written(model(nodes, stored, [1, 3]))
+    if said is None:
+        assert len(read_onnx(path)) == 2
+    else:
+        with pytest.raises(NasbuildError, match=said):
+            read_onnx(path)
+
+
+def test_a_tensor_that_contradicts_itself(written):
+    made = arithmetic()
+    made.graph.initializer[0].dims[0] = 5
+    assert "tensor 'zero' contradicts itself" in sentence(written(made))
+    made.graph.initializer[0].dims[0] = -5
+    assert "a size below 0" in sentence(written(made))
+
+
+def test_a_deep_chain_is_read_without_recursion(written):
+    nodes = [make("Relu", [f"v{i}" if i else "x"], [f"v{i + 1}"]) for i in range(3000)]
+    graph = read_onnx(written(model(nodes, [], [1, 3])))
+    assert len(graph) == 3001
+
+
+def test_cut_and_flipped_files_give_one_sentence_or_a_graph(written):
+    rng = np.random.default_rng(0)
+    seeds = [classifier().SerializeToString(), arithmetic().SerializeToString()]
+    read = refused = 0
+    for turn in range(300):
+        data = bytearray(seeds[turn % 2])
+        if turn % 3:
+            for place in rng.integers(len(data), size=1 + turn % 3):
+                data[place] ^= 1 << int(rng.integers(8))
+        else:
+            del data[int(rng.integers(len(data))) :]
+        path = written(bytes(data))
+        start = time.perf_counter()
+        try:
+            read_onnx(path)
+            read += 1
+        except NasbuildError as error:
+            refused += 1
+            assert "\n" not in str(error)
+        assert time.perf_counter() - start < 5
+    assert read > 20
+    assert refused > 100
