@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from nasbuild.evaluate.diffusion.checkpoint import read_tensors, write_tensors
+from nasbuild.evaluate.diffusion.features import classifier_accuracy, train_classifier
 from nasbuild.evaluate.diffusion.latents import FoldedArrays
 from nasbuild.evaluate.diffusion.network import DenoisingUNet
 from nasbuild.evaluate.diffusion.size import size_of
@@ -16,8 +17,8 @@ from nasbuild.evaluate.diffusion.train import Training, train_unet
 from nasbuild.evaluate.ofa.images import fashion_mnist
 
 SIDE = 32
-PARENT, PRETRAINED = "parent.safetensors", "pretraining.safetensors"
-PRETRAINING = Training(steps=1600, batch=64, rate=1.5e-3, warmup=100, ema=0.995, every=50)
+PARENT, PRETRAINED, FEATURES = "parent.safetensors", "pretraining.safetensors", "classifier.safetensors"
+PRETRAINING = Training(steps=2000, batch=32, rate=1.5e-3, warmup=100, ema=0.995, every=50)
 """Of the parent, without conditions: latents in, noise out, as SDv1.4."""
 
 Progress = Callable[[str, int, int], None]
@@ -53,3 +54,16 @@ def pretrain(
     )
     write_tensors(folder / PARENT, network.state_dict(), {"size": size.name})
     return network.state_dict()
+
+
+def teach(folder: Path, images: Path, progress: Progress) -> None:
+    """Train the classifier whose features are compared, where it is missing; its accuracy is in the metadata."""
+    if (folder / FEATURES).exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    progress("classifier", 0, 1)
+    train, test = fashion_mnist(images)
+    network = train_classifier(FoldedArrays(train.pixels, SIDE), train.labels)
+    accuracy = classifier_accuracy(network, FoldedArrays(test.pixels, SIDE), test.labels)
+    write_tensors(folder / FEATURES, network.state_dict(), {"accuracy": f"{accuracy:.2f}"})
+    progress("classifier", 1, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -91,7 +92,10 @@ def _scheduler(sampling: Sampling) -> Any:
         scheduler = _ddim_fresh()
     else:
         scheduler = DPMSolverMultistepScheduler(**_SCHEDULE, algorithm_type="dpmsolver++", solver_order=2)
-    scheduler.set_timesteps(sampling.steps)
+    with warnings.catch_warnings():
+        # Of diffusers and NumPy: arrays from tensors.
+        warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+        scheduler.set_timesteps(sampling.steps)
     return scheduler
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from nasbuild.errors import NasbuildError
-from nasbuild.space import Architecture, Feature, Metric, Module, Space, Stage, load_space
+from nasbuild.space import Architecture, Feature, Metric, Module, Space, Stage
 
 NAME = "sd-unet"
 WIDE = (320, 640, 1280, 1280)
@@ -81,7 +82,9 @@ def sd_unet() -> Space:
 
 def sd_v1_4() -> Architecture:
     """Stable Diffusion v1.4's own U-Net as an architecture of the space."""
-    return Architecture(tuple(_module(texts[0], level) for texts, level in zip(_MODULES, LEVELS, strict=True)))
+    return Architecture(
+        tuple(_module(texts[0], level) for texts, level in zip(_MODULES, LEVELS, strict=True))
+    )
 
 
 def plan_of(space: Space, architecture: Architecture) -> Plan:
@@ -94,13 +97,18 @@ def plan_of(space: Space, architecture: Architecture) -> Plan:
     NasbuildError
         If the space is another one.
     """
-    if space.stages != load_space(NAME).stages:
+    if space.stages != _known().stages:
         raise NasbuildError(f"can't build networks of space {space.name!r}", allowed=NAME)
     plans: list[StagePlan] = []
     for module in architecture:
         width = int(module[0][1]) if len(module[0]) > 1 else plans[-1].width
         plans.append(_plan(module, width))
     return tuple(plans)
+
+
+@cache
+def _known() -> Space:
+    return sd_unet()
 
 
 def _plan(module: Module, width: int) -> StagePlan:
