@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nasbuild.evaluate.diffusion.evaluator import InpaintingFile, load_inpainting
     from nasbuild.evaluate.diffusion.fid import Distance
     from nasbuild.evaluate.diffusion.inherit import inherit
-    from nasbuild.evaluate.diffusion.inpainting import Inpainting, Painted, Test
+    from nasbuild.evaluate.diffusion.inpainting import Inpainting, Painted, Validation
     from nasbuild.evaluate.diffusion.latents import EncodedFolder, FoldedArrays, Latents, load_vae
     from nasbuild.evaluate.diffusion.masks import draw_masks
     from nasbuild.evaluate.diffusion.network import DenoisingUNet
@@ -34,7 +34,7 @@ _LAZY = {
     "Latents": "latents",
     "Painted": "inpainting",
     "Sampling": "sample",
-    "Test": "inpainting",
+    "Validation": "inpainting",
     "Training": "train",
     "costs": "cost",
     "draw_masks": "masks",
@@ -59,8 +59,8 @@ __all__ = [
     "Sampling",
     "Size",
     "StagePlan",
-    "Test",
     "Training",
+    "Validation",
     "costs",
     "draw_masks",
     "inherit",

@@ -15,7 +15,7 @@ from nasbuild.errors import NasbuildError
 from nasbuild.evaluate.diffusion.checkpoint import read_tensors
 from nasbuild.evaluate.diffusion.features import Classifier
 from nasbuild.evaluate.diffusion.fid import Distance
-from nasbuild.evaluate.diffusion.inpainting import Inpainting, Test
+from nasbuild.evaluate.diffusion.inpainting import Inpainting, Validation
 from nasbuild.evaluate.diffusion.latents import EncodedFolder, FoldedArrays, Latents, load_vae
 from nasbuild.evaluate.diffusion.sample import Sampling
 from nasbuild.evaluate.diffusion.size import Size, size_of
@@ -175,7 +175,7 @@ def load_inpainting(path: str | os.PathLike[str], *, distance: Distance | None =
         text=file.embedding(beside, size),
         train=train,
         training=file.training(),
-        test=Test(
+        test=Validation(
             test,
             file.images,
             distance or file.distance(beside),

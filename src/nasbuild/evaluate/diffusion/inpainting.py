@@ -28,7 +28,7 @@ _GOLDEN = 0.6180339887498949
 
 
 @dataclass(frozen=True)
-class Test:
+class Validation:
     """With what variants are tested; the same for all.
 
     Attributes
@@ -48,7 +48,7 @@ class Test:
     masks: Kind = "mixed"
     seed: int = 2024
 
-    def add_real(self) -> Test:
+    def add_real(self) -> Validation:
         """Let the distance see the real images; once."""
         for rows in self.batches():
             self.distance.add_real(self.latents.images(rows))
@@ -88,7 +88,7 @@ class Inpainting:
     text: Tensor
     train: Latents
     training: Training
-    test: Test
+    test: Validation
     folder: Path
 
     def measure(self, space: Space, architecture: Architecture, seed: int = 0) -> dict[str, float]:
