@@ -19,11 +19,13 @@ from nasbuild.space import Architecture, Metric, Space, architecture_id, to_dict
 TRAINED = "digits"
 """Name of the evaluator that trains architectures of the digits-macro space."""
 _COMMAND, _COSTS, _LATENCY, _SUPERNET = "command:", "costs:", "latency:", "supernet:"
+_INPAINTING = "inpainting:"
 _ALLOWED = (
     TRAINED,
     "costs:NETWORK",
     "latency:NETWORK[,OPTION=VALUE]",
     "supernet:FILE.yaml",
+    "inpainting:FILE.yaml",
     "FILE.py:FUNCTION",
     "MODULE:FUNCTION",
     "command:PROGRAM ARGUMENTS",
@@ -43,7 +45,7 @@ def load_evaluator(name: str, space: Space, *, seed: int = 0, limit: float | Non
         ``"command:PROGRAM ARGUMENTS"`` gets the same as a line of JSON and answers with one;
         ``"costs:NETWORK"`` counts, ``"latency:NETWORK[,OPTION=VALUE ...]"`` times networks that `load_networks`
         knows, options as in `LatencySettings`; ``"supernet:FILE.yaml"`` tests sub-networks of a once-for-all
-        supernet;
+        supernet; ``"inpainting:FILE.yaml"`` fine-tunes U-Nets of the sd-unet space;
         anything else is a table, in which architectures are looked up: what is not
         in it could not be measured.
     seed
@@ -68,6 +70,8 @@ def load_evaluator(name: str, space: Space, *, seed: int = 0, limit: float | Non
         return _latency(name, space)
     if name.startswith(_SUPERNET):
         return _supernet(name, space, seed)
+    if name.startswith(_INPAINTING):
+        return _inpainting(name, space, seed)
     parts = split_function(name)
     if parts is not None:
         function = find_function(*parts, where=f"--evaluator {name}")
@@ -128,6 +132,19 @@ def _supernet(name: str, space: Space, seed: int) -> Evaluator:
     from nasbuild.evaluate.ofa.evaluator import METRICS, supernet_measure
 
     measure = supernet_measure(name.removeprefix(_SUPERNET), space, seed=seed)
+    return Evaluator(name, METRICS, measure, "dear")
+
+
+def _inpainting(name: str, space: Space, seed: int) -> Evaluator:
+    try:
+        from nasbuild.evaluate.diffusion.evaluator import METRICS, inpainting_measure
+    except ModuleNotFoundError as error:
+        raise NasbuildError(
+            f"needs {error.name}, which is not installed",
+            where=f"--evaluator {name}",
+            todo="pip install nasbuild[diffusion]",
+        ) from None
+    measure = inpainting_measure(name.removeprefix(_INPAINTING), space, seed=seed)
     return Evaluator(name, METRICS, measure, "dear")
 
 

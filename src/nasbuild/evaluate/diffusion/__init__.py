@@ -1,0 +1,81 @@
+"""Stable Diffusion's U-Net as a space: any architecture with inherited weights, fine-tuned for inpainting, its FID.
+
+``python -m nasbuild.evaluate.diffusion --images DIR --out DIR`` makes the sd-unet-mini table. Importing this package
+loads no torch. Needs the extra ``diffusion``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from nasbuild.evaluate.diffusion.size import SIZES, Size, size_of
+from nasbuild.evaluate.diffusion.space import Plan, StagePlan, plan_of, sd_unet, sd_v1_4
+
+if TYPE_CHECKING:
+    from nasbuild.evaluate.diffusion.cost import costs
+    from nasbuild.evaluate.diffusion.evaluator import InpaintingFile, load_inpainting
+    from nasbuild.evaluate.diffusion.fid import Distance
+    from nasbuild.evaluate.diffusion.inherit import inherit
+    from nasbuild.evaluate.diffusion.inpainting import Inpainting, Painted, Validation
+    from nasbuild.evaluate.diffusion.latents import EncodedFolder, FoldedArrays, Latents, load_vae
+    from nasbuild.evaluate.diffusion.masks import draw_masks
+    from nasbuild.evaluate.diffusion.network import DenoisingUNet
+    from nasbuild.evaluate.diffusion.sample import Sampling, inpaint
+    from nasbuild.evaluate.diffusion.train import Training, train_unet
+
+_LAZY = {
+    "DenoisingUNet": "network",
+    "Distance": "fid",
+    "EncodedFolder": "latents",
+    "FoldedArrays": "latents",
+    "Inpainting": "inpainting",
+    "InpaintingFile": "evaluator",
+    "Latents": "latents",
+    "Painted": "inpainting",
+    "Sampling": "sample",
+    "Validation": "inpainting",
+    "Training": "train",
+    "costs": "cost",
+    "draw_masks": "masks",
+    "inherit": "inherit",
+    "inpaint": "sample",
+    "load_inpainting": "evaluator",
+    "load_vae": "latents",
+    "train_unet": "train",
+}
+
+__all__ = [
+    "SIZES",
+    "DenoisingUNet",
+    "Distance",
+    "EncodedFolder",
+    "FoldedArrays",
+    "Inpainting",
+    "InpaintingFile",
+    "Latents",
+    "Painted",
+    "Plan",
+    "Sampling",
+    "Size",
+    "StagePlan",
+    "Training",
+    "Validation",
+    "costs",
+    "draw_masks",
+    "inherit",
+    "inpaint",
+    "load_inpainting",
+    "load_vae",
+    "plan_of",
+    "sd_unet",
+    "sd_v1_4",
+    "size_of",
+    "train_unet",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

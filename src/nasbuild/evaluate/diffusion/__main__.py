@@ -1,0 +1,74 @@
+"""``python -m nasbuild.evaluate.diffusion --images DIR --out DIR [--finish]``: make the sd-unet-mini table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from nasbuild.errors import NasbuildError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Train what is missing in ``--out`` and measure variants; with ``--finish`` also write table and card."""
+    parser = argparse.ArgumentParser(prog="python -m nasbuild.evaluate.diffusion", description=__doc__)
+    parser.add_argument("--images", type=Path, required=True, help="folder of Fashion-MNIST's four files")
+    parser.add_argument("--out", type=Path, required=True, help="work folder; a run there is continued")
+    parser.add_argument("--variants", type=int, default=68, help="U-Nets in the table, SDv1.4's own first")
+    parser.add_argument("--again", type=int, default=6, help="of them fine-tuned with a second seed")
+    parser.add_argument("--workers", type=int, default=1, help="processes that fine-tune")
+    parser.add_argument("--finish", action="store_true", help="write table and card when all is measured")
+    parser.add_argument("--table", type=Path, help="where --finish writes; the work folder by default")
+    options = parser.parse_args(argv)
+    import torch
+
+    from nasbuild.evaluate._pool import Pool
+    from nasbuild.evaluate._work import InProcess
+    from nasbuild.evaluate.diffusion.card import write_card
+    from nasbuild.evaluate.diffusion.generate import Work
+    from nasbuild.table import write_table
+
+    # The networks are too small for two threads to pay, and one thread gives the same bits every time.
+    torch.set_num_threads(1)
+    work, progress = Work(options.out, options.images), _Progress()
+    executor = Pool(options.workers) if options.workers > 1 else InProcess()
+    try:
+        work.prepare(progress)
+        variants = work.variants(options.variants)
+        # The first few twice before the rest: noise is known early.
+        again = work.measure(variants[: options.again], progress, executor, seed=1)
+        work.measure(variants[: options.again], progress, executor)
+        found = work.measure(variants, progress, executor)
+        if not options.finish:
+            return 0
+        table = work.table(found)
+        target: Path = options.table or options.out
+        target.mkdir(parents=True, exist_ok=True)
+        write_table(table, target / "archs.jsonl.gz")
+        write_card(table, found, again, work, target / "card.md")
+    except NasbuildError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"wrote {len(table):,} architectures to {target}")
+    return 0
+
+
+class _Progress:
+    """One line at first of every step, every minute and at its end."""
+
+    def __init__(self) -> None:
+        self.what, self.last = "", 0.0
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        # What stands in brackets changes from line to line.
+        what, shown = what.partition(" (")[0], what
+        if what == self.what and now - self.last < 60 and done < total:
+            return
+        self.what, self.last = what, now
+        print(f"{shown}: {done:,} of {total:,}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

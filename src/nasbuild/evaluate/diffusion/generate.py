@@ -1,0 +1,115 @@
+"""Make the table of sd-unet-mini: a parent, a classifier, and fine-tuned variants; stop and go on at any time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasbuild._io import write_text
+from nasbuild.evaluate._evaluate import evaluate_all
+from nasbuild.evaluate._protocol import Result
+from nasbuild.evaluate._store import Store
+from nasbuild.evaluate._work import Executor, InProcess, Spec
+from nasbuild.evaluate.diffusion.space import NAME, sd_v1_4
+from nasbuild.space import Architecture, load_space, sample
+from nasbuild.table import Table, evaluated_table
+
+VARIANTS = 68
+FILE, STORE = "inpainting.yaml", "store.sqlite"
+RECIPE: dict[str, Any] = {
+    "size": "mini",
+    "images": 2048,
+    "steps": 240,
+    "batch": 64,
+    "rate": 1e-3,
+    "warmup": 20,
+    "ema": 0.98,
+    "every": 40,
+    "solver": "dpm",
+    "denoising": 10,
+    "paint": 128,
+}
+"""How each variant is fine-tuned and tested."""
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is under way, and how much of it is done and wanted."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A work folder of the table.
+
+    Attributes
+    ----------
+    folder
+        Holds parent, classifier, the evaluator's file and the store of results.
+    images
+        Folder of Fashion-MNIST.
+    """
+
+    folder: Path
+    images: Path
+
+    @property
+    def evaluator(self) -> str:
+        """Fine-tunes and tests variants of the parent."""
+        return f"inpainting:{self.folder / FILE}"
+
+    def prepare(self, progress: Progress) -> None:
+        """Train parent and classifier, where they are missing, and write the evaluator's file."""
+        if (self.folder / FILE).exists():
+            return
+        from nasbuild.evaluate.diffusion.mini import FEATURES, PARENT, pretrain, teach
+
+        pretrain(self.folder, self.images, progress)
+        teach(self.folder, self.images, progress)
+        held = {**RECIPE, "parent": PARENT, "features": FEATURES}
+        held["fashion_mnist"] = str(self.images.absolute())
+        write_text(self.folder / FILE, json.dumps(held, indent=1) + "\n")
+
+    def variants(self, n: int = VARIANTS) -> list[Architecture]:
+        """SDv1.4's own network and others at random, the same every time; each module is equally likely."""
+        others = sample(load_space(NAME), n, np.random.default_rng(0))
+        own = sd_v1_4()
+        return [own, *(a for a in others if a != own)][:n]
+
+    def measure(
+        self,
+        architectures: Sequence[Architecture],
+        progress: Progress,
+        executor: Executor | None = None,
+        *,
+        seed: int = 0,
+    ) -> dict[Architecture, Result]:
+        """Results of architectures, from the store or now; those that failed among them."""
+        space = load_space(NAME)
+        store = Store(self.folder / STORE, space, FILE, seed=seed)
+        try:
+            return evaluate_all(
+                Spec(self.evaluator, space, seed),
+                architectures,
+                store,
+                executor=executor or InProcess(),
+                progress=lambda done, total, _: progress(f"variants, seed {seed}", done, total),
+            )
+        finally:
+            store.close()
+
+    def table(self, results: dict[Architecture, Result]) -> Table:
+        """All that did not fail."""
+        rows = {
+            architecture: {name: _rounded(value) for name, value in result.metrics.items()}
+            for architecture, result in results.items()
+            if result.metrics is not None
+        }
+        return evaluated_table(load_space(NAME), rows)
+
+
+def _rounded(value: float | None) -> float | None:
+    """Six digits; more are noise. Counts stay whole."""
+    return None if value is None else value if value == int(value) else float(f"{value:.6g}")
