@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "src" / "nasbuild"
-ORDER = ["space", "table", "target", "predictor", "score", "build", "search", "report", "bench", "cli"]
+ORDER = ["space", "ir", "table", "target", "predictor", "score", "build", "search", "report", "bench", "cli"]
 FREE = {"errors", "_io", "_arrays", "_processes", "_records", "_version"}
 FILES = sorted(SOURCE.rglob("*.py"))
 

@@ -1,0 +1,137 @@
+"""Operator graphs: networks as arrays of primitive operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasbuild.errors import NasbuildError
+
+RANK = 8
+"""Dimensions that a shape may have."""
+SPATIAL = 3
+"""Spatial dimensions that a kernel may have."""
+MOST_SIZE = 2**31 - 1
+MOST_NODES = 100_000
+"""Nodes that one network may have."""
+INPUT = "Input"
+
+COLUMNS: dict[str, tuple[type[np.generic], int]] = {
+    "op": (np.int32, 0),
+    "input_shape": (np.int32, RANK),
+    "output_shape": (np.int32, RANK),
+    "kernel": (np.int32, SPATIAL),
+    "stride": (np.int32, SPATIAL),
+    "dilation": (np.int32, SPATIAL),
+    "groups": (np.int32, 0),
+    "heads": (np.int32, 0),
+    "bias": (np.bool_, 0),
+    "parameters": (np.int64, 0),
+    "macs": (np.int64, 0),
+}
+"""Column of the nodes -> its type and width; width 0 is one number a node."""
+
+
+@dataclass(frozen=True, eq=False)
+class OperatorGraph:
+    """One network; nodes are in topological order, so every edge goes from a lower to a higher index.
+
+    Attributes
+    ----------
+    name
+        Of the network.
+    vocabulary
+        Names of operations, sorted: those of ONNX where it has one, ``domain::op`` for others.
+    op
+        (nodes,) int32, index into ``vocabulary``.
+    input_shape, output_shape
+        (nodes, 8) int32, of the first operand that is no constant and of the first result. -1 beyond the rank, 0 for a
+        size that is not known; all -1 also where nothing is known. The batch has size 1.
+    kernel, stride, dilation
+        (nodes, 3) int32, depth, height and width, 0 where the operation has none; one-dimensional ones have a width.
+    groups
+        (nodes,) int32, of convolutions and normalisations; 0 elsewhere.
+    heads
+        (nodes,) int32, of attention; 0 elsewhere.
+    bias
+        (nodes,) bool, whether a learnt vector is added.
+    parameters
+        (nodes,) int64, learnt numbers that the node reads; shared ones count at each reader.
+    macs
+        (nodes,) int64, multiply-accumulates of convolutions, products and attention for a batch of 1; 0 elsewhere.
+    edges
+        (2, edges) int32, source and target, ordered by target and then by operand.
+    outputs
+        (outputs,) int32, nodes whose results are the network's.
+    labels
+        (nodes,) object, the name that each node has in its source; may be empty.
+    """
+
+    name: str
+    vocabulary: tuple[str, ...]
+    op: np.ndarray
+    input_shape: np.ndarray
+    output_shape: np.ndarray
+    kernel: np.ndarray
+    stride: np.ndarray
+    dilation: np.ndarray
+    groups: np.ndarray
+    heads: np.ndarray
+    bias: np.ndarray
+    parameters: np.ndarray
+    macs: np.ndarray
+    edges: np.ndarray
+    outputs: np.ndarray
+    labels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.op)
+
+    @property
+    def ops(self) -> list[str]:
+        """The operation of each node, by name."""
+        return [self.vocabulary[code] for code in self.op]
+
+    @property
+    def grouping(self) -> np.ndarray:
+        """(nodes,) int8: 0 no convolution, 1 dense, 2 grouped, 3 depthwise; see `grouping_of`."""
+        return grouping_of(self.groups, self.kernel, self.input_shape)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, OperatorGraph):
+            return NotImplemented
+        same = (self.name, self.vocabulary) == (other.name, other.vocabulary)
+        arrays = (*COLUMNS, "edges", "outputs", "labels")
+        return same and all(np.array_equal(getattr(self, a), getattr(other, a)) for a in arrays)
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
+
+
+def grouping_of(groups: np.ndarray, kernel: np.ndarray, input_shape: np.ndarray) -> np.ndarray:
+    """How convolutions share channels: 0 no convolution, 1 dense, 2 grouped, 3 depthwise (a group each channel)."""
+    convolution = (groups > 0) & (kernel.max(axis=-1, initial=0) > 0)
+    kinds = np.where(groups == 1, 1, np.where(groups == input_shape[:, 1], 3, 2))
+    return np.where(convolution, kinds, 0).astype(np.int8)
+
+
+def shape_row(shape: Sequence[int] | None) -> list[int]:
+    """A shape as a row of ``RANK`` numbers: -1 beyond the rank, and for all of an unknown one.
+
+    >>> shape_row((1, 3, 224, 224))
+    [1, 3, 224, 224, -1, -1, -1, -1]
+    """
+    row = list(shape or ())
+    if len(row) > RANK:
+        raise NasbuildError(f"a tensor has {len(row)} dimensions", allowed=f"up to {RANK}")
+    if any(size > MOST_SIZE for size in row):
+        raise NasbuildError(f"a tensor has the size {max(row)}", allowed=f"up to {MOST_SIZE}")
+    return row + [-1] * (RANK - len(row))
+
+
+def spatial_row(sizes: Sequence[int]) -> list[int]:
+    """A kernel, stride or dilation as a row, set to the right: a width, a height and width, or all three."""
+    if len(sizes) > SPATIAL:
+        raise NasbuildError(f"a kernel has {len(sizes)} dimensions", allowed=f"up to {SPATIAL}")
+    return [0] * (SPATIAL - len(sizes)) + [min(int(size), MOST_SIZE) for size in sizes]
