@@ -8,7 +8,7 @@ import numpy as np
 
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._graph import OperatorGraph
-from nasbuild.space import Graphs, GraphSchema, NodeFeature
+from nasbuild.space import Choice, Graphs, GraphSchema, NodeFeature
 
 OP, KERNEL, STRIDE, GROUPING, HEADS = "op", "kernel", "stride", "grouping", "heads"
 NUMBERS = ("inputs", "outputs", "positions", "parameters", "macs")
@@ -55,7 +55,9 @@ def encode_graphs(schema: GraphSchema, graphs: Sequence[OperatorGraph]) -> Graph
         for column, feature in enumerate(schema.categorical):
             assert feature.choices is not None
             place = {choice: 1 + i for i, choice in enumerate(feature.choices)}
-            categories[rows, column] = [place.get(choice, 0) for choice in _choices(graph, feature.name)]
+            categories[rows, column] = [
+                0 if choice is None else place.get(choice, 0) for choice in _choices(graph, feature.name)
+            ]
         numbers[rows] = np.log2(1 + _node_numbers(graph)) / _SCALE
         edges.append(graph.edges.astype(np.int64) + start)
     packed = np.concatenate(edges, axis=1) if edges else np.zeros((2, 0), dtype=np.int64)
@@ -83,7 +85,7 @@ def describe_node(graph: OperatorGraph, node: int) -> str:
     return " ".join(parts)
 
 
-def _choices(graph: OperatorGraph, feature: str) -> list[object]:
+def _choices(graph: OperatorGraph, feature: str) -> list[Choice | None]:
     if feature == OP:
         return list(graph.ops)
     if feature in (KERNEL, STRIDE):

@@ -43,18 +43,17 @@ def compare(ensemble: Ensemble, a: Graphs, b: Graphs) -> list[Difference]:
     """
     parts = [_parts(ensemble, graphs) for graphs in (a, b)]
     keys = sorted(set(parts[0]) | set(parts[1]), key=lambda k: (k[0], str(k[1])))
-    totals = [
-        np.concatenate([sum(p[key][1] for key in p) for p in parts], axis=1)  # (members, graphs)
-    ][0]
+    # Norms of all graphs, (members, graphs).
+    totals = np.concatenate([np.sum([part for _, part in p.values()], axis=0) for p in parts], axis=1)
     spread = totals.std(axis=1)
     spread = np.where(spread > 0, spread, 1.0)
     weights = ensemble.weights(0)
     found = []
     for key in keys:
-        shares = [float(p[key][0].mean()) if key in p else 0.0 for p in parts]
+        share_a, share_b = (float(p[key][0].mean()) if key in p else 0.0 for p in parts)
         means = [p[key][1].mean(axis=1) if key in p else np.zeros(len(weights)) for p in parts]
         effect, std = weighted((means[1] - means[0]) / spread, weights)
-        found.append(Difference(key[0], key[1], *shares, float(effect), float(std)))
+        found.append(Difference(key[0], key[1], share_a, share_b, float(effect), float(std)))
     return sorted(found, key=lambda one: -abs(one.effect))
 
 

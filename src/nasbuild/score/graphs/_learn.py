@@ -20,6 +20,8 @@ from nasbuild.space import Graphs, GraphSchema
 from nasbuild.table import GraphTable
 from nasbuild.target import Labels, Target, labels, parse_target
 
+_RECIPE = OperatorRecipe()
+
 
 @dataclass(frozen=True)
 class GraphTrust:
@@ -82,7 +84,7 @@ def learn_graphs(
     table: GraphTable,
     targets: Sequence[str],
     *,
-    recipe: Recipe = OperatorRecipe(),
+    recipe: Recipe = _RECIPE,
     seed: int = 0,
     workers: int = 1,
     rivals: bool = True,
