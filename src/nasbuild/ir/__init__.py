@@ -5,6 +5,7 @@ Importing this package loads neither onnx nor torch; the functions do when they 
 
 from __future__ import annotations
 
+from nasbuild.ir._encode import OP, describe_node, encode_graphs, operator_schema, unknown_ops
 from nasbuild.ir._file import load_graphs, save_graphs
 from nasbuild.ir._graph import COLUMNS, RANK, OperatorGraph, grouping_of
 from nasbuild.ir._hash import Subgraphs, subgraph_hash, subgraphs
@@ -13,14 +14,19 @@ from nasbuild.ir._torch import from_torch
 
 __all__ = [
     "COLUMNS",
+    "OP",
     "RANK",
     "OperatorGraph",
     "Subgraphs",
+    "describe_node",
+    "encode_graphs",
     "from_torch",
     "grouping_of",
     "load_graphs",
+    "operator_schema",
     "read_onnx",
     "save_graphs",
     "subgraph_hash",
     "subgraphs",
+    "unknown_ops",
 ]

@@ -11,10 +11,10 @@ import torch
 
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor._batch import GraphBatch
-from nasbuild.predictor._loss import autobuild_loss, mean_ranks
+from nasbuild.predictor._loss import autobuild_loss, mean_ranks, spearman
 from nasbuild.predictor._network import Network, Shape
 from nasbuild.predictor._optimizer import ClippedAdamW
-from nasbuild.predictor._recipe import Recipe
+from nasbuild.predictor._recipe import OperatorRecipe, Recipe
 from nasbuild.space import Graphs, GraphSchema
 
 _CHUNK = 4096  # graphs in one forward pass without gradients
@@ -81,10 +81,10 @@ def fit_member(task: Task, epoch_done: Callable[[], None] = lambda: None) -> Mem
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(task.seed)
         network = Network(task.schema, task.shape)
-        optimizer = ClippedAdamW(
-            network, rate=recipe.learning_rate, decay=recipe.weight_decay, clip=recipe.clip
-        )
         rng = np.random.default_rng(task.seed)
+        if isinstance(recipe, OperatorRecipe) and recipe.feature_epochs:
+            _orient(network, task, y, rng)
+        optimizer = _optimizer(network, recipe)
         for _ in range(recipe.epochs):
             for rows in _batches(rng.permutation(task.train), recipe.batch):
                 prediction, norms = network(GraphBatch.of(task.graphs.select(rows)))
@@ -102,6 +102,26 @@ def fit_member(task: Task, epoch_done: Callable[[], None] = lambda: None) -> Mem
             epoch_done()
         network.eval()
         return _measured(task, network, mean, std)
+
+
+def _optimizer(module: torch.nn.Module, recipe: Recipe) -> ClippedAdamW:
+    return ClippedAdamW(module, rate=recipe.learning_rate, decay=recipe.weight_decay, clip=recipe.clip)
+
+
+def _orient(network: Network, task: Task, y: np.ndarray, rng: np.random.Generator) -> None:
+    """Let the embeddings of features alone rank the labels (the 0-hop term of eq. 4)."""
+    recipe = task.recipe
+    assert isinstance(recipe, OperatorRecipe)
+    optimizer = _optimizer(network.embedding, recipe)
+    for _ in range(recipe.feature_epochs):
+        for rows in _batches(rng.permutation(task.train), recipe.batch):
+            batch = GraphBatch.of(task.graphs.select(rows))
+            norms = batch.mean(network.embedding(batch)).sum(1)
+            labels = torch.from_numpy(y[rows])
+            loss = 1 - spearman(norms, labels, strength=recipe.strength, ranking=recipe.ranking)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
 
 
 def outputs(network: Network, graphs: Graphs) -> tuple[np.ndarray, np.ndarray]:

@@ -67,6 +67,21 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class OperatorRecipe(Recipe):
+    """Settings of networks that learn from graphs of operations.
+
+    Attributes
+    ----------
+    feature_epochs
+        Epochs in which the embeddings of features alone learn to rank, before all is learnt together. Without
+        them the squared error may settle which way a feature points before the ranking does, for good.
+    """
+
+    name: str = "operators"
+    feature_epochs: int = 20
+
+
+@dataclass(frozen=True)
 class AdditiveRecipe:
     """Settings of the additive process; all else it finds from the labels.
 
@@ -159,6 +174,7 @@ AnyRecipe = Recipe | AdditiveRecipe | BaselineRecipe
 KINDS: dict[str, type[AnyRecipe]] = {
     "additive": AdditiveRecipe,
     "network": Recipe,
+    "operators": OperatorRecipe,
     "baseline": BaselineRecipe,
 }
 

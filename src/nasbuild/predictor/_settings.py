@@ -19,6 +19,7 @@ _WHOLE = {
     # Batch norm and ranks need two graphs.
     "batch": (2, _MANY),
     "epochs": (1, _MANY),
+    "feature_epochs": (0, _MANY),
     "few": (0, _MANY),
     "folds": (2, _MANY),
     "repeats": (1, _MANY),

@@ -4,6 +4,7 @@ from nasbuild.table._architectures import read_architectures
 from nasbuild.table._columns import flat_columns, flatten
 from nasbuild.table._evaluated import evaluated_table
 from nasbuild.table._frame import to_frame
+from nasbuild.table._graph_table import GraphTable, graph_table, read_metrics
 from nasbuild.table._jsonl import arch_dicts
 from nasbuild.table._merge import merge_table
 from nasbuild.table._model import Note, Table
@@ -12,6 +13,7 @@ from nasbuild.table._read import builtin_tables, load_builtin, read_table, write
 from nasbuild.table._split import Split, k_fold, random_split, stratified_split
 
 __all__ = [
+    "GraphTable",
     "Note",
     "Split",
     "Table",
@@ -20,12 +22,14 @@ __all__ = [
     "evaluated_table",
     "flat_columns",
     "flatten",
+    "graph_table",
     "k_fold",
     "load_builtin",
     "merge_table",
     "ofa_to_arch",
     "random_split",
     "read_architectures",
+    "read_metrics",
     "read_table",
     "stratified_split",
     "to_frame",

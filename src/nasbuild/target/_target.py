@@ -10,7 +10,7 @@ import numpy as np
 
 from nasbuild.errors import TargetError
 from nasbuild.space import Metric
-from nasbuild.table import Table
+from nasbuild.table import GraphTable, Table
 from nasbuild.target._equation import Equation, is_plain, parse_equation, shortened
 
 _LONGEST_ID = 40
@@ -63,7 +63,7 @@ class Labels:
     undefined: tuple[str, ...] = ()
 
 
-def parse_target(text: str, table: Table) -> Target:
+def parse_target(text: str, table: Table | GraphTable) -> Target:
     """Read a target for a table.
 
     Raises
@@ -96,7 +96,7 @@ def parse_target(text: str, table: Table) -> Target:
     return Target(equation)
 
 
-def labels(target: Target, table: Table, *, skip_bad: bool = False) -> Labels:
+def labels(target: Target, table: Table | GraphTable, *, skip_bad: bool = False) -> Labels:
     """The target's value for every usable row.
 
     Rows in which a metric is missing are left out and named. Rows for which the equation is not
@@ -140,7 +140,7 @@ def _stands_in(name: str, text: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
 
 
-def _require_metrics(equation: Equation, table: Table) -> None:
+def _require_metrics(equation: Equation, table: Table | GraphTable) -> None:
     for name in equation.names:
         if name not in table.columns:
             raise TargetError(

@@ -1,0 +1,20 @@
+"""Scores without a search space: networks are graphs of operations (the paper's IR graphs)."""
+
+from nasbuild.score.graphs._compare import Difference, compare
+from nasbuild.score.graphs._learn import GraphLearnt, GraphRun, GraphTrust, learn_graphs, predict_graphs
+from nasbuild.score.graphs._mine import Piece, mine_pieces
+from nasbuild.score.graphs._nodes import NodeScores, node_scores
+
+__all__ = [
+    "Difference",
+    "GraphLearnt",
+    "GraphRun",
+    "GraphTrust",
+    "NodeScores",
+    "Piece",
+    "compare",
+    "learn_graphs",
+    "mine_pieces",
+    "node_scores",
+    "predict_graphs",
+]

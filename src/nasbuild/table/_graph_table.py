@@ -1,0 +1,175 @@
+"""Networks as graphs of operations with their metrics: a table that needs no space."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasbuild._io import reading
+from nasbuild.errors import TableError
+from nasbuild.ir import OperatorGraph
+from nasbuild.space import Metric
+from nasbuild.table._model import Note, counted
+
+_NAME = "id"
+
+
+@dataclass(frozen=True, eq=False)
+class GraphTable:
+    """Evaluated networks.
+
+    Attributes
+    ----------
+    graphs
+        One for each row.
+    columns
+        Metric name to values, (rows,) float64; NaN where a value is missing.
+    metrics
+        Those with a direction. Others can be targets too, as ``+acc`` or ``-latency``.
+    """
+
+    graphs: tuple[OperatorGraph, ...]
+    columns: Mapping[str, np.ndarray]
+    metrics: Mapping[str, Metric]
+    notes: tuple[Note, ...] = field(default=())
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """Names of the networks; all different."""
+        return tuple(graph.name for graph in self.graphs)
+
+    def __len__(self) -> int:
+        return len(self.graphs)
+
+    def select(self, rows: Sequence[int] | np.ndarray) -> GraphTable:
+        """The table of the given rows, in that order."""
+        index = [int(i) for i in rows]
+        columns = {name: values[index] for name, values in self.columns.items()}
+        return replace(self, graphs=tuple(self.graphs[i] for i in index), columns=columns)
+
+    def digest(self) -> str:
+        """SHA-256 of names, operations, edges and metrics, in this order of rows."""
+        content = hashlib.sha256()
+        for row, graph in enumerate(self.graphs):
+            values = {name: float(self.columns[name][row]).hex() for name in sorted(self.columns)}
+            content.update(json.dumps([graph.name, graph.ops, values]).encode())
+            content.update(np.ascontiguousarray(graph.edges, dtype="<i4").tobytes())
+        return content.hexdigest()
+
+
+def graph_table(
+    graphs: Sequence[OperatorGraph],
+    rows: Mapping[str, Mapping[str, float | None]],
+    metrics: Mapping[str, Metric] | None = None,
+    *,
+    where: str = "metrics",
+) -> GraphTable:
+    """Join networks and metrics by name; networks without a row are left out and noted.
+
+    Raises
+    ------
+    TableError
+        If two networks have one name, a row names a network that is not there, or nothing is left.
+    """
+    names = [graph.name for graph in graphs]
+    twice = [name for name in set(names) if names.count(name) > 1] if len(set(names)) < len(names) else []
+    if twice:
+        raise TableError(f"two networks are called {min(twice)!r}", where=where, todo="name them apart")
+    strangers = sorted(set(rows) - set(names))
+    if strangers:
+        raise TableError(
+            f"{counted(len(strangers), 'row')} of metrics without a network, such as {strangers[0]!r}",
+            where=where,
+            todo="import these networks as well, or leave the rows out",
+        )
+    kept = [graph for graph in graphs if graph.name in rows]
+    if not kept:
+        raise TableError("no network has metrics", where=where)
+    columns = dict.fromkeys(name for row in rows.values() for name in row)
+    values = {name: np.array([_value(rows[g.name].get(name)) for g in kept]) for name in columns}
+    notes: tuple[Note, ...] = ()
+    if len(kept) < len(graphs):
+        without = tuple(name for name in names if name not in rows)
+        text = f"{counted(len(without), 'network')} without metrics left out"
+        notes = (Note("missing", text, without),)
+    known = {name: metric for name, metric in (metrics or {}).items() if name in values}
+    return GraphTable(tuple(kept), values, known, notes)
+
+
+def read_metrics(path: str | os.PathLike[str]) -> dict[str, dict[str, float | None]]:
+    """Metrics by network, from CSV (``id,acc,latency``) or JSON Lines (``{"id": ..., "acc": ...}``).
+
+    Raises
+    ------
+    TableError
+        Naming the line that is wrong.
+    """
+    with reading(path, TableError) as stream:
+        text = stream.read()
+    plain = Path(path).name.removesuffix(".gz")
+    rows = _csv_rows(text, str(path)) if plain.endswith(".csv") else _json_rows(text, str(path))
+    found: dict[str, dict[str, float | None]] = {}
+    for where, name, values in rows:
+        if name in found:
+            raise TableError(f"network {name!r} has two rows", where=where)
+        found[name] = {metric: _number(value, metric, where) for metric, value in values.items()}
+    return found
+
+
+def _csv_rows(text: str, path: str) -> list[tuple[str, str, dict[str, Any]]]:
+    reader = csv.DictReader(io.StringIO(text), strict=True)
+    try:
+        fields = list(reader.fieldnames or [])
+        if _NAME not in fields or len(set(fields)) < len(fields):
+            raise TableError("needs one column id, and others of different names", where=f"{path}, line 1")
+        found = []
+        for row in reader:
+            where = f"{path}, line {reader.line_num}"
+            if None in row or None in row.values():
+                raise TableError("has another number of fields than line 1", where=where)
+            found.append((where, row.pop(_NAME), {k: v.strip() or None for k, v in row.items()}))
+    except csv.Error as error:
+        raise TableError(f"is no CSV ({error})", where=f"{path}, line {reader.line_num}") from None
+    return found
+
+
+def _json_rows(text: str, path: str) -> list[tuple[str, str, dict[str, Any]]]:
+    found = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        where = f"{path}, line {number}"
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            raise TableError("is no JSON", where=where) from None
+        if not isinstance(row, dict) or not isinstance(row.get(_NAME), str):
+            raise TableError("is no object with an id that is a text", where=where)
+        values = row["metrics"] if isinstance(row.get("metrics"), dict) else row
+        found.append((where, row[_NAME], {k: v for k, v in values.items() if k != _NAME}))
+    return found
+
+
+def _number(value: Any, metric: str, where: str) -> float | None:
+    if value is None:
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = np.nan
+    if isinstance(value, bool) or not np.isfinite(number):
+        raise TableError(f"{metric} is {value!r}", where=where, allowed="finite numbers, or nothing")
+    return number
+
+
+def _value(value: float | None) -> float:
+    return np.nan if value is None else float(value)
