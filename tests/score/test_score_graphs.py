@@ -97,34 +97,32 @@ def test_a_node_is_scored_by_what_lies_before_it_alone(run):
         assert abs(one[-1] - two[-1]) > 1e-6
 
 
-def pairs(graphs):
-    """Hashes by which nodes are equal that have the same operation and the same operations one edge before."""
-    found = []
-    for graph in graphs:
-        keys = [
-            (graph.ops[v], tuple(sorted(graph.ops[u] for u in graph.edges[0][graph.edges[1] == v])))
-            for v in range(len(graph))
-        ]
-        found.append(np.array([hash(k) & 0xFFFF_FFFF for k in keys], dtype=np.uint64))
-    return found
+def seen(graph, node):
+    """What a node and those one edge before it are, in the order of operands where that counts."""
+
+    def own(v):
+        return graph.ops[v], tuple(graph.kernel[v]), int(graph.grouping[v])
+
+    before_it = [own(u) for u in graph.edges[0][graph.edges[1] == node]]
+    return own(node), tuple(sorted(before_it) if graph.ops[node] == "Add" else before_it)
 
 
 def test_pieces_are_counted_and_averaged(run):
     graphs = run.table.graphs
     scores = node_scores(run.learnt[0].ensemble, run.graphs, 1)
-    hashes = pairs(graphs)
-    found = mine_pieces(graphs, hashes, scores, least=10)
-    flat, of = np.concatenate(hashes), run.graphs.graph_of_node
+    found = mine_pieces(graphs, scores, least=10)
+    keys = [seen(graph, v) for graph in graphs for v in range(len(graph))]
+    of = run.graphs.graph_of_node
     assert [p.score for p in found] == sorted((p.score for p in found), reverse=True)
     for piece in found:
-        key = hashes[piece.graph][piece.nodes[-1]]
-        places = np.flatnonzero(flat == key)
+        key = seen(graphs[piece.graph], piece.nodes[-1])
+        places = [n for n, other in enumerate(keys) if other == key]
         assert piece.places == len(places)
         assert piece.networks == len(set(of[places])) >= 10
         assert piece.score == pytest.approx(scores.value[places].mean())
         assert piece.text.count(",") == len(piece.nodes) - 1
-    rare = {int(h) for h in np.unique(flat) if len(set(of[flat == h])) < 10}
-    assert not rare & {int(hashes[p.graph][p.nodes[-1]]) for p in found}
+    common = {key for key in set(keys) if len({of[n] for n, k in enumerate(keys) if k == key}) >= 10}
+    assert {seen(graphs[p.graph], p.nodes[-1]) for p in found} == common
 
 
 def test_what_lies_before_a_node():

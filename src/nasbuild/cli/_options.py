@@ -8,6 +8,16 @@ from typing import Annotated
 import typer
 
 SpaceOption = Annotated[str, typer.Option("--space", help="space.yaml, or the name of a built-in space")]
+SpaceOrGraphsOption = Annotated[
+    str | None, typer.Option("--space", help="space.yaml, or the name of a built-in space")
+]
+GraphsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--graphs",
+        help="instead of a space: networks, made by nasbuild import; then --data has id and metrics",
+    ),
+]
 DataOption = Annotated[
     str, typer.Option("--data", help="archs.jsonl[.gz], .csv, .parquet, or a built-in table")
 ]

@@ -4,6 +4,7 @@ from nasbuild.score.graphs._compare import Difference, compare
 from nasbuild.score.graphs._learn import GraphLearnt, GraphRun, GraphTrust, learn_graphs, predict_graphs
 from nasbuild.score.graphs._mine import Piece, mine_pieces
 from nasbuild.score.graphs._nodes import NodeScores, node_scores
+from nasbuild.score.graphs._store import is_graph_run, load_graph_run, save_graph_run
 
 __all__ = [
     "Difference",
@@ -13,8 +14,11 @@ __all__ = [
     "NodeScores",
     "Piece",
     "compare",
+    "is_graph_run",
     "learn_graphs",
+    "load_graph_run",
     "mine_pieces",
     "node_scores",
     "predict_graphs",
+    "save_graph_run",
 ]

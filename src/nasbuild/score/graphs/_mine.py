@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasbuild.ir import OperatorGraph, describe_node
+from nasbuild.ir import OperatorGraph, describe_node, subgraphs
 from nasbuild.score.graphs._nodes import NodeScores
 
 
@@ -38,25 +38,19 @@ class Piece:
     nodes: tuple[int, ...]
 
 
-def mine_pieces(
-    graphs: Sequence[OperatorGraph],
-    hashes: Sequence[np.ndarray],
-    scores: NodeScores,
-    *,
-    least: int = 5,
-) -> list[Piece]:
+def mine_pieces(graphs: Sequence[OperatorGraph], scores: NodeScores, *, least: int = 5) -> list[Piece]:
     """Pieces that at least ``least`` networks have, best first.
+
+    Pieces are one if their operations, kernels, strides and groupings are, whatever their widths
+    (`nasbuild.ir.subgraphs`); their score is the mean over places, which differ in the rest.
 
     Parameters
     ----------
-    hashes
-        For each graph, one number a node, equal for nodes whose surroundings up to the hop are
-        the same: (nodes,) each.
     scores
-        Of all nodes, graph by graph.
+        Of all nodes, graph by graph; their hop is the pieces'.
     """
-    flat = np.concatenate(hashes) if len(hashes) else np.zeros(0, dtype=np.uint64)
-    sizes = [len(one) for one in hashes]
+    flat = subgraphs(graphs, scores.hop)[-1].codes
+    sizes = [len(graph) for graph in graphs]
     of_graph = np.repeat(np.arange(len(graphs)), sizes)
     start = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     _, first, piece, places = np.unique(flat, return_index=True, return_inverse=True, return_counts=True)
