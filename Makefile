@@ -20,7 +20,7 @@ bench: $(VENV)/.installed
 	$(BIN)/nasbuild bench scores --quick --out bench/scores.json
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadscope
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
