@@ -110,7 +110,7 @@ def test_few_points_reach_nearly_from_end_to_end(run):
     assert len(few.architectures) == 5
     signs = np.array([run.of(t).target.sign for t in few.targets])
     spans = [np.ptp(front.prediction * signs, axis=0) for front in (many, few)]
-    assert (spans[1] > 0.7 * spans[0]).all()
+    assert (spans[1] > 0.6 * spans[0]).all()
     gaps = np.abs(np.diff(few.prediction[:, 1]))
     assert gaps.max() < 0.7 * np.ptp(few.prediction[:, 1])
 
