@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate import Pool, Spec, load_evaluator
+from nasbuild.evaluate import Pool, Spec, Store, evaluate_all, load_evaluator
 from nasbuild.evaluate._latency import LatencySettings, parse_latency
 from nasbuild.evaluate._timing import time_passes
 from nasbuild.space import load_space, sample
@@ -182,6 +182,17 @@ def test_real_networks_are_timed(runtime, tmp_path):
     assert 0 < 2 * thin["latency_ms"] < wide["latency_ms"]
     assert thin["reference_ms"] == wide["reference_ms"] > 0
     assert str(none) == "two layers are too many"
+
+
+def test_sweeps_are_evaluated_into_a_store(tmp_path):
+    name = "latency:digits,tolerance=100,seconds=0.01"
+    store = Store(tmp_path / "s.db", SPACE, name)
+    results = evaluate_all(Spec(name, SPACE), SOME, store)
+    # One sweep: the reference is theirs together.
+    assert len({r.metrics["reference_ms"] for r in results.values() if r.metrics}) == 1
+    assert set(store.table().columns) == {"latency_ms", "latency_ms_spread", "reference_ms"}
+    assert len({r.seconds for r in results.values()}) == 1
+    store.close()
 
 
 def test_a_noisy_reading_is_refused_with_its_figures(tmp_path):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasbuild.cli._options import JsonOption, SpaceOption
+from nasbuild.cli._options import EvaluatorOption, JsonOption, SpaceOption
 from nasbuild.cli._output import Output
 from nasbuild.errors import NasbuildError
 
@@ -18,14 +18,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     space: SpaceOption,
-    evaluator: Annotated[
-        str,
-        typer.Option(
-            "--evaluator",
-            help="digits (trains); costs:NETWORK or latency:NETWORK[,OPTION=VALUE ...] of digits, FILE.py:FUNCTION@1x3x224x224"
-            " or such; FILE.py:FUNCTION or MODULE:FUNCTION; 'command:PROGRAM ARGUMENTS'; or a table",
-        ),
-    ],
+    evaluator: EvaluatorOption,
     archs: Annotated[Path, typer.Option("--archs", help="architectures: jsonl, csv or parquet")],
     store: Annotated[
         str,

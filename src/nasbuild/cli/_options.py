@@ -32,3 +32,12 @@ RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="run folder, ma
 TargetOption = Annotated[
     str | None, typer.Option("--target", help="one of the run's targets; the first if not given")
 ]
+EvaluatorOption = Annotated[
+    str,
+    typer.Option(
+        "--evaluator",
+        help="FILE.py:FUNCTION or MODULE:FUNCTION (a dict of metrics of an architecture); 'command:PROGRAM ARGUMENTS'; "
+        "costs:NETWORK or latency:NETWORK[,OPTION=VALUE ...], where NETWORK is digits or FILE.py:FUNCTION@1x3x224x224 "
+        "(a torch module of an architecture, and the shape of its input); digits (trains); or a table to look up in",
+    ),
+]

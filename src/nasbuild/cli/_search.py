@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbuild.cli._options import JsonOption, SpaceOption
+from nasbuild.cli._options import EvaluatorOption, JsonOption, SpaceOption
 from nasbuild.cli._output import Output, number
 from nasbuild.errors import NasbuildError
 
@@ -19,12 +19,7 @@ if TYPE_CHECKING:
 
 def search(
     space: SpaceOption,
-    evaluator: Annotated[
-        str,
-        typer.Option(
-            "--evaluator", help="digits (trains), FILE.py:FUNCTION, MODULE:FUNCTION, or a table to look up in"
-        ),
-    ],
+    evaluator: EvaluatorOption,
     out_folder: Annotated[
         Path, typer.Option("--out", help="folder to write; a search that was begun there goes on")
     ],

@@ -56,7 +56,7 @@ class Networks:
 
 
 def register_networks(name: str, place: str) -> None:
-    """Give networks a name.
+    """Give networks a name in this process; others know it only if they import what registers it.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import time
@@ -100,31 +101,26 @@ class Ray:
         """Join the cluster or start one; False if this process had joined one before."""
         if ray.is_initialized():
             return False
-        # What Ray has to say is not for the user of ours, errors apart.
-        logging.getLogger("ray").setLevel(logging.ERROR)
-        quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
-        if self.address != LOCAL:
-            try:
-                ray.init(address=self.address, **quiet)
-            except (ConnectionError, RuntimeError, ValueError) as error:
-                cause = str(error).splitlines()[0]
-                raise NasbuildError(
-                    f"no cluster can be reached ({cause})",
-                    where=f"--ray {self.address}",
-                    allowed="ADDRESS, local",
-                ) from error
-            return True
-        # What is evaluated here is nobody else's business.
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        ray.init(
-            address=LOCAL,
-            num_cpus=self.workers or os.cpu_count(),
-            object_store_memory=_STORE,
-            include_dashboard=False,
-            # Ray's workers give way to everything else on a machine; ours to what this process gives way to.
-            _system_config={"worker_niceness": os.nice(0)} if hasattr(os, "nice") else None,
-            **quiet,
-        )
+        options: dict[str, Any] = {"address": self.address}
+        if self.address == LOCAL:
+            # What is evaluated here is nobody else's business.
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+            options |= {
+                "num_cpus": self.workers or os.cpu_count(),
+                "object_store_memory": _STORE,
+                "include_dashboard": False,
+            }
+            if hasattr(os, "nice"):
+                # Ray's workers give way to all others of a machine; ours to what this process gives way to.
+                options["_system_config"] = {"worker_niceness": os.nice(0)}
+        try:
+            with _silent():
+                ray.init(log_to_driver=False, logging_level="ERROR", configure_logging=False, **options)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            cause = (str(error).splitlines() or [type(error).__name__])[0]
+            raise NasbuildError(
+                f"no cluster can be had ({cause})", where=f"--ray {self.address}", allowed="ADDRESS, local"
+            ) from error
         return True
 
     def _slots(self, ray: Any) -> int:
@@ -152,6 +148,18 @@ def _got(ray: Any, task: Any) -> list[Result] | None:
         raise NasbuildError(f"a worker can't evaluate ({cause})", where="--ray") from error
     except ray.exceptions.RayError:
         return None
+
+
+@contextlib.contextmanager
+def _silent() -> Iterator[None]:
+    """What Ray has to say at its start is not for our user, errors apart."""
+    logger = logging.getLogger("ray")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _ray() -> Any:
