@@ -43,9 +43,9 @@ def losses(state):
 
 def test_a_loop_finds_the_best_and_leaves_it_with_its_table_and_fit(loop, tmp_path):
     states = []
-    end = loop(LoopSettings(rounds=3, batch=6, first=12, seed=3), recipe="default", told=states.append)
-    assert [len(s.evaluated.architectures) for s in states] == [12, 18, 24, 30]
-    assert [s.ended for s in states] == [False, False, False, True]
+    end = loop(LoopSettings(rounds=2, batch=8, first=12, seed=3), recipe="default", told=states.append)
+    assert [len(s.evaluated.architectures) for s in states] == [12, 20, 28]
+    assert [s.ended for s in states] == [False, False, True]
     assert losses(end) == pytest.approx(end.evaluated.values[:, 0].tolist())
     every = [value(to_dict(space(), a))["loss"] for a in enumerate_architectures(space())]
     assert min(losses(end)) == pytest.approx(min(every))
@@ -116,7 +116,7 @@ def test_one_with_a_larger_budget_begins_like_the_smaller_one(loop, tmp_path):
 
 
 def test_two_targets_go_along_the_front(loop, tmp_path):
-    end = loop(SETTINGS, targets=("loss", "cost"))
+    end = loop(LoopSettings(rounds=1, batch=6, first=10, seed=1), targets=("loss", "cost"))
     values = end.evaluated.values
     beaten = [(other <= one).all() and (other < one).any() for one in values for other in values]
     front = np.flatnonzero(~np.reshape(beaten, (16, 16)).any(axis=1))
