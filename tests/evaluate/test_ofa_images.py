@@ -15,7 +15,7 @@ from nasbuild.evaluate.ofa import ArrayImages, FolderImages, fashion_mnist
 
 def idx(array: np.ndarray) -> bytes:
     head = bytes([0, 0, 8, array.ndim]) + b"".join(int(n).to_bytes(4, "big") for n in array.shape)
-    return gzip.compress(head + array.astype(np.uint8).tobytes())
+    return gzip.compress(head + array.astype(np.uint8).tobytes(), mtime=0)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_fashion_mnist_is_read(mnist_folder):
     assert float(x.std(correction=0)) == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("data", [b"", b"no gzip", gzip.compress(b"\0\0\x08\x03\0\0"), idx(np.zeros((2, 2)))])
+@pytest.mark.parametrize("data", [b"", b"no gzip", gzip.compress(b"\0\0\x08\x03\0\0", mtime=0), idx(np.zeros((2, 2)))])
 def test_damaged_files_are_refused(mnist_folder, data):
     (mnist_folder / "train-images-idx3-ubyte.gz").write_bytes(data)
     with pytest.raises(NasbuildError, match="train-images"):
