@@ -118,13 +118,13 @@ def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
             [[one.scorer.label_at(v) for v in sums[:, t].tolist()] for t, one in enumerate(learnt)]
         )
     else:
-        pool = [table.architecture(pick) for pick in picks]
+        pool = [table.architecture(pick) for pick in picks.tolist()]
         value = np.column_stack([one.scorer.predict(pool)[0] for one in learnt])
     some = np.flatnonzero(moocore.is_nondominated(value * signs, maximise=True, keep_weakly=False))
     points = value[some] * signs
     some = some[_chosen(run, names, points, signs, n) if interactions else spread(points, n)]
     some = some[np.argsort(-(value * signs)[some, 0], kind="stable")]
-    front = tuple(table.architecture(picks[i]) for i in some)
+    front = tuple(table.architecture(picks[i].tolist()) for i in some)
     value, std = (
         np.column_stack(p) for p in zip(*(one.scorer.predict(front) for one in learnt), strict=True)
     )
