@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -79,10 +80,9 @@ def test_a_run_that_was_killed_ends_with_the_same_table(tmp_path, images, quick,
     }
     assert told[-1][1:] == (2, 2)
 
-    killed.prepare(lambda *_: None)
-    for name in (mini.PARENT, mini.FEATURES):
-        a, b = (read_tensors(w.folder / name)[0] for w in (whole, killed))
-        assert all(torch.equal(a[key], b[key]) for key in a)
+    # What is prepared is not prepared again.
+    shutil.copytree(whole.folder, killed.folder, ignore=shutil.ignore_patterns(f"{generate.STORE}*"))
+    killed.prepare(lambda *a: pytest.fail(f"trained {a}"))
     steps = iter(range(100))
 
     def stop(*_):

@@ -26,7 +26,7 @@ RECIPE: dict[str, Any] = {
     "images": 2048,
     "steps": 480,
     "batch": 64,
-    "rate": 1e-3,
+    "rate": 2e-3,
     "warmup": 20,
     "ema": 0.98,
     "every": 60,
