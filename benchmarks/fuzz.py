@@ -61,7 +61,9 @@ def main() -> None:
     result["outcomes"] = dict(told)
     result["failures"] = failures
     result["slowest, seconds"] = round(slowest, 2)
-    result["most memory of a reader, MB"] = round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+    result["most memory of a reader, MB"] = round(
+        resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    )
     save(options.out, result)
     print(result)
 
@@ -114,7 +116,9 @@ def _serve(end: Connection) -> None:
                 end.send(f"read: {len(graph)} nodes")
             except NasbuildError as error:
                 text = str(error)
-                end.send(f"refused: {text}" if "\n" not in text and len(text) < 1500 else f"unclear: {text[:300]}")
+                end.send(
+                    f"refused: {text}" if "\n" not in text and len(text) < 1500 else f"unclear: {text[:300]}"
+                )
             except BaseException as error:
                 end.send(f"traceback: {type(error).__name__}: {str(error)[:200]}")
 
@@ -152,12 +156,72 @@ def _bytes(data: bytes, seeds: list[bytes], rng: np.random.Generator) -> bytes:
 
 _NUMBERS = (0, 1, -1, 2, 3, 7, 64, -(2**63), 2**63 - 1, 2**31, 2**31 - 1, 10**6, 10**12)
 _OPS = (
-    *("Conv", "ConvTranspose", "MatMul", "Gemm", "Reshape", "Expand", "Tile", "Slice", "Gather", "Split", "Concat"),
-    *("If", "Loop", "Scan", "Pad", "Resize", "Einsum", "Range", "ConstantOfShape", "Transpose", "Unsqueeze", "LSTM"),
-    *("Squeeze", "MaxPool", "AveragePool", "ReduceMean", "Softmax", "BatchNormalization", "Shape", "Where", "OneHot"),
-    *("TopK", "NonZero", "QLinearConv", "DepthToSpace", "GridSample", "Attention", "LayerNormalization", "Flatten"),
-    *("SequenceAt", "SplitToSequence", "ConcatFromSequence", "StringNormalizer", "TfIdfVectorizer", "RoiAlign", "STFT"),
-    *("MelWeightMatrix", "DFT", "Col2Im", "CenterCropPad", "Optional", "ImageDecoder", "AffineGrid", "DeformConv"),
+    *(
+        "Conv",
+        "ConvTranspose",
+        "MatMul",
+        "Gemm",
+        "Reshape",
+        "Expand",
+        "Tile",
+        "Slice",
+        "Gather",
+        "Split",
+        "Concat",
+    ),
+    *(
+        "If",
+        "Loop",
+        "Scan",
+        "Pad",
+        "Resize",
+        "Einsum",
+        "Range",
+        "ConstantOfShape",
+        "Transpose",
+        "Unsqueeze",
+        "LSTM",
+    ),
+    *(
+        "Squeeze",
+        "MaxPool",
+        "AveragePool",
+        "ReduceMean",
+        "Softmax",
+        "BatchNormalization",
+        "Shape",
+        "Where",
+        "OneHot",
+    ),
+    *(
+        "TopK",
+        "NonZero",
+        "QLinearConv",
+        "DepthToSpace",
+        "GridSample",
+        "Attention",
+        "LayerNormalization",
+        "Flatten",
+    ),
+    *(
+        "SequenceAt",
+        "SplitToSequence",
+        "ConcatFromSequence",
+        "StringNormalizer",
+        "TfIdfVectorizer",
+        "RoiAlign",
+        "STFT",
+    ),
+    *(
+        "MelWeightMatrix",
+        "DFT",
+        "Col2Im",
+        "CenterCropPad",
+        "Optional",
+        "ImageDecoder",
+        "AffineGrid",
+        "DeformConv",
+    ),
 )
 
 
@@ -192,7 +256,9 @@ def _parts(data: bytes, rng: np.random.Generator) -> bytes:
             node.attribute[rng.integers(len(node.attribute))].type = int(rng.integers(0, 15))
         case 5 if graph.initializer:
             tensor = graph.initializer[rng.integers(len(graph.initializer))]
-            tensor.dims.append(number) if rng.random() < 0.3 or not tensor.dims else tensor.dims.__setitem__(0, number)
+            tensor.dims.append(number) if rng.random() < 0.3 or not tensor.dims else tensor.dims.__setitem__(
+                0, number
+            )
         case 6 if graph.initializer:
             tensor = graph.initializer[rng.integers(len(graph.initializer))]
             tensor.data_type = int(rng.integers(0, 28))
@@ -222,18 +288,25 @@ def handmade() -> list[onnx.ModelProto]:
     make, info = helper.make_node, helper.make_tensor_value_info
 
     def weights(name: str, *dims: int) -> TensorProto:
-        return helper.make_tensor(name, TensorProto.FLOAT, dims, np.linspace(-1, 1, int(np.prod(dims))).tolist())
+        return helper.make_tensor(
+            name, TensorProto.FLOAT, dims, np.linspace(-1, 1, int(np.prod(dims))).tolist()
+        )
 
     def whole(name: str, *values: int) -> TensorProto:
         return helper.make_tensor(name, TensorProto.INT64, [len(values)], values)
 
-    def model(nodes: list[Any], stored: list[Any], shape: list[Any], opset: int = 18, **more: Any) -> onnx.ModelProto:
-        graph = helper.make_graph(nodes, "g", [info("x", 1, shape)], [info(nodes[-1].output[0], 1, None)], stored)
+    def model(
+        nodes: list[Any], stored: list[Any], shape: list[Any], opset: int = 18, **more: Any
+    ) -> onnx.ModelProto:
+        graph = helper.make_graph(
+            nodes, "g", [info("x", 1, shape)], [info(nodes[-1].output[0], 1, None)], stored
+        )
         imports = [helper.make_opsetid("", opset), helper.make_opsetid("own", 1)]
         return helper.make_model(graph, opset_imports=imports, ir_version=8, **more)
 
     branch = [
-        helper.make_graph([make("Relu", ["a"], [f"b{i}"])], f"branch{i}", [], [info(f"b{i}", 1, None)]) for i in range(2)
+        helper.make_graph([make("Relu", ["a"], [f"b{i}"])], f"branch{i}", [], [info(f"b{i}", 1, None)])
+        for i in range(2)
     ]
     body = [make("Mul", ["u", "u"], ["v"]), make("LeakyRelu", ["v"], ["w"])]
     body[1].attribute.append(helper.make_attribute("alpha", 0.1))
@@ -274,7 +347,11 @@ def handmade() -> list[onnx.ModelProto]:
                 make("Transpose", ["d"], ["e"], perm=[1, 0, 2]),
                 make("LSTM", ["e", "w", "r"], ["y", "", "z"], hidden_size=4),
             ],
-            [helper.make_tensor("yes", TensorProto.BOOL, [], [True]), weights("w", 1, 16, 4), weights("r", 1, 16, 4)],
+            [
+                helper.make_tensor("yes", TensorProto.BOOL, [], [True]),
+                weights("w", 1, 16, 4),
+                weights("r", 1, 16, 4),
+            ],
             [2, 3, 4],
             functions=[function],
         ),

@@ -72,7 +72,11 @@ def row(name: str, path: Path) -> dict[str, Any]:
         told["seconds to read"] = round(time.perf_counter() - start, 3)
     except NasbuildError as error:
         return {"refused": str(error)}
-    told |= {"nodes": len(graph), "edges": graph.edges.shape[1], "unknown": [o for o in graph.vocabulary if "::" in o]}
+    told |= {
+        "nodes": len(graph),
+        "edges": graph.edges.shape[1],
+        "unknown": [o for o in graph.vocabulary if "::" in o],
+    }
     told |= held_against_runtime(path, dict(zip(names, inputs, strict=True)))
     try:
         start = time.perf_counter()
@@ -87,7 +91,9 @@ def row(name: str, path: Path) -> dict[str, Any]:
 def export(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], path: Path, names: list[str]) -> None:
     """By torch's exporter, and by the one before it where that one fails."""
     try:
-        torch.onnx.export(module, inputs, path, input_names=names, dynamo=True, external_data=False, verbose=False)
+        torch.onnx.export(
+            module, inputs, path, input_names=names, dynamo=True, external_data=False, verbose=False
+        )
     except Exception:
         path.unlink(missing_ok=True)
         torch.onnx.export(module, inputs, path, input_names=names, dynamo=False)
@@ -116,12 +122,22 @@ def held_against_runtime(path: Path, inputs: dict[str, torch.Tensor]) -> dict[st
         if changes and isinstance(own.operand, Const):
             vanished += 1
             print("   vanished", name)
-        if isinstance(own.operand, Const) and own.operand.value is not None and own.operand.value.dtype.kind in "iub":
+        if (
+            isinstance(own.operand, Const)
+            and own.operand.value is not None
+            and own.operand.value.dtype.kind in "iub"
+        ):
             assert np.array_equal(own.operand.value, value), f"{name}: {own.operand.value} is {value}"
     nodes, edges = by_names(model)
     drafted = {n for n, v in walk.values.items() if isinstance(v.operand, Node)}
     assert {n for n in drafted if n} == nodes, f"{path.name}: {drafted ^ nodes}"
-    return {"tensors": compared, "wrong shapes": wrong, "unknown shapes": unknown, "wrongly constant": vanished, "edges by names": edges}
+    return {
+        "tensors": compared,
+        "wrong shapes": wrong,
+        "unknown shapes": unknown,
+        "wrongly constant": vanished,
+        "edges by names": edges,
+    }
 
 
 def run(model: onnx.ModelProto, inputs: dict[str, torch.Tensor], seed: int) -> dict[str, np.ndarray]:
@@ -140,7 +156,11 @@ def run(model: onnx.ModelProto, inputs: dict[str, torch.Tensor], seed: int) -> d
     fed = {}
     for wanted in session.get_inputs():
         example = inputs[wanted.name]
-        drawn = torch.randn_like(example) if example.is_floating_point() else (example if example.numel() < 2 or example.max() < 2 else torch.randint_like(example, 5, 90))
+        drawn = (
+            torch.randn_like(example)
+            if example.is_floating_point()
+            else (example if example.numel() < 2 or example.max() < 2 else torch.randint_like(example, 5, 90))
+        )
         fed[wanted.name] = drawn.numpy()
     found = session.run(None, fed)
     return {o.name: v for o, v in zip(session.get_outputs(), found, strict=True) if isinstance(v, np.ndarray)}
@@ -165,7 +185,10 @@ def compared(one: OperatorGraph, two: OperatorGraph) -> dict[str, Any]:
     differing = {op: [ops[0][op], ops[1][op]] for op in sorted(ops[0] | ops[1]) if ops[0][op] != ops[1][op]}
     every = ("kernel", "stride", "dilation", "groups", "heads", "bias", "input_shape", "output_shape", "macs")
     last = subgraphs([one, two], min(len(one), WHOLE), attributes=every)[-1]
-    roots = [sorted(last.names[c] for c in last.codes[[*(g.outputs + start)]]) for g, start in ((one, 0), (two, len(one)))]
+    roots = [
+        sorted(last.names[c] for c in last.codes[[*(g.outputs + start)]])
+        for g, start in ((one, 0), (two, len(one)))
+    ]
     return {
         "same": roots[0] == roots[1] and not differing,
         "differing operations": differing,
@@ -183,7 +206,9 @@ def summary(rows: dict[str, Any]) -> str:
             continue
         torch_told = told["torch"]
         same = torch_told.get("refused") or (
-            "yes" if torch_told["same"] else str(torch_told["differing operations"] or "other edges or shapes")
+            "yes"
+            if torch_told["same"]
+            else str(torch_told["differing operations"] or "other edges or shapes")
         )
         counts = [told[k] for k in ("nodes", "edges", "tensors", "wrong shapes", "unknown shapes")]
         body.append([name, *map(str, counts), same])

@@ -26,8 +26,11 @@ def networks(tmp_path):
     weights = helper.make_tensor("w", 1, [4, 3], np.arange(12.0).tolist())
     told = helper.make_tensor_value_info
     nodes = [helper.make_node("MatMul", ["w", "x"], ["a"]), helper.make_node("Relu", ["a"], ["y"])]
-    graph = helper.make_graph(nodes, "g", [told("x", 1, [3, "wide"])], [told("y", 1, None)], [weights])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8), tmp_path / "net.onnx")
+    graph = helper.make_graph(nodes, "g", [told("x", 1, [1, 3, "wide"])], [told("y", 1, None)], [weights])
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8),
+        tmp_path / "net.onnx",
+    )
     (tmp_path / "modules.py").write_text(MODULES)
     (tmp_path / "bad.onnx").write_bytes(b"\x08\x08nothing")
     return tmp_path
@@ -35,7 +38,15 @@ def networks(tmp_path):
 
 def test_files_and_functions_become_one_file_of_graphs(nasbuild, networks):
     out = networks / "graphs.parquet"
-    call = ["import", networks / "net.onnx", f"{networks / 'modules.py'}:two", "--size", "wide=6", "--out", out]
+    call = [
+        "import",
+        networks / "net.onnx",
+        f"{networks / 'modules.py'}:two",
+        "--size",
+        "wide=6",
+        "--out",
+        out,
+    ]
     done = nasbuild(*call)
     assert done.code == 0, done.err
     assert "3 graphs written to" in done.out
@@ -64,21 +75,38 @@ def test_mistakes_are_one_sentence(nasbuild, networks):
         "no such file": ["import", networks / "none.onnx", *out],
         "has no function 'three'": ["import", f"{modules}:three", *out],
         "can't be loaded": ["import", f"{networks / 'none.py'}:two", *out],
-        "does not return a list of (name, torch module, example inputs)": ["import", f"{modules}:wrong", *out],
+        "does not return a list of (name, torch module, example inputs)": [
+            "import",
+            f"{modules}:wrong",
+            *out,
+        ],
         "is no form of graphs; allowed: .parquet": ["import", good, "--out", networks / "graphs.csv"],
-        "two graphs have the name 'net'": ["import", good, good, "--size", "wide=2", *out],
     }
     for said, call in cases.items():
         assert said in nasbuild(*call).sentence
+    twice = nasbuild("import", good, good, "--size", "wide=2", *out)
+    assert "two graphs have the name 'net'" in twice.err.splitlines()[-1]
+    assert twice.code == 2
     assert not (networks / "graphs.parquet").exists()
 
 
 def test_bad_ones_are_skipped_and_listed_if_asked_for(nasbuild, networks):
     out = networks / "graphs.parquet"
-    call = ["import", networks / "bad.onnx", networks / "net.onnx", "--size", "wide=2", "--skip-bad", "--out", out]
+    call = [
+        "import",
+        networks / "bad.onnx",
+        networks / "net.onnx",
+        "--size",
+        "wide=2",
+        "--skip-bad",
+        "--out",
+        out,
+    ]
     done = nasbuild(*call)
     assert done.code == 0, done.err
     assert "skipped: " in done.out
     assert "is no ONNX file" in done.out
     assert len(load_graphs(out)) == 1
-    assert "no network could be read" in nasbuild("import", networks / "bad.onnx", "--skip-bad", "--out", out).sentence
+    none = nasbuild("import", networks / "bad.onnx", "--skip-bad", "--out", out)
+    assert none.code == 2
+    assert "no network could be read" in none.err.splitlines()[-1]

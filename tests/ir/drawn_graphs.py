@@ -12,7 +12,9 @@ OPS = ("Add", "Conv", "Relu", "Sub")
 def drawn(seed, nodes=25, name="g", vocabulary=OPS):
     """A random graph with few kinds of nodes, so that much recurs."""
     rng = np.random.default_rng(seed)
-    columns = {c: np.zeros((nodes, width) if width else nodes, dtype) for c, (dtype, width) in COLUMNS.items()}
+    columns = {
+        c: np.zeros((nodes, width) if width else nodes, dtype) for c, (dtype, width) in COLUMNS.items()
+    }
     columns["op"] = rng.integers(len(vocabulary), size=nodes).astype(np.int32)
     columns["kernel"][:, 2] = rng.choice([0, 3], size=nodes)
     columns["output_shape"][:, 0] = rng.integers(2, size=nodes)

@@ -48,7 +48,13 @@ def classifier():
             make("Gemm", ["e", "f", "fb"], ["y"], transB=1),
         ],
         [
-            *(weights("k", 4, 3, 3, 3), weights("s", 4), weights("s2", 4), weights("s3", 4), weights("s4", 4)),
+            *(
+                weights("k", 4, 3, 3, 3),
+                weights("s", 4),
+                weights("s2", 4),
+                weights("s3", 4),
+                weights("s4", 4),
+            ),
             *(weights("dw", 4, 1, 5, 5), weights("f", 5, 4), weights("fb", 5)),
         ],
         ["batch", 3, 8, 8],

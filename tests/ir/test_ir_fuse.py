@@ -58,7 +58,10 @@ def tanh_gelu(x):
         ("GlobalMaxPool", lambda x: x.amax((2, 3), keepdim=True)),
         ("AveragePool", lambda x: F.avg_pool2d(x, 2)),
         ("LayerNormalization", lambda x: F.layer_norm(x, [4])),
-        ("LayerNormalization", lambda x: (x - x.mean(-1, True)) / ((x - x.mean(-1, True)) ** 2).mean(-1, True).add(1e-5).sqrt()),
+        (
+            "LayerNormalization",
+            lambda x: (x - x.mean(-1, True)) / ((x - x.mean(-1, True)) ** 2).mean(-1, True).add(1e-5).sqrt(),
+        ),
         ("RMSNormalization", lambda x: x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6)),
         ("RMSNormalization", lambda x: x / (x * x).mean(-1, keepdim=True).add(1e-6).sqrt()),
         ("GroupNormalization", lambda x: F.group_norm(x, 3)),
@@ -73,7 +76,10 @@ def test_one_operation(name, function):
     ("ops", "function"),
     [
         # A squeeze-excite gate is no activation: what it weighs is not what it was made of.
-        (["GlobalAveragePool", "HardSigmoid", "Mul"], lambda x: x * F.hardsigmoid(x.mean((2, 3), keepdim=True))),
+        (
+            ["GlobalAveragePool", "HardSigmoid", "Mul"],
+            lambda x: x * F.hardsigmoid(x.mean((2, 3), keepdim=True)),
+        ),
         (["Sigmoid", "Mul", "Add"], lambda x: (g := x.sigmoid()) * x + g),
         (["Add", "Clip", "Div"], lambda x: F.relu6(x + 2) / 6),
         (["Erf", "Add", "Mul"], lambda x: x * (1 + torch.erf(x))),
@@ -126,10 +132,12 @@ def by_torch(x, a, b, c):
 
 
 def test_attention_by_hand_and_by_torch_are_the_same():
-    matrices = dict(a=torch.ones(8, 8), b=torch.ones(8, 8), c=torch.ones(8, 8))
+    matrices = {"a": torch.ones(8, 8), "b": torch.ones(8, 8), "c": torch.ones(8, 8)}
     graphs = [graph_of(f, (1, 5, 8), **matrices) for f in (by_hand, by_torch)]
     assert graphs[0] == graphs[1]
-    assert sorted(graphs[0].ops) == sorted(["Input", *["Gemm", "Reshape", "Transpose"] * 3, "Attention", "Transpose", "Reshape"])
+    assert sorted(graphs[0].ops) == sorted(
+        ["Input", *["Gemm", "Reshape", "Transpose"] * 3, "Attention", "Transpose", "Reshape"]
+    )
     attention = graphs[0].ops.index("Attention")
     assert graphs[0].heads[attention] == 2
     # 5 queries by 5 keys of width 4 in 2 heads, and as much for the values.

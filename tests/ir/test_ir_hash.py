@@ -11,6 +11,7 @@ from drawn_graphs import OPS, drawn
 from nasbuild.errors import NasbuildError
 from nasbuild.ir import COLUMNS, subgraph_hash, subgraphs
 
+
 def tree(graph, node, hops, attributes=("kernel",)):
     """What the name stands for, written out."""
     own = (graph.ops[node], *(str(getattr(graph, a)[node].tolist()) for a in attributes))

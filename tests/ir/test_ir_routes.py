@@ -21,7 +21,9 @@ class Attentive(nn.Module):
         super().__init__()
         self.patch = nn.Conv2d(3, 16, 4, stride=4)
         self.norm = nn.GroupNorm(4, 16)
-        self.layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True, norm_first=True, activation="gelu")
+        self.layer = nn.TransformerEncoderLayer(
+            16, 2, 32, batch_first=True, norm_first=True, activation="gelu"
+        )
         self.shift = nn.Linear(5, 16)
         self.head = nn.Linear(16, 4)
 
@@ -33,7 +35,7 @@ class Attentive(nn.Module):
 
 def once_for_all(family, choice):
     made = family()
-    return Network(made, tuple((choice,) * 2 for _ in made.stages))
+    return Network(made, tuple((choice,) * min(2, stage.depth) for stage in made.stages))
 
 
 NETWORKS = {

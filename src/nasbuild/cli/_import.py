@@ -31,7 +31,9 @@ def import_networks(
     out_file: Annotated[Path, typer.Option("--out", help="file of graphs to write, .parquet")],
     size: Annotated[
         list[str] | None,
-        typer.Option("--size", metavar="NAME=N", help="size of a free dimension of ONNX inputs; the batch is 1"),
+        typer.Option(
+            "--size", metavar="NAME=N", help="size of a free dimension of ONNX inputs; the batch is 1"
+        ),
     ] = None,
     skip_bad: SkipOption = False,
     as_json: JsonOption = False,
@@ -40,7 +42,9 @@ def import_networks(
     from nasbuild.ir import save_graphs
 
     if out_file.suffix != ".parquet":
-        raise NasbuildError(f"the ending of {out_file.name!r} is no form of graphs", where="--out", allowed=".parquet")
+        raise NasbuildError(
+            f"the ending of {out_file.name!r} is no form of graphs", where="--out", allowed=".parquet"
+        )
     out = Output(as_json)
     sizes = dict(_size(told) for told in size or ())
     graphs: list[OperatorGraph] = []
@@ -78,7 +82,9 @@ def _graphs(network: str, sizes: dict[str, int]) -> Iterator[OperatorGraph]:
         return
     for made in find_function(place, function, where=network, allowed=_ALLOWED)():
         if not isinstance(made, tuple | list) or len(made) != 3:
-            raise NasbuildError("does not return a list of (name, torch module, example inputs)", where=network)
+            raise NasbuildError(
+                "does not return a list of (name, torch module, example inputs)", where=network
+            )
         name, module, example = made
         yield from_torch(module, example, name=str(name))
 

@@ -52,7 +52,7 @@ def save_graphs(graphs: Sequence[OperatorGraph], path: str | os.PathLike[str]) -
     told = json.dumps({"version": VERSION, "vocabulary": packed.vocabulary})
     table = pa.table(columns).replace_schema_metadata({_KEY: told.encode()})
     with writing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", use_dictionary=["label.list.element"])
+        pq.write_table(table, temporary, compression="zstd")
 
 
 def _joined(parts: Sequence[np.ndarray], dtype: Any) -> np.ndarray:
@@ -80,9 +80,7 @@ def load_graphs(path: str | os.PathLike[str]) -> list[OperatorGraph]:
     if not Path(path).is_file():
         raise NasbuildError("no such file", where=place)
     try:
-        with pq.ParquetFile(
-            path, thrift_string_size_limit=2**24, thrift_container_size_limit=2**20
-        ) as file:
+        with pq.ParquetFile(path, thrift_string_size_limit=2**24, thrift_container_size_limit=2**20) as file:
             vocabulary = _vocabulary(file.schema_arrow.metadata or {}, place)
             _check_amount(file.metadata, place)
             wanted = ["name", *COLUMNS, *_LISTS, "label"]
@@ -105,9 +103,15 @@ def _vocabulary(metadata: dict[bytes, bytes], place: str) -> tuple[str, ...]:
     if not isinstance(version, int) or version < 1:
         raise NasbuildError("tells no version of its form", where=place)
     if version > VERSION:
-        raise NasbuildError(f"has version {version}", where=place, allowed=f"up to {VERSION}", todo="update nasbuild")
+        raise NasbuildError(
+            f"has version {version}", where=place, allowed=f"up to {VERSION}", todo="update nasbuild"
+        )
     words = told.get("vocabulary")
-    if not isinstance(words, list) or not all(isinstance(w, str) for w in words) or sorted(set(words)) != words:
+    if (
+        not isinstance(words, list)
+        or not all(isinstance(w, str) for w in words)
+        or sorted(set(words)) != words
+    ):
         raise NasbuildError("its vocabulary is no sorted list of operations", where=place)
     return tuple(words)
 
@@ -140,9 +144,7 @@ def _graphs(table: Any, vocabulary: tuple[str, ...], place: str) -> list[Operato
     if not np.array_equal(label_offsets, nodes):
         raise NasbuildError("its columns op and label don't have as many nodes", where=place)
     _check(nodes, columns, lists, len(vocabulary), place)
-    return [
-        _graph(i, name, vocabulary, nodes, columns, lists, labels) for i, name in enumerate(names)
-    ]
+    return [_graph(i, name, vocabulary, nodes, columns, lists, labels) for i, name in enumerate(names)]
 
 
 def _flat(table: Any, name: str, dtype: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -49,7 +49,9 @@ def _product_before(softmax: Node, uses: Uses) -> tuple[Node, list[Node], dict[s
     for _ in range(_MOST):
         ways = [d for d in step.data if d.op in (*_BETWEEN, "MatMul") and uses.only(d, step)]
         # Where a mask is made of a product as well, the scores are what stands first: scores + mask.
-        way = next((d for d in ways if d.op == "MatMul"), None) or next((d for d in ways if _leads(d, uses)), None)
+        way = next((d for d in ways if d.op == "MatMul"), None) or next(
+            (d for d in ways if _leads(d, uses)), None
+        )
         if way is None:
             return None
         masks += [d for d in step.data if d is not way]

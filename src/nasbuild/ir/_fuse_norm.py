@@ -30,7 +30,7 @@ def _layer_norm(node: Node) -> None:
         if not isinstance(root, Node):
             continue
         if node.op == "Mul":
-            if root.op != "Reciprocal":
+            if root.op != "Reciprocal" and (root.op != "Div" or scalar(root.inputs[0]) != 1):
                 continue
             root = root.data[0]
         elif node.inputs[0] is not top:

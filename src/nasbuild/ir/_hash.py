@@ -89,7 +89,9 @@ def subgraphs(
     found = [Subgraphs(own, tuple(_digest(label).hex() for label in labels), root)]
     codes, digests = own, [_digest(label) for label in labels]
     parents, starts = _parents(packed)
-    unordered = np.isin(packed.columns["op"], [i for i, op in enumerate(packed.vocabulary) if op in _COMMUTATIVE])
+    unordered = np.isin(
+        packed.columns["op"], [i for i, op in enumerate(packed.vocabulary) if op in _COMMUTATIVE]
+    )
     for _ in range(hops):
         # What is equal to a stranger looks at the digests, so the order of unordered operands follows them.
         rank = np.argsort(np.argsort(np.array(digests, dtype="S16"), kind="stable"), kind="stable")
@@ -131,7 +133,9 @@ def _labels(packed: Packed, attributes: Sequence[str], roots: np.ndarray) -> lis
 
 def _digest(label: bytes, *operands: bytes) -> bytes:
     # Operands have 16 bytes each, so that where the label ends is plain.
-    return hashlib.blake2b(b"".join(operands) + label, digest_size=16, salt=len(operands).to_bytes(8, "little")).digest()
+    return hashlib.blake2b(
+        b"".join(operands) + label, digest_size=16, salt=len(operands).to_bytes(8, "little")
+    ).digest()
 
 
 def _parents(packed: Packed) -> tuple[np.ndarray, np.ndarray]:

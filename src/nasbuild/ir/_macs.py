@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import TypeAlias
 
-Shape = tuple[int, ...]
+Shape: TypeAlias = tuple[int, ...]
 
 
-def macs_of(
-    op: str, kernel: Shape, groups: int, inputs: Sequence[Shape | None], output: Shape | None
-) -> int:
+def macs_of(op: str, kernel: Shape, groups: int, inputs: Sequence[Shape | None], output: Shape | None) -> int:
     """Multiply-accumulates of one operation; 0 for those that multiply no matrices, and where shapes are not known.
 
     A bias, a softmax and the scale of attention are not counted.

@@ -57,9 +57,7 @@ def structure(path: str | os.PathLike[str]) -> bytes:
             f"can't be read ({getattr(error, 'strerror', None) or error})", where=str(path)
         ) from None
     except _Broken as error:
-        raise NasbuildError(
-            f"is no ONNX file, or a damaged one ({error})", where=str(path)
-        ) from None
+        raise NasbuildError(f"is no ONNX file, or a damaged one ({error})", where=str(path)) from None
 
 
 class _Slimmer:

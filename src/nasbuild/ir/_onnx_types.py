@@ -17,9 +17,45 @@ Type: TypeAlias = onnx.TypeProto
 STANDARD = ("", "ai.onnx")
 # Operations of the first versions have no rules of their own; these keep the shape of their operands.
 _ALIKE = {
-    *("Relu", "LeakyRelu", "Elu", "Selu", "Sigmoid", "HardSigmoid", "Tanh", "Softmax", "LogSoftmax", "Softplus"),
-    *("Softsign", "PRelu", "Clip", "Dropout", "BatchNormalization", "InstanceNormalization", "LRN", "Exp", "Log"),
-    *("Sqrt", "Abs", "Neg", "Ceil", "Floor", "Reciprocal", "Not", "Cast", "Add", "Sub", "Mul", "Div", "Pow", "Max"),
+    *(
+        "Relu",
+        "LeakyRelu",
+        "Elu",
+        "Selu",
+        "Sigmoid",
+        "HardSigmoid",
+        "Tanh",
+        "Softmax",
+        "LogSoftmax",
+        "Softplus",
+    ),
+    *(
+        "Softsign",
+        "PRelu",
+        "Clip",
+        "Dropout",
+        "BatchNormalization",
+        "InstanceNormalization",
+        "LRN",
+        "Exp",
+        "Log",
+    ),
+    *(
+        "Sqrt",
+        "Abs",
+        "Neg",
+        "Ceil",
+        "Floor",
+        "Reciprocal",
+        "Not",
+        "Cast",
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "Pow",
+        "Max",
+    ),
     *("Min", "Sum", "Mean", "And", "Or", "Xor", "Equal", "Greater", "Less"),
 }
 
@@ -89,8 +125,10 @@ def infer(
 
 
 def _first_version(schema: defs.OpSchema, attributes: Mapping[str, Any]) -> bool:
-    return schema.domain == "" and schema.name in _ALIKE and (
-        schema.since_version < 6 or bool(attributes.get("broadcast"))
+    return (
+        schema.domain == ""
+        and schema.name in _ALIKE
+        and (schema.since_version < 6 or bool(attributes.get("broadcast")))
     )
 
 

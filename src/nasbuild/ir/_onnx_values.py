@@ -38,7 +38,12 @@ def constant(tensor: onnx.TensorProto, name: str) -> Const:
     learnt = {name: size} if size > 1 and tensor.data_type not in _COUNTERS else {}
     value = None
     inside = tensor.data_location != onnx.TensorProto.EXTERNAL
-    if inside and size <= MOST_VALUES and tensor.data_type != onnx.TensorProto.STRING and _has_numbers(tensor):
+    if (
+        inside
+        and size <= MOST_VALUES
+        and tensor.data_type != onnx.TensorProto.STRING
+        and _has_numbers(tensor)
+    ):
         value = np.asarray(numpy_helper.to_array(tensor))
         if value.shape != shape:
             raise ValueError("as many numbers as its shape does not say")
@@ -50,7 +55,9 @@ def _has_numbers(tensor: onnx.TensorProto) -> bool:
     return bool(tensor.raw_data) or any(held) or 0 in tensor.dims
 
 
-def evaluate(op: str, attributes: Mapping[str, Any], operands: Sequence[np.ndarray | None]) -> np.ndarray | None:
+def evaluate(
+    op: str, attributes: Mapping[str, Any], operands: Sequence[np.ndarray | None]
+) -> np.ndarray | None:
     """The value of an operation on small constants; None for those that are not followed."""
     rule = _RULES.get(op)
     if rule is None or (operands and operands[0] is None):
@@ -200,4 +207,18 @@ _RULES: dict[str, Callable[..., Any]] = {
     "Pow": _plain(np.power),
     "Reciprocal": _plain(np.reciprocal),
 }
-_KEEP = {"Div", "Add", "Sub", "Mul", "Mod", "Neg", "Abs", "Min", "Max", "Sqrt", "Pow", "ReduceProd", "ReduceSum"}
+_KEEP = {
+    "Div",
+    "Add",
+    "Sub",
+    "Mul",
+    "Mod",
+    "Neg",
+    "Abs",
+    "Min",
+    "Max",
+    "Sqrt",
+    "Pow",
+    "ReduceProd",
+    "ReduceSum",
+}

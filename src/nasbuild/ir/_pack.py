@@ -43,7 +43,9 @@ def pack(graphs: Sequence[OperatorGraph]) -> Packed:
     code = {op: i for i, op in enumerate(vocabulary)}
     offsets = np.cumsum([0, *(len(graph) for graph in graphs)])
     columns = {
-        name: np.concatenate([np.zeros((0, width) if width else 0, dtype), *(getattr(g, name) for g in graphs)])
+        name: np.concatenate(
+            [np.zeros((0, width) if width else 0, dtype), *(getattr(g, name) for g in graphs)]
+        )
         for name, (dtype, width) in COLUMNS.items()
         if name != "op"
     }

@@ -18,7 +18,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft import Const, Draft, Node, Operand, batch_of
 from nasbuild.ir._graph import INPUT, MOST_NODES
-from nasbuild.ir._torch_ops import FRESH, lower, lower_whole
+from nasbuild.ir._torch_names import FRESH
+from nasbuild.ir._torch_ops import lower
+from nasbuild.ir._torch_whole import lower_whole
 
 _COUNTERS = (torch.int64, torch.int32, torch.int16, torch.bool)
 _WHOLE = {"lstm", "gru", "rnn_tanh", "rnn_relu", "einsum"}
@@ -122,7 +124,11 @@ class Recorder(TorchDispatchMode):
         return None
 
     def __torch_dispatch__(
-        self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         del types
         found = func(*args, **(kwargs or {}))
@@ -135,13 +141,19 @@ class Recorder(TorchDispatchMode):
         schema = func._schema
         domain, _, op = schema.name.partition("::")
         written = [a for a, told in zip(args, schema.arguments, strict=False) if _is_written(told)]
-        written += [kwargs[a.name] for a in schema.arguments if a.kwarg_only and _is_written(a) and a.name in kwargs]
+        written += [
+            kwargs[a.name] for a in schema.arguments if a.kwarg_only and _is_written(a) and a.name in kwargs
+        ]
         if written and op.endswith("_"):
             op = op.rstrip("_")
         results = _tensors(found)
         operands = [self.value(t) for t in _tensors((args, kwargs))]
         if op in FRESH or not any(isinstance(o, Node) for o in operands):
-            weights = {} if op in FRESH else {k: v for o in operands if isinstance(o, Const) for k, v in o.weights.items()}
+            weights = (
+                {}
+                if op in FRESH
+                else {k: v for o in operands if isinstance(o, Const) for k, v in o.weights.items()}
+            )
             for tensor in results:
                 self._set(tensor, Const(tuple(tensor.shape), weights), written)
             return
@@ -177,7 +189,9 @@ class Recorder(TorchDispatchMode):
         whole = self.value(base)
         shape = tuple(base.shape)
         if isinstance(whole, Node) or isinstance(value, Node):
-            scattered = self.draft.add(Node("ScatterND", [whole, value], shape, self.path[-1] if self.path else ""))
+            scattered = self.draft.add(
+                Node("ScatterND", [whole, value], shape, self.path[-1] if self.path else "")
+            )
             self._bind(base, scattered)
 
     def _bind(self, tensor: Tensor, value: Node | Const) -> None:
@@ -193,7 +207,11 @@ class _Whole(TorchFunctionMode):
         self._recorder = recorder
 
     def __torch_function__(
-        self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         del types
         name = getattr(func, "__name__", "")
@@ -227,7 +245,6 @@ def _inference(module: nn.Module) -> Iterator[None]:
 @contextlib.contextmanager
 def _paths(module: nn.Module, recorder: Recorder) -> Iterator[None]:
     """Let the recorder know in which part of the module it is."""
-
 
     def leave(*_: Any) -> None:
         recorder.path.pop()
@@ -284,5 +301,3 @@ def _named(told: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
     elif dataclasses.is_dataclass(told) and not isinstance(told, type):
         for field in dataclasses.fields(told):
             yield from _named(getattr(told, field.name), f"{path}.{field.name}" if path else field.name)
-
-
