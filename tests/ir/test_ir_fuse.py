@@ -51,6 +51,8 @@ def tanh_gelu(x):
         ("Gelu", lambda x: x * (0.5 * (1 + torch.erf(x * math.sqrt(0.5))))),
         ("Gelu", tanh_gelu),
         ("Relu", lambda x: x.clamp(min=0)),
+        ("Relu", lambda x: (x * 1 + 0).relu() / 1),
+        ("Reciprocal", lambda x: x.reciprocal() * 1.0),
         ("Clip", F.relu6),
         ("GlobalAveragePool", lambda x: x.mean((2, 3), keepdim=True)),
         ("GlobalAveragePool", lambda x: F.avg_pool2d(x, 4)),

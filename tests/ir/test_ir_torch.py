@@ -202,7 +202,12 @@ def test_what_is_remembered_changes_nothing(monkeypatch):
             y = self.convolution(x).transpose(1, 2)
             return (y + 1).flatten(1).topk(2)[0] * y.mean()
 
-    calls = [(Cut(k, d), torch.zeros(1, 3, s, 8, dtype=d)) for k in (1, 3) for d in (torch.float32, torch.float64) for s in (6, 7)]
+    calls = [
+        (Cut(k, d), torch.zeros(1, 3, s, 8, dtype=d))
+        for k in (1, 3)
+        for d in (torch.float32, torch.float64)
+        for s in (6, 7)
+    ]
     first = [from_torch(*call) for call in calls]
     assert len(_torch_memory._MADE) > 8
     again = [from_torch(*call) for call in calls]

@@ -8,7 +8,7 @@ from nasbuild.ir._draft import NOTHING, Const, Draft, Node, Operand, Shape, size
 from nasbuild.ir._fuse import fuse_activations
 from nasbuild.ir._fuse_attention import fuse_attention
 from nasbuild.ir._fuse_norm import fuse_norms
-from nasbuild.ir._match import Uses
+from nasbuild.ir._match import Uses, scalar
 
 LINEAR = ("Conv", "ConvTranspose", "Gemm")
 _SHARED = {
@@ -68,9 +68,18 @@ def drop_nothing(draft: Draft) -> None:
         straight = node.op == "Transpose" and list(node.more.get("perm", ())) == list(
             range(len(node.shape or ""))
         )
-        if node.op == NOTHING or unmoved or (straight and node.shape):
+        if node.op == NOTHING or unmoved or _neutral(node) or (straight and node.shape):
             replaced[node] = data[0]
     draft.replace(replaced)
+
+
+def _neutral(node: Node) -> bool:
+    """Whether it multiplies or divides by 1, or adds 0."""
+    number = {"Mul": 1, "Div": 1, "Add": 0, "Sub": 0}.get(node.op)
+    if number is None or len(node.inputs) != 2 or not _known(node.shape) or node.shape != node.data[0].shape:
+        return False
+    first = node.inputs[0] is node.data[0] or node.op in ("Mul", "Add")
+    return first and len(node.constants) == 1 and scalar(node.constants[0]) == number
 
 
 def merge_reshapes(draft: Draft) -> None:
@@ -189,7 +198,12 @@ def fold_into_linear(draft: Draft) -> None:
         linear = data[0]
         while linear in replaced:
             linear = replaced[linear]
-        if linear.op not in LINEAR or not uses.only(data[0], node):
+        if not uses.only(data[0], node):
+            continue
+        before = linear
+        if node.op == "Add" and linear.op == "Reshape" and _keeps_width(linear, uses):
+            linear = linear.data[0]
+        if linear.op not in LINEAR:
             continue
         if node.op == "Add" and not linear.bias and _is_bias(node.constants, linear):
             linear.weights.update(node.all_weights())
@@ -199,8 +213,16 @@ def fold_into_linear(draft: Draft) -> None:
         else:
             continue
         linear.bias = True
-        replaced[node] = linear
+        replaced[node] = before
     draft.replace(replaced)
+
+
+def _keeps_width(reshape: Node, uses: Uses) -> bool:
+    """Whether a vector that is added after it could as well be added before."""
+    product = reshape.data[0]
+    if product.op != "Gemm" or not uses.only(product, reshape) or not reshape.shape or not product.shape:
+        return False
+    return reshape.shape[-1] == product.shape[-1]
 
 
 def fold_pads(draft: Draft) -> None:

@@ -189,6 +189,8 @@ def _norm(call: _Call) -> Node:
     node.bias = isinstance(call.arg(bias), Tensor)
     if op == "GroupNormalization":
         node.groups = call.args[6]
+        if node.groups == call.args[4]:
+            node.op, node.groups = "InstanceNormalization", 0
     return node
 
 
