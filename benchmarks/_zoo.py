@@ -60,7 +60,7 @@ def _model(
     return build
 
 
-_SMALL = dict(hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64)
+_SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
 _VIT = dict(**_SMALL, image_size=64, patch_size=16)
 _TEXT = dict(**_SMALL, vocab_size=99, max_position_embeddings=64)
 _LLM = dict(**_TEXT, num_key_value_heads=2, use_cache=False)
@@ -185,7 +185,7 @@ _TRANSFORMERS: dict[str, Build] = {
         decoder_hidden_size=16,
     ),
     "yolos": _model(
-        "Yolos", picture, "ForObjectDetection", **(_VIT | dict(image_size=[64, 64])), num_detection_tokens=5
+        "Yolos", picture, "ForObjectDetection", **(_VIT | {"image_size": [64, 64]}), num_detection_tokens=5
     ),
     "clip vision": _model("CLIPVision", picture, **_VIT),
     "siglip vision": _model("SiglipVision", picture, **_VIT),
@@ -193,7 +193,7 @@ _TRANSFORMERS: dict[str, Build] = {
         "VideoMAE",
         lambda: {"pixel_values": torch.randn(1, 4, 3, 32, 32)},
         "ForVideoClassification",
-        **(_VIT | dict(image_size=32, num_frames=4)),
+        **(_VIT | {"image_size": 32, "num_frames": 4}),
     ),
     "bert": _model("Bert", words, "ForSequenceClassification", **_TEXT),
     "roberta": _model("Roberta", words, "ForSequenceClassification", **_TEXT),
@@ -306,7 +306,7 @@ def _noisy(channels: int = 3, **more: Tensor) -> dict[str, Tensor]:
     return {"sample": torch.randn(1, channels, 16, 16), "timestep": torch.tensor([7]), **more}
 
 
-_BLOCKS = dict(block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4)
+_BLOCKS = {"block_out_channels": (8, 16), "layers_per_block": 1, "norm_num_groups": 4}
 _CROSS = dict(
     **_BLOCKS,
     down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),

@@ -38,7 +38,7 @@ def main() -> None:
     options = parser.parse_args()
     seeds = [model.SerializeToString() for model in handmade()]
     if options.networks:
-        small = [p for p in sorted(options.networks.glob("*.onnx")) if p.stat().st_size < 400_000]
+        small = [p for p in sorted(options.networks.glob("*.onnx")) if p.stat().st_size < 100_000]
         seeds += [p.read_bytes() for p in small]
     result = resume(options.out)
     told, failures, slowest = Counter[str](), list[dict[str, Any]](), 0.0

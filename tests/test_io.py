@@ -299,13 +299,21 @@ def test_text_is_read_plain_or_gzipped(tmp_path, name):
         ("absent.gz", None, "no such file"),
         ("latin", b"caf\xe9", "is not UTF-8 text"),
         ("plain.gz", b"plain", "is a damaged gzip file (Not a gzipped file (b'pl'))"),
-        ("cut.gz", gzip.compress(b"text" * 99, mtime=0)[:-9], "is a damaged gzip file (Compressed file ended"),
+        (
+            "cut.gz",
+            gzip.compress(b"text" * 99, mtime=0)[:-9],
+            "is a damaged gzip file (Compressed file ended",
+        ),
         (
             "flipped.gz",
             gzip.compress(os.urandom(99))[:10] + bytes([6] * 99),
             "is a damaged gzip file (Error -3",
         ),
-        ("sum.gz", gzip.compress(b"text", mtime=0)[:-8] + bytes(8), "is a damaged gzip file (CRC check failed"),
+        (
+            "sum.gz",
+            gzip.compress(b"text", mtime=0)[:-8] + bytes(8),
+            "is a damaged gzip file (CRC check failed",
+        ),
         (".", None, "can't be read (Is a directory)"),
     ],
 )

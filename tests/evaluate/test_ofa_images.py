@@ -37,7 +37,9 @@ def test_fashion_mnist_is_read(mnist_folder):
     assert float(x.std(correction=0)) == pytest.approx(1, abs=1e-5)
 
 
-@pytest.mark.parametrize("data", [b"", b"no gzip", gzip.compress(b"\0\0\x08\x03\0\0", mtime=0), idx(np.zeros((2, 2)))])
+@pytest.mark.parametrize(
+    "data", [b"", b"no gzip", gzip.compress(b"\0\0\x08\x03\0\0", mtime=0), idx(np.zeros((2, 2)))]
+)
 def test_damaged_files_are_refused(mnist_folder, data):
     (mnist_folder / "train-images-idx3-ubyte.gz").write_bytes(data)
     with pytest.raises(NasbuildError, match="train-images"):

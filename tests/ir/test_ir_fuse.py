@@ -51,6 +51,8 @@ def tanh_gelu(x):
         ("Gelu", lambda x: x * (0.5 * (1 + torch.erf(x * math.sqrt(0.5))))),
         ("Gelu", tanh_gelu),
         ("Relu", lambda x: x.clamp(min=0)),
+        ("Relu", lambda x: (x * 1 + 0).relu() / 1),
+        ("Reciprocal", lambda x: x.reciprocal() * 1.0),
         ("Clip", F.relu6),
         ("GlobalAveragePool", lambda x: x.mean((2, 3), keepdim=True)),
         ("GlobalAveragePool", lambda x: F.avg_pool2d(x, 4)),
@@ -132,7 +134,7 @@ def by_torch(x, a, b, c):
 
 
 def test_attention_by_hand_and_by_torch_are_the_same():
-    matrices = dict(a=torch.ones(8, 8), b=torch.ones(8, 8), c=torch.ones(8, 8))
+    matrices = {"a": torch.ones(8, 8), "b": torch.ones(8, 8), "c": torch.ones(8, 8)}
     graphs = [graph_of(f, (1, 5, 8), **matrices) for f in (by_hand, by_torch)]
     assert graphs[0] == graphs[1]
     assert sorted(graphs[0].ops) == sorted(

@@ -35,7 +35,7 @@ class Attentive(nn.Module):
 
 def once_for_all(family, choice):
     made = family()
-    return Network(made, tuple((choice,) * 2 for _ in made.stages))
+    return Network(made, tuple((choice,) * min(2, stage.depth) for stage in made.stages))
 
 
 NETWORKS = {

@@ -52,7 +52,7 @@ def save_graphs(graphs: Sequence[OperatorGraph], path: str | os.PathLike[str]) -
     told = json.dumps({"version": VERSION, "vocabulary": packed.vocabulary})
     table = pa.table(columns).replace_schema_metadata({_KEY: told.encode()})
     with writing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", use_dictionary=["label.list.element"])
+        pq.write_table(table, temporary, compression="zstd")
 
 
 def _joined(parts: Sequence[np.ndarray], dtype: Any) -> np.ndarray:

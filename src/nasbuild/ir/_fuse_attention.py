@@ -28,8 +28,10 @@ def fuse_attention(draft: Draft) -> None:
             continue
         queries = _unscaled(scores.data[0], uses)
         keys = _unscaled(_turned_back(_unscaled(scores.data[1], uses)), uses)
-        if keys not in known:
-            made.append((last, keys))
+        new = keys
+        while new not in known:
+            made.append((last, new))
+            new = new.data[0]
         shape = draft.normal(queries.shape) or ()
         last.macs = sum(
             macs_of("MatMul", (), 0, [product.data[0].shape], product.shape) for product in (scores, last)
@@ -37,8 +39,9 @@ def fuse_attention(draft: Draft) -> None:
         last.heads = shape[-3] if len(shape) > 2 else 1
         last.op, last.inputs, last.more = "Attention", [queries, keys, values, *masks], {}
         last.weights.update(weights)
-    for last, keys in made:
-        draft.nodes.insert(draft.nodes.index(last), keys)
+    # The nearest to the attention was met first.
+    for last, new in reversed(made):
+        draft.nodes.insert(draft.nodes.index(last), new)
     draft.prune()
 
 
@@ -110,18 +113,12 @@ def _turned_back(node: Node) -> Node:
         if perm == sorted(perm):
             return node.data[0]
         return Node("Transpose", [node.data[0]], shape, node.label, more={"perm": tuple(perm)})
-    if node.op == "Reshape" and node.data[0].op == "Transpose" and _swaps_last(node.data[0]):
-        turned = node.data[0].shape
-        if node.shape and turned and node.shape[-2:] == turned[-2:]:
+    if node.op == "Reshape" and node.data[0].op == "Transpose":
+        turned = node.data[0]
+        if node.shape and turned.shape and node.shape[-2:] == turned.shape[-2:] and len(turned.shape) > 2:
             shape = (*node.shape[:-2], node.shape[-1], node.shape[-2])
-            return Node("Reshape", [node.data[0].data[0]], shape, node.label)
+            return Node("Reshape", [_turned_back(turned)], shape, node.label)
     return node
-
-
-def _swaps_last(node: Node) -> bool:
-    perm = list(node.more.get("perm", ()))
-    n = len(perm)
-    return n > 1 and perm == [*range(n - 2), n - 1, n - 2]
 
 
 def _hides(constant: Const) -> bool:

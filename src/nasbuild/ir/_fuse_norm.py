@@ -30,7 +30,7 @@ def _layer_norm(node: Node) -> None:
         if not isinstance(root, Node):
             continue
         if node.op == "Mul":
-            if root.op != "Reciprocal":
+            if root.op != "Reciprocal" and (root.op != "Div" or scalar(root.inputs[0]) != 1):
                 continue
             root = root.data[0]
         elif node.inputs[0] is not top:
@@ -75,9 +75,13 @@ def _group_norm(node: Node, uses: Uses) -> list[tuple[Node, Node]]:
     if joined.op != "Reshape" or not uses.only(inner, node) or not joined.shape or len(joined.shape) < 2:
         return []
     source, groups = joined.data[0], joined.shape[1]
-    whole = node.shape is not None and len(node.shape) > 1 and groups == node.shape[0] * node.shape[1]
-    node.op, node.groups = ("InstanceNormalization", 0) if whole else ("GroupNormalization", groups)
-    node.weights, node.bias = (inner.all_weights(), inner.bias) if whole else ({}, False)
+    node.op, node.groups, node.weights, node.bias = "GroupNormalization", groups, {}, False
+    if node.shape is not None and len(node.shape) > 1:
+        # A group for each channel: of each picture, or of all pictures of the batch as torch writes it.
+        if groups == node.shape[0] * node.shape[1] and joined.shape[0] == 1:
+            node.op, node.groups, node.weights, node.bias = inner.op, 0, inner.all_weights(), inner.bias
+        elif groups == node.shape[1]:
+            node.op, node.groups = inner.op, 0
     node.inputs = [source]
     if source.shape == node.shape:
         return []

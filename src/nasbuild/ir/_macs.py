@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
+from typing import TypeAlias
 
-Shape = tuple[int, ...]
+Shape: TypeAlias = tuple[int, ...]
 
 
 def macs_of(op: str, kernel: Shape, groups: int, inputs: Sequence[Shape | None], output: Shape | None) -> int:
@@ -14,7 +15,7 @@ def macs_of(op: str, kernel: Shape, groups: int, inputs: Sequence[Shape | None],
     A bias, a softmax and the scale of attention are not counted.
     """
     first = inputs[0] if inputs else None
-    if not first or not output:
+    if first is None or output is None or min(len(first), len(output)) == 0:
         return 0
     if op == "Conv" and len(first) > 1:
         return prod(output) * (first[1] // max(groups, 1)) * prod(kernel)

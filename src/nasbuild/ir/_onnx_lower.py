@@ -101,6 +101,13 @@ def _product(node: Node, a: Attributes) -> None:
 def _norm(node: Node, a: Attributes) -> None:
     node.groups = int(a.get("num_groups", 0))
     node.bias = _has_bias(node, 2)
+    # Exporters put ones and zeros where a norm has neither scale nor shift, or has them behind it.
+    if node.op == "InstanceNormalization" and _all(_operand(node, 1), 1) and _all(_operand(node, 2), 0):
+        node.inputs, node.bias = node.inputs[:1], False
+
+
+def _all(operand: Operand, value: float) -> bool:
+    return isinstance(operand, Const) and operand.value is not None and bool((operand.value == value).all())
 
 
 def _clip(node: Node, a: Attributes) -> None:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import AttributeProto, helper
+from onnx import AttributeProto
 
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft import Const, Draft, Node, Operand, batch_of
 from nasbuild.ir._graph import INPUT, MOST_NODES
+from nasbuild.ir._onnx_constants import Value, attributes_of, better, folded, stored
 from nasbuild.ir._onnx_lower import lower
 from nasbuild.ir._onnx_order import check_text, in_order
 from nasbuild.ir._onnx_types import STANDARD, Type, infer, shape_of, tensor_type
-from nasbuild.ir._onnx_values import MOST_VALUES, constant, evaluate, shape_value
+from nasbuild.ir._onnx_values import shape_value
 
 MOST_COPIED = 256 * 2**20
 """Bytes of functions that may be put in place."""
@@ -25,14 +25,6 @@ MOST_VERSION = 10_000
 MOST_CALLS = 32
 """Functions and branches that may stand in each other."""
 _REPEATED = ("Loop", "Scan", "SequenceMap")
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """What a name stands for: an operand and its type."""
-
-    operand: Node | Const
-    type: Type | None
 
 
 @dataclass(frozen=True)
@@ -105,7 +97,7 @@ class Walk:
     ) -> _Scope:
         values = dict(outer)
         for tensor in graph.initializer:
-            values[tensor.name] = _stored(tensor, tensor.name)
+            values[tensor.name] = stored(tensor, tensor.name)
         for sparse in graph.sparse_initializer:
             size = len(sparse.values.dims) and sparse.values.dims[0]
             shape = tuple(sparse.dims)
@@ -170,11 +162,11 @@ class Walk:
                 "repeats a graph, which is not one graph of operations",
                 todo="export the network with fixed sizes, so that it is unrolled",
             )
-        attributes = _attributes(node)
+        attributes = attributes_of(node)
         types = self._types(node, operands, attributes, scope)
         if any(value is not None and isinstance(value.operand, Node) for value in operands):
             return self._operation(node, operands, attributes, types)
-        return _constants(node, operands, attributes, types)
+        return folded(node, operands, attributes, types)
 
     def _types(
         self,
@@ -188,7 +180,7 @@ class Walk:
         values = [v.operand.value if v and isinstance(v.operand, Const) else None for v in operands]
         types = [v.type if v else None for v in operands]
         found = infer(node, types, values, attributes, scope.opsets)
-        return [_better(one, scope.told.get(name)) for one, name in zip(found, node.output, strict=True)]
+        return [better(one, scope.told.get(name)) for one, name in zip(found, node.output, strict=True)]
 
     def _operation(
         self,
@@ -301,99 +293,6 @@ def _settle(node: onnx.NodeProto, given: Mapping[str, AttributeProto]) -> None:
     copies = [AttributeProto.FromString(a.SerializeToString()) for a in kept]
     del node.attribute[:]
     node.attribute.extend(copies)
-
-
-def _constants(
-    node: onnx.NodeProto,
-    operands: Sequence[Value | None],
-    attributes: Mapping[str, Any],
-    types: Sequence[Type | None],
-) -> list[Value | None]:
-    if node.op_type == "Constant":
-        return [_literal(node, attributes)]
-    known = [v.operand for v in operands if v is not None]
-    constants = [o for o in known if isinstance(o, Const)]
-    weights: dict[str, int] = {}
-    if node.op_type not in ("Shape", "Size", "ConstantOfShape"):
-        for one in constants:
-            weights.update(one.weights)
-    found: list[Value | None] = []
-    for kind in types:
-        shape = shape_of(kind)
-        value = None
-        small = shape is None or prod(shape) <= MOST_VALUES
-        if node.op_type == "Shape" and constants:
-            value = shape_value(constants[0].shape, attributes)
-        elif len(types) == 1 and small and all(o.value is not None for o in constants):
-            values = [v.operand.value if v and isinstance(v.operand, Const) else None for v in operands]
-            value = evaluate(node.op_type, attributes, values) if node.domain in STANDARD else None
-        if value is not None:
-            shape = value.shape
-            kind = tensor_type(shape, helper.np_dtype_to_tensor_dtype(value.dtype))
-        found.append(Value(Const(shape, weights, value), kind))
-    return found
-
-
-def _literal(node: onnx.NodeProto, attributes: Mapping[str, Any]) -> Value:
-    told = attributes.get("value")
-    if isinstance(told, onnx.TensorProto):
-        return _stored(told, node.output[0] if node.output else node.name)
-    for name, dtype in (
-        ("value_int", np.int64),
-        ("value_ints", np.int64),
-        ("value_float", np.float32),
-        ("value_floats", np.float32),
-    ):
-        if name in attributes:
-            value = np.array(attributes[name], dtype)
-            if value.size > MOST_VALUES:
-                return Value(Const(value.shape), tensor_type(value.shape))
-            return Value(
-                Const(value.shape, {}, value),
-                tensor_type(value.shape, helper.np_dtype_to_tensor_dtype(value.dtype)),
-            )
-    return Value(Const(None), None)
-
-
-def _stored(tensor: onnx.TensorProto, name: str) -> Value:
-    try:
-        stored = constant(tensor, name)
-        kind = tensor_type(stored.shape, tensor.data_type)
-        # Sizes of 0 are meant here.
-        for dimension in kind.tensor_type.shape.dim:
-            if not dimension.HasField("dim_value"):
-                dimension.dim_value = 0
-        shape_of(kind)
-    except NasbuildError as error:
-        raise error.at(f"tensor {name!r}") from None
-    except Exception as error:
-        # numpy and ml_dtypes raise what they like at types and sizes that contradict the bytes.
-        raise NasbuildError(
-            f"tensor {name!r} contradicts itself ({' '.join(str(error).split())[:120]})"
-        ) from None
-    return Value(stored, kind)
-
-
-def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for attribute in node.attribute:
-        if attribute.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) or attribute.ref_attr_name:
-            continue
-        try:
-            found[attribute.name] = helper.get_attribute_value(attribute)
-        except ValueError:
-            raise NasbuildError(f"attribute {attribute.name!r} has a type that is not known") from None
-    return found
-
-
-def _better(inferred: Type | None, told: Type | None) -> Type | None:
-    """What the file says counts where the rules say nothing."""
-    if inferred is not None and (shape_of(inferred) is not None or told is None):
-        return inferred
-    if told is None or told.WhichOneof("value") != "tensor_type" or not told.tensor_type.HasField("shape"):
-        return inferred
-    sizes = tuple(max(d.dim_value, 0) for d in told.tensor_type.shape.dim)
-    return tensor_type(sizes, told.tensor_type.elem_type)
 
 
 def _place(node: onnx.NodeProto) -> str:

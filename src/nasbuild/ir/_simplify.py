@@ -8,9 +8,26 @@ from nasbuild.ir._draft import NOTHING, Const, Draft, Node, Operand, Shape, size
 from nasbuild.ir._fuse import fuse_activations
 from nasbuild.ir._fuse_attention import fuse_attention
 from nasbuild.ir._fuse_norm import fuse_norms
-from nasbuild.ir._match import Uses
+from nasbuild.ir._match import Uses, scalar
 
 LINEAR = ("Conv", "ConvTranspose", "Gemm")
+_SHARED = {
+    *(
+        "Reshape",
+        "Transpose",
+        "Relu",
+        "Sigmoid",
+        "Tanh",
+        "Swish",
+        "HardSwish",
+        "HardSigmoid",
+        "Gelu",
+        "Clip",
+        "Sqrt",
+    ),
+    *("Exp", "Sin", "Cos", "Neg", "Reciprocal", "Add", "Sub", "Mul", "Div"),
+}
+"""What depends on nothing but its operands, its shape, and the settings that drafts hold."""
 _SAME_SHAPE_SAME_DATA = ("Reshape", "Expand", "Tile", "Pad")
 
 
@@ -18,7 +35,9 @@ def simplify(draft: Draft) -> None:
     """Bring a draft into the one form that both routes share; the order of the steps matters."""
     steps: tuple[Callable[[Draft], None], ...] = (
         drop_nothing,
+        share_equal,
         merge_transposes,
+        fold_into_linear,
         unflatten,
         merge_reshapes,
         fold_into_linear,
@@ -31,7 +50,7 @@ def simplify(draft: Draft) -> None:
         align_attention,
         merge_transposes,
         merge_reshapes,
-        share_moves,
+        share_equal,
     )
     draft.prune()
     for step in steps:
@@ -49,9 +68,18 @@ def drop_nothing(draft: Draft) -> None:
         straight = node.op == "Transpose" and list(node.more.get("perm", ())) == list(
             range(len(node.shape or ""))
         )
-        if node.op == NOTHING or unmoved or (straight and node.shape):
+        if node.op == NOTHING or unmoved or _neutral(node) or (straight and node.shape):
             replaced[node] = data[0]
     draft.replace(replaced)
+
+
+def _neutral(node: Node) -> bool:
+    """Whether it multiplies or divides by 1, or adds 0."""
+    number = {"Mul": 1, "Div": 1, "Add": 0, "Sub": 0}.get(node.op)
+    if number is None or len(node.inputs) != 2 or not _known(node.shape) or node.shape != node.data[0].shape:
+        return False
+    first = node.inputs[0] is node.data[0] or node.op in ("Mul", "Add")
+    return first and len(node.constants) == 1 and scalar(node.constants[0]) == number
 
 
 def merge_reshapes(draft: Draft) -> None:
@@ -81,18 +109,27 @@ def merge_transposes(draft: Draft) -> None:
     drop_nothing(draft)
 
 
-def share_moves(draft: Draft) -> None:
-    """One node for what is moved in the same way twice."""
+def share_equal(draft: Draft) -> None:
+    """One node for what is computed twice of the same operands, as some exporters write it."""
     replaced: dict[Node, Node] = {}
     seen: dict[tuple[object, ...], Node] = {}
     for node in draft.nodes:
-        if node.op in ("Reshape", "Transpose") and len(node.inputs) == 1 and _known(node.shape):
-            source = node.data[0]
-            key = (node.op, replaced.get(source, source), node.shape, tuple(node.more.get("perm", ())))
-            first = seen.setdefault(key, node)
-            if first is not node:
-                replaced[node] = first
+        if node.op not in _SHARED or not _known(node.shape):
+            continue
+        operands = tuple(_identity(replaced.get(o, o) if isinstance(o, Node) else o) for o in node.inputs)
+        settings = (node.more.get("perm"), node.more.get("bounds"))
+        first = seen.setdefault((node.op, operands, node.shape, settings), node)
+        if first is not node:
+            replaced[node] = first
     draft.replace(replaced)
+
+
+def _identity(operand: Operand) -> object:
+    if isinstance(operand, Const):
+        if operand.value is not None:
+            return operand.value.dtype.kind, operand.value.shape, operand.value.tobytes()
+        return (operand.shape, tuple(sorted(operand.weights))) if operand.weights else id(operand)
+    return id(operand)
 
 
 def unflatten(draft: Draft) -> None:
@@ -106,16 +143,14 @@ def unflatten(draft: Draft) -> None:
             kept = 2
         else:
             continue
-        if any(f.op != "Reshape" for f in flat) or not _known(node.shape):
+        wholes = [_whole(f, kept) for f in flat]
+        if any(w is f for w, f in zip(wholes, flat, strict=True)) or not _known(node.shape):
             continue
-        shapes = [f.data[0].shape for f in flat]
-        if not all(_fits(s, f.shape, kept) for s, f in zip(shapes, flat, strict=True)):
-            continue
-        leading = {s[:-kept] for s in shapes if s is not None}
+        leading = {w.shape[:-kept] for w in wholes if w.shape is not None}
         if len(leading) != 1 or node.shape is None:
             continue
         after = Node("Reshape", [node], node.shape, node.label)
-        node.inputs = [o.data[0] if isinstance(o, Node) else o for o in node.inputs]
+        node.inputs = [_whole(o, kept) if isinstance(o, Node) else o for o in node.inputs]
         node.shape = leading.pop() + node.shape[-kept:]
         inserted[node] = after
     _insert(draft, inserted)
@@ -134,8 +169,9 @@ def align_attention(draft: Draft) -> None:
         for position in (1, 2):
             source = node.inputs[position] if position < len(node.inputs) else None
             if isinstance(source, Node) and (shape := _led(source.shape or (), leading)):
-                node.inputs[position] = Node("Reshape", [source], shape, node.label)
-                nodes.append(node.inputs[position])
+                aligned = Node("Reshape", [source], shape, node.label)
+                node.inputs[position] = aligned
+                nodes.append(aligned)
         nodes.append(node)
         if node.shape is not None and (shape := _led(node.shape, leading)):
             moved[node] = Node("Reshape", [node], node.shape, node.label)
@@ -162,7 +198,12 @@ def fold_into_linear(draft: Draft) -> None:
         linear = data[0]
         while linear in replaced:
             linear = replaced[linear]
-        if linear.op not in LINEAR or not uses.only(data[0], node):
+        if not uses.only(data[0], node):
+            continue
+        before = linear
+        if node.op == "Add" and linear.op == "Reshape" and _keeps_width(linear, uses):
+            linear = linear.data[0]
+        if linear.op not in LINEAR:
             continue
         if node.op == "Add" and not linear.bias and _is_bias(node.constants, linear):
             linear.weights.update(node.all_weights())
@@ -172,8 +213,16 @@ def fold_into_linear(draft: Draft) -> None:
         else:
             continue
         linear.bias = True
-        replaced[node] = linear
+        replaced[node] = before
     draft.replace(replaced)
+
+
+def _keeps_width(reshape: Node, uses: Uses) -> bool:
+    """Whether a vector that is added after it could as well be added before."""
+    product = reshape.data[0]
+    if product.op != "Gemm" or not uses.only(product, reshape) or not reshape.shape or not product.shape:
+        return False
+    return reshape.shape[-1] == product.shape[-1]
 
 
 def fold_pads(draft: Draft) -> None:
@@ -233,10 +282,20 @@ def _known(shape: Shape | None) -> bool:
     return shape is not None and all(shape)
 
 
-def _fits(whole: Shape | None, flat: Shape | None, kept: int) -> bool:
-    if whole is None or flat is None or not _known(whole) or not _known(flat) or len(whole) <= kept:
+def _whole(flat: Node, kept: int) -> Node:
+    """What was there before leading dimensions were joined or parted; the last ``kept`` are as they are."""
+    whole = flat
+    while flat.op == "Reshape":
+        flat = flat.data[0]
+        if _fits(flat.shape, whole.shape, kept):
+            whole = flat
+    return whole
+
+
+def _fits(one: Shape | None, two: Shape | None, kept: int) -> bool:
+    if one is None or two is None or not (_known(one) and _known(two)) or min(len(one), len(two)) <= kept:
         return False
-    return whole[-kept:] == flat[-kept:] and len(flat) > kept and size_of(whole) == size_of(flat)
+    return one[-kept:] == two[-kept:] and size_of(one) == size_of(two)
 
 
 def _width(linear: Node) -> int:

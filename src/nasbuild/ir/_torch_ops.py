@@ -11,120 +11,7 @@ from torch import Tensor
 
 from nasbuild.ir._draft import NOTHING, PART, Const, Node, Operand, Shape
 from nasbuild.ir._match import scalar
-
-FRESH = {
-    *(
-        "zeros_like",
-        "ones_like",
-        "full_like",
-        "empty_like",
-        "rand_like",
-        "randn_like",
-        "new_zeros",
-        "new_ones",
-    ),
-    *("new_full", "new_empty", "new_empty_strided", "sym_size", "empty", "empty_strided"),
-}
-"""What takes shapes from its operands and nothing else."""
-_NOTHING = {
-    *("clone", "contiguous", "detach", "alias", "lift", "lift_fresh", "lift_fresh_copy", "_to_copy", "to"),
-    *("dropout", "native_dropout", "type_as", "positive", "resolve_conj", "resolve_neg", "view_as_real_copy"),
-}
-_RESHAPES = {
-    *("view", "_unsafe_view", "reshape", "unsqueeze", "squeeze", "flatten", "unflatten", "_reshape_alias"),
-    *("view_copy", "_reshape_copy"),
-}
-_SAME = {
-    **{
-        op: op.capitalize()
-        for op in ("relu", "sigmoid", "tanh", "gelu", "elu", "selu", "celu", "softplus", "mish")
-    },
-    **{
-        op: op.capitalize()
-        for op in ("exp", "log", "sin", "cos", "tan", "abs", "sqrt", "floor", "ceil", "round")
-    },
-    **{
-        op: op.capitalize()
-        for op in ("erf", "neg", "sign", "reciprocal", "where", "pow", "div", "mul", "maximum")
-    },
-    **{"silu": "Swish", "hardswish": "HardSwish", "hardsigmoid": "HardSigmoid", "leaky_relu": "LeakyRelu"},
-    **{"_prelu_kernel": "PRelu", "_softmax": "Softmax", "_safe_softmax": "Softmax", "softmax": "Softmax"},
-    **{"_log_softmax": "LogSoftmax", "log_softmax": "LogSoftmax", "maximum": "Max", "minimum": "Min"},
-    **{"add": "Add", "sub": "Sub", "eq": "Equal", "lt": "Less", "gt": "Greater", "le": "LessOrEqual"},
-    **{
-        "ge": "GreaterOrEqual",
-        "logical_and": "And",
-        "logical_or": "Or",
-        "logical_not": "Not",
-        "isnan": "IsNaN",
-    },
-    **{"bitwise_and": "And", "bitwise_or": "Or", "bitwise_not": "Not", "expand": "Expand", "repeat": "Tile"},
-    **{"embedding": "Gather", "index_select": "Gather", "select": "Gather", "gather": "GatherElements"},
-    **{"upsample_nearest1d": "Resize", "upsample_nearest2d": "Resize", "upsample_bilinear2d": "Resize"},
-    **{"upsample_linear1d": "Resize", "upsample_bicubic2d": "Resize", "_upsample_nearest_exact2d": "Resize"},
-    **{
-        "_upsample_bilinear2d_aa": "Resize",
-        "_upsample_bicubic2d_aa": "Resize",
-        "upsample_trilinear3d": "Resize",
-    },
-    **{"upsample_nearest3d": "Resize", "reflection_pad1d": "Pad", "reflection_pad2d": "Pad"},
-    **{
-        "replication_pad1d": "Pad",
-        "replication_pad2d": "Pad",
-        "replication_pad3d": "Pad",
-        "pixel_shuffle": "DepthToSpace",
-    },
-    **{
-        "pixel_unshuffle": "SpaceToDepth",
-        "argmax": "ArgMax",
-        "argmin": "ArgMin",
-        "cumsum": "CumSum",
-        "topk": "TopK",
-    },
-    **{
-        "masked_fill": "Where",
-        "scatter": "ScatterElements",
-        "index_put": "ScatterND",
-        "grid_sampler_2d": "GridSample",
-    },
-    **{"remainder": "Mod", "tril": "Trilu", "triu": "Trilu", "softshrink": "Shrink", "square": "Square"},
-}
-_REDUCED = {
-    **{
-        "mean": "ReduceMean",
-        "sum": "ReduceSum",
-        "amax": "ReduceMax",
-        "amin": "ReduceMin",
-        "prod": "ReduceProd",
-    },
-    **{
-        "max": "ReduceMax",
-        "min": "ReduceMin",
-        "linalg_vector_norm": "ReduceL2",
-        "logsumexp": "ReduceLogSumExp",
-    },
-}
-_NORMS = {
-    **{
-        "native_layer_norm": "LayerNormalization",
-        "_fused_rms_norm": "RMSNormalization",
-        "native_group_norm": "GroupNormalization",
-    },
-    **{"native_batch_norm": "BatchNormalization", "_native_batch_norm_legit": "BatchNormalization"},
-    **{
-        "_native_batch_norm_legit_no_training": "BatchNormalization",
-        "cudnn_batch_norm": "BatchNormalization",
-    },
-}
-_LISTS = {
-    "split",
-    "split_with_sizes",
-    "chunk",
-    "unsafe_split",
-    "unsafe_chunk",
-    "tensor_split",
-    "unsafe_split_with_sizes",
-}
+from nasbuild.ir._torch_names import LISTS, MOVES_NOTHING, NORMS, REDUCED, RESHAPES, SAME
 
 
 @dataclass(frozen=True)
@@ -177,7 +64,7 @@ def lower(
     """Nodes of which the last ones are the results, one for each of ``results``; the others stand before them."""
     call = _Call(op, args, kwargs, [tuple(r.shape) for r in results] or [()], value, label)
     made = _made(domain, call)
-    if len(results) > 1 and len(made) != len(results):
+    if len(results) > 1 and len(made) < len(results):
         made = [*made, *(Node(PART, [made[-1]], shape, label) for shape in call.shapes[1:])]
     return made if results else []
 
@@ -186,28 +73,28 @@ def _made(domain: str, call: _Call) -> list[Node]:
     op = call.op
     if domain != "aten":
         return [call.node(f"{domain}::{op}", call.tensors())]
-    if op in _NOTHING:
+    if op in MOVES_NOTHING:
         return [call.node(NOTHING, [call.value(call.args[0])])]
     if op == "copy":
         return [call.node("Expand", [call.value(call.args[1])])]
-    if op in _RESHAPES:
+    if op in RESHAPES:
         return [call.node("Reshape", [call.value(call.args[0])])]
-    if op in _LISTS or op == "slice":
+    if op in LISTS or op == "slice":
         return _slices(call)
-    if op in _NORMS:
+    if op in NORMS:
         return [_norm(call)]
-    if op in _REDUCED:
+    if op in REDUCED:
         return [_reduced(call)]
     if rule := _RULES.get(op):
         return rule(call)
-    if op in _SAME:
-        return [call.node(_SAME[op], _meant(call))]
+    if op in SAME:
+        return [call.node(SAME[op], _meant(call))]
     return [call.node(f"{domain}::{op}", call.tensors())]
 
 
 def _meant(call: _Call) -> list[Operand]:
     """Operands in ONNX's order, without the settings that are no operands there."""
-    named = _SAME[call.op]
+    named = SAME[call.op]
     if call.op == "embedding":
         return [call.value(call.args[0]), call.value(call.args[1])]
     if named in (
@@ -232,13 +119,13 @@ def _meant(call: _Call) -> list[Operand]:
 
 
 def _convolution(call: _Call) -> list[Node]:
-    x, w, b, stride, _, dilation, transposed, _, groups = (*call.args, *([None] * 9))[:9]
+    x, w, b, stride, _, dilation, transposed, _, groups = call.args[:9]
     node = call.node(
         "ConvTranspose" if transposed else "Conv", [call.value(t) for t in (x, w, b) if t is not None]
     )
     node.kernel = tuple(w.shape[2:])
     node.stride, node.dilation = _spread(stride, node.kernel), _spread(dilation, node.kernel)
-    node.groups, node.bias = groups, b is not None
+    node.groups, node.bias = int(groups), b is not None
     return [node]
 
 
@@ -286,7 +173,7 @@ def _linear(call: _Call) -> list[Node]:
 
 
 def _norm(call: _Call) -> Node:
-    op = _NORMS[call.op]
+    op = NORMS[call.op]
     weight, bias = {
         "LayerNormalization": (2, 3),
         "RMSNormalization": (2, 99),
@@ -302,6 +189,8 @@ def _norm(call: _Call) -> Node:
     node.bias = isinstance(call.arg(bias), Tensor)
     if op == "GroupNormalization":
         node.groups = call.args[6]
+        if node.groups == call.args[4]:
+            node.op, node.groups = "InstanceNormalization", 0
     return node
 
 
@@ -311,7 +200,7 @@ def _reduced(call: _Call) -> Node:
     if dims is None or isinstance(dims, Tensor) or (isinstance(dims, list | tuple) and not dims):
         dims = range(rank)
     named = tuple(sorted({int(d) % max(rank, 1) for d in ([dims] if isinstance(dims, int) else dims)}))
-    op = _REDUCED[call.op]
+    op = REDUCED[call.op]
     if call.op == "linalg_vector_norm" and call.arg(1, "ord", 2) == 1:
         op = "ReduceL1"
     if call.op in ("max", "min") and isinstance(call.arg(1), Tensor):
@@ -412,7 +301,10 @@ def _joined(call: _Call) -> list[Node]:
 
 
 def _unbound(call: _Call) -> list[Node]:
-    return [call.node("Gather", [call.value(call.args[0])], shape) for shape in call.shapes]
+    dim = call.arg(1, "dim", 0) % len(call.source())
+    single = _at(call.source(), dim, 1)
+    cut = [call.node("Slice", [call.value(call.args[0])], single) for _ in call.shapes]
+    return [*cut, *(call.node("Reshape", [c], shape) for c, shape in zip(cut, call.shapes, strict=True))]
 
 
 def _indexed(call: _Call) -> list[Node]:
@@ -449,6 +341,11 @@ def _strided(call: _Call) -> list[Node]:
     return [call.node("Reshape" if same else "aten::as_strided", [call.value(call.args[0])])]
 
 
+def _unequal(call: _Call) -> list[Node]:
+    equal = call.node("Equal", [call.value(a) for a in call.args[:2]])
+    return [equal, call.node("Not", [equal])]
+
+
 def _gated(call: _Call) -> list[Node]:
     x = call.value(call.args[0])
     one, two = (call.node("Slice", [x]) for _ in range(2))
@@ -480,36 +377,6 @@ _RULES: dict[str, Callable[[_Call], list[Node]]] = {
     "index": _indexed,
     "roll": _rolled,
     "glu": _gated,
+    "ne": _unequal,
     "as_strided": _strided,
 }
-
-
-def lower_whole(
-    op: str, args: Sequence[Any], operands: Sequence[Operand], results: Sequence[Tensor], label: str
-) -> list[Node]:
-    """Nodes of a recurrent layer or an einsum, whose last ones are the results."""
-    shapes = [tuple(r.shape) for r in results]
-    if op == "einsum":
-        return [Node("Einsum", list(operands), shapes[0], label)]
-    named = {"lstm": "LSTM", "gru": "GRU"}.get(op, "RNN")
-    weights = [
-        t for a in args if isinstance(a, list | tuple) for t in a if isinstance(t, Tensor) and t.dim() < 3
-    ]
-    layers = int(next(a for a in args if isinstance(a, int) and not isinstance(a, bool)))
-    each = len(weights) // max(layers, 1)
-    learnt = [o for t, o in zip(_tensors(args), operands, strict=True) if any(t is w for w in weights)]
-    made: list[Node] = []
-    x = operands[0]
-    for layer in range(layers):
-        own = slice(layer * each, (layer + 1) * each)
-        node = Node(named, [x, *learnt[own]], shapes[0], label, bias=any(w.dim() == 1 for w in weights[own]))
-        node.macs = prod(shapes[0][:-1]) * sum(w.numel() for w in weights[own] if w.dim() > 1)
-        made.append(node)
-        x = node
-    last = [Node(PART, [made[-1]], shape, label) for shape in shapes[1:]]
-    # Results stand last; the first of them is the last layer's sequence.
-    return [*made, *last]
-
-
-def _tensors(args: Sequence[Any]) -> list[Tensor]:
-    return [t for a in args for t in (a if isinstance(a, list | tuple) else [a]) if isinstance(t, Tensor)]

@@ -18,7 +18,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft import Const, Draft, Node, Operand, batch_of
 from nasbuild.ir._graph import INPUT, MOST_NODES
-from nasbuild.ir._torch_ops import FRESH, lower, lower_whole
+from nasbuild.ir._torch_memory import remembered
+from nasbuild.ir._torch_names import FRESH
+from nasbuild.ir._torch_ops import lower
+from nasbuild.ir._torch_whole import lower_whole
 
 _COUNTERS = (torch.int64, torch.int32, torch.int16, torch.bool)
 _WHOLE = {"lstm", "gru", "rnn_tanh", "rnn_relu", "einsum"}
@@ -129,7 +132,7 @@ class Recorder(TorchDispatchMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
         del types
-        found = func(*args, **(kwargs or {}))
+        found = remembered(func, args, kwargs or {})
         if not self.silent:
             self.note(func, args, kwargs or {}, found)
         return found

@@ -1,0 +1,42 @@
+"""Functions of torch that the dispatcher sees in parts, and ONNX keeps whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from torch import Tensor
+
+from nasbuild.ir._draft import PART, Node, Operand
+
+
+def lower_whole(
+    op: str, args: Sequence[Any], operands: Sequence[Operand], results: Sequence[Tensor], label: str
+) -> list[Node]:
+    """Nodes of a recurrent layer or an einsum, whose last ones are the results."""
+    shapes = [tuple(r.shape) for r in results]
+    if op == "einsum":
+        return [Node("Einsum", list(operands), shapes[0], label)]
+    named = {"lstm": "LSTM", "gru": "GRU"}.get(op, "RNN")
+    weights = [
+        t for a in args if isinstance(a, list | tuple) for t in a if isinstance(t, Tensor) and t.dim() < 3
+    ]
+    layers = int(next(a for a in args if isinstance(a, int) and not isinstance(a, bool)))
+    each = len(weights) // max(layers, 1)
+    learnt = [o for t, o in zip(_tensors(args), operands, strict=True) if any(t is w for w in weights)]
+    made: list[Node] = []
+    x = operands[0]
+    for layer in range(layers):
+        own = slice(layer * each, (layer + 1) * each)
+        node = Node(named, [x, *learnt[own]], shapes[0], label, bias=any(w.dim() == 1 for w in weights[own]))
+        node.macs = prod(shapes[0][:-1]) * sum(w.numel() for w in weights[own] if w.dim() > 1)
+        made.append(node)
+        x = node
+    last = [Node(PART, [made[-1]], shape, label) for shape in shapes[1:]]
+    # Results stand last; the first of them is the last layer's sequence.
+    return [*made, *last]
+
+
+def _tensors(args: Sequence[Any]) -> list[Tensor]:
+    return [t for a in args for t in (a if isinstance(a, list | tuple) else [a]) if isinstance(t, Tensor)]
