@@ -9,7 +9,9 @@ from typing import TypeAlias
 Shape: TypeAlias = tuple[int, ...]
 
 
-def macs_of(op: str, kernel: Shape, groups: int, inputs: Sequence[Shape | None], output: Shape | None) -> int:
+def macs_of(
+    op: str, kernel: Shape, groups: int, inputs: Sequence[Sequence[int] | None], output: Sequence[int] | None
+) -> int:
     """Multiply-accumulates of one operation; 0 for those that multiply no matrices, and where shapes are not known.
 
     A bias, a softmax and the scale of attention are not counted.
