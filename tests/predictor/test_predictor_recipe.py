@@ -146,7 +146,7 @@ def test_lists_of_terms_stay_equal_when_written_down():
 @pytest.mark.parametrize(
     ("kind", "settings", "match"),
     [
-        ("magic", {}, "no kind of recipe 'magic'; allowed: additive, network, baseline"),
+        ("magic", {}, "no kind of recipe 'magic'; allowed: additive, network, operators, baseline"),
         ("additive", {"hops": 2}, "can't be read"),
         ("baseline", {"name": "forest"}, "no baseline 'forest'; allowed: ridge"),
         ("network", {"hops": 0}, "hops is 0"),
