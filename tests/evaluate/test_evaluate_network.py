@@ -72,7 +72,10 @@ def test_the_digits_are_networks_with_an_input():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("gone", "there are no networks 'gone'; allowed: digits, fashion-ofa, .*FILE.py:FUNCTION@1x3x224x224"),
+        (
+            "gone",
+            "there are no networks 'gone'; allowed: digits, fashion-ofa, .*FILE.py:FUNCTION@1x3x224x224",
+        ),
         ("{script}:attention", "nothing tells the shape of an input; write .*nets.py:attention@1x3x224x224"),
         ("{script}:attention@1x0x4", "'1x0x4' is no shape"),
         ("digits@", "'' is no shape"),
