@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from graph_samples import planted_table, random_network, share
 
+from graph_samples import planted_table, random_network, share
 from nasbuild.errors import TargetError
 from nasbuild.ir import encode_graphs, operator_schema, unknown_ops
 from nasbuild.predictor import GraphBatch, OperatorRecipe
