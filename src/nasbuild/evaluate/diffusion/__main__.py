@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 from nasbuild.errors import NasbuildError
@@ -23,6 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     import torch
 
+    from nasbuild.evaluate._making import StepLines
     from nasbuild.evaluate._pool import Pool
     from nasbuild.evaluate._work import InProcess
     from nasbuild.evaluate.diffusion.card import write_card
@@ -31,7 +32,7 @@ def main(argv: list[str] | None = None) -> int:
 
     # The networks are too small for two threads to pay, and one thread gives the same bits every time.
     torch.set_num_threads(1)
-    work, progress = Work(options.out, options.images), _Progress()
+    work, progress = Work(options.out, options.images), StepLines(partial(print, flush=True))
     executor = Pool(options.workers) if options.workers > 1 else InProcess()
     try:
         work.prepare(progress)
@@ -52,22 +53,6 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     print(f"wrote {len(table):,} architectures to {target}")
     return 0
-
-
-class _Progress:
-    """One line at first of every step, every minute and at its end."""
-
-    def __init__(self) -> None:
-        self.what, self.last = "", 0.0
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        # What stands in brackets changes from line to line.
-        what, shown = what.partition(" (")[0], what
-        if what == self.what and now - self.last < 60 and done < total:
-            return
-        self.what, self.last = what, now
-        print(f"{shown}: {done:,} of {total:,}", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
-from nasbuild._io import reading
 from nasbuild.errors import NasbuildError
+from nasbuild.evaluate._settings_file import read_settings
 from nasbuild.evaluate.diffusion.checkpoint import read_tensors
 from nasbuild.evaluate.diffusion.features import Classifier
 from nasbuild.evaluate.diffusion.fid import Distance
@@ -136,21 +136,7 @@ def read_inpainting_file(path: str | os.PathLike[str]) -> InpaintingFile:
     NasbuildError
         Naming the first key that is wrong.
     """
-    import yaml
-
-    with reading(path, NasbuildError) as stream:
-        try:
-            held = yaml.safe_load(stream)
-        except yaml.YAMLError as error:
-            raise NasbuildError(f"is no YAML ({error})", where=str(path)) from None
-    try:
-        return InpaintingFile.model_validate(held)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "the file"
-        raise NasbuildError(
-            f"{key}: {first['msg']}", where=str(path), allowed=tuple(InpaintingFile.model_fields)
-        ) from None
+    return read_settings(path, InpaintingFile)
 
 
 def load_inpainting(path: str | os.PathLike[str], *, distance: Distance | None = None) -> Inpainting:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 
 from nasbuild._io import write_text
 from nasbuild.evaluate._evaluate import evaluate_all
+from nasbuild.evaluate._making import Progress, rounded
 from nasbuild.evaluate._protocol import Result
 from nasbuild.evaluate._store import Store
 from nasbuild.evaluate._work import Executor, InProcess, Spec
@@ -35,9 +36,6 @@ RECIPE: dict[str, Any] = {
     "paint": 128,
 }
 """How each variant is fine-tuned and tested."""
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is under way, and how much of it is done and wanted."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +101,8 @@ class Work:
     def table(self, results: dict[Architecture, Result]) -> Table:
         """All that did not fail."""
         rows = {
-            architecture: {name: _rounded(value) for name, value in result.metrics.items()}
+            architecture: {name: rounded(value) for name, value in result.metrics.items()}
             for architecture, result in results.items()
             if result.metrics is not None
         }
         return evaluated_table(load_space(NAME), rows)
-
-
-def _rounded(value: float | None) -> float | None:
-    """Six digits; more are noise. Counts stay whole."""
-    return None if value is None else value if value == int(value) else float(f"{value:.6g}")

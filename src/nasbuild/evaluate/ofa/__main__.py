@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 from nasbuild.errors import NasbuildError
@@ -22,6 +22,7 @@ def main(argv: list[str] | None = None) -> int:
     options = parser.parse_args(argv)
     import torch
 
+    from nasbuild.evaluate._making import StepLines
     from nasbuild.evaluate._pool import Pool
     from nasbuild.evaluate._work import InProcess
     from nasbuild.evaluate.ofa.card import write_card
@@ -29,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     from nasbuild.table import write_table
 
     torch.set_num_threads(1)
-    work, progress = Work(options.out, options.images), _Progress()
+    work, progress = Work(options.out, options.images), StepLines(partial(print, flush=True))
     try:
         work.train(progress)
         drawn = work.networks(options.networks)
@@ -47,20 +48,6 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     print(f"wrote {len(table):,} architectures to {target}")
     return 0
-
-
-class _Progress:
-    """One line at first of every step, every minute and at its end."""
-
-    def __init__(self) -> None:
-        self.what, self.last = "", 0.0
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        now = time.monotonic()
-        if what == self.what and now - self.last < 60 and done < total:
-            return
-        self.what, self.last = what, now
-        print(f"{what}: {done:,} of {total:,}", flush=True)
 
 
 if __name__ == "__main__":

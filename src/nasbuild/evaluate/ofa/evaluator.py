@@ -9,11 +9,10 @@ from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
-from torch import Tensor
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
-from nasbuild._io import reading
 from nasbuild.errors import NasbuildError
+from nasbuild.evaluate._settings_file import read_settings
 from nasbuild.evaluate.ofa.family import Family, fashion, layers_of, mobilenet_v3, proxylessnas
 from nasbuild.evaluate.ofa.images import FolderImages, Images, fashion_mnist
 from nasbuild.evaluate.ofa.supernet import Supernet
@@ -94,21 +93,7 @@ def read_supernet_file(path: str | os.PathLike[str]) -> SupernetFile:
     NasbuildError
         Naming the first key that is wrong.
     """
-    import yaml
-
-    with reading(path, NasbuildError) as stream:
-        try:
-            held = yaml.safe_load(stream)
-        except yaml.YAMLError as error:
-            raise NasbuildError(f"is no YAML ({error})", where=str(path)) from None
-    try:
-        return SupernetFile.model_validate(held)
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"])) or "the file"
-        raise NasbuildError(
-            f"{key}: {first['msg']}", where=str(path), allowed=tuple(SupernetFile.model_fields)
-        ) from None
+    return read_settings(path, SupernetFile)
 
 
 def supernet_measure(
@@ -130,13 +115,13 @@ def supernet_measure(
     drawn = np.random.default_rng(seed).permutation(len(train.labels))[:count]
     # Held in memory where that is little: reading them anew for each architecture would take longer than its test.
     seen = list(train.batches(drawn, file.batch))
-    tested = test.batches(np.arange(len(test.labels)), file.batch)
-    held: list[tuple[Tensor, Tensor]] | None = list(tested) if file.fashion_mnist is not None else None
+    every = np.arange(len(test.labels))
+    held = list(test.batches(every, file.batch)) if file.fashion_mnist is not None else None
 
     def measure(architecture: Architecture) -> Mapping[str, float]:
         network = supernet.cut(layers_of(space, architecture)).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         recalibrate(network, seen)
-        found = accuracy(network, held or test.batches(np.arange(len(test.labels)), file.batch))
+        found = accuracy(network, held or test.batches(every, file.batch))
         return {"acc": found.top1, "acc5": found.top5, "loss": found.loss}
 
     return measure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from nasbuild.errors import NasbuildError
@@ -145,20 +145,13 @@ def proxylessnas(width: float = 1.3, *, classes: int = 1000) -> Family:
 
 def fashion(width: float = 0.25) -> Family:
     """MobileNetV3 for grey pictures of 28 x 28: a quarter as wide, and it shrinks them to 4 x 4 only."""
-    stem, first, *widths = (divisible(w * width) for w in (16, 16, 24, 40, 80, 112, 160))
-    return Family(
+    alike = mobilenet_v3(width, classes=10)
+    stages = zip(alike.stages, (1, 2, 1, 2, 1), strict=True)
+    return replace(
+        alike,
         name="fashion-ofa" if width == 0.25 else f"fashion-ofa, width {width:g}",
         inputs=1,
-        classes=10,
-        stem=stem,
-        stem_stride=2,
-        first=first,
-        first_activation="relu",
-        first_shortcut=stem == first,
-        activation="h_swish",
-        stages=_mobilenet_stages(widths, (1, 2, 1, 2, 1)),
-        final=divisible(960 * width),
-        mix=divisible(1280 * width),
+        stages=tuple(replace(stage, stride=stride) for stage, stride in stages),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from nasbuild._io import write_text
 from nasbuild.evaluate._evaluate import evaluate_all
+from nasbuild.evaluate._making import Progress, rounded
 from nasbuild.evaluate._store import Store
 from nasbuild.evaluate._work import Executor, InProcess, Spec
 from nasbuild.evaluate.ofa.family import fashion
@@ -23,9 +24,6 @@ COSTS = "costs:fashion-ofa"
 WEIGHTS, FILE, STORE = "weights.safetensors", "supernet.yaml", "store.sqlite"
 _NAMES = {"latency_ms": "latency_cpu", "latency_ms_spread": "latency_cpu_std"}
 _KEPT = ("acc", "loss", "macs", "params", "latency_cpu", "latency_cpu_std")
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is under way, and how much of it is done and wanted."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +108,5 @@ class Work:
         for architecture in architectures:
             if all(architecture in part for part in parts):
                 told = {_NAMES.get(k, k): v for part in parts for k, v in part[architecture].items()}
-                rows[architecture] = {name: _rounded(told[name]) for name in _KEPT}
+                rows[architecture] = {name: rounded(told[name]) for name in _KEPT}
         return evaluated_table(load_space(SPACE), rows)
-
-
-def _rounded(value: float | None) -> float | None:
-    """Six digits: more would only make the table large."""
-    return None if value is None else float(f"{value:.6g}")

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from nasbuild.errors import TargetError
-from nasbuild.ir import OP, OperatorGraph, encode_graphs, operator_schema
+from nasbuild.ir import OperatorGraph, encode_graphs, operator_schema
 from nasbuild.predictor import Ensemble, OperatorRecipe, Recipe, fit_ensembles
 from nasbuild.score._features import ChoiceScore, feature_scores
 from nasbuild.score._held_out import Agreement
@@ -73,11 +73,6 @@ class GraphRun:
     def graphs(self) -> Graphs:
         """The table's networks, packed."""
         return encode_graphs(self.schema, self.table.graphs)
-
-    @property
-    def ops(self) -> tuple[str, ...]:
-        """All operations."""
-        return next(tuple(map(str, f.choices or ())) for f in self.schema.categorical if f.name == OP)
 
 
 def learn_graphs(
