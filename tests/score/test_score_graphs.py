@@ -43,8 +43,8 @@ def test_what_was_planted_is_found(run):
     assert max(effect, key=effect.__getitem__) == "HardSwish"
     assert effect["Add"] < effect["HardSwish"]
     # Counts of operations tell all of this label, so the baselines must find it too.
-    assert {r.name for r in learnt.trust.rivals} == {"ridge", "lightgbm"}
-    assert min(r.prediction.mean for r in learnt.trust.rivals) > 0.8
+    assert set(learnt.trust.rivals) == {"ridge", "lightgbm"}
+    assert min(r.mean for r in learnt.trust.rivals.values()) > 0.8
 
 
 def test_other_networks_are_predicted(run):

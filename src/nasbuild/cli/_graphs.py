@@ -217,18 +217,18 @@ def _print_trust(out: Output, learnt: GraphLearnt) -> None:
     trust = learnt.trust
     rows = [(f"hop {m}", one) for m, one in enumerate(trust.hops)] + [("prediction y'", trust.prediction)]
     rows += [
-        ({"ridge": "ridge on counts", "lightgbm": "LightGBM on counts"}[r.name], r.prediction)
-        for r in trust.rivals
+        ({"ridge": "ridge on counts", "lightgbm": "LightGBM on counts"}[name], one)
+        for name, one in trust.rivals.items()
     ]
     out.table(
         ["held-out SRCC", "mean", "spread"],
         [[name, f"{one.mean:.3f}", f"{one.std:.3f}"] for name, one in rows],
         right=(1, 2),
     )
-    best = max(trust.rivals, key=lambda r: r.prediction.mean, default=None)
-    if best is not None and best.prediction.mean > trust.prediction.mean + 0.01:
+    best = max((one.mean for one in trust.rivals.values()), default=0.0)
+    if best > trust.prediction.mean + 0.01:
         out.line(
-            f"counts of operations alone order these networks better ({best.prediction.mean:.2f} against "
+            f"counts of operations alone order these networks better ({best:.2f} against "
             f"{trust.prediction.mean:.2f}): how they are connected was not learnt.",
             "yellow",
         )
@@ -241,5 +241,5 @@ def _trust(learnt: GraphLearnt) -> dict[str, Any]:
         "labels": trust.labels,
         "hops": [one.mean for one in trust.hops],
         "prediction": trust.prediction.mean,
-        "rivals": {r.name: r.prediction.mean for r in trust.rivals},
+        "rivals": {name: one.mean for name, one in trust.rivals.items()},
     }

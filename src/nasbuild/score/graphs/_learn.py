@@ -14,7 +14,6 @@ from nasbuild.predictor import Ensemble, OperatorRecipe, Recipe, fit_ensembles
 from nasbuild.score._features import ChoiceScore, feature_scores
 from nasbuild.score._held_out import Agreement
 from nasbuild.score._run import Progress
-from nasbuild.score._trust import Rival
 from nasbuild.score.graphs._rivals import fit_graph_rivals
 from nasbuild.space import Graphs, GraphSchema
 from nasbuild.table import GraphTable
@@ -34,12 +33,12 @@ class GraphTrust:
     prediction
         Agreement of y'.
     rivals
-        Ridge regression and LightGBM on counts of operations, on the same held-out networks.
+        Agreement of ridge regression and LightGBM on counts of operations, on the same held-out networks.
     """
 
     hops: tuple[Agreement, ...]
     prediction: Agreement
-    rivals: tuple[Rival, ...]
+    rivals: dict[str, Agreement]
     labels: int
 
 
@@ -129,7 +128,7 @@ def learn_graphs(
     ):
         progress("comparing with other methods", number, len(found))
         splits = [(member.train, member.test) for member in ensemble.members]
-        others = fit_graph_rivals(schema, graphs, values, splits, seed=seed) if rivals else ()
+        others = fit_graph_rivals(schema, graphs, values, splits, seed=seed) if rivals else {}
         each = np.stack([member.srcc for member in ensemble.members])
         trust = GraphTrust(
             tuple(Agreement.of(each[:, m]) for m in range(each.shape[1] - 1)),

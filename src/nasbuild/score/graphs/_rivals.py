@@ -9,7 +9,6 @@ import numpy as np
 
 from nasbuild.predictor import srcc
 from nasbuild.score._held_out import Agreement
-from nasbuild.score._trust import Rival
 from nasbuild.space import Graphs, GraphSchema
 from nasbuild.table import Split
 
@@ -28,20 +27,20 @@ def count_features(schema: GraphSchema, graphs: Graphs) -> np.ndarray:
 
 def fit_graph_rivals(
     schema: GraphSchema, graphs: Graphs, labels: np.ndarray, splits: Sequence[Split], *, seed: int
-) -> tuple[Rival, ...]:
+) -> dict[str, Agreement]:
     """Ridge regression and LightGBM, learnt and tested on the same networks as the members."""
     features = count_features(schema, graphs)
     features = (features - features.mean(axis=0)) / np.where(
         features.std(axis=0) > 0, features.std(axis=0), 1
     )
-    found = []
+    found = {}
     for name, fit in (("ridge", _ridge), ("lightgbm", _lightgbm)):
         each = [
             srcc(fit(features[train], labels[train], seed)(features[test]), labels[test])
             for train, test in splits
         ]
-        found.append(Rival(name, Agreement.of(each), Agreement.of(each)))
-    return tuple(found)
+        found[name] = Agreement.of(each)
+    return found
 
 
 def _ridge(features: np.ndarray, labels: np.ndarray, _: int):
