@@ -80,7 +80,7 @@ def test_a_bound_is_met_where_the_additive_label_meets_it(run):
     learnt = run.of("latency_cpu")
     labels = np.quantile(learnt.labels.values, [0.1, 0.5, 0.9])
     for label in labels:
-        assert learnt.scorer.label_at(learnt.scorer.sum_at(label)) == pytest.approx(label)
+        assert learnt.scorer.labels_at(np.array([learnt.scorer.sum_at(label)]))[0] == pytest.approx(label)
     sums = [learnt.scorer.sum_at(label) for label in labels]
     assert sums == sorted(sums)
 
@@ -100,7 +100,11 @@ def test_apart_differ_in_so_many_stages(run):
 def test_what_cannot_be_met_names_the_nearest_bounds(run, everything):
     _, sums = everything
     names = [one.target.name for one in run.learnt]
-    least = run.of("latency_cpu").scorer.label_at(sums[:, names.index("latency_cpu")].min())
+    least = float(
+        run.of("latency_cpu").scorer.labels_at(sums[:, names.index("latency_cpu")])[
+            sums[:, names.index("latency_cpu")].argmin()
+        ]
+    )
     with pytest.raises(NasbuildError, match="nothing is within all bounds") as caught:
         build_within(run, "acc", 3, [Bound("latency_cpu", 1, least * 0.5), Bound("layers", 1, 99)])
     assert caught.value.todo == f"loosen one of them: latency_cpu <= {least:.4g}"

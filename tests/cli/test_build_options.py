@@ -38,6 +38,16 @@ def test_build_by_prediction_chooses_among_the_best_by_score(nasbuild, files, tm
     assert [row["prediction"] for row in lines(other)] == best
 
 
+def test_build_exhaustive_predicts_the_whole_space(nasbuild, files, tmp_path):
+    one, other = tmp_path / "one.jsonl", tmp_path / "other.jsonl"
+    done = nasbuild("build", files.run, "--target", "loss", "--by", "exhaustive", "--top", 5, "--out", one)
+    assert done.code == 0, done.err
+    assert "best by prediction y' of all 1,728 architectures for loss" in done.out
+    assert nasbuild("build", files.run, "--target", "loss", "--top", 1728, "--out", other).code == 0
+    best = sorted(row["prediction"] for row in lines(other))[:5]
+    assert [row["prediction"] for row in lines(one)] == pytest.approx(best)
+
+
 def test_build_apart_alone(nasbuild, files, tmp_path):
     out = tmp_path / "built.jsonl"
     assert nasbuild("build", files.run, "--target", "loss", "--apart", 3, "--top", 3, "--out", out).code == 0
@@ -80,7 +90,8 @@ def test_a_front_of_two_targets(nasbuild, files, tmp_path):
     [
         (["--where", "loss"], "'loss' is no bound; allowed: NAME <= NUMBER, NAME >= NUMBER"),
         (["--where", "flops <= 3"], "'flops' is neither a target of this run nor a metric of its table"),
-        (["--by", "luck"], "--by: nothing is built by 'luck'; allowed: score, prediction"),
+        (["--by", "luck"], "--by: nothing is built by 'luck'; allowed: score, prediction, exhaustive"),
+        (["--by", "exhaustive", "--k", "2"], "--by exhaustive and --k exclude each other"),
         (["--by", "prediction", "--propose", "3"], "--by and --propose exclude each other"),
         (["--where", "acc_std <= 3"], "no exact sum over the layers"),
         (["--where", "layers <= 1"], "loosen one of them: layers <= 3"),

@@ -42,7 +42,7 @@ def test_sums_and_pairs_are_the_prediction(process):
     assert np.ptp(added) > 0.05
     total = process.sums(architectures(PICKS)) + added
     expected = process.predict(architectures(PICKS))[0]
-    assert [process.label_at(v) for v in total] == pytest.approx(expected)
+    assert process.labels_at(total) == pytest.approx(expected)
     assert process.sums(architectures(PICKS)) != pytest.approx(expected, rel=1e-3)
 
 

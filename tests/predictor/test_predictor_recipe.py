@@ -89,7 +89,8 @@ def test_the_name_is_a_text():
 
 def test_unknown_recipes_and_settings_are_refused():
     with pytest.raises(
-        NasbuildError, match="no recipe 'fast'; allowed: default, paper, ridge, lightgbm, marginal, ped-anova"
+        NasbuildError,
+        match="no recipe 'fast'; allowed: default, paper, mse, ridge, lightgbm, marginal, ped-anova",
     ):
         recipe("fast")
     with pytest.raises(NasbuildError, match="no setting 'speed'; allowed: batch, clip, "):
@@ -110,6 +111,7 @@ def test_kinds_are_told_apart():
     assert {name: recipe_kind(RECIPES[name]) for name in RECIPES} == {
         "default": "additive",
         "paper": "network",
+        "mse": "network",
         **dict.fromkeys(("ridge", "lightgbm", "marginal", "ped-anova"), "baseline"),
     }
 

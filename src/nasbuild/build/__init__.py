@@ -2,6 +2,7 @@
 
 from nasbuild.build._best import POOL, Built, best_predicted, best_sums, build, buildable, described
 from nasbuild.build._equations import Aimed, propose_equations
+from nasbuild.build._exhaustive import MOST, build_exhaustive, every_architecture, rank_every
 from nasbuild.build._front import Front, build_front, swept_front
 from nasbuild.build._propose import propose
 from nasbuild.build._reduce import Holds, holds_of_front, reduce_space
@@ -9,6 +10,7 @@ from nasbuild.build._where import LAYERS, Bound, Within, build_within, expected,
 
 __all__ = [
     "LAYERS",
+    "MOST",
     "POOL",
     "Aimed",
     "Bound",
@@ -19,15 +21,18 @@ __all__ = [
     "best_predicted",
     "best_sums",
     "build",
+    "build_exhaustive",
     "build_front",
     "build_within",
     "buildable",
     "described",
+    "every_architecture",
     "expected",
     "holds_of_front",
     "parse_bound",
     "propose",
     "propose_equations",
+    "rank_every",
     "reduce_space",
     "swept_front",
 ]

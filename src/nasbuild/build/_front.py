@@ -114,9 +114,7 @@ def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
         predicted = Predicted(table.scores, known, costs, most + slack(problem), _on_targets(every, bounds))
         picks = climb(predicted, signs, picks) if climbs else picks
         sums = predicted.values(picks)
-        value = np.column_stack(
-            [[one.scorer.label_at(v) for v in sums[:, t].tolist()] for t, one in enumerate(learnt)]
-        )
+        value = np.column_stack([one.scorer.labels_at(sums[:, t]) for t, one in enumerate(learnt)])
     else:
         pool = [table.architecture(pick) for pick in picks.tolist()]
         value = np.column_stack([one.scorer.predict(pool)[0] for one in learnt])

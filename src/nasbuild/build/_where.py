@@ -196,7 +196,7 @@ def _nearest(problem: Problem, bounds: Sequence[Bound], named: dict[str, Learnt]
         if len(found):
             least = -bound.sign * float(others.values(found.picks)[0])
             if bound.name in named:
-                least = named[bound.name].scorer.label_at(least)
+                least = float(named[bound.name].scorer.labels_at(np.array([least]))[0])
             told.append(f"{bound.name} {'<=' if bound.sign > 0 else '>='} {least:.4g}")
     if not told:
         return "loosen several bounds: no single one is enough"

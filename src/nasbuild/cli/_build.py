@@ -47,7 +47,12 @@ def build(
         int | None, typer.Option("--apart", min=1, help="each differs from all before it in so many stages")
     ] = None,
     by: Annotated[
-        str, typer.Option("--by", help="score; or prediction: of the 1,000 best by score, the best by y'")
+        str,
+        typer.Option(
+            "--by",
+            help="score; prediction: of the 1,000 best by score, the best by y'; "
+            "exhaustive: the best by y' of the whole space",
+        ),
     ] = "score",
     target: Annotated[
         list[str] | None,
@@ -63,8 +68,8 @@ def build(
     from nasbuild.build import parse_bound
     from nasbuild.score import load_run
 
-    if by not in ("score", "prediction"):
-        raise NasbuildError(f"nothing is built by {by!r}", where="--by", allowed=("score", "prediction"))
+    if by not in _WAYS:
+        raise NasbuildError(f"nothing is built by {by!r}", where="--by", allowed=_WAYS)
     given = {
         "--top": top,
         "--front": front,
@@ -72,7 +77,8 @@ def build(
         "--k": k,
         "--where": where,
         "--apart": apart,
-        "--by": by == "prediction",
+        "--by": by != "score",
+        "--by exhaustive": by == "exhaustive",
     }
     _check_together({name for name, value in given.items() if value})
     if target and len(target) > 1 and not front:
@@ -105,11 +111,13 @@ def build(
     out.json({"out": str(out_file), "target": learnt.target.name, "architectures": rows})
 
 
+_WAYS = ("score", "prediction", "exhaustive")
 _EXCLUDES = {
     "--front": {"--top", "--propose", "--k", "--apart", "--by"},
     "--propose": {"--top", "--k", "--where", "--apart", "--by"},
     "--k": {"--where", "--apart"},
     "--apart": {"--by"},
+    "--by exhaustive": {"--where", "--k"},
 }
 
 
@@ -124,9 +132,15 @@ def _best(
     run: Run, learnt: Learnt, n: int, k: int | None, bounds: Sequence[Bound], apart: int, by: str
 ) -> tuple[list[Built], int, str]:
     """The best, how many of the first are proven to be (by score), and a title."""
-    from nasbuild.build import POOL, best_predicted, build_within
+    from nasbuild.build import POOL, best_predicted, build_exhaustive, build_within
     from nasbuild.build import build as build_architectures
+    from nasbuild.space import count_architectures
 
+    if by == "exhaustive":
+        whole = build_exhaustive(learnt, n)
+        total = count_architectures(run.space)
+        title = f"best by prediction y' of all {total:,} architectures for {learnt.target.name}"
+        return whole, len(whole), title
     most = n if by == "score" else max(n, POOL)
     if bounds or apart > 1:
         found = build_within(run, learnt.target.name, most, bounds, apart=apart)

@@ -91,7 +91,8 @@ def fit(
     recipe_name: Annotated[
         str,
         typer.Option(
-            "--recipe", help="default, paper, ridge, lightgbm, marginal or ped-anova; graphs have their own"
+            "--recipe",
+            help="default, paper, mse, ridge, lightgbm, marginal or ped-anova; graphs have their own",
         ),
     ] = "default",
     ids: Annotated[
@@ -105,10 +106,11 @@ def fit(
     ] = 200_000,
     convolution: Annotated[
         str | None,
-        typer.Option("--convolution", help="of recipe paper's networks: gatv2, graphconv, gcn or gin"),
+        typer.Option("--convolution", help="of the networks of paper and mse: gatv2, graphconv, gcn or gin"),
     ] = None,
     epochs: Annotated[
-        int | None, typer.Option("--epochs", min=1, help="of recipe paper's networks, instead of its own")
+        int | None,
+        typer.Option("--epochs", min=1, help="of the networks of paper and mse, instead of its own"),
     ] = None,
     rivals: Annotated[
         bool,
@@ -233,7 +235,7 @@ def _recipe(name: str, **settings: Any) -> AnyRecipe:
         raise NasbuildError(
             f"recipe {name!r} fits no network",
             where=f"--{next(iter(given))}",
-            todo="leave the option out, or use --recipe paper",
+            todo="leave the option out, or use --recipe paper or mse",
         )
     if given.get("convolution", "gatv2") not in get_args(Convolution):
         raise NasbuildError(

@@ -3,6 +3,7 @@
 from nasbuild.predictor._batch import GraphBatch
 from nasbuild.predictor._convolution import Convolution, convolution
 from nasbuild.predictor._ensemble import Ensemble, Progress, fit_ensembles, plan_splits, weighted
+from nasbuild.predictor._every import predict_every
 from nasbuild.predictor._file import ensembles_from_bytes, ensembles_to_bytes
 from nasbuild.predictor._fit import Member, Task, fit_member, last_norms, one_thread, outputs, srcc
 from nasbuild.predictor._fit_process import fit_process
@@ -59,6 +60,7 @@ __all__ = [
     "outputs",
     "pearson",
     "plan_splits",
+    "predict_every",
     "process_from_arrays",
     "process_to_arrays",
     "recipe",

@@ -38,6 +38,15 @@ class Pairs:
             total += ((x[u] @ self.links[u, v]) * x[v]).sum(axis=1)
         return total
 
+    def every(self) -> np.ndarray:
+        """What all pairs add to every combination of the modules, (combinations,); the last stage's changes fastest."""
+        sizes = tuple(len(factor) for factor in self.factors)
+        total = np.zeros(sizes)
+        for u, v in combinations(range(len(sizes)), 2):
+            shape = [size if w in (u, v) else 1 for w, size in enumerate(sizes)]
+            total += (self.factors[u] @ self.links[u, v] @ self.factors[v].T).reshape(shape)
+        return total.ravel()
+
     def swaps(self, picks: np.ndarray, stage: int) -> np.ndarray:
         """The same with every module of a stage in turn put into each pick, (picks, modules)."""
         own, around = self.factors[stage], np.zeros((len(picks), self.factors[stage].shape[1]))

@@ -111,9 +111,9 @@ class Process:
         """
         return float(self.warp.forward(np.array([label]))[0]) * self.slope + self.level
 
-    def label_at(self, total: float) -> float:
-        """Inverse of `sum_at`; beyond the scale's range, the label at its end."""
-        return float(self.warp.back(np.array([(total - self.level) / self.slope]))[0])
+    def labels_at(self, totals: np.ndarray) -> np.ndarray:
+        """Inverse of `sum_at` for many; beyond the scale's range, the label at its end."""
+        return self.warp.back((totals - self.level) / self.slope)
 
     def sum_latent(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """Warped labels as far as the summed shares tell: mean and deviation, each (architectures,).
@@ -162,7 +162,7 @@ class Process:
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs:
         """What interactions add to `sums`, for every architecture of some modules of each stage.
 
-        y' is `label_at` of both together. ``codes`` are of modules of any depths, (depth, features) each.
+        y' is `labels_at` of both together. ``codes`` are of modules of any depths, (depth, features) each.
         """
         if not self.interaction_variance:
             return Pairs.none([len(own) for own in codes])

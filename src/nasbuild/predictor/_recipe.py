@@ -182,6 +182,7 @@ _LEAST_FOLDED = 5
 RECIPES: dict[str, AnyRecipe] = {
     "default": AdditiveRecipe(),
     "paper": Recipe(),
+    "mse": Recipe("mse", ranking_weight=0.0),
     **{name: BaselineRecipe(name) for name in get_args(Baseline)},
 }
 

@@ -8,7 +8,7 @@ from nasbuild.score._held_out import DEVIATIONS, Agreement, Evidence, HeldOut, e
 from nasbuild.score._module_rows import module_rows
 from nasbuild.score._modules import LabelStatistics, ModuleScorer, label_statistics, shifted
 from nasbuild.score._run import Learnt, Prediction, Progress, Run, learn, predict
-from nasbuild.score._scorer import Scorer
+from nasbuild.score._scorer import Scorer, combined
 from nasbuild.score._stage_scores import MAX_MODULES, StageScores, score_stage, score_stages
 from nasbuild.score._store import SCHEMA_VERSION, load_run, save_run, versions
 from nasbuild.score._ties import COMPARED, member_scores, untold
@@ -40,6 +40,7 @@ __all__ = [
     "Trust",
     "choice_effects",
     "choice_scores",
+    "combined",
     "evidence_of",
     "feature_scores",
     "fit_additive",

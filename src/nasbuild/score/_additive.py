@@ -41,8 +41,8 @@ class AdditiveScorer(Scorer):
     def sum_at(self, label: float) -> float:
         return self.process.sum_at(label)
 
-    def label_at(self, total: float) -> float:
-        return self.process.label_at(total)
+    def labels_at(self, totals: np.ndarray) -> np.ndarray:
+        return self.process.labels_at(totals)
 
     def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         return self.process.predict(architectures)

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from nasbuild.predictor import Ensemble, last_norms, one_thread, outputs, weighted
+from nasbuild.predictor import Ensemble, last_norms, one_thread, outputs, predict_every, weighted
 from nasbuild.score._held_out import HeldOut
 from nasbuild.score._scorer import Scorer
 from nasbuild.space import Architecture, Space, encode, encode_modules
@@ -113,6 +113,9 @@ class ModuleScorer(Scorer):
     def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """Weighted mean and deviation of the members' y', each (architectures,), in the label's unit."""
         return self.ensemble.predict(encode(self.space, architectures))
+
+    def predict_every(self, codes: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+        return predict_every(self.ensemble, self.space, codes)
 
     def held_out(self) -> list[HeldOut]:
         """Every member on the rows that it did not see, by itself."""

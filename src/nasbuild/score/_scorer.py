@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from itertools import islice, product
 
 import numpy as np
 
 from nasbuild.predictor import Pairs
-from nasbuild.space import Architecture, Module, Space, group_modules
+from nasbuild.space import Architecture, Module, Space, group_codes, group_modules
+
+_AT_ONCE = 4096  # architectures predicted at a time
 
 
 class Scorer(ABC):
@@ -44,7 +47,7 @@ class Scorer(ABC):
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs | None:  # noqa: ARG002
         """What y' knows beyond the summed scores, where it is a sum over pairs of stages; None where it is not.
 
-        On the scale on which scores add up: y' is `label_at` of both together. ``codes`` are some
+        On the scale on which scores add up: y' is `labels_at` of both together. ``codes`` are some
         modules of every stage, (depth, features) each.
         """
         return None
@@ -53,9 +56,26 @@ class Scorer(ABC):
         """The summed module score at which a label is expected, as far as scores tell: the label itself."""
         return label
 
-    def label_at(self, total: float) -> float:
-        """Inverse of `sum_at`."""
-        return total
+    def labels_at(self, totals: np.ndarray) -> np.ndarray:
+        """Inverse of `sum_at`, for many."""
+        return totals
+
+    def predict_every(self, codes: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+        """y' of every combination of some modules, (combinations,) in the label's unit; the last stage's changes fastest.
+
+        ``codes`` are modules of every stage, (depth, features) each.
+        """
+        pairs = self.pairs(codes)
+        if pairs is not None:
+            scores = [self._scores(u, own) for u, own in enumerate(codes)]
+            return self.labels_at(combined(scores) + pairs.every())
+        found = []
+        every = product(
+            *([s.decode(code) for code in own] for s, own in zip(self.space.stages, codes, strict=True))
+        )
+        while some := list(islice(every, _AT_ONCE)):
+            found.append(self.predict([Architecture(modules) for modules in some])[0])
+        return np.concatenate(found)
 
     def score_modules(self, stage: int, modules: Sequence[Module]) -> tuple[np.ndarray, np.ndarray]:
         """Scores and deviations of modules of any depths, each (modules,)."""
@@ -63,9 +83,21 @@ class Scorer(ABC):
         found = grouped.evaluate(lambda codes: np.stack(self.score(stage, codes), axis=-1), (2,))
         return found[..., 0], found[..., 1]
 
+    def _scores(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores of modules of any depths, (modules,)."""
+        return group_codes(codes).evaluate(lambda some: self.score(stage, some)[0])
+
     def shares(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """Score of each stage's module, (architectures, stages)."""
         scores = np.empty((len(architectures), len(self.space.stages)))
         for u in range(len(self.space.stages)):
             scores[:, u] = self.score_modules(u, [a.modules[u] for a in architectures])[0]
         return scores
+
+
+def combined(values: Sequence[np.ndarray]) -> np.ndarray:
+    """Sums of one value a stage, (combinations,); ``values`` are (modules,) each, the last stage's changes fastest."""
+    total = np.zeros(1)
+    for own in values:
+        total = np.add.outer(total, own).ravel()
+    return total

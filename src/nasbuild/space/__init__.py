@@ -14,7 +14,15 @@ from nasbuild.space._file import (
     space_to_dict,
     space_to_yaml,
 )
-from nasbuild.space._graph import Graphs, GraphSchema, NodeFeature, encode, encode_modules, graph_schema
+from nasbuild.space._graph import (
+    Graphs,
+    GraphSchema,
+    NodeFeature,
+    encode,
+    encode_modules,
+    encode_parts,
+    graph_schema,
+)
 from nasbuild.space._group import StageModules, group_codes, group_modules, group_stages
 from nasbuild.space._identity import architecture_id, module_id
 from nasbuild.space._merge import merge_architecture, merge_stages
@@ -63,6 +71,7 @@ __all__ = [
     "count_modules",
     "encode",
     "encode_modules",
+    "encode_parts",
     "enumerate_architectures",
     "enumerate_modules",
     "features_by_name",

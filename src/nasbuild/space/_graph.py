@@ -97,17 +97,23 @@ def graph_schema(space: Space) -> GraphSchema:
 
 def encode(space: Space, architectures: Sequence[Architecture]) -> Graphs:
     """Graphs of whole architectures: one chain of layers each, the globals its last node."""
+    stages = list(enumerate(space.stages))
+    return encode_parts(
+        space,
+        [
+            [(u, stage.encode(module)) for (u, stage), module in zip(stages, a.modules, strict=True)]
+            for a in architectures
+        ],
+    )
+
+
+def encode_parts(space: Space, parts: Sequence[Sequence[tuple[int, np.ndarray]]]) -> Graphs:
+    """Graphs of parts of architectures: a chain of the modules of some stages, each with its stage and codes."""
     tables = [_stage_table(space, u) for u in range(len(space.stages))]
-    rows, sizes = [], []
-    for architecture in architectures:
-        size = 0
-        for stage, table, module in zip(space.stages, tables, architecture.modules, strict=True):
-            rows.append(_node_rows(table, stage.encode(module)[None])[0])
-            size += len(module)
-        sizes.append(size)
+    rows = [_node_rows(tables[u], code[None])[0] for part in parts for u, code in part]
+    sizes = np.array([sum(len(code) for _, code in part) for part in parts], dtype=np.int64)
     width = len(graph_schema(space).features)
-    categories = np.concatenate(rows) if rows else np.empty((0, width), dtype=np.int64)
-    return _chains(categories, np.array(sizes, dtype=np.int64))
+    return _chains(np.concatenate(rows) if rows else np.empty((0, width), dtype=np.int64), sizes)
 
 
 def encode_modules(space: Space, stage: int, codes: np.ndarray) -> Graphs:
