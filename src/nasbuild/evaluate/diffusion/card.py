@@ -33,16 +33,16 @@ def write_card(
     Parameters
     ----------
     results
-        Of the table's architectures.
+        Of the table's architectures, and of SDv1.4's own.
     again
-        Of some of them, fine-tuned with another seed.
+        Of some of these, fine-tuned with another seed.
     """
     import diffusers
     import torch
 
     columns = table.columns
     seconds = [r.seconds for r in results.values() if r.seconds is not None]
-    own = table.row_of.get(sd_v1_4())
+    own = results[sd_v1_4()].metrics or {}
     text = _TEXT.format(
         n=len(table),
         failed=sum(r.metrics is None for r in results.values()),
@@ -53,10 +53,10 @@ def write_card(
         each=f"{np.median(seconds):.0f}" if seconds else "not known",
         machine=f"{platform.machine()}, one thread; torch {torch.__version__}, diffusers {diffusers.__version__}",
         ranges="\n".join(
-            f"| {name} | {v.min():.6g} | {np.median(v):.6g} | {v.max():.6g} | {'–' if own is None else f'{v[own]:.6g}'} |"
+            f"| {name} | {v.min():.6g} | {np.median(v):.6g} | {v.max():.6g} | {own.get(name) or np.nan:.6g} |"
             for name, v in columns.items()
         ),
-        noise=_noise(table, again),
+        noise=_noise(table, results, again),
         relations="\n".join(
             f"| {name} | "
             + " | ".join(f"{spearmanr(columns[name], columns[n])[0]:.3f}" for n in ("macs", "params"))
@@ -67,20 +67,21 @@ def write_card(
     write_text(path, text)
 
 
-def _noise(table: Table, again: Mapping[Architecture, Result]) -> str:
-    pairs = [(table.row_of[a], r.metrics) for a, r in again.items() if r.metrics and a in table.row_of]
+def _noise(table: Table, results: Mapping[Architecture, Result], again: Mapping[Architecture, Result]) -> str:
+    pairs = [(results[a].metrics, r.metrics) for a, r in again.items() if a in results]
+    pairs = [(first, second) for first, second in pairs if first and second]
     if len(pairs) < 2:
         return "Not measured."
     lines = ["| | deviation between variants | deviation between seeds |", "|---|---|---|"]
     for name in _TOLD:
-        change = [float(m[name] or 0) - table.columns[name][row] for row, m in pairs]
+        change = [float(second[name] or 0) - float(first[name] or 0) for first, second in pairs]
         seed = float(np.sqrt(np.mean(np.square(change)) / 2))
         lines.append(f"| {name} | {table.columns[name].std(ddof=1):.4g} | {seed:.4g} |")
-    return "\n".join(lines) + f"\n\nSeeds: {len(pairs)} variants, fine-tuned twice."
+    return "\n".join(lines) + f"\n\nSeeds: {len(pairs)} networks, SDv1.4's own among them, fine-tuned twice."
 
 
 _TEXT = """# sd-unet-mini
-{n} U-Nets at random out of {all:,}, SDv1.4's own among them ({failed} more could not be measured): each with \
+{n} U-Nets at random out of {all:,} ({failed} more could not be measured): each with \
 inherited weights, fine-tuned for inpainting and measured. Made by this project with \
 `python -m nasbuild.evaluate.diffusion`; every figure below is computed by it.
 
@@ -109,6 +110,8 @@ this on the same training images ({accuracy} % test accuracy). Not Inception's: 
 - `psnr`: of the masked part, dB.
 - `macs`, `params`: multiply-accumulates of one denoising step for one image (half of what \
 `torch.utils.flop_counter` counts), and parameters.
+
+SDv1.4's own network, fine-tuned the same way, is no row of the table; the last column tells of it.
 
 | | lowest | median | highest | SDv1.4's own |
 |---|---|---|---|---|

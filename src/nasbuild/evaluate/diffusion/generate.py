@@ -71,10 +71,9 @@ class Work:
         write_text(self.folder / FILE, json.dumps(held, indent=1) + "\n")
 
     def variants(self, n: int = VARIANTS) -> list[Architecture]:
-        """SDv1.4's own network and others at random, the same every time; each module is equally likely."""
-        others = sample(load_space(NAME), n, np.random.default_rng(0))
-        own = sd_v1_4()
-        return [own, *(a for a in others if a != own)][:n]
+        """Networks at random, the same every time; each module is equally likely. SDv1.4's own is none of them."""
+        drawn = sample(load_space(NAME), n + 1, np.random.default_rng(0))
+        return [a for a in drawn if a != sd_v1_4()][:n]
 
     def measure(
         self,
