@@ -16,6 +16,7 @@ _BETTER = 0.01  # SRCC by which another method must lead before it is offered
 METHOD_NAMES = {
     "default": "additive process",
     "paper": "graph networks",
+    "mse": "graph networks on the squared error",
     "ridge": "ridge regression",
     "lightgbm": "LightGBM",
     "marginal": "marginal means",

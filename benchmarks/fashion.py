@@ -1,0 +1,252 @@
+"""What is built from 300 labels of fashion-ofa, tested by the supernet for real.
+
+    python benchmarks/fashion.py --work DIR --images DIR [--sweep] [--print]
+
+``--work`` is the folder in which the table was made (``python -m nasbuild.evaluate.ofa``); it holds the supernet. From
+300 of the table's 2,000 labels recipe ``default`` builds the 243 networks of the three best modules of each stage by
+accuracy, and a front of 81 by accuracy and latency. Evolution (NSGA-II, paper, section 5.1) begins with the same 300
+labels and has as many evaluations more, by accuracy alone and by both. Accuracies are the supernet's for all.
+
+During the evolution a latency is what a fit on all 2,000 measured latencies predicts, which the built front, made
+from 300, does not know. ``--sweep``, on a quiet machine, measures latency of everything that is compared together, and
+only these figures are told. Evaluations are kept in the work folder, results are written as they come, and resumed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import moocore
+import numpy as np
+import torch
+
+from _common import RESULTS, arguments, markdown, resume, save
+from nasbuild.build import build, build_front
+from nasbuild.evaluate import Spec
+from nasbuild.evaluate.ofa.generate import LATENCY, Work
+from nasbuild.score import Run, learn
+from nasbuild.search import SearchSettings, parse_goal, search
+from nasbuild.space import Architecture
+from nasbuild.table import Table, load_builtin
+
+LABELS, K, FRONT, POPULATION = 300, 3, 81, 50
+TARGETS = ("acc", "latency_cpu")
+LAYERS_OF_FRONT = 4
+"""Of the table's rows those are swept that fewer than so many fronts dominate by the table's own latencies."""
+
+
+def main() -> None:
+    parser = arguments("what is built for fashion-ofa, tested for real", "fashion")
+    parser.add_argument("--work", type=Path, default=Path("fashion"), help="work folder of the table")
+    parser.add_argument("--images", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
+    parser.add_argument("--draws", type=int, default=1, help="draws of 300 labels")
+    parser.add_argument("--sweep", action="store_true", help="measure latencies of all that is compared")
+    parser.add_argument("--figure", type=Path, default=RESULTS / "fashion.svg")
+    parser.add_argument("--print", action="store_true", help="print what was measured; nothing is computed")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    result = resume(options.out)
+    if not options.print:
+        table = load_builtin("fashion-ofa")
+        work = Measured(Work(options.work, options.images), table)
+        for draw in range(options.draws):
+            have = result.setdefault("draws", {}).setdefault(str(draw), {})
+            measure(work, draw, have, lambda: save(options.out, result))
+        if options.sweep:
+            result["sweep"] = sweep(work, result["draws"])
+            save(options.out, result)
+    show(result)
+    if "sweep" in result:
+        draw_figure(result, options.figure)
+
+
+class Measured:
+    """The table, and accuracies of other networks by the supernet, from the store or now."""
+
+    def __init__(self, work: Work, table: Table) -> None:
+        self.work, self.table, self.space = work, table, table.space
+        self.known = dict(zip(table.architectures, table.columns["acc"].tolist(), strict=True))
+        self._last = ""
+
+    def accuracies(self, architectures: Sequence[Architecture]) -> list[float]:
+        new = [a for a in architectures if a not in self.known]
+        told = self.work.measure(self.work.evaluator, new, self._told) if new else {}
+        self.known |= {a: float(m["acc"] or np.nan) for a, m in told.items()}
+        return [self.known[a] for a in architectures]
+
+    def _told(self, what: str, done: int, total: int) -> None:
+        if done in (0, total):
+            print(f"{what}: {done} of {total}", flush=True)
+
+    def names(self, architectures: Sequence[Architecture]) -> list[Any]:
+        """Architectures as plain lists."""
+        return [a.modules for a in architectures]
+
+
+def measure(work: Measured, draw: int, have: dict[str, Any], keep) -> None:
+    """Fill in what a draw lacks; ``keep`` writes it down."""
+    rows = np.random.default_rng(draw).choice(len(work.table), LABELS, replace=False)
+    few = work.table.select(rows)
+    have["rows"] = rows.tolist()
+    if "front" not in have:
+        run = learn(few, list(TARGETS), rivals=False, seed=draw)
+        have["best"] = told(work, cluster(run))
+        keep()
+        have["front"] = told(work, build_front(run, FRONT).architectures)
+        keep()
+    for name, targets, count in (("evolved best", TARGETS[:1], K**5), ("evolved front", TARGETS, FRONT)):
+        if name not in have:
+            found = evolve(work, few, targets, count, draw)
+            have[name] = told(work, found)
+            keep()
+
+
+def cluster(run: Run) -> list[Architecture]:
+    """All networks of the three best modules of each stage by accuracy, best first (section 5.1)."""
+    return [one.architecture for one in build(run.of("acc"), K ** len(run.space.stages), k=K)]
+
+
+def told(work: Measured, architectures: Sequence[Architecture]) -> dict[str, Any]:
+    return {"modules": work.names(architectures), "acc": work.accuracies(architectures)}
+
+
+def evolve(work: Measured, few: Table, targets: tuple[str, ...], count: int, seed: int) -> list[Architecture]:
+    """What evolution evaluates after the labels that it begins with."""
+    latency = learn(work.table, ["latency_cpu"], rivals=False).learnt[0].scorer if len(targets) > 1 else None
+    goal = parse_goal(few.space, list(targets), [], few.metrics)
+
+    def evaluate(asked: Sequence[Architecture]) -> list[dict[str, float | None]]:
+        columns = {"acc": work.accuracies(asked)}
+        if latency is not None:
+            columns["latency_cpu"] = latency.predict(asked)[0].tolist()
+        return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    settings = SearchSettings("stage", LABELS + count, POPULATION, seed=seed)
+    found = search(few.space, evaluate, goal, settings, start=few.architectures)
+    begun = set(few.architectures)
+    return [a for a in found.architectures if a not in begun]
+
+
+def sweep(work: Measured, draws: dict[str, Any]) -> dict[str, Any]:
+    """Latencies of all that is compared, measured together; those of the table near its front with them."""
+    table = work.table
+    losses = np.column_stack([-table.columns["acc"], table.columns["latency_cpu"]])
+    near = np.flatnonzero(moocore.pareto_rank(losses) < LAYERS_OF_FRONT)
+    sets = {"table": [table.architectures[i] for i in near]}
+    for draw, have in draws.items():
+        for name in ("best", "front", "evolved best", "evolved front"):
+            sets[f"{name} {draw}"] = [Architecture(plain(m)) for m in have[name]["modules"]]
+    every = list(dict.fromkeys(a for some in sets.values() for a in some))
+    print(f"latency of {len(every):,} networks", flush=True)
+    # Spreads are told, not judged: nothing may be left out of a comparison.
+    evaluator = Spec(LATENCY.replace("tolerance=0.2", "tolerance=10"), work.space).load()
+    # They are timed 32 at a time: in a random order, so that slow minutes fall on all sets alike.
+    every = [every[i] for i in np.random.default_rng(0).permutation(len(every))]
+    latency = {}
+    for architecture, outcome in zip(every, evaluator.outcomes(every), strict=True):
+        if isinstance(outcome, Exception):
+            raise outcome
+        latency[architecture] = outcome
+    return {
+        name: {
+            "acc": work.accuracies(some),
+            "latency": [latency[a]["latency_ms"] for a in some],
+            "spread": [latency[a]["latency_ms_spread"] for a in some],
+        }
+        for name, some in sets.items()
+    }
+
+
+def plain(modules: list[Any]) -> tuple[Any, ...]:
+    """Modules as they were before they were JSON."""
+    return tuple(tuple(tuple(layer) for layer in module) for module in modules)
+
+
+def points(one: dict[str, Any]) -> np.ndarray:
+    """(networks, 2): accuracy, latency turned round, so that more is better in both."""
+    return np.column_stack([one["acc"], -np.array(one["latency"])])
+
+
+def front_of(values: np.ndarray) -> np.ndarray:
+    best = values[moocore.is_nondominated(values, maximise=True, keep_weakly=False)]
+    return best[np.argsort(best[:, 0])]
+
+
+def show(result: dict[str, Any]) -> None:
+    for draw, have in result["draws"].items():
+        best = {name: max(have[name]["acc"]) for name in ("best", "evolved best") if name in have}
+        print(f"draw {draw}: best accuracy of 243 built and of as many evolved: {best}")
+    if "sweep" not in result:
+        return
+    swept = result["sweep"]
+    table = points(swept["table"])
+    low, span = table.min(axis=0), np.ptp(table, axis=0)
+
+    def volume(values: np.ndarray) -> float:
+        return float(moocore.hypervolume((values - low) / span, ref=np.zeros(2), maximise=True))
+
+    body = []
+    for draw in result["draws"]:
+        sets = {
+            "front of the 2,000": table,
+            "built, accuracy and latency": points(swept[f"front {draw}"]),
+            "evolved, accuracy and latency": points(swept[f"evolved front {draw}"]),
+            "built, accuracy": points(swept[f"best {draw}"]),
+            "evolved, accuracy": points(swept[f"evolved best {draw}"]),
+        }
+        built = np.concatenate([sets["built, accuracy and latency"], sets["built, accuracy"]])
+        for name, values in sets.items():
+            front = front_of(values)
+            beaten = (built[None] >= front[:, None]).all(axis=2) & (built[None] > front[:, None]).any(axis=2)
+            body.append(
+                [
+                    draw,
+                    name,
+                    str(len(values)),
+                    f"{volume(values):.3f}",
+                    f"{values[:, 0].max():.2f}",
+                    f"{np.count_nonzero(beaten.sum(axis=1)) / len(beaten):.0%}"
+                    if "built" not in name
+                    else "",
+                ]
+            )
+    header = [
+        "draw",
+        "networks",
+        "number",
+        "hypervolume",
+        "best accuracy",
+        "of its front, beaten by what was built",
+    ]
+    print(markdown(header, body))
+
+
+def draw_figure(result: dict[str, Any], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    swept, draw = result["sweep"], next(iter(result["draws"]))
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    axis = figure.subplots()
+    looks = {
+        "table": ("near the front of 2,000 at random", "#999999", "."),
+        f"evolved best {draw}": ("evolved from 300, accuracy (243)", "#dd8452", "x"),
+        f"evolved front {draw}": ("evolved from 300, accuracy and latency (81)", "#c44e52", "+"),
+        f"best {draw}": ("built from 300, accuracy (243)", "#8172b3", "."),
+        f"front {draw}": ("built from 300, accuracy and latency (81)", "#4c72b0", "o"),
+    }
+    for name, (label, color, marker) in looks.items():
+        values = points(swept[name])
+        axis.scatter(-values[:, 1], values[:, 0], s=18, color=color, marker=marker, label=label, alpha=0.75)
+        front = front_of(values)
+        axis.step(-front[:, 1], front[:, 0], where="post", color=color, linewidth=1)
+    axis.set_xlabel("latency, ms for 16 pictures on one thread")
+    axis.set_ylabel("accuracy on 10,000 test pictures, %")
+    axis.legend(frameon=False)
+    axis.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()
