@@ -3,8 +3,8 @@
     python benchmarks/fashion.py --work DIR --images DIR [--sweep] [--print]
 
 ``--work`` is the folder in which the table was made (``python -m nasbuild.evaluate.ofa``); it holds the supernet. From
-300 of the table's 2,000 labels recipe ``default`` builds the 243 networks of the three best modules of each stage by
-accuracy, and a front of 81 by accuracy and latency. Evolution (NSGA-II, paper, section 5.1) begins with the same 300
+300 of the table's 2,000 labels recipe ``default`` builds 81 networks by accuracy, the best by summed scores of the 243 that
+the three best modules of each stage make, and a front of 81 by accuracy and latency. Evolution (NSGA-II, paper, section 5.1) begins with the same 300
 labels and has as many evaluations more, by accuracy alone and by both. Accuracies are the supernet's for all.
 
 During the evolution a latency is what a fit on all 2,000 measured latencies predicts, which the built front, made
@@ -31,7 +31,7 @@ from nasbuild.search import SearchSettings, parse_goal, search
 from nasbuild.space import Architecture
 from nasbuild.table import Table, load_builtin
 
-LABELS, K, FRONT, POPULATION = 300, 3, 81, 50
+LABELS, K, BUILT, POPULATION = 300, 3, 81, 27
 TARGETS = ("acc", "latency_cpu")
 LAYERS_OF_FRONT = 4
 """Of the table's rows those are swept that fewer than so many fronts dominate by the table's own latencies."""
@@ -94,25 +94,25 @@ def measure(work: Measured, draw: int, have: dict[str, Any], keep) -> None:
         run = learn(few, list(TARGETS), rivals=False, seed=draw)
         have["best"] = told(work, cluster(run))
         keep()
-        have["front"] = told(work, build_front(run, FRONT).architectures)
+        have["front"] = told(work, build_front(run, BUILT).architectures)
         keep()
-    for name, targets, count in (("evolved best", TARGETS[:1], K**5), ("evolved front", TARGETS, FRONT)):
+    for name, targets in (("evolved best", TARGETS[:1]), ("evolved front", TARGETS)):
         if name not in have:
-            found = evolve(work, few, targets, count, draw)
+            found = evolve(work, few, targets, draw)
             have[name] = told(work, found)
             keep()
 
 
 def cluster(run: Run) -> list[Architecture]:
-    """All networks of the three best modules of each stage by accuracy, best first (section 5.1)."""
-    return [one.architecture for one in build(run.of("acc"), K ** len(run.space.stages), k=K)]
+    """The best by accuracy of the networks that the three best modules of each stage make (section 5.1)."""
+    return [one.architecture for one in build(run.of("acc"), BUILT, k=K)]
 
 
 def told(work: Measured, architectures: Sequence[Architecture]) -> dict[str, Any]:
     return {"modules": work.names(architectures), "acc": work.accuracies(architectures)}
 
 
-def evolve(work: Measured, few: Table, targets: tuple[str, ...], count: int, seed: int) -> list[Architecture]:
+def evolve(work: Measured, few: Table, targets: tuple[str, ...], seed: int) -> list[Architecture]:
     """What evolution evaluates after the labels that it begins with."""
     latency = learn(work.table, ["latency_cpu"], rivals=False).learnt[0].scorer if len(targets) > 1 else None
     goal = parse_goal(few.space, list(targets), [], few.metrics)
@@ -123,7 +123,7 @@ def evolve(work: Measured, few: Table, targets: tuple[str, ...], count: int, see
             columns["latency_cpu"] = latency.predict(asked)[0].tolist()
         return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
-    settings = SearchSettings("stage", LABELS + count, POPULATION, seed=seed)
+    settings = SearchSettings("stage", LABELS + BUILT, POPULATION, seed=seed)
     found = search(few.space, evaluate, goal, settings, start=few.architectures)
     begun = set(few.architectures)
     return [a for a in found.architectures if a not in begun]
@@ -177,7 +177,7 @@ def front_of(values: np.ndarray) -> np.ndarray:
 def show(result: dict[str, Any]) -> None:
     for draw, have in result["draws"].items():
         best = {name: max(have[name]["acc"]) for name in ("best", "evolved best") if name in have}
-        print(f"draw {draw}: best accuracy of 243 built and of as many evolved: {best}")
+        print(f"draw {draw}: best accuracy of 81 built and of as many evolved: {best}")
     if "sweep" not in result:
         return
     swept = result["sweep"]
@@ -231,9 +231,9 @@ def draw_figure(result: dict[str, Any], path: Path) -> None:
     axis = figure.subplots()
     looks = {
         "table": ("near the front of 2,000 at random", "#999999", "."),
-        f"evolved best {draw}": ("evolved from 300, accuracy (243)", "#dd8452", "x"),
+        f"evolved best {draw}": ("evolved from 300, accuracy (81)", "#dd8452", "x"),
         f"evolved front {draw}": ("evolved from 300, accuracy and latency (81)", "#c44e52", "+"),
-        f"best {draw}": ("built from 300, accuracy (243)", "#8172b3", "."),
+        f"best {draw}": ("built from 300, accuracy (81)", "#8172b3", "."),
         f"front {draw}": ("built from 300, accuracy and latency (81)", "#4c72b0", "o"),
     }
     for name, (label, color, marker) in looks.items():
