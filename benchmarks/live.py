@@ -22,6 +22,7 @@ import numpy as np
 
 from _common import arguments, markdown, resume, save
 from nasbuild.loop import AFRESH, LIVE, Choice, Gap, Live, live
+from nasbuild.score import versions
 
 WAYS = {"built": "loop", "drawn": "random search", "raced": "random search, raced"}
 PAIRS = (("built", "drawn"), ("built", "raced"), ("raced", "drawn"))
@@ -32,9 +33,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--folder", type=Path, default=Path("live"), help="for the trainings")
     options = parser.parse_args()
-    result = resume(options.out)
     setting = {"trainings": LIVE.total, "first": LIVE.begin, "batch": LIVE.batch, "race": LIVE.race}
-    result |= {**setting, "afresh": AFRESH}
+    setting |= {"afresh": AFRESH}
+    result = resume(options.out)
+    if any(result.get(name) != value for name, value in setting.items()):
+        # Of other settings, or none yet: seeds that were done by those are no part of this.
+        result = {**result, **setting, "versions": versions(), "seeds": {}}
     rows = result.setdefault("seeds", {})
     for seed in range(options.seeds):
         if str(seed) in rows:

@@ -209,6 +209,7 @@ def test_a_difference_within_the_noise_is_not_called_one(others, words):
     assert words in verdict(live)
     same = SimpleNamespace(built=built, drawn=built, gap=Gap.between(built, built))
     assert verdict(same) == "both chose the same network"
+    assert not same.gap.told
 
 
 def test_a_race_of_a_run_is_told_and_its_winner_leads_the_best(nasbuild, tmp_path):

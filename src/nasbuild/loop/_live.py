@@ -84,7 +84,7 @@ class Gap:
     @property
     def told(self) -> bool:
         """Whether the mean is `APART` standard errors or more: else the trainings do not tell the two apart."""
-        return abs(self.mean) >= APART * self.error
+        return self.mean != 0 and abs(self.mean) >= APART * self.error
 
 
 @dataclass(frozen=True)
