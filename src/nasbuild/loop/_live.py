@@ -11,8 +11,9 @@ import numpy as np
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Executor, Result, Spec, Store, evaluate_all
 from nasbuild.loop._race import RACERS, Race, Racer, promising, race
+from nasbuild.loop._repeat import Progress, repeating
 from nasbuild.loop._rounds import LoopSettings
-from nasbuild.loop._run import Progress, State, repeating, run_loop
+from nasbuild.loop._run import State, run_loop
 from nasbuild.search import Goal, parse_goal
 from nasbuild.space import Architecture, architecture_id, load_space, sample
 from nasbuild.table import Table, load_builtin

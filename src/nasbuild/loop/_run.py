@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,10 +11,11 @@ import moocore
 import numpy as np
 
 from nasbuild.errors import NasbuildError, TargetError
-from nasbuild.evaluate import Executor, Result, Spec, Store, evaluate_all
+from nasbuild.evaluate import Executor, Result, Spec, Store
 from nasbuild.loop._file import read_rounds, settled, write_loop
 from nasbuild.loop._next import next_batch, random_batch
 from nasbuild.loop._race import Race, Repeat, promising, race
+from nasbuild.loop._repeat import Progress, evaluated, repeating
 from nasbuild.loop._rounds import Evaluated, LoopSettings, Round, gathered
 from nasbuild.predictor import RECIPES, AnyRecipe
 from nasbuild.score import Run, learn, save_run
@@ -26,9 +26,6 @@ from nasbuild.table import Table, evaluated_table, write_table
 EVALUATED, BEST, RUN, SPACE = "archs.jsonl", "best.jsonl", "run", "space.yaml"
 TOP = 10
 """Architectures of ``best.jsonl`` where there is one target."""
-OTHER = 10_000
-"""Seeds of repetitions are so far apart: seed + 10,000, seed + 20,000, and so on."""
-_WAIT = 1.0  # seconds between two looks at what another process evaluates
 
 
 @dataclass(frozen=True)
@@ -56,10 +53,6 @@ class State:
     ended: bool
     exhausted: bool
     race: Race | None = None
-
-
-Progress = Callable[[str, int, int, str], None]
-"""Called with what is being done, how much of it is done, how much there is, and what it came to."""
 
 
 def run_loop(
@@ -121,7 +114,7 @@ def run_loop(
             write_loop(folder, decided, rounds, gathered(goal, rounds, known).told, space)
         wanted = [a.architecture for a in rounds[number].asked][: settings.explored - len(known)]
         tell = _Teller(progress, number, gathered(goal, rounds, known), settings.total)
-        results = _evaluated(spec, wanted, store, executor, again, tell)
+        results = evaluated(spec, wanted, store, executor, again, tell)
         known |= {a: results[a].metrics or {} for a in wanted}
         found = gathered(goal, rounds, known)
         if number == 0 and not found.told[0].done:
@@ -151,35 +144,6 @@ def run_loop(
             write_loop(folder, decided, rounds, found.told, space, state.race)
             told(state)
         return state
-
-
-def repeating(
-    spec: Spec,
-    store: Store,
-    n: int,
-    executor: Executor | None = None,
-    again: bool = False,
-    progress: Progress = lambda *_: None,
-) -> Repeat:
-    """Evaluates with other seeds, ``n`` in all, each seed's a study of its own in the same database."""
-    done = 0
-
-    def repeat(number: int, some: Sequence[Architecture]) -> Mapping[Architecture, Result]:
-        nonlocal done
-        other = replace(spec, seed=spec.seed + OTHER * number)
-        kept = Store(store.url, store.space, store.evaluator, seed=other.seed)
-
-        def move(now: int, _: int) -> None:
-            progress("repeating the best", done + now, n, f"seed {other.seed}")
-
-        try:
-            results = _evaluated(other, some, kept, executor, again, move)
-        finally:
-            kept.close()
-        done += len(some)
-        return results
-
-    return repeat
 
 
 def _raced(state: State, known: Mapping[Architecture, Metrics], n: int, repeat: Repeat) -> State:
@@ -212,30 +176,6 @@ def _planned(
     each = [learnt.scorer.predict([a.architecture for a in asked]) for learnt in run.learnt]
     predicted, std = (np.column_stack(part) for part in zip(*each, strict=True))
     return Round(tuple(asked), predicted, std)
-
-
-def _evaluated(
-    spec: Spec,
-    wanted: Sequence[Architecture],
-    store: Store,
-    executor: Executor | None,
-    again: bool,
-    progress: Callable[[int, int], None],
-) -> dict[Architecture, Result]:
-    """Results of all; those that another process is at are waited for."""
-    while True:
-        results = evaluate_all(
-            spec,
-            wanted,
-            store,
-            executor=executor,
-            again=again,
-            progress=lambda done, _, failed: progress(done, failed),
-        )
-        if len(results) == len(wanted):
-            return results
-        again = False
-        time.sleep(_WAIT)
 
 
 def _learnt(
