@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from nasbuild.loop import LoopSettings
+from nasbuild.cli._live import verdict
+from nasbuild.loop import Choice, Gap, LoopSettings
 from nasbuild.score import load_run
-from nasbuild.space import load_space, sample
+from nasbuild.space import architecture_id, load_space, sample
 from nasbuild.table import load_builtin, read_table
 
 CALL = [
@@ -106,6 +108,15 @@ def test_failures_and_an_exhausted_space_are_told(nasbuild, tmp_path):
         (["--target", "loss", "--target", "loss"], "a target is named twice"),
         (["--target", "loss", "--batch", "0"], "--batch: the number is 0; allowed: 1 or more"),
         (["--target", "loss", "--budget", "0"], "--budget: the number is 0; allowed: 1 or more"),
+        (["--target", "loss", "--race", "-1"], "--race: the number is -1; allowed: 0 or more"),
+        (
+            ["--target", "loss", "--budget", "8", "--race", "8"],
+            "--race: the race takes all of the 8 evaluations",
+        ),
+        (
+            ["--target", "loss", "--target", "macs", "--race", "8"],
+            "--race: a race has one target, there are 2",
+        ),
         (["--target", "loss", "--limit", "0"], "the limit is 0 s"),
         (["--target", "loss", "--recipe", "mine"], "there is no recipe 'mine'"),
         (["--target", "loss", "--evaluator", "gone"], "--evaluator: there is no evaluator 'gone'"),
@@ -127,8 +138,8 @@ def trained(monkeypatch):
         noise = np.random.default_rng([row, seed]).normal(scale=0.03)
         return {"loss": float(table.columns["loss"][row] + noise), "acc": 80.0}
 
-    monkeypatch.setattr("nasbuild.loop.LIVE", LoopSettings(rounds=1, batch=2, first=6))
-    monkeypatch.setattr("nasbuild.loop.AFRESH", 2)
+    monkeypatch.setattr("nasbuild.loop.LIVE", LoopSettings(rounds=1, batch=2, first=6, race=9))
+    monkeypatch.setattr("nasbuild.loop.AFRESH", 3)
     monkeypatch.setattr("nasbuild.evaluate.digits.train.train_arch", train)
     return train
 
@@ -137,35 +148,88 @@ def test_the_live_demo_trains_both_ways_and_tells_them_apart(nasbuild, trained, 
     call = ["demo", "--live", "--out", tmp_path, "--workers", 1, "--seed", 3]
     done = nasbuild(*call)
     assert done.code == 0, done.err
-    assert "what each chose after 8 trainings" in done.out
-    assert "the loop's loss is" in done.out or "both chose the same network" in done.out
+    assert "what each chose after 17 trainings" in done.out
+    assert "the race: 9 evaluations repeat the most promising with other seeds" in done.out
     page = (tmp_path / "report.html").read_text()
-    assert 'id="rounds"' in page
-    assert 'id="live"' in page
-    assert "each trained 8 networks" in page
+    for card in ("rounds", "race", "live"):
+        assert f'id="{card}"' in page
+    assert "and train 17 times: random search that many networks, the loop 8, and with the last 9" in page
     assert 'class="card failed"' not in page
     told = nasbuild(*call, "--json").json
-    assert told["trainings"] == 8
+    assert told["trainings"] == 17
     space = load_space("digits-macro")
-    measured = {}
-    for archs, name in (
-        (read_table(tmp_path / "loop" / "archs.jsonl", space).architectures, "loop"),
-        (sample(space, 8, np.random.default_rng(3)), "random"),
-    ):
-        from nasbuild.space import architecture_id
-
-        measured[name] = {architecture_id(space, a): ops(a) for a in archs}
-    assert list(measured["loop"])[:6] == list(measured["random"])[:6]
-    losses = {i: trained(a, 1_003)["loss"] for i, a in measured["random"].items()}
+    found = {architecture_id(space, a): ops(a) for a in sample(space, 17, np.random.default_rng(3))}
+    losses = {i: trained(a, 1_003)["loss"] for i, a in found.items()}
     assert told["random"]["id"] == min(losses, key=losses.__getitem__)
-    assert told["random"]["measured"] == losses[told["random"]["id"]]
+    assert told["random"]["measured"] == [losses[told["random"]["id"]]]
+    evaluated = read_table(tmp_path / "loop" / "archs.jsonl", space)
+    own = {architecture_id(space, a): ops(a) for a in evaluated.architectures}
+    assert list(own)[:6] == list(found)[:6]
+    # Four, one for each; then five more for the better two.
+    assert sorted(len(one["readings"]) for one in told["race"]) == [1, 1, 3, 4]
+    for one in told["race"]:
+        again = [
+            trained(own[one["id"]], 1_003 + 10_000 * (k + 1))["loss"] for k in range(len(one["readings"]))
+        ]
+        assert one["readings"] == again
+        assert one["first"] == trained(own[one["id"]], 1_003)["loss"]
     one = told["loop"]
-    assert one["id"] in measured["loop"]
-    assert one["measured"] == trained(measured["loop"][one["id"]], 1_003)["loss"]
-    assert one["afresh"] == [trained(measured["loop"][one["id"]], seed)["loss"] for seed in (10, 11)]
+    assert one["id"] == told["race"][0]["id"]
+    assert one["measured"] == told["race"][0]["readings"]
+    assert one["afresh"] == [trained(own[one["id"]], seed)["loss"] for seed in (10, 11, 12)]
     table = load_builtin("digits-macro")
     label = table.columns["loss"][table.ids.index(one["id"])]
     assert (one["label"], one["rank"]) == (label, 1 + int((table.columns["loss"] < label).sum()))
+    # What is told of the two is what the fresh trainings of the same seeds tell, pair by pair.
+    gaps = np.subtract(told["random"]["afresh"], one["afresh"])
+    if one["id"] == told["random"]["id"]:
+        assert "both chose the same network" in done.out
+    else:
+        error = stats.sem(gaps)
+        assert told["gap"] == pytest.approx({"mean": gaps.mean(), "error": error, "trainings": 3})
+        assert told["told_apart"] == (abs(gaps.mean()) >= 2 * error)
+        assert ("not told apart by 3 fresh trainings" in done.out) != told["told_apart"]
+
+
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [
+        ((0.5, 0.6, 0.55), "the loop's loss is 0.1500 lower"),
+        ((0.3, 0.38, 0.32), "the loop's loss is 0.0667 higher (± 0.0088, 20.0 %) than random"),
+        ((0.45, 0.35, 0.41), "not told apart by 3 fresh trainings: the loop's loss is 0.0033 lower"),
+    ],
+)
+def test_a_difference_within_the_noise_is_not_called_one(others, words):
+    from types import SimpleNamespace
+
+    a, b = sample(load_space("digits-macro"), 2, np.random.default_rng(0))
+    built = Choice("a", a, (0.4,), (0.35, 0.45, 0.4), 0.4, 5)
+    drawn = Choice("b", b, (0.4,), others, 0.4, 7)
+    live = SimpleNamespace(built=built, drawn=drawn, gap=Gap.between(built, drawn))
+    assert words in verdict(live)
+    same = SimpleNamespace(built=built, drawn=built, gap=Gap.between(built, built))
+    assert verdict(same) == "both chose the same network"
+    assert not same.gap.told
+
+
+def test_a_race_of_a_run_is_told_and_its_winner_leads_the_best(nasbuild, tmp_path):
+    script, out = tmp_path / "mine.py", tmp_path / "found"
+    script.write_text("import random\ndef f(arch):\n    return {'loss': random.random(), 'acc': 1.0}\n")
+    call = ["run", "--space", "digits-macro", "--evaluator", f"{script}:f", "--target", "loss"]
+    call += ["--recipe", "ridge", "--first", 12, "--batch", 4, "--budget", 24, "--race", 8]
+    call += ["--store", tmp_path / "store.db", "--out", out]
+    done = nasbuild(*call)
+    assert done.code == 0, done.err
+    assert "by 24 evaluations of" in done.out
+    assert "the race: 8 evaluations repeat the most promising with other seeds" in done.out
+    assert 'id="race"' in (out / "report.html").read_text()
+    told = nasbuild(*call, "--json").json
+    assert told["evaluated"] == 16
+    assert sum(len(one["readings"]) for one in told["race"]) == 8
+    best = read_table(out / "best.jsonl", load_space(out / "space.yaml"))
+    assert list(best.ids) == [one["id"] for one in told["race"]] == [one["id"] for one in told["best"]]
+    means = [np.mean([one["first"], *one["readings"]]) for one in told["race"]]
+    assert best.columns["loss"].tolist() == pytest.approx(means)
 
 
 def ops(architecture):

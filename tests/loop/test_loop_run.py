@@ -168,7 +168,7 @@ def test_a_first_round_that_tells_nothing_ends_with_a_sentence(loop, function, m
 
 
 def test_what_another_process_evaluates_is_waited_for(loop, tmp_path, monkeypatch):
-    monkeypatch.setattr("nasbuild.loop._run._WAIT", 0.05)
+    monkeypatch.setattr("nasbuild.loop._repeat._WAIT", 0.05)
     other = Store(tmp_path / "store.db", space(), f"{NAME}value", seed=1)
     taken = sample(space(), 8, np.random.default_rng(1))[3]
     assert other.claim([taken]) == [taken]

@@ -30,7 +30,7 @@ def demo(
         int | None, typer.Option("--seed", min=0, help="of --live: another run of both; 0 if not given")
     ] = None,
     budget: Annotated[
-        int | None, typer.Option("--budget", min=1, help="of --live: trainings of each; 44 if not given")
+        int | None, typer.Option("--budget", min=1, help="of --live: trainings of each; 60 if not given")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="of --live: print JSON, for machines")] = False,
 ) -> None:

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasbuild.cli._output import Output, number
-from nasbuild.cli._run import REPORT, print_rounds, round_rows, write_rounds
+from nasbuild.cli._run import REPORT, print_race, print_rounds, race_rows, round_rows, write_rounds
 
 if TYPE_CHECKING:
-    from nasbuild.loop import Choice
+    from nasbuild.loop import Choice, Live
 
 
 def show_live(out: Output, folder: Path, workers: int, seed: int, budget: int | None) -> None:
     """Run the loop and random search with as many trainings, and show what each came to."""
     from nasbuild.evaluate import InProcess, Pool
     from nasbuild.loop import AFRESH, LIVE, live
+    from nasbuild.space import load_space
 
-    settings = LIVE if budget is None else replace(LIVE, rounds=None, budget=budget)
-    total = settings.total
-    out.line(
-        f"digits-macro: 1,728 small networks. {total} of them are trained here from scratch on 8x8 digits, one after "
-        f"another chosen by what was learnt from those before; then random search trains {total} as well."
+    # Of few trainings, a race leaves most to the rounds.
+    settings = (
+        LIVE
+        if budget is None
+        else replace(LIVE, rounds=None, budget=budget, race=min(LIVE.race, budget // 4))
     )
+    total, race = settings.total, settings.race
+    repeats = f", and the last {race} repeat the most promising with other seeds" if race else ""
+    out.line(
+        f"digits-macro: 1,728 small networks, trained here from scratch on 8x8 digits. The loop has {total} trainings: "
+        f"{settings.explored} networks, chosen by what was learnt from those before{repeats}; then random search trains {total} networks."
+    )
+    space = load_space("digits-macro")
     started = time.perf_counter()
     stopped = f"stopped: what was trained is in {folder}; the same command goes on"
     with out.progress(stopped) as move:
@@ -40,17 +48,19 @@ def show_live(out: Output, folder: Path, workers: int, seed: int, budget: int | 
         )
     write_rounds(found.state, folder, found)
     print_rounds(out, found.state)
-    out.line(f"\nwhat each chose after {total} trainings, one a network, and how good it is:", "bold")
+    print_race(out, space, found.state)
+    out.line(f"\nwhat each chose after {total} trainings, and how good it is:", "bold")
     rows = [("the loop", found.built), ("random search", found.drawn)]
     header = ["", "architecture", "measured loss", f"loss of {AFRESH} fresh trainings", "rank in the table"]
     out.table(
         header,
-        [[way, one.id, number(one.measured), _spread(one), f"{one.rank:,} of 1,728"] for way, one in rows],
+        [[way, one.id, _seen(one), _spread(one), f"{one.rank:,} of 1,728"] for way, one in rows],
         right=[2, 3, 4],
     )
-    out.line(_verdict(found.built, found.drawn))
+    out.line(f"\n{verdict(found)}")
     out.line(
-        f"fresh trainings have seeds that nothing else used, the same for both; the table's labels are of three others. "
+        f"random search chooses the best of {total} that were trained once each. Fresh trainings have seeds that nothing "
+        "else used, the same for both; the table's labels are of three others. "
         f"{time.perf_counter() - started:.0f} s in all"
     )
     out.line(f"written: {folder}/{REPORT}, {folder}/loop, {folder}/store.db")
@@ -60,33 +70,48 @@ def show_live(out: Output, folder: Path, workers: int, seed: int, budget: int | 
             "seed": seed,
             "trainings": total,
             "rounds": round_rows(found.state),
+            "race": race_rows(space, found.state),
             "loop": _row(found.built),
             "random": _row(found.drawn),
+            "gap": None if found.gap.error != found.gap.error else asdict(found.gap),
+            "told_apart": found.gap.told,
         }
     )
 
 
-def _verdict(built: Choice, drawn: Choice) -> str:
-    if built.architecture == drawn.architecture:
-        return "\nboth chose the same network"
-    better = built.loss < drawn.loss
-    gap = abs(built.loss - drawn.loss) / drawn.loss
-    return f"\nthe loop's loss is {100 * gap:.1f} % {'lower' if better else 'higher'} than random search's"
+def verdict(found: Live) -> str:
+    """Which is better, if that is told apart by the fresh trainings."""
+    from nasbuild.loop import APART
+
+    gap = found.gap
+    if found.built.architecture == found.drawn.architecture:
+        return "both chose the same network"
+    if not gap.told:
+        return (
+            f"not told apart by {gap.trainings} fresh trainings: the loop's loss is {_by(gap.mean)} than random search's, "
+            f"which is less than {APART:g} standard errors"
+        )
+    share = 100 * abs(gap.mean) / found.drawn.loss
+    return f"the loop's loss is {_by(gap.mean)} (± {number(gap.error)}, {share:.1f} %) than random search's"
+
+
+def _by(gap: float) -> str:
+    return f"{number(abs(gap))} {'lower' if gap > 0 else 'higher'}"
 
 
 def _spread(one: Choice) -> str:
-    import numpy as np
+    return f"{number(one.loss)} ± {number(one.error)}"
 
-    deviation = (
-        float(np.std(one.afresh, ddof=1)) / len(one.afresh) ** 0.5 if len(one.afresh) > 1 else float("nan")
-    )
-    return f"{number(one.loss)} ± {number(deviation)}"
+
+def _seen(one: Choice) -> str:
+    n = len(one.measured)
+    return f"{number(sum(one.measured) / n)} ({n} training{'s' * (n > 1)})"
 
 
 def _row(one: Choice) -> dict[str, Any]:
     return {
         "id": one.id,
-        "measured": one.measured,
+        "measured": list(one.measured),
         "afresh": list(one.afresh),
         "loss": one.loss,
         "label": one.label,

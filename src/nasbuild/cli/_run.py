@@ -51,6 +51,13 @@ def run(
     budget: Annotated[
         int | None, typer.Option("--budget", help="evaluations in all; what all rounds need if not given")
     ] = None,
+    race: Annotated[
+        int,
+        typer.Option(
+            "--race",
+            help="evaluations, the last of all, that repeat the most promising with other seeds; for noisy evaluators",
+        ),
+    ] = 0,
     recipe_name: Annotated[
         str, typer.Option("--recipe", help="of the fits: default, paper, ridge, lightgbm or marginal")
     ] = "default",
@@ -77,11 +84,12 @@ def run(
     if limit is not None and limit <= 0:
         raise NasbuildError(f"the limit is {limit:g} s", where="--limit", allowed="numbers above 0")
     most = rounds if rounds is not None or budget is not None else LoopSettings.rounds
-    settings = LoopSettings(most, batch, first, budget, seed)
+    settings = LoopSettings(most, batch, first, budget, seed, race)
     chosen = recipe(recipe_name)
     definition = load_space(space)
     spec = Spec(evaluator, definition, seed, limit)
     goal = parse_goal(definition, target, (), spec.load().metrics)
+    settings.check(goal)
     describe(out, definition, evaluator, [t.name for t in goal.targets], settings.total)
     kept = Store(store, definition, evaluator, seed=seed)
     stopped = f"stopped: what was evaluated is in {store}; the same command goes on"
@@ -102,7 +110,9 @@ def run(
     kept.close()
     print_rounds(out, state)
     rows = best_rows(definition, state)
-    _print_best(out, state, rows)
+    if state.race is None:
+        _print_best(out, state, rows)
+    print_race(out, definition, state)
     if state.exhausted and len(state.evaluated.architectures) < settings.total:
         out.line("note: the space has no more architectures, so the run ended before its budget", "yellow")
     out.line(f"all evaluations, the last fit and {REPORT} are in {out_folder}")
@@ -115,6 +125,7 @@ def run(
             "exhausted": state.exhausted,
             "rounds": round_rows(state),
             "best": rows,
+            **({"race": race_rows(definition, state)} if state.race else {}),
         }
     )
 
@@ -134,7 +145,7 @@ def write_rounds(state: State, folder: Path, live: Live | None = None) -> None:
     from nasbuild.report import write_report
 
     if state.run is not None:
-        write_report(state.run, folder / REPORT, evaluated=state.evaluated, live=live)
+        write_report(state.run, folder / REPORT, evaluated=state.evaluated, race=state.race, live=live)
 
 
 def round_rows(state: State) -> list[dict[str, Any]]:
@@ -215,6 +226,57 @@ def best_rows(space: Space, state: State) -> list[dict[str, Any]]:
         }
         for k, i in enumerate(state.best)
     ]
+
+
+def race_rows(space: Space, state: State) -> list[dict[str, Any]]:
+    """Every racer, best first; the first is the chosen one."""
+    from nasbuild.space import architecture_id
+
+    if state.race is None:
+        return []
+    return [
+        {
+            "id": architecture_id(space, one.architecture),
+            "first": one.first,
+            "predicted": None if one.predicted != one.predicted else one.predicted,
+            "readings": list(one.readings),
+            "mean": one.mean,
+            "error": None if one.error != one.error else one.error,
+        }
+        for one in state.race.racers
+    ]
+
+
+def print_race(out: Output, space: Space, state: State) -> None:
+    """What the most promising told again, if they were raced."""
+    if state.race is None:
+        return
+    target = state.evaluated.goal.targets[0]
+    out.line(f"\nthe race: {state.race.spent} evaluations repeat the most promising with other seeds", "bold")
+    body = [
+        [
+            row["id"],
+            number(row["first"]),
+            number(float("nan") if row["predicted"] is None else row["predicted"]),
+            len(row["readings"]),
+            f"{number(row['mean'])} ± {number(float('nan') if row['error'] is None else row['error'])}"
+            if row["readings"]
+            else "-",
+            "chosen" if place == 0 else "",
+        ]
+        for place, row in enumerate(race_rows(space, state))
+    ]
+    header = ["architecture", f"{target.name} in the rounds", "y' now", "repeated", "their mean", ""]
+    out.table(header, body, right=range(1, len(header) - 1))
+    if state.race.same:
+        out.line(
+            "note: all repetitions told what had been told before: this evaluator has no noise, so the race ended early",
+            "yellow",
+        )
+    if state.race.failed:
+        out.line(
+            f"note: {state.race.failed} of {state.race.spent} repetitions could not be evaluated", "yellow"
+        )
 
 
 def _print_best(out: Output, state: State, rows: list[dict[str, Any]]) -> None:

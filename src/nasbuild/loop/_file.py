@@ -13,6 +13,7 @@ import numpy as np
 from nasbuild._io import PARTIAL, reading, write_text
 from nasbuild.errors import NasbuildError
 from nasbuild.loop._next import BUILT, PROPOSED, RANDOM, Asked
+from nasbuild.loop._race import Race
 from nasbuild.loop._rounds import LoopSettings, Round, Told
 from nasbuild.predictor import AnyRecipe
 from nasbuild.score import versions
@@ -26,7 +27,7 @@ LOOP = "loop.json"
 def settled(
     space: Space, evaluator: str, goal: Goal, settings: LoopSettings, recipe: AnyRecipe
 ) -> dict[str, Any]:
-    """All that decides what is asked for; rounds and budget only tell when to end."""
+    """All that decides what the rounds ask for; rounds, budget and race only tell when they end."""
     return {
         "space": space_to_dict(Space(space.name, space.stages)),
         "evaluator": evaluator,
@@ -39,9 +40,14 @@ def settled(
 
 
 def write_loop(
-    folder: Path, decided: Mapping[str, Any], rounds: Sequence[Round], told: Sequence[Told], space: Space
+    folder: Path,
+    decided: Mapping[str, Any],
+    rounds: Sequence[Round],
+    told: Sequence[Told],
+    space: Space,
+    race: Race | None = None,
 ) -> None:
-    """Write settings, rounds and what came of them."""
+    """Write settings, rounds, what came of them, and the race if there was one."""
     content = {
         "schema": SCHEMA_VERSION,
         **decided,
@@ -62,8 +68,28 @@ def write_loop(
             }
             for r in rounds
         ],
+        **({} if race is None else {"race": _race(race, space)}),
     }
     write_text(folder / LOOP, json.dumps(content, indent=1) + "\n")
+
+
+def _race(race: Race, space: Space) -> dict[str, Any]:
+    """For whoever reads the file; a loop that goes on finds the evaluations in its store."""
+    return {
+        "spent": race.spent,
+        "failed": race.failed,
+        "same": race.same,
+        "chosen": to_dict(space, race.chosen),
+        "racers": [
+            {
+                "arch": to_dict(space, one.architecture),
+                **_without_nan({"first": one.first, "predicted": one.predicted, "std": one.std}),
+                "readings": list(one.readings),
+                **_without_nan({"mean": one.mean, "error": one.error}),
+            }
+            for one in race.racers
+        ],
+    }
 
 
 def read_rounds(folder: Path, decided: Mapping[str, Any], space: Space) -> list[Round]:
@@ -128,4 +154,6 @@ def _numbers(values: np.ndarray) -> list[float | None]:
 
 
 def _without_nan(told: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: _numbers(np.array(v)) if isinstance(v, tuple) else v for k, v in told.items()}
+    return {
+        k: _numbers(np.array(v)) if isinstance(v, tuple) else None if v != v else v for k, v in told.items()
+    }

@@ -28,14 +28,17 @@ class LoopSettings:
     first
         Random ones to begin with; twice a batch, but 20 at least, if None.
     budget
-        Evaluations in all; None for all rounds.
+        Evaluations in all; None for all rounds and the race.
     seed
         Of drawing and of fits.
+    race
+        Evaluations, the last of all, that repeat the most promising architectures with other seeds
+        (`nasbuild.loop.race`), so that noise chooses less.
 
     Raises
     ------
     NasbuildError
-        If one is too small, or neither rounds nor budget tell when to end.
+        If one is too small, neither rounds nor budget tell when to end, or the race takes the whole budget.
     """
 
     rounds: int | None = ROUNDS
@@ -43,14 +46,37 @@ class LoopSettings:
     first: int | None = None
     budget: int | None = None
     seed: int = 0
+    race: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("rounds", 0), ("batch", 1), ("first", 1), ("budget", 1), ("seed", 0)):
+        least_of = {"rounds": 0, "batch": 1, "first": 1, "budget": 1, "seed": 0, "race": 0}
+        for name, least in least_of.items():
             value = getattr(self, name)
             if value is not None and value < least:
                 raise NasbuildError(f"the number is {value}", where=f"--{name}", allowed=f"{least} or more")
         if self.rounds is None and self.budget is None:
             raise NasbuildError("nothing tells when to end", todo="give --rounds or --budget")
+        if self.budget is not None and self.race >= self.budget:
+            raise NasbuildError(
+                f"the race takes all of the {self.budget} evaluations",
+                where="--race",
+                allowed=f"less than {self.budget}",
+            )
+
+    def check(self, goal: Goal) -> None:
+        """Refuse a race for several targets, whose front has no single best.
+
+        Raises
+        ------
+        NasbuildError
+            If there are several targets and a race.
+        """
+        if self.race and len(goal.targets) > 1:
+            raise NasbuildError(
+                f"a race has one target, there are {len(goal.targets)}",
+                where="--race",
+                todo="leave it out, or make one equation of them",
+            )
 
     @property
     def begin(self) -> int:
@@ -58,10 +84,16 @@ class LoopSettings:
         return max(2 * self.batch, 20) if self.first is None else self.first
 
     @property
+    def explored(self) -> int:
+        """Evaluations of all rounds."""
+        planned = None if self.rounds is None else self.begin + self.rounds * self.batch
+        left = None if self.budget is None else self.budget - self.race
+        return min(n for n in (planned, left) if n is not None)
+
+    @property
     def total(self) -> int:
         """Evaluations in all."""
-        planned = None if self.rounds is None else self.begin + self.rounds * self.batch
-        return min(n for n in (planned, self.budget) if n is not None)
+        return self.explored + self.race
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import moocore
 import numpy as np
 
 from nasbuild.errors import NasbuildError, TargetError
-from nasbuild.evaluate import Executor, Result, Spec, Store, evaluate_all
+from nasbuild.evaluate import Executor, Result, Spec, Store
 from nasbuild.loop._file import read_rounds, settled, write_loop
 from nasbuild.loop._next import next_batch, random_batch
+from nasbuild.loop._race import Race, Repeat, promising, race
+from nasbuild.loop._repeat import Progress, evaluated, repeating
 from nasbuild.loop._rounds import Evaluated, LoopSettings, Round, gathered
 from nasbuild.predictor import RECIPES, AnyRecipe
 from nasbuild.score import Run, learn, save_run
@@ -25,7 +26,6 @@ from nasbuild.table import Table, evaluated_table, write_table
 EVALUATED, BEST, RUN, SPACE = "archs.jsonl", "best.jsonl", "run", "space.yaml"
 TOP = 10
 """Architectures of ``best.jsonl`` where there is one target."""
-_WAIT = 1.0  # seconds between two looks at what another process evaluates
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ class State:
         Whether the budget is spent, or the space.
     exhausted
         Whether the space has no architecture that was not asked for.
+    race
+        What came of repeating the most promising, at the end; None before, and without a race.
     """
 
     evaluated: Evaluated
@@ -50,10 +52,7 @@ class State:
     total: int
     ended: bool
     exhausted: bool
-
-
-Progress = Callable[[str, int, int, str], None]
-"""Called with what is being done, how much of it is done, how much there is, and what it came to."""
+    race: Race | None = None
 
 
 def run_loop(
@@ -77,8 +76,12 @@ def run_loop(
     results of earlier rounds and the seed: so a loop that was stopped anywhere ends like one that was not, and one
     with a larger budget begins like the smaller one. Where nothing can be learnt yet, a round is random.
 
-    ``archs.jsonl`` with ``space.yaml`` is a table of all evaluations, ``best.jsonl`` holds the best or the front,
-    ``run`` is the run folder of the last fit, and ``loop.json`` holds settings and rounds.
+    The last ``settings.race`` evaluations repeat the most promising with other seeds (`nasbuild.loop.race`), which the
+    rounds and fits know nothing of.
+
+    ``archs.jsonl`` with ``space.yaml`` is a table of all that the rounds evaluated, ``best.jsonl`` holds the best or the
+    front, or after a race what was raced, best first, with the means of all its evaluations; ``run`` is the run folder of
+    the last fit, and ``loop.json`` holds settings, rounds and the race.
 
     Parameters
     ----------
@@ -94,8 +97,10 @@ def run_loop(
     Raises
     ------
     NasbuildError
-        If the folder holds something else, or all evaluations of the first round fail.
+        If the folder holds something else, all evaluations of the first round fail, or several targets are to be
+        raced for.
     """
+    settings.check(goal)
     decided = settled(spec.space, spec.name, goal, settings, recipe)
     rounds = read_rounds(folder, decided, spec.space)
     space = _told_space(spec.space, spec.load().metrics)
@@ -107,16 +112,16 @@ def run_loop(
             rounds.append(_planned(space, settings, number, run, note, list(known), len(goal.targets)))
             # Before it is evaluated: a loop that was stopped need not plan it again.
             write_loop(folder, decided, rounds, gathered(goal, rounds, known).told, space)
-        wanted = [a.architecture for a in rounds[number].asked][: settings.total - len(known)]
+        wanted = [a.architecture for a in rounds[number].asked][: settings.explored - len(known)]
         tell = _Teller(progress, number, gathered(goal, rounds, known), settings.total)
-        results = _evaluated(spec, wanted, store, executor, again, tell)
+        results = evaluated(spec, wanted, store, executor, again, tell)
         known |= {a: results[a].metrics or {} for a in wanted}
         found = gathered(goal, rounds, known)
         if number == 0 and not found.told[0].done:
             raise _nothing_told(goal, results)
         number += 1
         exhausted = len(known) >= count_architectures(space)
-        ended = exhausted or len(known) >= settings.total
+        ended = exhausted or len(known) >= settings.explored
         if number < len(rounds) and not ended:
             continue
         table = evaluated_table(space, known)
@@ -129,8 +134,24 @@ def run_loop(
             save_run(run, folder / RUN, overwrite=True)
         write_loop(folder, decided, rounds, found.told, space)
         told(state)
-        if ended:
-            return state
+        if not ended:
+            continue
+        if settings.race:
+            repeat = repeating(spec, store, settings.race, executor, again, progress)
+            state = _raced(state, known, settings.race, repeat)
+            assert state.race is not None
+            write_table(evaluated_table(space, state.race.metrics), folder / BEST)
+            write_loop(folder, decided, rounds, found.told, space, state.race)
+            told(state)
+        return state
+
+
+def _raced(state: State, known: Mapping[Architecture, Metrics], n: int, repeat: Repeat) -> State:
+    found = state.evaluated
+    ended = race(promising(found, state.run), known, found.goal, n, repeat)
+    place = {a: i for i, a in enumerate(found.architectures)}
+    best = np.array([place[r.architecture] for r in ended.racers], dtype=np.int64)
+    return replace(state, race=ended, best=best)
 
 
 def _planned(
@@ -155,30 +176,6 @@ def _planned(
     each = [learnt.scorer.predict([a.architecture for a in asked]) for learnt in run.learnt]
     predicted, std = (np.column_stack(part) for part in zip(*each, strict=True))
     return Round(tuple(asked), predicted, std)
-
-
-def _evaluated(
-    spec: Spec,
-    wanted: Sequence[Architecture],
-    store: Store,
-    executor: Executor | None,
-    again: bool,
-    progress: Callable[[int, int], None],
-) -> dict[Architecture, Result]:
-    """Results of all; those that another process is at are waited for."""
-    while True:
-        results = evaluate_all(
-            spec,
-            wanted,
-            store,
-            executor=executor,
-            again=again,
-            progress=lambda done, _, failed: progress(done, failed),
-        )
-        if len(results) == len(wanted):
-            return results
-        again = False
-        time.sleep(_WAIT)
 
 
 def _learnt(

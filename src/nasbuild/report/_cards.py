@@ -5,19 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nasbuild.report._card import Card, Section
+from nasbuild.report._data_race import race_data
 from nasbuild.report._data_rounds import rounds_data
 from nasbuild.report._data_run import made_data, setting_text
 from nasbuild.report._live import draw_live, live_data
+from nasbuild.report._plots_race import draw_race
 from nasbuild.report._plots_rounds import draw_rounds
 from nasbuild.report._views import RunView
 
 if TYPE_CHECKING:
-    from nasbuild.loop import Evaluated, Live
+    from nasbuild.loop import Evaluated, Live, Race
     from nasbuild.score import Run
 
 
 def sections(
-    run: Run, top: int, evaluated: Evaluated | None = None, live: Live | None = None
+    run: Run,
+    top: int,
+    evaluated: Evaluated | None = None,
+    race: Race | None = None,
+    live: Live | None = None,
 ) -> list[Section]:
     """All cards of a run in the order of the page."""
     view = RunView(run, top)
@@ -33,6 +39,11 @@ def sections(
     if evaluated is not None:
         of_loop.append(
             Card("rounds", "Rounds", "rounds.html.j2", lambda: rounds_data(evaluated, run.space), draw_rounds)
+        )
+    if evaluated is not None and race is not None:
+        target = evaluated.goal.targets[0]
+        of_loop.append(
+            Card("race", "The race", "race.html.j2", lambda: race_data(race, target, run.space), draw_race)
         )
     first = (first[0], *of_loop, *first[1:])
     last = (

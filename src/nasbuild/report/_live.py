@@ -19,23 +19,36 @@ _WIDTH = 420
 
 def live_data(live: Live) -> dict[str, Any]:
     """Both choices, and the best measured loss so far of both ways."""
+    from nasbuild.loop import APART
+
     ways = {"the loop": live.built, "random search": live.drawn}
-    gap = live.drawn.loss - live.built.loss
+    gap = live.gap
+    by = f"by {abs(gap.mean):.4f} ± {gap.error:.4f} nats over {gap.trainings} fresh trainings"
     if live.built.architecture == live.drawn.architecture:
         found = [("note", "both ways chose the same network")]
-    elif gap < 0:
-        found = [("warn", f"random search chose the better network, by {-gap:.4f} nats")]
+    elif not gap.told:
+        found = [
+            (
+                "note",
+                f"not told apart by {gap.trainings} fresh trainings: the loop's loss is {abs(gap.mean):.4f} ± "
+                f"{gap.error:.4f} nats {'lower' if gap.mean > 0 else 'higher'}, less than {APART:g} standard errors",
+            )
+        ]
+    elif gap.mean < 0:
+        found = [("warn", f"random search chose the better network, {by}")]
     else:
         found = []
     return {
-        "trainings": len(live.random),
+        "trainings": live.trainings,
+        "explored": len(live.losses),
         "afresh": len(live.built.afresh),
+        "apart": APART,
         "choices": [{"way": way, **_choice(one)} for way, one in ways.items()],
         "best": {
             "the loop": np.minimum.accumulate(live.losses).tolist(),
             "random search": np.minimum.accumulate(live.random).tolist(),
         },
-        "health": health(found, f"the loop chose the better network, by {gap:.4f} nats"),
+        "health": health(found, f"the loop chose the better network, {by}"),
         "next": [],
     }
 
@@ -60,12 +73,12 @@ def draw_live(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _choice(one: Choice) -> dict[str, Any]:
-    many = len(one.afresh) > 1
     return {
         "id": one.id,
-        "measured": one.measured,
+        "measured": sum(one.measured) / len(one.measured),
+        "trainings": len(one.measured),
         "loss": one.loss,
-        "error": float(np.std(one.afresh, ddof=1)) / len(one.afresh) ** 0.5 if many else None,
+        "error": None if one.error != one.error else one.error,
         "label": one.label,
         "rank": one.rank,
     }

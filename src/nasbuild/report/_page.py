@@ -18,12 +18,17 @@ from nasbuild.report._health import sentence
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from nasbuild.loop import Evaluated, Live
+    from nasbuild.loop import Evaluated, Live, Race
     from nasbuild.score import Run
 
 
 def report_html(
-    run: Run, *, top: int = 10, evaluated: Evaluated | None = None, live: Live | None = None
+    run: Run,
+    *,
+    top: int = 10,
+    evaluated: Evaluated | None = None,
+    race: Race | None = None,
+    live: Live | None = None,
 ) -> str:
     """One self-contained HTML page of a run.
 
@@ -35,6 +40,8 @@ def report_html(
         How many architectures to build for each target.
     evaluated
         Of a loop: its rounds are told as well.
+    race
+        Of a loop: what came of repeating the most promising.
     live
         Of the live demo: the loop against random search.
 
@@ -56,7 +63,7 @@ def report_html(
                 {"key": c.key, "title": c.title, "html": _render(environment, c)} for c in section.cards
             ],
         }
-        for section in sections(run, top, evaluated, live)
+        for section in sections(run, top, evaluated, race, live)
     ]
     page = environment.get_template("page.html.j2").render(
         space=run.space.name,
@@ -76,10 +83,11 @@ def write_report(
     *,
     top: int = 10,
     evaluated: Evaluated | None = None,
+    race: Race | None = None,
     live: Live | None = None,
 ) -> None:
     """Write the page of `report_html` to a file, whole or not at all."""
-    write_text(path, report_html(run, top=top, evaluated=evaluated, live=live))
+    write_text(path, report_html(run, top=top, evaluated=evaluated, race=race, live=live))
 
 
 def _render(environment: Environment, card: Card) -> Any:

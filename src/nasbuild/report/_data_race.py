@@ -1,0 +1,52 @@
+"""Plain data about a race: what each of the most promising told again, and which is chosen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nasbuild.report._health import health
+from nasbuild.space import architecture_id
+
+if TYPE_CHECKING:
+    from nasbuild.loop import Race, Racer
+    from nasbuild.space import Space
+    from nasbuild.target import Target
+
+
+def race_data(race: Race, target: Target, space: Space) -> dict[str, Any]:
+    """Every reading of every racer, best first."""
+    found = []
+    if race.same:
+        found.append(
+            (
+                "note",
+                "all repetitions told what had been told before: this evaluator has no noise, so spend such "
+                "evaluations on rounds",
+            )
+        )
+    if race.failed:
+        found.append(("note", f"{race.failed} of {race.spent} repetitions could not be evaluated"))
+    fine = f"{race.spent} repetitions of {len(race.racers)} architectures, none failed"
+    return {
+        "target": target.name,
+        "unit": target.unit,
+        "spent": race.spent,
+        "racers": [_racer(one, space) for one in race.racers],
+        "health": health(found, fine),
+        "next": [],
+    }
+
+
+def _racer(one: Racer, space: Space) -> dict[str, Any]:
+    return {
+        "id": architecture_id(space, one.architecture),
+        "first": one.first,
+        "predicted": _number(one.predicted),
+        "readings": list(one.readings),
+        "mean": one.mean,
+        "error": _number(one.error),
+    }
+
+
+def _number(value: float) -> float | None:
+    return None if value != value else value
