@@ -92,7 +92,9 @@ def fit_graphs(
     for learnt in run.learnt:
         out.line(f"\n{learnt.target.name}", "bold")
         _print_trust(out, learnt)
-    out.line(f"\nwritten to {out_folder}; next: nasbuild explain {out_folder}, nasbuild report {out_folder} --out report.html")
+    out.line(
+        f"\nwritten to {out_folder}; next: nasbuild explain {out_folder}, nasbuild report {out_folder} --out report.html"
+    )
     out.json({"run": str(out_folder), "targets": [_trust(learnt) for learnt in run.learnt]})
 
 
@@ -157,10 +159,7 @@ def _print_choices(out: Output, rows: Sequence[ChoiceScore]) -> None:
     out.line("\nwhat an operation and an attribute are worth (FE-MLP, in deviations of the 0-hop norm):")
     out.table(
         ["feature", "choice", "effect", "spread", "nodes"],
-        [
-            [f.feature, str(f.choice), f"{f.effect:+.3f}", f"{f.effect_std:.3f}", f"{f.nodes:,}"]
-            for f in rows
-        ],
+        [[f.feature, str(f.choice), f"{f.effect:+.3f}", f"{f.effect_std:.3f}", f"{f.nodes:,}"] for f in rows],
         right=(2, 3, 4),
     )
 

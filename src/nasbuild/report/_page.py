@@ -50,7 +50,11 @@ def report_html(
     from nasbuild.table import GraphTable
 
     if isinstance(run.table, GraphTable):
-        found, title, script = graph_sections(cast("GraphRun", run)), f"{len(run.table):,} networks", "network.js"
+        found, title, script = (
+            graph_sections(cast("GraphRun", run)),
+            f"{len(run.table):,} networks",
+            "network.js",
+        )
     else:
         space = cast("Run", run)
         found, title, script = sections(space, top, evaluated, live), space.space.name, ""

@@ -99,15 +99,12 @@ def features_data(run: GraphRun, learnt: GraphLearnt) -> dict[str, Any]:
 
     sign = learnt.target.sign
     features = [
-        _feature(run, [s for s in learnt.features if s.feature == feature.name], sign)
+        _feature([s for s in learnt.features if s.feature == feature.name], sign)
         for feature in run.schema.categorical
     ]
     known = sorted((f for f in features if f is not None), key=lambda f: -f["range"])
     graphs = run.graphs.select(learnt.labels.rows)
-    curves = [
-        {**asdict(curve), "name": curve.title}
-        for curve in number_curves(learnt.ensemble, graphs)
-    ]
+    curves = [{**asdict(curve), "name": curve.title} for curve in number_curves(learnt.ensemble, graphs)]
     hop = learnt.trust.hops[0].mean
     told = f"features alone order unseen networks with SRCC {correlation(hop)} (hop 0)"
     found = [("warn", f"{told}: take the effects as a hint")] if hop < _BELIEVED else []
@@ -122,7 +119,7 @@ def features_data(run: GraphRun, learnt: GraphLearnt) -> dict[str, Any]:
     }
 
 
-def _feature(run: GraphRun, scored: list[ChoiceScore], sign: int) -> dict[str, Any] | None:
+def _feature(scored: list[ChoiceScore], sign: int) -> dict[str, Any] | None:
     if len(scored) < 2:
         return None
     choices = [

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import linprog
@@ -174,7 +175,7 @@ def _mean(values: list[float], otherwise: float) -> float:
 
 def _crossings(rows: list[list[int]], down: list[list[int]]) -> int:
     total = 0
-    for row, below in zip(rows, rows[1:], strict=False):
+    for row, below in pairwise(rows):
         if len(row) < 2 or len(below) < 2:
             continue
         place = {v: i for i, v in enumerate(below)}
@@ -195,8 +196,10 @@ def _placed(chain: _Chains, rows: list[list[int]]) -> np.ndarray:
     bend = chain.width == _BEND
     onto, into = np.bincount(source, minlength=n), np.bincount(target, minlength=n)
     plain = np.where((onto[source] == 1) & (into[target] == 1), 3.0, 1.0)
-    weight = np.where(bend[source] & bend[target], _STRAIGHT, np.where(bend[source] | bend[target], 1.0, plain))
-    pairs = [pair for row in rows for pair in zip(row, row[1:], strict=False)]
+    weight = np.where(
+        bend[source] & bend[target], _STRAIGHT, np.where(bend[source] | bend[target], 1.0, plain)
+    )
+    pairs = [pair for row in rows for pair in pairwise(row)]
     left, right = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     least = (chain.width[left] + chain.width[right]) / 2 + _GAP
     # Unknowns: places, then the distance of each link, which is at least the difference either way.
@@ -264,7 +267,7 @@ def _folded(edges: np.ndarray, chain: _Chains, x: np.ndarray, n: int) -> Layout:
     for source, target in edges.T.tolist():
         steps = [*chain.path[source][: chain.layer[target] - chain.layer[source]], target]
         points = [(px[source], py[source])]
-        for a, b in zip(steps, steps[1:], strict=False):
+        for a, b in pairwise(steps):
             if of[a] != of[b]:
                 low, high = py[a] + ROW / 2, py[b] - ROW / 2
                 points += [(px[a], low), (lane[a], low), (lane[a], high), (px[b], high)]

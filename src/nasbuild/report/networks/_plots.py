@@ -42,7 +42,8 @@ def effect_curve(curve: dict[str, Any], limit: float, sign: int) -> str:
     """
     values, effects, spreads = curve["values"], curve["effect"], curve["effect_std"]
     told = ", ".join(
-        f"{compact(values[i])}: {EFFECTS.signed(effects[i])}" for i in sorted({0, len(values) // 2, len(values) - 1})
+        f"{compact(values[i])}: {EFFECTS.signed(effects[i])}"
+        for i in sorted({0, len(values) // 2, len(values) - 1})
     )
     svg = Svg(_WIDTH, _HEIGHT, f"Effect of {curve['name']}: {told}", kind="plot")
     y = Axis(-limit, limit, _BASE, _TOP)
@@ -99,7 +100,9 @@ def _marks(values: list[float]) -> list[float]:
     found: list[float] = []
     for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
         powers = range(math.floor(low), math.ceil(high) + 1)
-        found = [s * 10.0**p for p in powers for s in steps if low - 1e-9 <= math.log10(s * 10.0**p) <= high + 1e-9]
+        found = [
+            s * 10.0**p for p in powers for s in steps if low - 1e-9 <= math.log10(s * 10.0**p) <= high + 1e-9
+        ]
         if len(found) >= 4:
             break
     every = math.ceil(len(found) / 7)

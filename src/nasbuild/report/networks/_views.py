@@ -117,7 +117,9 @@ class NetworksView:
         limit, sides = effect_limit(data["attributes"]), curve_limit(data["numbers"])
         return {
             # Sizes stand in their own order: what is looked for there is a trend.
-            "attributes": [(f, effect_dots(_in_order(f), limit, self.sign, EFFECTS)) for f in data["attributes"]],
+            "attributes": [
+                (f, effect_dots(_in_order(f), limit, self.sign, EFFECTS)) for f in data["attributes"]
+            ],
             "curves": [(c, effect_curve(c, sides, self.sign)) for c in data["numbers"]],
             "scale": EFFECTS,
             "sign": self.sign,

@@ -85,7 +85,8 @@ def number_curves(ensemble: Ensemble, graphs: Graphs) -> list[NumberCurve]:
             return (each, *weighted(each, weights))
 
         each, mean, std = effects(points)
-        middle = effects(np.linspace(*np.quantile(known, _MIDDLE), _POINTS))[1]
+        low, high = np.quantile(known, _MIDDLE)
+        middle = effects(np.linspace(low, high, _POINTS))[1]
         absent = None
         if len(known) < len(encoded):
             _, at_zero, std_zero = effects(np.zeros(1))

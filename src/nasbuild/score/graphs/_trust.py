@@ -47,7 +47,9 @@ class GraphTrust:
     verdict: str
 
 
-def measure_graph_trust(members: Sequence[Member], labels: int, rivals: Mapping[str, Agreement]) -> GraphTrust:
+def measure_graph_trust(
+    members: Sequence[Member], labels: int, rivals: Mapping[str, Agreement]
+) -> GraphTrust:
     """Judge the members of an ensemble by the networks that each held out."""
     each = np.stack([member.srcc for member in members])
     prediction = Agreement.of(each[:, -1])
