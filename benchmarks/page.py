@@ -187,6 +187,7 @@ DRIVEN = """async (frames) => {
     times.push(now - last);
     last = now;
   }
+  key("0", false);
   // Reading a pixel waits until everything is painted.
   const painted = () => canvas.getContext("2d").getImageData(0, 0, 1, 1);
   for (let i = 0; i < 60; i++) {

@@ -178,19 +178,21 @@ for (const root of document.querySelectorAll("[data-network]")) {
     box.append(told);
   }
 
-  function search(focus = false) {
+  // A search for all that a node sees at the hop, not for the node.
+  const whole = (asked) => asked.startsWith("=") || asked.includes(",");
+
+  function search() {
     const asked = part("search").value.trim().toLowerCase();
     matches = [];
     if (asked) {
       const all = [...net.x.keys()], named = (texts) => all.filter((i) => texts[i].toLowerCase().includes(asked));
-      if (asked.includes(",")) matches = all.filter((i) => piece(i, hop).toLowerCase() === asked);
+      if (whole(asked)) matches = all.filter((i) => piece(i, hop).toLowerCase() === asked.replace(/^=\s*/, ""));
       // Names tell the modules around a node as well, so what the node itself is comes first.
       else matches = [net.texts, net.names].map(named).find((some) => some.length) || [];
     }
     found = new Set(matches);
     at = -1;
     part("found").textContent = asked ? (matches.length ? `${matches.length} found` : "none") : "";
-    if (focus && matches.length) go(1);
     ask();
   }
 
@@ -226,7 +228,7 @@ for (const root of document.querySelectorAll("[data-network]")) {
     part("low").textContent = signed(-told.limits[hop]);
     part("high").textContent = signed(told.limits[hop]);
     canvas.setAttribute("aria-label", `${net.name} as a graph of ${net.x.length} nodes, coloured by score at hop ${hop} (SRCC ${radio.dataset.srcc})`);
-    if (part("search").value.includes(",")) search();
+    if (whole(part("search").value.trim())) search();
     select(selected);
   }
 
@@ -299,7 +301,7 @@ for (const root of document.querySelectorAll("[data-network]")) {
   for (const button of root.closest(".target").querySelectorAll("button[data-piece]")) {
     button.addEventListener("click", () => {
       const start = told.networks.indexOf(net);
-      part("search").value = button.dataset.piece;
+      part("search").value = `= ${button.dataset.piece}`;
       rank(Number(button.dataset.hop));
       for (let n = 0; n < told.networks.length; n++) {
         show((start + n) % told.networks.length);
