@@ -15,7 +15,7 @@ from nasbuild.ir import describe_node
 from nasbuild.report import report_html
 from nasbuild.report.networks import drawn_network
 from nasbuild.report.networks._choose import chosen_networks
-from nasbuild.report.networks._data import features_data, findings, pieces_data, trust_data
+from nasbuild.report.networks._data import features_data, findings, pieces_data, sizes_data, trust_data
 from nasbuild.report.networks._network import network_data
 from nasbuild.report.networks._plots import _marks, compact, curve_limit, effect_curve
 from nasbuild.score.graphs import before, mine_pieces, node_scores
@@ -125,7 +125,15 @@ def test_long_operations_are_shortened_in_the_picture_only(graph_run):
     node = graph.ops.index("Conv")
     assert shown["texts"][node].startswith(long)
     assert "…" in shown["shown"][node]
-    assert max(shown["widths"]) <= 150
+    assert max(shown["widths"]) <= 176
+
+
+def test_labels_stand_over_the_size_of_networks(graph_run):
+    learnt = graph_run.learnt[0]
+    data = sizes_data(graph_run, learnt)
+    assert [a["name"] for a in data["axes"]] == ["MACs", "acc"]
+    assert data["axes"][0]["values"] == [float(g.macs.sum()) for g in graph_run.table.graphs]
+    assert data["axes"][1]["values"] == learnt.labels.values.tolist()
 
 
 def test_trust_is_told_with_rivals_beside(graph_run):

@@ -1,4 +1,4 @@
-"""``fit``, ``explain`` and ``compare`` of networks that are graphs of operations, without a space."""
+"""``check``, ``fit``, ``explain`` and ``compare`` of networks that are graphs of operations, without a space."""
 
 from __future__ import annotations
 
@@ -204,9 +204,9 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Which operations explain that one set of networks is better than another; for runs on graphs."""
-    from nasbuild.ir import encode_graphs
+    from nasbuild.ir import decode_numbers, encode_graphs
     from nasbuild.score.graphs import compare as differences
-    from nasbuild.score.graphs import load_graph_run
+    from nasbuild.score.graphs import load_graph_run, size_title
 
     out = Output(as_json)
     loaded = load_graph_run(run)
@@ -216,16 +216,19 @@ def compare(
     found = differences(learnt.ensemble, *packed)
     out.line(
         f"{learnt.target.name}, {second.name} less {first.name}: {sum(d.effect for d in found):+.3f} deviations of the "
-        "0-hop norm, by share of nodes (for numbers, their mean):"
+        "0-hop norm, by share of nodes (for sizes, their geometric mean):"
     )
     out.table(
         ["feature", "choice", first.name, second.name, "effect", "spread"],
         [
             [
-                d.feature,
+                d.feature if d.choice is not None else size_title(d.feature),
                 "" if d.choice is None else str(d.choice),
-                f"{d.share_a:.3f}",
-                f"{d.share_b:.3f}",
+                # What is averaged of a size is its logarithm.
+                *(
+                    f"{share:.3f}" if d.choice is not None else f"{decode_numbers(share):,.0f}"
+                    for share in (d.share_a, d.share_b)
+                ),
                 f"{d.effect:+.3f}",
                 f"{d.std:.3f}",
             ]

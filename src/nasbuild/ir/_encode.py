@@ -69,7 +69,7 @@ def encode_numbers(values: np.ndarray) -> np.ndarray:
     return np.log2(1 + values) / _SCALE
 
 
-def decode_numbers(encoded: np.ndarray) -> np.ndarray:
+def decode_numbers(encoded: np.ndarray | float) -> np.ndarray:
     """The counts of `encode_numbers`."""
     return np.exp2(_SCALE * np.asarray(encoded, dtype=np.float64)) - 1
 

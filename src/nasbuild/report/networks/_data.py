@@ -36,6 +36,26 @@ def networks_data(run: GraphRun) -> dict[str, Any]:
     }
 
 
+def sizes_data(run: GraphRun, learnt: GraphLearnt) -> dict[str, Any] | None:
+    """Labels over the multiply-accumulates of whole networks, or their nodes where none has any; as `scatter_data`.
+
+    None if all are alike.
+    """
+    rows, target = learnt.labels.rows, learnt.target
+    graphs = [run.table.graphs[row] for row in rows]
+    sizes, name = [float(graph.macs.sum()) for graph in graphs], "MACs"
+    if not any(sizes):
+        sizes, name = [float(len(graph)) for graph in graphs], "nodes"
+    if len(set(sizes)) < 2:
+        return None
+    labels = [float(v) for v in learnt.labels.values]
+    axes = [
+        {"name": name, "unit": "", "values": sizes},
+        {"name": target.name, "unit": target.unit, "values": labels},
+    ]
+    return {"axes": axes, "labels": labels, "what": "labelled network", "shaded": False, "of": len(rows)}
+
+
 def trust_data(learnt: GraphLearnt) -> dict[str, Any]:
     """Held-out SRCC of every hop and of y', beside those of regressions on counts of operations."""
     trust = learnt.trust
@@ -106,7 +126,7 @@ def features_data(run: GraphRun, learnt: GraphLearnt) -> dict[str, Any]:
     graphs = run.graphs.select(learnt.labels.rows)
     curves = [{**asdict(curve), "name": curve.title} for curve in number_curves(learnt.ensemble, graphs)]
     hop = learnt.trust.hops[0].mean
-    told = f"features alone order unseen networks with SRCC {correlation(hop)} (hop 0)"
+    told = f"hop 0, features alone, orders unseen networks with SRCC {correlation(hop)}"
     found = [("warn", f"{told}: take the effects as a hint")] if hop < _BELIEVED else []
     return {
         "operations": next((f for f in known if f["feature"] == OP), None),
@@ -188,7 +208,7 @@ def findings(trust: dict[str, Any], features: dict[str, Any], pieces: dict[str, 
         else:
             found.append(f"No operation is told from the others by nine in ten members ({features['told']}).")
     if features["numbers"]:
-        found.append(f"Of the sizes, {features['numbers'][0]['name']} matters most.")
+        found.append(f"The size that matters most: {features['numbers'][0]['name']}.")
     if pieces["worst"]:
         best, worst = pieces["best"][0], pieces["worst"][-1]
         found.append(

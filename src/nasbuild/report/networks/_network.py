@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _STEPS = 17  # of the colours
 _FULL = 0.98  # share of the table's nodes that the colours tell apart at either end
-_FONT, _WIDEST = 11, 150  # of the texts in nodes
+_FONT, _WIDEST = 11, 176  # of the texts in nodes
 _DECIMALS = 2
 
 

@@ -20,6 +20,7 @@ from nasbuild.report.networks._data import (
     made_data,
     networks_data,
     pieces_data,
+    sizes_data,
     trust_data,
 )
 from nasbuild.report.networks._network import network_data
@@ -86,7 +87,8 @@ class NetworksView:
         return {"steps": steps, "health": None, "next": []}
 
     def _draw_labels(self, data: Data) -> Data:
-        pair, name = scatter_data(self.run, self.learnt), self.learnt.target.name
+        name = self.learnt.target.name
+        pair = scatter_data(self.run, self.learnt) or sizes_data(self.run, self.learnt)
         return {
             "scale": self.scale,
             "histogram": histogram(data, name, self.scale),

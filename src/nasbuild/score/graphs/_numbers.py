@@ -56,7 +56,16 @@ class NumberCurve:
     @property
     def title(self) -> str:
         """The feature as a person says it."""
-        return _TITLES.get(self.feature, self.feature)
+        return size_title(self.feature)
+
+
+def size_title(feature: str) -> str:
+    """A numeric feature of nodes as a person says it.
+
+    >>> size_title("inputs"), size_title("parameters")
+    ('channels in', 'parameters')
+    """
+    return _TITLES.get(feature, feature)
 
 
 def number_curves(ensemble: Ensemble, graphs: Graphs) -> list[NumberCurve]:
