@@ -157,6 +157,7 @@ def fluid(folder: Path) -> dict[str, Any]:
         browser.close()
     return {
         "chromium": version,
+        "load of the machine": round(os.getloadavg()[0], 1),
         "networks": SWINS,
         "nodes": nodes,
         "edges": int(graphs[0].edges.shape[1]),

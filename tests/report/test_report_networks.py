@@ -13,6 +13,7 @@ from test_report_page import Page
 
 from nasbuild.ir import describe_node
 from nasbuild.report import report_html
+from nasbuild.report._color import contrast, diverging, ink_on
 from nasbuild.report.networks import drawn_network
 from nasbuild.report.networks._choose import chosen_networks
 from nasbuild.report.networks._data import features_data, findings, pieces_data, sizes_data, trust_data
@@ -116,6 +117,16 @@ def test_the_view_holds_every_hop_and_what_nodes_are(graph_run):
         assert shown["shapes"][shown["after"][conv]] == "1 × 16 × 8 × 8"
         assert not shown["facts"]["kernel"][graph.ops.index("Relu") if "Relu" in graph.ops else 1]
     assert json.loads(json.dumps(view)) == json.loads(json.dumps(view, allow_nan=False))
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_texts_can_be_read_on_every_colour(dark):
+    colours = diverging(17, dark=dark)
+    assert len(set(colours)) == 17
+    assert min(contrast(ink_on(c), c) for c in colours) >= 4.5
+    # The middle is neutral.
+    middle = [int(colours[8][i : i + 2], 16) for i in (1, 3, 5)]
+    assert max(middle) - min(middle) < 6
 
 
 def test_long_operations_are_shortened_in_the_picture_only(graph_run):
