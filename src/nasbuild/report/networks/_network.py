@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nasbuild.score.graphs import GraphLearnt, GraphRun
 
 _STEPS = 17  # of the colours
-_FULL = 0.98  # share of the table's nodes that the colours tell apart at either end
+_FULL, _SAMPLE = 0.98, 200  # share of nodes that the colours tell apart, and of how many networks
 _FONT, _WIDEST = 11, 176  # of the texts in nodes
 _DECIMALS = 2
 
@@ -36,13 +36,15 @@ def network_data(run: GraphRun, learnt: GraphLearnt) -> dict[str, Any]:
     most = 12 if len(run.learnt) == 1 else 6
     chosen = chosen_networks(run, learnt, predictions, most)
     hops = range(learnt.ensemble.hops + 1)
-    scores = [node_scores(learnt.ensemble, run.graphs, m) for m in hops]
-    offsets = run.graphs.offsets
+    # Those that are drawn first, then others for the ends of the colours.
+    drawn = [int(rows[position]) for position, _ in chosen]
+    others = rows[np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE)).astype(int)].tolist()
+    some = run.graphs.select([*drawn, *(row for row in others if row not in drawn)])
+    scores = [node_scores(learnt.ensemble, some, m) for m in hops]
     scale = Scale.of(learnt.labels.values, learnt.target.unit)
     networks = []
-    for position, roles in chosen:
-        row = int(rows[position])
-        graph, nodes = run.table.graphs[row], slice(offsets[row], offsets[row + 1])
+    for n, (position, roles) in enumerate(chosen):
+        graph, nodes = run.table.graphs[drawn[n]], slice(some.offsets[n], some.offsets[n + 1])
         networks.append(
             {
                 "name": graph.name,
