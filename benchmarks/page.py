@@ -34,7 +34,7 @@ from nasbuild.report.networks import lay_out
 from nasbuild.score.graphs import learn_graphs
 from nasbuild.table import GraphTable, load_builtin
 
-NETWORKS, SEED = 300, 0
+NETWORKS, COMPARED, SEED = 300, 30, 0
 SWINS, FRAMES = 12, 240
 FLAGS = [
     "--no-sandbox",
@@ -98,7 +98,14 @@ def first_use(folder: Path, workers: int) -> dict[str, Any]:
         told[f"{name}, processor seconds"] = nasbuild(*command)[0]
     seconds, text = nasbuild("explain", run, "--json")
     (target,) = json.loads(text)["targets"]
+    lines.sort(key=lambda line: line["metrics"]["acc"])
+    for name, some in (("worst", lines[:COMPARED]), ("best", lines[-COMPARED:])):
+        (folder / f"{name}.txt").write_text("\n".join(line["id"] for line in some))
+    _, text = nasbuild("compare", run, folder / "worst.txt", folder / "best.txt", "--json")
+    differences = json.loads(text)["differences"]
     told |= {
+        f"best {COMPARED} less worst {COMPARED}": round(sum(d["effect"] for d in differences), 2),
+        "most of it": differences[:3],
         "explain, processor seconds": seconds,
         "page, MB": round(page.stat().st_size / 1e6, 2),
         "hops": [round(v, 3) for v in target["hops"]],
