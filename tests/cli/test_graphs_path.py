@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 
 import pytest
 
@@ -38,11 +39,26 @@ def test_the_path_from_networks_to_what_matters(nasbuild, folder, tmp_path):
     assert explained.code == 0
     (target,) = json.loads(explained.out)["targets"]
     assert target["target"] == "+acc"
+    assert "networks, y' orders unseen ones" in target["verdict"]
+    assert target["verdict"] in fitted.out
+    assert {"kernel", "grouping"} <= {f["feature"] for f in target["features"]}
+    for number in target["numbers"]:
+        assert len(number["values"]) == len(number["effect"]) == len(number["effect_std"])
+    assert {n["feature"] for n in target["numbers"]} == {"macs", "parameters"}
     assert {"HardSwish", "Add"} <= {f["choice"] for f in target["features"] if f["feature"] == "op"}
     scores = [p["score"] for p in target["pieces"]]
     assert scores == sorted(scores, reverse=True)
     shown = nasbuild("explain", run)
     assert target["pieces"][0]["piece"].split(",")[0] in shown.out
+    assert target["verdict"] in shown.out
+    assert "MACs" in shown.out
+    page = tmp_path / "report.html"
+    reported = nasbuild("report", run, "--out", page)
+    assert reported.code == 0
+    assert str(page) in reported.out
+    html = page.read_text()
+    assert "could not be made" not in html
+    assert html.count(target["verdict"].replace("'", "&#39;")) >= 2
     compared = nasbuild("compare", run, folder / "first.txt", folder / "second.txt", "--json")
     assert compared.code == 0
     effects = [abs(d["effect"]) for d in json.loads(compared.out)["differences"]]
@@ -94,3 +110,57 @@ def test_mistakes_get_one_sentence(nasbuild, folder, tmp_path, arguments, messag
     assert message in done.err
     assert done.err.count("\n") == 1
     assert not (tmp_path / "r").exists()
+
+
+NETS = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self, width, depth, act):
+        super().__init__()
+        self.stem = nn.Conv2d(3, width, 3, stride=2, padding=1)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(width, width, 3, padding=1), act(), nn.Conv2d(width, width, 1)) for _ in range(depth)
+        )
+        self.head = nn.Linear(width, 10)
+    def forward(self, x):
+        x = self.stem(x)
+        for block in self.blocks:
+            x = x + block(x)
+        return self.head(x.mean(dim=(2, 3)))
+
+def all():
+    acts = (nn.ReLU, nn.Hardswish)
+    return [
+        (f"net{n}", Net(8 * (1 + n % 3), 1 + n % 4, acts[n % 2]), (torch.zeros(1, 3, 16, 16),)) for n in range(12)
+    ]
+"""
+
+
+def test_torch_networks_and_an_onnx_file_become_a_page(nasbuild, tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "nets.py").write_text(NETS)
+    module = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(1568, 10)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(module, (torch.zeros(1, 3, 16, 16),), "plain.onnx", dynamo=False)
+    assert nasbuild("import", "nets.py:all", "plain.onnx", "--out", "graphs.parquet").code == 0
+    names = [f"net{n}" for n in range(12)] + ["plain"]
+    (tmp_path / "metrics.csv").write_text(
+        "id,acc\n" + "".join(f"{name},{i % 5}\n" for i, name in enumerate(names))
+    )
+    told = ("--graphs", "graphs.parquet", "--data", "metrics.csv", "--target", "+acc", "--epochs", 1)
+    fitted = nasbuild("fit", *told, "--workers", 1, "--no-rivals", "--out", "run")
+    assert fitted.code == 0, fitted.err
+    assert "Only 13 networks checked it" in fitted.out
+    assert nasbuild("report", "run", "--out", "report.html").code == 0
+    html = (tmp_path / "report.html").read_text()
+    assert "could not be made" not in html
+    assert '"shown":["Input","Conv 3x3 /2"' in html
+    for size in ("channels in", "channels out", "pixels or tokens", "parameters", "MACs"):
+        assert size in html

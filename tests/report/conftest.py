@@ -1,12 +1,25 @@
-"""Runs for all tests of the report, each fitted once."""
+"""Runs for all tests of the report, each fitted once, and a browser."""
 
 from __future__ import annotations
 
-import pytest
-from hostile import COST, EQUATION, table
+import shutil
 
-from nasbuild.predictor import recipe
+import pytest
+from hostile import COST, EQUATION, networks, table
+
+from nasbuild.predictor import OperatorRecipe, recipe
 from nasbuild.score import Run, learn
+from nasbuild.score.graphs import GraphRun, learn_graphs
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +39,44 @@ def additive() -> Run:
 def baseline() -> Run:
     """A method without hops and intervals."""
     return learn(table(), [EQUATION], recipe=recipe("marginal"), max_modules=200, rivals=False)
+
+
+@pytest.fixture(scope="session")
+def graph_run() -> GraphRun:
+    """Networks without a space, two targets, one to be minimised; their names try to be markup."""
+    small = OperatorRecipe(epochs=8, feature_epochs=8, width=8, hops=2, few=0, members=2, learning_rate=1e-2)
+    return learn_graphs(networks(), ["acc", "cost"], recipe=small)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium; skips where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("there is no chromium on this machine")
+    with playwright.sync_playwright() as running:
+        chromium = running.chromium.launch(executable_path=path, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Opens a page of a file; whatever it logs, or asks of the network, fails the test."""
+    pages, complaints = [], []
+
+    def visiting(place, width: int, **more):
+        page = browser.new_page(viewport={"width": width, "height": 900}, **more)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
+        page.on("request", lambda r: None if r.url == place.as_uri() else complaints.append(r.url))
+        page.goto(place.as_uri())
+        pages.append(page)
+        return page
+
+    yield visiting
+    for page in pages:
+        page.close()
+    assert complaints == []

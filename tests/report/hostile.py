@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from nasbuild.space import Architecture, sample, space_from_dict
-from nasbuild.table import Note, Table
+from graph_samples import planted_table
+from nasbuild.space import Architecture, Metric, sample, space_from_dict
+from nasbuild.table import GraphTable, Note, Table
 
 EVIL = "<script>alert('x')</script>"
 COST = f"cost{EVIL}"
@@ -49,3 +52,15 @@ def table() -> Table:
     ids = tuple(f"{EVIL if i == 0 else 'id'}-{i}-{'z' * (300 if i % 3 else 1)}" for i in range(60))
     notes = (Note("skipped", f"2 rows could not be read {EVIL}", (f"line 3: {EVIL}", "b" * 400)),)
     return Table(SPACE, ids, tuple(Architecture(a.modules) for a in kept), columns, notes)
+
+
+def networks() -> GraphTable:
+    """40 networks whose names, and those of their nodes, try to be markup; ``cost`` is the number of nodes."""
+    planted = planted_table(40)
+    graphs = tuple(
+        replace(g, name=f"{g.name}</script>{EVIL}", labels=np.array([f"{n}{EVIL}" for n in g.labels], object))
+        for g in planted.graphs
+    )
+    columns = {**planted.columns, "cost": np.array([float(len(g)) for g in graphs])}
+    metrics = {**planted.metrics, "cost": Metric("cost", "minimize", f"nodes{EVIL}")}
+    return GraphTable(graphs, columns, metrics, (Note("graphs", f"noticed {EVIL}"),))

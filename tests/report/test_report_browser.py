@@ -2,34 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
-
 import pytest
 
 from nasbuild.report import write_report
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WIDTHS = [1280, 760, 400]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if path is None:
-        pytest.skip("there is no chromium on this machine")
-    with playwright.sync_playwright() as running:
-        chromium = running.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module", params=["run", "additive"])
@@ -46,24 +23,9 @@ def place(told, tmp_path_factory):
 
 
 @pytest.fixture
-def opened(browser, place):
+def opened(visit, place):
     """Opens the page; whatever it logs, or asks of the network, fails the test."""
-    pages, complaints = [], []
-
-    def opening(width: int, **more):
-        page = browser.new_page(viewport={"width": width, "height": 900}, **more)
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
-        page.on("request", lambda r: None if r.url == place.as_uri() else complaints.append(r.url))
-        page.goto(place.as_uri())
-        pages.append(page)
-        return page
-
-    yield opening
-    for page in pages:
-        page.close()
-    assert complaints == []
+    return lambda width, **more: visit(place, width, **more)
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -14,7 +14,7 @@ from score_samples import SPACE, random_scorer, scorer_of
 
 from nasbuild.predictor import GraphBatch
 from nasbuild.score import Agreement, Evidence, ModuleScorer, Rival, Trust, evidence_of, measure_trust
-from nasbuild.score._trust import _level, _verdict
+from nasbuild.score._trust import _verdict, level_of
 from nasbuild.space import Architecture, encode, sample
 
 ORDER = ["none", "low", "fair", "high"]
@@ -75,21 +75,21 @@ def test_depths_that_fewer_than_two_architectures_have_are_told():
 @given(st.floats(-1, 1), st.floats(-1, 1), st.integers(0, 3_000))
 def test_a_better_correlation_is_never_believed_less(a, b, tested):
     low, high = sorted((a, b))
-    assert ORDER.index(_level(low, tested)) <= ORDER.index(_level(high, tested))
+    assert ORDER.index(level_of(low, tested)) <= ORDER.index(level_of(high, tested))
 
 
 @given(st.floats(-1, 1), st.integers(0, 3_000), st.integers(0, 3_000))
 def test_more_rows_are_never_believed_less(value, a, b):
     few, many = sorted((a, b))
-    assert ORDER.index(_level(value, few)) <= ORDER.index(_level(value, many))
+    assert ORDER.index(level_of(value, few)) <= ORDER.index(level_of(value, many))
 
 
 @pytest.mark.parametrize("tested", [0, 1, 3, 5, 8, 12, 20])
 @pytest.mark.parametrize("value", [0.8, 0.95, 1.0])
 def test_few_rows_are_never_high(tested, value):
-    assert _level(value, tested) != "high"
+    assert level_of(value, tested) != "high"
     if tested <= 5:
-        assert _level(value, tested) == "none"
+        assert level_of(value, tested) == "none"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_few_rows_are_never_high(tested, value):
     ],
 )
 def test_levels_by_the_lower_end_of_the_interval(value, tested, expected):
-    assert _level(value, tested) == expected
+    assert level_of(value, tested) == expected
 
 
 @given(st.floats(-1, 1), st.integers(4, 500))
@@ -120,7 +120,7 @@ def test_the_lower_end_is_fishers(value, tested):
     lower = (e - 1) / (e + 1)
     expected = next((name for name, bound in bounds.items() if lower >= bound - 1e-12), "none")
     near = min(abs(lower - bound) for bound in bounds.values()) < 1e-9
-    assert near or _level(value, tested) == expected
+    assert near or level_of(value, tested) == expected
 
 
 @pytest.mark.parametrize("level", ORDER)

@@ -9,7 +9,8 @@ from nasbuild.cli._output import Output, number
 if TYPE_CHECKING:
     from nasbuild.report import Scale
 
-_STYLES = {"high": "green", "fair": "yellow"}
+LEVEL_STYLES = {"high": "green", "fair": "yellow"}
+"""Of a verdict by its level; others are red."""
 _SCORES = {
     "network": "eq. 5, in the target's unit",
     "additive": "share of the prediction, in the target's unit",
@@ -66,7 +67,7 @@ def print_trust(out: Output, trust: dict[str, Any]) -> None:
     ]
     header = ["held-out SRCC", "mean", "spread", *(r["title"] for r in trust["rivals"])]
     out.table(header, rows, right=range(1, len(header)))
-    out.line(trust["verdict"], _STYLES.get(trust["level"], "red"))
+    out.line(trust["verdict"], LEVEL_STYLES.get(trust["level"], "red"))
     if trust["coverage_text"]:
         out.line(trust["coverage_text"])
 

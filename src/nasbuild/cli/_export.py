@@ -166,6 +166,7 @@ def report(
     """Write the report: one HTML page that needs nothing else."""
     from nasbuild.report import write_report
     from nasbuild.score import load_run
+    from nasbuild.score.graphs import is_graph_run, load_graph_run
 
-    write_report(load_run(run), out_file, top=top)
+    write_report(load_graph_run(run) if is_graph_run(run) else load_run(run), out_file, top=top)
     Output().line(f"written to {out_file}")

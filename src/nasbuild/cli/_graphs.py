@@ -1,4 +1,4 @@
-"""``fit``, ``explain`` and ``compare`` of networks that are graphs of operations, without a space."""
+"""``check``, ``fit`` and ``compare`` of networks that are graphs of operations, without a space."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nasbuild.cli._explain_graphs import graph_trust, print_graph_trust
 from nasbuild.cli._options import JsonOption, RunArgument, TargetOption
 from nasbuild.cli._output import Output
 from nasbuild.errors import NasbuildError, RunError
@@ -15,9 +16,6 @@ from nasbuild.errors import NasbuildError, RunError
 if TYPE_CHECKING:
     from nasbuild.score.graphs import GraphLearnt, GraphRun
     from nasbuild.table import GraphTable
-
-_BEST = 8
-"""Pieces that are shown of the best and of the worst."""
 
 
 def read_graphs(graphs: Path, data: str) -> GraphTable:
@@ -89,67 +87,11 @@ def fit_graphs(
         out.line(f"note: {note.text}", "yellow")
     for learnt in run.learnt:
         out.line(f"\n{learnt.target.name}", "bold")
-        _print_trust(out, learnt)
-    out.line(f"\nrun written to {out_folder}; see it with: nasbuild explain {out_folder}")
-    out.json({"run": str(out_folder), "targets": [_trust(learnt) for learnt in run.learnt]})
-
-
-def explain_graphs(out: Output, run: GraphRun) -> None:
-    """Trust, what operations are worth, and which recurring pieces are good and bad."""
-    from nasbuild.score.graphs import mine_pieces, node_scores
-
-    told = []
-    for learnt in run.learnt:
-        out.line(f"{learnt.target.name}: {len(learnt.labels.values):,} networks", "bold")
-        _print_trust(out, learnt)
-        out.line("\nwhat a choice is worth (FE-MLP, in deviations of the 0-hop norm):")
-        rows = sorted(learnt.features, key=lambda f: (f.feature, -f.effect))
-        out.table(
-            ["feature", "choice", "effect", "spread", "nodes"],
-            [
-                [f.feature, str(f.choice), f"{f.effect:+.3f}", f"{f.effect_std:.3f}", f"{f.nodes:,}"]
-                for f in rows
-            ],
-            right=(2, 3, 4),
-        )
-        hop = min(2, learnt.ensemble.hops)
-        pieces = mine_pieces(run.table.graphs, node_scores(learnt.ensemble, run.graphs, hop))
-        shown = pieces if len(pieces) <= 2 * _BEST else [*pieces[:_BEST], *pieces[-_BEST:]]
-        out.line(
-            f"\nrecurring pieces up to {hop} edges long, by the score of their last node, best and worst:"
-        )
-        out.table(
-            ["piece", "score", "spread", "networks", "places"],
-            [[p.text, f"{p.score:+.2f}", f"{p.std:.2f}", f"{p.networks:,}", f"{p.places:,}"] for p in shown],
-            right=(1, 2, 3, 4),
-        )
-        told.append(
-            {
-                **_trust(learnt),
-                "features": [
-                    {
-                        "feature": f.feature,
-                        "choice": f.choice,
-                        "effect": f.effect,
-                        "effect_std": f.effect_std,
-                        "nodes": f.nodes,
-                    }
-                    for f in rows
-                ],
-                "pieces": [
-                    {
-                        "piece": p.text,
-                        "hop": p.hop,
-                        "score": p.score,
-                        "std": p.std,
-                        "networks": p.networks,
-                        "places": p.places,
-                    }
-                    for p in pieces
-                ],
-            }
-        )
-    out.json({"targets": told})
+        print_graph_trust(out, learnt)
+    out.line(
+        f"\nwritten to {out_folder}; next: nasbuild explain {out_folder}, nasbuild report {out_folder} --out report.html"
+    )
+    out.json({"run": str(out_folder), "targets": [graph_trust(learnt) for learnt in run.learnt]})
 
 
 def compare(
@@ -160,9 +102,9 @@ def compare(
     as_json: JsonOption = False,
 ) -> None:
     """Which operations explain that one set of networks is better than another; for runs on graphs."""
-    from nasbuild.ir import encode_graphs
+    from nasbuild.ir import decode_numbers, encode_graphs
     from nasbuild.score.graphs import compare as differences
-    from nasbuild.score.graphs import load_graph_run
+    from nasbuild.score.graphs import load_graph_run, size_title
 
     out = Output(as_json)
     loaded = load_graph_run(run)
@@ -172,16 +114,19 @@ def compare(
     found = differences(learnt.ensemble, *packed)
     out.line(
         f"{learnt.target.name}, {second.name} less {first.name}: {sum(d.effect for d in found):+.3f} deviations of the "
-        "0-hop norm, by share of nodes (for numbers, their mean):"
+        "0-hop norm, by share of nodes (for sizes, their geometric mean):"
     )
     out.table(
         ["feature", "choice", first.name, second.name, "effect", "spread"],
         [
             [
-                d.feature,
+                d.feature if d.choice is not None else size_title(d.feature),
                 "" if d.choice is None else str(d.choice),
-                f"{d.share_a:.3f}",
-                f"{d.share_b:.3f}",
+                # What is averaged of a size is its logarithm.
+                *(
+                    f"{share:.3f}" if d.choice is not None else f"{decode_numbers(share):,.0f}"
+                    for share in (d.share_a, d.share_b)
+                ),
                 f"{d.effect:+.3f}",
                 f"{d.std:.3f}",
             ]
@@ -211,35 +156,3 @@ def _named(run: GraphRun, path: Path) -> list[Any]:
     if not ids:
         raise NasbuildError("names no network", where=str(path), todo="write one id a line")
     return [known[name] for name in ids]
-
-
-def _print_trust(out: Output, learnt: GraphLearnt) -> None:
-    trust = learnt.trust
-    rows = [(f"hop {m}", one) for m, one in enumerate(trust.hops)] + [("prediction y'", trust.prediction)]
-    rows += [
-        ({"ridge": "ridge on counts", "lightgbm": "LightGBM on counts"}[name], one)
-        for name, one in trust.rivals.items()
-    ]
-    out.table(
-        ["held-out SRCC", "mean", "spread"],
-        [[name, f"{one.mean:.3f}", f"{one.std:.3f}"] for name, one in rows],
-        right=(1, 2),
-    )
-    best = max((one.mean for one in trust.rivals.values()), default=0.0)
-    if best > trust.prediction.mean + 0.01:
-        out.line(
-            f"counts of operations alone order these networks better ({best:.2f} against "
-            f"{trust.prediction.mean:.2f}): how they are connected was not learnt.",
-            "yellow",
-        )
-
-
-def _trust(learnt: GraphLearnt) -> dict[str, Any]:
-    trust = learnt.trust
-    return {
-        "target": learnt.target.name,
-        "labels": trust.labels,
-        "hops": [one.mean for one in trust.hops],
-        "prediction": trust.prediction.mean,
-        "rivals": {name: one.mean for name, one in trust.rivals.items()},
-    }

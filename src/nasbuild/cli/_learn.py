@@ -191,7 +191,7 @@ def fit(
 def explain(run: RunArgument, as_json: JsonOption = False) -> None:
     """What matters: trust, feature choices, and the best and worst modules of each stage."""
     from nasbuild.cli._explain import print_explanation
-    from nasbuild.cli._graphs import explain_graphs
+    from nasbuild.cli._explain_graphs import explain_graphs
     from nasbuild.report import explain_data
     from nasbuild.score import load_run
     from nasbuild.score.graphs import is_graph_run, load_graph_run

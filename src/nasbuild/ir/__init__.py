@@ -5,7 +5,15 @@ Importing this package loads neither onnx nor torch; the functions do when they 
 
 from __future__ import annotations
 
-from nasbuild.ir._encode import OP, describe_node, encode_graphs, operator_schema, unknown_ops
+from nasbuild.ir._encode import (
+    OP,
+    decode_numbers,
+    describe_node,
+    encode_graphs,
+    encode_numbers,
+    operator_schema,
+    unknown_ops,
+)
 from nasbuild.ir._file import load_graphs, save_graphs
 from nasbuild.ir._graph import COLUMNS, RANK, OperatorGraph, grouping_of
 from nasbuild.ir._hash import Subgraphs, subgraph_hash, subgraphs
@@ -18,8 +26,10 @@ __all__ = [
     "RANK",
     "OperatorGraph",
     "Subgraphs",
+    "decode_numbers",
     "describe_node",
     "encode_graphs",
+    "encode_numbers",
     "from_torch",
     "grouping_of",
     "load_graphs",

@@ -58,10 +58,20 @@ def encode_graphs(schema: GraphSchema, graphs: Sequence[OperatorGraph]) -> Graph
             categories[rows, column] = [
                 0 if choice is None else place.get(choice, 0) for choice in _choices(graph, feature.name)
             ]
-        numbers[rows] = np.log2(1 + _node_numbers(graph)) / _SCALE
+        numbers[rows] = encode_numbers(_node_numbers(graph))
         edges.append(graph.edges.astype(np.int64) + start)
     packed = np.concatenate(edges, axis=1) if edges else np.zeros((2, 0), dtype=np.int64)
     return Graphs(categories, numbers, packed, offsets)
+
+
+def encode_numbers(values: np.ndarray) -> np.ndarray:
+    """Counts, at least 0, on the logarithmic scale of `Graphs.numbers`."""
+    return np.log2(1 + values) / _SCALE
+
+
+def decode_numbers(encoded: np.ndarray | float) -> np.ndarray:
+    """The counts of `encode_numbers`."""
+    return np.exp2(_SCALE * np.asarray(encoded, dtype=np.float64)) - 1
 
 
 def unknown_ops(schema: GraphSchema, graphs: Sequence[OperatorGraph]) -> list[str]:

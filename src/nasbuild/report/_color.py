@@ -86,6 +86,21 @@ def oklch(lightness: float, chroma: float, hue: float) -> str:
     return "#" + "".join(f"{round(255 * _gamma(min(max(c, 0.0), 1.0))):02x}" for c in linear)
 
 
+def diverging(steps: int, *, dark: bool) -> list[str]:
+    """Colours from worse (orange) over neutral to better (blue); the same hues as the tables' cells.
+
+    >>> diverging(3, dark=False)
+    ['#d07a23', '#f4f3f2', '#5194e7']
+    """
+    found = []
+    for i in range(steps):
+        t = 2 * i / (steps - 1) - 1
+        middle, end = (0.34, 0.74) if dark else (0.965, 0.66)
+        lightness = middle + (end - middle) * abs(t)
+        found.append(oklch(lightness, 0.002 + 0.14 * abs(t), 255 if t > 0 else 60))
+    return found
+
+
 def contrast(one: str, other: str) -> float:
     """Contrast ratio of two hex colours (WCAG 2), 1 to 21."""
     light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)

@@ -11,13 +11,14 @@ from nasbuild.report._numbers import plural
 
 if TYPE_CHECKING:
     from nasbuild.score import Learnt, Run
+    from nasbuild.score.graphs import GraphLearnt, GraphRun
 
 _SKEWED = 2.0
 _FEWEST_BINS, _MOST_BINS = 6, 32
 _MOST_POINTS = 5_000
 
 
-def labels_data(run: Run, learnt: Learnt) -> dict[str, Any]:
+def labels_data(run: Run | GraphRun, learnt: Learnt | GraphLearnt) -> dict[str, Any]:
     """Distribution of a target's labels."""
     values, target = learnt.labels.values, learnt.target
     counts, edges = np.histogram(values, bins=_bins(values))
@@ -62,11 +63,13 @@ def labels_data(run: Run, learnt: Learnt) -> dict[str, Any]:
     }
 
 
-def scatter_data(run: Run, learnt: Learnt) -> dict[str, Any] | None:
+def scatter_data(run: Run | GraphRun, learnt: Learnt | GraphLearnt) -> dict[str, Any] | None:
     """The labels against what they trade with; None where the table has one quantity only.
 
     That is: the first two metrics of an equation, else another target of the run, else another metric.
     """
+    from nasbuild.table import GraphTable
+
     names = _pair(run, learnt)
     if names is None:
         return None
@@ -81,12 +84,13 @@ def scatter_data(run: Run, learnt: Learnt) -> dict[str, Any] | None:
     return {
         "axes": [{"name": n, "unit": _unit(run, n), "values": [float(v) for v in c[rows]]} for n, c in axes],
         "labels": [label[int(row)] for row in rows],
+        "what": "labelled network" if isinstance(run.table, GraphTable) else "labelled architecture",
         "shaded": learnt.target.metric is None,
         "of": len(learnt.labels.rows),
     }
 
 
-def _pair(run: Run, learnt: Learnt) -> tuple[str, str] | None:
+def _pair(run: Run | GraphRun, learnt: Learnt | GraphLearnt) -> tuple[str, str] | None:
     own, *more = learnt.target.equation.names
     if more:
         return more[0], own
@@ -97,7 +101,7 @@ def _pair(run: Run, learnt: Learnt) -> tuple[str, str] | None:
     return None
 
 
-def _unit(run: Run, name: str) -> str:
+def _unit(run: Run | GraphRun, name: str) -> str:
     return run.table.metrics[name].unit if name in run.table.metrics else ""
 
 

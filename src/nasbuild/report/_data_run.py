@@ -14,7 +14,7 @@ from nasbuild.space import Space, count_architectures, count_modules
 
 if TYPE_CHECKING:
     from nasbuild.score import Run
-    from nasbuild.table import Table
+    from nasbuild.table import GraphTable, Table
 
 _ROWS = 12  # rows that a note names; a long list helps nobody
 
@@ -33,8 +33,11 @@ def space_data(space: Space) -> dict[str, Any]:
     return {"name": space.name, "architectures": count_architectures(space), "stages": stages}
 
 
-def table_data(table: Table) -> dict[str, Any]:
+def table_data(table: Table | GraphTable) -> dict[str, Any]:
     """Health of a table: its metrics, and what was noticed on reading it."""
+    from nasbuild.table import GraphTable
+
+    row = "network" if isinstance(table, GraphTable) else "architecture"
     metrics = []
     for name, values in table.columns.items():
         known = values[~np.isnan(values)]
@@ -60,15 +63,15 @@ def table_data(table: Table) -> dict[str, Any]:
         found.append(("note", "repeated architectures were averaged"))
     if "missing" in kinds or any(m["missing"] for m in metrics):
         found.append(("note", "some values are missing"))
-    state = health(found, "every row is another architecture, and every metric has a value in each")
+    state = health(found, f"every row is another {row}, and every metric has a value in each")
     repeats = "repeated" in kinds
-    advice = [] if repeats else [{"kind": "noise", "text": _NO_REPEATS}]
+    advice = [] if repeats else [{"kind": "noise", "text": _NO_REPEATS.format(row=row)}]
     return {"rows": len(table), "metrics": metrics, "notes": notes, "health": state, "next": advice}
 
 
 _NO_REPEATS = (
-    "No architecture was measured twice, so the noise of the labels is unknown. Where a measurement is not "
-    "exact, measure two or three architectures again: scores closer than that noise are ties."
+    "No {row} was measured twice, so the noise of the labels is unknown. Where a measurement is not "
+    "exact, measure two or three {row}s again: scores closer than that noise are ties."
 )
 _SUMMARY = {"min": np.min, "median": np.median, "max": np.max, "mean": np.mean, "std": np.std}
 

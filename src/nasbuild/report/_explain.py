@@ -15,6 +15,7 @@ from nasbuild.report._numbers import Scale
 
 if TYPE_CHECKING:
     from nasbuild.score import Learnt, Run
+    from nasbuild.score.graphs import GraphLearnt
 
 _NAMED = 6  # stages that a sentence names
 _SURE = 0.9  # share of the members
@@ -45,7 +46,7 @@ def explain_data(run: Run, *, modules: int = 3) -> dict[str, Any]:
     }
 
 
-def head_data(learnt: Learnt) -> dict[str, Any]:
+def head_data(learnt: Learnt | GraphLearnt) -> dict[str, Any]:
     """Name, direction and unit of a target."""
     target = learnt.target
     return {
@@ -77,7 +78,7 @@ def findings(trust: dict[str, Any], features: dict[str, Any], modules: dict[str,
         return []
     found = []
     own = [f for f in features["features"] if f["kind"] == "feature"]
-    told = [f for f in own if _told_apart(f["choices"])]
+    told = [f for f in own if told_apart(f["choices"])]
     if own and not told:
         found.append(
             f"No feature has a choice that is told from its others over all stages ({features['told']})."
@@ -96,7 +97,7 @@ def findings(trust: dict[str, Any], features: dict[str, Any], modules: dict[str,
         found.append(
             f"The modules of {stages[0]['name']} differ most in score, those of {stages[-1]['name']} least."
         )
-    found += _not_told_apart(modules["stages"])
+    found += _nottold_apart(modules["stages"])
     return found
 
 
@@ -104,7 +105,7 @@ def _scale(features: dict[str, Any]) -> Scale:
     return effect_scale(features["features"], features["measure"], features["unit"])
 
 
-def _told_apart(choices: list[dict[str, Any]]) -> bool:
+def told_apart(choices: list[dict[str, Any]]) -> bool:
     """Whether nine in ten members put the best choice on the same side of the worst one."""
     best, worst = choices[0], choices[-1]
     sign = 1 if best["effect"] > worst["effect"] else -1
@@ -119,7 +120,7 @@ def _strongest_stage(features: dict[str, Any]) -> list[str]:
         for f in features["features"]
         if len(f["stages"]) > 1
         for s in f["stages"]
-        if _told_apart(s["choices"])
+        if told_apart(s["choices"])
     ]
     if not spans or features["measure"] != "effect":
         return []
@@ -131,7 +132,7 @@ def _strongest_stage(features: dict[str, Any]) -> list[str]:
     ]
 
 
-def _not_told_apart(stages: list[dict[str, Any]]) -> list[str]:
+def _nottold_apart(stages: list[dict[str, Any]]) -> list[str]:
     """Stages whose best module is one of several, those with most of them first named."""
     tied = sorted((s for s in stages if s["untold"]), key=lambda s: -s["untold"])[:_NAMED]
     if not tied:

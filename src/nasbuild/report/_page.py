@@ -4,40 +4,42 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nasbuild._io import write_text
 from nasbuild._version import __version__
 from nasbuild.errors import NasbuildError
 from nasbuild.report import _numbers
-from nasbuild.report._card import Card
+from nasbuild.report._card import Card, Section
 from nasbuild.report._cards import sections
 from nasbuild.report._color import choice_text
 from nasbuild.report._health import sentence
+from nasbuild.report.networks import graph_sections
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
     from nasbuild.loop import Evaluated, Live, Race
     from nasbuild.score import Run
+    from nasbuild.score.graphs import GraphRun
 
 
 def report_html(
-    run: Run,
+    run: Run | GraphRun,
     *,
     top: int = 10,
     evaluated: Evaluated | None = None,
     race: Race | None = None,
     live: Live | None = None,
 ) -> str:
-    """One self-contained HTML page of a run.
+    """One self-contained HTML page of a run, in a space or on networks that are graphs of operations.
 
     A part that fails shows its error in its place; the rest of the page stands.
 
     Parameters
     ----------
     top
-        How many architectures to build for each target.
+        How many architectures to build for each target, in a space.
     evaluated
         Of a loop: its rounds are told as well.
     race
@@ -52,6 +54,21 @@ def report_html(
     """
     if top < 1:
         raise NasbuildError(f"the number of architectures is {top}", allowed="1 or more")
+    from nasbuild.table import GraphTable
+
+    if isinstance(run.table, GraphTable):
+        found, title, script = (
+            graph_sections(cast("GraphRun", run)),
+            f"{len(run.table):,} networks",
+            "network.js",
+        )
+    else:
+        space = cast("Run", run)
+        found, title, script = sections(space, top, evaluated, race, live), space.space.name, ""
+    return _page(found, title, [learnt.target.name for learnt in run.learnt], script)
+
+
+def _page(found: list[Section], title: str, targets: list[str], script: str) -> str:
     from markupsafe import Markup
 
     environment = _environment()
@@ -63,14 +80,14 @@ def report_html(
                 {"key": c.key, "title": c.title, "html": _render(environment, c)} for c in section.cards
             ],
         }
-        for section in sections(run, top, evaluated, race, live)
+        for section in found
     ]
     page = environment.get_template("page.html.j2").render(
-        space=run.space.name,
-        rows=len(run.table),
-        targets=[learnt.target.name for learnt in run.learnt],
+        title=title,
+        targets=targets,
         sections=parts,
         style=Markup(environment.get_template("style.css.j2").render()),
+        script=Markup(environment.get_template(script).render()) if script else "",
         version=__version__,
     )
     # A name may hold half of a surrogate pair, which no file can; it becomes a question mark.
@@ -78,7 +95,7 @@ def report_html(
 
 
 def write_report(
-    run: Run,
+    run: Run | GraphRun,
     path: str | os.PathLike[str],
     *,
     top: int = 10,
@@ -121,6 +138,8 @@ def _environment() -> Environment:
         "shorten": shorten,
         "sentence": sentence,
     }
+    # As it was made: sorting keys would shuffle what a person reads.
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":")}
     environment.globals |= {"plural": _numbers.plural}
     return environment
 

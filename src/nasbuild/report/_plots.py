@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from nasbuild.report._axis import Axis, draw_bottom, draw_left
-from nasbuild.report._numbers import Scale
+from nasbuild.report._numbers import Scale, plural
 from nasbuild.report._svg import Svg, fitted
 
 _WIDTH = 420
@@ -47,7 +47,7 @@ def scatter(data: dict[str, Any], scale: Scale, target: str) -> str:
     svg = Svg(
         _WIDTH,
         238,
-        f"Scatter of {ay['name']} over {ax['name']} for {len(labels)} labelled architectures{told}",
+        f"Scatter of {ay['name']} over {ax['name']} for {plural(len(labels), data['what'])}{told}",
         kind="plot",
     )
     x, y = Axis.over(ax["values"], 52, _WIDTH - 12), Axis.over(ay["values"], 202, 26)

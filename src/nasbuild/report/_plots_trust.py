@@ -19,6 +19,11 @@ def agreement_bars(data: dict[str, Any]) -> str:
     for name, key, bar in (("prediction y'", "prediction", "second"), ("module scores", "modules", "first")):
         rivals = [(r["title"], r[key], "bar rival") for r in data["rivals"]]
         groups.append([(name, data[key], f"bar {bar}"), *rivals])
+    return draw_bars(groups, fits)
+
+
+def draw_bars(groups: list[list[tuple[str, dict[str, Any], str]]], fits: str) -> str:
+    """Groups of (name, agreement, class) as bars, every fit a dot; ``fits`` is what the fits are called."""
     groups = [group for group in groups if group]
     values = [v for group in groups for _, a, _ in group for v in (a["mean"], *a["each"])]
     x = Axis(min(0.0, *values), 1.0, _LABEL, _WIDTH - 44)

@@ -72,11 +72,11 @@ class TargetView:
 
     def verdict(self) -> Data:
         """What the summary tells of this target; parts whose own cards fail are left out."""
-        trust, built = _told(lambda: self.trust), _told(lambda: self.built["built"][0])
+        trust, built = told(lambda: self.trust), told(lambda: self.built["built"][0])
         return {
             "trust": trust and {k: trust[k] for k in ("level", "verdict", "prediction", "modules")},
-            "findings": _told(lambda: findings(self.trust, self.features, self.modules)) or [],
-            "best_label": _told(lambda: self.labels["best"]),
+            "findings": told(lambda: findings(self.trust, self.features, self.modules)) or [],
+            "best_label": told(lambda: self.labels["best"]),
             "built": built and {k: built[k] for k in ("id", "prediction", "std", "in_table", "label")},
         }
 
@@ -90,7 +90,7 @@ class TargetView:
             lambda: self.labels,
             lambda: table_data(self.run.table),
         )
-        steps = [step for source in sources for step in (_told(source) or {"next": ()})["next"]]
+        steps = [step for source in sources for step in (told(source) or {"next": ()})["next"]]
         return {"steps": steps, "health": None, "next": []}
 
     def _draw_labels(self, data: Data) -> Data:
@@ -177,7 +177,7 @@ class TargetView:
         }
 
 
-def _told(source: Callable[[], Any]) -> Any:
+def told(source: Callable[[], Any]) -> Any:
     """What another card computes; None where that fails, since its own place shows the error."""
     try:
         return source()

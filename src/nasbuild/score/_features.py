@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from nasbuild.predictor import Ensemble, weighted
+from nasbuild.predictor import Ensemble, GraphBatch, weighted
 from nasbuild.space import Choice, Graphs
 
 
@@ -53,7 +53,7 @@ def feature_scores(ensemble: Ensemble, graphs: Graphs) -> list[ChoiceScore]:
         and are left out.
     """
     weights = ensemble.weights(0)
-    spread = np.array([_graph_norm_std(ensemble, k, graphs) for k in range(len(ensemble.members))])
+    spread = graph_norm_std(ensemble, graphs)
     found = []
     for position, feature in enumerate(ensemble.schema.categorical):
         choices = feature.choices or ()
@@ -84,14 +84,14 @@ def feature_scores(ensemble: Ensemble, graphs: Graphs) -> list[ChoiceScore]:
     return found
 
 
-def _graph_norm_std(ensemble: Ensemble, member: int, graphs: Graphs) -> float:
-    """Deviation of the 0-hop norms of whole graphs: the unit in which effects are told."""
-    columns = []
-    with torch.no_grad():
-        for position in range(len(ensemble.schema.categorical)):
-            table = ensemble.networks[member].embedding.scores(position).double().numpy()
-            columns.append(np.concatenate([[0.0], table])[graphs.categories[:, position]])
-    total = np.add.reduceat(np.sum(columns, axis=0), graphs.offsets[:-1]) / np.diff(graphs.offsets)
-    # Sums in another order differ in their last bits: that is no spread, effects are told as they are.
-    spread = float(total.std())
-    return spread if spread > 1e-9 * np.abs(total).max() else 1.0
+def graph_norm_std(ensemble: Ensemble, graphs: Graphs) -> np.ndarray:
+    """Deviation of the 0-hop norms of whole graphs by each member, (members,): the unit of effects."""
+    batch, found = GraphBatch.of(graphs), []
+    for network in ensemble.networks:
+        with torch.no_grad():
+            norms = network.embedding(batch).double().numpy().sum(axis=1)
+        total = np.add.reduceat(norms, graphs.offsets[:-1]) / np.diff(graphs.offsets)
+        # Sums in another order differ in their last bits: that is no spread, effects are told as they are.
+        spread = float(total.std())
+        found.append(spread if spread > 1e-6 * np.abs(total).max() else 1.0)
+    return np.array(found)

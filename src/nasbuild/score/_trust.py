@@ -12,7 +12,7 @@ from nasbuild.score._modules import label_statistics
 from nasbuild.score._scorer import Scorer
 
 _LEVELS = {"high": 0.8, "fair": 0.5, "low": 0.15}
-_BETTER = 0.01  # SRCC by which another method must lead before it is offered
+BETTER = 0.01  # SRCC by which another method must lead before it is offered
 METHOD_NAMES = {
     "default": "additive process",
     "paper": "graph networks",
@@ -102,10 +102,10 @@ def measure_trust(
         for depth in stage.depths
         if count[u, depth] < 2
     )
-    level = _level(evidence.modules.mean, evidence.tested)
+    level = level_of(evidence.modules.mean, evidence.tested)
     best = max(rivals, key=lambda r: r.modules.mean, default=None)
     # One lucky fold must not send anyone elsewhere: the lead must also exceed what chance gives.
-    margin = max(_BETTER, _chance(evidence))
+    margin = max(BETTER, chance_of(evidence.modules))
     better = best.name if best and best.modules.mean > evidence.modules.mean + margin else None
     verdict = _verdict(level, evidence, len(scorer.labels), rivals, better)
     return Trust(
@@ -124,12 +124,12 @@ def measure_trust(
     )
 
 
-def _chance(evidence: Evidence) -> float:
+def chance_of(agreement: Agreement) -> float:
     """Half a standard error of the mean correlation over the fits."""
-    return 0.5 * evidence.modules.std / np.sqrt(max(len(evidence.modules.each), 1))
+    return 0.5 * agreement.std / np.sqrt(max(len(agreement.each), 1))
 
 
-def _level(value: float, tested: int) -> str:
+def level_of(value: float, tested: int) -> str:
     """How far to believe a correlation measured on ``tested`` different rows.
 
     A lucky order of few rows must not pass, so the lower end of the 95 % interval counts (Fisher's z),
@@ -137,14 +137,20 @@ def _level(value: float, tested: int) -> str:
     """
     if tested <= 3 or value <= 0:
         return "none"
-    lower = np.tanh(np.arctanh(min(value, 1 - 2 / tested)) - 1.96 / np.sqrt(tested - 3))
+    lower, _ = interval_of(min(value, 1 - 2 / tested), tested)
     return next((name for name, bound in _LEVELS.items() if lower >= bound), "none")
+
+
+def interval_of(value: float, tested: int) -> tuple[float, float]:
+    """The 95 % interval of a correlation of more than three rows, by Fisher's z."""
+    middle, half = np.arctanh(value), 1.96 / np.sqrt(tested - 3)
+    return float(np.tanh(middle - half)), float(np.tanh(middle + half))
 
 
 def _verdict(level: str, evidence: Evidence, labels: int, rivals: Sequence[Rival], better: str | None) -> str:
     measured = (
         f"From {labels} labels, the summed module scores order unseen architectures with SRCC "
-        f"{_srcc(evidence.modules)} and the prediction y' with {_srcc(evidence.prediction)} "
+        f"{srcc_text(evidence.modules)} and the prediction y' with {srcc_text(evidence.prediction)} "
         f"(about {evidence.held_out:.0f} rows held out at a time)"
     )
     found = {
@@ -154,14 +160,14 @@ def _verdict(level: str, evidence: Evidence, labels: int, rivals: Sequence[Rival
         "none": f"{measured}: the table is too small or too noisy to believe the module scores.",
     }[level]
     if rivals:
-        told = " and ".join(f"{METHOD_NAMES[r.name]} {_srcc(r.modules)}" for r in rivals)
+        told = " and ".join(f"{METHOD_NAMES[r.name]} {srcc_text(r.modules)}" for r in rivals)
         found += f" For comparison, summed module scores by other methods: {told}."
     if better:
         found += f" On this table, {METHOD_NAMES[better]} is better: fit with --recipe {better}."
     return found
 
 
-def _srcc(agreement: Agreement) -> str:
+def srcc_text(agreement: Agreement) -> str:
     """Two digits, three where two would make it perfect; no minus before a zero."""
     value = agreement.mean
     return f"{value:.3f}" if value >= 0.995 else f"{value + 0.0:.2f}".replace("-0.00", "0.00")

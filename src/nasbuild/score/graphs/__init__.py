@@ -1,10 +1,12 @@
 """Scores without a search space: networks are graphs of operations (the paper's IR graphs)."""
 
 from nasbuild.score.graphs._compare import Difference, compare
-from nasbuild.score.graphs._learn import GraphLearnt, GraphRun, GraphTrust, learn_graphs, predict_graphs
-from nasbuild.score.graphs._mine import Piece, mine_pieces
+from nasbuild.score.graphs._learn import GraphLearnt, GraphRun, learn_graphs, predict_graphs
+from nasbuild.score.graphs._mine import Piece, before, mine_pieces
 from nasbuild.score.graphs._nodes import NodeScores, node_scores
+from nasbuild.score.graphs._numbers import NumberCurve, number_curves, size_title
 from nasbuild.score.graphs._store import is_graph_run, load_graph_run, save_graph_run
+from nasbuild.score.graphs._trust import GraphTrust
 
 __all__ = [
     "Difference",
@@ -12,13 +14,17 @@ __all__ = [
     "GraphRun",
     "GraphTrust",
     "NodeScores",
+    "NumberCurve",
     "Piece",
+    "before",
     "compare",
     "is_graph_run",
     "learn_graphs",
     "load_graph_run",
     "mine_pieces",
     "node_scores",
+    "number_curves",
     "predict_graphs",
     "save_graph_run",
+    "size_title",
 ]

@@ -12,34 +12,14 @@ from nasbuild.errors import TargetError
 from nasbuild.ir import OperatorGraph, encode_graphs, operator_schema
 from nasbuild.predictor import Ensemble, OperatorRecipe, Recipe, fit_ensembles
 from nasbuild.score._features import ChoiceScore, feature_scores
-from nasbuild.score._held_out import Agreement
 from nasbuild.score._run import Progress
 from nasbuild.score.graphs._rivals import fit_graph_rivals
+from nasbuild.score.graphs._trust import GraphTrust, measure_graph_trust
 from nasbuild.space import Graphs, GraphSchema
 from nasbuild.table import GraphTable
 from nasbuild.target import Labels, Target, labels, parse_target
 
 _RECIPE = OperatorRecipe()
-
-
-@dataclass(frozen=True)
-class GraphTrust:
-    """What was measured on held-out networks.
-
-    Attributes
-    ----------
-    hops
-        Agreement of the norms of graphs at hops 0 to M.
-    prediction
-        Agreement of y'.
-    rivals
-        Agreement of ridge regression and LightGBM on counts of operations, on the same held-out networks.
-    """
-
-    hops: tuple[Agreement, ...]
-    prediction: Agreement
-    rivals: dict[str, Agreement]
-    labels: int
 
 
 @dataclass(frozen=True)
@@ -129,13 +109,7 @@ def learn_graphs(
         progress("comparing with other methods", number, len(found))
         splits = [(member.train, member.test) for member in ensemble.members]
         others = fit_graph_rivals(schema, graphs, values, splits, seed=seed) if rivals else {}
-        each = np.stack([member.srcc for member in ensemble.members])
-        trust = GraphTrust(
-            tuple(Agreement.of(each[:, m]) for m in range(each.shape[1] - 1)),
-            Agreement.of(each[:, -1]),
-            others,
-            len(values),
-        )
+        trust = measure_graph_trust(ensemble.members, len(values), others)
         features = tuple(feature_scores(ensemble, graphs))
         learnt.append(GraphLearnt(label.target, label, ensemble, features, trust))
     return GraphRun(table, recipe, seed, tuple(learnt))

@@ -17,7 +17,8 @@ from nasbuild.ir import load_graphs, operator_schema, save_graphs
 from nasbuild.predictor import Recipe, ensembles_from_bytes, ensembles_to_bytes, recipe_from_dict, recipe_kind
 from nasbuild.score._features import ChoiceScore
 from nasbuild.score._store import RUN, versions
-from nasbuild.score.graphs._learn import GraphLearnt, GraphRun, GraphTrust
+from nasbuild.score.graphs._learn import GraphLearnt, GraphRun
+from nasbuild.score.graphs._trust import GraphTrust
 from nasbuild.space import Metric
 from nasbuild.table import graph_table, read_metrics
 from nasbuild.target import labels, parse_target

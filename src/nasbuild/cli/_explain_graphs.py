@@ -1,0 +1,143 @@
+"""What ``explain`` prints of networks that are graphs of operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from nasbuild.cli._explain import LEVEL_STYLES
+from nasbuild.cli._output import Output
+
+if TYPE_CHECKING:
+    from nasbuild.score import ChoiceScore
+    from nasbuild.score.graphs import GraphLearnt, GraphRun, NumberCurve, Piece
+
+_BEST = 8
+"""Pieces that are shown of the best and of the worst."""
+
+
+def explain_graphs(out: Output, run: GraphRun) -> None:
+    """Trust, what operations, attributes and sizes are worth, and which recurring pieces are good and bad."""
+    from nasbuild.score.graphs import mine_pieces, node_scores, number_curves
+
+    told = []
+    for learnt in run.learnt:
+        out.line(f"{learnt.target.name}: {len(learnt.labels.values):,} networks", "bold")
+        print_graph_trust(out, learnt)
+        rows = sorted(learnt.features, key=lambda f: (f.feature, -f.effect))
+        _print_choices(out, rows)
+        curves = number_curves(learnt.ensemble, run.graphs.select(learnt.labels.rows))
+        _print_curves(out, curves)
+        hop = min(2, learnt.ensemble.hops)
+        pieces = mine_pieces(run.table.graphs, node_scores(learnt.ensemble, run.graphs, hop))
+        _print_pieces(out, hop, pieces)
+        told.append(
+            {
+                **graph_trust(learnt),
+                "features": [
+                    {
+                        "feature": f.feature,
+                        "choice": f.choice,
+                        "effect": f.effect,
+                        "effect_std": f.effect_std,
+                        "nodes": f.nodes,
+                    }
+                    for f in rows
+                ],
+                "numbers": [
+                    {
+                        "feature": c.feature,
+                        "range": c.range,
+                        "values": c.values,
+                        "effect": c.effect,
+                        "effect_std": c.effect_std,
+                        "nodes": c.counts,
+                        "absent": c.absent
+                        and dict(zip(("effect", "effect_std", "nodes"), c.absent, strict=True)),
+                    }
+                    for c in curves
+                ],
+                "pieces": [
+                    {
+                        "piece": p.text,
+                        "hop": p.hop,
+                        "score": p.score,
+                        "std": p.std,
+                        "networks": p.networks,
+                        "places": p.places,
+                    }
+                    for p in pieces
+                ],
+            }
+        )
+    out.json({"targets": told})
+
+
+def _print_choices(out: Output, rows: Sequence[ChoiceScore]) -> None:
+    out.line("\nwhat an operation and an attribute are worth (FE-MLP, in deviations of the 0-hop norm):")
+    out.table(
+        ["feature", "choice", "effect", "spread", "nodes"],
+        [[f.feature, str(f.choice), f"{f.effect:+.3f}", f"{f.effect_std:.3f}", f"{f.nodes:,}"] for f in rows],
+        right=(2, 3, 4),
+    )
+
+
+def _print_curves(out: Output, curves: Sequence[NumberCurve]) -> None:
+    """A few values of each curve, from its smallest to its largest."""
+    rows = []
+    for curve in curves:
+        last = len(curve.values) - 1
+        at = sorted({round(last * part / 4) for part in range(5)})
+        name = curve.title
+        if curve.absent is not None:
+            effect, std, nodes = curve.absent
+            rows.append([name, "none", f"{effect:+.3f}", f"{std:.3f}", f"{nodes:,}"])
+            name = ""
+        for n, i in enumerate(at):
+            # Nodes up to here from the value before: all of them are counted once.
+            nodes = sum(curve.counts[at[n - 1] + 1 if n else 0 : i + 1])
+            value = f"{'up to ' if n else ''}{curve.values[i]:,.0f}"
+            rows.append([name, value, f"{curve.effect[i]:+.3f}", f"{curve.effect_std[i]:.3f}", f"{nodes:,}"])
+            name = ""
+    if rows:
+        out.line("\nwhat a node's size is worth (the same, at the value; less the mean over all nodes):")
+        out.table(["size", "value", "effect", "spread", "nodes"], rows, right=(1, 2, 3, 4))
+
+
+def _print_pieces(out: Output, hop: int, pieces: Sequence[Piece]) -> None:
+    shown = pieces if len(pieces) <= 2 * _BEST else [*pieces[:_BEST], *pieces[-_BEST:]]
+    out.line(f"\nrecurring pieces up to {hop} edges long, by the score of their last node, best and worst:")
+    out.table(
+        ["piece", "score", "spread", "networks", "places"],
+        [[p.text, f"{p.score:+.2f}", f"{p.std:.2f}", f"{p.networks:,}", f"{p.places:,}"] for p in shown],
+        right=(1, 2, 3, 4),
+    )
+
+
+def print_graph_trust(out: Output, learnt: GraphLearnt) -> None:
+    trust = learnt.trust
+    rows = [(f"hop {m}", one) for m, one in enumerate(trust.hops)] + [("prediction y'", trust.prediction)]
+    rows += [
+        ({"ridge": "ridge on counts", "lightgbm": "LightGBM on counts"}[name], one)
+        for name, one in trust.rivals.items()
+    ]
+    out.table(
+        ["held-out SRCC", "mean", "spread"],
+        [[name, f"{one.mean:.3f}", f"{one.std:.3f}"] for name, one in rows],
+        right=(1, 2),
+    )
+    out.line(trust.verdict, LEVEL_STYLES.get(trust.level, "red"))
+
+
+def graph_trust(learnt: GraphLearnt) -> dict[str, Any]:
+    trust = learnt.trust
+    return {
+        "target": learnt.target.name,
+        "labels": trust.labels,
+        "level": trust.level,
+        "better": trust.better,
+        "verdict": trust.verdict,
+        "hops": [one.mean for one in trust.hops],
+        "prediction": trust.prediction.mean,
+        "rivals": {name: one.mean for name, one in trust.rivals.items()},
+    }

@@ -1,0 +1,134 @@
+"""The network view as plain data: where nodes stand, what they are, and their scores at every hop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nasbuild.ir import OperatorGraph, describe_node
+from nasbuild.report._color import diverging, ink_on
+from nasbuild.report._health import health
+from nasbuild.report._numbers import Scale, correlation, plural
+from nasbuild.report._svg import fitted, text_width
+from nasbuild.report.networks._choose import MOST_NODES, chosen_networks
+from nasbuild.report.networks._layout import lay_out
+
+if TYPE_CHECKING:
+    from nasbuild.score.graphs import GraphLearnt, GraphRun
+
+_STEPS = 17  # of the colours
+_FULL, _SAMPLE = 0.98, 200  # share of nodes that the colours tell apart, and of how many networks
+_FONT, _WIDEST = 11, 176  # of the texts in nodes
+_DECIMALS = 2
+
+
+def network_data(run: GraphRun, learnt: GraphLearnt) -> dict[str, Any]:
+    """Some networks of a run to look into; `chosen_networks` says which.
+
+    Everything that the page's script needs is in ``view``.
+    """
+    from nasbuild.score.graphs import node_scores
+
+    rows, sign = learnt.labels.rows, learnt.target.sign
+    predictions, spread = learnt.ensemble.predict(run.graphs.select(rows))
+    # Several targets share the page.
+    most = 12 if len(run.learnt) == 1 else 6
+    chosen = chosen_networks(run, learnt, predictions, most)
+    hops = range(learnt.ensemble.hops + 1)
+    # Those that are drawn first, then others for the ends of the colours.
+    drawn = [int(rows[position]) for position, _ in chosen]
+    others = rows[np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE)).astype(int)].tolist()
+    some = run.graphs.select([*drawn, *(row for row in others if row not in drawn)])
+    scores = [node_scores(learnt.ensemble, some, m) for m in hops]
+    scale = Scale.of(learnt.labels.values, learnt.target.unit)
+    networks = []
+    for n, (position, roles) in enumerate(chosen):
+        graph, nodes = run.table.graphs[drawn[n]], slice(some.offsets[n], some.offsets[n + 1])
+        networks.append(
+            {
+                "name": graph.name,
+                "roles": roles,
+                "label": scale.full(float(learnt.labels.values[position])),
+                "prediction": f"{scale.plain(float(predictions[position]))} ± {scale.plain(float(spread[position]))}",
+                **drawn_network(graph),
+                "scores": [np.round(one.value[nodes], _DECIMALS).tolist() for one in scores],
+                "spreads": [np.round(one.std[nodes], _DECIMALS).tolist() for one in scores],
+            }
+        )
+    large = sum(len(run.table.graphs[row]) > MOST_NODES for row in rows)
+    found = []
+    if large:
+        found.append(("note", f"{plural(large, 'network')} of more than {MOST_NODES:,} nodes can't be drawn"))
+    colours = {
+        kind: [(fill, ink_on(fill)) for fill in diverging(_STEPS, dark=kind == "dark")]
+        for kind in ("light", "dark")
+    }
+    return {
+        "hops": [{"hop": m, "srcc": correlation(learnt.trust.hops[m].mean)} for m in hops],
+        "shown": len(networks),
+        "of": len(rows),
+        "view": {
+            "sign": sign,
+            "limits": [round(float(np.quantile(np.abs(one.value), _FULL)), 3) or 1.0 for one in scores],
+            "colours": colours,
+            "networks": networks,
+        },
+        "health": health(found, "") if found else None,
+        "next": [],
+    }
+
+
+def drawn_network(graph: OperatorGraph) -> dict[str, Any]:
+    """A network's picture and what its nodes are, without scores.
+
+    ``shapes`` are the different shapes, ``before`` and ``after`` each node's place among them; ``facts`` are texts
+    a node, empty where there is nothing to tell.
+    """
+    texts = [describe_node(graph, node) for node in range(len(graph))]
+    # Domains of operations are told beside the picture; in a box there is no room for them.
+    shown = [fitted(text.rpartition("::")[2], _WIDEST - 12, _FONT) for text in texts]
+    widths = [max(text_width(text, _FONT) + 12, 44) for text in shown]
+    layout = lay_out(graph.edges, widths)
+    shapes: dict[str, int] = {}
+    before, after = (
+        [shapes.setdefault(_sizes(shape), len(shapes)) for shape in column.tolist()]
+        for column in (graph.input_shape, graph.output_shape)
+    )
+    return {
+        "texts": texts,
+        "shown": shown,
+        "names": [str(label) for label in graph.labels],
+        "x": np.rint(layout.x).astype(int).tolist(),
+        "y": np.rint(layout.y).astype(int).tolist(),
+        "widths": np.rint(widths).astype(int).tolist(),
+        "edges": graph.edges.tolist(),
+        "paths": [np.rint(points).astype(int).ravel().tolist() for points in layout.edges],
+        "width": round(layout.width),
+        "height": round(layout.height),
+        "shapes": list(shapes),
+        "before": before,
+        "after": after,
+        "facts": {name: texts for name, texts in _facts(graph).items() if any(texts)},
+    }
+
+
+def _facts(graph: OperatorGraph) -> dict[str, list[str]]:
+    spatial = {name: [_sizes(row, least=1) for row in getattr(graph, name).tolist()] for name in _SPATIAL}
+    counts = {
+        name: [f"{n:,}" if n > 0 else "" for n in getattr(graph, column).tolist()]
+        for name, column in _COUNTS.items()
+    }
+    grouping = [("", "dense", "grouped", "depthwise")[g] for g in graph.grouping.tolist()]
+    bias = ["yes" if b else "" for b in graph.bias.tolist()]
+    return {**spatial, "convolution": grouping, **counts, "bias": bias}
+
+
+_SPATIAL = ("kernel", "stride", "dilation")
+_COUNTS = {"groups": "groups", "heads": "heads", "parameters": "parameters", "MACs": "macs"}
+
+
+def _sizes(row: list[int], least: int = 0) -> str:
+    """``1 × 64 × 56 × 56``; a question mark where a size is not known, a dash where nothing is."""
+    sizes = [str(n) if n else "?" for n in row if n >= least]
+    return " × ".join(sizes) or ("" if least else "–")

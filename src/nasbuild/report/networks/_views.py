@@ -1,0 +1,170 @@
+"""All cards of a run on networks: data computed once, and drawn apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from nasbuild.report._card import Card, Data, Section
+from nasbuild.report._data_labels import labels_data, scatter_data
+from nasbuild.report._data_run import setting_text, table_data
+from nasbuild.report._explain import head_data
+from nasbuild.report._numbers import Scale, correlation
+from nasbuild.report._plots import histogram, scatter
+from nasbuild.report._plots_trust import effect_dots, effect_limit, effect_name
+from nasbuild.report._views import told
+from nasbuild.report.networks._data import (
+    features_data,
+    findings,
+    made_data,
+    networks_data,
+    pieces_data,
+    sizes_data,
+    trust_data,
+)
+from nasbuild.report.networks._network import network_data
+from nasbuild.report.networks._plots import EFFECTS, agreement_plot, curve_limit, effect_curve
+
+if TYPE_CHECKING:
+    from nasbuild.score.graphs import GraphLearnt, GraphRun
+
+_MOST = 30  # operations that a picture shows
+
+
+class NetworksView:
+    """Data and pictures of one target."""
+
+    def __init__(self, run: GraphRun, learnt: GraphLearnt, number: int) -> None:
+        self.run, self.learnt = run, learnt
+        self.key, self.sign = f"target-{number}", learnt.target.sign
+
+    @cached_property
+    def labels(self) -> Data:
+        return labels_data(self.run, self.learnt)
+
+    @cached_property
+    def trust(self) -> Data:
+        return trust_data(self.learnt)
+
+    @cached_property
+    def features(self) -> Data:
+        return features_data(self.run, self.learnt)
+
+    @cached_property
+    def pieces(self) -> Data:
+        return pieces_data(self.run, self.learnt)
+
+    @cached_property
+    def scale(self) -> Scale:
+        return Scale.of(self.learnt.labels.values, self.learnt.target.unit)
+
+    def cards(self) -> Iterator[Card]:
+        for name, title, compute, draw in (
+            ("labels", "Labels", lambda: self.labels, self._draw_labels),
+            ("agreement", "Trust", lambda: self.trust, self._draw_trust),
+            ("operations", "Operations", lambda: self.features, self._draw_operations),
+            ("attributes", "Attributes and sizes", lambda: self.features, self._draw_attributes),
+            ("pieces", "Recurring pieces", lambda: self.pieces, lambda _: {"scale": EFFECTS}),
+            ("network", "Networks", lambda: network_data(self.run, self.learnt), self._draw_network),
+            ("next", "What to do next", self.next, lambda _: {}),
+        ):
+            yield Card(f"{self.key}-{name}", title, f"{name}.html.j2", compute, draw)
+
+    def verdict(self) -> Data:
+        """What the summary tells of this target; parts whose own cards fail are left out."""
+        trust = told(lambda: self.trust)
+        return {
+            "trust": trust and {k: trust[k] for k in ("level", "verdict", "prediction", "rivals")},
+            "findings": told(lambda: findings(self.trust, self.features, self.pieces)) or [],
+            "best_label": told(lambda: self.labels["best"]),
+        }
+
+    def next(self) -> Data:
+        """The steps that the other cards tell; a card that fails tells none."""
+        sources = (lambda: self.trust, lambda: self.labels, lambda: table_data(self.run.table))
+        steps = [step for source in sources for step in (told(source) or {"next": ()})["next"]]
+        return {"steps": steps, "health": None, "next": []}
+
+    def _draw_labels(self, data: Data) -> Data:
+        name = self.learnt.target.name
+        pair = scatter_data(self.run, self.learnt) or sizes_data(self.run, self.learnt)
+        return {
+            "scale": self.scale,
+            "histogram": histogram(data, name, self.scale),
+            "pair": pair,
+            "scatter": scatter(pair, self.scale, name) if pair else None,
+        }
+
+    def _draw_trust(self, data: Data) -> Data:
+        def pair(agreement: Data) -> str:
+            return f"{correlation(agreement['mean'])} ± {correlation(agreement['std'])}"
+
+        return {"bars": agreement_plot(data), "pair": pair}
+
+    def _draw_operations(self, data: Data) -> Data:
+        feature = data["operations"]
+        if feature is None:
+            return {"pictures": [], "left": 0, "sign": self.sign, "scale": EFFECTS}
+        choices, limit = feature["choices"], effect_limit([feature])
+        left = max(len(choices) - _MOST, 0)
+        if left:
+            choices = [*choices[: _MOST // 2], *choices[-_MOST // 2 :]]
+        half = -(-len(choices) // 2) if len(choices) > 8 else len(choices)
+        parts = [part for part in (choices[:half], choices[half:]) if part]
+        pictures = [effect_dots({**feature, "choices": part}, limit, self.sign, EFFECTS) for part in parts]
+        return {"pictures": pictures, "left": left, "sign": self.sign, "scale": EFFECTS}
+
+    def _draw_attributes(self, data: Data) -> Data:
+        limit, sides = effect_limit(data["attributes"]), curve_limit(data["numbers"])
+        return {
+            # Sizes stand in their own order: what is looked for there is a trend.
+            "attributes": [
+                (f, effect_dots(_in_order(f), limit, self.sign, EFFECTS)) for f in data["attributes"]
+            ],
+            "curves": [(c, effect_curve(c, sides, self.sign)) for c in data["numbers"]],
+            "scale": EFFECTS,
+            "sign": self.sign,
+            "effect_name": effect_name,
+        }
+
+    def _draw_network(self, _: Data) -> Data:
+        return {"name": self.learnt.target.name}
+
+
+def _in_order(feature: Data) -> Data:
+    place = {choice: i for i, choice in enumerate(feature["order"])}
+    return {**feature, "choices": sorted(feature["choices"], key=lambda c: place[c["choice"]])}
+
+
+def graph_sections(run: GraphRun) -> list[Section]:
+    """All cards of a run on networks in the order of the page."""
+    views = [NetworksView(run, learnt, n + 1) for n, learnt in enumerate(run.learnt)]
+
+    def summary() -> Data:
+        targets = [{"key": v.key, **head_data(v.learnt), **v.verdict()} for v in views]
+        return {**networks_data(run), "targets": targets, "health": None, "next": []}
+
+    def draw_table(data: Data) -> Data:
+        scales = [Scale.of(run.table.columns[m["name"]].tolist(), m["unit"]) for m in data["metrics"]]
+        return {"scales": scales}
+
+    first = (
+        Card(
+            "summary",
+            "What was learnt",
+            "networks.html.j2",
+            summary,
+            lambda _: {"scales": [v.scale for v in views]},
+        ),
+        Card("table", "The table", "table.html.j2", lambda: table_data(run.table), draw_table),
+    )
+    made = Card(
+        "made",
+        "How it was made",
+        "made_networks.html.j2",
+        lambda: made_data(run),
+        lambda _: {"setting": setting_text},
+    )
+    targets = [Section(v.key, v.learnt.target.name, tuple(v.cards())) for v in views]
+    return [Section("run", "", first), *targets, Section("run-made", "", (made,))]

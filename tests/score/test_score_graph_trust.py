@@ -1,0 +1,142 @@
+"""What is said of runs on networks: how far to believe them, who is better, and what sizes are worth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import norm
+
+from graph_samples import planted_table
+from nasbuild.predictor import GraphBatch, OperatorRecipe
+from nasbuild.score import Agreement
+from nasbuild.score.graphs import learn_graphs, number_curves
+from nasbuild.score.graphs._trust import measure_graph_trust
+
+
+def members(values: list[float], tested: int) -> list[Any]:
+    """Members that each held out the same share of networks, whose y' had these correlations."""
+    parts = np.array_split(np.arange(tested), len(values))
+    return [SimpleNamespace(srcc=np.array([0.1, 0.2, v]), test=p) for v, p in zip(values, parts, strict=True)]
+
+
+def rivals(**means: float) -> dict[str, Agreement]:
+    return {name: Agreement.of([mean]) for name, mean in means.items()}
+
+
+def test_hops_and_prediction_are_told_apart():
+    trust = measure_graph_trust(members([0.9, 0.8], 200), 200, {})
+    assert [a.mean for a in trust.hops] == pytest.approx([0.1, 0.2])
+    assert trust.prediction.mean == pytest.approx(0.85)
+    assert (trust.labels, trust.held_out, trust.tested) == (200, 100, 200)
+    assert trust.verdict.startswith("From 200 networks, y' orders unseen ones with SRCC 0.85 (about 100 held")
+
+
+@pytest.mark.parametrize(
+    ("value", "tested", "level", "words"),
+    [
+        (0.95, 400, "high", "can be relied on"),
+        (0.7, 400, "fair", "neighbours in rank are not"),
+        (0.3, 400, "low", "a hint"),
+        (0.05, 400, "none", "too little to be believed"),
+        (0.95, 12, "low", "Only 12 networks checked it"),
+        (1.0, 3, "none", "Only 3 networks checked it"),
+        (-1.0, 20, "none", "Only 20 networks"),
+    ],
+)
+def test_levels_and_few_networks_are_told(value, tested, level, words):
+    trust = measure_graph_trust(members([value], tested), tested, {})
+    assert trust.level == level
+    assert words in trust.verdict
+    assert ("checked it" in trust.verdict) == (tested < 50)
+
+
+def test_the_interval_of_few_networks_is_fishers():
+    trust = measure_graph_trust(members([0.6], 28), 28, {})
+    low, high = np.tanh(np.arctanh(0.6) + norm.ppf([0.025, 0.975]) / np.sqrt(25))
+    assert f"with 95 % confidence {low:.2f} to {high:.2f}" in trust.verdict
+
+
+@pytest.mark.parametrize(
+    ("others", "better"),
+    [
+        ({"ridge": 0.7, "lightgbm": 0.85}, None),
+        ({"ridge": 0.7, "lightgbm": 0.92}, "lightgbm"),
+        ({"ridge": 0.95, "lightgbm": 0.92}, "ridge"),
+        ({"ridge": 0.905, "lightgbm": 0.2}, None),
+        ({}, None),
+    ],
+)
+def test_a_rival_that_wins_is_named(others, better):
+    trust = measure_graph_trust(members([0.9, 0.9], 300), 300, rivals(**others))
+    assert trust.better == better
+    assert ("is better" in trust.verdict) == (better is not None)
+    for name, value in others.items():
+        assert f"{value:.2f}" in trust.verdict
+        assert {"ridge": "ridge regression", "lightgbm": "LightGBM"}[name] in trust.verdict
+
+
+def test_a_lead_within_chance_is_no_lead():
+    apart = members([0.5, 1.0], 300)
+    assert measure_graph_trust(apart, 300, rivals(ridge=0.8)).better is None
+    assert measure_graph_trust(apart, 300, rivals(ridge=0.9)).better == "ridge"
+
+
+@pytest.fixture(scope="module")
+def run():
+    recipe = OperatorRecipe(
+        epochs=10, feature_epochs=5, width=8, hops=2, few=0, members=3, learning_rate=1e-2
+    )
+    return learn_graphs(planted_table(40), ["acc"], recipe=recipe)
+
+
+def test_curves_are_the_scalars_of_the_nodes_themselves(run):
+    """Against the 0-hop embeddings of the table's nodes, which the curves are not made from."""
+    (learnt,) = run.learnt
+    curves = number_curves(learnt.ensemble, run.graphs)
+    assert {c.feature for c in curves} == {"parameters", "macs"}
+    names = [f.name for f in run.schema.numeric]
+    first = len(run.schema.categorical)
+    batch = GraphBatch.of(run.graphs)
+    with torch.no_grad():
+        hops = [n.hops(batch, last=0)[0].double().numpy() for n in learnt.ensemble.networks]
+    totals = [np.array([part.sum(1).mean() for part in np.split(h, run.graphs.offsets[1:-1])]) for h in hops]
+    weights = learnt.ensemble.weights(0)
+    sizes = {"parameters": "parameters", "macs": "macs"}
+    for curve in curves:
+        raw = np.concatenate([getattr(g, sizes[curve.feature]) for g in run.table.graphs])
+        column = first + names.index(curve.feature)
+        expected = [
+            (h[:, column] - h[:, column].mean()) / total.std() for h, total in zip(hops, totals, strict=True)
+        ]
+        mean = np.tensordot(weights, np.array(expected), 1)
+        assert curve.values == tuple(sorted(set(raw[raw > 0].tolist())))
+        for value, effect, std, count, *each in zip(
+            curve.values, curve.effect, curve.effect_std, curve.counts, *curve.each, strict=True
+        ):
+            node = int(np.flatnonzero(raw == value)[0])
+            assert effect == pytest.approx(mean[node], rel=1e-4, abs=1e-6)
+            assert each == pytest.approx([e[node] for e in expected], rel=1e-4, abs=1e-6)
+            assert std == pytest.approx(np.sqrt(weights @ (np.array(each) - effect) ** 2), rel=1e-6)
+            assert count == (raw == value).sum()
+        assert curve.absent is not None
+        assert curve.absent[0] == pytest.approx(mean[int(np.flatnonzero(raw == 0)[0])], rel=1e-4, abs=1e-6)
+        assert curve.absent[2] == (raw == 0).sum()
+
+
+def test_many_values_become_evenly_spaced_points_that_count_every_node(run):
+    (learnt,) = run.learnt
+    numbers = run.graphs.numbers.copy()
+    column = [f.name for f in run.schema.numeric].index("macs")
+    numbers[:, column] = np.random.default_rng(0).uniform(0.1, 3, len(numbers))
+    curves = number_curves(learnt.ensemble, replace(run.graphs, numbers=numbers))
+    curve = next(c for c in curves if c.feature == "macs")
+    assert len(curve.values) == 24
+    assert sum(curve.counts) == len(numbers)
+    assert curve.absent is None
+    assert np.std(np.diff(np.log(curve.values[8:]))) < 0.01
+    assert [c.range for c in curves] == sorted((c.range for c in curves), reverse=True)
