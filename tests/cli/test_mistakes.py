@@ -243,7 +243,7 @@ OPTIONS = {
     "no run": (["explain", "nowhere"], ["no run folder", "nasbuild fit"]),
     "unknown recipe": (
         ["fit", "--space", "digits-macro", "--data", "digits-macro", "--target", "acc", "--out", "x", "--recipe", "best"],
-        ["'best'", "default, paper, ridge, lightgbm, marginal, ped-anova"],
+        ["'best'", "default, paper, mse, ridge, lightgbm, marginal, ped-anova"],
     ),
     "unknown convolution": (
         ["fit", "--space", "digits-macro", "--data", "digits-macro", "--target", "acc", "--out", "x", "--recipe", "paper", "--convolution", "cnn"],
