@@ -24,7 +24,7 @@ import torch
 
 from _common import RESULTS, arguments, markdown, resume, save
 from nasbuild.build import build, build_front
-from nasbuild.evaluate import Spec
+from nasbuild.evaluate import InProcess, Pool, Spec
 from nasbuild.evaluate.ofa.generate import LATENCY, Work
 from nasbuild.score import Run, learn
 from nasbuild.search import SearchSettings, parse_goal, search
@@ -50,7 +50,7 @@ def main() -> None:
     result = resume(options.out)
     if not options.print:
         table = load_builtin("fashion-ofa")
-        work = Measured(Work(options.work, options.images), table)
+        work = Measured(Work(options.work, options.images), table, options.workers)
         for draw in range(options.draws):
             have = result.setdefault("draws", {}).setdefault(str(draw), {})
             measure(work, draw, have, lambda: save(options.out, result))
@@ -65,14 +65,14 @@ def main() -> None:
 class Measured:
     """The table, and accuracies of other networks by the supernet, from the store or now."""
 
-    def __init__(self, work: Work, table: Table) -> None:
+    def __init__(self, work: Work, table: Table, workers: int) -> None:
+        self.executor = Pool(workers) if workers > 1 else InProcess()
         self.work, self.table, self.space = work, table, table.space
         self.known = dict(zip(table.architectures, table.columns["acc"].tolist(), strict=True))
-        self._last = ""
 
     def accuracies(self, architectures: Sequence[Architecture]) -> list[float]:
         new = [a for a in architectures if a not in self.known]
-        told = self.work.measure(self.work.evaluator, new, self._told) if new else {}
+        told = self.work.measure(self.work.evaluator, new, self._told, self.executor) if new else {}
         self.known |= {a: float(m["acc"] or np.nan) for a, m in told.items()}
         return [self.known[a] for a in architectures]
 
