@@ -6,6 +6,7 @@ import argparse
 import json
 import platform
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from nasbuild._io import write_text
 from nasbuild.bench import read
 from nasbuild.predictor import recipe
 from nasbuild.score import learn, versions
+from nasbuild.space import Architecture
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -48,6 +50,16 @@ def save(path: Path, result: dict[str, Any]) -> None:
     text = json.dumps(result, indent=1)
     text = re.sub(r"\[\s+(-?[\d.e-]+),\s+(-?[\d.e-]+)\s+\]", r"[\1, \2]", text)
     write_text(path, text + "\n")
+
+
+def architecture(modules: Sequence[Any]) -> Architecture:
+    """An architecture whose modules were plain lists in JSON."""
+    return Architecture(plain(modules))
+
+
+def plain(modules: Sequence[Any]) -> tuple[Any, ...]:
+    """Modules as they were before they were JSON."""
+    return tuple(tuple(tuple(layer) for layer in module) for module in modules)
 
 
 def markdown(header: list[str], rows: list[list[str]]) -> str:

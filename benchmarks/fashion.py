@@ -22,10 +22,10 @@ import moocore
 import numpy as np
 import torch
 
-from _common import RESULTS, arguments, markdown, resume, save
+from _common import RESULTS, architecture, arguments, markdown, resume, save
 from nasbuild.build import build, build_front
 from nasbuild.evaluate import InProcess, Pool, Spec
-from nasbuild.evaluate.ofa.generate import LATENCY, Work
+from nasbuild.evaluate.ofa.generate import TIMED, Work
 from nasbuild.score import Run, learn
 from nasbuild.search import SearchSettings, parse_goal, search
 from nasbuild.space import Architecture
@@ -80,10 +80,6 @@ class Measured:
         if done in (0, total):
             print(f"{what}: {done} of {total}", flush=True)
 
-    def names(self, architectures: Sequence[Architecture]) -> list[Any]:
-        """Architectures as plain lists."""
-        return [a.modules for a in architectures]
-
 
 def measure(work: Measured, draw: int, have: dict[str, Any], keep) -> None:
     """Fill in what a draw lacks; ``keep`` writes it down."""
@@ -109,7 +105,7 @@ def cluster(run: Run) -> list[Architecture]:
 
 
 def told(work: Measured, architectures: Sequence[Architecture]) -> dict[str, Any]:
-    return {"modules": work.names(architectures), "acc": work.accuracies(architectures)}
+    return {"modules": [a.modules for a in architectures], "acc": work.accuracies(architectures)}
 
 
 def evolve(work: Measured, few: Table, targets: tuple[str, ...], seed: int) -> list[Architecture]:
@@ -137,18 +133,18 @@ def sweep(work: Measured, draws: dict[str, Any]) -> dict[str, Any]:
     sets = {"table": [table.architectures[i] for i in near]}
     for draw, have in draws.items():
         for name in ("best", "front", "evolved best", "evolved front"):
-            sets[f"{name} {draw}"] = [Architecture(plain(m)) for m in have[name]["modules"]]
+            sets[f"{name} {draw}"] = [architecture(m) for m in have[name]["modules"]]
     every = list(dict.fromkeys(a for some in sets.values() for a in some))
     print(f"latency of {len(every):,} networks", flush=True)
     # Spreads are told, not judged: nothing may be left out of a comparison.
-    evaluator = Spec(LATENCY.replace("tolerance=0.2", "tolerance=10"), work.space).load()
+    evaluator = Spec(f"{TIMED},tolerance=10", work.space).load()
     # They are timed 32 at a time: in a random order, so that slow minutes fall on all sets alike.
     every = [every[i] for i in np.random.default_rng(0).permutation(len(every))]
     latency = {}
-    for architecture, outcome in zip(every, evaluator.outcomes(every), strict=True):
+    for one, outcome in zip(every, evaluator.outcomes(every), strict=True):
         if isinstance(outcome, Exception):
             raise outcome
-        latency[architecture] = outcome
+        latency[one] = outcome
     return {
         name: {
             "acc": work.accuracies(some),
@@ -157,11 +153,6 @@ def sweep(work: Measured, draws: dict[str, Any]) -> dict[str, Any]:
         }
         for name, some in sets.items()
     }
-
-
-def plain(modules: list[Any]) -> tuple[Any, ...]:
-    """Modules as they were before they were JSON."""
-    return tuple(tuple(tuple(layer) for layer in module) for module in modules)
 
 
 def points(one: dict[str, Any]) -> np.ndarray:
@@ -207,7 +198,7 @@ def show(result: dict[str, Any]) -> None:
                     str(len(values)),
                     f"{volume(values):.3f}",
                     f"{values[:, 0].max():.2f}",
-                    f"{np.count_nonzero(beaten.sum(axis=1)) / len(beaten):.0%}"
+                    f"{np.count_nonzero(beaten.sum(axis=1)) / len(front):.0%}"
                     if "built" not in name
                     else "",
                 ]

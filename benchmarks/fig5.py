@@ -19,7 +19,7 @@ from typing import Any
 import moocore
 import numpy as np
 
-from _common import RESULTS, arguments, markdown, resume, save
+from _common import RESULTS, architecture, arguments, markdown, plain, resume, save
 from nasbuild.bench import Cell, Truth, read, truth
 from nasbuild.build import build_front, propose_equations, reduce_space
 from nasbuild.predictor import recipe
@@ -117,7 +117,7 @@ def measure(setting: Setting, have: dict[str, Any], keep) -> None:
     limits = have.setdefault("limits", {})
     starts: dict[str, list[Architecture]] = {f"seed {s}": [] for s in range(LIMIT_SEEDS)}
     if "from the built front" not in limits:
-        starts["from the built front"] = [Architecture(plain(modules)) for modules in have["modules"]]
+        starts["from the built front"] = [architecture(modules) for modules in have["modules"]]
     for seed, (name, start) in enumerate(starts.items()):
         if name not in limits:
             settings = SearchSettings("layer", LIMIT, 200, crossover=0.5, seed=seed)
@@ -136,11 +136,6 @@ def clusters(setting: Setting, run: Run) -> tuple[list[dict[str, Any]], list[lis
         found.append({"equation": one.target.name, "values": setting.values(built).tolist()})
     reduced = reduce_space(learnt, REDUCED)
     return found, [list(stage.modules or ()) for stage in reduced.stages]
-
-
-def plain(modules: list[Any]) -> tuple[Any, ...]:
-    """Modules as they were before they were JSON."""
-    return tuple(tuple(tuple(layer) for layer in module) for module in modules)
 
 
 def space_of(setting: Setting, modules: list[list[Any]]) -> Space:

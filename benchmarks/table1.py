@@ -18,12 +18,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
-from _common import arguments, markdown, resume, save
+from _common import architecture, arguments, markdown, resume, save
 from nasbuild.build import build, build_exhaustive, rank_every
 from nasbuild.evaluate.diffusion.generate import Work
 from nasbuild.evaluate.diffusion.space import sd_v1_4
@@ -78,7 +78,8 @@ def choose(table: Table, workers: int) -> dict[str, Any]:
         run = learn(table, [TARGET], recipe=recipe(name), workers=workers, rivals=name == "default")
         learnt, now = run.learnt[0], time.perf_counter()
         seconds[name] = {"fit": now - start}
-        for way in ("score", "prediction"):
+        ways: tuple[Literal["score", "prediction"], ...] = ("score", "prediction")
+        for way in ways:
             start = time.perf_counter()
             rank_every(learnt, way)
             seconds[name][f"all by {way}"] = time.perf_counter() - start
@@ -109,16 +110,12 @@ def told(learnt: Learnt) -> dict[str, Any]:
 def measure(work: Work, result: dict[str, Any], keep) -> None:
     """Fine-tune and test all that was chosen; what several methods chose once."""
     fid = result.setdefault("fid", {})
-    chosen = {
-        one["id"]: Architecture(tuple(tuple(tuple(layer) for layer in m) for m in one["modules"]))
-        for some in result["chosen"].values()
-        for one in some
-    }
+    chosen = {one["id"]: architecture(one["modules"]) for some in result["chosen"].values() for one in some}
     for seed in range(SEEDS):
-        for name, architecture in chosen.items():
+        for name, one in chosen.items():
             if str(seed) in fid.get(name, {}):
                 continue
-            found = work.measure([architecture], lambda *_: None, seed=seed)[architecture]
+            found = work.measure([one], lambda *_: None, seed=seed)[one]
             fid.setdefault(name, {})[str(seed)] = (found.metrics or {}).get(TARGET)
             print(seed, name, fid[name][str(seed)], flush=True)
             keep()

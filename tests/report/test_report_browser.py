@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from page_checks import texts_outside
 
 from nasbuild.report import write_report
 
@@ -65,16 +66,7 @@ def test_texts_in_pictures_can_be_read_on_a_phone(opened):
 
 def test_texts_in_pictures_stay_inside(opened):
     page = opened(1280)
-    outside = page.evaluate(
-        """() => [...document.querySelectorAll('svg')].flatMap((s) => {
-        const box = s.getBoundingClientRect();
-        return [...s.querySelectorAll('text')].filter((t) => {
-          const r = t.getBoundingClientRect();
-          return r.left < box.left - 4 || r.right > box.right + 4 || r.bottom > box.bottom + 4;
-        }).map((t) => t.textContent);
-        })"""
-    )
-    assert outside == []
+    assert texts_outside(page) == []
 
 
 def test_paper_has_all_numbers_and_no_contents(opened):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from page_checks import texts_outside
 
 from nasbuild.ir import describe_node
 from nasbuild.report import write_report
@@ -203,16 +204,7 @@ def test_nothing_sticks_out(opened, graph_run, width):
         .map((e) => e.outerHTML.slice(0, 80))"""
     )
     assert wide == []
-    outside = page.evaluate(
-        """() => [...document.querySelectorAll('svg')].flatMap((s) => {
-        const box = s.getBoundingClientRect();
-        return [...s.querySelectorAll('text')].filter((t) => {
-          const r = t.getBoundingClientRect();
-          return r.left < box.left - 4 || r.right > box.right + 4 || r.bottom > box.bottom + 4;
-        }).map((t) => t.textContent);
-        })"""
-    )
-    assert outside == []
+    assert texts_outside(page) == []
 
 
 def test_it_is_dark_where_the_reader_wants_it_dark_and_light_on_paper(opened, graph_run):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from nasbuild.build._best import Built, described, require_positive
@@ -13,7 +15,7 @@ MOST = 4_000_000
 """Architectures that are ranked at most."""
 
 
-def rank_every(learnt: Learnt, by: str = "prediction") -> np.ndarray:
+def rank_every(learnt: Learnt, by: Literal["prediction", "score"] = "prediction") -> np.ndarray:
     """A value for every architecture of the space, better ones higher, (architectures,) float64.
 
     The order is that of `every_architecture`: the last stage's module changes fastest, and modules of a stage are in

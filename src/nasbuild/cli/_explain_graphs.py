@@ -18,7 +18,7 @@ _BEST = 8
 
 def explain_graphs(out: Output, run: GraphRun) -> None:
     """Trust, what operations, attributes and sizes are worth, and which recurring pieces are good and bad."""
-    from nasbuild.score.graphs import mine_pieces, node_scores, number_curves
+    from nasbuild.score.graphs import PIECE_HOP, mine_pieces, node_scores, number_curves
 
     told = []
     for learnt in run.learnt:
@@ -28,7 +28,7 @@ def explain_graphs(out: Output, run: GraphRun) -> None:
         _print_choices(out, rows)
         curves = number_curves(learnt.ensemble, run.graphs.select(learnt.labels.rows))
         _print_curves(out, curves)
-        hop = min(2, learnt.ensemble.hops)
+        hop = min(PIECE_HOP, learnt.ensemble.hops)
         pieces = mine_pieces(run.table.graphs, node_scores(learnt.ensemble, run.graphs, hop))
         _print_pieces(out, hop, pieces)
         told.append(

@@ -229,22 +229,8 @@ def best_rows(space: Space, state: State) -> list[dict[str, Any]]:
 
 
 def race_rows(space: Space, state: State) -> list[dict[str, Any]]:
-    """Every racer, best first; the first is the chosen one."""
-    from nasbuild.space import architecture_id
-
-    if state.race is None:
-        return []
-    return [
-        {
-            "id": architecture_id(space, one.architecture),
-            "first": one.first,
-            "predicted": None if one.predicted != one.predicted else one.predicted,
-            "readings": list(one.readings),
-            "mean": one.mean,
-            "error": None if one.error != one.error else one.error,
-        }
-        for one in state.race.racers
-    ]
+    """Every racer, best first; the first is the chosen one. Empty without a race."""
+    return [] if state.race is None else state.race.rows(space)
 
 
 def print_race(out: Output, space: Space, state: State) -> None:

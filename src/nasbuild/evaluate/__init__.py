@@ -5,10 +5,10 @@ Importing it loads no torch; the functions do when they are called.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from nasbuild._lazy import lazy
 from nasbuild.evaluate._command import EvaluationError
 from nasbuild.evaluate._evaluator import load_evaluator
 from nasbuild.evaluate._network import Networks, load_networks, network_names, register_networks
@@ -48,10 +48,7 @@ __all__ = [
 _LAZY = {"LEASE": "_store", "Store": "_store", "evaluate_all": "_evaluate"}
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy(__name__, _LAZY)
 
 
 def train_digits(arch: Sequence[Sequence[str]], *, seed: int = 0) -> dict[str, float]:

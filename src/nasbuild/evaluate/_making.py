@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from nasbuild.evaluate._evaluate import evaluate_all
+from nasbuild.evaluate._protocol import Result
+from nasbuild.evaluate._store import Store
+from nasbuild.evaluate._work import Executor, InProcess, Spec
+from nasbuild.space import Architecture
 
 Progress = Callable[[str, int, int], None]
 """Called with what is under way, and how much of it is done and wanted."""
@@ -29,6 +36,37 @@ class StepLines:
             return
         self.what, self.last = step, now
         self.say(f"{what}: {done:,} of {total:,}")
+
+
+def kept_results(
+    path: Path,
+    spec: Spec,
+    evaluator: str,
+    architectures: Sequence[Architecture],
+    progress: Progress,
+    what: str,
+    executor: Executor | None = None,
+) -> dict[Architecture, Result]:
+    """Results of architectures, of the store at ``path`` or evaluated now; those that failed among them.
+
+    Parameters
+    ----------
+    evaluator
+        Its name in the store.
+    what
+        Said of it while it is under way.
+    """
+    store = Store(path, spec.space, evaluator, seed=spec.seed)
+    try:
+        return evaluate_all(
+            spec,
+            architectures,
+            store,
+            executor=executor or InProcess(),
+            progress=lambda done, total, _: progress(what, done, total),
+        )
+    finally:
+        store.close()
 
 
 def rounded(value: float | None) -> float | None:

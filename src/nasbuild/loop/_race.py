@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from nasbuild.evaluate import Result
 from nasbuild.loop._rounds import Evaluated
 from nasbuild.score import Run
 from nasbuild.search import Goal, Metrics
-from nasbuild.space import Architecture
+from nasbuild.space import Architecture, Space, architecture_id
 
 RACERS, LAST = 4, 2
 """Architectures that are repeated, and those of them that share the second half of a race."""
@@ -78,6 +79,20 @@ class Race:
     def chosen(self) -> Architecture:
         return self.racers[0].architecture
 
+    def rows(self, space: Space) -> list[dict[str, Any]]:
+        """Every racer as plain data, best first; None for what is not known."""
+        return [
+            {
+                "id": architecture_id(space, one.architecture),
+                "first": one.first,
+                "predicted": _known(one.predicted),
+                "readings": list(one.readings),
+                "mean": one.mean,
+                "error": _known(one.error),
+            }
+            for one in self.racers
+        ]
+
 
 def promising(found: Evaluated, run: Run | None, n: int = RACERS) -> list[Racer]:
     """The ``n`` most promising of all that were evaluated, best first: by the mean of measured value and y'.
@@ -133,6 +148,10 @@ def race(
     known = sum(len(r.readings) for r in order)
     means = {r.architecture: _mean(told[r.architecture]) for r in order}
     return Race(tuple(order), means, spent, spent - known, same)
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def _place(racer: Racer, sign: int) -> tuple[bool, float]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nasbuild.report._health import health
-from nasbuild.space import architecture_id
 
 if TYPE_CHECKING:
-    from nasbuild.loop import Race, Racer
+    from nasbuild.loop import Race
     from nasbuild.space import Space
     from nasbuild.target import Target
 
@@ -31,22 +30,7 @@ def race_data(race: Race, target: Target, space: Space) -> dict[str, Any]:
         "target": target.name,
         "unit": target.unit,
         "spent": race.spent,
-        "racers": [_racer(one, space) for one in race.racers],
+        "racers": race.rows(space),
         "health": health(found, fine),
         "next": [],
     }
-
-
-def _racer(one: Racer, space: Space) -> dict[str, Any]:
-    return {
-        "id": architecture_id(space, one.architecture),
-        "first": one.first,
-        "predicted": _number(one.predicted),
-        "readings": list(one.readings),
-        "mean": one.mean,
-        "error": _number(one.error),
-    }
-
-
-def _number(value: float) -> float | None:
-    return None if value != value else value

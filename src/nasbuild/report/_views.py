@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ from nasbuild.space import parse_architecture
 
 if TYPE_CHECKING:
     from nasbuild.score import Learnt, Run
+    from nasbuild.table import GraphTable, Table
 
 
 class TargetView:
@@ -90,24 +91,13 @@ class TargetView:
             lambda: self.labels,
             lambda: table_data(self.run.table),
         )
-        steps = [step for source in sources for step in (told(source) or {"next": ()})["next"]]
-        return {"steps": steps, "health": None, "next": []}
+        return next_data(sources)
 
     def _draw_labels(self, data: Data) -> Data:
-        pair = scatter_data(self.run, self.learnt)
-        name = self.learnt.target.name
-        return {
-            "scale": self.scale,
-            "histogram": histogram(data, name, self.scale),
-            "pair": pair,
-            "scatter": scatter(pair, self.scale, name) if pair else None,
-        }
+        return draw_labels(data, scatter_data(self.run, self.learnt), self.scale, self.learnt.target.name)
 
     def _draw_trust(self, data: Data) -> Data:
-        def pair(agreement: Data) -> str:
-            return f"{correlation(agreement['mean'])} ± {correlation(agreement['std'])}"
-
-        return {"bars": agreement_bars(data), "pair": pair}
+        return {"bars": agreement_bars(data), "pair": agreement_text}
 
     def _draw_features(self, data: Data) -> Data:
         scale, groups = effect_scale(data["features"], data["measure"], data["unit"]), []
@@ -177,6 +167,32 @@ class TargetView:
         }
 
 
+def draw_labels(data: Data, pair: Data | None, scale: Scale, name: str) -> Data:
+    """The labels' histogram, and labels over something else where there is a pair to draw."""
+    return {
+        "scale": scale,
+        "histogram": histogram(data, name, scale),
+        "pair": pair,
+        "scatter": scatter(pair, scale, name) if pair else None,
+    }
+
+
+def agreement_text(agreement: Data) -> str:
+    """Mean and spread of a correlation."""
+    return f"{correlation(agreement['mean'])} ± {correlation(agreement['std'])}"
+
+
+def draw_table(table: Table | GraphTable, data: Data) -> Data:
+    """A scale for every metric of a table."""
+    return {"scales": [Scale.of(table.columns[m["name"]].tolist(), m["unit"]) for m in data["metrics"]]}
+
+
+def next_data(sources: Sequence[Callable[[], Data]]) -> Data:
+    """The steps that other cards tell; one that fails tells none."""
+    steps = [step for source in sources for step in (told(source) or {"next": ()})["next"]]
+    return {"steps": steps, "health": None, "next": []}
+
+
 def told(source: Callable[[], Any]) -> Any:
     """What another card computes; None where that fails, since its own place shows the error."""
     try:
@@ -212,5 +228,4 @@ class RunView:
         return {"scales": [view.scale for view in self.targets]}
 
     def draw_table(self, data: Data) -> Data:
-        scales = [Scale.of(self.run.table.columns[m["name"]].tolist(), m["unit"]) for m in data["metrics"]]
-        return {"scales": scales}
+        return draw_table(self.run.table, data)

@@ -6,9 +6,9 @@ loads no torch. Needs the extra ``diffusion``.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from nasbuild._lazy import lazy
 from nasbuild.evaluate.diffusion.size import SIZES, Size, size_of
 from nasbuild.evaluate.diffusion.space import Plan, StagePlan, plan_of, sd_unet, sd_v1_4
 
@@ -75,7 +75,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy(__name__, _LAZY)

@@ -11,11 +11,9 @@ from typing import Any
 import numpy as np
 
 from nasbuild._io import write_text
-from nasbuild.evaluate._evaluate import evaluate_all
-from nasbuild.evaluate._making import Progress, rounded
+from nasbuild.evaluate._making import Progress, kept_results, rounded
 from nasbuild.evaluate._protocol import Result
-from nasbuild.evaluate._store import Store
-from nasbuild.evaluate._work import Executor, InProcess, Spec
+from nasbuild.evaluate._work import Executor, Spec
 from nasbuild.evaluate.diffusion.space import NAME, sd_v1_4
 from nasbuild.space import Architecture, load_space, sample
 from nasbuild.table import Table, evaluated_table
@@ -84,18 +82,9 @@ class Work:
         seed: int = 0,
     ) -> dict[Architecture, Result]:
         """Results of architectures, from the store or now; those that failed among them."""
-        space = load_space(NAME)
-        store = Store(self.folder / STORE, space, FILE, seed=seed)
-        try:
-            return evaluate_all(
-                Spec(self.evaluator, space, seed),
-                architectures,
-                store,
-                executor=executor or InProcess(),
-                progress=lambda done, total, _: progress(f"variants, seed {seed}", done, total),
-            )
-        finally:
-            store.close()
+        spec = Spec(self.evaluator, load_space(NAME), seed)
+        what = f"variants, seed {seed}"
+        return kept_results(self.folder / STORE, spec, FILE, architectures, progress, what, executor)
 
     def table(self, results: dict[Architecture, Result]) -> Table:
         """All that did not fail."""

@@ -7,9 +7,9 @@ or ``build_network`` does.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from nasbuild._lazy import lazy
 from nasbuild.evaluate.digits.space import Arch, all_archs, all_modules, arch_id, check_arch
 
 if TYPE_CHECKING:
@@ -21,7 +21,4 @@ __all__ = ["Arch", "all_archs", "all_modules", "arch_id", "build_network", "chec
 _LAZY = {"build_network": "network", "train_arch": "train"}
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy(__name__, _LAZY)

@@ -10,16 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from nasbuild._io import write_text
-from nasbuild.evaluate._evaluate import evaluate_all
-from nasbuild.evaluate._making import Progress, rounded
-from nasbuild.evaluate._store import Store
-from nasbuild.evaluate._work import Executor, InProcess, Spec
+from nasbuild.evaluate._making import Progress, kept_results, rounded
+from nasbuild.evaluate._work import Executor, Spec
 from nasbuild.evaluate.ofa.family import fashion
 from nasbuild.space import Architecture, load_space, sample
 from nasbuild.table import Table, evaluated_table
 
 SPACE = "fashion-ofa"
-LATENCY = "latency:fashion-ofa@16x1x28x28,runtime=onnxruntime,tolerance=0.2"
+TIMED = "latency:fashion-ofa@16x1x28x28,runtime=onnxruntime"
+LATENCY = f"{TIMED},tolerance=0.2"
 COSTS = "costs:fashion-ofa"
 WEIGHTS, FILE, STORE = "weights.safetensors", "supernet.yaml", "store.sqlite"
 _NAMES = {"latency_ms": "latency_cpu", "latency_ms_spread": "latency_cpu_std"}
@@ -81,18 +80,8 @@ class Work:
         executor: Executor | None = None,
     ) -> dict[Architecture, Mapping[str, float | None]]:
         """What an evaluator tells of each, from the store or now."""
-        space = load_space(SPACE)
-        store = Store(self.folder / STORE, space, evaluator)
-        try:
-            found = evaluate_all(
-                Spec(evaluator, space),
-                architectures,
-                store,
-                executor=executor or InProcess(),
-                progress=lambda done, total, _: progress(evaluator.partition(":")[0], done, total),
-            )
-        finally:
-            store.close()
+        spec, what = Spec(evaluator, load_space(SPACE)), evaluator.partition(":")[0]
+        found = kept_results(self.folder / STORE, spec, evaluator, architectures, progress, what, executor)
         return {a: r.metrics for a, r in found.items() if r.metrics is not None}
 
     def table(

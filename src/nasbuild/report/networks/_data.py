@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 _BELIEVED = 0.5  # SRCC of features alone, below which effects are a hint
 _APART = 0.2  # spread over the members that is worth saying
-_PIECE_HOP = 2
 _LEAST = 5  # networks that must have a piece
 _SHOWN = 8  # best and worst pieces
 
@@ -165,9 +164,9 @@ def _feature(scored: list[ChoiceScore], sign: int) -> dict[str, Any] | None:
 
 def pieces_data(run: GraphRun, learnt: GraphLearnt) -> dict[str, Any]:
     """The best and the worst pieces that several networks share, best first by the target's direction."""
-    from nasbuild.score.graphs import mine_pieces, node_scores
+    from nasbuild.score.graphs import PIECE_HOP, mine_pieces, node_scores
 
-    hop = min(_PIECE_HOP, learnt.ensemble.hops)
+    hop = min(PIECE_HOP, learnt.ensemble.hops)
     scores = node_scores(learnt.ensemble, run.graphs, hop)
     pieces = mine_pieces(run.table.graphs, scores, least=_LEAST)[:: learnt.target.sign]
     rows = [

@@ -10,10 +10,9 @@ from nasbuild.report._card import Card, Data, Section
 from nasbuild.report._data_labels import labels_data, scatter_data
 from nasbuild.report._data_run import setting_text, table_data
 from nasbuild.report._explain import head_data
-from nasbuild.report._numbers import Scale, correlation
-from nasbuild.report._plots import histogram, scatter
+from nasbuild.report._numbers import Scale
 from nasbuild.report._plots_trust import effect_dots, effect_limit, effect_name
-from nasbuild.report._views import told
+from nasbuild.report._views import agreement_text, draw_labels, draw_table, next_data, told
 from nasbuild.report.networks._data import (
     features_data,
     findings,
@@ -82,25 +81,14 @@ class NetworksView:
 
     def next(self) -> Data:
         """The steps that the other cards tell; a card that fails tells none."""
-        sources = (lambda: self.trust, lambda: self.labels, lambda: table_data(self.run.table))
-        steps = [step for source in sources for step in (told(source) or {"next": ()})["next"]]
-        return {"steps": steps, "health": None, "next": []}
+        return next_data((lambda: self.trust, lambda: self.labels, lambda: table_data(self.run.table)))
 
     def _draw_labels(self, data: Data) -> Data:
-        name = self.learnt.target.name
         pair = scatter_data(self.run, self.learnt) or sizes_data(self.run, self.learnt)
-        return {
-            "scale": self.scale,
-            "histogram": histogram(data, name, self.scale),
-            "pair": pair,
-            "scatter": scatter(pair, self.scale, name) if pair else None,
-        }
+        return draw_labels(data, pair, self.scale, self.learnt.target.name)
 
     def _draw_trust(self, data: Data) -> Data:
-        def pair(agreement: Data) -> str:
-            return f"{correlation(agreement['mean'])} ± {correlation(agreement['std'])}"
-
-        return {"bars": agreement_plot(data), "pair": pair}
+        return {"bars": agreement_plot(data), "pair": agreement_text}
 
     def _draw_operations(self, data: Data) -> Data:
         feature = data["operations"]
@@ -145,10 +133,6 @@ def graph_sections(run: GraphRun) -> list[Section]:
         targets = [{"key": v.key, **head_data(v.learnt), **v.verdict()} for v in views]
         return {**networks_data(run), "targets": targets, "health": None, "next": []}
 
-    def draw_table(data: Data) -> Data:
-        scales = [Scale.of(run.table.columns[m["name"]].tolist(), m["unit"]) for m in data["metrics"]]
-        return {"scales": scales}
-
     first = (
         Card(
             "summary",
@@ -157,7 +141,13 @@ def graph_sections(run: GraphRun) -> list[Section]:
             summary,
             lambda _: {"scales": [v.scale for v in views]},
         ),
-        Card("table", "The table", "table.html.j2", lambda: table_data(run.table), draw_table),
+        Card(
+            "table",
+            "The table",
+            "table.html.j2",
+            lambda: table_data(run.table),
+            lambda data: draw_table(run.table, data),
+        ),
     )
     made = Card(
         "made",

@@ -2,13 +2,14 @@
 
 from nasbuild.score.graphs._compare import Difference, compare
 from nasbuild.score.graphs._learn import GraphLearnt, GraphRun, learn_graphs, predict_graphs
-from nasbuild.score.graphs._mine import Piece, before, mine_pieces
+from nasbuild.score.graphs._mine import PIECE_HOP, Piece, before, mine_pieces
 from nasbuild.score.graphs._nodes import NodeScores, node_scores
 from nasbuild.score.graphs._numbers import NumberCurve, number_curves, size_title
 from nasbuild.score.graphs._store import is_graph_run, load_graph_run, save_graph_run
 from nasbuild.score.graphs._trust import GraphTrust
 
 __all__ = [
+    "PIECE_HOP",
     "Difference",
     "GraphLearnt",
     "GraphRun",

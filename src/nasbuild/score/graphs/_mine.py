@@ -38,6 +38,10 @@ class Piece:
     nodes: tuple[int, ...]
 
 
+PIECE_HOP = 2
+"""Edges that a piece is long where nobody says otherwise: longer ones recur seldom."""
+
+
 def mine_pieces(graphs: Sequence[OperatorGraph], scores: NodeScores, *, least: int = 5) -> list[Piece]:
     """Pieces that at least ``least`` networks have, best first.
 
