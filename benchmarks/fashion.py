@@ -198,9 +198,7 @@ def show(result: dict[str, Any]) -> None:
                     str(len(values)),
                     f"{volume(values):.3f}",
                     f"{values[:, 0].max():.2f}",
-                    f"{np.count_nonzero(beaten.sum(axis=1)) / len(front):.0%}"
-                    if "built" not in name
-                    else "",
+                    f"{np.count_nonzero(beaten.sum(axis=1)) / len(front):.0%}" if "built" not in name else "",
                 ]
             )
     header = [
