@@ -3,9 +3,10 @@
     python benchmarks/fashion.py --work DIR --images DIR [--sweep] [--print]
 
 ``--work`` is the folder in which the table was made (``python -m nasbuild.evaluate.ofa``); it holds the supernet. From
-300 of the table's 2,000 labels recipe ``default`` builds 81 networks by accuracy, the best by summed scores of the 243 that
-the three best modules of each stage make, and a front of 81 by accuracy and latency. Evolution (NSGA-II, paper, section 5.1) begins with the same 300
-labels and has as many evaluations more, by accuracy alone and by both. Accuracies are the supernet's for all.
+300 of the table's 2,000 labels recipe ``default`` builds 81 networks by accuracy, the best by summed scores of the 243
+that the three best modules of each stage make, and a front of 81 by accuracy and latency. Evolution (NSGA-II, paper,
+section 5.1) begins with the same 300 labels and has as many evaluations more, by accuracy alone and by both.
+Accuracies are the supernet's for all.
 
 During the evolution a latency is what a fit on all 2,000 measured latencies predicts, which the built front, made
 from 300, does not know. ``--sweep``, on a quiet machine, measures latency of everything that is compared together, and
@@ -173,7 +174,8 @@ def show(result: dict[str, Any]) -> None:
         return
     swept = result["sweep"]
     table = points(swept["table"])
-    low, span = table.min(axis=0), np.ptp(table, axis=0)
+    every = np.concatenate([points(one) for one in swept.values()])
+    low, span = every.min(axis=0), np.ptp(every, axis=0)
 
     def volume(values: np.ndarray) -> float:
         return float(moocore.hypervolume((values - low) / span, ref=np.zeros(2), maximise=True))
