@@ -10,6 +10,7 @@ import pytest
 
 from graph_samples import planted_table
 from nasbuild.ir import save_graphs
+from nasbuild.score.graphs import load_graph_run, predict_graphs
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,20 @@ def test_the_path_from_networks_to_what_matters(nasbuild, folder, tmp_path):
     assert target["pieces"][0]["piece"].split(",")[0] in shown.out
     assert target["verdict"] in shown.out
     assert "MACs" in shown.out
+    predicted = nasbuild(
+        "predict", run, "--graphs", folder / "nets.parquet", "--out", tmp_path / "rows.jsonl"
+    )
+    assert predicted.code == 0
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    loaded = load_graph_run(run)
+    expected, std = predict_graphs(loaded, loaded.learnt[0], loaded.table.graphs)
+    assert [r["id"] for r in rows] == list(loaded.table.ids)
+    assert [r["prediction"] for r in rows] == pytest.approx(expected, rel=1e-6)
+    assert [r["std"] for r in rows] == pytest.approx(std, rel=1e-5)
+    refused = nasbuild("predict", run, "--archs", folder / "nets.parquet", "--out", tmp_path / "no.jsonl")
+    assert refused.code == 2
+    assert "need --graphs" in refused.err
+    assert not (tmp_path / "no.jsonl").exists()
     page = tmp_path / "report.html"
     reported = nasbuild("report", run, "--out", page)
     assert reported.code == 0

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+
+import numpy as np
 import pytest
 import torch
 from diffusion_samples import GROUPED, OWN, TINY, inputs_of, narrow, neutralised, plans_at_width, random_unet
 from torch import nn
 
+from nasbuild.errors import NasbuildError
+from nasbuild.evaluate import load_evaluator, load_networks
 from nasbuild.evaluate.diffusion.cost import costs
 from nasbuild.evaluate.diffusion.inherit import inherit
 from nasbuild.evaluate.diffusion.network import DenoisingUNet
 from nasbuild.evaluate.diffusion.size import size_of
 from nasbuild.evaluate.diffusion.space import plan_of, sd_unet, sd_v1_4
+from nasbuild.space import load_space, sample
 
 
 @pytest.mark.parametrize("size", [TINY, GROUPED], ids=lambda s: s.name)
@@ -95,3 +101,26 @@ def test_costs_are_those_of_convolutions_linear_layers_and_attention(plan):
     with torch.no_grad():
         network(x, time, text)
     assert costs(plan, GROUPED) == (counted, sum(p.numel() for p in network.parameters()))
+
+
+def test_costs_and_latency_know_the_networks_by_name():
+    space = sd_unet()
+    narrow_one = next(a for a in sample(space, 20, np.random.default_rng(0)) if a != sd_v1_4())
+    told = load_evaluator("costs:sd-unet-mini", space)([sd_v1_4(), narrow_one])
+    assert [t["params"] for t in told] == [841_484, costs(plan_of(space, narrow_one), size_of("mini"))[1]]
+    assert told[1]["macs"] < told[0]["macs"] == 28_424_160
+    module, x = load_networks("sd-unet-mini@2x9x16x16", space)(narrow_one)
+    with torch.no_grad():
+        assert module(x).shape == (2, 4, 16, 16)
+    with pytest.raises(NasbuildError, match="sd-unet"):
+        load_networks("sd-unet", load_space("digits-macro"))
+
+
+def test_without_diffusers_the_extra_is_named(monkeypatch):
+    monkeypatch.delitem(sys.modules, "nasbuild.evaluate.diffusion.step", raising=False)
+    monkeypatch.delitem(sys.modules, "nasbuild.evaluate.diffusion.network", raising=False)
+    for name in [n for n in sys.modules if n.split(".")[0] == "diffusers"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    with pytest.raises(NasbuildError, match=r"needs diffusers.*pip install 'nasbuild\[diffusion\]'"):
+        load_networks("sd-unet", sd_unet())

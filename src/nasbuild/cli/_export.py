@@ -53,19 +53,38 @@ def modules(
 
 def predict(
     run: RunArgument,
-    archs: Annotated[Path, typer.Option("--archs", help="architectures: jsonl, csv or parquet")],
     out_file: OutOption,
+    archs: Annotated[
+        Path | None, typer.Option("--archs", help="architectures: jsonl, csv or parquet")
+    ] = None,
+    graphs: Annotated[
+        Path | None, typer.Option("--graphs", help="networks, where the run is on graphs: .parquet of import")
+    ] = None,
     target: TargetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Predict architectures of the run's space, each stage's share beside the prediction."""
+    """Predict what was not labelled; for architectures each stage's share beside the prediction."""
     from nasbuild._records import check_form, write_records
+    from nasbuild.cli._graphs import predicted_networks
+    from nasbuild.errors import RunError
+    from nasbuild.score.graphs import is_graph_run
+
+    out = Output(as_json)
+    check_form(out_file)
+    given, needed, other = (graphs, "--graphs", archs) if is_graph_run(run) else (archs, "--archs", graphs)
+    if given is None or other is not None:
+        raise RunError(f"predictions of this run need {needed}", where=str(run), todo=f"give {needed} FILE")
+    rows = (predicted_networks if is_graph_run(run) else _predicted)(out, run, given, target)
+    write_records(rows, out_file)
+    out.line(f"{len(rows):,} predictions written to {out_file}")
+    out.json({"out": str(out_file), "rows": len(rows)})
+
+
+def _predicted(out: Output, run: Path, archs: Path, target: str | None) -> list[dict[str, Any]]:
     from nasbuild.score import load_run
     from nasbuild.score import predict as predict_architectures
     from nasbuild.table import read_architectures
 
-    out = Output(as_json)
-    check_form(out_file)
     loaded = load_run(run)
     named = read_architectures(archs, loaded.space)
     rows = []
@@ -81,9 +100,7 @@ def predict(
                     "shares": [float(v) for v in found.shares[n]],
                 }
             )
-    write_records(rows, out_file)
-    out.line(f"{len(rows):,} predictions written to {out_file}")
-    out.json({"out": str(out_file), "rows": len(rows)})
+    return rows
 
 
 def shrink(

@@ -137,6 +137,26 @@ def compare(
     out.json({"target": learnt.target.name, "differences": [vars(d) for d in found]})
 
 
+def predicted_networks(out: Output, run: Path, graphs: Path, target: str | None) -> list[dict[str, Any]]:
+    """Predictions of networks by a run on graphs, as rows."""
+    from nasbuild.ir import load_graphs, unknown_ops
+    from nasbuild.score.graphs import load_graph_run, predict_graphs
+
+    loaded = load_graph_run(run)
+    networks = load_graphs(graphs)
+    unknown = unknown_ops(loaded.schema, networks)
+    if unknown:
+        out.line(f"note: the run knows nothing of {', '.join(unknown)}; they count as no operation", "yellow")
+    rows = []
+    for learnt in [_of(loaded, target)] if target else loaded.learnt:
+        value, std = predict_graphs(loaded, learnt, networks)
+        rows += [
+            {"id": graph.name, "target": learnt.target.name, "prediction": float(v), "std": float(s)}
+            for graph, v, s in zip(networks, value, std, strict=True)
+        ]
+    return rows
+
+
 def _of(run: GraphRun, target: str | None) -> GraphLearnt:
     names = [one.target.name for one in run.learnt]
     if target is not None and target.strip() not in names:

@@ -11,6 +11,7 @@ from nasbuild._functions import find_function, split_function
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._command import check_command, run_command
 from nasbuild.evaluate._costs import COSTS, count_costs
+from nasbuild.evaluate._extra import needing
 from nasbuild.evaluate._latency import LATENCY, TOGETHER, measure_latencies, parse_latency
 from nasbuild.evaluate._network import load_networks
 from nasbuild.evaluate._protocol import AHEAD, Cost, Evaluator
@@ -136,14 +137,8 @@ def _supernet(name: str, space: Space, seed: int) -> Evaluator:
 
 
 def _inpainting(name: str, space: Space, seed: int) -> Evaluator:
-    try:
+    with needing("diffusion", f"--evaluator {name}"):
         from nasbuild.evaluate.diffusion.evaluator import METRICS, inpainting_measure
-    except ModuleNotFoundError as error:
-        raise NasbuildError(
-            f"needs {error.name}, which is not installed",
-            where=f"--evaluator {name}",
-            todo="pip install nasbuild[diffusion]",
-        ) from None
     measure = inpainting_measure(name.removeprefix(_INPAINTING), space, seed=seed)
     return Evaluator(name, METRICS, measure, "dear")
 

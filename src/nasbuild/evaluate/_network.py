@@ -22,6 +22,8 @@ _LOADERS = {
     "ofa-mobilenet-v3-w1.0": f"{_OFA}:mobilenet_v3_narrow",
     "ofa-mobilenet-v3-w1.2": f"{_OFA}:mobilenet_v3_wide",
     "ofa-proxylessnas-w1.3": f"{_OFA}:proxylessnas_wide",
+    "sd-unet": "nasbuild.evaluate.diffusion.networks:full",
+    "sd-unet-mini": "nasbuild.evaluate.diffusion.networks:mini",
 }
 _FORMS = ("FILE.py:FUNCTION@1x3x224x224", "MODULE:FUNCTION@1x3x224x224")
 
