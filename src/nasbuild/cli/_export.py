@@ -74,13 +74,15 @@ def predict(
     given, needed, other = (graphs, "--graphs", archs) if is_graph_run(run) else (archs, "--archs", graphs)
     if given is None or other is not None:
         raise RunError(f"predictions of this run need {needed}", where=str(run), todo=f"give {needed} FILE")
-    rows = (predicted_networks if is_graph_run(run) else _predicted)(out, run, given, target)
+    rows, notes = (predicted_networks if is_graph_run(run) else _predicted)(run, given, target)
     write_records(rows, out_file)
+    for note in notes:
+        out.line(f"note: {note}", "yellow")
     out.line(f"{len(rows):,} predictions written to {out_file}")
-    out.json({"out": str(out_file), "rows": len(rows)})
+    out.json({"out": str(out_file), "rows": len(rows), "notes": notes})
 
 
-def _predicted(out: Output, run: Path, archs: Path, target: str | None) -> list[dict[str, Any]]:
+def _predicted(run: Path, archs: Path, target: str | None) -> tuple[list[dict[str, Any]], list[str]]:
     from nasbuild.score import load_run
     from nasbuild.score import predict as predict_architectures
     from nasbuild.table import read_architectures
@@ -100,7 +102,7 @@ def _predicted(out: Output, run: Path, archs: Path, target: str | None) -> list[
                     "shares": [float(v) for v in found.shares[n]],
                 }
             )
-    return rows
+    return rows, []
 
 
 def shrink(

@@ -137,16 +137,15 @@ def compare(
     out.json({"target": learnt.target.name, "differences": [vars(d) for d in found]})
 
 
-def predicted_networks(out: Output, run: Path, graphs: Path, target: str | None) -> list[dict[str, Any]]:
-    """Predictions of networks by a run on graphs, as rows."""
+def predicted_networks(run: Path, graphs: Path, target: str | None) -> tuple[list[dict[str, Any]], list[str]]:
+    """Predictions of networks by a run on graphs, as rows, and what is to be said about them."""
     from nasbuild.ir import load_graphs, unknown_ops
     from nasbuild.score.graphs import load_graph_run, predict_graphs
 
     loaded = load_graph_run(run)
     networks = load_graphs(graphs)
     unknown = unknown_ops(loaded.schema, networks)
-    if unknown:
-        out.line(f"note: the run knows nothing of {', '.join(unknown)}; they count as no operation", "yellow")
+    notes = [f"the run knows nothing of {', '.join(unknown)}; they count as no operation"] if unknown else []
     rows = []
     for learnt in [_of(loaded, target)] if target else loaded.learnt:
         value, std = predict_graphs(loaded, learnt, networks)
@@ -154,7 +153,7 @@ def predicted_networks(out: Output, run: Path, graphs: Path, target: str | None)
             {"id": graph.name, "target": learnt.target.name, "prediction": float(v), "std": float(s)}
             for graph, v, s in zip(networks, value, std, strict=True)
         ]
-    return rows
+    return rows, notes
 
 
 def _of(run: GraphRun, target: str | None) -> GraphLearnt:
