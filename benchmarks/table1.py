@@ -17,6 +17,7 @@ folder, results are written as they come, and resumed. Smaller is better.
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,8 @@ import torch
 
 from _common import architecture, arguments, markdown, resume, save
 from nasbuild.build import build, build_exhaustive, rank_every
+from nasbuild.evaluate import InProcess, Pool
+from nasbuild.evaluate._making import StepLines
 from nasbuild.evaluate.diffusion.generate import Work
 from nasbuild.evaluate.diffusion.space import sd_v1_4
 from nasbuild.predictor import recipe
@@ -61,7 +64,8 @@ def main() -> None:
         if "chosen" not in result:
             result |= choose(table, options.workers)
             save(options.out, result)
-        measure(Work(options.work, options.images), result, lambda: save(options.out, result))
+        work = Work(options.work, options.images)
+        measure(work, result, options.workers, lambda: save(options.out, result))
     show(result)
 
 
@@ -107,18 +111,16 @@ def told(learnt: Learnt) -> dict[str, Any]:
     return found
 
 
-def measure(work: Work, result: dict[str, Any], keep) -> None:
-    """Fine-tune and test all that was chosen; what several methods chose once."""
+def measure(work: Work, result: dict[str, Any], workers: int, keep) -> None:
+    """Fine-tune and test all that was chosen, seed after seed; what several methods chose once."""
     fid = result.setdefault("fid", {})
     chosen = {one["id"]: architecture(one["modules"]) for some in result["chosen"].values() for one in some}
+    progress, executor = StepLines(partial(print, flush=True)), Pool(workers) if workers > 1 else InProcess()
     for seed in range(SEEDS):
+        found = work.measure(list(chosen.values()), progress, executor, seed=seed)
         for name, one in chosen.items():
-            if str(seed) in fid.get(name, {}):
-                continue
-            found = work.measure([one], lambda *_: None, seed=seed)[one]
-            fid.setdefault(name, {})[str(seed)] = (found.metrics or {}).get(TARGET)
-            print(seed, name, fid[name][str(seed)], flush=True)
-            keep()
+            fid.setdefault(name, {})[str(seed)] = (found[one].metrics or {}).get(TARGET)
+        keep()
 
 
 def show(result: dict[str, Any]) -> None:
