@@ -57,7 +57,8 @@ class Machine:
 def test_a_quiet_machine_tells_what_passes_take():
     timings = Machine().time([1e-3, 2e-3, 5e-2])
     assert [t.latency for t in timings] == pytest.approx([1, 2, 50])
-    assert [t.spread for t in timings] == pytest.approx([0, 0, 0], abs=1e-9)
+    # No machine tells more surely than to a microsecond what a pass takes in another process.
+    assert [t.spread for t in timings] == pytest.approx([1e-3, 1e-3, 1e-3])
     assert timings[0].reference == pytest.approx(1)
     assert timings[0].visits >= 10
 

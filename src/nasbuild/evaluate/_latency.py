@@ -123,7 +123,7 @@ def _told(timing: Timing, settings: LatencySettings) -> Mapping[str, float | Non
         return EvaluationError(
             f"the reading is too noisy: {timing.latency:.4g} ms, spread {timing.relative:.1%} over {timing.visits}"
             f" visits, above the tolerance of {settings.tolerance:.1%}",
-            todo="measure on a quieter machine, for more seconds, or with a higher tolerance",
+            todo="measure on a quieter machine, in a larger batch, for more seconds, or with a higher tolerance",
         )
     return {
         "latency_ms": timing.latency,

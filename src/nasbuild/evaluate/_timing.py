@@ -20,6 +20,7 @@ _SPAN = 3.0  # seconds over which visits are spread, at least
 _STEADY, _WARM = 0.02, 2.0  # passes are steady if five more are not faster by this share; seconds at most
 _BESIDE = 8  # visits between two of the reference
 _RENEWED = 4  # rounds after which passes are made anew
+_BETWEEN = 1e-6  # seconds by which a pass may differ in another process, however short and steady it is
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ class Timing:
     spread
         Half the distance between the 10 % and 90 % quantiles of the visits. It is what single visits
         differ by, so it does not shrink with their number: another run at another time is another
-        draw of the machine's state, and no number of visits in this one makes up for that.
+        draw of the machine's state, and no number of visits in this one makes up for that. At least
+        a microsecond, which no visit of one process shows.
     reference
         Median of the reference beside it.
     visits
@@ -95,19 +97,21 @@ def time_passes(
         spent = clock() - start
         if rounds >= ROUNDS // 2 and spent >= seconds * len(passes):
             break
-        if rounds >= ROUNDS and spent >= _SPAN and rounds % _RENEWED == 0:
-            level = statistics.median(times[0])
-            if all(_timing(t, level).relative <= tolerance for t in times[1:]):
-                break
+        due = rounds >= ROUNDS and spent >= _SPAN and rounds % _RENEWED == 0
+        if due and all(_spread(t) <= tolerance * statistics.median(t) for t in times[1:]):
+            break
     level = statistics.median(times[0])
     return [_timing(t, level) for t in times[1:]]
 
 
 def _timing(times: Sequence[float], reference: float) -> Timing:
+    spread = max(_spread(times), _BETWEEN)
+    return Timing(1e3 * statistics.median(times), 1e3 * spread, 1e3 * reference, len(times))
+
+
+def _spread(times: Sequence[float]) -> float:
     tenths = statistics.quantiles(times, n=10, method="inclusive")
-    return Timing(
-        1e3 * statistics.median(times), 1e3 * (tenths[-1] - tenths[0]) / 2, 1e3 * reference, len(times)
-    )
+    return (tenths[-1] - tenths[0]) / 2
 
 
 def _visit(one: Pass, burst: int, clock: Callable[[], float]) -> float:
