@@ -2,7 +2,8 @@
 
     python benchmarks/fig3.py [--data DIR] [--folder DIR] [--figure FILE.svg] [--print]
 
-3,000 MobileNetV3 and 3,000 ProxylessNAS networks, each traced from its module to a graph of operations. Their labels are
+3,000 MobileNetV3 and 3,000 ProxylessNAS networks, each traced from its module to a graph of operations, h-swish and
+h-sigmoid as additions, ReLU6 (ONNX's Clip), products and divisions, as in the paper. Their labels are
 pseudo-labels, accuracies of the surrogate tables. Recipe `operators`, three members, each with a tenth of all networks
 held out. Told: SRCC on these of every hop's norm and of y', over both spaces and within each; what an operation is worth
 (the scalar of the FE-MLP alone); and what explains the difference of the two spaces. Graphs and the finished fit
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from _apart import taken_apart
 from _common import RESULTS, arguments, markdown, resume, save
 from nasbuild.bench import read
 from nasbuild.evaluate.ofa import Family, Network, layers_of, mobilenet_v3, proxylessnas
@@ -89,7 +91,7 @@ def traced(folder: Path, table: Table, family: Family) -> list[OperatorGraph]:
         with torch.device("meta"):
             module = Network(family, layers_of(table.space, architecture))
         image = torch.zeros(1, family.inputs, SIDE, SIDE, device="meta")
-        found.append(from_torch(module, image, name=f"{table.space.name}-{number}"))
+        found.append(taken_apart(from_torch(module, image, name=f"{table.space.name}-{number}")))
         if number % 500 == 499:
             print(f"{table.space.name}: {number + 1:,} traced", flush=True)
     folder.mkdir(parents=True, exist_ok=True)
