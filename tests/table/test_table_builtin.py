@@ -17,6 +17,6 @@ def test_digits_macro_holds_its_whole_space_under_the_spaces_own_ids():
 
 
 def test_an_unknown_table_lists_the_known_ones():
-    assert builtin_tables() == ["digits-macro", "fashion-ofa"]
+    assert builtin_tables() == ["digits-macro", "fashion-ofa", "sd-unet-mini"]
     with pytest.raises(TableError, match="digits-macro"):
         load_builtin("digits")
