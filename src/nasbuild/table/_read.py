@@ -17,6 +17,8 @@ from nasbuild.table._model import Note, Table
 from nasbuild.table._optuna import is_study, rows_of_study
 from nasbuild.table._rows import RawRow, table_of_rows
 
+_SPACES = {"sd-unet-mini": "sd-unet"}
+"""Built-in tables whose space has another name: one of its sizes was measured."""
 FORMS = (".jsonl", ".jsonl.gz", ".parquet", ".csv", ".csv.gz")
 
 
@@ -30,7 +32,7 @@ def load_builtin(name: str) -> Table:
     """A table that comes with the package, with its space."""
     if name not in builtin_tables():
         raise TableError(f"there is no built-in table {name!r}", allowed=builtin_tables())
-    return read_table(name, load_space(name))
+    return read_table(name, load_space(_SPACES.get(name, name)))
 
 
 def read_table(
