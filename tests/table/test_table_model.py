@@ -132,7 +132,7 @@ def test_builtin_tables():
     for name in builtin_tables():
         table = load_builtin(name)
         assert len(table) > 50
-        assert read_table(name, load_space(name)) == table
+        assert read_table(name, load_space(table.space.name)) == table
         assert table.metrics
     with pytest.raises(TableError, match="there is no built-in table 'nothing'"):
         load_builtin("nothing")
