@@ -114,13 +114,17 @@ def told(learnt: Learnt) -> dict[str, Any]:
 def measure(work: Work, result: dict[str, Any], workers: int, keep) -> None:
     """Fine-tune and test all that was chosen, seed after seed; what several methods chose once."""
     fid = result.setdefault("fid", {})
-    chosen = {one["id"]: architecture(one["modules"]) for some in result["chosen"].values() for one in some}
     progress, executor = StepLines(partial(print, flush=True)), Pool(workers) if workers > 1 else InProcess()
+    # The parent's own network, by far the slowest, is told beside the others and so comes last.
+    order = sorted(result["chosen"], key=lambda name: name == "own")
     for seed in range(SEEDS):
-        found = work.measure(list(chosen.values()), progress, executor, seed=seed)
-        for name, one in chosen.items():
-            fid.setdefault(name, {})[str(seed)] = (found[one].metrics or {}).get(TARGET)
-        keep()
+        for name in order:
+            left = [one for one in result["chosen"][name] if str(seed) not in fid.get(one["id"], {})]
+            some = [architecture(one["modules"]) for one in left]
+            found = work.measure(some, progress, executor, seed=seed)
+            for one, network in zip(left, some, strict=True):
+                fid.setdefault(one["id"], {})[str(seed)] = (found[network].metrics or {}).get(TARGET)
+            keep()
 
 
 def show(result: dict[str, Any]) -> None:

@@ -143,22 +143,22 @@ def test_a_file_of_another_run_is_told(folder, tmp_path, name):
 
 
 def test_a_newer_run_is_told_as_such(folder):
-    edit(folder, "run.json", lambda data: data.update(schema_version=3, something="new"))
+    edit(folder, "run.json", lambda data: data.update(schema_version=4, something="new"))
     refused(
         folder,
-        r"run.json: has schema version 3, this nasbuild \(.*\) reads up to 2; install a newer nasbuild",
+        r"run.json: has schema version 4, this nasbuild \(.*\) reads up to 3; install a newer nasbuild",
     )
 
 
 @pytest.mark.parametrize("more", [{}, {"something": "old"}])
 def test_an_older_run_is_told_to_be_fitted_again(folder, more):
-    edit(folder, "run.json", lambda data: data.update(schema_version=1, **more))
-    refused(folder, r"run.json: has schema version 1, this nasbuild \(.*\) reads 2; fit again$")
+    edit(folder, "run.json", lambda data: data.update(schema_version=2, **more))
+    refused(folder, r"run.json: has schema version 2, this nasbuild \(.*\) reads 3; fit again$")
 
 
 RUN_CHANGES = {
     "older": lambda d: d.update(schema_version=0),
-    "text version": lambda d: d.update(schema_version="2"),
+    "text version": lambda d: d.update(schema_version="3"),
     "true version": lambda d: d.update(schema_version=True),
     "no method": lambda d: d.pop("method"),
     "unknown method": lambda d: d.update(method="magic"),

@@ -142,12 +142,17 @@ class Design:
         return product - along[:, None] - (others @ mean)[None, :] + square, own
 
 
-def design(space: Space, architectures: Sequence[Architecture], without: Sequence[str] = ()) -> Design:
+def design(
+    space: Space,
+    architectures: Sequence[Architecture],
+    without: Sequence[str] = (),
+    passing: bool = False,
+) -> Design:
     """All terms that tell the architectures apart; of two that say the same, the first.
 
-    ``without`` leaves terms out by name.
+    ``without`` leaves terms out by name; ``passing`` is that of `Terms`.
     """
-    terms, groups = Terms(space), group_stages(space, architectures)
+    terms, groups = Terms(space, passing), group_stages(space, architectures)
     entries = [grouped_entries(terms, u, modules) for u, modules in enumerate(groups)]
     n = len(architectures)
     probe, seen = np.random.default_rng(0).normal(size=n), []

@@ -11,6 +11,7 @@ from scipy.linalg import cho_solve, cholesky
 from nasbuild.predictor._design import Design, Term, design
 from nasbuild.predictor._evidence import maximise_evidence
 from nasbuild.predictor._interaction import Interaction
+from nasbuild.predictor._passing import may_pass
 from nasbuild.predictor._process import Process, covariance, residual_covariance
 from nasbuild.predictor._recipe import AdditiveRecipe
 from nasbuild.predictor._terms import ALONE, kind
@@ -21,6 +22,7 @@ _ALONE_SHARE = 0.1  # variance expected of a single stage's term, beside a term 
 _NO_VARIANCE = 1e-6  # of the labels' variance; a term with less is left out
 _FIRST_GUESS = 0.02  # variance of the interactions at which their search begins
 _FURTHEST_POWER = 4.0  # from 1, where labels stay as they are
+_BY_NAME = 5.0  # nats by which labels must speak against a layer's name before it is not believed
 
 
 def fit_process(
@@ -31,6 +33,7 @@ def fit_process(
     *,
     seed: int = 0,
     power: float | None = None,
+    passing: bool | None = None,
 ) -> Process:
     """Fit on architectures and labels (architectures,), which must not be all the same.
 
@@ -40,14 +43,21 @@ def fit_process(
     ----------
     power
         Power of the labels' scale; searched for if None.
+    passing
+        Whether layers that by their names pass their input on are left out; if None, unless the labels speak against it.
     """
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.permutation(len(labels))[: recipe.most_rows])
     architectures, labels, n = [architectures[i] for i in rows], labels[rows], len(rows)
-    table = design(space, architectures, recipe.without)
     some = np.arange(n) if n <= recipe.rows else np.sort(rng.permutation(n)[: recipe.rows])
-    kernels = _kernels(table, some)
-    found = _best_power(kernels, labels, some, recipe, power, _centre(table.terms))
+    ways = (False, True) if passing is None and may_pass(space) else (bool(passing),)
+    tried: dict[bool, tuple[Design, _Power]] = {}
+    for way in ways:
+        table = design(space, architectures, recipe.without, way)
+        kernels = _kernels(table, some)
+        tried[way] = table, _best_power(kernels, labels, some, recipe, power, _centre(table.terms))
+    passing = min(tried, key=lambda way: tried[way][1].objective - way * _BY_NAME)
+    table, found = tried[passing]
     z = found.warp.forward(labels)
     terms = len(table.terms)
     interaction = Interaction.of(table.terms, table.stages, np.exp(found.log[:terms]))
@@ -64,7 +74,7 @@ def fit_process(
         )
         variance = float(np.exp(log[-2])) if crossed else 0.0
     variances = _Variances(np.exp(log[:terms]), interaction, variance, float(np.exp(log[-1])))
-    learnt = _Learnt(space, tuple(architectures), rows, labels, found.warp)
+    learnt = _Learnt(space, tuple(architectures), rows, labels, found.warp, passing)
     return _posterior(learnt, table, variances, recipe.samples, rng)
 
 
@@ -100,6 +110,7 @@ class _Learnt:
     rows: np.ndarray
     labels: np.ndarray
     warp: Warp
+    passing: bool
 
 
 @dataclass(frozen=True)
@@ -214,6 +225,7 @@ def _posterior(
         solved[:, 0],
         slope if slope is not None else learnt.warp.std,
         float(learnt.labels.mean()),
+        passing=learnt.passing,
     )
 
 

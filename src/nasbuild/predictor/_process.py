@@ -47,6 +47,8 @@ class Process:
         From the sum of f_u to labels.
     spread
         Factor on all deviations, as held-out rows ask for.
+    passing
+        Whether modules are seen without the layers that by their names pass their input on.
     """
 
     space: Space
@@ -64,6 +66,7 @@ class Process:
     slope: float
     level: float
     spread: float = 1.0
+    passing: bool = False
 
     @property
     def samples(self) -> int:
@@ -183,7 +186,7 @@ class Process:
 
     @cached_property
     def _terms(self) -> Terms:
-        return Terms(self.space)
+        return Terms(self.space, self.passing)
 
     @cached_property
     def _factor(self) -> np.ndarray:

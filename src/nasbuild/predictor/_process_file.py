@@ -29,6 +29,7 @@ def process_to_arrays(process: Process) -> dict[str, np.ndarray]:
         "rows": process.rows,
         "warp": np.array([getattr(process.warp, name) for name in _WARP]),
         "numbers": np.array([getattr(process, name) for name in _NUMBERS]),
+        "passing": np.array([process.passing], dtype=np.int64),
     }
     for t, term in enumerate(process.terms):
         arrays |= {
@@ -60,6 +61,9 @@ def process_from_arrays(
         _require(arrays["alpha"], (len(rows),), real)
         _require(arrays["warp"], (len(_WARP),), real)
         _require(arrays["numbers"], (len(_NUMBERS),), real)
+        _require(arrays["passing"], (1,), whole)
+        if arrays["passing"][0] not in (0, 1):
+            raise ValueError("a way to see layers that is none")
         for name in ("scales", "theta", "interaction_theta"):
             _require(arrays[name], (count,), real)
         samples = arrays["0.weights"].shape[1] if count else 0
@@ -72,7 +76,17 @@ def process_from_arrays(
                 raise ValueError(f"keys of term {t} that do not ascend")
         if not len(rows) or rows.min() < 0 or rows.max() >= len(architectures):
             raise ValueError("rows that the table does not have")
-        expected = {"terms", "scales", "theta", "interaction_theta", "alpha", "rows", "warp", "numbers"}
+        expected = {
+            "terms",
+            "scales",
+            "theta",
+            "interaction_theta",
+            "alpha",
+            "rows",
+            "warp",
+            "numbers",
+            "passing",
+        }
         expected |= {f"{t}.{part}" for t in range(count) for part in ("keys", "means", "weights")}
         if set(arrays) != expected:
             raise ValueError(f"an array {min(set(arrays) ^ expected)!r} that is not expected or missing")
@@ -103,6 +117,7 @@ def process_from_arrays(
         tuple(arrays[f"{t}.weights"] for t in range(count)),
         arrays["interaction_theta"],
         alpha=arrays["alpha"],
+        passing=bool(arrays["passing"][0]),
         **plain,
     )
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nasbuild.predictor._passing import passing_choices, without_passing
 from nasbuild.space import Feature, Space, features_by_name
 
 REACH_LAYER, REACH_PAIR, REACH_MODULE = 0, 1, 2
@@ -82,10 +83,14 @@ class Terms:
     ``@place`` that every layer of every stage has. Without it, a column is shared by all stages.
     Such terms give all stages the same variance; a stage that matters more than the others has it
     from its term ``alone``, which holds all that is said of single layers of this stage.
+
+    With ``passing``, modules are seen without the layers that by their names pass their input on: modules that make
+    the same network then have the same entries.
     """
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, passing: bool = False) -> None:
         self.space = space
+        self._passing = [passing_choices(stage) for stage in space.stages] if passing else None
         merged = features_by_name(space.stages)
         self._number = {name: n for n, name in enumerate(merged)}
         self._numbers = {name: log_numbers(feature) for name, feature in merged.items()}
@@ -95,7 +100,15 @@ class Terms:
         ]
 
     def entries(self, stage: int, codes: np.ndarray) -> Iterator[tuple[str, Entries]]:
-        """Every term of modules of one depth, from codes (modules, depth, features)."""
+        """Every term of modules of one depth, from codes (modules, depth, features); a name may come again."""
+        if self._passing is None:
+            yield from self._with_alone(stage, codes)
+            return
+        for rows, kept in without_passing(codes, self._passing[stage]):
+            for name, e in self._with_alone(stage, kept):
+                yield name, Entries(rows[e.rows], e.keys, e.values)
+
+    def _with_alone(self, stage: int, codes: np.ndarray) -> Iterator[tuple[str, Entries]]:
         alone = []
         for name, entries in self._entries(stage, codes):
             yield name, entries
@@ -109,6 +122,9 @@ class Terms:
     def _entries(self, stage: int, codes: np.ndarray) -> Iterator[tuple[str, Entries]]:
         definition = self.space.stages[stage]
         modules, depth, width = codes.shape
+        deeper = len(definition.depths) > 1
+        if self._passing is not None and max(definition.depths) > 1:
+            deeper |= any(passes.any() for passes in self._passing[stage])
         rows = np.arange(modules)
         place = np.tile(np.arange(depth), modules)
         categories = [self._category[stage][f][codes[:, :, f]] for f in range(width)]
@@ -118,7 +134,7 @@ class Terms:
             spread = np.broadcast_to(values, keys.shape).ravel()
             return Entries(np.repeat(rows, keys.shape[1]), keys.ravel(), spread)
 
-        if len(definition.depths) > 1:
+        if deeper:
             yield "depth", counted(keyed(np.full(modules, depth)))
             yield "depth@stage", counted(keyed(np.full(modules, depth), stage))
         if not width:
@@ -134,7 +150,7 @@ class Terms:
             if numbers is not None:
                 yield f"number:{feature.name}", counted(keyed(np.zeros_like(c)), numbers[c])
                 yield f"number@stage:{feature.name}", counted(keyed(np.full_like(c, stage)), numbers[c])
-            if feature.name in definition.shared and len(definition.depths) > 1:
+            if feature.name in definition.shared and deeper:
                 yield f"once:{feature.name}", counted(keyed(c[:, 0]))
                 yield f"once@stage:{feature.name}", counted(keyed(c[:, 0], stage))
                 if numbers is not None:
@@ -145,7 +161,7 @@ class Terms:
                 yield "first", counted(keyed(c[:, 0], own))
                 yield "last", counted(keyed(c[:, -1], own))
                 yield "last@stage", counted(keyed(c[:, -1], own, stage))
-                if len(definition.depths) > 1:
+                if deeper:
                     yield "mean", counted(keyed(c, own), 1 / depth)
                     yield "mean@stage", counted(keyed(c, own, stage), 1 / depth)
                 if depth > 1:

@@ -59,8 +59,8 @@ def fit_additive(
 ) -> tuple[AdditiveScorer, list[HeldOut]]:
     """Fit on all rows, then without each fold in turn to measure how far to believe it.
 
-    The folds take over the scale of the labels (one number) and find all else anew, the variances by
-    one part of the rows: what they tell of is how far to believe, not what is worth having.
+    The folds take over the scale of the labels (one number) and whether layers that do nothing are seen, and find all
+    else anew, the variances by one part of the rows: what they tell of is how far to believe, not what is worth having.
     """
     of_fold = replace(recipe, parts=1, part_rows=recipe.rows)
     with one_thread():
@@ -76,6 +76,7 @@ def fit_additive(
                 of_fold,
                 seed=seed,
                 power=process.warp.power,
+                passing=process.passing,
             )
             mean, deviation = part.sum_latent(held)
             misses.append(np.abs(part.warp.forward(labels[test]) - mean) / deviation)

@@ -1,0 +1,53 @@
+"""Layers that only pass their input on: with them or without, a network is the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from nasbuild.space import Space, Stage
+
+_SAY_WHAT_A_LAYER_IS = ("op", "ops", "operation", "operator", "block", "layer")
+_PASS = ("identity", "skip", "skipconnect", "skipconnection")
+
+
+def may_pass(space: Space) -> bool:
+    """Whether a stage has layers that pass their input on, by their names.
+
+    A stage's first layer is none of them, whatever its name: it takes the input to the stage's resolution and width.
+    """
+    return any(max(s.depths) > 1 and any(p.any() for p in passing_choices(s)) for s in space.stages)
+
+
+def passing_choices(stage: Stage) -> list[np.ndarray]:
+    """For each feature, which of its choices say that a layer does nothing, (choices,)."""
+    return [
+        np.array(
+            [
+                feature.name.lower() in _SAY_WHAT_A_LAYER_IS
+                and isinstance(choice, str)
+                and re.sub(r"[-_ ]", "", choice.lower()) in _PASS
+                for choice in feature.choices
+            ]
+        )
+        for feature in stage.features
+    ]
+
+
+def without_passing(
+    codes: np.ndarray, passing: Sequence[np.ndarray]
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Modules of one depth, codes (modules, depth, features), without the layers that pass their input on.
+
+    Yields positions of modules that keep equally many layers, and what they keep: (some,) and
+    (some, layers, features).
+    """
+    present = np.ones(codes.shape[:2], dtype=bool)
+    for f, passes in enumerate(passing):
+        present[:, 1:] &= ~passes[codes[:, 1:, f]]
+    layers = present.sum(axis=1)
+    for count in np.unique(layers):
+        rows = np.flatnonzero(layers == count)
+        yield rows, codes[rows][present[rows]].reshape(len(rows), count, codes.shape[2])

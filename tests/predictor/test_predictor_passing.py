@@ -1,0 +1,118 @@
+"""Layers that only pass their input on: modules that make the same network are seen as the same."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from nasbuild.predictor import AdditiveRecipe, fit_process
+from nasbuild.predictor._design import grouped_entries
+from nasbuild.predictor._passing import may_pass, passing_choices, without_passing
+from nasbuild.predictor._process_file import process_from_arrays, process_to_arrays
+from nasbuild.predictor._terms import Terms
+from nasbuild.space import Architecture, Feature, Space, Stage, enumerate_architectures, group_modules, sample
+from strategies import all_modules
+
+OPS = ("identity", "a", "b")
+WORTH = {"identity": 0.0, "a": 1.0, "b": 1.7}
+SPACE = Space("small", (Stage("one", (3,), (Feature("op", OPS),)), Stage("two", (2,), (Feature("op", OPS),))))
+RECIPE = AdditiveRecipe(samples=2)
+
+
+def kept(module) -> tuple:
+    """What is left of a module: its first layer, and the later ones that do something."""
+    return module[:1] + tuple(layer for layer in module[1:] if layer != ("identity",))
+
+
+def label(architecture: Architecture, *, counts: bool) -> float:
+    """Worth of the layers by their places, among those that do something unless ``counts``."""
+    total = 0.0
+    for module in architecture:
+        for place, (op,) in enumerate(module if counts else kept(module)):
+            total += WORTH[op] * (1.0, 0.4, 0.25)[place] + (0.3 if op == "identity" and counts else 0.0) * place
+    return total
+
+
+def fitted(*, counts: bool, n: int = 60):
+    some = sample(SPACE, n, np.random.default_rng(0))
+    return fit_process(SPACE, some, np.array([label(a, counts=counts) for a in some]), RECIPE)
+
+
+def test_modules_that_make_the_same_network_have_the_same_entries():
+    modules = all_modules(SPACE.stages[0])
+    found = grouped_entries(Terms(SPACE, passing=True), 0, group_modules(SPACE, 0, modules))
+    seen = {module: set() for module in modules}
+    for name, e in found.items():
+        for row, key, value in zip(e.rows, e.keys, e.values, strict=True):
+            seen[modules[row]].add((name, int(key), float(value)))
+    for one, other in itertools.combinations(modules, 2):
+        assert (seen[one] == seen[other]) == (kept(one) == kept(other)), (one, other)
+
+
+def test_plain_terms_see_every_layer():
+    modules = all_modules(SPACE.stages[0])
+    found = grouped_entries(Terms(SPACE), 0, group_modules(SPACE, 0, modules))
+    assert len(np.unique(found["module"].keys)) == len(modules)
+
+
+def test_without_passing_keeps_order_and_first_layers():
+    codes = np.array([[[0], [0], [2]], [[1], [0], [0]], [[0], [1], [2]], [[2], [1], [0]]])
+    found = {
+        int(row): tuple(layer[0] for layer in module)
+        for rows, modules in without_passing(codes, passing_choices(SPACE.stages[0]))
+        for row, module in zip(rows, modules.tolist(), strict=True)
+    }
+    assert found == {0: (0, 2), 1: (1,), 2: (0, 1, 2), 3: (2, 1)}
+
+
+@pytest.mark.parametrize(
+    ("feature", "choices", "expected"),
+    [
+        ("op", ("Skip-Connect", "conv"), True),
+        ("block", ("skip_connection", "conv"), True),
+        ("op", ("none", "conv"), False),  # a layer that gives nothing ends the network
+        ("act", ("identity", "relu"), False),  # an activation that is none leaves the layer
+        ("op", (0, 1), False),
+    ],
+)
+def test_names_that_say_that_a_layer_does_nothing(feature, choices, expected):
+    stage = Stage("one", (1, 2), (Feature(feature, choices),))
+    assert may_pass(Space("s", (stage,))) is expected
+
+
+def test_a_single_layer_passes_nothing_on():
+    assert not may_pass(Space("s", (Stage("one", (1,), (Feature("op", OPS),)),)))
+
+
+def test_names_are_believed_and_equal_networks_get_equal_scores():
+    process = fitted(counts=False)
+    assert process.passing
+    by_kept: dict[tuple, set[float]] = {}
+    for module in all_modules(SPACE.stages[0]):
+        codes = SPACE.stages[0].encode(module)[None]
+        by_kept.setdefault(kept(module), set()).add(round(float(process.score(0, codes)[0][0]), 9))
+    assert all(len(scores) == 1 for scores in by_kept.values())
+    assert len(by_kept) == 3 * (1 + 2 + 4)
+    everyone = list(enumerate_architectures(SPACE))
+    truth = np.array([label(a, counts=False) for a in everyone])
+    assert process.predict(everyone)[0] == pytest.approx(truth, abs=0.15)
+
+
+def test_labels_may_speak_against_a_name():
+    assert not fitted(counts=True).passing
+
+
+def test_what_the_caller_says_is_not_searched_for():
+    some = sample(SPACE, 60, np.random.default_rng(0))
+    labels = np.array([label(a, counts=False) for a in some])
+    assert not fit_process(SPACE, some, labels, RECIPE, passing=False).passing
+
+
+def test_it_is_kept_in_files():
+    process = fitted(counts=False)
+    again = process_from_arrays(process_to_arrays(process), SPACE, process.architectures, "here")
+    some = sample(SPACE, 5, np.random.default_rng(1))
+    assert again.passing
+    assert (again.predict(some)[0] == process.predict(some)[0]).all()
