@@ -16,6 +16,7 @@ folder, results are written as they come, and resumed. Smaller is better.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from nasbuild.build import build, build_exhaustive, rank_every
 from nasbuild.evaluate import InProcess, Pool
 from nasbuild.evaluate._making import StepLines
 from nasbuild.evaluate.diffusion.generate import Work
+from nasbuild.evaluate.diffusion.mini import FEATURES, PARENT
 from nasbuild.evaluate.diffusion.space import sd_v1_4
 from nasbuild.predictor import recipe
 from nasbuild.score import Learnt, learn
@@ -36,6 +38,7 @@ from nasbuild.space import Architecture, architecture_id, sample
 from nasbuild.table import Table, load_builtin
 
 TARGET, TOP, SEEDS = "fid", 4, 3
+ORDER = ("default", "mse", "labelled", "paper", "random", "own")  # what is built first, what is slowest last
 LEARNT = ("paper", "default", "mse")
 NAMES = {
     "labelled": "best of the 68",
@@ -89,7 +92,7 @@ def choose(table: Table, workers: int) -> dict[str, Any]:
             seconds[name][f"all by {way}"] = time.perf_counter() - start
         built = build_exhaustive(learnt, TOP) if name == "mse" else build(learnt, TOP)
         chosen[name] = [one.architecture for one in built]
-        trust[name] = told(learnt)
+        trust[name] = agreement(learnt)
     return {
         "labels": {"mean": float(table.columns[TARGET].mean()), "best": float(table.columns[TARGET].min())},
         "chosen": {
@@ -101,7 +104,7 @@ def choose(table: Table, workers: int) -> dict[str, Any]:
     }
 
 
-def told(learnt: Learnt) -> dict[str, Any]:
+def agreement(learnt: Learnt) -> dict[str, Any]:
     """SRCC on held-out rows."""
     trust = learnt.trust
     found = {"y'": trust.prediction.mean, "summed modules": trust.modules.mean}
@@ -114,11 +117,16 @@ def told(learnt: Learnt) -> dict[str, Any]:
 def measure(work: Work, result: dict[str, Any], workers: int, keep) -> None:
     """Fine-tune and test all that was chosen, seed after seed; what several methods chose once."""
     fid = result.setdefault("fid", {})
-    progress, executor = StepLines(partial(print, flush=True)), Pool(workers) if workers > 1 else InProcess()
-    # The parent's own network, by far the slowest, is told beside the others and so comes last.
-    order = sorted(result["chosen"], key=lambda name: name == "own")
+    work.prepare(progress := StepLines(partial(print, flush=True)))
+    executor = Pool(workers) if workers > 1 else InProcess()
+    # FIDs compare by the same classifier only, and networks of the same parent only.
+    made = hashlib.sha256(
+        b"".join((work.folder / name).read_bytes() for name in (PARENT, FEATURES))
+    ).hexdigest()
+    if result.setdefault("parent and classifier", made) != made:
+        raise SystemExit("the result is of another parent or classifier: give another --out")
     for seed in range(SEEDS):
-        for name in order:
+        for name in ORDER:
             left = [one for one in result["chosen"][name] if str(seed) not in fid.get(one["id"], {})]
             some = [architecture(one["modules"]) for one in left]
             found = work.measure(some, progress, executor, seed=seed)
@@ -131,12 +139,15 @@ def show(result: dict[str, Any]) -> None:
     labels, fid = result["labels"], result["fid"]
     body = [["the 68, one seed", "68", f"{labels['mean']:.3f}", f"{labels['best']:.3f}", ""]]
     for name, title in NAMES.items():
-        each = [
-            np.array([v for v in fid[one["id"]].values() if v is not None]) for one in result["chosen"][name]
-        ]
+        told = [list(fid.get(one["id"], {}).values()) for one in result["chosen"][name]]
+        each = [np.array([v for v in values if v is not None]) for values in told if any(values)]
+        if not each:
+            continue
         means = np.array([values.mean() for values in each])
         noise = (
-            float(np.sqrt(np.mean([values.var(ddof=1) for values in each]))) if len(each[0]) > 1 else np.nan
+            float(np.sqrt(np.mean([values.var(ddof=1) for values in each])))
+            if all(len(values) > 1 for values in each)
+            else np.nan
         )
         body.append([title, str(len(each)), f"{means.mean():.3f}", f"{means.min():.3f}", f"{noise:.3f}"])
     print(markdown(["networks", "number", "average FID", "best FID", "deviation between seeds"], body))

@@ -31,7 +31,9 @@ def label(architecture: Architecture, *, counts: bool) -> float:
     total = 0.0
     for module in architecture:
         for place, (op,) in enumerate(module if counts else kept(module)):
-            total += WORTH[op] * (1.0, 0.4, 0.25)[place] + (0.3 if op == "identity" and counts else 0.0) * place
+            total += (
+                WORTH[op] * (1.0, 0.4, 0.25)[place] + (0.3 if op == "identity" and counts else 0.0) * place
+            )
     return total
 
 

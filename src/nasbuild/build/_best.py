@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -79,7 +80,7 @@ def build(learnt: Learnt, n: int, *, k: int | None = None) -> list[Built]:
     if k is not None:
         require_positive("the number of modules a stage", k)
     space, sign = learnt.scorer.space, learnt.target.sign
-    order = [stage.best(sign, k) for stage in learnt.stages]
+    order = [learnt.best(u, k) for u in range(len(learnt.stages))]
     columns = [sign * stage.score[o] for stage, o in zip(learnt.stages, order, strict=True)]
     found: list[tuple[Architecture, float, tuple[float, ...]]] = []
     for total, positions in best_sums(columns):
@@ -116,12 +117,10 @@ def _predicted(learnt: Learnt, found: list[tuple[Architecture, float, tuple[floa
 
 
 def buildable(learnt: Learnt) -> int:
-    """How many architectures `build` can give: fewer than the space has where a stage was searched."""
-    if any(stage.searched for stage in learnt.stages):
-        total = 1
-        for stage in learnt.stages:
-            total *= len(stage)
-        return total
+    """How many architectures `build` can give: fewer than the space has where a stage was searched, or where
+    different architectures make the same network."""
+    if learnt.scorer.merges or any(stage.searched for stage in learnt.stages):
+        return math.prod(len(learnt.best(u)) for u in range(len(learnt.stages)))
     return count_architectures(learnt.scorer.space)
 
 

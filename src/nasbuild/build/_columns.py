@@ -58,7 +58,7 @@ def columns(targets: Sequence[Learnt]) -> Columns:
         found = []
         for learnt in targets:
             stage, rows = learnt.stages[u], []
-            for rank in stage.best(learnt.target.sign):
+            for rank in learnt.best(u):
                 code = stage.code(int(rank))
                 row = place.setdefault(module_key(code), len(own))
                 if row == len(own):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Literal
 
 import numpy as np
@@ -62,8 +63,17 @@ def build_exhaustive(learnt: Learnt, n: int) -> list[Built]:
     """
     require_positive("the number of architectures", n)
     worth = rank_every(learnt)
-    n = min(n, len(worth))
-    best = np.argpartition(-worth, n - 1)[:n]
-    # In order, and among equals the first.
-    best = best[np.lexsort((best, -worth[best]))]
-    return described(learnt, [every_architecture(learnt, int(i)) for i in best])
+    found: dict[Hashable, Architecture] = {}
+    # More at a time until there are enough: of architectures that make the same network, the first counts.
+    most = n
+    while len(found) < n:
+        most = min(most, len(worth))
+        best = np.argpartition(-worth, most - 1)[:most]
+        # In order, and among equals the first.
+        for i in best[np.lexsort((best, -worth[best]))]:
+            architecture = every_architecture(learnt, int(i))
+            found.setdefault(learnt.scorer.network(architecture), architecture)
+        if most == len(worth):
+            break
+        most *= 2
+    return described(learnt, list(found.values())[:n])

@@ -33,15 +33,16 @@ def propose(learnt: Learnt, n: int) -> list[Built]:
         for stage, own in zip(learnt.stages, ranks, strict=True)
     ]
     turns = [_best_first(learnt, ranks, [s[m] for s in scores]) for m in range(len(scores[0]))]
-    passed, found = set(learnt.scorer.architectures), list[Architecture]()
+    network = learnt.scorer.network
+    passed, found = {network(a) for a in learnt.scorer.architectures}, list[Architecture]()
     while turns and len(found) < n:
         left = list[Iterator[Architecture]]()
         for turn in turns:
             if len(found) == n:
                 break
-            new = next((a for a in turn if a not in passed), None)
+            new = next((a for a in turn if network(a) not in passed), None)
             if new is not None:
-                passed.add(new)
+                passed.add(network(new))
                 found.append(new)
                 left.append(turn)
         turns = left
@@ -52,7 +53,7 @@ def _candidates(learnt: Learnt, stage: int) -> np.ndarray:
     """Positions of the modules of a stage that may be its best, ascending."""
     scores, sign = learnt.stages[stage], learnt.target.sign
     hoped = sign * scores.score + 2 * scores.std
-    return np.union1d(scores.best(sign, COMPARED), np.argsort(-hoped, kind="stable")[:COMPARED])
+    return np.union1d(learnt.best(stage, COMPARED), np.argsort(-hoped, kind="stable")[:COMPARED])
 
 
 def _best_first(learnt: Learnt, ranks: list[np.ndarray], scores: list[np.ndarray]) -> Iterator[Architecture]:

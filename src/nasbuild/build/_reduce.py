@@ -43,7 +43,7 @@ def reduce_space(learnt: Sequence[Learnt], k: int, *, architectures: Sequence[Ar
     for u, stage in enumerate(space.stages):
         kept: dict[Module, None] = {}
         for one in learnt if k > 0 else ():
-            for rank in one.stages[u].best(one.target.sign, k):
+            for rank in one.best(u, k):
                 kept.setdefault(one.stages[u].module(space, int(rank)))
         kept |= dict.fromkeys(architecture.modules[u] for architecture in architectures)
         depths = tuple(sorted({len(module) for module in kept}))

@@ -110,7 +110,7 @@ class _Learnt:
     rows: np.ndarray
     labels: np.ndarray
     warp: Warp
-    passing: bool
+    passing: bool = False
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,11 @@ def passing_choices(stage: Stage) -> list[np.ndarray]:
     ]
 
 
+def what_is_left(code: np.ndarray, passing: Sequence[np.ndarray]) -> np.ndarray:
+    """A module's code (depth, features) without the layers that pass their input on."""
+    return next(kept for _, kept in without_passing(code[None], passing))[0]
+
+
 def without_passing(
     codes: np.ndarray, passing: Sequence[np.ndarray]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:

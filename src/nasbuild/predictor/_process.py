@@ -13,6 +13,7 @@ from nasbuild.predictor._design import NOTHING, Design, Term, grouped_entries, s
 from nasbuild.predictor._evidence import JITTER
 from nasbuild.predictor._interaction import Interaction
 from nasbuild.predictor._pairs import Pairs
+from nasbuild.predictor._passing import passing_choices, what_is_left
 from nasbuild.predictor._terms import REACH_LAYER, REACH_PAIR, Entries, Terms, reach
 from nasbuild.predictor._warp import Warp
 from nasbuild.space import Architecture, Space, StageModules, group_codes, group_stages
@@ -161,6 +162,10 @@ class Process:
         spread = np.sqrt(variance) * self.spread
         low, high = self.warp.back(mean - spread), self.warp.back(mean + spread)
         return self.warp.back(mean), (high - low) / 2
+
+    def left(self, stage: int, code: np.ndarray) -> np.ndarray:
+        """What is seen of a module, code (depth, features): equal for modules that make the same network."""
+        return what_is_left(code, passing_choices(self.space.stages[stage])) if self.passing else code
 
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs:
         """What interactions add to `sums`, for every architecture of some modules of each stage.

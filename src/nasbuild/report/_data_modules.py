@@ -51,6 +51,7 @@ def modules_data(run: Run, learnt: Learnt, shown: int = _SHOWN) -> dict[str, Any
         advice.append({"kind": "shrink", "text": text})
     return {
         "stages": stages,
+        "merges": learnt.scorer.merges,
         "health": health(found, "every module of every stage was scored"),
         "next": advice,
     }
@@ -90,8 +91,8 @@ def untold_number(stage: dict[str, Any]) -> str:
 
 
 def _stage(run: Run, learnt: Learnt, scores: StageScores, shown: int, guesses: Guesses) -> dict[str, Any]:
-    stage, sign = run.space.stages[scores.stage], learnt.target.sign
-    order = scores.best(sign)
+    stage = run.space.stages[scores.stage]
+    order = learnt.best(scores.stage)
     half = min(shown, -(-len(order) // 2))
     best, worst = order[:half], order[::-1][: min(shown, len(order) - half)]
     untold = learnt.trust.untold

@@ -98,6 +98,11 @@ def findings(trust: dict[str, Any], features: dict[str, Any], modules: dict[str,
             f"The modules of {stages[0]['name']} differ most in score, those of {stages[-1]['name']} least."
         )
     found += _nottold_apart(modules["stages"])
+    if modules.get("merges"):
+        found.append(
+            "As far as the labels tell, layers whose operation is identity or skip do nothing after the first layer of a "
+            "stage: modules that differ in nothing else are the same network and are listed once."
+        )
     return found
 
 

@@ -35,6 +35,13 @@ class AdditiveScorer(Scorer):
     def each(self, stage: int, codes: np.ndarray) -> np.ndarray:
         return self.process.each(stage, codes)
 
+    @property
+    def merges(self) -> bool:
+        return self.process.passing
+
+    def left(self, stage: int, code: np.ndarray) -> np.ndarray:
+        return self.process.left(stage, code)
+
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs:
         return self.process.pairs(codes)
 

@@ -13,7 +13,7 @@ from nasbuild.score._features import ChoiceScore
 from nasbuild.score._fit import choice_scores, fit_rivals, fit_scorers
 from nasbuild.score._held_out import evidence_of
 from nasbuild.score._scorer import Scorer
-from nasbuild.score._stage_scores import MAX_MODULES, StageScores, score_stages
+from nasbuild.score._stage_scores import MAX_MODULES, StageScores, best_modules, score_stages
 from nasbuild.score._ties import untold
 from nasbuild.score._trust import Trust, measure_trust
 from nasbuild.space import Architecture, Space
@@ -37,6 +37,10 @@ class Learnt:
     stages: tuple[StageScores, ...]
     features: tuple[ChoiceScore, ...]
     trust: Trust
+
+    def best(self, stage: int, n: int | None = None) -> np.ndarray:
+        """Positions of a stage's ``n`` best modules, best first; of those that make the same network, one."""
+        return best_modules(self.scorer, self.stages[stage], self.target.sign, n)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from itertools import islice, product
 import numpy as np
 
 from nasbuild.predictor import Pairs
-from nasbuild.space import Architecture, Module, Space, group_codes, group_modules
+from nasbuild.space import Architecture, Module, Space, group_codes, group_modules, module_key
 
 _AT_ONCE = 4096  # architectures predicted at a time
 
@@ -43,6 +43,22 @@ class Scorer(ABC):
     @abstractmethod
     def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """y' and its deviation, each (architectures,), in the label's unit."""
+
+    @property
+    def merges(self) -> bool:
+        """Whether different modules of a stage may make the same network: `left` tells which."""
+        return False
+
+    def left(self, stage: int, code: np.ndarray) -> np.ndarray:  # noqa: ARG002
+        """What counts of a module, code (depth, features): equal for modules that make the same network."""
+        return code
+
+    def network(self, architecture: Architecture) -> tuple[tuple[int, bytes], ...]:
+        """What an architecture makes, equal for those that make the same."""
+        return tuple(
+            module_key(self.left(u, stage.encode(module)))
+            for u, (stage, module) in enumerate(zip(self.space.stages, architecture, strict=True))
+        )
 
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs | None:  # noqa: ARG002
         """What y' knows beyond the summed scores, where it is a sum over pairs of stages; None where it is not.

@@ -108,6 +108,22 @@ def score_stages(
     return found
 
 
+def best_modules(scorer: Scorer, scores: StageScores, sign: int, n: int | None = None) -> np.ndarray:
+    """Positions of the ``n`` best modules, best first, given the target's sign; of those that make the same network, one."""
+    order = scores.best(sign)
+    if scorer.merges:
+        written: dict[_Key, list[tuple[_Key, int]]] = {}
+        for rank in order.tolist():
+            code = scores.code(rank)
+            written.setdefault(module_key(scorer.left(scores.stage, code)), []).append(
+                (module_key(code), rank)
+            )
+        # Whatever the target, the same one of them.
+        kept = {min(same)[1] for same in written.values()}
+        order = np.array([rank for rank in order.tolist() if rank in kept])
+    return order[:n]
+
+
 def _search(scorer: Scorer, stage: int, budget: int, rng: np.random.Generator, total: int) -> StageScores:
     """Beam search for the highest and the lowest scores, from a random start, one step at a time.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nasbuild.score._scorer import Scorer
-from nasbuild.score._stage_scores import StageScores
+from nasbuild.score._stage_scores import StageScores, best_modules
 from nasbuild.space import group_modules
 
 COMPARED = 500  # best modules of a stage that are compared with the first
@@ -17,7 +17,7 @@ def untold(scorer: Scorer, scores: StageScores, sign: int) -> int:
 
     At most `COMPARED` of the best are looked at; the first one itself does not count.
     """
-    ranks = scores.best(sign, COMPARED)
+    ranks = best_modules(scorer, scores, sign, COMPARED)
     if len(ranks) < 2:
         return 0
     each = member_scores(scorer, scores, ranks)
