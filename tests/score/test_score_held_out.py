@@ -94,9 +94,9 @@ def test_each_fold_is_told_by_a_process_that_did_not_see_it(additive):
     some, labels, scorer, parts, steps = additive
     assert steps == 5
     splits = k_fold(32, 4, np.random.default_rng(3))
-    power, misses = scorer.process.warp.power, []
+    misses, own = [], {"power": scorer.process.warp.power, "passing": scorer.process.passing}
     for held, (train, test) in zip(parts, splits, strict=True):
-        process = fit_process(SPACE, [some[i] for i in train], labels[train], QUICK, seed=3, power=power)
+        process = fit_process(SPACE, [some[i] for i in train], labels[train], QUICK, seed=3, **own)
         others = [some[i] for i in test]
         assert held.test.tolist() == test.tolist()
         assert held.prediction == pytest.approx(process.predict(others)[0])
