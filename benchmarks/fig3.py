@@ -204,20 +204,30 @@ def show(result: dict[str, Any]) -> None:
 def draw(result: dict[str, Any], path: Path) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=[1, 1.5])
+    figure = Figure(figsize=(14, 4.2), layout="constrained")
+    left, middle, right = figure.subplots(1, 3, width_ratios=[1, 1, 1.3])
     for name, one in result["labels"].items():
         left.stairs(one["counts"], one["edges"], fill=True, alpha=0.55, label=name)
     left.set_xlabel("accuracy (pseudo-label)")
     left.set_ylabel("networks")
     left.legend(frameon=False)
+    for n, (name, row) in enumerate(result["srcc"].items()):
+        each = np.array([*row["hops"], row["prediction"]])
+        at = np.arange(len(each)) + 0.27 * (n - 1)
+        color = ("0.35", "C0", "C1")[n]
+        middle.bar(at, each.mean(axis=1), 0.25, yerr=each.std(axis=1), color=color, capsize=2, label=name)
+    hops = len(result["srcc"]["both"]["hops"])
+    middle.set_xticks(np.arange(hops + 1), [*(f"hop {m}" for m in range(hops)), "y'"])
+    middle.set_ylim(0.6, 1)
+    middle.set_ylabel("SRCC, held out")
+    middle.legend(frameon=False, ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1), columnspacing=1)
     shown = result["operations"]
     place = np.arange(len(shown))
     right.bar(place, [o["effect"] for o in shown], yerr=[o["std"] for o in shown], color="#4c72b0", capsize=3)
     right.axhline(0, color="black", linewidth=0.8)
     right.set_xticks(place, [o["op"] for o in shown], rotation=45, ha="right")
     right.set_ylabel("effect, deviations of the 0-hop norm")
-    for axis in (left, right):
+    for axis in (left, middle, right):
         axis.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, metadata={"Date": None})
 
