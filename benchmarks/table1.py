@@ -10,7 +10,8 @@ method chooses four networks, which are fine-tuned and measured with three seeds
 - ES: 20 predictors on the squared error alone, the four best of all 786,432 networks by their mean prediction;
 - four at random, and the four best of the 68, which with two more seeds lose the luck of the first.
 
-The parent's own network, which was not among the 68, is measured the same way. Evaluations are kept in the work
+The parent's own network, which was not among the 68, is measured the same way. FIDs compare under one parent and one classifier
+only: where these were trained anew, the mean of the 68 is of another scale, and the four best of them, measured here, tell which. Evaluations are kept in the work
 folder, results are written as they come, and resumed. Smaller is better.
 """
 
