@@ -38,7 +38,7 @@ def passing_choices(stage: Stage) -> list[np.ndarray]:
 
 def what_is_left(code: np.ndarray, passing: Sequence[np.ndarray]) -> np.ndarray:
     """A module's code (depth, features) without the layers that pass their input on."""
-    return next(kept for _, kept in without_passing(code[None], passing))[0]
+    return code[_present(code[None], passing)[0]]
 
 
 def without_passing(
@@ -49,10 +49,16 @@ def without_passing(
     Yields positions of modules that keep equally many layers, and what they keep: (some,) and
     (some, layers, features).
     """
-    present = np.ones(codes.shape[:2], dtype=bool)
-    for f, passes in enumerate(passing):
-        present[:, 1:] &= ~passes[codes[:, 1:, f]]
+    present = _present(codes, passing)
     layers = present.sum(axis=1)
     for count in np.unique(layers):
         rows = np.flatnonzero(layers == count)
         yield rows, codes[rows][present[rows]].reshape(len(rows), count, codes.shape[2])
+
+
+def _present(codes: np.ndarray, passing: Sequence[np.ndarray]) -> np.ndarray:
+    """Which layers do something, (modules, depth); a stage's first one always does."""
+    present = np.ones(codes.shape[:2], dtype=bool)
+    for f, passes in enumerate(passing):
+        present[:, 1:] &= ~passes[codes[:, 1:, f]]
+    return present

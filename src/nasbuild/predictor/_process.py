@@ -165,7 +165,7 @@ class Process:
 
     def left(self, stage: int, code: np.ndarray) -> np.ndarray:
         """What is seen of a module, code (depth, features): equal for modules that make the same network."""
-        return what_is_left(code, passing_choices(self.space.stages[stage])) if self.passing else code
+        return what_is_left(code, self._passing[stage]) if self.passing else code
 
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs:
         """What interactions add to `sums`, for every architecture of some modules of each stage.
@@ -188,6 +188,10 @@ class Process:
     def _design(self) -> Design:
         """The table's rows, made again from the architectures rather than stored."""
         return Design(self.terms, self._stage_rows(self.architectures), self.means)
+
+    @cached_property
+    def _passing(self) -> list[list[np.ndarray]]:
+        return [passing_choices(stage) for stage in self.space.stages]
 
     @cached_property
     def _terms(self) -> Terms:
