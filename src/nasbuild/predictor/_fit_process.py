@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky
@@ -14,6 +14,7 @@ from nasbuild.predictor._interaction import Interaction
 from nasbuild.predictor._passing import may_pass
 from nasbuild.predictor._process import Process, covariance, residual_covariance
 from nasbuild.predictor._recipe import AdditiveRecipe
+from nasbuild.predictor._scale import Scale, Scales
 from nasbuild.predictor._terms import ALONE, kind
 from nasbuild.predictor._warp import Warp
 from nasbuild.space import Architecture, Space
@@ -21,7 +22,7 @@ from nasbuild.space import Architecture, Space
 _ALONE_SHARE = 0.1  # variance expected of a single stage's term, beside a term that all stages have
 _NO_VARIANCE = 1e-6  # of the labels' variance; a term with less is left out
 _FIRST_GUESS = 0.02  # variance of the interactions at which their search begins
-_FURTHEST_POWER = 4.0  # from 1, where labels stay as they are
+_STEPS, _FINE_STEPS = (1.0, 0.5), (0.25, 0.125)  # of the power, without and with interactions
 _BY_NAME = 5.0  # nats by which labels must speak against a layer's name before it is not believed
 
 
@@ -51,28 +52,35 @@ def fit_process(
     architectures, labels, n = [architectures[i] for i in rows], labels[rows], len(rows)
     some = np.arange(n) if n <= recipe.rows else np.sort(rng.permutation(n)[: recipe.rows])
     ways = (False, True) if passing is None and may_pass(space) else (bool(passing),)
-    tried: dict[bool, tuple[Design, _Power]] = {}
+    tried: dict[bool, tuple[Design, Scale]] = {}
     for way in ways:
         table = design(space, architectures, recipe.without, way)
-        kernels = _kernels(table, some)
-        tried[way] = table, _best_power(kernels, labels, some, recipe, power, _centre(table.terms))
+        scales = Scales(_kernels(table, some), labels, some, _centre(table.terms), recipe)
+        tried[way] = table, scales.best(1.0, _STEPS) if power is None else scales.attempt(power)
     passing = min(tried, key=lambda way: tried[way][1].objective - way * _BY_NAME)
     table, found = tried[passing]
-    z = found.warp.forward(labels)
     terms = len(table.terms)
     interaction = Interaction.of(table.terms, table.stages, np.exp(found.log[:terms]))
-    log, variance = found.log, 0.0
     crossed = recipe.interaction and interaction.size > _NO_VARIANCE
-    if crossed or n > recipe.rows:
+    between, centre = interaction if crossed else None, _centre(table.terms, more=int(crossed))
+    if crossed:
+        found = replace(found, log=np.concatenate([found.log[:-1], [np.log(_FIRST_GUESS)], found.log[-1:]]))
+    if searched := crossed and power is None:
+        # Sums alone bend the scale to say what stages do to each other; beside interactions they need not.
+        scales = Scales(_kernels(table, some, between), labels, some, centre, recipe)
+        found = scales.best(found.warp.power, _FINE_STEPS, found.log)
+    log = found.log
+    if n > recipe.rows or (crossed and not searched):
+        z = found.warp.forward(labels)
         parts = [some] if n <= recipe.rows else _parts(n, recipe, rng)
         log, _ = maximise_evidence(
-            [(_kernels(table, part, interaction if crossed else None), z[part]) for part in parts],
-            centre=_centre(table.terms, more=int(crossed)),
-            start=np.concatenate([log[:-1], [np.log(_FIRST_GUESS)] * crossed, log[-1:]]),
+            [(_kernels(table, part, between), z[part]) for part in parts],
+            centre=centre,
+            start=log,
             width=recipe.prior_width,
             iterations=recipe.iterations,
         )
-        variance = float(np.exp(log[-2])) if crossed else 0.0
+    variance = float(np.exp(log[-2])) if crossed else 0.0
     variances = _Variances(np.exp(log[:terms]), interaction, variance, float(np.exp(log[-1])))
     learnt = _Learnt(space, tuple(architectures), rows, labels, found.warp, passing)
     return _posterior(learnt, table, variances, recipe.samples, rng)
@@ -121,52 +129,6 @@ class _Variances:
     interaction: Interaction
     of_interaction: float
     noise: float
-
-
-@dataclass(frozen=True)
-class _Power:
-    warp: Warp
-    log: np.ndarray
-    objective: float
-
-
-def _best_power(
-    kernels: np.ndarray,
-    labels: np.ndarray,
-    some: np.ndarray,
-    recipe: AdditiveRecipe,
-    power: float | None,
-    centre: np.ndarray,
-) -> _Power:
-    """The power under which the labels are likeliest, by steps of 1, then of 1/2, from 1."""
-    tried: dict[float, _Power] = {}
-
-    def attempt(power: float, start: np.ndarray | None) -> _Power:
-        warp = Warp.of(labels, power)
-        log, value = maximise_evidence(
-            [(kernels, warp.forward(labels)[some])],
-            centre=centre,
-            start=start,
-            width=recipe.prior_width,
-            iterations=recipe.iterations,
-        )
-        # Densities of labels compare, those of warped labels do not.
-        tried[power] = _Power(warp, log, value - warp.log_jacobian(labels[some]))
-        return tried[power]
-
-    best = attempt(1.0 if power is None else power, None)
-    if power is not None:
-        return best
-    for step in (1.0, 0.5):
-        for sign in (1, -1):
-            while (next_power := best.warp.power + sign * step) not in tried:
-                if abs(next_power - 1) > _FURTHEST_POWER:
-                    break
-                other = attempt(next_power, best.log)
-                if not other.objective < best.objective:
-                    break
-                best = other
-    return best
 
 
 def _posterior(

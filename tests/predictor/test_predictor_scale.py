@@ -1,0 +1,90 @@
+"""The scale of labels: its evidence against SciPy's density, and which power the search ends at."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from process_samples import SPACE
+from scipy.stats import multivariate_normal, norm
+
+from nasbuild.predictor import AdditiveRecipe, fit_process
+from nasbuild.predictor._evidence import JITTER
+from nasbuild.predictor._scale import Scale, Scales
+from nasbuild.predictor._warp import Warp
+from nasbuild.space import sample
+
+RECIPE = AdditiveRecipe(iterations=200)
+
+
+@pytest.fixture
+def scales() -> Scales:
+    """Labels of 40 architectures, 25 of which are looked at."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(2, 40, 3))
+    kernels = features @ features.transpose(0, 2, 1)
+    kernels /= np.trace(kernels, axis1=1, axis2=2)[:, None, None] / 40
+    hidden = features.sum(axis=0) @ rng.normal(size=3) + 0.1 * rng.normal(size=40)
+    rows = np.sort(rng.permutation(40)[:25])
+    seen = kernels[:, rows][:, :, rows]
+    return Scales(seen, np.exp(hidden / 2), rows, np.log([0.5, 0.5]), RECIPE)
+
+
+def slow(scales: Scales, scale: Scale) -> float:
+    """-log density of the labels themselves and of the variances, by differences instead of a Jacobian."""
+    labels, theta = scales.labels, np.exp(scale.log)
+    total = np.tensordot(theta[:-1], scales.kernels, 1) + (theta[-1] + JITTER) * np.eye(len(scales.rows))
+    step = 1e-6 * labels.std()
+    stretch = (scale.warp.forward(labels + step) - scale.warp.forward(labels - step)) / (2 * step)
+    centre = np.append(scales.centre, np.log(0.1))
+    density = multivariate_normal.logpdf(scale.warp.forward(labels)[scales.rows], cov=total)
+    prior = norm.logpdf(scale.log, centre, RECIPE.prior_width).sum()
+    return -density - np.log(stretch[scales.rows]).sum() - prior
+
+
+def test_scales_compare_by_the_density_of_the_labels(scales):
+    tried = [scales.attempt(power) for power in (-1.0, 0.0, 0.5, 1.0, 2.5)]
+    constant = [one.objective - slow(scales, one) for one in tried]
+    assert constant == pytest.approx([constant[0]] * 5, abs=1e-4)
+
+
+def test_the_likeliest_power_of_a_grid_is_found(scales):
+    found = scales.best(1.0, (1.0, 0.5, 0.25))
+    grid = {power: scales.attempt(power).objective for power in np.arange(-3, 5.01, 0.25)}
+    assert found.warp.power == min(grid, key=lambda power: grid[power])
+    assert found.objective == pytest.approx(min(grid.values()), abs=1e-3)
+
+
+@given(st.floats(-6, 8), st.sampled_from([1.0, 0.5, -0.25]))
+def test_the_search_ends_beside_the_minimum_and_tries_nothing_twice(minimum, start):
+    asked = []
+
+    class Known(Scales):
+        def attempt(self, power, start=None):  # noqa: ARG002
+            asked.append(power)
+            return Scale(Warp.of(self.labels, power), np.zeros(1), (power - minimum) ** 2)
+
+    nothing = np.zeros(0)
+    found = Known(nothing, np.arange(5.0), nothing, nothing, RECIPE).best(start, (1.0, 0.5, 0.125))
+    assert len(asked) == len(set(asked))
+    assert all(-3 <= power <= 5 for power in asked)
+    # The ends can be a step away, as steps go beyond them.
+    inside = float(np.clip(minimum, -3, 5))
+    assert abs(found.warp.power - inside) <= (0.0626 if inside == minimum else 1)
+
+
+@pytest.mark.parametrize("crossed", [False, True])
+def test_what_stages_do_to_each_other_does_not_bend_the_scale(crossed):
+    """Labels of a product of stages are a logarithm of sums, or, where they can be told, interactions."""
+    rng = np.random.default_rng(1)
+    architectures = sample(SPACE, 150, rng)
+    worth = {7: 1.0, 5: 0.2, 3: -0.6}
+    each = np.array(
+        [[sum(worth[layer[0]] for layer in m) / len(m) for m in a.modules[:3]] for a in architectures]
+    )
+    centred = each - each.mean(axis=0)
+    labels = centred.sum(axis=1) + 1.5 * (centred[:, 0] * centred[:, 1] + centred[:, 1] * centred[:, 2])
+    labels += 0.02 * rng.normal(size=150)
+    process = fit_process(SPACE, architectures, labels, AdditiveRecipe(samples=2, interaction=crossed))
+    assert (abs(process.warp.power - 1) <= 0.25) == crossed
