@@ -9,7 +9,7 @@ import numpy as np
 
 from nasbuild.bench import summary
 from nasbuild.space import load_space
-from nasbuild.table import load_builtin, read_table
+from nasbuild.table import load_builtin, read_table, write_table
 
 
 def lines(path):
@@ -109,6 +109,31 @@ def test_a_better_method_is_offered_with_its_command(nasbuild, tmp_path):
     assert (
         "  nasbuild fit --space SPACE --data TABLE --target acc --recipe ridge --out run-ridge\n" in done.out
     )
+
+
+def test_fit_and_explain_name_labels_that_the_others_speak_against(nasbuild, tmp_path):
+    whole = load_builtin("digits-macro")
+    table = whole.select(np.sort(np.random.default_rng(3).permutation(len(whole))[:100]))
+    wrong = int(np.argsort(table.columns["loss"])[1])
+    table.columns["loss"][wrong] = table.columns["loss"].max()
+    write_table(table, tmp_path / "table.csv")
+    done = nasbuild(
+        "fit",
+        "--space",
+        "digits-macro",
+        "--data",
+        tmp_path / "table.csv",
+        "--target",
+        "loss",
+        "--out",
+        tmp_path / "run",
+    )
+    for told in (done, nasbuild("explain", tmp_path / "run")):
+        assert told.code == 0, told.err
+        assert "- 1 label lies far from what all other rows say." in told.out
+        assert f"\n  {table.ids[wrong]}: " in told.out
+    doubtful = nasbuild("explain", tmp_path / "run", "--json").json["targets"][0]["trust"]["doubtful"]
+    assert [one["id"] for one in doubtful] == [table.ids[wrong]]
 
 
 def test_bench_measures_and_goes_on_where_it_stopped(nasbuild, data_dir, tmp_path):

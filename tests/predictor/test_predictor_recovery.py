@@ -50,6 +50,19 @@ def test_the_true_order_of_modules_is_found(bend):
         assert gaps == pytest.approx(1, abs=0.25)
 
 
+def test_trainings_that_went_astray_do_not_hide_the_order():
+    """Three labels of a hundred far below all others: the scale that is found pulls them in."""
+    of = worth(SPACE, 1)
+    architectures = sample(SPACE, 100, np.random.default_rng(2))
+    labels = np.array([sum(of(u, m) for u, m in enumerate(a.modules)) for a in architectures])
+    labels[[7, 31, 64]] = labels.min() - 20 * labels.std()
+    process = fit_process(SPACE, architectures, labels, AdditiveRecipe(samples=2))
+    for u in (0, 1):
+        modules = all_modules(SPACE.stages[u])
+        scores = [process.score(u, SPACE.stages[u].encode(m)[None])[0][0] for m in modules]
+        assert spearmanr(scores, [of(u, m) for m in modules]).statistic > 0.9
+
+
 def test_a_stage_of_thousands_of_modules_is_told_from_few_labels():
     space = load_space("ofa-mobilenet-v3")
     of = worth(space, 4)

@@ -19,7 +19,7 @@ from nasbuild.report._data_labels import labels_data, scatter_data
 from nasbuild.report._data_modules import modules_data
 from nasbuild.report._data_run import table_data
 from nasbuild.report._data_trust import trust_data
-from nasbuild.score import Learnt, Run, learn, predict
+from nasbuild.score import Doubtful, Learnt, Run, learn, predict
 from nasbuild.space import enumerate_modules, module_id, parse_architecture
 from nasbuild.table import Note
 from nasbuild.target import Labels, parse_target
@@ -180,6 +180,28 @@ def test_each_level_has_its_health_and_its_advice(run, level, health):
     assert data["health"]["level"] == health
     assert data["next"]
     assert "two with 2 or 3 layers" in data["next"][-1]["text"]
+
+
+@pytest.mark.parametrize("number", [1, 2, 8])
+def test_doubtful_labels_come_first_and_are_named(run, number):
+    one = run.of(COST)
+    found = tuple(Doubtful(n, 0.25 * n, 0.5 * n, 20.0 - n) for n in range(number))
+    data = trust_data(run, replace(one, trust=replace(one.trust, level="high", doubtful=found)))
+    assert data["health"]["level"] == "warn"
+    assert data["health"]["text"].endswith(
+        "; 1 label lies far from what all other rows say."
+        if number == 1
+        else f"; {number} labels lie far from what all other rows say."
+    )
+    step = data["next"][0]
+    assert (step["kind"], len(step["named"])) == ("doubtful", min(number, 6))
+    for n, (told, line) in enumerate(zip(data["doubtful"], step["named"][:5], strict=False)):
+        row = run.table.ids[one.labels.rows[n]]
+        assert (told["id"], told["label"], told["expected"]) == (row, 0.25 * n, 0.5 * n)
+        assert line.startswith(f"{row}: ")
+        assert line.endswith(f"({20 - n} deviations away)")
+    assert ("and 3 others" in step["named"]) == (number == 8)
+    assert "doubtful" not in {s["kind"] for s in trust_data(run, one)["next"]}
 
 
 def test_shrinking_is_advised_where_scores_can_be_believed(run):

@@ -18,7 +18,7 @@ from safetensors.numpy import load, save
 from score_samples import HASTY, example_table
 
 from nasbuild.errors import RunError
-from nasbuild.score import learn, load_run, save_run
+from nasbuild.score import SCHEMA_VERSION, learn, load_run, save_run
 
 OTHERS = ["table.parquet", "model.safetensors", "modules.parquet", "trust.json"]
 EVERY = ["run.json", *OTHERS]
@@ -143,22 +143,25 @@ def test_a_file_of_another_run_is_told(folder, tmp_path, name):
 
 
 def test_a_newer_run_is_told_as_such(folder):
-    edit(folder, "run.json", lambda data: data.update(schema_version=4, something="new"))
+    edit(folder, "run.json", lambda data: data.update(schema_version=SCHEMA_VERSION + 1, something="new"))
     refused(
         folder,
-        r"run.json: has schema version 4, this nasbuild \(.*\) reads up to 3; install a newer nasbuild",
+        rf"run.json: has schema version {SCHEMA_VERSION + 1}, this nasbuild \(.*\) reads up to {SCHEMA_VERSION}; install a newer",
     )
 
 
 @pytest.mark.parametrize("more", [{}, {"something": "old"}])
 def test_an_older_run_is_told_to_be_fitted_again(folder, more):
-    edit(folder, "run.json", lambda data: data.update(schema_version=2, **more))
-    refused(folder, r"run.json: has schema version 2, this nasbuild \(.*\) reads 3; fit again$")
+    edit(folder, "run.json", lambda data: data.update(schema_version=SCHEMA_VERSION - 1, **more))
+    refused(
+        folder,
+        rf"run.json: has schema version {SCHEMA_VERSION - 1}, this nasbuild \(.*\) reads {SCHEMA_VERSION}; fit again$",
+    )
 
 
 RUN_CHANGES = {
     "older": lambda d: d.update(schema_version=0),
-    "text version": lambda d: d.update(schema_version="3"),
+    "text version": lambda d: d.update(schema_version=str(SCHEMA_VERSION)),
     "true version": lambda d: d.update(schema_version=True),
     "no method": lambda d: d.pop("method"),
     "unknown method": lambda d: d.update(method="magic"),

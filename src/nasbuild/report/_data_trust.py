@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from nasbuild.report._data_doubtful import doubtful_data, doubtful_steps, doubtful_text
 from nasbuild.report._health import OF_TRUST, health, sentence
 from nasbuild.report._kind import fit_command, kind_of, title_of
 from nasbuild.report._numbers import correlation
 
 if TYPE_CHECKING:
-    from nasbuild.score import Agreement, Learnt, Run
+    from nasbuild.score import Agreement, Learnt, Run, Trust
 
 _LEAD = 0.15  # SRCC by which y' must lead before it is worth saying
 _APART = 0.2  # spread over the fits that is worth saying
@@ -21,6 +22,7 @@ _INTERVAL, _NARROW = 0.9, 0.8  # share of labels that intervals should hold, and
 def trust_data(run: Run, learnt: Learnt) -> dict[str, Any]:
     """Held-out SRCC of every hop, of y' and of the summed module scores, beside those of other methods."""
     trust = learnt.trust
+    doubtful = doubtful_data(run, learnt)
     unseen: dict[int, list[int]] = {}
     for u, depth in trust.unseen:
         unseen.setdefault(u, []).append(depth)
@@ -50,9 +52,23 @@ def trust_data(run: Run, learnt: Learnt) -> dict[str, Any]:
         ],
         "better": trust.better,
         "unseen": [{"stage": u, "name": run.space.stages[u].name, "depths": d} for u, d in unseen.items()],
-        "health": health([(OF_TRUST.get(trust.level, "warn"), trust.verdict)], ""),
-        "next": [*_by_rival(run, learnt), *_by_level(run, learnt), *_by_unseen(run, unseen)],
+        "doubtful": doubtful,
+        "health": _health(trust, doubtful),
+        "next": [
+            *doubtful_steps(doubtful),
+            *_by_rival(run, learnt),
+            *_by_level(run, learnt),
+            *_by_unseen(run, unseen),
+        ],
     }
+
+
+def _health(trust: Trust, doubtful: list[dict[str, Any]]) -> dict[str, str]:
+    """The verdict, and that there are labels to look at."""
+    found = [(OF_TRUST.get(trust.level, "warn"), trust.verdict)]
+    if doubtful:
+        found = [(found[0][0], trust.verdict.removesuffix(".")), ("warn", doubtful_text(doubtful))]
+    return health(found, "")
 
 
 def coverage_text(share: float | None, labels: int) -> str:

@@ -2,6 +2,7 @@
 
 from nasbuild.score._additive import AdditiveScorer, fit_additive
 from nasbuild.score._choices import choice_effects
+from nasbuild.score._doubtful import Doubtful, doubtful_labels
 from nasbuild.score._features import ChoiceScore, feature_scores
 from nasbuild.score._fit import Fitted, choice_scores, fit_rivals, fit_scorers
 from nasbuild.score._held_out import DEVIATIONS, Agreement, Evidence, HeldOut, evidence_of
@@ -24,6 +25,7 @@ __all__ = [
     "AdditiveScorer",
     "Agreement",
     "ChoiceScore",
+    "Doubtful",
     "Evidence",
     "Fitted",
     "FoldedScorer",
@@ -41,6 +43,7 @@ __all__ = [
     "choice_effects",
     "choice_scores",
     "combined",
+    "doubtful_labels",
     "evidence_of",
     "feature_scores",
     "fit_additive",

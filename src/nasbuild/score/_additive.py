@@ -45,6 +45,10 @@ class AdditiveScorer(Scorer):
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs:
         return self.process.pairs(codes)
 
+    @property
+    def scaled(self) -> bool:
+        return True
+
     def sum_at(self, label: float) -> float:
         return self.process.sum_at(label)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from nasbuild.errors import NasbuildError, RunError, TargetError
 from nasbuild.predictor import RECIPES, AnyRecipe
+from nasbuild.score._doubtful import doubtful_labels
 from nasbuild.score._features import ChoiceScore
 from nasbuild.score._fit import choice_scores, fit_rivals, fit_scorers
 from nasbuild.score._held_out import evidence_of
@@ -183,6 +184,7 @@ def learn(
             evidence_of(fit.parts, label.values),
             rivals=fit_rivals(space, problem, recipe, seed=seed) if rivals else (),
             untold=[untold(fit.scorer, stage, sign) for stage in stages],
+            doubtful=doubtful_labels(fit.scorer, fit.parts, label.values),
         )
         learnt.append(Learnt(label.target, label, fit.scorer, tuple(stages), tuple(features), trust))
     return Run(table, recipe, seed, tuple(learnt), max_modules)

@@ -68,6 +68,11 @@ class Scorer(ABC):
         """
         return None
 
+    @property
+    def scaled(self) -> bool:
+        """Whether the scale on which scores add up is fitted to the labels."""
+        return False
+
     def sum_at(self, label: float) -> float:
         """The summed module score at which a label is expected, as far as scores tell: the label itself."""
         return label

@@ -31,7 +31,7 @@ from nasbuild.space import Space, space_from_dict, space_to_dict
 from nasbuild.table import Note, read_table, write_table
 from nasbuild.target import labels, parse_target
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 RUN, TABLE, MODEL, MODULES, TRUST = (
     "run.json",
     "table.parquet",
@@ -68,7 +68,7 @@ class _TableFile(_Strict):
 class _RunFile(_Strict):
     """``run.json``; ``files`` holds the SHA-256 of the bytes of the others."""
 
-    schema_version: Literal[3]
+    schema_version: Literal[4]
     space: dict[str, Any]
     targets: Annotated[list[_TargetFile], Field(min_length=1)]
     method: str
@@ -172,7 +172,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
 
 def _run_file(run: Run, files: dict[str, str]) -> _RunFile:
     return _RunFile(
-        schema_version=3,
+        schema_version=4,
         space=space_to_dict(run.space),
         targets=[
             _TargetFile(

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nasbuild.score._doubtful import Doubtful
 from nasbuild.score._held_out import Agreement, Evidence
 from nasbuild.score._modules import label_statistics
 from nasbuild.score._scorer import Scorer
 
 _LEVELS = {"high": 0.8, "fair": 0.5, "low": 0.15}
+_SURE = ("high", "fair")  # levels from which on a label that is missed is the label's fault
 BETTER = 0.01  # SRCC by which another method must lead before it is offered
 METHOD_NAMES = {
     "default": "additive process",
@@ -65,6 +67,8 @@ class Trust:
         Stage and depth pairs of the space that fewer than two labelled architectures have.
     untold
         For each stage, how many of its best modules the labels don't tell from the very best.
+    doubtful
+        Labels that all other rows speak against, furthest first. None are told where scores are no more than a hint.
     level
         ``"high"``, ``"fair"``, ``"low"`` or ``"none"``: how far the module scores can be believed.
     better
@@ -82,6 +86,7 @@ class Trust:
     held_out: float
     unseen: tuple[tuple[int, int], ...]
     untold: tuple[int, ...]
+    doubtful: tuple[Doubtful, ...]
     level: str
     better: str | None
     verdict: str
@@ -93,6 +98,7 @@ def measure_trust(
     *,
     rivals: Sequence[Rival] = (),
     untold: Sequence[int] = (),
+    doubtful: Sequence[Doubtful] = (),
 ) -> Trust:
     """Judge a scorer by what was measured on held-out rows."""
     count = label_statistics(scorer.space, scorer.architectures, scorer.labels).count
@@ -118,6 +124,7 @@ def measure_trust(
         evidence.held_out,
         unseen,
         tuple(int(n) for n in untold),
+        tuple(doubtful) if level in _SURE else (),
         level,
         better,
         verdict,

@@ -1,0 +1,49 @@
+"""Plain data about labels that all other rows speak against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from nasbuild.report._numbers import Scale, count, plural
+
+if TYPE_CHECKING:
+    from nasbuild.score import Learnt, Run
+
+_NAMED = 5  # labels that are named one by one
+
+
+def doubtful_data(run: Run, learnt: Learnt) -> list[dict[str, Any]]:
+    """Rows with doubtful labels, the furthest from what is expected first."""
+    scale = Scale.of(learnt.labels.values, learnt.target.unit)
+    return [
+        {
+            "id": run.table.ids[learnt.labels.rows[one.row]],
+            "label": one.label,
+            "expected": one.expected,
+            "deviations": one.deviations,
+            "text": f"{scale.full(one.label)}, where the others say about {scale.full(one.expected)} "
+            f"({one.deviations:.0f} deviations away)",
+        }
+        for one in learnt.trust.doubtful
+    ]
+
+
+def doubtful_text(found: list[dict[str, Any]]) -> str:
+    """One clause, without full stop."""
+    are = "label lies" if len(found) == 1 else "labels lie"
+    return f"{count(len(found))} {are} far from what all other rows say"
+
+
+def doubtful_steps(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What to do about them; nothing where there are none."""
+    if not found:
+        return []
+    it = "it" if len(found) == 1 else "them"
+    text = (
+        f"{doubtful_text(found).capitalize()}. A measurement that went astray shifts the scores of all its modules: "
+        f"measure {it} again, or leave {it} out."
+    )
+    named = [f"{one['id']}: {one['text']}" for one in found[:_NAMED]]
+    if len(found) > _NAMED:
+        named.append(f"and {plural(len(found) - _NAMED, 'other')}")
+    return [{"kind": "doubtful", "text": text, "named": named}]
