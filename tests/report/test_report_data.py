@@ -14,6 +14,7 @@ from scipy.stats import skew
 from nasbuild.build import build
 from nasbuild.report import explain_data
 from nasbuild.report._data_built import built_data
+from nasbuild.report._data_doubtful import doubtful_data
 from nasbuild.report._data_features import Guesses, features_data
 from nasbuild.report._data_labels import labels_data, scatter_data
 from nasbuild.report._data_modules import modules_data
@@ -200,6 +201,8 @@ def test_doubtful_labels_come_first_and_are_named(run, number):
         assert (told["id"], told["label"], told["expected"]) == (row, 0.25 * n, 0.5 * n)
         assert line.startswith(f"{row}: ")
         assert line.endswith(f"({20 - n} deviations away)")
+    far = replace(one.trust, level="high", doubtful=(replace(found[0], deviations=1e12),))
+    assert doubtful_data(run, replace(one, trust=far))[0]["text"].endswith("(more than 100 deviations away)")
     assert ("and 3 others" in step["named"]) == (number == 8)
     assert "doubtful" not in {s["kind"] for s in trust_data(run, one)["next"]}
 

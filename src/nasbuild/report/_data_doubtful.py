@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from nasbuild.score import Learnt, Run
 
 _NAMED = 5  # labels that are named one by one
+_MOST = 100  # deviations that are told apart
 
 
 def doubtful_data(run: Run, learnt: Learnt) -> list[dict[str, Any]]:
@@ -22,10 +23,15 @@ def doubtful_data(run: Run, learnt: Learnt) -> list[dict[str, Any]]:
             "expected": one.expected,
             "deviations": one.deviations,
             "text": f"{scale.full(one.label)}, where the others say about {scale.full(one.expected)} "
-            f"({one.deviations:.0f} deviations away)",
+            f"({_far(one.deviations)} deviations away)",
         }
         for one in learnt.trust.doubtful
     ]
+
+
+def _far(deviations: float) -> str:
+    """Where all else is predicted to many digits, the number of deviations says nothing more."""
+    return f"{deviations:.0f}" if deviations < _MOST else f"more than {_MOST}"
 
 
 def doubtful_text(found: list[dict[str, Any]]) -> str:
