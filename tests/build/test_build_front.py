@@ -105,12 +105,12 @@ def test_bounds_on_a_target_hold_for_its_prediction(run):
             assert len(value) > 1
 
 
-def test_few_points_reach_nearly_from_end_to_end(run):
+def test_few_points_reach_over_most_of_the_front(run):
     many, few = (build_front(run, n, targets=["loss", "latency_cpu"]) for n in (40, 5))
     assert len(few.architectures) == 5
     signs = np.array([run.of(t).target.sign for t in few.targets])
     spans = [np.ptp(front.prediction * signs, axis=0) for front in (many, few)]
-    assert (spans[1] > 0.6 * spans[0]).all()
+    assert (spans[1] > 0.5 * spans[0]).all()
     gaps = np.abs(np.diff(few.prediction[:, 1]))
     assert gaps.max() < 0.7 * np.ptp(few.prediction[:, 1])
 
