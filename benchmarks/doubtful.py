@@ -45,7 +45,14 @@ def main() -> None:
     for name, draws in cells.items():
         found, doubted, clean = (sum(d[key] for d in draws) for key in ("found", "doubted", "clean"))
         rows = sum(d["rows"] for d in draws)
-        body.append([name, f"{found} of {2 * len(draws)}", f"{doubted} of {rows}", f"{clean} of {rows}"])
+        body.append(
+            [
+                name,
+                f"{found} of {2 * len(draws)}",
+                f"{doubted} of {rows - 2 * len(draws)}",
+                f"{clean} of {rows}",
+            ]
+        )
     print(
         markdown(
             ["cell", "wrong labels found", "right ones doubted beside them", "doubted without any"], body

@@ -61,10 +61,17 @@ def test_propose_gives_unlabelled_ones_and_explain_names_the_first_of_them(nasbu
     run, out = tmp_path / "run", tmp_path / "next.jsonl"
     write_table(load_builtin("digits-macro").select(range(0, 1728, 48)), tmp_path / "few.csv")
     fit = nasbuild(
-        "fit", "--space", "digits-macro", "--data", tmp_path / "few.csv", "--target", "loss", "--out", run
+        "fit",
+        "--space",
+        "digits-macro",
+        "--data",
+        tmp_path / "few.csv",
+        *("--target", "loss"),
+        *("--target", "acc"),
+        *("--out", run),
     )
     assert fit.code == 0, fit.err
-    done = nasbuild("build", run, "--propose", 7, "--out", out)
+    done = nasbuild("build", run, "--target", "loss", "--propose", 7, "--out", out)
     assert done.code == 0, done.err
     assert "to evaluate next for loss" in done.out
     rows, known = lines(out), load_run(run).table.ids
@@ -74,7 +81,7 @@ def test_propose_gives_unlabelled_ones_and_explain_names_the_first_of_them(nasbu
     told = nasbuild("explain", run, "--json").json["targets"][0]["next"]
     step = next(s for s in told if s["kind"] == "propose")
     assert step["named"] == [row["id"] for row in rows[:5]]
-    assert step["command"] == "nasbuild build RUN --propose 5 --out next.jsonl"
+    assert step["command"] == "nasbuild build RUN --propose 5 --target loss --out next.jsonl"
     assert f"  {rows[0]['id']}\n" in nasbuild("explain", run).out
 
 

@@ -146,7 +146,8 @@ def test_a_newer_run_is_told_as_such(folder):
     edit(folder, "run.json", lambda data: data.update(schema_version=SCHEMA_VERSION + 1, something="new"))
     refused(
         folder,
-        rf"run.json: has schema version {SCHEMA_VERSION + 1}, this nasbuild \(.*\) reads up to {SCHEMA_VERSION}; install a newer",
+        rf"run.json: has schema version {SCHEMA_VERSION + 1}, this nasbuild \(.*\) reads up to {SCHEMA_VERSION}; "
+        "install a newer nasbuild",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nasbuild.report._numbers import Scale, count, plural
+from nasbuild.report._numbers import Scale, plural
 
 if TYPE_CHECKING:
     from nasbuild.score import Learnt, Run
@@ -36,8 +36,7 @@ def _far(deviations: float) -> str:
 
 def doubtful_text(found: list[dict[str, Any]]) -> str:
     """One clause, without full stop."""
-    are = "label lies" if len(found) == 1 else "labels lie"
-    return f"{count(len(found))} {are} far from what all other rows say"
+    return f"{plural(len(found), 'label lies', 'labels lie')} far from what all other rows say"
 
 
 def doubtful_steps(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
