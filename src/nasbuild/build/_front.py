@@ -13,6 +13,7 @@ from nasbuild.build._best import require_positive
 from nasbuild.build._choose import most_volume, spread
 from nasbuild.build._climb import Predicted, climb
 from nasbuild.build._columns import columns
+from nasbuild.build._sums import front_of_sums
 from nasbuild.build._under import Problem, best_under, slack
 from nasbuild.build._where import Bound, bounded, bounded_targets, nothing_within
 from nasbuild.errors import NasbuildError
@@ -106,7 +107,9 @@ def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
     pairs = [one.scorer.pairs(table.codes) for one in every]
     known = tuple(pair for pair in pairs if pair is not None)
     climbs = interactions and len(known) == len(pairs)
-    picks = _sweep(worth, costs, most, _LEVELS if climbs else _OF_EACH * n)
+    picks = None if interactions else front_of_sums(worth)
+    if picks is None:
+        picks = _sweep(worth, costs, most, _LEVELS if climbs else _OF_EACH * n)
     problem = Problem(tuple(w[:, 0] for w in worth), costs, most)
     if not len(picks):
         raise nothing_within(problem, bounds, run)

@@ -36,9 +36,13 @@ class Term:
 
     def matrix(self, entries: Entries, modules: int) -> csr_matrix:
         """Scaled values, (modules, columns); keys that the term does not have are left out."""
+        known = self.known(entries)
+        return csr_matrix((known.values, (known.rows, known.keys)), shape=(modules, len(self.keys)))
+
+    def known(self, entries: Entries) -> Entries:
+        """Scaled values of the keys that the term has, which are told by their columns."""
         place, known = self._place(entries)
-        values = entries.values[known] / self.scale
-        return csr_matrix((values, (entries.rows[known], place[known])), shape=(modules, len(self.keys)))
+        return Entries(entries.rows[known], place[known], entries.values[known] / self.scale)
 
     def prior(self, entries: Entries, modules: int, samples: int) -> np.ndarray:
         """Draws from the prior, per root of theta, for what the term has no column for; (modules, samples).
@@ -54,6 +58,8 @@ class Term:
         ``entries`` are of every stage's modules; a key that stands in several adds up before it is squared.
         """
         keys, parts = self._unknown(entries, [g.count for g in groups])
+        if not len(keys):
+            return np.zeros(len(groups[0].of_architecture))
         rows = csr_matrix((len(groups[0].of_architecture), len(keys)))
         for part, group in zip(parts, groups, strict=True):
             rows = rows + part[group.of_architecture]

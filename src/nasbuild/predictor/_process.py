@@ -15,6 +15,7 @@ from nasbuild.predictor._interaction import Interaction
 from nasbuild.predictor._pairs import Pairs
 from nasbuild.predictor._passing import passing_choices, what_is_left
 from nasbuild.predictor._terms import REACH_LAYER, REACH_PAIR, Entries, Terms, reach
+from nasbuild.predictor._values import Values
 from nasbuild.predictor._warp import Warp
 from nasbuild.space import Architecture, Space, StageModules, group_codes, group_stages
 
@@ -198,6 +199,10 @@ class Process:
         return Terms(self.space, self.passing)
 
     @cached_property
+    def _seen(self) -> dict[int | None, Values]:
+        return {}
+
+    @cached_property
     def _factor(self) -> np.ndarray:
         return cholesky(self._covariance(), lower=True, overwrite_a=True, check_finite=False)
 
@@ -209,29 +214,21 @@ class Process:
     def _values(self, stage: int, codes: np.ndarray, hop: int | None) -> np.ndarray:
         """f_u of modules of one depth by posterior mean and samples, (modules, 1 + samples)."""
         only = StageModules(((np.arange(len(codes)), codes),), np.arange(len(codes)), len(codes))
-        return self._group_values(stage, only, hop)
+        return self._sees(hop).at(stage, only)
 
-    def _group_values(self, stage: int, modules: StageModules, hop: int | None) -> np.ndarray:
-        found = grouped_entries(self._terms, stage, modules)
-        values = np.zeros((modules.count, 1 + self.samples))
-        for term, theta, mean, weights in self._used(hop):
-            if term.name in found:
-                entries = found[term.name]
-                values += term.matrix(entries, modules.count) @ weights
-                # Of what the table lacks, the prior is all that is known.
-                values[:, 1:] += np.sqrt(theta) * term.prior(entries, modules.count, self.samples)
-            values -= mean[stage] @ weights
-        return values
-
-    def _used(self, hop: int | None) -> list[tuple[Term, float, np.ndarray, np.ndarray]]:
-        every = zip(self.terms, self.theta, self.means, self.weights, strict=True)
-        return [(t, float(v), m, w) for t, v, m, w in every if hop is None or reach(t.name) <= hop]
+    def _sees(self, hop: int | None) -> Values:
+        """What terms that look no farther than ``hop`` make of modules."""
+        if hop not in self._seen:
+            every = zip(self.terms, self.theta, self.means, self.weights, strict=True)
+            used = [(t, float(v), m, w) for t, v, m, w in every if hop is None or reach(t.name) <= hop]
+            self._seen[hop] = Values.of(self._terms, used, self.samples)
+        return self._seen[hop]
 
     def _additive(self, architectures: Sequence[Architecture], hop: int | None = None) -> np.ndarray:
         """Sum over the stages of f_u by posterior mean and samples, (architectures, 1 + samples)."""
         values = np.zeros((len(architectures), 1 + self.samples))
         for u, modules in enumerate(group_stages(self.space, architectures)):
-            values += self._group_values(u, modules, hop)[modules.of_architecture]
+            values += self._sees(hop).at(u, modules)[modules.of_architecture]
         return values
 
     def _stage_rows(self, architectures: Sequence[Architecture]) -> tuple[tuple, ...]:

@@ -219,8 +219,8 @@ def keyed(*parts: np.ndarray | int) -> np.ndarray:
     """A 64-bit key of whole numbers, the same for equal parts (multiply, add, shift)."""
     shape = np.broadcast_shapes(*(np.shape(p) for p in parts))
     key = np.full(shape, 0x9E3779B97F4A7C15, dtype=np.uint64)
-    for part in parts:
-        with np.errstate(over="ignore"):  # whole numbers of 64 bits wrap around
+    with np.errstate(over="ignore"):  # whole numbers of 64 bits wrap around
+        for part in parts:
             key = (key ^ np.asarray(part).astype(np.uint64)) * np.uint64(0xBF58476D1CE4E5B9)
-        key = key ^ (key >> np.uint64(29))
+            key = key ^ (key >> np.uint64(29))
     return key

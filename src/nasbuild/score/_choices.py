@@ -32,7 +32,7 @@ def choice_effects(scorer: Scorer, *, seed: int = 0) -> list[ChoiceScore]:
             known = [c for c in range(len(feature.choices)) if nodes[u, feature.name][c]]
             if len(known) > 1:
                 shared = feature.name in stage.shared
-                values = np.stack([_substituted(scorer, u, groups, f, c, shared) for c in known], axis=1)
+                values = _substituted(scorer, u, groups, f, known, shared)
                 values -= values.mean(axis=1, keepdims=True)
                 # By position among the choices of the feature everywhere, as True and 1 are equal keys.
                 place = [merged[feature.name].index(feature.choices[c]) for c in known]
@@ -76,18 +76,22 @@ def _score(name: str, choice: Choice, each: np.ndarray, nodes: int, stage: int |
 
 
 def _substituted(
-    scorer: Scorer, stage: int, groups: Sequence[np.ndarray], f: int, choice: int, shared: bool
+    scorer: Scorer, stage: int, groups: Sequence[np.ndarray], f: int, choices: Sequence[int], shared: bool
 ) -> np.ndarray:
-    """Mean score with the choice put in, by the scorer first, then by each member: (1 + members,)."""
-    total, count = np.zeros(1 + scorer.members), 0
+    """Mean score with each choice put in, by the scorer first, then by each member: (1 + members, choices)."""
+    total, count = np.zeros((1 + scorer.members, len(choices))), 0
     for codes in groups:
         places = [slice(None)] if shared else list(range(codes.shape[1]))
-        for place in places:
-            changed = codes.copy()
-            changed[:, place, f] = choice
-            total[0] += scorer.score(stage, changed)[0].sum()
-            total[1:] += scorer.each(stage, changed).sum(axis=1)
-            count += len(codes)
+        changed = np.stack([codes] * (len(choices) * len(places))).reshape(
+            len(choices), len(places), *codes.shape
+        )
+        for c, choice in enumerate(choices):
+            for p, place in enumerate(places):
+                changed[c, p, :, place, f] = choice
+        rows = changed.reshape(-1, *codes.shape[1:])
+        each = np.concatenate([scorer.score(stage, rows)[0][None], scorer.each(stage, rows)])
+        total += each.reshape(len(each), len(choices), -1).sum(axis=2)
+        count += len(places) * len(codes)
     return total / count
 
 
