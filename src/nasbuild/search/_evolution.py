@@ -18,7 +18,7 @@ from pymoo.core.problem import Problem
 from pymoo.core.sampling import Sampling
 from pymoo.core.termination import NoTermination
 
-from nasbuild.space import Architecture, Space, count_modules, sample_module
+from nasbuild.space import Architecture, Space, count_architectures, count_modules, sample_module
 
 Mutate = Callable[[Space, Architecture, np.random.Generator], Architecture]
 _TRIES = 100  # random draws for each architecture that is missing, before a space counts as seen
@@ -43,6 +43,7 @@ class Evolution:
         seed: int,
     ) -> None:
         self.space, self._start = space, start
+        self._total = count_architectures(space)
         self.known: list[Architecture] = []
         self._number: dict[Architecture, int] = {}
         self._asked: set[int] = set()
@@ -63,7 +64,7 @@ class Evolution:
 
     def ask(self) -> list[Architecture]:
         """The next generation; shorter, and at last empty, where the space holds nothing new."""
-        asked = self._algorithm.ask()
+        asked = self._algorithm.ask() if len(self._asked) < self._total else None
         asked = Population.empty() if asked is None else asked
         self._asked.update(int(individual.X[0]) for individual in asked)
         new = self._unseen(self._size - len(asked))
@@ -93,7 +94,7 @@ class Evolution:
         """Numbers of architectures to start from, then of random ones: (count or fewer, 1)."""
         found = dict.fromkeys(self.number(a) for a in self._start)
         for _ in range(_TRIES * count):
-            if len(found) >= count:
+            if len(found) >= min(count, self._total):
                 break
             found.setdefault(self.number(_random(self.space, rng)))
         return np.array(list(found), dtype=np.int64)[:, None]
@@ -101,12 +102,13 @@ class Evolution:
     def _unseen(self, count: int) -> np.ndarray:
         """Numbers of up to ``count`` random architectures that were never asked for, (found, 1)."""
         rng, found = self._algorithm.random_state, dict[int, None]()
+        count = min(count, self._total - len(self._asked))
         for _ in range(_TRIES * count):
+            if len(found) == count:
+                break
             number = self.number(_random(self.space, rng))
             if not self.seen(number):
                 found.setdefault(number)
-            if len(found) == count:
-                break
         return np.array(list(found), dtype=np.int64).reshape(len(found), 1)
 
 
