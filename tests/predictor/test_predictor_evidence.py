@@ -9,6 +9,7 @@ from scipy.stats import multivariate_normal, norm
 
 import nasbuild.predictor._evidence as evidence
 from nasbuild.predictor._evidence import JITTER, maximise_evidence
+from nasbuild.predictor._kernels import Kernels
 
 
 def kernels_of(rng: np.random.Generator, count: int, n: int, rank: int) -> np.ndarray:
@@ -39,7 +40,7 @@ def problem(monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(evidence, "minimize", catching)
-        maximise_evidence([(kernels, values)], centre=even(len(kernels)), width=2.5, iterations=7)
+        maximise_evidence([(Kernels.of(kernels), values)], centre=even(len(kernels)), width=2.5, iterations=7)
     return kernels, values, *caught[0]
 
 
@@ -76,13 +77,19 @@ def test_the_search_begins_at_the_mean_of_the_prior_within_bounds(problem):
 def test_what_is_found_is_a_minimum():
     rng = np.random.default_rng(1)
     kernels, values = kernels_of(rng, 2, 30, 5), rng.normal(size=30)
-    log, value = maximise_evidence([(kernels, values)], centre=even(len(kernels)), width=3.0, iterations=200)
+    log, value = maximise_evidence(
+        [(Kernels.of(kernels), values)], centre=even(len(kernels)), width=3.0, iterations=200
+    )
     assert value == pytest.approx(slow(kernels, values, log, 3.0))
     for step in (*(0.05 * np.eye(3)), *(-0.05 * np.eye(3))):
         assert slow(kernels, values, log + step, 3.0) > value
     # From elsewhere, a start beyond the bounds included, the same is found.
     other, again = maximise_evidence(
-        [(kernels, values)], centre=even(2), start=np.array([-99.0, 3, 1]), width=3.0, iterations=200
+        [(Kernels.of(kernels), values)],
+        centre=even(2),
+        start=np.array([-99.0, 3, 1]),
+        width=3.0,
+        iterations=200,
     )
     assert again == pytest.approx(value, abs=1e-3)
     assert other == pytest.approx(log, abs=0.1)
@@ -94,17 +101,23 @@ def test_known_variances_are_found():
     kernels = kernels_of(rng, 2, n, 30)
     total = truth[0] * kernels[0] + truth[1] * kernels[1] + truth[2] * np.eye(n)
     values = np.linalg.cholesky(total) @ rng.normal(size=n)
-    log, _ = maximise_evidence([(kernels, values)], centre=even(len(kernels)), width=3.0, iterations=30)
+    log, _ = maximise_evidence(
+        [(Kernels.of(kernels), values)], centre=even(len(kernels)), width=3.0, iterations=30
+    )
     assert np.exp(log) == pytest.approx(truth, rel=0.7)
     # A kernel that had no part in it is told from those that had.
     values = np.linalg.cholesky(total - truth[1] * kernels[1]) @ rng.normal(size=n)
-    log, _ = maximise_evidence([(kernels, values)], centre=even(len(kernels)), width=3.0, iterations=30)
+    log, _ = maximise_evidence(
+        [(Kernels.of(kernels), values)], centre=even(len(kernels)), width=3.0, iterations=30
+    )
     assert np.exp(log)[1] < 0.03 < 0.3 < np.exp(log)[0]
 
 
 def test_the_prior_holds_where_there_is_little_to_learn_from():
     kernels, values = np.zeros((2, 3, 3)), np.array([1.0, -1.0, 0.0])
-    log, _ = maximise_evidence([(kernels, values)], centre=even(len(kernels)), width=1.0, iterations=50)
+    log, _ = maximise_evidence(
+        [(Kernels.of(kernels), values)], centre=even(len(kernels)), width=1.0, iterations=50
+    )
     assert np.exp(log[:2]) == pytest.approx([0.5, 0.5], rel=1e-3)
     assert 0.1 < np.exp(log[2]) < 1
 
@@ -112,14 +125,15 @@ def test_the_prior_holds_where_there_is_little_to_learn_from():
 def test_the_prior_expects_what_it_is_told():
     kernels, values = np.zeros((2, 3, 3)), np.array([1.0, -1.0, 0.0])
     centre = np.log([0.9, 0.01])
-    log, _ = maximise_evidence([(kernels, values)], centre=centre, width=1.0, iterations=50)
+    log, _ = maximise_evidence([(Kernels.of(kernels), values)], centre=centre, width=1.0, iterations=50)
     assert log[:2] == pytest.approx(centre, abs=1e-3)
 
 
 def test_parts_add_up_and_the_prior_counts_once():
     rng = np.random.default_rng(3)
     parts = [(kernels_of(rng, 2, n, 4), rng.normal(size=n)) for n in (8, 15)]
-    log, value = maximise_evidence(parts, centre=even(2), width=3.0, iterations=200)
+    seen = [(Kernels.of(kernels), values) for kernels, values in parts]
+    log, value = maximise_evidence(seen, centre=even(2), width=3.0, iterations=200)
     prior = (norm.logpdf(log, [*even(2), np.log(0.1)], 3.0) - norm.logpdf(0, 0, 3.0)).sum()
     assert value == pytest.approx(sum(slow(*part, log, 3.0) for part in parts) + prior)
     for step in (*(0.05 * np.eye(3)), *(-0.05 * np.eye(3))):
@@ -132,7 +146,7 @@ def test_a_kernel_that_has_no_factor_is_no_trouble():
     # Not positive definite: as bad as can be, without an error.
     kernels = np.array([[[1.0, 2.0], [2.0, 1.0]]])
     log, value = maximise_evidence(
-        [(kernels, np.array([1.0, -1.0]))],
+        [(Kernels.of(kernels), np.array([1.0, -1.0]))],
         centre=even(1),
         start=np.array([1.0, -9.0]),
         width=3.0,

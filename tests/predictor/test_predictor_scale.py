@@ -11,6 +11,7 @@ from scipy.stats import multivariate_normal, norm
 
 from nasbuild.predictor import AdditiveRecipe, fit_process
 from nasbuild.predictor._evidence import JITTER
+from nasbuild.predictor._kernels import Kernels
 from nasbuild.predictor._scale import Scale, Scales
 from nasbuild.predictor._warp import Warp
 from nasbuild.space import sample
@@ -28,13 +29,23 @@ def scales() -> Scales:
     hidden = features.sum(axis=0) @ rng.normal(size=3) + 0.1 * rng.normal(size=40)
     rows = np.sort(rng.permutation(40)[:25])
     seen = kernels[:, rows][:, :, rows]
-    return Scales(seen, np.exp(hidden / 2), rows, np.log([0.5, 0.5]), RECIPE)
+    return Scales(Kernels.of(seen), np.exp(hidden / 2), rows, np.log([0.5, 0.5]), RECIPE)
+
+
+def whole(kernels: Kernels) -> np.ndarray:
+    """(kernels, rows, rows)."""
+    found = np.zeros((len(kernels), kernels.rows, kernels.rows))
+    lower = np.tril_indices(kernels.rows)
+    found[:, lower[0], lower[1]] = found[:, lower[1], lower[0]] = kernels.halves
+    return found
 
 
 def slow(scales: Scales, scale: Scale) -> float:
     """-log density of the labels themselves and of the variances, by differences instead of a Jacobian."""
     labels, theta = scales.labels, np.exp(scale.log)
-    total = np.tensordot(theta[:-1], scales.kernels, 1) + (theta[-1] + JITTER) * np.eye(len(scales.rows))
+    total = np.tensordot(theta[:-1], whole(scales.kernels), 1) + (theta[-1] + JITTER) * np.eye(
+        len(scales.rows)
+    )
     step = 1e-6 * labels.std()
     stretch = (scale.warp.forward(labels + step) - scale.warp.forward(labels - step)) / (2 * step)
     centre = np.append(scales.centre, np.log(0.1))

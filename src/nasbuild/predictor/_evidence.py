@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.linalg import cho_solve
-from scipy.linalg.lapack import dpotrf, dpotri  # pyright: ignore[reportAttributeAccessIssue]
 from scipy.optimize import minimize
+
+from nasbuild.predictor._kernels import Kernels
 
 JITTER = 1e-6  # added to the noise, so that a Cholesky factor exists
 _NOISE_PRIOR = 0.1
@@ -15,7 +15,7 @@ _SMALLEST, _LARGEST, _LEAST_NOISE = -14.0, 5.0, -9.0  # logarithms
 
 
 def maximise_evidence(
-    parts: Sequence[tuple[np.ndarray, np.ndarray]],
+    parts: Sequence[tuple[Kernels, np.ndarray]],
     *,
     centre: np.ndarray,
     width: float,
@@ -33,7 +33,7 @@ def maximise_evidence(
     Parameters
     ----------
     parts
-        Kernels, (kernels, n, n), each with mean diagonal 1, and standardised labels, (n,), of each part.
+        Kernels, each with mean diagonal 1, and standardised labels, (n,), of each part.
     centre
         Logarithms of the variances that are expected beforehand, (kernels,).
     start
@@ -50,10 +50,11 @@ def maximise_evidence(
         away = (log - centre) / width
         value, slope = 0.5 * float(away @ away), away / width
         for kernels, values in parts:
-            found = _minus_log_density(kernels, values, np.exp(log))
+            theta = np.exp(log)
+            found = kernels.minus_log_density(values, theta[:-1], theta[-1] + JITTER)
             if found is None:
                 return 1e10, np.zeros(count + 1)
-            value, slope = value + found[0], slope + found[1]
+            value, slope = value + found[0], slope + found[1] * theta
         return value, slope
 
     bounds = [(_SMALLEST, _LARGEST)] * count + [(_LEAST_NOISE, 2.0)]
@@ -66,25 +67,3 @@ def maximise_evidence(
         options={"maxiter": iterations},
     )
     return found.x, float(found.fun)
-
-
-def _minus_log_density(
-    kernels: np.ndarray, values: np.ndarray, theta: np.ndarray
-) -> tuple[float, np.ndarray] | None:
-    """-log N(values; 0, C) without its constant, and its gradient by log theta; None where C has no factor."""
-    count, n = len(kernels), len(values)
-    flat = kernels.reshape(count, n * n)
-    total = (theta[:-1] @ flat).reshape(n, n)
-    total[np.diag_indices(n)] += theta[-1] + JITTER
-    factor, failed = dpotrf(total, lower=1, overwrite_a=1)
-    if failed:
-        return None
-    alpha = cho_solve((factor, True), values, check_finite=False)
-    inverse, _ = dpotri(factor, lower=1)
-    # dpotri fills the lower half; the diagonal counts once.
-    inverse = np.tril(inverse) + np.tril(inverse, -1).T
-    inverse -= np.outer(alpha, alpha)
-    slope = np.empty(count + 1)
-    slope[:-1] = 0.5 * (flat @ inverse.ravel()) * theta[:-1]
-    slope[-1] = 0.5 * np.trace(inverse) * theta[-1]
-    return 0.5 * float(values @ alpha) + float(np.log(np.diag(factor)).sum()), slope

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from scipy.linalg import cho_solve, cholesky
 from nasbuild.predictor._design import Design, Term, design
 from nasbuild.predictor._evidence import maximise_evidence
 from nasbuild.predictor._interaction import Interaction
+from nasbuild.predictor._kernels import Kernels
 from nasbuild.predictor._passing import may_pass
 from nasbuild.predictor._process import Process, covariance, residual_covariance
 from nasbuild.predictor._recipe import AdditiveRecipe
@@ -93,13 +94,19 @@ def _parts(n: int, recipe: AdditiveRecipe, rng: np.random.Generator) -> list[np.
     return [np.sort(order[k * size : (k + 1) * size]) for k in range(count)]
 
 
-def _kernels(table: Design, rows: np.ndarray, interaction: Interaction | None = None) -> np.ndarray:
-    """Kernels of the terms among some rows, that of the interactions last: (kernels, rows, rows)."""
-    found = [table.kernel(t, rows) for t in range(len(table.terms))]
-    if interaction is not None:
-        features = [f[rows] for f in interaction.features]
-        found.append(interaction.kernel(features, features))
-    return np.stack(found or [np.zeros((len(rows),) * 2)])
+def _kernels(table: Design, rows: np.ndarray, interaction: Interaction | None = None) -> Kernels:
+    """Kernels of the terms among some rows, that of the interactions last."""
+
+    def each() -> Iterator[np.ndarray]:
+        for t in range(len(table.terms)):
+            yield table.kernel(t, rows)
+        if interaction is not None:
+            features = [f[rows] for f in interaction.features]
+            yield interaction.kernel(features, features)
+        elif not table.terms:
+            yield np.zeros((len(rows),) * 2)
+
+    return Kernels.of(each())
 
 
 def _centre(terms: Sequence[Term], more: int = 0) -> np.ndarray:

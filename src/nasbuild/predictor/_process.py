@@ -107,7 +107,7 @@ class Process:
 
     def sums(self, architectures: Sequence[Architecture], hop: int | None = None) -> np.ndarray:
         """Summed shares, (architectures,), in the label's unit."""
-        return self._additive(architectures, hop)[:, 0] * self.slope + self.level
+        return self._additive(*self._grouped(architectures), hop)[:, 0] * self.slope + self.level
 
     def sum_at(self, label: float) -> float:
         """The summed share of an architecture whose warped label is that of ``label``.
@@ -125,10 +125,11 @@ class Process:
 
         The interaction counts as unknown, with its prior variance, and so does the noise.
         """
-        values = self._additive(architectures)
+        groups, entries = self._grouped(architectures)
+        values = self._additive(groups, entries)
         variance = values[:, 1:].var(axis=1) + self.noise
         if self.interaction_variance:
-            rows = self.interaction.at(self._stage_rows(architectures))
+            rows = self.interaction.at(self._rows(entries, groups))
             variance = variance + self.interaction_variance * self.interaction.diagonal(rows)
         return values[:, 0], np.sqrt(variance) * self.spread
 
@@ -141,10 +142,9 @@ class Process:
 
     def latent(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance of warped labels, interactions and noise included, each (architectures,)."""
-        groups = group_stages(self.space, architectures)
-        entries = self._entries(groups)
+        groups, entries = self._grouped(architectures)
         rows = self._rows(entries, groups)
-        mean = self._additive(architectures)[:, 0].copy()
+        mean = self._additive(groups, entries)[:, 0]
         cross, prior = self._cross(rows, len(architectures))
         for term, theta in zip(self.terms, self.theta, strict=True):
             prior += theta * term.unseen([e.get(term.name, NOTHING) for e in entries], groups)
@@ -188,7 +188,8 @@ class Process:
     @cached_property
     def _design(self) -> Design:
         """The table's rows, made again from the architectures rather than stored."""
-        return Design(self.terms, self._stage_rows(self.architectures), self.means)
+        groups, entries = self._grouped(self.architectures)
+        return Design(self.terms, self._rows(entries, groups), self.means)
 
     @cached_property
     def _passing(self) -> list[list[np.ndarray]]:
@@ -214,29 +215,31 @@ class Process:
     def _values(self, stage: int, codes: np.ndarray, hop: int | None) -> np.ndarray:
         """f_u of modules of one depth by posterior mean and samples, (modules, 1 + samples)."""
         only = StageModules(((np.arange(len(codes)), codes),), np.arange(len(codes)), len(codes))
-        return self._sees(hop).at(stage, only)
+        return self._sees(hop).at(stage, grouped_entries(self._terms, stage, only), len(codes))
 
     def _sees(self, hop: int | None) -> Values:
         """What terms that look no farther than ``hop`` make of modules."""
         if hop not in self._seen:
             every = zip(self.terms, self.theta, self.means, self.weights, strict=True)
             used = [(t, float(v), m, w) for t, v, m, w in every if hop is None or reach(t.name) <= hop]
-            self._seen[hop] = Values.of(self._terms, used, self.samples)
+            self._seen[hop] = Values.of(used, len(self.space.stages), self.samples)
         return self._seen[hop]
 
-    def _additive(self, architectures: Sequence[Architecture], hop: int | None = None) -> np.ndarray:
-        """Sum over the stages of f_u by posterior mean and samples, (architectures, 1 + samples)."""
-        values = np.zeros((len(architectures), 1 + self.samples))
-        for u, modules in enumerate(group_stages(self.space, architectures)):
-            values += self._sees(hop).at(u, modules)[modules.of_architecture]
-        return values
-
-    def _stage_rows(self, architectures: Sequence[Architecture]) -> tuple[tuple, ...]:
+    def _grouped(
+        self, architectures: Sequence[Architecture]
+    ) -> tuple[Sequence[StageModules], Sequence[dict[str, Entries]]]:
+        """The different modules of every stage, and what the terms see of them."""
         groups = group_stages(self.space, architectures)
-        return self._rows(self._entries(groups), groups)
+        return groups, [grouped_entries(self._terms, u, modules) for u, modules in enumerate(groups)]
 
-    def _entries(self, groups: Sequence[StageModules]) -> list[dict[str, Entries]]:
-        return [grouped_entries(self._terms, u, modules) for u, modules in enumerate(groups)]
+    def _additive(
+        self, groups: Sequence[StageModules], entries: Sequence[dict[str, Entries]], hop: int | None = None
+    ) -> np.ndarray:
+        """Sum over the stages of f_u by posterior mean and samples, (architectures, 1 + samples)."""
+        values = np.zeros((len(groups[0].of_architecture), 1 + self.samples))
+        for u, (found, modules) in enumerate(zip(entries, groups, strict=True)):
+            values += self._sees(hop).at(u, found, modules.count)[modules.of_architecture]
+        return values
 
     def _rows(
         self, entries: Sequence[dict[str, Entries]], groups: Sequence[StageModules]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbuild.predictor._evidence import maximise_evidence
+from nasbuild.predictor._kernels import Kernels
 from nasbuild.predictor._recipe import AdditiveRecipe
 from nasbuild.predictor._warp import Warp
 
@@ -39,7 +40,7 @@ class Scales:
     Attributes
     ----------
     kernels
-        Among the rows by which a scale is judged, (kernels, rows, rows).
+        Among the rows by which a scale is judged.
     labels
         Of all architectures, (architectures,).
     rows
@@ -48,7 +49,7 @@ class Scales:
         Logarithms of the variances expected beforehand, (kernels,).
     """
 
-    kernels: np.ndarray
+    kernels: Kernels
     labels: np.ndarray
     rows: np.ndarray
     centre: np.ndarray

@@ -1,0 +1,83 @@
+"""Kernels among the same rows, and the Gaussian density of values by a sum of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy.linalg import cho_solve
+from scipy.linalg.lapack import dpotrf, dpotri  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """Symmetric kernels, of which the lower halves are kept: sums over them are most of what a search for variances costs.
+
+    Attributes
+    ----------
+    halves
+        Lower triangles row by row, (kernels, rows (rows + 1) / 2).
+    rows
+        How many there are.
+    """
+
+    halves: np.ndarray
+    rows: int
+
+    @classmethod
+    def of(cls, kernels: Iterable[np.ndarray]) -> Kernels:
+        """From one kernel or more, (rows, rows) each."""
+        found, rows = [], 0
+        for kernel in kernels:
+            rows = len(kernel)
+            found.append(kernel.ravel()[_lower(rows).place])
+        return cls(np.stack(found), rows)
+
+    def __len__(self) -> int:
+        return len(self.halves)
+
+    def minus_log_density(
+        self, values: np.ndarray, theta: np.ndarray, noise: float
+    ) -> tuple[float, np.ndarray] | None:
+        """-log N(values; 0, C) without its constant, where C is the sum of theta times kernels, and noise.
+
+        Rasmussen & Williams, 2006, equations 5.8 and 5.9.
+
+        Returns
+        -------
+        The value, and its slope by each of theta and the noise, (kernels + 1,); None where C has no factor.
+        """
+        half = _lower(self.rows)
+        total = np.zeros((self.rows, self.rows))
+        total.ravel()[half.place] = theta @ self.halves
+        total[np.diag_indices(self.rows)] += noise
+        # Read column by column, as LAPACK does, the lower half is the upper one: nothing is copied.
+        factor, failed = dpotrf(total.T, lower=0, overwrite_a=1)
+        if failed:
+            return None
+        alpha = cho_solve((factor, False), values, check_finite=False)
+        value = 0.5 * float(values @ alpha) + float(np.log(np.diag(factor)).sum())
+        inverse, _ = dpotri(factor, lower=0, overwrite_c=1)
+        apart = inverse.T.ravel()[half.place] - alpha[half.row] * alpha[half.column]
+        noise_slope = 0.5 * apart[half.diagonal].sum()
+        # What is not on the diagonal stands in the other half as well.
+        apart[half.diagonal] *= 0.5
+        return value, np.append(self.halves @ apart, noise_slope)
+
+
+@dataclass(frozen=True)
+class _Lower:
+    """Where the numbers of a lower triangle stand: in the flat matrix, by row and column; and which are on the diagonal."""
+
+    place: np.ndarray
+    row: np.ndarray
+    column: np.ndarray
+    diagonal: np.ndarray
+
+
+@lru_cache(maxsize=4)
+def _lower(rows: int) -> _Lower:
+    row, column = np.tril_indices(rows)
+    return _Lower(row * rows + column, row, column, np.cumsum(np.arange(1, rows + 1)) - 1)
