@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 
-from nasbuild.predictor import BaselineRecipe, one_thread
+from nasbuild.predictor import BaselineRecipe, Pairs, one_thread
 from nasbuild.score._held_out import HeldOut, folds
 from nasbuild.score._scorer import Scorer
 from nasbuild.score.baselines._boosted import Boosted, fit_boosted
@@ -39,6 +39,10 @@ class FoldedScorer(Scorer):
 
     def each(self, stage: int, codes: np.ndarray) -> np.ndarray:
         return np.stack([part.score(stage, codes) for part in self.parts])
+
+    def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs | None:
+        # A linear model's y' is the sum of its scores: stages do nothing to each other.
+        return Pairs.none([len(own) for own in codes]) if isinstance(self.whole, Linear) else None
 
     def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         each = np.stack([part.predict(architectures) for part in self.parts])
