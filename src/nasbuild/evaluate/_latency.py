@@ -107,6 +107,8 @@ def measure_latencies(
                 found.append(error)
             else:
                 found.append({})
+        if not passes:
+            return found
         timings = time_passes(
             list(passes.values()),
             runtime.prepare(*_reference()),

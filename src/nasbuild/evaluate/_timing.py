@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import random
-import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 Pass = Callable[[], object]
 """One forward pass; returns when it is computed."""
 Fresh = Callable[[], Pass]
 """Makes the same pass anew, with its weights in other places of memory."""
 
-ROUNDS = 20  # visits to each, at least
+ROUNDS, _FEWEST = 40, 10  # visits to each, at least; where there is no time for these
+_LOOKS, _OF_A_LOOK = (
+    (3, 10),
+    8,
+)  # fewest and most; visits that make one, at least, if there are more than the fewest
+_UNDISTURBED = 0.1  # share of a look's visits that nothing disturbed
 _BURST = 0.004  # seconds that a visit takes where passes are short
 _PASSES = (3, 20)  # in a visit: fewest, most
 _SPAN = 3.0  # seconds over which visits are spread, at least
@@ -30,14 +36,15 @@ class Timing:
     Attributes
     ----------
     latency
-        Median over the visits; a visit's time is that of its fastest pass.
+        Median over the looks. A look is some visits in a row, its time that of the fastest tenth of them; a visit's is that
+        of its fastest pass.
     spread
-        Half the distance between the 10 % and 90 % quantiles of the visits. It is what single visits
+        Half the distance between the 10 % and 90 % quantiles of the looks. It is what single looks
         differ by, so it does not shrink with their number: another run at another time is another
-        draw of the machine's state, and no number of visits in this one makes up for that. At least
+        draw of the machine's state, and no number of looks in this one makes up for that. At least
         a microsecond, which no visit of one process shows.
     reference
-        Median of the reference beside it.
+        The same of the reference beside it.
     visits
         How many there were.
     """
@@ -64,8 +71,9 @@ def time_passes(
     """Time passes together: rounds visit all of them, each round in a new order, so that a slow moment of the
     machine falls on all alike.
 
-    A visit is one pass that warms the caches and a few that are timed. Interruptions only ever add to a pass,
-    so the fastest one of a visit is nearest to what the pass takes by itself. Every few rounds all passes are
+    A visit is one pass that warms the caches and a few that are timed. What else runs only ever adds to a pass: for a
+    moment, which the fastest pass of a visit does not see, or for a while, as a neighbour on the same core does, which the fastest
+    visits of a look do not. Every few rounds all passes are
     made anew: where in memory weights lie can change the time by some percent, and does in
     another process. Rounds go on until every spread is within ``tolerance``, or the time is up.
 
@@ -74,7 +82,7 @@ def time_passes(
     tolerance
         Of the spread, as a share of the latency.
     seconds
-        For each of ``passes``; at least `ROUNDS` / 2 rounds are made, however long they take.
+        For each of ``passes``; at least ten rounds are made, however long they take.
     clock
         Seconds.
     """
@@ -95,23 +103,27 @@ def time_passes(
             times[which].append(_visit(everyone[which], bursts[which], clock))
         rounds += 1
         spent = clock() - start
-        if rounds >= ROUNDS // 2 and spent >= seconds * len(passes):
+        if rounds >= _FEWEST and spent >= seconds * len(passes):
             break
         due = rounds >= ROUNDS and spent >= _SPAN and rounds % _RENEWED == 0
-        if due and all(_spread(t) <= tolerance * statistics.median(t) for t in times[1:]):
+        if due and all(spread <= tolerance * level for level, spread in map(_level, times[1:])):
             break
-    level = statistics.median(times[0])
-    return [_timing(t, level) for t in times[1:]]
+    beside = _level(times[0])[0]
+    return [_timing(t, beside) for t in times[1:]]
 
 
 def _timing(times: Sequence[float], reference: float) -> Timing:
-    spread = max(_spread(times), _BETWEEN)
-    return Timing(1e3 * statistics.median(times), 1e3 * spread, 1e3 * reference, len(times))
+    level, spread = _level(times)
+    return Timing(1e3 * level, 1e3 * max(spread, _BETWEEN), 1e3 * reference, len(times))
 
 
-def _spread(times: Sequence[float]) -> float:
-    tenths = statistics.quantiles(times, n=10, method="inclusive")
-    return (tenths[-1] - tenths[0]) / 2
+def _level(times: Sequence[float]) -> tuple[float, float]:
+    """Median over the looks, and half the distance of their 10 % and 90 % quantiles, in seconds."""
+    few, many = _LOOKS
+    looks = np.array_split(times, max(few, min(many, len(times) // _OF_A_LOOK)))
+    found = [np.quantile(look, _UNDISTURBED) for look in looks]
+    low, middle, high = np.quantile(found, [0.1, 0.5, 0.9])
+    return float(middle), float(high - low) / 2
 
 
 def _visit(one: Pass, burst: int, clock: Callable[[], float]) -> float:
