@@ -7,14 +7,13 @@ from dataclasses import dataclass
 
 import moocore
 import numpy as np
-from scipy.stats import qmc
 
 from nasbuild.build._best import require_positive
 from nasbuild.build._choose import most_volume, spread
 from nasbuild.build._climb import Predicted, climb
 from nasbuild.build._columns import columns
-from nasbuild.build._sums import front_of_sums
-from nasbuild.build._under import Problem, best_under, slack
+from nasbuild.build._sweep import proposed_by_sums
+from nasbuild.build._under import Problem, slack
 from nasbuild.build._where import Bound, bounded, bounded_targets, nothing_within
 from nasbuild.errors import NasbuildError
 from nasbuild.score import Learnt, Run
@@ -22,8 +21,8 @@ from nasbuild.space import Architecture
 
 _LEVELS = 16  # values of the other targets at which the climb begins, by every target
 _OF_EACH = 2  # such values for every point asked for where there is no climb
-_EACH = 2  # best architectures at each of these
-_BEATEN = 10  # others of its stage that beat a module that takes no part
+_MORE = 2  # others of its stage that beat a module that takes no part, for sums alone
+_BEATEN = 10  # the same, for what interactions make of them
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,8 @@ class Front:
 def build_front(run: Run, n: int, *, targets: Sequence[str] = (), bounds: Sequence[Bound] = ()) -> Front:
     """Up to ``n`` architectures along the predicted front of two targets or more: those with the largest hypervolume.
 
-    Each target in turn is made best, by summed module scores, while the others are held at least at some
+    The front of summed module scores comes first: whole, where targets and bounds are three at most (`front_of_sums`),
+    else each target in turn is made best while the others are held at least at some
     level (the ε-constraint method: Haimes, Lasdon & Wismer, 1971), so that parts of the front that
     bend inwards are found as well; the levels go from what the best of the others leave to the best
     there is. From there all swaps of single modules are followed that the prediction y', which knows
@@ -99,7 +99,7 @@ def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
     worth = [scores[:, : len(learnt)] * signs for scores in table.scores]
     # No pick on the front of sums needs a module that a few others beat in all that counts; for
     # what interactions make of them, some more take part.
-    count = _BEATEN if interactions else _EACH
+    count = _BEATEN if interactions else _MORE
     kept = [worthwhile(np.column_stack([w, -c]), count) for w, c in zip(worth, costs, strict=True)]
     table = table.select(kept)
     costs = tuple(c[k] for c, k in zip(costs, kept, strict=True))
@@ -107,10 +107,9 @@ def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
     pairs = [one.scorer.pairs(table.codes) for one in every]
     known = tuple(pair for pair in pairs if pair is not None)
     climbs = interactions and len(known) == len(pairs)
-    picks = None if interactions else front_of_sums(worth)
-    if picks is None:
-        picks = _sweep(worth, costs, most, _LEVELS if climbs else _OF_EACH * n)
     problem = Problem(tuple(w[:, 0] for w in worth), costs, most)
+    whole = climbs or not interactions
+    picks = proposed_by_sums(worth, problem, _LEVELS if climbs else _OF_EACH * n, whole=whole)
     if not len(picks):
         raise nothing_within(problem, bounds, run)
     if len(known) == len(pairs):
@@ -130,35 +129,6 @@ def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
         np.column_stack(p) for p in zip(*(one.scorer.predict(front) for one in learnt), strict=True)
     )
     return Front(names, front, value, std, *_volumes(run, names, value * signs, signs))
-
-
-def _sweep(
-    worth: tuple[np.ndarray, ...], costs: tuple[np.ndarray, ...], most: np.ndarray, levels: int
-) -> np.ndarray:
-    """Picks along the front of sums, (picks, stages); none if nothing is within the bounds."""
-    targets = worth[0].shape[1]
-
-    def best(first: int, least: dict[int, float], count: int) -> np.ndarray:
-        held = list(least)
-        problem = Problem(
-            tuple(w[:, first] for w in worth),
-            tuple(np.column_stack([c, -w[:, held]]) for c, w in zip(costs, worth, strict=True)),
-            np.concatenate([most, [-least[t] for t in held]]),
-        )
-        return best_under(problem, count).picks
-
-    ends = [best(t, {}, 1) for t in range(targets)]
-    if not all(len(end) for end in ends):
-        return np.empty((0, len(worth)), dtype=np.int64)
-    reached = np.array([sum(w[end[0, u]] for u, w in enumerate(worth)) for end in ends])
-    low, high = reached.min(axis=0), reached.max(axis=0)
-    found = [*ends]
-    for t in range(targets):
-        others = [o for o in range(targets) if o != t]
-        for level in _levels(len(others), levels):
-            least = {o: float(low[o] + x * (high[o] - low[o])) for o, x in zip(others, level, strict=True)}
-            found.append(best(t, least, _EACH))
-    return np.unique(np.concatenate(found), axis=0)
 
 
 def _on_targets(every: Sequence[Learnt], bounds: Sequence[Bound]) -> tuple[tuple[int, int, int], ...]:
@@ -214,10 +184,3 @@ def _volumes(run: Run, names: Sequence[str], front: np.ndarray, signs: np.ndarra
         for v in (front, labelled)
     ]
     return float(found[0]), float(found[1])
-
-
-def _levels(others: int, count: int) -> np.ndarray:
-    """Evenly spread points between 0 and 1, (count, others)."""
-    if others == 1:
-        return np.linspace(0, 1, count)[:, None]
-    return qmc.Sobol(others, scramble=False).random(1 << (count - 1).bit_length())[:count]
