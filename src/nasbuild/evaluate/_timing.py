@@ -26,7 +26,10 @@ _SPAN = 3.0  # seconds over which visits are spread, at least
 _STEADY, _WARM = 0.02, 2.0  # passes are steady if five more are not faster by this share; seconds at most
 _BESIDE = 8  # visits between two of the reference
 _RENEWED = 4  # rounds after which passes are made anew
-_BETWEEN = 1e-6  # seconds by which a pass may differ in another process, however short and steady it is
+_BETWEEN = (
+    1e-6,
+    0.01,
+)  # seconds, and share, by which a pass may differ in another process, however steady it is in this
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Timing:
         Half the distance between the 10 % and 90 % quantiles of the looks. It is what single looks
         differ by, so it does not shrink with their number: another run at another time is another
         draw of the machine's state, and no number of looks in this one makes up for that. At least
-        a microsecond, which no visit of one process shows.
+        a microsecond and a hundredth of the latency, which no visit of one process shows.
     reference
         The same of the reference beside it.
     visits
@@ -114,7 +117,8 @@ def time_passes(
 
 def _timing(times: Sequence[float], reference: float) -> Timing:
     level, spread = _level(times)
-    return Timing(1e3 * level, 1e3 * max(spread, _BETWEEN), 1e3 * reference, len(times))
+    least, share = _BETWEEN
+    return Timing(1e3 * level, 1e3 * max(spread, least, share * level), 1e3 * reference, len(times))
 
 
 def _level(times: Sequence[float]) -> tuple[float, float]:
