@@ -15,10 +15,8 @@ Fresh = Callable[[], Pass]
 """Makes the same pass anew, with its weights in other places of memory."""
 
 ROUNDS, _FEWEST = 40, 10  # visits to each, at least; where there is no time for these
-_LOOKS, _OF_A_LOOK = (
-    (3, 10),
-    8,
-)  # fewest and most; visits that make one, at least, if there are more than the fewest
+_LOOKS = 3, 10  # fewest and most
+_OF_A_LOOK = 8  # visits that make one, at least, where there are more than the fewest looks
 _UNDISTURBED = 0.1  # share of a look's visits that nothing disturbed
 _BURST = 0.004  # seconds that a visit takes where passes are short
 _PASSES = (3, 20)  # in a visit: fewest, most
@@ -26,10 +24,8 @@ _SPAN = 3.0  # seconds over which visits are spread, at least
 _STEADY, _WARM = 0.02, 2.0  # passes are steady if five more are not faster by this share; seconds at most
 _BESIDE = 8  # visits between two of the reference
 _RENEWED = 4  # rounds after which passes are made anew
-_BETWEEN = (
-    1e-6,
-    0.01,
-)  # seconds, and share, by which a pass may differ in another process, however steady it is in this
+# Seconds, and share, by which a pass may differ in another process, however steady it is in this one.
+_BETWEEN = 1e-6, 0.01
 
 
 @dataclass(frozen=True)
