@@ -28,7 +28,7 @@ def proposed_by_sums(
         Whether the whole front is asked for. It is listed where targets and bounds are three at most.
     """
     picks = _listed(worth, problem) if whole else None
-    return _sweep(worth, problem.costs, problem.bounds, levels) if picks is None else picks
+    return _sweep(worth, problem, levels) if picks is None else picks
 
 
 def _listed(worth: tuple[np.ndarray, ...], problem: Problem) -> np.ndarray | None:
@@ -43,9 +43,7 @@ def _listed(worth: tuple[np.ndarray, ...], problem: Problem) -> np.ndarray | Non
     return picks if len(picks) else None
 
 
-def _sweep(
-    worth: tuple[np.ndarray, ...], costs: tuple[np.ndarray, ...], most: np.ndarray, levels: int
-) -> np.ndarray:
+def _sweep(worth: tuple[np.ndarray, ...], within: Problem, levels: int) -> np.ndarray:
     """Picks along the front of sums, (picks, stages); none if nothing is within the bounds."""
     targets = worth[0].shape[1]
 
@@ -53,8 +51,8 @@ def _sweep(
         held = list(least)
         problem = Problem(
             tuple(w[:, first] for w in worth),
-            tuple(np.column_stack([c, -w[:, held]]) for c, w in zip(costs, worth, strict=True)),
-            np.concatenate([most, [-least[t] for t in held]]),
+            tuple(np.column_stack([c, -w[:, held]]) for c, w in zip(within.costs, worth, strict=True)),
+            np.concatenate([within.bounds, [-least[t] for t in held]]),
         )
         return best_under(problem, count).picks
 

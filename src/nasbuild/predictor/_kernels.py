@@ -13,7 +13,7 @@ from scipy.linalg.lapack import dpotrf, dpotri  # pyright: ignore[reportAttribut
 
 @dataclass(frozen=True)
 class Kernels:
-    """Symmetric kernels, of which the lower halves are kept: sums over them are most of what a search for variances costs.
+    """Symmetric kernels, of which the lower halves are kept, in half the memory.
 
     Attributes
     ----------

@@ -82,9 +82,7 @@ def _substituted(
     total, count = np.zeros((1 + scorer.members, len(choices))), 0
     for codes in groups:
         places = [slice(None)] if shared else list(range(codes.shape[1]))
-        changed = np.stack([codes] * (len(choices) * len(places))).reshape(
-            len(choices), len(places), *codes.shape
-        )
+        changed = np.tile(codes, (len(choices), len(places), 1, 1, 1))
         for c, choice in enumerate(choices):
             for p, place in enumerate(places):
                 changed[c, p, :, place, f] = choice
