@@ -47,6 +47,7 @@ def main() -> None:
         print(line)
     for key in ("fidelity", "held_out"):
         print(f"\n{FIGURES[key]}\n\n{compact(result, key)}")
+    print(f"\n{glance(result)}\n")
     for path in plot(result, options.out):
         print(f"drawn in {path}")
 
@@ -61,6 +62,22 @@ def compact(result: dict, key: str) -> str:
         ]
         body.append([f"{table} {target}", " ".join(f"{c.size:,}" for c in same), *fields])
     return markdown(["table, target", "labels", *METHODS], body)
+
+
+def glance(result: dict) -> str:
+    """A row a figure and a range of labels; in each field the mean over all cells inside that every method has."""
+    methods, body = ("default", "ridge", "lightgbm", "paper"), []
+    for key in ("fidelity", "held_out", "prediction"):
+        values = values_of(result, key)
+        every = [cell for same in cells_of(values).values() for cell in same]
+        for low, high in ((50, 100), (200, 300), (1000, 1000), (2700, 2700)):
+            inside = [
+                c for c in every if low <= c.size <= high and all((c.name, m) in values for m in methods)
+            ]
+            means = [np.mean([np.mean(values[c.name, m]) for c in inside]) for m in methods]
+            labels = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+            body.append([FIGURES[key], labels, str(len(inside)), *(f"{mean:.3f}" for mean in means)])
+    return markdown(["mean", "labels", "cells", *methods], body)
 
 
 if __name__ == "__main__":
