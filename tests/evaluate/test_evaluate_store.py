@@ -17,7 +17,8 @@ import sqlalchemy as sa
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import LEASE, Result, Store
-from nasbuild.evaluate._store import _evaluations, _started
+from nasbuild.evaluate._database import evaluations
+from nasbuild.evaluate._owner import _started
 from nasbuild.space import load_space, sample
 from nasbuild.table import load_builtin
 
@@ -191,7 +192,7 @@ def test_a_process_elsewhere_is_given_time(url, opened):
     for heard, free in ((time.time() - LEASE / 2, 0), (time.time() - 2 * LEASE, 2)):
         with engine.begin() as connection:
             away = {"owner": "elsewhere:1:2:ab", "heard": heard}
-            connection.execute(sa.update(_evaluations).values(**away))
+            connection.execute(sa.update(evaluations).values(**away))
         assert len(opened(url).claim(ARCHITECTURES[:2])) == free
     engine.dispose()
 
@@ -201,10 +202,10 @@ def test_a_heartbeat_is_heard(url, opened):
     store.claim(ARCHITECTURES[:1])
     engine = sa.create_engine(store.url)
     with engine.begin() as connection:
-        connection.execute(sa.update(_evaluations).values(heard=1.0))
+        connection.execute(sa.update(evaluations).values(heard=1.0))
     store.heartbeat()
     with engine.connect() as connection:
-        assert connection.execute(sa.select(_evaluations.c.heard)).scalar() > time.time() - 60
+        assert connection.execute(sa.select(evaluations.c.heard)).scalar() > time.time() - 60
     engine.dispose()
 
 

@@ -10,6 +10,7 @@ import typer
 from nasbuild.cli import (
     _bench,
     _build,
+    _check,
     _demo,
     _equations,
     _evaluate,
@@ -32,7 +33,7 @@ app = typer.Typer(
 )
 for command in (
     _demo.demo,
-    _learn.check,
+    _check.check,
     _learn.fit,
     _learn.explain,
     _graphs.compare,

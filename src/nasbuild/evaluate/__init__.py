@@ -20,7 +20,8 @@ from nasbuild.evaluate._work import Executor, InProcess, Spec
 
 if TYPE_CHECKING:
     from nasbuild.evaluate._evaluate import evaluate_all
-    from nasbuild.evaluate._store import LEASE, Store
+    from nasbuild.evaluate._owner import LEASE
+    from nasbuild.evaluate._store import Store
 
 __all__ = [
     "LEASE",
@@ -45,7 +46,7 @@ __all__ = [
 ]
 
 # Worker processes import this room and need no database.
-_LAZY = {"LEASE": "_store", "Store": "_store", "evaluate_all": "_evaluate"}
+_LAZY = {"LEASE": "_owner", "Store": "_store", "evaluate_all": "_evaluate"}
 
 
 __getattr__ = lazy(__name__, _LAZY)

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+from nasbuild.evaluate._owner import LEASE
 from nasbuild.evaluate._protocol import Result
-from nasbuild.evaluate._store import LEASE, Store
+from nasbuild.evaluate._store import Store
 from nasbuild.evaluate._work import Executor, InProcess, Spec
 from nasbuild.space import Architecture
 

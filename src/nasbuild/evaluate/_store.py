@@ -7,50 +7,30 @@ import json
 import os
 import platform
 import time
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy import event, exc
-from sqlalchemy.dialects.postgresql import insert as insert_postgresql
-from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy import exc
 
 from nasbuild._version import __version__
 from nasbuild.errors import NasbuildError
+from nasbuild.evaluate._database import (
+    SCHEMA,
+    SCHEMA_VERSION,
+    about,
+    chunks,
+    evaluations,
+    insert,
+    open_engine,
+    without_password,
+)
+from nasbuild.evaluate._owner import is_lost, owner_name
 from nasbuild.evaluate._protocol import Result
 from nasbuild.space import Architecture, Space, architecture_id, parse_architecture, space_to_dict, to_dict
 from nasbuild.table import Table, evaluated_table
-
-SCHEMA_VERSION = 1
-LEASE = 60.0
-"""Seconds after which an evaluation whose process was not heard of is taken for lost."""
-_CHUNK = 500  # keys in one question
-
-Item = TypeVar("Item")
-
-_schema = sa.MetaData()
-_about = sa.Table("nasbuild", _schema, sa.Column("schema", sa.Integer, primary_key=True))
-_evaluations = sa.Table(
-    "evaluations",
-    _schema,
-    sa.Column("number", sa.Integer, primary_key=True),
-    sa.Column("key", sa.String(64), unique=True, nullable=False),
-    sa.Column("study", sa.String(64), index=True, nullable=False),
-    sa.Column("evaluator", sa.Text, nullable=False),
-    sa.Column("seed", sa.Integer, nullable=False),
-    sa.Column("arch", sa.Text, nullable=False),
-    sa.Column("state", sa.String(8), nullable=False),
-    sa.Column("metrics", sa.Text),
-    sa.Column("reason", sa.Text),
-    sa.Column("owner", sa.Text),
-    sa.Column("heard", sa.Float),
-    sa.Column("started", sa.Float),
-    sa.Column("seconds", sa.Float),
-    sa.Column("versions", sa.Text),
-)
 
 
 class Store:
@@ -74,22 +54,22 @@ class Store:
         self.url = str(url) if "://" in str(url) else f"sqlite:///{Path(url).absolute()}"
         stages = json.dumps(space_to_dict(Space("", space.stages)), sort_keys=True)
         self._study = hashlib.sha256(f"{stages}\n{evaluator}\n{seed}".encode()).hexdigest()
-        self.owner = f"{platform.node()}:{os.getpid()}:{_started(os.getpid())}:{uuid.uuid4().hex[:8]}"
+        self.owner = owner_name()
         try:
-            self._engine = _engine(self.url)
+            self._engine = open_engine(self.url)
             found = self._prepare()
         except (exc.SQLAlchemyError, ImportError) as error:
             cause = str(getattr(error, "orig", None) or error).splitlines()[0]
             raise NasbuildError(
                 f"can't be opened ({cause})",
-                where=f"store {_hidden(self.url)}",
+                where=f"store {without_password(self.url)}",
                 allowed="a path, sqlite:///PATH, postgresql+psycopg://USER@HOST/DATABASE",
             ) from error
         if found > SCHEMA_VERSION:
             self.close()
             raise NasbuildError(
                 f"was written by a newer version (schema {found}, known {SCHEMA_VERSION})",
-                where=f"store {_hidden(self.url)}",
+                where=f"store {without_password(self.url)}",
                 todo="update nasbuild",
             )
 
@@ -97,10 +77,10 @@ class Store:
         """Make the tables where they are missing; the version that they are of."""
         try:
             with self._engine.begin() as connection:
-                _schema.create_all(connection)
-                found = connection.execute(sa.select(sa.func.max(_about.c.schema))).scalar()
+                SCHEMA.create_all(connection)
+                found = connection.execute(sa.select(sa.func.max(about.c.schema))).scalar()
                 if found is None:
-                    connection.execute(self._insert(_about), [{"schema": SCHEMA_VERSION}])
+                    connection.execute(insert(connection, about), [{"schema": SCHEMA_VERSION}])
                 return SCHEMA_VERSION if found is None else int(found)
         except BaseException:
             self.close()
@@ -139,10 +119,7 @@ class Store:
             taken = self._new(connection, [row for row in rows if row["key"] not in known])
             for row in rows:
                 found = known.get(row["key"])
-                if found is not None and (
-                    (found.state == "running" and self._lost(found.owner, found.heard, now))
-                    or (found.state == "failed" and again)
-                ):
+                if found is not None and self._free(found, now, again):
                     taken |= self._take(connection, row, found)
         return [architecture for key, architecture in keys.items() if key in taken]
 
@@ -155,8 +132,8 @@ class Store:
         if not results:
             return
         change = (
-            sa.update(_evaluations)
-            .where(_evaluations.c.key == sa.bindparam("of"))
+            sa.update(evaluations)
+            .where(evaluations.c.key == sa.bindparam("of"))
             .values({c: sa.bindparam(f"new_{c}") for c in ("state", "metrics", "reason", "seconds")})
         )
         with self._engine.begin() as connection:
@@ -175,12 +152,12 @@ class Store:
     def release(self, architectures: Iterable[Architecture]) -> None:
         """Give back what was claimed and not begun."""
         with self._engine.begin() as connection:
-            for part in _chunks([self._key(a) for a in architectures]):
+            for part in chunks([self._key(a) for a in architectures]):
                 connection.execute(
-                    sa.delete(_evaluations).where(
-                        _evaluations.c.key.in_(part),
-                        _evaluations.c.state == "running",
-                        _evaluations.c.owner == self.owner,
+                    sa.delete(evaluations).where(
+                        evaluations.c.key.in_(part),
+                        evaluations.c.state == "running",
+                        evaluations.c.owner == self.owner,
                     )
                 )
 
@@ -188,8 +165,8 @@ class Store:
         """Tell other processes that this one lives."""
         with self._engine.begin() as connection:
             connection.execute(
-                sa.update(_evaluations)
-                .where(_evaluations.c.owner == self.owner, _evaluations.c.state == "running")
+                sa.update(evaluations)
+                .where(evaluations.c.owner == self.owner, evaluations.c.state == "running")
                 .values(heard=time.time())
             )
 
@@ -198,9 +175,9 @@ class Store:
         found: dict[Architecture, Result] = {}
         with self._engine.connect() as connection:
             query = (
-                sa.select(_evaluations)
-                .where(_evaluations.c.study == self._study, _evaluations.c.state != "running")
-                .order_by(_evaluations.c.number)
+                sa.select(evaluations)
+                .where(evaluations.c.study == self._study, evaluations.c.state != "running")
+                .order_by(evaluations.c.number)
             )
             for row in connection.execute(query):
                 metrics = None if row.state == "failed" else json.loads(row.metrics)
@@ -211,9 +188,9 @@ class Store:
     def counts(self) -> dict[str, int]:
         """How many are running, done and failed."""
         query = (
-            sa.select(_evaluations.c.state, sa.func.count())
-            .where(_evaluations.c.study == self._study)
-            .group_by(_evaluations.c.state)
+            sa.select(evaluations.c.state, sa.func.count())
+            .where(evaluations.c.study == self._study)
+            .group_by(evaluations.c.state)
         )
         with self._engine.connect() as connection:
             found = {state: int(count) for state, count in connection.execute(query)}
@@ -229,7 +206,7 @@ class Store:
         """
         done = {a: r.metrics for a, r in self.results().items() if r.metrics is not None}
         if not done:
-            raise NasbuildError("holds no finished evaluation", where=f"store {_hidden(self.url)}")
+            raise NasbuildError("holds no finished evaluation", where=f"store {without_password(self.url)}")
         return evaluated_table(self.space, done)
 
     def take_in(self, table: Table) -> int:
@@ -244,84 +221,42 @@ class Store:
         """Give connections back."""
         self._engine.dispose()
 
-    def _insert(self, table: sa.Table) -> Any:
-        return (insert_sqlite if self._engine.dialect.name == "sqlite" else insert_postgresql)(table)
-
     def _key(self, architecture: Architecture) -> str:
         return hashlib.sha256(
             f"{self._study}\n{architecture_id(self.space, architecture)}".encode()
         ).hexdigest()
 
     def _rows(self, connection: sa.Connection, keys: Iterable[str]) -> list[Any]:
-        columns = (_evaluations.c.key, _evaluations.c.state, _evaluations.c.owner, _evaluations.c.heard)
+        columns = (evaluations.c.key, evaluations.c.state, evaluations.c.owner, evaluations.c.heard)
         found: list[Any] = []
-        for part in _chunks(list(keys)):
-            found += connection.execute(sa.select(*columns).where(_evaluations.c.key.in_(part))).all()
+        for part in chunks(list(keys)):
+            found += connection.execute(sa.select(*columns).where(evaluations.c.key.in_(part))).all()
         return found
 
     def _new(self, connection: sa.Connection, rows: list[dict[str, Any]]) -> set[str]:
         """Begin evaluations that nobody had begun; the keys of those that no other process just did."""
         taken: set[str] = set()
-        for part in _chunks(rows):
-            new = self._insert(_evaluations).values(part).on_conflict_do_nothing()
-            taken |= set(connection.execute(new.returning(_evaluations.c.key)).scalars())
+        for part in chunks(rows):
+            new = insert(connection, evaluations).values(part).on_conflict_do_nothing()
+            taken |= set(connection.execute(new.returning(evaluations.c.key)).scalars())
         return taken
+
+    def _free(self, found: Any, now: float, again: bool) -> bool:
+        """Whether a known evaluation may be taken over."""
+        if found.state == "running":
+            return found.owner != self.owner and is_lost(found.owner, found.heard, now)
+        return found.state == "failed" and again
 
     def _take(self, connection: sa.Connection, row: Mapping[str, Any], found: Any) -> set[str]:
         """Take over an evaluation; nothing if another process was quicker."""
-        c = _evaluations.c
+        c = evaluations.c
         fields = ("state", "owner", "heard", "started", "versions")
         taken = connection.execute(
-            sa.update(_evaluations)
+            sa.update(evaluations)
             .where(c.key == row["key"], c.state == found.state, c.owner == found.owner)
             .values(**{f: row[f] for f in fields}, metrics=None, reason=None, seconds=None)
         )
         return {row["key"]} if taken.rowcount == 1 else set()
-
-    def _lost(self, owner: str, heard: float, now: float) -> bool:
-        node, pid, started, _ = owner.rsplit(":", 3)
-        if owner == self.owner:
-            return False
-        if node == platform.node() and started and _started(os.getpid()):
-            return _started(int(pid)) != started
-        return now - heard > LEASE
-
-
-def _engine(url: str) -> sa.Engine:
-    engine = sa.create_engine(url)
-    if engine.dialect.name == "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def prepare(connection: Any, _: Any) -> None:
-            # Readers and one writer at a time; a commit survives a crash of the process.
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            connection.execute("PRAGMA busy_timeout=60000")
-            # Transactions begin where we say so, and as writers: none is refused halfway.
-            connection.isolation_level = None
-
-        @event.listens_for(engine, "begin")
-        def begin(connection: Any) -> None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    elif engine.dialect.name != "postgresql":
-        raise NasbuildError(
-            f"{engine.dialect.name} is no database that evaluations are kept in",
-            where="--store",
-            allowed=("SQLite", "PostgreSQL"),
-        )
-    return engine
-
-
-def _started(pid: int) -> str:
-    """When a process of this machine started; empty if it does not live or nobody can tell."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return ""
-    fields = text.rpartition(")")[2].split()
-    # A process that has ended but was not waited for is a zombie.
-    return "" if fields[0] in "ZX" else fields[19]
 
 
 def _versions() -> dict[str, str]:
@@ -330,15 +265,3 @@ def _versions() -> dict[str, str]:
 
 def _plain(value: float | None) -> float | None:
     return None if value is None or not np.isfinite(value) else float(value)
-
-
-def _chunks(items: list[Item]) -> list[list[Item]]:
-    return [items[i : i + _CHUNK] for i in range(0, len(items), _CHUNK)]
-
-
-def _hidden(url: str) -> str:
-    """The address without its password."""
-    try:
-        return sa.make_url(url).render_as_string(hide_password=True)
-    except exc.ArgumentError:
-        return url

@@ -9,9 +9,10 @@ from nasbuild.score._held_out import DEVIATIONS, Agreement, Evidence, HeldOut, e
 from nasbuild.score._module_rows import module_rows
 from nasbuild.score._modules import LabelStatistics, ModuleScorer, label_statistics, shifted
 from nasbuild.score._run import Learnt, Prediction, Progress, Run, learn, predict
+from nasbuild.score._run_file import SCHEMA_VERSION, versions
 from nasbuild.score._scorer import Scorer, combined
 from nasbuild.score._stage_scores import MAX_MODULES, StageScores, score_stage, score_stages
-from nasbuild.score._store import SCHEMA_VERSION, load_run, save_run, versions
+from nasbuild.score._store import load_run, save_run
 from nasbuild.score._ties import COMPARED, member_scores, untold
 from nasbuild.score._trust import METHOD_NAMES, Rival, Trust, measure_trust
 from nasbuild.score.baselines import FoldedScorer, fit_baseline, fit_model

@@ -16,7 +16,7 @@ from nasbuild.errors import NasbuildError, RunError
 from nasbuild.ir import load_graphs, operator_schema, save_graphs
 from nasbuild.predictor import Recipe, ensembles_from_bytes, ensembles_to_bytes, recipe_from_dict, recipe_kind
 from nasbuild.score._features import ChoiceScore
-from nasbuild.score._store import RUN, versions
+from nasbuild.score._run_file import RUN, versions
 from nasbuild.score.graphs._learn import GraphLearnt, GraphRun
 from nasbuild.score.graphs._trust import GraphTrust
 from nasbuild.space import Metric

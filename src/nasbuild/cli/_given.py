@@ -1,0 +1,34 @@
+"""What ``--space``, ``--data``, ``--graphs`` and the like tell together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nasbuild.errors import NasbuildError
+
+if TYPE_CHECKING:
+    from nasbuild.table import Table
+
+
+def given(space: str | None) -> str:
+    """A space that has to be there."""
+    if space is None:
+        raise NasbuildError("there is no space", todo="give --space, or --graphs for networks without one")
+    return space
+
+
+def instead(graphs: Path, space: str | None, merge: str | None) -> Path:
+    """Graphs that stand alone."""
+    if space is not None or merge is not None:
+        raise NasbuildError("--graphs stands instead of a space", todo="leave --space and --merge out")
+    return graphs
+
+
+def read(space: str, data: str, merge: str | None, skip_bad: bool) -> Table:
+    """The table that ``--space``, ``--data``, ``--merge`` and ``--skip-bad`` tell."""
+    from nasbuild.space import load_space
+    from nasbuild.table import merge_table, read_table
+
+    table = read_table(data, load_space(space), skip_bad=skip_bad)
+    return merge_table(table, merge) if merge else table

@@ -1,0 +1,175 @@
+"""What the files of a run folder hold, and reading them with suspicion."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy
+import scipy
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from nasbuild._version import __version__
+from nasbuild.errors import RunError
+from nasbuild.score._features import ChoiceScore
+from nasbuild.score._trust import Trust
+
+SCHEMA_VERSION = 4
+RUN, TABLE, MODEL, MODULES, TRUST = (
+    "run.json",
+    "table.parquet",
+    "model.safetensors",
+    "modules.parquet",
+    "trust.json",
+)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class TargetFile(_Strict):
+    """A target, and how many modules of each stage were scored."""
+
+    name: str
+    direction: Literal["maximize", "minimize"]
+    unit: str
+    skip_bad: bool
+    scored: list[int]
+
+
+class NoteFile(_Strict):
+    """What was noticed when the table was read."""
+
+    kind: str
+    text: str
+    rows: list[str]
+
+
+class TableFile(_Strict):
+    """The table that the run was learnt from."""
+
+    sha256: str
+    rows: int
+    notes: list[NoteFile]
+
+
+class RunFile(_Strict):
+    """``run.json``; ``files`` holds the SHA-256 of the bytes of the others."""
+
+    schema_version: Literal[4]
+    space: dict[str, Any]
+    targets: Annotated[list[TargetFile], Field(min_length=1)]
+    method: str
+    recipe: dict[str, Any]
+    seed: int
+    max_modules: int
+    versions: dict[str, str]
+    table: TableFile
+    files: dict[str, str]
+
+
+class TrustEntry(_Strict):
+    """Of one target: how far to believe it, and its features."""
+
+    target: str
+    trust: Trust
+    features: tuple[ChoiceScore, ...]
+
+
+class _TrustFile(_Strict):
+    """``trust.json``."""
+
+    targets: list[TrustEntry]
+
+
+def versions() -> dict[str, str]:
+    """Versions of what a result depends on."""
+    return {
+        "nasbuild": __version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "scipy": scipy.__version__,
+    }
+
+
+def read_run_file(path: Path) -> RunFile:
+    """``run.json``.
+
+    Raises
+    ------
+    RunError
+        If it is damaged, or of another version.
+    """
+    try:
+        data = json.loads(_bytes(path))
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"is no JSON ({error})", where=str(path)) from None
+    if not isinstance(data, dict):
+        raise RunError("is no JSON object", where=str(path))
+    version = data.get("schema_version")
+    if isinstance(version, int) and not isinstance(version, bool) and 0 < version < SCHEMA_VERSION:
+        raise RunError(
+            f"has schema version {version}, this nasbuild ({__version__}) reads {SCHEMA_VERSION}",
+            where=str(path),
+            todo="fit again",
+        )
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise RunError(
+            f"has schema version {version}, this nasbuild ({__version__}) reads up to {SCHEMA_VERSION}",
+            where=str(path),
+            todo="install a newer nasbuild",
+        )
+    try:
+        return RunFile.model_validate(data)
+    except ValidationError as error:
+        raise _invalid(path, "is no run file", error) from None
+
+
+def read_trust(path: Path, data: bytes, file: RunFile) -> list[TrustEntry]:
+    """``trust.json``, which has to be of the run's targets.
+
+    Raises
+    ------
+    RunError
+        If it is damaged.
+    """
+    try:
+        entries = _TrustFile.model_validate_json(data).targets
+    except ValidationError as error:
+        raise _invalid(path, "is damaged", error) from None
+    if [entry.target for entry in entries] != [target.name for target in file.targets]:
+        raise RunError(f"is of other targets than {RUN}", where=str(path))
+    return entries
+
+
+def _invalid(path: Path, what: str, error: ValidationError) -> RunError:
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"]))
+    return RunError(f"{what} ({place}: {first['msg'].lower()})", where=str(path))
+
+
+def checked_bytes(path: Path, file: RunFile) -> bytes:
+    """A file's content, if it is what was saved."""
+    data = _bytes(path)
+    if sha256(data) != file.files.get(path.name):
+        raise RunError(
+            "is damaged or from another run: it is not the file that was saved here", where=str(path)
+        )
+    return data
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RunError(f"can't be read ({error.strerror or error})", where=str(path)) from None
