@@ -13,7 +13,7 @@ import numpy as np
 
 from _common import arguments, markdown, resume, save
 from nasbuild.bench import Cell, read
-from nasbuild.build import POOL, Bound, best_predicted, build_within
+from nasbuild.build import Bound, build_predicted, build_within
 from nasbuild.score import learn
 
 CELL, DRAWS = Cell("nas-bench-macro", "acc", 300), 10
@@ -33,11 +33,12 @@ def main() -> None:
         found = []
         for share in SHARES:
             most = float(np.quantile(flops, share))
-            built = build_within(run, "acc", POOL, [Bound("flops", 1, most)]).built
-            first, chosen = built[0], best_predicted(run.learnt[0], built, 1)[0]
-            rows = {
-                way: whole.row_of[one.architecture] for way, one in (("score", first), ("prediction", chosen))
+            bounds = [Bound("flops", 1, most)]
+            built = {
+                "score": build_within(run, "acc", 1, bounds).built[0],
+                "prediction": build_predicted(run, "acc", 1, bounds).built[0],
             }
+            rows = {way: whole.row_of[one.architecture] for way, one in built.items()}
             found.append(
                 {
                     "bound": most,

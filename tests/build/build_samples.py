@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import combinations, product
+
 import numpy as np
 import torch
 
-from nasbuild.predictor import Ensemble, Member, Network, Shape
+from nasbuild.build._swaps import Predicted
+from nasbuild.predictor import Ensemble, Member, Network, Pairs, Shape
 from nasbuild.score import Agreement, Learnt, ModuleScorer, StageScores, Trust
 from nasbuild.space import Metric, Space, graph_schema, module_codes
 from nasbuild.target import Equation, Labels, Target
+
+SIZES = (6, 5, 7, 4)
+EVERY = np.array(list(product(*map(range, SIZES))))
+"""All combinations of so many modules of four stages."""
 
 
 def made_up(
@@ -49,3 +56,24 @@ def _ensemble(space: Space, seed: int) -> Ensemble:
             Member(weights, 5.0 * k, 2.0, np.arange(2), np.arange(2, 4), srcc, statistics, statistics)
         )
     return Ensemble(schema, shape, tuple(members))
+
+
+def predicted(seed: int, targets: int = 2, strength: float = 0.1, **bounds) -> Predicted:
+    """Predictions of every combination of a few modules, drawn at random; no bounds but those given."""
+    rng = np.random.default_rng(seed)
+    factors = [tuple(rng.normal(size=(size, 2)) for size in SIZES) for _ in range(targets)]
+    pairs = []
+    for own in factors:
+        links = {}
+        for u, v in combinations(range(len(SIZES)), 2):
+            links[u, v] = strength * rng.normal(size=(2, 2))
+            links[v, u] = links[u, v].T
+        pairs.append(Pairs(own, links))
+    given = {
+        "costs": tuple(np.zeros((size, 0)) for size in SIZES),
+        "most": np.zeros(0),
+        "on_targets": (),
+        **bounds,
+    }
+    scores = tuple(rng.normal(size=(size, targets)) for size in SIZES)
+    return Predicted(scores, tuple(pairs), **given)

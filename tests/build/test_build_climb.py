@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-from itertools import combinations, product
+from itertools import combinations
 
 import moocore
 import numpy as np
 import pytest
+from build_samples import EVERY, SIZES, predicted
 
-from nasbuild.build._climb import Predicted, climb
-from nasbuild.predictor import Pairs
-
-SIZES = (6, 5, 7, 4)
-EVERY = np.array(list(product(*map(range, SIZES))))
-
-
-def predicted(seed: int, targets: int = 2, strength: float = 0.1, **bounds) -> Predicted:
-    rng = np.random.default_rng(seed)
-    factors = [tuple(rng.normal(size=(size, 2)) for size in SIZES) for _ in range(targets)]
-    pairs = []
-    for own in factors:
-        links = {}
-        for u, v in combinations(range(len(SIZES)), 2):
-            links[u, v] = strength * rng.normal(size=(2, 2))
-            links[v, u] = links[u, v].T
-        pairs.append(Pairs(own, links))
-    given = {
-        "costs": tuple(np.zeros((size, 0)) for size in SIZES),
-        "most": np.zeros(0),
-        "on_targets": (),
-        **bounds,
-    }
-    scores = tuple(rng.normal(size=(size, targets)) for size in SIZES)
-    return Predicted(scores, tuple(pairs), **given)
+from nasbuild.build._climb import climb
+from nasbuild.build._swaps import Predicted
 
 
 def slow_values(what: Predicted, pick: np.ndarray) -> list[float]:
@@ -89,7 +67,7 @@ def test_bounds_on_costs_and_on_predictions_hold(seed):
     plain = predicted(seed, 3)
     limit = float(np.median(plain.values(EVERY)[:, 2]))
     # The second bound is on the third target, which is to be at least that.
-    what = predicted(seed, 3, costs=costs, most=np.array([16.0, -limit]), on_targets=((1, 2, -1),))
+    what = predicted(seed, 3, costs=costs, most=np.array([16.0, -limit]), on_targets=((2, -1, -limit),))
     spent = sum(cost[EVERY[:, u], 0] for u, cost in enumerate(costs))
     inside = EVERY[(spent <= 16) & (plain.values(EVERY)[:, 2] >= limit)]
     signs = np.array([1.0, -1.0])
@@ -105,10 +83,10 @@ def test_starts_beyond_a_bound_on_predictions_count_if_there_are_no_others():
     values = plain.values(EVERY)[:, 0]
     limit = float(values.min()) - 1
     costs = tuple(np.zeros((size, 1)) for size in SIZES)
-    what = predicted(1, costs=costs, most=np.array([limit]), on_targets=((0, 0, 1),))
+    what = predicted(1, costs=costs, most=np.array([limit]), on_targets=((0, 1, limit),))
     assert not what.within(what.values(EVERY)).any()
     assert len(climb(what, np.array([1.0, -1.0]), EVERY[:1])) > 0
     # Its sums are within the bound, all that can be held.
-    what = predicted(1, costs=costs, most=np.array([0.0]), on_targets=((0, 0, 1),))
+    what = predicted(1, costs=costs, most=np.array([0.0]), on_targets=((0, 1, 0.0),))
     beyond = EVERY[values > 0][:2]
     assert len(climb(what, np.array([1.0, -1.0]), beyond)) > 2

@@ -29,14 +29,30 @@ def test_build_within_bounds_tells_what_is_expected_of_them(nasbuild, files, tmp
     assert scores == sorted(scores)
 
 
-def test_build_by_prediction_chooses_among_the_best_by_score(nasbuild, files, tmp_path):
+def test_build_by_prediction_compares_what_is_within(nasbuild, files, tmp_path):
     one, other = tmp_path / "one.jsonl", tmp_path / "other.jsonl"
     bound = ["--target", "loss", "--where", "layers <= 5"]
-    assert nasbuild("build", files.run, *bound, "--top", 1000, "--out", one).code == 0
+    assert nasbuild("build", files.run, *bound, "--top", 2000, "--out", one).code == 0
     done = nasbuild("build", files.run, *bound, "--top", 5, "--by", "prediction", "--out", other)
-    assert "best by prediction y' of the" in done.out
+    assert "best by prediction y' for loss with layers <= 5" in done.out
+    assert "note:" not in done.out
     best = sorted(row["prediction"] for row in lines(one))[:5]
-    assert [row["prediction"] for row in lines(other)] == best
+    assert [row["prediction"] for row in lines(other)] == pytest.approx(best)
+
+
+def test_build_tells_what_a_bound_on_sums_lets_through(nasbuild, files, tmp_path):
+    out, name = tmp_path / "built.jsonl", "acc / log10(macs)"
+    rows = load_run(files.run).of(name).labels.values
+    bound = f"{name} >= {float(sorted(rows)[len(rows) // 2])}"
+    ask = ["build", files.run, "--target", "loss", "--where", bound, "--out", out]
+    done = nasbuild(*ask, "--top", 300)
+    beyond = sum(row["expected"][name]["prediction"] < float(bound.split()[-1]) for row in lines(out))
+    assert 0 < beyond < 300
+    assert f"{beyond} of 300 are beyond a bound by prediction y'" in " ".join(done.out.split())
+    done = nasbuild(*ask, "--top", 300, "--by", "prediction")
+    assert "beyond a bound" not in done.out
+    least = min(row["expected"][name]["prediction"] for row in lines(out))
+    assert least >= float(bound.split()[-1]) * (1 - 1e-6)
 
 
 def test_build_exhaustive_predicts_the_whole_space(nasbuild, files, tmp_path):

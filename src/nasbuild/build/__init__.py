@@ -4,6 +4,7 @@ from nasbuild.build._best import POOL, Built, best_predicted, best_sums, build, 
 from nasbuild.build._equations import Aimed, propose_equations
 from nasbuild.build._exhaustive import MOST, build_exhaustive, every_architecture, rank_every
 from nasbuild.build._front import Front, build_front, swept_front
+from nasbuild.build._predicted import ByPrediction, build_predicted
 from nasbuild.build._propose import propose
 from nasbuild.build._reduce import Holds, holds_of_front, reduce_space
 from nasbuild.build._where import LAYERS, Bound, Within, build_within, expected, parse_bound
@@ -15,6 +16,7 @@ __all__ = [
     "Aimed",
     "Bound",
     "Built",
+    "ByPrediction",
     "Front",
     "Holds",
     "Within",
@@ -23,6 +25,7 @@ __all__ = [
     "build",
     "build_exhaustive",
     "build_front",
+    "build_predicted",
     "build_within",
     "buildable",
     "described",

@@ -2,65 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import moocore
 import numpy as np
 
 from nasbuild.build._choose import spread
-from nasbuild.predictor import Pairs
+from nasbuild.build._swaps import Predicted
 
 _ROUNDS = 100
 _AT_ONCE = 32  # picks whose swaps are looked at in a round
 _CELLS = 4_000_000  # swaps times targets that are held at a time
 _HELD = 600  # picks of a front that go on
-
-
-@dataclass(frozen=True)
-class Predicted:
-    """y' of every combination of some modules, without listing them, on the scales on which scores add up.
-
-    Attributes
-    ----------
-    scores
-        For each stage, (modules, targets).
-    pairs
-        For each target, what pairs of stages add.
-    costs, most
-        For each stage (modules, bounds), and the most of each sum, (bounds,): exact costs as they are.
-    on_targets
-        Bounds that hold for y' as well: which bound, which target, and 1, or -1 where its sum is turned.
-    """
-
-    scores: tuple[np.ndarray, ...]
-    pairs: tuple[Pairs, ...]
-    costs: tuple[np.ndarray, ...]
-    most: np.ndarray
-    on_targets: tuple[tuple[int, int, int], ...]
-
-    def values(self, picks: np.ndarray) -> np.ndarray:
-        """y' of picks, (picks, targets)."""
-        total = sum(score[picks[:, u]] for u, score in enumerate(self.scores))
-        return total + np.column_stack([pair.values(picks) for pair in self.pairs])
-
-    def swaps(self, picks: np.ndarray, stage: int) -> np.ndarray:
-        """y' with every module of a stage in turn put into each pick, (picks, modules, targets)."""
-        total = np.stack([pair.swaps(picks, stage) for pair in self.pairs], axis=-1)
-        total += self.scores[stage]
-        rest = [score[picks[:, u]] for u, score in enumerate(self.scores) if u != stage]
-        return total + sum(rest, np.zeros((len(picks), total.shape[-1])))[:, None]
-
-    def spent(self, picks: np.ndarray, stage: int) -> np.ndarray:
-        """Costs with every module of a stage in turn put into each pick, (picks, modules, bounds)."""
-        rest = [cost[picks[:, u]] for u, cost in enumerate(self.costs) if u != stage]
-        return self.costs[stage] + sum(rest, np.zeros((len(picks), len(self.most))))[:, None]
-
-    def within(self, values: np.ndarray) -> np.ndarray:
-        """Which predictions (..., targets) are within the bounds on targets."""
-        inside = np.ones(values.shape[:-1], dtype=bool)
-        for bound, target, sign in self.on_targets:
-            inside &= sign * values[..., target] <= self.most[bound]
-        return inside
 
 
 def climb(predicted: Predicted, signs: np.ndarray, starts: np.ndarray) -> np.ndarray:

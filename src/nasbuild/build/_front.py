@@ -10,13 +10,14 @@ import numpy as np
 
 from nasbuild.build._best import require_positive
 from nasbuild.build._choose import most_volume, spread
-from nasbuild.build._climb import Predicted, climb
+from nasbuild.build._climb import climb
 from nasbuild.build._columns import columns
+from nasbuild.build._swaps import Predicted
 from nasbuild.build._sweep import proposed_by_sums
 from nasbuild.build._under import Problem, slack
-from nasbuild.build._where import Bound, bounded, bounded_targets, nothing_within
+from nasbuild.build._where import Bound, bounded, bounded_targets, nothing_within, on_targets
 from nasbuild.errors import NasbuildError
-from nasbuild.score import Learnt, Run
+from nasbuild.score import Run
 from nasbuild.space import Architecture
 
 _LEVELS = 16  # values of the other targets at which the climb begins, by every target
@@ -113,7 +114,8 @@ def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
     if not len(picks):
         raise nothing_within(problem, bounds, run)
     if len(known) == len(pairs):
-        predicted = Predicted(table.scores, known, costs, most + slack(problem), _on_targets(every, bounds))
+        limits = most + slack(problem)
+        predicted = Predicted(table.scores, known, costs, limits, on_targets(every, bounds, limits))
         picks = climb(predicted, signs, picks) if climbs else picks
         sums = predicted.values(picks)
         value = np.column_stack([one.scorer.labels_at(sums[:, t]) for t, one in enumerate(learnt)])
@@ -129,12 +131,6 @@ def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
         np.column_stack(p) for p in zip(*(one.scorer.predict(front) for one in learnt), strict=True)
     )
     return Front(names, front, value, std, *_volumes(run, names, value * signs, signs))
-
-
-def _on_targets(every: Sequence[Learnt], bounds: Sequence[Bound]) -> tuple[tuple[int, int, int], ...]:
-    """Bounds that are on targets: which bound, which target, and its sign."""
-    place = {one.target.name: t for t, one in enumerate(every)}
-    return tuple((k, place[b.name], b.sign) for k, b in enumerate(bounds) if b.name in place)
 
 
 def worthwhile(values: np.ndarray, count: int) -> np.ndarray:

@@ -149,6 +149,16 @@ def bounded(
     return table.select(known), costs, np.array(most, dtype=np.float64)
 
 
+def on_targets(
+    targets: Sequence[Learnt], bounds: Sequence[Bound], most: np.ndarray
+) -> tuple[tuple[int, int, float], ...]:
+    """Bounds that are on targets: which target, its sign, and the most of both's product, as `bounded` tells it."""
+    place = {one.target.name: t for t, one in enumerate(targets)}
+    return tuple(
+        (place[b.name], b.sign, float(m)) for b, m in zip(bounds, most, strict=True) if b.name in place
+    )
+
+
 def expected(run: Run, name: str, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
     """What is known of architectures and its deviation, each (architectures,).
 

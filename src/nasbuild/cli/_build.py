@@ -50,8 +50,8 @@ def build(
         str,
         typer.Option(
             "--by",
-            help="score; prediction: of the 1,000 best by score, the best by y'; "
-            "exhaustive: the best by y' of the whole space",
+            help="score; prediction: the best by y', which knows what stages do to each other; "
+            "exhaustive: the same, every architecture of the space predicted",
         ),
     ] = "score",
     target: Annotated[
@@ -97,10 +97,10 @@ def build(
 
         built, title = propose(learnt, next_ones), f"to evaluate next for {learnt.target.name}"
     else:
-        built, proven, title = _best(loaded, learnt, top or 10, k, bounds, apart or 1, by)
-        if proven < len(built):
-            note = f"the first {proven:,} are proven to be the best; beyond them, better ones may exist"
+        built, title, note = _best(loaded, learnt, top or 10, k, bounds, apart or 1, by)
     rows = built_rows(loaded, learnt, built, also)
+    if by == "score" and not front:
+        remark = _beyond(rows, bounds)
     write_text(out_file, "".join(json.dumps(row) + "\n" for row in rows))
     print_built(out, loaded, learnt, rows, title)
     if note:
@@ -130,33 +130,41 @@ def _check_together(given: set[str]) -> None:
 
 def _best(
     run: Run, learnt: Learnt, n: int, k: int | None, bounds: Sequence[Bound], apart: int, by: str
-) -> tuple[list[Built], int, str]:
-    """The best, how many of the first are proven to be (by score), and a title."""
-    from nasbuild.build import POOL, best_predicted, build_exhaustive, build_within
+) -> tuple[list[Built], str, str]:
+    """The best, a title, and what is not sure of them."""
     from nasbuild.build import build as build_architectures
+    from nasbuild.build import build_exhaustive, build_predicted, build_within
     from nasbuild.space import count_architectures
 
+    whom = f"for {learnt.target.name}{_within(bounds)}"
     if by == "exhaustive":
         whole = build_exhaustive(learnt, n)
-        total = count_architectures(run.space)
-        title = f"best by prediction y' of all {total:,} architectures for {learnt.target.name}"
-        return whole, len(whole), title
-    most = n if by == "score" else max(n, POOL)
-    if bounds or apart > 1:
-        found = build_within(run, learnt.target.name, most, bounds, apart=apart)
-        built, proven = found.built, found.proven
-    else:
-        built = build_architectures(learnt, most, k=k)
-        proven = len(built)
-    whom = f"for {learnt.target.name}{_within(bounds)}"
-    if by == "score":
-        return built, proven, f"best by summed module score {whom}"
-    chosen = best_predicted(learnt, built, n)
-    return (
-        chosen,
-        len(chosen),
-        f"best by prediction y' of the {len(built):,} best by summed module score {whom}",
-    )
+        return (
+            whole,
+            f"best by prediction y' of all {count_architectures(run.space):,} architectures {whom}",
+            "",
+        )
+    if by == "prediction":
+        found = build_predicted(run, learnt.target.name, n, bounds, k=k)
+        if found.pool is not None:
+            return (
+                found.built,
+                f"best by prediction y' of the {found.pool:,} best by summed module score {whom}",
+                "",
+            )
+        note = "" if found.proven else "found by swaps of single modules; better ones by y' may exist"
+        return found.built, f"best by prediction y' {whom}", note
+    title = f"best by summed module score {whom}"
+    if not bounds and apart == 1:
+        return build_architectures(learnt, n, k=k), title, ""
+    within = build_within(run, learnt.target.name, n, bounds, apart=apart)
+    if within.proven < len(within.built):
+        return (
+            within.built,
+            title,
+            f"the first {within.proven:,} are proven to be the best; beyond them, better ones may exist",
+        )
+    return within.built, title, ""
 
 
 def _front(
@@ -175,6 +183,20 @@ def _front(
     )
     remark = reach if found.volume == found.volume else ""
     return learnt, described(learnt, found.architectures), also, title, remark
+
+
+def _beyond(rows: Sequence[dict[str, Any]], bounds: Sequence[Bound]) -> str:
+    """How many are beyond a bound by y', which sums of scores do not see."""
+    count = sum(
+        any(b.sign * (row["expected"][b.name]["prediction"] - b.value) > 1e-6 * abs(b.value) for b in bounds)
+        for row in rows
+    )
+    if not count:
+        return ""
+    return (
+        f"{count:,} of {len(rows):,} are beyond a bound by prediction y', which knows what stages do to each other; "
+        "--by prediction keeps that within"
+    )
 
 
 def _within(bounds: Sequence[Bound]) -> str:

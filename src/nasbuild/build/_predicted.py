@@ -1,0 +1,133 @@
+"""Building by the prediction y', which knows what stages do to each other, within bounds that hold for it as well."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasbuild.build._ascend import best_predicted_picks
+from nasbuild.build._best import POOL, Built, best_predicted, described, require_positive
+from nasbuild.build._columns import columns
+from nasbuild.build._swaps import Predicted
+from nasbuild.build._under import Problem, best_under, slack
+from nasbuild.build._where import Bound, bounded, bounded_targets, expected, nothing_within, on_targets
+from nasbuild.errors import NasbuildError
+from nasbuild.score import Run
+
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class ByPrediction:
+    """Architectures, best y' first.
+
+    Attributes
+    ----------
+    proven
+        Nothing that can be built from the scored modules has a better y'.
+    pool
+        Of how many best ones by score y' has chosen, where its swaps can't be followed; else None.
+    """
+
+    built: list[Built]
+    proven: bool
+    pool: int | None
+
+
+def build_predicted(
+    run: Run, target: str | None, n: int, bounds: Sequence[Bound] = (), *, k: int | None = None
+) -> ByPrediction:
+    """The ``n`` architectures of the best prediction y' within bounds.
+
+    Of recipes whose y' is a sum over pairs of stages: in a space of up to a million combinations all of them are
+    compared; in a larger one swaps of single modules are followed from the best by score (`best_predicted_picks`). Of
+    other recipes y' chooses among the `POOL` best by score.
+
+    Parameters
+    ----------
+    target
+        What is to be best; may be None if the run has one target only.
+    bounds
+        As in `build_within`, but a bound on a target holds for its y'.
+    k
+        Only the ``k`` best modules of each stage by score take part.
+
+    Raises
+    ------
+    NasbuildError
+        If a bound names nothing that is known, or nothing is within the bounds: with the nearest that was found.
+    """
+    require_positive("the number of architectures", n)
+    first = run.of(target)
+    targets = [first, *(t for t in bounded_targets(run, bounds) if t.target.name != first.target.name)]
+    table = columns(targets)
+    if k is not None:
+        require_positive("the number of modules a stage", k)
+        table = table.select([np.arange(min(k, len(codes))) for codes in table.codes])
+    table, costs, most = bounded(run, table, targets, bounds)
+    problem = Problem(tuple(first.target.sign * scores[:, 0] for scores in table.scores), costs, most)
+    limits = most + slack(problem)
+    names = [one.target.name for one in targets]
+    exact = [i for i, bound in enumerate(bounds) if bound.name not in names]
+    starts = _starts(problem, exact, max(n, POOL))
+    if not len(starts):
+        raise nothing_within(problem, bounds, run)
+    pairs = [one.scorer.pairs(table.codes) for one in targets]
+    known = tuple(pair for pair in pairs if pair is not None)
+    proven, pool = False, len(starts)
+    if len(known) == len(pairs):
+        held = on_targets(targets, bounds, limits)
+        predicted = Predicted(table.scores, known, tuple(c[:, exact] for c in costs), limits[exact], held)
+        picks, proven = best_predicted_picks(predicted, first.target.sign, starts, n)
+        starts, pool = picks, None
+    built = described(first, [table.architecture(pick) for pick in starts.tolist()])
+    within = _within(run, built, [bound for bound in bounds if bound.name in names])
+    return ByPrediction(best_predicted(first, within, n), proven, pool)
+
+
+def _starts(problem: Problem, exact: list[int], n: int) -> np.ndarray:
+    """The best by score within the bounds; where sums leave nothing, what is least beyond those on targets."""
+    found = best_under(problem, n).picks
+    on_sums = [k for k in range(len(problem.bounds)) if k not in exact]
+    if len(found) or not on_sums:
+        return found
+    unit = [sum(float(np.ptp(c[:, k])) for c in problem.costs) or 1.0 for k in on_sums]
+    least = tuple(-(c[:, on_sums] / unit).sum(axis=1) for c in problem.costs)
+    return best_under(
+        Problem(least, tuple(c[:, exact] for c in problem.costs), problem.bounds[exact]), n
+    ).picks
+
+
+def _within(run: Run, built: list[Built], bounds: list[Bound]) -> list[Built]:
+    """Those whose y' is within the bounds on targets.
+
+    Raises
+    ------
+    NasbuildError
+        If none are: with what the nearest of them has.
+    """
+    if not bounds:
+        return built
+    signs, most = (
+        np.array(part, dtype=np.float64) for part in zip(*((b.sign, b.value) for b in bounds), strict=True)
+    )
+    value = np.column_stack([expected(run, b.name, [one.architecture for one in built])[0] for b in bounds])
+    beyond = signs * (value - most)
+    # Bounds are held on the scale on which scores add up; the way back rounds.
+    beyond[beyond <= _ROUNDING * np.maximum(np.abs(most), np.abs(value))] = 0
+    kept = np.flatnonzero(~beyond.any(axis=1))
+    if not len(kept):
+        nearest = int(np.argmin((beyond / np.maximum(np.ptp(value, axis=0), 1e-300)).sum(axis=1)))
+        told = [
+            str(Bound(b.name, b.sign, float(f"{v:.4g}")))
+            for b, v, over in zip(bounds, value[nearest], beyond[nearest], strict=True)
+            if over
+        ]
+        raise NasbuildError(
+            "nothing was found whose predictions are within all bounds",
+            where="--where",
+            todo=f"loosen them: the nearest needs {' and '.join(told)}",
+        )
+    return [built[i] for i in kept]
