@@ -39,7 +39,7 @@ from nasbuild.space import Architecture, architecture_id, sample
 from nasbuild.table import Table, load_builtin
 
 TARGET, TOP, SEEDS = "fid", 4, 3
-ORDER = ("default", "mse", "labelled", "paper", "random", "own")  # what is built first, what is slowest last
+ORDER = ("default", "labelled", "paper", "mse", "random", "own")  # what is compared first, what is told last
 LEARNT = ("paper", "default", "mse")
 NAMES = {
     "labelled": "best of the 68",
