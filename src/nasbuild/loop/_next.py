@@ -8,7 +8,7 @@ from itertools import chain, zip_longest
 
 import numpy as np
 
-from nasbuild.build import POOL, best_predicted, build, build_front, propose
+from nasbuild.build import build_front, build_predicted, propose
 from nasbuild.score import Learnt, Run
 from nasbuild.space import Architecture, Space, count_architectures, sample
 
@@ -29,8 +29,8 @@ class Asked:
 def next_batch(run: Run, n: int, seen: Collection[Architecture], *, share: float = SHARE) -> list[Asked]:
     """Up to ``n`` architectures that were not asked for before.
 
-    A ``share`` of them is built: of one target, those of the best prediction y' among the `POOL` best by
-    summed scores; of several, points along the predicted front. The others are proposed by Thompson sampling
+    A ``share`` of them is built: of one target, those of the best prediction y' (`nasbuild.build.build_predicted`);
+    of several, points along the predicted front. The others are proposed by Thompson sampling
     (`nasbuild.build.propose`), targets taking turns: each is the best by one sample of what the labels leave
     open, so they go where the prediction is uncertain, and differ from each other as much as the samples do.
     The two kinds alternate, so that the beginning of a batch holds both.
@@ -62,9 +62,7 @@ def _proposed(learnt: Learnt, n: int, taken: Collection[Architecture]) -> list[A
 
 def _built(run: Run, n: int, seen: Collection[Architecture]) -> list[Architecture]:
     if len(run.learnt) == 1:
-        learnt = run.learnt[0]
-        new = [one for one in build(learnt, POOL + len(seen)) if one.architecture not in seen]
-        return [one.architecture for one in best_predicted(learnt, new, n)]
+        return [one.architecture for one in build_predicted(run, None, n + len(seen)).built]
     return list(build_front(run, _FRONT * n).architectures)
 
 
