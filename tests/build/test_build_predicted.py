@@ -6,9 +6,19 @@ import numpy as np
 import pytest
 from build_samples import EVERY, SIZES, predicted
 
-from nasbuild.build import POOL, Bound, best_predicted, build, build_predicted, build_within, expected
+from nasbuild.build import (
+    POOL,
+    Bound,
+    best_predicted,
+    build_predicted,
+    build_within,
+    expected,
+    worth_in_company,
+)
 from nasbuild.build import _ascend as ascend
+from nasbuild.build import _company as in_company
 from nasbuild.build._ascend import best_predicted_picks
+from nasbuild.build._columns import columns
 from nasbuild.build._swaps import Predicted
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
@@ -50,7 +60,7 @@ def test_all_of_a_small_space_are_compared(seed, sign, monkeypatch):
 @pytest.mark.parametrize("seed", range(4))
 def test_swaps_find_the_best_of_a_larger_one(seed, sign, monkeypatch):
     monkeypatch.setattr(ascend, "LISTED", 0)
-    monkeypatch.setattr(ascend, "_WIDTH", 40)
+    monkeypatch.setattr(ascend, "WIDTH", 40)
     what, inside = bounded_table(seed)
     spent = sum(cost[EVERY[:, u]] for u, cost in enumerate(what.costs))
     # It begins beyond the bound on the target, at what is within the costs alone.
@@ -89,10 +99,44 @@ def test_swaps_of_a_run_find_what_all_of_the_space_has(run, monkeypatch):
     assert [one.prediction for one in found.built] == pytest.approx([one.prediction for one in whole.built])
 
 
-def test_only_the_best_modules_take_part(run):
+@pytest.fixture(scope="module")
+def company(run):
+    """For each stage, its modules with the best y' of all architectures that hold them, best first."""
+    every = list(enumerate_architectures(run.space))
+    value = run.of("acc").scorer.predict(every)[0]
+    found = []
+    for u in range(len(run.space.stages)):
+        best: dict = {}
+        for architecture, v in zip(every, value, strict=True):
+            best[architecture.modules[u]] = max(best.get(architecture.modules[u], -np.inf), v)
+        found.append(best)
+    return found
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_the_worth_of_modules_in_the_best_company(run, company, listed, monkeypatch):
+    if not listed:
+        monkeypatch.setattr(in_company, "LISTED", 0)
+        monkeypatch.setattr(ascend, "LISTED", 0)
+    learnt = run.of("acc")
+    table = columns([learnt])
+    worth = worth_in_company(learnt.scorer, 1, table)
+    for u, own in enumerate(worth):
+        found = learnt.scorer.labels_at(own)
+        told = np.array([company[u][table.module(u, i)] for i in range(len(own))])
+        assert (found <= told + 1e-9).all()
+        # What swaps don't reach is no module of the best architectures.
+        close = np.argsort(-told)[: len(told) if listed else 4]
+        assert found[close] == pytest.approx(told[close])
+    small = worth_in_company(run.of("latency_cpu").scorer, -1, columns([run.of("latency_cpu")]))
+    assert max(map(max, small)) == pytest.approx(min(map(max, small)))
+
+
+def test_only_the_modules_of_the_best_company_take_part(run, company):
     built = build_predicted(run, "acc", 1000, k=2).built
     assert len(built) == 8
-    assert {one.architecture for one in built} == {one.architecture for one in build(run.of("acc"), 8, k=2)}
+    for u, best in enumerate(company):
+        assert {one.architecture.modules[u] for one in built} == set(sorted(best, key=lambda m: -best[m])[:2])
     values = [one.prediction for one in built]
     assert values == sorted(values, reverse=True)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from nasbuild.bench._cells import Cell
 from nasbuild.bench._truth import Truth, Whole, read, truth
+from nasbuild.build import Columns, worth_in_company
 from nasbuild.predictor import (
     AdditiveRecipe,
     BaselineRecipe,
@@ -23,17 +24,9 @@ from nasbuild.predictor import (
     srcc,
 )
 from nasbuild.score import DEVIATIONS, AdditiveScorer, ModuleScorer, Scorer, fit_additive, fit_model
-from nasbuild.space import (
-    Architecture,
-    Module,
-    Space,
-    count_modules,
-    encode,
-    graph_schema,
-    module_codes,
-)
+from nasbuild.space import Architecture, Space, count_modules, encode, graph_schema, module_codes, module_key
 
-BEST = 3  # modules of each stage that are combined
+BEST = 3  # modules of each stage that are combined: by score, or by what they are worth in the best company
 
 
 @dataclass(frozen=True)
@@ -108,24 +101,32 @@ def _fit(
 
 def _against_truth(scorer: Scorer, known: Truth, target: str, sign: int) -> dict[str, Any]:
     fidelity = [srcc(scorer.score_modules(u, modules)[0], worth) for u, modules, worth in known.worth(target)]
-    stages = range(len(scorer.space.stages))
-    best = [_best(scorer, u, sign) for u in stages]
-    built = [Architecture(modules) for modules in itertools.product(*best)]
     found: dict[str, Any] = {"fidelity": float(np.mean(fidelity))}
-    values = known.label(target, built)
-    found["best_value"] = float(sign * (sign * values).max())
-    if isinstance(known, Whole):
-        found["best_rank"] = known.rank(target, built)
+    table = _modules(scorer)
+    ways = {
+        "best": [sign * own[:, 0] for own in table.scores],
+        "company": worth_in_company(scorer, sign, table),
+    }
+    for way, worth in ways.items():
+        best = [np.argsort(-own, kind="stable")[:BEST] for own in worth]
+        built = [table.architecture(picks) for picks in itertools.product(*best)]
+        values = known.label(target, built)
+        found[f"{way}_value"] = float(sign * (sign * values).max())
+        if isinstance(known, Whole):
+            found[f"{way}_rank"] = known.rank(target, built)
     return found
 
 
-def _best(scorer: Scorer, stage: int, sign: int) -> list[Module]:
-    """The best modules of a stage, best first."""
-    definition = scorer.space.stages[stage]
-    scored: list[tuple[float, Module]] = []
-    for depth in definition.depths:
-        codes = module_codes(definition, depth, 0, count_modules(definition, depth))
-        score = scorer.score(stage, codes)[0]
-        top = np.argsort(-sign * score, kind="stable")[:BEST]
-        scored += [(float(sign * score[i]), definition.decode(codes[i])) for i in top]
-    return [module for _, module in sorted(scored, key=lambda s: -s[0])[:BEST]]
+def _modules(scorer: Scorer) -> Columns:
+    """All modules with their scores; of those that make the same network, the first."""
+    codes: list[list[np.ndarray]] = []
+    scores = []
+    for u, stage in enumerate(scorer.space.stages):
+        own: dict[tuple[int, bytes], tuple[np.ndarray, float]] = {}
+        for depth in stage.depths:
+            some = module_codes(stage, depth, 0, count_modules(stage, depth))
+            for code, score in zip(some, scorer.score(u, some)[0], strict=True):
+                own.setdefault(module_key(scorer.left(u, code)), (code, float(score)))
+        codes.append([code for code, _ in own.values()])
+        scores.append(np.array([[score] for _, score in own.values()]))
+    return Columns(scorer.space, tuple(codes), tuple(scores))

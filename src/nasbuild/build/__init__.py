@@ -1,6 +1,8 @@
 """Room ``build``: what to build or to evaluate next by module scores, and the reduced space."""
 
 from nasbuild.build._best import POOL, Built, best_predicted, best_sums, build, buildable, described
+from nasbuild.build._columns import Columns
+from nasbuild.build._company import worth_in_company
 from nasbuild.build._equations import Aimed, propose_equations
 from nasbuild.build._exhaustive import MOST, build_exhaustive, every_architecture, rank_every
 from nasbuild.build._front import Front, build_front, swept_front
@@ -17,6 +19,7 @@ __all__ = [
     "Bound",
     "Built",
     "ByPrediction",
+    "Columns",
     "Front",
     "Holds",
     "Within",
@@ -38,4 +41,5 @@ __all__ = [
     "rank_every",
     "reduce_space",
     "swept_front",
+    "worth_in_company",
 ]

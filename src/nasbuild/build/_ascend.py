@@ -10,7 +10,8 @@ from nasbuild.build._swaps import Predicted
 
 LISTED = 1_000_000
 """Combinations that are gone through one by one; of more, the best are found by swaps."""
-_WIDTH = 200  # picks that are held at least
+WIDTH = 200
+"""Picks that are held at least, where swaps are followed."""
 _AT_ONCE = 32  # picks whose swaps are looked at in a round
 _CHUNK = 100_000
 
@@ -40,7 +41,7 @@ def best_predicted_picks(
     whole = math.prod(sizes) <= LISTED
     if whole:
         return _all(predicted, sign, sizes, n), True
-    return _search(predicted, sign, starts, max(n, _WIDTH))[:n], False
+    return _search(predicted, sign, starts, max(n, WIDTH))[:n], False
 
 
 def _all(predicted: Predicted, sign: int, sizes: tuple[int, ...], n: int) -> np.ndarray:

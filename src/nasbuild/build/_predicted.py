@@ -10,6 +10,7 @@ import numpy as np
 from nasbuild.build._ascend import best_predicted_picks
 from nasbuild.build._best import POOL, Built, best_predicted, described, require_positive
 from nasbuild.build._columns import columns
+from nasbuild.build._company import worth_in_company
 from nasbuild.build._swaps import Predicted
 from nasbuild.build._under import Problem, best_under, slack
 from nasbuild.build._where import Bound, bounded, bounded_targets, expected, nothing_within, on_targets
@@ -52,7 +53,8 @@ def build_predicted(
     bounds
         As in `build_within`, but a bound on a target holds for its y'.
     k
-        Only the ``k`` best modules of each stage by score take part.
+        Only the ``k`` best modules of each stage take part: those with the best y' in the best company
+        (`worth_in_company`).
 
     Raises
     ------
@@ -65,7 +67,8 @@ def build_predicted(
     table = columns(targets)
     if k is not None:
         require_positive("the number of modules a stage", k)
-        table = table.select([np.arange(min(k, len(codes))) for codes in table.codes])
+        worth = worth_in_company(first.scorer, first.target.sign, table)
+        table = table.select([np.argsort(-own, kind="stable")[:k] for own in worth])
     table, costs, most = bounded(run, table, targets, bounds)
     problem = Problem(tuple(first.target.sign * scores[:, 0] for scores in table.scores), costs, most)
     limits = most + slack(problem)

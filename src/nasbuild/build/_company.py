@@ -1,0 +1,47 @@
+"""What a module is worth in the best company: beside the modules that go best with it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nasbuild.build._ascend import LISTED, WIDTH, best_predicted_picks
+from nasbuild.build._best import POOL
+from nasbuild.build._columns import Columns
+from nasbuild.build._swaps import Predicted
+from nasbuild.build._under import Problem, best_under
+from nasbuild.score import Scorer
+
+
+def worth_in_company(scorer: Scorer, sign: int, table: Columns) -> list[np.ndarray]:
+    """The best y' of the architectures that hold a module, for each module of each stage, (modules,); more is better.
+
+    A module's score is its share in any company; what stages do to each other may make another one part of the best
+    architectures. On the scale on which scores add up. Where the modules have more than a million combinations, the
+    architectures are the best ones by y' that swaps find, with the module put into each. Of a recipe whose y' is no
+    sum over pairs of stages, scores stand in for it.
+
+    Parameters
+    ----------
+    sign
+        1 if the target is to be large, -1 if small.
+    table
+        Modules of every stage; their first score is the target's.
+    """
+    scores = [sign * own[:, 0] for own in table.scores]
+    pairs = scorer.pairs(table.codes)
+    if pairs is None:
+        return scores
+    sizes = tuple(len(own) for own in scores)
+    none = tuple(np.zeros((size, 0)) for size in sizes)
+    predicted = Predicted(tuple(own[:, :1] for own in table.scores), (pairs,), none, np.zeros(0), ())
+    if math.prod(sizes) <= LISTED:
+        every = sign * pairs.every().reshape(sizes)
+        for u, own in enumerate(scores):
+            every += own.reshape([-1 if v == u else 1 for v in range(len(sizes))])
+        stages = range(len(sizes))
+        return [every.max(axis=tuple(v for v in stages if v != u)) for u in stages]
+    starts = best_under(Problem(tuple(scores), none, np.zeros(0)), POOL).picks
+    best = best_predicted_picks(predicted, sign, starts, WIDTH)[0]
+    return [(sign * predicted.swaps(best, u)[..., 0]).max(axis=0) for u in range(len(sizes))]
