@@ -14,7 +14,7 @@ from nasbuild.bench import METHODS, Cell, bench_scores, cells, margins, plot, su
 from nasbuild.bench._measure import measure
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import fit_process, one_thread, recipe
-from nasbuild.space import Architecture, load_space
+from nasbuild.space import Architecture, enumerate_architectures, load_space
 from nasbuild.table import load_builtin, read_table
 
 NOWHERE = Path("nowhere")
@@ -82,6 +82,16 @@ def test_a_measure_is_what_its_words_say(table):
     built = [labels[table.row_of[Architecture(m)]] for m in product(*best)]
     assert found["best_value"] == pytest.approx(min(built))
     assert found["best_rank"] == 1 + (labels < min(built)).sum()
+    every = list(enumerate_architectures(table.space))
+    value = process.predict(every)[0]
+    first = [labels[table.row_of[every[i]]] for i in np.argsort(value, kind="stable")[:27]]
+    assert found["predicted_rank"] == 1 + (labels < min(first)).sum()
+    company = []
+    for u, modules, _ in truth(NOWHERE, "digits-macro").worth("loss"):
+        least = [min(v for a, v in zip(every, value, strict=True) if a.modules[u] == m) for m in modules]
+        company.append([modules[i] for i in np.argsort(least, kind="stable")[:3]])
+    built = [labels[table.row_of[Architecture(m)]] for m in product(*company)]
+    assert found["company_value"] == pytest.approx(min(built))
     assert 0.5 < found["coverage"] <= 1
 
 

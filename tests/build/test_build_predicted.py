@@ -9,6 +9,7 @@ from build_samples import EVERY, SIZES, predicted
 from nasbuild.build import (
     POOL,
     Bound,
+    best_of_modules,
     best_predicted,
     build_predicted,
     build_within,
@@ -128,6 +129,9 @@ def test_the_worth_of_modules_in_the_best_company(run, company, listed, monkeypa
         # What swaps don't reach is no module of the best architectures.
         close = np.argsort(-told)[: len(told) if listed else 4]
         assert found[close] == pytest.approx(told[close])
+    best = best_of_modules(learnt.scorer, 1, table, 7)
+    built = [one.architecture for one in build_predicted(run, "acc", 7).built]
+    assert [table.architecture(pick) for pick in best.tolist()] == built
     small = worth_in_company(run.of("latency_cpu").scorer, -1, columns([run.of("latency_cpu")]))
     assert max(map(max, small)) == pytest.approx(min(map(max, small)))
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from nasbuild.bench._cells import Cell
 from nasbuild.bench._truth import Truth, Whole, read, truth
-from nasbuild.build import Columns, worth_in_company
+from nasbuild.build import Columns, best_of_modules, worth_in_company
 from nasbuild.predictor import (
     AdditiveRecipe,
     BaselineRecipe,
@@ -26,7 +26,7 @@ from nasbuild.predictor import (
 from nasbuild.score import DEVIATIONS, AdditiveScorer, ModuleScorer, Scorer, fit_additive, fit_model
 from nasbuild.space import Architecture, Space, count_modules, encode, graph_schema, module_codes, module_key
 
-BEST = 3  # modules of each stage that are combined: by score, or by what they are worth in the best company
+BEST = 3  # modules of each stage that are combined
 
 
 @dataclass(frozen=True)
@@ -104,17 +104,23 @@ def _against_truth(scorer: Scorer, known: Truth, target: str, sign: int) -> dict
     found: dict[str, Any] = {"fidelity": float(np.mean(fidelity))}
     table = _modules(scorer)
     ways = {
-        "best": [sign * own[:, 0] for own in table.scores],
-        "company": worth_in_company(scorer, sign, table),
+        "best": _combined([sign * own[:, 0] for own in table.scores]),
+        "company": _combined(worth_in_company(scorer, sign, table)),
+        "predicted": best_of_modules(scorer, sign, table, BEST ** len(table.scores)),
     }
-    for way, worth in ways.items():
-        best = [np.argsort(-own, kind="stable")[:BEST] for own in worth]
-        built = [table.architecture(picks) for picks in itertools.product(*best)]
-        values = known.label(target, built)
-        found[f"{way}_value"] = float(sign * (sign * values).max())
-        if isinstance(known, Whole):
-            found[f"{way}_rank"] = known.rank(target, built)
+    for way, picks in ways.items():
+        if picks is not None:
+            built = [table.architecture(pick) for pick in picks.tolist()]
+            values = known.label(target, built)
+            found[f"{way}_value"] = float(sign * (sign * values).max())
+            if isinstance(known, Whole):
+                found[f"{way}_rank"] = known.rank(target, built)
     return found
+
+
+def _combined(worth: Sequence[np.ndarray]) -> np.ndarray:
+    """All picks of the best modules of each stage, (picks, stages)."""
+    return np.array(list(itertools.product(*(np.argsort(-own, kind="stable")[:BEST] for own in worth))))
 
 
 def _modules(scorer: Scorer) -> Columns:

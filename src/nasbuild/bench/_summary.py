@@ -13,9 +13,11 @@ FIGURES = {
     "held_out": "SRCC of summed module scores",
     "prediction": "SRCC of prediction y'",
     "best_rank": "true rank of the best of 27",
-    "company_rank": "true rank of the best of 27, modules chosen by y'",
+    "company_rank": "true rank of the best of 27, modules by their best company",
+    "predicted_rank": "true rank of the best of 27, all chosen by y'",
     "best_value": "label of the best of the combined",
-    "company_value": "label of the best of the combined, modules chosen by y'",
+    "company_value": "label of the best of the combined, modules by their best company",
+    "predicted_value": "label of the best of as many, all chosen by y'",
     "coverage": "share of labels in 90 % intervals",
 }
 _ADDITIVE = ("ridge", "lightgbm")

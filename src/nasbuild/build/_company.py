@@ -30,18 +30,35 @@ def worth_in_company(scorer: Scorer, sign: int, table: Columns) -> list[np.ndarr
         Modules of every stage; their first score is the target's.
     """
     scores = [sign * own[:, 0] for own in table.scores]
-    pairs = scorer.pairs(table.codes)
-    if pairs is None:
+    predicted = _predicted(scorer, table)
+    if predicted is None:
         return scores
     sizes = tuple(len(own) for own in scores)
-    none = tuple(np.zeros((size, 0)) for size in sizes)
-    predicted = Predicted(tuple(own[:, :1] for own in table.scores), (pairs,), none, np.zeros(0), ())
+    stages = range(len(sizes))
     if math.prod(sizes) <= LISTED:
-        every = sign * pairs.every().reshape(sizes)
+        every = sign * predicted.pairs[0].every().reshape(sizes)
         for u, own in enumerate(scores):
-            every += own.reshape([-1 if v == u else 1 for v in range(len(sizes))])
-        stages = range(len(sizes))
+            every += own.reshape([-1 if v == u else 1 for v in stages])
         return [every.max(axis=tuple(v for v in stages if v != u)) for u in stages]
-    starts = best_under(Problem(tuple(scores), none, np.zeros(0)), POOL).picks
-    best = best_predicted_picks(predicted, sign, starts, WIDTH)[0]
-    return [(sign * predicted.swaps(best, u)[..., 0]).max(axis=0) for u in range(len(sizes))]
+    best = _best(predicted, sign, WIDTH)
+    return [(sign * predicted.swaps(best, u)[..., 0]).max(axis=0) for u in stages]
+
+
+def best_of_modules(scorer: Scorer, sign: int, table: Columns, n: int) -> np.ndarray | None:
+    """The ``n`` picks of the best y', best first, (picks, stages); None where y' is no sum over pairs of stages."""
+    predicted = _predicted(scorer, table)
+    return None if predicted is None else _best(predicted, sign, n)
+
+
+def _predicted(scorer: Scorer, table: Columns) -> Predicted | None:
+    pairs = scorer.pairs(table.codes)
+    if pairs is None:
+        return None
+    none = tuple(np.zeros((len(own), 0)) for own in table.scores)
+    return Predicted(tuple(own[:, :1] for own in table.scores), (pairs,), none, np.zeros(0), ())
+
+
+def _best(predicted: Predicted, sign: int, n: int) -> np.ndarray:
+    sums = tuple(sign * own[:, 0] for own in predicted.scores)
+    starts = best_under(Problem(sums, predicted.costs, predicted.most), POOL).picks
+    return best_predicted_picks(predicted, sign, starts, n)[0]
