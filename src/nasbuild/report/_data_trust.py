@@ -5,15 +5,20 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nasbuild.report._data_doubtful import doubtful_data, doubtful_steps, doubtful_text
 from nasbuild.report._health import OF_TRUST, health, sentence
-from nasbuild.report._kind import fit_command, kind_of, title_of
+from nasbuild.report._kind import build_command, fit_command, kind_of, title_of
 from nasbuild.report._numbers import correlation
 
 if TYPE_CHECKING:
     from nasbuild.score import Agreement, Learnt, Run, Trust
 
-_LEAD = 0.15  # SRCC by which y' must lead before it is worth saying
+_LEAST, _ERRORS = (
+    0.001,
+    2,
+)  # SRCC by which y' must lead before it is worth saying, and how many standard errors
 _APART = 0.2  # spread over the fits that is worth saying
 _FAIR = 0.5
 _INTERVAL, _NARROW = 0.9, 0.8  # share of labels that intervals should hold, and one that is far too low
@@ -58,6 +63,7 @@ def trust_data(run: Run, learnt: Learnt) -> dict[str, Any]:
             *doubtful_steps(doubtful),
             *_by_rival(run, learnt),
             *_by_level(run, learnt),
+            *_by_prediction(run, learnt),
             *_by_unseen(run, unseen),
         ],
     }
@@ -107,7 +113,7 @@ def _by_rival(run: Run, learnt: Learnt) -> list[dict[str, str]]:
 
 def _by_level(run: Run, learnt: Learnt) -> list[dict[str, str]]:
     trust = learnt.trust
-    modules, prediction = correlation(trust.modules.mean), correlation(trust.prediction.mean)
+    modules = correlation(trust.modules.mean)
     steps = []
     if trust.level == "high":
         steps.append("Build from the module scores, and evaluate a few of the built ones to confirm them.")
@@ -126,11 +132,6 @@ def _by_level(run: Run, learnt: Learnt) -> list[dict[str, str]]:
             "Label more architectures, or measure them with less noise, and fit again: "
             f"{trust.labels} labels give the summed module scores an SRCC of {modules}."
         )
-    if trust.prediction.mean - trust.modules.mean > _LEAD:
-        steps.append(
-            f"The prediction y' orders unseen architectures better (SRCC {prediction}) than the summed "
-            f"module scores do ({modules}): build more than you need, and keep the best predicted."
-        )
     if trust.modules.std > _APART:
         low, high = correlation(min(trust.modules.each)), correlation(max(trust.modules.each))
         fits = "members" if kind_of(run) == "network" else "fits"
@@ -139,6 +140,19 @@ def _by_level(run: Run, learnt: Learnt) -> list[dict[str, str]]:
             "few rows are held out at a time, so look at the mean only."
         )
     return [{"kind": "trust", "text": text} for text in steps]
+
+
+def _by_prediction(run: Run, learnt: Learnt) -> list[dict[str, str]]:
+    """Where y' orders held-out rows better than the sums do, by much or in nearly all fits, it should choose."""
+    trust = learnt.trust
+    lead = np.subtract(trust.prediction.each, trust.modules.each)
+    if len(lead) < 2 or not lead.mean() > max(_LEAST, _ERRORS * lead.std(ddof=1) / np.sqrt(len(lead))):
+        return []
+    text = (
+        f"The prediction y' orders unseen architectures better (SRCC {trust.prediction.mean:.3f}) than the summed "
+        f"module scores do ({trust.modules.mean:.3f}): let it choose what to build."
+    )
+    return [{"kind": "prediction", "text": text, "command": build_command(run, learnt, "prediction")}]
 
 
 def _by_unseen(run: Run, unseen: dict[int, list[int]]) -> list[dict[str, str]]:

@@ -25,8 +25,12 @@ def title_of(recipe: str) -> str:
 
 def propose_command(run: Run, learnt: Learnt, n: int) -> str:
     """The command that writes what to evaluate next; a run doesn't know its own place."""
-    target = f" --target {shlex.quote(learnt.target.name)}" if len(run.learnt) > 1 else ""
-    return f"nasbuild build RUN --propose {n}{target} --out next.jsonl"
+    return f"nasbuild build RUN --propose {n}{_of_target(run, learnt)} --out next.jsonl"
+
+
+def build_command(run: Run, learnt: Learnt, by: str) -> str:
+    """The command that builds by something else than scores."""
+    return f"nasbuild build RUN --by {by}{_of_target(run, learnt)} --out built.jsonl"
 
 
 def fit_command(run: Run, learnt: Learnt, recipe: str) -> str:
@@ -34,3 +38,7 @@ def fit_command(run: Run, learnt: Learnt, recipe: str) -> str:
     seed = f" --seed {run.seed}" if run.seed else ""
     target = shlex.quote(learnt.target.name)
     return f"nasbuild fit --space SPACE --data TABLE --target {target} --recipe {recipe}{seed} --out run-{recipe}"
+
+
+def _of_target(run: Run, learnt: Learnt) -> str:
+    return f" --target {shlex.quote(learnt.target.name)}" if len(run.learnt) > 1 else ""
