@@ -56,12 +56,12 @@ def _all(predicted: Predicted, sign: int, sizes: tuple[int, ...], n: int) -> np.
 
 def _search(predicted: Predicted, sign: int, starts: np.ndarray, width: int) -> np.ndarray:
     picks = _held(predicted, sign, starts, width)
-    done = np.zeros(len(picks), dtype=bool)
-    while not done.all():
-        todo = np.flatnonzero(~done)[:_AT_ONCE]
-        done[todo] = True
-        looked, seen = picks[todo], {tuple(p) for p in picks[done].tolist()}
-        found = [picks]
+    seen: set[tuple[int, ...]] = (
+        set()
+    )  # whose swaps were looked at: no pick twice, though rounding may order it anew
+    while todo := [i for i, pick in enumerate(picks.tolist()) if tuple(pick) not in seen][:_AT_ONCE]:
+        looked, found = picks[todo], [picks]
+        seen |= {tuple(pick) for pick in looked.tolist()}
         # What is no better than the last one held would go at once.
         last = _keys(predicted, sign, predicted.values(picks[-1:]))[:, 0] if len(picks) == width else None
         for u in range(picks.shape[1]):
@@ -75,7 +75,6 @@ def _search(predicted: Predicted, sign: int, starts: np.ndarray, width: int) -> 
             changed[:, u] = module[best]
             found.append(changed)
         picks = _held(predicted, sign, np.concatenate(found), width)
-        done = np.array([tuple(p) in seen for p in picks.tolist()])
     return picks
 
 
