@@ -136,35 +136,28 @@ def _best(
     from nasbuild.build import build_exhaustive, build_predicted, build_within
     from nasbuild.space import count_architectures
 
-    whom = f"for {learnt.target.name}{_within(bounds)}"
+    whom, note = f"for {learnt.target.name}{_within(bounds)}", ""
     if by == "exhaustive":
-        whole = build_exhaustive(learnt, n)
-        return (
-            whole,
-            f"best by prediction y' of all {count_architectures(run.space):,} architectures {whom}",
-            "",
-        )
-    if by == "prediction":
+        built = build_exhaustive(learnt, n)
+        title = f"best by prediction y' of all {count_architectures(run.space):,} architectures"
+    elif by == "prediction":
         found = build_predicted(run, learnt.target.name, n, bounds, k=k)
+        built, title = found.built, "best by prediction y'"
         if found.pool is not None:
-            return (
-                found.built,
-                f"best by prediction y' of the {found.pool:,} best by summed module score {whom}",
-                "",
+            title += f" of the {found.pool:,} best by summed module score"
+        elif not found.proven:
+            note = "found by swaps of single modules; better ones by y' may exist"
+    else:
+        title = "best by summed module score"
+        if not bounds and apart == 1:
+            return build_architectures(learnt, n, k=k), f"{title} {whom}", note
+        within = build_within(run, learnt.target.name, n, bounds, apart=apart)
+        built = within.built
+        if within.proven < len(built):
+            note = (
+                f"the first {within.proven:,} are proven to be the best; beyond them, better ones may exist"
             )
-        note = "" if found.proven else "found by swaps of single modules; better ones by y' may exist"
-        return found.built, f"best by prediction y' {whom}", note
-    title = f"best by summed module score {whom}"
-    if not bounds and apart == 1:
-        return build_architectures(learnt, n, k=k), title, ""
-    within = build_within(run, learnt.target.name, n, bounds, apart=apart)
-    if within.proven < len(within.built):
-        return (
-            within.built,
-            title,
-            f"the first {within.proven:,} are proven to be the best; beyond them, better ones may exist",
-        )
-    return within.built, title, ""
+    return built, f"{title} {whom}", note
 
 
 def _front(

@@ -15,10 +15,8 @@ from nasbuild.report._numbers import correlation
 if TYPE_CHECKING:
     from nasbuild.score import Agreement, Learnt, Run, Trust
 
-_LEAST, _ERRORS = (
-    0.001,
-    2,
-)  # SRCC by which y' must lead before it is worth saying, and how many standard errors
+_LEAST = 0.001  # SRCC by which y' must lead before it is worth saying
+_ERRORS = 2  # and by how many standard errors of the lead
 _APART = 0.2  # spread over the fits that is worth saying
 _FAIR = 0.5
 _INTERVAL, _NARROW = 0.9, 0.8  # share of labels that intervals should hold, and one that is far too low
@@ -143,7 +141,7 @@ def _by_level(run: Run, learnt: Learnt) -> list[dict[str, str]]:
 
 
 def _by_prediction(run: Run, learnt: Learnt) -> list[dict[str, str]]:
-    """Where y' orders held-out rows better than the sums do, by much or in nearly all fits, it should choose."""
+    """Where y' orders held-out rows better than the sums do, beyond what chance allows, it should choose."""
     trust = learnt.trust
     lead = np.subtract(trust.prediction.each, trust.modules.each)
     if len(lead) < 2 or not lead.mean() > max(_LEAST, _ERRORS * lead.std(ddof=1) / np.sqrt(len(lead))):

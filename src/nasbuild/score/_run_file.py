@@ -28,11 +28,13 @@ RUN, TABLE, MODEL, MODULES, TRUST = (
 )
 
 
-class _Strict(BaseModel):
+class Strict(BaseModel):
+    """Nothing but what is named, of no other type."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-class TargetFile(_Strict):
+class TargetFile(Strict):
     """A target, and how many modules of each stage were scored."""
 
     name: str
@@ -42,7 +44,7 @@ class TargetFile(_Strict):
     scored: list[int]
 
 
-class NoteFile(_Strict):
+class NoteFile(Strict):
     """What was noticed when the table was read."""
 
     kind: str
@@ -50,7 +52,7 @@ class NoteFile(_Strict):
     rows: list[str]
 
 
-class TableFile(_Strict):
+class TableFile(Strict):
     """The table that the run was learnt from."""
 
     sha256: str
@@ -58,7 +60,7 @@ class TableFile(_Strict):
     notes: list[NoteFile]
 
 
-class RunFile(_Strict):
+class RunFile(Strict):
     """``run.json``; ``files`` holds the SHA-256 of the bytes of the others."""
 
     schema_version: Literal[4]
@@ -73,7 +75,7 @@ class RunFile(_Strict):
     files: dict[str, str]
 
 
-class TrustEntry(_Strict):
+class TrustEntry(Strict):
     """Of one target: how far to believe it, and its features."""
 
     target: str
@@ -81,7 +83,7 @@ class TrustEntry(_Strict):
     features: tuple[ChoiceScore, ...]
 
 
-class _TrustFile(_Strict):
+class _TrustFile(Strict):
     """``trust.json``."""
 
     targets: list[TrustEntry]
@@ -165,6 +167,7 @@ def checked_bytes(path: Path, file: RunFile) -> bytes:
 
 
 def sha256(data: bytes) -> str:
+    """By which a file is known again."""
     return hashlib.sha256(data).hexdigest()
 
 

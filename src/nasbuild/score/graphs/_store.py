@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from nasbuild._io import writing_folder
 from nasbuild.errors import NasbuildError, RunError
 from nasbuild.ir import load_graphs, operator_schema, save_graphs
 from nasbuild.predictor import Recipe, ensembles_from_bytes, ensembles_to_bytes, recipe_from_dict, recipe_kind
 from nasbuild.score._features import ChoiceScore
-from nasbuild.score._run_file import RUN, versions
+from nasbuild.score._run_file import RUN, Strict, sha256, versions
 from nasbuild.score.graphs._learn import GraphLearnt, GraphRun
 from nasbuild.score.graphs._trust import GraphTrust
 from nasbuild.space import Metric
@@ -27,16 +26,12 @@ KIND = "graphs"
 GRAPHS, METRICS, MODEL, TRUST = "graphs.parquet", "metrics.jsonl", "model.safetensors", "trust.json"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _MetricFile(_Strict):
+class _MetricFile(Strict):
     direction: Literal["maximize", "minimize"]
     unit: str
 
 
-class _RunFile(_Strict):
+class _RunFile(Strict):
     """``run.json``; ``files`` holds the SHA-256 of the bytes of the others."""
 
     schema_version: Literal[1]
@@ -50,13 +45,13 @@ class _RunFile(_Strict):
     files: dict[str, str]
 
 
-class _TrustEntry(_Strict):
+class _TrustEntry(Strict):
     target: str
     trust: GraphTrust
     features: tuple[ChoiceScore, ...]
 
 
-class _TrustFile(_Strict):
+class _TrustFile(Strict):
     targets: list[_TrustEntry]
 
 
@@ -91,7 +86,7 @@ def save_graph_run(run: GraphRun, path: str | os.PathLike[str], *, overwrite: bo
             recipe=json.loads(json.dumps(run.recipe.as_dict())),
             seed=run.seed,
             versions=run.versions or versions(),
-            files={name: _sha256(folder / name) for name in (GRAPHS, METRICS, MODEL, TRUST)},
+            files={name: sha256((folder / name).read_bytes()) for name in (GRAPHS, METRICS, MODEL, TRUST)},
         )
         # Last, so that a folder with a run.json is a whole one.
         (folder / RUN).write_text(file.model_dump_json(indent=1) + "\n", encoding="utf-8")
@@ -125,7 +120,7 @@ def load_graph_run(path: str | os.PathLike[str]) -> GraphRun:
     for name in (GRAPHS, METRICS, MODEL, TRUST):
         if not (folder / name).is_file():
             raise RunError(f"lacks {name}", where=str(folder))
-        if _sha256(folder / name) != file.files.get(name):
+        if sha256((folder / name).read_bytes()) != file.files.get(name):
             raise RunError("was changed after it was written", where=str(folder / name))
     try:
         recipe = recipe_from_dict(file.method, file.recipe)
@@ -153,7 +148,3 @@ def load_graph_run(path: str | os.PathLike[str]) -> GraphRun:
 
 def _known(value: float) -> float | None:
     return None if cast(float, value) != value else float(value)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
