@@ -8,11 +8,17 @@ import numpy as np
 import torch
 
 from nasbuild.build._swaps import Predicted
-from nasbuild.predictor import Ensemble, Member, Network, Pairs, Shape
+from nasbuild.predictor import Ensemble, Member, Network, Pairs, Shape, recipe
 from nasbuild.score import Agreement, Learnt, ModuleScorer, StageScores, Trust
 from nasbuild.space import Metric, Space, graph_schema, module_codes
 from nasbuild.target import Equation, Labels, Target
 
+QUICK = {
+    "default": recipe("default", samples=8, folds=2, iterations=10),
+    "ridge": recipe("ridge", folds=2),
+    "lightgbm": recipe("lightgbm", folds=2, contexts=4),
+}
+"""Recipes whose fits take a part of the time; building must follow any scores."""
 SIZES = (6, 5, 7, 4)
 EVERY = np.array(list(product(*map(range, SIZES))))
 """All combinations of so many modules of four stages."""

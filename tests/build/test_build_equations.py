@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from build_samples import QUICK
 
 from nasbuild.build import build, parse_bound, propose_equations, swept_front
 from nasbuild.errors import NasbuildError
@@ -18,7 +19,9 @@ from nasbuild.target import parse_target
 @pytest.fixture(scope="module")
 def run():
     table = load_builtin("digits-macro").select(range(0, 1728, 20))
-    return learn(table, ["loss", "latency_cpu", "params", "acc / log10(macs)"], rivals=False)
+    return learn(
+        table, ["loss", "latency_cpu", "params", "acc / log10(macs)"], recipe=QUICK["default"], rivals=False
+    )
 
 
 TWO = ["loss", "latency_cpu"]
@@ -67,7 +70,7 @@ def test_bounds_choose_the_region(run):
 
 def test_equations_can_be_learnt_and_build_near_where_they_aim(run):
     _, found = propose_equations(run, 3, targets=TWO)
-    learnt = learn(run.table, [one.text for one in found], rivals=False)
+    learnt = learn(run.table, [one.text for one in found], recipe=QUICK["default"], rivals=False)
     built = [build(one, 1)[0].architecture for one in learnt.learnt]
     for target, order in zip(TWO, (1, -1), strict=True):
         value = run.of(target).scorer.predict(built)[0]
@@ -100,6 +103,6 @@ def test_a_metric_whose_name_is_no_word_cannot_stand_in_an_equation():
     table = load_builtin("digits-macro").select(range(0, 1728, 40))
     space = replace(table.space, metrics={"top-1": Metric("top-1", "minimize"), **table.space.metrics})
     table = replace(table, space=space, columns={"top-1": table.columns["loss"], **table.columns})
-    run = learn(table, ["top-1", "params"], rivals=False)
+    run = learn(table, ["top-1", "params"], recipe=QUICK["ridge"], rivals=False)
     with pytest.raises(NasbuildError, match="metric 'top-1' can't stand in an equation"):
         propose_equations(run, 2)

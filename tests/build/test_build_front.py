@@ -5,6 +5,7 @@ from __future__ import annotations
 import moocore
 import numpy as np
 import pytest
+from build_samples import QUICK
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,6 @@ from nasbuild.build import build_front, build_within, parse_bound
 from nasbuild.build._choose import most_volume
 from nasbuild.build._front import worthwhile
 from nasbuild.errors import NasbuildError
-from nasbuild.predictor import recipe
 from nasbuild.score import learn
 from nasbuild.space import enumerate_architectures
 from nasbuild.table import load_builtin
@@ -23,7 +23,7 @@ POINTS = st.lists(st.lists(st.integers(0, 4), min_size=3, max_size=3), min_size=
 @pytest.fixture(scope="module", params=["default", "ridge"])
 def run(request):
     table = load_builtin("digits-macro").select(range(0, 1728, 20))
-    return learn(table, ["loss", "latency_cpu", "params"], recipe=recipe(request.param), rivals=False)
+    return learn(table, ["loss", "latency_cpu", "params"], recipe=QUICK[request.param], rivals=False)
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +91,7 @@ def test_its_points_are_nearly_the_best_there_are(run, predicted):
 
 def test_predictions_that_are_no_sums_choose_among_what_the_sums_propose():
     table = load_builtin("digits-macro").select(range(0, 1728, 40))
-    quick = recipe("lightgbm", folds=2, contexts=4)
-    run = learn(table, ["loss", "latency_cpu"], recipe=quick, rivals=False)
+    run = learn(table, ["loss", "latency_cpu"], recipe=QUICK["lightgbm"], rivals=False)
     assert all(one.scorer.pairs([[] for _ in run.space.stages]) is None for one in run.learnt)
     front = build_front(run, 10)
     assert 2 <= len(front.architectures) <= 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from build_samples import EVERY, SIZES, predicted
+from build_samples import EVERY, QUICK, SIZES, predicted
 
 from nasbuild.build import (
     POOL,
@@ -32,7 +32,7 @@ from nasbuild.table import load_builtin
 def run(request):
     some = np.sort(np.random.default_rng(0).permutation(1728)[:90])
     table = load_builtin("digits-macro").select(some)
-    return learn(table, ["acc", "latency_cpu"], recipe=recipe(request.param), rivals=False)
+    return learn(table, ["acc", "latency_cpu"], recipe=QUICK[request.param], rivals=False)
 
 
 def bounded_table(seed: int) -> tuple[Predicted, np.ndarray]:
@@ -168,7 +168,7 @@ def test_what_cannot_be_met_names_the_nearest(run):
 
 def test_where_swaps_cannot_be_followed_the_best_by_score_are_compared():
     table = load_builtin("digits-macro").select(range(0, 1728, 20))
-    run = learn(table, ["acc", "latency_cpu"], recipe=recipe("lightgbm"), rivals=False)
+    run = learn(table, ["acc", "latency_cpu"], recipe=recipe("lightgbm", folds=2), rivals=False)
     most = float(np.median(run.of("latency_cpu").labels.values))
     bounds = [Bound("latency_cpu", 1, most)]
     found = build_predicted(run, "acc", 5, bounds)

@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from build_samples import QUICK
 
 from nasbuild.build import build, propose
 from nasbuild.errors import NasbuildError
@@ -23,7 +24,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def run(table):
-    return learn(table.select(range(0, 1728, 40)), ["loss", "acc"], rivals=False)
+    return learn(table.select(range(0, 1728, 40)), ["loss", "acc"], recipe=QUICK["default"], rivals=False)
 
 
 @pytest.mark.parametrize("target", ["loss", "acc"])
@@ -84,9 +85,7 @@ def test_proposals_find_better_ones_than_chance(table):
     rng = np.random.default_rng(0)
     rows = list(rng.permutation(len(table))[:24])
     for _ in range(3):
-        learnt = learn(
-            table.select(sorted(rows)), ["loss"], rivals=False, recipe=recipe("default", folds=2)
-        ).of("loss")
+        learnt = learn(table.select(sorted(rows)), ["loss"], recipe=QUICK["default"], rivals=False).of("loss")
         rows += [table.row_of[one.architecture] for one in propose(learnt, 8)]
     proposed = labels[rows[24:]]
     assert len(set(rows)) == 48

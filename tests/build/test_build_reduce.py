@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from build_samples import made_up
+from build_samples import QUICK, made_up
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,7 +90,7 @@ def test_mistakes_are_told():
 @pytest.fixture(scope="module")
 def run():
     table = load_builtin("digits-macro").select(range(0, 1728, 20))
-    return learn(table, ["loss", "macs"], rivals=False)
+    return learn(table, ["loss", "macs"], recipe=QUICK["default"], rivals=False)
 
 
 def test_modules_of_architectures_are_kept_alone_or_beside_the_best(run):

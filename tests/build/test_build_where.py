@@ -6,11 +6,11 @@ import json
 
 import numpy as np
 import pytest
+from build_samples import QUICK
 
 from nasbuild.build import Bound, build, build_within, expected, parse_bound
 from nasbuild.build._columns import columns
 from nasbuild.errors import NasbuildError
-from nasbuild.predictor import recipe
 from nasbuild.score import learn
 from nasbuild.space import enumerate_architectures, space_from_yaml, to_dict
 from nasbuild.table import load_builtin, read_table
@@ -31,7 +31,7 @@ GLOBAL = space_from_yaml(
 def run(request):
     some = np.sort(np.random.default_rng(0).permutation(1728)[:90])
     table = load_builtin("digits-macro").select(some)
-    return learn(table, ["acc", "loss", "latency_cpu"], recipe=recipe(request.param), rivals=False)
+    return learn(table, ["acc", "loss", "latency_cpu"], recipe=QUICK[request.param], rivals=False)
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def test_exact_costs_of_the_table_are_bounds_that_always_hold(run, name):
 def test_what_the_table_does_not_determine_takes_no_part():
     # Every twentieth network: few of the last operations are seen at every place.
     table = load_builtin("digits-macro").select(range(0, 1728, 20))
-    run = learn(table, ["acc"], recipe=recipe("ridge"), rivals=False)
+    run = learn(table, ["acc"], recipe=QUICK["ridge"], rivals=False)
     whole = load_builtin("digits-macro")
     cost = expected(run, "macs", whole.architectures)[0]
     known = ~np.isnan(cost)
@@ -213,7 +213,9 @@ def test_globals_have_no_layers_and_searched_stages_are_united(tmp_path):
     ]
     path = tmp_path / "archs.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    run = learn(read_table(path, GLOBAL), ["acc", "time"], rivals=False, max_modules=5)
+    run = learn(
+        read_table(path, GLOBAL), ["acc", "time"], recipe=QUICK["default"], rivals=False, max_modules=5
+    )
     table = columns(run.learnt)
     for u in range(len(GLOBAL.stages)):
         known = {one.stages[u].module(GLOBAL, r) for one in run.learnt for r in range(len(one.stages[u]))}
