@@ -84,7 +84,7 @@ def test_propose_gives_unlabelled_ones_and_explain_names_the_first_of_them(nasbu
         tmp_path / "few.csv",
         *("--target", "loss"),
         *("--target", "acc"),
-        *("--out", run),
+        *("--no-rivals", "--out", run),
     )
     assert fit.code == 0, fit.err
     done = nasbuild("build", run, "--target", "loss", "--propose", 7, "--out", out)
@@ -148,7 +148,8 @@ def test_equations_tell_what_they_would_build_and_can_be_fitted(nasbuild, files,
     assert len(found["equations"]) == 3
     assert all(set(row["expected"]) == set(found["targets"]) for row in found["equations"])
     wanted = [part for row in found["equations"] for part in ("--target", row["equation"])]
-    done = nasbuild("fit", "--space", files.space, "--data", files.data, *wanted, "--out", tmp_path / "run")
+    data = ["--space", files.space, "--data", files.data, "--recipe", "ridge", "--no-rivals"]
+    done = nasbuild("fit", *data, *wanted, "--out", tmp_path / "run")
     assert done.code == 0, done.err
     refused = nasbuild("equations", files.run, "--where", "params <= 3")
     assert "is no target of these equations" in refused.sentence
