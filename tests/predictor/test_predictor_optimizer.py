@@ -18,7 +18,7 @@ def net(seed: int = 0) -> torch.nn.Module:
 @pytest.mark.parametrize("decay", [0.0, 1e-5, 0.3])
 def test_it_steps_as_torchs_adamw_on_a_clipped_gradient(clip, decay):
     ours, theirs = net(), net()
-    optimizer = ClippedAdamW(ours, rate=0.03, decay=decay, clip=clip)
+    optimizer = ClippedAdamW(list(ours.parameters()), rate=0.03, decay=decay, clip=clip)
     oracle = torch.optim.AdamW(theirs.parameters(), lr=0.03, weight_decay=decay)
     start = [p.detach().clone() for p in theirs.parameters()]
     for step in range(30):
@@ -36,7 +36,7 @@ def test_it_steps_as_torchs_adamw_on_a_clipped_gradient(clip, decay):
 
 def test_gradients_add_up_until_they_are_forgotten():
     model = net()
-    optimizer = ClippedAdamW(model, rate=0.1, decay=0, clip=5)
+    optimizer = ClippedAdamW(list(model.parameters()), rate=0.1, decay=0, clip=5)
     x = torch.randn(4, 3, dtype=torch.float64)
     model(x).sum().backward()
     once = optimizer.gradient.clone()
@@ -49,7 +49,7 @@ def test_gradients_add_up_until_they_are_forgotten():
 
 def test_a_network_that_learns_keeps_its_names_and_values():
     model, other = net(1), net(1)
-    ClippedAdamW(model, rate=0.1, decay=0, clip=5)
+    ClippedAdamW(list(model.parameters()), rate=0.1, decay=0, clip=5)
     for (name, a), (expected, b) in zip(model.state_dict().items(), other.state_dict().items(), strict=True):
         assert name == expected
         assert torch.equal(a, b)

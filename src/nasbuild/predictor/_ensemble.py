@@ -17,7 +17,8 @@ import torch
 
 from nasbuild._processes import end_with_parent
 from nasbuild.errors import NasbuildError, TableError
-from nasbuild.predictor._fit import Member, Task, fit_member, one_thread, outputs
+from nasbuild.predictor._fit import Member, Task, one_thread, outputs
+from nasbuild.predictor._fit_together import fit_members, groups
 from nasbuild.predictor._network import Network, Shape
 from nasbuild.predictor._recipe import Recipe
 from nasbuild.space import Graphs, GraphSchema
@@ -143,13 +144,13 @@ def _run(tasks: list[Task], workers: int, progress: Progress) -> list[Member]:
             done += 1
             progress(done, total)
 
-        return [fit_member(task, count) for task in tasks]
+        return [member for some in groups(tasks) for member in fit_members(some, count)]
     # Processes are started anew, not forked: a fork in a process whose torch has threads may hang.
     context = multiprocessing.get_context("spawn")
     epochs, stop = context.Value("q", 0), context.Value("b", 0)
     with ProcessPoolExecutor(workers, context, _share, (epochs, stop)) as pool:
         with _interrupts_held():
-            futures = [pool.submit(_fit_counted, task) for task in tasks]
+            futures = [pool.submit(_fit_counted, some) for some in groups(tasks)]
         try:
             pending = set(futures)
             while pending:
@@ -167,7 +168,7 @@ def _run(tasks: list[Task], workers: int, progress: Progress) -> list[Member]:
             stop.value = 1
             pool.shutdown(cancel_futures=True)
             raise
-        return [future.result() for future in futures]
+        return [member for future in futures for member in future.result()]
 
 
 @contextlib.contextmanager
@@ -198,7 +199,7 @@ def _share(epochs: Any, stop: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _fit_counted(task: Task) -> Member:
+def _fit_counted(tasks: list[Task]) -> list[Member]:
     epochs, stop = _shared
 
     def count() -> None:
@@ -207,4 +208,4 @@ def _fit_counted(task: Task) -> Member:
         with epochs.get_lock():
             epochs.value += 1
 
-    return fit_member(task, count)
+    return fit_members(tasks, count)

@@ -71,22 +71,17 @@ def fit_member(task: Task, epoch_done: Callable[[], None] = lambda: None) -> Mem
     NasbuildError
         If the fit diverged.
     """
-    recipe, labels = task.recipe, task.labels
-    learnt = labels[task.train]
-    # A fold may hold one label value only, whose deviation need not be 0 to the last bit: the spread of
-    # all labels then sets the unit.
-    mean, std = float(learnt.mean()), float((learnt if np.ptp(learnt) > 0 else labels).std())
-    y = np.zeros(len(labels), dtype=np.float32)
-    y[task.train] = (learnt - mean) / std
+    recipe = task.recipe
+    y, mean, std = standardised(task)
     with one_thread(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(task.seed)
         network = Network(task.schema, task.shape)
         rng = np.random.default_rng(task.seed)
         if isinstance(recipe, OperatorRecipe) and recipe.feature_epochs:
             _orient(network, task, y, rng)
-        optimizer = _optimizer(network, recipe)
+        optimizer = optimizer_of(list(network.parameters()), recipe)
         for _ in range(recipe.epochs):
-            for rows in _batches(rng.permutation(task.train), recipe.batch):
+            for rows in batches(rng.permutation(task.train), recipe.batch):
                 prediction, norms = network(GraphBatch.of(task.graphs.select(rows)))
                 loss = autobuild_loss(
                     prediction,
@@ -101,20 +96,38 @@ def fit_member(task: Task, epoch_done: Callable[[], None] = lambda: None) -> Mem
                 optimizer.step()
             epoch_done()
         network.eval()
-        return _measured(task, network, mean, std)
+        return measured(task, network, mean, std)
 
 
-def _optimizer(module: torch.nn.Module, recipe: Recipe) -> ClippedAdamW:
-    return ClippedAdamW(module, rate=recipe.learning_rate, decay=recipe.weight_decay, clip=recipe.clip)
+def standardised(task: Task) -> tuple[np.ndarray, float, float]:
+    """Labels in units of those learnt from, (graphs,) float32 and 0 for others; mean and deviation of these."""
+    learnt = task.labels[task.train]
+    # A fold may hold one label value only, whose deviation need not be 0 to the last bit: the spread of
+    # all labels then sets the unit.
+    mean, std = float(learnt.mean()), float((learnt if np.ptp(learnt) > 0 else task.labels).std())
+    y = np.zeros(len(task.labels), dtype=np.float32)
+    y[task.train] = (learnt - mean) / std
+    return y, mean, std
+
+
+def optimizer_of(parameters: list[torch.Tensor], recipe: Recipe, *, members: bool = False) -> ClippedAdamW:
+    """The optimizer of a recipe; with ``members``, of as many networks as the parameters have first."""
+    return ClippedAdamW(
+        parameters,
+        rate=recipe.learning_rate,
+        decay=recipe.weight_decay,
+        clip=recipe.clip,
+        members=members,
+    )
 
 
 def _orient(network: Network, task: Task, y: np.ndarray, rng: np.random.Generator) -> None:
     """Let the embeddings of features alone rank the labels (the 0-hop term of eq. 4)."""
     recipe = task.recipe
     assert isinstance(recipe, OperatorRecipe)
-    optimizer = _optimizer(network.embedding, recipe)
+    optimizer = optimizer_of(list(network.embedding.parameters()), recipe)
     for _ in range(recipe.feature_epochs):
-        for rows in _batches(rng.permutation(task.train), recipe.batch):
+        for rows in batches(rng.permutation(task.train), recipe.batch):
             batch = GraphBatch.of(task.graphs.select(rows))
             norms = batch.mean(network.embedding(batch)).sum(1)
             labels = torch.from_numpy(y[rows])
@@ -163,7 +176,8 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _measured(task: Task, network: Network, mean: float, std: float) -> Member:
+def measured(task: Task, network: Network, mean: float, std: float) -> Member:
+    """What a fitted network in eval mode knows of itself, by all graphs and by those held out."""
     node_norms: list[list[np.ndarray]] = [[] for _ in range(task.shape.hops + 1)]
     with torch.no_grad():
         for part in _parts(task.graphs):
@@ -195,7 +209,8 @@ def _parts(graphs: Graphs) -> Iterator[GraphBatch]:
         yield GraphBatch.of(graphs.select(np.arange(start, min(start + _CHUNK, len(graphs)))))
 
 
-def _batches(order: np.ndarray, size: int) -> list[np.ndarray]:
+def batches(order: np.ndarray, size: int) -> list[np.ndarray]:
+    """An order of rows, so many at a time."""
     starts = list(range(0, len(order), size))
     # A single graph has no rank and no spread: it joins the batch before it.
     if len(starts) > 1 and len(order) - starts[-1] < 2:

@@ -22,7 +22,7 @@ def spearman(
     values
         (..., n).
     labels
-        (n,); no gradient flows into them.
+        (n,), or (..., n) that broadcasts with the values; no gradient flows into them.
     ranking
         ``"spearman"`` ranks the labels too (ties share the mean rank), which is eq. 4;
         ``"label"`` correlates the soft ranks with the labels as they are, as the authors' code does.
@@ -60,22 +60,30 @@ def autobuild_loss(
     Parameters
     ----------
     prediction
-        y', (graphs,), in standardised units.
+        y', (..., graphs), in standardised units.
     hop_norms
-        1-norms of the graph embeddings, (M + 1, graphs).
+        1-norms of the graph embeddings, (..., M + 1, graphs).
     labels
-        y, (graphs,), standardised.
+        y, (..., graphs), standardised.
     weight
         1 is eq. 4; 0 leaves the squared error alone, as in the paper's exhaustive baseline (section 5.3).
+
+    Returns
+    -------
+    torch.Tensor
+        (...), one loss for each network.
     """
-    loss = (prediction - labels).square().mean()
+    loss = (prediction - labels).square().mean(-1)
     if weight:
-        loss = loss + weight * (1 - spearman(hop_norms, labels, strength=strength, ranking=ranking)).mean()
+        rho = spearman(hop_norms, labels[..., None, :], strength=strength, ranking=ranking)
+        loss = loss + weight * (1 - rho).mean(-1)
     return loss
 
 
 def mean_ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks of values (n,) from 1, ties sharing their mean: SciPy's ``rankdata``, without its overhead."""
+    """Ranks of values (..., n) from 1, ties sharing their mean: SciPy's ``rankdata``, without its overhead."""
+    if values.ndim > 1:
+        return np.apply_along_axis(mean_ranks, -1, values)
     ascending = np.sort(values)
     below = np.searchsorted(ascending, values, "left")
     return (below + np.searchsorted(ascending, values, "right") + 1) / 2

@@ -1,4 +1,4 @@
-"""AdamW on all weights of a network at once.
+"""AdamW on all weights of networks at once.
 
 torch's own does the same a tensor at a time, and takes a second to import what it never uses here.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import nn
 
 
 class ClippedAdamW:
@@ -16,23 +15,29 @@ class ClippedAdamW:
 
     Parameters
     ----------
-    network
-        Its parameters become views of one vector, and so do their gradients.
+    parameters
+        They become views of one vector, and so do their gradients.
     rate, decay
         Learning rate and weight decay.
     clip
         Largest 2-norm of the gradient.
+    members
+        Whether the parameters' first dimension is networks, whose gradients are clipped one by one.
     """
 
     MEAN, SQUARE, EPSILON = 0.9, 0.999, 1e-8
 
-    def __init__(self, network: nn.Module, *, rate: float, decay: float, clip: float) -> None:
-        own = list(network.parameters())
-        self.weights = torch.cat([p.detach().reshape(-1) for p in own])
+    def __init__(
+        self, parameters: list[torch.Tensor], *, rate: float, decay: float, clip: float, members: bool = False
+    ) -> None:
+        first = parameters[0].shape[:1] if members else ()
+        flat = [p.detach().reshape(*first, -1) for p in parameters]
+        self.weights = torch.cat(flat, -1)
         self.gradient = torch.zeros_like(self.weights)
-        sizes = [p.numel() for p in own]
-        for p, weight, grad in zip(own, self.weights.split(sizes), self.gradient.split(sizes), strict=True):
-            p.data, p.grad = weight.view_as(p), grad.view_as(p)
+        sizes = [p.shape[-1] for p in flat]
+        views = zip(parameters, self.weights.split(sizes, -1), self.gradient.split(sizes, -1), strict=True)
+        for p, weight, grad in views:
+            p.data, p.grad = weight.view(p.shape), grad.view(p.shape)
         self.rate, self.decay, self.clip = rate, decay, clip
         self.mean, self.square = torch.zeros_like(self.weights), torch.zeros_like(self.weights)
         self.steps = 0
@@ -46,7 +51,7 @@ class ClippedAdamW:
         """One step down the gradient that ``backward`` has added up."""
         self.steps += 1
         g = self.gradient
-        g *= (self.clip / (g.norm() + 1e-6)).clamp(max=1)
+        g *= (self.clip / (g.norm(dim=-1, keepdim=True) + 1e-6)).clamp(max=1)
         self.weights *= 1 - self.rate * self.decay
         self.mean.lerp_(g, 1 - self.MEAN)
         self.square.mul_(self.SQUARE).addcmul_(g, g, value=1 - self.SQUARE)
