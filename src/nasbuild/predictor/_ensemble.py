@@ -127,16 +127,16 @@ def fit_ensembles(
             member_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
             tasks.append(Task(schema, shape, recipe, graphs, labels, train, test, member_seed))
             owners.append(owner)
-    members = _run(tasks, min(workers, len(tasks)), progress or (lambda *_: None))
+    members = _run(list(groups(tasks)), workers, progress or (lambda *_: None))
     return [
         Ensemble(schema, shape, tuple(m for m, o in zip(members, owners, strict=True) if o == owner))
         for owner in range(len(problems))
     ]
 
 
-def _run(tasks: list[Task], workers: int, progress: Progress) -> list[Member]:
-    total = sum(task.recipe.epochs for task in tasks)
-    if workers <= 1:
+def _run(parts: list[list[Task]], workers: int, progress: Progress) -> list[Member]:
+    total = sum(task.recipe.epochs for tasks in parts for task in tasks)
+    if (workers := min(workers, len(parts))) <= 1:
         done = 0
 
         def count() -> None:
@@ -144,13 +144,13 @@ def _run(tasks: list[Task], workers: int, progress: Progress) -> list[Member]:
             done += 1
             progress(done, total)
 
-        return [member for some in groups(tasks) for member in fit_members(some, count)]
+        return [member for tasks in parts for member in fit_members(tasks, count)]
     # Processes are started anew, not forked: a fork in a process whose torch has threads may hang.
     context = multiprocessing.get_context("spawn")
     epochs, stop = context.Value("q", 0), context.Value("b", 0)
     with ProcessPoolExecutor(workers, context, _share, (epochs, stop)) as pool:
         with _interrupts_held():
-            futures = [pool.submit(_fit_counted, some) for some in groups(tasks)]
+            futures = [pool.submit(_fit_counted, tasks) for tasks in parts]
         try:
             pending = set(futures)
             while pending:
