@@ -67,6 +67,7 @@ class Stack:
             [torch.stack([n.get_buffer(f"norms.{m}.{name}") for n in networks]) for name in kept]
             for m in range(self.hops)
         ]
+        self._now: dict[str, torch.Tensor] = {}
         self.steps = 0
 
     def _flat(self, kinds: Kinds, before: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
