@@ -26,6 +26,18 @@ from nasbuild.space import encode, graph_schema
 from nasbuild.table import Table, load_builtin
 
 EPOCHS, REPEATS = 40, 3
+FIT = [
+    "fit",
+    "--space",
+    "sd-unet",
+    "--data",
+    "sd-unet-mini",
+    "--target",
+    "fid",
+    "--workers",
+    "2",
+    "--no-rivals",
+]
 CELLS = (
     ("sd-unet-mini", "fid", 68),
     ("digits-macro", "loss", 100),
@@ -90,15 +102,14 @@ def whole(name: str) -> list[float]:
                 sys.executable,
                 "-m",
                 "nasbuild",
-                "fit",
-                "--space",
-                "sd-unet",
-                "--data",
-                "sd-unet-mini",
+                *FIT,
+                "--recipe",
+                name,
+                "--out",
+                str(Path(folder) / "run"),
             ]
-            command += ["--target", "fid", "--recipe", name, "--workers", "2", "--no-rivals"]
             start = time.perf_counter()
-            subprocess.run([*command, "--out", str(Path(folder) / "run")], check=True, capture_output=True)
+            subprocess.run(command, check=True, capture_output=True)
             found.append(round(time.perf_counter() - start, 2))
     return found
 

@@ -73,21 +73,19 @@ def fit_members(tasks: Sequence[Task], epoch_done: Callable[[], None] = lambda: 
         at = [(torch.from_numpy(m)[:, None], torch.from_numpy(own)) for m, own in parts]
         for _ in range(recipe.epochs):
             prediction, norms = stack.step()
-            loss = prediction.new_zeros(())
-            for (k, own), target in zip(at, targets, strict=True):
-                loss = (
-                    loss
-                    + autobuild_loss(
-                        prediction[k, own],
-                        norms.transpose(1, 2)[k, own].transpose(1, 2),
-                        target,
-                        weight=recipe.ranking_weight,
-                        strength=recipe.strength,
-                        ranking=recipe.ranking,
-                    ).sum()
+            losses = [
+                autobuild_loss(
+                    prediction[k, own],
+                    norms.transpose(1, 2)[k, own].transpose(1, 2),
+                    target,
+                    weight=recipe.ranking_weight,
+                    strength=recipe.strength,
+                    ranking=recipe.ranking,
                 )
+                for (k, own), target in zip(at, targets, strict=True)
+            ]
             optimizer.zero_grad()
-            loss.backward()
+            torch.cat(losses).sum().backward()
             optimizer.step()
             for _ in tasks:
                 epoch_done()
