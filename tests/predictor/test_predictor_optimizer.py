@@ -34,6 +34,31 @@ def test_it_steps_as_torchs_adamw_on_a_clipped_gradient(clip, decay):
         assert not torch.allclose(b, before, atol=1e-3)
 
 
+def test_networks_side_by_side_are_clipped_and_stepped_each_for_itself():
+    def start(k: int) -> torch.Tensor:
+        return torch.randn(6, generator=torch.Generator().manual_seed(k), dtype=torch.float64)
+
+    settings = {"rate": 0.03, "decay": 0.1, "clip": 1.0}
+    together = torch.stack([start(k) for k in range(3)]).requires_grad_()
+    alone = [start(k).requires_grad_() for k in range(3)]
+    both = [
+        ClippedAdamW([together], members=True, **settings),
+        *(ClippedAdamW([a], **settings) for a in alone),
+    ]
+    for step in range(20):
+        # Gradients on either side of the largest norm, in another order at each step.
+        scales = torch.tensor([0.05, 1.0, 20.0], dtype=torch.float64).roll(step)
+        for optimizer in both:
+            optimizer.zero_grad()
+        (together.square().sum(1) * scales).sum().backward()
+        for a, scale in zip(alone, scales, strict=True):
+            (a.square().sum() * scale).backward()
+        for optimizer in both:
+            optimizer.step()
+    assert torch.allclose(together, torch.stack(alone), rtol=1e-12)
+    assert not torch.allclose(together, torch.stack([start(k) for k in range(3)]), atol=0.1)
+
+
 def test_gradients_add_up_until_they_are_forgotten():
     model = net()
     optimizer = ClippedAdamW(list(model.parameters()), rate=0.1, decay=0, clip=5)

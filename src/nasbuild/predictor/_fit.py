@@ -74,8 +74,7 @@ def fit_member(task: Task, epoch_done: Callable[[], None] = lambda: None) -> Mem
     recipe = task.recipe
     y, mean, std = standardised(task)
     with one_thread(), torch.random.fork_rng(devices=[]):
-        torch.manual_seed(task.seed)
-        network = Network(task.schema, task.shape)
+        network = new_network(task)
         rng = np.random.default_rng(task.seed)
         if isinstance(recipe, OperatorRecipe) and recipe.feature_epochs:
             _orient(network, task, y, rng)
@@ -83,20 +82,33 @@ def fit_member(task: Task, epoch_done: Callable[[], None] = lambda: None) -> Mem
         for _ in range(recipe.epochs):
             for rows in batches(rng.permutation(task.train), recipe.batch):
                 prediction, norms = network(GraphBatch.of(task.graphs.select(rows)))
-                loss = autobuild_loss(
-                    prediction,
-                    norms,
-                    torch.from_numpy(y[rows]),
-                    weight=recipe.ranking_weight,
-                    strength=recipe.strength,
-                    ranking=recipe.ranking,
-                )
+                loss = loss_of(recipe, prediction, norms, torch.from_numpy(y[rows]))
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
             epoch_done()
         network.eval()
         return measured(task, network, mean, std)
+
+
+def new_network(task: Task) -> Network:
+    """A network as the task's seed begins it; torch's own seed is then that of the task."""
+    torch.manual_seed(task.seed)
+    return Network(task.schema, task.shape)
+
+
+def loss_of(
+    recipe: Recipe, prediction: torch.Tensor, norms: torch.Tensor, labels: torch.Tensor
+) -> torch.Tensor:
+    """`autobuild_loss` with the settings of a recipe."""
+    return autobuild_loss(
+        prediction,
+        norms,
+        labels,
+        weight=recipe.ranking_weight,
+        strength=recipe.strength,
+        ranking=recipe.ranking,
+    )
 
 
 def standardised(task: Task) -> tuple[np.ndarray, float, float]:

@@ -13,13 +13,13 @@ from nasbuild.predictor._fit import (
     Task,
     batches,
     fit_member,
+    loss_of,
     measured,
+    new_network,
     one_thread,
     optimizer_of,
     standardised,
 )
-from nasbuild.predictor._loss import autobuild_loss
-from nasbuild.predictor._network import Network
 from nasbuild.predictor._recipe import OperatorRecipe
 from nasbuild.predictor._stack import Stack
 
@@ -61,7 +61,7 @@ def fit_members(tasks: Sequence[Task], epoch_done: Callable[[], None] = lambda: 
     learn = np.stack([np.isin(rows, task.train) for task in tasks])
     labels = [standardised(task) for task in tasks]
     with one_thread(), torch.random.fork_rng(devices=[]):
-        stack = Stack([_new(task) for task in tasks], graphs.select(rows), learn)
+        stack = Stack([new_network(task) for task in tasks], graphs.select(rows), learn)
         optimizer = optimizer_of([stack.weights], recipe, members=True)
         parts = _equal_sizes(learn)
         targets = [
@@ -74,14 +74,7 @@ def fit_members(tasks: Sequence[Task], epoch_done: Callable[[], None] = lambda: 
         for _ in range(recipe.epochs):
             prediction, norms = stack.step()
             losses = [
-                autobuild_loss(
-                    prediction[k, own],
-                    norms.transpose(1, 2)[k, own].transpose(1, 2),
-                    target,
-                    weight=recipe.ranking_weight,
-                    strength=recipe.strength,
-                    ranking=recipe.ranking,
-                )
+                loss_of(recipe, prediction[k, own], norms.transpose(1, 2)[k, own].transpose(1, 2), target)
                 for (k, own), target in zip(at, targets, strict=True)
             ]
             optimizer.zero_grad()
@@ -94,11 +87,6 @@ def fit_members(tasks: Sequence[Task], epoch_done: Callable[[], None] = lambda: 
             measured(task, network.eval(), mean, std)
             for task, network, (_, mean, std) in zip(tasks, stack.networks, labels, strict=True)
         ]
-
-
-def _new(task: Task) -> Network:
-    torch.manual_seed(task.seed)
-    return Network(task.schema, task.shape)
 
 
 def _equal_sizes(learn: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
