@@ -65,7 +65,8 @@ class Work:
 
         train_supernet(supernet, train, self.folder, progress=told)
         save_weights(supernet, self.folder / WEIGHTS)
-        held = {"family": SPACE, "weights": WEIGHTS, "fashion_mnist": str(self.images.absolute())}
+        images = str(self.images.absolute())
+        held = {"family": SPACE, "weights": WEIGHTS, "fashion_mnist": images, "batch": 250}
         write_text(self.folder / FILE, json.dumps(held, indent=1) + "\n")
 
     def networks(self, n: int) -> list[Architecture]:

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nasbuild.evaluate.ofa.depthwise import depthwise
 from nasbuild.evaluate.ofa.family import Family, Layers, StageShape, divisible
 from nasbuild.evaluate.ofa.plain import Frame, Network, Residual, SqueezeExcite, activation, pool
 
@@ -65,8 +66,7 @@ class ElasticDepthwise(nn.Module):
         return weight
 
     def forward(self, x: Tensor, kernel: int) -> Tensor:
-        width = x.shape[1]
-        return F.conv2d(x, self.weight(width, kernel), stride=self.stride, padding=kernel // 2, groups=width)
+        return depthwise(x, self.weight(x.shape[1], kernel), self.stride)
 
 
 class ElasticSqueezeExcite(SqueezeExcite):
