@@ -5,19 +5,28 @@
 nas-bench-macro, where every architecture is labelled: learnt from 300 random labels, 10 draws; 20 bounds
 at even shares of the space. FLOPs are no target: they are found in the labelled rows as an exact sum.
 Results are written as they come, and resumed.
+
+Beside it, what can be told at all: a process with interactions of all orders between the eight layers predicts each
+architecture from the labels of all 6,560 others, and the best so predicted is chosen. What that loses no one can win
+from fewer labels: it is the luck of single trainings.
 """
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
+from scipy.stats import yeojohnson
 
 from _common import arguments, markdown, resume, save
 from nasbuild.bench import Cell, read
 from nasbuild.build import Bound, build_predicted, build_within
 from nasbuild.score import learn
+from nasbuild.table import Table
 
 CELL, DRAWS = Cell("nas-bench-macro", "acc", 300), 10
 SHARES = np.linspace(0.03, 0.98, 20)
+WEIGHTS, NOISES = (0.02, 0.04, 0.08, 0.16), (0.003, 0.01, 0.03)
 
 
 def main() -> None:
@@ -49,6 +58,11 @@ def main() -> None:
             )
         draws[str(draw)] = found
         save(options.out, result)
+    if "told by all others" not in result:
+        guessed = left_out(whole, acc)
+        within = [np.flatnonzero(flops <= draw["bound"]) for draw in draws["0"]]
+        result["told by all others"] = [float(acc[rows[guessed[rows].argmax()]]) for rows in within]
+        save(options.out, result)
     rows = []
     for b in range(len(SHARES)):
         same = [draw[b] for draw in draws.values()]
@@ -56,12 +70,43 @@ def main() -> None:
         for way in ("score", "prediction"):
             lost = [one["best"] - one["acc"][way] for one in same]
             fields += [f"{np.mean(lost):.3f}", f"{max(lost):.3f}"]
+        fields.append(f"{same[0]['best'] - result['told by all others'][b]:.3f}")
         rows.append([*fields, str(sum(one["over"] for one in same))])
     header = ["FLOPs at most", "true best acc", "lost by score, mean", "most", "by prediction, mean", "most"]
-    print(markdown([*header, "over the bound"], rows))
+    print(markdown([*header, "by all other labels", "over the bound"], rows))
     for way in ("score", "prediction"):
         every = [one["best"] - one["acc"][way] for draw in draws.values() for one in draw]
         print(f"{way}: {np.mean(every):.3f} lost on average")
+
+
+def left_out(whole: Table, acc: np.ndarray) -> np.ndarray:
+    """Each architecture's accuracy as all others tell it, on a scale of its own, (architectures,).
+
+    A Gaussian process whose kernel is the product over the layers of 1 + weight (same choice or not, centred): sums
+    over all subsets of layers. Weight and noise have the highest evidence on 800 rows; the leave-one-out means are in
+    closed form (Rasmussen & Williams, 2006, eq. 5.12).
+    """
+    layers = np.array([[layer[0] for module in a for layer in module] for a in whole.architectures])
+    z = np.asarray(yeojohnson((acc - acc.mean()) / acc.std())[0])
+    z = (z - z.mean()) / z.std()
+    same = [layers[:, None, j] == layers[None, :, j] for j in range(layers.shape[1])]
+    some = np.random.default_rng(0).permutation(len(z))[:800]
+
+    def kernel(weight: float, rows: np.ndarray) -> np.ndarray:
+        total = np.ones((len(rows), len(rows)))
+        for layer in same:
+            total *= 1 + weight * (layer[np.ix_(rows, rows)] - 1 / 3)
+        return total
+
+    def evidence(weight: float, noise: float) -> float:
+        k = kernel(weight, some) + noise * np.eye(len(some))
+        return -0.5 * float(z[some] @ np.linalg.solve(k, z[some]) + np.linalg.slogdet(k)[1])
+
+    weight, noise = max(product(WEIGHTS, NOISES), key=lambda one: evidence(*one))
+    k = kernel(weight, np.arange(len(z)))
+    k[np.diag_indices(len(z))] += noise
+    inverse = np.linalg.inv(k)
+    return z - (inverse @ z) / np.diag(inverse)
 
 
 if __name__ == "__main__":
