@@ -199,6 +199,7 @@ def complete(result: dict[str, Any], name: str) -> bool:
 
 def draw(settings: dict[str, Setting], result: dict[str, Any], path: Path) -> None:
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     figure = Figure(figsize=(17, 6.6), layout="constrained")
     axes = figure.subplots(2, len(settings), squeeze=False)
@@ -238,11 +239,18 @@ def draw(settings: dict[str, Setting], result: dict[str, Any], path: Path) -> No
         bottom.plot(built[:, 1], built[:, 0], "k+", markersize=5, label="built front, no evaluation")
         top.set_title(name.replace("-surrogate", ""), fontsize=10)
         bottom.set_xlabel(f"{setting.targets[1]} [ms]")
-        for axis in (top, bottom):
+        shown = [np.quantile(np.array(c["values"]), (0.05, 0.95), axis=0) for c in have["clusters"]]
+        for axis, held in ((top, shown), (bottom, [])):
             # The worst labelled rows would squeeze what matters into a corner.
             low = best[:, 0].max() - 1.15 * np.ptp(best[:, 0])
-            axis.set_ylim(low, limit[:, 0].max() + 0.04 * np.ptp(best[:, 0]))
-            axis.set_xlim(limit[:, 1].min() * 0.9, best[:, 1].max() * 1.1)
+            margin = 0.04 * np.ptp(best[:, 0])
+            axis.set_ylim(min([low, *(q[0, 0] - margin for q in held)]), limit[:, 0].max() + margin)
+            right = max([best[:, 1].max(), *(q[1, 1] for q in held)])
+            axis.set_xlim(min([limit[:, 1].min(), *(q[0, 1] for q in held)]) * 0.9, right * 1.1)
+            axis.set_xscale("log")
+            axis.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 4, 6, 8)))
+            axis.xaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:g}"))
+            axis.xaxis.set_minor_locator(NullLocator())
     for row, axis in enumerate(axes[:, 0]):
         axis.set_ylabel("top-1 (pseudo-labels)")
         handles, labels = axis.get_legend_handles_labels()
