@@ -8,6 +8,9 @@ from ir_samples import BOOL, INT64, arithmetic, classifier, helper, info, make, 
 
 from nasbuild.errors import NasbuildError
 from nasbuild.ir import read_onnx
+from nasbuild.ir._graph import MOST_NODES
+from nasbuild.ir._onnx_count import least
+from nasbuild.ir._onnx_walk import MOST_COPIED, Walk
 
 
 def sizes(row):
@@ -129,17 +132,50 @@ def test_functions_that_call_themselves_or_grow_without_end_are_refused(written)
     with pytest.raises(NasbuildError, match="function own::F calls itself"):
         read_onnx(written(model([make("F", ["x"], ["y"], domain="own")], [], [1, 3], functions=itself)))
     # Each calls the next one 4 times: 4^20 operations in a file of a few kilobytes.
+    bomb = model([make("F0", ["x"], ["y"], domain="own")], [], [1, 3], functions=nested(20))
+    with pytest.raises(NasbuildError, match=r"too many operations|called too often"):
+        read_onnx(written(bomb))
+
+
+def nested(depth: int):
+    """Functions of which each calls the next one four times."""
     bodies = [
         (
             f"F{i}",
             [make(f"F{i + 1}", [a], [b], domain="own") for a, b in zip("uabc", "abcw", strict=True)],
             [],
         )
-        for i in range(20)
+        for i in range(depth)
     ]
-    bomb = functions(*bodies, ("F20", [make("Relu", ["u"], ["w"])], []))
-    with pytest.raises(NasbuildError, match=r"too many operations|called too often"):
-        read_onnx(written(model([make("F0", ["x"], ["y"], domain="own")], [], [1, 3], functions=bomb)))
+    return functions(*bodies, (f"F{depth}", [make("Relu", ["u"], ["w"])], []))
+
+
+@pytest.mark.parametrize("branch", [False, True])
+def test_what_is_counted_beforehand_is_what_is_read_and_branches_are_counted_as_they_are_read(
+    written, monkeypatch, branch
+):
+    call = make("F0", ["x"], ["w"], domain="own")
+    nodes, stored = [call, make("Neg", ["w"], ["y"])], []
+    if branch:
+        one = helper.make_graph([call], "then_branch", [], [info("w", None)])
+        other = helper.make_graph([make("Tanh", ["x"], ["v"])], "else_branch", [], [info("v", None)])
+        nodes = [make("If", ["c"], ["y"], then_branch=one, else_branch=other)]
+        stored = [helper.make_tensor("c", BOOL, [], [True])]
+    made = model(nodes, stored, [1, 3], functions=nested(3))
+    walk = Walk(made, {}, batched=True)
+    walk.draft()
+    read = MOST_NODES - walk._left, MOST_COPIED - walk._to_copy
+    least_read = least(made.graph.node, walk._functions, 32)
+    # One call, 4 + 16 + 64 calls inside, 64 operations; and one after them, or the branch.
+    assert read[0] == 150
+    assert least_read == ((1, 0) if branch else read)
+    monkeypatch.setattr("nasbuild.ir._onnx_walk.MOST_NODES", 100)
+    with pytest.raises(NasbuildError, match="too many operations"):
+        read_onnx(written(made))
+    monkeypatch.setattr("nasbuild.ir._onnx_walk.MOST_NODES", MOST_NODES)
+    monkeypatch.setattr("nasbuild.ir._onnx_walk.MOST_COPIED", 1000)
+    with pytest.raises(NasbuildError, match="called too often"):
+        read_onnx(written(made))
 
 
 def test_unknown_operations_keep_their_names_and_what_the_file_says_of_them(written):

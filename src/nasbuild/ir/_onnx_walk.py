@@ -14,6 +14,7 @@ from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft import Const, Draft, Node, Operand, batch_of
 from nasbuild.ir._graph import INPUT, MOST_NODES
 from nasbuild.ir._onnx_constants import Value, attributes_of, better, folded, stored
+from nasbuild.ir._onnx_count import least
 from nasbuild.ir._onnx_lower import lower
 from nasbuild.ir._onnx_order import check_text, in_order
 from nasbuild.ir._onnx_types import STANDARD, Type, infer, shape_of, tensor_type
@@ -72,6 +73,11 @@ class Walk:
             See `read_onnx`.
         """
         graph = self._model.graph
+        operations, copied = least(graph.node, self._functions, MOST_CALLS)
+        if operations > MOST_NODES:
+            raise _too_many()
+        if copied > MOST_COPIED:
+            raise _too_often()
         opsets = {"": 1} | _opsets(self._model.opset_import)
         scope = self._scope(graph, {}, opsets, ())
         self.values = scope.values
@@ -134,7 +140,7 @@ class Walk:
         for node in in_order(graph.node, scope.values):
             self._left -= 1
             if self._left < 0:
-                raise NasbuildError("has too many operations", allowed=f"up to {MOST_NODES:,}")
+                raise _too_many()
             try:
                 results = self._node(node, scope)
             except NasbuildError as error:
@@ -222,9 +228,7 @@ class Walk:
             )
         self._to_copy -= function.ByteSize()
         if self._to_copy < 0:
-            raise NasbuildError(
-                "its functions are called too often", allowed=f"{MOST_COPIED // 2**20} MB put in place"
-            )
+            raise _too_often()
         given = {a.name: a for a in node.attribute}
         defaults = {a.name: a for a in function.attribute_proto}
         values = {n: v for n, v in zip(function.input, operands, strict=False) if v is not None}
@@ -263,6 +267,16 @@ def _opsets(told: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
         if not 0 < one.version <= MOST_VERSION:
             raise NasbuildError(f"operations of domain {one.domain[:80]!r} have version {one.version}")
     return {("" if one.domain in STANDARD else one.domain): one.version for one in told}
+
+
+def _too_many() -> NasbuildError:
+    return NasbuildError("has too many operations", allowed=f"up to {MOST_NODES:,}")
+
+
+def _too_often() -> NasbuildError:
+    return NasbuildError(
+        "its functions are called too often", allowed=f"{MOST_COPIED // 2**20} MB put in place"
+    )
 
 
 def _deeper(scope: _Scope, key: str) -> tuple[str, ...]:
