@@ -191,3 +191,16 @@ def test_another_file_is_not_written_over(tmp_path, text):
     with pytest.raises(NasbuildError, match="is no result of this benchmark"):
         bench_scores(tmp_path, out, quick=True)
     assert out.read_text() == text
+
+
+def test_workers_measure_what_one_process_does(tmp_path, data_dir):
+    data = data_dir("nas-bench-macro").parent
+
+    def rows(workers: int) -> list[dict]:
+        out = tmp_path / f"{workers}.json"
+        found = bench_scores(data, out, methods=("marginal",), quick=True, draws=1, workers=workers)["rows"]
+        return sorted(({**row, "seconds": None} for row in found), key=lambda row: row["cell"])
+
+    alone = rows(1)
+    assert len(alone) == len(cells(quick=True))
+    assert rows(2) == alone

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 
 import pytest
-from cli_samples import Done, Files, as_process
+from cli_samples import Done, Files
 
 from nasbuild.cli import main
+from nasbuild.predictor import recipe
+from nasbuild.score import learn, save_run
 from nasbuild.space import load_space, save_space
 from nasbuild.table import load_builtin, write_table
 
@@ -35,11 +37,11 @@ def files(tmp_path_factory) -> Files:
     folder = tmp_path_factory.mktemp("cli")
     space, data, run, run2 = folder / "space.yaml", folder / "archs.jsonl", folder / "run", folder / "run2"
     save_space(load_space("digits-macro"), space)
-    write_table(load_builtin("digits-macro").select(range(0, 1728, 29)), data)
-    options = ["--space", space, "--data", data, "--workers", 1, "--no-rivals"]
-    networks = ["--recipe", "paper", "--epochs", 2]
-    for out, targets, more in ((run, ["loss", "acc / log10(macs)"], []), (run2, ["acc"], networks)):
-        chosen = [x for t in targets for x in ("--target", t)]
-        done = as_process("fit", *options, *chosen, *more, "--out", out)
-        assert done.code == 0, done.err
+    table = load_builtin("digits-macro").select(range(0, 1728, 29))
+    quick = recipe("default", folds=2), recipe("paper", epochs=2)
+    write_table(table, data)
+    for out, targets, chosen in zip(
+        (run, run2), (["loss", "acc / log10(macs)"], ["acc"]), quick, strict=True
+    ):
+        save_run(learn(table, targets, recipe=chosen, rivals=False), out)
     return Files(folder, space, data, run, run2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,8 @@ from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
 from nasbuild.score import versions
 
+_Job = tuple[int, str, Cell]
+"""Draw, method, cell."""
 Progress = Callable[[int, int, str], None]
 """Called with the fits done, the fits in all, and what was done last."""
 
@@ -73,20 +75,28 @@ def bench_scores(
         raise NasbuildError(f"its folder can't be made ({error.strerror})", where=str(out)) from None
     write_text(out, json.dumps(result, indent=1) + "\n")
     total, count = len(wanted), len(wanted) - len(left)
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max(workers, 1), context, end_with_parent) as pool:
-        futures = {pool.submit(measure, data, cell, draw, method): cell for draw, method, cell in left}
+    for row in _measured(data, left, workers):
+        result["rows"].append(row)
+        count += 1
+        write_text(out, json.dumps(result, indent=1) + "\n")
+        progress(count, total, f"{row['cell']}, draw {row['draw']}, {row['method']}")
+    return result
+
+
+def _measured(data: Path, jobs: Sequence[_Job], workers: int) -> Iterator[dict[str, Any]]:
+    """What each job gives, as they end: one after another in this process, or by several workers."""
+    if workers <= 1:
+        for draw, method, cell in jobs:
+            yield measure(data, cell, draw, method)
+        return
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), end_with_parent) as pool:
+        futures = [pool.submit(measure, data, cell, draw, method) for draw, method, cell in jobs]
         try:
             for future in as_completed(futures):
-                row = future.result()
-                result["rows"].append(row)
-                count += 1
-                write_text(out, json.dumps(result, indent=1) + "\n")
-                progress(count, total, f"{row['cell']}, draw {row['draw']}, {row['method']}")
+                yield future.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return result
 
 
 def _earlier(out: Path) -> dict[str, Any]:

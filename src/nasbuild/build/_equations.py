@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import qmc
 
 from nasbuild.build._best import require_positive
 from nasbuild.build._choose import spread
 from nasbuild.build._front import Front, swept_front
+from nasbuild.build._sweep import sobol
 from nasbuild.build._where import Bound
 from nasbuild.errors import NasbuildError
 from nasbuild.score import Run
@@ -122,7 +122,7 @@ def _weights(targets: int) -> np.ndarray:
     if targets == 2:
         first = np.linspace(0, 1, _WEIGHTS + 2)[1:-1, None]
         return np.hstack([first, 1 - first])
-    points = np.sort(qmc.Sobol(targets - 1, scramble=False).random(_WEIGHTS), axis=1)
+    points = np.sort(sobol(targets - 1, _WEIGHTS), axis=1)
     edges = np.hstack([np.zeros((len(points), 1)), points, np.ones((len(points), 1))])
     return np.maximum(np.diff(edges, axis=1), 1 / _WEIGHTS)
 

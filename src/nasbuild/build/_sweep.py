@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import qmc
 
 from nasbuild.build._sums import front_of_sums
 from nasbuild.build._under import Problem, best_under
 
 _EACH = 2  # best picks at every level
+
+
+def sobol(dimensions: int, count: int) -> np.ndarray:
+    """The first Sobol points, (count, dimensions)."""
+    from scipy.stats import qmc  # takes half a second to load, and is for more than two targets
+
+    return qmc.Sobol(dimensions, scramble=False).random(1 << (count - 1).bit_length())[:count]
 
 
 def proposed_by_sums(
@@ -74,4 +80,4 @@ def _levels(others: int, count: int) -> np.ndarray:
     """Evenly spread points between 0 and 1, (count, others)."""
     if others == 1:
         return np.linspace(0, 1, count)[:, None]
-    return qmc.Sobol(others, scramble=False).random(1 << (count - 1).bit_length())[:count]
+    return sobol(others, count)
