@@ -7,8 +7,8 @@ at even shares of the space. FLOPs are no target: they are found in the labelled
 Results are written as they come, and resumed.
 
 Beside it, what can be told at all: a process with interactions of all orders between the eight layers predicts each
-architecture from the labels of all 6,560 others, and the best so predicted is chosen. What that loses no one can win
-from fewer labels: it is the luck of single trainings.
+architecture from the labels of all 6,560 others, and the best so predicted is chosen. What that loses is hardly to be
+won from fewer labels: it is the luck of single trainings, or what no other architecture shows.
 """
 
 from __future__ import annotations
