@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nasbuild.cli._output import Output, number
-from nasbuild.cli._run import REPORT, print_race, print_rounds, race_rows, round_rows, write_rounds
+from nasbuild.cli._rounds import print_race, print_rounds, race_rows, round_rows
+from nasbuild.cli._run import REPORT, write_rounds
 
 if TYPE_CHECKING:
     from nasbuild.loop import Choice, Live

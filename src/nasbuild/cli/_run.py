@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nasbuild.cli._options import JsonOption, SpaceOption
-from nasbuild.cli._output import Output, number
+from nasbuild.cli._output import Output
+from nasbuild.cli._rounds import best_rows, print_best, print_race, print_rounds, race_rows, round_rows
 from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def run(
     print_rounds(out, state)
     rows = best_rows(definition, state)
     if state.race is None:
-        _print_best(out, state, rows)
+        print_best(out, state, rows)
     print_race(out, definition, state)
     if state.exhausted and len(state.evaluated.architectures) < settings.total:
         out.line("note: the space has no more architectures, so the run ended before its budget", "yellow")
@@ -146,141 +147,3 @@ def write_rounds(state: State, folder: Path, live: Live | None = None) -> None:
 
     if state.run is not None:
         write_report(state.run, folder / REPORT, evaluated=state.evaluated, race=state.race, live=live)
-
-
-def round_rows(state: State) -> list[dict[str, Any]]:
-    """What came of each round, for machines."""
-    names = [target.name for target in state.evaluated.goal.targets]
-    return [
-        {
-            "round": one.number,
-            "done": one.done,
-            "failed": one.failed,
-            "hypervolume": one.volume,
-            "note": one.note,
-            "targets": {
-                name: {
-                    key: None if values[t] != values[t] else values[t]
-                    for key, values in (
-                        ("predicted", one.predicted),
-                        ("std", one.std),
-                        ("found", one.found),
-                        ("best", one.best),
-                    )
-                }
-                for t, name in enumerate(names)
-            },
-        }
-        for one in state.evaluated.told
-    ]
-
-
-def print_rounds(out: Output, state: State) -> None:
-    """The best so far after each round, against what was predicted."""
-    told = state.evaluated.told
-    for t, target in enumerate(state.evaluated.goal.targets):
-        out.line(f"\n{target.name}{f' [{target.unit}]' if target.unit else ''}, round by round", "bold")
-        body = [
-            [
-                one.number,
-                one.done,
-                one.failed or "",
-                "random"
-                if one.predicted[t] != one.predicted[t]
-                else f"{number(one.predicted[t])} ± {number(one.std[t])}",
-                number(one.found[t]),
-                number(one.best[t]),
-                *([f"{one.volume:.3f}"] if len(state.evaluated.goal.targets) > 1 else []),
-            ]
-            for one in told
-        ]
-        header = ["round", "evaluated", "failed", "best predicted", "best measured", "best so far"]
-        if len(state.evaluated.goal.targets) > 1:
-            header.append("hypervolume of all")
-        out.table(header, body, right=range(len(header)))
-    for one in told:
-        if one.note:
-            out.line(f"note: round {one.number} was random: {one.note}", "yellow")
-    failed = sum(one.failed for one in told)
-    if failed:
-        out.line(
-            f"note: {failed:,} of {len(state.evaluated.architectures):,} could not be evaluated; --retry-failed tries again",
-            "yellow",
-        )
-
-
-def best_rows(space: Space, state: State) -> list[dict[str, Any]]:
-    """The best, or the front, with what was measured and what is now predicted of them."""
-    from nasbuild.space import architecture_id
-
-    found, names = state.evaluated, [t.name for t in state.evaluated.goal.targets]
-    some = [found.architectures[i] for i in state.best]
-    now = [learnt.scorer.predict(some) for learnt in state.run.learnt] if state.run and some else []
-    return [
-        {
-            "id": architecture_id(space, found.architectures[i]),
-            "round": int(found.rounds[i]),
-            "why": found.whys[i],
-            "values": {n: float(v) for n, v in zip(names, found.values[i], strict=True)},
-            "predicted": {n: float(value[k]) for n, (value, _) in zip(names, now, strict=False)},
-        }
-        for k, i in enumerate(state.best)
-    ]
-
-
-def race_rows(space: Space, state: State) -> list[dict[str, Any]]:
-    """Every racer, best first; the first is the chosen one. Empty without a race."""
-    return [] if state.race is None else state.race.rows(space)
-
-
-def print_race(out: Output, space: Space, state: State) -> None:
-    """What the most promising told again, if they were raced."""
-    if state.race is None:
-        return
-    target = state.evaluated.goal.targets[0]
-    out.line(f"\nthe race: {state.race.spent} evaluations repeat the most promising with other seeds", "bold")
-    body = [
-        [
-            row["id"],
-            number(row["first"]),
-            number(float("nan") if row["predicted"] is None else row["predicted"]),
-            len(row["readings"]),
-            f"{number(row['mean'])} ± {number(float('nan') if row['error'] is None else row['error'])}"
-            if row["readings"]
-            else "-",
-            "chosen" if place == 0 else "",
-        ]
-        for place, row in enumerate(race_rows(space, state))
-    ]
-    header = ["architecture", f"{target.name} in the rounds", "y' now", "repeated", "their mean", ""]
-    out.table(header, body, right=range(1, len(header) - 1))
-    if state.race.same:
-        out.line(
-            "note: all repetitions told what had been told before: this evaluator has no noise, so the race ended early",
-            "yellow",
-        )
-    if state.race.failed:
-        out.line(
-            f"note: {state.race.failed} of {state.race.spent} repetitions could not be evaluated", "yellow"
-        )
-
-
-def _print_best(out: Output, state: State, rows: list[dict[str, Any]]) -> None:
-    names = [t.name for t in state.evaluated.goal.targets]
-    title = f"the best {len(rows)}" if len(names) == 1 else f"the front of {len(rows)}"
-    out.line(f"\n{title} of {len(state.evaluated.architectures):,} evaluated", "bold")
-    header = ["architecture", *(x for n in names for x in (n, "y' now")), "round", ""]
-    body = [
-        [
-            row["id"],
-            *(
-                x
-                for n in names
-                for x in (number(row["values"][n]), number(row["predicted"].get(n, float("nan"))))
-            ),
-            row["round"],
-            row["why"],
-        ]
-        for row in rows
-    ]
-    out.table(header, body, right=range(1, len(header) - 1))
