@@ -11,9 +11,11 @@ import pytest
 from scipy.stats import spearmanr
 
 from nasbuild.bench import METHODS, Cell, bench_scores, cells, margins, plot, summary, truth
-from nasbuild.bench._measure import measure
+from nasbuild.bench._measure import _modules, measure
+from nasbuild.build import best_in_company
 from nasbuild.errors import NasbuildError
-from nasbuild.predictor import fit_process, one_thread, recipe
+from nasbuild.predictor import recipe
+from nasbuild.score import fit_additive
 from nasbuild.space import Architecture, enumerate_architectures, load_space
 from nasbuild.table import load_builtin, read_table
 
@@ -65,10 +67,9 @@ def test_a_measure_is_what_its_words_say(table):
     rows = SMALL.rows(np.arange(len(table)), 1)
     rest = np.setdiff1d(np.arange(len(table)), rows)
     labels = table.columns["loss"]
-    with one_thread():
-        process = fit_process(
-            table.space, [table.architectures[i] for i in rows], labels[rows], recipe("default"), seed=1
-        )
+    learnt = [table.architectures[i] for i in rows]
+    scorer, _ = fit_additive(table.space, learnt, labels[rows], recipe("default"), seed=1)
+    process = scorer.process
     held = [table.architectures[i] for i in rest]
     assert found["held_out"] == pytest.approx(spearmanr(process.sums(held), labels[rest]).statistic)
     assert found["prediction"] == pytest.approx(spearmanr(process.predict(held)[0], labels[rest]).statistic)
@@ -86,12 +87,13 @@ def test_a_measure_is_what_its_words_say(table):
     value = process.predict(every)[0]
     first = [labels[table.row_of[every[i]]] for i in np.argsort(value, kind="stable")[:27]]
     assert found["predicted_rank"] == 1 + (labels < min(first)).sum()
-    company = []
-    for u, modules, _ in truth(NOWHERE, "digits-macro").worth("loss"):
-        least = [min(v for a, v in zip(every, value, strict=True) if a.modules[u] == m) for m in modules]
-        company.append([modules[i] for i in np.argsort(least, kind="stable")[:3]])
+    modules = _modules(scorer)
+    company = [
+        [modules.module(u, i) for i in own] for u, own in enumerate(best_in_company(scorer, -1, modules, 3))
+    ]
     built = [labels[table.row_of[Architecture(m)]] for m in product(*company)]
     assert found["company_value"] == pytest.approx(min(built))
+    assert found["company_rank"] == 1 + (labels < min(built)).sum()
     assert 0.5 < found["coverage"] <= 1
 
 

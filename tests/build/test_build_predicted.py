@@ -9,6 +9,7 @@ from build_samples import EVERY, QUICK, SIZES, predicted
 from nasbuild.build import (
     POOL,
     Bound,
+    best_in_company,
     best_of_modules,
     best_predicted,
     build_predicted,
@@ -136,11 +137,43 @@ def test_the_worth_of_modules_in_the_best_company(run, company, listed, monkeypa
     assert max(map(max, small)) == pytest.approx(min(map(max, small)))
 
 
-def test_only_the_modules_of_the_best_company_take_part(run, company):
+def test_modules_are_those_whose_best_architecture_is_expected_to_be_best(run):
+    """Against eight times the samples, of all of the space."""
+    learnt = run.of("acc")
+    table = columns([learnt])
+    found = best_in_company(learnt.scorer, 1, table, 3)
+    every = list(enumerate_architectures(run.space))
+    samples = learnt.scorer.drawn(every, 4_000, seed=9)
+    if samples is None:
+        worth = worth_in_company(learnt.scorer, 1, table)
+        assert [own.tolist() for own in found] == [np.argsort(-w, kind="stable")[:3].tolist() for w in worth]
+        return
+    for u, own in enumerate(found):
+        modules = [table.module(u, i) for i in range(len(table.codes[u]))]
+        of = np.array([modules.index(a.modules[u]) for a in every])
+        hoped = np.array([samples[:, of == i].max(axis=1).mean() for i in range(len(modules))])
+        assert hoped[own] == pytest.approx(np.sort(hoped)[::-1][:3], abs=0.1 * np.ptp(hoped))
+        assert own[0] == hoped.argmax()
+
+
+def test_modules_of_no_candidate_are_ordered_by_their_company(run, monkeypatch):
+    monkeypatch.setattr(in_company, "_CANDIDATES", 1)
+    learnt = run.of("acc")
+    table = columns([learnt])
+    worth = worth_in_company(learnt.scorer, 1, table)
+    for own, found in zip(worth, best_in_company(learnt.scorer, 1, table, 5), strict=True):
+        # One candidate has one module a stage.
+        rest = [i for i in np.argsort(-own, kind="stable") if i != found[0]]
+        assert found[1:].tolist() == rest[: len(found) - 1]
+
+
+def test_only_the_modules_of_the_best_company_take_part(run):
     built = build_predicted(run, "acc", 1000, k=2).built
     assert len(built) == 8
-    for u, best in enumerate(company):
-        assert {one.architecture.modules[u] for one in built} == set(sorted(best, key=lambda m: -best[m])[:2])
+    learnt = run.of("acc")
+    table = columns([learnt])
+    for u, own in enumerate(best_in_company(learnt.scorer, 1, table, 2)):
+        assert {one.architecture.modules[u] for one in built} == {table.module(u, i) for i in own}
     values = [one.prediction for one in built]
     assert values == sorted(values, reverse=True)
 

@@ -169,6 +169,23 @@ def test_intervals_of_sums_hold_what_is_not_additive_as_unknown(process, exact):
         assert away == pytest.approx(1.5, rel=0.07)
 
 
+def test_joint_samples_have_mean_and_covariance_of_the_dense_posterior(process, exact):
+    table, index, count = slice(exact.n), slice(exact.n, None), 20_000
+    cross = exact.prior[index, table]
+    mean = cross @ np.linalg.solve(exact.noisy, exact.z)
+    covariance = exact.prior[index, index] - cross @ np.linalg.solve(exact.noisy, cross.T)
+    deviation = np.sqrt(np.diag(covariance))
+    found = process.drawn(OTHERS, count, seed=3)
+    assert found.shape == (count, len(OTHERS))
+    assert (np.abs(found.mean(axis=0) - mean) < 5 * deviation / count**0.5).all()
+    scale = np.outer(deviation, deviation)
+    assert np.cov(found.T) / scale == pytest.approx(covariance / scale, abs=0.05)
+    wider = replace(process, spread=1.7).drawn(OTHERS, count, seed=3)
+    assert wider - mean == pytest.approx(1.7 * (found - mean), abs=1e-5)
+    assert (process.drawn(OTHERS, 3, seed=3) == process.drawn(OTHERS, 3, seed=3)).all()
+    assert (process.drawn(OTHERS, 3, seed=3) != process.drawn(OTHERS, 3, seed=4)).any()
+
+
 def test_a_choice_that_no_label_has_is_as_uncertain_as_the_prior(process, exact):
     # 7 is a choice of stage one in none of the table: as far as it goes, the prior is all that is known.
     found = [(i, a) for i, a in enumerate(OTHERS, exact.n) if any(k == 7 for k, _ in a.modules[0])]

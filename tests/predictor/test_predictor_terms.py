@@ -125,7 +125,8 @@ def design_rows(made: Design, others) -> Design:
 
 def unseen(term: Term, found: dict[str, Entries], grouped) -> np.ndarray:
     """Squared norms of what a term lacks, of modules, before they are scaled."""
-    return term.unseen([found[term.name]], [grouped]) * term.scale**2
+    rows = term.unseen([found[term.name]], [grouped]).toarray()
+    return (rows**2).sum(axis=1) * term.scale**2
 
 
 def test_what_stands_in_two_stages_and_in_no_column_adds_up_before_it_is_squared():
@@ -133,7 +134,7 @@ def test_what_stands_in_two_stages_and_in_no_column_adds_up_before_it_is_squared
     one = Entries(np.array([0, 0]), np.array([5, 9], dtype=np.uint64), np.array([4.0, 2.0]))
     two = Entries(np.array([0]), np.array([9], dtype=np.uint64), np.array([1.0]))
     groups = [StageModules((), np.array([0]), 1)] * 2
-    assert term.unseen([one, two], groups).tolist() == [9]
+    assert term.unseen([one, two], groups).toarray().tolist() == [[3]]
     draws = sum(term.prior(e, 1, 4_000) for e in (one, two))
     assert draws.std() == pytest.approx(3, rel=0.05)
 

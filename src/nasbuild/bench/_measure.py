@@ -13,7 +13,7 @@ import numpy as np
 
 from nasbuild.bench._cells import Cell
 from nasbuild.bench._truth import Truth, Whole, read, truth
-from nasbuild.build import Columns, best_of_modules, worth_in_company
+from nasbuild.build import Columns, best_in_company, best_of_modules
 from nasbuild.predictor import (
     AdditiveRecipe,
     BaselineRecipe,
@@ -104,8 +104,8 @@ def _against_truth(scorer: Scorer, known: Truth, target: str, sign: int) -> dict
     found: dict[str, Any] = {"fidelity": float(np.mean(fidelity))}
     table = _modules(scorer)
     ways = {
-        "best": _combined([sign * own[:, 0] for own in table.scores]),
-        "company": _combined(worth_in_company(scorer, sign, table)),
+        "best": _combined([np.argsort(-sign * own[:, 0], kind="stable")[:BEST] for own in table.scores]),
+        "company": _combined(best_in_company(scorer, sign, table, BEST)),
         "predicted": best_of_modules(scorer, sign, table, BEST ** len(table.scores)),
     }
     for way, picks in ways.items():
@@ -118,9 +118,9 @@ def _against_truth(scorer: Scorer, known: Truth, target: str, sign: int) -> dict
     return found
 
 
-def _combined(worth: Sequence[np.ndarray]) -> np.ndarray:
-    """All picks of the best modules of each stage, (picks, stages)."""
-    return np.array(list(itertools.product(*(np.argsort(-own, kind="stable")[:BEST] for own in worth))))
+def _combined(modules: Sequence[np.ndarray]) -> np.ndarray:
+    """All picks of some modules of each stage, (picks, stages)."""
+    return np.array(list(itertools.product(*modules)))
 
 
 def _modules(scorer: Scorer) -> Columns:

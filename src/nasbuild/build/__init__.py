@@ -2,7 +2,7 @@
 
 from nasbuild.build._best import POOL, Built, best_predicted, best_sums, build, buildable, described
 from nasbuild.build._columns import Columns
-from nasbuild.build._company import best_of_modules, worth_in_company
+from nasbuild.build._company import best_in_company, best_of_modules, worth_in_company
 from nasbuild.build._equations import Aimed, propose_equations
 from nasbuild.build._exhaustive import MOST, build_exhaustive, every_architecture, rank_every
 from nasbuild.build._front import Front, build_front, swept_front
@@ -23,6 +23,7 @@ __all__ = [
     "Front",
     "Holds",
     "Within",
+    "best_in_company",
     "best_of_modules",
     "best_predicted",
     "best_sums",

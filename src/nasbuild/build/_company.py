@@ -1,4 +1,4 @@
-"""What a module is worth in the best company: beside the modules that go best with it."""
+"""Which modules the best architectures are made of, as far as the prediction y' tells."""
 
 from __future__ import annotations
 
@@ -12,6 +12,34 @@ from nasbuild.build._columns import Columns
 from nasbuild.build._swaps import Predicted
 from nasbuild.build._under import Problem, best_under
 from nasbuild.score import Scorer
+
+_CANDIDATES, _SAMPLES = 700, 512
+
+
+def best_in_company(scorer: Scorer, sign: int, table: Columns, k: int) -> list[np.ndarray]:
+    """Positions of the ``k`` modules of each stage whose best architecture is expected to be the best, (k,) each, best first.
+
+    By samples of y', which may be off: the mean over ``_SAMPLES`` of the best that each has for a module, among the
+    ``_CANDIDATES`` best by y'. Modules of none of these, and all of recipes without joint samples, are ordered by
+    `worth_in_company`.
+
+    Parameters
+    ----------
+    sign
+        1 if the target is to be large, -1 if small.
+    table
+        Modules of every stage; their first score is the target's.
+    """
+    worth = worth_in_company(scorer, sign, table)
+    hoped = [np.full(len(own), -np.inf) for own in worth]
+    picks = best_of_modules(scorer, sign, table, _CANDIDATES)
+    if picks is not None:
+        samples = scorer.drawn([table.architecture(pick) for pick in picks.tolist()], _SAMPLES)
+        if samples is not None:
+            for own, places in zip(hoped, picks.T, strict=True):
+                for place in np.unique(places):
+                    own[place] = (sign * samples[:, places == place]).max(axis=1).mean()
+    return [np.lexsort((-own, -hope))[:k] for own, hope in zip(worth, hoped, strict=True)]
 
 
 def worth_in_company(scorer: Scorer, sign: int, table: Columns) -> list[np.ndarray]:

@@ -10,7 +10,7 @@ import numpy as np
 from nasbuild.build._ascend import best_predicted_picks
 from nasbuild.build._best import POOL, Built, best_predicted, described, require_positive
 from nasbuild.build._columns import columns
-from nasbuild.build._company import worth_in_company
+from nasbuild.build._company import best_in_company
 from nasbuild.build._swaps import Predicted
 from nasbuild.build._under import Problem, best_under, slack
 from nasbuild.build._where import Bound, bounded, bounded_targets, expected, nothing_within, on_targets
@@ -53,8 +53,8 @@ def build_predicted(
     bounds
         As in `build_within`, but a bound on a target holds for its y'.
     k
-        Only the ``k`` best modules of each stage take part: those with the best y' in the best company
-        (`worth_in_company`).
+        Only the ``k`` best modules of each stage take part: those whose best architecture is expected
+        to be the best (`best_in_company`).
 
     Raises
     ------
@@ -67,8 +67,7 @@ def build_predicted(
     table = columns(targets)
     if k is not None:
         require_positive("the number of modules a stage", k)
-        worth = worth_in_company(first.scorer, first.target.sign, table)
-        table = table.select([np.argsort(-own, kind="stable")[:k] for own in worth])
+        table = table.select(best_in_company(first.scorer, first.target.sign, table, k))
     table, costs, most = bounded(run, table, targets, bounds)
     problem = Problem(tuple(first.target.sign * scores[:, 0] for scores in table.scores), costs, most)
     limits = most + slack(problem)

@@ -52,18 +52,17 @@ class Term:
         keys, matrix = self._unknown([entries], [modules])
         return matrix[0] @ normal_draws(keys, zlib.crc32(self.name.encode()), samples)
 
-    def unseen(self, entries: Sequence[Entries], groups: Sequence[StageModules]) -> np.ndarray:
-        """Squared norm of what the term has no column for, for whole architectures, (architectures,).
+    def unseen(self, entries: Sequence[Entries], groups: Sequence[StageModules]) -> csr_matrix:
+        """Scaled values of what the term has no column for, for whole architectures, (architectures, keys).
 
-        ``entries`` are of every stage's modules; a key that stands in several adds up before it is squared.
+        ``entries`` are of every stage's modules; a key that stands in several adds up.
         """
         keys, parts = self._unknown(entries, [g.count for g in groups])
-        if not len(keys):
-            return np.zeros(len(groups[0].of_architecture))
         rows = csr_matrix((len(groups[0].of_architecture), len(keys)))
-        for part, group in zip(parts, groups, strict=True):
-            rows = rows + part[group.of_architecture]
-        return np.asarray(rows.multiply(rows).sum(axis=1)).ravel()
+        if len(keys):
+            for part, group in zip(parts, groups, strict=True):
+                rows = rows + part[group.of_architecture]
+        return rows
 
     def _unknown(
         self, entries: Sequence[Entries], modules: Sequence[int]

@@ -142,20 +142,17 @@ class Process:
 
     def latent(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance of warped labels, interactions and noise included, each (architectures,)."""
-        groups, entries = self._grouped(architectures)
-        rows = self._rows(entries, groups)
-        mean = self._additive(groups, entries)[:, 0]
-        cross, prior = self._cross(rows, len(architectures))
-        for term, theta in zip(self.terms, self.theta, strict=True):
-            prior += theta * term.unseen([e.get(term.name, NOTHING) for e in entries], groups)
-        if self.interaction_variance:
-            others = self.interaction.at(rows)
-            k = self.interaction_variance * self.interaction.kernel(others, self.interaction.features)
-            mean += k @ self.alpha
-            cross += k
-            prior += self.interaction_variance * self.interaction.diagonal(others)
-        known = solve_triangular(self._factor, cross.T, lower=True, check_finite=False)
+        mean, known, prior = self._towards(architectures, whole=False)
         return mean, np.maximum(prior - (known**2).sum(axis=0), 0) + self.noise
+
+    def drawn(self, architectures: Sequence[Architecture], count: int, seed: int = 0) -> np.ndarray:
+        """Warped labels by samples of the posterior, interactions included, noise left out; (count, architectures)."""
+        mean, known, prior = self._towards(architectures, whole=True)
+        prior -= known.T @ known
+        prior[np.diag_indices(len(mean))] += JITTER
+        factor = cholesky(prior, lower=True, overwrite_a=True, check_finite=False)
+        normal = np.random.default_rng(seed).normal(size=(len(mean), count))
+        return mean + self.spread * (factor @ normal).T
 
     def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """y' and its deviation, noise included, in the label's unit; each (architectures,)."""
@@ -246,16 +243,37 @@ class Process:
     ) -> tuple[tuple, ...]:
         return tuple(stage_rows(term, entries, groups) for term in self.terms)
 
-    def _cross(self, rows: Sequence[Sequence], n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Additive covariance with the table, (architectures, rows), and prior variance, (architectures,)."""
-        own = self._design
-        others = Design(self.terms, tuple(tuple(r) for r in rows), self.means)
-        cross, prior = np.zeros((n, len(self.architectures))), np.zeros(n)
-        for t, theta in enumerate(self.theta):
-            k, diagonal = others.cross(t, own)
+    def _towards(
+        self, architectures: Sequence[Architecture], *, whole: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What labels tell of architectures, and what is believed of them beforehand.
+
+        Returns
+        -------
+        Mean of their warped labels, (architectures,); L^-1 times their covariance with the table, where L L^T is the
+        table's own, (rows, architectures); their prior covariance without noise, (architectures, architectures) if
+        ``whole``, else its diagonal.
+        """
+        groups, entries = self._grouped(architectures)
+        rows, n = self._rows(entries, groups), len(architectures)
+        others = Design(self.terms, rows, self.means)
+        mean = self._additive(groups, entries)[:, 0]
+        cross, prior = np.zeros((n, len(self.architectures))), np.zeros((n, n) if whole else n)
+        for t, (term, theta) in enumerate(zip(self.terms, self.theta, strict=True)):
+            k, diagonal = others.cross(t, self._design)
             cross += theta * k
-            prior += theta * diagonal
-        return cross, prior
+            unseen = term.unseen([e.get(term.name, NOTHING) for e in entries], groups)
+            if whole:
+                prior += theta * (others.kernel(t) + (unseen @ unseen.T).toarray())
+            else:
+                prior += theta * (diagonal + np.asarray(unseen.multiply(unseen).sum(axis=1)).ravel())
+        if self.interaction_variance:
+            own, g = self.interaction.at(rows), self.interaction
+            k = self.interaction_variance * g.kernel(own, g.features)
+            mean += k @ self.alpha
+            cross += k
+            prior += self.interaction_variance * (g.kernel(own, own) if whole else g.diagonal(own))
+        return mean, solve_triangular(self._factor, cross.T, lower=True, check_finite=False), prior
 
 
 def covariance(table: Design, theta: np.ndarray, n: int) -> np.ndarray:

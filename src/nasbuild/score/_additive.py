@@ -45,6 +45,9 @@ class AdditiveScorer(Scorer):
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs:
         return self.process.pairs(codes)
 
+    def drawn(self, architectures: Sequence[Architecture], count: int, seed: int = 0) -> np.ndarray:
+        return self.process.drawn(architectures, count, seed)
+
     @property
     def scaled(self) -> bool:
         return True

@@ -68,6 +68,13 @@ class Scorer(ABC):
         """
         return None
 
+    def drawn(self, architectures: Sequence[Architecture], count: int, seed: int = 0) -> np.ndarray | None:  # noqa: ARG002
+        """y' by joint samples of what is believed of it, (count, architectures); None where beliefs are of each alone.
+
+        On a scale that grows with labels.
+        """
+        return None
+
     @property
     def scaled(self) -> bool:
         """Whether the scale on which scores add up is fitted to the labels."""
