@@ -21,14 +21,7 @@ def best_in_company(scorer: Scorer, sign: int, table: Columns, k: int) -> list[n
 
     By samples of y', which may be off: the mean over ``_SAMPLES`` of the best that each has for a module, among the
     ``_CANDIDATES`` best by y'. Modules of none of these, and all of recipes without joint samples, are ordered by
-    `worth_in_company`.
-
-    Parameters
-    ----------
-    sign
-        1 if the target is to be large, -1 if small.
-    table
-        Modules of every stage; their first score is the target's.
+    `worth_in_company`. ``sign`` and ``table`` are as there.
     """
     worth = worth_in_company(scorer, sign, table)
     hoped = [np.full(len(own), -np.inf) for own in worth]
