@@ -91,8 +91,8 @@ Smaller networks learn from the largest one's outputs at the same step. Before t
 {recalibrate:,} training pictures, the same for all.
 - `macs`, `params`: multiply-accumulates of a picture (half of what `torch.utils.flop_counter` counts) and \
 trainable parameters.
-- `latency_cpu`: milliseconds by onnxruntime on one thread (`{latency}`: 16 pictures), measured together in sweeps; \
-`latency_cpu_std`: its spread. {machine}.
+- `latency_cpu`: milliseconds by onnxruntime on one thread (`{latency}`: 16 pictures), measured together in sweeps, \
+with random weights, on which it does not depend; `latency_cpu_std`: its spread. {machine}.
 
 | | lowest | median | highest |
 |---|---|---|---|
