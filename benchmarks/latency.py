@@ -2,8 +2,8 @@
 
     python benchmarks/latency.py
 
-Each call adds a run, in a process of its own, to the result; one that was stopped goes on. Run it three times: two in
-a row, and one an hour later. Prints for every pair of runs SRCC, the share of networks whose two readings agree
+Each call adds a run, in a process of its own, to the result; one that was stopped goes on. Run it again an hour later,
+and another day. Prints for every pair of runs SRCC, the share of networks whose two readings agree
 within their spreads (their difference is at most the sum of the two; and, harder, the larger of the two), and the
 largest difference.
 """
