@@ -17,7 +17,7 @@ import time
 import numpy as np
 
 from _common import arguments, markdown, resume, save
-from nasbuild.evaluate import load_evaluator
+from nasbuild.evaluate import NoisyReading, load_evaluator
 from nasbuild.predictor import srcc
 from nasbuild.space import load_space, sample
 
@@ -78,6 +78,15 @@ def measured(setting: str) -> dict:
         "load": os.getloadavg()[0],
         "refused": sum(isinstance(one, Exception) for one in told),
         **{k: [None if isinstance(one, Exception) else round(one[k] or 0, 6) for one in told] for k in keys},
+        "noisy": {
+            i: {
+                "latency_ms": round(one.timing.latency, 6),
+                "own": round(one.timing.own, 6),
+                "usual": one.timing.usual,
+            }
+            for i, one in enumerate(told)
+            if isinstance(one, NoisyReading) and one.timing
+        },
     }
 
 

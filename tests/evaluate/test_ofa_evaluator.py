@@ -13,7 +13,7 @@ from PIL import Image
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import load_evaluator
-from nasbuild.evaluate._runtime import to_onnx
+from nasbuild.evaluate._onnx_runtime import to_onnx
 from nasbuild.evaluate.ofa import (
     FolderImages,
     Network,

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from nasbuild._lazy import lazy
 from nasbuild.evaluate._command import EvaluationError
 from nasbuild.evaluate._evaluator import load_evaluator
+from nasbuild.evaluate._latency import NoisyReading
 from nasbuild.evaluate._network import Networks, load_networks, network_names, register_networks
+from nasbuild.evaluate._onnx_runtime import to_onnx
 from nasbuild.evaluate._pool import Pool
 from nasbuild.evaluate._protocol import Cost, Evaluator, Result
 from nasbuild.evaluate._ray import Ray
-from nasbuild.evaluate._runtime import to_onnx
 from nasbuild.evaluate._work import Executor, InProcess, Spec
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ __all__ = [
     "Executor",
     "InProcess",
     "Networks",
+    "NoisyReading",
     "Pool",
     "Ray",
     "Result",

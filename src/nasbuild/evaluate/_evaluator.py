@@ -112,10 +112,9 @@ def _costs(name: str, space: Space) -> Evaluator:
 
 def _latency(name: str, space: Space) -> Evaluator:
     of, settings = parse_latency(name.removeprefix(_LATENCY), name)
-    networks = load_networks(of, space)
     # Said at once, not by the failure of every network.
-    with settings.target.ready():
-        pass
+    load_networks(of, space)
+    settings.target.check()
 
     def measure(architecture: Architecture) -> Mapping[str, float | None]:
         (outcome,) = sweep([architecture])
@@ -124,7 +123,7 @@ def _latency(name: str, space: Space) -> Evaluator:
         return outcome
 
     def sweep(architectures: Any) -> list[Mapping[str, float | None] | Exception]:
-        return measure_latencies(networks, architectures, settings)
+        return measure_latencies(of, space, architectures, settings)
 
     return Evaluator(name, LATENCY, measure, "cheap", sweep, TOGETHER)
 

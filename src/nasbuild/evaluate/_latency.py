@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._command import EvaluationError
-from nasbuild.evaluate._network import Networks
-from nasbuild.evaluate._runtime import OnnxRuntime, TorchRuntime
-from nasbuild.evaluate._timing import Fresh, Timing, time_passes
-from nasbuild.space import Architecture, Metric
+from nasbuild.evaluate._onnx_runtime import OnnxRuntime
+from nasbuild.evaluate._reading import Timing, time_in_processes
+from nasbuild.evaluate._timed import ProcessDiedError, visits_of_a_process
+from nasbuild.evaluate._torch_runtime import TorchRuntime
+from nasbuild.space import Architecture, Metric, Space
 
 LATENCY = {
     "latency_ms": Metric("latency_ms", "minimize", "ms"),
@@ -21,6 +23,18 @@ LATENCY = {
 }
 TOGETHER = 32
 """Networks of a sweep: few enough to be in memory together."""
+
+
+class NoisyReading(EvaluationError):
+    """A reading that can't be told within the tolerance.
+
+    Attributes
+    ----------
+    timing
+        What it would be.
+    """
+
+    timing: Timing | None = None
 
 
 @dataclass(frozen=True)
@@ -86,68 +100,53 @@ def parse_latency(text: str, name: str) -> tuple[str, LatencySettings]:
 
 
 def measure_latencies(
-    networks: Networks, architectures: Sequence[Architecture], settings: LatencySettings
+    name: str, space: Space, architectures: Sequence[Architecture], settings: LatencySettings
 ) -> list[Mapping[str, float | None] | Exception]:
     """Latency, spread and reference of each; an error for what can't be built, run or told precisely.
 
     The reference is a small network that is always the same, timed in between; where it differs between two
     sweeps, so did the machine.
+
+    Parameters
+    ----------
+    name
+        Of the networks (`load_networks`).
     """
-    found: list[Mapping[str, float | None] | Exception] = []
-    passes: dict[int, Fresh] = {}
-    runtime = settings.target
-    with runtime.ready():
-        for index, architecture in enumerate(architectures):
-            try:
-                fresh = runtime.prepare(*networks(architecture))
-                fresh()()
-                passes[index] = fresh
-            except Exception as error:
-                # A network that fails must not fail the others of its sweep.
-                found.append(error)
-            else:
-                found.append({})
-        if not passes:
-            return found
-        timings = time_passes(
-            list(passes.values()),
-            runtime.prepare(*_reference()),
+    job = settings.target.job(name, space, architectures)
+    try:
+        timings = time_in_processes(
+            partial(visits_of_a_process, job),
             tolerance=settings.tolerance,
-            seconds=settings.seconds,
+            seconds=settings.seconds * len(architectures),
         )
-    for index, timing in zip(passes, timings, strict=True):
-        found[index] = _told(timing, settings)
-    return found
+    except ProcessDiedError as error:
+        if len(architectures) == 1:
+            return [error]
+        # Halves of halves are without the network that ends its process.
+        half = len(architectures) // 2
+        parts = architectures[:half], architectures[half:]
+        return [one for part in parts for one in measure_latencies(name, space, part, settings)]
+    return [one if isinstance(one, Exception) else told(one, settings) for one in timings]
 
 
-def _told(timing: Timing, settings: LatencySettings) -> Mapping[str, float | None] | Exception:
+def told(timing: Timing, settings: LatencySettings) -> Mapping[str, float | None] | NoisyReading:
+    """The metrics of a reading, or why it is none within the tolerance."""
     if timing.relative > settings.tolerance:
-        return EvaluationError(
-            f"the reading is too noisy: {timing.latency:.4g} ms, spread {timing.relative:.1%} over {timing.visits}"
-            f" visits, above the tolerance of {settings.tolerance:.1%}",
+        own = timing.own / timing.latency
+        lucky = own <= settings.tolerance < timing.usual
+        refused = NoisyReading(
+            f"the reading is too noisy: {timing.latency:.4g} ms, spread {timing.relative:.1%} over {timing.visits} visits"
+            f"{f' ({own:.1%} alone, but most of those timed beside it are unsteady)' if lucky else ''}, above the"
+            f" tolerance of {settings.tolerance:.1%}",
             todo="measure on a quieter machine, in a larger batch, for more seconds, or with a higher tolerance",
         )
+        refused.timing = timing
+        return refused
     return {
         "latency_ms": timing.latency,
         "latency_ms_spread": timing.spread,
         "reference_ms": timing.reference,
     }
-
-
-def _reference() -> tuple[Any, Any]:
-    import torch
-    from torch import nn
-
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        module = nn.Sequential(
-            nn.Conv2d(3, 16, 3, stride=2, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(16, 16, 5, padding=2, groups=16),
-            nn.ReLU(),
-            nn.Conv2d(16, 32, 1),
-        )
-        return module.eval(), torch.rand(1, 3, 64, 64)
 
 
 def _choice(*allowed: str) -> Callable[[str, str, str], str]:

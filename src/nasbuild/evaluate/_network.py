@@ -69,6 +69,11 @@ def register_networks(name: str, place: str) -> None:
     _LOADERS[name] = place
 
 
+def registered_networks() -> dict[str, str]:
+    """All registered networks, for another process."""
+    return dict(_LOADERS)
+
+
 def network_names() -> list[str]:
     """The names of all registered networks."""
     return sorted(_LOADERS)

@@ -1,65 +1,31 @@
-"""What runs a network: torch, or onnxruntime with any of its providers."""
+"""Onnxruntime runs networks with any of its providers; they are exported once."""
 
 from __future__ import annotations
 
 import contextlib
-import copy
 import importlib.util
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from nasbuild.errors import NasbuildError
+from nasbuild.evaluate._network import load_networks
+from nasbuild.evaluate._timed import Job, made_or_error
 from nasbuild.evaluate._timing import Fresh, Pass
+from nasbuild.evaluate._torch_runtime import reference_network
+from nasbuild.space import Architecture, Space
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    Model = tuple[bytes, NDArray[Any]]
+    """In ONNX, and its input."""
+
 _MISSING = "pip install 'nasbuild[onnx]'"
-
-
-@dataclass(frozen=True)
-class TorchRuntime:
-    """Eager torch, fp32, in inference mode."""
-
-    device: str
-    threads: int
-
-    @contextlib.contextmanager
-    def ready(self) -> Iterator[None]:
-        """Passes run inside of it; torch's number of threads is as it was, afterwards."""
-        import torch
-
-        if self.device == "cuda" and not torch.cuda.is_available():
-            raise NasbuildError("torch finds no CUDA device", where="--evaluator, device=cuda")
-        before = torch.get_num_threads()
-        torch.set_num_threads(self.threads)
-        try:
-            with torch.inference_mode():
-                yield
-        finally:
-            torch.set_num_threads(before)
-
-    def prepare(self, module: nn.Module, example: Tensor) -> Fresh:
-        import torch
-
-        module, example = module.to(self.device), example.to(self.device)
-
-        def fresh() -> Pass:
-            copied = copy.deepcopy(module)
-            if self.device == "cpu":
-                return lambda: copied(example)
-
-            def waiting() -> None:
-                copied(example)
-                torch.cuda.synchronize()
-
-            return waiting
-
-        return fresh
 
 
 @dataclass(frozen=True)
@@ -69,8 +35,7 @@ class OnnxRuntime:
     provider: str
     threads: int
 
-    @contextlib.contextmanager
-    def ready(self) -> Iterator[None]:
+    def check(self) -> None:
         """Refuse a provider that is not there."""
         there = _onnxruntime().get_available_providers()
         if self.provider not in there:
@@ -79,22 +44,48 @@ class OnnxRuntime:
                 where="--evaluator, provider=",
                 allowed=there,
             )
+
+    def job(self, name: str, space: Space, architectures: Sequence[Architecture]) -> Job:
+        """Networks, made and exported here, once; the other process needs no torch."""
+        networks = load_networks(name, space)
+        models = [made_or_error(lambda a=one: _exported(*networks(a))) for one in architectures]
+        return _OnnxJob(self, models, _exported(*reference_network()))
+
+
+@dataclass(frozen=True)
+class _OnnxJob:
+    runtime: OnnxRuntime
+    models: Sequence[Model | Exception]
+    beside: Model
+
+    @contextlib.contextmanager
+    def ready(self) -> Iterator[None]:
         yield
 
-    def prepare(self, module: nn.Module, example: Tensor) -> Fresh:
-        ort, model = _onnxruntime(), to_onnx(module, example)
+    def passes(self) -> list[Fresh | Exception]:
+        return [one if isinstance(one, Exception) else self._fresh(*one) for one in self.models]
+
+    def reference(self) -> Fresh:
+        return self._fresh(*self.beside)
+
+    def _fresh(self, model: bytes, example: NDArray[Any]) -> Fresh:
+        ort = _onnxruntime()
         options = ort.SessionOptions()
-        options.intra_op_num_threads = self.threads
+        options.intra_op_num_threads = self.runtime.threads
         options.inter_op_num_threads = 1
 
         def fresh() -> Pass:
-            session = ort.InferenceSession(model, options, providers=[self.provider])
-            if session.get_providers()[0] != self.provider:
-                raise NasbuildError(f"onnxruntime could not run it on {self.provider}")
-            inputs = {session.get_inputs()[0].name: example.numpy().copy()}
+            session = ort.InferenceSession(model, options, providers=[self.runtime.provider])
+            if session.get_providers()[0] != self.runtime.provider:
+                raise NasbuildError(f"onnxruntime could not run it on {self.runtime.provider}")
+            inputs = {session.get_inputs()[0].name: example.copy()}
             return lambda: session.run(None, inputs)
 
         return fresh
+
+
+def _exported(module: nn.Module, example: Tensor) -> Model:
+    return to_onnx(module, example), example.numpy()
 
 
 def to_onnx(module: nn.Module, example: Tensor) -> bytes:
