@@ -2,17 +2,21 @@
 
     python benchmarks/latency.py
 
-Each call adds a run, in a process of its own, to the result; one that was stopped goes on. Run it again an hour later,
-and another day. Prints for every pair of runs SRCC, the share of networks whose two readings agree
-within their spreads (their difference is at most the sum of the two; and, harder, the larger of the two), and the
-largest difference.
+Each call adds a run to the result; one that was stopped goes on. Run it again an hour later, and another day; with ``--busy``
+two processes compute beside it, in bursts. Prints for every pair of runs SRCC, the share of networks whose two readings
+agree within their spreads (their difference is at most the sum of the two; and, harder, the larger of the two), and
+the largest difference.
 """
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import multiprocessing
 import os
+import random
 import time
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -29,22 +33,33 @@ SETTINGS = {
     "torch, 64 pictures": ("latency:digits@64x1x8x8", 32),
 }
 DONE = len(SETTINGS)
+BURST = 0.3  # seconds that a neighbour computes, and rests, on average
 
 
 def main() -> None:
-    options = arguments("Latency, measured again", "latency").parse_args()
+    parser = arguments("Latency, measured again", "latency")
+    parser.add_argument(
+        "--busy", action="store_true", help="with two processes that compute in bursts beside it"
+    )
+    options = parser.parse_args()
     result = resume(options.out)
     runs = result.setdefault("runs", [])
     if not runs or len(runs[-1]["settings"]) == DONE:
-        runs.append({"settings": {}})
+        runs.append({"busy": options.busy, "settings": {}})
     run = runs[-1]["settings"]
     for setting in SETTINGS:
         if setting not in run:
-            run[setting] = measured(setting)
+            with neighbours(2 if runs[-1]["busy"] else 0):
+                run[setting] = measured(setting)
             save(options.out, result)
             print(setting, f"{run[setting]['seconds']:.0f} s", flush=True)
     result["pairs"] = [
-        {"setting": s, "runs": [i, j], **compared(a["settings"][s], b["settings"][s])}
+        {
+            "setting": s,
+            "runs": [i, j],
+            "busy": [a["busy"], b["busy"]],
+            **compared(a["settings"][s], b["settings"][s]),
+        }
         for s in SETTINGS
         for (i, a), (j, b) in itertools.combinations(enumerate(runs), 2)
     ]
@@ -52,14 +67,48 @@ def main() -> None:
     rows = [
         [
             p["setting"],
+            " and ".join("busy" if busy else "quiet" for busy in p["busy"]),
             f"{p['minutes']:.0f}",
             f"{p['both']} of {SETTINGS[p['setting']][1]}",
             *(f"{p[k]:.4f}" if k in p else "-" for k in ("srcc", "sum", "larger", "most")),
         ]
         for p in result["pairs"]
     ]
-    header = ["setting", "minutes apart", "read in both", "SRCC", "within sum", "within larger", "largest"]
+    header = [
+        "setting",
+        "machine",
+        "minutes apart",
+        "read in both",
+        "SRCC",
+        "within sum",
+        "within larger",
+        "largest",
+    ]
     print(markdown(header, rows))
+
+
+@contextlib.contextmanager
+def neighbours(count: int) -> Iterator[None]:
+    """Processes that compute beside this one, in bursts of random length."""
+    context = multiprocessing.get_context("spawn")
+    beside = [context.Process(target=bursts, args=(seed,), daemon=True) for seed in range(count)]
+    for one in beside:
+        one.start()
+    try:
+        yield
+    finally:
+        for one in beside:
+            one.terminate()
+
+
+def bursts(seed: int) -> None:
+    """Compute and rest by turns; eight megabytes, so that caches are used, too."""
+    rng, numbers = random.Random(seed), np.random.default_rng(seed).random(1 << 20)
+    while True:
+        end = time.perf_counter() + rng.expovariate(1 / BURST)
+        while time.perf_counter() < end:
+            numbers *= 1.0000001
+        time.sleep(rng.expovariate(1 / BURST))
 
 
 def measured(setting: str) -> dict:
