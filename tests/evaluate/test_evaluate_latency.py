@@ -65,7 +65,8 @@ def test_a_provider_that_is_not_there_is_refused():
 
 
 @pytest.mark.parametrize("runtime", ["torch", "onnxruntime"])
-def test_real_networks_are_timed(runtime, tmp_path):
+def test_real_networks_are_timed(runtime, tmp_path, monkeypatch):
+    monkeypatch.setattr(_reading, "PROCESSES", 2)
     if runtime == "onnxruntime":
         pytest.importorskip("onnxruntime", reason="extra 'onnx'")
     script = tmp_path / "nets.py"
@@ -102,7 +103,8 @@ def test_sweeps_are_evaluated_into_a_store(tmp_path, monkeypatch):
     store.close()
 
 
-def test_a_noisy_reading_is_refused_with_its_figures(tmp_path):
+def test_a_noisy_reading_is_refused_with_its_figures(tmp_path, monkeypatch):
+    monkeypatch.setattr(_reading, "PROCESSES", 2)
     script = tmp_path / "nets.py"
     script.write_text(
         "import time\nfrom pathlib import Path\nfrom torch import nn\n"

@@ -80,8 +80,9 @@ def test_together_members_learn_what_they_learn_alone(changes):
             # Where a true gradient is 0, as of a bias before batch norm, Adam makes steps of its rounding.
             if "running" not in name and not (name.startswith("convolutions") and name.endswith("bias")):
                 assert found.weights[name] == pytest.approx(value, abs=2e-3), name
-        # These steps move what batch norms see, and so the norms.
-        assert found.norm_mean == pytest.approx(expected.norm_mean, rel=0.05)
+        # These steps move what batch norms see, and so the norms: two biases are apart by twice the steps, at most.
+        apart = 2 * RECIPE.epochs * RECIPE.learning_rate * RECIPE.width**0.5
+        assert found.norm_mean == pytest.approx(expected.norm_mean, abs=apart)
         assert found.srcc == pytest.approx(expected.srcc, abs=0.21)
         assert (found.label_mean, found.label_std) == (expected.label_mean, expected.label_std)
         assert np.array_equal(found.train, task.train)

@@ -243,7 +243,9 @@ def test_evaluating_is_advised_for_new_ones_only(run, learnt):
     step = next(s for s in data["next"] if s["kind"] == "evaluate")
     assert data["built"][0]["in_table"] is not None
     assert data["built"][0]["id"] not in step["ids"]
-    assert "rank 2" in step["text"]
+    new = [str(rank) for rank, one in enumerate(data["built"], 1) if one["in_table"] is None]
+    assert new
+    assert f"(rank {', '.join(new)})" in step["text"]
 
 
 def test_contradiction_between_sum_and_prediction_is_told(run):
