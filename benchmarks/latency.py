@@ -104,7 +104,8 @@ def neighbours(count: int) -> Iterator[None]:
 def bursts(seed: int) -> None:
     """Compute and rest by turns; eight megabytes, so that caches are used, too."""
     rng, numbers = random.Random(seed), np.random.default_rng(seed).random(1 << 20)
-    while True:
+    parent = os.getppid()
+    while os.getppid() == parent:
         end = time.perf_counter() + rng.expovariate(1 / BURST)
         while time.perf_counter() < end:
             numbers *= 1.0000001

@@ -11,7 +11,8 @@ import torch
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import NoisyReading, Pool, Spec, Store, _reading, evaluate_all, load_evaluator
-from nasbuild.evaluate._latency import LatencySettings, parse_latency, told
+from nasbuild.evaluate._latency import told
+from nasbuild.evaluate._latency_settings import LatencySettings, parse_latency
 from nasbuild.evaluate._network import _LOADERS
 from nasbuild.evaluate._reading import Timing
 from nasbuild.evaluate._timed import visits_of_a_process
@@ -31,7 +32,9 @@ SOME = sample(SPACE, 4, np.random.default_rng(0))
         ("runtime=tensorrt", "runtime is 'tensorrt'; allowed: torch, onnxruntime"),
         ("threads=0", "threads is '0'; allowed: whole numbers above 0"),
         ("threads=1.5", "threads is '1.5'; allowed: whole numbers above 0"),
-        ("tolerance=nan", "tolerance is 'nan'; allowed: numbers above 0"),
+        ("tolerance=nan", "tolerance is 'nan'; allowed: numbers from 0.01"),
+        ("tolerance=0.005", "tolerance is '0.005'; allowed: numbers from 0.01"),
+        ("seconds=-1", "seconds is '-1'; allowed: numbers above 0"),
         ("provider=CPUExecutionProvider", "provider is no option of runtime torch"),
         ("runtime=onnxruntime,device=cpu", "device is no option of runtime onnxruntime"),
     ],

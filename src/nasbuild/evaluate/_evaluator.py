@@ -12,7 +12,8 @@ from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._command import check_command, run_command
 from nasbuild.evaluate._costs import COSTS, count_costs
 from nasbuild.evaluate._extra import needing
-from nasbuild.evaluate._latency import LATENCY, TOGETHER, measure_latencies, parse_latency
+from nasbuild.evaluate._latency import LATENCY, TOGETHER, measure_latencies
+from nasbuild.evaluate._latency_settings import parse_latency
 from nasbuild.evaluate._network import load_networks
 from nasbuild.evaluate._protocol import AHEAD, Cost, Evaluator
 from nasbuild.space import Architecture, Metric, Space, architecture_id, to_dict

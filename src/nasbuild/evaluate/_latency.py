@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
 
-from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._command import EvaluationError
-from nasbuild.evaluate._onnx_runtime import OnnxRuntime
+from nasbuild.evaluate._latency_settings import LatencySettings
 from nasbuild.evaluate._reading import Timing, time_in_processes
 from nasbuild.evaluate._timed import ProcessDiedError, visits_of_a_process
-from nasbuild.evaluate._torch_runtime import TorchRuntime
 from nasbuild.space import Architecture, Metric, Space
 
 LATENCY = {
@@ -35,68 +30,6 @@ class NoisyReading(EvaluationError):
     """
 
     timing: Timing | None = None
-
-
-@dataclass(frozen=True)
-class LatencySettings:
-    """How latency is measured.
-
-    Attributes
-    ----------
-    runtime
-        ``"torch"`` or ``"onnxruntime"``.
-    device
-        ``"cpu"`` or ``"cuda"``, of torch.
-    provider
-        Of onnxruntime.
-    threads
-        On the CPU.
-    tolerance
-        A reading is refused if its spread is a larger share of it.
-    seconds
-        That a network is measured, at most, unless few visits take longer.
-    """
-
-    runtime: str = "torch"
-    device: str = "cpu"
-    provider: str = "CPUExecutionProvider"
-    threads: int = 1
-    tolerance: float = 0.05
-    seconds: float = 2.0
-
-    @property
-    def target(self) -> TorchRuntime | OnnxRuntime:
-        if self.runtime == "torch":
-            return TorchRuntime(self.device, self.threads)
-        return OnnxRuntime(self.provider, self.threads)
-
-
-def parse_latency(text: str, name: str) -> tuple[str, LatencySettings]:
-    """``NETWORK[,OPTION=VALUE ...]``: the networks' name and the settings.
-
-    >>> parse_latency("digits@64x1x8x8,runtime=onnxruntime,threads=2", "")
-    ('digits@64x1x8x8', LatencySettings(runtime='onnxruntime', device='cpu', provider='CPUExecutionProvider', threads=2, tolerance=0.05, seconds=2.0))
-
-    Raises
-    ------
-    NasbuildError
-        If an option or its value is none.
-    """
-    networks, *options = text.split(",")
-    found: dict[str, Any] = {}
-    for option in options:
-        key, _, value = option.partition("=")
-        if key not in _OPTIONS:
-            raise NasbuildError(f"unknown option {option!r}", where=f"--evaluator {name}", allowed=_OPTIONS)
-        found[key] = _OPTIONS[key](key, value, name)
-    other = {"torch": "provider", "onnxruntime": "device"}[found.get("runtime", "torch")]
-    if other in found:
-        raise NasbuildError(
-            f"{other} is no option of runtime {found.get('runtime', 'torch')}",
-            where=f"--evaluator {name}",
-            todo="device belongs to torch, provider to onnxruntime",
-        )
-    return networks, LatencySettings(**found)
 
 
 def measure_latencies(
@@ -147,39 +80,3 @@ def told(timing: Timing, settings: LatencySettings) -> Mapping[str, float | None
         "latency_ms_spread": timing.spread,
         "reference_ms": timing.reference,
     }
-
-
-def _choice(*allowed: str) -> Callable[[str, str, str], str]:
-    def read(key: str, value: str, name: str) -> str:
-        if allowed and value not in allowed:
-            raise NasbuildError(f"{key} is {value!r}", where=f"--evaluator {name}", allowed=allowed)
-        return value
-
-    return read
-
-
-def _number(kind: Callable[[str], float]) -> Callable[[str, str, str], float]:
-    def read(key: str, value: str, name: str) -> float:
-        try:
-            found = kind(value)
-        except ValueError:
-            found = 0
-        if not (found > 0 and math.isfinite(found)):
-            raise NasbuildError(
-                f"{key} is {value!r}",
-                where=f"--evaluator {name}",
-                allowed="whole numbers above 0" if kind is int else "numbers above 0",
-            )
-        return found
-
-    return read
-
-
-_OPTIONS: dict[str, Callable[[str, str, str], Any]] = {
-    "runtime": _choice("torch", "onnxruntime"),
-    "device": _choice("cpu", "cuda"),
-    "provider": _choice(),
-    "threads": _number(int),
-    "tolerance": _number(float),
-    "seconds": _number(float),
-}

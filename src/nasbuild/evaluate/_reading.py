@@ -11,7 +11,7 @@ PROCESSES = 5
 _LOOKS = 2  # of a process
 _UNDISTURBED = 0.1  # share of a look's visits that nothing disturbed
 _SPAN = 3.0  # seconds that all processes time, at least
-_BETWEEN = 0.01  # share by which a pass may differ an hour later, however steady it is now
+LEAST_SPREAD = 0.01  # share by which a pass may differ an hour later, however steady it is now
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _timings(told: Sequence[Visits]) -> list[Timing | Exception]:
 
 
 def _timing(level: float, spread: float, visits: int, usual: float, reference: float) -> Timing:
-    told = max(spread, level * max(usual, _BETWEEN))
+    told = max(spread, level * max(usual, LEAST_SPREAD))
     return Timing(1e3 * level, 1e3 * told, 1e3 * reference, visits, 1e3 * spread, usual)
 
 
