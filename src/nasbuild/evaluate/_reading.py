@@ -10,7 +10,8 @@ import numpy as np
 PROCESSES = 5
 _LOOKS = 2  # of a process
 _UNDISTURBED = 0.1  # share of a look's visits that nothing disturbed
-_SPAN = 3.0  # seconds that all processes time, at least
+_SPAN = 8.0  # seconds that all processes time, at least
+_DISTURBED = 0.015  # usual share of the spread from which on the machine is taken to be disturbed
 LEAST_SPREAD = 0.01  # share by which a pass may differ an hour later, however steady it is now
 
 
@@ -80,8 +81,8 @@ def time_in_processes(run: Run, *, tolerance: float, seconds: float) -> list[Tim
     A process has its code and its objects in other places of memory than the next, and eager torch is faster
     or slower by it, all networks alike, by some percent; a spread within one process does not show that. Where a neighbour
     on the same core slows whole visits, a look sees through it if it is longer than the neighbour stays:
-    if a spread is above the tolerance and there is time left, five more processes take it for longer looks,
-    and what the first five told is dropped.
+    if a spread is above the tolerance, or most are not as small as on a quiet machine, and there is time left, five more
+    processes take it for longer looks, and what the first five told is dropped.
 
     Parameters
     ----------
@@ -90,7 +91,7 @@ def time_in_processes(run: Run, *, tolerance: float, seconds: float) -> list[Tim
     tolerance
         Of the spread, as a share of the latency.
     seconds
-        For all passes together, without what processes need to start; the first five take three at least, if there are.
+        For all passes together, without what processes need to start; the first five take eight at least, if there are.
 
     Returns
     -------
@@ -104,7 +105,9 @@ def time_in_processes(run: Run, *, tolerance: float, seconds: float) -> list[Tim
     told = [first, *(run(min(_SPAN / PROCESSES, each), each) for _ in range(PROCESSES - 1))]
     found = _timings(told)
     spent = sum(one.seconds for one in told)
-    noisy = any(isinstance(one, Timing) and one.relative > tolerance for one in found)
+    noisy = any(
+        one.relative > tolerance or one.usual > _DISTURBED for one in found if isinstance(one, Timing)
+    )
     # Looks that are hardly longer would see no more.
     if noisy and seconds > 2 * spent:
         each = (seconds - spent) / PROCESSES
