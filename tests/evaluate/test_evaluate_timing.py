@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 
-from nasbuild.evaluate._reading import PROCESSES, Visits, time_in_processes
+from nasbuild.evaluate._reading import PROCESSES, Visits, joined, time_in_processes
 from nasbuild.evaluate._timing import ROUNDS, visit_passes
 
 
@@ -176,6 +176,15 @@ def test_of_passes_timed_together_none_is_much_surer_than_most():
     assert [t.relative for t in told([0.02, 0.02, 0.06, 0.08])] == pytest.approx([0.02, 0.02, 0.06, 0.08])
     assert [t.relative for t in told([0.02, 0.3])] == pytest.approx([0.02, 0.3])
     assert [t.relative for t in told([0.03])] == pytest.approx([0.03])
+
+
+def test_processes_that_share_the_passes_are_as_one():
+    one = Visits([1.0], [[2.0, 3.0], ValueError("no")], 4.0)
+    other = Visits([5.0], [[6.0]], 7.0)
+    both = joined([one, other])
+    assert both.reference == [1.0, 5.0]
+    assert both.passes == [*one.passes, [6.0]]
+    assert both.seconds == 11.0
 
 
 def test_what_fails_in_one_process_has_failed():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from functools import partial
+
+import numpy as np
 
 from nasbuild.evaluate._command import EvaluationError
 from nasbuild.evaluate._latency_settings import LatencySettings
-from nasbuild.evaluate._reading import Timing, time_in_processes
+from nasbuild.evaluate._reading import Timing, Visits, joined, time_in_processes
 from nasbuild.evaluate._timed import ProcessDiedError, visits_of_a_process
 from nasbuild.space import Architecture, Metric, Space
 
@@ -16,8 +18,10 @@ LATENCY = {
     "latency_ms_spread": Metric("latency_ms_spread", "minimize", "ms"),
     "reference_ms": Metric("reference_ms", "minimize", "ms"),
 }
-TOGETHER = 32
-"""Networks of a sweep: few enough to be in memory together."""
+TOGETHER = 128
+"""Networks of a sweep. Of a larger one more would be lost with this process; of a smaller one each network's times
+would lie closer together."""
+_OF_A_PROCESS = 32  # networks, that are in memory together
 
 
 class NoisyReading(EvaluationError):
@@ -37,7 +41,8 @@ def measure_latencies(
 ) -> list[Mapping[str, float | None] | Exception]:
     """Latency, spread and reference of each; an error for what can't be built, run or told precisely.
 
-    The reference is a small network that is always the same, timed in between; where it differs between two
+    Where there are more than a process holds, several share them, and each network's five processes are as far apart in
+    time as the whole sweep is long. The reference is a small network that is always the same, timed in between; where it differs between two
     sweeps, so did the machine.
 
     Parameters
@@ -45,20 +50,23 @@ def measure_latencies(
     name
         Of the networks (`load_networks`).
     """
-    job = settings.target.job(name, space, architectures)
+    parts = np.array_split(range(len(architectures)), max(1, math.ceil(len(architectures) / _OF_A_PROCESS)))
+    jobs = [settings.target.job(name, space, [architectures[i] for i in part]) for part in parts]
+
+    def run(least: float, most: float) -> Visits:
+        return joined([visits_of_a_process(job, least, most / len(jobs)) for job in jobs])
+
     try:
         timings = time_in_processes(
-            partial(visits_of_a_process, job),
-            tolerance=settings.tolerance,
-            seconds=settings.seconds * len(architectures),
+            run, tolerance=settings.tolerance, seconds=settings.seconds * len(architectures)
         )
     except ProcessDiedError as error:
         if len(architectures) == 1:
             return [error]
         # Halves of halves are without the network that ends its process.
         half = len(architectures) // 2
-        parts = architectures[:half], architectures[half:]
-        return [one for part in parts for one in measure_latencies(name, space, part, settings)]
+        halves = architectures[:half], architectures[half:]
+        return [one for part in halves for one in measure_latencies(name, space, part, settings)]
     return [one if isinstance(one, Exception) else told(one, settings) for one in timings]
 
 

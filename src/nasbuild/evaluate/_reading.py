@@ -34,6 +34,15 @@ class Visits:
     seconds: float
 
 
+def joined(parts: Sequence[Visits]) -> Visits:
+    """What several processes timed, each some of the passes, as if it were one."""
+    return Visits(
+        [seconds for part in parts for seconds in part.reference],
+        [one for part in parts for one in part.passes],
+        sum(part.seconds for part in parts),
+    )
+
+
 Run = Callable[[float, float], Visits]
 """A process that times all passes, for so many seconds at least and at most (`visit_passes`)."""
 
