@@ -10,7 +10,16 @@ import pytest
 import torch
 
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate import NoisyReading, Pool, Spec, Store, _reading, evaluate_all, load_evaluator
+from nasbuild.evaluate import (
+    NoisyReading,
+    Pool,
+    Spec,
+    Store,
+    _latency,
+    _reading,
+    evaluate_all,
+    load_evaluator,
+)
 from nasbuild.evaluate._latency import told
 from nasbuild.evaluate._latency_settings import LatencySettings, parse_latency
 from nasbuild.evaluate._network import _LOADERS
