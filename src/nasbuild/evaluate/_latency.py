@@ -42,8 +42,8 @@ def measure_latencies(
     """Latency, spread and reference of each; an error for what can't be built, run or told precisely.
 
     Where there are more than a process holds, several share them, and each network's five processes are as far apart in
-    time as the whole sweep is long. The reference is a small network that is always the same, timed in between; where it differs between two
-    sweeps, so did the machine.
+    time as the whole sweep is long. The reference is a small network that is always the same, timed in between;
+    where it differs between two sweeps, so did the machine.
 
     Parameters
     ----------

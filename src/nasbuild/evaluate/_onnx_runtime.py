@@ -6,7 +6,8 @@ import contextlib
 import importlib.util
 import io
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -58,9 +59,8 @@ class _OnnxJob:
     models: Sequence[Model | Exception]
     beside: Model
 
-    @contextlib.contextmanager
-    def ready(self) -> Iterator[None]:
-        yield
+    def ready(self) -> AbstractContextManager[None]:
+        return contextlib.nullcontext()
 
     def passes(self) -> list[Fresh | Exception]:
         return [one if isinstance(one, Exception) else self._fresh(*one) for one in self.models]

@@ -108,10 +108,11 @@ def time_in_processes(run: Run, *, tolerance: float, seconds: float) -> list[Tim
         Of each pass, or why one of the processes could not time it.
     """
     each = seconds / PROCESSES
-    first = run(min(_SPAN / PROCESSES, each), each)
+    least = min(_SPAN / PROCESSES, each)
+    first = run(least, each)
     if all(isinstance(one, Exception) for one in first.passes):
         return _timings([first])
-    told = [first, *(run(min(_SPAN / PROCESSES, each), each) for _ in range(PROCESSES - 1))]
+    told = [first, *(run(least, each) for _ in range(PROCESSES - 1))]
     found = _timings(told)
     spent = sum(one.seconds for one in told)
     noisy = any(

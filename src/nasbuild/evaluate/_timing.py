@@ -25,7 +25,6 @@ def visit_passes(
     *,
     least: float,
     most: float,
-    seed: int = 0,
     clock: Callable[[], float] = time.perf_counter,
 ) -> list[list[float]]:
     """Seconds of every visit: to the reference first, then to each pass.
@@ -39,8 +38,6 @@ def visit_passes(
     ----------
     least, most
         Seconds. Rounds end when there were sixteen and ``least`` is over, or there were two and ``most`` is.
-    seed
-        Of the orders.
     clock
         Seconds.
     """
@@ -49,7 +46,7 @@ def visit_passes(
     bursts = [_warm_up(one, clock) for one in everyone]
     times: list[list[float]] = [[] for _ in everyone]
     start, rounds, order = clock(), 0, list(range(1, len(everyone)))
-    shuffler = random.Random(seed)
+    shuffler = random.Random(0)
     while True:
         if rounds and rounds % _RENEWED == 0:
             for which, fresh in enumerate(makers):
