@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -139,13 +140,17 @@ def test_a_noisy_reading_is_refused_with_its_figures(tmp_path, monkeypatch):
 
 def test_a_steady_reading_among_unsteady_ones_is_refused_with_the_reason():
     settings = LatencySettings()
-    timing = Timing(latency=2.0, spread=0.16, reference=1.0, visits=80, own=0.04, usual=0.08)
+    timing = Timing(latency=2.0, spread=0.16, reference=1.0, visits=80, at_pace=1.0, own=0.04, usual=0.08)
     assert "spread 8.0% over 80 visits (2.0% alone, but most of those timed beside it are unsteady)" in str(
         told(timing, settings)
     )
-    unsteady = Timing(latency=2.0, spread=0.2, reference=1.0, visits=80, own=0.2, usual=0.08)
+    unsteady = Timing(latency=2.0, spread=0.2, reference=1.0, visits=80, at_pace=1.0, own=0.2, usual=0.08)
     assert "spread 10.0% over 80 visits, above the tolerance of 5.0%" in str(told(unsteady, settings))
-    steady = Timing(latency=2.0, spread=0.04, reference=1.0, visits=80, own=0.04, usual=0.01)
+    slow = replace(unsteady, at_pace=0.04)
+    assert "over 80 visits (the core had its full pace in 4% of all), above the tol" in str(
+        told(slow, settings)
+    )
+    steady = Timing(latency=2.0, spread=0.04, reference=1.0, visits=80, at_pace=1.0, own=0.04, usual=0.01)
     assert told(steady, settings) == {"latency_ms": 2.0, "latency_ms_spread": 0.04, "reference_ms": 1.0}
 
 
@@ -207,8 +212,8 @@ def test_registered_networks_are_known_in_the_other_process(tmp_path, monkeypatc
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(_LOADERS, "timed-mine", "timed_nets_of_mine:load")
     job = LatencySettings().target.job("timed-mine", SPACE, SOME[:1])
-    (times,) = visits_of_a_process(job, 0.0, 0.01).passes
-    assert min(times) > 0
+    (visits,) = visits_of_a_process(job, 0.0, 0.01).passes
+    assert min(seconds for seconds, _ in visits) > 0
 
 
 def test_where_none_can_be_built_each_says_why(tmp_path):

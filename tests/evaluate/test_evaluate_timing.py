@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 
+from nasbuild.evaluate._pace import Pace
 from nasbuild.evaluate._reading import PROCESSES, Visits, joined, time_in_processes
 from nasbuild.evaluate._timing import ROUNDS, visit_passes
 
@@ -15,10 +16,19 @@ class Machine:
     """A machine with a clock of its own, on which passes take what they are said to, and are interrupted."""
 
     def __init__(
-        self, *, jitter=0.0, interrupted=0.0, speed=lambda _: 1.0, layout=0.0, between=0.0, warm=0, seed=0
+        self,
+        *,
+        jitter=0.0,
+        interrupted=0.0,
+        speed=lambda _: 1.0,
+        seen=True,
+        layout=0.0,
+        between=0.0,
+        warm=0,
+        seed=0,
     ):
         self.now, self.rng = 0.0, random.Random(seed)
-        self.jitter, self.interrupted, self.speed = jitter, interrupted, speed
+        self.jitter, self.interrupted, self.speed, self.seen = jitter, interrupted, speed, seen
         self.layout, self.between, self.warm = layout, between, warm
         self.order, self.made, self.process, self.runs = [], 0, 1.0, []
 
@@ -42,16 +52,23 @@ class Machine:
 
         return make
 
+    def product(self):
+        """What paces are read by; it has its speed, or does not see it."""
+        took = 3e-6 * (self.speed(self.now) if self.seen else 1)
+        self.now += 5 * took
+        return took
+
     def visits(self, seconds, least, most):
         """One process."""
         self.process = 1 + self.between * self.rng.gauss(0, 1)
         passes = [self.fresh(i, s) for i, s in enumerate(seconds)]
-        start = self.now
-        reference, *times = visit_passes(
-            passes, self.fresh("reference", 1e-3), least=least, most=most, clock=lambda: self.now
+        start, clock = self.now, lambda: self.now
+        pace = Pace(self.product, clock)
+        reference, *visits = visit_passes(
+            passes, self.fresh("reference", 1e-3), pace, least=least, most=most, clock=clock
         )
         self.runs.append(self.now - start)
-        return Visits(reference, times, self.now - start)
+        return Visits(reference, visits, pace.full, self.now - start)
 
     def time(self, seconds, *, tolerance=0.05, budget=1.0):
         return time_in_processes(
@@ -59,6 +76,11 @@ class Machine:
             tolerance=tolerance,
             seconds=budget * len(seconds),
         )
+
+
+def steady(seconds):
+    """Two visits at full pace."""
+    return [(seconds, 1.0)] * 2
 
 
 def test_a_quiet_machine_tells_what_passes_take():
@@ -91,22 +113,62 @@ def test_a_neighbour_that_comes_and_goes_is_seen_through(period):
         assert timing.relative < 0.05
 
 
+@pytest.mark.parametrize("often", [0.04, 0.2, 0.6, 1.0])
+def test_a_core_that_changes_its_pace_is_read_at_its_full_one(often):
+    """For a part of each half second nothing slows it; else it has another clock, and all is 12 % slower."""
+
+    def speed(now):
+        return 1.0 if now % 0.5 <= 0.5 * often else 1.12
+
+    timings = Machine(speed=speed, jitter=0.005).time([1e-3, 3e-3], budget=10)
+    assert [t.latency for t in timings] == pytest.approx([1, 3], rel=0.005)
+    assert [t.relative for t in timings] == pytest.approx([0.01, 0.01])
+
+
+def test_without_the_pace_another_hour_would_be_another_latency():
+    def speed(now):
+        return 1.0 if now % 0.5 <= 0.02 else 1.12
+
+    (timing,) = Machine(speed=speed, seen=False).time([1e-3], budget=10)
+    assert timing.latency == pytest.approx(1.12, rel=0.01)
+    assert timing.relative < 0.02
+
+
+def test_where_few_processes_met_the_full_pace_the_spread_holds_what_that_may_be_worth():
+    # For half a second of twenty; five processes of two seconds each.
+    machine = Machine(speed=lambda now: 1.0 if now % 20 < 0.5 else 1.12)
+    (timing,) = machine.time([1e-3], budget=10)
+    assert timing.latency == pytest.approx(1.12, rel=0.01)
+    assert 0.07 < timing.relative < 0.12
+    assert timing.at_pace < 0.2
+
+
+def test_a_pace_that_no_core_holds_is_given_up():
+    """A core that is fast as long as it is cool."""
+    machine = Machine(speed=lambda now: 0.8 if now < 1 else 1.0)
+    (timing,) = machine.time([1e-3], budget=60)
+    assert timing.latency == pytest.approx(1)
+    assert timing.relative == pytest.approx(0.01)
+    assert len(machine.runs) == 2 * PROCESSES
+    assert machine.now < 62
+
+
 def test_where_short_looks_are_unsteady_longer_ones_take_what_time_is_left():
     # Free for 1 s of every 4: a look of 0.8 s meets it or not, one of 5 s always.
-    machine = Machine(speed=lambda now: 1.0 if now % 4 < 1 else 2.0)
+    machine = Machine(speed=lambda now: 1.0 if now % 4 < 1 else 2.0, seen=False)
     (timing,) = machine.time([1e-3], budget=60)
     assert timing.latency == pytest.approx(1)
     assert timing.relative < 0.05
     assert len(machine.runs) == 2 * PROCESSES
     assert max(machine.runs[:PROCESSES]) < 2 < min(machine.runs[PROCESSES:])
     assert machine.now == pytest.approx(60, rel=0.02)
-    (short,) = Machine(speed=machine.speed).time([1e-3], budget=8)
+    (short,) = Machine(speed=machine.speed, seen=False).time([1e-3], budget=8)
     assert short.relative > 0.2
 
 
 def test_readings_within_the_tolerance_are_made_surer_where_most_are_unsteady():
     """A neighbour costs 5 %, for three of four seconds; the tolerance would let that pass."""
-    machine = Machine(speed=lambda now: 1.0 if now % 4 < 1 else 1.05)
+    machine = Machine(speed=lambda now: 1.0 if now % 4 < 1 else 1.05, seen=False)
     timings = machine.time([1e-3, 2e-3], budget=40, tolerance=0.2)
     assert [t.latency for t in timings] == pytest.approx([1, 2])
     assert [t.relative for t in timings] == pytest.approx([0.01, 0.01])
@@ -164,7 +226,10 @@ def test_of_passes_timed_together_none_is_much_surer_than_most():
     def visits(spreads):
         """Two looks of each of five processes, so that half the distance of their quantiles is a pass's spread."""
         looks = np.repeat([-1.0, -1.0, 0.0, 1.0, 1.0], 2).reshape(PROCESSES, 2)
-        return [Visits([1e-3] * 2, [list(1e-3 * (1 + s * two)) for s in spreads], 1.0) for two in looks]
+        return [
+            Visits(steady(1e-3), [[(t, 1.0) for t in 1e-3 * (1 + s * two)] for s in spreads], 1.0, 1.0)
+            for two in looks
+        ]
 
     def told(spreads):
         left = iter(visits(spreads))
@@ -179,21 +244,21 @@ def test_of_passes_timed_together_none_is_much_surer_than_most():
 
 
 def test_processes_that_share_the_passes_are_as_one():
-    one = Visits([1.0], [[2.0, 3.0], ValueError("no")], 4.0)
-    other = Visits([5.0], [[6.0]], 7.0)
+    one = Visits(steady(1.0), [steady(2.0), ValueError("no")], 1.5, 4.0)
+    other = Visits(steady(5.0), [steady(6.0)], 1.0, 7.0)
     both = joined([one, other])
-    assert both.reference == [1.0, 5.0]
-    assert both.passes == [*one.passes, [6.0]]
-    assert both.seconds == 11.0
+    assert both.reference == [*one.reference, *other.reference]
+    assert both.passes == [*one.passes, *other.passes]
+    assert (both.full, both.seconds) == (1.0, 11.0)
 
 
 def test_what_fails_in_one_process_has_failed():
     error = ValueError("no")
-    left = iter([[[1e-3] * 2, [1e-3] * 2]] * 4 + [[error, [1e-3] * 2]])
-    found = time_in_processes(lambda *_: Visits([1e-3] * 2, next(left), 0.1), tolerance=1, seconds=1)
+    left = iter([[steady(1e-3)] * 2] * 4 + [[error, steady(1e-3)]])
+    found = time_in_processes(lambda *_: Visits(steady(1e-3), next(left), 1.0, 0.1), tolerance=1, seconds=1)
     assert found[0] is error
     assert found[1].latency == pytest.approx(1)
-    only = time_in_processes(lambda *_: Visits([], [error], 0.1), tolerance=1, seconds=1)
+    only = time_in_processes(lambda *_: Visits([], [error], 1.0, 0.1), tolerance=1, seconds=1)
     assert only == [error]
 
 

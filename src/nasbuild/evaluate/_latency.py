@@ -22,6 +22,7 @@ TOGETHER = 128
 """Networks of a sweep. Of a larger one more would be lost with this process; of a smaller one each network's times
 would lie closer together."""
 _OF_A_PROCESS = 32  # networks, that are in memory together
+_RARELY = 0.3  # share of visits at full pace; where there are fewer, that is why a reading is noisy
 
 
 class NoisyReading(EvaluationError):
@@ -73,12 +74,9 @@ def measure_latencies(
 def told(timing: Timing, settings: LatencySettings) -> Mapping[str, float | None] | NoisyReading:
     """The metrics of a reading, or why it is none within the tolerance."""
     if timing.relative > settings.tolerance:
-        own = timing.own / timing.latency
-        lucky = own <= settings.tolerance < timing.usual
         refused = NoisyReading(
             f"the reading is too noisy: {timing.latency:.4g} ms, spread {timing.relative:.1%} over {timing.visits} visits"
-            f"{f' ({own:.1%} alone, but most of those timed beside it are unsteady)' if lucky else ''}, above the"
-            f" tolerance of {settings.tolerance:.1%}",
+            f"{_why(timing, settings.tolerance)}, above the tolerance of {settings.tolerance:.1%}",
             todo="measure on a quieter machine, in a larger batch, for more seconds, or with a higher tolerance",
         )
         refused.timing = timing
@@ -88,3 +86,12 @@ def told(timing: Timing, settings: LatencySettings) -> Mapping[str, float | None
         "latency_ms_spread": timing.spread,
         "reference_ms": timing.reference,
     }
+
+
+def _why(timing: Timing, tolerance: float) -> str:
+    own = timing.own / timing.latency
+    if own <= tolerance < timing.usual:
+        return f" ({own:.1%} alone, but most of those timed beside it are unsteady)"
+    if timing.at_pace < _RARELY:
+        return f" (the core had its full pace in {timing.at_pace:.0%} of all)"
+    return ""

@@ -59,6 +59,10 @@ class _OnnxJob:
     models: Sequence[Model | Exception]
     beside: Model
 
+    @property
+    def on_cores(self) -> bool:
+        return self.runtime.provider == "CPUExecutionProvider"
+
     def ready(self) -> AbstractContextManager[None]:
         return contextlib.nullcontext()
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nasbuild.evaluate._level import Level, level_of, level_or_error
+from nasbuild.evaluate._pace import ALIKE
+from nasbuild.evaluate._timing import Visit
+
 PROCESSES = 5
-_LOOKS = 2  # of a process
-_UNDISTURBED = 0.1  # share of a look's visits that nothing disturbed
 _SPAN = 8.0  # seconds that all processes time, at least
 _DISTURBED = 0.015  # usual share of the spread from which on the machine is taken to be disturbed
 LEAST_SPREAD = 0.01  # share by which a pass may differ an hour later, however steady it is now
@@ -22,23 +24,27 @@ class Visits:
     Attributes
     ----------
     reference
-        Seconds of every visit to the reference.
+        Every visit to the reference.
     passes
         The same of each pass, or why it could not be timed.
+    full
+        The full pace, as this process knew it (`Pace`).
     seconds
         That timing took.
     """
 
-    reference: Sequence[float]
-    passes: Sequence[Sequence[float] | Exception]
+    reference: Sequence[Visit]
+    passes: Sequence[Sequence[Visit] | Exception]
+    full: float
     seconds: float
 
 
 def joined(parts: Sequence[Visits]) -> Visits:
     """What several processes timed, each some of the passes, as if it were one."""
     return Visits(
-        [seconds for part in parts for seconds in part.reference],
+        [visit for part in parts for visit in part.reference],
         [one for part in parts for one in part.passes],
+        min(part.full for part in parts),
         sum(part.seconds for part in parts),
     )
 
@@ -54,18 +60,19 @@ class Timing:
     Attributes
     ----------
     latency
-        Median over the looks. Each process has two: its visits, halved in the order of time. A look's time is that of the
-        fastest tenth of its visits.
+        Median over the looks (`Level`).
     spread
-        Half the distance between the 10 % and 90 % quantiles of the looks; at least a hundredth of the latency, and at
-        least ``usual`` times it. It is what single looks differ by, so it does not shrink with their number: another run
-        at another time is another draw of the machine's state, and no number of looks in this one makes up for that.
+        That of the looks; at least a hundredth of the latency, and at least ``usual`` times it. It is what single looks
+        differ by, so it does not shrink with their number: another run at another time is another draw of the machine's
+        state, and no number of looks in this one makes up for that.
     reference
         The latency of the reference beside it.
     visits
-        How many there were.
+        How many looks are made of.
+    at_pace
+        Share of all visits that were at full pace.
     own
-        The distance as it is.
+        The spread of the looks as it is.
     usual
         Median of ``own`` over all passes that were timed together, each as a share of its latency: the
         machine is the same for all, so a pass that is steadier than most is so by luck.
@@ -75,6 +82,7 @@ class Timing:
     spread: float
     reference: float
     visits: int
+    at_pace: float
     own: float
     usual: float
 
@@ -126,33 +134,25 @@ def time_in_processes(run: Run, *, tolerance: float, seconds: float) -> list[Tim
 
 
 def _timings(told: Sequence[Visits]) -> list[Timing | Exception]:
-    levels = [_level_or_error(visits) for visits in zip(*(one.passes for one in told), strict=True)]
-    shares = [one[1] / one[0] for one in levels if not isinstance(one, Exception)]
-    if not shares:
+    limit = ALIKE * min(one.full for one in told)
+    levels = [level_or_error(visits, limit) for visits in zip(*(one.passes for one in told), strict=True)]
+    good = [one for one in levels if isinstance(one, Level)]
+    if not good:
         return [one for one in levels if isinstance(one, Exception)]
     # The lower one of two medians: where half of the passes are steady, the others say nothing against them.
-    usual = float(np.quantile(shares, 0.5, method="lower"))
-    beside = _level([one.reference for one in told])[0]
-    return [one if isinstance(one, Exception) else _timing(*one, usual, beside) for one in levels]
+    usual = float(np.quantile([one.spread / one.middle for one in good], 0.5, method="lower"))
+    beside = level_of([one.reference for one in told], limit).middle
+    return [one if isinstance(one, Exception) else _timing(one, usual, beside) for one in levels]
 
 
-def _timing(level: float, spread: float, visits: int, usual: float, reference: float) -> Timing:
-    told = max(spread, level * max(usual, LEAST_SPREAD))
-    return Timing(1e3 * level, 1e3 * told, 1e3 * reference, visits, 1e3 * spread, usual)
-
-
-def _level_or_error(visits: Sequence[Sequence[float] | Exception]) -> tuple[float, float, int] | Exception:
-    good: list[Sequence[float]] = []
-    for of_a_process in visits:
-        if isinstance(of_a_process, Exception):
-            return of_a_process
-        good.append(of_a_process)
-    return _level(good)
-
-
-def _level(visits: Sequence[Sequence[float]]) -> tuple[float, float, int]:
-    """Median over the looks, half the distance of their 10 % and 90 % quantiles, in seconds; how many visits."""
-    looks = [look for of_a_process in visits for look in np.array_split(of_a_process, _LOOKS)]
-    found = [np.quantile(look, _UNDISTURBED) for look in looks]
-    low, middle, high = np.quantile(found, [0.1, 0.5, 0.9])
-    return float(middle), float(high - low) / 2, sum(map(len, visits))
+def _timing(level: Level, usual: float, reference: float) -> Timing:
+    told = max(level.spread, level.middle * max(usual, LEAST_SPREAD))
+    return Timing(
+        latency=1e3 * level.middle,
+        spread=1e3 * told,
+        reference=1e3 * reference,
+        visits=level.visits,
+        at_pace=level.at_pace,
+        own=1e3 * level.spread,
+        usual=usual,
+    )

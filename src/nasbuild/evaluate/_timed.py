@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._command import EvaluationError
+from nasbuild.evaluate._pace import Pace, product
 from nasbuild.evaluate._reading import Visits
 from nasbuild.evaluate._timing import Fresh, visit_passes
 
@@ -32,7 +33,16 @@ Made = TypeVar("Made")
 
 
 class Job(Protocol):
-    """Networks, in a form that another process can read."""
+    """Networks, in a form that another process can read.
+
+    Attributes
+    ----------
+    on_cores
+        Whether passes run on the machine's own cores, and not on a device of their own.
+    """
+
+    @property
+    def on_cores(self) -> bool: ...
 
     def ready(self) -> AbstractContextManager[None]:
         """Passes run inside of it."""
@@ -99,11 +109,15 @@ def timed(job: Job, least: float, most: float) -> Visits:
             for one in job.passes()
         ]
         good = [one for one in found if not isinstance(one, Exception)]
+        pace = Pace(product() if job.on_cores else lambda: 1.0)
         start = time.perf_counter()
-        reference, *times = visit_passes(good, job.reference(), least=least, most=most) if good else [[]]
+        reference, *visits = (
+            visit_passes(good, job.reference(), pace, least=least, most=most) if good else [[]]
+        )
         seconds = time.perf_counter() - start
-    left = iter(times)
-    return Visits(reference, [one if isinstance(one, Exception) else next(left) for one in found], seconds)
+    left = iter(visits)
+    passes = [one if isinstance(one, Exception) else next(left) for one in found]
+    return Visits(reference, passes, pace.full, seconds)
 
 
 def _run_once(fresh: Fresh) -> Fresh:

@@ -45,6 +45,10 @@ class _TorchJob:
     architectures: tuple[Architecture, ...]
     registered: Mapping[str, str]
 
+    @property
+    def on_cores(self) -> bool:
+        return self.runtime.device == "cpu"
+
     @contextlib.contextmanager
     def ready(self) -> Iterator[None]:
         import torch
