@@ -131,7 +131,8 @@ def test_a_noisy_reading_is_refused_with_its_figures(tmp_path, monkeypatch):
     )
     evaluator = load_evaluator(f"latency:{script}:net@1x2,seconds=0.5", SPACE)
     with pytest.raises(
-        NasbuildError, match=r"too noisy: .* ms, spread [\d.]+% over \d+ visits( \(.*\))?, above the tolerance of 5.0%"
+        NasbuildError,
+        match=r"too noisy: .* ms, spread [\d.]+% over \d+ visits( \(.*\))?, above the tolerance of 5.0%",
     ) as refused:
         evaluator.measure(SOME[0])
     assert isinstance(refused.value, NoisyReading)
