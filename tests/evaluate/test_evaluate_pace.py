@@ -73,6 +73,12 @@ def test_what_was_computed_had_the_slower_one_of_the_paces_before_and_after():
     assert pace.since(slow.now) == 1.0 <= pace.limit() == ALIKE * pace.full
 
 
+def test_a_clock_too_coarse_to_tell_paces_apart_stops_nothing():
+    pace = Pace(lambda: 0.0, lambda: 0.0)
+    pace.wait(math.inf)
+    assert pace.since(0.0) == 0.0 <= pace.limit()
+
+
 def test_the_product_takes_microseconds_wherever_memory_lies():
     assert all(_on_a_page().ctypes.data % 4096 == 0 for _ in range(9))
     assert _on_a_page().shape == (64, 64)

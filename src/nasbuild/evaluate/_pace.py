@@ -19,6 +19,7 @@ _BIN = 0.01  # of the logarithm of a pace
 _TRIES = 15  # readings until a core that computed with few of its units has all of them again
 _SIDE, _READINGS = 64, 4
 _PAGE = 4096  # bytes
+_TICK = 1e-9  # seconds; a clock that is too coarse says 0
 
 
 class Pace:
@@ -79,7 +80,7 @@ class Pace:
         return pace
 
     def _hold(self, pace: float, seconds: float) -> None:
-        self._held[math.floor(math.log(pace) / _BIN)] += seconds
+        self._held[math.floor(math.log(max(pace, _TICK)) / _BIN)] += seconds
 
 
 def product() -> Read:
