@@ -47,7 +47,7 @@ def level_of(visits: Sequence[Sequence[Visit]], limit: float) -> Level:
     used = [one for one in at_pace if len(one) >= FEWEST]
     if len(used) < min(_AT_PACE, len(visits)):
         used = visits
-    looks = [_look(visits) for one in used for visits in np.array_split(np.array(one), _LOOKS)]
+    looks = [_look(part) for one in used for part in np.array_split(np.array(one), _LOOKS)]
     seconds, paces = np.array(looks).T
     low, middle, high = np.quantile(seconds, [0.1, 0.5, 0.9])
     slower = max(0.0, np.median(paces) / limit - 1)
