@@ -22,6 +22,7 @@ import numpy as np
 
 from _common import arguments, markdown, resume, save
 from nasbuild.evaluate import NoisyReading, load_evaluator
+from nasbuild.evaluate._reading import LEAST_SPREAD
 from nasbuild.predictor import srcc
 from nasbuild.space import load_space, sample
 
@@ -45,7 +46,7 @@ def main() -> None:
     result = resume(options.out)
     runs = result.setdefault("runs", [])
     if not runs or len(runs[-1]["settings"]) == DONE:
-        runs.append({"busy": options.busy, "settings": {}})
+        runs.append({"busy": options.busy, "least": LEAST_SPREAD, "settings": {}})
     run = runs[-1]["settings"]
     for setting in SETTINGS:
         if setting not in run:

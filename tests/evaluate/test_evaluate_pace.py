@@ -33,7 +33,7 @@ class Core:
 
 
 @given(st.lists(st.floats(1.0, 9.0), min_size=1, max_size=60))
-def test_the_full_pace_is_the_fastest_that_is_held_for_a_hundredth_of_the_time(paces):
+def test_the_full_pace_is_the_fastest_that_is_held_for_more_than_a_moment(paces):
     core = Core(paces)
     pace = core.pace()
     for _ in paces[1:]:
@@ -42,7 +42,7 @@ def test_the_full_pace_is_the_fastest_that_is_held_for_a_hundredth_of_the_time(p
     held = [
         t
         for t in sorted(paces)
-        if at[np.floor(100 * np.log(at)) <= math.floor(100 * math.log(t))].sum() >= at.sum() / 100
+        if at[np.floor(100 * np.log(at)) <= math.floor(100 * math.log(t))].sum() >= at.sum() / 500
     ]
     assert held[0] <= pace.full * (1 + 1e-9)
     assert pace.full <= held[0] * math.exp(0.0101)

@@ -14,7 +14,7 @@ Read = Callable[[], float]
 """Seconds that something takes now that is always the same."""
 
 ALIKE = 1.025  # paces that differ by less are one
-_MOMENT = 0.01  # share of the time; a pace that is held for less of it is none to wait for
+_MOMENT = 0.002  # share of the time; a pace that is held for less of it is none to wait for
 _BIN = 0.01  # of the logarithm of a pace
 _TRIES = 15  # readings until a core that computed with few of its units has all of them again
 _SIDE, _READINGS = 64, 4
@@ -44,7 +44,7 @@ class Pace:
 
     @property
     def full(self) -> float:
-        """The fastest pace that was held for a hundredth of the time so far, to a hundredth above."""
+        """The fastest pace that was held for 0.2 % of the time so far, to 1 % above."""
         moment = _MOMENT * sum(self._held.values())
         paces = sorted(self._held)
         held = accumulate(self._held[pace] for pace in paces)

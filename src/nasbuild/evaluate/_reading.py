@@ -14,7 +14,9 @@ from nasbuild.evaluate._timing import Visit
 PROCESSES = 5
 _SPAN = 8.0  # seconds that all processes time, at least
 _DISTURBED = 0.015  # usual share of the spread from which on the machine is taken to be disturbed
-LEAST_SPREAD = 0.01  # share by which a pass may differ an hour later, however steady it is now
+LEAST_SPREAD = (
+    0.015  # share of a pass; of sweeps up to 2.5 hours apart, steady ones differed by up to twice as much
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Timing:
     latency
         Median over the looks (`Level`).
     spread
-        That of the looks; at least a hundredth of the latency, and at least ``usual`` times it. It is what single looks
+        That of the looks; at least 1.5 % of the latency, and at least ``usual`` times it. It is what single looks
         differ by, so it does not shrink with their number: another run at another time is another draw of the machine's
         state, and no number of looks in this one makes up for that.
     reference
