@@ -2,7 +2,8 @@
 
     python benchmarks/fashion.py --work DIR --images DIR [--sweep] [--print]
 
-``--work`` is the folder in which the table was made (``python -m nasbuild.evaluate.ofa``); it holds the supernet. From
+``--work`` is the folder in which the table was made (``python -m nasbuild.evaluate.ofa --finish``); it holds the supernet,
+and its own table, where that is not the one that ships: a supernet that is trained anew on another processor has other accuracies. From
 300 of the table's 2,000 labels recipe ``default`` builds 81 networks by accuracy, the best by summed scores of the 243
 that the three best modules of each stage make, and a front of 81 by accuracy and latency. Evolution (NSGA-II, paper,
 section 5.1) begins with the same 300 labels and has as many evaluations more, by accuracy alone and by both.
@@ -26,14 +27,16 @@ import torch
 from _common import RESULTS, architecture, arguments, markdown, resume, save
 from nasbuild.build import build, build_front
 from nasbuild.evaluate import InProcess, Pool, Spec
-from nasbuild.evaluate.ofa.generate import TIMED, Work
+from nasbuild.evaluate.ofa.generate import SPACE, TABLE, TIMED, Work
 from nasbuild.score import Run, learn
 from nasbuild.search import SearchSettings, parse_goal, search
-from nasbuild.space import Architecture
-from nasbuild.table import Table, load_builtin
+from nasbuild.space import Architecture, load_space
+from nasbuild.table import Table, load_builtin, read_table
 
 LABELS, K, BUILT, POPULATION = 300, 3, 81, 27
 TARGETS = ("acc", "latency_cpu")
+CHECKED = 4
+"""Networks of the table that are tested to see whether the supernet is that of the table."""
 LAYERS_OF_FRONT = 4
 """Of the table's rows those are swept that fewer than so many fronts dominate by the table's own latencies."""
 
@@ -50,8 +53,10 @@ def main() -> None:
     torch.set_num_threads(1)
     result = resume(options.out)
     if not options.print:
-        table = load_builtin("fashion-ofa")
+        own = options.work / TABLE
+        table = read_table(own, load_space(SPACE)) if own.exists() else load_builtin(SPACE)
         work = Measured(Work(options.work, options.images), table, options.workers)
+        work.check()
         for draw in range(options.draws):
             have = result.setdefault("draws", {}).setdefault(str(draw), {})
             measure(work, draw, have, lambda: save(options.out, result))
@@ -70,6 +75,16 @@ class Measured:
         self.executor = Pool(workers) if workers > 1 else InProcess()
         self.work, self.table, self.space = work, table, table.space
         self.known = dict(zip(table.architectures, table.columns["acc"].tolist(), strict=True))
+
+    def check(self) -> None:
+        """End where the table is another supernet's."""
+        some = list(self.table.architectures[:CHECKED])
+        told = self.work.measure(self.work.evaluator, some, self._told)
+        if any(told.get(a, {}).get("acc") != self.known[a] for a in some):
+            raise SystemExit(
+                f"the supernet in {self.work.folder} is not the one of the table; make its own there "
+                "with python -m nasbuild.evaluate.ofa --finish"
+            )
 
     def accuracies(self, architectures: Sequence[Architecture]) -> list[float]:
         new = [a for a in architectures if a not in self.known]

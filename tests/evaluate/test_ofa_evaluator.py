@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 
 import numpy as np
@@ -24,34 +23,9 @@ from nasbuild.evaluate.ofa import (
     mobilenet_v3,
     proxylessnas,
     recalibrate,
-    save_weights,
 )
 from nasbuild.evaluate.ofa.evaluator import read_supernet_file, supernet_measure
 from nasbuild.space import load_space, sample
-
-
-def write_idx(path, array):
-    head = bytes([0, 0, 8, array.ndim]) + b"".join(int(n).to_bytes(4, "big") for n in array.shape)
-    path.write_bytes(gzip.compress(head + array.astype(np.uint8).tobytes()))
-
-
-@pytest.fixture(scope="module")
-def fashion_folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("fashion")
-    rng = np.random.default_rng(0)
-    for name, n in (("train", 60), ("t10k", 40)):
-        write_idx(folder / f"{name}-images-idx3-ubyte.gz", rng.integers(256, size=(n, 28, 28)))
-        write_idx(folder / f"{name}-labels-idx1-ubyte.gz", rng.integers(10, size=n))
-    save_weights(random_supernet(fashion()), folder / "weights.safetensors")
-    file = {
-        "family": "fashion-ofa",
-        "weights": "weights.safetensors",
-        "fashion_mnist": ".",
-        "recalibrate": 50,
-        "batch": 25,
-    }
-    (folder / "supernet.yaml").write_text(json.dumps(file))
-    return folder
 
 
 def architecture(space: str):

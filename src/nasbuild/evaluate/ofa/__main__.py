@@ -19,6 +19,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=1, help="processes that test networks")
     parser.add_argument("--finish", action="store_true", help="measure latency too; write table and card")
     parser.add_argument("--table", type=Path, help="where --finish writes; the work folder by default")
+    parser.add_argument(
+        "--timed", help="a table, by file or name, whose latencies --finish keeps instead of measuring"
+    )
     options = parser.parse_args(argv)
     import torch
 
@@ -26,8 +29,9 @@ def main(argv: list[str] | None = None) -> int:
     from nasbuild.evaluate._pool import Pool
     from nasbuild.evaluate._work import InProcess
     from nasbuild.evaluate.ofa.card import write_card
-    from nasbuild.evaluate.ofa.generate import Work
-    from nasbuild.table import write_table
+    from nasbuild.evaluate.ofa.generate import SPACE, TABLE, Work
+    from nasbuild.space import load_space
+    from nasbuild.table import read_table, write_table
 
     torch.set_num_threads(1)
     work, progress = Work(options.out, options.images), StepLines(partial(print, flush=True))
@@ -38,10 +42,11 @@ def main(argv: list[str] | None = None) -> int:
         if not options.finish:
             work.measure(work.evaluator, drawn, progress, executor)
             return 0
-        table = work.table(drawn, progress, executor)
+        timed = read_table(options.timed, load_space(SPACE)) if options.timed else None
+        table = work.table(drawn, progress, executor, timed)
         target: Path = options.table or options.out
         target.mkdir(parents=True, exist_ok=True)
-        write_table(table, target / "archs.jsonl.gz")
+        write_table(table, target / TABLE)
         write_card(table, work, target / "card.md", progress)
     except NasbuildError as error:
         print(f"error: {error}", file=sys.stderr)

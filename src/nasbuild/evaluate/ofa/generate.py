@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from nasbuild._io import write_text
+from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._making import Progress, kept_results, rounded
 from nasbuild.evaluate._work import Executor, Spec
 from nasbuild.evaluate.ofa.family import fashion
@@ -21,8 +22,27 @@ TIMED = "latency:fashion-ofa@16x1x28x28,runtime=onnxruntime"
 LATENCY = f"{TIMED},tolerance=0.2"
 COSTS = "costs:fashion-ofa"
 WEIGHTS, FILE, STORE = "weights.safetensors", "supernet.yaml", "store.sqlite"
+TABLE = "archs.jsonl.gz"
 _NAMES = {"latency_ms": "latency_cpu", "latency_ms_spread": "latency_cpu_std"}
 _KEPT = ("acc", "loss", "macs", "params", "latency_cpu", "latency_cpu_std")
+
+
+def _latencies(
+    table: Table, architectures: list[Architecture]
+) -> dict[Architecture, Mapping[str, float | None]]:
+    names = list(_NAMES.values())
+    missing = [name for name in names if name not in table.columns]
+    lacking = len(set(architectures) - set(table.architectures))
+    if missing or lacking:
+        what = f"no {missing[0]}" if missing else f"none for {lacking:,} of the networks"
+        raise NasbuildError(
+            f"the table of latencies has {what}", todo="leave it away, and latencies are measured"
+        )
+    columns = {name: table.columns[name].tolist() for name in names}
+    return {
+        a: dict(zip(columns, row, strict=True))
+        for a, *row in zip(table.architectures, *columns.values(), strict=True)
+    }
 
 
 @dataclass(frozen=True)
@@ -86,14 +106,29 @@ class Work:
         return {a: r.metrics for a, r in found.items() if r.metrics is not None}
 
     def table(
-        self, architectures: list[Architecture], progress: Progress, executor: Executor | None = None
+        self,
+        architectures: list[Architecture],
+        progress: Progress,
+        executor: Executor | None = None,
+        timed: Table | None = None,
     ) -> Table:
         """Accuracy, loss, costs and latency of architectures; those of which anything failed are left out.
 
         Latency is measured in this process alone, after all else, so that nothing of it disturbs the clock.
+
+        Parameters
+        ----------
+        timed
+            A table whose latencies are kept, instead of measured: they do not depend on weights.
+
+        Raises
+        ------
+        NasbuildError
+            If that table lacks latencies, or some of the networks.
         """
+        known = None if timed is None else _latencies(timed, architectures)
         parts = [self.measure(e, architectures, progress, executor) for e in (self.evaluator, COSTS)]
-        parts.append(self.measure(LATENCY, architectures, progress))
+        parts.append(self.measure(LATENCY, architectures, progress) if known is None else known)
         rows = {}
         for architecture in architectures:
             if all(architecture in part for part in parts):
