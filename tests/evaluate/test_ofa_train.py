@@ -11,7 +11,8 @@ from ofa_samples import bright_images, random_supernet, tiny
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate.ofa import Phase, Recipe, Supernet, accuracy, recalibrate, train_supernet
-from nasbuild.evaluate.ofa.train import CHECKPOINT, drawn_layers, smallest_layers
+from nasbuild.evaluate.ofa.recipe import drawn_layers, smallest_layers
+from nasbuild.evaluate.ofa.train import CHECKPOINT
 
 SHRINK = Phase("expand", 4, 0.05, kernels=(3, 5, 7), expands=(3, 4, 6), shorter=1, drawn=1)
 RECIPE = Recipe(phases=(Phase("largest", 3, 0.05, drawn=None), SHRINK), batch=32, warmup=5, every=7)
@@ -86,6 +87,12 @@ def test_a_damaged_checkpoint_is_refused(trained, tmp_path):
     (tmp_path / CHECKPOINT).write_bytes((folder / CHECKPOINT).read_bytes()[:-9])
     with pytest.raises(NasbuildError, match="damaged"):
         train_supernet(fresh(), IMAGES, tmp_path, RECIPE)
+
+
+@pytest.mark.parametrize("workers", [0, 17])
+def test_a_share_has_two_images_at_least(tmp_path, workers):
+    with pytest.raises(NasbuildError, match="1 to 16, half of the batch"):
+        train_supernet(fresh(), IMAGES, tmp_path, RECIPE, workers=workers)
 
 
 def test_drawn_networks_are_those_that_a_phase_allows():

@@ -22,9 +22,10 @@ from nasbuild.evaluate.ofa.family import (
 if TYPE_CHECKING:
     from nasbuild.evaluate.ofa.images import ArrayImages, FolderImages, Images, fashion_mnist
     from nasbuild.evaluate.ofa.plain import Network
+    from nasbuild.evaluate.ofa.recipe import Phase, Recipe
     from nasbuild.evaluate.ofa.supernet import Supernet
     from nasbuild.evaluate.ofa.testing import Accuracy, accuracy, recalibrate
-    from nasbuild.evaluate.ofa.train import Phase, Recipe, train_supernet
+    from nasbuild.evaluate.ofa.train import train_supernet
     from nasbuild.evaluate.ofa.weights import load_weights, save_weights
 
 _LAZY = {
@@ -33,8 +34,8 @@ _LAZY = {
     "FolderImages": "images",
     "Images": "images",
     "Network": "plain",
-    "Phase": "train",
-    "Recipe": "train",
+    "Phase": "recipe",
+    "Recipe": "recipe",
     "Supernet": "supernet",
     "accuracy": "testing",
     "fashion_mnist": "images",

@@ -16,7 +16,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--images", type=Path, required=True, help="folder of Fashion-MNIST's four files")
     parser.add_argument("--out", type=Path, required=True, help="work folder; a run there is continued")
     parser.add_argument("--networks", type=int, default=2000, help="sub-networks in the table")
-    parser.add_argument("--workers", type=int, default=1, help="processes that test networks")
+    parser.add_argument("--workers", type=int, default=1, help="processes that train, and that test networks")
     parser.add_argument("--finish", action="store_true", help="measure latency too; write table and card")
     parser.add_argument("--table", type=Path, help="where --finish writes; the work folder by default")
     parser.add_argument(
@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     torch.set_num_threads(1)
     work, progress = Work(options.out, options.images), StepLines(partial(print, flush=True))
     try:
-        work.train(progress)
+        work.train(progress, options.workers)
         drawn = work.networks(options.networks)
         executor = Pool(options.workers) if options.workers > 1 else InProcess()
         if not options.finish:

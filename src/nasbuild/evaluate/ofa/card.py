@@ -12,7 +12,7 @@ from nasbuild._io import write_text
 from nasbuild.evaluate._making import Progress
 from nasbuild.evaluate.ofa.family import fashion
 from nasbuild.evaluate.ofa.generate import LATENCY, Work
-from nasbuild.evaluate.ofa.train import Recipe
+from nasbuild.evaluate.ofa.recipe import Recipe
 from nasbuild.space import count_architectures
 from nasbuild.table import Table
 

@@ -65,8 +65,8 @@ class Work:
         """Tests sub-networks of the trained supernet."""
         return f"supernet:{self.folder / FILE}"
 
-    def train(self, progress: Progress) -> None:
-        """Train the supernet by the default recipe, and write its weights and file."""
+    def train(self, progress: Progress, workers: int = 1) -> None:
+        """Train the supernet by the default recipe, with so many processes, and write its weights and file."""
         if (self.folder / FILE).exists():
             return
         import torch
@@ -83,7 +83,7 @@ class Work:
         def told(phase: str, done: int, steps: int, _: float) -> None:
             progress(f"training ({phase})", done, steps)
 
-        train_supernet(supernet, train, self.folder, progress=told)
+        train_supernet(supernet, train, self.folder, workers=workers, progress=told)
         save_weights(supernet, self.folder / WEIGHTS)
         images = str(self.images.absolute())
         held = {"family": SPACE, "weights": WEIGHTS, "fashion_mnist": images, "batch": 250}

@@ -3,74 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from nasbuild._io import writing
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate.ofa.family import Family, Layers
+from nasbuild.evaluate.ofa._gradient import Share
+from nasbuild.evaluate.ofa._helpers import Helpers
 from nasbuild.evaluate.ofa.images import Images
+from nasbuild.evaluate.ofa.recipe import Recipe
 from nasbuild.evaluate.ofa.supernet import Supernet
 
 CHECKPOINT = "supernet.safetensors"
 Progress = Callable[[str, int, int, float], None]
 """Called after every checkpoint with the phase, steps done, all steps, and the mean loss since the last."""
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A part of the training, with what may shrink in it.
-
-    Attributes
-    ----------
-    kernels, expands
-        Choices of a layer; None allows the largest alone.
-    shorter
-        Layers that a stage may lack.
-    drawn
-        Networks drawn at each step, beside the largest and the smallest (the sandwich rule of Yu &
-        Huang, ICCV 2019). None trains the largest alone.
-    rate
-        Highest learning rate; it falls to 0 as a cosine, after a short rise.
-    """
-
-    name: str
-    epochs: float
-    rate: float
-    kernels: tuple[int, ...] | None = None
-    expands: tuple[int, ...] | None = None
-    shorter: int = 0
-    drawn: int | None = 2
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a supernet is trained; the phases are those of Once-for-All (Cai et al., §3.2), shortened."""
-
-    phases: tuple[Phase, ...] = field(
-        default=(
-            Phase("largest", 5, 0.1, drawn=None),
-            Phase("kernel", 2, 0.05, kernels=(3, 5, 7)),
-            Phase("depth", 2, 0.05, kernels=(3, 5, 7), shorter=2),
-            Phase("expand", 7, 0.05, kernels=(3, 5, 7), expands=(3, 4, 6), shorter=2),
-        )
-    )
-    batch: int = 128
-    momentum: float = 0.9
-    decay: float = 3e-5
-    clip: float = 5.0
-    warmup: int = 200
-    every: int = 100
-    seed: int = 0
 
 
 def train_supernet(
@@ -79,13 +33,14 @@ def train_supernet(
     folder: str | Path,
     recipe: Recipe | None = None,
     *,
+    workers: int = 1,
     progress: Progress = lambda *_: None,
 ) -> None:
     """Train a supernet; stopped anywhere and called again it goes on, and ends with the same bits.
 
     At every step the largest network learns from the labels; the smallest and those drawn between
     learn from what the largest tells (distillation in place, Yu & Huang, ICCV 2019), and one step follows the sum
-    of their gradients. Before the widths shrink, the channels of every layer are sorted by how much the layer after
+    of their gradients. Several processes share each batch, and hold the same weights. Before the widths shrink, the channels of every layer are sorted by how much the layer after
     them uses each (the L1 norm of its weights), so that the first ones are those worth keeping (Once-for-All, §3.2).
 
     Parameters
@@ -94,13 +49,18 @@ def train_supernet(
         Trained in place.
     folder
         Where ``supernet.safetensors`` is kept, written every ``recipe.every`` steps and at the end.
+    workers
+        Processes, each on one thread with its share of every batch, at least two images; batch norms see a share
+        alone, so another number is another training by as much. A training may go on with another number.
 
     Raises
     ------
     NasbuildError
-        If the folder holds a training of something else.
+        If the folder holds a training of something else, or a process of the training ends.
     """
     recipe = recipe or Recipe()
+    if not 1 <= workers <= recipe.batch // 2:
+        raise NasbuildError(f"workers is {workers}", allowed=f"1 to {recipe.batch // 2}, half of the batch")
     supernet.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     path = Path(folder) / CHECKPOINT
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -112,24 +72,29 @@ def train_supernet(
     per_epoch = len(images.labels) // recipe.batch
     lengths = [round(phase.epochs * per_epoch) for phase in recipe.phases]
     momenta, done = _restore(supernet, path, told)
-    first = 0
-    for phase, length in zip(recipe.phases, lengths, strict=True):
-        losses: list[float] = []
-        if done < first + length:
+    first, share = 0, Share(supernet, images, recipe, 0, workers)
+    with Helpers(supernet, images, recipe, workers - 1 if done < sum(lengths) else 0) as helpers:
+        for phase, length in zip(recipe.phases, lengths, strict=True):
+            first += length
+            if done >= first:
+                continue
+            begun = first - length
             supernet.train()
-            optimizer = _optimizer(supernet, recipe, momenta if done > first else {})
-            if done == first and phase.expands:
+            optimizer = _optimizer(supernet, recipe, momenta if done > begun else {})
+            if done == begun and phase.expands:
                 sort_channels(supernet)
-            batches = _batches(images, recipe, per_epoch, done)
-            while done < first + length:
-                _set_rate(optimizer, phase.rate, done - first, length, recipe.warmup)
-                losses.append(_step(supernet, optimizer, next(batches), phase, recipe, done))
+            losses: list[float] = []
+            while done < first:
+                _set_rate(optimizer, phase.rate, done - begun, length, recipe.warmup)
+                helpers.begin(phase, done)
+                losses.append(share.gradient(phase, done) + helpers.add())
+                nn.utils.clip_grad_norm_(supernet.parameters(), recipe.clip)
+                optimizer.step()
                 done += 1
-                if done % recipe.every == 0 or done == first + length:
+                if done % recipe.every == 0 or done == first:
                     _save(supernet, optimizer, path, told, done)
                     progress(phase.name, done, sum(lengths), float(np.mean(losses)))
                     losses = []
-        first += length
     supernet.eval()
 
 
@@ -145,61 +110,6 @@ def sort_channels(supernet: Supernet) -> None:
             axis = 1 if "point_linear" in key or "reduce.weight" in key else 0
             state[key] = value.index_select(axis, order)
         block.load_state_dict(state)
-
-
-def drawn_layers(family: Family, phase: Phase, draw: np.random.Generator) -> Layers:
-    """A network at random among those that a phase allows."""
-    kernels, expands = phase.kernels or family.kernels[-1:], phase.expands or family.expands[-1:]
-    return tuple(
-        tuple(
-            (int(draw.choice(expands)), int(draw.choice(kernels)))
-            for _ in range(draw.integers(stage.depth - min(phase.shorter, stage.depth - 1), stage.depth + 1))
-        )
-        for stage in family.stages
-    )
-
-
-def smallest_layers(family: Family, phase: Phase) -> Layers:
-    """The smallest network that a phase allows."""
-    layer = (phase.expands or family.expands[-1:])[0], (phase.kernels or family.kernels[-1:])[0]
-    return tuple((layer,) * max(1, stage.depth - phase.shorter) for stage in family.stages)
-
-
-def _step(
-    supernet: Supernet,
-    optimizer: torch.optim.Optimizer,
-    batch: tuple[Tensor, Tensor],
-    phase: Phase,
-    recipe: Recipe,
-    step: int,
-) -> float:
-    x, y = batch
-    x = x.contiguous(memory_format=torch.channels_last)
-    optimizer.zero_grad(set_to_none=True)
-    logits = supernet(x, supernet.family.largest)
-    loss = F.cross_entropy(logits, y)
-    loss.backward()
-    if phase.drawn is not None:
-        told = logits.detach().softmax(1)
-        draw = np.random.default_rng((recipe.seed, 1, step))
-        others = [smallest_layers(supernet.family, phase)]
-        others += [drawn_layers(supernet.family, phase, draw) for _ in range(phase.drawn)]
-        for layers in others:
-            F.cross_entropy(supernet(x, layers), told).backward()
-    nn.utils.clip_grad_norm_(supernet.parameters(), recipe.clip)
-    optimizer.step()
-    return float(loss.detach())
-
-
-def _batches(images: Images, recipe: Recipe, per_epoch: int, done: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Batches from a step on; each depends on seed and step alone, so that a training can go on anywhere."""
-    while True:
-        epoch, position = divmod(done, per_epoch)
-        order = np.random.default_rng((recipe.seed, 0, epoch)).permutation(len(images.labels))
-        for start in range(position, per_epoch):
-            rows = order[start * recipe.batch : (start + 1) * recipe.batch]
-            yield from images.batches(rows, recipe.batch, seed=recipe.seed * 1_000_003 + done)
-            done += 1
 
 
 def _optimizer(supernet: Supernet, recipe: Recipe, momenta: dict[str, Tensor]) -> torch.optim.SGD:
