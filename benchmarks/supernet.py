@@ -1,10 +1,11 @@
-"""A training step of the fashion-ofa supernet: this project's gradient of depthwise convolutions against torch's own.
+"""A training step of the fashion-ofa supernet: this project's gradient of depthwise convolutions against torch's own, and
+two processes against one.
 
     python benchmarks/supernet.py
 
 Steps whose gradients to kernels are matrix products where pictures are small (`nasbuild.evaluate.ofa.depthwise`) and
-steps with torch's are interleaved in one run, on one thread; processor time of the thread is counted. Pictures are
-random, of Fashion-MNIST's shape.
+steps with torch's are interleaved in one run, on one thread; processor time of the thread is counted. So are steps of one
+process and of two that share the batch, with nothing else running, by the clock. Pictures are random, of Fashion-MNIST's shape.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import numpy as np
 import torch
 
 from _common import arguments, resume, save
-from nasbuild.evaluate.ofa import ArrayImages, Recipe, Supernet, fashion
+from nasbuild.evaluate.ofa import ArrayImages, Phase, Recipe, Supernet, fashion
 from nasbuild.evaluate.ofa import depthwise as depthwise_convolution
-from nasbuild.evaluate.ofa.train import Phase, _optimizer, _step
+from nasbuild.evaluate.ofa._gradient import Share
+from nasbuild.evaluate.ofa._helpers import Helpers
 
 REPEATS = 12
 
@@ -33,20 +35,24 @@ def main() -> None:
     images = ArrayImages(pixels, rng.integers(10, size=len(pixels)), 0.5, 0.25)
     result = resume(options.out)
     for phase in (Recipe().phases[0], Recipe().phases[-1]):
-        result[f"step, {phase.name}"] = compared(*steps(images, phase))
+        result[f"step, {phase.name}"] = ratios("theirs", *compared(*steps(images, phase), time.thread_time))
+        with Helpers(supernet := fresh(), images, Recipe(), 1) as helpers:
+            both = compared(*shared(supernet, helpers, images, phase), time.perf_counter)
+        result[f"processes, {phase.name}"] = ratios("one alone", *both)
     save(options.out, result)
     print(result)
 
 
+def fresh() -> Supernet:
+    return Supernet(fashion()).to(memory_format=torch.channels_last).train()  # pyright: ignore[reportCallIssue]
+
+
 def steps(images: ArrayImages, phase: Phase) -> tuple[Callable[[], None], Callable[[], None]]:
-    """A training step by our gradient, and one by torch's."""
-    supernet, recipe = Supernet(fashion()), Recipe()
-    supernet.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    optimizer = _optimizer(supernet, recipe, {})
-    batch = next(images.batches(np.arange(recipe.batch), recipe.batch, seed=0))
+    """The gradient of a step by our depthwise convolutions, and by torch's."""
+    share = Share(fresh(), images, Recipe())
 
     def ours() -> None:
-        _step(supernet.train(), optimizer, batch, phase, recipe, 0)
+        share.gradient(phase, 0)
 
     def theirs() -> None:
         with mock.patch.object(depthwise_convolution, "_quick", return_value=False):
@@ -55,16 +61,39 @@ def steps(images: ArrayImages, phase: Phase) -> tuple[Callable[[], None], Callab
     return ours, theirs
 
 
-def compared(ours: Callable[[], None], theirs: Callable[[], None]) -> dict[str, float]:
-    """Median seconds of both, taken in turn, and their ratio."""
+def shared(
+    supernet: Supernet, helpers: Helpers, images: ArrayImages, phase: Phase
+) -> tuple[Callable[[], None], Callable[[], None]]:
+    """The gradient of a step by this process and a helper, and by this one alone."""
+    half, whole = Share(supernet, images, Recipe(), 0, 2), Share(supernet, images, Recipe())
+
+    def two() -> None:
+        helpers.begin(phase, 0)
+        half.gradient(phase, 0)
+        helpers.add()
+
+    def one() -> None:
+        whole.gradient(phase, 0)
+
+    return two, one
+
+
+def compared(
+    ours: Callable[[], None], theirs: Callable[[], None], clock: Callable[[], float]
+) -> tuple[float, float]:
+    """Median seconds of both, taken in turn."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(REPEATS):
         for run, taken in zip((ours, theirs), times, strict=True):
-            start = time.thread_time()
+            start = clock()
             run()
-            taken.append(time.thread_time() - start)
+            taken.append(clock() - start)
     mine, other = (float(np.median(taken[1:])) for taken in times)
-    return {"ours": round(mine, 3), "theirs": round(other, 3), "theirs by ours": round(other / mine, 2)}
+    return mine, other
+
+
+def ratios(name: str, ours: float, theirs: float) -> dict[str, float]:
+    return {"ours": round(ours, 3), name: round(theirs, 3), f"{name} by ours": round(theirs / ours, 2)}
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import torch
 from ofa_samples import random_supernet, tiny
 
 from nasbuild.evaluate.ofa import accuracy, recalibrate
+from nasbuild.evaluate.ofa.testing import folded
 
 
 @pytest.fixture
@@ -34,3 +35,23 @@ def test_accuracy_counts_first_and_first_five_and_the_mean_loss(network):
     assert found.top1 == pytest.approx(100 * float((logits.argmax(1) == y).float().mean()), abs=1e-4)
     assert found.top5 == 100  # of three classes
     assert found.loss == pytest.approx(float(torch.nn.functional.cross_entropy(logits, y)), rel=1e-4)
+
+
+def test_folded_batch_norms_change_no_output(network):
+    for part in network.modules():
+        if isinstance(part, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(part.weight, 0.5, 1.5)
+            torch.nn.init.uniform_(part.bias, -0.5, 0.5)
+    x = torch.randn(20, 1, 8, 8)
+    recalibrate(network, [(x, torch.zeros(20))])
+    with torch.no_grad():
+        before = network.eval()(x)
+        after = folded(network)(x)
+    assert torch.allclose(before, after, rtol=1e-4, atol=1e-5)
+    assert 0.1 < before.std() < 100
+    assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in network.modules())
+    assert any(
+        part.conv.bias is not None
+        for part in network.modules()
+        if hasattr(part, "conv") and hasattr(part, "bn")
+    )

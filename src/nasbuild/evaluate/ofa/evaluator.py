@@ -16,7 +16,7 @@ from nasbuild.evaluate._settings_file import read_settings
 from nasbuild.evaluate.ofa.family import Family, fashion, layers_of, mobilenet_v3, proxylessnas
 from nasbuild.evaluate.ofa.images import FolderImages, Images, fashion_mnist
 from nasbuild.evaluate.ofa.supernet import Supernet
-from nasbuild.evaluate.ofa.testing import accuracy, recalibrate
+from nasbuild.evaluate.ofa.testing import accuracy, folded, recalibrate
 from nasbuild.evaluate.ofa.weights import load_weights
 from nasbuild.space import Architecture, Metric, Space
 
@@ -121,7 +121,7 @@ def supernet_measure(
     def measure(architecture: Architecture) -> Mapping[str, float]:
         network = supernet.cut(layers_of(space, architecture)).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         recalibrate(network, seen)
-        found = accuracy(network, held or test.batches(every, file.batch))
+        found = accuracy(folded(network), held or test.batches(every, file.batch))
         return {"acc": found.top1, "acc5": found.top5, "loss": found.loss}
 
     return measure
