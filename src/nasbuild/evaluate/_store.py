@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sqlalchemy import exc
 
 from nasbuild._version import __version__
 from nasbuild.errors import NasbuildError
+from nasbuild.evaluate._claims import claimed
 from nasbuild.evaluate._database import (
     SCHEMA,
     SCHEMA_VERSION,
@@ -27,7 +28,7 @@ from nasbuild.evaluate._database import (
     open_engine,
     without_password,
 )
-from nasbuild.evaluate._owner import is_lost, owner_name
+from nasbuild.evaluate._owner import owner_name
 from nasbuild.evaluate._protocol import Result
 from nasbuild.space import Architecture, Space, architecture_id, parse_architecture, space_to_dict, to_dict
 from nasbuild.table import Table, evaluated_table
@@ -99,28 +100,23 @@ class Store:
         """
         keys = {self._key(a): a for a in architectures}
         now = time.time()
+        rows = [
+            {
+                "key": key,
+                "study": self._study,
+                "evaluator": self.evaluator,
+                "seed": self.seed,
+                "arch": json.dumps(to_dict(self.space, architecture)),
+                "state": "running",
+                "owner": self.owner,
+                "heard": now,
+                "started": now,
+                "versions": json.dumps(_versions()),
+            }
+            for key, architecture in keys.items()
+        ]
         with self._engine.begin() as connection:
-            rows = [
-                {
-                    "key": key,
-                    "study": self._study,
-                    "evaluator": self.evaluator,
-                    "seed": self.seed,
-                    "arch": json.dumps(to_dict(self.space, architecture)),
-                    "state": "running",
-                    "owner": self.owner,
-                    "heard": now,
-                    "started": now,
-                    "versions": json.dumps(_versions()),
-                }
-                for key, architecture in keys.items()
-            ]
-            known = {row.key: row for row in self._rows(connection, keys)}
-            taken = self._new(connection, [row for row in rows if row["key"] not in known])
-            for row in rows:
-                found = known.get(row["key"])
-                if found is not None and self._free(found, now, again):
-                    taken |= self._take(connection, row, found)
+            taken = claimed(connection, rows, again=again)
         return [architecture for key, architecture in keys.items() if key in taken]
 
     def finish(self, architecture: Architecture, result: Result) -> None:
@@ -225,38 +221,6 @@ class Store:
         return hashlib.sha256(
             f"{self._study}\n{architecture_id(self.space, architecture)}".encode()
         ).hexdigest()
-
-    def _rows(self, connection: sa.Connection, keys: Iterable[str]) -> list[Any]:
-        columns = (evaluations.c.key, evaluations.c.state, evaluations.c.owner, evaluations.c.heard)
-        found: list[Any] = []
-        for part in chunks(list(keys)):
-            found += connection.execute(sa.select(*columns).where(evaluations.c.key.in_(part))).all()
-        return found
-
-    def _new(self, connection: sa.Connection, rows: list[dict[str, Any]]) -> set[str]:
-        """Begin evaluations that nobody had begun; the keys of those that no other process just did."""
-        taken: set[str] = set()
-        for part in chunks(rows):
-            new = insert(connection, evaluations).values(part).on_conflict_do_nothing()
-            taken |= set(connection.execute(new.returning(evaluations.c.key)).scalars())
-        return taken
-
-    def _free(self, found: Any, now: float, again: bool) -> bool:
-        """Whether a known evaluation may be taken over."""
-        if found.state == "running":
-            return found.owner != self.owner and is_lost(found.owner, found.heard, now)
-        return found.state == "failed" and again
-
-    def _take(self, connection: sa.Connection, row: Mapping[str, Any], found: Any) -> set[str]:
-        """Take over an evaluation; nothing if another process was quicker."""
-        c = evaluations.c
-        fields = ("state", "owner", "heard", "started", "versions")
-        taken = connection.execute(
-            sa.update(evaluations)
-            .where(c.key == row["key"], c.state == found.state, c.owner == found.owner)
-            .values(**{f: row[f] for f in fields}, metrics=None, reason=None, seconds=None)
-        )
-        return {row["key"]} if taken.rowcount == 1 else set()
 
 
 def _versions() -> dict[str, str]:
