@@ -144,6 +144,17 @@ def test_evaluate_keeps_a_store_and_writes_a_table(nasbuild, files, tmp_path):
     script.write_text("def never(arch):\n    raise RuntimeError('out of memory')\n")
     failed = nasbuild(*call[:4], f"{script}:never", *call[5:])
     assert "6 failed: RuntimeError: out of memory; --retry-failed tries again" in failed.out
+    script.write_text(
+        "count = 0\n"
+        "def told(arch):\n"
+        "    global count\n"
+        "    count += 1\n"
+        "    raise RuntimeError(f'{0.1 * count} ms, spread {count}.5%' if count < 3 else 'abcdef'[count - 1])\n"
+    )
+    failed = nasbuild(*call[:4], f"{script}:told", *call[5:])
+    assert "2 failed, one of them: RuntimeError: 0.1 ms, spread 1.5%; --retry" in failed.out
+    assert "1 failed: RuntimeError: c; --retry" in failed.out
+    assert "2 failed for 2 other reasons; --json tells all" in failed.out
     assert "there is no program" in nasbuild(*call[:4], "command:no-such-program", *call[5:]).sentence
     assert "the limit is 0 s" in nasbuild(*call, "--limit", 0).sentence
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,9 @@ from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
     from nasbuild.evaluate import Executor
+
+_FIGURE = re.compile(r"\d[\d.,]*(?:e[-+]?\d+)?")
+_REASONS = 3  # that are told
 
 
 def evaluate(
@@ -82,8 +86,8 @@ def evaluate(
     failed = {a: r.reason or "" for a, r in results.items() if r.metrics is None}
     away = len(named) - len(results)
     out.line(f"{len(results) - len(failed):,} of {len(named):,} architectures are evaluated, kept in {store}")
-    for reason, count in Counter(failed.values()).most_common(3):
-        out.line(f"note: {count:,} failed: {reason}; --retry-failed tries again", "yellow")
+    for line in _why(list(failed.values())):
+        out.line(f"note: {line}", "yellow")
     if away:
         out.line(f"note: {away:,} are under way in another process", "yellow")
     if out_file is not None:
@@ -99,6 +103,21 @@ def evaluate(
             "failed": {architecture_id(definition, a): reason for a, reason in failed.items()},
         }
     )
+
+
+def _why(reasons: Sequence[str]) -> list[str]:
+    """Lines that tell why evaluations failed; reasons that differ in figures alone are one, such as readings that are too noisy."""
+    alike: dict[str, list[str]] = {}
+    for reason in reasons:
+        alike.setdefault(_FIGURE.sub("0", reason), []).append(reason)
+    groups = sorted(alike.values(), key=len, reverse=True)
+    lines = [
+        f"{len(same):,} failed{'' if len(set(same)) == 1 else ', one of them'}: {same[0]}; --retry-failed tries again"
+        for same in groups[:_REASONS]
+    ]
+    if others := groups[_REASONS:]:
+        lines.append(f"{sum(map(len, others)):,} failed for {len(others):,} other reasons; --json tells all")
+    return lines
 
 
 def _executor(workers: int | None, ray: str | None, gpus: float | None) -> Executor:
