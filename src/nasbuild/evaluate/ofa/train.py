@@ -40,8 +40,9 @@ def train_supernet(
 
     At every step the largest network learns from the labels; the smallest and those drawn between
     learn from what the largest tells (distillation in place, Yu & Huang, ICCV 2019), and one step follows the sum
-    of their gradients. Several processes share each batch, and hold the same weights. Before the widths shrink, the channels of every layer are sorted by how much the layer after
-    them uses each (the L1 norm of its weights), so that the first ones are those worth keeping (Once-for-All, §3.2).
+    of their gradients. Several processes share each batch, and hold the same weights. Before the widths shrink, the
+    channels of every layer are sorted by how much the layer after them uses each (the L1 norm of its weights), so that
+    the first ones are those worth keeping (Once-for-All, §3.2).
 
     Parameters
     ----------
