@@ -199,7 +199,7 @@ def show(result: dict[str, Any]) -> None:
     body = []
     for draw in result["draws"]:
         sets = {
-            f"front of the {result.get('table', 2000):,}": table,
+            f"front of the {result['table']:,}": table,
             "built, accuracy and latency": points(swept[f"front {draw}"]),
             "evolved, accuracy and latency": points(swept[f"evolved front {draw}"]),
             "built, accuracy": points(swept[f"best {draw}"]),
@@ -237,7 +237,7 @@ def draw_figure(result: dict[str, Any], path: Path) -> None:
     figure = Figure(figsize=(9, 5), layout="constrained")
     axis = figure.subplots()
     looks = {
-        "table": (f"near the front of {result.get('table', 2000):,} at random", "#999999", "."),
+        "table": (f"near the front of {result['table']:,} at random", "#999999", "."),
         f"evolved best {draw}": ("evolved from 300, accuracy (81)", "#dd8452", "x"),
         f"evolved front {draw}": ("evolved from 300, accuracy and latency (81)", "#c44e52", "+"),
         f"best {draw}": ("built from 300, accuracy (81)", "#8172b3", "."),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -109,7 +108,7 @@ def test_a_process_that_ends_ends_the_training_in_a_sentence(tmp_path):
     with pytest.raises(NasbuildError, match="a process of the training ended"):
         train_supernet(fresh(), IMAGES, tmp_path, RECIPE, workers=2, progress=kill)
     # It goes on from its last checkpoint, by as many processes as there are.
-    train_supernet(fresh(), IMAGES, tmp_path, replace(RECIPE), workers=1)
+    train_supernet(fresh(), IMAGES, tmp_path, RECIPE, workers=1)
 
 
 def test_what_fails_in_a_process_is_told():
