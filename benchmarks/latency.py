@@ -3,9 +3,10 @@
     python benchmarks/latency.py
 
 Each call adds a run to the result; one that was stopped goes on. Run it again an hour later, and another day; with ``--busy``
-two processes compute beside it, in bursts. Prints for every pair of runs SRCC, the share of networks whose two readings
-agree within their spreads (their difference is at most the sum of the two; and, harder, the larger of the two), and
-the largest difference.
+two processes compute beside it, in bursts; ``--only`` sweeps some of the settings. Prints for the newest run and each one
+before it SRCC, the share of networks whose two readings agree within their spreads (their difference is at most the sum of
+the two; and, harder, the larger of the two), and the largest difference; then the first two of these once more with the
+readings that were refused, by the spreads for which they were: were these as wide as they had to be?
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ SETTINGS = {
     "onnxruntime, 64 pictures": ("latency:digits@64x1x8x8,runtime=onnxruntime", 100),
     "torch, 64 pictures": ("latency:digits@64x1x8x8", 32),
 }
-DONE = len(SETTINGS)
 BURST = 0.3  # seconds that a neighbour computes, and rests, on average
 
 
@@ -42,13 +42,15 @@ def main() -> None:
     parser.add_argument(
         "--busy", action="store_true", help="with two processes that compute in bursts beside it"
     )
+    parser.add_argument("--only", nargs="+", choices=SETTINGS, default=list(SETTINGS), metavar="SETTING")
     options = parser.parse_args()
     result = resume(options.out)
     runs = result.setdefault("runs", [])
-    if not runs or len(runs[-1]["settings"]) == DONE:
-        runs.append({"busy": options.busy, "least": LEAST_SPREAD, "settings": {}})
+    if not runs or set(runs[-1].get("only", SETTINGS)) <= set(runs[-1]["settings"]):
+        new = {"busy": options.busy, "least": LEAST_SPREAD, "only": options.only, "settings": {}}
+        runs.append(new)
     run = runs[-1]["settings"]
-    for setting in SETTINGS:
+    for setting in runs[-1].get("only", SETTINGS):
         if setting not in run:
             with neighbours(2 if runs[-1]["busy"] else 0):
                 run[setting] = measured(setting)
@@ -63,29 +65,33 @@ def main() -> None:
         }
         for s in SETTINGS
         for (i, a), (j, b) in itertools.combinations(enumerate(runs), 2)
+        if s in a["settings"] and s in b["settings"]
     ]
     save(options.out, result)
+    show([p for p in result["pairs"] if p["runs"][1] == len(runs) - 1])
+
+
+def show(pairs: list[dict]) -> None:
+    columns = {
+        "SRCC": "srcc",
+        "within sum": "sum",
+        "within larger": "larger",
+        "largest": "most",
+        "refused, too: SRCC": "srcc_all",
+        "within sum, all": "sum_all",
+    }
     rows = [
         [
             p["setting"],
+            "{} and {}".format(*p["runs"]),
             " and ".join("busy" if busy else "quiet" for busy in p["busy"]),
             f"{p['minutes']:.0f}",
             f"{p['both']} of {SETTINGS[p['setting']][1]}",
-            *(f"{p[k]:.4f}" if k in p else "-" for k in ("srcc", "sum", "larger", "most")),
+            *(f"{p[k]:.4f}" if k in p else "-" for k in columns.values()),
         ]
-        for p in result["pairs"]
+        for p in pairs
     ]
-    header = [
-        "setting",
-        "machine",
-        "minutes apart",
-        "read in both",
-        "SRCC",
-        "within sum",
-        "within larger",
-        "largest",
-    ]
-    print(markdown(header, rows))
+    print(markdown(["setting", "runs", "machine", "minutes apart", "read in both", *columns], rows))
 
 
 @contextlib.contextmanager
@@ -142,11 +148,14 @@ def measured(setting: str) -> dict:
 
 
 def compared(one: dict, other: dict) -> dict:
-    """How far two runs agree on the networks that both have read."""
+    """How far two runs agree on the networks that both have read; and on all, with those that were refused."""
     a, b = (np.array(run["latency_ms"], float) for run in (one, other))
     s, t = (np.array(run["latency_ms_spread"], float) for run in (one, other))
     both = ~(np.isnan(a) | np.isnan(b))
     found = {"minutes": (other["begun"] - one["begun"]) / 60, "both": int(both.sum())}
+    (every_a, every_s), (every_b, every_t) = (with_refused(run) for run in (one, other))
+    found["srcc_all"] = srcc(every_a, every_b)
+    found["sum_all"] = float((abs(every_a - every_b) <= every_s + every_t).mean())
     if both.sum() < 3:
         return found
     a, b, s, t = a[both], b[both], s[both], t[both]
@@ -160,6 +169,16 @@ def compared(one: dict, other: dict) -> dict:
         "spread": float(np.median([s / a, t / b])),
         "shift": float(np.median(b / a) - 1),
     }
+
+
+def with_refused(run: dict) -> tuple[np.ndarray, np.ndarray]:
+    """Latencies and spreads of all networks: what was told, and what would have been."""
+    latency = np.array(run["latency_ms"], float)
+    spread = np.array(run["latency_ms_spread"], float)
+    for i, one in run["noisy"].items():
+        latency[int(i)] = one["latency_ms"]
+        spread[int(i)] = max(one["own"], one["latency_ms"] * max(one["usual"], LEAST_SPREAD))
+    return latency, spread
 
 
 if __name__ == "__main__":

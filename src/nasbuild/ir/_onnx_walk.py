@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import AttributeProto
 
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft import Const, Draft, Node, Operand, batch_of
@@ -17,25 +15,13 @@ from nasbuild.ir._onnx_constants import Value, attributes_of, better, folded, st
 from nasbuild.ir._onnx_count import least
 from nasbuild.ir._onnx_lower import lower
 from nasbuild.ir._onnx_order import check_text, in_order
+from nasbuild.ir._onnx_scope import MOST_CALLS, Scope, body_of, opsets_of
 from nasbuild.ir._onnx_types import STANDARD, Type, infer, shape_of, tensor_type
 from nasbuild.ir._onnx_values import shape_value
 
 MOST_COPIED = 256 * 2**20
 """Bytes of functions that may be put in place."""
-MOST_VERSION = 10_000
-MOST_CALLS = 32
-"""Functions and branches that may stand in each other."""
 _REPEATED = ("Loop", "Scan", "SequenceMap")
-
-
-@dataclass(frozen=True)
-class _Scope:
-    """Names that can be seen, and what was said around them."""
-
-    values: dict[str, Value]
-    opsets: Mapping[str, int]
-    told: Mapping[str, Type]
-    calls: tuple[str, ...]
 
 
 class Walk:
@@ -78,7 +64,7 @@ class Walk:
             raise _too_many()
         if copied > MOST_COPIED:
             raise _too_often()
-        opsets = {"": 1} | _opsets(self._model.opset_import)
+        opsets = {"": 1} | opsets_of(self._model.opset_import)
         scope = self._scope(graph, {}, opsets, ())
         self.values = scope.values
         shapes = []
@@ -100,7 +86,7 @@ class Walk:
         outer: Mapping[str, Value],
         opsets: Mapping[str, int],
         calls: tuple[str, ...],
-    ) -> _Scope:
+    ) -> Scope:
         values = dict(outer)
         for tensor in graph.initializer:
             values[tensor.name] = stored(tensor, tensor.name)
@@ -110,7 +96,7 @@ class Walk:
             learnt = Const(shape, {sparse.values.name: int(size)})
             values[sparse.values.name] = Value(learnt, tensor_type(shape, sparse.values.data_type))
         told = {info.name: info.type for info in (*graph.value_info, *graph.output)}
-        return _Scope(values, opsets, told, calls)
+        return Scope(values, opsets, told, calls)
 
     def _input(self, info: onnx.ValueInfoProto) -> Value:
         kind = info.type
@@ -135,7 +121,7 @@ class Walk:
             )
         return size
 
-    def _walk(self, graph: onnx.GraphProto | onnx.FunctionProto, scope: _Scope) -> list[Value | None]:
+    def _walk(self, graph: onnx.GraphProto | onnx.FunctionProto, scope: Scope) -> list[Value | None]:
         """Fill the draft; the values of the outputs, None for those that are left out."""
         for node in in_order(graph.node, scope.values):
             self._left -= 1
@@ -156,7 +142,7 @@ class Walk:
             found.append(scope.values[name])
         return found
 
-    def _node(self, node: onnx.NodeProto, scope: _Scope) -> Sequence[Value | None]:
+    def _node(self, node: onnx.NodeProto, scope: Scope) -> Sequence[Value | None]:
         function = self._functions.get((node.domain, node.op_type, node.overload))
         operands = [scope.values[name] if name else None for name in node.input]
         if function is not None:
@@ -179,7 +165,7 @@ class Walk:
         node: onnx.NodeProto,
         operands: Sequence[Value | None],
         attributes: Mapping[str, Any],
-        scope: _Scope,
+        scope: Scope,
     ) -> list[Type | None]:
         if node.domain in STANDARD and node.op_type == "Constant":
             return [None] * len(node.output)
@@ -216,10 +202,10 @@ class Walk:
         function: onnx.FunctionProto,
         node: onnx.NodeProto,
         operands: Sequence[Value | None],
-        scope: _Scope,
+        scope: Scope,
     ) -> list[Value | None]:
         key = f"{function.domain}::{function.name}"
-        calls = _deeper(scope, key)
+        calls = scope.deeper(key)
         if key in scope.calls:
             raise NasbuildError(f"function {key} calls itself")
         if len(node.input) > len(function.input):
@@ -229,22 +215,12 @@ class Walk:
         self._to_copy -= function.ByteSize()
         if self._to_copy < 0:
             raise _too_often()
-        given = {a.name: a for a in node.attribute}
-        defaults = {a.name: a for a in function.attribute_proto}
         values = {n: v for n, v in zip(function.input, operands, strict=False) if v is not None}
-        opsets = _opsets(function.opset_import)
-        body = onnx.FunctionProto()
-        body.CopyFrom(function)
-        for inner in body.node:
-            _settle(inner, defaults | given)
-            # An operand that the call leaves out is left out inside, too.
-            for position, name in enumerate(inner.input):
-                if name in function.input and name not in values:
-                    inner.input[position] = ""
-        return self._walk(body, _Scope(values, {"": scope.opsets[""]} | opsets, {}, calls))
+        opsets = {"": scope.opsets[""]} | opsets_of(function.opset_import)
+        return self._walk(body_of(function, node, values), Scope(values, opsets, {}, calls))
 
     def _branch(
-        self, node: onnx.NodeProto, operands: Sequence[Value | None], scope: _Scope
+        self, node: onnx.NodeProto, operands: Sequence[Value | None], scope: Scope
     ) -> list[Value | None]:
         condition = operands[0].operand if operands and operands[0] is not None else None
         value = condition.value if isinstance(condition, Const) else None
@@ -257,16 +233,8 @@ class Walk:
         branch = next((a.g for a in node.attribute if a.name == wanted), None)
         if branch is None:
             raise NasbuildError(f"has no {wanted}")
-        inner = self._scope(branch, scope.values, scope.opsets, _deeper(scope, "If"))
+        inner = self._scope(branch, scope.values, scope.opsets, scope.deeper("If"))
         return self._walk(branch, inner)
-
-
-def _opsets(told: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
-    for one in told:
-        check_text(one.domain)
-        if not 0 < one.version <= MOST_VERSION:
-            raise NasbuildError(f"operations of domain {one.domain[:80]!r} have version {one.version}")
-    return {("" if one.domain in STANDARD else one.domain): one.version for one in told}
 
 
 def _too_many() -> NasbuildError:
@@ -277,36 +245,6 @@ def _too_often() -> NasbuildError:
     return NasbuildError(
         "its functions are called too often", allowed=f"{MOST_COPIED // 2**20} MB put in place"
     )
-
-
-def _deeper(scope: _Scope, key: str) -> tuple[str, ...]:
-    if len(scope.calls) >= MOST_CALLS:
-        raise NasbuildError(
-            "has functions or branches that stand in each other", allowed=f"up to {MOST_CALLS} deep"
-        )
-    return (*scope.calls, key)
-
-
-def _settle(node: onnx.NodeProto, given: Mapping[str, AttributeProto]) -> None:
-    """Replace references to the attributes of a call by what the call says; leave out what it does not say."""
-    kept = []
-    for attribute in node.attribute:
-        if attribute.ref_attr_name:
-            told = given.get(attribute.ref_attr_name)
-            if told is None:
-                continue
-            settled = AttributeProto()
-            settled.CopyFrom(told)
-            settled.name = attribute.name
-            kept.append(settled)
-        else:
-            for graph in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
-                for inner in graph.node:
-                    _settle(inner, given)
-            kept.append(attribute)
-    copies = [AttributeProto.FromString(a.SerializeToString()) for a in kept]
-    del node.attribute[:]
-    node.attribute.extend(copies)
 
 
 def _place(node: onnx.NodeProto) -> str:
