@@ -153,7 +153,7 @@ def compared(one: dict, other: dict) -> dict:
     s, t = (np.array(run["latency_ms_spread"], float) for run in (one, other))
     both = ~(np.isnan(a) | np.isnan(b))
     found = {"minutes": (other["begun"] - one["begun"]) / 60, "both": int(both.sum())}
-    (every_a, every_s), (every_b, every_t) = (with_refused(run) for run in (one, other))
+    every_a, every_s, every_b, every_t = *with_refused(one), *with_refused(other)
     found["srcc_all"] = srcc(every_a, every_b)
     found["sum_all"] = float((abs(every_a - every_b) <= every_s + every_t).mean())
     if both.sum() < 3:
