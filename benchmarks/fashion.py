@@ -16,7 +16,6 @@ only these figures are told. Evaluations are kept in the work folder, results ar
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ from _common import RESULTS, architecture, arguments, markdown, resume, save
 from nasbuild.build import build, build_front
 from nasbuild.evaluate import InProcess, Pool, Spec
 from nasbuild.evaluate.ofa.generate import SPACE, TABLE, TIMED, Work
-from nasbuild.predictor import srcc
 from nasbuild.score import Run, learn
 from nasbuild.search import SearchSettings, parse_goal, search
 from nasbuild.space import Architecture, load_space
@@ -50,9 +48,6 @@ def main() -> None:
     parser.add_argument("--images", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
     parser.add_argument("--draws", type=int, default=1, help="draws of 300 labels")
     parser.add_argument("--sweep", action="store_true", help="measure latencies of all that is compared")
-    parser.add_argument(
-        "--other", type=Path, help="result of another supernet, whose networks are tested by this one, too"
-    )
     parser.add_argument("--figure", type=Path, default=RESULTS / "fashion.svg")
     parser.add_argument("--print", action="store_true", help="print what was measured; nothing is computed")
     options = parser.parse_args()
@@ -67,9 +62,6 @@ def main() -> None:
         for draw in range(options.draws):
             have = result.setdefault("draws", {}).setdefault(str(draw), {})
             measure(work, draw, have, lambda: save(options.out, result))
-        if options.other:
-            result["other"] = by_this(work, json.loads(options.other.read_text())["draws"]["0"])
-            save(options.out, result)
         if options.sweep:
             result["sweep"] = sweep(work, result["draws"])
             save(options.out, result)
@@ -123,18 +115,6 @@ def measure(work: Measured, draw: int, have: dict[str, Any], keep) -> None:
             found = evolve(work, few, targets, draw)
             have[name] = told(work, found)
             keep()
-
-
-def by_this(work: Measured, other: dict[str, Any]) -> dict[str, Any]:
-    """What was built and evolved for another supernet, by this one; and how far both agree on the 2,000."""
-    shipped = load_builtin(SPACE)
-    mine = np.array(work.accuracies(shipped.architectures))
-    told: dict[str, Any] = {"srcc": srcc(mine, shipped.columns["acc"])}
-    told["table"] = {"mean": mine.mean(), "best": mine.max()}
-    for name in SETS:
-        acc = np.array(work.accuracies([architecture(m) for m in other[name]["modules"]]))
-        told[name] = {"acc": acc.tolist(), "ahead": (acc[:, None] > mine).mean()}
-    return told
 
 
 def cluster(run: Run) -> list[Architecture]:
@@ -207,16 +187,6 @@ def show(result: dict[str, Any]) -> None:
     for draw, have in result["draws"].items():
         best = {name: max(have[name]["acc"]) for name in ("best", "evolved best") if name in have}
         print(f"draw {draw}: best accuracy of 81 built and of as many evolved: {best}")
-    if "other" in result:
-        told = result["other"]
-        print(f"the same networks by two supernets: SRCC {told['srcc']:.3f}")
-        print(
-            f"by this one the table has {told['table']['mean']:.2f} on average, {told['table']['best']:.2f} at most"
-        )
-        for name in SETS:
-            acc, ahead = told[name]["acc"], told[name]["ahead"]
-            what = f"{np.mean(acc):.2f} on average, {max(acc):.2f} at most"
-            print(f"{name}, chosen by the other: {what}, ahead of {ahead:.0%} of the table")
     if "sweep" not in result:
         return
     swept = result["sweep"]

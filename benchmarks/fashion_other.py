@@ -1,0 +1,120 @@
+"""What 300 labels of one supernet built, tested by another one that was trained anew by the same recipe.
+
+    python benchmarks/fashion_other.py --work DIR --images DIR
+
+``--work`` is the folder of the other supernet, with its own table (`fashion.py`); the first one is that of the table that
+ships, and what was built for it stands in the result of ``fashion.py``. Two trainings end in different weights, so this
+tells what of a score belongs to the architectures. Beside it what needs no such score: the first one's best of 2,000, and networks of
+most MACs, of the table and of all there are. As larger networks are better ones here, told as well: how far a set is above what the
+table's networks of as many MACs have (a parabola; only for networks of no more and no fewer than the table's), and how much of the
+table's front by the second one's accuracy and MACs it beats.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import moocore
+import numpy as np
+import torch
+
+from _common import RESULTS, architecture, arguments, markdown, resume, save
+from fashion import BUILT, SETS, Measured
+from nasbuild.build import build
+from nasbuild.evaluate import Spec
+from nasbuild.evaluate.ofa.generate import SPACE, TABLE, Work
+from nasbuild.predictor import srcc
+from nasbuild.score import learn
+from nasbuild.space import Architecture, load_space
+from nasbuild.table import load_builtin, read_table
+
+
+def main() -> None:
+    parser = arguments("what one supernet's labels build, tested by another", "fashion-other")
+    parser.add_argument("--work", type=Path, required=True, help="work folder of the other supernet")
+    parser.add_argument("--images", type=Path, default=Path("/usr/share/datasets/fashion-mnist"))
+    parser.add_argument(
+        "--first", type=Path, default=RESULTS / "fashion.json", help="result of the first one"
+    )
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    table = read_table(options.work / TABLE, load_space(SPACE))
+    work = Measured(Work(options.work, options.images), table, options.workers)
+    work.check()
+    result = resume(options.out) | tested(work, json.loads(options.first.read_text())["draws"]["0"])
+    save(options.out, result)
+    print(f"the same {len(table):,} networks by two supernets: SRCC {result['srcc']}")
+    header = ["chosen by the first", "mean accuracy", "best", "ahead of so many of the table", "million MACs"]
+    header += ["above the table's of as many MACs", "of the table's front, beaten"]
+    body = [
+        [
+            name,
+            f"{x['mean']:.2f}",
+            f"{x['best']:.2f}",
+            f"{x['ahead']:.1%}",
+            f"{x['macs'] / 1e6:.2f}",
+            "" if x["above"] is None else f"{x['above']:+.3f} ({x['alike']})",
+            f"{x['beaten']:.0%}",
+        ]
+        for name, x in result["sets"].items()
+    ]
+    print(markdown(header, body))
+
+
+def macs_of(architectures: Sequence[Architecture]) -> np.ndarray:
+    found = []
+    for one in Spec(f"costs:{SPACE}", load_space(SPACE)).load().outcomes(architectures):
+        if isinstance(one, Exception):
+            raise one
+        found.append(one["macs"])
+    return np.array(found, float)
+
+
+def points(acc: np.ndarray, macs: np.ndarray) -> np.ndarray:
+    """(networks, 2), more is better in both."""
+    return np.column_stack([acc, -macs])
+
+
+def beaten(front: np.ndarray, by: np.ndarray) -> float:
+    """Share of a front's points that others dominate."""
+    over = (by[None] >= front[:, None]).all(axis=2) & (by[None] > front[:, None]).any(axis=2)
+    return over.any(axis=-1).mean()
+
+
+def tested(work: Measured, chosen: dict[str, Any]) -> dict[str, Any]:
+    shipped = load_builtin(SPACE)
+    own = {
+        m: dict(zip(work.table.architectures, work.table.columns[m], strict=True)) for m in ("acc", "loss")
+    }
+    mine = {m: np.array([values[a] for a in shipped.architectures]) for m, values in own.items()}
+    sets = {name: [architecture(m) for m in chosen[name]["modules"]] for name in SETS}
+    largest = learn(shipped, ["+macs"], rivals=False)
+    sets["most MACs of all"] = [one.architecture for one in build(largest.of("+macs"), BUILT)]
+    for name, column in {"most MACs of the table": "macs", "best of the table": "acc"}.items():
+        first = np.argsort(-shipped.columns[column], kind="stable")[:BUILT]
+        sets[name] = [shipped.architectures[i] for i in first]
+    sets["table"] = list(shipped.architectures)
+    told: dict[str, Any] = {"srcc": {m: srcc(mine[m], shipped.columns[m]) for m in mine}, "sets": {}}
+    front = points(mine["acc"], shipped.columns["macs"])
+    front = front[moocore.is_nondominated(front, maximise=True)]
+    fit = np.polyfit(shipped.columns["macs"], mine["acc"], 2)
+    for name, some in sets.items():
+        acc, macs = np.array(work.accuracies(some)), macs_of(some)
+        alike = (macs >= shipped.columns["macs"].min()) & (macs <= shipped.columns["macs"].max())
+        told["sets"][name] = {
+            "mean": acc.mean(),
+            "best": acc.max(),
+            "ahead": (acc[:, None] > mine["acc"]).mean(),
+            "macs": macs.mean(),
+            "alike": int(alike.sum()),
+            "above": (acc - np.polyval(fit, macs))[alike].mean() if alike.any() else None,
+            "beaten": beaten(front, points(acc, macs)),
+        }
+    return told
+
+
+if __name__ == "__main__":
+    main()
