@@ -183,6 +183,12 @@ def front_of(values: np.ndarray) -> np.ndarray:
     return best[np.argsort(best[:, 0])]
 
 
+def beaten(front: np.ndarray, by: np.ndarray) -> float:
+    """Share of a front's points that others dominate."""
+    over = (by[None] >= front[:, None]).all(axis=2) & (by[None] > front[:, None]).any(axis=2)
+    return over.any(axis=-1).mean()
+
+
 def show(result: dict[str, Any]) -> None:
     for draw, have in result["draws"].items():
         best = {name: max(have[name]["acc"]) for name in ("best", "evolved best") if name in have}
@@ -209,7 +215,6 @@ def show(result: dict[str, Any]) -> None:
         built = np.concatenate([sets["built, accuracy and latency"], sets["built, accuracy"]])
         for name, values in sets.items():
             front = front_of(values)
-            beaten = (built[None] >= front[:, None]).all(axis=2) & (built[None] > front[:, None]).any(axis=2)
             body.append(
                 [
                     draw,
@@ -217,7 +222,7 @@ def show(result: dict[str, Any]) -> None:
                     str(len(values)),
                     f"{volume(values):.3f}",
                     f"{values[:, 0].max():.2f}",
-                    f"{np.count_nonzero(beaten.sum(axis=1)) / len(front):.0%}" if "built" not in name else "",
+                    f"{beaten(front, built):.0%}" if "built" not in name else "",
                 ]
             )
     header = [

@@ -17,19 +17,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import moocore
 import numpy as np
 import torch
 
 from _common import RESULTS, architecture, arguments, markdown, resume, save
-from fashion import BUILT, SETS, Measured
+from fashion import BUILT, SETS, Measured, beaten, front_of
 from nasbuild.build import build
 from nasbuild.evaluate import Spec
 from nasbuild.evaluate.ofa.generate import SPACE, TABLE, Work
 from nasbuild.predictor import srcc
 from nasbuild.score import learn
 from nasbuild.space import Architecture, load_space
-from nasbuild.table import load_builtin, read_table
+from nasbuild.table import Table, load_builtin, read_table
 
 
 def main() -> None:
@@ -64,24 +63,15 @@ def main() -> None:
     print(markdown(header, body))
 
 
-def macs_of(architectures: Sequence[Architecture]) -> np.ndarray:
-    found = []
-    for one in Spec(f"costs:{SPACE}", load_space(SPACE)).load().outcomes(architectures):
+def macs_of(architectures: Sequence[Architecture], table: Table) -> np.ndarray:
+    """Those of the table stand in it."""
+    known = dict(zip(table.architectures, table.columns["macs"], strict=True))
+    new = [a for a in architectures if a not in known]
+    for a, one in zip(new, Spec(f"costs:{SPACE}", table.space).load().outcomes(new), strict=True):
         if isinstance(one, Exception):
             raise one
-        found.append(one["macs"])
-    return np.array(found, float)
-
-
-def points(acc: np.ndarray, macs: np.ndarray) -> np.ndarray:
-    """(networks, 2), more is better in both."""
-    return np.column_stack([acc, -macs])
-
-
-def beaten(front: np.ndarray, by: np.ndarray) -> float:
-    """Share of a front's points that others dominate."""
-    over = (by[None] >= front[:, None]).all(axis=2) & (by[None] > front[:, None]).any(axis=2)
-    return over.any(axis=-1).mean()
+        known[a] = one["macs"]
+    return np.array([known[a] for a in architectures], float)
 
 
 def tested(work: Measured, chosen: dict[str, Any]) -> dict[str, Any]:
@@ -98,11 +88,10 @@ def tested(work: Measured, chosen: dict[str, Any]) -> dict[str, Any]:
         sets[name] = [shipped.architectures[i] for i in first]
     sets["table"] = list(shipped.architectures)
     told: dict[str, Any] = {"srcc": {m: srcc(mine[m], shipped.columns[m]) for m in mine}, "sets": {}}
-    front = points(mine["acc"], shipped.columns["macs"])
-    front = front[moocore.is_nondominated(front, maximise=True)]
+    front = front_of(np.column_stack([mine["acc"], -shipped.columns["macs"]]))
     fit = np.polyfit(shipped.columns["macs"], mine["acc"], 2)
     for name, some in sets.items():
-        acc, macs = np.array(work.accuracies(some)), macs_of(some)
+        acc, macs = np.array(work.accuracies(some)), macs_of(some, shipped)
         alike = (macs >= shipped.columns["macs"].min()) & (macs <= shipped.columns["macs"].max())
         told["sets"][name] = {
             "mean": acc.mean(),
@@ -111,7 +100,7 @@ def tested(work: Measured, chosen: dict[str, Any]) -> dict[str, Any]:
             "macs": macs.mean(),
             "alike": int(alike.sum()),
             "above": (acc - np.polyval(fit, macs))[alike].mean() if alike.any() else None,
-            "beaten": beaten(front, points(acc, macs)),
+            "beaten": beaten(front, np.column_stack([acc, -macs])),
         }
     return told
 
