@@ -61,6 +61,10 @@ def build(
             help="one of the run's targets, the first if not given; of a front several, all if not given",
         ),
     ] = None,
+    unseen: Annotated[
+        bool,
+        typer.Option("--unseen", help="build also with choices and depths that no labelled architecture has"),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Build the best architectures by summed module score; nothing is searched or evaluated."""
@@ -88,6 +92,8 @@ def build(
     bounds = [parse_bound(text) for text in where or ()]
     out = Output(as_json)
     loaded = load_run(run)
+    if unseen:
+        loaded = loaded.with_unseen()
     learnt = loaded.of(target[0] if target else None)
     also, note, remark = [bound.name for bound in bounds], "", ""
     if front:

@@ -1,6 +1,6 @@
 """Wrong labels: how many are found among real ones, and how many right ones are doubted.
 
-    python benchmarks/doubtful.py [--data DIR] [--draws N] [--print]
+    python benchmarks/suspect.py [--data DIR] [--draws N] [--print]
 
 Of each draw two rows, at a tenth and at nine tenths of the labels, get each other's labels, as after a mistake in a script. The same draws
 without a mistake tell how many right labels are doubted. Results are written as they come, and resumed.
@@ -13,7 +13,7 @@ import numpy as np
 from _common import arguments, markdown, resume, save
 from nasbuild.bench import Cell, read
 from nasbuild.predictor import recipe
-from nasbuild.score import doubtful_labels, fit_additive
+from nasbuild.score import fit_additive, suspect_labels
 
 CELLS = (
     Cell("nas-bench-macro", "acc", 50),
@@ -72,7 +72,7 @@ def measure(data, cell: Cell, draw: int) -> dict[str, int]:
 
     def doubted(labels: np.ndarray) -> set[int]:
         scorer, parts = fit_additive(table.space, architectures, labels, recipe("default"), seed=draw)
-        return {one.row for one in doubtful_labels(scorer, parts, labels)}
+        return {one.row for one in suspect_labels(scorer, parts, labels)}
 
     among, wrong = doubted(mixed), set(pair.tolist())
     return {
