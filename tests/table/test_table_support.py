@@ -71,24 +71,34 @@ def test_a_table_at_one_resolution_tells_of_no_other():
     assert deep == "No row has one with 2, 3 layers."
 
 
-def literal_support(some: list[Architecture]) -> list[bool]:
-    alone = [False] * len(some)
+def literal_support(some: list[Architecture], folds: list[int]) -> list[bool]:
+    rare = [False] * len(some)
     for u in range(len(SPACE.stages)):
         modules = [a.modules[u] for a in some]
         keys = [
             {("depth", len(m)), *((p, f, c) for p, layer in enumerate(m) for f, c in enumerate(layer))}
             for m in modules
         ]
-        count, times = Counter(k for own in keys for k in own), Counter(modules)
-        if sum(times[m] > 1 for m in modules) >= len(some) / 2:
-            keys = [own | {m} for own, m in zip(keys, modules, strict=True)]
-            count += times
-        alone = [b or any(count[k] == 1 for k in own) for b, own in zip(alone, keys, strict=True)]
-    return alone
+        times = Counter(modules)
+        shared = sum(times[m] > 1 for m in modules) >= len(some) / 2 and len(some) < 100
+        for row, own in enumerate(keys):
+            others = Counter(k for n, k in enumerate(keys) if folds[n] != folds[row] for k in k)
+            rare[row] |= any(others[k] < 4 for k in own) or (shared and times[modules[row]] == 1)
+    return rare
 
 
-@pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("rows", [1, 5, 20, 80])
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("rows", [2, 20, 60, 150])
 def test_rows_without_support_are_those_of_a_plain_count(seed, rows):
-    some = sample(SPACE, rows, np.random.default_rng(seed))
-    assert rows_without_support(SPACE, some).tolist() == literal_support(some)
+    rng = np.random.default_rng(seed)
+    some = sample(SPACE, rows, rng)
+    folds = rng.integers(0, 5, rows)
+    assert rows_without_support(SPACE, some, folds).tolist() == literal_support(some, folds.tolist())
+
+
+def test_what_one_fold_alone_has_supports_no_row_of_it():
+    space = Space("pair", (Stage("one", (1,), (Feature("op", ("a", "b")),)),))
+    some = [Architecture(((("b" if n < 6 else "a",),),)) for n in range(30)]
+    together, apart = np.minimum(np.arange(30) // 6, 4), np.arange(30) % 5
+    assert rows_without_support(space, some, together).tolist() == [True] * 6 + [False] * 24
+    assert not rows_without_support(space, some, apart).any()

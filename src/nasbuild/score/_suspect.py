@@ -44,8 +44,8 @@ def suspect_labels(scorer: Scorer, parts: Sequence[HeldOut], labels: np.ndarray)
     """Labels that other rows speak against, furthest first.
 
     A label must be missed by more than `FAR` deviations of what all rows are missed by, and by more than `OWN_FAR`
-    deviations of its own prediction, where these are stated as large as they proved to be. Rows that alone hold a choice,
-    a depth or a module have no other row that could speak against them, and are none.
+    deviations of its own prediction, where these are stated as large as they proved to be. Rows with a choice, a depth or a
+    module that hardly any other row has (`rows_without_support`) have none that could speak against them, and are none.
 
     For scorers whose scale is fitted to the labels: elsewhere the tail of skewed labels would be suspect.
     """
@@ -59,7 +59,10 @@ def suspect_labels(scorer: Scorer, parts: Sequence[HeldOut], labels: np.ndarray)
     deviation = _robust(missed)
     own = np.abs(missed) / (stated * max(_robust(missed / stated), 1.0))
     far = (np.abs(missed) > FAR * deviation) & (own > OWN_FAR) & (np.abs(missed) > _MUCH)
-    far &= ~rows_without_support(scorer.space, scorer.architectures)[rows]
+    folds = np.zeros(len(labels), dtype=np.int64)
+    for k, part in enumerate(parts):
+        folds[part.test] = k
+    far &= ~rows_without_support(scorer.space, scorer.architectures, folds)[rows]
     found = [
         Suspect(int(rows[i]), float(labels[rows[i]]), float(expected[i]), float(abs(missed[i]) / deviation))
         for i in np.flatnonzero(far)

@@ -1,4 +1,4 @@
-"""What the rows of a table can speak of: choices and depths that none has, and rows that alone have something."""
+"""What the rows of a table can speak of: choices and depths that none has, and rows that nearly alone have something."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ import numpy as np
 from nasbuild.space import Architecture, Choice, Space, group_stages
 
 _NAMED = 6  # features, and choices of each, that a sentence names
-_REPEATED = 0.5
-"""Share of rows with a module that another row has as well, from which on a stage's module is itself a choice."""
+SUPPORT = 4
+"""Rows of other folds that must share a row's choices and depths for these to be known without it."""
+FEW = 100
+"""Rows from which on choices are known well enough to tell what a module is that stands in one row only."""
+_REPEATED = (
+    0.5  # share of rows with a module that another row has, from which on a stage's module is itself a choice
+)
 
 
 @dataclass(frozen=True)
@@ -113,28 +118,47 @@ def unseen_text(space: Space, unseen: Sequence[Unseen], what: str) -> str:
     return f"No {what} has {'; '.join(parts)}."
 
 
-def rows_without_support(space: Space, architectures: Sequence[Architecture]) -> np.ndarray:
-    """Which rows alone hold a choice at some layer, a depth, or a module, (architectures,).
+def rows_without_support(
+    space: Space, architectures: Sequence[Architecture], folds: np.ndarray
+) -> np.ndarray:
+    """Which rows hold a choice at some layer, a depth, or a module that hardly any row of another fold has, (rows,).
 
-    What such a row measured is all that is known of it, so no other row can speak against it. A module counts in
-    stages where most rows share theirs with another row: where nearly all differ, what they consist of is what is shared.
+    What was predicted of such a row without its fold rests on a few rows or on none, so no other row can speak against
+    it: `SUPPORT` others must have each of its choices at their places, and its depths. In tables of fewer than `FEW` rows
+    its modules must be others' as well, in stages where most rows share theirs; with more, or where nearly all modules
+    differ, what they consist of tells what they are.
+
+    Parameters
+    ----------
+    folds
+        Which fold each row is held out with, (rows,) of whole numbers from 0.
     """
-    alone = np.zeros(len(architectures), dtype=bool)
+    alone, count = np.zeros(len(architectures), dtype=bool), int(folds.max()) + 1
     for stage, modules in zip(space.stages, group_stages(space, architectures), strict=True):
-        rows_of = np.bincount(modules.of_architecture, minlength=modules.count)
-        shared = (rows_of[modules.of_architecture] > 1).mean() >= _REPEATED
-        single = (rows_of == 1) & shared
-        holders = np.zeros(
-            (max(stage.depths), len(stage.features), max(stage.sizes, default=1)), dtype=np.int64
+        own = modules.of_architecture
+        rows_of = np.bincount(own, minlength=modules.count)
+        # How many rows of each fold have a depth, and a choice at a place.
+        depth = np.zeros(modules.count, dtype=np.int64)
+        for positions, codes in modules.groups:
+            depth[positions] = codes.shape[1]
+        deep = np.zeros((count, max(stage.depths) + 1), dtype=np.int64)
+        np.add.at(deep, (folds, depth[own]), 1)
+        held = np.zeros(
+            (count, max(stage.depths), len(stage.features), max(stage.sizes, default=1)), dtype=np.int64
         )
-        places = [np.arange(codes.shape[1])[:, None] for _, codes in modules.groups]
+        found = {
+            int(p): code
+            for positions, codes in modules.groups
+            for p, code in zip(positions, codes, strict=True)
+        }
+        places = [np.arange(n)[:, None] for n in range(max(stage.depths) + 1)]
         features = np.arange(len(stage.features))
-        for place, (positions, codes) in zip(places, modules.groups, strict=True):
-            weight = np.broadcast_to(rows_of[positions][:, None, None], codes.shape)
-            np.add.at(holders, (place, features, codes), weight)
-        for place, (positions, codes) in zip(places, modules.groups, strict=True):
-            depth_is_single = rows_of[positions].sum() == 1
-            choice_is_single = (holders[place, features, codes] == 1).any(axis=(1, 2))
-            single[positions] |= depth_is_single | choice_is_single
-        alone |= single[modules.of_architecture]
+        for fold, module in zip(folds, own, strict=True):
+            held[fold, places[depth[module]], features, found[int(module)]] += 1
+        others_deep, others = deep.sum(axis=0) - deep, held.sum(axis=0) - held
+        for row, (fold, module) in enumerate(zip(folds, own, strict=True)):
+            least = others[fold, places[depth[module]], features, found[int(module)]].min(initial=SUPPORT)
+            alone[row] |= min(least, others_deep[fold, depth[module]]) < SUPPORT
+        if len(architectures) < FEW and (rows_of[own] > 1).mean() >= _REPEATED:
+            alone |= rows_of[own] == 1
     return alone
