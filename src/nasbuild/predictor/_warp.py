@@ -57,6 +57,10 @@ class Warp:
         labels = np.clip(labels, self.low, self.high)
         return labels + np.where(beyond < 0, beyond * self._slopes[0], beyond * self._slopes[1])
 
+    def beyond(self, labels: np.ndarray) -> np.ndarray:
+        """How far labels (n,) are from the range of those learnt from, 0 inside."""
+        return np.abs(labels - np.clip(labels, self.low, self.high))
+
     def _bent(self, labels: np.ndarray) -> np.ndarray:
         return (yeo_johnson((labels - self.mean) / self.std, self.power) - self.shift) / self.spread
 
