@@ -17,6 +17,7 @@ from nasbuild.build._front import Front, build_front, swept_front
 from nasbuild.build._predicted import ByPrediction, build_predicted
 from nasbuild.build._propose import propose
 from nasbuild.build._reduce import Holds, holds_of_front, reduce_space
+from nasbuild.build._shortlist import Shortlisted, build_shortlisted
 from nasbuild.build._where import LAYERS, Within, build_within, expected
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Columns",
     "Front",
     "Holds",
+    "Shortlisted",
     "Within",
     "best_in_company",
     "best_of_modules",
@@ -39,6 +41,7 @@ __all__ = [
     "build_exhaustive",
     "build_front",
     "build_predicted",
+    "build_shortlisted",
     "build_within",
     "buildable",
     "described",

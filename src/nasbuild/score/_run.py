@@ -189,7 +189,8 @@ def learn(
             untold=[untold(fit.scorer, stage, sign) for stage in stages],
             doubtful=doubtful_labels(fit.scorer, fit.parts, label.values),
         )
-        learnt.append(Learnt(label.target, label, fit.scorer, tuple(stages), tuple(features), trust))
+        scorer = fit.scorer.limited(label.target.limits)
+        learnt.append(Learnt(label.target, label, scorer, tuple(stages), tuple(features), trust))
     return Run(table, recipe, seed, tuple(learnt), max_modules)
 
 
