@@ -292,6 +292,7 @@ def built_rows(
                 "shares": list(one.shares),
                 "prediction": one.prediction,
                 "std": one.std,
+                "extrapolates": one.extrapolates,
                 **({"expected": more} if also else {}),
             }
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import moocore
 import numpy as np
@@ -66,7 +66,7 @@ def parse_goal(
     """
     if not targets:
         raise NasbuildError("a search needs a target", allowed=metrics, todo="name one with --target")
-    known = Space(space.name, space.stages, {**metrics})
+    known = replace(space, metrics={**metrics})
     table = Table(known, (), (), {name: np.zeros(0) for name in metrics})
     goal = Goal(tuple(parse_target(text, table) for text in targets), tuple(read_bounds(bounds)))
     names = [target.name for target in goal.targets]
