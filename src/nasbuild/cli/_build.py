@@ -112,7 +112,7 @@ def build(
 _WAYS = ("shortlist", "score", "prediction", "exhaustive")
 _EXCLUDES = {
     "--front": {"--top", "--propose", "--k", "--apart", "--by"},
-    "--propose": {"--top", "--k", "--where", "--apart", "--by"},
+    "--propose": {"--top", "--k", "--apart", "--by"},
     "--k": {"--where", "--apart"},
     "--apart": {"--by prediction", "--by exhaustive"},
     "--by exhaustive": {"--where", "--k"},
@@ -174,14 +174,18 @@ def _swept(run: Run, wanted: _Wanted, sweep: Sequence[Sequence[Bound]]) -> tuple
 
 
 def _part(run: Run, wanted: _Wanted, bounds: Sequence[Bound]) -> _Part:
-    from nasbuild.build import propose, shown_bounds
+    from nasbuild.build import propose, propose_within, shown_bounds
 
     learnt = run.of(wanted.targets[0] if wanted.targets else None)
     also, note, remark = list(dict.fromkeys(bound.name for bound in bounds)), "", ""
     if wanted.front:
         learnt, built, also, title, remark = _front(run, wanted.targets, wanted.front, bounds)
     elif wanted.propose:
-        built, title = propose(learnt, wanted.propose), f"to evaluate next for {learnt.target.name}"
+        title = f"to evaluate next for {learnt.target.name}{_within(bounds)}"
+        if bounds:
+            built = propose_within(run, learnt.target.name, wanted.propose, bounds)
+        else:
+            built = propose(learnt, wanted.propose)
     else:
         built, title, note = _best(run, learnt, wanted.top, wanted.k, bounds, wanted.apart, wanted.by)
     rows = built_rows(run, learnt, built, also)
