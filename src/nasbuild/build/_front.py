@@ -9,13 +9,14 @@ import moocore
 import numpy as np
 
 from nasbuild.build._best import require_positive
+from nasbuild.build._bound import Bound
 from nasbuild.build._choose import most_volume, spread
 from nasbuild.build._climb import climb
 from nasbuild.build._columns import columns
 from nasbuild.build._swaps import Predicted
 from nasbuild.build._sweep import proposed_by_sums
 from nasbuild.build._under import Problem, slack
-from nasbuild.build._where import Bound, bounded, bounded_targets, nothing_within, on_targets
+from nasbuild.build._where import bounded, bounded_targets, nothing_within, on_targets
 from nasbuild.errors import NasbuildError
 from nasbuild.score import Run
 from nasbuild.space import Architecture

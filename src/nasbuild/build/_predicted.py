@@ -9,12 +9,13 @@ import numpy as np
 
 from nasbuild.build._ascend import best_predicted_picks
 from nasbuild.build._best import POOL, Built, best_predicted, described, require_positive
+from nasbuild.build._bound import Bound
 from nasbuild.build._columns import columns
 from nasbuild.build._company import best_in_company
 from nasbuild.build._swaps import Predicted
 from nasbuild.build._under import Problem, best_under, slack
-from nasbuild.build._where import Bound, bounded, bounded_targets, expected, nothing_within, on_targets
-from nasbuild.errors import NasbuildError
+from nasbuild.build._where import bounded, bounded_targets, expected, nothing_within, on_targets
+from nasbuild.errors import Infeasible
 from nasbuild.score import Run
 
 _ROUNDING = 1e-6
@@ -127,7 +128,7 @@ def _within(run: Run, built: list[Built], bounds: list[Bound]) -> list[Built]:
             for b, v, over in zip(bounds, value[nearest], beyond[nearest], strict=True)
             if over
         ]
-        raise NasbuildError(
+        raise Infeasible(
             "nothing was found whose predictions are within all bounds",
             where="--where",
             todo=f"loosen them: the nearest needs {' and '.join(told)}",

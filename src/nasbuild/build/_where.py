@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nasbuild.build._best import Built, described, require_positive
+from nasbuild.build._bound import Bound
 from nasbuild.build._columns import Columns, columns
 from nasbuild.build._exact import exact_costs
 from nasbuild.build._under import Problem, best_under
-from nasbuild.errors import NasbuildError
+from nasbuild.errors import Infeasible, NasbuildError
 from nasbuild.score import Learnt, Run
 from nasbuild.space import Architecture
 
 LAYERS = "layers"
 """Name of the number of layers, which needs no target."""
-_BOUND = re.compile(r"\s*(?P<name>.+?)\s*(?P<sign><=|>=)\s*(?P<value>[^<>=]+?)\s*")
-
-
-@dataclass(frozen=True)
-class Bound:
-    """``name <= value``, or ``>=`` if ``sign`` is -1, in the target's unit."""
-
-    name: str
-    sign: int
-    value: float
-
-    def __str__(self) -> str:
-        return f"{self.name} {'<=' if self.sign > 0 else '>='} {self.value:g}"
 
 
 @dataclass(frozen=True)
@@ -39,26 +26,6 @@ class Within:
 
     built: list[Built]
     proven: int
-
-
-def parse_bound(text: str) -> Bound:
-    """Read ``latency <= 6`` or ``acc >= 75``.
-
-    Raises
-    ------
-    NasbuildError
-        If it is no such text.
-    """
-    match = _BOUND.fullmatch(text)
-    try:
-        value = float(match["value"]) if match else np.nan
-    except ValueError:
-        value = np.nan
-    if match is None or not np.isfinite(value):
-        raise NasbuildError(
-            f"{text!r} is no bound", allowed=("NAME <= NUMBER", "NAME >= NUMBER"), where="--where"
-        )
-    return Bound(match["name"], 1 if match["sign"] == "<=" else -1, value)
 
 
 def build_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound], *, apart: int = 1) -> Within:
@@ -188,12 +155,10 @@ def _exact(run: Run, name: str, codes: Sequence[Sequence[np.ndarray]]) -> tuple[
     return found
 
 
-def nothing_within(problem: Problem, bounds: Sequence[Bound], run: Run) -> NasbuildError:
+def nothing_within(problem: Problem, bounds: Sequence[Bound], run: Run) -> Infeasible:
     """Nothing is within the bounds: for each, the nearest one that can be met while the others hold."""
     named = {learnt.target.name: learnt for learnt in run.learnt}
-    return NasbuildError(
-        "nothing is within all bounds", where="--where", todo=_nearest(problem, bounds, named)
-    )
+    return Infeasible("nothing is within all bounds", where="--where", todo=_nearest(problem, bounds, named))
 
 
 def _nearest(problem: Problem, bounds: Sequence[Bound], named: dict[str, Learnt]) -> str:

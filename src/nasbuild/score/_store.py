@@ -113,6 +113,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     learnt = []
     for (target, label), scorer, of_target in zip(found, scorers, trust, strict=True):
         scored = tuple(stages[target.name, u] for u in range(len(space.stages)))
+        scorer = scorer.limited(target.limits)
         learnt.append(Learnt(target, label, scorer, scored, of_target.features, of_target.trust))
     return Run(table, recipe, file.seed, tuple(learnt), file.max_modules, file.versions)
 

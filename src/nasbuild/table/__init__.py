@@ -2,6 +2,7 @@
 
 from nasbuild.table._architectures import read_architectures
 from nasbuild.table._columns import flat_columns, flatten
+from nasbuild.table._costs import Difference, add_costs, cost_differences
 from nasbuild.table._evaluated import evaluated_table
 from nasbuild.table._frame import to_frame
 from nasbuild.table._graph_table import GraphTable, graph_table, read_metrics
@@ -22,13 +23,16 @@ from nasbuild.table._support import (
 )
 
 __all__ = [
+    "Difference",
     "GraphTable",
     "Note",
     "Split",
     "Table",
     "Unseen",
+    "add_costs",
     "arch_dicts",
     "builtin_tables",
+    "cost_differences",
     "evaluated_table",
     "flat_columns",
     "flatten",
