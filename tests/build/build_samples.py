@@ -45,7 +45,7 @@ def made_up(
     nothing = np.empty(0)
     scorer = ModuleScorer(space, _ensemble(space, seed), (), nothing)
     none = Agreement(0.0, 0.0, ())
-    trust = Trust((), none, none, None, (), 0, 0.0, (), (), (), "none", None, "")
+    trust = Trust((), none, none, (), None, (), 0, 0.0, (), (), None, (), (), "none", None, "")
     return Learnt(target, Labels(target, nothing, nothing), scorer, tuple(stages), (), trust)
 
 
