@@ -3,15 +3,17 @@
 from nasbuild.build._best import POOL, Built, best_predicted, best_sums, build, buildable, described
 from nasbuild.build._columns import Columns
 from nasbuild.build._company import best_in_company, best_of_modules, worth_in_company
+from nasbuild.build._costs import DEPTH, LAYERS
 from nasbuild.build._equations import Aimed, propose_equations
 from nasbuild.build._exhaustive import MOST, build_exhaustive, every_architecture, rank_every
 from nasbuild.build._front import Front, build_front, swept_front
 from nasbuild.build._predicted import ByPrediction, build_predicted
 from nasbuild.build._propose import propose
 from nasbuild.build._reduce import Holds, holds_of_front, reduce_space
-from nasbuild.build._where import LAYERS, Bound, Within, build_within, expected, parse_bound
+from nasbuild.build._where import Bound, Within, build_within, expected, parse_bound
 
 __all__ = [
+    "DEPTH",
     "LAYERS",
     "MOST",
     "POOL",
