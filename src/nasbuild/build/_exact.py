@@ -117,12 +117,13 @@ def _solved(
         return Unproven(len(place), count, told=False)
     # What is exact is so in any of the rows: some tell quickly what is none.
     some = np.random.default_rng(0).permutation(count)[: len(place) + _SOME]
-    for kept in (some, np.arange(count)) if len(some) < count else (np.arange(count),):
-        own = [[part[i] for i in kept] for part in codes]
-        found = _fitted(space, own, values[kept], neighbours, place)
+    if len(some) < count:
+        found = _fitted(
+            space, [[own[i] for i in some.tolist()] for own in codes], values[some], neighbours, place
+        )
         if isinstance(found, Unproven):
             return found
-    return found
+    return _fitted(space, codes, values, neighbours, place)
 
 
 def _fitted(

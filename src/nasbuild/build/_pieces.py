@@ -76,7 +76,7 @@ def listed_part(
         return None
 
     def decoded(picks: np.ndarray) -> list[np.ndarray]:
-        return [codes[kept[p]] for p in picks[:, 0]]
+        return [codes[i] for i in kept[picks[:, 0]].tolist()]
 
     none: tuple[Tables, ...] = tuple({} for _ in range(scores.shape[1]))
     return Part(stage, decoded, (scores[kept],), none, (spent[kept],), tuple({} for _ in costs))

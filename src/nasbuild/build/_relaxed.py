@@ -61,7 +61,7 @@ def mean_shares(pair: object, predicted: Predicted) -> list[np.ndarray]:
 def relaxed_problem(predicted: Predicted, sign: int) -> Relaxed | None:
     """Sums that no pick exceeds; None where the tables of pairs are too large to go through."""
     found = _sums(predicted, sign, "most")
-    return None if found is None else Relaxed(*found, predicted, sign)
+    return None if found is None else Relaxed(found[0], found[1], found[2], predicted, sign)
 
 
 def best_in(predicted: Predicted, sign: int, n: int, apart: int = 1, floor: float = -np.inf) -> Found:

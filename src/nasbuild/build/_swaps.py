@@ -77,7 +77,7 @@ class Predicted:
 
     def affordable(self, picks: np.ndarray) -> np.ndarray:
         """Which picks stay within the bounds on exact costs, (picks,)."""
-        return (self.spent_of(picks) <= self.most).all(axis=1)
+        return np.all(self.spent_of(picks) <= self.most, axis=1)
 
     def within(self, values: np.ndarray) -> np.ndarray:
         """Which predictions (..., targets) are within the bounds on targets."""

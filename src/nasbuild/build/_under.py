@@ -165,9 +165,14 @@ def _apart(picks: np.ndarray, n: int, apart: int) -> np.ndarray:
 class Priced(Protocol):
     """What prices are found for: one option a slot, or one part a stage, each with its slots."""
 
-    bounds: np.ndarray
-    scores: tuple[np.ndarray, ...]
-    costs: tuple[np.ndarray, ...]
+    @property
+    def bounds(self) -> np.ndarray: ...
+
+    @property
+    def scores(self) -> tuple[np.ndarray, ...]: ...
+
+    @property
+    def costs(self) -> tuple[np.ndarray, ...]: ...
 
     def best_at(self, prices: np.ndarray) -> tuple[float, np.ndarray]: ...
 
