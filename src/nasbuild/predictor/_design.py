@@ -44,6 +44,14 @@ class Term:
         place, known = self._place(entries)
         return Entries(entries.rows[known], place[known], entries.values[known] / self.scale)
 
+    def weighted(self, keys: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """What weights (columns,) make of a value of 1 at each key, in the shape of ``keys``; 0 where the term has none."""
+        flat = keys.ravel()
+        place = np.searchsorted(self.keys, flat)
+        place[place == len(self.keys)] = 0
+        known = self.keys[place] == flat
+        return np.where(known, weights[place] / self.scale, 0.0).reshape(keys.shape)
+
     def prior(self, entries: Entries, modules: int, samples: int) -> np.ndarray:
         """Draws from the prior, per root of theta, for what the term has no column for; (modules, samples).
 

@@ -195,6 +195,37 @@ class Process:
             rows.append([term.matrix(entries.get(term.name, NOTHING), len(own)) for term in self.terms])
         return self.interaction.pairs(rows, self.alpha * (self.interaction_variance * self.slope))
 
+    def layer_pairs(self, stage: int, options: Sequence[np.ndarray]) -> dict[tuple[int, int], np.ndarray]:
+        """What two layers of a module add to its share beyond what each adds alone, in the label's unit.
+
+        With `score` of modules that differ in one layer this is the whole share of any module of these layers, but for
+        modules of the table, which have a part of their own (term ``module``).
+
+        Parameters
+        ----------
+        options
+            Layers that may stand at each place among the layers that are seen (see ``passing``), (layers, features) each.
+
+        Returns
+        -------
+        For two places, the smaller first, (layers of the first, layers of the second); none where nothing is added.
+        """
+        used = {t.name: (t, w[:, 0]) for t, w in zip(self.terms, self.weights, strict=True)}
+        found: dict[tuple[int, int], np.ndarray] = {}
+        if not {"follow", "follow@stage", "duo@stage"} & used.keys():
+            return found
+        far = "duo@stage" in used
+        for i, first in enumerate(options):
+            for j in range(i + 1, len(options) if far else min(i + 2, len(options))):
+                total = np.zeros((len(first), len(options[j])))
+                for name, keys in self._terms.of_two(stage, (i, j), first, options[j]):
+                    if name in used:
+                        term, weights = used[name]
+                        total += term.weighted(keys, weights)
+                if total.any():
+                    found[i, j] = total * self.slope
+        return found
+
     @cached_property
     def interaction(self) -> Interaction:
         return Interaction.of(self.terms, self._design.stages, self.interaction_theta)

@@ -46,6 +46,9 @@ class AdditiveScorer(Scorer):
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs:
         return self.process.pairs(codes)
 
+    def layer_pairs(self, stage: int, options: Sequence[np.ndarray]) -> dict[tuple[int, int], np.ndarray]:
+        return self.process.layer_pairs(stage, options)
+
     def drawn(self, architectures: Sequence[Architecture], count: int, seed: int = 0) -> np.ndarray:
         return self.process.drawn(architectures, count, seed)
 
