@@ -62,6 +62,10 @@ def build(
             help="one of the run's targets, the first if not given; of a front several, all if not given",
         ),
     ] = None,
+    unseen: Annotated[
+        bool,
+        typer.Option("--unseen", help="build also with choices and depths that no labelled architecture has"),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Build the best architectures by what was learnt; nothing is searched or evaluated."""
@@ -91,6 +95,8 @@ def build(
     sweep = read_sweep(where or ())
     out = Output(as_json)
     loaded = load_run(run)
+    if unseen:
+        loaded = loaded.with_unseen()
     by = by or ("score" if recipe_kind(loaded.recipe) == "network" else "shortlist")
     wanted = _Wanted(target or (), top or 10, front, next_ones, k, apart or 1, by)
     parts, infeasible = _swept(loaded, wanted, sweep)

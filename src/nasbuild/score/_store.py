@@ -20,6 +20,7 @@ from nasbuild.score._run_file import (
     MODEL,
     MODULES,
     RUN,
+    SCHEMA_VERSION,
     TABLE,
     TRUST,
     NoteFile,
@@ -119,7 +120,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
 
 def _run_file(run: Run, files: dict[str, str]) -> RunFile:
     return RunFile(
-        schema_version=5,
+        schema_version=SCHEMA_VERSION,
         space=space_to_dict(run.space),
         targets=[
             TargetFile(
