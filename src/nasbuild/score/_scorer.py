@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice, product
 from typing import Self
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from nasbuild.predictor import Pairs
 from nasbuild.space import Architecture, Module, Space, group_codes, group_modules, module_key
+from nasbuild.table import Unseen, rows_with_unseen, unseen_choices
 
 _AT_ONCE = 4096  # architectures predicted at a time
 _LEAST_STD = 1e-6  # of the labels' range: no method knows a label better
@@ -68,13 +70,19 @@ class Scorer(ABC):
         """y', its deviation, and whether it extrapolates, each (architectures,).
 
         A prediction extrapolates where it lies outside the range of the labels, or its architecture is far from all that
-        were learnt from. Predictions stay within `limits`; deviations are never 0.
+        were learnt from, or has a choice or a depth that none of them has. Predictions stay within `limits`; deviations
+        are never 0.
         """
         value, std, far = self.expect(architectures)
+        far = far | rows_with_unseen(self.space, self._unseen, architectures)
         low, high = self.labels.min(), self.labels.max()
         rounding = _ROUNDING * (high - low)
         beyond = far | (value < low - rounding) | (value > high + rounding)
         return np.clip(value, *self.limits), np.maximum(std, _LEAST_STD * (high - low)), beyond
+
+    @cached_property
+    def _unseen(self) -> tuple[Unseen, ...]:
+        return unseen_choices(self.space, self.architectures)
 
     @property
     def merges(self) -> bool:
