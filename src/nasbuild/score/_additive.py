@@ -45,6 +45,10 @@ class AdditiveScorer(Scorer):
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs:
         return self.process.pairs(codes)
 
+    @property
+    def exact_pairs(self) -> bool:
+        return self.process.exact_pairs
+
     def drawn(self, architectures: Sequence[Architecture], count: int, seed: int = 0) -> np.ndarray:
         return self.process.drawn(architectures, count, seed)
 
