@@ -175,7 +175,7 @@ class Terms:
                 yield f"number:{feature.name}", counted(keyed(np.zeros_like(c)), numbers[c])
                 yield f"number@stage:{feature.name}", counted(keyed(np.full_like(c, stage)), numbers[c])
             plain = self._plain[feature.name]
-            if plain is not None and not np.array_equal(plain, numbers):
+            if plain is not None and numbers is not None and not np.array_equal(plain, numbers):
                 yield f"plain:{feature.name}", counted(keyed(np.zeros_like(c)), plain[c])
                 yield f"plain@stage:{feature.name}", counted(keyed(np.full_like(c, stage)), plain[c])
             bumps = self._curves[feature.name]
