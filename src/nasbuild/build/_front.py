@@ -139,6 +139,7 @@ def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
         limits = most + slack(problem)
         predicted = Predicted(table.scores, known, costs, limits, on_targets(every, exact, bounds, limits))
         picks = climb(predicted, signs, picks) if climbs else picks
+    if len(known) == len(pairs) and all(one.scorer.exact_pairs for one in learnt):
         sums = predicted.values(picks)
         value = np.column_stack([one.scorer.labels_at(sums[:, t]) for t, one in enumerate(learnt)])
     else:

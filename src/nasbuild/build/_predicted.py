@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from nasbuild.build._ascend import best_predicted_picks
+from nasbuild.build._ascend import LISTED, WIDTH, best_predicted_picks
 from nasbuild.build._best import POOL, Built, best_predicted, described, require_positive
 from nasbuild.build._bound import Bound
 from nasbuild.build._columns import columns
@@ -27,6 +28,7 @@ from nasbuild.build._where import (
 from nasbuild.errors import Infeasible
 from nasbuild.score import Learnt, Run
 
+_AGAIN = 4_000  # of a small space, architectures that y' itself orders where pairs do not have all of it
 _ROUNDING = 1e-6
 
 
@@ -101,8 +103,12 @@ def build_predicted(
         predicted = Predicted(
             table.scores, known, tuple(c[:, on_costs] for c in costs), limits[on_costs], held
         )
-        picks, proven = best_predicted_picks(predicted, sign, starts, n)
-        starts, pool = picks, None
+        # Where pairs are not all of y', the best of many by pairs are ordered by y' itself, and nothing is proven.
+        exactly = all(one.scorer.exact_pairs for one in targets)
+        listed = math.prod(len(scores) for scores in table.scores) <= LISTED
+        more = n if exactly else max(n, _AGAIN if listed else WIDTH)
+        starts, proven = best_predicted_picks(predicted, sign, starts, more)
+        proven, pool = proven and exactly, None
     built = described(first, [table.architecture(pick) for pick in starts.tolist()])
     within = _within(run, built, on_labels)
     return ByPrediction(best_predicted(first, within, n), proven, pool)

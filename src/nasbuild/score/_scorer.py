@@ -101,10 +101,10 @@ class Scorer(ABC):
         )
 
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs | None:  # noqa: ARG002
-        """What y' knows beyond the summed scores, where it is a sum over pairs of stages; None where it is not.
+        """What y' knows of pairs of stages beyond the summed scores; None where it cannot be told apart.
 
-        On the scale on which scores add up: y' is `labels_at` of both together. ``codes`` are some
-        modules of every stage, (depth, features) each.
+        On the scale on which scores add up: y' is `labels_at` of both together where `exact_pairs`, else close to it.
+        ``codes`` are some modules of every stage, (depth, features) each.
         """
         return None
 
@@ -119,6 +119,14 @@ class Scorer(ABC):
         each. For two places, the smaller first: (layers of the first, layers of the second), none where nothing is added.
         """
         return None
+
+    @property
+    def exact_pairs(self) -> bool:
+        """Whether `pairs`, where there are any, are all that y' knows beyond the summed scores.
+
+        Where they are not, what pairs find is to be ranked by `predict` again, and nothing found by them is proven.
+        """
+        return True
 
     def drawn(self, architectures: Sequence[Architecture], count: int, seed: int = 0) -> np.ndarray | None:  # noqa: ARG002
         """y' by joint samples of what is believed of it, (count, architectures); None where beliefs are of each alone.
@@ -145,7 +153,7 @@ class Scorer(ABC):
 
         ``codes`` are modules of every stage, (depth, features) each.
         """
-        pairs = self.pairs(codes)
+        pairs = self.pairs(codes) if self.exact_pairs else None
         if pairs is not None:
             scores = [self._scores(u, own) for u, own in enumerate(codes)]
             return self.labels_at(combined(scores) + pairs.every())
