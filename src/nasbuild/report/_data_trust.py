@@ -18,7 +18,10 @@ from nasbuild.table import unseen_rows, unseen_text
 if TYPE_CHECKING:
     from nasbuild.score import Agreement, Learnt, Run, Trust
 
-_BEYOND = 0.25  # share of random architectures beyond the labels that is worth saying
+_BEYOND, _CHANCE = (
+    0.05,
+    0.01,
+)  # share of random architectures beyond the labels that is worth saying; and its odds
 _LEAST = 0.001  # SRCC by which y' must lead before it is worth saying
 _ERRORS = 2  # and by how many standard errors of the lead
 _APART = 0.2  # spread over the fits that is worth saying
@@ -64,7 +67,7 @@ def trust_data(run: Run, learnt: Learnt) -> dict[str, Any]:
         "unseen": unseen_rows(run.space, trust.unseen),
         "unseen_text": unseen_text(run.space, trust.unseen, "labelled architecture"),
         "beyond": trust.beyond,
-        "beyond_text": beyond_text(trust.beyond),
+        "beyond_text": beyond_text(trust.beyond, trust.labels),
         "suspects": suspects,
         "health": _health(trust, suspects),
         "next": [
@@ -186,13 +189,16 @@ def _by_rare(run: Run, rare: dict[int, list[int]]) -> list[dict[str, str]]:
     return [{"kind": "rare", "text": text}]
 
 
-def beyond_text(share: float | None) -> str:
-    """That the labels span only a part of the space, where that shows."""
-    if share is None or share < _BEYOND:
+def beyond_text(share: float | None, labels: int) -> str:
+    """That the labels span only a part of the space, where that is more than chance leaves.
+
+    Beyond the worst of n random labels lies a share of the space that has a Beta(1, n) distribution.
+    """
+    if share is None or share <= max(_BEYOND, 1 - _CHANCE ** (1 / labels)):
         return ""
     return (
-        f"The labels span only the better part of the space: {share:.0%} of random architectures are predicted to be worse "
-        "than the worst label. What is said of them is beyond the table."
+        f"The labels span only the better part of the space: {share:.0%} of random architectures, if not more, are worse "
+        "than the worst label as far as the scores tell. What is said of them is beyond the table."
     )
 
 

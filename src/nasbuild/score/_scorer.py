@@ -74,14 +74,16 @@ class Scorer(ABC):
         are never 0.
         """
         value, std, far = self.expect(architectures)
-        far = far | rows_with_unseen(self.space, self._unseen, architectures)
+        far = far | rows_with_unseen(self.space, self.unseen, architectures)
         low, high = self.labels.min(), self.labels.max()
         rounding = _ROUNDING * (high - low)
         beyond = far | (value < low - rounding) | (value > high + rounding)
+        beyond = beyond | rows_with_unseen(self.space, self.unseen, architectures)
         return np.clip(value, *self.limits), np.maximum(std, _LEAST_STD * (high - low)), beyond
 
     @cached_property
-    def _unseen(self) -> tuple[Unseen, ...]:
+    def unseen(self) -> tuple[Unseen, ...]:
+        """Choices and depths that no labelled architecture has."""
         return unseen_choices(self.space, self.architectures)
 
     @property
