@@ -113,7 +113,9 @@ class ModuleScorer(Scorer):
 
     def expect(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Weighted mean and deviation of the members' y'; networks do not tell what is far."""
-        return *self.ensemble.predict(encode(self.space, architectures)), np.zeros(len(architectures), dtype=bool)
+        return *self.ensemble.predict(encode(self.space, architectures)), np.zeros(
+            len(architectures), dtype=bool
+        )
 
     def predict_every(self, codes: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
         return predict_every(self.ensemble, self.space, codes)
