@@ -11,17 +11,19 @@ from nasbuild.build._bound import (
 )
 from nasbuild.build._columns import Columns
 from nasbuild.build._company import best_in_company, best_of_modules, worth_in_company
+from nasbuild.build._costs import DEPTH, LAYERS, is_exact
 from nasbuild.build._equations import Aimed, propose_equations
-from nasbuild.build._exact import exact_costs
 from nasbuild.build._exhaustive import MOST, build_exhaustive, every_architecture, rank_every
 from nasbuild.build._front import Front, build_front, swept_front
 from nasbuild.build._predicted import ByPrediction, build_predicted
 from nasbuild.build._propose import propose
 from nasbuild.build._propose_within import propose_within, within_bounds
 from nasbuild.build._reduce import Holds, holds_of_front, reduce_space
-from nasbuild.build._where import LAYERS, Within, build_within, expected
+from nasbuild.build._shortlist import Shortlisted, build_shortlisted
+from nasbuild.build._where import Within, build_within, expected
 
 __all__ = [
+    "DEPTH",
     "LAYERS",
     "MOST",
     "POOL",
@@ -32,6 +34,7 @@ __all__ = [
     "Columns",
     "Front",
     "Holds",
+    "Shortlisted",
     "Within",
     "best_in_company",
     "best_of_modules",
@@ -41,13 +44,14 @@ __all__ = [
     "build_exhaustive",
     "build_front",
     "build_predicted",
+    "build_shortlisted",
     "build_within",
     "buildable",
     "described",
     "every_architecture",
-    "exact_costs",
     "expected",
     "holds_of_front",
+    "is_exact",
     "parse_bound",
     "parse_bounds",
     "propose",

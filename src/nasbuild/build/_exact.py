@@ -2,96 +2,163 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from nasbuild.score import Run
-from nasbuild.space import Architecture
+from nasbuild.space import Space
 
 _EXACT = 1e-6  # of the deviation of the values, by which exact sums may miss them
 _SPARE = 5  # rows beyond what determines the sums, which must agree as well
+_SOME = 50  # rows beyond the number of keys that tell what is no sum
+_AT_ONCE = 4096  # modules whose keys are counted at a time
 _KNOWN = 1e-7  # length of what the table does not determine, at which a module is known
 
 Key = tuple[object, ...]
 
 
-def exact_costs(run: Run, name: str, codes: Sequence[Sequence[np.ndarray]]) -> tuple[np.ndarray, ...] | None:
-    """What every module adds to a metric of the run's table; None if the metric is no exact sum.
+@dataclass(frozen=True)
+class TableSum:
+    """A metric that the labelled rows show to be an exact sum, and what every module adds to it.
+
+    Attributes
+    ----------
+    neighbours
+        Whether a layer counts together with the one before it.
+    place
+        Column of each key.
+    means
+        Mean counts of the keys over the rows for each stage, (keys,).
+    basis, weights, level
+        What the rows determine, (keys, rank), orthonormal; what each key adds, (keys,); the mean over the rows.
+    """
+
+    space: Space
+    neighbours: bool
+    place: Mapping[Key, int]
+    means: tuple[np.ndarray, ...]
+    basis: np.ndarray
+    weights: np.ndarray
+    level: float
+
+    def of_modules(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray:
+        """What modules of a stage add, (modules,); NaN for those with something that the table doesn't determine.
+
+        The architecture's constant is spread over the stages.
+        """
+        parts = [
+            self._of_some(stage, codes[start : start + _AT_ONCE]) for start in range(0, len(codes), _AT_ONCE)
+        ]
+        return np.concatenate([np.zeros(0), *parts])
+
+    def _of_some(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray:
+        rows, unknown = _counts(codes, stage, self.neighbours, self.place)
+        away = rows - self.means[stage]
+        # Only what lies in the span of the table's rows is determined.
+        lost = np.linalg.norm(away - (away @ self.basis) @ self.basis.T, axis=1)
+        known = ~unknown & (lost <= _KNOWN * np.maximum(np.linalg.norm(away, axis=1), 1))
+        return np.where(known, away @ self.weights + self.level / len(self.space.stages), np.nan)
+
+
+@dataclass(frozen=True)
+class Unproven:
+    """Why a metric is not known to be an exact sum.
+
+    Attributes
+    ----------
+    unknowns, rows
+        How many numbers a sum over the layers would have, and how many rows there are.
+    told
+        Whether the rows are enough to tell that it is none.
+    """
+
+    unknowns: int
+    rows: int
+    told: bool
+
+
+def exact_sum(run: Run, name: str) -> TableSum | Unproven:
+    """What every module adds to a metric of the run's table, if that shows the metric to be an exact sum.
 
     A metric is an exact sum if it is one of numbers that depend on a layer, its place in its stage
     and perhaps the layer before it, and on the depth of the stage; at least five rows must say so that
     were not needed to find these numbers.
-
-    Parameters
-    ----------
-    codes
-        For each stage, the codes of modules.
-
-    Returns
-    -------
-    For each stage (modules,); NaN for modules with something that the table doesn't determine. The
-    architecture's constant is spread over the stages.
     """
     values = run.table.columns[name]
     rows = np.flatnonzero(~np.isnan(values))
-    architectures, values = [run.table.architectures[i] for i in rows], values[rows]
-    for keys_of in (_places, _pairs):
-        found = _solved(run, architectures, values, keys_of, codes)
-        if found is not None:
+    stages = run.space.stages
+    codes = [
+        [stages[u].encode(run.table.architectures[i].modules[u]) for i in rows] for u in range(len(stages))
+    ]
+    told = None
+    for neighbours in (False, True):
+        found = _solved(run.space, codes, values[rows], neighbours)
+        if isinstance(found, TableSum):
             return found
-    return None
+        # What is no sum of layers may be one of neighbours; the plain one tells how many rows are lacking.
+        told = told or found
+    assert told is not None
+    return told
 
 
 def _solved(
-    run: Run,
-    architectures: Sequence[Architecture],
-    values: np.ndarray,
-    keys_of: Callable[[int, np.ndarray], Iterator[Key]],
-    codes: Sequence[Sequence[np.ndarray]],
-) -> tuple[np.ndarray, ...] | None:
-    stages = run.space.stages
+    space: Space, codes: Sequence[Sequence[np.ndarray]], values: np.ndarray, neighbours: bool
+) -> TableSum | Unproven:
+    keys_of = _pairs if neighbours else _places
     place: dict[Key, int] = {}
-    for architecture in architectures:
-        for u, module in enumerate(architecture.modules):
-            for key in keys_of(u, stages[u].encode(module)):
+    for u, own in enumerate(codes):
+        for code in own:
+            for key in keys_of(u, code):
                 place.setdefault(key, len(place))
-    if len(place) >= len(values) * 4:
-        return None
+    count = len(values)
+    if len(place) >= count * 4:
+        return Unproven(len(place), count, told=False)
+    # What is exact is so in any of the rows: some tell quickly what is none.
+    some = np.random.default_rng(0).permutation(count)[: len(place) + _SOME]
+    if len(some) < count:
+        found = _fitted(
+            space, [[own[i] for i in some.tolist()] for own in codes], values[some], neighbours, place
+        )
+        if isinstance(found, Unproven):
+            return found
+    return _fitted(space, codes, values, neighbours, place)
 
-    def matrix(modules: Sequence[np.ndarray], stage: int) -> tuple[np.ndarray, np.ndarray]:
-        """Counts of the keys of modules, and which modules have other keys."""
-        found, unknown = np.zeros((len(modules), len(place))), np.zeros(len(modules), dtype=bool)
-        for row, code in enumerate(modules):
-            for key in keys_of(stage, code):
-                if key in place:
-                    found[row, place[key]] += 1
-                else:
-                    unknown[row] = True
-        return found, unknown
 
-    parts = [
-        matrix([stages[u].encode(a.modules[u]) for a in architectures], u)[0] for u in range(len(stages))
-    ]
-    means = [part.mean(axis=0) for part in parts]
+def _fitted(
+    space: Space,
+    codes: Sequence[Sequence[np.ndarray]],
+    values: np.ndarray,
+    neighbours: bool,
+    place: Mapping[Key, int],
+) -> TableSum | Unproven:
+    parts = [_counts(own, u, neighbours, place)[0] for u, own in enumerate(codes)]
+    means = tuple(part.mean(axis=0) for part in parts)
     whole = sum(parts) - sum(means)
     left, sizes, right = np.linalg.svd(whole, full_matrices=False)
     rank = int((sizes > sizes.max(initial=0) * 1e-10).sum())
     if len(values) < rank + 1 + _SPARE:
-        return None
-    level, basis = values.mean(), right[:rank]
-    weights = basis.T @ ((left[:, :rank].T @ (values - level)) / sizes[:rank])
+        return Unproven(rank + 1, len(values), told=False)
+    level, basis = float(values.mean()), right[:rank].T
+    weights = basis @ ((left[:, :rank].T @ (values - level)) / sizes[:rank])
     if np.abs(whole @ weights + level - values).max() > _EXACT * values.std():
-        return None
-    costs = []
-    for u, modules in enumerate(codes):
-        rows, unknown = matrix(modules, u)
-        away = rows - means[u]
-        # Only what lies in the span of the table's rows is determined.
-        lost = np.linalg.norm(away - (away @ basis.T) @ basis, axis=1)
-        known = ~unknown & (lost <= _KNOWN * np.maximum(np.linalg.norm(away, axis=1), 1))
-        costs.append(np.where(known, away @ weights + level / len(stages), np.nan))
-    return tuple(costs)
+        return Unproven(rank + 1, len(values), told=True)
+    return TableSum(space, neighbours, place, means, basis, weights, level)
+
+
+def _counts(
+    codes: Sequence[np.ndarray], stage: int, neighbours: bool, place: Mapping[Key, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Counts of the keys of modules, (modules, keys), and which modules have other keys, (modules,)."""
+    found, unknown = np.zeros((len(codes), len(place))), np.zeros(len(codes), dtype=bool)
+    for row, code in enumerate(codes):
+        for key in (_pairs if neighbours else _places)(stage, code):
+            if key in place:
+                found[row, place[key]] += 1
+            else:
+                unknown[row] = True
+    return found, unknown
 
 
 def _places(stage: int, code: np.ndarray) -> Iterator[Key]:

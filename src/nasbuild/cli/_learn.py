@@ -131,7 +131,7 @@ def fit(
         if one["known"]:
             out.line(one["known"])
         for step in one["next"]:
-            if step["kind"] in ("prediction", "propose", "doubtful"):
+            if step["kind"] in ("prediction", "propose", "suspect", "unseen"):
                 print_step(out, step)
     place = shlex.quote(str(out_folder))
     out.line(f"written to {out_folder}; next:")

@@ -44,6 +44,14 @@ class Term:
         place, known = self._place(entries)
         return Entries(entries.rows[known], place[known], entries.values[known] / self.scale)
 
+    def weighted(self, keys: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """What weights (columns,) make of a value of 1 at each key, in the shape of ``keys``; 0 where the term has none."""
+        flat = keys.ravel()
+        place = np.searchsorted(self.keys, flat)
+        place[place == len(self.keys)] = 0
+        known = self.keys[place] == flat
+        return np.where(known, weights[place] / self.scale, 0.0).reshape(keys.shape)
+
     def prior(self, entries: Entries, modules: int, samples: int) -> np.ndarray:
         """Draws from the prior, per root of theta, for what the term has no column for; (modules, samples).
 
@@ -203,7 +211,7 @@ def _summed(parts: Sequence[csr_matrix]) -> csr_matrix:
 
 def _mean(part: csr_matrix) -> np.ndarray:
     """Mean row, (columns,)."""
-    return np.asarray(part.mean(axis=0)).ravel() if part.nnz else np.zeros(part.shape[1])
+    return np.asarray(part.mean(axis=0)).ravel() if part.nnz else np.zeros(part.get_shape()[1])
 
 
 NOTHING = Entries(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint64), np.zeros(0))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import islice, product
+from typing import Self
 
 import numpy as np
 
@@ -36,6 +38,10 @@ class Scorer(ABC):
     @abstractmethod
     def members(self) -> int:
         """How many fits or samples the deviation of a score is taken over."""
+
+    def limited(self, limits: tuple[float, float]) -> Self:
+        """The same scorer, whose predictions stay within limits."""
+        return replace(self, limits=limits)  # pyright: ignore[reportArgumentType]: subclasses are dataclasses
 
     @abstractmethod
     def score(self, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,6 +97,18 @@ class Scorer(ABC):
 
         On the scale on which scores add up: y' is `labels_at` of both together. ``codes`` are some
         modules of every stage, (depth, features) each.
+        """
+        return None
+
+    def layer_pairs(
+        self,
+        stage: int,  # noqa: ARG002
+        options: Sequence[np.ndarray],  # noqa: ARG002
+    ) -> Mapping[tuple[int, int], np.ndarray] | None:
+        """What two layers of a module add to its score beyond what each adds alone; None where scores are no such sums.
+
+        ``options`` are the layers that may stand at each place, among the layers that `left` leaves, (layers, features)
+        each. For two places, the smaller first: (layers of the first, layers of the second), none where nothing is added.
         """
         return None
 
