@@ -78,7 +78,7 @@ def test_a_better_method_is_the_first_step_with_its_command(additive, better):
     run = replace(with_trust(additive, better=better), seed=7)
     step = explain_data(run)["targets"][0]["next"][0]
     assert step["kind"] == "better"
-    assert step["command"].endswith(f"--recipe {better} --seed 7 --out run-{better}")
+    assert step["command"].endswith(f"--recipe {better} --seed 7 --out RUN-{better}")
     assert f"'{COST.replace(chr(39), chr(39) + chr(34) + chr(39) + chr(34) + chr(39))}'" in step["command"]
     page = report_html(run, top=1)
     assert f"--recipe {better} --seed 7" in page
