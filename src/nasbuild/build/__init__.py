@@ -1,6 +1,14 @@
 """Room ``build``: what to build or to evaluate next by module scores, and the reduced space."""
 
 from nasbuild.build._best import POOL, Built, best_predicted, best_sums, build, buildable, described
+from nasbuild.build._bound import (
+    Bound,
+    parse_bound,
+    parse_bounds,
+    read_bounds,
+    read_sweep,
+    shown_bounds,
+)
 from nasbuild.build._columns import Columns
 from nasbuild.build._company import best_in_company, best_of_modules, worth_in_company
 from nasbuild.build._costs import DEPTH, LAYERS
@@ -10,7 +18,7 @@ from nasbuild.build._front import Front, build_front, swept_front
 from nasbuild.build._predicted import ByPrediction, build_predicted
 from nasbuild.build._propose import propose
 from nasbuild.build._reduce import Holds, holds_of_front, reduce_space
-from nasbuild.build._where import Bound, Within, build_within, expected, parse_bound
+from nasbuild.build._where import Within, build_within, expected
 
 __all__ = [
     "DEPTH",
@@ -40,10 +48,14 @@ __all__ = [
     "expected",
     "holds_of_front",
     "parse_bound",
+    "parse_bounds",
     "propose",
     "propose_equations",
     "rank_every",
+    "read_bounds",
+    "read_sweep",
     "reduce_space",
+    "shown_bounds",
     "swept_front",
     "worth_in_company",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from nasbuild.build._best import best_sums
 from nasbuild.build._columns import Columns, columns
-from nasbuild.build._costs import ExactCost, resolved
+from nasbuild.build._costs import ByValue, ExactCost, StageCost, resolved
 from nasbuild.build._grid import Grid, Limits, Vectors, asked_codes, combinations_of, grid, vectors_of
 from nasbuild.build._pieces import Part, layered_parts, listed_part, table_modules
 from nasbuild.build._pool import pooled_part
@@ -48,15 +48,17 @@ class Deep:
         return grid(self.run.space, self.parts, which, self.limits, self.interactions, self.products)
 
 
-def is_deep(targets: Sequence[Learnt]) -> bool:
-    """Whether a stage is too deep to list."""
-    return any(stage.searched for learnt in targets for stage in learnt.stages)
+def is_deep(targets: Sequence[Learnt], exact: Mapping[str, ExactCost]) -> bool:
+    """Whether a stage is too deep to list, or stages matter to each other in a cost."""
+    return any(stage.searched for learnt in targets for stage in learnt.stages) or any(
+        not isinstance(cost, ByValue) and cost.links() for cost in exact.values()
+    )
 
 
 def deep(
     targets: Sequence[Learnt],
     run: Run,
-    costs: Sequence[ExactCost],
+    costs: Sequence[StageCost],
     limits: Limits,
     *,
     interactions: bool,
@@ -78,18 +80,23 @@ def deep(
             pool = pooled_part(targets, u, costs, limits)
             own = [] if pool is None else [pool]
         parts.append(tuple(own))
-    vectors = [None] * len(targets)
+    vectors: list[Vectors | None] = [None] * len(targets)
+    products: list[Vectors | None] = [None] * len(costs)
+    if any(cost.links() for cost in costs) and all(parts):
+        asked = [asked_codes(own) for own in parts]
+        for k, cost in enumerate(costs):
+            if links := cost.links():
+                found = [cost.vectors(u, own) for u, own in enumerate(asked)]
+                products[k] = vectors_of(parts, found, links)
     if interactions and all(parts):
         asked = [asked_codes(own) for own in parts]
         pairs = [scorer.pairs(asked) for scorer in scorers]
         vectors = [None if p is None else vectors_of(parts, p.factors, dict(p.links)) for p in pairs]
-    return Deep(
-        run, tuple(targets), tuple(parts), limits, tuple(vectors), (None,) * len(costs), tuple(searched)
-    )
+    return Deep(run, tuple(targets), tuple(parts), limits, tuple(vectors), tuple(products), tuple(searched))
 
 
 def _parts(
-    targets: Sequence[Learnt], stage: int, listed: Columns, costs: Sequence[ExactCost]
+    targets: Sequence[Learnt], stage: int, listed: Columns, costs: Sequence[StageCost]
 ) -> list[Part] | None:
     scorers = [one.scorer for one in targets]
     definition = scorers[0].space.stages[stage]

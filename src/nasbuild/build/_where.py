@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nasbuild.build._best import Built, described, require_positive
+from nasbuild.build._bound import Bound
+from nasbuild.build._by_value import by_value, checked
 from nasbuild.build._columns import Columns, columns
-from nasbuild.build._costs import ExactCost, exact_values, resolved
+from nasbuild.build._costs import ExactCost, StageCost, exact_values, of_stages, resolved
 from nasbuild.build._deep import best_of, deep, exact_and_predicted, is_deep, of_cost
 from nasbuild.build._grid import Limits
 from nasbuild.build._under import Problem, best_under
-from nasbuild.errors import NasbuildError
+from nasbuild.errors import Infeasible
 from nasbuild.score import Learnt, Run
 from nasbuild.space import Architecture
 
 _ROUNDING = 1e-9
-_BOUND = re.compile(r"\s*(?P<name>.+?)\s*(?P<sign><=|>=)\s*(?P<value>[^<>=]+?)\s*")
-
-
-@dataclass(frozen=True)
-class Bound:
-    """``name <= value``, or ``>=`` if ``sign`` is -1, in the target's unit."""
-
-    name: str
-    sign: int
-    value: float
-
-    def __str__(self) -> str:
-        return f"{self.name} {'<=' if self.sign > 0 else '>='} {self.value:g}"
 
 
 @dataclass(frozen=True)
@@ -44,26 +32,6 @@ class Within:
     built: list[Built]
     proven: int
     gap: float = 0.0
-
-
-def parse_bound(text: str) -> Bound:
-    """Read ``latency <= 6`` or ``acc >= 75``.
-
-    Raises
-    ------
-    NasbuildError
-        If it is no such text.
-    """
-    match = _BOUND.fullmatch(text)
-    try:
-        value = float(match["value"]) if match else np.nan
-    except ValueError:
-        value = np.nan
-    if match is None or not np.isfinite(value):
-        raise NasbuildError(
-            f"{text!r} is no bound", allowed=("NAME <= NUMBER", "NAME >= NUMBER"), where="--where"
-        )
-    return Bound(match["name"], 1 if match["sign"] == "<=" else -1, value)
 
 
 def build_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound], *, apart: int = 1) -> Within:
@@ -92,10 +60,34 @@ def build_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound], 
     require_positive("the number of architectures", n)
     require_positive("the number of stages that differ", apart)
     first = run.of(target)
-    sign = first.target.sign
     exact, others = exact_and_predicted(run, first, [bound.name for bound in bounds])
     targets = [first, *others]
-    if is_deep(targets):
+    if by_value(exact):
+        found = checked(
+            run,
+            exact,
+            bounds,
+            n,
+            lambda costs, limits, count: _within_sums(run, targets, count, costs, limits, apart).built,
+            lambda one: one.architecture,
+        )
+        found.sort(key=lambda one: -first.target.sign * one.score)
+        return Within(found[:n], 0, np.inf)
+    return _within_sums(run, targets, n, exact, bounds, apart)
+
+
+def _within_sums(
+    run: Run,
+    targets: Sequence[Learnt],
+    n: int,
+    exact: Mapping[str, ExactCost],
+    bounds: Sequence[Bound],
+    apart: int,
+) -> Within:
+    """The same, with costs that stages tell."""
+    first = targets[0]
+    sign = first.target.sign
+    if is_deep(targets, exact):
         limits, costs = limits_of(targets, exact, bounds)
         found = best_of(deep(targets, run, costs, limits, interactions=False), sign, n, apart)
         if not found.architectures:
@@ -114,7 +106,7 @@ def build_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound], 
 
 def limits_of(
     targets: Sequence[Learnt], exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
-) -> tuple[Limits, list[ExactCost]]:
+) -> tuple[Limits, list[StageCost]]:
     """Bounds as a grid has them, and the exact costs of its columns, one a bound."""
     place = {one.target.name: t for t, one in enumerate(targets)}
     on_costs = [bound for bound in bounds if bound.name in exact]
@@ -129,7 +121,7 @@ def limits_of(
         np.array([bound.sign * bound.value for bound in on_costs], dtype=np.float64),
         tuple(on_targets),
     )
-    return limits, [exact[bound.name] for bound in on_costs]
+    return limits, [of_stages(exact[bound.name]) for bound in on_costs]
 
 
 def sum_at(learnt: Learnt, label: float) -> float:
@@ -150,7 +142,7 @@ def bounded(
     found, most = [], []
     for bound in bounds:
         if bound.name in exact:
-            cost = exact[bound.name]
+            cost = of_stages(exact[bound.name])
             found.append([bound.sign * cost.of_modules(u, own) for u, own in enumerate(table.codes)])
             most.append(bound.sign * bound.value)
         else:
@@ -189,7 +181,7 @@ def expected(run: Run, name: str, architectures: Sequence[Architecture]) -> tupl
 
 def nothing_within(
     problem: Problem, bounds: Sequence[Bound], run: Run, exact: Mapping[str, ExactCost]
-) -> NasbuildError:
+) -> Infeasible:
     """Nothing is within the bounds: for each, the nearest one that can be met while the others hold."""
 
     def nearest(k: int) -> float | None:
@@ -204,7 +196,7 @@ def nothing_within(
 
 def nothing_within_deep(
     run: Run, targets: Sequence[Learnt], exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
-) -> NasbuildError:
+) -> Infeasible:
     """The same in spaces that are built layer by layer."""
 
     def nearest(k: int) -> float | None:
@@ -229,7 +221,7 @@ def _loosened(
     run: Run,
     exact: Mapping[str, ExactCost],
     nearest: Callable[[int], float | None],
-) -> NasbuildError:
+) -> Infeasible:
     told = []
     for k, bound in enumerate(bounds):
         least = nearest(k)
@@ -241,4 +233,4 @@ def _loosened(
     todo = f"loosen one of them: {', or '.join(told)}"
     if not told:
         todo = "loosen several bounds: no single one is enough"
-    return NasbuildError("nothing is within all bounds", where="--where", todo=todo)
+    return Infeasible("nothing is within all bounds", where="--where", todo=todo)

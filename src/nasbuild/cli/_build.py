@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nasbuild.cli._options import JsonOption, OutOption, RunArgument
 from nasbuild.cli._output import Output, number
-from nasbuild.errors import NasbuildError
+from nasbuild.errors import Infeasible, NasbuildError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from nasbuild.build import Bound, Built
     from nasbuild.score import Learnt, Run
 
@@ -40,7 +40,8 @@ def build(
         typer.Option(
             "--where",
             metavar="BOUND",
-            help="'latency <= 6': on a target, layers, or an exact cost; may be repeated",
+            help="'latency <= 6', 'params = 3e6', '3 <= layers <= 5', or a sweep, 'macs <= 1e8 | 2e8': on a target, "
+            "layers, or an exact cost; may be repeated",
         ),
     ] = None,
     apart: Annotated[
@@ -65,7 +66,7 @@ def build(
 ) -> None:
     """Build the best architectures by summed module score; nothing is searched or evaluated."""
     from nasbuild._io import write_text
-    from nasbuild.build import parse_bound
+    from nasbuild.build import read_sweep
     from nasbuild.score import load_run
 
     if by not in _WAYS:
@@ -85,30 +86,24 @@ def build(
         raise NasbuildError(
             f"{len(target)} targets are given", where="--target", todo="name one, or use --front"
         )
-    bounds = [parse_bound(text) for text in where or ()]
+    sweep = read_sweep(where or ())
     out = Output(as_json)
     loaded = load_run(run)
-    learnt = loaded.of(target[0] if target else None)
-    also, note, remark = [bound.name for bound in bounds], "", ""
-    if front:
-        learnt, built, also, title, remark = _front(loaded, target or (), front, bounds)
-    elif next_ones:
-        from nasbuild.build import propose
-
-        built, title = propose(learnt, next_ones), f"to evaluate next for {learnt.target.name}"
-    else:
-        built, title, note = _best(loaded, learnt, top or 10, k, bounds, apart or 1, by)
-    rows = built_rows(loaded, learnt, built, also)
-    if by == "score" and not front:
-        remark = _beyond(rows, bounds)
+    wanted = _Wanted(target or (), top or 10, front, next_ones, k, apart or 1, by)
+    parts, infeasible = _swept(loaded, wanted, sweep)
+    rows = [row for part in parts for row in part.rows]
     write_text(out_file, "".join(json.dumps(row) + "\n" for row in rows))
-    print_built(out, loaded, learnt, rows, title)
-    if note:
-        out.line(f"note: {note}", "yellow")
-    if remark:
-        out.line(remark)
+    for part in parts:
+        print_built(out, loaded, part.learnt, part.rows, part.title)
+        if part.note:
+            out.line(f"note: {part.note}", "yellow")
+        if part.remark:
+            out.line(part.remark)
+    for told in infeasible:
+        out.line(f"note: {told}, left out", "yellow")
     out.line(f"{len(rows):,} architectures written to {out_file}")
-    out.json({"out": str(out_file), "target": learnt.target.name, "architectures": rows})
+    result = {"out": str(out_file), "target": parts[0].learnt.target.name, "architectures": rows}
+    out.json(result | ({"infeasible": infeasible} if infeasible else {}))
 
 
 _WAYS = ("score", "prediction", "exhaustive")
@@ -126,6 +121,72 @@ def _check_together(given: set[str]) -> None:
         if one in given and others & given:
             first, second = sorted((one, min(others & given)))
             raise NasbuildError(f"{first} and {second} exclude each other", todo="leave one of them out")
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """The options that hold for every value of a sweep."""
+
+    targets: Sequence[str]
+    top: int
+    front: int | None
+    propose: int | None
+    k: int | None
+    apart: int
+    by: str
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What was built for one value of a sweep."""
+
+    learnt: Learnt
+    rows: list[dict[str, Any]]
+    title: str
+    note: str
+    remark: str
+
+
+def _swept(run: Run, wanted: _Wanted, sweep: Sequence[Sequence[Bound]]) -> tuple[list[_Part], list[str]]:
+    """What is built for every value, and of each value that nothing meets a sentence.
+
+    Raises
+    ------
+    Infeasible
+        If nothing meets any of them.
+    """
+    from nasbuild.build import shown_bounds
+
+    parts, infeasible = [], []
+    for bounds in sweep:
+        try:
+            parts.append(_part(run, wanted, bounds))
+        except Infeasible as error:
+            if len(sweep) == 1:
+                raise
+            infeasible.append(f"{shown_bounds(bounds)}: {error.what}; {error.todo}")
+    if not parts:
+        raise Infeasible(f"nothing meets any of {len(sweep)} values", where="--where", todo=infeasible[0])
+    return parts, infeasible
+
+
+def _part(run: Run, wanted: _Wanted, bounds: Sequence[Bound]) -> _Part:
+    from nasbuild.build import propose, shown_bounds
+
+    learnt = run.of(wanted.targets[0] if wanted.targets else None)
+    also, note, remark = list(dict.fromkeys(bound.name for bound in bounds)), "", ""
+    if wanted.front:
+        learnt, built, also, title, remark = _front(run, wanted.targets, wanted.front, bounds)
+    elif wanted.propose:
+        built, title = propose(learnt, wanted.propose), f"to evaluate next for {learnt.target.name}"
+    else:
+        built, title, note = _best(run, learnt, wanted.top, wanted.k, bounds, wanted.apart, wanted.by)
+    rows = built_rows(run, learnt, built, also)
+    if bounds:
+        rows = [{**row, "where": shown_bounds(bounds)} for row in rows]
+    if wanted.by == "score" and not wanted.front:
+        remark = _beyond(rows, bounds)
+    return _Part(learnt, rows, title, note, remark)
 
 
 def _best(
@@ -193,7 +254,9 @@ def _beyond(rows: Sequence[dict[str, Any]], bounds: Sequence[Bound]) -> str:
 
 
 def _within(bounds: Sequence[Bound]) -> str:
-    return f" with {' and '.join(map(str, bounds))}" if bounds else ""
+    from nasbuild.build import shown_bounds
+
+    return f" with {shown_bounds(bounds)}" if bounds else ""
 
 
 def built_rows(
@@ -225,6 +288,7 @@ def built_rows(
                 "shares": list(one.shares),
                 "prediction": one.prediction,
                 "std": one.std,
+                "extrapolates": one.extrapolates,
                 **({"expected": more} if also else {}),
             }
         )

@@ -100,9 +100,12 @@ def _predicted(run: Path, archs: Path, target: str | None) -> tuple[list[dict[st
                     "prediction": float(found.value[n]),
                     "std": float(found.std[n]),
                     "shares": [float(v) for v in found.shares[n]],
+                    "extrapolates": bool(found.extrapolates[n]),
                 }
             )
-    return rows, []
+    beyond = sum(row["extrapolates"] for row in rows)
+    told = f"{beyond:,} of {len(rows):,} predictions go beyond the table (extrapolates), and are less sure"
+    return rows, [told] if beyond else []
 
 
 def shrink(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
+    from nasbuild.space import Space
     from nasbuild.table import Table
 
 
@@ -25,10 +26,18 @@ def instead(graphs: Path, space: str | None, merge: str | None) -> Path:
     return graphs
 
 
-def read(space: str, data: str, merge: str | None, skip_bad: bool) -> Table:
-    """The table that ``--space``, ``--data``, ``--merge`` and ``--skip-bad`` tell."""
-    from nasbuild.space import load_space
+def read(space: str, data: str, merge: str | None, skip_bad: bool, costs: str | None = None) -> Table:
+    """The table that ``--space``, ``--costs``, ``--data``, ``--merge`` and ``--skip-bad`` tell."""
     from nasbuild.table import merge_table, read_table
 
-    table = read_table(data, load_space(space), skip_bad=skip_bad)
+    table = read_table(data, space_with(space, costs), skip_bad=skip_bad)
     return merge_table(table, merge) if merge else table
+
+
+def space_with(space: str, costs: str | None) -> Space:
+    """The space that ``--space`` and ``--costs`` tell."""
+    from nasbuild.space import load_space
+    from nasbuild.table import add_costs
+
+    found = load_space(space)
+    return add_costs(found, costs) if costs else found

@@ -10,6 +10,7 @@ import typer
 
 from nasbuild.cli._given import given, instead, read
 from nasbuild.cli._options import (
+    CostsOption,
     DataOption,
     GraphsOption,
     JsonOption,
@@ -62,6 +63,7 @@ def fit(
         bool,
         typer.Option("--rivals/--no-rivals", help="measure ridge and LightGBM on the same table as well"),
     ] = True,
+    costs: CostsOption = None,
     merge: MergeOption = None,
     skip_bad: SkipOption = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an earlier run in --out")] = False,
@@ -97,7 +99,7 @@ def fit(
     space = given(space)
     chosen = _recipe(recipe_name, convolution=convolution, epochs=epochs)
     ensure_free(out_folder, overwrite=overwrite)
-    table = read(space, data, merge, skip_bad)
+    table = read(space, data, merge, skip_bad, costs)
     if ids is not None:
         table = _only(table, ids)
     with out.progress() as progress:

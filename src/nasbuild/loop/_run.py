@@ -209,7 +209,7 @@ def _best(found: Evaluated) -> np.ndarray:
 
 def _told_space(space: Space, metrics: Mapping[str, Metric]) -> Space:
     """The space with all that the evaluator tells, so that its table can be learnt from."""
-    return Space(space.name, space.stages, {**space.metrics, **metrics})
+    return replace(space, metrics={**space.metrics, **metrics})
 
 
 def _nothing_told(goal: Goal, results: Mapping[Architecture, Result]) -> NasbuildError:

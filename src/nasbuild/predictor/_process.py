@@ -20,6 +20,10 @@ from nasbuild.predictor._warp import Warp
 from nasbuild.space import Architecture, Space, StageModules, group_codes, group_stages
 
 _CHUNK = 8192  # modules that are scored at a time
+GUESSED = 0.5
+"""Share of a prediction's distance to the nearest label that counts as a deviation."""
+FAR = 2.0
+"""Times the largest prior variance in the table, beyond which an architecture is far from it."""
 
 
 @dataclass(frozen=True)
@@ -154,12 +158,25 @@ class Process:
         normal = np.random.default_rng(seed).normal(size=(len(mean), count))
         return mean + self.spread * (factor @ normal).T
 
-    def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
-        """y' and its deviation, noise included, in the label's unit; each (architectures,)."""
-        mean, variance = self.latent(architectures)
+    def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """y' and its deviation, noise included, in the label's unit, and which are far from the table; each (architectures,).
+
+        Beyond the labels the scale itself is a guess: a share of the distance to the nearest label counts as one more
+        deviation. An architecture is far where the variance that is believed of it beforehand, which grows with all that is
+        unlike the table's mean, is several times that of any row: of a table of single changes, one with many changes.
+        """
+        mean, known, prior = self._towards(architectures, whole=False)
+        variance = np.maximum(prior - (known**2).sum(axis=0), 0) + self.noise
         spread = np.sqrt(variance) * self.spread
         low, high = self.warp.back(mean - spread), self.warp.back(mean + spread)
-        return self.warp.back(mean), (high - low) / 2
+        value = self.warp.back(mean)
+        std = np.hypot((high - low) / 2, GUESSED * self.warp.beyond(value))
+        return value, std, prior > FAR * self._widest
+
+    @cached_property
+    def _widest(self) -> float:
+        """Largest prior variance of a row learnt from."""
+        return float(self._towards(self.architectures, whole=False)[2].max())
 
     def left(self, stage: int, code: np.ndarray) -> np.ndarray:
         """What is seen of a module, code (depth, features): equal for modules that make the same network."""

@@ -14,7 +14,7 @@ from nasbuild.predictor._process import Process
 from nasbuild.predictor._warp import Warp
 from nasbuild.space import Architecture, Space
 
-_WARP = ("power", "mean", "std", "shift", "spread")
+_WARP = ("power", "mean", "std", "shift", "spread", "low", "high")
 _NUMBERS = ("interaction_variance", "noise", "slope", "level", "spread")
 
 
@@ -95,6 +95,8 @@ def process_from_arrays(
         )
         if min(warp["std"], warp["spread"], numbers["slope"], numbers["spread"], *arrays["scales"]) <= 0:
             raise ValueError("a scale that is not above 0")
+        if not warp["low"] < warp["high"]:
+            raise ValueError("labels that have no range")
         variances = (
             *arrays["theta"],
             *arrays["interaction_theta"],

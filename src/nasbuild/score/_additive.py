@@ -24,6 +24,7 @@ class AdditiveScorer(Scorer):
     architectures: tuple[Architecture, ...]
     labels: np.ndarray
     process: Process
+    limits: tuple[float, float] = (-np.inf, np.inf)
 
     @property
     def members(self) -> int:
@@ -61,7 +62,7 @@ class AdditiveScorer(Scorer):
     def labels_at(self, totals: np.ndarray) -> np.ndarray:
         return self.process.labels_at(totals)
 
-    def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+    def expect(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self.process.predict(architectures)
 
 

@@ -54,11 +54,14 @@ class Prediction:
         y' and its deviation, (architectures,).
     shares
         Score of each stage's module, (architectures, stages).
+    extrapolates
+        Whether the prediction goes beyond the table (`Scorer.predict_marked`), (architectures,) bool.
     """
 
     value: np.ndarray
     std: np.ndarray
     shares: np.ndarray
+    extrapolates: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -194,9 +197,10 @@ def predict(learnt: Learnt, architectures: Sequence[Architecture]) -> Prediction
     """Predict architectures and tell each stage's share; nothing is enumerated."""
     if not architectures:
         empty = np.empty(0)
-        return Prediction(empty, empty, np.empty((0, len(learnt.scorer.space.stages))))
+        shares = np.empty((0, len(learnt.scorer.space.stages)))
+        return Prediction(empty, empty, shares, np.zeros(0, dtype=bool))
     # The last bits depend on the place in a batch: equal architectures are predicted once.
     place = {architecture: n for n, architecture in enumerate(dict.fromkeys(architectures))}
-    value, std = learnt.scorer.predict(list(place))
+    value, std, beyond = learnt.scorer.predict_marked(list(place))
     rows = np.array([place[architecture] for architecture in architectures])
-    return Prediction(value[rows], std[rows], learnt.scorer.shares(architectures))
+    return Prediction(value[rows], std[rows], learnt.scorer.shares(architectures), beyond[rows])

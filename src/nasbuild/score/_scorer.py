@@ -12,17 +12,25 @@ from nasbuild.predictor import Pairs
 from nasbuild.space import Architecture, Module, Space, group_codes, group_modules, module_key
 
 _AT_ONCE = 4096  # architectures predicted at a time
+_LEAST_STD = 1e-6  # of the labels' range: no method knows a label better
+_ROUNDING = 1e-9  # of the labels' range, by which a prediction may miss a label that it knows
 
 
 class Scorer(ABC):
     """Scores of modules, learnt from architectures and labels (architectures,).
 
-    Subclasses are frozen dataclasses that hold ``space``, ``architectures`` and ``labels``.
+    Subclasses are frozen dataclasses that hold ``space``, ``architectures`` and ``labels``, and may hold ``limits``.
+
+    Attributes
+    ----------
+    limits
+        The least and the most that a label can be, as the space declares of the metric.
     """
 
     space: Space
     architectures: tuple[Architecture, ...]
     labels: np.ndarray
+    limits: tuple[float, float] = (-np.inf, np.inf)
 
     @property
     @abstractmethod
@@ -41,8 +49,26 @@ class Scorer(ABC):
         """Scores by every member, (members, modules)."""
 
     @abstractmethod
+    def expect(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """y' and its deviation without regard to `limits`, and which architectures are far from all that were learnt from."""
+
     def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """y' and its deviation, each (architectures,), in the label's unit."""
+        return self.predict_marked(architectures)[:2]
+
+    def predict_marked(
+        self, architectures: Sequence[Architecture]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """y', its deviation, and whether it extrapolates, each (architectures,).
+
+        A prediction extrapolates where it lies outside the range of the labels, or its architecture is far from all that
+        were learnt from. Predictions stay within `limits`; deviations are never 0.
+        """
+        value, std, far = self.expect(architectures)
+        low, high = self.labels.min(), self.labels.max()
+        rounding = _ROUNDING * (high - low)
+        beyond = far | (value < low - rounding) | (value > high + rounding)
+        return np.clip(value, *self.limits), np.maximum(std, _LEAST_STD * (high - low)), beyond
 
     @property
     def merges(self) -> bool:

@@ -118,7 +118,7 @@ def load_run(path: str | os.PathLike[str]) -> Run:
 
 def _run_file(run: Run, files: dict[str, str]) -> RunFile:
     return RunFile(
-        schema_version=4,
+        schema_version=5,
         space=space_to_dict(run.space),
         targets=[
             TargetFile(

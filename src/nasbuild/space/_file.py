@@ -9,6 +9,7 @@ from typing import Any
 
 from nasbuild._io import reading, write_text
 from nasbuild.errors import SpaceError
+from nasbuild.space._cost_read import costs_to_dict
 from nasbuild.space._model import GLOBALS, Choice, Feature, Space, Stage
 from nasbuild.space._read import space_from_dict, usual_kind
 from nasbuild.space._yaml import plain_from_yaml, yaml_from_plain
@@ -88,6 +89,8 @@ def space_to_dict(space: Space) -> dict[str, Any]:
         if space.globals.modules is not None:
             data["globals_modules"] = [space.globals.as_dicts(m)[0] for m in space.globals.modules]
     data["stages"] = [_stage_entry(stage) for stage in space.layered]
+    if space.costs:
+        data["costs"] = costs_to_dict(space.costs, space.metrics)
     return data
 
 

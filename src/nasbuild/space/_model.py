@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from nasbuild.errors import SpaceError
+
+if TYPE_CHECKING:
+    from nasbuild.space._cost import Cost
 
 Choice = bool | int | float | str
 Layer = tuple[Choice, ...]
@@ -127,12 +130,14 @@ class Space:
     """A search space: what can be built.
 
     ``stages`` stand in the order of the data flow; the features of the whole architecture, if
-    there are any, follow as a last stage of one layer named ``globals``.
+    there are any, follow as a last stage of one layer named ``globals``. ``costs`` are known of every architecture
+    by definition.
     """
 
     name: str
     stages: tuple[Stage, ...]
     metrics: Mapping[str, Metric] = field(default_factory=dict[str, Metric])
+    costs: Mapping[str, Cost] = field(default_factory=dict[str, "Cost"])
 
     @property
     def globals(self) -> Stage | None:

@@ -2,6 +2,7 @@
 
 from nasbuild.table._architectures import read_architectures
 from nasbuild.table._columns import flat_columns, flatten
+from nasbuild.table._costs import Difference, add_costs, cost_differences
 from nasbuild.table._evaluated import evaluated_table
 from nasbuild.table._frame import to_frame
 from nasbuild.table._graph_table import GraphTable, graph_table, read_metrics
@@ -13,12 +14,15 @@ from nasbuild.table._read import builtin_tables, load_builtin, read_table, write
 from nasbuild.table._split import Split, k_fold, random_split, stratified_split
 
 __all__ = [
+    "Difference",
     "GraphTable",
     "Note",
     "Split",
     "Table",
+    "add_costs",
     "arch_dicts",
     "builtin_tables",
+    "cost_differences",
     "evaluated_table",
     "flat_columns",
     "flatten",

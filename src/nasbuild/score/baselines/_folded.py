@@ -28,6 +28,7 @@ class FoldedScorer(Scorer):
     labels: np.ndarray
     whole: Model
     parts: tuple[Model, ...]
+    limits: tuple[float, float] = (-np.inf, np.inf)
 
     @property
     def members(self) -> int:
@@ -52,9 +53,9 @@ class FoldedScorer(Scorer):
         # A linear model knows every layer at its place.
         return {} if isinstance(self.whole, Linear) else None
 
-    def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+    def expect(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         each = np.stack([part.predict(architectures) for part in self.parts])
-        return self.whole.predict(architectures), each.std(axis=0)
+        return self.whole.predict(architectures), each.std(axis=0), np.zeros(len(architectures), dtype=bool)
 
 
 def fit_model(
