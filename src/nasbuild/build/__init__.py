@@ -18,7 +18,7 @@ from nasbuild.build._front import Front, build_front, swept_front
 from nasbuild.build._predicted import ByPrediction, build_predicted
 from nasbuild.build._propose import propose
 from nasbuild.build._reduce import Holds, holds_of_front, reduce_space
-from nasbuild.build._where import Within, build_within, expected
+from nasbuild.build._where import Within, build_within, expected, predicted_names
 
 __all__ = [
     "DEPTH",
@@ -49,6 +49,7 @@ __all__ = [
     "holds_of_front",
     "parse_bound",
     "parse_bounds",
+    "predicted_names",
     "propose",
     "propose_equations",
     "rank_every",

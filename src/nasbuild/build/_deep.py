@@ -17,11 +17,12 @@ from nasbuild.build._pool import pooled_part
 from nasbuild.build._relaxed import best_in, relaxed_problem
 from nasbuild.build._shapes import canonical, shapes_of
 from nasbuild.build._under import priced, prices_of, slack
+from nasbuild.build._worthwhile import worthwhile
 from nasbuild.score import Learnt, Run
 from nasbuild.space import Architecture, module_codes
 
 _GRIDS = 256  # combinations of shapes that are looked into
-_LISTED = 2_000_000  # cells of the table of two listed stages
+_BEATEN = 10  # others of its stage that beat a module that takes no part in a front
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,7 @@ def deep(
     limits: Limits,
     *,
     interactions: bool,
+    front: int = 0,
 ) -> Deep:
     """All parts of the space of a run, with the scores of targets and some exact costs.
 
@@ -69,12 +71,18 @@ def deep(
     ----------
     interactions
         Whether what stages do to each other counts, as it does for the prediction y'.
+    front
+        Of how many first targets a front is asked for: listed modules that ten others beat in all that counts take
+        no part then.
     """
     scorers = [one.scorer for one in targets]
     listed = columns(targets, deep=False)
+    signs = np.array([one.target.sign for one in targets[:front]])
     parts, searched = [], []
     for u in range(len(run.space.stages)):
         own = _parts(targets, u, listed, costs)
+        if own and front and not any(cost.links() for cost in costs):
+            own = [_worthwhile(part, signs, limits) for part in own]
         if own is None:
             searched.append(u)
             pool = pooled_part(targets, u, costs, limits)
@@ -93,6 +101,21 @@ def deep(
         pairs = [scorer.pairs(asked) for scorer in scorers]
         vectors = [None if p is None else vectors_of(parts, p.factors, dict(p.links)) for p in pairs]
     return Deep(run, tuple(targets), tuple(parts), limits, tuple(vectors), tuple(products), tuple(searched))
+
+
+def _worthwhile(part: Part, signs: np.ndarray, limits: Limits) -> Part:
+    """A listed part without modules that ten others beat in the targets of a front and in all that is bounded."""
+    if part.probes is not None or part.sizes[0] <= _BEATEN:
+        return part
+    scores, costs = part.scores[0], part.costs[0]
+    bounded = [s * scores[:, t] for t, s, _ in limits.on_targets]
+    kept = worthwhile(
+        np.column_stack([scores[:, : len(signs)] * signs, -costs * limits.signs, *(-own for own in bounded)]),
+        _BEATEN,
+    )
+    return replace(
+        part, codes=lambda picks: part.codes(kept[picks]), scores=(scores[kept],), costs=(costs[kept],)
+    )
 
 
 def _parts(
@@ -155,7 +178,8 @@ def best_of(whole: Deep, sign: int, n: int, apart: int = 1) -> Picked:
     limited = []
     for which in combos:
         own = whole.grid(which)
-        limited.append((_limit(own, sign), which, own))
+        # One alone need not be compared with others.
+        limited.append((np.inf if len(combos) == 1 else _limit(own, sign), which, own))
     limited.sort(key=lambda one: -one[0])
     found: dict[Architecture, float] = {}
     sure, most = beyond == -np.inf, beyond

@@ -117,7 +117,14 @@ def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
             costs: Mapping[str, ExactCost], within: Sequence[Bound], _: int
         ) -> list[tuple[Architecture, np.ndarray]]:
             limits, of_bounds = limits_of(every, costs, within)
-            whole = deep(every, run, of_bounds, limits, interactions=interactions and None not in pairs)
+            whole = deep(
+                every,
+                run,
+                of_bounds,
+                limits,
+                interactions=interactions and None not in pairs,
+                front=len(learnt),
+            )
             found = front_of(whole, signs)
             if not found.architectures:
                 raise nothing_within_deep(run, every, costs, within)

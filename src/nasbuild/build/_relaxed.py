@@ -82,15 +82,27 @@ def best_in(predicted: Predicted, sign: int, n: int, apart: int = 1, floor: floa
     """
     if is_plain(predicted):
         return best_under(plain_problem(predicted, sign), n, apart)
-    nothing = np.empty((0, len(predicted.scores)), dtype=np.int64)
-    if apart <= 1 and math.prod(len(own) for own in predicted.scores) <= LISTED:
+    chain = chain_of(predicted, sign)
+    if chain is not None:
+        found = _along(predicted, sign, n, apart, chain)
+    else:
+        found = _by_sums(predicted, sign, n, apart, floor)
+    if found.proven < n and apart <= 1 and found.most > floor and _count(predicted) <= LISTED:
+        nothing = np.empty((0, len(predicted.scores)), dtype=np.int64)
         every = best_predicted_picks(predicted, sign, nothing, n)[0]
         every = every[_allowed(predicted, every)]
         best = sign * predicted.values(every[:1])[0, 0] if len(every) else -np.inf
         return Found(every, len(every), float(best))
-    chain = chain_of(predicted, sign)
-    if chain is not None:
-        return _along(predicted, sign, n, apart, chain)
+    return found
+
+
+def _count(predicted: Predicted) -> int:
+    return math.prod(len(own) for own in predicted.scores)
+
+
+def _by_sums(predicted: Predicted, sign: int, n: int, apart: int, floor: float) -> Found:
+    """The same by sums that no pick exceeds."""
+    nothing = np.empty((0, len(predicted.scores)), dtype=np.int64)
     relaxed = relaxed_problem(predicted, sign)
     bound = priced(relaxed) if relaxed is not None else None
     if relaxed is not None and (bound is None or bound[1] <= floor):

@@ -168,6 +168,12 @@ def on_targets(
     )
 
 
+def predicted_names(run: Run, bounds: Sequence[Bound]) -> list[str]:
+    """What bounds are on that is known by its prediction only, each once."""
+    names = dict.fromkeys(bound.name for bound in bounds)
+    return [name for name in names if isinstance(resolved(run, name), Learnt)]
+
+
 def expected(run: Run, name: str, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
     """What is known of architectures and its deviation, each (architectures,).
 
