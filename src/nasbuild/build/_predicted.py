@@ -11,6 +11,7 @@ import numpy as np
 from nasbuild.build._ascend import LISTED, WIDTH, best_predicted_picks
 from nasbuild.build._best import POOL, Built, best_predicted, described, require_positive
 from nasbuild.build._bound import Bound
+from nasbuild.build._by_value import by_value, checked
 from nasbuild.build._columns import columns
 from nasbuild.build._company import best_in_company
 from nasbuild.build._costs import ExactCost
@@ -78,11 +79,34 @@ def build_predicted(
     """
     require_positive("the number of architectures", n)
     first = run.of(target)
-    sign = first.target.sign
     exact, others = exact_and_predicted(run, first, [bound.name for bound in bounds])
     targets = [first, *others]
+    if by_value(exact):
+        found = checked(
+            run,
+            exact,
+            bounds,
+            n,
+            lambda costs, limits, count: _by_sums(run, targets, count, costs, limits, k).built,
+            lambda one: one.architecture,
+        )
+        return ByPrediction(best_predicted(first, found, n), proven=False, pool=None)
+    return _by_sums(run, targets, n, exact, bounds, k)
+
+
+def _by_sums(
+    run: Run,
+    targets: Sequence[Learnt],
+    n: int,
+    exact: Mapping[str, ExactCost],
+    bounds: Sequence[Bound],
+    k: int | None,
+) -> ByPrediction:
+    """The same, with costs that stages tell."""
+    first = targets[0]
+    sign = first.target.sign
     on_labels = [bound for bound in bounds if bound.name not in exact]
-    if k is None and is_deep(targets):
+    if k is None and is_deep(targets, exact):
         return _deep(run, targets, n, exact, bounds)
     table = columns(targets)
     if k is not None:

@@ -78,7 +78,6 @@ class Scorer(ABC):
         low, high = self.labels.min(), self.labels.max()
         rounding = _ROUNDING * (high - low)
         beyond = far | (value < low - rounding) | (value > high + rounding)
-        beyond = beyond | rows_with_unseen(self.space, self.unseen, architectures)
         return np.clip(value, *self.limits), np.maximum(std, _LEAST_STD * (high - low)), beyond
 
     @cached_property
