@@ -21,7 +21,7 @@ def commands(text: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def fit(tmp_path_factory):
-    """A fit in a folder whose name needs quotes, that gives every kind of advice: a rival is better, y' is better."""
+    """A fit in a folder whose name needs quotes, that gives every kind of advice."""
     folder = tmp_path_factory.mktemp("steps") / "my fits"
     folder.mkdir()
     table = load_builtin("digits-macro").select(range(0, 1728, 29))
@@ -29,8 +29,7 @@ def fit(tmp_path_factory):
     run = learn(table, ["loss", "macs", "acc / log10(macs)"], recipe=quick, rivals=False, seed=3)
     first = run.learnt[0]
     rival = Rival("ridge", first.trust.prediction, first.trust.modules)
-    ahead = replace(first.trust.prediction, each=tuple(v + 0.1 for v in first.trust.modules.each))
-    trust = replace(first.trust, rivals=(rival,), better="ridge", prediction=ahead)
+    trust = replace(first.trust, rivals=(rival,), better="ridge")
     save_run(replace(run, learnt=(replace(first, trust=trust), *run.learnt[1:])), folder / "first fit")
     return folder
 
@@ -40,7 +39,7 @@ def test_every_command_of_explain_and_the_report_runs_as_it_stands(nasbuild, fit
     told = nasbuild("explain", "first fit")
     assert told.code == 0
     found = commands(told.out)
-    for part in ("--propose 5 --target 'acc / log10(macs)'", "--by prediction", "--recipe ridge --seed 3"):
+    for part in ("--propose 5 --target 'acc / log10(macs)'", "--recipe ridge --seed 3"):
         assert any(part in command for command in found), (part, found)
     page = tmp_path / "page.html"
     assert nasbuild("report", "first fit", "--out", page).code == 0

@@ -30,11 +30,6 @@ def propose_command(run: Run, learnt: Learnt, n: int) -> str:
     return f"nasbuild build {RUN} --propose {n}{_of_target(run, learnt)} --out next.jsonl"
 
 
-def build_command(run: Run, learnt: Learnt, by: str) -> str:
-    """The command that builds by something else than scores."""
-    return f"nasbuild build {RUN} --by {by}{_of_target(run, learnt)} --out built.jsonl"
-
-
 def fit_command(run: Run, learnt: Learnt, recipe: str) -> str:
     """The command that fits the same target of the fit's own table with another recipe."""
     seed = f" --seed {run.seed}" if run.seed else ""
