@@ -11,8 +11,8 @@ from nasbuild.build._bound import (
 )
 from nasbuild.build._columns import Columns
 from nasbuild.build._company import best_in_company, best_of_modules, worth_in_company
+from nasbuild.build._costs import DEPTH, LAYERS, is_exact
 from nasbuild.build._equations import Aimed, propose_equations
-from nasbuild.build._exact import exact_costs
 from nasbuild.build._exhaustive import MOST, build_exhaustive, every_architecture, rank_every
 from nasbuild.build._front import Front, build_front, swept_front
 from nasbuild.build._predicted import ByPrediction, build_predicted
@@ -20,9 +20,10 @@ from nasbuild.build._propose import propose
 from nasbuild.build._propose_within import propose_within, within_bounds
 from nasbuild.build._reduce import Holds, holds_of_front, reduce_space
 from nasbuild.build._shortlist import Shortlisted, build_shortlisted
-from nasbuild.build._where import LAYERS, Within, build_within, expected
+from nasbuild.build._where import Within, build_within, expected, predicted_names
 
 __all__ = [
+    "DEPTH",
     "LAYERS",
     "MOST",
     "POOL",
@@ -48,11 +49,12 @@ __all__ = [
     "buildable",
     "described",
     "every_architecture",
-    "exact_costs",
     "expected",
     "holds_of_front",
+    "is_exact",
     "parse_bound",
     "parse_bounds",
+    "predicted_names",
     "propose",
     "propose_equations",
     "propose_within",

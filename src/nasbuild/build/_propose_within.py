@@ -9,8 +9,9 @@ import numpy as np
 from nasbuild.build._best import Built, described, require_positive
 from nasbuild.build._bound import Bound
 from nasbuild.build._columns import Columns, columns
+from nasbuild.build._deep import exact_and_predicted
 from nasbuild.build._under import Problem, best_under
-from nasbuild.build._where import bounded, bounded_targets, expected
+from nasbuild.build._where import bounded, expected
 from nasbuild.score import COMPARED, Run, Scorer
 from nasbuild.space import Architecture, group_codes
 
@@ -35,8 +36,9 @@ def propose_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound]
     require_positive("the number of architectures", n)
     run = run.with_unseen()
     first = run.of(target)
-    targets = [first, *(t for t in bounded_targets(run, bounds) if t.target.name != first.target.name)]
-    table, costs, most = bounded(run, columns(targets), targets, bounds)
+    exact, others = exact_and_predicted(run, first, [bound.name for bound in bounds])
+    targets = [first, *others]
+    table, costs, most = bounded(columns(targets), targets, exact, bounds)
     if not all(table.codes):
         return []
     sign = first.target.sign

@@ -187,7 +187,7 @@ class Evaluated:
     def known(self) -> np.ndarray:
         """Whether all targets and all that is bounded could be measured, (architectures,) bool."""
         columns = [*self.values.T, *self.bounded.values()]
-        return ~np.isnan(np.column_stack(columns)).any(axis=1)
+        return np.asarray(~np.isnan(np.column_stack(columns)).any(axis=1))
 
     @property
     def signs(self) -> np.ndarray:

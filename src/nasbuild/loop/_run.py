@@ -10,7 +10,7 @@ from pathlib import Path
 import moocore
 import numpy as np
 
-from nasbuild.build import LAYERS, exact_costs, shown_bounds, within_bounds
+from nasbuild.build import LAYERS, is_exact, shown_bounds, within_bounds
 from nasbuild.errors import Infeasible, NasbuildError, TargetError
 from nasbuild.evaluate import Executor, Result, Spec, Store
 from nasbuild.loop._file import read_rounds, settled, write_loop
@@ -24,7 +24,7 @@ from nasbuild.search import Goal, Metrics, layers
 from nasbuild.space import Architecture, Metric, Space, count_architectures, save_space
 from nasbuild.table import Table, evaluated_table, write_table
 
-EVALUATED, BEST, RUN, SPACE = "archs.jsonl", "best.jsonl", "run", "space.yaml"
+EVALUATED, BEST, FIT, SPACE = "archs.jsonl", "best.jsonl", "run", "space.yaml"
 TOP = 10
 """Architectures of ``best.jsonl`` where there is one target."""
 
@@ -137,7 +137,7 @@ def run_loop(
         write_table(table, folder / EVALUATED)
         write_table(table.select(state.best), folder / BEST)
         if run is not None:
-            save_run(run, folder / RUN, overwrite=True)
+            save_run(run, folder / FIT, overwrite=True)
         write_loop(folder, decided, rounds, found.told, space)
         told(state)
         if not ended:
@@ -221,9 +221,7 @@ def _fitted(
 
 def _expects(run: Run, name: str) -> bool:
     """Whether the run tells what is to be expected of a metric: it is a target of it, or an exact cost."""
-    if name == LAYERS or name in {learnt.target.name for learnt in run.learnt}:
-        return True
-    return name in run.table.columns and exact_costs(run, name, [[] for _ in run.space.stages]) is not None
+    return name in {learnt.target.name for learnt in run.learnt} or is_exact(run, name)
 
 
 def _learnt(

@@ -6,11 +6,9 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from nasbuild.report._data_suspect import suspect_data, suspect_steps, suspect_text
 from nasbuild.report._health import OF_TRUST, health, sentence
-from nasbuild.report._kind import build_command, fit_command, kind_of, title_of
+from nasbuild.report._kind import fit_command, kind_of, title_of
 from nasbuild.report._numbers import correlation
 from nasbuild.score import part_text
 from nasbuild.table import unseen_rows, unseen_text
@@ -22,8 +20,6 @@ _BEYOND, _CHANCE = (
     0.05,
     0.01,
 )  # share of random architectures beyond the labels that is worth saying; and its odds
-_LEAST = 0.001  # SRCC by which y' must lead before it is worth saying
-_ERRORS = 2  # and by how many standard errors of the lead
 _APART = 0.2  # spread over the fits that is worth saying
 _FAIR = 0.5
 _INTERVAL, _NARROW = 0.9, 0.8  # share of labels that intervals should hold, and one that is far too low
@@ -74,7 +70,6 @@ def trust_data(run: Run, learnt: Learnt) -> dict[str, Any]:
             *suspect_steps(suspects),
             *_by_rival(run, learnt),
             *_by_level(run, learnt),
-            *_by_prediction(run, learnt),
             *_by_unseen(run, trust),
             *_by_rare(run, rare),
         ],
@@ -152,19 +147,6 @@ def _by_level(run: Run, learnt: Learnt) -> list[dict[str, str]]:
             "few rows are held out at a time, so look at the mean only."
         )
     return [{"kind": "trust", "text": text} for text in steps]
-
-
-def _by_prediction(run: Run, learnt: Learnt) -> list[dict[str, str]]:
-    """Where y' orders held-out rows better than the sums do, beyond what chance allows, it should choose."""
-    trust = learnt.trust
-    lead = np.subtract(trust.prediction.each, trust.modules.each)
-    if len(lead) < 2 or not lead.mean() > max(_LEAST, _ERRORS * lead.std(ddof=1) / np.sqrt(len(lead))):
-        return []
-    text = (
-        f"The prediction y' orders unseen architectures better (SRCC {trust.prediction.mean:.3f}) than the summed "
-        f"module scores do ({trust.modules.mean:.3f}): let it choose what to build."
-    )
-    return [{"kind": "prediction", "text": text, "command": build_command(run, learnt, "prediction")}]
 
 
 def _by_unseen(run: Run, trust: Trust) -> list[dict[str, str]]:

@@ -129,7 +129,7 @@ class Cost:
     def is_sum(self, space: Space) -> bool:
         """Whether `inner` and `links` exist: no function, and no mean over a number of layers that varies."""
         return self.function is None and all(
-            _fixed_count(space, group) for group, mean in self._groups() if mean
+            _layers_counted(space, group) is not None for group, mean in self._groups() if mean
         )
 
     def at_globals(self, space: Space, code: np.ndarray) -> Cost:
@@ -160,7 +160,7 @@ class Cost:
         self._require_sum(space)
         found = np.zeros(len(codes))
         for group, mean in self._groups():
-            found += _inner(space, stage, group, codes) / (_count(space, group) if mean else 1)
+            found += _inner(space, stage, group, codes) * _share(space, group, mean)
         return found
 
     def links(self, space: Space, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -173,7 +173,7 @@ class Cost:
         for group, mean in self._groups():
             if isinstance(group, Product) and group.of("previous"):
                 one, other = _links(space, stage, group, codes)
-                into.append(one / (_count(space, group) if mean else 1))
+                into.append(one * _share(space, group, mean))
                 out.append(other)
         empty = np.zeros((len(codes), 0))
         return (np.stack(into, axis=1), np.stack(out, axis=1)) if into else (empty, empty)
@@ -320,13 +320,19 @@ def _hit(stage: Stage, group: Product | tuple[Values, ...], depth: int) -> int:
     return depth if group[0].feature in {f.name for f in stage.features} else 0
 
 
-def _fixed_count(space: Space, group: Product | tuple[Values, ...]) -> bool:
-    return all(len({_hit(stage, group, d) for d in stage.depths}) == 1 for stage in space.stages)
+def _layers_counted(space: Space, group: Product | tuple[Values, ...]) -> int | None:
+    """At how many layers of an architecture something counts; None if that varies."""
+    # Every stage is looked at, and asked once for every stage.
+    if group not in space.layers_counted:
+        counts = [{_hit(stage, group, d) for d in stage.depths} for stage in space.stages]
+        fixed = all(len(own) == 1 for own in counts)
+        space.layers_counted[group] = sum(own.pop() for own in counts) if fixed else None
+    return space.layers_counted[group]
 
 
-def _count(space: Space, group: Product | tuple[Values, ...]) -> int:
-    """At how many layers of an architecture something counts, where that is fixed."""
-    return max(sum(_hit(stage, group, stage.depths[0]) for stage in space.stages), 1)
+def _share(space: Space, group: Product | tuple[Values, ...], mean: bool) -> float:
+    """What a group is multiplied with: a mean over a fixed number of layers is a sum divided by it."""
+    return 1 / ((_layers_counted(space, group) if mean else 1) or 1)
 
 
 def _inner(space: Space, u: int, group: Product | tuple[Values, ...], codes: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from nasbuild.errors import SpaceError
-from nasbuild.space._check import parse_module, shown
+from nasbuild.space._check import kind_of, parse_module, shown
 from nasbuild.space._cost_read import read_costs
 from nasbuild.space._entry import LONGEST_TEXT, is_printable, mapping_of, text_of
 from nasbuild.space._model import (
@@ -24,8 +24,9 @@ from nasbuild.space._model import (
     features_by_name,
 )
 
-_TOP = ("name", "metrics", GLOBALS, "globals_modules", "stages", "costs")
+_TOP = ("name", "metrics", GLOBALS, "globals_modules", "stages", "costs", "identity")
 _MOST_DEPTH = 1_000
+_LARGEST_END = 1e300
 # Codes of choices are int16.
 _MOST_CHOICES = 32_767
 # Whole numbers up to here are exact as float64 too, as which tables and predictors may hold them.
@@ -55,7 +56,8 @@ def space_from_dict(data: object) -> Space:
         )
     read += _globals(top)
     _check_kinds(read)
-    space = Space(name, tuple(read), _metrics(top.get("metrics")))
+    identity = _identity(top.get("identity"), read)
+    space = Space(name, tuple(read), _metrics(top.get("metrics")), identity=identity)
     return replace(space, costs=read_costs(space, top.get("costs")))
 
 
@@ -175,13 +177,40 @@ def _metrics(data: object) -> dict[str, Metric]:
     for key, value in data.items():
         name = text_of(key, "metrics")
         where = f"metrics.{name}"
-        entry = mapping_of(value, where, ("direction", "unit"))
+        entry = mapping_of(value, where, ("direction", "unit", "minimum", "maximum"))
         direction: Any = entry.get("direction")
         unit = entry.get("unit")
         if direction not in get_args(Direction):
             raise SpaceError(f"direction is {shown(direction)}", where=where, allowed=get_args(Direction))
-        metrics[name] = Metric(name, direction, "" if unit in (None, "") else text_of(unit, f"{where}.unit"))
+        unit = "" if unit in (None, "") else text_of(unit, f"{where}.unit")
+        least, most = (_end(entry.get(key), f"{where}.{key}") for key in ("minimum", "maximum"))
+        if least is not None and most is not None and least >= most:
+            raise SpaceError(f"minimum {least:g} is not below maximum {most:g}", where=where)
+        metrics[name] = Metric(name, direction, unit, least, most)
     return metrics
+
+
+def _end(data: object, where: str) -> float | None:
+    if data is None:
+        return None
+    if isinstance(data, bool) or not isinstance(data, int | float) or not abs(data) < _LARGEST_END:
+        raise SpaceError(f"{shown(data)} is no number", where=where, allowed="finite numbers below 1e300")
+    return float(data)
+
+
+def _identity(data: object, stages: Sequence[Stage]) -> tuple[str, ...] | None:
+    """Choices whose layers do nothing; ``none`` says that no layer does."""
+    if data is None or data == "none":
+        return None if data is None else ()
+    if not isinstance(data, list) or not data:
+        raise SpaceError(
+            f"is {kind_of(data)}", where="identity", allowed="none, or a list of choices, such as [skip]"
+        )
+    known = dict.fromkeys(c for s in stages for f in s.features for c in f.choices if isinstance(c, str))
+    for choice in data:
+        if not isinstance(choice, str) or choice not in known:
+            raise SpaceError(f"{shown(choice)} is no choice of a feature", where="identity", allowed=known)
+    return tuple(dict.fromkeys(data))
 
 
 def _depths(data: object, where: str) -> tuple[int, ...]:
