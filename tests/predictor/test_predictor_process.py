@@ -174,10 +174,14 @@ def test_predictions_are_those_of_the_dense_process(process, exact):
     found, spread = process.latent(OTHERS)
     assert found == pytest.approx(mean, abs=1e-6)
     assert spread == pytest.approx(variance, rel=1e-5)
-    value, std = process.predict(OTHERS)
+    value, std, far = process.predict(OTHERS)
     low, high = process.warp.back(mean - variance**0.5), process.warp.back(mean + variance**0.5)
     assert value == pytest.approx(process.warp.back(mean))
-    assert std == pytest.approx((high - low) / 2, rel=1e-4)
+    # Beyond the labels, half of the way to the nearest of them is one more deviation.
+    away = np.maximum(value - process.warp.high, 0) + np.maximum(process.warp.low - value, 0)
+    assert std == pytest.approx(np.hypot((high - low) / 2, 0.5 * away), rel=1e-4)
+    priors = np.diag(exact.prior)
+    assert far.tolist() == (priors[index] > 2 * priors[: exact.n].max()).tolist()
 
 
 def test_intervals_of_sums_are_as_wide_as_labels_are_expected_to_be_off(process, exact):
