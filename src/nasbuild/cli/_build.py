@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbuild.cli._options import JsonOption, OutOption, RunArgument
+from nasbuild.cli._options import FixOption, JsonOption, OutOption, RunArgument
 from nasbuild.cli._output import Output, number
 from nasbuild.errors import Infeasible, NasbuildError
 
@@ -44,6 +44,7 @@ def build(
             "layers, or an exact cost; may be repeated",
         ),
     ] = None,
+    fix: FixOption = None,
     apart: Annotated[
         int | None, typer.Option("--apart", min=1, help="each differs from all before it in so many stages")
     ] = None,
@@ -72,7 +73,8 @@ def build(
     from nasbuild._io import write_text
     from nasbuild.build import read_sweep
     from nasbuild.predictor import recipe_kind
-    from nasbuild.score import load_run
+    from nasbuild.score import load_run, narrowed
+    from nasbuild.space import fixed
 
     if by not in (None, *_WAYS):
         raise NasbuildError(f"nothing is built by {by!r}", where="--by", allowed=_WAYS)
@@ -97,6 +99,8 @@ def build(
     loaded = load_run(run)
     if unseen:
         loaded = loaded.with_unseen()
+    if fix:
+        loaded = narrowed(loaded, fixed(loaded.space, fix))
     by = by or ("score" if recipe_kind(loaded.recipe) == "network" else "shortlist")
     wanted = _Wanted(target or (), top or 10, front, next_ones, k, apart or 1, by)
     parts, infeasible = _swept(loaded, wanted, sweep)

@@ -16,6 +16,7 @@ from nasbuild.space._file import (
     space_to_dict,
     space_to_yaml,
 )
+from nasbuild.space._fixed import allows, fixed
 from nasbuild.space._graph import (
     Graphs,
     GraphSchema,
@@ -34,6 +35,7 @@ from nasbuild.space._model import (
     Choice,
     Feature,
     Layer,
+    Limit,
     Metric,
     Module,
     Space,
@@ -63,6 +65,7 @@ __all__ = [
     "GraphSchema",
     "Graphs",
     "Layer",
+    "Limit",
     "Metric",
     "Module",
     "NodeFeature",
@@ -71,6 +74,7 @@ __all__ = [
     "Stage",
     "StageModules",
     "Values",
+    "allows",
     "architecture_id",
     "builtin_spaces",
     "choice_key",
@@ -84,6 +88,7 @@ __all__ = [
     "enumerate_architectures",
     "enumerate_modules",
     "features_by_name",
+    "fixed",
     "graph_schema",
     "group_codes",
     "group_modules",

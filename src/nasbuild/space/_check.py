@@ -116,6 +116,15 @@ def _check_module(stage: Stage, module: Module, where: str) -> None:
             raise SpaceError(
                 f"{feature.name} is shared by the layers of {stage.name} but has {found}", where=where
             )
+    for limit in stage.limits:
+        position = [f.name for f in stage.features].index(limit.feature)
+        for number, layer in enumerate(module):
+            if limit.layer in (None, number) and layer[position] not in limit.choices:
+                raise SpaceError(
+                    f"{limit.feature} = {layer[position]!r} is not what {stage.name} is held at",
+                    where=f"{where}[{number}].{limit.feature}",
+                    allowed=limit.choices,
+                )
     if stage.modules is not None and module_key(stage.encode(module)) not in stage.listed:
         what = f"this sequence of layers is none of the {len(stage.modules)} listed for {stage.name}"
         raise SpaceError(what, where=where)

@@ -15,12 +15,13 @@ def neighbour_codes(stage: Stage, code: np.ndarray) -> Iterator[np.ndarray]:
     """Codes of all modules that differ from ``code`` (depth, features) by one step.
 
     A step changes one choice (a shared one in all layers at once), takes one layer out, or puts
-    one in; a listed stage yields those steps that its list allows.
+    one in; a listed or fixed stage yields those steps that its list or limits allow.
     """
     seen = {module_key(code)}
     for candidate in _steps(stage, code):
         key = module_key(candidate)
-        if key not in seen and (stage.modules is None or key in stage.listed):
+        listed = stage.modules is None or key in stage.listed
+        if key not in seen and listed and (not stage.limits or stage.permits(candidate[None])[0]):
             seen.add(key)
             yield candidate
 
@@ -36,14 +37,14 @@ def mutate_module(space: Space, architecture: Architecture, rng: np.random.Gener
 def mutate_layer(space: Space, architecture: Architecture, rng: np.random.Generator) -> Architecture:
     """Add, remove or edit a single layer of one stage (paper, section 5.1: Layer-Full).
 
-    Adding, removing and editing are equally likely, where each is possible; in a listed stage each
-    module one step away is.
+    Adding, removing and editing are equally likely, where each is possible; in a listed or fixed stage
+    each module one step away is.
     """
     u = _any_free_stage(space, rng)
     if u is None:
         return architecture
     stage, module = space.stages[u], architecture.modules[u]
-    if stage.modules is None:
+    if stage.modules is None and not stage.limits:
         return architecture.replace(u, stage.decode(_random_step(stage, stage.encode(module), rng)))
     steps = list(neighbour_codes(stage, stage.encode(module)))
     if not steps:

@@ -17,7 +17,7 @@ def is_part(small: Space, whole: Space) -> bool:
 def _stage_is_part(small: Stage, whole: Stage) -> bool:
     if [f.name for f in small.features] != [f.name for f in whole.features]:
         return False
-    if small.modules is None and whole.modules is None:
+    if small.modules is None and whole.modules is None and set(whole.limits) <= set(small.limits):
         # Sharing means nothing to a single layer, nor to a feature without a choice.
         free = {f.name for f in small.features if len(f.choices) > 1} if max(small.depths) > 1 else set[str]()
         return (

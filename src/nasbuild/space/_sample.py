@@ -29,9 +29,9 @@ def module_codes(stage: Stage, depth: int, start: int = 0, stop: int | None = No
     rest = np.arange(start, stop, dtype=np.int64)
     codes = np.empty((len(rest), depth, len(stage.features)), dtype=np.int16)
     for layer, position in reversed(_digits(stage, depth)):
-        size = stage.sizes[position]
-        digit = (rest % size).astype(np.int16)
-        rest //= size
+        allowed = stage.allowed(layer, position)
+        digit = allowed[rest % len(allowed)].astype(np.int16)
+        rest //= len(allowed)
         if layer is None:
             codes[:, :, position] = digit[:, None]
         else:
@@ -47,7 +47,15 @@ def sample_codes(stage: Stage, depth: int, n: int, rng: np.random.Generator) -> 
     codes = np.empty((n, depth, len(stage.features)), dtype=np.int16)
     for position, (feature, size) in enumerate(zip(stage.features, stage.sizes, strict=True)):
         width = 1 if feature.name in stage.shared else depth
-        codes[:, :, position] = rng.integers(size, size=(n, width))
+        if not stage.limits:
+            codes[:, :, position] = rng.integers(size, size=(n, width))
+            continue
+        for layer in range(width):
+            allowed = stage.allowed(None if feature.name in stage.shared else layer, position)
+            drawn = allowed[rng.integers(len(allowed), size=n)]
+            codes[:, slice(None) if feature.name in stage.shared else layer, position] = (
+                drawn[:, None] if feature.name in stage.shared else drawn
+            )
     return codes
 
 
