@@ -197,13 +197,49 @@ def _part(run: Run, wanted: _Wanted, bounds: Sequence[Bound]) -> _Part:
         else:
             built = propose(learnt, wanted.propose)
     else:
-        built, title, note = _best(run, learnt, wanted.top, wanted.k, bounds, wanted.apart, wanted.by)
+        built, title, note = _best_of_ties(run, learnt, wanted, bounds)
     rows = built_rows(run, learnt, built, also)
     if bounds:
         rows = [{**row, "where": shown_bounds(bounds)} for row in rows]
     if wanted.by in ("shortlist", "score") and not wanted.front:
         remark = _beyond(rows, bounds)
     return _Part(learnt, rows, title, note, remark)
+
+
+def _best_of_ties(
+    run: Run, learnt: Learnt, wanted: _Wanted, bounds: Sequence[Bound]
+) -> tuple[list[Built], str, str]:
+    """`_best`; with ties across stages, of what is built for each of their choices.
+
+    Raises
+    ------
+    Infeasible
+        If no choice has anything within the bounds.
+    """
+    from nasbuild.build import tied_runs
+
+    found, refused, name = [], None, learnt.target.name
+    for part in tied_runs(run):
+        try:
+            found.append(_best(part, part.of(name), wanted.top, wanted.k, bounds, wanted.apart, wanted.by))
+        except Infeasible as error:
+            refused = error
+    if not found:
+        assert refused is not None
+        raise refused
+    if len(found) == 1:
+        return found[0]
+    built = [one for some, _, _ in found for one in some]
+    by = "score" if wanted.by == "score" else "prediction"
+    built.sort(key=lambda one: -learnt.target.sign * getattr(one, by))
+    kept: list[Built] = []
+    for one in built:
+        modules = one.architecture.modules
+        differ = (sum(a != b for a, b in zip(modules, k.architecture.modules, strict=True)) for k in kept)
+        if len(kept) < wanted.top and all(count >= wanted.apart for count in differ):
+            kept.append(one)
+    note = next((note for _, _, note in found if note), "")
+    return kept, f"{found[0][1]}, of {len(found)} choices of ties", note
 
 
 def _best(

@@ -44,7 +44,18 @@ def parse_architecture(space: Space, data: object) -> Architecture:
         raise SpaceError(
             "the space has no features of the whole architecture", where=GLOBALS, todo="leave them out"
         )
+    _check_ties(space, modules)
     return Architecture(tuple(modules))
+
+
+def _check_ties(space: Space, modules: Sequence[Module]) -> None:
+    if not space.tied:
+        return
+    from nasbuild.space._tied import broken_tie
+
+    broken = broken_tie(space, modules)
+    if broken is not None:
+        raise SpaceError(f"{broken}, but the space ties them to one choice", where="stages")
 
 
 def parse_module(stage: Stage, data: object, *, where: str) -> Module:
@@ -69,6 +80,7 @@ def contains(space: Space, architecture: Architecture) -> bool:
     try:
         for stage, module in zip(space.stages, architecture.modules, strict=True):
             parse_module(stage, stage.as_dicts(module), where=stage.name)
+        _check_ties(space, architecture.modules)
     except (SpaceError, ValueError):
         return False
     return True

@@ -27,4 +27,8 @@ def count_modules(stage: Stage, depth: int | None = None) -> int:
 
 def count_architectures(space: Space) -> int:
     """Number of architectures of the space, an exact integer of any size."""
+    if space.tied:
+        return prod(
+            sum(prod(count_modules(stage) for stage in way) for way in one.ways) for one in space.together
+        )
     return prod(count_modules(stage) for stage in space.stages)

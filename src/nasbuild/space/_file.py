@@ -12,6 +12,7 @@ from nasbuild.errors import SpaceError
 from nasbuild.space._cost_read import costs_to_dict
 from nasbuild.space._model import GLOBALS, Choice, Feature, Limit, Metric, Space, Stage
 from nasbuild.space._read import space_from_dict, usual_kind
+from nasbuild.space._tied import tied_to_list
 from nasbuild.space._yaml import plain_from_yaml, yaml_from_plain
 
 _LARGEST_FILE = 16_000_000
@@ -93,6 +94,8 @@ def space_to_dict(space: Space) -> dict[str, Any]:
     data["stages"] = [_stage_entry(stage) for stage in space.layered]
     if space.costs:
         data["costs"] = costs_to_dict(space.costs, space.metrics)
+    if space.tied:
+        data["tied"] = tied_to_list(space.tied)
     if space.identity is not None:
         data["identity"] = list(space.identity) or "none"
     return data

@@ -122,7 +122,7 @@ def _read(space: Space, text: str) -> tuple[int, Limit | set[int]]:
     if match is None:
         raise SpaceError("tells no part", where=where, allowed=_FORMS)
     values = [value.strip() for value in match["values"].split(",")]
-    u, rest = _stage(space, match["place"], where)
+    u, rest = find_stage(space, match["place"], where)
     stage = space.stages[u]
     if rest == "depth" and not stage.is_globals:
         if not all(value.isdecimal() and len(value) < 6 for value in values):
@@ -141,7 +141,7 @@ def _read(space: Space, text: str) -> tuple[int, Limit | set[int]]:
     return u, limit_of(stage, name, choices, None if layer == "*" else int(layer), where)
 
 
-def _stage(space: Space, place: str, where: str) -> tuple[int, str]:
+def find_stage(space: Space, place: str, where: str) -> tuple[int, str]:
     """The stage that a place begins with, the longest name first, and the rest."""
     for stage in sorted(space.stages, key=lambda s: -len(s.name)):
         if place.startswith(f"{stage.name}."):

@@ -41,6 +41,8 @@ def merge_stages(space: Space, first: int | str) -> Space:
     depths = tuple(sorted(i + j for i in a.depths for j in b.depths))
     joined = Stage(name, depths, a.features)
     _check_costs(space, (a.name, b.name))
+    if any(slot.stage in (a.name, b.name) for group in space.tied for slot in group):
+        raise SpaceError(f"{a.name} or {b.name} is tied", where="tied", todo="they can't be merged")
     stages = (*space.stages[:u], joined, *space.stages[u + 2 :])
     merged = replace(space, name=f"{space.name}-merged", stages=stages, whole=None)
     if count_modules(joined) != count_modules(a) * count_modules(b):

@@ -15,6 +15,7 @@ from nasbuild.errors import SpaceError
 
 if TYPE_CHECKING:
     from nasbuild.space._cost import Cost
+    from nasbuild.space._tied import Together
 
 Choice = bool | int | float | str
 Layer = tuple[Choice, ...]
@@ -178,12 +179,27 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Slot:
+    """A feature at one layer of a stage (from 0), or at all of its layers: what a tie ties."""
+
+    stage: str
+    feature: str
+    layer: int | None = None
+
+    @property
+    def text(self) -> str:
+        """``stage.feature`` or ``stage.layer.feature``."""
+        return ".".join([self.stage, *([] if self.layer is None else [str(self.layer)]), self.feature])
+
+
+@dataclass(frozen=True)
 class Space:
     """A search space: what can be built.
 
     ``stages`` stand in the order of the data flow; the features of the whole architecture, if
     there are any, follow as a last stage of one layer named ``globals``. ``costs`` are known of every architecture
     by definition. ``identity`` names the choices whose layers do nothing: none at all if empty, not said if None.
+    ``tied`` lists what has one choice in every architecture.
     ``whole`` is the space of which this one holds some parts fixed (`fixed`); it is not written to files.
     """
 
@@ -192,6 +208,7 @@ class Space:
     metrics: Mapping[str, Metric] = field(default_factory=dict[str, Metric])
     costs: Mapping[str, Cost] = field(default_factory=dict[str, "Cost"])
     identity: tuple[str, ...] | None = None
+    tied: tuple[tuple[Slot, ...], ...] = ()
     whole: Space | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -208,6 +225,23 @@ class Space:
     def max_depth(self) -> int:
         """The deepest module of any stage."""
         return max(max(stage.depths) for stage in self.stages)
+
+    def tied_groups(self) -> tuple[tuple[int, ...], ...]:
+        """Indices of stages that are tied to each other, directly or through others, two or more each."""
+        return tuple(one.stages for one in self.together if len(one.stages) > 1)
+
+    def ties_hold(self, architecture: Architecture) -> bool:
+        """Whether all that is tied has one choice."""
+        from nasbuild.space._tied import broken_tie
+
+        return broken_tie(self, architecture.modules) is None
+
+    @cached_property
+    def together(self) -> tuple[Together, ...]:
+        """Every stage once, with those that it is tied to and what their ties leave of them."""
+        from nasbuild.space._tied import stages_together
+
+        return stages_together(self)
 
     @cached_property
     def layers_counted(self) -> dict[object, int | None]:

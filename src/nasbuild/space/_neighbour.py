@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
+from nasbuild.space._check import contains
 from nasbuild.space._count import count_modules
 from nasbuild.space._model import Architecture, Module, Space, Stage, module_key
-from nasbuild.space._sample import sample_module
+from nasbuild.space._sample import random_architecture, sample_module
+from nasbuild.space._tied import held
 
 
 def neighbour_codes(stage: Stage, code: np.ndarray) -> Iterator[np.ndarray]:
@@ -26,8 +29,33 @@ def neighbour_codes(stage: Stage, code: np.ndarray) -> Iterator[np.ndarray]:
             yield candidate
 
 
+_TRIES = 100
+
+
+def _tied_mutation(
+    change: Callable[[Space, Architecture, np.random.Generator], Architecture],
+    space: Space,
+    architecture: Architecture,
+    rng: np.random.Generator,
+) -> Architecture:
+    """A change, with what is tied to it changed as well."""
+    untied = replace(space, tied=())
+    for _ in range(_TRIES):
+        changed = change(untied, architecture, rng)
+        pairs = zip(architecture.modules, changed.modules, strict=True)
+        stage = next((u for u, (old, new) in enumerate(pairs) if old != new), None)
+        if stage is None:
+            return architecture
+        mended = held(space, changed, stage, architecture)
+        if mended is not None and mended != architecture and contains(space, mended):
+            return mended
+    return random_architecture(space, rng)
+
+
 def mutate_module(space: Space, architecture: Architecture, rng: np.random.Generator) -> Architecture:
     """Put another module, drawn at random, in one stage that has more than one (paper, section 5.1)."""
+    if space.tied:
+        return _tied_mutation(mutate_module, space, architecture, rng)
     stage = _any_free_stage(space, rng)
     if stage is None:
         return architecture
@@ -40,6 +68,8 @@ def mutate_layer(space: Space, architecture: Architecture, rng: np.random.Genera
     Adding, removing and editing are equally likely, where each is possible; in a listed or fixed stage
     each module one step away is.
     """
+    if space.tied:
+        return _tied_mutation(mutate_layer, space, architecture, rng)
     u = _any_free_stage(space, rng)
     if u is None:
         return architecture

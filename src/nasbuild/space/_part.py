@@ -11,6 +11,8 @@ from nasbuild.space._sample import enumerate_modules
 
 def is_part(small: Space, whole: Space) -> bool:
     """Whether every architecture of ``small`` is one of ``whole``, as it is for a reduced space."""
+    if not set(whole.tied) <= set(small.tied):
+        return False
     return len(small.stages) == len(whole.stages) and all(map(_stage_is_part, small.stages, whole.stages))
 
 

@@ -24,8 +24,19 @@ from nasbuild.space._model import (
     choice_key,
     features_by_name,
 )
+from nasbuild.space._tied import read_tied
 
-_TOP = ("name", "metrics", GLOBALS, "globals_modules", "globals_limits", "stages", "costs", "identity")
+_TOP = (
+    "name",
+    "metrics",
+    GLOBALS,
+    "globals_modules",
+    "globals_limits",
+    "stages",
+    "costs",
+    "identity",
+    "tied",
+)
 _MOST_DEPTH = 1_000
 _LARGEST_END = 1e300
 # Codes of choices are int16.
@@ -59,6 +70,10 @@ def space_from_dict(data: object) -> Space:
     _check_kinds(read)
     identity = _identity(top.get("identity"), read)
     space = Space(name, tuple(read), _metrics(top.get("metrics")), identity=identity)
+    space = replace(space, tied=read_tied(space, top.get("tied")))
+    if space.tied:
+        # Said at once that no module keeps them.
+        _ = space.together
     return replace(space, costs=read_costs(space, top.get("costs")))
 
 
