@@ -10,13 +10,26 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from nasbuild.bench import METHODS, Cell, bench_scores, cells, margins, plot, summary, truth
+from nasbuild.bench import (
+    METHODS,
+    RIVALS,
+    Cell,
+    behind,
+    bench_scores,
+    cells,
+    installed,
+    margins,
+    plot,
+    summary,
+    truth,
+)
 from nasbuild.bench._measure import _modules, measure
+from nasbuild.bench._rivals import _between_0_and_1, _numeric, fit_rival
 from nasbuild.build import best_in_company
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
 from nasbuild.score import fit_additive
-from nasbuild.space import Architecture, enumerate_architectures, load_space
+from nasbuild.space import Architecture, enumerate_architectures, load_space, space_from_yaml
 from nasbuild.table import load_builtin, read_table
 
 NOWHERE = Path("nowhere")
@@ -97,12 +110,68 @@ def test_a_measure_is_what_its_words_say(table):
     assert 0.5 < found["coverage"] <= 1
 
 
-@pytest.mark.parametrize("method", [m for m in METHODS if m not in ("default", "paper")])
+@pytest.mark.parametrize("method", [m for m in METHODS if m not in ("default", "paper", *RIVALS)])
 def test_every_method_is_measured_alike(method):
     found = measure(NOWHERE, SMALL, 0, method)
     assert {"fidelity", "held_out", "prediction", "best_value", "best_rank"} <= set(found)
     assert "coverage" not in found
     assert -1 <= found["fidelity"] <= 1
+
+
+@pytest.mark.parametrize("method", RIVALS)
+def test_regressors_of_others_are_measured_by_their_prediction(method, table):
+    pytest.importorskip(method)
+    found = measure(NOWHERE, SMALL, 0, method)
+    assert set(found) == {"cell", "draw", "method", "seconds", "prediction"}
+    rows = SMALL.rows(np.arange(len(table)), 0)
+    rest = np.setdiff1d(np.arange(len(table)), rows)
+    labels = table.columns["loss"]
+    predict = fit_rival(method, table.space, [table.architectures[i] for i in rows], labels[rows], 0)
+    value = predict([table.architectures[i] for i in rest])
+    assert found["prediction"] == pytest.approx(spearmanr(value, labels[rest]).statistic)
+    assert found["prediction"] > 0.7
+
+
+def test_columns_of_other_regressors_are_numbers_by_their_range_and_other_choices_one_by_one():
+    space = space_from_yaml(
+        """
+        name: columns
+        metrics: {acc: {direction: maximize}}
+        stages: [{name: one, depth: [1, 2], features: {k: [3, 5, 7], op: [conv, pool]}}]
+        """
+    )
+    one, two = Architecture((((5, "pool"),),)), Architecture((((7, "conv"), (3, "pool")),))
+    rows = _between_0_and_1(space, [one, two])
+    # Depth, then k of both layers; then which operation each layer has.
+    assert rows.tolist() == [[0, 0.5, 0, 0, 1, 0, 0], [1, 1, 0, 1, 0, 0, 1]]
+    assert _numeric(space).tolist() == [True, True, False, True, False]
+
+
+def test_methods_whose_package_is_missing_are_refused_with_a_word(tmp_path, monkeypatch):
+    monkeypatch.setattr("nasbuild.bench._rivals.find_spec", lambda _: None)
+    assert installed("default")
+    assert not installed("catboost")
+    with pytest.raises(NasbuildError, match=r"'catboost' needs a package.*nasbuild\[bench\]"):
+        bench_scores(NOWHERE, tmp_path / "scores.json", methods=("catboost",), quick=True)
+
+
+def test_cells_in_which_another_method_predicts_better_are_named():
+    rows = [
+        {"cell": cell, "draw": draw, "method": method, "prediction": value}
+        for draw in range(2)
+        for cell, method, value in (
+            ("digits-macro loss 50", "default", 0.90),
+            ("digits-macro loss 50", "catboost", 0.92),
+            ("digits-macro loss 50", "ridge", 0.93),
+            ("nas-bench-mr miou 68", "default", 0.80),
+            ("nas-bench-mr miou 68", "botorch", 0.804),
+        )
+    ]
+    assert behind({"rows": rows}, "prediction") == [("digits-macro loss 50", "ridge", pytest.approx(0.03))]
+    assert len(behind({"rows": rows}, "prediction", 0.001)) == 2
+    told = [line for line in margins({"rows": rows}) if "best other method's" in line]
+    assert len(told) == 1
+    assert "2 cells; least in digits-macro loss 50: -0.0300" in told[0]
 
 
 def test_the_truth_of_a_regressor_is_its_mean_over_contexts(data_dir):
@@ -135,7 +204,7 @@ def test_leads_are_over_the_draws_that_all_have():
     assert f"fidelity of module scores: {first}; least in digits-macro loss 50: -0.0200" in lines
     assert not any("paper" in line for line in lines)
     # Of y', LightGBM alone is asked for: all four draws.
-    assert "LightGBM's by +0.3150 on average" in lines[-1]
+    assert "LightGBM's by +0.3150 on average" in lines[-2]
 
 
 def test_draws_that_lack_are_told():
@@ -150,7 +219,8 @@ def test_draws_that_lack_are_told():
 def test_pictures_are_drawn_beside_the_result_and_equal_to_the_byte(tmp_path):
     out = tmp_path / "scores.json"
     written = plot(made_up(), out)
-    assert [p.name for p in written] == ["scores-fidelity.svg", "scores-held_out.svg"]
+    names = ["scores-fidelity.svg", "scores-held_out.svg", "scores-prediction.svg"]
+    assert [p.name for p in written] == names
     before = [p.read_bytes() for p in written]
     assert before == [p.read_bytes() for p in plot(made_up(), out)]
     assert before[0].count(b"digits-macro") == 1
@@ -178,7 +248,7 @@ def test_a_changed_recipe_is_measured_again_and_others_are_not(tmp_path):
 
 def test_a_missing_folder_is_made_and_one_that_cannot_be_is_told(tmp_path):
     out = tmp_path / "a" / "b" / "scores.json"
-    recipes = {m: recipe(m).as_dict() for m in METHODS}
+    recipes = {m: {"name": m} if m in RIVALS else recipe(m).as_dict() for m in METHODS}
     assert bench_scores(tmp_path, out, methods=(), quick=True)["rows"] == []
     assert set(json.loads(out.read_text())["recipes"]) <= set(recipes)
     (tmp_path / "file").write_text("")

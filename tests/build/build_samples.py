@@ -14,7 +14,9 @@ from nasbuild.space import Metric, Space, graph_schema, module_codes
 from nasbuild.target import Equation, Labels, Target
 
 QUICK = {
-    "default": recipe("default", samples=8, folds=2, iterations=10),
+    # Sums and pairs are all of its y', so that lists of all combinations can check what swaps find.
+    "default": recipe("default", samples=8, folds=2, iterations=10, radial=False),
+    "radial": recipe("default", samples=8, folds=2, iterations=10),
     "ridge": recipe("ridge", folds=2),
     "lightgbm": recipe("lightgbm", folds=2, contexts=4),
 }

@@ -92,6 +92,27 @@ def test_nothing_within_is_predicted_better(run, share):
     assert min(sum(map(len, a.modules)) for a in built) >= 4
 
 
+def test_what_pairs_do_not_know_is_ranked_by_the_prediction_itself_and_not_proven():
+    some = np.sort(np.random.default_rng(0).permutation(1728)[:90])
+    table = load_builtin("digits-macro").select(some)
+    run = learn(table, ["acc", "latency_cpu"], recipe=QUICK["radial"], rivals=False)
+    learnt = run.of("acc")
+    assert not learnt.scorer.exact_pairs
+    most = float(np.median(run.of("latency_cpu").labels.values))
+    every = list(enumerate_architectures(run.space))
+    value, latency = (run.of(name).scorer.predict(every)[0] for name in ("acc", "latency_cpu"))
+    found = build_predicted(run, "acc", 20, [Bound("latency_cpu", 1, most)])
+    assert not found.proven
+    assert [one.prediction for one in found.built] == pytest.approx(
+        np.sort(value[latency <= most])[::-1][:20]
+    )
+    codes = [
+        [s.encode(m) for m in dict.fromkeys(a.modules[u] for a in every)]
+        for u, s in enumerate(run.space.stages)
+    ]
+    assert np.sort(learnt.scorer.predict_every(codes)) == pytest.approx(np.sort(value))
+
+
 def test_swaps_of_a_run_find_what_all_of_the_space_has(run, monkeypatch):
     bounds = [Bound("latency_cpu", 1, float(np.median(run.of("latency_cpu").labels.values)))]
     whole = build_predicted(run, "acc", 10, bounds)

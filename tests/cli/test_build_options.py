@@ -147,7 +147,7 @@ def test_propose_gives_unlabelled_ones_and_explain_names_the_first_of_them(nasbu
     told = nasbuild("explain", run, "--json").json["targets"][0]["next"]
     step = next(s for s in told if s["kind"] == "propose")
     assert step["named"] == [row["id"] for row in rows[:5]]
-    assert step["command"] == "nasbuild build RUN --propose 5 --target loss --out next.jsonl"
+    assert step["command"] == f"nasbuild build {run} --propose 5 --target loss --out next.jsonl"
     assert f"  {rows[0]['id']}\n" in nasbuild("explain", run).out
 
 
@@ -179,7 +179,7 @@ def test_a_front_of_two_targets(nasbuild, files, tmp_path):
         (["--where", "acc_std <= 3"], "no exact sum over the layers"),
         (["--where", "layers <= 1"], "loosen one of them: layers <= 3"),
         (["--where", "layers <= 3", "--k", "2"], "--k and --where exclude each other"),
-        (["--propose", "3", "--where", "layers <= 3"], "--propose and --where exclude each other"),
+        (["--propose", "3", "--k", "2"], "--k and --propose exclude each other"),
         (["--front", "3", "--top", "2"], "--front and --top exclude each other"),
         (["--target", "acc / log10(macs)"], "2 targets are given"),
         (["--propose", "3", "--apart", "2"], "--apart and --propose exclude each other"),

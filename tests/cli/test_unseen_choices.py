@@ -74,6 +74,7 @@ def test_check_and_fit_and_explain_and_the_report_name_them(nasbuild, folder, tm
     "how",
     [
         ("--top", 30),
+        ("--top", 30, "--by", "score"),
         ("--top", 30, "--by", "prediction"),
         ("--top", 30, "--by", "exhaustive"),
         ("--top", 30, "--where", "layers <= 3"),
@@ -110,3 +111,5 @@ def test_what_is_predicted_of_them_is_as_uncertain_as_the_labels_are_different(f
     assert (near.std < 0.5 * spread).all()
     assert (far.std > 0.8 * spread).all()
     assert far.value == pytest.approx(near.value)
+    assert far.extrapolates.all()
+    assert not near.extrapolates.any()

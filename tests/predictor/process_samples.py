@@ -23,7 +23,10 @@ SPACE = space_from_yaml(
     """
 )
 
-ALONE = {f"{kind}@stage" for kind in ("depth", "choice", "number", "once", "size", "layer", "two")}
+ALONE = {
+    f"{kind}@stage"
+    for kind in ("depth", "layers", "choice", "number", "plain", "once", "size", "layer", "two")
+}
 Counts = dict[str, Counter]
 
 
@@ -40,9 +43,13 @@ def plain_terms(space: Space, stage: int, module: Module) -> Counts:
     if several:
         add("depth", depth)
         add("depth@stage", (depth, stage))
+    trended = [s.depths for s in space.stages if len(s.depths) >= 3]
+    if len(definition.depths) >= 3:
+        add("layers", "log", standardised(np.log(depth), set().union(*trended)))
+        add("layers@stage", stage, standardised(np.log(depth), definition.depths))
     if not names:
-        found |= {f"alone:{stage}": Counter({depth: 1})} if several else {}
-        return found
+        alone = Counter({(t, k): v for t in sorted(found) if t in ALONE for k, v in found[t].items()})
+        return found | ({f"alone:{stage}": alone} if several else {})
     layers = [tuple(merged[n].index(c) for n, c in zip(names, layer, strict=True)) for layer in module]
     free = [
         f
@@ -54,6 +61,10 @@ def plain_terms(space: Space, stage: int, module: Module) -> Counts:
         if len(definition.features[f].choices) < 2:
             continue
         numbers = plain_numbers(choices)
+        plain = np.array(choices, dtype=float) if numbers is not None else np.zeros(1)
+        plain = (plain - plain.mean()) / plain.std() if plain.std() > 0 else plain
+        logs = numbers is not None and min(choices) > 0
+        curved = numbers is not None and len(set(numbers)) >= 6
         for place, layer in enumerate(layers):
             c = layer[f]
             add(f"choice:{name}", c)
@@ -62,6 +73,12 @@ def plain_terms(space: Space, stage: int, module: Module) -> Counts:
             if numbers is not None:
                 add(f"number:{name}", "sum", numbers[c])
                 add(f"number@stage:{name}", stage, numbers[c])
+            if logs and not np.array_equal(plain, numbers):
+                add(f"plain:{name}", "sum", plain[c])
+                add(f"plain@stage:{name}", stage, plain[c])
+            for bump, middle in enumerate(np.linspace(min(numbers), max(numbers), 8) if curved else []):
+                away = (numbers[c] - middle) / ((max(numbers) - min(numbers)) / 7)
+                add("curve@stage", (name, stage, bump), np.exp(-0.5 * away**2))
         if name in definition.shared and several:
             add(f"once:{name}", layers[0][f])
             add(f"once@stage:{name}", (layers[0][f], stage))
@@ -99,6 +116,12 @@ def plain_terms(space: Space, stage: int, module: Module) -> Counts:
         for key, value in found[term].items():
             add(f"alone:{stage}", (term, key), value)
     return found
+
+
+def standardised(value: float, depths) -> float:
+    """A logarithm, less the mean of those of all depths, over their deviation."""
+    logs = np.log(list(depths))
+    return float((value - logs.mean()) / logs.std())
 
 
 def plain_numbers(choices: Sequence) -> list[float] | None:

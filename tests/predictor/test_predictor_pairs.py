@@ -31,12 +31,15 @@ def process() -> Process:
         len(a.modules[0]) * (a.modules[3][0][0] == 224) + len(a.modules[0]) + 0.5 * a.modules[2][0][0]
         for a in found
     ]
-    process = fit_process(SPACE, found, np.array(labels, dtype=float), AdditiveRecipe(samples=4, rows=60))
+    process = fit_process(
+        SPACE, found, np.array(labels, dtype=float), AdditiveRecipe(samples=4, rows=60, radial=False)
+    )
     assert process.interaction_variance > 1e-3
     return process
 
 
 def test_sums_and_pairs_are_the_prediction(process):
+    assert process.exact_pairs
     pairs = process.pairs(CODES)
     added = pairs.values(PICKS)
     assert np.ptp(added) > 0.05

@@ -10,10 +10,12 @@ import pytest
 from process_samples import SPACE, Dense
 
 from nasbuild.predictor import AdditiveRecipe, Process, fit_process
+from nasbuild.predictor._beside import Variances
 from nasbuild.predictor._design import design
 from nasbuild.predictor._evidence import JITTER
-from nasbuild.predictor._fit_process import _Learnt, _parts, _posterior, _Variances
+from nasbuild.predictor._fit_process import _Learnt, _parts, _posterior
 from nasbuild.predictor._interaction import Interaction
+from nasbuild.predictor._radial import Radial
 from nasbuild.predictor._terms import reach
 from nasbuild.space import Architecture, Module, sample
 
@@ -65,6 +67,19 @@ class Exact:
         pairs = sum(own[u] * own[v] for u, v in combinations(range(len(own)), 2))
         self.pairs = process.interaction_variance * pairs / np.diag(pairs)[: self.n].mean()
         self.additive, self.prior = total, total + self.pairs
+        # Radial kernels by the distances themselves, one pair of rows after another.
+        self.radial = np.zeros(total.shape)
+        for radial in process.radials:
+            rows = np.hstack(
+                [
+                    np.sqrt(theta) * self.rows.rows(term.name)
+                    for term, theta in zip(process.terms, radial.theta, strict=True)
+                ]
+            )
+            apart = ((rows[:, None, :] - rows[None, :, :]) ** 2).sum(axis=2)
+            for width, variance in zip(radial.widths, radial.variances, strict=True):
+                self.radial += variance * np.exp(-apart / width)
+        self.prior = self.prior + self.radial
         self.noisy = self.prior[: self.n, : self.n] + (process.noise + JITTER) * np.eye(self.n)
 
     def at(self, cross: np.ndarray, prior: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -95,6 +110,9 @@ def code(stage: int, module: Module) -> np.ndarray:
 
 def test_the_fit_has_something_of_everything(process):
     assert process.interaction_variance > 1e-4
+    assert sum(radial.variance for radial in process.radials) > 1e-4
+    assert len(process.radials) == 2
+    assert not process.exact_pairs
     assert len(process.terms) >= 5
     assert np.count_nonzero(process.interaction_theta) >= 2
     assert process.warp.power != 1
@@ -162,15 +180,14 @@ def test_predictions_are_those_of_the_dense_process(process, exact):
     assert std == pytest.approx((high - low) / 2, rel=1e-4)
 
 
-def test_intervals_of_sums_hold_what_is_not_additive_as_unknown(process, exact):
+def test_intervals_of_sums_are_as_wide_as_labels_are_expected_to_be_off(process, exact):
     index = slice(exact.n, None)
-    mean, variance = exact.at(exact.additive[index, : exact.n], np.diag(exact.additive)[index])
-    variance += np.diag(exact.pairs)[index] + process.noise
+    sums, _ = exact.at(exact.additive[index, : exact.n], np.diag(exact.additive)[index])
+    mean, variance = exact.at(exact.prior[index, : exact.n], np.diag(exact.prior)[index])
+    off = np.sqrt(variance + process.noise + (mean - sums) ** 2)
     low, high = process.sum_interval(OTHERS, 1.5)
-    for bound, sign in ((low, -1), (high, 1)):
-        # The deviation is that of samples: by the standardised value, as the scale is bent.
-        away = sign * (process.warp.forward(bound) - mean) / np.sqrt(variance)
-        assert away == pytest.approx(1.5, rel=0.07)
+    assert low == pytest.approx(process.warp.back(sums - 1.5 * off), rel=1e-5)
+    assert high == pytest.approx(process.warp.back(sums + 1.5 * off), rel=1e-5)
 
 
 def test_joint_samples_have_mean_and_covariance_of_the_dense_posterior(process, exact):
@@ -272,16 +289,18 @@ def test_without_interactions_the_prediction_is_the_sum():
     assert np.corrcoef(value, made.sums(OTHERS))[0, 1] == pytest.approx(1, abs=1e-9)
 
 
-def test_terms_of_the_interactions_are_kept_though_they_have_no_share(process):
+def test_terms_of_interactions_and_distances_are_kept_though_they_have_no_share(process):
     architectures, labels = labelled()
     table = design(SPACE, architectures)
     theta = np.full(len(table.terms), 0.1)
     interaction = Interaction.of(table.terms, table.stages, theta)
     theta[:3] = 1e-7
+    far = np.zeros(len(theta))
+    far[1] = 0.5
     made = _posterior(
         _Learnt(SPACE, tuple(architectures), np.arange(40), labels, process.warp),
         table,
-        _Variances(theta, interaction, 0.2, 0.1),
+        Variances(theta, interaction, 0.2, 0.1, (Radial(far, np.array([2.0]), np.array([0.3])),)),
         4,
         np.random.default_rng(0),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -29,7 +31,9 @@ def scales() -> Scales:
     hidden = features.sum(axis=0) @ rng.normal(size=3) + 0.1 * rng.normal(size=40)
     rows = np.sort(rng.permutation(40)[:25])
     seen = kernels[:, rows][:, :, rows]
-    return Scales(Kernels.of(seen), np.exp(hidden / 2), rows, np.log([0.5, 0.5]), RECIPE)
+    return Scales(
+        Kernels.of(seen), np.exp(hidden / 2), rows, np.log([0.5, 0.5]), RECIPE, np.ones(25, dtype=bool)
+    )
 
 
 def whole(kernels: Kernels) -> np.ndarray:
@@ -60,6 +64,27 @@ def test_scales_compare_by_the_density_of_the_labels(scales):
     assert constant == pytest.approx([constant[0]] * 5, abs=1e-4)
 
 
+def test_rows_that_say_nothing_of_the_scale_are_given(scales):
+    """What the others are told by them: a conditional density is a quotient of two."""
+    tells = np.arange(25) % 3 > 0
+    given = replace(scales, tells=tells)
+    alone = replace(
+        scales,
+        kernels=scales.kernels.among(np.flatnonzero(~tells)),
+        rows=scales.rows[~tells],
+        tells=np.ones(9, bool),
+    )
+    assert whole(alone.kernels) == pytest.approx(whole(scales.kernels)[:, ~tells][:, :, ~tells])
+    differences = []
+    for power in (-1.0, 0.5, 2.5):
+        one = given.attempt(power)
+        # The prior of the variances is in both of the quotient.
+        centre = np.append(scales.centre, np.log(0.1))
+        prior = norm.logpdf(one.log, centre, RECIPE.prior_width).sum()
+        differences.append(one.objective - (slow(scales, one) - slow(alone, one) - prior))
+    assert differences == pytest.approx([differences[0]] * 3, abs=1e-4)
+
+
 def test_the_likeliest_power_of_a_grid_is_found(scales):
     found = scales.best(1.0, (1.0, 0.5, 0.25))
     grid = {power: scales.attempt(power).objective for power in np.arange(-3, 5.01, 0.25)}
@@ -77,7 +102,7 @@ def test_the_search_ends_beside_the_minimum_and_tries_nothing_twice(minimum, sta
             return Scale(Warp.of(self.labels, power), np.zeros(1), (power - minimum) ** 2)
 
     nothing = np.zeros(0)
-    found = Known(nothing, np.arange(5.0), nothing, nothing, RECIPE).best(start, (1.0, 0.5, 0.125))
+    found = Known(nothing, np.arange(5.0), nothing, nothing, RECIPE, nothing).best(start, (1.0, 0.5, 0.125))
     assert len(asked) == len(set(asked))
     assert all(-3 <= power <= 5 for power in asked)
     # The ends can be a step away, as steps go beyond them.

@@ -13,16 +13,16 @@ from process_samples import SPACE, Dense, dense, plain_numbers, plain_terms
 from scipy.stats import kstest
 
 from nasbuild.predictor._design import Design, Term, design, grouped_entries, normal_draws
+from nasbuild.predictor._numbers import log_numbers
 from nasbuild.predictor._terms import (
     REACH_LAYER,
     REACH_MODULE,
     REACH_PAIR,
     Entries,
     Terms,
-    log_numbers,
     reach,
 )
-from nasbuild.space import Feature, StageModules, group_modules, group_stages, sample
+from nasbuild.space import Feature, StageModules, group_modules, group_stages, sample, space_from_yaml
 from strategies import all_modules, architectures, relaxed, spaces
 
 MODULES = [all_modules(stage) for stage in SPACE.stages]
@@ -60,6 +60,26 @@ def check_entries(space, modules: list[list]) -> None:
 
 def test_every_module_of_a_space_counts_what_the_names_say():
     check_entries(SPACE, MODULES)
+
+
+def test_numbers_with_a_trend_and_many_of_them_count_as_the_names_say():
+    space = space_from_yaml(
+        """
+        name: numbers
+        metrics: {acc: {direction: maximize}}
+        globals: {lr: [0.001, 0.002, 0.005, 0.01, 0.03, 0.1, 0.2]}
+        stages:
+          - {name: one, depth: [1, 2, 4], features: {kernel: [3, 5, 7]}}
+          - {name: two, depth: [2, 3], features: {width: [8, 16, 24, 32, 48, 64]}}
+          - {name: three, depth: [1, 2, 8], features: {shift: [-1, 0, 4]}}
+        """
+    )
+    some = sample(space, 40, np.random.default_rng(0))
+    names = {n for a in some for u, m in enumerate(a.modules) for n in plain_terms(space, u, m)}
+    assert {"layers", "layers@stage", "plain:kernel", "plain@stage:width", "curve@stage"} <= names
+    assert "plain:shift" not in names
+    modules = [list(dict.fromkeys(a.modules[u] for a in some)) for u in range(len(space.stages))]
+    check_entries(space, modules)
 
 
 @given(spaces(most_modules=24))

@@ -2,18 +2,22 @@
 
 from nasbuild.bench._cells import METHODS, Cell, cells
 from nasbuild.bench._plot import plot
+from nasbuild.bench._rivals import RIVALS, installed
 from nasbuild.bench._run import bench_scores
-from nasbuild.bench._summary import FIGURES, cells_of, margins, summary, values_of
+from nasbuild.bench._summary import FIGURES, behind, cells_of, margins, summary, values_of
 from nasbuild.bench._truth import Truth, read, truth
 
 __all__ = [
     "FIGURES",
     "METHODS",
+    "RIVALS",
     "Cell",
     "Truth",
+    "behind",
     "bench_scores",
     "cells",
     "cells_of",
+    "installed",
     "margins",
     "plot",
     "read",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-METHODS = ("default", "ridge", "lightgbm", "marginal", "paper")
+METHODS = ("default", "ridge", "lightgbm", "marginal", "catboost", "botorch", "paper")
 
 _OFA = ("acc", "latency_gpu", "latency_cpu", "latency_npu")
 _SETTINGS: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...] = (

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from nasbuild.bench._cells import Cell
+from nasbuild.bench._rivals import RIVALS, fit_rival
 from nasbuild.bench._truth import Truth, Whole, read, truth
 from nasbuild.build import Columns, best_in_company, best_of_modules
 from nasbuild.predictor import (
@@ -54,18 +55,28 @@ class _Single(Scorer):
 
 
 def measure(data: Path, cell: Cell, draw: int, method: str) -> dict[str, Any]:
-    """Fidelity, agreement on held-out rows, and the best of the K best modules' combinations."""
+    """Fidelity, agreement on held-out rows, and the best of the K best modules' combinations.
+
+    Of regressors of others, which score no modules, how well the prediction agrees.
+    """
     table = read(data, cell.table)
     labels = table.columns[cell.target].astype(np.float64)
     labelled = np.flatnonzero(~np.isnan(labels))
     rows = cell.rows(labelled, draw)
     rest = np.setdiff1d(labelled, rows)
     architectures = tuple(table.architectures[i] for i in rows)
+    held = [table.architectures[i] for i in rest]
     start = time.perf_counter()
+    if method in RIVALS:
+        with one_thread():
+            predict = fit_rival(method, table.space, architectures, labels[rows], draw)
+            seconds = time.perf_counter() - start
+            agreement = srcc(predict(held), labels[rest])
+        told = {"cell": cell.name, "draw": draw, "method": method, "seconds": seconds}
+        return told | {"prediction": agreement}
     with one_thread():
         scorer = _fit(table.space, architectures, labels[rows], method, draw)
         seconds = time.perf_counter() - start
-        held = [table.architectures[i] for i in rest]
         found: dict[str, Any] = {
             "cell": cell.name,
             "draw": draw,

@@ -12,12 +12,14 @@ from nasbuild._io import write_text
 from nasbuild.bench._cells import METHODS, Cell
 from nasbuild.bench._summary import FIGURES, cells_of, values_of
 
-_DRAWN = ("fidelity", "held_out")
+_DRAWN = ("fidelity", "held_out", "prediction")
 _COLORS = {
     "default": "#1f5fbf",
     "ridge": "#e07b00",
     "lightgbm": "#2a9d4a",
     "marginal": "#9a9a9a",
+    "catboost": "#7d5fb2",
+    "botorch": "#111111",
     "paper": "#c0392b",
 }
 _ACROSS = 5

@@ -13,6 +13,7 @@ from nasbuild._io import write_text
 from nasbuild._processes import end_with_parent
 from nasbuild.bench._cells import METHODS, QUICK_DRAWS, Cell, cells
 from nasbuild.bench._measure import measure
+from nasbuild.bench._rivals import RIVALS, installed
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
 from nasbuild.score import versions
@@ -48,8 +49,15 @@ def bench_scores(
     Raises
     ------
     NasbuildError
-        If a table is missing, or ``out`` holds something else.
+        If a table is missing, ``out`` holds something else, or a method's package is not installed.
     """
+    for method in methods:
+        if not installed(method):
+            raise NasbuildError(
+                f"method {method!r} needs a package that is not installed",
+                allowed=tuple(m for m in METHODS if installed(m)),
+                todo="pip install 'nasbuild[bench]', or leave it out with --method",
+            )
     most = draws or (QUICK_DRAWS if quick else max(cell.draws for cell in cells()))
     wanted = [
         (draw, method, cell)
@@ -58,7 +66,7 @@ def bench_scores(
         for method in methods
     ]
     result = _earlier(out)
-    recipes = {method: recipe(method).as_dict() for method in methods}
+    recipes = {m: {"name": m} if m in RIVALS else recipe(m).as_dict() for m in methods}
     stale = {m for m, earlier in result["recipes"].items() if m in recipes and earlier != recipes[m]}
     result["rows"] = [row for row in result["rows"] if row["method"] not in stale]
     result["recipes"] |= recipes

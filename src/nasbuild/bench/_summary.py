@@ -45,11 +45,34 @@ def margins(result: dict[str, Any]) -> list[str]:
     for key in ("fidelity", "held_out"):
         lines += _told_lead(result, key, "the better of ridge and LightGBM", _ADDITIVE)
         lines += _told_lead(result, key, "paper", ("paper",))
-    return lines + _told_lead(result, "prediction", "LightGBM's", ("lightgbm",))
+    lines += _told_lead(result, "prediction", "LightGBM's", ("lightgbm",))
+    every = _measured(result, "prediction")
+    return lines + _told_lead(result, "prediction", "the best other method's", every, some=True)
 
 
-def _told_lead(result: dict[str, Any], key: str, whom: str, others: tuple[str, ...]) -> list[str]:
-    lead = _leads(result, key, others)
+def _measured(result: dict[str, Any], key: str) -> tuple[str, ...]:
+    """Methods other than ``default`` that have a figure anywhere."""
+    found = {row["method"] for row in result["rows"] if key in row}
+    return tuple(m for m in METHODS if m != "default" and m in found)
+
+
+def behind(result: dict[str, Any], key: str, least: float = 0.005) -> list[tuple[str, str, float]]:
+    """Cells in which another method's mean is ahead of ``default`` by more than ``least``: cell, best method, by how much.
+
+    Each method is compared on the draws that it shares with ``default``.
+    """
+    worst: dict[str, tuple[str, float]] = {}
+    for method in _measured(result, key):
+        for cell, lead in _leads(result, key, (method,)).items():
+            if -lead > max(least, worst.get(cell, ("", 0.0))[1]):
+                worst[cell] = method, -lead
+    return [(cell, method, gap) for cell, (method, gap) in worst.items()]
+
+
+def _told_lead(
+    result: dict[str, Any], key: str, whom: str, others: tuple[str, ...], *, some: bool = False
+) -> list[str]:
+    lead = _leads(result, key, others, some=some)
     if not lead:
         return []
     worst = min(lead, key=lambda cell: lead[cell])
@@ -58,8 +81,13 @@ def _told_lead(result: dict[str, Any], key: str, whom: str, others: tuple[str, .
     return [f"{told}; least in {worst}: {lead[worst]:+.4f}"]
 
 
-def _leads(result: dict[str, Any], key: str, others: tuple[str, ...]) -> dict[str, float]:
-    """Mean of ``default`` less the best mean of the others, on the draws that all of them have."""
+def _leads(
+    result: dict[str, Any], key: str, others: tuple[str, ...], *, some: bool = False
+) -> dict[str, float]:
+    """Mean of ``default`` less the best mean of the others, on the draws that all of them have.
+
+    With ``some``, of the others those count in a cell that were measured there.
+    """
     of: dict[tuple[str, str], dict[int, float]] = {}
     for row in result["rows"]:
         if key in row:
@@ -67,6 +95,10 @@ def _leads(result: dict[str, Any], key: str, others: tuple[str, ...]) -> dict[st
     leads = {}
     for cell in dict.fromkeys(row["cell"] for row in result["rows"]):
         sides = [of.get((cell, m), {}) for m in ("default", *others)]
+        if some:
+            sides = [sides[0], *(side for side in sides[1:] if side)]
+        if len(sides) < 2:
+            continue
         common = set.intersection(*(set(side) for side in sides))
         if common:
             means = [float(np.mean([side[d] for d in sorted(common)])) for side in sides]

@@ -21,7 +21,7 @@ from nasbuild.build._propose_within import propose_within, within_bounds
 from nasbuild.build._reduce import Holds, holds_of_front, reduce_space
 from nasbuild.build._shortlist import Shortlisted, build_shortlisted
 from nasbuild.build._tied import tied_runs
-from nasbuild.build._where import Within, build_within, expected
+from nasbuild.build._where import Within, build_within, expected, predicted_names
 
 __all__ = [
     "DEPTH",
@@ -55,6 +55,7 @@ __all__ = [
     "is_exact",
     "parse_bound",
     "parse_bounds",
+    "predicted_names",
     "propose",
     "propose_equations",
     "propose_within",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -10,18 +10,19 @@ import numpy as np
 
 from nasbuild.build._best import best_sums
 from nasbuild.build._columns import Columns, columns
-from nasbuild.build._costs import ExactCost, resolved
+from nasbuild.build._costs import ByValue, ExactCost, StageCost, resolved
 from nasbuild.build._grid import Grid, Limits, Vectors, asked_codes, combinations_of, grid, vectors_of
 from nasbuild.build._pieces import Part, layered_parts, listed_part, table_modules
 from nasbuild.build._pool import pooled_part
 from nasbuild.build._relaxed import best_in, relaxed_problem
 from nasbuild.build._shapes import canonical, shapes_of
 from nasbuild.build._under import priced, prices_of, slack
+from nasbuild.build._worthwhile import worthwhile
 from nasbuild.score import Learnt, Run
 from nasbuild.space import Architecture, module_codes
 
 _GRIDS = 256  # combinations of shapes that are looked into
-_LISTED = 2_000_000  # cells of the table of two listed stages
+_BEATEN = 10  # others of its stage that beat a module that takes no part in a front
 
 
 @dataclass(frozen=True)
@@ -48,18 +49,21 @@ class Deep:
         return grid(self.run.space, self.parts, which, self.limits, self.interactions, self.products)
 
 
-def is_deep(targets: Sequence[Learnt]) -> bool:
-    """Whether a stage is too deep to list."""
-    return any(stage.searched for learnt in targets for stage in learnt.stages)
+def is_deep(targets: Sequence[Learnt], exact: Mapping[str, ExactCost]) -> bool:
+    """Whether a stage is too deep to list, or stages matter to each other in a cost."""
+    return any(stage.searched for learnt in targets for stage in learnt.stages) or any(
+        not isinstance(cost, ByValue) and cost.links() for cost in exact.values()
+    )
 
 
 def deep(
     targets: Sequence[Learnt],
     run: Run,
-    costs: Sequence[ExactCost],
+    costs: Sequence[StageCost],
     limits: Limits,
     *,
     interactions: bool,
+    front: int = 0,
 ) -> Deep:
     """All parts of the space of a run, with the scores of targets and some exact costs.
 
@@ -67,29 +71,55 @@ def deep(
     ----------
     interactions
         Whether what stages do to each other counts, as it does for the prediction y'.
+    front
+        Of how many first targets a front is asked for: listed modules that ten others beat in all that counts take
+        no part then.
     """
     scorers = [one.scorer for one in targets]
     listed = columns(targets, deep=False)
+    signs = np.array([one.target.sign for one in targets[:front]])
     parts, searched = [], []
     for u in range(len(run.space.stages)):
         own = _parts(targets, u, listed, costs)
+        if own and front and not any(cost.links() for cost in costs):
+            own = [_worthwhile(part, signs, limits) for part in own]
         if own is None:
             searched.append(u)
             pool = pooled_part(targets, u, costs, limits)
             own = [] if pool is None else [pool]
         parts.append(tuple(own))
-    vectors = [None] * len(targets)
+    vectors: list[Vectors | None] = [None] * len(targets)
+    products: list[Vectors | None] = [None] * len(costs)
+    if any(cost.links() for cost in costs) and all(parts):
+        asked = [asked_codes(own) for own in parts]
+        for k, cost in enumerate(costs):
+            if links := cost.links():
+                found = [cost.vectors(u, own) for u, own in enumerate(asked)]
+                products[k] = vectors_of(parts, found, links)
     if interactions and all(parts):
         asked = [asked_codes(own) for own in parts]
         pairs = [scorer.pairs(asked) for scorer in scorers]
         vectors = [None if p is None else vectors_of(parts, p.factors, dict(p.links)) for p in pairs]
-    return Deep(
-        run, tuple(targets), tuple(parts), limits, tuple(vectors), (None,) * len(costs), tuple(searched)
+    return Deep(run, tuple(targets), tuple(parts), limits, tuple(vectors), tuple(products), tuple(searched))
+
+
+def _worthwhile(part: Part, signs: np.ndarray, limits: Limits) -> Part:
+    """A listed part without modules that ten others beat in the targets of a front and in all that is bounded."""
+    if part.probes is not None or part.sizes[0] <= _BEATEN:
+        return part
+    scores, costs = part.scores[0], part.costs[0]
+    bounded = [s * scores[:, t] for t, s, _ in limits.on_targets]
+    kept = worthwhile(
+        np.column_stack([scores[:, : len(signs)] * signs, -costs * limits.signs, *(-own for own in bounded)]),
+        _BEATEN,
+    )
+    return replace(
+        part, codes=lambda picks: part.codes(kept[picks]), scores=(scores[kept],), costs=(costs[kept],)
     )
 
 
 def _parts(
-    targets: Sequence[Learnt], stage: int, listed: Columns, costs: Sequence[ExactCost]
+    targets: Sequence[Learnt], stage: int, listed: Columns, costs: Sequence[StageCost]
 ) -> list[Part] | None:
     scorers = [one.scorer for one in targets]
     definition = (targets[0].within or scorers[0].space).stages[stage]
@@ -148,7 +178,8 @@ def best_of(whole: Deep, sign: int, n: int, apart: int = 1) -> Picked:
     limited = []
     for which in combos:
         own = whole.grid(which)
-        limited.append((_limit(own, sign), which, own))
+        # One alone need not be compared with others.
+        limited.append((np.inf if len(combos) == 1 else _limit(own, sign), which, own))
     limited.sort(key=lambda one: -one[0])
     found: dict[Architecture, float] = {}
     sure, most = beyond == -np.inf, beyond

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import moocore
 import numpy as np
 
 from nasbuild.build._best import require_positive
 from nasbuild.build._bound import Bound
+from nasbuild.build._by_value import by_value, checked
 from nasbuild.build._choose import most_volume, spread
 from nasbuild.build._climb import climb
 from nasbuild.build._columns import columns
+from nasbuild.build._costs import ExactCost
 from nasbuild.build._deep import deep, exact_and_predicted, is_deep
 from nasbuild.build._deep_front import front_of
 from nasbuild.build._swaps import Predicted
@@ -108,17 +111,36 @@ def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
     exact, others = exact_and_predicted(run, learnt[0], [bound.name for bound in bounds])
     every = [*learnt, *(one for one in others if one.target.name not in names)]
     signs = np.array([one.target.sign for one in learnt], dtype=np.float64)
-    if is_deep(every):
-        limits, of_bounds = limits_of(every, exact, bounds)
+    if by_value(exact) or is_deep(every, exact):
         pairs = [one.scorer.pairs([[] for _ in run.space.stages]) for one in every]
-        whole = deep(every, run, of_bounds, limits, interactions=interactions and None not in pairs)
-        along = front_of(whole, signs)
-        if not along.architectures:
-            raise nothing_within_deep(run, every, exact, bounds)
-        value = np.column_stack([one.scorer.labels_at(along.sums[:, t]) for t, one in enumerate(learnt)])
+
+        def along(
+            costs: Mapping[str, ExactCost], within: Sequence[Bound], _: int
+        ) -> list[tuple[Architecture, np.ndarray]]:
+            limits, of_bounds = limits_of(every, costs, within)
+            whole = deep(
+                every,
+                run,
+                of_bounds,
+                limits,
+                interactions=interactions and None not in pairs,
+                front=len(learnt),
+            )
+            found = front_of(whole, signs)
+            if not found.architectures:
+                raise nothing_within_deep(run, every, costs, within)
+            return list(zip(found.architectures, found.sums, strict=True))
+
+        build = (
+            checked(run, exact, bounds, n, along, itemgetter(0))
+            if by_value(exact)
+            else along(exact, bounds, n)
+        )
+        architectures, sums = [one for one, _ in build], np.array([own for _, own in build])
+        value = np.column_stack([one.scorer.labels_at(sums[:, t]) for t, one in enumerate(learnt)])
         if interactions and None in pairs:
-            value = np.column_stack([one.scorer.predict(along.architectures)[0] for one in learnt])
-        return _of(run, learnt, along.architectures, value, signs, n, interactions=interactions)
+            value = np.column_stack([one.scorer.predict(architectures)[0] for one in learnt])
+        return _of(run, learnt, architectures, value, signs, n, interactions=interactions)
     table, costs, most = bounded(columns(every), every, exact, bounds)
     worth = [scores[:, : len(learnt)] * signs for scores in table.scores]
     # No pick on the front of sums needs a module that a few others beat in all that counts; for
@@ -140,6 +162,7 @@ def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
         limits = most + slack(problem)
         predicted = Predicted(table.scores, known, costs, limits, on_targets(every, exact, bounds, limits))
         picks = climb(predicted, signs, picks) if climbs else picks
+    if len(known) == len(pairs) and all(one.scorer.exact_pairs for one in learnt):
         sums = predicted.values(picks)
         value = np.column_stack([one.scorer.labels_at(sums[:, t]) for t, one in enumerate(learnt)])
     else:

@@ -26,7 +26,8 @@ Tables = dict[tuple[int, int], np.ndarray]
 class StageSum(Protocol):
     """A cost as far as single stages tell it."""
 
-    neighbours: bool
+    @property
+    def neighbours(self) -> bool: ...
 
     def of_modules(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray: ...
 

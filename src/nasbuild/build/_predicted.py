@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from nasbuild.build._ascend import best_predicted_picks
+from nasbuild.build._ascend import LISTED, WIDTH, best_predicted_picks
 from nasbuild.build._best import POOL, Built, best_predicted, described, require_positive
 from nasbuild.build._bound import Bound
+from nasbuild.build._by_value import by_value, checked
 from nasbuild.build._columns import columns
 from nasbuild.build._company import best_in_company
 from nasbuild.build._costs import ExactCost
@@ -27,6 +29,7 @@ from nasbuild.build._where import (
 from nasbuild.errors import Infeasible
 from nasbuild.score import Learnt, Run
 
+_AGAIN = 4_000  # of a small space, architectures that y' itself orders where pairs do not have all of it
 _ROUNDING = 1e-6
 
 
@@ -76,11 +79,34 @@ def build_predicted(
     """
     require_positive("the number of architectures", n)
     first = run.of(target)
-    sign = first.target.sign
     exact, others = exact_and_predicted(run, first, [bound.name for bound in bounds])
     targets = [first, *others]
+    if by_value(exact):
+        found = checked(
+            run,
+            exact,
+            bounds,
+            n,
+            lambda costs, limits, count: _by_sums(run, targets, count, costs, limits, k).built,
+            lambda one: one.architecture,
+        )
+        return ByPrediction(best_predicted(first, found, n), proven=False, pool=None)
+    return _by_sums(run, targets, n, exact, bounds, k)
+
+
+def _by_sums(
+    run: Run,
+    targets: Sequence[Learnt],
+    n: int,
+    exact: Mapping[str, ExactCost],
+    bounds: Sequence[Bound],
+    k: int | None,
+) -> ByPrediction:
+    """The same, with costs that stages tell."""
+    first = targets[0]
+    sign = first.target.sign
     on_labels = [bound for bound in bounds if bound.name not in exact]
-    if k is None and is_deep(targets):
+    if k is None and is_deep(targets, exact):
         return _deep(run, targets, n, exact, bounds)
     table = columns(targets)
     if k is not None:
@@ -101,8 +127,12 @@ def build_predicted(
         predicted = Predicted(
             table.scores, known, tuple(c[:, on_costs] for c in costs), limits[on_costs], held
         )
-        picks, proven = best_predicted_picks(predicted, sign, starts, n)
-        starts, pool = picks, None
+        # Where pairs are not all of y', the best of many by pairs are ordered by y' itself, and nothing is proven.
+        exactly = all(one.scorer.exact_pairs for one in targets)
+        listed = math.prod(len(scores) for scores in table.scores) <= LISTED
+        more = n if exactly else max(n, _AGAIN if listed else WIDTH)
+        starts, proven = best_predicted_picks(predicted, sign, starts, more)
+        proven, pool = proven and exactly, None
     built = described(first, [table.architecture(pick) for pick in starts.tolist()])
     within = _within(run, built, on_labels)
     return ByPrediction(best_predicted(first, within, n), proven, pool)

@@ -34,6 +34,7 @@ def propose_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound]
         If ``n`` is below 1, or a bound names nothing that is known.
     """
     require_positive("the number of architectures", n)
+    run = run.with_unseen()
     first = run.of(target)
     exact, others = exact_and_predicted(run, first, [bound.name for bound in bounds])
     targets = [first, *others]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 
-from nasbuild.build._ascend import best_of_swaps
+from nasbuild.build._ascend import LISTED, best_of_swaps, best_predicted_picks
+from nasbuild.build._chain import Chain
 from nasbuild.build._linked import Linked
 from nasbuild.build._swaps import Predicted
 from nasbuild.build._under import Found, Problem, best_under, priced, programme, within_gap
@@ -79,6 +82,26 @@ def best_in(predicted: Predicted, sign: int, n: int, apart: int = 1, floor: floa
     """
     if is_plain(predicted):
         return best_under(plain_problem(predicted, sign), n, apart)
+    chain = chain_of(predicted, sign)
+    if chain is not None:
+        found = _along(predicted, sign, n, apart, chain)
+    else:
+        found = _by_sums(predicted, sign, n, apart, floor)
+    if found.proven < n and apart <= 1 and found.most > floor and _count(predicted) <= LISTED:
+        nothing = np.empty((0, len(predicted.scores)), dtype=np.int64)
+        every = best_predicted_picks(predicted, sign, nothing, n)[0]
+        every = every[_allowed(predicted, every)]
+        best = sign * predicted.values(every[:1])[0, 0] if len(every) else -np.inf
+        return Found(every, len(every), float(best))
+    return found
+
+
+def _count(predicted: Predicted) -> int:
+    return math.prod(len(own) for own in predicted.scores)
+
+
+def _by_sums(predicted: Predicted, sign: int, n: int, apart: int, floor: float) -> Found:
+    """The same by sums that no pick exceeds."""
     nothing = np.empty((0, len(predicted.scores)), dtype=np.int64)
     relaxed = relaxed_problem(predicted, sign)
     bound = priced(relaxed) if relaxed is not None else None
@@ -103,6 +126,92 @@ def best_in(predicted: Predicted, sign: int, n: int, apart: int = 1, floor: floa
                 return Found(both, min(count, len(both)), float(value.max()) if count else limit)
     limit = min(limit, _limit_by_programme(narrowed))
     return Found(_distinct(picks, n, apart), 0, max(limit, float(values.max(initial=-np.inf))))
+
+
+def _along(predicted: Predicted, sign: int, n: int, apart: int, chain: Chain) -> Found:
+    """The same where neighbours count in costs: by prices along the slots."""
+    nothing = np.empty((0, len(predicted.scores)), dtype=np.int64)
+    prices = chain.prices
+    if prices is None:
+        return Found(nothing, 0, -np.inf)
+    limit = chain.limit(prices)
+
+    def ordered(some: np.ndarray) -> np.ndarray:
+        some = np.unique(some[_allowed(predicted, some)], axis=0)
+        return some[np.argsort(-sign * predicted.values(some)[:, 0], kind="stable")]
+
+    near = chain.widened(prices, 20 * max(n, _WIDTH))
+    picks = ordered(np.concatenate([chain.dearer(prices), nothing if near is None else near]))
+    if len(picks):
+        picks = ordered(np.concatenate([picks, best_of_swaps(predicted, sign, picks, max(n, _WIDTH))]))
+        picks = _around(predicted, sign, picks, max(n, _WIDTH))
+    values = sign * predicted.values(picks)[:, 0] if len(picks) else np.zeros(0)
+    for count in (n, 1) if apart <= 1 else (1,):
+        if len(values) >= count:
+            gap = max(limit - float(values[count - 1]), 0.0) + 1e-12 * abs(limit)
+            listed = chain.within_gap(prices, gap)
+            if listed is not None:
+                both = ordered(np.concatenate([listed, picks]))
+                best = float(sign * predicted.values(both[:1])[0, 0])
+                return Found(_distinct(both, n, apart), min(count, len(both)), best)
+    if not len(values):
+        # Nothing at all within the widest gap is proof that nothing is within the bounds.
+        listed = chain.within_gap(prices, np.inf)
+        if listed is not None:
+            both = ordered(listed)
+            return Found(_distinct(both, n, apart), len(both) if apart <= 1 else min(1, len(both)), limit)
+    return Found(_distinct(picks, n, apart), 0, limit)
+
+
+def chain_of(predicted: Predicted, sign: int) -> Chain | None:
+    """Neighbours as they are, other pairs at most (for costs at least); None where no neighbours count in costs."""
+    linked = [pair for pair in predicted.cost_pairs if isinstance(pair, Linked) and not pair.empty]
+    if not linked:
+        return None
+    slots, bounds = len(predicted.scores), len(predicted.most)
+    sizes = tuple(len(own) for own in predicted.scores)
+    found = _split(predicted.pairs[0], sign, sizes)
+    if found is None or any(a * b > _CELLS for a, b in pairwise(sizes)):
+        return None
+    scores = [sign * own[:, 0] + more for own, more in zip(predicted.scores, found[0], strict=True)]
+    columns = [[own[:, k] for own in predicted.costs] for k in range(bounds)]
+    tables: list[dict[int, np.ndarray]] = [{} for _ in range(bounds)]
+    most = [*predicted.most]
+    for k, pair in enumerate(predicted.cost_pairs):
+        own = _split(pair, -1, sizes) if pair is not None else None
+        if pair is not None and own is None:
+            return None
+        if own is not None:
+            columns[k] = [c - more for c, more in zip(columns[k], own[0], strict=True)]
+            tables[k] = {s: -table for s, table in own[1].items()}
+    for t, s, limit in predicted.on_targets:
+        own = _split(predicted.pairs[t], -s, sizes)
+        if own is None:
+            return None
+        columns.append([s * o[:, t] - more for o, more in zip(predicted.scores, own[0], strict=True)])
+        tables.append({at: -table for at, table in own[1].items()})
+        most.append(limit)
+    costs = tuple(np.column_stack([column[slot] for column in columns]) for slot in range(slots))
+    score_tables = tuple(found[1].get(s, np.zeros((sizes[s], sizes[s + 1]))) for s in range(slots - 1))
+    cost_tables = tuple(
+        np.stack([own.get(s, np.zeros((sizes[s], sizes[s + 1]))) for own in tables], axis=-1)
+        for s in range(slots - 1)
+    )
+    return Chain(tuple(scores), costs, score_tables, cost_tables, np.array(most, dtype=np.float64))
+
+
+def _split(
+    pair: object, sign: int, sizes: tuple[int, ...]
+) -> tuple[list[np.ndarray], dict[int, np.ndarray]] | None:
+    """Halves of the most of pairs that are no neighbours, (options,) each, and tables of neighbours by their first slot."""
+    if not isinstance(pair, Linked):
+        return None
+    tables = pair.as_tables(_CELLS)
+    if tables is None:
+        return None
+    near = {s: sign * table for (s, t), table in tables.items() if t == s + 1}
+    far = {at: table for at, table in tables.items() if at[1] != at[0] + 1}
+    return _halves(far, sizes, sign, most=True), near
 
 
 def _allowed(predicted: Predicted, picks: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 from math import prod
 
@@ -42,13 +43,14 @@ class Shape:
         """Which option stands at each place of a module (depth, features); None if it is not of this shape."""
         if len(code) != len(self.options) + len(self.tail) or (code[len(self.options) :] != self.tail).any():
             return None
-        found = []
-        for row, own in zip(code, self.options, strict=False):
-            at = np.flatnonzero((own == row).all(axis=1))
-            if not len(at):
-                return None
-            found.append(int(at[0]))
-        return np.array(found, dtype=np.int64)
+        found = [places.get(row.tobytes(), -1) for row, places in zip(code, self._places, strict=False)]
+        return None if -1 in found else np.array(found, dtype=np.int64)
+
+    @cached_property
+    def _places(self) -> list[dict[bytes, int]]:
+        """Position of each layer among those that may stand at each place."""
+        once = {id(own): {row.tobytes(): n for n, row in enumerate(own)} for own in self.options}
+        return [once[id(own)] for own in self.options]
 
 
 def shapes_of(stage: int, scorers: Sequence[Scorer], definition: Stage | None = None) -> list[Shape] | None:

@@ -25,11 +25,14 @@ class Shortlisted:
         How many best ones by score y' has chosen from.
     proven
         Whether the shortlist is proven to hold the best by score.
+    gap
+        How much better by score than the first of them anything else could be, at most.
     """
 
     built: list[Built]
     length: int
     proven: bool
+    gap: float
 
 
 def build_shortlisted(
@@ -61,14 +64,15 @@ def build_shortlisted(
         As `build_within`.
     """
     learnt, length = run.of(target), max(_SHORT * n, _LEAST)
-    if bounds or apart > 1:
+    deep = k is None and any(stage.searched for stage in learnt.stages)
+    if bounds or apart > 1 or deep:
         within = build_within(run, learnt.target.name, length, bounds, apart=apart)
-        listed, proven = within.built, within.proven >= len(within.built)
+        listed, proven, gap = within.built, within.proven >= len(within.built), within.gap
     else:
-        listed, proven = build(learnt, length, k=k), True
+        listed, proven, gap = build(learnt, length, k=k), True, 0.0
     over = _over(run, listed, bounds)
     order = sorted(range(len(listed)), key=lambda i: (over[i], -learnt.target.sign * listed[i].prediction))
-    return Shortlisted([listed[i] for i in order[:n]], len(listed), proven)
+    return Shortlisted([listed[i] for i in order[:n]], len(listed), proven, gap)
 
 
 def _over(run: Run, built: Sequence[Built], bounds: Sequence[Bound]) -> list[float]:

@@ -9,8 +9,9 @@ import numpy as np
 
 from nasbuild.build._best import Built, described, require_positive
 from nasbuild.build._bound import Bound
+from nasbuild.build._by_value import by_value, checked
 from nasbuild.build._columns import Columns, columns
-from nasbuild.build._costs import ExactCost, exact_values, resolved
+from nasbuild.build._costs import ExactCost, StageCost, exact_values, of_stages, resolved
 from nasbuild.build._deep import best_of, deep, exact_and_predicted, is_deep, of_cost
 from nasbuild.build._grid import Limits
 from nasbuild.build._under import Problem, best_under
@@ -59,10 +60,34 @@ def build_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound], 
     require_positive("the number of architectures", n)
     require_positive("the number of stages that differ", apart)
     first = run.of(target)
-    sign = first.target.sign
     exact, others = exact_and_predicted(run, first, [bound.name for bound in bounds])
     targets = [first, *others]
-    if is_deep(targets):
+    if by_value(exact):
+        found = checked(
+            run,
+            exact,
+            bounds,
+            n,
+            lambda costs, limits, count: _within_sums(run, targets, count, costs, limits, apart).built,
+            lambda one: one.architecture,
+        )
+        found.sort(key=lambda one: -first.target.sign * one.score)
+        return Within(found[:n], 0, np.inf)
+    return _within_sums(run, targets, n, exact, bounds, apart)
+
+
+def _within_sums(
+    run: Run,
+    targets: Sequence[Learnt],
+    n: int,
+    exact: Mapping[str, ExactCost],
+    bounds: Sequence[Bound],
+    apart: int,
+) -> Within:
+    """The same, with costs that stages tell."""
+    first = targets[0]
+    sign = first.target.sign
+    if is_deep(targets, exact):
         limits, costs = limits_of(targets, exact, bounds)
         found = best_of(deep(targets, run, costs, limits, interactions=False), sign, n, apart)
         if not found.architectures:
@@ -81,7 +106,7 @@ def build_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound], 
 
 def limits_of(
     targets: Sequence[Learnt], exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
-) -> tuple[Limits, list[ExactCost]]:
+) -> tuple[Limits, list[StageCost]]:
     """Bounds as a grid has them, and the exact costs of its columns, one a bound."""
     place = {one.target.name: t for t, one in enumerate(targets)}
     on_costs = [bound for bound in bounds if bound.name in exact]
@@ -96,7 +121,7 @@ def limits_of(
         np.array([bound.sign * bound.value for bound in on_costs], dtype=np.float64),
         tuple(on_targets),
     )
-    return limits, [exact[bound.name] for bound in on_costs]
+    return limits, [of_stages(exact[bound.name]) for bound in on_costs]
 
 
 def sum_at(learnt: Learnt, label: float) -> float:
@@ -117,7 +142,7 @@ def bounded(
     found, most = [], []
     for bound in bounds:
         if bound.name in exact:
-            cost = exact[bound.name]
+            cost = of_stages(exact[bound.name])
             found.append([bound.sign * cost.of_modules(u, own) for u, own in enumerate(table.codes)])
             most.append(bound.sign * bound.value)
         else:
@@ -141,6 +166,12 @@ def on_targets(
     return tuple(
         (place[b.name], b.sign, float(m)) for b, m in zip(bounds, most, strict=True) if b.name not in exact
     )
+
+
+def predicted_names(run: Run, bounds: Sequence[Bound]) -> list[str]:
+    """What bounds are on that is known by its prediction only, each once."""
+    names = dict.fromkeys(bound.name for bound in bounds)
+    return [name for name in names if isinstance(resolved(run, name), Learnt)]
 
 
 def expected(run: Run, name: str, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:

@@ -36,7 +36,7 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Measure how good module scores are, by every method on the same labels. Takes hours; can be resumed."""
-    from nasbuild.bench import METHODS, bench_scores, margins, plot, summary
+    from nasbuild.bench import METHODS, behind, bench_scores, installed, margins, plot, summary
     from nasbuild.errors import NasbuildError
 
     if name not in _NAMES:
@@ -50,7 +50,7 @@ def bench(
         result = bench_scores(
             folder,
             out_file,
-            methods=tuple(dict.fromkeys(method)) if method else METHODS,
+            methods=tuple(dict.fromkeys(method)) if method else tuple(m for m in METHODS if installed(m)),
             quick=quick,
             draws=draws,
             workers=workers,
@@ -61,6 +61,10 @@ def bench(
         out.table(header, rows, right=range(1, len(header)))
     for line in margins(result):
         out.line(line)
+    for cell, rival, gap in behind(result, "prediction"):
+        out.line(f"default's prediction is behind in {cell}: SRCC {gap:.3f} below {rival}")
+    if not method and (missing := [m for m in METHODS if not installed(m)]):
+        out.line(f"not installed, so not measured: {', '.join(missing)} (pip install 'nasbuild[bench]')")
     pictures = [str(path) for path in plot(result, out_file)]
     out.line(f"{len(result['rows']):,} fits in {out_file}; drawn in {', '.join(pictures)}")
     out.json(

@@ -116,6 +116,9 @@ def build(
         out.line(f"note: {told}, left out", "yellow")
     out.line(f"{len(rows):,} architectures written to {out_file}")
     result = {"out": str(out_file), "target": parts[0].learnt.target.name, "architectures": rows}
+    told = [text for part in parts for text in (part.note, part.remark) if text]
+    if told:
+        result["notes"] = told
     out.json(result | ({"infeasible": infeasible} if infeasible else {}))
 
 
@@ -184,7 +187,7 @@ def _swept(run: Run, wanted: _Wanted, sweep: Sequence[Sequence[Bound]]) -> tuple
 
 
 def _part(run: Run, wanted: _Wanted, bounds: Sequence[Bound]) -> _Part:
-    from nasbuild.build import propose, propose_within, shown_bounds
+    from nasbuild.build import predicted_names, propose, propose_within, shown_bounds
 
     learnt = run.of(wanted.targets[0] if wanted.targets else None)
     also, note, remark = list(dict.fromkeys(bound.name for bound in bounds)), "", ""
@@ -203,6 +206,13 @@ def _part(run: Run, wanted: _Wanted, bounds: Sequence[Bound]) -> _Part:
         rows = [{**row, "where": shown_bounds(bounds)} for row in rows]
     if wanted.by in ("shortlist", "score") and not wanted.front:
         remark = _beyond(rows, bounds)
+    guessed = predicted_names(run, bounds)
+    if guessed:
+        told = " and ".join(guessed)
+        told = (
+            f"what is known of {told} is a prediction: bounds on it hold for that, not for what is measured"
+        )
+        remark = f"{remark}; {told}" if remark else told
     return _Part(learnt, rows, title, note, remark)
 
 
@@ -260,26 +270,37 @@ def _best(
         if found.pool is not None:
             title += f" of the {found.pool:,} best by summed module score"
         elif not found.proven:
-            note = "found by swaps of single modules; better ones by y' may exist"
+            note = f"found by swaps of single modules or layers; {_at_most(learnt, found.gap, 'prediction')}"
     elif by == "shortlist":
         short = build_shortlisted(run, learnt.target.name, n, bounds, apart=apart, k=k)
-        built, title = (
-            short.built,
-            f"best by prediction y' of the {short.length:,} best by summed module score",
-        )
+        built = short.built
+        title = f"best by prediction y' of the {short.length:,} best by summed module score"
         if not short.proven:
-            note = "the best by score are not proven to be the best; better ones may exist"
+            note = (
+                f"the best by score are not all proven to be the best; {_at_most(learnt, short.gap, 'score')}"
+            )
     else:
         title = "best by summed module score"
-        if not bounds and apart == 1:
+        deep = k is None and any(stage.searched for stage in learnt.stages)
+        if not bounds and apart == 1 and not deep:
             return build_architectures(learnt, n, k=k), f"{title} {whom}", note
         within = build_within(run, learnt.target.name, n, bounds, apart=apart)
         built = within.built
-        if within.proven < len(built):
+        if 0 < within.proven < len(built):
             note = (
                 f"the first {within.proven:,} are proven to be the best; beyond them, better ones may exist"
             )
+        elif not within.proven:
+            note = f"not proven to be the best: {_at_most(learnt, within.gap, 'score')}"
     return built, f"{title} {whom}", note
+
+
+def _at_most(learnt: Learnt, gap: float, what: str) -> str:
+    """What is known of better ones that may exist."""
+    if gap == float("inf"):
+        return "better ones may exist"
+    unit = f" {learnt.target.unit}" if learnt.target.unit else ""
+    return f"no {what} is better than the first by more than {gap:.2g}{unit}"
 
 
 def _front(

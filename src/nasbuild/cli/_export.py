@@ -190,5 +190,6 @@ def report(
     from nasbuild.score import load_run
     from nasbuild.score.graphs import is_graph_run, load_graph_run
 
-    write_report(load_graph_run(run) if is_graph_run(run) else load_run(run), out_file, top=top)
+    loaded = load_graph_run(run) if is_graph_run(run) else load_run(run)
+    write_report(loaded, out_file, top=top, place=run)
     Output().line(f"written to {out_file}")

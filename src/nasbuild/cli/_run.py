@@ -87,7 +87,7 @@ def run(
 ) -> None:
     """Evaluate, learn, build, evaluate, and so on until the budget is spent; a stopped run goes on with the same command."""
     from nasbuild.evaluate import InProcess, Pool, Spec, Store
-    from nasbuild.loop import LoopSettings, run_loop
+    from nasbuild.loop import FIT, LoopSettings, run_loop
     from nasbuild.predictor import recipe
     from nasbuild.search import parse_goal
     from nasbuild.space import fixed, load_space
@@ -117,7 +117,7 @@ def run(
             workers=workers,
             again=retry_failed,
             progress=move,
-            told=lambda state: write_rounds(state, out_folder),
+            told=lambda state: write_rounds(state, out_folder, out_folder / FIT),
         )
     kept.close()
     print_rounds(out, state)
@@ -156,9 +156,11 @@ def describe(out: Output, space: Space, evaluator: str, goal: Goal, total: int) 
     )
 
 
-def write_rounds(state: State, folder: Path, live: Live | None = None) -> None:
-    """The report after a round, if anything could be learnt yet."""
+def write_rounds(state: State, folder: Path, fit: Path, live: Live | None = None) -> None:
+    """The report after a round, if anything could be learnt yet; ``fit`` is the folder of the last fit."""
     from nasbuild.report import write_report
 
     if state.run is not None:
-        write_report(state.run, folder / REPORT, evaluated=state.evaluated, race=state.race, live=live)
+        write_report(
+            state.run, folder / REPORT, evaluated=state.evaluated, race=state.race, live=live, place=fit
+        )

@@ -24,7 +24,7 @@ from nasbuild.search import Goal, Metrics, layers
 from nasbuild.space import Architecture, Metric, Space, count_architectures, save_space
 from nasbuild.table import Table, evaluated_table, write_table
 
-EVALUATED, BEST, RUN, SPACE = "archs.jsonl", "best.jsonl", "run", "space.yaml"
+EVALUATED, BEST, FIT, SPACE = "archs.jsonl", "best.jsonl", "run", "space.yaml"
 TOP = 10
 """Architectures of ``best.jsonl`` where there is one target."""
 
@@ -137,7 +137,7 @@ def run_loop(
         write_table(table, folder / EVALUATED)
         write_table(table.select(state.best), folder / BEST)
         if run is not None:
-            save_run(run, folder / RUN, overwrite=True)
+            save_run(run, folder / FIT, overwrite=True)
         write_loop(folder, decided, rounds, found.told, space)
         told(state)
         if not ended:

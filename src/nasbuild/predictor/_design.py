@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.special import ndtri
 
-from nasbuild.predictor._terms import Entries, Terms, joined, keyed
+from nasbuild.predictor._terms import SINGLE, Entries, Terms, joined, keyed, kind
 from nasbuild.space import Architecture, Space, StageModules, group_stages
 
 _DENSE = 512  # columns up to which a term is multiplied as a dense matrix
@@ -138,17 +138,22 @@ class Design:
         product, along = (rows @ rows.T).toarray(), rows @ mean
         return product - along[:, None] - along[None, :] + mean @ mean
 
+    def diagonal(self, t: int) -> np.ndarray:
+        """Inner products of the centred rows of a term with themselves, (rows,)."""
+        rows, mean = self.rows(t), self.means[t].sum(axis=0)
+        return np.asarray(rows.multiply(rows).sum(axis=1)).ravel() - 2 * (rows @ mean) + float(mean @ mean)
+
     def cross(self, t: int, table: Design) -> tuple[np.ndarray, np.ndarray]:
         """Inner products with a table's rows of a term, (rows, table's rows), and of the rows with themselves.
 
         Both are centred by the means, which are the table's.
         """
         rows, others, mean = self.rows(t), table.rows(t), self.means[t].sum(axis=0)
-        along, square = rows @ mean, float(mean @ mean)
-        own = np.asarray(rows.multiply(rows).sum(axis=1)).ravel() - 2 * along + square
+        own = self.diagonal(t)
         if rows.shape[1] <= _DENSE:  # pyright: ignore[reportOptionalSubscript]
             return (rows.toarray() - mean) @ (others.toarray() - mean).T, own
         product = (rows @ others.T).toarray()
+        along, square = rows @ mean, float(mean @ mean)
         return product - along[:, None] - (others @ mean)[None, :] + square, own
 
 
@@ -157,10 +162,13 @@ def design(
     architectures: Sequence[Architecture],
     without: Sequence[str] = (),
     passing: bool = False,
+    *,
+    single: bool = False,
 ) -> Design:
     """All terms that tell the architectures apart; of two that say the same, the first.
 
-    ``without`` leaves terms out by name; ``passing`` is that of `Terms`.
+    ``without`` leaves terms out by name; ``passing`` is that of `Terms`; ``single`` keeps those only in which every
+    choice counts by itself.
     """
     terms, groups = Terms(space, passing), group_stages(space, architectures)
     entries = [grouped_entries(terms, u, modules) for u, modules in enumerate(groups)]
@@ -168,7 +176,7 @@ def design(
     probe, seen = np.random.default_rng(0).normal(size=n), []
     kept: list[tuple[Term, tuple[csr_matrix, ...], np.ndarray]] = []
     for name in dict.fromkeys(name for found in entries for name in found):
-        if name in without:
+        if name in without or (single and kind(name) not in SINGLE):
             continue
         keys = np.unique(np.concatenate([found[name].keys for found in entries if name in found]))
         raw = Term(name, keys, 1.0)

@@ -11,7 +11,7 @@ from nasbuild.predictor._kernels import Kernels
 
 JITTER = 1e-6  # added to the noise, so that a Cholesky factor exists
 _NOISE_PRIOR = 0.1
-_SMALLEST, _LARGEST, _LEAST_NOISE = -14.0, 5.0, -9.0  # logarithms
+_SMALLEST, _LARGEST, _LEAST_NOISE = -14.0, 5.0, -14.0  # logarithms
 
 
 def maximise_evidence(

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import cho_solve, cholesky
 
-from nasbuild.predictor._design import Design, Term, design
+from nasbuild.predictor._beside import Beside, Variances, beside_of, centre_of, kernels_of
+from nasbuild.predictor._beyond import tells_of_sums
+from nasbuild.predictor._blend import blended
+from nasbuild.predictor._design import Design, design
 from nasbuild.predictor._evidence import maximise_evidence
-from nasbuild.predictor._interaction import Interaction
-from nasbuild.predictor._kernels import Kernels
 from nasbuild.predictor._passing import declared, may_pass
-from nasbuild.predictor._process import Process, covariance, residual_covariance
+from nasbuild.predictor._process import Process, covariances, residual_covariance
 from nasbuild.predictor._recipe import AdditiveRecipe
 from nasbuild.predictor._scale import Scale, Scales
-from nasbuild.predictor._terms import ALONE, kind
 from nasbuild.predictor._warp import Warp
 from nasbuild.space import Architecture, Space
 
-_ALONE_SHARE = 0.1  # variance expected of a single stage's term, beside a term that all stages have
 _NO_VARIANCE = 1e-6  # of the labels' variance; a term with less is left out
 _FIRST_GUESS = 0.02  # variance of the interactions at which their search begins
 _STEPS, _FINE_STEPS = (1.0, 0.5), (0.25, 0.125)  # of the power, without and with interactions
@@ -61,37 +60,44 @@ def fit_process(
     if passing is None and declared(space) is not None:
         passing = may_pass(space)
     ways = (False, True) if passing is None and may_pass(space) else (bool(passing),)
+    tells = tells_of_sums(space, architectures)
+    # Of a reference and its single changes, effects are added up on the labels' own scale: nothing else is known of them.
+    apart = not tells.any()
+    power = 1.0 if apart and power is None else power
     tried: dict[bool, tuple[Design, Scale]] = {}
     for way in ways:
-        table = design(space, architectures, recipe.without, way)
-        scales = Scales(_kernels(table, some), labels, some, _centre(table.terms), recipe)
+        table = design(space, architectures, recipe.without, way, single=apart)
+        scales = Scales(kernels_of(table, some), labels, some, centre_of(table.terms), recipe, tells[some])
         tried[way] = table, scales.best(1.0, _STEPS) if power is None else scales.attempt(power)
     passing = min(tried, key=lambda way: tried[way][1].objective + way * _FOR_NAME)
     table, found = tried[passing]
-    terms = len(table.terms)
-    interaction = Interaction.of(table.terms, table.stages, np.exp(found.log[:terms]))
-    crossed = recipe.interaction and interaction.size > _NO_VARIANCE
-    between, centre = interaction if crossed else None, _centre(table.terms, more=int(crossed))
-    if crossed:
-        found = replace(found, log=np.concatenate([found.log[:-1], [np.log(_FIRST_GUESS)], found.log[-1:]]))
-    if searched := crossed and power is None:
+    beside = Beside() if apart else beside_of(table, np.exp(found.log[: len(table.terms)]), some, recipe)
+    centre = centre_of(table.terms, more=len(beside))
+    if len(beside):
+        first = np.log([_FIRST_GUESS] * len(beside))
+        found = replace(found, log=np.concatenate([found.log[:-1], first, found.log[-1:]]))
+    if searched := len(beside) > 0 and power is None:
         # Sums alone bend the scale to say what stages do to each other; beside interactions they need not.
-        scales = Scales(_kernels(table, some, between), labels, some, centre, recipe)
+        scales = Scales(kernels_of(table, some, beside), labels, some, centre, recipe, tells[some])
         found = scales.best(found.warp.power, _FINE_STEPS, found.log)
     log = found.log
-    if n > recipe.rows or (crossed and not searched):
+    if n > recipe.rows or (len(beside) and not searched):
         z = found.warp.forward(labels)
         parts = [some] if n <= recipe.rows else _parts(n, recipe, rng)
         log, _ = maximise_evidence(
-            [(_kernels(table, part, between), z[part]) for part in parts],
+            [(kernels_of(table, part, beside), z[part]) for part in parts],
             centre=centre,
             start=log,
             width=recipe.prior_width,
             iterations=recipe.iterations,
         )
-    variance = float(np.exp(log[-2])) if crossed else 0.0
-    variances = _Variances(np.exp(log[:terms]), interaction, variance, float(np.exp(log[-1])))
     learnt = _Learnt(space, tuple(architectures), rows, labels, found.warp, passing)
+    variances = beside.variances(log, len(table.terms))
+    if apart:
+        variances = replace(variances, noise=0.0)
+    elif recipe.interaction and recipe.radial:
+        z = found.warp.forward(labels)[some]
+        variances = blended(variances, log, table, kernels_of(table, some, beside), z, some, recipe)
     return _posterior(learnt, table, variances, recipe.samples, rng)
 
 
@@ -100,28 +106,6 @@ def _parts(n: int, recipe: AdditiveRecipe, rng: np.random.Generator) -> list[np.
     count = min(recipe.parts, -(-n // recipe.part_rows))
     order, size = rng.permutation(n), min(recipe.part_rows, n // count)
     return [np.sort(order[k * size : (k + 1) * size]) for k in range(count)]
-
-
-def _kernels(table: Design, rows: np.ndarray, interaction: Interaction | None = None) -> Kernels:
-    """Kernels of the terms among some rows, that of the interactions last."""
-
-    def each() -> Iterator[np.ndarray]:
-        for t in range(len(table.terms)):
-            yield table.kernel(t, rows)
-        if interaction is not None:
-            features = [f[rows] for f in interaction.features]
-            yield interaction.kernel(features, features)
-        elif not table.terms:
-            yield np.zeros((len(rows),) * 2)
-
-    return Kernels.of(each())
-
-
-def _centre(terms: Sequence[Term], more: int = 0) -> np.ndarray:
-    """Logarithms of the variances that are expected beforehand, of terms and ``more`` kernels."""
-    share = [_ALONE_SHARE if kind(term.name) == ALONE else 1.0 for term in terms] + [1.0] * more
-    # Without any term there is one kernel of zeros.
-    return np.log(np.array(share or [1.0]) / max(len(share), 1))
 
 
 @dataclass(frozen=True)
@@ -136,18 +120,8 @@ class _Learnt:
     passing: bool = False
 
 
-@dataclass(frozen=True)
-class _Variances:
-    """Variances of terms (terms,), of interactions and of the noise."""
-
-    terms: np.ndarray
-    interaction: Interaction
-    of_interaction: float
-    noise: float
-
-
 def _posterior(
-    learnt: _Learnt, table: Design, variances: _Variances, samples: int, rng: np.random.Generator
+    learnt: _Learnt, table: Design, variances: Variances, samples: int, rng: np.random.Generator
 ) -> Process:
     """Weights by their posterior mean, and samples of them.
 
@@ -157,17 +131,21 @@ def _posterior(
     """
     theta, interaction, noise = variances.terms, variances.interaction, variances.noise
     # What the interactions are made of stays, so that they can be made again from the process alone.
-    inside = interaction.theta > 0 if variances.of_interaction else np.zeros(len(theta), dtype=bool)
-    kept = [t for t, v in enumerate(theta) if v > _NO_VARIANCE or inside[t]]
+    needed = interaction.theta > 0 if variances.of_interaction else np.zeros(len(theta), dtype=bool)
+    for radial in variances.radials:
+        needed |= radial.theta > 0
+    kept = [t for t, v in enumerate(theta) if v > _NO_VARIANCE or needed[t]]
     table = Design(
         tuple(table.terms[t] for t in kept),
         tuple(table.stages[t] for t in kept),
         tuple(table.means[t] for t in kept),
     )
     theta, interaction_theta = theta[kept], interaction.theta[kept]
+    radials = tuple(replace(r, theta=r.theta[kept]) for r in variances.radials)
     n, z = len(learnt.labels), learnt.warp.forward(learnt.labels)
-    rest = residual_covariance(interaction, variances.of_interaction, noise, n)
-    factor = cholesky(covariance(table, theta, n) + rest, lower=True, check_finite=False)
+    additive, *distances = covariances(table, (theta, *(r.theta for r in radials)), n)
+    rest = residual_covariance(interaction, variances.of_interaction, radials, distances, noise, n)
+    factor = cholesky(additive + rest, lower=True, check_finite=False)
     of_term = [table.rows(t) for t in range(len(kept))]
     means = [table.means[t].sum(axis=0) for t in range(len(kept))]
     drawn = [
@@ -202,6 +180,7 @@ def _posterior(
         solved[:, 0],
         slope if slope is not None else learnt.warp.std,
         float(learnt.labels.mean()),
+        radials,
         passing=learnt.passing,
     )
 

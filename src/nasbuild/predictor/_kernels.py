@@ -38,6 +38,11 @@ class Kernels:
     def __len__(self) -> int:
         return len(self.halves)
 
+    def among(self, some: np.ndarray) -> Kernels:
+        """The same kernels among some of the rows, ascending positions (some,)."""
+        row, column = np.tril_indices(len(some))
+        return Kernels(self.halves[:, some[row] * (some[row] + 1) // 2 + some[column]], len(some))
+
     def minus_log_density(
         self, values: np.ndarray, theta: np.ndarray, noise: float
     ) -> tuple[float, np.ndarray] | None:

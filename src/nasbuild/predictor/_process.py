@@ -14,6 +14,7 @@ from nasbuild.predictor._evidence import JITTER
 from nasbuild.predictor._interaction import Interaction
 from nasbuild.predictor._pairs import Pairs
 from nasbuild.predictor._passing import passing_choices, what_is_left
+from nasbuild.predictor._radial import Radial
 from nasbuild.predictor._terms import REACH_LAYER, REACH_PAIR, Entries, Terms, reach
 from nasbuild.predictor._unseen import VARIANCE, UnseenChoices
 from nasbuild.predictor._values import Values
@@ -31,8 +32,8 @@ FAR = 2.0
 class Process:
     """A fitted additive Gaussian process over the stages of an architecture.
 
-    On the warped scale, z(a) = sum over stages u of f_u(module u) + g(a) + noise, where g holds
-    interactions between stages. A module's share is slope f_u(module) + level / stages, in the
+    On the warped scale, z(a) = sum over stages u of f_u(module u) + g(a) + r(a) + noise, where g holds
+    interactions between pairs of stages and r those of all orders (`Radial`). A module's share is slope f_u(module) + level / stages, in the
     label's unit: shares of an architecture sum to the additive prediction, exactly.
 
     Attributes
@@ -48,12 +49,16 @@ class Process:
         (columns, 1 + samples) each.
     interaction_variance, noise
         Variances of g and of the noise, of the labels' on the warped scale.
+    radials
+        The kernels of r, with their variances: one or more for each way to tell how far apart architectures are.
     alpha
         Inverse covariance times warped labels, (rows,).
     slope, level
         From the sum of f_u to labels.
     spread
         Factor on all deviations, as held-out rows ask for.
+    crossing
+        Share of what the interactions are expected to add that held-out rows bear out; y' has so much of it.
     passing
         Whether modules are seen without the layers that pass their input on.
     """
@@ -72,7 +77,9 @@ class Process:
     alpha: np.ndarray
     slope: float
     level: float
+    radials: tuple[Radial, ...]
     spread: float = 1.0
+    crossing: float = 1.0
     passing: bool = False
 
     @property
@@ -126,17 +133,13 @@ class Process:
         return self.warp.back((totals - self.level) / self.slope)
 
     def sum_latent(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
-        """Warped labels as far as the summed shares tell: mean and deviation, each (architectures,).
+        """Warped labels as the summed shares tell them, and how far off they are expected to be, each (architectures,).
 
-        The interaction counts as unknown, with its prior variance, and so does the noise.
+        The root of the expected square of label less sum: the variance of the label, and how far y' is from the sum.
         """
-        groups, entries = self._grouped(architectures)
-        values = self._additive(groups, entries)
-        variance = values[:, 1:].var(axis=1) + self.noise
-        if self.interaction_variance:
-            rows = self.interaction.at(self._rows(entries, groups))
-            variance = variance + self.interaction_variance * self.interaction.diagonal(rows)
-        return values[:, 0], np.sqrt(variance) * self.spread
+        mean, variance = self.latent(architectures)
+        sums = self._additive(*self._grouped(architectures))[:, 0]
+        return sums, np.sqrt(variance + (mean - sums) ** 2) * self.spread
 
     def sum_interval(
         self, architectures: Sequence[Architecture], width: float
@@ -184,9 +187,9 @@ class Process:
         return what_is_left(code, self._passing[stage]) if self.passing else code
 
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs:
-        """What interactions add to `sums`, for every architecture of some modules of each stage.
+        """What pairs of stages add to `sums`, for every architecture of some modules of each stage.
 
-        y' is `labels_at` of both together. ``codes`` are of modules of any depths, (depth, features) each.
+        y' is `labels_at` of both together where `exact_pairs`. ``codes`` are of modules of any depths, (depth, features) each.
         """
         if not self.interaction_variance:
             return Pairs.none([len(own) for own in codes])
@@ -194,7 +197,9 @@ class Process:
         for u, own in enumerate(codes):
             entries = grouped_entries(self._terms, u, group_codes(own))
             rows.append([term.matrix(entries.get(term.name, NOTHING), len(own)) for term in self.terms])
-        return self.interaction.pairs(rows, self.alpha * (self.interaction_variance * self.slope))
+        return self.interaction.pairs(
+            rows, self.alpha * (self.interaction_variance * self.slope * self.crossing)
+        )
 
     def layer_pairs(self, stage: int, options: Sequence[np.ndarray]) -> dict[tuple[int, int], np.ndarray]:
         """What two layers of a module add to its share beyond what each adds alone, in the label's unit.
@@ -226,6 +231,11 @@ class Process:
                 if total.any():
                     found[i, j] = total * self.slope
         return found
+
+    @property
+    def exact_pairs(self) -> bool:
+        """Whether sums and pairs are all of y'; else interactions of more stages add to it."""
+        return not self.radials
 
     @cached_property
     def interaction(self) -> Interaction:
@@ -260,8 +270,18 @@ class Process:
 
     def _covariance(self) -> np.ndarray:
         n = len(self.architectures)
-        rest = residual_covariance(self.interaction, self.interaction_variance, self.noise, n)
-        return covariance(self._design, self.theta, n) + rest
+        additive, *distances = covariances(
+            self._design, (self.theta, *(radial.theta for radial in self.radials)), n
+        )
+        return additive + residual_covariance(
+            self.interaction, self.interaction_variance, self.radials, distances, self.noise, n
+        )
+
+    @cached_property
+    def _distance_diagonals(self) -> list[np.ndarray]:
+        """The table's rows with themselves by the kernel of each radial distance, (rows,)."""
+        own = np.stack([self._design.diagonal(t) for t in range(len(self.terms))])
+        return [radial.theta @ own for radial in self.radials]
 
     def _values(self, stage: int, codes: np.ndarray, hop: int | None) -> np.ndarray:
         """f_u of modules of one depth by posterior mean and samples, (modules, 1 + samples)."""
@@ -321,37 +341,67 @@ class Process:
         rows, n = self._rows(entries, groups), len(architectures)
         others = Design(self.terms, rows, self.means)
         mean, held = self._additive(groups, entries)[:, 0], self.unseen.rows(groups)
-        cross, prior = np.zeros((n, len(self.architectures))), np.zeros((n, n) if whole else n)
+        size = (n, len(self.architectures))
+        cross, prior = np.zeros(size), np.zeros((n, n) if whole else n)
+        # The same by the variances that radial distances go by.
+        near, own = [np.zeros(size) for _ in self.radials], [np.zeros_like(prior) for _ in self.radials]
         for t, (term, theta) in enumerate(zip(self.terms, self.theta, strict=True)):
             k, diagonal = others.cross(t, self._design)
             cross += theta * k
             unseen = term.unseen([e.get(term.name, NOTHING) for e in entries], groups)
             if whole:
-                prior += theta * (others.kernel(t) + (unseen @ unseen.T).toarray())
+                within = others.kernel(t) + (unseen @ unseen.T).toarray()
             else:
-                prior += theta * (diagonal + np.asarray(unseen.multiply(unseen).sum(axis=1)).ravel())
+                within = diagonal + np.asarray(unseen.multiply(unseen).sum(axis=1)).ravel()
+            prior += theta * within
+            for radial, between, itself in zip(self.radials, near, own, strict=True):
+                if radial.theta[t]:
+                    between += radial.theta[t] * k
+                    itself += radial.theta[t] * within
         prior += VARIANCE * (held @ held.T if whole else (held**2).sum(axis=1))
         if self.interaction_variance:
-            own, g = self.interaction.at(rows), self.interaction
-            k = self.interaction_variance * g.kernel(own, g.features)
-            mean += k @ self.alpha
+            at, g = self.interaction.at(rows), self.interaction
+            k = self.interaction_variance * g.kernel(at, g.features)
+            mean += self.crossing * (k @ self.alpha)
             cross += k
-            prior += self.interaction_variance * (g.kernel(own, own) if whole else g.diagonal(own))
+            prior += self.interaction_variance * (g.kernel(at, at) if whole else g.diagonal(at))
+        diagonals = self._distance_diagonals if self.radials else []
+        for radial, between, itself, table in zip(self.radials, near, own, diagonals, strict=True):
+            diagonal = np.diag(itself) if whole else itself
+            k = radial.kernel(between, diagonal, table)
+            mean += self.crossing * (k @ self.alpha)
+            cross += k
+            prior += radial.kernel(itself, diagonal, diagonal) if whole else radial.variance
         return mean, solve_triangular(self._factor, cross.T, lower=True, check_finite=False), prior
 
 
-def covariance(table: Design, theta: np.ndarray, n: int) -> np.ndarray:
-    """Additive covariance of a table's warped labels, (rows, rows)."""
-    total = np.zeros((n, n))
-    for t, variance in enumerate(theta):
-        total += variance * table.kernel(t)
-    return total
+def covariances(table: Design, thetas: Sequence[np.ndarray], n: int) -> list[np.ndarray]:
+    """Additive covariances of a table's warped labels by several variances of the terms, (rows, rows) each."""
+    totals = [np.zeros((n, n)) for _ in thetas]
+    for t in range(len(table.terms)):
+        if any(theta[t] for theta in thetas):
+            kernel = table.kernel(t)
+            for total, theta in zip(totals, thetas, strict=True):
+                total += theta[t] * kernel
+    return totals
 
 
-def residual_covariance(interaction: Interaction, variance: float, noise: float, n: int) -> np.ndarray:
-    """Covariance of what is not additive: interactions and noise, (rows, rows)."""
+def residual_covariance(
+    interaction: Interaction,
+    variance: float,
+    radials: Sequence[Radial],
+    distances: Sequence[np.ndarray],
+    noise: float,
+    n: int,
+) -> np.ndarray:
+    """Covariance of what is not additive: interactions and noise, (rows, rows).
+
+    ``distances`` are the additive covariances by which radial kernels tell how far apart rows are.
+    """
     rest = np.zeros((n, n))
     if variance:
         rest += variance * interaction.kernel(interaction.features, interaction.features)
-    rest[np.diag_indices(n)] += noise + JITTER
+    for radial, distance in zip(radials, distances, strict=True):
+        rest += radial.kernel(distance, np.diag(distance), np.diag(distance))
+    rest[np.diag_indices(len(rest))] += noise + JITTER
     return rest

@@ -11,11 +11,13 @@ import numpy as np
 from nasbuild.errors import RunError
 from nasbuild.predictor._design import Term
 from nasbuild.predictor._process import Process
+from nasbuild.predictor._radial import Radial
 from nasbuild.predictor._warp import Warp
 from nasbuild.space import Architecture, Space
 
 _WARP = ("power", "mean", "std", "shift", "spread", "low", "high")
-_NUMBERS = ("interaction_variance", "noise", "slope", "level", "spread")
+_RADIAL = ("theta", "widths", "variances")
+_NUMBERS = ("interaction_variance", "noise", "slope", "level", "spread", "crossing")
 
 
 def process_to_arrays(process: Process) -> dict[str, np.ndarray]:
@@ -30,7 +32,10 @@ def process_to_arrays(process: Process) -> dict[str, np.ndarray]:
         "warp": np.array([getattr(process.warp, name) for name in _WARP]),
         "numbers": np.array([getattr(process, name) for name in _NUMBERS]),
         "passing": np.array([process.passing], dtype=np.int64),
+        "radials": np.array([len(process.radials)], dtype=np.int64),
     }
+    for r, radial in enumerate(process.radials):
+        arrays |= {f"radial{r}.{part}": getattr(radial, part) for part in _RADIAL}
     for t, term in enumerate(process.terms):
         arrays |= {
             f"{t}.keys": term.keys,
@@ -66,6 +71,18 @@ def process_from_arrays(
             raise ValueError("a way to see layers that is none")
         for name in ("scales", "theta", "interaction_theta"):
             _require(arrays[name], (count,), real)
+        _require(arrays["radials"], (1,), whole)
+        radials = int(arrays["radials"][0])
+        if not 0 <= radials <= len(arrays):
+            raise ValueError("a number of radial kernels that can't be")
+        for r in range(radials):
+            widths = len(arrays[f"radial{r}.widths"])
+            for part in _RADIAL:
+                _require(arrays[f"radial{r}.{part}"], (count if part == "theta" else widths,), real)
+            if not widths or arrays[f"radial{r}.widths"].min() <= 0:
+                raise ValueError("widths of radial kernels that are not above 0")
+            if min(*arrays[f"radial{r}.theta"], *arrays[f"radial{r}.variances"]) < 0:
+                raise ValueError("a variance below 0")
         samples = arrays["0.weights"].shape[1] if count else 0
         for t in range(count):
             columns = len(arrays[f"{t}.keys"])
@@ -86,7 +103,9 @@ def process_from_arrays(
             "warp",
             "numbers",
             "passing",
+            "radials",
         }
+        expected |= {f"radial{r}.{part}" for r in range(radials) for part in _RADIAL}
         expected |= {f"{t}.{part}" for t in range(count) for part in ("keys", "means", "weights")}
         if set(arrays) != expected:
             raise ValueError(f"an array {min(set(arrays) ^ expected)!r} that is not expected or missing")
@@ -97,6 +116,8 @@ def process_from_arrays(
             raise ValueError("a scale that is not above 0")
         if not warp["low"] < warp["high"]:
             raise ValueError("labels that have no range")
+        if not 0 <= numbers["crossing"] <= 1:
+            raise ValueError("a share that is none")
         variances = (
             *arrays["theta"],
             *arrays["interaction_theta"],
@@ -119,6 +140,7 @@ def process_from_arrays(
         tuple(arrays[f"{t}.weights"] for t in range(count)),
         arrays["interaction_theta"],
         alpha=arrays["alpha"],
+        radials=tuple(Radial(*(arrays[f"radial{r}.{part}"] for part in _RADIAL)) for r in range(radials)),
         passing=bool(arrays["passing"][0]),
         **plain,
     )

@@ -103,6 +103,8 @@ class AdditiveRecipe:
         Steps of each search for variances.
     interaction
         Whether interactions between stages are learnt beside the shares.
+    radial
+        Whether interactions of all orders are, too, for the prediction alone; not without ``interaction``.
     without
         Terms to leave out, by name.
 
@@ -122,6 +124,7 @@ class AdditiveRecipe:
     prior_width: float = 3.0
     iterations: int = 60
     interaction: bool = True
+    radial: bool = True
     without: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

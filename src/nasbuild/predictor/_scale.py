@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from nasbuild.predictor._evidence import maximise_evidence
+from nasbuild.predictor._evidence import JITTER, maximise_evidence
 from nasbuild.predictor._kernels import Kernels
 from nasbuild.predictor._recipe import AdditiveRecipe
 from nasbuild.predictor._warp import Warp
@@ -24,8 +25,8 @@ class Scale:
     log
         Logarithms of the variances of kernels, then of the noise, (kernels + 1,).
     objective
-        -log density of the labels and the variances, in nats, without its constant. It compares
-        scales that were tried with the same kernels.
+        -log density of the labels that tell of the scale given those that do not, and of the variances, in nats, without
+        its constant. It compares scales that were tried with the same kernels.
     """
 
     warp: Warp
@@ -47,6 +48,8 @@ class Scales:
         Which of them the kernels are of, (rows,).
     centre
         Logarithms of the variances expected beforehand, (kernels,).
+    tells
+        Which of the rows say anything of the scale (`tells_of_sums`), (rows,) bool.
     """
 
     kernels: Kernels
@@ -54,6 +57,7 @@ class Scales:
     rows: np.ndarray
     centre: np.ndarray
     recipe: AdditiveRecipe
+    tells: np.ndarray
 
     def best(self, power: float, steps: Sequence[float], start: np.ndarray | None = None) -> Scale:
         """From a power by ever smaller steps, as long as the labels get likelier."""
@@ -81,5 +85,19 @@ class Scales:
             width=self.recipe.prior_width,
             iterations=self.recipe.iterations,
         )
+        # Rows that any scale explains are given; the others are told by them (a conditional density).
+        if self._given is not None:
+            given, kernels = self._given
+            theta = np.exp(log)
+            known = kernels.minus_log_density(
+                warp.forward(self.labels[self.rows[given]]), theta[:-1], theta[-1] + JITTER
+            )
+            value -= known[0] if known is not None else 0.0
         # Densities of labels compare, those of standardised values do not.
-        return Scale(warp, log, value - warp.log_jacobian(self.labels[self.rows]))
+        return Scale(warp, log, value - warp.log_jacobian(self.labels[self.rows[self.tells]]))
+
+    @cached_property
+    def _given(self) -> tuple[np.ndarray, Kernels] | None:
+        """Positions of rows that say nothing of the scale, and the kernels among them."""
+        given = np.flatnonzero(~self.tells)
+        return (given, self.kernels.among(given)) if len(given) else None

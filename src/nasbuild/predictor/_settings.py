@@ -66,7 +66,7 @@ def check_settings(recipe: Any) -> None:
                 raise _refused(name, value, allowed + (f" and below {high:g}" if high < math.inf else ""))
         elif name in _ONE_OF and value not in _ONE_OF[name]:
             raise _refused(name, value, _ONE_OF[name])
-        elif name == "interaction" and not isinstance(value, bool):
+        elif name in ("interaction", "radial") and not isinstance(value, bool):
             raise _refused(name, value, (True, False))
         elif name == "without":
             if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):

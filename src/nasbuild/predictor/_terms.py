@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nasbuild.predictor._numbers import curve, log_depths, log_numbers, plain_numbers
 from nasbuild.predictor._passing import passing_choices, without_passing
-from nasbuild.space import Feature, Space, features_by_name
+from nasbuild.space import Space, features_by_name
 
 REACH_LAYER, REACH_PAIR, REACH_MODULE = 0, 1, 2
 """What a term looks at: single layers, neighbours, or the whole module."""
@@ -22,14 +23,19 @@ ALONE = "alone"
 """Kind of the terms that a single stage has; their names end in its index."""
 _ALONE = (
     "depth@stage",
+    "layers@stage",
     "choice@stage",
     "number@stage",
+    "plain@stage",
     "once@stage",
     "size@stage",
     "layer@stage",
     "two@stage",
 )
-_APART = 1e-9  # deviation under which numbers (or their logarithms) are as good as equal
+
+_EVERYWHERE = ("depth", "layers", "choice", "number", "plain", "once", "size", "first", "last")
+SINGLE = {*_EVERYWHERE, *(f"{one}@stage" for one in (*_EVERYWHERE, "curve")), "choice@place"}
+"""Kinds of terms in which every choice counts by itself, whatever the others are."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +100,23 @@ class Terms:
         merged = features_by_name(space.stages)
         self._number = {name: n for n, name in enumerate(merged)}
         self._numbers = {name: log_numbers(feature) for name, feature in merged.items()}
+        self._plain = {name: plain_numbers(feature) for name, feature in merged.items()}
+        self._curves = {name: curve(feature) for name, feature in merged.items()}
         self._category = [
             [np.array([merged[f.name].index(c) for c in f.choices]) for f in stage.features]
             for stage in space.stages
         ]
+        depths = [self._depths(u) for u in range(len(space.stages))]
+        self._trends = [log_depths(own) for own in depths]
+        several = [own for own, trend in zip(depths, self._trends, strict=True) if trend is not None]
+        self._trend = log_depths(set().union(*several)) if several else None
+
+    def _depths(self, stage: int) -> set[int]:
+        """How many layers a stage's modules are seen to have."""
+        found = set(self.space.stages[stage].depths)
+        if self._passing is not None and any(passes.any() for passes in self._passing[stage]):
+            found |= set(range(1, max(found) + 1))
+        return found
 
     def entries(self, stage: int, codes: np.ndarray) -> Iterator[tuple[str, Entries]]:
         """Every term of modules of one depth, from codes (modules, depth, features); a name may come again."""
@@ -152,9 +171,7 @@ class Terms:
     def _entries(self, stage: int, codes: np.ndarray) -> Iterator[tuple[str, Entries]]:
         definition = self.space.stages[stage]
         modules, depth, width = codes.shape
-        deeper = len(definition.depths) > 1
-        if self._passing is not None and max(definition.depths) > 1:
-            deeper |= any(passes.any() for passes in self._passing[stage])
+        deeper = len(self._depths(stage)) > 1
         rows = np.arange(modules)
         place = np.tile(np.arange(depth), modules)
         categories = [self._category[stage][f][codes[:, :, f]] for f in range(width)]
@@ -167,6 +184,13 @@ class Terms:
         if deeper:
             yield "depth", counted(keyed(np.full(modules, depth)))
             yield "depth@stage", counted(keyed(np.full(modules, depth), stage))
+        if (own_trend := self._trends[stage]) is not None and self._trend is not None:
+            one = np.zeros(modules, dtype=np.int64)
+            for name, (middle, spread), key in (
+                ("layers", self._trend, keyed(one)),
+                ("layers@stage", own_trend, keyed(one, stage)),
+            ):
+                yield name, counted(key, (np.log(max(depth, 1)) - middle) / spread)
         if not width:
             return
         for f, feature in enumerate(definition.features):
@@ -180,6 +204,15 @@ class Terms:
             if numbers is not None:
                 yield f"number:{feature.name}", counted(keyed(np.zeros_like(c)), numbers[c])
                 yield f"number@stage:{feature.name}", counted(keyed(np.full_like(c, stage)), numbers[c])
+            plain = self._plain[feature.name]
+            if plain is not None and numbers is not None and not np.array_equal(plain, numbers):
+                yield f"plain:{feature.name}", counted(keyed(np.zeros_like(c)), plain[c])
+                yield f"plain@stage:{feature.name}", counted(keyed(np.full_like(c, stage)), plain[c])
+            bumps = self._curves[feature.name]
+            if bumps is not None:
+                each = np.arange(bumps.shape[1])
+                keys = np.broadcast_to(keyed(each, own, stage), (*c.shape, len(each)))
+                yield "curve@stage", counted(keys, bumps[c].reshape(modules, -1))
             if feature.name in definition.shared and deeper:
                 yield f"once:{feature.name}", counted(keyed(c[:, 0]))
                 yield f"once@stage:{feature.name}", counted(keyed(c[:, 0], stage))
@@ -244,22 +277,6 @@ def duo_key(
 ) -> np.ndarray:
     """Keys of the categories of two layers at their places in a stage."""
     return keyed(first, second, *places, *features, stage)
-
-
-def log_numbers(feature: Feature) -> np.ndarray | None:
-    """Choices as standardised numbers, on a log scale where all are above 0.
-
-    None if there are fewer than three, some are no numbers, or all are as good as equal.
-    """
-    if len(feature.choices) < 3 or not all(
-        isinstance(c, int | float) and not isinstance(c, bool) for c in feature.choices
-    ):
-        return None
-    values = np.array(feature.choices, dtype=float)
-    # Divided by the largest, squares of huge numbers are numbers as well.
-    values = np.log(values) if (values > 0).all() else values / np.abs(values).max()
-    spread = float(values.std())
-    return (values - values.mean()) / spread if spread > _APART else None
 
 
 def keyed(*parts: np.ndarray | int) -> np.ndarray:

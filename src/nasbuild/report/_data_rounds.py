@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nasbuild.build import shown_bounds
 from nasbuild.report._health import health
 from nasbuild.space import architecture_id
 
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 
 def rounds_data(evaluated: Evaluated, space: Space) -> dict[str, Any]:
     """What came of each round, and every evaluation in order."""
+    from nasbuild.build import shown_bounds
+
     told, signs = evaluated.told, evaluated.signs
     failed = sum(one.failed for one in told)
     outside = sum(one.outside for one in told)

@@ -6,11 +6,9 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from nasbuild.report._data_suspect import suspect_data, suspect_steps, suspect_text
 from nasbuild.report._health import OF_TRUST, health, sentence
-from nasbuild.report._kind import build_command, fit_command, kind_of, title_of
+from nasbuild.report._kind import fit_command, kind_of, title_of
 from nasbuild.report._numbers import correlation
 from nasbuild.score import part_text
 from nasbuild.table import unseen_rows, unseen_text
@@ -18,9 +16,10 @@ from nasbuild.table import unseen_rows, unseen_text
 if TYPE_CHECKING:
     from nasbuild.score import Agreement, Learnt, Run, Trust
 
-_BEYOND = 0.25  # share of random architectures beyond the labels that is worth saying
-_LEAST = 0.001  # SRCC by which y' must lead before it is worth saying
-_ERRORS = 2  # and by how many standard errors of the lead
+_BEYOND, _CHANCE = (
+    0.05,
+    0.01,
+)  # share of random architectures beyond the labels that is worth saying; and its odds
 _APART = 0.2  # spread over the fits that is worth saying
 _FAIR = 0.5
 _INTERVAL, _NARROW = 0.9, 0.8  # share of labels that intervals should hold, and one that is far too low
@@ -64,14 +63,13 @@ def trust_data(run: Run, learnt: Learnt) -> dict[str, Any]:
         "unseen": unseen_rows(run.space, trust.unseen),
         "unseen_text": unseen_text(run.space, trust.unseen, "labelled architecture"),
         "beyond": trust.beyond,
-        "beyond_text": beyond_text(trust.beyond),
+        "beyond_text": beyond_text(trust.beyond, trust.labels),
         "suspects": suspects,
         "health": _health(trust, suspects),
         "next": [
             *suspect_steps(suspects),
             *_by_rival(run, learnt),
             *_by_level(run, learnt),
-            *_by_prediction(run, learnt),
             *_by_unseen(run, trust),
             *_by_rare(run, rare),
         ],
@@ -151,19 +149,6 @@ def _by_level(run: Run, learnt: Learnt) -> list[dict[str, str]]:
     return [{"kind": "trust", "text": text} for text in steps]
 
 
-def _by_prediction(run: Run, learnt: Learnt) -> list[dict[str, str]]:
-    """Where y' orders held-out rows better than the sums do, beyond what chance allows, it should choose."""
-    trust = learnt.trust
-    lead = np.subtract(trust.prediction.each, trust.modules.each)
-    if len(lead) < 2 or not lead.mean() > max(_LEAST, _ERRORS * lead.std(ddof=1) / np.sqrt(len(lead))):
-        return []
-    text = (
-        f"The prediction y' orders unseen architectures better (SRCC {trust.prediction.mean:.3f}) than the summed "
-        f"module scores do ({trust.modules.mean:.3f}): let it choose what to build."
-    )
-    return [{"kind": "prediction", "text": text, "command": build_command(run, learnt, "prediction")}]
-
-
 def _by_unseen(run: Run, trust: Trust) -> list[dict[str, str]]:
     text = unseen_text(run.space, trust.unseen, "labelled architecture")
     if not text:
@@ -186,13 +171,16 @@ def _by_rare(run: Run, rare: dict[int, list[int]]) -> list[dict[str, str]]:
     return [{"kind": "rare", "text": text}]
 
 
-def beyond_text(share: float | None) -> str:
-    """That the labels span only a part of the space, where that shows."""
-    if share is None or share < _BEYOND:
+def beyond_text(share: float | None, labels: int) -> str:
+    """That the labels span only a part of the space, where that is more than chance leaves.
+
+    Beyond the worst of n random labels lies a share of the space that has a Beta(1, n) distribution.
+    """
+    if share is None or share <= max(_BEYOND, 1 - _CHANCE ** (1 / labels)):
         return ""
     return (
-        f"The labels span only the better part of the space: {share:.0%} of random architectures are predicted to be worse "
-        "than the worst label. What is said of them is beyond the table."
+        f"The labels span only the better part of the space: {share:.0%} of random architectures, if not more, are worse "
+        "than the worst label as far as the scores tell. What is said of them is beyond the table."
     )
 
 

@@ -11,6 +11,7 @@ from nasbuild.score._module_rows import module_rows
 from nasbuild.score._modules import LabelStatistics, ModuleScorer, label_statistics, shifted
 from nasbuild.score._narrow import narrowed
 from nasbuild.score._run import Learnt, Prediction, Progress, Run, learn, predict
+from nasbuild.score._run_file import RUN as RUN_FILE
 from nasbuild.score._run_file import SCHEMA_VERSION, versions
 from nasbuild.score._scorer import Scorer, combined
 from nasbuild.score._stage_scores import MAX_MODULES, StageScores, score_stage, score_stages
@@ -25,6 +26,7 @@ __all__ = [
     "DEVIATIONS",
     "MAX_MODULES",
     "METHOD_NAMES",
+    "RUN_FILE",
     "SCHEMA_VERSION",
     "AdditiveScorer",
     "Agreement",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import islice, product
 from typing import Self
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from nasbuild.predictor import Pairs
 from nasbuild.space import Architecture, Module, Space, group_codes, group_modules, module_key
+from nasbuild.table import Unseen, rows_with_unseen, unseen_choices
 
 _AT_ONCE = 4096  # architectures predicted at a time
 _LEAST_STD = 1e-6  # of the labels' range: no method knows a label better
@@ -68,13 +70,20 @@ class Scorer(ABC):
         """y', its deviation, and whether it extrapolates, each (architectures,).
 
         A prediction extrapolates where it lies outside the range of the labels, or its architecture is far from all that
-        were learnt from. Predictions stay within `limits`; deviations are never 0.
+        were learnt from, or has a choice or a depth that none of them has. Predictions stay within `limits`; deviations
+        are never 0.
         """
         value, std, far = self.expect(architectures)
+        far = far | rows_with_unseen(self.space, self.unseen, architectures)
         low, high = self.labels.min(), self.labels.max()
         rounding = _ROUNDING * (high - low)
         beyond = far | (value < low - rounding) | (value > high + rounding)
         return np.clip(value, *self.limits), np.maximum(std, _LEAST_STD * (high - low)), beyond
+
+    @cached_property
+    def unseen(self) -> tuple[Unseen, ...]:
+        """Choices and depths that no labelled architecture has."""
+        return unseen_choices(self.space, self.architectures)
 
     @property
     def merges(self) -> bool:
@@ -93,10 +102,10 @@ class Scorer(ABC):
         )
 
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs | None:  # noqa: ARG002
-        """What y' knows beyond the summed scores, where it is a sum over pairs of stages; None where it is not.
+        """What y' knows of pairs of stages beyond the summed scores; None where it cannot be told apart.
 
-        On the scale on which scores add up: y' is `labels_at` of both together. ``codes`` are some
-        modules of every stage, (depth, features) each.
+        On the scale on which scores add up: y' is `labels_at` of both together where `exact_pairs`, else close to it.
+        ``codes`` are some modules of every stage, (depth, features) each.
         """
         return None
 
@@ -111,6 +120,14 @@ class Scorer(ABC):
         each. For two places, the smaller first: (layers of the first, layers of the second), none where nothing is added.
         """
         return None
+
+    @property
+    def exact_pairs(self) -> bool:
+        """Whether `pairs`, where there are any, are all that y' knows beyond the summed scores.
+
+        Where they are not, what pairs find is to be ranked by `predict` again, and nothing found by them is proven.
+        """
+        return True
 
     def drawn(self, architectures: Sequence[Architecture], count: int, seed: int = 0) -> np.ndarray | None:  # noqa: ARG002
         """y' by joint samples of what is believed of it, (count, architectures); None where beliefs are of each alone.
@@ -137,7 +154,7 @@ class Scorer(ABC):
 
         ``codes`` are modules of every stage, (depth, features) each.
         """
-        pairs = self.pairs(codes)
+        pairs = self.pairs(codes) if self.exact_pairs else None
         if pairs is not None:
             scores = [self._scores(u, own) for u, own in enumerate(codes)]
             return self.labels_at(combined(scores) + pairs.every())

@@ -11,7 +11,7 @@ from nasbuild.score._held_out import Agreement, Evidence, interval_of
 from nasbuild.score._modules import label_statistics
 from nasbuild.score._scorer import Scorer
 from nasbuild.score._suspect import Suspect
-from nasbuild.table import Unseen, unseen_choices
+from nasbuild.table import Unseen
 
 _LEVELS = {"high": 0.8, "fair": 0.5, "low": 0.15}
 _SURE = ("high", "fair")  # levels from which on a label that is missed is the label's fault
@@ -116,7 +116,7 @@ def measure_trust(
         len(scorer.labels),
         evidence.held_out,
         rare,
-        unseen_choices(scorer.space, scorer.architectures),
+        scorer.unseen,
         beyond,
         tuple(int(n) for n in untold),
         tuple(suspects) if level in _SURE else (),

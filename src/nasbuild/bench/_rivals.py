@@ -1,0 +1,110 @@
+"""Regressors of others that the prediction is measured beside: they give no module scores.
+
+CatBoost (Prokhorenkova et al., NeurIPS 2018) and BoTorch's ``SingleTaskGP`` (Balandat et al., NeurIPS 2020), both with the
+settings that they have by themselves.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+
+import numpy as np
+
+from nasbuild.score.baselines import Columns
+from nasbuild.space import Architecture, Feature, Space
+
+RIVALS = ("catboost", "botorch")
+Predict = Callable[[Sequence[Architecture]], np.ndarray]
+
+
+def installed(method: str) -> bool:
+    """Whether a method's package is there; those of nasbuild itself always are."""
+    return method not in RIVALS or find_spec(method) is not None
+
+
+def fit_rival(
+    method: str, space: Space, architectures: Sequence[Architecture], labels: np.ndarray, seed: int
+) -> Predict:
+    """Fit on architectures and labels (architectures,); what it gives predicts labels of others, (others,)."""
+    fit = {"catboost": _fit_catboost, "botorch": _fit_botorch}[method]
+    return fit(space, architectures, labels, seed)
+
+
+def _fit_catboost(
+    space: Space, architectures: Sequence[Architecture], labels: np.ndarray, seed: int
+) -> Predict:
+    from catboost import CatBoostRegressor, Pool
+
+    columns, texts = Columns(space, one_hot=False), np.flatnonzero(~_numeric(space))
+
+    def pool(some: Sequence[Architecture], known: np.ndarray | None = None) -> Pool:
+        rows = columns.of_architectures(some).astype(object)
+        # A layer that is missing is a category of its own.
+        rows[:, texts] = np.where(rows[:, texts] != rows[:, texts], "none", rows[:, texts].astype(str))
+        return Pool(rows, known, cat_features=texts.tolist(), thread_count=1)
+
+    model = CatBoostRegressor(random_seed=seed, thread_count=1, verbose=False, allow_writing_files=False)
+    model.fit(pool(architectures, labels))
+    return lambda others: np.asarray(model.predict(pool(others), thread_count=1))
+
+
+def _fit_botorch(
+    space: Space, architectures: Sequence[Architecture], labels: np.ndarray, seed: int
+) -> Predict:
+    import torch
+    from botorch.fit import fit_gpytorch_mll
+    from botorch.models import SingleTaskGP
+    from gpytorch.mlls import ExactMarginalLogLikelihood
+
+    rows = _between_0_and_1(space, architectures)
+    varying = np.ptp(rows, axis=0) > 0
+    torch.manual_seed(seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # Labels are standardised by the model itself.
+        model = SingleTaskGP(
+            torch.tensor(rows[:, varying]), torch.tensor(labels, dtype=torch.float64)[:, None]
+        )
+        fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
+
+    def predict(others: Sequence[Architecture]) -> np.ndarray:
+        found = torch.tensor(_between_0_and_1(space, others)[:, varying])
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return model.posterior(found).mean[:, 0].numpy()
+
+    return predict
+
+
+def _numeric(space: Space) -> np.ndarray:
+    """Which of the columns of ``Columns(space, one_hot=False)`` hold numbers, (columns,) bool."""
+    found = []
+    for stage in space.stages:
+        found += [True, *[_is_number(feature) for feature in stage.features] * max(stage.depths)]
+    return np.array(found)
+
+
+def _between_0_and_1(space: Space, architectures: Sequence[Architecture]) -> np.ndarray:
+    """Numbers scaled by their choices, 0 where the layer is missing, and other choices one by one; (architectures, columns)."""
+    plain = Columns(space, one_hot=False).of_architectures(architectures)
+    single = Columns(space, one_hot=True).of_architectures(architectures)
+    low, high, one_hot = [], [], []
+    for stage in space.stages:
+        ends = [(min(f.choices), max(f.choices)) if _is_number(f) else (0, 1) for f in stage.features] * max(
+            stage.depths
+        )
+        low += [min(stage.depths), *(a for a, _ in ends)]
+        high += [max(stage.depths), *(b for _, b in ends)]
+        for _ in range(max(stage.depths)):
+            for feature in stage.features:
+                one_hot += [not _is_number(feature)] * len(feature.choices)
+    numeric, least = _numeric(space), np.array(low, dtype=float)
+    span = np.maximum(np.array(high, dtype=float) - least, 1e-300)
+    scaled = np.nan_to_num((plain - least) / span)
+    return np.column_stack([scaled[:, numeric], single[:, np.array(one_hot, dtype=bool)]])
+
+
+def _is_number(feature: Feature) -> bool:
+    return all(isinstance(c, int | float) and not isinstance(c, bool) for c in feature.choices)
