@@ -63,7 +63,7 @@ def main() -> None:
             given = [one for one in some if one[rule]]
             right = sum(one["truth"][one[rule]] > one["truth"]["default"] for one in given)
             loss = [one["truth"]["default"] - one["truth"][one[rule]] for one in given]
-            mean = f"{np.mean(loss):+.3f}" if loss else "-"
+            mean = f"{np.mean(loss):+.3f}" if loss and not shuffled else "-"
             body.append([label, rule, str(len(some)), str(len(given)), "-" if shuffled else str(right), mean])
     print(markdown(["labels", "rule", "fits", "advice given", "right", "SRCC lost by it"], body))
 

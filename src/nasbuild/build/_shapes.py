@@ -11,7 +11,8 @@ from math import prod
 import numpy as np
 
 from nasbuild.score import Scorer
-from nasbuild.space import Stage, module_key
+from nasbuild.space import Space, Stage, module_key
+from nasbuild.table import Unseen, holds_unseen
 
 _LAYERS = 4096  # layers that may stand at a place, at most
 _SHAPES = 512  # of a stage, at most
@@ -103,6 +104,24 @@ def _within_limits(shape: Shape, definition: Stage) -> Shape | None:
             return None
         options.append(own[kept])
     return replace(shape, options=tuple(options[: len(shape.options)]))
+
+
+def of_seen(shapes: Sequence[Shape], space: Space, unseen: Sequence[Unseen]) -> list[Shape]:
+    """The shapes without choices and depths that no row has; those of which nothing is left are left out."""
+    found = []
+    for shape in shapes:
+        own = [one for one in unseen if one.stage == shape.stage]
+        depths = {one.choice for one in own if one.feature is None}
+        choices = [one for one in own if one.feature is not None]
+        kept: dict[int, np.ndarray] = {}
+        for layers in (*shape.options, shape.tail):
+            if id(layers) not in kept:
+                kept[id(layers)] = layers[~holds_unseen(space, choices, shape.stage, layers[:, None])]
+        options = tuple(kept[id(layers)] for layers in shape.options)
+        whole = len(kept[id(shape.tail)]) == len(shape.tail) and all(map(len, options))
+        if whole and len(options) + len(shape.tail) not in depths:
+            found.append(Shape(shape.stage, options, shape.tail))
+    return found
 
 
 def _layers(definition: Stage, common: tuple[int, ...]) -> np.ndarray:
