@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -37,7 +38,8 @@ def propose_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound]
     run = run.with_unseen()
     first = run.of(target)
     exact, others = exact_and_predicted(run, first, [bound.name for bound in bounds])
-    targets = [first, *others]
+    # As in `propose`: an evaluation is how a choice that no row has comes to be known.
+    targets = [replace(one, unseen=True) for one in (first, *others)]
     table, costs, most = bounded(columns(targets), targets, exact, bounds)
     if not all(table.codes):
         return []
