@@ -49,8 +49,12 @@ class Exact:
         self.process, self.n = process, len(architectures)
         self.rows = Dense(SPACE, architectures, others)
         self.z = process.warp.forward(labels)
-        every = range(len(architectures) + len(others))
-        total = np.zeros((len(every),) * 2)
+        # No row has kernel 7 in stage one: what it does there is unknown, with the variance of all labels.
+        self.unseen = np.array(
+            [float(any(layer[0] == 7 for layer in a.modules[0])) for a in [*architectures, *others]]
+        )
+        assert not self.unseen[: self.n].any()
+        total = np.outer(self.unseen, self.unseen)
         own = np.zeros((len(SPACE.stages), *total.shape))
         for term, theta, other in zip(process.terms, process.theta, process.interaction_theta, strict=True):
             total += theta * self.rows.kernel(term.name)
@@ -70,7 +74,7 @@ class Exact:
 
     def share(self, stage: int, index: int, names: set[str] | None = None) -> tuple[float, float]:
         """Posterior mean and variance of f_u at the module of one of all architectures."""
-        cross, prior = np.zeros((1, self.n)), np.zeros(1)
+        cross, prior = np.zeros((1, self.n)), np.full(1, self.unseen[index] if stage == 0 else 0.0)
         for term, theta in zip(self.process.terms, self.process.theta, strict=True):
             if names is None or term.name in names:
                 row = self.rows.stages[term.name][index, stage]

@@ -122,9 +122,10 @@ def _predicted(learnt: Learnt, found: list[tuple[Architecture, float, tuple[floa
 
 
 def buildable(learnt: Learnt) -> int:
-    """How many architectures `build` can give: fewer than the space has where a stage was searched, or where
-    different architectures make the same network."""
-    if learnt.scorer.merges or any(stage.searched for stage in learnt.stages):
+    """How many architectures `build` can give: fewer than the space has where a stage was searched, where different
+    architectures make the same network, or where no label tells of a choice."""
+    unseen = learnt.trust.unseen and not learnt.unseen
+    if unseen or learnt.scorer.merges or any(stage.searched for stage in learnt.stages):
         return math.prod(len(learnt.best(u)) for u in range(len(learnt.stages)))
     return count_architectures(learnt.scorer.space)
 

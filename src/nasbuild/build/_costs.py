@@ -108,6 +108,11 @@ def exact_cost(run: Run, name: str) -> ExactCost | Unproven | None:
     return exact_sum(run, name) if name in run.table.columns else None
 
 
+def is_exact(run: Run, name: str) -> bool:
+    """Whether a name stands for a cost that is known exactly: the number of layers, or what the space or the table tell."""
+    return isinstance(exact_cost(run, name), ExactCost)
+
+
 def resolved(run: Run, name: str, where: str = "--where") -> ExactCost | Learnt:
     """What a name in a bound stands for: a declared cost, the number of layers, an exact sum that the table proves, a target.
 

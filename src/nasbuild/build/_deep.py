@@ -15,7 +15,7 @@ from nasbuild.build._grid import Grid, Limits, Vectors, asked_codes, combination
 from nasbuild.build._pieces import Part, layered_parts, listed_part, table_modules
 from nasbuild.build._pool import pooled_part
 from nasbuild.build._relaxed import best_in, relaxed_problem
-from nasbuild.build._shapes import canonical, shapes_of
+from nasbuild.build._shapes import canonical, seen_shapes, shapes_of
 from nasbuild.build._under import priced, prices_of, slack
 from nasbuild.build._worthwhile import worthwhile
 from nasbuild.score import Learnt, Run
@@ -135,6 +135,7 @@ def _parts(
     shapes = shapes_of(stage, scorers)
     if shapes is None:
         return None
+    shapes = seen_shapes(shapes, definition, targets)
     in_table: list[list[np.ndarray]] = [[] for _ in shapes]
     for scorer in scorers:
         for code in table_modules(scorer, stage):

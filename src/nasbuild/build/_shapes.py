@@ -10,7 +10,7 @@ from math import prod
 
 import numpy as np
 
-from nasbuild.score import Scorer
+from nasbuild.score import Learnt, Scorer
 from nasbuild.space import Stage, module_key
 
 _LAYERS = 4096  # layers that may stand at a place, at most
@@ -51,6 +51,33 @@ class Shape:
         """Position of each layer among those that may stand at each place."""
         once = {id(own): {row.tobytes(): n for n, row in enumerate(own)} for own in self.options}
         return [once[id(own)] for own in self.options]
+
+
+def seen_shapes(shapes: Sequence[Shape], definition: Stage, targets: Sequence[Learnt]) -> list[Shape]:
+    """Shapes without depths and layers that no labelled architecture of any target has; all where none are left."""
+    hidden = [
+        set()
+        if one.unseen
+        else {(u.feature, u.choice) for u in one.trust.unseen if u.stage == shapes[0].stage}
+        for one in targets
+    ]
+    unseen = set.intersection(*hidden)
+    if not unseen:
+        return list(shapes)
+    found = []
+    for shape in shapes:
+        options = []
+        for own in shape.options:
+            kept = np.ones(len(own), dtype=bool)
+            for name, choice in unseen:
+                if name is not None:
+                    f = [feature.name for feature in definition.features].index(name)
+                    kept &= own[:, f] != definition.features[f].index(choice)
+            options.append(own if kept.all() else own[kept])
+        depth = len(shape.options) + len(shape.tail)
+        if (None, depth) not in unseen and all(len(own) for own in options):
+            found.append(Shape(shape.stage, tuple(options), shape.tail))
+    return found or list(shapes)
 
 
 def shapes_of(stage: int, scorers: Sequence[Scorer]) -> list[Shape] | None:

@@ -23,13 +23,21 @@ class Shortlisted:
     ----------
     length
         How many best ones by score y' has chosen from.
-    proven
-        Whether the shortlist is proven to hold the best by score.
+    sure
+        How many of the best by score on it are proven to be the best.
+    gap
+        No score is better than the best on it by more than this; infinite if nothing is known.
     """
 
     built: list[Built]
     length: int
-    proven: bool
+    sure: int
+    gap: float
+
+    @property
+    def proven(self) -> bool:
+        """Whether the shortlist is proven to hold the best by score."""
+        return self.sure >= self.length
 
 
 def build_shortlisted(
@@ -61,14 +69,16 @@ def build_shortlisted(
         As `build_within`.
     """
     learnt, length = run.of(target), max(_SHORT * n, _LEAST)
-    if bounds or apart > 1:
+    deep = k is None and any(stage.searched for stage in learnt.stages)
+    sure, gap = length, 0.0
+    if bounds or apart > 1 or deep:
         within = build_within(run, learnt.target.name, length, bounds, apart=apart)
-        listed, proven = within.built, within.proven >= len(within.built)
+        listed, sure, gap = within.built, within.proven, within.gap
     else:
-        listed, proven = build(learnt, length, k=k), True
+        listed = build(learnt, length, k=k)
     over = _over(run, listed, bounds)
     order = sorted(range(len(listed)), key=lambda i: (over[i], -learnt.target.sign * listed[i].prediction))
-    return Shortlisted([listed[i] for i in order[:n]], len(listed), proven)
+    return Shortlisted([listed[i] for i in order[:n]], len(listed), min(sure, len(listed)), gap)
 
 
 def _over(run: Run, built: Sequence[Built], bounds: Sequence[Bound]) -> list[float]:

@@ -48,13 +48,13 @@ def build(
         int | None, typer.Option("--apart", min=1, help="each differs from all before it in so many stages")
     ] = None,
     by: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--by",
-            help="score; prediction: the best by y', which knows what stages do to each other; "
-            "exhaustive: the same, every architecture of the space predicted",
+            help="shortlist: of three times as many by score, the best by the prediction y' (if not given; recipe paper: score); "
+            "score; prediction: the best by y' of all; exhaustive: the same, every architecture predicted",
         ),
-    ] = "score",
+    ] = None,
     target: Annotated[
         list[str] | None,
         typer.Option(
@@ -62,14 +62,19 @@ def build(
             help="one of the run's targets, the first if not given; of a front several, all if not given",
         ),
     ] = None,
+    unseen: Annotated[
+        bool,
+        typer.Option("--unseen", help="build also with choices and depths that no labelled architecture has"),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Build the best architectures by summed module score; nothing is searched or evaluated."""
+    """Build the best architectures by what was learnt; nothing is searched or evaluated."""
     from nasbuild._io import write_text
     from nasbuild.build import read_sweep
+    from nasbuild.predictor import recipe_kind
     from nasbuild.score import load_run
 
-    if by not in _WAYS:
+    if by not in (None, *_WAYS):
         raise NasbuildError(f"nothing is built by {by!r}", where="--by", allowed=_WAYS)
     given = {
         "--top": top,
@@ -78,7 +83,8 @@ def build(
         "--k": k,
         "--where": where,
         "--apart": apart,
-        "--by": by != "score",
+        "--by": by is not None,
+        "--by prediction": by == "prediction",
         "--by exhaustive": by == "exhaustive",
     }
     _check_together({name for name, value in given.items() if value})
@@ -89,6 +95,9 @@ def build(
     sweep = read_sweep(where or ())
     out = Output(as_json)
     loaded = load_run(run)
+    if unseen:
+        loaded = loaded.with_unseen()
+    by = by or ("score" if recipe_kind(loaded.recipe) == "network" else "shortlist")
     wanted = _Wanted(target or (), top or 10, front, next_ones, k, apart or 1, by)
     parts, infeasible = _swept(loaded, wanted, sweep)
     rows = [row for part in parts for row in part.rows]
@@ -109,12 +118,12 @@ def build(
     out.json(result | ({"infeasible": infeasible} if infeasible else {}))
 
 
-_WAYS = ("score", "prediction", "exhaustive")
+_WAYS = ("shortlist", "score", "prediction", "exhaustive")
 _EXCLUDES = {
     "--front": {"--top", "--propose", "--k", "--apart", "--by"},
-    "--propose": {"--top", "--k", "--where", "--apart", "--by"},
+    "--propose": {"--top", "--k", "--apart", "--by"},
     "--k": {"--where", "--apart"},
-    "--apart": {"--by"},
+    "--apart": {"--by prediction", "--by exhaustive"},
     "--by exhaustive": {"--where", "--k"},
 }
 
@@ -174,20 +183,24 @@ def _swept(run: Run, wanted: _Wanted, sweep: Sequence[Sequence[Bound]]) -> tuple
 
 
 def _part(run: Run, wanted: _Wanted, bounds: Sequence[Bound]) -> _Part:
-    from nasbuild.build import predicted_names, propose, shown_bounds
+    from nasbuild.build import predicted_names, propose, propose_within, shown_bounds
 
     learnt = run.of(wanted.targets[0] if wanted.targets else None)
     also, note, remark = list(dict.fromkeys(bound.name for bound in bounds)), "", ""
     if wanted.front:
         learnt, built, also, title, remark = _front(run, wanted.targets, wanted.front, bounds)
     elif wanted.propose:
-        built, title = propose(learnt, wanted.propose), f"to evaluate next for {learnt.target.name}"
+        title = f"to evaluate next for {learnt.target.name}{_within(bounds)}"
+        if bounds:
+            built = propose_within(run, learnt.target.name, wanted.propose, bounds)
+        else:
+            built = propose(learnt, wanted.propose)
     else:
         built, title, note = _best(run, learnt, wanted.top, wanted.k, bounds, wanted.apart, wanted.by)
     rows = built_rows(run, learnt, built, also)
     if bounds:
         rows = [{**row, "where": shown_bounds(bounds)} for row in rows]
-    if wanted.by == "score" and not wanted.front:
+    if wanted.by in ("shortlist", "score") and not wanted.front:
         remark = _beyond(rows, bounds)
     guessed = predicted_names(run, bounds)
     if guessed:
@@ -204,7 +217,7 @@ def _best(
 ) -> tuple[list[Built], str, str]:
     """The best, a title, and what is not sure of them."""
     from nasbuild.build import build as build_architectures
-    from nasbuild.build import build_exhaustive, build_predicted, build_within
+    from nasbuild.build import build_exhaustive, build_predicted, build_shortlisted, build_within
     from nasbuild.space import count_architectures
 
     whom, note = f"for {learnt.target.name}{_within(bounds)}", ""
@@ -218,6 +231,16 @@ def _best(
             title += f" of the {found.pool:,} best by summed module score"
         elif not found.proven:
             note = f"found by swaps of single modules or layers; {_at_most(learnt, found.gap, 'prediction')}"
+    elif by == "shortlist":
+        short = build_shortlisted(run, learnt.target.name, n, bounds, apart=apart, k=k)
+        built, title = (
+            short.built,
+            f"best by prediction y' of the {short.length:,} best by summed module score",
+        )
+        if not short.sure:
+            note = f"the best by score is not proven to be the best: {_at_most(learnt, short.gap, 'score')}"
+        elif not short.proven:
+            note = f"of the {short.length:,} best by score, the first {short.sure:,} are proven; beyond them, better ones may exist"
     else:
         title = "best by summed module score"
         deep = k is None and any(stage.searched for stage in learnt.stages)
@@ -335,7 +358,7 @@ def print_built(
                 f"{number(b['prediction'])} ± {number(b['std'])}" if b["std"] else f"{b['prediction']:g}"
                 for b in row.get("expected", {}).values()
             ),
-            "in the table" if row["metrics"] else "",
+            "in the table" if row["metrics"] else "beyond the table" if row["extrapolates"] else "",
         ]
         for n, row in enumerate(rows[:most], 1)
     ]

@@ -120,6 +120,8 @@ def _print_costs(out: Output, rows: list[dict[str, Any]]) -> None:
 def _table_summary(table: Table) -> dict[str, Any]:
     import numpy as np
 
+    from nasbuild.table import unseen_choices, unseen_rows, unseen_text
+
     metrics = []
     for name, values in table.columns.items():
         known = values[~np.isnan(values)]
@@ -136,7 +138,16 @@ def _table_summary(table: Table) -> dict[str, Any]:
             }
         )
     notes = [{"kind": n.kind, "text": n.text, "rows": list(n.rows)} for n in table.notes]
-    return {"rows": len(table), "metrics": metrics, "notes": notes}
+    unseen = unseen_choices(table.space, table.architectures)
+    if unseen:
+        text = f"{unseen_text(table.space, unseen, 'row')} What is learnt from the table can't tell what that is worth."
+        notes.append({"kind": "unseen", "text": text, "rows": []})
+    return {
+        "rows": len(table),
+        "metrics": metrics,
+        "notes": notes,
+        "unseen": unseen_rows(table.space, unseen),
+    }
 
 
 def _print_table(out: Output, summary: dict[str, Any]) -> None:

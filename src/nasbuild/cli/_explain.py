@@ -70,6 +70,8 @@ def print_trust(out: Output, trust: dict[str, Any]) -> None:
     out.line(trust["verdict"], LEVEL_STYLES.get(trust["level"], "red"))
     if trust["coverage_text"]:
         out.line(trust["coverage_text"])
+    if trust["beyond_text"]:
+        out.line(trust["beyond_text"], "yellow")
 
 
 def print_features(out: Output, target: dict[str, Any]) -> None:

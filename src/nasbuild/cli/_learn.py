@@ -128,7 +128,7 @@ def fit(
         out.line(f"\n{one['target']}", "bold")
         print_trust(out, one["trust"])
         for step in one["next"]:
-            if step["kind"] in ("prediction", "propose", "doubtful"):
+            if step["kind"] in ("prediction", "propose", "suspect", "unseen"):
                 print_step(out, step)
     out.line(
         f"written to {out_folder}; next: nasbuild explain {out_folder}, nasbuild build {out_folder} --out built.jsonl"

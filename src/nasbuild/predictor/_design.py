@@ -211,7 +211,7 @@ def _summed(parts: Sequence[csr_matrix]) -> csr_matrix:
 
 def _mean(part: csr_matrix) -> np.ndarray:
     """Mean row, (columns,)."""
-    return np.asarray(part.mean(axis=0)).ravel() if part.nnz else np.zeros(part.shape[1])
+    return np.asarray(part.mean(axis=0)).ravel() if part.nnz else np.zeros(part.get_shape()[1])
 
 
 NOTHING = Entries(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint64), np.zeros(0))

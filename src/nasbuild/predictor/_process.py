@@ -15,6 +15,7 @@ from nasbuild.predictor._interaction import Interaction
 from nasbuild.predictor._pairs import Pairs
 from nasbuild.predictor._passing import passing_choices, what_is_left
 from nasbuild.predictor._terms import REACH_LAYER, REACH_PAIR, Entries, Terms, reach
+from nasbuild.predictor._unseen import VARIANCE, UnseenChoices
 from nasbuild.predictor._values import Values
 from nasbuild.predictor._warp import Warp
 from nasbuild.space import Architecture, Space, StageModules, group_codes, group_stages
@@ -54,7 +55,7 @@ class Process:
     spread
         Factor on all deviations, as held-out rows ask for.
     passing
-        Whether modules are seen without the layers that by their names pass their input on.
+        Whether modules are seen without the layers that pass their input on.
     """
 
     space: Space
@@ -231,6 +232,11 @@ class Process:
         return Interaction.of(self.terms, self._design.stages, self.interaction_theta)
 
     @cached_property
+    def unseen(self) -> UnseenChoices:
+        """Choices and depths that no architecture learnt from has."""
+        return UnseenChoices.of(self.space, self.architectures, self.passing)
+
+    @cached_property
     def _design(self) -> Design:
         """The table's rows, made again from the architectures rather than stored."""
         groups, entries = self._grouped(self.architectures)
@@ -238,7 +244,7 @@ class Process:
 
     @cached_property
     def _passing(self) -> list[list[np.ndarray]]:
-        return [passing_choices(stage) for stage in self.space.stages]
+        return [passing_choices(self.space, stage) for stage in self.space.stages]
 
     @cached_property
     def _terms(self) -> Terms:
@@ -260,7 +266,16 @@ class Process:
     def _values(self, stage: int, codes: np.ndarray, hop: int | None) -> np.ndarray:
         """f_u of modules of one depth by posterior mean and samples, (modules, 1 + samples)."""
         only = StageModules(((np.arange(len(codes)), codes),), np.arange(len(codes)), len(codes))
-        return self._sees(hop).at(stage, grouped_entries(self._terms, stage, only), len(codes))
+        return self._of_modules(stage, only, grouped_entries(self._terms, stage, only), hop)
+
+    def _of_modules(
+        self, stage: int, modules: StageModules, entries: dict[str, Entries], hop: int | None
+    ) -> np.ndarray:
+        """The same from the entries of each term, (modules, 1 + samples)."""
+        values = self._sees(hop).at(stage, entries, modules.count)
+        if self.unseen.found:
+            values[:, 1:] += self.unseen.samples(stage, modules, values.shape[1] - 1)
+        return values
 
     def _sees(self, hop: int | None) -> Values:
         """What terms that look no farther than ``hop`` make of modules."""
@@ -283,7 +298,7 @@ class Process:
         """Sum over the stages of f_u by posterior mean and samples, (architectures, 1 + samples)."""
         values = np.zeros((len(groups[0].of_architecture), 1 + self.samples))
         for u, (found, modules) in enumerate(zip(entries, groups, strict=True)):
-            values += self._sees(hop).at(u, found, modules.count)[modules.of_architecture]
+            values += self._of_modules(u, modules, found, hop)[modules.of_architecture]
         return values
 
     def _rows(
@@ -305,7 +320,7 @@ class Process:
         groups, entries = self._grouped(architectures)
         rows, n = self._rows(entries, groups), len(architectures)
         others = Design(self.terms, rows, self.means)
-        mean = self._additive(groups, entries)[:, 0]
+        mean, held = self._additive(groups, entries)[:, 0], self.unseen.rows(groups)
         cross, prior = np.zeros((n, len(self.architectures))), np.zeros((n, n) if whole else n)
         for t, (term, theta) in enumerate(zip(self.terms, self.theta, strict=True)):
             k, diagonal = others.cross(t, self._design)
@@ -315,6 +330,7 @@ class Process:
                 prior += theta * (others.kernel(t) + (unseen @ unseen.T).toarray())
             else:
                 prior += theta * (diagonal + np.asarray(unseen.multiply(unseen).sum(axis=1)).ravel())
+        prior += VARIANCE * (held @ held.T if whole else (held**2).sum(axis=1))
         if self.interaction_variance:
             own, g = self.interaction.at(rows), self.interaction
             k = self.interaction_variance * g.kernel(own, g.features)

@@ -84,13 +84,13 @@ class Terms:
     Such terms give all stages the same variance; a stage that matters more than the others has it
     from its term ``alone``, which holds all that is said of single layers of this stage.
 
-    With ``passing``, modules are seen without the layers that by their names pass their input on: modules that make
+    With ``passing``, modules are seen without the layers that pass their input on: modules that make
     the same network then have the same entries.
     """
 
     def __init__(self, space: Space, passing: bool = False) -> None:
         self.space = space
-        self._passing = [passing_choices(stage) for stage in space.stages] if passing else None
+        self._passing = [passing_choices(space, stage) for stage in space.stages] if passing else None
         merged = features_by_name(space.stages)
         self._number = {name: n for n, name in enumerate(merged)}
         self._numbers = {name: log_numbers(feature) for name, feature in merged.items()}

@@ -52,6 +52,9 @@ def modules_data(run: Run, learnt: Learnt, shown: int = _SHOWN) -> dict[str, Any
     return {
         "stages": stages,
         "merges": learnt.scorer.merges,
+        "merges_by": "As the labels show"
+        if getattr(run.space, "identity", None) is None
+        else "As the space declares",
         "health": health(found, "every module of every stage was scored"),
         "next": advice,
     }

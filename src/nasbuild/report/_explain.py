@@ -100,8 +100,8 @@ def findings(trust: dict[str, Any], features: dict[str, Any], modules: dict[str,
     found += _nottold_apart(modules["stages"])
     if modules.get("merges"):
         found.append(
-            "As far as the labels tell, layers whose operation is identity or skip do nothing after the first layer of a "
-            "stage: modules that differ in nothing else are the same network and are listed once."
+            f"{modules['merges_by']}, layers that pass their input on do nothing after the first layer of a stage: modules "
+            "that differ in nothing else are the same network and are listed once."
         )
     return found
 

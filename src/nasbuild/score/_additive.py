@@ -99,7 +99,10 @@ def fit_additive(
             mean, deviation = part.sum_latent(held)
             misses.append(np.abs(part.warp.forward(labels[test]) - mean) / deviation)
             hops = tuple(part.sums(held, hop) for hop in part.hops)
-            parts.append(HeldOut(test, part.predict(held)[0], part.sums(held), hops))
+            expected, variance = part.latent(held)
+            missed = part.warp.forward(labels[test]) - expected
+            own = HeldOut(test, part.predict(held)[0], part.sums(held), hops)
+            parts.append(replace(own, missed=missed, deviation=np.sqrt(variance)))
             step_done()
     # Whether a label lies inside is told by intervals that the other folds alone have widened.
     for k, (part, own) in enumerate(zip(parts, misses, strict=True)):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import islice, product
+from typing import Self
 
 import numpy as np
 
@@ -36,6 +38,10 @@ class Scorer(ABC):
     @abstractmethod
     def members(self) -> int:
         """How many fits or samples the deviation of a score is taken over."""
+
+    def limited(self, limits: tuple[float, float]) -> Self:
+        """The same scorer, whose predictions stay within limits."""
+        return replace(self, limits=limits)  # pyright: ignore[reportArgumentType]: subclasses are dataclasses
 
     @abstractmethod
     def score(self, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

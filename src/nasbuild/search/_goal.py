@@ -14,6 +14,7 @@ from nasbuild.space import Architecture, Metric, Space
 from nasbuild.table import Table
 from nasbuild.target import Target, parse_target
 
+_ROUNDING = 1e-9  # of a bound
 Columns = Mapping[str, np.ndarray]
 """Metric name to values, (architectures,); NaN where one is missing."""
 
@@ -49,7 +50,8 @@ class Goal:
     def within(self, columns: Columns) -> np.ndarray:
         """Whether all that was wanted is known and within all bounds, (architectures,) bool."""
         known = ~np.isnan(self.values(columns)).any(axis=1)
-        return np.asarray(known & (self.excess(columns) <= 0).all(axis=1))
+        # Costs are sums over layers, which round: what is at a bound is within.
+        return np.asarray(known & (self.excess(columns) <= _ROUNDING).all(axis=1))
 
 
 def parse_goal(

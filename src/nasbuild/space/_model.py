@@ -59,6 +59,8 @@ class Metric:
     name: str
     direction: Direction
     unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
 
     @property
     def sign(self) -> int:

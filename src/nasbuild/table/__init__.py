@@ -12,6 +12,15 @@ from nasbuild.table._model import Note, Table
 from nasbuild.table._ofa import ofa_to_arch
 from nasbuild.table._read import builtin_tables, load_builtin, read_table, write_table
 from nasbuild.table._split import Split, k_fold, random_split, stratified_split
+from nasbuild.table._support import (
+    Unseen,
+    holds_unseen,
+    rows_with_unseen,
+    rows_without_support,
+    unseen_choices,
+    unseen_rows,
+    unseen_text,
+)
 
 __all__ = [
     "Difference",
@@ -19,6 +28,7 @@ __all__ = [
     "Note",
     "Split",
     "Table",
+    "Unseen",
     "add_costs",
     "arch_dicts",
     "builtin_tables",
@@ -27,6 +37,7 @@ __all__ = [
     "flat_columns",
     "flatten",
     "graph_table",
+    "holds_unseen",
     "k_fold",
     "load_builtin",
     "merge_table",
@@ -35,7 +46,12 @@ __all__ = [
     "read_architectures",
     "read_metrics",
     "read_table",
+    "rows_with_unseen",
+    "rows_without_support",
     "stratified_split",
     "to_frame",
+    "unseen_choices",
+    "unseen_rows",
+    "unseen_text",
     "write_table",
 ]
