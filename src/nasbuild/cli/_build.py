@@ -273,12 +273,14 @@ def _best(
             note = f"found by swaps of single modules or layers; {_at_most(learnt, found.gap, 'prediction')}"
     elif by == "shortlist":
         short = build_shortlisted(run, learnt.target.name, n, bounds, apart=apart, k=k)
-        built = short.built
-        title = f"best by prediction y' of the {short.length:,} best by summed module score"
-        if not short.proven:
-            note = (
-                f"the best by score are not all proven to be the best; {_at_most(learnt, short.gap, 'score')}"
-            )
+        built, title = (
+            short.built,
+            f"best by prediction y' of the {short.length:,} best by summed module score",
+        )
+        if not short.sure:
+            note = f"the best by score is not proven to be the best: {_at_most(learnt, short.gap, 'score')}"
+        elif not short.proven:
+            note = f"of the {short.length:,} best by score, the first {short.sure:,} are proven; beyond them, better ones may exist"
     else:
         title = "best by summed module score"
         deep = k is None and any(stage.searched for stage in learnt.stages)
