@@ -9,10 +9,11 @@ import numpy as np
 from scipy.linalg import cho_solve, cholesky
 
 from nasbuild.predictor._beside import Beside, Variances, beside_of, centre_of, kernels_of
-from nasbuild.predictor._beyond import tells_of_sums
+from nasbuild.predictor._beyond import reference_row, tells_of_sums
 from nasbuild.predictor._blend import blended
 from nasbuild.predictor._design import Design, design
 from nasbuild.predictor._evidence import maximise_evidence
+from nasbuild.predictor._interaction import Interaction
 from nasbuild.predictor._passing import may_pass
 from nasbuild.predictor._process import Process, covariances, residual_covariance
 from nasbuild.predictor._recipe import AdditiveRecipe
@@ -22,6 +23,7 @@ from nasbuild.space import Architecture, Space
 
 _NO_VARIANCE = 1e-6  # of the labels' variance; a term with less is left out
 _FIRST_GUESS = 0.02  # variance of the interactions at which their search begins
+_UNKNOWN_PAIRS = 0.05  # variance of an interaction that no row shows, of the product of its two parts
 _STEPS, _FINE_STEPS = (1.0, 0.5), (0.25, 0.125)  # of the power, without and with interactions
 _BY_NAME = 5.0  # nats by which labels must speak against a layer's name before it is not believed
 
@@ -85,12 +87,16 @@ def fit_process(
         )
     learnt = _Learnt(space, tuple(architectures), rows, labels, found.warp, passing)
     variances = beside.variances(log, len(table.terms))
+    anchor = reference_row(space, architectures) if apart else None
     if apart:
-        variances = replace(variances, noise=0.0)
+        # Labels are taken at their word, and what changes do to each other is unknown: as wide as it is expected to be.
+        pairs = Interaction.of(table.terms, table.stages, variances.terms, anchor)
+        unknown = _UNKNOWN_PAIRS if anchor is not None and pairs.features else 0.0
+        variances = replace(variances, noise=0.0, interaction=pairs, of_interaction=unknown)
     elif recipe.interaction and recipe.radial:
         z = found.warp.forward(labels)[some]
         variances = blended(variances, log, table, kernels_of(table, some, beside), z, some, recipe)
-    return _posterior(learnt, table, variances, recipe.samples, rng)
+    return replace(_posterior(learnt, table, variances, recipe.samples, rng), anchor=anchor)
 
 
 def _parts(n: int, recipe: AdditiveRecipe, rng: np.random.Generator) -> list[np.ndarray]:

@@ -54,6 +54,8 @@ class Process:
         Factor on all deviations, as held-out rows ask for.
     passing
         Whether modules are seen without the layers that by their names pass their input on.
+    anchor
+        Of a table of single changes, the row that they are changes of: interactions are told from it, and unknown.
     """
 
     space: Space
@@ -73,6 +75,7 @@ class Process:
     radials: tuple[Radial, ...]
     spread: float = 1.0
     passing: bool = False
+    anchor: int | None = None
 
     @property
     def samples(self) -> int:
@@ -185,7 +188,7 @@ class Process:
 
     @cached_property
     def interaction(self) -> Interaction:
-        return Interaction.of(self.terms, self._design.stages, self.interaction_theta)
+        return Interaction.of(self.terms, self._design.stages, self.interaction_theta, self.anchor)
 
     @cached_property
     def _design(self) -> Design:
