@@ -102,8 +102,11 @@ def features(*, most_choices: int = 3) -> st.SearchStrategy[tuple[tuple, str]]:
 
 
 @st.composite
-def spaces(draw, *, most_stages: int = 3, most_modules: int = 200) -> Space:
-    """A valid space with few modules a stage; a feature may stand in several stages, and in the globals."""
+def spaces(draw, *, most_stages: int = 3, most_modules: int = 200, ranges: bool = False) -> Space:
+    """A valid space with few modules a stage; a feature may stand in several stages, and in the globals.
+
+    Metrics have ``ranges`` if asked for: tables of any values would not fit them.
+    """
     vocabulary = draw(st.dictionaries(names(), features(), max_size=4))
     stage_names = draw(
         st.lists(names().filter(lambda n: n != GLOBALS), min_size=1, max_size=most_stages, unique=True)
@@ -113,12 +116,30 @@ def spaces(draw, *, most_stages: int = 3, most_modules: int = 200) -> Space:
         stages.append(draw(_globals(vocabulary)))
     metrics = draw(
         st.dictionaries(
-            names(), st.tuples(st.sampled_from(["maximize", "minimize"]), st.just("") | names()), max_size=2
+            names(),
+            st.tuples(
+                st.sampled_from(["maximize", "minimize"]),
+                st.just("") | names(),
+                st.none() | st.floats(-1e6, 0) if ranges else st.none(),
+                st.none() | st.floats(1, 1e9) if ranges else st.none(),
+            ),
+            max_size=2,
         )
     )
     return Space(
-        draw(names()), tuple(stages), {name: Metric(name, *entry) for name, entry in metrics.items()}
+        draw(names()),
+        tuple(stages),
+        {name: Metric(name, *entry) for name, entry in metrics.items()},
+        identity=draw(_identities(stages)),
     )
+
+
+def _identities(stages: list[Stage]) -> st.SearchStrategy[tuple[str, ...] | None]:
+    texts_of = sorted({c for s in stages for f in s.features for c in f.choices if isinstance(c, str)})
+    some = (
+        st.lists(st.sampled_from(texts_of), min_size=1, unique=True).map(tuple) if texts_of else st.just(())
+    )
+    return st.none() | st.just(()) | some
 
 
 def modules(stage: Stage) -> st.SearchStrategy[Module]:

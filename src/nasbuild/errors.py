@@ -67,6 +67,10 @@ class RunError(NasbuildError):
     """A run folder that is missing, damaged, foreign or of a newer version."""
 
 
+class Infeasible(NasbuildError):
+    """Bounds that nothing meets: a sweep goes on with its next value."""
+
+
 class OutputError(NasbuildError):
     """A result that can't be written where it was asked for."""
 

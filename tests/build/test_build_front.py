@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nasbuild.build import build_front, build_within, parse_bound
 from nasbuild.build._choose import most_volume
-from nasbuild.build._front import worthwhile
+from nasbuild.build._worthwhile import worthwhile
 from nasbuild.errors import NasbuildError
 from nasbuild.score import learn
 from nasbuild.space import enumerate_architectures

@@ -9,11 +9,18 @@ import numpy as np
 import pytest
 from build_samples import QUICK
 
-from nasbuild.build import build, propose
+from nasbuild.build import Bound, build, expected, propose, propose_within, within_bounds
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
 from nasbuild.score import learn
-from nasbuild.space import Architecture, contains, count_architectures, enumerate_modules
+from nasbuild.space import (
+    Architecture,
+    contains,
+    count_architectures,
+    enumerate_architectures,
+    enumerate_modules,
+    group_modules,
+)
 from nasbuild.table import load_builtin
 
 
@@ -55,6 +62,43 @@ def test_members_take_turns_with_what_is_best_by_them(run, target):
         assert one.score == pytest.approx(sum(one.shares))
         value, std = scorer.predict([one.architecture])
         assert (one.prediction, one.std) == (pytest.approx(value[0]), pytest.approx(std[0]))
+
+
+@pytest.mark.parametrize("names", [("macs", "layers"), ("acc",)])
+def test_within_bounds_members_take_turns_with_what_is_best_of_that(run, names):
+    """By brute force: of all architectures within the bounds, the best sum of each member's scores."""
+    learnt, other = run.of("loss"), run.of("acc")
+    every = list(enumerate_architectures(run.space))
+    known = {name: expected(run, name, every)[0] for name in names}
+    bounds = [
+        Bound(name, -1 if name == "acc" else 1, float(np.nanquantile(v, 0.6))) for name, v in known.items()
+    ]
+    by_hand = np.all([b.sign * (known[b.name] - b.value) <= 1e-9 * abs(b.value) for b in bounds], axis=0)
+    inside = within_bounds(run, every, bounds)
+    assert inside.tolist() == by_hand.tolist()
+    assert 20 < inside.sum() < 0.61 * len(every)
+    for b in bounds:
+        if b.name == "acc":
+            # A bound on a target is held by the sums of scores as well.
+            inside &= other.scorer.shares(every).sum(axis=1) >= other.scorer.sum_at(b.value) - 1e-9
+    sums = np.zeros((learnt.scorer.members, len(every)))
+    for u in range(len(run.space.stages)):
+        modules = group_modules(run.space, u, [a.modules[u] for a in every])
+        sums -= modules.evaluate(lambda c, u=u: learnt.scorer.each(u, c).T, (len(sums),)).T
+    passed, best = set(learnt.scorer.architectures), []
+    for member in range(8):
+        new = [i for i, a in enumerate(every) if inside[i] and a not in passed]
+        best.append(every[max(new, key=lambda i: sums[member, i])])
+        passed.add(best[-1])
+    assert [one.architecture for one in propose_within(run, "loss", 8, bounds)] == best
+
+
+def test_within_bounds_no_more_is_proposed_than_there_is(run):
+    every = list(enumerate_architectures(run.space))
+    for bounds in ([Bound("layers", 1, 3)], [Bound("layers", 1, 2)]):
+        wanted = within_bounds(run, every, bounds) & [a not in run.table.row_of for a in every]
+        found = propose_within(run, "loss", 60, bounds)
+        assert len(found) == min(60, wanted.sum())
 
 
 def test_nothing_is_proposed_twice_and_all_of_a_space_can_be(run):

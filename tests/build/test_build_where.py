@@ -164,39 +164,6 @@ def test_an_unknown_name_is_told(run):
     assert "layers" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("text", "bound"),
-    [
-        ("latency_cpu <= 6", Bound("latency_cpu", 1, 6.0)),
-        ("  acc>=75.5 ", Bound("acc", -1, 75.5)),
-        ("acc / log10(latency + 1) >= 1e-3", Bound("acc / log10(latency + 1)", -1, 1e-3)),
-        ("top-1 <= -2", Bound("top-1", 1, -2.0)),
-    ],
-)
-def test_bounds_are_read(text, bound):
-    assert parse_bound(text) == bound
-    assert parse_bound(str(bound)) == bound
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "latency_cpu",
-        "latency < 6",
-        "latency <= ",
-        "<= 3",
-        "a <= b",
-        "a <= inf",
-        "a <= nan",
-        "1 <= a <= x",
-    ],
-)
-def test_what_is_no_bound_is_told(text):
-    with pytest.raises(NasbuildError, match="is no bound"):
-        parse_bound(text)
-
-
 def test_globals_have_no_layers_and_searched_stages_are_united(tmp_path):
     rng = np.random.default_rng(0)
     architectures = list(enumerate_architectures(GLOBAL))

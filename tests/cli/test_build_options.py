@@ -29,6 +29,36 @@ def test_build_within_bounds_tells_what_is_expected_of_them(nasbuild, files, tmp
     assert scores == sorted(scores)
 
 
+def test_a_sweep_builds_for_each_value_and_tells_what_cannot_be_met(nasbuild, files, tmp_path):
+    out, alone = tmp_path / "built.jsonl", tmp_path / "alone.jsonl"
+    ask = ["build", files.run, "--target", "loss", "--top", 3]
+    done = nasbuild(*ask, "--where", "layers <= 5 | 1 | 6", "--out", out)
+    assert done.code == 0, done.err
+    rows = lines(out)
+    assert [row["where"] for row in rows] == ["layers <= 5"] * 3 + ["layers <= 6"] * 3
+    assert done.out.count("best by summed module score for loss with layers <= ") == 2
+    assert "layers <= 1: nothing is within all bounds" in " ".join(done.out.split())
+    assert nasbuild(*ask, "--where", "layers <= 6", "--out", alone).code == 0
+    assert lines(alone) == rows[3:]
+    told = nasbuild(*ask, "--where", "layers <= 5 | 1", "--out", out, "--json").json
+    assert [row["where"] for row in told["architectures"]] == ["layers <= 5"] * 3
+    assert len(told["infeasible"]) == 1
+    refused = nasbuild(*ask, "--where", "layers <= 0 | 1", "--out", out)
+    assert "nothing meets any of 2 values" in refused.sentence
+
+
+@pytest.mark.parametrize(
+    ("bound", "allowed"), [("4 <= layers <= 5", {4, 5}), ("layers = 5", {5}), ("layers < 4", {3, 4})]
+)
+def test_both_sides_and_equalities_hold(nasbuild, files, tmp_path, bound, allowed):
+    out = tmp_path / "built.jsonl"
+    done = nasbuild("build", files.run, "--target", "loss", "--top", 2000, "--where", bound, "--out", out)
+    assert done.code == 0, done.err
+    rows = lines(out)
+    assert {sum(map(len, row["arch"]["stages"])) for row in rows} == allowed & {3, 4, 5}
+    assert len(rows) > 20
+
+
 def test_build_by_prediction_compares_what_is_within(nasbuild, files, tmp_path):
     one, other = tmp_path / "one.jsonl", tmp_path / "other.jsonl"
     bound = ["--target", "loss", "--where", "layers <= 5"]
@@ -97,7 +127,7 @@ def test_propose_gives_unlabelled_ones_and_explain_names_the_first_of_them(nasbu
     told = nasbuild("explain", run, "--json").json["targets"][0]["next"]
     step = next(s for s in told if s["kind"] == "propose")
     assert step["named"] == [row["id"] for row in rows[:5]]
-    assert step["command"] == "nasbuild build RUN --propose 5 --target loss --out next.jsonl"
+    assert step["command"] == f"nasbuild build {run} --propose 5 --target loss --out next.jsonl"
     assert f"  {rows[0]['id']}\n" in nasbuild("explain", run).out
 
 
@@ -118,7 +148,10 @@ def test_a_front_of_two_targets(nasbuild, files, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--where", "loss"], "'loss' is no bound; allowed: NAME <= NUMBER, NAME >= NUMBER"),
+        (
+            ["--where", "loss"],
+            "'loss' is no bound; allowed: NAME <= NUMBER, NAME >= NUMBER, NAME = NUMBER, NUMBER <= NAME <= NUMBER",
+        ),
         (["--where", "flops <= 3"], "'flops' is neither a target of this run nor a metric of its table"),
         (["--by", "luck"], "--by: nothing is built by 'luck'; allowed: score, prediction, exhaustive"),
         (["--by", "exhaustive", "--k", "2"], "--by exhaustive and --k exclude each other"),
@@ -126,7 +159,7 @@ def test_a_front_of_two_targets(nasbuild, files, tmp_path):
         (["--where", "acc_std <= 3"], "no exact sum over the layers"),
         (["--where", "layers <= 1"], "loosen one of them: layers <= 3"),
         (["--where", "layers <= 3", "--k", "2"], "--k and --where exclude each other"),
-        (["--propose", "3", "--where", "layers <= 3"], "--propose and --where exclude each other"),
+        (["--propose", "3", "--k", "2"], "--k and --propose exclude each other"),
         (["--front", "3", "--top", "2"], "--front and --top exclude each other"),
         (["--target", "acc / log10(macs)"], "2 targets are given"),
         (["--propose", "3", "--apart", "2"], "--apart and --propose exclude each other"),

@@ -16,11 +16,21 @@ def loop(tmp_path):
     """Runs a loop in a folder of the test, with a store that several may share."""
     stores = []
 
-    def run(settings, *, function="value", targets=("loss",), out="out", store="store.db", of=None, **more):
+    def run(
+        settings,
+        *,
+        function="value",
+        targets=("loss",),
+        bounds=(),
+        out="out",
+        store="store.db",
+        of=None,
+        **more,
+    ):
         # Ridge regression fits in no time; the default is tested where it matters.
         kind = recipe(more.pop("recipe", "ridge"))
         spec = Spec(NAME + function, of or space(), settings.seed)
-        goal = parse_goal(spec.space, targets, (), spec.load().metrics)
+        goal = parse_goal(spec.space, targets, bounds, spec.load().metrics)
         stores.append(Store(tmp_path / store, spec.space, spec.name, seed=spec.seed))
         return run_loop(tmp_path / out, spec, goal, settings, stores[-1], recipe=kind, **more)
 

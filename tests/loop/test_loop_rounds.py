@@ -45,7 +45,7 @@ def test_what_came_of_rounds_is_told_in_each_targets_direction():
         c: {"loss": None, "cost": 1.0},
         d: {"loss": 0.6, "cost": 2.0},
     }
-    found = gathered(goal, rounds, metrics)
+    found = gathered(goal, rounds, metrics, SPACE)
     assert found.architectures == (a, b, c, d)
     assert found.whys == (RANDOM, RANDOM, RANDOM, BUILT)
     assert found.rounds.tolist() == [0, 0, 0, 1]

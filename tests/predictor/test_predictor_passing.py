@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -37,9 +38,17 @@ def label(architecture: Architecture, *, counts: bool) -> float:
     return total
 
 
-def fitted(*, counts: bool, n: int = 60):
+@dataclass(frozen=True)
+class Declared(Space):
+    """A space that says which choices pass their input on."""
+
+    identity: tuple[str, ...] | None = None
+
+
+def fitted(*, counts: bool, n: int = 60, identity: tuple[str, ...] | None = None):
     some = sample(SPACE, n, np.random.default_rng(0))
-    return fit_process(SPACE, some, np.array([label(a, counts=counts) for a in some]), RECIPE)
+    space = Declared(SPACE.name, SPACE.stages, identity=identity)
+    return fit_process(space, some, np.array([label(a, counts=counts) for a in some]), RECIPE)
 
 
 def test_modules_that_make_the_same_network_have_the_same_entries():
@@ -63,7 +72,7 @@ def test_without_passing_keeps_order_and_first_layers():
     codes = np.array([[[0], [0], [2]], [[1], [0], [0]], [[0], [1], [2]], [[2], [1], [0]]])
     found = {
         int(row): tuple(layer[0] for layer in module)
-        for rows, modules in without_passing(codes, passing_choices(SPACE.stages[0]))
+        for rows, modules in without_passing(codes, passing_choices(SPACE, SPACE.stages[0]))
         for row, module in zip(rows, modules.tolist(), strict=True)
     }
     assert found == {0: (0, 2), 1: (1,), 2: (0, 1, 2), 3: (2, 1)}
@@ -88,7 +97,7 @@ def test_a_single_layer_passes_nothing_on():
     assert not may_pass(Space("s", (Stage("one", (1,), (Feature("op", OPS),)),)))
 
 
-def test_names_are_believed_and_equal_networks_get_equal_scores():
+def test_names_that_labels_support_are_believed_and_equal_networks_get_equal_scores():
     process = fitted(counts=False)
     assert process.passing
     by_kept: dict[tuple, set[float]] = {}
@@ -104,6 +113,35 @@ def test_names_are_believed_and_equal_networks_get_equal_scores():
 
 def test_labels_may_speak_against_a_name():
     assert not fitted(counts=True).passing
+
+
+@pytest.mark.parametrize("n", [12, 25])
+def test_a_name_alone_is_not_believed(n):
+    """Labels that have nothing to do with the layers speak for no way to see them."""
+    some = sample(SPACE, n, np.random.default_rng(1))
+    for seed in range(3):
+        labels = np.random.default_rng(seed).normal(size=n)
+        assert not fit_process(SPACE, some, labels, RECIPE).passing
+
+
+def test_layers_that_stand_for_others_in_place_are_not_passed_over():
+    """Blocks of one width that were trained at their places: skipping the second is not skipping the third."""
+    space = Space("chain", (Stage("one", (6,), (Feature("block", ("keep", "skip")),)),))
+    worth = np.array([2.0, 0.3, 1.4, 0.2, 0.8, 3.0])
+    some = list(enumerate_architectures(space))[::2]
+    labels = np.array(
+        [sum(w for w, (b,) in zip(worth, a.modules[0], strict=True) if b == "keep") for a in some]
+    )
+    assert not fit_process(space, some, labels, RECIPE).passing
+
+
+def test_what_the_space_declares_is_not_searched_for():
+    assert fitted(counts=True, identity=("identity",)).passing
+    assert not fitted(counts=False, identity=()).passing
+    # A declared choice needs no name that says so.
+    process = fitted(counts=False, n=20, identity=("a",))
+    assert process.passing
+    assert [p.tolist() for p in passing_choices(process.space, SPACE.stages[0])] == [[False, True, False]]
 
 
 def test_what_the_caller_says_is_not_searched_for():

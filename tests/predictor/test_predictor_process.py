@@ -51,8 +51,12 @@ class Exact:
         self.process, self.n = process, len(architectures)
         self.rows = Dense(SPACE, architectures, others)
         self.z = process.warp.forward(labels)
-        every = range(len(architectures) + len(others))
-        total = np.zeros((len(every),) * 2)
+        # No row has kernel 7 in stage one: what it does there is unknown, with the variance of all labels.
+        self.unseen = np.array(
+            [float(any(layer[0] == 7 for layer in a.modules[0])) for a in [*architectures, *others]]
+        )
+        assert not self.unseen[: self.n].any()
+        total = np.outer(self.unseen, self.unseen)
         own = np.zeros((len(SPACE.stages), *total.shape))
         for term, theta, other in zip(process.terms, process.theta, process.interaction_theta, strict=True):
             total += theta * self.rows.kernel(term.name)
@@ -85,7 +89,7 @@ class Exact:
 
     def share(self, stage: int, index: int, names: set[str] | None = None) -> tuple[float, float]:
         """Posterior mean and variance of f_u at the module of one of all architectures."""
-        cross, prior = np.zeros((1, self.n)), np.zeros(1)
+        cross, prior = np.zeros((1, self.n)), np.full(1, self.unseen[index] if stage == 0 else 0.0)
         for term, theta in zip(self.process.terms, self.process.theta, strict=True):
             if names is None or term.name in names:
                 row = self.rows.stages[term.name][index, stage]
@@ -170,7 +174,7 @@ def test_predictions_are_those_of_the_dense_process(process, exact):
     found, spread = process.latent(OTHERS)
     assert found == pytest.approx(mean, abs=1e-6)
     assert spread == pytest.approx(variance, rel=1e-5)
-    value, std = process.predict(OTHERS)
+    value, std, _ = process.predict(OTHERS)
     low, high = process.warp.back(mean - variance**0.5), process.warp.back(mean + variance**0.5)
     assert value == pytest.approx(process.warp.back(mean))
     assert std == pytest.approx((high - low) / 2, rel=1e-4)
@@ -236,7 +240,7 @@ def test_a_wider_process_has_wider_deviations_and_the_same_means(process):
     assert after.std() == pytest.approx(1.7 * before.std())
     assert wider.sums(OTHERS).tolist() == process.sums(OTHERS).tolist()
     mean, variance = process.latent(OTHERS)
-    value, deviation = wider.predict(OTHERS)
+    value, deviation, _ = wider.predict(OTHERS)
     away = 1.7 * np.sqrt(variance)
     assert value == pytest.approx(process.warp.back(mean))
     assert deviation == pytest.approx((process.warp.back(mean + away) - process.warp.back(mean - away)) / 2)
@@ -280,7 +284,7 @@ def test_large_tables_are_learnt_from_a_random_part():
 def test_without_interactions_the_prediction_is_the_sum():
     made = fit_process(SPACE, *labelled(), AdditiveRecipe(samples=2, interaction=False), power=1.0)
     assert made.interaction_variance == 0
-    value, _ = made.predict(OTHERS)
+    value = made.predict(OTHERS)[0]
     # Power 1: both are linear in the same sum.
     assert np.corrcoef(value, made.sums(OTHERS))[0, 1] == pytest.approx(1, abs=1e-9)
 

@@ -90,9 +90,11 @@ CHANGES = {
     "warp that divides by 0": lambda a: a.update(warp=np.array([1.0, 0, 1, 0, 0])),
     "short warp": lambda a: a.update(warp=a["warp"][1:]),
     "short numbers": lambda a: a.update(numbers=a["numbers"][1:]),
-    "negative noise": lambda a: a.update(numbers=a["numbers"] * [1, -1, 1, 1, 1]),
-    "negative interaction": lambda a: a.update(numbers=a["numbers"] * [0, 1, 1, 1, 1] - [1, 0, 0, 0, 0]),
-    "negative slope": lambda a: a.update(numbers=a["numbers"] * [1, 1, -1, 1, 1]),
+    "negative noise": lambda a: a.update(numbers=a["numbers"] * [1, -1, 1, 1, 1, 1]),
+    "negative interaction": lambda a: a.update(
+        numbers=a["numbers"] * [0, 1, 1, 1, 1, 1] - [1, 0, 0, 0, 0, 0]
+    ),
+    "negative slope": lambda a: a.update(numbers=a["numbers"] * [1, 1, -1, 1, 1, 1]),
     "anchor beyond": lambda a: a.update(anchor=np.array([len(a["rows"])])),
     "radial kernels that are not there": lambda a: a.update(radials=a["radials"] + 1),
     "radial kernels of no width": lambda a: a.update({"radial0.widths": a["radial0.widths"] * 0}),

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import yeojohnson
 
-from nasbuild.predictor._warp import Warp, yeo_johnson, yeo_johnson_inverse
+from nasbuild.predictor._warp import STEEPEST, Warp, yeo_johnson, yeo_johnson_inverse
 
 POWERS = st.sampled_from([-3.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 5.0]) | st.floats(-3, 5).map(
     lambda p: round(p, 3)
@@ -76,7 +76,9 @@ def test_the_density_is_that_of_finite_differences(values, power):
     assume(np.std(values) > 0.1)
     warp = Warp.of(labels, power)
     step = 1e-5
-    slopes = (warp.forward(labels + step) - warp.forward(labels - step)) / (2 * step)
+    # Beyond the labels the scale is another one: at the ends, towards the middle alone.
+    below, above = np.maximum(labels - step, labels.min()), np.minimum(labels + step, labels.max())
+    slopes = (warp.forward(above) - warp.forward(below)) / (above - below)
     # A density whose curvature jumps at the mean is not told there to more digits.
     assert warp.log_jacobian(labels) == pytest.approx(np.log(slopes).sum(), abs=1e-3)
 
@@ -99,3 +101,31 @@ def test_powers_stretch_the_tail_that_they_should():
     assert plain > 3
     assert abs(bent) < 0.5
     assert skew(Warp.of(-labels, 2.5).forward(-labels)) == pytest.approx(-bent, abs=1e-6)
+
+
+@given(NEAR, POWERS, st.floats(0.01, 50))
+def test_beyond_the_labels_the_scale_is_a_straight_line(values, power, far):
+    labels = 20 + 3 * np.array(values)
+    assume(np.std(values) > 0.1)
+    warp = Warp.of(labels, power)
+    low, high = labels.min(), labels.max()
+    ends = warp.forward(np.array([low, high]))
+    average = (high - low) / (ends[1] - ends[0])
+    for end, at, sign in ((low, ends[0], -1), (high, ends[1], 1)):
+        one, two = warp.back(at + sign * far * np.array([1.0, 2.0]))
+        # The derivative of the transform's inverse at the end, by its formula.
+        u = (end - warp.mean) / warp.std
+        own = warp.std * warp.spread * (1 + abs(u)) ** ((1 - power) * np.sign(u))
+        slope = min(own, STEEPEST * average)
+        assert one - end == pytest.approx(sign * far * slope, rel=1e-6)
+        assert two - one == pytest.approx(one - end, rel=1e-6)
+        assert warp.forward(np.array([one]))[0] == pytest.approx(at + sign * far, rel=1e-6, abs=1e-6)
+        assert warp.beyond(np.array([one]))[0] == pytest.approx(abs(one - end), rel=1e-9)
+
+
+def test_what_powers_blow_up_stays_near_the_labels():
+    labels = np.exp(np.random.default_rng(0).normal(size=200))
+    warp = Warp.of(labels, -3.0)
+    span = np.ptp(warp.forward(labels))
+    beyond = warp.back(warp.forward(np.array([labels.max()])) + span)[0] - labels.max()
+    assert beyond <= STEEPEST * np.ptp(labels) * (1 + 1e-9)

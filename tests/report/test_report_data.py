@@ -14,13 +14,13 @@ from scipy.stats import skew
 from nasbuild.build import build
 from nasbuild.report import explain_data
 from nasbuild.report._data_built import built_data
-from nasbuild.report._data_doubtful import doubtful_data
 from nasbuild.report._data_features import Guesses, features_data
 from nasbuild.report._data_labels import labels_data, scatter_data
 from nasbuild.report._data_modules import modules_data
 from nasbuild.report._data_run import table_data
+from nasbuild.report._data_suspect import suspect_data
 from nasbuild.report._data_trust import trust_data
-from nasbuild.score import Doubtful, Learnt, Run, learn, predict
+from nasbuild.score import Learnt, Run, Suspect, learn, predict
 from nasbuild.space import enumerate_modules, module_id, parse_architecture
 from nasbuild.table import Note
 from nasbuild.target import Labels, parse_target
@@ -144,11 +144,13 @@ def test_choices_stand_best_first(run, learnt):
 def test_choices_without_labels_are_named_wherever_they_stand(run, learnt):
     data = features_data(run, learnt)
     assert next(f for f in data["features"] if f["feature"] == "kernel")["unlearnt"] == [NEVER]
-    assert f"kernel {NEVER}" in next(s["text"] for s in data["next"] if s["kind"] == "unlearnt")
+    told = trust_data(run, learnt)
+    assert f"kernel {NEVER}" in next(s["text"] for s in told["next"] if s["kind"] == "unseen")
+    assert f"kernel {NEVER}" in told["unseen_text"]
     guesses = Guesses(run, learnt)
     assert guesses.of(1, ((NEVER, 1), (NEVER, 2))) == [f"kernel {NEVER}"]
     assert guesses.of(1, ((3, 1),)) == []
-    hardly = replace(learnt, trust=replace(learnt.trust, unseen=((1, 1),)))
+    hardly = replace(learnt, trust=replace(learnt.trust, rare_depths=((1, 1),)))
     assert Guesses(run, hardly).of(1, ((3, 1),)) == ["1 layer"]
 
 
@@ -177,17 +179,17 @@ def test_trust_is_told_as_measured(run, learnt):
 )
 def test_each_level_has_its_health_and_its_advice(run, level, health):
     one = run.of(COST)
-    data = trust_data(run, replace(one, trust=replace(one.trust, level=level, unseen=((1, 2), (1, 3)))))
+    data = trust_data(run, replace(one, trust=replace(one.trust, level=level, rare_depths=((1, 2), (1, 3)))))
     assert data["health"]["level"] == health
     assert data["next"]
     assert "two with 2 or 3 layers" in data["next"][-1]["text"]
 
 
 @pytest.mark.parametrize("number", [1, 2, 8])
-def test_doubtful_labels_come_first_and_are_named(run, number):
+def test_suspect_labels_come_first_and_are_named(run, number):
     one = run.of(COST)
-    found = tuple(Doubtful(n, 0.25 * n, 0.5 * n, 20.0 - n) for n in range(number))
-    data = trust_data(run, replace(one, trust=replace(one.trust, level="high", doubtful=found)))
+    found = tuple(Suspect(n, 0.25 * n, 0.5 * n, 20.0 - n) for n in range(number))
+    data = trust_data(run, replace(one, trust=replace(one.trust, level="high", suspects=found)))
     assert data["health"]["level"] == "warn"
     assert data["health"]["text"].endswith(
         "; 1 label lies far from what all other rows say."
@@ -195,16 +197,16 @@ def test_doubtful_labels_come_first_and_are_named(run, number):
         else f"; {number} labels lie far from what all other rows say."
     )
     step = data["next"][0]
-    assert (step["kind"], len(step["named"])) == ("doubtful", min(number, 6))
-    for n, (told, line) in enumerate(zip(data["doubtful"], step["named"][:5], strict=False)):
+    assert (step["kind"], len(step["named"])) == ("suspect", min(number, 6))
+    for n, (told, line) in enumerate(zip(data["suspects"], step["named"][:5], strict=False)):
         row = run.table.ids[one.labels.rows[n]]
         assert (told["id"], told["label"], told["expected"]) == (row, 0.25 * n, 0.5 * n)
         assert line.startswith(f"{row}: ")
         assert line.endswith(f"({20 - n} deviations away)")
-    far = replace(one.trust, level="high", doubtful=(replace(found[0], deviations=1e12),))
-    assert doubtful_data(run, replace(one, trust=far))[0]["text"].endswith("(more than 100 deviations away)")
+    far = replace(one.trust, level="high", suspects=(replace(found[0], deviations=1e12),))
+    assert suspect_data(run, replace(one, trust=far))[0]["text"].endswith("(more than 100 deviations away)")
     assert ("and 3 others" in step["named"]) == (number == 8)
-    assert "doubtful" not in {s["kind"] for s in trust_data(run, one)["next"]}
+    assert "suspect" not in {s["kind"] for s in trust_data(run, one)["next"]}
 
 
 def test_shrinking_is_advised_where_scores_can_be_believed(run):

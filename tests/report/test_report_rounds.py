@@ -32,7 +32,7 @@ def evaluated(targets, note=""):
         }
         for i, a in enumerate(TABLE.architectures[:30])
     }
-    return gathered(goal, rounds, metrics)
+    return gathered(goal, rounds, metrics, TABLE.space)
 
 
 def test_rounds_are_told_as_data():

@@ -25,7 +25,7 @@ def members(values: list[float], tested: int) -> list[Any]:
 
 
 def rivals(**means: float) -> dict[str, Agreement]:
-    return {name: Agreement.of([mean]) for name, mean in means.items()}
+    return {name: Agreement.of([mean, mean]) for name, mean in means.items()}
 
 
 def test_hops_and_prediction_are_told_apart():
@@ -81,9 +81,10 @@ def test_a_rival_that_wins_is_named(others, better):
 
 
 def test_a_lead_within_chance_is_no_lead():
-    apart = members([0.5, 1.0], 300)
-    assert measure_graph_trust(apart, 300, rivals(ridge=0.8)).better is None
-    assert measure_graph_trust(apart, 300, rivals(ridge=0.9)).better == "ridge"
+    apart = members([0.5, 1.0, 0.6, 0.9], 300)
+    assert measure_graph_trust(apart, 300, rivals(ridge=0.95)).better is None
+    near = members([0.73, 0.77, 0.74, 0.76], 300)
+    assert measure_graph_trust(near, 300, {"ridge": Agreement.of([0.95] * 4)}).better == "ridge"
 
 
 @pytest.fixture(scope="module")

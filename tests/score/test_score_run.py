@@ -14,7 +14,16 @@ from score_samples import HASTY, SPACE, coarse_table, example_table
 
 from nasbuild.errors import NasbuildError, RunError, TargetError
 from nasbuild.predictor import fit_ensembles
-from nasbuild.score import evidence_of, feature_scores, learn, measure_trust, predict, score_stages, untold
+from nasbuild.score import (
+    better_parts,
+    evidence_of,
+    feature_scores,
+    learn,
+    measure_trust,
+    predict,
+    score_stages,
+    untold,
+)
 from nasbuild.space import encode, graph_schema, sample
 from strategies import relaxed, spaces
 
@@ -43,7 +52,8 @@ def test_a_run_holds_what_the_parts_give(run):
             assert agreement.each == pytest.approx(column)
         evidence = evidence_of(learnt.scorer.held_out(), learnt.labels.values)
         ties = [untold(learnt.scorer, stage, sign) for stage in learnt.stages]
-        assert learnt.trust == measure_trust(learnt.scorer, evidence, untold=ties)
+        order = better_parts(learnt.scorer.held_out(), learnt.labels.values, sign)
+        assert learnt.trust == measure_trust(learnt.scorer, evidence, untold=ties, better_part=order)
         assert list(learnt.features) == feature_scores(ensemble, graphs)
         for stage, other in zip(learnt.stages, score_stages(learnt.scorer), strict=True):
             assert stage.score.tobytes() == other.score.tobytes()

@@ -7,13 +7,22 @@ import re
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
-from scipy.stats import spearmanr
+from scipy.stats import spearmanr, ttest_rel
 from score_samples import SPACE, random_scorer, scorer_of
 
 from nasbuild.predictor import GraphBatch
-from nasbuild.score import Agreement, Evidence, ModuleScorer, Rival, Trust, evidence_of, measure_trust
+from nasbuild.score import (
+    Agreement,
+    Evidence,
+    ModuleScorer,
+    Rival,
+    Trust,
+    better_method,
+    evidence_of,
+    measure_trust,
+)
 from nasbuild.score._trust import _verdict, level_of
 from nasbuild.space import Architecture, encode, sample
 
@@ -35,10 +44,6 @@ def literal_norms(network, architectures) -> np.ndarray:
     with torch.no_grad():
         hops = [network.hops(GraphBatch.of(encode(SPACE, [a]))) for a in architectures]
     return np.array([[np.mean([float(v.abs().sum()) for v in hop]) for hop in graph] for graph in hops])
-
-
-def rival(name: str, modules: float) -> Rival:
-    return Rival(name, Agreement.of([0.9]), Agreement.of([modules]))
 
 
 def test_agreement_is_measured_member_by_member_on_its_held_out_rows():
@@ -67,9 +72,9 @@ def test_depths_that_fewer_than_two_architectures_have_are_told():
     rows = [(shallow, one), (shallow, one), (deep, one), (shallow, one), (shallow, three)]
     architectures = [Architecture((a, b, ((192,),))) for a, b in rows]
     trust = trust_of(scorer_of(SPACE, architectures, np.arange(5.0)))
-    assert trust.unseen == ((0, 2), (1, 3))
+    assert trust.rare_depths == ((0, 2), (1, 3))
     again = [*architectures, Architecture((deep, three, ((192,),)))]
-    assert trust_of(scorer_of(SPACE, again, np.arange(6.0))).unseen == ()
+    assert trust_of(scorer_of(SPACE, again, np.arange(6.0))).rare_depths == ()
 
 
 @given(st.floats(-1, 1), st.floats(-1, 1), st.integers(0, 3_000))
@@ -152,14 +157,19 @@ def test_members_that_are_all_wrong_are_no_trouble():
         assert trust_of(scorer_of(SPACE, architectures, labels, members=1)).level == "none"
 
 
+def folds(name: str, mean: float, *away: float) -> Rival:
+    """A rival whose five folds lie about a mean."""
+    return Rival(name, Agreement.of([0.9] * 5), Agreement.of([mean + a for a in (away or (0.0,) * 5)]))
+
+
 def test_rivals_are_told_and_the_better_one_is_offered():
     scorer = random_scorer(SPACE, 1)
-    rivals = [rival("ridge", 0.7), rival("lightgbm", 0.85)]
+    rivals = [folds("ridge", 0.7), folds("lightgbm", 0.85)]
     trust = measure_trust(scorer, evidence(0.8), rivals=rivals, untold=[np.int64(3), 0, 1])
     assert (trust.rivals, trust.untold, trust.better) == (tuple(rivals), (3, 0, 1), "lightgbm")
     assert "by other methods: ridge regression 0.70 and LightGBM 0.85." in trust.verdict
     assert trust.verdict.endswith(" On this table, LightGBM is better: fit with --recipe lightgbm.")
-    trust = measure_trust(scorer, evidence(0.8), rivals=[rival("ridge", 0.9)])
+    trust = measure_trust(scorer, evidence(0.8), rivals=[folds("ridge", 0.9)])
     assert trust.better == "ridge"
     assert trust.verdict.endswith(" On this table, ridge regression is better: fit with --recipe ridge.")
     # Worse rivals are told and not offered; the level does not go by them.
@@ -169,19 +179,25 @@ def test_rivals_are_told_and_the_better_one_is_offered():
     assert "--recipe" not in trust.verdict
 
 
-@pytest.mark.parametrize(
-    ("std", "fits", "lead", "offered"),
-    [
-        (0.0, 5, 0.009, False),
-        (0.0, 5, 0.011, True),
-        # Half a standard error: 0.5 * 0.2 / sqrt(4) = 0.05, 0.5 * 0.2 / sqrt(100) = 0.01.
-        (0.2, 4, 0.049, False),
-        (0.2, 4, 0.051, True),
-        (0.2, 100, 0.011, True),
-    ],
-)
-def test_a_lead_that_chance_may_give_offers_nobody(std, fits, lead, offered):
-    found = measure_trust(
-        random_scorer(SPACE, 1), evidence(0.6, std=std, fits=fits), rivals=[rival("ridge", 0.6 + lead)]
-    )
-    assert (found.better == "ridge") == offered
+def test_where_nothing_is_believed_no_rival_is_either():
+    assert measure_trust(random_scorer(SPACE, 1), evidence(0.05), rivals=[folds("ridge", 0.9)]).better is None
+
+
+@given(st.lists(st.floats(-0.2, 0.2), min_size=5, max_size=5), st.floats(-0.1, 0.3))
+def test_a_rival_is_offered_where_a_paired_t_test_is_sure(away, lead):
+    rival, own = folds("ridge", 0.6 + lead, *away), evidence(0.6)
+    assume(np.ptp(away) > 1e-6)
+    offered = better_method(own.modules, [rival], "fair") == "ridge"
+    p = float(ttest_rel(rival.modules.each, own.modules.each).pvalue)  # two-sided
+    mean = rival.modules.mean - 0.6
+    assume(abs(p - 0.01) > 1e-6 and abs(mean - 0.01) > 1e-9)
+    assert offered == (mean > 0.01 and p < 0.01)
+
+
+def test_other_folds_are_held_against_each_other_unpaired():
+    own = [0.6, 0.62, 0.58, 0.6, 0.61]
+    for lead, offered in ((0.02, False), (0.1, True)):
+        many = Agreement.of([v + lead for v in own * 4])
+        found = Evidence((), Agreement.of(own), Agreement.of(own), None, 40, 200)
+        trust = measure_trust(random_scorer(SPACE, 1), found, rivals=[Rival("ridge", many, many)])
+        assert (trust.better == "ridge") == offered

@@ -63,7 +63,7 @@ def same_types(one: Space, other: Space) -> bool:
     return one == other and types[0] == types[1]
 
 
-@given(spaces())
+@given(spaces(ranges=True))
 @relaxed
 def test_what_is_written_is_read_again(space):
     assert same_types(space_from_yaml(space_to_yaml(space)), space)
@@ -210,3 +210,19 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(OutputError) as caught:
         save_space(space_from_yaml(GOOD), tmp_path / "absent" / "s.yaml")
     assert str(caught.value) == f"{tmp_path}/absent/s.yaml: can't be written (No such file or directory)"
+
+
+def test_ranges_of_metrics_and_what_does_nothing_are_kept():
+    text = "name: s\nmetrics: {acc: {direction: maximize, minimum: 0, maximum: 100}}\n"
+    text += "stages: [{depth: 2, features: {op: [conv, skip]}}]\n"
+    space = space_from_yaml(text)
+    assert space.identity is None
+    assert (space.metrics["acc"].minimum, space.metrics["acc"].maximum) == (0.0, 100.0)
+    assert space.metrics["acc"].outside(100.5) == "at most 100"
+    assert space.metrics["acc"].outside(-1) == "at least 0"
+    assert space.metrics["acc"].outside(100) is None
+    assert space_from_yaml(space_to_yaml(space)) == space
+    for told, meant in (("[skip]", ("skip",)), ("none", ())):
+        named = space_from_yaml(text + f"identity: {told}\n")
+        assert named.identity == meant
+        assert space_from_yaml(space_to_yaml(named)) == named

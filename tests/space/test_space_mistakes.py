@@ -31,24 +31,57 @@ LISTED = "name: s\nstages:\n- {features: {k: [1, 2]}, modules: %s}"
 METRIC = "name: s\nstages: [{depth: 1}]\nmetrics: %s"
 NAME_RULE = "allowed: printable texts of 1 to 200 characters without spaces around them"
 CHOICE_RULE = "allowed: finite numbers, true, false and printable texts of 1 to 200 characters"
-TOP = "allowed: name, metrics, globals, globals_modules, stages"
+TOP = "allowed: name, metrics, globals, globals_modules, stages, costs, identity"
 KINDS = "allowed: categorical, ordered, numeric"
 TWO = "name: s\nstages: [{name: a, depth: 1, features: {k: %s}}, {name: b, depth: 1, features: {k: %s}}]"
 
 WRONG = [
+    # Ranges of metrics, and what does nothing.
+    (
+        METRIC % "{a: {direction: maximize, minimum: x}}",
+        "s.yaml, metrics.a.minimum: 'x' is no number; allowed: finite numbers below 1e300",
+    ),
+    (
+        METRIC % "{a: {direction: maximize, minimum: .inf}}",
+        "s.yaml, metrics.a.minimum: inf is no number; allowed: finite numbers below 1e300",
+    ),
+    (
+        METRIC % "{a: {direction: maximize, maximum: true}}",
+        "s.yaml, metrics.a.maximum: True is no number; allowed: finite numbers below 1e300",
+    ),
+    (
+        METRIC % "{a: {direction: maximize, minimum: 3, maximum: 3}}",
+        "s.yaml, metrics.a: minimum 3 is not below maximum 3",
+    ),
+    (
+        FEATURE % "[a, b]" + "\nidentity: a",
+        "s.yaml, identity: is text; allowed: none, or a list of choices, such as [skip]",
+    ),
+    (
+        FEATURE % "[a, b]" + "\nidentity: [c]",
+        "s.yaml, identity: 'c' is no choice of a feature; allowed: a, b",
+    ),
+    (FEATURE % "[1, 2]" + "\nidentity: [1]", "s.yaml, identity: 1 is no choice of a feature"),
+    (
+        FEATURE % "[a, b]" + "\nidentity: []",
+        "s.yaml, identity: is a list; allowed: none, or a list of choices, such as [skip]",
+    ),
     # Not even an object.
-    ("", "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, stages"),
+    (
+        "",
+        "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, stages, costs, identity",
+    ),
     (
         "# nothing\n",
-        "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, stages",
+        "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, stages, costs, identity",
     ),
     (
         "[1, 2]",
-        "s.yaml, the space: is a list, not an object with name, metrics, globals, globals_modules, stages",
+        "s.yaml, the space: is a list, not an object with name, metrics, globals, globals_modules, stages, costs, identity",
     ),
     (
         "just text",
-        "s.yaml, the space: is text, not an object with name, metrics, globals, globals_modules, stages",
+        "s.yaml, the space: is text, not an object with name, metrics, globals, globals_modules, stages, costs, identity",
     ),
     # Top.
     ("name: s\nstage: []", f"s.yaml, the space: unknown key 'stage'; {TOP}"),
@@ -238,7 +271,10 @@ WRONG = [
     ),
     # Metrics.
     (METRIC % "[acc]", "s.yaml, metrics: must be {metric: {direction: ..., unit: ...}}"),
-    (METRIC % "{acc: maximize}", "s.yaml, metrics.acc: is text, not an object with direction, unit"),
+    (
+        METRIC % "{acc: maximize}",
+        "s.yaml, metrics.acc: is text, not an object with direction, unit, minimum, maximum",
+    ),
     (METRIC % "{acc: {unit: s}}", "s.yaml, metrics.acc: direction is None; allowed: maximize, minimize"),
     (
         METRIC % "{acc: {direction: up}}",
@@ -250,7 +286,7 @@ WRONG = [
     ),
     (
         METRIC % "{acc: {direction: maximize, units: s}}",
-        "s.yaml, metrics.acc: unknown key 'units'; allowed: direction, unit",
+        "s.yaml, metrics.acc: unknown key 'units'; allowed: direction, unit, minimum, maximum",
     ),
     (
         METRIC % "{acc: {direction: maximize, unit: [s]}}",

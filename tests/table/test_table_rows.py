@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from table_samples import ROW, SPACE, finite, jsonl, notes, other_row, refusal, row
 
+from nasbuild.errors import TableError
 from nasbuild.space import architecture_id, space_from_yaml
 from nasbuild.table import read_table
 from strategies import relaxed
@@ -163,3 +164,19 @@ def test_rows_without_any_metric_are_a_table_too(tmp_path):
     table = read_table(jsonl(tmp_path / "t.jsonl", {"arch": ROW["arch"]}), SPACE)
     assert table.columns == {}
     assert table.ids == (architecture_id(SPACE, table.architectures[0]),)
+
+
+def test_a_label_outside_its_range_is_refused_with_row_and_value(tmp_path):
+    space = space_from_yaml(
+        "name: s\nmetrics: {acc: {direction: maximize, minimum: 0, maximum: 100}}\n"
+        "stages: [{depth: 1, features: {k: [1, 2, 3]}}]"
+    )
+    path = tmp_path / "t.csv"
+    path.write_text("id,stage1.0.k,acc\na,1,0\nb,2,100.5\nc,3,100\n")
+    with pytest.raises(
+        TableError, match=r"t\.csv, line 3, acc: is 100\.5; allowed: at most 100; mend the row"
+    ):
+        read_table(path, space)
+    table = read_table(path, space, skip_bad=True)
+    assert table.ids == ("a", "c")
+    assert [note.kind for note in table.notes] == ["skipped"]

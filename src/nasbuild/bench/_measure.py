@@ -49,8 +49,9 @@ class _Single(Scorer):
     def each(self, stage: int, codes: np.ndarray) -> np.ndarray:
         return self.score(stage, codes)[0][None]
 
-    def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
-        return self.model.predict(architectures), np.zeros(len(architectures))
+    def expect(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        nothing = np.zeros(len(architectures))
+        return self.model.predict(architectures), nothing, nothing.astype(bool)
 
 
 def measure(data: Path, cell: Cell, draw: int, method: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def best_predicted_picks(
     whole = math.prod(sizes) <= LISTED
     if whole:
         return _all(predicted, sign, sizes, n), True
-    return _search(predicted, sign, starts, max(n, WIDTH))[:n], False
+    return best_of_swaps(predicted, sign, starts, max(n, WIDTH))[:n], False
 
 
 def _all(predicted: Predicted, sign: int, sizes: tuple[int, ...], n: int) -> np.ndarray:
@@ -49,12 +49,12 @@ def _all(predicted: Predicted, sign: int, sizes: tuple[int, ...], n: int) -> np.
     for start in range(0, math.prod(sizes), _CHUNK):
         stop = min(start + _CHUNK, math.prod(sizes))
         picks = np.column_stack(np.unravel_index(np.arange(start, stop), sizes))
-        spent = sum(cost[picks[:, u]] for u, cost in enumerate(predicted.costs))
-        best = _held(predicted, sign, np.concatenate([best, picks[(spent <= predicted.most).all(axis=1)]]), n)
+        best = _held(predicted, sign, np.concatenate([best, picks[predicted.affordable(picks)]]), n)
     return best
 
 
-def _search(predicted: Predicted, sign: int, starts: np.ndarray, width: int) -> np.ndarray:
+def best_of_swaps(predicted: Predicted, sign: int, starts: np.ndarray, width: int) -> np.ndarray:
+    """The best ``width`` of all that swaps of single modules lead to from the starts, as in `best_predicted_picks`."""
     picks = _held(predicted, sign, starts, width)
     seen: set[tuple[int, ...]] = (
         set()

@@ -26,6 +26,8 @@ class Built:
         Score of each stage's module.
     prediction, std
         y' and its deviation, in the target's unit.
+    extrapolates
+        Whether the prediction goes beyond the table (`Scorer.predict_marked`).
     """
 
     architecture: Architecture
@@ -33,6 +35,7 @@ class Built:
     shares: tuple[float, ...]
     prediction: float
     std: float
+    extrapolates: bool
 
 
 def best_sums(columns: Sequence[np.ndarray]) -> Iterator[tuple[float, tuple[int, ...]]]:
@@ -112,14 +115,17 @@ def described(learnt: Learnt, architectures: Sequence[Architecture]) -> list[Bui
 
 
 def _predicted(learnt: Learnt, found: list[tuple[Architecture, float, tuple[float, ...]]]) -> list[Built]:
-    value, std = learnt.scorer.predict([architecture for architecture, _, _ in found])
-    return [Built(*one, float(v), float(s)) for one, v, s in zip(found, value, std, strict=True)]
+    architectures = [architecture for architecture, _, _ in found]
+    value, std, beyond = learnt.scorer.predict_marked(architectures)
+    told = zip(found, value, std, beyond, strict=True)
+    return [Built(*one, float(v), float(s), bool(b)) for one, v, s, b in told]
 
 
 def buildable(learnt: Learnt) -> int:
-    """How many architectures `build` can give: fewer than the space has where a stage was searched, or where
-    different architectures make the same network."""
-    if learnt.scorer.merges or any(stage.searched for stage in learnt.stages):
+    """How many architectures `build` can give: fewer than the space has where a stage was searched, where different
+    architectures make the same network, or where no label tells of a choice."""
+    unseen = learnt.trust.unseen and not learnt.unseen
+    if unseen or learnt.scorer.merges or any(stage.searched for stage in learnt.stages):
         return math.prod(len(learnt.best(u)) for u in range(len(learnt.stages)))
     return count_architectures(learnt.scorer.space)
 

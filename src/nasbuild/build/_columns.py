@@ -43,10 +43,11 @@ class Columns:
         )
 
 
-def columns(targets: Sequence[Learnt]) -> Columns:
+def columns(targets: Sequence[Learnt], *, deep: bool = True) -> Columns:
     """Modules that any of the targets has scored, by all of them; in the first one's order, best first.
 
-    Where a stage was searched, targets know different modules; what one lacks is scored anew.
+    Where a stage was searched, targets know different modules; what one lacks is scored anew. If not ``deep``, such a
+    stage has none.
     """
     first = targets[0]
     space = first.scorer.space
@@ -56,6 +57,10 @@ def columns(targets: Sequence[Learnt]) -> Columns:
         place: dict[tuple[int, bytes], int] = {}
         own: list[np.ndarray] = []
         found = []
+        if not deep and any(learnt.stages[u].searched for learnt in targets):
+            codes.append([])
+            scores.append(np.zeros((0, len(targets))))
+            continue
         for learnt in targets:
             stage, rows = learnt.stages[u], []
             for rank in learnt.best(u):

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbuild.build._best import require_positive
+from nasbuild.build._bound import Bound
 from nasbuild.build._choose import spread
 from nasbuild.build._front import Front, swept_front
 from nasbuild.build._sweep import sobol
-from nasbuild.build._where import Bound
 from nasbuild.errors import NasbuildError
 from nasbuild.score import Run
 from nasbuild.space import Architecture

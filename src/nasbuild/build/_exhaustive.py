@@ -63,17 +63,20 @@ def build_exhaustive(learnt: Learnt, n: int) -> list[Built]:
     """
     require_positive("the number of architectures", n)
     worth = rank_every(learnt)
+    built = combined([learnt.seen(u).astype(float) - 1 for u in range(len(learnt.stages))]) == 0
+    # What no label tells of is not built: it comes last, and is cut off.
+    worth, left = np.where(built, worth, -np.inf), int(built.sum())
     found: dict[Hashable, Architecture] = {}
     # More at a time until there are enough: of architectures that make the same network, the first counts.
     most = n
     while len(found) < n:
-        most = min(most, len(worth))
+        most = min(most, left)
         best = np.argpartition(-worth, most - 1)[:most]
         # In order, and among equals the first.
         for i in best[np.lexsort((best, -worth[best]))]:
             architecture = every_architecture(learnt, int(i))
             found.setdefault(learnt.scorer.network(architecture), architecture)
-        if most == len(worth):
+        if most == left:
             break
         most *= 2
     return described(learnt, list(found.values())[:n])

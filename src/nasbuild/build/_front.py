@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 import moocore
 import numpy as np
 
 from nasbuild.build._best import require_positive
+from nasbuild.build._bound import Bound
+from nasbuild.build._by_value import by_value, checked
 from nasbuild.build._choose import most_volume, spread
 from nasbuild.build._climb import climb
 from nasbuild.build._columns import columns
+from nasbuild.build._costs import ExactCost
+from nasbuild.build._deep import deep, exact_and_predicted, is_deep
+from nasbuild.build._deep_front import front_of
 from nasbuild.build._swaps import Predicted
 from nasbuild.build._sweep import proposed_by_sums
 from nasbuild.build._under import Problem, slack
-from nasbuild.build._where import Bound, bounded, bounded_targets, nothing_within, on_targets
+from nasbuild.build._where import (
+    bounded,
+    limits_of,
+    nothing_within,
+    nothing_within_deep,
+    on_targets,
+)
+from nasbuild.build._worthwhile import worthwhile
 from nasbuild.errors import NasbuildError
-from nasbuild.score import Run
+from nasbuild.score import Learnt, Run
 from nasbuild.space import Architecture
 
 _LEVELS = 16  # values of the other targets at which the climb begins, by every target
@@ -94,9 +107,40 @@ def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
             allowed=tuple(one.target.name for one in run.learnt),
             todo="fit with several --target",
         )
-    every = [*learnt, *(one for one in bounded_targets(run, bounds) if one.target.name not in names)]
-    table, costs, most = bounded(run, columns(every), every, bounds)
+    exact, others = exact_and_predicted(run, learnt[0], [bound.name for bound in bounds])
+    every = [*learnt, *(one for one in others if one.target.name not in names)]
     signs = np.array([one.target.sign for one in learnt], dtype=np.float64)
+    if by_value(exact) or is_deep(every, exact):
+        pairs = [one.scorer.pairs([[] for _ in run.space.stages]) for one in every]
+
+        def along(
+            costs: Mapping[str, ExactCost], within: Sequence[Bound], _: int
+        ) -> list[tuple[Architecture, np.ndarray]]:
+            limits, of_bounds = limits_of(every, costs, within)
+            whole = deep(
+                every,
+                run,
+                of_bounds,
+                limits,
+                interactions=interactions and None not in pairs,
+                front=len(learnt),
+            )
+            found = front_of(whole, signs)
+            if not found.architectures:
+                raise nothing_within_deep(run, every, costs, within)
+            return list(zip(found.architectures, found.sums, strict=True))
+
+        build = (
+            checked(run, exact, bounds, n, along, itemgetter(0))
+            if by_value(exact)
+            else along(exact, bounds, n)
+        )
+        architectures, sums = [one for one, _ in build], np.array([own for _, own in build])
+        value = np.column_stack([one.scorer.labels_at(sums[:, t]) for t, one in enumerate(learnt)])
+        if interactions and None in pairs:
+            value = np.column_stack([one.scorer.predict(architectures)[0] for one in learnt])
+        return _of(run, learnt, architectures, value, signs, n, interactions=interactions)
+    table, costs, most = bounded(columns(every), every, exact, bounds)
     worth = [scores[:, : len(learnt)] * signs for scores in table.scores]
     # No pick on the front of sums needs a module that a few others beat in all that counts; for
     # what interactions make of them, some more take part.
@@ -112,10 +156,10 @@ def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
     whole = climbs or not interactions
     picks = proposed_by_sums(worth, problem, _LEVELS if climbs else _OF_EACH * n, whole=whole)
     if not len(picks):
-        raise nothing_within(problem, bounds, run)
+        raise nothing_within(problem, bounds, run, exact)
     if len(known) == len(pairs):
         limits = most + slack(problem)
-        predicted = Predicted(table.scores, known, costs, limits, on_targets(every, bounds, limits))
+        predicted = Predicted(table.scores, known, costs, limits, on_targets(every, exact, bounds, limits))
         picks = climb(predicted, signs, picks) if climbs else picks
     if len(known) == len(pairs) and all(one.scorer.exact_pairs for one in learnt):
         sums = predicted.values(picks)
@@ -123,33 +167,38 @@ def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
     else:
         pool = [table.architecture(pick) for pick in picks.tolist()]
         value = np.column_stack([one.scorer.predict(pool)[0] for one in learnt])
+    return _of(
+        run,
+        learnt,
+        [table.architecture(p) for p in picks.tolist()],
+        value,
+        signs,
+        n,
+        interactions=interactions,
+    )
+
+
+def _of(
+    run: Run,
+    learnt: Sequence[Learnt],
+    architectures: Sequence[Architecture],
+    value: np.ndarray,
+    signs: np.ndarray,
+    n: int,
+    *,
+    interactions: bool,
+) -> Front:
+    """The front of what was found, values (architectures, targets), no more than ``n`` of it."""
+    names = tuple(one.target.name for one in learnt)
     some = np.flatnonzero(moocore.is_nondominated(value * signs, maximise=True, keep_weakly=False))
     points = value[some] * signs
     some = some[_chosen(run, names, points, signs, n) if interactions else spread(points, n)]
     some = some[np.argsort(-(value * signs)[some, 0], kind="stable")]
-    front = tuple(table.architecture(picks[i].tolist()) for i in some)
+    front = tuple(architectures[i] for i in some)
     value, std = (
         np.column_stack(p) for p in zip(*(one.scorer.predict(front) for one in learnt), strict=True)
     )
     return Front(names, front, value, std, *_volumes(run, names, value * signs, signs))
-
-
-def worthwhile(values: np.ndarray, count: int) -> np.ndarray:
-    """Rows of (rows, columns) that fewer than ``count`` others beat or equal in every column, ascending.
-
-    Of more than ``count`` equal rows, the first so many.
-    """
-    order = np.lexsort((*(-values[:, t] for t in reversed(range(values.shape[1]))), -values.sum(axis=1)))
-    ranked = values[order]
-    kept = np.empty(len(order), dtype=np.int64)
-    size = 0
-    # Whoever beats a row has a larger sum and came before; if it was left out, those that beat it
-    # were kept, and they beat the row as well.
-    for i, row in enumerate(ranked):
-        if (ranked[kept[:size]] >= row).all(axis=1).sum() < count:
-            kept[size] = i
-            size += 1
-    return np.sort(order[kept[:size]])
 
 
 def common_labels(run: Run, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nasbuild.build._ascend import LISTED, WIDTH, best_predicted_picks
 from nasbuild.build._best import POOL, Built, best_predicted, described, require_positive
+from nasbuild.build._bound import Bound
+from nasbuild.build._by_value import by_value, checked
 from nasbuild.build._columns import columns
 from nasbuild.build._company import best_in_company
+from nasbuild.build._costs import ExactCost
+from nasbuild.build._deep import best_of, deep, exact_and_predicted, is_deep
 from nasbuild.build._swaps import Predicted
 from nasbuild.build._under import Problem, best_under, slack
-from nasbuild.build._where import Bound, bounded, bounded_targets, expected, nothing_within, on_targets
-from nasbuild.errors import NasbuildError
-from nasbuild.score import Run
+from nasbuild.build._where import (
+    bounded,
+    expected,
+    limits_of,
+    nothing_within,
+    nothing_within_deep,
+    on_targets,
+)
+from nasbuild.errors import Infeasible
+from nasbuild.score import Learnt, Run
 
 _AGAIN = 4_000  # of a small space, architectures that y' itself orders where pairs do not have all of it
 _ROUNDING = 1e-6
@@ -32,11 +43,14 @@ class ByPrediction:
         Nothing that can be built from the scored modules has a better y'.
     pool
         Of how many best ones by score y' has chosen, where its swaps can't be followed; else None.
+    gap
+        How much better than the first the best may be, in the target's unit, where it is not proven; infinite if unknown.
     """
 
     built: list[Built]
     proven: bool
     pool: int | None
+    gap: float = np.inf
 
 
 def build_predicted(
@@ -65,34 +79,86 @@ def build_predicted(
     """
     require_positive("the number of architectures", n)
     first = run.of(target)
-    targets = [first, *(t for t in bounded_targets(run, bounds) if t.target.name != first.target.name)]
+    exact, others = exact_and_predicted(run, first, [bound.name for bound in bounds])
+    targets = [first, *others]
+    if by_value(exact):
+        found = checked(
+            run,
+            exact,
+            bounds,
+            n,
+            lambda costs, limits, count: _by_sums(run, targets, count, costs, limits, k).built,
+            lambda one: one.architecture,
+        )
+        return ByPrediction(best_predicted(first, found, n), proven=False, pool=None)
+    return _by_sums(run, targets, n, exact, bounds, k)
+
+
+def _by_sums(
+    run: Run,
+    targets: Sequence[Learnt],
+    n: int,
+    exact: Mapping[str, ExactCost],
+    bounds: Sequence[Bound],
+    k: int | None,
+) -> ByPrediction:
+    """The same, with costs that stages tell."""
+    first = targets[0]
+    sign = first.target.sign
+    on_labels = [bound for bound in bounds if bound.name not in exact]
+    if k is None and is_deep(targets, exact):
+        return _deep(run, targets, n, exact, bounds)
     table = columns(targets)
     if k is not None:
         require_positive("the number of modules a stage", k)
-        table = table.select(best_in_company(first.scorer, first.target.sign, table, k))
-    table, costs, most = bounded(run, table, targets, bounds)
-    problem = Problem(tuple(first.target.sign * scores[:, 0] for scores in table.scores), costs, most)
+        table = table.select(best_in_company(first.scorer, sign, table, k))
+    table, costs, most = bounded(table, targets, exact, bounds)
+    problem = Problem(tuple(sign * scores[:, 0] for scores in table.scores), costs, most)
     limits = most + slack(problem)
-    names = [one.target.name for one in targets]
-    exact = [i for i, bound in enumerate(bounds) if bound.name not in names]
-    starts = _starts(problem, exact, max(n, POOL))
+    on_costs = [i for i, bound in enumerate(bounds) if bound.name in exact]
+    starts = _starts(problem, on_costs, max(n, POOL))
     if not len(starts):
-        raise nothing_within(problem, bounds, run)
+        raise nothing_within(problem, bounds, run, exact)
     pairs = [one.scorer.pairs(table.codes) for one in targets]
     known = tuple(pair for pair in pairs if pair is not None)
     proven, pool = False, len(starts)
     if len(known) == len(pairs):
-        held = on_targets(targets, bounds, limits)
-        predicted = Predicted(table.scores, known, tuple(c[:, exact] for c in costs), limits[exact], held)
+        held = on_targets(targets, exact, bounds, limits)
+        predicted = Predicted(
+            table.scores, known, tuple(c[:, on_costs] for c in costs), limits[on_costs], held
+        )
         # Where pairs are not all of y', the best of many by pairs are ordered by y' itself, and nothing is proven.
         exactly = all(one.scorer.exact_pairs for one in targets)
         listed = math.prod(len(scores) for scores in table.scores) <= LISTED
         more = n if exactly else max(n, _AGAIN if listed else WIDTH)
-        starts, proven = best_predicted_picks(predicted, first.target.sign, starts, more)
+        starts, proven = best_predicted_picks(predicted, sign, starts, more)
         proven, pool = proven and exactly, None
     built = described(first, [table.architecture(pick) for pick in starts.tolist()])
-    within = _within(run, built, [bound for bound in bounds if bound.name in names])
+    within = _within(run, built, on_labels)
     return ByPrediction(best_predicted(first, within, n), proven, pool)
+
+
+def _deep(
+    run: Run, targets: Sequence[Learnt], n: int, exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
+) -> ByPrediction:
+    """The same layer by layer, where a stage is too deep to list."""
+    first = targets[0]
+    on_labels = [bound for bound in bounds if bound.name not in exact]
+    sums = all(one.scorer.pairs([[] for _ in run.space.stages]) is not None for one in targets)
+    limits, costs = limits_of(targets, exact, bounds)
+    whole = deep(targets, run, costs, limits, interactions=sums)
+    found = best_of(whole, first.target.sign, n if sums else max(n, POOL))
+    if not found.architectures:
+        raise nothing_within_deep(run, targets, exact, bounds)
+    within = _within(run, described(first, found.architectures), on_labels)
+    proven = sums and found.proven >= min(n, len(found.architectures))
+    gap = 0.0
+    if sums and not proven:
+        ends = first.scorer.labels_at(first.target.sign * np.array([found.values[0], found.most]))
+        gap = abs(float(ends[1] - ends[0])) if np.isfinite(found.most) else np.inf
+    return ByPrediction(
+        best_predicted(first, within, n), proven, None if sums else len(found.architectures), gap
+    )
 
 
 def _starts(problem: Problem, exact: list[int], n: int) -> np.ndarray:
@@ -133,7 +199,7 @@ def _within(run: Run, built: list[Built], bounds: list[Bound]) -> list[Built]:
             for b, v, over in zip(bounds, value[nearest], beyond[nearest], strict=True)
             if over
         ]
-        raise NasbuildError(
+        raise Infeasible(
             "nothing was found whose predictions are within all bounds",
             where="--where",
             todo=f"loosen them: the nearest needs {' and '.join(told)}",

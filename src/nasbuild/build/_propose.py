@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,7 +20,8 @@ def propose(learnt: Learnt, n: int) -> list[Built]:
     leave the best module of a stage open, the proposals differ there. Members take turns; what is
     labelled or proposed already is passed over (Thompson, Biometrika 1933; in batches: Kandasamy et
     al., AISTATS 2018). All modules that are among the `COMPARED` best of a stage by mean, or by mean
-    and two deviations, take part. Fewer come back where there are no more.
+    and two deviations, take part, with what no label tells of as well: labels are to tell of it. Fewer come back where
+    there are no more.
 
     Raises
     ------
@@ -27,6 +29,7 @@ def propose(learnt: Learnt, n: int) -> list[Built]:
         If ``n`` is below 1.
     """
     require_positive("the number of architectures", n)
+    learnt = replace(learnt, unseen=True)
     ranks = [_candidates(learnt, u) for u in range(len(learnt.stages))]
     scores = [
         learnt.target.sign * member_scores(learnt.scorer, stage, own)

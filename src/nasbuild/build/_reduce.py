@@ -49,7 +49,7 @@ def reduce_space(learnt: Sequence[Learnt], k: int, *, architectures: Sequence[Ar
         depths = tuple(sorted({len(module) for module in kept}))
         stages.append(replace(stage, depths=depths, modules=tuple(kept)))
     # A name may not be longer than 200 characters.
-    return Space(f"{space.name[:190]}-reduced", tuple(stages), space.metrics)
+    return replace(space, name=f"{space.name[:190]}-reduced", stages=tuple(stages))
 
 
 @dataclass(frozen=True)

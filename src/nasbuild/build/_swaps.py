@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from nasbuild.predictor import Pairs
+
+class OfPairs(Protocol):
+    """What pairs of slots add: of whole stages (`nasbuild.predictor.Pairs`), or of layers as well."""
+
+    def values(self, picks: np.ndarray) -> np.ndarray: ...
+
+    def swaps(self, picks: np.ndarray, stage: int, /) -> np.ndarray: ...
+
+    def every(self) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
@@ -21,15 +31,18 @@ class Predicted:
         For each target, what pairs of stages add.
     costs, most
         For each stage (modules, bounds), and the most of each sum, (bounds,): exact costs as they are.
+    cost_pairs
+        What pairs of stages add to each exact cost; None, or nothing at all, where they add nothing.
     on_targets
         Bounds on y' itself: which target, its sign (1, or -1 where it is turned), and the most of the two's product.
     """
 
     scores: tuple[np.ndarray, ...]
-    pairs: tuple[Pairs, ...]
+    pairs: tuple[OfPairs, ...]
     costs: tuple[np.ndarray, ...]
     most: np.ndarray
     on_targets: tuple[tuple[int, int, float], ...]
+    cost_pairs: Sequence[OfPairs | None] = ()
 
     def values(self, picks: np.ndarray) -> np.ndarray:
         """y' of picks, (picks, targets)."""
@@ -46,7 +59,25 @@ class Predicted:
     def spent(self, picks: np.ndarray, stage: int) -> np.ndarray:
         """Costs with every module of a stage in turn put into each pick, (picks, modules, bounds)."""
         rest = [cost[picks[:, u]] for u, cost in enumerate(self.costs) if u != stage]
-        return self.costs[stage] + sum(rest, np.zeros((len(picks), len(self.most))))[:, None]
+        total = self.costs[stage] + sum(rest, np.zeros((len(picks), len(self.most))))[:, None]
+        for k, pair in enumerate(self.cost_pairs):
+            if pair is not None:
+                total[..., k] += pair.swaps(picks, stage)
+        return total
+
+    def spent_of(self, picks: np.ndarray) -> np.ndarray:
+        """Costs of picks, (picks, bounds)."""
+        total = sum(
+            (c[picks[:, u]] for u, c in enumerate(self.costs)), np.zeros((len(picks), len(self.most)))
+        )
+        for k, pair in enumerate(self.cost_pairs):
+            if pair is not None:
+                total[:, k] += pair.values(picks)
+        return total
+
+    def affordable(self, picks: np.ndarray) -> np.ndarray:
+        """Which picks stay within the bounds on exact costs, (picks,)."""
+        return np.all(self.spent_of(picks) <= self.most, axis=1)
 
     def within(self, values: np.ndarray) -> np.ndarray:
         """Which predictions (..., targets) are within the bounds on targets."""

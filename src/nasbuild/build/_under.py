@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 from scipy.optimize import LinearConstraint, linprog, milp
@@ -13,6 +13,7 @@ from scipy.sparse import csr_matrix
 
 _MOST = 30_000_000  # combinations that are gone through
 _HELD = 2_000_000  # combinations of all stages but one, which are held at a time
+_STAGES = 12  # of more stages, as many fewer combinations
 _CHUNK = 200_000
 _PROGRAMMES = 1  # picks that are worth an integer programme each
 _CUTS = 200  # steps of the search for prices
@@ -36,9 +37,18 @@ class Problem:
     costs: tuple[np.ndarray, ...]
     bounds: np.ndarray
 
+    effort: ClassVar[float] = 1.0
+    """Share of the combinations that are gone through elsewhere: fewer where one takes longer."""
+
     @property
     def stages(self) -> int:
         return len(self.scores)
+
+    def of_bounds(self, kept: np.ndarray) -> Self:
+        """With some of the bounds only."""
+        if len(kept) == len(self.bounds):
+            return self
+        return replace(self, costs=tuple(c[:, kept] for c in self.costs), bounds=self.bounds[kept])
 
     def feasible(self, picks: np.ndarray) -> np.ndarray:
         """Which picks, (picks, stages), stay within all bounds."""
@@ -49,13 +59,23 @@ class Problem:
         """Summed scores of picks."""
         return np.sum([score[picks[:, u]] for u, score in enumerate(self.scores)], axis=0)
 
+    def best_at(self, prices: np.ndarray) -> tuple[float, np.ndarray]:
+        """Score and costs of what is best where costs are paid for, the scores at first."""
+        picks = [int(np.argmax(s - c @ prices)) for s, c in zip(self.scores, self.costs, strict=True)]
+        score = sum(float(s[p]) for s, p in zip(self.scores, picks, strict=True))
+        return score, np.sum([c[p] for c, p in zip(self.costs, picks, strict=True)], axis=0)
+
 
 @dataclass(frozen=True)
 class Found:
-    """Picks, best first, (picks, stages), and how many of the first ones are proven to be the best."""
+    """Picks, best first, (picks, stages), and how many of the first ones are proven to be the best.
+
+    ``most`` is a value that no pick exceeds.
+    """
 
     picks: np.ndarray
     proven: int
+    most: float = np.inf
 
     def __len__(self) -> int:
         return len(self.picks)
@@ -74,31 +94,52 @@ def best_under(problem: Problem, n: int, apart: int = 1) -> Found:
     programme finds the first one (HiGHS), and the best of what was listed follows, not proven.
     """
     nothing = np.empty((0, problem.stages), dtype=np.int64)
-    prices = _prices(problem) if all(len(score) for score in problem.scores) else None
-    if prices is None:
-        return Found(nothing, 0)
-    priced = [s - c @ prices for s, c in zip(problem.scores, problem.costs, strict=True)]
-    limit = sum(p.max() for p in priced) + float(prices @ problem.bounds)
-    deficits = [p.max() - p for p in priced]
+    bound = priced(problem)
+    if bound is None:
+        return Found(nothing, 0, -np.inf)
+    problem, limit, deficits = bound
     widest = float(sum(d.max() for d in deficits))
     gap, feasible, searched = max(widest * 1e-4, 1e-12), nothing, 0.0
-    while (listed := _within(problem, deficits, gap, n if apart <= 1 else None, limit)) is not None:
+    while (listed := within_gap(problem, deficits, gap, n if apart <= 1 else None, limit)) is not None:
         feasible, sure = listed
         found = _apart(_ordered(problem, sure if gap < widest else feasible), n, apart)
         if len(found) >= n or gap >= widest:
-            return Found(found, len(found))
+            return Found(found, len(found), limit)
         searched, gap = gap, 1.5 * gap
         if apart <= 1 and len(feasible) >= n:
             # So many are feasible beyond this gap that no wider one is needed.
             gap = min(gap, limit - float(np.sort(problem.values(feasible))[-n]) + _TOLERANCE * widest)
     found = _apart(_ordered(problem, feasible), n, apart)
     proven = int((problem.values(found) >= limit - searched).sum())
-    return _by_programmes(problem, n, apart, found, proven)
+    return _by_programmes(problem, n, apart, found, proven, limit)
 
 
-def slack(problem: Problem) -> np.ndarray:
+def priced(problem: Problem) -> tuple[Problem, float, list[np.ndarray]] | None:
+    """The problem without bounds that always hold, what no pick exceeds, and by how much each option's priced score falls short.
+
+    None if nothing is within the bounds, as far as prices tell.
+    """
+    if not all(len(score) for score in problem.scores):
+        return None
+    # A bound far away is none, or can't be met: its size must not spoil the scale of the others.
+    low, high = (sum(f(c, axis=0) for c in problem.costs) for f in (np.min, np.max))
+    most = problem.bounds + slack(problem)
+    if (low > most).any():
+        return None
+    problem = problem.of_bounds(np.flatnonzero(high > most))
+    prices = prices_of(problem)
+    if prices is None:
+        return None
+    paid = [s - c @ prices for s, c in zip(problem.scores, problem.costs, strict=True)]
+    limit = sum(p.max() for p in paid) + float(prices @ problem.bounds)
+    return problem, float(limit), [p.max() - p for p in paid]
+
+
+def slack(problem: Problem | Priced) -> np.ndarray:
     """By how much sums may exceed the bounds, (bounds,): what rounding does to them."""
-    scale = np.abs(problem.bounds) + sum(np.abs(c).max(axis=0) for c in problem.costs)
+    scale = np.where(np.isfinite(problem.bounds), np.abs(problem.bounds), 0) + sum(
+        np.abs(c).max(axis=0) for c in problem.costs
+    )
     return _TOLERANCE * scale
 
 
@@ -121,7 +162,22 @@ def _apart(picks: np.ndarray, n: int, apart: int) -> np.ndarray:
     return np.stack(kept) if kept else picks[:0]
 
 
-def _prices(problem: Problem) -> np.ndarray | None:
+class Priced(Protocol):
+    """What prices are found for: one option a slot, or one part a stage, each with its slots."""
+
+    @property
+    def bounds(self) -> np.ndarray: ...
+
+    @property
+    def scores(self) -> tuple[np.ndarray, ...]: ...
+
+    @property
+    def costs(self) -> tuple[np.ndarray, ...]: ...
+
+    def best_at(self, prices: np.ndarray) -> tuple[float, np.ndarray]: ...
+
+
+def prices_of(problem: Priced) -> np.ndarray | None:
     """Prices of the bounds by cutting planes (Kelley, 1960); None if the relaxation has no solution."""
     count = len(problem.bounds)
     if not count:
@@ -129,16 +185,15 @@ def _prices(problem: Problem) -> np.ndarray | None:
     # In units of their own spread all prices are of one size.
     unit = np.array([sum(np.ptp(c[:, k]) for c in problem.costs) or 1.0 for k in range(count)])
     worth = sum(np.ptp(s) for s in problem.scores) or 1.0
-    costs = [c / unit * worth for c in problem.costs]
-    bounds = (problem.bounds + slack(problem)) / unit * worth
+    scale = worth / unit
+    bounds = (problem.bounds + slack(problem)) * scale
     least = sum(float(s.min()) for s in problem.scores)
     rows: list[np.ndarray] = []
     heights: list[float] = []
     prices, best, lowest = np.zeros(count), np.zeros(count), np.inf
     for _ in range(_CUTS):
-        picks = [int(np.argmax(s - c @ prices)) for s, c in zip(problem.scores, costs, strict=True)]
-        score = sum(float(s[p]) for s, p in zip(problem.scores, picks, strict=True))
-        left = bounds - sum(c[p] for c, p in zip(costs, picks, strict=True))
+        score, spent = problem.best_at(prices * scale)
+        left = bounds - spent * scale
         height = score + float(left @ prices)
         if height < lowest:
             best, lowest = prices, height
@@ -152,13 +207,13 @@ def _prices(problem: Problem) -> np.ndarray | None:
             b_ub=heights,
             bounds=[(0, _STEEPEST)] * count + [(None, None)],
         )
-        if step.fun >= lowest - 1e-9 * worth:
+        if step.x is None or step.fun >= lowest - 1e-9 * worth:
             break
         prices = step.x[:-1]
-    return best / unit * worth
+    return best * scale
 
 
-def _within(
+def within_gap(
     problem: Problem, deficits: Sequence[np.ndarray], gap: float, n: int | None, limit: float
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Feasible picks whose deficits sum to at most ``gap``; None if there are too many to go through.
@@ -169,18 +224,20 @@ def _within(
     pick elsewhere is better than these.
     """
     gap *= 1 + 1e-12
+    fewer = min(1.0, _STAGES / len(deficits))
+    most, held = int(_MOST * fewer * problem.effort), int(_HELD * fewer)
     order = sorted(range(len(deficits)), key=lambda u: int((deficits[u] <= gap).sum()))
     ranks = {u: np.argsort(deficits[u], kind="stable")[: int((deficits[u] <= gap).sum())] for u in order}
     picks, sums = np.zeros((1, 0), dtype=np.int32), np.zeros(1)
     for u in order[:-1]:
         counts = np.searchsorted(deficits[u][ranks[u]], gap - sums, side="right")
-        if counts.sum() > _HELD:
+        if counts.sum() > held:
             return None
         picks, sums = _joined(picks, sums, counts, ranks[u], deficits[u])
     last = order[-1]
     counts = np.searchsorted(deficits[last][ranks[last]], gap - sums, side="right")
     ends = np.cumsum(counts)
-    if ends[-1] > _MOST:
+    if ends[-1] > most:
         return None
     feasible = sure = np.empty((0, len(deficits)), dtype=np.int64)
     starts = np.searchsorted(ends, np.arange(0, ends[-1], _CHUNK), side="right")
@@ -192,7 +249,7 @@ def _within(
         value = problem.values(some)
         sure = np.concatenate([sure, some[value >= limit - gap]])
         feasible = np.concatenate([feasible, some])
-        if n is None and len(feasible) > _HELD:
+        if n is None and len(feasible) > held:
             return None
         if n is not None and len(feasible) > 4 * max(n, _CHUNK):
             best = np.argpartition(-problem.values(feasible), n)[:n]
@@ -209,23 +266,34 @@ def _joined(
     return np.column_stack([picks[rows], which.astype(np.int32)]), sums[rows] + deficits[which]
 
 
-def _by_programmes(problem: Problem, n: int, apart: int, listed: np.ndarray, proven: int) -> Found:
+def _by_programmes(
+    problem: Problem, n: int, apart: int, listed: np.ndarray, proven: int, limit: float = np.inf
+) -> Found:
     """What is proven already, some more by an integer programme each, then what else was listed."""
     picks = list(listed[:proven])
     while len(picks) < min(n, _PROGRAMMES):
         pick = _programme(problem, picks, apart)
         if pick is None:
-            return Found(np.stack(picks) if picks else listed[:0], len(picks))
+            return Found(np.stack(picks) if picks else listed[:0], len(picks), limit)
         picks.append(pick)
     proven = len(picks)
     for pick in listed:
         if len(picks) < n and all((pick != other).sum() >= max(apart, 1) for other in picks):
             picks.append(pick)
-    return Found(np.stack(picks), proven)
+    return Found(np.stack(picks), proven, limit)
 
 
 def _programme(problem: Problem, before: Sequence[np.ndarray], apart: int) -> np.ndarray | None:
     """The best pick that differs from those before it in at least ``apart`` stages."""
+    found = programme(problem, before, apart)
+    if found.x is None:
+        return None
+    starts = np.cumsum([0, *(len(s) for s in problem.scores)])
+    return np.array([int(np.argmax(found.x[a:b])) for a, b in pairwise(starts)])
+
+
+def programme(problem: Problem, before: Sequence[np.ndarray], apart: int, nodes: int | None = None) -> Any:
+    """What HiGHS makes of it, to be minimised; it ends after so many ``nodes``."""
     sizes = [len(s) for s in problem.scores]
     starts = np.concatenate([[0], np.cumsum(sizes)])
     stage = np.repeat(np.arange(problem.stages), sizes)
@@ -240,13 +308,10 @@ def _programme(problem: Problem, before: Sequence[np.ndarray], apart: int) -> np
         rows = np.repeat(np.arange(len(before)), problem.stages)
         cuts = csr_matrix((np.ones(len(columns)), (rows, columns)), shape=(len(before), starts[-1]))
         constraints.append(LinearConstraint(cuts, -np.inf, problem.stages - max(apart, 1)))
-    found: Any = milp(
+    return milp(
         -np.concatenate(problem.scores),
         constraints=constraints,
         integrality=np.ones(starts[-1]),
         bounds=(0, 1),
-        options={"mip_rel_gap": 0.0},
+        options={"mip_rel_gap": 0.0, **({} if nodes is None else {"node_limit": nodes})},
     )
-    if found.x is None:
-        return None
-    return np.array([int(np.argmax(found.x[a:b])) for a, b in pairwise(starts)])

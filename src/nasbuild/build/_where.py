@@ -2,63 +2,36 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nasbuild.build._best import Built, described, require_positive
+from nasbuild.build._bound import Bound
+from nasbuild.build._by_value import by_value, checked
 from nasbuild.build._columns import Columns, columns
-from nasbuild.build._exact import exact_costs
+from nasbuild.build._costs import ExactCost, StageCost, exact_values, of_stages, resolved
+from nasbuild.build._deep import best_of, deep, exact_and_predicted, is_deep, of_cost
+from nasbuild.build._grid import Limits
 from nasbuild.build._under import Problem, best_under
-from nasbuild.errors import NasbuildError
+from nasbuild.errors import Infeasible
 from nasbuild.score import Learnt, Run
 from nasbuild.space import Architecture
 
-LAYERS = "layers"
-"""Name of the number of layers, which needs no target."""
-_BOUND = re.compile(r"\s*(?P<name>.+?)\s*(?P<sign><=|>=)\s*(?P<value>[^<>=]+?)\s*")
-
-
-@dataclass(frozen=True)
-class Bound:
-    """``name <= value``, or ``>=`` if ``sign`` is -1, in the target's unit."""
-
-    name: str
-    sign: int
-    value: float
-
-    def __str__(self) -> str:
-        return f"{self.name} {'<=' if self.sign > 0 else '>='} {self.value:g}"
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Within:
-    """Architectures within bounds, best first, and how many of the first are proven to be the best."""
+    """Architectures within bounds, best first, and how many of the first are proven to be the best.
+
+    Nothing has a score that is better than the first one's by more than ``gap``.
+    """
 
     built: list[Built]
     proven: int
-
-
-def parse_bound(text: str) -> Bound:
-    """Read ``latency <= 6`` or ``acc >= 75``.
-
-    Raises
-    ------
-    NasbuildError
-        If it is no such text.
-    """
-    match = _BOUND.fullmatch(text)
-    try:
-        value = float(match["value"]) if match else np.nan
-    except ValueError:
-        value = np.nan
-    if match is None or not np.isfinite(value):
-        raise NasbuildError(
-            f"{text!r} is no bound", allowed=("NAME <= NUMBER", "NAME >= NUMBER"), where="--where"
-        )
-    return Bound(match["name"], 1 if match["sign"] == "<=" else -1, value)
+    gap: float = 0.0
 
 
 def build_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound], *, apart: int = 1) -> Within:
@@ -87,59 +60,95 @@ def build_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound], 
     require_positive("the number of architectures", n)
     require_positive("the number of stages that differ", apart)
     first = run.of(target)
-    others = [one for one in bounded_targets(run, bounds) if one.target.name != first.target.name]
+    exact, others = exact_and_predicted(run, first, [bound.name for bound in bounds])
     targets = [first, *others]
-    table, costs, most = bounded(run, columns(targets), targets, bounds)
-    problem = Problem(tuple(first.target.sign * scores[:, 0] for scores in table.scores), costs, most)
-    found = best_under(problem, n, apart)
-    if not len(found):
-        raise nothing_within(problem, bounds, run)
-    architectures = [table.architecture(pick) for pick in found.picks]
-    return Within(described(first, architectures), found.proven)
+    if by_value(exact):
+        found = checked(
+            run,
+            exact,
+            bounds,
+            n,
+            lambda costs, limits, count: _within_sums(run, targets, count, costs, limits, apart).built,
+            lambda one: one.architecture,
+        )
+        found.sort(key=lambda one: -first.target.sign * one.score)
+        return Within(found[:n], 0, np.inf)
+    return _within_sums(run, targets, n, exact, bounds, apart)
 
 
-def bounded_targets(run: Run, bounds: Sequence[Bound]) -> list[Learnt]:
-    """The targets that are bounded, each once.
+def _within_sums(
+    run: Run,
+    targets: Sequence[Learnt],
+    n: int,
+    exact: Mapping[str, ExactCost],
+    bounds: Sequence[Bound],
+    apart: int,
+) -> Within:
+    """The same, with costs that stages tell."""
+    first = targets[0]
+    sign = first.target.sign
+    if is_deep(targets, exact):
+        limits, costs = limits_of(targets, exact, bounds)
+        found = best_of(deep(targets, run, costs, limits, interactions=False), sign, n, apart)
+        if not found.architectures:
+            raise nothing_within_deep(run, targets, exact, bounds)
+        built = described(first, found.architectures)
+        return Within(built, found.proven, found.most - float(found.values[0]))
+    table, costs, most = bounded(columns(targets), targets, exact, bounds)
+    problem = Problem(tuple(sign * scores[:, 0] for scores in table.scores), costs, most)
+    best = best_under(problem, n, apart)
+    if not len(best):
+        raise nothing_within(problem, bounds, run, exact)
+    architectures = [table.architecture(pick) for pick in best.picks]
+    gap = 0.0 if best.proven else best.most - float(problem.values(best.picks[:1])[0])
+    return Within(described(first, architectures), best.proven, gap)
 
-    Raises
-    ------
-    NasbuildError
-        If a bound names nothing that is known.
-    """
-    named = {learnt.target.name: learnt for learnt in run.learnt}
+
+def limits_of(
+    targets: Sequence[Learnt], exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
+) -> tuple[Limits, list[StageCost]]:
+    """Bounds as a grid has them, and the exact costs of its columns, one a bound."""
+    place = {one.target.name: t for t, one in enumerate(targets)}
+    on_costs = [bound for bound in bounds if bound.name in exact]
+    on_targets = []
     for bound in bounds:
-        if bound.name not in named and bound.name != LAYERS and bound.name not in run.table.columns:
-            raise NasbuildError(
-                f"{bound.name!r} is neither a target of this run nor a metric of its table",
-                where=f"--where {str(bound)!r}",
-                allowed=dict.fromkeys([*named, LAYERS, *run.table.columns]),
-            )
-    return [named[name] for name in dict.fromkeys(b.name for b in bounds) if name in named]
+        if bound.name not in exact:
+            t = place[bound.name]
+            most = bound.sign * sum_at(targets[t], bound.value)
+            on_targets.append((t, bound.sign, most + _ROUNDING * abs(most)))
+    limits = Limits(
+        np.array([float(bound.sign) for bound in on_costs]),
+        np.array([bound.sign * bound.value for bound in on_costs], dtype=np.float64),
+        tuple(on_targets),
+    )
+    return limits, [of_stages(exact[bound.name]) for bound in on_costs]
+
+
+def sum_at(learnt: Learnt, label: float) -> float:
+    """`Scorer.sum_at`, infinite for labels that are too far away to be numbers on that scale."""
+    with np.errstate(over="ignore"):
+        return learnt.scorer.sum_at(label)
 
 
 def bounded(
-    run: Run, table: Columns, targets: Sequence[Learnt], bounds: Sequence[Bound]
+    table: Columns, targets: Sequence[Learnt], exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
 ) -> tuple[Columns, tuple[np.ndarray, ...], np.ndarray]:
     """The modules whose costs are known, their costs, (modules, bounds), and the most of each sum, (bounds,).
 
-    Costs are on the scales on which they add up. ``table`` has the scores of ``targets``, in their order.
-
-    Raises
-    ------
-    NasbuildError
-        If a bound is on a metric that is no target and no exact sum.
+    Costs of targets are on the scales on which they add up. ``table`` has the scores of ``targets``, in their order;
+    ``exact`` are the costs that are known exactly, by name.
     """
     places = {learnt.target.name: t for t, learnt in enumerate(targets)}
     found, most = [], []
     for bound in bounds:
-        if bound.name in places:
+        if bound.name in exact:
+            cost = of_stages(exact[bound.name])
+            found.append([bound.sign * cost.of_modules(u, own) for u, own in enumerate(table.codes)])
+            most.append(bound.sign * bound.value)
+        else:
             t = places[bound.name]
             found.append([bound.sign * scores[:, t] for scores in table.scores])
-            most.append(bound.sign * targets[t].scorer.sum_at(bound.value))
-        else:
-            exact = _exact(run, bound.name, table.codes)
-            found.append([bound.sign * cost for cost in exact])
-            most.append(bound.sign * bound.value)
+            most.append(bound.sign * sum_at(targets[t], bound.value))
     costs = [
         np.stack([c[u] for c in found], axis=1) if found else np.zeros((len(codes), 0))
         for u, codes in enumerate(table.codes)
@@ -150,64 +159,84 @@ def bounded(
 
 
 def on_targets(
-    targets: Sequence[Learnt], bounds: Sequence[Bound], most: np.ndarray
+    targets: Sequence[Learnt], exact: Mapping[str, ExactCost], bounds: Sequence[Bound], most: np.ndarray
 ) -> tuple[tuple[int, int, float], ...]:
-    """Bounds that are on targets: which target, its sign, and the most of both's product, as `bounded` tells it."""
+    """Bounds that are on predictions: (target, sign, upper limit of sign × prediction), as `bounded` tells them."""
     place = {one.target.name: t for t, one in enumerate(targets)}
     return tuple(
-        (place[b.name], b.sign, float(m)) for b, m in zip(bounds, most, strict=True) if b.name in place
+        (place[b.name], b.sign, float(m)) for b, m in zip(bounds, most, strict=True) if b.name not in exact
     )
+
+
+def predicted_names(run: Run, bounds: Sequence[Bound]) -> list[str]:
+    """What bounds are on that is known by its prediction only, each once."""
+    names = dict.fromkeys(bound.name for bound in bounds)
+    return [name for name in names if isinstance(resolved(run, name), Learnt)]
 
 
 def expected(run: Run, name: str, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
     """What is known of architectures and its deviation, each (architectures,).
 
-    y' if ``name`` is a target; what is an exact sum, with deviation 0, else.
+    An exact cost, with deviation 0, where there is one of that name; else y' of the target.
     """
-    if name in {one.target.name for one in run.learnt}:
-        return run.of(name).scorer.predict(architectures)
-    codes = [[stage.encode(a.modules[u]) for a in architectures] for u, stage in enumerate(run.space.stages)]
-    return np.sum(_exact(run, name, codes), axis=0), np.zeros(len(architectures))
+    found = resolved(run, name)
+    if isinstance(found, Learnt):
+        return found.scorer.predict(architectures)
+    return exact_values(run, found, architectures), np.zeros(len(architectures))
 
 
-def _exact(run: Run, name: str, codes: Sequence[Sequence[np.ndarray]]) -> tuple[np.ndarray, ...]:
-    """What every module of every stage adds to something that is an exact sum."""
-    if name == LAYERS and LAYERS not in run.table.columns:
-        # The features of the whole architecture are no layer.
-        return tuple(
-            np.array([0.0 if stage.is_globals else len(code) for code in own])
-            for stage, own in zip(run.space.stages, codes, strict=True)
-        )
-    found = exact_costs(run, name, codes)
-    if found is None:
-        raise NasbuildError(
-            f"{name!r} is no target of this run, and in its table no exact sum over the layers",
-            where="--where",
-            todo="fit it beside the others: --target may be given several times",
-        )
-    return found
-
-
-def nothing_within(problem: Problem, bounds: Sequence[Bound], run: Run) -> NasbuildError:
+def nothing_within(
+    problem: Problem, bounds: Sequence[Bound], run: Run, exact: Mapping[str, ExactCost]
+) -> Infeasible:
     """Nothing is within the bounds: for each, the nearest one that can be met while the others hold."""
-    named = {learnt.target.name: learnt for learnt in run.learnt}
-    return NasbuildError(
-        "nothing is within all bounds", where="--where", todo=_nearest(problem, bounds, named)
-    )
 
-
-def _nearest(problem: Problem, bounds: Sequence[Bound], named: dict[str, Learnt]) -> str:
-    told = []
-    for k, bound in enumerate(bounds):
+    def nearest(k: int) -> float | None:
         rest = [i for i in range(len(bounds)) if i != k]
         scores = tuple(-cost[:, k] for cost in problem.costs)
         others = Problem(scores, tuple(c[:, rest] for c in problem.costs), problem.bounds[rest])
         found = best_under(others, 1)
-        if len(found):
-            least = -bound.sign * float(others.values(found.picks)[0])
-            if bound.name in named:
-                least = float(named[bound.name].scorer.labels_at(np.array([least]))[0])
-            told.append(f"{bound.name} {'<=' if bound.sign > 0 else '>='} {least:.4g}")
+        return -float(others.values(found.picks)[0]) if len(found) else None
+
+    return _loosened(bounds, run, exact, nearest)
+
+
+def nothing_within_deep(
+    run: Run, targets: Sequence[Learnt], exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
+) -> Infeasible:
+    """The same in spaces that are built layer by layer."""
+
+    def nearest(k: int) -> float | None:
+        name, sign = bounds[k].name, bounds[k].sign
+        rest = [bound for i, bound in enumerate(bounds) if i != k]
+        if name in exact:
+            limits, costs = limits_of(targets, exact, [bounds[k], *rest])
+            whole = of_cost(deep(targets, run, costs, limits, interactions=False), 0)
+        else:
+            place = next(t for t, one in enumerate(targets) if one.target.name == name)
+            order = [targets[place], *(one for t, one in enumerate(targets) if t != place)]
+            limits, costs = limits_of(order, exact, rest)
+            whole = deep(order, run, costs, limits, interactions=False)
+        found = best_of(whole, -sign, 1)
+        return -float(found.values[0]) if found.architectures else None
+
+    return _loosened(bounds, run, exact, nearest)
+
+
+def _loosened(
+    bounds: Sequence[Bound],
+    run: Run,
+    exact: Mapping[str, ExactCost],
+    nearest: Callable[[int], float | None],
+) -> Infeasible:
+    told = []
+    for k, bound in enumerate(bounds):
+        least = nearest(k)
+        if least is not None:
+            value = bound.sign * least
+            if bound.name not in exact:
+                value = float(run.of(bound.name).scorer.labels_at(np.array([value]))[0])
+            told.append(f"{bound.name} {'<=' if bound.sign > 0 else '>='} {value:.4g}")
+    todo = f"loosen one of them: {', or '.join(told)}"
     if not told:
-        return "loosen several bounds: no single one is enough"
-    return f"loosen one of them: {', or '.join(told)}"
+        todo = "loosen several bounds: no single one is enough"
+    return Infeasible("nothing is within all bounds", where="--where", todo=todo)

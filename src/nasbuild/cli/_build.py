@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nasbuild.cli._options import JsonOption, OutOption, RunArgument
 from nasbuild.cli._output import Output, number
-from nasbuild.errors import NasbuildError
+from nasbuild.errors import Infeasible, NasbuildError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from nasbuild.build import Bound, Built
     from nasbuild.score import Learnt, Run
 
@@ -40,20 +40,21 @@ def build(
         typer.Option(
             "--where",
             metavar="BOUND",
-            help="'latency <= 6': on a target, layers, or an exact cost; may be repeated",
+            help="'latency <= 6', 'params = 3e6', '3 <= layers <= 5', or a sweep, 'macs <= 1e8 | 2e8': on a target, "
+            "layers, or an exact cost; may be repeated",
         ),
     ] = None,
     apart: Annotated[
         int | None, typer.Option("--apart", min=1, help="each differs from all before it in so many stages")
     ] = None,
     by: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--by",
-            help="score; prediction: the best by y', which knows what stages do to each other; "
-            "exhaustive: the same, every architecture of the space predicted",
+            help="shortlist: of three times as many by score, the best by the prediction y' (if not given; recipe paper: score); "
+            "score; prediction: the best by y' of all; exhaustive: the same, every architecture predicted",
         ),
-    ] = "score",
+    ] = None,
     target: Annotated[
         list[str] | None,
         typer.Option(
@@ -61,14 +62,19 @@ def build(
             help="one of the run's targets, the first if not given; of a front several, all if not given",
         ),
     ] = None,
+    unseen: Annotated[
+        bool,
+        typer.Option("--unseen", help="build also with choices and depths that no labelled architecture has"),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Build the best architectures by summed module score; nothing is searched or evaluated."""
+    """Build the best architectures by what was learnt; nothing is searched or evaluated."""
     from nasbuild._io import write_text
-    from nasbuild.build import parse_bound
+    from nasbuild.build import read_sweep
+    from nasbuild.predictor import recipe_kind
     from nasbuild.score import load_run
 
-    if by not in _WAYS:
+    if by not in (None, *_WAYS):
         raise NasbuildError(f"nothing is built by {by!r}", where="--by", allowed=_WAYS)
     given = {
         "--top": top,
@@ -77,7 +83,8 @@ def build(
         "--k": k,
         "--where": where,
         "--apart": apart,
-        "--by": by != "score",
+        "--by": by is not None,
+        "--by prediction": by == "prediction",
         "--by exhaustive": by == "exhaustive",
     }
     _check_together({name for name, value in given.items() if value})
@@ -85,38 +92,38 @@ def build(
         raise NasbuildError(
             f"{len(target)} targets are given", where="--target", todo="name one, or use --front"
         )
-    bounds = [parse_bound(text) for text in where or ()]
+    sweep = read_sweep(where or ())
     out = Output(as_json)
     loaded = load_run(run)
-    learnt = loaded.of(target[0] if target else None)
-    also, note, remark = [bound.name for bound in bounds], "", ""
-    if front:
-        learnt, built, also, title, remark = _front(loaded, target or (), front, bounds)
-    elif next_ones:
-        from nasbuild.build import propose
-
-        built, title = propose(learnt, next_ones), f"to evaluate next for {learnt.target.name}"
-    else:
-        built, title, note = _best(loaded, learnt, top or 10, k, bounds, apart or 1, by)
-    rows = built_rows(loaded, learnt, built, also)
-    if by == "score" and not front:
-        remark = _beyond(rows, bounds)
+    if unseen:
+        loaded = loaded.with_unseen()
+    by = by or ("score" if recipe_kind(loaded.recipe) == "network" else "shortlist")
+    wanted = _Wanted(target or (), top or 10, front, next_ones, k, apart or 1, by)
+    parts, infeasible = _swept(loaded, wanted, sweep)
+    rows = [row for part in parts for row in part.rows]
     write_text(out_file, "".join(json.dumps(row) + "\n" for row in rows))
-    print_built(out, loaded, learnt, rows, title)
-    if note:
-        out.line(f"note: {note}", "yellow")
-    if remark:
-        out.line(remark)
+    for part in parts:
+        print_built(out, loaded, part.learnt, part.rows, part.title)
+        if part.note:
+            out.line(f"note: {part.note}", "yellow")
+        if part.remark:
+            out.line(part.remark)
+    for told in infeasible:
+        out.line(f"note: {told}, left out", "yellow")
     out.line(f"{len(rows):,} architectures written to {out_file}")
-    out.json({"out": str(out_file), "target": learnt.target.name, "architectures": rows})
+    result = {"out": str(out_file), "target": parts[0].learnt.target.name, "architectures": rows}
+    told = [text for part in parts for text in (part.note, part.remark) if text]
+    if told:
+        result["notes"] = told
+    out.json(result | ({"infeasible": infeasible} if infeasible else {}))
 
 
-_WAYS = ("score", "prediction", "exhaustive")
+_WAYS = ("shortlist", "score", "prediction", "exhaustive")
 _EXCLUDES = {
     "--front": {"--top", "--propose", "--k", "--apart", "--by"},
-    "--propose": {"--top", "--k", "--where", "--apart", "--by"},
+    "--propose": {"--top", "--k", "--apart", "--by"},
     "--k": {"--where", "--apart"},
-    "--apart": {"--by"},
+    "--apart": {"--by prediction", "--by exhaustive"},
     "--by exhaustive": {"--where", "--k"},
 }
 
@@ -128,12 +135,89 @@ def _check_together(given: set[str]) -> None:
             raise NasbuildError(f"{first} and {second} exclude each other", todo="leave one of them out")
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """The options that hold for every value of a sweep."""
+
+    targets: Sequence[str]
+    top: int
+    front: int | None
+    propose: int | None
+    k: int | None
+    apart: int
+    by: str
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What was built for one value of a sweep."""
+
+    learnt: Learnt
+    rows: list[dict[str, Any]]
+    title: str
+    note: str
+    remark: str
+
+
+def _swept(run: Run, wanted: _Wanted, sweep: Sequence[Sequence[Bound]]) -> tuple[list[_Part], list[str]]:
+    """What is built for every value, and of each value that nothing meets a sentence.
+
+    Raises
+    ------
+    Infeasible
+        If nothing meets any of them.
+    """
+    from nasbuild.build import shown_bounds
+
+    parts, infeasible = [], []
+    for bounds in sweep:
+        try:
+            parts.append(_part(run, wanted, bounds))
+        except Infeasible as error:
+            if len(sweep) == 1:
+                raise
+            infeasible.append(f"{shown_bounds(bounds)}: {error.what}; {error.todo}")
+    if not parts:
+        raise Infeasible(f"nothing meets any of {len(sweep)} values", where="--where", todo=infeasible[0])
+    return parts, infeasible
+
+
+def _part(run: Run, wanted: _Wanted, bounds: Sequence[Bound]) -> _Part:
+    from nasbuild.build import predicted_names, propose, propose_within, shown_bounds
+
+    learnt = run.of(wanted.targets[0] if wanted.targets else None)
+    also, note, remark = list(dict.fromkeys(bound.name for bound in bounds)), "", ""
+    if wanted.front:
+        learnt, built, also, title, remark = _front(run, wanted.targets, wanted.front, bounds)
+    elif wanted.propose:
+        title = f"to evaluate next for {learnt.target.name}{_within(bounds)}"
+        if bounds:
+            built = propose_within(run, learnt.target.name, wanted.propose, bounds)
+        else:
+            built = propose(learnt, wanted.propose)
+    else:
+        built, title, note = _best(run, learnt, wanted.top, wanted.k, bounds, wanted.apart, wanted.by)
+    rows = built_rows(run, learnt, built, also)
+    if bounds:
+        rows = [{**row, "where": shown_bounds(bounds)} for row in rows]
+    if wanted.by in ("shortlist", "score") and not wanted.front:
+        remark = _beyond(rows, bounds)
+    guessed = predicted_names(run, bounds)
+    if guessed:
+        told = " and ".join(guessed)
+        told = (
+            f"what is known of {told} is a prediction: bounds on it hold for that, not for what is measured"
+        )
+        remark = f"{remark}; {told}" if remark else told
+    return _Part(learnt, rows, title, note, remark)
+
+
 def _best(
     run: Run, learnt: Learnt, n: int, k: int | None, bounds: Sequence[Bound], apart: int, by: str
 ) -> tuple[list[Built], str, str]:
     """The best, a title, and what is not sure of them."""
     from nasbuild.build import build as build_architectures
-    from nasbuild.build import build_exhaustive, build_predicted, build_within
+    from nasbuild.build import build_exhaustive, build_predicted, build_shortlisted, build_within
     from nasbuild.space import count_architectures
 
     whom, note = f"for {learnt.target.name}{_within(bounds)}", ""
@@ -146,18 +230,37 @@ def _best(
         if found.pool is not None:
             title += f" of the {found.pool:,} best by summed module score"
         elif not found.proven:
-            note = "found by swaps of single modules; better ones by y' may exist"
+            note = f"found by swaps of single modules or layers; {_at_most(learnt, found.gap, 'prediction')}"
+    elif by == "shortlist":
+        short = build_shortlisted(run, learnt.target.name, n, bounds, apart=apart, k=k)
+        built = short.built
+        title = f"best by prediction y' of the {short.length:,} best by summed module score"
+        if not short.proven:
+            note = (
+                f"the best by score are not all proven to be the best; {_at_most(learnt, short.gap, 'score')}"
+            )
     else:
         title = "best by summed module score"
-        if not bounds and apart == 1:
+        deep = k is None and any(stage.searched for stage in learnt.stages)
+        if not bounds and apart == 1 and not deep:
             return build_architectures(learnt, n, k=k), f"{title} {whom}", note
         within = build_within(run, learnt.target.name, n, bounds, apart=apart)
         built = within.built
-        if within.proven < len(built):
+        if 0 < within.proven < len(built):
             note = (
                 f"the first {within.proven:,} are proven to be the best; beyond them, better ones may exist"
             )
+        elif not within.proven:
+            note = f"not proven to be the best: {_at_most(learnt, within.gap, 'score')}"
     return built, f"{title} {whom}", note
+
+
+def _at_most(learnt: Learnt, gap: float, what: str) -> str:
+    """What is known of better ones that may exist."""
+    if gap == float("inf"):
+        return "better ones may exist"
+    unit = f" {learnt.target.unit}" if learnt.target.unit else ""
+    return f"no {what} is better than the first by more than {gap:.2g}{unit}"
 
 
 def _front(
@@ -193,7 +296,9 @@ def _beyond(rows: Sequence[dict[str, Any]], bounds: Sequence[Bound]) -> str:
 
 
 def _within(bounds: Sequence[Bound]) -> str:
-    return f" with {' and '.join(map(str, bounds))}" if bounds else ""
+    from nasbuild.build import shown_bounds
+
+    return f" with {shown_bounds(bounds)}" if bounds else ""
 
 
 def built_rows(
@@ -225,6 +330,7 @@ def built_rows(
                 "shares": list(one.shares),
                 "prediction": one.prediction,
                 "std": one.std,
+                "extrapolates": one.extrapolates,
                 **({"expected": more} if also else {}),
             }
         )
@@ -250,7 +356,7 @@ def print_built(
                 f"{number(b['prediction'])} ± {number(b['std'])}" if b["std"] else f"{b['prediction']:g}"
                 for b in row.get("expected", {}).values()
             ),
-            "in the table" if row["metrics"] else "",
+            "in the table" if row["metrics"] else "beyond the table" if row["extrapolates"] else "",
         ]
         for n, row in enumerate(rows[:most], 1)
     ]

@@ -6,11 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbuild.cli._given import given, instead, read
-from nasbuild.cli._options import GraphsOption, JsonOption, MergeOption, SkipOption, SpaceOrGraphsOption
+from nasbuild.cli._given import given, instead, read, space_with
+from nasbuild.cli._options import (
+    CostsOption,
+    GraphsOption,
+    JsonOption,
+    MergeOption,
+    SkipOption,
+    SpaceOrGraphsOption,
+)
 from nasbuild.cli._output import Output, number
 
 if TYPE_CHECKING:
+    from nasbuild.space import Space
     from nasbuild.table import Table
 
 
@@ -20,21 +28,22 @@ def check(
         str | None, typer.Option("--data", help="table to check; without it, the space alone")
     ] = None,
     graphs: GraphsOption = None,
+    costs: CostsOption = None,
     merge: MergeOption = None,
     skip_bad: SkipOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Is the space sound, and is the table? Counts, metrics, and what was noticed."""
     from nasbuild.cli._graphs import check_graphs
-    from nasbuild.space import count_architectures, count_modules, load_space, merge_stages
+    from nasbuild.space import count_architectures, count_modules, merge_stages
 
     out = Output(as_json)
     if graphs is not None:
         check_graphs(out, instead(graphs, space, merge), data)
         return
     space = given(space)
-    definition = load_space(space)
-    table = read(space, data, merge, skip_bad) if data else None
+    definition = space_with(space, costs)
+    table = read(space, data, merge, skip_bad, costs) if data else None
     definition = table.space if table else merge_stages(definition, merge) if merge else definition
     total = count_architectures(definition)
     out.line(f"space {definition.name}: {total:,} architectures (about {float(total):.1e})")
@@ -63,14 +72,55 @@ def check(
     ]
     out.table(["stage", "layers", "modules", "features (* shared by the layers)"], rows, right=[2])
     result: dict[str, Any] = {"space": definition.name, "architectures": total, "stages": stages}
+    if definition.costs:
+        result["costs"] = _cost_rows(definition, table)
+        _print_costs(out, result["costs"])
     if table is not None:
         result["table"] = _table_summary(table)
         _print_table(out, result["table"])
     out.json(result)
 
 
+def _cost_rows(space: Space, table: Table | None) -> list[dict[str, Any]]:
+    """Declared costs, and how they compare with the table's columns of their names."""
+    from nasbuild.table import cost_differences
+
+    found = {} if table is None else {one.cost: one for one in cost_differences(table)}
+    rows = []
+    for name, cost in space.costs.items():
+        one = found.get(name)
+        row: dict[str, Any] = {"cost": name, "unit": cost.unit, "function": cost.function}
+        if one is not None:
+            row |= {"compared": one.compared, "differ": one.rows, "most": one.most}
+            if one.first is not None:
+                first, declared, told = one.first
+                row["first"] = {"id": first, "declared": declared, "table": told}
+        rows.append(row)
+    return rows
+
+
+def _print_costs(out: Output, rows: list[dict[str, Any]]) -> None:
+    out.line("\ndeclared costs")
+    for row in rows:
+        unit = f" [{row['unit']}]" if row["unit"] else ""
+        if "compared" not in row:
+            out.line(f"{row['cost']}{unit}: no column of a table to compare with")
+        elif not row["differ"]:
+            out.line(f"{row['cost']}{unit}: equal to the table in all {row['compared']:,} rows", "green")
+        else:
+            first = row["first"]
+            out.line(
+                f"note: {row['cost']}{unit}: another value than the table in {row['differ']:,} of {row['compared']:,} rows, by at "
+                f"most {abs(row['most']):.4g}; the first is {first['id']}: declared {first['declared']:g}, "
+                f"in the table {first['table']:g}",
+                "yellow",
+            )
+
+
 def _table_summary(table: Table) -> dict[str, Any]:
     import numpy as np
+
+    from nasbuild.table import unseen_choices, unseen_rows, unseen_text
 
     metrics = []
     for name, values in table.columns.items():
@@ -88,7 +138,16 @@ def _table_summary(table: Table) -> dict[str, Any]:
             }
         )
     notes = [{"kind": n.kind, "text": n.text, "rows": list(n.rows)} for n in table.notes]
-    return {"rows": len(table), "metrics": metrics, "notes": notes}
+    unseen = unseen_choices(table.space, table.architectures)
+    if unseen:
+        text = f"{unseen_text(table.space, unseen, 'row')} What is learnt from the table can't tell what that is worth."
+        notes.append({"kind": "unseen", "text": text, "rows": []})
+    return {
+        "rows": len(table),
+        "metrics": metrics,
+        "notes": notes,
+        "unseen": unseen_rows(table.space, unseen),
+    }
 
 
 def _print_table(out: Output, summary: dict[str, Any]) -> None:

@@ -41,6 +41,7 @@ def demo(
     if seed is not None or budget is not None or as_json:
         raise NasbuildError("--seed, --budget and --json need --live", todo="add it, or leave them out")
     import json
+    import shlex
 
     import numpy as np
 
@@ -95,5 +96,7 @@ def demo(
     out_folder.mkdir(parents=True, exist_ok=True)
     save_run(run, out_folder / "run", overwrite=True)
     write_text(out_folder / "built.jsonl", "".join(json.dumps(row) + "\n" for row in records))
-    write_report(run, out_folder / "report.html", top=BUILT)
-    out.line(f"written: {out_folder}/run, {out_folder}/built.jsonl, {out_folder}/report.html")
+    fit = out_folder / "run"
+    write_report(run, out_folder / "report.html", top=BUILT, place=fit)
+    out.line(f"written: {fit}, {out_folder}/built.jsonl, {out_folder}/report.html; next:")
+    out.line(f"  nasbuild explain {shlex.quote(str(fit))}")

@@ -25,15 +25,13 @@ def equations(
     as_json: JsonOption = False,
 ) -> None:
     """Equations that aim at regions along the front of several targets, and what each would build."""
-    from nasbuild.build import parse_bound, propose_equations
+    from nasbuild.build import propose_equations, read_bounds
     from nasbuild.score import load_run
     from nasbuild.space import architecture_id, to_dict
 
     out = Output(as_json)
     loaded = load_run(run)
-    names, found = propose_equations(
-        loaded, n, targets=target or (), bounds=[parse_bound(text) for text in where or ()]
-    )
+    names, found = propose_equations(loaded, n, targets=target or (), bounds=read_bounds(where or ()))
     rows = [
         {
             "equation": one.text,

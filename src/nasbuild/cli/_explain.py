@@ -34,18 +34,19 @@ def print_explanation(out: Output, data: dict[str, Any]) -> None:
         print_stage_effects(out, target)
         out.line(f"\nbest and worst modules of each stage ({_SCORES[target['trust']['kind']]}):")
         print_modules(out, target)
-        out.line("\nnext:")
+        if target["next"]:
+            out.line("\nnext:")
         for step in target["next"]:
             print_step(out, step)
-            if "command" in step:
-                out.line(f"  {step['command']}")
 
 
 def print_step(out: Output, step: dict[str, Any]) -> None:
-    """What to do next, with what it names line by line."""
+    """What to do next, with what it names line by line, and the command that does it."""
     out.line(f"- {step['text']}")
     for item in step.get("named", ()):
         out.line(f"  {item}")
+    if "command" in step:
+        out.line(f"  {step['command']}")
 
 
 def print_trust(out: Output, trust: dict[str, Any]) -> None:
@@ -70,6 +71,8 @@ def print_trust(out: Output, trust: dict[str, Any]) -> None:
     out.line(trust["verdict"], LEVEL_STYLES.get(trust["level"], "red"))
     if trust["coverage_text"]:
         out.line(trust["coverage_text"])
+    if trust["beyond_text"]:
+        out.line(trust["beyond_text"], "yellow")
 
 
 def print_features(out: Output, target: dict[str, Any]) -> None:

@@ -100,9 +100,12 @@ def _predicted(run: Path, archs: Path, target: str | None) -> tuple[list[dict[st
                     "prediction": float(found.value[n]),
                     "std": float(found.std[n]),
                     "shares": [float(v) for v in found.shares[n]],
+                    "extrapolates": bool(found.extrapolates[n]),
                 }
             )
-    return rows, []
+    beyond = sum(row["extrapolates"] for row in rows)
+    told = f"{beyond:,} of {len(rows):,} predictions go beyond the table (extrapolates), and are less sure"
+    return rows, [told] if beyond else []
 
 
 def shrink(
@@ -187,5 +190,6 @@ def report(
     from nasbuild.score import load_run
     from nasbuild.score.graphs import is_graph_run, load_graph_run
 
-    write_report(load_graph_run(run) if is_graph_run(run) else load_run(run), out_file, top=top)
+    loaded = load_graph_run(run) if is_graph_run(run) else load_run(run)
+    write_report(loaded, out_file, top=top, place=run)
     Output().line(f"written to {out_file}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
+    from nasbuild.space import Space
     from nasbuild.table import Table
 
 
@@ -25,10 +27,52 @@ def instead(graphs: Path, space: str | None, merge: str | None) -> Path:
     return graphs
 
 
-def read(space: str, data: str, merge: str | None, skip_bad: bool) -> Table:
-    """The table that ``--space``, ``--data``, ``--merge`` and ``--skip-bad`` tell."""
-    from nasbuild.space import load_space
+def read(space: str, data: str, merge: str | None, skip_bad: bool, costs: str | None = None) -> Table:
+    """The table that ``--space``, ``--costs``, ``--data``, ``--merge`` and ``--skip-bad`` tell.
+
+    Either may be a fit folder, for the space and the rows that it was fitted on.
+    """
     from nasbuild.table import merge_table, read_table
 
-    table = read_table(data, load_space(space), skip_bad=skip_bad)
+    if is_fit(data):
+        table = _of_fit(data, space_with(space, costs))
+    else:
+        table = read_table(data, space_with(space, costs), skip_bad=skip_bad)
     return merge_table(table, merge) if merge else table
+
+
+def space_with(space: str, costs: str | None) -> Space:
+    """The space that ``--space`` and ``--costs`` tell."""
+    from nasbuild.score import load_run
+    from nasbuild.space import load_space
+    from nasbuild.table import add_costs
+
+    found = load_run(space).space if is_fit(space) else load_space(space)
+    return add_costs(found, costs) if costs else found
+
+
+def is_fit(path: str) -> bool:
+    """Whether a place is a fit folder, of a space."""
+    from nasbuild.score import RUN_FILE
+
+    return (Path(path) / RUN_FILE).is_file()
+
+
+def _of_fit(folder: str, space: Space) -> Table:
+    """The rows that a fit was made of, in the space that is given.
+
+    Raises
+    ------
+    NasbuildError
+        If that is a space of other architectures.
+    """
+    from nasbuild.score import load_run
+
+    table = load_run(folder).table
+    if table.space.stages != space.stages:
+        raise NasbuildError(
+            f"is a fit in another space than {space.name}",
+            where=folder,
+            todo=f"give --space {folder} as well",
+        )
+    return replace(table, space=replace(space, metrics={**table.space.metrics, **space.metrics}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -83,13 +84,14 @@ def fit_graphs(
             table, targets, recipe=recipe, seed=seed, workers=workers, rivals=rivals, progress=progress
         )
     save_graph_run(run, out_folder, overwrite=overwrite)
+    place = shlex.quote(str(out_folder))
     for note in table.notes:
         out.line(f"note: {note.text}", "yellow")
     for learnt in run.learnt:
         out.line(f"\n{learnt.target.name}", "bold")
         print_graph_trust(out, learnt)
     out.line(
-        f"\nwritten to {out_folder}; next: nasbuild explain {out_folder}, nasbuild report {out_folder} --out report.html"
+        f"\nwritten to {out_folder}; next:\n  nasbuild explain {place}\n  nasbuild report {place} --out report.html"
     )
     out.json({"run": str(out_folder), "targets": [graph_trust(learnt) for learnt in run.learnt]})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -10,6 +11,7 @@ import typer
 
 from nasbuild.cli._given import given, instead, read
 from nasbuild.cli._options import (
+    CostsOption,
     DataOption,
     GraphsOption,
     JsonOption,
@@ -62,6 +64,7 @@ def fit(
         bool,
         typer.Option("--rivals/--no-rivals", help="measure ridge and LightGBM on the same table as well"),
     ] = True,
+    costs: CostsOption = None,
     merge: MergeOption = None,
     skip_bad: SkipOption = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an earlier run in --out")] = False,
@@ -97,7 +100,7 @@ def fit(
     space = given(space)
     chosen = _recipe(recipe_name, convolution=convolution, epochs=epochs)
     ensure_free(out_folder, overwrite=overwrite)
-    table = read(space, data, merge, skip_bad)
+    table = read(space, data, merge, skip_bad, costs)
     if ids is not None:
         table = _only(table, ids)
     with out.progress() as progress:
@@ -121,17 +124,21 @@ def fit(
                 out.line(
                     f"note: {learnt.target.name} is {kind} in {len(rows)} rows, which were left out", "yellow"
                 )
-    told = explain_data(run)["targets"]
+    told = explain_data(run, place=out_folder)["targets"]
     for one in told:
         out.line(f"\n{one['target']}", "bold")
         print_trust(out, one["trust"])
+        if one["known"]:
+            out.line(one["known"])
         for step in one["next"]:
-            if step["kind"] in ("prediction", "propose", "doubtful"):
+            if step["kind"] in ("prediction", "propose", "suspect", "unseen"):
                 print_step(out, step)
-    out.line(
-        f"written to {out_folder}; next: nasbuild explain {out_folder}, nasbuild build {out_folder} --out built.jsonl"
-    )
-    out.json({"run": str(out_folder), "targets": [{"target": t["target"], **t["trust"]} for t in told]})
+    place = shlex.quote(str(out_folder))
+    out.line(f"written to {out_folder}; next:")
+    out.line(f"  nasbuild explain {place}")
+    out.line(f"  nasbuild build {place} --out built.jsonl")
+    rows = [{"target": t["target"], "known": t["known"], **t["trust"], "next": t["next"]} for t in told]
+    out.json({"run": str(out_folder), "targets": rows})
 
 
 def explain(run: RunArgument, as_json: JsonOption = False) -> None:
@@ -146,7 +153,7 @@ def explain(run: RunArgument, as_json: JsonOption = False) -> None:
     if is_graph_run(run):
         explain_graphs(out, load_graph_run(run))
         return
-    data = explain_data(load_run(run))
+    data = explain_data(load_run(run), place=run)
     print_explanation(out, data)
     out.json(data)
 

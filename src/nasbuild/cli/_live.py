@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def show_live(out: Output, folder: Path, workers: int, seed: int, budget: int | None) -> None:
     """Run the loop and random search with as many trainings, and show what each came to."""
     from nasbuild.evaluate import InProcess, Pool
-    from nasbuild.loop import AFRESH, LIVE, live
+    from nasbuild.loop import AFRESH, FIT, LIVE, live
     from nasbuild.space import load_space
 
     # Of few trainings, a race leaves most to the rounds.
@@ -33,7 +33,7 @@ def show_live(out: Output, folder: Path, workers: int, seed: int, budget: int | 
         f"digits-macro: 1,728 small networks, trained here from scratch on 8x8 digits. The loop has {total} trainings: "
         f"{settings.explored} networks, chosen by what was learnt from those before{repeats}; then random search trains {total} networks."
     )
-    space = load_space("digits-macro")
+    space, fit = load_space("digits-macro"), folder / "loop" / FIT
     started = time.perf_counter()
     stopped = f"stopped: what was trained is in {folder}; the same command goes on"
     with out.progress(stopped) as move:
@@ -45,9 +45,9 @@ def show_live(out: Output, folder: Path, workers: int, seed: int, budget: int | 
             executor=Pool(workers) if workers > 1 else InProcess(),
             workers=workers,
             progress=move,
-            told=lambda state: write_rounds(state, folder),
+            told=lambda state: write_rounds(state, folder, fit),
         )
-    write_rounds(found.state, folder, found)
+    write_rounds(found.state, folder, fit, found)
     print_rounds(out, found.state)
     print_race(out, space, found.state)
     out.line(f"\nwhat each chose after {total} trainings, and how good it is:", "bold")

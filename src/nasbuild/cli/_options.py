@@ -25,6 +25,12 @@ MergeOption = Annotated[
     str | None,
     typer.Option("--merge", metavar="STAGE", help="join this stage and the one after it into one"),
 ]
+CostsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--costs", help="costs.csv: what choices cost; columns stage, layer, feature, choice, cost, value"
+    ),
+]
 SkipOption = Annotated[bool, typer.Option("--skip-bad", help="leave bad rows out and list them")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON, for machines")]
 OutOption = Annotated[Path, typer.Option("--out", help="file to write; its ending tells the form")]

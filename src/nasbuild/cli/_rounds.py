@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nasbuild.cli._output import Output, number
 
 if TYPE_CHECKING:
-    from nasbuild.loop import State
+    from nasbuild.loop import Evaluated, State
     from nasbuild.space import Space
 
 
@@ -19,6 +19,7 @@ def round_rows(state: State) -> list[dict[str, Any]]:
             "round": one.number,
             "done": one.done,
             "failed": one.failed,
+            **({"outside": one.outside} if state.evaluated.goal.bounds else {}),
             "hypervolume": one.volume,
             "note": one.note,
             "targets": {
@@ -40,7 +41,7 @@ def round_rows(state: State) -> list[dict[str, Any]]:
 
 def print_rounds(out: Output, state: State) -> None:
     """The best so far after each round, against what was predicted."""
-    told = state.evaluated.told
+    told, bounds = state.evaluated.told, state.evaluated.goal.bounds
     for t, target in enumerate(state.evaluated.goal.targets):
         out.line(f"\n{target.name}{f' [{target.unit}]' if target.unit else ''}, round by round", "bold")
         body = [
@@ -48,28 +49,65 @@ def print_rounds(out: Output, state: State) -> None:
                 one.number,
                 one.done,
                 one.failed or "",
+                *([one.outside or ""] if bounds else []),
                 "random"
                 if one.predicted[t] != one.predicted[t]
                 else f"{number(one.predicted[t])} ± {number(one.std[t])}",
-                number(one.found[t]),
-                number(one.best[t]),
+                number(one.found[t]) if one.found[t] == one.found[t] else "none",
+                number(one.best[t]) if one.best[t] == one.best[t] else "none",
                 *([f"{one.volume:.3f}"] if len(state.evaluated.goal.targets) > 1 else []),
             ]
             for one in told
         ]
-        header = ["round", "evaluated", "failed", "best predicted", "best measured", "best so far"]
+        header = ["round", "evaluated", "failed", *(["outside"] if bounds else [])]
+        header += ["best predicted", "best measured", "best so far"]
         if len(state.evaluated.goal.targets) > 1:
             header.append("hypervolume of all")
         out.table(header, body, right=range(len(header)))
     for one in told:
         if one.note:
             out.line(f"note: round {one.number} was random: {one.note}", "yellow")
+    print_outside(out, state)
     failed = sum(one.failed for one in told)
     if failed:
         out.line(
             f"note: {failed:,} of {len(state.evaluated.architectures):,} could not be evaluated; --retry-failed tries again",
             "yellow",
         )
+
+
+def print_outside(out: Output, state: State) -> None:
+    """How many of the evaluated are outside the bounds, and where nothing is within, what is nearest."""
+    from nasbuild.build import shown_bounds
+    from nasbuild.loop import NEAREST
+
+    found = state.evaluated
+    if not found.goal.bounds:
+        return
+    bounds, total = shown_bounds(found.goal.bounds), len(found.architectures)
+    outside = sum(one.outside for one in found.told)
+    if outside:
+        out.line(f"{outside:,} of {total:,} evaluated are outside {bounds}, as measured: they are no result")
+    nearest = found.whys.count(NEAREST)
+    if nearest:
+        out.line(
+            f"note: {nearest:,} were built as near to the bounds as can be, as nothing was predicted to be within",
+            "yellow",
+        )
+    if not found.inside.any():
+        out.line(f"note: nothing that was evaluated is within {bounds}; {_reached(found)}", "yellow")
+
+
+def _reached(found: Evaluated) -> str:
+    """How near each bound was come to."""
+    told = []
+    for bound in found.goal.bounds:
+        values = found.bounded[bound.name]
+        known = values[values == values]
+        if len(known):
+            best = known.min() if bound.sign > 0 else known.max()
+            told.append(f"{'least' if bound.sign > 0 else 'most'} {bound.name} {number(float(best))}")
+    return f"of all evaluated, {' and '.join(told)}" if told else "what is bounded could not be measured"
 
 
 def best_rows(space: Space, state: State) -> list[dict[str, Any]]:
@@ -85,6 +123,7 @@ def best_rows(space: Space, state: State) -> list[dict[str, Any]]:
             "round": int(found.rounds[i]),
             "why": found.whys[i],
             "values": {n: float(v) for n, v in zip(names, found.values[i], strict=True)},
+            **({"bounded": {n: float(v[i]) for n, v in found.bounded.items()}} if found.bounded else {}),
             "predicted": {n: float(value[k]) for n, (value, _) in zip(names, now, strict=False)},
         }
         for k, i in enumerate(state.best)
@@ -129,10 +168,13 @@ def print_race(out: Output, space: Space, state: State) -> None:
 
 
 def print_best(out: Output, state: State, rows: list[dict[str, Any]]) -> None:
+    if not rows:
+        return
     names = [t.name for t in state.evaluated.goal.targets]
+    also = [n for n in state.evaluated.bounded if n not in names]
     title = f"the best {len(rows)}" if len(names) == 1 else f"the front of {len(rows)}"
     out.line(f"\n{title} of {len(state.evaluated.architectures):,} evaluated", "bold")
-    header = ["architecture", *(x for n in names for x in (n, "y' now")), "round", ""]
+    header = ["architecture", *(x for n in names for x in (n, "y' now")), *also, "round", ""]
     body = [
         [
             row["id"],
@@ -141,6 +183,7 @@ def print_best(out: Output, state: State, rows: list[dict[str, Any]]) -> None:
                 for n in names
                 for x in (number(row["values"][n]), number(row["predicted"].get(n, float("nan"))))
             ),
+            *(number(row["bounded"][n]) for n in also),
             row["round"],
             row["why"],
         ]

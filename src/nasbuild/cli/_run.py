@@ -14,6 +14,7 @@ from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
     from nasbuild.loop import Live, State
+    from nasbuild.search import Goal
     from nasbuild.space import Space
 
 REPORT = "report.html"
@@ -41,6 +42,15 @@ def run(
     out_folder: Annotated[
         Path, typer.Option("--out", help="folder for the evaluations, the last fit, the best and the report")
     ],
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            metavar="BOUND",
+            help="'latency <= 6', '3 <= layers <= 5': on a metric that is evaluated, or on layers; what is built and chosen "
+            "is within; may be repeated",
+        ),
+    ] = None,
     rounds: Annotated[
         int | None,
         typer.Option("--rounds", help="of building, after the random one; 4, or with --budget what it holds"),
@@ -76,7 +86,7 @@ def run(
 ) -> None:
     """Evaluate, learn, build, evaluate, and so on until the budget is spent; a stopped run goes on with the same command."""
     from nasbuild.evaluate import InProcess, Pool, Spec, Store
-    from nasbuild.loop import LoopSettings, run_loop
+    from nasbuild.loop import FIT, LoopSettings, run_loop
     from nasbuild.predictor import recipe
     from nasbuild.search import parse_goal
     from nasbuild.space import load_space
@@ -89,9 +99,9 @@ def run(
     chosen = recipe(recipe_name)
     definition = load_space(space)
     spec = Spec(evaluator, definition, seed, limit)
-    goal = parse_goal(definition, target, (), spec.load().metrics)
+    goal = parse_goal(definition, target, where or (), spec.load().metrics)
     settings.check(goal)
-    describe(out, definition, evaluator, [t.name for t in goal.targets], settings.total)
+    describe(out, definition, evaluator, goal, settings.total)
     kept = Store(store, definition, evaluator, seed=seed)
     stopped = f"stopped: what was evaluated is in {store}; the same command goes on"
     with out.progress(stopped) as move:
@@ -106,7 +116,7 @@ def run(
             workers=workers,
             again=retry_failed,
             progress=move,
-            told=lambda state: write_rounds(state, out_folder),
+            told=lambda state: write_rounds(state, out_folder, out_folder / FIT),
         )
     kept.close()
     print_rounds(out, state)
@@ -115,7 +125,8 @@ def run(
         print_best(out, state, rows)
     print_race(out, definition, state)
     if state.exhausted and len(state.evaluated.architectures) < settings.total:
-        out.line("note: the space has no more architectures, so the run ended before its budget", "yellow")
+        what = "the space has no more architectures" + (" within the bounds" if goal.bounds else "")
+        out.line(f"note: {what}, so the run ended before its budget", "yellow")
     out.line(f"all evaluations, the last fit and {REPORT} are in {out_folder}")
     out.json(
         {
@@ -123,6 +134,7 @@ def run(
             "store": store,
             "evaluated": len(state.evaluated.architectures),
             "failed": sum(one.failed for one in state.evaluated.told),
+            **({"outside": sum(one.outside for one in state.evaluated.told)} if goal.bounds else {}),
             "exhausted": state.exhausted,
             "rounds": round_rows(state),
             "best": rows,
@@ -131,19 +143,23 @@ def run(
     )
 
 
-def describe(out: Output, space: Space, evaluator: str, targets: list[str], total: int) -> None:
+def describe(out: Output, space: Space, evaluator: str, goal: Goal, total: int) -> None:
     """What is going to be done."""
+    from nasbuild.build import shown_bounds
     from nasbuild.space import count_architectures
 
+    within = f" with {shown_bounds(goal.bounds)}" if goal.bounds else ""
     out.line(
-        f"{', '.join(targets)} in {space.name} ({count_architectures(space):,} architectures), "
+        f"{', '.join(t.name for t in goal.targets)}{within} in {space.name} ({count_architectures(space):,} architectures), "
         f"by {total:,} evaluations of {evaluator}"
     )
 
 
-def write_rounds(state: State, folder: Path, live: Live | None = None) -> None:
-    """The report after a round, if anything could be learnt yet."""
+def write_rounds(state: State, folder: Path, fit: Path, live: Live | None = None) -> None:
+    """The report after a round, if anything could be learnt yet; ``fit`` is the folder of the last fit."""
     from nasbuild.report import write_report
 
     if state.run is not None:
-        write_report(state.run, folder / REPORT, evaluated=state.evaluated, race=state.race, live=live)
+        write_report(
+            state.run, folder / REPORT, evaluated=state.evaluated, race=state.race, live=live, place=fit
+        )

@@ -126,10 +126,11 @@ def _searched(full: Space, reduced: str | None, data: str | None, method: str, g
 
 
 def _describe(out: Output, space: Space, evaluator: Evaluator, goal: Goal) -> None:
+    from nasbuild.build import shown_bounds
     from nasbuild.space import count_architectures
 
     wanted = ", ".join(f"{t.name} {'up' if t.sign > 0 else 'down'}" for t in goal.targets)
-    bounds = f" with {' and '.join(map(str, goal.bounds))}" if goal.bounds else ""
+    bounds = f" with {shown_bounds(goal.bounds)}" if goal.bounds else ""
     out.line(
         f"{wanted}{bounds}, in {space.name} ({count_architectures(space):,} architectures), by {evaluator.name}"
     )

@@ -12,7 +12,7 @@ import numpy as np
 
 from nasbuild._io import PARTIAL, reading, write_text
 from nasbuild.errors import NasbuildError
-from nasbuild.loop._next import BUILT, PROPOSED, RANDOM, Asked
+from nasbuild.loop._next import BUILT, NEAREST, PROPOSED, RANDOM, Asked
 from nasbuild.loop._race import Race
 from nasbuild.loop._rounds import LoopSettings, Round, Told
 from nasbuild.predictor import AnyRecipe
@@ -20,7 +20,7 @@ from nasbuild.score import versions
 from nasbuild.search import Goal
 from nasbuild.space import Space, parse_architecture, space_to_dict, to_dict
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 LOOP = "loop.json"
 
 
@@ -32,6 +32,7 @@ def settled(
         "space": space_to_dict(Space(space.name, space.stages)),
         "evaluator": evaluator,
         "targets": [target.name for target in goal.targets],
+        "bounds": [str(bound) for bound in goal.bounds],
         "first": settings.begin,
         "batch": settings.batch,
         "seed": settings.seed,
@@ -122,7 +123,7 @@ def read_rounds(folder: Path, decided: Mapping[str, Any], space: Space) -> list[
     for name, value in decided.items():
         if content.get(name) != value:
             raise NasbuildError(
-                f"holds a loop with another {name}",
+                f"holds a loop with {'other bounds' if name == 'bounds' else f'another {name}'}",
                 where=str(folder),
                 todo=f"name another place, or go on with the settings of {LOOP}",
             )
@@ -135,7 +136,7 @@ def read_rounds(folder: Path, decided: Mapping[str, Any], space: Space) -> list[
 def _round(content: Mapping[str, Any], space: Space, targets: int) -> Round:
     rows = content["asked"]
     whys = [row["why"] for row in rows]
-    if not set(whys) <= {RANDOM, BUILT, PROPOSED}:
+    if not set(whys) <= {RANDOM, BUILT, PROPOSED, NEAREST}:
         raise ValueError(whys)
     asked = tuple(Asked(parse_architecture(space, row["arch"]), row["why"]) for row in rows)
     predicted, std = (

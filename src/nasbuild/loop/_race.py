@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nasbuild.build import LAYERS
 from nasbuild.evaluate import Result
 from nasbuild.loop._rounds import Evaluated
 from nasbuild.score import Run
@@ -95,12 +96,12 @@ class Race:
 
 
 def promising(found: Evaluated, run: Run | None, n: int = RACERS) -> list[Racer]:
-    """The ``n`` most promising of all that were evaluated, best first: by the mean of measured value and y'.
+    """The ``n`` most promising of all that were evaluated within bounds, best first: by the mean of measured value and y'.
 
     A single evaluation is noisy, and y' does not know all that an architecture has of its own; the mean of the two
     errs less than either. Without a fit, by what was measured.
     """
-    known = np.flatnonzero(~np.isnan(found.values[:, 0]))
+    known = np.flatnonzero(found.inside)
     architectures = [found.architectures[i] for i in known]
     worth = values = found.values[known, 0]
     predicted = std = np.full(len(known), np.nan)
@@ -147,7 +148,17 @@ def race(
         order = sorted(runners, key=lambda r: _place(r, goal.targets[0].sign)) + order[most:]
     known = sum(len(r.readings) for r in order)
     means = {r.architecture: _mean(told[r.architecture]) for r in order}
+    if goal.bounds:
+        # What was measured again may be outside a bound that the first measurement was within.
+        inside = dict(zip(means, _inside(goal, means), strict=True))
+        order.sort(key=lambda r: not inside[r.architecture])
     return Race(tuple(order), means, spent, spent - known, same)
+
+
+def _inside(goal: Goal, means: Mapping[Architecture, Metrics]) -> np.ndarray:
+    """Whether bounds on what is measured hold for the means."""
+    measured = replace(goal, bounds=tuple(b for b in goal.bounds if b.name != LAYERS))
+    return measured.within({name: _column(list(means.values()), name) for name in measured.metrics})
 
 
 def _known(value: float) -> float | None:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nasbuild.build import LAYERS
 from nasbuild.errors import NasbuildError
 from nasbuild.loop._next import Asked
-from nasbuild.search import Box, Goal
-from nasbuild.space import Architecture
+from nasbuild.search import Box, Goal, layers
+from nasbuild.space import Architecture, Space
 
 ROUNDS = 4
 
@@ -127,14 +128,16 @@ class Told:
         Of how many of the round all targets are known.
     failed
         Of how many one is not.
+    outside
+        Of how many that were done a bound does not hold, by what was measured.
     predicted, std
         For each target, the best prediction of the round and its deviation; NaN in the first.
     found
-        For each target, the best measured in the round; NaN if there is none.
+        For each target, the best measured in the round within the bounds; NaN if there is none.
     best
-        For each target, the best measured so far.
+        For each target, the best measured so far within the bounds.
     volume
-        Hypervolume so far of all targets, of the box of the first round (`nasbuild.search.Box`).
+        Hypervolume so far of all targets within the bounds, of the box of the first round (`nasbuild.search.Box`).
     """
 
     number: int
@@ -146,6 +149,7 @@ class Told:
     best: tuple[float, ...]
     volume: float
     note: str = ""
+    outside: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,6 +166,10 @@ class Evaluated:
         As in `Round`, (architectures, targets).
     told
         What came of each round.
+    inside
+        Whether all targets are known and all bounds hold, by what was measured, (architectures,) bool.
+    bounded
+        What was measured of each metric that is bounded, (architectures,); NaN where that failed.
     """
 
     goal: Goal
@@ -171,7 +179,15 @@ class Evaluated:
     rounds: np.ndarray
     predicted: np.ndarray
     std: np.ndarray
+    inside: np.ndarray
+    bounded: Mapping[str, np.ndarray]
     told: tuple[Told, ...] = field(default=())
+
+    @property
+    def known(self) -> np.ndarray:
+        """Whether all targets and all that is bounded could be measured, (architectures,) bool."""
+        columns = [*self.values.T, *self.bounded.values()]
+        return np.asarray(~np.isnan(np.column_stack(columns)).any(axis=1))
 
     @property
     def signs(self) -> np.ndarray:
@@ -182,6 +198,7 @@ def gathered(
     goal: Goal,
     rounds: Sequence[Round],
     metrics: Mapping[Architecture, Mapping[str, float | None]],
+    space: Space,
 ) -> Evaluated:
     """What was evaluated of rounds; what ``metrics`` does not hold was not asked for yet."""
     rows = [
@@ -195,6 +212,7 @@ def gathered(
         name: np.array([_number(metrics[a].get(name)) for a in architectures], dtype=np.float64)
         for name in goal.metrics
     }
+    columns = {LAYERS: layers(space, architectures), **columns}
     shape = (len(rows), len(goal.targets))
     values = goal.values(columns).reshape(shape)
     number = np.array([n for _, n, *_ in rows], dtype=np.int64)
@@ -206,6 +224,8 @@ def gathered(
         number,
         np.array([p for *_, p, _ in rows], dtype=np.float64).reshape(shape),
         np.array([s for *_, s in rows], dtype=np.float64).reshape(shape),
+        goal.within(columns) if rows else np.zeros(0, dtype=bool),
+        {bound.name: columns[bound.name] for bound in goal.bounds},
     )
     notes = [r.note for r in rounds]
     return Evaluated(**{**vars(found), "told": _told(found, notes)})
@@ -214,7 +234,9 @@ def gathered(
 def _told(found: Evaluated, notes: Sequence[str]) -> tuple[Told, ...]:
     signs, told = found.signs, []
     losses = found.goal.losses(found.values)
-    known = np.asarray(~np.isnan(found.values).any(axis=1))
+    known, inside = found.known, found.inside
+    # What is outside bounds is no result; the box is that of the first round as a whole, which holds more.
+    values = np.where(inside[:, None], found.values, np.nan) if found.goal.bounds else found.values
     box = Box.of(losses[found.rounds == 0]) if len(losses) else None
     for number in range(int(found.rounds.max(initial=-1)) + 1):
         now = np.flatnonzero(found.rounds == number)
@@ -227,10 +249,11 @@ def _told(found: Evaluated, notes: Sequence[str]) -> tuple[Told, ...]:
                 int((~known[now]).sum()),
                 _picked(found.predicted[now], place),
                 _picked(found.std[now], place),
-                _picked(found.values[now], _places(found.values[now] * signs)),
-                _picked(found.values[until], _places(found.values[until] * signs)),
-                box.volume(losses[until[known[until]]]) if box is not None else 0.0,
+                _picked(values[now], _places(values[now] * signs)),
+                _picked(values[until], _places(values[until] * signs)),
+                box.volume(losses[until[inside[until]]]) if box is not None else 0.0,
                 notes[number],
+                int((known & ~inside)[now].sum()),
             )
         )
     return tuple(told)

@@ -10,20 +10,21 @@ from pathlib import Path
 import moocore
 import numpy as np
 
-from nasbuild.errors import NasbuildError, TargetError
+from nasbuild.build import LAYERS, is_exact, shown_bounds, within_bounds
+from nasbuild.errors import Infeasible, NasbuildError, TargetError
 from nasbuild.evaluate import Executor, Result, Spec, Store
 from nasbuild.loop._file import read_rounds, settled, write_loop
-from nasbuild.loop._next import next_batch, random_batch
+from nasbuild.loop._next import Inside, next_batch, random_batch
 from nasbuild.loop._race import Race, Repeat, promising, race
 from nasbuild.loop._repeat import Progress, evaluated, repeating
 from nasbuild.loop._rounds import Evaluated, LoopSettings, Round, gathered
 from nasbuild.predictor import RECIPES, AnyRecipe
 from nasbuild.score import Run, learn, save_run
-from nasbuild.search import Goal, Metrics
+from nasbuild.search import Goal, Metrics, layers
 from nasbuild.space import Architecture, Metric, Space, count_architectures, save_space
 from nasbuild.table import Table, evaluated_table, write_table
 
-EVALUATED, BEST, RUN, SPACE = "archs.jsonl", "best.jsonl", "run", "space.yaml"
+EVALUATED, BEST, FIT, SPACE = "archs.jsonl", "best.jsonl", "run", "space.yaml"
 TOP = 10
 """Architectures of ``best.jsonl`` where there is one target."""
 
@@ -37,11 +38,12 @@ class State:
     run
         Learnt from all rounds; None if nothing could be learnt yet.
     best
-        Positions in ``evaluated``: of one target the best, best first; of several the front.
+        Positions in ``evaluated``: of one target the best, best first; of several the front. All within the bounds,
+        none where nothing is.
     ended
         Whether the budget is spent, or the space.
     exhausted
-        Whether the space has no architecture that was not asked for.
+        Whether the space has no architecture, within the bounds as far as is known, that was not asked for.
     race
         What came of repeating the most promising, at the end; None before, and without a race.
     """
@@ -76,6 +78,10 @@ def run_loop(
     results of earlier rounds and the seed: so a loop that was stopped anywhere ends like one that was not, and one
     with a larger budget begins like the smaller one. Where nothing can be learnt yet, a round is random.
 
+    What is asked for is within the goal's bounds: exactly so on layers and exact costs, from the first round on if they are
+    known before anything is evaluated; by the prediction y' on all else, which is fitted beside the targets for that.
+    What was measured outside takes part in the fits, but is no result.
+
     The last ``settings.race`` evaluations repeat the most promising with other seeds (`nasbuild.loop.race`), which the
     rounds and fits know nothing of.
 
@@ -97,8 +103,8 @@ def run_loop(
     Raises
     ------
     NasbuildError
-        If the folder holds something else, all evaluations of the first round fail, or several targets are to be
-        raced for.
+        If the folder holds something else, all evaluations of the first round fail, several targets are to be
+        raced for, or nothing is within bounds that are known exactly.
     """
     settings.check(goal)
     decided = settled(spec.space, spec.name, goal, settings, recipe)
@@ -109,34 +115,34 @@ def run_loop(
     run, note, number = None, "", 0
     while True:
         if number == len(rounds):
-            rounds.append(_planned(space, settings, number, run, note, list(known), len(goal.targets)))
+            rounds.append(_planned(space, settings, number, run, note, list(known), goal))
             # Before it is evaluated: a loop that was stopped need not plan it again.
-            write_loop(folder, decided, rounds, gathered(goal, rounds, known).told, space)
+            write_loop(folder, decided, rounds, gathered(goal, rounds, known, space).told, space)
         wanted = [a.architecture for a in rounds[number].asked][: settings.explored - len(known)]
-        tell = _Teller(progress, number, gathered(goal, rounds, known), settings.total)
+        tell = _Teller(progress, number, gathered(goal, rounds, known, space), settings.total)
         results = evaluated(spec, wanted, store, executor, again, tell)
         known |= {a: results[a].metrics or {} for a in wanted}
-        found = gathered(goal, rounds, known)
+        found = gathered(goal, rounds, known, space)
         if number == 0 and not found.told[0].done:
             raise _nothing_told(goal, results)
         number += 1
-        exhausted = len(known) >= count_architectures(space)
+        exhausted = len(known) >= count_architectures(space) or not rounds[number - 1].asked
         ended = exhausted or len(known) >= settings.explored
         if number < len(rounds) and not ended:
             continue
         table = evaluated_table(space, known)
-        run, note = _learnt(table, goal, recipe, settings.seed, workers, progress)
+        run, note = _fitted(table, goal, recipe, settings.seed, workers, progress)
         state = State(found, run, _best(found), settings.total, ended, exhausted)
         save_space(space, folder / SPACE)
         write_table(table, folder / EVALUATED)
         write_table(table.select(state.best), folder / BEST)
         if run is not None:
-            save_run(run, folder / RUN, overwrite=True)
+            save_run(run, folder / FIT, overwrite=True)
         write_loop(folder, decided, rounds, found.told, space)
         told(state)
         if not ended:
             continue
-        if settings.race:
+        if settings.race and len(state.best):
             repeat = repeating(spec, store, settings.race, executor, again, progress)
             state = _raced(state, known, settings.race, repeat)
             assert state.race is not None
@@ -161,31 +167,76 @@ def _planned(
     run: Run | None,
     note: str,
     seen: Sequence[Architecture],
-    targets: int,
+    goal: Goal,
 ) -> Round:
     """The whole of a round, whatever of it the budget allows: it begins alike with any budget."""
     wanted = settings.batch if number else settings.begin
-    asked = next_batch(run, wanted, seen) if run is not None else []
+    names = [target.name for target in goal.targets]
+    asked = next_batch(run, wanted, seen, targets=names, bounds=goal.bounds) if run is not None else []
     if len(asked) < wanted:
         # The first round's draws begin like any number of draws with this seed.
         rng = np.random.default_rng([settings.seed, number] if number else settings.seed)
-        asked += random_batch(space, wanted - len(asked), [*seen, *(a.architecture for a in asked)], rng)
-    if run is None:
-        nothing = np.full((len(asked), targets), np.nan)
+        taken = [*seen, *(a.architecture for a in asked)]
+        asked += random_batch(space, wanted - len(asked), taken, rng, _inside(space, goal, run))
+    if not asked and not number:
+        raise Infeasible(
+            f"nothing that was drawn at random is within {shown_bounds(goal.bounds)}",
+            where="--where",
+            todo="loosen the bounds",
+        )
+    if run is None or not asked:
+        nothing = np.full((len(asked), len(names)), np.nan)
         return Round(tuple(asked), nothing, nothing, note)
-    each = [learnt.scorer.predict([a.architecture for a in asked]) for learnt in run.learnt]
+    each = [run.of(name).scorer.predict([a.architecture for a in asked]) for name in names]
     predicted, std = (np.column_stack(part) for part in zip(*each, strict=True))
     return Round(tuple(asked), predicted, std)
 
 
-def _learnt(
+def _inside(space: Space, goal: Goal, run: Run | None) -> Inside | None:
+    """Which random architectures may be evaluated: those within bounds, as far as anything tells it."""
+    if not goal.bounds:
+        return None
+    if run is not None:
+        return lambda some: within_bounds(run, some, goal.bounds)
+    own = Goal(
+        (), tuple(bound for bound in goal.bounds if bound.name == LAYERS and LAYERS not in space.metrics)
+    )
+    return lambda some: np.asarray((own.excess({LAYERS: layers(space, some)}) <= 0).all(axis=1))
+
+
+def _fitted(
     table: Table, goal: Goal, recipe: AnyRecipe, seed: int, workers: int, progress: Progress
+) -> tuple[Run | None, str]:
+    """A fit of the targets, and of every metric that is bounded and no exact cost; or why there is none."""
+    names = [target.name for target in goal.targets]
+    run, note = _learnt(table, names, recipe, seed, workers, progress)
+    if run is None or not goal.bounds:
+        return run, note
+    unknown = [name for name in dict.fromkeys(b.name for b in goal.bounds) if not _expects(run, name)]
+    if unknown:
+        more, note = _learnt(table, unknown, recipe, seed, workers, progress)
+        run = None if more is None else replace(run, learnt=(*run.learnt, *more.learnt))
+    return run, note
+
+
+def _expects(run: Run, name: str) -> bool:
+    """Whether the run tells what is to be expected of a metric: it is a target of it, or an exact cost."""
+    return name in {learnt.target.name for learnt in run.learnt} or is_exact(run, name)
+
+
+def _learnt(
+    table: Table,
+    names: Sequence[str],
+    recipe: AnyRecipe,
+    seed: int,
+    workers: int,
+    progress: Progress,
 ) -> tuple[Run | None, str]:
     """What the rows tell, or why nothing can be learnt from them yet."""
     try:
         run = learn(
             table,
-            [target.name for target in goal.targets],
+            names,
             recipe=recipe,
             seed=seed,
             workers=workers,
@@ -199,7 +250,7 @@ def _learnt(
 
 
 def _best(found: Evaluated) -> np.ndarray:
-    known = np.flatnonzero(~np.isnan(found.values).any(axis=1))
+    known = np.flatnonzero(found.inside)
     losses = found.goal.losses(found.values[known])
     if losses.shape[1] == 1:
         return known[np.argsort(losses[:, 0], kind="stable")][:TOP]
@@ -209,18 +260,24 @@ def _best(found: Evaluated) -> np.ndarray:
 
 def _told_space(space: Space, metrics: Mapping[str, Metric]) -> Space:
     """The space with all that the evaluator tells, so that its table can be learnt from."""
-    return Space(space.name, space.stages, {**space.metrics, **metrics})
+    return replace(space, metrics={**space.metrics, **metrics})
 
 
 def _nothing_told(goal: Goal, results: Mapping[Architecture, Result]) -> NasbuildError:
     reasons = Counter(r.reason for r in results.values() if r.reason is not None)
     why = f" ({reasons.most_common(1)[0][0]})" if reasons else ""
     return NasbuildError(
-        f"none of the {len(results)} evaluations of the first round told "
-        f"{' and '.join(t.name for t in goal.targets)}{why}",
+        f"none of the {len(results)} evaluations of the first round told {' and '.join(_wanted(goal))}{why}",
         where="--evaluator",
         todo="mend it and go on with --retry-failed, or name another one",
     )
+
+
+def _wanted(goal: Goal) -> list[str]:
+    """Targets, and what is bounded besides."""
+    names = [t.name for t in goal.targets]
+    inside = {n for t in goal.targets for n in t.equation.names}
+    return names + [n for n in goal.metrics if n not in inside]
 
 
 @dataclass(frozen=True)
@@ -236,7 +293,7 @@ class _Teller:
         note = [f"round {self.number}"]
         if self.before.told:
             best = zip(self.before.goal.targets, self.before.told[-1].best, strict=True)
-            note += [f"best {target.name} {value:.4g}" for target, value in best]
+            note += [f"best {target.name} {value:.4g}" for target, value in best if value == value]
         if failed:
             note.append(f"{failed} failed")
         self.progress("evaluating", len(self.before.architectures) + done, self.total, ", ".join(note))

@@ -26,6 +26,7 @@ from nasbuild.predictor._recipe import (
 )
 from nasbuild.predictor._settings import Baseline
 from nasbuild.predictor._soft_rank import soft_rank
+from nasbuild.predictor._warp import Warp
 
 __all__ = [
     "KINDS",
@@ -48,6 +49,7 @@ __all__ = [
     "Recipe",
     "Shape",
     "Task",
+    "Warp",
     "autobuild_loss",
     "convolution",
     "ensembles_from_bytes",

@@ -44,6 +44,14 @@ class Term:
         place, known = self._place(entries)
         return Entries(entries.rows[known], place[known], entries.values[known] / self.scale)
 
+    def weighted(self, keys: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """What weights (columns,) make of a value of 1 at each key, in the shape of ``keys``; 0 where the term has none."""
+        flat = keys.ravel()
+        place = np.searchsorted(self.keys, flat)
+        place[place == len(self.keys)] = 0
+        known = self.keys[place] == flat
+        return np.where(known, weights[place] / self.scale, 0.0).reshape(keys.shape)
+
     def prior(self, entries: Entries, modules: int, samples: int) -> np.ndarray:
         """Draws from the prior, per root of theta, for what the term has no column for; (modules, samples).
 
@@ -119,10 +127,7 @@ class Design:
 
     def rows(self, t: int) -> csr_matrix:
         """All rows of a term, not centred."""
-        total = self.stages[t][0]
-        for part in self.stages[t][1:]:
-            total = total + part
-        return total.tocsr()
+        return _summed(self.stages[t])
 
     def kernel(self, t: int, some: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Inner products of the centred rows of a term, (rows, rows)."""
@@ -176,8 +181,8 @@ def design(
         keys = np.unique(np.concatenate([found[name].keys for found in entries if name in found]))
         raw = Term(name, keys, 1.0)
         parts = stage_rows(raw, entries, groups)
-        means = np.stack([np.asarray(part.mean(axis=0)).ravel() for part in parts])
-        whole = sum(parts[1:], parts[0]).tocsr()
+        means = np.stack([_mean(part) for part in parts])
+        whole = _summed(parts)
         mean = means.sum(axis=0)
         scale = float(np.sqrt(max(whole.multiply(whole).sum() / n - mean @ mean, 0)))
         if scale < _SAME:
@@ -196,10 +201,25 @@ def stage_rows(
     term: Term, entries: Sequence[dict[str, Entries]], groups: Sequence[StageModules]
 ) -> tuple[csr_matrix, ...]:
     """Rows of a term for each stage, (architectures, columns), from the entries of its modules."""
+    # Most stages have nothing of a term that one stage alone has: such rows are made once.
+    nothing = csr_matrix((len(groups[0].of_architecture) if groups else 0, len(term.keys)))
     return tuple(
-        term.matrix(found.get(term.name, NOTHING), modules.count)[modules.of_architecture]
+        term.matrix(found[term.name], modules.count)[modules.of_architecture]
+        if term.name in found
+        else nothing
         for found, modules in zip(entries, groups, strict=True)
     )
+
+
+def _summed(parts: Sequence[csr_matrix]) -> csr_matrix:
+    """Sum of sparse matrices of one shape; those without entries cost nothing."""
+    filled = [part for part in parts if part.nnz]
+    return sum(filled[1:], filled[0]).tocsr() if filled else parts[0]
+
+
+def _mean(part: csr_matrix) -> np.ndarray:
+    """Mean row, (columns,)."""
+    return np.asarray(part.mean(axis=0)).ravel() if part.nnz else np.zeros(part.get_shape()[1])
 
 
 NOTHING = Entries(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint64), np.zeros(0))

@@ -16,11 +16,16 @@ from nasbuild.predictor._pairs import Pairs
 from nasbuild.predictor._passing import passing_choices, what_is_left
 from nasbuild.predictor._radial import Radial
 from nasbuild.predictor._terms import REACH_LAYER, REACH_PAIR, Entries, Terms, reach
+from nasbuild.predictor._unseen import VARIANCE, UnseenChoices
 from nasbuild.predictor._values import Values
 from nasbuild.predictor._warp import Warp
 from nasbuild.space import Architecture, Space, StageModules, group_codes, group_stages
 
 _CHUNK = 8192  # modules that are scored at a time
+GUESSED = 0.5
+"""Share of a prediction's distance to the nearest label that counts as a deviation."""
+FAR = 2.0
+"""Times the largest prior variance in the table, beyond which an architecture is far from it."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,10 @@ class Process:
         From the sum of f_u to labels.
     spread
         Factor on all deviations, as held-out rows ask for.
+    crossing
+        Share of what the interactions are expected to add that held-out rows bear out; y' has so much of it.
     passing
-        Whether modules are seen without the layers that by their names pass their input on.
+        Whether modules are seen without the layers that pass their input on.
     anchor
         Of a table of single changes, the row that they are changes of: interactions are told from it, and unknown.
     """
@@ -74,6 +81,7 @@ class Process:
     level: float
     radials: tuple[Radial, ...]
     spread: float = 1.0
+    crossing: float = 1.0
     passing: bool = False
     anchor: int | None = None
 
@@ -157,12 +165,25 @@ class Process:
         normal = np.random.default_rng(seed).normal(size=(len(mean), count))
         return mean + self.spread * (factor @ normal).T
 
-    def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
-        """y' and its deviation, noise included, in the label's unit; each (architectures,)."""
-        mean, variance = self.latent(architectures)
+    def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """y' and its deviation, noise included, in the label's unit, and which are far from the table; each (architectures,).
+
+        Beyond the labels the scale itself is a guess: a share of the distance to the nearest label counts as one more
+        deviation. An architecture is far where the variance that is believed of it beforehand, which grows with all that is
+        unlike the table's mean, is several times that of any row: of a table of single changes, one with many changes.
+        """
+        mean, known, prior = self._towards(architectures, whole=False)
+        variance = np.maximum(prior - (known**2).sum(axis=0), 0) + self.noise
         spread = np.sqrt(variance) * self.spread
         low, high = self.warp.back(mean - spread), self.warp.back(mean + spread)
-        return self.warp.back(mean), (high - low) / 2
+        value = self.warp.back(mean)
+        std = np.hypot((high - low) / 2, GUESSED * self.warp.beyond(value))
+        return value, std, prior > FAR * self._widest
+
+    @cached_property
+    def _widest(self) -> float:
+        """Largest prior variance of a row learnt from."""
+        return float(self._towards(self.architectures, whole=False)[2].max())
 
     def left(self, stage: int, code: np.ndarray) -> np.ndarray:
         """What is seen of a module, code (depth, features): equal for modules that make the same network."""
@@ -179,7 +200,40 @@ class Process:
         for u, own in enumerate(codes):
             entries = grouped_entries(self._terms, u, group_codes(own))
             rows.append([term.matrix(entries.get(term.name, NOTHING), len(own)) for term in self.terms])
-        return self.interaction.pairs(rows, self.alpha * (self.interaction_variance * self.slope))
+        return self.interaction.pairs(
+            rows, self.alpha * (self.interaction_variance * self.slope * self.crossing)
+        )
+
+    def layer_pairs(self, stage: int, options: Sequence[np.ndarray]) -> dict[tuple[int, int], np.ndarray]:
+        """What two layers of a module add to its share beyond what each adds alone, in the label's unit.
+
+        With `score` of modules that differ in one layer this is the whole share of any module of these layers, but for
+        modules of the table, which have a part of their own (term ``module``).
+
+        Parameters
+        ----------
+        options
+            Layers that may stand at each place among the layers that are seen (see ``passing``), (layers, features) each.
+
+        Returns
+        -------
+        For two places, the smaller first, (layers of the first, layers of the second); none where nothing is added.
+        """
+        used = {t.name: (t, w[:, 0]) for t, w in zip(self.terms, self.weights, strict=True)}
+        found: dict[tuple[int, int], np.ndarray] = {}
+        if not {"follow", "follow@stage", "duo@stage"} & used.keys():
+            return found
+        far = "duo@stage" in used
+        for i, first in enumerate(options):
+            for j in range(i + 1, len(options) if far else min(i + 2, len(options))):
+                total = np.zeros((len(first), len(options[j])))
+                for name, keys in self._terms.of_two(stage, (i, j), first, options[j]):
+                    if name in used:
+                        term, weights = used[name]
+                        total += term.weighted(keys, weights)
+                if total.any():
+                    found[i, j] = total * self.slope
+        return found
 
     @property
     def exact_pairs(self) -> bool:
@@ -191,6 +245,11 @@ class Process:
         return Interaction.of(self.terms, self._design.stages, self.interaction_theta, self.anchor)
 
     @cached_property
+    def unseen(self) -> UnseenChoices:
+        """Choices and depths that no architecture learnt from has."""
+        return UnseenChoices.of(self.space, self.architectures, self.passing)
+
+    @cached_property
     def _design(self) -> Design:
         """The table's rows, made again from the architectures rather than stored."""
         groups, entries = self._grouped(self.architectures)
@@ -198,7 +257,7 @@ class Process:
 
     @cached_property
     def _passing(self) -> list[list[np.ndarray]]:
-        return [passing_choices(stage) for stage in self.space.stages]
+        return [passing_choices(self.space, stage) for stage in self.space.stages]
 
     @cached_property
     def _terms(self) -> Terms:
@@ -230,7 +289,16 @@ class Process:
     def _values(self, stage: int, codes: np.ndarray, hop: int | None) -> np.ndarray:
         """f_u of modules of one depth by posterior mean and samples, (modules, 1 + samples)."""
         only = StageModules(((np.arange(len(codes)), codes),), np.arange(len(codes)), len(codes))
-        return self._sees(hop).at(stage, grouped_entries(self._terms, stage, only), len(codes))
+        return self._of_modules(stage, only, grouped_entries(self._terms, stage, only), hop)
+
+    def _of_modules(
+        self, stage: int, modules: StageModules, entries: dict[str, Entries], hop: int | None
+    ) -> np.ndarray:
+        """The same from the entries of each term, (modules, 1 + samples)."""
+        values = self._sees(hop).at(stage, entries, modules.count)
+        if self.unseen.found:
+            values[:, 1:] += self.unseen.samples(stage, modules, values.shape[1] - 1)
+        return values
 
     def _sees(self, hop: int | None) -> Values:
         """What terms that look no farther than ``hop`` make of modules."""
@@ -253,7 +321,7 @@ class Process:
         """Sum over the stages of f_u by posterior mean and samples, (architectures, 1 + samples)."""
         values = np.zeros((len(groups[0].of_architecture), 1 + self.samples))
         for u, (found, modules) in enumerate(zip(entries, groups, strict=True)):
-            values += self._sees(hop).at(u, found, modules.count)[modules.of_architecture]
+            values += self._of_modules(u, modules, found, hop)[modules.of_architecture]
         return values
 
     def _rows(
@@ -275,7 +343,7 @@ class Process:
         groups, entries = self._grouped(architectures)
         rows, n = self._rows(entries, groups), len(architectures)
         others = Design(self.terms, rows, self.means)
-        mean = self._additive(groups, entries)[:, 0]
+        mean, held = self._additive(groups, entries)[:, 0], self.unseen.rows(groups)
         size = (n, len(self.architectures))
         cross, prior = np.zeros(size), np.zeros((n, n) if whole else n)
         # The same by the variances that radial distances go by.
@@ -293,17 +361,18 @@ class Process:
                 if radial.theta[t]:
                     between += radial.theta[t] * k
                     itself += radial.theta[t] * within
+        prior += VARIANCE * (held @ held.T if whole else (held**2).sum(axis=1))
         if self.interaction_variance:
             at, g = self.interaction.at(rows), self.interaction
             k = self.interaction_variance * g.kernel(at, g.features)
-            mean += k @ self.alpha
+            mean += self.crossing * (k @ self.alpha)
             cross += k
             prior += self.interaction_variance * (g.kernel(at, at) if whole else g.diagonal(at))
         diagonals = self._distance_diagonals if self.radials else []
         for radial, between, itself, table in zip(self.radials, near, own, diagonals, strict=True):
             diagonal = np.diag(itself) if whole else itself
             k = radial.kernel(between, diagonal, table)
-            mean += k @ self.alpha
+            mean += self.crossing * (k @ self.alpha)
             cross += k
             prior += radial.kernel(itself, diagonal, diagonal) if whole else radial.variance
         return mean, solve_triangular(self._factor, cross.T, lower=True, check_finite=False), prior

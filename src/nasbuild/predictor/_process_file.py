@@ -15,9 +15,9 @@ from nasbuild.predictor._radial import Radial
 from nasbuild.predictor._warp import Warp
 from nasbuild.space import Architecture, Space
 
-_WARP = ("power", "mean", "std", "shift", "spread")
+_WARP = ("power", "mean", "std", "shift", "spread", "low", "high")
 _RADIAL = ("theta", "widths", "variances")
-_NUMBERS = ("interaction_variance", "noise", "slope", "level", "spread")
+_NUMBERS = ("interaction_variance", "noise", "slope", "level", "spread", "crossing")
 
 
 def process_to_arrays(process: Process) -> dict[str, np.ndarray]:
@@ -119,6 +119,10 @@ def process_from_arrays(
         )
         if min(warp["std"], warp["spread"], numbers["slope"], numbers["spread"], *arrays["scales"]) <= 0:
             raise ValueError("a scale that is not above 0")
+        if not warp["low"] < warp["high"]:
+            raise ValueError("labels that have no range")
+        if not 0 <= numbers["crossing"] <= 1:
+            raise ValueError("a share that is none")
         variances = (
             *arrays["theta"],
             *arrays["interaction_theta"],

@@ -90,13 +90,13 @@ class Terms:
     Such terms give all stages the same variance; a stage that matters more than the others has it
     from its term ``alone``, which holds all that is said of single layers of this stage.
 
-    With ``passing``, modules are seen without the layers that by their names pass their input on: modules that make
+    With ``passing``, modules are seen without the layers that pass their input on: modules that make
     the same network then have the same entries.
     """
 
     def __init__(self, space: Space, passing: bool = False) -> None:
         self.space = space
-        self._passing = [passing_choices(stage) for stage in space.stages] if passing else None
+        self._passing = [passing_choices(space, stage) for stage in space.stages] if passing else None
         merged = features_by_name(space.stages)
         self._number = {name: n for n, name in enumerate(merged)}
         self._numbers = {name: log_numbers(feature) for name, feature in merged.items()}
@@ -126,6 +126,36 @@ class Terms:
         for rows, kept in without_passing(codes, self._passing[stage]):
             for name, e in self._with_alone(stage, kept):
                 yield name, Entries(rows[e.rows], e.keys, e.values)
+
+    def of_two(
+        self, stage: int, places: tuple[int, int], first: np.ndarray, second: np.ndarray
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """What terms see of every two layers at two places of a module, beyond what they see of each alone.
+
+        ``first`` and ``second`` are codes of layers, (layers, features) each, at ``places``, the smaller first, among
+        the layers that are seen. Yields names and keys, (layers of the first, layers of the second).
+        """
+        definition = self.space.stages[stage]
+        width = len(definition.features)
+        a, b = ([self._category[stage][f][codes[:, f]] for f in range(width)] for codes in (first, second))
+        free = self._free(stage)
+        if places[1] == places[0] + 1 and width:
+            for f in free:
+                own = self._number[definition.features[f].name]
+                yield "follow", follow_key(a[f][:, None], b[f][None], own)
+            yield "follow@stage", layers_key(keyed(*a)[:, None], keyed(*b)[None], stage)
+        for f in free:
+            for g in free:
+                yield "duo@stage", duo_key(a[f][:, None], b[g][None], places, (f, g), stage)
+
+    def _free(self, stage: int) -> list[int]:
+        """Features that differ from layer to layer."""
+        definition = self.space.stages[stage]
+        return [
+            f
+            for f, feature in enumerate(definition.features)
+            if feature.name not in definition.shared and len(feature.choices) > 1
+        ]
 
     def _with_alone(self, stage: int, codes: np.ndarray) -> Iterator[tuple[str, Entries]]:
         alone = []
@@ -198,7 +228,7 @@ class Terms:
                     yield "mean", counted(keyed(c, own), 1 / depth)
                     yield "mean@stage", counted(keyed(c, own, stage), 1 / depth)
                 if depth > 1:
-                    yield "follow", counted(keyed(c[:, 1:], own, c[:, :-1]))
+                    yield "follow", counted(follow_key(c[:, :-1], c[:, 1:], own))
         layer = keyed(*[categories[f] for f in range(width)])
         if width > 1:
             names = int(keyed(*[self._number[f.name] for f in definition.features]) >> np.uint64(1))
@@ -214,22 +244,39 @@ class Terms:
                     )
                     yield "two", counted(keyed(categories[a][:, 0], categories[b][:, 0], *both))
                     yield "two@stage", counted(keyed(categories[a][:, 0], categories[b][:, 0], *both, stage))
-        free = [
-            f
-            for f, feature in enumerate(definition.features)
-            if feature.name not in definition.shared and len(feature.choices) > 1
-        ]
+        free = self._free(stage)
         if depth > 1 and free:
             first, second = np.triu_indices(depth, 1)
             pairs = [
-                keyed(categories[a][:, first], categories[b][:, second], first, second, a, b, stage)
+                duo_key(categories[a][:, first], categories[b][:, second], (first, second), (a, b), stage)
                 for a in free
                 for b in free
             ]
             yield "duo@stage", counted(np.concatenate(pairs, axis=1))
         if depth > 1:
-            yield "follow@stage", counted(keyed(layer[:, 1:], layer[:, :-1], stage))
+            yield "follow@stage", counted(layers_key(layer[:, :-1], layer[:, 1:], stage))
         yield "module", counted(keyed(*[layer[:, n] for n in range(depth)], stage, depth))
+
+
+def follow_key(before: np.ndarray, after: np.ndarray, feature: int) -> np.ndarray:
+    """Keys of one feature's categories in two neighbouring layers."""
+    return keyed(after, feature, before)
+
+
+def layers_key(before: np.ndarray, after: np.ndarray, stage: int) -> np.ndarray:
+    """Keys of two neighbouring layers of a stage, from those of whole layers."""
+    return keyed(after, before, stage)
+
+
+def duo_key(
+    first: np.ndarray,
+    second: np.ndarray,
+    places: tuple[np.ndarray | int, np.ndarray | int],
+    features: tuple[int, int],
+    stage: int,
+) -> np.ndarray:
+    """Keys of the categories of two layers at their places in a stage."""
+    return keyed(first, second, *places, *features, stage)
 
 
 def keyed(*parts: np.ndarray | int) -> np.ndarray:

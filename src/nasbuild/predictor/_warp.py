@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+
+STEEPEST = 8.0
+"""How much steeper than on average a scale may be where it goes on beyond the labels."""
 
 
 @dataclass(frozen=True)
@@ -13,6 +17,15 @@ class Warp:
 
     z = (yj(u, power) - shift) / spread with u = (y - mean) / std. Power 1 changes nothing, 0 is a
     logarithm of large labels, 2 one of small labels.
+
+    The power is found among the labels and says nothing of what lies beyond them: there it would soon give
+    values without bound. From the smallest label downwards and from the largest upwards the scale is a straight
+    line, as steep as the power leaves it there, but at most `STEEPEST` times as steep as the labels are on average.
+
+    Attributes
+    ----------
+    low, high
+        Smallest and largest label.
     """
 
     power: float
@@ -20,19 +33,51 @@ class Warp:
     std: float
     shift: float
     spread: float
+    low: float
+    high: float
 
     @classmethod
     def of(cls, labels: np.ndarray, power: float) -> Warp:
         mean, std = float(labels.mean()), float(labels.std())
         bent = yeo_johnson((labels - mean) / std, power)
-        return cls(power, mean, std, float(bent.mean()), float(bent.std()))
+        ends = float(labels.min()), float(labels.max())
+        return cls(power, mean, std, float(bent.mean()), float(bent.std()), *ends)
 
     def forward(self, labels: np.ndarray) -> np.ndarray:
-        return (yeo_johnson((labels - self.mean) / self.std, self.power) - self.shift) / self.spread
+        inside = np.clip(labels, self.low, self.high)
+        beyond = labels - inside
+        return self._bent(inside) + np.where(beyond < 0, beyond / self._slopes[0], beyond / self._slopes[1])
 
     def back(self, values: np.ndarray) -> np.ndarray:
-        """Labels of standardised values; beyond the power's range, the label at its end."""
-        return yeo_johnson_inverse(values * self.spread + self.shift, self.power) * self.std + self.mean
+        """Labels of standardised values."""
+        inside = np.clip(values, *self._ends)
+        beyond = values - inside
+        labels = yeo_johnson_inverse(inside * self.spread + self.shift, self.power) * self.std + self.mean
+        # Going there and back rounds: a value between the ends has a label between them.
+        labels = np.clip(labels, self.low, self.high)
+        return labels + np.where(beyond < 0, beyond * self._slopes[0], beyond * self._slopes[1])
+
+    def beyond(self, labels: np.ndarray) -> np.ndarray:
+        """How far labels (n,) are from the range of those learnt from, 0 inside."""
+        return np.abs(labels - np.clip(labels, self.low, self.high))
+
+    def _bent(self, labels: np.ndarray) -> np.ndarray:
+        return (yeo_johnson((labels - self.mean) / self.std, self.power) - self.shift) / self.spread
+
+    @cached_property
+    def _ends(self) -> tuple[float, float]:
+        """Standardised values of the smallest and the largest label."""
+        low, high = self._bent(np.array([self.low, self.high]))
+        return float(low), float(high)
+
+    @cached_property
+    def _slopes(self) -> tuple[float, float]:
+        """Labels by values, of the straight lines below and above."""
+        u = (np.array([self.low, self.high]) - self.mean) / self.std
+        own = self.std * self.spread * np.exp((1 - self.power) * np.sign(u) * np.log1p(np.abs(u)))
+        average = (self.high - self.low) / (self._ends[1] - self._ends[0])
+        low, high = np.minimum(own, STEEPEST * average)
+        return float(low), float(high)
 
     def log_jacobian(self, labels: np.ndarray) -> float:
         """Sum of log dz/dy: what the density of labels gains over that of standardised values."""

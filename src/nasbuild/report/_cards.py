@@ -11,6 +11,7 @@ from nasbuild.report._data_run import made_data, setting_text
 from nasbuild.report._live import draw_live, live_data
 from nasbuild.report._plots_race import draw_race
 from nasbuild.report._plots_rounds import draw_rounds
+from nasbuild.report._steps import Place
 from nasbuild.report._views import RunView
 
 if TYPE_CHECKING:
@@ -24,9 +25,10 @@ def sections(
     evaluated: Evaluated | None = None,
     race: Race | None = None,
     live: Live | None = None,
+    place: Place = None,
 ) -> list[Section]:
     """All cards of a run in the order of the page."""
-    view = RunView(run, top)
+    view = RunView(run, top, place)
     first = (
         Card("summary", "What was learnt", "summary.html.j2", view.summary, view.draw_summary),
         Card("table", "The table", "table.html.j2", lambda: view.table, view.draw_table),

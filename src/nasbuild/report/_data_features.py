@@ -52,27 +52,20 @@ def features_data(run: Run, learnt: Learnt) -> dict[str, Any]:
             }
         )
     features.sort(key=lambda f: -f["range"])
-    found, advice = [], []
+    found = []
     told, agreement = _basis(learnt, kind_of_run)
     if measure == "importance":
         told = "these importances are not checked on unseen architectures"
         found.append(("note", f"{told}: take them as a hint"))
     elif agreement < _BELIEVED:
         found.append(("warn", f"{told}: take the effects as a hint"))
-    missing = unlearnt_choices(run, learnt)
-    if missing:
-        listed = "; ".join(
-            f"{name} {', '.join(map(choice_text, choices))}" for name, choices in missing.items()
-        )
-        text = f"No labelled architecture has {listed}: scores of modules with such a choice are guesses."
-        advice.append({"kind": "unlearnt", "text": text})
     return {
         "features": features,
         "measure": measure,
         "unit": learnt.target.unit if measure == "effect" else "",
         "told": told,
         "health": health(found, told),
-        "next": advice,
+        "next": [],
     }
 
 
@@ -104,40 +97,20 @@ def stage_effects(features: list[dict[str, Any]]) -> dict[str, Any]:
     return {"stages": [stages[u] for u in sorted(stages)], "features": found}
 
 
-def unlearnt_choices(run: Run, learnt: Learnt) -> dict[str, list[Choice]]:
-    """Choices of the space, by feature, that no labelled architecture has anywhere."""
-    names = [[f.name for f in stage.features] for stage in run.space.stages]
-    seen = {
-        (name, *_key(choice))
-        for architecture in learnt.scorer.architectures
-        for own, module in zip(names, architecture.modules, strict=True)
-        for layer in module
-        for name, choice in zip(own, layer, strict=True)
-    }
-    missing: dict[str, dict[tuple[bool, Choice], Choice]] = {}
-    for stage in run.space.stages:
-        for feature in stage.features:
-            for c in feature.choices:
-                if (feature.name, *_key(c)) not in seen:
-                    missing.setdefault(feature.name, {})[_key(c)] = c
-    return {name: list(choices.values()) for name, choices in missing.items()}
-
-
 class Guesses:
     """Tells what in a module no label tells of: choices never seen, and depths hardly seen."""
 
     def __init__(self, run: Run, learnt: Learnt) -> None:
         self._stages = run.space.stages
-        missing = unlearnt_choices(run, learnt)
-        self._choices = {(name, *_key(c)) for name, choices in missing.items() for c in choices}
-        self._depths = set(learnt.trust.unseen)
+        self._choices = {(one.stage, one.feature, *_key(one.choice)) for one in learnt.trust.unseen}
+        self._depths = set(learnt.trust.rare_depths)
 
     def of(self, stage: int, module: Module) -> list[str]:
         found = dict.fromkeys(
             f"{feature.name} {choice_text(choice)}"
             for layer in module
             for feature, choice in zip(self._stages[stage].features, layer, strict=True)
-            if (feature.name, *_key(choice)) in self._choices
+            if (stage, feature.name, *_key(choice)) in self._choices
         )
         depth = [plural(len(module), "layer")] if (stage, len(module)) in self._depths else []
         return [*depth, *found]

@@ -10,6 +10,7 @@ import numpy as np
 from nasbuild.report._data_features import Guesses
 from nasbuild.report._health import DOUBT, OF_TRUST, health
 from nasbuild.report._numbers import count
+from nasbuild.report._steps import RUN
 from nasbuild.space import module_id
 
 if TYPE_CHECKING:
@@ -48,10 +49,14 @@ def modules_data(run: Run, learnt: Learnt, shown: int = _SHOWN) -> dict[str, Any
             f"To search with few evaluations, shrink the space: the {_KEPT} best modules of each stage leave "
             f"{count(kept)} of {count(whole)} architectures."
         )
-        advice.append({"kind": "shrink", "text": text})
+        command = f"nasbuild shrink {RUN} --k {_KEPT} --out small.yaml"
+        advice.append({"kind": "shrink", "text": text, "command": command})
     return {
         "stages": stages,
         "merges": learnt.scorer.merges,
+        "merges_by": "As the labels show"
+        if getattr(run.space, "identity", None) is None
+        else "As the space declares",
         "health": health(found, "every module of every stage was scored"),
         "next": advice,
     }
@@ -71,6 +76,11 @@ def _proposals(run: Run, learnt: Learnt, untold: list[str]) -> list[dict[str, An
     text = f"{learnt.trust.labels} labels don't tell the best modules of {few} apart. Evaluate next:"
     command = propose_command(run, learnt, len(found))
     return [{"kind": "propose", "text": text, "named": ids, "command": command}]
+
+
+def without_ties(modules: dict[str, Any]) -> dict[str, Any]:
+    """The same without what labels don't tell apart: of a target that is known exactly nothing is left open."""
+    return {**modules, "stages": [{**stage, "untold": None} for stage in modules["stages"]]}
 
 
 def untold_text(stage: dict[str, Any]) -> str:

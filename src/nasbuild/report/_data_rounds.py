@@ -16,9 +16,19 @@ if TYPE_CHECKING:
 
 def rounds_data(evaluated: Evaluated, space: Space) -> dict[str, Any]:
     """What came of each round, and every evaluation in order."""
+    from nasbuild.build import shown_bounds
+
     told, signs = evaluated.told, evaluated.signs
     failed = sum(one.failed for one in told)
+    outside = sum(one.outside for one in told)
     found = []
+    if outside:
+        found.append(
+            (
+                "note",
+                f"{outside} of {len(evaluated.architectures)} are outside the bounds, as measured: they are no result",
+            )
+        )
     if failed:
         found.append(("note", f"{failed} of {len(evaluated.architectures)} could not be evaluated"))
     found += [("warn", f"round {one.number} is random: {one.note}") for one in told if one.note]
@@ -29,7 +39,7 @@ def rounds_data(evaluated: Evaluated, space: Space) -> dict[str, Any]:
             "rounds": [_of_target(one, t) for one in told],
             "values": [_number(v) for v in evaluated.values[:, t]],
             "predicted": [_number(v) for v in evaluated.predicted[:, t]],
-            "best": [_number(v) for v in _running(evaluated.values[:, t], int(signs[t]))],
+            "best": [_number(v) for v in _running(_results(evaluated, t), int(signs[t]))],
             "first": _first(told, t, int(signs[t])),
         }
         for t, target in enumerate(evaluated.goal.targets)
@@ -40,6 +50,8 @@ def rounds_data(evaluated: Evaluated, space: Space) -> dict[str, Any]:
         "whys": list(evaluated.whys),
         "starts": [int(np.searchsorted(evaluated.rounds, one.number)) for one in told],
         "volumes": [one.volume for one in told],
+        "bounds": shown_bounds(evaluated.goal.bounds),
+        "inside": evaluated.inside.tolist(),
         "health": health(
             found, f"{len(evaluated.architectures)} evaluations in {len(told)} rounds, none failed"
         ),
@@ -52,11 +64,18 @@ def _of_target(one: Told, t: int) -> dict[str, Any]:
         "number": one.number,
         "done": one.done,
         "failed": one.failed,
+        "outside": one.outside,
         "predicted": _number(one.predicted[t]),
         "std": _number(one.std[t]),
         "found": _number(one.found[t]),
         "best": _number(one.best[t]),
     }
+
+
+def _results(evaluated: Evaluated, t: int) -> np.ndarray:
+    """What was measured of a target, NaN outside the bounds."""
+    values = evaluated.values[:, t]
+    return np.where(evaluated.inside, values, np.nan) if evaluated.goal.bounds else values
 
 
 def _first(told: tuple[Told, ...], t: int, sign: int) -> int | None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from nasbuild.report._data_doubtful import doubtful_data, doubtful_steps, doubtful_text
+from nasbuild.report._data_suspect import suspect_data, suspect_steps, suspect_text
 from nasbuild.report._health import OF_TRUST, health, sentence
-from nasbuild.report._kind import build_command, fit_command, kind_of, title_of
+from nasbuild.report._kind import fit_command, kind_of, title_of
 from nasbuild.report._numbers import correlation
+from nasbuild.score import part_text
+from nasbuild.table import unseen_rows, unseen_text
 
 if TYPE_CHECKING:
     from nasbuild.score import Agreement, Learnt, Run, Trust
 
-_LEAST = 0.001  # SRCC by which y' must lead before it is worth saying
-_ERRORS = 2  # and by how many standard errors of the lead
+_BEYOND, _CHANCE = (
+    0.05,
+    0.01,
+)  # share of random architectures beyond the labels that is worth saying; and its odds
 _APART = 0.2  # spread over the fits that is worth saying
 _FAIR = 0.5
 _INTERVAL, _NARROW = 0.9, 0.8  # share of labels that intervals should hold, and one that is far too low
@@ -25,10 +28,10 @@ _INTERVAL, _NARROW = 0.9, 0.8  # share of labels that intervals should hold, and
 def trust_data(run: Run, learnt: Learnt) -> dict[str, Any]:
     """Held-out SRCC of every hop, of y' and of the summed module scores, beside those of other methods."""
     trust = learnt.trust
-    doubtful = doubtful_data(run, learnt)
-    unseen: dict[int, list[int]] = {}
-    for u, depth in trust.unseen:
-        unseen.setdefault(u, []).append(depth)
+    suspects = suspect_data(run, learnt)
+    rare: dict[int, list[int]] = {}
+    for u, depth in trust.rare_depths:
+        rare.setdefault(u, []).append(depth)
     return {
         "recipe": run.recipe.name,
         "title": title_of(run.recipe.name),
@@ -42,6 +45,8 @@ def trust_data(run: Run, learnt: Learnt) -> dict[str, Any]:
         "hops": [{"hop": m, **_agreement(a)} for m, a in enumerate(trust.hops)],
         "prediction": _agreement(trust.prediction),
         "modules": _agreement(trust.modules),
+        "better_part": [asdict(part) for part in trust.better_part],
+        "better_part_text": part_text(trust.better_part[0]) if trust.better_part else "",
         "coverage": trust.coverage,
         "coverage_text": coverage_text(trust.coverage, trust.labels),
         "rivals": [
@@ -54,24 +59,28 @@ def trust_data(run: Run, learnt: Learnt) -> dict[str, Any]:
             for r in trust.rivals
         ],
         "better": trust.better,
-        "unseen": [{"stage": u, "name": run.space.stages[u].name, "depths": d} for u, d in unseen.items()],
-        "doubtful": doubtful,
-        "health": _health(trust, doubtful),
+        "rare_depths": [{"stage": u, "name": run.space.stages[u].name, "depths": d} for u, d in rare.items()],
+        "unseen": unseen_rows(run.space, trust.unseen),
+        "unseen_text": unseen_text(run.space, trust.unseen, "labelled architecture"),
+        "beyond": trust.beyond,
+        "beyond_text": beyond_text(trust.beyond, trust.labels),
+        "suspects": suspects,
+        "health": _health(trust, suspects),
         "next": [
-            *doubtful_steps(doubtful),
+            *suspect_steps(suspects),
             *_by_rival(run, learnt),
             *_by_level(run, learnt),
-            *_by_prediction(run, learnt),
-            *_by_unseen(run, unseen),
+            *_by_unseen(run, trust),
+            *_by_rare(run, rare),
         ],
     }
 
 
-def _health(trust: Trust, doubtful: list[dict[str, Any]]) -> dict[str, str]:
+def _health(trust: Trust, suspects: list[dict[str, Any]]) -> dict[str, str]:
     """The verdict, and that there are labels to look at."""
     found = [(OF_TRUST.get(trust.level, "warn"), trust.verdict)]
-    if doubtful:
-        found = [(found[0][0], trust.verdict.removesuffix(".")), ("warn", doubtful_text(doubtful))]
+    if suspects:
+        found = [(found[0][0], trust.verdict.removesuffix(".")), ("warn", suspect_text(suspects))]
     return health(found, "")
 
 
@@ -140,28 +149,39 @@ def _by_level(run: Run, learnt: Learnt) -> list[dict[str, str]]:
     return [{"kind": "trust", "text": text} for text in steps]
 
 
-def _by_prediction(run: Run, learnt: Learnt) -> list[dict[str, str]]:
-    """Where y' orders held-out rows better than the sums do, beyond what chance allows, it should choose."""
-    trust = learnt.trust
-    lead = np.subtract(trust.prediction.each, trust.modules.each)
-    if len(lead) < 2 or not lead.mean() > max(_LEAST, _ERRORS * lead.std(ddof=1) / np.sqrt(len(lead))):
+def _by_unseen(run: Run, trust: Trust) -> list[dict[str, str]]:
+    text = unseen_text(run.space, trust.unseen, "labelled architecture")
+    if not text:
         return []
-    text = (
-        f"The prediction y' orders unseen architectures better (SRCC {trust.prediction.mean:.3f}) than the summed "
-        f"module scores do ({trust.modules.mean:.3f}): let it choose what to build."
+    text += (
+        " They are left out of what is built (unless --unseen is given), and predictions with them are marked: "
+        "label a few architectures with them."
     )
-    return [{"kind": "prediction", "text": text, "command": build_command(run, learnt, "prediction")}]
+    return [{"kind": "unseen", "text": text}]
 
 
-def _by_unseen(run: Run, unseen: dict[int, list[int]]) -> list[dict[str, str]]:
-    if not unseen:
+def _by_rare(run: Run, rare: dict[int, list[int]]) -> list[dict[str, str]]:
+    if not rare:
         return []
-    parts = [f"{run.space.stages[u].name} with {_listed(depths)} layers" for u, depths in unseen.items()]
+    parts = [f"{run.space.stages[u].name} with {_listed(depths)} layers" for u, depths in rare.items()]
     text = (
         f"Fewer than two labelled architectures have {'; '.join(parts)}. Scores of such modules are guesses: "
         "evaluate a few architectures with them before using one."
     )
-    return [{"kind": "unseen", "text": text}]
+    return [{"kind": "rare", "text": text}]
+
+
+def beyond_text(share: float | None, labels: int) -> str:
+    """That the labels span only a part of the space, where that is more than chance leaves.
+
+    Beyond the worst of n random labels lies a share of the space that has a Beta(1, n) distribution.
+    """
+    if share is None or share <= max(_BEYOND, 1 - _CHANCE ** (1 / labels)):
+        return ""
+    return (
+        f"The labels span only the better part of the space: {share:.0%} of random architectures, if not more, are worse "
+        "than the worst label as far as the scores tell. What is said of them is beyond the table."
+    )
 
 
 def _listed(numbers: list[int]) -> str:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from nasbuild.report._color import choice_text
 from nasbuild.report._data_features import effect_scale, features_data
 from nasbuild.report._data_labels import labels_data
-from nasbuild.report._data_modules import modules_data, untold_number, untold_text
+from nasbuild.report._data_modules import modules_data, untold_number, untold_text, without_ties
 from nasbuild.report._data_run import made_data, space_data, table_data
 from nasbuild.report._data_trust import trust_data
 from nasbuild.report._health import sentence
+from nasbuild.report._known import known_text
 from nasbuild.report._numbers import Scale
+from nasbuild.report._steps import Place, shown_steps
 
 if TYPE_CHECKING:
     from nasbuild.score import Learnt, Run
@@ -21,27 +23,35 @@ _NAMED = 6  # stages that a sentence names
 _SURE = 0.9  # share of the members
 
 
-def explain_data(run: Run, *, modules: int = 3) -> dict[str, Any]:
+def explain_data(run: Run, *, modules: int = 3, place: Place = None) -> dict[str, Any]:
     """What was learnt, as JSON data.
 
     Parameters
     ----------
     modules
         How many of the best and of the worst modules of each stage.
+    place
+        Of the fit folder, for commands.
 
     Returns
     -------
     ``space``, ``table`` and ``made`` of the run, and ``targets``: for each its ``target``,
     ``direction`` and ``unit``, its ``labels``, ``trust``, ``features`` and ``stages``, the
-    ``findings`` in sentences and the ``next`` steps, some with a ``command``. Scores are in the
+    ``findings`` in sentences and the ``next`` steps, some with a ``command``; what was told of an earlier target is
+    not told again. Of a target that is known exactly, ``known`` says so, and there are no steps. Scores are in the
     target's unit; ``effects`` tells what those of choices are (``measure``) and their unit. Choices
     and modules stand best first by the target's direction.
     """
     table = table_data(run.table)
+    targets = list[dict[str, Any]]()
+    for learnt in run.learnt:
+        one = _target(run, learnt, table["next"], modules)
+        before = [step for other in targets for step in other["next"]]
+        targets.append({**one, "next": shown_steps(one["next"], place, before)})
     return {
         "space": space_data(run.space),
         "table": table,
-        "targets": [_target(run, learnt, table["next"], modules) for learnt in run.learnt],
+        "targets": targets,
         "made": made_data(run),
     }
 
@@ -60,14 +70,18 @@ def _target(run: Run, learnt: Learnt, advice: list[dict], modules: int) -> dict[
     labels, trust = labels_data(run, learnt), trust_data(run, learnt)
     features, stages = features_data(run, learnt), modules_data(run, learnt, modules)
     steps = [*trust["next"], *stages["next"], *features["next"], *labels["next"], *advice]
+    if known := known_text(run, learnt):
+        steps = []
+        stages = without_ties(stages)
     return {
         **head_data(learnt),
+        "known": known,
         "labels": labels,
         "trust": trust,
         "effects": {"measure": features["measure"], "unit": features["unit"]},
         "features": features["features"],
         "stages": stages["stages"],
-        "findings": findings(trust, features, stages),
+        "findings": [known] * bool(known) + findings(trust, features, stages),
         "next": steps,
     }
 
@@ -100,8 +114,8 @@ def findings(trust: dict[str, Any], features: dict[str, Any], modules: dict[str,
     found += _nottold_apart(modules["stages"])
     if modules.get("merges"):
         found.append(
-            "As far as the labels tell, layers whose operation is identity or skip do nothing after the first layer of a "
-            "stage: modules that differ in nothing else are the same network and are listed once."
+            f"{modules['merges_by']}, layers that pass their input on do nothing after the first layer of a stage: modules "
+            "that differ in nothing else are the same network and are listed once."
         )
     return found
 

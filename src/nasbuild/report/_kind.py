@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
+from nasbuild.report._steps import RUN
+
 if TYPE_CHECKING:
     from nasbuild.score import Learnt, Run
 
@@ -24,20 +26,16 @@ def title_of(recipe: str) -> str:
 
 
 def propose_command(run: Run, learnt: Learnt, n: int) -> str:
-    """The command that writes what to evaluate next; a run doesn't know its own place."""
-    return f"nasbuild build RUN --propose {n}{_of_target(run, learnt)} --out next.jsonl"
-
-
-def build_command(run: Run, learnt: Learnt, by: str) -> str:
-    """The command that builds by something else than scores."""
-    return f"nasbuild build RUN --by {by}{_of_target(run, learnt)} --out built.jsonl"
+    """The command that writes what to evaluate next."""
+    return f"nasbuild build {RUN} --propose {n}{_of_target(run, learnt)} --out next.jsonl"
 
 
 def fit_command(run: Run, learnt: Learnt, recipe: str) -> str:
-    """The command that fits the same target with another recipe; a run doesn't know its table's place."""
+    """The command that fits the same target of the fit's own table with another recipe."""
     seed = f" --seed {run.seed}" if run.seed else ""
     target = shlex.quote(learnt.target.name)
-    return f"nasbuild fit --space SPACE --data TABLE --target {target} --recipe {recipe}{seed} --out run-{recipe}"
+    fit = f"nasbuild fit --space {RUN} --data {RUN} --target {target} --recipe {recipe}{seed}"
+    return f"{fit} --out {RUN}-{recipe}"
 
 
 def _of_target(run: Run, learnt: Learnt) -> str:

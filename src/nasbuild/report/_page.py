@@ -14,6 +14,7 @@ from nasbuild.report._card import Card, Section
 from nasbuild.report._cards import sections
 from nasbuild.report._color import choice_text
 from nasbuild.report._health import sentence
+from nasbuild.report._steps import Place
 from nasbuild.report.networks import graph_sections
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def report_html(
     evaluated: Evaluated | None = None,
     race: Race | None = None,
     live: Live | None = None,
+    place: Place = None,
 ) -> str:
     """One self-contained HTML page of a run, in a space or on networks that are graphs of operations.
 
@@ -46,6 +48,8 @@ def report_html(
         Of a loop: what came of repeating the most promising.
     live
         Of the live demo: the loop against random search.
+    place
+        Of the fit folder, for the commands of next steps.
 
     Raises
     ------
@@ -58,13 +62,13 @@ def report_html(
 
     if isinstance(run.table, GraphTable):
         found, title, script = (
-            graph_sections(cast("GraphRun", run)),
+            graph_sections(cast("GraphRun", run), place),
             f"{len(run.table):,} networks",
             "network.js",
         )
     else:
         space = cast("Run", run)
-        found, title, script = sections(space, top, evaluated, race, live), space.space.name, ""
+        found, title, script = sections(space, top, evaluated, race, live, place), space.space.name, ""
     return _page(found, title, [learnt.target.name for learnt in run.learnt], script)
 
 
@@ -102,9 +106,10 @@ def write_report(
     evaluated: Evaluated | None = None,
     race: Race | None = None,
     live: Live | None = None,
+    place: Place = None,
 ) -> None:
     """Write the page of `report_html` to a file, whole or not at all."""
-    write_text(path, report_html(run, top=top, evaluated=evaluated, race=race, live=live))
+    write_text(path, report_html(run, top=top, evaluated=evaluated, race=race, live=live, place=place))
 
 
 def _render(environment: Environment, card: Card) -> Any:

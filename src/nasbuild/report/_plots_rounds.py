@@ -22,9 +22,8 @@ def rounds_plot(data: dict[str, Any], target: dict[str, Any], scale: Scale) -> s
     """Values in the order of evaluation, with predictions, the best so far and where rounds begin."""
     values, predicted, best = target["values"], target["predicted"], target["best"]
     known = [v for v in (*values, *predicted) if v is not None]
-    label = (
-        f"{target['name']} of {len(values)} evaluations in their order, the best so far as a line, "
-        f"in the end {scale.full(best[-1])}"
+    label = f"{target['name']} of {len(values)} evaluations in their order" + (
+        f", the best so far as a line, in the end {scale.full(best[-1])}" if best[-1] is not None else ""
     )
     svg = Svg(_WIDTH, 238, label, kind="plot")
     x, y = Axis(0, len(values) + 1, _LEFT, _WIDTH - 12), Axis.over(known, _BOTTOM, _TOP)
@@ -34,13 +33,22 @@ def rounds_plot(data: dict[str, Any], target: dict[str, Any], scale: Scale) -> s
     for n, (value, expected) in enumerate(zip(values, predicted, strict=True), 1):
         if expected is not None and value is not None:
             svg.line(x(n), y(expected), x(n), y(value), "grid")
-    for kind, points in (("dot shade1", predicted), ("dot shade4", values)):
+    # What was measured outside the bounds is between what was predicted and what counts.
+    within = (
+        [v if i else None for v, i in zip(values, data["inside"], strict=True)] if data["bounds"] else values
+    )
+    outside = (
+        [None if i else v for v, i in zip(values, data["inside"], strict=True)] if data["bounds"] else []
+    )
+    for kind, points in (("dot shade1", predicted), ("dot shade2", outside), ("dot shade4", within)):
         # Points as one path of round line ends: a few bytes each, however many there are.
         places = [f"M{x(n):.1f} {y(v):.1f}h0" for n, v in enumerate(points, 1) if v is not None]
         if places:
             svg.add("path", d="".join(places), class_=kind)
+    draw_bottom(svg, x, _BOTTOM, "evaluations, in their order")
     steps = [(x(n), y(v)) for n, v in enumerate(best, 1) if v is not None]
+    if not steps:
+        return svg.markup()
     path = f"M{steps[0][0]:.1f} {steps[0][1]:.1f}" + "".join(f"H{a:.1f}V{b:.1f}" for a, b in steps[1:])
     svg.add("path", d=path, class_="mark", fill="none")
-    draw_bottom(svg, x, _BOTTOM, "evaluations, in their order")
     return svg.markup()

@@ -12,15 +12,17 @@ from nasbuild.report._color import Palette
 from nasbuild.report._data_built import built_data
 from nasbuild.report._data_features import effect_scale, features_data, stage_effects
 from nasbuild.report._data_labels import labels_data, scatter_data
-from nasbuild.report._data_modules import modules_data, untold_text
+from nasbuild.report._data_modules import modules_data, untold_text, without_ties
 from nasbuild.report._data_run import space_data, table_data
 from nasbuild.report._data_trust import trust_data
 from nasbuild.report._explain import findings, head_data
 from nasbuild.report._heat import heat
 from nasbuild.report._kind import kind_of
+from nasbuild.report._known import known_text
 from nasbuild.report._numbers import Scale, correlation
 from nasbuild.report._plots import built_plot, histogram, scatter
 from nasbuild.report._plots_trust import agreement_bars, effect_dots, effect_limit, effect_name
+from nasbuild.report._steps import Place, shown_steps
 from nasbuild.space import parse_architecture
 
 if TYPE_CHECKING:
@@ -31,8 +33,11 @@ if TYPE_CHECKING:
 class TargetView:
     """Data and pictures of one target; data are computed once, when a card asks for them."""
 
-    def __init__(self, run: Run, learnt: Learnt, number: int, top: int, palette: Palette) -> None:
+    def __init__(
+        self, run: Run, learnt: Learnt, number: int, top: int, palette: Palette, place: Place = None
+    ) -> None:
         self.run, self.learnt, self.number, self.top, self.palette = run, learnt, number, top, palette
+        self.place, self.before = place, list[TargetView]()
         self.key = f"target-{number}"
         self.sign = learnt.target.sign
 
@@ -50,7 +55,14 @@ class TargetView:
 
     @cached_property
     def modules(self) -> Data:
-        return modules_data(self.run, self.learnt)
+        found = modules_data(self.run, self.learnt)
+        # What has not to be learnt is not to be told apart by labels.
+        return without_ties(found) if self.known else found
+
+    @cached_property
+    def known(self) -> str:
+        """That the target is known exactly, if it is: then nothing is advised, and no smallest networks are listed."""
+        return told(lambda: known_text(self.run, self.learnt)) or ""
 
     @cached_property
     def built(self) -> Data:
@@ -69,20 +81,35 @@ class TargetView:
             ("built", "Built architectures", lambda: self.built, self._draw_built),
             ("next", "What to do next", self.next, lambda _: {}),
         ):
-            yield Card(f"{self.key}-{name}", title, f"{name}.html.j2", compute, draw)
+            if not (self.known and name in ("built", "next")):
+                yield Card(f"{self.key}-{name}", title, f"{name}.html.j2", compute, draw)
 
     def verdict(self) -> Data:
         """What the summary tells of this target; parts whose own cards fail are left out."""
-        trust, built = told(lambda: self.trust), told(lambda: self.built["built"][0])
+        trust = told(lambda: self.trust)
+        built = None if self.known else told(lambda: self.built["built"][0])
         return {
             "trust": trust and {k: trust[k] for k in ("level", "verdict", "prediction", "modules")},
-            "findings": told(lambda: findings(self.trust, self.features, self.modules)) or [],
+            "findings": [self.known] * bool(self.known)
+            + (told(lambda: findings(self.trust, self.features, self.modules)) or []),
             "best_label": told(lambda: self.labels["best"]),
             "built": built and {k: built[k] for k in ("id", "prediction", "std", "in_table", "label")},
         }
 
     def next(self) -> Data:
-        """The steps that the other cards tell, the most pressing first; a card that fails tells none."""
+        """The steps that the other cards tell, the most pressing first; a card that fails tells none.
+
+        What an earlier target's card tells is not told again.
+        """
+        before = [step for view in self.before for step in view.steps]
+        steps = shown_steps(self.steps, self.place, before)
+        return {"steps": steps, "told": bool(self.steps), "health": None, "next": []}
+
+    @cached_property
+    def steps(self) -> list[Data]:
+        """All that is to be done next for this target; nothing where it is known exactly."""
+        if self.known:
+            return []
         sources = (
             lambda: self.trust,
             lambda: self.built,
@@ -91,7 +118,7 @@ class TargetView:
             lambda: self.labels,
             lambda: table_data(self.run.table),
         )
-        return next_data(sources)
+        return shown_steps(next_steps(sources), self.place)
 
     def _draw_labels(self, data: Data) -> Data:
         return draw_labels(data, scatter_data(self.run, self.learnt), self.scale, self.learnt.target.name)
@@ -187,10 +214,9 @@ def draw_table(table: Table | GraphTable, data: Data) -> Data:
     return {"scales": [Scale.of(table.columns[m["name"]].tolist(), m["unit"]) for m in data["metrics"]]}
 
 
-def next_data(sources: Sequence[Callable[[], Data]]) -> Data:
+def next_steps(sources: Sequence[Callable[[], Data]]) -> list[Data]:
     """The steps that other cards tell; one that fails tells none."""
-    steps = [step for source in sources for step in (told(source) or {"next": ()})["next"]]
-    return {"steps": steps, "health": None, "next": []}
+    return [step for source in sources for step in (told(source) or {"next": ()})["next"]]
 
 
 def told(source: Callable[[], Any]) -> Any:
@@ -210,10 +236,12 @@ def _chain(features: list[str], row: Data, scale: Scale) -> Chain:
 class RunView:
     """Data and pictures of the whole run."""
 
-    def __init__(self, run: Run, top: int) -> None:
+    def __init__(self, run: Run, top: int, place: Place = None) -> None:
         self.run = run
         palette = Palette(run.space)
-        self.targets = [TargetView(run, one, n + 1, top, palette) for n, one in enumerate(run.learnt)]
+        self.targets = [TargetView(run, one, n + 1, top, palette, place) for n, one in enumerate(run.learnt)]
+        for n, view in enumerate(self.targets):
+            view.before = self.targets[:n]
 
     @cached_property
     def table(self) -> Data:

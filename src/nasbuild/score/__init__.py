@@ -1,20 +1,23 @@
 """Room ``score``: what matters. Feature choices, modules, trust in them, and the run that holds them."""
 
 from nasbuild.score._additive import AdditiveScorer, fit_additive
+from nasbuild.score._advice import Rival, better_method
+from nasbuild.score._better_part import PartOrder, better_parts
 from nasbuild.score._choices import choice_effects
-from nasbuild.score._doubtful import Doubtful, doubtful_labels
 from nasbuild.score._features import ChoiceScore, feature_scores
 from nasbuild.score._fit import Fitted, choice_scores, fit_rivals, fit_scorers
 from nasbuild.score._held_out import DEVIATIONS, Agreement, Evidence, HeldOut, evidence_of
 from nasbuild.score._module_rows import module_rows
 from nasbuild.score._modules import LabelStatistics, ModuleScorer, label_statistics, shifted
 from nasbuild.score._run import Learnt, Prediction, Progress, Run, learn, predict
+from nasbuild.score._run_file import RUN as RUN_FILE
 from nasbuild.score._run_file import SCHEMA_VERSION, versions
 from nasbuild.score._scorer import Scorer, combined
 from nasbuild.score._stage_scores import MAX_MODULES, StageScores, score_stage, score_stages
 from nasbuild.score._store import load_run, save_run
+from nasbuild.score._suspect import Suspect, suspect_labels
 from nasbuild.score._ties import COMPARED, member_scores, untold
-from nasbuild.score._trust import METHOD_NAMES, Rival, Trust, measure_trust
+from nasbuild.score._trust import METHOD_NAMES, Trust, measure_trust, part_text
 from nasbuild.score.baselines import FoldedScorer, fit_baseline, fit_model
 
 __all__ = [
@@ -22,11 +25,11 @@ __all__ = [
     "DEVIATIONS",
     "MAX_MODULES",
     "METHOD_NAMES",
+    "RUN_FILE",
     "SCHEMA_VERSION",
     "AdditiveScorer",
     "Agreement",
     "ChoiceScore",
-    "Doubtful",
     "Evidence",
     "Fitted",
     "FoldedScorer",
@@ -34,17 +37,20 @@ __all__ = [
     "LabelStatistics",
     "Learnt",
     "ModuleScorer",
+    "PartOrder",
     "Prediction",
     "Progress",
     "Rival",
     "Run",
     "Scorer",
     "StageScores",
+    "Suspect",
     "Trust",
+    "better_method",
+    "better_parts",
     "choice_effects",
     "choice_scores",
     "combined",
-    "doubtful_labels",
     "evidence_of",
     "feature_scores",
     "fit_additive",
@@ -58,11 +64,13 @@ __all__ = [
     "measure_trust",
     "member_scores",
     "module_rows",
+    "part_text",
     "predict",
     "save_run",
     "score_stage",
     "score_stages",
     "shifted",
+    "suspect_labels",
     "untold",
     "versions",
 ]

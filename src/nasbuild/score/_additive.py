@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nasbuild.predictor import AdditiveRecipe, Pairs, Process, fit_process, one_thread
+from nasbuild.predictor import AdditiveRecipe, Pairs, Process, Warp, fit_process, one_thread
 from nasbuild.score._held_out import DEVIATIONS, INTERVAL, HeldOut, folds
 from nasbuild.score._scorer import Scorer
 from nasbuild.space import Architecture, Space
 
 _BELIEF = 10
 _WIDENING = 0.5, 3.0
+_DOUBTED = 0.5
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class AdditiveScorer(Scorer):
     architectures: tuple[Architecture, ...]
     labels: np.ndarray
     process: Process
+    limits: tuple[float, float] = (-np.inf, np.inf)
 
     @property
     def members(self) -> int:
@@ -45,6 +47,9 @@ class AdditiveScorer(Scorer):
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs:
         return self.process.pairs(codes)
 
+    def layer_pairs(self, stage: int, options: Sequence[np.ndarray]) -> dict[tuple[int, int], np.ndarray]:
+        return self.process.layer_pairs(stage, options)
+
     @property
     def exact_pairs(self) -> bool:
         return self.process.exact_pairs
@@ -62,7 +67,7 @@ class AdditiveScorer(Scorer):
     def labels_at(self, totals: np.ndarray) -> np.ndarray:
         return self.process.labels_at(totals)
 
-    def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+    def expect(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         return self.process.predict(architectures)
 
 
@@ -84,7 +89,7 @@ def fit_additive(
     with one_thread():
         process = fit_process(space, architectures, labels, recipe, seed=seed)
         step_done()
-        parts, misses, splits = [], [], folds(len(labels), recipe.folds, seed)
+        parts, misses, crossed, splits = [], [], [], folds(len(labels), recipe.folds, seed)
         for train, test in splits:
             held = [architectures[i] for i in test]
             part = fit_process(
@@ -97,16 +102,62 @@ def fit_additive(
                 passing=process.passing,
             )
             mean, deviation = part.sum_latent(held)
-            misses.append(np.abs(part.warp.forward(labels[test]) - mean) / deviation)
+            at = part.warp.forward(labels[test])
+            misses.append(np.abs(at - mean) / deviation)
+            expected, variance = part.latent(held)
+            crossed.append(_Crossed(part.warp, mean, expected - mean, at - mean, np.sqrt(variance)))
             hops = tuple(part.sums(held, hop) for hop in part.hops)
-            parts.append(HeldOut(test, part.predict(held)[0], part.sums(held), hops))
+            parts.append(HeldOut(test, mean, part.sums(held), hops))
             step_done()
-    # Whether a label lies inside is told by intervals that the other folds alone have widened.
-    for k, (part, own) in enumerate(zip(parts, misses, strict=True)):
-        others = np.concatenate([m for j, m in enumerate(misses) if j != k])
-        parts[k] = replace(part, inside=own <= DEVIATIONS * widening(others))
-    process = replace(process, spread=widening(np.concatenate(misses)))
+    # What all folds tell of intervals and interactions is tried on each fold by what the other folds tell of it.
+    for k, (part, own) in enumerate(zip(parts, crossed, strict=True)):
+        width = widening(np.concatenate([m for j, m in enumerate(misses) if j != k]))
+        share = borne_out([c for j, c in enumerate(crossed) if j != k])
+        parts[k] = replace(
+            part,
+            prediction=own.warp.back(own.mean + share * own.adds),
+            inside=misses[k] <= DEVIATIONS * width,
+            missed=own.missed - share * own.adds,
+            deviation=own.deviation,
+        )
+    process = replace(process, spread=widening(np.concatenate(misses)), crossing=borne_out(crossed))
     return AdditiveScorer(space, tuple(architectures), labels, process), parts
+
+
+@dataclass(frozen=True)
+class _Crossed:
+    """Held-out rows of a fold, (rows,) each, on its scale of labels.
+
+    Attributes
+    ----------
+    mean, adds
+        What the summed shares tell, and what interactions add to it.
+    missed
+        Labels less the former.
+    deviation
+        Of the label, by all that is known.
+    """
+
+    warp: Warp
+    mean: np.ndarray
+    adds: np.ndarray
+    missed: np.ndarray
+    deviation: np.ndarray
+
+
+def borne_out(folds: Sequence[_Crossed]) -> float:
+    """Share of what interactions add that held-out rows bear out, 0 to 1.
+
+    The slope of what the sums miss over what the interactions add, as much believed beforehand as a normal of mean 1 and
+    deviation ``_DOUBTED``: variances are the likeliest ones, not averaged over, so interactions of a table that hardly
+    shows them are larger than they should be.
+    """
+    adds, missed = (np.concatenate([getattr(one, name) for one in folds]) for name in ("adds", "missed"))
+    noise = float(np.mean((missed - adds) ** 2))
+    known = float(adds @ adds) / noise if noise > 0 else 0.0
+    slope = float(adds @ missed) / noise if noise > 0 else 0.0
+    before = 1 / _DOUBTED**2
+    return float(np.clip((slope + before) / (known + before), 0, 1))
 
 
 def widening(misses: np.ndarray) -> float:

@@ -9,12 +9,12 @@ import numpy as np
 
 from nasbuild.predictor import AdditiveRecipe, AnyRecipe, BaselineRecipe, Recipe, fit_ensembles
 from nasbuild.score._additive import fit_additive
+from nasbuild.score._advice import Rival
 from nasbuild.score._choices import choice_effects
 from nasbuild.score._features import ChoiceScore, feature_scores
 from nasbuild.score._held_out import HeldOut, evidence_of
 from nasbuild.score._modules import ModuleScorer
 from nasbuild.score._scorer import Scorer
-from nasbuild.score._trust import Rival
 from nasbuild.score.baselines import fit_baseline, held_out_baseline, ped_anova
 from nasbuild.space import Architecture, Space, encode, features_by_name, graph_schema
 

@@ -33,6 +33,9 @@ class HeldOut:
         What hops 0, 1, ... tell of them, (test,) each.
     inside
         Whether each label lies in the interval of its summed score; None if there is none.
+    missed, deviation
+        How far each label lies above its y', and the deviation stated for that, noise included: on the scale on which
+        scores add up, with labels of deviation 1. None where there is no such scale. (test,) each.
     """
 
     test: np.ndarray
@@ -40,6 +43,8 @@ class HeldOut:
     sums: np.ndarray
     hops: tuple[np.ndarray, ...] = ()
     inside: np.ndarray | None = None
+    missed: np.ndarray | None = None
+    deviation: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,12 @@ class Agreement:
     def of(cls, each: Sequence[float] | np.ndarray) -> Agreement:
         values = np.asarray(each, dtype=float)
         return cls(float(values.mean()), float(values.std()), tuple(float(v) for v in values))
+
+
+def interval_of(value: float, tested: int) -> tuple[float, float]:
+    """The 95 % interval of a correlation of more than three rows, by Fisher's z."""
+    middle, half = np.arctanh(value), 1.96 / np.sqrt(tested - 3)
+    return float(np.tanh(middle - half)), float(np.tanh(middle + half))
 
 
 @dataclass(frozen=True)

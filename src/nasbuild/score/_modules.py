@@ -69,6 +69,7 @@ class ModuleScorer(Scorer):
     ensemble: Ensemble
     architectures: tuple[Architecture, ...]
     labels: np.ndarray
+    limits: tuple[float, float] = (-np.inf, np.inf)
 
     @property
     def members(self) -> int:
@@ -110,9 +111,11 @@ class ModuleScorer(Scorer):
         """
         return weighted(self.each(stage, codes), self.ensemble.weights(codes.shape[1] - 1))
 
-    def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
-        """Weighted mean and deviation of the members' y', each (architectures,), in the label's unit."""
-        return self.ensemble.predict(encode(self.space, architectures))
+    def expect(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Weighted mean and deviation of the members' y'; networks do not tell what is far."""
+        return *self.ensemble.predict(encode(self.space, architectures)), np.zeros(
+            len(architectures), dtype=bool
+        )
 
     def predict_every(self, codes: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
         return predict_every(self.ensemble, self.space, codes)

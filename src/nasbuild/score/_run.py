@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from nasbuild.errors import NasbuildError, RunError, TargetError
 from nasbuild.predictor import RECIPES, AnyRecipe
-from nasbuild.score._doubtful import doubtful_labels
+from nasbuild.score._better_part import better_parts
 from nasbuild.score._features import ChoiceScore
 from nasbuild.score._fit import choice_scores, fit_rivals, fit_scorers
 from nasbuild.score._held_out import evidence_of
+from nasbuild.score._reach import share_beyond
 from nasbuild.score._scorer import Scorer
+from nasbuild.score._seen import seen_modules
 from nasbuild.score._stage_scores import MAX_MODULES, StageScores, best_modules, score_stages
+from nasbuild.score._suspect import suspect_labels
 from nasbuild.score._ties import untold
 from nasbuild.score._trust import Trust, measure_trust
 from nasbuild.space import Architecture, Space
@@ -30,7 +33,13 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Learnt:
-    """What was learnt about one target."""
+    """What was learnt about one target.
+
+    Attributes
+    ----------
+    unseen
+        Whether modules with choices or depths that no labelled architecture has may be built as well.
+    """
 
     target: Target
     labels: Labels
@@ -38,10 +47,22 @@ class Learnt:
     stages: tuple[StageScores, ...]
     features: tuple[ChoiceScore, ...]
     trust: Trust
+    unseen: bool = False
 
     def best(self, stage: int, n: int | None = None) -> np.ndarray:
-        """Positions of a stage's ``n`` best modules, best first; of those that make the same network, one."""
-        return best_modules(self.scorer, self.stages[stage], self.target.sign, n)
+        """Positions of a stage's ``n`` best modules, best first; of those that make the same network, one.
+
+        Modules with what no label tells of are left out, unless ``unseen``, or where a search of the stage found no other.
+        """
+        order = best_modules(self.scorer, self.stages[stage], self.target.sign)
+        seen = self.seen(stage)[order]
+        return order[seen][:n] if seen.any() else order[:n]
+
+    def seen(self, stage: int) -> np.ndarray:
+        """Which of a stage's modules may be built, (modules,)."""
+        if self.unseen:
+            return np.ones(len(self.stages[stage]), dtype=bool)
+        return seen_modules(self.scorer.space, self.stages[stage], self.trust.unseen)
 
 
 @dataclass(frozen=True)
@@ -54,11 +75,14 @@ class Prediction:
         y' and its deviation, (architectures,).
     shares
         Score of each stage's module, (architectures, stages).
+    extrapolates
+        Whether the prediction goes beyond the table (`Scorer.predict_marked`), (architectures,) bool.
     """
 
     value: np.ndarray
     std: np.ndarray
     shares: np.ndarray
+    extrapolates: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -75,6 +99,10 @@ class Run:
     @property
     def space(self) -> Space:
         return self.table.space
+
+    def with_unseen(self) -> Run:
+        """The same, but that modules with choices or depths that no labelled architecture has are built as well."""
+        return replace(self, learnt=tuple(replace(one, unseen=True) for one in self.learnt))
 
     def of(self, target: str | None = None) -> Learnt:
         """What was learnt about a target; the first one if None.
@@ -184,9 +212,12 @@ def learn(
             evidence_of(fit.parts, label.values),
             rivals=fit_rivals(space, problem, recipe, seed=seed) if rivals else (),
             untold=[untold(fit.scorer, stage, sign) for stage in stages],
-            doubtful=doubtful_labels(fit.scorer, fit.parts, label.values),
+            suspects=suspect_labels(fit.scorer, fit.parts, label.values),
+            better_part=better_parts(fit.parts, label.values, sign),
+            beyond=share_beyond(fit.scorer, label.values, sign, seed),
         )
-        learnt.append(Learnt(label.target, label, fit.scorer, tuple(stages), tuple(features), trust))
+        scorer = fit.scorer.limited(label.target.limits)
+        learnt.append(Learnt(label.target, label, scorer, tuple(stages), tuple(features), trust))
     return Run(table, recipe, seed, tuple(learnt), max_modules)
 
 
@@ -194,9 +225,10 @@ def predict(learnt: Learnt, architectures: Sequence[Architecture]) -> Prediction
     """Predict architectures and tell each stage's share; nothing is enumerated."""
     if not architectures:
         empty = np.empty(0)
-        return Prediction(empty, empty, np.empty((0, len(learnt.scorer.space.stages))))
+        shares = np.empty((0, len(learnt.scorer.space.stages)))
+        return Prediction(empty, empty, shares, np.zeros(0, dtype=bool))
     # The last bits depend on the place in a batch: equal architectures are predicted once.
     place = {architecture: n for n, architecture in enumerate(dict.fromkeys(architectures))}
-    value, std = learnt.scorer.predict(list(place))
+    value, std, beyond = learnt.scorer.predict_marked(list(place))
     rows = np.array([place[architecture] for architecture in architectures])
-    return Prediction(value[rows], std[rows], learnt.scorer.shares(architectures))
+    return Prediction(value[rows], std[rows], learnt.scorer.shares(architectures), beyond[rows])

@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
 from itertools import islice, product
+from typing import Self
 
 import numpy as np
 
 from nasbuild.predictor import Pairs
 from nasbuild.space import Architecture, Module, Space, group_codes, group_modules, module_key
+from nasbuild.table import Unseen, rows_with_unseen, unseen_choices
 
 _AT_ONCE = 4096  # architectures predicted at a time
+_LEAST_STD = 1e-6  # of the labels' range: no method knows a label better
+_ROUNDING = 1e-9  # of the labels' range, by which a prediction may miss a label that it knows
 
 
 class Scorer(ABC):
     """Scores of modules, learnt from architectures and labels (architectures,).
 
-    Subclasses are frozen dataclasses that hold ``space``, ``architectures`` and ``labels``.
+    Subclasses are frozen dataclasses that hold ``space``, ``architectures`` and ``labels``, and may hold ``limits``.
+
+    Attributes
+    ----------
+    limits
+        The least and the most that a label can be, as the space declares of the metric.
     """
 
     space: Space
     architectures: tuple[Architecture, ...]
     labels: np.ndarray
+    limits: tuple[float, float] = (-np.inf, np.inf)
 
     @property
     @abstractmethod
     def members(self) -> int:
         """How many fits or samples the deviation of a score is taken over."""
+
+    def limited(self, limits: tuple[float, float]) -> Self:
+        """The same scorer, whose predictions stay within limits."""
+        return replace(self, limits=limits)  # pyright: ignore[reportArgumentType]: subclasses are dataclasses
 
     @abstractmethod
     def score(self, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -41,8 +57,33 @@ class Scorer(ABC):
         """Scores by every member, (members, modules)."""
 
     @abstractmethod
+    def expect(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """y' and its deviation without regard to `limits`, and which architectures are far from all that were learnt from."""
+
     def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """y' and its deviation, each (architectures,), in the label's unit."""
+        return self.predict_marked(architectures)[:2]
+
+    def predict_marked(
+        self, architectures: Sequence[Architecture]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """y', its deviation, and whether it extrapolates, each (architectures,).
+
+        A prediction extrapolates where it lies outside the range of the labels, or its architecture is far from all that
+        were learnt from, or has a choice or a depth that none of them has. Predictions stay within `limits`; deviations
+        are never 0.
+        """
+        value, std, far = self.expect(architectures)
+        far = far | rows_with_unseen(self.space, self.unseen, architectures)
+        low, high = self.labels.min(), self.labels.max()
+        rounding = _ROUNDING * (high - low)
+        beyond = far | (value < low - rounding) | (value > high + rounding)
+        return np.clip(value, *self.limits), np.maximum(std, _LEAST_STD * (high - low)), beyond
+
+    @cached_property
+    def unseen(self) -> tuple[Unseen, ...]:
+        """Choices and depths that no labelled architecture has."""
+        return unseen_choices(self.space, self.architectures)
 
     @property
     def merges(self) -> bool:
@@ -65,6 +106,18 @@ class Scorer(ABC):
 
         On the scale on which scores add up: y' is `labels_at` of both together where `exact_pairs`, else close to it.
         ``codes`` are some modules of every stage, (depth, features) each.
+        """
+        return None
+
+    def layer_pairs(
+        self,
+        stage: int,  # noqa: ARG002
+        options: Sequence[np.ndarray],  # noqa: ARG002
+    ) -> Mapping[tuple[int, int], np.ndarray] | None:
+        """What two layers of a module add to its score beyond what each adds alone; None where scores are no such sums.
+
+        ``options`` are the layers that may stand at each place, among the layers that `left` leaves, (layers, features)
+        each. For two places, the smaller first: (layers of the first, layers of the second), none where nothing is added.
         """
         return None
 

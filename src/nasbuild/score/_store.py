@@ -20,6 +20,7 @@ from nasbuild.score._run_file import (
     MODEL,
     MODULES,
     RUN,
+    SCHEMA_VERSION,
     TABLE,
     TRUST,
     NoteFile,
@@ -112,13 +113,14 @@ def load_run(path: str | os.PathLike[str]) -> Run:
     learnt = []
     for (target, label), scorer, of_target in zip(found, scorers, trust, strict=True):
         scored = tuple(stages[target.name, u] for u in range(len(space.stages)))
+        scorer = scorer.limited(target.limits)
         learnt.append(Learnt(target, label, scorer, scored, of_target.features, of_target.trust))
     return Run(table, recipe, file.seed, tuple(learnt), file.max_modules, file.versions)
 
 
 def _run_file(run: Run, files: dict[str, str]) -> RunFile:
     return RunFile(
-        schema_version=5,
+        schema_version=SCHEMA_VERSION,
         space=space_to_dict(run.space),
         targets=[
             TargetFile(

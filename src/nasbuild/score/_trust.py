@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from nasbuild.score._doubtful import Doubtful
-from nasbuild.score._held_out import Agreement, Evidence
+from nasbuild.score._advice import Rival, better_method
+from nasbuild.score._better_part import PartOrder
+from nasbuild.score._held_out import Agreement, Evidence, interval_of
 from nasbuild.score._modules import label_statistics
 from nasbuild.score._scorer import Scorer
+from nasbuild.score._suspect import Suspect
+from nasbuild.table import Unseen
 
 _LEVELS = {"high": 0.8, "fair": 0.5, "low": 0.15}
 _SURE = ("high", "fair")  # levels from which on a label that is missed is the label's fault
-BETTER = 0.01  # SRCC by which another method must lead before it is offered
 METHOD_NAMES = {
     "default": "additive process",
     "paper": "graph networks",
@@ -25,23 +25,6 @@ METHOD_NAMES = {
     "ped-anova": "marginal means",  # its importances score no module
 }
 """Methods by recipe, as they stand in a sentence."""
-
-
-@dataclass(frozen=True)
-class Rival:
-    """Another method on the same table, held out fold by fold.
-
-    Attributes
-    ----------
-    name
-        Its recipe.
-    prediction, modules
-        Agreement of its free prediction, and of its summed module scores.
-    """
-
-    name: str
-    prediction: Agreement
-    modules: Agreement
 
 
 @dataclass(frozen=True)
@@ -57,22 +40,29 @@ class Trust:
         Agreement of y'.
     modules
         Agreement of the summed module scores.
+    better_part
+        The order among the best of the held-out rows alone, where it is hardest.
     coverage
         Share of held-out labels inside the 90 % interval of their summed score; None if unknown.
     rivals
         Ridge regression and LightGBM on the same table.
     labels, held_out
         Number of labels, and of those that each fit held out on average.
-    unseen
+    rare_depths
         Stage and depth pairs of the space that fewer than two labelled architectures have.
+    unseen
+        Choices and depths of the space that no labelled architecture has.
+    beyond
+        Share of random architectures of the space whose summed scores lie beyond the worst label: how much of the space
+        the labels do not reach. None if it was not looked for.
     untold
         For each stage, how many of its best modules the labels don't tell from the very best.
-    doubtful
+    suspects
         Labels that all other rows speak against, furthest first. None are told where scores are no more than a hint.
     level
         ``"high"``, ``"fair"``, ``"low"`` or ``"none"``: how far the module scores can be believed.
     better
-        Recipe of a rival whose summed module scores order held-out rows better; None if there is none.
+        Recipe of a rival whose summed module scores surely order held-out rows better; None if there is none.
     verdict
         The same in sentences.
     """
@@ -80,13 +70,16 @@ class Trust:
     hops: tuple[Agreement, ...]
     prediction: Agreement
     modules: Agreement
+    better_part: tuple[PartOrder, ...]
     coverage: float | None
     rivals: tuple[Rival, ...]
     labels: int
     held_out: float
-    unseen: tuple[tuple[int, int], ...]
+    rare_depths: tuple[tuple[int, int], ...]
+    unseen: tuple[Unseen, ...]
+    beyond: float | None
     untold: tuple[int, ...]
-    doubtful: tuple[Doubtful, ...]
+    suspects: tuple[Suspect, ...]
     level: str
     better: str | None
     verdict: str
@@ -98,42 +91,39 @@ def measure_trust(
     *,
     rivals: Sequence[Rival] = (),
     untold: Sequence[int] = (),
-    doubtful: Sequence[Doubtful] = (),
+    suspects: Sequence[Suspect] = (),
+    better_part: Sequence[PartOrder] = (),
+    beyond: float | None = None,
 ) -> Trust:
     """Judge a scorer by what was measured on held-out rows."""
     count = label_statistics(scorer.space, scorer.architectures, scorer.labels).count
-    unseen = tuple(
+    rare = tuple(
         (u, depth)
         for u, stage in enumerate(scorer.space.stages)
         for depth in stage.depths
         if count[u, depth] < 2
     )
     level = level_of(evidence.modules.mean, evidence.tested)
-    best = max(rivals, key=lambda r: r.modules.mean, default=None)
-    # One lucky fold must not send anyone elsewhere: the lead must also exceed what chance gives.
-    margin = max(BETTER, chance_of(evidence.modules))
-    better = best.name if best and best.modules.mean > evidence.modules.mean + margin else None
-    verdict = _verdict(level, evidence, len(scorer.labels), rivals, better)
+    better = better_method(evidence.modules, rivals, level)
+    verdict = _verdict(level, evidence, len(scorer.labels), rivals, better, better_part)
     return Trust(
         evidence.hops,
         evidence.prediction,
         evidence.modules,
+        tuple(better_part),
         evidence.coverage,
         tuple(rivals),
         len(scorer.labels),
         evidence.held_out,
-        unseen,
+        rare,
+        scorer.unseen,
+        beyond,
         tuple(int(n) for n in untold),
-        tuple(doubtful) if level in _SURE else (),
+        tuple(suspects) if level in _SURE else (),
         level,
         better,
         verdict,
     )
-
-
-def chance_of(agreement: Agreement) -> float:
-    """Half a standard error of the mean correlation over the fits."""
-    return 0.5 * agreement.std / np.sqrt(max(len(agreement.each), 1))
 
 
 def level_of(value: float, tested: int) -> str:
@@ -148,13 +138,14 @@ def level_of(value: float, tested: int) -> str:
     return next((name for name, bound in _LEVELS.items() if lower >= bound), "none")
 
 
-def interval_of(value: float, tested: int) -> tuple[float, float]:
-    """The 95 % interval of a correlation of more than three rows, by Fisher's z."""
-    middle, half = np.arctanh(value), 1.96 / np.sqrt(tested - 3)
-    return float(np.tanh(middle - half)), float(np.tanh(middle + half))
-
-
-def _verdict(level: str, evidence: Evidence, labels: int, rivals: Sequence[Rival], better: str | None) -> str:
+def _verdict(
+    level: str,
+    evidence: Evidence,
+    labels: int,
+    rivals: Sequence[Rival],
+    better: str | None,
+    better_part: Sequence[PartOrder] = (),
+) -> str:
     measured = (
         f"From {labels} labels, the summed module scores order unseen architectures with SRCC "
         f"{srcc_text(evidence.modules)} and the prediction y' with {srcc_text(evidence.prediction)} "
@@ -166,6 +157,8 @@ def _verdict(level: str, evidence: Evidence, labels: int, rivals: Sequence[Rival
         "low": f"{measured}: the module scores are a hint; evaluate what is built before relying on it.",
         "none": f"{measured}: the table is too small or too noisy to believe the module scores.",
     }[level]
+    if better_part and level != "none":
+        found += f" {part_text(better_part[0])}"
     if rivals:
         told = " and ".join(f"{METHOD_NAMES[r.name]} {srcc_text(r.modules)}" for r in rivals)
         found += f" For comparison, summed module scores by other methods: {told}."
@@ -174,7 +167,20 @@ def _verdict(level: str, evidence: Evidence, labels: int, rivals: Sequence[Rival
     return found
 
 
+def part_text(part: PartOrder) -> str:
+    """The order among the better half, in a sentence."""
+    if part.modules is None or part.low is None or part.high is None:
+        return f"How well they order the better half can't be told from {part.rows} held-out rows."
+    rows = f"{part.rows} rows, 95 % interval {part.low:.2f} to {part.high:.2f}".replace("-0.00", "0.00")
+    if part.low <= 0:
+        return f"Among the better half no order is shown: SRCC {_digits(part.modules)} ({rows})."
+    return f"Among the better half alone it is {_digits(part.modules)} ({rows})."
+
+
 def srcc_text(agreement: Agreement) -> str:
     """Two digits, three where two would make it perfect; no minus before a zero."""
-    value = agreement.mean
+    return _digits(agreement.mean)
+
+
+def _digits(value: float) -> str:
     return f"{value:.3f}" if value >= 0.995 else f"{value + 0.0:.2f}".replace("-0.00", "0.00")

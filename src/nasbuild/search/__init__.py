@@ -1,7 +1,7 @@
 """Room ``search``: evolution and its baselines on a full or reduced space, for a given number of evaluations."""
 
 from nasbuild.search._folder import search_folder
-from nasbuild.search._goal import Box, Goal, parse_goal
+from nasbuild.search._goal import Box, Goal, layers, parse_goal
 from nasbuild.search._insight import insight_space
 from nasbuild.search._search import (
     METHODS,
@@ -23,6 +23,7 @@ __all__ = [
     "Search",
     "SearchSettings",
     "insight_space",
+    "layers",
     "parse_goal",
     "search",
     "search_folder",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,7 @@ def _settings(path: Path) -> dict[str, Any]:
 def _told_space(space: Space, goal: Goal) -> Space:
     """The space with directions of the metrics that are targets, so that its table can be learnt from."""
     more = {t.name: t.metric for t in goal.targets if t.metric is not None}
-    return Space(space.name, space.stages, {**space.metrics, **more})
+    return replace(space, metrics={**space.metrics, **more})
 
 
 def _write_settings(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import moocore
 import numpy as np
 
-from nasbuild.build import LAYERS, Bound, parse_bound
+from nasbuild.build import LAYERS, Bound, read_bounds
 from nasbuild.errors import NasbuildError
 from nasbuild.space import Architecture, Metric, Space
 from nasbuild.table import Table
 from nasbuild.target import Target, parse_target
 
+_ROUNDING = 1e-9  # of a bound
 Columns = Mapping[str, np.ndarray]
 """Metric name to values, (architectures,); NaN where one is missing."""
 
@@ -49,7 +50,8 @@ class Goal:
     def within(self, columns: Columns) -> np.ndarray:
         """Whether all that was wanted is known and within all bounds, (architectures,) bool."""
         known = ~np.isnan(self.values(columns)).any(axis=1)
-        return np.asarray(known & (self.excess(columns) <= 0).all(axis=1))
+        # Costs are sums over layers, which round: what is at a bound is within.
+        return np.asarray(known & (self.excess(columns) <= _ROUNDING).all(axis=1))
 
 
 def parse_goal(
@@ -64,11 +66,9 @@ def parse_goal(
     """
     if not targets:
         raise NasbuildError("a search needs a target", allowed=metrics, todo="name one with --target")
-    known = Space(space.name, space.stages, {**metrics})
+    known = replace(space, metrics={**metrics})
     table = Table(known, (), (), {name: np.zeros(0) for name in metrics})
-    goal = Goal(
-        tuple(parse_target(text, table) for text in targets), tuple(parse_bound(text) for text in bounds)
-    )
+    goal = Goal(tuple(parse_target(text, table) for text in targets), tuple(read_bounds(bounds)))
     names = [target.name for target in goal.targets]
     if len(set(names)) < len(names):
         raise NasbuildError("a target is named twice", where="--target", todo="leave one of them out")

@@ -43,7 +43,7 @@ def insight_space(table: Table, targets: Sequence[Target]) -> Space:
         depths = _unbeaten({d: values[[len(m) == d for m in modules]] for d in stage.depths})
         places = [_layers(modules, values, place) for place in range(max(depths))]
         stages.append(_listed(stage, tuple(sorted(depths)), places))
-    return Space(f"{table.space.name[:190]}-insight", tuple(stages), table.space.metrics)
+    return replace(table.space, name=f"{table.space.name[:190]}-insight", stages=tuple(stages))
 
 
 def _layers(modules: Sequence[Module], values: np.ndarray, place: int) -> list[Layer]:

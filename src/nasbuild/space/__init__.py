@@ -4,6 +4,8 @@ Read, check, count, sample, enumerate lazily, mutate, encode as graphs; the buil
 """
 
 from nasbuild.space._check import contains, parse_architecture, parse_module, to_dict
+from nasbuild.space._cost import Cost, Factor, Product, Values
+from nasbuild.space._cost_read import costs_to_dict, read_costs
 from nasbuild.space._count import count_architectures, count_modules
 from nasbuild.space._file import (
     builtin_spaces,
@@ -36,6 +38,7 @@ from nasbuild.space._model import (
     Module,
     Space,
     Stage,
+    choice_key,
     features_by_name,
     module_key,
 )
@@ -54,6 +57,8 @@ __all__ = [
     "GLOBALS",
     "Architecture",
     "Choice",
+    "Cost",
+    "Factor",
     "Feature",
     "GraphSchema",
     "Graphs",
@@ -61,12 +66,16 @@ __all__ = [
     "Metric",
     "Module",
     "NodeFeature",
+    "Product",
     "Space",
     "Stage",
     "StageModules",
+    "Values",
     "architecture_id",
     "builtin_spaces",
+    "choice_key",
     "contains",
+    "costs_to_dict",
     "count_architectures",
     "count_modules",
     "encode",
@@ -91,6 +100,7 @@ __all__ = [
     "neighbour_codes",
     "parse_architecture",
     "parse_module",
+    "read_costs",
     "sample",
     "sample_codes",
     "sample_module",

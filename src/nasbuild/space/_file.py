@@ -9,7 +9,8 @@ from typing import Any
 
 from nasbuild._io import reading, write_text
 from nasbuild.errors import SpaceError
-from nasbuild.space._model import GLOBALS, Choice, Feature, Space, Stage
+from nasbuild.space._cost_read import costs_to_dict
+from nasbuild.space._model import GLOBALS, Choice, Feature, Metric, Space, Stage
 from nasbuild.space._read import space_from_dict, usual_kind
 from nasbuild.space._yaml import plain_from_yaml, yaml_from_plain
 
@@ -82,13 +83,23 @@ def space_to_dict(space: Space) -> dict[str, Any]:
     """Plain data of a ``space.yaml``."""
     data: dict[str, Any] = {"name": space.name}
     if space.metrics:
-        data["metrics"] = {m.name: {"direction": m.direction, "unit": m.unit} for m in space.metrics.values()}
+        data["metrics"] = {m.name: _metric_entry(m) for m in space.metrics.values()}
     if space.globals is not None:
         data[GLOBALS] = _feature_entries(space.globals)
         if space.globals.modules is not None:
             data["globals_modules"] = [space.globals.as_dicts(m)[0] for m in space.globals.modules]
     data["stages"] = [_stage_entry(stage) for stage in space.layered]
+    if space.costs:
+        data["costs"] = costs_to_dict(space.costs, space.metrics)
+    if space.identity is not None:
+        data["identity"] = list(space.identity) or "none"
     return data
+
+
+def _metric_entry(metric: Metric) -> dict[str, Any]:
+    ends = {"minimum": metric.minimum, "maximum": metric.maximum}
+    entry: dict[str, Any] = {"direction": metric.direction, "unit": metric.unit}
+    return entry | {key: end for key, end in ends.items() if end is not None}
 
 
 def _stage_entry(stage: Stage) -> dict[str, Any]:

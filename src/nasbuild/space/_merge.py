@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nasbuild.errors import SpaceError
 from nasbuild.space._count import count_modules
 from nasbuild.space._model import Architecture, Space, Stage
@@ -38,10 +40,26 @@ def merge_stages(space: Space, first: int | str) -> Space:
         )
     depths = tuple(sorted(i + j for i in a.depths for j in b.depths))
     joined = Stage(name, depths, a.features)
-    merged = Space(f"{space.name}-merged", (*space.stages[:u], joined, *space.stages[u + 2 :]), space.metrics)
+    _check_costs(space, (a.name, b.name))
+    stages = (*space.stages[:u], joined, *space.stages[u + 2 :])
+    merged = replace(space, name=f"{space.name}-merged", stages=stages)
     if count_modules(joined) != count_modules(a) * count_modules(b):
         raise AssertionError("merging changed the number of modules")
     return merged
+
+
+def _check_costs(space: Space, names: tuple[str, str]) -> None:
+    """Places of costs in the two stages would mean others in the joined one."""
+    for cost in space.costs.values():
+        whole = cost.function is not None
+        for term in (*cost.sum, *cost.mean):
+            whole |= bool(set(names) & set(term.stages or ())) or term.layer is not None
+        if whole:
+            raise SpaceError(
+                f"cost {cost.name!r} names stages or layers, or is a function",
+                where=f"costs.{cost.name}",
+                todo="declare it for a space in which the stages are written as one",
+            )
 
 
 def merge_architecture(architecture: Architecture, first: int) -> Architecture:

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from nasbuild.errors import SpaceError
+
+if TYPE_CHECKING:
+    from nasbuild.space._cost import Cost
 
 Choice = bool | int | float | str
 Layer = tuple[Choice, ...]
@@ -51,16 +54,26 @@ class Feature:
 
 @dataclass(frozen=True)
 class Metric:
-    """A measured number, with the direction that is wanted and its unit."""
+    """A measured number, with the direction that is wanted, its unit, and the range it can't leave (None: no end)."""
 
     name: str
     direction: Direction
     unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
 
     @property
     def sign(self) -> int:
         """1 if more is better, -1 if less is."""
         return 1 if self.direction == "maximize" else -1
+
+    def outside(self, value: float) -> str | None:
+        """The end of the range beyond which a value lies, ``at least 0``; None if it lies within."""
+        if self.minimum is not None and value < self.minimum:
+            return f"at least {self.minimum:g}"
+        if self.maximum is not None and value > self.maximum:
+            return f"at most {self.maximum:g}"
+        return None
 
 
 @dataclass(frozen=True)
@@ -127,12 +140,15 @@ class Space:
     """A search space: what can be built.
 
     ``stages`` stand in the order of the data flow; the features of the whole architecture, if
-    there are any, follow as a last stage of one layer named ``globals``.
+    there are any, follow as a last stage of one layer named ``globals``. ``costs`` are known of every architecture
+    by definition. ``identity`` names the choices whose layers do nothing: none at all if empty, not said if None.
     """
 
     name: str
     stages: tuple[Stage, ...]
     metrics: Mapping[str, Metric] = field(default_factory=dict[str, Metric])
+    costs: Mapping[str, Cost] = field(default_factory=dict[str, "Cost"])
+    identity: tuple[str, ...] | None = None
 
     @property
     def globals(self) -> Stage | None:
@@ -148,6 +164,11 @@ class Space:
     def max_depth(self) -> int:
         """The deepest module of any stage."""
         return max(max(stage.depths) for stage in self.stages)
+
+    @cached_property
+    def layers_counted(self) -> dict[object, int | None]:
+        """Kept for means of declared costs: at how many layers something counts."""
+        return {}
 
     def stage_index(self, stage: int | str) -> int:
         """Index of a stage given by name or index.

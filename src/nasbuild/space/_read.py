@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, get_args
 
 from nasbuild.errors import SpaceError
 from nasbuild.space._check import kind_of, parse_module, shown
+from nasbuild.space._cost_read import read_costs
+from nasbuild.space._entry import LONGEST_TEXT, is_printable, mapping_of, text_of
 from nasbuild.space._model import (
     GLOBALS,
     Choice,
@@ -21,12 +24,13 @@ from nasbuild.space._model import (
     features_by_name,
 )
 
+_TOP = ("name", "metrics", GLOBALS, "globals_modules", "stages", "costs", "identity")
 _MOST_DEPTH = 1_000
+_LARGEST_END = 1e300
 # Codes of choices are int16.
 _MOST_CHOICES = 32_767
 # Whole numbers up to here are exact as float64 too, as which tables and predictors may hold them.
 _LARGEST_WHOLE = 2**53
-_LONGEST_TEXT = 200
 
 
 def space_from_dict(data: object) -> Space:
@@ -37,8 +41,8 @@ def space_from_dict(data: object) -> Space:
     SpaceError
         For the first thing that is wrong, naming the place in the data and what is allowed there.
     """
-    top = _mapping(data, "the space", ("name", "metrics", GLOBALS, "globals_modules", "stages"))
-    name = _text(top.get("name"), "name")
+    top = mapping_of(data, "the space", _TOP)
+    name = text_of(top.get("name"), "name")
     stages = top.get("stages")
     if not isinstance(stages, list) or not stages:
         raise SpaceError("must be a list of at least one stage", where="stages")
@@ -52,7 +56,9 @@ def space_from_dict(data: object) -> Space:
         )
     read += _globals(top)
     _check_kinds(read)
-    return Space(name, tuple(read), _metrics(top.get("metrics")))
+    identity = _identity(top.get("identity"), read)
+    space = Space(name, tuple(read), _metrics(top.get("metrics")), identity=identity)
+    return replace(space, costs=read_costs(space, top.get("costs")))
 
 
 def usual_kind(choices: Sequence[Choice]) -> Kind:
@@ -62,8 +68,8 @@ def usual_kind(choices: Sequence[Choice]) -> Kind:
 
 def _stage(data: object, u: int) -> Stage:
     where = f"stages[{u}]"
-    entry = _mapping(data, where, ("name", "depth", "features", "shared", "modules"))
-    name = _text(entry.get("name", f"stage{u + 1}"), f"{where}.name")
+    entry = mapping_of(data, where, ("name", "depth", "features", "shared", "modules"))
+    name = text_of(entry.get("name", f"stage{u + 1}"), f"{where}.name")
     features = _features(entry.get("features"), f"{where}.features")
     shared = _shared(entry.get("shared"), name, features, f"{where}.shared")
     listed = entry.get("modules")
@@ -113,13 +119,13 @@ def _features(data: object, where: str) -> tuple[Feature, ...]:
         return ()
     if not isinstance(data, Mapping):
         raise SpaceError("must be {feature: [choices]}", where=where)
-    return tuple(_feature(_text(name, where), entry, f"{where}.{name}") for name, entry in data.items())
+    return tuple(_feature(text_of(name, where), entry, f"{where}.{name}") for name, entry in data.items())
 
 
 def _feature(name: str, entry: object, where: str) -> Feature:
     kind = None
     if isinstance(entry, Mapping):
-        entry = _mapping(entry, where, ("choices", "kind"))
+        entry = mapping_of(entry, where, ("choices", "kind"))
         kind, entry = entry.get("kind"), entry.get("choices")
         if kind is not None and kind not in get_args(Kind):
             raise SpaceError(
@@ -140,13 +146,13 @@ def _feature(name: str, entry: object, where: str) -> Feature:
 
 def _check_choice(choice: object, where: str) -> None:
     if isinstance(choice, str):
-        good = _printable(choice)
+        good = is_printable(choice)
     elif isinstance(choice, int):
         good = abs(choice) <= _LARGEST_WHOLE
     else:
         good = isinstance(choice, float) and abs(choice) < float("inf")
     if not good:
-        allowed = f"finite numbers, true, false and printable texts of 1 to {_LONGEST_TEXT} characters"
+        allowed = f"finite numbers, true, false and printable texts of 1 to {LONGEST_TEXT} characters"
         raise SpaceError(f"{shown(choice)} can't be a choice", where=where, allowed=allowed)
 
 
@@ -169,15 +175,42 @@ def _metrics(data: object) -> dict[str, Metric]:
         raise SpaceError("must be {metric: {direction: ..., unit: ...}}", where="metrics")
     metrics = {}
     for key, value in data.items():
-        name = _text(key, "metrics")
+        name = text_of(key, "metrics")
         where = f"metrics.{name}"
-        entry = _mapping(value, where, ("direction", "unit"))
+        entry = mapping_of(value, where, ("direction", "unit", "minimum", "maximum"))
         direction: Any = entry.get("direction")
         unit = entry.get("unit")
         if direction not in get_args(Direction):
             raise SpaceError(f"direction is {shown(direction)}", where=where, allowed=get_args(Direction))
-        metrics[name] = Metric(name, direction, "" if unit in (None, "") else _text(unit, f"{where}.unit"))
+        unit = "" if unit in (None, "") else text_of(unit, f"{where}.unit")
+        least, most = (_end(entry.get(key), f"{where}.{key}") for key in ("minimum", "maximum"))
+        if least is not None and most is not None and least >= most:
+            raise SpaceError(f"minimum {least:g} is not below maximum {most:g}", where=where)
+        metrics[name] = Metric(name, direction, unit, least, most)
     return metrics
+
+
+def _end(data: object, where: str) -> float | None:
+    if data is None:
+        return None
+    if isinstance(data, bool) or not isinstance(data, int | float) or not abs(data) < _LARGEST_END:
+        raise SpaceError(f"{shown(data)} is no number", where=where, allowed="finite numbers below 1e300")
+    return float(data)
+
+
+def _identity(data: object, stages: Sequence[Stage]) -> tuple[str, ...] | None:
+    """Choices whose layers do nothing; ``none`` says that no layer does."""
+    if data is None or data == "none":
+        return None if data is None else ()
+    if not isinstance(data, list) or not data:
+        raise SpaceError(
+            f"is {kind_of(data)}", where="identity", allowed="none, or a list of choices, such as [skip]"
+        )
+    known = dict.fromkeys(c for s in stages for f in s.features for c in f.choices if isinstance(c, str))
+    for choice in data:
+        if not isinstance(choice, str) or choice not in known:
+            raise SpaceError(f"{shown(choice)} is no choice of a feature", where="identity", allowed=known)
+    return tuple(dict.fromkeys(data))
 
 
 def _depths(data: object, where: str) -> tuple[int, ...]:
@@ -210,26 +243,3 @@ def _check_kinds(stages: list[Stage]) -> None:
 
 def _choice_type(choice: Choice) -> str:
     return "truth value" if isinstance(choice, bool) else "text" if isinstance(choice, str) else "number"
-
-
-def _mapping(data: object, where: str, allowed: tuple[str, ...]) -> Mapping[str, Any]:
-    if not isinstance(data, Mapping):
-        raise SpaceError(f"is {kind_of(data)}, not an object with {', '.join(allowed)}", where=where)
-    for key in data:
-        if key not in allowed:
-            raise SpaceError(f"unknown key {shown(key)}", where=where, allowed=allowed)
-    return data
-
-
-def _text(value: object, where: str) -> str:
-    if isinstance(value, str) and _printable(value) and value == value.strip():
-        return value
-    raise SpaceError(
-        "is missing" if value is None else f"{shown(value)} is no name",
-        where=where,
-        allowed=f"printable texts of 1 to {_LONGEST_TEXT} characters without spaces around them",
-    )
-
-
-def _printable(text: str) -> bool:
-    return 0 < len(text) <= _LONGEST_TEXT and text.isprintable()

@@ -2,6 +2,7 @@
 
 from nasbuild.table._architectures import read_architectures
 from nasbuild.table._columns import flat_columns, flatten
+from nasbuild.table._costs import Difference, add_costs, cost_differences
 from nasbuild.table._evaluated import evaluated_table
 from nasbuild.table._frame import to_frame
 from nasbuild.table._graph_table import GraphTable, graph_table, read_metrics
@@ -11,18 +12,32 @@ from nasbuild.table._model import Note, Table
 from nasbuild.table._ofa import ofa_to_arch
 from nasbuild.table._read import builtin_tables, load_builtin, read_table, write_table
 from nasbuild.table._split import Split, k_fold, random_split, stratified_split
+from nasbuild.table._support import (
+    Unseen,
+    holds_unseen,
+    rows_with_unseen,
+    rows_without_support,
+    unseen_choices,
+    unseen_rows,
+    unseen_text,
+)
 
 __all__ = [
+    "Difference",
     "GraphTable",
     "Note",
     "Split",
     "Table",
+    "Unseen",
+    "add_costs",
     "arch_dicts",
     "builtin_tables",
+    "cost_differences",
     "evaluated_table",
     "flat_columns",
     "flatten",
     "graph_table",
+    "holds_unseen",
     "k_fold",
     "load_builtin",
     "merge_table",
@@ -31,7 +46,12 @@ __all__ = [
     "read_architectures",
     "read_metrics",
     "read_table",
+    "rows_with_unseen",
+    "rows_without_support",
     "stratified_split",
     "to_frame",
+    "unseen_choices",
+    "unseen_rows",
+    "unseen_text",
     "write_table",
 ]

@@ -44,7 +44,7 @@ def assembled(space: Space, rows: list[Row], notes: list[Note]) -> Table:
         else:
             text = f"the space declares the metric {name}, the table has no value of it"
             notes.append(Note("absent", text))
-    undeclared = [name for name in columns if name not in space.metrics]
+    undeclared = [name for name in columns if name not in space.metrics and name not in space.costs]
     if undeclared:
         text = f"no direction is declared for {', '.join(undeclared)}: they can stand in equations, not alone"
         notes.append(Note("undeclared", f"{text} as a target", tuple(undeclared)))

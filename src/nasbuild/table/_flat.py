@@ -146,7 +146,7 @@ class FlatLayout:
             value = values.get(place)
             if value is None or value == "":
                 continue
-            index = feature.index(_choice_of_text(feature, value) if text else value)
+            index = feature.index(choice_of_text(feature, value) if text else value)
             if index < 0:
                 # In quotes where 3 was given for '3', as the space itself tells it.
                 allowed = feature.choices if isinstance(value, str) else map(repr, feature.choices)
@@ -169,7 +169,7 @@ def metric_of_text(text: str | None) -> object:
     return text if number is None else number
 
 
-def _choice_of_text(feature: Feature, text: str) -> object:
+def choice_of_text(feature: Feature, text: str) -> object:
     """The value that a text stands for, given what the feature's choices are."""
     if isinstance(feature.choices[0], bool):
         return _WORDS.get(text.strip().lower(), text)

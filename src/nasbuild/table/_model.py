@@ -62,8 +62,9 @@ class Table:
 
     @property
     def metrics(self) -> dict[str, Metric]:
-        """The declared metrics that this table has values of."""
-        return {name: m for name, m in self.space.metrics.items() if name in self.columns}
+        """The declared metrics that this table has values of; a declared cost is one as well."""
+        costs = {name: Metric(name, c.direction, c.unit) for name, c in self.space.costs.items()}
+        return {name: m for name, m in {**costs, **self.space.metrics}.items() if name in self.columns}
 
     @cached_property
     def row_of(self) -> dict[Architecture, int]:

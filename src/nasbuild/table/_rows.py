@@ -145,6 +145,9 @@ def checked_row(space: Space, raw: RawRow) -> Row:
         if not _is_name(name):
             raise TableError(f"{shown(name)} is no name of a metric", where=raw.where, allowed=_A_NAME)
         metrics[name] = _number(value, f"{raw.where}, {name}")
+        declared = space.metrics.get(name)
+        if declared is not None and (allowed := declared.outside(metrics[name])) is not None:
+            raise TableError(f"is {metrics[name]:g}", where=f"{raw.where}, {name}", allowed=allowed)
     if raw.name is None:
         return Row(raw.where, architecture_id(space, architecture), architecture, metrics)
     whole = isinstance(raw.name, int | np.integer) and not isinstance(raw.name, bool)

@@ -39,6 +39,13 @@ class Target:
         """The metric's unit; an equation has none."""
         return self.metric.unit if self.metric else ""
 
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The least and the most that a label can be: what the space declares of the metric; an equation has no limits."""
+        low = self.metric.minimum if self.metric else None
+        high = self.metric.maximum if self.metric else None
+        return -np.inf if low is None else low, np.inf if high is None else high
+
 
 @dataclass(frozen=True, eq=False)
 class Labels:

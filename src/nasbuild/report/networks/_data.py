@@ -10,6 +10,7 @@ from nasbuild.ir import OP
 from nasbuild.report._health import OF_TRUST, health, sentence
 from nasbuild.report._kind import title_of
 from nasbuild.report._numbers import correlation, plural
+from nasbuild.report._steps import RUN
 
 if TYPE_CHECKING:
     from nasbuild.score import Agreement, ChoiceScore
@@ -97,7 +98,7 @@ def _steps(learnt: GraphLearnt) -> list[dict[str, str]]:
     else:
         steps.append(
             "Take two sets of networks that you want to understand, and ask what tells them apart: "
-            "nasbuild compare RUN first.txt second.txt"
+            f"write their ids to first.txt and second.txt, one a line, then nasbuild compare {RUN} first.txt second.txt"
         )
     if trust.prediction.std > _APART:
         low, high = (correlation(f(trust.prediction.each)) for f in (min, max))

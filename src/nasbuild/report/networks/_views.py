@@ -12,7 +12,8 @@ from nasbuild.report._data_run import setting_text, table_data
 from nasbuild.report._explain import head_data
 from nasbuild.report._numbers import Scale
 from nasbuild.report._plots_trust import effect_dots, effect_limit, effect_name
-from nasbuild.report._views import agreement_text, draw_labels, draw_table, next_data, told
+from nasbuild.report._steps import Place, shown_steps
+from nasbuild.report._views import agreement_text, draw_labels, draw_table, next_steps, told
 from nasbuild.report.networks._data import (
     features_data,
     findings,
@@ -34,8 +35,9 @@ _MOST = 30  # operations that a picture shows
 class NetworksView:
     """Data and pictures of one target."""
 
-    def __init__(self, run: GraphRun, learnt: GraphLearnt, number: int) -> None:
-        self.run, self.learnt = run, learnt
+    def __init__(self, run: GraphRun, learnt: GraphLearnt, number: int, place: Place = None) -> None:
+        self.run, self.learnt, self.place = run, learnt, place
+        self.before = list[NetworksView]()
         self.key, self.sign = f"target-{number}", learnt.target.sign
 
     @cached_property
@@ -81,7 +83,14 @@ class NetworksView:
 
     def next(self) -> Data:
         """The steps that the other cards tell; a card that fails tells none."""
-        return next_data((lambda: self.trust, lambda: self.labels, lambda: table_data(self.run.table)))
+        before = [step for view in self.before for step in view.steps]
+        steps = shown_steps(self.steps, self.place, before)
+        return {"steps": steps, "told": bool(self.steps), "health": None, "next": []}
+
+    @cached_property
+    def steps(self) -> list[Data]:
+        sources = (lambda: self.trust, lambda: self.labels, lambda: table_data(self.run.table))
+        return shown_steps(next_steps(sources), self.place)
 
     def _draw_labels(self, data: Data) -> Data:
         pair = scatter_data(self.run, self.learnt) or sizes_data(self.run, self.learnt)
@@ -125,9 +134,11 @@ def _in_order(feature: Data) -> Data:
     return {**feature, "choices": sorted(feature["choices"], key=lambda c: place[c["choice"]])}
 
 
-def graph_sections(run: GraphRun) -> list[Section]:
+def graph_sections(run: GraphRun, place: Place = None) -> list[Section]:
     """All cards of a run on networks in the order of the page."""
-    views = [NetworksView(run, learnt, n + 1) for n, learnt in enumerate(run.learnt)]
+    views = [NetworksView(run, learnt, n + 1, place) for n, learnt in enumerate(run.learnt)]
+    for n, view in enumerate(views):
+        view.before = views[:n]
 
     def summary() -> Data:
         targets = [{"key": v.key, **head_data(v.learnt), **v.verdict()} for v in views]

@@ -28,6 +28,7 @@ class FoldedScorer(Scorer):
     labels: np.ndarray
     whole: Model
     parts: tuple[Model, ...]
+    limits: tuple[float, float] = (-np.inf, np.inf)
 
     @property
     def members(self) -> int:
@@ -44,9 +45,17 @@ class FoldedScorer(Scorer):
         # A linear model's y' is the sum of its scores: stages do nothing to each other.
         return Pairs.none([len(own) for own in codes]) if isinstance(self.whole, Linear) else None
 
-    def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+    def layer_pairs(
+        self,
+        stage: int,  # noqa: ARG002
+        options: Sequence[np.ndarray],  # noqa: ARG002
+    ) -> dict[tuple[int, int], np.ndarray] | None:
+        # A linear model knows every layer at its place.
+        return {} if isinstance(self.whole, Linear) else None
+
+    def expect(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         each = np.stack([part.predict(architectures) for part in self.parts])
-        return self.whole.predict(architectures), each.std(axis=0)
+        return self.whole.predict(architectures), each.std(axis=0), np.zeros(len(architectures), dtype=bool)
 
 
 def fit_model(

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbuild.predictor import Member
-from nasbuild.score._held_out import Agreement
-from nasbuild.score._trust import BETTER, METHOD_NAMES, chance_of, interval_of, level_of, srcc_text
+from nasbuild.score._advice import Rival, better_method
+from nasbuild.score._held_out import Agreement, interval_of
+from nasbuild.score._trust import METHOD_NAMES, level_of, srcc_text
 
 _FEW = 50  # held-out networks below which a measured correlation is itself rough
 
@@ -31,7 +32,7 @@ class GraphTrust:
     level
         ``"high"``, ``"fair"``, ``"low"`` or ``"none"``: how far the order of networks can be believed.
     better
-        A rival that orders held-out networks better; None if there is none.
+        A rival that surely orders held-out networks better; None if there is none.
     verdict
         The same in sentences.
     """
@@ -56,10 +57,7 @@ def measure_graph_trust(
     held_out = float(np.mean([len(member.test) for member in members]))
     tested = len(np.unique(np.concatenate([member.test for member in members])))
     level = level_of(prediction.mean, tested)
-    best = max(rivals, key=lambda name: rivals[name].mean, default=None)
-    # One lucky fold must not send anyone elsewhere: the lead must also exceed what chance gives.
-    margin = max(BETTER, chance_of(prediction))
-    better = best if best is not None and rivals[best].mean > prediction.mean + margin else None
+    better = better_method(prediction, [Rival(name, one, one) for name, one in rivals.items()], level)
     return GraphTrust(
         tuple(Agreement.of(each[:, m]) for m in range(each.shape[1] - 1)),
         prediction,

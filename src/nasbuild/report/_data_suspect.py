@@ -1,4 +1,4 @@
-"""Plain data about labels that all other rows speak against."""
+"""Plain data about suspect labels: those that all other rows speak against."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _NAMED = 5  # labels that are named one by one
 _MOST = 100  # deviations that are told apart
 
 
-def doubtful_data(run: Run, learnt: Learnt) -> list[dict[str, Any]]:
-    """Rows with doubtful labels, the furthest from what is expected first."""
+def suspect_data(run: Run, learnt: Learnt) -> list[dict[str, Any]]:
+    """Rows with suspect labels, the furthest from what is expected first."""
     scale = Scale.of(learnt.labels.values, learnt.target.unit)
     return [
         {
@@ -25,7 +25,7 @@ def doubtful_data(run: Run, learnt: Learnt) -> list[dict[str, Any]]:
             "text": f"{scale.full(one.label)}, where the others say about {scale.full(one.expected)} "
             f"({_far(one.deviations)} deviations away)",
         }
-        for one in learnt.trust.doubtful
+        for one in learnt.trust.suspects
     ]
 
 
@@ -34,21 +34,21 @@ def _far(deviations: float) -> str:
     return f"{deviations:.0f}" if deviations < _MOST else f"more than {_MOST}"
 
 
-def doubtful_text(found: list[dict[str, Any]]) -> str:
+def suspect_text(found: list[dict[str, Any]]) -> str:
     """One clause, without full stop."""
     return f"{plural(len(found), 'label lies', 'labels lie')} far from what all other rows say"
 
 
-def doubtful_steps(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def suspect_steps(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What to do about them; nothing where there are none."""
     if not found:
         return []
     it = "it" if len(found) == 1 else "them"
     text = (
-        f"{doubtful_text(found).capitalize()}. A measurement that went astray shifts the scores of all its modules: "
-        f"measure {it} again, or leave {it} out."
+        f"{suspect_text(found).capitalize()}. A measurement that went wrong shifts the scores of all its modules: "
+        f"measure {it} again."
     )
     named = [f"{one['id']}: {one['text']}" for one in found[:_NAMED]]
     if len(found) > _NAMED:
         named.append(f"and {plural(len(found) - _NAMED, 'other')}")
-    return [{"kind": "doubtful", "text": text, "named": named}]
+    return [{"kind": "suspect", "text": text, "named": named}]

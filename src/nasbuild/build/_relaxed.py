@@ -1,0 +1,337 @@
+"""Sums with pairs under bounds: what plain sums say about them at most, and a search that is held against it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import numpy as np
+
+from nasbuild.build._ascend import LISTED, best_of_swaps, best_predicted_picks
+from nasbuild.build._chain import Chain
+from nasbuild.build._linked import Linked
+from nasbuild.build._swaps import Predicted
+from nasbuild.build._under import Found, Problem, best_under, priced, programme, within_gap
+
+_CELLS = 4_000_000  # of tables that are looked at for a limit
+_STARTS = 200  # best picks of sums alone at which the search begins
+_ROUNDS = 8  # of sums drawn anew around what was found
+_EACH = 20  # best picks of each round
+_WIDTH = 200  # picks that the search holds
+_NODES = 2_000  # of an integer programme that tells a limit only
+
+
+@dataclass(frozen=True)
+class Relaxed(Problem):
+    """Sums that are at least what `Predicted` says of any pick, and costs that are at most what it says.
+
+    `values` and `feasible` tell the truth, so what is found by the sums is judged rightly.
+    """
+
+    truth: Predicted
+    sign: int
+
+    effort: ClassVar[float] = 0.02
+
+    def feasible(self, picks: np.ndarray) -> np.ndarray:
+        return self.truth.affordable(picks) & self.truth.within(self.truth.values(picks))
+
+    def values(self, picks: np.ndarray) -> np.ndarray:
+        return self.sign * self.truth.values(picks)[:, 0]
+
+
+def is_plain(predicted: Predicted) -> bool:
+    """Whether all scores and costs are sums over the slots alone."""
+    pairs = [*predicted.pairs, *(pair for pair in predicted.cost_pairs if pair is not None)]
+    return all(isinstance(pair, Linked) and pair.empty for pair in pairs)
+
+
+def plain_problem(predicted: Predicted, sign: int, *, mean: bool = False) -> Problem:
+    """The sums over slots: all there is where `is_plain`; else pairs count with their means over all options if ``mean``."""
+    scores, costs, most = _sums(predicted, sign, "mean" if mean else "none")
+    return Problem(scores, costs, most)
+
+
+def mean_shares(pair: object, predicted: Predicted) -> list[np.ndarray]:
+    """What pairs add to each option of each slot in the mean over all options, (options,)."""
+    found = _shares(pair, 1, "mean")
+    return found or [np.zeros(len(own)) for own in predicted.scores]
+
+
+def relaxed_problem(predicted: Predicted, sign: int) -> Relaxed | None:
+    """Sums that no pick exceeds; None where the tables of pairs are too large to go through."""
+    found = _sums(predicted, sign, "most")
+    return None if found is None else Relaxed(found[0], found[1], found[2], predicted, sign)
+
+
+def best_in(predicted: Predicted, sign: int, n: int, apart: int = 1, floor: float = -np.inf) -> Found:
+    """The ``n`` best picks by the first target within all bounds, best first, and what no pick exceeds.
+
+    Where pairs of slots count, the sums of `relaxed_problem` say what no pick exceeds; sums in which pairs count with
+    their means, then drawn anew around the best pick found (each option with what it would add there), are solved with the
+    exact costs, and swaps of single options are followed from all of these. What is found is proven to be the best where all
+    that the sums leave within the gap has been gone through.
+
+    Parameters
+    ----------
+    floor
+        What is no better need not be found.
+    """
+    if is_plain(predicted):
+        return best_under(plain_problem(predicted, sign), n, apart)
+    chain = chain_of(predicted, sign)
+    if chain is not None:
+        found = _along(predicted, sign, n, apart, chain)
+    else:
+        found = _by_sums(predicted, sign, n, apart, floor)
+    if found.proven < n and apart <= 1 and found.most > floor and _count(predicted) <= LISTED:
+        nothing = np.empty((0, len(predicted.scores)), dtype=np.int64)
+        every = best_predicted_picks(predicted, sign, nothing, n)[0]
+        every = every[_allowed(predicted, every)]
+        best = sign * predicted.values(every[:1])[0, 0] if len(every) else -np.inf
+        return Found(every, len(every), float(best))
+    return found
+
+
+def _count(predicted: Predicted) -> int:
+    return math.prod(len(own) for own in predicted.scores)
+
+
+def _by_sums(predicted: Predicted, sign: int, n: int, apart: int, floor: float) -> Found:
+    """The same by sums that no pick exceeds."""
+    nothing = np.empty((0, len(predicted.scores)), dtype=np.int64)
+    relaxed = relaxed_problem(predicted, sign)
+    bound = priced(relaxed) if relaxed is not None else None
+    if relaxed is not None and (bound is None or bound[1] <= floor):
+        return Found(nothing, 0, -np.inf if bound is None else bound[1])
+    starts = _starts(predicted, sign, n)
+    picks = best_of_swaps(predicted, sign, starts, max(n, _WIDTH)) if len(starts) else starts
+    picks = picks[_allowed(predicted, picks)]
+    picks = _around(predicted, sign, picks, max(n, _WIDTH))
+    if bound is None:
+        return Found(_distinct(picks, n, apart), 0, np.inf)
+    narrowed, limit, deficits = bound
+    values = sign * predicted.values(picks)[:, 0] if len(picks) else np.zeros(0)
+    for count in (n, 1) if apart <= 1 else (1,):
+        if len(values) >= count:
+            gap = limit - values[count - 1] + 1e-12 * abs(limit)
+            listed = within_gap(narrowed, deficits, max(gap, 0.0), count, limit)
+            if listed is not None:
+                both = np.unique(np.concatenate([listed[1], picks]), axis=0)
+                value = sign * predicted.values(both)[:, 0]
+                both = _distinct(both[np.argsort(-value, kind="stable")], n, apart)
+                return Found(both, min(count, len(both)), float(value.max()) if count else limit)
+    limit = min(limit, _limit_by_programme(narrowed))
+    return Found(_distinct(picks, n, apart), 0, max(limit, float(values.max(initial=-np.inf))))
+
+
+def _along(predicted: Predicted, sign: int, n: int, apart: int, chain: Chain) -> Found:
+    """The same where neighbours count in costs: by prices along the slots."""
+    nothing = np.empty((0, len(predicted.scores)), dtype=np.int64)
+    prices = chain.prices
+    if prices is None:
+        return Found(nothing, 0, -np.inf)
+    limit = chain.limit(prices)
+
+    def ordered(some: np.ndarray) -> np.ndarray:
+        some = np.unique(some[_allowed(predicted, some)], axis=0)
+        return some[np.argsort(-sign * predicted.values(some)[:, 0], kind="stable")]
+
+    near = chain.widened(prices, 20 * max(n, _WIDTH))
+    picks = ordered(np.concatenate([chain.dearer(prices), nothing if near is None else near]))
+    if len(picks):
+        picks = ordered(np.concatenate([picks, best_of_swaps(predicted, sign, picks, max(n, _WIDTH))]))
+        picks = _around(predicted, sign, picks, max(n, _WIDTH))
+    values = sign * predicted.values(picks)[:, 0] if len(picks) else np.zeros(0)
+    for count in (n, 1) if apart <= 1 else (1,):
+        if len(values) >= count:
+            gap = max(limit - float(values[count - 1]), 0.0) + 1e-12 * abs(limit)
+            listed = chain.within_gap(prices, gap)
+            if listed is not None:
+                both = ordered(np.concatenate([listed, picks]))
+                best = float(sign * predicted.values(both[:1])[0, 0])
+                return Found(_distinct(both, n, apart), min(count, len(both)), best)
+    if not len(values):
+        # Nothing at all within the widest gap is proof that nothing is within the bounds.
+        listed = chain.within_gap(prices, np.inf)
+        if listed is not None:
+            both = ordered(listed)
+            return Found(_distinct(both, n, apart), len(both) if apart <= 1 else min(1, len(both)), limit)
+    return Found(_distinct(picks, n, apart), 0, limit)
+
+
+def chain_of(predicted: Predicted, sign: int) -> Chain | None:
+    """Neighbours as they are, other pairs at most (for costs at least); None where no neighbours count in costs."""
+    linked = [pair for pair in predicted.cost_pairs if isinstance(pair, Linked) and not pair.empty]
+    if not linked:
+        return None
+    slots, bounds = len(predicted.scores), len(predicted.most)
+    sizes = tuple(len(own) for own in predicted.scores)
+    found = _split(predicted.pairs[0], sign, sizes)
+    if found is None or any(a * b > _CELLS for a, b in pairwise(sizes)):
+        return None
+    scores = [sign * own[:, 0] + more for own, more in zip(predicted.scores, found[0], strict=True)]
+    columns = [[own[:, k] for own in predicted.costs] for k in range(bounds)]
+    tables: list[dict[int, np.ndarray]] = [{} for _ in range(bounds)]
+    most = [*predicted.most]
+    for k, pair in enumerate(predicted.cost_pairs):
+        own = _split(pair, -1, sizes) if pair is not None else None
+        if pair is not None and own is None:
+            return None
+        if own is not None:
+            columns[k] = [c - more for c, more in zip(columns[k], own[0], strict=True)]
+            tables[k] = {s: -table for s, table in own[1].items()}
+    for t, s, limit in predicted.on_targets:
+        own = _split(predicted.pairs[t], -s, sizes)
+        if own is None:
+            return None
+        columns.append([s * o[:, t] - more for o, more in zip(predicted.scores, own[0], strict=True)])
+        tables.append({at: -table for at, table in own[1].items()})
+        most.append(limit)
+    costs = tuple(np.column_stack([column[slot] for column in columns]) for slot in range(slots))
+    score_tables = tuple(found[1].get(s, np.zeros((sizes[s], sizes[s + 1]))) for s in range(slots - 1))
+    cost_tables = tuple(
+        np.stack([own.get(s, np.zeros((sizes[s], sizes[s + 1]))) for own in tables], axis=-1)
+        for s in range(slots - 1)
+    )
+    return Chain(tuple(scores), costs, score_tables, cost_tables, np.array(most, dtype=np.float64))
+
+
+def _split(
+    pair: object, sign: int, sizes: tuple[int, ...]
+) -> tuple[list[np.ndarray], dict[int, np.ndarray]] | None:
+    """Halves of the most of pairs that are no neighbours, (options,) each, and tables of neighbours by their first slot."""
+    if not isinstance(pair, Linked):
+        return None
+    tables = pair.as_tables(_CELLS)
+    if tables is None:
+        return None
+    near = {s: sign * table for (s, t), table in tables.items() if t == s + 1}
+    far = {at: table for at, table in tables.items() if at[1] != at[0] + 1}
+    return _halves(far, sizes, sign, most=True), near
+
+
+def _allowed(predicted: Predicted, picks: np.ndarray) -> np.ndarray:
+    return predicted.affordable(picks) & predicted.within(predicted.values(picks))
+
+
+def _distinct(picks: np.ndarray, n: int, apart: int) -> np.ndarray:
+    if apart <= 1:
+        return picks[:n]
+    kept: list[np.ndarray] = []
+    for pick in picks:
+        if len(kept) < n and all((pick != other).sum() >= apart for other in kept):
+            kept.append(pick)
+    return np.stack(kept) if kept else picks[:0]
+
+
+def _starts(predicted: Predicted, sign: int, n: int) -> np.ndarray:
+    """The best by sums in which pairs count with their means; where these leave nothing, what costs least."""
+    problem = plain_problem(predicted, sign, mean=True)
+    found = best_under(problem, max(n, _STARTS)).picks
+    if len(found):
+        return found
+    unit = [sum(float(np.ptp(c[:, k])) for c in problem.costs) or 1.0 for k in range(len(problem.bounds))]
+    least = tuple(-(c / unit).sum(axis=1) for c in problem.costs)
+    none = tuple(np.zeros((len(c), 0)) for c in problem.costs)
+    return best_under(Problem(least, none, np.zeros(0)), _EACH).picks
+
+
+def _around(predicted: Predicted, sign: int, picks: np.ndarray, width: int) -> np.ndarray:
+    """Solve sums drawn around the best pick, in which each option counts as what it would add there, until nothing changes."""
+    seen: set[tuple[int, ...]] = set()
+    for _ in range(_ROUNDS):
+        if not len(picks) or tuple(picks[0].tolist()) in seen:
+            break
+        seen.add(tuple(picks[0].tolist()))
+        found = best_under(_drawn_at(predicted, sign, picks[0]), _EACH).picks
+        found = found[_allowed(predicted, found)]
+        if len(found):
+            both = np.concatenate([picks, found])
+            value = sign * predicted.values(found)[:, 0]
+            better = value.max() > sign * predicted.values(picks[:1])[0, 0]
+            picks = best_of_swaps(predicted, sign, both, width) if better else both
+            picks = picks[_allowed(predicted, picks)]
+            picks = np.unique(picks, axis=0)
+            picks = picks[np.argsort(-sign * predicted.values(picks)[:, 0], kind="stable")][:width]
+    return picks
+
+
+def _drawn_at(predicted: Predicted, sign: int, pick: np.ndarray) -> Problem:
+    """Sums that are right for the pick and for every swap of one of its options."""
+    one = pick[None]
+    values, spent = predicted.values(one)[0], predicted.spent_of(one)[0]
+    scores, costs = [], []
+    for slot in range(len(pick)):
+        swapped = predicted.swaps(one, slot)[0] - values
+        own = predicted.spent(one, slot)[0] - spent
+        scores.append(sign * swapped[:, 0])
+        costs.append(np.column_stack([own, *(s * swapped[:, t] for t, s, _ in predicted.on_targets)]))
+    most = [*(predicted.most - spent), *(m - s * values[t] for t, s, m in predicted.on_targets)]
+    return Problem(tuple(scores), tuple(costs), np.array(most, dtype=np.float64))
+
+
+def _limit_by_programme(problem: Problem) -> float:
+    """What no pick exceeds, by an integer programme that need not end."""
+    found: Any = programme(problem, [], 1, nodes=_NODES)
+    bound = getattr(found, "mip_dual_bound", None)
+    return np.inf if bound is None else -float(bound)
+
+
+def _sums(predicted: Predicted, sign: int, pairs: str) -> Any:
+    """Scores, costs and bounds of the slots; pairs count at most (for costs at least), on average, or not at all."""
+    scores = [sign * own[:, 0] for own in predicted.scores]
+    costs = [own.copy() for own in predicted.costs]
+    added = _shares(predicted.pairs[0], sign, pairs)
+    if added is None:
+        return None
+    scores = [own + more for own, more in zip(scores, added, strict=True)] if added else scores
+    for k, pair in enumerate(predicted.cost_pairs):
+        more = _shares(pair, -1, pairs) if pair is not None else []
+        if more is None:
+            return None
+        for own, extra in zip(costs, more, strict=False):
+            own[:, k] -= extra
+    most = [*predicted.most]
+    for t, s, limit in predicted.on_targets:
+        more = _shares(predicted.pairs[t], -s, pairs)
+        if more is None:
+            return None
+        own = [s * scores_of[:, t] for scores_of in predicted.scores]
+        own = [o - extra for o, extra in zip(own, more, strict=True)] if more else own
+        costs = [np.column_stack([c, o]) for c, o in zip(costs, own, strict=True)]
+        most.append(limit)
+    return tuple(scores), tuple(costs), np.array(most, dtype=np.float64)
+
+
+def _shares(pair: object, sign: int, how: str) -> list[np.ndarray] | None:
+    """What pairs add to each option of each slot, (options,): half of the most that each pair could, or their means.
+
+    Empty where nothing is added; None where it can't be told.
+    """
+    if how == "none" or not isinstance(pair, Linked) or pair.empty:
+        return [] if how != "most" or isinstance(pair, Linked) else None
+    tables = pair.as_tables(_CELLS)
+    if tables is None:
+        return None if how == "most" else []
+    return _halves(tables, pair.sizes, sign, most=how == "most")
+
+
+def _halves(
+    tables: Mapping[tuple[int, int], np.ndarray], sizes: tuple[int, ...], sign: int, *, most: bool
+) -> list[np.ndarray]:
+    shares = [np.zeros(size) for size in sizes]
+    for (s, t), table in tables.items():
+        own = sign * table
+        # What an option adds in the mean belongs to it alone; the rest is small.
+        rows, columns, mean = own.mean(axis=1), own.mean(axis=0), own.mean()
+        shares[s] += rows - mean / 2
+        shares[t] += columns - mean / 2
+        if most:
+            rest = own - rows[:, None] - columns[None] + mean
+            shares[s] += rest.max(axis=1) / 2
+            shares[t] += rest.max(axis=0) / 2
+    return shares

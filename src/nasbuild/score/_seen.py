@@ -1,0 +1,28 @@
+"""Which scored modules consist of what the labels can tell of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nasbuild.score._stage_scores import StageScores
+from nasbuild.space import Space
+from nasbuild.table import Unseen
+
+
+def seen_modules(space: Space, scores: StageScores, unseen: Sequence[Unseen]) -> np.ndarray:
+    """Whether every choice of a module, and its depth, is that of some labelled architecture, (modules,)."""
+    stage, depths = space.stages[scores.stage], np.diff(scores.offsets)
+    seen, names = np.ones(len(scores), dtype=bool), [feature.name for feature in stage.features]
+    for one in unseen:
+        if one.stage != scores.stage:
+            continue
+        if one.feature is None:
+            seen &= depths != one.choice
+            continue
+        f = names.index(one.feature)
+        holds = scores.layers[:, f] == stage.features[f].index(one.choice)
+        # Every module has a layer, so no slice is empty.
+        seen &= ~np.logical_or.reduceat(holds, scores.offsets[:-1])
+    return seen

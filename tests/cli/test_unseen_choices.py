@@ -1,0 +1,115 @@
+"""A table at one resolution of three: said wherever it matters, and not built unless asked for."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from nasbuild.predictor import AdditiveRecipe
+from nasbuild.score import learn, save_run
+from nasbuild.space import sample, space_from_yaml
+from nasbuild.table import Table
+
+SPACE = """
+name: sizes
+metrics: {acc: {direction: maximize}, size: {direction: minimize}}
+globals: {resolution: [128, 160, 192]}
+stages:
+  - {name: one, depth: [1, 2], features: {kernel: [3, 5, 7]}}
+  - {name: two, depth: [1, 2], features: {kernel: [3, 5, 7]}}
+"""
+TOLD = "globals resolution 128, 160"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The space, 60 rows all at resolution 192, and a run learnt from them."""
+    folder = tmp_path_factory.mktemp("sizes")
+    (folder / "space.yaml").write_text(SPACE)
+    space = space_from_yaml(SPACE)
+    some = [a for a in sample(space, 300, np.random.default_rng(0)) if a.modules[2] == ((192,),)][:60]
+    worth = np.array([sum(k for m in a.modules[:2] for (k,) in m) for a in some], dtype=float)
+    labels = {"acc": worth + 0.1 * np.random.default_rng(1).normal(size=len(some)), "size": worth}
+    table = Table(space, tuple(f"n{i}" for i in range(len(some))), tuple(some), labels)
+    rows = [
+        {
+            "id": i,
+            "arch": {
+                "stages": [[{"kernel": k} for (k,) in m] for m in a.modules[:2]],
+                "globals": {"resolution": 192},
+            },
+        }
+        | {"metrics": {name: float(v[n]) for name, v in labels.items()}}
+        for n, (i, a) in enumerate(zip(table.ids, some, strict=True))
+    ]
+    (folder / "archs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    quick = AdditiveRecipe(samples=16, folds=3, iterations=20)
+    save_run(learn(table, ["acc", "size"], recipe=quick, rivals=False), folder / "run")
+    return folder
+
+
+def test_check_and_fit_and_explain_and_the_report_name_them(nasbuild, folder, tmp_path):
+    done = nasbuild("check", "--space", folder / "space.yaml", "--data", folder / "archs.jsonl")
+    assert done.code == 0, done.err
+    assert f"No row has {TOLD}." in done.out
+    assert "nothing to complain about" not in done.out
+    ask = ("check", "--space", folder / "space.yaml", "--data", folder / "archs.jsonl", "--json")
+    assert [one["choices"] for one in nasbuild(*ask).json["table"]["unseen"]] == [[128, 160]]
+    done = nasbuild("explain", folder / "run")
+    assert f"No labelled architecture has {TOLD}." in " ".join(done.out.split())
+    (tmp_path / "ids").write_text("".join(f"n{i}\n" for i in range(20)))
+    done = nasbuild(
+        *("fit", "--ids", tmp_path / "ids"),
+        *("--space", folder / "space.yaml", "--data", folder / "archs.jsonl", "--target", "acc"),
+        *("--no-rivals", "--out", tmp_path / "run"),
+    )
+    assert f"No labelled architecture has {TOLD}." in " ".join(done.out.split())
+    assert nasbuild("report", folder / "run", "--out", tmp_path / "report.html").code == 0
+    assert TOLD in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        ("--top", 30),
+        ("--top", 30, "--by", "score"),
+        ("--top", 30, "--by", "prediction"),
+        ("--top", 30, "--by", "exhaustive"),
+        ("--top", 30, "--where", "layers <= 3"),
+        ("--front", 10),
+    ],
+)
+def test_they_are_built_only_when_asked_for(nasbuild, folder, tmp_path, how):
+    for flags in ((), ("--unseen",)):
+        done = nasbuild("build", folder / "run", *how, *flags, "--out", tmp_path / "built.jsonl")
+        assert done.code == 0, done.err
+        rows = [json.loads(line) for line in (tmp_path / "built.jsonl").read_text().splitlines()]
+        found = {row["arch"]["globals"]["resolution"] for row in rows}
+        # Of equals, which all three are as far as the labels tell, a front may keep any one.
+        assert found == {192} if not flags else found - {192} or "--front" in how
+
+
+def test_nor_kept_in_a_reduced_space_but_proposed(nasbuild, folder, tmp_path):
+    assert nasbuild("shrink", folder / "run", "--k", 5, "--out", tmp_path / "less.yaml").code == 0
+    assert "globals_modules: [{resolution: 192}]" in (tmp_path / "less.yaml").read_text()
+    done = nasbuild("build", folder / "run", "--propose", 20, "--out", tmp_path / "next.jsonl")
+    assert done.code == 0, done.err
+    rows = [json.loads(line) for line in (tmp_path / "next.jsonl").read_text().splitlines()]
+    assert {row["arch"]["globals"]["resolution"] for row in rows} >= {128, 160}
+
+
+def test_what_is_predicted_of_them_is_as_uncertain_as_the_labels_are_different(folder):
+    from nasbuild.score import load_run, predict
+
+    learnt = load_run(folder / "run").learnt[0]
+    known = learnt.scorer.architectures[:10]
+    others = [a.replace(2, ((128,),)) for a in known]
+    near, far = predict(learnt, known), predict(learnt, others)
+    spread = learnt.labels.values.std()
+    assert (near.std < 0.5 * spread).all()
+    assert (far.std > 0.8 * spread).all()
+    assert far.value == pytest.approx(near.value)
+    assert far.extrapolates.all()
+    assert not near.extrapolates.any()

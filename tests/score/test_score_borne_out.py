@@ -1,0 +1,51 @@
+"""How much of the interactions held-out rows bear out, against a direct least-squares solution."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize_scalar
+
+from nasbuild.predictor import Warp
+from nasbuild.score._additive import _Crossed, borne_out
+
+WARP = Warp.of(np.array([0.0, 1.0, 2.0]), 1.0)
+
+
+def folds(share: float, noise: float, seed: int = 0, rows: int = 40) -> list[_Crossed]:
+    """Two folds in which interactions are in truth this share of what is expected of them."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(2):
+        adds = rng.normal(size=rows)
+        missed = share * adds + noise * rng.normal(size=rows)
+        found.append(_Crossed(WARP, np.zeros(rows), adds, missed, np.ones(rows)))
+    return found
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.9])
+def test_the_share_is_the_most_believable_one(share):
+    some = folds(share, 0.5)
+    adds, missed = np.concatenate([f.adds for f in some]), np.concatenate([f.missed for f in some])
+    variance = np.mean((missed - adds) ** 2)
+
+    def unbelievable(w: float) -> float:
+        # Normal errors of that variance, and a normal of mean 1 and deviation 1/2 beforehand.
+        return float(((missed - w * adds) ** 2).sum() / (2 * variance) + (w - 1) ** 2 / (2 * 0.25))
+
+    best = minimize_scalar(unbelievable, bounds=(0, 1), method="bounded", options={"xatol": 1e-9})
+    assert borne_out(some) == pytest.approx(best.x, abs=1e-5)
+
+
+def test_with_many_rows_the_truth_is_found():
+    assert borne_out(folds(0.4, 0.2, rows=4000)) == pytest.approx(0.4, abs=0.02)
+
+
+def test_it_stays_a_share():
+    assert borne_out(folds(3.0, 0.1)) == 1
+    assert borne_out(folds(-3.0, 0.1)) == 0
+
+
+def test_where_nothing_is_added_nothing_is_doubted():
+    nothing = _Crossed(WARP, np.zeros(5), np.zeros(5), np.ones(5), np.ones(5))
+    assert borne_out([nothing]) == 1
