@@ -244,7 +244,7 @@ def test_a_wider_process_has_wider_deviations_and_the_same_means(process):
     assert after.std() == pytest.approx(1.7 * before.std())
     assert wider.sums(OTHERS).tolist() == process.sums(OTHERS).tolist()
     mean, variance = process.latent(OTHERS)
-    value, deviation = wider.predict(OTHERS)
+    value, deviation, _ = wider.predict(OTHERS)
     away = 1.7 * np.sqrt(variance)
     assert value == pytest.approx(process.warp.back(mean))
     assert deviation == pytest.approx((process.warp.back(mean + away) - process.warp.back(mean - away)) / 2)
@@ -288,7 +288,7 @@ def test_large_tables_are_learnt_from_a_random_part():
 def test_without_interactions_the_prediction_is_the_sum():
     made = fit_process(SPACE, *labelled(), AdditiveRecipe(samples=2, interaction=False), power=1.0)
     assert made.interaction_variance == 0
-    value, _ = made.predict(OTHERS)
+    value = made.predict(OTHERS)[0]
     # Power 1: both are linear in the same sum.
     assert np.corrcoef(value, made.sums(OTHERS))[0, 1] == pytest.approx(1, abs=1e-9)
 
