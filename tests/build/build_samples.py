@@ -45,7 +45,7 @@ def made_up(
     metric = Metric("cost", "minimize") if minimize else None
     target = Target(Equation("cost", ("cost",)), metric)
     nothing = np.empty(0)
-    scorer = ModuleScorer(space, _ensemble(space, seed), (), np.zeros(1))
+    scorer = ModuleScorer(space, _ensemble(space, seed), (), np.array([0.0, 1.0]))
     none = Agreement(0.0, 0.0, ())
     trust = Trust((), none, none, (), None, (), 0, 0.0, (), (), None, (), (), "none", None, "")
     return Learnt(target, Labels(target, nothing, nothing), scorer, tuple(stages), (), trust)

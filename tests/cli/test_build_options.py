@@ -59,6 +59,26 @@ def test_both_sides_and_equalities_hold(nasbuild, files, tmp_path, bound, allowe
     assert len(rows) > 20
 
 
+def test_parts_held_fixed_are_in_all_that_is_built(nasbuild, files, tmp_path):
+    out = tmp_path / "built.jsonl"
+    op = load_run(files.run).space.stages[1].features[0].choices[2]
+    fix = ["--fix", "stage1.depth = 2", "--fix", f"stage2.*.op = {op}"]
+    for way in (
+        ["--top", 20],
+        ["--front", 5],
+        ["--propose", 4],
+        ["--where", "layers <= 5", "--by", "prediction"],
+    ):
+        target = [] if "--front" in way else ["--target", "loss"]
+        done = nasbuild("build", files.run, *target, *fix, *way, "--out", out)
+        assert done.code == 0, done.err
+        for row in lines(out):
+            assert len(row["arch"]["stages"][0]) == 2
+            assert {layer["op"] for layer in row["arch"]["stages"][1]} == {op}
+    refused = nasbuild("build", files.run, "--fix", "stage1.depth = 7", "--out", out)
+    assert "--fix 'stage1.depth = 7': 7 is no number of layers of stage1; allowed: 1, 2" in refused.sentence
+
+
 def test_build_by_prediction_compares_what_is_within(nasbuild, files, tmp_path):
     one, other = tmp_path / "one.jsonl", tmp_path / "other.jsonl"
     bound = ["--target", "loss", "--where", "layers <= 5"]

@@ -174,10 +174,14 @@ def test_predictions_are_those_of_the_dense_process(process, exact):
     found, spread = process.latent(OTHERS)
     assert found == pytest.approx(mean, abs=1e-6)
     assert spread == pytest.approx(variance, rel=1e-5)
-    value, std = process.predict(OTHERS)
+    value, std, far = process.predict(OTHERS)
     low, high = process.warp.back(mean - variance**0.5), process.warp.back(mean + variance**0.5)
     assert value == pytest.approx(process.warp.back(mean))
-    assert std == pytest.approx((high - low) / 2, rel=1e-4)
+    # Beyond the labels, half of the way to the nearest of them is one more deviation.
+    away = np.maximum(value - process.warp.high, 0) + np.maximum(process.warp.low - value, 0)
+    assert std == pytest.approx(np.hypot((high - low) / 2, 0.5 * away), rel=1e-4)
+    priors = np.diag(exact.prior)
+    assert far.tolist() == (priors[index] > 2 * priors[: exact.n].max()).tolist()
 
 
 def test_intervals_of_sums_are_as_wide_as_labels_are_expected_to_be_off(process, exact):
@@ -240,7 +244,7 @@ def test_a_wider_process_has_wider_deviations_and_the_same_means(process):
     assert after.std() == pytest.approx(1.7 * before.std())
     assert wider.sums(OTHERS).tolist() == process.sums(OTHERS).tolist()
     mean, variance = process.latent(OTHERS)
-    value, deviation = wider.predict(OTHERS)
+    value, deviation, _ = wider.predict(OTHERS)
     away = 1.7 * np.sqrt(variance)
     assert value == pytest.approx(process.warp.back(mean))
     assert deviation == pytest.approx((process.warp.back(mean + away) - process.warp.back(mean - away)) / 2)
@@ -284,7 +288,7 @@ def test_large_tables_are_learnt_from_a_random_part():
 def test_without_interactions_the_prediction_is_the_sum():
     made = fit_process(SPACE, *labelled(), AdditiveRecipe(samples=2, interaction=False), power=1.0)
     assert made.interaction_variance == 0
-    value, _ = made.predict(OTHERS)
+    value = made.predict(OTHERS)[0]
     # Power 1: both are linear in the same sum.
     assert np.corrcoef(value, made.sums(OTHERS))[0, 1] == pytest.approx(1, abs=1e-9)
 

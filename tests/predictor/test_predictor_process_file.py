@@ -20,7 +20,9 @@ QUICK = AdditiveRecipe(samples=3, iterations=3)
 @pytest.fixture(scope="module")
 def process() -> Process:
     labels = np.random.default_rng(1).normal(size=30) + [len(a.modules[0]) for a in ARCHITECTURES]
-    return fit_process(SPACE, ARCHITECTURES, labels, AdditiveRecipe(samples=3, most_rows=25))
+    made = fit_process(SPACE, ARCHITECTURES, labels, AdditiveRecipe(samples=3, most_rows=25))
+    assert made.radials
+    return made
 
 
 def check_equal(a: Process, b: Process, others) -> None:
@@ -88,9 +90,17 @@ CHANGES = {
     "warp that divides by 0": lambda a: a.update(warp=np.array([1.0, 0, 1, 0, 0])),
     "short warp": lambda a: a.update(warp=a["warp"][1:]),
     "short numbers": lambda a: a.update(numbers=a["numbers"][1:]),
-    "negative noise": lambda a: a.update(numbers=a["numbers"] * [1, -1, 1, 1, 1]),
-    "negative interaction": lambda a: a.update(numbers=a["numbers"] * [0, 1, 1, 1, 1] - [1, 0, 0, 0, 0]),
-    "negative slope": lambda a: a.update(numbers=a["numbers"] * [1, 1, -1, 1, 1]),
+    "negative noise": lambda a: a.update(numbers=a["numbers"] * [1, -1, 1, 1, 1, 1]),
+    "negative interaction": lambda a: a.update(
+        numbers=a["numbers"] * [0, 1, 1, 1, 1, 1] - [1, 0, 0, 0, 0, 0]
+    ),
+    "negative slope": lambda a: a.update(numbers=a["numbers"] * [1, 1, -1, 1, 1, 1]),
+    "anchor beyond": lambda a: a.update(anchor=np.array([len(a["rows"])])),
+    "radial kernels that are not there": lambda a: a.update(radials=a["radials"] + 1),
+    "radial kernels of no width": lambda a: a.update({"radial0.widths": a["radial0.widths"] * 0}),
+    "radial kernels of negative variance": lambda a: a.update(
+        {"radial0.variances": a["radial0.variances"] - 9}
+    ),
     "negative interaction theta": lambda a: a.update(interaction_theta=a["interaction_theta"] - 9),
 }
 

@@ -79,6 +79,28 @@ def test_sums_of_many_changes_are_the_true_ones(space, seed):
     assert (std > 0).all()
 
 
+def test_what_changes_do_to_each_other_is_unknown_and_more_so_the_more_there_are():
+    worth, table = effects(SPACE, 0), singles(SPACE)
+    labels = np.array([total(worth, a) for a in table])
+    process = fit_process(SPACE, table, labels, AdditiveRecipe(samples=4))
+    assert process.architectures[process.anchor] == table[0]
+    codes = [np.zeros((1, 1), dtype=np.int64) for _ in SPACE.stages]
+    changed = []
+    for count in range(BLOCKS + 1):
+        some = [np.ones((1, 1), dtype=np.int64) if u < count else c for u, c in enumerate(codes)]
+        changed.append(Architecture(tuple(s.decode(c) for s, c in zip(SPACE.stages, some, strict=True))))
+    mean, variance = process.latent(changed)
+    # The reference and single changes are as they were measured; pairs of changes add one unknown each.
+    assert variance[:2] == pytest.approx(0, abs=1e-4)
+    assert (np.diff(variance[1:]) > 0).all()
+    kernel = process.interaction.kernel(
+        process.interaction.at(process._rows(*reversed(process._grouped(changed)))),
+        process.interaction.features,
+    )
+    assert np.abs(kernel).max() < 1e-12
+    assert mean == pytest.approx(process.warp.forward(np.array([total(worth, a) for a in changed])), abs=1e-3)
+
+
 def test_an_integer_programme_over_the_scores_finds_the_true_best():
     worth, table = effects(SPACE, 3), singles(SPACE)
     labels = np.array([total(worth, a) for a in table])

@@ -31,7 +31,7 @@ LISTED = "name: s\nstages:\n- {features: {k: [1, 2]}, modules: %s}"
 METRIC = "name: s\nstages: [{depth: 1}]\nmetrics: %s"
 NAME_RULE = "allowed: printable texts of 1 to 200 characters without spaces around them"
 CHOICE_RULE = "allowed: finite numbers, true, false and printable texts of 1 to 200 characters"
-TOP = "allowed: name, metrics, globals, globals_modules, stages, costs, identity"
+TOP = "allowed: name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied"
 KINDS = "allowed: categorical, ordered, numeric"
 TWO = "name: s\nstages: [{name: a, depth: 1, features: {k: %s}}, {name: b, depth: 1, features: {k: %s}}]"
 
@@ -69,19 +69,19 @@ WRONG = [
     # Not even an object.
     (
         "",
-        "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, stages, costs, identity",
+        "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied",
     ),
     (
         "# nothing\n",
-        "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, stages, costs, identity",
+        "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied",
     ),
     (
         "[1, 2]",
-        "s.yaml, the space: is a list, not an object with name, metrics, globals, globals_modules, stages, costs, identity",
+        "s.yaml, the space: is a list, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied",
     ),
     (
         "just text",
-        "s.yaml, the space: is text, not an object with name, metrics, globals, globals_modules, stages, costs, identity",
+        "s.yaml, the space: is text, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied",
     ),
     # Top.
     ("name: s\nstage: []", f"s.yaml, the space: unknown key 'stage'; {TOP}"),
@@ -99,15 +99,15 @@ WRONG = [
     # Stages.
     (
         STAGE + "early",
-        "s.yaml, stages[0]: is text, not an object with name, depth, features, shared, modules",
+        "s.yaml, stages[0]: is text, not an object with name, depth, features, shared, modules, limits",
     ),
     (
         STAGE + "null",
-        "s.yaml, stages[0]: is missing, not an object with name, depth, features, shared, modules",
+        "s.yaml, stages[0]: is missing, not an object with name, depth, features, shared, modules, limits",
     ),
     (
         STAGE + "{depth: 1, feature: {}}",
-        "s.yaml, stages[0]: unknown key 'feature'; allowed: name, depth, features, shared, modules",
+        "s.yaml, stages[0]: unknown key 'feature'; allowed: name, depth, features, shared, modules, limits",
     ),
     (
         STAGE + "{depth: 1, name: no}\n- {depth: 1, name: 1}",

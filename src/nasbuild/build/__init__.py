@@ -20,6 +20,7 @@ from nasbuild.build._propose import propose
 from nasbuild.build._propose_within import propose_within, within_bounds
 from nasbuild.build._reduce import Holds, holds_of_front, reduce_space
 from nasbuild.build._shortlist import Shortlisted, build_shortlisted
+from nasbuild.build._tied import tied_runs
 from nasbuild.build._where import Within, build_within, expected, predicted_names
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "reduce_space",
     "shown_bounds",
     "swept_front",
+    "tied_runs",
     "within_bounds",
     "worth_in_company",
 ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nasbuild.build._tied import require_ties
 from nasbuild.errors import NasbuildError
 from nasbuild.score import Learnt
 from nasbuild.space import Architecture, count_architectures
@@ -116,6 +117,7 @@ def described(learnt: Learnt, architectures: Sequence[Architecture]) -> list[Bui
 
 def _predicted(learnt: Learnt, found: list[tuple[Architecture, float, tuple[float, ...]]]) -> list[Built]:
     architectures = [architecture for architecture, _, _ in found]
+    require_ties(learnt.scorer.space, architectures)
     value, std, beyond = learnt.scorer.predict_marked(architectures)
     told = zip(found, value, std, beyond, strict=True)
     return [Built(*one, float(v), float(s), bool(b)) for one, v, s, b in told]
@@ -125,7 +127,7 @@ def buildable(learnt: Learnt) -> int:
     """How many architectures `build` can give: fewer than the space has where a stage was searched, where different
     architectures make the same network, or where no label tells of a choice."""
     unseen = learnt.trust.unseen and not learnt.unseen
-    if unseen or learnt.scorer.merges or any(stage.searched for stage in learnt.stages):
+    if unseen or learnt.within or learnt.scorer.merges or any(stage.searched for stage in learnt.stages):
         return math.prod(len(learnt.best(u)) for u in range(len(learnt.stages)))
     return count_architectures(learnt.scorer.space)
 

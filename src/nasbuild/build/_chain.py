@@ -125,7 +125,13 @@ class _WithLeast:
         self.chain = chain
         self.bounds = chain.bounds
         self.scores = (*chain.scores, *(t.ravel() for t in chain.score_tables))
-        self.costs = (*chain.costs, *(t.reshape(-1, t.shape[-1]) for t in chain.cost_tables))
+        self.costs = (
+            *chain.costs,
+            *(
+                t.reshape(t.shape[0] * t.shape[1], -1) if t.size else np.zeros((1, 0))
+                for t in chain.cost_tables
+            ),
+        )
 
     def best_at(self, prices: np.ndarray) -> tuple[float, np.ndarray]:
         return self.chain.best_at(prices)

@@ -122,7 +122,7 @@ def _parts(
     targets: Sequence[Learnt], stage: int, listed: Columns, costs: Sequence[StageCost]
 ) -> list[Part] | None:
     scorers = [one.scorer for one in targets]
-    definition = scorers[0].space.stages[stage]
+    definition = (targets[0].within or scorers[0].space).stages[stage]
     if not any(one.stages[stage].searched for one in targets):
         found = listed_part(stage, listed.codes[stage], listed.scores[stage], costs)
         return [] if found is None else [found]
@@ -132,7 +132,7 @@ def _parts(
         scores = np.column_stack([scorer.score_modules(stage, modules)[0] for scorer in scorers])
         found = listed_part(stage, codes, scores, costs)
         return [] if found is None else [found]
-    shapes = shapes_of(stage, scorers)
+    shapes = shapes_of(stage, scorers, definition)
     if shapes is None:
         return None
     shapes = of_seen(

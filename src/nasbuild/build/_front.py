@@ -20,6 +20,7 @@ from nasbuild.build._deep import deep, exact_and_predicted, is_deep
 from nasbuild.build._deep_front import front_of
 from nasbuild.build._swaps import Predicted
 from nasbuild.build._sweep import proposed_by_sums
+from nasbuild.build._tied import require_ties
 from nasbuild.build._under import Problem, slack
 from nasbuild.build._where import (
     bounded,
@@ -198,6 +199,7 @@ def _of(
     value, std = (
         np.column_stack(p) for p in zip(*(one.scorer.predict(front) for one in learnt), strict=True)
     )
+    require_ties(run.space, front)
     return Front(names, front, value, std, *_volumes(run, names, value * signs, signs))
 
 

@@ -10,7 +10,7 @@ from nasbuild.build._grid import Limits
 from nasbuild.build._pieces import Part, StageSum, listed_part, table_modules
 from nasbuild.build._worthwhile import worthwhile
 from nasbuild.score import Learnt
-from nasbuild.space import module_key, neighbour_codes, sample_codes
+from nasbuild.space import allows, module_key, neighbour_codes, sample_codes
 
 _BUDGET = 20_000  # modules that are scored
 _RANDOM = 0.25  # share of them that is drawn at random
@@ -28,7 +28,8 @@ def pooled_part(
     For many weights on the scores and prices on what is bounded, the neighbours of the best modules found so far are
     scored until the budget is spent: unlike the best and worst by plain score, these are good at any cost.
     """
-    definition = targets[0].scorer.space.stages[stage]
+    within = targets[0].within or targets[0].scorer.space
+    definition = within.stages[stage]
     rng = np.random.default_rng(0)
     signs = [s for t in range(len(targets)) if (s := _sign(targets, limits, t))]
     seen: dict[tuple[int, bytes], int] = {}
@@ -36,7 +37,9 @@ def pooled_part(
     rows: list[np.ndarray] = []
 
     def add(candidates: Iterable[np.ndarray]) -> None:
-        fresh = {k: c for c in candidates if (k := module_key(c)) not in seen}
+        fresh = {
+            k: c for c in candidates if (k := module_key(c)) not in seen and allows(within, stage, c[None])[0]
+        }
         some = list(fresh.values())[: budget - len(seen)]
         if some:
             modules = [definition.decode(code) for code in some]

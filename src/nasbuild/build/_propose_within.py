@@ -8,17 +8,20 @@ import numpy as np
 
 from nasbuild.build._best import Built, described, require_positive
 from nasbuild.build._bound import Bound
+from nasbuild.build._by_value import by_value
 from nasbuild.build._columns import Columns, columns
-from nasbuild.build._deep import exact_and_predicted
+from nasbuild.build._deep import exact_and_predicted, is_deep
 from nasbuild.build._under import Problem, best_under
-from nasbuild.build._where import bounded, expected
-from nasbuild.score import COMPARED, Run, Scorer
+from nasbuild.build._where import bounded, build_within, expected
+from nasbuild.errors import Infeasible
+from nasbuild.score import COMPARED, Learnt, Run, Scorer
 from nasbuild.space import Architecture, group_codes
 
 _PRICES = (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """Of a bound, in spans of the scores per span of the cost: at each, the best modules take part."""
 _AT_ONCE, _MOST = 8, 1_024  # picks of a member that are looked at, first and in the end
 _ROUNDING = 1e-9
+_MORE, _LEAST = 8, 64  # best ones by score that members choose from, where modules can't be listed
 
 
 def propose_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound]) -> list[Built]:
@@ -38,6 +41,8 @@ def propose_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound]
     first = run.of(target)
     exact, others = exact_and_predicted(run, first, [bound.name for bound in bounds])
     targets = [first, *others]
+    if by_value(exact) or is_deep(targets, exact):
+        return _of_built(run, first, n, bounds)
     table, costs, most = bounded(columns(targets), targets, exact, bounds)
     if not all(table.codes):
         return []
@@ -63,6 +68,32 @@ def propose_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound]
                 left.append(turn)
         turns = left
     return described(first, found)
+
+
+def _of_built(run: Run, first: Learnt, n: int, bounds: Sequence[Bound]) -> list[Built]:
+    """The same where modules can't be listed: members choose in turn among the best by score within the bounds."""
+    network = first.scorer.network
+    passed = {network(a) for a in first.scorer.architectures}
+    try:
+        built = build_within(run, first.target.name, max(_MORE * n, _LEAST), bounds).built
+    except Infeasible:
+        return []
+    architectures = [one.architecture for one in built]
+    inside = within_bounds(run, architectures, bounds)
+    left = [a for a, good in zip(architectures, inside, strict=True) if good and network(a) not in passed]
+    if not left:
+        return []
+    scores = np.zeros((first.scorer.members, len(left)))
+    for u, stage in enumerate(run.space.stages):
+        codes = [stage.encode(a.modules[u]) for a in left]
+        scores += group_codes(codes).evaluate(lambda own, u=u: first.scorer.each(u, own).T, (len(scores),)).T
+    order = np.argsort(-first.target.sign * scores, axis=1, kind="stable").tolist()
+    chosen: dict[int, None] = {}
+    for place in range(len(left)):
+        for member in order:
+            if len(chosen) < n:
+                chosen.setdefault(next((i for i in member if i not in chosen), member[place]))
+    return described(first, [left[i] for i in chosen])
 
 
 def within_bounds(run: Run, architectures: Sequence[Architecture], bounds: Sequence[Bound]) -> np.ndarray:

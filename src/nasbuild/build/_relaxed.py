@@ -17,10 +17,10 @@ from nasbuild.build._swaps import Predicted
 from nasbuild.build._under import Found, Problem, best_under, priced, programme, within_gap
 
 _CELLS = 4_000_000  # of tables that are looked at for a limit
-_STARTS = 200  # best picks of sums alone at which the search begins
+_STARTS = 60  # best picks of sums alone at which the search begins
 _ROUNDS = 8  # of sums drawn anew around what was found
 _EACH = 20  # best picks of each round
-_WIDTH = 200  # picks that the search holds
+_WIDTH = 80  # picks that the search holds
 _NODES = 2_000  # of an integer programme that tells a limit only
 
 
@@ -197,7 +197,17 @@ def chain_of(predicted: Predicted, sign: int) -> Chain | None:
         np.stack([own.get(s, np.zeros((sizes[s], sizes[s + 1]))) for own in tables], axis=-1)
         for s in range(slots - 1)
     )
-    return Chain(tuple(scores), costs, score_tables, cost_tables, np.array(most, dtype=np.float64))
+    bounds = np.array(most, dtype=np.float64)
+    # A bound far away is none: its size must not spoil the scale of the others.
+    high = sum(own.max(axis=0) for own in costs) + sum(table.max(axis=(0, 1)) for table in cost_tables)
+    kept = np.flatnonzero(high > bounds)
+    return Chain(
+        tuple(scores),
+        tuple(own[:, kept] for own in costs),
+        score_tables,
+        tuple(table[..., kept] for table in cost_tables),
+        bounds[kept],
+    )
 
 
 def _split(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -54,13 +54,13 @@ class Shape:
         return [once[id(own)] for own in self.options]
 
 
-def shapes_of(stage: int, scorers: Sequence[Scorer]) -> list[Shape] | None:
+def shapes_of(stage: int, scorers: Sequence[Scorer], definition: Stage | None = None) -> list[Shape] | None:
     """All shapes of a stage; None where there are too many, or its layers can't be chosen one by one.
 
     Where layers that do nothing are not seen by any of the scorers, they stand last: one of the modules that make
-    the same network.
+    the same network. ``definition`` may hold parts of the stage fixed.
     """
-    definition = scorers[0].space.stages[stage]
+    definition = scorers[0].space.stages[stage] if definition is None else definition
     merging = {scorer.merges for scorer in scorers}
     free = [f.name not in definition.shared for f in definition.features]
     width = prod(size for size, own in zip(definition.sizes, free, strict=True) if own)
@@ -68,6 +68,9 @@ def shapes_of(stage: int, scorers: Sequence[Scorer]) -> list[Shape] | None:
     if definition.modules is not None or width > _LAYERS or len(merging) > 1:
         return None
     if shared * max(definition.depths) > _SHAPES:
+        return None
+    # What does nothing stands last, but a layer held fixed has its own place.
+    if merging == {True} and any(limit.layer is not None for limit in definition.limits):
         return None
     found = []
     for common in product(
@@ -78,7 +81,29 @@ def shapes_of(stage: int, scorers: Sequence[Scorer]) -> list[Shape] | None:
             found += [Shape(stage, (layers,) * d, layers[:0]) for d in definition.depths]
         else:
             found += _merged(definition, stage, layers, scorers)
-    return found
+    return [one for shape in found if (one := _within_limits(shape, definition)) is not None]
+
+
+def _within_limits(shape: Shape, definition: Stage) -> Shape | None:
+    """The shape with the layers that a stage's limits leave; None if a place has none left."""
+    depth = len(shape.options) + len(shape.tail)
+    if not definition.limits or depth not in definition.depths:
+        return shape if depth in definition.depths else None
+    options = []
+    for place in range(depth):
+        own = (
+            shape.options[place]
+            if place < len(shape.options)
+            else shape.tail[place - len(shape.options)][None]
+        )
+        kept = np.ones(len(own), dtype=bool)
+        for position, feature in enumerate(definition.features):
+            layer = None if feature.name in definition.shared else place
+            kept &= np.isin(own[:, position], definition.allowed(layer, position))
+        if not kept.any():
+            return None
+        options.append(own[kept])
+    return replace(shape, options=tuple(options[: len(shape.options)]))
 
 
 def of_seen(shapes: Sequence[Shape], space: Space, unseen: Sequence[Unseen]) -> list[Shape]:

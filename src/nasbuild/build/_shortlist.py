@@ -23,16 +23,21 @@ class Shortlisted:
     ----------
     length
         How many best ones by score y' has chosen from.
-    proven
-        Whether the shortlist is proven to hold the best by score.
+    sure
+        How many of the best by score on it are proven to be the best.
     gap
-        How much better by score than the first of them anything else could be, at most.
+        No score is better than the best on it by more than this; infinite if nothing is known.
     """
 
     built: list[Built]
     length: int
-    proven: bool
+    sure: int
     gap: float
+
+    @property
+    def proven(self) -> bool:
+        """Whether the shortlist is proven to hold the best by score."""
+        return self.sure >= self.length
 
 
 def build_shortlisted(
@@ -65,14 +70,15 @@ def build_shortlisted(
     """
     learnt, length = run.of(target), max(_SHORT * n, _LEAST)
     deep = k is None and any(stage.searched for stage in learnt.stages)
+    sure, gap = length, 0.0
     if bounds or apart > 1 or deep:
         within = build_within(run, learnt.target.name, length, bounds, apart=apart)
-        listed, proven, gap = within.built, within.proven >= len(within.built), within.gap
+        listed, sure, gap = within.built, within.proven, within.gap
     else:
-        listed, proven, gap = build(learnt, length, k=k), True, 0.0
+        listed = build(learnt, length, k=k)
     over = _over(run, listed, bounds)
     order = sorted(range(len(listed)), key=lambda i: (over[i], -learnt.target.sign * listed[i].prediction))
-    return Shortlisted([listed[i] for i in order[:n]], len(listed), proven, gap)
+    return Shortlisted([listed[i] for i in order[:n]], len(listed), min(sure, len(listed)), gap)
 
 
 def _over(run: Run, built: Sequence[Built], bounds: Sequence[Bound]) -> list[float]:

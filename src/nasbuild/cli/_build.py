@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbuild.cli._options import JsonOption, OutOption, RunArgument
+from nasbuild.cli._options import FixOption, JsonOption, OutOption, RunArgument
 from nasbuild.cli._output import Output, number
 from nasbuild.errors import Infeasible, NasbuildError
 
@@ -44,6 +44,7 @@ def build(
             "layers, or an exact cost; may be repeated",
         ),
     ] = None,
+    fix: FixOption = None,
     apart: Annotated[
         int | None, typer.Option("--apart", min=1, help="each differs from all before it in so many stages")
     ] = None,
@@ -72,7 +73,8 @@ def build(
     from nasbuild._io import write_text
     from nasbuild.build import read_sweep
     from nasbuild.predictor import recipe_kind
-    from nasbuild.score import load_run
+    from nasbuild.score import load_run, narrowed
+    from nasbuild.space import fixed
 
     if by not in (None, *_WAYS):
         raise NasbuildError(f"nothing is built by {by!r}", where="--by", allowed=_WAYS)
@@ -97,6 +99,8 @@ def build(
     loaded = load_run(run)
     if unseen:
         loaded = loaded.with_unseen()
+    if fix:
+        loaded = narrowed(loaded, fixed(loaded.space, fix))
     by = by or ("score" if recipe_kind(loaded.recipe) == "network" else "shortlist")
     wanted = _Wanted(target or (), top or 10, front, next_ones, k, apart or 1, by)
     parts, infeasible = _swept(loaded, wanted, sweep)
@@ -196,7 +200,7 @@ def _part(run: Run, wanted: _Wanted, bounds: Sequence[Bound]) -> _Part:
         else:
             built = propose(learnt, wanted.propose)
     else:
-        built, title, note = _best(run, learnt, wanted.top, wanted.k, bounds, wanted.apart, wanted.by)
+        built, title, note = _best_of_ties(run, learnt, wanted, bounds)
     rows = built_rows(run, learnt, built, also)
     if bounds:
         rows = [{**row, "where": shown_bounds(bounds)} for row in rows]
@@ -210,6 +214,42 @@ def _part(run: Run, wanted: _Wanted, bounds: Sequence[Bound]) -> _Part:
         )
         remark = f"{remark}; {told}" if remark else told
     return _Part(learnt, rows, title, note, remark)
+
+
+def _best_of_ties(
+    run: Run, learnt: Learnt, wanted: _Wanted, bounds: Sequence[Bound]
+) -> tuple[list[Built], str, str]:
+    """`_best`; with ties across stages, of what is built for each of their choices.
+
+    Raises
+    ------
+    Infeasible
+        If no choice has anything within the bounds.
+    """
+    from nasbuild.build import tied_runs
+
+    found, refused, name = [], None, learnt.target.name
+    for part in tied_runs(run):
+        try:
+            found.append(_best(part, part.of(name), wanted.top, wanted.k, bounds, wanted.apart, wanted.by))
+        except Infeasible as error:
+            refused = error
+    if not found:
+        assert refused is not None
+        raise refused
+    if len(found) == 1:
+        return found[0]
+    built = [one for some, _, _ in found for one in some]
+    by = "score" if wanted.by == "score" else "prediction"
+    built.sort(key=lambda one: -learnt.target.sign * getattr(one, by))
+    kept: list[Built] = []
+    for one in built:
+        modules = one.architecture.modules
+        differ = (sum(a != b for a, b in zip(modules, k.architecture.modules, strict=True)) for k in kept)
+        if len(kept) < wanted.top and all(count >= wanted.apart for count in differ):
+            kept.append(one)
+    note = next((note for _, _, note in found if note), "")
+    return kept, f"{found[0][1]}, of {len(found)} choices of ties", note
 
 
 def _best(
@@ -233,12 +273,14 @@ def _best(
             note = f"found by swaps of single modules or layers; {_at_most(learnt, found.gap, 'prediction')}"
     elif by == "shortlist":
         short = build_shortlisted(run, learnt.target.name, n, bounds, apart=apart, k=k)
-        built = short.built
-        title = f"best by prediction y' of the {short.length:,} best by summed module score"
-        if not short.proven:
-            note = (
-                f"the best by score are not all proven to be the best; {_at_most(learnt, short.gap, 'score')}"
-            )
+        built, title = (
+            short.built,
+            f"best by prediction y' of the {short.length:,} best by summed module score",
+        )
+        if not short.sure:
+            note = f"the best by score is not proven to be the best: {_at_most(learnt, short.gap, 'score')}"
+        elif not short.proven:
+            note = f"of the {short.length:,} best by score, the first {short.sure:,} are proven; beyond them, better ones may exist"
     else:
         title = "best by summed module score"
         deep = k is None and any(stage.searched for stage in learnt.stages)

@@ -31,6 +31,15 @@ CostsOption = Annotated[
         "--costs", help="costs.csv: what choices cost; columns stage, layer, feature, choice, cost, value"
     ),
 ]
+FixOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fix",
+        metavar="PART",
+        help="'stage3.depth = 2', 'block0.*.attn = on', 'stage1.0.kernel in 3, 5', 'globals.resolution = 192': hold a "
+        "part fixed; may be repeated",
+    ),
+]
 SkipOption = Annotated[bool, typer.Option("--skip-bad", help="leave bad rows out and list them")]
 JsonOption = Annotated[bool, typer.Option("--json", help="print JSON, for machines")]
 OutOption = Annotated[Path, typer.Option("--out", help="file to write; its ending tells the form")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasbuild.cli._options import JsonOption, SpaceOption
+from nasbuild.cli._options import FixOption, JsonOption, SpaceOption
 from nasbuild.cli._output import Output
 from nasbuild.cli._rounds import best_rows, print_best, print_race, print_rounds, race_rows, round_rows
 from nasbuild.errors import NasbuildError
@@ -51,6 +51,7 @@ def run(
             "is within; may be repeated",
         ),
     ] = None,
+    fix: FixOption = None,
     rounds: Annotated[
         int | None,
         typer.Option("--rounds", help="of building, after the random one; 4, or with --budget what it holds"),
@@ -89,7 +90,7 @@ def run(
     from nasbuild.loop import FIT, LoopSettings, run_loop
     from nasbuild.predictor import recipe
     from nasbuild.search import parse_goal
-    from nasbuild.space import load_space
+    from nasbuild.space import fixed, load_space
 
     out = Output(as_json)
     if limit is not None and limit <= 0:
@@ -97,7 +98,7 @@ def run(
     most = rounds if rounds is not None or budget is not None else LoopSettings.rounds
     settings = LoopSettings(most, batch, first, budget, seed, race)
     chosen = recipe(recipe_name)
-    definition = load_space(space)
+    definition = fixed(load_space(space), fix or ())
     spec = Spec(evaluator, definition, seed, limit)
     goal = parse_goal(definition, target, where or (), spec.load().metrics)
     settings.check(goal)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbuild.cli._options import EvaluatorOption, JsonOption, SpaceOption
+from nasbuild.cli._options import EvaluatorOption, FixOption, JsonOption, SpaceOption
 from nasbuild.cli._output import Output, number
 from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nasbuild.evaluate import Evaluator
     from nasbuild.search import Found, Goal
     from nasbuild.space import Space
@@ -33,6 +35,7 @@ def search(
         list[str] | None,
         typer.Option("--where", metavar="BOUND", help="'latency <= 6': on what is measured; may be repeated"),
     ] = None,
+    fix: FixOption = None,
     budget: Annotated[int, typer.Option("--budget", help="evaluations in all")] = 250,
     population: Annotated[int, typer.Option("--population", help="architectures of a generation")] = 50,
     method: Annotated[
@@ -59,15 +62,15 @@ def search(
     """Search by evaluating: every evaluation is kept, a stopped search goes on with the same command."""
     from nasbuild.evaluate import load_evaluator
     from nasbuild.search import SearchSettings, parse_goal, search_folder
-    from nasbuild.space import load_space
+    from nasbuild.space import fixed, load_space
     from nasbuild.table import read_architectures
 
     out = Output(as_json)
     settings = SearchSettings(method, budget, population, crossover, seed)
-    full = load_space(space)
+    full = fixed(load_space(space), fix or ())
     measured = load_evaluator(evaluator, full, seed=seed)
     goal = parse_goal(full, target or list(measured.metrics), where or (), measured.metrics)
-    searched = _searched(full, reduced, data, method, goal)
+    searched = _searched(full, reduced, data, method, goal, fix or ())
     begin = [a for _, a in read_architectures(start, searched)] if start else []
     _describe(out, searched, measured, goal)
     kept = f"stopped: what was evaluated is in {out_folder}; the same command goes on"
@@ -98,9 +101,11 @@ def search(
     )
 
 
-def _searched(full: Space, reduced: str | None, data: str | None, method: str, goal: Goal) -> Space:
+def _searched(
+    full: Space, reduced: str | None, data: str | None, method: str, goal: Goal, fix: Sequence[str]
+) -> Space:
     from nasbuild.search import insight_space
-    from nasbuild.space import is_part, load_space
+    from nasbuild.space import fixed, is_part, load_space
     from nasbuild.table import read_table
 
     if (method == "insight") != (data is not None):
@@ -112,10 +117,10 @@ def _searched(full: Space, reduced: str | None, data: str | None, method: str, g
     if data is not None:
         if reduced is not None:
             raise NasbuildError("--data and --reduced exclude each other", todo="leave one of them out")
-        return insight_space(read_table(data, full), goal.targets)
+        return fixed(insight_space(read_table(data, full.whole or full), goal.targets), fix)
     if reduced is None:
         return full
-    small = load_space(reduced)
+    small = fixed(load_space(reduced), fix)
     if not is_part(small, full):
         raise NasbuildError(
             f"space {small.name!r} is no part of {full.name!r}",

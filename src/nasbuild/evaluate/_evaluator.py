@@ -60,6 +60,8 @@ def load_evaluator(name: str, space: Space, *, seed: int = 0, limit: float | Non
     NasbuildError
         If there is none of that name.
     """
+    # Parts held fixed say what is asked for, not what can be evaluated.
+    space = space.whole or space
     if name == TRAINED:
         return _digits(space, seed)
     if name.startswith(_COMMAND):

@@ -40,13 +40,13 @@ class Beside:
     def __len__(self) -> int:
         return (self.interaction is not None) + (0 if self.radial is None else len(self.radial.widths))
 
-    def kernels(self, table: Design, rows: np.ndarray) -> Iterator[np.ndarray]:
-        """Each of them among some rows of a table, (rows, rows)."""
+    def kernels(self, rows: np.ndarray, terms: Kernels) -> Iterator[np.ndarray]:
+        """Each of them among some rows of a table, (rows, rows), from the terms' kernels among these."""
         if self.interaction is not None:
             features = [f[rows] for f in self.interaction.features]
             yield self.interaction.kernel(features, features)
         if self.radial is not None:
-            kernel = additive(table, self.radial.theta, rows)
+            kernel = terms.total(self.radial.theta)
             yield from self.radial.kernels(kernel, np.diag(kernel), np.diag(kernel))
 
     def variances(self, log: np.ndarray, terms: int) -> Variances:
@@ -62,36 +62,24 @@ class Beside:
         return Variances(found[:terms], interaction, of_pairs, float(found[-1]), radials)
 
 
-def beside_of(table: Design, theta: np.ndarray, rows: np.ndarray, recipe: AdditiveRecipe) -> Beside:
-    """What is learnt beside the terms, given the variances that the terms have alone."""
+def beside_of(table: Design, theta: np.ndarray, terms: Kernels, recipe: AdditiveRecipe) -> Beside:
+    """What is learnt beside the terms, given the variances that the terms have alone, and their kernels among some rows."""
     if not recipe.interaction:
         return Beside()
     interaction = Interaction.of(table.terms, table.stages, theta)
-    radial = Radial.of(theta, additive(table, inside(theta), rows), WIDTHS) if recipe.radial else None
+    radial = Radial.of(theta, terms.total(inside(theta)), WIDTHS) if recipe.radial else None
     return Beside(interaction if interaction.size > _LEAST_SIZE else None, radial)
 
 
-def additive(table: Design, theta: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Additive kernel among some rows, (rows, rows)."""
-    total = np.zeros((len(rows),) * 2)
-    for t, variance in enumerate(theta):
-        if variance:
-            total += variance * table.kernel(t, rows)
-    return total
+def kernels_of(table: Design, rows: np.ndarray) -> Kernels:
+    """Kernels of the terms among some rows; one of zeros where there is no term."""
+    each = (table.kernel(t, rows) for t in range(len(table.terms)))
+    return Kernels.of(each if table.terms else [np.zeros((len(rows),) * 2)])
 
 
-def kernels_of(table: Design, rows: np.ndarray, beside: Beside | None = None) -> Kernels:
-    """Kernels of the terms among some rows, those beside them last."""
-
-    def each() -> Iterator[np.ndarray]:
-        for t in range(len(table.terms)):
-            yield table.kernel(t, rows)
-        if beside is not None and len(beside):
-            yield from beside.kernels(table, rows)
-        elif not table.terms:
-            yield np.zeros((len(rows),) * 2)
-
-    return Kernels.of(each())
+def all_kernels(terms: Kernels, rows: np.ndarray, beside: Beside) -> Kernels:
+    """Kernels of the terms among some rows, then those beside them."""
+    return terms.and_more(beside.kernels(rows, terms)) if len(beside) else terms
 
 
 def centre_of(terms: Sequence[Term], more: int = 0) -> np.ndarray:

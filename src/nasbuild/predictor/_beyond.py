@@ -24,18 +24,13 @@ def tells_of_sums(space: Space, architectures: Sequence[Architecture]) -> np.nda
     as its neighbours tell of it.
     """
     parts = [_parts(space, a) for a in architectures]
-    votes: dict[_Part, Counter[Hashable]] = {}
-    for row in parts:
-        for part, choice in row.items():
-            votes.setdefault(part, Counter())[choice] += 1
-    usual = {part: max(counts, key=lambda c: (counts[c], repr(c))) for part, counts in votes.items()}
+    changes = _changes(parts)
     smooth = {
         (u, f)
-        for u, s in enumerate(space.stages)
-        for f, feature in enumerate(s.features)
+        for u, stage in enumerate(space.stages)
+        for f, feature in enumerate(stage.features)
         if curve(feature) is not None
     }
-    changes = np.array([sum(usual[part] != choice for part, choice in row.items()) for row in parts])
     known: set[tuple[_Part, Hashable]] = set()
     tells = np.zeros(len(parts), dtype=bool)
     single = (changes == 0).any()
@@ -44,6 +39,22 @@ def tells_of_sums(space: Space, architectures: Sequence[Architecture]) -> np.nda
         tells[i] = held <= known and not (single and changes[i] <= 1)
         known |= held
     return tells
+
+
+def reference_row(space: Space, architectures: Sequence[Architecture]) -> int | None:
+    """The row that holds what most rows have, at every layer; None where there is none."""
+    changes = _changes([_parts(space, a) for a in architectures])
+    return int(np.argmin(changes)) if not changes.min() else None
+
+
+def _changes(parts: Sequence[dict[_Part, Hashable]]) -> np.ndarray:
+    """How many choices of each row are not what most rows have there, (rows,)."""
+    votes: dict[_Part, Counter[Hashable]] = {}
+    for row in parts:
+        for part, choice in row.items():
+            votes.setdefault(part, Counter())[choice] += 1
+    usual = {part: max(counts, key=lambda c: (counts[c], repr(c))) for part, counts in votes.items()}
+    return np.array([sum(usual[part] != choice for part, choice in row.items()) for row in parts])
 
 
 def _parts(space: Space, architecture: Architecture) -> dict[_Part, Hashable]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nasbuild.predictor._beside import Variances, additive, centre_of
+from nasbuild.predictor._beside import Variances, centre_of
 from nasbuild.predictor._design import Design
 from nasbuild.predictor._evidence import JITTER, maximise_evidence
 from nasbuild.predictor._kernels import Kernels
@@ -33,7 +33,6 @@ def blended(
     table: Design,
     kernels: Kernels,
     z: np.ndarray,
-    some: np.ndarray,
     recipe: AdditiveRecipe,
 ) -> Variances:
     """The same process mixed with one that knows of no terms, only of distances, by what the labels say of both.
@@ -44,10 +43,10 @@ def blended(
     Parameters
     ----------
     log, kernels, z
-        Logarithms of the variances of the one, the noise last; its kernels among ``some`` rows, and their warped labels, (some,).
+        Logarithms of the variances of the one, the noise last; its kernels among some rows, those of the terms first, and their warped labels, (some,).
     """
     plain = np.array([float(kind(term.name) in _OF_DISTANCE) for term in table.terms])
-    kernel = additive(table, plain, some)
+    kernel = kernels.total(plain)
     radial = Radial.of(plain, kernel, FLAT_WIDTHS)
     if radial is None:
         return variances

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.linalg import cho_solve, cholesky
 
-from nasbuild.predictor._beside import Beside, Variances, beside_of, centre_of, kernels_of
-from nasbuild.predictor._beyond import tells_of_sums
+from nasbuild.predictor._beside import Beside, Variances, all_kernels, beside_of, centre_of, kernels_of
+from nasbuild.predictor._beyond import reference_row, tells_of_sums
 from nasbuild.predictor._blend import blended
 from nasbuild.predictor._design import Design, design
 from nasbuild.predictor._evidence import maximise_evidence
+from nasbuild.predictor._interaction import Interaction
+from nasbuild.predictor._kernels import Kernels
 from nasbuild.predictor._passing import declared, may_pass
 from nasbuild.predictor._process import Process, covariances, residual_covariance
 from nasbuild.predictor._recipe import AdditiveRecipe
@@ -22,6 +24,7 @@ from nasbuild.space import Architecture, Space
 
 _NO_VARIANCE = 1e-6  # of the labels' variance; a term with less is left out
 _FIRST_GUESS = 0.02  # variance of the interactions at which their search begins
+_UNKNOWN_PAIRS = 0.05  # variance of an interaction that no row shows, of the product of its two parts
 _STEPS, _FINE_STEPS = (1.0, 0.5), (0.25, 0.125)  # of the power, without and with interactions
 _FOR_NAME = 5.0
 """Nats by which labels must speak for it before a layer is believed to do nothing: odds of 150 to 1 from even ones.
@@ -64,28 +67,33 @@ def fit_process(
     # Of a reference and its single changes, effects are added up on the labels' own scale: nothing else is known of them.
     apart = not tells.any()
     power = 1.0 if apart and power is None else power
-    tried: dict[bool, tuple[Design, Scale]] = {}
+    tried: dict[bool, tuple[Design, Scale, Kernels]] = {}
     for way in ways:
         table = design(space, architectures, recipe.without, way, single=apart)
-        scales = Scales(kernels_of(table, some), labels, some, centre_of(table.terms), recipe, tells[some])
-        tried[way] = table, scales.best(1.0, _STEPS) if power is None else scales.attempt(power)
+        own = kernels_of(table, some)
+        scales = Scales(own, labels, some, centre_of(table.terms), recipe, tells[some])
+        tried[way] = table, scales.best(1.0, _STEPS) if power is None else scales.attempt(power), own
     passing = min(tried, key=lambda way: tried[way][1].objective + way * _FOR_NAME)
-    table, found = tried[passing]
-    beside = Beside() if apart else beside_of(table, np.exp(found.log[: len(table.terms)]), some, recipe)
+    table, found, own = tried[passing]
+    beside = Beside() if apart else beside_of(table, np.exp(found.log[: len(table.terms)]), own, recipe)
+    kernels = all_kernels(own, some, beside)
     centre = centre_of(table.terms, more=len(beside))
     if len(beside):
         first = np.log([_FIRST_GUESS] * len(beside))
         found = replace(found, log=np.concatenate([found.log[:-1], first, found.log[-1:]]))
     if searched := len(beside) > 0 and power is None:
         # Sums alone bend the scale to say what stages do to each other; beside interactions they need not.
-        scales = Scales(kernels_of(table, some, beside), labels, some, centre, recipe, tells[some])
+        scales = Scales(kernels, labels, some, centre, recipe, tells[some])
         found = scales.best(found.warp.power, _FINE_STEPS, found.log)
     log = found.log
     if n > recipe.rows or (len(beside) and not searched):
         z = found.warp.forward(labels)
-        parts = [some] if n <= recipe.rows else _parts(n, recipe, rng)
+        parts = [(kernels, z)]
+        if n > recipe.rows:
+            split = _parts(n, recipe, rng)
+            parts = [(all_kernels(kernels_of(table, part), part, beside), z[part]) for part in split]
         log, _ = maximise_evidence(
-            [(kernels_of(table, part, beside), z[part]) for part in parts],
+            parts,
             centre=centre,
             start=log,
             width=recipe.prior_width,
@@ -93,12 +101,16 @@ def fit_process(
         )
     learnt = _Learnt(space, tuple(architectures), rows, labels, found.warp, passing)
     variances = beside.variances(log, len(table.terms))
+    anchor = reference_row(space, architectures) if apart else None
     if apart:
-        variances = replace(variances, noise=0.0)
+        # Labels are taken at their word, and what changes do to each other is unknown: as wide as it is expected to be.
+        pairs = Interaction.of(table.terms, table.stages, variances.terms, anchor)
+        unknown = _UNKNOWN_PAIRS if anchor is not None and pairs.features else 0.0
+        variances = replace(variances, noise=0.0, interaction=pairs, of_interaction=unknown)
     elif recipe.interaction and recipe.radial:
         z = found.warp.forward(labels)[some]
-        variances = blended(variances, log, table, kernels_of(table, some, beside), z, some, recipe)
-    return _posterior(learnt, table, variances, recipe.samples, rng)
+        variances = blended(variances, log, table, kernels, z, recipe)
+    return replace(_posterior(learnt, table, variances, recipe.samples, rng), anchor=anchor)
 
 
 def _parts(n: int, recipe: AdditiveRecipe, rng: np.random.Generator) -> list[np.ndarray]:

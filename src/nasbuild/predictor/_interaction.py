@@ -45,9 +45,17 @@ class Interaction:
 
     @classmethod
     def of(
-        cls, terms: Sequence[Term], stages: Sequence[Sequence[csr_matrix]], theta: np.ndarray
+        cls,
+        terms: Sequence[Term],
+        stages: Sequence[Sequence[csr_matrix]],
+        theta: np.ndarray,
+        anchor: int | None = None,
     ) -> Interaction:
-        """From rows (architectures, columns) for each term and stage."""
+        """From rows (architectures, columns) for each term and stage.
+
+        With an ``anchor``, features are told from those of this row instead of from their mean: the kernel is 0 between
+        rows that differ from it in one stage only, which say nothing of interactions, and is not divided.
+        """
         used = [
             reach(t.name) == REACH_LAYER and v > _LEAST and len(t.keys) <= _WIDEST
             for t, v in zip(terms, theta, strict=True)
@@ -56,9 +64,11 @@ class Interaction:
         if not stages:
             return cls(theta, (), (), 0.0)
         raw = _features(stages, theta)
-        means = tuple(f.mean(axis=0) for f in raw)
+        means = tuple(f.mean(axis=0) if anchor is None else f[anchor] for f in raw)
         features = tuple(f - m for f, m in zip(raw, means, strict=True))
         plain = cls(theta, features, means, 1.0)
+        if anchor is not None:
+            return plain
         return cls(theta, features, means, float(plain.diagonal(features).mean()))
 
     def at(self, stages: Sequence[Sequence[csr_matrix]]) -> tuple[np.ndarray, ...]:

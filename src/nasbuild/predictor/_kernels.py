@@ -38,6 +38,19 @@ class Kernels:
     def __len__(self) -> int:
         return len(self.halves)
 
+    def and_more(self, kernels: Iterable[np.ndarray]) -> Kernels:
+        """These and others among the same rows, (rows, rows) each."""
+        place = _lower(self.rows).place
+        return Kernels(np.stack([*self.halves, *(kernel.ravel()[place] for kernel in kernels)]), self.rows)
+
+    def total(self, theta: np.ndarray) -> np.ndarray:
+        """Sum of theta times the first kernels, (rows, rows)."""
+        half, found = _lower(self.rows), np.zeros((self.rows, self.rows))
+        values = theta @ self.halves[: len(theta)]
+        found.ravel()[half.place] = values
+        found[half.column, half.row] = values
+        return found
+
     def among(self, some: np.ndarray) -> Kernels:
         """The same kernels among some of the rows, ascending positions (some,)."""
         row, column = np.tril_indices(len(some))

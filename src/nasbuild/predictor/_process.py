@@ -61,6 +61,8 @@ class Process:
         Share of what the interactions are expected to add that held-out rows bear out; y' has so much of it.
     passing
         Whether modules are seen without the layers that pass their input on.
+    anchor
+        Of a table of single changes, the row that they are changes of: interactions are told from it, and unknown.
     """
 
     space: Space
@@ -81,6 +83,7 @@ class Process:
     spread: float = 1.0
     crossing: float = 1.0
     passing: bool = False
+    anchor: int | None = None
 
     @property
     def samples(self) -> int:
@@ -239,7 +242,7 @@ class Process:
 
     @cached_property
     def interaction(self) -> Interaction:
-        return Interaction.of(self.terms, self._design.stages, self.interaction_theta)
+        return Interaction.of(self.terms, self._design.stages, self.interaction_theta, self.anchor)
 
     @cached_property
     def unseen(self) -> UnseenChoices:

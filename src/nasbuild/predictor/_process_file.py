@@ -33,6 +33,7 @@ def process_to_arrays(process: Process) -> dict[str, np.ndarray]:
         "numbers": np.array([getattr(process, name) for name in _NUMBERS]),
         "passing": np.array([process.passing], dtype=np.int64),
         "radials": np.array([len(process.radials)], dtype=np.int64),
+        "anchor": np.array([-1 if process.anchor is None else process.anchor], dtype=np.int64),
     }
     for r, radial in enumerate(process.radials):
         arrays |= {f"radial{r}.{part}": getattr(radial, part) for part in _RADIAL}
@@ -72,6 +73,9 @@ def process_from_arrays(
         for name in ("scales", "theta", "interaction_theta"):
             _require(arrays[name], (count,), real)
         _require(arrays["radials"], (1,), whole)
+        _require(arrays["anchor"], (1,), whole)
+        if not -1 <= arrays["anchor"][0] < len(rows):
+            raise ValueError("an anchor that is no row")
         radials = int(arrays["radials"][0])
         if not 0 <= radials <= len(arrays):
             raise ValueError("a number of radial kernels that can't be")
@@ -104,6 +108,7 @@ def process_from_arrays(
             "numbers",
             "passing",
             "radials",
+            "anchor",
         }
         expected |= {f"radial{r}.{part}" for r in range(radials) for part in _RADIAL}
         expected |= {f"{t}.{part}" for t in range(count) for part in ("keys", "means", "weights")}
@@ -142,6 +147,7 @@ def process_from_arrays(
         alpha=arrays["alpha"],
         radials=tuple(Radial(*(arrays[f"radial{r}.{part}"] for part in _RADIAL)) for r in range(radials)),
         passing=bool(arrays["passing"][0]),
+        anchor=int(arrays["anchor"][0]) if arrays["anchor"][0] >= 0 else None,
         **plain,
     )
 

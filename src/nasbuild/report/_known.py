@@ -14,19 +14,15 @@ def known_text(run: Run, learnt: Learnt) -> str:
     A cost that the space declares is, and a metric that the table proves to be an exact sum. Where the fit doesn't even
     order held-out rows well, no proof is looked for.
     """
+    from nasbuild.build import is_exact
+
     name = learnt.target.name
     if learnt.target.metric is None:
         return ""
     if name in run.space.costs:
         why = "the space declares it"
-    elif learnt.trust.level == "high" and _proven(run, name):
+    elif learnt.trust.level == "high" and is_exact(run, name):
         why = "it is a sum over the layers in every row of the table"
     else:
         return ""
     return f"{name} is known exactly ({why}): no evaluation tells more of it, and bounds on it hold exactly."
-
-
-def _proven(run: Run, name: str) -> bool:
-    from nasbuild.build import exact_costs
-
-    return name in run.table.columns and exact_costs(run, name, [[] for _ in run.space.stages]) is not None

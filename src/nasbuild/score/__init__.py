@@ -9,6 +9,7 @@ from nasbuild.score._fit import Fitted, choice_scores, fit_rivals, fit_scorers
 from nasbuild.score._held_out import DEVIATIONS, Agreement, Evidence, HeldOut, evidence_of
 from nasbuild.score._module_rows import module_rows
 from nasbuild.score._modules import LabelStatistics, ModuleScorer, label_statistics, shifted
+from nasbuild.score._narrow import narrowed
 from nasbuild.score._run import Learnt, Prediction, Progress, Run, learn, predict
 from nasbuild.score._run_file import RUN as RUN_FILE
 from nasbuild.score._run_file import SCHEMA_VERSION, versions
@@ -64,6 +65,7 @@ __all__ = [
     "measure_trust",
     "member_scores",
     "module_rows",
+    "narrowed",
     "part_text",
     "predict",
     "save_run",

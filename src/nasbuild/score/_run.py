@@ -39,6 +39,8 @@ class Learnt:
     ----------
     unseen
         Whether modules with choices or depths that no labelled architecture has may be built as well.
+    within
+        The part of the space that may be built (`narrowed`); None if it is the whole space.
     """
 
     target: Target
@@ -48,6 +50,7 @@ class Learnt:
     features: tuple[ChoiceScore, ...]
     trust: Trust
     unseen: bool = False
+    within: Space | None = None
 
     def best(self, stage: int, n: int | None = None) -> np.ndarray:
         """Positions of a stage's ``n`` best modules, best first; of those that make the same network, one.

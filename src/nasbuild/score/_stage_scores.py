@@ -14,6 +14,7 @@ from nasbuild.score._scorer import Scorer
 from nasbuild.space import (
     Module,
     Space,
+    Stage,
     count_modules,
     module_codes,
     module_key,
@@ -78,12 +79,22 @@ class StageScores:
         return (order if sign > 0 else order[::-1])[:n]
 
 
-def score_stage(scorer: Scorer, stage: int, *, max_modules: int = MAX_MODULES, seed: int = 0) -> StageScores:
-    """Score every module of a stage; one with more than ``max_modules`` (1 or more) is searched instead."""
-    total = count_modules(scorer.space.stages[stage])
+def score_stage(
+    scorer: Scorer,
+    stage: int,
+    *,
+    max_modules: int = MAX_MODULES,
+    seed: int = 0,
+    definition: Stage | None = None,
+) -> StageScores:
+    """Score every module of a stage; one with more than ``max_modules`` (1 or more) is searched instead.
+
+    ``definition`` may leave some of the stage's modules only; its features are the same.
+    """
+    definition = scorer.space.stages[stage] if definition is None else definition
+    total = count_modules(definition)
     if total > max_modules:
-        return _search(scorer, stage, max_modules, np.random.default_rng(seed), total)
-    definition = scorer.space.stages[stage]
+        return _search(scorer, stage, definition, max_modules, np.random.default_rng(seed), total)
     found: list[_Scored] = []
     for depth in definition.depths:
         for start in range(0, count_modules(definition, depth), _CHUNK):
@@ -124,7 +135,9 @@ def best_modules(scorer: Scorer, scores: StageScores, sign: int, n: int | None =
     return order[:n]
 
 
-def _search(scorer: Scorer, stage: int, budget: int, rng: np.random.Generator, total: int) -> StageScores:
+def _search(
+    scorer: Scorer, stage: int, definition: Stage, budget: int, rng: np.random.Generator, total: int
+) -> StageScores:
     """Beam search for the highest and the lowest scores, from a random start, one step at a time.
 
     Of the ``_BEAM`` best modules of each end, a few whose neighbours were not yet scored are taken, best
@@ -132,7 +145,6 @@ def _search(scorer: Scorer, stage: int, budget: int, rng: np.random.Generator, t
     random, until the budget is spent. The smaller it is, the fewer are taken at a time, so that it
     lasts for more steps.
     """
-    definition = scorer.space.stages[stage]
     seen: dict[_Key, float] = {}
     found: list[_Scored] = []
 
@@ -187,15 +199,19 @@ def _sorted(stage: int, found: list[_Scored], total: int) -> StageScores:
     starts = np.concatenate([[0], np.cumsum(depths)[:-1]])
     order = np.argsort(-score, kind="stable")
     offsets = np.concatenate([[0], np.cumsum(depths[order])])
-    picked = layers[ranges(starts[order], depths[order])]
-    return StageScores(stage, picked, offsets, score[order], std[order], len(score), total)
+    kept = layers[ranges(starts[order], depths[order])]
+    return StageScores(stage, kept, offsets, score[order], std[order], len(score), total)
 
 
 def _ends(scores: StageScores, kept: int) -> StageScores:
     """The ``kept`` highest and lowest ones."""
     if len(scores) <= 2 * kept:
         return scores
-    index = np.concatenate([np.arange(kept), np.arange(len(scores) - kept, len(scores))])
+    return picked(scores, np.concatenate([np.arange(kept), np.arange(len(scores) - kept, len(scores))]))
+
+
+def picked(scores: StageScores, index: np.ndarray) -> StageScores:
+    """Scored modules at some positions, in their order."""
     sizes = np.diff(scores.offsets)[index]
     return replace(
         scores,

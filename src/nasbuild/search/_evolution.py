@@ -18,7 +18,14 @@ from pymoo.core.problem import Problem
 from pymoo.core.sampling import Sampling
 from pymoo.core.termination import NoTermination
 
-from nasbuild.space import Architecture, Space, count_architectures, count_modules, sample_module
+from nasbuild.space import (
+    Architecture,
+    Space,
+    count_architectures,
+    count_modules,
+    random_architecture,
+    sample_module,
+)
 
 Mutate = Callable[[Space, Architecture, np.random.Generator], Architecture]
 _TRIES = 100  # random draws for each architecture that is missing, before a space counts as seen
@@ -114,6 +121,8 @@ class Evolution:
 
 def _random(space: Space, rng: np.random.Generator) -> Architecture:
     """Depths equally likely first, as tables are drawn; of listed modules each is."""
+    if space.tied:
+        return random_architecture(space, rng, "depths")
     return Architecture(
         tuple(
             sample_module(stage, rng, "depths" if stage.modules is None else "architectures")
@@ -153,14 +162,16 @@ class _SwapStages(Crossover):
     def _do(self, problem, X, *args, random_state: Any = None, **kwargs) -> Any:  # noqa: ARG002
         known, number = self.evolution.known, self.evolution.number
         children = X[:1].copy()
-        free = [u for u, stage in enumerate(self.evolution.space.stages) if count_modules(stage) > 1]
+        space = self.evolution.space
+        # Stages that are tied to each other are taken together.
+        free = [t.stages for t in space.together if any(count_modules(space.stages[u]) > 1 for u in t.stages)]
         for k in range(X.shape[1]):
             if random_state.random() < self.share:
                 one, other = (known[int(x)] for x in X[:, k, 0])
                 taken = random_state.random(len(free)) < 0.5
                 modules = list(one.modules)
-                for u, swapped in zip(free, taken, strict=True):
-                    if swapped:
+                for stages, swapped in zip(free, taken, strict=True):
+                    for u in stages if swapped else ():
                         modules[u] = other.modules[u]
                 children[0, k, 0] = number(Architecture(tuple(modules)))
         return children

@@ -44,7 +44,18 @@ def parse_architecture(space: Space, data: object) -> Architecture:
         raise SpaceError(
             "the space has no features of the whole architecture", where=GLOBALS, todo="leave them out"
         )
+    _check_ties(space, modules)
     return Architecture(tuple(modules))
+
+
+def _check_ties(space: Space, modules: Sequence[Module]) -> None:
+    if not space.tied:
+        return
+    from nasbuild.space._tied import broken_tie
+
+    broken = broken_tie(space, modules)
+    if broken is not None:
+        raise SpaceError(f"{broken}, but the space ties them to one choice", where="stages")
 
 
 def parse_module(stage: Stage, data: object, *, where: str) -> Module:
@@ -69,6 +80,7 @@ def contains(space: Space, architecture: Architecture) -> bool:
     try:
         for stage, module in zip(space.stages, architecture.modules, strict=True):
             parse_module(stage, stage.as_dicts(module), where=stage.name)
+        _check_ties(space, architecture.modules)
     except (SpaceError, ValueError):
         return False
     return True
@@ -116,6 +128,15 @@ def _check_module(stage: Stage, module: Module, where: str) -> None:
             raise SpaceError(
                 f"{feature.name} is shared by the layers of {stage.name} but has {found}", where=where
             )
+    for limit in stage.limits:
+        position = [f.name for f in stage.features].index(limit.feature)
+        for number, layer in enumerate(module):
+            if limit.layer in (None, number) and layer[position] not in limit.choices:
+                raise SpaceError(
+                    f"{limit.feature} = {layer[position]!r} is not what {stage.name} is held at",
+                    where=f"{where}[{number}].{limit.feature}",
+                    allowed=limit.choices,
+                )
     if stage.modules is not None and module_key(stage.encode(module)) not in stage.listed:
         what = f"this sequence of layers is none of the {len(stage.modules)} listed for {stage.name}"
         raise SpaceError(what, where=where)

@@ -10,8 +10,9 @@ from typing import Any
 from nasbuild._io import reading, write_text
 from nasbuild.errors import SpaceError
 from nasbuild.space._cost_read import costs_to_dict
-from nasbuild.space._model import GLOBALS, Choice, Feature, Metric, Space, Stage
+from nasbuild.space._model import GLOBALS, Choice, Feature, Limit, Metric, Space, Stage
 from nasbuild.space._read import space_from_dict, usual_kind
+from nasbuild.space._tied import tied_to_list
 from nasbuild.space._yaml import plain_from_yaml, yaml_from_plain
 
 _LARGEST_FILE = 16_000_000
@@ -86,11 +87,15 @@ def space_to_dict(space: Space) -> dict[str, Any]:
         data["metrics"] = {m.name: _metric_entry(m) for m in space.metrics.values()}
     if space.globals is not None:
         data[GLOBALS] = _feature_entries(space.globals)
+        if space.globals.limits:
+            data["globals_limits"] = [_limit_entry(limit) for limit in space.globals.limits]
         if space.globals.modules is not None:
             data["globals_modules"] = [space.globals.as_dicts(m)[0] for m in space.globals.modules]
     data["stages"] = [_stage_entry(stage) for stage in space.layered]
     if space.costs:
         data["costs"] = costs_to_dict(space.costs, space.metrics)
+    if space.tied:
+        data["tied"] = tied_to_list(space.tied)
     if space.identity is not None:
         data["identity"] = list(space.identity) or "none"
     return data
@@ -110,9 +115,16 @@ def _stage_entry(stage: Stage) -> dict[str, Any]:
     }
     if stage.shared:
         entry["shared"] = [f.name for f in stage.features if f.name in stage.shared]
+    if stage.limits:
+        entry["limits"] = [_limit_entry(limit) for limit in stage.limits]
     if stage.modules is not None:
         entry["modules"] = [stage.as_dicts(m) for m in stage.modules]
     return entry
+
+
+def _limit_entry(limit: Limit) -> dict[str, Any]:
+    entry: dict[str, Any] = {"feature": limit.feature, "choices": list(limit.choices)}
+    return entry if limit.layer is None else {**entry, "layer": limit.layer}
 
 
 def _feature_entries(stage: Stage) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def merge_stages(space: Space, first: int | str) -> Space:
     a, b = space.stages[u], space.stages[u + 1]
     if a.features != b.features:
         raise SpaceError(f"{a.name} and {b.name} have different features", todo="they can't be merged")
-    if a.shared or b.shared or a.modules is not None or b.modules is not None:
+    if a.shared or b.shared or a.modules is not None or b.modules is not None or a.limits or b.limits:
         raise SpaceError(
             f"{a.name} or {b.name} has shared features or a list of modules", todo="they can't be merged"
         )
@@ -41,8 +41,10 @@ def merge_stages(space: Space, first: int | str) -> Space:
     depths = tuple(sorted(i + j for i in a.depths for j in b.depths))
     joined = Stage(name, depths, a.features)
     _check_costs(space, (a.name, b.name))
+    if any(slot.stage in (a.name, b.name) for group in space.tied for slot in group):
+        raise SpaceError(f"{a.name} or {b.name} is tied", where="tied", todo="they can't be merged")
     stages = (*space.stages[:u], joined, *space.stages[u + 2 :])
-    merged = replace(space, name=f"{space.name}-merged", stages=stages)
+    merged = replace(space, name=f"{space.name}-merged", stages=stages, whole=None)
     if count_modules(joined) != count_modules(a) * count_modules(b):
         raise AssertionError("merging changed the number of modules")
     return merged

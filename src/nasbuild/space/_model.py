@@ -15,6 +15,7 @@ from nasbuild.errors import SpaceError
 
 if TYPE_CHECKING:
     from nasbuild.space._cost import Cost
+    from nasbuild.space._tied import Together
 
 Choice = bool | int | float | str
 Layer = tuple[Choice, ...]
@@ -77,11 +78,21 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """Choices that a feature may have at one layer of a stage (from 0), or at every layer; part of a fixed stage."""
+
+    feature: str
+    choices: tuple[Choice, ...]
+    layer: int | None = None
+
+
+@dataclass(frozen=True)
 class Stage:
     """A run of layers at one resolution (the paper's unit, u).
 
     Either every combination of choices in every allowed depth is a module, or ``modules`` lists
-    those that are allowed. Features in ``shared`` have one value throughout the stage.
+    those that are allowed. Features in ``shared`` have one value throughout the stage. ``limits`` leave some of
+    the choices only, where parts are held fixed; a listed stage has none.
     The features of the whole architecture are a stage too: one layer deep, named ``globals``, last.
     """
 
@@ -90,6 +101,7 @@ class Stage:
     features: tuple[Feature, ...]
     shared: frozenset[str] = frozenset()
     modules: tuple[Module, ...] | None = None
+    limits: tuple[Limit, ...] = ()
 
     @property
     def is_globals(self) -> bool:
@@ -112,6 +124,37 @@ class Stage:
     def listed(self) -> frozenset[tuple[int, bytes]]:
         """What an explicitly listed stage allows, as keys of codes."""
         return frozenset(module_key(code) for codes in self.codes_by_depth.values() for code in codes)
+
+    def allowed(self, layer: int | None, position: int) -> np.ndarray:
+        """Codes of the choices that a feature may have at a layer (None: at all that share it), ascending."""
+        if not self.limits:
+            return np.arange(self.sizes[position])
+        key = layer, position
+        if key not in self._allowed:
+            feature = self.features[position]
+            left = set(range(self.sizes[position]))
+            for limit in self.limits:
+                if limit.feature == feature.name and (layer is None or limit.layer in (None, layer)):
+                    left &= {feature.index(choice) for choice in limit.choices}
+            self._allowed[key] = np.array(sorted(left), dtype=np.int64)
+        return self._allowed[key]
+
+    @cached_property
+    def _allowed(self) -> dict[tuple[int | None, int], np.ndarray]:
+        return {}
+
+    def permits(self, codes: np.ndarray) -> np.ndarray:
+        """Which modules of one depth, (modules, depth, features), depths and limits leave, (modules,) bool."""
+        found = np.full(len(codes), codes.shape[1] in self.depths)
+        for limit in self.limits:
+            position = [f.name for f in self.features].index(limit.feature)
+            inside = np.zeros(self.sizes[position], dtype=bool)
+            inside[[self.features[position].index(choice) for choice in limit.choices]] = True
+            if limit.layer is None:
+                found &= inside[codes[:, :, position]].all(axis=1)
+            elif limit.layer < codes.shape[1]:
+                found &= inside[codes[:, limit.layer, position]]
+        return found
 
     def feature(self, name: str) -> Feature:
         """The feature of that name; the stage must have it."""
@@ -136,12 +179,28 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Slot:
+    """A feature at one layer of a stage (from 0), or at all of its layers: what a tie ties."""
+
+    stage: str
+    feature: str
+    layer: int | None = None
+
+    @property
+    def text(self) -> str:
+        """``stage.feature`` or ``stage.layer.feature``."""
+        return ".".join([self.stage, *([] if self.layer is None else [str(self.layer)]), self.feature])
+
+
+@dataclass(frozen=True)
 class Space:
     """A search space: what can be built.
 
     ``stages`` stand in the order of the data flow; the features of the whole architecture, if
     there are any, follow as a last stage of one layer named ``globals``. ``costs`` are known of every architecture
     by definition. ``identity`` names the choices whose layers do nothing: none at all if empty, not said if None.
+    ``tied`` lists what has one choice in every architecture.
+    ``whole`` is the space of which this one holds some parts fixed (`fixed`); it is not written to files.
     """
 
     name: str
@@ -149,6 +208,8 @@ class Space:
     metrics: Mapping[str, Metric] = field(default_factory=dict[str, Metric])
     costs: Mapping[str, Cost] = field(default_factory=dict[str, "Cost"])
     identity: tuple[str, ...] | None = None
+    tied: tuple[tuple[Slot, ...], ...] = ()
+    whole: Space | None = field(default=None, compare=False, repr=False)
 
     @property
     def globals(self) -> Stage | None:
@@ -164,6 +225,23 @@ class Space:
     def max_depth(self) -> int:
         """The deepest module of any stage."""
         return max(max(stage.depths) for stage in self.stages)
+
+    def tied_groups(self) -> tuple[tuple[int, ...], ...]:
+        """Indices of stages that are tied to each other, directly or through others, two or more each."""
+        return tuple(one.stages for one in self.together if len(one.stages) > 1)
+
+    def ties_hold(self, architecture: Architecture) -> bool:
+        """Whether all that is tied has one choice."""
+        from nasbuild.space._tied import broken_tie
+
+        return broken_tie(self, architecture.modules) is None
+
+    @cached_property
+    def together(self) -> tuple[Together, ...]:
+        """Every stage once, with those that it is tied to and what their ties leave of them."""
+        from nasbuild.space._tied import stages_together
+
+        return stages_together(self)
 
     @cached_property
     def layers_counted(self) -> dict[object, int | None]:

@@ -2,31 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
+from nasbuild.space._check import contains
 from nasbuild.space._count import count_modules
 from nasbuild.space._model import Architecture, Module, Space, Stage, module_key
-from nasbuild.space._sample import sample_module
+from nasbuild.space._sample import random_architecture, sample_module
+from nasbuild.space._tied import held
 
 
 def neighbour_codes(stage: Stage, code: np.ndarray) -> Iterator[np.ndarray]:
     """Codes of all modules that differ from ``code`` (depth, features) by one step.
 
     A step changes one choice (a shared one in all layers at once), takes one layer out, or puts
-    one in; a listed stage yields those steps that its list allows.
+    one in; a listed or fixed stage yields those steps that its list or limits allow.
     """
     seen = {module_key(code)}
     for candidate in _steps(stage, code):
         key = module_key(candidate)
-        if key not in seen and (stage.modules is None or key in stage.listed):
+        listed = stage.modules is None or key in stage.listed
+        if key not in seen and listed and (not stage.limits or stage.permits(candidate[None])[0]):
             seen.add(key)
             yield candidate
 
 
+_TRIES = 100
+
+
+def _tied_mutation(
+    change: Callable[[Space, Architecture, np.random.Generator], Architecture],
+    space: Space,
+    architecture: Architecture,
+    rng: np.random.Generator,
+) -> Architecture:
+    """A change, with what is tied to it changed as well."""
+    untied = replace(space, tied=())
+    for _ in range(_TRIES):
+        changed = change(untied, architecture, rng)
+        pairs = zip(architecture.modules, changed.modules, strict=True)
+        stage = next((u for u, (old, new) in enumerate(pairs) if old != new), None)
+        if stage is None:
+            return architecture
+        mended = held(space, changed, stage, architecture)
+        if mended is not None and mended != architecture and contains(space, mended):
+            return mended
+    return random_architecture(space, rng)
+
+
 def mutate_module(space: Space, architecture: Architecture, rng: np.random.Generator) -> Architecture:
     """Put another module, drawn at random, in one stage that has more than one (paper, section 5.1)."""
+    if space.tied:
+        return _tied_mutation(mutate_module, space, architecture, rng)
     stage = _any_free_stage(space, rng)
     if stage is None:
         return architecture
@@ -36,14 +65,16 @@ def mutate_module(space: Space, architecture: Architecture, rng: np.random.Gener
 def mutate_layer(space: Space, architecture: Architecture, rng: np.random.Generator) -> Architecture:
     """Add, remove or edit a single layer of one stage (paper, section 5.1: Layer-Full).
 
-    Adding, removing and editing are equally likely, where each is possible; in a listed stage each
-    module one step away is.
+    Adding, removing and editing are equally likely, where each is possible; in a listed or fixed stage
+    each module one step away is.
     """
+    if space.tied:
+        return _tied_mutation(mutate_layer, space, architecture, rng)
     u = _any_free_stage(space, rng)
     if u is None:
         return architecture
     stage, module = space.stages[u], architecture.modules[u]
-    if stage.modules is None:
+    if stage.modules is None and not stage.limits:
         return architecture.replace(u, stage.decode(_random_step(stage, stage.encode(module), rng)))
     steps = list(neighbour_codes(stage, stage.encode(module)))
     if not steps:

@@ -11,13 +11,15 @@ from nasbuild.space._sample import enumerate_modules
 
 def is_part(small: Space, whole: Space) -> bool:
     """Whether every architecture of ``small`` is one of ``whole``, as it is for a reduced space."""
+    if not set(whole.tied) <= set(small.tied):
+        return False
     return len(small.stages) == len(whole.stages) and all(map(_stage_is_part, small.stages, whole.stages))
 
 
 def _stage_is_part(small: Stage, whole: Stage) -> bool:
     if [f.name for f in small.features] != [f.name for f in whole.features]:
         return False
-    if small.modules is None and whole.modules is None:
+    if small.modules is None and whole.modules is None and set(whole.limits) <= set(small.limits):
         # Sharing means nothing to a single layer, nor to a feature without a choice.
         free = {f.name for f in small.features if len(f.choices) > 1} if max(small.depths) > 1 else set[str]()
         return (

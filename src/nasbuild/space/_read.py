@@ -10,6 +10,7 @@ from nasbuild.errors import SpaceError
 from nasbuild.space._check import kind_of, parse_module, shown
 from nasbuild.space._cost_read import read_costs
 from nasbuild.space._entry import LONGEST_TEXT, is_printable, mapping_of, text_of
+from nasbuild.space._fixed import fixed_stage, limit_of
 from nasbuild.space._model import (
     GLOBALS,
     Choice,
@@ -23,8 +24,19 @@ from nasbuild.space._model import (
     choice_key,
     features_by_name,
 )
+from nasbuild.space._tied import read_tied
 
-_TOP = ("name", "metrics", GLOBALS, "globals_modules", "stages", "costs", "identity")
+_TOP = (
+    "name",
+    "metrics",
+    GLOBALS,
+    "globals_modules",
+    "globals_limits",
+    "stages",
+    "costs",
+    "identity",
+    "tied",
+)
 _MOST_DEPTH = 1_000
 _LARGEST_END = 1e300
 # Codes of choices are int16.
@@ -58,6 +70,10 @@ def space_from_dict(data: object) -> Space:
     _check_kinds(read)
     identity = _identity(top.get("identity"), read)
     space = Space(name, tuple(read), _metrics(top.get("metrics")), identity=identity)
+    space = replace(space, tied=read_tied(space, top.get("tied")))
+    if space.tied:
+        # Said at once that no module keeps them.
+        _ = space.together
     return replace(space, costs=read_costs(space, top.get("costs")))
 
 
@@ -68,7 +84,7 @@ def usual_kind(choices: Sequence[Choice]) -> Kind:
 
 def _stage(data: object, u: int) -> Stage:
     where = f"stages[{u}]"
-    entry = mapping_of(data, where, ("name", "depth", "features", "shared", "modules"))
+    entry = mapping_of(data, where, ("name", "depth", "features", "shared", "modules", "limits"))
     name = text_of(entry.get("name", f"stage{u + 1}"), f"{where}.name")
     features = _features(entry.get("features"), f"{where}.features")
     shared = _shared(entry.get("shared"), name, features, f"{where}.shared")
@@ -78,7 +94,8 @@ def _stage(data: object, u: int) -> Stage:
             "the allowed depths are missing", where=f"{where}.depth", todo="write depth: [2, 3, 4]"
         )
     depths = _depths(entry["depth"], f"{where}.depth") if "depth" in entry else ()
-    return _with_modules(Stage(name, depths, features, shared), listed, f"{where}.modules")
+    stage = _with_modules(Stage(name, depths, features, shared), listed, f"{where}.modules")
+    return _with_limits(stage, entry.get("limits"), f"{where}.limits")
 
 
 def _globals(top: Mapping[str, Any]) -> list[Stage]:
@@ -91,7 +108,25 @@ def _globals(top: Mapping[str, Any]) -> list[Stage]:
     if listed is not None and not isinstance(listed, list):
         raise SpaceError("must be a list of {feature: choice}", where="globals_modules")
     modules = None if listed is None else [[entry] for entry in listed]
-    return [_with_modules(Stage(GLOBALS, (1,), features), modules, "globals_modules")]
+    stage = _with_modules(Stage(GLOBALS, (1,), features), modules, "globals_modules")
+    return [_with_limits(stage, top.get("globals_limits"), "globals_limits")]
+
+
+def _with_limits(stage: Stage, data: object, where: str) -> Stage:
+    """The stage with parts held fixed, as ``--fix`` writes them."""
+    if data is None:
+        return stage
+    if not isinstance(data, list):
+        raise SpaceError("must be a list of {feature: ..., choices: [...]}", where=where)
+    limits = []
+    for n, entry in enumerate(data):
+        place = f"{where}[{n}]"
+        given = mapping_of(entry, place, ("feature", "choices", "layer"))
+        name, choices, layer = given.get("feature"), given.get("choices"), given.get("layer")
+        if not isinstance(choices, list):
+            raise SpaceError(f"choices is {kind_of(choices)}, not a list", where=place)
+        limits.append(limit_of(stage, name, choices, layer, place))
+    return fixed_stage(stage, limits, where)
 
 
 def _with_modules(stage: Stage, listed: object, where: str) -> Stage:

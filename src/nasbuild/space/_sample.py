@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import product
+from math import prod
 from typing import Literal
 
 import numpy as np
@@ -10,6 +13,7 @@ import numpy as np
 from nasbuild.errors import SpaceError
 from nasbuild.space._count import count_architectures, count_modules
 from nasbuild.space._model import Architecture, Module, Space, Stage
+from nasbuild.space._tied import weights
 
 Over = Literal["architectures", "depths"]
 
@@ -29,9 +33,9 @@ def module_codes(stage: Stage, depth: int, start: int = 0, stop: int | None = No
     rest = np.arange(start, stop, dtype=np.int64)
     codes = np.empty((len(rest), depth, len(stage.features)), dtype=np.int16)
     for layer, position in reversed(_digits(stage, depth)):
-        size = stage.sizes[position]
-        digit = (rest % size).astype(np.int16)
-        rest //= size
+        allowed = stage.allowed(layer, position)
+        digit = allowed[rest % len(allowed)].astype(np.int16)
+        rest //= len(allowed)
         if layer is None:
             codes[:, :, position] = digit[:, None]
         else:
@@ -47,7 +51,15 @@ def sample_codes(stage: Stage, depth: int, n: int, rng: np.random.Generator) -> 
     codes = np.empty((n, depth, len(stage.features)), dtype=np.int16)
     for position, (feature, size) in enumerate(zip(stage.features, stage.sizes, strict=True)):
         width = 1 if feature.name in stage.shared else depth
-        codes[:, :, position] = rng.integers(size, size=(n, width))
+        if not stage.limits:
+            codes[:, :, position] = rng.integers(size, size=(n, width))
+            continue
+        for layer in range(width):
+            allowed = stage.allowed(None if feature.name in stage.shared else layer, position)
+            drawn = allowed[rng.integers(len(allowed), size=n)]
+            codes[:, slice(None) if feature.name in stage.shared else layer, position] = (
+                drawn[:, None] if feature.name in stage.shared else drawn
+            )
     return codes
 
 
@@ -97,14 +109,58 @@ def sample(
     found: dict[Architecture, None] = {}
     drawn: list[Architecture] = []
     while len(found if distinct else drawn) < n:
-        architecture = Architecture(tuple(sample_module(stage, rng, over) for stage in space.stages))
+        architecture = random_architecture(space, rng, over)
         found.setdefault(architecture)
         drawn.append(architecture)
     return list(found) if distinct else drawn
 
 
+def random_architecture(space: Space, rng: np.random.Generator, over: Over = "architectures") -> Architecture:
+    """One architecture at random; see `sample` for ``over``. Of listed modules each is equally likely with ties."""
+    if not space.tied:
+        return Architecture(tuple(sample_module(stage, rng, over) for stage in space.stages))
+    modules: dict[int, Module] = {}
+    for one in space.together:
+        if over == "depths":
+            depths = _tied_depths(space, one.stages, one.ways, rng)
+            counts = [prod(map(_count_at, way, depths)) for way in one.ways]
+            way = one.ways[int(rng.choice(len(counts), p=weights(counts)))]
+            found = [s.decode(sample_codes(s, d, 1, rng)[0]) for s, d in zip(way, depths, strict=True)]
+        else:
+            counts = [prod(map(count_modules, way)) for way in one.ways]
+            way = one.ways[int(rng.choice(len(counts), p=weights(counts)))]
+            found = [sample_module(stage, rng) for stage in way]
+        modules |= dict(zip(one.stages, found, strict=True))
+    return Architecture(tuple(modules[u] for u in range(len(space.stages))))
+
+
+def _tied_depths(
+    space: Space, stages: Sequence[int], ways: Sequence[Sequence[Stage]], rng: np.random.Generator
+) -> list[int]:
+    """A depth for each stage, each equally likely among those that some choice of the ties has."""
+    while True:
+        depths = [int(rng.choice(space.stages[u].depths)) for u in stages]
+        if any(prod(map(_count_at, way, depths)) for way in ways):
+            return depths
+
+
+def _count_at(stage: Stage, depth: int) -> int:
+    return count_modules(stage, depth) if depth in stage.depths else 0
+
+
 def enumerate_architectures(space: Space) -> Iterator[Architecture]:
-    """Every architecture, lazily; the last stage runs fastest."""
+    """Every architecture, lazily; the last stage runs fastest, one choice of all ties after the other."""
+    if space.tied:
+        for ways in product(*(one.ways for one in space.together)):
+            pairs = zip(space.together, ways, strict=True)
+            stages = {u: stage for one, way in pairs for u, stage in zip(one.stages, way, strict=True)}
+            untied = replace(space, stages=tuple(stages[u] for u in range(len(stages))), tied=())
+            yield from _every(untied)
+        return
+    yield from _every(space)
+
+
+def _every(space: Space) -> Iterator[Architecture]:
 
     def tails(stages: tuple[Stage, ...]) -> Iterator[tuple[Module, ...]]:
         if not stages:
@@ -119,13 +175,24 @@ def enumerate_architectures(space: Space) -> Iterator[Architecture]:
 
 def _sample_listed(space: Space, n: int, rng: np.random.Generator, over: Over) -> list[Architecture]:
     listed = list(enumerate_architectures(space))
-    weights = np.ones(len(listed))
+    weight = np.ones(len(listed))
     if over == "depths":
         for i, architecture in enumerate(listed):
-            for stage, module in zip(space.stages, architecture, strict=True):
-                weights[i] /= count_modules(stage, len(module))
-    order = rng.choice(len(listed), size=n, replace=False, p=weights / weights.sum())
+            weight[i] /= _count_of_depths(space, [len(module) for module in architecture])
+    order = rng.choice(len(listed), size=n, replace=False, p=weight / weight.sum())
     return [listed[i] for i in order]
+
+
+def _count_of_depths(space: Space, depths: Sequence[int]) -> float:
+    """How many architectures have the depths of one."""
+    if not space.tied:
+        return float(prod(count_modules(stage, d) for stage, d in zip(space.stages, depths, strict=True)))
+    return float(
+        prod(
+            sum(prod(map(_count_at, way, [depths[u] for u in one.stages])) for way in one.ways)
+            for one in space.together
+        )
+    )
 
 
 def _digits(stage: Stage, depth: int) -> list[tuple[int | None, int]]:
