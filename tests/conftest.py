@@ -7,6 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A slow processor, or a busy one, must not fail a test.
+settings.register_profile("any processor", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any processor")
 
 REPOSITORY = Path(__file__).parent.parent
 

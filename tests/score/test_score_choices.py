@@ -48,8 +48,9 @@ class Additive(Scorer):
     def each(self, stage, codes):
         return np.stack([self._of(stage, codes, k) for k in range(1, MEMBERS + 1)])
 
-    def predict(self, architectures):
-        return np.zeros(len(architectures)), np.zeros(len(architectures))
+    def expect(self, architectures):
+        n = len(architectures)
+        return np.zeros(n), np.zeros(n), np.zeros(n, dtype=bool)
 
 
 def scorer_of(space: Space, some) -> Additive:
