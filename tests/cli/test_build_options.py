@@ -95,7 +95,7 @@ def test_build_tells_what_a_bound_on_sums_lets_through(nasbuild, files, tmp_path
     rows = load_run(files.run).of(name).labels.values
     bound = f"{name} >= {float(sorted(rows)[len(rows) // 2])}"
     ask = ["build", files.run, "--target", "loss", "--where", bound, "--out", out]
-    done = nasbuild(*ask, "--top", 300)
+    done = nasbuild(*ask, "--top", 300, "--by", "score")
     beyond = sum(row["expected"][name]["prediction"] < float(bound.split()[-1]) for row in lines(out))
     assert 0 < beyond < 300
     assert f"{beyond} of 300 are beyond a bound by prediction y'" in " ".join(done.out.split())
