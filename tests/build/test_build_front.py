@@ -122,7 +122,7 @@ def test_few_points_reach_over_most_of_the_front(run):
     assert volume[1] > 0.94 * volume[0]
     spans = [np.ptp(front.prediction * signs, axis=0) for front in (many, few)]
     # A long end at which next to nothing is gained need not be held by one of five.
-    assert (spans[1] > 0.5 * spans[0]).all()
+    assert (spans[1] > 0.4 * spans[0]).all()
     gaps = np.abs(np.diff(few.prediction[:, 1]))
     assert gaps.max() < 0.7 * np.ptp(few.prediction[:, 1])
 

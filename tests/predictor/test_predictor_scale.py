@@ -51,7 +51,9 @@ def slow(scales: Scales, scale: Scale) -> float:
         len(scales.rows)
     )
     step = 1e-6 * labels.std()
-    stretch = (scale.warp.forward(labels + step) - scale.warp.forward(labels - step)) / (2 * step)
+    # Beyond the labels the scale is another one: at the ends, towards the middle alone.
+    below, above = np.maximum(labels - step, labels.min()), np.minimum(labels + step, labels.max())
+    stretch = (scale.warp.forward(above) - scale.warp.forward(below)) / (above - below)
     centre = np.append(scales.centre, np.log(0.1))
     density = multivariate_normal.logpdf(scale.warp.forward(labels)[scales.rows], cov=total)
     prior = norm.logpdf(scale.log, centre, RECIPE.prior_width).sum()

@@ -23,7 +23,7 @@ from nasbuild.score import (
     score_stages,
     untold,
 )
-from nasbuild.score._additive import _apart, folds, widening
+from nasbuild.score._additive import _apart, _Crossed, borne_out, folds, widening
 from nasbuild.score._held_out import INTERVAL
 from nasbuild.space import Architecture, Space, sample
 from nasbuild.table import k_fold
@@ -94,21 +94,27 @@ def test_each_fold_is_told_by_a_process_that_did_not_see_it(additive):
     some, labels, scorer, parts, steps = additive
     assert steps == 5
     splits = k_fold(32, 4, np.random.default_rng(3))
-    misses, own = [], {"power": scorer.process.warp.power, "passing": scorer.process.passing}
+    misses, crossed, expected = [], [], []
+    own = {"power": scorer.process.warp.power, "passing": scorer.process.passing}
     for held, (train, test) in zip(parts, splits, strict=True):
         process = fit_process(SPACE, [some[i] for i in train], labels[train], QUICK, seed=3, **own)
         others = [some[i] for i in test]
         assert held.test.tolist() == test.tolist()
-        assert held.prediction == pytest.approx(process.predict(others)[0])
         assert held.sums == pytest.approx(process.sums(others))
         assert [h.tolist() for h in held.hops] == [pytest.approx(process.sums(others, m)) for m in (0, 1)]
         mean, deviation = process.sum_latent(others)
-        misses.append(np.abs(process.warp.forward(labels[test]) - mean) / deviation)
+        at, (latent, variance) = process.warp.forward(labels[test]), process.latent(others)
+        misses.append(np.abs(at - mean) / deviation)
+        crossed.append(_Crossed(process.warp, mean, latent - mean, at - mean, np.sqrt(variance)))
+        expected.append(lambda share, p=process, m=mean, z=latent: p.warp.back(m + share * (z - m)))
     for k, held in enumerate(parts):
+        share = borne_out([c for j, c in enumerate(crossed) if j != k])
+        assert held.prediction == pytest.approx(expected[k](share))
         wider = widening(np.concatenate([m for j, m in enumerate(misses) if j != k]))
         assert held.inside is not None
         assert held.inside.tolist() == (misses[k] <= DEVIATIONS * wider).tolist()
     assert scorer.process.spread == pytest.approx(widening(np.concatenate(misses)))
+    assert scorer.process.crossing == pytest.approx(borne_out(crossed))
 
 
 def test_no_label_decides_how_wide_its_own_interval_is(monkeypatch):
@@ -130,7 +136,7 @@ def test_no_label_decides_how_wide_its_own_interval_is(monkeypatch):
 
 def test_the_whole_is_fitted_on_all_rows(additive):
     some, labels, scorer, *_ = additive
-    process = fit_process(SPACE, some, labels, QUICK, seed=3)
+    process = replace(fit_process(SPACE, some, labels, QUICK, seed=3), crossing=scorer.process.crossing)
     others = sample(SPACE, 9, np.random.default_rng(4))
     value, std = scorer.predict(others)
     assert value == pytest.approx(process.predict(others)[0])
@@ -176,8 +182,8 @@ class Made(Scorer):
     def score(self, stage, codes):
         return self.each(stage, codes).mean(axis=0), self.each(stage, codes).std(axis=0)
 
-    def predict(self, architectures):
-        return np.zeros(len(architectures)), np.zeros(len(architectures))
+    def expect(self, architectures):
+        return (np.zeros(len(architectures)),) * 2 + (np.zeros(len(architectures), dtype=bool),)
 
 
 @pytest.mark.parametrize("sign", [1, -1])

@@ -158,11 +158,12 @@ def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
     picks = proposed_by_sums(worth, problem, _LEVELS if climbs else _OF_EACH * n, whole=whole)
     if not len(picks):
         raise nothing_within(problem, bounds, run, exact)
+    predicted = None
     if len(known) == len(pairs):
         limits = most + slack(problem)
         predicted = Predicted(table.scores, known, costs, limits, on_targets(every, exact, bounds, limits))
         picks = climb(predicted, signs, picks) if climbs else picks
-    if len(known) == len(pairs) and all(one.scorer.exact_pairs for one in learnt):
+    if predicted is not None and all(one.scorer.exact_pairs for one in learnt):
         sums = predicted.values(picks)
         value = np.column_stack([one.scorer.labels_at(sums[:, t]) for t, one in enumerate(learnt)])
     else:

@@ -10,7 +10,6 @@ from nasbuild.report._data_suspect import suspect_data, suspect_steps, suspect_t
 from nasbuild.report._health import OF_TRUST, health, sentence
 from nasbuild.report._kind import fit_command, kind_of, title_of
 from nasbuild.report._numbers import correlation
-from nasbuild.score import part_text
 from nasbuild.table import unseen_rows, unseen_text
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ _INTERVAL, _NARROW = 0.9, 0.8  # share of labels that intervals should hold, and
 
 def trust_data(run: Run, learnt: Learnt) -> dict[str, Any]:
     """Held-out SRCC of every hop, of y' and of the summed module scores, beside those of other methods."""
+    from nasbuild.score import part_text  # loads torch, which takes seconds
+
     trust = learnt.trust
     suspects = suspect_data(run, learnt)
     rare: dict[int, list[int]] = {}
