@@ -1,6 +1,6 @@
 """Room ``build``: what to build or to evaluate next by module scores, and the reduced space."""
 
-from nasbuild.build._best import POOL, Built, best_predicted, best_sums, build, buildable, described
+from nasbuild.build._best import CHOSEN, POOL, Built, best_predicted, best_sums, build, buildable, described
 from nasbuild.build._bound import (
     Bound,
     parse_bound,
@@ -24,6 +24,7 @@ from nasbuild.build._tied import tied_runs
 from nasbuild.build._where import Within, build_within, expected, predicted_names
 
 __all__ = [
+    "CHOSEN",
     "DEPTH",
     "LAYERS",
     "MOST",

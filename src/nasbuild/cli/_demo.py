@@ -46,7 +46,7 @@ def demo(
     import numpy as np
 
     from nasbuild._io import write_text
-    from nasbuild.build import build
+    from nasbuild.build import build_shortlisted
     from nasbuild.cli._build import built_rows
     from nasbuild.cli._explain import print_features, print_trust
     from nasbuild.report import explain_data, write_report
@@ -68,7 +68,7 @@ def demo(
     print_trust(out, told["trust"])
     print_features(out, told)
 
-    built = build(learnt, BUILT)
+    built = build_shortlisted(run, learnt.target.name, BUILT).built
     truth = -everything.columns["loss"]
     # Rank 1 is the best of all; equal labels share the better rank.
     rank = {a: 1 + int((truth > truth[i]).sum()) for i, a in enumerate(everything.architectures)}

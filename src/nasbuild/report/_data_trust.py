@@ -180,9 +180,14 @@ def beyond_text(share: float | None, labels: int) -> str:
     if share is None or share <= max(_BEYOND, 1 - _CHANCE ** (1 / labels)):
         return ""
     return (
-        f"The labels span only the better part of the space: {share:.0%} of random architectures, if not more, are worse "
-        "than the worst label as far as the scores tell. What is said of them is beyond the table."
+        f"The labels span only the better part of the space: by the scores, {_percent(share)} of random architectures are worse "
+        "than the worst label. What is said of them is beyond the table."
     )
+
+
+def _percent(share: float) -> str:
+    """A share of a sample: never 100 %, which a sample does not tell."""
+    return "more than 99 %" if share > 0.99 else f"{share:.0%}"
 
 
 def _listed(numbers: list[int]) -> str:
