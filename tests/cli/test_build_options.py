@@ -174,7 +174,10 @@ def test_a_front_of_two_targets(nasbuild, files, tmp_path):
             "'loss' is no bound; allowed: NAME <= NUMBER, NAME >= NUMBER, NAME = NUMBER, NUMBER <= NAME <= NUMBER",
         ),
         (["--where", "flops <= 3"], "'flops' is neither a target of this run nor a metric of its table"),
-        (["--by", "luck"], "--by: nothing is built by 'luck'; allowed: shortlist, score, prediction, exhaustive"),
+        (
+            ["--by", "luck"],
+            "--by: nothing is built by 'luck'; allowed: shortlist, score, prediction, exhaustive",
+        ),
         (["--by", "exhaustive", "--k", "2"], "--by exhaustive and --k exclude each other"),
         (["--by", "prediction", "--propose", "3"], "--by and --propose exclude each other"),
         (["--where", "acc_std <= 3"], "no exact sum over the layers"),
