@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import nasbuild.build._best as best
-from nasbuild.build import best_sums, build, buildable
+from nasbuild.build import CHOSEN, best_sums, build, buildable
 from nasbuild.space import contains, count_architectures, encode, load_space
 from strategies import relaxed, spaces
 
@@ -118,7 +118,7 @@ def test_predictions_are_the_ensembles():
     built = build(learnt, 20)
     value, std = learnt.scorer.ensemble.predict(encode(space, [b.architecture for b in built]))
     assert [b.prediction for b in built] == pytest.approx(value.tolist(), rel=1e-6)
-    assert [b.std for b in built] == pytest.approx(std.tolist(), rel=1e-6)
+    assert [b.std for b in built] == pytest.approx((CHOSEN * std).tolist(), rel=1e-6)
     assert np.ptp(value) > 0
 
 

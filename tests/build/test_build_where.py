@@ -12,8 +12,18 @@ from nasbuild.build import Bound, build, build_within, expected, parse_bound
 from nasbuild.build._columns import columns
 from nasbuild.errors import NasbuildError
 from nasbuild.score import learn
-from nasbuild.space import enumerate_architectures, space_from_yaml, to_dict
-from nasbuild.table import load_builtin, read_table
+from nasbuild.space import (
+    Architecture,
+    Feature,
+    Metric,
+    Space,
+    Stage,
+    enumerate_architectures,
+    sample,
+    space_from_yaml,
+    to_dict,
+)
+from nasbuild.table import Table, load_builtin, read_table
 
 GLOBAL = space_from_yaml(
     """
@@ -196,3 +206,47 @@ def test_globals_have_no_layers_and_searched_stages_are_united(tmp_path):
         )
     built = build_within(run, "acc", 5, [Bound("layers", 1, 2)]).built
     assert all(len(b.architecture.modules[0]) == len(b.architecture.modules[1]) == 1 for b in built)
+
+
+def switches(rows: int, parts: int = 12) -> tuple[Table, np.ndarray]:
+    """Blocks of two parts that are on or off, some of which are never off together; the cost of each part."""
+    stages = tuple(
+        Stage(f"b{u}", (1,), (Feature("attn", ("on", "off")), Feature("mlp", ("on", "off"))))
+        for u in range(parts // 2)
+    )
+    space = Space(
+        "switches", stages, {"loss": Metric("loss", "minimize"), "bytes": Metric("bytes", "minimize")}
+    )
+    rng = np.random.default_rng(1)
+    off = rng.random((rows, parts)) < 0.3
+    off[:, 1] &= ~off[:, 0]
+    off = np.unique(off, axis=0)
+    cost = rng.uniform(1, 3, parts)
+    architectures = tuple(
+        Architecture(
+            tuple((tuple("off" if x else "on" for x in row[2 * u : 2 * u + 2]),) for u in range(parts // 2))
+        )
+        for row in off
+    )
+    columns = {"loss": off @ rng.uniform(0.1, 1, parts), "bytes": (~off) @ cost}
+    return Table(space, tuple(map(str, range(len(off)))), architectures, columns), cost
+
+
+def test_a_sum_of_choices_is_known_of_layers_that_no_row_has():
+    table, cost = switches(60)
+    run = learn(table, ["loss"], recipe=QUICK["ridge"], rivals=False)
+    some = sample(table.space, 40, np.random.default_rng(2))
+    off = np.array([[c == "off" for module in a for c in module[0]] for a in some])
+    assert (off[:, 0] & off[:, 1]).any()
+    assert not any(a.modules[0] == (("off", "off"),) for a in table.architectures)
+    assert expected(run, "bytes", some)[0] == pytest.approx((~off) @ cost, rel=1e-9)
+
+
+def test_a_stage_of_which_nothing_is_determined_is_told():
+    table, cost = switches(60)
+    # What no row has in one stage but together with a choice of another one can't be told apart.
+    together = [a for a in table.architectures if (a.modules[0] == a.modules[1])]
+    small = table.select([table.row_of[a] for a in together])
+    run = learn(small, ["loss"], recipe=QUICK["ridge"], rivals=False)
+    with pytest.raises(NasbuildError, match=r"does not determine|can't show"):
+        build_within(run, "loss", 3, [Bound("bytes", 1, float(cost.sum()))])

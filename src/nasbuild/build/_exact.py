@@ -112,8 +112,8 @@ class Unproven:
 def exact_sum(run: Run, name: str) -> TableSum | Unproven:
     """What every module adds to a metric of the run's table, if that shows the metric to be an exact sum.
 
-    A metric is an exact sum if it is one of numbers that depend on a layer, its place in its stage
-    and perhaps the layer before it, and on the depth of the stage; at least five rows must say so that
+    A metric is an exact sum if it is one of numbers that depend on the depth of a stage and on the choice of a feature of
+    a layer at its place, else on the whole layer there and perhaps the layer before it; at least five rows must say so that
     were not needed to find these numbers.
     """
     values = run.table.columns[name]
@@ -127,13 +127,13 @@ def exact_sum(run: Run, name: str) -> TableSum | Unproven:
         found = _solved(run.space, codes, values[rows], form)
         if isinstance(found, TableSum):
             return found
-        # What is no sum of layers may be one of neighbours; the plain one tells how many rows are lacking.
+        # What is no sum of choices may be one of layers or neighbours; the plain one tells how many rows are lacking.
         told = told or found
     assert told is not None
     return told
 
 
-_FORMS = ("places", "pairs", "products")
+_FORMS = ("features", "places", "pairs", "products")
 
 
 def _solved(
@@ -258,8 +258,8 @@ def _numbers(space: Space, stage: int) -> list[tuple[int, np.ndarray]]:
 
 
 def _keys(space: Space, stage: int, code: np.ndarray, form: str) -> Iterator[tuple[Key, float]]:
-    """The depth, and every layer at its place; with the layer before it where the form says so."""
-    for key in _places(stage, code):
+    """The depth, and every choice or every layer at its place; with the layer before it where the form says so."""
+    for key in _choices(stage, code) if form == "features" else _places(stage, code):
         yield key, 1.0
     if form == "pairs":
         for key in _pairs(stage, code):
@@ -273,6 +273,14 @@ def _keys(space: Space, stage: int, code: np.ndarray, form: str) -> Iterator[tup
                         (stage, place, "times", f, g),
                         float(before[code[place - 1, f]] * after[code[place, g]]),
                     )
+
+
+def _choices(stage: int, code: np.ndarray) -> Iterator[Key]:
+    """The depth, and every choice of every layer at its place."""
+    yield stage, len(code)
+    for place, layer in enumerate(code.tolist()):
+        for feature, choice in enumerate(layer):
+            yield stage, place, feature, choice
 
 
 def _places(stage: int, code: np.ndarray) -> Iterator[Key]:

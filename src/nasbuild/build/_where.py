@@ -15,7 +15,7 @@ from nasbuild.build._costs import ExactCost, StageCost, exact_values, of_stages,
 from nasbuild.build._deep import best_of, deep, exact_and_predicted, is_deep, of_cost
 from nasbuild.build._grid import Limits
 from nasbuild.build._under import Problem, best_under
-from nasbuild.errors import Infeasible
+from nasbuild.errors import Infeasible, NasbuildError
 from nasbuild.score import Learnt, Run
 from nasbuild.space import Architecture
 
@@ -154,6 +154,14 @@ def bounded(
         for u, codes in enumerate(table.codes)
     ]
     known = [np.flatnonzero(~np.isnan(cost).any(axis=1)) for cost in costs]
+    for u, some in enumerate(known):
+        if len(costs[u]) and not len(some):
+            names = " and ".join(dict.fromkeys(b.name for b in bounds if b.name in exact))
+            raise NasbuildError(
+                f"the table does not determine what the modules of {table.space.stages[u].name} add to {names}",
+                where="--where",
+                todo="declare what each choice costs: costs: in the space, or --costs with a file",
+            )
     costs = tuple(cost[k] for cost, k in zip(costs, known, strict=True))
     return table.select(known), costs, np.array(most, dtype=np.float64)
 
