@@ -29,7 +29,10 @@ def bench(
     draws: Annotated[int | None, typer.Option("--draws", min=1, help="at most so many of each cell")] = None,
     method: Annotated[
         list[str] | None,
-        typer.Option("--method", help="default, ridge, lightgbm, marginal or paper; all if not given"),
+        typer.Option(
+            "--method",
+            help="default, ridge, lightgbm, marginal, catboost, botorch or paper; all that are installed if not given",
+        ),
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="processes that fit")] = os.cpu_count()
     or 1,

@@ -47,7 +47,7 @@ def demo(
 
     from nasbuild._io import write_text
     from nasbuild.build import build_shortlisted
-    from nasbuild.cli._build import built_rows
+    from nasbuild.cli._built import built_rows
     from nasbuild.cli._explain import print_features, print_trust
     from nasbuild.report import explain_data, write_report
     from nasbuild.score import learn, save_run
