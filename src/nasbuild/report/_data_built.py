@@ -35,6 +35,7 @@ def built_data(run: Run, learnt: Learnt, top: int) -> dict[str, Any]:
                 "shares": list(b.shares),
                 "prediction": b.prediction,
                 "std": b.std,
+                "extrapolates": b.extrapolates,
                 "in_table": None if row is None else run.table.ids[row],
                 "label": None if row is None else label_of.get(row),
                 "guesses": [g for u, module in enumerate(b.architecture) for g in guesses.of(u, module)],
