@@ -140,9 +140,14 @@ class Process:
 
         The root of the expected square of label less sum: the variance of the label, and how far y' is from the sum.
         """
-        mean, variance = self.latent(architectures)
-        sums = self._additive(*self._grouped(architectures))[:, 0]
+        sums, mean, variance = self.sum_and_latent(architectures)
         return sums, np.sqrt(variance + (mean - sums) ** 2) * self.spread
+
+    def sum_and_latent(
+        self, architectures: Sequence[Architecture]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What summed shares tell of warped labels, and `latent`'s mean and variance, each (architectures,)."""
+        return self._additive(*self._grouped(architectures))[:, 0], *self.latent(architectures)
 
     def sum_interval(
         self, architectures: Sequence[Architecture], width: float

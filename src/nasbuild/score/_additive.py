@@ -101,10 +101,10 @@ def fit_additive(
                 power=process.warp.power,
                 passing=process.passing,
             )
-            mean, deviation = part.sum_latent(held)
+            mean, expected, variance = part.sum_and_latent(held)
             at = part.warp.forward(labels[test])
-            misses.append(np.abs(at - mean) / deviation)
-            expected, variance = part.latent(held)
+            # As `Process.sum_latent` has it, without asking what labels tell of the rows a second time.
+            misses.append(np.abs(at - mean) / np.sqrt(variance + (expected - mean) ** 2))
             crossed.append(_Crossed(part.warp, mean, expected - mean, at - mean, np.sqrt(variance)))
             hops = tuple(part.sums(held, hop) for hop in part.hops)
             parts.append(HeldOut(test, mean, part.sums(held), hops))
