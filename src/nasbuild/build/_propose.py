@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from nasbuild.build._best import Built, best_sums, described, require_positive
-from nasbuild.score import COMPARED, Learnt, member_scores
+from nasbuild.score import COMPARED, Learnt, Scorer, member_scores
 from nasbuild.space import Architecture
 
 
@@ -36,8 +36,13 @@ def propose(learnt: Learnt, n: int) -> list[Built]:
         for stage, own in zip(learnt.stages, ranks, strict=True)
     ]
     turns = [_best_first(learnt, ranks, [s[m] for s in scores]) for m in range(len(scores[0]))]
-    network = learnt.scorer.network
-    passed, found = {network(a) for a in learnt.scorer.architectures}, list[Architecture]()
+    return described(learnt, in_turn(learnt.scorer, turns, n))
+
+
+def in_turn(scorer: Scorer, turns: Sequence[Iterator[Architecture]], n: int) -> list[Architecture]:
+    """Up to ``n`` architectures, each turn giving its next one that is not labelled or taken, as long as it has one."""
+    network = scorer.network
+    passed, found = {network(a) for a in scorer.architectures}, list[Architecture]()
     while turns and len(found) < n:
         left = list[Iterator[Architecture]]()
         for turn in turns:
@@ -49,7 +54,7 @@ def propose(learnt: Learnt, n: int) -> list[Built]:
                 found.append(new)
                 left.append(turn)
         turns = left
-    return described(learnt, found)
+    return found
 
 
 def _candidates(learnt: Learnt, stage: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from nasbuild.build._bound import Bound
 from nasbuild.build._by_value import by_value
 from nasbuild.build._columns import Columns, columns
 from nasbuild.build._deep import exact_and_predicted, is_deep
+from nasbuild.build._propose import in_turn
 from nasbuild.build._under import Problem, best_under
 from nasbuild.build._where import bounded, build_within, expected
 from nasbuild.errors import Infeasible
@@ -54,20 +55,7 @@ def propose_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound]
         _best_first(run, table, Problem(tuple(s[member] for s in each), costs, most), bounds)
         for member in range(first.scorer.members)
     ]
-    network = first.scorer.network
-    passed, found = {network(a) for a in first.scorer.architectures}, list[Architecture]()
-    while turns and len(found) < n:
-        left = list[Iterator[Architecture]]()
-        for turn in turns:
-            if len(found) == n:
-                break
-            new = next((a for a in turn if network(a) not in passed), None)
-            if new is not None:
-                passed.add(network(new))
-                found.append(new)
-                left.append(turn)
-        turns = left
-    return described(first, found)
+    return described(first, in_turn(first.scorer, turns, n))
 
 
 def _of_built(run: Run, first: Learnt, n: int, bounds: Sequence[Bound]) -> list[Built]:
