@@ -18,6 +18,7 @@ from nasbuild.table import Table
 Truth = Callable[[str, Sequence[Architecture]], np.ndarray]
 """Labels of a metric for any architectures."""
 _WIDTHS = (8, 16, 24, 32, 40, 48, 56, 64)
+_PIXELS = (1024, 1024, 256, 256, 64)
 
 
 @lru_cache(maxsize=3)
@@ -39,35 +40,48 @@ def widths() -> Table:
 
     Accuracy grows with the logarithm of each width, suffers from widths that differ from stage to stage and from the
     narrowest stage, levels off, and has the noise of a training. MACs and parameters are of 3x3 convolutions from one width
-    to the next, by definition, and declared.
+    to the next, declared as products; the sum of widths is declared as well.
     """
+    names = [f"stage{u}" for u in range(len(_PIXELS))]
+    macs = [
+        {"product": f"{9 * pixels / 1e6!r} * previous.width * width", "first": {"width": 3}, "stage": name}
+        for name, pixels in zip(names, _PIXELS, strict=True)
+    ]
     space = space_from_dict(
         {
             "name": "widths",
-            "metrics": {
-                "acc": {"direction": "maximize"},
-                "macs": {"direction": "minimize"},
-                "params": {"direction": "minimize"},
+            "metrics": {"acc": {"direction": "maximize"}},
+            "costs": {
+                "macs": {"sum": macs},
+                "params": {"sum": [{"product": "0.009 * previous.width * width", "first": {"width": 3}}]},
+                "width": {"sum": [{"product": "width"}]},
             },
             "stages": [
-                {"name": f"stage{u}", "depth": [1], "features": {"width": list(_WIDTHS)}} for u in range(5)
+                {"name": name, "depth": [1], "features": {"width": list(_WIDTHS)}} for name in names
             ],
         }
     )
     architectures = tuple(enumerate_architectures(space))
     width = np.array([[module[0][0] for module in a] for a in architectures], dtype=float)
-    pixels = np.array([32, 32, 16, 16, 8]) ** 2
-    before = np.column_stack([np.full(len(width), 3.0), width[:, :-1]])
     log = np.log2(width / _WIDTHS[0]) / 3
     worth = log @ np.array([3.0, 4.0, 5.5, 6.5, 4.5])
     worth += 2.5 * log.min(axis=1) - 1.8 * np.abs(np.diff(log, axis=1)).sum(axis=1)
     noise = np.random.default_rng(7).normal(0, 0.12, len(width))
     columns = {
         "acc": 72 - 30 * np.exp(-0.16 * (worth + 3)) + noise,
-        "macs": (9 * before * width * pixels).sum(axis=1) / 1e6,
-        "params": (9 * before * width).sum(axis=1) / 1e3,
     }
     return Table(space, tuple(f"w{i}" for i in range(len(width))), architectures, columns)
+
+
+def width_costs(table: Table) -> dict[str, np.ndarray]:
+    """MACs (millions), parameters (thousands) and sum of widths, counted here and not by the space, (architectures,)."""
+    width = np.array([[module[0][0] for module in a] for a in table.architectures], dtype=float)
+    weights = 9 * np.column_stack([np.full(len(width), 3.0), width[:, :-1]]) * width
+    return {
+        "macs": (weights * _PIXELS).sum(axis=1) / 1e6,
+        "params": weights.sum(axis=1) / 1e3,
+        "width": width.sum(axis=1),
+    }
 
 
 def stand_in(table: Table) -> Truth:

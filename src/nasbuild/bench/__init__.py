@@ -2,7 +2,7 @@
 
 from nasbuild.bench._cells import METHODS, Cell, cells
 from nasbuild.bench._plot import plot
-from nasbuild.bench._rivals import RIVALS, installed
+from nasbuild.bench._rivals import RIVALS, fit_rival, installed
 from nasbuild.bench._run import bench_scores
 from nasbuild.bench._summary import FIGURES, behind, cells_of, margins, summary, values_of
 from nasbuild.bench._truth import Truth, read, truth
@@ -17,6 +17,7 @@ __all__ = [
     "bench_scores",
     "cells",
     "cells_of",
+    "fit_rival",
     "installed",
     "margins",
     "plot",

@@ -73,7 +73,8 @@ def _fit_botorch(
         found = torch.tensor(_between_0_and_1(space, others)[:, varying])
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return model.posterior(found).mean[:, 0].numpy()
+            # A posterior is of all its rows together: its size grows with their square.
+            return np.concatenate([model.posterior(some).mean[:, 0].numpy() for some in found.split(1024)])
 
     return predict
 
