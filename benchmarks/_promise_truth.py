@@ -56,9 +56,7 @@ def widths() -> Table:
                 "params": {"sum": [{"product": "0.009 * previous.width * width", "first": {"width": 3}}]},
                 "width": {"sum": [{"product": "width"}]},
             },
-            "stages": [
-                {"name": name, "depth": [1], "features": {"width": list(_WIDTHS)}} for name in names
-            ],
+            "stages": [{"name": name, "depth": [1], "features": {"width": list(_WIDTHS)}} for name in names],
         }
     )
     architectures = tuple(enumerate_architectures(space))

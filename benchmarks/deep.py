@@ -46,7 +46,14 @@ def main() -> None:
     ]
     print(markdown(header, rows), end="\n\n")
     found = result["transformer"]
-    header = ["latency at most", "one stage: loss", "latency", "12 stages: loss", "latency", "true best found"]
+    header = [
+        "latency at most",
+        "one stage: loss",
+        "latency",
+        "12 stages: loss",
+        "latency",
+        "true best found",
+    ]
     print(markdown(header, [[f"{v:.4f}" for v in row] for row in found["bounds"]]))
     for way in ("one", "many"):
         own = found["fronts"][way]
@@ -58,7 +65,9 @@ def random_problem(seed: int) -> dict:
     rng = np.random.default_rng([27, seed])
     layers, choices = int(rng.integers(20, 61)), int(rng.integers(2, 10))
     count, stages = int(rng.integers(1, 4)), int(rng.integers(1, 4))
-    loss = np.cumsum(rng.exponential(size=(layers, choices)), axis=1)[:, ::-1] * rng.exponential(size=(layers, 1))
+    loss = np.cumsum(rng.exponential(size=(layers, choices)), axis=1)[:, ::-1] * rng.exponential(
+        size=(layers, 1)
+    )
     costs = [np.cumsum(rng.integers(1, 9, (layers, choices)), axis=1).astype(float) for _ in range(count)]
     names = [f"c{k}" for k in range(count)]
     ends = np.sort(rng.choice(np.arange(8, layers - 8), stages - 1, replace=False)) if stages > 1 else []

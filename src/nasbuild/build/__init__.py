@@ -1,6 +1,7 @@
 """Room ``build``: what to build or to evaluate next by module scores, and the reduced space."""
 
-from nasbuild.build._best import CHOSEN, POOL, Built, best_predicted, best_sums, build, buildable, described
+from nasbuild.build._best import CHOSEN, POOL, Built, best_predicted, build, buildable, described
+from nasbuild.build._best_sums import best_sums
 from nasbuild.build._bound import (
     Bound,
     parse_bound,
@@ -12,6 +13,7 @@ from nasbuild.build._bound import (
 from nasbuild.build._columns import Columns
 from nasbuild.build._company import best_in_company, best_of_modules, worth_in_company
 from nasbuild.build._costs import DEPTH, LAYERS, is_exact
+from nasbuild.build._deep import is_deep
 from nasbuild.build._equations import Aimed, propose_equations
 from nasbuild.build._exhaustive import MOST, build_exhaustive, every_architecture, rank_every
 from nasbuild.build._front import Front, build_front, swept_front
@@ -53,6 +55,7 @@ __all__ = [
     "every_architecture",
     "expected",
     "holds_of_front",
+    "is_deep",
     "is_exact",
     "parse_bound",
     "parse_bounds",

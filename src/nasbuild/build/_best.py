@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import heapq
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from nasbuild.build._best_sums import best_choices
 from nasbuild.build._tied import require_ties
 from nasbuild.errors import NasbuildError
 from nasbuild.score import Learnt
@@ -39,34 +37,6 @@ class Built:
     extrapolates: bool
 
 
-def best_sums(columns: Sequence[np.ndarray]) -> Iterator[tuple[float, tuple[int, ...]]]:
-    """Picks of one entry a column, largest sum first, lazily.
-
-    Parameters
-    ----------
-    columns
-        Each (entries,), descending.
-
-    Yields
-    ------
-    The sum and the position in each column; every combination once. Between equal sums the
-    lexicographically first position comes first. Memory grows with what was yielded, not with the
-    number of combinations.
-    """
-    if any(len(column) == 0 for column in columns):
-        return
-    start: tuple[int, ...] = (0,) * len(columns)
-    # A state's successors only move columns from the last moved one on: each state has one parent.
-    heap: list[tuple[float, tuple[int, ...], int]] = [(-_sum(columns, start), start, 0)]
-    while heap:
-        negative, positions, last = heapq.heappop(heap)
-        yield -negative, positions
-        for i in range(last, len(columns)):
-            if positions[i] + 1 < len(columns[i]):
-                moved = (*positions[:i], positions[i] + 1, *positions[i + 1 :])
-                heapq.heappush(heap, (-_sum(columns, moved), moved, i))
-
-
 def build(learnt: Learnt, n: int, *, k: int | None = None) -> list[Built]:
     """The ``n`` best architectures by summed module score (section 5.1).
 
@@ -87,13 +57,19 @@ def build(learnt: Learnt, n: int, *, k: int | None = None) -> list[Built]:
     order = [learnt.best(u, k) for u in range(len(learnt.stages))]
     columns = [sign * stage.score[o] for stage, o in zip(learnt.stages, order, strict=True)]
     found: list[tuple[Architecture, float, tuple[float, ...]]] = []
-    for total, positions in best_sums(columns):
+    for total, positions in best_choices(learnt, order, columns):
         ranks = [int(o[p]) for o, p in zip(order, positions, strict=True)]
         modules = tuple(s.module(space, r) for s, r in zip(learnt.stages, ranks, strict=True))
         shares = tuple(float(s.score[r]) for s, r in zip(learnt.stages, ranks, strict=True))
         found.append((Architecture(modules), sign * total, shares))
         if len(found) == n:
             break
+    if not found:
+        raise NasbuildError(
+            "nothing that was looked at keeps the ties",
+            where="tied",
+            todo="build by score, prediction or shortlist without --k, or hold some of what is tied with --fix",
+        )
     return _predicted(learnt, found)
 
 
@@ -136,10 +112,6 @@ def buildable(learnt: Learnt) -> int:
     if unseen or learnt.within or learnt.scorer.merges or any(stage.searched for stage in learnt.stages):
         return math.prod(len(learnt.best(u)) for u in range(len(learnt.stages)))
     return count_architectures(learnt.scorer.space)
-
-
-def _sum(columns: Sequence[np.ndarray], positions: tuple[int, ...]) -> float:
-    return float(sum(column[p] for column, p in zip(columns, positions, strict=True)))
 
 
 def require_positive(what: str, value: int) -> None:

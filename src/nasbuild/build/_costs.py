@@ -159,12 +159,26 @@ def of_stages(cost: ExactCost) -> StageCost:
     return cost
 
 
+def of_together(
+    cost: StageCost, stages: Sequence[int], codes: Sequence[Sequence[np.ndarray]], picks: np.ndarray
+) -> np.ndarray:
+    """What modules of several stages add together, but for products of stages, (picks,); NaN where it isn't known.
+
+    ``picks`` are positions in the ``codes`` of each of the stages, (picks, stages).
+    """
+    if isinstance(cost, TableSum):
+        return cost.of_together(stages, codes, picks)
+    own = [cost.of_modules(u, some) for u, some in zip(stages, codes, strict=True)]
+    return np.sum([values[at] for values, at in zip(own, picks.T, strict=True)], axis=0)
+
+
 def exact_values(run: Run, cost: ExactCost, architectures: Sequence[Architecture]) -> np.ndarray:
     """The cost of whole architectures, (architectures,); NaN where the table doesn't determine it."""
     if isinstance(cost, Declared | ByValue):
         return cost.cost.values(run.space, architectures)
     codes = [[stage.encode(a.modules[u]) for a in architectures] for u, stage in enumerate(run.space.stages)]
-    total = np.sum([cost.of_modules(u, own) for u, own in enumerate(codes)], axis=0)
+    picks = np.repeat(np.arange(len(architectures))[:, None], len(codes), axis=1)
+    total = of_together(cost, range(len(codes)), codes, picks)
     for (u, v), link in cost.links().items():
         if u < v:
             total += ((cost.vectors(u, codes[u]) @ link) * cost.vectors(v, codes[v])).sum(axis=1)

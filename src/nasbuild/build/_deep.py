@@ -8,18 +8,20 @@ from itertools import islice
 
 import numpy as np
 
-from nasbuild.build._best import best_sums
+from nasbuild.build._best_sums import best_sums
 from nasbuild.build._columns import Columns, columns
-from nasbuild.build._costs import ByValue, ExactCost, StageCost, resolved
-from nasbuild.build._grid import Grid, Limits, Vectors, asked_codes, combinations_of, grid, vectors_of
-from nasbuild.build._pieces import Part, layered_parts, listed_part, table_modules
+from nasbuild.build._costs import ByValue, ExactCost, StageCost, of_together, resolved
+from nasbuild.build._grid import Grid, Limits, combinations_of, grid
+from nasbuild.build._pieces import Part, layered_parts, listed_part, of_options, table_modules
 from nasbuild.build._pool import pooled_part
 from nasbuild.build._relaxed import best_in, relaxed_problem
 from nasbuild.build._shapes import canonical, of_seen, shapes_of
 from nasbuild.build._under import priced, prices_of, slack
+from nasbuild.build._units import Unit, chosen_together, units_of
+from nasbuild.build._vectors import Parts, Vectors, asked_codes, brought
 from nasbuild.build._worthwhile import worthwhile
 from nasbuild.score import Learnt, Run
-from nasbuild.space import Architecture, module_codes
+from nasbuild.space import Architecture, Space, module_codes
 
 _GRIDS = 256  # combinations of shapes that are looked into
 _BEATEN = 10  # others of its stage that beat a module that takes no part in a front
@@ -32,14 +34,14 @@ class Deep:
     Attributes
     ----------
     parts
-        For each stage, the ways to fill it.
+        For each stage, or stages that are filled together, the ways to fill it.
     searched
         Stages of which only what a search found takes part.
     """
 
     run: Run
     targets: tuple[Learnt, ...]
-    parts: tuple[tuple[Part, ...], ...]
+    parts: Parts
     limits: Limits
     interactions: tuple[Vectors | None, ...]
     products: tuple[Vectors | None, ...]
@@ -50,10 +52,17 @@ class Deep:
 
 
 def is_deep(targets: Sequence[Learnt], exact: Mapping[str, ExactCost]) -> bool:
-    """Whether a stage is too deep to list, or stages matter to each other in a cost."""
-    return any(stage.searched for learnt in targets for stage in learnt.stages) or any(
-        not isinstance(cost, ByValue) and cost.links() for cost in exact.values()
+    """Whether a stage is too deep to list, stages matter to each other in a cost, or are tied to each other."""
+    return (
+        any(stage.searched for learnt in targets for stage in learnt.stages)
+        or any(not isinstance(cost, ByValue) and cost.links() for cost in exact.values())
+        or chosen_together(_space(targets))
     )
+
+
+def _space(targets: Sequence[Learnt]) -> Space:
+    """The space that is built in."""
+    return targets[0].within or targets[0].scorer.space
 
 
 def deep(
@@ -78,29 +87,47 @@ def deep(
     scorers = [one.scorer for one in targets]
     listed = columns(targets, deep=False)
     signs = np.array([one.target.sign for one in targets[:front]])
-    parts, searched = [], []
-    for u in range(len(run.space.stages)):
-        own = _parts(targets, u, listed, costs)
-        if own and front and not any(cost.links() for cost in costs):
-            own = [_worthwhile(part, signs, limits) for part in own]
+    own_parts, searched = [], []
+    for unit in units_of(_space(targets), listed.codes):
+        u = unit.stages[0]
+        own = _parts(targets, u, listed, costs) if unit.picks is None else _tied_part(unit, listed, costs)
         if own is None:
             searched.append(u)
             pool = pooled_part(targets, u, costs, limits)
             own = [] if pool is None else [pool]
-        parts.append(tuple(own))
+        own_parts.append(tuple(own))
+    parts = tuple(own_parts)
     vectors: list[Vectors | None] = [None] * len(targets)
     products: list[Vectors | None] = [None] * len(costs)
-    if any(cost.links() for cost in costs) and all(parts):
-        asked = [asked_codes(own) for own in parts]
+    linked = any(cost.links() for cost in costs)
+    if linked and all(parts):
+        asked = asked_codes(parts)
         for k, cost in enumerate(costs):
             if links := cost.links():
                 found = [cost.vectors(u, own) for u, own in enumerate(asked)]
-                products[k] = vectors_of(parts, found, links)
+                parts, products[k] = brought(parts, found, links, "costs", k)
+    if front and not linked:
+        parts = tuple(tuple(_worthwhile(part, signs, limits) for part in own) for own in parts)
     if interactions and all(parts):
-        asked = [asked_codes(own) for own in parts]
-        pairs = [scorer.pairs(asked) for scorer in scorers]
-        vectors = [None if p is None else vectors_of(parts, p.factors, dict(p.links)) for p in pairs]
-    return Deep(run, tuple(targets), tuple(parts), limits, tuple(vectors), tuple(products), tuple(searched))
+        asked = asked_codes(parts)
+        for t, pair in enumerate([scorer.pairs(asked) for scorer in scorers]):
+            if pair is not None:
+                parts, vectors[t] = brought(parts, pair.factors, pair.links, "scores", t)
+    return Deep(run, tuple(targets), parts, limits, tuple(vectors), tuple(products), tuple(searched))
+
+
+def _tied_part(unit: Unit, listed: Columns, costs: Sequence[StageCost]) -> list[Part]:
+    """All choices of tied stages whose costs are known."""
+    assert unit.picks is not None
+    codes, picks = [listed.codes[u] for u in unit.stages], unit.picks
+    spent = [of_together(cost, unit.stages, codes, picks) for cost in costs]
+    table = np.column_stack([np.zeros((len(picks), 0)), *spent])
+    picks, table = picks[known := ~np.isnan(table).any(axis=1)], table[known]
+    if not len(picks):
+        return []
+    scores = sum(listed.scores[u][at] for u, at in zip(unit.stages, picks.T, strict=True))
+    options = [tuple(own[i] for own, i in zip(codes, pick, strict=True)) for pick in picks.tolist()]
+    return [of_options(unit.stages, options, np.asarray(scores), table)]
 
 
 def _worthwhile(part: Part, signs: np.ndarray, limits: Limits) -> Part:
@@ -122,7 +149,7 @@ def _parts(
     targets: Sequence[Learnt], stage: int, listed: Columns, costs: Sequence[StageCost]
 ) -> list[Part] | None:
     scorers = [one.scorer for one in targets]
-    definition = (targets[0].within or scorers[0].space).stages[stage]
+    definition = _space(targets).stages[stage]
     if not any(one.stages[stage].searched for one in targets):
         found = listed_part(stage, listed.codes[stage], listed.scores[stage], costs)
         return [] if found is None else [found]

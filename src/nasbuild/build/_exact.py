@@ -78,18 +78,37 @@ class TableSum:
 
         The architecture's constant is spread over the stages.
         """
+        return self.of_together([stage], [codes], np.arange(len(codes))[:, None])
+
+    def of_together(
+        self, stages: Sequence[int], codes: Sequence[Sequence[np.ndarray]], picks: np.ndarray
+    ) -> np.ndarray:
+        """What modules of several stages add together, (picks,); NaN where the table doesn't determine it.
+
+        Of stages that are tied no row tells what each adds, only what all of them do. ``picks`` are positions in the
+        ``codes`` of each of the stages, (picks, stages).
+        """
         parts = [
-            self._of_some(stage, codes[start : start + _AT_ONCE]) for start in range(0, len(codes), _AT_ONCE)
+            self._of_some(stages, codes, picks[start : start + _AT_ONCE])
+            for start in range(0, len(picks), _AT_ONCE)
         ]
         return np.concatenate([np.zeros(0), *parts])
 
-    def _of_some(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray:
-        rows, unknown = _counts(self.space, codes, stage, self.form, self.place)
-        away = rows - self.means[stage]
+    def _of_some(
+        self, stages: Sequence[int], codes: Sequence[Sequence[np.ndarray]], picks: np.ndarray
+    ) -> np.ndarray:
+        away = np.zeros((len(picks), len(self.place)))
+        unknown = np.zeros(len(picks), dtype=bool)
+        for stage, own, some in zip(stages, codes, picks.T, strict=True):
+            used, at = np.unique(some, return_inverse=True)
+            rows, new = _counts(self.space, [own[i] for i in used.tolist()], stage, self.form, self.place)
+            away += (rows - self.means[stage])[at]
+            unknown |= new[at]
         # Only what lies in the span of the table's rows is determined.
         lost = np.linalg.norm(away - (away @ self.basis) @ self.basis.T, axis=1)
         known = ~unknown & (lost <= _KNOWN * np.maximum(np.linalg.norm(away, axis=1), 1))
-        return np.where(known, away @ self.weights + self.level / len(self.space.stages), np.nan)
+        share = len(stages) / len(self.space.stages)
+        return np.where(known, away @ self.weights + self.level * share, np.nan)
 
 
 @dataclass(frozen=True)

@@ -4,72 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from nasbuild.build._linked import Linked
 from nasbuild.build._pieces import Part, Tables
 from nasbuild.build._swaps import Predicted
-from nasbuild.space import Architecture, Space
-
-
-@dataclass(frozen=True)
-class Vectors:
-    """For one quantity, what each part of each stage brings to products of pairs of stages.
-
-    Attributes
-    ----------
-    factors
-        For each stage and part, those of its slots, (options, rank of the stage) each.
-    links
-        For two stages, (rank of the first, rank of the second), both ways.
-    """
-
-    factors: tuple[tuple[tuple[np.ndarray, ...], ...], ...]
-    links: dict[tuple[int, int], np.ndarray]
-
-
-def vectors_of(parts: Sequence[Sequence[Part]], found: Sequence[np.ndarray], links: dict) -> Vectors:
-    """From one vector for each of `asked_codes` of every stage, (modules, rank)."""
-    factors = []
-    for own, rows in zip(parts, found, strict=True):
-        ends = np.cumsum([_asked(part) for part in own])
-        each = np.split(rows, ends[:-1])
-        factors.append(tuple(_of_slots(part, some) for part, some in zip(own, each, strict=True)))
-    return Vectors(tuple(factors), links)
-
-
-def asked_codes(parts: Sequence[Part]) -> list[np.ndarray]:
-    """Modules of a stage at which linear functions of a module must be known, for all of its parts."""
-    codes: list[np.ndarray] = []
-    for part in parts:
-        every = np.arange(part.sizes[0])[:, None] if part.probes is None else None
-        codes += list(part.probes or ()) if every is None else part.codes(every)
-    return codes
-
-
-def _asked(part: Part) -> int:
-    return len(part.probes) if part.probes is not None else part.sizes[0]
-
-
-def _of_slots(part: Part, rows: np.ndarray) -> tuple[np.ndarray, ...]:
-    if part.probes is None:
-        return (rows,)
-    ends = np.cumsum(part.sizes)
-    slots = [own - rows[0] for own in np.split(rows[1:], ends[:-1])]
-    slots[0] = slots[0] + rows[0]
-    return tuple(slots)
+from nasbuild.build._vectors import Vectors
+from nasbuild.space import Architecture, Module, Space
 
 
 @dataclass(frozen=True)
 class Grid:
-    """One part a stage.
+    """One part for each stage, or for stages that are filled together.
 
     Attributes
     ----------
     groups
-        Stage of each slot.
+        Part of each slot.
     predicted
         Scores, costs and bounds of the slots.
     """
@@ -81,18 +33,19 @@ class Grid:
 
     def architectures(self, picks: np.ndarray) -> list[Architecture]:
         """The architectures of picks (picks, slots)."""
-        modules = []
-        for u, part in enumerate(self.parts):
-            codes = part.codes(picks[:, self.groups == u])
-            modules.append([self.space.stages[u].decode(code) for code in codes])
-        return [Architecture(own) for own in zip(*modules, strict=True)]
+        modules: dict[int, list[Module]] = {}
+        for g, part in enumerate(self.parts):
+            found = part.codes(picks[:, self.groups == g])
+            for place, u in enumerate(part.stages):
+                modules[u] = [self.space.stages[u].decode(codes[place]) for codes in found]
+        return [Architecture(own) for own in zip(*(modules[u] for u in sorted(modules)), strict=True)]
 
     def told(self, picks: np.ndarray) -> np.ndarray:
         """Which picks hold no module that another part tells of, (picks,)."""
         good = np.ones(len(picks), dtype=bool)
-        for u, part in enumerate(self.parts):
+        for g, part in enumerate(self.parts):
             if part.known:
-                own = picks[:, self.groups == u].tolist()
+                own = picks[:, self.groups == g].tolist()
                 good &= np.array([tuple(pick) not in part.known for pick in own], dtype=bool)
         return good
 
@@ -122,7 +75,7 @@ def grid(
     interactions: Sequence[Vectors | None],
     products: Sequence[Vectors | None],
 ) -> Grid:
-    """The grid of the parts ``which``, one of each stage.
+    """The grid of the parts ``which``, one for each stage or for stages that are filled together.
 
     Parameters
     ----------
@@ -191,8 +144,3 @@ def _with_slack(most: np.ndarray, costs: Sequence[np.ndarray], pairs: Sequence[L
 def combinations_of(parts: Sequence[Sequence[Part]]) -> int:
     """How many grids there are."""
     return int(np.prod([float(len(own)) for own in parts]))
-
-
-def slot_starts(parts: Sequence[Part]) -> list[tuple[int, int]]:
-    """Where the slots of each part begin and end."""
-    return list(pairwise(np.cumsum([0, *(len(part.sizes) for part in parts)]).tolist()))

@@ -38,8 +38,10 @@ class Part:
 
     Attributes
     ----------
+    stages
+        One, or those that are tied to each other and so are filled together.
     codes
-        Modules (depth, features) of picks (picks, slots).
+        Modules (depth, features) of picks (picks, slots), one for each of the stages.
     scores
         For each slot, what its options add to every target, (options, targets).
     tables
@@ -53,8 +55,8 @@ class Part:
         first one, then this with every option of every slot in turn.
     """
 
-    stage: int
-    codes: Callable[[np.ndarray], list[np.ndarray]]
+    stages: tuple[int, ...]
+    codes: Callable[[np.ndarray], list[tuple[np.ndarray, ...]]]
     scores: tuple[np.ndarray, ...]
     tables: tuple[Tables, ...]
     costs: tuple[np.ndarray, ...]
@@ -76,11 +78,22 @@ def listed_part(
     if not len(kept):
         return None
 
-    def decoded(picks: np.ndarray) -> list[np.ndarray]:
-        return [codes[i] for i in kept[picks[:, 0]].tolist()]
+    return of_options((stage,), [(codes[i],) for i in kept.tolist()], scores[kept], spent[kept])
+
+
+def of_options(
+    stages: tuple[int, ...],
+    options: Sequence[tuple[np.ndarray, ...]],
+    scores: np.ndarray,
+    costs: np.ndarray,
+) -> Part:
+    """One slot, of options with scores (options, targets) and costs (options, costs)."""
+
+    def decoded(picks: np.ndarray) -> list[tuple[np.ndarray, ...]]:
+        return [options[i] for i in picks[:, 0].tolist()]
 
     none: tuple[Tables, ...] = tuple({} for _ in range(scores.shape[1]))
-    return Part(stage, decoded, (scores[kept],), none, (spent[kept],), tuple({} for _ in costs))
+    return Part(stages, decoded, (scores,), none, (costs,), tuple({} for _ in range(costs.shape[1])))
 
 
 def layered_parts(
@@ -146,12 +159,12 @@ def layered_parts(
         [probes[:1], *(probes[1:][start : start + len(own)][k] for start, own, k in _blocks(shape, kept))]
     )
 
-    def decoded(picks: np.ndarray) -> list[np.ndarray]:
+    def decoded(picks: np.ndarray) -> list[tuple[np.ndarray, ...]]:
         whole = np.column_stack([k[picks[:, p]] for p, k in enumerate(kept)])
-        return list(shape.codes(whole))
+        return [(code,) for code in shape.codes(whole)]
 
     layered = Part(
-        shape.stage,
+        (shape.stage,),
         decoded,
         scores,
         tuple(_selected(own, kept) for own in tables),

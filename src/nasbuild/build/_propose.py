@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from nasbuild.build._best import Built, best_sums, described, require_positive
+from nasbuild.build._best import Built, described, require_positive
+from nasbuild.build._best_sums import best_choices
+from nasbuild.build._units import chosen_together
 from nasbuild.score import COMPARED, Learnt, Scorer, member_scores
 from nasbuild.space import Architecture
 
@@ -60,6 +62,9 @@ def in_turn(scorer: Scorer, turns: Sequence[Iterator[Architecture]], n: int) -> 
 def _candidates(learnt: Learnt, stage: int) -> np.ndarray:
     """Positions of the modules of a stage that may be its best, ascending."""
     scores, sign = learnt.stages[stage], learnt.target.sign
+    if chosen_together(learnt.within or learnt.scorer.space, stage):
+        # The best by themselves need not keep the ties.
+        return np.arange(len(scores))
     hoped = sign * scores.score + 2 * scores.std
     return np.union1d(learnt.best(stage, COMPARED), np.argsort(-hoped, kind="stable")[:COMPARED])
 
@@ -67,11 +72,10 @@ def _candidates(learnt: Learnt, stage: int) -> np.ndarray:
 def _best_first(learnt: Learnt, ranks: list[np.ndarray], scores: list[np.ndarray]) -> Iterator[Architecture]:
     """Architectures of these modules by one member's scores, best first."""
     space = learnt.scorer.space
-    order = [np.argsort(-s, kind="stable") for s in scores]
-    for _, positions in best_sums([s[o] for s, o in zip(scores, order, strict=True)]):
+    for _, positions in best_choices(learnt, ranks, scores):
         yield Architecture(
             tuple(
-                stage.module(space, int(own[o[p]]))
-                for stage, own, o, p in zip(learnt.stages, ranks, order, positions, strict=True)
+                stage.module(space, int(own[p]))
+                for stage, own, p in zip(learnt.stages, ranks, positions, strict=True)
             )
         )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from nasbuild.build._best import Built, build
 from nasbuild.build._bound import Bound
+from nasbuild.build._deep import is_deep
 from nasbuild.build._where import build_within, expected
 from nasbuild.score import Run
 
@@ -69,9 +70,8 @@ def build_shortlisted(
         As `build_within`.
     """
     learnt, length = run.of(target), max(_SHORT * n, _LEAST)
-    deep = k is None and any(stage.searched for stage in learnt.stages)
     sure, gap = length, 0.0
-    if bounds or apart > 1 or deep:
+    if bounds or apart > 1 or (k is None and is_deep([learnt], {})):
         within = build_within(run, learnt.target.name, length, bounds, apart=apart)
         listed, sure, gap = within.built, within.proven, within.gap
     else:

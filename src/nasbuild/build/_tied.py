@@ -1,4 +1,4 @@
-"""Building where features are tied across stages: for every choice of the ties by itself, or not at all."""
+"""Building where features are tied in stages too large to list together: for every choice of the ties by itself."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from dataclasses import replace
 from itertools import product
 from math import prod
 
+from nasbuild.build._units import binds, listable
 from nasbuild.errors import NasbuildError
 from nasbuild.score import Run, narrowed
-from nasbuild.space import Architecture, Space
+from nasbuild.space import Architecture, Space, Together
 
 _MOST = 64
 _TODO = "hold some of them with --fix, or write what is tied as one stage with a shared feature"
 
 
 def tied_runs(run: Run) -> list[Run]:
-    """The run once for every choice of all ties, with what is tied held there; the run itself without ties.
+    """The run once for every choice of ties in stages that are too large to list, with what is tied held there.
 
-    What is best of all of them is the best of the space.
+    What is best of all of them is the best of the space. The run itself where all ties are kept by choosing stages
+    together (`units_of`).
 
     Raises
     ------
@@ -26,9 +28,10 @@ def tied_runs(run: Run) -> list[Run]:
         If there are too many choices to build for each.
     """
     space = run.learnt[0].within or run.space
-    if not space.tied:
+    large = [one for one in space.together if binds(one) and not _together(run, one)] if space.tied else []
+    if not large:
         return [run]
-    ways = prod(len(one.ways) for one in space.together)
+    ways = prod(len(one.ways) for one in large)
     if ways > _MOST:
         raise NasbuildError(
             f"the ties of {space.name} leave {ways:,} combinations of choices",
@@ -37,12 +40,18 @@ def tied_runs(run: Run) -> list[Run]:
             todo=_TODO,
         )
     found = []
-    for chosen in product(*(one.ways for one in space.together)):
-        pairs = zip(space.together, chosen, strict=True)
-        stages = {u: stage for one, way in pairs for u, stage in zip(one.stages, way, strict=True)}
-        within = replace(space, stages=tuple(stages[u] for u in range(len(stages))))
-        found.append(narrowed(run, within))
+    for chosen in product(*(one.ways for one in large)):
+        stages = dict(enumerate(space.stages))
+        for one, way in zip(large, chosen, strict=True):
+            stages |= zip(one.stages, way, strict=True)
+        found.append(narrowed(run, replace(space, stages=tuple(stages.values()))))
     return found
+
+
+def _together(run: Run, one: Together) -> bool:
+    """Whether stages that are tied are chosen together."""
+    searched = any(learnt.stages[u].searched for learnt in run.learnt for u in one.stages)
+    return listable(one) and not searched
 
 
 def require_ties(space: Space, architectures: Sequence[Architecture]) -> None:

@@ -258,7 +258,7 @@ def _best(
 ) -> tuple[list[Built], str, str]:
     """The best, a title, and what is not sure of them."""
     from nasbuild.build import build as build_architectures
-    from nasbuild.build import build_exhaustive, build_predicted, build_shortlisted, build_within
+    from nasbuild.build import build_exhaustive, build_predicted, build_shortlisted, build_within, is_deep
     from nasbuild.space import count_architectures
 
     whom, note = f"for {learnt.target.name}{_within(bounds)}", ""
@@ -284,8 +284,7 @@ def _best(
             note = f"of the {short.length:,} best by score, the first {short.sure:,} are proven; beyond them, better ones may exist"
     else:
         title = "best by summed module score"
-        deep = k is None and any(stage.searched for stage in learnt.stages)
-        if not bounds and apart == 1 and not deep:
+        if not bounds and apart == 1 and (k is not None or not is_deep([learnt], {})):
             return build_architectures(learnt, n, k=k), f"{title} {whom}", note
         within = build_within(run, learnt.target.name, n, bounds, apart=apart)
         built = within.built

@@ -47,8 +47,8 @@ def run(
         typer.Option(
             "--where",
             metavar="BOUND",
-            help="'latency <= 6', '3 <= layers <= 5': on a metric that is evaluated, or on layers; what is built and chosen "
-            "is within; may be repeated",
+            help="'latency <= 6', '3 <= layers <= 5': on a metric that is evaluated, a declared cost, or layers; what "
+            "is built and chosen is within; may be repeated",
         ),
     ] = None,
     fix: FixOption = None,

@@ -33,7 +33,11 @@ def search(
     ] = None,
     where: Annotated[
         list[str] | None,
-        typer.Option("--where", metavar="BOUND", help="'latency <= 6': on what is measured; may be repeated"),
+        typer.Option(
+            "--where",
+            metavar="BOUND",
+            help="'latency <= 6': on what is measured, a declared cost, or layers; may be repeated",
+        ),
     ] = None,
     fix: FixOption = None,
     budget: Annotated[int, typer.Option("--budget", help="evaluations in all")] = 250,

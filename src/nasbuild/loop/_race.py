@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild.build import LAYERS
 from nasbuild.evaluate import Result
 from nasbuild.loop._rounds import Evaluated
 from nasbuild.score import Run
@@ -140,7 +139,8 @@ def race(
                 break
             number += 1
             for architecture, result in repeat(number, some).items():
-                told[architecture].append(result.metrics or {})
+                known = {name: metrics[architecture][name] for name in goal.costs}
+                told[architecture].append({**known, **(result.metrics or {})})
             spent += len(some)
             same = number == 1 and _same(goal, told, some)
         runners = [replace(r, readings=_values(goal, told[r.architecture][1:])) for r in runners]
@@ -157,8 +157,9 @@ def race(
 
 def _inside(goal: Goal, means: Mapping[Architecture, Metrics]) -> np.ndarray:
     """Whether bounds on what is measured hold for the means."""
-    measured = replace(goal, bounds=tuple(b for b in goal.bounds if b.name != LAYERS))
-    return measured.within({name: _column(list(means.values()), name) for name in measured.metrics})
+    measured = replace(goal, bounds=tuple(b for b in goal.bounds if b.name in goal.metrics))
+    named = [*measured.metrics, *goal.costs]
+    return measured.within({name: _column(list(means.values()), name) for name in named})
 
 
 def _known(value: float) -> float | None:
@@ -177,7 +178,7 @@ def _same(goal: Goal, told: Mapping[Architecture, Sequence[Metrics]], some: Sequ
 
 def _values(goal: Goal, told: Sequence[Metrics]) -> tuple[float, ...]:
     """The target's value of each evaluation that has one."""
-    columns = {name: _column(told, name) for name in goal.metrics}
+    columns = {name: _column(told, name) for name in (*goal.metrics, *goal.costs)}
     values = goal.values(columns)[:, 0] if told else np.zeros(0)
     return tuple(values[~np.isnan(values)].tolist())
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nasbuild.build import LAYERS
 from nasbuild.errors import NasbuildError
 from nasbuild.loop._next import Asked
-from nasbuild.search import Box, Goal, layers
+from nasbuild.search import Box, Goal
 from nasbuild.space import Architecture, Space
 
 ROUNDS = 4
@@ -212,7 +211,7 @@ def gathered(
         name: np.array([_number(metrics[a].get(name)) for a in architectures], dtype=np.float64)
         for name in goal.metrics
     }
-    columns = {LAYERS: layers(space, architectures), **columns}
+    columns = {**goal.exact(space, architectures), **columns}
     shape = (len(rows), len(goal.targets))
     values = goal.values(columns).reshape(shape)
     number = np.array([n for _, n, *_ in rows], dtype=np.int64)

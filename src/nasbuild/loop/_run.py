@@ -20,7 +20,7 @@ from nasbuild.loop._repeat import Progress, evaluated, repeating
 from nasbuild.loop._rounds import Evaluated, LoopSettings, Round, gathered
 from nasbuild.predictor import RECIPES, AnyRecipe
 from nasbuild.score import Run, learn, save_run
-from nasbuild.search import Goal, Metrics, layers
+from nasbuild.search import Goal, Metrics
 from nasbuild.space import Architecture, Metric, Space, count_architectures, save_space
 from nasbuild.table import Table, evaluated_table, write_table
 
@@ -121,7 +121,7 @@ def run_loop(
         wanted = [a.architecture for a in rounds[number].asked][: settings.explored - len(known)]
         tell = _Teller(progress, number, gathered(goal, rounds, known, space), settings.total)
         results = evaluated(spec, wanted, store, executor, again, tell)
-        known |= {a: results[a].metrics or {} for a in wanted}
+        known |= _with_costs(goal, space, {a: results[a].metrics or {} for a in wanted})
         found = gathered(goal, rounds, known, space)
         if number == 0 and not found.told[0].done:
             raise _nothing_told(goal, results)
@@ -198,10 +198,20 @@ def _inside(space: Space, goal: Goal, run: Run | None) -> Inside | None:
         return None
     if run is not None:
         return lambda some: within_bounds(run, some, goal.bounds)
-    own = Goal(
-        (), tuple(bound for bound in goal.bounds if bound.name == LAYERS and LAYERS not in space.metrics)
-    )
-    return lambda some: np.asarray((own.excess({LAYERS: layers(space, some)}) <= 0).all(axis=1))
+    names = goal.costs | ({LAYERS} - set(space.metrics))
+    own = replace(goal, bounds=tuple(bound for bound in goal.bounds if bound.name in names))
+    return lambda some: own.keeps(own.exact(space, some))
+
+
+def _with_costs(
+    goal: Goal, space: Space, told: Mapping[Architecture, Metrics]
+) -> dict[Architecture, Metrics]:
+    """What evaluations told, and the declared costs that are asked for."""
+    exact = goal.exact(space, list(told))
+    return {
+        a: {**{name: float(exact[name][i]) for name in sorted(goal.costs)}, **metrics}
+        for i, (a, metrics) in enumerate(told.items())
+    }
 
 
 def _fitted(

@@ -21,16 +21,29 @@ Columns = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Goal:
-    """Targets that are all to be made best, and bounds on what is measured."""
+    """Targets that are all to be made best, and bounds on what is measured or known.
+
+    Attributes
+    ----------
+    costs
+        Declared costs that evaluations do not tell.
+    """
 
     targets: tuple[Target, ...]
     bounds: tuple[Bound, ...] = ()
+    costs: frozenset[str] = frozenset()
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics that an evaluation has to tell."""
         named = [n for target in self.targets for n in target.equation.names]
-        return tuple(dict.fromkeys([*named, *(b.name for b in self.bounds if b.name != LAYERS)]))
+        known = {LAYERS, *self.costs}
+        return tuple(n for n in dict.fromkeys([*named, *(b.name for b in self.bounds)]) if n not in known)
+
+    def exact(self, space: Space, architectures: Sequence[Architecture]) -> dict[str, np.ndarray]:
+        """The number of layers and declared costs, which need no evaluation, (architectures,) each."""
+        costs = {name: space.costs[name].values(space, architectures) for name in sorted(self.costs)}
+        return {LAYERS: layers(space, architectures), **costs}
 
     def values(self, columns: Columns) -> np.ndarray:
         """The targets' values in their own units, (architectures, targets); NaN where there is none."""
@@ -49,15 +62,18 @@ class Goal:
 
     def within(self, columns: Columns) -> np.ndarray:
         """Whether all that was wanted is known and within all bounds, (architectures,) bool."""
-        known = ~np.isnan(self.values(columns)).any(axis=1)
+        return ~np.isnan(self.values(columns)).any(axis=1) & self.keeps(columns)
+
+    def keeps(self, columns: Columns) -> np.ndarray:
+        """Whether all bounds hold, (architectures,) bool."""
         # Costs are sums over layers, which round: what is at a bound is within.
-        return np.asarray(known & (self.excess(columns) <= _ROUNDING).all(axis=1))
+        return np.asarray((self.excess(columns) <= _ROUNDING).all(axis=1))
 
 
 def parse_goal(
     space: Space, targets: Sequence[str], bounds: Sequence[str], metrics: Mapping[str, Metric]
 ) -> Goal:
-    """Read targets and bounds for an evaluator that tells ``metrics``.
+    """Read targets and bounds for an evaluator that tells ``metrics``; what it doesn't may be a declared cost.
 
     Raises
     ------
@@ -67,17 +83,25 @@ def parse_goal(
     if not targets:
         raise NasbuildError("a search needs a target", allowed=metrics, todo="name one with --target")
     known = replace(space, metrics={**metrics})
-    table = Table(known, (), (), {name: np.zeros(0) for name in metrics})
-    goal = Goal(tuple(parse_target(text, table) for text in targets), tuple(read_bounds(bounds)))
+    table = Table(known, (), (), {name: np.zeros(0) for name in [*metrics, *space.costs]})
+    chosen, limits = tuple(parse_target(text, table) for text in targets), tuple(read_bounds(bounds))
+    named = {n for target in chosen for n in target.equation.names} | {b.name for b in limits}
+    goal = Goal(chosen, limits, frozenset(named & set(space.costs) - set(metrics)))
+    if not goal.metrics:
+        raise NasbuildError(
+            "nothing that is asked for needs an evaluation: all of it is declared",
+            where="--target",
+            allowed=metrics,
+        )
     names = [target.name for target in goal.targets]
     if len(set(names)) < len(names):
         raise NasbuildError("a target is named twice", where="--target", todo="leave one of them out")
     for bound in goal.bounds:
-        if bound.name != LAYERS and bound.name not in metrics:
+        if bound.name not in {LAYERS, *metrics, *space.costs}:
             raise NasbuildError(
                 f"there is no metric {bound.name!r}",
                 where=f"--where {str(bound)!r}",
-                allowed=[*metrics, LAYERS],
+                allowed=dict.fromkeys([*metrics, LAYERS, *space.costs]),
             )
     return goal
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 import moocore
 import numpy as np
 
-from nasbuild.build import LAYERS
 from nasbuild.errors import NasbuildError
-from nasbuild.search._goal import Box, Goal, layers
+from nasbuild.search._goal import Box, Goal
 from nasbuild.space import Architecture, Space, contains, mutate_layer, mutate_module
 
 Metrics = Mapping[str, float | None]
@@ -191,7 +190,7 @@ class Search:
     def found(self) -> Found:
         """All that was told so far."""
         columns = {name: np.array(values, dtype=np.float64) for name, values in self._columns.items()}
-        seen = {LAYERS: layers(self.space, self._told), **columns}
+        seen = {**self.goal.exact(self.space, self._told), **columns}
         return Found(
             self.goal,
             tuple(self._told),

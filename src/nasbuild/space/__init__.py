@@ -16,7 +16,7 @@ from nasbuild.space._file import (
     space_to_dict,
     space_to_yaml,
 )
-from nasbuild.space._fixed import allows, fixed
+from nasbuild.space._fixed import allows, allows_in, fixed
 from nasbuild.space._graph import (
     Graphs,
     GraphSchema,
@@ -56,6 +56,7 @@ from nasbuild.space._sample import (
     sample_codes,
     sample_module,
 )
+from nasbuild.space._tied import Together
 
 __all__ = [
     "GLOBALS",
@@ -76,8 +77,10 @@ __all__ = [
     "Space",
     "Stage",
     "StageModules",
+    "Together",
     "Values",
     "allows",
+    "allows_in",
     "architecture_id",
     "builtin_spaces",
     "choice_key",

@@ -167,7 +167,11 @@ def _choice(feature: Feature, text: str) -> object:
 
 def allows(space: Space, stage: int, codes: np.ndarray) -> np.ndarray:
     """Which modules of one depth of a stage are in a space, (modules,) bool, listed ones included."""
-    own = space.stages[stage]
-    if own.modules is not None:
-        return np.array([module_key(code) in own.listed for code in codes], dtype=bool)
-    return own.permits(codes)
+    return allows_in(space.stages[stage], codes)
+
+
+def allows_in(stage: Stage, codes: np.ndarray) -> np.ndarray:
+    """The same of a stage by itself."""
+    if stage.modules is not None:
+        return np.array([module_key(code) in stage.listed for code in codes], dtype=bool)
+    return stage.permits(codes)
