@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import nasbuild.build._best as best
+import nasbuild.build._best_sums as best
 from nasbuild.build import best_predicted, best_sums, build, buildable, reduce_space
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe

@@ -11,7 +11,7 @@ from build_samples import made_up
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-import nasbuild.build._best as best
+import nasbuild.build._best_sums as best
 from nasbuild.build import CHOSEN, best_sums, build, buildable
 from nasbuild.space import contains, count_architectures, encode, load_space
 from strategies import relaxed, spaces

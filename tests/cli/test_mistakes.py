@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from cli_samples import as_process
@@ -360,7 +361,13 @@ def test_an_interrupted_fit_ends_at_once_and_leaves_nothing(files, tmp_path):
         start_new_session=True,
     )
     try:
-        time.sleep(6)  # both workers are fitting by now, or starting; either must end well
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        # Python itself may need seconds to start on a busy machine. Where nothing tells of its workers, six must do.
+        for _ in range(60 if children.exists() else 12):
+            time.sleep(0.5)
+            if children.exists() and len(children.read_text().split()) > 1:
+                break
+        time.sleep(2)  # both workers are fitting by now, or starting; either must end well
         assert process.poll() is None
         os.killpg(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=60)

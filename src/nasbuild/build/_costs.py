@@ -183,3 +183,19 @@ def exact_values(run: Run, cost: ExactCost, architectures: Sequence[Architecture
         if u < v:
             total += ((cost.vectors(u, codes[u]) @ link) * cost.vectors(v, codes[v])).sum(axis=1)
     return total
+
+
+def exact_and_predicted(
+    run: Run, first: Learnt, names: Sequence[str]
+) -> tuple[dict[str, ExactCost], list[Learnt]]:
+    """What bounds are on: exact costs by name, and the other targets, each once."""
+    exact: dict[str, ExactCost] = {}
+    others: dict[str, Learnt] = {}
+    for name in dict.fromkeys(names):
+        found = resolved(run, name)
+        if isinstance(found, Learnt):
+            if name != first.target.name:
+                others[name] = found
+        else:
+            exact[name] = found
+    return exact, list(others.values())

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 import moocore
 import numpy as np
 
+from nasbuild.build._best_in import best_in
 from nasbuild.build._climb import climb
-from nasbuild.build._deep import Deep, combinations_to_see
+from nasbuild.build._deep import Deep
+from nasbuild.build._deep_combinations import combinations_to_see
 from nasbuild.build._grid import Grid
-from nasbuild.build._relaxed import best_in, is_plain, mean_shares, plain_problem
+from nasbuild.build._pair_shares import is_plain, mean_shares, plain_problem
 from nasbuild.build._sweep import proposed_by_sums
 from nasbuild.space import Architecture
 

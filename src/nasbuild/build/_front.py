@@ -15,8 +15,8 @@ from nasbuild.build._by_value import by_value, checked
 from nasbuild.build._choose import most_volume, spread
 from nasbuild.build._climb import climb
 from nasbuild.build._columns import columns
-from nasbuild.build._costs import ExactCost
-from nasbuild.build._deep import deep, exact_and_predicted, is_deep
+from nasbuild.build._costs import ExactCost, exact_and_predicted
+from nasbuild.build._deep import deep, is_deep
 from nasbuild.build._deep_front import front_of
 from nasbuild.build._swaps import Predicted
 from nasbuild.build._sweep import proposed_by_sums

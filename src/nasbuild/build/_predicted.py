@@ -14,8 +14,9 @@ from nasbuild.build._bound import Bound
 from nasbuild.build._by_value import by_value, checked
 from nasbuild.build._columns import columns
 from nasbuild.build._company import best_in_company
-from nasbuild.build._costs import ExactCost
-from nasbuild.build._deep import best_of, deep, exact_and_predicted, is_deep
+from nasbuild.build._costs import ExactCost, exact_and_predicted
+from nasbuild.build._deep import deep, is_deep
+from nasbuild.build._deep_best import best_of
 from nasbuild.build._swaps import Predicted
 from nasbuild.build._under import Problem, best_under, slack
 from nasbuild.build._where import (

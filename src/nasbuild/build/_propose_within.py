@@ -10,7 +10,8 @@ from nasbuild.build._best import Built, described, require_positive
 from nasbuild.build._bound import Bound
 from nasbuild.build._by_value import by_value
 from nasbuild.build._columns import Columns, columns
-from nasbuild.build._deep import exact_and_predicted, is_deep
+from nasbuild.build._costs import exact_and_predicted
+from nasbuild.build._deep import is_deep
 from nasbuild.build._propose import in_turn
 from nasbuild.build._under import Problem, best_under
 from nasbuild.build._where import bounded, build_within, expected

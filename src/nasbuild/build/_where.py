@@ -11,8 +11,9 @@ from nasbuild.build._best import Built, described, require_positive
 from nasbuild.build._bound import Bound
 from nasbuild.build._by_value import by_value, checked
 from nasbuild.build._columns import Columns, columns
-from nasbuild.build._costs import ExactCost, StageCost, exact_values, of_stages, resolved
-from nasbuild.build._deep import best_of, deep, exact_and_predicted, is_deep, of_cost
+from nasbuild.build._costs import ExactCost, StageCost, exact_and_predicted, exact_values, of_stages, resolved
+from nasbuild.build._deep import deep, is_deep, of_cost
+from nasbuild.build._deep_best import best_of
 from nasbuild.build._grid import Limits
 from nasbuild.build._under import Problem, best_under
 from nasbuild.errors import Infeasible, NasbuildError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -127,7 +128,13 @@ class Design:
 
     def rows(self, t: int) -> csr_matrix:
         """All rows of a term, not centred."""
-        return _summed(self.stages[t])
+        if t not in self._rows:
+            self._rows[t] = _summed(self.stages[t])
+        return self._rows[t]
+
+    @cached_property
+    def _rows(self) -> dict[int, csr_matrix]:
+        return {}
 
     def kernel(self, t: int, some: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Inner products of the centred rows of a term, (rows, rows)."""
@@ -212,9 +219,15 @@ def stage_rows(
 
 
 def _summed(parts: Sequence[csr_matrix]) -> csr_matrix:
-    """Sum of sparse matrices of one shape; those without entries cost nothing."""
+    """Sum of sparse matrices of one shape, made at once; those without entries cost nothing."""
     filled = [part for part in parts if part.nnz]
-    return sum(filled[1:], filled[0]).tocsr() if filled else parts[0]
+    if len(filled) < 2:
+        return filled[0] if filled else parts[0]
+    count = filled[0].get_shape()[0]
+    rows = np.concatenate([np.repeat(np.arange(count), np.diff(part.indptr)) for part in filled])
+    columns = np.concatenate([part.indices for part in filled])
+    values = np.concatenate([part.data for part in filled])
+    return csr_matrix((values, (rows, columns)), shape=filled[0].get_shape())
 
 
 def _mean(part: csr_matrix) -> np.ndarray:

@@ -11,12 +11,13 @@ from scipy.linalg import cho_solve, cholesky
 from nasbuild.predictor._beside import Beside, Variances, all_kernels, beside_of, centre_of, kernels_of
 from nasbuild.predictor._beyond import reference_row, tells_of_sums
 from nasbuild.predictor._blend import blended
+from nasbuild.predictor._covariance import covariances, residual_covariance
 from nasbuild.predictor._design import Design, design
 from nasbuild.predictor._evidence import maximise_evidence
 from nasbuild.predictor._interaction import Interaction
 from nasbuild.predictor._kernels import Kernels
 from nasbuild.predictor._passing import declared, may_pass
-from nasbuild.predictor._process import Process, covariances, residual_covariance
+from nasbuild.predictor._process import Process
 from nasbuild.predictor._recipe import AdditiveRecipe
 from nasbuild.predictor._scale import Scale, Scales
 from nasbuild.predictor._warp import Warp

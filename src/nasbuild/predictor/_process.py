@@ -9,9 +9,11 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
+from nasbuild.predictor._covariance import covariances, residual_covariance
 from nasbuild.predictor._design import NOTHING, Design, Term, grouped_entries, stage_rows
 from nasbuild.predictor._evidence import JITTER
 from nasbuild.predictor._interaction import Interaction
+from nasbuild.predictor._layer_pairs import layer_pairs
 from nasbuild.predictor._pairs import Pairs
 from nasbuild.predictor._passing import passing_choices, what_is_left
 from nasbuild.predictor._radial import Radial
@@ -140,14 +142,16 @@ class Process:
 
         The root of the expected square of label less sum: the variance of the label, and how far y' is from the sum.
         """
-        sums, mean, variance = self.sum_and_latent(architectures)
+        sums, mean, variance = self._latent(*self._grouped(architectures))
         return sums, np.sqrt(variance + (mean - sums) ** 2) * self.spread
 
-    def sum_and_latent(
+    def held_out(
         self, architectures: Sequence[Architecture]
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What summed shares tell of warped labels, and `latent`'s mean and variance, each (architectures,)."""
-        return self._additive(*self._grouped(architectures))[:, 0], *self.latent(architectures)
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
+        """What summed shares tell of warped labels, and `latent`'s mean and variance, each (architectures,); `sums` for each of the `hops`."""
+        groups, entries = self._grouped(architectures)
+        hops = [self._additive(groups, entries, hop)[:, 0] * self.slope + self.level for hop in self.hops]
+        return *self._latent(groups, entries), tuple(hops)
 
     def sum_interval(
         self, architectures: Sequence[Architecture], width: float
@@ -158,12 +162,12 @@ class Process:
 
     def latent(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """Mean and variance of warped labels, interactions and noise included, each (architectures,)."""
-        mean, known, prior = self._towards(architectures, whole=False)
-        return mean, np.maximum(prior - (known**2).sum(axis=0), 0) + self.noise
+        _, mean, variance = self._latent(*self._grouped(architectures))
+        return mean, variance
 
     def drawn(self, architectures: Sequence[Architecture], count: int, seed: int = 0) -> np.ndarray:
         """Warped labels by samples of the posterior, interactions included, noise left out; (count, architectures)."""
-        mean, known, prior = self._towards(architectures, whole=True)
+        _, mean, known, prior = self._towards(*self._grouped(architectures), whole=True)
         prior -= known.T @ known
         prior[np.diag_indices(len(mean))] += JITTER
         factor = cholesky(prior, lower=True, overwrite_a=True, check_finite=False)
@@ -177,7 +181,7 @@ class Process:
         deviation. An architecture is far where the variance that is believed of it beforehand, which grows with all that is
         unlike the table's mean, is several times that of any row: of a table of single changes, one with many changes.
         """
-        mean, known, prior = self._towards(architectures, whole=False)
+        _, mean, known, prior = self._towards(*self._grouped(architectures), whole=False)
         variance = np.maximum(prior - (known**2).sum(axis=0), 0) + self.noise
         spread = np.sqrt(variance) * self.spread
         low, high = self.warp.back(mean - spread), self.warp.back(mean + spread)
@@ -188,7 +192,7 @@ class Process:
     @cached_property
     def _widest(self) -> float:
         """Largest prior variance of a row learnt from."""
-        return float(self._towards(self.architectures, whole=False)[2].max())
+        return float(self._towards(*self._grouped(self.architectures), whole=False)[3].max())
 
     def left(self, stage: int, code: np.ndarray) -> np.ndarray:
         """What is seen of a module, code (depth, features): equal for modules that make the same network."""
@@ -225,20 +229,8 @@ class Process:
         For two places, the smaller first, (layers of the first, layers of the second); none where nothing is added.
         """
         used = {t.name: (t, w[:, 0]) for t, w in zip(self.terms, self.weights, strict=True)}
-        found: dict[tuple[int, int], np.ndarray] = {}
-        if not {"follow", "follow@stage", "duo@stage"} & used.keys():
-            return found
-        far = "duo@stage" in used
-        for i, first in enumerate(options):
-            for j in range(i + 1, len(options) if far else min(i + 2, len(options))):
-                total = np.zeros((len(first), len(options[j])))
-                for name, keys in self._terms.of_two(stage, (i, j), first, options[j]):
-                    if name in used:
-                        term, weights = used[name]
-                        total += term.weighted(keys, weights)
-                if total.any():
-                    found[i, j] = total * self.slope
-        return found
+        found = layer_pairs(self._terms, used, stage, options)
+        return {places: table * self.slope for places, table in found.items()}
 
     @property
     def exact_pairs(self) -> bool:
@@ -334,21 +326,28 @@ class Process:
     ) -> tuple[tuple, ...]:
         return tuple(stage_rows(term, entries, groups) for term in self.terms)
 
-    def _towards(
-        self, architectures: Sequence[Architecture], *, whole: bool
+    def _latent(
+        self, groups: Sequence[StageModules], entries: Sequence[dict[str, Entries]]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What summed shares tell of warped labels, and `latent`'s mean and variance, each (architectures,)."""
+        sums, mean, known, prior = self._towards(groups, entries, whole=False)
+        return sums, mean, np.maximum(prior - (known**2).sum(axis=0), 0) + self.noise
+
+    def _towards(
+        self, groups: Sequence[StageModules], entries: Sequence[dict[str, Entries]], *, whole: bool
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """What labels tell of architectures, and what is believed of them beforehand.
 
         Returns
         -------
-        Mean of their warped labels, (architectures,); L^-1 times their covariance with the table, where L L^T is the
+        What summed shares tell of their warped labels, (architectures,); the mean of these, (architectures,); L^-1 times their covariance with the table, where L L^T is the
         table's own, (rows, architectures); their prior covariance without noise, (architectures, architectures) if
         ``whole``, else its diagonal.
         """
-        groups, entries = self._grouped(architectures)
-        rows, n = self._rows(entries, groups), len(architectures)
+        rows, n = self._rows(entries, groups), len(groups[0].of_architecture)
         others = Design(self.terms, rows, self.means)
-        mean, held = self._additive(groups, entries)[:, 0], self.unseen.rows(groups)
+        sums, held = self._additive(groups, entries)[:, 0], self.unseen.rows(groups)
+        mean = sums.copy()
         size = (n, len(self.architectures))
         cross, prior = np.zeros(size), np.zeros((n, n) if whole else n)
         # The same by the variances that radial distances go by.
@@ -380,36 +379,4 @@ class Process:
             mean += self.crossing * (k @ self.alpha)
             cross += k
             prior += radial.kernel(itself, diagonal, diagonal) if whole else radial.variance
-        return mean, solve_triangular(self._factor, cross.T, lower=True, check_finite=False), prior
-
-
-def covariances(table: Design, thetas: Sequence[np.ndarray], n: int) -> list[np.ndarray]:
-    """Additive covariances of a table's warped labels by several variances of the terms, (rows, rows) each."""
-    totals = [np.zeros((n, n)) for _ in thetas]
-    for t in range(len(table.terms)):
-        if any(theta[t] for theta in thetas):
-            kernel = table.kernel(t)
-            for total, theta in zip(totals, thetas, strict=True):
-                total += theta[t] * kernel
-    return totals
-
-
-def residual_covariance(
-    interaction: Interaction,
-    variance: float,
-    radials: Sequence[Radial],
-    distances: Sequence[np.ndarray],
-    noise: float,
-    n: int,
-) -> np.ndarray:
-    """Covariance of what is not additive: interactions and noise, (rows, rows).
-
-    ``distances`` are the additive covariances by which radial kernels tell how far apart rows are.
-    """
-    rest = np.zeros((n, n))
-    if variance:
-        rest += variance * interaction.kernel(interaction.features, interaction.features)
-    for radial, distance in zip(radials, distances, strict=True):
-        rest += radial.kernel(distance, np.diag(distance), np.diag(distance))
-    rest[np.diag_indices(len(rest))] += noise + JITTER
-    return rest
+        return sums, mean, solve_triangular(self._factor, cross.T, lower=True, check_finite=False), prior

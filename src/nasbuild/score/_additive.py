@@ -101,13 +101,12 @@ def fit_additive(
                 power=process.warp.power,
                 passing=process.passing,
             )
-            mean, expected, variance = part.sum_and_latent(held)
+            mean, expected, variance, hops = part.held_out(held)
             at = part.warp.forward(labels[test])
             # As `Process.sum_latent` has it, without asking what labels tell of the rows a second time.
             misses.append(np.abs(at - mean) / np.sqrt(variance + (expected - mean) ** 2))
             crossed.append(_Crossed(part.warp, mean, expected - mean, at - mean, np.sqrt(variance)))
-            hops = tuple(part.sums(held, hop) for hop in part.hops)
-            parts.append(HeldOut(test, mean, part.sums(held), hops))
+            parts.append(HeldOut(test, mean, mean * part.slope + part.level, hops))
             step_done()
     # What all folds tell of intervals and interactions is tried on each fold by what the other folds tell of it.
     for k, (part, own) in enumerate(zip(parts, crossed, strict=True)):

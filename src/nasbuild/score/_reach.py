@@ -7,7 +7,7 @@ import numpy as np
 from nasbuild.score._scorer import Scorer
 from nasbuild.space import count_architectures, sample
 
-_SAMPLED = 500  # random architectures, so a share is known to 0.02
+_SAMPLED = 200  # random architectures, so a share is known to 0.04
 
 
 def share_beyond(scorer: Scorer, labels: np.ndarray, sign: int, seed: int) -> float | None:

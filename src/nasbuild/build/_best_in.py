@@ -1,70 +1,24 @@
-"""Sums with pairs under bounds: what plain sums say about them at most, and a search that is held against it."""
+"""The best picks of sums with pairs under bounds: a search that is held against what plain sums say of them at most."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from nasbuild.build._ascend import LISTED, best_of_swaps, best_predicted_picks
 from nasbuild.build._chain import Chain
-from nasbuild.build._linked import Linked
+from nasbuild.build._chain_of import chain_of
+from nasbuild.build._pair_shares import is_plain, plain_problem, relaxed_problem
 from nasbuild.build._swaps import Predicted
 from nasbuild.build._under import Found, Problem, best_under, priced, programme, within_gap
 
-_CELLS = 4_000_000  # of tables that are looked at for a limit
 _STARTS = 60  # best picks of sums alone at which the search begins
 _ROUNDS = 8  # of sums drawn anew around what was found
 _EACH = 20  # best picks of each round
 _WIDTH = 80  # picks that the search holds
 _NODES = 2_000  # of an integer programme that tells a limit only
-
-
-@dataclass(frozen=True)
-class Relaxed(Problem):
-    """Sums that are at least what `Predicted` says of any pick, and costs that are at most what it says.
-
-    `values` and `feasible` tell the truth, so what is found by the sums is judged rightly.
-    """
-
-    truth: Predicted
-    sign: int
-
-    effort: ClassVar[float] = 0.02
-
-    def feasible(self, picks: np.ndarray) -> np.ndarray:
-        return self.truth.affordable(picks) & self.truth.within(self.truth.values(picks))
-
-    def values(self, picks: np.ndarray) -> np.ndarray:
-        return self.sign * self.truth.values(picks)[:, 0]
-
-
-def is_plain(predicted: Predicted) -> bool:
-    """Whether all scores and costs are sums over the slots alone."""
-    pairs = [*predicted.pairs, *(pair for pair in predicted.cost_pairs if pair is not None)]
-    return all(isinstance(pair, Linked) and pair.empty for pair in pairs)
-
-
-def plain_problem(predicted: Predicted, sign: int, *, mean: bool = False) -> Problem:
-    """The sums over slots: all there is where `is_plain`; else pairs count with their means over all options if ``mean``."""
-    scores, costs, most = _sums(predicted, sign, "mean" if mean else "none")
-    return Problem(scores, costs, most)
-
-
-def mean_shares(pair: object, predicted: Predicted) -> list[np.ndarray]:
-    """What pairs add to each option of each slot in the mean over all options, (options,)."""
-    found = _shares(pair, 1, "mean")
-    return found or [np.zeros(len(own)) for own in predicted.scores]
-
-
-def relaxed_problem(predicted: Predicted, sign: int) -> Relaxed | None:
-    """Sums that no pick exceeds; None where the tables of pairs are too large to go through."""
-    found = _sums(predicted, sign, "most")
-    return None if found is None else Relaxed(found[0], found[1], found[2], predicted, sign)
 
 
 def best_in(predicted: Predicted, sign: int, n: int, apart: int = 1, floor: float = -np.inf) -> Found:
@@ -163,67 +117,6 @@ def _along(predicted: Predicted, sign: int, n: int, apart: int, chain: Chain) ->
     return Found(_distinct(picks, n, apart), 0, limit)
 
 
-def chain_of(predicted: Predicted, sign: int) -> Chain | None:
-    """Neighbours as they are, other pairs at most (for costs at least); None where no neighbours count in costs."""
-    linked = [pair for pair in predicted.cost_pairs if isinstance(pair, Linked) and not pair.empty]
-    if not linked:
-        return None
-    slots, bounds = len(predicted.scores), len(predicted.most)
-    sizes = tuple(len(own) for own in predicted.scores)
-    found = _split(predicted.pairs[0], sign, sizes)
-    if found is None or any(a * b > _CELLS for a, b in pairwise(sizes)):
-        return None
-    scores = [sign * own[:, 0] + more for own, more in zip(predicted.scores, found[0], strict=True)]
-    columns = [[own[:, k] for own in predicted.costs] for k in range(bounds)]
-    tables: list[dict[int, np.ndarray]] = [{} for _ in range(bounds)]
-    most = [*predicted.most]
-    for k, pair in enumerate(predicted.cost_pairs):
-        own = _split(pair, -1, sizes) if pair is not None else None
-        if pair is not None and own is None:
-            return None
-        if own is not None:
-            columns[k] = [c - more for c, more in zip(columns[k], own[0], strict=True)]
-            tables[k] = {s: -table for s, table in own[1].items()}
-    for t, s, limit in predicted.on_targets:
-        own = _split(predicted.pairs[t], -s, sizes)
-        if own is None:
-            return None
-        columns.append([s * o[:, t] - more for o, more in zip(predicted.scores, own[0], strict=True)])
-        tables.append({at: -table for at, table in own[1].items()})
-        most.append(limit)
-    costs = tuple(np.column_stack([column[slot] for column in columns]) for slot in range(slots))
-    score_tables = tuple(found[1].get(s, np.zeros((sizes[s], sizes[s + 1]))) for s in range(slots - 1))
-    cost_tables = tuple(
-        np.stack([own.get(s, np.zeros((sizes[s], sizes[s + 1]))) for own in tables], axis=-1)
-        for s in range(slots - 1)
-    )
-    bounds = np.array(most, dtype=np.float64)
-    # A bound far away is none: its size must not spoil the scale of the others.
-    high = sum(own.max(axis=0) for own in costs) + sum(table.max(axis=(0, 1)) for table in cost_tables)
-    kept = np.flatnonzero(high > bounds)
-    return Chain(
-        tuple(scores),
-        tuple(own[:, kept] for own in costs),
-        score_tables,
-        tuple(table[..., kept] for table in cost_tables),
-        bounds[kept],
-    )
-
-
-def _split(
-    pair: object, sign: int, sizes: tuple[int, ...]
-) -> tuple[list[np.ndarray], dict[int, np.ndarray]] | None:
-    """Halves of the most of pairs that are no neighbours, (options,) each, and tables of neighbours by their first slot."""
-    if not isinstance(pair, Linked):
-        return None
-    tables = pair.as_tables(_CELLS)
-    if tables is None:
-        return None
-    near = {s: sign * table for (s, t), table in tables.items() if t == s + 1}
-    far = {at: table for at, table in tables.items() if at[1] != at[0] + 1}
-    return _halves(far, sizes, sign, most=True), near
-
-
 def _allowed(predicted: Predicted, picks: np.ndarray) -> np.ndarray:
     return predicted.affordable(picks) & predicted.within(predicted.values(picks))
 
@@ -289,59 +182,3 @@ def _limit_by_programme(problem: Problem) -> float:
     found: Any = programme(problem, [], 1, nodes=_NODES)
     bound = getattr(found, "mip_dual_bound", None)
     return np.inf if bound is None else -float(bound)
-
-
-def _sums(predicted: Predicted, sign: int, pairs: str) -> Any:
-    """Scores, costs and bounds of the slots; pairs count at most (for costs at least), on average, or not at all."""
-    scores = [sign * own[:, 0] for own in predicted.scores]
-    costs = [own.copy() for own in predicted.costs]
-    added = _shares(predicted.pairs[0], sign, pairs)
-    if added is None:
-        return None
-    scores = [own + more for own, more in zip(scores, added, strict=True)] if added else scores
-    for k, pair in enumerate(predicted.cost_pairs):
-        more = _shares(pair, -1, pairs) if pair is not None else []
-        if more is None:
-            return None
-        for own, extra in zip(costs, more, strict=False):
-            own[:, k] -= extra
-    most = [*predicted.most]
-    for t, s, limit in predicted.on_targets:
-        more = _shares(predicted.pairs[t], -s, pairs)
-        if more is None:
-            return None
-        own = [s * scores_of[:, t] for scores_of in predicted.scores]
-        own = [o - extra for o, extra in zip(own, more, strict=True)] if more else own
-        costs = [np.column_stack([c, o]) for c, o in zip(costs, own, strict=True)]
-        most.append(limit)
-    return tuple(scores), tuple(costs), np.array(most, dtype=np.float64)
-
-
-def _shares(pair: object, sign: int, how: str) -> list[np.ndarray] | None:
-    """What pairs add to each option of each slot, (options,): half of the most that each pair could, or their means.
-
-    Empty where nothing is added; None where it can't be told.
-    """
-    if how == "none" or not isinstance(pair, Linked) or pair.empty:
-        return [] if how != "most" or isinstance(pair, Linked) else None
-    tables = pair.as_tables(_CELLS)
-    if tables is None:
-        return None if how == "most" else []
-    return _halves(tables, pair.sizes, sign, most=how == "most")
-
-
-def _halves(
-    tables: Mapping[tuple[int, int], np.ndarray], sizes: tuple[int, ...], sign: int, *, most: bool
-) -> list[np.ndarray]:
-    shares = [np.zeros(size) for size in sizes]
-    for (s, t), table in tables.items():
-        own = sign * table
-        # What an option adds in the mean belongs to it alone; the rest is small.
-        rows, columns, mean = own.mean(axis=1), own.mean(axis=0), own.mean()
-        shares[s] += rows - mean / 2
-        shares[t] += columns - mean / 2
-        if most:
-            rest = own - rows[:, None] - columns[None] + mean
-            shares[s] += rest.max(axis=1) / 2
-            shares[t] += rest.max(axis=0) / 2
-    return shares
