@@ -138,7 +138,7 @@ def test_too_few_labels_are_told(name):
 @given(
     spaces(), st.integers(0, 99), st.sampled_from(["default", "ridge", "lightgbm", "marginal", "ped-anova"])
 )
-@settings(relaxed, max_examples=25)
+@settings(relaxed, max_examples=15)
 def test_any_table_of_any_space_is_learnt_and_comes_back(tmp_path_factory, space, seed, name):
     table = coarse_table(space, seed)
     run = learn(table, ["acc"], recipe=QUICK[name], max_modules=15, rivals=False)
