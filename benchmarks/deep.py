@@ -9,11 +9,15 @@ with one of eight widths each, 300 rows, the latency no sum: written as one stag
 
 from __future__ import annotations
 
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
-from scipy.optimize import LinearConstraint, milp
-from scipy.sparse import csr_matrix
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "build"))
+
+from deep_samples import programme
 
 from _common import arguments, markdown, resume, save
 from nasbuild.build import Bound, build_front, build_shortlisted, build_within
@@ -104,7 +108,7 @@ def random_problem(seed: int) -> dict:
         "choices": choices,
         "bounds": count,
         "rows": rows,
-        "best": _programme(loss, costs, most),
+        "best": -programme(-loss, costs, most),
         "shortlist": float(loss[at, built[0]].sum()),
         "score": float(loss[at, built[1]].sum()),
         "seconds": seconds,
@@ -118,21 +122,6 @@ def _modules(row: np.ndarray, depths: np.ndarray) -> Architecture:
 
 def _codes(architecture: Architecture) -> np.ndarray:
     return np.array([int(layer[0][1:]) for module in architecture for layer in module])
-
-
-def _programme(loss: np.ndarray, costs: list[np.ndarray], most: list[float]) -> float:
-    layers, choices = loss.shape
-    one = csr_matrix((np.ones(loss.size), (np.repeat(np.arange(layers), choices), np.arange(loss.size))))
-    limits = [LinearConstraint(one, 1, 1)]
-    limits += [LinearConstraint(c.reshape(1, -1), -np.inf, m) for c, m in zip(costs, most, strict=True)]
-    found = milp(
-        loss.ravel(),
-        constraints=limits,
-        integrality=np.ones(loss.size),
-        bounds=(0, 1),
-        options={"mip_rel_gap": 0},
-    )
-    return float(found.fun)
 
 
 def transformer() -> dict:

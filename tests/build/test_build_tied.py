@@ -208,6 +208,8 @@ def test_the_command_builds_with_ties(run, tmp_path, monkeypatch, capsys):
         ["--where", "size <= 20", "--by", "prediction"],
         ["--fix", "b0.q.*.bits in 2, 4"],
         ["--k", "6", "--by", "score"],
+        ["--k", "3", "--by", "prediction"],
+        ["--by", "exhaustive"],
     ):
         out = tmp_path / "built.jsonl"
         ask = ["nasbuild", "build", tmp_path / "run", "--target", "acc", "--top", 5, "--out", out, *more]

@@ -8,7 +8,7 @@ from search_samples import METRICS
 
 from nasbuild.search import parse_goal
 from nasbuild.search._goal import Box
-from nasbuild.space import load_space
+from nasbuild.space import Metric, load_space
 
 SPACE = load_space("digits-macro")
 
@@ -29,6 +29,12 @@ def test_the_box_knows_nothing_of_failures_and_of_targets_that_do_not_differ():
     assert box.volume(np.array([[1.5, 4.0]])) == pytest.approx(0.5)
     assert Box.of(np.full((3, 2), np.nan)).volume(np.array([[1.0, 1.0]])) == 0
     assert box.volume(np.zeros((0, 2))) == 0
+
+
+def test_a_metric_that_is_called_like_the_number_of_layers_is_measured_where_it_is_a_target():
+    metrics = {**METRICS, "layers": Metric("layers", "minimize")}
+    assert parse_goal(SPACE, ["layers"], ["cost <= 2"], metrics).metrics == ("layers", "cost")
+    assert parse_goal(SPACE, ["worth"], ["layers <= 2"], metrics).metrics == ("worth",)
 
 
 def test_within_bounds_is_what_is_known_and_not_over_them():

@@ -76,7 +76,7 @@ def build(learnt: Learnt, n: int, *, k: int | None = None) -> list[Built]:
 CHOSEN = 1.3
 """How much wider the deviation of a built architecture is than that of any: what looks best is partly what is judged too well.
 
-Found with ``benchmarks/promise.py``: over all its cells 90 % intervals hold 95 % of a shortlist's instead of 90 %, 92 % instead of 85 % of
+Found with ``benchmarks/promise.py``: over all its cells 90 % intervals hold 94 % of a shortlist's instead of 87 %, 92 % instead of 84 % of
 those chosen by y' alone, and within tight bounds more of those that are missed most.
 """
 POOL = 1_000

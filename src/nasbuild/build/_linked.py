@@ -24,11 +24,11 @@ class Linked:
     tables
         For two slots, the smaller first, (options of the first, options of the second).
     groups
-        Stage of each slot, ascending.
+        Stage of each slot, or stages that are filled together, ascending.
     factors
-        For each slot, (options, rank of its stage): the vector x of a stage is the sum of those of its slots.
+        For each slot, (options, rank of its group): the vector x of a group is the sum of those of its slots.
     links
-        For two stages u and v, (rank of u, rank of v), both ways: they add x_u link x_v.
+        For two groups u and v, (rank of u, rank of v), both ways: they add x_u link x_v.
     """
 
     sizes: tuple[int, ...]

@@ -16,11 +16,16 @@ _MOST = 64
 _TODO = "hold some of them with --fix, or write what is tied as one stage with a shared feature"
 
 
-def tied_runs(run: Run) -> list[Run]:
+def tied_runs(run: Run, *, together: bool = True) -> list[Run]:
     """The run once for every choice of ties in stages that are too large to list, with what is tied held there.
 
     What is best of all of them is the best of the space. The run itself where all ties are kept by choosing stages
     together (`units_of`).
+
+    Parameters
+    ----------
+    together
+        Whether the way of building chooses stages together; if not, all ties are held.
 
     Raises
     ------
@@ -28,10 +33,12 @@ def tied_runs(run: Run) -> list[Run]:
         If there are too many choices to build for each.
     """
     space = run.learnt[0].within or run.space
-    large = [one for one in space.together if binds(one) and not _together(run, one)] if space.tied else []
-    if not large:
+    if not space.tied:
         return [run]
-    ways = prod(len(one.ways) for one in large)
+    held = [one for one in space.together if binds(one) and not (together and _chosen(run, one))]
+    if not held:
+        return [run]
+    ways = prod(len(one.ways) for one in held)
     if ways > _MOST:
         raise NasbuildError(
             f"the ties of {space.name} leave {ways:,} combinations of choices",
@@ -40,16 +47,16 @@ def tied_runs(run: Run) -> list[Run]:
             todo=_TODO,
         )
     found = []
-    for chosen in product(*(one.ways for one in large)):
+    for chosen in product(*(one.ways for one in held)):
         stages = dict(enumerate(space.stages))
-        for one, way in zip(large, chosen, strict=True):
+        for one, way in zip(held, chosen, strict=True):
             stages |= zip(one.stages, way, strict=True)
         found.append(narrowed(run, replace(space, stages=tuple(stages.values()))))
     return found
 
 
-def _together(run: Run, one: Together) -> bool:
-    """Whether stages that are tied are chosen together."""
+def _chosen(run: Run, one: Together) -> bool:
+    """Whether stages that are tied can be chosen together."""
     searched = any(learnt.stages[u].searched for learnt in run.learnt for u in one.stages)
     return listable(one) and not searched
 

@@ -39,6 +39,13 @@ class BuiltPart:
 
 
 def part_of(run: Run, wanted: Wanted, bounds: Sequence[Bound]) -> BuiltPart:
+    """What is built for one value of a sweep: a front, proposals, or the best.
+
+    Raises
+    ------
+    Infeasible
+        If nothing is within the bounds.
+    """
     from nasbuild.build import predicted_names, propose, propose_within, shown_bounds
 
     learnt = run.of(wanted.targets[0] if wanted.targets else None)
@@ -71,7 +78,7 @@ def part_of(run: Run, wanted: Wanted, bounds: Sequence[Bound]) -> BuiltPart:
 def _best_of_ties(
     run: Run, learnt: Learnt, wanted: Wanted, bounds: Sequence[Bound]
 ) -> tuple[list[Built], str, str]:
-    """`_best`; with ties across stages, of what is built for each of their choices.
+    """`_best`; with ties that are not kept by choosing stages together, of what is built for each of their choices.
 
     Raises
     ------
@@ -81,7 +88,8 @@ def _best_of_ties(
     from nasbuild.build import tied_runs
 
     found, refused, name = [], None, learnt.target.name
-    for part in tied_runs(run):
+    # The best modules of a stage, and all predictions, are those of each choice of the ties.
+    for part in tied_runs(run, together=wanted.k is None and wanted.by != "exhaustive"):
         try:
             found.append(_best(part, part.of(name), wanted.top, wanted.k, bounds, wanted.apart, wanted.by))
         except Infeasible as error:

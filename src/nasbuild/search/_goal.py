@@ -37,8 +37,8 @@ class Goal:
     def metrics(self) -> tuple[str, ...]:
         """Names of the metrics that an evaluation has to tell."""
         named = [n for target in self.targets for n in target.equation.names]
-        known = {LAYERS, *self.costs}
-        return tuple(n for n in dict.fromkeys([*named, *(b.name for b in self.bounds)]) if n not in known)
+        bounded = [b.name for b in self.bounds if b.name != LAYERS]
+        return tuple(n for n in dict.fromkeys([*named, *bounded]) if n not in self.costs)
 
     def exact(self, space: Space, architectures: Sequence[Architecture]) -> dict[str, np.ndarray]:
         """The number of layers and declared costs, which need no evaluation, (architectures,) each."""
