@@ -86,15 +86,17 @@ def deep(
     vectors: list[Vectors | None] = [None] * len(targets)
     products: list[Vectors | None] = [None] * len(costs)
     linked = any(cost.links() for cost in costs)
-    asked = asked_codes(parts) if all(parts) and (linked or interactions) else []
-    if linked and asked:
+    if linked and all(parts):
+        asked = asked_codes(parts)
         for k, cost in enumerate(costs):
             if links := cost.links():
                 found = [cost.vectors(u, own) for u, own in enumerate(asked)]
                 parts, products[k] = brought(parts, found, links, "costs", k)
     if front and not linked:
         parts = tuple(tuple(worthwhile_part(part, signs, limits) for part in own) for own in parts)
-    if interactions and asked:
+    if interactions and all(parts):
+        # Not those of above: a front leaves out what is not worth while.
+        asked = asked_codes(parts)
         for t, pair in enumerate([scorer.pairs(asked) for scorer in scorers]):
             if pair is not None:
                 parts, vectors[t] = brought(parts, pair.factors, pair.links, "scores", t)
