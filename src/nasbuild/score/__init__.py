@@ -4,6 +4,7 @@ from nasbuild.score._additive import AdditiveScorer, fit_additive
 from nasbuild.score._advice import Rival, better_method
 from nasbuild.score._better_part import PartOrder, better_parts
 from nasbuild.score._choices import choice_effects
+from nasbuild.score._failures import Failures, learn_failures
 from nasbuild.score._features import ChoiceScore, feature_scores
 from nasbuild.score._fit import Fitted, choice_scores, fit_rivals, fit_scorers
 from nasbuild.score._held_out import DEVIATIONS, Agreement, Evidence, HeldOut, evidence_of
@@ -32,6 +33,7 @@ __all__ = [
     "Agreement",
     "ChoiceScore",
     "Evidence",
+    "Failures",
     "Fitted",
     "FoldedScorer",
     "HeldOut",
@@ -61,6 +63,7 @@ __all__ = [
     "fit_scorers",
     "label_statistics",
     "learn",
+    "learn_failures",
     "load_run",
     "measure_trust",
     "member_scores",
