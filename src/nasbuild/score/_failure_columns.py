@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import pairwise
 
 import numpy as np
 
@@ -26,8 +27,10 @@ class FailureColumns:
     @cached_property
     def own(self) -> tuple[slice, ...]:
         """Where the columns of each stage stand."""
-        ends = np.cumsum([0, *((max(s.depths) + 1) * sum(s.sizes) + len(s.depths) for s in self.space.stages)])
-        return tuple(slice(int(a), int(b)) for a, b in zip(ends, ends[1:], strict=False))
+        ends = np.cumsum(
+            [0, *((max(s.depths) + 1) * sum(s.sizes) + len(s.depths) for s in self.space.stages)]
+        )
+        return tuple(slice(int(a), int(b)) for a, b in pairwise(ends))
 
     @property
     def totals(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.special import xlogy
@@ -12,6 +13,7 @@ from nasbuild.score._failure_columns import is_number
 from nasbuild.space import Architecture, Space, group_stages
 
 _STEPS = 12  # values of a total at which it is cut, at most
+_ROWS = 2_000  # evaluations by which conditions are chosen; of more, so many drawn at random
 _PAIRED = 60  # conditions that are joined with every other, the best by themselves
 
 
@@ -42,7 +44,9 @@ class FailureRule:
         return f"{self.failed} of {self.count} with {joined}, {self.other_failed} of {self.other_count} otherwise"
 
 
-def failure_rule(space: Space, architectures: Sequence[Architecture], failed: np.ndarray) -> FailureRule | None:
+def failure_rule(
+    space: Space, architectures: Sequence[Architecture], failed: np.ndarray
+) -> FailureRule | None:
     """The condition, or the two that hold together, that part failures best from the rest; None where none does.
 
     A condition is a choice in a stage, a number of layers, a least or a most of a number, of a total over the network, or
@@ -60,7 +64,9 @@ def failure_rule(space: Space, architectures: Sequence[Architecture], failed: np
     found = _different(_conditions(space, architectures))
     if not found or failed.all() or not failed.any():
         return None
-    texts, holds = list(found), np.array(list(found.values()))
+    texts, every, all_failed = list(found), np.array(list(found.values())), failed
+    some = np.sort(np.random.default_rng(0).permutation(len(failed))[:_ROWS])
+    holds, failed = every[:, some], failed[some]
     alone = _gains(holds, failed)
     first = int(np.argmax(alone))
     best, chosen = float(alone[first]) - np.log(len(texts)), (first,)
@@ -71,7 +77,7 @@ def failure_rule(space: Space, architectures: Sequence[Architecture], failed: np
             best, chosen = float(both[j]), (min(i, j), max(i, j))
     if best <= 0:
         return None
-    inside = holds[list(chosen)].all(axis=0)
+    inside, failed = every[list(chosen)].all(axis=0), all_failed
     return FailureRule(
         tuple(texts[i] for i in chosen),
         int((failed & inside).sum()),
@@ -161,6 +167,6 @@ def _cuts(name: str, values: np.ndarray, of: str) -> Iterator[tuple[str, np.ndar
     different = np.unique(values)
     if len(different) > _STEPS:
         different = np.unique(np.quantile(values, np.linspace(0, 1, 4 * _STEPS + 1), method="nearest"))
-    for low, high in zip(different, different[1:], strict=False):
+    for low, high in pairwise(different):
         yield f"{name} >= {high:g}{of}", values >= high
         yield f"{name} <= {low:g}{of}", values <= low

@@ -16,7 +16,12 @@ _LEAST = 3  # failures, and successes, from which on anything is learnt
 _MOST = 500  # evaluations that are learnt from; of more, so many drawn at random
 _FOLDS = 5
 _STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # inverse penalties on the weights; columns have a mean square of 1
-_COLUMNS = (None, 0, 2, 6)  # of the columns that take part: all, the totals (0), or so many that go with failure most
+_COLUMNS = (
+    None,
+    0,
+    2,
+    6,
+)  # of the columns that take part: all, the totals (0), or so many that go with failure most
 _SURE = 1.65  # standard errors by which held-out losses must be smaller: 95 %, one-sided
 
 
@@ -51,9 +56,7 @@ class Failures:
         The constant is spread over the stages.
         """
         share = self.constant / len(self.space.stages)
-        added = group_codes(codes).evaluate(
-            lambda some: self.columns.of_modules(stage, some) @ self.weights
-        )
+        added = group_codes(codes).evaluate(lambda some: self.columns.of_modules(stage, some) @ self.weights)
         return added + share
 
     def log_odds(self, architectures: Sequence[Architecture]) -> np.ndarray:
@@ -105,7 +108,7 @@ def learn_failures(
     base = np.zeros(len(failed))
     for rest, held in folds:
         base[held] = _log_loss(np.full(len(held), failed[rest].mean()), failed[held])
-    best: tuple[float, int, float, np.ndarray] | None = None
+    best: tuple[float, int | None, float, np.ndarray] | None = None
     scaled, means, scale = _scaled(known)
     for most in _COLUMNS:
         losses = {strength: np.zeros(len(failed)) for strength in _STRENGTHS}
@@ -126,9 +129,7 @@ def learn_failures(
     rows, back = _seen(scaled, failed, most, columns.totals)
     slopes, level = _fitted(rows, failed, strength)
     weights = scale * (back @ slopes)
-    return Failures(
-        columns, weights, float(level - means @ weights), len(failed), int(failed.sum()), gain
-    )
+    return Failures(columns, weights, float(level - means @ weights), len(failed), int(failed.sum()), gain)
 
 
 def _scaled(known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -139,7 +140,9 @@ def _scaled(known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return (known - means) * scale, means, scale
 
 
-def _seen(scaled: np.ndarray, failed: np.ndarray, most: int | None, totals: int) -> tuple[np.ndarray, np.ndarray]:
+def _seen(
+    scaled: np.ndarray, failed: np.ndarray, most: int | None, totals: int
+) -> tuple[np.ndarray, np.ndarray]:
     """What a regression sees of the columns: few numbers a row, (rows, rank), of a mean square of 1 in all.
 
     The second, (width, rank), turns slopes on them into weights of columns. ``most`` columns take part, those that go
