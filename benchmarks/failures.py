@@ -51,7 +51,16 @@ def _space(stages: int, depth: Sequence[int], features: dict[str, Any], **more: 
 
 OPS = {"op": ["a", "c"], "width": [16, 32, 64]}
 LISTED = _space(3, (1, 2), OPS)
-DEEP = _space(2, (6, 8, 10), OPS)
+DEEP = space_from_dict(
+    {
+        "name": "failing",
+        "metrics": {"acc": {"direction": "maximize"}},
+        "stages": [
+            {"name": "s0", "depth": [1, 2], "features": OPS},
+            {"name": "s1", "depth": [6, 8, 10], "features": OPS},
+        ],
+    }
+)
 SINGLE = _space(6, (1,), {"width": [8, 16, 32, 64]})
 TIED = fixed(_space(4, (1, 2), OPS, tied=[["s0.width", "s1.width"], ["s2.width", "s3.width"]]), ["s3.1.op=a"])
 COST = _space(
@@ -90,7 +99,7 @@ def params(arch: Any) -> float:
 @cache
 def _limit(space_name: str, function: str, share: float) -> float:
     space, value = SPACES[space_name], FUNCTIONS[function]
-    some = sample(space, 4_000, np.random.default_rng(0), over="depths", distinct=False)
+    some = sample(space, 4_000, np.random.default_rng(0), distinct=False)
     return float(np.quantile([value(to_dict(space, a)) for a in some], share))
 
 

@@ -46,7 +46,7 @@ class Failing:
         """For two stages, both ways, what vectors are multiplied by; none if nothing is."""
         each = [(cost.links(), weight) for cost, weight in self._costs]
         pairs = dict.fromkeys(pair for own, _ in each for pair in own)
-        return {pair: block_diag(*(weight * own[pair] for own, weight in each)) for pair in pairs}
+        return {pair: np.asarray(block_diag(*(weight * own[pair] for own, weight in each))) for pair in pairs}
 
     @cached_property
     def _costs(self) -> list[tuple[Declared, float]]:

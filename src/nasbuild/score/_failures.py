@@ -22,7 +22,8 @@ _COLUMNS = (
     2,
     6,
 )  # of the columns that take part: all, the totals (0), or so many that go with failure most
-_SURE = 1.65  # standard errors by which held-out losses must be smaller: 95 %, one-sided
+_SURE = 2.0  # standard errors by which held-out losses must be smaller
+_LIKELIER = 20  # times as likely as by the base rate what is held out must be
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def learn_failures(
 
     Logistic regression with a quadratic penalty on the columns of single layers and stages, on the totals, or on both:
     which of them, and how strong the penalty is, by the log loss of evaluations that are held out, fold by fold. What is
-    learnt counts only if that loss is surely (95 %) less than the one of the base rate: so a failure here and there, such
+    learnt counts only if that loss is less than the one of the base rate by two standard errors and makes what is held out
+    20 times as likely: so a failure here and there, such
     as of a worker that was lost, closes no part of the space.
 
     Parameters
@@ -123,8 +125,8 @@ def learn_failures(
                 best = float(loss.mean()), most, strength, base - loss
     assert best is not None
     _, most, strength, gains = best
-    gain = float(gains.mean())
-    if gain <= _SURE * float(gains.std(ddof=1)) / np.sqrt(len(gains)):
+    gain, error = float(gains.mean()), float(gains.std(ddof=1)) / np.sqrt(len(gains))
+    if gain <= max(_SURE * error, np.log(_LIKELIER) / len(gains)):
         return None
     rows, back = _seen(scaled, failed, most, columns.totals)
     slopes, level = _fitted(rows, failed, strength)
@@ -186,7 +188,7 @@ def _fitted(rows: np.ndarray, failed: np.ndarray, strength: float) -> tuple[np.n
     with config_context(assume_finite=True, skip_parameter_validation=True), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(rows, failed)
-    return model.coef_[0], float(model.intercept_[0])
+    return np.asarray(model.coef_)[0], float(np.asarray(model.intercept_)[0])
 
 
 def _log_loss(probability: np.ndarray, failed: np.ndarray) -> np.ndarray:

@@ -182,9 +182,9 @@ class Search:
         if len(asked) == len(self._asked):
             last = slice(len(self._told) - len(asked), None)
             excess = self.goal.excess(found.columns)
-            failed = np.isnan(np.column_stack([found.values, excess])).any(axis=1)
+            failed = np.asarray(np.isnan(np.column_stack([found.values, excess])).any(axis=1))
             self._evolution.failures = learn_failures(self.space, self._told, failed)
-            excess, failed = excess[last], np.asarray(failed)[last, None]
+            excess, failed = excess[last], failed[last, None]
             # Of those that failed, all are as far beyond their bounds; how good they are plays no part.
             excess = np.column_stack([np.nan_to_num(excess), np.where(failed, 1e6, -1.0)])
             self._evolution.tell(np.where(failed, 0.0, losses[last]), excess)
