@@ -210,8 +210,13 @@ def searched(name: str, seed: int, blind: bool) -> dict[str, Any]:
     space = SPACES[region.space]
     goal = parse_goal(space, ["acc"], region.bounds, space.metrics)
     settings = SearchSettings(budget=SEARCH.budget, population=SEARCH.population, seed=seed)
+
+    def evaluate(architectures: Sequence[Architecture]) -> list[dict[str, float | None]]:
+        archs = [to_dict(space, architecture) for architecture in architectures]
+        return [{"acc": None if region.fails(arch) else worth(arch)} for arch in archs]
+
     with _blinded("nasbuild.search._search", blind):
-        found = search(space, RegionSpec(name, space, seed).load(), goal, settings)
+        found = search(space, evaluate, goal, settings)
     known = ~np.isnan(found.values[:, 0])
     return _row(known, found.generation, found.values[found.within, 0], name)
 

@@ -14,7 +14,7 @@ from nasbuild.build import LAYERS, is_exact, shown_bounds, within_bounds
 from nasbuild.errors import Infeasible, NasbuildError, TargetError
 from nasbuild.evaluate import Executor, Result, Spec, Store
 from nasbuild.loop._file import read_rounds, settled, write_loop
-from nasbuild.loop._next import RISK, Inside, next_batch, random_batch
+from nasbuild.loop._next import RISK, Asked, Inside, next_batch, random_batch
 from nasbuild.loop._race import Race, Repeat, promising, race
 from nasbuild.loop._repeat import Progress, evaluated, repeating
 from nasbuild.loop._rounds import Evaluated, LoopSettings, Round, gathered
@@ -180,13 +180,20 @@ def _planned(
     """The whole of a round, whatever of it the budget allows: it begins alike with any budget."""
     wanted = settings.batch if number else settings.begin
     names = [target.name for target in goal.targets]
-    run = None if run is None else replace(run, failures=failures)
-    asked = next_batch(run, wanted, seen, targets=names, bounds=goal.bounds) if run is not None else []
-    if len(asked) < wanted:
-        # The first round's draws begin like any number of draws with this seed.
-        rng = np.random.default_rng([settings.seed, number] if number else settings.seed)
+    # The first round's draws begin like any number of draws with this seed.
+    rng = np.random.default_rng([settings.seed, number] if number else settings.seed)
+    asked: list[Asked] = []
+    # Where all that is likely to succeed was asked for, what is left may fail: it is asked for all the same.
+    for known in dict.fromkeys((failures, None)):
         taken = [*seen, *(a.architecture for a in asked)]
-        asked += random_batch(space, wanted - len(asked), taken, rng, _inside(space, goal, run, failures))
+        if run is not None:
+            knowing = replace(run, failures=known)
+            asked += next_batch(knowing, wanted - len(asked), taken, targets=names, bounds=goal.bounds)
+            taken = [*seen, *(a.architecture for a in asked)]
+        if len(asked) < wanted:
+            asked += random_batch(space, wanted - len(asked), taken, rng, _inside(space, goal, run, known))
+        if len(asked) == wanted:
+            break
     if not asked and not number:
         raise Infeasible(
             f"nothing that was drawn at random is within {shown_bounds(goal.bounds)}",

@@ -15,7 +15,7 @@ from nasbuild.space import Architecture, Space, group_codes
 _LEAST = 3  # failures, and successes, from which on anything is learnt
 _MOST = 500  # evaluations that are learnt from; of more, so many drawn at random
 _FOLDS = 5
-_STRENGTHS = (0.1, 1.0, 10.0, 100.0)  # inverse penalties on the weights; columns have a mean square of 1
+_STRENGTHS = (0.3, 3.0, 30.0)  # inverse penalties on the weights; columns have a mean square of 1
 _COLUMNS = (
     None,
     0,
@@ -26,7 +26,7 @@ _SURE = 2.0  # standard errors by which held-out losses must be smaller
 _LIKELIER = 20  # times as likely as by the base rate what is held out must be
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Failures:
     """How likely evaluations are to fail: log odds that are sums over the modules of an architecture.
 
@@ -98,15 +98,14 @@ def learn_failures(
     True
     """
     failed = np.asarray(failed, dtype=bool)
-    if min(failed.sum(), (~failed).sum()) < _LEAST:
-        return None
     rng = np.random.default_rng(seed)
     some = np.sort(rng.permutation(len(failed))[:_MOST])
-    columns = FailureColumns(space)
-    known, failed = columns.of_architectures([architectures[i] for i in some]), failed[some]
-    folds = _folds(failed, rng)
-    if not folds:
+    failed = failed[some]
+    if min(failed.sum(), (~failed).sum()) < _LEAST:
         return None
+    columns = FailureColumns(space)
+    known = columns.of_architectures([architectures[i] for i in some])
+    folds = _folds(failed, rng)
     base = np.zeros(len(failed))
     for rest, held in folds:
         base[held] = _log_loss(np.full(len(held), failed[rest].mean()), failed[held])
