@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from nasbuild.space import Architecture, Cost, Space, choice_key, features_by_name, group_stages
+from nasbuild.space import Architecture, Cost, Space, choice_key, group_stages
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,15 @@ class FailureColumns:
 
     @cached_property
     def _counted(self) -> dict[tuple[str, object], int]:
-        merged = features_by_name(self.space.stages)
-        keys = [(name, choice_key(c)) for name, feature in merged.items() for c in feature.choices]
+        features = [feature for stage in self.space.stages for feature in stage.features]
+        keys = dict.fromkeys((feature.name, choice_key(c)) for feature in features for c in feature.choices)
         return {key: place for place, key in enumerate(keys)}
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
-        merged = features_by_name(self.space.stages)
-        names = [name for name, f in merged.items() if is_number(f.choices)]
+        features = [feature for stage in self.space.stages for feature in stage.features]
+        texts = {feature.name for feature in features if not is_number(feature.choices)}
+        names = dict.fromkeys(feature.name for feature in features if feature.name not in texts)
         return {name: place for place, name in enumerate(names)}
 
     def of_modules(self, stage: int, codes: np.ndarray) -> np.ndarray:

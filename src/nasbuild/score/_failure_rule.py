@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from nasbuild.score._failure_columns import is_number
-from nasbuild.space import Architecture, Space, group_stages
+from nasbuild.space import Architecture, Choice, Space, choice_key, group_stages
 
 _STEPS = 12  # values of a total at which it is cut, at most
 _ROWS = 2_000  # evaluations by which conditions are chosen; of more, so many drawn at random
@@ -116,7 +116,7 @@ def _different(conditions: Iterator[tuple[str, np.ndarray]]) -> Mapping[str, np.
 def _conditions(space: Space, architectures: Sequence[Architecture]) -> Iterator[tuple[str, np.ndarray]]:
     """What may go with failure, plain things first: text, and which architectures have it, (architectures,) bool."""
     layers = np.zeros(len(architectures))
-    counts, sums = dict[tuple[str, object], np.ndarray](), dict[str, np.ndarray]()
+    counts, sums = dict[tuple[str, tuple[bool, Choice]], np.ndarray](), dict[str, np.ndarray]()
     for stage, grouped in zip(space.stages, group_stages(space, architectures), strict=True):
         of = "" if stage.is_globals else f" in {stage.name}"
         depth = grouped.evaluate(lambda codes: np.full(len(codes), codes.shape[1]))
@@ -141,20 +141,21 @@ def _conditions(space: Space, architectures: Sequence[Architecture]) -> Iterator
                             )
                         )
                         yield f"{name} at layer {layer + 1} of {stage.name}", at > 0
-                counts[feature.name, choice] = counts.get((feature.name, choice), 0) + has
+                key = feature.name, choice_key(choice)
+                counts[key] = counts.get(key, 0) + has
             if values is not None:
                 largest, total = (
-                    grouped.evaluate(lambda codes, f=f, v=values, of=of: of(v[codes[:, :, f]], axis=1))
-                    for of in (np.max, np.sum)
+                    grouped.evaluate(lambda codes, f=f, v=values, by=by: by(v[codes[:, :, f]], axis=1))
+                    for by in (np.max, np.sum)
                 )
-                yield from _cuts(feature.name, largest, of)
+                yield from _cuts(f"the largest {feature.name}" if deep else feature.name, largest, of)
                 if deep:
                     yield from _cuts(f"the sum of {feature.name}", total, of)
                 sums[feature.name] = sums.get(feature.name, 0) + total
     yield from _cuts("layers", layers, " in all")
     for name, total in sums.items():
         yield from _cuts(f"the sum of {name}", total, " over all layers")
-    for (name, choice), count in counts.items():
+    for (name, (_, choice)), count in counts.items():
         for most in range(1, int(np.max(count)) + 1):
             yield f"{name} = {choice} in {most} or more layers", np.asarray(count) >= most
     for cost in space.costs.values():
@@ -168,5 +169,9 @@ def _cuts(name: str, values: np.ndarray, of: str) -> Iterator[tuple[str, np.ndar
     if len(different) > _STEPS:
         different = np.unique(np.quantile(values, np.linspace(0, 1, 4 * _STEPS + 1), method="nearest"))
     for low, high in pairwise(different):
-        yield f"{name} >= {high:g}{of}", values >= high
-        yield f"{name} <= {low:g}{of}", values <= low
+        yield f"{name} >= {_number(high)}{of}", values >= high
+        yield f"{name} <= {_number(low)}{of}", values <= low
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == round(value) and abs(value) < 1e15 else f"{value:.6g}"
