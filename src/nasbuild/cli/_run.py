@@ -9,7 +9,15 @@ import typer
 
 from nasbuild.cli._options import FixOption, JsonOption, SpaceOption
 from nasbuild.cli._output import Output
-from nasbuild.cli._rounds import best_rows, print_best, print_race, print_rounds, race_rows, round_rows
+from nasbuild.cli._rounds import (
+    best_rows,
+    failing_rows,
+    print_best,
+    print_race,
+    print_rounds,
+    race_rows,
+    round_rows,
+)
 from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
@@ -136,6 +144,7 @@ def run(
             "evaluated": len(state.evaluated.architectures),
             "failed": sum(one.failed for one in state.evaluated.told),
             **({"outside": sum(one.outside for one in state.evaluated.told)} if goal.bounds else {}),
+            **({"failing": failing} if (failing := failing_rows(state)) else {}),
             "exhausted": state.exhausted,
             "rounds": round_rows(state),
             "best": rows,
