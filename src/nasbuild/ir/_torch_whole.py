@@ -32,7 +32,9 @@ def lower_whole(
     x = operands[0]
     for layer in range(layers):
         own = slice(layer * each, (layer + 1) * each)
-        node = Node(named, [x, *learnt[own], *states], shapes[0], label, bias=any(w.dim() == 1 for w in weights[own]))
+        node = Node(
+            named, [x, *learnt[own], *states], shapes[0], label, bias=any(w.dim() == 1 for w in weights[own])
+        )
         node.macs = prod(shapes[0][:-1]) * sum(w.numel() for w in weights[own] if w.dim() > 1)
         made.append(node)
         x = node
