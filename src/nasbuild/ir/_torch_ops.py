@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from torch import Tensor
-
 from nasbuild.ir import _torch_arithmetic as arithmetic
 from nasbuild.ir import _torch_layers as layers
 from nasbuild.ir import _torch_moves as moves
-from nasbuild.ir._draft import NOTHING, PART, Node, Operand
+from nasbuild.ir._draft import NOTHING, PART, Node, Operand, Shape
 from nasbuild.ir._torch_call import Call
 from nasbuild.ir._torch_names import LISTS, MOVES_NOTHING, NORMS, REDUCED, RESHAPES, SAME
 
@@ -20,16 +18,15 @@ def lower(
     op: str,
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
-    results: Sequence[Tensor],
+    shapes: Sequence[Shape],
     value: Callable[[Any], Operand],
     label: str,
 ) -> list[Node]:
-    """Nodes of which the last ones are the results, one for each of ``results``; the others stand before them."""
-    call = Call(op, args, kwargs, [tuple(r.shape) for r in results] or [()], value, label)
-    made = _made(domain, call)
-    if len(results) > 1 and len(made) < len(results):
-        made = [*made, *(Node(PART, [made[-1]], shape, label) for shape in call.shapes[1:])]
-    return made if results else []
+    """Nodes of which the last ones are the results, one for each of ``shapes``; the others stand before them."""
+    made = _made(domain, Call(op, args, kwargs, shapes, value, label))
+    if len(made) < len(shapes):
+        made = [*made, *(Node(PART, [made[-1]], shape, label) for shape in shapes[1:])]
+    return made
 
 
 def _made(domain: str, call: Call) -> list[Node]:
@@ -38,7 +35,7 @@ def _made(domain: str, call: Call) -> list[Node]:
         return [call.node(f"{domain}::{op}", call.tensors())]
     if op in MOVES_NOTHING:
         return [call.node(NOTHING, [call.value(call.args[0])])]
-    if op == "copy":
+    if op in ("copy", "fill"):
         return [call.node("Expand", [call.value(call.args[1])])]
     if op in RESHAPES:
         return [call.node("Reshape", [call.value(call.args[0])])]

@@ -13,6 +13,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft import Draft, Node, batch_of
+from nasbuild.ir._torch_empty import emptied
 from nasbuild.ir._torch_nested import mapped, named, tensors
 from nasbuild.ir._torch_recorder import Recorder, Whole
 
@@ -56,16 +57,17 @@ def _trace(module: nn.Module, inputs: tuple[Any, Any]) -> Draft:
 
 
 def _on_meta(module: nn.Module, inputs: tuple[Any, Any]) -> Draft:
-    return _record(module, inputs, lambda tensor: torch.empty_like(tensor, device="meta"))
+    return _record(module, inputs, emptied(module), Recorder(keeps_out=True))
 
 
 def _on_fakes(module: nn.Module, inputs: tuple[Any, Any]) -> Draft:
     with FakeTensorMode(allow_non_fake_inputs=True) as mode:
-        return _record(module, inputs, mode.from_tensor)
+        return _record(module, inputs, mode.from_tensor, Recorder())
 
 
-def _record(module: nn.Module, inputs: tuple[Any, Any], empty: Callable[[Tensor], Tensor]) -> Draft:
-    recorder = Recorder()
+def _record(
+    module: nn.Module, inputs: tuple[Any, Any], empty: Callable[[Tensor], Tensor], recorder: Recorder
+) -> Draft:
     with torch.no_grad():
         held: dict[str, Tensor] = {}
         seen: dict[int, Tensor] = {}
@@ -86,17 +88,19 @@ def _record(module: nn.Module, inputs: tuple[Any, Any], empty: Callable[[Tensor]
 
 @contextlib.contextmanager
 def _inference(module: nn.Module) -> Iterator[None]:
-    training = [(m, m.training) for m in module.modules()]
+    # Modules may put results into attributes of theirs, which had no contents if they stayed there.
+    before = [(part, dict(vars(part))) for part in module.modules()]
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        for one, _ in training:
-            one.training = False
+        for part, _ in before:
+            part.training = False
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
-        for one, mode in training:
-            one.training = mode
+        for part, held in before:
+            vars(part).clear()
+            vars(part).update(held)
 
 
 @contextlib.contextmanager

@@ -24,12 +24,15 @@ def lower_whole(
     ]
     layers = int(next(a for a in args if isinstance(a, int) and not isinstance(a, bool)))
     each = len(weights) // max(layers, 1)
-    learnt = [o for t, o in zip(_tensors(args), operands, strict=True) if any(t is w for w in weights)]
+    given = _tensors(args)
+    learnt = [o for t, o in zip(given, operands, strict=True) if any(t is w for w in weights)]
+    # States to begin with: zeros, unless an input reaches them.
+    states = [o for t, o in zip(given[1:], operands[1:], strict=True) if t.dim() > 2 and isinstance(o, Node)]
     made: list[Node] = []
     x = operands[0]
     for layer in range(layers):
         own = slice(layer * each, (layer + 1) * each)
-        node = Node(named, [x, *learnt[own]], shapes[0], label, bias=any(w.dim() == 1 for w in weights[own]))
+        node = Node(named, [x, *learnt[own], *states], shapes[0], label, bias=any(w.dim() == 1 for w in weights[own]))
         node.macs = prod(shapes[0][:-1]) * sum(w.numel() for w in weights[own] if w.dim() > 1)
         made.append(node)
         x = node
