@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nasbuild.cli._import_told import Told, is_file, names_of, read_size, read_value
 from nasbuild.cli._options import JsonOption, SkipOption
 from nasbuild.cli._output import Output
 from nasbuild.errors import NasbuildError
@@ -35,6 +36,14 @@ def import_networks(
             "--size", metavar="NAME=N", help="size of a free dimension of ONNX inputs; the batch is 1"
         ),
     ] = None,
+    value: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="NAME=VALUE",
+            help="value of an ONNX input that decides branches or loops: a number, a list, or none",
+        ),
+    ] = None,
     skip_bad: SkipOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -46,13 +55,19 @@ def import_networks(
             f"the ending of {out_file.name!r} is no form of graphs", where="--out", allowed=".parquet"
         )
     out = Output(as_json)
-    sizes = dict(_size(told) for told in size or ())
+    sizes, values = dict(map(read_size, size or ())), dict(map(read_value, value or ()))
+    files = [network for network in networks if is_file(network)]
+    names = dict(zip(files, names_of(files), strict=True))
+    told = Told(files, sizes, values, skip_bad)
     graphs: list[OperatorGraph] = []
     skipped: list[str] = []
     with out.progress() as move:
         for done, network in enumerate(networks):
             try:
-                graphs += _graphs(network, sizes)
+                for graph in _graphs(network, names, told):
+                    if graph.name in {other.name for other in graphs}:
+                        raise NasbuildError(f"gives a second network named {graph.name!r}", where=network)
+                    graphs.append(graph)
             except NasbuildError as error:
                 if not skip_bad:
                     raise
@@ -72,14 +87,15 @@ def import_networks(
     out.json({"out": str(out_file), "networks": [_told(graph) for graph in graphs], "skipped": skipped})
 
 
-def _graphs(network: str, sizes: dict[str, int]) -> Iterator[OperatorGraph]:
+def _graphs(network: str, names: Mapping[str, str], told: Told) -> Iterator[OperatorGraph]:
     from nasbuild._functions import find_function
     from nasbuild.ir import from_torch, read_onnx
 
-    place, _, function = network.rpartition(":")
-    if not place or not function.isidentifier() or Path(network).exists():
-        yield read_onnx(network, sizes=sizes)
+    if network in names:
+        sizes, values = told.sizes(network), told.values(network)
+        yield read_onnx(network, sizes=sizes, inputs=values, name=names[network])
         return
+    place, _, function = network.rpartition(":")
     for made in find_function(place, function, where=network, allowed=_ALLOWED)():
         if not isinstance(made, tuple | list) or len(made) != 3:
             raise NasbuildError(
@@ -87,13 +103,6 @@ def _graphs(network: str, sizes: dict[str, int]) -> Iterator[OperatorGraph]:
             )
         name, module, example = made
         yield from_torch(module, example, name=str(name))
-
-
-def _size(told: str) -> tuple[str, int]:
-    name, _, number = told.rpartition("=")
-    if not name or not number.isdecimal() or int(number) < 1:
-        raise NasbuildError(f"can't read {told!r}", where="--size", allowed="NAME=N, with N from 1")
-    return name, int(number)
 
 
 def _ops(graph: OperatorGraph) -> list[tuple[str, int]]:

@@ -12,6 +12,7 @@ from onnx import defs, helper, numpy_helper, shape_inference
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft import Shape
 from nasbuild.ir._graph import MOST_SIZE, RANK
+from nasbuild.ir._onnx_stand_ins import StandIns
 
 Type: TypeAlias = onnx.TypeProto
 STANDARD = ("", "ai.onnx")
@@ -107,8 +108,9 @@ def infer(
         return nothing
     if _first_version(schema, attributes):
         return [_alike(types, attributes), *nothing[1:]]
+    stand_ins = StandIns(schema, types)
     names = list(node.input)
-    told = {n: _closed(t) for n, t in zip(names, types, strict=True) if n}
+    told = {n: _closed(t) for n, t in zip(names, stand_ins.types, strict=True) if n}
     data = {
         n: numpy_helper.from_array(v)
         for n, v in zip(names, values, strict=True)
@@ -121,7 +123,7 @@ def infer(
         # The binding raises what it likes: inference and validation errors, runtime errors, index errors.
         raise NasbuildError(_sentence(error)) from None
     result = [found.get(name) if name else None for name in node.output]
-    return [None if t is not None and t.WhichOneof("value") is None else t for t in result]
+    return stand_ins.restore([None if t is None or t.WhichOneof("value") is None else t for t in result])
 
 
 def _first_version(schema: defs.OpSchema, attributes: Mapping[str, Any]) -> bool:
