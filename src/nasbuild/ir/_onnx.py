@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nasbuild._counting.batch import FIRST
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._graph import OperatorGraph
 
@@ -18,7 +19,7 @@ def read_onnx(
     path: str | os.PathLike[str],
     *,
     sizes: Mapping[str, int] | None = None,
-    batched: bool = True,
+    batch: int | None = FIRST,
     name: str | None = None,
 ) -> OperatorGraph:
     """Read an ONNX file as a graph of operations, without its weights; nothing in the file is run.
@@ -33,9 +34,10 @@ def read_onnx(
         The file; its external data need not be there.
     sizes
         Free dimensions of inputs, such as ``{"height": 224}``; one without a name is ``"input.axis"``, from 0. A
-        free first dimension is the batch, which is 1 if it is not named here.
-    batched
-        Whether inputs of two or more dimensions begin with the batch. All shapes are then told for a batch of 1.
+        free dimension of the batch is 1 if it is not named here.
+    batch
+        Dimension of inputs of two or more dimensions that is the batch; None if they have none. All shapes and costs are
+        then told for a batch of 1; `OperatorGraph.notes` says where they were divided for that.
     name
         Of the graph; the file's name without its ending if not given.
 
@@ -55,7 +57,7 @@ def read_onnx(
         ) from None
     model = _parsed(structure(path), str(path))
     try:
-        draft = Walk(model, sizes or {}, batched).draft()
+        draft = Walk(model, sizes or {}, batch).draft()
         from nasbuild.ir._simplify import simplify
 
         simplify(draft)

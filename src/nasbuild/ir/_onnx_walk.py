@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import onnx
+from onnx import AttributeProto
 
+from nasbuild._counting.batch import FIRST, batch_of
 from nasbuild.errors import NasbuildError
-from nasbuild.ir._draft import Const, Draft, Node, Operand, batch_of
+from nasbuild.ir._draft import Const, Draft, Node, Operand
 from nasbuild.ir._graph import INPUT, MOST_NODES
 from nasbuild.ir._onnx_constants import Value, attributes_of, better, folded, stored
 from nasbuild.ir._onnx_count import least
@@ -31,8 +33,8 @@ class Walk:
     ----------
     sizes
         Free dimension -> size.
-    batched
-        Whether the first dimension of inputs is a batch.
+    batch
+        Dimension of inputs that is the batch; None if they have none.
 
     Attributes
     ----------
@@ -40,11 +42,11 @@ class Walk:
         Every name of the outermost graph, once the draft is made.
     """
 
-    def __init__(self, model: onnx.ModelProto, sizes: Mapping[str, int], batched: bool) -> None:
+    def __init__(self, model: onnx.ModelProto, sizes: Mapping[str, int], batch: int | None = FIRST) -> None:
         self._model = model
         self._sizes = sizes
-        self._batched = batched
-        self._draft = Draft([], [])
+        self._batch = batch
+        self._draft = Draft([], [], dimension=batch)
         self._left = MOST_NODES
         self._to_copy = MOST_COPIED
         self.values: dict[str, Value] = {}
@@ -74,8 +76,7 @@ class Walk:
                 value = self._input(info)
                 scope.values[info.name] = value
                 shapes.append(shape_of(value.type))
-        if self._batched:
-            self._draft.batch = batch_of(shapes)
+        self._draft.batch = batch_of(shapes, self._batch)
         found = self._walk(graph, scope)
         self._draft.outputs = [v.operand for v in found if v is not None and isinstance(v.operand, Node)]
         return self._draft
@@ -86,17 +87,20 @@ class Walk:
         outer: Mapping[str, Value],
         opsets: Mapping[str, int],
         calls: tuple[str, ...],
+        prefix: str = "",
     ) -> Scope:
         values = dict(outer)
         for tensor in graph.initializer:
-            values[tensor.name] = stored(tensor, tensor.name)
+            check_text(tensor.name)
+            values[tensor.name] = stored(tensor, prefix + tensor.name)
         for sparse in graph.sparse_initializer:
+            check_text(sparse.values.name)
             size = len(sparse.values.dims) and sparse.values.dims[0]
             shape = tuple(sparse.dims)
-            learnt = Const(shape, {sparse.values.name: int(size)})
+            learnt = Const(shape, {prefix + sparse.values.name: int(size)})
             values[sparse.values.name] = Value(learnt, tensor_type(shape, sparse.values.data_type))
         told = {info.name: info.type for info in (*graph.value_info, *graph.output)}
-        return Scope(values, opsets, told, calls)
+        return Scope(values, opsets, told, calls, prefix)
 
     def _input(self, info: onnx.ValueInfoProto) -> Value:
         kind = info.type
@@ -111,7 +115,7 @@ class Walk:
             return told.dim_value
         free = told.dim_param or f"{name}.{axis}"
         size = self._sizes.get(free, self._sizes.get(f"{name}.{axis}"))
-        if size is None and axis == 0 and self._batched:
+        if size is None and axis == self._batch:
             size = 1
         if size is None or size < 1:
             what = "nobody told" if size is None else f"can't be {size}"
@@ -158,7 +162,7 @@ class Walk:
         types = self._types(node, operands, attributes, scope)
         if any(value is not None and isinstance(value.operand, Node) for value in operands):
             return self._operation(node, operands, attributes, types)
-        return folded(node, operands, attributes, types)
+        return folded(node, operands, attributes, types, scope.prefix)
 
     def _types(
         self,
@@ -217,7 +221,10 @@ class Walk:
             raise _too_often()
         values = {n: v for n, v in zip(function.input, operands, strict=False) if v is not None}
         opsets = {"": scope.opsets[""]} | opsets_of(function.opset_import)
-        return self._walk(body_of(function, node, values), Scope(values, opsets, {}, calls))
+        # Tensors of a function are the same in all of its calls, but for those that the call gives.
+        given = any(a.type in (AttributeProto.TENSOR, AttributeProto.TENSORS) for a in node.attribute)
+        prefix = f"{scope.prefix}{node.output[0]}/{key}/" if given and node.output else f"{key}/"
+        return self._walk(body_of(function, node, values), Scope(values, opsets, {}, calls, prefix))
 
     def _branch(
         self, node: onnx.NodeProto, operands: Sequence[Value | None], scope: Scope
@@ -233,7 +240,8 @@ class Walk:
         branch = next((a.g for a in node.attribute if a.name == wanted), None)
         if branch is None:
             raise NasbuildError(f"has no {wanted}")
-        inner = self._scope(branch, scope.values, scope.opsets, scope.deeper("If"))
+        prefix = f"{scope.prefix}{next(iter(node.output), wanted)}/"
+        inner = self._scope(branch, scope.values, scope.opsets, scope.deeper("If"), prefix)
         return self._walk(branch, inner)
 
 
