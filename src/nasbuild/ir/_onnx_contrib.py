@@ -140,6 +140,29 @@ def _looked_up(_: Attributes, operands: Operands) -> Shape | None:
     return (*ids, table[-1]) if ids and table else None
 
 
+def unpacked(a: Attributes, data: Shape, scales: Shape | None) -> Shape:
+    """A table in blocks as its numbers are: two of 4 bits may share a byte, in the last dimension."""
+    axis, block = int(a.get("quantize_axis", 1)), int(a.get("block_size", 128))
+    if (
+        int(a.get("bits", 4)) != 4
+        or not scales
+        or len(scales) != len(data)
+        or not -len(data) <= axis < len(data)
+    ):
+        return data
+    whole = -(-data[axis] // max(block, 1)) == scales[axis]
+    return data if whole else (*data[:-1], 2 * data[-1])
+
+
+def _gathered(a: Attributes, operands: Operands) -> Shape | None:
+    data, ids = part(operands, 0), part(operands, 1)
+    axis = int(a.get("gather_axis", 0))
+    if not data or ids is None or not 0 <= axis < len(data):
+        return None
+    data = unpacked(a, data, part(operands, 2))
+    return (*data[:axis], *ids, *data[axis + 1 :])
+
+
 def _steps(_: Attributes, operands: Operands) -> Shape | None:
     x, weights = part(operands, 0), part(operands, 2)
     return (x[0], weights[0], x[1], weights[1]) if x and weights and len(x) == len(weights) == 3 else None
@@ -177,6 +200,7 @@ _RULES: dict[str, _Rule] = {
     **dict.fromkeys(("BiasSplitGelu", "SwiGLU"), _half),
     **dict.fromkeys(("EmbedLayerNormalization", "QEmbedLayerNormalization"), _looked_up),
     "DynamicQuantizeLSTM": _steps,
+    "GatherBlockQuantized": _gathered,
     **dict.fromkeys(
         (
             *("QuantizeLinear", "DequantizeLinear", "QLinearLeakyRelu", "QLinearSigmoid", "QLinearSoftmax"),

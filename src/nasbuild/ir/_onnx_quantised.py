@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 from nasbuild.ir._draft import PART, Const, Node, Operand
+from nasbuild.ir._onnx_contrib import unpacked
 from nasbuild.ir._onnx_macs import MICROSOFT
 
 _RESULTS = ("DynamicQuantizeLinear",)
@@ -50,15 +52,19 @@ def learnt_operands(
     """Operands with the learnt numbers that they stand for: none for scales and zero points."""
     if domain not in ("", "ai.onnx", MICROSOFT, "com.ms.internal.nhwc"):
         return list(operands)
-    scales: Sequence[int] = _SCALES.get(op, ())
+    positions: Sequence[int] = _SCALES.get(op, ())
     if op == "QLinearConcat":
-        scales = [i for i in range(len(operands)) if i < 2 or (i - 2) % 3]
+        positions = [i for i in range(len(operands)) if i < 2 or (i - 2) % 3]
     if op in _SUBSTITUTES and any(_is_scale(o) for o in operands):
-        scales = range(len(operands))
-    made = [_without(o) if i in scales else o for i, o in enumerate(operands)]
+        positions = range(len(operands))
+    made = [_without(o) if i in positions else o for i, o in enumerate(operands)]
     whole = _WHOLE_NUMBERS.get(op)
     if whole is not None and whole < len(made) and isinstance(one := made[whole], Const):
         made[whole] = _claimed(one)
+    if op == "GatherBlockQuantized" and isinstance(one := made[0], Const) and one.shape and one.weights:
+        scales = made[2] if len(made) > 2 else None
+        numbers = prod(unpacked(attributes, one.shape, None if scales is None else scales.shape))
+        made[0] = replace(one, weights=dict.fromkeys(one.weights, numbers))
     packed = _PACKED.get(op)
     if packed is not None and packed < len(made) and isinstance(one := made[packed], Const):
         size = int(attributes.get("N", 0)) * int(attributes.get("K", 0))
@@ -92,7 +98,5 @@ def _without(operand: Operand) -> Any:
 def _claimed(constant: Const) -> Const:
     if constant.weights or not constant.tensor or constant.shape is None:
         return constant
-    size = 1
-    for length in constant.shape:
-        size *= length
+    size = prod(constant.shape)
     return replace(constant, weights={constant.tensor: size}) if size > 1 else constant
