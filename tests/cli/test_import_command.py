@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from onnx import helper
+from onnx import TensorProto, helper
 
 from nasbuild.ir import load_graphs
 
@@ -60,6 +60,8 @@ def test_files_and_functions_become_one_file_of_graphs(nasbuild, networks):
         "edges": 2,
         "parameters": 12,
         "macs": 4 * 6 * 3,
+        "uncounted": {},
+        "notes": [],
         "ops": {"Gemm": 1, "Input": 1, "Relu": 1},
     }
 
@@ -113,3 +115,38 @@ def test_bad_ones_are_skipped_and_listed_if_asked_for(nasbuild, networks):
     none = nasbuild("import", networks / "bad.onnx", "--skip-bad", "--out", out)
     assert none.code == 2
     assert "no network could be read" in none.err.splitlines()[-1]
+
+
+def test_what_was_divided_and_what_was_not_counted_is_said(nasbuild, tmp_path):
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [10, 1, 4])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    weight = helper.make_tensor("w", TensorProto.FLOAT, [4, 3], [0.5] * 12)
+    for name, nodes in (
+        ("plain", [helper.make_node("MatMul", ["x", "w"], ["y"])]),
+        (
+            "foreign",
+            [
+                helper.make_node("MatMul", ["x", "w"], ["a"]),
+                *(helper.make_node("Foo", [one], [two], domain="com.x") for one, two in ("ab", "bc", "cy")),
+            ],
+        ),
+    ):
+        graph = helper.make_graph(nodes, "g", [x], [y], [weight])
+        imports = [helper.make_opsetid("", 18), helper.make_opsetid("com.x", 1)]
+        onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), tmp_path / f"{name}.onnx")
+    out = tmp_path / "graphs.parquet"
+    call = ["import", tmp_path / "plain.onnx", tmp_path / "foreign.onnx", "--out", out]
+    said = nasbuild(*call).out
+    assert "note: plain, foreign: counted for one of the 10 inputs along dimension 0, the batch" in said
+    assert "note: foreign: not counted: 3 × com.x::Foo" in said
+    plain, foreign = nasbuild(*call, "--json").json["networks"]
+    assert (plain["macs"], foreign["macs"], foreign["uncounted"]) == (12, None, {"com.x::Foo": 3})
+    assert [g.total_macs for g in load_graphs(out)] == [12, None]
+    assert "not counted" in nasbuild("check", "--graphs", out).out
+    for options, macs in (
+        (["--no-batch"], 120),
+        (["--batch-dimension", 1], 120),
+        (["--batch-dimension", 0], 12),
+    ):
+        assert nasbuild(*call, *options, "--json").json["networks"][0]["macs"] == macs
+    assert nasbuild(*call, "--batch-dimension", -1).code == 2

@@ -43,7 +43,7 @@ class Replay:
         monkeypatch.setattr(_torch_recorder, "lower", lower)
         monkeypatch.setattr(_torch_recorder, "Views", lambda draft: _Views(draft, self))
         monkeypatch.setattr(_torch_trace, "Recorder", lambda **told: _Recorder(self, **told))
-        self.draft: Draft = _torch_trace.trace(module, (x,), {}, True)
+        self.draft: Draft = _torch_trace.trace(module, (x,), {}, 0)
 
     def note(
         self, made: Sequence[Any], op: str, args: Any, kwargs: Any, value: Any, read: set[int] | None = None

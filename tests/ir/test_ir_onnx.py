@@ -55,7 +55,7 @@ def test_a_batch_of_two_is_told_as_one(written):
     two.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 2
     first, second = read_onnx(written(one, "a.onnx"), name="n"), read_onnx(written(two, "b.onnx"), name="n")
     assert first == second
-    unbatched = read_onnx(written(two, "b.onnx"), batched=False)
+    unbatched = read_onnx(written(two, "b.onnx"), batch=None)
     assert sizes(unbatched.output_shape[0]) == (2, 3, 4)
     assert unbatched.macs.sum() == 2 * first.macs.sum() > 0
 
@@ -151,7 +151,7 @@ def test_what_is_counted_beforehand_is_what_is_read_and_branches_are_counted_as_
         nodes = [make("If", ["c"], ["y"], then_branch=one, else_branch=other)]
         stored = [helper.make_tensor("c", BOOL, [], [True])]
     made = model(nodes, stored, [1, 3], functions=nested(3))
-    walk = Walk(made, {}, batched=True)
+    walk = Walk(made, {}, batch=0)
     walk.draft()
     read = MOST_NODES - walk._left, MOST_COPIED - walk._to_copy
     least_read = least(made.graph.node, walk._functions, 32)

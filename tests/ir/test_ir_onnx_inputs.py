@@ -219,9 +219,7 @@ def test_a_loop_by_the_value_of_an_input(written, stacks):
             looped(stacks), {"x": np.ones((1, 3), np.float32), "steps": np.array(steps, np.int64)}
         )
         assert sizes(graph.output_shape[-1]) == found.shape
-    with pytest.raises(
-        NasbuildError, match=r"repeats a graph too often; allowed: up to 1,000 times"
-    ):
+    with pytest.raises(NasbuildError, match=r"repeats a graph too often; allowed: up to 1,000 times"):
         read_onnx(path, inputs={"steps": 10**6})
 
 
@@ -269,7 +267,7 @@ def test_a_scan_is_its_steps(written):
     )
     nodes = [make("Scan", ["start", "x"], ["last", "y"], body=body, num_scan_inputs=1)]
     made = model(nodes, [weights("w", 4, 3), weights("start", 2, 3)], [5, 2, 4], outputs=["last", "y"])
-    graph = read_onnx(written(made), batched=False)
+    graph = read_onnx(written(made), batch=None)
     assert graph.macs.sum() == 5 * 2 * 4 * 3
     found = computed(made, {"x": np.ones((5, 2, 4), np.float32)})
     assert [sizes(graph.output_shape[i]) for i in graph.outputs] == [f.shape for f in found]

@@ -257,7 +257,7 @@ def test_drawn_modules_compute_from_their_drafts_what_they_compute(written, monk
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3
     products = writes = 0
-    for seed in range(60):
+    for seed in range(40):
         module, model = draw(seed)
         x = torch.randn(INPUT, generator=torch.Generator().manual_seed(seed))
         with monkeypatch.context() as patch:
@@ -280,5 +280,5 @@ def test_drawn_modules_compute_from_their_drafts_what_they_compute(written, monk
             assert read_onnx(written(model)).macs.sum() == macs, module.source
         products += module.source.count("tap(")
         writes += sum("_(" in line or "out=" in line or "] " in line for line in module.source.splitlines())
-    assert products > 180
-    assert writes > 180
+    assert products > 120
+    assert writes > 120

@@ -16,6 +16,9 @@ from torch.utils.flop_counter import flop_registry
 from nasbuild._counting.contraction import einsum_macs
 
 RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
+Shape = tuple[int, ...]
+_Rule = Callable[[Sequence[Any], Mapping[str, Any], Shape], int]
+"""Arguments and the shape of the first result -> multiply-accumulates."""
 WHOLE = (*RECURRENT, "einsum")
 """Functions that are counted whole: what torch makes of them depends on the device and on what is installed."""
 
@@ -31,15 +34,17 @@ def plain_torch() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
-def torch_macs(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], found: Any) -> int | None:
+def torch_macs(
+    func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], shapes: Sequence[Shape]
+) -> int | None:
     """Multiply-accumulates of one operation of the dispatcher.
 
     Parameters
     ----------
     func
         The operation, such as ``torch.ops.aten.mm.default``.
-    found
-        What it gave.
+    shapes
+        Of its results.
 
     Returns
     -------
@@ -48,7 +53,7 @@ def torch_macs(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], found:
     """
     rule = _rule(func)
     try:
-        return None if rule is None else rule(args, kwargs, found)
+        return None if rule is None else rule(args, kwargs, shapes[0] if shapes else ())
     except Exception:
         # Nested and packed operands have no shapes, or none that a rule foresaw.
         return None
@@ -60,10 +65,10 @@ def has_rule(func: Any) -> bool:
 
 
 @functools.cache
-def _rule(func: Any) -> Callable[[Sequence[Any], Mapping[str, Any], Any], int] | None:
+def _rule(func: Any) -> _Rule | None:
     named = _RULES.get(func._schema.name)
     if named is not None:
-        return lambda args, kwargs, found: named(args, kwargs, _first(found))
+        return named
     packets = [func.overloadpacket]
     domain, _, op = func._schema.name.partition("::")
     if domain == "aten" and op.endswith("_") and hasattr(torch.ops.aten, op[:-1]):
@@ -72,12 +77,34 @@ def _rule(func: Any) -> Callable[[Sequence[Any], Mapping[str, Any], Any], int] |
     for packet in packets:
         if packet in flop_registry:
             # Two floating-point operations are a multiply-accumulate.
-            return lambda args, kwargs, found, of=flop_registry[packet]: (
-                int(of(*args, **{k: v for k, v in kwargs.items() if k != "out"}, out_val=found)) // 2
+            return lambda args, kwargs, out, of=flop_registry[packet]: (
+                int(of(*args, **{k: v for k, v in kwargs.items() if k != "out"}, out_val=out)) // 2
             )
         if any(_is_free(getattr(packet, overload)) for overload in packet.overloads()):
             return lambda *_: 0
     return None
+
+
+def named_macs(
+    domain: str, op: str, args: Sequence[Any], kwargs: Mapping[str, Any], shapes: Sequence[Shape]
+) -> int | None:
+    """`torch_macs` of an operation by its name."""
+    packet = getattr(getattr(torch.ops, domain, None), op, None)
+    if packet is None:
+        return None
+    return torch_macs(getattr(packet, packet.overloads()[0]), args, kwargs, shapes)
+
+
+def shapes_of(found: Any) -> list[Shape]:
+    """Shapes of what an operation gave; none where they can't be told, such as those of nested tensors."""
+    try:
+        return [
+            tuple(t.shape)
+            for t in (found if isinstance(found, list | tuple) else [found])
+            if isinstance(t, Tensor)
+        ]
+    except RuntimeError:
+        return []
 
 
 def whole_macs(name: str, args: Sequence[Any], found: Any) -> int | None:
@@ -85,7 +112,7 @@ def whole_macs(name: str, args: Sequence[Any], found: Any) -> int | None:
     if name == "einsum":
         operands = args[1] if len(args) == 2 and isinstance(args[1], list | tuple) else args[1:]
         return einsum_macs(args[0], [tuple(operand.shape) for operand in operands])
-    steps = prod(_first(found).shape[:-1])
+    steps = prod(shapes_of(found)[0][:-1])
     return steps * sum(weight.numel() for weight in recurrent_weights(args) if weight.dim() > 1)
 
 
@@ -109,52 +136,45 @@ def sequence_and_batch(args: Sequence[Any]) -> tuple[int, int] | None:
     return (x.shape[1], x.shape[0]) if first else (x.shape[0], x.shape[1])
 
 
-def _first(found: Any) -> Tensor:
-    return found[0] if isinstance(found, list | tuple) else found
-
-
-_Rule = Callable[[Sequence[Any], Mapping[str, Any], Tensor], int]
-
-
 def _times(position: int) -> _Rule:
     """A product whose left operand is summed over its last dimension."""
-    return lambda args, _, out: prod(out.shape) * args[position].shape[-1]
+    return lambda args, _, out: prod(out) * args[position].shape[-1]
 
 
-def _convolved(args: Sequence[Any], _: Mapping[str, Any], out: Tensor) -> int:
-    return prod(out.shape) * prod(args[1].shape[1:])
+def _convolved(args: Sequence[Any], _: Mapping[str, Any], out: Shape) -> int:
+    return prod(out) * prod(args[1].shape[1:])
 
 
-def _deconvolved(args: Sequence[Any], _: Mapping[str, Any], out: Tensor) -> int:
+def _deconvolved(args: Sequence[Any], _: Mapping[str, Any], out: Shape) -> int:
     del out
     return prod(args[0].shape) * prod(args[1].shape[1:])
 
 
-def _packed(args: Sequence[Any], _: Mapping[str, Any], out: Tensor) -> int:
+def _packed(args: Sequence[Any], _: Mapping[str, Any], out: Shape) -> int:
     """A quantised convolution, whose weights are in an object of their own."""
     x, packed = args[:2]
     weight = packed.unpack()[0]
-    return prod(x.shape if packed.transpose() else out.shape) * prod(weight.shape[1:])
+    return prod(x.shape if packed.transpose() else out) * prod(weight.shape[1:])
 
 
-def _bilinear(args: Sequence[Any], _: Mapping[str, Any], out: Tensor) -> int:
+def _bilinear(args: Sequence[Any], _: Mapping[str, Any], out: Shape) -> int:
     """The first input by the weights, then by the second input."""
     if [list(part) for part in args[3:7]] != [[1, 3], [0], [1, 2], [2, 3]]:
         raise NotImplementedError
     _, one, two = args[1].shape
-    return prod(out.shape) * (one * two + two)
+    return prod(out) * (one * two + two)
 
 
-def _attention(args: Sequence[Any], _: Mapping[str, Any], out: Tensor) -> int:
+def _attention(args: Sequence[Any], _: Mapping[str, Any], out: Shape) -> int:
     query, key = args[:2]
-    return prod(query.shape[:-1]) * key.shape[-2] * (query.shape[-1] + _first(out).shape[-1])
+    return prod(query.shape[:-1]) * key.shape[-2] * (query.shape[-1] + out[-1])
 
 
-def _grouped(args: Sequence[Any], _: Mapping[str, Any], out: Tensor) -> int:
+def _grouped(args: Sequence[Any], _: Mapping[str, Any], out: Shape) -> int:
     one, two = args[:2]
     if one.dim() == two.dim() == 2:
         return prod(one.shape) * two.shape[-1]
-    return prod(out.shape) * one.shape[-1]
+    return prod(out) * one.shape[-1]
 
 
 _PRODUCTS = (
@@ -183,9 +203,9 @@ _RULES: dict[str, _Rule] = {
     **{f"aten::{op}": _times(1) for op in ("addmv", "_addmm_activation")},
     **{f"aten::{op}": _convolved for op in _CONVOLUTIONS},
     **{f"aten::{op}": _deconvolved for op in ("slow_conv_transpose2d", "slow_conv_transpose3d")},
-    "aten::addbmm": lambda args, _, out: prod(args[1].shape) * out.shape[-1],
-    "aten::conv_tbc": lambda args, _, out: prod(out.shape) * prod(args[1].shape[:2]),
-    "aten::affine_grid_generator": lambda _, __, out: prod(out.shape) * (out.shape[-1] + 1),
+    "aten::addbmm": lambda args, _, out: prod(args[1].shape) * out[-1],
+    "aten::conv_tbc": lambda args, _, out: prod(out) * prod(args[1].shape[:2]),
+    "aten::affine_grid_generator": lambda _, __, out: prod(out) * (out[-1] + 1),
     "aten::_grouped_mm": _grouped,
     "aten::_trilinear": _bilinear,
     "aten::mkldnn_rnn_layer": lambda args, _, __: (

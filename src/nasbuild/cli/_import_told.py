@@ -95,7 +95,13 @@ class Told:
     """
 
     def __init__(
-        self, files: Sequence[str], sizes: Mapping[str, int], values: Mapping[str, Any], skip_bad: bool
+        self,
+        files: Sequence[str],
+        sizes: Mapping[str, int],
+        values: Mapping[str, Any],
+        batch: int | None,
+        *,
+        skip_bad: bool,
     ) -> None:
         from nasbuild.ir import missing_sizes, onnx_inputs
 
@@ -105,7 +111,7 @@ class Told:
         names: set[str] = set()
         for file in files:
             try:
-                inputs, free, needed = onnx_inputs(file, sizes=sizes, inputs=values)
+                inputs, free, needed = onnx_inputs(file, sizes=sizes, inputs=values, batch=batch)
             except NasbuildError:
                 continue
             self._has[file] = set(inputs), set(free)

@@ -19,6 +19,7 @@ from nasbuild._counting.operations import (
     is_whole,
     plain_torch,
     sequence_and_batch,
+    shapes_of,
     torch_macs,
     whole_macs,
 )
@@ -77,7 +78,7 @@ class _Operations(TorchDispatchMode):
                 return parts
         found = func(*args, **kwargs)
         if not self.silent:
-            self.add(func._schema.name, torch_macs(func, args, kwargs, found))
+            self.add(func._schema.name, torch_macs(func, args, kwargs, shapes_of(found)))
         return found
 
     def add(self, name: str, macs: int | None) -> None:

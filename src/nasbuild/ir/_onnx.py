@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nasbuild._counting.batch import FIRST
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._graph import OperatorGraph
 
@@ -20,7 +21,7 @@ def read_onnx(
     *,
     sizes: Mapping[str, int] | None = None,
     inputs: Mapping[str, Any] | None = None,
-    batched: bool = True,
+    batch: int | None = FIRST,
     name: str | None = None,
 ) -> OperatorGraph:
     """Read an ONNX file as a graph of operations, without its weights; nothing in the file is run.
@@ -35,12 +36,13 @@ def read_onnx(
         The file; its external data need not be there.
     sizes
         Free dimensions of inputs, such as ``{"height": 224}``; one without a name is ``"input.axis"``, from 0. A
-        free first dimension is the batch, which is 1 if it is not named here, and so is every other of its name.
+        free dimension of the batch is 1 if it is not named here, and so is every other of its name.
     inputs
         Values of inputs that decide what the network is, such as ``{"sr": 16000}``: a number or a short list; None for
         an optional input that is left out.
-    batched
-        Whether inputs of two or more dimensions begin with the batch. All shapes are then told for a batch of 1.
+    batch
+        Dimension of inputs of two or more dimensions that is the batch; None if they have none. All shapes and costs are
+        then told for a batch of 1; `OperatorGraph.notes` says where they were divided for that.
     name
         Of the graph; the file's name without its ending if not given.
 
@@ -54,7 +56,7 @@ def read_onnx(
     from nasbuild.ir._onnx_walk import Walk
 
     try:
-        draft = Walk(model, sizes or {}, batched, inputs).draft()
+        draft = Walk(model, sizes or {}, batch, inputs).draft()
         from nasbuild.ir._simplify import simplify
 
         simplify(draft)
@@ -68,13 +70,13 @@ def onnx_inputs(
     *,
     sizes: Mapping[str, int] | None = None,
     inputs: Mapping[str, Any] | None = None,
-    batched: bool = True,
+    batch: int | None = FIRST,
 ) -> tuple[list[str], list[str], dict[str, list[str]]]:
     """What can be told of the inputs of an ONNX file: their names, those of free sizes, and the sizes that are missing.
 
     Parameters
     ----------
-    path, sizes, inputs, batched
+    path, sizes, inputs, batch
         As of `read_onnx`; sizes and inputs that the file has not are passed over.
 
     Returns
@@ -89,7 +91,7 @@ def onnx_inputs(
         told = inputs_of(model)
         stored = {tensor.name for tensor in model.graph.initializer} - set(inputs or {})
         free = [info for name, info in told.items() if name not in stored]
-        found = Inputs(free, sizes or {}, inputs or {}, 0 if batched else None)
+        found = Inputs(free, sizes or {}, inputs or {}, batch)
         return list(told), found.free(), found.missing
     except NasbuildError as error:
         raise error.at(str(path)) from None

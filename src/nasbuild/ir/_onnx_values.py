@@ -22,6 +22,12 @@ _COUNTERS = {
     onnx.TensorProto.UNDEFINED,
 }
 
+_FEW_BITS = {
+    value
+    for kind, value in onnx.TensorProto.DataType.items()
+    if kind in ("INT8", "UINT8") or kind.startswith(("INT4", "UINT4", "INT2", "UINT2", "FLOAT8", "FLOAT4"))
+}
+
 
 def constant(tensor: onnx.TensorProto, name: str) -> Const:
     """A stored tensor; its numbers only where they are few and stand in the file itself.
@@ -47,7 +53,7 @@ def constant(tensor: onnx.TensorProto, name: str) -> Const:
         value = np.asarray(numpy_helper.to_array(tensor))
         if value.shape != shape:
             raise ValueError("as many numbers as its shape does not say")
-    return Const(shape, learnt, value)
+    return Const(shape, learnt, value, name, tensor.data_type in _FEW_BITS)
 
 
 def _has_numbers(tensor: onnx.TensorProto) -> bool:

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import onnx
+from onnx import AttributeProto
 
+from nasbuild._counting.batch import FIRST, batch_of
 from nasbuild.errors import NasbuildError
-from nasbuild.ir._draft import Const, Draft, Node, Operand, batch_of, size_of
+from nasbuild.ir._draft import Const, Draft, Node, Operand, size_of
 from nasbuild.ir._graph import INPUT, MOST_NODES
 from nasbuild.ir._onnx_constants import Value, attributes_of, better, folded, stored
 from nasbuild.ir._onnx_count import least
@@ -34,8 +36,8 @@ class Walk:
     ----------
     sizes
         Free dimension -> size.
-    batched
-        Whether the first dimension of inputs is a batch.
+    batch
+        Dimension of inputs that is the batch; None if they have none.
     given
         Input -> its value.
 
@@ -49,14 +51,14 @@ class Walk:
         self,
         model: onnx.ModelProto,
         sizes: Mapping[str, int],
-        batched: bool,
+        batch: int | None = FIRST,
         given: Mapping[str, Any] | None = None,
     ) -> None:
         self._model = model
         self._sizes = sizes
         self._given = given or {}
-        self._batched = batched
-        self._draft = Draft([], [])
+        self._batch = batch
+        self._draft = Draft([], [], dimension=batch)
         self._left = MOST_NODES
         self._to_copy = MOST_COPIED
         self.values: dict[str, Value] = {}
@@ -80,7 +82,7 @@ class Walk:
         scope = self._scope(graph, {}, opsets, ())
         self.values = scope.values
         inputs = self._inputs(scope)
-        self._draft.batch = batch_of(inputs.batched()) if self._batched else 1
+        self._draft.batch = batch_of(inputs.batched(), self._batch)
         found = self._walk(graph, scope)
         self._draft.outputs = [v.operand for v in found if v is not None and isinstance(v.operand, Node)]
         return self._draft
@@ -91,17 +93,20 @@ class Walk:
         outer: Mapping[str, Value],
         opsets: Mapping[str, int],
         calls: tuple[str, ...],
+        prefix: str = "",
     ) -> Scope:
         values = dict(outer)
         for tensor in graph.initializer:
-            values[tensor.name] = stored(tensor, tensor.name)
+            check_text(tensor.name)
+            values[tensor.name] = stored(tensor, prefix + tensor.name)
         for sparse in graph.sparse_initializer:
+            check_text(sparse.values.name)
             size = len(sparse.values.dims) and sparse.values.dims[0]
             shape = tuple(sparse.dims)
-            learnt = Const(shape, {sparse.values.name: int(size)})
+            learnt = Const(shape, {prefix + sparse.values.name: int(size)})
             values[sparse.values.name] = Value(learnt, tensor_type(shape, sparse.values.data_type))
         told = {info.name: info.type for info in (*graph.value_info, *graph.output)}
-        return Scope(values, opsets, told, calls)
+        return Scope(values, opsets, told, calls, prefix)
 
     def _inputs(self, scope: Scope) -> Inputs:
         """Put values of inputs into the scope, and nodes for those that are given none."""
@@ -110,7 +115,7 @@ class Walk:
             if name not in told:
                 raise NasbuildError(f"has no input {name!r}", allowed=sorted(told))
         infos = [info for name, info in told.items() if name not in scope.values or name in self._given]
-        inputs = Inputs(infos, self._sizes, self._given, 0 if self._batched else None)
+        inputs = Inputs(infos, self._sizes, self._given, self._batch)
         inputs.check()
         for info in infos:
             shape, kind = inputs.shapes[info.name], info.type
@@ -167,7 +172,7 @@ class Walk:
         types = self._types(node, operands, attributes, scope)
         if any(value is not None and isinstance(value.operand, Node) for value in operands):
             return self._operation(node, operands, attributes, types)
-        return folded(node, operands, attributes, types)
+        return folded(node, operands, attributes, types, scope.prefix)
 
     def _types(
         self,
@@ -226,7 +231,10 @@ class Walk:
             raise _too_often()
         values = {n: v for n, v in zip(function.input, operands, strict=False) if v is not None}
         opsets = {"": scope.opsets[""]} | opsets_of(function.opset_import)
-        return self._walk(body_of(function, node, values), Scope(values, opsets, {}, calls))
+        # Tensors of a function are the same in all of its calls, but for those that the call gives.
+        given = any(a.type in (AttributeProto.TENSOR, AttributeProto.TENSORS) for a in node.attribute)
+        prefix = f"{scope.prefix}{node.output[0]}/{key}/" if given and node.output else f"{key}/"
+        return self._walk(body_of(function, node, values), Scope(values, opsets, {}, calls, prefix))
 
     def _branch(
         self, node: onnx.NodeProto, operands: Sequence[Value | None], scope: Scope
@@ -239,7 +247,8 @@ class Walk:
         branch = next((a.g for a in node.attribute if a.name == wanted), None)
         if branch is None:
             raise NasbuildError(f"has no {wanted}")
-        inner = self._scope(branch, scope.values, scope.opsets, scope.deeper("If"))
+        prefix = f"{scope.prefix}{next(iter(node.output), wanted)}/"
+        inner = self._scope(branch, scope.values, scope.opsets, scope.deeper("If"), prefix)
         return self._walk(branch, inner)
 
     def _repeated(
@@ -250,13 +259,14 @@ class Walk:
         scope: Scope,
     ) -> list[Value | None]:
         calls = scope.deeper(node.op_type)
+        prefix = f"{scope.prefix}{next(iter(node.output), node.op_type)}/"
 
         def step(body: onnx.GraphProto, given: Mapping[str, Value]) -> Sequence[Value | None]:
             # What can be seen around is copied for each step.
             self._left -= 1 + len(scope.values) // 1000
             if self._left < 0:
                 raise _too_many()
-            return self._walk(body, self._scope(body, {**scope.values, **given}, scope.opsets, calls))
+            return self._walk(body, self._scope(body, {**scope.values, **given}, scope.opsets, calls, prefix))
 
         found = unrolled(node, operands, attributes, step, self._draft.add)
         if found is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from nasbuild._counting.batch import FIRST
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._graph import OperatorGraph
 
@@ -16,7 +17,7 @@ def from_torch(
     module: nn.Module,
     example_inputs: Any,
     *,
-    batched: bool = True,
+    batch: int | None = FIRST,
     name: str | None = None,
 ) -> OperatorGraph:
     """Read a torch module as a graph of operations, without running it on numbers.
@@ -32,8 +33,10 @@ def from_torch(
         Any module whose path does not depend on the contents of its inputs.
     example_inputs
         A tensor, a tuple of arguments, or a mapping of keyword arguments; only shapes and types matter.
-    batched
-        Whether tensors of two or more dimensions begin with the batch. All shapes are then told for a batch of 1.
+    batch
+        Dimension of tensors of two or more dimensions that is the batch; None if they have none. All shapes and costs are
+        then told for a batch of 1; `OperatorGraph.notes` says where they were divided for that. A dimension that the
+        module treats as a sequence is no batch, and nothing is divided by it.
     name
         Of the graph; the module's class if not given.
 
@@ -55,7 +58,7 @@ def from_torch(
     )
     told = name or type(module).__name__
     try:
-        draft = trace(module, args, kwargs, batched)
+        draft = trace(module, args, kwargs, batch)
         simplify(draft)
         return draft.finish(told)
     except NasbuildError as error:

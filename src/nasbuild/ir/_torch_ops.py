@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from nasbuild._counting.operations import named_macs
 from nasbuild.ir import _torch_arithmetic as arithmetic
 from nasbuild.ir import _torch_layers as layers
 from nasbuild.ir import _torch_moves as moves
 from nasbuild.ir._draft import NOTHING, PART, Node, Operand, Shape
+from nasbuild.ir._macs import UNKNOWN
 from nasbuild.ir._torch_call import Call
 from nasbuild.ir._torch_names import LISTS, MOVES_NOTHING, NORMS, REDUCED, RESHAPES, SAME
 
@@ -24,6 +26,10 @@ def lower(
 ) -> list[Node]:
     """Nodes of which the last ones are the results, one for each of ``shapes``; the others stand before them."""
     made = _made(domain, Call(op, args, kwargs, shapes, value, label))
+    for node in made:
+        if "::" in node.op:
+            macs = named_macs(domain, op, args, kwargs, shapes)
+            node.macs = UNKNOWN if macs is None else macs
     if len(made) < len(shapes):
         made = [*made, *(Node(PART, [made[-1]], shape, label) for shape in shapes[1:])]
     return made

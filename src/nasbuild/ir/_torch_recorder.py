@@ -12,6 +12,7 @@ from torch._subclasses.fake_tensor import is_fake
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from nasbuild._counting.operations import is_whole
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft import NOTHING, PART, Const, Draft, Node, Operand
 from nasbuild.ir._graph import INPUT, MOST_NODES
@@ -24,8 +25,6 @@ from nasbuild.ir._torch_views import Step, Views
 from nasbuild.ir._torch_whole import lower_whole
 
 _COUNTERS = (torch.int64, torch.int32, torch.int16, torch.bool)
-_WHOLE = {"lstm", "gru", "rnn_tanh", "rnn_relu", "einsum"}
-"""What torch takes apart into steps, and ONNX keeps whole."""
 
 
 class Outside(Exception):
@@ -185,7 +184,7 @@ class Whole(TorchFunctionMode):
     ) -> Any:
         del types
         name = getattr(func, "__name__", "")
-        if name not in _WHOLE or self._recorder.silent:
+        if self._recorder.silent or not is_whole(name, args):
             return func(*args, **(kwargs or {}))
         self._recorder.silent = True
         try:

@@ -11,29 +11,68 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from nasbuild._counting.batch import batch_of, divided, undivided
+from nasbuild._counting.operations import plain_torch
 from nasbuild.errors import NasbuildError
-from nasbuild.ir._draft import Draft, Node, batch_of
+from nasbuild.ir._draft import Draft, Node
 from nasbuild.ir._torch_empty import emptied
 from nasbuild.ir._torch_nested import mapped, named, tensors
 from nasbuild.ir._torch_recorder import Recorder, Whole
 
 
-def trace(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], batched: bool) -> Draft:
+def trace(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dimension: int | None) -> Draft:
     """The draft of a module.
+
+    Parameters
+    ----------
+    dimension
+        Of inputs that is the batch; None if they have none.
 
     Raises
     ------
     NasbuildError
         If it can't be called without contents.
     """
-    batch = batch_of([tuple(t.shape) for t in tensors((args, kwargs))]) if batched else 1
-    if batch > 1:
-        # One picture tells all; where a module insists on its batch, shapes are divided instead.
+    inputs = args, kwargs
+    size = batch_of([tuple(t.shape) for t in tensors(inputs)], dimension)
+    whole = _trace(module, inputs)
+    if size == 1:
+        return whole
+    contradicted = False
+    for one in _firsts(inputs, size, dimension or 0):
+        # One input tells all; where a module insists on its batch, shapes are divided instead.
         with contextlib.suppress(NasbuildError):
-            return _trace(module, mapped((args, kwargs), lambda t: t[:1] if t.dim() > 1 else t))
-    draft = _trace(module, (args, kwargs))
-    draft.batch = batch
-    return draft
+            alone = _trace(module, one)
+            if _is_share(alone, whole, size):
+                alone.notes.append(divided(size, dimension))
+                return alone
+            contradicted = True
+    if contradicted:
+        whole.notes.append(undivided(size, dimension))
+    else:
+        whole.batch, whole.dimension = size, dimension
+    return whole
+
+
+def _firsts(inputs: Any, size: int, dimension: int) -> Iterator[Any]:
+    """The first of the inputs along a dimension, with those in tensors of one dimension, and without."""
+
+    def cut(tensor: Tensor, least: int) -> Tensor:
+        there = tensor.dim() > max(dimension, least) and tensor.shape[dimension] == size
+        return tensor.narrow(dimension, 0, 1) if there else tensor
+
+    yield mapped(inputs, lambda tensor: cut(tensor, 0))
+    if any(tensor.dim() == 1 for tensor in tensors(inputs)):
+        yield mapped(inputs, lambda tensor: cut(tensor, 1))
+
+
+def _is_share(alone: Draft, whole: Draft, size: int) -> bool:
+    """Whether one input costs its share of the whole, and no recurrent layer takes the batch for its steps."""
+    told = []
+    for draft in (alone, whole):
+        steps = [node.more["steps"] and node.more["steps"][0] for node in draft.nodes if "steps" in node.more]
+        told.append((steps, sum(max(node.macs or 0, 0) for node in draft.nodes)))
+    return told[0][0] == told[1][0] and told[0][1] * size == told[1][1]
 
 
 def _trace(module: nn.Module, inputs: tuple[Any, Any]) -> Draft:
@@ -90,14 +129,12 @@ def _record(
 def _inference(module: nn.Module) -> Iterator[None]:
     # Modules may put results into attributes of theirs, which had no contents if they stayed there.
     before = [(part, dict(vars(part))) for part in module.modules()]
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
     try:
         for part, _ in before:
             part.training = False
-        yield
+        with plain_torch():
+            yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
         for part, held in before:
             vars(part).clear()
             vars(part).update(held)
