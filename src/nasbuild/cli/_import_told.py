@@ -70,7 +70,7 @@ def read_value(told: str) -> tuple[str, Any]:
             value = json.loads(form)
         except (ValueError, RecursionError):
             continue
-        if name and _is_value(value):
+        if name and text.strip() and _is_value(value):
             return name, value
     raise NasbuildError(
         f"can't read {told!r}",
