@@ -135,17 +135,18 @@ def _inference(module: nn.Module) -> Iterator[None]:
         with plain_torch():
             yield
     finally:
-        for part, held, tensors in before:
+        for part, held, tensors_before in before:
             vars(part).clear()
             vars(part).update(held)
             # Of a layer that is there under several names, torch puts back one without contents.
-            for now, then in zip((part._parameters, part._buffers), tensors, strict=True):
+            for now, then in tensors_before:
                 now.clear()
                 now.update(then)
 
 
-def _tensors_of(part: nn.Module) -> tuple[dict[str, Any], dict[str, Any]]:
-    return dict(part._parameters), dict(part._buffers)
+def _tensors_of(part: nn.Module) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    # Compiled modules give out views of theirs, which nobody changes.
+    return [(held, dict(held)) for held in (part._parameters, part._buffers) if isinstance(held, dict)]
 
 
 @contextlib.contextmanager
