@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nasbuild._counting.batch import uncounted
+from nasbuild.cli._import_told import Told, is_file, names_of, read_size, read_value
 from nasbuild.cli._options import JsonOption, SkipOption
 from nasbuild.cli._output import Output
 from nasbuild.errors import NasbuildError
@@ -36,6 +37,14 @@ def import_networks(
             "--size", metavar="NAME=N", help="size of a free dimension of ONNX inputs; the batch is 1"
         ),
     ] = None,
+    value: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="NAME=VALUE",
+            help="value of an ONNX input that decides branches or loops: a number, a list, or none",
+        ),
+    ] = None,
     batch_dimension: Annotated[
         int,
         typer.Option(
@@ -56,13 +65,20 @@ def import_networks(
             f"the ending of {out_file.name!r} is no form of graphs", where="--out", allowed=".parquet"
         )
     out = Output(as_json)
-    sizes = dict(_size(told) for told in size or ())
+    sizes, values = dict(map(read_size, size or ())), dict(map(read_value, value or ()))
+    files = [network for network in networks if is_file(network)]
+    names = dict(zip(files, names_of(files), strict=True))
+    batch = None if no_batch else batch_dimension
+    told = Told(files, sizes, values, batch, skip_bad=skip_bad)
     graphs: list[OperatorGraph] = []
     skipped: list[str] = []
     with out.progress() as move:
         for done, network in enumerate(networks):
             try:
-                graphs += _graphs(network, sizes, None if no_batch else batch_dimension)
+                for graph in _graphs(network, names, told, batch):
+                    if graph.name in {other.name for other in graphs}:
+                        raise NasbuildError(f"gives a second network named {graph.name!r}", where=network)
+                    graphs.append(graph)
             except NasbuildError as error:
                 if not skip_bad:
                     raise
@@ -101,14 +117,15 @@ def _said(graph: OperatorGraph) -> list[str]:
     return [*graph.notes, *([uncounted(graph.uncounted)] if graph.uncounted else [])]
 
 
-def _graphs(network: str, sizes: dict[str, int], batch: int | None) -> Iterator[OperatorGraph]:
+def _graphs(network: str, names: Mapping[str, str], told: Told, batch: int | None) -> Iterator[OperatorGraph]:
     from nasbuild._functions import find_function
     from nasbuild.ir import from_torch, read_onnx
 
-    place, _, function = network.rpartition(":")
-    if not place or not function.isidentifier() or Path(network).exists():
-        yield read_onnx(network, sizes=sizes, batch=batch)
+    if network in names:
+        sizes, values = told.sizes(network), told.values(network)
+        yield read_onnx(network, sizes=sizes, inputs=values, batch=batch, name=names[network])
         return
+    place, _, function = network.rpartition(":")
     for made in find_function(place, function, where=network, allowed=_ALLOWED)():
         if not isinstance(made, tuple | list) or len(made) != 3:
             raise NasbuildError(
@@ -116,13 +133,6 @@ def _graphs(network: str, sizes: dict[str, int], batch: int | None) -> Iterator[
             )
         name, module, example = made
         yield from_torch(module, example, batch=batch, name=str(name))
-
-
-def _size(told: str) -> tuple[str, int]:
-    name, _, number = told.rpartition("=")
-    if not name or not number.isdecimal() or int(number) < 1:
-        raise NasbuildError(f"can't read {told!r}", where="--size", allowed="NAME=N, with N from 1")
-    return name, int(number)
 
 
 def _ops(graph: OperatorGraph) -> list[tuple[str, int]]:

@@ -30,7 +30,7 @@ class Scope:
 
     values: dict[str, Value]
     opsets: Mapping[str, int]
-    told: Mapping[str, Type]
+    told: dict[str, Type]
     calls: tuple[str, ...]
     prefix: str = ""
 

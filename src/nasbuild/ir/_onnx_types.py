@@ -15,6 +15,7 @@ from nasbuild.ir._draft import Shape
 from nasbuild.ir._graph import MOST_SIZE, RANK
 from nasbuild.ir._onnx_contrib import contrib_kind, contrib_shape, more_shape
 from nasbuild.ir._onnx_macs import MICROSOFT
+from nasbuild.ir._onnx_stand_ins import StandIns
 
 Type: TypeAlias = onnx.TypeProto
 _PLAIN = 17
@@ -118,8 +119,9 @@ def infer(
         return _foreign(node, types, attributes) or nothing
     if _first_version(schema, attributes):
         return [_alike(types, attributes), *nothing[1:]]
+    stand_ins = StandIns(schema, types)
     names = list(node.input)
-    told = {n: _closed(t) for n, t in zip(names, types, strict=True) if n}
+    told = {n: _closed(t) for n, t in zip(names, stand_ins.types, strict=True) if n}
     data = {
         n: numpy_helper.from_array(v)
         for n, v in zip(names, values, strict=True)
@@ -137,7 +139,8 @@ def infer(
         return [None if t is not None and t.WhichOneof("value") is None else t for t in result]
 
     unknown = [name for name, kind in told.items() if not _kind(kind)]
-    return _guessed(rules, told, unknown) or nothing if unknown else rules(told)
+    found = _guessed(rules, told, unknown) or nothing if unknown else rules(told)
+    return stand_ins.restore(found)
 
 
 def _guessed(

@@ -76,13 +76,17 @@ class Recorder(TorchDispatchMode):
         call = dispatched(func, args, kwargs or {})
         if self._keeps_out and any(self._outside(tensor) for tensor, _ in call.written):
             raise Outside
-        # What set_ does is noticed when the tensor is read.
-        silent = self.silent or call.op == "set"
-        turned = self._views.turn(args[0]) if call.turned and not silent else None
+        if self.silent:
+            return remembered(func, args, kwargs or {})
+        turned = None
+        if call.turned and call.op in ("set", "as_strided"):
+            self._views.forget(args[0])
+        elif call.turned:
+            turned = self._views.turn(args[0])
         found = remembered(func, args, kwargs or {})
         if turned is not None:
             turned(self._step(call, [args[0]], 0))
-        elif not silent:
+        elif not call.turned:
             self._note(call, tensors(found))
         return found
 
@@ -96,6 +100,9 @@ class Recorder(TorchDispatchMode):
             self._views.made(tensor, node)
 
     def _note(self, call: Dispatched, results: Sequence[Tensor]) -> None:
+        if call.op == "as_strided":
+            self._views.strided(results[0], call.read[0], self._step(call, results, 0))
+            return
         # What is written to and not given back is a result as well.
         lost = [tensor for tensor, position in call.written if position < 0]
         values = self._values(call, results, lost)
@@ -105,7 +112,7 @@ class Recorder(TorchDispatchMode):
                 self._views.write(one, value, self._label())
             if not same and call.read and (call.viewed or self._views.shares(tensor, call.read[0])):
                 step = self._step(call, results, position)
-                self._views.viewed(tensor, call.read[0], step, value, strided=call.op == "as_strided")
+                self._views.viewed(tensor, call.read[0], step, value)
             elif not same:
                 self._views.made(tensor, value)
             elif same[0] is not tensor:

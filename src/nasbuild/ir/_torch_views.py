@@ -78,7 +78,8 @@ class Views:
         if memory is None:
             self._new(tensor, value, own=True)
         else:
-            self._meet(tensor, memory, value)
+            self._meet(tensor, memory)
+            self._views[id(tensor)].value = value
 
     def _new(self, tensor: Tensor, value: Node | Const, *, own: bool) -> None:
         memory = _Memory(own, tensor)
@@ -87,16 +88,22 @@ class Views:
         memory.first = View(memory, tuple(tensor.shape), _span(tensor), value, 0)
         self._know(tensor, memory.first)
 
-    def viewed(
-        self, tensor: Tensor, source: Tensor, step: Step, value: Node | Const, *, strided: bool = False
-    ) -> None:
+    def viewed(self, tensor: Tensor, source: Tensor, step: Step, value: Node | Const) -> None:
         """A tensor that shows the memory of another one, or a part of it."""
         parent = self._of(source)
-        memory = parent.memory
-        if strided:
-            parent, source = memory.first, memory.tensor
+        shape, version = tuple(tensor.shape), len(parent.memory.writes)
+        view = View(parent.memory, shape, _span(tensor), value, version, parent, source, step)
+        self._know(tensor, view)
+
+    def strided(self, tensor: Tensor, source: Tensor, step: Step) -> None:
+        """A tensor that shows numbers of all of a tensor's memory, of what the tensor itself does not show as well."""
+        memory = self._of(source).memory
+        whole = self._current(memory.first)
         shape, version = tuple(tensor.shape), len(memory.writes)
-        view = View(memory, shape, _span(tensor), value, version, parent, source, step, strided)
+        value = self._add(step(memory.tensor, whole), whole, shape)
+        view = View(
+            memory, shape, _span(tensor), value, version, memory.first, memory.tensor, step, strided=True
+        )
         self._know(tensor, view)
 
     def read(self, tensor: Tensor) -> Node | Const:
@@ -119,7 +126,7 @@ class Views:
         whole = path[parts[-1] + 1] if parts else view
         new = value
         if whole is not view:
-            new = self._written(self._current(whole), value, whole.shape, label)
+            new = self._written(whole, value, label)
         memory.writes.append(view.span)
         view.value, view.version = value, len(memory.writes)
         self._write_back(whole, new)
@@ -152,6 +159,10 @@ class Views:
         """Whether it was met before."""
         return id(tensor) in self._views
 
+    def forget(self, tensor: Tensor) -> None:
+        """A tensor is going to show its memory in another way, which is looked up when it is read."""
+        self._views.pop(id(tensor), None)
+
     def shares(self, tensor: Tensor, source: Tensor) -> bool:
         """Whether two tensors look at the same memory."""
         return _address(tensor) == _address(source)
@@ -173,21 +184,15 @@ class Views:
             view = self._views[id(tensor)]
         return view
 
-    def _meet(self, tensor: Tensor, memory: _Memory, value: Node | Const | None = None) -> None:
+    def _meet(self, tensor: Tensor, memory: _Memory) -> None:
         """A tensor on memory that is known, although no operation said that it made one of the other."""
-        first = memory.first
-        shape = tuple(tensor.shape)
+        shape, first = tuple(tensor.shape), memory.first
 
         def step(_: Tensor, operand: Operand) -> Sequence[Node]:
             whole = size_of(shape) == size_of(first.shape)
             return [Node("Reshape" if whole else "aten::as_strided", [operand], shape)]
 
-        if value is None:
-            whole = self._current(first)
-            value = self._add(step(tensor, whole), whole, shape)
-        version = len(memory.writes)
-        view = View(memory, shape, _span(tensor), value, version, first, memory.tensor, step, strided=True)
-        self._know(tensor, view)
+        self.strided(tensor, memory.tensor, step)
 
     def _current(self, view: View) -> Node | Const:
         late: list[View] = []
@@ -223,22 +228,26 @@ class Views:
                 return
             form = _whole(view)
             view = view.parent
-            if form is None or (form.op != "Transpose" and form.shape == view.shape):
-                continue
-            if isinstance(value, Const):
-                value = Const(view.shape, value.weights)
-                continue
-            back = Node("Reshape", [value], view.shape, form.label)
-            if form.op == "Transpose":
-                perm = form.more["perm"]
-                back.op = "Transpose"
-                back.more["perm"] = tuple(perm.index(axis) for axis in range(len(perm)))
-            value = self._draft.add(back)
+            if form is not None and (form.op == "Transpose" or form.shape != view.shape):
+                value = self._turned_back(form, value, view.shape)
 
-    def _written(self, whole: Node | Const, value: Node | Const, shape: Shape, label: str) -> Node | Const:
+    def _turned_back(self, form: Node, value: Node | Const, shape: Shape) -> Node | Const:
+        """What a source is once the view that ``form`` makes of it is ``value``."""
+        if isinstance(value, Const):
+            return Const(shape, value.weights)
+        back = Node("Reshape", [value], shape, form.label)
+        if form.op == "Transpose":
+            perm = form.more["perm"]
+            back.op = "Transpose"
+            back.more["perm"] = tuple(perm.index(axis) for axis in range(len(perm)))
+        return self._draft.add(back)
+
+    def _written(self, view: View, value: Node | Const, label: str) -> Node | Const:
+        """A view after a part of it was written."""
+        whole = self._current(view)
         if isinstance(whole, Const) and isinstance(value, Const):
-            return Const(shape, {**whole.weights, **value.weights})
-        return self._draft.add(Node("ScatterND", [whole, value], shape, label))
+            return Const(view.shape, {**whole.weights, **value.weights})
+        return self._draft.add(Node("ScatterND", [whole, value], view.shape, label))
 
 
 def _whole(view: View) -> Node | None:
