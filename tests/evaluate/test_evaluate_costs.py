@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Networks, load_evaluator, load_networks
 from nasbuild.evaluate._costs import Batch, count_costs, count_parameters
+from nasbuild.ir import from_torch
 from nasbuild.space import load_space, parse_architecture, sample
 
 SPACE = load_space("digits-macro")
@@ -169,13 +170,36 @@ def test_operations_of_others_are_opened_or_named():
     assert (found["macs"], found.note) == (None, "not counted: 1 × costs_of::closed")
 
 
+class Whole(nn.Module):
+    """What torch quantises whole: a convolution, a transposed one, a linear layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.begin, self.end = torch.ao.quantization.QuantStub(), torch.ao.quantization.DeQuantStub()
+        self.conv, self.up, self.head = (
+            nn.Conv2d(3, 8, 3),
+            nn.ConvTranspose2d(8, 4, 2, stride=2),
+            nn.Linear(4, 5),
+        )
+
+    def forward(self, x):
+        return self.end(self.head(self.up(self.conv(self.begin(x)).relu()).mean((2, 3))))
+
+
 def test_layers_that_torch_quantised_are_counted():
     plain = nn.Sequential(nn.Linear(32, 8), nn.ReLU(), nn.Linear(8, 4))
+    whole, x = Whole().eval(), torch.rand(1, 3, 8, 8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         module = torch.ao.quantization.quantize_dynamic(plain, {nn.Linear})
         found = costs(module, torch.rand(1, 32))
+        graph = from_torch(module, torch.rand(1, 32))
+        whole.qconfig = torch.ao.quantization.default_qconfig
+        torch.ao.quantization.prepare(whole, inplace=True)(x)
+        complete = costs(torch.ao.quantization.convert(whole), x)
     assert found == {"macs": 32 * 8 + 8 * 4, "params": 33 * 8 + 9 * 4}
+    assert (graph.total_macs, graph.total_parameters) == (found["macs"], found["params"])
+    assert complete == {"macs": 36 * 8 * 27 + 36 * 8 * 16 + 20, "params": 224 + 8 * 16 + 4 + 25}
 
 
 def test_a_layer_that_is_used_three_times_has_its_parameters_once():

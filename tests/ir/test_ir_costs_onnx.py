@@ -10,6 +10,7 @@ from ir_samples import FLOAT, INT64, info, make, model, weights, whole
 from onnx import TensorProto, defs, helper, numpy_helper
 
 from nasbuild._counting.contraction import einsum_macs
+from nasbuild.errors import NasbuildError
 from nasbuild.ir import read_onnx
 from nasbuild.ir._macs import FREE
 from nasbuild.ir._onnx_attention import ATTENTION
@@ -568,3 +569,28 @@ def test_an_attention_across_the_leading_size_is_no_batch(written):
         [10, 1, 32],
     )
     assert read_onnx(written(made)).total_macs == 2 * 100 * 32
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damaged_operations_of_onnxruntime_give_one_sentence_or_a_graph(seed, written):
+    rng = np.random.default_rng(seed)
+    whole, refused = [made.SerializeToString() for made, _, _ in CONTRIB.values()], 0
+    for _ in range(60):
+        data = bytearray(whole[rng.integers(len(whole))])
+        for place in rng.integers(len(data), size=rng.integers(1, 4)):
+            data[place] = rng.integers(256)
+        path = written(bytes(data))
+        try:
+            assert not (read_onnx(path).macs < 0).any()
+        except NasbuildError:
+            refused += 1
+    assert 0 < refused < 60
+
+
+def test_settings_that_are_none_make_a_cost_unknown(written):
+    x, w = [("x", (2, 10, 64), FLOAT)], [("w", (32, 2, 16), UINT8), ("s", (64,), FLOAT)]
+    for settings in ({"K": "much", "N": 32}, {"N": 32}, {"K": -64, "N": 32}, {"K": 64, "N": [1, 2]}):
+        made = single("MatMulNBits", x, w, "x w s", **settings)
+        assert read_onnx(written(made)).total_macs is None
+    with pytest.raises(NasbuildError, match="a tensor has the shape"):
+        read_onnx(written(single("MatMulNBits", x, w, "x w s", K=64, N=2**40)))

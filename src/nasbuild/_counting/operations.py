@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.flop_counter import flop_registry
 
 from nasbuild._counting.contraction import einsum_macs
@@ -105,6 +106,16 @@ def shapes_of(found: Any) -> list[Shape]:
         ]
     except RuntimeError:
         return []
+
+
+def packed_parameters(packed: Any) -> int | None:
+    """Learnt numbers in an object that quantised layers of torch keep theirs in; None if it is another."""
+    try:
+        # Quantised tensors have contents, wherever the network itself has none.
+        with _disable_current_modes(), torch.device("cpu"):
+            return sum(t.numel() for t in packed.unpack() if isinstance(t, Tensor))
+    except (AttributeError, RuntimeError, TypeError):
+        return None
 
 
 def whole_macs(name: str, args: Sequence[Any], found: Any) -> int | None:

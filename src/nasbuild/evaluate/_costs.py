@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from inspect import ismethod
 from typing import TYPE_CHECKING, Any
 
 from nasbuild._counting.batch import FIRST, batch_of, divided, uncounted, undivided
@@ -107,25 +106,21 @@ def _counted(networks: Networks, architecture: Architecture, device: str, batch:
 
 def count_parameters(module: nn.Module) -> int | None:
     """Numbers that a module has learnt, shared ones once; None if some are packed in a way that can't be read."""
-    from torch import ScriptObject, Tensor
+    from torch import ScriptObject
     from torch.jit import ScriptModule
 
+    from nasbuild._counting.operations import packed_parameters
+
     # A layer is there once, however often it is called, and so is a tensor that several layers hold.
-    counted: dict[Any, int] = {id(p): p.numel() for p in module.parameters()}
-    read: set[int] = set()
+    counted = {id(p): p.numel() for p in module.parameters()}
     for part in module.modules():
-        if id(part) in read:
-            continue
-        if ismethod(weight := getattr(part, "weight", None)):
-            # Quantised layers of torch keep weights in objects of their own, and give them out by functions.
-            bias = getattr(part, "bias", None)
-            learnt = [weight(), bias() if ismethod(bias) else bias]
-            counted |= {(id(part), i): t.numel() for i, t in enumerate(learnt) if isinstance(t, Tensor)}
-            read.update(id(inner) for inner in part.modules())
-        elif not isinstance(part, ScriptModule) and any(
-            isinstance(held, ScriptObject) for held in vars(part).values()
-        ):
-            return None
+        for held in () if isinstance(part, ScriptModule) else vars(part).values():
+            # Quantised layers of torch keep their weights in objects of their own.
+            if isinstance(held, ScriptObject):
+                numbers = packed_parameters(held)
+                if numbers is None:
+                    return None
+                counted[id(held)] = numbers
     return sum(counted.values())
 
 

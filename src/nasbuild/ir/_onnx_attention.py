@@ -12,6 +12,7 @@ from math import prod
 from typing import Any
 
 from nasbuild.ir._draft import Shape
+from nasbuild.ir._graph import MOST_SIZE
 
 Operands = Sequence[Shape | None]
 Attributes = Mapping[str, Any]
@@ -19,6 +20,10 @@ Attributes = Mapping[str, Any]
 
 class Unknown(Exception):
     """A size that is needed is not known."""
+
+
+UNTOLD = (Unknown, ArithmeticError, ValueError, TypeError, IndexError, KeyError)
+"""What rules raise at sizes that are not known, and at operands and settings that are none: nobody has checked these."""
 
 
 def part(shapes: Operands, position: int) -> Shape | None:
@@ -182,12 +187,13 @@ def attention_shape(domain: str, op: str, a: Attributes, operands: Operands) -> 
         return None
     try:
         found = met(a, operands)
-    except (Unknown, ArithmeticError, ValueError):
+    except UNTOLD:
         return None
     return (*found.leading, found.values)
 
 
 def heads_of(a: Attributes, query: Shape | None) -> int:
     """Heads of queries; 0 if that is not known."""
-    told = int(a.get("q_num_heads", 0)) or int(a.get("num_heads", 0))
+    told = a.get("q_num_heads") or a.get("num_heads") or 0
+    told = min(max(told, 0), MOST_SIZE) if isinstance(told, int) else 0
     return told or (query[1] if query and len(query) == 4 else 0)

@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from nasbuild.ir._draft import Shape
-from nasbuild.ir._onnx_attention import attention_shape, part
+from nasbuild.ir._onnx_attention import UNTOLD, attention_shape, part
 from nasbuild.ir._onnx_macs import MICROSOFT, turned
 
 Operands = Sequence[Shape | None]
@@ -25,11 +25,14 @@ def contrib_shape(
 ) -> Shape | None:
     """Of the first result of an operation of ``com.microsoft``; None if it is not known."""
     op = node.op_type
-    if op in _WINDOWS:
-        return _window(node, attributes, operands, standard)
     rule = _RULES.get(op)
-    if rule is not None:
-        return rule(attributes, operands)
+    try:
+        if op in _WINDOWS:
+            return _window(node, attributes, operands, standard)
+        if rule is not None:
+            return rule(attributes, operands)
+    except UNTOLD:
+        return None
     return attention_shape(MICROSOFT, op, attributes, operands)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nasbuild.ir._draft import NOTHING, PART, Const, Node, Operand, Shape
 from nasbuild.ir._macs import UNKNOWN
 from nasbuild.ir._match import scalar
-from nasbuild.ir._onnx_attention import ATTENTION, heads_of
+from nasbuild.ir._onnx_attention import ATTENTION, UNTOLD, heads_of
 from nasbuild.ir._onnx_macs import has_rule, onnx_macs
 from nasbuild.ir._onnx_quantised import learnt_operands
 from nasbuild.ir._onnx_types import STANDARD
@@ -62,9 +63,10 @@ def _foreign(
     """An operation of another domain, with the settings of convolutions and attention that are known."""
     node = Node(f"{domain}::{op}", list(operands), shape, label, macs=UNKNOWN if macs is None else macs)
     if op.endswith("Conv"):
-        _convolution(
-            node, attributes, weight=3 if op == "QLinearConv" else 1, bias=8 if op == "QLinearConv" else 2
-        )
+        quantised = op == "QLinearConv"
+        # Nobody has checked settings of others.
+        with contextlib.suppress(*UNTOLD):
+            _convolution(node, attributes, weight=3 if quantised else 1, bias=8 if quantised else 2)
     elif (domain, op) in ATTENTION:
         node.heads, node.more["attends"] = heads_of(attributes, _source(node)), True
     elif op == "DynamicQuantizeLSTM":

@@ -8,7 +8,7 @@ from typing import Any
 
 from nasbuild._counting.contraction import einsum_macs
 from nasbuild.ir._draft import Shape
-from nasbuild.ir._onnx_attention import ATTENTION, Unknown, known, part
+from nasbuild.ir._onnx_attention import ATTENTION, UNTOLD, Unknown, known, part
 
 Operands = Sequence[Shape | None]
 Attributes = Mapping[str, Any]
@@ -35,8 +35,9 @@ def onnx_macs(
     if rule is None:
         return 0 if is_free(domain, op) else None
     try:
-        return rule(attributes, operands, results)
-    except (Unknown, ArithmeticError):
+        macs = rule(attributes, operands, results)
+        return macs if macs >= 0 else None
+    except UNTOLD:
         return None
 
 

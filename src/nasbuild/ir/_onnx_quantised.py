@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import Any
 
 from nasbuild.ir._draft import PART, Const, Node, Operand
+from nasbuild.ir._onnx_attention import UNTOLD
 from nasbuild.ir._onnx_contrib import unpacked
 from nasbuild.ir._onnx_macs import MICROSOFT
 
@@ -63,13 +65,15 @@ def learnt_operands(
         made[whole] = _claimed(one)
     if op == "GatherBlockQuantized" and isinstance(one := made[0], Const) and one.shape and one.weights:
         scales = made[2] if len(made) > 2 else None
-        numbers = prod(unpacked(attributes, one.shape, None if scales is None else scales.shape))
-        made[0] = replace(one, weights=dict.fromkeys(one.weights, numbers))
+        with contextlib.suppress(*UNTOLD):
+            numbers = prod(unpacked(attributes, one.shape, None if scales is None else scales.shape))
+            made[0] = replace(one, weights=dict.fromkeys(one.weights, numbers))
     packed = _PACKED.get(op)
     if packed is not None and packed < len(made) and isinstance(one := made[packed], Const):
-        size = int(attributes.get("N", 0)) * int(attributes.get("K", 0))
-        if size and one.weights:
-            made[packed] = replace(one, weights=dict.fromkeys(one.weights, size))
+        with contextlib.suppress(*UNTOLD):
+            size = int(attributes.get("N", 0)) * int(attributes.get("K", 0))
+            if size > 0 and one.weights:
+                made[packed] = replace(one, weights=dict.fromkeys(one.weights, size))
     return made
 
 

@@ -84,7 +84,10 @@ def shape_of(told: Type | None) -> Shape | None:
     """
     if told is None or told.WhichOneof("value") != "tensor_type" or not told.tensor_type.HasField("shape"):
         return None
-    sizes = tuple(d.dim_value for d in told.tensor_type.shape.dim)
+    return _within(tuple(d.dim_value for d in told.tensor_type.shape.dim))
+
+
+def _within(sizes: Shape) -> Shape:
     if len(sizes) > RANK or any(not 0 <= size <= MOST_SIZE for size in sizes):
         raise NasbuildError(
             f"a tensor has the shape ({', '.join(map(str, sizes[:12]))})",
@@ -181,6 +184,7 @@ def _foreign(
         return shape_of(infer(plain, kinds, [None] * len(kinds), settings, {"": _PLAIN})[0])
 
     shape = contrib_shape(node, attributes, shapes, standard)
+    shape = None if shape is None else _within(shape)
     kind = contrib_kind(node.op_type, [max(_kind(t), 0) for t in types])
     results: list[Type | None] = [tensor_type(shape, kind) if shape is not None or kind else None]
     for position in range(1, len(node.output)):

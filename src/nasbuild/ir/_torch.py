@@ -45,6 +45,8 @@ def from_torch(
     NasbuildError
         If the module can't be called on these inputs without their contents, or is beyond the limits.
     """
+    from torch import nn
+
     from nasbuild.ir._simplify import simplify
     from nasbuild.ir._torch_trace import trace
 
@@ -57,6 +59,12 @@ def from_torch(
         else (example_inputs,)
     )
     told = name or type(module).__name__
+    if not isinstance(module, nn.Module):
+        raise NasbuildError(
+            f"is a {type(module).__name__}, no network",
+            where=told,
+            allowed="modules of torch (torch.nn.Module)",
+        )
     try:
         draft = trace(module, args, kwargs, batch)
         simplify(draft)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from nasbuild._counting.operations import named_macs
+import torch
+
+from nasbuild._counting.operations import named_macs, packed_parameters
+from nasbuild.errors import NasbuildError
 from nasbuild.ir import _torch_arithmetic as arithmetic
 from nasbuild.ir import _torch_layers as layers
 from nasbuild.ir import _torch_moves as moves
@@ -30,9 +33,22 @@ def lower(
         if "::" in node.op:
             macs = named_macs(domain, op, args, kwargs, shapes)
             node.macs = UNKNOWN if macs is None else macs
+            node.weights |= _packed(domain, op, args)
     if len(made) < len(shapes):
         made = [*made, *(Node(PART, [made[-1]], shape, label) for shape in shapes[1:])]
     return made
+
+
+def _packed(domain: str, op: str, args: Sequence[Any]) -> dict[str, int]:
+    found = {}
+    for told in args:
+        if isinstance(told, torch.ScriptObject):
+            numbers = packed_parameters(told)
+            if numbers is None:
+                raise NasbuildError(f"{domain}::{op} keeps its weights in an object that can't be read")
+            # The object lives as long as its layer does.
+            found[f"packed.{id(told)}"] = numbers
+    return found
 
 
 def _made(domain: str, call: Call) -> list[Node]:

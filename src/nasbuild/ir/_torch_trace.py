@@ -128,16 +128,25 @@ def _record(
 @contextlib.contextmanager
 def _inference(module: nn.Module) -> Iterator[None]:
     # Modules may put results into attributes of theirs, which had no contents if they stayed there.
-    before = [(part, dict(vars(part))) for part in module.modules()]
+    before = [(part, dict(vars(part)), _tensors_of(part)) for part in module.modules()]
     try:
-        for part, _ in before:
+        for part, _, _ in before:
             part.training = False
         with plain_torch():
             yield
     finally:
-        for part, held in before:
+        for part, held, tensors_before in before:
             vars(part).clear()
             vars(part).update(held)
+            # Of a layer that is there under several names, torch puts back one without contents.
+            for now, then in tensors_before:
+                now.clear()
+                now.update(then)
+
+
+def _tensors_of(part: nn.Module) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    # Compiled modules give out views of theirs, which nobody changes.
+    return [(held, dict(held)) for held in (part._parameters, part._buffers) if isinstance(held, dict)]
 
 
 @contextlib.contextmanager
