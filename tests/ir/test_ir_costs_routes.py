@@ -154,6 +154,18 @@ def test_layers_that_share_a_matrix_have_it_once():
     assert layer.weight.device.type == "cpu"
 
 
+def test_new_layers_have_their_own_zeros_and_ones(written):
+    """Exporters store equal tensors once: biases and norms of layers that nobody has trained."""
+    layer, shared = nn.TransformerEncoderLayer(32, 4, 64, batch_first=True), nn.Linear(32, 32)
+    module = nn.Sequential(layer, shared, shared, nn.Linear(32, 32)).eval()
+    nn.init.zeros_(shared.bias)
+    nn.init.zeros_(module[3].bias)
+    x = torch.rand(1, 10, 32)
+    wanted = sum(p.numel() for p in module.parameters())
+    for told in (from_torch(module, x), read_onnx(written(to_onnx(module, x)))):
+        assert told.total_parameters == wanted
+
+
 def test_what_torch_multiplies_and_nobody_can_count_is_named():
     graph = from_torch(Call(lambda m, x: torch.linalg.inv(m(x)), nn.Linear(16, 7)), TOKENS)
     assert graph.total_macs is None

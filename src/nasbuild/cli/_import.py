@@ -144,8 +144,13 @@ def _row(graph: OperatorGraph) -> list[str]:
     shown = ", ".join(f"{count} {op}" for op, count in ops[:_MOST_OPS])
     more = f" and {len(ops) - _MOST_OPS} more kinds" if len(ops) > _MOST_OPS else ""
     numbers = (len(graph), graph.edges.shape[1], graph.total_parameters)
-    macs = "unknown" if graph.total_macs is None else f"{graph.total_macs / 1e6:,.1f}"
+    macs = "unknown" if graph.total_macs is None else _millions(graph.total_macs)
     return [graph.name, *(f"{n:,}" for n in numbers), macs, shown + more]
+
+
+def _millions(number: int) -> str:
+    """Three digits at least: small networks have less than a tenth of a million."""
+    return f"{number / 1e6:,.1f}" if number >= 1e8 else f"{number / 1e6:.3g}"
 
 
 def _told(graph: OperatorGraph) -> dict[str, Any]:

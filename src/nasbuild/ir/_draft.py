@@ -18,6 +18,9 @@ Shape: TypeAlias = tuple[int, ...]
 """Sizes; 0 is an unknown one."""
 NOTHING = "Identity"
 """What does nothing to its first operand; vanishes."""
+ALIKE = "="
+"""Begins the name of a vector that several layers may have one of: new biases are zeros, new scales ones, and exporters
+store equal tensors once."""
 PART = "Part"
 """What stands for a second or later result of a node; vanishes at the end."""
 
@@ -188,7 +191,7 @@ class Draft:
             edges=np.array(edges, np.int32).reshape(-1, 2).T.copy(),
             outputs=np.array(list(dict.fromkeys(index[_whole(n)] for n in self.outputs)), np.int32),
             labels=np.array([node.label for node in kept], object),
-            total_parameters=min(size_of_all(node.all_weights() for node in kept), 2**62),
+            total_parameters=min(_total(node.all_weights() for node in kept), 2**62),
             notes=tuple(self.notes),
             **columns,
         )
@@ -271,11 +274,16 @@ def size_of(shape: Shape | None) -> int:
     return 0 if shape is None else prod(shape)
 
 
-def size_of_all(weights: Iterable[Mapping[str, int]]) -> int:
-    """Learnt numbers of several nodes; a tensor that several read counts once."""
-    merged: dict[str, int] = {}
-    for one in weights:
-        merged.update(one)
+def _total(weights: Iterable[Mapping[str, int]]) -> int:
+    """Learnt numbers of several nodes; a tensor that several read counts once.
+
+    A vector whose numbers are all alike counts once for each other tensor that is read with it, or for each reader.
+    """
+    merged: dict[Any, int] = {}
+    for reader, one in enumerate(weights):
+        own = tuple(sorted(name for name in one if not name.startswith(ALIKE)))
+        for name, size in one.items():
+            merged[(name, own or reader) if name.startswith(ALIKE) else name] = size
     return sum(merged.values())
 
 
