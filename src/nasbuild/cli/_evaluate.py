@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -88,6 +89,9 @@ def evaluate(
     out.line(f"{len(results) - len(failed):,} of {len(named):,} architectures are evaluated, kept in {store}")
     for line in _why(list(failed.values())):
         out.line(f"note: {line}", "yellow")
+    noted = {a: r.reason for a, r in results.items() if r.metrics is not None and r.reason}
+    for line in _alike(list(noted.values())):
+        out.line(f"note: {line}", "yellow")
     if away:
         out.line(f"note: {away:,} are under way in another process", "yellow")
     if out_file is not None:
@@ -101,8 +105,18 @@ def evaluate(
             "done": len(results) - len(failed),
             "under_way": away,
             "failed": {architecture_id(definition, a): reason for a, reason in failed.items()},
+            "notes": {architecture_id(definition, a): note for a, note in noted.items()},
         }
     )
+
+
+def _alike(notes: Sequence[str]) -> list[str]:
+    """Lines that tell what was noted, the most frequent first."""
+    counts = Counter(notes).most_common()
+    lines = [f"of {count:,}: {note}" for note, count in counts[:_REASONS]]
+    if others := counts[_REASONS:]:
+        lines.append(f"of {sum(count for _, count in others):,}: other notes; --json tells all")
+    return lines
 
 
 def _why(reasons: Sequence[str]) -> list[str]:

@@ -13,6 +13,22 @@ Cost = Literal["free", "cheap", "dear"]
 """Cost class: ``"free"`` is looked up or counted, ``"cheap"`` takes seconds at most, ``"dear"`` more."""
 Measured = Mapping[str, float | None]
 """Metrics by name; None for what could not be measured."""
+
+
+class Noted(dict[str, float | None]):
+    """Metrics, and what is to be said about them.
+
+    Attributes
+    ----------
+    note
+        Such as why one is missing; empty if there is nothing to say.
+    """
+
+    def __init__(self, metrics: Measured, notes: Sequence[str] = ()) -> None:
+        super().__init__(metrics)
+        self.note = "; ".join(notes)
+
+
 Sweep = Callable[[Sequence[Architecture]], Sequence[Measured | Exception]]
 """Metrics of each of several architectures, or why there are none."""
 
@@ -26,7 +42,7 @@ class Result:
     metrics
         None if it failed.
     reason
-        Why it failed.
+        Why it failed; of one that did not, what is to be said about its metrics.
     seconds
         How long it took.
     """

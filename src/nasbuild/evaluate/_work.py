@@ -9,7 +9,7 @@ from typing import Protocol
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._evaluator import load_evaluator
-from nasbuild.evaluate._protocol import AHEAD, Evaluator, Measured, Result
+from nasbuild.evaluate._protocol import AHEAD, Evaluator, Measured, Noted, Result
 from nasbuild.space import Architecture, Space
 
 DIED = "the process that evaluated it died"
@@ -82,7 +82,7 @@ def _result(outcome: Measured | Exception, seconds: float) -> Result:
         return Result(None, outcome.what, seconds)
     if isinstance(outcome, Exception):
         return Result(None, f"{type(outcome).__name__}: {outcome}", seconds)
-    return Result(dict(outcome), None, seconds)
+    return Result(dict(outcome), (outcome.note or None) if isinstance(outcome, Noted) else None, seconds)
 
 
 def together(room: int, ended: Sequence[Ended]) -> int:
