@@ -16,9 +16,9 @@ import pytest
 import sqlalchemy as sa
 
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate import LEASE, Result, Store
-from nasbuild.evaluate._database import evaluations
-from nasbuild.evaluate._owner import _started
+from nasbuild.evaluate import Result, Store
+from nasbuild.evaluate.store._database import clock, evaluations
+from nasbuild.evaluate.store._owner import _started
 from nasbuild.space import load_space, sample
 from nasbuild.table import load_builtin
 
@@ -184,11 +184,15 @@ def test_what_a_killed_process_was_at_is_free_at_once(url, opened):
     assert sorted(map(ARCHITECTURES.index, mine)) == [0, 1, 2, 3, 4]
 
 
-def test_a_process_elsewhere_is_given_time(url, opened):
+def test_a_process_elsewhere_is_given_time_since_it_could_be_heard(url, opened, monkeypatch):
+    monkeypatch.setattr("nasbuild.evaluate.store._owner.LEASE", 1.0)
     store = opened(url)
     store.claim(ARCHITECTURES[:2])
     engine = sa.create_engine(store.url)
-    for heard, free in ((time.time() - LEASE / 2, 0), (time.time() - 2 * LEASE, 2)):
+    with engine.connect() as connection:
+        now, up = clock(connection)
+    time.sleep(max(0.0, up + 1.1 - now))
+    for heard, free in ((time.time(), 0), (time.time() - 100, 2)):
         with engine.begin() as connection:
             away = {"owner": "elsewhere:1:2:ab", "heard": heard}
             connection.execute(sa.update(evaluations).values(**away))
@@ -235,7 +239,7 @@ def test_a_store_of_a_newer_version_is_refused(url, opened):
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("nowhere://x", "can't be opened"),
+        ("nowhere://x", "is no database that evaluations are kept in"),
         ("/no/such/folder/store.db", "can't be opened"),
         ("mysql://me:secret@host/db", "store mysql"),
     ],
@@ -249,7 +253,7 @@ def test_what_is_no_store_is_refused_without_its_password(url, message):
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("my notes, which are no database at all" * 50)
-    with pytest.raises(NasbuildError, match="can't be opened"):
+    with pytest.raises(NasbuildError, match="is no database of SQLite"):
         Store(path, SPACE, "mine")
     assert path.read_text().startswith("my notes")
 
