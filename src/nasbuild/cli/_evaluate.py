@@ -150,8 +150,8 @@ def open_store(
     lost = kept.interrupted()
     if lost:
         names = ", ".join(lost[:_SHOWN]) + (f" and {len(lost) - _SHOWN:,} more" if len(lost) > _SHOWN else "")
-        offer = "; if they end this process, too, --workers 1 lets them fail alone" if alone else ""
-        tell(f"a process ended while it evaluated {names}, which are free again{offer}")
+        offer = "; if that ends this one, too, --workers 1 lets it fail alone" if alone else ""
+        tell(f"a process ended while it evaluated {names}{offer}")
     return kept
 
 

@@ -28,6 +28,7 @@ _CODE = (
 )
 _AHEAD = 32_768  # bytes that wait in a pipe, which holds more: nobody waits for a busy worker to read
 _DYING = 2.0  # seconds between a worker's last word and its end
+_CLOSED = 121  # exit code of a worker that can't answer any more
 _LEAVING = 5.0  # seconds for a worker without work to end by itself
 
 
@@ -135,10 +136,11 @@ class Worker:
         self.died = True
         try:
             code = self._process.wait(_DYING)
-            self.killed, how = code == -signal.SIGKILL, shown_status(code)
         except subprocess.TimeoutExpired:
             self._process.ask_to_end()
-            how = "it closed descriptors that were not its own"
+            code = _CLOSED
+        self.killed = code == -signal.SIGKILL
+        how = "it closed descriptors that were not its own" if code == _CLOSED else shown_status(code)
         if not self._ready:
             raise NasbuildError(f"a worker died while it loaded the evaluator: {how}", where="--evaluator")
         if not self.queue:
@@ -164,7 +166,7 @@ def serve(requests: int, replies: int) -> None:
     """The worker's side: load the evaluator, then evaluate until nobody asks any more."""
     with contextlib.suppress(Exception):
         # Where a crash in native code comes from is told on the error stream.
-        faulthandler.enable()
+        faulthandler.enable(all_threads=False)
     source, answers = Connection(requests, writable=False), Connection(replies, readable=False)
     spec: Spec = pickle.loads(source.recv_bytes())
     try:
@@ -186,4 +188,8 @@ def serve(requests: int, replies: int) -> None:
         except (EOFError, OSError):
             return
         (result,) = evaluated(evaluator, [architecture])
-        answers.send(result)
+        try:
+            answers.send(result)
+        except OSError:
+            # An evaluator may close what it did not open; nothing more can be said there.
+            os._exit(_CLOSED)

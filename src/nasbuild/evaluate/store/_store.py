@@ -111,7 +111,7 @@ class Store:
                 raise self._unopened(cause) from error
             raise
         for path, count in _pending.take_in(self.url, self._taken_in).items():
-            self.tell(f"{count:,} results that the store could not take before are taken in from {path}")
+            self.tell(f"{_counted(count)} that the store could not take before: taken in from {path}")
 
     def _unopened(self, error: BaseException) -> NasbuildError:
         return NasbuildError(
@@ -223,7 +223,7 @@ class Store:
         ]
         kept = [{**whole, **one, **row} for one, row in zip(more, rows, strict=True)]
         path = _pending.keep(self.url, kept)
-        count = f"{len(rows):,} finished result{'s' if len(rows) > 1 else ''}"
+        count = _counted(len(rows))
         if path is not None:
             where = f"{count} kept in {path}, which the next start takes in"
         else:
@@ -376,6 +376,10 @@ class Store:
         return hashlib.sha256(
             f"{self._study}\n{architecture_id(self.space, architecture)}".encode()
         ).hexdigest()
+
+
+def _counted(n: int) -> str:
+    return f"{n:,} finished result{'' if n == 1 else 's'}"
 
 
 def _versions() -> dict[str, str]:
