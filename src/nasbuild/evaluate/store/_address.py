@@ -37,7 +37,7 @@ def address_of(place: str | os.PathLike[str] | sa.URL) -> sa.URL:
         return sa.URL.create("sqlite", database=str(Path(text).absolute()))
     try:
         url = sa.make_url(text)
-    except exc.ArgumentError as error:
+    except (exc.ArgumentError, ValueError) as error:
         raise NasbuildError(
             "is no URL of a database", where=f"store {shown(text)}", allowed=ALLOWED
         ) from error
@@ -95,7 +95,7 @@ def _tables(path: Path) -> set[str]:
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
         )
         return {str(name) for (name,) in rows}
-    except sqlite3.Error:
+    except (sqlite3.Error, UnicodeError):
         return set()
     finally:
         connection.close()

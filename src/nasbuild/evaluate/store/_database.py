@@ -46,6 +46,8 @@ evaluations = sa.Table(
     sa.Column("code", sa.String(64)),
     sa.Column("digest", sa.String(16)),
 )
+_CHECKED = ("key", "study", "arch", "state", "metrics", "reason", "seconds", "notes")
+CHECKED = frozenset(_CHECKED)
 _SINCE_2 = ("notes", "code", "digest")
 
 
@@ -151,8 +153,8 @@ def clock(connection: sa.Connection) -> tuple[float, float]:
 
 
 def digest(row: Mapping[str, Any]) -> str:
-    """A checksum of what an evaluation told, which finds a byte that changed on the disk."""
-    told = json.dumps([row[name] for name in ("key", "state", "metrics", "reason")])
+    """A checksum of what was evaluated and what that told, which finds a byte that changed on the disk."""
+    told = json.dumps([row[name] for name in _CHECKED])
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 

@@ -54,7 +54,7 @@ def _lives(number: int, started: str) -> bool:
     except PermissionError:
         # Another user's, whom we may not look at.
         return True
-    except OSError:
+    except (OSError, OverflowError):
         return False
     # It is there and can't be looked at, or has ended and was not waited for.
     return not Path(f"/proc/{number}/stat").exists()

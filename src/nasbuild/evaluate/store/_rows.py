@@ -50,7 +50,7 @@ def fault_in(row: Mapping[str, Any]) -> str | None:
             return f"its {column} is {_kind(row[column])}"
     try:
         arch, metrics = json.loads(row["arch"]), _json(row["metrics"])
-        notes = _json(row.get("notes")) or []
+        notes = _json(row.get("notes"))
     except (ValueError, TypeError, RecursionError):
         return "its architecture, metrics or notes are no JSON"
     if not isinstance(arch, dict):
@@ -61,7 +61,7 @@ def fault_in(row: Mapping[str, Any]) -> str | None:
         not isinstance(metrics, dict) or not all(map(_is_number, metrics.values()))
     ):
         return "its metrics are no numbers by name"
-    if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
+    if notes is not None and not (isinstance(notes, list) and all(isinstance(note, str) for note in notes)):
         return "its notes are no texts"
     if not isinstance(row["reason"], str | None) or not isinstance(row["seconds"], float | int | None):
         return "its reason or duration is of another type"

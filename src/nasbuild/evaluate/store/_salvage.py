@@ -14,7 +14,15 @@ from sqlalchemy import exc
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate.store._address import address_of, check_file, shown
-from nasbuild.evaluate.store._database import chunks, digest, evaluations, insert, open_engine, prepare_schema
+from nasbuild.evaluate.store._database import (
+    CHECKED,
+    chunks,
+    digest,
+    evaluations,
+    insert,
+    open_engine,
+    prepare_schema,
+)
 from nasbuild.evaluate.store._faults import StoreError, cause_of, fault_of, store_error
 from nasbuild.evaluate.store._rows import fault_in
 
@@ -43,6 +51,9 @@ def salvaged(damaged: str | os.PathLike[str], into: str | os.PathLike[str]) -> s
         if row.get("state") == "running":
             continue
         whole = {"number": None, **dict.fromkeys(_COLUMNS), **row}
+        if not row.keys() >= CHECKED:
+            # A checksum of columns that are no longer there tells nothing.
+            whole["digest"] = None
         if fault_in(whole) is None:
             kept = {column: whole[column] for column in _COLUMNS}
             sound.append({**kept, "digest": digest(kept)})
@@ -82,7 +93,7 @@ def _rows_of_file(path: Path, name: str) -> Iterator[Mapping[str, Any]]:
     try:
         try:
             columns = [row["name"] for row in connection.execute("PRAGMA table_info(evaluations)")]
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeError) as error:
             raise StoreError(f"nothing of it can be read ({error})", where=f"store {name}") from error
         if not columns:
             raise StoreError("has no evaluations", where=f"store {name}")
@@ -104,7 +115,7 @@ def _around_damage(connection: sqlite3.Connection) -> Iterator[Mapping[str, Any]
                 if last not in seen:
                     seen.add(last)
                     yield dict(row)
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeError):
             ends.append(last)
         else:
             return
@@ -116,7 +127,7 @@ def _around_damage(connection: sqlite3.Connection) -> Iterator[Mapping[str, Any]
             row = connection.execute(
                 "SELECT rowid AS number, * FROM evaluations NOT INDEXED WHERE rowid = ?", [number]
             ).fetchone()
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeError):
             continue
         if row is not None and number not in seen:
             yield dict(row)

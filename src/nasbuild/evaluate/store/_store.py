@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -193,17 +194,19 @@ class Store:
         try:
             self._run(lambda c: c.execute(change, changes))
         except StoreError as error:
-            raise self._kept_beside(error, results, rows, code) from error.__cause__
+            raise self._kept_beside(error, rows, code) from error.__cause__
         self._held -= {row["key"] for row in rows}
 
     def _ended(self, architecture: Architecture, result: Result) -> dict[str, Any]:
         metrics = None if result.metrics is None else {k: _plain(v) for k, v in result.metrics.items()}
         row = {
             "key": self._key(architecture),
+            "study": self._study,
+            "arch": json.dumps(to_dict(self.space, architecture)),
             "state": "failed" if metrics is None else "done",
             "metrics": None if metrics is None else json.dumps(metrics),
             "reason": None if result.reason is None else cut(result.reason),
-            "seconds": result.seconds,
+            "seconds": None if result.seconds is None else float(result.seconds),
             "notes": json.dumps(result.notes) if result.notes else None,
         }
         return {**row, "digest": digest(row)}
@@ -211,17 +214,17 @@ class Store:
     def _kept_beside(
         self,
         error: StoreError,
-        results: Sequence[tuple[Architecture, Result]],
         rows: Sequence[Mapping[str, Any]],
         code: str | None,
     ) -> StoreError:
         """What is wrong, and where the results are that it kept from being written."""
-        whole = {"study": self._study, "evaluator": self.evaluator, "seed": self.seed, "code": code}
-        more = [
-            {"arch": json.dumps(to_dict(self.space, a)), "versions": json.dumps(_versions())}
-            for a, _ in results
-        ]
-        kept = [{**whole, **one, **row} for one, row in zip(more, rows, strict=True)]
+        more = {
+            "evaluator": self.evaluator,
+            "seed": self.seed,
+            "code": code,
+            "versions": json.dumps(_versions()),
+        }
+        kept = [{**more, **row} for row in rows]
         path = _pending.keep(self.url, kept)
         count = _counted(len(rows))
         if path is not None:
@@ -369,6 +372,8 @@ class Store:
                 if not told and waited + pause > 1:
                     told = True
                     self.tell(f"store {self.name} {fault.value}: trying again for {most[fault]:.0f} s")
+            except (UnicodeError, sqlite3.Error) as error:
+                raise store_error(self.name, Fault.DAMAGED, cause_of(error)) from error
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
