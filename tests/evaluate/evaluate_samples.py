@@ -119,3 +119,22 @@ def loud(arch):
     os.write(1, b"from native code\n")
     subprocess.run(["echo", "from a child"], check=True)
     return size(arch)
+
+
+def alive(pids):
+    found = []
+    for pid in pids:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if state not in "ZX":
+            found.append(pid)
+    return found
+
+
+def gone(pids, seconds=5.0):
+    deadline = time.monotonic() + seconds
+    while (left := alive(pids)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not left

@@ -7,11 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
-from evaluate_samples import NAME, size
+from evaluate_samples import NAME, alive, gone, size
 
 from nasbuild.evaluate import InProcess, Pool, Spec, Store, evaluate_all
 from nasbuild.space import load_space, sample, to_dict
@@ -48,25 +47,6 @@ def test_each_death_is_one_failure_with_its_reason(tmp_path):
         assert results[architecture].reason == reasons.get(kind)
         if kind not in reasons:
             assert results[architecture].metrics == size(to_dict(SPACE, architecture))
-
-
-def alive(pids):
-    found = []
-    for pid in pids:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            continue
-        if state not in "ZX":
-            found.append(pid)
-    return found
-
-
-def gone(pids, seconds=5.0):
-    deadline = time.monotonic() + seconds
-    while (left := alive(pids)) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return not left
 
 
 @pytest.mark.parametrize("executor", [InProcess(), Pool(2)], ids=["in process", "pool"])
