@@ -15,7 +15,7 @@ from nasbuild.evaluate._latency import NoisyReading
 from nasbuild.evaluate._network import Networks, load_networks, network_names, register_networks
 from nasbuild.evaluate._onnx_runtime import to_onnx
 from nasbuild.evaluate._protocol import Cost, Evaluator
-from nasbuild.evaluate._result import Result
+from nasbuild.evaluate._result import Measured, Result
 from nasbuild.evaluate.executors._pool import InProcess, Pool
 from nasbuild.evaluate.executors._ray import Ray
 from nasbuild.evaluate.executors._work import Executor, Spec
@@ -34,6 +34,7 @@ __all__ = [
     "Evaluator",
     "Executor",
     "InProcess",
+    "Measured",
     "Networks",
     "NoisyReading",
     "Pool",

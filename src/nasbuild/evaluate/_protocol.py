@@ -60,8 +60,8 @@ class Evaluator:
     code: str | None = None
 
     def __call__(self, architectures: Sequence[Architecture]) -> list[Measured]:
-        """Metrics of each; None for all of one whose evaluation failed."""
-        return [r.metrics or dict.fromkeys(self.metrics) for r in self.results(architectures)]
+        """Metrics of each; None for those that were not told, as all of one whose evaluation failed."""
+        return [{**dict.fromkeys(self.metrics), **(r.metrics or {})} for r in self.results(architectures)]
 
     def results(self, architectures: Sequence[Architecture]) -> list[Result]:
         """What came of each, one after another or in sweeps; what goes wrong in one becomes its reason."""
