@@ -13,6 +13,7 @@ import pytest
 from evaluate_samples import NAME, alive, gone, size
 
 from nasbuild.evaluate import InProcess, Pool, Spec, Store, evaluate_all
+from nasbuild.evaluate.executors._supervised import Supervised
 from nasbuild.space import load_space, sample, to_dict
 
 SPACE = load_space("digits-macro")
@@ -162,3 +163,29 @@ def test_a_command_ends_with_the_process_that_asks_it(tmp_path):
     process.kill()
     process.communicate()
     assert gone(pids)
+
+
+@pytest.mark.parametrize("how", ["end", "kill"])
+def test_a_supervisor_that_is_ended_or_killed_leaves_nothing(how):
+    script = "setsid sleep 600 >/dev/null & echo $! $$; sleep 600"
+    running = Supervised(["sh", "-c", script], stdout=subprocess.PIPE)
+    assert running.process.stdout is not None
+    pids = running.process.stdout.readline().split()
+    pids = [pid.decode() for pid in pids]
+    assert len(alive(pids)) == 2
+    if how == "kill":
+        # As Ray kills the children of its workers.
+        running.process.kill()
+        running.process.wait()
+    else:
+        running.end()
+    assert gone(pids)
+    running.process.stdout.close()
+    running.end()
+
+
+@pytest.mark.parametrize(("script", "code"), [("exit 3", 3), ("kill -11 $$", -11), ("true", 0)])
+def test_a_supervisor_ends_like_its_program(script, code):
+    running = Supervised(["sh", "-c", script])
+    assert running.wait(20) == code
+    running.end()

@@ -20,6 +20,10 @@ import signal
 import sys
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _LOOK = 0.5  # seconds between two looks whether the asking process still lives
 _PATIENCE = 10.0  # seconds for killed processes to go; one in the kernel's hands may not
@@ -29,12 +33,31 @@ NOT_FOUND = 127
 def main() -> None:
     descriptors, command = [int(n) for n in sys.argv[1].split(",")], sys.argv[2:]
     control, passed = descriptors[0], descriptors[1:]
+    if sys.platform == "linux":
+        # Two, one below the other: who kills children of his own, as Ray does, kills one of them, and the other ends the rest.
+        asker = os.getppid()
+        woken = _prepared()
+        inner = os.fork()
+        if inner:
+            for descriptor in passed:
+                os.close(descriptor)
+            _supervise(inner, control, woken, asker)
+        os.setsid()
     asker = os.getppid()
-    woken = _wake_on((signal.SIGCHLD, signal.SIGTERM))
-    _control_processes(_PR_SET_CHILD_SUBREAPER, 1)
+    woken = _prepared()
     child = _start(command, passed)
     for descriptor in passed:
         os.close(descriptor)
+    _supervise(child, control, woken, asker)
+
+
+def _prepared() -> int:
+    _control_processes(_PR_SET_CHILD_SUBREAPER, 1)
+    return _wake_on((signal.SIGCHLD, signal.SIGTERM))
+
+
+def _supervise(child: int, control: int, woken: int, asker: int) -> NoReturn:
+    """Wait until the child ends, or it is not wanted any more, end all that there is, and end like the child."""
     status = None
     while status is None:
         ready, _, _ = select.select([control, woken], [], [], _LOOK)
@@ -50,7 +73,7 @@ def _start(command: list[str], passed: list[int]) -> int:
     if child:
         return child
     os.setsid()
-    # Should this process be killed itself, nobody else would end the program.
+    # Should this process be killed itself, the program goes with it.
     _control_processes(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.set_wakeup_fd(-1)
     # Python ignores the last two, and what is ignored stays so in the program.
@@ -130,7 +153,7 @@ def _control_processes(option: int, value: int) -> None:
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def _exit_like(status: int | None) -> None:
+def _exit_like(status: int | None) -> NoReturn:
     if status is None:
         os._exit(1)
     if os.WIFSIGNALED(status):
