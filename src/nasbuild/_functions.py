@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
@@ -29,7 +30,7 @@ def find_function(place: str, name: str, *, where: str, allowed: Iterable[str] =
     Raises
     ------
     NasbuildError
-        If there is no such file, module or function; what the file itself raises goes through.
+        If there is no such file, module or function, or if the file itself raises something: with its line.
     """
     try:
         module = _file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
@@ -42,6 +43,10 @@ def find_function(place: str, name: str, *, where: str, allowed: Iterable[str] =
             where=where,
             todo='put what it does by itself under if __name__ == "__main__":',
         ) from error
+    except NasbuildError:
+        raise
+    except Exception as error:
+        raise NasbuildError(f"can't be loaded ({_raised(error)})", where=where) from error
     function = getattr(module, name, None)
     if not callable(function):
         raise NasbuildError(f"has no function {name!r}", where=where)
@@ -73,6 +78,15 @@ def _module_of(value: object) -> str:
     except Exception:
         # Any object may stand in a user's module.
         return ""
+
+
+def _raised(error: Exception) -> str:
+    """What was raised and where, on one line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "?"
+    if isinstance(error, SyntaxError):
+        place = f"{Path(error.filename or '?').name}, line {error.lineno}"
+    return f"{place}: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def _name(path: Path) -> str:

@@ -190,6 +190,10 @@ def test_a_damaged_store_is_saved_into_a_new_one(nasbuild, call, tmp_path):
 def test_a_file_that_ends_python_when_loaded_is_told(nasbuild, call, tmp_path):
     (tmp_path / "mine.py").write_text("import sys\nsys.exit(3)\n")
     assert "can't be loaded (it calls sys.exit(3))" in nasbuild(*call("good")).sentence
+    (tmp_path / "mine.py").write_text("import math\nmath.sqrt(-1)\n")
+    assert "can't be loaded (mine.py, line 2: ValueError: " in nasbuild(*call("good")).sentence
+    (tmp_path / "mine.py").write_text("\n\ndef good(arch) return 1\n")
+    assert "can't be loaded (mine.py, line 3: SyntaxError: " in nasbuild(*call("good")).sentence
 
 
 def test_prints_while_loading_do_not_spoil_json(nasbuild, call, tmp_path):
