@@ -6,12 +6,15 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from nasbuild.errors import NasbuildError
 
+_INSTALLED = {"site-packages", "dist-packages"}
 FORMS = ("FILE.py:FUNCTION", "MODULE:FUNCTION")
 
 
@@ -27,23 +30,74 @@ def find_function(place: str, name: str, *, where: str, allowed: Iterable[str] =
     Raises
     ------
     NasbuildError
-        If there is no such file, module or function; what the file itself raises goes through.
+        If there is no such file, module or function, or if the file itself raises something: with its line.
     """
     try:
         module = _file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
     except (ImportError, FileNotFoundError) as error:
         raise NasbuildError(f"can't be loaded ({error})", where=where, allowed=allowed) from error
+    except SystemExit as error:
+        # A script that does its work when it is loaded.
+        raise NasbuildError(
+            f"can't be loaded (it calls sys.exit({error.code!r}))",
+            where=where,
+            todo='put what it does by itself under if __name__ == "__main__":',
+        ) from error
+    except NasbuildError:
+        raise
+    except Exception as error:
+        raise NasbuildError(f"can't be loaded ({_raised(error)})", where=where) from error
     function = getattr(module, name, None)
     if not callable(function):
         raise NasbuildError(f"has no function {name!r}", where=where)
     return function
 
 
+def source_files(place: str) -> list[Path]:
+    """The file of a place that `find_function` has run, and the files beside it, or below, that it imports from."""
+    module = sys.modules.get(_name(Path(place)) if place.endswith(".py") else place)
+    first = getattr(module, "__file__", None)
+    if module is None or first is None:
+        return []
+    found, left = {Path(first).resolve(): module}, [module]
+    root = Path(first).resolve().parent
+    while left:
+        for value in list(vars(left.pop()).values()):
+            other = value if isinstance(value, ModuleType) else sys.modules.get(_module_of(value))
+            path = Path(getattr(other, "__file__", None) or "").resolve()
+            inside = path.suffix == ".py" and path.is_relative_to(root) and not _INSTALLED & set(path.parts)
+            if other is not None and inside and path not in found:
+                found[path] = other
+                left.append(other)
+    return list(found)
+
+
+def _module_of(value: object) -> str:
+    try:
+        return str(getattr(value, "__module__", ""))
+    except Exception:
+        # Any object may stand in a user's module.
+        return ""
+
+
+def _raised(error: Exception) -> str:
+    """What was raised and where, on one line."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "?"
+    if isinstance(error, SyntaxError):
+        place = f"{Path(error.filename or '?').name}, line {error.lineno}"
+    return f"{place}: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
+
+
+def _name(path: Path) -> str:
+    """A name of its own: a file may be called like a module that others import."""
+    return f"nasbuild_functions_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+
+
 def _file(path: Path) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
-    # A name of its own: a file may be called like a module that others import.
-    name = f"nasbuild_functions_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+    name = _name(path)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None

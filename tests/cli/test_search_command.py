@@ -96,6 +96,24 @@ def test_what_could_not_be_evaluated_is_told(nasbuild, tmp_path):
     assert "nothing that was evaluated is within the bounds" in none.out
 
 
+def test_an_evaluator_may_fail_but_not_always(nasbuild, tmp_path):
+    script = tmp_path / "mine.py"
+    script.write_text(
+        "import sys\n"
+        "def half(arch):\n    n = len(arch['stages'][0])\n    return sys.exit(1) if n > 1 else {'loss': n, 'why': 'x'}\n"
+        "def never(arch):\n    raise RuntimeError('no such device')\n"
+        "def typo(arch):\n    return {'los': 1}\n"
+    )
+    call = ["search", "--space", "digits-macro", "--target", "loss", "--budget", 20, "--population", 10]
+    done = nasbuild(*call, "--evaluator", f"{script}:half", "--out", tmp_path / "half")
+    assert done.code == 0, done.err
+    assert "of 20 could not be evaluated" in done.out
+    for name, reason in (("never", "RuntimeError: no such device"), ("typo", "did you mean loss?")):
+        sentence = nasbuild(*call, "--evaluator", f"{script}:{name}", "--out", tmp_path / name).sentence
+        assert "none of the first 10 evaluations told loss" in sentence
+        assert reason in sentence
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

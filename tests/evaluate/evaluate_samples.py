@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import re
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -72,3 +76,65 @@ def priceless(arch):
 
 
 priceless.cost = "none"
+
+
+def _kind(arch):
+    """The first layer and the depth of the first stage."""
+    return arch["stages"][0][0]["op"], len(arch["stages"][0])
+
+
+def faulty(arch):
+    """Some kinds go wrong, each in its own way."""
+    match _kind(arch):
+        case "mb_e1_k3", 1:
+            sys.exit(2)
+        case "mb_e1_k3", 2:
+            ctypes.string_at(0)
+        case "mb_e3_k3", 1:
+            os._exit(3)
+        case "mb_e3_k3", 2:
+            os.closerange(3, 100)
+        case "mb_e6_k5", 1:
+            raise KeyboardInterrupt
+    return size(arch)
+
+
+def hanging(arch):
+    """Hangs with children of all kinds, in code that no interrupt ends; leaves their number."""
+    if _kind(arch) == ("mb_e6_k5", 1):
+        # One in a session of its own, one whose parent is gone.
+        one = subprocess.Popen(["sleep", "600"], start_new_session=True)
+        two = subprocess.run(
+            ["sh", "-c", "setsid sleep 600 >/dev/null & echo $!"], stdout=subprocess.PIPE, check=True
+        )
+        path = Path(os.environ["NOTES"])
+        path.with_suffix(".new").write_text(f"{one.pid} {int(two.stdout)} {os.getpid()}")
+        path.with_suffix(".new").rename(path)
+        re.match(r"(a*)*b", "a" * 40)
+    return size(arch)
+
+
+def loud(arch):
+    sys.stdout.write("from Python\n")
+    os.write(1, b"from native code\n")
+    subprocess.run(["echo", "from a child"], check=True)
+    return size(arch)
+
+
+def alive(pids):
+    found = []
+    for pid in pids:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if state not in "ZX":
+            found.append(pid)
+    return found
+
+
+def gone(pids, seconds=5.0):
+    deadline = time.monotonic() + seconds
+    while (left := alive(pids)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not left

@@ -69,20 +69,6 @@ def test_a_file_does_not_stand_in_for_a_module_of_its_name(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nothing", "returned NoneType; allowed: a dict of metrics"),
-        ("words", "tells loss as 'low'; allowed: numbers, and None"),
-    ],
-)
-def test_what_tells_no_metrics_is_named_with_the_architecture(script, name, message):
-    with pytest.raises(NasbuildError, match=message) as caught:
-        load_evaluator(f"{script}:{name}", SPACE)([ONE])
-    assert caught.value.where is not None
-    assert "architecture mb_" in caught.value.where
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
         ("{script}:none", "has no function 'none'"),
         ("{script}:number", "has no function 'number'"),
         ("gone.py:good", "no such file: gone.py"),

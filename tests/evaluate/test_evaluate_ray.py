@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from evaluate_samples import NAME, size
+from evaluate_samples import NAME, gone, size
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Ray, Spec, Store, evaluate_all
@@ -31,10 +31,10 @@ def cluster(tmp_path_factory):
     del os.environ["NOTES"], os.environ["MARK"]
 
 
-def evaluated(path, name, architectures=ARCHITECTURES, **options):
+def evaluated(path, name, architectures=ARCHITECTURES, *, limit=None, **options):
     store = Store(path, SPACE, name)
     executor = Ray(workers=2, **options)
-    results = evaluate_all(Spec(NAME + name, SPACE), architectures, store, executor=executor)
+    results = evaluate_all(Spec(NAME + name, SPACE, limit=limit), architectures, store, executor=executor)
     assert store.counts()["running"] == 0
     store.close()
     return [results[a] for a in architectures]
@@ -75,6 +75,23 @@ def test_what_kills_every_worker_has_failed_alone(tmp_path):
     assert (results[9].metrics, results[9].reason) == (None, "the process that evaluated it died")
     for architecture, result in zip(few[:9] + few[10:], results[:9] + results[10:], strict=True):
         assert result.metrics == size(to_dict(SPACE, architecture))
+
+
+def test_a_limit_ends_a_function_and_all_that_it_started(cluster, tmp_path):
+    hangs = next(a for a in ARCHITECTURES if a.modules[0] == (("mb_e6_k5",),))
+    few = [hangs, *(a for a in ARCHITECTURES if len(a.modules[0]) == 2)][:5]
+    first, *others = evaluated(tmp_path / "s.db", "hanging", few, limit=1.0)
+    assert first.reason == "took longer than 1 s"
+    assert [r.metrics for r in others] == [size(to_dict(SPACE, a)) for a in few[1:]]
+    assert gone((cluster / "notes").read_text().split())
+
+
+@pytest.mark.usefixtures("cluster")
+def test_what_is_raised_is_one_failure(tmp_path):
+    few = list({(a.modules[0][0][0], len(a.modules[0])): a for a in ARCHITECTURES}.values())
+    exits = [a for a in few if a.modules[0] == (("mb_e1_k3",),)]
+    (result,) = evaluated(tmp_path / "s.db", "faulty", exits)
+    assert result.reason == "SystemExit (the evaluator called sys.exit): 2"
 
 
 @pytest.mark.usefixtures("cluster")

@@ -3,108 +3,24 @@
 from __future__ import annotations
 
 import os
-import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
 
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate import LEASE, Result, Store
-from nasbuild.evaluate._database import evaluations
-from nasbuild.evaluate._owner import _started
+from nasbuild.evaluate import Result, Store
+from nasbuild.evaluate.store._database import clock, evaluations
+from nasbuild.evaluate.store._owner import _started
 from nasbuild.space import load_space, sample
 from nasbuild.table import load_builtin
 
 SPACE = load_space("digits-macro")
 ARCHITECTURES = sample(SPACE, 40, np.random.default_rng(0))
 TOLD = {"loss": 0.5, "acc": None}
-
-
-@pytest.fixture(scope="session")
-def postgresql(tmp_path_factory):
-    """A server of its own, on a free port; None where there is none."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not programs:
-        return None
-    try:
-        import psycopg  # noqa: F401
-    except ImportError:
-        return None
-    folder = tmp_path_factory.mktemp("postgresql")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    # The server refuses to run as root.
-    user = "nobody" if os.getuid() == 0 else None
-    prefix = ["setpriv", "--reuid", user, "--clear-groups"] if user else []
-    if user and not shutil.which("setpriv"):
-        return None
-    if user:
-        shutil.chown(folder, user)
-        for parent in folder.parents:
-            if parent != Path(parent.root) and parent.stat().st_uid == os.getuid():
-                parent.chmod(parent.stat().st_mode | 0o011)
-    data, binary = folder / "data", programs[-1]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}
-    subprocess.run(
-        [*prefix, binary / "initdb", "-D", data, "-U", "tester", "-A", "trust", "-N"], check=True, **quiet
-    )
-    server = subprocess.Popen(
-        [*prefix, binary / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", folder, "-F"],
-        **quiet,
-    )
-    url = f"postgresql+psycopg://tester@127.0.0.1:{port}/postgres"
-    deadline = time.monotonic() + 30
-    engine = sa.create_engine(url)
-    while True:
-        try:
-            engine.connect().close()
-            break
-        except sa.exc.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-    engine.dispose()
-    yield url
-    # An interrupt ends a server at once, whoever is connected.
-    server.send_signal(signal.SIGINT)
-    server.wait(timeout=30)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        yield str(tmp_path / "store.db")
-        return
-    server = request.getfixturevalue("postgresql")
-    if server is None:
-        pytest.skip("there is no PostgreSQL server or no psycopg here")
-    yield server
-    engine = sa.create_engine(server)
-    with engine.begin() as connection:
-        connection.execute(sa.text("drop table evaluations, nasbuild"))
-    engine.dispose()
-
-
-@pytest.fixture
-def opened():
-    """Opens stores and closes them at the end."""
-    stores = []
-
-    def open_(url, *arguments, **options):
-        stores.append(Store(url, SPACE, *(arguments or ("mine",)), **options))
-        return stores[-1]
-
-    yield open_
-    for store in stores:
-        store.close()
 
 
 def test_what_one_claims_another_does_not_get(url, opened):
@@ -184,11 +100,15 @@ def test_what_a_killed_process_was_at_is_free_at_once(url, opened):
     assert sorted(map(ARCHITECTURES.index, mine)) == [0, 1, 2, 3, 4]
 
 
-def test_a_process_elsewhere_is_given_time(url, opened):
+def test_a_process_elsewhere_is_given_time_since_it_could_be_heard(url, opened, monkeypatch):
+    monkeypatch.setattr("nasbuild.evaluate.store._owner.LEASE", 1.0)
     store = opened(url)
     store.claim(ARCHITECTURES[:2])
     engine = sa.create_engine(store.url)
-    for heard, free in ((time.time() - LEASE / 2, 0), (time.time() - 2 * LEASE, 2)):
+    with engine.connect() as connection:
+        now, up = clock(connection)
+    time.sleep(max(0.0, up + 1.1 - now))
+    for heard, free in ((time.time(), 0), (time.time() - 100, 2)):
         with engine.begin() as connection:
             away = {"owner": "elsewhere:1:2:ab", "heard": heard}
             connection.execute(sa.update(evaluations).values(**away))
@@ -235,7 +155,7 @@ def test_a_store_of_a_newer_version_is_refused(url, opened):
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("nowhere://x", "can't be opened"),
+        ("nowhere://x", "is no database that evaluations are kept in"),
         ("/no/such/folder/store.db", "can't be opened"),
         ("mysql://me:secret@host/db", "store mysql"),
     ],
@@ -249,7 +169,7 @@ def test_what_is_no_store_is_refused_without_its_password(url, message):
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("my notes, which are no database at all" * 50)
-    with pytest.raises(NasbuildError, match="can't be opened"):
+    with pytest.raises(NasbuildError, match="is no database of SQLite"):
         Store(path, SPACE, "mine")
     assert path.read_text().startswith("my notes")
 

@@ -16,7 +16,7 @@ from evaluate_samples import NAME, size
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import InProcess, Pool, Result, Spec, Store, evaluate_all, load_evaluator
-from nasbuild.evaluate._work import together
+from nasbuild.evaluate.executors._work import together
 from nasbuild.space import load_space, sample, to_dict
 
 SPACE = load_space("digits-macro")
@@ -68,7 +68,8 @@ def test_a_process_that_dies_takes_nothing_else_with_it(tmp_path):
     assert deadly
     for architecture, expected in zip(ARCHITECTURES, EXPECTED, strict=True):
         if architecture in deadly:
-            assert results[architecture].reason == "the process that evaluated it died"
+            reason = "the process that evaluated it died: it was killed (SIGKILL), as the system does when memory runs out"
+            assert results[architecture].reason == reason
         else:
             assert results[architecture].metrics == expected
 
@@ -195,6 +196,6 @@ def test_a_command_answers_with_json(tmp_path):
     assert time.monotonic() - start < 30
     assert results("talk") == ["answered 'hello', not JSON"] * 2
     told = load_evaluator(f"command:{sys.executable} {script} fail", SPACE)(few)
-    assert told[0] == {"loss": 1.0}
+    assert told[0]["loss"] == 1.0
     # To a search, what failed is not known.
     assert set(told[1].values()) == {None}

@@ -21,6 +21,7 @@ from nasbuild.cli import (
     _run,
     _search,
 )
+from nasbuild.cli._output import restoring_stdout
 from nasbuild.errors import NasbuildError
 
 app = typer.Typer(
@@ -65,7 +66,8 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 def main() -> None:
     """Run the command line: exit 2 with one sentence for a user's mistake, never a traceback."""
     try:
-        app()
+        with restoring_stdout():
+            app()
     except NasbuildError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasbuild.cli._options import EvaluatorOption, JsonOption, SpaceOption
+from nasbuild.cli._options import (
+    AgainOption,
+    EvaluatorOption,
+    JsonOption,
+    LimitOption,
+    RetryOption,
+    SalvageOption,
+    SpaceOption,
+    StoreOption,
+)
 from nasbuild.cli._output import Output
 from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
-    from nasbuild.evaluate import Executor
+    from nasbuild.evaluate import Executor, Result, Spec, Store
 
 _FIGURE = re.compile(r"\d[\d.,]*(?:e[-+]?\d+)?")
-_REASONS = 3  # that are told
+_LEFT_OUT = re.compile(r" \(.*\)$", re.DOTALL)
+"""The value in a note, which differs from one evaluation to another."""
+_REASONS, _SHOWN, _SHOWN_NOTES = 3, 3, 6  # that are told
+_LONGEST = 300  # characters of a reason in a line
 
 
 def evaluate(
     space: SpaceOption,
     evaluator: EvaluatorOption,
     archs: Annotated[Path, typer.Option("--archs", help="architectures: jsonl, csv or parquet")],
-    store: Annotated[
-        str,
-        typer.Option(
-            "--store", metavar="URL", help="file (SQLite) or postgresql+psycopg://USER@HOST/DATABASE"
-        ),
-    ],
+    store: StoreOption,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=1, help="processes; 1 works in this one, with --ray local all cores"),
+        typer.Option(
+            "--workers",
+            min=1,
+            help="processes that evaluate, and may die of it; this one if not given, with --ray local all cores",
+        ),
     ] = None,
     ray: Annotated[
         str | None,
@@ -44,12 +54,10 @@ def evaluate(
         typer.Option("--gpus", min=0, help="GPUs that an evaluation takes on the cluster, such as 0.25"),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="of trainings; each seed has results of its own")] = 0,
-    limit: Annotated[
-        float | None, typer.Option("--limit", metavar="SECONDS", help="that a command may take")
-    ] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="evaluate those that failed once more")
-    ] = False,
+    limit: LimitOption = None,
+    retry_failed: RetryOption = False,
+    again: AgainOption = False,
+    salvage: SalvageOption = None,
     out_file: Annotated[
         Path | None, typer.Option("--out", help="also write all that the store has as a table")
     ] = None,
@@ -57,7 +65,7 @@ def evaluate(
 ) -> None:
     """Evaluate architectures; what the store knows is not repeated, a stopped run goes on with the same command."""
     from nasbuild._records import check_form
-    from nasbuild.evaluate import Spec, Store, evaluate_all
+    from nasbuild.evaluate import Spec, evaluate_all
     from nasbuild.space import architecture_id, load_space
     from nasbuild.table import read_architectures, write_table
 
@@ -71,51 +79,100 @@ def evaluate(
     named = {a: name for name, a in read_architectures(archs, definition)}
     spec = Spec(evaluator, definition, seed, limit)
     # A mistake in its name should be known before processes start.
-    spec.load()
-    kept = Store(store, definition, evaluator, seed=seed)
-    with out.progress(f"stopped: what was evaluated is in {store}; the same command goes on") as move:
+    loaded = spec.load()
+    if limit is not None and loaded.sweep is not None:
+        out.now("note: --limit does not hold for latency, whose option seconds bounds it")
+    kept = open_store(out, store, spec, salvage=salvage, alone=workers is None and ray is None)
+    with out.progress(f"stopped: what was evaluated is in {kept.name}; the same command goes on") as move:
         results = evaluate_all(
             spec,
             list(named),
             kept,
             executor=executor,
             again=retry_failed,
+            renew=again,
             progress=lambda done, total, failed: move(
                 "evaluating", done, total, f"{failed} failed" if failed else ""
             ),
         )
     failed = {a: r.reason or "" for a, r in results.items() if r.metrics is None}
     away = len(named) - len(results)
-    out.line(f"{len(results) - len(failed):,} of {len(named):,} architectures are evaluated, kept in {store}")
-    for line in _why(list(failed.values())):
-        out.line(f"note: {line}", "yellow")
-    noted = {a: r.reason for a, r in results.items() if r.metrics is not None and r.reason}
-    for line in _alike(list(noted.values())):
-        out.line(f"note: {line}", "yellow")
+    outdated = set(kept.outdated(loaded.code)) & set(results)
+    out.line(
+        f"{len(results) - len(failed):,} of {len(named):,} architectures are evaluated, kept in {kept.name}"
+    )
+    notes = [*_why(list(failed.values())), *_notes(results.values())]
+    if outdated:
+        notes.append(outdated_note(len(outdated), evaluator))
     if away:
-        out.line(f"note: {away:,} are under way in another process", "yellow")
-    if out_file is not None:
+        notes.append(f"{away:,} are under way in another process")
+    for line in notes:
+        out.line(f"note: {line}", "yellow")
+    if out_file is not None and kept.counts()["done"]:
         table = kept.table()
         write_table(table, out_file)
         out.line(f"{len(table):,} evaluations written to {out_file}")
     kept.close()
     out.json(
         {
-            "store": store,
+            "store": kept.name,
             "done": len(results) - len(failed),
             "under_way": away,
             "failed": {architecture_id(definition, a): reason for a, reason in failed.items()},
-            "notes": {architecture_id(definition, a): note for a, note in noted.items()},
+            "outdated": [architecture_id(definition, a) for a in results if a in outdated],
+            "notes": notes,
         }
+    )
+    if failed:
+        raise typer.Exit(2 if len(failed) == len(results) else 1)
+
+
+def open_store(
+    out: Output, place: str, spec: Spec, *, salvage: str | None = None, alone: bool = False
+) -> Store:
+    """A store, with a word on what it was waited for, what is taken in, and what a process died of.
+
+    Parameters
+    ----------
+    salvage
+        Damaged store whose sound rows it takes over first.
+    alone
+        Whether evaluations run in this process, which one of them may end.
+    """
+    from nasbuild.evaluate import Store, salvaged
+
+    def tell(text: str) -> None:
+        out.now(f"note: {text}")
+
+    if salvage is not None:
+        tell(salvaged(salvage, place))
+    kept = Store(place, spec.space, spec.name, seed=spec.seed, tell=tell)
+    lost = kept.interrupted()
+    if lost:
+        names = ", ".join(lost[:_SHOWN]) + (f" and {len(lost) - _SHOWN:,} more" if len(lost) > _SHOWN else "")
+        offer = "; if that ends this one, too, --workers 1 lets it fail alone" if alone else ""
+        tell(f"a process ended while it evaluated {names}{offer}")
+    return kept
+
+
+def outdated_note(count: int, evaluator: str) -> str:
+    """That the evaluator's code was changed after it told results."""
+    return (
+        f"{count:,} were told by other code than {evaluator} has now, as its files were changed since: --again evaluates "
+        "these once more; so does another --store"
     )
 
 
-def _alike(notes: Sequence[str]) -> list[str]:
-    """Lines that tell what was noted, the most frequent first."""
-    counts = Counter(notes).most_common()
-    lines = [f"of {count:,}: {note}" for note, count in counts[:_REASONS]]
-    if others := counts[_REASONS:]:
-        lines.append(f"of {sum(count for _, count in others):,}: other notes; --json tells all")
+def _notes(results: Iterable[Result]) -> list[str]:
+    """What results say besides their metrics, alike ones together."""
+    alike: dict[str, list[str]] = {}
+    for result in results:
+        for note in result.notes:
+            alike.setdefault(_LEFT_OUT.sub("", _FIGURE.sub("0", note)), []).append(note)
+    groups = sorted(alike.values(), key=len, reverse=True)
+    lines = [f"{len(same):,} evaluations: {same[0]}" for same in groups[:_SHOWN_NOTES]]
+    if more := len(groups) - len(lines):
+        lines.append(f"{more:,} other notes")
     return lines
 
 
@@ -126,12 +183,18 @@ def _why(reasons: Sequence[str]) -> list[str]:
         alike.setdefault(_FIGURE.sub("0", reason), []).append(reason)
     groups = sorted(alike.values(), key=len, reverse=True)
     lines = [
-        f"{len(same):,} failed{'' if len(set(same)) == 1 else ', one of them'}: {same[0]}; --retry-failed tries again"
+        f"{len(same):,} failed{'' if len(set(same)) == 1 else ', one of them'}: {_line(same[0])}; --retry-failed tries again"
         for same in groups[:_REASONS]
     ]
     if others := groups[_REASONS:]:
         lines.append(f"{sum(map(len, others)):,} failed for {len(others):,} other reasons; --json tells all")
     return lines
+
+
+def _line(reason: str) -> str:
+    """A reason on one line, not too long."""
+    text = " ".join(reason.split())
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _executor(workers: int | None, ray: str | None, gpus: float | None) -> Executor:
@@ -140,7 +203,7 @@ def _executor(workers: int | None, ray: str | None, gpus: float | None) -> Execu
     if ray is None:
         if gpus is not None:
             raise NasbuildError("only a Ray cluster shares out GPUs", where="--gpus", todo="add --ray")
-        return Pool(workers) if workers is not None and workers > 1 else InProcess()
+        return InProcess() if workers is None else Pool(workers)
     if workers is not None and ray != "local":
         raise NasbuildError(
             "a cluster runs as many as its machines can",

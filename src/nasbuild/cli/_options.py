@@ -56,3 +56,26 @@ EvaluatorOption = Annotated[
         "(a torch module of an architecture, and the shape of its input); digits (trains); or a table to look up in",
     ),
 ]
+StoreOption = Annotated[
+    str,
+    typer.Option("--store", metavar="URL", help="file (SQLite) or postgresql+psycopg://USER@HOST/DATABASE"),
+]
+LimitOption = Annotated[
+    float | None,
+    typer.Option(
+        "--limit",
+        metavar="SECONDS",
+        help="that an evaluation may take; then it has failed, and all that it started is ended",
+    ),
+]
+RetryOption = Annotated[bool, typer.Option("--retry-failed", help="evaluate those that failed once more")]
+AgainOption = Annotated[
+    bool,
+    typer.Option("--again", help="evaluate once more what the evaluator told before its code was changed"),
+]
+SalvageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--salvage", metavar="URL", help="first take over all sound rows of this damaged store into --store"
+    ),
+]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+_ENDS: list[contextlib.ExitStack] = []
+"""What is undone when the command ends."""
 _PLAIN_WIDTH = 160  # outside a terminal nothing tells the width; ids should stay on one line
 
 
@@ -28,6 +30,7 @@ class Output:
 
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
+        self._machine = _guarded_stdout() if as_json else None
         width = None if sys.stdout.isatty() else _PLAIN_WIDTH
         self._console = Console(highlight=False, width=width, soft_wrap=False)
 
@@ -50,7 +53,11 @@ class Output:
 
     def json(self, data: Any) -> None:
         if self.as_json:
-            typer.echo(json.dumps(data, indent=1))
+            print(json.dumps(data, indent=1), file=self._machine, flush=True)
+
+    def now(self, text: str) -> None:
+        """A line on the error stream at once, whatever the form of the output."""
+        print(text, file=sys.stderr, flush=True)
 
     @contextlib.contextmanager
     def progress(self, stopped: str = "stopped: nothing was written") -> Iterator[Report]:
@@ -89,6 +96,44 @@ class Output:
                 yield move
         else:
             yield _Lines()
+
+
+@contextlib.contextmanager
+def restoring_stdout() -> Iterator[None]:
+    """What `Output` does to the output stream within is undone at the end."""
+    with contextlib.ExitStack() as stack:
+        _ENDS.append(stack)
+        try:
+            yield
+        finally:
+            _ENDS.pop()
+
+
+def _guarded_stdout() -> IO[str]:
+    """The output stream for JSON alone: until the command ends, all else that is printed goes to the error stream.
+
+    That holds for what networks and evaluators of the user's print, and, as descriptors are exchanged, for native
+    libraries and other processes.
+    """
+    machine = sys.stdout
+    if not _ENDS:
+        return machine
+    machine.flush()
+    try:
+        number, error = machine.fileno(), sys.stderr.fileno()
+    except (OSError, ValueError):
+        # A stream without a descriptor, as of tests and notebooks.
+        _ENDS[-1].enter_context(contextlib.redirect_stdout(sys.stderr))
+        return machine
+    kept = _ENDS[-1].enter_context(os.fdopen(os.dup(number), "w", encoding="utf-8"))
+    os.dup2(error, number)
+
+    def restore() -> None:
+        machine.flush()
+        os.dup2(kept.fileno(), number)
+
+    _ENDS[-1].callback(restore)
+    return kept
 
 
 def _silent(what: str, done: int, total: int, note: str = "") -> None:

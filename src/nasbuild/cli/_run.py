@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasbuild.cli._options import FixOption, JsonOption, SpaceOption
+from nasbuild.cli._evaluate import open_store, outdated_note
+from nasbuild.cli._options import (
+    AgainOption,
+    FixOption,
+    JsonOption,
+    LimitOption,
+    RetryOption,
+    SpaceOption,
+    StoreOption,
+)
 from nasbuild.cli._output import Output
 from nasbuild.cli._rounds import (
     best_rows,
@@ -41,12 +50,7 @@ def run(
         list[str],
         typer.Option("--target", help="metric or equation; several are all made best, along their front"),
     ],
-    store: Annotated[
-        str,
-        typer.Option(
-            "--store", metavar="URL", help="file (SQLite) or postgresql+psycopg://USER@HOST/DATABASE"
-        ),
-    ],
+    store: StoreOption,
     out_folder: Annotated[
         Path, typer.Option("--out", help="folder for the evaluations, the last fit, the best and the report")
     ],
@@ -82,19 +86,19 @@ def run(
         str, typer.Option("--recipe", help="of the fits: default, paper, ridge, lightgbm or marginal")
     ] = "default",
     workers: Annotated[
-        int, typer.Option("--workers", min=1, help="processes that evaluate; 1 works in this one")
-    ] = 1,
-    seed: Annotated[int, typer.Option("--seed", help="of drawing, fits and trainings")] = 0,
-    limit: Annotated[
-        float | None, typer.Option("--limit", metavar="SECONDS", help="that a command may take")
+        int | None,
+        typer.Option(
+            "--workers", min=1, help="processes that evaluate, and may die of it; this one if not given"
+        ),
     ] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="evaluate those that failed once more")
-    ] = False,
+    seed: Annotated[int, typer.Option("--seed", help="of drawing, fits and trainings")] = 0,
+    limit: LimitOption = None,
+    retry_failed: RetryOption = False,
+    again: AgainOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Evaluate, learn, build, evaluate, and so on until the budget is spent; a stopped run goes on with the same command."""
-    from nasbuild.evaluate import InProcess, Pool, Spec, Store
+    from nasbuild.evaluate import InProcess, Pool, Spec
     from nasbuild.loop import FIT, LoopSettings, run_loop
     from nasbuild.predictor import recipe
     from nasbuild.search import parse_goal
@@ -111,8 +115,8 @@ def run(
     goal = parse_goal(definition, target, where or (), spec.load().metrics)
     settings.check(goal)
     describe(out, definition, evaluator, goal, settings.total)
-    kept = Store(store, definition, evaluator, seed=seed)
-    stopped = f"stopped: what was evaluated is in {store}; the same command goes on"
+    kept = open_store(out, store, spec, alone=workers is None)
+    stopped = f"stopped: what was evaluated is in {kept.name}; the same command goes on"
     with out.progress(stopped) as move:
         state = run_loop(
             out_folder,
@@ -121,12 +125,14 @@ def run(
             settings,
             kept,
             recipe=chosen,
-            executor=Pool(workers) if workers > 1 else InProcess(),
-            workers=workers,
+            executor=InProcess() if workers is None else Pool(workers),
+            workers=workers or 1,
             again=retry_failed,
+            renew=again,
             progress=move,
             told=lambda state: write_rounds(state, out_folder, out_folder / FIT),
         )
+    outdated = len(set(kept.outdated(spec.load().code)) & set(state.evaluated.architectures))
     kept.close()
     print_rounds(out, state)
     rows = best_rows(definition, state)
@@ -136,15 +142,18 @@ def run(
     if state.exhausted and len(state.evaluated.architectures) < settings.total:
         what = "the space has no more architectures" + (" within the bounds" if goal.bounds else "")
         out.line(f"note: {what}, so the run ended before its budget", "yellow")
+    if outdated:
+        out.line(f"note: {outdated_note(outdated, evaluator)}", "yellow")
     out.line(f"all evaluations, the last fit and {REPORT} are in {out_folder}")
     out.json(
         {
             "out": str(out_folder),
-            "store": store,
+            "store": kept.name,
             "evaluated": len(state.evaluated.architectures),
             "failed": sum(one.failed for one in state.evaluated.told),
             **({"outside": sum(one.outside for one in state.evaluated.told)} if goal.bounds else {}),
             **({"failing": failing} if (failing := failing_rows(state)) else {}),
+            "outdated": outdated,
             "exhausted": state.exhausted,
             "rounds": round_rows(state),
             "best": rows,

@@ -14,9 +14,9 @@ from nasbuild.errors import NasbuildError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nasbuild.evaluate import Evaluator
+    from nasbuild.evaluate import Evaluator, Measured
     from nasbuild.search import Found, Goal
-    from nasbuild.space import Space
+    from nasbuild.space import Architecture, Space
 
 
 def search(
@@ -83,7 +83,7 @@ def search(
         found = search_folder(
             out_folder,
             searched,
-            measured,
+            _Telling(measured, goal, population),
             goal,
             settings,
             start=begin,
@@ -109,6 +109,30 @@ def search(
             "front": rows,
         }
     )
+
+
+class _Telling:
+    """An evaluator that ends the search if no evaluation of the first generation told what is wanted."""
+
+    def __init__(self, evaluator: Evaluator, goal: Goal, population: int) -> None:
+        self._evaluator, self._wanted, self._patience = evaluator, sorted(goal.metrics), population
+        self._reasons: list[str] = []
+
+    def __call__(self, architectures: Sequence[Architecture]) -> list[Measured]:
+        results = self._evaluator.results(architectures)
+        for result in results:
+            missing = [name for name in self._wanted if (result.metrics or {}).get(name) is None]
+            if not missing:
+                self._patience = 0
+            elif self._patience:
+                self._reasons.append(result.reason or "; ".join([f"{missing[0]} is missing", *result.notes]))
+        if self._patience and len(self._reasons) >= self._patience:
+            raise NasbuildError(
+                f"none of the first {len(self._reasons)} evaluations told {' and '.join(self._wanted)} ({self._reasons[0]})",
+                where="--evaluator",
+                todo="mend it, and search in another folder",
+            )
+        return [{**dict.fromkeys(self._evaluator.metrics), **(r.metrics or {})} for r in results]
 
 
 def _searched(

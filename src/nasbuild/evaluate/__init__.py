@@ -14,15 +14,18 @@ from nasbuild.evaluate._evaluator import load_evaluator
 from nasbuild.evaluate._latency import NoisyReading
 from nasbuild.evaluate._network import Networks, load_networks, network_names, register_networks
 from nasbuild.evaluate._onnx_runtime import to_onnx
-from nasbuild.evaluate._pool import Pool
-from nasbuild.evaluate._protocol import Cost, Evaluator, Result
-from nasbuild.evaluate._ray import Ray
-from nasbuild.evaluate._work import Executor, InProcess, Spec
+from nasbuild.evaluate._protocol import Cost, Evaluator
+from nasbuild.evaluate._result import Measured, Result
+from nasbuild.evaluate.executors._pool import InProcess, Pool
+from nasbuild.evaluate.executors._ray import Ray
+from nasbuild.evaluate.executors._work import Executor, Spec
 
 if TYPE_CHECKING:
     from nasbuild.evaluate._evaluate import evaluate_all
-    from nasbuild.evaluate._owner import LEASE
-    from nasbuild.evaluate._store import Store
+    from nasbuild.evaluate.store._faults import StoreError
+    from nasbuild.evaluate.store._owner import LEASE
+    from nasbuild.evaluate.store._salvage import salvaged
+    from nasbuild.evaluate.store._store import Store
 
 __all__ = [
     "LEASE",
@@ -31,6 +34,7 @@ __all__ = [
     "Evaluator",
     "Executor",
     "InProcess",
+    "Measured",
     "Networks",
     "NoisyReading",
     "Pool",
@@ -38,17 +42,25 @@ __all__ = [
     "Result",
     "Spec",
     "Store",
+    "StoreError",
     "evaluate_all",
     "load_evaluator",
     "load_networks",
     "network_names",
     "register_networks",
+    "salvaged",
     "to_onnx",
     "train_digits",
 ]
 
 # Worker processes import this room and need no database.
-_LAZY = {"LEASE": "_owner", "Store": "_store", "evaluate_all": "_evaluate"}
+_LAZY = {
+    "LEASE": "store._owner",
+    "Store": "store._store",
+    "StoreError": "store._faults",
+    "evaluate_all": "_evaluate",
+    "salvaged": "store._salvage",
+}
 
 
 __getattr__ = lazy(__name__, _LAZY)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import shlex
 import shutil
-import signal
 import subprocess
-from typing import Any
+import threading
+from typing import IO, Any
 
 from nasbuild.errors import NasbuildError
+from nasbuild.evaluate.executors._supervised import Supervised, shown_status
+
+_KEPT = 1 << 20  # bytes of what a command says; its answer is its last line
+_GOING = 2.0  # seconds for what it said last to arrive
 
 
 class EvaluationError(NasbuildError):
@@ -34,43 +38,67 @@ def check_command(command: str) -> None:
 def run_command(command: str, architecture: dict[str, Any], limit: float | None) -> Any:
     """Run a command with an architecture as one line of JSON on its input; its last line is read as JSON.
 
+    When it ends, everything that it started is ended; so it is when this process ends, however that happens.
+
     Parameters
     ----------
     limit
-        Seconds after which it is ended, with all processes that it started; None for no limit.
+        Seconds after which it is ended; None for no limit.
 
     Raises
     ------
     EvaluationError
         If it fails, takes too long, or answers with something else.
     """
-    process = subprocess.Popen(
-        shlex.split(command),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A group of its own, so that nothing that it starts outlives it.
-        start_new_session=True,
+    pipe = subprocess.PIPE
+    running = Supervised(shlex.split(command), stdin=pipe, stdout=pipe, stderr=pipe)
+    assert running.process.stdin is not None
+    out, err = _Tail(running.process.stdout), _Tail(running.process.stderr)
+    # A command may not read all, or nothing, of its input.
+    asking = threading.Thread(
+        target=_ask, args=(running.process.stdin, json.dumps(architecture) + "\n"), daemon=True
     )
+    asking.start()
     try:
-        out, err = process.communicate(json.dumps(architecture) + "\n", timeout=limit)
+        code = running.wait(limit)
     except subprocess.TimeoutExpired:
         raise EvaluationError(f"took longer than {limit:g} s") from None
     finally:
-        if process.poll() is None:
-            _end(process)
-    if process.returncode:
-        said = (err.strip().splitlines() or ["it said nothing"])[-1]
-        raise EvaluationError(f"ended with code {process.returncode}: {said}")
-    lines = out.strip().splitlines()
+        running.end()
+        for thread in (asking, out, err):
+            thread.join(_GOING)
+    if code:
+        said = (err.text().strip().splitlines() or ["it said nothing"])[-1]
+        how = f"ended with code {code}" if code > 0 else f"died ({shown_status(code)})"
+        raise EvaluationError(f"{how}: {said}")
+    lines = out.text().strip().splitlines()
     try:
         return json.loads(lines[-1])
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, RecursionError):
         said = repr(lines[-1][:200]) if lines else "nothing"
         raise EvaluationError(f"answered {said}, not JSON") from None
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+def _ask(stream: IO[bytes], line: str) -> None:
+    with contextlib.suppress(OSError), stream:
+        stream.write(line.encode())
+
+
+class _Tail(threading.Thread):
+    """The last of what a stream says; all else is read and forgotten."""
+
+    def __init__(self, stream: IO[bytes] | None) -> None:
+        super().__init__(daemon=True)
+        assert stream is not None
+        self._stream, self._bytes = stream, bytearray()
+        self.start()
+
+    def run(self) -> None:
+        with self._stream:
+            while part := self._stream.read1(_KEPT):  # type: ignore[attr-defined]
+                self._bytes += part
+                if len(self._bytes) > 2 * _KEPT:
+                    del self._bytes[:-_KEPT]
+
+    def text(self) -> str:
+        return self._bytes.decode(errors="replace")

@@ -10,7 +10,7 @@ from nasbuild._counting.batch import FIRST, batch_of, divided, uncounted, undivi
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._inputs import changed, tensors_of
 from nasbuild.evaluate._network import Networks
-from nasbuild.evaluate._protocol import Noted
+from nasbuild.evaluate._result import Noted
 from nasbuild.space import Architecture, Metric
 
 if TYPE_CHECKING:

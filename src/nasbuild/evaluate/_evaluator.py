@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 from nasbuild._functions import find_function, split_function
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate._command import check_command, run_command
+from nasbuild.evaluate._code import code_of
+from nasbuild.evaluate._command import EvaluationError, check_command, run_command
 from nasbuild.evaluate._costs import COSTS, count_costs, parse_costs
 from nasbuild.evaluate._extra import needing
 from nasbuild.evaluate._latency import LATENCY, TOGETHER, measure_latencies
 from nasbuild.evaluate._latency_settings import parse_latency
 from nasbuild.evaluate._network import load_networks
 from nasbuild.evaluate._protocol import AHEAD, Cost, Evaluator
-from nasbuild.space import Architecture, Metric, Space, architecture_id, to_dict
+from nasbuild.space import Architecture, Metric, Space, to_dict
 
 TRAINED = "digits"
 """Name of the evaluator that trains architectures of the digits-macro space."""
@@ -53,7 +54,8 @@ def load_evaluator(name: str, space: Space, *, seed: int = 0, limit: float | Non
     seed
         Of trainings.
     limit
-        Seconds that a command may take.
+        Seconds that an evaluation may take. Commands keep to it by themselves, all else needs a process that can be ended:
+        executors see to that.
 
     Raises
     ------
@@ -61,13 +63,17 @@ def load_evaluator(name: str, space: Space, *, seed: int = 0, limit: float | Non
         If there is none of that name.
     """
     # Parts held fixed say what is asked for, not what can be evaluated.
-    space = space.whole or space
+    found = _found(name, space.whole or space, seed, limit)
+    return replace(found, code=code_of(name))
+
+
+def _found(name: str, space: Space, seed: int, limit: float | None) -> Evaluator:
     if name == TRAINED:
         return _digits(space, seed)
     if name.startswith(_COMMAND):
         command = name.removeprefix(_COMMAND).strip()
         check_command(command)
-        return _function(name, lambda arch: run_command(command, arch, limit), space, "dear")
+        return _function(name, lambda arch: run_command(command, arch, limit), space, "dear", limited=True)
     if name.startswith(_COSTS):
         return _costs(name, space)
     if name.startswith(_LATENCY):
@@ -153,7 +159,9 @@ def _looked_up(name: str, space: Space) -> Evaluator:
 
     def measure(architecture: Architecture) -> dict[str, float | None]:
         row = table.row_of.get(architecture)
-        return {m: None if row is None else float(v[row]) for m, v in table.columns.items()}
+        if row is None:
+            raise EvaluationError("is not in the table")
+        return {m: float(v[row]) for m, v in table.columns.items()}
 
     return Evaluator(name, table.metrics, measure, "free")
 
@@ -165,36 +173,13 @@ def _cost(name: str, function: Callable[..., Any]) -> Cost:
     return cast(Cost, cost)
 
 
-def _function(name: str, function: Callable[[dict[str, Any]], Any], space: Space, cost: Cost) -> Evaluator:
+def _function(
+    name: str, function: Callable[[dict[str, Any]], Any], space: Space, cost: Cost, *, limited: bool = False
+) -> Evaluator:
     if not space.metrics:
         raise NasbuildError(
             f"space {space.name!r} declares no metrics, so nobody knows what is better",
             where="--evaluator",
             todo="add metrics with their directions to the space",
         )
-
-    def measure(architecture: Architecture) -> dict[str, float | None]:
-        told = function(to_dict(space, architecture))
-        if not isinstance(told, Mapping):
-            raise _wrong(name, space, architecture, f"returned {type(told).__name__}", "a dict of metrics")
-        return {
-            str(metric): _number(value, str(metric), name, space, architecture)
-            for metric, value in told.items()  # pyright: ignore[reportUnknownVariableType]
-        }
-
-    return Evaluator(name, space.metrics, measure, cost)
-
-
-def _number(value: Any, metric: str, name: str, space: Space, architecture: Architecture) -> float | None:
-    if value is None:
-        return None
-    try:
-        found = float(value)
-    except (TypeError, ValueError):
-        raise _wrong(name, space, architecture, f"tells {metric} as {value!r}", "numbers, and None") from None
-    return found if math.isfinite(found) else None
-
-
-def _wrong(name: str, space: Space, architecture: Architecture, what: str, allowed: str) -> NasbuildError:
-    where = f"evaluator {name}, architecture {architecture_id(space, architecture)}"
-    return NasbuildError(what, where=where, allowed=allowed)
+    return Evaluator(name, space.metrics, lambda arch: function(to_dict(space, arch)), cost, limited=limited)

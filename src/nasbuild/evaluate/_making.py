@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from nasbuild.evaluate._evaluate import evaluate_all
-from nasbuild.evaluate._protocol import Result
-from nasbuild.evaluate._store import Store
-from nasbuild.evaluate._work import Executor, InProcess, Spec
+from nasbuild.evaluate._result import Result
+from nasbuild.evaluate.executors._pool import InProcess
+from nasbuild.evaluate.executors._work import Executor, Spec
+from nasbuild.evaluate.store._store import Store
 from nasbuild.space import Architecture
 
 Progress = Callable[[str, int, int], None]

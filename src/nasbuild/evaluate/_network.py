@@ -71,15 +71,15 @@ class Networks:
             inputs = self._drawn()
         elif self.shape is not None:
             raise NasbuildError(
-                "its function returns example inputs, and a shape is told as well",
+                "its function returns example inputs, so a shape behind @ is too much",
                 where=f"--evaluator {self.name}",
-                todo="leave out what stands behind @",
+                todo="leave it out",
             )
         elif not tensors_of(inputs):
             raise NasbuildError(
-                f"its example inputs hold no tensor: {type(inputs).__name__}",
+                f"its example inputs ({type(inputs).__name__}) hold no tensor: they are one, a tuple of arguments, or a "
+                "dict of keyword arguments",
                 where=f"--evaluator {self.name}",
-                allowed="a tensor, a tuple of arguments, a dict of keyword arguments",
             )
         return module.eval().to(device), changed(inputs, lambda tensor: tensor.detach().to(device))
 
@@ -88,9 +88,8 @@ class Networks:
 
         if self.shape is None:
             raise NasbuildError(
-                "nothing tells what an input is",
+                f"nothing tells what an input is: return (module, example inputs), or write {self.name}@1x3x224x224",
                 where=f"--evaluator {self.name}",
-                todo=f"return (module, example inputs), or write {self.name}@1x3x224x224",
             )
         return torch.rand(self.shape, generator=torch.Generator().manual_seed(0))
 

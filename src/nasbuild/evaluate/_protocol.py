@@ -2,54 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from nasbuild.evaluate._command import EvaluationError
+from nasbuild.evaluate._outcome import failure, result_of
+from nasbuild.evaluate._result import Measured, Result
 from nasbuild.space import Architecture, Metric
 
 Cost = Literal["free", "cheap", "dear"]
 """Cost class: ``"free"`` is looked up or counted, ``"cheap"`` takes seconds at most, ``"dear"`` more."""
-Measured = Mapping[str, float | None]
-"""Metrics by name; None for what could not be measured."""
-
-
-class Noted(dict[str, float | None]):
-    """Metrics, and what is to be said about them.
-
-    Attributes
-    ----------
-    note
-        Such as why one is missing; empty if there is nothing to say.
-    """
-
-    def __init__(self, metrics: Measured, notes: Sequence[str] = ()) -> None:
-        super().__init__(metrics)
-        self.note = "; ".join(notes)
-
-
 Sweep = Callable[[Sequence[Architecture]], Sequence[Measured | Exception]]
 """Metrics of each of several architectures, or why there are none."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came of an evaluation.
-
-    Attributes
-    ----------
-    metrics
-        None if it failed.
-    reason
-        Why it failed; of one that did not, what is to be said about its metrics.
-    seconds
-        How long it took.
-    """
-
-    metrics: Measured | None
-    reason: str | None = None
-    seconds: float | None = None
 
 
 AHEAD: Mapping[Cost, int] = {"free": 64, "cheap": 16, "dear": 1}
@@ -78,6 +44,10 @@ class Evaluator:
         measures several in turn. Only this process runs them.
     together
         Architectures of a sweep, at most.
+    limited
+        Whether it keeps to the limit of time by itself; others need a process that can be ended.
+    code
+        A checksum of the user's files that it is written in, as they were when it was loaded (`code_of`).
     """
 
     name: str
@@ -86,28 +56,58 @@ class Evaluator:
     cost: Cost = "cheap"
     sweep: Sweep | None = None
     together: int = 1
+    limited: bool = False
+    code: str | None = None
 
     def __call__(self, architectures: Sequence[Architecture]) -> list[Measured]:
-        """Metrics of each; None for all of one whose evaluation failed."""
-        return [self._told(outcome) for outcome in self.outcomes(architectures)]
+        """Metrics of each; None for those that were not told, as all of one whose evaluation failed."""
+        return [{**dict.fromkeys(self.metrics), **(r.metrics or {})} for r in self.results(architectures)]
 
-    def outcomes(self, architectures: Sequence[Architecture]) -> list[Measured | Exception]:
-        """Metrics of each, or the exception that it ended with."""
+    def results(self, architectures: Sequence[Architecture]) -> list[Result]:
+        """What came of each, one after another or in sweeps; what goes wrong in one becomes its reason."""
+        if self.sweep is None:
+            return [self._one(architecture) for architecture in architectures]
+        found: list[Result] = []
+        for start in range(0, len(architectures), self.together):
+            part = architectures[start : start + self.together]
+            begun = time.perf_counter()
+            outcomes = self.sweep(part)
+            each = (time.perf_counter() - begun) / len(part)
+            found += [self._result(outcome, each) for outcome in outcomes]
+        return found
+
+    def outcomes(self, architectures: Sequence[Architecture]) -> list[Measured | BaseException]:
+        """What the evaluator returned of each, as it is, or the exception that it ended with."""
         if self.sweep is None:
             return [self._outcome(architecture) for architecture in architectures]
         parts = [architectures[i : i + self.together] for i in range(0, len(architectures), self.together)]
         return [outcome for part in parts for outcome in self.sweep(part)]
 
-    def _outcome(self, architecture: Architecture) -> Measured | Exception:
+    def _one(self, architecture: Architecture) -> Result:
+        begun = time.perf_counter()
+        outcome = self._outcome(architecture)
+        return self._result(outcome, time.perf_counter() - begun)
+
+    def _outcome(self, architecture: Architecture) -> Measured | BaseException:
+        process = os.getpid()
         try:
             return self.measure(architecture)
-        except Exception as error:
+        except KeyboardInterrupt:
+            # The user's own.
+            raise
+        except BaseException as error:
             # Whatever a user's code raises is this evaluation's failure, not the end of all.
             return error
+        finally:
+            if os.getpid() != process:
+                # A child that the evaluator forked and let return: what follows is its parent's work.
+                os._exit(0)
 
-    def _told(self, outcome: Measured | Exception) -> Measured:
-        if isinstance(outcome, EvaluationError):
-            return dict.fromkeys(self.metrics)
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+    def _result(self, outcome: Measured | BaseException, seconds: float) -> Result:
+        if isinstance(outcome, BaseException):
+            return failure(outcome, seconds)
+        try:
+            return result_of(outcome, self.metrics, seconds)
+        except Exception as error:
+            # A mapping of the user's own may raise anything, too.
+            return failure(error, seconds)

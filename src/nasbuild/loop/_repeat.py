@@ -25,6 +25,8 @@ def evaluated(
     executor: Executor | None,
     again: bool,
     progress: Callable[[int, int], None],
+    *,
+    renew: bool = False,
 ) -> dict[Architecture, Result]:
     """Results of all; those that another process is at are waited for."""
     while True:
@@ -34,6 +36,7 @@ def evaluated(
             store,
             executor=executor,
             again=again,
+            renew=renew,
             progress=lambda done, _, failed: progress(done, failed),
         )
         if len(results) == len(wanted):
@@ -56,7 +59,7 @@ def repeating(
     def repeat(number: int, some: Sequence[Architecture]) -> Mapping[Architecture, Result]:
         nonlocal done
         other = replace(spec, seed=spec.seed + OTHER * number)
-        kept = Store(store.url, store.space, store.evaluator, seed=other.seed)
+        kept = store.sibling(other.seed)
 
         def move(now: int, _: int) -> None:
             progress("repeating the best", done + now, n, f"seed {other.seed}")

@@ -71,6 +71,7 @@ def run_loop(
     executor: Executor | None = None,
     workers: int = 1,
     again: bool = False,
+    renew: bool = False,
     progress: Progress = lambda *_: None,
     told: Callable[[State], None] = lambda _: None,
 ) -> State:
@@ -101,6 +102,8 @@ def run_loop(
         Of the fits.
     again
         Evaluate what failed once more. Rounds that were asked for already stay as they are.
+    renew
+        Evaluate once more what other code of the evaluator told.
     executor, workers
         Where evaluations run, and processes that fit.
     told
@@ -126,7 +129,7 @@ def run_loop(
             write_loop(folder, decided, rounds, gathered(goal, rounds, known, space).told, space)
         wanted = [a.architecture for a in rounds[number].asked][: settings.explored - len(known)]
         tell = _Teller(progress, number, gathered(goal, rounds, known, space), settings.total)
-        results = evaluated(spec, wanted, store, executor, again, tell)
+        results = evaluated(spec, wanted, store, executor, again, tell, renew=renew)
         known |= _with_costs(goal, space, {a: results[a].metrics or {} for a in wanted})
         found = gathered(goal, rounds, known, space)
         if number == 0 and not found.told[0].done:

@@ -61,7 +61,7 @@ class Rows:
     def part(self, t: int) -> csr_matrix:
         """Rows of a term, (rows, its columns)."""
         values, rows, ends = self._part(self.whole, t)
-        return csc_matrix((values, rows, ends), shape=(self.count, len(ends) - 1)).tocsr()
+        return csr_matrix(csc_matrix((values, rows, ends), shape=(self.count, len(ends) - 1)))
 
     def dense(self, t: int, stage: int | None = None) -> np.ndarray:
         """Rows of a term, of one stage or of all together, (rows, its columns)."""

@@ -7,6 +7,7 @@ from nasbuild.space._check import contains, parse_architecture, parse_module, to
 from nasbuild.space._cost import Cost, Factor, Product, Values
 from nasbuild.space._cost_read import costs_to_dict, read_costs
 from nasbuild.space._count import count_architectures, count_modules
+from nasbuild.space._entry import is_name
 from nasbuild.space._file import (
     builtin_spaces,
     load_space,
@@ -99,6 +100,7 @@ __all__ = [
     "group_codes",
     "group_modules",
     "group_stages",
+    "is_name",
     "is_part",
     "load_space",
     "merge_architecture",

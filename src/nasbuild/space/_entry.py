@@ -35,7 +35,7 @@ def text_of(value: object, where: str) -> str:
     SpaceError
         If it is none.
     """
-    if isinstance(value, str) and is_printable(value) and value == value.strip():
+    if isinstance(value, str) and is_name(value):
         return value
     raise SpaceError(
         "is missing" if value is None else f"{shown(value)} is no name",
@@ -47,3 +47,8 @@ def text_of(value: object, where: str) -> str:
 def is_printable(text: str) -> bool:
     """Whether a text can be shown in a line."""
     return 0 < len(text) <= LONGEST_TEXT and text.isprintable()
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can be the name of a metric."""
+    return is_printable(text) and text == text.strip()

@@ -29,11 +29,10 @@ def main(argv: list[str] | None = None) -> int:
     import torch
 
     from nasbuild.evaluate._making import StepLines
-    from nasbuild.evaluate._pool import Pool
-    from nasbuild.evaluate._work import InProcess
     from nasbuild.evaluate.diffusion.card import write_card
     from nasbuild.evaluate.diffusion.generate import Work
     from nasbuild.evaluate.diffusion.space import sd_v1_4
+    from nasbuild.evaluate.executors._pool import InProcess, Pool
     from nasbuild.table import write_table
 
     # The networks are too small for two threads to pay, and one thread gives the same bits every time.

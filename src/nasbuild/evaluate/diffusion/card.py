@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from nasbuild._io import write_text
-from nasbuild.evaluate._protocol import Result
+from nasbuild.evaluate._result import Result
 from nasbuild.evaluate.diffusion.checkpoint import read_tensors
 from nasbuild.evaluate.diffusion.generate import RECIPE, Work
 from nasbuild.evaluate.diffusion.mini import FEATURES, PRETRAINING

@@ -12,9 +12,9 @@ import numpy as np
 
 from nasbuild._io import write_text
 from nasbuild.evaluate._making import Progress, kept_results, rounded
-from nasbuild.evaluate._protocol import Result
-from nasbuild.evaluate._work import Executor, Spec
+from nasbuild.evaluate._result import Result
 from nasbuild.evaluate.diffusion.space import NAME, sd_v1_4
+from nasbuild.evaluate.executors._work import Executor, Spec
 from nasbuild.space import Architecture, load_space, sample
 from nasbuild.table import Table, evaluated_table
 

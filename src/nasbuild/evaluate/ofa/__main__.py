@@ -26,8 +26,7 @@ def main(argv: list[str] | None = None) -> int:
     import torch
 
     from nasbuild.evaluate._making import StepLines
-    from nasbuild.evaluate._pool import Pool
-    from nasbuild.evaluate._work import InProcess
+    from nasbuild.evaluate.executors._pool import InProcess, Pool
     from nasbuild.evaluate.ofa.card import write_card
     from nasbuild.evaluate.ofa.generate import SPACE, TABLE, Work
     from nasbuild.space import load_space

@@ -12,7 +12,7 @@ import numpy as np
 from nasbuild._io import write_text
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._making import Progress, kept_results, rounded
-from nasbuild.evaluate._work import Executor, Spec
+from nasbuild.evaluate.executors._work import Executor, Spec
 from nasbuild.evaluate.ofa.family import fashion
 from nasbuild.space import Architecture, load_space, sample
 from nasbuild.table import Table, evaluated_table

@@ -7,13 +7,25 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate._protocol import Evaluator, Result
-from nasbuild.evaluate._work import DIED, Ended, Spec, Take, evaluated, together
+from nasbuild.evaluate._protocol import Evaluator
+from nasbuild.evaluate._result import Result
+from nasbuild.evaluate.executors._work import (
+    DIED,
+    Ended,
+    Running,
+    Spec,
+    Take,
+    evaluated,
+    needs_process,
+    room_of,
+    together,
+)
+from nasbuild.evaluate.executors._worker import Worker
 from nasbuild.space import Architecture
 
 LOCAL = "local"
@@ -49,8 +61,8 @@ class Ray:
     gpus: float = 0.0
     retries: int = 2
 
-    def run(self, spec: Spec, take: Take) -> Iterator[Sequence[Ended]]:
-        room = spec.room()
+    def run(self, spec: Spec, take: Take) -> Running:
+        room = room_of(spec.load())
         ray = _ray()
         started = self._connect(ray)
         running: dict[Any, list[Architecture]] = {}
@@ -173,10 +185,37 @@ def _ray() -> Any:
 
 
 _evaluators: dict[str, Evaluator] = {}
+_worker: Worker | None = None
+_devices = ""
 
 
 def _measure(run: str, spec: Spec, architectures: list[Architecture]) -> list[Result]:
     if run not in _evaluators:
         _evaluators.clear()
+        _end_worker()
         _evaluators[run] = spec.load()
+    if needs_process(_evaluators[run], spec.limit):
+        return [_limited(spec, architecture) for architecture in architectures]
     return evaluated(_evaluators[run], architectures)
+
+
+def _limited(spec: Spec, architecture: Architecture) -> Result:
+    """An evaluation in a process beside Ray's, which can be ended; one serves until it dies, or Ray gives other GPUs."""
+    global _worker, _devices
+    devices = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    if _worker is not None and devices != _devices:
+        _end_worker()
+    if _worker is None:
+        _worker, _devices = Worker(spec), devices
+    result = _worker.evaluate(architecture)
+    if _worker.died:
+        _end_worker()
+    return result
+
+
+def _end_worker() -> None:
+    global _worker
+    if _worker is not None:
+        _worker.ask_to_end(now=True)
+        _worker.end()
+        _worker = None

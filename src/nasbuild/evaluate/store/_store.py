@@ -1,0 +1,395 @@
+"""What was evaluated, kept in a database: nothing is lost, and nothing is evaluated twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import sqlalchemy as sa
+from sqlalchemy import exc
+
+from nasbuild._version import __version__
+from nasbuild.errors import NasbuildError
+from nasbuild.evaluate._outcome import cut
+from nasbuild.evaluate._result import Result
+from nasbuild.evaluate.store import _pending
+from nasbuild.evaluate.store._address import ALLOWED, address_of, check_file, shown
+from nasbuild.evaluate.store._claims import claimed, is_outdated
+from nasbuild.evaluate.store._database import (
+    chunks,
+    clock,
+    digest,
+    evaluations,
+    insert,
+    open_engine,
+    prepare_schema,
+)
+from nasbuild.evaluate.store._faults import Fault, StoreError, cause_of, fault_of, store_error
+from nasbuild.evaluate.store._owner import is_lost, owner_name
+from nasbuild.evaluate.store._rows import read_row, shown_arch
+from nasbuild.space import Architecture, Space, architecture_id, space_to_dict, to_dict
+from nasbuild.table import Table, evaluated_table
+
+PATIENCE = 120.0
+"""Seconds for which a server that is away is tried again."""
+_LOCKED = 60.0  # seconds for which a locked file is tried again
+_HURRY = 1.0  # seconds of patience where the user waits for the end
+_PAUSE, _LONGEST_PAUSE = 0.05, 5.0  # seconds
+
+Answer = TypeVar("Answer")
+
+
+class Store:
+    """Evaluations by one evaluator with one seed in one space; a database holds many such studies.
+
+    What another process holds locked, or a server that is away, is tried again for a while. What was finished and can't be
+    written then is kept in a file beside the store, and taken in when the store is opened next.
+
+    Parameters
+    ----------
+    place
+        A path (SQLite), or ``sqlite:///...`` or ``postgresql+psycopg://...``.
+    space, evaluator, seed
+        What is evaluated, and how: another evaluator's results are not touched.
+    patience
+        Seconds for which a store that is locked or away is tried again.
+    tell
+        Takes sentences for the user: that the store is waited for, that kept results were taken in.
+
+    Attributes
+    ----------
+    name
+        The place as it may be shown, without a password.
+
+    Raises
+    ------
+    NasbuildError
+        If the database can't be opened, holds something else, is damaged, or a newer version wrote it.
+    """
+
+    def __init__(
+        self,
+        place: str | os.PathLike[str] | sa.URL,
+        space: Space,
+        evaluator: str,
+        *,
+        seed: int = 0,
+        patience: float = PATIENCE,
+        tell: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        self.space, self.evaluator, self.seed = space, evaluator, seed
+        self.patience, self.tell = patience, tell
+        self.url, self.name = address_of(place), shown(place)
+        stages = json.dumps(space_to_dict(Space("", space.stages)), sort_keys=True)
+        self._study = hashlib.sha256(f"{stages}\n{evaluator}\n{seed}".encode()).hexdigest()
+        self.owner = owner_name()
+        self._held: set[str] = set()
+        check_file(self.url, self.name)
+        try:
+            self._engine = open_engine(self.url)
+        except (exc.SQLAlchemyError, ImportError) as error:
+            raise self._unopened(error) from error
+        try:
+            self._opened()
+        except BaseException:
+            self.close()
+            raise
+
+    def _opened(self) -> None:
+        try:
+            # A server that can't be reached now may be none at all.
+            self._run(lambda c: prepare_schema(c, self.name), patience={Fault.AWAY: 0.0})
+        except StoreError as error:
+            cause = error.__cause__
+            if isinstance(cause, exc.SQLAlchemyError) and fault_of(cause) in (Fault.AWAY, Fault.OTHER):
+                raise self._unopened(cause) from error
+            raise
+        for path, count in _pending.take_in(self.url, self._taken_in).items():
+            self.tell(f"{_counted(count)} that the store could not take before: taken in from {path}")
+
+    def _unopened(self, error: BaseException) -> NasbuildError:
+        return NasbuildError(
+            f"can't be opened ({cause_of(error)})", where=f"store {self.name}", allowed=ALLOWED
+        )
+
+    def sibling(self, seed: int) -> Store:
+        """The study of another seed in the same database."""
+        return Store(self.url, self.space, self.evaluator, seed=seed, patience=self.patience, tell=self.tell)
+
+    def claim(
+        self,
+        architectures: Sequence[Architecture],
+        *,
+        again: bool = False,
+        renew: bool = False,
+        code: str | None = None,
+    ) -> list[Architecture]:
+        """Those that are this process' to evaluate now: neither done nor under way anywhere.
+
+        What a process was at when it died is free again: at once if it was on this machine, after `LEASE`
+        seconds elsewhere.
+
+        Parameters
+        ----------
+        again
+            Claim those that failed, too.
+        renew
+            Claim those that other code told, too.
+        code
+            Of the evaluator now, kept with what it tells (`code_of`).
+        """
+        keys = {self._key(a): a for a in architectures}
+        rows = [
+            {
+                "key": key,
+                "study": self._study,
+                "evaluator": self.evaluator,
+                "seed": self.seed,
+                "arch": json.dumps(to_dict(self.space, architecture)),
+                "state": "running",
+                "owner": self.owner,
+                "versions": json.dumps(_versions()),
+                "code": code,
+            }
+            for key, architecture in keys.items()
+        ]
+        taken = self._run(lambda c: claimed(c, rows, again=again, renew=renew, held=self._held))
+        self._held |= taken
+        return [architecture for key, architecture in keys.items() if key in taken]
+
+    def finish(self, architecture: Architecture, result: Result) -> None:
+        """Write what came of an evaluation; on return it is safe from a crash of the process."""
+        self.finish_all([(architecture, result)])
+
+    def finish_all(self, results: Sequence[tuple[Architecture, Result]], *, code: str | None = None) -> None:
+        """Write what came of several evaluations: all of them, or none if the process dies in it.
+
+        Parameters
+        ----------
+        code
+            Of the evaluator, for the case that the results have to be kept elsewhere.
+
+        Raises
+        ------
+        StoreError
+            If they can't be written; they are kept in a file that the error names, and taken in by the next `Store`.
+        """
+        if not results:
+            return
+        rows = [self._ended(a, r) for a, r in results]
+        names = ("state", "metrics", "reason", "seconds", "notes", "digest")
+        change = (
+            sa.update(evaluations)
+            .where(evaluations.c.key == sa.bindparam("of"))
+            .values({name: sa.bindparam(f"new_{name}") for name in names})
+        )
+        changes = [{"of": row["key"], **{f"new_{name}": row[name] for name in names}} for row in rows]
+        try:
+            self._run(lambda c: c.execute(change, changes))
+        except StoreError as error:
+            raise self._kept_beside(error, rows, code) from error.__cause__
+        self._held -= {row["key"] for row in rows}
+
+    def _ended(self, architecture: Architecture, result: Result) -> dict[str, Any]:
+        metrics = None if result.metrics is None else {k: _plain(v) for k, v in result.metrics.items()}
+        row = {
+            "key": self._key(architecture),
+            "study": self._study,
+            "arch": json.dumps(to_dict(self.space, architecture)),
+            "state": "failed" if metrics is None else "done",
+            "metrics": None if metrics is None else json.dumps(metrics),
+            "reason": None if result.reason is None else cut(result.reason),
+            "seconds": None if result.seconds is None else float(result.seconds),
+            "notes": json.dumps(result.notes) if result.notes else None,
+        }
+        return {**row, "digest": digest(row)}
+
+    def _kept_beside(
+        self,
+        error: StoreError,
+        rows: Sequence[Mapping[str, Any]],
+        code: str | None,
+    ) -> StoreError:
+        """What is wrong, and where the results are that it kept from being written."""
+        more = {
+            "evaluator": self.evaluator,
+            "seed": self.seed,
+            "code": code,
+            "versions": json.dumps(_versions()),
+        }
+        kept = [{**more, **row} for row in rows]
+        path = _pending.keep(self.url, kept)
+        count = _counted(len(rows))
+        if path is not None:
+            where = f"{count} kept in {path}, which the next start takes in"
+        else:
+            where = f"{count} could be kept nowhere: " + " ".join(
+                f"{r['arch']} {r['metrics'] or r['reason']}" for r in kept
+            )
+        return StoreError(f"{error.what}; {where}", where=error.where, todo=error.todo)
+
+    def _taken_in(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write rows that were kept elsewhere; what is done in the store stays as it is."""
+        columns = [c.name for c in evaluations.columns if c.name != "number"]
+        whole = [{name: row.get(name) for name in columns} for row in rows]
+
+        def write(connection: sa.Connection) -> None:
+            for row in whole:
+                new = insert(connection, evaluations).values(row)
+                known = new.on_conflict_do_update(
+                    index_elements=[evaluations.c.key],
+                    set_={
+                        name: row[name]
+                        for name in columns
+                        if name not in ("key", "owner", "heard", "started")
+                    },
+                    where=evaluations.c.state != "done",
+                )
+                connection.execute(known)
+
+        self._run(write)
+
+    def release(self, architectures: Iterable[Architecture]) -> None:
+        """Give back what was claimed and not begun, without patience for a store that can't be had."""
+        keys = [self._key(a) for a in architectures]
+
+        def give_back(connection: sa.Connection) -> None:
+            for part in chunks(keys):
+                connection.execute(
+                    sa.delete(evaluations).where(
+                        evaluations.c.key.in_(part),
+                        evaluations.c.state == "running",
+                        evaluations.c.owner == self.owner,
+                    )
+                )
+
+        if keys:
+            self._run(give_back, patience=dict.fromkeys(Fault, _HURRY))
+            self._held -= set(keys)
+
+    def heartbeat(self) -> None:
+        """Tell other processes that this one lives."""
+
+        def beat(connection: sa.Connection) -> None:
+            connection.execute(
+                sa.update(evaluations)
+                .where(evaluations.c.owner == self.owner, evaluations.c.state == "running")
+                .values(heard=clock(connection)[0])
+            )
+
+        self._run(beat, patience=dict.fromkeys(Fault, 0.0))
+
+    def results(self) -> dict[Architecture, Result]:
+        """All that is done or failed, in the order in which it was begun.
+
+        Raises
+        ------
+        StoreError
+            If a row is damaged: naming it, and how the others are saved.
+        """
+        query = (
+            sa.select(evaluations)
+            .where(evaluations.c.study == self._study, evaluations.c.state != "running")
+            .order_by(evaluations.c.number)
+        )
+        found: dict[Architecture, Result] = {}
+        for row in self._run(lambda c: [dict(one._mapping) for one in c.execute(query)]):
+            architecture, result = read_row(self.space, self._key, row, self.name)
+            found[architecture] = result
+        return found
+
+    def outdated(self, code: str | None) -> list[Architecture]:
+        """What other code of the evaluator told than it has now."""
+        return [a for a, result in self.results().items() if is_outdated(result.code, code)]
+
+    def interrupted(self) -> list[str]:
+        """Ids of what a process was at when it died, here or elsewhere."""
+        c = evaluations.c
+        query = sa.select(c.arch, c.owner, c.heard).where(c.study == self._study, c.state == "running")
+
+        def ask(connection: sa.Connection) -> tuple[Sequence[Any], float, float]:
+            return (connection.execute(query.order_by(c.number)).all(), *clock(connection))
+
+        rows, now, up = self._run(ask)
+        return [shown_arch(self.space, arch) for arch, owner, heard in rows if is_lost(owner, heard, now, up)]
+
+    def counts(self) -> dict[str, int]:
+        """How many are running, done and failed."""
+        query = (
+            sa.select(evaluations.c.state, sa.func.count())
+            .where(evaluations.c.study == self._study)
+            .group_by(evaluations.c.state)
+        )
+        found = {state: int(count) for state, count in self._run(lambda c: c.execute(query).all())}
+        return {state: found.get(state, 0) for state in ("running", "done", "failed")}
+
+    def table(self) -> Table:
+        """All that is done, as a table to learn from.
+
+        Raises
+        ------
+        NasbuildError
+            If nothing is done.
+        """
+        done = {a: r.metrics for a, r in self.results().items() if r.metrics is not None}
+        if not done:
+            raise NasbuildError("holds no finished evaluation", where=f"store {self.name}")
+        return evaluated_table(self.space, done)
+
+    def take_in(self, table: Table) -> int:
+        """Write a table's rows as evaluations that are done; returns how many were not known before."""
+        new = self.claim(table.architectures, again=True)
+        rows = [table.row_of[architecture] for architecture in new]
+        told = [Result({n: float(v[row]) for n, v in table.columns.items()}) for row in rows]
+        self.finish_all(list(zip(new, told, strict=True)))
+        return len(new)
+
+    def close(self) -> None:
+        """Give connections back."""
+        self._engine.dispose()
+
+    def _run(
+        self, work: Callable[[sa.Connection], Answer], *, patience: Mapping[Fault, float] | None = None
+    ) -> Answer:
+        """A transaction; tried again for a while if the store is locked or its server away."""
+        most = {Fault.LOCKED: min(_LOCKED, self.patience), Fault.AWAY: self.patience, **(patience or {})}
+        began, pause, told = time.monotonic(), _PAUSE, False
+        while True:
+            try:
+                with self._engine.begin() as connection:
+                    return work(connection)
+            except exc.SQLAlchemyError as error:
+                fault, waited = fault_of(error), time.monotonic() - began
+                if fault not in (Fault.LOCKED, Fault.AWAY) or waited >= most[fault]:
+                    raise store_error(self.name, fault, cause_of(error), waited=waited) from error
+                if not told and waited + pause > 1:
+                    told = True
+                    self.tell(f"store {self.name} {fault.value}: trying again for {most[fault]:.0f} s")
+            except (UnicodeError, sqlite3.Error) as error:
+                raise store_error(self.name, Fault.DAMAGED, cause_of(error)) from error
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _key(self, architecture: Architecture) -> str:
+        return hashlib.sha256(
+            f"{self._study}\n{architecture_id(self.space, architecture)}".encode()
+        ).hexdigest()
+
+
+def _counted(n: int) -> str:
+    return f"{n:,} finished result{'' if n == 1 else 's'}"
+
+
+def _versions() -> dict[str, str]:
+    return {"nasbuild": __version__, "python": platform.python_version()}
+
+
+def _plain(value: float | None) -> float | None:
+    return None if value is None or not np.isfinite(value) else float(value)

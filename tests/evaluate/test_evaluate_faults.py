@@ -1,0 +1,380 @@
+"""Stores that are locked, full, away, foreign or damaged: one sentence, and nothing that was finished is lost."""
+
+from __future__ import annotations
+
+import random
+import resource
+import sqlite3
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import numpy as np
+import optuna
+import pytest
+import sqlalchemy as sa
+from evaluate_samples import NAME, size
+
+from nasbuild.errors import NasbuildError
+from nasbuild.evaluate import Result, Spec, Store, StoreError, evaluate_all, salvaged
+from nasbuild.evaluate.store import _owner, _pending
+from nasbuild.evaluate.store._address import shown
+from nasbuild.space import load_space, sample, to_dict
+from nasbuild.table import evaluated_table, write_table
+
+SPACE = load_space("digits-macro")
+SOME = sample(SPACE, 40, np.random.default_rng(3))
+TRUTH = {a: Result({"loss": i / 7, "acc": None}, None, 0.5) for i, a in enumerate(SOME)}
+
+
+@pytest.fixture
+def filled(tmp_path, opened):
+    """A store with results, closed, so that its file holds all."""
+    store = opened(tmp_path / "filled.db")
+    store.claim(SOME)
+    store.finish_all(list(TRUTH.items()))
+    store.close()
+    return tmp_path / "filled.db"
+
+
+def changed(path, statement, *values):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement, values)
+        connection.commit()
+
+
+def test_a_lock_is_waited_out_or_results_are_kept_beside(tmp_path, opened):
+    told = []
+    store = opened(tmp_path / "s.db", patience=20.0, tell=told.append)
+    store.claim(SOME[:3])
+    with closing(sqlite3.connect(tmp_path / "s.db", check_same_thread=False)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        waited = threading.Timer(1.5, other.rollback)
+        waited.start()
+        store.finish(SOME[0], TRUTH[SOME[0]])
+        waited.join()
+        other.execute("BEGIN EXCLUSIVE")
+        store.patience = 0.0
+        with pytest.raises(StoreError, match="is locked by another process") as caught:
+            store.finish_all([(a, TRUTH[a]) for a in SOME[1:3]])
+        assert "2 finished results kept in" in str(caught.value)
+        assert (tmp_path / "s.pending.jsonl").exists()
+    assert store.results() == {SOME[0]: TRUTH[SOME[0]]}
+    # What another store waits for stays.
+    other_rows = [{"key": "k", "arch": "{}"}]
+    _pending.keep(sa.URL.create("sqlite", database=str(tmp_path / "s.sqlite")), other_rows)
+    again = opened(tmp_path / "s.db", tell=told.append)
+    assert again.results() == {a: TRUTH[a] for a in SOME[:3]}
+    assert "2 finished results that the store could not take before" in told[-1]
+    assert (tmp_path / "s.pending.jsonl").read_text().count("\n") == 1
+
+
+def test_a_full_disk_costs_nothing_that_was_finished(tmp_path):
+    many = sample(SPACE, 400, np.random.default_rng(5))
+    write_table(evaluated_table(SPACE, {a: {"loss": 1.0} for a in many}), tmp_path / "archs.jsonl")
+    call = [sys.executable, "-m", "nasbuild", "evaluate", "--space", "digits-macro", "--archs"]
+    call += [tmp_path / "archs.jsonl", "--evaluator", NAME + "free", "--store", tmp_path / "s.db"]
+
+    def little() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+
+    full = subprocess.run(call, preexec_fn=little, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert full.returncode == 2
+    assert "Traceback" not in full.stderr
+    (sentence,) = [line for line in full.stderr.splitlines() if line.startswith("error: ")]
+    assert "can't be written" in sentence or "the disk is full" in sentence
+    done = subprocess.run(call, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert "400 of 400 architectures are evaluated" in done.stdout
+    store = Store(tmp_path / "s.db", SPACE, NAME + "free")
+    assert {a: r.metrics for a, r in store.results().items()} == {a: size(to_dict(SPACE, a)) for a in many}
+    store.close()
+
+
+def test_results_that_find_no_room_are_kept_beside(tmp_path, opened):
+    store = opened(tmp_path / "s.db")
+    store.claim(SOME)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "s.db-wal").stat().st_size + 5000, hard))
+    try:
+        with pytest.raises(StoreError, match=r"40 finished results kept in .*s.pending.jsonl.*has room"):
+            store.finish_all([(a, Result(r.metrics, notes=("a long note" * 20,))) for a, r in TRUTH.items()])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    found = opened(tmp_path / "s.db").results()
+    assert {a: r.metrics for a, r in found.items()} == {a: r.metrics for a, r in TRUTH.items()}
+
+
+def test_what_is_under_way_is_finished_when_a_store_fails(tmp_path, opened, monkeypatch):
+    store = opened(tmp_path / "s.db", NAME + "size", patience=0.0)
+    real, calls = Store.finish_all, []
+
+    def failing(self, results, **options):
+        calls.append(len(results))
+        changed(tmp_path / "s.db", "ALTER TABLE evaluations RENAME TO gone")
+        try:
+            real(self, results, **options)
+        finally:
+            changed(tmp_path / "s.db", "ALTER TABLE gone RENAME TO evaluations")
+
+    monkeypatch.setattr(Store, "finish_all", failing)
+    with pytest.raises(StoreError, match="no such table: evaluations"):
+        evaluate_all(Spec(NAME + "size", SPACE), SOME[:10], store)
+    assert calls == [1]
+    assert opened(tmp_path / "s.db", NAME + "size").counts() == {"running": 0, "done": 1, "failed": 0}
+
+
+def test_a_database_of_something_else_is_left_as_it_is(tmp_path):
+    path = tmp_path / "optuna.db"
+    study = optuna.create_study(storage=f"sqlite:///{path}")
+    study.optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=2)
+    before = path.read_bytes()
+    with pytest.raises(NasbuildError, match=r"holds something else \(tables .*\) and is left as it is"):
+        Store(path, SPACE, "mine")
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["optuna.db"]
+    changed(tmp_path / "own.db", "CREATE TABLE evaluations (a INTEGER)")
+    with pytest.raises(NasbuildError, match="holds something else"):
+        Store(tmp_path / "own.db", SPACE, "mine")
+
+
+def test_paths_mean_themselves(tmp_path, opened):
+    names = ["exp?1.db", "exp?2.db", "pe%20rc.db", "a#b.db", "exp"]
+    for name in names:
+        opened(tmp_path / name).claim(SOME[:1])
+        opened(tmp_path / name).sibling(3).close()
+    assert sorted(
+        p.name for p in tmp_path.glob("*") if p.suffix not in (".db-wal", ".db-shm") and "-" not in p.name
+    ) == sorted(names)
+
+
+@pytest.mark.parametrize(
+    "place", [":memory:", "sqlite://", "sqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"]
+)
+def test_a_database_in_memory_is_refused(place):
+    with pytest.raises(NasbuildError, match="in memory, which keeps nothing"):
+        Store(place, SPACE, "mine")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "postgresql+psycopg://me:s3cret@127.0.0.1:1/db",
+        "postgresql+psycopg://me@127.0.0.1:1/db?password=s3cret&sslmode=disable",
+        "postgresql+psycopg://me:s3cret:more@host:x/db",
+        "oracle://me:s3cret@host/db",
+    ],
+)
+def test_no_password_is_told(place):
+    assert "s3cret" not in shown(place)
+    assert "me" in shown(place)
+    with pytest.raises(NasbuildError) as caught:
+        Store(place, SPACE, "mine")
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "why"),
+    [
+        ("metrics", None, "its metrics are no numbers by name"),
+        ("metrics", "[1]", "its metrics are no numbers by name"),
+        ("metrics", '{"loss": "low"}', "its metrics are no numbers by name"),
+        ("metrics", '{"loss"', "its architecture, metrics or notes are no JSON"),
+        ("metrics", '{"loss": 0.25, "acc": null}', "its checksum does not hold"),
+        ("arch", "null", "its architecture is missing"),
+        ("arch", '{"stages": []}', "its checksum does not hold"),
+        ("state", "dune", "its state is 'dune'"),
+        ("seconds", "long", "its reason or duration is of another type"),
+        ("notes", "{}", "its notes are no texts"),
+    ],
+)
+def test_a_damaged_row_is_named_and_the_others_are_saved(filled, opened, tmp_path, column, value, why):
+    changed(filled, f"UPDATE evaluations SET {column} = ? WHERE number = 7", value)
+    with pytest.raises(StoreError) as caught:
+        opened(filled).results()
+    assert f"row 7 is damaged ({why}" in str(caught.value)
+    assert f"store {filled}: " in str(caught.value)
+    assert f"--salvage {filled}" in str(caught.value)
+    told = salvaged(filled, tmp_path / "new.db")
+    assert told.startswith("39 sound results")
+    assert opened(tmp_path / "new.db").results() == {a: r for a, r in TRUTH.items() if a != SOME[6]}
+
+
+@pytest.mark.parametrize(
+    ("arch", "why"),
+    [
+        ("'{\"stages\": []}'", "its architecture is none of the space"),
+        (
+            "(SELECT arch FROM evaluations WHERE number = 8)",
+            "its architecture is another one than was evaluated",
+        ),
+    ],
+)
+def test_an_architecture_must_be_the_one_of_its_key(filled, opened, arch, why):
+    # As in stores of before there were checksums.
+    changed(filled, f"UPDATE evaluations SET digest = NULL, arch = {arch} WHERE number = 7")
+    with pytest.raises(StoreError, match=why):
+        opened(filled).results()
+
+
+def test_owners_that_are_damaged_are_lost(tmp_path, opened):
+    store = opened(tmp_path / "s.db")
+    owners = [None, "", "a:b:c:d", "x" * 5000, "::::"]
+    store.claim(SOME[:5])
+    for number, owner in enumerate(owners, 1):
+        changed(
+            tmp_path / "s.db",
+            "UPDATE evaluations SET owner = ?, heard = ? WHERE number = ?",
+            owner,
+            [None, "soon", 0.0][number % 3],
+            number,
+        )
+    other = opened(tmp_path / "s.db")
+    assert len(other.interrupted()) == 5
+    assert other.claim(SOME[:5]) == SOME[:5]
+
+
+def test_a_missing_column_is_told_and_its_rows_saved(filled, opened, tmp_path):
+    changed(filled, "ALTER TABLE evaluations DROP COLUMN seconds")
+    with pytest.raises(StoreError, match=r"its table has no column seconds.*--salvage"):
+        Store(filled, SPACE, "mine")
+    salvaged(filled, tmp_path / "new.db")
+    found = opened(tmp_path / "new.db").results()
+    assert {a: r.metrics for a, r in found.items()} == {a: r.metrics for a, r in TRUTH.items()}
+
+
+def test_an_older_store_is_brought_up_to_date(filled, opened):
+    for column in ("notes", "code", "digest"):
+        changed(filled, f"ALTER TABLE evaluations DROP COLUMN {column}")
+    changed(filled, "UPDATE nasbuild SET schema = 1")
+    assert opened(filled).results() == TRUTH
+    assert opened(filled).results() == TRUTH
+
+
+def wrong(found):
+    """Results whose metrics are not as they were written."""
+    return [result for a, result in found.items() if a not in TRUTH or result.metrics != TRUTH[a].metrics]
+
+
+def test_flipped_bytes_never_change_a_result(filled, tmp_path):
+    whole, rng = filled.read_bytes(), random.Random(0)
+    refused = saved = 0
+    for turn in range(40):
+        path, new = tmp_path / f"{turn}.db", tmp_path / f"{turn}.new"
+        data = bytearray(whole)
+        if turn % 5:
+            for _ in range(rng.choice([1, 4, 16])):
+                data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        else:
+            page = rng.randrange(len(data) // 4096) * 4096
+            data[page : page + 4096] = bytes(4096)
+        path.write_bytes(data)
+        try:
+            store = Store(path, SPACE, "mine", patience=0.0)
+            found = store.results()
+            store.close()
+            assert not wrong(found)
+        except NasbuildError:
+            refused += 1
+        path.write_bytes(data)
+        try:
+            salvaged(path, new)
+        except NasbuildError:
+            continue
+        store = Store(new, SPACE, "mine")
+        found = store.results()
+        store.close()
+        assert not wrong(found)
+        saved += len(found)
+    assert refused > 12
+    assert saved > 12 * len(TRUTH)
+
+
+def test_a_store_is_not_saved_into_itself(filled):
+    with pytest.raises(NasbuildError, match="is the store to be saved"):
+        salvaged(filled, filled)
+    with pytest.raises(NasbuildError, match="does not exist"):
+        salvaged(filled.with_name("none.db"), filled)
+
+
+def test_a_connection_that_breaks_is_opened_anew(postgresql, opened):
+    store = opened(postgresql)
+    store.claim(SOME[:2])
+    admin = sa.create_engine(postgresql)
+    for act in (
+        lambda: store.finish(SOME[0], TRUTH[SOME[0]]),
+        store.heartbeat,
+        lambda: store.claim(SOME[2:3]),
+    ):
+        with admin.begin() as connection:
+            others = "pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            connection.execute(
+                sa.text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+            )
+        act()
+    admin.dispose()
+    assert store.counts() == {"running": 2, "done": 1, "failed": 0}
+
+
+def test_a_server_that_is_away_is_waited_for_or_results_are_kept(
+    server, postgresql, opened, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    told = []
+    store = opened(postgresql, patience=30.0, tell=told.append)
+    store.claim(SOME[:3])
+    server.stop()
+    back = threading.Timer(1.5, server.start)
+    back.start()
+    store.finish(SOME[0], TRUTH[SOME[0]])
+    back.join()
+    assert "the server is away: trying again for 30 s" in told[0]
+    server.stop()
+    store.patience = 0.5
+    with pytest.raises(StoreError, match=r"the server is away.*1 finished result kept in") as caught:
+        store.finish(SOME[1], TRUTH[SOME[1]])
+    assert "start the server" in str(caught.value)
+    with pytest.raises(NasbuildError, match="can't be opened"):
+        Store(postgresql, SPACE, "mine")
+    server.start()
+    assert opened(postgresql).results() == {a: TRUTH[a] for a in SOME[:2]}
+    assert not (tmp_path / "results.pending.jsonl").exists()
+
+
+def test_many_may_begin_at_once(url, opened):
+    barrier = threading.Barrier(8)
+
+    def begin(number):
+        barrier.wait()
+        return len(opened(url).claim(SOME[5 * number : 5 * number + 5]))
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(begin, range(8))) == [5] * 8
+
+
+def test_times_are_the_servers(postgresql, opened, monkeypatch):
+    store = opened(postgresql)
+    monkeypatch.setattr(_owner, "machine", lambda: "another/boot/1")
+    away = opened(postgresql)
+    away.owner = _owner.owner_name()
+    assert away.claim(SOME[:4]) == SOME[:4]
+    monkeypatch.undo()
+    # A clock that is ahead by far more than a lease.
+    monkeypatch.setattr("time.time", lambda: 1e12)
+    assert store.claim(SOME[:4]) == []
+    store.heartbeat()
+    assert store.interrupted() == []
+
+
+def test_processes_of_other_boots_and_namespaces_are_not_looked_for_here():
+    node, boot, space = _owner.machine().split("/")
+    pid, started = 4_000_000_000, "1"
+    for place, gone in (
+        (f"{node}/{boot}/{space}", True),
+        (f"{node}/{boot}/{int(space) + 1}", False),
+        (f"{node}/another/{space}", False),
+        (f"other/{boot}/{space}", False),
+    ):
+        assert _owner.is_lost(f"{place}:{pid}:{started}:ab", 100.0, 101.0) == gone
+        assert _owner.is_lost(f"{place}:{pid}:{started}:ab", 100.0, 100.0 + 2 * _owner.LEASE)
