@@ -24,7 +24,19 @@ ORDER = [
     "bench",
     "cli",
 ]
-FREE = {"errors", "_io", "_arrays", "_functions", "_lazy", "_processes", "_records", "_version"}
+FREE = {
+    "errors",
+    "_arrays",
+    "_forms",
+    "_functions",
+    "_io",
+    "_lazy",
+    "_processes",
+    "_reading",
+    "_records",
+    "_version",
+    "_yaml",
+}
 FILES = sorted(SOURCE.rglob("*.py"))
 
 

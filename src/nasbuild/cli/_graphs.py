@@ -166,7 +166,7 @@ def _of(run: GraphRun, target: str | None) -> GraphLearnt:
 
 
 def _named(run: GraphRun, path: Path) -> list[Any]:
-    from nasbuild._io import reading
+    from nasbuild._reading import reading
 
     with reading(path, NasbuildError) as stream:
         ids = [line.strip() for line in stream if line.strip()]

@@ -179,7 +179,7 @@ def _recipe(name: str, **settings: Any) -> AnyRecipe:
 
 
 def _only(table: Table, ids: Path) -> Table:
-    from nasbuild._io import reading
+    from nasbuild._reading import reading
     from nasbuild.errors import TableError
 
     with reading(ids, TableError) as stream:

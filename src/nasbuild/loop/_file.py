@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild._io import PARTIAL, reading, write_text
+from nasbuild._io import PARTIAL, write_text
+from nasbuild._reading import reading
 from nasbuild.errors import NasbuildError
 from nasbuild.loop._next import BUILT, NEAREST, PROPOSED, RANDOM, Asked
 from nasbuild.loop._race import Race

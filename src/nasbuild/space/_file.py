@@ -7,13 +7,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from nasbuild._io import reading, write_text
+from nasbuild._io import write_text
+from nasbuild._reading import reading
+from nasbuild._yaml import plain_from_yaml, yaml_from_plain
 from nasbuild.errors import SpaceError
 from nasbuild.space._cost_read import costs_to_dict
 from nasbuild.space._model import GLOBALS, Choice, Feature, Limit, Metric, Space, Stage
 from nasbuild.space._read import space_from_dict, usual_kind
 from nasbuild.space._tied import tied_to_list
-from nasbuild.space._yaml import plain_from_yaml, yaml_from_plain
 
 _LARGEST_FILE = 16_000_000
 

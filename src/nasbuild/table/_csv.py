@@ -7,7 +7,8 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from nasbuild._io import reading, write_text
+from nasbuild._io import write_text
+from nasbuild._reading import reading
 from nasbuild.errors import TableError
 from nasbuild.space import Space
 from nasbuild.table._flat import FlatLayout, metric_of_text

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from nasbuild._io import reading, write_text
+from nasbuild._io import write_text
+from nasbuild._reading import reading
 from nasbuild.errors import TableError
 from nasbuild.space import Space, to_dict
 from nasbuild.table._model import Table

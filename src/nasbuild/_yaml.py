@@ -13,7 +13,7 @@ import yaml
 from yaml.composer import ComposerError
 from yaml.reader import ReaderError
 
-from nasbuild.errors import SpaceError
+from nasbuild.errors import NasbuildError, SpaceError
 
 _MOST_VALUES = 2_000_000
 _LONGEST_REASON = 200
@@ -30,28 +30,26 @@ _PLAIN_WORDS = (
 )
 
 
-def plain_from_yaml(text: str, *, where: str) -> object:
+def plain_from_yaml(text: str, *, where: str, kind: type[NasbuildError] = SpaceError) -> object:
     """Lists, mappings, texts, numbers and truth values of one YAML document.
 
     Raises
     ------
-    SpaceError
-        If it is no YAML, a key stands twice, or a few aliases stand for more than can be read.
+    NasbuildError
+        Of the given kind, if it is no YAML, a key stands twice, or a few aliases stand for more than can be read.
     """
     try:
         return yaml.load(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{where}, line {mark.line + 1}" if mark else where
-        raise SpaceError(f"is no YAML ({_one_line(error.problem or error.context)})", where=place) from None
+        raise kind(f"is no YAML ({_one_line(error.problem or error.context)})", where=place) from None
     except ReaderError as error:
         place = f"{where}, line {1 + text.count(chr(10), 0, error.position)}"
-        raise SpaceError(
-            f"is no YAML (character #x{error.character:04x}: {error.reason})", where=place
-        ) from None
+        raise kind(f"is no YAML (character #x{error.character:04x}: {error.reason})", where=place) from None
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         # What PyYAML's constructors raise where a tag and its value don't fit, and on deep nesting.
-        raise SpaceError(f"is no YAML that can be read ({type(error).__name__})", where=where) from None
+        raise kind(f"is no YAML that can be read ({type(error).__name__})", where=where) from None
 
 
 def yaml_from_plain(data: object) -> str:
