@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import functools
 import gzip
@@ -13,7 +14,7 @@ import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from nasbuild.errors import NasbuildError
 
@@ -59,7 +60,7 @@ def most_bytes() -> int:
 
 @contextlib.contextmanager
 def reading(path: str | os.PathLike[str], error: type[NasbuildError]) -> Iterator[IO[str]]:
-    """Open UTF-8 text, gzipped where the name ends in ``.gz``, standard input where it is ``-``.
+    """Open UTF-8 text (UTF-16 where its first bytes say so), gzipped where the name ends in ``.gz``, standard input where it is ``-``.
 
     Whatever goes wrong becomes one clear ``error``: what is no regular file may never end, a small
     gzip may expand to more than memory holds, and a line of hundreds of megabytes is no row.
@@ -68,7 +69,10 @@ def reading(path: str | os.PathLike[str], error: type[NasbuildError]) -> Iterato
     if "\0" in str(path):
         raise error("has a null character in its name", where=repr(str(path)))
     try:
-        with _opened(place, str(path), error) as binary, io.TextIOWrapper(binary, encoding="utf-8") as stream:
+        with (
+            _opened(place, str(path), error) as binary,
+            io.TextIOWrapper(binary, encoding=_encoding(binary)) as stream,
+        ):
             yield stream
     except FileNotFoundError:
         raise error("no such file", where=str(path)) from None
@@ -95,10 +99,14 @@ def _opened(place: Path, where: str, error: type[NasbuildError]) -> Iterator[IO[
     if gzipped and LIMIT not in os.environ:
         most = min(most, max(_SMALL, _EXPANDS * size))
     if gzipped or size > min(most, most // _LINE_PART):
-        with gzip.open(place) if gzipped else place.open("rb") as stream:
+        with _bytes(place) as stream:
             _measured(stream, most, where, error)
-    with gzip.open(place) if gzipped else place.open("rb") as stream:
-        yield stream  # pyright: ignore[reportReturnType]
+    with _bytes(place) as stream:
+        yield stream
+
+
+def _bytes(place: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(place) if is_gzipped(place) else place.open("rb"))
 
 
 def refuse_endless(place: Path, error: type[NasbuildError]) -> None:
@@ -117,6 +125,12 @@ def refuse_endless(place: Path, error: type[NasbuildError]) -> None:
             allowed="files, and - for standard input",
             todo="write its content to a file, or give - and pipe it in",
         )
+
+
+def _encoding(stream: IO[bytes]) -> str:
+    first = stream.read(2)
+    stream.seek(0)
+    return "utf-16" if first in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8"
 
 
 def _measured(stream: IO[bytes], most: int, where: str, error: type[NasbuildError]) -> None:
