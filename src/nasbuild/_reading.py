@@ -58,6 +58,11 @@ def most_bytes() -> int:
     return bytes_of(told) if told else _MOST
 
 
+def longest_line() -> int:
+    """How many bytes a line may have."""
+    return max(most_bytes() // _LINE_PART, 1)
+
+
 @contextlib.contextmanager
 def reading(path: str | os.PathLike[str], error: type[NasbuildError]) -> Iterator[IO[str]]:
     """Open UTF-8 text (UTF-16 where its first bytes say so), gzipped where the name ends in ``.gz``, standard input where it is ``-``.
@@ -98,7 +103,7 @@ def _opened(place: Path, where: str, error: type[NasbuildError]) -> Iterator[IO[
     size, gzipped = place.stat().st_size, is_gzipped(place)
     if gzipped and LIMIT not in os.environ:
         most = min(most, max(_SMALL, _EXPANDS * size))
-    if gzipped or size > min(most, most // _LINE_PART):
+    if gzipped or size > min(most, longest_line()):
         with _bytes(place) as stream:
             _measured(stream, most, where, error)
     with _bytes(place) as stream:
@@ -136,7 +141,7 @@ def _encoding(stream: IO[bytes]) -> str:
 def _measured(stream: IO[bytes], most: int, where: str, error: type[NasbuildError]) -> None:
     """Refuse content that is too long, or has a line that is, before any of it is kept."""
     total = line = 0
-    longest = max(most // _LINE_PART, 1)
+    longest = longest_line()
     while chunk := stream.read(_CHUNK):
         total += len(chunk)
         if total > most:

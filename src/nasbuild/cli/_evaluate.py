@@ -23,7 +23,9 @@ _REASONS = 3  # that are told
 def evaluate(
     space: SpaceOption,
     evaluator: EvaluatorOption,
-    archs: Annotated[Path, typer.Option("--archs", help="architectures: jsonl, csv or parquet")],
+    archs: Annotated[
+        Path, typer.Option("--archs", help="architectures, in any form of a table; - for standard input")
+    ],
     store: Annotated[
         str,
         typer.Option(
@@ -55,7 +57,7 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Evaluate architectures; what the store knows is not repeated, a stopped run goes on with the same command."""
-    from nasbuild._records import check_form
+    from nasbuild._forms import ROWS, check_out
     from nasbuild.evaluate import Spec, Store, evaluate_all
     from nasbuild.space import architecture_id, load_space
     from nasbuild.table import read_architectures, write_table
@@ -65,7 +67,7 @@ def evaluate(
     out = Output(as_json)
     executor = _executor(workers, ray, gpus)
     if out_file is not None:
-        check_form(out_file)
+        check_out(out_file, ROWS, "a table")
     definition = load_space(space)
     named = {a: name for name, a in read_architectures(archs, definition)}
     spec = Spec(evaluator, definition, seed, limit)

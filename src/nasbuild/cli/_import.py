@@ -39,12 +39,10 @@ def import_networks(
     as_json: JsonOption = False,
 ) -> None:
     """Read networks, ONNX files or torch modules, as graphs of primitive operations."""
+    from nasbuild._forms import GRAPHS, check_out
     from nasbuild.ir import save_graphs
 
-    if out_file.suffix != ".parquet":
-        raise NasbuildError(
-            f"the ending of {out_file.name!r} is no form of graphs", where="--out", allowed=".parquet"
-        )
+    check_out(out_file, GRAPHS, "graphs")
     out = Output(as_json)
     sizes = dict(_size(told) for told in size or ())
     graphs: list[OperatorGraph] = []

@@ -114,6 +114,13 @@ def read_run_file(path: Path) -> RunFile:
         raise RunError(f"is no JSON ({error})", where=str(path)) from None
     if not isinstance(data, dict):
         raise RunError("is no JSON object", where=str(path))
+    if data.get("kind") == "graphs":
+        raise RunError(
+            "is a run of networks without a space, which has no stages and modules",
+            where=str(path.parent),
+            allowed="nasbuild explain, predict --graphs, compare and report",
+            todo="or fit a table with --space",
+        )
     version = data.get("schema_version")
     if isinstance(version, int) and not isinstance(version, bool) and 0 < version < SCHEMA_VERSION:
         raise RunError(
