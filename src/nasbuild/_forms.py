@@ -56,9 +56,9 @@ def check_out(path: str | os.PathLike[str], forms: Sequence[str], what: str) -> 
     place = Path(path)
     try:
         if place.is_dir():
-            raise OutputError("is a folder", where=str(place), todo="name a file")
+            raise OutputError("can't be written (it is a folder)", where=str(place))
         if not place.parent.is_dir():
-            raise OutputError("is no folder", where=str(place.parent), todo="make it, or name another place")
+            raise OutputError(f"can't be written ({place.parent} is no folder)", where=str(place))
     except ValueError:
         raise OutputError("has a null character in its name", where=repr(str(place))) from None
     return form

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 import typer
@@ -14,7 +14,17 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 from rich.text import Text
 
+from nasbuild._records import json_text
+
 _PLAIN_WIDTH = 160  # outside a terminal nothing tells the width; ids should stay on one line
+
+
+_running: ContextVar[str] = ContextVar("command")
+
+
+def begin(command: str) -> None:
+    """Tell which command runs; its JSON bears the name."""
+    _running.set(command)
 
 
 class Report(Protocol):
@@ -48,9 +58,10 @@ class Output:
             table.add_row(*(Text(str(cell)) for cell in row))
         self._console.print(table)
 
-    def json(self, data: Any) -> None:
+    def json(self, data: dict[str, Any]) -> None:
+        """Print the result with the command's name; what it holds is in ``_schema.py`` and docs/json.md."""
         if self.as_json:
-            typer.echo(json.dumps(data, indent=1))
+            typer.echo(json_text({"command": _running.get(), **data}, indent=1))
 
     @contextlib.contextmanager
     def progress(self, stopped: str = "stopped: nothing was written") -> Iterator[Report]:
