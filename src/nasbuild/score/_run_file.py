@@ -18,7 +18,7 @@ from nasbuild.errors import RunError
 from nasbuild.score._features import ChoiceScore
 from nasbuild.score._trust import Trust
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 RUN, TABLE, MODEL, MODULES, TRUST = (
     "run.json",
     "table.parquet",
@@ -63,7 +63,7 @@ class TableFile(Strict):
 class RunFile(Strict):
     """``run.json``; ``files`` holds the SHA-256 of the bytes of the others."""
 
-    schema_version: Literal[5]
+    schema_version: Literal[6]
     space: dict[str, Any]
     targets: Annotated[list[TargetFile], Field(min_length=1)]
     method: str
