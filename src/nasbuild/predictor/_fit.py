@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ import torch
 
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor._batch import GraphBatch
+from nasbuild.predictor._draw import drawn_network
 from nasbuild.predictor._loss import autobuild_loss, mean_ranks, spearman
 from nasbuild.predictor._network import Network, Shape
 from nasbuild.predictor._optimizer import ClippedAdamW
@@ -73,7 +75,7 @@ def fit_member(task: Task, epoch_done: Callable[[], None] = lambda: None) -> Mem
     """
     recipe = task.recipe
     y, mean, std = standardised(task)
-    with one_thread(), torch.random.fork_rng(devices=[]):
+    with one_thread():
         network = new_network(task)
         rng = np.random.default_rng(task.seed)
         if isinstance(recipe, OperatorRecipe) and recipe.feature_epochs:
@@ -92,9 +94,8 @@ def fit_member(task: Task, epoch_done: Callable[[], None] = lambda: None) -> Mem
 
 
 def new_network(task: Task) -> Network:
-    """A network as the task's seed begins it; torch's own seed is then that of the task."""
-    torch.manual_seed(task.seed)
-    return Network(task.schema, task.shape)
+    """A network as the task's seed begins it."""
+    return drawn_network(task.schema, task.shape, task.seed)
 
 
 def loss_of(
@@ -177,15 +178,35 @@ def srcc(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.corrcoef(mean_ranks(a), mean_ranks(b))[0, 1])
 
 
+class _Threads:
+    """How many fits are under way, and torch's number of threads before the first of them."""
+
+    lock = threading.Lock()
+    inside = 0
+    before = 1
+
+
+_threads = _Threads()
+
+
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Run torch on one thread: its default is many times slower on graphs of this size."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    """Run torch on one thread: its default is many times slower on graphs of this size.
+
+    The number is the process's, so the last of several threads that fit at once puts it back.
+    """
+    with _threads.lock:
+        if not _threads.inside:
+            _threads.before = torch.get_num_threads()
+            torch.set_num_threads(1)
+        _threads.inside += 1
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with _threads.lock:
+            _threads.inside -= 1
+            if not _threads.inside:
+                torch.set_num_threads(_threads.before)
 
 
 def measured(task: Task, network: Network, mean: float, std: float) -> Member:
