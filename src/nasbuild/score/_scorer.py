@@ -41,6 +41,11 @@ class Scorer(ABC):
     def members(self) -> int:
         """How many fits or samples the deviation of a score is taken over."""
 
+    @property
+    def learnt_from(self) -> int:
+        """How many of the labels were learnt from: of very many, a random choice."""
+        return len(self.labels)
+
     def limited(self, limits: tuple[float, float]) -> Self:
         """The same scorer, whose predictions stay within limits."""
         return replace(self, limits=limits)  # pyright: ignore[reportArgumentType]: subclasses are dataclasses
