@@ -29,6 +29,7 @@ FREE = {
     "_arrays",
     "_forms",
     "_functions",
+    "_installed",
     "_io",
     "_lazy",
     "_processes",

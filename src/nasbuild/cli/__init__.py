@@ -85,6 +85,13 @@ def main() -> None:
     except NasbuildError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    except ModuleNotFoundError as error:
+        if (error.name or "nasbuild").startswith("nasbuild"):
+            raise
+        from nasbuild._installed import absent
+
+        print(f"error: {absent(error)}", file=sys.stderr)
+        sys.exit(2)
     except BrokenPipeError:
         # The reader of our output has gone (nasbuild ... | head): not an error of ours.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from nasbuild.score import Run
 
 
+_MOST = 100_000  # each is a row of kilobytes
+
+
 def build(
     run: RunArgument,
     out_file: OutOption,
     top: Annotated[
-        int | None, typer.Option("--top", min=1, help="how many architectures; 10 if not given")
+        int | None,
+        typer.Option("--top", min=1, max=_MOST, help="how many architectures; 10 if not given"),
     ] = None,
     front: Annotated[
         int | None,

@@ -73,6 +73,7 @@ def fit_graphs(
     """Learn from networks, and write a run folder."""
     from nasbuild._io import ensure_free
     from nasbuild.predictor import OperatorRecipe
+    from nasbuild.score import absent_rivals
     from nasbuild.score.graphs import learn_graphs, save_graph_run
 
     changes: dict[str, Any] = {"epochs": epochs, "convolution": convolution}
@@ -85,6 +86,8 @@ def fit_graphs(
         )
     save_graph_run(run, out_folder, overwrite=overwrite)
     place = shlex.quote(str(out_folder))
+    for name in absent_rivals() if rivals else ():
+        out.line(f"note: {name} is not installed, so it was not measured beside", "yellow")
     for note in table.notes:
         out.line(f"note: {note.text}", "yellow")
     for learnt in run.learnt:

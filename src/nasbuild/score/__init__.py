@@ -5,7 +5,7 @@ from nasbuild.score._advice import Rival, better_method
 from nasbuild.score._better_part import PartOrder, better_parts
 from nasbuild.score._choices import choice_effects
 from nasbuild.score._features import ChoiceScore, feature_scores
-from nasbuild.score._fit import Fitted, choice_scores, fit_rivals, fit_scorers
+from nasbuild.score._fit import Fitted, absent_rivals, choice_scores, fit_rivals, fit_scorers
 from nasbuild.score._held_out import DEVIATIONS, Agreement, Evidence, HeldOut, evidence_of
 from nasbuild.score._module_rows import module_rows
 from nasbuild.score._modules import LabelStatistics, ModuleScorer, label_statistics, shifted
@@ -47,6 +47,7 @@ __all__ = [
     "StageScores",
     "Suspect",
     "Trust",
+    "absent_rivals",
     "better_method",
     "better_parts",
     "choice_effects",
