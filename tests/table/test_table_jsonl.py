@@ -228,3 +228,10 @@ def test_texts_and_lists_beside_metrics_are_left_out_and_told(tmp_path):
     path = jsonl(tmp_path / "t.jsonl", *rows)
     assert refusal(path).startswith(f"{path}, line 1, more: 'much' is no number")
     assert read_table(path, SPACE, skip_bad=True).ids == ("z",)
+
+
+def test_a_table_has_no_end_of_metrics(tmp_path):
+    many = row()
+    many["metrics"] |= {f"m{n}": n for n in range(10_000)}
+    path = jsonl(tmp_path / "t.jsonl", many)
+    assert refusal(path) == f"{path}: has 10,002 metrics; allowed: up to 10,000; leave columns out"

@@ -16,6 +16,7 @@ from nasbuild.table._assemble import Row, assembled
 from nasbuild.table._model import Note, Table, counted
 
 _ROW_KEYS = ("id", "arch", "metrics")
+_MOST_METRICS = 10_000
 _SKIP = "mend the row, or pass --skip-bad to leave such rows out"
 _A_NUMBER = "a finite number; null or an empty field where it is missing"
 _A_NAME = "printable text without spaces around it"
@@ -92,6 +93,14 @@ def table_of_rows(
                     error.what, where=error.where, allowed=error.allowed, todo=error.todo or _SKIP
                 ) from None
             skipped.append(str(error))
+    metrics = {name for row in good for name in row.metrics}
+    if len(metrics) > _MOST_METRICS:
+        raise TableError(
+            f"has {len(metrics):,} metrics",
+            where=source,
+            allowed=f"up to {_MOST_METRICS:,}",
+            todo="leave columns out",
+        )
     if not good:
         what = f"no row is left of {len(skipped)}" if skipped else "the table is empty"
         raise TableError(what, where=source, todo=f"the first was: {skipped[0]}" if skipped else None)
