@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from nasbuild._io import ensure_free, reading, write_text, writing, writing_folder
-from nasbuild.errors import OutputError, SpaceError, TableError
+from nasbuild._io import ensure_free, write_text, writing, writing_folder
+from nasbuild._reading import bytes_of, reading
+from nasbuild.errors import NasbuildError, OutputError, SpaceError, TableError
 
 
 class Stop(Exception):
@@ -196,7 +197,7 @@ def test_the_old_folder_stays_when_the_block_fails(tmp_path, error):
 
 def test_a_run_is_overwritten_only_where_that_is_asked_for(tmp_path):
     target = run_folder(tmp_path / "run")
-    (target / "stale").write_text("old")
+    (target / "trust.json").write_text("old")
     with pytest.raises(OutputError) as caught, writing_folder(target):
         raise AssertionError("the block must not begin")
     assert str(caught.value) == f"{target}: already exists; name another place, or pass --overwrite"
@@ -204,6 +205,21 @@ def test_a_run_is_overwritten_only_where_that_is_asked_for(tmp_path):
         (temporary / "run.json").write_text("new")
     assert everything(tmp_path) == ["run", "run/run.json"]
     assert tree(tmp_path) == {"run/run.json": "new"}
+
+
+def test_what_lies_beside_a_run_is_not_overwritten_with_it(tmp_path):
+    target = run_folder(tmp_path / "run")
+    (target / "notes.md").write_text("mine")
+    (target / "checkpoints").mkdir()
+    (target / "checkpoints" / "a.pt").write_text("mine")
+    before = tree(tmp_path)
+    for attempt in (ensure_free, lambda *a, **k: writing_folder(*a, **k).__enter__()):
+        with pytest.raises(OutputError) as caught:
+            attempt(target, overwrite=True)
+        assert str(caught.value) == (
+            f"{target}: holds what no fit wrote (checkpoints and 1 more); move it away, or name another place"
+        )
+    assert tree(tmp_path) == before
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -325,3 +341,68 @@ def test_what_cannot_be_read_is_the_error_of_who_asked(tmp_path, name, content, 
     with pytest.raises(kind) as caught, reading(path, kind) as stream:
         stream.read()
     assert str(caught.value).startswith(f"{path}: {sentence}")
+
+
+def gz(folder: Path, content: bytes, name: str = "t.jsonl.gz") -> Path:
+    (folder / name).write_bytes(gzip.compress(content, mtime=0))
+    return folder / name
+
+
+@pytest.mark.parametrize("piece", [b"\n", b" "])
+def test_a_small_gzip_that_expands_without_end_is_refused_unread(tmp_path, piece):
+    path = gz(tmp_path, piece * (2**26 // len(piece)))
+    assert path.stat().st_size < 2**18
+    with pytest.raises(TableError) as caught, reading(path, TableError) as stream:
+        raise AssertionError(f"the block must not begin, {stream}")
+    assert "is longer than" in str(caught.value) or "has a line of more than" in str(caught.value)
+    assert "nasbuild --max-bytes" in str(caught.value)
+
+
+def test_limits_are_exact_and_can_be_set(tmp_path, monkeypatch):
+    plain = tmp_path / "t.jsonl"
+    monkeypatch.setenv("NASBUILD_MAX_BYTES", "64k")
+    for size, line, refused in (
+        (65536, 1024, None),
+        (65537, 1024, "is longer than 65,536 bytes"),
+        (65536, 1025, "has a line of more than 1,024 bytes"),
+        (65536, 65536, "has a line of more than 1,024 bytes"),
+    ):
+        content = (b"x" * line + b"\n") * (size // (line + 1) + 1)
+        plain.write_bytes(content[:size])
+        for path in (plain, gz(tmp_path, content[:size])):
+            if refused is None:
+                with reading(path, TableError) as stream:
+                    assert len(stream.read()) == size
+            else:
+                with pytest.raises(TableError, match=refused), reading(path, TableError):
+                    pass
+    monkeypatch.setenv("NASBUILD_MAX_BYTES", "1G")
+    with reading(plain, TableError) as stream:
+        assert len(stream.read()) == 65536
+
+
+@pytest.mark.parametrize("told", ["", " ", "0", "-1", "8 apples", "1e9"])
+def test_what_is_no_size_is_refused(told):
+    with pytest.raises(NasbuildError, match="is no size"):
+        bytes_of(told)
+
+
+def test_sizes_have_units():
+    assert [bytes_of(t) for t in ("7", "2k", "500M", "8GB", "1t")] == [7, 2048, 500 * 2**20, 2**33, 2**40]
+
+
+def test_a_pipe_is_refused_without_waiting_for_who_writes_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(SpaceError, match="is no regular file; allowed: files, and - for standard input"):
+        reading(tmp_path / "pipe.yaml", SpaceError).__enter__()
+
+
+def test_standard_input_is_read_where_asked_for(tmp_path):
+    code = (
+        "from nasbuild._reading import reading; from nasbuild.errors import TableError\n"
+        "for _ in 'ab':\n    with reading('-', TableError) as s: print(s.read())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], input="é\n", capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert done.stdout == "é\n\né\n\n"

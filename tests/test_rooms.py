@@ -24,7 +24,21 @@ ORDER = [
     "bench",
     "cli",
 ]
-FREE = {"errors", "_io", "_arrays", "_counting", "_functions", "_lazy", "_processes", "_records", "_version"}
+FREE = {
+    "errors",
+    "_arrays",
+    "_counting",
+    "_forms",
+    "_functions",
+    "_installed",
+    "_io",
+    "_lazy",
+    "_processes",
+    "_reading",
+    "_records",
+    "_version",
+    "_yaml",
+}
 FILES = sorted(SOURCE.rglob("*.py"))
 
 

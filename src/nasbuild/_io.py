@@ -1,4 +1,4 @@
-"""Files: read plain or gzipped text, write beside and rename so that nothing half-written stays."""
+"""Files and folders are written beside and renamed, so that nothing half-written stays."""
 
 from __future__ import annotations
 
@@ -9,15 +9,27 @@ import re
 import secrets
 import shutil
 import tempfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
-from nasbuild.errors import NasbuildError, OutputError
+from nasbuild._reading import is_gzipped
+from nasbuild.errors import OutputError
 
 PARTIAL = re.compile(r"\..*\.[0-9a-f]{16}\.(partial|old)")
 """Names of what was being written, or replaced, when a process was killed."""
+RUN_FILE = "run.json"
+_RUN_FILES = frozenset(
+    (
+        RUN_FILE,
+        "table.parquet",
+        "graphs.parquet",
+        "metrics.jsonl",
+        "model.safetensors",
+        "modules.parquet",
+        "trust.json",
+    )
+)
+"""What a fit writes into its folder; anything else there is somebody's."""
 
 
 @contextlib.contextmanager
@@ -69,13 +81,17 @@ def writing_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> 
 
 
 def ensure_free(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Refuse an output folder that exists, unless it is an empty one or a run to be overwritten."""
+    """Refuse an output folder that exists, unless it is an empty one or a run to be overwritten.
+
+    A run beside which other files lie, such as a report or notes, is not overwritten: they would go with it.
+    """
     target = Path(path)
     try:
         target.lstat()
-        if target.is_dir() and not any(target.iterdir()):
+        inside = sorted(entry.name for entry in target.iterdir()) if target.is_dir() else None
+        if inside == []:
             return
-        is_run = (target / "run.json").is_file()
+        is_run = (target / RUN_FILE).is_file()
     except FileNotFoundError:
         return
     except OSError as error:
@@ -83,30 +99,20 @@ def ensure_free(path: str | os.PathLike[str], *, overwrite: bool = False) -> Non
     if not (is_run and overwrite):
         todo = "name another place" + (", or pass --overwrite" if is_run else "")
         raise OutputError("already exists", where=str(target), todo=todo)
-
-
-@contextlib.contextmanager
-def reading(path: str | os.PathLike[str], error: type[NasbuildError]) -> Iterator[IO[str]]:
-    """Open UTF-8 text, gzipped where the name ends in ``.gz``; failures become one clear ``error``."""
-    place = Path(path)
-    try:
-        opener = gzip.open if place.suffix == ".gz" else open
-        with opener(place, "rt", encoding="utf-8") as stream:
-            yield stream
-    except FileNotFoundError:
-        raise error("no such file", where=str(path)) from None
-    except UnicodeDecodeError:
-        raise error("is not UTF-8 text", where=str(path)) from None
-    except (gzip.BadGzipFile, zlib.error, EOFError) as cause:
-        raise error(f"is a damaged gzip file ({cause})", where=str(path)) from None
-    except OSError as cause:
-        raise error(f"can't be read ({cause.strerror or cause})", where=str(path)) from None
+    foreign = [name for name in inside or () if name not in _RUN_FILES and not PARTIAL.fullmatch(name)]
+    if foreign:
+        more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+        raise OutputError(
+            f"holds what no fit wrote ({foreign[0]}{more})",
+            where=str(target),
+            todo="move it away, or name another place",
+        )
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write UTF-8 text whole or not at all; gzipped where the name ends in ``.gz``."""
     data = text.encode()
-    if Path(path).suffix == ".gz":
+    if is_gzipped(path):
         data = gzip.compress(data, mtime=0)
     with writing(path) as temporary:
         temporary.write_bytes(data)

@@ -1,43 +1,115 @@
-"""Rows of plain data to a file: JSON Lines, CSV or Parquet, by the name's ending."""
+"""Rows of plain data to a file: JSON Lines, JSON, YAML, CSV or Parquet, by the name's ending."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import math
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from nasbuild._forms import FLAT, ROWS, delimiter, form_of
 from nasbuild._io import write_text, writing
-from nasbuild.errors import OutputError
+from nasbuild._yaml import yaml_from_plain
 
-FORMS = (".jsonl", ".jsonl.gz", ".csv", ".parquet")
-
-
-def check_form(path: str | os.PathLike[str]) -> None:
-    """Refuse a name whose ending tells no form, before any work is done for it."""
-    name = Path(path).name
-    if not name.endswith(FORMS):
-        raise OutputError(f"the ending of {name!r} tells no form of rows", where=str(path), allowed=FORMS)
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
-def write_records(rows: Sequence[dict[str, Any]], path: str | os.PathLike[str]) -> None:
-    """Write rows that all have the same keys; lists and objects become JSON text in CSV."""
-    check_form(path)
-    place = Path(path)
-    if place.name.endswith((".jsonl", ".jsonl.gz")):
-        write_text(place, "".join(json.dumps(row) + "\n" for row in rows))
-        return
-    with writing(place) as temporary:
-        if place.suffix == ".parquet":
-            _write_parquet(rows, temporary)
-        else:
-            import polars as pl
+def write_records(
+    rows: Sequence[dict[str, Any]], path: str | os.PathLike[str], *, as_they_are: Sequence[str] = ("target",)
+) -> None:
+    """Write rows that all have the same keys; lists and objects become JSON text in CSV.
 
-            flat = [
-                {k: json.dumps(v) if isinstance(v, list | dict) else v for k, v in r.items()} for r in rows
-            ]
-            pl.DataFrame(flat, infer_schema_length=None).write_csv(temporary)
+    ``as_they_are`` are keys whose texts the user wrote, such as equations, which may begin like a
+    formula.
+
+    Raises
+    ------
+    OutputError
+        If the ending tells no form, or the file can't be written.
+    """
+    form = form_of(path, ROWS, "rows")
+    if form == ".parquet":
+        _write_parquet(rows, Path(path))
+    elif form in FLAT:
+        names = list(rows[0]) if rows else []
+        columns = [[row[name] for row in rows] for name in names]
+        write_text(path, flat_text(names, columns, separator=delimiter(form), as_they_are=as_they_are))
+    else:
+        write_text(path, objects_text(rows, form))
+
+
+def objects_text(rows: Iterable[dict[str, Any]], form: str) -> str:
+    """Rows as JSON Lines, a JSON list or a YAML list."""
+    if form.startswith(".jsonl"):
+        return "".join(json_text(row) + "\n" for row in rows)
+    if form == ".json":
+        return json_text(list(rows), indent=1) + "\n"
+    return yaml_from_plain([finite(row) for row in rows])
+
+
+def json_text(data: Any, *, indent: int | None = None) -> str:
+    """JSON that every reader takes: what is no finite number is null."""
+    try:
+        return json.dumps(data, indent=indent, allow_nan=False)
+    except ValueError:
+        return json.dumps(finite(data), indent=indent, allow_nan=False)
+
+
+def finite(data: Any) -> Any:
+    """Plain data with None for what is no finite number."""
+    if isinstance(data, dict):
+        return {key: finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
+def flat_text(
+    names: Sequence[str],
+    columns: Sequence[Sequence[Any]],
+    *,
+    separator: str = ",",
+    as_they_are: Sequence[str] = (),
+) -> str:
+    """Columns as CSV; what a spreadsheet would take for a formula begins with an apostrophe.
+
+    Written in this process and thread alone: libraries with threads of their own hang in forked ones.
+    """
+    stream = io.StringIO()
+    writer = csv.writer(stream, delimiter=separator, lineterminator="\n")
+    writer.writerow([guarded(name) for name in names])
+    texts = [
+        [_cell(value, guard=name not in as_they_are) for value in column]
+        for name, column in zip(names, columns, strict=True)
+    ]
+    writer.writerows(zip(*texts, strict=True))
+    return stream.getvalue()
+
+
+def guarded(text: str) -> str:
+    """A text that no spreadsheet runs: with an apostrophe before ``=``, ``+``, ``-`` and ``@``, unless it is a number."""
+    return f"'{text}" if _FORMULA.match(text) and not _PLAIN_NUMBER.fullmatch(text) else text
+
+
+def unguarded(text: str) -> str:
+    """The text of `guarded`."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def _cell(value: Any, *, guard: bool) -> str:
+    if value is None or value != value:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return guarded(value) if guard else value
+    return json_text(value) if isinstance(value, list | dict) else repr(value)
 
 
 def _write_parquet(rows: Sequence[dict[str, Any]], path: Path) -> None:
@@ -45,14 +117,22 @@ def _write_parquet(rows: Sequence[dict[str, Any]], path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = {}
-    for name in rows[0] if rows else ():
-        column = pa.array([row[name] for row in rows])
-        if _has_empty_struct(column.type):
-            # Parquet has no structs without fields: a layer without features is null.
-            column = pa.array([[None] * len(row[name]) for row in rows], pa.list_(pa.null()))
-        columns[name] = column
-    pq.write_table(pa.table(columns), path, compression="zstd")
+    columns = {name: arrow_column([row[name] for row in rows]) for name in (rows[0] if rows else ())}
+    with writing(path) as temporary:
+        pq.write_table(pa.table(columns), temporary, compression="zstd")
+
+
+def arrow_column(values: Sequence[Any]) -> Any:
+    """Values as an Arrow array that Parquet can hold."""
+    import pyarrow as pa
+
+    column = pa.array(values)
+    if _has_empty_struct(column.type):
+        # Parquet has no structs without fields: a layer without features is null.
+        column = pa.array([[None] * len(value) for value in values], pa.list_(pa.null()))
+    elif pa.types.is_struct(column.type) and not column.type.num_fields:
+        column = pa.nulls(len(values))
+    return column
 
 
 def _has_empty_struct(kind: Any) -> bool:

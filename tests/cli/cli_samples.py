@@ -8,6 +8,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from nasbuild.cli._schema import checked
+
+
+def _refused(text: str):
+    raise AssertionError(f"{text} is no JSON")
+
 
 @dataclass(frozen=True)
 class Done:
@@ -17,7 +23,10 @@ class Done:
 
     @property
     def json(self):
-        return json.loads(self.out)
+        """What ``--json`` printed: nothing but one object, of the fields that are documented."""
+        data = json.loads(self.out, parse_constant=_refused)
+        checked(data)
+        return data
 
     @property
     def sentence(self) -> str:

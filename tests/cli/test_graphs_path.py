@@ -26,8 +26,9 @@ def folder(tmp_path_factory):
     return place
 
 
-def test_the_path_from_networks_to_what_matters(nasbuild, folder, tmp_path):
+def test_the_path_from_networks_to_what_matters(nasbuild, files, folder, tmp_path):
     told = ("--graphs", folder / "nets.parquet", "--data", folder / "metrics.csv")
+    assert nasbuild("check", *told, "--json").json["networks"] == 40
     checked = nasbuild("check", *told)
     assert checked.code == 0
     assert "30 networks" in checked.out
@@ -38,7 +39,7 @@ def test_the_path_from_networks_to_what_matters(nasbuild, folder, tmp_path):
     assert "LightGBM on counts" in fitted.out
     explained = nasbuild("explain", run, "--json")
     assert explained.code == 0
-    (target,) = json.loads(explained.out)["targets"]
+    (target,) = explained.json["targets"]
     assert target["target"] == "+acc"
     assert "networks, y' orders unseen ones" in target["verdict"]
     assert target["verdict"] in fitted.out
@@ -68,16 +69,30 @@ def test_the_path_from_networks_to_what_matters(nasbuild, folder, tmp_path):
     assert "need --graphs" in refused.err
     assert not (tmp_path / "no.jsonl").exists()
     page = tmp_path / "report.html"
-    reported = nasbuild("report", run, "--out", page)
+    reported = nasbuild("report", run, "--out", page, "--json")
     assert reported.code == 0
-    assert str(page) in reported.out
+    assert reported.json["out"] == str(page)
     html = page.read_text()
     assert "could not be made" not in html
     assert html.count(target["verdict"].replace("'", "&#39;")) >= 2
     compared = nasbuild("compare", run, folder / "first.txt", folder / "second.txt", "--json")
     assert compared.code == 0
-    effects = [abs(d["effect"]) for d in json.loads(compared.out)["differences"]]
+    effects = [abs(d["effect"]) for d in compared.json["differences"]]
     assert effects == sorted(effects, reverse=True)
+    for command, name in (("build", "x.csv"), ("modules", "x.csv"), ("shrink", "x.yaml")):
+        assert (
+            f"{run}: is a run of networks without a space"
+            in nasbuild(command, run, "--out", tmp_path / name).sentence
+        )
+    assert "is a run of networks without a space" in nasbuild("equations", run).sentence
+    assert "is a run of networks without a space" in nasbuild("check", "--space", run).sentence
+    ids = folder / "first.txt"
+    assert (
+        f"{files.run}: is a run in a space, not of networks"
+        in nasbuild("compare", files.run, ids, ids).sentence
+    )
+    graphs = ("--graphs", folder / "nets.parquet", "--out", tmp_path / "x.csv")
+    assert "predictions of this run need --archs" in nasbuild("predict", files.run, *graphs).sentence
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_mistakes_are_one_sentence(nasbuild, networks):
             f"{modules}:wrong",
             *out,
         ],
-        "is no form of graphs; allowed: .parquet": ["import", good, "--out", networks / "graphs.csv"],
+        "tells no form of graphs; allowed: .parquet": ["import", good, "--out", networks / "graphs.csv"],
     }
     for said, call in cases.items():
         assert said in nasbuild(*call).sentence

@@ -238,5 +238,5 @@ def ops(architecture):
 
 def test_options_of_the_live_demo_need_it(nasbuild, tmp_path):
     done = nasbuild("demo", "--seed", 3, "--out", tmp_path / "demo")
-    assert "--seed, --budget and --json need --live" in done.sentence
+    assert "--seed and --budget need --live" in done.sentence
     assert not (tmp_path / "demo").exists()

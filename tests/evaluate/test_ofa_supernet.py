@@ -146,6 +146,29 @@ def test_what_is_no_file_of_weights_is_refused(tmp_path, name):
         load_weights(Supernet(tiny()), tmp_path / name)
 
 
+def test_a_damaged_checkpoint_is_a_sentence_or_weights(tmp_path):
+    """Bytes changed or cut anywhere: of what torch's reader raises, nothing comes through."""
+    rng = np.random.default_rng(0)
+    whole = {}
+    for zipped in (True, False):
+        torch.save(
+            {"a": torch.zeros(3), "b": torch.ones(2)},
+            tmp_path / "w.pth",
+            _use_new_zipfile_serialization=zipped,
+        )
+        whole[zipped] = (tmp_path / "w.pth").read_bytes()
+    refused = 0
+    for n in range(200):
+        data = bytearray(whole[n % 2 == 0])
+        for _ in range(rng.integers(1, 6)):
+            data[rng.integers(len(data))] = rng.integers(256)
+        (tmp_path / "w.pth").write_bytes(data[: rng.integers(len(data))] if n % 5 == 0 else data)
+        with pytest.raises(NasbuildError):
+            load_weights(Supernet(tiny()), tmp_path / "w.pth")
+        refused += 1
+    assert refused == 200
+
+
 @torch.no_grad()
 def test_sorting_channels_keeps_the_widest_networks():
     supernet = random_supernet(fashion())

@@ -6,6 +6,7 @@ import time
 import tracemalloc
 
 import numpy as np
+import onnx
 import pytest
 from ir_samples import FLOAT, arithmetic, classifier, helper, make, model, weights, whole
 
@@ -143,3 +144,17 @@ def test_attributes_of_other_types(written):
         NasbuildError, match=r"\(Transpose\): attribute 'perm' has the type INT; allowed: INTS"
     ):
         read_onnx(written(model(nodes, [], [1, 3])))
+
+
+@pytest.mark.parametrize("group", [2**31, 2**40, 2**62])
+def test_a_group_that_no_array_holds_is_refused(tmp_path, group):
+    node = onnx.helper.make_node("Conv", ["x", "w"], ["y"], group=group)
+    weight = onnx.numpy_helper.from_array(np.zeros((4, 1, 3, 3), np.float32), "w")
+    floats = onnx.TensorProto.FLOAT
+    inputs = [onnx.helper.make_tensor_value_info("x", floats, [1, 4, 8, 8])]
+    outputs = [onnx.helper.make_tensor_value_info("y", floats, [1, 4, 6, 6])]
+    graph = onnx.helper.make_graph([node], "g", inputs, outputs, [weight])
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets), tmp_path / "g.onnx")
+    with pytest.raises(NasbuildError):
+        read_onnx(tmp_path / "g.onnx")

@@ -222,6 +222,7 @@ def test_what_is_no_loop_is_refused(loop, tmp_path):
         ("[]", "is damaged"),
         (json.dumps({**whole, "schema": 9}), "of a version"),
         (json.dumps({**whole, "rounds": [{"asked": 3}]}), "is damaged"),
+        (json.dumps({**whole, "rounds": [*whole["rounds"], whole["rounds"][0]]}), "is damaged"),
     ):
         path.write_text(text)
         with pytest.raises(NasbuildError, match=message):

@@ -79,6 +79,7 @@ CHANGES = {
     "rows of the wrong kind": lambda a: a.update(rows=a["rows"].astype(float)),
     "rows beyond": lambda a: a.update(rows=a["rows"] + 10),
     "rows below": lambda a: a.update(rows=a["rows"] - 1 - a["rows"].min()),
+    "a row twice": lambda a: a.update(rows=np.concatenate([a["rows"][:1], a["rows"][:1], a["rows"][2:]])),
     "no rows": lambda a: a.update(rows=a["rows"][:0], alpha=a["alpha"][:0]),
     "keys in another order": lambda a: a.update({"0.keys": a["0.keys"][::-1].copy()}),
     "keys twice": lambda a: a.update({"0.keys": np.repeat(a["0.keys"][:1], len(a["0.keys"]))}),

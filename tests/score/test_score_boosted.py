@@ -65,22 +65,26 @@ def test_what_matters_is_learnt(boosted):
 
 
 def test_equal_seeds_give_equal_trees(boosted, table):
-    assert fit_boosted(SPACE, *table, contexts=6, seed=0).text == boosted.text
+    again = fit_boosted(SPACE, *table, contexts=6, seed=0).trees.arrays()
+    assert {n: a.tobytes() for n, a in again.items()} == {
+        n: a.tobytes() for n, a in boosted.trees.arrays().items()
+    }
 
 
 def test_trees_come_back_and_damage_is_refused(boosted, table):
     arrays = boosted.arrays()
     back = Boosted.from_arrays(SPACE, arrays)
     assert back.predict(table[0]).tobytes() == boosted.predict(table[0]).tobytes()
-    text = boosted.text.encode()
     for change in (
         {"contexts": arrays["contexts"][:, 1:]},
         {"contexts": arrays["contexts"][:0]},
         {"level": np.zeros(2)},
         {"surplus": np.zeros(1)},
-        {"text": arrays["text"].astype(np.int64)},
-        {"text": np.frombuffer(b"no trees", dtype=np.uint8)},
-        {"text": np.frombuffer(text.replace(b"max_feature_idx=", b"max_feature_idx=1"), dtype=np.uint8)},
+        {"level": np.array([np.inf])},
+        {"contexts": arrays["contexts"] + np.inf},
+        {"trees.left": arrays["trees.left"].astype(np.int64)},
+        {"trees.left": np.zeros(3, dtype=np.int32)},
+        {"trees.text": np.zeros(3, dtype=np.uint8)},
     ):
         with pytest.raises(ValueError):
             Boosted.from_arrays(SPACE, arrays | change)

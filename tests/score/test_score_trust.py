@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr, ttest_rel
 from score_samples import SPACE, random_scorer, scorer_of
 
-from nasbuild.predictor import GraphBatch
+from nasbuild.predictor import AdditiveRecipe, GraphBatch
 from nasbuild.score import (
     Agreement,
     Evidence,
@@ -21,10 +21,12 @@ from nasbuild.score import (
     Trust,
     better_method,
     evidence_of,
+    learn,
     measure_trust,
 )
 from nasbuild.score._trust import _verdict, level_of
-from nasbuild.space import Architecture, encode, sample
+from nasbuild.space import Architecture, encode, load_space, sample
+from nasbuild.table import Table
 
 ORDER = ["none", "low", "fair", "high"]
 
@@ -131,10 +133,10 @@ def test_the_lower_end_is_fishers(value, tested):
 @pytest.mark.parametrize("level", ORDER)
 def test_the_verdict_is_a_sentence_with_the_numbers(level):
     found = Evidence((), Agreement(-0.25, 0.1, ()), Agreement(0.815, 0.1, ()), None, 13.6, 68)
-    text = _verdict(level, found, 68, [], None)
+    text = _verdict(level, found, "68 labels", [], None)
     assert re.fullmatch(r"From 68 labels, .*SRCC 0\.8[12] .*-0\.25 .*\(about 14 rows .*\): .*\.", text)
     assert text.count(". ") == 0
-    assert len({_verdict(other, found, 68, [], None) for other in ORDER}) == 4
+    assert len({_verdict(other, found, "68 labels", [], None) for other in ORDER}) == 4
 
 
 def test_noise_is_not_believed():
@@ -201,3 +203,15 @@ def test_other_folds_are_held_against_each_other_unpaired():
         found = Evidence((), Agreement.of(own), Agreement.of(own), None, 40, 200)
         trust = measure_trust(random_scorer(SPACE, 1), found, rivals=[Rival("ridge", many, many)])
         assert (trust.better == "ridge") == offered
+
+
+def test_the_verdict_tells_how_many_labels_were_learnt_from():
+    space = load_space("digits-macro")
+    some = tuple(sample(space, 120, np.random.default_rng(0)))
+    values = np.array([sum(map(len, a.modules)) for a in some]) + np.random.default_rng(1).normal(size=120)
+    table = Table(space, tuple(f"n{i}" for i in range(120)), some, {"acc": values})
+    for most, told in ((120, "From 120 labels, the"), (50, "From 50 labels, drawn at random from 120, the")):
+        quick = AdditiveRecipe(samples=16, folds=3, iterations=10, most_rows=most)
+        (learnt,) = learn(table, ["acc"], recipe=quick, rivals=False).learnt
+        assert learnt.trust.verdict.startswith(told)
+        assert learnt.scorer.learnt_from == most

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 
-from nasbuild.space import Feature, Space, Stage, count_architectures, count_modules, load_space
+from nasbuild.space import (
+    Feature,
+    Space,
+    Stage,
+    count_architectures,
+    count_log10,
+    count_modules,
+    load_space,
+    shown_count,
+    space_from_dict,
+    told_count,
+)
 from strategies import all_modules, relaxed, spaces
 
 
@@ -43,3 +55,39 @@ def test_a_shared_feature_counts_once_and_a_list_counts_its_modules():
 
 def test_a_stage_without_features_has_one_module_a_depth():
     assert count_modules(Stage("s", (1, 2, 5), ())) == 3
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "0"),
+        (1728, "1,728"),
+        (10**21 - 1, "999,999,999,999,999,999,999"),
+        (10**21, "about 1.0e21"),
+        (2**1100, "about 1.4e331"),
+        (10**309, "about 1.0e309"),
+        (10**400 - 1, "about 1.0e400"),
+        (15 * 10**8000, "about 1.5e8001"),
+    ],
+    ids=range(8),
+)
+def test_a_count_of_any_size_is_shown(count, shown):
+    assert shown_count(count) == shown
+    told = told_count(count)
+    assert told == (count if count < 10**300 else None)
+    if count:
+        # By digits, as Python writes them where it may.
+        digits = len(f"{count:x}") * 1.2041199826559248
+        assert digits - 2 < count_log10(count) + 1 < digits + 2
+
+
+def test_spaces_beyond_any_float_are_counted():
+    space = space_from_dict({"name": "x", "stages": [_stage(i, [0, 1]) for i in range(1100)]})
+    assert count_architectures(space) == 2**1100
+    deep = space_from_dict({"name": "x", "stages": [{**_stage(0, list(range(32767))), "depth": [1000]}]})
+    assert count_architectures(deep) == 32767**1000
+    assert shown_count(count_modules(deep.stages[0])) == "about 2.7e4515"
+
+
+def _stage(number, choices):
+    return {"name": f"s{number}", "depth": [1], "features": {"a": choices}}

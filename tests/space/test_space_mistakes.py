@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nasbuild._yaml import plain_from_yaml
 from nasbuild.errors import SpaceError
 from nasbuild.space import space_from_dict, space_from_yaml
 from strategies import relaxed
@@ -402,3 +403,47 @@ def test_any_other_data_is_refused_in_one_sentence(data):
             {"name": "s", "stages": [{"depth": data, "features": data, "modules": data}], "globals": data}
         )
     assert "\n" not in str(caught.value)
+
+
+LONG = "# " + "x" * 110_000 + "\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: [1, 1e-3, no, off, true, 010, 16:9, 2024-01-01, ~, .inf, 'x', \"y\", 0x1F]\nb: {c: [{d: e}, {}]}",
+        "a: 1\na: 2",
+        "a: {b: 1, b: 2}",
+        "? [a]\n: 1",
+        "a: &x [1, 2]\nb: *x\nc: {<<: {d: 1}, e: 2}",
+        "a: &x [*x]",
+        "&a [" + "[" * 300 + "]" * 300 + "]",
+        "[" * 3_000,
+        "- " * 3_000 + "x",
+        "a: !!int foo",
+        "a: !!python/object:os.system x",
+        "a: [1, 2",
+        "a: b: c",
+        "a: 'b",
+        "\tx",
+        "%TAG",
+        "a: 1\n---\nb: 2",
+        "",
+    ],
+    ids=range(18),
+)
+def test_long_texts_are_read_as_strictly_as_short_ones(text):
+    def outcome(text):
+        try:
+            return plain_from_yaml(text, where="s.yaml")
+        except SpaceError as error:
+            return "is no YAML" in str(error)
+
+    assert outcome(LONG + text) == outcome(text)
+
+
+def test_a_long_text_of_too_many_values_is_refused_before_it_is_kept(monkeypatch):
+    monkeypatch.setattr("nasbuild._yaml._MOST_VALUES", 60_000)
+    with pytest.raises(SpaceError, match="it has more than 60,000 values"):
+        plain_from_yaml("[" + "1," * 60_000 + "1]", where="s.yaml")
+    assert len(plain_from_yaml("[" + "1," * 59_998 + "1]", where="s.yaml")) == 59_999

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import re
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +15,7 @@ import pytest
 from table_samples import COLUMNS, LINE, SPACE, notes, refusal
 
 from nasbuild.space import Architecture
-from nasbuild.table import read_table
+from nasbuild.table import Table, read_table, write_table
 
 MEND = "mend the row, or pass --skip-bad to leave such rows out"
 NUMBER = "allowed: a finite number; null or an empty field where it is missing"
@@ -47,7 +52,6 @@ BAD = {
     "text in a number": ("75.5", "high", f", acc: 'high' is no number; {NUMBER}"),
     "underscores in a number": ("75.5", "7_5", f", acc: '7_5' is no number; {NUMBER}"),
     "digits of another script": ("75.5", "٧٥", f", acc: '٧٥' is no number; {NUMBER}"),
-    "NaN": ("75.5", "NaN", f", acc: 'NaN' is no number; {NUMBER}"),
     "Infinity": ("75.5", "-inf", f", acc: '-inf' is no number; {NUMBER}"),
     "1e999": ("75.5", "1e999", f", acc: inf is not finite; {NUMBER}"),
     "truth in a metric": ("75.5", "true", f", acc: 'true' is no number; {NUMBER}"),
@@ -121,7 +125,6 @@ HEADERS = {
     "column twice": ("latency", "acc", "column 'acc' stands twice; keep one of the two"),
     "choice twice": ("id", "early.depth", "column 'early.depth' stands twice; keep one of the two"),
     "metric by two names": ("latency", ".acc", "column 'acc' stands twice; keep one of the two"),
-    "semicolons": (COLUMNS, COLUMNS.replace(",", ";"), None),
 }
 
 
@@ -129,10 +132,97 @@ HEADERS = {
 def test_a_bad_header_is_refused(case: str, tmp_path):
     old, new, message = HEADERS[case]
     path = csv_file(tmp_path, LINE, header=COLUMNS.replace(old, new, 1))
-    if message is None:
-        assert f"{path}: column 'early.depth' is missing" in refusal(path)
-    else:
-        assert refusal(path) == refusal(path, skip_bad=True) == f"{path}: {message}"
+    assert refusal(path) == refusal(path, skip_bad=True) == f"{path}: {message}"
+
+
+SPREADSHEETS = {
+    "semicolons": lambda t: t.replace(",", ";"),
+    "decimal commas": lambda t: re.sub(r"(\d)\.(\d)", r"\1,\2", t.replace(",", ";")),
+    "told separator": lambda t: "sep=;\n" + t.replace(",", ";"),
+    "tabs": lambda t: t.replace(",", "\t"),
+    "empty rows": lambda t: t + "," * 12 + "\n" + "," * 12 + "\n",
+    "UTF-16": lambda t: t.encode("utf-16"),
+    "UTF-16, big end first": lambda t: b"\xfe\xff" + t.encode("utf-16-be"),
+    "Windows": lambda t: "\ufeff" + t.replace(",", ";").replace("\n", "\r\n"),
+    "missing words": lambda t: t,
+}
+
+
+@pytest.mark.parametrize("case", SPREADSHEETS)
+def test_what_spreadsheets_write_is_read(case: str, tmp_path):
+    text = f"{COLUMNS}\n{LINE.replace('75.5', '76.5')}\n{OTHER}\n"
+    plain, path = tmp_path / "plain.csv", tmp_path / "t.csv"
+    plain.write_text(text)
+    made = SPREADSHEETS[case](text)
+    path.write_bytes(made if isinstance(made, bytes) else made.encode())
+    table = read_table(path, SPACE)
+    assert table == read_table(plain, SPACE)
+    assert any("decimal commas" in n.text for n in table.notes) == (case == "decimal commas")
+
+
+def test_commas_and_points_in_numbers_of_one_file_are_not_guessed_at(tmp_path):
+    lines = [line.replace(",", ";").replace("75.5", "1,234") for line in (COLUMNS, LINE, OTHER)]
+    path = csv_file(tmp_path, *lines[1:], header=lines[0])
+    assert refusal(path) == (
+        f"{path}: has numbers with decimal commas, such as '1,234' in column 'acc', and others with points; "
+        "write them all with points"
+    )
+
+
+def test_a_line_of_another_separator_is_told_which_one_was_taken(tmp_path):
+    path = csv_file(tmp_path, LINE, header=COLUMNS.replace(",", ";"))
+    assert "has 1 fields, the header has 13; fields are taken to be separated by a semicolon" in refusal(path)
+
+
+@pytest.mark.parametrize("word", ["nan", "NaN", "null", "None", "NA", "N/A", "#N/A", " "])
+def test_words_for_missing_are_missing(word: str, tmp_path):
+    table = read_table(csv_file(tmp_path, LINE.replace("75.5", word), OTHER), SPACE)
+    assert np.isnan(table.columns["acc"]).tolist() == [True, False]
+
+
+def test_no_text_is_a_formula_in_a_spreadsheet(tmp_path):
+    names = [
+        '=HYPERLINK("http://x";"y")',
+        "@SUM(A1)",
+        "+1-cmd|' /C calc'!A0",
+        "-x",
+        "-1.5",
+        "'",
+        "'=x",
+        "a=b",
+    ]
+    rows = [read_table(csv_file(tmp_path, LINE, OTHER), SPACE).architectures]
+    table = Table(SPACE, (names[0], names[1]), rows[0], {"=metric": np.array([1.0, 2.0])})
+    for name, other in zip(names, reversed(names), strict=True):
+        table = replace(table, ids=(name, other))
+        write_table(table, tmp_path / "out.csv")
+        assert read_table(tmp_path / "out.csv", SPACE).ids == (name, other)
+        assert list(read_table(tmp_path / "out.csv", SPACE).columns) == ["=metric"]
+        with (tmp_path / "out.csv").open(newline="") as stream:
+            cells = [cell for line in csv.reader(stream) for cell in line]
+        bad = [c for c in cells if c[:1] in ("=", "+", "-", "@", "\t", "\r") and c != "-1.5"]
+        assert bad == []
+        assert len(cells) > 20
+
+
+def test_a_table_is_written_in_a_forked_child_after_its_parent_wrote_one(tmp_path):
+    code = """
+import multiprocessing, sys
+from nasbuild.table import load_builtin, read_table, write_table
+table = load_builtin("digits-macro").select(range(50))
+write_table(table, sys.argv[1] + "/parent.csv")
+read_table(sys.argv[1] + "/parent.csv", table.space)
+child = multiprocessing.get_context("fork").Process(target=write_table, args=(table, sys.argv[1] + "/child.csv"))
+child.start()
+child.join(30)
+print(child.exitcode)
+child.kill()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "0\n"
+    assert (tmp_path / "child.csv").read_text() == (tmp_path / "parent.csv").read_text()
 
 
 @pytest.mark.parametrize("text", ["", "\n \n", "\ufeff", COLUMNS, COLUMNS + "\r\n\r\n"])
@@ -170,7 +260,7 @@ def test_a_gzipped_file_is_read_and_a_damaged_one_refused(tmp_path):
 
 def test_files_that_can_not_be_opened(tmp_path):
     assert refusal(tmp_path / "t.csv") == f"{tmp_path / 't.csv'}: no such file"
-    (tmp_path / "u.csv").write_bytes(COLUMNS.encode("utf-16"))
+    (tmp_path / "u.csv").write_bytes(f"{COLUMNS}é".encode("latin-1"))
     assert refusal(tmp_path / "u.csv") == f"{tmp_path / 'u.csv'}: is not UTF-8 text"
 
 

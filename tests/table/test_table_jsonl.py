@@ -6,6 +6,7 @@ import gc
 import gzip
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -69,7 +70,6 @@ BAD = {case: (bad, of_space(bad["arch"])) for case, (bad, _) in NO_ARCHITECTURES
         row("metrics", "acc", list(range(10**5))),
         f", acc: [0, 1, 2, 3, 4, 5, ...] is no number; {NUMBER}",
     ),
-    "NaN": (with_acc("NaN"), f", acc: nan is not finite; {NUMBER}"),
     "Infinity": (with_acc("-Infinity"), f", acc: -inf is not finite; {NUMBER}"),
     "1e999": (with_acc("1e999"), f", acc: inf is not finite; {NUMBER}"),
     "huge whole number": (with_acc("9" * 400), f", acc: inf is not finite; {NUMBER}"),
@@ -204,3 +204,34 @@ def test_architectures_to_predict_stay_in_their_order_with_their_repeats(tmp_pat
         read_architectures(jsonl(path, row(), "[]"), SPACE)
     with pytest.raises(TableError, match="has no architecture"):
         read_architectures(jsonl(path), SPACE)
+
+
+def test_nan_is_missing_as_other_programs_write_it(tmp_path):
+    path = jsonl(tmp_path / "t.jsonl", with_acc("NaN"), other_row("z", acc=1, latency=2))
+    table = read_table(path, SPACE)
+    assert np.isnan(table.columns["acc"]).tolist() == [True, False]
+    assert any("acc is missing in 1 of 2 rows" in note.text for note in table.notes)
+
+
+def test_texts_and_lists_beside_metrics_are_left_out_and_told(tmp_path):
+    beside = [{"note": "fine", "curve": [1, 2], "tags": {"a": 1}, "late": None}, {"note": None, "more": 1.5}]
+    rows = [row(), other_row("z", acc=1, latency=2)]
+    for one, more in zip(rows, beside, strict=True):
+        one["metrics"] |= more
+    path = jsonl(tmp_path / "t.jsonl", *rows)
+    table = read_table(path, SPACE)
+    assert set(table.columns) == {*rows[0]["metrics"], "more"} - {"note", "curve", "tags", "late"}
+    (told,) = [note for note in table.notes if note.kind == "ignored"]
+    assert told.rows == ("note", "curve", "tags")
+    # Where others have numbers, a text is a mistake.
+    rows[0]["metrics"]["more"] = "much"
+    path = jsonl(tmp_path / "t.jsonl", *rows)
+    assert refusal(path).startswith(f"{path}, line 1, more: 'much' is no number")
+    assert read_table(path, SPACE, skip_bad=True).ids == ("z",)
+
+
+def test_a_table_has_no_end_of_metrics(tmp_path):
+    many = row()
+    many["metrics"] |= {f"m{n}": n for n in range(10_000)}
+    path = jsonl(tmp_path / "t.jsonl", many)
+    assert refusal(path) == f"{path}: has 10,002 metrics; allowed: up to 10,000; leave columns out"

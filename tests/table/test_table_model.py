@@ -139,8 +139,8 @@ def test_builtin_tables():
 
 
 def test_an_unknown_form_is_refused(tmp_path):
-    forms = "allowed: .jsonl, .jsonl.gz, .parquet, .csv, .csv.gz"
-    for name in ("t.json", "t", "t.CSV", "t.jsonl.xz", "t.pkl"):
+    forms = "allowed: .jsonl, .jsonl.gz, .json, .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .yaml, .yml"
+    for name in ("t.xlsx", "t", "csv", "t.jsonl.xz", "t.pkl"):
         path = tmp_path / name
         assert refusal(path) == f"{path}: the ending of {name!r} tells no form of a table; {forms}"
 

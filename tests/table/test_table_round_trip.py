@@ -28,7 +28,7 @@ from nasbuild.space import (
 from nasbuild.table import Table, arch_dicts, flat_columns, flatten, read_table, to_frame, write_table
 from strategies import relaxed
 
-FORMS = [".jsonl", ".jsonl.gz", ".parquet", ".csv", ".csv.gz"]
+FORMS = [".jsonl", ".jsonl.gz", ".json", ".parquet", ".csv", ".CSV.GZ", ".tsv", ".yaml"]
 
 
 @pytest.fixture(scope="module")
@@ -194,9 +194,9 @@ def test_a_shared_feature_may_stand_in_every_layer(table: Table):
 def test_an_unknown_ending_is_refused_before_anything_is_written(tmp_path):
     table = read_table(jsonl(tmp_path / "a.jsonl", row()), SPACE)
     with pytest.raises(
-        TableError, match=r"'t\.json' tells no form of a table; allowed: \.jsonl, \.jsonl\.gz"
+        TableError, match=r"'t\.xlsx' tells no form of a table; allowed: \.jsonl, \.jsonl\.gz"
     ):
-        write_table(table, tmp_path / "t.json")
+        write_table(table, tmp_path / "t.xlsx")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.jsonl"]
 
 

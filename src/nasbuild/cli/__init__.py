@@ -21,7 +21,7 @@ from nasbuild.cli import (
     _run,
     _search,
 )
-from nasbuild.cli._output import restoring_stdout
+from nasbuild.cli._output import begin, restoring_stdout
 from nasbuild.errors import NasbuildError
 
 app = typer.Typer(
@@ -55,7 +55,22 @@ app.command("import")(_import.import_networks)
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: bool = typer.Option(False, "--version", help="Print the version and end.")) -> None:
+def _root(
+    context: typer.Context,
+    version: bool = typer.Option(False, "--version", help="Print the version and end."),
+    max_bytes: str | None = typer.Option(
+        None,
+        "--max-bytes",
+        metavar="SIZE",
+        help="how many bytes of a file are read, once expanded, such as 8G; 1G if not given (or $NASBUILD_MAX_BYTES)",
+    ),
+) -> None:
+    begin(context.invoked_subcommand or "")
+    if max_bytes is not None:
+        from nasbuild._reading import LIMIT, bytes_of
+
+        # In the environment, where the workers look.
+        os.environ[LIMIT] = str(bytes_of(max_bytes))
     if version:
         from nasbuild._version import __version__
 
@@ -70,6 +85,13 @@ def main() -> None:
             app()
     except NasbuildError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        if (error.name or "nasbuild").startswith("nasbuild"):
+            raise
+        from nasbuild._installed import absent
+
+        print(f"error: {absent(error)}", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:
         # The reader of our output has gone (nasbuild ... | head): not an error of ours.

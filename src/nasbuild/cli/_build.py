@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,11 +18,15 @@ if TYPE_CHECKING:
     from nasbuild.score import Run
 
 
+_MOST = 100_000  # each is a row of kilobytes
+
+
 def build(
     run: RunArgument,
     out_file: OutOption,
     top: Annotated[
-        int | None, typer.Option("--top", min=1, help="how many architectures; 10 if not given")
+        int | None,
+        typer.Option("--top", min=1, max=_MOST, help="how many architectures; 10 if not given"),
     ] = None,
     front: Annotated[
         int | None,
@@ -71,11 +74,12 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Build the best architectures by what was learnt; nothing is searched or evaluated."""
-    from nasbuild._io import write_text
+    from nasbuild._forms import ROWS, check_out
     from nasbuild.build import read_sweep
     from nasbuild.predictor import recipe_kind
     from nasbuild.score import load_run, narrowed
     from nasbuild.space import fixed
+    from nasbuild.table import write_architectures
 
     if by not in (None, *_WAYS):
         raise NasbuildError(f"nothing is built by {by!r}", where="--by", allowed=_WAYS)
@@ -95,6 +99,7 @@ def build(
         raise NasbuildError(
             f"{len(target)} targets are given", where="--target", todo="name one, or use --front"
         )
+    check_out(out_file, ROWS, "architectures")
     sweep = read_sweep(where or ())
     out = Output(as_json)
     loaded = load_run(run)
@@ -106,7 +111,7 @@ def build(
     wanted = Wanted(target or (), top or 10, front, next_ones, k, apart or 1, by)
     parts, infeasible = _swept(loaded, wanted, sweep)
     rows = [row for part in parts for row in part.rows]
-    write_text(out_file, "".join(json.dumps(row) + "\n" for row in rows))
+    write_architectures(loaded.space.whole or loaded.space, rows, out_file)
     for part in parts:
         print_built(out, loaded, part.learnt, part.rows, part.title)
         if part.note:

@@ -118,12 +118,12 @@ def _best(
     """The best, a title, and what is not sure of them."""
     from nasbuild.build import build as build_architectures
     from nasbuild.build import build_exhaustive, build_predicted, build_shortlisted, build_within, is_deep
-    from nasbuild.space import count_architectures
+    from nasbuild.space import count_architectures, shown_count
 
     whom, note = f"for {learnt.target.name}{_within(bounds)}", ""
     if by == "exhaustive":
         built = build_exhaustive(learnt, n)
-        title = f"best by prediction y' of all {count_architectures(run.space):,} architectures"
+        title = f"best by prediction y' of all {shown_count(count_architectures(run.space))} architectures"
     elif by == "prediction":
         found = build_predicted(run, learnt.target.name, n, bounds, k=k)
         built, title = found.built, "best by prediction y'"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -35,7 +36,14 @@ def check(
 ) -> None:
     """Is the space sound, and is the table? Counts, metrics, and what was noticed."""
     from nasbuild.cli._graphs import check_graphs
-    from nasbuild.space import count_architectures, count_modules, merge_stages
+    from nasbuild.space import (
+        count_architectures,
+        count_log10,
+        count_modules,
+        merge_stages,
+        shown_count,
+        told_count,
+    )
 
     out = Output(as_json)
     if graphs is not None:
@@ -46,12 +54,18 @@ def check(
     table = read(space, data, merge, skip_bad, costs) if data else None
     definition = table.space if table else merge_stages(definition, merge) if merge else definition
     total = count_architectures(definition)
-    out.line(f"space {definition.name}: {total:,} architectures (about {float(total):.1e})")
+    size = (
+        f"{total:,} architectures (about {float(total):.1e})"
+        if total < 10**21
+        else f"{shown_count(total)} architectures"
+    )
+    out.line(f"space {definition.name}: {size}")
     stages = [
         {
             "stage": stage.name,
             "depths": list(stage.depths),
-            "modules": count_modules(stage),
+            "modules": told_count(count_modules(stage)),
+            "modules_log10": count_log10(count_modules(stage)),
             "listed": stage.modules is not None,
             "features": {f.name: list(f.choices) for f in stage.features},
             "shared": sorted(stage.shared),
@@ -61,17 +75,19 @@ def check(
     rows = [
         [
             s["stage"],
-            " ".join(map(str, s["depths"])),
-            f"{s['modules']:,}" + (" listed" if s["listed"] else ""),
-            "; ".join(
-                f"{n}{'*' if n in s['shared'] else ''} {' '.join(map(str, c))}"
-                for n, c in s["features"].items()
-            ),
+            _few(s["depths"]),
+            shown_count(count_modules(stage)) + (" listed" if s["listed"] else ""),
+            "; ".join(f"{n}{'*' if n in s['shared'] else ''} {_few(c)}" for n, c in s["features"].items()),
         ]
-        for s in stages
+        for s, stage in zip(stages, definition.stages, strict=True)
     ]
     out.table(["stage", "layers", "modules", "features (* shared by the layers)"], rows, right=[2])
-    result: dict[str, Any] = {"space": definition.name, "architectures": total, "stages": stages}
+    result: dict[str, Any] = {
+        "space": definition.name,
+        "architectures": told_count(total),
+        "architectures_log10": count_log10(total),
+        "stages": stages,
+    }
     if definition.costs:
         result["costs"] = _cost_rows(definition, table)
         _print_costs(out, result["costs"])
@@ -79,6 +95,14 @@ def check(
         result["table"] = _table_summary(table)
         _print_table(out, result["table"])
     out.json(result)
+
+
+def _few(values: Sequence[object], most: int = 40) -> str:
+    """Values side by side, those in the middle left out where there are many."""
+    texts = [str(value) for value in values]
+    if len(texts) > most:
+        texts = [*texts[: most // 2], f"... {len(texts) - most:,} more ...", *texts[-most // 2 :]]
+    return " ".join(texts)
 
 
 def _cost_rows(space: Space, table: Table | None) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from nasbuild.cli._live import show_live
+from nasbuild.cli._options import JsonOption
 from nasbuild.cli._output import Output, number
 from nasbuild.errors import NasbuildError
 
@@ -32,28 +33,28 @@ def demo(
     budget: Annotated[
         int | None, typer.Option("--budget", min=1, help="of --live: trainings of each; 60 if not given")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="of --live: print JSON, for machines")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Learn from 100 of 1,728 trained networks, build ten, and look up how good they truly are."""
     if live:
         show_live(Output(as_json), out_folder, workers, seed or 0, budget)
         return
-    if seed is not None or budget is not None or as_json:
-        raise NasbuildError("--seed, --budget and --json need --live", todo="add it, or leave them out")
-    import json
+    if seed is not None or budget is not None:
+        raise NasbuildError("--seed and --budget need --live", todo="add it, or leave them out")
     import shlex
 
     import numpy as np
 
-    from nasbuild._io import write_text
+    from nasbuild._io import ensure_free
     from nasbuild.build import build_shortlisted
     from nasbuild.cli._built import built_rows
     from nasbuild.cli._explain import print_features, print_trust
     from nasbuild.report import explain_data, write_report
     from nasbuild.score import learn, save_run
-    from nasbuild.table import load_builtin
+    from nasbuild.table import load_builtin, write_architectures
 
-    out = Output()
+    out = Output(as_json)
+    ensure_free(out_folder / "run", overwrite=True)
     everything = load_builtin("digits-macro")
     rows = np.sort(np.random.default_rng(SEED).permutation(len(everything))[:LABELS])
     table = everything.select(rows)
@@ -95,8 +96,17 @@ def demo(
     )
     out_folder.mkdir(parents=True, exist_ok=True)
     save_run(run, out_folder / "run", overwrite=True)
-    write_text(out_folder / "built.jsonl", "".join(json.dumps(row) + "\n" for row in records))
+    write_architectures(run.space, records, out_folder / "built.jsonl")
     fit = out_folder / "run"
     write_report(run, out_folder / "report.html", top=BUILT, place=fit)
     out.line(f"written: {fit}, {out_folder}/built.jsonl, {out_folder}/report.html; next:")
     out.line(f"  nasbuild explain {shlex.quote(str(fit))}")
+    out.json(
+        {
+            "out": str(out_folder),
+            "labels": LABELS,
+            "target": learnt.target.name,
+            "architectures": records,
+            "ranks": [rank[one.architecture] for one in built],
+        }
+    )

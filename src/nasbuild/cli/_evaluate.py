@@ -35,7 +35,9 @@ _LONGEST = 300  # characters of a reason in a line
 def evaluate(
     space: SpaceOption,
     evaluator: EvaluatorOption,
-    archs: Annotated[Path, typer.Option("--archs", help="architectures: jsonl, csv or parquet")],
+    archs: Annotated[
+        Path, typer.Option("--archs", help="architectures, in any form of a table; - for standard input")
+    ],
     store: StoreOption,
     workers: Annotated[
         int | None,
@@ -64,7 +66,7 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Evaluate architectures; what the store knows is not repeated, a stopped run goes on with the same command."""
-    from nasbuild._records import check_form
+    from nasbuild._forms import ROWS, check_out
     from nasbuild.evaluate import Spec, evaluate_all
     from nasbuild.space import architecture_id, load_space
     from nasbuild.table import read_architectures, write_table
@@ -74,7 +76,7 @@ def evaluate(
     out = Output(as_json)
     executor = _executor(workers, ray, gpus)
     if out_file is not None:
-        check_form(out_file)
+        check_out(out_file, ROWS, "a table")
     definition = load_space(space)
     named = {a: name for name, a in read_architectures(archs, definition)}
     spec = Spec(evaluator, definition, seed, limit)

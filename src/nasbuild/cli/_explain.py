@@ -21,9 +21,7 @@ _SCORES = {
 def print_explanation(out: Output, data: dict[str, Any]) -> None:
     """Trust, features, modules and next steps of every target."""
     space, table = data["space"], data["table"]
-    out.line(
-        f"{space['name']}: {space['architectures']:,} architectures, {table['rows']:,} of them in the table"
-    )
+    out.line(f"{space['name']}: {space['size']} architectures, {table['rows']:,} of them in the table")
     for one in data["failures"]:
         out.line(one["text"])
     for target in data["targets"]:

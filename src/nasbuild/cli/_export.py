@@ -23,12 +23,13 @@ def modules(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write module scores: jsonl, csv or parquet, best first."""
-    from nasbuild._records import check_form, write_records
+    """Write module scores, best first, in any form of rows."""
+    from nasbuild._forms import ROWS, check_out
+    from nasbuild._records import write_records
     from nasbuild.score import load_run, module_rows
 
     out = Output(as_json)
-    check_form(out_file)
+    check_out(out_file, ROWS, "module scores")
     loaded = load_run(run)
     chosen = [loaded.of(target)] if target else list(loaded.learnt)
     wanted = None if stage is None else loaded.space.stage_index(stage)
@@ -55,7 +56,8 @@ def predict(
     run: RunArgument,
     out_file: OutOption,
     archs: Annotated[
-        Path | None, typer.Option("--archs", help="architectures: jsonl, csv or parquet")
+        Path | None,
+        typer.Option("--archs", help="architectures, in any form of a table; - for standard input"),
     ] = None,
     graphs: Annotated[
         Path | None, typer.Option("--graphs", help="networks, where the run is on graphs: .parquet of import")
@@ -64,13 +66,14 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Predict what was not labelled; for architectures each stage's share beside the prediction."""
-    from nasbuild._records import check_form, write_records
+    from nasbuild._forms import ROWS, check_out
+    from nasbuild._records import write_records
     from nasbuild.cli._graphs import predicted_networks
     from nasbuild.errors import RunError
     from nasbuild.score.graphs import is_graph_run
 
     out = Output(as_json)
-    check_form(out_file)
+    check_out(out_file, ROWS, "predictions")
     given, needed, other = (graphs, "--graphs", archs) if is_graph_run(run) else (archs, "--archs", graphs)
     if given is None or other is not None:
         raise RunError(f"predictions of this run need {needed}", where=str(run), todo=f"give {needed} FILE")
@@ -132,12 +135,22 @@ def shrink(
     as_json: JsonOption = False,
 ) -> None:
     """Write the reduced space: the best modules of each stage, united over all targets of all runs."""
+    from nasbuild._forms import SPACES, check_out
     from nasbuild.build import build_front, holds_of_front, reduce_space
     from nasbuild.errors import RunError
     from nasbuild.score import load_run
-    from nasbuild.space import Architecture, count_architectures, count_modules, save_space
+    from nasbuild.space import (
+        Architecture,
+        count_architectures,
+        count_log10,
+        count_modules,
+        save_space,
+        shown_count,
+        told_count,
+    )
 
     out = Output(as_json)
+    check_out(out_file, SPACES, "a space")
     loaded = [load_run(run) for run in runs]
     names = sorted({one.target.name for run in loaded for one in run.learnt})
     for name in target or ():
@@ -154,12 +167,12 @@ def shrink(
     full, reduced = chosen[0].scorer.space, reduce_space(chosen, most, architectures=along)
     save_space(reduced, out_file)
     rows = [
-        [a.name, f"{count_modules(a):,}", f"{count_modules(b):,}"]
+        [a.name, shown_count(count_modules(a)), shown_count(count_modules(b))]
         for a, b in zip(full.stages, reduced.stages, strict=True)
     ]
     out.table(["stage", "modules", "kept"], rows, right=[1, 2])
     before, after = count_architectures(full), count_architectures(reduced)
-    out.line(f"{before:,} architectures became {after:,}, written to {out_file}")
+    out.line(f"{shown_count(before)} architectures became {shown_count(after)}, written to {out_file}")
     told: list[dict[str, Any]] = []
     for run, own in zip(loaded, wanted, strict=True):
         held = holds_of_front(reduced, run, own) if own else None
@@ -173,23 +186,33 @@ def shrink(
         {
             "holds": told,
             "out": str(out_file),
-            "before": before,
-            "after": after,
-            "kept": [count_modules(s) for s in reduced.stages],
+            "before": told_count(before),
+            "before_log10": count_log10(before),
+            "after": told_count(after),
+            "after_log10": count_log10(after),
+            "kept": [told_count(count_modules(s)) for s in reduced.stages],
         }
     )
 
 
 def report(
     run: RunArgument,
-    out_file: Annotated[Path, typer.Option("--out", help="HTML page to write")],
+    out_file: Annotated[
+        Path, typer.Option("--out", help=".html page to write, or .pdf where there is a Chromium to print it")
+    ],
     top: Annotated[int, typer.Option("--top", min=1, help="how many built architectures to show")] = 10,
+    as_json: JsonOption = False,
 ) -> None:
-    """Write the report: one HTML page that needs nothing else."""
-    from nasbuild.report import write_report
+    """Write the report: one page that needs nothing else."""
+    from nasbuild._forms import REPORTS, check_out
+    from nasbuild.report import find_browser, write_report
     from nasbuild.score import load_run
     from nasbuild.score.graphs import is_graph_run, load_graph_run
 
+    out = Output(as_json)
+    if check_out(out_file, REPORTS, "a report") == ".pdf":
+        find_browser(out_file)
     loaded = load_graph_run(run) if is_graph_run(run) else load_run(run)
     write_report(loaded, out_file, top=top, place=run)
-    Output().line(f"written to {out_file}")
+    out.line(f"written to {out_file}")
+    out.json({"out": str(out_file), "targets": [one.target.name for one in loaded.learnt]})

@@ -43,19 +43,26 @@ def read(space: str, data: str, merge: str | None, skip_bad: bool, costs: str | 
 
 def space_with(space: str, costs: str | None) -> Space:
     """The space that ``--space`` and ``--costs`` tell."""
-    from nasbuild.score import load_run
     from nasbuild.space import load_space
     from nasbuild.table import add_costs
 
-    found = load_run(space).space if is_fit(space) else load_space(space)
+    if is_fit(space):
+        from nasbuild.score import load_run
+
+        found = load_run(space).space
+    else:
+        found = load_space(space)
     return add_costs(found, costs) if costs else found
 
 
 def is_fit(path: str) -> bool:
-    """Whether a place is a fit folder, of a space."""
-    from nasbuild.score import RUN_FILE
+    """Whether a place is a fit folder."""
+    from nasbuild._io import RUN_FILE
 
-    return (Path(path) / RUN_FILE).is_file()
+    try:
+        return (Path(path) / RUN_FILE).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _of_fit(folder: str, space: Space) -> Table:

@@ -85,6 +85,7 @@ def fit_graphs(
     """Learn from networks, and write a run folder."""
     from nasbuild._io import ensure_free
     from nasbuild.predictor import OperatorRecipe
+    from nasbuild.score import absent_rivals
     from nasbuild.score.graphs import learn_graphs, save_graph_run
 
     changes: dict[str, Any] = {"epochs": epochs, "convolution": convolution}
@@ -97,6 +98,8 @@ def fit_graphs(
         )
     save_graph_run(run, out_folder, overwrite=overwrite)
     place = shlex.quote(str(out_folder))
+    for name in absent_rivals() if rivals else ():
+        out.line(f"note: {name} is not installed, so it was not measured beside", "yellow")
     for note in table.notes:
         out.line(f"note: {note.text}", "yellow")
     for learnt in run.learnt:
@@ -178,7 +181,7 @@ def _of(run: GraphRun, target: str | None) -> GraphLearnt:
 
 
 def _named(run: GraphRun, path: Path) -> list[Any]:
-    from nasbuild._io import reading
+    from nasbuild._reading import reading
 
     with reading(path, NasbuildError) as stream:
         ids = [line.strip() for line in stream if line.strip()]

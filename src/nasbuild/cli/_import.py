@@ -58,12 +58,10 @@ def import_networks(
     as_json: JsonOption = False,
 ) -> None:
     """Read networks, ONNX files or torch modules, as graphs of primitive operations."""
+    from nasbuild._forms import GRAPHS, check_out
     from nasbuild.ir import save_graphs
 
-    if out_file.suffix != ".parquet":
-        raise NasbuildError(
-            f"the ending of {out_file.name!r} is no form of graphs", where="--out", allowed=".parquet"
-        )
+    check_out(out_file, GRAPHS, "graphs")
     out = Output(as_json)
     sizes, values = dict(map(read_size, size or ())), dict(map(read_value, value or ()))
     files = [network for network in networks if is_file(network)]

@@ -75,7 +75,7 @@ def fit(
     from nasbuild.cli._explain import print_step, print_trust
     from nasbuild.cli._graphs import fit_graphs
     from nasbuild.report import explain_data
-    from nasbuild.score import learn, save_run
+    from nasbuild.score import absent_rivals, learn, save_run
 
     out = Output(as_json)
     if graphs is not None:
@@ -116,6 +116,8 @@ def fit(
             progress=progress,
         )
     save_run(run, out_folder, overwrite=overwrite)
+    for name in absent_rivals() if rivals else ():
+        out.line(f"note: {name} is not installed, so it was not measured beside", "yellow")
     for note in table.notes:
         out.line(f"note: {note.text}", "yellow")
     for learnt in run.learnt:
@@ -179,7 +181,7 @@ def _recipe(name: str, **settings: Any) -> AnyRecipe:
 
 
 def _only(table: Table, ids: Path) -> Table:
-    from nasbuild._io import reading
+    from nasbuild._reading import reading
     from nasbuild.errors import TableError
 
     with reading(ids, TableError) as stream:

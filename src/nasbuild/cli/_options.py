@@ -19,7 +19,11 @@ GraphsOption = Annotated[
     ),
 ]
 DataOption = Annotated[
-    str, typer.Option("--data", help="archs.jsonl[.gz], .csv, .parquet, or a built-in table")
+    str,
+    typer.Option(
+        "--data",
+        help="table: .jsonl[.gz], .json, .csv, .tsv, .parquet, .yaml, - for JSON Lines on standard input, or a built-in one",
+    ),
 ]
 MergeOption = Annotated[
     str | None,
@@ -41,8 +45,14 @@ FixOption = Annotated[
     ),
 ]
 SkipOption = Annotated[bool, typer.Option("--skip-bad", help="leave bad rows out and list them")]
-JsonOption = Annotated[bool, typer.Option("--json", help="print JSON, for machines")]
-OutOption = Annotated[Path, typer.Option("--out", help="file to write; its ending tells the form")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print JSON, for machines (docs/json.md)")]
+OutOption = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        help="file to write; its ending tells the form: .jsonl[.gz], .json, .csv[.gz], .tsv, .parquet, .yaml",
+    ),
+]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="run folder, made by nasbuild fit")]
 TargetOption = Annotated[
     str | None, typer.Option("--target", help="one of the run's targets; the first if not given")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from typing import IO, Any, Protocol
 
 from rich.console import Console
@@ -14,9 +14,19 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.table import Table
 from rich.text import Text
 
+from nasbuild._records import json_text
+
 _ENDS: list[contextlib.ExitStack] = []
 """What is undone when the command ends."""
 _PLAIN_WIDTH = 160  # outside a terminal nothing tells the width; ids should stay on one line
+
+
+_running: ContextVar[str] = ContextVar("command")
+
+
+def begin(command: str) -> None:
+    """Tell which command runs; its JSON bears the name."""
+    _running.set(command)
 
 
 class Report(Protocol):
@@ -51,9 +61,11 @@ class Output:
             table.add_row(*(Text(str(cell)) for cell in row))
         self._console.print(table)
 
-    def json(self, data: Any) -> None:
+    def json(self, data: dict[str, Any]) -> None:
+        """Print the result with the command's name; what it holds is in ``_schema.py`` and docs/json.md."""
         if self.as_json:
-            print(json.dumps(data, indent=1), file=self._machine, flush=True)
+            text = json_text({"command": _running.get(), **data}, indent=1)
+            print(text, file=self._machine, flush=True)
 
     def now(self, text: str) -> None:
         """A line on the error stream at once, whatever the form of the output."""

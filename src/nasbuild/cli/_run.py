@@ -165,11 +165,11 @@ def run(
 def describe(out: Output, space: Space, evaluator: str, goal: Goal, total: int) -> None:
     """What is going to be done."""
     from nasbuild.build import shown_bounds
-    from nasbuild.space import count_architectures
+    from nasbuild.space import count_architectures, shown_count
 
     within = f" with {shown_bounds(goal.bounds)}" if goal.bounds else ""
     out.line(
-        f"{', '.join(t.name for t in goal.targets)}{within} in {space.name} ({count_architectures(space):,} architectures), "
+        f"{', '.join(t.name for t in goal.targets)}{within} in {space.name} ({shown_count(count_architectures(space))} architectures), "
         f"by {total:,} evaluations of {evaluator}"
     )
 

@@ -166,12 +166,12 @@ def _searched(
 
 def _describe(out: Output, space: Space, evaluator: Evaluator, goal: Goal) -> None:
     from nasbuild.build import shown_bounds
-    from nasbuild.space import count_architectures
+    from nasbuild.space import count_architectures, shown_count
 
     wanted = ", ".join(f"{t.name} {'up' if t.sign > 0 else 'down'}" for t in goal.targets)
     bounds = f" with {shown_bounds(goal.bounds)}" if goal.bounds else ""
     out.line(
-        f"{wanted}{bounds}, in {space.name} ({count_architectures(space):,} architectures), by {evaluator.name}"
+        f"{wanted}{bounds}, in {space.name} ({shown_count(count_architectures(space))} architectures), by {evaluator.name}"
     )
 
 

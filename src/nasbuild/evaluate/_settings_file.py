@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from nasbuild._io import reading
+from nasbuild._reading import reading
+from nasbuild._yaml import plain_from_yaml
 from nasbuild.errors import NasbuildError
 
 Settings = TypeVar("Settings", bound=BaseModel)
@@ -21,13 +22,8 @@ def read_settings(path: str | os.PathLike[str], kind: type[Settings]) -> Setting
     NasbuildError
         Naming the first key that is wrong.
     """
-    import yaml
-
     with reading(path, NasbuildError) as stream:
-        try:
-            held = yaml.safe_load(stream)
-        except yaml.YAMLError as error:
-            raise NasbuildError(f"is no YAML ({error})", where=str(path)) from None
+        held = plain_from_yaml(stream.read(), where=str(path), kind=NasbuildError)
     try:
         return kind.model_validate(held)
     except ValidationError as error:

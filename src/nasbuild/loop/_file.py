@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild._io import PARTIAL, reading, write_text
+from nasbuild._io import PARTIAL, write_text
+from nasbuild._reading import reading
 from nasbuild.errors import NasbuildError
 from nasbuild.loop._next import BUILT, NEAREST, PROPOSED, RANDOM, Asked
 from nasbuild.loop._race import Race
@@ -129,7 +130,11 @@ def read_rounds(folder: Path, decided: Mapping[str, Any], space: Space) -> list[
                 todo=f"name another place, or go on with the settings of {LOOP}",
             )
     try:
-        return [_round(one, space, len(decided["targets"])) for one in content["rounds"]]
+        rounds = [_round(one, space, len(decided["targets"])) for one in content["rounds"]]
+        asked = [one.architecture for found in rounds for one in found.asked]
+        if len(set(asked)) < len(asked):
+            raise ValueError("a round asks for what was asked for before")
+        return rounds
     except (NasbuildError, ValueError, TypeError, KeyError):
         raise _damaged(path) from None
 

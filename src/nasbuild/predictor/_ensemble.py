@@ -17,6 +17,7 @@ import torch
 
 from nasbuild._processes import end_with_parent
 from nasbuild.errors import NasbuildError, TableError
+from nasbuild.predictor._draw import empty_network
 from nasbuild.predictor._fit import Member, Task, outputs
 from nasbuild.predictor._fit_together import fit_members, groups
 from nasbuild.predictor._network import Network, Shape
@@ -42,8 +43,7 @@ class Ensemble:
         """The members' networks, in eval mode."""
         networks = []
         for member in self.members:
-            with torch.random.fork_rng(devices=[]):
-                network = Network(self.schema, self.shape)
+            network = empty_network(self.schema, self.shape)
             network.load_state_dict({name: torch.from_numpy(v.copy()) for name, v in member.weights.items()})
             networks.append(network.eval())
         return tuple(networks)

@@ -10,6 +10,7 @@ import torch
 
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor._batch import GraphBatch
+from nasbuild.predictor._draw import drawn_network
 from nasbuild.predictor._loss import autobuild_loss, mean_ranks, spearman
 from nasbuild.predictor._network import Network, Shape
 from nasbuild.predictor._optimizer import ClippedAdamW
@@ -73,7 +74,7 @@ def fit_member(task: Task, epoch_done: Callable[[], None] = lambda: None) -> Mem
     """
     recipe = task.recipe
     y, mean, std = standardised(task)
-    with one_thread(), torch.random.fork_rng(devices=[]):
+    with one_thread():
         network = new_network(task)
         rng = np.random.default_rng(task.seed)
         if isinstance(recipe, OperatorRecipe) and recipe.feature_epochs:
@@ -92,9 +93,8 @@ def fit_member(task: Task, epoch_done: Callable[[], None] = lambda: None) -> Mem
 
 
 def new_network(task: Task) -> Network:
-    """A network as the task's seed begins it; torch's own seed is then that of the task."""
-    torch.manual_seed(task.seed)
-    return Network(task.schema, task.shape)
+    """A network as the task's seed begins it."""
+    return drawn_network(task.schema, task.shape, task.seed)
 
 
 def loss_of(

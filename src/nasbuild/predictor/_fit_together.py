@@ -60,7 +60,7 @@ def fit_members(tasks: Sequence[Task], epoch_done: Callable[[], None] = lambda: 
     rows = np.unique(np.concatenate([task.train for task in tasks]))
     learn = np.stack([np.isin(rows, task.train) for task in tasks])
     labels = [standardised(task) for task in tasks]
-    with one_thread(), torch.random.fork_rng(devices=[]):
+    with one_thread():
         stack = Stack([new_network(task) for task in tasks], graphs.select(rows), learn)
         optimizer = optimizer_of([stack.weights], recipe, members=True)
         parts = _equal_sizes(learn)

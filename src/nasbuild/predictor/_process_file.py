@@ -97,6 +97,8 @@ def process_from_arrays(
                 raise ValueError(f"keys of term {t} that do not ascend")
         if not len(rows) or rows.min() < 0 or rows.max() >= len(architectures):
             raise ValueError("rows that the table does not have")
+        if len(np.unique(rows)) < len(rows):
+            raise ValueError("a row twice")
         expected = {
             "terms",
             "scales",

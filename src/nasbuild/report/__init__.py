@@ -7,6 +7,7 @@ from nasbuild.report._data_features import effect_scale, stage_effects
 from nasbuild.report._explain import explain_data
 from nasbuild.report._numbers import Scale
 from nasbuild.report._page import report_html, write_report
+from nasbuild.report._pdf import find_browser
 from nasbuild.report._plots_trust import hop_name
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "effect_scale",
     "explain_data",
     "failing_data",
+    "find_browser",
     "hop_name",
     "report_html",
     "rule_data",

@@ -10,7 +10,7 @@ import numpy as np
 from nasbuild.report._health import health
 from nasbuild.report._kind import kind_of, title_of
 from nasbuild.report._numbers import plural
-from nasbuild.space import Space, count_architectures, count_modules
+from nasbuild.space import Space, count_architectures, count_log10, count_modules, shown_count, told_count
 
 if TYPE_CHECKING:
     from nasbuild.score import Run
@@ -25,12 +25,20 @@ def space_data(space: Space) -> dict[str, Any]:
         {
             "name": stage.name,
             "depths": list(stage.depths),
-            "modules": count_modules(stage),
+            "modules": told_count(count_modules(stage)),
+            "modules_log10": count_log10(count_modules(stage)),
             "features": {f.name: list(f.choices) for f in stage.features},
         }
         for stage in space.stages
     ]
-    return {"name": space.name, "architectures": count_architectures(space), "stages": stages}
+    count = count_architectures(space)
+    return {
+        "name": space.name,
+        "architectures": told_count(count),
+        "architectures_log10": count_log10(count),
+        "size": shown_count(count),
+        "stages": stages,
+    }
 
 
 def table_data(table: Table | GraphTable) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import functools
 import os
 from typing import TYPE_CHECKING, Any, cast
 
+from nasbuild._forms import REPORTS, form_of
 from nasbuild._io import write_text
 from nasbuild._version import __version__
 from nasbuild.errors import NasbuildError
@@ -14,6 +15,7 @@ from nasbuild.report._card import Card, Section
 from nasbuild.report._cards import sections
 from nasbuild.report._color import choice_text
 from nasbuild.report._health import sentence
+from nasbuild.report._pdf import find_browser, write_pdf
 from nasbuild.report._steps import Place
 from nasbuild.report.networks import graph_sections
 
@@ -108,8 +110,22 @@ def write_report(
     live: Live | None = None,
     place: Place = None,
 ) -> None:
-    """Write the page of `report_html` to a file, whole or not at all."""
-    write_text(path, report_html(run, top=top, evaluated=evaluated, race=race, live=live, place=place))
+    """Write the page of `report_html` to a file, whole or not at all: HTML, or PDF where a browser prints it.
+
+    Raises
+    ------
+    OutputError
+        If the name ends in neither, no browser is there for PDF, or the place can't be written.
+    """
+    form = form_of(path, REPORTS, "a report")
+    if form == ".pdf":
+        # Known before the work.
+        find_browser(path)
+    html = report_html(run, top=top, evaluated=evaluated, race=race, live=live, place=place)
+    if form == ".pdf":
+        write_pdf(html, path)
+    else:
+        write_text(path, html)
 
 
 def _render(environment: Environment, card: Card) -> Any:

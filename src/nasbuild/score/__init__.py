@@ -7,7 +7,7 @@ from nasbuild.score._choices import choice_effects
 from nasbuild.score._failure_rule import FailureRule, failure_rule
 from nasbuild.score._failures import Failures, learn_failures
 from nasbuild.score._features import ChoiceScore, feature_scores
-from nasbuild.score._fit import Fitted, choice_scores, fit_rivals, fit_scorers
+from nasbuild.score._fit import Fitted, absent_rivals, choice_scores, fit_rivals, fit_scorers
 from nasbuild.score._held_out import DEVIATIONS, Agreement, Evidence, HeldOut, evidence_of
 from nasbuild.score._module_rows import module_rows
 from nasbuild.score._modules import LabelStatistics, ModuleScorer, label_statistics, shifted
@@ -51,6 +51,7 @@ __all__ = [
     "StageScores",
     "Suspect",
     "Trust",
+    "absent_rivals",
     "better_method",
     "better_parts",
     "choice_effects",

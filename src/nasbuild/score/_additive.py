@@ -31,6 +31,10 @@ class AdditiveScorer(Scorer):
     def members(self) -> int:
         return self.process.samples
 
+    @property
+    def learnt_from(self) -> int:
+        return len(self.process.rows)
+
     def score(self, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.process.score(stage, codes)
 

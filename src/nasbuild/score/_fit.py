@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nasbuild._installed import is_installed
 from nasbuild.predictor import AdditiveRecipe, AnyRecipe, BaselineRecipe, Recipe, fit_ensembles
 from nasbuild.score._additive import fit_additive
 from nasbuild.score._advice import Rival
@@ -18,7 +19,8 @@ from nasbuild.score._scorer import Scorer
 from nasbuild.score.baselines import fit_baseline, held_out_baseline, ped_anova
 from nasbuild.space import Architecture, Space, encode, features_by_name, graph_schema
 
-RIVALS = ("ridge", "lightgbm")
+RIVALS = {"ridge": "sklearn", "lightgbm": "lightgbm"}
+"""Methods that are measured beside the one asked for, and the package that each needs."""
 Problem = tuple[tuple[Architecture, ...], np.ndarray]
 """Architectures and labels of one target."""
 
@@ -83,14 +85,19 @@ def fit_scorers(
 
 
 def fit_rivals(space: Space, problem: Problem, recipe: AnyRecipe, *, seed: int) -> tuple[Rival, ...]:
-    """Ridge regression and LightGBM on the same table, unless they are what was asked for."""
+    """Ridge regression and LightGBM on the same table, unless they are what was asked for, or absent (`absent_rivals`)."""
     found = []
     for name in RIVALS:
-        if name != recipe.name:
+        if name != recipe.name and is_installed(RIVALS[name]):
             parts = [p for _, p in held_out_baseline(space, *problem, BaselineRecipe(name), seed=seed)]
             evidence = evidence_of(parts, problem[1])
             found.append(Rival(name, evidence.prediction, evidence.modules))
     return tuple(found)
+
+
+def absent_rivals() -> list[str]:
+    """Of the methods that would be measured beside, those whose package is not installed."""
+    return [name for name, package in RIVALS.items() if not is_installed(package)]
 
 
 def choice_scores(scorer: Scorer, recipe: AnyRecipe, sign: int, seed: int) -> list[ChoiceScore]:

@@ -18,7 +18,7 @@ from nasbuild.errors import RunError
 from nasbuild.score._features import ChoiceScore
 from nasbuild.score._trust import Trust
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 RUN, TABLE, MODEL, MODULES, TRUST = (
     "run.json",
     "table.parquet",
@@ -63,7 +63,7 @@ class TableFile(Strict):
 class RunFile(Strict):
     """``run.json``; ``files`` holds the SHA-256 of the bytes of the others."""
 
-    schema_version: Literal[5]
+    schema_version: Literal[6]
     space: dict[str, Any]
     targets: Annotated[list[TargetFile], Field(min_length=1)]
     method: str
@@ -114,6 +114,13 @@ def read_run_file(path: Path) -> RunFile:
         raise RunError(f"is no JSON ({error})", where=str(path)) from None
     if not isinstance(data, dict):
         raise RunError("is no JSON object", where=str(path))
+    if data.get("kind") == "graphs":
+        raise RunError(
+            "is a run of networks without a space, which has no stages and modules",
+            where=str(path.parent),
+            allowed="nasbuild explain, predict --graphs, compare and report",
+            todo="or fit a table with --space",
+        )
     version = data.get("schema_version")
     if isinstance(version, int) and not isinstance(version, bool) and 0 < version < SCHEMA_VERSION:
         raise RunError(

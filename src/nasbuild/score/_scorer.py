@@ -17,6 +17,7 @@ from nasbuild.table import Unseen, rows_with_unseen, unseen_choices
 
 _AT_ONCE = 4096  # architectures predicted at a time
 _LEAST_STD = 1e-6  # of the labels' range: no method knows a label better
+_AT_ONCE = 2_048  # architectures that are predicted together
 _ROUNDING = 1e-9  # of the labels' range, by which a prediction may miss a label that it knows
 
 
@@ -40,6 +41,11 @@ class Scorer(ABC):
     @abstractmethod
     def members(self) -> int:
         """How many fits or samples the deviation of a score is taken over."""
+
+    @property
+    def learnt_from(self) -> int:
+        """How many of the labels were learnt from: of very many, a random choice."""
+        return len(self.labels)
 
     def limited(self, limits: tuple[float, float]) -> Self:
         """The same scorer, whose predictions stay within limits."""
@@ -73,7 +79,12 @@ class Scorer(ABC):
         were learnt from, or has a choice or a depth that none of them has. Predictions stay within `limits`; deviations
         are never 0.
         """
-        value, std, far = self.expect(architectures)
+        # In parts, as what is held at a time grows with the rows of the table for every architecture.
+        parts = [
+            self.expect(architectures[start : start + _AT_ONCE])
+            for start in range(0, max(len(architectures), 1), _AT_ONCE)
+        ]
+        value, std, far = (np.concatenate([part[k] for part in parts]) for k in range(3))
         far = far | rows_with_unseen(self.space, self.unseen, architectures)
         low, high = self.labels.min(), self.labels.max()
         rounding = _ROUNDING * (high - low)

@@ -105,7 +105,7 @@ def measure_trust(
     )
     level = level_of(evidence.modules.mean, evidence.tested)
     better = better_method(evidence.modules, rivals, level)
-    verdict = _verdict(level, evidence, len(scorer.labels), rivals, better, better_part)
+    verdict = _verdict(level, evidence, _told_labels(scorer), rivals, better, better_part)
     return Trust(
         evidence.hops,
         evidence.prediction,
@@ -141,13 +141,13 @@ def level_of(value: float, tested: int) -> str:
 def _verdict(
     level: str,
     evidence: Evidence,
-    labels: int,
+    labels: str,
     rivals: Sequence[Rival],
     better: str | None,
     better_part: Sequence[PartOrder] = (),
 ) -> str:
     measured = (
-        f"From {labels} labels, the summed module scores order unseen architectures with SRCC "
+        f"From {labels}, the summed module scores order unseen architectures with SRCC "
         f"{srcc_text(evidence.modules)} and the prediction y' with {srcc_text(evidence.prediction)} "
         f"(about {evidence.held_out:.0f} rows held out at a time)"
     )
@@ -165,6 +165,12 @@ def _verdict(
     if better:
         found += f" On this table, {METHOD_NAMES[better]} is better: fit with --recipe {better}."
     return found
+
+
+def _told_labels(scorer: Scorer) -> str:
+    """How many labels there are, and of how many it was learnt."""
+    count, learnt = len(scorer.labels), scorer.learnt_from
+    return f"{count} labels" if learnt == count else f"{learnt} labels, drawn at random from {count}"
 
 
 def part_text(part: PartOrder) -> str:

@@ -9,7 +9,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from nasbuild._io import reading, write_text
+from nasbuild._io import write_text
+from nasbuild._reading import reading
 from nasbuild.errors import NasbuildError
 from nasbuild.score import versions
 from nasbuild.search._goal import Goal

@@ -6,7 +6,13 @@ Read, check, count, sample, enumerate lazily, mutate, encode as graphs; the buil
 from nasbuild.space._check import contains, parse_architecture, parse_module, to_dict
 from nasbuild.space._cost import Cost, Factor, Product, Values
 from nasbuild.space._cost_read import costs_to_dict, read_costs
-from nasbuild.space._count import count_architectures, count_modules
+from nasbuild.space._count import (
+    count_architectures,
+    count_log10,
+    count_modules,
+    shown_count,
+    told_count,
+)
 from nasbuild.space._entry import is_name
 from nasbuild.space._file import (
     builtin_spaces,
@@ -88,6 +94,7 @@ __all__ = [
     "contains",
     "costs_to_dict",
     "count_architectures",
+    "count_log10",
     "count_modules",
     "encode",
     "encode_modules",
@@ -119,9 +126,11 @@ __all__ = [
     "sample_codes",
     "sample_module",
     "save_space",
+    "shown_count",
     "space_from_dict",
     "space_from_yaml",
     "space_to_dict",
     "space_to_yaml",
     "to_dict",
+    "told_count",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import log10, prod
 
 from nasbuild.space._model import Space, Stage
 
@@ -32,3 +32,31 @@ def count_architectures(space: Space) -> int:
             sum(prod(count_modules(stage) for stage in way) for way in one.ways) for one in space.together
         )
     return prod(count_modules(stage) for stage in space.stages)
+
+
+_EXACT = 10**300  # up to here a count is a number for every reader of JSON
+
+
+def told_count(count: int) -> int | None:
+    """A count for machines; None where it is too large for a number (see `count_log10`)."""
+    return count if count < _EXACT else None
+
+
+def count_log10(count: int) -> float:
+    """The count's logarithm to base 10, however large it is."""
+    # Of whole numbers Python takes it without making a float of them first.
+    return log10(count) if count > 0 else float("-inf")
+
+
+def shown_count(count: int) -> str:
+    """A count for persons: exact up to 21 digits, else as a power of ten.
+
+    >>> shown_count(1728), shown_count(10**400)
+    ('1,728', 'about 1.0e400')
+    """
+    if count < 10**21:
+        return f"{count:,}"
+    power = log10(count)
+    mantissa = f"{10 ** (power % 1):.1f}"
+    # Rounded up to the next power.
+    return f"about 1.0e{int(power) + 1}" if mantissa == "10.0" else f"about {mantissa}e{int(power)}"

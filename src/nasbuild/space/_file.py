@@ -7,13 +7,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from nasbuild._io import reading, write_text
+from nasbuild._io import write_text
+from nasbuild._reading import STANDARD_INPUT, reading
+from nasbuild._yaml import plain_from_yaml, yaml_from_plain
 from nasbuild.errors import SpaceError
 from nasbuild.space._cost_read import costs_to_dict
 from nasbuild.space._model import GLOBALS, Choice, Feature, Limit, Metric, Space, Stage
 from nasbuild.space._read import space_from_dict, usual_kind
 from nasbuild.space._tied import tied_to_list
-from nasbuild.space._yaml import plain_from_yaml, yaml_from_plain
 
 _LARGEST_FILE = 16_000_000
 
@@ -27,7 +28,7 @@ def builtin_spaces() -> list[str]:
 
 
 def load_space(source: str | os.PathLike[str]) -> Space:
-    """Read a space from a ``space.yaml`` or take a built-in one by name.
+    """Read a space from a ``space.yaml``, from standard input (``-``), or take a built-in one by name.
 
     A file that is named like a built-in space is read as ``./name``.
 
@@ -40,7 +41,7 @@ def load_space(source: str | os.PathLike[str]) -> Space:
         text = (resources.files("nasbuild.space") / "builtin" / f"{source}.yaml").read_text(encoding="utf-8")
         return space_from_yaml(text, where=f"built-in space {source}")
     path = Path(source)
-    if path.suffix not in (".yaml", ".yml") and not _exists(path):
+    if str(path) != STANDARD_INPUT and path.suffix not in (".yaml", ".yml") and not _exists(path):
         raise SpaceError(f"there is no file and no built-in space {str(source)!r}", allowed=builtin_spaces())
     with reading(path, SpaceError) as stream:
         text = stream.read(_LARGEST_FILE + 1)

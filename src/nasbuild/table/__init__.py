@@ -6,11 +6,11 @@ from nasbuild.table._costs import Difference, add_costs, cost_differences
 from nasbuild.table._evaluated import evaluated_table
 from nasbuild.table._frame import to_frame
 from nasbuild.table._graph_table import GraphTable, graph_table, read_metrics
-from nasbuild.table._jsonl import arch_dicts
 from nasbuild.table._merge import merge_table
 from nasbuild.table._model import Note, Table
+from nasbuild.table._objects import arch_dicts
 from nasbuild.table._ofa import ofa_to_arch
-from nasbuild.table._read import builtin_tables, load_builtin, read_table, write_table
+from nasbuild.table._read import builtin_tables, load_builtin, read_table
 from nasbuild.table._split import Split, k_fold, random_split, stratified_split
 from nasbuild.table._support import (
     Unseen,
@@ -21,6 +21,7 @@ from nasbuild.table._support import (
     unseen_rows,
     unseen_text,
 )
+from nasbuild.table._write import write_architectures, write_table
 
 __all__ = [
     "Difference",
@@ -53,5 +54,6 @@ __all__ = [
     "unseen_choices",
     "unseen_rows",
     "unseen_text",
+    "write_architectures",
     "write_table",
 ]

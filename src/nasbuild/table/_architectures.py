@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from nasbuild.errors import TableError
 from nasbuild.space import Architecture, Space
@@ -19,10 +20,11 @@ def read_architectures(source: str | os.PathLike[str], space: Space) -> list[tup
         For the first bad row, and if there is none.
     """
     found = []
+    # Their metrics play no part: what is no number there is nobody's mistake.
     for raw in raw_rows(source, space)[1]:
         if isinstance(raw, TableError):
             raise raw
-        row = checked_row(space, raw)
+        row = checked_row(space, replace(raw, metrics={}))
         found.append((row.name, row.architecture))
     if not found:
         raise TableError("has no architecture", where=str(source))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from statistics import mean
 
 import numpy as np
@@ -14,12 +15,18 @@ from nasbuild.table._model import Note, Table, counted
 
 @dataclass(frozen=True)
 class Row:
-    """A checked row; NaN where a metric is missing."""
+    """A checked row; NaN where a metric is missing.
+
+    ``texts`` is what stands among the metrics and is no number, ``ignored`` are fields that mean
+    nothing.
+    """
 
     where: str
     name: str
     architecture: Architecture
     metrics: dict[str, float]
+    texts: Mapping[str, object] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
 
     def known(self, metric: str) -> list[float]:
         """The metric's value, if there is one."""

@@ -10,6 +10,9 @@ from urllib.parse import quote
 from nasbuild.space import Architecture, Choice, Feature, Space, Stage
 
 ID = "id"
+BESIDE = frozenset(("target", "score", "shares", "prediction", "std", "extrapolates", "expected", "where"))
+"""Columns of built architectures that tell nothing that was measured."""
+_BUILT = frozenset(("target", "score", "prediction", "std", "extrapolates"))
 _DEPTH = "depth"
 _ESCAPE = "."
 
@@ -77,10 +80,20 @@ class FlatNames:
                 row.update(zip((p[-1] for p in places), layer, strict=True))
         return row
 
-    def metrics(self, names: Iterable[str]) -> dict[str, str]:
-        """The column of each metric: its name, after a dot where the name alone would mean another thing."""
+    def metrics(self, names: Iterable[str], *, apart: bool = False) -> dict[str, str]:
+        """The column of each metric: its name, after a dot where the name alone would mean another thing.
+
+        ``apart`` tells that the columns of built architectures stand beside.
+        """
         taken = (_ESCAPE, *(own.prefix for own in self.stages))
-        return {name: _ESCAPE + name if name == ID or name.startswith(taken) else name for name in names}
+        words = {ID, *BESIDE} if apart else {ID}
+        return {name: _ESCAPE + name if name in words or name.startswith(taken) else name for name in names}
+
+
+def beside(columns: Iterable[str]) -> frozenset[str]:
+    """Of the columns of a table, those that ``nasbuild build`` writes beside architectures and metrics."""
+    found = frozenset(columns)
+    return found & BESIDE if found >= _BUILT else frozenset()
 
 
 def _stage_columns(stage: Stage, name: Callable[[str], str]) -> StageColumns:

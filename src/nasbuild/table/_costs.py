@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nasbuild._io import reading
+from nasbuild._reading import reading
 from nasbuild.errors import SpaceError, TableError
 from nasbuild.space import Cost, Space, costs_to_dict, features_by_name, read_costs
 from nasbuild.table._flat import choice_of_text

@@ -9,11 +9,12 @@ from typing import Any
 
 from nasbuild.errors import TableError
 from nasbuild.space import GLOBALS, Feature, Space
-from nasbuild.table._columns import ID, FlatNames, StageColumns, metric_of_column
+from nasbuild.table._columns import ID, FlatNames, StageColumns, beside, metric_of_column
 from nasbuild.table._model import Note
 from nasbuild.table._rows import RawRow, shown
 
 _WORDS = {"true": True, "false": False, "1": True, "0": False}
+_MISSING = frozenset(("", "nan", "null", "none", "na", "n/a", "#n/a"))
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 
 
@@ -31,12 +32,15 @@ class FlatLayout:
         Column to metric.
     ignored
         The columns that are neither.
+    built
+        Of built architectures: what was predicted of them, which is no metric.
     """
 
     names: FlatNames
     columns: frozenset[str]
     metrics: Mapping[str, str]
     ignored: tuple[str, ...] = ()
+    built: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -56,8 +60,9 @@ class FlatLayout:
         known = {column for own in of_stage.values() for column in own}
         metrics: dict[str, str] = {}
         ignored = []
+        built = beside(columns) - known
         for column in columns:
-            if column in known or column == ID:
+            if column in known or column == ID or column in built:
                 continue
             metric = metric_of_column(column)
             for prefix, own in of_stage.items():
@@ -68,16 +73,20 @@ class FlatLayout:
             else:
                 ignored.append(column)
         _refuse_repeats(metrics.values(), where)
-        layout = cls(names, frozenset(known & set(columns)), metrics, tuple(ignored))
+        layout = cls(names, frozenset(known & set(columns)), metrics, tuple(ignored), tuple(sorted(built)))
         layout._require(where)
         return layout
 
     def notes(self, what: str = "columns without numbers") -> list[Note]:
         """That columns were left out, if any were."""
-        if not self.ignored:
-            return []
-        names = ", ".join(map(shown, self.ignored))
-        return [Note("ignored", f"{what} are not metrics and were left out: {names}", self.ignored)]
+        notes = []
+        if self.ignored:
+            names = ", ".join(map(shown, self.ignored))
+            notes.append(Note("ignored", f"{what} are not metrics and were left out: {names}", self.ignored))
+        if self.built:
+            text = f"fields that mean nothing here were left out: {', '.join(map(shown, self.built))}"
+            notes.append(Note("ignored", text, self.built))
+        return notes
 
     def rows(
         self, rows: Iterable[tuple[str, Mapping[str, Any]] | TableError], *, text: bool
@@ -147,6 +156,8 @@ class FlatLayout:
             if value is None or value == "":
                 continue
             index = feature.index(choice_of_text(feature, value) if text else value)
+            if index < 0 and _is_missing(value):
+                continue
             if index < 0:
                 # In quotes where 3 was given for '3', as the space itself tells it.
                 allowed = feature.choices if isinstance(value, str) else map(repr, feature.choices)
@@ -162,8 +173,8 @@ class FlatLayout:
 
 
 def metric_of_text(text: str | None) -> object:
-    """A metric's number from text: None where there is none, the text itself if it is no number."""
-    if text is None or text.strip() == "":
+    """A metric's number from text: None where there is none (empty, nan, null), the text itself if it is no number."""
+    if text is None or _is_missing(text):
         return None
     number = _number(text)
     return text if number is None else number
@@ -181,6 +192,11 @@ def choice_of_text(feature: Feature, text: str) -> object:
 
 def _number(text: object) -> float | None:
     return float(text) if isinstance(text, str) and _NUMBER.fullmatch(text) else None
+
+
+def _is_missing(value: object) -> bool:
+    """Whether a value stands for none, as other programs write it."""
+    return value != value or (isinstance(value, str) and value.strip().lower() in _MISSING)
 
 
 def _refuse_repeats(names: Collection[str], where: str) -> None:

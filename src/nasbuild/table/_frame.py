@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -13,13 +13,15 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nasbuild._io import writing
+from nasbuild._reading import most_bytes, refuse_endless
 from nasbuild.errors import TableError
-from nasbuild.space import Choice, Space
+from nasbuild.space import Architecture, Choice, Space
 from nasbuild.table._columns import ID, FlatNames
 from nasbuild.table._flat import FlatLayout
 from nasbuild.table._model import Note, Table
 from nasbuild.table._rows import RawRow
+
+_CELL = 32  # bytes that a value takes in memory
 
 
 @dataclass(frozen=True)
@@ -67,10 +69,30 @@ def rows_of_frame(space: Space, frame: Any, source: str) -> tuple[Iterator[RawRo
 
 def rows_of_parquet(space: Space, path: Path) -> tuple[Iterator[RawRow | TableError], list[Note]]:
     """Raw rows of a Parquet file with flat columns."""
+    return rows_of_frame(space, read_parquet(path), str(path))
+
+
+def read_parquet(path: Path) -> pa.Table:
+    """A Parquet file whole, unless it holds more than memory would: its own counts tell before it is read.
+
+    Raises
+    ------
+    TableError
+        If it can't be read, or is too large.
+    """
     try:
+        refuse_endless(path, TableError)
         with path.open("rb") as stream:
             # By Arrow alone, in this thread: on damaged files polars' reader can abort the process.
             file = pq.ParquetFile(stream, pre_buffer=False, page_checksum_verification=True)
+            held = file.metadata
+            cells, most = held.num_rows * max(held.num_columns, 1), most_bytes() // _CELL
+            if cells > most:
+                raise TableError(
+                    f"has {held.num_rows:,} rows of {held.num_columns:,} columns, more than {most:,} values",
+                    where=str(path),
+                    todo="raise the limit with nasbuild --max-bytes, such as 8G, if it is sound",
+                )
             table = file.read(use_threads=False)
             table.validate(full=True)
     except FileNotFoundError:
@@ -80,28 +102,33 @@ def rows_of_parquet(space: Space, path: Path) -> tuple[Iterator[RawRow | TableEr
         reason = error.strerror if isinstance(error, OSError) and error.errno else None
         what = f"can't be read ({reason})" if reason else f"is no whole Parquet file ({_first_line(error)})"
         raise TableError(what, where=str(path)) from None
-    return rows_of_frame(space, table, str(path))
-
-
-def write_parquet(table: Table, path: Path) -> None:
-    """Write flat columns as Parquet, with check sums."""
-    with writing(path) as temporary:
-        pq.write_table(_to_arrow(table), temporary, write_page_checksum=True)
+    return table
 
 
 def to_frame(table: Table) -> pl.DataFrame:
     """The table as a polars frame: ``id``, flat columns, metrics (missing values null)."""
-    return pl.DataFrame(pl.from_arrow(_to_arrow(table)))
+    return pl.DataFrame(pl.from_arrow(to_arrow(table.space, table.ids, table.architectures, table.columns)))
 
 
-def _to_arrow(table: Table) -> pa.Table:
-    names = FlatNames(table.space)
-    rows = [names.flatten(architecture) for architecture in table.architectures]
-    columns = {ID: pa.array(table.ids, pa.string())}
+def to_arrow(
+    space: Space,
+    ids: Sequence[str],
+    architectures: Sequence[Architecture],
+    metrics: Mapping[str, np.ndarray],
+    *,
+    apart: bool = False,
+) -> pa.Table:
+    """Flat columns of architectures and their metrics, (rows,) each with NaN where one is missing.
+
+    ``apart`` tells that the columns of built architectures are to stand beside.
+    """
+    names = FlatNames(space)
+    rows = [names.flatten(architecture) for architecture in architectures]
+    columns = {ID: pa.array(list(ids), pa.string())}
     for column, choices in names.written().items():
         columns[column] = pa.array([row.get(column) for row in rows], _type_of(choices))
-    for metric, column in names.metrics(table.columns).items():
-        values = np.asarray(table.columns[metric], dtype=np.float64)
+    for metric, column in names.metrics(metrics, apart=apart).items():
+        values = np.asarray(metrics[metric], dtype=np.float64)
         columns[column] = pa.array(values, pa.float64(), mask=np.isnan(values))
     return pa.table(columns)
 

@@ -8,18 +8,18 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from nasbuild._forms import FLAT, ROWS, form_of
 from nasbuild.errors import TableError
 from nasbuild.space import Space, load_space
-from nasbuild.table._csv import rows_of_csv, write_csv
-from nasbuild.table._frame import rows_of_frame, rows_of_parquet, write_parquet
-from nasbuild.table._jsonl import rows_of_jsonl, write_jsonl
+from nasbuild.table._csv import rows_of_csv
+from nasbuild.table._frame import rows_of_frame, rows_of_parquet
 from nasbuild.table._model import Note, Table
+from nasbuild.table._objects import rows_of_objects
 from nasbuild.table._optuna import is_study, rows_of_study
 from nasbuild.table._rows import RawRow, table_of_rows
 
 _SPACES = {"sd-unet-mini": "sd-unet"}
 """Built-in tables whose space has another name: one of its sizes was measured."""
-FORMS = (".jsonl", ".jsonl.gz", ".parquet", ".csv", ".csv.gz")
 
 
 def builtin_tables() -> list[str]:
@@ -43,8 +43,8 @@ def read_table(
     Parameters
     ----------
     source
-        A path to JSON Lines (own form or once-for-all configurations), CSV or Parquet; the name of
-        a built-in table; a polars or pandas frame or an Arrow table with flat columns; or an Optuna
+        A path to JSON Lines, JSON or YAML (own form or once-for-all configurations), CSV or Parquet,
+        by its ending; ``-`` for JSON Lines on standard input; the name of a built-in table; a polars or pandas frame or an Arrow table with flat columns; or an Optuna
         study.
     space
         The space that every row must belong to.
@@ -82,36 +82,11 @@ def raw_rows(
         inside = resources.files("nasbuild.table") / "builtin" / str(source) / "archs.jsonl.gz"
         with resources.as_file(inside) as path:
             # All at once: the path may be gone afterwards.
-            return space, list(rows_of_jsonl(space, path)), []
+            return space, list(rows_of_objects(space, path, ".jsonl.gz")), []
     path = Path(source)
-    form = _form(path)
-    if form.startswith(".jsonl"):
-        return space, rows_of_jsonl(space, path), []
-    return space, *(rows_of_parquet if form == ".parquet" else rows_of_csv)(space, path)
-
-
-def write_table(table: Table, path: str | os.PathLike[str]) -> None:
-    """Write a table in the form that the name's ending tells; `read_table` gives an equal table.
-
-    Raises
-    ------
-    TableError
-        If the ending tells no form.
-    OutputError
-        If it can't be written; an old file stays as it was.
-    """
-    place = Path(path)
-    form = _form(place)
-    if form.startswith(".jsonl"):
-        write_jsonl(table, place)
-    elif form == ".parquet":
-        write_parquet(table, place)
-    else:
-        write_csv(table, place)
-
-
-def _form(path: Path) -> str:
-    for form in FORMS:
-        if path.name.endswith(form):
-            return form
-    raise TableError(f"the ending of {path.name!r} tells no form of a table", where=str(path), allowed=FORMS)
+    form = form_of(path, ROWS, "a table", TableError)
+    if form == ".parquet":
+        return space, *rows_of_parquet(space, path)
+    if form in FLAT:
+        return space, *rows_of_csv(space, path, form)
+    return space, rows_of_objects(space, path, form), []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from nasbuild.table._assemble import Row, assembled
 from nasbuild.table._model import Note, Table, counted
 
 _ROW_KEYS = ("id", "arch", "metrics")
+_MOST_METRICS = 10_000
 _SKIP = "mend the row, or pass --skip-bad to leave such rows out"
 _A_NUMBER = "a finite number; null or an empty field where it is missing"
 _A_NAME = "printable text without spaces around it"
@@ -71,11 +72,11 @@ def table_of_rows(
     named: dict[str, Row] = {}
     skipped: list[str] = []
     ignored: dict[str, None] = {}
-    for raw in rows:
+    texts: dict[str, None] = {}
+    for row in _without_texts(_checked(space, rows, skip_bad)):
         try:
-            if isinstance(raw, TableError):
-                raise raw
-            row = checked_row(space, raw)
+            if isinstance(row, TableError):
+                raise row
             other = named.setdefault(row.name, row)
             if other.architecture != row.architecture:
                 raise TableError(
@@ -84,13 +85,22 @@ def table_of_rows(
                     todo="give each its own",
                 )
             good.append(row)
-            ignored |= dict.fromkeys(raw.ignored)
+            ignored |= dict.fromkeys(row.ignored)
+            texts |= dict.fromkeys(row.texts)
         except TableError as error:
             if not skip_bad:
                 raise TableError(
                     error.what, where=error.where, allowed=error.allowed, todo=error.todo or _SKIP
                 ) from None
             skipped.append(str(error))
+    metrics = {name for row in good for name in row.metrics}
+    if len(metrics) > _MOST_METRICS:
+        raise TableError(
+            f"has {len(metrics):,} metrics",
+            where=source,
+            allowed=f"up to {_MOST_METRICS:,}",
+            todo="leave columns out",
+        )
     if not good:
         what = f"no row is left of {len(skipped)}" if skipped else "the table is empty"
         raise TableError(what, where=source, todo=f"the first was: {skipped[0]}" if skipped else None)
@@ -98,10 +108,43 @@ def table_of_rows(
     if ignored:
         text = f"fields that mean nothing here were left out: {', '.join(map(shown, ignored))}"
         all_notes.append(Note("ignored", text, tuple(ignored)))
+    if texts:
+        names = ", ".join(map(shown, texts))
+        text = f"what is no number in any row is no metric and was left out: {names}"
+        all_notes.append(Note("ignored", text, tuple(map(str, texts))))
     if skipped:
         text = f"{counted(len(skipped), 'row')} left out that could not be read"
         all_notes.append(Note("skipped", text, tuple(skipped)))
     return assembled(space, good, all_notes)
+
+
+def _without_texts(rows: Iterable[Row | TableError]) -> Iterator[Row | TableError]:
+    """Rows whose texts and lists among the metrics are none: no row has a number there.
+
+    What a training framework writes beside its numbers must not cost the numbers, but a text where
+    other rows have numbers is a mistake.
+    """
+    held = list(rows)
+    good = [row for row in held if isinstance(row, Row)]
+    numeric = {name for row in good for name, value in row.metrics.items() if value == value}
+    for row in held:
+        mistake = None if isinstance(row, TableError) else next((n for n in row.texts if n in numeric), None)
+        if isinstance(row, TableError) or mistake is None:
+            yield row
+        else:
+            yield _no_number(row.texts[mistake], f"{row.where}, {mistake}")
+
+
+def _checked(space: Space, rows: Iterable[RawRow | TableError], skip_bad: bool) -> Iterator[Row | TableError]:
+    for raw in rows:
+        try:
+            if isinstance(raw, TableError):
+                raise raw
+            yield checked_row(space, raw)
+        except TableError as error:
+            yield error
+            if not skip_bad:
+                return
 
 
 def raw_row(where: str, data: Mapping[str, Any]) -> RawRow:
@@ -140,22 +183,31 @@ def checked_row(space: Space, raw: RawRow) -> Row:
         raise TableError(
             error.what, where=f"{raw.where}, {error.where}", allowed=error.allowed, todo=error.todo
         ) from None
-    metrics = {}
+    metrics: dict[str, float] = {}
+    texts: dict[str, object] = {}
     for name, value in raw.metrics.items():
         if not _is_name(name):
             raise TableError(f"{shown(name)} is no name of a metric", where=raw.where, allowed=_A_NAME)
+        if name not in space.metrics and not (value is None or isinstance(value, int | float | np.number)):
+            texts[name] = value
+            continue
         metrics[name] = _number(value, f"{raw.where}, {name}")
         declared = space.metrics.get(name)
         if declared is not None and (allowed := declared.outside(metrics[name])) is not None:
             raise TableError(f"is {metrics[name]:g}", where=f"{raw.where}, {name}", allowed=allowed)
     if raw.name is None:
-        return Row(raw.where, architecture_id(space, architecture), architecture, metrics)
+        own = architecture_id(space, architecture)
+        return Row(raw.where, own, architecture, metrics, texts, raw.ignored)
     whole = isinstance(raw.name, int | np.integer) and not isinstance(raw.name, bool)
     if not whole and not (isinstance(raw.name, str) and _is_name(raw.name)):
         raise TableError(
             f"{shown(raw.name)} is no name", where=f"{raw.where}, id", allowed=f"{_A_NAME}, or a whole number"
         )
-    return Row(raw.where, str(raw.name), architecture, metrics)
+    return Row(raw.where, str(raw.name), architecture, metrics, texts, raw.ignored)
+
+
+def _no_number(value: object, where: str) -> TableError:
+    return TableError(f"{shown(value)} is no number", where=where, allowed=_A_NUMBER)
 
 
 def _is_name(text: str) -> bool:
@@ -164,10 +216,11 @@ def _is_name(text: str) -> bool:
 
 
 def _number(value: object, where: str) -> float:
-    if value is None:
+    if value is None or value != value:
+        # NaN is how other programs write that there is none.
         return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TableError(f"{shown(value)} is no number", where=where, allowed=_A_NUMBER)
+        raise _no_number(value, where)
     try:
         number = float(value)  # pyright: ignore[reportArgumentType]
     except OverflowError:

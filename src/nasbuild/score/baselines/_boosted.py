@@ -10,25 +10,25 @@ from typing import Any
 import numpy as np
 
 from nasbuild.score.baselines._columns import Columns
+from nasbuild.score.baselines._trees import Trees
 from nasbuild.space import Architecture, Space
 from nasbuild.table import k_fold
 
 _LEAVES = (4, 8, 16, 31)
 _RATE, _ROUNDS, _PATIENCE, _FOLDS = 0.05, 600, 40, 5
+_TREES = "trees."
 _MOST = 200_000  # rows predicted at a time
 
 
 @dataclass(frozen=True)
 class Boosted:
-    """Trees as text, and the architectures over which a module's predictions are averaged.
+    """Trees, and the architectures over which a module's predictions are averaged.
 
     A module's score is the mean prediction of the contexts with that module put in, less the mean
     prediction of the contexts as they are.
 
     Attributes
     ----------
-    text
-        The model as LightGBM writes it.
     contexts
         Columns of architectures of the table, (contexts, columns).
     level
@@ -36,15 +36,13 @@ class Boosted:
     """
 
     columns: Columns
-    text: str
+    trees: Trees
     contexts: np.ndarray
     level: float
 
     @cached_property
     def booster(self) -> Any:
-        import lightgbm
-
-        return lightgbm.Booster(model_str=self.text)
+        return self.trees.booster(self.contexts.shape[1])
 
     def score(self, stage: int, codes: np.ndarray) -> np.ndarray:
         own, block = self.columns.of_modules(stage, codes), self.columns.block(stage)
@@ -68,29 +66,25 @@ class Boosted:
         return np.asarray(self.booster.predict(rows, num_threads=1))
 
     def arrays(self) -> dict[str, np.ndarray]:
-        text = np.frombuffer(self.text.encode(), dtype=np.uint8)
-        return {"text": text, "contexts": self.contexts, "level": np.array([self.level])}
+        own = {"contexts": self.contexts, "level": np.array([self.level])}
+        return own | {f"{_TREES}{name}": array for name, array in self.trees.arrays().items()}
 
     @classmethod
     def from_arrays(cls, space: Space, arrays: dict[str, np.ndarray]) -> Boosted:
         """Raises ValueError if the arrays are of another space, or no model."""
-        import lightgbm
-
         columns = Columns(space, one_hot=False)
         width = sum(columns.width(u) for u in range(len(space.stages)))
-        if set(arrays) != {"text", "contexts", "level"} or arrays["text"].dtype != np.uint8:
+        trees = {n.removeprefix(_TREES): a for n, a in arrays.items() if n.startswith(_TREES)}
+        if {n for n in arrays if not n.startswith(_TREES)} != {"contexts", "level"}:
             raise ValueError("arrays of another kind of model")
         contexts, level = arrays["contexts"], arrays["level"]
         if contexts.ndim != 2 or contexts.shape[1] != width or not len(contexts) or level.shape != (1,):
             raise ValueError("contexts of another space")
-        found = cls(columns, arrays["text"].tobytes().decode(), contexts.astype(np.float64), float(level[0]))
-        try:
-            features = found.booster.num_feature()
-        except lightgbm.basic.LightGBMError as error:
-            raise ValueError(f"trees that LightGBM can't read ({error})") from None
-        if features != width:
-            raise ValueError("trees of another space")
-        return found
+        if not np.issubdtype(contexts.dtype, np.floating) or not np.issubdtype(level.dtype, np.floating):
+            raise ValueError("contexts that are no numbers")
+        if np.isinf(contexts).any() or not np.isfinite(level[0]):
+            raise ValueError("contexts or a level without end")
+        return cls(columns, Trees.from_arrays(trees, width), contexts.astype(np.float64), float(level[0]))
 
 
 def fit_boosted(
@@ -107,7 +101,7 @@ def fit_boosted(
     booster = lightgbm.train(_settings(leaves, len(rows), seed), data, rounds)
     rng = np.random.default_rng(seed)
     picked = rng.permutation(len(rows))[:contexts]
-    return Boosted(columns, booster.model_to_string(), rows[picked], middle)
+    return Boosted(columns, Trees.of_text(booster.model_to_string()), rows[picked], middle)
 
 
 def _chosen(rows: np.ndarray, labels: np.ndarray, seed: int) -> tuple[int, int]:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from nasbuild._installed import is_installed
 from nasbuild.predictor import srcc
+from nasbuild.score._fit import RIVALS
 from nasbuild.score._held_out import Agreement
 from nasbuild.space import Graphs, GraphSchema
 from nasbuild.table import Split
@@ -35,6 +37,8 @@ def fit_graph_rivals(
     )
     found = {}
     for name, fit in (("ridge", _ridge), ("lightgbm", _lightgbm)):
+        if not is_installed(RIVALS[name]):
+            continue
         each = [
             srcc(fit(features[train], labels[train], seed)(features[test]), labels[test])
             for train, test in splits

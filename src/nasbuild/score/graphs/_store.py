@@ -94,11 +94,20 @@ def save_graph_run(run: GraphRun, path: str | os.PathLike[str], *, overwrite: bo
 
 def is_graph_run(path: str | os.PathLike[str]) -> bool:
     """Whether a folder is a run on graphs, as far as its ``run.json`` tells; it may be damaged."""
+    return _held(path).get("kind") == KIND
+
+
+def _held(path: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         held = json.loads((Path(path) / RUN).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(held, dict) and held.get("kind") == KIND
+        return {}
+    return held if isinstance(held, dict) else {}
+
+
+def is_space_run(path: str | os.PathLike[str]) -> bool:
+    """Whether a folder is a run in a space, as far as its ``run.json`` tells; it may be damaged."""
+    return "space" in _held(path)
 
 
 def load_graph_run(path: str | os.PathLike[str]) -> GraphRun:
@@ -110,6 +119,12 @@ def load_graph_run(path: str | os.PathLike[str]) -> GraphRun:
         If it is missing, damaged, or of a newer version.
     """
     folder = Path(path)
+    if not is_graph_run(folder) and is_space_run(folder):
+        raise RunError(
+            "is a run in a space, not of networks without one",
+            where=str(folder),
+            todo="fit networks with --graphs",
+        )
     try:
         file = _RunFile.model_validate_json((folder / RUN).read_bytes())
     except FileNotFoundError:

@@ -13,9 +13,11 @@ import yaml
 from yaml.composer import ComposerError
 from yaml.reader import ReaderError
 
-from nasbuild.errors import SpaceError
+from nasbuild.errors import NasbuildError, SpaceError
 
 _MOST_VALUES = 2_000_000
+_LONG = 100_000  # characters from which on the parser in C is used
+_DEEPEST = 200  # levels that it is trusted with: it has no guard against deep nesting
 _LONGEST_REASON = 200
 
 _TAG = "tag:yaml.org,2002:"
@@ -30,28 +32,26 @@ _PLAIN_WORDS = (
 )
 
 
-def plain_from_yaml(text: str, *, where: str) -> object:
+def plain_from_yaml(text: str, *, where: str, kind: type[NasbuildError] = SpaceError) -> object:
     """Lists, mappings, texts, numbers and truth values of one YAML document.
 
     Raises
     ------
-    SpaceError
-        If it is no YAML, a key stands twice, or a few aliases stand for more than can be read.
+    NasbuildError
+        Of the given kind, if it is no YAML, a key stands twice, or a few aliases stand for more than can be read.
     """
     try:
-        return yaml.load(text, Loader=_Loader)
+        return yaml.load(text, Loader=_loader(text))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{where}, line {mark.line + 1}" if mark else where
-        raise SpaceError(f"is no YAML ({_one_line(error.problem or error.context)})", where=place) from None
+        raise kind(f"is no YAML ({_one_line(error.problem or error.context)})", where=place) from None
     except ReaderError as error:
         place = f"{where}, line {1 + text.count(chr(10), 0, error.position)}"
-        raise SpaceError(
-            f"is no YAML (character #x{error.character:04x}: {error.reason})", where=place
-        ) from None
+        raise kind(f"is no YAML (character #x{error.character:04x}: {error.reason})", where=place) from None
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         # What PyYAML's constructors raise where a tag and its value don't fit, and on deep nesting.
-        raise SpaceError(f"is no YAML that can be read ({type(error).__name__})", where=where) from None
+        raise kind(f"is no YAML that can be read ({type(error).__name__})", where=where) from None
 
 
 def yaml_from_plain(data: object) -> str:
@@ -59,27 +59,57 @@ def yaml_from_plain(data: object) -> str:
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML without objects, without dropping a key that stands twice, and without alias bombs."""
+class _Careful:
+    """Neither drops a key that stands twice nor is taken in by aliases that stand for more and more."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 (PyYAML's own way: filled below)
 
-    def compose_mapping_node(self, anchor):
-        node = super().compose_mapping_node(anchor)
-        seen = set()
-        # Keys that are lists are refused later on, as they have no hash.
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if (key.tag, key.value) in seen:
-                raise ComposerError(None, None, f"key {key.value!r} stands twice", key.start_mark)
-            seen.add((key.tag, key.value))
-        return node
-
     def get_single_node(self):
-        node = super().get_single_node()
+        node = super().get_single_node()  # pyright: ignore[reportAttributeAccessIssue]
         if node is not None and _values(node, {}) > _MOST_VALUES:
             reason = f"it refers to itself or stands for more than {_MOST_VALUES:,} values"
             raise ComposerError(None, None, reason, node.start_mark)
         return node
+
+
+class _Loader(_Careful, yaml.SafeLoader):
+    """YAML without objects."""
+
+    yaml_implicit_resolvers = _Careful.yaml_implicit_resolvers
+
+
+if yaml.__with_libyaml__:
+
+    class _FastLoader(_Careful, yaml.CSafeLoader):
+        """The same, parsed in C."""
+
+        yaml_implicit_resolvers = _Careful.yaml_implicit_resolvers
+
+
+def _loader(text: str) -> type:
+    """The parser in C for long texts, which are seconds of work for the other; it is as strict.
+
+    Raises
+    ------
+    ComposerError
+        If a long text holds more values than can be read.
+    """
+    if len(text) < _LONG or not yaml.__with_libyaml__:
+        return _Loader
+    depth = count = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _DEEPEST:
+                # Not read on: both scanners' work grows with the square of the depth.
+                return _Loader
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
+            count += 1
+            if count > _MOST_VALUES:
+                raise ComposerError(None, None, f"it has more than {_MOST_VALUES:,} values", event.start_mark)
+    return _FastLoader
 
 
 class _Dumper(yaml.SafeDumper):
@@ -98,7 +128,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 for _name, _pattern, _first in _PLAIN_WORDS:
-    _Loader.add_implicit_resolver(_TAG + _name, _pattern, _first)
+    for _letter in _first or [None]:
+        _Careful.yaml_implicit_resolvers.setdefault(_letter, []).append((_TAG + _name, _pattern))
 # The writer keeps YAML 1.1's words as well, so that it quotes what either version would not read as text.
 _Dumper.add_implicit_resolver(_TAG + "float", _FLOAT, list("-+.0123456789"))
 
@@ -109,12 +140,24 @@ def _values(node: yaml.Node, known: dict[int, float]) -> float:
         return 1
     if id(node) not in known:
         known[id(node)] = math.inf
+        _refuse_repeats(node)
         total = 1.0
         for entry in node.value:
             for part in entry if isinstance(entry, tuple) else (entry,):
                 total += _values(part, known)
         known[id(node)] = total
     return known[id(node)]
+
+
+def _refuse_repeats(node: yaml.CollectionNode) -> None:
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen = set()
+    # Keys that are lists are refused later on, as they have no hash.
+    for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+        if (key.tag, key.value) in seen:
+            raise ComposerError(None, None, f"key {key.value!r} stands twice", key.start_mark)
+        seen.add((key.tag, key.value))
 
 
 def _one_line(text: str | None) -> str:

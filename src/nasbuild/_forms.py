@@ -1,0 +1,69 @@
+"""Forms of files: the ending of a name decides, in every command, before any work is done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from nasbuild._reading import STANDARD_INPUT
+from nasbuild.errors import NasbuildError, OutputError
+
+ROWS = (".jsonl", ".jsonl.gz", ".json", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".yaml", ".yml")
+"""Rows of a table, of architectures, of module scores or of predictions."""
+FLAT = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
+"""Of these, texts with separators."""
+SPACES = (".yaml", ".yml", ".yaml.gz", ".yml.gz")
+GRAPHS = (".parquet",)
+REPORTS = (".html", ".htm", ".pdf")
+BENCHMARKS = (".json",)
+
+
+def form_of(
+    path: str | os.PathLike[str],
+    forms: Sequence[str],
+    what: str,
+    error: type[NasbuildError] = OutputError,
+) -> str:
+    """The ending of a name, in lower case; standard input holds JSON Lines, or whatever has no other form.
+
+    Raises
+    ------
+    NasbuildError
+        Of the given kind, if no form of ``what`` ends so.
+    """
+    name = Path(path).name.lower()
+    if str(path) == STANDARD_INPUT:
+        return forms[0]
+    # The longest first: .jsonl.gz ends in .gz as well.
+    for form in sorted(forms, key=len, reverse=True):
+        if name.endswith(form):
+            return form
+    raise error(f"the ending of {Path(path).name!r} tells no form of {what}", where=str(path), allowed=forms)
+
+
+def check_out(path: str | os.PathLike[str], forms: Sequence[str], what: str) -> str:
+    """The form of a file to be written, whose folder has to be there already.
+
+    Raises
+    ------
+    OutputError
+        If the name tells no form, or nothing can be written there.
+    """
+    form = form_of(path, forms, what)
+    if str(path) == STANDARD_INPUT:
+        raise OutputError(f"the ending of '-' tells no form of {what}", where=str(path), allowed=forms)
+    place = Path(path)
+    try:
+        if place.is_dir():
+            raise OutputError("can't be written (it is a folder)", where=str(place))
+        if not place.parent.is_dir():
+            raise OutputError(f"can't be written ({place.parent} is no folder)", where=str(place))
+    except ValueError:
+        raise OutputError("has a null character in its name", where=repr(str(place))) from None
+    return form
+
+
+def delimiter(form: str) -> str:
+    """What stands between the fields of a flat form."""
+    return "\t" if form.startswith(".tsv") else ","

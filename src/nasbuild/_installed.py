@@ -1,0 +1,36 @@
+"""Packages that are absent: told in a sentence, with what to install."""
+
+from __future__ import annotations
+
+import importlib.util
+
+from nasbuild.errors import NasbuildError
+
+_EXTRAS = {
+    "onnx": ("onnx", "onnxruntime", "onnxscript"),
+    "optuna": ("optuna",),
+    "pandas": ("pandas",),
+    "postgresql": ("psycopg",),
+    "ray": ("ray",),
+    "diffusion": ("accelerate", "diffusers", "torchmetrics", "torchvision"),
+    "bench": ("botorch", "catboost"),
+}
+_OF_PACKAGE = {package: extra for extra, packages in _EXTRAS.items() for package in packages}
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package can be imported; it is not."""
+    try:
+        return importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def absent(error: ModuleNotFoundError) -> NasbuildError:
+    """The sentence for a package that was needed and is not there."""
+    package = (error.name or str(error)).partition(".")[0]
+    extra = _OF_PACKAGE.get(package)
+    what = f"nasbuild[{extra}]" if extra else "nasbuild"
+    return NasbuildError(
+        f"this needs the package {package}, which is not installed", todo=f"pip install '{what}' brings it"
+    )

@@ -1,0 +1,160 @@
+"""CSV as people have it: other separators, decimal commas, ``sep=;`` and empty lines of spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nasbuild._reading import reading
+from nasbuild._records import unguarded
+from nasbuild.errors import TableError
+
+_BYTE_ORDER_MARK = "\ufeff"
+_SEPARATORS = (",", ";", "\t", "|")
+_NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
+_TOLD = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*", re.ASCII)
+_DECIMAL_POINT = re.compile(r"\s*[+-]?\d+\.\d+([eE][+-]?\d+)?\s*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Separated:
+    """A file with separators.
+
+    Attributes
+    ----------
+    header
+        Names of the columns, without blanks around them.
+    rows
+        Place and fields of each row that is not empty, or its error.
+    commas
+        Whether numbers were written with decimal commas; they have points now.
+    """
+
+    header: list[str]
+    rows: list[tuple[str, dict[str, str]] | TableError]
+    commas: bool
+
+
+def read_separated(
+    path: Path,
+    known: Collection[str],
+    is_text: Callable[[str], bool] = lambda _: False,
+    *,
+    separators: str | None = None,
+) -> Separated:
+    """Read a file whose first line names its columns.
+
+    Parameters
+    ----------
+    known
+        Names that columns may have: the separator is the one by which most of them are found.
+    is_text
+        Whether a column holds texts, in which a comma is none of a number.
+    separators
+        What may stand between fields; the usual ones if not given.
+
+    Raises
+    ------
+    TableError
+        If there is no header, or a quote is never closed.
+    """
+    with reading(path, TableError) as stream:
+        text = stream.read().removeprefix(_BYTE_ORDER_MARK)
+    first, told = 1, _TOLD.match(text)
+    if told is not None:
+        text, first = text[told.end() :], 2
+    separator = told[1] if told is not None else _separator(text, known, separators or "".join(_SEPARATORS))
+    lines = _lines(text, str(path), separator, first)
+    head = next(lines, None)
+    if head is None:
+        raise TableError("the table is empty", where=str(path))
+    if isinstance(head, TableError):
+        raise head
+    header = [unguarded(name.strip()) for name in head[1]]
+    rows = [line if isinstance(line, TableError) else _row(header, *line, separator) for line in lines]
+    good = [row for row in rows if not isinstance(row, TableError)]
+    commas = separator != "," and _commas(good, is_text, str(path))
+    return Separated(header, rows, commas)
+
+
+def _separator(text: str, known: Collection[str], separators: str) -> str:
+    head = text.lstrip().split("\n", 1)[0]
+
+    def found(separator: str) -> tuple[int, int]:
+        names = [name.strip().strip('"') for name in head.split(separator)]
+        return sum(name in known for name in names), len(names)
+
+    return max(separators, key=found)
+
+
+def _commas(rows: list[tuple[str, dict[str, str]]], is_text: Callable[[str], bool], path: str) -> bool:
+    """Give decimal commas points, in place; whether there were any."""
+    found: list[tuple[dict[str, str], str]] = []
+    texts: dict[str, bool] = {}
+    points = False
+    for _, row in rows:
+        for name, value in row.items():
+            if name not in texts:
+                texts[name] = is_text(name)
+            if texts[name]:
+                continue
+            if "," in value and _DECIMAL_COMMA.fullmatch(value):
+                found.append((row, name))
+            points = points or ("." in value and _DECIMAL_POINT.fullmatch(value) is not None)
+    if found and points:
+        row, name = found[0]
+        raise TableError(
+            f"has numbers with decimal commas, such as {row[name].strip()!r} in column {name!r}, and others with points",
+            where=path,
+            todo="write them all with points",
+        )
+    for row, name in found:
+        row[name] = row[name].replace(",", ".")
+    return bool(found)
+
+
+def _lines(text: str, path: str, separator: str, first: int) -> Iterator[tuple[str, list[str]] | TableError]:
+    """Place and fields of each line that is not blank."""
+    ended = False
+
+    def lines() -> Iterator[str]:
+        nonlocal ended
+        yield from io.StringIO(text)
+        ended = True
+
+    reader = csv.reader(lines(), strict=True, delimiter=separator)
+    while True:
+        where = f"{path}, line {reader.line_num + first}"
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if ended:
+                # All lines from here on are in one field: to go on would drop them.
+                what = "a quote that is opened here is never closed"
+                raise TableError(what, where=where, todo="mend the file") from None
+            yield TableError(f"is no CSV ({error})", where=where)
+            continue
+        # Spreadsheets write rows of nothing but separators.
+        if any(field and not field.isspace() for field in fields):
+            yield where, fields
+
+
+def _row(
+    header: list[str], where: str, fields: list[str], separator: str
+) -> tuple[str, dict[str, str]] | TableError:
+    if len(fields) != len(header):
+        what = f"has {len(fields)} fields, the header has {len(header)}"
+        todo = (
+            None
+            if separator == ","
+            else f"fields are taken to be separated by {_NAMES.get(separator, repr(separator))}"
+        )
+        return TableError(what, where=where, todo=todo)
+    return where, {name: value for name, value in zip(header, fields, strict=True) if name}
