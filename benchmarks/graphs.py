@@ -71,7 +71,8 @@ def varied(graph: OperatorGraph, number: int, rng: np.random.Generator) -> Opera
     depthwise = graph.grouping == 3
     kernel[depthwise, 1:] = rng.choice([3, 5, 7], size=int(depthwise.sum()))[:, None]
     parameters = graph.parameters + rng.integers(1000, size=len(graph)) * (graph.parameters > 0)
-    return replace(graph, name=str(number), kernel=kernel, parameters=parameters)
+    total = int(parameters.sum())
+    return replace(graph, name=str(number), kernel=kernel, parameters=parameters, total_parameters=total)
 
 
 def timed(work: object) -> float:

@@ -57,6 +57,7 @@ def random_network(rng: np.random.Generator, name: str, *, swish: float = 0.5) -
         edges=np.array(edges, np.int32).reshape(-1, 2).T.copy(),
         outputs=np.array([n - 1], np.int32),
         labels=np.array([f"n{i}" for i in range(n)], object),
+        total_parameters=int(macs.sum()) // 64,
     )
 
 

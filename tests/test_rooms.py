@@ -24,7 +24,7 @@ ORDER = [
     "bench",
     "cli",
 ]
-FREE = {"errors", "_io", "_arrays", "_functions", "_lazy", "_processes", "_records", "_version"}
+FREE = {"errors", "_io", "_arrays", "_counting", "_functions", "_lazy", "_processes", "_records", "_version"}
 FILES = sorted(SOURCE.rglob("*.py"))
 
 

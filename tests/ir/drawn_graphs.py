@@ -28,5 +28,6 @@ def drawn(seed, nodes=25, name="g", vocabulary=OPS):
         edges=np.array(edges, np.int32).reshape(-1, 2).T,
         outputs=np.array([nodes - 1], np.int32),
         labels=np.array([""] * nodes, object),
+        total_parameters=0,
         **columns,
     )

@@ -88,7 +88,12 @@ def first(value, at=0):
         ("edge_target", lambda v: [v[0][::-1], *v[1:]], "no later node|order of their targets"),
         ("edge_target", lambda v: [v[0][:-1], *v[1:]], "don't have two ends"),
         ("outputs", first(5), "output that is no node"),
-        ("macs", first(-5), "negative number in column macs"),
+        ("macs", first(-5.0), "a negative or endless number in column macs"),
+        ("macs", first(float("inf")), "a negative or endless number in column macs"),
+        ("total_parameters", lambda v: [-1, *v[1:]], "a number of parameters that its nodes contradict"),
+        ("total_parameters", lambda v: [10**9, *v[1:]], "a number of parameters that its nodes contradict"),
+        ("total_parameters", lambda v: [None, *v[1:]], "a number of parameters that its nodes contradict"),
+        ("notes", lambda v: [None, *v[1:]], "a note that is none"),
         ("kernel", first(-5), "negative number in column kernel"),
         ("input_shape", first(-2), "size below -1"),
         ("label", lambda v: [v[0][:-1], *v[1:]], "op and label"),
@@ -108,10 +113,14 @@ def test_what_lies_is_refused(saved, column, change, said):
 @pytest.mark.parametrize(
     ("told", "said"),
     [
-        ({"version": 2, "vocabulary": []}, "has version 2; allowed: up to 1; update nasbuild"),
+        ({"version": 3, "vocabulary": []}, "has version 3; allowed: up to 2; update nasbuild"),
+        (
+            {"version": 1, "vocabulary": []},
+            "has version 1, .*; allowed: version 2; import the networks again",
+        ),
         ({"vocabulary": []}, "tells no version"),
-        ({"version": 1, "vocabulary": ["b", "a"]}, "no sorted list"),
-        ({"version": 1, "vocabulary": [1]}, "no sorted list"),
+        ({"version": 2, "vocabulary": ["b", "a"]}, "no sorted list"),
+        ({"version": 2, "vocabulary": [1]}, "no sorted list"),
         ([], "tells no version"),
     ],
 )

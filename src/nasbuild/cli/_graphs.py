@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nasbuild._counting.batch import uncounted
 from nasbuild.cli._explain_graphs import graph_trust, print_graph_trust
 from nasbuild.cli._options import JsonOption, RunArgument, TargetOption
 from nasbuild.cli._output import Output
@@ -46,6 +47,9 @@ def check_graphs(out: Output, graphs: Path, data: str | None) -> None:
         ],
         right=(1, 2),
     )
+    unknown = sum((Counter(graph.uncounted) for graph in networks), Counter[str]())
+    if unknown:
+        out.line(f"note: multiply-accumulates are unknown; {uncounted(unknown)}", "yellow")
     metrics = {}
     for name, values in (table.columns if table is not None else {}).items():
         known = values[values == values]
@@ -53,7 +57,15 @@ def check_graphs(out: Output, graphs: Path, data: str | None) -> None:
         out.line(f"{name}: {len(known):,} values from {known.min():g} to {known.max():g}")
     for note in table.notes if table is not None else ():
         out.line(f"note: {note.text}", "yellow")
-    out.json({"networks": len(networks), "nodes": nodes, "operations": dict(ops), "metrics": metrics})
+    out.json(
+        {
+            "networks": len(networks),
+            "nodes": nodes,
+            "operations": dict(ops),
+            "uncounted": dict(unknown),
+            "metrics": metrics,
+        }
+    )
 
 
 def fit_graphs(

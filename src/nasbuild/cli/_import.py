@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from nasbuild._counting.batch import uncounted
+from nasbuild.cli._import_told import Told, is_file, names_of, read_size, read_value
 from nasbuild.cli._options import JsonOption, SkipOption
 from nasbuild.cli._output import Output
 from nasbuild.errors import NasbuildError
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from nasbuild.ir import OperatorGraph
 
 _ALLOWED = ("FILE.onnx", "FILE.py:FUNCTION", "MODULE:FUNCTION")
-_MOST_OPS = 6
+_MOST_OPS, _MOST_NAMES = 6, 3
 
 
 def import_networks(
@@ -35,6 +37,23 @@ def import_networks(
             "--size", metavar="NAME=N", help="size of a free dimension of ONNX inputs; the batch is 1"
         ),
     ] = None,
+    value: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="NAME=VALUE",
+            help="value of an ONNX input that decides branches or loops: a number, a list, or none",
+        ),
+    ] = None,
+    batch_dimension: Annotated[
+        int,
+        typer.Option(
+            "--batch-dimension", min=0, max=7, metavar="N", help="of inputs that is the batch, from 0"
+        ),
+    ] = 0,
+    no_batch: Annotated[
+        bool, typer.Option("--no-batch", help="inputs have no batch: nothing is divided by a leading size")
+    ] = False,
     skip_bad: SkipOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -46,13 +65,20 @@ def import_networks(
             f"the ending of {out_file.name!r} is no form of graphs", where="--out", allowed=".parquet"
         )
     out = Output(as_json)
-    sizes = dict(_size(told) for told in size or ())
+    sizes, values = dict(map(read_size, size or ())), dict(map(read_value, value or ()))
+    files = [network for network in networks if is_file(network)]
+    names = dict(zip(files, names_of(files), strict=True))
+    batch = None if no_batch else batch_dimension
+    told = Told(files, sizes, values, batch, skip_bad=skip_bad)
     graphs: list[OperatorGraph] = []
     skipped: list[str] = []
     with out.progress() as move:
         for done, network in enumerate(networks):
             try:
-                graphs += _graphs(network, sizes)
+                for graph in _graphs(network, names, told, batch):
+                    if graph.name in {other.name for other in graphs}:
+                        raise NasbuildError(f"gives a second network named {graph.name!r}", where=network)
+                    graphs.append(graph)
             except NasbuildError as error:
                 if not skip_bad:
                     raise
@@ -66,34 +92,47 @@ def import_networks(
         [_row(graph) for graph in graphs],
         right=range(1, 5),
     )
+    for text in _notes(graphs):
+        out.line(f"note: {text}", "yellow")
     for text in skipped:
         out.line(f"skipped: {text}", "yellow")
     out.line(f"{len(graphs):,} graphs written to {out_file}")
     out.json({"out": str(out_file), "networks": [_told(graph) for graph in graphs], "skipped": skipped})
 
 
-def _graphs(network: str, sizes: dict[str, int]) -> Iterator[OperatorGraph]:
+def _notes(graphs: Sequence[OperatorGraph]) -> list[str]:
+    """What is to be said about networks, once for all of whom it is the same."""
+    named: dict[str, list[str]] = {}
+    for graph in graphs:
+        for text in _said(graph):
+            named.setdefault(text, []).append(graph.name)
+    lines = []
+    for text, names in named.items():
+        more = f" and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else ""
+        lines.append(f"{', '.join(names[:_MOST_NAMES])}{more}: {text}")
+    return lines
+
+
+def _said(graph: OperatorGraph) -> list[str]:
+    return [*graph.notes, *([uncounted(graph.uncounted)] if graph.uncounted else [])]
+
+
+def _graphs(network: str, names: Mapping[str, str], told: Told, batch: int | None) -> Iterator[OperatorGraph]:
     from nasbuild._functions import find_function
     from nasbuild.ir import from_torch, read_onnx
 
-    place, _, function = network.rpartition(":")
-    if not place or not function.isidentifier() or Path(network).exists():
-        yield read_onnx(network, sizes=sizes)
+    if network in names:
+        sizes, values = told.sizes(network), told.values(network)
+        yield read_onnx(network, sizes=sizes, inputs=values, batch=batch, name=names[network])
         return
+    place, _, function = network.rpartition(":")
     for made in find_function(place, function, where=network, allowed=_ALLOWED)():
         if not isinstance(made, tuple | list) or len(made) != 3:
             raise NasbuildError(
                 "does not return a list of (name, torch module, example inputs)", where=network
             )
         name, module, example = made
-        yield from_torch(module, example, name=str(name))
-
-
-def _size(told: str) -> tuple[str, int]:
-    name, _, number = told.rpartition("=")
-    if not name or not number.isdecimal() or int(number) < 1:
-        raise NasbuildError(f"can't read {told!r}", where="--size", allowed="NAME=N, with N from 1")
-    return name, int(number)
+        yield from_torch(module, example, batch=batch, name=str(name))
 
 
 def _ops(graph: OperatorGraph) -> list[tuple[str, int]]:
@@ -104,8 +143,14 @@ def _row(graph: OperatorGraph) -> list[str]:
     ops = _ops(graph)
     shown = ", ".join(f"{count} {op}" for op, count in ops[:_MOST_OPS])
     more = f" and {len(ops) - _MOST_OPS} more kinds" if len(ops) > _MOST_OPS else ""
-    numbers = (len(graph), graph.edges.shape[1], int(graph.parameters.sum()))
-    return [graph.name, *(f"{n:,}" for n in numbers), f"{graph.macs.sum() / 1e6:,.1f}", shown + more]
+    numbers = (len(graph), graph.edges.shape[1], graph.total_parameters)
+    macs = "unknown" if graph.total_macs is None else _millions(graph.total_macs)
+    return [graph.name, *(f"{n:,}" for n in numbers), macs, shown + more]
+
+
+def _millions(number: int) -> str:
+    """Three digits at least: small networks have less than a tenth of a million."""
+    return f"{number / 1e6:,.1f}" if number >= 1e8 else f"{number / 1e6:.3g}"
 
 
 def _told(graph: OperatorGraph) -> dict[str, Any]:
@@ -113,7 +158,9 @@ def _told(graph: OperatorGraph) -> dict[str, Any]:
         "name": graph.name,
         "nodes": len(graph),
         "edges": int(graph.edges.shape[1]),
-        "parameters": int(graph.parameters.sum()),
-        "macs": int(graph.macs.sum()),
+        "parameters": graph.total_parameters,
+        "macs": graph.total_macs,
+        "uncounted": graph.uncounted,
+        "notes": list(graph.notes),
         "ops": dict(_ops(graph)),
     }

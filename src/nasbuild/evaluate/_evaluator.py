@@ -11,7 +11,7 @@ from nasbuild._functions import find_function, split_function
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._code import code_of
 from nasbuild.evaluate._command import EvaluationError, check_command, run_command
-from nasbuild.evaluate._costs import COSTS, count_costs
+from nasbuild.evaluate._costs import COSTS, count_costs, parse_costs
 from nasbuild.evaluate._extra import needing
 from nasbuild.evaluate._latency import LATENCY, TOGETHER, measure_latencies
 from nasbuild.evaluate._latency_settings import parse_latency
@@ -25,7 +25,7 @@ _COMMAND, _COSTS, _LATENCY, _SUPERNET = "command:", "costs:", "latency:", "super
 _INPAINTING = "inpainting:"
 _ALLOWED = (
     TRAINED,
-    "costs:NETWORK",
+    "costs:NETWORK[,no-batch|,batch-dimension=N]",
     "latency:NETWORK[,OPTION=VALUE]",
     "supernet:FILE.yaml",
     "inpainting:FILE.yaml",
@@ -46,7 +46,7 @@ def load_evaluator(name: str, space: Space, *, seed: int = 0, limit: float | Non
         architecture as in ``archs.jsonl`` (``{"stages": [[{feature: choice}, ...], ...]}``), which returns the metrics
         that the space declares (its attribute ``cost``, where it has one, is the cost class);
         ``"command:PROGRAM ARGUMENTS"`` gets the same as a line of JSON and answers with one;
-        ``"costs:NETWORK"`` counts, ``"latency:NETWORK[,OPTION=VALUE ...]"`` times networks that `load_networks`
+        ``"costs:NETWORK"`` counts, with options as in `parse_costs`, ``"latency:NETWORK[,OPTION=VALUE ...]"`` times networks that `load_networks`
         knows, options as in `LatencySettings`; ``"supernet:FILE.yaml"`` tests sub-networks of a once-for-all
         supernet; ``"inpainting:FILE.yaml"`` fine-tunes U-Nets of the sd-unet space;
         anything else is a table, in which architectures are looked up: what is not
@@ -115,8 +115,9 @@ def _digits(space: Space, seed: int) -> Evaluator:
 
 
 def _costs(name: str, space: Space) -> Evaluator:
-    networks = load_networks(name.removeprefix(_COSTS), space)
-    return Evaluator(name, COSTS, lambda architecture: count_costs(networks, architecture), "free")
+    of, batch = parse_costs(name.removeprefix(_COSTS), name)
+    networks = load_networks(of, space)
+    return Evaluator(name, COSTS, lambda architecture: count_costs(networks, architecture, batch), "free")
 
 
 def _latency(name: str, space: Space) -> Evaluator:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasbuild._functions import find_function, split_function
 from nasbuild.errors import NasbuildError
+from nasbuild.evaluate._inputs import changed, tensors_of
 from nasbuild.space import Architecture, Space, to_dict
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _LOADERS = {
     "sd-unet": "nasbuild.evaluate.diffusion.networks:full",
     "sd-unet-mini": "nasbuild.evaluate.diffusion.networks:mini",
 }
-_FORMS = ("FILE.py:FUNCTION@1x3x224x224", "MODULE:FUNCTION@1x3x224x224")
+_FORMS = ("FILE.py:FUNCTION", "MODULE:FUNCTION", "either with @1x3x224x224")
 
 
 @dataclass(frozen=True)
@@ -35,26 +36,62 @@ class Networks:
     Attributes
     ----------
     make
-        An architecture to its module; on the device that is torch's default at the time, where possible.
+        An architecture to its module, or to the module and its example inputs: a tensor, a tuple of arguments, or a
+        dict of keyword arguments, with tensors of any type; on the device that is torch's default at the time, where
+        possible.
     shape
-        Of an input, its batch first.
+        Of an input, its batch first, for those that are made without one.
+    name
+        As told, for messages.
     """
 
-    make: Callable[[Architecture], nn.Module]
-    shape: tuple[int, ...]
+    make: Callable[[Architecture], nn.Module | tuple[nn.Module, Any]]
+    shape: tuple[int, ...] | None = None
+    name: str = ""
 
-    def __call__(self, architecture: Architecture, device: str = "cpu") -> tuple[nn.Module, Tensor]:
-        """The network in evaluation mode and an input, the same random one (0 to 1) for all."""
+    def __call__(self, architecture: Architecture, device: str = "cpu") -> tuple[nn.Module, Any]:
+        """The network in evaluation mode and its inputs; of those told by a shape, the same random one (0 to 1) for all.
+
+        Raises
+        ------
+        NasbuildError
+            If there is no network, or not exactly one source of its inputs.
+        """
         import torch
 
         with torch.device(device):
-            module = self.make(architecture)
+            made: Any = self.make(architecture)
+        module, inputs = made if isinstance(made, tuple | list) and len(made) == 2 else (made, None)
         if not isinstance(module, torch.nn.Module):
             raise NasbuildError(
-                f"made a {type(module).__name__} for a network", allowed="modules of torch (torch.nn.Module)"
+                f"made a {type(made).__name__} for a network",
+                allowed="modules of torch (torch.nn.Module), or (module, example inputs)",
             )
-        example = torch.rand(self.shape, generator=torch.Generator().manual_seed(0))
-        return module.eval().to(device), example.to(device)
+        if inputs is None:
+            inputs = self._drawn()
+        elif self.shape is not None:
+            raise NasbuildError(
+                "its function returns example inputs, so a shape behind @ is too much",
+                where=f"--evaluator {self.name}",
+                todo="leave it out",
+            )
+        elif not tensors_of(inputs):
+            raise NasbuildError(
+                f"its example inputs ({type(inputs).__name__}) hold no tensor: they are one, a tuple of arguments, or a "
+                "dict of keyword arguments",
+                where=f"--evaluator {self.name}",
+            )
+        return module.eval().to(device), changed(inputs, lambda tensor: tensor.detach().to(device))
+
+    def _drawn(self) -> Tensor:
+        import torch
+
+        if self.shape is None:
+            raise NasbuildError(
+                f"nothing tells what an input is: return (module, example inputs), or write {self.name}@1x3x224x224",
+                where=f"--evaluator {self.name}",
+            )
+        return torch.rand(self.shape, generator=torch.Generator().manual_seed(0))
 
 
 def register_networks(name: str, place: str) -> None:
@@ -86,14 +123,14 @@ def load_networks(name: str, space: Space) -> Networks:
     ----------
     name
         A registered one, such as ``"digits"``; or ``FILE.py:FUNCTION`` or ``MODULE:FUNCTION``, a function of an
-        architecture as in ``archs.jsonl`` that returns its module. After ``@`` the shape of an input, the
-        batch first: the user's functions need it, others have one of their own (``digits@64x1x8x8`` is 64
-        pictures at once).
+        architecture as in ``archs.jsonl`` that returns its module and example inputs (see `Networks`), or its module
+        alone. After ``@`` the shape of an input, the batch first: functions that return no inputs need it, registered
+        ones have one of their own (``digits@64x1x8x8`` is 64 pictures at once).
 
     Raises
     ------
     NasbuildError
-        If there is none of that name, it is of another space, or a shape is missing.
+        If there is none of that name, or it is of another space.
     """
     base, at, text = name.rpartition("@") if "@" in name else (name, "", "")
     shape = _shape(text, name) if at else None
@@ -108,18 +145,12 @@ def load_networks(name: str, space: Space) -> Networks:
             where="--evaluator",
             allowed=(*network_names(), *_FORMS),
         )
-    if shape is None:
-        raise NasbuildError(
-            "nothing tells the shape of an input",
-            where=f"--evaluator {name}",
-            todo=f"write {name}@1x3x224x224",
-        )
     function = find_function(*parts, where=f"--evaluator {name}")
 
     def make(architecture: Architecture) -> Any:
         return function(to_dict(space, architecture))
 
-    return Networks(make, shape)
+    return Networks(make, shape, name)
 
 
 def _shape(text: str, name: str) -> tuple[int, ...]:

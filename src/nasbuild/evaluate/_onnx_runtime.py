@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import io
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from nasbuild.errors import NasbuildError
+from nasbuild.evaluate._inputs import tensors_of
 from nasbuild.evaluate._network import load_networks
 from nasbuild.evaluate._timed import Job, made_or_error
 from nasbuild.evaluate._timing import Fresh, Pass
@@ -21,10 +23,10 @@ from nasbuild.space import Architecture, Space
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from torch import Tensor, nn
+    from torch import nn
 
-    Model = tuple[bytes, NDArray[Any]]
-    """In ONNX, and its input."""
+    Model = tuple[bytes, dict[str, NDArray[Any]]]
+    """In ONNX, and its inputs by name."""
 
 _MISSING = "pip install 'nasbuild[onnx]'"
 
@@ -72,7 +74,7 @@ class _OnnxJob:
     def reference(self) -> Fresh:
         return self._fresh(*self.beside)
 
-    def _fresh(self, model: bytes, example: NDArray[Any]) -> Fresh:
+    def _fresh(self, model: bytes, examples: dict[str, NDArray[Any]]) -> Fresh:
         ort = _onnxruntime()
         options = ort.SessionOptions()
         options.intra_op_num_threads = self.runtime.threads
@@ -82,18 +84,34 @@ class _OnnxJob:
             session = ort.InferenceSession(model, options, providers=[self.runtime.provider])
             if session.get_providers()[0] != self.runtime.provider:
                 raise NasbuildError(f"onnxruntime could not run it on {self.runtime.provider}")
-            inputs = {session.get_inputs()[0].name: example.copy()}
+            # An exporter leaves out what the network does not read.
+            inputs = {told.name: examples[told.name].copy() for told in session.get_inputs()}
             return lambda: session.run(None, inputs)
 
         return fresh
 
 
-def _exported(module: nn.Module, example: Tensor) -> Model:
-    return to_onnx(module, example), example.numpy()
+def _exported(module: nn.Module, inputs: Any) -> Model:
+    tensors = tensors_of(inputs)
+    arrays = [tensor.numpy() for tensor in tensors]
+    return to_onnx(module, inputs), dict(zip(_names(len(arrays)), arrays, strict=True))
 
 
-def to_onnx(module: nn.Module, example: Tensor) -> bytes:
-    """A network in evaluation mode as an ONNX model with one input, ``input``, and outputs as it has them.
+def _names(count: int) -> list[str]:
+    return ["input"] if count == 1 else [f"input{number}" for number in range(count)]
+
+
+def to_onnx(module: nn.Module, inputs: Any) -> bytes:
+    """A network in evaluation mode as an ONNX model.
+
+    Its inputs are the tensors of ``inputs`` in order, ``input`` where there is one, ``input0``, ``input1``, ... where
+    there are several; its outputs are the tensors of what the network returns. Attention and transformer layers are
+    written as operations that ONNX has. What torch prints meanwhile goes to standard error.
+
+    Parameters
+    ----------
+    inputs
+        A tensor, a tuple of arguments, or a dict of keyword arguments.
 
     Raises
     ------
@@ -102,15 +120,39 @@ def to_onnx(module: nn.Module, example: Tensor) -> bytes:
     """
     import torch
 
+    from nasbuild._counting.operations import plain_torch
+    from nasbuild.evaluate._flat import Flat
+
     if importlib.util.find_spec("onnx") is None:
         raise NasbuildError("export needs onnx, which is not installed", todo=_MISSING)
+    tensors = tuple(tensors_of(inputs))
     # Its annotation allows paths alone, its older exporter takes streams.
     stream: Any = io.BytesIO()
-    with warnings.catch_warnings(), torch.inference_mode(False), torch.no_grad():
+    with (
+        warnings.catch_warnings(),
+        torch.inference_mode(False),
+        torch.no_grad(),
+        plain_torch(),
+        _prints_on_stderr(),
+    ):
         # The exporter that torch prefers takes some 50 times as long and another package.
         warnings.simplefilter("ignore")
-        torch.onnx.export(module, (example,), stream, input_names=["input"], dynamo=False)
+        flat = Flat(module, inputs).eval()
+        torch.onnx.export(flat, tensors, stream, input_names=_names(len(tensors)), dynamo=False)
     return stream.getvalue()
+
+
+@contextlib.contextmanager
+def _prints_on_stderr() -> Iterator[None]:
+    """What networks and the exporter print: the exporter writes a whole graph where it fails."""
+    import torch
+
+    torch._C._jit_set_onnx_log_output_stream("stderr")
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    finally:
+        torch._C._jit_set_onnx_log_output_stream("stdout")
 
 
 def _onnxruntime() -> ModuleType:

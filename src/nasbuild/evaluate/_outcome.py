@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate._result import Result
+from nasbuild.evaluate._result import Noted, Result
 from nasbuild.space import Metric, is_name
 
 _LONGEST = 1_000  # characters of a reason
@@ -25,7 +25,7 @@ def result_of(told: object, metrics: Mapping[str, Metric], seconds: float | None
     if not isinstance(told, Mapping):
         return Result(None, _no_mapping(told, metrics), seconds)
     found: dict[str, float | None] = {}
-    notes: list[str] = []
+    notes: list[str] = list(told.notes) if isinstance(told, Noted) else []
     for key, value in told.items():
         name = str(key)
         number = _number(value)

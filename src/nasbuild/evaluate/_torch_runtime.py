@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nasbuild.errors import NasbuildError
+from nasbuild.evaluate._inputs import arguments, changed
 from nasbuild.evaluate._network import load_networks, register_networks, registered_networks
 from nasbuild.evaluate._timed import Job, made_or_error
 from nasbuild.evaluate._timing import Fresh, Pass
 from nasbuild.space import Architecture, Space
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -66,19 +67,20 @@ class _TorchJob:
     def reference(self) -> Fresh:
         return self._fresh(*reference_network())
 
-    def _fresh(self, module: nn.Module, example: Tensor) -> Fresh:
+    def _fresh(self, module: nn.Module, example: Any) -> Fresh:
         import torch
 
         device = self.runtime.device
-        module, example = module.to(device), example.to(device)
+        module = module.to(device)
+        args, kwargs = arguments(changed(example, lambda tensor: tensor.to(device)))
 
         def fresh() -> Pass:
             copied = copy.deepcopy(module)
             if device == "cpu":
-                return lambda: copied(example)
+                return lambda: copied(*args, **kwargs)
 
             def waiting() -> None:
-                copied(example)
+                copied(*args, **kwargs)
                 torch.cuda.synchronize()
 
             return waiting

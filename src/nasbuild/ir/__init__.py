@@ -17,7 +17,8 @@ from nasbuild.ir._encode import (
 from nasbuild.ir._file import load_graphs, save_graphs
 from nasbuild.ir._graph import COLUMNS, RANK, OperatorGraph, grouping_of
 from nasbuild.ir._hash import Subgraphs, subgraph_hash, subgraphs
-from nasbuild.ir._onnx import read_onnx
+from nasbuild.ir._onnx import onnx_inputs, read_onnx
+from nasbuild.ir._onnx_missing import missing_sizes
 from nasbuild.ir._torch import from_torch
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
     "from_torch",
     "grouping_of",
     "load_graphs",
+    "missing_sizes",
+    "onnx_inputs",
     "operator_schema",
     "read_onnx",
     "save_graphs",

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from nasbuild._counting.batch import FIRST, divided, undivided
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._graph import COLUMNS, INPUT, MOST_NODES, OperatorGraph, shape_row, spatial_row
-from nasbuild.ir._macs import macs_of
+from nasbuild.ir._macs import UNKNOWN, macs_of
 
 Shape: TypeAlias = tuple[int, ...]
 """Sizes; 0 is an unknown one."""
 NOTHING = "Identity"
 """What does nothing to its first operand; vanishes."""
+ALIKE = "="
+"""Begins the name of a vector that several layers may have one of: new biases are zeros, new scales ones, and exporters
+store equal tensors once."""
 PART = "Part"
 """What stands for a second or later result of a node; vanishes at the end."""
 
@@ -32,16 +35,31 @@ class Const:
         Tensor that it was made of -> how many learnt numbers that has.
     value
         What it is, where that is small and known.
+    tensor
+        Of the file, if it is one.
+    quantised
+        Whether it holds numbers of 8 bits or fewer that nobody has scaled yet.
     """
 
     shape: Shape | None
     weights: Mapping[str, int] = field(default_factory=dict)
     value: np.ndarray | None = None
+    tensor: str = ""
+    quantised: bool = False
 
 
 @dataclass(eq=False, slots=True)
 class Node:
-    """One operation; ``more`` holds what the simplifications need to know (axes, permutation, ...)."""
+    """One operation.
+
+    Attributes
+    ----------
+    macs
+        Of the whole batch; None for what multiplies nothing, if its name says so, and for what nobody can count.
+    more
+        What later steps need to know: axes, permutation, ...; ``steps`` are those of a recurrent layer and its
+        sequences.
+    """
 
     op: str
     inputs: list[Operand]
@@ -79,11 +97,23 @@ Operand: TypeAlias = Node | Const | None
 
 @dataclass(eq=False)
 class Draft:
-    """Nodes in topological order."""
+    """Nodes in topological order.
+
+    Attributes
+    ----------
+    batch
+        By which sizes and costs are divided.
+    dimension
+        Of inputs that is the batch; None if they have none.
+    notes
+        What is to be said about the graph.
+    """
 
     nodes: list[Node]
     outputs: list[Node]
     batch: int = 1
+    dimension: int | None = FIRST
+    notes: list[str] = field(default_factory=list)
 
     def add(self, node: Node) -> Node:
         self.nodes.append(node)
@@ -144,11 +174,12 @@ class Draft:
             raise NasbuildError("has no operation between inputs and outputs")
         if len(kept) > MOST_NODES:
             raise NasbuildError(f"has {len(kept):,} nodes", allowed=f"up to {MOST_NODES:,}")
+        carried = self._settle_batch()
         index = {node: i for i, node in enumerate(kept)}
         vocabulary = tuple(sorted({node.op for node in kept}))
         code = {op: i for i, op in enumerate(vocabulary)}
         # On one's own, some sizes overflow what an array holds: they are clipped, not wrapped.
-        rows = [self._row(node, code) for node in kept]
+        rows = [self._row(node, code, carried) for node in kept]
         columns = {
             column: _array([row[i] for row in rows], dtype, width)
             for i, (column, (dtype, width)) in enumerate(COLUMNS.items())
@@ -160,21 +191,62 @@ class Draft:
             edges=np.array(edges, np.int32).reshape(-1, 2).T.copy(),
             outputs=np.array(list(dict.fromkeys(index[_whole(n)] for n in self.outputs)), np.int32),
             labels=np.array([node.label for node in kept], object),
+            total_parameters=min(_total(node.all_weights() for node in kept), 2**62),
+            notes=tuple(self.notes),
             **columns,
         )
 
-    def _row(self, node: Node, code: Mapping[str, int]) -> tuple[Any, ...]:
-        data = node.data
-        shapes = [self.normal(source.shape) for source in data]
-        output = self.normal(node.shape)
-        if node.macs is not None:
-            macs = node.macs // self.batch
-        else:
-            macs = macs_of(node.op, node.kernel, node.groups, shapes, output)
+    def _settle_batch(self) -> set[Node]:
+        """Nodes that compute something for each input of the batch; the batch becomes 1 if it is none."""
+        carried = self.carried()
+        if self.batch > 1:
+            told = undivided if self._contradicts(carried) else divided
+            self.notes.append(told(self.batch, self.dimension))
+            if told is undivided:
+                self.batch = 1
+        return carried
+
+    def carried(self) -> set[Node]:
+        """Nodes that depend on an input that has the batch."""
+        found: set[Node] = set()
+        for node in self.nodes:
+            if node.op == INPUT:
+                shape, at = node.shape or (), self.dimension or 0
+                own = len(shape) > at and shape[at] == self.batch
+            else:
+                own = any(source in found for source in node.data)
+            if own:
+                found.add(node)
+        return found
+
+    def _contradicts(self, carried: set[Node]) -> bool:
+        """Whether an operation treats what could be a batch as a sequence: steps along it, or products across it."""
+        for node in self.nodes:
+            if node not in carried:
+                continue
+            steps, sequences = node.more.get("steps") or (0, 0)
+            if steps == self.batch and sequences % self.batch:
+                return True
+            across = node.op == "Attention" or node.more.get("attends")
+            across = across or (node.op == "MatMul" and all(source in carried for source in node.data))
+            if across and node.shape and all(node.shape) and prod(node.shape[:-2]) % self.batch:
+                return True
+            if node.macs is not None and node.macs > 0 and node.macs % self.batch:
+                return True
+        return False
+
+    def _row(self, node: Node, code: Mapping[str, int], carried: set[Node]) -> tuple[Any, ...]:
+        first = node.data[0] if node.data else None
+        macs = macs_of(node.op, node.macs)
+        if node in carried and macs != UNKNOWN:
+            macs //= self.batch
+        cost = np.nan if macs == UNKNOWN else min(macs, 2**62)
         return (
             code[node.op],
-            shape_row(shapes[0] if shapes else None),
-            shape_row(output),
+            shape_row(
+                None if first is None else self.normal(first.shape) if first in carried else first.shape
+            ),
+            shape_row(self.normal(node.shape) if node in carried else node.shape),
             spatial_row(node.kernel),
             spatial_row(node.stride),
             spatial_row(node.dilation),
@@ -182,14 +254,19 @@ class Draft:
             node.heads,
             node.bias,
             min(sum(node.all_weights().values()), 2**62),
-            min(macs, 2**62),
+            cost,
         )
 
     def normal(self, shape: Shape | None) -> Shape | None:
-        """A shape for a batch of one."""
-        if not shape or self.batch == 1 or shape[0] % self.batch:
+        """A shape for a batch of one; other dimensions may be joined with the batch, and then stand first."""
+        at = self.dimension or 0
+        if not shape or self.batch == 1:
             return shape
-        return (shape[0] // self.batch, *shape[1:])
+        if len(shape) <= at or shape[at] != self.batch:
+            at = 0
+        if shape[at] % self.batch:
+            return shape
+        return (*shape[:at], shape[at] // self.batch, *shape[at + 1 :])
 
 
 def size_of(shape: Shape | None) -> int:
@@ -197,10 +274,17 @@ def size_of(shape: Shape | None) -> int:
     return 0 if shape is None else prod(shape)
 
 
-def batch_of(shapes: Iterable[Sequence[int] | None]) -> int:
-    """The batch of inputs: what those of two or more dimensions begin with, 1 if they differ."""
-    first = Counter(shape[0] for shape in shapes if shape is not None and len(shape) > 1)
-    return max(next(iter(first)), 1) if len(first) == 1 else 1
+def _total(weights: Iterable[Mapping[str, int]]) -> int:
+    """Learnt numbers of several nodes; a tensor that several read counts once.
+
+    A vector whose numbers are all alike counts once for each other tensor that is read with it, or for each reader.
+    """
+    merged: dict[Any, int] = {}
+    for reader, one in enumerate(weights):
+        own = tuple(sorted(name for name in one if not name.startswith(ALIKE)))
+        for name, size in one.items():
+            merged[(name, own or reader) if name.startswith(ALIKE) else name] = size
+    return sum(merged.values())
 
 
 def _whole(node: Node) -> Node:

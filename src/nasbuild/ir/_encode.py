@@ -118,7 +118,8 @@ def _node_numbers(graph: OperatorGraph) -> np.ndarray:
     """(nodes, numbers), at least 0."""
     before, _ = channels_and_positions(graph.input_shape)
     after, positions = channels_and_positions(graph.output_shape)
-    columns = [before, after, positions, graph.parameters, graph.macs]
+    # What nobody can count is absent, as an operation that the schema does not have.
+    columns = [before, after, positions, graph.parameters, np.nan_to_num(graph.macs)]
     return np.maximum(np.stack(columns, axis=1).astype(np.float64), 0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from nasbuild.errors import NasbuildError
 from nasbuild.ir._graph import COLUMNS, OperatorGraph
 from nasbuild.ir._pack import pack
 
-VERSION = 1
+VERSION = 2
 _KEY = b"nasbuild.ir"
 _MOST_VALUES = 2_000_000_000
 _LISTS = {"edge_source": np.int32, "edge_target": np.int32, "outputs": np.int32}
@@ -47,6 +48,8 @@ def save_graphs(graphs: Sequence[OperatorGraph], path: str | os.PathLike[str]) -
         columns[name] = _lists(_joined([g.edges[row] for g in graphs], np.int32), edges)
     outputs = np.cumsum([0, *(len(graph.outputs) for graph in graphs)])
     columns["outputs"] = _lists(_joined([g.outputs for g in graphs], np.int32), outputs)
+    columns["total_parameters"] = pa.array([g.total_parameters for g in graphs], pa.int64())
+    columns["notes"] = pa.array([list(g.notes) for g in graphs], pa.list_(pa.string()))
     labels = pa.array(_joined([g.labels for g in graphs], object), pa.string())
     columns["label"] = pa.ListArray.from_arrays(pa.array(packed.offsets, pa.int32()), labels)
     told = json.dumps({"version": VERSION, "vocabulary": packed.vocabulary})
@@ -83,7 +86,7 @@ def load_graphs(path: str | os.PathLike[str]) -> list[OperatorGraph]:
         with pq.ParquetFile(path, thrift_string_size_limit=2**24, thrift_container_size_limit=2**20) as file:
             vocabulary = _vocabulary(file.schema_arrow.metadata or {}, place)
             _check_amount(file.metadata, place)
-            wanted = ["name", *COLUMNS, *_LISTS, "label"]
+            wanted = ["name", *COLUMNS, *_LISTS, "label", "total_parameters", "notes"]
             missing = [name for name in wanted if name not in file.schema_arrow.names]
             if missing:
                 raise NasbuildError(f"has no column {missing[0]!r}", where=place)
@@ -105,6 +108,13 @@ def _vocabulary(metadata: dict[bytes, bytes], place: str) -> tuple[str, ...]:
     if version > VERSION:
         raise NasbuildError(
             f"has version {version}", where=place, allowed=f"up to {VERSION}", todo="update nasbuild"
+        )
+    if version < VERSION:
+        raise NasbuildError(
+            f"has version {version}, which does not tell all that is needed",
+            where=place,
+            allowed=f"version {VERSION}",
+            todo="import the networks again",
         )
     words = told.get("vocabulary")
     if (
@@ -144,7 +154,29 @@ def _graphs(table: Any, vocabulary: tuple[str, ...], place: str) -> list[Operato
     if not np.array_equal(label_offsets, nodes):
         raise NasbuildError("its columns op and label don't have as many nodes", where=place)
     _check(nodes, columns, lists, len(vocabulary), place)
-    return [_graph(i, name, vocabulary, nodes, columns, lists, labels) for i, name in enumerate(names)]
+    totals = _totals(table, nodes, columns["parameters"], place)
+    notes: list[Any] = table.column("notes").to_pylist()
+    if any(said is None or None in said for said in notes):
+        raise NasbuildError("has a note that is none", where=place)
+    return [
+        _graph(i, vocabulary, nodes, columns, lists, labels, told)
+        for i, told in enumerate(zip(names, totals, notes, strict=True))
+    ]
+
+
+def _totals(table: Any, nodes: np.ndarray, parameters: np.ndarray, place: str) -> list[int]:
+    """Learnt numbers of each graph: at most what its nodes read, at least what one of them does."""
+    totals = table.column("total_parameters").to_pylist()
+    # Sums of whole numbers beyond what an array holds are not needed exactly.
+    read = [parameters[a:b].astype(np.float64) for a, b in pairwise(nodes)]
+    for total, own in zip(totals, read, strict=True):
+        most = float(own.sum())
+        if (
+            not isinstance(total, int)
+            or not own.max(initial=0) <= total * (1 + 1e-9) <= most * (1 + 1e-6) + 1
+        ):
+            raise NasbuildError("has a number of parameters that its nodes contradict", where=place)
+    return totals
 
 
 def _flat(table: Any, name: str, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -191,8 +223,10 @@ def _check(
         "has an output that is no node": (output < 0) | (output >= np.repeat(sizes, np.diff(output_start))),
         "has a size below -1": (columns["input_shape"] < -1) | (columns["output_shape"] < -1),
     }
-    for name in ("kernel", "stride", "dilation", "groups", "heads", "parameters", "macs"):
+    for name in ("kernel", "stride", "dilation", "groups", "heads", "parameters"):
         wrong[f"has a negative number in column {name}"] = columns[name] < 0
+    macs = columns["macs"]
+    wrong["has a negative or endless number in column macs"] = (macs < 0) | np.isinf(macs)
     for what, where in wrong.items():
         if where.any():
             raise NasbuildError(what, where=place)
@@ -200,13 +234,14 @@ def _check(
 
 def _graph(
     i: int,
-    name: str,
     vocabulary: tuple[str, ...],
     nodes: np.ndarray,
     columns: dict[str, np.ndarray],
     lists: dict[str, tuple[np.ndarray, np.ndarray]],
     labels: np.ndarray,
+    told: tuple[str, int, Sequence[str]],
 ) -> OperatorGraph:
+    name, total, notes = told
     own = slice(nodes[i], nodes[i + 1])
     parts = {n: values[offsets[i] : offsets[i + 1]] for n, (offsets, values) in lists.items()}
     used, op = np.unique(columns["op"][own], return_inverse=True)
@@ -217,5 +252,7 @@ def _graph(
         edges=np.stack([parts["edge_source"], parts["edge_target"]]),
         outputs=parts["outputs"],
         labels=labels[own],
+        total_parameters=total,
+        notes=tuple(notes),
         **{c: values[own] for c, values in columns.items() if c != "op"},
     )

@@ -31,7 +31,7 @@ def fold_into_linear(draft: Draft) -> None:
             linear.weights.update(node.all_weights())
         elif node.op == "BatchNormalization":
             if not linear.bias:
-                linear.weights[f"{node.label}.folded"] = _width(linear)
+                linear.weights[" ".join([*sorted(node.all_weights()), "folded"])] = _width(linear)
         else:
             continue
         linear.bias = True

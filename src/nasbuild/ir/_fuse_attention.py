@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nasbuild.ir._draft import Const, Draft, Node
-from nasbuild.ir._macs import macs_of
+from nasbuild.ir._macs import UNKNOWN
 from nasbuild.ir._match import Uses, scalar
 
 _BETWEEN = ("Add", "Mul", "Div", "Sub", "Where", "Reshape")
@@ -33,9 +33,8 @@ def fuse_attention(draft: Draft) -> None:
             made.append((last, new))
             new = new.data[0]
         shape = draft.normal(queries.shape) or ()
-        last.macs = sum(
-            macs_of("MatMul", (), 0, [product.data[0].shape], product.shape) for product in (scores, last)
-        )
+        macs = [product.macs for product in (scores, last)]
+        last.macs = UNKNOWN if None in macs or UNKNOWN in macs else sum(n or 0 for n in macs)
         last.heads = shape[-3] if len(shape) > 2 else 1
         last.op, last.inputs, last.more = "Attention", [queries, keys, values, *masks], {}
         last.weights.update(weights)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ COLUMNS: dict[str, tuple[type[np.generic], int]] = {
     "heads": (np.int32, 0),
     "bias": (np.bool_, 0),
     "parameters": (np.int64, 0),
-    "macs": (np.int64, 0),
+    "macs": (np.float64, 0),
 }
 """Column of the nodes -> its type and width; width 0 is one number a node."""
 
@@ -60,13 +61,18 @@ class OperatorGraph:
     parameters
         (nodes,) int64, learnt numbers that the node reads; shared ones count at each reader.
     macs
-        (nodes,) int64, multiply-accumulates of convolutions, products and attention for a batch of 1; 0 elsewhere.
+        (nodes,) float64, multiply-accumulates of convolutions, products, contractions, attention and recurrent layers for
+        a batch of 1; 0 elsewhere, NaN where nobody can count them.
     edges
         (2, edges) int32, source and target, ordered by target and then by operand.
     outputs
         (outputs,) int32, nodes whose results are the network's.
     labels
         (nodes,) object, the name that each node has in its source; may be empty.
+    total_parameters
+        Learnt numbers of the network; shared ones count once.
+    notes
+        What is to be said about sizes and costs; not compared.
     """
 
     name: str
@@ -85,6 +91,8 @@ class OperatorGraph:
     edges: np.ndarray
     outputs: np.ndarray
     labels: np.ndarray
+    total_parameters: int
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.op)
@@ -99,12 +107,25 @@ class OperatorGraph:
         """(nodes,) int8: 0 no convolution, 1 dense, 2 grouped, 3 depthwise; see `grouping_of`."""
         return grouping_of(self.groups, self.kernel, self.input_shape)
 
+    @property
+    def total_macs(self) -> int | None:
+        """Multiply-accumulates of the network for a batch of 1; None if some can't be counted."""
+        return None if np.isnan(self.macs).any() else int(self.macs.sum())
+
+    @property
+    def uncounted(self) -> dict[str, int]:
+        """Operations whose multiply-accumulates nobody can count -> how many nodes they are."""
+        return dict(Counter(self.vocabulary[code] for code in self.op[np.isnan(self.macs)].tolist()))
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, OperatorGraph):
             return NotImplemented
-        same = (self.name, self.vocabulary) == (other.name, other.vocabulary)
+        named = ("name", "vocabulary", "total_parameters")
+        same = all(getattr(self, one) == getattr(other, one) for one in named)
         arrays = (*COLUMNS, "edges", "outputs", "labels")
-        return same and all(np.array_equal(getattr(self, a), getattr(other, a)) for a in arrays)
+        return same and all(
+            np.array_equal(getattr(self, a), getattr(other, a), equal_nan=a == "macs") for a in arrays
+        )
 
     __hash__ = None  # pyright: ignore[reportAssignmentType]
 

@@ -13,6 +13,7 @@ from onnx import AttributeProto, helper
 
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft import Const, Node
+from nasbuild.ir._onnx_quantised import dequantised, learnt_operands
 from nasbuild.ir._onnx_types import STANDARD, Type, shape_of, tensor_type
 from nasbuild.ir._onnx_values import MOST_VALUES, constant, evaluate, shape_value
 
@@ -30,12 +31,22 @@ def folded(
     operands: Sequence[Value | None],
     attributes: Mapping[str, Any],
     types: Sequence[Type | None],
+    prefix: str = "",
 ) -> list[Value | None]:
-    """The results of an operation on constants, with their values where these are small."""
+    """The results of an operation on constants, with their values where these are small.
+
+    Parameters
+    ----------
+    prefix
+        Of names inside a function or branch, which others may have as well.
+    """
     if node.op_type == "Constant":
-        return [_literal(node, attributes)]
-    known = [v.operand for v in operands if v is not None]
-    constants = [o for o in known if isinstance(o, Const)]
+        return [_literal(node, attributes, prefix)]
+    told = [None if v is None else v.operand for v in operands]
+    learnt = learnt_operands(node.op_type, node.domain, told, attributes)
+    constants = dequantised(node.op_type, [o for o in learnt if isinstance(o, Const)])
+    scaled = node.op_type in ("Mul", "Div", "DequantizeLinear")
+    quantised = not scaled and any(o.quantised for o in constants)
     weights: dict[str, int] = {}
     if node.op_type not in ("Shape", "Size", "ConstantOfShape"):
         for one in constants:
@@ -53,14 +64,14 @@ def folded(
         if value is not None:
             shape = value.shape
             kind = tensor_type(shape, helper.np_dtype_to_tensor_dtype(value.dtype))
-        found.append(Value(Const(shape, weights, value), kind))
+        found.append(Value(Const(shape, weights, value, quantised=quantised), kind))
     return found
 
 
-def _literal(node: onnx.NodeProto, attributes: Mapping[str, Any]) -> Value:
+def _literal(node: onnx.NodeProto, attributes: Mapping[str, Any], prefix: str) -> Value:
     told = attributes.get("value")
     if isinstance(told, onnx.TensorProto):
-        return stored(told, node.output[0] if node.output else node.name)
+        return stored(told, prefix + (node.output[0] if node.output else node.name))
     for name, dtype in (
         ("value_int", np.int64),
         ("value_ints", np.int64),
@@ -120,6 +131,9 @@ def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
 def better(inferred: Type | None, told: Type | None) -> Type | None:
     """What the file says counts where the rules say nothing."""
     if inferred is not None and (shape_of(inferred) is not None or told is None):
+        kind = told.tensor_type.elem_type if told is not None else 0
+        if kind and inferred.WhichOneof("value") == "tensor_type" and not inferred.tensor_type.elem_type:
+            return tensor_type(shape_of(inferred), kind)
         return inferred
     if told is None or told.WhichOneof("value") != "tensor_type" or not told.tensor_type.HasField("shape"):
         return inferred

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from math import prod
 from typing import Any
 
-from nasbuild.ir._draft import NOTHING, PART, Const, Node, Operand, Shape, size_of
+from nasbuild.ir._draft import NOTHING, PART, Const, Node, Operand, Shape
+from nasbuild.ir._macs import UNKNOWN
 from nasbuild.ir._match import scalar
+from nasbuild.ir._onnx_attention import ATTENTION, UNTOLD, heads_of
+from nasbuild.ir._onnx_macs import has_rule, onnx_macs
+from nasbuild.ir._onnx_quantised import learnt_operands
 from nasbuild.ir._onnx_types import STANDARD
 
 Attributes = Mapping[str, Any]
@@ -24,20 +28,50 @@ def lower(
     label: str,
 ) -> list[Node]:
     """Nodes of which the last ones are the results, one for each of ``shapes``; the others stand before them."""
-    if domain not in STANDARD:
-        return _with_parts(Node(f"{domain}::{op}", list(operands), shapes[0], label), shapes)
+    standard = domain in STANDARD
+    operands = learnt_operands(op, domain, operands, attributes)
+    macs = onnx_macs(
+        "" if standard else domain, op, attributes, [None if o is None else o.shape for o in operands], shapes
+    )
+    if not standard:
+        return _with_parts(_foreign(op, domain, operands, attributes, shapes[0], label, macs), shapes)
     if op == "Split":
         return [Node("Slice", _data(operands), shape, label) for shape in shapes]
     node = Node(_ALIASES.get(op, op), list(operands), shapes[0], label)
+    if has_rule("", op):
+        node.macs = UNKNOWN if macs is None else macs
     if op in _RESHAPES:
         node.op, node.inputs = "Reshape", _data(operands[:1]) or list(operands)
     elif op in ("Gemm", "MatMul"):
-        _product(node, attributes)
+        _product(node)
     elif rule := _RULES.get(op):
         rule(node, attributes)
     elif op.startswith("Reduce"):
         _reduction(node, attributes)
     return _with_parts(node, shapes)
+
+
+def _foreign(
+    op: str,
+    domain: str,
+    operands: Sequence[Operand],
+    attributes: Attributes,
+    shape: Shape | None,
+    label: str,
+    macs: int | None,
+) -> Node:
+    """An operation of another domain, with the settings of convolutions and attention that are known."""
+    node = Node(f"{domain}::{op}", list(operands), shape, label, macs=UNKNOWN if macs is None else macs)
+    if op.endswith("Conv"):
+        quantised = op == "QLinearConv"
+        # Nobody has checked settings of others.
+        with contextlib.suppress(*UNTOLD):
+            _convolution(node, attributes, weight=3 if quantised else 1, bias=8 if quantised else 2)
+    elif (domain, op) in ATTENTION:
+        node.heads, node.more["attends"] = heads_of(attributes, _source(node)), True
+    elif op == "DynamicQuantizeLSTM":
+        _recurrent(node, attributes)
+    return node
 
 
 def _with_parts(node: Node, shapes: Sequence[Shape | None]) -> list[Node]:
@@ -74,6 +108,10 @@ def _quantised_convolution(node: Node, a: Attributes) -> None:
     _convolution(node, a, weight=3, bias=8)
 
 
+def _deformed(node: Node, a: Attributes) -> None:
+    _convolution(node, a, bias=3)
+
+
 def _window(node: Node, a: Attributes) -> None:
     node.kernel = tuple(a.get("kernel_shape", ()))
     ones = (1,) * len(node.kernel)
@@ -81,21 +119,11 @@ def _window(node: Node, a: Attributes) -> None:
     node.dilation = tuple(a.get("dilations", ones))
 
 
-def _product(node: Node, a: Attributes) -> None:
+def _product(node: Node) -> None:
     """A product with learnt numbers is a Gemm, one of two tensors a MatMul."""
-    pair = node.inputs[:2]
-    learnt = next((o for o in pair if isinstance(o, Const)), None)
-    if learnt is None:
-        node.op = "MatMul"
-        return
-    node.op, node.bias = "Gemm", _has_bias(node, 2)
-    shape = learnt.shape
-    if shape and node.shape is not None:
-        # The learnt matrix may stand on the left, or be turned: what is summed over is what the result has not.
-        left = pair[0] is learnt
-        turned = bool(a.get("transA" if left else "transB"))
-        summed = shape[-1] if left != turned or len(shape) == 1 else shape[-2]
-        node.macs = prod(node.shape) * summed
+    node.op = "MatMul"
+    if any(isinstance(o, Const) for o in node.inputs[:2]):
+        node.op, node.bias = "Gemm", _has_bias(node, 2)
 
 
 def _norm(node: Node, a: Attributes) -> None:
@@ -160,24 +188,23 @@ def _concat(node: Node, _: Attributes) -> None:
 
 
 def _attention(node: Node, a: Attributes) -> None:
-    source = _source(node)
-    node.heads = int(a.get("q_num_heads", 0)) or (source[1] if source and len(source) == 4 else 0)
+    node.heads = heads_of(a, _source(node))
 
 
-def _recurrent(node: Node, _: Attributes) -> None:
+def _recurrent(node: Node, a: Attributes) -> None:
     source = _source(node)
-    matrices = [o for o in node.inputs[1:3] if isinstance(o, Const)]
     node.bias = _has_bias(node, 3)
     # States to begin with are zeros that exporters store.
     node.inputs = [*node.inputs[:4], *_data(node.inputs[4:])]
     if source is not None and len(source) == 3:
-        node.macs = source[0] * source[1] * sum(size_of(m.shape) for m in matrices)
+        node.more["steps"] = (source[1], source[0]) if a.get("layout") else (source[0], source[1])
 
 
 _RULES: dict[str, Callable[[Node, Attributes], None]] = {
     "Conv": _convolution,
     "ConvTranspose": _convolution,
     "ConvInteger": _convolution,
+    "DeformConv": _deformed,
     "QLinearConv": _quantised_convolution,
     "MaxPool": _window,
     "AveragePool": _window,

@@ -20,12 +20,19 @@ MOST_CALLS = 32
 
 @dataclass(frozen=True)
 class Scope:
-    """Names that can be seen, and what was said around them."""
+    """Names that can be seen, and what was said around them.
+
+    Attributes
+    ----------
+    prefix
+        Tells tensors of a function or branch from those of another that have the same names.
+    """
 
     values: dict[str, Value]
     opsets: Mapping[str, int]
-    told: Mapping[str, Type]
+    told: dict[str, Type]
     calls: tuple[str, ...]
+    prefix: str = ""
 
     def deeper(self, key: str) -> tuple[str, ...]:
         """The calls that lead into a function or branch of this name."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,8 +13,16 @@ from onnx import defs, helper, numpy_helper, shape_inference
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft import Shape
 from nasbuild.ir._graph import MOST_SIZE, RANK
+from nasbuild.ir._onnx_contrib import contrib_kind, contrib_shape, more_shape
+from nasbuild.ir._onnx_macs import MICROSOFT
+from nasbuild.ir._onnx_stand_ins import StandIns
 
 Type: TypeAlias = onnx.TypeProto
+_PLAIN = 17
+"""Version of ONNX's rules for convolutions and pools that operations of others are held to."""
+_TRIED = tuple(
+    getattr(onnx.TensorProto, name) for name in ("FLOAT", "UINT8", "INT8", "INT32", "INT64", "BOOL")
+)
 STANDARD = ("", "ai.onnx")
 # Operations of the first versions have no rules of their own; these keep the shape of their operands.
 _ALIKE = {
@@ -75,7 +84,10 @@ def shape_of(told: Type | None) -> Shape | None:
     """
     if told is None or told.WhichOneof("value") != "tensor_type" or not told.tensor_type.HasField("shape"):
         return None
-    sizes = tuple(d.dim_value for d in told.tensor_type.shape.dim)
+    return _within(tuple(d.dim_value for d in told.tensor_type.shape.dim))
+
+
+def _within(sizes: Shape) -> Shape:
     if len(sizes) > RANK or any(not 0 <= size <= MOST_SIZE for size in sizes):
         raise NasbuildError(
             f"a tensor has the shape ({', '.join(map(str, sizes[:12]))})",
@@ -104,24 +116,81 @@ def infer(
     try:
         schema = defs.get_schema(node.op_type, version, domain)
     except defs.SchemaError:
-        return nothing
+        return _foreign(node, types, attributes) or nothing
     if _first_version(schema, attributes):
         return [_alike(types, attributes), *nothing[1:]]
+    stand_ins = StandIns(schema, types)
     names = list(node.input)
-    told = {n: _closed(t) for n, t in zip(names, types, strict=True) if n}
+    told = {n: _closed(t) for n, t in zip(names, stand_ins.types, strict=True) if n}
     data = {
         n: numpy_helper.from_array(v)
         for n, v in zip(names, values, strict=True)
         if n and v is not None and v.dtype.kind in "biuf"
     }
     imports = [helper.make_opsetid(d, v) for d, v in opsets.items()]
-    try:
-        found = shape_inference.infer_node_outputs(schema, node, told, data, opset_imports=imports)
-    except Exception as error:
-        # The binding raises what it likes: inference and validation errors, runtime errors, index errors.
-        raise NasbuildError(_sentence(error)) from None
-    result = [found.get(name) if name else None for name in node.output]
-    return [None if t is not None and t.WhichOneof("value") is None else t for t in result]
+
+    def rules(told: Mapping[str, Type]) -> list[Type | None]:
+        try:
+            found = shape_inference.infer_node_outputs(schema, node, dict(told), data, opset_imports=imports)
+        except Exception as error:
+            # The binding raises what it likes: inference and validation errors, runtime errors, index errors.
+            raise NasbuildError(_sentence(error)) from None
+        result = [found.get(name) if name else None for name in node.output]
+        return [None if t is not None and t.WhichOneof("value") is None else t for t in result]
+
+    unknown = [name for name, kind in told.items() if not _kind(kind)]
+    found = _guessed(rules, told, unknown) or nothing if unknown else rules(told)
+    return stand_ins.restore(found)
+
+
+def _guessed(
+    rules: Callable[[Mapping[str, Type]], list[Type | None]], told: Mapping[str, Type], unknown: Sequence[str]
+) -> list[Type | None] | None:
+    """What results are whatever type of numbers the operands of unknown type have, if they can have any."""
+    found: list[list[Type | None]] = []
+    for kind in _TRIED:
+        with contextlib.suppress(NasbuildError):
+            found.append(
+                rules({**told} | {name: tensor_type(shape_of(told[name]), kind) for name in unknown})
+            )
+    return [_common(results) for results in zip(*found, strict=True)] if found else None
+
+
+def _common(results: Sequence[Type | None]) -> Type | None:
+    shapes, kinds = {shape_of(t) for t in results}, {_kind(t) for t in results}
+    if len(shapes) > 1 or None in shapes:
+        return None
+    return tensor_type(shapes.pop(), kinds.pop() if len(kinds) == 1 else 0)
+
+
+def _kind(told: Type | None) -> int:
+    """Type of a tensor's numbers; 0 if it is not known. What is no tensor is known to be none."""
+    if told is None or told.WhichOneof("value") is None:
+        return 0
+    return told.tensor_type.elem_type if told.WhichOneof("value") == "tensor_type" else -1
+
+
+def _foreign(
+    node: onnx.NodeProto, types: Sequence[Type | None], attributes: Mapping[str, Any]
+) -> list[Type | None] | None:
+    """Results of onnxruntime's operations; None for those of others."""
+    if node.domain != MICROSOFT or not node.output:
+        return None
+    shapes = [None if t is None else shape_of(t) for t in types]
+
+    def standard(plain: onnx.NodeProto, operands: Sequence[Shape | None]) -> Shape | None:
+        settings = {a.name: helper.get_attribute_value(a) for a in plain.attribute}
+        kinds: list[Type | None] = [tensor_type(shape) for shape in operands]
+        return shape_of(infer(plain, kinds, [None] * len(kinds), settings, {"": _PLAIN})[0])
+
+    shape = contrib_shape(node, attributes, shapes, standard)
+    shape = None if shape is None else _within(shape)
+    kind = contrib_kind(node.op_type, [max(_kind(t), 0) for t in types])
+    results: list[Type | None] = [tensor_type(shape, kind) if shape is not None or kind else None]
+    for position in range(1, len(node.output)):
+        again = more_shape(node.op_type, position, shape)
+        results.append(None if again is None else tensor_type(again, kind))
+    return results
 
 
 def _first_version(schema: defs.OpSchema, attributes: Mapping[str, Any]) -> bool:
@@ -143,7 +212,7 @@ def _alike(types: Sequence[Type | None], attributes: Mapping[str, Any]) -> Type 
 
 def _closed(told: Type | None) -> Type:
     # The rules ask for a type even where none is known.
-    return tensor_type(None) if told is None else told
+    return tensor_type(None, 0) if told is None else told
 
 
 def _sentence(error: Exception) -> str:

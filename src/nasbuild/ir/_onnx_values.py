@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from nasbuild.ir._draft import Const, Shape
+from nasbuild.ir._draft import ALIKE, Const, Shape
 
 MOST_VALUES = 1024
 """Elements up to which the value of a constant is followed."""
@@ -20,6 +20,12 @@ _COUNTERS = {
     onnx.TensorProto.BOOL,
     onnx.TensorProto.STRING,
     onnx.TensorProto.UNDEFINED,
+}
+
+_FEW_BITS = {
+    value
+    for kind, value in onnx.TensorProto.DataType.items()
+    if kind in ("INT8", "UINT8") or kind.startswith(("INT4", "UINT4", "INT2", "UINT2", "FLOAT8", "FLOAT4"))
 }
 
 
@@ -35,7 +41,6 @@ def constant(tensor: onnx.TensorProto, name: str) -> Const:
     if any(size < 0 for size in shape):
         raise ValueError("a size below 0")
     size = prod(shape)
-    learnt = {name: size} if size > 1 and tensor.data_type not in _COUNTERS else {}
     value = None
     inside = tensor.data_location != onnx.TensorProto.EXTERNAL
     if (
@@ -47,7 +52,11 @@ def constant(tensor: onnx.TensorProto, name: str) -> Const:
         value = np.asarray(numpy_helper.to_array(tensor))
         if value.shape != shape:
             raise ValueError("as many numbers as its shape does not say")
-    return Const(shape, learnt, value)
+    # Of a long vector nobody has kept the numbers: it is a bias or a scale.
+    alike = len(shape) < 2 and (value is None or bool(size and (value == value.reshape(-1)[0]).all()))
+    name = ALIKE + name if alike else name
+    learnt = {name: size} if size > 1 and tensor.data_type not in _COUNTERS else {}
+    return Const(shape, learnt, value, name, tensor.data_type in _FEW_BITS)
 
 
 def _has_numbers(tensor: onnx.TensorProto) -> bool:

@@ -7,21 +7,26 @@ from typing import Any
 
 import numpy as np
 import onnx
+from onnx import AttributeProto
 
+from nasbuild._counting.batch import FIRST, batch_of
 from nasbuild.errors import NasbuildError
-from nasbuild.ir._draft import Const, Draft, Node, Operand, batch_of
+from nasbuild.ir._draft import Const, Draft, Node, Operand, size_of
 from nasbuild.ir._graph import INPUT, MOST_NODES
 from nasbuild.ir._onnx_constants import Value, attributes_of, better, folded, stored
 from nasbuild.ir._onnx_count import least
+from nasbuild.ir._onnx_inputs import Inputs
+from nasbuild.ir._onnx_loop import unrolled
 from nasbuild.ir._onnx_lower import lower
 from nasbuild.ir._onnx_order import check_text, in_order
 from nasbuild.ir._onnx_scope import MOST_CALLS, Scope, body_of, opsets_of
 from nasbuild.ir._onnx_types import STANDARD, Type, infer, shape_of, tensor_type
-from nasbuild.ir._onnx_values import shape_value
+from nasbuild.ir._onnx_values import MOST_VALUES, shape_value
 
 MOST_COPIED = 256 * 2**20
 """Bytes of functions that may be put in place."""
-_REPEATED = ("Loop", "Scan", "SequenceMap")
+_MOST_NAMED = 3
+"""Inputs that are named where they decide something."""
 
 
 class Walk:
@@ -31,8 +36,10 @@ class Walk:
     ----------
     sizes
         Free dimension -> size.
-    batched
-        Whether the first dimension of inputs is a batch.
+    batch
+        Dimension of inputs that is the batch; None if they have none.
+    given
+        Input -> its value.
 
     Attributes
     ----------
@@ -40,11 +47,18 @@ class Walk:
         Every name of the outermost graph, once the draft is made.
     """
 
-    def __init__(self, model: onnx.ModelProto, sizes: Mapping[str, int], batched: bool) -> None:
+    def __init__(
+        self,
+        model: onnx.ModelProto,
+        sizes: Mapping[str, int],
+        batch: int | None = FIRST,
+        given: Mapping[str, Any] | None = None,
+    ) -> None:
         self._model = model
         self._sizes = sizes
-        self._batched = batched
-        self._draft = Draft([], [])
+        self._given = given or {}
+        self._batch = batch
+        self._draft = Draft([], [], dimension=batch)
         self._left = MOST_NODES
         self._to_copy = MOST_COPIED
         self.values: dict[str, Value] = {}
@@ -67,15 +81,8 @@ class Walk:
         opsets = {"": 1} | opsets_of(self._model.opset_import)
         scope = self._scope(graph, {}, opsets, ())
         self.values = scope.values
-        shapes = []
-        for info in graph.input:
-            check_text(info.name)
-            if info.name not in scope.values:
-                value = self._input(info)
-                scope.values[info.name] = value
-                shapes.append(shape_of(value.type))
-        if self._batched:
-            self._draft.batch = batch_of(shapes)
+        inputs = self._inputs(scope)
+        self._draft.batch = batch_of(inputs.batched(), self._batch)
         found = self._walk(graph, scope)
         self._draft.outputs = [v.operand for v in found if v is not None and isinstance(v.operand, Node)]
         return self._draft
@@ -86,40 +93,46 @@ class Walk:
         outer: Mapping[str, Value],
         opsets: Mapping[str, int],
         calls: tuple[str, ...],
+        prefix: str = "",
     ) -> Scope:
         values = dict(outer)
         for tensor in graph.initializer:
-            values[tensor.name] = stored(tensor, tensor.name)
+            check_text(tensor.name)
+            values[tensor.name] = stored(tensor, prefix + tensor.name)
         for sparse in graph.sparse_initializer:
+            check_text(sparse.values.name)
             size = len(sparse.values.dims) and sparse.values.dims[0]
             shape = tuple(sparse.dims)
-            learnt = Const(shape, {sparse.values.name: int(size)})
+            learnt = Const(shape, {prefix + sparse.values.name: int(size)})
             values[sparse.values.name] = Value(learnt, tensor_type(shape, sparse.values.data_type))
         told = {info.name: info.type for info in (*graph.value_info, *graph.output)}
-        return Scope(values, opsets, told, calls)
+        return Scope(values, opsets, told, calls, prefix)
 
-    def _input(self, info: onnx.ValueInfoProto) -> Value:
-        kind = info.type
-        if kind.WhichOneof("value") != "tensor_type" or not kind.tensor_type.HasField("shape"):
-            return Value(self._draft.add(Node(INPUT, [], None, info.name)), kind)
-        sizes = [self._size(info.name, axis, d) for axis, d in enumerate(kind.tensor_type.shape.dim)]
-        closed = tensor_type(tuple(sizes), kind.tensor_type.elem_type)
-        return Value(self._draft.add(Node(INPUT, [], shape_of(closed), info.name)), closed)
-
-    def _size(self, name: str, axis: int, told: onnx.TensorShapeProto.Dimension) -> int:
-        if told.WhichOneof("value") == "dim_value" and told.dim_value > 0:
-            return told.dim_value
-        free = told.dim_param or f"{name}.{axis}"
-        size = self._sizes.get(free, self._sizes.get(f"{name}.{axis}"))
-        if size is None and axis == 0 and self._batched:
-            size = 1
-        if size is None or size < 1:
-            what = "nobody told" if size is None else f"can't be {size}"
-            raise NasbuildError(
-                f"dimension {axis} of input {name!r} is free and its size {what}",
-                todo=f"tell it: sizes={{{free!r}: ...}}, or --size {free}=...",
-            )
-        return size
+    def _inputs(self, scope: Scope) -> Inputs:
+        """Put values of inputs into the scope, and nodes for those that are given none."""
+        told = inputs_of(self._model)
+        for name in self._given:
+            if name not in told:
+                raise NasbuildError(f"has no input {name!r}", allowed=sorted(told))
+        infos = [info for name, info in told.items() if name not in scope.values or name in self._given]
+        inputs = Inputs(infos, self._sizes, self._given, self._batch)
+        inputs.check()
+        for info in infos:
+            shape, kind = inputs.shapes[info.name], info.type
+            if kind.WhichOneof("value") == "optional_type":
+                kind = kind.optional_type.elem_type
+            if shape is not None:
+                kind = tensor_type(shape, kind.tensor_type.elem_type)
+            if info.name not in inputs.values:
+                value: Value | None = Value(self._draft.add(Node(INPUT, [], shape_of(kind), info.name)), kind)
+            elif (number := inputs.values[info.name]) is None:
+                value = Value(Const(None), info.type)
+            else:
+                value = Value(Const(number.shape, {}, number), kind)
+            scope.values[info.name] = value
+        # Sizes in what the file says of other tensors are those of the inputs.
+        scope.told.update({name: inputs.settled(kind) for name, kind in scope.told.items()})
+        return inputs
 
     def _walk(self, graph: onnx.GraphProto | onnx.FunctionProto, scope: Scope) -> list[Value | None]:
         """Fill the draft; the values of the outputs, None for those that are left out."""
@@ -149,16 +162,17 @@ class Walk:
             return self._call(function, node, operands, scope)
         if node.domain in STANDARD and node.op_type == "If":
             return self._branch(node, operands, scope)
-        if node.domain in STANDARD and node.op_type in _REPEATED:
-            raise NasbuildError(
-                "repeats a graph, which is not one graph of operations",
-                todo="export the network with fixed sizes, so that it is unrolled",
-            )
+        if node.domain in STANDARD and node.op_type == "SequenceMap":
+            raise NasbuildError("repeats a graph for each tensor of a sequence, which is not followed")
         attributes = attributes_of(node)
+        if node.domain in STANDARD and node.op_type in ("Loop", "Scan"):
+            return self._repeated(node, operands, attributes, scope)
+        if node.domain in STANDARD and node.op_type.startswith("Optional"):
+            return self._optional(node, operands)
         types = self._types(node, operands, attributes, scope)
         if any(value is not None and isinstance(value.operand, Node) for value in operands):
             return self._operation(node, operands, attributes, types)
-        return folded(node, operands, attributes, types)
+        return folded(node, operands, attributes, types, scope.prefix)
 
     def _types(
         self,
@@ -217,7 +231,10 @@ class Walk:
             raise _too_often()
         values = {n: v for n, v in zip(function.input, operands, strict=False) if v is not None}
         opsets = {"": scope.opsets[""]} | opsets_of(function.opset_import)
-        return self._walk(body_of(function, node, values), Scope(values, opsets, {}, calls))
+        # Tensors of a function are the same in all of its calls, but for those that the call gives.
+        given = any(a.type in (AttributeProto.TENSOR, AttributeProto.TENSORS) for a in node.attribute)
+        prefix = f"{scope.prefix}{node.output[0]}/{key}/" if given and node.output else f"{key}/"
+        return self._walk(body_of(function, node, values), Scope(values, opsets, {}, calls, prefix))
 
     def _branch(
         self, node: onnx.NodeProto, operands: Sequence[Value | None], scope: Scope
@@ -225,16 +242,97 @@ class Walk:
         condition = operands[0].operand if operands and operands[0] is not None else None
         value = condition.value if isinstance(condition, Const) else None
         if value is None or value.size != 1:
-            raise NasbuildError(
-                "is a branch that the network's inputs decide, which is not one graph of operations",
-                todo="export the network with fixed sizes and without branches",
-            )
+            raise self._undecided("is a branch", [condition])
         wanted = "then_branch" if bool(value.reshape(-1)[0]) else "else_branch"
         branch = next((a.g for a in node.attribute if a.name == wanted), None)
         if branch is None:
             raise NasbuildError(f"has no {wanted}")
-        inner = self._scope(branch, scope.values, scope.opsets, scope.deeper("If"))
+        prefix = f"{scope.prefix}{next(iter(node.output), wanted)}/"
+        inner = self._scope(branch, scope.values, scope.opsets, scope.deeper("If"), prefix)
         return self._walk(branch, inner)
+
+    def _repeated(
+        self,
+        node: onnx.NodeProto,
+        operands: Sequence[Value | None],
+        attributes: Mapping[str, Any],
+        scope: Scope,
+    ) -> list[Value | None]:
+        calls = scope.deeper(node.op_type)
+        prefix = f"{scope.prefix}{next(iter(node.output), node.op_type)}/"
+
+        def step(body: onnx.GraphProto, given: Mapping[str, Value]) -> Sequence[Value | None]:
+            # What can be seen around is copied for each step.
+            self._left -= 1 + len(scope.values) // 1000
+            if self._left < 0:
+                raise _too_many()
+            return self._walk(body, self._scope(body, {**scope.values, **given}, scope.opsets, calls, prefix))
+
+        found = unrolled(node, operands, attributes, step, self._draft.add)
+        if found is None:
+            deciding = operands[:2] if node.op_type == "Loop" else operands
+            raise self._undecided("repeats a graph", [v.operand for v in deciding if v is not None])
+        return found
+
+    def _optional(self, node: onnx.NodeProto, operands: Sequence[Value | None]) -> list[Value | None]:
+        """An optional value is what it holds; one that is left out holds nothing."""
+        value = operands[0] if operands else None
+        absent = value is None or (
+            value.type is not None and value.type.WhichOneof("value") == "optional_type"
+        )
+        if node.op_type == "OptionalHasElement":
+            kind = tensor_type((), onnx.TensorProto.BOOL)
+            return [Value(Const((), {}, np.array(not absent)), kind)]
+        if node.op_type == "Optional":
+            return [
+                Value(Const(None), onnx.TypeProto(optional_type=onnx.TypeProto.Optional()))
+                if absent
+                else value
+            ]
+        if absent:
+            raise NasbuildError(f"takes what input {node.input[0]!r} holds, which is left out")
+        return [value]
+
+    def _undecided(self, what: str, operands: Sequence[Operand]) -> NasbuildError:
+        """Said where contents of inputs decide what the graph is."""
+        names = deciding(operands)
+        if not names or len(names) > _MOST_NAMED:
+            return NasbuildError(
+                f"{what} that the network's inputs decide, which is not one graph of operations",
+                todo="export the network with fixed sizes and without branches and loops",
+            )
+        options = " ".join(f"--input {name}=VALUE" for name in names)
+        values = ", ".join(f"{name!r}: VALUE" for name in names)
+        told = "values of inputs " if len(names) > 1 else "the value of input "
+        return NasbuildError(
+            f"{what} that {told}{', '.join(map(repr, names))} {'decide' if len(names) > 1 else 'decides'}, which is not one graph of operations",
+            todo=f"give the value: {options}, or inputs={{{values}}}",
+        )
+
+
+def inputs_of(model: onnx.ModelProto) -> dict[str, onnx.ValueInfoProto]:
+    """Inputs of a model by name."""
+    for info in model.graph.input:
+        check_text(info.name)
+    return {info.name: info for info in model.graph.input}
+
+
+def deciding(operands: Sequence[Operand]) -> list[str]:
+    """Inputs that operands depend on, if these are small enough to be given."""
+    found: dict[str, None] = {}
+    seen: set[Node] = set()
+    stack = [o for o in operands if isinstance(o, Node)]
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        stack += node.data
+        if node.op == INPUT:
+            if node.shape is None or size_of(node.shape) > MOST_VALUES:
+                return []
+            found[node.label] = None
+    return sorted(found)
 
 
 def _too_many() -> NasbuildError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from nasbuild._counting.batch import FIRST
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._graph import OperatorGraph
 
@@ -16,7 +17,7 @@ def from_torch(
     module: nn.Module,
     example_inputs: Any,
     *,
-    batched: bool = True,
+    batch: int | None = FIRST,
     name: str | None = None,
 ) -> OperatorGraph:
     """Read a torch module as a graph of operations, without running it on numbers.
@@ -32,8 +33,10 @@ def from_torch(
         Any module whose path does not depend on the contents of its inputs.
     example_inputs
         A tensor, a tuple of arguments, or a mapping of keyword arguments; only shapes and types matter.
-    batched
-        Whether tensors of two or more dimensions begin with the batch. All shapes are then told for a batch of 1.
+    batch
+        Dimension of tensors of two or more dimensions that is the batch; None if they have none. All shapes and costs are
+        then told for a batch of 1; `OperatorGraph.notes` says where they were divided for that. A dimension that the
+        module treats as a sequence is no batch, and nothing is divided by it.
     name
         Of the graph; the module's class if not given.
 
@@ -42,6 +45,8 @@ def from_torch(
     NasbuildError
         If the module can't be called on these inputs without their contents, or is beyond the limits.
     """
+    from torch import nn
+
     from nasbuild.ir._simplify import simplify
     from nasbuild.ir._torch_trace import trace
 
@@ -54,8 +59,14 @@ def from_torch(
         else (example_inputs,)
     )
     told = name or type(module).__name__
+    if not isinstance(module, nn.Module):
+        raise NasbuildError(
+            f"is a {type(module).__name__}, no network",
+            where=told,
+            allowed="modules of torch (torch.nn.Module)",
+        )
     try:
-        draft = trace(module, args, kwargs, batched)
+        draft = trace(module, args, kwargs, batch)
         simplify(draft)
         return draft.finish(told)
     except NasbuildError as error:

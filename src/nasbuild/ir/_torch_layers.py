@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
 from typing import Any
 
 from torch import Tensor
 
-from nasbuild.ir._draft import Const, Node, Operand, Shape
+from nasbuild.ir._draft import Const, Node, Shape
 from nasbuild.ir._torch_call import Call
 from nasbuild.ir._torch_names import NORMS
 
@@ -21,6 +20,7 @@ def convolution(call: Call) -> list[Node]:
     node.kernel = tuple(w.shape[2:])
     node.stride, node.dilation = _spread(stride, node.kernel), _spread(dilation, node.kernel)
     node.groups, node.bias = int(groups), b is not None
+    node.macs = prod(x.shape if transposed else node.shape or ()) * prod(w.shape[1:])
     return [node]
 
 
@@ -30,21 +30,18 @@ def _spread(told: Any, kernel: Shape) -> Shape:
 
 
 def product(call: Call) -> list[Node]:
-    return [_multiplied(call, [call.value(a) for a in call.args[:2]])]
+    return [_multiplied(call, *call.args[:2])]
 
 
-def _multiplied(call: Call, pair: Sequence[Operand]) -> Node:
-    learnt = next((o for o in pair if isinstance(o, Const)), None)
-    node = call.node("MatMul" if learnt is None else "Gemm", pair)
-    if learnt is not None and learnt.shape:
-        summed = learnt.shape[-1] if pair[0] is learnt or len(learnt.shape) == 1 else learnt.shape[-2]
-        node.macs = prod(call.shapes[0]) * summed
-    return node
+def _multiplied(call: Call, left: Tensor, right: Tensor) -> Node:
+    pair = [call.value(left), call.value(right)]
+    learnt = any(isinstance(o, Const) for o in pair)
+    return call.node("Gemm" if learnt else "MatMul", pair, macs=prod(call.shapes[0]) * left.shape[-1])
 
 
 def added_product(call: Call) -> list[Node]:
     """Bias or tensor + a b: ``addmm``, ``baddbmm``."""
-    product = _multiplied(call, [call.value(a) for a in call.args[1:3]])
+    product = _multiplied(call, *call.args[1:3])
     added = call.value(call.args[0])
     if isinstance(added, Const) and product.op == "Gemm":
         product.inputs.append(added)
@@ -61,6 +58,7 @@ def linear(call: Call) -> list[Node]:
     bias = call.arg(2, "bias")
     learnt = call.value(call.args[1])
     node = call.node("Gemm", [call.value(call.args[0]), learnt])
+    node.macs = prod(call.shapes[0]) * call.source()[-1]
     if bias is not None:
         node.inputs.append(call.value(bias))
         node.bias = True
@@ -123,4 +121,5 @@ def attention(call: Call) -> list[Node]:
     query, key, values = call.args[:3]
     operands = [call.value(t) for t in (query, key, values, mask) if isinstance(t, Tensor)]
     node = call.node("Attention", operands, heads=query.shape[-3] if query.dim() > 2 else 1)
+    node.macs = prod(query.shape[:-1]) * key.shape[-2] * (query.shape[-1] + values.shape[-1])
     return [node]

@@ -16,6 +16,11 @@ FRESH = {
     *("new_full", "new_empty", "new_empty_strided", "sym_size", "empty", "empty_strided"),
 }
 """What takes shapes from its operands and nothing else."""
+OVERWRITES = {
+    *("copy", "fill", "zero", "normal", "uniform", "random", "bernoulli", "exponential", "cauchy"),
+    *("geometric", "log_normal"),
+}
+"""What writes to its first operand without reading it."""
 MOVES_NOTHING = {
     *("clone", "contiguous", "detach", "alias", "lift", "lift_fresh", "lift_fresh_copy", "_to_copy", "to"),
     *("dropout", "native_dropout", "type_as", "positive", "resolve_conj", "resolve_neg", "view_as_real_copy"),
@@ -74,7 +79,15 @@ SAME = {
     **{
         "masked_fill": "Where",
         "scatter": "ScatterElements",
-        "index_put": "ScatterND",
+        "scatter_add": "ScatterElements",
+        "scatter_reduce": "ScatterElements",
+        **dict.fromkeys(
+            (
+                *("index_put", "_unsafe_index_put", "index_copy", "index_add"),
+                *("slice_scatter", "select_scatter", "diagonal_scatter", "as_strided_scatter"),
+            ),
+            "ScatterND",
+        ),
         "grid_sampler_2d": "GridSample",
     },
     **{"remainder": "Mod", "tril": "Trilu", "triu": "Trilu", "softshrink": "Shrink", "square": "Square"},

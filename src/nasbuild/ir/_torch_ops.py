@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from torch import Tensor
+import torch
 
+from nasbuild._counting.operations import named_macs, packed_parameters
+from nasbuild.errors import NasbuildError
 from nasbuild.ir import _torch_arithmetic as arithmetic
 from nasbuild.ir import _torch_layers as layers
 from nasbuild.ir import _torch_moves as moves
-from nasbuild.ir._draft import NOTHING, PART, Node, Operand
+from nasbuild.ir._draft import NOTHING, PART, Node, Operand, Shape
+from nasbuild.ir._macs import UNKNOWN
 from nasbuild.ir._torch_call import Call
 from nasbuild.ir._torch_names import LISTS, MOVES_NOTHING, NORMS, REDUCED, RESHAPES, SAME
 
@@ -20,16 +23,32 @@ def lower(
     op: str,
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
-    results: Sequence[Tensor],
+    shapes: Sequence[Shape],
     value: Callable[[Any], Operand],
     label: str,
 ) -> list[Node]:
-    """Nodes of which the last ones are the results, one for each of ``results``; the others stand before them."""
-    call = Call(op, args, kwargs, [tuple(r.shape) for r in results] or [()], value, label)
-    made = _made(domain, call)
-    if len(results) > 1 and len(made) < len(results):
-        made = [*made, *(Node(PART, [made[-1]], shape, label) for shape in call.shapes[1:])]
-    return made if results else []
+    """Nodes of which the last ones are the results, one for each of ``shapes``; the others stand before them."""
+    made = _made(domain, Call(op, args, kwargs, shapes, value, label))
+    for node in made:
+        if "::" in node.op:
+            macs = named_macs(domain, op, args, kwargs, shapes)
+            node.macs = UNKNOWN if macs is None else macs
+            node.weights |= _packed(domain, op, args)
+    if len(made) < len(shapes):
+        made = [*made, *(Node(PART, [made[-1]], shape, label) for shape in shapes[1:])]
+    return made
+
+
+def _packed(domain: str, op: str, args: Sequence[Any]) -> dict[str, int]:
+    found = {}
+    for told in args:
+        if isinstance(told, torch.ScriptObject):
+            numbers = packed_parameters(told)
+            if numbers is None:
+                raise NasbuildError(f"{domain}::{op} keeps its weights in an object that can't be read")
+            # The object lives as long as its layer does.
+            found[f"packed.{id(told)}"] = numbers
+    return found
 
 
 def _made(domain: str, call: Call) -> list[Node]:
@@ -38,7 +57,7 @@ def _made(domain: str, call: Call) -> list[Node]:
         return [call.node(f"{domain}::{op}", call.tensors())]
     if op in MOVES_NOTHING:
         return [call.node(NOTHING, [call.value(call.args[0])])]
-    if op == "copy":
+    if op in ("copy", "fill"):
         return [call.node("Expand", [call.value(call.args[1])])]
     if op in RESHAPES:
         return [call.node("Reshape", [call.value(call.args[0])])]

@@ -11,28 +11,68 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from nasbuild._counting.batch import batch_of, divided, undivided
+from nasbuild._counting.operations import plain_torch
 from nasbuild.errors import NasbuildError
-from nasbuild.ir._draft import Draft, Node, batch_of
+from nasbuild.ir._draft import Draft, Node
+from nasbuild.ir._torch_empty import emptied
 from nasbuild.ir._torch_nested import mapped, named, tensors
 from nasbuild.ir._torch_recorder import Recorder, Whole
 
 
-def trace(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], batched: bool) -> Draft:
+def trace(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dimension: int | None) -> Draft:
     """The draft of a module.
+
+    Parameters
+    ----------
+    dimension
+        Of inputs that is the batch; None if they have none.
 
     Raises
     ------
     NasbuildError
         If it can't be called without contents.
     """
-    batch = batch_of([tuple(t.shape) for t in tensors((args, kwargs))]) if batched else 1
-    if batch > 1:
-        # One picture tells all; where a module insists on its batch, shapes are divided instead.
+    inputs = args, kwargs
+    size = batch_of([tuple(t.shape) for t in tensors(inputs)], dimension)
+    whole = _trace(module, inputs)
+    if size == 1:
+        return whole
+    contradicted = False
+    for one in _firsts(inputs, size, dimension or 0):
+        # One input tells all; where a module insists on its batch, shapes are divided instead.
         with contextlib.suppress(NasbuildError):
-            return _trace(module, mapped((args, kwargs), lambda t: t[:1] if t.dim() > 1 else t))
-    draft = _trace(module, (args, kwargs))
-    draft.batch = batch
-    return draft
+            alone = _trace(module, one)
+            if _is_share(alone, whole, size):
+                alone.notes.append(divided(size, dimension))
+                return alone
+            contradicted = True
+    if contradicted:
+        whole.notes.append(undivided(size, dimension))
+    else:
+        whole.batch, whole.dimension = size, dimension
+    return whole
+
+
+def _firsts(inputs: Any, size: int, dimension: int) -> Iterator[Any]:
+    """The first of the inputs along a dimension, with those in tensors of one dimension, and without."""
+
+    def cut(tensor: Tensor, least: int) -> Tensor:
+        there = tensor.dim() > max(dimension, least) and tensor.shape[dimension] == size
+        return tensor.narrow(dimension, 0, 1) if there else tensor
+
+    yield mapped(inputs, lambda tensor: cut(tensor, 0))
+    if any(tensor.dim() == 1 for tensor in tensors(inputs)):
+        yield mapped(inputs, lambda tensor: cut(tensor, 1))
+
+
+def _is_share(alone: Draft, whole: Draft, size: int) -> bool:
+    """Whether one input costs its share of the whole, and no recurrent layer takes the batch for its steps."""
+    told = []
+    for draft in (alone, whole):
+        steps = [node.more["steps"] and node.more["steps"][0] for node in draft.nodes if "steps" in node.more]
+        told.append((steps, sum(max(node.macs or 0, 0) for node in draft.nodes)))
+    return told[0][0] == told[1][0] and told[0][1] * size == told[1][1]
 
 
 def _trace(module: nn.Module, inputs: tuple[Any, Any]) -> Draft:
@@ -56,16 +96,17 @@ def _trace(module: nn.Module, inputs: tuple[Any, Any]) -> Draft:
 
 
 def _on_meta(module: nn.Module, inputs: tuple[Any, Any]) -> Draft:
-    return _record(module, inputs, lambda tensor: torch.empty_like(tensor, device="meta"))
+    return _record(module, inputs, emptied(module), Recorder(keeps_out=True))
 
 
 def _on_fakes(module: nn.Module, inputs: tuple[Any, Any]) -> Draft:
     with FakeTensorMode(allow_non_fake_inputs=True) as mode:
-        return _record(module, inputs, mode.from_tensor)
+        return _record(module, inputs, mode.from_tensor, Recorder())
 
 
-def _record(module: nn.Module, inputs: tuple[Any, Any], empty: Callable[[Tensor], Tensor]) -> Draft:
-    recorder = Recorder()
+def _record(
+    module: nn.Module, inputs: tuple[Any, Any], empty: Callable[[Tensor], Tensor], recorder: Recorder
+) -> Draft:
     with torch.no_grad():
         held: dict[str, Tensor] = {}
         seen: dict[int, Tensor] = {}
@@ -86,17 +127,26 @@ def _record(module: nn.Module, inputs: tuple[Any, Any], empty: Callable[[Tensor]
 
 @contextlib.contextmanager
 def _inference(module: nn.Module) -> Iterator[None]:
-    training = [(m, m.training) for m in module.modules()]
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
+    # Modules may put results into attributes of theirs, which had no contents if they stayed there.
+    before = [(part, dict(vars(part)), _tensors_of(part)) for part in module.modules()]
     try:
-        for one, _ in training:
-            one.training = False
-        yield
+        for part, _, _ in before:
+            part.training = False
+        with plain_torch():
+            yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-        for one, mode in training:
-            one.training = mode
+        for part, held, tensors_before in before:
+            vars(part).clear()
+            vars(part).update(held)
+            # Of a layer that is there under several names, torch puts back one without contents.
+            for now, then in tensors_before:
+                now.clear()
+                now.update(then)
+
+
+def _tensors_of(part: nn.Module) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    # Compiled modules give out views of theirs, which nobody changes.
+    return [(held, dict(held)) for held in (part._parameters, part._buffers) if isinstance(held, dict)]
 
 
 @contextlib.contextmanager

@@ -8,7 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
+from nasbuild._counting.operations import recurrent_weights, sequence_and_batch, whole_macs
 from nasbuild.ir._draft import PART, Node, Operand
+from nasbuild.ir._macs import UNKNOWN
 
 
 def lower_whole(
@@ -17,20 +19,25 @@ def lower_whole(
     """Nodes of a recurrent layer or an einsum, whose last ones are the results."""
     shapes = [tuple(r.shape) for r in results]
     if op == "einsum":
-        return [Node("Einsum", list(operands), shapes[0], label)]
+        macs = whole_macs(op, args, results)
+        return [Node("Einsum", list(operands), shapes[0], label, macs=UNKNOWN if macs is None else macs)]
     named = {"lstm": "LSTM", "gru": "GRU"}.get(op, "RNN")
-    weights = [
-        t for a in args if isinstance(a, list | tuple) for t in a if isinstance(t, Tensor) and t.dim() < 3
-    ]
+    weights = recurrent_weights(args)
     layers = int(next(a for a in args if isinstance(a, int) and not isinstance(a, bool)))
     each = len(weights) // max(layers, 1)
-    learnt = [o for t, o in zip(_tensors(args), operands, strict=True) if any(t is w for w in weights)]
+    given = _tensors(args)
+    learnt = [o for t, o in zip(given, operands, strict=True) if any(t is w for w in weights)]
+    # States to begin with: zeros, unless an input reaches them.
+    states = [o for t, o in zip(given[1:], operands[1:], strict=True) if t.dim() > 2 and isinstance(o, Node)]
     made: list[Node] = []
     x = operands[0]
     for layer in range(layers):
         own = slice(layer * each, (layer + 1) * each)
-        node = Node(named, [x, *learnt[own]], shapes[0], label, bias=any(w.dim() == 1 for w in weights[own]))
+        node = Node(
+            named, [x, *learnt[own], *states], shapes[0], label, bias=any(w.dim() == 1 for w in weights[own])
+        )
         node.macs = prod(shapes[0][:-1]) * sum(w.numel() for w in weights[own] if w.dim() > 1)
+        node.more["steps"] = sequence_and_batch(args)
         made.append(node)
         x = node
     last = [Node(PART, [made[-1]], shape, label) for shape in shapes[1:]]

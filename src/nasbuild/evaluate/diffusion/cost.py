@@ -6,7 +6,8 @@ from functools import lru_cache
 
 import torch
 
-from nasbuild.evaluate._costs import count
+from nasbuild.evaluate._costs import count_parameters
+from nasbuild.evaluate._counter import count_call
 from nasbuild.evaluate.diffusion.size import Size
 from nasbuild.evaluate.diffusion.space import Plan
 from nasbuild.evaluate.diffusion.step import DenoisingStep
@@ -14,11 +15,15 @@ from nasbuild.evaluate.diffusion.step import DenoisingStep
 
 @lru_cache(maxsize=4096)
 def costs(plan: Plan, size: Size) -> tuple[int, int]:
-    """Multiply-accumulates and parameters of an inpainting network, as `count` tells them.
+    """Multiply-accumulates and parameters of an inpainting network, as `count_costs` tells them.
 
     Multiply-accumulates are those of one step of denoising for one image. Runs on meta tensors: the full network takes
     no memory.
     """
     with torch.device("meta"):
         network = DenoisingStep(plan, size).eval()
-        return count(network, torch.empty(1, size.inpainting, size.side, size.side))
+        count = count_call(network, torch.empty(1, size.inpainting, size.side, size.side))
+        params = count_parameters(network)
+    assert params is not None
+    assert not count.unknown
+    return count.macs, params

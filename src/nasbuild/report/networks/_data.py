@@ -37,14 +37,15 @@ def networks_data(run: GraphRun) -> dict[str, Any]:
 
 
 def sizes_data(run: GraphRun, learnt: GraphLearnt) -> dict[str, Any] | None:
-    """Labels over the multiply-accumulates of whole networks, or their nodes where none has any; as `scatter_data`.
+    """Labels over the multiply-accumulates of whole networks, or their nodes where none has any or one's are not known; as `scatter_data`.
 
     None if all are alike.
     """
     rows, target = learnt.labels.rows, learnt.target
     graphs = [run.table.graphs[row] for row in rows]
-    sizes, name = [float(graph.macs.sum()) for graph in graphs], "MACs"
-    if not any(sizes):
+    macs = [graph.total_macs for graph in graphs]
+    sizes, name = [float(n) for n in macs if n is not None], "MACs"
+    if not any(sizes) or None in macs:
         sizes, name = [float(len(graph)) for graph in graphs], "nodes"
     if len(set(sizes)) < 2:
         return None

@@ -116,7 +116,10 @@ def drawn_network(graph: OperatorGraph) -> dict[str, Any]:
 def _facts(graph: OperatorGraph) -> dict[str, list[str]]:
     spatial = {name: [_sizes(row, least=1) for row in getattr(graph, name).tolist()] for name in _SPATIAL}
     counts = {
-        name: [f"{n:,}" if n > 0 else "" for n in getattr(graph, column).tolist()]
+        name: [
+            "not counted" if n != n else f"{int(n):,}" if n > 0 else ""
+            for n in getattr(graph, column).tolist()
+        ]
         for name, column in _COUNTS.items()
     }
     grouping = [("", "dense", "grouped", "depthwise")[g] for g in graph.grouping.tolist()]

@@ -1,0 +1,58 @@
+"""Which dimension of a network's inputs is the batch, and what is said about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+FIRST = 0
+"""The batch comes first if nobody says otherwise."""
+
+
+def batch_of(shapes: Iterable[Sequence[int] | None], dimension: int | None = FIRST) -> int:
+    """The batch of inputs: the size that those of two or more dimensions have there; 1 if they differ.
+
+    Parameters
+    ----------
+    dimension
+        Of the batch; None if inputs have none.
+
+    Examples
+    --------
+    >>> batch_of([(8, 3, 32, 32), (8, 5), ()])
+    8
+    """
+    if dimension is None:
+        return 1
+    sizes = Counter(
+        shape[dimension] for shape in shapes if shape is not None and len(shape) > max(dimension, 1)
+    )
+    return max(next(iter(sizes)), 1) if len(sizes) == 1 else 1
+
+
+def divided(batch: int, dimension: int | None) -> str:
+    """Said where costs and shapes are those of one of several inputs."""
+    return (
+        f"counted for one of the {batch:,} inputs along dimension {dimension}, the batch; "
+        "if that is no batch: no-batch, or batch-dimension"
+    )
+
+
+def undivided(size: int, dimension: int | None) -> str:
+    """Said where a dimension that could be the batch is none."""
+    return (
+        f"dimension {dimension} of its inputs, of size {size:,}, is no batch (a sequence, say), so nothing was "
+        "divided by it"
+    )
+
+
+def uncounted(operations: Mapping[str, int]) -> str:
+    """Said of operations whose multiply-accumulates nobody knows.
+
+    Examples
+    --------
+    >>> uncounted({"com.x::Foo": 3})
+    'not counted: 3 × com.x::Foo'
+    """
+    told = sorted(operations.items(), key=lambda item: (-item[1], item[0]))
+    return "not counted: " + ", ".join(f"{count:,} × {op}" for op, count in told)

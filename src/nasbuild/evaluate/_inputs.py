@@ -1,0 +1,47 @@
+"""Example inputs of networks: a tensor, a tuple of arguments, or a dict of keyword arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What a module is called with.
+
+    Examples
+    --------
+    >>> arguments({"ids": 1})
+    ((), {'ids': 1})
+    >>> arguments((1, None))
+    ((1, None), {})
+    """
+    if isinstance(inputs, Mapping):
+        return (), dict(inputs)
+    return (tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)), {}
+
+
+def called(module: nn.Module, inputs: Any) -> Any:
+    """What a module makes of its inputs."""
+    args, kwargs = arguments(inputs)
+    return module(*args, **kwargs)
+
+
+def changed(inputs: Any, change: Callable[[Tensor], Any]) -> Any:
+    """The same with every tensor changed, in lists and dicts too."""
+    from torch import Tensor
+    from torch.utils._pytree import tree_map_only
+
+    return tree_map_only(Tensor, change, dict(inputs) if isinstance(inputs, Mapping) else inputs)
+
+
+def tensors_of(inputs: Any) -> list[Tensor]:
+    """All tensors in it, in order."""
+    from torch import Tensor
+    from torch.utils._pytree import tree_leaves
+
+    leaves = tree_leaves(dict(inputs) if isinstance(inputs, Mapping) else inputs)
+    return [leaf for leaf in leaves if isinstance(leaf, Tensor)]

@@ -1,0 +1,35 @@
+"""What is said where nobody told the sizes of inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from nasbuild.errors import NasbuildError
+
+
+def missing_sizes(missing: Mapping[str, Sequence[str]]) -> NasbuildError:
+    """One sentence for all of them.
+
+    Parameters
+    ----------
+    missing
+        Name of a free size -> the places that need it.
+
+    Examples
+    --------
+    >>> print(missing_sizes({"seq": ["dimension 1 of 'ids'"]}))
+    nobody told the free sizes of inputs: seq (dimension 1 of 'ids'); tell them: --size seq=..., or sizes={'seq': ...}
+    """
+    told = "; ".join(f"{key} ({', '.join(places)})" for key, places in missing.items())
+    options = " ".join(f"--size {_quoted(f'{key}=...')}" for key in missing)
+    sizes = ", ".join(f"{key!r}: ..." for key in missing)
+    return NasbuildError(
+        f"nobody told the free sizes of inputs: {told}", todo=f"tell them: {options}, or sizes={{{sizes}}}"
+    )
+
+
+def _quoted(text: str) -> str:
+    """As a shell reads it."""
+    import shlex
+
+    return shlex.quote(text)

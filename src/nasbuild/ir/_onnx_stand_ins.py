@@ -1,0 +1,84 @@
+"""Types that the rules of an operation's version do not know yet, such as bfloat16 of a convolution before version 22.
+
+ONNX's rules refuse them, although shapes do not depend on them and runtimes take them. For inference alone, and for all
+operands of one kind together, another floating-point or whole type stands in; results get their own type back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import onnx
+from onnx import TensorProto, defs
+
+_FLOATS = ("FLOAT", "FLOAT16", "DOUBLE", "BFLOAT16")
+_SIGNED, _UNSIGNED = ("INT8", "INT32", "INT64"), ("UINT8", "INT32", "INT64")
+
+
+def _stand_ins() -> dict[int, tuple[str, ...]]:
+    found: dict[int, tuple[str, ...]] = {}
+    for name, number in TensorProto.DataType.items():
+        if name in _FLOATS:
+            found[number] = _FLOATS
+        elif name.startswith("FLOAT"):
+            # Those of 8 bits and fewer are quantised ones as well.
+            found[number] = (*_FLOATS, "INT8")
+        elif name in ("INT2", "INT4", "INT8", "INT16"):
+            found[number] = _SIGNED
+        elif name in ("UINT2", "UINT4", "UINT8", "UINT16"):
+            found[number] = _UNSIGNED
+    return found
+
+
+_OF = _stand_ins()
+
+
+class StandIns:
+    """Other types for operands of one node, where its schema has no word for theirs."""
+
+    def __init__(self, schema: defs.OpSchema, types: Sequence[onnx.TypeProto | None]) -> None:
+        self._schema = schema
+        # Type parameter of the schema -> type of its operands, and the one that stands in.
+        self._replaced: dict[str, tuple[int, int]] = {}
+        allowed = {told.type_param_str: set(told.allowed_type_strs) for told in schema.type_constraints}
+        for parameter, told in self._pairs(types):
+            kind = _kind(told)
+            able = allowed.get(parameter, {parameter})
+            if kind in _OF and _text(kind) not in able:
+                names = (n for n in _OF[kind] if _text(TensorProto.DataType.Value(n)) in able)
+                if (name := next(names, None)) is not None:
+                    self._replaced[parameter] = kind, TensorProto.DataType.Value(name)
+        self.types = [
+            self._with(told, self._replaced.get(parameter)) for parameter, told in self._pairs(types)
+        ]
+
+    def restore(self, results: Sequence[onnx.TypeProto | None]) -> list[onnx.TypeProto | None]:
+        """Types of results as they are without what stood in."""
+        outputs = list(self._schema.outputs)
+        found: list[onnx.TypeProto | None] = []
+        for position, told in enumerate(results):
+            formal = outputs[min(position, len(outputs) - 1)].type_str if outputs else ""
+            kind, other = self._replaced.get(formal, (0, 0))
+            found.append(self._with(told, (other, kind)) if kind and _kind(told) == other else told)
+        return found
+
+    def _pairs(self, types: Sequence[onnx.TypeProto | None]) -> list[tuple[str, onnx.TypeProto | None]]:
+        formal = [told.type_str for told in self._schema.inputs]
+        # The last one may be repeated.
+        return [(formal[min(i, len(formal) - 1)] if formal else "", told) for i, told in enumerate(types)]
+
+    def _with(self, told: onnx.TypeProto | None, pair: tuple[int, int] | None) -> onnx.TypeProto | None:
+        if told is None or pair is None or _kind(told) != pair[0]:
+            return told
+        changed = onnx.TypeProto()
+        changed.CopyFrom(told)
+        changed.tensor_type.elem_type = pair[1]
+        return changed
+
+
+def _kind(told: onnx.TypeProto | None) -> int:
+    return told.tensor_type.elem_type if told is not None and told.WhichOneof("value") == "tensor_type" else 0
+
+
+def _text(kind: int) -> str:
+    return f"tensor({TensorProto.DataType.Name(kind).lower()})"
