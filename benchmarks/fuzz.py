@@ -310,6 +310,22 @@ def handmade() -> list[onnx.ModelProto]:
     ]
     body = [make("Mul", ["u", "u"], ["v"]), make("LeakyRelu", ["v"], ["w"])]
     body[1].attribute.append(helper.make_attribute("alpha", 0.1))
+    loop = helper.make_graph(
+        [
+            make("Identity", ["go"], ["on"]),
+            make("MatMul", ["v", "lw"], ["v2"]),
+            make("Neg", ["v2"], ["part"]),
+        ],
+        "loop",
+        [info("i", 7, []), info("go", 9, []), info("v", 1, [2, 3, 4])],
+        [info("on", 9, []), info("v2", 1, None), info("part", 1, None)],
+    )
+    scan = helper.make_graph(
+        [make("Add", ["h", "e"], ["h2"]), make("Relu", ["h2"], ["o"])],
+        "scan",
+        [info("h", 1, [3, 4]), info("e", 1, [3, 4])],
+        [info("h2", 1, None), info("o", 1, None)],
+    )
     function = helper.make_function("own", "Twice", ["u"], ["w"], body, [helper.make_opsetid("", 18)])
     return [
         model(
@@ -354,6 +370,20 @@ def handmade() -> list[onnx.ModelProto]:
             ],
             [2, 3, 4],
             functions=[function],
+        ),
+        model(
+            [
+                make("Loop", ["steps", "", "x"], ["a", "all"], body=loop),
+                make("Scan", ["first", "a"], ["b", "c"], body=scan, num_scan_inputs=1),
+                make("Mul", ["b", "c"], ["d"]),
+                make("ReduceSum", ["all", "zero"], ["e"]),
+                make("Add", ["d", "e"], ["y"]),
+            ],
+            [
+                *(whole("steps", 3), whole("zero", 0), weights("lw", 4, 4)),
+                weights("first", 3, 4),
+            ],
+            [2, 3, 4],
         ),
         model(
             [

@@ -102,7 +102,7 @@ def export(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], path: Path
 def held_against_runtime(path: Path, inputs: dict[str, torch.Tensor]) -> dict[str, int]:
     """Tensors with their shapes and whether they depend on an input; all of them counted."""
     model = onnx.load(str(path))
-    walk = Walk(_parsed(structure(path), ""), {}, True)
+    walk = Walk(_parsed(structure(path), ""), {})
     walk.draft()
     first = run(model, inputs, 0)
     second = run(model, inputs, 1)

@@ -15,7 +15,7 @@ from nasbuild.score.graphs import load_graph_run, predict_graphs
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    place, table = tmp_path_factory.mktemp("graphs"), planted_table(40)
+    place, table = tmp_path_factory.mktemp("graphs"), planted_table(30)
     save_graphs(table.graphs, place / "nets.parquet")
     with (place / "metrics.csv").open("w", newline="") as stream:
         writer = csv.writer(stream)
@@ -30,10 +30,10 @@ def test_the_path_from_networks_to_what_matters(nasbuild, folder, tmp_path):
     told = ("--graphs", folder / "nets.parquet", "--data", folder / "metrics.csv")
     checked = nasbuild("check", *told)
     assert checked.code == 0
-    assert "40 networks" in checked.out
+    assert "30 networks" in checked.out
     assert "HardSwish" in checked.out
     run = tmp_path / "run"
-    fitted = nasbuild("fit", *told, "--target", "+acc", "--epochs", 20, "--workers", 1, "--out", run)
+    fitted = nasbuild("fit", *told, "--target", "+acc", "--epochs", 8, "--workers", 1, "--out", run)
     assert fitted.code == 0
     assert "LightGBM on counts" in fitted.out
     explained = nasbuild("explain", run, "--json")

@@ -42,7 +42,7 @@ def test_labels_are_those_of_trained_networks(table):
 
 
 def test_costs_are_those_of_the_networks(table):
-    some = np.random.default_rng(0).choice(len(table), 8, replace=False)
+    some = np.random.default_rng(0).choice(len(table), 3, replace=False)
     counted = load_evaluator("costs:fashion-ofa", table.space)([table.architectures[i] for i in some])
     for row, costs in zip(some, counted, strict=True):
         assert {name: table.columns[name][row] for name in ("macs", "params")} == {

@@ -131,3 +131,15 @@ def test_cut_and_flipped_files_give_one_sentence_or_a_graph(written):
     assert not [text for text in told if "\n" in text]
     assert read > 20
     assert refused > 100
+
+
+def test_attributes_of_other_types(written):
+    nodes = [
+        make("Odd", ["x"], ["a"], domain="elsewhere"),
+        make("Transpose", ["a"], ["b"], perm=3),
+        make("Relu", ["b"], ["y"]),
+    ]
+    with pytest.raises(
+        NasbuildError, match=r"\(Transpose\): attribute 'perm' has the type INT; allowed: INTS"
+    ):
+        read_onnx(written(model(nodes, [], [1, 3])))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import zlib
 from pathlib import Path
 
 from nasbuild.space import Space, space_from_dict
@@ -62,3 +63,43 @@ def never(arch):
 
 def forgetful(arch):
     return {"loss": None, "cost": value(arch)["cost"]}
+
+
+GAIN = {"a": 0.4, "b": 1.0, "c": 2.2}
+MEMORY = 4.1
+
+
+def demand(arch):
+    """What an architecture needs of the memory."""
+    return value(arch)["cost"]
+
+
+def yearning(arch):
+    """Less loss the more is spent, with less to be had for it in later stages."""
+    layers = [(u, layer["op"]) for u, stage in enumerate(arch["stages"]) for layer in stage]
+    return {"loss": 20 - sum(GAIN[op] * (1 + 0.1 * u) for u, op in layers), "cost": demand(arch)}
+
+
+def hungry(arch):
+    """Loss is least where most memory is needed, of which there is too little for many."""
+    if demand(arch) > MEMORY:
+        raise MemoryError("out of memory")
+    return yearning(arch)
+
+
+def hungry_and_flat(arch):
+    return {"loss": 1.0, "cost": hungry(arch)["cost"]}
+
+
+def hungry_for_c(arch):
+    """What begins with operation c runs out of memory."""
+    if arch["stages"][0][0]["op"] == "c":
+        raise MemoryError("out of memory")
+    return yearning(arch)
+
+
+def unlucky(arch):
+    """About one in ten fails, whatever it is."""
+    if zlib.crc32(json.dumps(arch).encode()) % 10 == 0:
+        raise OSError("the worker was lost")
+    return yearning(arch)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from predictor_samples import SCHEMA, equal_members, network, random_graphs
 from scipy.stats import spearmanr
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import (
@@ -78,7 +79,8 @@ def literal_fit(task: Task) -> Network:
 @pytest.mark.parametrize("changes", [{}, {"clip": 0.05}, {"weight_decay": 0.5}, {"ranking_weight": 0.0}])
 def test_a_fit_follows_its_recipe(changes):
     one = task(settings=replace(RECIPE, **changes))
-    expected = literal_fit(one)
+    with one_thread():
+        expected = literal_fit(one)
     found = fit_member(one)
     for name, value in expected.state_dict().items():
         # Where a true gradient is 0, as of a bias before batch norm, Adam makes steps of its rounding.
@@ -122,18 +124,27 @@ def test_the_callers_torch_stays_as_it_was():
 
 
 def test_one_thread_is_over_when_its_block_is():
-    threads = torch.get_num_threads()
+    def threads() -> set[int]:
+        blas = (own["num_threads"] for own in threadpool_info() if own["user_api"] == "blas")
+        return {torch.get_num_threads(), *blas}
+
     inside = []
 
     def failing() -> None:
         with one_thread():
-            inside.append(torch.get_num_threads())
+            inside.append(threads())
             raise KeyError
 
-    with pytest.raises(KeyError):
-        failing()
-    assert inside == [1]
-    assert torch.get_num_threads() == threads
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with threadpool_limits(2, user_api="blas"):
+            with pytest.raises(KeyError):
+                failing()
+            assert threads() == {2}
+    finally:
+        torch.set_num_threads(before)
+    assert inside == [{1}]
 
 
 def test_epochs_are_counted():

@@ -10,6 +10,7 @@ from process_samples import SPACE, Dense
 
 from nasbuild.predictor._design import design
 from nasbuild.predictor._interaction import Interaction
+from nasbuild.predictor._rows import Rows
 from nasbuild.predictor._terms import REACH_LAYER, reach
 from nasbuild.space import sample
 
@@ -21,7 +22,7 @@ def made():
     table = design(SPACE, TABLE)
     theta = np.random.default_rng(1).uniform(0.01, 1, len(table.terms))
     theta[1] = 5e-4  # too little to be looked at
-    return table, theta, Interaction.of(table.terms, table.stages, theta)
+    return table, theta, Interaction.of(table.terms, table.values, theta)
 
 
 def slow_kernel(table, theta) -> np.ndarray:
@@ -76,7 +77,7 @@ def test_the_table_has_no_more_of_it_than_of_any_other_module(made):
 
 def test_other_architectures_are_centred_by_the_table(made):
     table, _, interaction = made
-    again = interaction.at([[part[[4, 2]] for part in term] for term in table.stages])
+    again = interaction.at(Rows(tuple(part[[4, 2]] for part in table.values.stages), table.values.first))
     for a, b in zip(again, interaction.features, strict=True):
         assert a == pytest.approx(b[[4, 2]])
         assert b.sum(axis=0) == pytest.approx(0, abs=1e-9)
@@ -84,6 +85,6 @@ def test_other_architectures_are_centred_by_the_table(made):
 
 def test_without_terms_there_is_nothing():
     table = design(SPACE, TABLE)
-    nothing = Interaction.of(table.terms, table.stages, np.zeros(len(table.terms)))
+    nothing = Interaction.of(table.terms, table.values, np.zeros(len(table.terms)))
     assert nothing.size == 0
     assert [f.shape for f in nothing.features] == [(25, 0)] * len(SPACE.stages)

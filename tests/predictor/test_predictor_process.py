@@ -297,7 +297,7 @@ def test_terms_of_interactions_and_distances_are_kept_though_they_have_no_share(
     architectures, labels = labelled()
     table = design(SPACE, architectures)
     theta = np.full(len(table.terms), 0.1)
-    interaction = Interaction.of(table.terms, table.stages, theta)
+    interaction = Interaction.of(table.terms, table.values, theta)
     theta[:3] = 1e-7
     far = np.zeros(len(theta))
     far[1] = 0.5

@@ -8,6 +8,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from nasbuild.predictor import AdditiveRecipe, fit_process
 from nasbuild.predictor._beyond import tells_of_sums
+from nasbuild.predictor._design import scaled_rows
 from nasbuild.space import Architecture, sample, space_from_yaml
 
 BLOCKS = 12
@@ -94,7 +95,7 @@ def test_what_changes_do_to_each_other_is_unknown_and_more_so_the_more_there_are
     assert variance[:2] == pytest.approx(0, abs=1e-4)
     assert (np.diff(variance[1:]) > 0).all()
     kernel = process.interaction.kernel(
-        process.interaction.at(process._rows(*reversed(process._grouped(changed)))),
+        process.interaction.at(scaled_rows(process.terms, *reversed(process._grouped(changed)))),
         process.interaction.features,
     )
     assert np.abs(kernel).max() < 1e-12

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from process_samples import SPACE, Dense, dense, plain_numbers, plain_terms
+from scipy.sparse import coo_matrix
 from scipy.stats import kstest
 
-from nasbuild.predictor._design import Design, Term, design, grouped_entries, normal_draws
+from nasbuild.predictor._design import Design, Term, design, grouped_entries, normal_draws, scaled_rows
 from nasbuild.predictor._numbers import log_numbers
 from nasbuild.predictor._terms import (
     REACH_LAYER,
@@ -53,7 +54,8 @@ def check_entries(space, modules: list[list]) -> None:
         own = sorted({k for counts in slow for k in counts.get(name, ())}, key=repr)
         # As many hashed keys as readable ones: none collide.
         assert len(keys) == len(own), name
-        fast = sum(Term(name, keys, 1.0).matrix(e, len(rows)).toarray() for e in parts)
+        known = [Term(name, keys, 1.0).known(e) for e in parts]
+        fast = sum(coo_matrix((e.values, (e.rows, e.keys)), (len(rows), len(keys))).toarray() for e in known)
         plain = dense([counts.get(name, Counter()) for counts in slow], own)
         assert fast @ fast.T == pytest.approx(plain @ plain.T, rel=1e-9, abs=1e-9), name
 
@@ -132,15 +134,7 @@ def design_rows(made: Design, others) -> Design:
     """Other architectures as rows of the same terms."""
     groups, terms = group_stages(SPACE, others), Terms(SPACE)
     found = [grouped_entries(terms, u, modules) for u, modules in enumerate(groups)]
-    none = Entries(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint64), np.zeros(0))
-    stages = tuple(
-        tuple(
-            t.matrix(e.get(t.name, none), g.count)[g.of_architecture]
-            for e, g in zip(found, groups, strict=True)
-        )
-        for t in made.terms
-    )
-    return Design(made.terms, stages, made.means)
+    return Design(made.terms, scaled_rows(made.terms, found, groups), made.means)
 
 
 def unseen(term: Term, found: dict[str, Entries], grouped) -> np.ndarray:
@@ -186,7 +180,7 @@ def test_what_a_table_lacks_is_counted():
     term = by_name["choice@place"]
     assert unseen(term, found, grouped) == pytest.approx([0, 1, 2, 1])
     # What it lacks is in no column.
-    row = term.matrix(found[term.name], 4).toarray()[grouped.of_architecture]
+    row = scaled_rows([term], [found], [grouped]).dense(0)
     assert (row.sum(axis=1) * term.scale).round(9).tolist() == [2, 1, 2, 3]
 
 

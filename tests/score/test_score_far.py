@@ -10,7 +10,7 @@ import pytest
 from far_samples import KINDS, far_from, quick_fit, random_table, violations
 from nasbuild.score import predict
 
-TABLES = (0, 7, 14, 21, 28)  # of every kind but the last, which the benchmark holds
+TABLES = (0, 7, 14, 28)  # of several kinds; the benchmark holds all
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def fits():
 
 
 def test_the_tables_are_of_all_kinds():
-    tables = [random_table(number) for number in range(24)]
+    tables = [random_table(number) for number in range(6)]
     assert {kind.name for _, kind in tables} == {kind.name for kind in KINDS}
     assert len({table.space.name for table, _ in tables}) == 4
     for table, kind in tables:

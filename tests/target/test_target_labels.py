@@ -203,3 +203,20 @@ def test_every_row_is_usable_missing_or_undefined(rows: list[tuple[float, float]
     assert dict(zip(found.rows.tolist(), found.values.tolist(), strict=True)) == usable
     assert (found.missing, found.undefined) == (tuple(missing), tuple(undefined))
     assert np.isfinite(found.values).all()
+
+
+@pytest.mark.parametrize("name", ["top-1", "Latency (ms)", "acc@5", "a b"])
+def test_a_sign_gives_any_name_a_direction(name: str):
+    table = table_of({name: [3, 1, 2], "other": [1, 2, 3]}, declared={})
+    for text, expected in ((f"+{name}", [3, 1, 2]), (f" - {name}", [-3, -1, -2])):
+        target = parse_target(text, table)
+        assert labels(target, table).values.tolist() == expected
+        assert parse_target(target.name, table) == target
+        assert target.equation.names == (name,)
+    assert f"write -{name} to minimise it" in refusal(name, table)
+    assert "can't stand in an equation" in refusal(f"+{name} + other", table)
+
+
+def test_a_sign_before_a_name_that_is_an_equation_of_others_is_refused():
+    table = table_of({"top": [1, 2, 3], "top-1": [3, 1, 2]}, declared={})
+    assert "can't stand in an equation" in refusal("+top-1", table)

@@ -16,6 +16,7 @@ from nasbuild.build._costs import DEPTH, LAYERS, is_exact
 from nasbuild.build._deep import is_deep
 from nasbuild.build._equations import Aimed, propose_equations
 from nasbuild.build._exhaustive import MOST, build_exhaustive, every_architecture, rank_every
+from nasbuild.build._failing import FAILING, at_most
 from nasbuild.build._front import Front, build_front, swept_front
 from nasbuild.build._predicted import ByPrediction, build_predicted
 from nasbuild.build._propose import propose
@@ -28,6 +29,7 @@ from nasbuild.build._where import Within, build_within, expected, predicted_name
 __all__ = [
     "CHOSEN",
     "DEPTH",
+    "FAILING",
     "LAYERS",
     "MOST",
     "POOL",
@@ -40,6 +42,7 @@ __all__ = [
     "Holds",
     "Shortlisted",
     "Within",
+    "at_most",
     "best_in_company",
     "best_of_modules",
     "best_predicted",

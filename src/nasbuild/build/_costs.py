@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nasbuild.build._declared import Declared
 from nasbuild.build._exact import TableSum, Unproven, exact_sum
+from nasbuild.build._failing import FAILING, Failing
 from nasbuild.errors import NasbuildError
 from nasbuild.score import Learnt, Run
-from nasbuild.space import Architecture, Cost, Product, Space, group_codes
+from nasbuild.space import Architecture, Cost, Space
 
 LAYERS, DEPTH = "layers", "depth"
 """Names of the number of layers, which needs no target."""
@@ -42,48 +44,6 @@ class LayerCount:
 
 
 @dataclass(frozen=True)
-class Declared:
-    """A cost that the space declares, as sums over stages and products of neighbouring ones."""
-
-    space: Space
-    cost: Cost
-
-    @property
-    def neighbours(self) -> bool:
-        return any(isinstance(t, Product) and t.of("previous") for t in (*self.cost.sum, *self.cost.mean))
-
-    def of_modules(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray:
-        """What modules of a stage add by themselves, the constant spread over the stages, (modules,)."""
-        inner = group_codes(codes).evaluate(lambda some: self.cost.inner(self.space, stage, some))
-        return inner + self.cost.constant / len(self.space.stages)
-
-    def vectors(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray:
-        """What modules bring to products with the stage before and the one after, (modules, 2 r)."""
-        rank = self._rank
-        return group_codes(codes).evaluate(
-            lambda some: np.concatenate(self.cost.links(self.space, stage, some), axis=1), (2 * rank,)
-        )
-
-    def links(self) -> dict[tuple[int, int], np.ndarray]:
-        """For two stages that follow each other, both ways, what vectors are multiplied by; none if nothing is."""
-        rank = self._rank
-        if not rank:
-            return {}
-        link = np.zeros((2 * rank, 2 * rank))
-        link[rank:, :rank] = np.eye(rank)
-        found = {}
-        for u in range(len(self.space.stages) - 1):
-            found[u, u + 1], found[u + 1, u] = link, link.T
-        return found
-
-    @property
-    def _rank(self) -> int:
-        stage = self.space.stages[0]
-        code = np.zeros((1, stage.depths[0], len(stage.features)), dtype=np.int16)
-        return self.cost.links(self.space, 0, code)[0].shape[1]
-
-
-@dataclass(frozen=True)
 class ByValue:
     """A declared cost of which only the values of whole architectures are known."""
 
@@ -91,13 +51,15 @@ class ByValue:
     cost: Cost
 
 
-StageCost = LayerCount | TableSum | Declared
+StageCost = LayerCount | TableSum | Declared | Failing
 ExactCost = StageCost | ByValue
 
 
 def exact_cost(run: Run, name: str) -> ExactCost | Unproven | None:
     """A cost of that name that is known exactly; None if the name says nothing beside a target or is unknown."""
     space = run.space
+    if name == FAILING and run.failures is not None:
+        return Failing(run.failures)
     if name in space.costs:
         cost = space.costs[name]
         return (
@@ -176,6 +138,8 @@ def exact_values(run: Run, cost: ExactCost, architectures: Sequence[Architecture
     """The cost of whole architectures, (architectures,); NaN where the table doesn't determine it."""
     if isinstance(cost, Declared | ByValue):
         return cost.cost.values(run.space, architectures)
+    if isinstance(cost, Failing):
+        return cost.failures.log_odds(architectures)
     codes = [[stage.encode(a.modules[u]) for a in architectures] for u, stage in enumerate(run.space.stages)]
     picks = np.repeat(np.arange(len(architectures))[:, None], len(codes), axis=1)
     total = of_together(cost, range(len(codes)), codes, picks)

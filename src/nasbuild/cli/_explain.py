@@ -24,6 +24,8 @@ def print_explanation(out: Output, data: dict[str, Any]) -> None:
     out.line(
         f"{space['name']}: {space['architectures']:,} architectures, {table['rows']:,} of them in the table"
     )
+    for one in data["failures"]:
+        out.line(one["text"])
     for target in data["targets"]:
         unit = f" [{target['unit']}]" if target["unit"] else ""
         out.line(f"\n{target['target']}{unit}, {target['direction']}", "bold")

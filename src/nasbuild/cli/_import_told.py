@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -30,7 +31,8 @@ def names_of(files: Sequence[str]) -> list[str]:
     >>> names_of(["vit.onnx", "a/model.onnx", "b/model.onnx"])
     ['vit', 'a/model', 'b/model']
     """
-    paths = [Path(file).resolve() for file in files]
+    # Not resolved: a link has the name, and what it points to may have any.
+    paths = [Path(os.path.normpath(Path(file).absolute())) for file in files]
     for file, path in zip(files, paths, strict=True):
         if paths.count(path) > 1:
             raise NasbuildError("is given twice", where=file)

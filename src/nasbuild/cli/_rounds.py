@@ -19,6 +19,7 @@ def round_rows(state: State) -> list[dict[str, Any]]:
             "round": one.number,
             "done": one.done,
             "failed": one.failed,
+            **({} if one.expected != one.expected else {"expected_to_fail": one.expected}),
             **({"outside": one.outside} if state.evaluated.goal.bounds else {}),
             "hypervolume": one.volume,
             "note": one.note,
@@ -41,7 +42,10 @@ def round_rows(state: State) -> list[dict[str, Any]]:
 
 def print_rounds(out: Output, state: State) -> None:
     """The best so far after each round, against what was predicted."""
+    from nasbuild.loop import RISK
+
     told, bounds = state.evaluated.told, state.evaluated.goal.bounds
+    expects = any(one.expected == one.expected for one in told)
     for t, target in enumerate(state.evaluated.goal.targets):
         out.line(f"\n{target.name}{f' [{target.unit}]' if target.unit else ''}, round by round", "bold")
         body = [
@@ -49,6 +53,7 @@ def print_rounds(out: Output, state: State) -> None:
                 one.number,
                 one.done,
                 one.failed or "",
+                *([f"{one.expected:.1f}" if one.expected == one.expected else ""] if expects else []),
                 *([one.outside or ""] if bounds else []),
                 "random"
                 if one.predicted[t] != one.predicted[t]
@@ -59,7 +64,8 @@ def print_rounds(out: Output, state: State) -> None:
             ]
             for one in told
         ]
-        header = ["round", "evaluated", "failed", *(["outside"] if bounds else [])]
+        header = ["round", "evaluated", "failed", *(["expected to fail"] if expects else [])]
+        header += ["outside"] if bounds else []
         header += ["best predicted", "best measured", "best so far"]
         if len(state.evaluated.goal.targets) > 1:
             header.append("hypervolume of all")
@@ -74,6 +80,23 @@ def print_rounds(out: Output, state: State) -> None:
             f"note: {failed:,} of {len(state.evaluated.architectures):,} could not be evaluated; --retry-failed tries again",
             "yellow",
         )
+    if rule := failing_rows(state):
+        out.line(f"what goes with failing: {rule['text']}")
+    if expects:
+        built, proposed = (f"{risk:.0%}" for risk in RISK)
+        out.line(
+            f"where it was known what is built was held to a fitted probability of failing of at most {built}, what is "
+            f"proposed to {proposed}, wherever anything is below"
+        )
+
+
+def failing_rows(state: State) -> dict[str, Any] | None:
+    """Which choices go with failing, for machines; None where nothing tells failures from bad luck."""
+    from nasbuild.report import rule_data
+
+    if state.failures is None:
+        return None
+    return rule_data(state.failures.space, state.evaluated.architectures, ~state.evaluated.known)
 
 
 def print_outside(out: Output, state: State) -> None:

@@ -18,7 +18,15 @@ from nasbuild.cli._options import (
     StoreOption,
 )
 from nasbuild.cli._output import Output
-from nasbuild.cli._rounds import best_rows, print_best, print_race, print_rounds, race_rows, round_rows
+from nasbuild.cli._rounds import (
+    best_rows,
+    failing_rows,
+    print_best,
+    print_race,
+    print_rounds,
+    race_rows,
+    round_rows,
+)
 from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
@@ -145,6 +153,7 @@ def run(
             "failed": sum(one.failed for one in state.evaluated.told),
             **({"outside": sum(one.outside for one in state.evaluated.told)} if goal.bounds else {}),
             "outdated": outdated,
+            **({"failing": failing} if (failing := failing_rows(state)) else {}),
             "exhausted": state.exhausted,
             "rounds": round_rows(state),
             "best": rows,

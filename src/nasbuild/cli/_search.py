@@ -65,6 +65,7 @@ def search(
 ) -> None:
     """Search by evaluating: every evaluation is kept, a stopped search goes on with the same command."""
     from nasbuild.evaluate import load_evaluator
+    from nasbuild.report import failing_data
     from nasbuild.search import SearchSettings, parse_goal, search_folder
     from nasbuild.space import fixed, load_space
     from nasbuild.table import read_architectures
@@ -94,11 +95,16 @@ def search(
             ),
         )
     rows = _rows(searched, found)
+    failed = (found.values != found.values).any(axis=1)
+    failing = failing_data(searched, found.architectures, failed) if failed.any() else None
     _print(out, goal, found, rows, out_folder)
+    if failing:
+        out.line(f"what goes with failing: {failing['text']}")
     out.json(
         {
             "out": str(out_folder),
             "evaluated": len(found.architectures),
+            **({"failing": failing} if failing else {}),
             "volumes": found.volumes,
             "front": rows,
         }

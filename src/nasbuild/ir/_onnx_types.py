@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -94,6 +95,36 @@ def _within(sizes: Shape) -> Shape:
             allowed=f"up to {RANK} dimensions with sizes up to {MOST_SIZE}",
         )
     return sizes
+
+
+def check_attributes(node: onnx.NodeProto, opsets: Mapping[str, int]) -> None:
+    """Refuse an attribute whose type is not the operation's.
+
+    ONNX's rules look at attributes where types of operands are known, and not at those of loops.
+    """
+    domain = "" if node.domain in STANDARD else node.domain
+    kinds = _attribute_kinds(node.op_type, opsets.get(domain, opsets.get("", 1)), domain)
+    for attribute in node.attribute:
+        wanted = kinds.get(attribute.name)
+        if wanted and attribute.type != wanted and not attribute.ref_attr_name:
+            name = onnx.AttributeProto.AttributeType.Name
+            known = attribute.type in onnx.AttributeProto.AttributeType.values()
+            raise NasbuildError(
+                f"attribute {attribute.name!r} has the type {name(attribute.type) if known else attribute.type}",
+                allowed=name(wanted),
+            )
+
+
+@lru_cache(4096)
+def _attribute_kinds(op: str, version: int, domain: str) -> Mapping[str, Any]:
+    try:
+        schema = defs.get_schema(op, version, domain)
+    except defs.SchemaError:
+        return {}
+    return {
+        name: int(told.type.value)  # pyright: ignore[reportAttributeAccessIssue]
+        for name, told in schema.attributes.items()
+    }
 
 
 def infer(

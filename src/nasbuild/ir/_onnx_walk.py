@@ -20,7 +20,7 @@ from nasbuild.ir._onnx_loop import unrolled
 from nasbuild.ir._onnx_lower import lower
 from nasbuild.ir._onnx_order import check_text, in_order
 from nasbuild.ir._onnx_scope import MOST_CALLS, Scope, body_of, opsets_of
-from nasbuild.ir._onnx_types import STANDARD, Type, infer, shape_of, tensor_type
+from nasbuild.ir._onnx_types import STANDARD, Type, check_attributes, infer, shape_of, tensor_type
 from nasbuild.ir._onnx_values import MOST_VALUES, shape_value
 
 MOST_COPIED = 256 * 2**20
@@ -164,6 +164,7 @@ class Walk:
             return self._branch(node, operands, scope)
         if node.domain in STANDARD and node.op_type == "SequenceMap":
             raise NasbuildError("repeats a graph for each tensor of a sequence, which is not followed")
+        check_attributes(node, scope.opsets)
         attributes = attributes_of(node)
         if node.domain in STANDARD and node.op_type in ("Loop", "Scan"):
             return self._repeated(node, operands, attributes, scope)

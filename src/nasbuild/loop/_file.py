@@ -20,7 +20,7 @@ from nasbuild.score import versions
 from nasbuild.search import Goal
 from nasbuild.space import Space, parse_architecture, space_to_dict, to_dict
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 LOOP = "loop.json"
 
 
@@ -63,6 +63,7 @@ def write_loop(
                         "why": asked.why,
                         "predicted": _numbers(r.predicted[i]),
                         "std": _numbers(r.std[i]),
+                        "failing": None if r.failing is None else float(r.failing[i]),
                     }
                     for i, asked in enumerate(r.asked)
                 ],
@@ -143,7 +144,9 @@ def _round(content: Mapping[str, Any], space: Space, targets: int) -> Round:
         np.array([row[name] for row in rows], dtype=np.float64).reshape(len(rows), targets)
         for name in ("predicted", "std")
     )
-    return Round(asked, predicted, std, str(content["note"]))
+    failing = np.array([row["failing"] for row in rows], dtype=np.float64)
+    told = len(rows) > 0 and not np.isnan(failing).any()
+    return Round(asked, predicted, std, str(content["note"]), failing if told else None)
 
 
 def _damaged(path: Path) -> NasbuildError:

@@ -9,7 +9,15 @@ from itertools import chain, zip_longest
 
 import numpy as np
 
-from nasbuild.build import Bound, build_front, build_predicted, propose, propose_within, within_bounds
+from nasbuild.build import (
+    Bound,
+    at_most,
+    build_front,
+    build_predicted,
+    propose,
+    propose_within,
+    within_bounds,
+)
 from nasbuild.errors import Infeasible
 from nasbuild.score import Run
 from nasbuild.space import Architecture, Space, count_architectures, sample
@@ -17,6 +25,8 @@ from nasbuild.space import Architecture, Space, count_architectures, sample
 RANDOM, BUILT, PROPOSED, NEAREST = "random", "built", "proposed", "nearest"
 SHARE = 0.5
 """Of a batch that is built; the others are proposed."""
+RISK = (0.25, 0.5)
+"""Probability of failing that is at most held to, where failures are told from bad luck: of what is built, and of the rest."""
 _FRONT = 3  # points of the front for each one wanted, as some are evaluated already
 _MOST_DRAWN = 20_000  # random architectures of which those within bounds are taken
 
@@ -49,6 +59,10 @@ def next_batch(
     open, so they go where the prediction is uncertain, and differ from each other as much as the samples do.
     The two kinds alternate, so that the beginning of a batch holds both.
 
+    Where the run knows where evaluations fail (`nasbuild.score.learn_failures`), the probability of failing is bounded
+    as well (`RISK`): lower for what is built, which is to be had, than for what is proposed, which is to tell more, also
+    of where failing begins. Where nothing is below these, the bounds on it are loosened, at last left out.
+
     Where nothing is predicted to be within the bounds, what comes nearest is asked for instead, so that the next fit
     knows better: for each bound on a target that wants what the bound wants, the best by that target.
 
@@ -64,19 +78,43 @@ def next_batch(
     Infeasible
         If nothing is within the bounds on exact costs.
     """
-    taken = set(seen)
     names = list(targets) or [learnt.target.name for learnt in run.learnt]
-    try:
-        built = _new(_built(run, names, n, taken, bounds), taken, round(share * n))
-        turns = zip_longest(*(_proposed(run, name, n, taken, bounds) for name in names))
-        proposed = _new((a for turn in turns for a in turn if a is not None), taken, n - len(built))
-    except Infeasible:
-        return [Asked(a, NEAREST) for a in _nearest(run, n, taken, bounds)]
-    pairs = zip_longest(
-        (Asked(a, BUILT) for a in built),
-        (Asked(a, PROPOSED) for a in proposed),
-    )
-    return [one for one in chain.from_iterable(pairs) if one is not None]
+    for risks in _risks(run):
+        taken = set(seen)
+        try:
+            built, proposed = _batch(run, n, taken, share, names, bounds, risks)
+        except Infeasible:
+            continue
+        pairs = zip_longest(
+            (Asked(a, BUILT) for a in built),
+            (Asked(a, PROPOSED) for a in proposed),
+        )
+        return [one for one in chain.from_iterable(pairs) if one is not None]
+    return [Asked(a, NEAREST) for a in _nearest(run, n, set(seen), bounds)]
+
+
+def _risks(run: Run) -> list[tuple[float | None, float | None]]:
+    """Bounds on the probability of failing, of what is built and of what is proposed, loosened more and more."""
+    built, proposed = RISK
+    known: list[tuple[float | None, float | None]] = [(built, proposed), (proposed, proposed)]
+    return [*(known if run.failures else []), (None, None)]
+
+
+def _batch(
+    run: Run,
+    n: int,
+    taken: set[Architecture],
+    share: float,
+    names: Sequence[str],
+    bounds: Sequence[Bound],
+    risks: tuple[float | None, float | None],
+) -> tuple[list[Architecture], list[Architecture]]:
+    """What is built, and what is proposed."""
+    on_built, on_proposed = ([*bounds, *([] if risk is None else [at_most(risk)])] for risk in risks)
+    built = _new(_built(run, names, n, taken, on_built), taken, round(share * n))
+    turns = zip_longest(*(_proposed(run, name, n, taken, on_proposed) for name in names))
+    proposed = _new((a for turn in turns for a in turn if a is not None), taken, n - len(built))
+    return built, proposed
 
 
 def random_batch(

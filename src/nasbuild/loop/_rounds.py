@@ -107,12 +107,15 @@ class Round:
         ones of the first round, of which nothing is known.
     note
         Why a round is random though it is not the first.
+    failing
+        Fitted probability of failing before the round, (asked,); None where nothing told failures from bad luck.
     """
 
     asked: tuple[Asked, ...]
     predicted: np.ndarray
     std: np.ndarray
     note: str = ""
+    failing: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,8 @@ class Told:
         Of how many of the round all targets are known.
     failed
         Of how many one is not.
+    expected
+        How many were expected to fail, by the fitted probabilities; NaN where there were none.
     outside
         Of how many that were done a bound does not hold, by what was measured.
     predicted, std
@@ -149,6 +154,7 @@ class Told:
     volume: float
     note: str = ""
     outside: int = 0
+    expected: float = float("nan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,8 +167,8 @@ class Evaluated:
         Targets, (architectures, targets), in their own units; NaN where an evaluation failed.
     rounds
         Number of the round of each, (architectures,).
-    predicted, std
-        As in `Round`, (architectures, targets).
+    predicted, std, failing
+        As in `Round`, (architectures, targets); the last (architectures,).
     told
         What came of each round.
     inside
@@ -178,6 +184,7 @@ class Evaluated:
     rounds: np.ndarray
     predicted: np.ndarray
     std: np.ndarray
+    failing: np.ndarray
     inside: np.ndarray
     bounded: Mapping[str, np.ndarray]
     told: tuple[Told, ...] = field(default=())
@@ -201,7 +208,7 @@ def gathered(
 ) -> Evaluated:
     """What was evaluated of rounds; what ``metrics`` does not hold was not asked for yet."""
     rows = [
-        (asked, n, r.predicted[i], r.std[i])
+        (asked, n, r.predicted[i], r.std[i], np.nan if r.failing is None else r.failing[i])
         for n, r in enumerate(rounds)
         for i, asked in enumerate(r.asked)
         if asked.architecture in metrics
@@ -221,8 +228,9 @@ def gathered(
         tuple(asked.why for asked, *_ in rows),
         values,
         number,
-        np.array([p for *_, p, _ in rows], dtype=np.float64).reshape(shape),
-        np.array([s for *_, s in rows], dtype=np.float64).reshape(shape),
+        np.array([p for *_, p, _, _ in rows], dtype=np.float64).reshape(shape),
+        np.array([s for *_, s, _ in rows], dtype=np.float64).reshape(shape),
+        np.array([f for *_, f in rows], dtype=np.float64),
         goal.within(columns) if rows else np.zeros(0, dtype=bool),
         {bound.name: columns[bound.name] for bound in goal.bounds},
     )
@@ -253,6 +261,7 @@ def _told(found: Evaluated, notes: Sequence[str]) -> tuple[Told, ...]:
                 box.volume(losses[until[inside[until]]]) if box is not None else 0.0,
                 notes[number],
                 int((known & ~inside)[now].sum()),
+                float(found.failing[now].sum()),
             )
         )
     return tuple(told)

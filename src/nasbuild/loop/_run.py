@@ -14,12 +14,12 @@ from nasbuild.build import LAYERS, is_exact, shown_bounds, within_bounds
 from nasbuild.errors import Infeasible, NasbuildError, TargetError
 from nasbuild.evaluate import Executor, Result, Spec, Store
 from nasbuild.loop._file import read_rounds, settled, write_loop
-from nasbuild.loop._next import Inside, next_batch, random_batch
+from nasbuild.loop._next import RISK, Asked, Inside, next_batch, random_batch
 from nasbuild.loop._race import Race, Repeat, promising, race
 from nasbuild.loop._repeat import Progress, evaluated, repeating
 from nasbuild.loop._rounds import Evaluated, LoopSettings, Round, gathered
 from nasbuild.predictor import RECIPES, AnyRecipe
-from nasbuild.score import Run, learn, save_run
+from nasbuild.score import Failures, Run, learn, learn_failures, save_run
 from nasbuild.search import Goal, Metrics
 from nasbuild.space import Architecture, Metric, Space, count_architectures, save_space
 from nasbuild.table import Table, evaluated_table, write_table
@@ -46,6 +46,8 @@ class State:
         Whether the space has no architecture, within the bounds as far as is known, that was not asked for.
     race
         What came of repeating the most promising, at the end; None before, and without a race.
+    failures
+        Where evaluations fail; None where none did, and where nothing tells failures from bad luck.
     """
 
     evaluated: Evaluated
@@ -55,6 +57,7 @@ class State:
     ended: bool
     exhausted: bool
     race: Race | None = None
+    failures: Failures | None = None
 
 
 def run_loop(
@@ -82,6 +85,9 @@ def run_loop(
     What is asked for is within the goal's bounds: exactly so on layers and exact costs, from the first round on if they are
     known before anything is evaluated; by the prediction y' on all else, which is fitted beside the targets for that.
     What was measured outside takes part in the fits, but is no result.
+
+    Where evaluations failed and it can be told where (`nasbuild.score.learn_failures`), what later rounds ask for is held to a
+    fitted probability of failing as well (`nasbuild.loop.next_batch`).
 
     The last ``settings.race`` evaluations repeat the most promising with other seeds (`nasbuild.loop.race`), which the
     rounds and fits know nothing of.
@@ -115,10 +121,10 @@ def run_loop(
     space = _told_space(spec.space, spec.load().metrics)
     folder.mkdir(parents=True, exist_ok=True)
     known: dict[Architecture, Metrics] = {}
-    run, note, number = None, "", 0
+    run, failures, note, number = None, None, "", 0
     while True:
         if number == len(rounds):
-            rounds.append(_planned(space, settings, number, run, note, list(known), goal))
+            rounds.append(_planned(space, settings, number, run, failures, note, list(known), goal))
             # Before it is evaluated: a loop that was stopped need not plan it again.
             write_loop(folder, decided, rounds, gathered(goal, rounds, known, space).told, space)
         wanted = [a.architecture for a in rounds[number].asked][: settings.explored - len(known)]
@@ -135,7 +141,8 @@ def run_loop(
             continue
         table = evaluated_table(space, known)
         run, note = _fitted(table, goal, recipe, settings.seed, workers, progress)
-        state = State(found, run, _best(found), settings.total, ended, exhausted)
+        failures = learn_failures(space, found.architectures, ~found.known)
+        state = State(found, run, _best(found), settings.total, ended, exhausted, failures=failures)
         save_space(space, folder / SPACE)
         write_table(table, folder / EVALUATED)
         write_table(table.select(state.best), folder / BEST)
@@ -168,6 +175,7 @@ def _planned(
     settings: LoopSettings,
     number: int,
     run: Run | None,
+    failures: Failures | None,
     note: str,
     seen: Sequence[Architecture],
     goal: Goal,
@@ -175,28 +183,53 @@ def _planned(
     """The whole of a round, whatever of it the budget allows: it begins alike with any budget."""
     wanted = settings.batch if number else settings.begin
     names = [target.name for target in goal.targets]
-    asked = next_batch(run, wanted, seen, targets=names, bounds=goal.bounds) if run is not None else []
-    if len(asked) < wanted:
-        # The first round's draws begin like any number of draws with this seed.
-        rng = np.random.default_rng([settings.seed, number] if number else settings.seed)
+    # The first round's draws begin like any number of draws with this seed.
+    rng = np.random.default_rng([settings.seed, number] if number else settings.seed)
+    asked: list[Asked] = []
+    # Where all that is likely to succeed was asked for, what is left may fail: it is asked for all the same.
+    for known in dict.fromkeys((failures, None)):
         taken = [*seen, *(a.architecture for a in asked)]
-        asked += random_batch(space, wanted - len(asked), taken, rng, _inside(space, goal, run))
+        if run is not None:
+            knowing = replace(run, failures=known)
+            asked += next_batch(knowing, wanted - len(asked), taken, targets=names, bounds=goal.bounds)
+            taken = [*seen, *(a.architecture for a in asked)]
+        if len(asked) < wanted:
+            asked += random_batch(space, wanted - len(asked), taken, rng, _inside(space, goal, run, known))
+        if len(asked) == wanted:
+            break
     if not asked and not number:
         raise Infeasible(
             f"nothing that was drawn at random is within {shown_bounds(goal.bounds)}",
             where="--where",
             todo="loosen the bounds",
         )
+    architectures = [a.architecture for a in asked]
+    failing = None if failures is None else failures.probability(architectures)
     if run is None or not asked:
         nothing = np.full((len(asked), len(names)), np.nan)
-        return Round(tuple(asked), nothing, nothing, note)
-    each = [run.of(name).scorer.predict([a.architecture for a in asked]) for name in names]
+        return Round(tuple(asked), nothing, nothing, note, failing)
+    each = [run.of(name).scorer.predict(architectures) for name in names]
     predicted, std = (np.column_stack(part) for part in zip(*each, strict=True))
-    return Round(tuple(asked), predicted, std)
+    return Round(tuple(asked), predicted, std, failing=failing)
 
 
-def _inside(space: Space, goal: Goal, run: Run | None) -> Inside | None:
-    """Which random architectures may be evaluated: those within bounds, as far as anything tells it."""
+def _inside(space: Space, goal: Goal, run: Run | None, failures: Failures | None) -> Inside | None:
+    """Which random architectures may be evaluated: those within bounds, as far as anything tells it.
+
+    Those that fail more likely than not are passed over.
+    """
+    bounds = _inside_bounds(space, goal, run)
+    if failures is None:
+        return bounds
+
+    def both(some: Sequence[Architecture]) -> np.ndarray:
+        within = np.ones(len(some), dtype=bool) if bounds is None else bounds(some)
+        return within & (failures.probability(some) <= RISK[1])
+
+    return both
+
+
+def _inside_bounds(space: Space, goal: Goal, run: Run | None) -> Inside | None:
     if not goal.bounds:
         return None
     if run is not None:

@@ -5,7 +5,7 @@ from nasbuild.predictor._convolution import Convolution, convolution
 from nasbuild.predictor._ensemble import Ensemble, Progress, fit_ensembles, plan_splits, weighted
 from nasbuild.predictor._every import predict_every
 from nasbuild.predictor._file import ensembles_from_bytes, ensembles_to_bytes
-from nasbuild.predictor._fit import Member, Task, fit_member, last_norms, one_thread, outputs, srcc
+from nasbuild.predictor._fit import Member, Task, fit_member, last_norms, outputs, srcc
 from nasbuild.predictor._fit_process import fit_process
 from nasbuild.predictor._loss import Ranking, autobuild_loss, pearson, spearman
 from nasbuild.predictor._network import FeatureEmbedding, Network, Shape
@@ -26,6 +26,7 @@ from nasbuild.predictor._recipe import (
 )
 from nasbuild.predictor._settings import Baseline
 from nasbuild.predictor._soft_rank import soft_rank
+from nasbuild.predictor._threads import one_thread
 from nasbuild.predictor._warp import Warp
 
 __all__ = [

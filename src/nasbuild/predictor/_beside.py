@@ -66,7 +66,7 @@ def beside_of(table: Design, theta: np.ndarray, terms: Kernels, recipe: Additive
     """What is learnt beside the terms, given the variances that the terms have alone, and their kernels among some rows."""
     if not recipe.interaction:
         return Beside()
-    interaction = Interaction.of(table.terms, table.stages, theta)
+    interaction = Interaction.of(table.terms, table.values, theta)
     radial = Radial.of(theta, terms.total(inside(theta)), WIDTHS) if recipe.radial else None
     return Beside(interaction if interaction.size > _LEAST_SIZE else None, radial)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.special import ndtri
 
+from nasbuild.predictor._rows import Rows, rows_of
 from nasbuild.predictor._terms import SINGLE, Entries, Terms, joined, keyed, kind
 from nasbuild.space import Architecture, Space, StageModules, group_stages
 
@@ -35,11 +35,6 @@ class Term:
     keys: np.ndarray
     scale: float
 
-    def matrix(self, entries: Entries, modules: int) -> csr_matrix:
-        """Scaled values, (modules, columns); keys that the term does not have are left out."""
-        known = self.known(entries)
-        return csr_matrix((known.values, (known.rows, known.keys)), shape=(modules, len(self.keys)))
-
     def known(self, entries: Entries) -> Entries:
         """Scaled values of the keys that the term has, which are told by their columns."""
         place, known = self._place(entries)
@@ -61,16 +56,17 @@ class Term:
         keys, matrix = self._unknown([entries], [modules])
         return matrix[0] @ normal_draws(keys, zlib.crc32(self.name.encode()), samples)
 
-    def unseen(self, entries: Sequence[Entries], groups: Sequence[StageModules]) -> csr_matrix:
-        """Scaled values of what the term has no column for, for whole architectures, (architectures, keys).
+    def unseen(self, entries: Sequence[Entries], groups: Sequence[StageModules]) -> csr_matrix | None:
+        """Scaled values of what the term has no column for, for whole architectures, (architectures, keys); None for nothing.
 
         ``entries`` are of every stage's modules; a key that stands in several adds up.
         """
+        if all(self._place(e)[1].all() for e in entries):
+            return None
         keys, parts = self._unknown(entries, [g.count for g in groups])
         rows = csr_matrix((len(groups[0].of_architecture), len(keys)))
-        if len(keys):
-            for part, group in zip(parts, groups, strict=True):
-                rows = rows + part[group.of_architecture]
+        for part, group in zip(parts, groups, strict=True):
+            rows = rows + part[group.of_architecture]
         return rows
 
     def _unknown(
@@ -115,53 +111,54 @@ class Design:
 
     Attributes
     ----------
-    stages
-        For each term and stage, the values of that stage alone: (architectures, columns) each.
-        A row of a term is their sum.
+    values
+        Rows of all terms, not centred.
     means
         Mean row of each term and stage, (stages, columns) each.
     """
 
     terms: tuple[Term, ...]
-    stages: tuple[tuple[csr_matrix, ...], ...]
+    values: Rows
     means: tuple[np.ndarray, ...]
 
     def rows(self, t: int) -> csr_matrix:
         """All rows of a term, not centred."""
-        if t not in self._rows:
-            self._rows[t] = _summed(self.stages[t])
-        return self._rows[t]
-
-    @cached_property
-    def _rows(self) -> dict[int, csr_matrix]:
-        return {}
+        return self.values.part(t)
 
     def kernel(self, t: int, some: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Inner products of the centred rows of a term, (rows, rows)."""
-        rows, mean = self.rows(t)[some], self.means[t].sum(axis=0)
-        if rows.shape[1] <= _DENSE:
-            centred = rows.toarray() - mean
+        mean = self.means[t].sum(axis=0)
+        if len(mean) <= _DENSE:
+            centred = self.values.dense(t)[some] - mean
             return centred @ centred.T
+        rows = self.rows(t)[some]
         product, along = (rows @ rows.T).toarray(), rows @ mean
         return product - along[:, None] - along[None, :] + mean @ mean
 
     def diagonal(self, t: int) -> np.ndarray:
         """Inner products of the centred rows of a term with themselves, (rows,)."""
-        rows, mean = self.rows(t), self.means[t].sum(axis=0)
-        return np.asarray(rows.multiply(rows).sum(axis=1)).ravel() - 2 * (rows @ mean) + float(mean @ mean)
+        mean = self.means[t].sum(axis=0)
+        return self.values.squares(t) - 2 * self.values.times(t, mean) + float(mean @ mean)
 
     def cross(self, t: int, table: Design) -> tuple[np.ndarray, np.ndarray]:
         """Inner products with a table's rows of a term, (rows, table's rows), and of the rows with themselves.
 
         Both are centred by the means, which are the table's.
         """
-        rows, others, mean = self.rows(t), table.rows(t), self.means[t].sum(axis=0)
-        own = self.diagonal(t)
-        if rows.shape[1] <= _DENSE:  # pyright: ignore[reportOptionalSubscript]
-            return (rows.toarray() - mean) @ (others.toarray() - mean).T, own
-        product = (rows @ others.T).toarray()
-        along, square = rows @ mean, float(mean @ mean)
-        return product - along[:, None] - (others @ mean)[None, :] + square, own
+        mean, own = self.means[t].sum(axis=0), self.diagonal(t)
+        if len(mean) <= _DENSE:
+            return (self.values.dense(t) - mean) @ (table.values.dense(t) - mean).T, own
+        product = (self.rows(t) @ table.rows(t).T).toarray()
+        along, square = self.values.times(t, mean), float(mean @ mean)
+        return product - along[:, None] - table.values.times(t, mean)[None, :] + square, own
+
+    def select(self, kept: Sequence[int]) -> Design:
+        """The same of some terms, ascending."""
+        return Design(
+            tuple(self.terms[t] for t in kept),
+            self.values.select(kept),
+            tuple(self.means[t] for t in kept),
+        )
 
 
 def design(
@@ -179,60 +176,41 @@ def design(
     """
     terms, groups = Terms(space, passing), group_stages(space, architectures)
     entries = [grouped_entries(terms, u, modules) for u, modules in enumerate(groups)]
-    n = len(architectures)
-    probe, seen = np.random.default_rng(0).normal(size=n), []
-    kept: list[tuple[Term, tuple[csr_matrix, ...], np.ndarray]] = []
-    for name in dict.fromkeys(name for found in entries for name in found):
-        if name in without or (single and kind(name) not in SINGLE):
-            continue
-        keys = np.unique(np.concatenate([found[name].keys for found in entries if name in found]))
-        raw = Term(name, keys, 1.0)
-        parts = stage_rows(raw, entries, groups)
-        means = np.stack([_mean(part) for part in parts])
-        whole = _summed(parts)
-        mean = means.sum(axis=0)
-        scale = float(np.sqrt(max(whole.multiply(whole).sum() / n - mean @ mean, 0)))
+    columns = [
+        (name, np.unique(np.concatenate([found[name].keys for found in entries if name in found])))
+        for name in dict.fromkeys(name for found in entries for name in found)
+        if name not in without and not (single and kind(name) not in SINGLE)
+    ]
+    raw = rows_of(columns, entries, groups)
+    n, mean = len(architectures), raw.means.sum(axis=0)
+    probe = np.random.default_rng(0).normal(size=n)
+    towards = raw.whole.T @ probe - mean * probe.sum() if columns else mean
+    kept: dict[int, Term] = {}
+    seen: list[np.ndarray] = []
+    for t, (name, keys) in enumerate(columns):
+        own = raw.columns(t)
+        scale = float(np.sqrt(max(raw.squares(t).sum() / n - mean[own] @ mean[own], 0)))
         if scale < _SAME:
             continue
         # Equal kernels give a random vector equal images.
-        image = (whole @ (whole.T @ probe - mean * probe.sum())) / scale**2
+        image = raw.times(t, towards[own]) / scale**2
         image -= image.mean()
         if any(np.abs(image - other).max() <= _SAME * np.abs(image).max() for other in seen):
             continue
         seen.append(image)
-        kept.append((Term(name, keys, scale), tuple(p / scale for p in parts), means / scale))
-    return Design(tuple(k[0] for k in kept), tuple(k[1] for k in kept), tuple(k[2] for k in kept))
+        kept[t] = Term(name, keys, scale)
+    found = tuple(kept.values())
+    values = raw.select(list(kept)).divided([term.scale for term in found])
+    means = tuple(raw.means[:, raw.columns(t)] / term.scale for t, term in kept.items())
+    return Design(found, values, means)
 
 
-def stage_rows(
-    term: Term, entries: Sequence[dict[str, Entries]], groups: Sequence[StageModules]
-) -> tuple[csr_matrix, ...]:
-    """Rows of a term for each stage, (architectures, columns), from the entries of its modules."""
-    # Most stages have nothing of a term that one stage alone has: such rows are made once.
-    nothing = csr_matrix((len(groups[0].of_architecture) if groups else 0, len(term.keys)))
-    return tuple(
-        term.matrix(found[term.name], modules.count)[modules.of_architecture]
-        if term.name in found
-        else nothing
-        for found, modules in zip(entries, groups, strict=True)
-    )
-
-
-def _summed(parts: Sequence[csr_matrix]) -> csr_matrix:
-    """Sum of sparse matrices of one shape, made at once; those without entries cost nothing."""
-    filled = [part for part in parts if part.nnz]
-    if len(filled) < 2:
-        return filled[0] if filled else parts[0]
-    count = filled[0].get_shape()[0]
-    rows = np.concatenate([np.repeat(np.arange(count), np.diff(part.indptr)) for part in filled])
-    columns = np.concatenate([part.indices for part in filled])
-    values = np.concatenate([part.data for part in filled])
-    return csr_matrix((values, (rows, columns)), shape=filled[0].get_shape())
-
-
-def _mean(part: csr_matrix) -> np.ndarray:
-    """Mean row, (columns,)."""
-    return np.asarray(part.mean(axis=0)).ravel() if part.nnz else np.zeros(part.get_shape()[1])
+def scaled_rows(
+    terms: Sequence[Term], entries: Sequence[Mapping[str, Entries]], groups: Sequence[StageModules]
+) -> Rows:
+    """Rows of terms that are known, for other architectures, from the entries of their modules."""
+    raw = rows_of([(term.name, term.keys) for term in terms], entries, groups)
+    return raw.divided([term.scale for term in terms])
 
 
 NOTHING = Entries(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint64), np.zeros(0))

@@ -17,10 +17,11 @@ import torch
 
 from nasbuild._processes import end_with_parent
 from nasbuild.errors import NasbuildError, TableError
-from nasbuild.predictor._fit import Member, Task, one_thread, outputs
+from nasbuild.predictor._fit import Member, Task, outputs
 from nasbuild.predictor._fit_together import fit_members, groups
 from nasbuild.predictor._network import Network, Shape
 from nasbuild.predictor._recipe import Recipe
+from nasbuild.predictor._threads import one_thread
 from nasbuild.space import Graphs, GraphSchema
 from nasbuild.table import Split, k_fold, random_split
 

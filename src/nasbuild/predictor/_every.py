@@ -14,8 +14,8 @@ import torch
 
 from nasbuild.predictor._batch import GraphBatch
 from nasbuild.predictor._ensemble import Ensemble
-from nasbuild.predictor._fit import one_thread
 from nasbuild.predictor._network import Network
+from nasbuild.predictor._threads import one_thread
 from nasbuild.space import Space, encode_parts
 
 _AT_ONCE = 1 << 18  # architectures whose sums are held at a time

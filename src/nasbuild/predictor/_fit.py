@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from nasbuild.predictor._loss import autobuild_loss, mean_ranks, spearman
 from nasbuild.predictor._network import Network, Shape
 from nasbuild.predictor._optimizer import ClippedAdamW
 from nasbuild.predictor._recipe import OperatorRecipe, Recipe
+from nasbuild.predictor._threads import one_thread
 from nasbuild.space import Graphs, GraphSchema
 
 _CHUNK = 4096  # graphs in one forward pass without gradients
@@ -175,17 +175,6 @@ def srcc(a: np.ndarray, b: np.ndarray) -> float:
         return 0.0
     # SciPy's spearmanr gives the same, and takes longer to import than to fit a member.
     return float(np.corrcoef(mean_ranks(a), mean_ranks(b))[0, 1])
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Run torch on one thread: its default is many times slower on graphs of this size."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def measured(task: Task, network: Network, mean: float, std: float) -> Member:

@@ -105,13 +105,13 @@ def fit_process(
     anchor = reference_row(space, architectures) if apart else None
     if apart:
         # Labels are taken at their word, and what changes do to each other is unknown: as wide as it is expected to be.
-        pairs = Interaction.of(table.terms, table.stages, variances.terms, anchor)
+        pairs = Interaction.of(table.terms, table.values, variances.terms, anchor)
         unknown = _UNKNOWN_PAIRS if anchor is not None and pairs.features else 0.0
         variances = replace(variances, noise=0.0, interaction=pairs, of_interaction=unknown)
     elif recipe.interaction and recipe.radial:
         z = found.warp.forward(labels)[some]
         variances = blended(variances, log, table, kernels, z, recipe)
-    return replace(_posterior(learnt, table, variances, recipe.samples, rng), anchor=anchor)
+    return _posterior(learnt, table, variances, recipe.samples, rng, anchor)
 
 
 def _parts(n: int, recipe: AdditiveRecipe, rng: np.random.Generator) -> list[np.ndarray]:
@@ -134,7 +134,12 @@ class _Learnt:
 
 
 def _posterior(
-    learnt: _Learnt, table: Design, variances: Variances, samples: int, rng: np.random.Generator
+    learnt: _Learnt,
+    table: Design,
+    variances: Variances,
+    samples: int,
+    rng: np.random.Generator,
+    anchor: int | None = None,
 ) -> Process:
     """Weights by their posterior mean, and samples of them.
 
@@ -148,11 +153,7 @@ def _posterior(
     for radial in variances.radials:
         needed |= radial.theta > 0
     kept = [t for t, v in enumerate(theta) if v > _NO_VARIANCE or needed[t]]
-    table = Design(
-        tuple(table.terms[t] for t in kept),
-        tuple(table.stages[t] for t in kept),
-        tuple(table.means[t] for t in kept),
-    )
+    table = table.select(kept)
     theta, interaction_theta = theta[kept], interaction.theta[kept]
     radials = tuple(replace(r, theta=r.theta[kept]) for r in variances.radials)
     n, z = len(learnt.labels), learnt.warp.forward(learnt.labels)
@@ -178,7 +179,7 @@ def _posterior(
     for row, mean, weight in zip(of_term, means, weights, strict=True):
         sums += row @ weight[:, 0] - mean @ weight[:, 0]
     slope = _slope(sums, learnt.labels)
-    return Process(
+    process = Process(
         learnt.space,
         learnt.architectures,
         learnt.rows,
@@ -195,7 +196,9 @@ def _posterior(
         float(learnt.labels.mean()),
         radials,
         passing=learnt.passing,
+        anchor=anchor,
     )
+    return process.of_rows(table)
 
 
 def _slope(sums: np.ndarray, labels: np.ndarray) -> float | None:

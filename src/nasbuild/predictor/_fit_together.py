@@ -16,12 +16,12 @@ from nasbuild.predictor._fit import (
     loss_of,
     measured,
     new_network,
-    one_thread,
     optimizer_of,
     standardised,
 )
 from nasbuild.predictor._recipe import OperatorRecipe
 from nasbuild.predictor._stack import Stack
+from nasbuild.predictor._threads import one_thread
 
 _TOGETHER = 5  # a fixed number, so that results do not depend on how many processes there are
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from nasbuild.predictor._design import Term
 from nasbuild.predictor._pairs import Pairs
+from nasbuild.predictor._rows import Rows
 from nasbuild.predictor._terms import REACH_LAYER, reach
 
 _LEAST = 1e-3  # variance of a term below which it is left out
@@ -47,11 +47,11 @@ class Interaction:
     def of(
         cls,
         terms: Sequence[Term],
-        stages: Sequence[Sequence[csr_matrix]],
+        rows: Rows,
         theta: np.ndarray,
         anchor: int | None = None,
     ) -> Interaction:
-        """From rows (architectures, columns) for each term and stage.
+        """From the rows of architectures.
 
         With an ``anchor``, features are told from those of this row instead of from their mean: the kernel is 0 between
         rows that differ from it in one stage only, which say nothing of interactions, and is not divided.
@@ -61,9 +61,9 @@ class Interaction:
             for t, v in zip(terms, theta, strict=True)
         ]
         theta = np.where(used, theta, 0.0)
-        if not stages:
+        if not terms:
             return cls(theta, (), (), 0.0)
-        raw = _features(stages, theta)
+        raw = _features(rows, theta)
         means = tuple(f.mean(axis=0) if anchor is None else f[anchor] for f in raw)
         features = tuple(f - m for f, m in zip(raw, means, strict=True))
         plain = cls(theta, features, means, 1.0)
@@ -71,9 +71,9 @@ class Interaction:
             return plain
         return cls(theta, features, means, float(plain.diagonal(features).mean()))
 
-    def at(self, stages: Sequence[Sequence[csr_matrix]]) -> tuple[np.ndarray, ...]:
+    def at(self, rows: Rows) -> tuple[np.ndarray, ...]:
         """Features of other architectures, from rows as in `of`."""
-        return tuple(f - m for f, m in zip(_features(stages, self.theta), self.means, strict=True))
+        return tuple(f - m for f, m in zip(_features(rows, self.theta), self.means, strict=True))
 
     def kernel(self, a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> np.ndarray:
         """(rows of a, rows of b)."""
@@ -86,19 +86,19 @@ class Interaction:
         # The square of a sum has every pair twice.
         return (total * total - squares) / (2 * self.size)
 
-    def pairs(self, modules: Sequence[Sequence[csr_matrix]], weights: np.ndarray) -> Pairs:
+    def pairs(self, modules: Sequence[Rows], weights: np.ndarray) -> Pairs:
         """``kernel(a, features) @ weights`` for every architecture a of some modules of each stage.
 
         Parameters
         ----------
         modules
-            Rows of modules, (modules, columns) for each stage and term.
+            Rows of modules of each stage alone.
         weights
             (rows of the table,).
         """
         factors, bases = [], []
         for own, mean in zip(modules, self.means, strict=True):
-            raw = _features([[matrix] for matrix in own], self.theta)[0] - mean
+            raw = _features(own, self.theta)[0] - mean
             # Columns say the same again and again: few directions hold all of them.
             size, basis = np.linalg.eigh(raw.T @ raw)
             bases.append(basis[:, size > _RANK * size.max(initial=0)])
@@ -116,13 +116,12 @@ class Interaction:
         return (own.sum(axis=0) ** 2 - (own * own).sum(axis=0)) / (2 * self.size)
 
 
-def _features(stages: Sequence[Sequence[csr_matrix]], theta: np.ndarray) -> list[np.ndarray]:
-    count = len(stages[0]) if stages else 0
-    rows = stages[0][0].shape[0] if stages else 0  # pyright: ignore[reportOptionalSubscript]
+def _features(rows: Rows, theta: np.ndarray) -> list[np.ndarray]:
+    """Of each stage that there are rows of, (rows, columns)."""
     used = [t for t, v in enumerate(theta) if v > 0]
     return [
-        np.concatenate([np.sqrt(theta[t]) * stages[t][u].toarray() for t in used], axis=1)
-        if used
-        else np.zeros((rows, 0))
-        for u in range(count)
+        np.concatenate(
+            [np.zeros((rows.count, 0)), *(np.sqrt(theta[t]) * rows.dense(t, u) for t in used)], axis=1
+        )
+        for u in range(len(rows.stages))
     ]

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
 from nasbuild.predictor._covariance import covariances, residual_covariance
-from nasbuild.predictor._design import NOTHING, Design, Term, grouped_entries, stage_rows
+from nasbuild.predictor._design import NOTHING, Design, Term, grouped_entries, scaled_rows
 from nasbuild.predictor._evidence import JITTER
 from nasbuild.predictor._interaction import Interaction
 from nasbuild.predictor._layer_pairs import layer_pairs
@@ -207,8 +207,8 @@ class Process:
             return Pairs.none([len(own) for own in codes])
         rows = []
         for u, own in enumerate(codes):
-            entries = grouped_entries(self._terms, u, group_codes(own))
-            rows.append([term.matrix(entries.get(term.name, NOTHING), len(own)) for term in self.terms])
+            modules = group_codes(own)
+            rows.append(scaled_rows(self.terms, [grouped_entries(self._terms, u, modules)], [modules]))
         return self.interaction.pairs(
             rows, self.alpha * (self.interaction_variance * self.slope * self.crossing)
         )
@@ -239,18 +239,23 @@ class Process:
 
     @cached_property
     def interaction(self) -> Interaction:
-        return Interaction.of(self.terms, self._design.stages, self.interaction_theta, self.anchor)
+        return Interaction.of(self.terms, self._design.values, self.interaction_theta, self.anchor)
 
     @cached_property
     def unseen(self) -> UnseenChoices:
         """Choices and depths that no architecture learnt from has."""
         return UnseenChoices.of(self.space, self.architectures, self.passing)
 
+    def of_rows(self, table: Design) -> Process:
+        """The same, with the table's rows at hand."""
+        self.__dict__["_design"] = table  # where `cached_property` looks
+        return self
+
     @cached_property
     def _design(self) -> Design:
         """The table's rows, made again from the architectures rather than stored."""
         groups, entries = self._grouped(self.architectures)
-        return Design(self.terms, self._rows(entries, groups), self.means)
+        return Design(self.terms, scaled_rows(self.terms, entries, groups), self.means)
 
     @cached_property
     def _passing(self) -> list[list[np.ndarray]]:
@@ -321,11 +326,6 @@ class Process:
             values += self._of_modules(u, modules, found, hop)[modules.of_architecture]
         return values
 
-    def _rows(
-        self, entries: Sequence[dict[str, Entries]], groups: Sequence[StageModules]
-    ) -> tuple[tuple, ...]:
-        return tuple(stage_rows(term, entries, groups) for term in self.terms)
-
     def _latent(
         self, groups: Sequence[StageModules], entries: Sequence[dict[str, Entries]]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -344,7 +344,7 @@ class Process:
         table's own, (rows, architectures); their prior covariance without noise, (architectures, architectures) if
         ``whole``, else its diagonal.
         """
-        rows, n = self._rows(entries, groups), len(groups[0].of_architecture)
+        rows, n = scaled_rows(self.terms, entries, groups), len(groups[0].of_architecture)
         others = Design(self.terms, rows, self.means)
         sums, held = self._additive(groups, entries)[:, 0], self.unseen.rows(groups)
         mean = sums.copy()
@@ -356,10 +356,10 @@ class Process:
             k, diagonal = others.cross(t, self._design)
             cross += theta * k
             unseen = term.unseen([e.get(term.name, NOTHING) for e in entries], groups)
-            if whole:
-                within = others.kernel(t) + (unseen @ unseen.T).toarray()
-            else:
-                within = diagonal + np.asarray(unseen.multiply(unseen).sum(axis=1)).ravel()
+            within = others.kernel(t) if whole else diagonal
+            if unseen is not None:
+                square = (unseen @ unseen.T).toarray() if whole else unseen.multiply(unseen).sum(axis=1)
+                within = within + np.asarray(square).reshape(within.shape)
             prior += theta * within
             for radial, between, itself in zip(self.radials, near, own, strict=True):
                 if radial.theta[t]:

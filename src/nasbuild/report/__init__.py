@@ -2,6 +2,7 @@
 
 from nasbuild.report._chains import Chain, draw_architecture, draw_legend, draw_modules, draw_panels
 from nasbuild.report._color import Palette, choice_text
+from nasbuild.report._data_failures import failing_data, rule_data
 from nasbuild.report._data_features import effect_scale, stage_effects
 from nasbuild.report._explain import explain_data
 from nasbuild.report._numbers import Scale
@@ -19,8 +20,10 @@ __all__ = [
     "draw_panels",
     "effect_scale",
     "explain_data",
+    "failing_data",
     "hop_name",
     "report_html",
+    "rule_data",
     "stage_effects",
     "write_report",
 ]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def rounds_data(evaluated: Evaluated, space: Space) -> dict[str, Any]:
     """What came of each round, and every evaluation in order."""
     from nasbuild.build import shown_bounds
+    from nasbuild.loop import RISK
 
     told, signs = evaluated.told, evaluated.signs
     failed = sum(one.failed for one in told)
@@ -50,6 +51,9 @@ def rounds_data(evaluated: Evaluated, space: Space) -> dict[str, Any]:
         "whys": list(evaluated.whys),
         "starts": [int(np.searchsorted(evaluated.rounds, one.number)) for one in told],
         "volumes": [one.volume for one in told],
+        "expected": [_number(one.expected) for one in told],
+        "expects": any(np.isfinite(one.expected) for one in told),
+        "risk": [f"{risk:.0%}" for risk in RISK],
         "bounds": shown_bounds(evaluated.goal.bounds),
         "inside": evaluated.inside.tolist(),
         "health": health(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nasbuild.report._color import choice_text
+from nasbuild.report._data_failures import failures_data
 from nasbuild.report._data_features import effect_scale, features_data
 from nasbuild.report._data_labels import labels_data
 from nasbuild.report._data_modules import modules_data, untold_number, untold_text, without_ties
@@ -35,7 +36,7 @@ def explain_data(run: Run, *, modules: int = 3, place: Place = None) -> dict[str
 
     Returns
     -------
-    ``space``, ``table`` and ``made`` of the run, and ``targets``: for each its ``target``,
+    ``space``, ``table`` and ``made`` of the run, ``failures`` (`failures_data`), and ``targets``: for each its ``target``,
     ``direction`` and ``unit``, its ``labels``, ``trust``, ``features`` and ``stages``, the
     ``findings`` in sentences and the ``next`` steps, some with a ``command``; what was told of an earlier target is
     not told again. Of a target that is known exactly, ``known`` says so, and there are no steps. Scores are in the
@@ -51,6 +52,7 @@ def explain_data(run: Run, *, modules: int = 3, place: Place = None) -> dict[str
     return {
         "space": space_data(run.space),
         "table": table,
+        "failures": failures_data(run),
         "targets": targets,
         "made": made_data(run),
     }

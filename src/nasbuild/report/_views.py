@@ -10,6 +10,7 @@ from nasbuild.report._card import Card, Data
 from nasbuild.report._chains import Chain, draw_architecture, draw_legend, draw_modules
 from nasbuild.report._color import Palette
 from nasbuild.report._data_built import built_data
+from nasbuild.report._data_failures import failures_data
 from nasbuild.report._data_features import effect_scale, features_data, stage_effects
 from nasbuild.report._data_labels import labels_data, scatter_data
 from nasbuild.report._data_modules import modules_data, untold_text, without_ties
@@ -250,7 +251,14 @@ class RunView:
     def summary(self) -> Data:
         targets = [{"key": view.key, **head_data(view.learnt), **view.verdict()} for view in self.targets]
         space = space_data(self.run.space)
-        return {"space": space, "rows": len(self.run.table), "targets": targets, "health": None, "next": []}
+        return {
+            "space": space,
+            "rows": len(self.run.table),
+            "failures": told(lambda: [one["text"] for one in failures_data(self.run)]) or [],
+            "targets": targets,
+            "health": None,
+            "next": [],
+        }
 
     def draw_summary(self, _: Data) -> Data:
         return {"scales": [view.scale for view in self.targets]}

@@ -4,6 +4,8 @@ from nasbuild.score._additive import AdditiveScorer, fit_additive
 from nasbuild.score._advice import Rival, better_method
 from nasbuild.score._better_part import PartOrder, better_parts
 from nasbuild.score._choices import choice_effects
+from nasbuild.score._failure_rule import FailureRule, failure_rule
+from nasbuild.score._failures import Failures, learn_failures
 from nasbuild.score._features import ChoiceScore, feature_scores
 from nasbuild.score._fit import Fitted, choice_scores, fit_rivals, fit_scorers
 from nasbuild.score._held_out import DEVIATIONS, Agreement, Evidence, HeldOut, evidence_of
@@ -32,6 +34,8 @@ __all__ = [
     "Agreement",
     "ChoiceScore",
     "Evidence",
+    "FailureRule",
+    "Failures",
     "Fitted",
     "FoldedScorer",
     "HeldOut",
@@ -53,6 +57,7 @@ __all__ = [
     "choice_scores",
     "combined",
     "evidence_of",
+    "failure_rule",
     "feature_scores",
     "fit_additive",
     "fit_baseline",
@@ -61,6 +66,7 @@ __all__ = [
     "fit_scorers",
     "label_statistics",
     "learn",
+    "learn_failures",
     "load_run",
     "measure_trust",
     "member_scores",

@@ -10,6 +10,7 @@ import numpy as np
 from nasbuild.errors import NasbuildError, RunError, TargetError
 from nasbuild.predictor import RECIPES, AnyRecipe
 from nasbuild.score._better_part import better_parts
+from nasbuild.score._failures import Failures
 from nasbuild.score._features import ChoiceScore
 from nasbuild.score._fit import choice_scores, fit_rivals, fit_scorers
 from nasbuild.score._held_out import evidence_of
@@ -90,7 +91,13 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished fit: the table, the settings, and for every target what was learnt."""
+    """A finished fit: the table, the settings, and for every target what was learnt.
+
+    Attributes
+    ----------
+    failures
+        Where evaluations fail, for what is built and proposed from this run; no part of a run folder.
+    """
 
     table: Table
     recipe: AnyRecipe
@@ -98,6 +105,7 @@ class Run:
     learnt: tuple[Learnt, ...]
     max_modules: int = MAX_MODULES
     versions: dict[str, str] = field(default_factory=dict, compare=False)
+    failures: Failures | None = field(default=None, compare=False)
 
     @property
     def space(self) -> Space:

@@ -18,6 +18,7 @@ from pymoo.core.problem import Problem
 from pymoo.core.sampling import Sampling
 from pymoo.core.termination import NoTermination
 
+from nasbuild.score import Failures
 from nasbuild.space import (
     Architecture,
     Space,
@@ -29,12 +30,20 @@ from nasbuild.space import (
 
 Mutate = Callable[[Space, Architecture, np.random.Generator], Architecture]
 _TRIES = 100  # random draws for each architecture that is missing, before a space counts as seen
+_AGAIN = 20  # changes that are tried for one that is likely to fail
+_RISK = 0.5  # probability of failing above which one is
 
 
 class Evolution:
     """Asks for architectures that were never asked for, and learns from what is told of them.
 
     pymoo sees numbers of architectures, the architectures themselves stay here.
+
+    Attributes
+    ----------
+    failures
+        Where evaluations fail, as soon as that is known: what is more likely to fail than not is drawn or changed anew,
+        a limited number of times.
     """
 
     def __init__(
@@ -68,6 +77,7 @@ class Evolution:
         )
         self._algorithm.setup(Problem(n_var=1, n_obj=targets, n_ieq_constr=constraints, vtype=int))
         self._size, self._waiting = population, Population.empty()
+        self.failures: Failures | None = None
 
     def ask(self) -> list[Architecture]:
         """The next generation; shorter, and at last empty, where the space holds nothing new."""
@@ -97,6 +107,10 @@ class Evolution:
         """Whether it was asked for."""
         return number in self._asked
 
+    def risky(self, architecture: Architecture) -> bool:
+        """Whether it is more likely to fail than not."""
+        return self.failures is not None and self.failures.probability([architecture])[0] > _RISK
+
     def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Numbers of architectures to start from, then of random ones: (count or fewer, 1)."""
         found = dict.fromkeys(self.number(a) for a in self._start)
@@ -114,7 +128,7 @@ class Evolution:
             if len(found) == count:
                 break
             number = self.number(_random(self.space, rng))
-            if not self.seen(number):
+            if not self.seen(number) and not self.risky(self.known[number]):
                 found.setdefault(number)
         return np.array(list(found), dtype=np.int64).reshape(len(found), 1)
 
@@ -147,8 +161,16 @@ class _Change(Mutation):
 
     def _do(self, problem, X, *args, random_state: Any = None, **kwargs) -> Any:  # noqa: ARG002
         known, number = self.evolution.known, self.evolution.number
-        changed = [number(self.mutate(self.evolution.space, known[int(x)], random_state)) for x in X[:, 0]]
+        changed = [number(self._changed(known[int(x)], random_state)) for x in X[:, 0]]
         return np.array(changed, dtype=np.int64)[:, None]
+
+    def _changed(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
+        found = self.mutate(self.evolution.space, architecture, rng)
+        for _ in range(_AGAIN):
+            if not self.evolution.risky(found):
+                break
+            found = self.mutate(self.evolution.space, architecture, rng)
+        return found
 
 
 class _SwapStages(Crossover):

@@ -9,6 +9,7 @@ import moocore
 import numpy as np
 
 from nasbuild.errors import NasbuildError
+from nasbuild.score import learn_failures
 from nasbuild.search._goal import Box, Goal
 from nasbuild.space import Architecture, Space, contains, mutate_layer, mutate_module
 
@@ -180,8 +181,10 @@ class Search:
         self._volumes.append(self._box.volume(losses[found.within]))
         if len(asked) == len(self._asked):
             last = slice(len(self._told) - len(asked), None)
-            excess = self.goal.excess(found.columns)[last]
-            failed = np.isnan(np.column_stack([found.values[last], excess])).any(axis=1, keepdims=True)
+            excess = self.goal.excess(found.columns)
+            failed = np.asarray(np.isnan(np.column_stack([found.values, excess])).any(axis=1))
+            self._evolution.failures = learn_failures(self.space, self._told, failed)
+            excess, failed = excess[last], failed[last, None]
             # Of those that failed, all are as far beyond their bounds; how good they are plays no part.
             excess = np.column_stack([np.nan_to_num(excess), np.where(failed, 1e6, -1.0)])
             self._evolution.tell(np.where(failed, 0.0, losses[last]), excess)

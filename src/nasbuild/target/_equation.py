@@ -66,9 +66,21 @@ class Equation:
         if self.names == (self.text,):
             # A metric by itself, whose name may be no identifier (top-1).
             return values[self.text].copy()
+        if (name := signed(self.text)[1]) in values:
+            return signed(self.text)[0] * values[name]
         with np.errstate(all="ignore"):
             value = _evaluate(_parsed(self.text), self.text, values)
         return np.array(value, dtype=np.float64)
+
+
+def signed(text: str) -> tuple[int, str]:
+    """The sign before a name, and the name; sign 0 if there is none.
+
+    >>> signed("- Latency (ms)"), signed("acc")
+    ((-1, 'Latency (ms)'), (0, 'acc'))
+    """
+    sign = {"+": 1, "-": -1}.get(text[:1], 0)
+    return sign, text[1:].strip() if sign else text
 
 
 def parse_equation(text: str) -> Equation:

@@ -11,7 +11,7 @@ import numpy as np
 from nasbuild.errors import TargetError
 from nasbuild.space import Metric
 from nasbuild.table import GraphTable, Table
-from nasbuild.target._equation import Equation, is_plain, parse_equation, shortened
+from nasbuild.target._equation import Equation, is_plain, parse_equation, shortened, signed
 
 _LONGEST_ID = 40
 _MOST_IDS = 3
@@ -83,13 +83,17 @@ def parse_target(text: str, table: Table | GraphTable) -> Target:
         # A metric's own name is taken as it is, even where it would read as an equation (top-1).
         metric = table.metrics.get(name)
         if metric is None:
-            ways = f", or write -{name} to minimise it or +{name} to maximise it" if is_plain(name) else ""
+            able = is_plain(name) or not _reads(name, table)
+            ways = f", or write -{name} to minimise it or +{name} to maximise it" if able else ""
             raise TargetError(
                 f"metric {shortened(name)} has no direction",
                 todo=f"add {name}: {{direction: minimize}} to the metrics of the space{ways}",
                 allowed=table.metrics,
             )
         return Target(Equation(name, (name,)), metric)
+    sign, alone = signed(" ".join(name.split()))
+    if sign and alone in table.columns and not is_plain(alone) and not _reads(alone, table):
+        return Target(Equation(" ".join(name.split()), (alone,)))
     for other in table.columns:
         # top-1 / latency could mean the metric top-1 or the metric top less 1 / latency.
         if not is_plain(other) and re.search(r"[^\W\d]", other) and _stands_in(other, text):
@@ -101,6 +105,14 @@ def parse_target(text: str, table: Table | GraphTable) -> Target:
     equation = parse_equation(text)
     _require_metrics(equation, table)
     return Target(equation)
+
+
+def _reads(name: str, table: Table | GraphTable) -> bool:
+    """Whether the name of a metric is an equation of other metrics as well (top-1, where there is a metric top)."""
+    try:
+        return all(part in table.columns for part in parse_equation(name).names)
+    except TargetError:
+        return False
 
 
 def labels(target: Target, table: Table | GraphTable, *, skip_bad: bool = False) -> Labels:

@@ -1,0 +1,195 @@
+"""Where evaluations fail: how likely an architecture is to, learnt from those that did and those that did not."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit
+
+from nasbuild.score._failure_columns import FailureColumns
+from nasbuild.space import Architecture, Space, group_codes
+
+_LEAST = 3  # failures, and successes, from which on anything is learnt
+_MOST = 500  # evaluations that are learnt from; of more, so many drawn at random
+_FOLDS = 5
+_STRENGTHS = (0.3, 3.0, 30.0)  # inverse penalties on the weights; columns have a mean square of 1
+_COLUMNS = (
+    None,
+    0,
+    2,
+    6,
+)  # of the columns that take part: all, the totals (0), or so many that go with failure most
+_SURE = 2.0  # standard errors by which held-out losses must be smaller
+_LIKELIER = 20  # times as likely as by the base rate what is held out must be
+
+
+@dataclass(frozen=True, eq=False)
+class Failures:
+    """How likely evaluations are to fail: log odds that are sums over the modules of an architecture.
+
+    Attributes
+    ----------
+    weights, constant
+        Log odds are the columns (`FailureColumns`) times the weights, (width,), plus the constant.
+    evaluated, failed
+        How many evaluations it was learnt from, and how many of them failed.
+    gain
+        By how much its held-out log loss, in nats an evaluation, is less than that of the base rate.
+    """
+
+    columns: FailureColumns
+    weights: np.ndarray
+    constant: float
+    evaluated: int
+    failed: int
+    gain: float
+
+    @property
+    def space(self) -> Space:
+        return self.columns.space
+
+    def of_modules(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray:
+        """What modules of a stage, codes (depth, features) each, add to the log odds by themselves, (modules,).
+
+        The constant is spread over the stages.
+        """
+        share = self.constant / len(self.space.stages)
+        added = group_codes(codes).evaluate(lambda some: self.columns.of_modules(stage, some) @ self.weights)
+        return added + share
+
+    def log_odds(self, architectures: Sequence[Architecture]) -> np.ndarray:
+        """Log odds of failing, (architectures,)."""
+        return self.columns.of_architectures(architectures) @ self.weights + self.constant
+
+    def probability(self, architectures: Sequence[Architecture]) -> np.ndarray:
+        """Probability of failing, (architectures,)."""
+        return expit(self.log_odds(architectures))
+
+
+def learn_failures(
+    space: Space, architectures: Sequence[Architecture], failed: np.ndarray, seed: int = 0
+) -> Failures | None:
+    """Learn which architectures fail; None where nothing tells failures from bad luck.
+
+    Logistic regression with a quadratic penalty on the columns of single layers and stages, on the totals, or on both:
+    which of them, and how strong the penalty is, by the log loss of evaluations that are held out, fold by fold. What is
+    learnt counts only if that loss is less than the one of the base rate by two standard errors and makes what is held out
+    20 times as likely: so a failure here and there, such
+    as of a worker that was lost, closes no part of the space.
+
+    Parameters
+    ----------
+    failed
+        Of each architecture, whether its evaluation failed, (architectures,) bool.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nasbuild.score import learn_failures
+    >>> from nasbuild.space import load_space, sample
+    >>> space = load_space("digits-macro")
+    >>> some = sample(space, 60, np.random.default_rng(0))
+    >>> deep = np.array([len(a.modules[0]) == max(space.stages[0].depths) for a in some])
+    >>> learnt = learn_failures(space, some, deep)
+    >>> bool(learnt.probability(some)[deep].min() > learnt.probability(some)[~deep].max())
+    True
+    """
+    failed = np.asarray(failed, dtype=bool)
+    rng = np.random.default_rng(seed)
+    some = np.sort(rng.permutation(len(failed))[:_MOST])
+    failed = failed[some]
+    if min(failed.sum(), (~failed).sum()) < _LEAST:
+        return None
+    columns = FailureColumns(space)
+    known = columns.of_architectures([architectures[i] for i in some])
+    folds = _folds(failed, rng)
+    base = np.zeros(len(failed))
+    for rest, held in folds:
+        base[held] = _log_loss(np.full(len(held), failed[rest].mean()), failed[held])
+    best: tuple[float, int | None, float, np.ndarray] | None = None
+    scaled, means, scale = _scaled(known)
+    for most in _COLUMNS:
+        losses = {strength: np.zeros(len(failed)) for strength in _STRENGTHS}
+        for rest, held in folds:
+            # What is chosen is chosen without what is held out.
+            rows, back = _seen(scaled[rest], failed[rest], most, columns.totals)
+            for strength, loss in losses.items():
+                slopes, level = _fitted(rows, failed[rest], strength)
+                loss[held] = _log_loss(expit(scaled[held] @ (back @ slopes) + level), failed[held])
+        for strength, loss in losses.items():
+            if best is None or loss.mean() < best[0]:
+                best = float(loss.mean()), most, strength, base - loss
+    assert best is not None
+    _, most, strength, gains = best
+    gain, error = float(gains.mean()), float(gains.std(ddof=1)) / np.sqrt(len(gains))
+    if gain <= max(_SURE * error, np.log(_LIKELIER) / len(gains)):
+        return None
+    rows, back = _seen(scaled, failed, most, columns.totals)
+    slopes, level = _fitted(rows, failed, strength)
+    weights = scale * (back @ slopes)
+    return Failures(columns, weights, float(level - means @ weights), len(failed), int(failed.sum()), gain)
+
+
+def _scaled(known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Columns with mean 0 and deviation 1, 0 where they do not vary; their means, and what they were multiplied by."""
+    means, spread = known.mean(axis=0), known.std(axis=0)
+    varies = spread > 1e-12 * np.maximum(np.abs(means), 1)
+    scale = np.where(varies, 1 / np.where(varies, spread, 1), 0)
+    return (known - means) * scale, means, scale
+
+
+def _seen(
+    scaled: np.ndarray, failed: np.ndarray, most: int | None, totals: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """What a regression sees of the columns: few numbers a row, (rows, rank), of a mean square of 1 in all.
+
+    The second, (width, rank), turns slopes on them into weights of columns. ``most`` columns take part, those that go
+    with failure most; all if None, the totals if 0.
+    """
+    width = scaled.shape[1]
+    if most is None:
+        which = np.arange(width)
+    elif not most:
+        which = np.arange(totals, width)
+    else:
+        away = failed - failed.mean()
+        which = np.argsort(-np.abs(away @ scaled), kind="stable")[:most]
+    # A penalty on all weights is the same in the space that the rows span, which has no more axes than rows.
+    left, sizes, right = np.linalg.svd(scaled[:, which], full_matrices=False)
+    kept = sizes > 1e-9 * max(sizes.max(initial=0), 1e-300)
+    rows = left[:, kept] * sizes[kept]
+    size = np.sqrt((rows**2).sum(axis=1).mean()) or 1.0
+    back = np.zeros((width, kept.sum()))
+    back[which] = right[kept].T / size
+    return rows / size, back
+
+
+def _folds(failed: np.ndarray, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows to learn from and to hold out, failures spread evenly over the folds."""
+    count = min(_FOLDS, int(failed.sum()), int((~failed).sum()))
+    order = rng.permutation(len(failed))
+    order = order[np.argsort(failed[order], kind="stable")]
+    place = np.empty(len(failed), dtype=np.int64)
+    place[order] = np.arange(len(failed)) % count
+    return [(np.flatnonzero(place != k), np.flatnonzero(place == k)) for k in range(count)]
+
+
+def _fitted(rows: np.ndarray, failed: np.ndarray, strength: float) -> tuple[np.ndarray, float]:
+    """Slopes (rank,) and level of a logistic regression."""
+    from sklearn import config_context
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=100)
+    with config_context(assume_finite=True, skip_parameter_validation=True), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(rows, failed)
+    return np.asarray(model.coef_)[0], float(np.asarray(model.intercept_)[0])
+
+
+def _log_loss(probability: np.ndarray, failed: np.ndarray) -> np.ndarray:
+    kept = np.clip(probability, 1e-12, 1 - 1e-12)
+    return -np.where(failed, np.log(kept), np.log1p(-kept))

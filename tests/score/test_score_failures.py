@@ -1,0 +1,189 @@
+"""Where evaluations fail: regions of several kinds against what truly fails, and bad luck told from them."""
+
+from __future__ import annotations
+
+from itertools import combinations, pairwise
+
+import numpy as np
+import pytest
+
+from nasbuild.score import FailureRule, failure_rule, learn_failures
+from nasbuild.score._failure_columns import FailureColumns
+from nasbuild.space import sample, space_from_dict, to_dict
+
+
+def space_of(stages, depth, features, **more):
+    each = [{"name": f"s{n}", "depth": depth, "features": features} for n in range(stages)]
+    return space_from_dict({"name": "failing", "stages": each, **more})
+
+
+MIXED = space_of(3, [1, 2, 3], {"op": ["a", "b", "c"], "width": [16, 32, 64]})
+SINGLE = space_of(6, [1], {"width": [8, 16, 32, 64]})
+DEEP = space_of(2, [6, 8, 10], {"op": ["a", "b", "c"], "width": [16, 32]})
+TIED = space_of(
+    3,
+    [1, 2],
+    {"op": ["a", "b"], "width": [16, 32, 64]},
+    tied=[["s0.width", "s1.width"]],
+    globals={"resolution": [128, 160, 224]},
+    costs={"params": {"constant": 5, "sum": [{"product": "previous.width * width", "first": {"width": 3}}]}},
+)
+
+
+def layers(arch):
+    return [layer for stage in arch["stages"] for layer in stage]
+
+
+def width(arch):
+    return sum(layer["width"] for layer in layers(arch))
+
+
+def params(arch):
+    widths = [3, *(layer["width"] for layer in layers(arch))]
+    return 5 + sum(a * b for a, b in pairwise(widths))
+
+
+REGIONS = {
+    "choice": (MIXED, lambda a: a["stages"][0][0]["op"] == "c"),
+    "depth": (MIXED, lambda a: len(a["stages"][1]) == 3),
+    "sum": (MIXED, lambda a: width(a) > 270),
+    "pair": (SINGLE, lambda a: a["stages"][0][0]["width"] >= 32 and a["stages"][3][0]["width"] >= 32),
+    "deep choice": (DEEP, lambda a: a["stages"][0][0]["op"] == "c"),
+    "deep count": (DEEP, lambda a: sum(layer["op"] == "c" for layer in a["stages"][1]) >= 4),
+    "cost": (TIED, lambda a: params(a) > 6_000),
+    "globals": (TIED, lambda a: a["globals"]["resolution"] == 224),
+}
+
+
+def drawn(space, n, seed, fails):
+    some = sample(space, n, np.random.default_rng(seed), over="depths")
+    return some, np.array([bool(fails(to_dict(space, a))) for a in some])
+
+
+@pytest.mark.parametrize("name", REGIONS)
+def test_a_region_is_learnt_from_forty_and_most_of_what_is_held_safe_is(name):
+    space, fails = REGIONS[name]
+    learnt = learn_failures(space, *drawn(space, 40, 3, fails))
+    assert learnt is not None
+    others, failed = drawn(space, 1_000, 77, fails)
+    risk = learnt.probability(others)
+    safe = risk <= 0.25
+    base = failed.mean()
+    assert failed[safe].mean() < 0.1 < base
+    assert safe.sum() > 0.6 * (~failed).sum()
+    # Brier score, far below the one of the base rate.
+    assert ((risk - failed) ** 2).mean() < 0.5 * base * (1 - base)
+
+
+LIMITS = {2: 380, 3: 240, 4: 180}
+
+
+@pytest.mark.parametrize("space", [MIXED, DEEP, TIED])
+def test_log_odds_are_sums_over_modules_and_costs_of_neighbours(space):
+    some, failed = drawn(space, 40, 3, lambda a: width(a) > LIMITS[len(space.stages)])
+    learnt = learn_failures(space, some, failed)
+    own = sum(
+        learnt.of_modules(u, [stage.encode(a.modules[u]) for a in some])
+        for u, stage in enumerate(space.stages)
+    )
+    columns = learnt.columns
+    apart = np.zeros(len(some))
+    for cost, weight in zip(columns.costs, learnt.weights[columns.first_cost :], strict=True):
+        inner = sum(
+            np.array([cost.inner(space, u, stage.encode(a.modules[u])[None])[0] for a in some])
+            for u, stage in enumerate(space.stages)
+        )
+        apart += weight * (cost.values(space, some) - cost.constant - inner)
+    assert learnt.log_odds(some) == pytest.approx(own + apart)
+
+
+def test_columns_count_what_they_say():
+    columns = FailureColumns(TIED)
+    some = sample(TIED, 30, np.random.default_rng(0), over="depths")
+    found = columns.of_architectures(some)
+    archs = [to_dict(TIED, a) for a in some]
+    assert found[:, columns.first_cost] == pytest.approx([params(a) - 5 for a in archs])
+    assert found[:, columns.first_cost - 1] == pytest.approx([len(layers(a)) for a in archs])
+    sums = [[sum(la["width"] for la in layers(a)), a["globals"]["resolution"]] for a in archs]
+    assert found[:, columns.first_cost - 3 : columns.first_cost - 1] == pytest.approx(np.array(sums))
+    # A choice at a layer, a depth: of each stage as many ones as it has choices made, and one for its depth.
+    ones = found[:, columns.own[1]]
+    places = max(TIED.stages[1].depths) * sum(TIED.stages[1].sizes)
+    assert ones[:, :places].sum(axis=1).tolist() == [2 * len(a["stages"][1]) for a in archs]
+    assert ones[:, -2:].tolist() == [[len(a["stages"][1]) == d for d in (1, 2)] for a in archs]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.33])
+def test_bad_luck_is_told_from_regions(share):
+    told = 0
+    for seed in range(12):
+        rng = np.random.default_rng([seed, 5])
+        some = sample(MIXED, 30, rng, over="depths")
+        told += learn_failures(MIXED, some, rng.random(30) < share) is not None
+    assert told <= 2
+
+
+def test_a_few_failures_close_nothing():
+    some, _ = drawn(MIXED, 40, 1, lambda _: False)
+    for failed in combinations(range(3), 2):
+        assert learn_failures(MIXED, some, np.isin(np.arange(40), failed)) is None
+    assert learn_failures(MIXED, some, np.zeros(40, dtype=bool)) is None
+    assert learn_failures(MIXED, some, np.ones(40, dtype=bool)) is None
+
+
+def test_a_region_with_bad_luck_beside_it_stays_open_elsewhere():
+    space, fails = REGIONS["choice"]
+    some, failed = drawn(space, 80, 4, fails)
+    lost = np.random.default_rng(4).random(80) < 0.1
+    learnt = learn_failures(space, some, failed | lost)
+    risk = learnt.probability(some)
+    assert risk[failed].min() > 0.5
+    assert np.median(risk[~failed]) < 0.25
+
+
+def test_the_rule_names_the_region_in_counts():
+    space, fails = REGIONS["choice"]
+    some, failed = drawn(space, 60, 2, fails)
+    found = failure_rule(space, some, failed)
+    assert found == FailureRule(
+        ("op = c at layer 1 of s0",), int(failed.sum()), int(failed.sum()), 0, int((~failed).sum())
+    )
+    assert (
+        found.text
+        == f"{failed.sum()} of {failed.sum()} with op = c at layer 1 of s0, 0 of {(~failed).sum()} otherwise"
+    )
+    space, fails = REGIONS["pair"]
+    some, failed = drawn(space, 60, 2, fails)
+    found = failure_rule(space, some, failed)
+    assert found.conditions == ("width >= 32 in s0", "width >= 32 in s3")
+    assert (found.failed, found.count, found.other_failed) == (failed.sum(), failed.sum(), 0)
+    # One more that failed by bad luck is counted among the others.
+    lucky = failed.copy()
+    lucky[np.flatnonzero(~failed)[0]] = True
+    again = failure_rule(space, some, lucky)
+    assert again.conditions == found.conditions
+    assert again.other_failed == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("depth", "layers >= 3 in s1"),
+        ("sum", "the sum of width >= 272 over all layers"),
+        ("deep count", "op = c in 4 or more layers of s1"),
+        ("globals", "resolution = 224"),
+    ],
+)
+def test_rules_speak_of_depths_sums_counts_and_globals(name, text):
+    space, fails = REGIONS[name]
+    some, failed = drawn(space, 60, 2, fails)
+    found = failure_rule(space, some, failed)
+    assert found.conditions == (text,)
+    assert (found.failed, found.other_failed) == (failed.sum(), 0)
+
+
+def test_no_rule_where_nothing_failed_or_all_did_or_by_bad_luck():
+    some, _ = drawn(MIXED, 40, 1, lambda _: False)
+    assert failure_rule(MIXED, some, np.zeros(40, dtype=bool)) is None
+    assert failure_rule(MIXED, some, np.ones(40, dtype=bool)) is None
+    assert failure_rule(MIXED, some, np.arange(40) % 10 == 4) is None
