@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import random
 import shutil
 import signal
 import socket
@@ -17,13 +18,20 @@ import sqlalchemy as sa
 _QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}
 
 
+def _free_port() -> int:
+    """A port below those that systems give to clients: one of these may be taken while the server is stopped."""
+    while True:
+        port = random.SystemRandom().randrange(15_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 class PostgreSQL:
     """A server of its own on a free port."""
 
     def __init__(self, programs: Path, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = _free_port()
         # The server refuses to run as root.
         self._prefix = ["setpriv", "--reuid", "nobody", "--clear-groups"] if os.getuid() == 0 else []
         self._call = [programs / "postgres", "-D", folder / "data", "-p", str(port), "-h", "127.0.0.1"]
@@ -50,7 +58,7 @@ class PostgreSQL:
 
     def start(self) -> None:
         self._process = subprocess.Popen([*self._prefix, *self._call], **_QUIET)
-        engine, deadline = sa.create_engine(self.url), time.monotonic() + 30
+        engine, deadline = sa.create_engine(self.url), time.monotonic() + 90
         while True:
             with contextlib.suppress(sa.exc.OperationalError):
                 engine.connect().close()
@@ -62,4 +70,4 @@ class PostgreSQL:
     def stop(self) -> None:
         # An interrupt ends a server at once, whoever is connected.
         self._process.send_signal(signal.SIGINT)
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=90)

@@ -20,7 +20,7 @@ from nasbuild.evaluate.diffusion.space import sd_unet, sd_v1_4
 from nasbuild.space import contains
 
 
-class Killed(BaseException):
+class Killed(KeyboardInterrupt):
     pass
 
 

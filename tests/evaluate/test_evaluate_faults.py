@@ -56,7 +56,7 @@ def test_a_lock_is_waited_out_or_results_are_kept_beside(tmp_path, opened):
         store.finish(SOME[0], TRUTH[SOME[0]])
         waited.join()
         other.execute("BEGIN EXCLUSIVE")
-        store.patience = 0.0
+        store.database.patience = 0.0
         with pytest.raises(StoreError, match="is locked by another process") as caught:
             store.finish_all([(a, TRUTH[a]) for a in SOME[1:3]])
         assert "2 finished results kept in" in str(caught.value)
@@ -322,22 +322,24 @@ def test_a_server_that_is_away_is_waited_for_or_results_are_kept(
 ):
     monkeypatch.chdir(tmp_path)
     told = []
-    store = opened(postgresql, patience=30.0, tell=told.append)
+    store = opened(postgresql, patience=90.0, tell=told.append)
     store.claim(SOME[:3])
     server.stop()
     back = threading.Timer(1.5, server.start)
     back.start()
     store.finish(SOME[0], TRUTH[SOME[0]])
     back.join()
-    assert "the server is away: trying again for 30 s" in told[0]
+    assert "the server is away: trying again for 90 s" in told[0]
     server.stop()
-    store.patience = 0.5
-    with pytest.raises(StoreError, match=r"the server is away.*1 finished result kept in") as caught:
-        store.finish(SOME[1], TRUTH[SOME[1]])
+    store.database.patience = 0.5
+    try:
+        with pytest.raises(StoreError, match=r"the server is away.*1 finished result kept in") as caught:
+            store.finish(SOME[1], TRUTH[SOME[1]])
+        with pytest.raises(NasbuildError, match="can't be opened"):
+            Store(postgresql, SPACE, "mine")
+    finally:
+        server.start()
     assert "start the server" in str(caught.value)
-    with pytest.raises(NasbuildError, match="can't be opened"):
-        Store(postgresql, SPACE, "mine")
-    server.start()
     assert opened(postgresql).results() == {a: TRUTH[a] for a in SOME[:2]}
     assert not (tmp_path / "results.pending.jsonl").exists()
 

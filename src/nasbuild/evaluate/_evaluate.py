@@ -79,8 +79,8 @@ def evaluate_all(
             faults.append(fault)
             more = len(under_way) - len(ended)
             if more:
-                store.tell(f"{fault}; what else is under way is finished first")
-            store.patience = 0.0
+                store.database.tell(f"{fault}; what else is under way is finished first")
+            store.database.patience = 0.0
 
     results = {a: done[a] for a in wanted if a in done}
     failed = sum(r.metrics is None for r in results.values())

@@ -298,6 +298,6 @@ def _array(rows: list[Any], dtype: type[np.generic], width: int) -> np.ndarray:
         array = np.array(rows, dtype=dtype)
     except OverflowError:
         # Groups, strides and the like that no network has.
-        most = np.iinfo(dtype).max if np.issubdtype(dtype, np.integer) else np.finfo(dtype).max
+        most = np.iinfo(np.int64).max
         raise NasbuildError("has an attribute that is too large", allowed=f"up to {most:,}") from None
     return array.reshape(-1, width) if width else array

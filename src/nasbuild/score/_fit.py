@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbuild._installed import is_installed
-from nasbuild.predictor import AdditiveRecipe, AnyRecipe, BaselineRecipe, Recipe, fit_ensembles
+from nasbuild.predictor import AdditiveRecipe, AnyRecipe, Baseline, BaselineRecipe, Recipe, fit_ensembles
 from nasbuild.score._additive import fit_additive
 from nasbuild.score._advice import Rival
 from nasbuild.score._choices import choice_effects
@@ -19,7 +19,7 @@ from nasbuild.score._scorer import Scorer
 from nasbuild.score.baselines import fit_baseline, held_out_baseline, ped_anova
 from nasbuild.space import Architecture, Space, encode, features_by_name, graph_schema
 
-RIVALS = {"ridge": "sklearn", "lightgbm": "lightgbm"}
+RIVALS: dict[Baseline, str] = {"ridge": "sklearn", "lightgbm": "lightgbm"}
 """Methods that are measured beside the one asked for, and the package that each needs."""
 Problem = tuple[tuple[Architecture, ...], np.ndarray]
 """Architectures and labels of one target."""

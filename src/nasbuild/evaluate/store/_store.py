@@ -6,21 +6,18 @@ import hashlib
 import json
 import os
 import platform
-import sqlite3
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy import exc
 
 from nasbuild._version import __version__
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._outcome import cut
 from nasbuild.evaluate._result import Result
 from nasbuild.evaluate.store import _pending
-from nasbuild.evaluate.store._address import ALLOWED, address_of, check_file, shown
+from nasbuild.evaluate.store._address import address_of, check_file, shown
 from nasbuild.evaluate.store._claims import claimed, is_outdated
 from nasbuild.evaluate.store._database import (
     chunks,
@@ -28,22 +25,15 @@ from nasbuild.evaluate.store._database import (
     digest,
     evaluations,
     insert,
-    open_engine,
-    prepare_schema,
 )
-from nasbuild.evaluate.store._faults import Fault, StoreError, cause_of, fault_of, store_error
+from nasbuild.evaluate.store._faults import Fault, StoreError
 from nasbuild.evaluate.store._owner import is_lost, owner_name
 from nasbuild.evaluate.store._rows import read_row, shown_arch
+from nasbuild.evaluate.store._transactions import PATIENCE, Transactions
 from nasbuild.space import Architecture, Space, architecture_id, space_to_dict, to_dict
 from nasbuild.table import Table, evaluated_table
 
-PATIENCE = 120.0
-"""Seconds for which a server that is away is tried again."""
-_LOCKED = 60.0  # seconds for which a locked file is tried again
 _HURRY = 1.0  # seconds of patience where the user waits for the end
-_PAUSE, _LONGEST_PAUSE = 0.05, 5.0  # seconds
-
-Answer = TypeVar("Answer")
 
 
 class Store:
@@ -67,6 +57,8 @@ class Store:
     ----------
     name
         The place as it may be shown, without a password.
+    database
+        Its transactions.
 
     Raises
     ------
@@ -85,43 +77,32 @@ class Store:
         tell: Callable[[str], object] = lambda _: None,
     ) -> None:
         self.space, self.evaluator, self.seed = space, evaluator, seed
-        self.patience, self.tell = patience, tell
         self.url, self.name = address_of(place), shown(place)
         stages = json.dumps(space_to_dict(Space("", space.stages)), sort_keys=True)
         self._study = hashlib.sha256(f"{stages}\n{evaluator}\n{seed}".encode()).hexdigest()
         self.owner = owner_name()
         self._held: set[str] = set()
         check_file(self.url, self.name)
+        self.database = Transactions(self.url, self.name, patience, tell)
+        self._run = self.database.run
         try:
-            self._engine = open_engine(self.url)
-        except (exc.SQLAlchemyError, ImportError) as error:
-            raise self._unopened(error) from error
-        try:
-            self._opened()
+            self.database.prepare()
+            for path, count in _pending.take_in(self.url, self._taken_in).items():
+                tell(f"{_counted(count)} that the store could not take before: taken in from {path}")
         except BaseException:
             self.close()
             raise
 
-    def _opened(self) -> None:
-        try:
-            # A server that can't be reached now may be none at all.
-            self._run(lambda c: prepare_schema(c, self.name), patience={Fault.AWAY: 0.0})
-        except StoreError as error:
-            cause = error.__cause__
-            if isinstance(cause, exc.SQLAlchemyError) and fault_of(cause) in (Fault.AWAY, Fault.OTHER):
-                raise self._unopened(cause) from error
-            raise
-        for path, count in _pending.take_in(self.url, self._taken_in).items():
-            self.tell(f"{_counted(count)} that the store could not take before: taken in from {path}")
-
-    def _unopened(self, error: BaseException) -> NasbuildError:
-        return NasbuildError(
-            f"can't be opened ({cause_of(error)})", where=f"store {self.name}", allowed=ALLOWED
-        )
-
     def sibling(self, seed: int) -> Store:
         """The study of another seed in the same database."""
-        return Store(self.url, self.space, self.evaluator, seed=seed, patience=self.patience, tell=self.tell)
+        return Store(
+            self.url,
+            self.space,
+            self.evaluator,
+            seed=seed,
+            patience=self.database.patience,
+            tell=self.database.tell,
+        )
 
     def claim(
         self,
@@ -353,29 +334,7 @@ class Store:
 
     def close(self) -> None:
         """Give connections back."""
-        self._engine.dispose()
-
-    def _run(
-        self, work: Callable[[sa.Connection], Answer], *, patience: Mapping[Fault, float] | None = None
-    ) -> Answer:
-        """A transaction; tried again for a while if the store is locked or its server away."""
-        most = {Fault.LOCKED: min(_LOCKED, self.patience), Fault.AWAY: self.patience, **(patience or {})}
-        began, pause, told = time.monotonic(), _PAUSE, False
-        while True:
-            try:
-                with self._engine.begin() as connection:
-                    return work(connection)
-            except exc.SQLAlchemyError as error:
-                fault, waited = fault_of(error), time.monotonic() - began
-                if fault not in (Fault.LOCKED, Fault.AWAY) or waited >= most[fault]:
-                    raise store_error(self.name, fault, cause_of(error), waited=waited) from error
-                if not told and waited + pause > 1:
-                    told = True
-                    self.tell(f"store {self.name} {fault.value}: trying again for {most[fault]:.0f} s")
-            except (UnicodeError, sqlite3.Error) as error:
-                raise store_error(self.name, Fault.DAMAGED, cause_of(error)) from error
-            time.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+        self.database.close()
 
     def _key(self, architecture: Architecture) -> str:
         return hashlib.sha256(
