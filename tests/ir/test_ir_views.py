@@ -126,6 +126,20 @@ def by_steps_of_its_own(m, x):
     return first.as_strided((1, 4, 6), (24, 6, 1), 0)
 
 
+def by_other_steps_from_then_on(m, x):
+    y = m.wide(x) + 1
+    first = y[:, 0]
+    y.as_strided_((2, 3), (1, 2), 6)
+    y.copy_(m.narrow(x)[0, :2])
+    return y, first
+
+
+def a_pool_that_strides_its_result_anew(m, x):
+    y = nn.functional.adaptive_avg_pool1d(m.wide(x), 1)
+    y[:, 0] = m.narrow(x)[:, 0, :1]
+    return y
+
+
 def a_diagonal(m, x):
     y = m.wide(x)[0]
     y.diagonal().copy_(m.narrow(x)[0, 0, 0])
@@ -173,6 +187,7 @@ PATHS = [
         where_a_mask_is,
     ),
     *(by_out_that_grows, several_results_by_out, through_data, by_other_memory, a_turned_base, real_parts),
+    *(by_other_steps_from_then_on, a_pool_that_strides_its_result_anew),
     *(by_steps_of_its_own, a_diagonal, overlapping_windows, lists_of_tensors, what_einsum_gives),
 ]
 

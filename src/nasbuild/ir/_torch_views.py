@@ -97,7 +97,9 @@ class Views:
 
     def strided(self, tensor: Tensor, source: Tensor, step: Step) -> None:
         """A tensor that shows numbers of all of a tensor's memory, of what the tensor itself does not show as well."""
-        memory = self._of(source).memory
+        self._strided(tensor, self._of(source).memory, step)
+
+    def _strided(self, tensor: Tensor, memory: _Memory, step: Step) -> None:
         whole = self._current(memory.first)
         shape, version = tuple(tensor.shape), len(memory.writes)
         value = self._add(step(memory.tensor, whole), whole, shape)
@@ -135,12 +137,7 @@ class Views:
         """Before a tensor gets another shape on the same memory; call what this gives afterwards."""
         before = self._of(tensor)
         value = self._current(before)
-        kept = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
-        for view in self._views.values():
-            if view.source is tensor:
-                view.source = kept
-        if before.memory.tensor is tensor:
-            before.memory.tensor = kept
+        kept = self._kept(tensor)
 
         def after(step: Step) -> None:
             found = self._add(step(kept, value), value, tuple(tensor.shape))
@@ -161,7 +158,19 @@ class Views:
 
     def forget(self, tensor: Tensor) -> None:
         """A tensor is going to show its memory in another way, which is looked up when it is read."""
-        self._views.pop(id(tensor), None)
+        if self._views.pop(id(tensor), None) is not None:
+            self._kept(tensor)
+
+    def _kept(self, tensor: Tensor) -> Tensor:
+        """A tensor as it is, in place of itself where views were made of it."""
+        kept = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
+        for view in self._views.values():
+            if view.source is tensor:
+                view.source = kept
+        memory = self._memories.get(_address(tensor))
+        if memory is not None and memory.tensor is tensor:
+            memory.tensor = kept
+        return kept
 
     def shares(self, tensor: Tensor, source: Tensor) -> bool:
         """Whether two tensors look at the same memory."""
@@ -192,7 +201,7 @@ class Views:
             whole = size_of(shape) == size_of(first.shape)
             return [Node("Reshape" if whole else "aten::as_strided", [operand], shape)]
 
-        self.strided(tensor, memory.tensor, step)
+        self._strided(tensor, memory, step)
 
     def _current(self, view: View) -> Node | Const:
         late: list[View] = []
