@@ -123,7 +123,10 @@ WRONG = [
     # Depths.
     (STAGE + "{name: a}", "s.yaml, stages[0].depth: the allowed depths are missing; write depth: [2, 3, 4]"),
     (STAGE + "{depth: }", "s.yaml, stages[0].depth: None is no number of layers; allowed: 1 to 1000"),
-    (STAGE + "{depth: 0}", "s.yaml, stages[0].depth: 0 is no number of layers; allowed: 1 to 1000"),
+    (
+        STAGE + "{depth: 0}",
+        "s.yaml, stages[0].depth: 0 is no number of layers; allowed: 1 to 1000; for a stage that may be absent, give it one layer and a choice such as no_op",
+    ),
     (
         STAGE + "{depth: [2, 1001]}",
         "s.yaml, stages[0].depth: 1001 is no number of layers; allowed: 1 to 1000",
@@ -181,7 +184,10 @@ WRONG = [
         FEATURE % "[9007199254740993]",
         f"s.yaml, stages[0].features.k: 9007199254740993 can't be a choice; {CHOICE_RULE}",
     ),
-    (FEATURE % "[null]", f"s.yaml, stages[0].features.k: None can't be a choice; {CHOICE_RULE}"),
+    (
+        FEATURE % "[null]",
+        f"s.yaml, stages[0].features.k: None can't be a choice; {CHOICE_RULE}; write none, which is a text",
+    ),
     (FEATURE % "[[3, 5]]", f"s.yaml, stages[0].features.k: a list can't be a choice; {CHOICE_RULE}"),
     (FEATURE % "[{a: 1}]", f"s.yaml, stages[0].features.k: an object can't be a choice; {CHOICE_RULE}"),
     (FEATURE % "['']", f"s.yaml, stages[0].features.k: '' can't be a choice; {CHOICE_RULE}"),

@@ -214,3 +214,14 @@ def test_a_class_that_is_derived_is_a_study_too():
     given = trials({})
     mine = Mine(given.study_name, given._storage)
     assert read_table(mine, SPACE, metrics=["acc"]).ids == ("trial0",)
+
+
+def test_none_is_the_choice_that_the_space_calls_none():
+    space = space_from_yaml("{name: s, stages: [{name: a, depth: 1, features: {norm: [none, bn]}}]}")
+    study = optuna.create_study()
+    for norm in (None, "bn"):
+        study.enqueue_trial({"a.0.norm": norm})
+    study.optimize(lambda t: float(t.suggest_categorical("a.0.norm", [None, "bn"]) is None), n_trials=2)
+    table = read_table(study, space, metrics=["loss"])
+    assert [a.modules[0][0][0] for a in table.architectures] == ["none", "bn"]
+    assert table.columns["loss"].tolist() == [1.0, 0.0]

@@ -188,7 +188,8 @@ def _check_choice(choice: object, where: str) -> None:
         good = isinstance(choice, float) and abs(choice) < float("inf")
     if not good:
         allowed = f"finite numbers, true, false and printable texts of 1 to {LONGEST_TEXT} characters"
-        raise SpaceError(f"{shown(choice)} can't be a choice", where=where, allowed=allowed)
+        todo = "write none, which is a text" if choice is None else None
+        raise SpaceError(f"{shown(choice)} can't be a choice", where=where, allowed=allowed, todo=todo)
 
 
 def _shared(data: object, stage: str, features: tuple[Feature, ...], where: str) -> frozenset[str]:
@@ -252,8 +253,16 @@ def _depths(data: object, where: str) -> tuple[int, ...]:
     values: list[Any] = data if isinstance(data, list) else [data]
     for value in values:
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MOST_DEPTH:
+            todo = (
+                "for a stage that may be absent, give it one layer and a choice such as no_op"
+                if value == 0
+                else None
+            )
             raise SpaceError(
-                f"{shown(value)} is no number of layers", where=where, allowed=f"1 to {_MOST_DEPTH}"
+                f"{shown(value)} is no number of layers",
+                where=where,
+                allowed=f"1 to {_MOST_DEPTH}",
+                todo=todo,
             )
     if not values or len(set(values)) < len(values):
         raise SpaceError("must list different numbers of layers, at least one", where=where)

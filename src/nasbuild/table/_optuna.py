@@ -83,7 +83,9 @@ def _rows(
 ) -> Iterator[RawRow | TableError]:
     for trial in trials:
         values = {n: None if math.isnan(v) else v for n, v in zip(names, trial.values, strict=True)}
-        named = {**trial.params, "id": f"trial{trial.number}"}
+        # None is a choice of a study; the space calls it none, as an empty field would be one that is missing.
+        params = {name: "none" if value is None else value for name, value in trial.params.items()}
+        named = {**params, "id": f"trial{trial.number}"}
         try:
             row = layout.row(f"{study}, trial {trial.number}", named, text=False)
         except TableError as error:
