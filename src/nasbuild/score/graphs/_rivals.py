@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from nasbuild._installed import is_installed
-from nasbuild.predictor import srcc
+from nasbuild.predictor import Baseline, srcc
 from nasbuild.score._fit import RIVALS
 from nasbuild.score._held_out import Agreement
 from nasbuild.space import Graphs, GraphSchema
@@ -36,7 +37,11 @@ def fit_graph_rivals(
         features.std(axis=0) > 0, features.std(axis=0), 1
     )
     found = {}
-    for name, fit in (("ridge", _ridge), ("lightgbm", _lightgbm)):
+    methods: dict[Baseline, Callable[[np.ndarray, np.ndarray, int], Any]] = {
+        "ridge": _ridge,
+        "lightgbm": _lightgbm,
+    }
+    for name, fit in methods.items():
         if not is_installed(RIVALS[name]):
             continue
         each = [
