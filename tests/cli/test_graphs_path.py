@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
 
 def test_the_path_from_networks_to_what_matters(nasbuild, files, folder, tmp_path):
     told = ("--graphs", folder / "nets.parquet", "--data", folder / "metrics.csv")
-    assert nasbuild("check", *told, "--json").json["networks"] == 40
+    assert nasbuild("check", *told, "--json").json["networks"] == 30
     checked = nasbuild("check", *told)
     assert checked.code == 0
     assert "30 networks" in checked.out

@@ -109,6 +109,15 @@ class Round(_Open):
     targets: dict[str, Any]
 
 
+class Failing(_Open):
+    """Which choices go with failing; ``conditions`` are empty where no one or two of them tell of it."""
+
+    evaluated: int
+    failed: int
+    conditions: list[str]
+    text: str
+
+
 class Check(_Closed):
     """A space, and with ``--data`` its table; or networks."""
 
@@ -122,6 +131,7 @@ class Check(_Closed):
     networks: int | None = None
     nodes: int | None = None
     operations: dict[str, int] = {}
+    uncounted: dict[str, int] = {}
     metrics: dict[str, Any] = {}
 
 
@@ -140,6 +150,7 @@ class Explain(_Closed):
     space: dict[str, Any] | None = None
     table: dict[str, Any] | None = None
     made: dict[str, Any] | None = None
+    failures: list[Failing] = []
     targets: Rows
 
 
@@ -207,17 +218,20 @@ class Search(_Closed):
     out: str
     evaluated: int
     volumes: list[float | None]
+    failing: Failing | None = None
     front: list[Found]
 
 
 class Evaluate(_Closed):
-    """How many evaluations the store has, and why others failed, by id."""
+    """How many evaluations the store has, why others failed, by id, and which ones other code told."""
 
     command: Literal["evaluate"]
     store: str
     done: int
     under_way: int
     failed: dict[str, str]
+    outdated: list[str] = []
+    notes: list[str] = []
 
 
 class Run(_Closed):
@@ -229,6 +243,8 @@ class Run(_Closed):
     evaluated: int
     failed: int
     outside: int | None = None
+    failing: Failing | None = None
+    outdated: int = 0
     exhausted: bool
     rounds: list[Round]
     best: list[Found]
