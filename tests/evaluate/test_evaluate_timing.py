@@ -113,7 +113,7 @@ def test_a_neighbour_that_comes_and_goes_is_seen_through(period):
         assert timing.relative < 0.05
 
 
-@pytest.mark.parametrize("often", [0.04, 0.2, 0.6, 1.0])
+@pytest.mark.parametrize("often", [0.04, 0.6, 1.0])
 def test_a_core_that_changes_its_pace_is_read_at_its_full_one(often):
     """For a part of each half second nothing slows it; else it has another clock, and all is 12 % slower."""
 
@@ -143,7 +143,7 @@ def test_where_few_processes_met_the_full_pace_the_spread_holds_what_that_may_be
     assert timing.at_pace < 0.2
 
 
-@pytest.mark.parametrize("milliseconds", [15, 20, 40])
+@pytest.mark.parametrize("milliseconds", [15, 40])
 def test_a_full_pace_that_is_rare_is_known(milliseconds):
     """For some milliseconds of every two seconds; what is read tells it, or how far from it that may be."""
     machine = Machine(speed=lambda now: 1.0 if 1 < now % 2 < 1 + milliseconds / 1e3 else 1.12)

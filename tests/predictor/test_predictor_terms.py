@@ -76,7 +76,7 @@ def test_numbers_with_a_trend_and_many_of_them_count_as_the_names_say():
           - {name: three, depth: [1, 2, 8], features: {shift: [-1, 0, 4]}}
         """
     )
-    some = sample(space, 40, np.random.default_rng(0))
+    some = sample(space, 25, np.random.default_rng(0))
     names = {n for a in some for u, m in enumerate(a.modules) for n in plain_terms(space, u, m)}
     assert {"layers", "layers@stage", "plain:kernel", "plain@stage:width", "curve@stage"} <= names
     assert "plain:shift" not in names

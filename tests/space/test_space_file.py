@@ -153,7 +153,10 @@ def test_a_mistake_in_a_file_names_the_file(tmp_path):
     path.write_text("name: s\nstages: [{depth: 0}]")
     with pytest.raises(SpaceError) as caught:
         load_space(path)
-    assert str(caught.value) == f"{path}, stages[0].depth: 0 is no number of layers; allowed: 1 to 1000; for a stage that may be absent, give it one layer and a choice such as no_op"
+    assert (
+        str(caught.value)
+        == f"{path}, stages[0].depth: 0 is no number of layers; allowed: 1 to 1000; for a stage that may be absent, give it one layer and a choice such as no_op"
+    )
 
 
 def squeezed(text: bytes) -> bytes:
