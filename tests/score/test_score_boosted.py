@@ -64,6 +64,13 @@ def test_what_matters_is_learnt(boosted):
     assert mean(2) - mean(1) == pytest.approx(2, abs=0.5)
 
 
+@pytest.mark.parametrize("rows", [2, 3, 4])
+def test_a_handful_of_rows_can_be_learnt_from(table, rows):
+    some, labels = table
+    few = fit_boosted(SPACE, some[:rows], labels[:rows], contexts=6, seed=0)
+    assert np.isfinite(few.predict(some)).all()
+
+
 def test_equal_seeds_give_equal_trees(boosted, table):
     again = fit_boosted(SPACE, *table, contexts=6, seed=0).trees.arrays()
     assert {n: a.tobytes() for n, a in again.items()} == {

@@ -16,6 +16,7 @@ from nasbuild.table import k_fold
 
 _LEAVES = (4, 8, 16, 31)
 _RATE, _ROUNDS, _PATIENCE, _FOLDS = 0.05, 600, 40, 5
+_LEAST = 3  # rows of which folds leave some to draw from; LightGBM ends in an error where there are none
 _TREES = "trees."
 _MOST = 200_000  # rows predicted at a time
 
@@ -108,6 +109,8 @@ def _chosen(rows: np.ndarray, labels: np.ndarray, seed: int) -> tuple[int, int]:
     """Leaves and rounds with the least squared error on folds that were held out."""
     import lightgbm
 
+    if len(rows) < _LEAST:
+        return _LEAVES[0], 1
     parts = k_fold(len(rows), min(_FOLDS, len(rows)), np.random.default_rng(seed))
     best: tuple[float, int, int] = (np.inf, _LEAVES[0], 1)
     for leaves in _LEAVES:
