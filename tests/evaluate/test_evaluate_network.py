@@ -143,7 +143,10 @@ def test_what_meta_tensors_cannot_run_is_counted_on_the_cpu(script):
 
 
 def test_networks_that_cannot_be_built_say_why(script):
-    for name, reason in (("nothing", "made a str for a network"), ("broken", "ValueError: no such network")):
+    nothing = (
+        "made a str for a network; allowed: modules of torch (torch.nn.Module), or (module, example inputs)"
+    )
+    for name, reason in (("nothing", nothing), ("broken", "ValueError: no such network")):
         (result,) = load_evaluator(f"costs:{script}:{name}@1x4", SPACE).results([SOME[0]])
         assert (result.metrics, result.reason) == (None, reason)
 

@@ -49,7 +49,7 @@ def result_of(told: object, metrics: Mapping[str, Metric], seconds: float | None
 def failure(error: BaseException, seconds: float | None = None) -> Result:
     """An evaluation that ended with an exception, of whatever kind."""
     if isinstance(error, NasbuildError):
-        return Result(None, cut(error.what), seconds)
+        return Result(None, cut(str(error)), seconds)
     name = type(error).__name__
     if isinstance(error, SystemExit):
         name = "SystemExit (the evaluator called sys.exit)"
