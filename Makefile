@@ -17,6 +17,7 @@ live: $(VENV)/.installed
 
 # The quick form: every method on small tables, in two minutes.
 bench: $(VENV)/.installed
+	mkdir -p bench
 	$(BIN)/nasbuild bench scores --quick --out bench/scores.json
 
 test: $(VENV)/.installed-dev
