@@ -34,7 +34,7 @@ FREE = {
     "_io",
     "_lazy",
     "_processes",
-    "_reading",
+    "_text_input",
     "_records",
     "_version",
     "_yaml",

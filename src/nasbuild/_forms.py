@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from nasbuild._reading import STANDARD_INPUT
+from nasbuild._text_input import STANDARD_INPUT
 from nasbuild.errors import NasbuildError, OutputError
 
 ROWS = (".jsonl", ".jsonl.gz", ".json", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".yaml", ".yml")

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from nasbuild._reading import is_gzipped
+from nasbuild._text_input import is_gzipped
 from nasbuild.errors import OutputError
 
 PARTIAL = re.compile(r"\..*\.[0-9a-f]{16}\.(partial|old)")

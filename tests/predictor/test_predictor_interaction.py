@@ -10,7 +10,7 @@ from process_samples import SPACE, Dense
 
 from nasbuild.predictor._design import design
 from nasbuild.predictor._interaction import Interaction
-from nasbuild.predictor._rows import Rows
+from nasbuild.predictor._term_rows import Rows
 from nasbuild.predictor._terms import REACH_LAYER, reach
 from nasbuild.space import sample
 

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from nasbuild.score.baselines import Columns
-from nasbuild.space import Architecture, Feature, Space
+from nasbuild.space import Architecture, Space
 
 RIVALS = ("catboost", "botorch")
 Predict = Callable[[Sequence[Architecture]], np.ndarray]
@@ -83,7 +83,7 @@ def _numeric(space: Space) -> np.ndarray:
     """Which of the columns of ``Columns(space, one_hot=False)`` hold numbers, (columns,) bool."""
     found = []
     for stage in space.stages:
-        found += [True, *[_is_number(feature) for feature in stage.features] * max(stage.depths)]
+        found += [True, *[feature.numbers is not None for feature in stage.features] * max(stage.depths)]
     return np.array(found)
 
 
@@ -93,19 +93,15 @@ def _between_0_and_1(space: Space, architectures: Sequence[Architecture]) -> np.
     single = Columns(space, one_hot=True).of_architectures(architectures)
     low, high, one_hot = [], [], []
     for stage in space.stages:
-        ends = [(min(f.choices), max(f.choices)) if _is_number(f) else (0, 1) for f in stage.features] * max(
-            stage.depths
-        )
+        ends = [
+            (min(f.choices), max(f.choices)) if f.numbers is not None else (0, 1) for f in stage.features
+        ] * max(stage.depths)
         low += [min(stage.depths), *(a for a, _ in ends)]
         high += [max(stage.depths), *(b for _, b in ends)]
         for _ in range(max(stage.depths)):
             for feature in stage.features:
-                one_hot += [not _is_number(feature)] * len(feature.choices)
+                one_hot += [feature.numbers is None] * len(feature.choices)
     numeric, least = _numeric(space), np.array(low, dtype=float)
     span = np.maximum(np.array(high, dtype=float) - least, 1e-300)
     scaled = np.nan_to_num((plain - least) / span)
     return np.column_stack([scaled[:, numeric], single[:, np.array(one_hot, dtype=bool)]])
-
-
-def _is_number(feature: Feature) -> bool:
-    return all(isinstance(c, int | float) and not isinstance(c, bool) for c in feature.choices)

@@ -268,10 +268,8 @@ def _numbers(space: Space, stage: int) -> list[tuple[int, np.ndarray]]:
     """Features of a stage whose choices are numbers, and these, of the size of 1."""
     found = []
     for f, feature in enumerate(space.stages[stage].features):
-        if len(feature.choices) > 1 and all(
-            isinstance(c, int | float) and not isinstance(c, bool) for c in feature.choices
-        ):
-            values = np.array(feature.choices, dtype=float)
+        values = feature.numbers
+        if values is not None and len(values) > 1:
             found.append((f, values / (np.abs(values).max() or 1.0)))
     return found
 

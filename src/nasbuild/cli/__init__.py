@@ -67,7 +67,7 @@ def _root(
 ) -> None:
     begin(context.invoked_subcommand or "")
     if max_bytes is not None:
-        from nasbuild._reading import LIMIT, bytes_of
+        from nasbuild._text_input import LIMIT, bytes_of
 
         # In the environment, where the workers look.
         os.environ[LIMIT] = str(bytes_of(max_bytes))

@@ -181,7 +181,7 @@ def _of(run: GraphRun, target: str | None) -> GraphLearnt:
 
 
 def _named(run: GraphRun, path: Path) -> list[Any]:
-    from nasbuild._reading import reading
+    from nasbuild._text_input import reading
 
     with reading(path, NasbuildError) as stream:
         ids = [line.strip() for line in stream if line.strip()]

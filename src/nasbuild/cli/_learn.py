@@ -181,7 +181,7 @@ def _recipe(name: str, **settings: Any) -> AnyRecipe:
 
 
 def _only(table: Table, ids: Path) -> Table:
-    from nasbuild._reading import reading
+    from nasbuild._text_input import reading
     from nasbuild.errors import TableError
 
     with reading(ids, TableError) as stream:

@@ -10,19 +10,18 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from nasbuild._counting.operations import (
     RECURRENT,
     has_rule,
-    is_whole,
     plain_torch,
     sequence_and_batch,
     shapes_of,
     torch_macs,
     whole_macs,
 )
+from nasbuild._counting.whole import Whole
 from nasbuild.evaluate._inputs import called
 
 
@@ -50,7 +49,7 @@ def count_call(module: nn.Module, inputs: Any) -> Count:
     count = Count()
     operations = _Operations(count)
     # Fused attention hides its products; the plain one is made of them.
-    with plain_torch(), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), _Functions(operations), operations:
+    with plain_torch(), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), Whole(operations), operations:
         called(module, inputs)
     return count
 
@@ -81,37 +80,13 @@ class _Operations(TorchDispatchMode):
             self.add(func._schema.name, torch_macs(func, args, kwargs, shapes_of(found)))
         return found
 
+    def whole(self, name: str, args: Sequence[Any], found: Any) -> None:
+        self.add(name, whole_macs(name, args, found))
+        if name in RECURRENT and (told := sequence_and_batch(args)):
+            self.count.recurrent.append(told)
+
     def add(self, name: str, macs: int | None) -> None:
         if macs is None:
             self.count.unknown[name] += 1
         else:
             self.count.macs += macs
-
-
-class _Functions(TorchFunctionMode):
-    """Recurrent layers and einsum, which devices take apart in different ways."""
-
-    def __init__(self, operations: _Operations) -> None:
-        super().__init__()
-        self._operations = operations
-
-    def __torch_function__(
-        self,
-        func: Any,
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        del types
-        name = getattr(func, "__name__", "")
-        if self._operations.silent or not is_whole(name, args):
-            return func(*args, **(kwargs or {}))
-        self._operations.silent = True
-        try:
-            found = func(*args, **(kwargs or {}))
-        finally:
-            self._operations.silent = False
-        self._operations.add(name, whole_macs(name, args, found))
-        if name in RECURRENT and (told := sequence_and_batch(args)):
-            self._operations.count.recurrent.append(told)
-        return found

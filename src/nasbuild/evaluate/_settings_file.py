@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from nasbuild._reading import reading
+from nasbuild._text_input import reading
 from nasbuild._yaml import plain_from_yaml
 from nasbuild.errors import NasbuildError
 

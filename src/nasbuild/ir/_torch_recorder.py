@@ -9,10 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import is_fake
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from nasbuild._counting.operations import is_whole
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft import NOTHING, PART, Const, Draft, Node, Operand
 from nasbuild.ir._graph import INPUT, MOST_NODES
@@ -91,7 +89,9 @@ class Recorder(TorchDispatchMode):
         return found
 
     def whole(self, op: str, args: Sequence[Any], found: Any) -> None:
-        """Write down one function that the dispatcher would see in parts."""
+        """Write down one function that the dispatcher would see in parts, if it depends on an input."""
+        if not any(isinstance(self.value(t), Node) for t in tensors(args)):
+            return
         results = tensors(found)
         operands = [self.value(t) for t in tensors(args)]
         made = lower_whole(op, args, operands, results, self._label())
@@ -166,34 +166,6 @@ class Recorder(TorchDispatchMode):
     def _outside(self, tensor: Tensor) -> bool:
         """Whether it has numbers, and they were there before the module ran."""
         return tensor.device.type != "meta" and not is_fake(tensor) and not self._views.own(tensor)
-
-
-class Whole(TorchFunctionMode):
-    """Keeps recurrent layers and einsum whole."""
-
-    def __init__(self, recorder: Recorder) -> None:
-        super().__init__()
-        self._recorder = recorder
-
-    def __torch_function__(
-        self,
-        func: Any,
-        types: Sequence[type],
-        args: Sequence[Any] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        del types
-        name = getattr(func, "__name__", "")
-        if self._recorder.silent or not is_whole(name, args):
-            return func(*args, **(kwargs or {}))
-        self._recorder.silent = True
-        try:
-            found = func(*args, **(kwargs or {}))
-        finally:
-            self._recorder.silent = False
-        if any(isinstance(self._recorder.value(t), Node) for t in tensors(args)):
-            self._recorder.whole(name, args, found)
-        return found
 
 
 def _unchanged(_: Tensor, operand: Operand) -> Sequence[Node]:

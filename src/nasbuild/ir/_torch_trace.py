@@ -13,11 +13,12 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from nasbuild._counting.batch import batch_of, divided, undivided
 from nasbuild._counting.operations import plain_torch
+from nasbuild._counting.whole import Whole
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft import Draft, Node
 from nasbuild.ir._torch_empty import emptied
 from nasbuild.ir._torch_nested import mapped, named, tensors
-from nasbuild.ir._torch_recorder import Recorder, Whole
+from nasbuild.ir._torch_recorder import Recorder
 
 
 def trace(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dimension: int | None) -> Draft:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from nasbuild._io import PARTIAL, write_text
-from nasbuild._reading import reading
+from nasbuild._text_input import reading
 from nasbuild.errors import NasbuildError
 from nasbuild.loop._next import BUILT, NEAREST, PROPOSED, RANDOM, Asked
 from nasbuild.loop._race import Race

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.special import ndtri
 
-from nasbuild.predictor._rows import Rows, rows_of
+from nasbuild.predictor._term_rows import Rows, rows_of
 from nasbuild.predictor._terms import SINGLE, Entries, Terms, joined, keyed, kind
 from nasbuild.space import Architecture, Space, StageModules, group_stages
 

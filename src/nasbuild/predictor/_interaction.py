@@ -10,7 +10,7 @@ import numpy as np
 
 from nasbuild.predictor._design import Term
 from nasbuild.predictor._pairs import Pairs
-from nasbuild.predictor._rows import Rows
+from nasbuild.predictor._term_rows import Rows
 from nasbuild.predictor._terms import REACH_LAYER, reach
 
 _LEAST = 1e-3  # variance of a term below which it is left out

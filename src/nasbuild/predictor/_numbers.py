@@ -17,11 +17,9 @@ def plain_numbers(feature: Feature) -> np.ndarray | None:
 
     None if there are fewer than three, some are no numbers, or all are as good as equal.
     """
-    if len(feature.choices) < _FEWEST or not all(
-        isinstance(c, int | float) and not isinstance(c, bool) for c in feature.choices
-    ):
+    values = feature.numbers
+    if values is None or len(values) < _FEWEST:
         return None
-    values = np.array(feature.choices, dtype=float)
     # Divided by the largest, squares of huge numbers are numbers as well.
     return _standardised(values / max(np.abs(values).max(), 1e-300))
 

@@ -61,7 +61,7 @@ class FailureColumns:
     @cached_property
     def _numbers(self) -> dict[str, int]:
         features = [feature for stage in self.space.stages for feature in stage.features]
-        texts = {feature.name for feature in features if not is_number(feature.choices)}
+        texts = {feature.name for feature in features if feature.numbers is None}
         names = dict.fromkeys(feature.name for feature in features if feature.name not in texts)
         return {name: place for place, name in enumerate(names)}
 
@@ -82,8 +82,7 @@ class FailureColumns:
                 found[:, at[f] + i + starts[-1] * np.arange(depth)] = has
                 found[:, counts[f] + i] = has.sum(axis=1)
                 found[:, self.totals + self._counted[feature.name, choice_key(choice)]] = has.sum(axis=1)
-            if feature.name in self._numbers:
-                values = np.array(feature.choices, dtype=np.float64)
+            if (values := feature.numbers) is not None and feature.name in self._numbers:
                 place = self.totals + len(self._counted) + self._numbers[feature.name]
                 found[:, place] = values[codes[:, :, f]].sum(axis=1)
         found[:, counts[-1] + definition.depths.index(depth)] = 1
@@ -102,8 +101,3 @@ class FailureColumns:
             # The constant is no matter of the modules.
             found[:, place] = cost.values(self.space, architectures) - cost.constant
         return found
-
-
-def is_number(choices: Sequence[object]) -> bool:
-    """Whether all choices of a feature are numbers."""
-    return all(isinstance(c, int | float) and not isinstance(c, bool) for c in choices)

@@ -9,7 +9,6 @@ from itertools import pairwise
 import numpy as np
 from scipy.special import xlogy
 
-from nasbuild.score._failure_columns import is_number
 from nasbuild.space import Architecture, Choice, Space, choice_key, group_stages
 
 _STEPS = 12  # values of a total at which it is cut, at most
@@ -125,8 +124,7 @@ def _conditions(space: Space, architectures: Sequence[Architecture]) -> Iterator
             layers += depth
         deep = max(stage.depths) > 1
         for f, feature in enumerate(stage.features):
-            number = is_number(feature.choices)
-            values = np.array(feature.choices, dtype=np.float64) if number else None
+            values = feature.numbers
             for i, choice in enumerate(feature.choices):
                 has = grouped.evaluate(lambda codes, f=f, i=i: (codes[:, :, f] == i).sum(axis=1))
                 name = f"{feature.name} = {choice}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbuild._io import write_text
-from nasbuild._reading import reading
+from nasbuild._text_input import reading
 from nasbuild.errors import NasbuildError
 from nasbuild.score import versions
 from nasbuild.search._goal import Goal

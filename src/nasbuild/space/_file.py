@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nasbuild._io import write_text
-from nasbuild._reading import STANDARD_INPUT, reading
+from nasbuild._text_input import STANDARD_INPUT, reading
 from nasbuild._yaml import plain_from_yaml, yaml_from_plain
 from nasbuild.errors import SpaceError
 from nasbuild.space._cost_read import costs_to_dict

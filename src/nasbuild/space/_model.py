@@ -44,6 +44,12 @@ class Feature:
     def _index(self) -> dict[tuple[bool, Choice], int]:
         return {choice_key(c): i for i, c in enumerate(self.choices)}
 
+    @cached_property
+    def numbers(self) -> np.ndarray | None:
+        """The choices as numbers, (choices,); None if one of them is none."""
+        plain = all(isinstance(c, int | float) and not isinstance(c, bool) for c in self.choices)
+        return np.array(self.choices, dtype=np.float64) if plain else None
+
     def index(self, choice: object) -> int:
         """Position of ``choice`` among the choices; -1 if it is none of them. NumPy's scalars are as good."""
         if isinstance(choice, (bool, int, float, str)):

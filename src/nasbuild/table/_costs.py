@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nasbuild._reading import reading
+from nasbuild._text_input import reading
 from nasbuild.errors import SpaceError, TableError
 from nasbuild.space import Cost, Space, costs_to_dict, features_by_name, read_costs
 from nasbuild.table._flat import choice_of_text
@@ -99,7 +99,7 @@ def _difference(table: Table, cost: Cost) -> Difference:
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     with reading(path, TableError) as stream:
-        text = stream.read().removeprefix("\ufeff")
+        text = stream.read()
     reader = csv.reader(io.StringIO(text), strict=True)
     header: list[str] | None = None
     try:

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nasbuild._reading import most_bytes, refuse_endless
+from nasbuild._text_input import most_bytes, refuse_endless
 from nasbuild.errors import TableError
 from nasbuild.space import Architecture, Choice, Space
 from nasbuild.table._columns import ID, FlatNames

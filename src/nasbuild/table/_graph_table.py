@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild._reading import reading
+from nasbuild._text_input import reading
 from nasbuild.errors import TableError
 from nasbuild.ir import OperatorGraph
 from nasbuild.space import Metric

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from nasbuild._reading import reading
+from nasbuild._text_input import reading
 from nasbuild._yaml import plain_from_yaml
 from nasbuild.errors import TableError
 from nasbuild.space import Space, to_dict
@@ -15,7 +15,6 @@ from nasbuild.table._model import Table
 from nasbuild.table._ofa import OfaReader, is_ofa
 from nasbuild.table._rows import RawRow, raw_row, shown
 
-_BYTE_ORDER_MARK = "\ufeff"
 _ALLOWED = "one object a line, with id, arch and metrics"
 _LISTED = "a list of objects with id, arch and metrics, or one of them"
 
@@ -44,7 +43,7 @@ def objects(path: Path, form: str) -> Iterator[tuple[str, Mapping[str, Any] | Ta
         yield from _lines(path)
         return
     with reading(path, TableError) as stream:
-        text = stream.read().removeprefix(_BYTE_ORDER_MARK)
+        text = stream.read()
     if form == ".json":
         data = _parsed(text, str(path), _LISTED)
     else:
@@ -60,8 +59,7 @@ def objects(path: Path, form: str) -> Iterator[tuple[str, Mapping[str, Any] | Ta
 
 def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any] | TableError]]:
     with reading(path, TableError) as stream:
-        for number, line in enumerate(stream, 1):
-            text = line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
+        for number, text in enumerate(stream, 1):
             if text.isspace() or not text:
                 continue
             where = f"{path}, line {number}"

@@ -9,11 +9,10 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasbuild._reading import reading
 from nasbuild._records import unguarded
+from nasbuild._text_input import reading
 from nasbuild.errors import TableError
 
-_BYTE_ORDER_MARK = "\ufeff"
 _SEPARATORS = (",", ";", "\t", "|")
 _NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 _TOLD = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
@@ -64,7 +63,7 @@ def read_separated(
         If there is no header, or a quote is never closed.
     """
     with reading(path, TableError) as stream:
-        text = stream.read().removeprefix(_BYTE_ORDER_MARK)
+        text = stream.read()
     first, told = 1, _TOLD.match(text)
     if told is not None:
         text, first = text[told.end() :], 2

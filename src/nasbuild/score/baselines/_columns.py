@@ -42,8 +42,8 @@ class Columns:
             found = np.full((modules, self.width(stage)), np.nan)
             found[:, 0] = depth
             for f, feature in enumerate(definition.features):
-                plain = all(isinstance(c, int | float) and not isinstance(c, bool) for c in feature.choices)
-                values = np.array(feature.choices if plain else range(len(feature.choices)), dtype=float)
+                numbers = feature.numbers
+                values = np.arange(len(feature.choices), dtype=float) if numbers is None else numbers
                 for layer in range(depth):
                     found[:, 1 + layer * features + f] = values[codes[:, layer, f]]
             return found

@@ -65,7 +65,7 @@ def longest_line() -> int:
 
 @contextlib.contextmanager
 def reading(path: str | os.PathLike[str], error: type[NasbuildError]) -> Iterator[IO[str]]:
-    """Open UTF-8 text (UTF-16 where its first bytes say so), gzipped where the name ends in ``.gz``, standard input where it is ``-``.
+    """Open UTF-8 text (UTF-16 where its first bytes say so), without a byte order mark, gzipped where the name ends in ``.gz``, standard input where it is ``-``.
 
     Whatever goes wrong becomes one clear ``error``: what is no regular file may never end, a small
     gzip may expand to more than memory holds, and a line of hundreds of megabytes is no row.
@@ -135,7 +135,7 @@ def refuse_endless(place: Path, error: type[NasbuildError]) -> None:
 def _encoding(stream: IO[bytes]) -> str:
     first = stream.read(2)
     stream.seek(0)
-    return "utf-16" if first in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8"
+    return "utf-16" if first in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 
 def _measured(stream: IO[bytes], most: int, where: str, error: type[NasbuildError]) -> None:
