@@ -62,6 +62,7 @@ def plain_terms(space: Space, stage: int, module: Module) -> Counts:
             continue
         numbers = plain_numbers(choices)
         plain = np.array(choices, dtype=float) if numbers is not None else np.zeros(1)
+        plain = plain / max(np.abs(plain).max(), 1e-300)  # squares of huge numbers are numbers as well
         plain = (plain - plain.mean()) / plain.std() if plain.std() > 0 else plain
         logs = numbers is not None and min(choices) > 0
         curved = numbers is not None and len(set(numbers)) >= 6
