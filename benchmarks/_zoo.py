@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from _zoo_transformers import TRANSFORMERS, Build
-from nasbuild.evaluate.digits.network import build_network
-from nasbuild.evaluate.ofa import Network, mobilenet_v3, proxylessnas
+from nasbuild.zoo.digits.network import build_network
+from nasbuild.zoo.ofa import Network, mobilenet_v3, proxylessnas
 
 
 class Plain(nn.Module):

@@ -20,7 +20,7 @@ from scipy.stats import yeojohnson
 
 from _common import arguments, markdown, resume, save
 from nasbuild.bench import Cell, read
-from nasbuild.build import Bound, build_predicted, build_within
+from nasbuild.builder import Bound, build_predicted, build_within
 from nasbuild.score import learn
 from nasbuild.table import Table
 

@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "build"))
 from deep_samples import programme
 
 from _common import arguments, markdown, resume, save
-from nasbuild.build import Bound, build_front, build_shortlisted, build_within
+from nasbuild.builder import Bound, build_front, build_shortlisted, build_within
 from nasbuild.score import Run, learn
 from nasbuild.space import Architecture, Space, space_from_dict
 from nasbuild.table import Table

@@ -25,7 +25,7 @@ import numpy as np
 
 from _common import arguments, markdown, resume, save
 from nasbuild.evaluate import Evaluator, Spec, Store
-from nasbuild.loop import LoopSettings, run_loop
+from nasbuild.optimize import LoopSettings, run_loop
 from nasbuild.predictor import recipe
 from nasbuild.search import SearchSettings, parse_goal, search
 from nasbuild.space import (
@@ -192,7 +192,7 @@ def loop(name: str, seed: int, blind: bool) -> dict[str, Any]:
     settings = LoopSettings(SETTINGS.rounds, SETTINGS.batch, SETTINGS.first, seed=seed)
     spec = RegionSpec(name, space, seed)
     goal = parse_goal(space, ["acc"], region.bounds, space.metrics)
-    with tempfile.TemporaryDirectory() as place, _blinded("nasbuild.loop._run", blind):
+    with tempfile.TemporaryDirectory() as place, _blinded("nasbuild.optimize._loop", blind):
         store = Store(Path(place) / "store.db", space, spec.name, seed=seed)
         found = run_loop(Path(place) / "out", spec, goal, settings, store, recipe=recipe("ridge")).evaluated
         store.close()
@@ -215,7 +215,7 @@ def searched(name: str, seed: int, blind: bool) -> dict[str, Any]:
         archs = [to_dict(space, architecture) for architecture in architectures]
         return [{"acc": None if region.fails(arch) else worth(arch)} for arch in archs]
 
-    with _blinded("nasbuild.search._search", blind):
+    with _blinded("nasbuild.search._search_loop", blind):
         found = search(space, evaluate, goal, settings)
     known = ~np.isnan(found.values[:, 0])
     return _row(known, found.generation, found.values[found.within, 0], name)

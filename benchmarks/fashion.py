@@ -2,7 +2,7 @@
 
     python benchmarks/fashion.py --work DIR --images DIR [--sweep] [--print]
 
-``--work`` is the folder in which the table was made (``python -m nasbuild.evaluate.ofa --finish``); it holds the supernet,
+``--work`` is the folder in which the table was made (``python -m nasbuild.zoo.ofa --finish``); it holds the supernet,
 and its own table, where that is not the one that ships: a supernet that is trained anew on another processor has other accuracies. From
 300 of the table's 2,000 labels recipe ``default`` builds 81 networks by accuracy, the best by summed scores of the 243
 that the three best modules of each stage make, and a front of 81 by accuracy and latency. Evolution (NSGA-II, paper,
@@ -25,13 +25,13 @@ import numpy as np
 import torch
 
 from _common import RESULTS, architecture, arguments, markdown, resume, save
-from nasbuild.build import build, build_front
+from nasbuild.builder import build, build_front
 from nasbuild.evaluate import InProcess, Pool, Spec
-from nasbuild.evaluate.ofa.generate import SPACE, TABLE, TIMED, Work
 from nasbuild.score import Run, learn
 from nasbuild.search import SearchSettings, parse_goal, search
 from nasbuild.space import Architecture, load_space
 from nasbuild.table import Table, load_builtin, read_table
+from nasbuild.zoo.ofa.generate import SPACE, TABLE, TIMED, Work
 
 LABELS, K, BUILT, POPULATION = 300, 3, 81, 27
 TARGETS = ("acc", "latency_cpu")
@@ -85,7 +85,7 @@ class Measured:
         if any(told.get(a, {}).get("acc") != self.known[a] for a in some):
             raise SystemExit(
                 f"the supernet in {self.work.folder} is not the one of the table; make its own there "
-                "with python -m nasbuild.evaluate.ofa --finish"
+                "with python -m nasbuild.zoo.ofa --finish"
             )
 
     def accuracies(self, architectures: Sequence[Architecture]) -> list[float]:

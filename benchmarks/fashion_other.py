@@ -22,13 +22,13 @@ import torch
 
 from _common import RESULTS, architecture, arguments, markdown, resume, save
 from fashion import BUILT, SETS, Measured, beaten, front_of
-from nasbuild.build import build
+from nasbuild.builder import build
 from nasbuild.evaluate import Spec
-from nasbuild.evaluate.ofa.generate import SPACE, TABLE, Work
 from nasbuild.predictor import srcc
 from nasbuild.score import learn
 from nasbuild.space import Architecture, load_space
 from nasbuild.table import Table, load_builtin, read_table
+from nasbuild.zoo.ofa.generate import SPACE, TABLE, Work
 
 
 def main() -> None:

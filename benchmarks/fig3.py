@@ -23,12 +23,12 @@ import torch
 from _apart import taken_apart
 from _common import RESULTS, arguments, markdown, resume, save
 from nasbuild.bench import read
-from nasbuild.evaluate.ofa import Family, Network, layers_of, mobilenet_v3, proxylessnas
 from nasbuild.ir import OperatorGraph, from_torch, load_graphs, save_graphs
 from nasbuild.predictor import Ensemble, OperatorRecipe, outputs, srcc
 from nasbuild.score.graphs import GraphRun, compare, learn_graphs, load_graph_run, save_graph_run
 from nasbuild.space import Graphs, Metric
 from nasbuild.table import Table, graph_table
+from nasbuild.zoo.ofa import Family, Network, layers_of, mobilenet_v3, proxylessnas
 
 SPACES = {
     "MobileNetV3": ("ofa-mbv3-surrogate", mobilenet_v3(1.2)),

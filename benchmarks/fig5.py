@@ -21,13 +21,13 @@ import numpy as np
 
 from _common import RESULTS, architecture, arguments, markdown, plain, resume, save
 from nasbuild.bench import Cell, Truth, read, truth
-from nasbuild.build import build_front, propose_equations, reduce_space
+from nasbuild.builder import build_front, propose_equations, reduce_space
+from nasbuild.objective import parse_target
 from nasbuild.predictor import recipe
 from nasbuild.score import Run, learn
 from nasbuild.search import Found, Goal, SearchSettings, insight_space, parse_goal, search
 from nasbuild.space import Architecture, Space, count_architectures
 from nasbuild.table import Table
-from nasbuild.target import parse_target
 
 SPACES, DEVICES = ("ofa-mbv3-surrogate", "ofa-pn-surrogate"), ("latency_gpu", "latency_cpu", "latency_npu")
 FRONT, FEW, DRAWS, SEEDS = 40, 300, 5, 10

@@ -18,9 +18,9 @@ import numpy as np
 
 from _common import RESULTS, arguments, markdown, resume, save
 from nasbuild.bench import read
+from nasbuild.objective import labels, parse_target
 from nasbuild.predictor import AdditiveRecipe, srcc
 from nasbuild.score import fit_additive
-from nasbuild.target import labels, parse_target
 
 EQUATIONS = ("miou / log10(seg_gflops * 1000)", "sqrt(miou) - sqrt(seg_gflops)")
 DRAWS, TOP = 5, 10

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 
 from _common import RESULTS, architecture, arguments, resume
-from nasbuild.evaluate.diffusion.evaluator import load_inpainting
-from nasbuild.evaluate.diffusion.generate import FILE
 from nasbuild.space import load_space
+from nasbuild.zoo.diffusion.evaluator import load_inpainting
+from nasbuild.zoo.diffusion.generate import FILE
 
 SHOWN = 12
 NAMES = {"default": "AutoBuild", "mse": "ES", "labelled": "best of the 68", "random": "random"}

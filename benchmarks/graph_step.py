@@ -17,7 +17,7 @@ from torch import nn
 from torch_geometric.nn import GATv2Conv
 
 from _common import arguments, resume, save
-from nasbuild.predictor._convolution import GATv2
+from nasbuild.predictor.gnn._convolution import GATv2
 
 GRAPHS, NODES, WIDTH, HOPS, REPEATS = 128, 200, 32, 4, 15
 

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 from _common import arguments, resume, save
-from nasbuild.evaluate.ofa import Network, mobilenet_v3
 from nasbuild.ir import OperatorGraph, from_torch, load_graphs, save_graphs, subgraphs
+from nasbuild.zoo.ofa import Network, mobilenet_v3
 
 NETWORKS, GRAPHS = 200, 6000
 

@@ -26,11 +26,11 @@ from _common import arguments, markdown, resume, save
 from _zoo import ZOO, network
 from nasbuild.errors import NasbuildError
 from nasbuild.ir import OperatorGraph, from_torch, read_onnx, subgraphs
-from nasbuild.ir._draft import Const, Node
-from nasbuild.ir._onnx import _parsed
-from nasbuild.ir._onnx_bytes import structure
-from nasbuild.ir._onnx_types import shape_of
-from nasbuild.ir._onnx_walk import Walk
+from nasbuild.ir._draft_graph import Const, Node
+from nasbuild.ir.onnx._read_onnx import _parsed
+from nasbuild.ir.onnx._strip_weights import structure
+from nasbuild.ir.onnx._type_inference import shape_of
+from nasbuild.ir.onnx._walk import Walk
 
 WHOLE = 64
 """Hops in which a network's outputs see enough of it to be called the same."""

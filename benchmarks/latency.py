@@ -23,7 +23,7 @@ import numpy as np
 
 from _common import arguments, markdown, resume, save
 from nasbuild.evaluate import NoisyReading, load_evaluator
-from nasbuild.evaluate._reading import LEAST_SPREAD
+from nasbuild.evaluate.latency._estimate import LEAST_SPREAD
 from nasbuild.predictor import srcc
 from nasbuild.space import load_space, sample
 

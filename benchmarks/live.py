@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from _common import arguments, markdown, resume, save
-from nasbuild.loop import AFRESH, LIVE, Choice, Gap, Live, live
+from nasbuild.optimize import AFRESH, LIVE, Choice, Gap, Live, live
 from nasbuild.score import versions
 
 WAYS = {"built": "loop", "drawn": "random search", "raced": "random search, raced"}

@@ -26,13 +26,13 @@ import numpy as np
 import torch
 
 from _common import arguments, resume, save
-from nasbuild.evaluate.digits.network import build_network
 from nasbuild.ir import OperatorGraph, from_torch
 from nasbuild.predictor import OperatorRecipe
 from nasbuild.report import write_report
 from nasbuild.report.networks import lay_out
 from nasbuild.score.graphs import learn_graphs
 from nasbuild.table import GraphTable, load_builtin
+from nasbuild.zoo.digits.network import build_network
 
 NETWORKS, COMPARED, SEED = 300, 30, 0
 SWINS, FRAMES = 12, 240

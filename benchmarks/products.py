@@ -17,7 +17,7 @@ import numpy as np
 from _common import arguments, markdown, resume, save
 from _promise_truth import known, width_costs
 from nasbuild.bench import fit_rival
-from nasbuild.build import Bound, build_predicted, build_shortlisted, build_within
+from nasbuild.builder import Bound, build_predicted, build_shortlisted, build_within
 from nasbuild.score import learn
 from nasbuild.score.baselines import fit_ridge
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from _common import arguments, markdown, resume, save
 from nasbuild.bench import Cell, read, truth
-from nasbuild.build import build, propose
+from nasbuild.builder import build, propose
 from nasbuild.predictor import srcc
 from nasbuild.score import learn
 from nasbuild.space import sample

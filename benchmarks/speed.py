@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from _common import arguments, markdown, read, save
-from nasbuild.build import build, build_front, build_within, parse_bound, propose_equations
+from nasbuild.builder import build, build_front, build_within, parse_bound, propose_equations
 from nasbuild.predictor import GraphBatch, Network, autobuild_loss, recipe
 from nasbuild.score import learn, score_stages, versions
 from nasbuild.space import encode, graph_schema

@@ -3,7 +3,7 @@ two processes against one.
 
     python benchmarks/supernet.py
 
-Steps whose gradients to kernels are matrix products where pictures are small (`nasbuild.evaluate.ofa.depthwise`) and
+Steps whose gradients to kernels are matrix products where pictures are small (`nasbuild.zoo.ofa.depthwise`) and
 steps with torch's are interleaved in one run, on one thread; processor time of the thread is counted. So are steps of one
 process and of two that share the batch, with nothing else running, by the clock. Pictures are random, of Fashion-MNIST's shape.
 """
@@ -18,10 +18,10 @@ import numpy as np
 import torch
 
 from _common import arguments, resume, save
-from nasbuild.evaluate.ofa import ArrayImages, Phase, Recipe, Supernet, fashion
-from nasbuild.evaluate.ofa import depthwise as depthwise_convolution
-from nasbuild.evaluate.ofa._gradient import Share
-from nasbuild.evaluate.ofa._helpers import Helpers
+from nasbuild.zoo.ofa import ArrayImages, Phase, Recipe, Supernet, fashion
+from nasbuild.zoo.ofa import depthwise as depthwise_convolution
+from nasbuild.zoo.ofa._gradient import Share
+from nasbuild.zoo.ofa._helpers import Helpers
 
 REPEATS = 12
 

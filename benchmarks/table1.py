@@ -2,7 +2,7 @@
 
     python benchmarks/table1.py --work DIR --images DIR [--print]
 
-``--work`` is the folder in which the table was made (``python -m nasbuild.evaluate.diffusion``). From its 68 rows each
+``--work`` is the folder in which the table was made (``python -m nasbuild.zoo.diffusion``). From its 68 rows each
 method chooses four networks, which are fine-tuned and measured with three seeds, the first of them the table's:
 
 - AutoBuild, recipe ``paper``: 5 folds x 4 seeds, the four best by summed module scores, weighted as in section 5.3;
@@ -27,16 +27,16 @@ import numpy as np
 import torch
 
 from _common import architecture, arguments, markdown, resume, save
-from nasbuild.build import build, build_exhaustive, rank_every
+from nasbuild.builder import build, build_exhaustive, rank_every
 from nasbuild.evaluate import InProcess, Pool
-from nasbuild.evaluate._making import StepLines
-from nasbuild.evaluate.diffusion.generate import Work
-from nasbuild.evaluate.diffusion.mini import FEATURES, PARENT
-from nasbuild.evaluate.diffusion.space import sd_v1_4
 from nasbuild.predictor import recipe
 from nasbuild.score import Learnt, learn
 from nasbuild.space import Architecture, architecture_id, sample
 from nasbuild.table import Table, load_builtin
+from nasbuild.zoo._table_maker import StepLines
+from nasbuild.zoo.diffusion.generate import Work
+from nasbuild.zoo.diffusion.mini import FEATURES, PARENT
+from nasbuild.zoo.diffusion.space import sd_v1_4
 
 TARGET, TOP, SEEDS = "fid", 4, 3
 ORDER = ("default", "labelled", "paper", "mse", "random", "own")  # what is compared first, what is told last

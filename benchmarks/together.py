@@ -20,8 +20,8 @@ import numpy as np
 
 from _common import arguments, markdown, read, resume, save
 from nasbuild.predictor import Task, fit_member, plan_splits, recipe
-from nasbuild.predictor._fit_together import fit_members
 from nasbuild.predictor._recipe import Recipe
+from nasbuild.predictor.gnn._stacked_training import fit_members
 from nasbuild.space import encode, graph_schema
 from nasbuild.table import Table, load_builtin
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from nasbuild._io import write_text
-from nasbuild.build import build
+from nasbuild.builder import build
 from nasbuild.report import Chain, Palette, draw_modules, draw_panels
 from nasbuild.score import load_run
 from nasbuild.table import load_builtin

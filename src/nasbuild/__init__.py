@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from nasbuild._version import __version__
 
 if TYPE_CHECKING:
-    from nasbuild.build import reduce_space
+    from nasbuild.builder import reduce_space
     from nasbuild.errors import NasbuildError
     from nasbuild.predictor import recipe
     from nasbuild.report import write_report
@@ -34,7 +34,7 @@ _ROOMS = {
     "predict": "score",
     "read_table": "table",
     "recipe": "predictor",
-    "reduce_space": "build",
+    "reduce_space": "builder",
     "sample": "space",
     "save_run": "score",
     "save_space": "space",

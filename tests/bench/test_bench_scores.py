@@ -23,9 +23,9 @@ from nasbuild.bench import (
     summary,
     truth,
 )
+from nasbuild.bench._baselines import _between_0_and_1, _numeric, fit_rival
 from nasbuild.bench._measure import _modules, measure
-from nasbuild.bench._rivals import _between_0_and_1, _numeric, fit_rival
-from nasbuild.build import best_in_company
+from nasbuild.builder import best_in_company
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
 from nasbuild.score import fit_additive
@@ -148,7 +148,7 @@ def test_columns_of_other_regressors_are_numbers_by_their_range_and_other_choice
 
 
 def test_methods_whose_package_is_missing_are_refused_with_a_word(tmp_path, monkeypatch):
-    monkeypatch.setattr("nasbuild.bench._rivals.find_spec", lambda _: None)
+    monkeypatch.setattr("nasbuild.bench._baselines.find_spec", lambda _: None)
     assert installed("default")
     assert not installed("catboost")
     with pytest.raises(NasbuildError, match=r"'catboost' needs a package.*nasbuild\[bench\]"):

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasbuild.cli._schema import checked
+from nasbuild.cli._json_schema import checked
 
 
 def _refused(text: str):

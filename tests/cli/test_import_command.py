@@ -238,7 +238,7 @@ def test_the_value_of_an_input_decides(nasbuild, tmp_path):
 
 
 def test_values_are_numbers_lists_or_none():
-    from nasbuild.cli._import_told import read_value
+    from nasbuild.cli._import_options import read_value
 
     told = ["a=3", "a=-2.5", "a=true", "a=1,2", "a=[[1],[2]]", "a=None", "x.y=1e3"]
     assert [read_value(text) for text in told] == [

@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from nasbuild.cli import app
-from nasbuild.cli._schema import Message, checked, json_schema
+from nasbuild.cli._json_schema import Message, checked, json_schema
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 COMMANDS = typer.main.get_command(app).commands

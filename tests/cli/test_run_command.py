@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from nasbuild.cli._live import verdict
-from nasbuild.loop import Choice, Gap, LoopSettings
+from nasbuild.optimize import Choice, Gap, LoopSettings
 from nasbuild.score import load_run
 from nasbuild.space import architecture_id, load_space, sample
 from nasbuild.table import load_builtin, read_table
@@ -138,9 +138,9 @@ def trained(monkeypatch):
         noise = np.random.default_rng([row, seed]).normal(scale=0.03)
         return {"loss": float(table.columns["loss"][row] + noise), "acc": 80.0}
 
-    monkeypatch.setattr("nasbuild.loop.LIVE", LoopSettings(rounds=1, batch=2, first=6, race=9))
-    monkeypatch.setattr("nasbuild.loop.AFRESH", 3)
-    monkeypatch.setattr("nasbuild.evaluate.digits.train.train_arch", train)
+    monkeypatch.setattr("nasbuild.optimize.LIVE", LoopSettings(rounds=1, batch=2, first=6, race=9))
+    monkeypatch.setattr("nasbuild.optimize.AFRESH", 3)
+    monkeypatch.setattr("nasbuild.zoo.digits.train.train_arch", train)
     return train
 
 

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Networks, load_evaluator, load_networks
-from nasbuild.evaluate._costs import Batch, count_costs, count_parameters
+from nasbuild.evaluate._network_costs import Batch, count_costs, count_parameters
 from nasbuild.ir import from_torch
 from nasbuild.space import load_space, parse_architecture, sample
 

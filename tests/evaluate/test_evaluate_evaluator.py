@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate import load_evaluator, train_digits
+from nasbuild.evaluate import load_evaluator
 from nasbuild.space import Space, load_space, sample
 from nasbuild.table import load_builtin, write_table
+from nasbuild.zoo.digits import train_arch
 
 SPACE = load_space("digits-macro")
 ONE, OTHER = sample(SPACE, 2, np.random.default_rng(0))
@@ -102,7 +103,7 @@ def test_a_table_is_looked_up_in(tmp_path):
 def test_digits_trains():
     evaluator = load_evaluator("digits", SPACE, seed=3)
     assert set(evaluator.metrics) == {"acc", "loss"}
-    expected = train_digits([[str(layer[0]) for layer in m] for m in ONE], seed=3)
+    expected = train_arch([[str(layer[0]) for layer in m] for m in ONE], seed=3)
     assert evaluator([ONE]) == [expected]
     with pytest.raises(NasbuildError, match="has no networks of the digits"):
         load_evaluator("digits", load_space("mnasnet"))

@@ -21,11 +21,9 @@ from nasbuild.evaluate import (
     evaluate_all,
     load_evaluator,
 )
-from nasbuild.evaluate._latency import told
-from nasbuild.evaluate._latency_settings import LatencySettings, parse_latency
-from nasbuild.evaluate._network import _LOADERS
-from nasbuild.evaluate._reading import Timing
-from nasbuild.evaluate._timed import visits_of_a_process
+from nasbuild.evaluate.latency._estimate import Timing
+from nasbuild.evaluate.latency._latency import told
+from nasbuild.evaluate.latency._settings import LatencySettings, parse_latency
 from nasbuild.space import load_space, sample, to_dict
 
 SPACE = load_space("digits-macro")
@@ -203,18 +201,6 @@ def test_errors_of_the_users_own_classes_are_told_by_their_words(tmp_path):
     script.write_text("class Unfit(Exception): pass\ndef net(arch): raise Unfit('two layers are too many')\n")
     evaluator = load_evaluator(f"latency:{script}:net@1x2", SPACE)
     assert [str(one) for one in evaluator.outcomes(SOME[:1])] == ["Unfit: two layers are too many"]
-
-
-def test_registered_networks_are_known_in_the_other_process(tmp_path, monkeypatch):
-    (tmp_path / "timed_nets_of_mine.py").write_text(
-        "from torch import nn\nfrom nasbuild.evaluate import Networks\n"
-        "def load(space): return Networks(lambda arch: nn.Linear(2, 2), (1, 2))\n"
-    )
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(_LOADERS, "timed-mine", "timed_nets_of_mine:load")
-    job = LatencySettings().target.job("timed-mine", SPACE, SOME[:1])
-    (visits,) = visits_of_a_process(job, 0.0, 0.01).passes
-    assert min(seconds for seconds, _ in visits) > 0
 
 
 def test_where_none_can_be_built_each_says_why(tmp_path):

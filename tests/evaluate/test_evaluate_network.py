@@ -7,16 +7,15 @@ import sys
 import numpy as np
 import pytest
 import torch
-from digits_samples import LARGEST, MIXED, SMALLEST, by_hand
 from torch import nn
 
+from digits_samples import LARGEST, MIXED, SMALLEST, by_hand
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate import _network as private
-from nasbuild.evaluate import _onnx_runtime as onnx_runtime
-from nasbuild.evaluate import load_evaluator, load_networks, network_names, register_networks, to_onnx
-from nasbuild.evaluate._inputs import called
-from nasbuild.evaluate._timed import timed
-from nasbuild.evaluate._torch_runtime import TorchRuntime
+from nasbuild.evaluate import load_evaluator, load_networks, to_onnx
+from nasbuild.evaluate._example_inputs import called
+from nasbuild.evaluate.latency import _onnx_runtime as onnx_runtime
+from nasbuild.evaluate.latency._timing_process import timed
+from nasbuild.evaluate.latency._torch_runtime import TorchRuntime
 from nasbuild.space import load_space, parse_architecture, sample
 from nasbuild.table import load_builtin
 
@@ -93,23 +92,6 @@ def test_networks_that_are_none_are_refused(script, name, message):
 def test_networks_are_of_their_space():
     with pytest.raises(NasbuildError, match="space 'mnasnet' has no networks of the digits"):
         load_networks("digits", load_space("mnasnet"))
-
-
-def test_networks_can_be_registered(monkeypatch, tmp_path):
-    monkeypatch.setattr(private, "_LOADERS", dict(private._LOADERS))
-    monkeypatch.syspath_prepend(tmp_path)
-    (tmp_path / "networks_of_mine.py").write_text(
-        "from torch import nn\n"
-        "from nasbuild.evaluate import Networks\n"
-        "def load(space):\n"
-        "    return Networks(lambda arch: nn.Linear(3, len(arch.modules[0])), (1, 3))\n"
-    )
-    before = network_names()
-    register_networks("mine", "networks_of_mine:load")
-    assert network_names() == sorted([*before, "mine"])
-    assert "networks_of_mine" not in sys.modules
-    module, example = load_networks("mine", SPACE)(SOME[0])
-    assert module(example).shape == (1, len(SOME[0].modules[0]))
 
 
 @pytest.mark.parametrize("batch", ["", "@7x1x8x8"])

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasbuild.evaluate._onnx_runtime import OnnxRuntime, _OnnxJob
-from nasbuild.evaluate._pace import ALIKE, Pace, _on_a_page, product
-from nasbuild.evaluate._timed import timed
-from nasbuild.evaluate._torch_runtime import TorchRuntime
+from nasbuild.evaluate.latency._core_pace import ALIKE, Pace, _on_a_page, product
+from nasbuild.evaluate.latency._onnx_runtime import OnnxRuntime, _OnnxJob
+from nasbuild.evaluate.latency._timing_process import timed
+from nasbuild.evaluate.latency._torch_runtime import TorchRuntime
 from nasbuild.space import load_space
 
 

@@ -7,9 +7,9 @@ import random
 import numpy as np
 import pytest
 
-from nasbuild.evaluate._pace import Pace
-from nasbuild.evaluate._reading import LEAST_SPREAD, PROCESSES, Visits, joined, time_in_processes
-from nasbuild.evaluate._timing import ROUNDS, visit_passes
+from nasbuild.evaluate.latency._core_pace import Pace
+from nasbuild.evaluate.latency._estimate import LEAST_SPREAD, PROCESSES, Visits, joined, time_in_processes
+from nasbuild.evaluate.latency._timing import ROUNDS, visit_passes
 
 
 class Machine:

@@ -6,7 +6,7 @@ import numpy as np
 from ir_samples import FLOAT, INT64, info, make, model
 from onnx import TensorProto, helper, numpy_helper
 
-from nasbuild.ir._onnx_macs import MICROSOFT
+from nasbuild.ir.onnx._macs import MICROSOFT
 
 UINT8, INT8, INT32 = TensorProto.UINT8, TensorProto.INT8, TensorProto.INT32
 X = ("x", (1, 3, 8, 8), FLOAT)

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nasbuild.ir import _torch_recorder, _torch_trace
-from nasbuild.ir._draft import Const, Draft, Node
-from nasbuild.ir._torch_names import FRESH, OVERWRITES
-from nasbuild.ir._torch_nested import mapped, tensors
-from nasbuild.ir._torch_views import Views
+from nasbuild.ir._draft_graph import Const, Draft, Node
+from nasbuild.ir.torch import _recorder, _trace
+from nasbuild.ir.torch._nested import mapped, tensors
+from nasbuild.ir.torch._op_names import FRESH, OVERWRITES
+from nasbuild.ir.torch._views import Views
 
 _LAYOUTS = ("device", "layout", "pin_memory", "memory_format")
 
@@ -31,7 +31,7 @@ class Replay:
         self.stored: dict[int, Tensor] = {}
         self.weights = {n: t.detach() for n, t in (*module.named_parameters(), *module.named_buffers())}
         self.kept: list[Any] = []
-        real = _torch_recorder.lower
+        real = _recorder.lower
 
         def lower(domain: str, op: str, args: Any, kwargs: Any, shapes: Any, value: Any, label: str) -> Any:
             made = real(domain, op, args, kwargs, shapes, value, label)
@@ -40,10 +40,10 @@ class Replay:
             self.note(made[len(made) - len(shapes) :], op, args, kwargs, value, read)
             return made
 
-        monkeypatch.setattr(_torch_recorder, "lower", lower)
-        monkeypatch.setattr(_torch_recorder, "Views", lambda draft: _Views(draft, self))
-        monkeypatch.setattr(_torch_trace, "Recorder", lambda **told: _Recorder(self, **told))
-        self.draft: Draft = _torch_trace.trace(module, (x,), {}, 0)
+        monkeypatch.setattr(_recorder, "lower", lower)
+        monkeypatch.setattr(_recorder, "Views", lambda draft: _Views(draft, self))
+        monkeypatch.setattr(_trace, "Recorder", lambda **told: _Recorder(self, **told))
+        self.draft: Draft = _trace.trace(module, (x,), {}, 0)
 
     def note(
         self, made: Sequence[Any], op: str, args: Any, kwargs: Any, value: Any, read: set[int] | None = None
@@ -107,7 +107,7 @@ class _Shape:
     sizes: tuple[int, ...]
 
 
-class _Recorder(_torch_recorder.Recorder):
+class _Recorder(_recorder.Recorder):
     def __init__(self, replay: Replay, **told: Any) -> None:
         super().__init__(**told)
         self._replay = replay

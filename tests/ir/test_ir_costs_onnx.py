@@ -16,7 +16,7 @@ from contrib_samples import (
 from ir_samples import make, model
 
 from nasbuild.ir import read_onnx
-from nasbuild.ir._onnx_macs import MICROSOFT
+from nasbuild.ir.onnx._macs import MICROSOFT
 
 
 @pytest.mark.parametrize("name", CONTRIB)

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from nasbuild.evaluate import Networks, to_onnx
-from nasbuild.evaluate._costs import Batch, count_costs
+from nasbuild.evaluate._network_costs import Batch, count_costs
 from nasbuild.ir import from_torch, read_onnx
 from nasbuild.space import load_space, parse_architecture
 

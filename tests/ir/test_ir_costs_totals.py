@@ -18,9 +18,9 @@ from onnx import defs, helper, numpy_helper
 
 from nasbuild.errors import NasbuildError
 from nasbuild.ir import read_onnx
-from nasbuild.ir._macs import FREE
-from nasbuild.ir._onnx_attention import ATTENTION
-from nasbuild.ir._onnx_macs import MICROSOFT, has_rule, is_free
+from nasbuild.ir._uncounted import FREE
+from nasbuild.ir.onnx._attention import ATTENTION
+from nasbuild.ir.onnx._macs import MICROSOFT, has_rule, is_free
 
 
 def test_every_operation_of_onnx_is_counted_or_known_to_be_free():

@@ -12,7 +12,7 @@ from ir_samples import FLOAT, arithmetic, classifier, helper, make, model, weigh
 
 from nasbuild.errors import NasbuildError
 from nasbuild.ir import read_onnx
-from nasbuild.ir._onnx_bytes import structure
+from nasbuild.ir.onnx._strip_weights import structure
 
 
 def sentence(path):

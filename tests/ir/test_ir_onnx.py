@@ -8,9 +8,9 @@ from ir_samples import BOOL, arithmetic, classifier, helper, info, make, model, 
 
 from nasbuild.errors import NasbuildError
 from nasbuild.ir import read_onnx
-from nasbuild.ir._graph import MOST_NODES
-from nasbuild.ir._onnx_count import least
-from nasbuild.ir._onnx_walk import MOST_COPIED, Walk
+from nasbuild.ir._operator_graph import MOST_NODES
+from nasbuild.ir.onnx._size_lower_bound import least
+from nasbuild.ir.onnx._walk import MOST_COPIED, Walk
 
 
 def sizes(row):
@@ -158,11 +158,11 @@ def test_what_is_counted_beforehand_is_what_is_read_and_branches_are_counted_as_
     # One call, 4 + 16 + 64 calls inside, 64 operations; and one after them, or the branch.
     assert read[0] == 150
     assert least_read == ((1, 0) if branch else read)
-    monkeypatch.setattr("nasbuild.ir._onnx_walk.MOST_NODES", 100)
+    monkeypatch.setattr("nasbuild.ir.onnx._walk.MOST_NODES", 100)
     with pytest.raises(NasbuildError, match="too many operations"):
         read_onnx(written(made))
-    monkeypatch.setattr("nasbuild.ir._onnx_walk.MOST_NODES", MOST_NODES)
-    monkeypatch.setattr("nasbuild.ir._onnx_walk.MOST_COPIED", 1000)
+    monkeypatch.setattr("nasbuild.ir.onnx._walk.MOST_NODES", MOST_NODES)
+    monkeypatch.setattr("nasbuild.ir.onnx._walk.MOST_COPIED", 1000)
     with pytest.raises(NasbuildError, match="called too often"):
         read_onnx(written(made))
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from nasbuild.evaluate.digits.network import build_network
-from nasbuild.evaluate.ofa import Network, mobilenet_v3, proxylessnas
 from nasbuild.ir import COLUMNS, from_torch, read_onnx
+from nasbuild.zoo.digits.network import build_network
+from nasbuild.zoo.ofa import Network, mobilenet_v3, proxylessnas
 
 
 class Attentive(nn.Module):

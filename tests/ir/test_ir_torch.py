@@ -10,8 +10,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate.digits.network import build_network
 from nasbuild.ir import from_torch
+from nasbuild.zoo.digits.network import build_network
 
 ARCH = [["mb_e1_k3"], ["mb_e3_k3", "mb_e6_k5"], ["mb_e6_k5"]]
 
@@ -191,7 +191,7 @@ def test_a_path_that_contents_decide_is_refused():
 
 
 def test_what_is_remembered_changes_nothing(monkeypatch):
-    from nasbuild.ir import _torch_memory
+    from nasbuild.ir.torch import _shape_cache
 
     class Cut(nn.Module):
         def __init__(self, kernel, dtype):
@@ -209,12 +209,12 @@ def test_what_is_remembered_changes_nothing(monkeypatch):
         for s in (6, 7)
     ]
     first = [from_torch(*call) for call in calls]
-    assert len(_torch_memory._MADE) > 8
+    assert len(_shape_cache._MADE) > 8
     again = [from_torch(*call) for call in calls]
-    monkeypatch.setattr(_torch_memory, "_key", lambda *_: None)
+    monkeypatch.setattr(_shape_cache, "_key", lambda *_: None)
     assert first == again == [from_torch(*call) for call in calls]
     monkeypatch.undo()
-    monkeypatch.setattr(_torch_memory, "MOST", 3)
-    _torch_memory._MADE.clear()
+    monkeypatch.setattr(_shape_cache, "MOST", 3)
+    _shape_cache._MADE.clear()
     assert [from_torch(*call) for call in calls] == first
-    assert len(_torch_memory._MADE) <= 3
+    assert len(_shape_cache._MADE) <= 3

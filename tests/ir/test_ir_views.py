@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from view_programs import INPUT, draw
 
 from nasbuild.ir import from_torch, read_onnx
-from nasbuild.ir._simplify import simplify
+from nasbuild.ir.rewrite._simplify import simplify
 
 X = torch.randn((1, 4, 6), generator=torch.Generator().manual_seed(0))
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from predictor_samples import random_graphs
 
-from nasbuild.predictor._alike import kinds_of
+from nasbuild.predictor.gnn._color_refinement import kinds_of
 from nasbuild.space import Graphs, encode, sample
 from strategies import spaces
 

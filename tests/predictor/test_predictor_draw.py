@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from nasbuild.predictor import recipe
-from nasbuild.predictor._convolution import Convolution
-from nasbuild.predictor._draw import drawn_network
-from nasbuild.predictor._fit import Task, fit_member
-from nasbuild.predictor._network import Network, Shape
+from nasbuild.predictor.gnn._convolution import Convolution
+from nasbuild.predictor.gnn._fit_member import Task, fit_member
+from nasbuild.predictor.gnn._initialization import drawn_network
+from nasbuild.predictor.gnn._network import Network, Shape
 from nasbuild.space import encode, graph_schema, load_space, sample
 
 SPACE = load_space("digits-macro")

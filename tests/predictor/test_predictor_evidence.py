@@ -7,9 +7,9 @@ import pytest
 from scipy.optimize import OptimizeResult
 from scipy.stats import multivariate_normal, norm
 
-import nasbuild.predictor._evidence as evidence
-from nasbuild.predictor._evidence import JITTER, maximise_evidence
-from nasbuild.predictor._kernels import Kernels
+import nasbuild.predictor.additive_gp._marginal_likelihood as evidence
+from nasbuild.predictor.additive_gp._kernels import Kernels
+from nasbuild.predictor.additive_gp._marginal_likelihood import JITTER, maximise_evidence
 
 
 def kernels_of(rng: np.random.Generator, count: int, n: int, rank: int) -> np.ndarray:

@@ -235,7 +235,7 @@ def test_outputs_in_parts_are_those_of_the_whole(monkeypatch):
     net, graphs = network(SHAPE, 1), random_graphs(np.random.default_rng(1), 10)
     prediction, norms = outputs(net, graphs)
     last = last_norms(net, graphs, 2)
-    monkeypatch.setattr("nasbuild.predictor._fit._CHUNK", 3)
+    monkeypatch.setattr("nasbuild.predictor.gnn._fit_member._CHUNK", 3)
     assert outputs(net, graphs)[0] == pytest.approx(prediction, abs=1e-5)
     assert outputs(net, graphs)[1] == pytest.approx(norms, abs=1e-4)
     assert last_norms(net, graphs, 2) == pytest.approx(last, abs=1e-4)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from process_samples import SPACE, Dense
 
-from nasbuild.predictor._design import design
-from nasbuild.predictor._interaction import Interaction
-from nasbuild.predictor._term_rows import Rows
-from nasbuild.predictor._terms import REACH_LAYER, reach
+from nasbuild.predictor.additive_gp._design_matrix import design
+from nasbuild.predictor.additive_gp._pair_interactions import Interaction
+from nasbuild.predictor.additive_gp._term_rows import Rows
+from nasbuild.predictor.additive_gp._terms import REACH_LAYER, reach
 from nasbuild.space import sample
 
 TABLE = sample(SPACE, 25, np.random.default_rng(0))

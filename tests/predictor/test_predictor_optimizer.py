@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nasbuild.predictor._optimizer import ClippedAdamW
+from nasbuild.predictor.gnn._stacked_adamw import ClippedAdamW
 
 
 def net(seed: int = 0) -> torch.nn.Module:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from nasbuild.predictor import AdditiveRecipe, fit_process
-from nasbuild.predictor._design import grouped_entries
-from nasbuild.predictor._passing import may_pass, passing_choices, without_passing
-from nasbuild.predictor._process_file import process_from_arrays, process_to_arrays
-from nasbuild.predictor._terms import Terms
+from nasbuild.predictor.additive_gp._design_matrix import grouped_entries
+from nasbuild.predictor.additive_gp._gp_arrays import process_from_arrays, process_to_arrays
+from nasbuild.predictor.additive_gp._terms import Terms
+from nasbuild.predictor.gnn._identity_layers import may_pass, passing_choices, without_passing
 from nasbuild.space import Architecture, Feature, Space, Stage, enumerate_architectures, group_modules, sample
 from strategies import all_modules
 

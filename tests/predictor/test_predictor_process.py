@@ -10,13 +10,13 @@ import pytest
 from process_samples import SPACE, Dense
 
 from nasbuild.predictor import AdditiveRecipe, Process, fit_process
-from nasbuild.predictor._beside import Variances
-from nasbuild.predictor._design import design
-from nasbuild.predictor._evidence import JITTER
-from nasbuild.predictor._fit_process import _Learnt, _parts, _posterior
-from nasbuild.predictor._interaction import Interaction
-from nasbuild.predictor._radial import Radial
-from nasbuild.predictor._terms import reach
+from nasbuild.predictor.additive_gp._design_matrix import design
+from nasbuild.predictor.additive_gp._fit_gp import _Learnt, _parts, _posterior
+from nasbuild.predictor.additive_gp._interactions import Variances
+from nasbuild.predictor.additive_gp._marginal_likelihood import JITTER
+from nasbuild.predictor.additive_gp._pair_interactions import Interaction
+from nasbuild.predictor.additive_gp._rbf_interactions import Radial
+from nasbuild.predictor.additive_gp._terms import reach
 from nasbuild.space import Architecture, Module, sample
 
 SAMPLES = 3_000

@@ -8,7 +8,7 @@ from scipy.spatial.distance import cdist
 from scipy.stats import spearmanr
 
 from nasbuild.predictor import AdditiveRecipe, fit_process
-from nasbuild.predictor._radial import FLAT_WIDTHS, WIDTHS, Radial
+from nasbuild.predictor.additive_gp._rbf_interactions import FLAT_WIDTHS, WIDTHS, Radial
 from nasbuild.space import sample, space_from_yaml
 
 

@@ -12,10 +12,10 @@ from process_samples import SPACE
 from scipy.stats import multivariate_normal, norm
 
 from nasbuild.predictor import AdditiveRecipe, fit_process
-from nasbuild.predictor._evidence import JITTER
-from nasbuild.predictor._kernels import Kernels
-from nasbuild.predictor._scale import Scale, Scales
-from nasbuild.predictor._warp import Warp
+from nasbuild.predictor.additive_gp._kernels import Kernels
+from nasbuild.predictor.additive_gp._marginal_likelihood import JITTER
+from nasbuild.predictor.additive_gp._warp import Warp
+from nasbuild.predictor.additive_gp._warp_power import Scale, Scales
 from nasbuild.space import sample
 
 RECIPE = AdditiveRecipe(iterations=200)

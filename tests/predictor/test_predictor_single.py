@@ -7,8 +7,8 @@ import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from nasbuild.predictor import AdditiveRecipe, fit_process
-from nasbuild.predictor._beyond import tells_of_sums
-from nasbuild.predictor._design import scaled_rows
+from nasbuild.predictor.additive_gp._design_matrix import scaled_rows
+from nasbuild.predictor.additive_gp._single_changes import tells_of_sums
 from nasbuild.space import Architecture, sample, space_from_yaml
 
 BLOCKS = 12

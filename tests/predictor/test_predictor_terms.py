@@ -13,9 +13,16 @@ from process_samples import SPACE, Dense, dense, plain_numbers, plain_terms
 from scipy.sparse import coo_matrix
 from scipy.stats import kstest
 
-from nasbuild.predictor._design import Design, Term, design, grouped_entries, normal_draws, scaled_rows
-from nasbuild.predictor._numbers import log_numbers
-from nasbuild.predictor._terms import (
+from nasbuild.predictor.additive_gp._design_matrix import (
+    Design,
+    Term,
+    design,
+    grouped_entries,
+    normal_draws,
+    scaled_rows,
+)
+from nasbuild.predictor.additive_gp._numeric_features import log_numbers
+from nasbuild.predictor.additive_gp._terms import (
     REACH_LAYER,
     REACH_MODULE,
     REACH_PAIR,
@@ -118,7 +125,7 @@ def test_terms_that_say_the_same_or_nothing_are_left_out(made, table):
 
 
 def test_wide_terms_have_the_same_kernels_by_sparse_sums(made, table, monkeypatch):
-    monkeypatch.setattr("nasbuild.predictor._design._DENSE", 0)
+    monkeypatch.setattr("nasbuild.predictor.additive_gp._design_matrix._DENSE", 0)
     others = sample(SPACE, 9, np.random.default_rng(1))
     slow = Dense(SPACE, table, others)
     rows = design_rows(made, others)

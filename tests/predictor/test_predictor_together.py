@@ -11,10 +11,10 @@ from predictor_samples import SCHEMA, network, random_graphs
 
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import GraphBatch, Network, Shape, Task, fit_member
-from nasbuild.predictor._fit_together import fit_members, groups
-from nasbuild.predictor._loss import autobuild_loss
 from nasbuild.predictor._recipe import OperatorRecipe, Recipe
-from nasbuild.predictor._stack import Stack
+from nasbuild.predictor.gnn._loss import autobuild_loss
+from nasbuild.predictor.gnn._stacked_network import Stack
+from nasbuild.predictor.gnn._stacked_training import fit_members, groups
 from nasbuild.space import GraphSchema, graph_schema, load_space
 
 SHAPE = Shape("gatv2", 3, 8)

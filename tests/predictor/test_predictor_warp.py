@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import yeojohnson
 
-from nasbuild.predictor._warp import STEEPEST, Warp, yeo_johnson, yeo_johnson_inverse
+from nasbuild.predictor.additive_gp._warp import STEEPEST, Warp, yeo_johnson, yeo_johnson_inverse
 
 POWERS = st.sampled_from([-3.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 5.0]) | st.floats(-3, 5).map(
     lambda p: round(p, 3)

@@ -11,19 +11,19 @@ import pytest
 from hostile import COST, EQUATION, NEVER
 from scipy.stats import skew
 
-from nasbuild.build import build
+from nasbuild.builder import build
+from nasbuild.objective import Labels, parse_target
 from nasbuild.report import explain_data
-from nasbuild.report._data_built import built_data
-from nasbuild.report._data_features import Guesses, features_data
-from nasbuild.report._data_labels import labels_data, scatter_data
-from nasbuild.report._data_modules import modules_data
-from nasbuild.report._data_run import table_data
-from nasbuild.report._data_suspect import suspect_data
-from nasbuild.report._data_trust import trust_data
+from nasbuild.report.data._built import built_data
+from nasbuild.report.data._features import Guesses, features_data
+from nasbuild.report.data._fit import table_data
+from nasbuild.report.data._labels import labels_data, scatter_data
+from nasbuild.report.data._modules import modules_data
+from nasbuild.report.data._suspect_labels import suspect_data
+from nasbuild.report.data._trust import trust_data
 from nasbuild.score import Learnt, Run, Suspect, learn, predict
 from nasbuild.space import enumerate_modules, module_id, parse_architecture
 from nasbuild.table import Note
-from nasbuild.target import Labels, parse_target
 
 
 @pytest.fixture(params=[COST, EQUATION], ids=["minimised", "equation"])

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from nasbuild.predictor import recipe
 from nasbuild.report import Scale, effect_scale, explain_data, report_html, stage_effects
-from nasbuild.report._data_features import features_data
-from nasbuild.report._data_modules import modules_data, untold_text
-from nasbuild.report._data_trust import coverage_text, trust_data
-from nasbuild.report._explain import findings
-from nasbuild.report._heat import heat
+from nasbuild.report.data._explain import findings
+from nasbuild.report.data._features import features_data
+from nasbuild.report.data._modules import modules_data, untold_text
+from nasbuild.report.data._trust import coverage_text, trust_data
+from nasbuild.report.draw._heat_table import heat
 from nasbuild.score import learn
 from nasbuild.space import count_architectures, sample, space_from_dict
 from nasbuild.table import Table

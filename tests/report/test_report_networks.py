@@ -13,7 +13,7 @@ from test_report_page import Page
 
 from nasbuild.ir import describe_node
 from nasbuild.report import report_html
-from nasbuild.report._color import contrast, diverging, ink_on
+from nasbuild.report.draw._choice_colors import contrast, diverging, ink_on
 from nasbuild.report.networks import drawn_network
 from nasbuild.report.networks._choose import chosen_networks
 from nasbuild.report.networks._data import features_data, findings, pieces_data, sizes_data, trust_data

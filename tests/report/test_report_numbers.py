@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nasbuild.report import Palette, _numbers
-from nasbuild.report._color import contrast, oklch, short_texts
-from nasbuild.report._numbers import Scale, count, minus, tick_text, ticks
+from nasbuild.report.data._number_format import Scale, count, minus, tick_text, ticks
+from nasbuild.report.draw._choice_colors import contrast, oklch, short_texts
 from nasbuild.space import Space
 from strategies import relaxed, spaces
 

@@ -13,7 +13,7 @@ from hostile import EQUATION, EVIL
 
 from nasbuild.errors import NasbuildError, OutputError
 from nasbuild.report import report_html, write_report
-from nasbuild.report._color import contrast
+from nasbuild.report.draw._choice_colors import contrast
 
 CARDS = ["labels", "trust", "features", "modules", "built", "next"]
 
@@ -119,8 +119,8 @@ def test_a_card_that_fails_fails_alone(run, monkeypatch):
     def broken(*_):
         raise ValueError(f"broken {EVIL}")
 
-    monkeypatch.setattr("nasbuild.report._views.features_data", broken)
-    monkeypatch.setattr("nasbuild.report._views.draw_legend", broken)
+    monkeypatch.setattr("nasbuild.report._fit_cards.features_data", broken)
+    monkeypatch.setattr("nasbuild.report._fit_cards.draw_legend", broken)
     page = Page(report_html(run, top=2))
     failed = {key for key, bad in page.cards() if bad}
     assert failed == {f"target-{n}-{card}" for n in (1, 2) for card in ("features", "modules")}
@@ -133,7 +133,7 @@ def test_the_summary_and_the_next_steps_stand_without_any_other_card(run, monkey
     def broken(*_):
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(f"nasbuild.report._views.{what}", broken)
+    monkeypatch.setattr(f"nasbuild.report._fit_cards.{what}", broken)
     page = Page(report_html(run, top=2))
     kept = {"summary", "table", "made", "target-1-next", "target-2-features"}
     assert kept <= {key for key, bad in page.cards() if not bad}

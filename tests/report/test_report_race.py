@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nasbuild.loop import Choice, Gap, Race, Racer
-from nasbuild.report._data_race import race_data
-from nasbuild.report._live import draw_live, live_data
-from nasbuild.report._plots_race import draw_race
+from nasbuild.optimize import Choice, Gap, Race, Racer
+from nasbuild.report._live_card import draw_live, live_data
+from nasbuild.report.data._race import race_data
+from nasbuild.report.draw._race_plot import draw_race
 from nasbuild.search import parse_goal
 from nasbuild.table import load_builtin
 

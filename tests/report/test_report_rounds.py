@@ -6,11 +6,11 @@ import re
 
 import numpy as np
 
-from nasbuild.loop import BUILT, RANDOM, Asked, Round
-from nasbuild.loop._rounds import gathered
+from nasbuild.optimize import BUILT, RANDOM, Asked, Round
+from nasbuild.optimize._round_summary import gathered
 from nasbuild.predictor import recipe
 from nasbuild.report import report_html
-from nasbuild.report._data_rounds import rounds_data
+from nasbuild.report.data._rounds import rounds_data
 from nasbuild.score import learn
 from nasbuild.search import parse_goal
 from nasbuild.table import load_builtin

@@ -15,7 +15,7 @@ from graph_samples import planted_table
 from nasbuild.predictor import GraphBatch, OperatorRecipe
 from nasbuild.score import Agreement
 from nasbuild.score.graphs import learn_graphs, number_curves
-from nasbuild.score.graphs._trust import measure_graph_trust
+from nasbuild.score.graphs._graph_trust import measure_graph_trust
 
 
 def members(values: list[float], tested: int) -> list[Any]:

@@ -13,8 +13,8 @@ from nasbuild.errors import TargetError
 from nasbuild.ir import encode_graphs, operator_schema, unknown_ops
 from nasbuild.predictor import GraphBatch, OperatorRecipe
 from nasbuild.score.graphs import compare, learn_graphs, mine_pieces, node_scores, predict_graphs
-from nasbuild.score.graphs._mine import before
-from nasbuild.score.graphs._rivals import count_features
+from nasbuild.score.graphs._graph_baselines import count_features
+from nasbuild.score.graphs._subgraph_mining import before
 
 RECIPE = OperatorRecipe(
     feature_epochs=25,

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from nasbuild.predictor import AdditiveRecipe, fit_process
-from nasbuild.report._data_trust import beyond_text
+from nasbuild.report.data._trust import beyond_text
 from nasbuild.score import AdditiveScorer
-from nasbuild.score._reach import share_beyond
+from nasbuild.score._table_reach import share_beyond
 from nasbuild.space import Feature, Space, Stage, enumerate_architectures
 
 SPACE = Space(

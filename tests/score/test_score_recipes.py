@@ -27,7 +27,7 @@ from nasbuild.score import (
     save_run,
     score_stages,
 )
-from nasbuild.score._model_file import scorers_from_bytes, scorers_to_bytes
+from nasbuild.score._scorer_file import scorers_from_bytes, scorers_to_bytes
 from nasbuild.score.baselines import held_out_baseline
 from nasbuild.space import sample
 from strategies import relaxed, spaces

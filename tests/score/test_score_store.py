@@ -179,7 +179,7 @@ def test_an_interrupted_write_leaves_things_as_they_were(run, tmp_path, monkeypa
     def failing(*_, **__):
         raise error
 
-    monkeypatch.setattr(f"nasbuild.score._store.{step}", failing)
+    monkeypatch.setattr(f"nasbuild.score._fit_folder.{step}", failing)
     expected = OutputError if isinstance(error, OSError) else KeyboardInterrupt
     with pytest.raises(expected) as caught:
         save_run(replace(run, seed=7), tmp_path / "run", overwrite=overwrite)

@@ -58,7 +58,7 @@ def test_the_folder_holds_what_was_found(whole):
 @pytest.mark.parametrize("stop", [0, 1, 19, 20, 21, 45, 89])
 def test_stopped_and_taken_up_it_ends_the_same_and_repeats_nothing(whole, tmp_path, stop, monkeypatch):
     # Written after every evaluation, as slow ones are.
-    monkeypatch.setattr("nasbuild.search._folder._PAUSE", -1.0)
+    monkeypatch.setattr("nasbuild.search._search_folder._PAUSE", -1.0)
     folder, wanted = tmp_path / "search", SearchSettings(budget=90, population=20)
     with pytest.raises(KeyboardInterrupt):
         search_folder(folder, SPACE, counting(stop)[0], goal_of(SPACE), wanted)

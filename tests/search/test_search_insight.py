@@ -9,6 +9,7 @@ import pytest
 from search_samples import digits
 
 from nasbuild.errors import NasbuildError
+from nasbuild.objective import parse_target
 from nasbuild.search import insight_space
 from nasbuild.space import (
     Architecture,
@@ -20,7 +21,6 @@ from nasbuild.space import (
     enumerate_architectures,
 )
 from nasbuild.table import Table
-from nasbuild.target import parse_target
 
 ACC, COST = Metric("acc", "maximize"), Metric("cost", "minimize")
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from nasbuild.bench._baselines import RIVALS, fit_rival
 from nasbuild.bench._cells import Cell
-from nasbuild.bench._rivals import RIVALS, fit_rival
 from nasbuild.bench._truth import Truth, Whole, read, truth
-from nasbuild.build import Columns, best_in_company, best_of_modules
+from nasbuild.builder import Columns, best_in_company, best_of_modules
 from nasbuild.predictor import (
     AdditiveRecipe,
     BaselineRecipe,

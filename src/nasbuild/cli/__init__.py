@@ -14,11 +14,11 @@ from nasbuild.cli import (
     _demo,
     _equations,
     _evaluate,
-    _export,
-    _graphs,
+    _fit,
+    _fit_outputs,
+    _graph_commands,
     _import,
-    _learn,
-    _run,
+    _optimize,
     _search,
 )
 from nasbuild.cli._output import begin, restoring_stdout
@@ -35,18 +35,18 @@ app = typer.Typer(
 for command in (
     _demo.demo,
     _check.check,
-    _learn.fit,
-    _learn.explain,
-    _graphs.compare,
-    _export.modules,
-    _export.predict,
+    _fit.fit,
+    _fit.explain,
+    _graph_commands.compare,
+    _fit_outputs.modules,
+    _fit_outputs.predict,
     _build.build,
     _equations.equations,
-    _export.shrink,
+    _fit_outputs.shrink,
     _search.search,
     _evaluate.evaluate,
-    _run.run,
-    _export.report,
+    _optimize.optimize,
+    _fit_outputs.report,
     _bench.bench,
 ):
     app.command()(command)
@@ -89,7 +89,7 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if (error.name or "nasbuild").startswith("nasbuild"):
             raise
-        from nasbuild._installed import absent
+        from nasbuild._optional_imports import absent
 
         print(f"error: {absent(error)}", file=sys.stderr)
         sys.exit(2)

@@ -14,7 +14,7 @@ from nasbuild.cli._output import Output
 from nasbuild.errors import Infeasible, NasbuildError
 
 if TYPE_CHECKING:
-    from nasbuild.build import Bound
+    from nasbuild.builder import Bound
     from nasbuild.score import Run
 
 
@@ -75,7 +75,7 @@ def build(
 ) -> None:
     """Build the best architectures by what was learnt; nothing is searched or evaluated."""
     from nasbuild._forms import ROWS, check_out
-    from nasbuild.build import read_sweep
+    from nasbuild.builder import read_sweep
     from nasbuild.predictor import recipe_kind
     from nasbuild.score import load_run, narrowed
     from nasbuild.space import fixed
@@ -153,7 +153,7 @@ def _swept(run: Run, wanted: Wanted, sweep: Sequence[Sequence[Bound]]) -> tuple[
     Infeasible
         If nothing meets any of them.
     """
-    from nasbuild.build import shown_bounds
+    from nasbuild.builder import shown_bounds
 
     parts, infeasible = [], []
     for bounds in sweep:

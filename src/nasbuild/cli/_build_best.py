@@ -10,7 +10,7 @@ from nasbuild.cli._built import built_rows
 from nasbuild.errors import Infeasible
 
 if TYPE_CHECKING:
-    from nasbuild.build import Bound, Built
+    from nasbuild.builder import Bound, Built
     from nasbuild.score import Learnt, Run
 
 
@@ -46,7 +46,7 @@ def part_of(run: Run, wanted: Wanted, bounds: Sequence[Bound]) -> BuiltPart:
     Infeasible
         If nothing is within the bounds.
     """
-    from nasbuild.build import predicted_names, propose, propose_within, shown_bounds
+    from nasbuild.builder import predicted_names, propose, propose_within, shown_bounds
 
     learnt = run.of(wanted.targets[0] if wanted.targets else None)
     also, note, remark = list(dict.fromkeys(bound.name for bound in bounds)), "", ""
@@ -85,7 +85,7 @@ def _best_of_ties(
     Infeasible
         If no choice has anything within the bounds.
     """
-    from nasbuild.build import tied_runs
+    from nasbuild.builder import tied_runs
 
     found, refused, name = [], None, learnt.target.name
     # The best modules of a stage, and all predictions, are those of each choice of the ties.
@@ -116,8 +116,8 @@ def _best(
     run: Run, learnt: Learnt, n: int, k: int | None, bounds: Sequence[Bound], apart: int, by: str
 ) -> tuple[list[Built], str, str]:
     """The best, a title, and what is not sure of them."""
-    from nasbuild.build import build as build_architectures
-    from nasbuild.build import build_exhaustive, build_predicted, build_shortlisted, build_within, is_deep
+    from nasbuild.builder import build as build_architectures
+    from nasbuild.builder import build_exhaustive, build_predicted, build_shortlisted, build_within, is_deep
     from nasbuild.space import count_architectures, shown_count
 
     whom, note = f"for {learnt.target.name}{_within(bounds)}", ""
@@ -168,7 +168,7 @@ def _front(
     run: Run, targets: Sequence[str], n: int, bounds: Sequence[Bound]
 ) -> tuple[Learnt, list[Built], list[str], str, str]:
     """The first target, the front by it, what else is to be told of each, a title, and how far it reaches."""
-    from nasbuild.build import build_front, described
+    from nasbuild.builder import build_front, described
 
     found = build_front(run, n, targets=targets, bounds=bounds)
     learnt = run.of(found.targets[0])
@@ -197,6 +197,6 @@ def _beyond(rows: Sequence[dict[str, Any]], bounds: Sequence[Bound]) -> str:
 
 
 def _within(bounds: Sequence[Bound]) -> str:
-    from nasbuild.build import shown_bounds
+    from nasbuild.builder import shown_bounds
 
     return f" with {shown_bounds(bounds)}" if bounds else ""

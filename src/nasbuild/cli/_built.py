@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nasbuild.cli._output import Output, number
 
 if TYPE_CHECKING:
-    from nasbuild.build import Built
+    from nasbuild.builder import Built
     from nasbuild.score import Learnt, Run
 
 
@@ -19,7 +19,7 @@ def built_rows(
 
     ``expected`` holds what is predicted of other targets, named in ``also``, or known exactly.
     """
-    from nasbuild.build import expected
+    from nasbuild.builder import expected
     from nasbuild.space import architecture_id, to_dict
 
     told: list[dict[str, Any]] = [{} for _ in built]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbuild.cli._given import given, instead, read, space_with
+from nasbuild.cli._inputs import given, instead, read, space_with
 from nasbuild.cli._options import (
     CostsOption,
     GraphsOption,
@@ -35,7 +35,7 @@ def check(
     as_json: JsonOption = False,
 ) -> None:
     """Is the space sound, and is the table? Counts, metrics, and what was noticed."""
-    from nasbuild.cli._graphs import check_graphs
+    from nasbuild.cli._graph_commands import check_graphs
     from nasbuild.space import (
         count_architectures,
         count_log10,

@@ -25,7 +25,7 @@ def equations(
     as_json: JsonOption = False,
 ) -> None:
     """Equations that aim at regions along the front of several targets, and what each would build."""
-    from nasbuild.build import propose_equations, read_bounds
+    from nasbuild.builder import propose_equations, read_bounds
     from nasbuild.score import load_run
     from nasbuild.space import architecture_id, to_dict
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasbuild._counting.batch import uncounted
-from nasbuild.cli._import_told import Told, is_file, names_of, read_size, read_value
+from nasbuild.cli._import_options import Told, is_file, names_of, read_size, read_value
 from nasbuild.cli._options import JsonOption, SkipOption
 from nasbuild.cli._output import Output
 from nasbuild.errors import NasbuildError

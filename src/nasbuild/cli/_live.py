@@ -7,18 +7,18 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nasbuild.cli._optimize import REPORT, write_rounds
 from nasbuild.cli._output import Output, number
-from nasbuild.cli._rounds import print_race, print_rounds, race_rows, round_rows
-from nasbuild.cli._run import REPORT, write_rounds
+from nasbuild.cli._round_output import print_race, print_rounds, race_rows, round_rows
 
 if TYPE_CHECKING:
-    from nasbuild.loop import Choice, Live
+    from nasbuild.optimize import Choice, Live
 
 
 def show_live(out: Output, folder: Path, workers: int, seed: int, budget: int | None) -> None:
     """Run the loop and random search with as many trainings, and show what each came to."""
     from nasbuild.evaluate import InProcess, Pool
-    from nasbuild.loop import AFRESH, FIT, LIVE, live
+    from nasbuild.optimize import AFRESH, FIT, LIVE, live
     from nasbuild.space import load_space
 
     # Of few trainings, a race leaves most to the rounds.
@@ -82,7 +82,7 @@ def show_live(out: Output, folder: Path, workers: int, seed: int, budget: int | 
 
 def verdict(found: Live) -> str:
     """Which is better, if that is told apart by the fresh trainings."""
-    from nasbuild.loop import APART
+    from nasbuild.optimize import APART
 
     gap = found.gap
     if found.built.architecture == found.drawn.architecture:

@@ -165,7 +165,7 @@ def _searched(
 
 
 def _describe(out: Output, space: Space, evaluator: Evaluator, goal: Goal) -> None:
-    from nasbuild.build import shown_bounds
+    from nasbuild.builder import shown_bounds
     from nasbuild.space import count_architectures, shown_count
 
     wanted = ", ".join(f"{t.name} {'up' if t.sign > 0 else 'down'}" for t in goal.targets)

@@ -5,7 +5,9 @@ Importing this package loads neither onnx nor torch; the functions do when they 
 
 from __future__ import annotations
 
-from nasbuild.ir._encode import (
+from nasbuild.ir._graph_file import load_graphs, save_graphs
+from nasbuild.ir._operator_graph import COLUMNS, RANK, OperatorGraph, grouping_of
+from nasbuild.ir._packed_features import (
     OP,
     decode_numbers,
     describe_node,
@@ -14,12 +16,10 @@ from nasbuild.ir._encode import (
     operator_schema,
     unknown_ops,
 )
-from nasbuild.ir._file import load_graphs, save_graphs
-from nasbuild.ir._graph import COLUMNS, RANK, OperatorGraph, grouping_of
-from nasbuild.ir._hash import Subgraphs, subgraph_hash, subgraphs
-from nasbuild.ir._onnx import onnx_inputs, read_onnx
-from nasbuild.ir._onnx_missing import missing_sizes
-from nasbuild.ir._torch import from_torch
+from nasbuild.ir._subgraph_hash import Subgraphs, subgraph_hash, subgraphs
+from nasbuild.ir.onnx._missing_sizes import missing_sizes
+from nasbuild.ir.onnx._read_onnx import onnx_inputs, read_onnx
+from nasbuild.ir.torch._from_torch import from_torch
 
 __all__ = [
     "COLUMNS",

@@ -1,17 +1,5 @@
 """Room ``predictor``: what is learnt. Graph batches, FE-MLP, GNN, ranking losses, fit, ensemble, files."""
 
-from nasbuild.predictor._batch import GraphBatch
-from nasbuild.predictor._convolution import Convolution, convolution
-from nasbuild.predictor._ensemble import Ensemble, Progress, fit_ensembles, plan_splits, weighted
-from nasbuild.predictor._every import predict_every
-from nasbuild.predictor._file import ensembles_from_bytes, ensembles_to_bytes
-from nasbuild.predictor._fit import Member, Task, fit_member, last_norms, outputs, srcc
-from nasbuild.predictor._fit_process import fit_process
-from nasbuild.predictor._loss import Ranking, autobuild_loss, pearson, spearman
-from nasbuild.predictor._network import FeatureEmbedding, Network, Shape
-from nasbuild.predictor._pairs import Pairs
-from nasbuild.predictor._process import Process
-from nasbuild.predictor._process_file import process_from_arrays, process_to_arrays
 from nasbuild.predictor._recipe import (
     KINDS,
     RECIPES,
@@ -25,9 +13,21 @@ from nasbuild.predictor._recipe import (
     recipe_kind,
 )
 from nasbuild.predictor._settings import Baseline
-from nasbuild.predictor._soft_rank import soft_rank
 from nasbuild.predictor._threads import one_thread
-from nasbuild.predictor._warp import Warp
+from nasbuild.predictor.additive_gp._additive_gp import Process
+from nasbuild.predictor.additive_gp._fit_gp import fit_process
+from nasbuild.predictor.additive_gp._gp_arrays import process_from_arrays, process_to_arrays
+from nasbuild.predictor.additive_gp._low_rank_pairs import Pairs
+from nasbuild.predictor.additive_gp._warp import Warp
+from nasbuild.predictor.gnn._convolution import Convolution, convolution
+from nasbuild.predictor.gnn._ensemble import Ensemble, Progress, fit_ensembles, plan_splits, weighted
+from nasbuild.predictor.gnn._ensemble_file import ensembles_from_bytes, ensembles_to_bytes
+from nasbuild.predictor.gnn._exhaustive import predict_every
+from nasbuild.predictor.gnn._fit_member import Member, Task, fit_member, last_norms, outputs, srcc
+from nasbuild.predictor.gnn._graph_batch import GraphBatch
+from nasbuild.predictor.gnn._loss import Ranking, autobuild_loss, pearson, spearman
+from nasbuild.predictor.gnn._network import FeatureEmbedding, Network, Shape
+from nasbuild.predictor.gnn._soft_rank import soft_rank
 
 __all__ = [
     "KINDS",

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, get_args
 
 from nasbuild.errors import NasbuildError
-from nasbuild.predictor._convolution import Convolution
-from nasbuild.predictor._loss import Ranking
-from nasbuild.predictor._network import Shape
 from nasbuild.predictor._settings import Baseline, check_settings
+from nasbuild.predictor.gnn._convolution import Convolution
+from nasbuild.predictor.gnn._loss import Ranking
+from nasbuild.predictor.gnn._network import Shape
 
 
 @dataclass(frozen=True)

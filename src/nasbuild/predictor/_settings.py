@@ -7,8 +7,8 @@ from dataclasses import fields
 from typing import Any, Literal, get_args
 
 from nasbuild.errors import NasbuildError
-from nasbuild.predictor._convolution import Convolution
-from nasbuild.predictor._loss import Ranking
+from nasbuild.predictor.gnn._convolution import Convolution
+from nasbuild.predictor.gnn._loss import Ranking
 
 Baseline = Literal["ridge", "lightgbm", "marginal", "ped-anova"]
 

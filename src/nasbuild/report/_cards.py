@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nasbuild.report._card import Card, Section
-from nasbuild.report._data_race import race_data
-from nasbuild.report._data_rounds import rounds_data
-from nasbuild.report._data_run import made_data, setting_text
-from nasbuild.report._live import draw_live, live_data
-from nasbuild.report._plots_race import draw_race
-from nasbuild.report._plots_rounds import draw_rounds
-from nasbuild.report._steps import Place
-from nasbuild.report._views import RunView
+from nasbuild.report._fit_cards import RunView
+from nasbuild.report._live_card import draw_live, live_data
+from nasbuild.report.data._fit import made_data, setting_text
+from nasbuild.report.data._next_steps import Place
+from nasbuild.report.data._race import race_data
+from nasbuild.report.data._rounds import rounds_data
+from nasbuild.report.draw._race_plot import draw_race
+from nasbuild.report.draw._round_plots import draw_rounds
 
 if TYPE_CHECKING:
-    from nasbuild.loop import Evaluated, Live, Race
+    from nasbuild.optimize import Evaluated, Live, Race
     from nasbuild.score import Run
 
 

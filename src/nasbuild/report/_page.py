@@ -10,19 +10,19 @@ from nasbuild._forms import REPORTS, form_of
 from nasbuild._io import write_text
 from nasbuild._version import __version__
 from nasbuild.errors import NasbuildError
-from nasbuild.report import _numbers
 from nasbuild.report._card import Card, Section
 from nasbuild.report._cards import sections
-from nasbuild.report._color import choice_text
-from nasbuild.report._health import sentence
 from nasbuild.report._pdf import find_browser, write_pdf
-from nasbuild.report._steps import Place
+from nasbuild.report.data import _number_format
+from nasbuild.report.data._health import sentence
+from nasbuild.report.data._next_steps import Place
+from nasbuild.report.draw._choice_colors import choice_text
 from nasbuild.report.networks import graph_sections
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from nasbuild.loop import Evaluated, Live, Race
+    from nasbuild.optimize import Evaluated, Live, Race
     from nasbuild.score import Run
     from nasbuild.score.graphs import GraphRun
 
@@ -153,15 +153,15 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "count": _numbers.count,
-        "correlation": _numbers.correlation,
+        "count": _number_format.count,
+        "correlation": _number_format.correlation,
         "choice": choice_text,
         "shorten": shorten,
         "sentence": sentence,
     }
     # As it was made: sorting keys would shuffle what a person reads.
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":")}
-    environment.globals |= {"plural": _numbers.plural}
+    environment.globals |= {"plural": _number_format.plural}
     return environment
 
 

@@ -7,19 +7,19 @@ from nasbuild.score._choices import choice_effects
 from nasbuild.score._failure_rule import FailureRule, failure_rule
 from nasbuild.score._failures import Failures, learn_failures
 from nasbuild.score._features import ChoiceScore, feature_scores
-from nasbuild.score._fit import Fitted, absent_rivals, choice_scores, fit_rivals, fit_scorers
+from nasbuild.score._fit import Learnt, Prediction, Progress, Run, learn, predict
+from nasbuild.score._fit_folder import load_run, save_run
+from nasbuild.score._fit_schema import RUN as RUN_FILE
+from nasbuild.score._fit_schema import SCHEMA_VERSION, versions
+from nasbuild.score._fit_scorers import Fitted, absent_rivals, choice_scores, fit_rivals, fit_scorers
+from nasbuild.score._fixed_parts import narrowed
 from nasbuild.score._held_out import DEVIATIONS, Agreement, Evidence, HeldOut, evidence_of
 from nasbuild.score._module_rows import module_rows
 from nasbuild.score._modules import LabelStatistics, ModuleScorer, label_statistics, shifted
-from nasbuild.score._narrow import narrowed
-from nasbuild.score._run import Learnt, Prediction, Progress, Run, learn, predict
-from nasbuild.score._run_file import RUN as RUN_FILE
-from nasbuild.score._run_file import SCHEMA_VERSION, versions
 from nasbuild.score._scorer import Scorer, combined
 from nasbuild.score._stage_scores import MAX_MODULES, StageScores, score_stage, score_stages
-from nasbuild.score._store import load_run, save_run
-from nasbuild.score._suspect import Suspect, suspect_labels
-from nasbuild.score._ties import COMPARED, member_scores, untold
+from nasbuild.score._suspect_labels import Suspect, suspect_labels
+from nasbuild.score._tied_modules import COMPARED, member_scores, untold
 from nasbuild.score._trust import METHOD_NAMES, Trust, measure_trust, part_text
 from nasbuild.score.baselines import FoldedScorer, fit_baseline, fit_model
 

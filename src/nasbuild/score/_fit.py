@@ -1,121 +1,245 @@
-"""Fit whatever a recipe asks for."""
+"""Learn from a table: one fit, and all that is known from it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from nasbuild._installed import is_installed
-from nasbuild.predictor import AdditiveRecipe, AnyRecipe, Baseline, BaselineRecipe, Recipe, fit_ensembles
-from nasbuild.score._additive import fit_additive
-from nasbuild.score._advice import Rival
-from nasbuild.score._choices import choice_effects
-from nasbuild.score._features import ChoiceScore, feature_scores
-from nasbuild.score._held_out import HeldOut, evidence_of
-from nasbuild.score._modules import ModuleScorer
+from nasbuild.errors import NasbuildError, RunError, TargetError
+from nasbuild.objective import Labels, Target, labels, parse_target
+from nasbuild.predictor import RECIPES, AnyRecipe
+from nasbuild.score._better_part import better_parts
+from nasbuild.score._failures import Failures
+from nasbuild.score._features import ChoiceScore
+from nasbuild.score._fit_scorers import choice_scores, fit_rivals, fit_scorers
+from nasbuild.score._held_out import evidence_of
 from nasbuild.score._scorer import Scorer
-from nasbuild.score.baselines import fit_baseline, held_out_baseline, ped_anova
-from nasbuild.space import Architecture, Space, encode, features_by_name, graph_schema
+from nasbuild.score._seen_choices import seen_modules
+from nasbuild.score._stage_scores import MAX_MODULES, StageScores, best_modules, score_stages
+from nasbuild.score._suspect_labels import suspect_labels
+from nasbuild.score._table_reach import share_beyond
+from nasbuild.score._tied_modules import untold
+from nasbuild.score._trust import Trust, measure_trust
+from nasbuild.space import Architecture, Space
+from nasbuild.table import Table
 
-RIVALS: dict[Baseline, str] = {"ridge": "sklearn", "lightgbm": "lightgbm"}
-"""Methods that are measured beside the one asked for, and the package that each needs."""
-Problem = tuple[tuple[Architecture, ...], np.ndarray]
-"""Architectures and labels of one target."""
+# Squares of labels must be numbers as well.
+_LARGEST = 1e100
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A scorer, and what it was measured to be worth on rows that it did not see."""
+class Learnt:
+    """What was learnt about one target.
 
+    Attributes
+    ----------
+    unseen
+        Whether modules with choices or depths that no labelled architecture has may be built as well.
+    within
+        The part of the space that may be built (`narrowed`); None if it is the whole space.
+    """
+
+    target: Target
+    labels: Labels
     scorer: Scorer
-    parts: list[HeldOut]
+    stages: tuple[StageScores, ...]
+    features: tuple[ChoiceScore, ...]
+    trust: Trust
+    unseen: bool = False
+    within: Space | None = None
+
+    def best(self, stage: int, n: int | None = None) -> np.ndarray:
+        """Positions of a stage's ``n`` best modules, best first; of those that make the same network, one.
+
+        Modules with what no label tells of are left out, unless ``unseen``, or where a search of the stage found no other.
+        """
+        order = best_modules(self.scorer, self.stages[stage], self.target.sign)
+        seen = self.seen(stage)[order]
+        return order[seen][:n] if seen.any() else order[:n]
+
+    def seen(self, stage: int) -> np.ndarray:
+        """Which of a stage's modules may be built, (modules,)."""
+        if self.unseen:
+            return np.ones(len(self.stages[stage]), dtype=bool)
+        return seen_modules(self.scorer.space, self.stages[stage], self.trust.unseen)
 
 
-def fit_scorers(
-    space: Space,
-    problems: Sequence[Problem],
-    recipe: AnyRecipe,
+@dataclass(frozen=True)
+class Prediction:
+    """Predictions of architectures, in the target's unit.
+
+    Attributes
+    ----------
+    value, std
+        y' and its deviation, (architectures,).
+    shares
+        Score of each stage's module, (architectures, stages).
+    extrapolates
+        Whether the prediction goes beyond the table (`Scorer.predict_marked`), (architectures,) bool.
+    """
+
+    value: np.ndarray
+    std: np.ndarray
+    shares: np.ndarray
+    extrapolates: np.ndarray
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished fit: the table, the settings, and for every target what was learnt.
+
+    Attributes
+    ----------
+    failures
+        Where evaluations fail, for what is built and proposed from this run; no part of a run folder.
+    """
+
+    table: Table
+    recipe: AnyRecipe
+    seed: int
+    learnt: tuple[Learnt, ...]
+    max_modules: int = MAX_MODULES
+    versions: dict[str, str] = field(default_factory=dict, compare=False)
+    failures: Failures | None = field(default=None, compare=False)
+
+    @property
+    def space(self) -> Space:
+        return self.table.space
+
+    def with_unseen(self) -> Run:
+        """The same, but that modules with choices or depths that no labelled architecture has are built as well."""
+        return replace(self, learnt=tuple(replace(one, unseen=True) for one in self.learnt))
+
+    def of(self, target: str | None = None) -> Learnt:
+        """What was learnt about a target; the first one if None.
+
+        Raises
+        ------
+        RunError
+            If the run has no such target.
+        """
+        if target is None:
+            return self.learnt[0]
+        for learnt in self.learnt:
+            if learnt.target.name == target.strip():
+                return learnt
+        names = [learnt.target.name for learnt in self.learnt]
+        raise RunError(f"the run has no target {target!r}", allowed=names)
+
+
+def learn(
+    table: Table,
+    targets: Sequence[str],
     *,
+    recipe: AnyRecipe = RECIPES["default"],
     seed: int = 0,
+    max_modules: int = MAX_MODULES,
     workers: int = 1,
-    progress: Callable[[int, int], None] = lambda *_: None,
-) -> list[Fitted]:
-    """Fit one scorer a target.
+    rivals: bool = True,
+    skip_bad: bool = False,
+    progress: Progress = lambda *_: None,
+) -> Run:
+    """Fit, score every module of every stage, and measure how far the scores can be believed.
+
+    Parameters
+    ----------
+    table
+        Evaluated architectures.
+    targets
+        Metrics or equations of metrics.
+    max_modules
+        A stage with more modules is searched for its best and worst ones instead.
+    workers
+        Processes that fit; the result does not depend on it.
+    rivals
+        Measure ridge regression and LightGBM on the same table, for the verdict.
+    skip_bad
+        Leave rows out for which an equation has no finite value.
 
     Raises
     ------
-    TableError
-        If there are too few labels.
+    TargetError
+        If a target is unknown or unsafe, too few rows have a label, or labels are too large, or
+        differ too little, for their spread to be a number.
     NasbuildError
-        If a fit diverges, or a worker process ends before its work is done.
+        If ``seed`` or ``max_modules`` can't be used, or the fit diverges.
     """
-    if isinstance(recipe, Recipe):
-        ensembles = fit_ensembles(
-            graph_schema(space),
-            recipe.shape(space.max_depth),
-            [(encode(space, some), labels) for some, labels in problems],
-            recipe,
-            seed=seed,
-            workers=workers,
-            progress=progress,
+    if seed < 0:
+        raise NasbuildError(f"the seed is {seed}", allowed="0 or more")
+    if max_modules < 1:
+        raise NasbuildError(
+            f"the number of modules to score in a stage is {max_modules}", allowed="1 or more"
         )
-        found = []
-        for (some, labels), ensemble in zip(problems, ensembles, strict=True):
-            scorer = ModuleScorer(space, ensemble, some, labels)
-            found.append(Fitted(scorer, scorer.held_out()))
-        return found
-    steps = [1 + min(recipe.folds, len(labels)) for _, labels in problems]
-    done = 0
+    found = [labels(parse_target(text, table), table, skip_bad=skip_bad) for text in targets]
+    if not found:
+        raise TargetError("there is no target", todo="name a metric or an equation")
+    names = [label.target.name for label in found]
+    if len(set(names)) < len(names):
+        raise TargetError(f"target {max(names, key=names.count)!r} is given twice")
+    for label in found:
+        if np.abs(label.values).max() > _LARGEST or np.ptp(label.values) < 1 / _LARGEST:
+            raise TargetError(
+                f"labels reach from {label.values.min():g} to {label.values.max():g}",
+                where=f"target {label.target.name!r}",
+                todo="measure it in another unit",
+            )
+        if len(label.values) < recipe.least:
+            raise TargetError(
+                f"only {len(label.values)} rows have a value",
+                where=f"target {label.target.name!r}",
+                todo=f"at least {recipe.least} are needed to learn from some and test on others",
+            )
+    space = table.space
+    architectures = [tuple(table.architectures[i] for i in label.rows) for label in found]
+    problems = [(some, label.values) for some, label in zip(architectures, found, strict=True)]
+    fitted = fit_scorers(
+        space,
+        problems,
+        recipe,
+        seed=seed,
+        workers=workers,
+        progress=lambda done, total: progress("fitting", done, total),
+    )
+    learnt = []
+    for number, (label, problem, fit) in enumerate(zip(found, problems, fitted, strict=True)):
+        sign = label.target.sign
+        stages = score_stages(
+            fit.scorer,
+            max_modules=max_modules,
+            seed=seed,
+            stage_done=lambda done, total, n=number: progress(
+                "scoring", n * total + done, len(found) * total
+            ),
+        )
+        features = choice_scores(fit.scorer, recipe, sign, seed)
+        progress("comparing with other methods", number, len(found))
+        trust = measure_trust(
+            fit.scorer,
+            evidence_of(fit.parts, label.values),
+            rivals=fit_rivals(space, problem, recipe, seed=seed) if rivals else (),
+            untold=[untold(fit.scorer, stage, sign) for stage in stages],
+            suspects=suspect_labels(fit.scorer, fit.parts, label.values),
+            better_part=better_parts(fit.parts, label.values, sign),
+            beyond=share_beyond(fit.scorer, label.values, sign, seed),
+        )
+        scorer = fit.scorer.limited(label.target.limits)
+        learnt.append(Learnt(label.target, label, scorer, tuple(stages), tuple(features), trust))
+    return Run(table, recipe, seed, tuple(learnt), max_modules)
 
-    def step_done() -> None:
-        nonlocal done
-        done += 1
-        progress(done, sum(steps))
 
-    found = []
-    for some, labels in problems:
-        if isinstance(recipe, AdditiveRecipe):
-            fitted = fit_additive(space, some, labels, recipe, seed=seed, step_done=step_done)
-        else:
-            fitted = fit_baseline(space, some, labels, recipe, seed=seed, step_done=step_done)
-        found.append(Fitted(*fitted))
-    return found
-
-
-def fit_rivals(space: Space, problem: Problem, recipe: AnyRecipe, *, seed: int) -> tuple[Rival, ...]:
-    """Ridge regression and LightGBM on the same table, unless they are what was asked for, or absent (`absent_rivals`)."""
-    found = []
-    for name in RIVALS:
-        if name != recipe.name and is_installed(RIVALS[name]):
-            parts = [p for _, p in held_out_baseline(space, *problem, BaselineRecipe(name), seed=seed)]
-            evidence = evidence_of(parts, problem[1])
-            found.append(Rival(name, evidence.prediction, evidence.modules))
-    return tuple(found)
-
-
-def absent_rivals() -> list[str]:
-    """Of the methods that would be measured beside, those whose package is not installed."""
-    return [name for name, package in RIVALS.items() if not is_installed(package)]
-
-
-def choice_scores(scorer: Scorer, recipe: AnyRecipe, sign: int, seed: int) -> list[ChoiceScore]:
-    """Importances of choices: of the FE-MLP, of PED-ANOVA, or by putting them into modules."""
-    if isinstance(scorer, ModuleScorer):
-        return feature_scores(scorer.ensemble, encode(scorer.space, scorer.architectures))
-    effects = choice_effects(scorer, seed=seed)
-    if recipe.name != "ped-anova":
-        return effects
-    found = ped_anova(scorer.space, scorer.architectures, scorer.labels, maximise=sign > 0)
-    merged = features_by_name(scorer.space.stages)
-
-    def importance(one: ChoiceScore) -> float:
-        stages = scorer.space.stages
-        own = merged[one.feature] if one.stage is None else stages[one.stage].feature(one.feature)
-        return found.get((one.stage, one.feature, own.index(one.choice)), 0.0)
-
-    return [
-        ChoiceScore(e.feature, e.choice, importance(e), importance(e), 0.0, (), e.nodes, e.stage)
-        for e in effects
-    ]
+def predict(learnt: Learnt, architectures: Sequence[Architecture]) -> Prediction:
+    """Predict architectures and tell each stage's share; nothing is enumerated."""
+    if not architectures:
+        empty = np.empty(0)
+        shares = np.empty((0, len(learnt.scorer.space.stages)))
+        return Prediction(empty, empty, shares, np.zeros(0, dtype=bool))
+    # The last bits depend on the place in a batch: equal architectures are predicted once.
+    place = {architecture: n for n, architecture in enumerate(dict.fromkeys(architectures))}
+    value, std, beyond = learnt.scorer.predict_marked(list(place))
+    rows = np.array([place[architecture] for architecture in architectures])
+    return Prediction(value[rows], std[rows], learnt.scorer.shares(architectures), beyond[rows])

@@ -10,7 +10,7 @@ from nasbuild.score._better_part import PartOrder
 from nasbuild.score._held_out import Agreement, Evidence, interval_of
 from nasbuild.score._modules import label_statistics
 from nasbuild.score._scorer import Scorer
-from nasbuild.score._suspect import Suspect
+from nasbuild.score._suspect_labels import Suspect
 from nasbuild.table import Unseen
 
 _LEVELS = {"high": 0.8, "fair": 0.5, "low": 0.15}

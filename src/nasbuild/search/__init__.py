@@ -1,9 +1,9 @@
 """Room ``search``: evolution and its baselines on a full or reduced space, for a given number of evaluations."""
 
-from nasbuild.search._folder import search_folder
 from nasbuild.search._goal import Box, Goal, layers, parse_goal
 from nasbuild.search._insight import insight_space
-from nasbuild.search._search import (
+from nasbuild.search._search_folder import search_folder
+from nasbuild.search._search_loop import (
     METHODS,
     Evaluate,
     Found,

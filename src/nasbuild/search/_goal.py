@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import moocore
 import numpy as np
 
-from nasbuild.build import LAYERS, Bound, read_bounds
+from nasbuild.builder import LAYERS, Bound, read_bounds
 from nasbuild.errors import NasbuildError
+from nasbuild.objective import Target, parse_target
 from nasbuild.space import Architecture, Metric, Space
 from nasbuild.table import Table
-from nasbuild.target import Target, parse_target
 
 _ROUNDING = 1e-9  # of a bound
 Columns = Mapping[str, np.ndarray]

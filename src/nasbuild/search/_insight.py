@@ -11,9 +11,9 @@ import moocore
 import numpy as np
 
 from nasbuild.errors import NasbuildError
+from nasbuild.objective import Target, labels
 from nasbuild.space import Layer, Module, Space, Stage
 from nasbuild.table import Table
-from nasbuild.target import Target, labels
 
 _Key = TypeVar("_Key")
 _MOST = 200_000  # modules that a stage may keep

@@ -3,9 +3,8 @@
 Read, check, count, sample, enumerate lazily, mutate, encode as graphs; the built-in spaces.
 """
 
-from nasbuild.space._check import contains, parse_architecture, parse_module, to_dict
-from nasbuild.space._cost import Cost, Factor, Product, Values
-from nasbuild.space._cost_read import costs_to_dict, read_costs
+from nasbuild.space._architecture_id import architecture_id, module_id
+from nasbuild.space._check_architecture import contains, parse_architecture, parse_module, to_dict
 from nasbuild.space._count import (
     count_architectures,
     count_log10,
@@ -13,18 +12,12 @@ from nasbuild.space._count import (
     shown_count,
     told_count,
 )
-from nasbuild.space._entry import is_name
-from nasbuild.space._file import (
-    builtin_spaces,
-    load_space,
-    save_space,
-    space_from_dict,
-    space_from_yaml,
-    space_to_dict,
-    space_to_yaml,
-)
-from nasbuild.space._fixed import allows, allows_in, fixed
-from nasbuild.space._graph import (
+from nasbuild.space._declared_costs import Cost, Factor, Product, Values
+from nasbuild.space._declared_costs_file import costs_to_dict, read_costs
+from nasbuild.space._distinct_modules import StageModules, group_codes, group_modules, group_stages
+from nasbuild.space._fixed_parts import allows, allows_in, fixed
+from nasbuild.space._merge_stages import merge_architecture, merge_stages
+from nasbuild.space._module_graph import (
     Graphs,
     GraphSchema,
     NodeFeature,
@@ -33,10 +26,18 @@ from nasbuild.space._graph import (
     encode_parts,
     graph_schema,
 )
-from nasbuild.space._group import StageModules, group_codes, group_modules, group_stages
-from nasbuild.space._identity import architecture_id, module_id
-from nasbuild.space._merge import merge_architecture, merge_stages
-from nasbuild.space._model import (
+from nasbuild.space._neighbour import mutate_layer, mutate_module, neighbour_codes
+from nasbuild.space._plain_data import is_name
+from nasbuild.space._sample import (
+    enumerate_architectures,
+    enumerate_modules,
+    module_codes,
+    random_architecture,
+    sample,
+    sample_codes,
+    sample_module,
+)
+from nasbuild.space._space import (
     GLOBALS,
     Architecture,
     Choice,
@@ -52,18 +53,17 @@ from nasbuild.space._model import (
     features_by_name,
     module_key,
 )
-from nasbuild.space._neighbour import mutate_layer, mutate_module, neighbour_codes
-from nasbuild.space._part import is_part
-from nasbuild.space._sample import (
-    enumerate_architectures,
-    enumerate_modules,
-    module_codes,
-    random_architecture,
-    sample,
-    sample_codes,
-    sample_module,
+from nasbuild.space._space_file import (
+    builtin_spaces,
+    load_space,
+    save_space,
+    space_from_dict,
+    space_from_yaml,
+    space_to_dict,
+    space_to_yaml,
 )
-from nasbuild.space._tied import Together
+from nasbuild.space._subspace import is_part
+from nasbuild.space._tied_features import Together
 
 __all__ = [
     "GLOBALS",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import log10, prod
 
-from nasbuild.space._model import Space, Stage
+from nasbuild.space._space import Space, Stage
 
 
 def count_modules(stage: Stage, depth: int | None = None) -> int:

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from nasbuild.space._check import contains
+from nasbuild.space._check_architecture import contains
 from nasbuild.space._count import count_modules
-from nasbuild.space._model import Architecture, Module, Space, Stage, module_key
 from nasbuild.space._sample import random_architecture, sample_module
-from nasbuild.space._tied import held
+from nasbuild.space._space import Architecture, Module, Space, Stage, module_key
+from nasbuild.space._tied_features import held
 
 
 def neighbour_codes(stage: Stage, code: np.ndarray) -> Iterator[np.ndarray]:

@@ -12,8 +12,8 @@ import numpy as np
 
 from nasbuild.errors import SpaceError
 from nasbuild.space._count import count_architectures, count_modules
-from nasbuild.space._model import Architecture, Module, Space, Stage
-from nasbuild.space._tied import weights
+from nasbuild.space._space import Architecture, Module, Space, Stage
+from nasbuild.space._tied_features import weights
 
 Over = Literal["architectures", "depths"]
 

@@ -1,18 +1,6 @@
 """Room ``table``: what has been evaluated. Read, validate row by row, split, write."""
 
-from nasbuild.table._architectures import read_architectures
-from nasbuild.table._columns import flat_columns, flatten
-from nasbuild.table._costs import Difference, add_costs, cost_differences
-from nasbuild.table._evaluated import evaluated_table
-from nasbuild.table._frame import to_frame
-from nasbuild.table._graph_table import GraphTable, graph_table, read_metrics
-from nasbuild.table._merge import merge_table
-from nasbuild.table._model import Note, Table
-from nasbuild.table._objects import arch_dicts
-from nasbuild.table._ofa import ofa_to_arch
-from nasbuild.table._read import builtin_tables, load_builtin, read_table
-from nasbuild.table._split import Split, k_fold, random_split, stratified_split
-from nasbuild.table._support import (
+from nasbuild.table._choice_support import (
     Unseen,
     holds_unseen,
     rows_with_unseen,
@@ -21,6 +9,18 @@ from nasbuild.table._support import (
     unseen_rows,
     unseen_text,
 )
+from nasbuild.table._column_names import flat_columns, flatten
+from nasbuild.table._cost_file import Difference, add_costs, cost_differences
+from nasbuild.table._dataframe import to_frame
+from nasbuild.table._evaluated import evaluated_table
+from nasbuild.table._graph_table import GraphTable, graph_table, read_metrics
+from nasbuild.table._json_rows import arch_dicts
+from nasbuild.table._merge_stages import merge_table
+from nasbuild.table._ofa import ofa_to_arch
+from nasbuild.table._read_table import builtin_tables, load_builtin, read_table
+from nasbuild.table._table import Note, Table
+from nasbuild.table._train_test_split import Split, k_fold, random_split, stratified_split
+from nasbuild.table._unlabelled import read_architectures
 from nasbuild.table._write import write_architectures, write_table
 
 __all__ = [

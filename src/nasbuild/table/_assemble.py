@@ -10,7 +10,7 @@ from statistics import mean
 import numpy as np
 
 from nasbuild.space import Architecture, Space
-from nasbuild.table._model import Note, Table, counted
+from nasbuild.table._table import Note, Table, counted
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from pathlib import Path
 from nasbuild._records import unguarded
 from nasbuild.errors import TableError
 from nasbuild.space import Space
-from nasbuild.table._columns import ID, FlatNames
-from nasbuild.table._flat import FlatLayout, metric_of_text
-from nasbuild.table._model import Note
+from nasbuild.table._column_names import ID, FlatNames
+from nasbuild.table._csv_dialects import read_separated
+from nasbuild.table._flat_columns import FlatLayout, metric_of_text
 from nasbuild.table._rows import RawRow
-from nasbuild.table._separated import read_separated
+from nasbuild.table._table import Note
 
 
 def rows_of_csv(space: Space, path: Path, form: str) -> tuple[Iterator[RawRow | TableError], list[Note]]:

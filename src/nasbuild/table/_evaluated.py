@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from nasbuild.space import Architecture, Space, architecture_id
-from nasbuild.table._model import Table
+from nasbuild.table._table import Table
 
 
 def evaluated_table(space: Space, evaluations: Mapping[Architecture, Mapping[str, float | None]]) -> Table:

@@ -18,7 +18,7 @@ from nasbuild._text_input import reading
 from nasbuild.errors import TableError
 from nasbuild.ir import OperatorGraph
 from nasbuild.space import Metric
-from nasbuild.table._model import Note, counted
+from nasbuild.table._table import Note, counted
 
 _NAME = "id"
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from nasbuild.errors import TableError
 from nasbuild.space import Metric, Space
-from nasbuild.table._flat import FlatLayout
-from nasbuild.table._model import Note, counted
+from nasbuild.table._flat_columns import FlatLayout
 from nasbuild.table._rows import RawRow
+from nasbuild.table._table import Note, counted
 
 if TYPE_CHECKING:
     from optuna import Study

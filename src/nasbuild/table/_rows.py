@@ -13,7 +13,7 @@ import numpy as np
 from nasbuild.errors import SpaceError, TableError
 from nasbuild.space import Space, architecture_id, parse_architecture
 from nasbuild.table._assemble import Row, assembled
-from nasbuild.table._model import Note, Table, counted
+from nasbuild.table._table import Note, Table, counted
 
 _ROW_KEYS = ("id", "arch", "metrics")
 _MOST_METRICS = 10_000

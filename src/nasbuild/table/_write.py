@@ -15,10 +15,10 @@ from nasbuild._io import write_text, writing
 from nasbuild._records import arrow_column, flat_text, objects_text
 from nasbuild.errors import TableError
 from nasbuild.space import Space, parse_architecture
-from nasbuild.table._columns import ID
-from nasbuild.table._frame import to_arrow
-from nasbuild.table._model import Table
-from nasbuild.table._objects import arch_dicts
+from nasbuild.table._column_names import ID
+from nasbuild.table._dataframe import to_arrow
+from nasbuild.table._json_rows import arch_dicts
+from nasbuild.table._table import Table
 
 _OWN = (ID, "arch", "metrics")
 _EQUATIONS = ("target", "where")

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate._evaluator import load_evaluator
+from nasbuild.evaluate._load_evaluator import load_evaluator
 from nasbuild.evaluate._outcome import failure
 from nasbuild.evaluate._protocol import AHEAD, Evaluator
 from nasbuild.evaluate._result import Result

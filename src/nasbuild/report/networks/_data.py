@@ -7,10 +7,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from nasbuild.ir import OP
-from nasbuild.report._health import OF_TRUST, health, sentence
-from nasbuild.report._kind import title_of
-from nasbuild.report._numbers import correlation, plural
-from nasbuild.report._steps import RUN
+from nasbuild.report.data._health import OF_TRUST, health, sentence
+from nasbuild.report.data._next_steps import RUN
+from nasbuild.report.data._number_format import correlation, plural
+from nasbuild.report.data._wording import title_of
 
 if TYPE_CHECKING:
     from nasbuild.score import Agreement, ChoiceScore
@@ -194,7 +194,7 @@ def pieces_data(run: GraphRun, learnt: GraphLearnt) -> dict[str, Any]:
 
 def findings(trust: dict[str, Any], features: dict[str, Any], pieces: dict[str, Any]) -> list[str]:
     """What was learnt, in sentences; nothing where nothing can be believed."""
-    from nasbuild.report._explain import told_apart
+    from nasbuild.report.data._explain import told_apart
 
     if trust["level"] == "none":
         return []

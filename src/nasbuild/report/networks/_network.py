@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nasbuild.ir import OperatorGraph, describe_node
-from nasbuild.report._color import diverging, ink_on
-from nasbuild.report._health import health
-from nasbuild.report._numbers import Scale, correlation, plural
-from nasbuild.report._svg import fitted, text_width
+from nasbuild.report.data._health import health
+from nasbuild.report.data._number_format import Scale, correlation, plural
+from nasbuild.report.draw._choice_colors import diverging, ink_on
+from nasbuild.report.draw._svg import fitted, text_width
 from nasbuild.report.networks._choose import MOST_NODES, chosen_networks
 from nasbuild.report.networks._layout import lay_out
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from nasbuild.report._axis import Axis, draw_left
-from nasbuild.report._numbers import Scale
-from nasbuild.report._plots_trust import draw_bars
-from nasbuild.report._svg import Svg
+from nasbuild.report.data._number_format import Scale
+from nasbuild.report.draw._axis import Axis, draw_left
+from nasbuild.report.draw._svg import Svg
+from nasbuild.report.draw._trust_plots import draw_bars
 
 _WIDTH, _HEIGHT, _LEFT, _SLOT = 420, 214, 48, 34
 _TOP, _BASE, _SUPPORT = 28, 158, 16  # of the curve; height of the bars below it

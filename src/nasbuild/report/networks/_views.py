@@ -7,13 +7,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nasbuild.report._card import Card, Data, Section
-from nasbuild.report._data_labels import labels_data, scatter_data
-from nasbuild.report._data_run import setting_text, table_data
-from nasbuild.report._explain import head_data
-from nasbuild.report._numbers import Scale
-from nasbuild.report._plots_trust import effect_dots, effect_limit, effect_name
-from nasbuild.report._steps import Place, shown_steps
-from nasbuild.report._views import agreement_text, draw_labels, draw_table, next_steps, told
+from nasbuild.report._fit_cards import agreement_text, draw_labels, draw_table, next_steps, told
+from nasbuild.report.data._explain import head_data
+from nasbuild.report.data._fit import setting_text, table_data
+from nasbuild.report.data._labels import labels_data, scatter_data
+from nasbuild.report.data._next_steps import Place, shown_steps
+from nasbuild.report.data._number_format import Scale
+from nasbuild.report.draw._trust_plots import effect_dots, effect_limit, effect_name
 from nasbuild.report.networks._data import (
     features_data,
     findings,

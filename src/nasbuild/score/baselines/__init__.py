@@ -1,9 +1,9 @@
 """What the scores are held against: ridge, LightGBM, marginal means, PED-ANOVA."""
 
 from nasbuild.score.baselines._boosted import Boosted, fit_boosted
-from nasbuild.score.baselines._columns import Columns
 from nasbuild.score.baselines._folded import FoldedScorer, fit_baseline, fit_model, held_out_baseline
 from nasbuild.score.baselines._linear import Linear, fit_marginal, fit_ridge
+from nasbuild.score.baselines._one_hot import Columns
 from nasbuild.score.baselines._ped_anova import ped_anova
 
 __all__ = [

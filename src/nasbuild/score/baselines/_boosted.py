@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild.score.baselines._columns import Columns
+from nasbuild.score.baselines._one_hot import Columns
 from nasbuild.score.baselines._trees import Trees
 from nasbuild.space import Architecture, Space
 from nasbuild.table import k_fold

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasbuild.score.baselines._columns import Columns
+from nasbuild.score.baselines._one_hot import Columns
 from nasbuild.space import Architecture, Space
 
 _PENALTIES = np.logspace(-2, 3, 16)

@@ -1,12 +1,12 @@
 """Scores without a search space: networks are graphs of operations (the paper's IR graphs)."""
 
-from nasbuild.score.graphs._compare import Difference, compare
-from nasbuild.score.graphs._learn import GraphLearnt, GraphRun, learn_graphs, predict_graphs
-from nasbuild.score.graphs._mine import PIECE_HOP, Piece, before, mine_pieces
-from nasbuild.score.graphs._nodes import NodeScores, node_scores
-from nasbuild.score.graphs._numbers import NumberCurve, number_curves, size_title
-from nasbuild.score.graphs._store import is_graph_run, load_graph_run, save_graph_run
-from nasbuild.score.graphs._trust import GraphTrust
+from nasbuild.score.graphs._compare_sets import Difference, compare
+from nasbuild.score.graphs._graph_fit import GraphLearnt, GraphRun, learn_graphs, predict_graphs
+from nasbuild.score.graphs._graph_folder import is_graph_run, load_graph_run, save_graph_run
+from nasbuild.score.graphs._graph_trust import GraphTrust
+from nasbuild.score.graphs._node_scores import NodeScores, node_scores
+from nasbuild.score.graphs._numeric_scores import NumberCurve, number_curves, size_title
+from nasbuild.score.graphs._subgraph_mining import PIECE_HOP, Piece, before, mine_pieces
 
 __all__ = [
     "PIECE_HOP",

@@ -1,0 +1,165 @@
+"""What a bound's name stands for: a cost known exactly, or a target that is predicted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasbuild.builder._declared_costs import Declared
+from nasbuild.builder._exact_costs import TableSum, Unproven, exact_sum
+from nasbuild.builder._failure_bound import FAILING, Failing
+from nasbuild.errors import NasbuildError
+from nasbuild.score import Learnt, Run
+from nasbuild.space import Architecture, Cost, Space
+
+LAYERS, DEPTH = "layers", "depth"
+"""Names of the number of layers, which needs no target."""
+
+
+@dataclass(frozen=True)
+class LayerCount:
+    """The number of layers; the features of the whole architecture are no layer."""
+
+    space: Space
+
+    @property
+    def neighbours(self) -> bool:
+        return False
+
+    def links(self) -> dict[tuple[int, int], np.ndarray]:
+        """Nothing: stages do not matter to each other."""
+        return {}
+
+    def vectors(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray:  # noqa: ARG002
+        """Of rank 0, (modules, 0)."""
+        return np.zeros((len(codes), 0))
+
+    def of_modules(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray:
+        """Layers of modules of a stage, (modules,)."""
+        if self.space.stages[stage].is_globals:
+            return np.zeros(len(codes))
+        return np.array([float(len(code)) for code in codes])
+
+
+@dataclass(frozen=True)
+class ByValue:
+    """A declared cost of which only the values of whole architectures are known."""
+
+    space: Space
+    cost: Cost
+
+
+StageCost = LayerCount | TableSum | Declared | Failing
+ExactCost = StageCost | ByValue
+
+
+def exact_cost(run: Run, name: str) -> ExactCost | Unproven | None:
+    """A cost of that name that is known exactly; None if the name says nothing beside a target or is unknown."""
+    space = run.space
+    if name == FAILING and run.failures is not None:
+        return Failing(run.failures)
+    if name in space.costs:
+        cost = space.costs[name]
+        return (
+            Declared(space, cost) if cost.is_sum(space) and not cost.needs_globals else ByValue(space, cost)
+        )
+    if name in (LAYERS, DEPTH) and name not in run.table.columns:
+        return LayerCount(space)
+    return exact_sum(run, name) if name in run.table.columns else None
+
+
+def is_exact(run: Run, name: str) -> bool:
+    """Whether a name stands for a cost that is known exactly: the number of layers, or what the space or the table tell."""
+    return isinstance(exact_cost(run, name), ExactCost)
+
+
+def resolved(run: Run, name: str, where: str = "--where") -> ExactCost | Learnt:
+    """What a name in a bound stands for: a declared cost, the number of layers, an exact sum that the table proves, a target.
+
+    Raises
+    ------
+    NasbuildError
+        If it stands for nothing that can be bounded.
+    """
+    exact = exact_cost(run, name)
+    if isinstance(exact, ExactCost):
+        return exact
+    for learnt in run.learnt:
+        if learnt.target.name == name:
+            return learnt
+    if isinstance(exact, Unproven):
+        raise _not_exact(name, exact, where)
+    raise NasbuildError(
+        f"{name!r} is neither a target of this run nor a metric of its table",
+        where=where,
+        allowed=dict.fromkeys(
+            [*(one.target.name for one in run.learnt), LAYERS, *run.space.costs, *run.table.columns]
+        ),
+    )
+
+
+def _not_exact(name: str, why: Unproven, where: str) -> NasbuildError:
+    if why.told:
+        return NasbuildError(
+            f"{name!r} is no target of this run, and in its table no exact sum over the layers",
+            where=where,
+            todo="if it is a measurement, fit it beside the others: --target may be given several times; "
+            "if it is known by definition, declare it under costs: in the space",
+        )
+    return NasbuildError(
+        f"the table can't show whether {name!r} is a sum over the layers: {why.unknowns:,} unknowns, {why.rows:,} rows",
+        where=where,
+        todo="declare what each choice costs: costs: in the space, or --costs with a file",
+    )
+
+
+def of_stages(cost: ExactCost) -> StageCost:
+    """A cost that stages tell; one that only whole architectures tell has a sum in its place by now."""
+    assert not isinstance(cost, ByValue)
+    return cost
+
+
+def of_together(
+    cost: StageCost, stages: Sequence[int], codes: Sequence[Sequence[np.ndarray]], picks: np.ndarray
+) -> np.ndarray:
+    """What modules of several stages add together, but for products of stages, (picks,); NaN where it isn't known.
+
+    ``picks`` are positions in the ``codes`` of each of the stages, (picks, stages).
+    """
+    if isinstance(cost, TableSum):
+        return cost.of_together(stages, codes, picks)
+    own = [cost.of_modules(u, some) for u, some in zip(stages, codes, strict=True)]
+    return np.sum([values[at] for values, at in zip(own, picks.T, strict=True)], axis=0)
+
+
+def exact_values(run: Run, cost: ExactCost, architectures: Sequence[Architecture]) -> np.ndarray:
+    """The cost of whole architectures, (architectures,); NaN where the table doesn't determine it."""
+    if isinstance(cost, Declared | ByValue):
+        return cost.cost.values(run.space, architectures)
+    if isinstance(cost, Failing):
+        return cost.failures.log_odds(architectures)
+    codes = [[stage.encode(a.modules[u]) for a in architectures] for u, stage in enumerate(run.space.stages)]
+    picks = np.repeat(np.arange(len(architectures))[:, None], len(codes), axis=1)
+    total = of_together(cost, range(len(codes)), codes, picks)
+    for (u, v), link in cost.links().items():
+        if u < v:
+            total += ((cost.vectors(u, codes[u]) @ link) * cost.vectors(v, codes[v])).sum(axis=1)
+    return total
+
+
+def exact_and_predicted(
+    run: Run, first: Learnt, names: Sequence[str]
+) -> tuple[dict[str, ExactCost], list[Learnt]]:
+    """What bounds are on: exact costs by name, and the other targets, each once."""
+    exact: dict[str, ExactCost] = {}
+    others: dict[str, Learnt] = {}
+    for name in dict.fromkeys(names):
+        found = resolved(run, name)
+        if isinstance(found, Learnt):
+            if name != first.target.name:
+                others[name] = found
+        else:
+            exact[name] = found
+    return exact, list(others.values())

@@ -1,0 +1,73 @@
+"""Costs of neighbours as a chain of slots."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from nasbuild.builder._chain_dp import Chain
+from nasbuild.builder._pair_relaxation import CELLS, halves
+from nasbuild.builder._pair_tables import Linked
+from nasbuild.builder._pairwise_prediction import Predicted
+
+
+def chain_of(predicted: Predicted, sign: int) -> Chain | None:
+    """Neighbours as they are, other pairs at most (for costs at least); None where no neighbours count in costs."""
+    linked = [pair for pair in predicted.cost_pairs if isinstance(pair, Linked) and not pair.empty]
+    if not linked:
+        return None
+    slots, bounds = len(predicted.scores), len(predicted.most)
+    sizes = tuple(len(own) for own in predicted.scores)
+    found = _split(predicted.pairs[0], sign, sizes)
+    if found is None or any(a * b > CELLS for a, b in pairwise(sizes)):
+        return None
+    scores = [sign * own[:, 0] + more for own, more in zip(predicted.scores, found[0], strict=True)]
+    columns = [[own[:, k] for own in predicted.costs] for k in range(bounds)]
+    tables: list[dict[int, np.ndarray]] = [{} for _ in range(bounds)]
+    most = [*predicted.most]
+    for k, pair in enumerate(predicted.cost_pairs):
+        own = _split(pair, -1, sizes) if pair is not None else None
+        if pair is not None and own is None:
+            return None
+        if own is not None:
+            columns[k] = [c - more for c, more in zip(columns[k], own[0], strict=True)]
+            tables[k] = {s: -table for s, table in own[1].items()}
+    for t, s, limit in predicted.on_targets:
+        own = _split(predicted.pairs[t], -s, sizes)
+        if own is None:
+            return None
+        columns.append([s * o[:, t] - more for o, more in zip(predicted.scores, own[0], strict=True)])
+        tables.append({at: -table for at, table in own[1].items()})
+        most.append(limit)
+    costs = tuple(np.column_stack([column[slot] for column in columns]) for slot in range(slots))
+    score_tables = tuple(found[1].get(s, np.zeros((sizes[s], sizes[s + 1]))) for s in range(slots - 1))
+    cost_tables = tuple(
+        np.stack([own.get(s, np.zeros((sizes[s], sizes[s + 1]))) for own in tables], axis=-1)
+        for s in range(slots - 1)
+    )
+    bounds = np.array(most, dtype=np.float64)
+    # A bound far away is none: its size must not spoil the scale of the others.
+    high = sum(own.max(axis=0) for own in costs) + sum(table.max(axis=(0, 1)) for table in cost_tables)
+    kept = np.flatnonzero(high > bounds)
+    return Chain(
+        tuple(scores),
+        tuple(own[:, kept] for own in costs),
+        score_tables,
+        tuple(table[..., kept] for table in cost_tables),
+        bounds[kept],
+    )
+
+
+def _split(
+    pair: object, sign: int, sizes: tuple[int, ...]
+) -> tuple[list[np.ndarray], dict[int, np.ndarray]] | None:
+    """Halves of the most of pairs that are no neighbours, (options,) each, and tables of neighbours by their first slot."""
+    if not isinstance(pair, Linked):
+        return None
+    tables = pair.as_tables(CELLS)
+    if tables is None:
+        return None
+    near = {s: sign * table for (s, t), table in tables.items() if t == s + 1}
+    far = {at: table for at, table in tables.items() if at[1] != at[0] + 1}
+    return halves(far, sizes, sign, most=True), near

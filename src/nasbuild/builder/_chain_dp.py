@@ -1,0 +1,153 @@
+"""Sums over slots and pairs of neighbouring slots under bounds: priced, by dynamic programming along the slots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from nasbuild.builder._bounded_topk import prices_of
+
+_HELD = 4_000_000  # cells of picks that are held at a time
+_DEARER = (1.0, 1.02, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0, 5.0, 10.0, 100.0)
+_FINER = 1.25  # factor by which a gap is widened
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Scores to add up, and costs that are bounded, of slots in a row and of neighbours.
+
+    Attributes
+    ----------
+    scores, costs
+        For each slot, (options,) and (options, bounds).
+    score_tables, cost_tables
+        For each slot but the last with the next one, (options, options of the next) and (..., bounds).
+    bounds
+        The most of each cost, (bounds,).
+    """
+
+    scores: tuple[np.ndarray, ...]
+    costs: tuple[np.ndarray, ...]
+    score_tables: tuple[np.ndarray, ...]
+    cost_tables: tuple[np.ndarray, ...]
+    bounds: np.ndarray
+
+    def priced(self, prices: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Scores less what costs are paid for: of slots, (options,), and of neighbours."""
+        own = [s - c @ prices for s, c in zip(self.scores, self.costs, strict=True)]
+        both = [s - c @ prices for s, c in zip(self.score_tables, self.cost_tables, strict=True)]
+        return own, both
+
+    def path(self, prices: np.ndarray) -> np.ndarray:
+        """The best pick where costs are paid for (Viterbi, 1967), (slots,)."""
+        own, both = self.priced(prices)
+        ahead = _completions(own, both)
+        pick = [int(np.argmax(own[0] + ahead[0]))]
+        for s in range(1, len(own)):
+            pick.append(int(np.argmax(both[s - 1][pick[-1]] + own[s] + ahead[s])))
+        return np.array(pick, dtype=np.int64)
+
+    def best_at(self, prices: np.ndarray) -> tuple[float, np.ndarray]:
+        """Score and costs of `path`."""
+        pick = self.path(prices)
+        score = sum(float(own[p]) for own, p in zip(self.scores, pick, strict=True))
+        spent = np.sum([own[p] for own, p in zip(self.costs, pick, strict=True)], axis=0)
+        for s, (table, cost) in enumerate(zip(self.score_tables, self.cost_tables, strict=True)):
+            score += float(table[pick[s], pick[s + 1]])
+            spent = spent + cost[pick[s], pick[s + 1]]
+        return score, spent
+
+    @cached_property
+    def prices(self) -> np.ndarray | None:
+        """Prices of the bounds; None if nothing is within them, as far as these tell."""
+        return prices_of(_WithLeast(self))
+
+    def limit(self, prices: np.ndarray) -> float:
+        """What no pick within the bounds exceeds."""
+        own, both = self.priced(prices)
+        return float((own[0] + _completions(own, both)[0]).max() + prices @ self.bounds)
+
+    def dearer(self, prices: np.ndarray) -> np.ndarray:
+        """Best picks where costs are dearer and dearer, (picks, slots)."""
+        return np.unique([self.path(prices * factor) for factor in _DEARER], axis=0)
+
+    def within_gap(self, prices: np.ndarray, gap: float) -> np.ndarray | None:
+        """All picks whose priced sums are at most ``gap`` below the best and whose costs may be within the bounds; None if too many."""
+        own, both = self.priced(prices)
+        ahead = _completions(own, both)
+        least = _cheapest(self.costs, self.cost_tables)
+        lowest = float((own[0] + ahead[0]).max()) - gap * (1 + 1e-12)
+        picks = np.arange(len(own[0]))[:, None]
+        sums, spent = own[0], self.costs[0]
+        held = _HELD // len(own)
+        for s in range(len(own)):
+            if s:
+                last = picks[:, -1]
+                if len(last) * len(own[s]) > 50 * held:
+                    return None
+                value = sums[:, None] + both[s - 1][last] + own[s]
+                row, option = np.nonzero(value + ahead[s] >= lowest)
+                if len(row) > 20 * held:
+                    return None
+                sums = value[row, option]
+                spent = spent[row] + self.cost_tables[s - 1][last[row], option] + self.costs[s][option]
+                picks = np.column_stack([picks[row], option])
+            may = (sums + ahead[s][picks[:, -1]] >= lowest) & np.all(
+                spent + least[s][picks[:, -1]] <= self.bounds, axis=1
+            )
+            picks, sums, spent = picks[may], sums[may], spent[may]
+            if len(picks) > held:
+                return None
+        return picks
+
+    def widened(self, prices: np.ndarray, n: int) -> np.ndarray | None:
+        """Picks within some gap, widened until there may be ``n`` within the bounds; None where these are too many to list."""
+        own, both = self.priced(prices)
+        span = sum(float(np.ptp(a)) for a in (*own, *both)) or 1.0
+        gap, found = 1e-5 * span, None
+        while gap < span:
+            listed = self.within_gap(prices, gap)
+            if listed is None:
+                return found
+            found = listed
+            if len(found) >= n:
+                return found
+            gap *= 4 * _FINER
+        return found
+
+
+class _WithLeast:
+    """A chain as `prices_of` needs it: scores whose least sum no pick falls below."""
+
+    def __init__(self, chain: Chain) -> None:
+        self.chain = chain
+        self.bounds = chain.bounds
+        self.scores = (*chain.scores, *(t.ravel() for t in chain.score_tables))
+        self.costs = (
+            *chain.costs,
+            *(
+                t.reshape(t.shape[0] * t.shape[1], -1) if t.size else np.zeros((1, 0))
+                for t in chain.cost_tables
+            ),
+        )
+
+    def best_at(self, prices: np.ndarray) -> tuple[float, np.ndarray]:
+        return self.chain.best_at(prices)
+
+
+def _completions(own: list[np.ndarray], both: list[np.ndarray]) -> list[np.ndarray]:
+    """For each slot, the best that what follows can add to each of its options, (options,)."""
+    ahead = [np.zeros(len(own[-1]))]
+    for s in range(len(own) - 2, -1, -1):
+        ahead.append((both[s] + (own[s + 1] + ahead[-1])[None]).max(axis=1))
+    return ahead[::-1]
+
+
+def _cheapest(costs: tuple[np.ndarray, ...], tables: tuple[np.ndarray, ...]) -> list[np.ndarray]:
+    """For each slot, the least that what follows adds to each cost, (options, bounds)."""
+    ahead = [np.zeros_like(costs[-1])]
+    for s in range(len(costs) - 2, -1, -1):
+        ahead.append((tables[s] + (costs[s + 1] + ahead[-1])[None]).min(axis=1))
+    return ahead[::-1]

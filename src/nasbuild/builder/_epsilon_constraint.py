@@ -1,0 +1,83 @@
+"""What summed scores propose along a front: all of it, or the best at many levels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nasbuild.builder._additive_front import front_of_sums
+from nasbuild.builder._bounded_topk import Problem, best_under
+
+_EACH = 2  # best picks at every level
+
+
+def sobol(dimensions: int, count: int) -> np.ndarray:
+    """The first Sobol points, (count, dimensions)."""
+    from scipy.stats import qmc  # takes half a second to load, and is for more than two targets
+
+    return qmc.Sobol(dimensions, scramble=False).random(1 << (count - 1).bit_length())[:count]
+
+
+def proposed_by_sums(
+    worth: tuple[np.ndarray, ...], problem: Problem, levels: int, *, whole: bool
+) -> np.ndarray:
+    """Picks along the front of sums within a problem's bounds, (picks, stages); none if nothing is within them.
+
+    Parameters
+    ----------
+    worth
+        Of each stage, (modules, targets), to be maximised.
+    problem
+        Its costs and bounds.
+    levels
+        For every target, where the front is not listed.
+    whole
+        Whether the whole front is asked for. It is listed where targets and bounds are three at most.
+    """
+    picks = _listed(worth, problem) if whole else None
+    return _sweep(worth, problem, levels) if picks is None else picks
+
+
+def _listed(worth: tuple[np.ndarray, ...], problem: Problem) -> np.ndarray | None:
+    """The front of sums within the bounds; None where it can't be listed, or nothing of it is within.
+
+    What bounds hold down is one more sum, the smaller the better: whatever is beaten in this and the targets is not missed.
+    """
+    picks = front_of_sums([np.column_stack([w, -c]) for w, c in zip(worth, problem.costs, strict=True)])
+    if picks is None:
+        return None
+    picks = picks[problem.feasible(picks)]
+    return picks if len(picks) else None
+
+
+def _sweep(worth: tuple[np.ndarray, ...], within: Problem, levels: int) -> np.ndarray:
+    """Picks along the front of sums, (picks, stages); none if nothing is within the bounds."""
+    targets = worth[0].shape[1]
+
+    def best(first: int, least: dict[int, float], count: int) -> np.ndarray:
+        held = list(least)
+        problem = Problem(
+            tuple(w[:, first] for w in worth),
+            tuple(np.column_stack([c, -w[:, held]]) for c, w in zip(within.costs, worth, strict=True)),
+            np.concatenate([within.bounds, [-least[t] for t in held]]),
+        )
+        return best_under(problem, count).picks
+
+    ends = [best(t, {}, 1) for t in range(targets)]
+    if not all(len(end) for end in ends):
+        return np.empty((0, len(worth)), dtype=np.int64)
+    reached = np.array([sum(w[end[0, u]] for u, w in enumerate(worth)) for end in ends])
+    low, high = reached.min(axis=0), reached.max(axis=0)
+    found = [*ends]
+    for t in range(targets):
+        others = [o for o in range(targets) if o != t]
+        for level in _levels(len(others), levels):
+            least = {o: float(low[o] + x * (high[o] - low[o])) for o, x in zip(others, level, strict=True)}
+            found.append(best(t, least, _EACH))
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def _levels(others: int, count: int) -> np.ndarray:
+    """Evenly spread points between 0 and 1, (count, others)."""
+    if others == 1:
+        return np.linspace(0, 1, count)[:, None]
+    return sobol(others, count)

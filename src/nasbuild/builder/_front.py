@@ -1,0 +1,235 @@
+"""The front of several targets: architectures that nothing in the space is predicted to beat in all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+
+import moocore
+import numpy as np
+
+from nasbuild.builder._bounded_costs import ExactCost, exact_and_predicted
+from nasbuild.builder._bounded_topk import Problem, slack
+from nasbuild.builder._bounds import Bound
+from nasbuild.builder._epsilon_constraint import proposed_by_sums
+from nasbuild.builder._layerwise import deep, is_deep
+from nasbuild.builder._layerwise_front import front_of
+from nasbuild.builder._nondominated import worthwhile
+from nasbuild.builder._opaque_costs import by_value, checked
+from nasbuild.builder._pairwise_prediction import Predicted
+from nasbuild.builder._pareto_local_search import climb
+from nasbuild.builder._scored_modules import columns
+from nasbuild.builder._subset_selection import most_volume, spread
+from nasbuild.builder._tied_features import require_ties
+from nasbuild.builder._topk import require_positive
+from nasbuild.builder._within_bounds import (
+    bounded,
+    limits_of,
+    nothing_within,
+    nothing_within_deep,
+    on_targets,
+)
+from nasbuild.errors import NasbuildError
+from nasbuild.score import Learnt, Run
+from nasbuild.space import Architecture
+
+_LEVELS = 16  # values of the other targets at which the climb begins, by every target
+_OF_EACH = 2  # such values for every point asked for where there is no climb
+_MORE = 2  # others of its stage that beat a module that takes no part, for sums alone
+_BEATEN = 10  # the same, for what interactions make of them
+
+
+@dataclass(frozen=True)
+class Front:
+    """Architectures along a front, by their first target, best first.
+
+    Attributes
+    ----------
+    targets
+        Names, in the order of the columns.
+    prediction, std
+        y' and its deviation, (architectures, targets), in each target's unit.
+    volume, labelled_volume
+        Hypervolume of the predictions, and that of the labels of rows that have all of them: shares of
+        the box between the worst labels and the best that either has. NaN if no row has all labels.
+    """
+
+    targets: tuple[str, ...]
+    architectures: tuple[Architecture, ...]
+    prediction: np.ndarray
+    std: np.ndarray
+    volume: float
+    labelled_volume: float
+
+
+def build_front(run: Run, n: int, *, targets: Sequence[str] = (), bounds: Sequence[Bound] = ()) -> Front:
+    """Up to ``n`` architectures along the predicted front of two targets or more: those with the largest hypervolume.
+
+    The front of summed module scores comes first: whole, where targets and bounds are three at most (`front_of_sums`),
+    else each target in turn is made best while the others are held at least at some
+    level (the ε-constraint method: Haimes, Lasdon & Wismer, 1971), so that parts of the front that
+    bend inwards are found as well; the levels go from what the best of the others leave to the best
+    there is. From there all swaps of single modules are followed that the prediction y', which knows
+    of interactions between stages, says to be on the front (`climb`). Of a recipe whose y' is no sum
+    over pairs of stages, y' chooses among more levels instead.
+
+    Parameters
+    ----------
+    targets
+        Names of targets of the run; all if empty.
+    bounds
+        As in `build_within`. A bound on a target holds for its prediction as well, where anything
+        that the climb begins at is within it by prediction.
+
+    Raises
+    ------
+    NasbuildError
+        If there are fewer than two targets, or nothing is within the bounds.
+    """
+    return _front(run, n, targets, bounds, interactions=True)
+
+
+def swept_front(run: Run, n: int, *, targets: Sequence[str] = ()) -> Front:
+    """Up to ``n`` architectures along the front that summed scores alone propose, those that lie furthest apart.
+
+    What weighted sums of the targets can build: they are additive as well. Else as `build_front`.
+    """
+    return _front(run, n, targets, (), interactions=False)
+
+
+def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *, interactions: bool) -> Front:
+    require_positive("the number of architectures", n)
+    learnt = [run.of(name) for name in targets] if targets else list(run.learnt)
+    names = tuple(one.target.name for one in learnt)
+    if len(set(names)) < 2:
+        raise NasbuildError(
+            "a front needs two targets",
+            allowed=tuple(one.target.name for one in run.learnt),
+            todo="fit with several --target",
+        )
+    exact, others = exact_and_predicted(run, learnt[0], [bound.name for bound in bounds])
+    every = [*learnt, *(one for one in others if one.target.name not in names)]
+    signs = np.array([one.target.sign for one in learnt], dtype=np.float64)
+    if by_value(exact) or is_deep(every, exact):
+        pairs = [one.scorer.pairs([[] for _ in run.space.stages]) for one in every]
+
+        def along(
+            costs: Mapping[str, ExactCost], within: Sequence[Bound], _: int
+        ) -> list[tuple[Architecture, np.ndarray]]:
+            limits, of_bounds = limits_of(every, costs, within)
+            whole = deep(
+                every,
+                run,
+                of_bounds,
+                limits,
+                interactions=interactions and None not in pairs,
+                front=len(learnt),
+            )
+            found = front_of(whole, signs)
+            if not found.architectures:
+                raise nothing_within_deep(run, every, costs, within)
+            return list(zip(found.architectures, found.sums, strict=True))
+
+        build = (
+            checked(run, exact, bounds, n, along, itemgetter(0))
+            if by_value(exact)
+            else along(exact, bounds, n)
+        )
+        architectures, sums = [one for one, _ in build], np.array([own for _, own in build])
+        value = np.column_stack([one.scorer.labels_at(sums[:, t]) for t, one in enumerate(learnt)])
+        if interactions and None in pairs:
+            value = np.column_stack([one.scorer.predict(architectures)[0] for one in learnt])
+        return _of(run, learnt, architectures, value, signs, n, interactions=interactions)
+    table, costs, most = bounded(columns(every), every, exact, bounds)
+    worth = [scores[:, : len(learnt)] * signs for scores in table.scores]
+    # No pick on the front of sums needs a module that a few others beat in all that counts; for
+    # what interactions make of them, some more take part.
+    count = _BEATEN if interactions else _MORE
+    kept = [worthwhile(np.column_stack([w, -c]), count) for w, c in zip(worth, costs, strict=True)]
+    table = table.select(kept)
+    costs = tuple(c[k] for c, k in zip(costs, kept, strict=True))
+    worth = tuple(w[k] for w, k in zip(worth, kept, strict=True))
+    pairs = [one.scorer.pairs(table.codes) for one in every]
+    known = tuple(pair for pair in pairs if pair is not None)
+    climbs = interactions and len(known) == len(pairs)
+    problem = Problem(tuple(w[:, 0] for w in worth), costs, most)
+    whole = climbs or not interactions
+    picks = proposed_by_sums(worth, problem, _LEVELS if climbs else _OF_EACH * n, whole=whole)
+    if not len(picks):
+        raise nothing_within(problem, bounds, run, exact)
+    predicted = None
+    if len(known) == len(pairs):
+        limits = most + slack(problem)
+        predicted = Predicted(table.scores, known, costs, limits, on_targets(every, exact, bounds, limits))
+        picks = climb(predicted, signs, picks) if climbs else picks
+    if predicted is not None and all(one.scorer.exact_pairs for one in learnt):
+        sums = predicted.values(picks)
+        value = np.column_stack([one.scorer.labels_at(sums[:, t]) for t, one in enumerate(learnt)])
+    else:
+        pool = [table.architecture(pick) for pick in picks.tolist()]
+        value = np.column_stack([one.scorer.predict(pool)[0] for one in learnt])
+    return _of(
+        run,
+        learnt,
+        [table.architecture(p) for p in picks.tolist()],
+        value,
+        signs,
+        n,
+        interactions=interactions,
+    )
+
+
+def _of(
+    run: Run,
+    learnt: Sequence[Learnt],
+    architectures: Sequence[Architecture],
+    value: np.ndarray,
+    signs: np.ndarray,
+    n: int,
+    *,
+    interactions: bool,
+) -> Front:
+    """The front of what was found, values (architectures, targets), no more than ``n`` of it."""
+    names = tuple(one.target.name for one in learnt)
+    some = np.flatnonzero(moocore.is_nondominated(value * signs, maximise=True, keep_weakly=False))
+    points = value[some] * signs
+    some = some[_chosen(run, names, points, signs, n) if interactions else spread(points, n)]
+    some = some[np.argsort(-(value * signs)[some, 0], kind="stable")]
+    front = tuple(architectures[i] for i in some)
+    value, std = (
+        np.column_stack(p) for p in zip(*(one.scorer.predict(front) for one in learnt), strict=True)
+    )
+    require_ties(run.space, front)
+    return Front(names, front, value, std, *_volumes(run, names, value * signs, signs))
+
+
+def common_labels(run: Run, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the run's table that have the labels of all targets named, ascending, and the labels, (rows, targets)."""
+    known = [run.of(name).labels for name in names]
+    own = [dict(zip(one.rows.tolist(), one.values.tolist(), strict=True)) for one in known]
+    rows = sorted(set.intersection(*map(set, own)))
+    return np.array(rows, dtype=np.int64), np.array([[one[r] for one in own] for r in rows])
+
+
+def _chosen(run: Run, names: Sequence[str], front: np.ndarray, signs: np.ndarray, n: int) -> np.ndarray:
+    """Positions of up to ``n`` rows of a front with the largest hypervolume above the worst labels."""
+    labelled = common_labels(run, names)[1]
+    low = np.concatenate([front, labelled * signs if len(labelled) else front[:0]]).min(axis=0)
+    return most_volume(front, n, low)
+
+
+def _volumes(run: Run, names: Sequence[str], front: np.ndarray, signs: np.ndarray) -> tuple[float, float]:
+    """Hypervolumes of a front and of the labelled rows, of the box between the worst labels and the best of all."""
+    rows, labelled = common_labels(run, names)
+    if not len(rows):
+        return np.nan, np.nan
+    labelled = labelled * signs
+    low = labelled.min(axis=0)
+    span = np.maximum(labelled.max(axis=0), front.max(axis=0)) - low
+    unit = np.where(span > 0, span, 1)
+    found = [
+        moocore.hypervolume((v - low) / unit, ref=np.zeros(len(low)), maximise=True)
+        for v in (front, labelled)
+    ]
+    return float(found[0]), float(found[1])

@@ -1,0 +1,94 @@
+"""Sums of one entry a column, largest first: what architectures are ordered by without listing them."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import numpy as np
+
+from nasbuild.builder._tied_stages import units_of
+from nasbuild.score import Learnt
+from nasbuild.space import Architecture
+
+_TRIED = 20_000  # architectures that are looked at for ties that modules can't be chosen by
+
+
+def best_sums(columns: Sequence[np.ndarray]) -> Iterator[tuple[float, tuple[int, ...]]]:
+    """Picks of one entry a column, largest sum first, lazily.
+
+    Parameters
+    ----------
+    columns
+        Each (entries,), descending.
+
+    Yields
+    ------
+    The sum and the position in each column; every combination once. Between equal sums the
+    lexicographically first position comes first. Memory grows with what was yielded, not with the
+    number of combinations.
+    """
+    if any(len(column) == 0 for column in columns):
+        return
+    start: tuple[int, ...] = (0,) * len(columns)
+    # A state's successors only move columns from the last moved one on: each state has one parent.
+    heap: list[tuple[float, tuple[int, ...], int]] = [(-_sum(columns, start), start, 0)]
+    while heap:
+        negative, positions, last = heapq.heappop(heap)
+        yield -negative, positions
+        for i in range(last, len(columns)):
+            if positions[i] + 1 < len(columns[i]):
+                moved = (*positions[:i], positions[i] + 1, *positions[i + 1 :])
+                heapq.heappush(heap, (-_sum(columns, moved), moved, i))
+
+
+def _sum(columns: Sequence[np.ndarray], positions: tuple[int, ...]) -> float:
+    return float(sum(column[p] for column, p in zip(columns, positions, strict=True)))
+
+
+def best_choices(
+    learnt: Learnt, ranks: Sequence[np.ndarray], columns: Sequence[np.ndarray]
+) -> Iterator[tuple[float, tuple[int, ...]]]:
+    """Picks of one module a stage that keep the ties of the space, largest sum first, lazily.
+
+    Parameters
+    ----------
+    ranks
+        For each stage, positions of its modules in ``learnt.stages``, (modules,).
+    columns
+        What each is worth, (modules,), in any order.
+
+    Yields
+    ------
+    The sum, and the position in each column.
+    """
+    space = learnt.within or learnt.scorer.space
+    codes = (
+        [[s.code(int(r)) for r in own] for s, own in zip(learnt.stages, ranks, strict=True)]
+        if space.tied
+        else [[] for _ in ranks]
+    )
+    units = units_of(space, codes)
+    picks = [
+        np.arange(len(columns[one.stages[0]]))[:, None] if one.picks is None else one.picks for one in units
+    ]
+    sums = [
+        np.sum([columns[u][at] for u, at in zip(one.stages, own.T, strict=True)], axis=0)
+        for one, own in zip(units, picks, strict=True)
+    ]
+    order = [np.argsort(-own, kind="stable") for own in sums]
+    kept = best_sums([own[o] for own, o in zip(sums, order, strict=True)])
+    for total, places in islice(kept, _TRIED) if space.tied else kept:
+        at = [0] * len(columns)
+        for one, own, o, place in zip(units, picks, order, places, strict=True):
+            for u, position in zip(one.stages, own[o[place]].tolist(), strict=True):
+                at[u] = position
+        if not space.tied or space.ties_hold(
+            Architecture(
+                tuple(
+                    s.module(space, int(own[p])) for s, own, p in zip(learnt.stages, ranks, at, strict=True)
+                )
+            )
+        ):
+            yield total, tuple(at)

@@ -1,0 +1,76 @@
+"""Fronts in spaces that are built layer by layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import moocore
+import numpy as np
+
+from nasbuild.builder._epsilon_constraint import proposed_by_sums
+from nasbuild.builder._layerwise import Deep
+from nasbuild.builder._layerwise_shapes import combinations_to_see
+from nasbuild.builder._pair_relaxation import is_plain, mean_shares, plain_problem
+from nasbuild.builder._pareto_local_search import climb
+from nasbuild.builder._part_grid import Grid
+from nasbuild.builder._relaxation_topk import best_in
+from nasbuild.space import Architecture
+
+_CLIMBED = 12  # grids whose swaps are followed
+_LEVELS = 16
+
+
+@dataclass(frozen=True)
+class Along:
+    """Architectures along a front, and their sums by every target, (architectures, targets)."""
+
+    architectures: list[Architecture]
+    sums: np.ndarray
+
+
+def front_of(whole: Deep, signs: np.ndarray) -> Along:
+    """Architectures that no other found beats by the first ``signs`` targets, within the bounds.
+
+    Sums over the layers, in which pairs count with their means, propose a front for every combination of shapes;
+    swaps of single layers are followed where these reach furthest.
+    """
+    grids = [whole.grid(which) for which in combinations_to_see(whole)] if all(whole.parts) else []
+    proposed = [_proposed(own, signs) for own in grids]
+    values = [
+        own.predicted.values(picks)[:, : len(signs)] * signs
+        for own, picks in zip(grids, proposed, strict=True)
+    ]
+    of = np.repeat(np.arange(len(grids)), [len(picks) for picks in proposed])
+    if not len(of):
+        return Along([], np.zeros((0, len(whole.targets))))
+    best = moocore.is_nondominated(np.concatenate(values), maximise=True, keep_weakly=False)
+    shares = np.bincount(of[best], minlength=len(grids))
+    architectures: list[Architecture] = []
+    sums = []
+    for g in np.argsort(-shares, kind="stable"):
+        if not len(proposed[g]):
+            continue
+        own, picks = grids[g], proposed[g]
+        if shares[g] and (np.argsort(-shares, kind="stable")[:_CLIMBED] == g).any():
+            picks = climb(own.predicted, signs, picks)
+        picks = picks[own.told(picks)]
+        architectures += own.architectures(picks)
+        sums.append(own.predicted.values(picks))
+    return Along(architectures, np.concatenate(sums))
+
+
+def _proposed(own: Grid, signs: np.ndarray) -> np.ndarray:
+    """Picks along the front of sums, all within the exact costs, (picks, slots)."""
+    predicted = own.predicted
+    problem = plain_problem(predicted, 1, mean=True)
+    worth = []
+    shares = [mean_shares(pair, predicted) for pair in predicted.pairs[: len(signs)]]
+    for slot, scores in enumerate(predicted.scores):
+        added = np.column_stack([own[slot] for own in shares])
+        worth.append((scores[:, : len(signs)] + added) * signs)
+    picks = proposed_by_sums(tuple(worth), problem, _LEVELS, whole=True)
+    picks = picks[predicted.affordable(picks)] if len(picks) else picks
+    if len(picks) or is_plain(predicted):
+        return picks
+    # Sums that count pairs with their means may miss all that is within the bounds.
+    return best_in(predicted, int(signs[0]), _LEVELS).picks

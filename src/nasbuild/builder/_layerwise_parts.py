@@ -1,0 +1,89 @@
+"""The ways to fill a stage, or stages that are tied: listed modules, or layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from nasbuild.builder._bounded_costs import StageCost, of_together
+from nasbuild.builder._nondominated import worthwhile
+from nasbuild.builder._part_grid import Limits
+from nasbuild.builder._part_tables import Part, layered_parts, listed_part, of_options, table_modules
+from nasbuild.builder._scored_modules import Columns
+from nasbuild.builder._stage_shapes import canonical, of_seen, shapes_of
+from nasbuild.builder._tied_stages import Unit
+from nasbuild.score import Learnt
+from nasbuild.space import Space, module_codes
+
+_BEATEN = 10  # others of its stage that beat a module that takes no part in a front
+
+
+def space_of(targets: Sequence[Learnt]) -> Space:
+    """The space that is built in."""
+    return targets[0].within or targets[0].scorer.space
+
+
+def tied_part(unit: Unit, listed: Columns, costs: Sequence[StageCost]) -> list[Part]:
+    """All choices of tied stages whose costs are known."""
+    assert unit.picks is not None
+    codes, picks = [listed.codes[u] for u in unit.stages], unit.picks
+    spent = [of_together(cost, unit.stages, codes, picks) for cost in costs]
+    table = np.column_stack([np.zeros((len(picks), 0)), *spent])
+    picks, table = picks[known := ~np.isnan(table).any(axis=1)], table[known]
+    if not len(picks):
+        return []
+    scores = sum(listed.scores[u][at] for u, at in zip(unit.stages, picks.T, strict=True))
+    options = [tuple(own[i] for own, i in zip(codes, pick, strict=True)) for pick in picks.tolist()]
+    return [of_options(unit.stages, options, np.asarray(scores), table)]
+
+
+def worthwhile_part(part: Part, signs: np.ndarray, limits: Limits) -> Part:
+    """A listed part without modules that ten others beat in the targets of a front and in all that is bounded."""
+    if part.probes is not None or part.sizes[0] <= _BEATEN:
+        return part
+    scores, costs = part.scores[0], part.costs[0]
+    bounded = [s * scores[:, t] for t, s, _ in limits.on_targets]
+    kept = worthwhile(
+        np.column_stack([scores[:, : len(signs)] * signs, -costs * limits.signs, *(-own for own in bounded)]),
+        _BEATEN,
+    )
+    return replace(
+        part, codes=lambda picks: part.codes(kept[picks]), scores=(scores[kept],), costs=(costs[kept],)
+    )
+
+
+def parts_of(
+    targets: Sequence[Learnt], stage: int, listed: Columns, costs: Sequence[StageCost]
+) -> list[Part] | None:
+    scorers = [one.scorer for one in targets]
+    definition = space_of(targets).stages[stage]
+    if not any(one.stages[stage].searched for one in targets):
+        found = listed_part(stage, listed.codes[stage], listed.scores[stage], costs)
+        return [] if found is None else [found]
+    if definition.modules is not None:
+        codes = [code for depth in definition.depths for code in module_codes(definition, depth)]
+        modules = [definition.decode(code) for code in codes]
+        scores = np.column_stack([scorer.score_modules(stage, modules)[0] for scorer in scorers])
+        found = listed_part(stage, codes, scores, costs)
+        return [] if found is None else [found]
+    shapes = shapes_of(stage, scorers, definition)
+    if shapes is None:
+        return None
+    shapes = of_seen(
+        shapes, scorers[0].space, [u for one in targets if not one.unseen for u in one.trust.unseen]
+    )
+    in_table: list[list[np.ndarray]] = [[] for _ in shapes]
+    for scorer in scorers:
+        for code in table_modules(scorer, stage):
+            place = canonical(shapes, scorers, stage, code)
+            if place is not None:
+                in_table[place[0]].append(shapes[place[0]].codes(place[1][None])[0])
+    found = []
+    for shape, own in zip(shapes, in_table, strict=True):
+        some = layered_parts(shape, scorers, costs, own)
+        if some is None:
+            return None
+        found += some
+    return found

@@ -1,0 +1,88 @@
+"""Which combinations of shapes to look into, where a space is built layer by layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from nasbuild.builder._bounded_topk import prices_of, slack
+from nasbuild.builder._k_best_sums import best_sums
+from nasbuild.builder._layerwise import Deep
+from nasbuild.builder._pair_relaxation import relaxed_problem
+from nasbuild.builder._part_grid import Grid, combinations_of, grid
+
+_GRIDS = 256  # combinations of shapes that are looked into
+
+
+@dataclass(frozen=True)
+class _Nested:
+    """One part a stage, each with slots of its own: what prices are found for."""
+
+    own: tuple[tuple[tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]], ...], ...]
+    bounds: np.ndarray
+
+    @property
+    def scores(self) -> tuple[np.ndarray, ...]:
+        return tuple(s for stage in self.own for part in stage for s in part[0])
+
+    @property
+    def costs(self) -> tuple[np.ndarray, ...]:
+        return tuple(c for stage in self.own for part in stage for c in part[1])
+
+    def best_at(self, prices: np.ndarray) -> tuple[float, np.ndarray]:
+        score, spent = 0.0, np.zeros(len(prices))
+        for stage in self.own:
+            each = [self.best_of(part, prices) for part in stage]
+            _, s, c = max(each, key=lambda one: one[0])
+            score, spent = score + s, spent + c
+        return score, spent
+
+    @staticmethod
+    def best_of(part: tuple, prices: np.ndarray) -> tuple[float, float, np.ndarray]:
+        score, spent = 0.0, np.zeros(len(prices))
+        for s, c in zip(*part, strict=True):
+            pick = int(np.argmax(s - c @ prices))
+            score, spent = score + float(s[pick]), spent + c[pick]
+        return score - float(spent @ prices), score, spent
+
+
+def combinations_within(whole: Deep, sign: int) -> tuple[list[tuple[int, ...]], float]:
+    """Combinations of parts to look into, and what those that are left out don't exceed (-inf if none are)."""
+    count = combinations_of(whole.parts)
+    if count <= _GRIDS:
+        return [tuple(int(i) for i in w) for w in np.ndindex(*(len(own) for own in whole.parts))], -np.inf
+    own, limits = [], whole.limits
+    for stage in whole.parts:
+        rows = []
+        for part in stage:
+            some = grid(
+                whole.run.space, [[part]], [0], limits, [None] * len(whole.targets), [None] * len(limits.most)
+            )
+            scores, costs = _sums_of(some, sign)
+            rows.append((scores, costs))
+        own.append(tuple(rows))
+    most = np.array([*limits.most, *(m for _, _, m in limits.on_targets)], dtype=np.float64)
+    nested = _Nested(tuple(own), most)
+    prices = prices_of(nested)
+    if prices is None:
+        return [], -np.inf
+    values = [np.array([nested.best_of(part, prices)[0] for part in stage]) for stage in own]
+    order = [np.argsort(-v, kind="stable") for v in values]
+    every = list(islice(best_sums([v[o] for v, o in zip(values, order, strict=True)]), _GRIDS + 1))
+    combos = [tuple(int(o[p]) for o, p in zip(order, places, strict=True)) for _, places in every[:_GRIDS]]
+    rest = every[_GRIDS][0] + float(prices @ (most + slack(nested))) if len(every) > _GRIDS else -np.inf
+    # What pairs of stages add is not in these sums.
+    return combos, np.inf if any(v is not None and v.links for v in whole.interactions) else rest
+
+
+def combinations_to_see(whole: Deep) -> list[tuple[int, ...]]:
+    """Combinations of parts that are looked into: all, or of more those that the first target's prices prefer."""
+    return combinations_within(whole, whole.targets[0].target.sign)[0]
+
+
+def _sums_of(some: Grid, sign: int) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:
+    problem = relaxed_problem(some.predicted, sign)
+    assert problem is not None
+    return problem.scores, problem.costs

@@ -1,0 +1,110 @@
+"""The best architectures of a space that is built layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasbuild.builder._bounded_topk import priced
+from nasbuild.builder._layerwise import Deep
+from nasbuild.builder._layerwise_shapes import combinations_within
+from nasbuild.builder._pair_relaxation import relaxed_problem
+from nasbuild.builder._part_grid import Grid
+from nasbuild.builder._relaxation_topk import best_in
+from nasbuild.space import Architecture
+
+
+@dataclass(frozen=True)
+class Picked:
+    """What was built, best first.
+
+    Attributes
+    ----------
+    architectures, values
+        (architectures,) each; values are of the first target, more is better.
+    proven
+        How many of the first are proven to be the best.
+    most
+        What no architecture exceeds, as far as is known.
+    """
+
+    architectures: list[Architecture]
+    values: np.ndarray
+    proven: int
+    most: float
+
+
+def best_of(whole: Deep, sign: int, n: int, apart: int = 1) -> Picked:
+    """The ``n`` best architectures of all parts within the bounds, combinations of shapes with the highest limits first."""
+    if not all(whole.parts):
+        return Picked([], np.zeros(0), 0, -np.inf)
+    combos, beyond = combinations_within(whole, sign)
+    limited = []
+    for which in combos:
+        own = whole.grid(which)
+        # One alone need not be compared with others.
+        limited.append((np.inf if len(combos) == 1 else _limit(own, sign), which, own))
+    limited.sort(key=lambda one: -one[0])
+    found: dict[Architecture, float] = {}
+    sure, most = beyond == -np.inf, beyond
+    unproven = beyond
+    several = apart if apart > 1 else 1
+    for limit, _, own in limited:
+        values = sorted(found.values(), reverse=True)
+        floor = values[n - 1] if len(values) >= n and apart <= 1 else -np.inf
+        if limit == -np.inf:
+            continue
+        if limit <= floor:
+            most = max(most, limit) if not values else max(most, values[0])
+            break
+        asked = n * (8 if several > 1 else 1) + sum(len(part.known) for part in own.parts)
+        some = best_in(own.predicted, sign, asked, floor=floor)
+        kept = np.flatnonzero(own.told(some.picks)) if len(some.picks) else np.zeros(0, dtype=np.int64)
+        value = sign * own.predicted.values(some.picks)[:, 0] if len(some.picks) else np.zeros(0)
+        if some.proven < len(some.picks):
+            sure = False
+        if some.proven == 0:
+            unproven = max(unproven, some.most)
+        elif some.proven < len(some.picks):
+            unproven = max(unproven, float(value[some.proven - 1]))
+        most = max(most, some.most if some.proven == 0 else float(value[0]))
+        for architecture, v in zip(own.architectures(some.picks[kept]), value[kept], strict=True):
+            found[architecture] = max(v, found.get(architecture, -np.inf))
+    ordered = sorted(found.items(), key=lambda one: -one[1])
+    chosen = _apart(ordered, n, several)
+    values = np.array([v for _, v in chosen])
+    if whole.searched:
+        return Picked([a for a, _ in chosen], values, 0, np.inf)
+    proven = (
+        len(values)
+        if sure and several == 1
+        else int((values >= unproven).sum())
+        if several == 1
+        else min(1, int((values[:1] >= unproven).sum()))
+    )
+    return Picked([a for a, _ in chosen], values, proven, max(most, float(values.max(initial=-np.inf))))
+
+
+def _apart(
+    ordered: Sequence[tuple[Architecture, float]], n: int, apart: int
+) -> list[tuple[Architecture, float]]:
+    kept: list[tuple[Architecture, float]] = []
+    for one in ordered:
+        if len(kept) == n:
+            break
+        if apart <= 1 or all(
+            sum(x != y for x, y in zip(one[0].modules, other[0].modules, strict=True)) >= apart
+            for other in kept
+        ):
+            kept.append(one)
+    return kept
+
+
+def _limit(own: Grid, sign: int) -> float:
+    relaxed = relaxed_problem(own.predicted, sign)
+    if relaxed is None:
+        return np.inf
+    bound = priced(relaxed)
+    return -np.inf if bound is None else bound[1]

@@ -1,0 +1,81 @@
+"""What to evaluate next: what is best by one way or another of reading the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from nasbuild.builder._k_best_sums import best_choices
+from nasbuild.builder._tied_stages import chosen_together
+from nasbuild.builder._topk import Built, described, require_positive
+from nasbuild.score import COMPARED, Learnt, Scorer, member_scores
+from nasbuild.space import Architecture
+
+
+def propose(learnt: Learnt, n: int) -> list[Built]:
+    """``n`` architectures without a label that are worth one, by Thompson sampling.
+
+    Each is the best by the scores of one member (of recipe ``default``: one sample of the
+    posterior), so an architecture is proposed as often as it may be the best one: where the labels
+    leave the best module of a stage open, the proposals differ there. Members take turns; what is
+    labelled or proposed already is passed over (Thompson, Biometrika 1933; in batches: Kandasamy et
+    al., AISTATS 2018). All modules that are among the `COMPARED` best of a stage by mean, or by mean
+    and two deviations, take part, with what no label tells of as well: labels are to tell of it. Fewer come back where
+    there are no more.
+
+    Raises
+    ------
+    NasbuildError
+        If ``n`` is below 1.
+    """
+    require_positive("the number of architectures", n)
+    learnt = replace(learnt, unseen=True)
+    ranks = [_candidates(learnt, u) for u in range(len(learnt.stages))]
+    scores = [
+        learnt.target.sign * member_scores(learnt.scorer, stage, own)
+        for stage, own in zip(learnt.stages, ranks, strict=True)
+    ]
+    turns = [_best_first(learnt, ranks, [s[m] for s in scores]) for m in range(len(scores[0]))]
+    return described(learnt, in_turn(learnt.scorer, turns, n))
+
+
+def in_turn(scorer: Scorer, turns: Sequence[Iterator[Architecture]], n: int) -> list[Architecture]:
+    """Up to ``n`` architectures, each turn giving its next one that is not labelled or taken, as long as it has one."""
+    network = scorer.network
+    passed, found = {network(a) for a in scorer.architectures}, list[Architecture]()
+    while turns and len(found) < n:
+        left = list[Iterator[Architecture]]()
+        for turn in turns:
+            if len(found) == n:
+                break
+            new = next((a for a in turn if network(a) not in passed), None)
+            if new is not None:
+                passed.add(network(new))
+                found.append(new)
+                left.append(turn)
+        turns = left
+    return found
+
+
+def _candidates(learnt: Learnt, stage: int) -> np.ndarray:
+    """Positions of the modules of a stage that may be its best, ascending."""
+    scores, sign = learnt.stages[stage], learnt.target.sign
+    if chosen_together(learnt.within or learnt.scorer.space, stage):
+        # The best by themselves need not keep the ties.
+        return np.arange(len(scores))
+    hoped = sign * scores.score + 2 * scores.std
+    return np.union1d(learnt.best(stage, COMPARED), np.argsort(-hoped, kind="stable")[:COMPARED])
+
+
+def _best_first(learnt: Learnt, ranks: list[np.ndarray], scores: list[np.ndarray]) -> Iterator[Architecture]:
+    """Architectures of these modules by one member's scores, best first."""
+    space = learnt.scorer.space
+    for _, positions in best_choices(learnt, ranks, scores):
+        yield Architecture(
+            tuple(
+                stage.module(space, int(own[p]))
+                for stage, own, p in zip(learnt.stages, ranks, positions, strict=True)
+            )
+        )

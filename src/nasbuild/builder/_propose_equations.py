@@ -1,0 +1,147 @@
+"""Equations that aim at chosen regions of a front, found instead of made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasbuild.builder._bounds import Bound
+from nasbuild.builder._epsilon_constraint import sobol
+from nasbuild.builder._front import Front, swept_front
+from nasbuild.builder._subset_selection import spread
+from nasbuild.builder._topk import require_positive
+from nasbuild.errors import NasbuildError
+from nasbuild.objective import Target
+from nasbuild.score import Run
+from nasbuild.space import Architecture
+
+_POOL = 40, 5  # architectures of the front that equations choose from: so many at least, or so many for each
+_WEIGHTS = 256
+_FORMS = ("{0}", "log10({0})")
+
+
+@dataclass(frozen=True)
+class Aimed:
+    """An equation, and what it would build.
+
+    Attributes
+    ----------
+    text
+        The equation, to be maximised.
+    prediction, std
+        y' of each target and its deviation, (targets,), for ``architecture``.
+    """
+
+    text: str
+    architecture: Architecture
+    prediction: np.ndarray
+    std: np.ndarray
+
+
+def propose_equations(
+    run: Run, n: int, *, targets: Sequence[str] = (), bounds: Sequence[Bound] = ()
+) -> tuple[tuple[str, ...], list[Aimed]]:
+    """Up to ``n`` equations whose best architectures lie far apart along the predicted front.
+
+    The paper makes such equations by hand and calls finding them future work (section 5.1). Weighted
+    sums of the targets, and of their logarithms where they are above 0, are tried with weights from one end to the other. What one
+    would build is the best by it among the architectures of the front of summed scores (`swept_front`);
+    of the weights that build the same, the middle ones are taken, and of the forms the simpler one.
+
+    Parameters
+    ----------
+    targets
+        Names of targets of the run; all if empty.
+    bounds
+        On targets: what an equation would build is to be predicted within them.
+
+    Returns
+    -------
+    Names of the targets, and the equations, by the first target, best first.
+
+    Raises
+    ------
+    NasbuildError
+        If there are fewer than two targets, a name can't stand in an equation, or no equation aims within
+        the bounds.
+    """
+    require_positive("the number of equations", n)
+    front = swept_front(run, max(_POOL[0], _POOL[1] * n), targets=targets)
+    for bound in bounds:
+        if bound.name not in front.targets:
+            raise NasbuildError(
+                f"{bound.name!r} is no target of these equations",
+                where=f"--where {str(bound)!r}",
+                allowed=front.targets,
+            )
+    aimed = [run.of(name).target for name in front.targets]
+    signs = np.array([target.sign for target in aimed], dtype=np.float64)
+    found = _of_each(front, signs, [_operand(target) for target in aimed])
+    inside = [
+        i
+        for i in found
+        if all(b.sign * (front.prediction[i, front.targets.index(b.name)] - b.value) <= 0 for b in bounds)
+    ]
+    if not inside:
+        raise NasbuildError(
+            "no equation would build within the bounds",
+            where="--where",
+            todo="widen them, or use nasbuild build --front with them",
+        )
+    chosen = [inside[i] for i in spread(front.prediction[inside] * signs, n)]
+    # The front comes best in the first target first.
+    return front.targets, [
+        Aimed(found[i], front.architectures[i], front.prediction[i], front.std[i]) for i in sorted(chosen)
+    ]
+
+
+def _of_each(front: Front, signs: np.ndarray, operands: Sequence[str]) -> dict[int, str]:
+    """The equation for each architecture of a front that is the best by one, by its position."""
+    values, found = front.prediction, dict[int, str]()
+    for form in _FORMS:
+        if form != _FORMS[0] and (values <= 0).any():
+            continue
+        moved = values if form == _FORMS[0] else np.log10(values)
+        span = np.ptp(moved, axis=0)
+        scaled = _weights(len(signs)) * signs / np.where(span > 0, span, 1)
+        # What is written is what is tried: the first is 1, the others have three digits.
+        written = np.array([[float(f"{c:.3g}") for c in row / abs(row[0])] for row in scaled])
+        best: dict[int, list[int]] = {}
+        for row, position in enumerate(np.argmax(moved @ written.T, axis=0)):
+            best.setdefault(int(position), []).append(row)
+        for position, rows in best.items():
+            middle = written[rows[len(rows) // 2]]
+            found.setdefault(position, _text(middle, [form.format(name) for name in operands]))
+    return found
+
+
+def _weights(targets: int) -> np.ndarray:
+    """Weights with sum 1, (equations, targets), all above 0."""
+    if targets == 2:
+        first = np.linspace(0, 1, _WEIGHTS + 2)[1:-1, None]
+        return np.hstack([first, 1 - first])
+    points = np.sort(sobol(targets - 1, _WEIGHTS), axis=1)
+    edges = np.hstack([np.zeros((len(points), 1)), points, np.ones((len(points), 1))])
+    return np.maximum(np.diff(edges, axis=1), 1 / _WEIGHTS)
+
+
+def _text(coefficients: np.ndarray, operands: Sequence[str]) -> str:
+    """The sum; the first coefficient is 1 or -1."""
+    text = operands[0] if coefficients[0] > 0 else f"-{operands[0]}"
+    for value, name in zip(coefficients[1:], operands[1:], strict=True):
+        text += f" {'+' if value > 0 else '-'} {abs(value):.3g} * {name}"
+    return text
+
+
+def _operand(target: Target) -> str:
+    """A target as part of an equation."""
+    if target.metric is None:
+        return f"({target.name})"
+    if not target.name.isidentifier():
+        raise NasbuildError(
+            f"metric {target.name!r} can't stand in an equation",
+            todo="give it a name of letters, digits and _",
+        )
+    return target.name

@@ -1,0 +1,258 @@
+"""Building under bounds: the best architectures that stay within what is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasbuild.builder._bounded_costs import (
+    ExactCost,
+    StageCost,
+    exact_and_predicted,
+    exact_values,
+    of_stages,
+    resolved,
+)
+from nasbuild.builder._bounded_topk import Problem, best_under
+from nasbuild.builder._bounds import Bound
+from nasbuild.builder._layerwise import deep, is_deep, of_cost
+from nasbuild.builder._layerwise_topk import best_of
+from nasbuild.builder._opaque_costs import by_value, checked
+from nasbuild.builder._part_grid import Limits
+from nasbuild.builder._scored_modules import Columns, columns
+from nasbuild.builder._topk import Built, described, require_positive
+from nasbuild.errors import Infeasible, NasbuildError
+from nasbuild.score import Learnt, Run
+from nasbuild.space import Architecture
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class Within:
+    """Architectures within bounds, best first, and how many of the first are proven to be the best.
+
+    Nothing has a score that is better than the first one's by more than ``gap``.
+    """
+
+    built: list[Built]
+    proven: int
+    gap: float = 0.0
+
+
+def build_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound], *, apart: int = 1) -> Within:
+    """The ``n`` best architectures by summed module score whose other sums stay within bounds.
+
+    A bound on a metric holds for what its summed module scores tell (recipe ``default``: on the
+    scale on which they add up), so for the expected label without interactions of stages. A bound on
+    ``layers``, or on a metric of the table that is no target but an exact sum, such as MACs, holds
+    exactly; modules whose cost the table doesn't determine take no part.
+
+    Parameters
+    ----------
+    target
+        What is to be best; may be None if the run has one target only.
+    bounds
+        On targets of the run, on ``layers``, or on exact sums.
+    apart
+        Every architecture differs from all before it in so many stages at least.
+
+    Raises
+    ------
+    NasbuildError
+        If a bound names no target, or nothing is within the bounds: with the nearest value of each
+        one that the others leave.
+    """
+    require_positive("the number of architectures", n)
+    require_positive("the number of stages that differ", apart)
+    first = run.of(target)
+    exact, others = exact_and_predicted(run, first, [bound.name for bound in bounds])
+    targets = [first, *others]
+    if by_value(exact):
+        found = checked(
+            run,
+            exact,
+            bounds,
+            n,
+            lambda costs, limits, count: _within_sums(run, targets, count, costs, limits, apart).built,
+            lambda one: one.architecture,
+        )
+        found.sort(key=lambda one: -first.target.sign * one.score)
+        return Within(found[:n], 0, np.inf)
+    return _within_sums(run, targets, n, exact, bounds, apart)
+
+
+def _within_sums(
+    run: Run,
+    targets: Sequence[Learnt],
+    n: int,
+    exact: Mapping[str, ExactCost],
+    bounds: Sequence[Bound],
+    apart: int,
+) -> Within:
+    """The same, with costs that stages tell."""
+    first = targets[0]
+    sign = first.target.sign
+    if is_deep(targets, exact):
+        limits, costs = limits_of(targets, exact, bounds)
+        found = best_of(deep(targets, run, costs, limits, interactions=False), sign, n, apart)
+        if not found.architectures:
+            raise nothing_within_deep(run, targets, exact, bounds)
+        built = described(first, found.architectures)
+        return Within(built, found.proven, found.most - float(found.values[0]))
+    table, costs, most = bounded(columns(targets), targets, exact, bounds)
+    problem = Problem(tuple(sign * scores[:, 0] for scores in table.scores), costs, most)
+    best = best_under(problem, n, apart)
+    if not len(best):
+        raise nothing_within(problem, bounds, run, exact)
+    architectures = [table.architecture(pick) for pick in best.picks]
+    gap = 0.0 if best.proven else best.most - float(problem.values(best.picks[:1])[0])
+    return Within(described(first, architectures), best.proven, gap)
+
+
+def limits_of(
+    targets: Sequence[Learnt], exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
+) -> tuple[Limits, list[StageCost]]:
+    """Bounds as a grid has them, and the exact costs of its columns, one a bound."""
+    place = {one.target.name: t for t, one in enumerate(targets)}
+    on_costs = [bound for bound in bounds if bound.name in exact]
+    on_targets = []
+    for bound in bounds:
+        if bound.name not in exact:
+            t = place[bound.name]
+            most = bound.sign * sum_at(targets[t], bound.value)
+            on_targets.append((t, bound.sign, most + _ROUNDING * abs(most)))
+    limits = Limits(
+        np.array([float(bound.sign) for bound in on_costs]),
+        np.array([bound.sign * bound.value for bound in on_costs], dtype=np.float64),
+        tuple(on_targets),
+    )
+    return limits, [of_stages(exact[bound.name]) for bound in on_costs]
+
+
+def sum_at(learnt: Learnt, label: float) -> float:
+    """`Scorer.sum_at`, infinite for labels that are too far away to be numbers on that scale."""
+    with np.errstate(over="ignore"):
+        return learnt.scorer.sum_at(label)
+
+
+def bounded(
+    table: Columns, targets: Sequence[Learnt], exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
+) -> tuple[Columns, tuple[np.ndarray, ...], np.ndarray]:
+    """The modules whose costs are known, their costs, (modules, bounds), and the most of each sum, (bounds,).
+
+    Costs of targets are on the scales on which they add up. ``table`` has the scores of ``targets``, in their order;
+    ``exact`` are the costs that are known exactly, by name.
+    """
+    places = {learnt.target.name: t for t, learnt in enumerate(targets)}
+    found, most = [], []
+    for bound in bounds:
+        if bound.name in exact:
+            cost = of_stages(exact[bound.name])
+            found.append([bound.sign * cost.of_modules(u, own) for u, own in enumerate(table.codes)])
+            most.append(bound.sign * bound.value)
+        else:
+            t = places[bound.name]
+            found.append([bound.sign * scores[:, t] for scores in table.scores])
+            most.append(bound.sign * sum_at(targets[t], bound.value))
+    costs = [
+        np.stack([c[u] for c in found], axis=1) if found else np.zeros((len(codes), 0))
+        for u, codes in enumerate(table.codes)
+    ]
+    known = [np.flatnonzero(~np.isnan(cost).any(axis=1)) for cost in costs]
+    for u, some in enumerate(known):
+        if len(costs[u]) and not len(some):
+            names = " and ".join(dict.fromkeys(b.name for b in bounds if b.name in exact))
+            raise NasbuildError(
+                f"the table does not determine what the modules of {table.space.stages[u].name} add to {names}",
+                where="--where",
+                todo="declare what each choice costs: costs: in the space, or --costs with a file",
+            )
+    costs = tuple(cost[k] for cost, k in zip(costs, known, strict=True))
+    return table.select(known), costs, np.array(most, dtype=np.float64)
+
+
+def on_targets(
+    targets: Sequence[Learnt], exact: Mapping[str, ExactCost], bounds: Sequence[Bound], most: np.ndarray
+) -> tuple[tuple[int, int, float], ...]:
+    """Bounds that are on predictions: (target, sign, upper limit of sign × prediction), as `bounded` tells them."""
+    place = {one.target.name: t for t, one in enumerate(targets)}
+    return tuple(
+        (place[b.name], b.sign, float(m)) for b, m in zip(bounds, most, strict=True) if b.name not in exact
+    )
+
+
+def predicted_names(run: Run, bounds: Sequence[Bound]) -> list[str]:
+    """What bounds are on that is known by its prediction only, each once."""
+    names = dict.fromkeys(bound.name for bound in bounds)
+    return [name for name in names if isinstance(resolved(run, name), Learnt)]
+
+
+def expected(run: Run, name: str, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+    """What is known of architectures and its deviation, each (architectures,).
+
+    An exact cost, with deviation 0, where there is one of that name; else y' of the target.
+    """
+    found = resolved(run, name)
+    if isinstance(found, Learnt):
+        return found.scorer.predict(architectures)
+    return exact_values(run, found, architectures), np.zeros(len(architectures))
+
+
+def nothing_within(
+    problem: Problem, bounds: Sequence[Bound], run: Run, exact: Mapping[str, ExactCost]
+) -> Infeasible:
+    """Nothing is within the bounds: for each, the nearest one that can be met while the others hold."""
+
+    def nearest(k: int) -> float | None:
+        rest = [i for i in range(len(bounds)) if i != k]
+        scores = tuple(-cost[:, k] for cost in problem.costs)
+        others = Problem(scores, tuple(c[:, rest] for c in problem.costs), problem.bounds[rest])
+        found = best_under(others, 1)
+        return -float(others.values(found.picks)[0]) if len(found) else None
+
+    return _loosened(bounds, run, exact, nearest)
+
+
+def nothing_within_deep(
+    run: Run, targets: Sequence[Learnt], exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
+) -> Infeasible:
+    """The same in spaces that are built layer by layer."""
+
+    def nearest(k: int) -> float | None:
+        name, sign = bounds[k].name, bounds[k].sign
+        rest = [bound for i, bound in enumerate(bounds) if i != k]
+        if name in exact:
+            limits, costs = limits_of(targets, exact, [bounds[k], *rest])
+            whole = of_cost(deep(targets, run, costs, limits, interactions=False), 0)
+        else:
+            place = next(t for t, one in enumerate(targets) if one.target.name == name)
+            order = [targets[place], *(one for t, one in enumerate(targets) if t != place)]
+            limits, costs = limits_of(order, exact, rest)
+            whole = deep(order, run, costs, limits, interactions=False)
+        found = best_of(whole, -sign, 1)
+        return -float(found.values[0]) if found.architectures else None
+
+    return _loosened(bounds, run, exact, nearest)
+
+
+def _loosened(
+    bounds: Sequence[Bound],
+    run: Run,
+    exact: Mapping[str, ExactCost],
+    nearest: Callable[[int], float | None],
+) -> Infeasible:
+    told = []
+    for k, bound in enumerate(bounds):
+        least = nearest(k)
+        if least is not None:
+            value = bound.sign * least
+            if bound.name not in exact:
+                value = float(run.of(bound.name).scorer.labels_at(np.array([value]))[0])
+            told.append(f"{bound.name} {'<=' if bound.sign > 0 else '>='} {value:.4g}")
+    todo = f"loosen one of them: {', or '.join(told)}"
+    if not told:
+        todo = "loosen several bounds: no single one is enough"
+    return Infeasible("nothing is within all bounds", where="--where", todo=todo)

@@ -1,0 +1,200 @@
+"""``fit`` and ``explain``: from a table to what matters."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_args
+
+import typer
+
+from nasbuild.cli._inputs import given, instead, read
+from nasbuild.cli._options import (
+    CostsOption,
+    DataOption,
+    GraphsOption,
+    JsonOption,
+    MergeOption,
+    RunArgument,
+    SkipOption,
+    SpaceOrGraphsOption,
+)
+from nasbuild.cli._output import Output
+from nasbuild.errors import NasbuildError
+
+if TYPE_CHECKING:
+    from nasbuild.predictor import AnyRecipe
+    from nasbuild.table import Table
+
+
+def fit(
+    data: DataOption,
+    target: Annotated[
+        list[str], typer.Option("--target", help="metric or equation; may be given several times")
+    ],
+    out_folder: Annotated[Path, typer.Option("--out", metavar="RUN", help="run folder to write")],
+    space: SpaceOrGraphsOption = None,
+    graphs: GraphsOption = None,
+    recipe_name: Annotated[
+        str,
+        typer.Option(
+            "--recipe",
+            help="default, paper, mse, ridge, lightgbm, marginal or ped-anova; graphs have their own",
+        ),
+    ] = "default",
+    ids: Annotated[
+        Path | None, typer.Option("--ids", help="learn only from these rows; one id a line")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="seed of splits and weights")] = 0,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="processes that fit")] = os.cpu_count()
+    or 1,
+    max_modules: Annotated[
+        int, typer.Option("--max-modules", min=100, help="search a stage that has more modules than this")
+    ] = 200_000,
+    convolution: Annotated[
+        str | None,
+        typer.Option("--convolution", help="of the networks of paper and mse: gatv2, graphconv, gcn or gin"),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        typer.Option("--epochs", min=1, help="of the networks of paper and mse, instead of its own"),
+    ] = None,
+    rivals: Annotated[
+        bool,
+        typer.Option("--rivals/--no-rivals", help="measure ridge and LightGBM on the same table as well"),
+    ] = True,
+    costs: CostsOption = None,
+    merge: MergeOption = None,
+    skip_bad: SkipOption = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an earlier run in --out")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn from a table: fit, score every module, and measure how far to believe it."""
+    from nasbuild._io import ensure_free
+    from nasbuild.cli._explain import print_step, print_trust
+    from nasbuild.cli._graph_commands import fit_graphs
+    from nasbuild.report import explain_data
+    from nasbuild.score import absent_rivals, learn, save_run
+
+    out = Output(as_json)
+    if graphs is not None:
+        if recipe_name != "default" or ids is not None:
+            raise NasbuildError(
+                "graphs have one recipe and are all learnt from", todo="leave --recipe and --ids out"
+            )
+        fit_graphs(
+            out,
+            instead(graphs, space, merge),
+            data,
+            target,
+            out_folder,
+            seed=seed,
+            workers=workers,
+            epochs=epochs,
+            convolution=convolution,
+            rivals=rivals,
+            overwrite=overwrite,
+        )
+        return
+    space = given(space)
+    chosen = _recipe(recipe_name, convolution=convolution, epochs=epochs)
+    ensure_free(out_folder, overwrite=overwrite)
+    table = read(space, data, merge, skip_bad, costs)
+    if ids is not None:
+        table = _only(table, ids)
+    with out.progress() as progress:
+        run = learn(
+            table,
+            target,
+            recipe=chosen,
+            seed=seed,
+            max_modules=max_modules,
+            workers=workers,
+            rivals=rivals,
+            skip_bad=skip_bad,
+            progress=progress,
+        )
+    save_run(run, out_folder, overwrite=overwrite)
+    for name in absent_rivals() if rivals else ():
+        out.line(f"note: {name} is not installed, so it was not measured beside", "yellow")
+    for note in table.notes:
+        out.line(f"note: {note.text}", "yellow")
+    for learnt in run.learnt:
+        for kind, rows in (("missing", learnt.labels.missing), ("not finite", learnt.labels.undefined)):
+            if rows:
+                out.line(
+                    f"note: {learnt.target.name} is {kind} in {len(rows)} rows, which were left out", "yellow"
+                )
+    told = explain_data(run, place=out_folder)["targets"]
+    for one in told:
+        out.line(f"\n{one['target']}", "bold")
+        print_trust(out, one["trust"])
+        if one["known"]:
+            out.line(one["known"])
+        for step in one["next"]:
+            if step["kind"] in ("prediction", "propose", "suspect", "unseen"):
+                print_step(out, step)
+    place = shlex.quote(str(out_folder))
+    out.line(f"written to {out_folder}; next:")
+    out.line(f"  nasbuild explain {place}")
+    out.line(f"  nasbuild build {place} --out built.jsonl")
+    rows = [{"target": t["target"], "known": t["known"], **t["trust"], "next": t["next"]} for t in told]
+    out.json({"run": str(out_folder), "targets": rows})
+
+
+def explain(run: RunArgument, as_json: JsonOption = False) -> None:
+    """What matters: trust, feature choices, and the best and worst modules of each stage."""
+    from nasbuild.cli._explain import print_explanation
+    from nasbuild.cli._explain_graphs import explain_graphs
+    from nasbuild.report import explain_data
+    from nasbuild.score import load_run
+    from nasbuild.score.graphs import is_graph_run, load_graph_run
+
+    out = Output(as_json)
+    if is_graph_run(run):
+        explain_graphs(out, load_graph_run(run))
+        return
+    data = explain_data(load_run(run), place=run)
+    print_explanation(out, data)
+    out.json(data)
+
+
+def _recipe(name: str, **settings: Any) -> AnyRecipe:
+    """The recipe of ``--recipe`` with the settings that were given, which only networks have."""
+    from nasbuild.predictor import Convolution, recipe, recipe_kind
+
+    given = {key: value for key, value in settings.items() if value is not None}
+    if given and recipe_kind(recipe(name)) != "network":
+        raise NasbuildError(
+            f"recipe {name!r} fits no network",
+            where=f"--{next(iter(given))}",
+            todo="leave the option out, or use --recipe paper or mse",
+        )
+    if given.get("convolution", "gatv2") not in get_args(Convolution):
+        raise NasbuildError(
+            f"{given['convolution']!r} is no convolution",
+            where="--convolution",
+            allowed=get_args(Convolution),
+        )
+    return recipe(name, **given)
+
+
+def _only(table: Table, ids: Path) -> Table:
+    from nasbuild._text_input import reading
+    from nasbuild.errors import TableError
+
+    with reading(ids, TableError) as stream:
+        wanted = [line.strip() for line in stream if line.strip()]
+    rows = {name: row for row, name in enumerate(table.ids)}
+    unknown = [name for name in wanted if name not in rows]
+    if unknown:
+        raise TableError(
+            f"{len(unknown)} ids are not in the table, the first is {unknown[0]!r}",
+            where=str(ids),
+            allowed=table.ids[:3],
+        )
+    if not wanted:
+        raise TableError("has no id", where=str(ids), todo="write one id a line")
+    # In the table's order, so that the order of the file does not change the result.
+    return table.select(sorted({rows[name] for name in wanted}))

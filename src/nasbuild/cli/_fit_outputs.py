@@ -1,0 +1,218 @@
+"""``modules``, ``predict``, ``shrink`` and ``report``: from a run to files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from nasbuild.cli._options import JsonOption, OutOption, RunArgument, TargetOption
+from nasbuild.cli._output import Output
+
+
+def modules(
+    run: RunArgument,
+    out_file: OutOption,
+    target: TargetOption = None,
+    stage: Annotated[
+        str | None, typer.Option("--stage", help="stage by name or index; all if not given")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option("--top", min=1, help="only the best of each stage; all if not given")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write module scores, best first, in any form of rows."""
+    from nasbuild._forms import ROWS, check_out
+    from nasbuild._records import write_records
+    from nasbuild.score import load_run, module_rows
+
+    out = Output(as_json)
+    check_out(out_file, ROWS, "module scores")
+    loaded = load_run(run)
+    chosen = [loaded.of(target)] if target else list(loaded.learnt)
+    wanted = None if stage is None else loaded.space.stage_index(stage)
+    rows: list[dict[str, Any]] = []
+    for learnt in chosen:
+        for scores in learnt.stages:
+            if wanted in (None, scores.stage):
+                rows += module_rows(
+                    loaded.space, learnt.target.name, scores, scores.best(learnt.target.sign, top)
+                )
+                if scores.searched:
+                    name = loaded.space.stages[scores.stage].name
+                    out.line(
+                        f"note: {name} was searched: {scores.scored:,} of {scores.total:,} modules were scored, "
+                        f"the best and worst of them are here",
+                        "yellow",
+                    )
+    write_records(rows, out_file)
+    out.line(f"{len(rows):,} module scores written to {out_file}")
+    out.json({"out": str(out_file), "rows": len(rows)})
+
+
+def predict(
+    run: RunArgument,
+    out_file: OutOption,
+    archs: Annotated[
+        Path | None,
+        typer.Option("--archs", help="architectures, in any form of a table; - for standard input"),
+    ] = None,
+    graphs: Annotated[
+        Path | None, typer.Option("--graphs", help="networks, where the run is on graphs: .parquet of import")
+    ] = None,
+    target: TargetOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Predict what was not labelled; for architectures each stage's share beside the prediction."""
+    from nasbuild._forms import ROWS, check_out
+    from nasbuild._records import write_records
+    from nasbuild.cli._graph_commands import predicted_networks
+    from nasbuild.errors import RunError
+    from nasbuild.score.graphs import is_graph_run
+
+    out = Output(as_json)
+    check_out(out_file, ROWS, "predictions")
+    given, needed, other = (graphs, "--graphs", archs) if is_graph_run(run) else (archs, "--archs", graphs)
+    if given is None or other is not None:
+        raise RunError(f"predictions of this run need {needed}", where=str(run), todo=f"give {needed} FILE")
+    rows, notes = (predicted_networks if is_graph_run(run) else _predicted)(run, given, target)
+    write_records(rows, out_file)
+    for note in notes:
+        out.line(f"note: {note}", "yellow")
+    out.line(f"{len(rows):,} predictions written to {out_file}")
+    out.json({"out": str(out_file), "rows": len(rows), "notes": notes})
+
+
+def _predicted(run: Path, archs: Path, target: str | None) -> tuple[list[dict[str, Any]], list[str]]:
+    from nasbuild.score import load_run
+    from nasbuild.score import predict as predict_architectures
+    from nasbuild.table import read_architectures
+
+    loaded = load_run(run)
+    named = read_architectures(archs, loaded.space)
+    rows = []
+    for learnt in [loaded.of(target)] if target else loaded.learnt:
+        found = predict_architectures(learnt, [architecture for _, architecture in named])
+        for n, (name, _) in enumerate(named):
+            rows.append(
+                {
+                    "id": name,
+                    "target": learnt.target.name,
+                    "prediction": float(found.value[n]),
+                    "std": float(found.std[n]),
+                    "shares": [float(v) for v in found.shares[n]],
+                    "extrapolates": bool(found.extrapolates[n]),
+                }
+            )
+    beyond = sum(row["extrapolates"] for row in rows)
+    told = f"{beyond:,} of {len(rows):,} predictions go beyond the table (extrapolates), and are less sure"
+    return rows, [told] if beyond else []
+
+
+def shrink(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders of one space")],
+    out_file: Annotated[Path, typer.Option("--out", help="space.yaml to write")],
+    k: Annotated[
+        int | None,
+        typer.Option(
+            "--k", min=1, help="best modules kept in each stage, for each target; 25 if nothing is given"
+        ),
+    ] = None,
+    front: Annotated[
+        int | None,
+        typer.Option(
+            "--front",
+            metavar="N",
+            min=1,
+            help="keep the modules of N architectures along the front of each run",
+        ),
+    ] = None,
+    target: Annotated[
+        list[str] | None, typer.Option("--target", help="only these targets; all of all runs if not given")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the reduced space: the best modules of each stage, united over all targets of all runs."""
+    from nasbuild._forms import SPACES, check_out
+    from nasbuild.builder import build_front, holds_of_front, reduce_space
+    from nasbuild.errors import RunError
+    from nasbuild.score import load_run
+    from nasbuild.space import (
+        Architecture,
+        count_architectures,
+        count_log10,
+        count_modules,
+        save_space,
+        shown_count,
+        told_count,
+    )
+
+    out = Output(as_json)
+    check_out(out_file, SPACES, "a space")
+    loaded = [load_run(run) for run in runs]
+    names = sorted({one.target.name for run in loaded for one in run.learnt})
+    for name in target or ():
+        if name not in names:
+            raise RunError(f"no run has a target {name!r}", allowed=names)
+    wanted = [
+        [one.target.name for one in run.learnt if not target or one.target.name in target] for run in loaded
+    ]
+    chosen = [run.of(name) for run, own in zip(loaded, wanted, strict=True) for name in own]
+    along: list[Architecture] = []
+    for run, own in zip(loaded, wanted, strict=True) if front else ():
+        along += build_front(run, front or 1, targets=own).architectures
+    most = k if k is not None else 0 if front else 25
+    full, reduced = chosen[0].scorer.space, reduce_space(chosen, most, architectures=along)
+    save_space(reduced, out_file)
+    rows = [
+        [a.name, shown_count(count_modules(a)), shown_count(count_modules(b))]
+        for a, b in zip(full.stages, reduced.stages, strict=True)
+    ]
+    out.table(["stage", "modules", "kept"], rows, right=[1, 2])
+    before, after = count_architectures(full), count_architectures(reduced)
+    out.line(f"{shown_count(before)} architectures became {shown_count(after)}, written to {out_file}")
+    told: list[dict[str, Any]] = []
+    for run, own in zip(loaded, wanted, strict=True):
+        held = holds_of_front(reduced, run, own) if own else None
+        if held is not None:
+            told.append({"targets": own, "front": held.front, "whole": held.whole, "modules": held.modules})
+            out.line(
+                f"of the labelled front of {' and '.join(own)} it holds {held.whole:,} of {held.front:,} architectures, "
+                f"and {100 * held.modules:.0f} % of their modules"
+            )
+    out.json(
+        {
+            "holds": told,
+            "out": str(out_file),
+            "before": told_count(before),
+            "before_log10": count_log10(before),
+            "after": told_count(after),
+            "after_log10": count_log10(after),
+            "kept": [told_count(count_modules(s)) for s in reduced.stages],
+        }
+    )
+
+
+def report(
+    run: RunArgument,
+    out_file: Annotated[
+        Path, typer.Option("--out", help=".html page to write, or .pdf where there is a Chromium to print it")
+    ],
+    top: Annotated[int, typer.Option("--top", min=1, help="how many built architectures to show")] = 10,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the report: one page that needs nothing else."""
+    from nasbuild._forms import REPORTS, check_out
+    from nasbuild.report import find_browser, write_report
+    from nasbuild.score import load_run
+    from nasbuild.score.graphs import is_graph_run, load_graph_run
+
+    out = Output(as_json)
+    if check_out(out_file, REPORTS, "a report") == ".pdf":
+        find_browser(out_file)
+    loaded = load_graph_run(run) if is_graph_run(run) else load_run(run)
+    write_report(loaded, out_file, top=top, place=run)
+    out.line(f"written to {out_file}")
+    out.json({"out": str(out_file), "targets": [one.target.name for one in loaded.learnt]})

@@ -1,0 +1,184 @@
+"""``run``: the closed loop of evaluating, learning and building."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nasbuild.cli._evaluate import open_store, outdated_note
+from nasbuild.cli._options import (
+    AgainOption,
+    FixOption,
+    JsonOption,
+    LimitOption,
+    RetryOption,
+    SpaceOption,
+    StoreOption,
+)
+from nasbuild.cli._output import Output
+from nasbuild.cli._round_output import (
+    best_rows,
+    failing_rows,
+    print_best,
+    print_race,
+    print_rounds,
+    race_rows,
+    round_rows,
+)
+from nasbuild.errors import NasbuildError
+
+if TYPE_CHECKING:
+    from nasbuild.optimize import Live, State
+    from nasbuild.search import Goal
+    from nasbuild.space import Space
+
+REPORT = "report.html"
+
+
+def optimize(
+    space: SpaceOption,
+    evaluator: Annotated[
+        str,
+        typer.Option(
+            "--evaluator",
+            help="digits (trains), FILE.py:FUNCTION, MODULE:FUNCTION, 'command:PROGRAM ARGUMENTS', or a table",
+        ),
+    ],
+    target: Annotated[
+        list[str],
+        typer.Option("--target", help="metric or equation; several are all made best, along their front"),
+    ],
+    store: StoreOption,
+    out_folder: Annotated[
+        Path, typer.Option("--out", help="folder for the evaluations, the last fit, the best and the report")
+    ],
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            metavar="BOUND",
+            help="'latency <= 6', '3 <= layers <= 5': on a metric that is evaluated, a declared cost, or layers; what "
+            "is built and chosen is within; may be repeated",
+        ),
+    ] = None,
+    fix: FixOption = None,
+    rounds: Annotated[
+        int | None,
+        typer.Option("--rounds", help="of building, after the random one; 4, or with --budget what it holds"),
+    ] = None,
+    batch: Annotated[int, typer.Option("--batch", help="architectures of a round")] = 10,
+    first: Annotated[
+        int | None, typer.Option("--first", help="random ones to begin with; two batches, 20 at least")
+    ] = None,
+    budget: Annotated[
+        int | None, typer.Option("--budget", help="evaluations in all; what all rounds need if not given")
+    ] = None,
+    race: Annotated[
+        int,
+        typer.Option(
+            "--race",
+            help="evaluations, the last of all, that repeat the most promising with other seeds; for noisy evaluators",
+        ),
+    ] = 0,
+    recipe_name: Annotated[
+        str, typer.Option("--recipe", help="of the fits: default, paper, ridge, lightgbm or marginal")
+    ] = "default",
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", min=1, help="processes that evaluate, and may die of it; this one if not given"
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="of drawing, fits and trainings")] = 0,
+    limit: LimitOption = None,
+    retry_failed: RetryOption = False,
+    again: AgainOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Evaluate, learn, build, evaluate, and so on until the budget is spent; a stopped run goes on with the same command."""
+    from nasbuild.evaluate import InProcess, Pool, Spec
+    from nasbuild.optimize import FIT, LoopSettings, run_loop
+    from nasbuild.predictor import recipe
+    from nasbuild.search import parse_goal
+    from nasbuild.space import fixed, load_space
+
+    out = Output(as_json)
+    if limit is not None and limit <= 0:
+        raise NasbuildError(f"the limit is {limit:g} s", where="--limit", allowed="numbers above 0")
+    most = rounds if rounds is not None or budget is not None else LoopSettings.rounds
+    settings = LoopSettings(most, batch, first, budget, seed, race)
+    chosen = recipe(recipe_name)
+    definition = fixed(load_space(space), fix or ())
+    spec = Spec(evaluator, definition, seed, limit)
+    goal = parse_goal(definition, target, where or (), spec.load().metrics)
+    settings.check(goal)
+    describe(out, definition, evaluator, goal, settings.total)
+    kept = open_store(out, store, spec, alone=workers is None)
+    stopped = f"stopped: what was evaluated is in {kept.name}; the same command goes on"
+    with out.progress(stopped) as move:
+        state = run_loop(
+            out_folder,
+            spec,
+            goal,
+            settings,
+            kept,
+            recipe=chosen,
+            executor=InProcess() if workers is None else Pool(workers),
+            workers=workers or 1,
+            again=retry_failed,
+            renew=again,
+            progress=move,
+            told=lambda state: write_rounds(state, out_folder, out_folder / FIT),
+        )
+    outdated = len(set(kept.outdated(spec.load().code)) & set(state.evaluated.architectures))
+    kept.close()
+    print_rounds(out, state)
+    rows = best_rows(definition, state)
+    if state.race is None:
+        print_best(out, state, rows)
+    print_race(out, definition, state)
+    if state.exhausted and len(state.evaluated.architectures) < settings.total:
+        what = "the space has no more architectures" + (" within the bounds" if goal.bounds else "")
+        out.line(f"note: {what}, so the run ended before its budget", "yellow")
+    if outdated:
+        out.line(f"note: {outdated_note(outdated, evaluator)}", "yellow")
+    out.line(f"all evaluations, the last fit and {REPORT} are in {out_folder}")
+    out.json(
+        {
+            "out": str(out_folder),
+            "store": kept.name,
+            "evaluated": len(state.evaluated.architectures),
+            "failed": sum(one.failed for one in state.evaluated.told),
+            **({"outside": sum(one.outside for one in state.evaluated.told)} if goal.bounds else {}),
+            **({"failing": failing} if (failing := failing_rows(state)) else {}),
+            "outdated": outdated,
+            "exhausted": state.exhausted,
+            "rounds": round_rows(state),
+            "best": rows,
+            **({"race": race_rows(definition, state)} if state.race else {}),
+        }
+    )
+
+
+def describe(out: Output, space: Space, evaluator: str, goal: Goal, total: int) -> None:
+    """What is going to be done."""
+    from nasbuild.builder import shown_bounds
+    from nasbuild.space import count_architectures, shown_count
+
+    within = f" with {shown_bounds(goal.bounds)}" if goal.bounds else ""
+    out.line(
+        f"{', '.join(t.name for t in goal.targets)}{within} in {space.name} ({shown_count(count_architectures(space))} architectures), "
+        f"by {total:,} evaluations of {evaluator}"
+    )
+
+
+def write_rounds(state: State, folder: Path, fit: Path, live: Live | None = None) -> None:
+    """The report after a round, if anything could be learnt yet; ``fit`` is the folder of the last fit."""
+    from nasbuild.report import write_report
+
+    if state.run is not None:
+        write_report(
+            state.run, folder / REPORT, evaluated=state.evaluated, race=state.race, live=live, place=fit
+        )

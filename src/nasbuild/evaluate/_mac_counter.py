@@ -1,0 +1,92 @@
+"""Counts what a network does while it runs, on tensors with or without contents."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from nasbuild._counting.operations import (
+    RECURRENT,
+    has_rule,
+    plain_torch,
+    sequence_and_batch,
+    shapes_of,
+    torch_macs,
+    whole_macs,
+)
+from nasbuild._counting.whole import Whole
+from nasbuild.evaluate._example_inputs import called
+
+
+@dataclass
+class Count:
+    """What one call of a network does.
+
+    Attributes
+    ----------
+    macs
+        Multiply-accumulates of all operations that there are rules for.
+    unknown
+        Operation without a rule -> how often it was called.
+    recurrent
+        Steps and sequences of each recurrent layer.
+    """
+
+    macs: int = 0
+    unknown: Counter[str] = field(default_factory=Counter)
+    recurrent: list[tuple[int, int]] = field(default_factory=list)
+
+
+def count_call(module: nn.Module, inputs: Any) -> Count:
+    """Call a module and count what it does."""
+    count = Count()
+    operations = _Operations(count)
+    # Fused attention hides its products; the plain one is made of them.
+    with plain_torch(), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), Whole(operations), operations:
+        called(module, inputs)
+    return count
+
+
+class _Operations(TorchDispatchMode):
+    def __init__(self, count: Count) -> None:
+        super().__init__()
+        self.count = count
+        self.silent = False
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: Sequence[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        del types
+        kwargs = kwargs or {}
+        if not self.silent and not has_rule(func):
+            # In inference mode operations arrive that are made of others.
+            with self:
+                parts = func.decompose(*args, **kwargs)
+            if parts is not NotImplemented:
+                return parts
+        found = func(*args, **kwargs)
+        if not self.silent:
+            self.add(func._schema.name, torch_macs(func, args, kwargs, shapes_of(found)))
+        return found
+
+    def whole(self, name: str, args: Sequence[Any], found: Any) -> None:
+        self.add(name, whole_macs(name, args, found))
+        if name in RECURRENT and (told := sequence_and_batch(args)):
+            self.count.recurrent.append(told)
+
+    def add(self, name: str, macs: int | None) -> None:
+        if macs is None:
+            self.count.unknown[name] += 1
+        else:
+            self.count.macs += macs

@@ -1,0 +1,1 @@
+"""Latency, measured by several processes that time short visits in turn."""

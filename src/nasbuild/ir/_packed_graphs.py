@@ -1,0 +1,55 @@
+"""Many operator graphs as one set of arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasbuild.ir._operator_graph import COLUMNS, OperatorGraph
+
+
+@dataclass(frozen=True, eq=False)
+class Packed:
+    """Graphs behind each other; operations by one vocabulary.
+
+    Attributes
+    ----------
+    vocabulary
+        Sorted names of operations.
+    columns
+        Column of `COLUMNS` -> (nodes of all graphs, ...).
+    edges
+        (2, edges) int64, counted over the nodes of all graphs.
+    offsets
+        (graphs + 1,) int64, where the nodes of each graph begin.
+    """
+
+    vocabulary: tuple[str, ...]
+    columns: dict[str, np.ndarray]
+    edges: np.ndarray
+    offsets: np.ndarray
+
+
+def pack(graphs: Sequence[OperatorGraph]) -> Packed:
+    """Put graphs behind each other.
+
+    >>> from nasbuild.ir._packed_graphs import pack
+    >>> pack([]).offsets.tolist()
+    [0]
+    """
+    vocabulary = tuple(sorted({op for graph in graphs for op in graph.vocabulary}))
+    code = {op: i for i, op in enumerate(vocabulary)}
+    offsets = np.cumsum([0, *(len(graph) for graph in graphs)])
+    columns = {
+        name: np.concatenate(
+            [np.zeros((0, width) if width else 0, dtype), *(getattr(g, name) for g in graphs)]
+        )
+        for name, (dtype, width) in COLUMNS.items()
+        if name != "op"
+    }
+    ops = [np.array([code[op] for op in g.vocabulary], np.int32)[g.op] for g in graphs]
+    columns = {"op": np.concatenate([np.zeros(0, np.int32), *ops])} | columns
+    edges = [g.edges.astype(np.int64) + start for g, start in zip(graphs, offsets, strict=False)]
+    return Packed(vocabulary, columns, np.concatenate([np.zeros((2, 0), np.int64), *edges], axis=1), offsets)

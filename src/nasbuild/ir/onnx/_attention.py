@@ -1,0 +1,199 @@
+"""Attention of ONNX and of onnxruntime: shapes of its results and its multiply-accumulates.
+
+Both follow from how many queries meet how many keys, and how wide keys and values are (`Meeting`). Where that depends on
+contents, such as on how full a cache is, nothing is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from nasbuild.ir._draft_graph import Shape
+from nasbuild.ir._operator_graph import MOST_SIZE
+
+Operands = Sequence[Shape | None]
+Attributes = Mapping[str, Any]
+
+
+class Unknown(Exception):
+    """A size that is needed is not known."""
+
+
+UNTOLD = (Unknown, ArithmeticError, ValueError, TypeError, IndexError, KeyError)
+"""What rules raise at sizes that are not known, and at operands and settings that are none: nobody has checked these."""
+
+
+def part(shapes: Operands, position: int) -> Shape | None:
+    return shapes[position] if position < len(shapes) else None
+
+
+def known(shape: Shape | None) -> Shape:
+    """A shape all of whose sizes are known.
+
+    Raises
+    ------
+    Unknown
+        If it is none.
+    """
+    if shape is None or 0 in shape:
+        raise Unknown
+    return shape
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Queries that meet keys.
+
+    Attributes
+    ----------
+    leading
+        Dimensions before the width of queries and results.
+    keys
+        That each query meets; 0 if that is not known.
+    width, values
+        Of queries and of results, over all heads.
+    projected
+        Multiply-accumulates of the projections before.
+    """
+
+    leading: Shape
+    keys: int
+    width: int
+    values: int
+    projected: int = 0
+
+    @property
+    def macs(self) -> int:
+        if not self.keys:
+            raise Unknown
+        return self.projected + prod(self.leading) * self.keys * (self.width + self.values)
+
+
+_Met = Callable[[Attributes, Operands], Meeting]
+
+
+def _total(own: int, operands: Operands, position: int, axis: int) -> int:
+    """Keys with those of a cache before them; 0 if the cache's are not known."""
+    past = part(operands, position)
+    if past is None:
+        return own
+    return own + past[axis] if len(past) > axis and past[axis] else 0
+
+
+def _standard(a: Attributes, operands: Operands) -> Meeting:
+    query, key, value = (known(part(operands, i)) for i in range(3))
+    keys = _total(key[-2], operands, 4, 2)
+    if len(query) == 4:
+        return Meeting(query[:-1], keys, query[-1], value[-1])
+    heads = int(a.get("q_num_heads", 1)), max(int(a.get("kv_num_heads", 1)), 1)
+    return Meeting(query[:-1], keys, query[-1], value[-1] * heads[0] // heads[1])
+
+
+def _projecting(past: int) -> _Met:
+    """One matrix makes queries, keys and values."""
+
+    def rule(a: Attributes, operands: Operands) -> Meeting:
+        x, weight = (known(part(operands, i)) for i in range(2))
+        widths = [int(n) for n in a.get("qkv_hidden_sizes", ())] or [weight[-1] // 3] * 3
+        keys = 0 if a.get("past_present_share_buffer") else _total(x[-2], operands, past, 3)
+        return Meeting(x[:-1], keys, widths[0], widths[2], prod(x) * weight[-1])
+
+    return rule
+
+
+def _packed(a: Attributes, operands: Operands) -> Meeting:
+    """Tokens of several sequences without their padding: only where there is none are their lengths known."""
+    x, weight = (known(part(operands, i)) for i in range(2))
+    batch, steps = known(part(operands, 3))
+    steps = steps if x[0] == batch * steps else 0
+    widths = [int(n) for n in a.get("qkv_hidden_sizes", ())] or [weight[-1] // 3] * 3
+    return Meeting(x[:-1], steps, widths[0], widths[2], prod(x) * weight[-1])
+
+
+def _packed_heads(_: Attributes, operands: Operands) -> Meeting:
+    query = known(part(operands, 0))
+    batch, steps = known(part(operands, 4))
+    steps = steps if query[0] == batch * steps else 0
+    if len(query) == 4:
+        width = query[1] * query[3]
+        return Meeting(query[:1], steps, width, width)
+    return Meeting(query[:-1], steps, query[-1], known(part(operands, 2))[-1])
+
+
+def _separate(past: int) -> _Met:
+    def rule(a: Attributes, operands: Operands) -> Meeting:
+        query = known(part(operands, 0))
+
+        def total(own: int) -> int:
+            return 0 if a.get("past_present_share_buffer") else _total(own, operands, past, 2)
+
+        if len(query) == 5:  # batch, steps, heads, 3, width
+            width = query[2] * query[4]
+            return Meeting(query[:2], total(query[1]), width, width)
+        key = known(part(operands, 1))
+        if len(key) == 5:  # batch, steps, heads, 2, width
+            return Meeting(query[:-1], total(key[1]), query[-1], key[2] * key[4])
+        value = known(part(operands, 2))
+        if len(key) == 4:  # batch, heads, steps, width: those of an encoder, complete
+            return Meeting(query[:-1], key[2], query[-1], value[1] * value[3])
+        return Meeting(query[:-1], total(key[1]), query[-1], value[-1])
+
+    return rule
+
+
+def _grouped(a: Attributes, operands: Operands) -> Meeting:
+    query = known(part(operands, 0))
+    heads, shared = int(a.get("num_heads", 0)), int(a.get("kv_num_heads", 0))
+    if heads < 1 or shared < 1:
+        raise Unknown
+    packed = part(operands, 1) is None
+    each = query[-1] // (heads + 2 * shared) if packed else query[-1] // heads
+    keys = _total(query[1], operands, 3, 2)
+    return Meeting(query[:2], keys, heads * each, heads * each)
+
+
+def _ordered(a: Attributes, operands: Operands) -> Meeting:
+    x = known(part(operands, 0))
+    weights = [known(part(operands, i)) for i in (5, 6, 7)]
+    widths = [int(n) for n in a.get("qkv_hidden_sizes", ())] or [weights[i][-1] for i in range(3)]
+    return Meeting(x[:-1], x[-2], widths[0], widths[2], sum(prod(x) * w[-1] for w in weights))
+
+
+_M = "com.microsoft"
+_MEETINGS: dict[tuple[str, str], _Met] = {
+    ("", "Attention"): _standard,
+    (_M, "Attention"): _projecting(4),
+    (_M, "DecoderMaskedSelfAttention"): _projecting(4),
+    (_M, "QAttention"): _projecting(8),
+    (_M, "PackedAttention"): _packed,
+    (_M, "PackedMultiHeadAttention"): _packed_heads,
+    (_M, "MultiHeadAttention"): _separate(6),
+    (_M, "DecoderMaskedMultiHeadAttention"): _separate(5),
+    (_M, "GroupQueryAttention"): _grouped,
+    (_M, "QOrderedAttention"): _ordered,
+}
+ATTENTION: dict[tuple[str, str], Callable[[Attributes, Operands, Operands], int]] = {
+    name: lambda a, operands, _, met=met: met(a, operands).macs for name, met in _MEETINGS.items()
+}
+
+
+def attention_shape(domain: str, op: str, a: Attributes, operands: Operands) -> Shape | None:
+    """Of the first result of an operation of another domain; None if it is no attention, or not known."""
+    met = _MEETINGS.get((domain, op))
+    if met is None or not domain:
+        return None
+    try:
+        found = met(a, operands)
+    except UNTOLD:
+        return None
+    return (*found.leading, found.values)
+
+
+def heads_of(a: Attributes, query: Shape | None) -> int:
+    """Heads of queries; 0 if that is not known."""
+    told = a.get("q_num_heads") or a.get("num_heads") or 0
+    told = min(max(told, 0), MOST_SIZE) if isinstance(told, int) else 0
+    return told or (query[1] if query and len(query) == 4 else 0)

@@ -1,0 +1,93 @@
+"""What a graph of an ONNX model can see, and what a call of one of its functions computes."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
+
+import onnx
+from onnx import AttributeProto
+
+from nasbuild.errors import NasbuildError
+from nasbuild.ir.onnx._constants import Value
+from nasbuild.ir.onnx._topological_order import check_text
+from nasbuild.ir.onnx._type_inference import STANDARD, Type
+
+MOST_VERSION = 10_000
+MOST_CALLS = 32
+"""Functions and branches that may stand in each other."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Names that can be seen, and what was said around them.
+
+    Attributes
+    ----------
+    prefix
+        Tells tensors of a function or branch from those of another that have the same names.
+    """
+
+    values: dict[str, Value]
+    opsets: Mapping[str, int]
+    told: dict[str, Type]
+    calls: tuple[str, ...]
+    prefix: str = ""
+
+    def deeper(self, key: str) -> tuple[str, ...]:
+        """The calls that lead into a function or branch of this name."""
+        if len(self.calls) >= MOST_CALLS:
+            raise NasbuildError(
+                "has functions or branches that stand in each other", allowed=f"up to {MOST_CALLS} deep"
+            )
+        return (*self.calls, key)
+
+
+def opsets_of(told: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
+    """Domain -> version of its operations."""
+    for one in told:
+        check_text(one.domain)
+        if not 0 < one.version <= MOST_VERSION:
+            raise NasbuildError(f"operations of domain {one.domain[:80]!r} have version {one.version}")
+    return {("" if one.domain in STANDARD else one.domain): one.version for one in told}
+
+
+def body_of(function: onnx.FunctionProto, call: onnx.NodeProto, given: Container[str]) -> onnx.FunctionProto:
+    """What a call computes: a copy of the function with the attributes of the call.
+
+    Parameters
+    ----------
+    given
+        Names of the function's inputs for which the call has an operand; what it leaves out is left out inside, too.
+    """
+    attributes = {a.name: a for a in (*function.attribute_proto, *call.attribute)}
+    body = onnx.FunctionProto()
+    body.CopyFrom(function)
+    for inner in body.node:
+        _settle(inner, attributes)
+        for position, name in enumerate(inner.input):
+            if name in function.input and name not in given:
+                inner.input[position] = ""
+    return body
+
+
+def _settle(node: onnx.NodeProto, given: Mapping[str, AttributeProto]) -> None:
+    """Replace references to the attributes of a call by what the call says; leave out what it does not say."""
+    kept = []
+    for attribute in node.attribute:
+        if attribute.ref_attr_name:
+            told = given.get(attribute.ref_attr_name)
+            if told is None:
+                continue
+            settled = AttributeProto()
+            settled.CopyFrom(told)
+            settled.name = attribute.name
+            kept.append(settled)
+        else:
+            for graph in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                for inner in graph.node:
+                    _settle(inner, given)
+            kept.append(attribute)
+    copies = [AttributeProto.FromString(a.SerializeToString()) for a in kept]
+    del node.attribute[:]
+    node.attribute.extend(copies)

@@ -1,0 +1,351 @@
+"""Walks an ONNX model in the order of its data and fills a draft."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import AttributeProto
+
+from nasbuild._counting.batch import FIRST, batch_of
+from nasbuild.errors import NasbuildError
+from nasbuild.ir._draft_graph import Const, Draft, Node, Operand, size_of
+from nasbuild.ir._operator_graph import INPUT, MOST_NODES
+from nasbuild.ir.onnx._constant_folding import MOST_VALUES, shape_value
+from nasbuild.ir.onnx._constants import Value, attributes_of, better, folded, stored
+from nasbuild.ir.onnx._inputs import Inputs
+from nasbuild.ir.onnx._lower_node import lower
+from nasbuild.ir.onnx._scope import MOST_CALLS, Scope, body_of, opsets_of
+from nasbuild.ir.onnx._size_lower_bound import least
+from nasbuild.ir.onnx._topological_order import check_text, in_order
+from nasbuild.ir.onnx._type_inference import STANDARD, Type, check_attributes, infer, shape_of, tensor_type
+from nasbuild.ir.onnx._unroll_loop import unrolled
+
+MOST_COPIED = 256 * 2**20
+"""Bytes of functions that may be put in place."""
+_MOST_NAMED = 3
+"""Inputs that are named where they decide something."""
+
+
+class Walk:
+    """One model; limits count over all of its functions and branches.
+
+    Parameters
+    ----------
+    sizes
+        Free dimension -> size.
+    batch
+        Dimension of inputs that is the batch; None if they have none.
+    given
+        Input -> its value.
+
+    Attributes
+    ----------
+    values
+        Every name of the outermost graph, once the draft is made.
+    """
+
+    def __init__(
+        self,
+        model: onnx.ModelProto,
+        sizes: Mapping[str, int],
+        batch: int | None = FIRST,
+        given: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._model = model
+        self._sizes = sizes
+        self._given = given or {}
+        self._batch = batch
+        self._draft = Draft([], [], dimension=batch)
+        self._left = MOST_NODES
+        self._to_copy = MOST_COPIED
+        self.values: dict[str, Value] = {}
+        self._functions = {(f.domain, f.name, f.overload): f for f in model.functions}
+
+    def draft(self) -> Draft:
+        """Inputs, then operations in order; constants are none of them.
+
+        Raises
+        ------
+        NasbuildError
+            See `read_onnx`.
+        """
+        graph = self._model.graph
+        operations, copied = least(graph.node, self._functions, MOST_CALLS)
+        if operations > MOST_NODES:
+            raise _too_many()
+        if copied > MOST_COPIED:
+            raise _too_often()
+        opsets = {"": 1} | opsets_of(self._model.opset_import)
+        scope = self._scope(graph, {}, opsets, ())
+        self.values = scope.values
+        inputs = self._inputs(scope)
+        self._draft.batch = batch_of(inputs.batched(), self._batch)
+        found = self._walk(graph, scope)
+        self._draft.outputs = [v.operand for v in found if v is not None and isinstance(v.operand, Node)]
+        return self._draft
+
+    def _scope(
+        self,
+        graph: onnx.GraphProto,
+        outer: Mapping[str, Value],
+        opsets: Mapping[str, int],
+        calls: tuple[str, ...],
+        prefix: str = "",
+    ) -> Scope:
+        values = dict(outer)
+        for tensor in graph.initializer:
+            check_text(tensor.name)
+            values[tensor.name] = stored(tensor, prefix + tensor.name)
+        for sparse in graph.sparse_initializer:
+            check_text(sparse.values.name)
+            size = len(sparse.values.dims) and sparse.values.dims[0]
+            shape = tuple(sparse.dims)
+            learnt = Const(shape, {prefix + sparse.values.name: int(size)})
+            values[sparse.values.name] = Value(learnt, tensor_type(shape, sparse.values.data_type))
+        told = {info.name: info.type for info in (*graph.value_info, *graph.output)}
+        return Scope(values, opsets, told, calls, prefix)
+
+    def _inputs(self, scope: Scope) -> Inputs:
+        """Put values of inputs into the scope, and nodes for those that are given none."""
+        told = inputs_of(self._model)
+        for name in self._given:
+            if name not in told:
+                raise NasbuildError(f"has no input {name!r}", allowed=sorted(told))
+        infos = [info for name, info in told.items() if name not in scope.values or name in self._given]
+        inputs = Inputs(infos, self._sizes, self._given, self._batch)
+        inputs.check()
+        for info in infos:
+            shape, kind = inputs.shapes[info.name], info.type
+            if kind.WhichOneof("value") == "optional_type":
+                kind = kind.optional_type.elem_type
+            if shape is not None:
+                kind = tensor_type(shape, kind.tensor_type.elem_type)
+            if info.name not in inputs.values:
+                value: Value | None = Value(self._draft.add(Node(INPUT, [], shape_of(kind), info.name)), kind)
+            elif (number := inputs.values[info.name]) is None:
+                value = Value(Const(None), info.type)
+            else:
+                value = Value(Const(number.shape, {}, number), kind)
+            scope.values[info.name] = value
+        # Sizes in what the file says of other tensors are those of the inputs.
+        scope.told.update({name: inputs.settled(kind) for name, kind in scope.told.items()})
+        return inputs
+
+    def _walk(self, graph: onnx.GraphProto | onnx.FunctionProto, scope: Scope) -> list[Value | None]:
+        """Fill the draft; the values of the outputs, None for those that are left out."""
+        for node in in_order(graph.node, scope.values):
+            self._left -= 1
+            if self._left < 0:
+                raise _too_many()
+            try:
+                results = self._node(node, scope)
+            except NasbuildError as error:
+                raise error if error.where else error.at(_place(node)) from None
+            for name, value in zip(node.output, results, strict=False):
+                if name and value is not None:
+                    scope.values[name] = value
+        found: list[Value | None] = []
+        for output in graph.output:
+            name = output if isinstance(output, str) else output.name
+            if name not in scope.values:
+                raise NasbuildError(f"its output {name!r} is given by no operation")
+            found.append(scope.values[name])
+        return found
+
+    def _node(self, node: onnx.NodeProto, scope: Scope) -> Sequence[Value | None]:
+        function = self._functions.get((node.domain, node.op_type, node.overload))
+        operands = [scope.values[name] if name else None for name in node.input]
+        if function is not None:
+            return self._call(function, node, operands, scope)
+        if node.domain in STANDARD and node.op_type == "If":
+            return self._branch(node, operands, scope)
+        if node.domain in STANDARD and node.op_type == "SequenceMap":
+            raise NasbuildError("repeats a graph for each tensor of a sequence, which is not followed")
+        check_attributes(node, scope.opsets)
+        attributes = attributes_of(node)
+        if node.domain in STANDARD and node.op_type in ("Loop", "Scan"):
+            return self._repeated(node, operands, attributes, scope)
+        if node.domain in STANDARD and node.op_type.startswith("Optional"):
+            return self._optional(node, operands)
+        types = self._types(node, operands, attributes, scope)
+        if any(value is not None and isinstance(value.operand, Node) for value in operands):
+            return self._operation(node, operands, attributes, types)
+        return folded(node, operands, attributes, types, scope.prefix)
+
+    def _types(
+        self,
+        node: onnx.NodeProto,
+        operands: Sequence[Value | None],
+        attributes: Mapping[str, Any],
+        scope: Scope,
+    ) -> list[Type | None]:
+        if node.domain in STANDARD and node.op_type == "Constant":
+            return [None] * len(node.output)
+        values = [v.operand.value if v and isinstance(v.operand, Const) else None for v in operands]
+        types = [v.type if v else None for v in operands]
+        found = infer(node, types, values, attributes, scope.opsets)
+        return [better(one, scope.told.get(name)) for one, name in zip(found, node.output, strict=True)]
+
+    def _operation(
+        self,
+        node: onnx.NodeProto,
+        operands: Sequence[Value | None],
+        attributes: Mapping[str, Any],
+        types: Sequence[Type | None],
+    ) -> list[Value | None]:
+        told: list[Operand] = [None if v is None else v.operand for v in operands]
+        shapes = [shape_of(t) for t in types]
+        if node.domain in STANDARD and node.op_type in ("Shape", "Size") and told:
+            source = told[0].shape if told[0] is not None else None
+            value = shape_value(source, attributes)
+            if node.op_type == "Size" and value is not None:
+                value = np.array(value.prod())
+            return [Value(Const(shapes[0], {}, value), types[0])]
+        while told and told[-1] is None:
+            told.pop()
+        label = node.name or next((name for name in node.output if name), "")
+        made = lower(node.op_type, node.domain, told, attributes, shapes or [None], label)
+        for one in made:
+            self._draft.add(one)
+        return [Value(one, t) for one, t in zip(made[-max(len(types), 1) :], types, strict=False)]
+
+    def _call(
+        self,
+        function: onnx.FunctionProto,
+        node: onnx.NodeProto,
+        operands: Sequence[Value | None],
+        scope: Scope,
+    ) -> list[Value | None]:
+        key = f"{function.domain}::{function.name}"
+        calls = scope.deeper(key)
+        if key in scope.calls:
+            raise NasbuildError(f"function {key} calls itself")
+        if len(node.input) > len(function.input):
+            raise NasbuildError(
+                f"gives {len(node.input)} operands to function {key}, which has {len(function.input)}"
+            )
+        self._to_copy -= function.ByteSize()
+        if self._to_copy < 0:
+            raise _too_often()
+        values = {n: v for n, v in zip(function.input, operands, strict=False) if v is not None}
+        opsets = {"": scope.opsets[""]} | opsets_of(function.opset_import)
+        # Tensors of a function are the same in all of its calls, but for those that the call gives.
+        given = any(a.type in (AttributeProto.TENSOR, AttributeProto.TENSORS) for a in node.attribute)
+        prefix = f"{scope.prefix}{node.output[0]}/{key}/" if given and node.output else f"{key}/"
+        return self._walk(body_of(function, node, values), Scope(values, opsets, {}, calls, prefix))
+
+    def _branch(
+        self, node: onnx.NodeProto, operands: Sequence[Value | None], scope: Scope
+    ) -> list[Value | None]:
+        condition = operands[0].operand if operands and operands[0] is not None else None
+        value = condition.value if isinstance(condition, Const) else None
+        if value is None or value.size != 1:
+            raise self._undecided("is a branch", [condition])
+        wanted = "then_branch" if bool(value.reshape(-1)[0]) else "else_branch"
+        branch = next((a.g for a in node.attribute if a.name == wanted), None)
+        if branch is None:
+            raise NasbuildError(f"has no {wanted}")
+        prefix = f"{scope.prefix}{next(iter(node.output), wanted)}/"
+        inner = self._scope(branch, scope.values, scope.opsets, scope.deeper("If"), prefix)
+        return self._walk(branch, inner)
+
+    def _repeated(
+        self,
+        node: onnx.NodeProto,
+        operands: Sequence[Value | None],
+        attributes: Mapping[str, Any],
+        scope: Scope,
+    ) -> list[Value | None]:
+        calls = scope.deeper(node.op_type)
+        prefix = f"{scope.prefix}{next(iter(node.output), node.op_type)}/"
+
+        def step(body: onnx.GraphProto, given: Mapping[str, Value]) -> Sequence[Value | None]:
+            # What can be seen around is copied for each step.
+            self._left -= 1 + len(scope.values) // 1000
+            if self._left < 0:
+                raise _too_many()
+            return self._walk(body, self._scope(body, {**scope.values, **given}, scope.opsets, calls, prefix))
+
+        found = unrolled(node, operands, attributes, step, self._draft.add)
+        if found is None:
+            deciding = operands[:2] if node.op_type == "Loop" else operands
+            raise self._undecided("repeats a graph", [v.operand for v in deciding if v is not None])
+        return found
+
+    def _optional(self, node: onnx.NodeProto, operands: Sequence[Value | None]) -> list[Value | None]:
+        """An optional value is what it holds; one that is left out holds nothing."""
+        value = operands[0] if operands else None
+        absent = value is None or (
+            value.type is not None and value.type.WhichOneof("value") == "optional_type"
+        )
+        if node.op_type == "OptionalHasElement":
+            kind = tensor_type((), onnx.TensorProto.BOOL)
+            return [Value(Const((), {}, np.array(not absent)), kind)]
+        if node.op_type == "Optional":
+            return [
+                Value(Const(None), onnx.TypeProto(optional_type=onnx.TypeProto.Optional()))
+                if absent
+                else value
+            ]
+        if absent:
+            raise NasbuildError(f"takes what input {node.input[0]!r} holds, which is left out")
+        return [value]
+
+    def _undecided(self, what: str, operands: Sequence[Operand]) -> NasbuildError:
+        """Said where contents of inputs decide what the graph is."""
+        names = deciding(operands)
+        if not names or len(names) > _MOST_NAMED:
+            return NasbuildError(
+                f"{what} that the network's inputs decide, which is not one graph of operations",
+                todo="export the network with fixed sizes and without branches and loops",
+            )
+        options = " ".join(f"--input {name}=VALUE" for name in names)
+        values = ", ".join(f"{name!r}: VALUE" for name in names)
+        told = "values of inputs " if len(names) > 1 else "the value of input "
+        return NasbuildError(
+            f"{what} that {told}{', '.join(map(repr, names))} {'decide' if len(names) > 1 else 'decides'}, which is not one graph of operations",
+            todo=f"give the value: {options}, or inputs={{{values}}}",
+        )
+
+
+def inputs_of(model: onnx.ModelProto) -> dict[str, onnx.ValueInfoProto]:
+    """Inputs of a model by name."""
+    for info in model.graph.input:
+        check_text(info.name)
+    return {info.name: info for info in model.graph.input}
+
+
+def deciding(operands: Sequence[Operand]) -> list[str]:
+    """Inputs that operands depend on, if these are small enough to be given."""
+    found: dict[str, None] = {}
+    seen: set[Node] = set()
+    stack = [o for o in operands if isinstance(o, Node)]
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        stack += node.data
+        if node.op == INPUT:
+            if node.shape is None or size_of(node.shape) > MOST_VALUES:
+                return []
+            found[node.label] = None
+    return sorted(found)
+
+
+def _too_many() -> NasbuildError:
+    return NasbuildError("has too many operations", allowed=f"up to {MOST_NODES:,}")
+
+
+def _too_often() -> NasbuildError:
+    return NasbuildError(
+        "its functions are called too often", allowed=f"{MOST_COPIED // 2**20} MB put in place"
+    )
+
+
+def _place(node: onnx.NodeProto) -> str:
+    name = node.name or next(iter(node.output), "")
+    return f"operation {name[:80]!r} ({node.op_type[:40]})"

@@ -1,0 +1,1 @@
+"""Rewrites that bring graphs of both routes to one form: fusions, folds, canonical data movement."""

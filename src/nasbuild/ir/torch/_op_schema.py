@@ -1,0 +1,97 @@
+"""What an operation of torch's dispatcher says about its operands: which it writes to, which its results look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nasbuild.ir.torch._nested import tensors
+from nasbuild.ir.torch._op_names import OVERWRITES
+
+
+@dataclass(frozen=True)
+class Dispatched:
+    """One call of the dispatcher.
+
+    Attributes
+    ----------
+    op
+        Its name, without the underscore of operations that write to their operand.
+    args, kwargs
+        As they were given, without what is only filled (``out=``).
+    read
+        The tensors whose numbers it takes.
+    written
+        The tensors that it writes to, each with the position of the result that is the same tensor; -1 if none is.
+    viewed
+        Whether results look at the memory of the first operand.
+    turned
+        Whether it changes the shape of its operand, and none of its numbers.
+    """
+
+    domain: str
+    op: str
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    read: list[Tensor]
+    written: list[tuple[Tensor, int]]
+    viewed: bool
+    turned: bool
+
+
+@dataclass(frozen=True)
+class _Told:
+    domain: str
+    op: str
+    written: tuple[tuple[int, str, bool, int], ...]
+    viewed: bool
+    turned: bool
+
+
+def dispatched(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Dispatched:
+    """Tell the operands of a call apart."""
+    told = _told(func)
+    written = [
+        (tensor, result)
+        for position, name, _, result in told.written
+        for tensor in tensors(args[position] if position < len(args) else kwargs.get(name))
+    ]
+    filled = {name for _, name, is_filled, _ in told.written if is_filled}
+    kwargs = {name: value for name, value in kwargs.items() if name not in filled}
+    overwritten = bool(written) and not filled and told.op in OVERWRITES
+    read = tensors((args[1:] if overwritten else args, kwargs))
+    return Dispatched(told.domain, told.op, args, kwargs, read, written, told.viewed, told.turned)
+
+
+@cache
+def _told(func: Any) -> _Told:
+    schema = func._schema
+    domain, _, op = schema.name.partition("::")
+    # With lists among them, results can't be told by their position.
+    plain = not any("[]" in str(told.type) for told in schema.returns)
+    written = tuple(
+        (
+            position,
+            argument.name,
+            argument.kwarg_only,
+            next((i for i, told in enumerate(schema.returns) if plain and _same(told, argument)), -1),
+        )
+        for position, argument in enumerate(schema.arguments)
+        if _writes(argument)
+    )
+    viewed = any(told.alias_info is not None and not _writes(told) for told in schema.returns)
+    turned = torch.Tag.inplace_view in func.tags
+    return _Told(domain, op.rstrip("_") if written and op.endswith("_") else op, written, viewed, turned)
+
+
+def _writes(told: Any) -> bool:
+    return told.alias_info is not None and told.alias_info.is_write
+
+
+def _same(told: Any, argument: Any) -> bool:
+    return _writes(told) and bool(told.alias_info.before_set & argument.alias_info.before_set)

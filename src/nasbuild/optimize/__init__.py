@@ -1,0 +1,45 @@
+"""Room ``loop``: draw, evaluate, learn, build, evaluate, until the budget is spent."""
+
+from nasbuild.optimize._live_demo import AFRESH, APART, LIVE, Choice, Gap, Live, live
+from nasbuild.optimize._loop import FIT, State, run_loop
+from nasbuild.optimize._next_batch import (
+    BUILT,
+    NEAREST,
+    PROPOSED,
+    RANDOM,
+    RISK,
+    Asked,
+    next_batch,
+    random_batch,
+)
+from nasbuild.optimize._race import Race, Racer, promising, race
+from nasbuild.optimize._round_summary import Evaluated, LoopSettings, Round, Told
+
+__all__ = [
+    "AFRESH",
+    "APART",
+    "BUILT",
+    "FIT",
+    "LIVE",
+    "NEAREST",
+    "PROPOSED",
+    "RANDOM",
+    "RISK",
+    "Asked",
+    "Choice",
+    "Evaluated",
+    "Gap",
+    "Live",
+    "LoopSettings",
+    "Race",
+    "Racer",
+    "Round",
+    "State",
+    "Told",
+    "live",
+    "next_batch",
+    "promising",
+    "race",
+    "random_batch",
+    "run_loop",
+]

@@ -1,0 +1,168 @@
+"""The file of a loop: its settings and rounds, so that one that was stopped goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nasbuild._io import PARTIAL, write_text
+from nasbuild._text_input import reading
+from nasbuild.errors import NasbuildError
+from nasbuild.optimize._next_batch import BUILT, NEAREST, PROPOSED, RANDOM, Asked
+from nasbuild.optimize._race import Race
+from nasbuild.optimize._round_summary import LoopSettings, Round, Told
+from nasbuild.predictor import AnyRecipe
+from nasbuild.score import versions
+from nasbuild.search import Goal
+from nasbuild.space import Space, parse_architecture, space_to_dict, to_dict
+
+SCHEMA_VERSION = 3
+LOOP = "loop.json"
+
+
+def settled(
+    space: Space, evaluator: str, goal: Goal, settings: LoopSettings, recipe: AnyRecipe
+) -> dict[str, Any]:
+    """All that decides what the rounds ask for; rounds, budget and race only tell when they end."""
+    return {
+        "space": space_to_dict(Space(space.name, space.stages)),
+        "evaluator": evaluator,
+        "targets": [target.name for target in goal.targets],
+        "bounds": [str(bound) for bound in goal.bounds],
+        "first": settings.begin,
+        "batch": settings.batch,
+        "seed": settings.seed,
+        "recipe": json.loads(json.dumps(recipe.as_dict())),
+    }
+
+
+def write_loop(
+    folder: Path,
+    decided: Mapping[str, Any],
+    rounds: Sequence[Round],
+    told: Sequence[Told],
+    space: Space,
+    race: Race | None = None,
+) -> None:
+    """Write settings, rounds, what came of them, and the race if there was one."""
+    content = {
+        "schema": SCHEMA_VERSION,
+        **decided,
+        "versions": versions(),
+        "told": [_without_nan(asdict(one)) for one in told],
+        "rounds": [
+            {
+                "note": r.note,
+                "asked": [
+                    {
+                        "arch": to_dict(space, asked.architecture),
+                        "why": asked.why,
+                        "predicted": _numbers(r.predicted[i]),
+                        "std": _numbers(r.std[i]),
+                        "failing": None if r.failing is None else float(r.failing[i]),
+                    }
+                    for i, asked in enumerate(r.asked)
+                ],
+            }
+            for r in rounds
+        ],
+        **({} if race is None else {"race": _race(race, space)}),
+    }
+    write_text(folder / LOOP, json.dumps(content, indent=1) + "\n")
+
+
+def _race(race: Race, space: Space) -> dict[str, Any]:
+    """For whoever reads the file; a loop that goes on finds the evaluations in its store."""
+    return {
+        "spent": race.spent,
+        "failed": race.failed,
+        "same": race.same,
+        "chosen": to_dict(space, race.chosen),
+        "racers": [
+            {
+                "arch": to_dict(space, one.architecture),
+                **_without_nan({"first": one.first, "predicted": one.predicted, "std": one.std}),
+                "readings": list(one.readings),
+                **_without_nan({"mean": one.mean, "error": one.error}),
+            }
+            for one in race.racers
+        ],
+    }
+
+
+def read_rounds(folder: Path, decided: Mapping[str, Any], space: Space) -> list[Round]:
+    """Rounds that the folder holds already.
+
+    Raises
+    ------
+    NasbuildError
+        If the folder holds something else, a loop with other settings, or a damaged one.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise NasbuildError("is no folder", where=str(folder), todo="name another place")
+    # A process that was killed may have left a file that it had begun.
+    if not folder.exists() or all(PARTIAL.fullmatch(path.name) for path in folder.iterdir()):
+        return []
+    if not (folder / LOOP).is_file():
+        raise NasbuildError("holds something else than a loop", where=str(folder), todo="name another place")
+    path = folder / LOOP
+    with reading(path, NasbuildError) as stream:
+        text = stream.read()
+    try:
+        content = json.loads(text)
+        schema = content["schema"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise _damaged(path) from None
+    if schema != SCHEMA_VERSION:
+        raise NasbuildError(
+            "is of a version that this one can't read", where=str(path), allowed=f"schema {SCHEMA_VERSION}"
+        )
+    for name, value in decided.items():
+        if content.get(name) != value:
+            raise NasbuildError(
+                f"holds a loop with {'other bounds' if name == 'bounds' else f'another {name}'}",
+                where=str(folder),
+                todo=f"name another place, or go on with the settings of {LOOP}",
+            )
+    try:
+        rounds = [_round(one, space, len(decided["targets"])) for one in content["rounds"]]
+        asked = [one.architecture for found in rounds for one in found.asked]
+        if len(set(asked)) < len(asked):
+            raise ValueError("a round asks for what was asked for before")
+        return rounds
+    except (NasbuildError, ValueError, TypeError, KeyError):
+        raise _damaged(path) from None
+
+
+def _round(content: Mapping[str, Any], space: Space, targets: int) -> Round:
+    rows = content["asked"]
+    whys = [row["why"] for row in rows]
+    if not set(whys) <= {RANDOM, BUILT, PROPOSED, NEAREST}:
+        raise ValueError(whys)
+    asked = tuple(Asked(parse_architecture(space, row["arch"]), row["why"]) for row in rows)
+    predicted, std = (
+        np.array([row[name] for row in rows], dtype=np.float64).reshape(len(rows), targets)
+        for name in ("predicted", "std")
+    )
+    failing = np.array([row["failing"] for row in rows], dtype=np.float64)
+    told = len(rows) > 0 and not np.isnan(failing).any()
+    return Round(asked, predicted, std, str(content["note"]), failing if told else None)
+
+
+def _damaged(path: Path) -> NasbuildError:
+    return NasbuildError("is damaged", where=str(path), todo="name another place")
+
+
+def _numbers(values: np.ndarray) -> list[float | None]:
+    return [float(v) if np.isfinite(v) else None for v in values]
+
+
+def _without_nan(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        k: _numbers(np.array(v)) if isinstance(v, tuple) else None if v != v else v for k, v in told.items()
+    }

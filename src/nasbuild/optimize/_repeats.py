@@ -1,0 +1,74 @@
+"""Evaluations of a loop: those that another process is at are waited for, and repetitions have other seeds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from nasbuild.evaluate import Executor, Result, Spec, Store, evaluate_all
+from nasbuild.optimize._race import Repeat
+from nasbuild.space import Architecture
+
+OTHER = 10_000
+"""Seeds of repetitions are so far apart: seed + 10,000, seed + 20,000, and so on."""
+_WAIT = 1.0  # seconds between two looks at what another process evaluates
+
+Progress = Callable[[str, int, int, str], None]
+"""Called with what is being done, how much of it is done, how much there is, and what it came to."""
+
+
+def evaluated(
+    spec: Spec,
+    wanted: Sequence[Architecture],
+    store: Store,
+    executor: Executor | None,
+    again: bool,
+    progress: Callable[[int, int], None],
+    *,
+    renew: bool = False,
+) -> dict[Architecture, Result]:
+    """Results of all; those that another process is at are waited for."""
+    while True:
+        results = evaluate_all(
+            spec,
+            wanted,
+            store,
+            executor=executor,
+            again=again,
+            renew=renew,
+            progress=lambda done, _, failed: progress(done, failed),
+        )
+        if len(results) == len(wanted):
+            return results
+        again = False
+        time.sleep(_WAIT)
+
+
+def repeating(
+    spec: Spec,
+    store: Store,
+    n: int,
+    executor: Executor | None = None,
+    again: bool = False,
+    progress: Progress = lambda *_: None,
+) -> Repeat:
+    """Evaluates with other seeds, ``n`` in all, each seed's a study of its own in the same database."""
+    done = 0
+
+    def repeat(number: int, some: Sequence[Architecture]) -> Mapping[Architecture, Result]:
+        nonlocal done
+        other = replace(spec, seed=spec.seed + OTHER * number)
+        kept = store.sibling(other.seed)
+
+        def move(now: int, _: int) -> None:
+            progress("repeating the best", done + now, n, f"seed {other.seed}")
+
+        try:
+            results = evaluated(other, some, kept, executor, again, move)
+        finally:
+            kept.close()
+        done += len(some)
+        return results
+
+    return repeat

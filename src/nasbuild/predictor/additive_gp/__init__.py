@@ -1,0 +1,1 @@
+"""The additive Gaussian process over stages, which recipe ``default`` fits."""

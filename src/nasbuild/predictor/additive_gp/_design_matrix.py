@@ -1,0 +1,216 @@
+"""The terms of a table's modules as matrices, scaled so that their variances compare."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_matrix
+from scipy.special import ndtri
+
+from nasbuild.predictor.additive_gp._term_rows import Rows, rows_of
+from nasbuild.predictor.additive_gp._terms import SINGLE, Entries, Terms, joined, keyed, kind
+from nasbuild.space import Architecture, Space, StageModules, group_stages
+
+_DENSE = 512  # columns up to which a term is multiplied as a dense matrix
+_SAME = 1e-7  # relative difference under which two terms are one
+
+
+@dataclass(frozen=True)
+class Term:
+    """Columns of one term, as they were found in the table.
+
+    Attributes
+    ----------
+    keys
+        Ascending, (columns,) uint64.
+    scale
+        Root of the mean square norm of the centred rows of whole architectures; values are divided
+        by it, so that the term's kernel has mean diagonal 1.
+    """
+
+    name: str
+    keys: np.ndarray
+    scale: float
+
+    def known(self, entries: Entries) -> Entries:
+        """Scaled values of the keys that the term has, which are told by their columns."""
+        place, known = self._place(entries)
+        return Entries(entries.rows[known], place[known], entries.values[known] / self.scale)
+
+    def weighted(self, keys: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """What weights (columns,) make of a value of 1 at each key, in the shape of ``keys``; 0 where the term has none."""
+        flat = keys.ravel()
+        place = np.searchsorted(self.keys, flat)
+        place[place == len(self.keys)] = 0
+        known = self.keys[place] == flat
+        return np.where(known, weights[place] / self.scale, 0.0).reshape(keys.shape)
+
+    def prior(self, entries: Entries, modules: int, samples: int) -> np.ndarray:
+        """Draws from the prior, per root of theta, for what the term has no column for; (modules, samples).
+
+        A key has the same draws wherever it stands, so that modules that share it are as uncertain together.
+        """
+        keys, matrix = self._unknown([entries], [modules])
+        return matrix[0] @ normal_draws(keys, zlib.crc32(self.name.encode()), samples)
+
+    def unseen(self, entries: Sequence[Entries], groups: Sequence[StageModules]) -> csr_matrix | None:
+        """Scaled values of what the term has no column for, for whole architectures, (architectures, keys); None for nothing.
+
+        ``entries`` are of every stage's modules; a key that stands in several adds up.
+        """
+        if all(self._place(e)[1].all() for e in entries):
+            return None
+        keys, parts = self._unknown(entries, [g.count for g in groups])
+        rows = csr_matrix((len(groups[0].of_architecture), len(keys)))
+        for part, group in zip(parts, groups, strict=True):
+            rows = rows + part[group.of_architecture]
+        return rows
+
+    def _unknown(
+        self, entries: Sequence[Entries], modules: Sequence[int]
+    ) -> tuple[np.ndarray, list[csr_matrix]]:
+        """Keys that the term has no column for, and scaled values of these, (modules, keys) a stage."""
+        unknown = [~self._place(e)[1] for e in entries]
+        found = [e.keys[u] for e, u in zip(entries, unknown, strict=True)]
+        keys, place = np.unique(np.concatenate(found), return_inverse=True)
+        places = np.split(place.ravel(), np.cumsum([len(f) for f in found])[:-1])
+        return keys, [
+            csr_matrix((e.values[u] / self.scale, (e.rows[u], p)), shape=(count, len(keys)))
+            for e, u, p, count in zip(entries, unknown, places, modules, strict=True)
+        ]
+
+    def _place(self, entries: Entries) -> tuple[np.ndarray, np.ndarray]:
+        place = np.searchsorted(self.keys, entries.keys)
+        place[place == len(self.keys)] = 0
+        return place, self.keys[place] == entries.keys
+
+
+def normal_draws(keys: np.ndarray, seed: int, samples: int) -> np.ndarray:
+    """Standard normal numbers of each key, (keys, samples): equal keys have equal ones, always."""
+    # One round more than equality asks for: neighbouring samples must have nothing in common.
+    cells = keyed(keys[:, None], seed, np.arange(samples)[None], 0, 0)
+    # 53 bits, as many as a float holds, in the middle of their cells: never 0 or 1.
+    return ndtri(((cells >> np.uint64(11)).astype(float) + 0.5) / 2**53)
+
+
+def grouped_entries(terms: Terms, stage: int, modules: StageModules) -> dict[str, Entries]:
+    """Entries of every term for the different modules of a stage."""
+    parts: dict[str, list[Entries]] = {}
+    for positions, codes in modules.groups:
+        for name, e in terms.entries(stage, codes):
+            parts.setdefault(name, []).append(Entries(positions[e.rows], e.keys, e.values))
+    return {name: joined(same) for name, same in parts.items()}
+
+
+@dataclass(frozen=True)
+class Design:
+    """A table's architectures as rows of every term.
+
+    Attributes
+    ----------
+    values
+        Rows of all terms, not centred.
+    means
+        Mean row of each term and stage, (stages, columns) each.
+    """
+
+    terms: tuple[Term, ...]
+    values: Rows
+    means: tuple[np.ndarray, ...]
+
+    def rows(self, t: int) -> csr_matrix:
+        """All rows of a term, not centred."""
+        return self.values.part(t)
+
+    def kernel(self, t: int, some: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """Inner products of the centred rows of a term, (rows, rows)."""
+        mean = self.means[t].sum(axis=0)
+        if len(mean) <= _DENSE:
+            centred = self.values.dense(t)[some] - mean
+            return centred @ centred.T
+        rows = self.rows(t)[some]
+        product, along = (rows @ rows.T).toarray(), rows @ mean
+        return product - along[:, None] - along[None, :] + mean @ mean
+
+    def diagonal(self, t: int) -> np.ndarray:
+        """Inner products of the centred rows of a term with themselves, (rows,)."""
+        mean = self.means[t].sum(axis=0)
+        return self.values.squares(t) - 2 * self.values.times(t, mean) + float(mean @ mean)
+
+    def cross(self, t: int, table: Design) -> tuple[np.ndarray, np.ndarray]:
+        """Inner products with a table's rows of a term, (rows, table's rows), and of the rows with themselves.
+
+        Both are centred by the means, which are the table's.
+        """
+        mean, own = self.means[t].sum(axis=0), self.diagonal(t)
+        if len(mean) <= _DENSE:
+            return (self.values.dense(t) - mean) @ (table.values.dense(t) - mean).T, own
+        product = (self.rows(t) @ table.rows(t).T).toarray()
+        along, square = self.values.times(t, mean), float(mean @ mean)
+        return product - along[:, None] - table.values.times(t, mean)[None, :] + square, own
+
+    def select(self, kept: Sequence[int]) -> Design:
+        """The same of some terms, ascending."""
+        return Design(
+            tuple(self.terms[t] for t in kept),
+            self.values.select(kept),
+            tuple(self.means[t] for t in kept),
+        )
+
+
+def design(
+    space: Space,
+    architectures: Sequence[Architecture],
+    without: Sequence[str] = (),
+    passing: bool = False,
+    *,
+    single: bool = False,
+) -> Design:
+    """All terms that tell the architectures apart; of two that say the same, the first.
+
+    ``without`` leaves terms out by name; ``passing`` is that of `Terms`; ``single`` keeps those only in which every
+    choice counts by itself.
+    """
+    terms, groups = Terms(space, passing), group_stages(space, architectures)
+    entries = [grouped_entries(terms, u, modules) for u, modules in enumerate(groups)]
+    columns = [
+        (name, np.unique(np.concatenate([found[name].keys for found in entries if name in found])))
+        for name in dict.fromkeys(name for found in entries for name in found)
+        if name not in without and not (single and kind(name) not in SINGLE)
+    ]
+    raw = rows_of(columns, entries, groups)
+    n, mean = len(architectures), raw.means.sum(axis=0)
+    probe = np.random.default_rng(0).normal(size=n)
+    towards = raw.whole.T @ probe - mean * probe.sum() if columns else mean
+    kept: dict[int, Term] = {}
+    seen: list[np.ndarray] = []
+    for t, (name, keys) in enumerate(columns):
+        own = raw.columns(t)
+        scale = float(np.sqrt(max(raw.squares(t).sum() / n - mean[own] @ mean[own], 0)))
+        if scale < _SAME:
+            continue
+        # Equal kernels give a random vector equal images.
+        image = raw.times(t, towards[own]) / scale**2
+        image -= image.mean()
+        if any(np.abs(image - other).max() <= _SAME * np.abs(image).max() for other in seen):
+            continue
+        seen.append(image)
+        kept[t] = Term(name, keys, scale)
+    found = tuple(kept.values())
+    values = raw.select(list(kept)).divided([term.scale for term in found])
+    means = tuple(raw.means[:, raw.columns(t)] / term.scale for t, term in kept.items())
+    return Design(found, values, means)
+
+
+def scaled_rows(
+    terms: Sequence[Term], entries: Sequence[Mapping[str, Entries]], groups: Sequence[StageModules]
+) -> Rows:
+    """Rows of terms that are known, for other architectures, from the entries of their modules."""
+    raw = rows_of([(term.name, term.keys) for term in terms], entries, groups)
+    return raw.divided([term.scale for term in terms])
+
+
+NOTHING = Entries(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.uint64), np.zeros(0))

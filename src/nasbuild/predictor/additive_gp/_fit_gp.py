@@ -1,0 +1,216 @@
+"""Fit an additive process: find the scale of the labels, the variances, then the posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg import cho_solve, cholesky
+
+from nasbuild.predictor._recipe import AdditiveRecipe
+from nasbuild.predictor.additive_gp._additive_gp import Process
+from nasbuild.predictor.additive_gp._covariance import covariances, residual_covariance
+from nasbuild.predictor.additive_gp._design_matrix import Design, design
+from nasbuild.predictor.additive_gp._flat_blend import blended
+from nasbuild.predictor.additive_gp._interactions import (
+    Beside,
+    Variances,
+    all_kernels,
+    beside_of,
+    centre_of,
+    kernels_of,
+)
+from nasbuild.predictor.additive_gp._kernels import Kernels
+from nasbuild.predictor.additive_gp._marginal_likelihood import maximise_evidence
+from nasbuild.predictor.additive_gp._pair_interactions import Interaction
+from nasbuild.predictor.additive_gp._single_changes import reference_row, tells_of_sums
+from nasbuild.predictor.additive_gp._warp import Warp
+from nasbuild.predictor.additive_gp._warp_power import Scale, Scales
+from nasbuild.predictor.gnn._identity_layers import declared, may_pass
+from nasbuild.space import Architecture, Space
+
+_NO_VARIANCE = 1e-6  # of the labels' variance; a term with less is left out
+_FIRST_GUESS = 0.02  # variance of the interactions at which their search begins
+_UNKNOWN_PAIRS = 0.05  # variance of an interaction that no row shows, of the product of its two parts
+_STEPS, _FINE_STEPS = (1.0, 0.5), (0.25, 0.125)  # of the power, without and with interactions
+_FOR_NAME = 5.0
+"""Nats by which labels must speak for it before a layer is believed to do nothing: odds of 150 to 1 from even ones.
+
+Where the name misleads (a cell's edges, of which a skipped one still connects) the two ways differ by up to 3 nats either way,
+as each finds variances and a scale of its own (15 draws of 50 to 100 cells of NAS-Bench-201).
+"""
+
+
+def fit_process(
+    space: Space,
+    architectures: Sequence[Architecture],
+    labels: np.ndarray,
+    recipe: AdditiveRecipe,
+    *,
+    seed: int = 0,
+    power: float | None = None,
+    passing: bool | None = None,
+) -> Process:
+    """Fit on architectures and labels (architectures,), which must not be all the same.
+
+    The result depends on the arguments alone, to the bit.
+
+    Parameters
+    ----------
+    power
+        Power of the labels' scale; searched for if None.
+    passing
+        Whether layers that pass their input on are left out; if None, as the space declares, and where it says nothing of
+        it, if some are named so and the labels speak for it.
+    """
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.permutation(len(labels))[: recipe.most_rows])
+    architectures, labels, n = [architectures[i] for i in rows], labels[rows], len(rows)
+    some = np.arange(n) if n <= recipe.rows else np.sort(rng.permutation(n)[: recipe.rows])
+    if passing is None and declared(space) is not None:
+        passing = may_pass(space)
+    ways = (False, True) if passing is None and may_pass(space) else (bool(passing),)
+    tells = tells_of_sums(space, architectures)
+    # Of a reference and its single changes, effects are added up on the labels' own scale: nothing else is known of them.
+    apart = not tells.any()
+    power = 1.0 if apart and power is None else power
+    tried: dict[bool, tuple[Design, Scale, Kernels]] = {}
+    for way in ways:
+        table = design(space, architectures, recipe.without, way, single=apart)
+        own = kernels_of(table, some)
+        scales = Scales(own, labels, some, centre_of(table.terms), recipe, tells[some])
+        tried[way] = table, scales.best(1.0, _STEPS) if power is None else scales.attempt(power), own
+    passing = min(tried, key=lambda way: tried[way][1].objective + way * _FOR_NAME)
+    table, found, own = tried[passing]
+    beside = Beside() if apart else beside_of(table, np.exp(found.log[: len(table.terms)]), own, recipe)
+    kernels = all_kernels(own, some, beside)
+    centre = centre_of(table.terms, more=len(beside))
+    if len(beside):
+        first = np.log([_FIRST_GUESS] * len(beside))
+        found = replace(found, log=np.concatenate([found.log[:-1], first, found.log[-1:]]))
+    if searched := len(beside) > 0 and power is None:
+        # Sums alone bend the scale to say what stages do to each other; beside interactions they need not.
+        scales = Scales(kernels, labels, some, centre, recipe, tells[some])
+        found = scales.best(found.warp.power, _FINE_STEPS, found.log)
+    log = found.log
+    if n > recipe.rows or (len(beside) and not searched):
+        z = found.warp.forward(labels)
+        parts = [(kernels, z)]
+        if n > recipe.rows:
+            split = _parts(n, recipe, rng)
+            parts = [(all_kernels(kernels_of(table, part), part, beside), z[part]) for part in split]
+        log, _ = maximise_evidence(
+            parts,
+            centre=centre,
+            start=log,
+            width=recipe.prior_width,
+            iterations=recipe.iterations,
+        )
+    learnt = _Learnt(space, tuple(architectures), rows, labels, found.warp, passing)
+    variances = beside.variances(log, len(table.terms))
+    anchor = reference_row(space, architectures) if apart else None
+    if apart:
+        # Labels are taken at their word, and what changes do to each other is unknown: as wide as it is expected to be.
+        pairs = Interaction.of(table.terms, table.values, variances.terms, anchor)
+        unknown = _UNKNOWN_PAIRS if anchor is not None and pairs.features else 0.0
+        variances = replace(variances, noise=0.0, interaction=pairs, of_interaction=unknown)
+    elif recipe.interaction and recipe.radial:
+        z = found.warp.forward(labels)[some]
+        variances = blended(variances, log, table, kernels, z, recipe)
+    return _posterior(learnt, table, variances, recipe.samples, rng, anchor)
+
+
+def _parts(n: int, recipe: AdditiveRecipe, rng: np.random.Generator) -> list[np.ndarray]:
+    """Rows by which variances are found, in parts that share none."""
+    count = min(recipe.parts, -(-n // recipe.part_rows))
+    order, size = rng.permutation(n), min(recipe.part_rows, n // count)
+    return [np.sort(order[k * size : (k + 1) * size]) for k in range(count)]
+
+
+@dataclass(frozen=True)
+class _Learnt:
+    """What is learnt from; `Process` tells what each is."""
+
+    space: Space
+    architectures: tuple[Architecture, ...]
+    rows: np.ndarray
+    labels: np.ndarray
+    warp: Warp
+    passing: bool = False
+
+
+def _posterior(
+    learnt: _Learnt,
+    table: Design,
+    variances: Variances,
+    samples: int,
+    rng: np.random.Generator,
+    anchor: int | None = None,
+) -> Process:
+    """Weights by their posterior mean, and samples of them.
+
+    A sample is a draw from the prior, moved by what the labels say against it (Wilson et al., ICML
+    2020, eq. 13): w + theta X^T C^-1 (z - X w - e) with w, e drawn from the prior and C = X theta X^T
+    + cov(e). So its distribution is the posterior, exactly.
+    """
+    theta, interaction, noise = variances.terms, variances.interaction, variances.noise
+    # What the interactions are made of stays, so that they can be made again from the process alone.
+    needed = interaction.theta > 0 if variances.of_interaction else np.zeros(len(theta), dtype=bool)
+    for radial in variances.radials:
+        needed |= radial.theta > 0
+    kept = [t for t, v in enumerate(theta) if v > _NO_VARIANCE or needed[t]]
+    table = table.select(kept)
+    theta, interaction_theta = theta[kept], interaction.theta[kept]
+    radials = tuple(replace(r, theta=r.theta[kept]) for r in variances.radials)
+    n, z = len(learnt.labels), learnt.warp.forward(learnt.labels)
+    additive, *distances = covariances(table, (theta, *(r.theta for r in radials)), n)
+    rest = residual_covariance(interaction, variances.of_interaction, radials, distances, noise, n)
+    factor = cholesky(additive + rest, lower=True, check_finite=False)
+    of_term = [table.rows(t) for t in range(len(kept))]
+    means = [table.means[t].sum(axis=0) for t in range(len(kept))]
+    drawn = [
+        np.sqrt(v) * rng.normal(size=(len(term.keys), samples))
+        for v, term in zip(theta, table.terms, strict=True)
+    ]
+    wrong = z[:, None] - cholesky(rest, lower=True, check_finite=False) @ rng.normal(size=(n, samples))
+    for row, mean, draw in zip(of_term, means, drawn, strict=True):
+        wrong -= row @ draw - mean @ draw
+    solved = cho_solve((factor, True), np.column_stack([z, wrong]), check_finite=False)
+    weights = []
+    for v, row, mean, draw in zip(theta, of_term, means, drawn, strict=True):
+        moved = v * (row.T @ solved - np.outer(mean, solved.sum(axis=0)))
+        moved[:, 1:] += draw
+        weights.append(moved)
+    sums = np.zeros(n)
+    for row, mean, weight in zip(of_term, means, weights, strict=True):
+        sums += row @ weight[:, 0] - mean @ weight[:, 0]
+    slope = _slope(sums, learnt.labels)
+    process = Process(
+        learnt.space,
+        learnt.architectures,
+        learnt.rows,
+        learnt.warp,
+        table.terms,
+        theta,
+        table.means,
+        tuple(weights),
+        interaction_theta,
+        variances.of_interaction,
+        noise,
+        solved[:, 0],
+        slope if slope is not None else learnt.warp.std,
+        float(learnt.labels.mean()),
+        radials,
+        passing=learnt.passing,
+        anchor=anchor,
+    )
+    return process.of_rows(table)
+
+
+def _slope(sums: np.ndarray, labels: np.ndarray) -> float | None:
+    """Least-squares slope of labels over sums; None where the sums do not differ or go against the labels."""
+    centred = sums - sums.mean()
+    square = float(centred @ centred)
+    slope = float(centred @ labels) / square if square > len(sums) * 1e-12 else 0.0
+    return slope if slope > 0 else None

@@ -1,0 +1,166 @@
+"""Additive processes as arrays and back, equal to the bit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nasbuild.errors import RunError
+from nasbuild.predictor.additive_gp._additive_gp import Process
+from nasbuild.predictor.additive_gp._design_matrix import Term
+from nasbuild.predictor.additive_gp._rbf_interactions import Radial
+from nasbuild.predictor.additive_gp._warp import Warp
+from nasbuild.space import Architecture, Space
+
+_WARP = ("power", "mean", "std", "shift", "spread", "low", "high")
+_RADIAL = ("theta", "widths", "variances")
+_NUMBERS = ("interaction_variance", "noise", "slope", "level", "spread", "crossing")
+
+
+def process_to_arrays(process: Process) -> dict[str, np.ndarray]:
+    """Arrays of a process; the architectures are told by their positions among the labels."""
+    arrays = {
+        "terms": np.frombuffer(json.dumps([t.name for t in process.terms]).encode(), dtype=np.uint8),
+        "scales": np.array([t.scale for t in process.terms]),
+        "theta": process.theta,
+        "interaction_theta": process.interaction_theta,
+        "alpha": process.alpha,
+        "rows": process.rows,
+        "warp": np.array([getattr(process.warp, name) for name in _WARP]),
+        "numbers": np.array([getattr(process, name) for name in _NUMBERS]),
+        "passing": np.array([process.passing], dtype=np.int64),
+        "radials": np.array([len(process.radials)], dtype=np.int64),
+        "anchor": np.array([-1 if process.anchor is None else process.anchor], dtype=np.int64),
+    }
+    for r, radial in enumerate(process.radials):
+        arrays |= {f"radial{r}.{part}": getattr(radial, part) for part in _RADIAL}
+    for t, term in enumerate(process.terms):
+        arrays |= {
+            f"{t}.keys": term.keys,
+            f"{t}.means": process.means[t],
+            f"{t}.weights": process.weights[t],
+        }
+    return arrays
+
+
+def process_from_arrays(
+    arrays: dict[str, np.ndarray], space: Space, architectures: Sequence[Architecture], where: str
+) -> Process:
+    """The process of `process_to_arrays`, given all architectures with a label.
+
+    Raises
+    ------
+    RunError
+        If the arrays are none of a process of this space and table.
+    """
+    try:
+        names = json.loads(arrays["terms"].astype(np.uint8).tobytes())
+        if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+            raise ValueError("names of terms that are no list of texts")
+        count, stages = len(names), len(space.stages)
+        rows = arrays["rows"]
+        real, whole = np.dtype(np.float64), np.dtype(np.int64)
+        _require(rows, (None,), whole)
+        _require(arrays["alpha"], (len(rows),), real)
+        _require(arrays["warp"], (len(_WARP),), real)
+        _require(arrays["numbers"], (len(_NUMBERS),), real)
+        _require(arrays["passing"], (1,), whole)
+        if arrays["passing"][0] not in (0, 1):
+            raise ValueError("a way to see layers that is none")
+        for name in ("scales", "theta", "interaction_theta"):
+            _require(arrays[name], (count,), real)
+        _require(arrays["radials"], (1,), whole)
+        _require(arrays["anchor"], (1,), whole)
+        if not -1 <= arrays["anchor"][0] < len(rows):
+            raise ValueError("an anchor that is no row")
+        radials = int(arrays["radials"][0])
+        if not 0 <= radials <= len(arrays):
+            raise ValueError("a number of radial kernels that can't be")
+        for r in range(radials):
+            widths = len(arrays[f"radial{r}.widths"])
+            for part in _RADIAL:
+                _require(arrays[f"radial{r}.{part}"], (count if part == "theta" else widths,), real)
+            if not widths or arrays[f"radial{r}.widths"].min() <= 0:
+                raise ValueError("widths of radial kernels that are not above 0")
+            if min(*arrays[f"radial{r}.theta"], *arrays[f"radial{r}.variances"]) < 0:
+                raise ValueError("a variance below 0")
+        samples = arrays["0.weights"].shape[1] if count else 0
+        for t in range(count):
+            columns = len(arrays[f"{t}.keys"])
+            _require(arrays[f"{t}.keys"], (columns,), np.dtype(np.uint64))
+            _require(arrays[f"{t}.means"], (stages, columns), real)
+            _require(arrays[f"{t}.weights"], (columns, samples), real)
+            if columns == 0 or (np.diff(arrays[f"{t}.keys"].astype(object)) <= 0).any():
+                raise ValueError(f"keys of term {t} that do not ascend")
+        if not len(rows) or rows.min() < 0 or rows.max() >= len(architectures):
+            raise ValueError("rows that the table does not have")
+        if len(np.unique(rows)) < len(rows):
+            raise ValueError("a row twice")
+        expected = {
+            "terms",
+            "scales",
+            "theta",
+            "interaction_theta",
+            "alpha",
+            "rows",
+            "warp",
+            "numbers",
+            "passing",
+            "radials",
+            "anchor",
+        }
+        expected |= {f"radial{r}.{part}" for r in range(radials) for part in _RADIAL}
+        expected |= {f"{t}.{part}" for t in range(count) for part in ("keys", "means", "weights")}
+        if set(arrays) != expected:
+            raise ValueError(f"an array {min(set(arrays) ^ expected)!r} that is not expected or missing")
+        warp, numbers = (
+            dict(zip(n, arrays[k], strict=True)) for k, n in (("warp", _WARP), ("numbers", _NUMBERS))
+        )
+        if min(warp["std"], warp["spread"], numbers["slope"], numbers["spread"], *arrays["scales"]) <= 0:
+            raise ValueError("a scale that is not above 0")
+        if not warp["low"] < warp["high"]:
+            raise ValueError("labels that have no range")
+        if not 0 <= numbers["crossing"] <= 1:
+            raise ValueError("a share that is none")
+        variances = (
+            *arrays["theta"],
+            *arrays["interaction_theta"],
+            numbers["interaction_variance"],
+            numbers["noise"],
+        )
+        if min(variances) < 0:
+            raise ValueError("a variance below 0")
+    except (KeyError, ValueError, IndexError, TypeError, UnicodeDecodeError) as error:
+        raise RunError(f"is damaged ({_text(error)})", where=where) from None
+    plain: dict[str, Any] = dict(zip(_NUMBERS, arrays["numbers"].tolist(), strict=True))
+    return Process(
+        space,
+        tuple(architectures[i] for i in rows),
+        rows,
+        Warp(*arrays["warp"].tolist()),
+        tuple(Term(n, arrays[f"{t}.keys"], float(arrays["scales"][t])) for t, n in enumerate(names)),
+        arrays["theta"],
+        tuple(arrays[f"{t}.means"] for t in range(count)),
+        tuple(arrays[f"{t}.weights"] for t in range(count)),
+        arrays["interaction_theta"],
+        alpha=arrays["alpha"],
+        radials=tuple(Radial(*(arrays[f"radial{r}.{part}"] for part in _RADIAL)) for r in range(radials)),
+        passing=bool(arrays["passing"][0]),
+        anchor=int(arrays["anchor"][0]) if arrays["anchor"][0] >= 0 else None,
+        **plain,
+    )
+
+
+def _require(array: np.ndarray, shape: tuple[int | None, ...], kind: np.dtype) -> None:
+    fits = array.ndim == len(shape) and all(b in (None, a) for a, b in zip(array.shape, shape, strict=True))
+    if not fits or array.dtype != kind:
+        raise ValueError("an array of another shape or type")
+    if kind.kind == "f" and not np.isfinite(array).all():
+        raise ValueError("values that are no numbers")
+
+
+def _text(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)

@@ -1,0 +1,89 @@
+"""What is learnt beside the terms: interactions of pairs of stages, and of all orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nasbuild.predictor._recipe import AdditiveRecipe
+from nasbuild.predictor.additive_gp._design_matrix import Design, Term
+from nasbuild.predictor.additive_gp._kernels import Kernels
+from nasbuild.predictor.additive_gp._pair_interactions import Interaction
+from nasbuild.predictor.additive_gp._rbf_interactions import WIDTHS, Radial, inside
+from nasbuild.predictor.additive_gp._terms import ALONE, kind
+
+_ALONE_SHARE = 0.1  # variance expected of a single stage's term, beside a term that all stages have
+_LEAST_RADIAL = 1e-4  # variance of the radial kernels below which they are left out
+_LEAST_SIZE = 1e-6  # mean of the interactions' diagonal below which there are none
+
+
+@dataclass(frozen=True)
+class Variances:
+    """Variances of terms (terms,), of interactions and of the noise; kernels of all orders hold their own."""
+
+    terms: np.ndarray
+    interaction: Interaction
+    of_interaction: float
+    noise: float
+    radials: tuple[Radial, ...] = ()
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Kernels beside those of the terms: of pairs of stages, then the radial ones; none where nothing speaks of them."""
+
+    interaction: Interaction | None = None
+    radial: Radial | None = None
+
+    def __len__(self) -> int:
+        return (self.interaction is not None) + (0 if self.radial is None else len(self.radial.widths))
+
+    def kernels(self, rows: np.ndarray, terms: Kernels) -> Iterator[np.ndarray]:
+        """Each of them among some rows of a table, (rows, rows), from the terms' kernels among these."""
+        if self.interaction is not None:
+            features = [f[rows] for f in self.interaction.features]
+            yield self.interaction.kernel(features, features)
+        if self.radial is not None:
+            kernel = terms.total(self.radial.theta)
+            yield from self.radial.kernels(kernel, np.diag(kernel), np.diag(kernel))
+
+    def variances(self, log: np.ndarray, terms: int) -> Variances:
+        """From logarithms of the variances of so many terms, of these kernels and of the noise."""
+        found = np.exp(log)
+        interaction = self.interaction or Interaction(np.zeros(terms), (), (), 0.0)
+        of_pairs = float(found[terms]) if self.interaction is not None else 0.0
+        radials = ()
+        if self.radial is not None:
+            # What adds nothing to speak of is not worth that y' is no sum over pairs.
+            own = replace(self.radial, variances=found[-1 - len(self.radial.widths) : -1])
+            radials = (own,) if own.variance > _LEAST_RADIAL else ()
+        return Variances(found[:terms], interaction, of_pairs, float(found[-1]), radials)
+
+
+def beside_of(table: Design, theta: np.ndarray, terms: Kernels, recipe: AdditiveRecipe) -> Beside:
+    """What is learnt beside the terms, given the variances that the terms have alone, and their kernels among some rows."""
+    if not recipe.interaction:
+        return Beside()
+    interaction = Interaction.of(table.terms, table.values, theta)
+    radial = Radial.of(theta, terms.total(inside(theta)), WIDTHS) if recipe.radial else None
+    return Beside(interaction if interaction.size > _LEAST_SIZE else None, radial)
+
+
+def kernels_of(table: Design, rows: np.ndarray) -> Kernels:
+    """Kernels of the terms among some rows; one of zeros where there is no term."""
+    each = (table.kernel(t, rows) for t in range(len(table.terms)))
+    return Kernels.of(each if table.terms else [np.zeros((len(rows),) * 2)])
+
+
+def all_kernels(terms: Kernels, rows: np.ndarray, beside: Beside) -> Kernels:
+    """Kernels of the terms among some rows, then those beside them."""
+    return terms.and_more(beside.kernels(rows, terms)) if len(beside) else terms
+
+
+def centre_of(terms: Sequence[Term], more: int = 0) -> np.ndarray:
+    """Logarithms of the variances that are expected beforehand, of terms and ``more`` kernels."""
+    share = [_ALONE_SHARE if kind(term.name) == ALONE else 1.0 for term in terms] + [1.0] * more
+    # Without any term there is one kernel of zeros.
+    return np.log(np.array(share or [1.0]) / max(len(share), 1))

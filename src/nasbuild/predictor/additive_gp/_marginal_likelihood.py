@@ -1,0 +1,69 @@
+"""Variances of a Gaussian process by its evidence (Rasmussen & Williams, 2006, section 5.4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import minimize
+
+from nasbuild.predictor.additive_gp._kernels import Kernels
+
+JITTER = 1e-6  # added to the noise, so that a Cholesky factor exists
+_NOISE_PRIOR = 0.1
+_SMALLEST, _LARGEST, _LEAST_NOISE = -14.0, 5.0, -14.0  # logarithms
+
+
+def maximise_evidence(
+    parts: Sequence[tuple[Kernels, np.ndarray]],
+    *,
+    centre: np.ndarray,
+    width: float,
+    iterations: int,
+    start: np.ndarray | None = None,
+) -> tuple[np.ndarray, float]:
+    """Variances of a sum of kernels, and the variance of the noise.
+
+    Minimises -log N(z; 0, sum_g theta_g K_g + noise I) - log prior by L-BFGS over log theta. The
+    prior on log theta is normal with deviation ``width`` around ``centre``, on the noise around
+    log 0.1: with few labels it keeps variances from running to 0 or beyond the labels' own.
+    Labels in several parts are taken as if the parts knew nothing of each other (a composite
+    likelihood: Varin, Reid & Firth, Statistica Sinica 2011), as the cost grows with the cube of a part.
+
+    Parameters
+    ----------
+    parts
+        Kernels, each with mean diagonal 1, and standardised labels, (n,), of each part.
+    centre
+        Logarithms of the variances that are expected beforehand, (kernels,).
+    start
+        Logarithms to begin at, (kernels + 1,); the prior's mean if None.
+
+    Returns
+    -------
+    Logarithms of the variances, the noise last, and the minimum in nats.
+    """
+    count = len(centre)
+    centre = np.append(centre, np.log(_NOISE_PRIOR))
+
+    def objective(log: np.ndarray) -> tuple[float, np.ndarray]:
+        away = (log - centre) / width
+        value, slope = 0.5 * float(away @ away), away / width
+        for kernels, values in parts:
+            theta = np.exp(log)
+            found = kernels.minus_log_density(values, theta[:-1], theta[-1] + JITTER)
+            if found is None:
+                return 1e10, np.zeros(count + 1)
+            value, slope = value + found[0], slope + found[1] * theta
+        return value, slope
+
+    bounds = [(_SMALLEST, _LARGEST)] * count + [(_LEAST_NOISE, 2.0)]
+    found = minimize(
+        objective,
+        np.clip(centre if start is None else start, *np.array(bounds).T),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=bounds,
+        options={"maxiter": iterations},
+    )
+    return found.x, float(found.fun)

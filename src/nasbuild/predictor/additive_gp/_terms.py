@@ -1,0 +1,290 @@
+"""What the additive process sees of a module: counts and numbers, in groups of one kind ("terms").
+
+A term is a kind of statement about a module, such as "how many layers of stage 2 have kernel 7" or
+"which layer follows which". Each gives keys with values; a key is one column of the term, a weight
+of the model. Nothing is listed beforehand: a stage may have millions of modules.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasbuild.predictor.additive_gp._numeric_features import curve, log_depths, log_numbers, plain_numbers
+from nasbuild.predictor.gnn._identity_layers import passing_choices, without_passing
+from nasbuild.space import Space, features_by_name
+
+REACH_LAYER, REACH_PAIR, REACH_MODULE = 0, 1, 2
+"""What a term looks at: single layers, neighbours, or the whole module."""
+ALONE = "alone"
+"""Kind of the terms that a single stage has; their names end in its index."""
+_ALONE = (
+    "depth@stage",
+    "layers@stage",
+    "choice@stage",
+    "number@stage",
+    "plain@stage",
+    "once@stage",
+    "size@stage",
+    "layer@stage",
+    "two@stage",
+)
+
+_EVERYWHERE = ("depth", "layers", "choice", "number", "plain", "once", "size", "first", "last")
+SINGLE = {*_EVERYWHERE, *(f"{one}@stage" for one in (*_EVERYWHERE, "curve")), "choice@place"}
+"""Kinds of terms in which every choice counts by itself, whatever the others are."""
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Sparse values of one term for many modules.
+
+    Attributes
+    ----------
+    rows, keys, values
+        (entries,): which module, which column (a 64-bit key), and the value there.
+    """
+
+    rows: np.ndarray
+    keys: np.ndarray
+    values: np.ndarray
+
+
+def kind(term: str) -> str:
+    """Kind of a term, from its name."""
+    return term.partition(":")[0]
+
+
+def reach(term: str) -> int:
+    """How far a term looks, from its name."""
+    return _REACH.get(kind(term), REACH_LAYER)
+
+
+_REACH = {
+    "follow": REACH_PAIR,
+    "follow@stage": REACH_PAIR,
+    "duo@stage": REACH_MODULE,
+    "mean": REACH_MODULE,
+    "mean@stage": REACH_MODULE,
+    "module": REACH_MODULE,
+}
+
+
+def joined(parts: Sequence[Entries]) -> Entries:
+    """Entries one after another."""
+    return Entries(
+        np.concatenate([p.rows for p in parts]),
+        np.concatenate([p.keys for p in parts]),
+        np.concatenate([p.values for p in parts]),
+    )
+
+
+class Terms:
+    """The terms of a space.
+
+    Names tell what a column stands for; ``@stage`` means that every stage has columns of its own,
+    ``@place`` that every layer of every stage has. Without it, a column is shared by all stages.
+    Such terms give all stages the same variance; a stage that matters more than the others has it
+    from its term ``alone``, which holds all that is said of single layers of this stage.
+
+    With ``passing``, modules are seen without the layers that pass their input on: modules that make
+    the same network then have the same entries.
+    """
+
+    def __init__(self, space: Space, passing: bool = False) -> None:
+        self.space = space
+        self._passing = [passing_choices(space, stage) for stage in space.stages] if passing else None
+        merged = features_by_name(space.stages)
+        self._number = {name: n for n, name in enumerate(merged)}
+        self._numbers = {name: log_numbers(feature) for name, feature in merged.items()}
+        self._plain = {name: plain_numbers(feature) for name, feature in merged.items()}
+        self._curves = {name: curve(feature) for name, feature in merged.items()}
+        self._category = [
+            [np.array([merged[f.name].index(c) for c in f.choices]) for f in stage.features]
+            for stage in space.stages
+        ]
+        depths = [self._depths(u) for u in range(len(space.stages))]
+        self._trends = [log_depths(own) for own in depths]
+        several = [own for own, trend in zip(depths, self._trends, strict=True) if trend is not None]
+        self._trend = log_depths(set().union(*several)) if several else None
+
+    def _depths(self, stage: int) -> set[int]:
+        """How many layers a stage's modules are seen to have."""
+        found = set(self.space.stages[stage].depths)
+        if self._passing is not None and any(passes.any() for passes in self._passing[stage]):
+            found |= set(range(1, max(found) + 1))
+        return found
+
+    def entries(self, stage: int, codes: np.ndarray) -> Iterator[tuple[str, Entries]]:
+        """Every term of modules of one depth, from codes (modules, depth, features); a name may come again."""
+        if self._passing is None:
+            yield from self._with_alone(stage, codes)
+            return
+        for rows, kept in without_passing(codes, self._passing[stage]):
+            for name, e in self._with_alone(stage, kept):
+                yield name, Entries(rows[e.rows], e.keys, e.values)
+
+    def of_two(
+        self, stage: int, places: tuple[int, int], first: np.ndarray, second: np.ndarray
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """What terms see of every two layers at two places of a module, beyond what they see of each alone.
+
+        ``first`` and ``second`` are codes of layers, (layers, features) each, at ``places``, the smaller first, among
+        the layers that are seen. Yields names and keys, (layers of the first, layers of the second).
+        """
+        definition = self.space.stages[stage]
+        width = len(definition.features)
+        a, b = ([self._category[stage][f][codes[:, f]] for f in range(width)] for codes in (first, second))
+        free = self._free(stage)
+        if places[1] == places[0] + 1 and width:
+            for f in free:
+                own = self._number[definition.features[f].name]
+                yield "follow", follow_key(a[f][:, None], b[f][None], own)
+            yield "follow@stage", layers_key(keyed(*a)[:, None], keyed(*b)[None], stage)
+        for f in free:
+            for g in free:
+                yield "duo@stage", duo_key(a[f][:, None], b[g][None], places, (f, g), stage)
+
+    def _free(self, stage: int) -> list[int]:
+        """Features that differ from layer to layer."""
+        definition = self.space.stages[stage]
+        return [
+            f
+            for f, feature in enumerate(definition.features)
+            if feature.name not in definition.shared and len(feature.choices) > 1
+        ]
+
+    def _with_alone(self, stage: int, codes: np.ndarray) -> Iterator[tuple[str, Entries]]:
+        alone = []
+        for name, entries in self._entries(stage, codes):
+            yield name, entries
+            if kind(name) in _ALONE:
+                # Equal keys of two terms are two columns here.
+                keys = keyed(entries.keys, zlib.crc32(name.encode()))
+                alone.append(Entries(entries.rows, keys, entries.values))
+        if alone:
+            yield f"{ALONE}:{stage}", joined(alone)
+
+    def _entries(self, stage: int, codes: np.ndarray) -> Iterator[tuple[str, Entries]]:
+        definition = self.space.stages[stage]
+        modules, depth, width = codes.shape
+        deeper = len(self._depths(stage)) > 1
+        rows = np.arange(modules)
+        place = np.tile(np.arange(depth), modules)
+        categories = [self._category[stage][f][codes[:, :, f]] for f in range(width)]
+
+        def counted(keys: np.ndarray, values: np.ndarray | float = 1.0) -> Entries:
+            keys = keys.reshape(modules, -1)
+            spread = np.broadcast_to(values, keys.shape).ravel()
+            return Entries(np.repeat(rows, keys.shape[1]), keys.ravel(), spread)
+
+        if deeper:
+            yield "depth", counted(keyed(np.full(modules, depth)))
+            yield "depth@stage", counted(keyed(np.full(modules, depth), stage))
+        if (own_trend := self._trends[stage]) is not None and self._trend is not None:
+            one = np.zeros(modules, dtype=np.int64)
+            for name, (middle, spread), key in (
+                ("layers", self._trend, keyed(one)),
+                ("layers@stage", own_trend, keyed(one, stage)),
+            ):
+                yield name, counted(key, (np.log(max(depth, 1)) - middle) / spread)
+        if not width:
+            return
+        for f, feature in enumerate(definition.features):
+            own, c = self._number[feature.name], categories[f]
+            if len(feature.choices) < 2:
+                continue
+            yield f"choice:{feature.name}", counted(keyed(c))
+            yield f"choice@stage:{feature.name}", counted(keyed(c, stage))
+            yield "choice@place", counted(keyed(c, stage, own, place.reshape(modules, depth)))
+            numbers = self._numbers[feature.name]
+            if numbers is not None:
+                yield f"number:{feature.name}", counted(keyed(np.zeros_like(c)), numbers[c])
+                yield f"number@stage:{feature.name}", counted(keyed(np.full_like(c, stage)), numbers[c])
+            plain = self._plain[feature.name]
+            if plain is not None and numbers is not None and not np.array_equal(plain, numbers):
+                yield f"plain:{feature.name}", counted(keyed(np.zeros_like(c)), plain[c])
+                yield f"plain@stage:{feature.name}", counted(keyed(np.full_like(c, stage)), plain[c])
+            bumps = self._curves[feature.name]
+            if bumps is not None:
+                each = np.arange(bumps.shape[1])
+                keys = np.broadcast_to(keyed(each, own, stage), (*c.shape, len(each)))
+                yield "curve@stage", counted(keys, bumps[c].reshape(modules, -1))
+            if feature.name in definition.shared and deeper:
+                yield f"once:{feature.name}", counted(keyed(c[:, 0]))
+                yield f"once@stage:{feature.name}", counted(keyed(c[:, 0], stage))
+                if numbers is not None:
+                    one, size = np.zeros_like(c[:, 0]), numbers[c[:, 0]][:, None]
+                    yield f"size:{feature.name}", counted(keyed(one), size)
+                    yield f"size@stage:{feature.name}", counted(keyed(one, stage), size)
+            if feature.name not in definition.shared and max(definition.depths) > 1:
+                yield "first", counted(keyed(c[:, 0], own))
+                yield "last", counted(keyed(c[:, -1], own))
+                yield "last@stage", counted(keyed(c[:, -1], own, stage))
+                if deeper:
+                    yield "mean", counted(keyed(c, own), 1 / depth)
+                    yield "mean@stage", counted(keyed(c, own, stage), 1 / depth)
+                if depth > 1:
+                    yield "follow", counted(follow_key(c[:, :-1], c[:, 1:], own))
+        layer = keyed(*[categories[f] for f in range(width)])
+        if width > 1:
+            names = int(keyed(*[self._number[f.name] for f in definition.features]) >> np.uint64(1))
+            yield "layer", counted(keyed(layer, names))
+            yield "layer@stage", counted(keyed(layer, stage))
+            yield "layer@place", counted(keyed(layer, stage, place.reshape(modules, depth)))
+            shared = [f for f, feature in enumerate(definition.features) if feature.name in definition.shared]
+            for n, a in enumerate(shared):
+                for b in shared[:n]:
+                    both = (
+                        self._number[definition.features[a].name],
+                        self._number[definition.features[b].name],
+                    )
+                    yield "two", counted(keyed(categories[a][:, 0], categories[b][:, 0], *both))
+                    yield "two@stage", counted(keyed(categories[a][:, 0], categories[b][:, 0], *both, stage))
+        free = self._free(stage)
+        if depth > 1 and free:
+            first, second = np.triu_indices(depth, 1)
+            pairs = [
+                duo_key(categories[a][:, first], categories[b][:, second], (first, second), (a, b), stage)
+                for a in free
+                for b in free
+            ]
+            yield "duo@stage", counted(np.concatenate(pairs, axis=1))
+        if depth > 1:
+            yield "follow@stage", counted(layers_key(layer[:, :-1], layer[:, 1:], stage))
+        yield "module", counted(keyed(*[layer[:, n] for n in range(depth)], stage, depth))
+
+
+def follow_key(before: np.ndarray, after: np.ndarray, feature: int) -> np.ndarray:
+    """Keys of one feature's categories in two neighbouring layers."""
+    return keyed(after, feature, before)
+
+
+def layers_key(before: np.ndarray, after: np.ndarray, stage: int) -> np.ndarray:
+    """Keys of two neighbouring layers of a stage, from those of whole layers."""
+    return keyed(after, before, stage)
+
+
+def duo_key(
+    first: np.ndarray,
+    second: np.ndarray,
+    places: tuple[np.ndarray | int, np.ndarray | int],
+    features: tuple[int, int],
+    stage: int,
+) -> np.ndarray:
+    """Keys of the categories of two layers at their places in a stage."""
+    return keyed(first, second, *places, *features, stage)
+
+
+def keyed(*parts: np.ndarray | int) -> np.ndarray:
+    """A 64-bit key of whole numbers, the same for equal parts (multiply, add, shift)."""
+    shape = np.broadcast_shapes(*(np.shape(p) for p in parts))
+    key = np.full(shape, 0x9E3779B97F4A7C15, dtype=np.uint64)
+    with np.errstate(over="ignore"):  # whole numbers of 64 bits wrap around
+        for part in parts:
+            key = (key ^ np.asarray(part).astype(np.uint64)) * np.uint64(0xBF58476D1CE4E5B9)
+            key = key ^ (key >> np.uint64(29))
+    return key

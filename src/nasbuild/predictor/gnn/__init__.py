@@ -1,0 +1,1 @@
+"""The graph neural networks of the paper: FE-MLP, hops, losses and ensembles."""

@@ -1,0 +1,212 @@
+"""Several networks as one predictor: members on different rows and seeds, each weighted by its own test."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from nasbuild._processes import end_with_parent
+from nasbuild.errors import NasbuildError, TableError
+from nasbuild.predictor._recipe import Recipe
+from nasbuild.predictor._threads import one_thread
+from nasbuild.predictor.gnn._fit_member import Member, Task, outputs
+from nasbuild.predictor.gnn._initialization import empty_network
+from nasbuild.predictor.gnn._network import Network, Shape
+from nasbuild.predictor.gnn._stacked_training import fit_members, groups
+from nasbuild.space import Graphs, GraphSchema
+from nasbuild.table import Split, k_fold, random_split
+
+Progress = Callable[[int, int], None]
+"""Called with the epochs done and the epochs in all."""
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Fitted members of equal shape."""
+
+    schema: GraphSchema
+    shape: Shape
+    members: tuple[Member, ...]
+
+    @cached_property
+    def networks(self) -> tuple[Network, ...]:
+        """The members' networks, in eval mode."""
+        networks = []
+        for member in self.members:
+            network = empty_network(self.schema, self.shape)
+            network.load_state_dict({name: torch.from_numpy(v.copy()) for name, v in member.weights.items()})
+            networks.append(network.eval())
+        return tuple(networks)
+
+    @property
+    def hops(self) -> int:
+        """M, the number of message-passing layers."""
+        return self.shape.hops
+
+    def weights(self, hop: int) -> np.ndarray:
+        """Weight of each member at a hop (M + 1 stands for y'), (members,), with sum 1.
+
+        A member weighs as much as its held-out Spearman correlation at that hop (section 5.3); one
+        below 0 has no say. If no member is above 0, all weigh the same.
+        """
+        weights = np.array([max(member.srcc[hop], 0.0) for member in self.members])
+        if weights.sum() <= 0:
+            weights = np.ones(len(self.members))
+        return weights / weights.sum()
+
+    def predict(self, graphs: Graphs) -> tuple[np.ndarray, np.ndarray]:
+        """Weighted mean and deviation of the members' y', in the label's unit; each (graphs,)."""
+        with one_thread():
+            each = [
+                outputs(network, graphs)[0].astype(np.float64) * member.label_std + member.label_mean
+                for network, member in zip(self.networks, self.members, strict=True)
+            ]
+        return weighted(np.stack(each), self.weights(self.hops + 1))
+
+
+def weighted(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weighted mean and deviation over the first axis of (members, ...)."""
+    mean = np.tensordot(weights, values, 1)
+    return mean, np.sqrt(np.tensordot(weights, (values - mean) ** 2, 1))
+
+
+def plan_splits(n: int, recipe: Recipe, seed: int) -> list[Split]:
+    """Which of ``n`` labels each member learns from and is tested on.
+
+    Raises
+    ------
+    TableError
+        If a member would have fewer than two labels to learn from.
+    """
+    rng = np.random.default_rng(seed)
+    if n <= recipe.few:
+        folds = min(recipe.folds, n)
+        splits = [split for _ in range(recipe.repeats) for split in k_fold(n, folds, rng)]
+    else:
+        splits = [random_split(n, recipe.holdout, rng) for _ in range(recipe.members)]
+    if min(len(train) for train, _ in splits) < 2:
+        raise TableError(f"{n} labels are too few to learn from some and test on others with this recipe")
+    return splits
+
+
+def fit_ensembles(
+    schema: GraphSchema,
+    shape: Shape,
+    problems: Sequence[tuple[Graphs, np.ndarray]],
+    recipe: Recipe,
+    *,
+    seed: int = 0,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> list[Ensemble]:
+    """Fit one ensemble for each pair of graphs and labels (graphs,).
+
+    Members of all ensembles run in ``workers`` processes, one thread each. The result is the same
+    for any number of workers, to the bit. More than one worker starts processes anew, so a script
+    that calls this must do so under ``if __name__ == "__main__"``.
+
+    Raises
+    ------
+    TableError
+        If there are too few labels.
+    NasbuildError
+        If a fit diverges, or a worker process ends before its work is done.
+    """
+    tasks, owners = [], []
+    for owner, (graphs, labels) in enumerate(problems):
+        for number, (train, test) in enumerate(plan_splits(len(labels), recipe, seed)):
+            member_seed = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+            tasks.append(Task(schema, shape, recipe, graphs, labels, train, test, member_seed))
+            owners.append(owner)
+    members = _run(list(groups(tasks)), workers, progress or (lambda *_: None))
+    return [
+        Ensemble(schema, shape, tuple(m for m, o in zip(members, owners, strict=True) if o == owner))
+        for owner in range(len(problems))
+    ]
+
+
+def _run(parts: list[list[Task]], workers: int, progress: Progress) -> list[Member]:
+    total = sum(task.recipe.epochs for tasks in parts for task in tasks)
+    if (workers := min(workers, len(parts))) <= 1:
+        done = 0
+
+        def count() -> None:
+            nonlocal done
+            done += 1
+            progress(done, total)
+
+        return [member for tasks in parts for member in fit_members(tasks, count)]
+    # Processes are started anew, not forked: a fork in a process whose torch has threads may hang.
+    context = multiprocessing.get_context("spawn")
+    epochs, stop = context.Value("q", 0), context.Value("b", 0)
+    with ProcessPoolExecutor(workers, context, _share, (epochs, stop)) as pool:
+        with _interrupts_held():
+            futures = [pool.submit(_fit_counted, tasks) for tasks in parts]
+        try:
+            pending = set(futures)
+            while pending:
+                finished, pending = wait(pending, timeout=0.2)
+                progress(epochs.value, total)
+                for future in finished:
+                    future.result()
+        except BrokenProcessPool:
+            raise NasbuildError(
+                "a process that fits ended before its work was done",
+                todo='fit with one worker; a script must fit under if __name__ == "__main__"',
+            ) from None
+        except BaseException:
+            # Members under way end at their next epoch, so that an interrupt is not kept waiting.
+            stop.value = 1
+            pool.shutdown(cancel_futures=True)
+            raise
+        return [member for future in futures for member in future.result()]
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Processes started here begin with interrupts blocked, so that none of them dies while it starts."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Stopped(Exception):
+    """The parent wants no more results."""
+
+
+_shared: Any = None
+
+
+def _share(epochs: Any, stop: Any) -> None:
+    global _shared
+    _shared = epochs, stop
+    end_with_parent()
+    # An interrupt at the keyboard reaches every process; the parent alone decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _fit_counted(tasks: list[Task]) -> list[Member]:
+    epochs, stop = _shared
+
+    def count() -> None:
+        if stop.value:
+            raise _Stopped
+        with epochs.get_lock():
+            epochs.value += 1
+
+    return fit_members(tasks, count)

@@ -1,0 +1,219 @@
+"""Fit one network on some rows, and measure it on the rows that it did not see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from nasbuild.errors import NasbuildError
+from nasbuild.predictor._recipe import OperatorRecipe, Recipe
+from nasbuild.predictor._threads import one_thread
+from nasbuild.predictor.gnn._graph_batch import GraphBatch
+from nasbuild.predictor.gnn._initialization import drawn_network
+from nasbuild.predictor.gnn._loss import autobuild_loss, mean_ranks, spearman
+from nasbuild.predictor.gnn._network import Network, Shape
+from nasbuild.predictor.gnn._stacked_adamw import ClippedAdamW
+from nasbuild.space import Graphs, GraphSchema
+
+_CHUNK = 4096  # graphs in one forward pass without gradients
+
+
+@dataclass(frozen=True)
+class Member:
+    """One fitted network and what it knows of itself.
+
+    Attributes
+    ----------
+    weights
+        State of the network by name.
+    label_mean, label_std
+        Of the labels it learnt from; its output is in these units.
+    train, test
+        Positions among the labels: learnt from and held out.
+    srcc
+        Spearman correlation on the held-out labels: of each hop's graph norms, then of y'. (M + 2,)
+    norm_mean, norm_std
+        Mean and deviation of the node embedding norms at each hop over all graphs of the table,
+        (M + 1,): mu_m^h and sigma_m^h of eq. 5.
+    """
+
+    weights: dict[str, np.ndarray]
+    label_mean: float
+    label_std: float
+    train: np.ndarray
+    test: np.ndarray
+    srcc: np.ndarray
+    norm_mean: np.ndarray
+    norm_std: np.ndarray
+
+
+@dataclass(frozen=True)
+class Task:
+    """All that one fit needs; plain data, so that it can go to another process."""
+
+    schema: GraphSchema
+    shape: Shape
+    recipe: Recipe
+    graphs: Graphs
+    labels: np.ndarray
+    train: np.ndarray
+    test: np.ndarray
+    seed: int
+
+
+def fit_member(task: Task, epoch_done: Callable[[], None] = lambda: None) -> Member:
+    """Fit on ``task.train``; the result depends on the task alone, to the bit.
+
+    Raises
+    ------
+    NasbuildError
+        If the fit diverged.
+    """
+    recipe = task.recipe
+    y, mean, std = standardised(task)
+    with one_thread():
+        network = new_network(task)
+        rng = np.random.default_rng(task.seed)
+        if isinstance(recipe, OperatorRecipe) and recipe.feature_epochs:
+            _orient(network, task, y, rng)
+        optimizer = optimizer_of(list(network.parameters()), recipe)
+        for _ in range(recipe.epochs):
+            for rows in batches(rng.permutation(task.train), recipe.batch):
+                prediction, norms = network(GraphBatch.of(task.graphs.select(rows)))
+                loss = loss_of(recipe, prediction, norms, torch.from_numpy(y[rows]))
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            epoch_done()
+        network.eval()
+        return measured(task, network, mean, std)
+
+
+def new_network(task: Task) -> Network:
+    """A network as the task's seed begins it."""
+    return drawn_network(task.schema, task.shape, task.seed)
+
+
+def loss_of(
+    recipe: Recipe, prediction: torch.Tensor, norms: torch.Tensor, labels: torch.Tensor
+) -> torch.Tensor:
+    """`autobuild_loss` with the settings of a recipe."""
+    return autobuild_loss(
+        prediction,
+        norms,
+        labels,
+        weight=recipe.ranking_weight,
+        strength=recipe.strength,
+        ranking=recipe.ranking,
+    )
+
+
+def standardised(task: Task) -> tuple[np.ndarray, float, float]:
+    """Labels in units of those learnt from, (graphs,) float32 and 0 for others; mean and deviation of these."""
+    learnt = task.labels[task.train]
+    # A fold may hold one label value only, whose deviation need not be 0 to the last bit: the spread of
+    # all labels then sets the unit.
+    mean, std = float(learnt.mean()), float((learnt if np.ptp(learnt) > 0 else task.labels).std())
+    y = np.zeros(len(task.labels), dtype=np.float32)
+    y[task.train] = (learnt - mean) / std
+    return y, mean, std
+
+
+def optimizer_of(parameters: list[torch.Tensor], recipe: Recipe, *, members: bool = False) -> ClippedAdamW:
+    """The optimizer of a recipe; with ``members``, of as many networks as the parameters have first."""
+    return ClippedAdamW(
+        parameters,
+        rate=recipe.learning_rate,
+        decay=recipe.weight_decay,
+        clip=recipe.clip,
+        members=members,
+    )
+
+
+def _orient(network: Network, task: Task, y: np.ndarray, rng: np.random.Generator) -> None:
+    """Let the embeddings of features alone rank the labels (the 0-hop term of eq. 4)."""
+    recipe = task.recipe
+    assert isinstance(recipe, OperatorRecipe)
+    optimizer = optimizer_of(list(network.embedding.parameters()), recipe)
+    for _ in range(recipe.feature_epochs):
+        for rows in batches(rng.permutation(task.train), recipe.batch):
+            batch = GraphBatch.of(task.graphs.select(rows))
+            norms = batch.mean(network.embedding(batch)).sum(1)
+            labels = torch.from_numpy(y[rows])
+            loss = 1 - spearman(norms, labels, strength=recipe.strength, ranking=recipe.ranking)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+
+def outputs(network: Network, graphs: Graphs) -> tuple[np.ndarray, np.ndarray]:
+    """y' in standardised units, (graphs,), and graph norms, (M + 1, graphs), of a network in eval mode."""
+    predictions, norms = [], []
+    with torch.no_grad():
+        for part in _parts(graphs):
+            prediction, norm = network(part)
+            predictions.append(prediction.numpy())
+            norms.append(norm.numpy())
+    return np.concatenate(predictions), np.concatenate(norms, axis=1)
+
+
+def last_norms(network: Network, graphs: Graphs, hop: int) -> np.ndarray:
+    """1-norm of the last node's embedding at a hop, for each graph: (graphs,) float64."""
+    found = []
+    with torch.no_grad():
+        for part in _parts(graphs):
+            found.append(network.hops(part, last=hop)[hop][part.last].sum(1).double().numpy())
+    return np.concatenate(found)
+
+
+def srcc(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman correlation; 0 where one side is constant or there are fewer than two values."""
+    if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0
+    # SciPy's spearmanr gives the same, and takes longer to import than to fit a member.
+    return float(np.corrcoef(mean_ranks(a), mean_ranks(b))[0, 1])
+
+
+def measured(task: Task, network: Network, mean: float, std: float) -> Member:
+    """What a fitted network in eval mode knows of itself, by all graphs and by those held out."""
+    node_norms: list[list[np.ndarray]] = [[] for _ in range(task.shape.hops + 1)]
+    with torch.no_grad():
+        for part in _parts(task.graphs):
+            for m, h in enumerate(network.hops(part)):
+                node_norms[m].append(h.sum(1).double().numpy())
+    prediction, graph_norms = outputs(network, task.graphs.select(task.test))
+    held_out = task.labels[task.test]
+    norms = [np.concatenate(found) for found in node_norms]
+    if not all(np.isfinite(values).all() for values in (*norms, prediction)):
+        raise NasbuildError(
+            f"a fit of recipe {task.recipe.name!r} diverged",
+            todo="use a smaller learning rate or fewer epochs",
+        )
+    return Member(
+        {name: value.numpy().copy() for name, value in network.state_dict().items()},
+        mean,
+        std,
+        task.train,
+        task.test,
+        np.array([srcc(values, held_out) for values in (*graph_norms, prediction)]),
+        np.array([found.mean() for found in norms]),
+        np.array([found.std() for found in norms]),
+    )
+
+
+def _parts(graphs: Graphs) -> Iterator[GraphBatch]:
+    """The graphs in order, some thousand at a time; one empty part if there are none."""
+    for start in range(0, len(graphs) or 1, _CHUNK):
+        yield GraphBatch.of(graphs.select(np.arange(start, min(start + _CHUNK, len(graphs)))))
+
+
+def batches(order: np.ndarray, size: int) -> list[np.ndarray]:
+    """An order of rows, so many at a time."""
+    starts = list(range(0, len(order), size))
+    # A single graph has no rank and no spread: it joins the batch before it.
+    if len(starts) > 1 and len(order) - starts[-1] < 2:
+        starts.pop()
+    return [order[a:b] for a, b in zip(starts, [*starts[1:], len(order)], strict=True)]

@@ -1,0 +1,51 @@
+"""Weights drawn by a generator of their own: threads that fit at once don't disturb each other, nor the caller."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from nasbuild.predictor.gnn._convolution import GCN, GATv2
+from nasbuild.predictor.gnn._network import Network, Shape
+from nasbuild.space import GraphSchema
+
+
+def empty_network(schema: GraphSchema, shape: Shape) -> Network:
+    """A network whose weights are yet to be set; nothing is drawn for it."""
+    with torch.device("meta"):
+        network = Network(schema, shape)
+    return network.to_empty(device="cpu")
+
+
+def drawn_network(schema: GraphSchema, shape: Shape, seed: int) -> Network:
+    """A network with the weights that it would have after ``torch.manual_seed(seed)``."""
+    network, generator = empty_network(schema, shape), torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        _draw(network, generator)
+    return network
+
+
+def _draw(module: nn.Module, generator: torch.Generator) -> None:
+    """Draw as the constructors do: parts first, in their order, then what a layer sets anew."""
+    for part in module.children():
+        _draw(part, generator)
+    if isinstance(module, nn.Linear):
+        nn.init.kaiming_uniform_(module.weight, a=math.sqrt(5), generator=generator)
+        if module.bias is not None:
+            end = 1 / math.sqrt(module.in_features) if module.in_features else 0.0
+            nn.init.uniform_(module.bias, -end, end, generator=generator)
+    elif isinstance(module, nn.Embedding):
+        nn.init.normal_(module.weight, generator=generator)
+    elif isinstance(module, nn.BatchNorm1d):
+        module.reset_parameters()
+    elif isinstance(module, GATv2):
+        for linear in (module.left, module.right):
+            nn.init.xavier_uniform_(linear.weight, generator=generator)
+            nn.init.zeros_(linear.bias)
+        nn.init.xavier_uniform_(module.attention[None], generator=generator)
+        nn.init.zeros_(module.bias)
+    elif isinstance(module, GCN):
+        nn.init.xavier_uniform_(module.linear.weight, generator=generator)
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,267 @@
+"""What the cards compute and draw, for one target and for the whole run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from nasbuild.report._card import Card, Data
+from nasbuild.report.data._built import built_data
+from nasbuild.report.data._exact_targets import known_text
+from nasbuild.report.data._explain import findings, head_data
+from nasbuild.report.data._failures import failures_data
+from nasbuild.report.data._features import effect_scale, features_data, stage_effects
+from nasbuild.report.data._fit import space_data, table_data
+from nasbuild.report.data._labels import labels_data, scatter_data
+from nasbuild.report.data._modules import modules_data, untold_text, without_ties
+from nasbuild.report.data._next_steps import Place, shown_steps
+from nasbuild.report.data._number_format import Scale, correlation
+from nasbuild.report.data._trust import trust_data
+from nasbuild.report.data._wording import kind_of
+from nasbuild.report.draw._choice_colors import Palette
+from nasbuild.report.draw._heat_table import heat
+from nasbuild.report.draw._label_plots import built_plot, histogram, scatter
+from nasbuild.report.draw._module_chains import Chain, draw_architecture, draw_legend, draw_modules
+from nasbuild.report.draw._trust_plots import agreement_bars, effect_dots, effect_limit, effect_name
+from nasbuild.space import parse_architecture
+
+if TYPE_CHECKING:
+    from nasbuild.score import Learnt, Run
+    from nasbuild.table import GraphTable, Table
+
+
+class TargetView:
+    """Data and pictures of one target; data are computed once, when a card asks for them."""
+
+    def __init__(
+        self, run: Run, learnt: Learnt, number: int, top: int, palette: Palette, place: Place = None
+    ) -> None:
+        self.run, self.learnt, self.number, self.top, self.palette = run, learnt, number, top, palette
+        self.place, self.before = place, list[TargetView]()
+        self.key = f"target-{number}"
+        self.sign = learnt.target.sign
+
+    @cached_property
+    def labels(self) -> Data:
+        return labels_data(self.run, self.learnt)
+
+    @cached_property
+    def trust(self) -> Data:
+        return trust_data(self.run, self.learnt)
+
+    @cached_property
+    def features(self) -> Data:
+        return features_data(self.run, self.learnt)
+
+    @cached_property
+    def modules(self) -> Data:
+        found = modules_data(self.run, self.learnt)
+        # What has not to be learnt is not to be told apart by labels.
+        return without_ties(found) if self.known else found
+
+    @cached_property
+    def known(self) -> str:
+        """That the target is known exactly, if it is: then nothing is advised, and no smallest networks are listed."""
+        return told(lambda: known_text(self.run, self.learnt)) or ""
+
+    @cached_property
+    def built(self) -> Data:
+        return built_data(self.run, self.learnt, self.top)
+
+    @cached_property
+    def scale(self) -> Scale:
+        return Scale.of(self.learnt.labels.values, self.learnt.target.unit)
+
+    def cards(self) -> Iterator[Card]:
+        for name, title, compute, draw in (
+            ("labels", "Labels", lambda: self.labels, self._draw_labels),
+            ("trust", "Trust", lambda: self.trust, self._draw_trust),
+            ("features", "Features", lambda: self.features, self._draw_features),
+            ("modules", "Modules", lambda: self.modules, self._draw_modules),
+            ("built", "Built architectures", lambda: self.built, self._draw_built),
+            ("next", "What to do next", self.next, lambda _: {}),
+        ):
+            if not (self.known and name in ("built", "next")):
+                yield Card(f"{self.key}-{name}", title, f"{name}.html.j2", compute, draw)
+
+    def verdict(self) -> Data:
+        """What the summary tells of this target; parts whose own cards fail are left out."""
+        trust = told(lambda: self.trust)
+        built = None if self.known else told(lambda: self.built["built"][0])
+        return {
+            "trust": trust and {k: trust[k] for k in ("level", "verdict", "prediction", "modules")},
+            "findings": [self.known] * bool(self.known)
+            + (told(lambda: findings(self.trust, self.features, self.modules)) or []),
+            "best_label": told(lambda: self.labels["best"]),
+            "built": built and {k: built[k] for k in ("id", "prediction", "std", "in_table", "label")},
+        }
+
+    def next(self) -> Data:
+        """The steps that the other cards tell, the most pressing first; a card that fails tells none.
+
+        What an earlier target's card tells is not told again.
+        """
+        before = [step for view in self.before for step in view.steps]
+        steps = shown_steps(self.steps, self.place, before)
+        return {"steps": steps, "told": bool(self.steps), "health": None, "next": []}
+
+    @cached_property
+    def steps(self) -> list[Data]:
+        """All that is to be done next for this target; nothing where it is known exactly."""
+        if self.known:
+            return []
+        sources = (
+            lambda: self.trust,
+            lambda: self.built,
+            lambda: self.modules,
+            lambda: self.features,
+            lambda: self.labels,
+            lambda: table_data(self.run.table),
+        )
+        return shown_steps(next_steps(sources), self.place)
+
+    def _draw_labels(self, data: Data) -> Data:
+        return draw_labels(data, scatter_data(self.run, self.learnt), self.scale, self.learnt.target.name)
+
+    def _draw_trust(self, data: Data) -> Data:
+        return {"bars": agreement_bars(data), "pair": agreement_text}
+
+    def _draw_features(self, data: Data) -> Data:
+        scale, groups = effect_scale(data["features"], data["measure"], data["unit"]), []
+        for places in (False, True):
+            found = [f for f in data["features"] if (f["kind"] != "feature") == places]
+            # Places in the chain have an axis of their own: theirs are often far wider.
+            limit = effect_limit(found)
+            groups.append([(f, effect_dots(f, limit, self.sign, scale)) for f in found])
+        return {
+            "groups": groups,
+            "effect_name": effect_name,
+            "kind": kind_of(self.run),
+            "members": self.learnt.scorer.members,
+            "sign": self.sign,
+            "scale": scale,
+            "heat": heat(stage_effects(data["features"]), self.sign, scale),
+        }
+
+    def _draw_modules(self, data: Data) -> Data:
+        space, drawn = self.run.space, []
+        for stage in data["stages"]:
+            # One scale a stage: score and deviation must show what tells neighbours apart.
+            rows = [*stage["best"], *stage["worst"]]
+            scale = Scale.of([*(r["score"] for r in rows), *self.learnt.labels.values], self.scale.unit)
+            names = [f.name for f in space.stages[stage["stage"]].features]
+            pictures = []
+            for heading, key in (("Best", "best"), ("Worst", "worst")):
+                chains = [_chain(names, row, scale) for row in stage[key]]
+                if chains:
+                    pictures.append(
+                        draw_modules(
+                            space, stage["stage"], chains, heading=heading, palette=self.palette, alone=False
+                        )
+                    )
+            drawn.append({"pictures": pictures, "scale": scale})
+        # A picture a feature, so that they flow in as many columns as there is room for.
+        legends = [
+            draw_legend(space, features=[name], palette=self.palette, alone=False)
+            for name in self.palette.features
+        ]
+        return {
+            "drawn": drawn,
+            "legends": legends,
+            "scale": self.scale,
+            "kind": kind_of(self.run),
+            "untold_text": untold_text,
+        }
+
+    def _draw_built(self, data: Data) -> Data:
+        space = self.run.space
+        strips = [
+            draw_architecture(
+                space, parse_architecture(space, row["arch"]), palette=self.palette, alone=False
+            )
+            for row in data["built"]
+        ]
+        name = self.learnt.target.name
+        return {
+            "scale": self.scale,
+            # Only networks sum to something in a unit of its own.
+            "sums": Scale.of([row["score"] for row in data["built"]])
+            if data["kind"] == "network"
+            else self.scale,
+            "strips": strips,
+            "plot": built_plot(data, self.labels, name, self.scale),
+            "stages": len(space.stages),
+        }
+
+
+def draw_labels(data: Data, pair: Data | None, scale: Scale, name: str) -> Data:
+    """The labels' histogram, and labels over something else where there is a pair to draw."""
+    return {
+        "scale": scale,
+        "histogram": histogram(data, name, scale),
+        "pair": pair,
+        "scatter": scatter(pair, scale, name) if pair else None,
+    }
+
+
+def agreement_text(agreement: Data) -> str:
+    """Mean and spread of a correlation."""
+    return f"{correlation(agreement['mean'])} ± {correlation(agreement['std'])}"
+
+
+def draw_table(table: Table | GraphTable, data: Data) -> Data:
+    """A scale for every metric of a table."""
+    return {"scales": [Scale.of(table.columns[m["name"]].tolist(), m["unit"]) for m in data["metrics"]]}
+
+
+def next_steps(sources: Sequence[Callable[[], Data]]) -> list[Data]:
+    """The steps that other cards tell; one that fails tells none."""
+    return [step for source in sources for step in (told(source) or {"next": ()})["next"]]
+
+
+def told(source: Callable[[], Any]) -> Any:
+    """What another card computes; None where that fails, since its own place shows the error."""
+    try:
+        return source()
+    except Exception:
+        return None
+
+
+def _chain(features: list[str], row: Data, scale: Scale) -> Chain:
+    module = tuple(tuple(layer[name] for name in features) for layer in row["module"])
+    note = f"hardly labelled: {', '.join(row['guesses'])}" if row["guesses"] else ""
+    return Chain(module, scale.pair(row["score"], row["std"]), note)
+
+
+class RunView:
+    """Data and pictures of the whole run."""
+
+    def __init__(self, run: Run, top: int, place: Place = None) -> None:
+        self.run = run
+        palette = Palette(run.space)
+        self.targets = [TargetView(run, one, n + 1, top, palette, place) for n, one in enumerate(run.learnt)]
+        for n, view in enumerate(self.targets):
+            view.before = self.targets[:n]
+
+    @cached_property
+    def table(self) -> Data:
+        return table_data(self.run.table)
+
+    def summary(self) -> Data:
+        targets = [{"key": view.key, **head_data(view.learnt), **view.verdict()} for view in self.targets]
+        space = space_data(self.run.space)
+        return {
+            "space": space,
+            "rows": len(self.run.table),
+            "failures": told(lambda: [one["text"] for one in failures_data(self.run)]) or [],
+            "targets": targets,
+            "health": None,
+            "next": [],
+        }
+
+    def draw_summary(self, _: Data) -> Data:
+        return {"scales": [view.scale for view in self.targets]}
+
+    def draw_table(self, data: Data) -> Data:
+        return draw_table(self.run.table, data)

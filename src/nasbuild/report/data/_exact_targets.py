@@ -1,0 +1,28 @@
+"""Targets that need no learning: costs that are known exactly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nasbuild.score import Learnt, Run
+
+
+def known_text(run: Run, learnt: Learnt) -> str:
+    """One line that says how a target is known exactly; nothing where it has to be learnt.
+
+    A cost that the space declares is, and a metric that the table proves to be an exact sum. Where the fit doesn't even
+    order held-out rows well, no proof is looked for.
+    """
+    from nasbuild.builder import is_exact
+
+    name = learnt.target.name
+    if learnt.target.metric is None:
+        return ""
+    if name in run.space.costs:
+        why = "the space declares it"
+    elif learnt.trust.level == "high" and is_exact(run, name):
+        why = "it is a sum over the layers in every row of the table"
+    else:
+        return ""
+    return f"{name} is known exactly ({why}): no evaluation tells more of it, and bounds on it hold exactly."

@@ -1,0 +1,187 @@
+"""Plain data about the choices of features: which matter, which way, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from nasbuild.report.data._health import health
+from nasbuild.report.data._number_format import Scale, correlation, plural
+from nasbuild.report.data._wording import kind_of
+from nasbuild.report.draw._choice_colors import choice_text
+from nasbuild.space import features_by_name, graph_schema
+
+if TYPE_CHECKING:
+    from nasbuild.score import ChoiceScore, Learnt, Run
+    from nasbuild.space import Choice, Module
+
+    # Features with their kind, their choices, and the scores of those that were learnt.
+    Grouped = list[tuple[str, str, tuple[Choice, ...], list[ChoiceScore]]]
+
+_BELIEVED = 0.5  # SRCC of what effects rest on, below which they are a hint
+_MEASURES = {"network": "scalar", "additive": "effect"}
+
+
+def features_data(run: Run, learnt: Learnt) -> dict[str, Any]:
+    """Effects of the choices of every feature, the widest feature first, the best choice first.
+
+    ``kind`` tells a feature of the space from the stage and the position in it (``layer``, from 0).
+    ``measure`` tells what an effect is: the FE-MLP's ``"scalar"``, the ``"effect"`` on a module's score
+    in ``unit``, or a signed ``"importance"``. ``stages`` of a feature holds its effects in each stage.
+    """
+    sign, kind_of_run = learnt.target.sign, kind_of(run)
+    measure = _MEASURES.get(kind_of_run) or ("importance" if run.recipe.name == "ped-anova" else "effect")
+    fixed = len({tuple(map(len, a.modules)) for a in learnt.scorer.architectures}) == 1
+    features = []
+    grouped = _with_places(learnt) if kind_of_run == "network" else _by_name(learnt)
+    for name, kind, choices, scored in grouped:
+        # Where all labelled architectures have the same depths, no label tells one place from another.
+        if not scored or (kind != "feature" and fixed):
+            continue
+        best = sorted(scored, key=lambda s: -sign * s.effect)
+        known = [_key(s.choice) for s in scored]
+        features.append(
+            {
+                "feature": name,
+                "kind": kind,
+                "range": max(s.effect for s in scored) - min(s.effect for s in scored),
+                "choices": [_choice(s) for s in best],
+                "order": [c for c in choices if _key(c) in known],
+                "unlearnt": [c for c in choices if _key(c) not in known] if kind == "feature" else [],
+                "stages": _in_stages(run, learnt, name) if kind == "feature" else [],
+            }
+        )
+    features.sort(key=lambda f: -f["range"])
+    found = []
+    told, agreement = _basis(learnt, kind_of_run)
+    if measure == "importance":
+        told = "these importances are not checked on unseen architectures"
+        found.append(("note", f"{told}: take them as a hint"))
+    elif agreement < _BELIEVED:
+        found.append(("warn", f"{told}: take the effects as a hint"))
+    return {
+        "features": features,
+        "measure": measure,
+        "unit": learnt.target.unit if measure == "effect" else "",
+        "told": told,
+        "health": health(found, told),
+        "next": [],
+    }
+
+
+def effect_scale(features: list[dict[str, Any]], measure: str, unit: str) -> Scale:
+    """How effects are written: the largest one with three digits, all with equal decimals."""
+    if measure != "effect":
+        return Scale(0, 2)
+    values = [abs(c["effect"]) for f in features for one in (f, *f["stages"]) for c in one["choices"]]
+    top = max(values, default=0.0) or 1.0
+    exponent = 0 if 1e-2 <= top < 1e5 else 3 * math.floor((math.log10(top) + 1) / 3)
+    return Scale(exponent, max(2 - math.floor(math.log10(top) - exponent), 0), unit)
+
+
+def stage_effects(features: list[dict[str, Any]]) -> dict[str, Any]:
+    """Effects stage by stage, of features that more than one stage has: a row a choice, a column a stage.
+
+    None stands where a stage does not have the choice, or no label tells of it.
+    """
+    shown = [f for f in features if len(f["stages"]) > 1]
+    stages = {s["stage"]: s["name"] for f in shown for s in f["stages"]}
+    found = []
+    for feature in shown:
+        of = {(s["stage"], *_key(c["choice"])): c for s in feature["stages"] for c in s["choices"]}
+        rows = [
+            {"choice": choice, "effects": [of.get((u, *_key(choice))) for u in sorted(stages)]}
+            for choice in feature["order"]
+        ]
+        found.append({"feature": feature["feature"], "rows": rows})
+    return {"stages": [stages[u] for u in sorted(stages)], "features": found}
+
+
+class Guesses:
+    """Tells what in a module no label tells of: choices never seen, and depths hardly seen."""
+
+    def __init__(self, run: Run, learnt: Learnt) -> None:
+        self._stages = run.space.stages
+        self._choices = {(one.stage, one.feature, *_key(one.choice)) for one in learnt.trust.unseen}
+        self._depths = set(learnt.trust.rare_depths)
+
+    def of(self, stage: int, module: Module) -> list[str]:
+        found = dict.fromkeys(
+            f"{feature.name} {choice_text(choice)}"
+            for layer in module
+            for feature, choice in zip(self._stages[stage].features, layer, strict=True)
+            if (stage, feature.name, *_key(choice)) in self._choices
+        )
+        depth = [plural(len(module), "layer")] if (stage, len(module)) in self._depths else []
+        return [*depth, *found]
+
+
+def _choice(s: ChoiceScore) -> dict[str, Any]:
+    return {
+        "choice": s.choice,
+        "score": s.score,
+        "effect": s.effect,
+        "effect_std": s.effect_std,
+        "each": list(s.each),
+        "nodes": s.nodes,
+    }
+
+
+def _basis(learnt: Learnt, kind: str) -> tuple[str, float]:
+    """What the effects rest on, and how well that orders architectures."""
+    trust = learnt.trust
+    if trust.hops:
+        mean = trust.hops[0].mean
+        what, where = "features alone" if kind == "network" else "single layers alone", " (hop 0)"
+    else:
+        mean, what, where = trust.modules.mean, "summed module scores", ""
+    return f"{what} order unseen architectures with SRCC {correlation(mean)}{where}", mean
+
+
+def _in_stages(run: Run, learnt: Learnt, name: str) -> list[dict[str, Any]]:
+    found: dict[int, list[ChoiceScore]] = {}
+    for s in learnt.features:
+        if s.feature == name and s.stage is not None:
+            found.setdefault(s.stage, []).append(s)
+    sign = learnt.target.sign
+    return [
+        {
+            "stage": u,
+            "name": run.space.stages[u].name,
+            "choices": [_choice(s) for s in sorted(own, key=lambda s: -sign * s.effect)],
+        }
+        for u, own in sorted(found.items())
+    ]
+
+
+def _by_name(learnt: Learnt) -> Grouped:
+    """Scores by feature, in the order of the space."""
+    overall = [s for s in learnt.features if s.stage is None]
+    return [
+        (name, "feature", feature.choices, [s for s in overall if s.feature == name])
+        for name, feature in features_by_name(learnt.scorer.space.stages).items()
+    ]
+
+
+def _with_places(learnt: Learnt) -> Grouped:
+    """Scores by feature, in the schema's order, stage and layer last; a space may have a feature of its own named "stage"."""
+    schema = graph_schema(learnt.scorer.space).categorical
+    left = [f for f in learnt.features if f.stage is None]
+    groups = []
+    for position, feature in enumerate(schema):
+        kind = "feature" if position < len(schema) - 2 else ("stage", "layer")[position - len(schema) + 2]
+        choices, scored, last = feature.choices or (), [], -1
+        while left and left[0].feature == feature.name and _index(choices, left[0].choice) > last:
+            last = _index(choices, left[0].choice)
+            scored.append(left.pop(0))
+        groups.append((feature.name, kind, choices, scored))
+    return groups
+
+
+def _index(choices: tuple[Choice, ...], choice: Choice) -> int:
+    return next((i for i, c in enumerate(choices) if _key(c) == _key(choice)), -1)
+
+
+def _key(choice: Choice) -> tuple[bool, Choice]:
+    """Tells True from 1, which are equal."""
+    return isinstance(choice, bool), choice

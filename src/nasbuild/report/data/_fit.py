@@ -1,0 +1,121 @@
+"""Plain data about a whole run: its space, its table and how it was made."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nasbuild.report.data._health import health
+from nasbuild.report.data._number_format import plural
+from nasbuild.report.data._wording import kind_of, title_of
+from nasbuild.space import Space, count_architectures, count_log10, count_modules, shown_count, told_count
+
+if TYPE_CHECKING:
+    from nasbuild.score import Run
+    from nasbuild.table import GraphTable, Table
+
+_ROWS = 12  # rows that a note names; a long list helps nobody
+
+
+def space_data(space: Space) -> dict[str, Any]:
+    """What can be built."""
+    stages = [
+        {
+            "name": stage.name,
+            "depths": list(stage.depths),
+            "modules": told_count(count_modules(stage)),
+            "modules_log10": count_log10(count_modules(stage)),
+            "features": {f.name: list(f.choices) for f in stage.features},
+        }
+        for stage in space.stages
+    ]
+    count = count_architectures(space)
+    return {
+        "name": space.name,
+        "architectures": told_count(count),
+        "architectures_log10": count_log10(count),
+        "size": shown_count(count),
+        "stages": stages,
+    }
+
+
+def table_data(table: Table | GraphTable) -> dict[str, Any]:
+    """Health of a table: its metrics, and what was noticed on reading it."""
+    from nasbuild.table import GraphTable
+
+    row = "network" if isinstance(table, GraphTable) else "architecture"
+    metrics = []
+    for name, values in table.columns.items():
+        known = values[~np.isnan(values)]
+        declared = table.metrics.get(name)
+        metrics.append(
+            {
+                "name": name,
+                "direction": declared.direction if declared else None,
+                "unit": declared.unit if declared else "",
+                "missing": int(len(values) - len(known)),
+                **{key: _finite(f, known) for key, f in _SUMMARY.items()},
+            }
+        )
+    notes = [
+        {"kind": n.kind, "text": n.text, "rows": list(n.rows[:_ROWS]), "more": max(len(n.rows) - _ROWS, 0)}
+        for n in table.notes
+    ]
+    kinds = {note.kind for note in table.notes}
+    found: list[tuple[str, str]] = []
+    if "skipped" in kinds:
+        found.append(("warn", "rows could not be read and were left out"))
+    if "repeated" in kinds:
+        found.append(("note", "repeated architectures were averaged"))
+    if "missing" in kinds or any(m["missing"] for m in metrics):
+        found.append(("note", "some values are missing"))
+    state = health(found, f"every row is another {row}, and every metric has a value in each")
+    repeats = "repeated" in kinds
+    advice = [] if repeats else [{"kind": "noise", "text": _NO_REPEATS.format(row=row)}]
+    return {"rows": len(table), "metrics": metrics, "notes": notes, "health": state, "next": advice}
+
+
+_NO_REPEATS = (
+    "No {row} was measured twice, so the noise of the labels is unknown. Where a measurement is not "
+    "exact, measure two or three {row}s again: scores closer than that noise are ties."
+)
+_SUMMARY = {"min": np.min, "median": np.median, "max": np.max, "mean": np.mean, "std": np.std}
+
+
+def _finite(function: Any, values: np.ndarray) -> float | None:
+    value = float(function(values)) if len(values) else math.nan
+    return value if math.isfinite(value) else None
+
+
+def made_data(run: Run) -> dict[str, Any]:
+    """All that is needed to make the run again."""
+    from nasbuild.score import versions
+
+    members, kind = [learnt.scorer.members for learnt in run.learnt], kind_of(run)
+    if kind == "network":
+        fitted = f"{plural(sum(members), 'network')} fitted"
+    elif kind == "additive":
+        fitted = f"{plural(len(members), 'process', 'processes')} fitted, one a target, and once more without each fold"
+    else:
+        fitted = f"{title_of(run.recipe.name)} fitted on all rows, and once more without each fold"
+    return {
+        "kind": kind,
+        "recipe": run.recipe.as_dict(),
+        "seed": run.seed,
+        "max_modules": run.max_modules,
+        "members": members,
+        "hops": [len(learnt.trust.hops) for learnt in run.learnt],
+        "versions": dict(run.versions or versions()),
+        "table": {"sha256": run.table.digest(), "rows": len(run.table)},
+        "health": health([], f"{fitted}; the same inputs and seed give the same run"),
+        "next": [],
+    }
+
+
+def setting_text(value: Any) -> str:
+    """A setting of a recipe, as a person writes it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) or "–" if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,254 @@
+"""Modules drawn as chains of layers: a column a layer, a coloured cell a feature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nasbuild.report.draw._choice_colors import NEUTRAL, Palette, choice_text
+from nasbuild.report.draw._svg import Svg, fitted, text_width
+from nasbuild.space import Architecture, Module, Space, Stage, architecture_id, module_id
+
+_CELL, _GAP, _LABEL, _CAPTION = (
+    17,
+    9,
+    74,
+    19,
+)  # cell height, space between layers, label column, caption height
+_SMALL = 10.5
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A module to draw, with a line above it, such as its score."""
+
+    module: Module
+    caption: str = ""
+    note: str = ""
+
+
+def draw_modules(
+    space: Space,
+    stage: int | str,
+    chains: Sequence[Chain],
+    *,
+    heading: str = "",
+    width: int = 340,
+    palette: Palette | None = None,
+    alone: bool = True,
+) -> str:
+    """SVG of modules of one stage, one below the other (as in Fig. 4 of the paper).
+
+    A layer is a column of cells, one a feature, joined by arrows in the order of computation.
+    Larger numbers are darker; a feature that is shared by the layers is written in the first one.
+    Works for any space; a chain that is too long for the width goes on in a new line.
+
+    Parameters
+    ----------
+    palette
+        Colours to share between drawings of one space; made from the space if None.
+    alone
+        False leaves the namespace out, for a picture that stands inside a page.
+    """
+    palette = palette or Palette(space)
+    definition = space.stages[space.stage_index(stage)]
+    layout = _Layout.of(definition, palette, width, max((len(c.module) for c in chains), default=1))
+    top = 24 if heading else 2
+    height = top + sum(layout.height(chain) for chain in chains)
+    label = f"{heading or 'Modules'} of {definition.name}: " + "; ".join(
+        " ".join(part for part in (chain.caption, module_id(definition, chain.module)) if part)
+        for chain in chains
+    )
+    svg = Svg(width, height, label, kind="chains")
+    if heading:
+        svg.text(0, 14, heading, size=12.5, class_="strong", fill="#16181d", font_weight="600")
+    for chain in chains:
+        _draw_chain(svg, definition, palette, layout, chain, top)
+        top += layout.height(chain)
+    return svg.markup(alone=alone)
+
+
+def draw_legend(
+    space: Space,
+    *,
+    features: Sequence[str] | None = None,
+    width: int = 340,
+    palette: Palette | None = None,
+    alone: bool = True,
+) -> str:
+    """SVG that names the colours of the features of a space, of all if none are named."""
+    palette = palette or Palette(space)
+    cells: list[tuple[float, float, float, str, str, str]] = []  # x, y, width, fill, ink, text
+    words: list[tuple[float, float, str, str]] = []  # x, y, text, whole text
+    x0, y = _LABEL + 4, 2.0
+    shown = {name: palette.features[name] for name in (palette.features if features is None else features)}
+    for name, feature in shown.items():
+        words.append((0, y + 12.5, fitted(name, _LABEL, 11), name))
+        coded, x = palette.coded(name), float(x0)
+        for choice in feature.choices:
+            swatch = palette.swatch(name, choice)
+            wide = max(text_width(swatch.text, _SMALL) + 8, 22)
+            if x + wide > width and x > x0:
+                x, y = float(x0), y + _CELL + 2
+            cells.append((x, y, wide, swatch.fill, swatch.ink, swatch.text))
+            if coded:
+                words.append(
+                    (
+                        x + wide + 6,
+                        y + 12.5,
+                        fitted(choice_text(choice), width - x - wide - 6, 11),
+                        choice_text(choice),
+                    )
+                )
+                x, y = float(x0), y + _CELL + 2
+            else:
+                x += wide + 3
+        y += 6 if coded else _CELL + 7
+    label = "Colours: " + "; ".join(
+        f"{name}: {', '.join(map(choice_text, f.choices))}" for name, f in shown.items()
+    )
+    svg = Svg(width, max(y, 4), label, kind="chains")
+    for x, y, wide, fill, ink, text in cells:
+        _cell(svg, x, y, wide, fill, ink, text)
+    for x, y, text, whole in words:
+        svg.text(x, y, text, size=11, class_="quiet", fill="#4b5160", title=whole if whole != text else "")
+    return svg.markup(alone=alone)
+
+
+def draw_architecture(
+    space: Space, architecture: Architecture, *, palette: Palette | None = None, alone: bool = True
+) -> str:
+    """Compact SVG of a whole architecture: colours without texts, stages apart."""
+    palette = palette or Palette(space)
+    rows = max([1, *(len(stage.features) for stage in space.stages)])
+    tall, wide = (8, 11) if rows <= 3 else (5, 11)
+    x, boxes = 0.0, []
+    for stage, module in zip(space.stages, architecture.modules, strict=True):
+        for layer in module:
+            for row, (name, fill, _, _) in enumerate(_cells(stage, palette, layer)):
+                boxes.append((x, row * tall, fill, f"{stage.name} {name}"))
+            x += wide + 1.5
+        x += 6
+    svg = Svg(
+        max(x - 7.5, wide), rows * tall, f"Architecture {architecture_id(space, architecture)}", kind="strip"
+    )
+    for left, top, fill, _ in boxes:
+        svg.add(
+            "rect",
+            x=left,
+            y=top,
+            width=wide,
+            height=tall - 1,
+            fill=fill,
+            rx=1.5,
+            stroke="#16181d",
+            stroke_opacity=0.16,
+        )
+    return svg.markup(alone=alone)
+
+
+def draw_panels(
+    rows: Sequence[Sequence[str]], *, columns: Sequence[str] = (), gap: int = 20, label: str = ""
+) -> str:
+    """One SVG of pictures in a grid, with a heading over each column; for a figure of several targets."""
+    sizes = [[_size(cell) for cell in row] for row in rows]
+    widths = [max(row[i][0] for row in sizes if i < len(row)) for i in range(max(map(len, sizes), default=0))]
+    heights = [max(h for _, h in row) for row in sizes]
+    top = 28 if columns else 0
+    svg = Svg(sum(widths) + gap * (len(widths) - 1), top + sum(heights) + gap * (len(heights) - 1), label)
+    for i, name in enumerate(columns):
+        text = fitted(name, widths[i], 14)
+        svg.text(sum(widths[:i]) + gap * i, 16, text, size=14, fill="#16181d", font_weight="600")
+    for r, row in enumerate(rows):
+        y = top + sum(heights[:r]) + gap * r
+        for i, cell in enumerate(row):
+            svg.raw(str(cell).replace("<svg", f'<svg x="{sum(widths[:i]) + gap * i:g}" y="{y:g}"', 1))
+    return svg.markup(alone=True)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where things stand in the drawing of a stage."""
+
+    cell: float
+    per_line: int
+    rows: int
+
+    @classmethod
+    def of(cls, stage: Stage, palette: Palette, width: int, deepest: int) -> _Layout:
+        texts = [palette.swatch(f.name, c).text for f in stage.features for c in f.choices] or ["•"]
+        needed = max(text_width(text, _SMALL) for text in texts) + 8
+        free = width - _LABEL
+        even = (free + _GAP) / deepest - _GAP
+        cell = min(max(needed, 34.0), max(even, needed, 20.0))
+        return cls(cell, max(int((free + _GAP + 0.01) // (cell + _GAP)), 1), max(len(stage.features), 1))
+
+    def height(self, chain: Chain) -> float:
+        lines = -(-len(chain.module) // self.per_line)
+        return (_CAPTION if chain.caption else 0) + lines * (self.rows * _CELL + 6) + 10
+
+
+def _draw_chain(svg: Svg, stage: Stage, palette: Palette, layout: _Layout, chain: Chain, top: float) -> None:
+    y = top
+    if chain.caption:
+        svg.text(0, y + 13, chain.caption, size=12, class_="strong", fill="#16181d")
+        if chain.note:
+            room = svg.width - text_width(chain.caption, 12.5) - 8
+            shown = fitted(chain.note, room, 11)
+            title = chain.note if shown != chain.note else ""
+            svg.text(
+                svg.width, y + 13, shown, size=11, anchor="end", class_="note", fill="#8a4b00", title=title
+            )
+        y += _CAPTION
+    for start in range(0, len(chain.module), layout.per_line):
+        for row, feature in enumerate(stage.features):
+            shown = fitted(feature.name, _LABEL - 6, 11)
+            title = feature.name if shown != feature.name else ""
+            svg.text(0, y + row * _CELL + 12.5, shown, size=11, class_="quiet", fill="#4b5160", title=title)
+        for column, layer in enumerate(chain.module[start : start + layout.per_line]):
+            x = _LABEL + column * (layout.cell + _GAP)
+            if column or start:
+                _arrow(svg, x - _GAP / 2, y + layout.rows * _CELL / 2)
+            for row, (name, fill, ink, text) in enumerate(_cells(stage, palette, layer)):
+                written = text if not (column + start) or name not in stage.shared else ""
+                _cell(svg, x, y + row * _CELL, layout.cell, fill, ink, written)
+        y += layout.rows * _CELL + 6
+
+
+def _cells(stage: Stage, palette: Palette, layer: Sequence) -> list[tuple[str, str, str, str]]:
+    """Feature, fill, ink and text of each cell of a layer; one neutral cell where there is no choice."""
+    if not stage.features:
+        return [("", NEUTRAL, "#16181d", "")]
+    found = []
+    for feature, choice in zip(stage.features, layer, strict=True):
+        swatch = palette.swatch(feature.name, choice)
+        found.append((feature.name, swatch.fill, swatch.ink, swatch.text))
+    return found
+
+
+def _cell(svg: Svg, x: float, y: float, width: float, fill: str, ink: str, text: str) -> None:
+    svg.add(
+        "rect",
+        x=x,
+        y=y,
+        width=width,
+        height=_CELL - 1.5,
+        rx=2.5,
+        fill=fill,
+        stroke="#16181d",
+        stroke_opacity=0.16,
+    )
+    if text:
+        svg.text(x + width / 2, y + 11.6, text, size=_SMALL, anchor="middle", fill=ink)
+
+
+def _arrow(svg: Svg, x: float, y: float) -> None:
+    points = f"{x - 1.8:.1f},{y - 3.5:.1f} {x + 1.8:.1f},{y:.1f} {x - 1.8:.1f},{y + 3.5:.1f}"
+    svg.add("polyline", points=points, fill="none", stroke="#8a8f9c", stroke_width=1.3, class_="arrow")
+
+
+def _size(markup: str) -> tuple[float, float]:
+    """Width and height that one of our pictures states."""
+    head = markup.split(">", 1)[0]
+    width, height = (float(head.split(f' {name}="', 1)[1].split('"', 1)[0]) for name in ("width", "height"))
+    return width, height

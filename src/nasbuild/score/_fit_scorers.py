@@ -1,0 +1,121 @@
+"""Fit whatever a recipe asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nasbuild._optional_imports import is_installed
+from nasbuild.predictor import AdditiveRecipe, AnyRecipe, Baseline, BaselineRecipe, Recipe, fit_ensembles
+from nasbuild.score._additive import fit_additive
+from nasbuild.score._advice import Rival
+from nasbuild.score._choices import choice_effects
+from nasbuild.score._features import ChoiceScore, feature_scores
+from nasbuild.score._held_out import HeldOut, evidence_of
+from nasbuild.score._modules import ModuleScorer
+from nasbuild.score._scorer import Scorer
+from nasbuild.score.baselines import fit_baseline, held_out_baseline, ped_anova
+from nasbuild.space import Architecture, Space, encode, features_by_name, graph_schema
+
+RIVALS: dict[Baseline, str] = {"ridge": "sklearn", "lightgbm": "lightgbm"}
+"""Methods that are measured beside the one asked for, and the package that each needs."""
+Problem = tuple[tuple[Architecture, ...], np.ndarray]
+"""Architectures and labels of one target."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A scorer, and what it was measured to be worth on rows that it did not see."""
+
+    scorer: Scorer
+    parts: list[HeldOut]
+
+
+def fit_scorers(
+    space: Space,
+    problems: Sequence[Problem],
+    recipe: AnyRecipe,
+    *,
+    seed: int = 0,
+    workers: int = 1,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> list[Fitted]:
+    """Fit one scorer a target.
+
+    Raises
+    ------
+    TableError
+        If there are too few labels.
+    NasbuildError
+        If a fit diverges, or a worker process ends before its work is done.
+    """
+    if isinstance(recipe, Recipe):
+        ensembles = fit_ensembles(
+            graph_schema(space),
+            recipe.shape(space.max_depth),
+            [(encode(space, some), labels) for some, labels in problems],
+            recipe,
+            seed=seed,
+            workers=workers,
+            progress=progress,
+        )
+        found = []
+        for (some, labels), ensemble in zip(problems, ensembles, strict=True):
+            scorer = ModuleScorer(space, ensemble, some, labels)
+            found.append(Fitted(scorer, scorer.held_out()))
+        return found
+    steps = [1 + min(recipe.folds, len(labels)) for _, labels in problems]
+    done = 0
+
+    def step_done() -> None:
+        nonlocal done
+        done += 1
+        progress(done, sum(steps))
+
+    found = []
+    for some, labels in problems:
+        if isinstance(recipe, AdditiveRecipe):
+            fitted = fit_additive(space, some, labels, recipe, seed=seed, step_done=step_done)
+        else:
+            fitted = fit_baseline(space, some, labels, recipe, seed=seed, step_done=step_done)
+        found.append(Fitted(*fitted))
+    return found
+
+
+def fit_rivals(space: Space, problem: Problem, recipe: AnyRecipe, *, seed: int) -> tuple[Rival, ...]:
+    """Ridge regression and LightGBM on the same table, unless they are what was asked for, or absent (`absent_rivals`)."""
+    found = []
+    for name in RIVALS:
+        if name != recipe.name and is_installed(RIVALS[name]):
+            parts = [p for _, p in held_out_baseline(space, *problem, BaselineRecipe(name), seed=seed)]
+            evidence = evidence_of(parts, problem[1])
+            found.append(Rival(name, evidence.prediction, evidence.modules))
+    return tuple(found)
+
+
+def absent_rivals() -> list[str]:
+    """Of the methods that would be measured beside, those whose package is not installed."""
+    return [name for name, package in RIVALS.items() if not is_installed(package)]
+
+
+def choice_scores(scorer: Scorer, recipe: AnyRecipe, sign: int, seed: int) -> list[ChoiceScore]:
+    """Importances of choices: of the FE-MLP, of PED-ANOVA, or by putting them into modules."""
+    if isinstance(scorer, ModuleScorer):
+        return feature_scores(scorer.ensemble, encode(scorer.space, scorer.architectures))
+    effects = choice_effects(scorer, seed=seed)
+    if recipe.name != "ped-anova":
+        return effects
+    found = ped_anova(scorer.space, scorer.architectures, scorer.labels, maximise=sign > 0)
+    merged = features_by_name(scorer.space.stages)
+
+    def importance(one: ChoiceScore) -> float:
+        stages = scorer.space.stages
+        own = merged[one.feature] if one.stage is None else stages[one.stage].feature(one.feature)
+        return found.get((one.stage, one.feature, own.index(one.choice)), 0.0)
+
+    return [
+        ChoiceScore(e.feature, e.choice, importance(e), importance(e), 0.0, (), e.nodes, e.stage)
+        for e in effects
+    ]

@@ -1,0 +1,122 @@
+"""Learn from networks as graphs of operations, without a search space."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from nasbuild.errors import TargetError
+from nasbuild.ir import OperatorGraph, encode_graphs, operator_schema
+from nasbuild.objective import Labels, Target, labels, parse_target
+from nasbuild.predictor import Ensemble, OperatorRecipe, Recipe, fit_ensembles
+from nasbuild.score._features import ChoiceScore, feature_scores
+from nasbuild.score._fit import Progress
+from nasbuild.score.graphs._graph_baselines import fit_graph_rivals
+from nasbuild.score.graphs._graph_trust import GraphTrust, measure_graph_trust
+from nasbuild.space import Graphs, GraphSchema
+from nasbuild.table import GraphTable
+
+_RECIPE = OperatorRecipe()
+
+
+@dataclass(frozen=True)
+class GraphLearnt:
+    """What was learnt about one target."""
+
+    target: Target
+    labels: Labels
+    ensemble: Ensemble
+    features: tuple[ChoiceScore, ...]
+    trust: GraphTrust
+
+
+@dataclass(frozen=True)
+class GraphRun:
+    """A finished fit on graphs of operations."""
+
+    table: GraphTable
+    recipe: Recipe
+    seed: int
+    learnt: tuple[GraphLearnt, ...]
+    versions: dict[str, str] = field(default_factory=dict, compare=False)
+
+    @cached_property
+    def schema(self) -> GraphSchema:
+        """Node features of the table's networks."""
+        return operator_schema(self.table.graphs)
+
+    @cached_property
+    def graphs(self) -> Graphs:
+        """The table's networks, packed."""
+        return encode_graphs(self.schema, self.table.graphs)
+
+
+def learn_graphs(
+    table: GraphTable,
+    targets: Sequence[str],
+    *,
+    recipe: Recipe = _RECIPE,
+    seed: int = 0,
+    workers: int = 1,
+    rivals: bool = True,
+    progress: Progress = lambda *_: None,
+) -> GraphRun:
+    """Fit graph networks (section 3.2 with IR graphs), score operations, and measure how far to believe it.
+
+    Parameters
+    ----------
+    table
+        Networks with metrics.
+    targets
+        Metrics or equations of metrics.
+    workers
+        Processes that fit; the result does not depend on it.
+
+    Raises
+    ------
+    TargetError
+        If there is no target, one is unknown, or too few networks have a label.
+    """
+    if not targets:
+        raise TargetError("there is no target", todo="name a metric or an equation")
+    found = [labels(parse_target(text, table), table) for text in targets]
+    for label in found:
+        if len(label.values) < recipe.least:
+            raise TargetError(
+                f"only {len(label.values)} networks have a value",
+                where=f"target {label.target.name!r}",
+                todo=f"at least {recipe.least} are needed to learn from some and test on others",
+            )
+    schema = operator_schema(table.graphs)
+    packed = encode_graphs(schema, table.graphs)
+    problems = [(packed.select(label.rows), label.values) for label in found]
+    ensembles = fit_ensembles(
+        schema,
+        recipe.shape(1),
+        problems,
+        recipe,
+        seed=seed,
+        workers=workers,
+        progress=lambda done, total: progress("fitting", done, total),
+    )
+    learnt = []
+    for number, (label, (graphs, values), ensemble) in enumerate(
+        zip(found, problems, ensembles, strict=True)
+    ):
+        progress("comparing with other methods", number, len(found))
+        splits = [(member.train, member.test) for member in ensemble.members]
+        others = fit_graph_rivals(schema, graphs, values, splits, seed=seed) if rivals else {}
+        trust = measure_graph_trust(ensemble.members, len(values), others)
+        features = tuple(feature_scores(ensemble, graphs))
+        learnt.append(GraphLearnt(label.target, label, ensemble, features, trust))
+    return GraphRun(table, recipe, seed, tuple(learnt))
+
+
+def predict_graphs(
+    run: GraphRun, learnt: GraphLearnt, graphs: Sequence[OperatorGraph]
+) -> tuple[np.ndarray, np.ndarray]:
+    """y' of other networks and its deviation over the members, (graphs,) each, in the target's unit."""
+    return learnt.ensemble.predict(encode_graphs(run.schema, graphs))

@@ -1,0 +1,56 @@
+"""One readable name for each architecture."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from nasbuild.space._space import Architecture, Choice, Feature, Layer, Module, Space, Stage
+
+
+def module_id(stage: Stage, module: Module) -> str:
+    """A readable name of a module, such as ``e3k7-e6k5``; different modules have different names.
+
+    Where all features are shared by the layers it is ``3xe6k3``: depth, then the one layer.
+    """
+    labels = _labels(stage.features)
+    layers = [_layer_id(stage.features, labels, layer) for layer in module]
+    if layers and not stage.is_globals and all(f.name in stage.shared for f in stage.features):
+        return f"{len(layers)}x{layers[0]}"
+    return "-".join(layers)
+
+
+def architecture_id(space: Space, architecture: Architecture) -> str:
+    """The canonical id: the names of its modules, joined by ``/``; equal ids mean equal architectures."""
+    return "/".join(module_id(stage, m) for stage, m in zip(space.stages, architecture.modules, strict=True))
+
+
+def _layer_id(features: tuple[Feature, ...], labels: list[str], layer: Layer) -> str:
+    if not features:
+        return "o"
+    parts = [label + _text(choice) for label, choice in zip(labels, layer, strict=True)]
+    # After a whole number the next one-letter label shows where it ends; anything else needs a mark.
+    whole = all(isinstance(c, int) and c >= 0 for f in features for c in f.choices)
+    return ("" if whole and not labels[0].endswith("=") else ",").join(parts)
+
+
+def _labels(features: tuple[Feature, ...]) -> list[str]:
+    names = [f.name for f in features]
+    if len(names) == 1 and all(isinstance(c, str) for c in features[0].choices):
+        return [""]
+    short = [_quoted(name[0]) for name in names]
+    if len(set(short)) < len(names) or any(not label.isalpha() for label in short):
+        return [_quoted(name) + "=" for name in names]
+    return short
+
+
+def _text(choice: Choice) -> str:
+    if isinstance(choice, bool):
+        return str(int(choice))
+    if isinstance(choice, str):
+        return _quoted(choice)
+    return repr(choice)
+
+
+def _quoted(text: str) -> str:
+    # '-', '/' and ',' separate parts of an id, so they may not stand in a name.
+    return quote(text, safe="").replace("-", "%2D")

@@ -1,0 +1,173 @@
+"""Is this an architecture of the space? The first thing that is wrong, where, and what is allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nasbuild.errors import SpaceError
+from nasbuild.space._space import GLOBALS, Architecture, Choice, Module, Space, Stage, module_key
+
+_LONGEST_SHOWN = 60
+
+
+def parse_architecture(space: Space, data: object) -> Architecture:
+    """Read an architecture in the form ``{"stages": [[{feature: choice}]], "globals": {...}}``.
+
+    Raises
+    ------
+    SpaceError
+        Naming the stage, layer and feature, and the allowed choices.
+    """
+    if not isinstance(data, Mapping):
+        raise SpaceError(f"an architecture is an object with 'stages', not {kind_of(data)}", where="arch")
+    unknown = set(data) - {"stages", GLOBALS}
+    if unknown:
+        raise SpaceError(
+            f"unknown key {shown(min(unknown, key=str))}", where="arch", allowed=("stages", GLOBALS)
+        )
+    stages = data.get("stages")
+    if not isinstance(stages, Sequence) or isinstance(stages, str):
+        raise SpaceError(f"is {kind_of(stages)}, not a list of stages", where="arch.stages")
+    if len(stages) != len(space.layered):
+        raise SpaceError(f"has {len(stages)} stages, the space has {len(space.layered)}", where="arch.stages")
+    modules = [
+        parse_module(stage, module, where=f"stages[{u}]")
+        for u, (stage, module) in enumerate(zip(space.layered, stages, strict=True))
+    ]
+    given = data.get(GLOBALS)
+    if space.globals is not None:
+        modules.append(parse_module(space.globals, [{} if given is None else given], where=GLOBALS))
+    elif given is not None and given != {}:
+        raise SpaceError(
+            "the space has no features of the whole architecture", where=GLOBALS, todo="leave them out"
+        )
+    _check_ties(space, modules)
+    return Architecture(tuple(modules))
+
+
+def _check_ties(space: Space, modules: Sequence[Module]) -> None:
+    if not space.tied:
+        return
+    from nasbuild.space._tied_features import broken_tie
+
+    broken = broken_tie(space, modules)
+    if broken is not None:
+        raise SpaceError(f"{broken}, but the space ties them to one choice", where="stages")
+
+
+def parse_module(stage: Stage, data: object, *, where: str) -> Module:
+    """Read one stage's module, a list of ``{feature: choice}``."""
+    if not isinstance(data, Sequence) or isinstance(data, str):
+        raise SpaceError(f"is {kind_of(data)}, not a list of layers", where=where)
+    layers = []
+    for number, layer in enumerate(data):
+        place = where if stage.is_globals else f"{where}[{number}]"
+        if not isinstance(layer, Mapping):
+            raise SpaceError(f"a layer is an object of features, not {kind_of(layer)}", where=place)
+        layers.append(_parse_layer(stage, layer, place))
+    module = tuple(layers)
+    _check_module(stage, module, where)
+    return module
+
+
+def contains(space: Space, architecture: Architecture) -> bool:
+    """Whether the architecture is one of the space."""
+    if len(architecture.modules) != len(space.stages):
+        return False
+    try:
+        for stage, module in zip(space.stages, architecture.modules, strict=True):
+            parse_module(stage, stage.as_dicts(module), where=stage.name)
+        _check_ties(space, architecture.modules)
+    except (SpaceError, ValueError):
+        return False
+    return True
+
+
+def to_dict(space: Space, architecture: Architecture) -> dict[str, Any]:
+    """The architecture as in ``archs.jsonl``."""
+    dicts = [stage.as_dicts(m) for stage, m in zip(space.stages, architecture.modules, strict=True)]
+    if space.globals is None:
+        return {"stages": dicts}
+    return {"stages": dicts[:-1], GLOBALS: dicts[-1][0]}
+
+
+def _parse_layer(stage: Stage, layer: Mapping[str, object], where: str) -> tuple[Choice, ...]:
+    names = [f.name for f in stage.features]
+    for name in layer:
+        if name not in names:
+            raise SpaceError(f"unknown feature {shown(name)}", where=_place(stage, where), allowed=names)
+    choices = []
+    for feature in stage.features:
+        if feature.name not in layer:
+            what = f"feature {feature.name!r} is missing"
+            raise SpaceError(what, where=_place(stage, where), allowed=feature.choices)
+        given = layer[feature.name]
+        index = feature.index(given)
+        if index < 0:
+            raise SpaceError(
+                f"{feature.name} = {shown(given)} is no choice",
+                where=_place(stage, f"{where}.{feature.name}"),
+                # In quotes where 3 was given for '3': without, it would be told to be allowed.
+                allowed=feature.choices if isinstance(given, str) else map(repr, feature.choices),
+            )
+        # The declared choice, not the given one: 3.0 in a file means 3.
+        choices.append(feature.choices[index])
+    return tuple(choices)
+
+
+def _check_module(stage: Stage, module: Module, where: str) -> None:
+    if len(module) not in stage.depths:
+        raise SpaceError(f"{stage.name} has {len(module)} layers", where=where, allowed=stage.depths)
+    for position, feature in enumerate(stage.features):
+        values = {layer[position] for layer in module}
+        if feature.name in stage.shared and len(values) > 1:
+            found = ", ".join(map(repr, sorted(values, key=str)))
+            raise SpaceError(
+                f"{feature.name} is shared by the layers of {stage.name} but has {found}", where=where
+            )
+    for limit in stage.limits:
+        position = [f.name for f in stage.features].index(limit.feature)
+        for number, layer in enumerate(module):
+            if limit.layer in (None, number) and layer[position] not in limit.choices:
+                raise SpaceError(
+                    f"{limit.feature} = {layer[position]!r} is not what {stage.name} is held at",
+                    where=f"{where}[{number}].{limit.feature}",
+                    allowed=limit.choices,
+                )
+    if stage.modules is not None and module_key(stage.encode(module)) not in stage.listed:
+        what = f"this sequence of layers is none of the {len(stage.modules)} listed for {stage.name}"
+        raise SpaceError(what, where=where)
+
+
+def kind_of(value: object) -> str:
+    """What a value is, in a person's words."""
+    if value is None:
+        return "missing"
+    names = {
+        bool: "a truth value",
+        int: "a number",
+        float: "a number",
+        str: "text",
+        list: "a list",
+        dict: "an object",
+    }
+    return names.get(type(value), type(value).__name__)
+
+
+def shown(value: object) -> str:
+    """A value in a message: short, on one line, whatever it is (aliases make huge lists)."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, str):
+        return repr(value[:_LONGEST_SHOWN]) + ("..." if len(value) > _LONGEST_SHOWN else "")
+    if isinstance(value, int) and value.bit_length() > 128:
+        # Python refuses to write out very long ones.
+        return "a number of many digits"
+    return repr(value) if value is None or isinstance(value, bool | int | float) else kind_of(value)
+
+
+def _place(stage: Stage, where: str) -> str:
+    return where if stage.is_globals else f"{where} ({stage.name})"

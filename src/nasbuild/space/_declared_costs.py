@@ -1,0 +1,377 @@
+"""Declared costs: numbers that are known of every architecture by definition, such as parameters or bits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from nasbuild._functions import FORMS, find_function, split_function
+from nasbuild.errors import NasbuildError, SpaceError
+from nasbuild.space._architecture_id import architecture_id
+from nasbuild.space._check_architecture import to_dict
+from nasbuild.space._distinct_modules import group_stages
+from nasbuild.space._space import Choice, Feature, choice_key
+
+if TYPE_CHECKING:
+    from nasbuild.space._space import Architecture, Direction, Space, Stage
+
+LAST = "last"
+Place = int | Literal["last"] | None
+"""A layer of a stage: its number from 0, the last one, or every one (None)."""
+Of = Literal["layer", "previous", "globals"]
+
+
+@dataclass(frozen=True)
+class Values:
+    """A value for each choice of a feature, at some layers.
+
+    Of several for one feature the most specific place counts: stage and layer, stage, layer, everywhere; there
+    the value of the choice, or ``otherwise``.
+
+    Attributes
+    ----------
+    stages
+        Names of stages; None is every one that has the feature, the globals included.
+    """
+
+    feature: str
+    values: tuple[tuple[Choice, float], ...]
+    stages: tuple[str, ...] | None = None
+    layer: Place = None
+    otherwise: float | None = None
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A choice as a number, to a power: of the layer itself, of the one before it, or of the globals."""
+
+    feature: str
+    of: Of = "layer"
+    power: float = 1.0
+
+
+@dataclass(frozen=True)
+class Product:
+    """``coefficient`` times factors, at some layers; of a layer without such factors the coefficient alone.
+
+    Attributes
+    ----------
+    stages
+        Names of stages; None is every one that has the features of the layer itself.
+    first
+        What ``previous`` is at the first layer of the network, by feature.
+    numbers
+        What choices are as numbers, by feature, where they are no numbers themselves.
+    """
+
+    coefficient: float
+    factors: tuple[Factor, ...]
+    stages: tuple[str, ...] | None = None
+    layer: Place = None
+    first: tuple[tuple[str, float], ...] = ()
+    numbers: tuple[tuple[str, tuple[tuple[Choice, float], ...]], ...] = ()
+
+    def of(self, of: Of) -> list[Factor]:
+        """Its factors of one kind."""
+        return [factor for factor in self.factors if factor.of == of]
+
+    def applies(self, stage: Stage) -> bool:
+        """Whether it counts at layers of a stage."""
+        if self.stages is not None:
+            return stage.name in self.stages
+        own = {factor.feature for factor in self.of("layer")}
+        if stage.is_globals and (not own or self.of("previous")):
+            return False
+        return own <= {feature.name for feature in stage.features}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A number that is known exactly of every architecture.
+
+    Without ``function``, the value of an architecture is ``constant``, plus all of ``sum`` at every layer, plus the
+    mean of each of ``mean`` over the layers at which it counts. `inner` and `links` take it apart:
+
+        value = constant + sum_u inner_u + sum_u outgoing_u . incoming_(u+1)
+
+    over the stages u in the order of the data flow. They exist where `is_sum` is true; of a cost that
+    `needs_globals`, only once these are known (`at_globals`). `values` always exists, and is what a cost is.
+
+    Attributes
+    ----------
+    function
+        ``FILE.py:FUNCTION`` or ``MODULE:FUNCTION``, which takes an architecture as in ``archs.jsonl`` and returns a
+        number; it is imported when a value is needed, never on loading.
+    """
+
+    name: str
+    direction: Direction = "minimize"
+    unit: str = ""
+    constant: float = 0.0
+    sum: tuple[Values | Product, ...] = ()
+    mean: tuple[Values | Product, ...] = ()
+    function: str | None = None
+
+    @property
+    def sign(self) -> int:
+        """1 if more is better, -1 if less is."""
+        return 1 if self.direction == "maximize" else -1
+
+    @property
+    def needs_globals(self) -> bool:
+        """Whether products hold a feature of the whole architecture."""
+        return any(isinstance(t, Product) and t.of("globals") for t in (*self.sum, *self.mean))
+
+    def is_sum(self, space: Space) -> bool:
+        """Whether `inner` and `links` exist: no function, and no mean over a number of layers that varies."""
+        return self.function is None and all(
+            _layers_counted(space, group) is not None for group, mean in self._groups() if mean
+        )
+
+    def at_globals(self, space: Space, code: np.ndarray) -> Cost:
+        """The cost of architectures with the globals of a code, (1, features): its products hold none any more."""
+        stage = space.globals
+        if stage is None or not self.needs_globals:
+            return self
+
+        def known(term: Values | Product) -> Values | Product:
+            if isinstance(term, Values) or not (held := term.of("globals")):
+                return term
+            number = term.coefficient
+            for factor in held:
+                position = _position(stage, factor.feature)
+                number *= float(_powers(stage.features[position], factor, term)[code[0, position]])
+            rest = tuple(factor for factor in term.factors if factor.of != "globals")
+            # Where it counts must not change with what is left of it.
+            stages = tuple(one.name for one in space.stages if term.applies(one))
+            return replace(term, coefficient=number, factors=rest, stages=stages)
+
+        return replace(self, sum=tuple(map(known, self.sum)), mean=tuple(map(known, self.mean)))
+
+    def inner(self, space: Space, stage: int, codes: np.ndarray) -> np.ndarray:
+        """What modules of one depth add by themselves, (modules,), from codes (modules, depth, features).
+
+        Products with the layer before hold neighbours inside the module; at the network's first layer, ``first``.
+        """
+        self._require_sum(space)
+        found = np.zeros(len(codes))
+        for group, mean in self._groups():
+            found += _inner(space, stage, group, codes) * _share(space, group, mean)
+        return found
+
+    def links(self, space: Space, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What modules add together with the stage before and with the one after, each (modules, r).
+
+        r is the number of products with the layer before, the same for all stages.
+        """
+        self._require_sum(space)
+        into, out = [], []
+        for group, mean in self._groups():
+            if isinstance(group, Product) and group.of("previous"):
+                one, other = _links(space, stage, group, codes)
+                into.append(one * _share(space, group, mean))
+                out.append(other)
+        empty = np.zeros((len(codes), 0))
+        return (np.stack(into, axis=1), np.stack(out, axis=1)) if into else (empty, empty)
+
+    def values(self, space: Space, architectures: Sequence[Architecture]) -> np.ndarray:
+        """The exact values, (architectures,) float64.
+
+        Raises
+        ------
+        NasbuildError
+            If the function can't be found, fails, or returns no finite number.
+        """
+        if self.function is not None:
+            return self._called(space, architectures)
+        found = np.full(len(architectures), self.constant)
+        if not len(architectures):
+            return found
+        if self.needs_globals:
+            return self._by_globals(space, architectures)
+        grouped = group_stages(space, architectures)
+        for group, mean in self._groups():
+            total, layers = np.zeros(len(architectures)), np.zeros(len(architectures))
+            before = None
+            for u, modules in enumerate(grouped):
+                stage = space.stages[u]
+                total += modules.evaluate(lambda codes, u=u, g=group: _inner(space, u, g, codes))
+                if mean:
+                    layers += modules.evaluate(
+                        lambda c, s=stage, g=group: np.full(len(c), _hit(s, g, c.shape[1]))
+                    )
+                if isinstance(group, Product) and group.of("previous"):
+                    both = modules.evaluate(
+                        lambda codes, u=u, g=group: np.stack(_links(space, u, g, codes), axis=1), (2,)
+                    )
+                    total += both[:, 0] * before if before is not None else 0.0
+                    before = both[:, 1]
+            found += total / np.maximum(layers, 1) if mean else total
+        return found
+
+    def _by_globals(self, space: Space, architectures: Sequence[Architecture]) -> np.ndarray:
+        found = np.empty(len(architectures))
+        rows: dict[object, list[int]] = {}
+        for n, architecture in enumerate(architectures):
+            rows.setdefault(architecture.modules[-1], []).append(n)
+        for same in rows.values():
+            chosen = [architectures[n] for n in same]
+            code = space.stages[-1].encode(chosen[0].modules[-1])
+            found[same] = self.at_globals(space, code).values(space, chosen)
+        return found
+
+    def _called(self, space: Space, architectures: Sequence[Architecture]) -> np.ndarray:
+        split = split_function(self.function or "")
+        where = f"costs.{self.name}, {self.function}"
+        if split is None:
+            raise SpaceError("is no function", where=where, allowed=FORMS)
+        function = find_function(*split, where=where)
+        found = np.empty(len(architectures))
+        for n, architecture in enumerate(architectures):
+            try:
+                value = function(to_dict(space, architecture))
+                found[n] = float(value)
+            except Exception as error:
+                what = (
+                    f"failed on {architecture_id(space, architecture)[:80]} ({type(error).__name__}: {error})"
+                )
+                raise NasbuildError(what, where=where) from error
+            if not math.isfinite(found[n]):
+                what = f"returns {found[n]} for {architecture_id(space, architecture)[:80]}"
+                raise NasbuildError(what, where=where, allowed="finite numbers")
+        return found
+
+    def _groups(self) -> list[tuple[Product | tuple[Values, ...], bool]]:
+        """What counts together, and whether as a mean: each product; all values of one feature."""
+        found: list[tuple[Product | tuple[Values, ...], bool]] = []
+        for terms, mean in ((self.sum, False), (self.mean, True)):
+            values: dict[str, list[Values]] = {}
+            for term in terms:
+                if isinstance(term, Values):
+                    values.setdefault(term.feature, []).append(term)
+            found += [(tuple(same), mean) for same in values.values()]
+            found += [(term, mean) for term in terms if isinstance(term, Product)]
+        return found
+
+    def _require_sum(self, space: Space) -> None:
+        if self.needs_globals or not self.is_sum(space):
+            raise ValueError(f"cost {self.name!r} is no sum over stages; see is_sum and at_globals")
+
+
+def value_at(entries: Sequence[Values], stage: Stage, layer: int, depth: int, choice: Choice) -> float | None:
+    """The value of a choice at a layer by the most specific of the entries of a feature; None if none says."""
+    for entry in sorted(entries, key=_specific, reverse=True):
+        if entry.stages is not None and stage.name not in entry.stages:
+            continue
+        if entry.layer is not None and layer != (depth - 1 if entry.layer == LAST else entry.layer):
+            continue
+        own = {choice_key(c): v for c, v in entry.values}.get(choice_key(choice), entry.otherwise)
+        if own is not None:
+            return own
+    return None
+
+
+def as_numbers(feature: Feature, numbers: Mapping[str, Sequence[tuple[Choice, float]]]) -> list[float | None]:
+    """Each choice of a feature as a number, by ``numbers`` where it names the feature; None if it is none."""
+    told = numbers.get(feature.name)
+    if told is None:
+        return [None if isinstance(c, str) else float(c) for c in feature.choices]
+    named = {choice_key(c): v for c, v in told}
+    return [named.get(choice_key(c)) for c in feature.choices]
+
+
+def _specific(entry: Values) -> tuple[bool, int]:
+    return entry.stages is not None, 0 if entry.layer is None else 1 if entry.layer == LAST else 2
+
+
+def _position(stage: Stage, name: str) -> int:
+    return [feature.name for feature in stage.features].index(name)
+
+
+def _powers(feature: Feature, factor: Factor, term: Product) -> np.ndarray:
+    """A factor of each choice, (choices,)."""
+    numbers = [math.nan if v is None else v for v in as_numbers(feature, dict(term.numbers))]
+    return np.array(numbers) ** factor.power
+
+
+def _multiplied(stage: Stage, term: Product, factors: Sequence[Factor], codes: np.ndarray) -> np.ndarray:
+    """Factors multiplied at each layer, (modules, depth)."""
+    found = np.ones(codes.shape[:2])
+    for factor in factors:
+        position = _position(stage, factor.feature)
+        found *= _powers(stage.features[position], factor, term)[codes[:, :, position]]
+    return found
+
+
+def _hits(layer: Place, depth: int) -> np.ndarray:
+    """At which layers of a module something counts, (depth,) bool."""
+    places = np.arange(depth)
+    return places >= 0 if layer is None else places == (depth - 1 if layer == LAST else layer)
+
+
+def _hit(stage: Stage, group: Product | tuple[Values, ...], depth: int) -> int:
+    """At how many layers of a module something counts."""
+    if isinstance(group, Product):
+        return int(_hits(group.layer, depth).sum()) if group.applies(stage) else 0
+    return depth if group[0].feature in {f.name for f in stage.features} else 0
+
+
+def _layers_counted(space: Space, group: Product | tuple[Values, ...]) -> int | None:
+    """At how many layers of an architecture something counts; None if that varies."""
+    # Every stage is looked at, and asked once for every stage.
+    if group not in space.layers_counted:
+        counts = [{_hit(stage, group, d) for d in stage.depths} for stage in space.stages]
+        fixed = all(len(own) == 1 for own in counts)
+        space.layers_counted[group] = sum(own.pop() for own in counts) if fixed else None
+    return space.layers_counted[group]
+
+
+def _share(space: Space, group: Product | tuple[Values, ...], mean: bool) -> float:
+    """What a group is multiplied with: a mean over a fixed number of layers is a sum divided by it."""
+    return 1 / ((_layers_counted(space, group) if mean else 1) or 1)
+
+
+def _inner(space: Space, u: int, group: Product | tuple[Values, ...], codes: np.ndarray) -> np.ndarray:
+    stage, depth = space.stages[u], codes.shape[1]
+    if not isinstance(group, Product):
+        if not _hit(stage, group, depth):
+            return np.zeros(len(codes))
+        position = _position(stage, group[0].feature)
+        choices = stage.features[position].choices
+        near = [e for e in group if e.stages is None or stage.name in e.stages]
+        table = [[value_at(near, stage, layer, depth, c) or 0.0 for c in choices] for layer in range(depth)]
+        return np.array(table)[np.arange(depth), codes[:, :, position]].sum(axis=1)
+    hits = _hits(group.layer, depth)
+    if not group.applies(stage) or not hits.any():
+        return np.zeros(len(codes))
+    own = _multiplied(stage, group, group.of("layer"), codes) * hits * group.coefficient
+    previous = group.of("previous")
+    if not previous:
+        return own.sum(axis=1)
+    before = np.zeros(codes.shape[:2])
+    if depth > 1:
+        before[:, 1:] = _multiplied(stage, group, previous, codes[:, :-1])
+    if u == 0:
+        before[:, 0] = math.prod(dict(group.first).get(f.feature, 0.0) ** f.power for f in previous)
+    return (own * before).sum(axis=1)
+
+
+def _links(space: Space, u: int, term: Product, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a product takes of the stage before and gives to the one after, each (modules,)."""
+    stages, stage, depth = space.stages, space.stages[u], codes.shape[1]
+    into, out = np.zeros(len(codes)), np.zeros(len(codes))
+    if u > 0 and not stage.is_globals and term.applies(stage) and _hits(term.layer, depth)[0]:
+        into = _multiplied(stage, term, term.of("layer"), codes[:, :1])[:, 0] * term.coefficient
+    follows = u + 1 < len(stages) and not stages[u + 1].is_globals and term.applies(stages[u + 1])
+    if follows and not stage.is_globals and reaches_first(term, stages[u + 1]):
+        out = _multiplied(stage, term, term.of("previous"), codes[:, -1:])[:, 0]
+    return into, out
+
+
+def reaches_first(term: Product, stage: Stage) -> bool:
+    """Whether a product counts at the first layer of a stage's modules, of some depth at least."""
+    return any(_hits(term.layer, depth)[0] for depth in stage.depths)

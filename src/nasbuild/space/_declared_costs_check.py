@@ -1,0 +1,229 @@
+"""Does a declared cost have a value everywhere? Unknown is never taken for zero."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+
+from nasbuild.errors import SpaceError
+from nasbuild.space._check_architecture import shown
+from nasbuild.space._declared_costs import (
+    LAST,
+    Cost,
+    Factor,
+    Product,
+    Values,
+    as_numbers,
+    reaches_first,
+    value_at,
+)
+from nasbuild.space._space import Space, Stage, choice_key
+
+_LARGEST = 1e300
+
+
+def check_cost(space: Space, cost: Cost, where: str) -> None:
+    """Check that every choice that counts has a finite value, and every name stands for something.
+
+    Raises
+    ------
+    SpaceError
+        Naming the stage, layer, feature and choice for which something is missing, and what to do.
+    """
+    size = abs(cost.constant)
+    for key, terms in (("sum", cost.sum), ("mean", cost.mean)):
+        values: dict[str, list[Values]] = {}
+        for n, term in enumerate(terms):
+            place = f"{where}.{key}[{n}]"
+            if isinstance(term, Values):
+                values.setdefault(term.feature, []).append(term)
+                _check_names(space, term, place)
+            else:
+                size += _check_product(space, term, place)
+        for feature, entries in values.items():
+            size += _check_values(space, feature, entries, f"{where}.{key}")
+    if not size < _LARGEST:
+        raise SpaceError("grows beyond 1e300", where=where, todo="declare it in a larger unit")
+
+
+def _check_names(space: Space, term: Values, where: str) -> None:
+    """The feature, layer and choices that an entry names are there."""
+    stages = [s for s in space.stages if term.feature in {f.name for f in s.features}]
+    if not stages:
+        names = dict.fromkeys(f.name for s in space.stages for f in s.features)
+        raise SpaceError(f"there is no feature {term.feature!r}", where=f"{where}.feature", allowed=names)
+    _check_stages(term, stages, term.feature, where)
+    if term.stages is not None:
+        stages = [s for s in stages if s.name in term.stages]
+    _check_layer(term, stages, where)
+    for choice, _ in term.values:
+        if all(stage.feature(term.feature).index(choice) < 0 for stage in stages):
+            allowed = dict.fromkeys(repr(c) for s in stages for c in s.feature(term.feature).choices)
+            raise SpaceError(
+                f"{shown(choice)} is no choice of {term.feature} there",
+                where=f"{where}.values",
+                allowed=allowed,
+            )
+
+
+def _check_stages(term: Values | Product, having: Sequence[Stage], what: str, where: str) -> None:
+    for name in term.stages or ():
+        if name not in {stage.name for stage in having}:
+            raise SpaceError(
+                f"stage {name} has no feature {what!r}",
+                where=f"{where}.stage",
+                allowed=[s.name for s in having],
+            )
+
+
+def _check_layer(term: Values | Product, stages: Sequence[Stage], where: str) -> None:
+    deepest = max(max(stage.depths) for stage in stages)
+    # A reduced space lists its modules, and keeps the costs of the whole one.
+    listed = any(stage.modules is not None for stage in stages)
+    if isinstance(term.layer, int) and term.layer >= deepest and not listed:
+        raise SpaceError(
+            f"there is no layer {term.layer}", where=f"{where}.layer", allowed=f"0 to {deepest - 1}, last"
+        )
+
+
+def _check_values(space: Space, feature: str, entries: Sequence[Values], where: str) -> float:
+    """Every choice has one value wherever its feature stands; returns the most that all can add."""
+    for one, other in combinations(entries, 2):
+        if one.layer == other.layer and _share_a_stage(one, other):
+            same = {choice_key(c) for c, _ in one.values} & {choice_key(c) for c, _ in other.values}
+            if same or (one.otherwise is not None and other.otherwise is not None):
+                raise SpaceError(
+                    f"has two values of {feature} at one place", where=where, todo="leave one out"
+                )
+    total = 0.0
+    for stage in space.stages:
+        if feature not in {f.name for f in stage.features}:
+            continue
+        near = [e for e in entries if e.stages is None or stage.name in e.stages]
+        most, deepest = 0.0, max(stage.depths)
+        for layer, depth in _telling_places(near, stage):
+            for choice in stage.feature(feature).choices:
+                value = value_at(near, stage, layer, depth, choice)
+                if value is None:
+                    raise SpaceError(
+                        f"{feature} = {choice!r} has no value at layer {layer} of {stage.name}",
+                        where=where,
+                        todo=f"add it, or {{feature: {feature}, otherwise: 0}} if it costs nothing",
+                    )
+                most = max(most, abs(value))
+        total += most * deepest
+    return total
+
+
+def _share_a_stage(one: Values, other: Values) -> bool:
+    if one.stages is None or other.stages is None:
+        return one.stages is other.stages
+    return bool(set(one.stages) & set(other.stages))
+
+
+def _telling_places(entries: Sequence[Values], stage: Stage) -> list[tuple[int, int]]:
+    """Layers and depths that stand for all: those that entries name, one that none names, the last ones."""
+    named = {e.layer for e in entries if isinstance(e.layer, int)}
+    last = any(e.layer == LAST for e in entries)
+    deepest = max(stage.depths)
+    free = next((layer for layer in range(deepest) if layer not in named), None)
+    layers = [*(layer for layer in named if layer < deepest), *([] if free is None else [free])]
+    found = [(layer, deepest) for layer in layers]
+    return found + [(depth - 1, depth) for depth in stage.depths] if last else found
+
+
+def _check_product(space: Space, term: Product, where: str) -> float:
+    """Every factor is a number wherever the product counts; returns the most that it can add."""
+    known = {f.feature for f in term.of("layer")}
+    for name in known:
+        _check_stages(term, [s for s in space.stages if name in {f.name for f in s.features}], name, where)
+    stages = [stage for stage in space.stages if term.applies(stage)]
+    if not stages:
+        names = dict.fromkeys(f.name for s in space.stages for f in s.features)
+        raise SpaceError(
+            f"no stage has the feature{'s' if len(known) > 1 else ''} {' and '.join(sorted(known))}",
+            where=f"{where}.product",
+            allowed=names,
+        )
+    _check_layer(term, stages, where)
+    used = {factor.feature for factor in term.factors}
+    for key, names in (("numbers", [n for n, _ in term.numbers]), ("first", [n for n, _ in term.first])):
+        allowed = used if key == "numbers" else {f.feature for f in term.of("previous")}
+        for name in names:
+            if name not in allowed:
+                raise SpaceError(
+                    f"{name!r} is no factor of the product", where=f"{where}.{key}", allowed=allowed
+                )
+    for factor in term.of("globals"):
+        if space.globals is None or factor.feature not in {f.name for f in space.globals.features}:
+            raise SpaceError(f"the globals have no feature {factor.feature!r}", where=f"{where}.product")
+    total = 0.0
+    for stage in stages:
+        size = abs(term.coefficient) * max(stage.depths)
+        for factor in term.of("layer"):
+            size *= _largest(stage, factor, term, where)
+        for factor in term.of("globals"):
+            assert space.globals is not None
+            size *= _largest(space.globals, factor, term, where)
+        for factor in term.of("previous"):
+            size *= _largest_before(space, stage, factor, term, where)
+        total += size
+    return total
+
+
+def _largest_before(space: Space, stage: Stage, factor: Factor, term: Product, where: str) -> float:
+    """The most that a factor of the layer before can be at the layers of a stage."""
+    if stage.is_globals:
+        raise SpaceError(
+            "no layer stands before the globals", where=f"{where}.product", todo="leave previous out"
+        )
+    u, found = space.stage_index(stage.name), 0.0
+    if reaches_first(term, stage):
+        if u > 0:
+            found = _largest(space.stages[u - 1], factor, term, where)
+        else:
+            first = dict(term.first)
+            if factor.feature not in first:
+                raise SpaceError(
+                    f"what previous.{factor.feature} is at the first layer of the network is not said",
+                    where=where,
+                    todo=f"write first: {{{factor.feature}: NUMBER}}",
+                )
+            found = _power(first[factor.feature], factor, f"{where}.first")
+    # Only layer 0 of a stage never has a layer of the same stage before it.
+    if term.layer != 0 and max(stage.depths) > 1:
+        found = max(found, _largest(stage, factor, term, where))
+    return found
+
+
+def _largest(stage: Stage, factor: Factor, term: Product, where: str) -> float:
+    feature = next((f for f in stage.features if f.name == factor.feature), None)
+    if feature is None:
+        raise SpaceError(
+            f"stage {stage.name} has no feature {factor.feature!r}, as the product needs",
+            where=f"{where}.product",
+            todo="say with stage: where it counts",
+        )
+    found = []
+    for choice, number in zip(feature.choices, as_numbers(feature, dict(term.numbers)), strict=True):
+        if number is None:
+            raise SpaceError(
+                f"{factor.feature} = {choice!r} of {stage.name} is no number",
+                where=f"{where}.product",
+                todo=f"write numbers: {{{factor.feature}: {{{choice}: NUMBER}}}}",
+            )
+        found.append(_power(number, factor, f"{where}.product"))
+    return max(found)
+
+
+def _power(number: float, factor: Factor, where: str) -> float:
+    with np.errstate(all="ignore"):
+        value = float(np.float64(number) ** factor.power)
+    if not math.isfinite(value):
+        raise SpaceError(
+            f"{factor.feature} = {number:g} to the power {factor.power:g} is no number", where=where
+        )
+    return abs(value)

@@ -1,0 +1,285 @@
+"""``costs:`` of a ``space.yaml``: read with a word for every mistake, and written back."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args
+
+from nasbuild._functions import FORMS, split_function
+from nasbuild.errors import SpaceError
+from nasbuild.space._check_architecture import kind_of, shown
+from nasbuild.space._declared_costs import LAST, Cost, Factor, Of, Place, Product, Values
+from nasbuild.space._declared_costs_check import check_cost
+from nasbuild.space._plain_data import mapping_of, text_of
+from nasbuild.space._space import Choice, Direction, Metric, Space, choice_key
+
+_LARGEST = 1e300
+_KEYS = ("direction", "unit", "constant", "sum", "mean", "function")
+_VALUES = ("feature", "values", "otherwise", "stage", "layer")
+_PRODUCT = ("product", "first", "numbers", "stage", "layer")
+_PLAIN = re.compile(r"[^\W\d]\w*")
+_LONGEST_PRODUCT = 2_000
+_FACTORS = "numbers and FEATURE, previous.FEATURE, globals.FEATURE, with ^POWER or without, joined by *"
+
+
+def read_costs(space: Space, data: object) -> dict[str, Cost]:
+    """The costs of a space whose stages and metrics are known.
+
+    Raises
+    ------
+    SpaceError
+        For the first thing that is wrong, naming the place in the data and what is allowed there.
+    """
+    if data is None:
+        return {}
+    if not isinstance(data, Mapping):
+        raise SpaceError("must be {cost: {sum: ...}}", where="costs")
+    return {
+        name: _cost(space, name, entry) for name, entry in ((text_of(k, "costs"), v) for k, v in data.items())
+    }
+
+
+def costs_to_dict(costs: Mapping[str, Cost], metrics: Mapping[str, Metric]) -> dict[str, Any]:
+    """Plain data of ``costs:``, in JSON as well: choices that are no texts stand in pairs."""
+    return {name: _entry(cost, name in metrics) for name, cost in costs.items()}
+
+
+def _cost(space: Space, name: str, data: object) -> Cost:
+    where = f"costs.{name}"
+    entry = mapping_of(data, where, _KEYS)
+    metric = space.metrics.get(name)
+    direction: Any = entry.get("direction", metric.direction if metric else "minimize")
+    if direction not in get_args(Direction):
+        raise SpaceError(f"direction is {shown(direction)}", where=where, allowed=get_args(Direction))
+    told = entry.get("unit")
+    unit = (
+        metric.unit
+        if metric and told is None
+        else ""
+        if told in (None, "")
+        else text_of(told, f"{where}.unit")
+    )
+    if metric and (direction, unit) != (metric.direction, metric.unit):
+        raise SpaceError(
+            f"has another direction or unit than the metric {name!r}", where=where, todo="leave it out here"
+        )
+    function = entry.get("function")
+    if function is not None:
+        if not isinstance(function, str) or split_function(function) is None:
+            raise SpaceError(f"{shown(function)} is no function", where=f"{where}.function", allowed=FORMS)
+        if entry.keys() & {"constant", "sum", "mean"}:
+            raise SpaceError("has a function and other parts", where=where, todo="leave one of the two out")
+    elif not entry.keys() & {"constant", "sum", "mean"}:
+        raise SpaceError("says nothing", where=where, allowed=("constant", "sum", "mean", "function"))
+    constant = _number(entry.get("constant", 0), f"{where}.constant")
+    summed, mean = (_terms(space, entry.get(key), f"{where}.{key}") for key in ("sum", "mean"))
+    cost = Cost(name, direction, unit, constant, summed, mean, function)
+    check_cost(space, cost, where)
+    return cost
+
+
+def _terms(space: Space, data: object, where: str) -> tuple[Values | Product, ...]:
+    if data is None:
+        return ()
+    if not isinstance(data, list):
+        raise SpaceError("must be a list of {feature: ..., values: ...} and {product: ...}", where=where)
+    return tuple(_term(space, entry, f"{where}[{n}]") for n, entry in enumerate(data))
+
+
+def _term(space: Space, data: object, where: str) -> Values | Product:
+    product = isinstance(data, Mapping) and "product" in data
+    entry = mapping_of(data, where, _PRODUCT if product else _VALUES)
+    stages, layer = (
+        _stages(space, entry.get("stage"), f"{where}.stage"),
+        _layer(entry.get("layer"), f"{where}.layer"),
+    )
+    if not product:
+        otherwise = entry.get("otherwise")
+        return Values(
+            text_of(entry.get("feature"), f"{where}.feature"),
+            _pairs(entry.get("values", []), f"{where}.values"),
+            stages,
+            layer,
+            None if otherwise is None else _number(otherwise, f"{where}.otherwise"),
+        )
+    coefficient, factors = _factors(entry["product"], f"{where}.product")
+    first, numbers = entry.get("first", {}), entry.get("numbers", {})
+    for key, part in (("first", first), ("numbers", numbers)):
+        if not isinstance(part, Mapping):
+            raise SpaceError(f"is {kind_of(part)}, not an object of features", where=f"{where}.{key}")
+    return Product(
+        coefficient,
+        factors,
+        stages,
+        layer,
+        tuple((text_of(k, f"{where}.first"), _number(v, f"{where}.first.{k}")) for k, v in first.items()),
+        tuple(
+            (text_of(k, f"{where}.numbers"), _pairs(v, f"{where}.numbers.{k}")) for k, v in numbers.items()
+        ),
+    )
+
+
+def _factors(data: object, where: str) -> tuple[float, tuple[Factor, ...]]:
+    """``2 * previous.width * kernel^2``, or the same as a list for features with other names."""
+    if isinstance(data, str) and len(data) <= _LONGEST_PRODUCT:
+        parts: list[Any] = [part.strip() for part in data.split("*")]
+    elif isinstance(data, list) and len(data) <= _LONGEST_PRODUCT:
+        parts = data
+    elif isinstance(data, int | float) and not isinstance(data, bool):
+        parts = [data]
+    else:
+        raise SpaceError(f"{shown(data)} is no product", where=where, allowed=_FACTORS)
+    coefficient, factors = 1.0, []
+    for part in parts:
+        if isinstance(part, Mapping):
+            factors.append(_factor(part, where))
+        elif (number := _maybe_number(part)) is not None:
+            coefficient *= number
+        elif isinstance(part, str):
+            factors.append(_plain_factor(part, where))
+        else:
+            raise SpaceError(f"{shown(part)} is no factor", where=where, allowed=_FACTORS)
+    return _number(coefficient, where), tuple(factors)
+
+
+def _plain_factor(text: str, where: str) -> Factor:
+    base, _, power = text.partition("^")
+    of, _, name = base.rpartition(".")
+    exponent = _maybe_number(power) if "^" in text else 1.0
+    kinds: dict[str, Of] = {"": "layer", "previous": "previous", "globals": "globals"}
+    if of.strip() not in kinds or not _PLAIN.fullmatch(name.strip()) or exponent is None:
+        raise SpaceError(f"{shown(text)} is no factor", where=where, allowed=_FACTORS)
+    return Factor(name.strip(), kinds[of.strip()], exponent)
+
+
+def _factor(data: Mapping[str, Any], where: str) -> Factor:
+    entry = mapping_of(data, where, ("feature", "of", "power"))
+    of = entry.get("of", "layer")
+    if of not in get_args(Of):
+        raise SpaceError(f"of is {shown(of)}", where=where, allowed=get_args(Of))
+    return Factor(text_of(entry.get("feature"), where), of, _number(entry.get("power", 1), where))
+
+
+def _stages(space: Space, data: object, where: str) -> tuple[str, ...] | None:
+    if data is None:
+        return None
+    given: Sequence[Any] = data if isinstance(data, list) else [data]
+    if not given:
+        raise SpaceError("names no stage", where=where)
+    return tuple(dict.fromkeys(stage_name(space, one, where) for one in given))
+
+
+def stage_name(space: Space, given: object, where: str) -> str:
+    """The name of a stage given by name or index.
+
+    Raises
+    ------
+    SpaceError
+        If there is none.
+    """
+    if isinstance(given, bool) or not isinstance(given, str | int):
+        raise SpaceError(f"{shown(given)} is no stage", where=where, allowed=[s.name for s in space.stages])
+    try:
+        return space.stages[space.stage_index(given)].name
+    except SpaceError as error:
+        raise error.at(where) from None
+
+
+def _layer(data: object, where: str) -> Place:
+    if data is None or data == LAST:
+        return LAST if data == LAST else None
+    if isinstance(data, bool) or not isinstance(data, int) or data < 0:
+        raise SpaceError(f"{shown(data)} is no layer", where=where, allowed="numbers from 0, last")
+    return data
+
+
+def _pairs(data: object, where: str) -> tuple[tuple[Choice, float], ...]:
+    if isinstance(data, Mapping):
+        pairs: list[Any] = [[choice, value] for choice, value in data.items()]
+    elif isinstance(data, list):
+        pairs = data
+    else:
+        raise SpaceError(f"is {kind_of(data)}, not {{choice: number}}", where=where)
+    found: dict[tuple[bool, Choice], tuple[Choice, float]] = {}
+    for pair in pairs:
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise SpaceError(f"{shown(pair)} is no pair of a choice and a number", where=where)
+        choice, value = pair
+        if not isinstance(choice, bool | int | float | str):
+            raise SpaceError(f"{shown(choice)} is no choice", where=where)
+        if choice_key(choice) in found:
+            raise SpaceError(f"has {shown(choice)} twice", where=where)
+        found[choice_key(choice)] = choice, _number(value, f"{where}, {shown(choice)}")
+    return tuple(found.values())
+
+
+def _maybe_number(data: object) -> float | None:
+    try:
+        number = (
+            float(data) if isinstance(data, str | int | float) and not isinstance(data, bool) else math.nan
+        )
+    except (ValueError, OverflowError):
+        return None
+    return number if abs(number) < _LARGEST else None
+
+
+def _number(data: object, where: str) -> float:
+    number = None if isinstance(data, str) else _maybe_number(data)
+    if number is None:
+        raise SpaceError(f"{shown(data)} is no number", where=where, allowed="finite numbers below 1e300")
+    return number
+
+
+def _entry(cost: Cost, is_metric: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = {} if is_metric else {"direction": cost.direction, "unit": cost.unit}
+    if cost.function is not None:
+        return {**entry, "function": cost.function}
+    entry["constant"] = _short(cost.constant)
+    for key, terms in (("sum", cost.sum), ("mean", cost.mean)):
+        if terms:
+            entry[key] = [_term_entry(term) for term in terms]
+    return entry
+
+
+def _term_entry(term: Values | Product) -> dict[str, Any]:
+    entry: dict[str, Any] = {}
+    if isinstance(term, Values):
+        entry = {"feature": term.feature, "values": _plain_pairs(term.values)}
+        if term.otherwise is not None:
+            entry["otherwise"] = _short(term.otherwise)
+    else:
+        entry["product"] = _plain_product(term)
+        if term.first:
+            entry["first"] = {name: _short(value) for name, value in term.first}
+        if term.numbers:
+            entry["numbers"] = {name: _plain_pairs(pairs) for name, pairs in term.numbers}
+    if term.stages is not None:
+        entry["stage"] = term.stages[0] if len(term.stages) == 1 else list(term.stages)
+    if term.layer is not None:
+        entry["layer"] = term.layer
+    return entry
+
+
+def _plain_pairs(pairs: Sequence[tuple[Choice, float]]) -> Any:
+    if all(isinstance(choice, str) for choice, _ in pairs):
+        return {choice: _short(value) for choice, value in pairs}
+    return [[choice, _short(value)] for choice, value in pairs]
+
+
+def _plain_product(term: Product) -> Any:
+    if all(_PLAIN.fullmatch(factor.feature) for factor in term.factors):
+        parts = [] if term.coefficient == 1 and term.factors else [repr(_short(term.coefficient))]
+        for factor in term.factors:
+            before = "" if factor.of == "layer" else f"{factor.of}."
+            parts.append(
+                f"{before}{factor.feature}" + (f"^{_short(factor.power)}" if factor.power != 1 else "")
+            )
+        return " * ".join(parts)
+    factors = [{"feature": f.feature, "of": f.of, "power": _short(f.power)} for f in term.factors]
+    return [_short(term.coefficient), *factors]
+
+
+def _short(value: float) -> int | float:
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value

@@ -1,0 +1,177 @@
+"""Parts held fixed, as ``--fix`` tells them: ``stage3.depth = 2``, ``block0.*.attn = on``, ``stage1.0.kernel in 3, 5``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from nasbuild.errors import SpaceError
+from nasbuild.space._check_architecture import shown
+from nasbuild.space._space import GLOBALS, Choice, Feature, Limit, Space, Stage, module_key
+
+_FORMS = (
+    "STAGE.depth = N",
+    "STAGE.*.FEATURE = CHOICE",
+    "STAGE.LAYER.FEATURE in CHOICE, CHOICE",
+    "globals.FEATURE = CHOICE",
+)
+_WHERE = "--fix"
+_LONGEST = 2_000
+_PART = re.compile(r"(?P<place>[^=]+?) ?(?:==?| in ) ?(?P<values>.+)")
+_WORDS = {"true": True, "false": False}
+
+
+def fixed(space: Space, parts: Sequence[str]) -> Space:
+    """The part of a space in which some parts are held at a choice, or at one of several.
+
+    Features, and so the codes of modules, stay those of ``space``. What is held at a layer holds where a module has
+    that layer.
+
+    Raises
+    ------
+    SpaceError
+        If a part is none of the space, or nothing is left of a stage.
+    """
+    stages = list(space.stages)
+    for text in parts:
+        u, change = _read(space, text)
+        where = f"{_WHERE} {text!r}"
+        if isinstance(change, Limit):
+            stages[u] = fixed_stage(stages[u], [change], where)
+        else:
+            depths = tuple(d for d in stages[u].depths if d in change)
+            stages[u] = _with_depths(stages[u], depths, where)
+    return replace(space, stages=tuple(stages), whole=space.whole or space) if parts else space
+
+
+def fixed_stage(stage: Stage, limits: Sequence[Limit], where: str) -> Stage:
+    """A stage with more limits; a listed one loses the modules that don't keep them.
+
+    Raises
+    ------
+    SpaceError
+        If no module is left.
+    """
+    narrowed = replace(stage, limits=(*stage.limits, *(one for one in limits if one not in stage.limits)))
+    if stage.modules is not None:
+        kept = tuple(m for m in stage.modules if narrowed.permits(stage.encode(m)[None])[0])
+        depths = tuple(sorted({len(m) for m in kept}))
+        narrowed = replace(stage, depths=depths, modules=kept)
+    else:
+        for position, feature in enumerate(narrowed.features):
+            shared = feature.name in narrowed.shared
+            for layer in [None] if shared else range(max(narrowed.depths)):
+                if not len(narrowed.allowed(layer, position)):
+                    raise SpaceError(f"leaves no choice of {feature.name} at {stage.name}", where=where)
+    if not narrowed.depths:
+        raise SpaceError(f"none of the modules listed for {stage.name} has this", where=where)
+    return narrowed
+
+
+def limit_of(stage: Stage, name: object, choices: Sequence[object], layer: object, where: str) -> Limit:
+    """A limit of a stage's feature to choices it has.
+
+    Raises
+    ------
+    SpaceError
+        Naming what the stage doesn't have, and what it has.
+    """
+    feature = next((f for f in stage.features if f.name == name), None)
+    if feature is None:
+        allowed = [f.name for f in stage.features]
+        raise SpaceError(f"{stage.name} has no feature {shown(name)}", where=where, allowed=allowed)
+    if layer is not None and (
+        isinstance(layer, bool) or not isinstance(layer, int) or layer not in range(max(stage.depths))
+    ):
+        raise SpaceError(
+            f"{stage.name} has no layer {shown(layer)}",
+            where=where,
+            allowed=f"0 to {max(stage.depths) - 1}, *",
+        )
+    found: dict[int, Choice] = {}
+    for choice in choices:
+        index = feature.index(choice)
+        if index < 0:
+            raise SpaceError(
+                f"{shown(choice)} is no choice of {feature.name}", where=where, allowed=feature.choices
+            )
+        found[index] = feature.choices[index]
+    if not found:
+        raise SpaceError(f"names no choice of {feature.name}", where=where, allowed=feature.choices)
+    return Limit(feature.name, tuple(found[i] for i in sorted(found)), layer)
+
+
+def _with_depths(stage: Stage, depths: tuple[int, ...], where: str) -> Stage:
+    if not depths:
+        raise SpaceError(
+            f"leaves no number of layers of {stage.name}", where=where, todo="leave one of the parts out"
+        )
+    if stage.modules is None:
+        return replace(stage, depths=depths)
+    return replace(stage, depths=depths, modules=tuple(m for m in stage.modules if len(m) in depths))
+
+
+def _read(space: Space, text: str) -> tuple[int, Limit | set[int]]:
+    """The stage of a part, and its limit or numbers of layers."""
+    where = f"{_WHERE} {text[:80]!r}"
+    # Runs of blanks are one, so that the pattern is read in linear time.
+    match = _PART.fullmatch(" ".join(text.split())) if len(text) <= _LONGEST else None
+    if match is None:
+        raise SpaceError("tells no part", where=where, allowed=_FORMS)
+    values = [value.strip() for value in match["values"].split(",")]
+    u, rest = find_stage(space, match["place"], where)
+    stage = space.stages[u]
+    if rest == "depth" and not stage.is_globals:
+        if not all(value.isdecimal() and len(value) < 6 for value in values):
+            raise SpaceError(f"{match['values']!r} is no number of layers", where=where, allowed=stage.depths)
+        depths = {int(value) for value in values}
+        for depth in depths - set(stage.depths):
+            raise SpaceError(
+                f"{depth} is no number of layers of {stage.name}", where=where, allowed=stage.depths
+            )
+        return u, depths
+    layer, _, name = ("*", "", rest) if stage.is_globals else rest.partition(".")
+    if not name or not (layer == "*" or (layer.isdecimal() and len(layer) < 6)):
+        raise SpaceError("tells no part", where=where, allowed=_FORMS)
+    feature = next((f for f in stage.features if f.name == name), None)
+    choices = [value if feature is None else _choice(feature, value) for value in values]
+    return u, limit_of(stage, name, choices, None if layer == "*" else int(layer), where)
+
+
+def find_stage(space: Space, place: str, where: str) -> tuple[int, str]:
+    """The stage that a place begins with, the longest name first, and the rest."""
+    for stage in sorted(space.stages, key=lambda s: -len(s.name)):
+        if place.startswith(f"{stage.name}."):
+            return space.stages.index(stage), place[len(stage.name) + 1 :]
+    head, _, rest = place.partition(".")
+    if head.isdecimal() and int(head[:6]) < len(space.stages):
+        return int(head[:6]), rest
+    names = [stage.name for stage in space.stages]
+    what = f"there is no stage {head[:60]!r}" if rest and head != GLOBALS else "tells no part"
+    raise SpaceError(what, where=where, allowed=names if rest else _FORMS)
+
+
+def _choice(feature: Feature, text: str) -> object:
+    if isinstance(feature.choices[0], bool):
+        return _WORDS.get(text.lower(), text)
+    if isinstance(feature.choices[0], str):
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def allows(space: Space, stage: int, codes: np.ndarray) -> np.ndarray:
+    """Which modules of one depth of a stage are in a space, (modules,) bool, listed ones included."""
+    return allows_in(space.stages[stage], codes)
+
+
+def allows_in(stage: Stage, codes: np.ndarray) -> np.ndarray:
+    """The same of a stage by itself."""
+    if stage.modules is not None:
+        return np.array([module_key(code) in stage.listed for code in codes], dtype=bool)
+    return stage.permits(codes)

@@ -1,0 +1,161 @@
+"""Architectures and modules as directed graphs: a node a layer, edges in the order of computation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from nasbuild._arrays import ranges
+from nasbuild.space._space import Architecture, Choice, Space, features_by_name
+
+STAGE, LAYER = "stage", "layer"
+
+
+@dataclass(frozen=True)
+class NodeFeature:
+    """What a node is described by: one of ``choices``, or a number where ``choices`` is None."""
+
+    name: str
+    choices: tuple[Choice, ...] | None = None
+
+
+@dataclass(frozen=True)
+class GraphSchema:
+    """The features of a node: those with choices in order, then the numeric ones in order."""
+
+    features: tuple[NodeFeature, ...]
+
+    @cached_property
+    def categorical(self) -> tuple[NodeFeature, ...]:
+        return tuple(f for f in self.features if f.choices is not None)
+
+    @cached_property
+    def numeric(self) -> tuple[NodeFeature, ...]:
+        return tuple(f for f in self.features if f.choices is None)
+
+
+@dataclass(frozen=True)
+class Graphs:
+    """Many directed graphs, packed one behind the other.
+
+    Attributes
+    ----------
+    categories
+        Choice of each node, (nodes, categorical features) int64: 0 where the node does not have the
+        feature, else 1 + the position among the choices.
+    numbers
+        Numeric features, (nodes, numeric features) float32.
+    edges
+        From and to, (2, edges) int64, numbered over all nodes.
+    offsets
+        First node of each graph and the number of all nodes, (graphs + 1,) int64.
+    """
+
+    categories: np.ndarray
+    numbers: np.ndarray
+    edges: np.ndarray
+    offsets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @cached_property
+    def graph_of_node(self) -> np.ndarray:
+        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+
+    @cached_property
+    def _edge_offsets(self) -> np.ndarray:
+        # Edges are packed graph by graph, so a graph's edges are one slice.
+        return np.searchsorted(self.graph_of_node[self.edges[1]], np.arange(len(self) + 1))
+
+    def select(self, index: Sequence[int] | np.ndarray) -> Graphs:
+        """The graphs at ``index`` in that order, or those where a mask (graphs,) is true."""
+        index = np.asarray(index)
+        # NumPy's own meaning of masks and negative numbers; an empty list alone would be one of floats.
+        index = np.arange(len(self))[index if index.size else index.astype(np.int64)]
+        sizes = np.diff(self.offsets)[index]
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        nodes = ranges(self.offsets[index], sizes)
+        edge_sizes = np.diff(self._edge_offsets)[index]
+        picked = ranges(self._edge_offsets[index], edge_sizes)
+        shift = np.repeat(offsets[:-1] - self.offsets[index], edge_sizes)
+        return Graphs(self.categories[nodes], self.numbers[nodes], self.edges[:, picked] + shift, offsets)
+
+
+def graph_schema(space: Space) -> GraphSchema:
+    """The node features of a space: its own by name, then stage and position in the stage."""
+    own = [NodeFeature(f.name, f.choices) for f in features_by_name(space.stages).values()]
+    places = [
+        NodeFeature(STAGE, tuple(stage.name for stage in space.stages)),
+        NodeFeature(LAYER, tuple(range(space.max_depth))),
+    ]
+    return GraphSchema((*own, *places))
+
+
+def encode(space: Space, architectures: Sequence[Architecture]) -> Graphs:
+    """Graphs of whole architectures: one chain of layers each, the globals its last node."""
+    stages = list(enumerate(space.stages))
+    return encode_parts(
+        space,
+        [
+            [(u, stage.encode(module)) for (u, stage), module in zip(stages, a.modules, strict=True)]
+            for a in architectures
+        ],
+    )
+
+
+def encode_parts(space: Space, parts: Sequence[Sequence[tuple[int, np.ndarray]]]) -> Graphs:
+    """Graphs of parts of architectures: a chain of the modules of some stages, each with its stage and codes."""
+    tables = [_stage_table(space, u) for u in range(len(space.stages))]
+    rows = [_node_rows(tables[u], code[None])[0] for part in parts for u, code in part]
+    sizes = np.array([sum(len(code) for _, code in part) for part in parts], dtype=np.int64)
+    width = len(graph_schema(space).features)
+    return _chains(np.concatenate(rows) if rows else np.empty((0, width), dtype=np.int64), sizes)
+
+
+def encode_modules(space: Space, stage: int, codes: np.ndarray) -> Graphs:
+    """Graphs of isolated modules of one stage and depth, from codes (modules, depth, features)."""
+    rows = _node_rows(_stage_table(space, stage), codes)
+    modules, depth = codes.shape[:2]
+    return _chains(rows.reshape(modules * depth, -1), np.full(modules, depth, dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class _StageTable:
+    """How a stage's codes become node features."""
+
+    stage: int
+    width: int
+    columns: list[tuple[int, np.ndarray]]  # for each feature: its column, the category of each choice
+
+
+def _stage_table(space: Space, u: int) -> _StageTable:
+    merged = features_by_name(space.stages)
+    names = list(merged)
+    columns = [
+        (names.index(f.name), np.array([1 + merged[f.name].index(c) for c in f.choices]))
+        for f in space.stages[u].features
+    ]
+    return _StageTable(u, len(names) + 2, columns)
+
+
+def _node_rows(table: _StageTable, codes: np.ndarray) -> np.ndarray:
+    """Categories of the layers of modules with codes (modules, depth, features)."""
+    modules, depth = codes.shape[:2]
+    rows = np.zeros((modules, depth, table.width), dtype=np.int64)
+    for position, (column, category) in enumerate(table.columns):
+        rows[:, :, column] = category[codes[:, :, position]]
+    # The last two features by construction; a space may have a feature of its own named "stage".
+    rows[:, :, -2] = 1 + table.stage
+    rows[:, :, -1] = 1 + np.arange(depth)
+    return rows
+
+
+def _chains(categories: np.ndarray, sizes: np.ndarray) -> Graphs:
+    offsets = np.concatenate([[0], np.cumsum(sizes)])
+    to = np.setdiff1d(np.arange(offsets[-1]), offsets[:-1])
+    numbers = np.empty((len(categories), 0), dtype=np.float32)
+    return Graphs(categories, numbers, np.stack([to - 1, to]), offsets)

@@ -1,0 +1,332 @@
+"""The data of a search space: features, stages, metrics, architectures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from nasbuild.errors import SpaceError
+
+if TYPE_CHECKING:
+    from nasbuild.space._declared_costs import Cost
+    from nasbuild.space._tied_features import Together
+
+Choice = bool | int | float | str
+Layer = tuple[Choice, ...]
+"""One choice for each feature of the stage, in the stage's order of features."""
+Module = tuple[Layer, ...]
+"""The whole layer sequence of one stage."""
+Kind = Literal["categorical", "ordered", "numeric"]
+Direction = Literal["maximize", "minimize"]
+
+GLOBALS = "globals"
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A choice made at a layer, such as its kernel size.
+
+    ``kind`` tells what may be read into the choices: nothing but their names (categorical),
+    their order (ordered), or their values (numeric).
+    """
+
+    name: str
+    choices: tuple[Choice, ...]
+    kind: Kind = "categorical"
+
+    @cached_property
+    def _index(self) -> dict[tuple[bool, Choice], int]:
+        return {choice_key(c): i for i, c in enumerate(self.choices)}
+
+    @cached_property
+    def numbers(self) -> np.ndarray | None:
+        """The choices as numbers, (choices,); None if one of them is none."""
+        plain = all(isinstance(c, int | float) and not isinstance(c, bool) for c in self.choices)
+        return np.array(self.choices, dtype=np.float64) if plain else None
+
+    def index(self, choice: object) -> int:
+        """Position of ``choice`` among the choices; -1 if it is none of them. NumPy's scalars are as good."""
+        if isinstance(choice, (bool, int, float, str)):
+            return self._index.get(choice_key(choice), -1)
+        if isinstance(choice, (np.bool_, np.number)):
+            return self.index(choice.item())  # pyright: ignore[reportUnknownArgumentType]
+        return -1
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A measured number, with the direction that is wanted, its unit, and the range it can't leave (None: no end)."""
+
+    name: str
+    direction: Direction
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+
+    @property
+    def sign(self) -> int:
+        """1 if more is better, -1 if less is."""
+        return 1 if self.direction == "maximize" else -1
+
+    def outside(self, value: float) -> str | None:
+        """The end of the range beyond which a value lies, ``at least 0``; None if it lies within."""
+        if self.minimum is not None and value < self.minimum:
+            return f"at least {self.minimum:g}"
+        if self.maximum is not None and value > self.maximum:
+            return f"at most {self.maximum:g}"
+        return None
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Choices that a feature may have at one layer of a stage (from 0), or at every layer; part of a fixed stage."""
+
+    feature: str
+    choices: tuple[Choice, ...]
+    layer: int | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A run of layers at one resolution (the paper's unit, u).
+
+    Either every combination of choices in every allowed depth is a module, or ``modules`` lists
+    those that are allowed. Features in ``shared`` have one value throughout the stage. ``limits`` leave some of
+    the choices only, where parts are held fixed; a listed stage has none.
+    The features of the whole architecture are a stage too: one layer deep, named ``globals``, last.
+    """
+
+    name: str
+    depths: tuple[int, ...]
+    features: tuple[Feature, ...]
+    shared: frozenset[str] = frozenset()
+    modules: tuple[Module, ...] | None = None
+    limits: tuple[Limit, ...] = ()
+
+    @property
+    def is_globals(self) -> bool:
+        return self.name == GLOBALS
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of choices of each feature."""
+        return tuple(len(f.choices) for f in self.features)
+
+    @cached_property
+    def codes_by_depth(self) -> dict[int, np.ndarray]:
+        """Codes of an explicitly listed stage: depth to (modules, depth, features)."""
+        grouped: dict[int, list[np.ndarray]] = {d: [] for d in self.depths}
+        for module in self.modules or ():
+            grouped[len(module)].append(self.encode(module))
+        return {d: np.stack(codes) for d, codes in grouped.items()}
+
+    @cached_property
+    def listed(self) -> frozenset[tuple[int, bytes]]:
+        """What an explicitly listed stage allows, as keys of codes."""
+        return frozenset(module_key(code) for codes in self.codes_by_depth.values() for code in codes)
+
+    def allowed(self, layer: int | None, position: int) -> np.ndarray:
+        """Codes of the choices that a feature may have at a layer (None: at all that share it), ascending."""
+        if not self.limits:
+            return np.arange(self.sizes[position])
+        key = layer, position
+        if key not in self._allowed:
+            feature = self.features[position]
+            left = set(range(self.sizes[position]))
+            for limit in self.limits:
+                if limit.feature == feature.name and (layer is None or limit.layer in (None, layer)):
+                    left &= {feature.index(choice) for choice in limit.choices}
+            self._allowed[key] = np.array(sorted(left), dtype=np.int64)
+        return self._allowed[key]
+
+    @cached_property
+    def _allowed(self) -> dict[tuple[int | None, int], np.ndarray]:
+        return {}
+
+    def permits(self, codes: np.ndarray) -> np.ndarray:
+        """Which modules of one depth, (modules, depth, features), depths and limits leave, (modules,) bool."""
+        found = np.full(len(codes), codes.shape[1] in self.depths)
+        for limit in self.limits:
+            position = [f.name for f in self.features].index(limit.feature)
+            inside = np.zeros(self.sizes[position], dtype=bool)
+            inside[[self.features[position].index(choice) for choice in limit.choices]] = True
+            if limit.layer is None:
+                found &= inside[codes[:, :, position]].all(axis=1)
+            elif limit.layer < codes.shape[1]:
+                found &= inside[codes[:, limit.layer, position]]
+        return found
+
+    def feature(self, name: str) -> Feature:
+        """The feature of that name; the stage must have it."""
+        return next(f for f in self.features if f.name == name)
+
+    def encode(self, module: Module) -> np.ndarray:
+        """Indices of the choices, (depth, features) int16. The module must be of this stage."""
+        return np.array(
+            [[f.index(c) for f, c in zip(self.features, layer, strict=True)] for layer in module],
+            dtype=np.int16,
+        ).reshape(len(module), len(self.features))
+
+    def decode(self, code: np.ndarray) -> Module:
+        """The module of a code (depth, features)."""
+        return tuple(
+            tuple(f.choices[int(i)] for f, i in zip(self.features, row, strict=True)) for row in code
+        )
+
+    def as_dicts(self, module: Module) -> list[dict[str, Choice]]:
+        """The module as in ``archs.jsonl``: a list of ``{feature: choice}``, a layer each."""
+        return [{f.name: c for f, c in zip(self.features, layer, strict=True)} for layer in module]
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A feature at one layer of a stage (from 0), or at all of its layers: what a tie ties."""
+
+    stage: str
+    feature: str
+    layer: int | None = None
+
+    @property
+    def text(self) -> str:
+        """``stage.feature`` or ``stage.layer.feature``."""
+        return ".".join([self.stage, *([] if self.layer is None else [str(self.layer)]), self.feature])
+
+
+@dataclass(frozen=True)
+class Space:
+    """A search space: what can be built.
+
+    ``stages`` stand in the order of the data flow; the features of the whole architecture, if
+    there are any, follow as a last stage of one layer named ``globals``. ``costs`` are known of every architecture
+    by definition. ``identity`` names the choices whose layers do nothing: none at all if empty, not said if None.
+    ``tied`` lists what has one choice in every architecture.
+    ``whole`` is the space of which this one holds some parts fixed (`fixed`); it is not written to files.
+    """
+
+    name: str
+    stages: tuple[Stage, ...]
+    metrics: Mapping[str, Metric] = field(default_factory=dict[str, Metric])
+    costs: Mapping[str, Cost] = field(default_factory=dict[str, "Cost"])
+    identity: tuple[str, ...] | None = None
+    tied: tuple[tuple[Slot, ...], ...] = ()
+    whole: Space | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def globals(self) -> Stage | None:
+        """The stage that holds the features of the whole architecture."""
+        return self.stages[-1] if self.stages[-1].is_globals else None
+
+    @property
+    def layered(self) -> tuple[Stage, ...]:
+        """The stages without the one that holds the globals."""
+        return self.stages[:-1] if self.globals else self.stages
+
+    @cached_property
+    def max_depth(self) -> int:
+        """The deepest module of any stage."""
+        return max(max(stage.depths) for stage in self.stages)
+
+    def tied_groups(self) -> tuple[tuple[int, ...], ...]:
+        """Indices of stages that are tied to each other, directly or through others, two or more each."""
+        return tuple(one.stages for one in self.together if len(one.stages) > 1)
+
+    def ties_hold(self, architecture: Architecture) -> bool:
+        """Whether all that is tied has one choice."""
+        from nasbuild.space._tied_features import broken_tie
+
+        return broken_tie(self, architecture.modules) is None
+
+    @cached_property
+    def together(self) -> tuple[Together, ...]:
+        """Every stage once, with those that it is tied to and what their ties leave of them."""
+        from nasbuild.space._tied_features import stages_together
+
+        return stages_together(self)
+
+    @cached_property
+    def layers_counted(self) -> dict[object, int | None]:
+        """Kept for means of declared costs: at how many layers something counts."""
+        return {}
+
+    def stage_index(self, stage: int | str) -> int:
+        """Index of a stage given by name or index.
+
+        Raises
+        ------
+        SpaceError
+            If there is none; the message lists the stages.
+        """
+        names = [s.name for s in self.stages]
+        if isinstance(stage, str) and stage in names:
+            return names.index(stage)
+        try:
+            index = int(stage)
+        except ValueError:
+            index = -1
+        if not 0 <= index < len(names):
+            allowed = (f"{n} ({i})" for i, n in enumerate(names))
+            raise SpaceError(f"there is no stage {stage!r} in space {self.name!r}", allowed=allowed)
+        return index
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network of a space: one module for each of ``Space.stages``, globals included."""
+
+    modules: tuple[Module, ...]
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self.modules)
+
+    def replace(self, stage: int, module: Module) -> Architecture:
+        """The architecture with another module in one stage."""
+        return Architecture((*self.modules[:stage], module, *self.modules[stage + 1 :]))
+
+
+def choice_key(choice: Choice) -> tuple[bool, Choice]:
+    """A key under which True and 1 differ, while 1 and 1.0 do not."""
+    return isinstance(choice, bool), choice
+
+
+def module_key(code: np.ndarray) -> tuple[int, bytes]:
+    """A hashable key of a module's code (depth, features int16)."""
+    return len(code), code.tobytes()
+
+
+def features_by_name(stages: Sequence[Stage]) -> dict[str, Feature]:
+    """Each feature once, with the choices that it has anywhere; numbers ascend, ordered ones stay in order.
+
+    Raises
+    ------
+    SpaceError
+        If an ordered feature has two of its choices in different order in two stages.
+    """
+    found: dict[str, list[Feature]] = {}
+    for stage in stages:
+        for feature in stage.features:
+            found.setdefault(feature.name, []).append(feature)
+    return {name: Feature(name, _merged_choices(same), same[0].kind) for name, same in found.items()}
+
+
+def _merged_choices(features: list[Feature]) -> tuple[Choice, ...]:
+    choices = {choice_key(c): c for feature in features for c in feature.choices}
+    if features[0].kind == "numeric":
+        return tuple(sorted(choices.values()))
+    if features[0].kind == "categorical":
+        return tuple(choices.values())
+    order: TopologicalSorter[tuple[bool, Choice]] = TopologicalSorter(dict.fromkeys(choices, ()))
+    for feature in features:
+        for before, after in pairwise(feature.choices):
+            order.add(choice_key(after), choice_key(before))
+    try:
+        return tuple(choices[key] for key in order.static_order())
+    except CycleError:
+        raise SpaceError(
+            f"feature {features[0].name!r} is ordered differently in two stages", where="stages"
+        ) from None

@@ -1,0 +1,163 @@
+"""``space.yaml`` and the built-in spaces: load, save, and the plain data in between."""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from nasbuild._io import write_text
+from nasbuild._registry import load_registered, registered
+from nasbuild._text_input import STANDARD_INPUT, reading
+from nasbuild._yaml import plain_from_yaml, yaml_from_plain
+from nasbuild.errors import SpaceError
+from nasbuild.space._declared_costs_file import costs_to_dict
+from nasbuild.space._parse_space import space_from_dict, usual_kind
+from nasbuild.space._space import GLOBALS, Choice, Feature, Limit, Metric, Space, Stage
+from nasbuild.space._tied_features import tied_to_list
+
+_LARGEST_FILE = 16_000_000
+
+
+def builtin_spaces() -> list[str]:
+    """Names of the spaces that come with the package."""
+    folder = resources.files("nasbuild.space") / "builtin"
+    return sorted(
+        entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")
+    )
+
+
+def load_space(source: str | os.PathLike[str]) -> Space:
+    """Read a space from a ``space.yaml``, from standard input (``-``), or take a built-in one by name.
+
+    A file that is named like a built-in space is read as ``./name``. Installed packages add spaces by entry points of
+    the group ``nasbuild.spaces``: a `Space`, the path of a ``space.yaml``, or a function that returns either.
+
+    Raises
+    ------
+    SpaceError
+        If it can't be read; the message names the file and the place in it.
+    """
+    if str(source) in builtin_spaces():
+        text = (resources.files("nasbuild.space") / "builtin" / f"{source}.yaml").read_text(encoding="utf-8")
+        return space_from_yaml(text, where=f"built-in space {source}")
+    if str(source) in registered("spaces"):
+        where = f"space {source}"
+        found = load_registered("spaces", str(source), where=where)
+        made = found() if callable(found) else found
+        if isinstance(made, Space):
+            return made
+        if not isinstance(made, str | os.PathLike):
+            raise SpaceError(
+                f"registered a {type(made).__name__}",
+                where=where,
+                allowed="a Space or the path of its space.yaml",
+            )
+        source = Path(made)
+    path = Path(source)
+    if str(path) != STANDARD_INPUT and path.suffix not in (".yaml", ".yml") and not _exists(path):
+        raise SpaceError(
+            f"there is no file and no built-in space {str(source)!r}",
+            allowed=(*builtin_spaces(), *registered("spaces")),
+        )
+    with reading(path, SpaceError) as stream:
+        text = stream.read(_LARGEST_FILE + 1)
+    if len(text) > _LARGEST_FILE:
+        raise SpaceError(f"is larger than {_LARGEST_FILE:,} characters, no space.yaml is", where=str(path))
+    return space_from_yaml(text, where=str(path))
+
+
+def save_space(space: Space, path: str | os.PathLike[str]) -> None:
+    """Write ``space.yaml``; `load_space` gives an equal space.
+
+    Raises
+    ------
+    OutputError
+        If it can't be written; an old file stays as it was.
+    """
+    write_text(path, space_to_yaml(space))
+
+
+def space_from_yaml(text: str, *, where: str = "space") -> Space:
+    """Read a space from the text of a ``space.yaml``.
+
+    Raises
+    ------
+    SpaceError
+        Naming ``where``, the place in it, and what is allowed there.
+    """
+    data = plain_from_yaml(text, where=where)
+    try:
+        return space_from_dict(data)
+    except SpaceError as error:
+        raise error.at(where) from None
+
+
+def space_to_yaml(space: Space) -> str:
+    """Text of a ``space.yaml``."""
+    return yaml_from_plain(space_to_dict(space))
+
+
+def space_to_dict(space: Space) -> dict[str, Any]:
+    """Plain data of a ``space.yaml``."""
+    data: dict[str, Any] = {"name": space.name}
+    if space.metrics:
+        data["metrics"] = {m.name: _metric_entry(m) for m in space.metrics.values()}
+    if space.globals is not None:
+        data[GLOBALS] = _feature_entries(space.globals)
+        if space.globals.limits:
+            data["globals_limits"] = [_limit_entry(limit) for limit in space.globals.limits]
+        if space.globals.modules is not None:
+            data["globals_modules"] = [space.globals.as_dicts(m)[0] for m in space.globals.modules]
+    data["stages"] = [_stage_entry(stage) for stage in space.layered]
+    if space.costs:
+        data["costs"] = costs_to_dict(space.costs, space.metrics)
+    if space.tied:
+        data["tied"] = tied_to_list(space.tied)
+    if space.identity is not None:
+        data["identity"] = list(space.identity) or "none"
+    return data
+
+
+def _metric_entry(metric: Metric) -> dict[str, Any]:
+    ends = {"minimum": metric.minimum, "maximum": metric.maximum}
+    entry: dict[str, Any] = {"direction": metric.direction, "unit": metric.unit}
+    return entry | {key: end for key, end in ends.items() if end is not None}
+
+
+def _stage_entry(stage: Stage) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "name": stage.name,
+        "depth": list(stage.depths),
+        "features": _feature_entries(stage),
+    }
+    if stage.shared:
+        entry["shared"] = [f.name for f in stage.features if f.name in stage.shared]
+    if stage.limits:
+        entry["limits"] = [_limit_entry(limit) for limit in stage.limits]
+    if stage.modules is not None:
+        entry["modules"] = [stage.as_dicts(m) for m in stage.modules]
+    return entry
+
+
+def _limit_entry(limit: Limit) -> dict[str, Any]:
+    entry: dict[str, Any] = {"feature": limit.feature, "choices": list(limit.choices)}
+    return entry if limit.layer is None else {**entry, "layer": limit.layer}
+
+
+def _feature_entries(stage: Stage) -> dict[str, Any]:
+    return {feature.name: _feature_entry(feature) for feature in stage.features}
+
+
+def _feature_entry(feature: Feature) -> list[Choice] | dict[str, Any]:
+    choices = list(feature.choices)
+    return choices if feature.kind == usual_kind(choices) else {"choices": choices, "kind": feature.kind}
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        # Too long a name, say: opening it tells what is wrong.
+        return True

@@ -1,0 +1,181 @@
+"""``costs.csv``: what each choice costs, a line each, as other tools write it; and costs against a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from nasbuild._text_input import reading
+from nasbuild.errors import SpaceError, TableError
+from nasbuild.space import Cost, Space, costs_to_dict, features_by_name, read_costs
+from nasbuild.table._flat_columns import choice_of_text
+from nasbuild.table._table import Table
+
+_COLUMNS = ("stage", "layer", "feature", "choice", "cost", "value")
+_ANY = "*"
+_EXACT = 1e-6  # relative difference that rounding in a written table may make
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A declared cost against the table's column of its name.
+
+    Attributes
+    ----------
+    compared
+        Rows that have a value.
+    rows
+        Of how many the declared value is another one.
+    most
+        The largest difference, declared less table's.
+    first
+        Id of the first such row, and both values there.
+    """
+
+    cost: str
+    compared: int
+    rows: int
+    most: float
+    first: tuple[str, float, float] | None
+
+
+def add_costs(space: Space, path: str | os.PathLike[str]) -> Space:
+    """The space with the costs of a CSV file with columns stage, layer, feature, choice, cost, value.
+
+    A row is the value of one choice; stage (name or number) and layer (number from 0, or last) may be empty, which
+    means everywhere; choice ``*`` is every one that no other row names. Rows without a feature are the cost's constant.
+    A cost that the space declares already gets the rows added to its sum.
+
+    Raises
+    ------
+    TableError
+        Naming file, line and what is allowed there.
+    SpaceError
+        If a choice is left without a value.
+    """
+    rows: dict[str, list[tuple[str, dict[str, str]]]] = {}
+    for where, row in _rows(Path(path)):
+        rows.setdefault(row["cost"], []).append((where, row))
+    if not rows:
+        raise TableError("has no cost", where=str(path), allowed=_COLUMNS)
+    declared = costs_to_dict(space.costs, space.metrics)
+    for name, own in rows.items():
+        entry = declared.setdefault(name, {})
+        if "function" in entry:
+            raise TableError(
+                f"cost {name!r} is a function in the space", where=own[0][0], todo="leave one out"
+            )
+        entry["constant"] = entry.get("constant", 0) + _constant(own)
+        entry["sum"] = [*entry.get("sum", []), *_entries(space, own)]
+    try:
+        return replace(space, costs=read_costs(space, declared))
+    except SpaceError as error:
+        raise error.at(str(path)) from None
+
+
+def cost_differences(table: Table) -> list[Difference]:
+    """Every declared cost whose name is a column of the table, against it."""
+    return [_difference(table, cost) for name, cost in table.space.costs.items() if name in table.columns]
+
+
+def _difference(table: Table, cost: Cost) -> Difference:
+    told = table.columns[cost.name]
+    rows = np.flatnonzero(~np.isnan(told))
+    own, told = cost.values(table.space, [table.architectures[i] for i in rows]), told[rows]
+    away = np.abs(own - told) > _EXACT * np.maximum(np.abs(told), np.abs(own))
+    if not away.any():
+        return Difference(cost.name, len(rows), 0, 0.0, None)
+    n, most = int(np.flatnonzero(away)[0]), int(np.argmax(np.abs(own - told)))
+    first = table.ids[rows[n]], float(own[n]), float(told[n])
+    return Difference(cost.name, len(rows), int(away.sum()), float(own[most] - told[most]), first)
+
+
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    with reading(path, TableError) as stream:
+        text = stream.read()
+    reader = csv.reader(io.StringIO(text), strict=True)
+    header: list[str] | None = None
+    try:
+        for fields in reader:
+            where = f"{path}, line {reader.line_num}"
+            cells = [field.strip() for field in fields]
+            if not any(cells):
+                continue
+            if header is None:
+                header = cells
+                if sorted(header) != sorted(_COLUMNS):
+                    raise TableError(
+                        f"has the columns {', '.join(header)[:100]}", where=where, allowed=_COLUMNS
+                    )
+                continue
+            if len(cells) != len(header):
+                raise TableError(f"has {len(cells)} fields, the header has {len(header)}", where=where)
+            row = dict(zip(header, cells, strict=True))
+            if not row["cost"]:
+                raise TableError("names no cost", where=where)
+            yield where, row
+    except csv.Error as error:
+        raise TableError(f"is no CSV ({error})", where=f"{path}, line {reader.line_num}") from None
+
+
+def _value(where: str, row: Mapping[str, str]) -> float:
+    try:
+        value = float(row["value"])
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise TableError(f"{row['value']!r} is no finite number", where=f"{where}, value")
+    return value
+
+
+def _constant(rows: list[tuple[str, dict[str, str]]]) -> float:
+    total = 0.0
+    for where, row in rows:
+        if not row["feature"]:
+            if row["stage"] or row["layer"] or row["choice"]:
+                raise TableError(
+                    "has no feature", where=where, todo="name one, or leave all but the value empty"
+                )
+            total += _value(where, row)
+    return total
+
+
+def _entries(space: Space, rows: list[tuple[str, dict[str, str]]]) -> list[dict[str, object]]:
+    """Rows of one place and feature as one entry of ``sum:``."""
+    found: dict[tuple[str, str, str], dict[str, object]] = {}
+    features = features_by_name(space.stages)
+    for where, row in rows:
+        name = row["feature"]
+        if not name:
+            continue
+        key = row["stage"], row["layer"], name
+        entry = found.setdefault(key, {"feature": name, "values": []})
+        if row["stage"]:
+            entry["stage"] = row["stage"]
+        if row["layer"]:
+            entry["layer"] = int(row["layer"]) if row["layer"].isdecimal() else row["layer"]
+        if name not in features:
+            raise TableError(f"there is no feature {name!r}", where=f"{where}, feature", allowed=features)
+        value, choice = _value(where, row), choice_of_text(features[name], row["choice"])
+        if choice == _ANY and features[name].index(_ANY) < 0:
+            if "otherwise" in entry:
+                raise TableError(f"{name} = {_ANY} stands twice for one place", where=where)
+            entry["otherwise"] = value
+        elif features[name].index(choice) < 0:
+            raise TableError(
+                f"{row['choice']!r} is no choice of {name}",
+                where=f"{where}, choice",
+                allowed=features[name].choices,
+            )
+        else:
+            pairs = entry["values"]
+            assert isinstance(pairs, list)
+            pairs.append([choice, value])
+    return list(found.values())

@@ -1,0 +1,195 @@
+"""Tables in columns: Arrow, polars and pandas, and Parquet files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nasbuild._text_input import most_bytes, refuse_endless
+from nasbuild.errors import TableError
+from nasbuild.space import Architecture, Choice, Space
+from nasbuild.table._column_names import ID, FlatNames
+from nasbuild.table._flat_columns import FlatLayout
+from nasbuild.table._rows import RawRow
+from nasbuild.table._table import Note, Table
+
+_CELL = 32  # bytes that a value takes in memory
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of a frame, read only if it is needed: texts or dates of any kind may stand beside.
+
+    ``single`` tells that it holds 32-bit numbers.
+    """
+
+    name: str
+    numeric: bool
+    single: bool
+    read: Callable[[], list[Any]]
+
+
+def rows_of_frame(space: Space, frame: Any, source: str) -> tuple[Iterator[RawRow | TableError], list[Note]]:
+    """Raw rows of an Arrow table or a polars or pandas frame with flat columns; pandas' NaN means missing.
+
+    Raises
+    ------
+    TableError
+        If it is none of these, a column is missing or stands twice, or one can't be read.
+    """
+    if isinstance(frame, pa.Table):
+        columns = _arrow_columns(frame)
+    elif isinstance(frame, pl.DataFrame):
+        columns = _polars_columns(frame)
+    elif hasattr(frame, "iloc") and hasattr(frame, "columns"):
+        columns = _pandas_columns(frame)
+    else:
+        raise TableError(
+            f"{type(frame).__name__} is no table",
+            where=source,
+            allowed="a path, a polars or pandas DataFrame, an Arrow table, an Optuna study",
+        )
+    numeric = {column.name for column in columns if column.numeric}
+    layout = FlatLayout.of(space, [c.name for c in columns], source, numeric.__contains__)
+    needed = {c.name: _values(c, layout, source) for c in columns if _is_needed(c.name, layout)}
+    rows = (
+        (f"{source}, row {number}", dict(zip(needed, values, strict=True)))
+        for number, values in enumerate(zip(*needed.values(), strict=True))
+    )
+    return layout.rows(rows, text=False), layout.notes()
+
+
+def rows_of_parquet(space: Space, path: Path) -> tuple[Iterator[RawRow | TableError], list[Note]]:
+    """Raw rows of a Parquet file with flat columns."""
+    return rows_of_frame(space, read_parquet(path), str(path))
+
+
+def read_parquet(path: Path) -> pa.Table:
+    """A Parquet file whole, unless it holds more than memory would: its own counts tell before it is read.
+
+    Raises
+    ------
+    TableError
+        If it can't be read, or is too large.
+    """
+    try:
+        refuse_endless(path, TableError)
+        with path.open("rb") as stream:
+            # By Arrow alone, in this thread: on damaged files polars' reader can abort the process.
+            file = pq.ParquetFile(stream, pre_buffer=False, page_checksum_verification=True)
+            held = file.metadata
+            cells, most = held.num_rows * max(held.num_columns, 1), most_bytes() // _CELL
+            if cells > most:
+                raise TableError(
+                    f"has {held.num_rows:,} rows of {held.num_columns:,} columns, more than {most:,} values",
+                    where=str(path),
+                    todo="raise the limit with nasbuild --max-bytes, such as 8G, if it is sound",
+                )
+            table = file.read(use_threads=False)
+            table.validate(full=True)
+    except FileNotFoundError:
+        raise TableError("no such file", where=str(path)) from None
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        # Arrow's own OSError tells of the content and has no number.
+        reason = error.strerror if isinstance(error, OSError) and error.errno else None
+        what = f"can't be read ({reason})" if reason else f"is no whole Parquet file ({_first_line(error)})"
+        raise TableError(what, where=str(path)) from None
+    return table
+
+
+def to_frame(table: Table) -> pl.DataFrame:
+    """The table as a polars frame: ``id``, flat columns, metrics (missing values null)."""
+    return pl.DataFrame(pl.from_arrow(to_arrow(table.space, table.ids, table.architectures, table.columns)))
+
+
+def to_arrow(
+    space: Space,
+    ids: Sequence[str],
+    architectures: Sequence[Architecture],
+    metrics: Mapping[str, np.ndarray],
+    *,
+    apart: bool = False,
+) -> pa.Table:
+    """Flat columns of architectures and their metrics, (rows,) each with NaN where one is missing.
+
+    ``apart`` tells that the columns of built architectures are to stand beside.
+    """
+    names = FlatNames(space)
+    rows = [names.flatten(architecture) for architecture in architectures]
+    columns = {ID: pa.array(list(ids), pa.string())}
+    for column, choices in names.written().items():
+        columns[column] = pa.array([row.get(column) for row in rows], _type_of(choices))
+    for metric, column in names.metrics(metrics, apart=apart).items():
+        values = np.asarray(metrics[metric], dtype=np.float64)
+        columns[column] = pa.array(values, pa.float64(), mask=np.isnan(values))
+    return pa.table(columns)
+
+
+def _type_of(choices: Sequence[Choice]) -> pa.DataType:
+    if isinstance(choices[0], bool):
+        return pa.bool_()
+    if isinstance(choices[0], str):
+        return pa.string()
+    return pa.int64() if all(isinstance(c, int) for c in choices) else pa.float64()
+
+
+def _arrow_columns(table: pa.Table) -> list[_Column]:
+    columns = []
+    for name, data in zip(table.column_names, table.columns, strict=True):
+        kind = data.type
+        numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+        columns.append(_Column(name, numeric, kind == pa.float32(), data.to_pylist))
+    return columns
+
+
+def _polars_columns(frame: pl.DataFrame) -> list[_Column]:
+    return [
+        _Column(name, frame[name].dtype.is_numeric(), frame[name].dtype == pl.Float32, frame[name].to_list)
+        for name in frame.columns
+    ]
+
+
+def _pandas_columns(frame: Any) -> list[_Column]:
+    if frame.index.name == ID and ID not in frame.columns:
+        frame = frame.reset_index()
+    columns = []
+    for number, name in enumerate(frame.columns):
+        data = frame.iloc[:, number]
+        kind = getattr(data.dtype, "kind", "O")
+        numeric = kind in "iuf" or (kind == "O" and any(map(_is_number, data)))
+        read = data.astype(object).where(data.notna(), None).tolist
+        columns.append(_Column(str(name), numeric, str(data.dtype) == "float32", read))
+    return columns
+
+
+def _values(column: _Column, layout: FlatLayout, source: str) -> list[Any]:
+    try:
+        values = column.read()
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        reason = _first_line(error)
+        raise TableError(f"column {column.name!r} can't be read ({reason})", where=source) from None
+    values = [float(v) if isinstance(v, Decimal) else v for v in values]
+    if column.single and column.name in layout.columns:
+        # 0.1 as a 32-bit number is 0.1000000015: its shortest text tells which choice is meant.
+        return [None if v is None else float(str(np.float32(v))) for v in values]
+    return values
+
+
+def _is_needed(column: str, layout: FlatLayout) -> bool:
+    return column == ID or column in layout.columns or column in layout.metrics
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and value == value
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,207 @@
+"""Architectures in flat columns: which column says what, and a row of them as an architecture."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nasbuild.errors import TableError
+from nasbuild.space import GLOBALS, Feature, Space
+from nasbuild.table._column_names import ID, FlatNames, StageColumns, beside, metric_of_column
+from nasbuild.table._rows import RawRow, shown
+from nasbuild.table._table import Note
+
+_WORDS = {"true": True, "false": False, "1": True, "0": False}
+_MISSING = frozenset(("", "nan", "null", "none", "na", "n/a", "#n/a"))
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+
+
+@dataclass(frozen=True)
+class FlatLayout:
+    """What each column of a flat table is for.
+
+    Attributes
+    ----------
+    names
+        What columns of the space are called.
+    columns
+        The columns that describe the architecture.
+    metrics
+        Column to metric.
+    ignored
+        The columns that are neither.
+    built
+        Of built architectures: what was predicted of them, which is no metric.
+    """
+
+    names: FlatNames
+    columns: frozenset[str]
+    metrics: Mapping[str, str]
+    ignored: tuple[str, ...] = ()
+    built: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, space: Space, columns: Sequence[str], where: str, has_numbers: Callable[[str], bool]
+    ) -> FlatLayout:
+        """Sort the columns of a table; ``has_numbers`` tells which may hold an undeclared metric.
+
+        Raises
+        ------
+        TableError
+            If a column of the architecture is missing, one is named like a stage's but is none, or
+            two are the same.
+        """
+        _refuse_repeats(columns, where)
+        names = FlatNames(space)
+        of_stage = {own.prefix: own.all() for own in names.stages}
+        known = {column for own in of_stage.values() for column in own}
+        metrics: dict[str, str] = {}
+        ignored = []
+        built = beside(columns) - known
+        for column in columns:
+            if column in known or column == ID or column in built:
+                continue
+            metric = metric_of_column(column)
+            for prefix, own in of_stage.items():
+                if column.startswith(prefix) and metric not in space.metrics:
+                    raise TableError(f"unknown column {shown(column)}", where=where, allowed=own)
+            if metric and (metric in space.metrics or has_numbers(column)):
+                metrics[column] = metric
+            else:
+                ignored.append(column)
+        _refuse_repeats(metrics.values(), where)
+        layout = cls(names, frozenset(known & set(columns)), metrics, tuple(ignored), tuple(sorted(built)))
+        layout._require(where)
+        return layout
+
+    def notes(self, what: str = "columns without numbers") -> list[Note]:
+        """That columns were left out, if any were."""
+        notes = []
+        if self.ignored:
+            names = ", ".join(map(shown, self.ignored))
+            notes.append(Note("ignored", f"{what} are not metrics and were left out: {names}", self.ignored))
+        if self.built:
+            text = f"fields that mean nothing here were left out: {', '.join(map(shown, self.built))}"
+            notes.append(Note("ignored", text, self.built))
+        return notes
+
+    def rows(
+        self, rows: Iterable[tuple[str, Mapping[str, Any]] | TableError], *, text: bool
+    ) -> Iterator[RawRow | TableError]:
+        """The raw row, or its error, of each place and row; ``text`` tells that all values are still text."""
+        for row in rows:
+            if isinstance(row, TableError):
+                yield row
+                continue
+            try:
+                found = self.row(*row, text=text)
+            except TableError as error:
+                found = error
+            yield found
+
+    def row(self, where: str, values: Mapping[str, Any], *, text: bool) -> RawRow:
+        """The raw row of one line of a flat table."""
+        stages = [self._module(own, values, where, text) for own in self.names.stages]
+        arch: dict[str, Any] = {"stages": stages}
+        if self.names.space.globals is not None:
+            arch[GLOBALS] = stages.pop()[0]
+        found = {m: metric_of_text(values[c]) if text else values[c] for c, m in self.metrics.items()}
+        name = values.get(ID)
+        return RawRow(where, None if name == "" else name, arch, found)
+
+    def _require(self, where: str) -> None:
+        """Columns that every architecture needs; those of deep layers are missed by rows that have them."""
+        for own in self.names.stages:
+            needed = [(own.depth,)] if own.depth is not None and len(own.stage.depths) > 1 else []
+            needed += [places for layer in own.choices[: min(own.stage.depths)] for places in layer]
+            for places in needed:
+                if not self.columns.intersection(places):
+                    raise TableError(
+                        f"column {' or '.join(map(repr, places))} is missing",
+                        where=where,
+                        todo="every choice of the space needs its column",
+                    )
+
+    def _module(
+        self, own: StageColumns, values: Mapping[str, Any], where: str, text: bool
+    ) -> list[dict[str, Any]]:
+        stage = own.stage
+        depth = stage.depths[0]
+        if own.depth in self.columns:
+            given = values[own.depth]
+            depth = _number(given) if text else given
+            if isinstance(depth, bool) or depth not in stage.depths:
+                raise TableError(
+                    f"{shown(given)} is no number of layers of {stage.name}",
+                    where=f"{where}, {own.depth}",
+                    allowed=stage.depths,
+                )
+        return [
+            {
+                f.name: self._choice(p, f, values, where, text)
+                for p, f in zip(places, stage.features, strict=True)
+            }
+            for places in own.choices[: int(depth)]
+        ]
+
+    def _choice(
+        self, places: tuple[str, ...], feature: Feature, values: Mapping[str, Any], where: str, text: bool
+    ) -> Any:
+        found = {}
+        for place in places:
+            value = values.get(place)
+            if value is None or value == "":
+                continue
+            index = feature.index(choice_of_text(feature, value) if text else value)
+            if index < 0 and _is_missing(value):
+                continue
+            if index < 0:
+                # In quotes where 3 was given for '3', as the space itself tells it.
+                allowed = feature.choices if isinstance(value, str) else map(repr, feature.choices)
+                raise TableError(f"{shown(value)} is no choice", where=f"{where}, {place}", allowed=allowed)
+            found[place] = feature.choices[index]
+        if not found:
+            where = f"{where}, {places[0]}"
+            raise TableError(f"{feature.name} is missing", where=where, allowed=feature.choices)
+        first, *others = found.values()
+        if any(other != first for other in others):
+            raise TableError(f"{' and '.join(found)} have different choices", where=where)
+        return first
+
+
+def metric_of_text(text: str | None) -> object:
+    """A metric's number from text: None where there is none (empty, nan, null), the text itself if it is no number."""
+    if text is None or _is_missing(text):
+        return None
+    number = _number(text)
+    return text if number is None else number
+
+
+def choice_of_text(feature: Feature, text: str) -> object:
+    """The value that a text stands for, given what the feature's choices are."""
+    if isinstance(feature.choices[0], bool):
+        return _WORDS.get(text.strip().lower(), text)
+    if isinstance(feature.choices[0], str):
+        return text
+    number = _number(text)
+    return text if number is None else number
+
+
+def _number(text: object) -> float | None:
+    return float(text) if isinstance(text, str) and _NUMBER.fullmatch(text) else None
+
+
+def _is_missing(value: object) -> bool:
+    """Whether a value stands for none, as other programs write it."""
+    return value != value or (isinstance(value, str) and value.strip().lower() in _MISSING)
+
+
+def _refuse_repeats(names: Collection[str], where: str) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise TableError(f"column {shown(name)} stands twice", where=where, todo="keep one of the two")
+        seen.add(name)

@@ -1,0 +1,110 @@
+"""Rows as objects, in JSON Lines, JSON or YAML: the project's own form or a once-for-all one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from nasbuild._text_input import reading
+from nasbuild._yaml import plain_from_yaml
+from nasbuild.errors import TableError
+from nasbuild.space import Space, to_dict
+from nasbuild.table._ofa import OfaReader, is_ofa
+from nasbuild.table._rows import RawRow, raw_row, shown
+from nasbuild.table._table import Table
+
+_ALLOWED = "one object a line, with id, arch and metrics"
+_LISTED = "a list of objects with id, arch and metrics, or one of them"
+
+
+def rows_of_objects(space: Space, path: Path, form: str) -> Iterator[RawRow | TableError]:
+    """Raw rows of a file; one that is no object is yielded as its error.
+
+    Raises
+    ------
+    TableError
+        If the file can't be read to its end (missing, no UTF-8, damaged gzip), or is no list.
+    """
+    ofa = OfaReader(space)
+    for where, data in objects(path, form):
+        try:
+            if isinstance(data, TableError):
+                raise data
+            yield ofa.row(where, data) if is_ofa(data) else raw_row(where, data)
+        except TableError as error:
+            yield error
+
+
+def objects(path: Path, form: str) -> Iterator[tuple[str, Mapping[str, Any] | TableError]]:
+    """Place and object of each row of a file, or its error."""
+    if form.startswith(".jsonl"):
+        yield from _lines(path)
+        return
+    with reading(path, TableError) as stream:
+        text = stream.read()
+    if form == ".json":
+        data = _parsed(text, str(path), _LISTED)
+    else:
+        data = plain_from_yaml(text, where=str(path), kind=TableError)
+    if isinstance(data, Mapping):
+        data = [data]
+    if not isinstance(data, list):
+        raise TableError(f"is no list but {shown(data)}", where=str(path), allowed=_LISTED)
+    for number, row in enumerate(data, 1):
+        where = f"{path}, row {number}"
+        yield where, _object(row, where, _LISTED)
+
+
+def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any] | TableError]]:
+    with reading(path, TableError) as stream:
+        for number, text in enumerate(stream, 1):
+            if text.isspace() or not text:
+                continue
+            where = f"{path}, line {number}"
+            try:
+                yield where, _object(_parsed(text, where, _ALLOWED), where, _ALLOWED)
+            except TableError as error:
+                yield where, error
+
+
+def arch_dicts(table: Table) -> list[dict[str, Any]]:
+    """The rows as in ``archs.jsonl``."""
+    return [
+        {
+            "id": table.ids[row],
+            "arch": to_dict(table.space, architecture),
+            "metrics": {n: None if (v := float(c[row])) != v else v for n, c in table.columns.items()},
+        }
+        for row, architecture in enumerate(table.architectures)
+    ]
+
+
+def _object(data: object, where: str, allowed: str) -> Mapping[str, Any] | TableError:
+    if isinstance(data, Mapping):
+        return data
+    return TableError(f"is no object but {shown(data)}", where=where, allowed=allowed)
+
+
+def _parsed(text: str, where: str, allowed: str) -> object:
+    try:
+        return json.loads(text, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        reason = error.msg
+    except RecursionError:
+        reason = "nested too deeply"
+    except ValueError:
+        # Python reads no whole numbers of more than 4,300 digits.
+        reason = "a number has too many digits"
+    except KeyError as error:
+        raise TableError(f"key {shown(error.args[0])} stands twice in an object", where=where) from None
+    raise TableError(f"is no JSON ({reason})", where=where, allowed=allowed)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise KeyError(max(names, key=names.count))
+    return data

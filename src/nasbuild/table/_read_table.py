@@ -1,0 +1,92 @@
+"""One door for every form of a table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from nasbuild._forms import FLAT, ROWS, form_of
+from nasbuild.errors import TableError
+from nasbuild.space import Space, load_space
+from nasbuild.table._csv import rows_of_csv
+from nasbuild.table._dataframe import rows_of_frame, rows_of_parquet
+from nasbuild.table._json_rows import rows_of_objects
+from nasbuild.table._optuna import is_study, rows_of_study
+from nasbuild.table._rows import RawRow, table_of_rows
+from nasbuild.table._table import Note, Table
+
+_SPACES = {"sd-unet-mini": "sd-unet"}
+"""Built-in tables whose space has another name: one of its sizes was measured."""
+
+
+def builtin_tables() -> list[str]:
+    """Names of the tables that come with the package."""
+    folder = resources.files("nasbuild.table") / "builtin"
+    return sorted(entry.name for entry in folder.iterdir() if (entry / "archs.jsonl.gz").is_file())
+
+
+def load_builtin(name: str) -> Table:
+    """A table that comes with the package, with its space."""
+    if name not in builtin_tables():
+        raise TableError(f"there is no built-in table {name!r}", allowed=builtin_tables())
+    return read_table(name, load_space(_SPACES.get(name, name)))
+
+
+def read_table(
+    source: Any, space: Space, *, skip_bad: bool = False, metrics: list[str] | None = None
+) -> Table:
+    """Read evaluated architectures.
+
+    Parameters
+    ----------
+    source
+        A path to JSON Lines, JSON or YAML (own form or once-for-all configurations), CSV or Parquet,
+        by its ending; ``-`` for JSON Lines on standard input; the name of a built-in table; a polars or pandas frame or an Arrow table with flat columns; or an Optuna
+        study.
+    space
+        The space that every row must belong to.
+    skip_bad
+        Leave bad rows out and note them, instead of refusing the table at the first one.
+    metrics
+        Names for the objectives of an Optuna study that has none.
+
+    Raises
+    ------
+    TableError
+        Naming file, line, field and the allowed choices.
+    """
+    space, rows, notes = raw_rows(source, space, metrics)
+    named = isinstance(source, str | os.PathLike)
+    where = str(source) if named else "study" if is_study(source) else "frame"
+    return table_of_rows(space, rows, source=where, skip_bad=skip_bad, notes=notes)
+
+
+def raw_rows(
+    source: Any, space: Space, metrics: list[str] | None = None
+) -> tuple[Space, Iterable[RawRow | TableError], list[Note]]:
+    """The rows of whatever `read_table` reads, not checked yet; the space with a study's metrics; notes.
+
+    Raises
+    ------
+    TableError
+        If the source as a whole can't be read.
+    """
+    if is_study(source):
+        return rows_of_study(space, source, metrics)
+    if not isinstance(source, str | os.PathLike):
+        return space, *rows_of_frame(space, source, "frame")
+    if str(source) in builtin_tables():
+        inside = resources.files("nasbuild.table") / "builtin" / str(source) / "archs.jsonl.gz"
+        with resources.as_file(inside) as path:
+            # All at once: the path may be gone afterwards.
+            return space, list(rows_of_objects(space, path, ".jsonl.gz")), []
+    path = Path(source)
+    form = form_of(path, ROWS, "a table", TableError)
+    if form == ".parquet":
+        return space, *rows_of_parquet(space, path)
+    if form in FLAT:
+        return space, *rows_of_csv(space, path, form)
+    return space, rows_of_objects(space, path, form), []

@@ -1,0 +1,126 @@
+"""The networks of the digits-macro space: small chains of inverted bottlenecks for 8x8 pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from nasbuild.zoo.digits.space import OPS, STRIDES, WIDTHS, check_arch
+
+
+class ConvNorm(nn.Module):
+    """A convolution without bias that keeps the picture's border, batch norm, and ReLU if ``relu``."""
+
+    def __init__(
+        self,
+        width_in: int,
+        width_out: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        groups: int = 1,
+        relu: bool = True,
+    ) -> None:
+        super().__init__()
+        pad = kernel // 2
+        self.conv = nn.Conv2d(
+            width_in, width_out, kernel, stride=stride, padding=pad, groups=groups, bias=False
+        )
+        # Trainings are short: running statistics must forget the first steps sooner than by default.
+        self.norm = nn.BatchNorm2d(width_out, momentum=0.3)
+        self.relu = relu
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``batch x width_in x h x w`` to ``batch x width_out x h/stride x w/stride``."""
+        y = self.norm(self.conv(x))
+        return y.relu_() if self.relu else y
+
+
+class InvertedBottleneck(nn.Module):
+    """Expand (1x1), depthwise (k x k), project (1x1), each with batch norm; MobileNetV2, figure 4d.
+
+    With expansion 1 the first convolution is left out. A residual is added where the shape is kept.
+
+    Parameters
+    ----------
+    width_in, width_out
+        Channels before and after.
+    expand
+        Channels inside, as a multiple of ``width_in``.
+    kernel
+        Odd kernel size of the depthwise convolution, in pixels.
+    stride
+        Stride of the depthwise convolution.
+    """
+
+    def __init__(self, width_in: int, width_out: int, *, expand: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        inside = width_in * expand
+        parts = [ConvNorm(width_in, inside, 1)] if expand > 1 else []
+        parts.append(ConvNorm(inside, inside, kernel, stride=stride, groups=inside))
+        parts.append(ConvNorm(inside, width_out, 1, relu=False))
+        self.layers = nn.Sequential(*parts)
+        self.residual = stride == 1 and width_in == width_out
+
+    def parts(self) -> list[ConvNorm]:
+        """The two or three convolutions in order."""
+        return cast(list[ConvNorm], list(self.layers))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map ``batch x width_in x h x w`` to ``batch x width_out x h/stride x w/stride``."""
+        y = self.layers(x)
+        return x + y if self.residual else y
+
+
+class DigitsNetwork(nn.Module):
+    """Stem (3x3 convolution), three stages, mean over pixels, linear head.
+
+    Parameters
+    ----------
+    arch
+        Stage -> names of the ops of its layers, e.g. ``[["mb_e1_k3"], ["mb_e3_k3"], ["mb_e6_k5"]]``.
+
+    Raises
+    ------
+    NasbuildError
+        If the architecture is not in the space.
+    """
+
+    def __init__(self, arch: Sequence[Sequence[str]]) -> None:
+        super().__init__()
+        check_arch(arch)
+        width = WIDTHS[0]
+        self.stem = ConvNorm(1, width, 3)
+        stages = []
+        for ops, width_out, stride in zip(arch, WIDTHS, STRIDES, strict=True):
+            layers = []
+            for position, op in enumerate(ops):
+                # Only the first layer of a stage changes resolution and width.
+                step = stride if position == 0 else 1
+                layers.append(InvertedBottleneck(width, width_out, stride=step, **OPS[op]))
+                width = width_out
+            stages.append(nn.Sequential(*layers))
+        self.stages = nn.Sequential(*stages)
+        self.head = nn.Linear(width, 10)
+
+    def blocks(self) -> list[InvertedBottleneck]:
+        """The layers of all stages in order."""
+        stages = cast(list[nn.Sequential], list(self.stages))
+        return cast(list[InvertedBottleneck], [block for stage in stages for block in stage])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map pictures, ``batch x 1 x 8 x 8``, to the logits of the ten digits, ``batch x 10``."""
+        return self.head(self.stages(self.stem(x)).mean(dim=(2, 3)))
+
+
+def build_network(arch: Sequence[Sequence[str]], *, seed: int = 0) -> DigitsNetwork:
+    """Build the network of ``arch`` with initial weights drawn from ``seed``.
+
+    The global random state is left as it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return DigitsNetwork(arch)

@@ -1,0 +1,140 @@
+"""A supernet as an evaluator: a file tells its family, weights and images."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+from nasbuild._settings_file import read_settings
+from nasbuild.errors import NasbuildError
+from nasbuild.evaluate import Evaluator
+from nasbuild.space import Architecture, Metric, Space
+from nasbuild.zoo.ofa.family import Family, fashion, layers_of, mobilenet_v3, proxylessnas
+from nasbuild.zoo.ofa.images import FolderImages, Images, fashion_mnist
+from nasbuild.zoo.ofa.supernet import Supernet
+from nasbuild.zoo.ofa.testing import accuracy, folded, recalibrate
+from nasbuild.zoo.ofa.weights import load_weights
+
+METRICS = {
+    "acc": Metric("acc", "maximize", "%"),
+    "acc5": Metric("acc5", "maximize", "%"),
+    "loss": Metric("loss", "minimize", "nats"),
+}
+
+
+class SupernetFile(BaseModel):
+    """What ``supernet:FILE.yaml`` holds; paths are relative to the file.
+
+    Attributes
+    ----------
+    family, width, classes
+        The shapes: Once-for-All's MobileNetV3 (width 1.0 or 1.2 published) or ProxylessNAS (1.3), or fashion-ofa.
+    weights
+        A published checkpoint, or safetensors.
+    train, test
+        Folders of images with a subfolder a class; batch norms are recalibrated on the first.
+    fashion_mnist
+        Instead of ``train`` and ``test``: the folder of Fashion-MNIST's four files.
+    side
+        Pixels of a tested image.
+    recalibrate
+        Images, drawn once, that batch norms see before each test.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    family: Literal["mobilenet-v3", "proxylessnas", "fashion-ofa"]
+    weights: Path
+    width: PositiveFloat | None = None
+    classes: PositiveInt = 1000
+    train: Path | None = None
+    test: Path | None = None
+    fashion_mnist: Path | None = None
+    side: PositiveInt = 224
+    recalibrate: PositiveInt = 2000
+    batch: PositiveInt = 100
+    workers: int = Field(default=0, ge=0)
+
+    def shapes(self) -> Family:
+        """The family that the file names."""
+        if self.family == "fashion-ofa":
+            return fashion(self.width or 0.25)
+        if self.family == "proxylessnas":
+            return proxylessnas(self.width or 1.3, classes=self.classes)
+        return mobilenet_v3(self.width or 1.2, classes=self.classes)
+
+    def images(self, beside: Path) -> tuple[Images, Images]:
+        """Images to recalibrate and to test with."""
+        if self.fashion_mnist is not None:
+            return fashion_mnist(beside / self.fashion_mnist)
+        if self.train is None or self.test is None:
+            raise NasbuildError(
+                "names no images", where="supernet file", todo="give train and test, or fashion_mnist"
+            )
+        train, test = (
+            FolderImages(beside / folder, self.side, workers=self.workers)
+            for folder in (self.train, self.test)
+        )
+        if train.classes != test.classes:
+            raise NasbuildError("train and test have other classes", where=f"{self.train}, {self.test}")
+        return train, test
+
+
+def read_supernet_file(path: str | os.PathLike[str]) -> SupernetFile:
+    """Read and check a supernet file.
+
+    Raises
+    ------
+    NasbuildError
+        Naming the first key that is wrong.
+    """
+    return read_settings(path, SupernetFile)
+
+
+def supernet_evaluator(argument: str, space: Space, seed: int) -> Evaluator:
+    """Evaluator ``supernet:FILE.yaml``."""
+    return Evaluator("supernet", METRICS, supernet_measure(argument, space, seed=seed), "dear")
+
+
+def supernet_measure(
+    path: str | os.PathLike[str], space: Space, *, seed: int = 0
+) -> Callable[[Architecture], Mapping[str, float]]:
+    """A function that tells accuracy and loss of sub-networks, each recalibrated on the same images.
+
+    Parameters
+    ----------
+    path
+        A file as `SupernetFile` describes.
+    seed
+        Draws the images of the recalibration.
+    """
+    file, beside = read_supernet_file(path), Path(path).parent
+    supernet = load_supernet(file, beside)
+    train, test = file.images(beside)
+    count = min(file.recalibrate, len(train.labels))
+    drawn = np.random.default_rng(seed).permutation(len(train.labels))[:count]
+    # Held in memory where that is little: reading them anew for each architecture would take longer than its test.
+    seen = list(train.batches(drawn, file.batch))
+    every = np.arange(len(test.labels))
+    held = list(test.batches(every, file.batch)) if file.fashion_mnist is not None else None
+
+    def measure(architecture: Architecture) -> Mapping[str, float]:
+        network = supernet.cut(layers_of(space, architecture)).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        recalibrate(network, seen)
+        found = accuracy(folded(network), held or test.batches(every, file.batch))
+        return {"acc": found.top1, "acc5": found.top5, "loss": found.loss}
+
+    return measure
+
+
+def load_supernet(file: SupernetFile, beside: Path) -> Supernet:
+    """The supernet that a file names, with its weights."""
+    supernet = Supernet(file.shapes())
+    load_weights(supernet, beside / file.weights)
+    return supernet.eval()

@@ -1,0 +1,166 @@
+"""Train a supernet by progressive shrinking: the largest network first, then kernels, depths and widths."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from nasbuild._io import writing
+from nasbuild.errors import NasbuildError
+from nasbuild.zoo.ofa._gradient import Share
+from nasbuild.zoo.ofa._helpers import Helpers
+from nasbuild.zoo.ofa.images import Images
+from nasbuild.zoo.ofa.recipe import Recipe
+from nasbuild.zoo.ofa.supernet import Supernet
+
+CHECKPOINT = "supernet.safetensors"
+Progress = Callable[[str, int, int, float], None]
+"""Called after every checkpoint with the phase, steps done, all steps, and the mean loss since the last."""
+
+
+def train_supernet(
+    supernet: Supernet,
+    images: Images,
+    folder: str | Path,
+    recipe: Recipe | None = None,
+    *,
+    workers: int = 1,
+    progress: Progress = lambda *_: None,
+) -> None:
+    """Train a supernet; stopped anywhere and called again it goes on, and ends with the same bits.
+
+    At every step the largest network learns from the labels; the smallest and those drawn between
+    learn from what the largest tells (distillation in place, Yu & Huang, ICCV 2019), and one step follows the sum
+    of their gradients. Several processes share each batch, and hold the same weights. Before the widths shrink, the
+    channels of every layer are sorted by how much the layer after them uses each (the L1 norm of its weights), so that
+    the first ones are those worth keeping (Once-for-All, §3.2).
+
+    Parameters
+    ----------
+    supernet
+        Trained in place.
+    folder
+        Where ``supernet.safetensors`` is kept, written every ``recipe.every`` steps and at the end.
+    workers
+        Processes, each on one thread with its share of every batch, at least two images; batch norms see a share
+        alone, so another number is another training by as much. A training may go on with another number.
+
+    Raises
+    ------
+    NasbuildError
+        If the folder holds a training of something else, or a process of the training ends.
+    """
+    recipe = recipe or Recipe()
+    if not 1 <= workers <= recipe.batch // 2:
+        raise NasbuildError(f"workers is {workers}", allowed=f"1 to {recipe.batch // 2}, half of the batch")
+    supernet.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    path = Path(folder) / CHECKPOINT
+    path.parent.mkdir(parents=True, exist_ok=True)
+    told = {
+        "family": supernet.family.name,
+        "recipe": json.dumps(asdict(recipe)),
+        "images": str(len(images.labels)),
+    }
+    per_epoch = len(images.labels) // recipe.batch
+    lengths = [round(phase.epochs * per_epoch) for phase in recipe.phases]
+    momenta, done = _restore(supernet, path, told)
+    first, share = 0, Share(supernet, images, recipe, 0, workers)
+    with Helpers(supernet, images, recipe, workers - 1 if done < sum(lengths) else 0) as helpers:
+        for phase, length in zip(recipe.phases, lengths, strict=True):
+            first += length
+            if done >= first:
+                continue
+            begun = first - length
+            supernet.train()
+            optimizer = _optimizer(supernet, recipe, momenta if done > begun else {})
+            if done == begun and phase.expands:
+                sort_channels(supernet)
+            losses: list[float] = []
+            while done < first:
+                _set_rate(optimizer, phase.rate, done - begun, length, recipe.warmup)
+                helpers.begin(phase, done)
+                losses.append(share.gradient(phase, done) + helpers.add())
+                nn.utils.clip_grad_norm_(supernet.parameters(), recipe.clip)
+                optimizer.step()
+                done += 1
+                if done % recipe.every == 0 or done == first:
+                    _save(supernet, optimizer, path, told, done)
+                    progress(phase.name, done, sum(lengths), float(np.mean(losses)))
+                    losses = []
+    supernet.eval()
+
+
+def sort_channels(supernet: Supernet) -> None:
+    """Put the middle channels of every block into the order of their use, without changing the largest network."""
+    for block in list(supernet.blocks)[1:]:
+        narrow = block.get_parameter("conv.point_linear.conv.conv.weight")
+        order = narrow.detach().abs().sum((0, 2, 3)).argsort(descending=True, stable=True)
+        state = block.state_dict()
+        for key, value in state.items():
+            if value.ndim == 0 or "_matrix" in key or "point_linear.bn" in key or "reduce.bias" in key:
+                continue
+            axis = 1 if "point_linear" in key or "reduce.weight" in key else 0
+            state[key] = value.index_select(axis, order)
+        block.load_state_dict(state)
+
+
+def _optimizer(supernet: Supernet, recipe: Recipe, momenta: dict[str, Tensor]) -> torch.optim.SGD:
+    named = dict(supernet.named_parameters())
+    # Scales, shifts and kernel matrices are not pulled to zero.
+    plain = {k for k, p in named.items() if p.ndim == 1 or "_matrix" in k}
+    groups = [
+        {"params": [p for k, p in named.items() if k not in plain], "weight_decay": recipe.decay},
+        {"params": [p for k, p in named.items() if k in plain], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.SGD(groups, lr=0.0, momentum=recipe.momentum, nesterov=True)
+    for key, value in momenta.items():
+        optimizer.state[named[key]]["momentum_buffer"] = value
+    return optimizer
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, highest: float, step: int, steps: int, warmup: int) -> None:
+    rise = min(1.0, (step + 1) / min(warmup, max(1, steps // 10)))
+    rate = highest * rise * (1 + np.cos(np.pi * step / steps)) / 2
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def _save(
+    supernet: Supernet, optimizer: torch.optim.Optimizer, path: Path, told: dict[str, str], done: int
+) -> None:
+    tensors = {f"weights.{k}": v.contiguous() for k, v in supernet.state_dict().items()}
+    for key, parameter in supernet.named_parameters():
+        buffer = optimizer.state[parameter].get("momentum_buffer")
+        if buffer is not None:
+            tensors[f"momentum.{key}"] = buffer.contiguous()
+    with writing(path) as temporary:
+        save_file(tensors, temporary, metadata={**told, "steps": str(done)})
+
+
+def _restore(supernet: Supernet, path: Path, told: dict[str, str]) -> tuple[dict[str, Tensor], int]:
+    """Fill the supernet from a checkpoint; gives the momenta, and the steps done."""
+    if not path.exists():
+        return {}, 0
+    try:
+        with safe_open(path, "pt") as held:
+            metadata: dict[str, Any] = held.metadata() or {}
+            tensors = {key: held.get_tensor(key) for key in held.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise NasbuildError(f"is a damaged checkpoint ({error})", where=str(path)) from None
+    for key, value in told.items():
+        if metadata.get(key) != value:
+            raise NasbuildError(
+                f"is a training with another {key}", where=str(path), todo="name another folder"
+            )
+    supernet.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("weights.")})
+    momenta = {k[9:]: v for k, v in tensors.items() if k.startswith("momentum.")}
+    return momenta, int(metadata["steps"])

@@ -1,0 +1,119 @@
+"""Building below a probability of failing: against every architecture of spaces with listed, tied and deep stages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from builder_samples import QUICK
+
+from nasbuild.builder import (
+    FAILING,
+    Bound,
+    at_most,
+    build_front,
+    build_predicted,
+    build_within,
+    propose_within,
+    within_bounds,
+)
+from nasbuild.errors import Infeasible, NasbuildError
+from nasbuild.score import learn, learn_failures
+from nasbuild.space import enumerate_architectures, sample, space_from_dict, to_dict
+from nasbuild.table import evaluated_table
+
+WIDTHS = {"width": [16, 32, 64]}
+METRICS = {"acc": {"direction": "maximize"}, "slow": {"direction": "minimize"}}
+PARAMS = {"params": {"sum": [{"product": "previous.width * width", "first": {"width": 3}}]}}
+
+
+def stages(n, depth, features):
+    return [{"name": f"s{u}", "depth": depth, "features": features} for u in range(n)]
+
+
+SPACES = {
+    "listed": {"stages": stages(2, [1, 2], {**WIDTHS, "op": ["a", "b"]})},
+    "tied": {
+        "stages": stages(4, [1, 2], WIDTHS),
+        "tied": [["s0.width", "s1.width"], ["s2.width", "s3.width"]],
+    },
+    "neighbours": {"stages": stages(4, [1, 2], WIDTHS), "costs": PARAMS},
+    "deep": {"stages": [*stages(1, [1, 2], WIDTHS), {"name": "d", "depth": [5, 6], "features": WIDTHS}]},
+}
+
+
+def worth(arch):
+    each = [(u, layer) for u, stage in enumerate(arch["stages"]) for layer in stage]
+    return sum((1 + 0.1 * u) * np.log2(x["width"]) + (x.get("op") == "b") for u, x in each)
+
+
+def width(arch):
+    return sum(layer["width"] for stage in arch["stages"] for layer in stage)
+
+
+@pytest.fixture(scope="module", params=SPACES)
+def known(request):
+    """A run that knows where evaluations fail, every architecture, and the probability of each."""
+    space = space_from_dict({"name": "failing", "metrics": METRICS, **SPACES[request.param]})
+    some = sample(space, 60, np.random.default_rng(1))
+    archs = [to_dict(space, a) for a in some]
+    failed = np.array([width(a) for a in archs]) > np.quantile([width(a) for a in archs], 0.6)
+    told = {
+        a: {} if f else {"acc": worth(arch), "slow": float(width(arch))}
+        for a, arch, f in zip(some, archs, failed, strict=True)
+    }
+    failures = learn_failures(space, some, failed)
+    assert failures is not None
+    # Of the deep stage few modules are scored at first.
+    most = 200 if request.param == "deep" else 100_000
+    run = learn(
+        evaluated_table(space, told), ["acc", "slow"], recipe=QUICK["ridge"], rivals=False, max_modules=most
+    )
+    every = list(enumerate_architectures(space))
+    return replace(run, failures=failures).with_unseen(), every, failures.probability(every)
+
+
+def test_the_best_below_a_probability_are_those_of_all_architectures(known):
+    run, every, risk = known
+    value = run.learnt[0].scorer.predict(every)[0]
+    for most in (0.5, 0.1):
+        built = build_predicted(run, "acc", 5, [at_most(most)]).built
+        assert [one.prediction for one in built] == pytest.approx(np.sort(value[risk <= most])[::-1][:5])
+        assert (run.failures.probability([one.architecture for one in built]) <= most + 1e-9).all()
+    # Without, what is best fails.
+    free = build_predicted(run, "acc", 1).built[0].architecture
+    assert run.failures.probability([free])[0] > 0.5
+    inside = within_bounds(run, every, [at_most(0.1)])
+    assert inside.tolist() == (risk <= 0.1 + 1e-12).tolist()
+
+
+def test_with_other_bounds_both_hold(known):
+    run, every, risk = known
+    value = run.learnt[0].scorer.predict(every)[0]
+    layers = np.array([sum(len(m) for m in a.modules) for a in every])
+    bounds = [at_most(0.3), Bound("layers", 1, 7.0)]
+    built = build_within(run, "acc", 1, bounds).built[0]
+    assert built.prediction == pytest.approx(value[(risk <= 0.3) & (layers <= 7)].max())
+
+
+def test_proposals_and_fronts_stay_below_it(known):
+    run, _, _ = known
+    bounds = [at_most(0.3)]
+    proposed = [one.architecture for one in propose_within(run, "acc", 8, bounds)]
+    front = build_front(run, 5, bounds=bounds).architectures
+    for some in (proposed, front):
+        assert len(some) > 1
+        assert (run.failures.probability(some) <= 0.3 + 1e-9).all()
+
+
+def test_below_the_least_probability_there_is_nothing(known):
+    run, _, risk = known
+    with pytest.raises(Infeasible):
+        build_predicted(run, "acc", 1, [at_most(float(risk.min()) / 2)])
+
+
+def test_a_run_that_knows_of_no_failures_has_no_such_bound(known):
+    run, _, _ = known
+    with pytest.raises(NasbuildError, match=FAILING):
+        build_predicted(replace(run, failures=None), "acc", 1, [at_most(0.5)])

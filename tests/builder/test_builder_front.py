@@ -1,0 +1,145 @@
+"""Fronts against all architectures of a whole table."""
+
+from __future__ import annotations
+
+import moocore
+import numpy as np
+import pytest
+from builder_samples import QUICK
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nasbuild.builder import build_front, build_within, parse_bound
+from nasbuild.builder._nondominated import worthwhile
+from nasbuild.builder._subset_selection import most_volume
+from nasbuild.errors import NasbuildError
+from nasbuild.score import learn
+from nasbuild.space import enumerate_architectures
+from nasbuild.table import load_builtin
+
+POINTS = st.lists(st.lists(st.integers(0, 4), min_size=3, max_size=3), min_size=1, max_size=12)
+
+
+@pytest.fixture(scope="module", params=["default", "ridge"])
+def run(request):
+    table = load_builtin("digits-macro").select(range(0, 1728, 20))
+    return learn(table, ["loss", "latency_cpu", "params"], recipe=QUICK[request.param], rivals=False)
+
+
+@pytest.fixture(scope="module")
+def predicted(run):
+    """Predictions of all architectures, to be maximised, (architectures, targets)."""
+    found = list(enumerate_architectures(run.space))
+    return np.column_stack([one.target.sign * one.scorer.predict(found)[0] for one in run.learnt])
+
+
+@given(POINTS, st.integers(1, 3))
+def test_worthwhile_rows_are_beaten_by_few(points, count):
+    beaten = [
+        sum(
+            all(x >= y for x, y in zip(b, a, strict=True)) and (b != a or j < i) for j, b in enumerate(points)
+        )
+        for i, a in enumerate(points)
+    ]
+    expected = [i for i, n in enumerate(beaten) if n < count]
+    assert worthwhile(np.array(points, dtype=float), count).tolist() == expected
+
+
+@pytest.mark.parametrize("targets", [["loss", "latency_cpu"], ["loss", "latency_cpu", "params"]])
+def test_a_front_takes_nearly_all_that_the_predictions_offer(run, predicted, targets):
+    columns = [[one.target.name for one in run.learnt].index(t) for t in targets]
+    front = build_front(run, 40, targets=targets)
+    assert front.targets == tuple(targets)
+    assert len(set(front.architectures)) == len(front.architectures) <= 40
+    signs = np.array([run.of(t).target.sign for t in targets])
+    values = front.prediction * signs
+    for i, a in enumerate(values):
+        assert not any((b >= a).all() for j, b in enumerate(values) if j != i)
+    assert (np.diff(values[:, 0]) <= 0).all()
+    every = predicted[:, columns]
+    low = every.min(axis=0)
+    share = moocore.hypervolume(values, ref=low, maximise=True) / moocore.hypervolume(
+        every, ref=low, maximise=True
+    )
+    assert share > (0.99 if len(targets) == 2 else 0.95)
+    for t, name in enumerate(targets):
+        value, std = run.of(name).scorer.predict(front.architectures)
+        assert front.prediction[:, t] == pytest.approx(value)
+        assert front.std[:, t] == pytest.approx(std)
+    labelled = np.column_stack([run.of(t).labels.values for t in targets]) * signs
+    low, high = labelled.min(axis=0), np.maximum(labelled.max(axis=0), values.max(axis=0))
+    for points, volume in ((values, front.volume), (labelled, front.labelled_volume)):
+        box = moocore.hypervolume(points, ref=low, maximise=True) / (high - low).prod()
+        assert volume == pytest.approx(box)
+    assert front.volume > front.labelled_volume
+
+
+def test_its_points_are_nearly_the_best_there_are(run, predicted):
+    """Of all architectures, by prediction, the 12 with the largest hypervolume above the worst labels."""
+    every = predicted[:, :2]
+    labelled = np.column_stack([one.target.sign * one.labels.values for one in run.learnt[:2]])
+    best = every[moocore.is_nondominated(every, maximise=True, keep_weakly=False)]
+    low = np.concatenate([best, labelled]).min(axis=0)
+    front = build_front(run, 12, targets=["loss", "latency_cpu"])
+    values = front.prediction * [one.target.sign for one in run.learnt[:2]]
+    found, most = (
+        moocore.hypervolume(v, ref=low, maximise=True) for v in (values, best[most_volume(best, 12, low)])
+    )
+    assert len(values) == 12
+    assert 0.9999 < found / most < 1.0001
+
+
+def test_predictions_that_are_no_sums_choose_among_what_the_sums_propose():
+    table = load_builtin("digits-macro").select(range(0, 1728, 40))
+    run = learn(table, ["loss", "latency_cpu"], recipe=QUICK["lightgbm"], rivals=False)
+    assert all(one.scorer.pairs([[] for _ in run.space.stages]) is None for one in run.learnt)
+    front = build_front(run, 10)
+    assert 2 <= len(front.architectures) <= 10
+    found = np.column_stack([one.scorer.predict(front.architectures)[0] for one in run.learnt])
+    assert front.prediction == pytest.approx(found)
+    assert (np.diff(found[:, 0]) > 0).all()
+    assert (np.diff(found[:, 1]) < 0).all()
+    assert front.volume > front.labelled_volume
+
+
+def test_bounds_on_a_target_hold_for_its_prediction(run):
+    latency = run.of("latency_cpu").labels.values
+    for bound in (f"latency_cpu <= {np.median(latency):g}", f"latency_cpu >= {np.median(latency):g}"):
+        front = build_front(run, 10, targets=["loss", "params"], bounds=[parse_bound(bound)])
+        value = run.of("latency_cpu").scorer.predict(front.architectures)[0]
+        assert len(value) == 10
+        assert (value <= np.median(latency)).all() if "<=" in bound else (value >= np.median(latency)).all()
+
+
+def test_few_points_reach_over_most_of_the_front(run):
+    many, few = (build_front(run, n, targets=["loss", "latency_cpu"]) for n in (40, 5))
+    assert len(few.architectures) == 5
+    signs = np.array([run.of(t).target.sign for t in few.targets])
+    low = np.min(
+        [signs * v for v in zip(*(run.of(t).labels.values for t in few.targets), strict=True)], axis=0
+    )
+    volume = [moocore.hypervolume(f.prediction * signs, ref=low, maximise=True) for f in (many, few)]
+    assert volume[1] > 0.94 * volume[0]
+    spans = [np.ptp(front.prediction * signs, axis=0) for front in (many, few)]
+    # A long end at which next to nothing is gained need not be held by one of five.
+    assert (spans[1] > 0.4 * spans[0]).all()
+    gaps = np.abs(np.diff(few.prediction[:, 1]))
+    assert gaps.max() < 0.7 * np.ptp(few.prediction[:, 1])
+
+
+def test_a_front_within_bounds(run):
+    bound = parse_bound("layers <= 4")
+    front = build_front(run, 10, targets=["loss", "latency_cpu"], bounds=[bound])
+    assert all(sum(map(len, a.modules)) <= 4 for a in front.architectures)
+    assert build_within(run, "loss", 1, [bound]).built[0].prediction >= front.prediction[:, 0].min() - 1e-9
+    with pytest.raises(NasbuildError, match="nothing is within"):
+        build_front(run, 10, targets=["loss", "latency_cpu"], bounds=[parse_bound("layers <= 1")])
+
+
+def test_one_target_has_no_front(run):
+    with pytest.raises(NasbuildError, match="a front needs two targets"):
+        build_front(run, 3, targets=["loss"])
+    with pytest.raises(NasbuildError, match="a front needs two targets"):
+        build_front(run, 3, targets=["loss", "loss"])
+    with pytest.raises(NasbuildError, match="the number of architectures is 0"):
+        build_front(run, 0)

@@ -1,0 +1,237 @@
+"""Building by prediction, against every architecture of small spaces."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from builder_samples import EVERY, QUICK, SIZES, predicted
+
+from nasbuild.builder import (
+    POOL,
+    Bound,
+    best_in_company,
+    best_of_modules,
+    best_predicted,
+    build_predicted,
+    build_within,
+    expected,
+    worth_in_company,
+)
+from nasbuild.builder import _beam_search as ascend
+from nasbuild.builder import _best_context as in_company
+from nasbuild.builder._beam_search import best_predicted_picks
+from nasbuild.builder._pairwise_prediction import Predicted
+from nasbuild.builder._scored_modules import columns
+from nasbuild.errors import NasbuildError
+from nasbuild.predictor import recipe
+from nasbuild.score import learn
+from nasbuild.space import enumerate_architectures
+from nasbuild.table import load_builtin
+
+
+@pytest.fixture(scope="module", params=["default", "ridge"])
+def run(request):
+    some = np.sort(np.random.default_rng(0).permutation(1728)[:90])
+    table = load_builtin("digits-macro").select(some)
+    return learn(table, ["acc", "latency_cpu"], recipe=QUICK[request.param], rivals=False)
+
+
+def bounded_table(seed: int) -> tuple[Predicted, np.ndarray]:
+    """Combinations with an exact cost and a bound on the second target, and those that are within."""
+    rng = np.random.default_rng(seed + 50)
+    costs = tuple(rng.integers(1, 9, (size, 1)).astype(float) for size in SIZES)
+    plain = predicted(seed, 2, strength=0.3)
+    limit = float(np.quantile(plain.values(EVERY)[:, 1], 0.3))
+    what = predicted(seed, 2, strength=0.3, costs=costs, most=np.array([18.0]), on_targets=((1, 1, limit),))
+    spent = sum(cost[EVERY[:, u], 0] for u, cost in enumerate(costs))
+    return what, EVERY[(spent <= 18) & (plain.values(EVERY)[:, 1] <= limit)]
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("seed", range(4))
+def test_all_of_a_small_space_are_compared(seed, sign, monkeypatch):
+    monkeypatch.setattr(ascend, "_CHUNK", 100)
+    what, inside = bounded_table(seed)
+    found, proven = best_predicted_picks(what, sign, EVERY[:0], 12)
+    assert proven
+    expected_order = inside[np.argsort(-sign * what.values(inside)[:, 0])][:12]
+    assert found.tolist() == expected_order.tolist()
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("seed", range(4))
+def test_swaps_find_the_best_of_a_larger_one(seed, sign, monkeypatch):
+    monkeypatch.setattr(ascend, "LISTED", 0)
+    monkeypatch.setattr(ascend, "WIDTH", 40)
+    what, inside = bounded_table(seed)
+    spent = sum(cost[EVERY[:, u]] for u, cost in enumerate(what.costs))
+    # It begins beyond the bound on the target, at what is within the costs alone.
+    values = what.values(EVERY)
+    beyond = EVERY[(spent <= what.most).all(axis=1) & (what.over(values) > 0)][:3]
+    found, proven = best_predicted_picks(what, sign, beyond, 12)
+    assert not proven
+    best = np.sort(-sign * what.values(inside)[:, 0])[:12]
+    assert -sign * what.values(found)[:, 0] == pytest.approx(best)
+    assert {tuple(p) for p in found.tolist()} <= {tuple(p) for p in inside.tolist()}
+
+
+@pytest.mark.parametrize("share", [0.2, 0.6])
+def test_nothing_within_is_predicted_better(run, share):
+    most = float(np.quantile(run.of("latency_cpu").labels.values, share))
+    every = list(enumerate_architectures(run.space))
+    value, latency = (run.of(name).scorer.predict(every)[0] for name in ("acc", "latency_cpu"))
+    layers = np.array([sum(map(len, a.modules)) for a in every])
+    best = np.sort(value[(latency <= most) & (layers >= 4)])[::-1][:25]
+    assert len(best) == 25
+    found = build_predicted(run, "acc", 25, [Bound("latency_cpu", 1, most), Bound("layers", -1, 4)])
+    assert found.proven
+    assert found.pool is None
+    assert [one.prediction for one in found.built] == pytest.approx(best)
+    built = [one.architecture for one in found.built]
+    assert expected(run, "latency_cpu", built)[0].max() <= most * (1 + 1e-6)
+    assert min(sum(map(len, a.modules)) for a in built) >= 4
+
+
+def test_what_pairs_do_not_know_is_ranked_by_the_prediction_itself_and_not_proven():
+    some = np.sort(np.random.default_rng(0).permutation(1728)[:90])
+    table = load_builtin("digits-macro").select(some)
+    run = learn(table, ["acc", "latency_cpu"], recipe=QUICK["radial"], rivals=False)
+    learnt = run.of("acc")
+    assert not learnt.scorer.exact_pairs
+    most = float(np.median(run.of("latency_cpu").labels.values))
+    every = list(enumerate_architectures(run.space))
+    value, latency = (run.of(name).scorer.predict(every)[0] for name in ("acc", "latency_cpu"))
+    found = build_predicted(run, "acc", 20, [Bound("latency_cpu", 1, most)])
+    assert not found.proven
+    assert [one.prediction for one in found.built] == pytest.approx(
+        np.sort(value[latency <= most])[::-1][:20]
+    )
+    codes = [
+        [s.encode(m) for m in dict.fromkeys(a.modules[u] for a in every)]
+        for u, s in enumerate(run.space.stages)
+    ]
+    assert np.sort(learnt.scorer.predict_every(codes)) == pytest.approx(np.sort(value))
+
+
+def test_swaps_of_a_run_find_what_all_of_the_space_has(run, monkeypatch):
+    bounds = [Bound("latency_cpu", 1, float(np.median(run.of("latency_cpu").labels.values)))]
+    whole = build_predicted(run, "acc", 10, bounds)
+    monkeypatch.setattr(ascend, "LISTED", 0)
+    found = build_predicted(run, "acc", 10, bounds)
+    assert not found.proven
+    assert [one.prediction for one in found.built] == pytest.approx([one.prediction for one in whole.built])
+
+
+@pytest.fixture(scope="module")
+def company(run):
+    """For each stage, its modules with the best y' of all architectures that hold them, best first."""
+    every = list(enumerate_architectures(run.space))
+    value = run.of("acc").scorer.predict(every)[0]
+    found = []
+    for u in range(len(run.space.stages)):
+        best: dict = {}
+        for architecture, v in zip(every, value, strict=True):
+            best[architecture.modules[u]] = max(best.get(architecture.modules[u], -np.inf), v)
+        found.append(best)
+    return found
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_the_worth_of_modules_in_the_best_company(run, company, listed, monkeypatch):
+    if not listed:
+        monkeypatch.setattr(in_company, "LISTED", 0)
+        monkeypatch.setattr(ascend, "LISTED", 0)
+    learnt = run.of("acc")
+    table = columns([learnt])
+    worth = worth_in_company(learnt.scorer, 1, table)
+    for u, own in enumerate(worth):
+        found = learnt.scorer.labels_at(own)
+        told = np.array([company[u][table.module(u, i)] for i in range(len(own))])
+        assert (found <= told + 1e-9).all()
+        # What swaps don't reach is no module of the best architectures.
+        close = np.argsort(-told)[: len(told) if listed else 4]
+        assert found[close] == pytest.approx(told[close])
+    best = best_of_modules(learnt.scorer, 1, table, 7)
+    built = [one.architecture for one in build_predicted(run, "acc", 7).built]
+    assert [table.architecture(pick) for pick in best.tolist()] == built
+    small = worth_in_company(run.of("latency_cpu").scorer, -1, columns([run.of("latency_cpu")]))
+    assert max(map(max, small)) == pytest.approx(min(map(max, small)))
+
+
+def test_modules_are_those_whose_best_architecture_is_expected_to_be_best(run):
+    """Against eight times the samples, of all of the space."""
+    learnt = run.of("acc")
+    table = columns([learnt])
+    found = best_in_company(learnt.scorer, 1, table, 3)
+    every = list(enumerate_architectures(run.space))
+    samples = learnt.scorer.drawn(every, 4_000, seed=9)
+    if samples is None:
+        worth = worth_in_company(learnt.scorer, 1, table)
+        assert [own.tolist() for own in found] == [np.argsort(-w, kind="stable")[:3].tolist() for w in worth]
+        return
+    for u, own in enumerate(found):
+        modules = [table.module(u, i) for i in range(len(table.codes[u]))]
+        of = np.array([modules.index(a.modules[u]) for a in every])
+        hoped = np.array([samples[:, of == i].max(axis=1).mean() for i in range(len(modules))])
+        assert hoped[own] == pytest.approx(np.sort(hoped)[::-1][:3], abs=0.1 * np.ptp(hoped))
+        assert own[0] == hoped.argmax()
+
+
+def test_modules_of_no_candidate_are_ordered_by_their_company(run, monkeypatch):
+    monkeypatch.setattr(in_company, "_CANDIDATES", 1)
+    learnt = run.of("acc")
+    table = columns([learnt])
+    worth = worth_in_company(learnt.scorer, 1, table)
+    for own, found in zip(worth, best_in_company(learnt.scorer, 1, table, 5), strict=True):
+        # One candidate has one module a stage.
+        rest = [i for i in np.argsort(-own, kind="stable") if i != found[0]]
+        assert found[1:].tolist() == rest[: len(found) - 1]
+
+
+def test_only_the_modules_of_the_best_company_take_part(run):
+    built = build_predicted(run, "acc", 1000, k=2).built
+    assert len(built) == 8
+    learnt = run.of("acc")
+    table = columns([learnt])
+    for u, own in enumerate(best_in_company(learnt.scorer, 1, table, 2)):
+        assert {one.architecture.modules[u] for one in built} == {table.module(u, i) for i in own}
+    values = [one.prediction for one in built]
+    assert values == sorted(values, reverse=True)
+
+
+def test_what_sums_leave_out_is_found_if_its_prediction_is_within(run):
+    latency = run.of("latency_cpu").scorer
+    every = list(enumerate_architectures(run.space))
+    value = latency.predict(every)[0]
+    # Between the least y' and the least of what sums expect, where the two differ.
+    most = float(value.min()) * 1.0001
+    found = build_predicted(run, "acc", 3, [Bound("latency_cpu", 1, most)])
+    assert {one.architecture for one in found.built} == {
+        a for a, v in zip(every, value, strict=True) if v <= most
+    }
+
+
+def test_what_cannot_be_met_names_the_nearest(run):
+    least = float(run.of("latency_cpu").scorer.predict(list(enumerate_architectures(run.space)))[0].min())
+    with pytest.raises(NasbuildError, match="nothing was found whose predictions are within") as caught:
+        build_predicted(run, "acc", 3, [Bound("latency_cpu", 1, least / 2)])
+    assert caught.value.todo == f"loosen them: the nearest needs latency_cpu <= {least:.4g}"
+    with pytest.raises(NasbuildError, match="nothing is within all bounds"):
+        build_predicted(run, "acc", 3, [Bound("latency_cpu", 1, least * 2), Bound("layers", 1, 0)])
+
+
+def test_where_swaps_cannot_be_followed_the_best_by_score_are_compared():
+    table = load_builtin("digits-macro").select(range(0, 1728, 20))
+    run = learn(table, ["acc", "latency_cpu"], recipe=recipe("lightgbm", folds=2), rivals=False)
+    most = float(np.median(run.of("latency_cpu").labels.values))
+    bounds = [Bound("latency_cpu", 1, most)]
+    found = build_predicted(run, "acc", 5, bounds)
+    pool = build_within(run, "acc", POOL, bounds).built
+    assert found.pool == len(pool)
+    assert not found.proven
+    latency = expected(run, "latency_cpu", [one.architecture for one in pool])[0]
+    within = [one for one, value in zip(pool, latency, strict=True) if value <= most]
+    assert len(within) < len(pool)
+    assert [one.prediction for one in found.built] == [
+        one.prediction for one in best_predicted(run.of("acc"), within, 5)
+    ]

@@ -1,0 +1,125 @@
+"""The reduced space: the best modules of every target, and a space like any other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from builder_samples import QUICK, made_up
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nasbuild.builder import build, holds_of_front, reduce_space
+from nasbuild.errors import NasbuildError
+from nasbuild.score import learn
+from nasbuild.space import (
+    contains,
+    count_architectures,
+    load_space,
+    sample,
+    save_space,
+    space_from_yaml,
+    space_to_yaml,
+)
+from nasbuild.table import load_builtin
+from strategies import all_modules, relaxed, spaces
+
+
+@given(spaces(), st.integers(0, 99), st.integers(1, 4))
+@relaxed
+def test_it_holds_the_best_modules_of_all_targets_and_no_other(space, seed, k):
+    learnt = [made_up(space, seed), made_up(space, seed + 1, minimize=True), made_up(space, seed + 2, kept=3)]
+    reduced = reduce_space(learnt, k)
+    for u, stage in enumerate(reduced.stages):
+        best = set()
+        for one, ends in zip(learnt, (slice(None, k), slice(-k, None), slice(None, k)), strict=True):
+            scores = one.stages[u]
+            best |= {scores.module(space, rank) for rank in range(len(scores))[ends]}
+        assert set(all_modules(stage)) == best
+        assert stage.depths == tuple(sorted({len(module) for module in best}))
+        assert (stage.name, stage.features, stage.shared) == (
+            space.stages[u].name,
+            space.stages[u].features,
+            space.stages[u].shared,
+        )
+    assert reduced.metrics == space.metrics
+    # It is read back as it is, and all that it holds is in the space.
+    assert space_from_yaml(space_to_yaml(reduced)) == reduced
+    for architecture in sample(reduced, 5, np.random.default_rng(0), distinct=False):
+        assert contains(space, architecture)
+        assert contains(reduced, architecture)
+    for one in learnt:
+        assert all(contains(reduced, b.architecture) for b in build(one, 10, k=k))
+
+
+@given(spaces(), st.integers(0, 99))
+@relaxed
+def test_a_reduced_space_can_be_reduced_again(space, seed):
+    once = reduce_space([made_up(space, seed)], 3)
+    twice = reduce_space([made_up(once, seed + 1)], 1)
+    assert count_architectures(twice) == 1
+    assert contains(space, next(iter(sample(twice, 1, np.random.default_rng(0)))))
+
+
+@pytest.mark.parametrize("name", ["x" * 200, "x" * 189 + " " * 10 + "x"])
+def test_a_long_name_stays_a_name(name, tmp_path):
+    space = replace(load_space("nas-bench-macro"), name=name)
+    reduced = reduce_space([made_up(space, 0)], 2)
+    save_space(reduced, tmp_path / "small.yaml")
+    assert load_space(tmp_path / "small.yaml") == reduced
+
+
+def test_it_is_named_after_its_space():
+    assert reduce_space([made_up(load_space("nas-bench-macro"), 0)], 2).name == "nas-bench-macro-reduced"
+
+
+def test_mistakes_are_told():
+    macro, mnasnet = made_up(load_space("nas-bench-macro"), 0), made_up(load_space("mnasnet"), 0, kept=2)
+    for k in (0, -3):
+        with pytest.raises(NasbuildError, match=f"the number of modules a stage is {k}; allowed: 1 or more"):
+            reduce_space([macro], k)
+    with pytest.raises(NasbuildError, match="there is nothing learnt to shrink the space by"):
+        reduce_space([], 3)
+    with pytest.raises(
+        NasbuildError, match="different spaces: nas-bench-macro and mnasnet; shrink runs of one"
+    ):
+        reduce_space([macro, mnasnet], 3)
+
+
+@pytest.fixture(scope="module")
+def run():
+    table = load_builtin("digits-macro").select(range(0, 1728, 20))
+    return learn(table, ["loss", "macs"], recipe=QUICK["default"], rivals=False)
+
+
+def test_modules_of_architectures_are_kept_alone_or_beside_the_best(run):
+    along = sample(run.space, 4, np.random.default_rng(1))
+    alone = reduce_space(run.learnt, 0, architectures=along)
+    for u, stage in enumerate(alone.stages):
+        assert set(stage.modules) == {a.modules[u] for a in along}
+    both, best = reduce_space(run.learnt, 2, architectures=along), reduce_space(run.learnt, 2)
+    for u, stage in enumerate(both.stages):
+        assert set(stage.modules) == {*best.stages[u].modules, *alone.stages[u].modules}
+
+
+@pytest.mark.parametrize("targets", [["loss", "macs"], ["loss"]])
+def test_how_much_of_the_known_front_is_held(run, targets):
+    table = run.table
+    values = [tuple(v) for v in np.column_stack([table.columns[t] for t in targets])]
+    front = [
+        a
+        for a, v in zip(table.architectures, values, strict=True)
+        if not any(w != v and all(x <= y for x, y in zip(w, v, strict=True)) for w in values)
+    ]
+    whole = holds_of_front(reduce_space(run.learnt, 99), run, targets)
+    assert (whole.front, whole.whole, whole.modules) == (len(front), len(front), 1.0)
+    half = reduce_space(run.learnt, 0, architectures=front[: len(front) // 2 + 1])
+    held = holds_of_front(half, run, targets)
+    assert held.front == len(front)
+    assert held.whole == sum(
+        all(m in s.modules for m, s in zip(a.modules, half.stages, strict=True)) for a in front
+    )
+    needed = [{a.modules[u] for a in front} for u in range(3)]
+    kept = [needed[u] & set(half.stages[u].modules) for u in range(3)]
+    assert held.modules == pytest.approx(sum(map(len, kept)) / sum(map(len, needed)))

@@ -1,0 +1,57 @@
+"""Deep stages are built of choices and depths that some row has: against a plain filter of all their modules."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+from nasbuild.builder._stage_shapes import of_seen, shapes_of
+from nasbuild.space import Feature, Space, Stage
+from nasbuild.table import Unseen
+
+SPACE = Space(
+    "deep", (Stage("s", (2, 3), (Feature("op", ("a", "b", "c")), Feature("k", (3, 5))), frozenset({"k"})),)
+)
+
+
+class Plain:
+    """A scorer that sees every layer."""
+
+    space, merges = SPACE, False
+
+
+@pytest.mark.parametrize(
+    "unseen",
+    [
+        (),
+        (Unseen(0, "op", "b"),),
+        (Unseen(0, "op", "a"), Unseen(0, "k", 5)),
+        (Unseen(0, None, 2),),
+        (Unseen(1, "op", "b"), Unseen(0, None, 3), Unseen(0, "k", 3)),
+    ],
+)
+def test_the_modules_of_the_shapes_are_those_without_what_no_row_has(unseen):
+    own = [one for one in unseen if one.stage == 0]
+    expected = {
+        tuple((op, k) for op in ops)
+        for depth in (2, 3)
+        for ops in product("abc", repeat=depth)
+        for k in (3, 5)
+        if not any(
+            (one.feature is None and one.choice == depth)
+            or (one.feature == "op" and one.choice in ops)
+            or (one.feature == "k" and one.choice == k)
+            for one in own
+        )
+    }
+    shapes = shapes_of(0, [Plain()])
+    assert shapes is not None
+    found = [
+        SPACE.stages[0].decode(shape.codes(np.array([picks]))[0])
+        for shape in of_seen(shapes, SPACE, unseen)
+        for picks in product(*(range(len(layers)) for layers in shape.options))
+    ]
+    assert set(found) == expected
+    assert len(found) == len(expected)

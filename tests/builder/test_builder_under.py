@@ -1,0 +1,115 @@
+"""The best under bounds against brute force, and integer programmes against both."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import nasbuild.builder._bounded_topk as under
+from nasbuild.builder._bounded_topk import Problem, best_under
+
+
+@st.composite
+def problems(draw) -> Problem:
+    """Whole numbers, so that ties and bounds met exactly are common."""
+    stages, bounds = draw(st.integers(1, 4)), draw(st.integers(0, 3))
+    sizes = draw(st.lists(st.integers(1, 5), min_size=stages, max_size=stages))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    scores = tuple(rng.integers(-9, 9, s).astype(float) for s in sizes)
+    costs = tuple(rng.integers(-3, 9, (s, bounds)).astype(float) for s in sizes)
+    return Problem(scores, costs, rng.integers(-4, 20, bounds).astype(float))
+
+
+def brute(problem: Problem, n: int, apart: int) -> list[tuple[int, ...]]:
+    every = []
+    for pick in product(*(range(len(s)) for s in problem.scores)):
+        cost = sum((c[p] for c, p in zip(problem.costs, pick, strict=True)), np.zeros(len(problem.bounds)))
+        if (cost <= problem.bounds).all():
+            every.append((-sum(s[p] for s, p in zip(problem.scores, pick, strict=True)), pick))
+    kept: list[tuple[int, ...]] = []
+    for _, pick in sorted(every):
+        if len(kept) < n and all(sum(a != b for a, b in zip(pick, k, strict=True)) >= apart for k in kept):
+            kept.append(pick)
+    return kept
+
+
+@settings(deadline=None, max_examples=300)
+@given(problems(), st.integers(1, 30), st.integers(1, 3))
+def test_nothing_better_is_feasible(problem, n, apart):
+    found = best_under(problem, n, apart)
+    assert [tuple(p) for p in found.picks.tolist()] == brute(problem, n, apart)
+    assert found.proven == len(found)
+
+
+@settings(deadline=None, max_examples=40)
+@given(problems(), st.integers(1, 5))
+def test_integer_programmes_find_the_same_values(problem, n):
+    expected = brute(problem, n, 1)
+    nothing = np.empty((0, problem.stages), dtype=np.int64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(under, "_PROGRAMMES", 99)
+        found = under._by_programmes(problem, n, 1, nothing, 0).picks
+    assert problem.feasible(found).all()
+    assert problem.values(found) == pytest.approx(
+        problem.values(np.array(expected, int).reshape(found.shape))
+    )
+    assert len({tuple(p) for p in found.tolist()}) == len(found)
+
+
+def test_programmes_take_over_where_there_is_too_much_to_list(monkeypatch):
+    rng = np.random.default_rng(0)
+    problem = Problem(
+        tuple(rng.normal(size=12) for _ in range(4)),
+        tuple(rng.normal(size=(12, 2)) for _ in range(4)),
+        np.array([-1.0, -2.0]),
+    )
+    expected = best_under(problem, 20).picks
+    assert len(expected) == 20
+    monkeypatch.setattr(under, "_MOST", 60)
+    found = best_under(problem, 20)
+    assert 1 <= found.proven < 20
+    assert found.picks[: found.proven].tolist() == expected[: found.proven].tolist()
+    assert problem.feasible(found.picks).all()
+    assert len({tuple(p) for p in found.picks.tolist()}) == len(found)
+
+
+def test_apart_means_from_all_before():
+    problem = Problem(tuple(np.array([3.0, 2, 1]) for _ in range(3)), (np.zeros((3, 0)),) * 3, np.zeros(0))
+    found = best_under(problem, 99, apart=3)
+    assert found.picks.tolist() == [[0, 0, 0], [1, 1, 1], [2, 2, 2]]
+
+
+def test_a_bound_that_nothing_meets_gives_nothing():
+    problem = Problem((np.ones(3),), (np.arange(3.0)[:, None],), np.array([-1.0]))
+    assert len(best_under(problem, 5)) == 0
+    # Feasible for fractions of modules only.
+    problem = Problem(
+        (np.array([0.0, 1.0]),) * 2,
+        (np.array([[1.0, -1.0], [-1.0, 1.0]]), np.zeros((2, 2))),
+        np.array([0.5, 0.5]),
+    )
+    assert len(best_under(problem, 5)) == 0
+
+
+def test_what_cannot_be_proven_is_told(monkeypatch):
+    # Five bounds that have nothing to do with each other, in a space of 10^11: prices leave a wide gap.
+    rng = np.random.default_rng(1)
+    scores = tuple(rng.normal(size=150) for _ in range(5))
+    costs = tuple(s[:, None] * rng.uniform(0.2, 1, 5) + rng.normal(size=(150, 5)) for s in scores)
+    problem = Problem(scores, costs, np.full(5, 1.0))
+    monkeypatch.setattr(under, "_MOST", 100_000)
+    found = best_under(problem, 100)
+    assert 1 <= found.proven < len(found) == 100
+    assert problem.feasible(found.picks).all()
+    values = problem.values(found.picks)
+    assert (np.diff(values) <= 1e-9).all()
+    monkeypatch.undo()
+    # With more patience all are proven, and the first one was right.
+    sure = best_under(problem, 100)
+    assert sure.proven == 100
+    assert problem.values(sure.picks)[0] == pytest.approx(values[0])
+    assert (problem.values(sure.picks) >= values - 1e-9).all()

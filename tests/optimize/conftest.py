@@ -1,0 +1,39 @@
+"""What the tests of the loop share."""
+
+from __future__ import annotations
+
+import pytest
+from optimize_samples import NAME, space
+
+from nasbuild.evaluate import Spec, Store
+from nasbuild.optimize import run_loop
+from nasbuild.predictor import recipe
+from nasbuild.search import parse_goal
+
+
+@pytest.fixture
+def loop(tmp_path):
+    """Runs a loop in a folder of the test, with a store that several may share."""
+    stores = []
+
+    def run(
+        settings,
+        *,
+        function="value",
+        targets=("loss",),
+        bounds=(),
+        out="out",
+        store="store.db",
+        of=None,
+        **more,
+    ):
+        # Ridge regression fits in no time; the default is tested where it matters.
+        kind = recipe(more.pop("recipe", "ridge"))
+        spec = Spec(NAME + function, of or space(), settings.seed)
+        goal = parse_goal(spec.space, targets, bounds, spec.load().metrics)
+        stores.append(Store(tmp_path / store, spec.space, spec.name, seed=spec.seed))
+        return run_loop(tmp_path / out, spec, goal, settings, stores[-1], recipe=kind, **more)
+
+    yield run
+    for store in stores:
+        store.close()

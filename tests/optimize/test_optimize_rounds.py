@@ -1,0 +1,98 @@
+"""What came of rounds, by hand; and what a round asks for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from optimize_samples import space, value
+
+from nasbuild.builder import best_predicted, build
+from nasbuild.optimize import BUILT, PROPOSED, RANDOM, Asked, Round, next_batch, random_batch
+from nasbuild.optimize._round_summary import gathered
+from nasbuild.predictor import recipe
+from nasbuild.score import learn
+from nasbuild.search import parse_goal
+from nasbuild.space import enumerate_architectures, sample, to_dict
+from nasbuild.table import evaluated_table
+
+SPACE = space()
+EVERY = list(enumerate_architectures(SPACE))
+
+
+@pytest.fixture(scope="module")
+def run():
+    some = sample(SPACE, 24, np.random.default_rng(0))
+    table = evaluated_table(SPACE, {a: value(to_dict(SPACE, a)) for a in some})
+    return learn(table, ["loss", "cost"], recipe=recipe("ridge"), rivals=False)
+
+
+def test_what_came_of_rounds_is_told_in_each_targets_direction():
+    a, b, c, d, e = EVERY[:5]
+    goal = parse_goal(SPACE, ["loss", "-cost"], (), SPACE.metrics)
+    nothing = np.full((3, 2), np.nan)
+    rounds = [
+        Round(tuple(Asked(x, RANDOM) for x in (a, b, c)), nothing, nothing),
+        Round(
+            (Asked(d, BUILT), Asked(e, PROPOSED)),
+            np.array([[0.4, -3.0], [0.2, -5.0]]),
+            np.array([[0.1, 0.5], [0.3, 0.7]]),
+            "a note",
+        ),
+    ]
+    metrics = {
+        a: {"loss": 1.0, "cost": 4.0},
+        b: {"loss": 0.5, "cost": 8.0},
+        c: {"loss": None, "cost": 1.0},
+        d: {"loss": 0.6, "cost": 2.0},
+    }
+    found = gathered(goal, rounds, metrics, SPACE)
+    assert found.architectures == (a, b, c, d)
+    assert found.whys == (RANDOM, RANDOM, RANDOM, BUILT)
+    assert found.rounds.tolist() == [0, 0, 0, 1]
+    first, second = found.told
+    assert (first.number, first.done, first.failed, first.note) == (0, 2, 1, "")
+    assert np.isnan(first.predicted).all()
+    assert first.found == first.best == (0.5, -1.0)
+    assert (second.number, second.done, second.failed, second.note) == (1, 1, 0, "a note")
+    # Only what was evaluated of a round counts.
+    assert (second.predicted, second.std) == ((0.4, -3.0), (0.1, 0.5))
+    assert (second.found, second.best) == ((0.6, -2.0), (0.5, -1.0))
+    # Losses (1, 4) and (0.5, 8) span a box of 0.5 x 4; d fills 0.4 x 6 of its 2.
+    assert first.volume == pytest.approx(0.0)
+    assert second.volume == pytest.approx(0.4 * 6 / 2)
+
+
+def test_a_batch_is_half_built_half_proposed_and_all_of_it_new(run):
+    failed = [a for a in EVERY if a not in run.table.row_of][:5]
+    seen = [*run.table.architectures, *failed]
+    single = type(run)(run.table, run.recipe, run.seed, run.learnt[:1], run.max_modules)
+    asked = next_batch(single, 8, seen)
+    assert [one.why for one in asked] == [BUILT, PROPOSED] * 4
+    assert len({one.architecture for one in asked}) == 8
+    assert not {one.architecture for one in asked} & set(seen)
+    (learnt,) = single.learnt
+    new = [one for one in build(learnt, len(EVERY)) if one.architecture not in seen]
+    best = [one.architecture for one in best_predicted(learnt, new, 4)]
+    assert [one.architecture for one in asked if one.why == BUILT] == best
+    assert [one.why for one in next_batch(single, 6, seen, share=1.0)] == [BUILT] * 6
+    assert [one.why for one in next_batch(single, 6, seen, share=0.0)] == [PROPOSED] * 6
+
+
+def test_a_batch_of_two_targets_holds_what_is_best_in_each(run):
+    seen = run.table.architectures
+    asked = [one.architecture for one in next_batch(run, 12, seen)]
+    assert len(set(asked)) == 12
+    assert not set(asked) & set(seen)
+    new = [a for a in EVERY if a not in run.table.row_of]
+    for learnt in run.learnt:
+        predicted, among = learnt.scorer.predict(asked)[0], learnt.scorer.predict(new)[0]
+        assert predicted.min() <= np.quantile(among, 0.02)
+
+
+def test_a_random_batch_is_new_and_ends_with_the_space():
+    rng = np.random.default_rng(0)
+    seen = EVERY[:-3]
+    assert {one.architecture for one in random_batch(SPACE, 5, seen, rng)} == set(EVERY[-3:])
+    assert random_batch(SPACE, 5, EVERY, rng) == []
+    drawn = random_batch(SPACE, 10, EVERY[:20], rng)
+    assert len({one.architecture for one in drawn} - set(EVERY[:20])) == 10
