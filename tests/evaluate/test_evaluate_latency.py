@@ -16,11 +16,10 @@ from nasbuild.evaluate import (
     Pool,
     Spec,
     Store,
-    _latency,
-    _reading,
     evaluate_all,
     load_evaluator,
 )
+from nasbuild.evaluate.latency import _estimate, _latency
 from nasbuild.evaluate.latency._estimate import Timing
 from nasbuild.evaluate.latency._latency import told
 from nasbuild.evaluate.latency._settings import LatencySettings, parse_latency
@@ -77,7 +76,7 @@ def test_a_provider_that_is_not_there_is_refused():
 
 @pytest.mark.parametrize("runtime", ["torch", "onnxruntime"])
 def test_real_networks_are_timed(runtime, tmp_path, monkeypatch):
-    monkeypatch.setattr(_reading, "PROCESSES", 2)
+    monkeypatch.setattr(_estimate, "PROCESSES", 2)
     if runtime == "onnxruntime":
         pytest.importorskip("onnxruntime", reason="extra 'onnx'")
     script = tmp_path / "nets.py"
@@ -103,7 +102,7 @@ def test_real_networks_are_timed(runtime, tmp_path, monkeypatch):
 
 
 def test_sweeps_are_evaluated_into_a_store(tmp_path, monkeypatch):
-    monkeypatch.setattr(_reading, "PROCESSES", 1)
+    monkeypatch.setattr(_estimate, "PROCESSES", 1)
     name = "latency:digits,tolerance=100,seconds=0.01"
     store = Store(tmp_path / "s.db", SPACE, name)
     results = evaluate_all(Spec(name, SPACE), SOME, store)
@@ -115,7 +114,7 @@ def test_sweeps_are_evaluated_into_a_store(tmp_path, monkeypatch):
 
 
 def test_a_noisy_reading_is_refused_with_its_figures(tmp_path, monkeypatch):
-    monkeypatch.setattr(_reading, "PROCESSES", 2)
+    monkeypatch.setattr(_estimate, "PROCESSES", 2)
     script = tmp_path / "nets.py"
     script.write_text(
         "import time\nfrom pathlib import Path\nfrom torch import nn\n"
@@ -156,7 +155,7 @@ def test_a_steady_reading_among_unsteady_ones_is_refused_with_the_reason():
 @pytest.mark.parametrize("runtime", ["torch", "onnxruntime"])
 def test_passes_run_in_processes_of_their_own(runtime, tmp_path, monkeypatch):
     """Twice as many where one does not hold all networks, whatever these print; onnxruntime's have no torch."""
-    monkeypatch.setattr(_reading, "PROCESSES", 3)
+    monkeypatch.setattr(_estimate, "PROCESSES", 3)
     monkeypatch.setattr(_latency, "_OF_A_PROCESS", 3)
     if runtime == "onnxruntime":
         pytest.importorskip("onnxruntime", reason="extra 'onnx'")
@@ -182,7 +181,7 @@ def test_passes_run_in_processes_of_their_own(runtime, tmp_path, monkeypatch):
 
 
 def test_a_network_that_ends_its_process_does_not_fail_the_others(tmp_path, monkeypatch):
-    monkeypatch.setattr(_reading, "PROCESSES", 1)
+    monkeypatch.setattr(_estimate, "PROCESSES", 1)
     script = tmp_path / "nets.py"
     script.write_text(
         "import os\nfrom torch import nn\n"
