@@ -15,7 +15,7 @@ import numpy as np
 from nasbuild._io import write_text
 from nasbuild.bench import read
 from nasbuild.predictor import recipe
-from nasbuild.score import learn, versions
+from nasbuild.score import fit, versions
 from nasbuild.space import Architecture
 
 HERE = Path(__file__).parent
@@ -82,8 +82,8 @@ def hop_srcc(options: argparse.Namespace, settings: list[tuple[str, str, str]]) 
             continue
         # few=0: single splits as in section 5.1, however small the table.
         trust = (
-            learn(read(options.data, name), [target], recipe=recipe("paper", few=0), workers=options.workers)
-            .learnt[0]
+            fit(read(options.data, name), [target], recipe=recipe("paper", few=0), workers=options.workers)
+            .targets[0]
             .trust
         )
         rows[label] = {

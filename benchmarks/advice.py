@@ -17,7 +17,7 @@ import numpy as np
 from _common import arguments, markdown, resume, save
 from nasbuild.bench import Cell, read
 from nasbuild.predictor import AdditiveRecipe, BaselineRecipe, one_thread, srcc
-from nasbuild.score import evidence_of, fit_additive, fit_model, fit_rivals, measure_trust
+from nasbuild.score import evidence_of, fit_additive, fit_baselines, fit_model, measure_trust
 from nasbuild.space import Architecture, Space, group_stages
 
 RECIPE = AdditiveRecipe(samples=2)  # samples tell deviations of scores, of which nothing here depends
@@ -81,20 +81,20 @@ def measure(data: Any, cell: Cell, draw: int, *, shuffled: bool) -> dict[str, An
     others = [table.architectures[i] for i in rest]
     with one_thread():
         scorer, parts = fit_additive(table.space, some, labels, RECIPE, seed=draw)
-        rivals = fit_rivals(table.space, (some, labels), RECIPE, seed=draw)
+        baselines = fit_baselines(table.space, (some, labels), RECIPE, seed=draw)
         truth = {"default": srcc(scorer.shares(others).sum(axis=1), column[rest])}
-        for rival in rivals:
-            model = fit_model(table.space, some, labels, BaselineRecipe(rival.name), draw)  # pyright: ignore[reportArgumentType]
-            truth[rival.name] = srcc(sums(model, table.space, others), column[rest])
+        for baseline in baselines:
+            model = fit_model(table.space, some, labels, BaselineRecipe(baseline.name), draw)  # pyright: ignore[reportArgumentType]
+            truth[baseline.name] = srcc(sums(model, table.space, others), column[rest])
     evidence = evidence_of(parts, labels)
-    trust = measure_trust(scorer, evidence, rivals=rivals)
-    best = max(rivals, key=lambda rival: rival.modules.mean)
+    trust = measure_trust(scorer, evidence, baselines=baselines)
+    best = max(baselines, key=lambda baseline: baseline.modules.mean)
     margin = max(0.01, 0.5 * evidence.modules.std / np.sqrt(len(parts)))
     return {
         "level": trust.level,
         "better": trust.better,
         "before": best.name if best.modules.mean > evidence.modules.mean + margin else None,
-        "folds": {"default": list(trust.modules.each)} | {r.name: list(r.modules.each) for r in rivals},
+        "folds": {"default": list(trust.modules.each)} | {r.name: list(r.modules.each) for r in baselines},
         "truth": truth,
     }
 

@@ -21,7 +21,7 @@ from scipy.stats import yeojohnson
 from _common import arguments, markdown, resume, save
 from nasbuild.bench import Cell, read
 from nasbuild.builder import Bound, build_predicted, build_within
-from nasbuild.score import learn
+from nasbuild.score import fit
 from nasbuild.table import Table
 
 CELL, DRAWS = Cell("nas-bench-macro", "acc", 300), 10
@@ -38,14 +38,16 @@ def main() -> None:
     for draw in range(DRAWS):
         if str(draw) in draws:
             continue
-        run = learn(whole.select(CELL.rows(np.arange(len(whole)), draw)), ["acc"], seed=draw, rivals=False)
+        fitted = fit(
+            whole.select(CELL.rows(np.arange(len(whole)), draw)), ["acc"], seed=draw, baselines=False
+        )
         found = []
         for share in SHARES:
             most = float(np.quantile(flops, share))
             bounds = [Bound("flops", 1, most)]
             built = {
-                "score": build_within(run, "acc", 1, bounds).built[0],
-                "prediction": build_predicted(run, "acc", 1, bounds).built[0],
+                "score": build_within(fitted, "acc", 1, bounds).built[0],
+                "prediction": build_predicted(fitted, "acc", 1, bounds).built[0],
             }
             rows = {way: whole.row_of[one.architecture] for way, one in built.items()}
             found.append(

@@ -21,7 +21,7 @@ from deep_samples import programme
 
 from _common import arguments, markdown, resume, save
 from nasbuild.builder import Bound, build_front, build_shortlisted, build_within
-from nasbuild.score import Run, learn
+from nasbuild.score import Fit, fit
 from nasbuild.space import Architecture, Space, space_from_dict
 from nasbuild.table import Table
 
@@ -92,14 +92,14 @@ def random_problem(seed: int) -> dict:
     columns = {n: c[at, codes].sum(axis=1) for n, c in zip(("loss", *names), (loss, *costs), strict=True)}
     architectures = tuple(_modules(row, depths) for row in codes)
     table = Table(space, tuple(f"r{i}" for i in range(rows)), architectures, columns)
-    run = learn(table, ["loss"], seed=0, rivals=False)
+    fitted = fit(table, ["loss"], seed=0, baselines=False)
     share = float(rng.uniform(0.15, 0.6))
     most = [round(float((1 - share) * c.min(axis=1).sum() + share * c.max(axis=1).sum())) for c in costs]
     bounds = [Bound(n, 1, float(m)) for n, m in zip(names, most, strict=True)]
     start = time.perf_counter()
-    short = build_shortlisted(run, "loss", 1, bounds)
+    short = build_shortlisted(fitted, "loss", 1, bounds)
     seconds = time.perf_counter() - start
-    score = build_within(run, "loss", 1, bounds).built[0].architecture
+    score = build_within(fitted, "loss", 1, bounds).built[0].architecture
     built = [_codes(a) for a in (short.built[0].architecture, score)]
     assert all(c[at, b].sum() <= m for b in built for c, m in zip(costs, most, strict=True))
     return {
@@ -129,18 +129,18 @@ def transformer() -> dict:
     rng = np.random.default_rng(12)
     codes = rng.integers(len(WIDTHS), size=(ROWS, LAYERS))
     columns = {"loss": true_loss(codes), "latency": true_latency(codes)}
-    runs = {way: _learnt(way, codes, columns) for way in ("one", "many")}
+    fits = {way: _learnt(way, codes, columns) for way in ("one", "many")}
     result: dict = {"bounds": [], "fronts": {}}
     for quantile in (0.1, 0.25, 0.5, 0.75):
         limit = float(np.quantile(columns["latency"], quantile))
         row = [limit]
-        for run in runs.values():
-            built = build_shortlisted(run, "loss", 1, [Bound("latency", 1, limit)]).built[0].architecture
+        for fitted in fits.values():
+            built = build_shortlisted(fitted, "loss", 1, [Bound("latency", 1, limit)]).built[0].architecture
             own = _width_codes(built)
             row += [float(true_loss(own)[0]), float(true_latency(own)[0])]
         result["bounds"].append([*row, _best_by_swaps(limit)])
-    for way, run in runs.items():
-        latency = np.sort(build_front(run, FRONT, targets=["loss", "latency"]).prediction[:, 1])
+    for way, fitted in fits.items():
+        latency = np.sort(build_front(fitted, FRONT, targets=["loss", "latency"]).prediction[:, 1])
         result["fronts"][way] = {
             "count": len(latency),
             "gap": float(np.diff(latency).max() / np.ptp(columns["latency"])),
@@ -163,7 +163,7 @@ def true_latency(codes: np.ndarray) -> np.ndarray:
     return 2 + 0.5 * (tiles**1.3).sum(axis=1) + 0.15 * (np.diff(width, axis=1) != 0).sum(axis=1)
 
 
-def _learnt(way: str, codes: np.ndarray, columns: dict[str, np.ndarray]) -> Run:
+def _learnt(way: str, codes: np.ndarray, columns: dict[str, np.ndarray]) -> Fit:
     metrics = {m: {"direction": "minimize"} for m in columns}
     feature = {"width": list(WIDTHS)}
     names, depth = (["layers"], LAYERS) if way == "one" else ([f"l{i}" for i in range(LAYERS)], 1)
@@ -172,7 +172,7 @@ def _learnt(way: str, codes: np.ndarray, columns: dict[str, np.ndarray]) -> Run:
     rows = [[(WIDTHS[c],) for c in row] for row in codes]
     modules = [(tuple(r),) if way == "one" else tuple((layer,) for layer in r) for r in rows]
     table = Table(space, tuple(f"r{i}" for i in range(len(rows))), tuple(map(Architecture, modules)), columns)
-    return learn(table, list(columns), seed=0, rivals=False)
+    return fit(table, list(columns), seed=0, baselines=False)
 
 
 def _width_codes(architecture: Architecture) -> np.ndarray:

@@ -25,7 +25,7 @@ import numpy as np
 
 from _common import arguments, markdown, resume, save
 from nasbuild.evaluate import Evaluator, Spec, Store
-from nasbuild.optimize import LoopSettings, run_loop
+from nasbuild.optimize import LoopSettings, optimize
 from nasbuild.predictor import recipe
 from nasbuild.search import SearchSettings, parse_goal, search
 from nasbuild.space import (
@@ -194,7 +194,7 @@ def loop(name: str, seed: int, blind: bool) -> dict[str, Any]:
     goal = parse_goal(space, ["acc"], region.bounds, space.metrics)
     with tempfile.TemporaryDirectory() as place, _blinded("nasbuild.optimize._loop", blind):
         store = Store(Path(place) / "store.db", space, spec.name, seed=seed)
-        found = run_loop(Path(place) / "out", spec, goal, settings, store, recipe=recipe("ridge")).evaluated
+        found = optimize(Path(place) / "out", spec, goal, settings, store, recipe=recipe("ridge")).evaluated
         store.close()
     known = found.known
     return {
@@ -233,7 +233,7 @@ def _row(known: np.ndarray, number: np.ndarray, values: np.ndarray, name: str) -
 
 
 def _blinded(module: str, blind: bool) -> contextlib.AbstractContextManager[Any]:
-    return mock.patch(f"{module}.learn_failures", return_value=None) if blind else contextlib.nullcontext()
+    return mock.patch(f"{module}.fit_failures", return_value=None) if blind else contextlib.nullcontext()
 
 
 WAYS: dict[str, Callable[[str, int, bool], dict[str, Any]]] = {"loop": loop, "search": searched}

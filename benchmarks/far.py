@@ -29,9 +29,14 @@ def one(number: int, n: int) -> dict:
     told = {"table": number, "kind": kind.name, "space": table.space.name, "rows": len(table)}
     if np.ptp(table.columns[kind.metric.name]) == 0:
         return {**told, "architectures": 0, "marked": 0, "violations": {}}
-    run, some = quick_fit(table, kind), far_from(table, n, number)
-    marked = int(predict(run.learnt[0], some).extrapolates.sum())
-    return {**told, "architectures": len(some), "marked": marked, "violations": dict(violations(run, some))}
+    fitted, some = quick_fit(table, kind), far_from(table, n, number)
+    marked = int(predict(fitted.targets[0], some).extrapolates.sum())
+    return {
+        **told,
+        "architectures": len(some),
+        "marked": marked,
+        "violations": dict(violations(fitted, some)),
+    }
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ import torch
 from _common import RESULTS, architecture, arguments, markdown, resume, save
 from nasbuild.builder import build, build_front
 from nasbuild.evaluate import InProcess, Pool, Spec
-from nasbuild.score import Run, learn
+from nasbuild.score import Fit, fit
 from nasbuild.search import SearchSettings, parse_goal, search
 from nasbuild.space import Architecture, load_space
 from nasbuild.table import Table, load_builtin, read_table
@@ -105,10 +105,10 @@ def measure(work: Measured, draw: int, have: dict[str, Any], keep) -> None:
     few = work.table.select(rows)
     have["rows"] = rows.tolist()
     if "front" not in have:
-        run = learn(few, list(TARGETS), rivals=False, seed=draw)
-        have["best"] = told(work, cluster(run))
+        fitted = fit(few, list(TARGETS), baselines=False, seed=draw)
+        have["best"] = told(work, cluster(fitted))
         keep()
-        have["front"] = told(work, build_front(run, BUILT).architectures)
+        have["front"] = told(work, build_front(fitted, BUILT).architectures)
         keep()
     for name, targets in (("evolved best", TARGETS[:1]), ("evolved front", TARGETS)):
         if name not in have:
@@ -117,9 +117,9 @@ def measure(work: Measured, draw: int, have: dict[str, Any], keep) -> None:
             keep()
 
 
-def cluster(run: Run) -> list[Architecture]:
+def cluster(fitted: Fit) -> list[Architecture]:
     """The best by accuracy of the networks that the three best modules of each stage make (section 5.1)."""
-    return [one.architecture for one in build(run.of("acc"), BUILT, k=K)]
+    return [one.architecture for one in build(fitted.of("acc"), BUILT, k=K)]
 
 
 def told(work: Measured, architectures: Sequence[Architecture]) -> dict[str, Any]:
@@ -128,7 +128,9 @@ def told(work: Measured, architectures: Sequence[Architecture]) -> dict[str, Any
 
 def evolve(work: Measured, few: Table, targets: tuple[str, ...], seed: int) -> list[Architecture]:
     """What evolution evaluates after the labels that it begins with."""
-    latency = learn(work.table, ["latency_cpu"], rivals=False).learnt[0].scorer if len(targets) > 1 else None
+    latency = (
+        fit(work.table, ["latency_cpu"], baselines=False).targets[0].scorer if len(targets) > 1 else None
+    )
     goal = parse_goal(few.space, list(targets), [], few.metrics)
 
     def evaluate(asked: Sequence[Architecture]) -> list[dict[str, float | None]]:

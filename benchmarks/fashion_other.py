@@ -25,7 +25,7 @@ from fashion import BUILT, SETS, Measured, beaten, front_of
 from nasbuild.builder import build
 from nasbuild.evaluate import Spec
 from nasbuild.predictor import srcc
-from nasbuild.score import learn
+from nasbuild.score import fit
 from nasbuild.space import Architecture, load_space
 from nasbuild.table import Table, load_builtin, read_table
 from nasbuild.zoo.ofa.generate import SPACE, TABLE, Work
@@ -81,7 +81,7 @@ def tested(work: Measured, chosen: dict[str, Any]) -> dict[str, Any]:
     }
     mine = {m: np.array([values[a] for a in shipped.architectures]) for m, values in own.items()}
     sets = {name: [architecture(m) for m in chosen[name]["modules"]] for name in SETS}
-    largest = learn(shipped, ["+macs"], rivals=False)
+    largest = fit(shipped, ["+macs"], baselines=False)
     sets["most MACs of all"] = [one.architecture for one in build(largest.of("+macs"), BUILT)]
     for name, column in {"most MACs of the table": "macs", "best of the table": "acc"}.items():
         first = np.argsort(-shipped.columns[column], kind="stable")[:BUILT]
@@ -89,7 +89,7 @@ def tested(work: Measured, chosen: dict[str, Any]) -> dict[str, Any]:
     sets["table"] = list(shipped.architectures)
     told: dict[str, Any] = {"srcc": {m: srcc(mine[m], shipped.columns[m]) for m in mine}, "sets": {}}
     front = front_of(np.column_stack([mine["acc"], -shipped.columns["macs"]]))
-    fit = np.polyfit(shipped.columns["macs"], mine["acc"], 2)
+    curve = np.polyfit(shipped.columns["macs"], mine["acc"], 2)
     for name, some in sets.items():
         acc, macs = np.array(work.accuracies(some)), macs_of(some, shipped)
         alike = (macs >= shipped.columns["macs"].min()) & (macs <= shipped.columns["macs"].max())
@@ -99,7 +99,7 @@ def tested(work: Measured, chosen: dict[str, Any]) -> dict[str, Any]:
             "ahead": (acc[:, None] > mine["acc"]).mean(),
             "macs": macs.mean(),
             "alike": int(alike.sum()),
-            "above": (acc - np.polyval(fit, macs))[alike].mean() if alike.any() else None,
+            "above": (acc - np.polyval(curve, macs))[alike].mean() if alike.any() else None,
             "beaten": beaten(front, np.column_stack([acc, -macs])),
         }
     return told

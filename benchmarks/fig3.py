@@ -25,7 +25,7 @@ from _common import RESULTS, arguments, markdown, resume, save
 from nasbuild.bench import read
 from nasbuild.ir import OperatorGraph, from_torch, load_graphs, save_graphs
 from nasbuild.predictor import Ensemble, OperatorRecipe, outputs, srcc
-from nasbuild.score.graphs import GraphRun, compare, learn_graphs, load_graph_run, save_graph_run
+from nasbuild.score.graphs import GraphFit, compare, fit_graphs, load_graph_fit, save_graph_fit
 from nasbuild.space import Graphs, Metric
 from nasbuild.table import Table, graph_table
 from nasbuild.zoo.ofa import Family, Network, layers_of, mobilenet_v3, proxylessnas
@@ -48,17 +48,16 @@ def main() -> None:
     if not options.print:
         torch.set_num_threads(1)
         tables = {name: read(options.data, table) for name, (table, _) in SPACES.items()}
-        run = fitted(options, tables)
-        result |= measured(run, {name: len(table) for name, table in tables.items()})
+        result |= measured(fitted(options, tables), {name: len(table) for name, table in tables.items()})
         save(options.out, result)
     draw(result, options.figure)
     show(result)
 
 
-def fitted(options: argparse.Namespace, tables: dict[str, Table]) -> GraphRun:
+def fitted(options: argparse.Namespace, tables: dict[str, Table]) -> GraphFit:
     """The finished fit of the folder, or one made now."""
     if (options.folder / "run").exists():
-        return load_graph_run(options.folder / "run")
+        return load_graph_fit(options.folder / "run")
     graphs = [g for name, (_, family) in SPACES.items() for g in traced(options.folder, tables[name], family)]
     accuracies = np.concatenate([table.columns["acc"] for table in tables.values()])
     metrics = {graph.name: {"acc": float(acc)} for graph, acc in zip(graphs, accuracies, strict=True)}
@@ -70,15 +69,15 @@ def fitted(options: argparse.Namespace, tables: dict[str, Table]) -> GraphRun:
             last = line
             print(line, flush=True)
 
-    run = learn_graphs(
+    fitted = fit_graphs(
         graph_table(graphs, metrics, {"acc": Metric("acc", "maximize")}),
         ["acc"],
         recipe=RECIPE,
         workers=options.workers,
         progress=told,
     )
-    save_graph_run(run, options.folder / "run")
-    return run
+    save_graph_fit(fitted, options.folder / "run")
+    return fitted
 
 
 def traced(folder: Path, table: Table, family: Family) -> list[OperatorGraph]:
@@ -99,28 +98,28 @@ def traced(folder: Path, table: Table, family: Family) -> list[OperatorGraph]:
     return found
 
 
-def measured(run: GraphRun, sizes: dict[str, int]) -> dict[str, Any]:
-    learnt = run.learnt[0]
-    ensemble, graphs = learnt.ensemble, run.graphs.select(learnt.labels.rows)
+def measured(fitted: GraphFit, sizes: dict[str, int]) -> dict[str, Any]:
+    target_fit = fitted.targets[0]
+    ensemble, graphs = target_fit.ensemble, fitted.graphs.select(target_fit.labels.rows)
     of_space = np.repeat(np.arange(len(sizes)), list(sizes.values()))
     every = {"both": np.arange(len(of_space))} | {
         name: np.flatnonzero(of_space == k) for k, name in enumerate(sizes)
     }
     parts = [graphs.select(every[name]) for name in sizes]
-    nodes = Counter(op for graph in run.table.graphs for op in graph.ops)
+    nodes = Counter(op for graph in fitted.table.graphs for op in graph.ops)
     return {
-        "recipe": run.recipe.as_dict(),
+        "recipe": fitted.recipe.as_dict(),
         "graphs": {
             name: {"networks": len(part), "nodes": float(np.diff(part.offsets).mean())}
             for name, part in zip(sizes, parts, strict=True)
         },
         "labels": {
-            name: histogram(learnt.labels.values[every[name]], learnt.labels.values) for name in sizes
+            name: histogram(target_fit.labels.values[every[name]], target_fit.labels.values) for name in sizes
         },
         "srcc": {
-            name: held_out(ensemble, graphs, learnt.labels.values, rows) for name, rows in every.items()
+            name: held_out(ensemble, graphs, target_fit.labels.values, rows) for name, rows in every.items()
         },
-        "rivals": {name: list(one.each) for name, one in learnt.trust.rivals.items()},
+        "baselines": {name: list(one.each) for name, one in target_fit.trust.baselines.items()},
         "operations": [
             {
                 "op": str(f.choice),
@@ -129,7 +128,7 @@ def measured(run: GraphRun, sizes: dict[str, int]) -> dict[str, Any]:
                 "std": f.effect_std,
                 "nodes": nodes[str(f.choice)],
             }
-            for f in sorted(learnt.features, key=lambda f: -f.effect)
+            for f in sorted(target_fit.features, key=lambda f: -f.effect)
             if f.feature == "op"
         ],
         "difference": [
@@ -179,8 +178,8 @@ def show(result: dict[str, Any]) -> None:
     ]
     print("\n" + markdown(["held out of", *(f"hop {m}" for m in range(hops)), "y'"], body))
     print(
-        "rivals on counts of operations:",
-        {k: round(float(np.mean(v)), 3) for k, v in result["rivals"].items()},
+        "baselines on counts of operations:",
+        {k: round(float(np.mean(v)), 3) for k, v in result["baselines"].items()},
     )
     header = ["operation", "effect", "spread", "nodes"]
     body = [

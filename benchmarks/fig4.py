@@ -12,7 +12,7 @@ from _common import arguments, markdown, read, resume, save
 from nasbuild._io import write_text
 from nasbuild.predictor import recipe
 from nasbuild.report import Chain, Palette, draw_legend, draw_modules, draw_panels
-from nasbuild.score import learn
+from nasbuild.score import fit
 from nasbuild.space import module_id, parse_module
 
 EQUATIONS = (
@@ -32,12 +32,12 @@ def main() -> None:
     for equation in EQUATIONS:
         if equation in rows:
             continue
-        learnt = learn(table, [equation], recipe=recipe("paper", members=1), workers=options.workers).learnt[
-            0
-        ]
+        target_fit = fit(
+            table, [equation], recipe=recipe("paper", members=1), workers=options.workers
+        ).targets[0]
         ends = {}
         for end, rank in (("best", 0), ("worst", -1)):
-            scores = sorted(((s.score[rank], s.stage, s) for s in learnt.stages), key=lambda x: x[:2])
+            scores = sorted(((s.score[rank], s.stage, s) for s in target_fit.stages), key=lambda x: x[:2])
             _, u, stage = scores[-1] if end == "best" else scores[0]
             module = stage.module(table.space, rank % len(stage))
             ends[end] = {
@@ -46,7 +46,7 @@ def main() -> None:
                 "id": module_id(table.space.stages[u], module),
                 "score": float(stage.score[rank]),
             }
-        trust = learnt.trust
+        trust = target_fit.trust
         rows[equation] = ends | {"srcc": trust.prediction.mean, "srcc_modules": trust.modules.mean}
         save(options.out, result)
     header = [

@@ -24,7 +24,7 @@ from nasbuild.bench import Cell, Truth, read, truth
 from nasbuild.builder import build_front, propose_equations, reduce_space
 from nasbuild.objective import parse_target
 from nasbuild.predictor import recipe
-from nasbuild.score import Run, learn
+from nasbuild.score import Fit, fit
 from nasbuild.search import Found, Goal, SearchSettings, insight_space, parse_goal, search
 from nasbuild.space import Architecture, Space, count_architectures
 from nasbuild.table import Table
@@ -88,31 +88,31 @@ def measure(setting: Setting, have: dict[str, Any], keep) -> None:
     """Fill in what a setting lacks; ``keep`` writes it down."""
     space = setting.table.space
     if "built" not in have:
-        run = learn(setting.table, setting.targets, recipe=RECIPE, rivals=False)
-        front = build_front(run, FRONT)
+        fitted = fit(setting.table, setting.targets, recipe=RECIPE, baselines=False)
+        front = build_front(fitted, FRONT)
         have["built"] = setting.values(list(front.architectures)).tolist()
         have["modules"] = [a.modules for a in front.architectures]
-        have["clusters"], have["reduced"] = clusters(setting, run)
+        have["clusters"], have["reduced"] = clusters(setting, fitted)
         keep()
     have.setdefault("few", [])
     for draw in range(len(have["few"]), DRAWS):
         rows = Cell("", "acc", FEW).rows(np.arange(len(setting.table)), draw)
-        run = learn(setting.table.select(rows), setting.targets, recipe=RECIPE, rivals=False, seed=draw)
-        front = build_front(run, FRONT)
+        fitted = fit(setting.table.select(rows), setting.targets, recipe=RECIPE, baselines=False, seed=draw)
+        front = build_front(fitted, FRONT)
         have["few"].append(setting.values(list(front.architectures)).tolist())
         keep()
     searched = have.setdefault("searches", {})
     for method in METHODS:
-        runs = searched.setdefault(method, [])
+        fits = searched.setdefault(method, [])
         where, way = space, method
-        if len(runs) < SEEDS and method == "insight":
+        if len(fits) < SEEDS and method == "insight":
             where = insight_space(setting.table, [parse_target(t, setting.table) for t in setting.targets])
-        if len(runs) < SEEDS and method == "reduced":
+        if len(fits) < SEEDS and method == "reduced":
             where, way = space_of(setting, have["reduced"]), "stage"
         have.setdefault("sizes", {}).setdefault(method, float(count_architectures(where)))
-        for seed in range(len(runs), SEEDS):
+        for seed in range(len(fits), SEEDS):
             found = setting.search(SearchSettings(way, seed=seed), where)
-            runs.append(front_of(found.values).tolist())
+            fits.append(front_of(found.values).tolist())
             keep()
     limits = have.setdefault("limits", {})
     starts: dict[str, list[Architecture]] = {f"seed {s}": [] for s in range(LIMIT_SEEDS)}
@@ -125,16 +125,16 @@ def measure(setting: Setting, have: dict[str, Any], keep) -> None:
             keep()
 
 
-def clusters(setting: Setting, run: Run) -> tuple[list[dict[str, Any]], list[list[Any]]]:
+def clusters(setting: Setting, fitted: Fit) -> tuple[list[dict[str, Any]], list[list[Any]]]:
     """For each proposed equation the values of all combinations of its best modules; and the reduced space."""
-    _, aimed = propose_equations(run, EQUATIONS)
-    learnt = learn(setting.table, [one.text for one in aimed], recipe=RECIPE, rivals=False).learnt
+    _, aimed = propose_equations(fitted, EQUATIONS)
+    target_fit = fit(setting.table, [one.text for one in aimed], recipe=RECIPE, baselines=False).targets
     found = []
-    for one in learnt:
+    for one in target_fit:
         space = reduce_space([one], CLUSTER)
         built = [Architecture(m) for m in itertools.product(*(stage.modules or () for stage in space.stages))]
         found.append({"equation": one.target.name, "values": setting.values(built).tolist()})
-    reduced = reduce_space(learnt, REDUCED)
+    reduced = reduce_space(target_fit, REDUCED)
     return found, [list(stage.modules or ()) for stage in reduced.stages]
 
 
@@ -160,10 +160,10 @@ def summary(setting: Setting, have: dict[str, Any]) -> dict[str, Any]:
         "built": share(built),
         "few": float(np.mean([share(values) for values in have["few"]])),
         "limits": {name: share(values) for name, values in have["limits"].items()},
-        "searches": {m: float(np.mean([share(v) for v in runs])) for m, runs in have["searches"].items()},
+        "searches": {m: float(np.mean([share(v) for v in fits])) for m, fits in have["searches"].items()},
         "beaten": {
-            m: float(np.mean([beaten(np.array(v), built) for v in runs]))
-            for m, runs in have["searches"].items()
+            m: float(np.mean([beaten(np.array(v), built) for v in fits]))
+            for m, fits in have["searches"].items()
         },
         "beyond": [
             1 - beaten(np.array(cluster["values"]), front_of(setting.labelled))

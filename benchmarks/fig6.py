@@ -34,17 +34,21 @@ def on_front(losses: np.ndarray) -> np.ndarray:
 def measure(table: Any, equation: str, draw: int) -> dict[str, Any]:
     known = labels(parse_target(equation, table), table)
     order = np.random.default_rng(draw).permutation(len(known.rows))
-    learnt, rest = np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])
+    target_fit, rest = np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])
     architectures = [table.architectures[i] for i in known.rows]
     scorer, _ = fit_additive(
-        table.space, [architectures[i] for i in learnt], known.values[learnt], AdditiveRecipe(), seed=draw
+        table.space,
+        [architectures[i] for i in target_fit],
+        known.values[target_fit],
+        AdditiveRecipe(),
+        seed=draw,
     )
     score = scorer.shares([architectures[i] for i in rest]).sum(axis=1)
     losses = np.column_stack([-table.columns["miou"], table.columns["seg_gflops"]])[known.rows]
     top = np.argsort(-score, kind="stable")[:TOP]
     truly = np.argsort(-known.values[rest], kind="stable")[:TOP]
     front = on_front(losses[rest])
-    before = losses[learnt][on_front(losses[learnt])]
+    before = losses[target_fit][on_front(losses[target_fit])]
     beyond = [not (before <= losses[rest[i]]).all(axis=1).any() for i in range(len(rest))]
     return {
         "srcc": srcc(score, known.values[rest]),

@@ -104,8 +104,8 @@ def held_against_runtime(path: Path, inputs: dict[str, torch.Tensor]) -> dict[st
     model = onnx.load(str(path))
     walk = Walk(_parsed(structure(path), ""), {})
     walk.draft()
-    first = run(model, inputs, 0)
-    second = run(model, inputs, 1)
+    first = fitted(model, inputs, 0)
+    second = fitted(model, inputs, 1)
     wrong = vanished = compared = unknown = 0
     for name, value in first.items():
         own = walk.values.get(name)
@@ -140,7 +140,7 @@ def held_against_runtime(path: Path, inputs: dict[str, torch.Tensor]) -> dict[st
     }
 
 
-def run(model: onnx.ModelProto, inputs: dict[str, torch.Tensor], seed: int) -> dict[str, np.ndarray]:
+def fitted(model: onnx.ModelProto, inputs: dict[str, torch.Tensor], seed: int) -> dict[str, np.ndarray]:
     """Every tensor of the network, computed by onnxruntime without changes to the graph."""
     torch.manual_seed(seed)
     exposed = onnx.ModelProto()

@@ -45,17 +45,17 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=SETTINGS, default=list(SETTINGS), metavar="SETTING")
     options = parser.parse_args()
     result = resume(options.out)
-    runs = result.setdefault("runs", [])
-    if not runs or set(runs[-1].get("only", SETTINGS)) <= set(runs[-1]["settings"]):
+    fits = result.setdefault("runs", [])
+    if not fits or set(fits[-1].get("only", SETTINGS)) <= set(fits[-1]["settings"]):
         new = {"busy": options.busy, "least": LEAST_SPREAD, "only": options.only, "settings": {}}
-        runs.append(new)
-    run = runs[-1]["settings"]
-    for setting in runs[-1].get("only", SETTINGS):
-        if setting not in run:
-            with neighbours(2 if runs[-1]["busy"] else 0):
-                run[setting] = measured(setting)
+        fits.append(new)
+    fitted = fits[-1]["settings"]
+    for setting in fits[-1].get("only", SETTINGS):
+        if setting not in fitted:
+            with neighbours(2 if fits[-1]["busy"] else 0):
+                fitted[setting] = measured(setting)
             save(options.out, result)
-            print(setting, f"{run[setting]['seconds']:.0f} s", flush=True)
+            print(setting, f"{fitted[setting]['seconds']:.0f} s", flush=True)
     result["pairs"] = [
         {
             "setting": s,
@@ -64,11 +64,11 @@ def main() -> None:
             **compared(a["settings"][s], b["settings"][s]),
         }
         for s in SETTINGS
-        for (i, a), (j, b) in itertools.combinations(enumerate(runs), 2)
+        for (i, a), (j, b) in itertools.combinations(enumerate(fits), 2)
         if s in a["settings"] and s in b["settings"]
     ]
     save(options.out, result)
-    show([p for p in result["pairs"] if p["runs"][1] == len(runs) - 1])
+    show([p for p in result["pairs"] if p["runs"][1] == len(fits) - 1])
 
 
 def show(pairs: list[dict]) -> None:
@@ -98,7 +98,7 @@ def show(pairs: list[dict]) -> None:
 def neighbours(count: int) -> Iterator[None]:
     """Processes that compute beside this one, in bursts of random length."""
     context = multiprocessing.get_context("spawn")
-    beside = [context.Process(target=bursts, args=(seed,), daemon=True) for seed in range(count)]
+    beside = [context.AdditiveGP(target=bursts, args=(seed,), daemon=True) for seed in range(count)]
     for one in beside:
         one.start()
     try:
@@ -149,8 +149,8 @@ def measured(setting: str) -> dict:
 
 def compared(one: dict, other: dict) -> dict:
     """How far two runs agree on the networks that both have read; and on all, with those that were refused."""
-    a, b = (np.array(run["latency_ms"], float) for run in (one, other))
-    s, t = (np.array(run["latency_ms_spread"], float) for run in (one, other))
+    a, b = (np.array(fitted["latency_ms"], float) for fitted in (one, other))
+    s, t = (np.array(fitted["latency_ms_spread"], float) for fitted in (one, other))
     both = ~(np.isnan(a) | np.isnan(b))
     found = {"minutes": (other["begun"] - one["begun"]) / 60, "both": int(both.sum())}
     every_a, every_s, every_b, every_t = *with_refused(one), *with_refused(other)
@@ -171,11 +171,11 @@ def compared(one: dict, other: dict) -> dict:
     }
 
 
-def with_refused(run: dict) -> tuple[np.ndarray, np.ndarray]:
+def with_refused(fitted: dict) -> tuple[np.ndarray, np.ndarray]:
     """Latencies and spreads of all networks: what was told, and what would have been."""
-    latency = np.array(run["latency_ms"], float)
-    spread = np.array(run["latency_ms_spread"], float)
-    for i, one in run["noisy"].items():
+    latency = np.array(fitted["latency_ms"], float)
+    spread = np.array(fitted["latency_ms_spread"], float)
+    for i, one in fitted["noisy"].items():
         latency[int(i)] = one["latency_ms"]
         spread[int(i)] = max(one["own"], one["latency_ms"] * max(one["usual"], LEAST_SPREAD))
     return latency, spread

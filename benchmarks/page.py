@@ -30,7 +30,7 @@ from nasbuild.ir import OperatorGraph, from_torch
 from nasbuild.predictor import OperatorRecipe
 from nasbuild.report import write_report
 from nasbuild.report.networks import lay_out
-from nasbuild.score.graphs import learn_graphs
+from nasbuild.score.graphs import fit_graphs
 from nasbuild.table import GraphTable, load_builtin
 from nasbuild.zoo.digits.network import build_network
 
@@ -78,7 +78,7 @@ def first_use(folder: Path, workers: int) -> dict[str, Any]:
             torch.onnx.export(network, (torch.zeros(1, 1, 8, 8),), str(files[-1]), dynamo=False)
         lines.append({"id": files[-1].stem, "metrics": {"acc": float(table.columns["acc"][row])}})
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    graphs, run, page = folder / "graphs.parquet", folder / "run", folder / "report.html"
+    graphs, fitted, page = folder / "graphs.parquet", folder / "run", folder / "report.html"
     told: dict[str, Any] = {"networks": NETWORKS}
     fit = (
         "--data",
@@ -88,20 +88,20 @@ def first_use(folder: Path, workers: int) -> dict[str, Any]:
         workers,
         "--overwrite",
         "--out",
-        run,
+        fitted,
     )
     for name, command in (
         ("import", ("import", *files, "--out", graphs)),
         ("fit", ("fit", "--graphs", graphs, *fit)),
-        ("report", ("report", run, "--out", page)),
+        ("report", ("report", fitted, "--out", page)),
     ):
         told[f"{name}, processor seconds"] = nasbuild(*command)[0]
-    seconds, text = nasbuild("explain", run, "--json")
+    seconds, text = nasbuild("explain", fitted, "--json")
     (target,) = json.loads(text)["targets"]
     lines.sort(key=lambda line: line["metrics"]["acc"])
     for name, some in (("worst", lines[:COMPARED]), ("best", lines[-COMPARED:])):
         (folder / f"{name}.txt").write_text("\n".join(line["id"] for line in some))
-    _, text = nasbuild("compare", run, folder / "worst.txt", folder / "best.txt", "--json")
+    _, text = nasbuild("compare", fitted, folder / "worst.txt", folder / "best.txt", "--json")
     differences = json.loads(text)["differences"]
     told |= {
         f"best {COMPARED} less worst {COMPARED}": round(sum(d["effect"] for d in differences), 2),
@@ -110,7 +110,7 @@ def first_use(folder: Path, workers: int) -> dict[str, Any]:
         "page, MB": round(page.stat().st_size / 1e6, 2),
         "hops": [round(v, 3) for v in target["hops"]],
         "prediction": round(target["prediction"], 3),
-        "rivals": {name: round(v, 3) for name, v in target["rivals"].items()},
+        "baselines": {name: round(v, 3) for name, v in target["baselines"].items()},
         "verdict": target["verdict"],
         "best and worst operation": [
             f["choice"]
@@ -140,9 +140,11 @@ def fluid(folder: Path) -> dict[str, Any]:
     graphs = [swin(n) for n in range(SWINS)]
     labels = np.random.default_rng(SEED).normal(size=SWINS)
     recipe = OperatorRecipe(epochs=1, feature_epochs=1, few=0, members=3)
-    run = learn_graphs(GraphTable(tuple(graphs), {"acc": labels}, {}), ["+acc"], recipe=recipe, rivals=False)
+    fitted = fit_graphs(
+        GraphTable(tuple(graphs), {"acc": labels}, {}), ["+acc"], recipe=recipe, baselines=False
+    )
     start = time.process_time()
-    write_report(run, folder / "swin.html")
+    write_report(fitted, folder / "swin.html")
     made = time.process_time() - start
     widths = [90.0] * len(graphs[0])
     start = time.process_time()

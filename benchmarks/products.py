@@ -18,7 +18,7 @@ from _common import arguments, markdown, resume, save
 from _promise_truth import known, width_costs
 from nasbuild.bench import fit_rival
 from nasbuild.builder import Bound, build_predicted, build_shortlisted, build_within
-from nasbuild.score import learn
+from nasbuild.score import fit
 from nasbuild.score.baselines import fit_ridge
 
 N, SIZES, QUANTILES = 10, (100, 300), (0.1, 0.25, 0.5, 0.75)
@@ -40,24 +40,24 @@ def main() -> None:
                 continue
             seed = [zlib.crc32(b"widths acc"), size, draw]
             some = np.sort(np.random.default_rng(seed).permutation(len(table))[:size])
-            learnt = table.select(some)
-            run = learn(learnt, ["acc"], seed=draw, rivals=False)
+            target_fit = table.select(some)
+            fitted = fit(target_fit, ["acc"], seed=draw, baselines=False)
             labels = acc[some]
             predicted = {
-                "ridge": fit_ridge(table.space, learnt.architectures, labels).predict(table.architectures)
+                "ridge": fit_ridge(table.space, target_fit.architectures, labels).predict(table.architectures)
             }
-            for rival in ("catboost", "botorch"):
-                predict = fit_rival(rival, table.space, learnt.architectures, labels, draw)
-                predicted[rival] = predict(table.architectures)
+            for baseline in ("catboost", "botorch"):
+                predict = fit_rival(baseline, table.space, target_fit.architectures, labels, draw)
+                predicted[baseline] = predict(table.architectures)
             for cost in COSTS:
                 for quantile in QUANTILES:
                     limit = float(np.quantile(costs[cost], quantile))
                     bounds = [Bound(cost, 1, limit)]
                     feasible = np.flatnonzero(costs[cost] <= limit)
                     found = {
-                        "shortlist": build_shortlisted(run, "acc", N, bounds).built,
-                        "score": build_within(run, "acc", N, bounds).built,
-                        "prediction": build_predicted(run, "acc", N, bounds).built,
+                        "shortlist": build_shortlisted(fitted, "acc", N, bounds).built,
+                        "score": build_within(fitted, "acc", N, bounds).built,
+                        "prediction": build_predicted(fitted, "acc", N, bounds).built,
                     }
                     picked = {
                         way: [table.row_of[one.architecture] for one in built] for way, built in found.items()

@@ -20,7 +20,7 @@ from _common import arguments, markdown, resume
 from _promise_truth import known
 from nasbuild._io import write_text
 from nasbuild.builder import Bound, build, build_predicted, build_shortlisted, build_within
-from nasbuild.score import DEVIATIONS, learn
+from nasbuild.score import DEVIATIONS, fit
 
 N = 10
 WAYS = ("score", "prediction", "shortlist")
@@ -51,15 +51,17 @@ def main() -> None:
             labels = table.columns[metric]
             seed = [zlib.crc32(f"{name} {metric}".encode()), size, draw]
             some = np.sort(np.random.default_rng(seed).permutation(len(table))[:size])
-            run = learn(table.select(some), [metric], seed=draw, rivals=False)
+            fitted = fit(table.select(some), [metric], seed=draw, baselines=False)
             for bound in todo:
                 limits = [] if bound is None else [_bound(bound, table.columns[bound[0]])]
                 ways = {
-                    "score": build_within(run, metric, N, limits).built if limits else build(run.of(), N),
-                    "prediction": build_predicted(run, metric, N, limits).built,
-                    "shortlist": build_shortlisted(run, metric, N, limits).built,
+                    "score": build_within(fitted, metric, N, limits).built
+                    if limits
+                    else build(fitted.of(), N),
+                    "prediction": build_predicted(fitted, metric, N, limits).built,
+                    "shortlist": build_shortlisted(fitted, metric, N, limits).built,
                 }
-                found = {"range": float(np.ptp(labels)), "sign": run.of().target.sign}
+                found = {"range": float(np.ptp(labels)), "sign": fitted.of().target.sign}
                 for way, built in ways.items():
                     found[way] = {
                         "truth": _short(truth(metric, [one.architecture for one in built])),

@@ -16,7 +16,7 @@ from _common import arguments, markdown, resume, save
 from nasbuild.bench import Cell, read, truth
 from nasbuild.builder import build, propose
 from nasbuild.predictor import srcc
-from nasbuild.score import learn
+from nasbuild.score import fit
 from nasbuild.space import sample
 from nasbuild.table import Table
 
@@ -36,7 +36,7 @@ def main() -> None:
             for way in WAYS:
                 key = f"{name} {way} {draw}"
                 if key not in rows:
-                    rows[key] = run(options.data, name, way, draw)
+                    rows[key] = fitted(options.data, name, way, draw)
                     save(options.out, result)
                     print(key, rows[key], flush=True)
     figures = ("best", "rank", "fidelity")
@@ -49,7 +49,7 @@ def main() -> None:
     print(markdown(["table", "way", "best label", "its true rank", "fidelity"], body))
 
 
-def run(data, name: str, way: str, draw: int) -> dict:
+def fitted(data, name: str, way: str, draw: int) -> dict:
     """All rounds of one way; the first labels are the same for every way."""
     target, start, each = SETTINGS[name]
     whole, known = read(data, name), truth(data, name)
@@ -61,14 +61,14 @@ def run(data, name: str, way: str, draw: int) -> dict:
             seen = set(chosen)
             more = [a for a in sample(whole.space, 4 * each, rng) if a not in seen][:each]
         else:
-            learnt = fit(whole, chosen, target, known, draw)
-            found = propose(learnt, each) if way == "propose" else build(learnt, each + len(chosen))
+            target_fit = fit_labels(whole, chosen, target, known, draw)
+            found = propose(target_fit, each) if way == "propose" else build(target_fit, each + len(chosen))
             seen = set(chosen)
             more = [one.architecture for one in found if one.architecture not in seen][:each]
         chosen += more
     labels = known.label(target, chosen)
     sign = whole.metrics[target].sign
-    scorer = fit(whole, chosen, target, known, draw).scorer
+    scorer = fit_labels(whole, chosen, target, known, draw).scorer
     fidelity = [srcc(scorer.score_modules(u, modules)[0], worth) for u, modules, worth in known.worth(target)]
     found = {"best": float(sign * (sign * labels).max()), "fidelity": float(np.mean(fidelity))}
     if hasattr(known, "rank"):
@@ -76,10 +76,10 @@ def run(data, name: str, way: str, draw: int) -> dict:
     return found
 
 
-def fit(whole: Table, chosen: list, target: str, known, seed: int):
+def fit_labels(whole: Table, chosen: list, target: str, known, seed: int):
     ids = tuple(map(str, range(len(chosen))))
     table = Table(whole.space, ids, tuple(chosen), {target: known.label(target, chosen)})
-    return learn(table, [target], rivals=False, seed=seed).of(target)
+    return fit(table, [target], baselines=False, seed=seed).of(target)
 
 
 if __name__ == "__main__":

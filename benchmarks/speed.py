@@ -17,7 +17,7 @@ import torch
 from _common import arguments, markdown, read, save
 from nasbuild.builder import build, build_front, build_within, parse_bound, propose_equations
 from nasbuild.predictor import GraphBatch, Network, autobuild_loss, recipe
-from nasbuild.score import learn, score_stages, versions
+from nasbuild.score import fit, score_stages, versions
 from nasbuild.space import encode, graph_schema
 
 REPEATS = 5
@@ -39,16 +39,16 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     table = read(options.data, "ofa-mbv3-surrogate")
-    few = learn(table.select(range(100)), ["acc"], recipe=recipe("paper", epochs=2))
-    many = learn(table, ["acc"], recipe=recipe("paper", epochs=2), workers=options.workers)
-    default = learn(table.select(range(300)), TARGETS, rivals=False)
+    few = fit(table.select(range(100)), ["acc"], recipe=recipe("paper", epochs=2))
+    many = fit(table, ["acc"], recipe=recipe("paper", epochs=2), workers=options.workers)
+    default = fit(table.select(range(300)), TARGETS, baselines=False)
     within = build_within(default, "acc", 1000, BOUNDS)
     assert within.proven == len(within.built) == 1000
     figures = {
-        "36,855 module scores, 3 members": seconds(lambda: score_stages(many.learnt[0].scorer)),
-        "36,855 module scores, 20 members": seconds(lambda: score_stages(few.learnt[0].scorer)),
-        "the 1,000 best of 2.2e19 architectures": seconds(lambda: build(many.learnt[0], 1000)),
-        "36,855 module scores, recipe default": seconds(lambda: score_stages(default.learnt[0].scorer)),
+        "36,855 module scores, 3 members": seconds(lambda: score_stages(many.targets[0].scorer)),
+        "36,855 module scores, 20 members": seconds(lambda: score_stages(few.targets[0].scorer)),
+        "the 1,000 best of 2.2e19 architectures": seconds(lambda: build(many.targets[0], 1000)),
+        "36,855 module scores, recipe default": seconds(lambda: score_stages(default.targets[0].scorer)),
         "the 1,000 best of 2.2e19 under five bounds, proven": seconds(
             lambda: build_within(default, "acc", 1000, BOUNDS)
         ),
@@ -60,7 +60,7 @@ def main() -> None:
         ),
         **{
             f"learning accuracy from {n:,} labels, with five folds": seconds(
-                partial(learn, table.select(range(n)), ["acc"], rivals=False), REPEATS if n < 1000 else 1
+                partial(fit, table.select(range(n)), ["acc"], baselines=False), REPEATS if n < 1000 else 1
             )
             for n in (68, 1000, 2700)
         },

@@ -84,9 +84,9 @@ def compared(
     """Median seconds of both, taken in turn."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(REPEATS):
-        for run, taken in zip((ours, theirs), times, strict=True):
+        for fitted, taken in zip((ours, theirs), times, strict=True):
             start = clock()
-            run()
+            fitted()
             taken.append(clock() - start)
     mine, other = (float(np.median(taken[1:])) for taken in times)
     return mine, other

@@ -30,7 +30,7 @@ from _common import architecture, arguments, markdown, resume, save
 from nasbuild.builder import build, build_exhaustive, rank_every
 from nasbuild.evaluate import InProcess, Pool
 from nasbuild.predictor import recipe
-from nasbuild.score import Learnt, learn
+from nasbuild.score import TargetFit, fit
 from nasbuild.space import Architecture, architecture_id, sample
 from nasbuild.table import Table, load_builtin
 from nasbuild.zoo._table_maker import StepLines
@@ -83,17 +83,17 @@ def choose(table: Table, workers: int) -> dict[str, Any]:
     trust, seconds = {}, {}
     for name in LEARNT:
         start = time.perf_counter()
-        run = learn(table, [TARGET], recipe=recipe(name), workers=workers, rivals=name == "default")
-        learnt, now = run.learnt[0], time.perf_counter()
+        fitted = fit(table, [TARGET], recipe=recipe(name), workers=workers, baselines=name == "default")
+        target_fit, now = fitted.targets[0], time.perf_counter()
         seconds[name] = {"fit": now - start}
         ways: tuple[Literal["score", "prediction"], ...] = ("score", "prediction")
         for way in ways:
             start = time.perf_counter()
-            rank_every(learnt, way)
+            rank_every(target_fit, way)
             seconds[name][f"all by {way}"] = time.perf_counter() - start
-        built = build_exhaustive(learnt, TOP) if name == "mse" else build(learnt, TOP)
+        built = build_exhaustive(target_fit, TOP) if name == "mse" else build(target_fit, TOP)
         chosen[name] = [one.architecture for one in built]
-        trust[name] = agreement(learnt)
+        trust[name] = agreement(target_fit)
     return {
         "labels": {"mean": float(table.columns[TARGET].mean()), "best": float(table.columns[TARGET].min())},
         "chosen": {
@@ -105,13 +105,16 @@ def choose(table: Table, workers: int) -> dict[str, Any]:
     }
 
 
-def agreement(learnt: Learnt) -> dict[str, Any]:
+def agreement(target_fit: TargetFit) -> dict[str, Any]:
     """SRCC on held-out rows."""
-    trust = learnt.trust
+    trust = target_fit.trust
     found = {"y'": trust.prediction.mean, "summed modules": trust.modules.mean}
     found |= {f"hop {m}": hop.mean for m, hop in enumerate(trust.hops)}
-    for rival in trust.rivals:
-        found |= {f"{rival.name}, y'": rival.prediction.mean, f"{rival.name}, summed": rival.modules.mean}
+    for baseline in trust.baselines:
+        found |= {
+            f"{baseline.name}, y'": baseline.prediction.mean,
+            f"{baseline.name}, summed": baseline.modules.mean,
+        }
     return found
 
 

@@ -36,7 +36,7 @@ FIT = [
     "fid",
     "--workers",
     "2",
-    "--no-rivals",
+    "--no-baselines",
 ]
 CELLS = (
     ("sd-unet-mini", "fid", 68),

@@ -18,7 +18,7 @@ import numpy as np
 from _common import RESULTS, markdown
 from nasbuild._io import write_text
 from nasbuild.report import Chain, Palette, draw_legend, draw_modules, draw_panels
-from nasbuild.score import Learnt, StageScores, learn
+from nasbuild.score import StageScores, TargetFit, fit
 from nasbuild.space import Module, Space
 from nasbuild.table import load_builtin
 
@@ -28,12 +28,12 @@ def main() -> None:
     parser.add_argument("--figure", type=Path, default=RESULTS / "unet_stages.svg")
     options = parser.parse_args()
     table = load_builtin("sd-unet-mini")
-    learnt = learn(table, ["fid"]).learnt[0]
-    print(learnt.trust.verdict + "\n")
-    body = [line(table.space, scores) for scores in learnt.stages]
+    target_fit = fit(table, ["fid"]).targets[0]
+    print(target_fit.trust.verdict + "\n")
+    body = [line(table.space, scores) for scores in target_fit.stages]
     header = ["stage", "best", "worst", "attention", "fewer residual layers", "narrow"]
     print(markdown(header, body))
-    write_text(options.figure, draw(table.space, learnt))
+    write_text(options.figure, draw(table.space, target_fit))
 
 
 def line(space: Space, scores: StageScores) -> list[str]:
@@ -82,10 +82,10 @@ def short(module: Module) -> str:
     return letters if width(module) is None else f"{letters} {width(module)}"
 
 
-def draw(space: Space, learnt: Learnt) -> str:
+def draw(space: Space, target_fit: TargetFit) -> str:
     palette, panels = Palette(space), []
-    for u, scores in enumerate(learnt.stages):
-        order = scores.best(learnt.target.sign)
+    for u, scores in enumerate(target_fit.stages):
+        order = scores.best(target_fit.target.sign)
         panels.append(
             [
                 draw_modules(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nasbuild.predictor import recipe
-from nasbuild.score import Run, learn, predict
+from nasbuild.score import Fit, fit, predict
 from nasbuild.space import Architecture, Feature, Metric, Space, Stage, count_architectures, sample
 from nasbuild.table import Table, evaluated_table
 
@@ -122,14 +122,18 @@ def far_from(table: Table, n: int, seed: int) -> list[Architecture]:
     return [*extreme, *found[n // 2 :]]
 
 
-def quick_fit(table: Table, kind: Kind) -> Run:
-    return learn(table, [kind.metric.name], recipe=recipe("default", folds=2), rivals=False)
+def quick_fit(table: Table, kind: Kind) -> Fit:
+    return fit(table, [kind.metric.name], recipe=recipe("default", folds=2), baselines=False)
 
 
-def violations(run: Run, architectures: list[Architecture]) -> Iterator[tuple[str, int]]:
+def violations(fitted: Fit, architectures: list[Architecture]) -> Iterator[tuple[str, int]]:
     """What must never be, and how many of the predictions are so."""
-    (learnt,) = run.learnt
-    found, labels, metric = predict(learnt, architectures), learnt.labels.values, learnt.target.metric
+    (target_fit,) = fitted.targets
+    found, labels, metric = (
+        predict(target_fit, architectures),
+        target_fit.labels.values,
+        target_fit.target.metric,
+    )
     value, std, span = found.value, found.std, float(np.ptp(labels))
     away = np.maximum(value - labels.max(), labels.min() - value)
     low = -np.inf if metric is None or metric.minimum is None else metric.minimum

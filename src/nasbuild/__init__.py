@@ -20,23 +20,23 @@ if TYPE_CHECKING:
     from nasbuild.errors import NasbuildError
     from nasbuild.predictor import recipe
     from nasbuild.report import write_report
-    from nasbuild.score import learn, load_run, predict, save_run
+    from nasbuild.score import fit, load_fit, predict, save_fit
     from nasbuild.space import count_architectures, load_space, sample, save_space
     from nasbuild.table import load_builtin, read_table, write_table
 
 _ROOMS = {
     "NasbuildError": "errors",
     "count_architectures": "space",
-    "learn": "score",
+    "fit": "score",
     "load_builtin": "table",
-    "load_run": "score",
+    "load_fit": "score",
     "load_space": "space",
     "predict": "score",
     "read_table": "table",
     "recipe": "predictor",
     "reduce_space": "builder",
     "sample": "space",
-    "save_run": "score",
+    "save_fit": "score",
     "save_space": "space",
     "write_report": "report",
     "write_table": "table",
@@ -46,16 +46,16 @@ __all__ = [
     "NasbuildError",
     "__version__",
     "count_architectures",
-    "learn",
+    "fit",
     "load_builtin",
-    "load_run",
+    "load_fit",
     "load_space",
     "predict",
     "read_table",
     "recipe",
     "reduce_space",
     "sample",
-    "save_run",
+    "save_fit",
     "save_space",
     "write_report",
     "write_table",

@@ -17,10 +17,10 @@ from nasbuild.errors import OutputError
 
 PARTIAL = re.compile(r"\..*\.[0-9a-f]{16}\.(partial|old)")
 """Names of what was being written, or replaced, when a process was killed."""
-RUN_FILE = "run.json"
+FIT_FILE = "run.json"
 _RUN_FILES = frozenset(
     (
-        RUN_FILE,
+        FIT_FILE,
         "table.parquet",
         "graphs.parquet",
         "metrics.jsonl",
@@ -91,7 +91,7 @@ def ensure_free(path: str | os.PathLike[str], *, overwrite: bool = False) -> Non
         inside = sorted(entry.name for entry in target.iterdir()) if target.is_dir() else None
         if inside == []:
             return
-        is_run = (target / RUN_FILE).is_file()
+        is_run = (target / FIT_FILE).is_file()
     except FileNotFoundError:
         return
     except OSError as error:

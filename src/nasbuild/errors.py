@@ -63,7 +63,7 @@ class TargetError(NasbuildError):
     """A target that is no known metric and no safe equation."""
 
 
-class RunError(NasbuildError):
+class FitError(NasbuildError):
     """A run folder that is missing, damaged, foreign or of a newer version."""
 
 

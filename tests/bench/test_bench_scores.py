@@ -11,8 +11,8 @@ import pytest
 from scipy.stats import spearmanr
 
 from nasbuild.bench import (
+    BASELINES,
     METHODS,
-    RIVALS,
     Cell,
     behind,
     bench_scores,
@@ -80,8 +80,8 @@ def test_a_measure_is_what_its_words_say(table):
     rows = SMALL.rows(np.arange(len(table)), 1)
     rest = np.setdiff1d(np.arange(len(table)), rows)
     labels = table.columns["loss"]
-    learnt = [table.architectures[i] for i in rows]
-    scorer, _ = fit_additive(table.space, learnt, labels[rows], recipe("default"), seed=1)
+    target_fit = [table.architectures[i] for i in rows]
+    scorer, _ = fit_additive(table.space, target_fit, labels[rows], recipe("default"), seed=1)
     process = scorer.process
     held = [table.architectures[i] for i in rest]
     assert found["held_out"] == pytest.approx(spearmanr(process.sums(held), labels[rest]).statistic)
@@ -110,7 +110,7 @@ def test_a_measure_is_what_its_words_say(table):
     assert 0.5 < found["coverage"] <= 1
 
 
-@pytest.mark.parametrize("method", [m for m in METHODS if m not in ("default", "paper", *RIVALS)])
+@pytest.mark.parametrize("method", [m for m in METHODS if m not in ("default", "paper", *BASELINES)])
 def test_every_method_is_measured_alike(method):
     found = measure(NOWHERE, SMALL, 0, method)
     assert {"fidelity", "held_out", "prediction", "best_value", "best_rank"} <= set(found)
@@ -118,7 +118,7 @@ def test_every_method_is_measured_alike(method):
     assert -1 <= found["fidelity"] <= 1
 
 
-@pytest.mark.parametrize("method", RIVALS)
+@pytest.mark.parametrize("method", BASELINES)
 def test_regressors_of_others_are_measured_by_their_prediction(method, table):
     pytest.importorskip(method)
     found = measure(NOWHERE, SMALL, 0, method)
@@ -248,7 +248,7 @@ def test_a_changed_recipe_is_measured_again_and_others_are_not(tmp_path):
 
 def test_a_missing_folder_is_made_and_one_that_cannot_be_is_told(tmp_path):
     out = tmp_path / "a" / "b" / "scores.json"
-    recipes = {m: {"name": m} if m in RIVALS else recipe(m).as_dict() for m in METHODS}
+    recipes = {m: {"name": m} if m in BASELINES else recipe(m).as_dict() for m in METHODS}
     assert bench_scores(tmp_path, out, methods=(), quick=True)["rows"] == []
     assert set(json.loads(out.read_text())["recipes"]) <= set(recipes)
     (tmp_path / "file").write_text("")

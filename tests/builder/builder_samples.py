@@ -10,7 +10,7 @@ import torch
 from nasbuild.builder._pairwise_prediction import Predicted
 from nasbuild.objective import Equation, Labels, Target
 from nasbuild.predictor import Ensemble, Member, Network, Pairs, Shape, recipe
-from nasbuild.score import Agreement, Learnt, ModuleScorer, StageScores, Trust
+from nasbuild.score import Agreement, ModuleScorer, StageScores, TargetFit, Trust
 from nasbuild.space import Metric, Space, graph_schema, module_codes
 
 QUICK = {
@@ -28,7 +28,7 @@ EVERY = np.array(list(product(*map(range, SIZES))))
 
 def made_up(
     space: Space, seed: int, *, minimize: bool = False, kept: int | None = None, ties: bool = False
-) -> Learnt:
+) -> TargetFit:
     """Random scores of all modules of a space, or of ``kept`` ones a stage as a search leaves them."""
     rng = np.random.default_rng(seed)
     stages = []
@@ -48,7 +48,7 @@ def made_up(
     scorer = ModuleScorer(space, _ensemble(space, seed), (), np.array([0.0, 1.0]))
     none = Agreement(0.0, 0.0, ())
     trust = Trust((), none, none, (), None, (), 0, 0.0, (), (), None, (), (), "none", None, "")
-    return Learnt(target, Labels(target, nothing, nothing), scorer, tuple(stages), (), trust)
+    return TargetFit(target, Labels(target, nothing, nothing), scorer, tuple(stages), (), trust)
 
 
 def _ensemble(space: Space, seed: int) -> Ensemble:

@@ -82,9 +82,9 @@ def test_work_grows_with_what_is_taken_not_with_the_space(monkeypatch):
 @relaxed
 def test_the_best_of_any_space_are_built(space, seed, minimize, ties, n):
     assume(count_architectures(space) <= 3_000)
-    learnt = made_up(space, seed, minimize=minimize, ties=ties)
-    built = build(learnt, n)
-    sums = [sum(c) for c in product(*(stage.score.tolist() for stage in learnt.stages))]
+    target_fit = made_up(space, seed, minimize=minimize, ties=ties)
+    built = build(target_fit, n)
+    sums = [sum(c) for c in product(*(stage.score.tolist() for stage in target_fit.stages))]
     expected = sorted(sums, reverse=not minimize)[:n]
     assert [b.score for b in built] == pytest.approx(expected)
     assert len({b.architecture for b in built}) == len(built) == min(n, len(sums))
@@ -92,7 +92,7 @@ def test_the_best_of_any_space_are_built(space, seed, minimize, ties, n):
         assert contains(space, b.architecture)
         assert b.score == pytest.approx(sum(b.shares))
         assert all(type(v) is float for v in (b.score, *b.shares, b.prediction, b.std))
-        for stage, module, share in zip(learnt.stages, b.architecture, b.shares, strict=True):
+        for stage, module, share in zip(target_fit.stages, b.architecture, b.shares, strict=True):
             ranks = [r for r in range(len(stage)) if stage.module(space, r) == module]
             assert share in [stage.score[r] for r in ranks]
     # A minimised target's scores ascend, a maximised one's descend; never by a rounding the other way.
@@ -103,20 +103,20 @@ def test_the_best_of_any_space_are_built(space, seed, minimize, ties, n):
 @given(spaces(), st.integers(0, 99), st.booleans(), st.integers(1, 3))
 @relaxed
 def test_k_modules_a_stage_make_k_to_the_stages(space, seed, minimize, k):
-    learnt = made_up(space, seed, minimize=minimize)
-    possible = math.prod(min(k, len(stage)) for stage in learnt.stages)
-    built = build(learnt, 10_000, k=k)
+    target_fit = made_up(space, seed, minimize=minimize)
+    possible = math.prod(min(k, len(stage)) for stage in target_fit.stages)
+    built = build(target_fit, 10_000, k=k)
     assert len(built) == possible
-    for u, stage in enumerate(learnt.stages):
+    for u, stage in enumerate(target_fit.stages):
         ends = range(len(stage))[-k:] if minimize else range(len(stage))[:k]
         assert {b.architecture.modules[u] for b in built} == {stage.module(space, r) for r in ends}
 
 
 def test_predictions_are_the_ensembles():
     space = load_space("nas-bench-macro")
-    learnt = made_up(space, 3)
-    built = build(learnt, 20)
-    value, std = learnt.scorer.ensemble.predict(encode(space, [b.architecture for b in built]))
+    target_fit = made_up(space, 3)
+    built = build(target_fit, 20)
+    value, std = target_fit.scorer.ensemble.predict(encode(space, [b.architecture for b in built]))
     assert [b.prediction for b in built] == pytest.approx(value.tolist(), rel=1e-6)
     assert [b.std for b in built] == pytest.approx((CHOSEN * std).tolist(), rel=1e-6)
     assert np.ptp(value) > 0

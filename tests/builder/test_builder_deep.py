@@ -12,7 +12,7 @@ from nasbuild.builder._layerwise_topk import best_of
 from nasbuild.builder._within_bounds import limits_of
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
-from nasbuild.score import learn
+from nasbuild.score import fit
 from nasbuild.space import Architecture, Space, Stage
 
 
@@ -27,13 +27,13 @@ def metric(table: np.ndarray):
     return lambda codes: float(table[np.arange(len(codes)), codes[:, 0]].sum())
 
 
-def learnt(layers: int, choices: int, costs: int, seed: int, how: str):
+def target_fit(layers: int, choices: int, costs: int, seed: int, how: str):
     worth, spent = drawn(layers, choices, costs, seed)
     names = [f"c{k}" for k in range(costs)]
     space = deep_space([layers], choices, ["acc", *names])
     values = {"acc": metric(worth)} | dict(zip(names, map(metric, spent), strict=True))
     table = deep_table(space, layers * (choices - 1) + 40, values)
-    return learn(table, ["acc"], recipe=QUICK[how], rivals=False, max_modules=500), worth, spent
+    return fit(table, ["acc"], recipe=QUICK[how], baselines=False, max_modules=500), worth, spent
 
 
 @pytest.mark.parametrize(
@@ -47,21 +47,21 @@ def learnt(layers: int, choices: int, costs: int, seed: int, how: str):
     ],
 )
 def test_the_best_is_that_of_an_integer_programme(layers, choices, costs, how):
-    run, worth, spent = learnt(layers, choices, costs, 3 + layers, how)
-    assert run.learnt[0].stages[0].searched
+    fitted, worth, spent = target_fit(layers, choices, costs, 3 + layers, how)
+    assert fitted.targets[0].stages[0].searched
     for share in (0.3, 0.6):
         most = [float(share * c[:, -1].sum() + (1 - share) * c[:, 0].sum()) for c in spent]
         bounds = [Bound(f"c{k}", 1, m) for k, m in enumerate(most)]
         best = programme(worth, spent, most)
-        for found in (build_within(run, None, 1, bounds), build_predicted(run, None, 1, bounds)):
-            codes = codes_of(run.space, found.built[0].architecture)
+        for found in (build_within(fitted, None, 1, bounds), build_predicted(fitted, None, 1, bounds)):
+            codes = codes_of(fitted.space, found.built[0].architecture)
             assert all(metric(c)(codes) <= m + 1e-9 for c, m in zip(spent, most, strict=True))
             # Labels are sums without noise; what is learnt of them is nearly the truth, by ridge with a small shrinkage.
             assert metric(worth)(codes) >= best - 0.01 * np.ptp(worth, axis=1).sum()
-        within = build_within(run, None, 1, bounds)
+        within = build_within(fitted, None, 1, bounds)
         if how == "ridge":
             # By what was learnt, exactly.
-            model = run.learnt[0].scorer
+            model = fitted.targets[0].scorer
             reference = np.zeros((1, layers, 1), dtype=np.int16)
             base = float(model.score(0, reference)[0][0])
             own = np.zeros_like(worth)
@@ -75,18 +75,18 @@ def test_the_best_is_that_of_an_integer_programme(layers, choices, costs, how):
 
 
 def test_one_deep_stage_is_as_good_as_many_of_one_layer():
-    run, _, spent = learnt(14, 3, 1, 5, "ridge")
+    fitted, _, spent = target_fit(14, 3, 1, 5, "ridge")
     many = Space(
         "many",
-        tuple(Stage(f"l{i}", (1,), run.space.stages[0].features) for i in range(14)),
-        run.space.metrics,
+        tuple(Stage(f"l{i}", (1,), fitted.space.stages[0].features) for i in range(14)),
+        fitted.space.metrics,
     )
-    split = [Architecture(tuple((layer,) for layer in a.modules[0])) for a in run.table.architectures]
-    table = type(run.table)(many, run.table.ids, tuple(split), run.table.columns)
-    other = learn(table, ["acc"], recipe=QUICK["ridge"], rivals=False)
+    split = [Architecture(tuple((layer,) for layer in a.modules[0])) for a in fitted.table.architectures]
+    table = type(fitted.table)(many, fitted.table.ids, tuple(split), fitted.table.columns)
+    other = fit(table, ["acc"], recipe=QUICK["ridge"], baselines=False)
     for share in (0.25, 0.5, 0.8):
         bound = Bound("c0", 1, float(share * spent[0][:, -1].sum() + (1 - share) * spent[0][:, 0].sum()))
-        one, two = (build_within(r, None, 5, [bound]) for r in (run, other))
+        one, two = (build_within(r, None, 5, [bound]) for r in (fitted, other))
         assert one.proven == two.proven == 5
         assert [b.score for b in one.built] == pytest.approx([b.score for b in two.built])
         same = [tuple((layer,) for layer in b.architecture.modules[0]) for b in one.built]
@@ -94,36 +94,36 @@ def test_one_deep_stage_is_as_good_as_many_of_one_layer():
 
 
 def test_bounds_from_both_sides_and_equalities_on_exact_costs():
-    run, _, spent = learnt(24, 2, 1, 7, "ridge")
+    fitted, _, spent = target_fit(24, 2, 1, 7, "ridge")
     middle = float(np.round((spent[0][:, 0].sum() + spent[0][:, 1].sum()) / 2))
-    found = build_within(run, None, 3, [Bound("c0", 1, middle), Bound("c0", -1, middle)])
+    found = build_within(fitted, None, 3, [Bound("c0", 1, middle), Bound("c0", -1, middle)])
     assert len(found.built) == 3
     for one in found.built:
-        assert metric(spent[0])(codes_of(run.space, one.architecture)) == middle
+        assert metric(spent[0])(codes_of(fitted.space, one.architecture)) == middle
 
 
 @pytest.mark.parametrize("how", [build_within, build_predicted])
 def test_what_cannot_be_met_names_the_nearest(how):
-    run, _, spent = learnt(24, 2, 1, 7, "ridge")
+    fitted, _, spent = target_fit(24, 2, 1, 7, "ridge")
     least = float(spent[0][:, 0].sum())
     with pytest.raises(NasbuildError, match="nothing is within all bounds") as caught:
-        how(run, None, 1, [Bound("c0", 1, least - 1)])
+        how(fitted, None, 1, [Bound("c0", 1, least - 1)])
     assert caught.value.todo == f"loosen one of them: c0 <= {least:.4g}"
-    assert how(run, None, 1, [Bound("c0", 1, least)]).built
+    assert how(fitted, None, 1, [Bound("c0", 1, least)]).built
 
 
 @pytest.mark.parametrize("value", [1e15, 1e300, -1e15, -1e308])
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("how", [build_within, build_predicted])
 def test_bounds_far_away_are_none_or_cannot_be_met(value, sign, how):
-    run, *_ = learnt(24, 2, 1, 7, "ridge")
+    fitted, *_ = target_fit(24, 2, 1, 7, "ridge")
     for name in ("c0", "acc"):
         if sign * value > 0:
-            found = how(run, None, 1, [Bound(name, sign, value)])
-            assert found.built[0].score == pytest.approx(how(run, None, 1, []).built[0].score)
+            found = how(fitted, None, 1, [Bound(name, sign, value)])
+            assert found.built[0].score == pytest.approx(how(fitted, None, 1, []).built[0].score)
         else:
             with pytest.raises(NasbuildError, match="nothing"):
-                how(run, None, 1, [Bound(name, sign, value)])
+                how(fitted, None, 1, [Bound(name, sign, value)])
 
 
 def pairwise_run(depths: tuple[int, ...], max_modules: int, merges: bool = False):
@@ -165,7 +165,7 @@ def pairwise_run(depths: tuple[int, ...], max_modules: int, merges: bool = False
         {"acc": np.array(acc)[some], "time": np.array(time)[some]},
     )
     few = recipe("default", samples=4, folds=2, iterations=40)
-    return learn(table, ["acc", "time"], recipe=few, rivals=False, max_modules=max_modules)
+    return fit(table, ["acc", "time"], recipe=few, baselines=False, max_modules=max_modules)
 
 
 @pytest.fixture(scope="module")
@@ -176,22 +176,22 @@ def both():
     from nasbuild.score import score_stages
 
     whole = pairwise_run((4, 6), 10_000)
-    stages = [tuple(score_stages(one.scorer, max_modules=60)) for one in whole.learnt]
-    parts = tuple(replace(one, stages=own) for one, own in zip(whole.learnt, stages, strict=True))
-    return whole, replace(whole, learnt=parts, max_modules=60)
+    stages = [tuple(score_stages(one.scorer, max_modules=60)) for one in whole.targets]
+    parts = tuple(replace(one, stages=own) for one, own in zip(whole.targets, stages, strict=True))
+    return whole, replace(whole, targets=parts, max_modules=60)
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 1.1])
 def test_layers_that_matter_together_are_built_as_if_all_modules_were_listed(both, share):
     listed, searched = both
-    assert searched.learnt[0].stages[0].searched
-    assert not listed.learnt[0].stages[0].searched
+    assert searched.targets[0].stages[0].searched
+    assert not listed.targets[0].stages[0].searched
     most = float(np.quantile(listed.of("time").labels.values, min(share, 1.0)) * max(share, 1.0))
     for bounds in ([Bound("time", 1, most)], [Bound("time", 1, most), Bound("layers", -1, 4)]):
-        one, two = (build_within(run, "acc", 8, bounds) for run in (listed, searched))
+        one, two = (build_within(fitted, "acc", 8, bounds) for fitted in (listed, searched))
         assert [b.score for b in two.built[:1]] == pytest.approx([b.score for b in one.built[:1]], abs=1e-7)
         assert [b.score for b in two.built] == pytest.approx([b.score for b in one.built], abs=1e-7)
-        one, two = (build_predicted(run, "acc", 8, bounds) for run in (listed, searched))
+        one, two = (build_predicted(fitted, "acc", 8, bounds) for fitted in (listed, searched))
         assert one.proven
         assert [b.prediction for b in two.built] == pytest.approx([b.prediction for b in one.built], abs=1e-7)
         # What is said of the best there may be is true.
@@ -200,10 +200,10 @@ def test_layers_that_matter_together_are_built_as_if_all_modules_were_listed(bot
 
 
 def test_parts_tell_what_the_scorer_tells(both):
-    _, run = both
-    targets = list(run.learnt)
+    _, fitted = both
+    targets = list(fitted.targets)
     limits, costs = limits_of(targets, {}, [])
-    whole = deep(targets, run, costs, limits, interactions=True)
+    whole = deep(targets, fitted, costs, limits, interactions=True)
     rng = np.random.default_rng(4)
     for n in range(len(whole.parts[0])):
         own = whole.grid((n, 0))
@@ -229,11 +229,11 @@ def test_scorers_without_sums_over_layers_are_searched_at_many_prices():
     worth, spent = drawn(16, 2, 1, 9)
     space = deep_space([16], 2, ["acc", "c0"])
     table = deep_table(space, 120, {"acc": metric(worth), "c0": metric(spent[0])})
-    run = learn(
-        table, ["acc"], recipe=recipe("lightgbm", folds=2, contexts=2), rivals=False, max_modules=2_000
+    fitted = fit(
+        table, ["acc"], recipe=recipe("lightgbm", folds=2, contexts=2), baselines=False, max_modules=2_000
     )
     most = float(0.35 * spent[0][:, -1].sum() + 0.65 * spent[0][:, 0].sum())
-    found = build_within(run, None, 1, [Bound("c0", 1, most)])
+    found = build_within(fitted, None, 1, [Bound("c0", 1, most)])
     assert found.proven == 0
     codes = codes_of(space, found.built[0].architecture)
     assert metric(spent[0])(codes) <= most

@@ -11,7 +11,7 @@ from deep_samples import deep_space, deep_table
 
 from nasbuild.builder import Bound, build_front, build_within
 from nasbuild.predictor import recipe
-from nasbuild.score import learn, score_stages
+from nasbuild.score import fit, score_stages
 from nasbuild.space import enumerate_architectures
 
 
@@ -31,35 +31,35 @@ def latency(codes: np.ndarray) -> float:
 
 
 @pytest.fixture(scope="module")
-def run():
+def fitted():
     space = deep_space([5, 3], 3, ["loss", "latency", "params"])
     values = {"loss": loss, "latency": latency, "params": lambda codes: float((codes[:, 0] + 1).sum())}
     few = recipe("default", samples=4, folds=2, iterations=40)
-    whole = learn(deep_table(space, 150, values, seed=3), ["loss", "latency"], recipe=few, rivals=False)
+    whole = fit(deep_table(space, 150, values, seed=3), ["loss", "latency"], recipe=few, baselines=False)
     parts = tuple(
-        replace(one, stages=tuple(score_stages(one.scorer, max_modules=20))) for one in whole.learnt
+        replace(one, stages=tuple(score_stages(one.scorer, max_modules=20))) for one in whole.targets
     )
-    return replace(whole, learnt=parts, max_modules=20)
+    return replace(whole, targets=parts, max_modules=20)
 
 
 @pytest.fixture(scope="module")
-def everything(run):
+def everything(fitted):
     """Predictions of all architectures, to be small, (architectures, targets), and their parameters."""
-    every = list(enumerate_architectures(run.space))
-    value = np.column_stack([one.scorer.predict(every)[0] for one in run.learnt])
+    every = list(enumerate_architectures(fitted.space))
+    value = np.column_stack([one.scorer.predict(every)[0] for one in fitted.targets])
     return value, np.array([sum(layer[0] for m in a for layer in m) for a in every])
 
 
 @pytest.mark.parametrize(
     "bounds", [(), (Bound("params", 1, 15),), (Bound("params", 1, 18), Bound("latency", 1, 60))]
 )
-def test_a_front_takes_what_the_predictions_of_all_offer(run, everything, bounds):
-    assert all(stage.searched for one in run.learnt for stage in one.stages)
+def test_a_front_takes_what_the_predictions_of_all_offer(fitted, everything, bounds):
+    assert all(stage.searched for one in fitted.targets for stage in one.stages)
     value, params = everything
     inside = np.ones(len(params), dtype=bool)
     for bound in bounds:
         inside &= (params if bound.name == "params" else value[:, 1]) <= bound.value
-    front = build_front(run, 200, bounds=bounds)
+    front = build_front(fitted, 200, bounds=bounds)
     volumes = [
         moocore.hypervolume(-v, ref=-value.max(axis=0), maximise=True)
         for v in (front.prediction, value[inside])
@@ -72,7 +72,7 @@ def test_a_front_takes_what_the_predictions_of_all_offer(run, everything, bounds
     assert gap <= 2 * most
 
 
-def test_under_four_bounds_one_stage_is_as_good_as_many(run, everything):
+def test_under_four_bounds_one_stage_is_as_good_as_many(fitted, everything):
     value, params = everything
     bounds = [
         Bound("params", 1, 17),
@@ -80,11 +80,11 @@ def test_under_four_bounds_one_stage_is_as_good_as_many(run, everything):
         Bound("latency", 1, 70),
         Bound("layers", 1, 8),
     ]
-    found = build_within(run, "loss", 5, bounds)
+    found = build_within(fitted, "loss", 5, bounds)
     assert found.built
     sums = np.column_stack(
-        [one.scorer.shares(list(enumerate_architectures(run.space))).sum(axis=1) for one in run.learnt]
+        [one.scorer.shares(list(enumerate_architectures(fitted.space))).sum(axis=1) for one in fitted.targets]
     )
-    inside = (params <= 17) & (params >= 13) & (sums[:, 1] <= run.of("latency").scorer.sum_at(70) + 1e-9)
+    inside = (params <= 17) & (params >= 13) & (sums[:, 1] <= fitted.of("latency").scorer.sum_at(70) + 1e-9)
     assert [one.score for one in found.built] == pytest.approx(np.sort(sums[inside, 0])[:5], abs=1e-8)
     assert value[inside].size

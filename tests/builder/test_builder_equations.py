@@ -11,16 +11,19 @@ from builder_samples import QUICK
 from nasbuild.builder import build, parse_bound, propose_equations, swept_front
 from nasbuild.errors import NasbuildError
 from nasbuild.objective import parse_target
-from nasbuild.score import learn
+from nasbuild.score import fit
 from nasbuild.space import Metric, contains
 from nasbuild.table import load_builtin
 
 
 @pytest.fixture(scope="module")
-def run():
+def fitted():
     table = load_builtin("digits-macro").select(range(0, 1728, 20))
-    return learn(
-        table, ["loss", "latency_cpu", "params", "acc / log10(macs)"], recipe=QUICK["default"], rivals=False
+    return fit(
+        table,
+        ["loss", "latency_cpu", "params", "acc / log10(macs)"],
+        recipe=QUICK["default"],
+        baselines=False,
     )
 
 
@@ -28,14 +31,14 @@ TWO = ["loss", "latency_cpu"]
 
 
 @pytest.mark.parametrize("targets", [TWO, ["loss", "latency_cpu", "params"], ["acc / log10(macs)", "params"]])
-def test_an_equation_is_largest_where_it_says(run, targets):
-    names, found = propose_equations(run, 5, targets=targets)
+def test_an_equation_is_largest_where_it_says(fitted, targets):
+    names, found = propose_equations(fitted, 5, targets=targets)
     assert names == tuple(targets)
     assert 3 <= len(found) <= 5
-    front = swept_front(run, 40, targets=targets)
+    front = swept_front(fitted, 40, targets=targets)
     for one in found:
-        assert contains(run.space, one.architecture)
-        value, std = zip(*(run.of(t).scorer.predict([one.architecture]) for t in targets), strict=True)
+        assert contains(fitted.space, one.architecture)
+        value, std = zip(*(fitted.of(t).scorer.predict([one.architecture]) for t in targets), strict=True)
         assert one.prediction == pytest.approx(np.ravel(value))
         assert one.std == pytest.approx(np.ravel(std))
         # Read anew: the targets stand for their predictions.
@@ -44,36 +47,36 @@ def test_an_equation_is_largest_where_it_says(run, targets):
             t if t in TWO or t == "params" else "a": v
             for t, v in zip(targets, front.prediction.T, strict=True)
         }
-        read = parse_target(text, replace(run.table, columns=columns))
+        read = parse_target(text, replace(fitted.table, columns=columns))
         assert read.sign == 1
         best = int(np.argmax(read.equation(columns)))
         assert front.architectures[best] == one.architecture
 
 
-def test_they_aim_apart_and_along_the_front(run):
-    _, found = propose_equations(run, 6, targets=TWO)
+def test_they_aim_apart_and_along_the_front(fitted):
+    _, found = propose_equations(fitted, 6, targets=TWO)
     assert len({one.text for one in found}) == len({one.architecture for one in found}) == len(found)
     loss, latency = np.array([one.prediction for one in found]).T
     assert (np.diff(loss) > 0).all()
     assert (np.diff(latency) < 0).all()
-    front = swept_front(run, 40, targets=TWO).prediction
+    front = swept_front(fitted, 40, targets=TWO).prediction
     assert np.ptp(loss) > 0.7 * np.ptp(front[:, 0])
 
 
-def test_bounds_choose_the_region(run):
-    _, free = propose_equations(run, 8, targets=TWO)
+def test_bounds_choose_the_region(fitted):
+    _, free = propose_equations(fitted, 8, targets=TWO)
     middle = float(np.median([one.prediction[1] for one in free]))
-    _, found = propose_equations(run, 8, targets=TWO, bounds=[parse_bound(f"latency_cpu <= {middle}")])
+    _, found = propose_equations(fitted, 8, targets=TWO, bounds=[parse_bound(f"latency_cpu <= {middle}")])
     assert found
     assert all(one.prediction[1] <= middle for one in found)
 
 
-def test_equations_can_be_learnt_and_build_near_where_they_aim(run):
-    _, found = propose_equations(run, 3, targets=TWO)
-    learnt = learn(run.table, [one.text for one in found], recipe=QUICK["default"], rivals=False)
-    built = [build(one, 1)[0].architecture for one in learnt.learnt]
+def test_equations_can_be_learnt_and_build_near_where_they_aim(fitted):
+    _, found = propose_equations(fitted, 3, targets=TWO)
+    target_fit = fit(fitted.table, [one.text for one in found], recipe=QUICK["default"], baselines=False)
+    built = [build(one, 1)[0].architecture for one in target_fit.targets]
     for target, order in zip(TWO, (1, -1), strict=True):
-        value = run.of(target).scorer.predict(built)[0]
+        value = fitted.of(target).scorer.predict(built)[0]
         # Later equations give up loss for latency, when they are learnt themselves as well.
         assert (np.diff(order * value) >= 0).all()
         assert order * (value[-1] - value[0]) > 0
@@ -94,15 +97,15 @@ def test_equations_can_be_learnt_and_build_near_where_they_aim(run):
         ),
     ],
 )
-def test_what_cannot_be_aimed_at_is_refused(run, arguments, message):
+def test_what_cannot_be_aimed_at_is_refused(fitted, arguments, message):
     with pytest.raises(NasbuildError, match=message):
-        propose_equations(run, **arguments)
+        propose_equations(fitted, **arguments)
 
 
 def test_a_metric_whose_name_is_no_word_cannot_stand_in_an_equation():
     table = load_builtin("digits-macro").select(range(0, 1728, 40))
     space = replace(table.space, metrics={"top-1": Metric("top-1", "minimize"), **table.space.metrics})
     table = replace(table, space=space, columns={"top-1": table.columns["loss"], **table.columns})
-    run = learn(table, ["top-1", "params"], recipe=QUICK["ridge"], rivals=False)
+    fitted = fit(table, ["top-1", "params"], recipe=QUICK["ridge"], baselines=False)
     with pytest.raises(NasbuildError, match="metric 'top-1' can't stand in an equation"):
-        propose_equations(run, 2)
+        propose_equations(fitted, 2)

@@ -13,25 +13,29 @@ from hypothesis import strategies as st
 from nasbuild.builder import build, build_exhaustive, every_architecture, rank_every
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe as named
-from nasbuild.score import learn
+from nasbuild.score import fit
 from nasbuild.space import count_architectures, load_space
 from nasbuild.table import load_builtin
 from strategies import relaxed, spaces
 
 
-def listed(learnt):
+def listed(target_fit):
     """Every architecture in the documented order."""
-    return [every_architecture(learnt, i) for i in range(int(np.prod([len(s) for s in learnt.stages])))]
+    return [
+        every_architecture(target_fit, i) for i in range(int(np.prod([len(s) for s in target_fit.stages])))
+    ]
 
 
 @given(spaces(), st.integers(0, 9))
 @relaxed
 def test_networks_predict_every_architecture_as_they_predict_each(space, seed):
     assume(count_architectures(space) <= 2_000)
-    learnt = made_up(space, seed)
-    every = listed(learnt)
+    target_fit = made_up(space, seed)
+    every = listed(target_fit)
     assert len(set(every)) == len(every) == count_architectures(space)
-    np.testing.assert_allclose(rank_every(learnt), learnt.scorer.predict(every)[0], rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        rank_every(target_fit), target_fit.scorer.predict(every)[0], rtol=1e-4, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("convolution", ["gatv2", "gcn", "graphconv", "gin"])
@@ -39,30 +43,30 @@ def test_a_fitted_deep_network_sees_as_far_back_as_in_the_whole_chain(convolutio
     table = load_builtin("digits-macro")
     rows = np.random.default_rng(0).choice(len(table), 60, replace=False)
     settings = named("paper", convolution=convolution, epochs=3, repeats=1, folds=2, hops=2)
-    learnt = learn(table.select(rows), ["loss"], recipe=settings, rivals=False).learnt[0]
+    target_fit = fit(table.select(rows), ["loss"], recipe=settings, baselines=False).targets[0]
     some = np.random.default_rng(1).choice(count_architectures(table.space), 200, replace=False)
-    predicted = learnt.scorer.predict([every_architecture(learnt, int(i)) for i in some])[0]
-    np.testing.assert_allclose(-rank_every(learnt)[some], predicted, rtol=1e-4)
+    predicted = target_fit.scorer.predict([every_architecture(target_fit, int(i)) for i in some])[0]
+    np.testing.assert_allclose(-rank_every(target_fit)[some], predicted, rtol=1e-4)
 
 
 def test_parts_held_at_a_time_change_nothing(monkeypatch):
     import nasbuild.predictor.gnn._exhaustive as every
 
-    learnt = made_up(load_space("digits-macro"), 3)
-    whole = rank_every(learnt)
+    target_fit = made_up(load_space("digits-macro"), 3)
+    whole = rank_every(target_fit)
     monkeypatch.setattr(every, "_AT_ONCE", 50)
     monkeypatch.setattr(every, "_GRAPHS", 7)
-    np.testing.assert_allclose(rank_every(learnt), whole, rtol=1e-5)
+    np.testing.assert_allclose(rank_every(target_fit), whole, rtol=1e-5)
 
 
 @pytest.mark.parametrize("recipe", ["default", "ridge", "lightgbm"])
 def test_other_recipes_rank_every_architecture_by_their_own_prediction(recipe):
     table = load_builtin("digits-macro")
     rows = np.random.default_rng(0).choice(len(table), 60, replace=False)
-    learnt = learn(table.select(rows), ["loss"], recipe=named(recipe, folds=2), rivals=False).learnt[0]
+    target_fit = fit(table.select(rows), ["loss"], recipe=named(recipe, folds=2), baselines=False).targets[0]
     some = np.random.default_rng(1).choice(count_architectures(table.space), 100, replace=False)
-    predicted = learnt.scorer.predict([every_architecture(learnt, int(i)) for i in some])[0]
-    np.testing.assert_allclose(-rank_every(learnt)[some], predicted, rtol=1e-6)
+    predicted = target_fit.scorer.predict([every_architecture(target_fit, int(i)) for i in some])[0]
+    np.testing.assert_allclose(-rank_every(target_fit)[some], predicted, rtol=1e-6)
 
 
 @pytest.mark.parametrize("minimize", [False, True])
@@ -71,27 +75,27 @@ def test_the_best_of_all_are_the_first_of_all_sorted(minimize):
     table = table.select(np.random.default_rng(0).choice(len(table), 40, replace=False))
     target = "loss" if minimize else "sqrt(loss)"
     settings = named("paper", epochs=2, repeats=1, folds=2)
-    learnt = learn(table, [target], recipe=settings, rivals=False).learnt[0]
-    assert learnt.target.sign == (-1 if minimize else 1)
-    every = listed(learnt)
-    value = learnt.target.sign * learnt.scorer.predict(every)[0]
-    built = build_exhaustive(learnt, 25)
-    found = learnt.target.sign * np.array([one.prediction for one in built])
+    target_fit = fit(table, [target], recipe=settings, baselines=False).targets[0]
+    assert target_fit.target.sign == (-1 if minimize else 1)
+    every = listed(target_fit)
+    value = target_fit.target.sign * target_fit.scorer.predict(every)[0]
+    built = build_exhaustive(target_fit, 25)
+    found = target_fit.target.sign * np.array([one.prediction for one in built])
     np.testing.assert_allclose(found, np.sort(value)[::-1][:25], rtol=1e-5)
     assert len({one.architecture for one in built}) == 25
-    assert len(build_exhaustive(learnt, 10**6)) == len(every)
+    assert len(build_exhaustive(target_fit, 10**6)) == len(every)
 
 
 @given(spaces(), st.integers(0, 9))
 @relaxed
 def test_ranked_by_score_the_first_is_what_is_built(space, seed):
     assume(count_architectures(space) <= 2_000)
-    learnt = made_up(space, seed)
-    worth = rank_every(learnt, "score")
-    sums = [sum(v) for v in product(*(stage.score for stage in learnt.stages))]
+    target_fit = made_up(space, seed)
+    worth = rank_every(target_fit, "score")
+    sums = [sum(v) for v in product(*(stage.score for stage in target_fit.stages))]
     assert worth == pytest.approx(sums)
-    best = build(learnt, 1)[0]
-    assert every_architecture(learnt, int(worth.argmax())) == best.architecture
+    best = build(target_fit, 1)[0]
+    assert every_architecture(target_fit, int(worth.argmax())) == best.architecture
 
 
 def test_a_space_that_is_too_large_is_refused_in_a_sentence():

@@ -19,7 +19,7 @@ from nasbuild.builder import (
     within_bounds,
 )
 from nasbuild.errors import Infeasible, NasbuildError
-from nasbuild.score import learn, learn_failures
+from nasbuild.score import fit, fit_failures
 from nasbuild.space import enumerate_architectures, sample, space_from_dict, to_dict
 from nasbuild.table import evaluated_table
 
@@ -63,57 +63,61 @@ def known(request):
         a: {} if f else {"acc": worth(arch), "slow": float(width(arch))}
         for a, arch, f in zip(some, archs, failed, strict=True)
     }
-    failures = learn_failures(space, some, failed)
+    failures = fit_failures(space, some, failed)
     assert failures is not None
     # Of the deep stage few modules are scored at first.
     most = 200 if request.param == "deep" else 100_000
-    run = learn(
-        evaluated_table(space, told), ["acc", "slow"], recipe=QUICK["ridge"], rivals=False, max_modules=most
+    fitted = fit(
+        evaluated_table(space, told),
+        ["acc", "slow"],
+        recipe=QUICK["ridge"],
+        baselines=False,
+        max_modules=most,
     )
     every = list(enumerate_architectures(space))
-    return replace(run, failures=failures).with_unseen(), every, failures.probability(every)
+    return replace(fitted, failures=failures).with_unseen(), every, failures.probability(every)
 
 
 def test_the_best_below_a_probability_are_those_of_all_architectures(known):
-    run, every, risk = known
-    value = run.learnt[0].scorer.predict(every)[0]
+    fitted, every, risk = known
+    value = fitted.targets[0].scorer.predict(every)[0]
     for most in (0.5, 0.1):
-        built = build_predicted(run, "acc", 5, [at_most(most)]).built
+        built = build_predicted(fitted, "acc", 5, [at_most(most)]).built
         assert [one.prediction for one in built] == pytest.approx(np.sort(value[risk <= most])[::-1][:5])
-        assert (run.failures.probability([one.architecture for one in built]) <= most + 1e-9).all()
+        assert (fitted.failures.probability([one.architecture for one in built]) <= most + 1e-9).all()
     # Without, what is best fails.
-    free = build_predicted(run, "acc", 1).built[0].architecture
-    assert run.failures.probability([free])[0] > 0.5
-    inside = within_bounds(run, every, [at_most(0.1)])
+    free = build_predicted(fitted, "acc", 1).built[0].architecture
+    assert fitted.failures.probability([free])[0] > 0.5
+    inside = within_bounds(fitted, every, [at_most(0.1)])
     assert inside.tolist() == (risk <= 0.1 + 1e-12).tolist()
 
 
 def test_with_other_bounds_both_hold(known):
-    run, every, risk = known
-    value = run.learnt[0].scorer.predict(every)[0]
+    fitted, every, risk = known
+    value = fitted.targets[0].scorer.predict(every)[0]
     layers = np.array([sum(len(m) for m in a.modules) for a in every])
     bounds = [at_most(0.3), Bound("layers", 1, 7.0)]
-    built = build_within(run, "acc", 1, bounds).built[0]
+    built = build_within(fitted, "acc", 1, bounds).built[0]
     assert built.prediction == pytest.approx(value[(risk <= 0.3) & (layers <= 7)].max())
 
 
 def test_proposals_and_fronts_stay_below_it(known):
-    run, _, _ = known
+    fitted, _, _ = known
     bounds = [at_most(0.3)]
-    proposed = [one.architecture for one in propose_within(run, "acc", 8, bounds)]
-    front = build_front(run, 5, bounds=bounds).architectures
+    proposed = [one.architecture for one in propose_within(fitted, "acc", 8, bounds)]
+    front = build_front(fitted, 5, bounds=bounds).architectures
     for some in (proposed, front):
         assert len(some) > 1
-        assert (run.failures.probability(some) <= 0.3 + 1e-9).all()
+        assert (fitted.failures.probability(some) <= 0.3 + 1e-9).all()
 
 
 def test_below_the_least_probability_there_is_nothing(known):
-    run, _, risk = known
+    fitted, _, risk = known
     with pytest.raises(Infeasible):
-        build_predicted(run, "acc", 1, [at_most(float(risk.min()) / 2)])
+        build_predicted(fitted, "acc", 1, [at_most(float(risk.min()) / 2)])
 
 
 def test_a_run_that_knows_of_no_failures_has_no_such_bound(known):
-    run, _, _ = known
+    fitted, _, _ = known
     with pytest.raises(NasbuildError, match=FAILING):
-        build_predicted(replace(run, failures=None), "acc", 1, [at_most(0.5)])
+        build_predicted(replace(fitted, failures=None), "acc", 1, [at_most(0.5)])

@@ -18,7 +18,7 @@ from nasbuild.builder import (
     propose,
 )
 from nasbuild.errors import NasbuildError
-from nasbuild.score import learn, narrowed
+from nasbuild.score import fit, narrowed
 from nasbuild.space import (
     Architecture,
     contains,
@@ -32,22 +32,22 @@ from nasbuild.table import evaluated_table, load_builtin
 
 
 @pytest.fixture(scope="module", params=["default", "ridge"])
-def run(request):
+def fitted(request):
     some = np.sort(np.random.default_rng(0).permutation(1728)[:90])
     table = load_builtin("digits-macro").select(some)
-    return learn(table, ["acc", "loss"], recipe=QUICK[request.param], rivals=False)
+    return fit(table, ["acc", "loss"], recipe=QUICK[request.param], baselines=False)
 
 
 @pytest.fixture(scope="module")
-def small(run):
-    first, second, third = (stage.features[0].choices for stage in run.space.stages)
+def small(fitted):
+    first, second, third = (stage.features[0].choices for stage in fitted.space.stages)
     assert first
     parts = ["stage1.depth = 2", f"stage2.0.op in {second[0]}, {second[-1]}", f"stage3.*.op = {third[-1]}"]
-    return fixed(run.space, parts)
+    return fixed(fitted.space, parts)
 
 
-def test_every_way_of_building_keeps_what_is_fixed(run, small):
-    part, n = narrowed(run, small), 6
+def test_every_way_of_building_keeps_what_is_fixed(fitted, small):
+    part, n = narrowed(fitted, small), 6
     rows = {
         "sums": build(part.of("acc"), n),
         "within": build_within(part, "acc", n, [Bound("layers", 1, 5)]).built,
@@ -62,30 +62,30 @@ def test_every_way_of_building_keeps_what_is_fixed(run, small):
     assert all(contains(small, a) for a in front.architectures)
 
 
-def test_nothing_better_meets_the_parts(run, small):
-    part, learnt = narrowed(run, small), run.of("acc")
+def test_nothing_better_meets_the_parts(fitted, small):
+    part, target_fit = narrowed(fitted, small), fitted.of("acc")
     left = list(enumerate_architectures(small))
-    best = np.sort(learnt.scorer.shares(left).sum(axis=1))[::-1]
-    networks = {learnt.scorer.network(a) for a in left}
+    best = np.sort(target_fit.scorer.shares(left).sum(axis=1))[::-1]
+    networks = {target_fit.scorer.network(a) for a in left}
     built = build(part.of("acc"), 10_000)
     # Of architectures that make the same network one is built.
     assert len(built) == len(networks)
     assert built[0].score == pytest.approx(best[0])
     within = build_within(part, "acc", 1, [Bound("layers", 1, 5)]).built
     short = [a for a in left if sum(map(len, a.modules)) <= 5]
-    assert within[0].score == pytest.approx(learnt.scorer.shares(short).sum(axis=1).max())
+    assert within[0].score == pytest.approx(target_fit.scorer.shares(short).sum(axis=1).max())
 
 
-def test_a_stage_that_was_searched_is_scored_where_it_is_left(run):
-    table = run.table
-    searched = learn(table, ["acc"], recipe=QUICK["ridge"], rivals=False, max_modules=8)
-    assert any(stage.searched for stage in searched.learnt[0].stages)
-    third = run.space.stages[2].features[0].choices
-    small = fixed(run.space, [f"stage{u}.0.op = {third[0]}" for u in (1, 2, 3)])
+def test_a_stage_that_was_searched_is_scored_where_it_is_left(fitted):
+    table = fitted.table
+    searched = fit(table, ["acc"], recipe=QUICK["ridge"], baselines=False, max_modules=8)
+    assert any(stage.searched for stage in searched.targets[0].stages)
+    third = fitted.space.stages[2].features[0].choices
+    small = fixed(fitted.space, [f"stage{u}.0.op = {third[0]}" for u in (1, 2, 3)])
     part = narrowed(searched, small)
     left = list(enumerate_architectures(small))
-    best = searched.learnt[0].scorer.shares(left).sum(axis=1).max()
-    assert not any(stage.searched for stage in part.learnt[0].stages)
+    best = searched.targets[0].scorer.shares(left).sum(axis=1).max()
+    assert not any(stage.searched for stage in part.targets[0].stages)
     assert build(part.of("acc"), 1)[0].score == pytest.approx(best)
 
 
@@ -100,22 +100,22 @@ def test_deep_stages_are_built_within_what_is_fixed():
         return sum(k * (n + 1) - w * ((n % 3) - 1) for n, (k, w) in enumerate(a.modules[0]))
 
     table = evaluated_table(space, {a: {"acc": float(worth(a))} for a in some})
-    run = learn(table, ["acc"], recipe=QUICK["ridge"], rivals=False, max_modules=2_000)
-    assert run.learnt[0].stages[0].searched
+    fitted = fit(table, ["acc"], recipe=QUICK["ridge"], baselines=False, max_modules=2_000)
+    assert fitted.targets[0].stages[0].searched
     parts = ["one.depth = 8", "one.*.w in 1, 2", "one.5.k = 2", "one.0.k in 1, 2"]
     small = fixed(space, parts)
-    built = build_within(narrowed(run, small), "acc", 3, []).built
+    built = build_within(narrowed(fitted, small), "acc", 3, []).built
     assert built
     assert all(contains(small, one.architecture) for one in built)
     # No other choice of one layer that the parts leave is better.
-    scorer, best = run.learnt[0].scorer, built[0].architecture
+    scorer, best = fitted.targets[0].scorer, built[0].architecture
     stage = small.stages[0]
     near = [Architecture((stage.decode(c),)) for c in neighbour_codes(stage, stage.encode(best.modules[0]))]
     assert scorer.shares(near).sum(axis=1).max() <= built[0].score + 1e-9
 
 
-def test_what_leaves_no_scored_module_is_told(run, small):
+def test_what_leaves_no_scored_module_is_told(fitted, small):
     stages = list(small.stages)
     stages[0] = replace(stages[0], depths=())
     with pytest.raises(NasbuildError, match="no module of stage1 is left"):
-        narrowed(run, replace(small, stages=tuple(stages)))
+        narrowed(fitted, replace(small, stages=tuple(stages)))

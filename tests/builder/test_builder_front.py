@@ -13,7 +13,7 @@ from nasbuild.builder import build_front, build_within, parse_bound
 from nasbuild.builder._nondominated import worthwhile
 from nasbuild.builder._subset_selection import most_volume
 from nasbuild.errors import NasbuildError
-from nasbuild.score import learn
+from nasbuild.score import fit
 from nasbuild.space import enumerate_architectures
 from nasbuild.table import load_builtin
 
@@ -21,16 +21,16 @@ POINTS = st.lists(st.lists(st.integers(0, 4), min_size=3, max_size=3), min_size=
 
 
 @pytest.fixture(scope="module", params=["default", "ridge"])
-def run(request):
+def fitted(request):
     table = load_builtin("digits-macro").select(range(0, 1728, 20))
-    return learn(table, ["loss", "latency_cpu", "params"], recipe=QUICK[request.param], rivals=False)
+    return fit(table, ["loss", "latency_cpu", "params"], recipe=QUICK[request.param], baselines=False)
 
 
 @pytest.fixture(scope="module")
-def predicted(run):
+def predicted(fitted):
     """Predictions of all architectures, to be maximised, (architectures, targets)."""
-    found = list(enumerate_architectures(run.space))
-    return np.column_stack([one.target.sign * one.scorer.predict(found)[0] for one in run.learnt])
+    found = list(enumerate_architectures(fitted.space))
+    return np.column_stack([one.target.sign * one.scorer.predict(found)[0] for one in fitted.targets])
 
 
 @given(POINTS, st.integers(1, 3))
@@ -46,12 +46,12 @@ def test_worthwhile_rows_are_beaten_by_few(points, count):
 
 
 @pytest.mark.parametrize("targets", [["loss", "latency_cpu"], ["loss", "latency_cpu", "params"]])
-def test_a_front_takes_nearly_all_that_the_predictions_offer(run, predicted, targets):
-    columns = [[one.target.name for one in run.learnt].index(t) for t in targets]
-    front = build_front(run, 40, targets=targets)
+def test_a_front_takes_nearly_all_that_the_predictions_offer(fitted, predicted, targets):
+    columns = [[one.target.name for one in fitted.targets].index(t) for t in targets]
+    front = build_front(fitted, 40, targets=targets)
     assert front.targets == tuple(targets)
     assert len(set(front.architectures)) == len(front.architectures) <= 40
-    signs = np.array([run.of(t).target.sign for t in targets])
+    signs = np.array([fitted.of(t).target.sign for t in targets])
     values = front.prediction * signs
     for i, a in enumerate(values):
         assert not any((b >= a).all() for j, b in enumerate(values) if j != i)
@@ -63,10 +63,10 @@ def test_a_front_takes_nearly_all_that_the_predictions_offer(run, predicted, tar
     )
     assert share > (0.99 if len(targets) == 2 else 0.95)
     for t, name in enumerate(targets):
-        value, std = run.of(name).scorer.predict(front.architectures)
+        value, std = fitted.of(name).scorer.predict(front.architectures)
         assert front.prediction[:, t] == pytest.approx(value)
         assert front.std[:, t] == pytest.approx(std)
-    labelled = np.column_stack([run.of(t).labels.values for t in targets]) * signs
+    labelled = np.column_stack([fitted.of(t).labels.values for t in targets]) * signs
     low, high = labelled.min(axis=0), np.maximum(labelled.max(axis=0), values.max(axis=0))
     for points, volume in ((values, front.volume), (labelled, front.labelled_volume)):
         box = moocore.hypervolume(points, ref=low, maximise=True) / (high - low).prod()
@@ -74,14 +74,14 @@ def test_a_front_takes_nearly_all_that_the_predictions_offer(run, predicted, tar
     assert front.volume > front.labelled_volume
 
 
-def test_its_points_are_nearly_the_best_there_are(run, predicted):
+def test_its_points_are_nearly_the_best_there_are(fitted, predicted):
     """Of all architectures, by prediction, the 12 with the largest hypervolume above the worst labels."""
     every = predicted[:, :2]
-    labelled = np.column_stack([one.target.sign * one.labels.values for one in run.learnt[:2]])
+    labelled = np.column_stack([one.target.sign * one.labels.values for one in fitted.targets[:2]])
     best = every[moocore.is_nondominated(every, maximise=True, keep_weakly=False)]
     low = np.concatenate([best, labelled]).min(axis=0)
-    front = build_front(run, 12, targets=["loss", "latency_cpu"])
-    values = front.prediction * [one.target.sign for one in run.learnt[:2]]
+    front = build_front(fitted, 12, targets=["loss", "latency_cpu"])
+    values = front.prediction * [one.target.sign for one in fitted.targets[:2]]
     found, most = (
         moocore.hypervolume(v, ref=low, maximise=True) for v in (values, best[most_volume(best, 12, low)])
     )
@@ -91,32 +91,32 @@ def test_its_points_are_nearly_the_best_there_are(run, predicted):
 
 def test_predictions_that_are_no_sums_choose_among_what_the_sums_propose():
     table = load_builtin("digits-macro").select(range(0, 1728, 40))
-    run = learn(table, ["loss", "latency_cpu"], recipe=QUICK["lightgbm"], rivals=False)
-    assert all(one.scorer.pairs([[] for _ in run.space.stages]) is None for one in run.learnt)
-    front = build_front(run, 10)
+    fitted = fit(table, ["loss", "latency_cpu"], recipe=QUICK["lightgbm"], baselines=False)
+    assert all(one.scorer.pairs([[] for _ in fitted.space.stages]) is None for one in fitted.targets)
+    front = build_front(fitted, 10)
     assert 2 <= len(front.architectures) <= 10
-    found = np.column_stack([one.scorer.predict(front.architectures)[0] for one in run.learnt])
+    found = np.column_stack([one.scorer.predict(front.architectures)[0] for one in fitted.targets])
     assert front.prediction == pytest.approx(found)
     assert (np.diff(found[:, 0]) > 0).all()
     assert (np.diff(found[:, 1]) < 0).all()
     assert front.volume > front.labelled_volume
 
 
-def test_bounds_on_a_target_hold_for_its_prediction(run):
-    latency = run.of("latency_cpu").labels.values
+def test_bounds_on_a_target_hold_for_its_prediction(fitted):
+    latency = fitted.of("latency_cpu").labels.values
     for bound in (f"latency_cpu <= {np.median(latency):g}", f"latency_cpu >= {np.median(latency):g}"):
-        front = build_front(run, 10, targets=["loss", "params"], bounds=[parse_bound(bound)])
-        value = run.of("latency_cpu").scorer.predict(front.architectures)[0]
+        front = build_front(fitted, 10, targets=["loss", "params"], bounds=[parse_bound(bound)])
+        value = fitted.of("latency_cpu").scorer.predict(front.architectures)[0]
         assert len(value) == 10
         assert (value <= np.median(latency)).all() if "<=" in bound else (value >= np.median(latency)).all()
 
 
-def test_few_points_reach_over_most_of_the_front(run):
-    many, few = (build_front(run, n, targets=["loss", "latency_cpu"]) for n in (40, 5))
+def test_few_points_reach_over_most_of_the_front(fitted):
+    many, few = (build_front(fitted, n, targets=["loss", "latency_cpu"]) for n in (40, 5))
     assert len(few.architectures) == 5
-    signs = np.array([run.of(t).target.sign for t in few.targets])
+    signs = np.array([fitted.of(t).target.sign for t in few.targets])
     low = np.min(
-        [signs * v for v in zip(*(run.of(t).labels.values for t in few.targets), strict=True)], axis=0
+        [signs * v for v in zip(*(fitted.of(t).labels.values for t in few.targets), strict=True)], axis=0
     )
     volume = [moocore.hypervolume(f.prediction * signs, ref=low, maximise=True) for f in (many, few)]
     assert volume[1] > 0.94 * volume[0]
@@ -127,19 +127,19 @@ def test_few_points_reach_over_most_of_the_front(run):
     assert gaps.max() < 0.7 * np.ptp(few.prediction[:, 1])
 
 
-def test_a_front_within_bounds(run):
+def test_a_front_within_bounds(fitted):
     bound = parse_bound("layers <= 4")
-    front = build_front(run, 10, targets=["loss", "latency_cpu"], bounds=[bound])
+    front = build_front(fitted, 10, targets=["loss", "latency_cpu"], bounds=[bound])
     assert all(sum(map(len, a.modules)) <= 4 for a in front.architectures)
-    assert build_within(run, "loss", 1, [bound]).built[0].prediction >= front.prediction[:, 0].min() - 1e-9
+    assert build_within(fitted, "loss", 1, [bound]).built[0].prediction >= front.prediction[:, 0].min() - 1e-9
     with pytest.raises(NasbuildError, match="nothing is within"):
-        build_front(run, 10, targets=["loss", "latency_cpu"], bounds=[parse_bound("layers <= 1")])
+        build_front(fitted, 10, targets=["loss", "latency_cpu"], bounds=[parse_bound("layers <= 1")])
 
 
-def test_one_target_has_no_front(run):
+def test_one_target_has_no_front(fitted):
     with pytest.raises(NasbuildError, match="a front needs two targets"):
-        build_front(run, 3, targets=["loss"])
+        build_front(fitted, 3, targets=["loss"])
     with pytest.raises(NasbuildError, match="a front needs two targets"):
-        build_front(run, 3, targets=["loss", "loss"])
+        build_front(fitted, 3, targets=["loss", "loss"])
     with pytest.raises(NasbuildError, match="the number of architectures is 0"):
-        build_front(run, 0)
+        build_front(fitted, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nasbuild import learn
+from nasbuild import fit
 from nasbuild.builder import (
     Bound,
     build,
@@ -17,7 +17,7 @@ from nasbuild.builder import (
 )
 from nasbuild.predictor import AdditiveRecipe
 from nasbuild.report import explain_data
-from nasbuild.score import Run
+from nasbuild.score import Fit
 from nasbuild.space import Architecture, Feature, Metric, Space, Stage, enumerate_architectures, sample
 from nasbuild.table import Table
 
@@ -40,7 +40,7 @@ def worth(architecture: Architecture, of: dict[str, float]) -> float:
 
 
 @pytest.fixture(scope="module")
-def run() -> Run:
+def fitted() -> Fit:
     some = sample(SPACE, 60, np.random.default_rng(0))
     # Of middling architectures the best is often written in several ways.
     acc = [
@@ -49,56 +49,56 @@ def run() -> Run:
     cost = [worth(a, {"identity": 0.1, "a": 1.0, "b": 2.0}) for a in some]
     ids = tuple(str(n) for n in range(len(some)))
     table = Table(SPACE, ids, tuple(some), {"acc": np.array(acc), "cost": np.array(cost)})
-    return learn(table, ["acc", "cost"], recipe=AdditiveRecipe(samples=4, folds=2), rivals=False)
+    return fit(table, ["acc", "cost"], recipe=AdditiveRecipe(samples=4, folds=2), baselines=False)
 
 
-def test_the_space_has_fewer_networks_than_architectures(run):
-    assert all(one.scorer.merges for one in run.learnt)
+def test_the_space_has_fewer_networks_than_architectures(fitted):
+    assert all(one.scorer.merges for one in fitted.targets)
     assert len({network(a) for a in enumerate_architectures(SPACE)}) == NETWORKS
-    assert buildable(run.of("acc")) == NETWORKS
-    assert len(build(run.of("acc"), 1000)) == NETWORKS
+    assert buildable(fitted.of("acc")) == NETWORKS
+    assert len(build(fitted.of("acc"), 1000)) == NETWORKS
 
 
 @pytest.mark.parametrize("way", ["score", "within", "exhaustive", "propose"])
-def test_each_network_is_built_once(run, way):
-    learnt = run.of("acc")
+def test_each_network_is_built_once(fitted, way):
+    target_fit = fitted.of("acc")
     found = {
-        "score": lambda: build(learnt, 50),
-        "within": lambda: build_within(run, "acc", 50, [Bound("cost", 1, 4.0)]).built,
-        "exhaustive": lambda: build_exhaustive(learnt, 50),
-        "propose": lambda: propose(learnt, 20),
+        "score": lambda: build(target_fit, 50),
+        "within": lambda: build_within(fitted, "acc", 50, [Bound("cost", 1, 4.0)]).built,
+        "exhaustive": lambda: build_exhaustive(target_fit, 50),
+        "propose": lambda: propose(target_fit, 20),
     }[way]()
     made = [network(one.architecture) for one in found]
     assert len(made) > 10
     assert len(set(made)) == len(made)
     if way == "propose":
-        assert not set(made) & {network(a) for a in run.table.architectures}
+        assert not set(made) & {network(a) for a in fitted.table.architectures}
 
 
-def test_the_best_are_still_the_best(run):
+def test_the_best_are_still_the_best(fitted):
     """By brute force: no network of the space has a better sum than the last one built, but those built."""
-    learnt = run.of("acc")
-    built = build(learnt, 30)
+    target_fit = fitted.of("acc")
+    built = build(target_fit, 30)
     made = {network(one.architecture) for one in built}
     rest = [a for a in enumerate_architectures(SPACE) if network(a) not in made]
-    assert learnt.scorer.shares(rest).sum(axis=1).max() <= built[-1].score + 1e-9
+    assert target_fit.scorer.shares(rest).sum(axis=1).max() <= built[-1].score + 1e-9
 
 
-def test_a_reduced_space_has_k_different_modules(run):
-    reduced = reduce_space([run.of("acc")], 5)
+def test_a_reduced_space_has_k_different_modules(fitted):
+    reduced = reduce_space([fitted.of("acc")], 5)
     for stage in reduced.stages:
         assert len({network(Architecture((m,))) for m in stage.modules}) == 5 == len(stage.modules)
 
 
-def test_both_targets_keep_the_same_way_of_writing(run):
-    reduced = reduce_space(run.learnt, 21)
+def test_both_targets_keep_the_same_way_of_writing(fitted):
+    reduced = reduce_space(fitted.targets, 21)
     for stage in reduced.stages:
         assert len(stage.modules) == 21
 
 
-def test_explain_says_so(run):
-    said = explain_data(run)["targets"][0]["findings"]
+def test_explain_says_so(fitted):
+    said = explain_data(fitted)["targets"][0]["findings"]
     assert any("layers that pass their input on do nothing" in sentence for sentence in said)
-    listed = [m["id"] for m in explain_data(run, modules=30)["targets"][0]["stages"][0]["best"]]
+    listed = [m["id"] for m in explain_data(fitted, modules=30)["targets"][0]["stages"][0]["best"]]
     left = [(i.split("-")[0], *(op for op in i.split("-")[1:] if op != "identity")) for i in listed]
     assert len(set(left)) == len(left) > 5

@@ -24,16 +24,16 @@ from nasbuild.builder._pairwise_prediction import Predicted
 from nasbuild.builder._scored_modules import columns
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
-from nasbuild.score import learn
+from nasbuild.score import fit
 from nasbuild.space import enumerate_architectures
 from nasbuild.table import load_builtin
 
 
 @pytest.fixture(scope="module", params=["default", "ridge"])
-def run(request):
+def fitted(request):
     some = np.sort(np.random.default_rng(0).permutation(1728)[:90])
     table = load_builtin("digits-macro").select(some)
-    return learn(table, ["acc", "latency_cpu"], recipe=QUICK[request.param], rivals=False)
+    return fit(table, ["acc", "latency_cpu"], recipe=QUICK[request.param], baselines=False)
 
 
 def bounded_table(seed: int) -> tuple[Predicted, np.ndarray]:
@@ -76,59 +76,59 @@ def test_swaps_find_the_best_of_a_larger_one(seed, sign, monkeypatch):
 
 
 @pytest.mark.parametrize("share", [0.2, 0.6])
-def test_nothing_within_is_predicted_better(run, share):
-    most = float(np.quantile(run.of("latency_cpu").labels.values, share))
-    every = list(enumerate_architectures(run.space))
-    value, latency = (run.of(name).scorer.predict(every)[0] for name in ("acc", "latency_cpu"))
+def test_nothing_within_is_predicted_better(fitted, share):
+    most = float(np.quantile(fitted.of("latency_cpu").labels.values, share))
+    every = list(enumerate_architectures(fitted.space))
+    value, latency = (fitted.of(name).scorer.predict(every)[0] for name in ("acc", "latency_cpu"))
     layers = np.array([sum(map(len, a.modules)) for a in every])
     best = np.sort(value[(latency <= most) & (layers >= 4)])[::-1][:25]
     assert len(best) == 25
-    found = build_predicted(run, "acc", 25, [Bound("latency_cpu", 1, most), Bound("layers", -1, 4)])
+    found = build_predicted(fitted, "acc", 25, [Bound("latency_cpu", 1, most), Bound("layers", -1, 4)])
     assert found.proven
     assert found.pool is None
     assert [one.prediction for one in found.built] == pytest.approx(best)
     built = [one.architecture for one in found.built]
-    assert expected(run, "latency_cpu", built)[0].max() <= most * (1 + 1e-6)
+    assert expected(fitted, "latency_cpu", built)[0].max() <= most * (1 + 1e-6)
     assert min(sum(map(len, a.modules)) for a in built) >= 4
 
 
 def test_what_pairs_do_not_know_is_ranked_by_the_prediction_itself_and_not_proven():
     some = np.sort(np.random.default_rng(0).permutation(1728)[:90])
     table = load_builtin("digits-macro").select(some)
-    run = learn(table, ["acc", "latency_cpu"], recipe=QUICK["radial"], rivals=False)
-    learnt = run.of("acc")
-    assert not learnt.scorer.exact_pairs
-    most = float(np.median(run.of("latency_cpu").labels.values))
-    every = list(enumerate_architectures(run.space))
-    value, latency = (run.of(name).scorer.predict(every)[0] for name in ("acc", "latency_cpu"))
-    found = build_predicted(run, "acc", 20, [Bound("latency_cpu", 1, most)])
+    fitted = fit(table, ["acc", "latency_cpu"], recipe=QUICK["radial"], baselines=False)
+    target_fit = fitted.of("acc")
+    assert not target_fit.scorer.exact_pairs
+    most = float(np.median(fitted.of("latency_cpu").labels.values))
+    every = list(enumerate_architectures(fitted.space))
+    value, latency = (fitted.of(name).scorer.predict(every)[0] for name in ("acc", "latency_cpu"))
+    found = build_predicted(fitted, "acc", 20, [Bound("latency_cpu", 1, most)])
     assert not found.proven
     assert [one.prediction for one in found.built] == pytest.approx(
         np.sort(value[latency <= most])[::-1][:20]
     )
     codes = [
         [s.encode(m) for m in dict.fromkeys(a.modules[u] for a in every)]
-        for u, s in enumerate(run.space.stages)
+        for u, s in enumerate(fitted.space.stages)
     ]
-    assert np.sort(learnt.scorer.predict_every(codes)) == pytest.approx(np.sort(value))
+    assert np.sort(target_fit.scorer.predict_every(codes)) == pytest.approx(np.sort(value))
 
 
-def test_swaps_of_a_run_find_what_all_of_the_space_has(run, monkeypatch):
-    bounds = [Bound("latency_cpu", 1, float(np.median(run.of("latency_cpu").labels.values)))]
-    whole = build_predicted(run, "acc", 10, bounds)
+def test_swaps_of_a_run_find_what_all_of_the_space_has(fitted, monkeypatch):
+    bounds = [Bound("latency_cpu", 1, float(np.median(fitted.of("latency_cpu").labels.values)))]
+    whole = build_predicted(fitted, "acc", 10, bounds)
     monkeypatch.setattr(ascend, "LISTED", 0)
-    found = build_predicted(run, "acc", 10, bounds)
+    found = build_predicted(fitted, "acc", 10, bounds)
     assert not found.proven
     assert [one.prediction for one in found.built] == pytest.approx([one.prediction for one in whole.built])
 
 
 @pytest.fixture(scope="module")
-def company(run):
+def company(fitted):
     """For each stage, its modules with the best y' of all architectures that hold them, best first."""
-    every = list(enumerate_architectures(run.space))
-    value = run.of("acc").scorer.predict(every)[0]
+    every = list(enumerate_architectures(fitted.space))
+    value = fitted.of("acc").scorer.predict(every)[0]
     found = []
-    for u in range(len(run.space.stages)):
+    for u in range(len(fitted.space.stages)):
         best: dict = {}
         for architecture, v in zip(every, value, strict=True):
             best[architecture.modules[u]] = max(best.get(architecture.modules[u], -np.inf), v)
@@ -137,36 +137,36 @@ def company(run):
 
 
 @pytest.mark.parametrize("listed", [True, False])
-def test_the_worth_of_modules_in_the_best_company(run, company, listed, monkeypatch):
+def test_the_worth_of_modules_in_the_best_company(fitted, company, listed, monkeypatch):
     if not listed:
         monkeypatch.setattr(in_company, "LISTED", 0)
         monkeypatch.setattr(ascend, "LISTED", 0)
-    learnt = run.of("acc")
-    table = columns([learnt])
-    worth = worth_in_company(learnt.scorer, 1, table)
+    target_fit = fitted.of("acc")
+    table = columns([target_fit])
+    worth = worth_in_company(target_fit.scorer, 1, table)
     for u, own in enumerate(worth):
-        found = learnt.scorer.labels_at(own)
+        found = target_fit.scorer.labels_at(own)
         told = np.array([company[u][table.module(u, i)] for i in range(len(own))])
         assert (found <= told + 1e-9).all()
         # What swaps don't reach is no module of the best architectures.
         close = np.argsort(-told)[: len(told) if listed else 4]
         assert found[close] == pytest.approx(told[close])
-    best = best_of_modules(learnt.scorer, 1, table, 7)
-    built = [one.architecture for one in build_predicted(run, "acc", 7).built]
+    best = best_of_modules(target_fit.scorer, 1, table, 7)
+    built = [one.architecture for one in build_predicted(fitted, "acc", 7).built]
     assert [table.architecture(pick) for pick in best.tolist()] == built
-    small = worth_in_company(run.of("latency_cpu").scorer, -1, columns([run.of("latency_cpu")]))
+    small = worth_in_company(fitted.of("latency_cpu").scorer, -1, columns([fitted.of("latency_cpu")]))
     assert max(map(max, small)) == pytest.approx(min(map(max, small)))
 
 
-def test_modules_are_those_whose_best_architecture_is_expected_to_be_best(run):
+def test_modules_are_those_whose_best_architecture_is_expected_to_be_best(fitted):
     """Against eight times the samples, of all of the space."""
-    learnt = run.of("acc")
-    table = columns([learnt])
-    found = best_in_company(learnt.scorer, 1, table, 3)
-    every = list(enumerate_architectures(run.space))
-    samples = learnt.scorer.drawn(every, 4_000, seed=9)
+    target_fit = fitted.of("acc")
+    table = columns([target_fit])
+    found = best_in_company(target_fit.scorer, 1, table, 3)
+    every = list(enumerate_architectures(fitted.space))
+    samples = target_fit.scorer.drawn(every, 4_000, seed=9)
     if samples is None:
-        worth = worth_in_company(learnt.scorer, 1, table)
+        worth = worth_in_company(target_fit.scorer, 1, table)
         assert [own.tolist() for own in found] == [np.argsort(-w, kind="stable")[:3].tolist() for w in worth]
         return
     for u, own in enumerate(found):
@@ -177,61 +177,63 @@ def test_modules_are_those_whose_best_architecture_is_expected_to_be_best(run):
         assert own[0] == hoped.argmax()
 
 
-def test_modules_of_no_candidate_are_ordered_by_their_company(run, monkeypatch):
+def test_modules_of_no_candidate_are_ordered_by_their_company(fitted, monkeypatch):
     monkeypatch.setattr(in_company, "_CANDIDATES", 1)
-    learnt = run.of("acc")
-    table = columns([learnt])
-    worth = worth_in_company(learnt.scorer, 1, table)
-    for own, found in zip(worth, best_in_company(learnt.scorer, 1, table, 5), strict=True):
+    target_fit = fitted.of("acc")
+    table = columns([target_fit])
+    worth = worth_in_company(target_fit.scorer, 1, table)
+    for own, found in zip(worth, best_in_company(target_fit.scorer, 1, table, 5), strict=True):
         # One candidate has one module a stage.
         rest = [i for i in np.argsort(-own, kind="stable") if i != found[0]]
         assert found[1:].tolist() == rest[: len(found) - 1]
 
 
-def test_only_the_modules_of_the_best_company_take_part(run):
-    built = build_predicted(run, "acc", 1000, k=2).built
+def test_only_the_modules_of_the_best_company_take_part(fitted):
+    built = build_predicted(fitted, "acc", 1000, k=2).built
     assert len(built) == 8
-    learnt = run.of("acc")
-    table = columns([learnt])
-    for u, own in enumerate(best_in_company(learnt.scorer, 1, table, 2)):
+    target_fit = fitted.of("acc")
+    table = columns([target_fit])
+    for u, own in enumerate(best_in_company(target_fit.scorer, 1, table, 2)):
         assert {one.architecture.modules[u] for one in built} == {table.module(u, i) for i in own}
     values = [one.prediction for one in built]
     assert values == sorted(values, reverse=True)
 
 
-def test_what_sums_leave_out_is_found_if_its_prediction_is_within(run):
-    latency = run.of("latency_cpu").scorer
-    every = list(enumerate_architectures(run.space))
+def test_what_sums_leave_out_is_found_if_its_prediction_is_within(fitted):
+    latency = fitted.of("latency_cpu").scorer
+    every = list(enumerate_architectures(fitted.space))
     value = latency.predict(every)[0]
     # Between the least y' and the least of what sums expect, where the two differ.
     most = float(value.min()) * 1.0001
-    found = build_predicted(run, "acc", 3, [Bound("latency_cpu", 1, most)])
+    found = build_predicted(fitted, "acc", 3, [Bound("latency_cpu", 1, most)])
     assert {one.architecture for one in found.built} == {
         a for a, v in zip(every, value, strict=True) if v <= most
     }
 
 
-def test_what_cannot_be_met_names_the_nearest(run):
-    least = float(run.of("latency_cpu").scorer.predict(list(enumerate_architectures(run.space)))[0].min())
+def test_what_cannot_be_met_names_the_nearest(fitted):
+    least = float(
+        fitted.of("latency_cpu").scorer.predict(list(enumerate_architectures(fitted.space)))[0].min()
+    )
     with pytest.raises(NasbuildError, match="nothing was found whose predictions are within") as caught:
-        build_predicted(run, "acc", 3, [Bound("latency_cpu", 1, least / 2)])
+        build_predicted(fitted, "acc", 3, [Bound("latency_cpu", 1, least / 2)])
     assert caught.value.todo == f"loosen them: the nearest needs latency_cpu <= {least:.4g}"
     with pytest.raises(NasbuildError, match="nothing is within all bounds"):
-        build_predicted(run, "acc", 3, [Bound("latency_cpu", 1, least * 2), Bound("layers", 1, 0)])
+        build_predicted(fitted, "acc", 3, [Bound("latency_cpu", 1, least * 2), Bound("layers", 1, 0)])
 
 
 def test_where_swaps_cannot_be_followed_the_best_by_score_are_compared():
     table = load_builtin("digits-macro").select(range(0, 1728, 20))
-    run = learn(table, ["acc", "latency_cpu"], recipe=recipe("lightgbm", folds=2), rivals=False)
-    most = float(np.median(run.of("latency_cpu").labels.values))
+    fitted = fit(table, ["acc", "latency_cpu"], recipe=recipe("lightgbm", folds=2), baselines=False)
+    most = float(np.median(fitted.of("latency_cpu").labels.values))
     bounds = [Bound("latency_cpu", 1, most)]
-    found = build_predicted(run, "acc", 5, bounds)
-    pool = build_within(run, "acc", POOL, bounds).built
+    found = build_predicted(fitted, "acc", 5, bounds)
+    pool = build_within(fitted, "acc", POOL, bounds).built
     assert found.pool == len(pool)
     assert not found.proven
-    latency = expected(run, "latency_cpu", [one.architecture for one in pool])[0]
+    latency = expected(fitted, "latency_cpu", [one.architecture for one in pool])[0]
     within = [one for one, value in zip(pool, latency, strict=True) if value <= most]
     assert len(within) < len(pool)
     assert [one.prediction for one in found.built] == [
-        one.prediction for one in best_predicted(run.of("acc"), within, 5)
+        one.prediction for one in best_predicted(fitted.of("acc"), within, 5)
     ]

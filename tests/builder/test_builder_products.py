@@ -10,7 +10,7 @@ from deep_samples import QUICK, codes_of
 
 from nasbuild.builder import Bound, build_front, build_predicted, build_within, expected
 from nasbuild.errors import NasbuildError
-from nasbuild.score import learn, score_stages
+from nasbuild.score import fit, score_stages
 from nasbuild.space import (
     Cost,
     Factor,
@@ -64,58 +64,58 @@ def made(depths: tuple[int, ...], *, declared: bool, rows: int = 140) -> tuple[S
     ],
     ids=str,
 )
-def run(request):
+def fitted(request):
     how, depths = request.param
     _, table = made(depths, declared=how == "declared")
-    found = learn(table, ["acc", "macs"], recipe=QUICK["ridge"], rivals=False)
+    found = fit(table, ["acc", "macs"], recipe=QUICK["ridge"], baselines=False)
     if max(depths) > 1:
         parts = tuple(
-            replace(one, stages=tuple(score_stages(one.scorer, max_modules=4))) for one in found.learnt
+            replace(one, stages=tuple(score_stages(one.scorer, max_modules=4))) for one in found.targets
         )
-        found = replace(found, learnt=parts, max_modules=4)
+        found = replace(found, targets=parts, max_modules=4)
     return found
 
 
 @pytest.fixture(scope="module")
-def everything(run):
+def everything(fitted):
     """All architectures, their summed scores, and their true cost."""
-    every = list(enumerate_architectures(run.space))
-    codes = [codes_of(run.space, a) for a in every]
-    return every, run.of("acc").scorer.shares(every).sum(axis=1), np.array([macs(c) for c in codes])
+    every = list(enumerate_architectures(fitted.space))
+    codes = [codes_of(fitted.space, a) for a in every]
+    return every, fitted.of("acc").scorer.shares(every).sum(axis=1), np.array([macs(c) for c in codes])
 
 
-def test_the_cost_of_every_architecture_is_known(run, everything):
+def test_the_cost_of_every_architecture_is_known(fitted, everything):
     every, _, true = everything
-    value, std = expected(run, "macs", every)
+    value, std = expected(fitted, "macs", every)
     assert value == pytest.approx(true, rel=1e-9)
     assert not std.any()
 
 
 @pytest.mark.parametrize("share", [0.1, 0.4, 0.75])
-def test_nothing_better_is_within_by_the_true_cost(run, everything, share):
+def test_nothing_better_is_within_by_the_true_cost(fitted, everything, share):
     _, sums, true = everything
     most = float(np.quantile(true, share))
     for how in (build_within, build_predicted):
-        found = how(run, "acc", 10, [Bound("macs", 1, most)])
-        spent = [macs(codes_of(run.space, one.architecture)) for one in found.built]
+        found = how(fitted, "acc", 10, [Bound("macs", 1, most)])
+        spent = [macs(codes_of(fitted.space, one.architecture)) for one in found.built]
         assert max(spent) <= most * (1 + 1e-9)
         assert [one.score for one in found.built] == pytest.approx(np.sort(sums[true <= most])[::-1][:10])
     exactly = float(true[np.argsort(true)[len(true) // 2]])
-    found = build_within(run, "acc", 3, [Bound("macs", 1, exactly), Bound("macs", -1, exactly)])
-    assert {macs(codes_of(run.space, one.architecture)) for one in found.built} == {exactly}
+    found = build_within(fitted, "acc", 3, [Bound("macs", 1, exactly), Bound("macs", -1, exactly)])
+    assert {macs(codes_of(fitted.space, one.architecture)) for one in found.built} == {exactly}
 
 
-def test_what_cannot_be_met_names_the_nearest(run, everything):
+def test_what_cannot_be_met_names_the_nearest(fitted, everything):
     least = float(everything[2].min())
     with pytest.raises(NasbuildError, match="nothing is within all bounds") as caught:
-        build_within(run, "acc", 1, [Bound("macs", 1, least - 1)])
+        build_within(fitted, "acc", 1, [Bound("macs", 1, least - 1)])
     assert caught.value.todo == f"loosen one of them: macs <= {least:.4g}"
 
 
-def test_a_front_within_a_product(run, everything):
+def test_a_front_within_a_product(fitted, everything):
     most = float(np.quantile(everything[2], 0.3))
-    front = build_front(run, 10, bounds=[Bound("macs", 1, most)])
-    assert max(macs(codes_of(run.space, a)) for a in front.architectures) <= most * (1 + 1e-9)
+    front = build_front(fitted, 10, bounds=[Bound("macs", 1, most)])
+    assert max(macs(codes_of(fitted.space, a)) for a in front.architectures) <= most * (1 + 1e-9)
 
 
 def test_large_spaces_of_products_find_nearly_the_best_of_a_dynamic_programme():
@@ -131,9 +131,12 @@ def test_large_spaces_of_products_find_nearly_the_best_of_a_dynamic_programme():
     found = sample(space, 120, rng)
     labels = np.array([(np.log(np.array(WIDTHS)[codes_of(space, a)[:, 0]]) * worth).sum() for a in found])
     table = Table(space, tuple(f"r{i}" for i in range(120)), tuple(found), {"acc": labels})
-    run = learn(table, ["acc"], recipe=QUICK["ridge"], rivals=False)
+    fitted = fit(table, ["acc"], recipe=QUICK["ridge"], baselines=False)
     own = np.stack(
-        [stage.score[np.argsort([stage.code(i)[0, 0] for i in range(5)])] for stage in run.learnt[0].stages]
+        [
+            stage.score[np.argsort([stage.code(i)[0, 0] for i in range(5)])]
+            for stage in fitted.targets[0].stages
+        ]
     )
     for most in (8_000, 25_000):
         # By all costs that occur: the most of the first layers' scores, by their last width.
@@ -148,7 +151,7 @@ def test_large_spaces_of_products_find_nearly_the_best_of_a_dynamic_programme():
                             after[c][total] = max(after[c].get(total, -np.inf), score + own[layer, c])
             best = after
         limit = max(max(d.values()) for d in best if d)
-        built = build_within(run, None, 3, [Bound("macs", 1, most)])
+        built = build_within(fitted, None, 3, [Bound("macs", 1, most)])
         assert all(macs(codes_of(space, one.architecture)) <= most for one in built.built)
         assert built.built[0].score <= limit + 1e-9
         assert built.built[0].score >= limit - 0.01 * np.ptp(own, axis=1).sum()
@@ -163,15 +166,15 @@ def test_a_cost_by_a_function_holds_for_whatever_is_built(tmp_path):
     )
     space, table = made((1,) * 5, declared=False)
     space = replace(space, costs={"own": Cost("own", function=f"{path}:cost")})
-    run = learn(replace(table, space=space), ["acc", "macs"], recipe=QUICK["ridge"], rivals=False)
+    fitted = fit(replace(table, space=space), ["acc", "macs"], recipe=QUICK["ridge"], baselines=False)
     every = list(enumerate_architectures(space))
     true = space.costs["own"].values(space, every)
-    sums = run.of("acc").scorer.shares(every).sum(axis=1)
+    sums = fitted.of("acc").scorer.shares(every).sum(axis=1)
     for share, how in ((0.1, build_within), (0.5, build_predicted)):
         most = float(np.quantile(true, share))
-        found = how(run, "acc", 10, [Bound("own", 1, most)])
-        assert expected(run, "own", [one.architecture for one in found.built])[0].max() <= most
+        found = how(fitted, "acc", 10, [Bound("own", 1, most)])
+        assert expected(fitted, "own", [one.architecture for one in found.built])[0].max() <= most
         assert found.built[0].score >= sums[true <= most].max() - 0.05 * np.ptp(sums)
         assert not found.proven
-    front = build_front(run, 5, bounds=[Bound("own", 1, most)])
-    assert expected(run, "own", front.architectures)[0].max() <= most
+    front = build_front(fitted, 5, bounds=[Bound("own", 1, most)])
+    assert expected(fitted, "own", front.architectures)[0].max() <= most

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from nasbuild.builder import build, holds_of_front, reduce_space
 from nasbuild.errors import NasbuildError
-from nasbuild.score import learn
+from nasbuild.score import fit
 from nasbuild.space import (
     contains,
     count_architectures,
@@ -29,11 +29,15 @@ from strategies import all_modules, relaxed, spaces
 @given(spaces(), st.integers(0, 99), st.integers(1, 4))
 @relaxed
 def test_it_holds_the_best_modules_of_all_targets_and_no_other(space, seed, k):
-    learnt = [made_up(space, seed), made_up(space, seed + 1, minimize=True), made_up(space, seed + 2, kept=3)]
-    reduced = reduce_space(learnt, k)
+    target_fit = [
+        made_up(space, seed),
+        made_up(space, seed + 1, minimize=True),
+        made_up(space, seed + 2, kept=3),
+    ]
+    reduced = reduce_space(target_fit, k)
     for u, stage in enumerate(reduced.stages):
         best = set()
-        for one, ends in zip(learnt, (slice(None, k), slice(-k, None), slice(None, k)), strict=True):
+        for one, ends in zip(target_fit, (slice(None, k), slice(-k, None), slice(None, k)), strict=True):
             scores = one.stages[u]
             best |= {scores.module(space, rank) for rank in range(len(scores))[ends]}
         assert set(all_modules(stage)) == best
@@ -49,7 +53,7 @@ def test_it_holds_the_best_modules_of_all_targets_and_no_other(space, seed, k):
     for architecture in sample(reduced, 5, np.random.default_rng(0), distinct=False):
         assert contains(space, architecture)
         assert contains(reduced, architecture)
-    for one in learnt:
+    for one in target_fit:
         assert all(contains(reduced, b.architecture) for b in build(one, 10, k=k))
 
 
@@ -88,34 +92,34 @@ def test_mistakes_are_told():
 
 
 @pytest.fixture(scope="module")
-def run():
+def fitted():
     table = load_builtin("digits-macro").select(range(0, 1728, 20))
-    return learn(table, ["loss", "macs"], recipe=QUICK["default"], rivals=False)
+    return fit(table, ["loss", "macs"], recipe=QUICK["default"], baselines=False)
 
 
-def test_modules_of_architectures_are_kept_alone_or_beside_the_best(run):
-    along = sample(run.space, 4, np.random.default_rng(1))
-    alone = reduce_space(run.learnt, 0, architectures=along)
+def test_modules_of_architectures_are_kept_alone_or_beside_the_best(fitted):
+    along = sample(fitted.space, 4, np.random.default_rng(1))
+    alone = reduce_space(fitted.targets, 0, architectures=along)
     for u, stage in enumerate(alone.stages):
         assert set(stage.modules) == {a.modules[u] for a in along}
-    both, best = reduce_space(run.learnt, 2, architectures=along), reduce_space(run.learnt, 2)
+    both, best = reduce_space(fitted.targets, 2, architectures=along), reduce_space(fitted.targets, 2)
     for u, stage in enumerate(both.stages):
         assert set(stage.modules) == {*best.stages[u].modules, *alone.stages[u].modules}
 
 
 @pytest.mark.parametrize("targets", [["loss", "macs"], ["loss"]])
-def test_how_much_of_the_known_front_is_held(run, targets):
-    table = run.table
+def test_how_much_of_the_known_front_is_held(fitted, targets):
+    table = fitted.table
     values = [tuple(v) for v in np.column_stack([table.columns[t] for t in targets])]
     front = [
         a
         for a, v in zip(table.architectures, values, strict=True)
         if not any(w != v and all(x <= y for x, y in zip(w, v, strict=True)) for w in values)
     ]
-    whole = holds_of_front(reduce_space(run.learnt, 99), run, targets)
+    whole = holds_of_front(reduce_space(fitted.targets, 99), fitted, targets)
     assert (whole.front, whole.whole, whole.modules) == (len(front), len(front), 1.0)
-    half = reduce_space(run.learnt, 0, architectures=front[: len(front) // 2 + 1])
-    held = holds_of_front(half, run, targets)
+    half = reduce_space(fitted.targets, 0, architectures=front[: len(front) // 2 + 1])
+    held = holds_of_front(half, fitted, targets)
     assert held.front == len(front)
     assert held.whole == sum(
         all(m in s.modules for m, s in zip(a.modules, half.stages, strict=True)) for a in front

@@ -7,23 +7,23 @@ import pytest
 from builder_samples import QUICK
 
 from nasbuild.builder import Bound, build_shortlisted
-from nasbuild.score import learn
+from nasbuild.score import fit
 from nasbuild.space import enumerate_architectures
 from nasbuild.table import load_builtin
 
 
 @pytest.fixture(scope="module")
-def run():
+def fitted():
     some = np.sort(np.random.default_rng(0).permutation(1728)[:90])
-    return learn(load_builtin("digits-macro").select(some), ["loss"], recipe=QUICK["radial"], rivals=False)
+    return fit(load_builtin("digits-macro").select(some), ["loss"], recipe=QUICK["radial"], baselines=False)
 
 
 @pytest.fixture(scope="module")
-def every(run):
+def every(fitted):
     """All architectures with their summed scores, y' and numbers of layers; of those that make one network, the first."""
-    scorer = run.of().scorer
+    scorer = fitted.of().scorer
     found = {}
-    for architecture in enumerate_architectures(run.space):
+    for architecture in enumerate_architectures(fitted.space):
         found.setdefault(scorer.network(architecture), architecture)
     listed = list(found.values())
     layers = np.array([sum(map(len, a)) for a in listed])
@@ -31,26 +31,26 @@ def every(run):
 
 
 @pytest.mark.parametrize(("n", "length"), [(1, 30), (10, 30), (12, 36)])
-def test_y_chooses_among_three_times_as_many_by_score(run, every, n, length):
+def test_y_chooses_among_three_times_as_many_by_score(fitted, every, n, length):
     listed, sums, prediction, _ = every
     short = np.argsort(sums, kind="stable")[:length]
     best = np.sort(prediction[short])[:n]
-    found = build_shortlisted(run, None, n)
+    found = build_shortlisted(fitted, None, n)
     assert found.length == length
     assert found.proven
     assert [one.prediction for one in found.built] == pytest.approx(best, rel=1e-9)
     allowed = {listed[i] for i in short}
     assert all(
-        run.of().scorer.network(o.architecture) in {run.of().scorer.network(a) for a in allowed}
+        fitted.of().scorer.network(o.architecture) in {fitted.of().scorer.network(a) for a in allowed}
         for o in found.built
     )
 
 
-def test_bounds_hold_on_the_shortlist(run, every):
+def test_bounds_hold_on_the_shortlist(fitted, every):
     _, sums, prediction, layers = every
     most = 5
     inside = np.flatnonzero(layers <= most)
     short = inside[np.argsort(sums[inside], kind="stable")[:30]]
-    found = build_shortlisted(run, "loss", 8, [Bound("layers", 1, float(most))])
+    found = build_shortlisted(fitted, "loss", 8, [Bound("layers", 1, float(most))])
     assert all(sum(map(len, one.architecture)) <= most for one in found.built)
     assert [one.prediction for one in found.built] == pytest.approx(np.sort(prediction[short])[:8], rel=1e-9)

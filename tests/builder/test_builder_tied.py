@@ -21,11 +21,11 @@ from nasbuild.builder import (
     build_within,
     propose,
     propose_within,
-    tied_runs,
+    tied_fits,
 )
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
-from nasbuild.score import learn
+from nasbuild.score import fit
 from nasbuild.space import enumerate_architectures, sample, space_from_dict, to_dict
 from nasbuild.table import evaluated_table
 
@@ -55,11 +55,11 @@ def run_of(space, rows=50, how=QUICK["ridge"], max_modules=200_000):
         return {"acc": acc + 0.1 * rng.random(), "size": float(sum(b for b, _ in layers))}
 
     table = evaluated_table(space, {a: told(a) for a in some})
-    return learn(table, ["acc", "size"], recipe=how, rivals=False, max_modules=max_modules)
+    return fit(table, ["acc", "size"], recipe=how, baselines=False, max_modules=max_modules)
 
 
 @pytest.fixture(scope="module")
-def run():
+def fitted():
     return run_of(tied_space(2))
 
 
@@ -84,35 +84,35 @@ def deep():
     return run_of(space, 120, max_modules=100)
 
 
-def test_the_best_is_the_best_of_all_that_keep_the_ties(run):
-    assert tied_runs(run) == [run]
-    kept = list(enumerate_architectures(run.space))
+def test_the_best_is_the_best_of_all_that_keep_the_ties(fitted):
+    assert tied_fits(fitted) == [fitted]
+    kept = list(enumerate_architectures(fitted.space))
     assert len(kept) == 9 * 16
-    best = np.sort(run.of("acc").scorer.shares(kept).sum(axis=1))[::-1]
-    for built in (build(run.of("acc"), 10), build_within(run, "acc", 10, []).built):
+    best = np.sort(fitted.of("acc").scorer.shares(kept).sum(axis=1))[::-1]
+    for built in (build(fitted.of("acc"), 10), build_within(fitted, "acc", 10, []).built):
         assert [b.score for b in built] == pytest.approx(best[:10])
-        assert all(run.space.ties_hold(b.architecture) for b in built)
-    assert build_within(run, "acc", 10, []).proven == 10
+        assert all(fitted.space.ties_hold(b.architecture) for b in built)
+    assert build_within(fitted, "acc", 10, []).proven == 10
 
 
 @pytest.mark.parametrize("most", [8, 14, 24, 32])
-def test_bounds_on_a_sum_that_only_tied_rows_show_are_exact(run, default, most):
+def test_bounds_on_a_sum_that_only_tied_rows_show_are_exact(fitted, default, most):
     # No row tells what q alone adds to the size: only both together.
-    for learnt in (run, default):
-        kept = [a for a in enumerate_architectures(run.space) if sum(m[0][0] for m in a.modules) <= most]
-        scores = learnt.of("acc").scorer.shares(kept).sum(axis=1)
-        built = build_within(learnt, "acc", 3, [Bound("size", 1, most)])
+    for target_fit in (fitted, default):
+        kept = [a for a in enumerate_architectures(fitted.space) if sum(m[0][0] for m in a.modules) <= most]
+        scores = target_fit.of("acc").scorer.shares(kept).sum(axis=1)
+        built = build_within(target_fit, "acc", 3, [Bound("size", 1, most)])
         assert [b.score for b in built.built] == pytest.approx(np.sort(scores)[::-1][:3])
         assert built.proven == 3
-        by = build_predicted(learnt, "acc", 3, [Bound("size", 1, most)]).built
-        y = learnt.of("acc").scorer.predict(kept)[0]
+        by = build_predicted(target_fit, "acc", 3, [Bound("size", 1, most)]).built
+        y = target_fit.of("acc").scorer.predict(kept)[0]
         assert by[0].prediction == pytest.approx(y.max(), abs=1e-6 * np.ptp(y) + 1e-9)
         assert all(sum(m[0][0] for m in b.architecture.modules) <= most for b in by)
 
 
 def test_a_front_keeps_the_ties_and_takes_what_all_predictions_offer(default):
     kept = list(enumerate_architectures(default.space))
-    value = np.column_stack([one.scorer.predict(kept)[0] for one in default.learnt])
+    value = np.column_stack([one.scorer.predict(kept)[0] for one in default.targets])
     signs = np.array([1.0, -1.0])
     front = build_front(default, 100)
     assert all(default.space.ties_hold(a) for a in front.architectures)
@@ -150,25 +150,25 @@ def test_ties_of_many_stages_equal_an_integer_programme(layered):
         return {"loss": sum(loss[range(blocks), at]), "bytes": float(sum(size[range(blocks), at]))}
 
     table = evaluated_table(space, {a: told(a) for a in sample(space, 90, rng)})
-    learnt = learn(table, ["loss"], recipe=FEW, rivals=False)
+    target_fit = fit(table, ["loss"], recipe=FEW, baselines=False)
     for share in (0.2, 0.5, 0.8):
         most = float(np.round((1 - share) * size[:, 0].sum() + share * size[:, -1].sum()))
         best = -programme(-loss, [size], [most])
         for way in (build_within, build_shortlisted):
-            built = way(learnt, "loss", 1, [Bound("bytes", 1, most)]).built[0].architecture
+            built = way(target_fit, "loss", 1, [Bound("bytes", 1, most)]).built[0].architecture
             assert space.ties_hold(built)
             assert told(built)["bytes"] <= most
             assert told(built)["loss"] <= best + 0.005 * np.ptp(loss, axis=1).sum()
 
 
-def test_proposals_keep_the_ties(run):
-    for found in (propose(run.of("acc"), 8), propose_within(run, "acc", 8, [Bound("size", 1, 20)])):
+def test_proposals_keep_the_ties(fitted):
+    for found in (propose(fitted.of("acc"), 8), propose_within(fitted, "acc", 8, [Bound("size", 1, 20)])):
         assert len(found) == 8
-        assert all(run.space.ties_hold(one.architecture) for one in found)
+        assert all(fitted.space.ties_hold(one.architecture) for one in found)
 
 
 def test_stages_too_large_to_list_are_built_for_every_choice_of_their_ties(deep):
-    parts = tied_runs(deep)
+    parts = tied_fits(deep)
     assert len(parts) == 3
     built = [build_within(part, "acc", 1, []).built[0] for part in parts]
     assert all(deep.space.ties_hold(one.architecture) for one in built)
@@ -191,16 +191,16 @@ def test_too_many_choices_of_large_stages_are_refused_with_what_to_do():
     ]
     space = tied_space(1, stages=stages, tied=[[f"q{i}.bits", f"k{i}.bits"] for i in range(4)])
     with pytest.raises(NasbuildError, match=r"leave 81 combinations of choices; allowed: at most 64.*--fix"):
-        tied_runs(run_of(space, 120, max_modules=100))
+        tied_fits(run_of(space, 120, max_modules=100))
 
 
-def test_the_command_builds_with_ties(run, tmp_path, monkeypatch, capsys):
+def test_the_command_builds_with_ties(fitted, tmp_path, monkeypatch, capsys):
     import sys
 
     from nasbuild.cli import main
-    from nasbuild.score import save_run
+    from nasbuild.score import save_fit
 
-    save_run(run, tmp_path / "run")
+    save_fit(fitted, tmp_path / "run")
     for more in (
         ["--by", "score"],
         [],
@@ -221,25 +221,25 @@ def test_the_command_builds_with_ties(run, tmp_path, monkeypatch, capsys):
             assert q["bits"] == k["bits"]
             assert q1["bits"] == k1["bits"]
             assert "--fix" not in more or q["bits"] in (2, 4)
-    assert to_dict(run.space, run.table.architectures[0])
+    assert to_dict(fitted.space, fitted.table.architectures[0])
     assert "nothing that was looked at" not in capsys.readouterr().out
 
 
-def test_modules_that_cannot_keep_the_ties_are_told(run):
-    learnt = run.of("acc")
+def test_modules_that_cannot_keep_the_ties_are_told(fitted):
+    target_fit = fitted.of("acc")
     # The best q is the worst k.
-    first = learnt.stages[0]
-    turned = (replace(first, layers=first.layers[::-1], score=-first.score[::-1]), *learnt.stages[1:])
+    first = target_fit.stages[0]
+    turned = (replace(first, layers=first.layers[::-1], score=-first.score[::-1]), *target_fit.stages[1:])
     with pytest.raises(NasbuildError, match=r"keeps the ties; .*--k"):
-        build(replace(learnt, stages=turned), 3, k=1)
+        build(replace(target_fit, stages=turned), 3, k=1)
 
 
-def test_every_combination_of_the_ties_is_an_option(run):
+def test_every_combination_of_the_ties_is_an_option(fitted):
     from nasbuild.builder._tied_stages import units_of
 
     codes = [
-        [s.encode(m) for m in product([(b, w) for b in (2, 4, 8) for w in "xy"])] for s in run.space.stages
+        [s.encode(m) for m in product([(b, w) for b in (2, 4, 8) for w in "xy"])] for s in fitted.space.stages
     ]
-    units = units_of(run.space, codes)
+    units = units_of(fitted.space, codes)
     assert [one.stages for one in units] == [(0, 1), (2, 3)]
     assert all(len(one.picks) == 12 for one in units)

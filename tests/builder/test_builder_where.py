@@ -11,7 +11,7 @@ from builder_samples import QUICK
 from nasbuild.builder import Bound, build, build_within, expected, parse_bound
 from nasbuild.builder._scored_modules import columns
 from nasbuild.errors import NasbuildError
-from nasbuild.score import learn
+from nasbuild.score import fit
 from nasbuild.space import (
     Architecture,
     Feature,
@@ -38,17 +38,17 @@ GLOBAL = space_from_yaml(
 
 
 @pytest.fixture(scope="module", params=["default", "ridge"])
-def run(request):
+def fitted(request):
     some = np.sort(np.random.default_rng(0).permutation(1728)[:90])
     table = load_builtin("digits-macro").select(some)
-    return learn(table, ["acc", "loss", "latency_cpu"], recipe=QUICK[request.param], rivals=False)
+    return fit(table, ["acc", "loss", "latency_cpu"], recipe=QUICK[request.param], baselines=False)
 
 
 @pytest.fixture(scope="module")
-def everything(run):
+def everything(fitted):
     """All architectures with their summed scores by every target, (architectures, targets)."""
-    found = list(enumerate_architectures(run.space))
-    return found, np.column_stack([one.scorer.shares(found).sum(axis=1) for one in run.learnt])
+    found = list(enumerate_architectures(fitted.space))
+    return found, np.column_stack([one.scorer.shares(found).sum(axis=1) for one in fitted.targets])
 
 
 @pytest.mark.parametrize(
@@ -60,23 +60,23 @@ def everything(run):
         ("loss", ["layers >= 5", "layers <= 6", "acc >= {acc}"]),
     ],
 )
-def test_nothing_better_is_within(run, everything, target, bounds):
+def test_nothing_better_is_within(fitted, everything, target, bounds):
     architectures, sums = everything
-    middle = {one.target.name: float(np.median(one.labels.values)) for one in run.learnt}
+    middle = {one.target.name: float(np.median(one.labels.values)) for one in fitted.targets}
     asked = [parse_bound(text.format(**middle)) for text in bounds]
-    names = [one.target.name for one in run.learnt]
+    names = [one.target.name for one in fitted.targets]
     within = np.ones(len(architectures), dtype=bool)
     for bound in asked:
         if bound.name == "layers":
             value, most = np.array([sum(map(len, a.modules)) for a in architectures]), bound.value
         else:
-            learnt = run.of(bound.name)
-            value, most = sums[:, names.index(bound.name)], learnt.scorer.sum_at(bound.value)
+            target_fit = fitted.of(bound.name)
+            value, most = sums[:, names.index(bound.name)], target_fit.scorer.sum_at(bound.value)
         within &= bound.sign * value <= bound.sign * most + 1e-9
-    sign = run.of(target).target.sign
+    sign = fitted.of(target).target.sign
     own = sign * sums[within, names.index(target)]
     assert 30 < len(own) < len(architectures)
-    found = build_within(run, target, 20, asked)
+    found = build_within(fitted, target, 20, asked)
     assert found.proven == len(found.built) == 20
     assert sign * np.array([one.score for one in found.built]) == pytest.approx(
         np.sort(own)[::-1][:20], abs=1e-9
@@ -85,18 +85,20 @@ def test_nothing_better_is_within(run, everything, target, bounds):
     assert all(within[place[one.architecture]] for one in found.built)
 
 
-def test_a_bound_is_met_where_the_additive_label_meets_it(run):
+def test_a_bound_is_met_where_the_additive_label_meets_it(fitted):
     # On the label's own scale, whatever the scale on which scores add up.
-    learnt = run.of("latency_cpu")
-    labels = np.quantile(learnt.labels.values, [0.1, 0.5, 0.9])
+    target_fit = fitted.of("latency_cpu")
+    labels = np.quantile(target_fit.labels.values, [0.1, 0.5, 0.9])
     for label in labels:
-        assert learnt.scorer.labels_at(np.array([learnt.scorer.sum_at(label)]))[0] == pytest.approx(label)
-    sums = [learnt.scorer.sum_at(label) for label in labels]
+        assert target_fit.scorer.labels_at(np.array([target_fit.scorer.sum_at(label)]))[0] == pytest.approx(
+            label
+        )
+    sums = [target_fit.scorer.sum_at(label) for label in labels]
     assert sums == sorted(sums)
 
 
-def test_without_bounds_it_is_build(run):
-    found, plain = build_within(run, "acc", 30, []).built, build(run.of("acc"), 30)
+def test_without_bounds_it_is_build(fitted):
+    found, plain = build_within(fitted, "acc", 30, []).built, build(fitted.of("acc"), 30)
     assert [one.architecture for one in found] == [one.architecture for one in plain]
     # Modules are scored by themselves here and with others there: the last digits are the processor's.
     for name in ("score", "prediction", "std"):
@@ -104,73 +106,73 @@ def test_without_bounds_it_is_build(run):
         assert mine == pytest.approx(theirs, rel=1e-12)
 
 
-def test_apart_differ_in_so_many_stages(run):
-    found = build_within(run, "acc", 6, [Bound("layers", 1, 6)], apart=3)
+def test_apart_differ_in_so_many_stages(fitted):
+    found = build_within(fitted, "acc", 6, [Bound("layers", 1, 6)], apart=3)
     modules = [one.architecture.modules for one in found.built]
     for i, a in enumerate(modules):
         assert all(sum(x != y for x, y in zip(a, b, strict=True)) >= 3 for b in modules[:i])
 
 
-def test_what_cannot_be_met_names_the_nearest_bounds(run, everything):
+def test_what_cannot_be_met_names_the_nearest_bounds(fitted, everything):
     _, sums = everything
-    names = [one.target.name for one in run.learnt]
+    names = [one.target.name for one in fitted.targets]
     least = float(
-        run.of("latency_cpu").scorer.labels_at(sums[:, names.index("latency_cpu")])[
+        fitted.of("latency_cpu").scorer.labels_at(sums[:, names.index("latency_cpu")])[
             sums[:, names.index("latency_cpu")].argmin()
         ]
     )
     with pytest.raises(NasbuildError, match="nothing is within all bounds") as caught:
-        build_within(run, "acc", 3, [Bound("latency_cpu", 1, least * 0.5), Bound("layers", 1, 99)])
+        build_within(fitted, "acc", 3, [Bound("latency_cpu", 1, least * 0.5), Bound("layers", 1, 99)])
     assert caught.value.todo == f"loosen one of them: latency_cpu <= {least:.4g}"
-    built = build_within(run, "acc", 3, [Bound("latency_cpu", 1, least * 1.001)]).built
+    built = build_within(fitted, "acc", 3, [Bound("latency_cpu", 1, least * 1.001)]).built
     assert built
     with pytest.raises(NasbuildError, match="nothing is within") as caught:
-        build_within(run, "acc", 3, [Bound("latency_cpu", 1, least * 0.5), Bound("layers", 1, 0)])
+        build_within(fitted, "acc", 3, [Bound("latency_cpu", 1, least * 0.5), Bound("layers", 1, 0)])
     assert caught.value.todo == "loosen several bounds: no single one is enough"
 
 
 @pytest.mark.parametrize("name", ["macs", "params"])
-def test_exact_costs_of_the_table_are_bounds_that_always_hold(run, name):
+def test_exact_costs_of_the_table_are_bounds_that_always_hold(fitted, name):
     # Of 90 labelled networks; the whole table knows the truth of all.
     whole = load_builtin("digits-macro")
-    values, chosen = whole.columns[name], list(run.table.architectures)
-    assert expected(run, name, chosen)[0] == pytest.approx(run.table.columns[name], rel=1e-9)
-    assert expected(run, name, whole.architectures)[0] == pytest.approx(values, rel=1e-9)
+    values, chosen = whole.columns[name], list(fitted.table.architectures)
+    assert expected(fitted, name, chosen)[0] == pytest.approx(fitted.table.columns[name], rel=1e-9)
+    assert expected(fitted, name, whole.architectures)[0] == pytest.approx(values, rel=1e-9)
     for share in (0.1, 0.5):
         most = float(np.quantile(values, share))
-        found = build_within(run, "acc", 50, [Bound(name, 1, most)])
+        found = build_within(fitted, "acc", 50, [Bound(name, 1, most)])
         assert max(values[whole.row_of[one.architecture]] for one in found.built) <= most * (1 + 1e-9)
         within = [a for a, v in zip(whole.architectures, values, strict=True) if v <= most]
-        best = np.sort(run.of("acc").scorer.shares(within).sum(axis=1))[::-1][:50]
+        best = np.sort(fitted.of("acc").scorer.shares(within).sum(axis=1))[::-1][:50]
         assert [one.score for one in found.built] == pytest.approx(best)
 
 
 def test_what_the_table_does_not_determine_takes_no_part():
     # Every twentieth network: few of the last operations are seen at every place.
     table = load_builtin("digits-macro").select(range(0, 1728, 20))
-    run = learn(table, ["acc"], recipe=QUICK["ridge"], rivals=False)
+    fitted = fit(table, ["acc"], recipe=QUICK["ridge"], baselines=False)
     whole = load_builtin("digits-macro")
-    cost = expected(run, "macs", whole.architectures)[0]
+    cost = expected(fitted, "macs", whole.architectures)[0]
     known = ~np.isnan(cost)
     assert 0 < known.sum() < len(whole)
     assert cost[known] == pytest.approx(whole.columns["macs"][known], rel=1e-9)
     most = float(np.median(table.columns["macs"]))
-    built = build_within(run, "acc", 500, [Bound("macs", 1, most)]).built
+    built = build_within(fitted, "acc", 500, [Bound("macs", 1, most)]).built
     place = [whole.row_of[one.architecture] for one in built]
     assert known[place].all()
     assert whole.columns["macs"][place].max() <= most * (1 + 1e-9)
 
 
-def test_what_is_measured_is_no_exact_sum(run):
+def test_what_is_measured_is_no_exact_sum(fitted):
     with pytest.raises(
         NasbuildError, match="'latency_cpu_std' is no target of this run, and in its table no exact sum"
     ):
-        build_within(run, "acc", 3, [Bound("latency_cpu_std", 1, 3)])
+        build_within(fitted, "acc", 3, [Bound("latency_cpu_std", 1, 3)])
 
 
-def test_an_unknown_name_is_told(run):
+def test_an_unknown_name_is_told(fitted):
     with pytest.raises(NasbuildError, match="'flops' is neither a target of this run nor a metric") as caught:
-        build_within(run, "acc", 3, [Bound("flops", 1, 3)])
+        build_within(fitted, "acc", 3, [Bound("flops", 1, 3)])
     assert "layers" in str(caught.value)
 
 
@@ -190,21 +192,21 @@ def test_globals_have_no_layers_and_searched_stages_are_united(tmp_path):
     ]
     path = tmp_path / "archs.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    run = learn(
-        read_table(path, GLOBAL), ["acc", "time"], recipe=QUICK["default"], rivals=False, max_modules=5
+    fitted = fit(
+        read_table(path, GLOBAL), ["acc", "time"], recipe=QUICK["default"], baselines=False, max_modules=5
     )
-    table = columns(run.learnt)
+    table = columns(fitted.targets)
     for u in range(len(GLOBAL.stages)):
-        known = {one.stages[u].module(GLOBAL, r) for one in run.learnt for r in range(len(one.stages[u]))}
+        known = {one.stages[u].module(GLOBAL, r) for one in fitted.targets for r in range(len(one.stages[u]))}
         modules = [table.module(u, i) for i in range(len(table.codes[u]))]
         assert set(modules) == known
         assert len(modules) == len(known)
-        for t, one in enumerate(run.learnt):
+        for t, one in enumerate(fitted.targets):
             assert table.scores[u][:, t] == pytest.approx(one.scorer.score_modules(u, modules)[0])
-        assert expected(run, "layers", [table.architecture([0, 0, 0])])[0][0] == sum(
+        assert expected(fitted, "layers", [table.architecture([0, 0, 0])])[0][0] == sum(
             len(table.module(v, 0)) for v in range(2)
         )
-    built = build_within(run, "acc", 5, [Bound("layers", 1, 2)]).built
+    built = build_within(fitted, "acc", 5, [Bound("layers", 1, 2)]).built
     assert all(len(b.architecture.modules[0]) == len(b.architecture.modules[1]) == 1 for b in built)
 
 
@@ -234,12 +236,12 @@ def switches(rows: int, parts: int = 12) -> tuple[Table, np.ndarray]:
 
 def test_a_sum_of_choices_is_known_of_layers_that_no_row_has():
     table, cost = switches(60)
-    run = learn(table, ["loss"], recipe=QUICK["ridge"], rivals=False)
+    fitted = fit(table, ["loss"], recipe=QUICK["ridge"], baselines=False)
     some = sample(table.space, 40, np.random.default_rng(2))
     off = np.array([[c == "off" for module in a for c in module[0]] for a in some])
     assert (off[:, 0] & off[:, 1]).any()
     assert not any(a.modules[0] == (("off", "off"),) for a in table.architectures)
-    assert expected(run, "bytes", some)[0] == pytest.approx((~off) @ cost, rel=1e-9)
+    assert expected(fitted, "bytes", some)[0] == pytest.approx((~off) @ cost, rel=1e-9)
 
 
 def test_a_stage_of_which_nothing_is_determined_is_told():
@@ -247,6 +249,6 @@ def test_a_stage_of_which_nothing_is_determined_is_told():
     # What no row has in one stage but together with a choice of another one can't be told apart.
     together = [a for a in table.architectures if (a.modules[0] == a.modules[1])]
     small = table.select([table.row_of[a] for a in together])
-    run = learn(small, ["loss"], recipe=QUICK["ridge"], rivals=False)
+    fitted = fit(small, ["loss"], recipe=QUICK["ridge"], baselines=False)
     with pytest.raises(NasbuildError, match=r"does not determine|can't show"):
-        build_within(run, "loss", 3, [Bound("bytes", 1, float(cost.sum()))])
+        build_within(fitted, "loss", 3, [Bound("bytes", 1, float(cost.sum()))])

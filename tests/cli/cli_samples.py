@@ -57,5 +57,5 @@ class Files:
     folder: Path
     space: Path
     data: Path
-    run: Path
-    run2: Path
+    fit: Path
+    network_fit: Path

@@ -9,7 +9,7 @@ from cli_samples import Done, Files
 
 from nasbuild.cli import main
 from nasbuild.predictor import recipe
-from nasbuild.score import learn, save_run
+from nasbuild.score import fit, save_fit
 from nasbuild.space import load_space, save_space
 from nasbuild.table import load_builtin, write_table
 
@@ -18,7 +18,7 @@ from nasbuild.table import load_builtin, write_table
 def nasbuild(capsys, monkeypatch):
     """Run the command line in this process."""
 
-    def run(*arguments: object) -> Done:
+    def fitted(*arguments: object) -> Done:
         monkeypatch.setattr(sys, "argv", ["nasbuild", *map(str, arguments)])
         try:
             main()
@@ -28,20 +28,25 @@ def nasbuild(capsys, monkeypatch):
         captured = capsys.readouterr()
         return Done(code, captured.out, captured.err)
 
-    return run
+    return fitted
 
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory) -> Files:
     """A real table of 60 networks, a run of the default recipe with two targets, and one of networks."""
     folder = tmp_path_factory.mktemp("cli")
-    space, data, run, run2 = folder / "space.yaml", folder / "archs.jsonl", folder / "run", folder / "run2"
+    space, data, fitted, network_fit = (
+        folder / "space.yaml",
+        folder / "archs.jsonl",
+        folder / "run",
+        folder / "network_fit",
+    )
     save_space(load_space("digits-macro"), space)
     table = load_builtin("digits-macro").select(range(0, 1728, 29))
     quick = recipe("default", folds=2), recipe("paper", epochs=2)
     write_table(table, data)
     for out, targets, chosen in zip(
-        (run, run2), (["loss", "acc / log10(macs)"], ["acc"]), quick, strict=True
+        (fitted, network_fit), (["loss", "acc / log10(macs)"], ["acc"]), quick, strict=True
     ):
-        save_run(learn(table, targets, recipe=chosen, rivals=False), out)
-    return Files(folder, space, data, run, run2)
+        save_fit(fit(table, targets, recipe=chosen, baselines=False), out)
+    return Files(folder, space, data, fitted, network_fit)

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from nasbuild.score import load_run
+from nasbuild.score import load_fit
 from nasbuild.table import load_builtin, write_table
 
 
@@ -17,7 +17,7 @@ def lines(path):
 def test_build_within_bounds_tells_what_is_expected_of_them(nasbuild, files, tmp_path):
     out = tmp_path / "built.jsonl"
     bounds = ["--where", "acc / log10(macs) >= 0.1", "--where", "layers <= 5"]
-    done = nasbuild("build", files.run, "--target", "loss", "--top", 4, *bounds, "--out", out)
+    done = nasbuild("build", files.fit, "--target", "loss", "--top", 4, *bounds, "--out", out)
     assert done.code == 0, done.err
     assert "best by summed module score for loss with acc / log10(macs) >= 0.1 and layers <= 5" in done.out
     rows = lines(out)
@@ -31,7 +31,7 @@ def test_build_within_bounds_tells_what_is_expected_of_them(nasbuild, files, tmp
 
 def test_a_sweep_builds_for_each_value_and_tells_what_cannot_be_met(nasbuild, files, tmp_path):
     out, alone = tmp_path / "built.jsonl", tmp_path / "alone.jsonl"
-    ask = ["build", files.run, "--target", "loss", "--top", 3]
+    ask = ["build", files.fit, "--target", "loss", "--top", 3]
     done = nasbuild(*ask, "--where", "layers <= 5 | 1 | 6", "--out", out)
     assert done.code == 0, done.err
     rows = lines(out)
@@ -52,7 +52,7 @@ def test_a_sweep_builds_for_each_value_and_tells_what_cannot_be_met(nasbuild, fi
 )
 def test_both_sides_and_equalities_hold(nasbuild, files, tmp_path, bound, allowed):
     out = tmp_path / "built.jsonl"
-    done = nasbuild("build", files.run, "--target", "loss", "--top", 2000, "--where", bound, "--out", out)
+    done = nasbuild("build", files.fit, "--target", "loss", "--top", 2000, "--where", bound, "--out", out)
     assert done.code == 0, done.err
     rows = lines(out)
     assert {sum(map(len, row["arch"]["stages"])) for row in rows} == allowed & {3, 4, 5}
@@ -61,7 +61,7 @@ def test_both_sides_and_equalities_hold(nasbuild, files, tmp_path, bound, allowe
 
 def test_parts_held_fixed_are_in_all_that_is_built(nasbuild, files, tmp_path):
     out = tmp_path / "built.jsonl"
-    op = load_run(files.run).space.stages[1].features[0].choices[2]
+    op = load_fit(files.fit).space.stages[1].features[0].choices[2]
     fix = ["--fix", "stage1.depth = 2", "--fix", f"stage2.*.op = {op}"]
     for way in (
         ["--top", 20],
@@ -70,20 +70,20 @@ def test_parts_held_fixed_are_in_all_that_is_built(nasbuild, files, tmp_path):
         ["--where", "layers <= 5", "--by", "prediction"],
     ):
         target = [] if "--front" in way else ["--target", "loss"]
-        done = nasbuild("build", files.run, *target, *fix, *way, "--out", out)
+        done = nasbuild("build", files.fit, *target, *fix, *way, "--out", out)
         assert done.code == 0, done.err
         for row in lines(out):
             assert len(row["arch"]["stages"][0]) == 2
             assert {layer["op"] for layer in row["arch"]["stages"][1]} == {op}
-    refused = nasbuild("build", files.run, "--fix", "stage1.depth = 7", "--out", out)
+    refused = nasbuild("build", files.fit, "--fix", "stage1.depth = 7", "--out", out)
     assert "--fix 'stage1.depth = 7': 7 is no number of layers of stage1; allowed: 1, 2" in refused.sentence
 
 
 def test_build_by_prediction_compares_what_is_within(nasbuild, files, tmp_path):
     one, other = tmp_path / "one.jsonl", tmp_path / "other.jsonl"
     bound = ["--target", "loss", "--where", "layers <= 5"]
-    assert nasbuild("build", files.run, *bound, "--top", 2000, "--out", one).code == 0
-    done = nasbuild("build", files.run, *bound, "--top", 5, "--by", "prediction", "--out", other)
+    assert nasbuild("build", files.fit, *bound, "--top", 2000, "--out", one).code == 0
+    done = nasbuild("build", files.fit, *bound, "--top", 5, "--by", "prediction", "--out", other)
     assert "best by prediction y' for loss with layers <= 5" in done.out
     # Interactions of more than two stages are in y', but in no sum over pairs: what pairs find is not proven.
     assert "note: found by swaps" in done.out
@@ -93,9 +93,9 @@ def test_build_by_prediction_compares_what_is_within(nasbuild, files, tmp_path):
 
 def test_build_tells_what_a_bound_on_sums_lets_through(nasbuild, files, tmp_path):
     out, name = tmp_path / "built.jsonl", "acc / log10(macs)"
-    rows = load_run(files.run).of(name).labels.values
+    rows = load_fit(files.fit).of(name).labels.values
     bound = f"{name} >= {float(sorted(rows)[len(rows) // 2])}"
-    ask = ["build", files.run, "--target", "loss", "--where", bound, "--out", out]
+    ask = ["build", files.fit, "--target", "loss", "--where", bound, "--out", out]
     done = nasbuild(*ask, "--top", 300, "--by", "score")
     beyond = sum(row["expected"][name]["prediction"] < float(bound.split()[-1]) for row in lines(out))
     assert 0 < beyond < 300
@@ -108,24 +108,24 @@ def test_build_tells_what_a_bound_on_sums_lets_through(nasbuild, files, tmp_path
 
 def test_build_exhaustive_predicts_the_whole_space(nasbuild, files, tmp_path):
     one, other = tmp_path / "one.jsonl", tmp_path / "other.jsonl"
-    done = nasbuild("build", files.run, "--target", "loss", "--by", "exhaustive", "--top", 5, "--out", one)
+    done = nasbuild("build", files.fit, "--target", "loss", "--by", "exhaustive", "--top", 5, "--out", one)
     assert done.code == 0, done.err
     assert "best by prediction y' of all 1,728 architectures for loss" in done.out
-    assert nasbuild("build", files.run, "--target", "loss", "--top", 1728, "--out", other).code == 0
+    assert nasbuild("build", files.fit, "--target", "loss", "--top", 1728, "--out", other).code == 0
     best = sorted(row["prediction"] for row in lines(other))[:5]
     assert [row["prediction"] for row in lines(one)] == pytest.approx(best)
 
 
 def test_build_apart_alone(nasbuild, files, tmp_path):
     out = tmp_path / "built.jsonl"
-    assert nasbuild("build", files.run, "--target", "loss", "--apart", 3, "--top", 3, "--out", out).code == 0
+    assert nasbuild("build", files.fit, "--target", "loss", "--apart", 3, "--top", 3, "--out", out).code == 0
     stages = [row["arch"]["stages"] for row in lines(out)]
     assert all(a[u] != b[u] for i, a in enumerate(stages) for b in stages[:i] for u in range(3))
 
 
 def test_propose_gives_unlabelled_ones_and_explain_names_the_first_of_them(nasbuild, tmp_path):
     # From so few labels the best modules are not told apart.
-    run, out = tmp_path / "run", tmp_path / "next.jsonl"
+    fitted, out = tmp_path / "run", tmp_path / "next.jsonl"
     write_table(load_builtin("digits-macro").select(range(0, 1728, 48)), tmp_path / "few.csv")
     fit = nasbuild(
         "fit",
@@ -135,26 +135,26 @@ def test_propose_gives_unlabelled_ones_and_explain_names_the_first_of_them(nasbu
         tmp_path / "few.csv",
         *("--target", "loss"),
         *("--target", "acc"),
-        *("--no-rivals", "--out", run),
+        *("--no-baselines", "--out", fitted),
     )
     assert fit.code == 0, fit.err
-    done = nasbuild("build", run, "--target", "loss", "--propose", 7, "--out", out)
+    done = nasbuild("build", fitted, "--target", "loss", "--propose", 7, "--out", out)
     assert done.code == 0, done.err
     assert "to evaluate next for loss" in done.out
-    rows, known = lines(out), load_run(run).table.ids
+    rows, known = lines(out), load_fit(fitted).table.ids
     assert len({row["id"] for row in rows}) == 7
     assert not {row["id"] for row in rows} & set(known)
     assert all(row["metrics"] == {} for row in rows)
-    told = nasbuild("explain", run, "--json").json["targets"][0]["next"]
+    told = nasbuild("explain", fitted, "--json").json["targets"][0]["next"]
     step = next(s for s in told if s["kind"] == "propose")
     assert step["named"] == [row["id"] for row in rows[:5]]
-    assert step["command"] == f"nasbuild build {run} --propose 5 --target loss --out next.jsonl"
-    assert f"  {rows[0]['id']}\n" in nasbuild("explain", run).out
+    assert step["command"] == f"nasbuild build {fitted} --propose 5 --target loss --out next.jsonl"
+    assert f"  {rows[0]['id']}\n" in nasbuild("explain", fitted).out
 
 
 def test_a_front_of_two_targets(nasbuild, files, tmp_path):
     out = tmp_path / "front.jsonl"
-    done = nasbuild("build", files.run, "--front", 6, "--where", "layers <= 5", "--out", out)
+    done = nasbuild("build", files.fit, "--front", 6, "--where", "layers <= 5", "--out", out)
     assert done.code == 0, done.err
     assert "front of loss and acc / log10(macs) with layers <= 5" in done.out
     rows = lines(out)
@@ -162,7 +162,7 @@ def test_a_front_of_two_targets(nasbuild, files, tmp_path):
     points = [(-row["prediction"], row["expected"]["acc / log10(macs)"]["prediction"]) for row in rows]
     assert points == sorted(points, reverse=True)
     assert [p[1] for p in points] == sorted(p[1] for p in points)
-    other = nasbuild("build", files.run2, "--front", 6, "--out", out)
+    other = nasbuild("build", files.network_fit, "--front", 6, "--out", out)
     assert "a front needs two targets" in other.sentence
 
 
@@ -191,22 +191,22 @@ def test_a_front_of_two_targets(nasbuild, files, tmp_path):
 )
 def test_mistakes_are_told_in_a_sentence(nasbuild, files, tmp_path, options, words):
     out = tmp_path / "built.jsonl"
-    done = nasbuild("build", files.run, "--target", "loss", *options, "--out", out)
+    done = nasbuild("build", files.fit, "--target", "loss", *options, "--out", out)
     assert done.code == 2
     assert words in " ".join(done.err.split())
     assert not out.exists()
 
 
 def test_equations_tell_what_they_would_build_and_can_be_fitted(nasbuild, files, tmp_path):
-    done = nasbuild("equations", files.run, "--n", 3)
+    done = nasbuild("equations", files.fit, "--n", 3)
     assert done.code == 0, done.err
     assert "nasbuild fit ... --target" in done.out
-    found = nasbuild("equations", files.run, "--n", 3, "--json").json
+    found = nasbuild("equations", files.fit, "--n", 3, "--json").json
     assert len(found["equations"]) == 3
     assert all(set(row["expected"]) == set(found["targets"]) for row in found["equations"])
     wanted = [part for row in found["equations"] for part in ("--target", row["equation"])]
-    data = ["--space", files.space, "--data", files.data, "--recipe", "ridge", "--no-rivals"]
+    data = ["--space", files.space, "--data", files.data, "--recipe", "ridge", "--no-baselines"]
     done = nasbuild("fit", *data, *wanted, "--out", tmp_path / "run")
     assert done.code == 0, done.err
-    refused = nasbuild("equations", files.run, "--where", "params <= 3")
+    refused = nasbuild("equations", files.fit, "--where", "params <= 3")
     assert "is no target of these equations" in refused.sentence

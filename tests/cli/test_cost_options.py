@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from nasbuild.score import load_run
+from nasbuild.score import load_fit
 
 SPACE = """
 name: small
@@ -53,11 +53,11 @@ def test_check_compares_declared_costs_with_the_table(nasbuild, tmp_path):
 def test_fit_keeps_the_costs_of_a_file(nasbuild, tmp_path):
     space, data = write(tmp_path)
     out = tmp_path / "run"
-    options = ["--target", "acc", "--recipe", "ridge", "--no-rivals", "--costs", tmp_path / "costs.csv"]
+    options = ["--target", "acc", "--recipe", "ridge", "--no-baselines", "--costs", tmp_path / "costs.csv"]
     done = nasbuild("fit", "--space", space, "--data", data, *options, "--out", out)
     assert done.code == 0, done.err
-    run = load_run(out)
-    assert list(run.space.costs) == ["size", "ms"]
-    assert run.space.costs["ms"].values(run.space, run.table.architectures)[0] == 1 + 2.5 + 2.5
+    fitted = load_fit(out)
+    assert list(fitted.space.costs) == ["size", "ms"]
+    assert fitted.space.costs["ms"].values(fitted.space, fitted.table.architectures)[0] == 1 + 2.5 + 2.5
     refused = nasbuild("check", "--space", space, "--costs", tmp_path / "none.csv")
     assert "none.csv" in refused.sentence

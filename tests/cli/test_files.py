@@ -56,7 +56,7 @@ def built(files, tmp_path_factory):
     from nasbuild.cli import app
 
     folder = tmp_path_factory.mktemp("built")
-    ask = ["build", str(files.run), "--target", "loss", "--top", "30", "--where", "layers <= 4 | 5"]
+    ask = ["build", str(files.fit), "--target", "loss", "--top", "30", "--where", "layers <= 4 | 5"]
     for form in (".jsonl", ".csv", ".parquet", ".yaml"):
         app([*ask, "--out", str(folder / f"built{form}")], standalone_mode=False)
     rows = [json.loads(line) for line in (folder / "built.jsonl").read_text().splitlines()]
@@ -97,17 +97,17 @@ def test_what_one_command_writes_every_other_one_reads(nasbuild, built, files, t
     wanted = [name for name, _ in read_architectures(archs, load_space(files.space))]
     calls = [
         ("check", *space, "--data", archs),
-        ("predict", files.run, "--archs", archs, "--out", at / f"predicted{form}"),
+        ("predict", files.fit, "--archs", archs, "--out", at / f"predicted{form}"),
         ("evaluate", *space, "--evaluator", "digits-macro", "--archs", archs, "--store", at / "s.db", "--out", at / f"table{form}"),
         ("check", *space, "--data", at / f"table{form}"),
-        ("fit", *space, "--data", files.data, "--target", "loss", "--recipe", "marginal", "--no-rivals", "--out", at / "run"),
+        ("fit", *space, "--data", files.data, "--target", "loss", "--recipe", "marginal", "--no-baselines", "--out", at / "run"),
         ("evaluate", *space, "--evaluator", at / f"table{form}", "--archs", archs, "--store", at / "t.db"),
-        ("shrink", files.run, "--k", 3, "--out", at / "small.yaml.gz"),
+        ("shrink", files.fit, "--k", 3, "--out", at / "small.yaml.gz"),
         ("check", "--space", at / "small.yaml.gz"),
         ("search", *space, "--evaluator", "digits-macro", "--start", archs, "--target", "loss",
          "--reduced", files.space, "--budget", 70, "--population", 8, "--out", at / "found"),
         ("check", *space, "--data", at / "found" / "archs.jsonl"),
-        ("modules", files.run, "--stage", "stage1", "--out", at / f"modules{form}"),
+        ("modules", files.fit, "--stage", "stage1", "--out", at / f"modules{form}"),
     ]  # fmt: skip
     for call in calls:
         done = nasbuild(*call, "--json")
@@ -148,7 +148,7 @@ def test_every_other_ending_is_refused_before_work_begins(nasbuild, files, tmp_p
         assert sentence.endswith(f"; allowed: {', '.join(forms)}")
     for call in (
         ("check", "--space", files.space, "--data", name),
-        ("predict", files.run, "--archs", name, "--out", "p.csv"),
+        ("predict", files.fit, "--archs", name, "--out", "p.csv"),
     ):
         assert f"{name}: the ending of {name!r} tells no form of a table" in nasbuild(*call).sentence
     assert list(tmp_path.iterdir()) == []
@@ -157,7 +157,7 @@ def test_every_other_ending_is_refused_before_work_begins(nasbuild, files, tmp_p
 def test_spaces_are_written_and_read_by_their_endings(nasbuild, files, tmp_path):
     for form in SPACES:
         place = tmp_path / f"small{form}"
-        assert nasbuild("shrink", files.run, "--k", 3, "--out", place).code == 0
+        assert nasbuild("shrink", files.fit, "--k", 3, "--out", place).code == 0
         assert load_space(place) == load_space(tmp_path / "small.yaml")
     assert (
         gzip.decompress((tmp_path / "small.yaml.gz").read_bytes()) == (tmp_path / "small.yaml").read_bytes()
@@ -177,12 +177,12 @@ def test_a_report_is_printed_by_a_browser_where_there_is_one(nasbuild, files, tm
     place = tmp_path / "report.PDF"
     with monkeypatch.context() as without:
         without.setenv("PATH", str(tmp_path))
-        refused = nasbuild("report", files.run2, "--out", place).sentence
+        refused = nasbuild("report", files.network_fit, "--out", place).sentence
         assert "there is none on this machine; install chromium, or write .html" in refused
         assert not place.exists()
     if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
         pytest.skip("there is no chromium on this machine")
-    done = nasbuild("report", files.run2, "--top", 2, "--out", place, "--json")
+    done = nasbuild("report", files.network_fit, "--top", 2, "--out", place, "--json")
     assert done.code == 0, done.err
     assert done.json["out"] == str(place)
     data = place.read_bytes()

@@ -44,7 +44,7 @@ def fit(nasbuild, files, data, out, *more, target="loss"):
         target,
         "--recipe",
         "marginal",
-        "--no-rivals",
+        "--no-baselines",
         "--workers",
         1,
         "--out",
@@ -172,16 +172,16 @@ def test_an_unknown_metric_lists_the_known_ones(nasbuild, files, tmp_path):
 
 
 def test_an_output_that_exists_is_not_touched(nasbuild, files):
-    before = snapshot(files.run)
-    sentence = fit(nasbuild, files, files.data, files.run).sentence
+    before = snapshot(files.fit)
+    sentence = fit(nasbuild, files, files.data, files.fit).sentence
     assert "already exists" in sentence
     assert "--overwrite" in sentence
-    assert snapshot(files.run) == before
+    assert snapshot(files.fit) == before
 
 
 def test_overwrite_replaces_a_run_but_no_other_folder(nasbuild, files, tmp_path):
     copy, other = tmp_path / "copy", tmp_path / "other"
-    shutil.copytree(files.run, copy)
+    shutil.copytree(files.fit, copy)
     other.mkdir()
     (other / "thesis.tex").write_text("years of work")
     assert fit(nasbuild, files, files.data, copy, "--overwrite").code == 0
@@ -195,9 +195,9 @@ def test_overwrite_replaces_a_run_but_no_other_folder(nasbuild, files, tmp_path)
 )
 @pytest.mark.parametrize("damage", ["truncated", "foreign", "pickled", "gone"])
 def test_damaged_runs(nasbuild, files, tmp_path, name, damage):
-    run = tmp_path / "run"
-    shutil.copytree(files.run, run)
-    path = run / name
+    fitted = tmp_path / "run"
+    shutil.copytree(files.fit, fitted)
+    path = fitted / name
     data = path.read_bytes()
     marker = tmp_path / "hacked"
     if damage == "gone":
@@ -207,7 +207,7 @@ def test_damaged_runs(nasbuild, files, tmp_path, name, damage):
     else:
         path.write_bytes(data[: len(data) // 2] if damage == "truncated" else b"\x00 something else entirely")
     before = snapshot(tmp_path)
-    sentence = nasbuild("build", run, "--out", tmp_path / "b.jsonl").sentence
+    sentence = nasbuild("build", fitted, "--out", tmp_path / "b.jsonl").sentence
     assert "run" in sentence
     assert snapshot(tmp_path) == before
     assert not marker.exists()
@@ -222,12 +222,12 @@ class Payload:
 
 
 def test_a_run_of_a_newer_version(nasbuild, files, tmp_path):
-    run = tmp_path / "run"
-    shutil.copytree(files.run, run)
-    data = json.loads((run / "run.json").read_text())
+    fitted = tmp_path / "run"
+    shutil.copytree(files.fit, fitted)
+    data = json.loads((fitted / "run.json").read_text())
     data["schema_version"] = 99
-    (run / "run.json").write_text(json.dumps(data))
-    sentence = nasbuild("explain", run).sentence
+    (fitted / "run.json").write_text(json.dumps(data))
+    sentence = nasbuild("explain", fitted).sentence
     assert "schema version 99" in sentence
     assert "newer nasbuild" in sentence
 
@@ -274,12 +274,12 @@ def test_bad_options(nasbuild, tmp_path, monkeypatch, mistake):
 
 def test_bad_options_of_commands_on_runs(nasbuild, files, tmp_path):
     out = tmp_path / "x.jsonl"
-    assert "'miou'" in nasbuild("build", files.run, "--target", "miou", "--out", out).sentence
-    assert "stage1 (0)" in nasbuild("modules", files.run, "--stage", "stage7", "--out", out).sentence
-    assert ".csv" in nasbuild("modules", files.run, "--out", tmp_path / "x.xlsx").sentence
+    assert "'miou'" in nasbuild("build", files.fit, "--target", "miou", "--out", out).sentence
+    assert "stage1 (0)" in nasbuild("modules", files.fit, "--stage", "stage7", "--out", out).sentence
+    assert ".csv" in nasbuild("modules", files.fit, "--out", tmp_path / "x.xlsx").sentence
     assert (
         "no run has a target 'miou'"
-        in nasbuild("shrink", files.run, "--target", "miou", "--out", tmp_path / "s.yaml").sentence
+        in nasbuild("shrink", files.fit, "--target", "miou", "--out", tmp_path / "s.yaml").sentence
     )
     assert list(tmp_path.iterdir()) == []
 
@@ -288,7 +288,7 @@ def test_a_place_that_can_not_be_written(nasbuild, files, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("I am no folder")
     for command, name in (("build", "x.jsonl"), ("report", "x.html"), ("shrink", "x.yaml")):
-        sentence = nasbuild(command, files.run, "--out", blocked / name).sentence
+        sentence = nasbuild(command, files.fit, "--out", blocked / name).sentence
         assert "can't be written" in sentence
     assert "can't be written" in fit(nasbuild, files, files.data, blocked / "run").sentence
     assert blocked.read_text() == "I am no folder"
@@ -299,7 +299,7 @@ def test_a_folder_without_permission(nasbuild, files, tmp_path):
     closed = tmp_path / "closed"
     closed.mkdir()
     closed.chmod(0o500)
-    assert "ermission" in nasbuild("build", files.run, "--out", closed / "b.jsonl").sentence
+    assert "ermission" in nasbuild("build", files.fit, "--out", closed / "b.jsonl").sentence
     assert "ermission" in fit(nasbuild, files, files.data, closed / "run").sentence
 
 

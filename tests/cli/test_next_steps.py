@@ -10,7 +10,7 @@ from html import unescape
 import pytest
 
 from nasbuild.predictor import recipe
-from nasbuild.score import Rival, learn, load_run, save_run
+from nasbuild.score import Baseline, fit, load_fit, save_fit
 from nasbuild.table import load_builtin
 
 
@@ -20,22 +20,26 @@ def commands(text: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def fit(tmp_path_factory):
+def fit_folder(tmp_path_factory):
     """A fit in a folder whose name needs quotes, that gives every kind of advice."""
     folder = tmp_path_factory.mktemp("steps") / "my fits"
     folder.mkdir()
     table = load_builtin("digits-macro").select(range(0, 1728, 29))
     quick = recipe("default", folds=3)
-    run = learn(table, ["loss", "macs", "acc / log10(macs)"], recipe=quick, rivals=False, seed=3)
-    first = run.learnt[0]
-    rival = Rival("ridge", first.trust.prediction, first.trust.modules)
-    trust = replace(first.trust, rivals=(rival,), better="ridge")
-    save_run(replace(run, learnt=(replace(first, trust=trust), *run.learnt[1:])), folder / "first fit")
+    fitted = fit(table, ["loss", "macs", "acc / log10(macs)"], recipe=quick, baselines=False, seed=3)
+    first = fitted.targets[0]
+    baseline = Baseline("ridge", first.trust.prediction, first.trust.modules)
+    trust = replace(first.trust, baselines=(baseline,), better="ridge")
+    save_fit(
+        replace(fitted, targets=(replace(first, trust=trust), *fitted.targets[1:])), folder / "first fit"
+    )
     return folder
 
 
-def test_every_command_of_explain_and_the_report_runs_as_it_stands(nasbuild, fit, monkeypatch, tmp_path):
-    monkeypatch.chdir(fit)
+def test_every_command_of_explain_and_the_report_runs_as_it_stands(
+    nasbuild, fit_folder, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(fit_folder)
     told = nasbuild("explain", "first fit")
     assert told.code == 0
     found = commands(told.out)
@@ -51,10 +55,10 @@ def test_every_command_of_explain_and_the_report_runs_as_it_stands(nasbuild, fit
         assert "first fit" in command
         assert not {"RUN", "SPACE", "TABLE"} & set(words)
         if words[1] == "fit":
-            words += ["--no-rivals", "--workers", "1"]
+            words += ["--no-baselines", "--workers", "1"]
         assert nasbuild(*words[1:]).code == 0, command
-    again = load_run("first fit-ridge")
-    assert again.table == load_run("first fit").table
+    again = load_fit("first fit-ridge")
+    assert again.table == load_fit("first fit").table
     assert (again.recipe.name, again.seed) == ("ridge", 3)
 
 
@@ -62,7 +66,7 @@ def test_every_command_of_fit_runs_as_it_stands(nasbuild, files, monkeypatch, tm
     monkeypatch.chdir(tmp_path)
     done = nasbuild(
         *("fit", "--space", files.space, "--data", files.data, "--target", "loss", "--recipe", "ridge"),
-        *("--no-rivals", "--workers", 1, "--out", "a fit"),
+        *("--no-baselines", "--workers", 1, "--out", "a fit"),
     )
     assert done.code == 0
     found = commands(done.out)
@@ -71,14 +75,14 @@ def test_every_command_of_fit_runs_as_it_stands(nasbuild, files, monkeypatch, tm
         assert nasbuild(*shlex.split(command)[1:]).code == 0, command
 
 
-def test_nothing_is_advised_for_what_is_known_exactly(nasbuild, fit, tmp_path, monkeypatch):
-    monkeypatch.chdir(fit)
+def test_nothing_is_advised_for_what_is_known_exactly(nasbuild, fit_folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(fit_folder)
     loss, macs, other = nasbuild("explain", "first fit", "--json").json["targets"]
     assert loss["known"] == other["known"] == ""
     assert "macs is known exactly (it is a sum over the layers in every row of the table)" in macs["known"]
     assert macs["findings"][0] == macs["known"]
     assert macs["next"] == []
-    assert all(stage["untold"] is None for stage in macs["stages"])
+    assert all(stage["n_tied"] is None for stage in macs["stages"])
     assert loss["next"]
     page = tmp_path / "page.html"
     assert nasbuild("report", "first fit", "--out", page).code == 0
@@ -92,17 +96,19 @@ def test_nothing_is_advised_for_what_is_known_exactly(nasbuild, fit, tmp_path, m
     assert "next:" not in shown
 
 
-def test_no_step_is_told_twice(nasbuild, fit, monkeypatch):
-    monkeypatch.chdir(fit)
+def test_no_step_is_told_twice(nasbuild, fit_folder, monkeypatch):
+    monkeypatch.chdir(fit_folder)
     targets = nasbuild("explain", "first fit", "--json").json["targets"]
     steps = [(step["text"], step.get("command")) for one in targets for step in one["next"]]
     assert len(set(steps)) == len(steps)
     assert sum("No architecture was measured twice" in text for text, _ in steps) == 1
 
 
-def test_a_fit_can_be_fitted_again_from_its_folder_in_its_own_space_only(nasbuild, fit, files, tmp_path):
-    folder = fit / "first fit"
-    options = ["--data", folder, "--target", "loss", "--recipe", "ridge", "--no-rivals", "--workers", 1]
+def test_a_fit_can_be_fitted_again_from_its_folder_in_its_own_space_only(
+    nasbuild, fit_folder, files, tmp_path
+):
+    folder = fit_folder / "first fit"
+    options = ["--data", folder, "--target", "loss", "--recipe", "ridge", "--no-baselines", "--workers", 1]
     assert nasbuild("fit", "--space", files.space, *options, "--out", tmp_path / "one").code == 0
     done = nasbuild("fit", "--space", "nas-bench-macro", *options, "--out", tmp_path / "two")
     assert "is a fit in another space than nas-bench-macro" in done.sentence

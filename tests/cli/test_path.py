@@ -63,7 +63,7 @@ def test_check_of_a_table(nasbuild, files):
 
 
 def test_explain_tells_trust_features_and_modules(nasbuild, files):
-    done = nasbuild("explain", files.run)
+    done = nasbuild("explain", files.fit)
     assert done.code == 0
     for word in ("loss", "acc / log10(macs)", "SRCC", "stage1", "mb_e6_k5"):
         assert word in done.out
@@ -76,12 +76,12 @@ def test_explain_tells_trust_features_and_modules(nasbuild, files):
         assert word in done.out
     for word in ("eq. 5", "FE-MLP", "norm"):
         assert word not in done.out
-    result = nasbuild("explain", files.run, "--json").json
+    result = nasbuild("explain", files.fit, "--json").json
     assert [t["target"] for t in result["targets"]] == ["loss", "acc / log10(macs)"]
 
 
 def test_explain_tells_networks_from_the_default(nasbuild, files):
-    done = nasbuild("explain", files.run2)
+    done = nasbuild("explain", files.network_fit)
     for word in ("eq. 5", "FE-MLP", "hop 4"):
         assert word in done.out
     for word in ("the same in each stage", "share of the prediction", "90% intervals"):
@@ -110,8 +110,10 @@ def test_a_better_method_is_offered_with_its_command(nasbuild, tmp_path):
     done = nasbuild("explain", tmp_path / "run")
     assert "ridge regression" in done.out
     assert "LightGBM" in done.out
-    run = tmp_path / "run"
-    command = f"  nasbuild fit --space {run} --data {run} --target acc --recipe ridge --out {run}-ridge\n"
+    fitted = tmp_path / "run"
+    command = (
+        f"  nasbuild fit --space {fitted} --data {fitted} --target acc --recipe ridge --out {fitted}-ridge\n"
+    )
     assert command in done.out
 
 

@@ -8,7 +8,7 @@ from scipy import stats
 
 from nasbuild.cli._live import verdict
 from nasbuild.optimize import Choice, Gap, LoopSettings
-from nasbuild.score import load_run
+from nasbuild.score import load_fit
 from nasbuild.space import architecture_id, load_space, sample
 from nasbuild.table import load_builtin, read_table
 
@@ -40,7 +40,7 @@ def test_a_run_by_a_table_from_end_to_end(nasbuild, tmp_path):
     page = (out / "report.html").read_text()
     assert 'id="rounds"' in page
     table = read_table(out / "archs.jsonl", load_space(out / "space.yaml"))
-    assert load_run(out / "run").table == table
+    assert load_fit(out / "run").table == table
     told = nasbuild(*call, "--json").json
     assert told["evaluated"] == len(table) == 24
     assert [one["done"] for one in told["rounds"]] == [12, 6, 6]

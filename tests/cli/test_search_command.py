@@ -43,7 +43,7 @@ def test_a_search_tells_its_front_and_its_table_can_be_learnt_from(nasbuild, tmp
 
 def test_reduced_and_insight_search_smaller_spaces(nasbuild, files, tmp_path):
     small = tmp_path / "small.yaml"
-    assert nasbuild("shrink", files.run, "--k", 4, "--out", small).code == 0
+    assert nasbuild("shrink", files.fit, "--k", 4, "--out", small).code == 0
     kept = load_space(small)
     for name, more in {
         "reduced": ["--reduced", small],
@@ -62,19 +62,19 @@ def test_reduced_and_insight_search_smaller_spaces(nasbuild, files, tmp_path):
 
 def test_shrinking_by_a_front_tells_how_much_of_the_known_one_is_held(nasbuild, files, tmp_path):
     small = tmp_path / "small.yaml"
-    done = nasbuild("shrink", files.run, "--front", 6, "--out", small, "--json").json
+    done = nasbuild("shrink", files.fit, "--front", 6, "--out", small, "--json").json
     assert all(1 <= kept <= 6 for kept in done["kept"])
     (held,) = done["holds"]
     assert 0 <= held["whole"] <= held["front"]
     assert 0 < held["modules"] <= 1
-    more = nasbuild("shrink", files.run, "--front", 6, "--k", 9, "--out", small, "--json").json
+    more = nasbuild("shrink", files.fit, "--front", 6, "--k", 9, "--out", small, "--json").json
     assert more["after"] > done["after"]
-    assert "of the labelled front of" in nasbuild("shrink", files.run, "--out", small).out
+    assert "of the labelled front of" in nasbuild("shrink", files.fit, "--out", small).out
 
 
 def test_a_search_begins_with_what_was_built(nasbuild, files, tmp_path):
     built, out = tmp_path / "built.jsonl", tmp_path / "found"
-    assert nasbuild("build", files.run, "--target", "loss", "--top", 5, "--out", built).code == 0
+    assert nasbuild("build", files.fit, "--target", "loss", "--top", 5, "--out", built).code == 0
     done = nasbuild(*CALL, "--start", built, "--budget", 12, "--population", 6, "--out", out)
     assert done.code == 0, done.err
     first = [json.loads(line)["arch"] for line in (out / "archs.jsonl").read_text().splitlines()[:5]]
@@ -138,7 +138,7 @@ def test_mistakes_get_one_sentence_and_leave_nothing(nasbuild, tmp_path, more, m
 
 def test_evaluate_keeps_a_store_and_writes_a_table(nasbuild, files, tmp_path):
     archs, store, table = tmp_path / "built.jsonl", tmp_path / "store.db", tmp_path / "table.jsonl"
-    assert nasbuild("build", files.run, "--target", "loss", "--top", 6, "--out", archs).code == 0
+    assert nasbuild("build", files.fit, "--target", "loss", "--top", 6, "--out", archs).code == 0
     call = [
         "evaluate",
         "--space",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from nasbuild.predictor import AdditiveRecipe
-from nasbuild.score import learn, save_run
+from nasbuild.score import fit, save_fit
 from nasbuild.space import sample, space_from_yaml
 from nasbuild.table import Table
 
@@ -46,7 +46,7 @@ def folder(tmp_path_factory):
     ]
     (folder / "archs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     quick = AdditiveRecipe(samples=16, folds=3, iterations=20)
-    save_run(learn(table, ["acc", "size"], recipe=quick, rivals=False), folder / "run")
+    save_fit(fit(table, ["acc", "size"], recipe=quick, baselines=False), folder / "run")
     return folder
 
 
@@ -63,7 +63,7 @@ def test_check_and_fit_and_explain_and_the_report_name_them(nasbuild, folder, tm
     done = nasbuild(
         *("fit", "--ids", tmp_path / "ids"),
         *("--space", folder / "space.yaml", "--data", folder / "archs.jsonl", "--target", "acc"),
-        *("--no-rivals", "--out", tmp_path / "run"),
+        *("--no-baselines", "--out", tmp_path / "run"),
     )
     assert f"No labelled architecture has {TOLD}." in " ".join(done.out.split())
     assert nasbuild("report", folder / "run", "--out", tmp_path / "report.html").code == 0
@@ -101,13 +101,13 @@ def test_nor_kept_in_a_reduced_space_but_proposed(nasbuild, folder, tmp_path):
 
 
 def test_what_is_predicted_of_them_is_as_uncertain_as_the_labels_are_different(folder):
-    from nasbuild.score import load_run, predict
+    from nasbuild.score import load_fit, predict
 
-    learnt = load_run(folder / "run").learnt[0]
-    known = learnt.scorer.architectures[:10]
+    target_fit = load_fit(folder / "run").targets[0]
+    known = target_fit.scorer.architectures[:10]
     others = [a.replace(2, ((128,),)) for a in known]
-    near, far = predict(learnt, known), predict(learnt, others)
-    spread = learnt.labels.values.std()
+    near, far = predict(target_fit, known), predict(target_fit, others)
+    spread = target_fit.labels.values.std()
     assert (near.std < 0.5 * spread).all()
     assert (far.std > 0.8 * spread).all()
     assert far.value == pytest.approx(near.value)

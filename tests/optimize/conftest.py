@@ -6,7 +6,7 @@ import pytest
 from optimize_samples import NAME, space
 
 from nasbuild.evaluate import Spec, Store
-from nasbuild.optimize import run_loop
+from nasbuild.optimize import optimize
 from nasbuild.predictor import recipe
 from nasbuild.search import parse_goal
 
@@ -16,7 +16,7 @@ def loop(tmp_path):
     """Runs a loop in a folder of the test, with a store that several may share."""
     stores = []
 
-    def run(
+    def fitted(
         settings,
         *,
         function="value",
@@ -32,8 +32,8 @@ def loop(tmp_path):
         spec = Spec(NAME + function, of or space(), settings.seed)
         goal = parse_goal(spec.space, targets, bounds, spec.load().metrics)
         stores.append(Store(tmp_path / store, spec.space, spec.name, seed=spec.seed))
-        return run_loop(tmp_path / out, spec, goal, settings, stores[-1], recipe=kind, **more)
+        return optimize(tmp_path / out, spec, goal, settings, stores[-1], recipe=kind, **more)
 
-    yield run
+    yield fitted
     for store in stores:
         store.close()

@@ -11,7 +11,7 @@ from optimize_samples import space, value
 from nasbuild.builder import parse_bound, within_bounds
 from nasbuild.errors import Infeasible, NasbuildError
 from nasbuild.optimize import NEAREST, RANDOM, LoopSettings
-from nasbuild.score import load_run
+from nasbuild.score import load_fit
 from nasbuild.space import enumerate_architectures, to_dict
 from nasbuild.table import read_table
 
@@ -74,7 +74,7 @@ def test_a_bound_on_what_is_no_sum_is_fitted_and_held_by_its_prediction(loop, tm
         told=states.append,
     )
     found = end.evaluated
-    assert [one.target.name for one in load_run(tmp_path / "out" / "run").learnt] == ["cost", "loss"]
+    assert [one.target.name for one in load_fit(tmp_path / "out" / "run").targets] == ["cost", "loss"]
     for n, state in enumerate(states[:-1]):
         asked = [a for a, r in zip(found.architectures, found.rounds, strict=True) if r == n + 1]
         assert within_bounds(state.run, asked, [parse_bound("loss <= 0.35")]).all()

@@ -9,7 +9,7 @@ import pytest
 from optimize_samples import MEMORY, space, yearning
 
 from nasbuild.optimize import BUILT, PROPOSED, RANDOM, RISK, LoopSettings
-from nasbuild.score import load_run
+from nasbuild.score import load_fit
 from nasbuild.space import enumerate_architectures, to_dict
 
 SPACE = space(depths=(1, 2, 3))
@@ -50,7 +50,7 @@ def test_after_the_first_round_most_succeed_and_what_was_expected_is_told(loop, 
         assert len(own)
         assert (own <= most + 1e-9).all()
     # The run folder is that of the fit, as ever.
-    assert load_run(tmp_path / "out" / "run").failures is None
+    assert load_fit(tmp_path / "out" / "run").failures is None
 
 
 def test_stopped_it_ends_like_one_that_was_not(loop, tmp_path):

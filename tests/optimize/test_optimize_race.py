@@ -12,7 +12,7 @@ from scipy import stats
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Result
 from nasbuild.optimize import LoopSettings, Racer, promising, race
-from nasbuild.score import load_run
+from nasbuild.score import load_fit
 from nasbuild.search import parse_goal
 from nasbuild.space import enumerate_architectures, to_dict
 from nasbuild.table import read_table
@@ -143,13 +143,13 @@ def test_a_race_is_part_of_the_budget_and_the_rounds_know_nothing_of_it(loop, no
     assert plain.evaluated.architectures == end.evaluated.architectures
     assert plain.race is None
     assert "race" not in json.loads((tmp_path / "plain" / "loop.json").read_text())
-    assert load_run(tmp_path / "out" / "run").table == load_run(tmp_path / "plain" / "run").table
+    assert load_fit(tmp_path / "out" / "run").table == load_fit(tmp_path / "plain" / "run").table
     assert LoopSettings(rounds=None, first=8, budget=20, race=6).explored == 14
     assert LoopSettings(rounds=1, batch=4, first=8, budget=20, race=6).total == 18
     # The most promising by the mean of measured value and y', each by other seeds.
     picked = promising(plain.evaluated, plain.run, 4)
     value_of = dict(zip(plain.evaluated.architectures, plain.evaluated.values[:, 0], strict=True))
-    expected, _ = plain.run.learnt[0].scorer.predict(list(value_of))
+    expected, _ = plain.run.targets[0].scorer.predict(list(value_of))
     order = np.argsort(np.array(list(value_of.values())) + expected)[:4]
     assert [r.architecture for r in picked] == [list(value_of)[i] for i in order]
     assert {r.architecture for r in picked} == {r.architecture for r in end.race.racers}

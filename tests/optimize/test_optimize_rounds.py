@@ -10,7 +10,7 @@ from nasbuild.builder import best_predicted, build
 from nasbuild.optimize import BUILT, PROPOSED, RANDOM, Asked, Round, next_batch, random_batch
 from nasbuild.optimize._round_summary import gathered
 from nasbuild.predictor import recipe
-from nasbuild.score import learn
+from nasbuild.score import fit
 from nasbuild.search import parse_goal
 from nasbuild.space import enumerate_architectures, sample, to_dict
 from nasbuild.table import evaluated_table
@@ -20,10 +20,10 @@ EVERY = list(enumerate_architectures(SPACE))
 
 
 @pytest.fixture(scope="module")
-def run():
+def fitted():
     some = sample(SPACE, 24, np.random.default_rng(0))
     table = evaluated_table(SPACE, {a: value(to_dict(SPACE, a)) for a in some})
-    return learn(table, ["loss", "cost"], recipe=recipe("ridge"), rivals=False)
+    return fit(table, ["loss", "cost"], recipe=recipe("ridge"), baselines=False)
 
 
 def test_what_came_of_rounds_is_told_in_each_targets_direction():
@@ -62,30 +62,30 @@ def test_what_came_of_rounds_is_told_in_each_targets_direction():
     assert second.volume == pytest.approx(0.4 * 6 / 2)
 
 
-def test_a_batch_is_half_built_half_proposed_and_all_of_it_new(run):
-    failed = [a for a in EVERY if a not in run.table.row_of][:5]
-    seen = [*run.table.architectures, *failed]
-    single = type(run)(run.table, run.recipe, run.seed, run.learnt[:1], run.max_modules)
+def test_a_batch_is_half_built_half_proposed_and_all_of_it_new(fitted):
+    failed = [a for a in EVERY if a not in fitted.table.row_of][:5]
+    seen = [*fitted.table.architectures, *failed]
+    single = type(fitted)(fitted.table, fitted.recipe, fitted.seed, fitted.targets[:1], fitted.max_modules)
     asked = next_batch(single, 8, seen)
     assert [one.why for one in asked] == [BUILT, PROPOSED] * 4
     assert len({one.architecture for one in asked}) == 8
     assert not {one.architecture for one in asked} & set(seen)
-    (learnt,) = single.learnt
-    new = [one for one in build(learnt, len(EVERY)) if one.architecture not in seen]
-    best = [one.architecture for one in best_predicted(learnt, new, 4)]
+    (target_fit,) = single.targets
+    new = [one for one in build(target_fit, len(EVERY)) if one.architecture not in seen]
+    best = [one.architecture for one in best_predicted(target_fit, new, 4)]
     assert [one.architecture for one in asked if one.why == BUILT] == best
     assert [one.why for one in next_batch(single, 6, seen, share=1.0)] == [BUILT] * 6
     assert [one.why for one in next_batch(single, 6, seen, share=0.0)] == [PROPOSED] * 6
 
 
-def test_a_batch_of_two_targets_holds_what_is_best_in_each(run):
-    seen = run.table.architectures
-    asked = [one.architecture for one in next_batch(run, 12, seen)]
+def test_a_batch_of_two_targets_holds_what_is_best_in_each(fitted):
+    seen = fitted.table.architectures
+    asked = [one.architecture for one in next_batch(fitted, 12, seen)]
     assert len(set(asked)) == 12
     assert not set(asked) & set(seen)
-    new = [a for a in EVERY if a not in run.table.row_of]
-    for learnt in run.learnt:
-        predicted, among = learnt.scorer.predict(asked)[0], learnt.scorer.predict(new)[0]
+    new = [a for a in EVERY if a not in fitted.table.row_of]
+    for target_fit in fitted.targets:
+        predicted, among = target_fit.scorer.predict(asked)[0], target_fit.scorer.predict(new)[0]
         assert predicted.min() <= np.quantile(among, 0.02)
 
 

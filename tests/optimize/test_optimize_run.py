@@ -18,7 +18,7 @@ from optimize_samples import NAME, space, value
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Result, Store
 from nasbuild.optimize import PROPOSED, RANDOM, LoopSettings
-from nasbuild.score import load_run
+from nasbuild.score import load_fit
 from nasbuild.space import count_architectures, enumerate_architectures, sample, save_space, to_dict
 from nasbuild.table import read_table
 
@@ -33,7 +33,7 @@ def content(folder):
         loop,
         (folder / "archs.jsonl").read_text(),
         (folder / "best.jsonl").read_text(),
-        load_run(folder / "run").table.digest(),
+        load_fit(folder / "run").table.digest(),
     )
 
 
@@ -55,7 +55,7 @@ def test_a_loop_finds_the_best_and_leaves_it_with_its_table_and_fit(loop, tmp_pa
     )
     table = read_table(tmp_path / "out" / "archs.jsonl", space())
     assert table.architectures == end.evaluated.architectures
-    assert load_run(tmp_path / "out" / "run").table == table
+    assert load_fit(tmp_path / "out" / "run").table == table
     assert (
         read_table(tmp_path / "out" / "best.jsonl", space()).columns["loss"].tolist()
         == sorted(losses(end))[:10]
@@ -125,7 +125,7 @@ def test_two_targets_go_along_the_front(loop, tmp_path):
     volumes = [one.volume for one in end.evaluated.told]
     assert volumes == sorted(volumes)
     assert volumes[-1] > volumes[0]
-    assert [one.target.name for one in load_run(tmp_path / "out" / "run").learnt] == ["loss", "cost"]
+    assert [one.target.name for one in load_fit(tmp_path / "out" / "run").targets] == ["loss", "cost"]
 
 
 def test_what_failed_is_skipped_and_not_repeated_unless_asked(loop, tmp_path, monkeypatch):

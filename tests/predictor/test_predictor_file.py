@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from predictor_samples import SCHEMA, equal_members, network, random_graphs
 from safetensors.numpy import load, save
 
-from nasbuild.errors import RunError
+from nasbuild.errors import FitError
 from nasbuild.predictor import (
     Ensemble,
     Member,
@@ -56,7 +56,7 @@ def data() -> bytes:
 
 
 def refused(changed: bytes, match: str = "", **kind) -> str:
-    with pytest.raises(RunError, match="^model.safetensors: " + match) as caught:
+    with pytest.raises(FitError, match="^model.safetensors: " + match) as caught:
         read(changed, **kind)
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -98,7 +98,7 @@ def test_a_changed_byte_is_refused_or_a_number(data, draw):
     )
     try:
         found = read(bytes(changed))
-    except RunError:
+    except FitError:
         refused(bytes(changed))
     else:
         assert all(np.isfinite(v).all() for e in found for m in e.members for v in m.weights.values())

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from process_samples import SPACE
 
-from nasbuild.predictor import AdditiveRecipe, Pairs, Process, fit_process
+from nasbuild.predictor import AdditiveGP, AdditiveRecipe, Pairs, fit_additive_gp
 from nasbuild.space import Architecture, sample
 
 RNG = np.random.default_rng(5)
@@ -25,13 +25,13 @@ def architectures(picks: np.ndarray) -> list[Architecture]:
 
 
 @pytest.fixture(scope="module")
-def process() -> Process:
+def process() -> AdditiveGP:
     found = sample(SPACE, 60, np.random.default_rng(1))
     labels = [
         len(a.modules[0]) * (a.modules[3][0][0] == 224) + len(a.modules[0]) + 0.5 * a.modules[2][0][0]
         for a in found
     ]
-    process = fit_process(
+    process = fit_additive_gp(
         SPACE, found, np.array(labels, dtype=float), AdditiveRecipe(samples=4, rows=60, radial=False)
     )
     assert process.interaction_variance > 1e-3

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from nasbuild.predictor import AdditiveRecipe, fit_process
+from nasbuild.predictor import AdditiveRecipe, fit_additive_gp
 from nasbuild.predictor.additive_gp._design_matrix import grouped_entries
-from nasbuild.predictor.additive_gp._gp_arrays import process_from_arrays, process_to_arrays
+from nasbuild.predictor.additive_gp._gp_arrays import additive_gp_from_arrays, additive_gp_to_arrays
 from nasbuild.predictor.additive_gp._terms import Terms
 from nasbuild.predictor.gnn._identity_layers import may_pass, passing_choices, without_passing
 from nasbuild.space import Architecture, Feature, Space, Stage, enumerate_architectures, group_modules, sample
@@ -48,7 +48,7 @@ class Declared(Space):
 def fitted(*, counts: bool, n: int = 60, identity: tuple[str, ...] | None = None):
     some = sample(SPACE, n, np.random.default_rng(0))
     space = Declared(SPACE.name, SPACE.stages, identity=identity)
-    return fit_process(space, some, np.array([label(a, counts=counts) for a in some]), RECIPE)
+    return fit_additive_gp(space, some, np.array([label(a, counts=counts) for a in some]), RECIPE)
 
 
 def test_modules_that_make_the_same_network_have_the_same_entries():
@@ -121,7 +121,7 @@ def test_a_name_alone_is_not_believed(n):
     some = sample(SPACE, n, np.random.default_rng(1))
     for seed in range(3):
         labels = np.random.default_rng(seed).normal(size=n)
-        assert not fit_process(SPACE, some, labels, RECIPE).passing
+        assert not fit_additive_gp(SPACE, some, labels, RECIPE).passing
 
 
 def test_layers_that_stand_for_others_in_place_are_not_passed_over():
@@ -132,7 +132,7 @@ def test_layers_that_stand_for_others_in_place_are_not_passed_over():
     labels = np.array(
         [sum(w for w, (b,) in zip(worth, a.modules[0], strict=True) if b == "keep") for a in some]
     )
-    assert not fit_process(space, some, labels, RECIPE).passing
+    assert not fit_additive_gp(space, some, labels, RECIPE).passing
 
 
 def test_what_the_space_declares_is_not_searched_for():
@@ -147,12 +147,12 @@ def test_what_the_space_declares_is_not_searched_for():
 def test_what_the_caller_says_is_not_searched_for():
     some = sample(SPACE, 60, np.random.default_rng(0))
     labels = np.array([label(a, counts=False) for a in some])
-    assert not fit_process(SPACE, some, labels, RECIPE, passing=False).passing
+    assert not fit_additive_gp(SPACE, some, labels, RECIPE, passing=False).passing
 
 
 def test_it_is_kept_in_files():
     process = fitted(counts=False)
-    again = process_from_arrays(process_to_arrays(process), SPACE, process.architectures, "here")
+    again = additive_gp_from_arrays(additive_gp_to_arrays(process), SPACE, process.architectures, "here")
     some = sample(SPACE, 5, np.random.default_rng(1))
     assert again.passing
     assert (again.predict(some)[0] == process.predict(some)[0]).all()

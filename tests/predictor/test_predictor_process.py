@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from process_samples import SPACE, Dense
 
-from nasbuild.predictor import AdditiveRecipe, Process, fit_process
+from nasbuild.predictor import AdditiveGP, AdditiveRecipe, fit_additive_gp
 from nasbuild.predictor.additive_gp._design_matrix import design
 from nasbuild.predictor.additive_gp._fit_gp import _Learnt, _parts, _posterior
 from nasbuild.predictor.additive_gp._interactions import Variances
@@ -39,14 +39,14 @@ def labelled(rows: int = 40, seed: int = 0) -> tuple[list[Architecture], np.ndar
 
 
 @pytest.fixture(scope="module")
-def process() -> Process:
-    return fit_process(SPACE, *labelled(), RECIPE, seed=1)
+def process() -> AdditiveGP:
+    return fit_additive_gp(SPACE, *labelled(), RECIPE, seed=1)
 
 
 class Exact:
     """The same process by dense algebra, at its variances; z, covariances, posterior."""
 
-    def __init__(self, process: Process, others: list[Architecture]) -> None:
+    def __init__(self, process: AdditiveGP, others: list[Architecture]) -> None:
         architectures, labels = labelled()
         self.process, self.n = process, len(architectures)
         self.rows = Dense(SPACE, architectures, others)
@@ -258,7 +258,7 @@ def test_scores_of_no_module_are_none(process):
 
 def test_equal_seeds_give_equal_bits_and_others_other_samples():
     recipe = AdditiveRecipe(samples=8, iterations=5)
-    a, b, c = (fit_process(SPACE, *labelled(), recipe, seed=s, power=1.0) for s in (3, 3, 4))
+    a, b, c = (fit_additive_gp(SPACE, *labelled(), recipe, seed=s, power=1.0) for s in (3, 3, 4))
     assert all(x.tobytes() == y.tobytes() for x, y in zip(a.weights, b.weights, strict=True))
     assert (a.alpha.tobytes(), a.theta.tobytes()) == (b.alpha.tobytes(), b.theta.tobytes())
     for x, y in zip(a.weights, c.weights, strict=True):
@@ -270,8 +270,8 @@ def test_the_order_of_rows_does_not_matter():
     architectures, labels = labelled()
     order = np.random.default_rng(5).permutation(len(labels))
     recipe = AdditiveRecipe(samples=2, iterations=200)
-    a = fit_process(SPACE, architectures, labels, recipe)
-    b = fit_process(SPACE, [architectures[i] for i in order], labels[order], recipe)
+    a = fit_additive_gp(SPACE, architectures, labels, recipe)
+    b = fit_additive_gp(SPACE, [architectures[i] for i in order], labels[order], recipe)
     # The search for variances stops a little elsewhere.
     assert a.sums(OTHERS) == pytest.approx(b.sums(OTHERS), rel=0.01)
     assert a.predict(OTHERS)[0] == pytest.approx(b.predict(OTHERS)[0], rel=0.01)
@@ -279,14 +279,14 @@ def test_the_order_of_rows_does_not_matter():
 
 def test_large_tables_are_learnt_from_a_random_part():
     architectures, labels = labelled()
-    made = fit_process(SPACE, architectures, labels, AdditiveRecipe(most_rows=20, rows=12, iterations=3))
+    made = fit_additive_gp(SPACE, architectures, labels, AdditiveRecipe(most_rows=20, rows=12, iterations=3))
     assert len(made.rows) == len(set(made.rows)) == 20
     assert made.architectures == tuple(architectures[i] for i in made.rows)
     assert made.level == pytest.approx(labels[made.rows].mean())
 
 
 def test_without_interactions_the_prediction_is_the_sum():
-    made = fit_process(SPACE, *labelled(), AdditiveRecipe(samples=2, interaction=False), power=1.0)
+    made = fit_additive_gp(SPACE, *labelled(), AdditiveRecipe(samples=2, interaction=False), power=1.0)
     assert made.interaction_variance == 0
     value = made.predict(OTHERS)[0]
     # Power 1: both are linear in the same sum.

@@ -8,8 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from process_samples import SPACE
 
-from nasbuild.errors import RunError
-from nasbuild.predictor import AdditiveRecipe, Process, fit_process, process_from_arrays, process_to_arrays
+from nasbuild.errors import FitError
+from nasbuild.predictor import (
+    AdditiveGP,
+    AdditiveRecipe,
+    additive_gp_from_arrays,
+    additive_gp_to_arrays,
+    fit_additive_gp,
+)
 from nasbuild.space import sample
 from strategies import architectures, relaxed, spaces
 
@@ -18,14 +24,14 @@ QUICK = AdditiveRecipe(samples=3, iterations=3)
 
 
 @pytest.fixture(scope="module")
-def process() -> Process:
+def process() -> AdditiveGP:
     labels = np.random.default_rng(1).normal(size=30) + [len(a.modules[0]) for a in ARCHITECTURES]
-    made = fit_process(SPACE, ARCHITECTURES, labels, AdditiveRecipe(samples=3, most_rows=25))
+    made = fit_additive_gp(SPACE, ARCHITECTURES, labels, AdditiveRecipe(samples=3, most_rows=25))
     assert made.radials
     return made
 
 
-def check_equal(a: Process, b: Process, others) -> None:
+def check_equal(a: AdditiveGP, b: AdditiveGP, others) -> None:
     assert (a.architectures, a.warp, a.slope, a.level) == (b.architectures, b.warp, b.slope, b.level)
     assert [t.name for t in a.terms] == [t.name for t in b.terms]
     for x, y in (*zip(a.predict(others), b.predict(others), strict=True), (a.sums(others), b.sums(others))):
@@ -38,10 +44,10 @@ def check_equal(a: Process, b: Process, others) -> None:
 
 
 def test_what_is_read_equals_what_was_written(process):
-    arrays = process_to_arrays(process)
-    back = process_from_arrays({n: a.copy() for n, a in arrays.items()}, SPACE, ARCHITECTURES, "here")
+    arrays = additive_gp_to_arrays(process)
+    back = additive_gp_from_arrays({n: a.copy() for n, a in arrays.items()}, SPACE, ARCHITECTURES, "here")
     check_equal(process, back, sample(SPACE, 20, np.random.default_rng(2)))
-    assert all(arrays[n].tobytes() == a.tobytes() for n, a in process_to_arrays(back).items())
+    assert all(arrays[n].tobytes() == a.tobytes() for n, a in additive_gp_to_arrays(back).items())
     assert {a.dtype.kind for a in arrays.values()} == {"f", "i", "u"}
 
 
@@ -51,8 +57,8 @@ def test_any_process_of_any_space_comes_back(data):
     space = data.draw(spaces(most_modules=50))
     some = data.draw(st.lists(architectures(space), min_size=2, max_size=8))
     labels = np.arange(len(some)) ** data.draw(st.sampled_from([0.5, 1.0, 3.0]))
-    made = fit_process(space, some, labels, QUICK)
-    back = process_from_arrays(process_to_arrays(made), space, some, "here")
+    made = fit_additive_gp(space, some, labels, QUICK)
+    back = additive_gp_from_arrays(additive_gp_to_arrays(made), space, some, "here")
     others = [*some, data.draw(architectures(space))]
     check_equal(made, back, others)
     assert np.isfinite(made.predict(others)).all()
@@ -108,16 +114,16 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_damaged_arrays_are_refused(process, change):
-    arrays = {n: a.copy() for n, a in process_to_arrays(process).items()}
+    arrays = {n: a.copy() for n, a in additive_gp_to_arrays(process).items()}
     CHANGES[change](arrays)
-    with pytest.raises(RunError, match=r"^here: is damaged \(.+\)$"):
-        process_from_arrays(arrays, SPACE, ARCHITECTURES, "here")
+    with pytest.raises(FitError, match=r"^here: is damaged \(.+\)$"):
+        additive_gp_from_arrays(arrays, SPACE, ARCHITECTURES, "here")
 
 
 @pytest.mark.parametrize("kind", ["scalar", "cube", "empty"])
 def test_arrays_of_any_shape_are_refused(process, kind):
-    whole = process_to_arrays(process)
+    whole = additive_gp_to_arrays(process)
     for name in whole:
         changed = {"scalar": np.array(1.0), "cube": np.zeros((2, 2, 2)), "empty": np.zeros((0, 0))}[kind]
-        with pytest.raises(RunError, match=r"is damaged"):
-            process_from_arrays(whole | {name: changed}, SPACE, ARCHITECTURES, "here")
+        with pytest.raises(FitError, match=r"is damaged"):
+            additive_gp_from_arrays(whole | {name: changed}, SPACE, ARCHITECTURES, "here")

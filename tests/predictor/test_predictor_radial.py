@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.distance import cdist
 from scipy.stats import spearmanr
 
-from nasbuild.predictor import AdditiveRecipe, fit_process
+from nasbuild.predictor import AdditiveRecipe, fit_additive_gp
 from nasbuild.predictor.additive_gp._rbf_interactions import FLAT_WIDTHS, WIDTHS, Radial
 from nasbuild.space import sample, space_from_yaml
 
@@ -56,7 +56,9 @@ def test_what_is_no_sum_over_pairs_is_predicted():
     table, others = sample(SPACE, 120, rng), sample(SPACE, 200, rng)
     found = {}
     for radial in (True, False):
-        process = fit_process(SPACE, table, bent(table), AdditiveRecipe(samples=2, radial=radial), power=1.0)
+        process = fit_additive_gp(
+            SPACE, table, bent(table), AdditiveRecipe(samples=2, radial=radial), power=1.0
+        )
         assert process.exact_pairs == (not radial)
         found[radial] = spearmanr(process.predict(others)[0], bent(others)).statistic
     assert found[True] > 0.9
@@ -67,5 +69,5 @@ def test_sums_and_pairs_alone_are_found_to_be_so():
     rng = np.random.default_rng(2)
     table = sample(SPACE, 100, rng)
     labels = np.array([a.modules[0][0][0] + a.modules[1][0][1] ** 0.5 for a in table])
-    process = fit_process(SPACE, table, labels, AdditiveRecipe(samples=2))
+    process = fit_additive_gp(SPACE, table, labels, AdditiveRecipe(samples=2))
     assert sum(radial.variance for radial in process.radials) < 0.02

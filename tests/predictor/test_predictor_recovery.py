@@ -7,7 +7,7 @@ import pytest
 from process_samples import SPACE
 from scipy.stats import spearmanr
 
-from nasbuild.predictor import AdditiveRecipe, fit_process, recipe
+from nasbuild.predictor import AdditiveRecipe, fit_additive_gp, recipe
 from nasbuild.score import evidence_of, fit_additive, fit_baseline, measure_trust
 from nasbuild.space import load_space, sample
 from nasbuild.table import load_builtin
@@ -37,7 +37,7 @@ def test_the_true_order_of_modules_is_found(bend):
     total = np.array([sum(of(u, m) for u, m in enumerate(a.modules)) for a in architectures])
     noisy = total + 0.1 * total.std() * np.random.default_rng(3).normal(size=100)
     labels = noisy if bend == "plain" else np.exp(noisy / total.std())
-    process = fit_process(SPACE, architectures, labels, AdditiveRecipe(samples=2))
+    process = fit_additive_gp(SPACE, architectures, labels, AdditiveRecipe(samples=2))
     assert (process.warp.power < 0.6) == (bend == "bent")
     for u in (0, 1):
         modules = all_modules(SPACE.stages[u])
@@ -59,7 +59,7 @@ def test_trainings_that_went_astray_do_not_hide_the_order(seed):
     rows = np.random.default_rng(seed).permutation(len(whole))[:100]
     architectures, labels = tuple(whole.architectures[i] for i in rows), loss[rows].copy()
     labels[:2] = np.log(10)
-    process = fit_process(space, architectures, labels, AdditiveRecipe(samples=2))
+    process = fit_additive_gp(space, architectures, labels, AdditiveRecipe(samples=2))
     ridge, _ = fit_baseline(space, architectures, labels, recipe("ridge", folds=2))
     found = {"default": [], "ridge": []}
     for u, stage in enumerate(space.stages):
@@ -78,7 +78,9 @@ def test_a_stage_of_thousands_of_modules_is_told_from_few_labels():
     rng = np.random.default_rng(5)
     architectures = sample(space, 150, rng)
     labels = np.array([sum(of(u, m) for u, m in enumerate(a.modules)) for a in architectures])
-    process = fit_process(space, architectures, labels, AdditiveRecipe(samples=2, iterations=20), power=1.0)
+    process = fit_additive_gp(
+        space, architectures, labels, AdditiveRecipe(samples=2, iterations=20), power=1.0
+    )
     others = sample(space, 200, rng)
     for u in range(len(space.stages)):
         scores = [process.score(u, space.stages[u].encode(a.modules[u])[None])[0][0] for a in others]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from process_samples import SPACE
 from scipy.stats import multivariate_normal, norm
 
-from nasbuild.predictor import AdditiveRecipe, fit_process
+from nasbuild.predictor import AdditiveRecipe, fit_additive_gp
 from nasbuild.predictor.additive_gp._kernels import Kernels
 from nasbuild.predictor.additive_gp._marginal_likelihood import JITTER
 from nasbuild.predictor.additive_gp._warp import Warp
@@ -124,5 +124,5 @@ def test_what_stages_do_to_each_other_does_not_bend_the_scale(crossed):
     centred = each - each.mean(axis=0)
     labels = centred.sum(axis=1) + 1.5 * (centred[:, 0] * centred[:, 1] + centred[:, 1] * centred[:, 2])
     labels += 0.02 * rng.normal(size=150)
-    process = fit_process(SPACE, architectures, labels, AdditiveRecipe(samples=2, interaction=crossed))
+    process = fit_additive_gp(SPACE, architectures, labels, AdditiveRecipe(samples=2, interaction=crossed))
     assert (abs(process.warp.power - 1) <= 0.25) == crossed

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from nasbuild.predictor import AdditiveRecipe, fit_process
+from nasbuild.predictor import AdditiveRecipe, fit_additive_gp
 from nasbuild.predictor.additive_gp._design_matrix import scaled_rows
 from nasbuild.predictor.additive_gp._single_changes import tells_of_sums
 from nasbuild.space import Architecture, sample, space_from_yaml
@@ -70,7 +70,7 @@ def total(worth: dict, architecture: Architecture) -> float:
 def test_sums_of_many_changes_are_the_true_ones(space, seed):
     worth, table = effects(space, seed), singles(space)
     labels = np.array([total(worth, a) for a in table])
-    process = fit_process(space, table, labels, AdditiveRecipe(samples=4), seed=seed)
+    process = fit_additive_gp(space, table, labels, AdditiveRecipe(samples=4), seed=seed)
     assert process.warp.power == 1
     assert process.exact_pairs
     others = sample(space, 50, np.random.default_rng(seed))
@@ -83,7 +83,7 @@ def test_sums_of_many_changes_are_the_true_ones(space, seed):
 def test_what_changes_do_to_each_other_is_unknown_and_more_so_the_more_there_are():
     worth, table = effects(SPACE, 0), singles(SPACE)
     labels = np.array([total(worth, a) for a in table])
-    process = fit_process(SPACE, table, labels, AdditiveRecipe(samples=4))
+    process = fit_additive_gp(SPACE, table, labels, AdditiveRecipe(samples=4))
     assert process.architectures[process.anchor] == table[0]
     codes = [np.zeros((1, 1), dtype=np.int64) for _ in SPACE.stages]
     changed = []
@@ -105,7 +105,7 @@ def test_what_changes_do_to_each_other_is_unknown_and_more_so_the_more_there_are
 def test_an_integer_programme_over_the_scores_finds_the_true_best():
     worth, table = effects(SPACE, 3), singles(SPACE)
     labels = np.array([total(worth, a) for a in table])
-    process = fit_process(SPACE, table, labels, AdditiveRecipe(samples=4))
+    process = fit_additive_gp(SPACE, table, labels, AdditiveRecipe(samples=4))
     scores, true, costs, stage_of = [], [], [], []
     rng = np.random.default_rng(3)
     for u, stage in enumerate(SPACE.stages):
@@ -142,7 +142,7 @@ def test_joint_rows_beside_single_changes_tell_the_scale():
     worth, table = effects(SPACE, 5), singles(SPACE)
     table += sample(SPACE, 40, np.random.default_rng(2))
     labels = np.exp(1.5 * np.array([total(worth, a) for a in table]))
-    process = fit_process(SPACE, table, labels, AdditiveRecipe(samples=2))
+    process = fit_additive_gp(SPACE, table, labels, AdditiveRecipe(samples=2))
     assert process.warp.power < 0.5
 
 

@@ -44,18 +44,18 @@ def learning(seed: int, schema: GraphSchema = SCHEMA) -> Network:
 def test_a_stack_computes_what_its_networks_do():
     # Two graphs twice, so that nodes are alike.
     graphs = random_graphs(np.random.default_rng(3), 9, edges=0.5).select([0, *range(9), 1])
-    learn = np.random.default_rng(4).random((3, len(graphs))) < 0.7
-    own = [torch.from_numpy(np.flatnonzero(row)) for row in learn]
+    fit = np.random.default_rng(4).random((3, len(graphs))) < 0.7
+    own = [torch.from_numpy(np.flatnonzero(row)) for row in fit]
     labels = torch.from_numpy(np.random.default_rng(5).normal(size=len(graphs)).astype(np.float32))
     alone = [learning(seed) for seed in range(3)]
-    stack = Stack([learning(seed) for seed in range(3)], graphs, learn)
+    stack = Stack([learning(seed) for seed in range(3)], graphs, fit)
     for _ in range(2):
         prediction, norms = stack.step()
         assert norms.shape == (3, 4, len(graphs))
         each = [autobuild_loss(prediction[k, r], norms[k][:, r], labels[r]) for k, r in enumerate(own)]
         (gradients,) = torch.autograd.grad(torch.stack(each).sum(), stack.weights)
         for k, net in enumerate(alone):
-            expected, norm = net(GraphBatch.of(graphs.select(learn[k])))
+            expected, norm = net(GraphBatch.of(graphs.select(fit[k])))
             assert torch.allclose(prediction[k, own[k]], expected, rtol=1e-4, atol=1e-5)
             assert torch.allclose(norms[k][:, own[k]], norm, rtol=1e-4, atol=1e-4)
             net.zero_grad()

@@ -8,8 +8,8 @@ import pytest
 from hostile import COST, EQUATION, networks, table
 
 from nasbuild.predictor import OperatorRecipe, recipe
-from nasbuild.score import Run, learn
-from nasbuild.score.graphs import GraphRun, learn_graphs
+from nasbuild.score import Fit, fit
+from nasbuild.score.graphs import GraphFit, fit_graphs
 
 FLAGS = [
     "--no-sandbox",
@@ -23,29 +23,29 @@ FLAGS = [
 
 
 @pytest.fixture(scope="session")
-def run() -> Run:
+def fitted() -> Fit:
     """Two targets, one to be minimised; the second stage is searched."""
     tiny = recipe("paper", epochs=3, folds=2, repeats=1, width=8, learning_rate=1e-2)
-    return learn(table(), [COST, EQUATION], recipe=tiny, max_modules=200, rivals=False)
+    return fit(table(), [COST, EQUATION], recipe=tiny, max_modules=200, baselines=False)
 
 
 @pytest.fixture(scope="session")
-def additive() -> Run:
+def additive() -> Fit:
     """The default recipe, with other methods beside it."""
-    return learn(table(), [COST], max_modules=200)
+    return fit(table(), [COST], max_modules=200)
 
 
 @pytest.fixture(scope="session")
-def baseline() -> Run:
+def baseline() -> Fit:
     """A method without hops and intervals."""
-    return learn(table(), [EQUATION], recipe=recipe("marginal"), max_modules=200, rivals=False)
+    return fit(table(), [EQUATION], recipe=recipe("marginal"), max_modules=200, baselines=False)
 
 
 @pytest.fixture(scope="session")
-def graph_run() -> GraphRun:
+def graph_run() -> GraphFit:
     """Networks without a space, two targets, one to be minimised; their names try to be markup."""
     small = OperatorRecipe(epochs=8, feature_epochs=8, width=8, hops=2, few=0, members=2, learning_rate=1e-2)
-    return learn_graphs(networks(), ["acc", "cost"], recipe=small)
+    return fit_graphs(networks(), ["acc", "cost"], recipe=small)
 
 
 @pytest.fixture(scope="session")

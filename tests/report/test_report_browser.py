@@ -46,7 +46,7 @@ def test_nothing_sticks_out(opened, width):
 def test_every_card_can_be_seen(opened, told, width):
     page = opened(width)
     cards = page.query_selector_all("[data-card]")
-    assert len(cards) == 2 + 6 * len(told.learnt) + 1
+    assert len(cards) == 2 + 6 * len(told.targets) + 1
     for card in cards:
         box = card.bounding_box()
         assert card.is_visible()

@@ -21,30 +21,30 @@ from nasbuild.report.data._labels import labels_data, scatter_data
 from nasbuild.report.data._modules import modules_data
 from nasbuild.report.data._suspect_labels import suspect_data
 from nasbuild.report.data._trust import trust_data
-from nasbuild.score import Learnt, Run, Suspect, learn, predict
+from nasbuild.score import Fit, SuspectLabel, TargetFit, fit, predict
 from nasbuild.space import enumerate_modules, module_id, parse_architecture
 from nasbuild.table import Note
 
 
 @pytest.fixture(params=[COST, EQUATION], ids=["minimised", "equation"])
-def learnt(run: Run, request) -> Learnt:
-    return run.of(request.param)
+def target_fit(fitted: Fit, request) -> TargetFit:
+    return fitted.of(request.param)
 
 
-def test_all_is_plain_json(run):
-    data = explain_data(run)
+def test_all_is_plain_json(fitted):
+    data = explain_data(fitted)
     assert json.loads(json.dumps(data, allow_nan=False)) == data
     assert [t["target"] for t in data["targets"]] == [COST, EQUATION]
     assert [t["direction"] for t in data["targets"]] == ["minimize", "maximize"]
     assert data["targets"][0]["unit"] == "<b>ms</b>"
-    assert data["made"]["table"]["sha256"] == run.table.digest()
+    assert data["made"]["table"]["sha256"] == fitted.table.digest()
     assert data["made"]["versions"]["nasbuild"]
 
 
-def test_every_label_stands_in_one_bin(run, learnt):
-    data = labels_data(run, learnt)
+def test_every_label_stands_in_one_bin(fitted, target_fit):
+    data = labels_data(fitted, target_fit)
     edges, counts = data["histogram"]["edges"], data["histogram"]["counts"]
-    values = learnt.labels.values
+    values = target_fit.labels.values
     assert sum(counts) == len(values) == data["count"]
     for n, (low, high) in enumerate(itertools.pairwise(edges)):
         last = n == len(counts) - 1
@@ -53,52 +53,52 @@ def test_every_label_stands_in_one_bin(run, learnt):
     assert data["median"] == pytest.approx(np.median(values))
 
 
-def test_best_label_is_of_the_row_that_is_named(run, learnt):
-    best = labels_data(run, learnt)["best"]
-    values = learnt.labels.values
-    assert best["label"] == (values.min() if learnt.target.sign < 0 else values.max())
-    row = run.table.ids.index(best["id"])
-    assert best["label"] == values[list(learnt.labels.rows).index(row)]
+def test_best_label_is_of_the_row_that_is_named(fitted, target_fit):
+    best = labels_data(fitted, target_fit)["best"]
+    values = target_fit.labels.values
+    assert best["label"] == (values.min() if target_fit.target.sign < 0 else values.max())
+    row = fitted.table.ids.index(best["id"])
+    assert best["label"] == values[list(target_fit.labels.rows).index(row)]
 
 
-def test_missing_labels_are_counted(run):
-    assert labels_data(run, run.of(COST))["missing"] == 0
-    assert labels_data(run, run.of(EQUATION))["missing"] == 1
+def test_missing_labels_are_counted(fitted):
+    assert labels_data(fitted, fitted.of(COST))["missing"] == 0
+    assert labels_data(fitted, fitted.of(EQUATION))["missing"] == 1
 
 
-def test_a_heavy_upper_tail_is_told_with_a_logarithm(run):
-    target = parse_target(COST, run.table)
+def test_a_heavy_upper_tail_is_told_with_a_logarithm(fitted):
+    target = parse_target(COST, fitted.table)
     values = np.exp(np.random.default_rng(1).normal(size=40) * 2)
-    skewed = replace(run.of(COST), labels=Labels(target, values, np.arange(40)))
-    data = labels_data(run, skewed)
+    skewed = replace(fitted.of(COST), labels=Labels(target, values, np.arange(40)))
+    data = labels_data(fitted, skewed)
     assert data["health"]["level"] == "note"
     assert f"-log10({COST})" in data["next"][0]["text"]
     mirrored = replace(skewed, labels=Labels(target, values.max() + 1 - values, np.arange(40)))
-    assert labels_data(run, mirrored)["next"] == []
+    assert labels_data(fitted, mirrored)["next"] == []
 
 
-def test_scatter_shows_an_equation_by_its_metrics_and_a_metric_by_the_other_target(run):
-    equation = scatter_data(run, run.of(EQUATION))
+def test_scatter_shows_an_equation_by_its_metrics_and_a_metric_by_the_other_target(fitted):
+    equation = scatter_data(fitted, fitted.of(EQUATION))
     assert [a["name"] for a in equation["axes"]] == ["lat", "acc"]
-    rows = run.of(EQUATION).labels.rows
-    np.testing.assert_array_equal(equation["axes"][1]["values"], run.table.columns["acc"][rows])
-    np.testing.assert_array_equal(equation["labels"], run.of(EQUATION).labels.values)
-    assert [a["name"] for a in scatter_data(run, run.of(COST))["axes"]] == ["acc", COST]
+    rows = fitted.of(EQUATION).labels.rows
+    np.testing.assert_array_equal(equation["axes"][1]["values"], fitted.table.columns["acc"][rows])
+    np.testing.assert_array_equal(equation["labels"], fitted.of(EQUATION).labels.values)
+    assert [a["name"] for a in scatter_data(fitted, fitted.of(COST))["axes"]] == ["acc", COST]
 
 
-def test_one_metric_alone_has_no_scatter(run):
-    alone = replace(run.table, columns={COST: run.table.columns[COST]})
-    assert scatter_data(replace(run, table=alone, learnt=run.learnt[:1]), run.of(COST)) is None
+def test_one_metric_alone_has_no_scatter(fitted):
+    alone = replace(fitted.table, columns={COST: fitted.table.columns[COST]})
+    assert scatter_data(replace(fitted, table=alone, targets=fitted.targets[:1]), fitted.of(COST)) is None
 
 
-def test_best_and_worst_modules_are_those_of_all_modules(run, learnt):
-    sign = learnt.target.sign
-    for stage, told in zip(run.space.stages, modules_data(run, learnt)["stages"], strict=True):
+def test_best_and_worst_modules_are_those_of_all_modules(fitted, target_fit):
+    sign = target_fit.target.sign
+    for stage, told in zip(fitted.space.stages, modules_data(fitted, target_fit)["stages"], strict=True):
         if told["searched"]:
             continue
         scored = []
         for module in enumerate_modules(stage):
-            score, std = learnt.scorer.score(told["stage"], stage.encode(module)[None])
+            score, std = target_fit.scorer.score(told["stage"], stage.encode(module)[None])
             scored.append((sign * float(score[0]), float(std[0]), module_id(stage, module)))
         scored.sort(key=lambda s: -s[0])
         assert told["total"] == told["scored"] == len(scored)
@@ -109,30 +109,30 @@ def test_best_and_worst_modules_are_those_of_all_modules(run, learnt):
             by_id = {name: (score, std) for score, std, name in scored}
             for row in rows:
                 np.testing.assert_allclose((sign * row["score"], row["std"]), by_id[row["id"]], rtol=1e-5)
-        assert told["untold"] == learnt.trust.untold[told["stage"]]
+        assert told["n_tied"] == target_fit.trust.n_tied[told["stage"]]
         shown = [r["id"] for r in (*told["best"], *told["worst"])]
         assert len(set(shown)) == len(shown)
 
 
-def test_searched_stages_say_so(run, learnt):
-    data = modules_data(run, learnt)
+def test_searched_stages_say_so(fitted, target_fit):
+    data = modules_data(fitted, target_fit)
     assert [s["searched"] for s in data["stages"]] == [False, True, False]
     told = data["stages"][1]
-    assert told["scored"] <= run.max_modules < told["total"] == 8 + 8**2 + 8**3
+    assert told["scored"] <= fitted.max_modules < told["total"] == 8 + 8**2 + 8**3
     assert any(step["kind"] == "searched" for step in data["next"])
 
 
-def test_two_modules_are_one_best_and_one_worst(run, learnt):
-    last = modules_data(run, learnt)["stages"][2]
+def test_two_modules_are_one_best_and_one_worst(fitted, target_fit):
+    last = modules_data(fitted, target_fit)["stages"][2]
     assert (len(last["best"]), len(last["worst"])) == (1, 1)
 
 
-def test_choices_stand_best_first(run, learnt):
-    data = features_data(run, learnt)
+def test_choices_stand_best_first(fitted, target_fit):
+    data = features_data(fitted, target_fit)
     by_name = {f["feature"]: f for f in data["features"]}
-    assert {s.feature for s in learnt.features} == set(by_name)
+    assert {s.feature for s in target_fit.features} == set(by_name)
     for feature in data["features"]:
-        wanted = [learnt.target.sign * c["effect"] for c in feature["choices"]]
+        wanted = [target_fit.target.sign * c["effect"] for c in feature["choices"]]
         assert wanted == sorted(wanted, reverse=True)
         assert feature["range"] == pytest.approx(max(wanted) - min(wanted))
     assert [f["range"] for f in data["features"]] == sorted(by_name[n]["range"] for n in by_name)[::-1]
@@ -141,29 +141,29 @@ def test_choices_stand_best_first(run, learnt):
     assert by_name["layer"]["kind"] == "layer"
 
 
-def test_choices_without_labels_are_named_wherever_they_stand(run, learnt):
-    data = features_data(run, learnt)
+def test_choices_without_labels_are_named_wherever_they_stand(fitted, target_fit):
+    data = features_data(fitted, target_fit)
     assert next(f for f in data["features"] if f["feature"] == "kernel")["unlearnt"] == [NEVER]
-    told = trust_data(run, learnt)
+    told = trust_data(fitted, target_fit)
     assert f"kernel {NEVER}" in next(s["text"] for s in told["next"] if s["kind"] == "unseen")
     assert f"kernel {NEVER}" in told["unseen_text"]
-    guesses = Guesses(run, learnt)
+    guesses = Guesses(fitted, target_fit)
     assert guesses.of(1, ((NEVER, 1), (NEVER, 2))) == [f"kernel {NEVER}"]
     assert guesses.of(1, ((3, 1),)) == []
-    hardly = replace(learnt, trust=replace(learnt.trust, rare_depths=((1, 1),)))
-    assert Guesses(run, hardly).of(1, ((3, 1),)) == ["1 layer"]
+    hardly = replace(target_fit, trust=replace(target_fit.trust, rare_depths=((1, 1),)))
+    assert Guesses(fitted, hardly).of(1, ((3, 1),)) == ["1 layer"]
 
 
-def test_places_have_no_effect_where_depths_never_differ(run):
-    fixed = [i for i, a in enumerate(run.table.architectures) if tuple(map(len, a)) == (2, 3, 1)]
+def test_places_have_no_effect_where_depths_never_differ(fitted):
+    fixed = [i for i, a in enumerate(fitted.table.architectures) if tuple(map(len, a)) == (2, 3, 1)]
     assert len(fixed) >= 5
-    tiny = replace(run.recipe, epochs=1)
-    small = learn(run.table.select(fixed), [COST], recipe=tiny, max_modules=200, rivals=False)
-    assert all(f["kind"] == "feature" for f in features_data(small, small.learnt[0])["features"])
+    tiny = replace(fitted.recipe, epochs=1)
+    small = fit(fitted.table.select(fixed), [COST], recipe=tiny, max_modules=200, baselines=False)
+    assert all(f["kind"] == "feature" for f in features_data(small, small.targets[0])["features"])
 
 
-def test_trust_is_told_as_measured(run, learnt):
-    data, trust = trust_data(run, learnt), learnt.trust
+def test_trust_is_told_as_measured(fitted, target_fit):
+    data, trust = trust_data(fitted, target_fit), target_fit.trust
     assert [h["mean"] for h in data["hops"]] == [h.mean for h in trust.hops]
     assert data["modules"] == {
         "mean": trust.modules.mean,
@@ -177,19 +177,21 @@ def test_trust_is_told_as_measured(run, learnt):
 @pytest.mark.parametrize(
     ("level", "health"), [("high", "ok"), ("fair", "note"), ("low", "warn"), ("none", "bad")]
 )
-def test_each_level_has_its_health_and_its_advice(run, level, health):
-    one = run.of(COST)
-    data = trust_data(run, replace(one, trust=replace(one.trust, level=level, rare_depths=((1, 2), (1, 3)))))
+def test_each_level_has_its_health_and_its_advice(fitted, level, health):
+    one = fitted.of(COST)
+    data = trust_data(
+        fitted, replace(one, trust=replace(one.trust, level=level, rare_depths=((1, 2), (1, 3))))
+    )
     assert data["health"]["level"] == health
     assert data["next"]
     assert "two with 2 or 3 layers" in data["next"][-1]["text"]
 
 
 @pytest.mark.parametrize("number", [1, 2, 8])
-def test_suspect_labels_come_first_and_are_named(run, number):
-    one = run.of(COST)
-    found = tuple(Suspect(n, 0.25 * n, 0.5 * n, 20.0 - n) for n in range(number))
-    data = trust_data(run, replace(one, trust=replace(one.trust, level="high", suspects=found)))
+def test_suspect_labels_come_first_and_are_named(fitted, number):
+    one = fitted.of(COST)
+    found = tuple(SuspectLabel(n, 0.25 * n, 0.5 * n, 20.0 - n) for n in range(number))
+    data = trust_data(fitted, replace(one, trust=replace(one.trust, level="high", suspects=found)))
     assert data["health"]["level"] == "warn"
     assert data["health"]["text"].endswith(
         "; 1 label lies far from what all other rows say."
@@ -199,49 +201,53 @@ def test_suspect_labels_come_first_and_are_named(run, number):
     step = data["next"][0]
     assert (step["kind"], len(step["named"])) == ("suspect", min(number, 6))
     for n, (told, line) in enumerate(zip(data["suspects"], step["named"][:5], strict=False)):
-        row = run.table.ids[one.labels.rows[n]]
+        row = fitted.table.ids[one.labels.rows[n]]
         assert (told["id"], told["label"], told["expected"]) == (row, 0.25 * n, 0.5 * n)
         assert line.startswith(f"{row}: ")
         assert line.endswith(f"({20 - n} deviations away)")
     far = replace(one.trust, level="high", suspects=(replace(found[0], deviations=1e12),))
-    assert suspect_data(run, replace(one, trust=far))[0]["text"].endswith("(more than 100 deviations away)")
+    assert suspect_data(fitted, replace(one, trust=far))[0]["text"].endswith(
+        "(more than 100 deviations away)"
+    )
     assert ("and 3 others" in step["named"]) == (number == 8)
-    assert "suspect" not in {s["kind"] for s in trust_data(run, one)["next"]}
+    assert "suspect" not in {s["kind"] for s in trust_data(fitted, one)["next"]}
 
 
-def test_shrinking_is_advised_where_scores_can_be_believed(run):
-    one = run.of(COST)
+def test_shrinking_is_advised_where_scores_can_be_believed(fitted):
+    one = fitted.of(COST)
     for level, advised in (("high", True), ("none", False)):
-        steps = modules_data(run, replace(one, trust=replace(one.trust, level=level)))["next"]
+        steps = modules_data(fitted, replace(one, trust=replace(one.trust, level=level)))["next"]
         assert any(s["kind"] == "shrink" for s in steps) == advised
 
 
-def test_built_ones_know_their_rows_labels_and_predictions(run, learnt):
+def test_built_ones_know_their_rows_labels_and_predictions(fitted, target_fit):
     top = 3000
-    data = built_data(run, learnt, top)
-    rows = {run.table.ids[i]: v for i, v in zip(learnt.labels.rows, learnt.labels.values, strict=True)}
-    expected = build(learnt, top)
+    data = built_data(fitted, target_fit, top)
+    rows = {
+        fitted.table.ids[i]: v for i, v in zip(target_fit.labels.rows, target_fit.labels.values, strict=True)
+    }
+    expected = build(target_fit, top)
     assert [r["score"] for r in data["built"]] == [b.score for b in expected]
-    prediction = predict(learnt, [b.architecture for b in expected])
+    prediction = predict(target_fit, [b.architecture for b in expected])
     np.testing.assert_allclose([r["prediction"] for r in data["built"]], prediction.value)
     found = 0
     for row in data["built"]:
-        architecture = parse_architecture(run.space, row["arch"])
-        same = [i for i, a in enumerate(run.table.architectures) if a == architecture]
-        assert row["in_table"] == (run.table.ids[same[0]] if same else None)
+        architecture = parse_architecture(fitted.space, row["arch"])
+        same = [i for i, a in enumerate(fitted.table.architectures) if a == architecture]
+        assert row["in_table"] == (fitted.table.ids[same[0]] if same else None)
         assert row["label"] == (rows.get(row["in_table"]) if same else None)
         found += bool(same)
     assert found > 0
     assert data["new"] == len(data["built"]) - found
 
 
-def test_evaluating_is_advised_for_new_ones_only(run, learnt):
-    first = build(learnt, 1)[0].architecture
-    table = run.table
+def test_evaluating_is_advised_for_new_ones_only(fitted, target_fit):
+    first = build(target_fit, 1)[0].architecture
+    table = fitted.table
     known = replace(table, architectures=(first, *table.architectures[1:]))
     if first in table.row_of:
         known = table
-    data = built_data(replace(run, table=known), learnt, 4)
+    data = built_data(replace(fitted, table=known), target_fit, 4)
     step = next(s for s in data["next"] if s["kind"] == "evaluate")
     assert data["built"][0]["in_table"] is not None
     assert data["built"][0]["id"] not in step["ids"]
@@ -250,19 +256,19 @@ def test_evaluating_is_advised_for_new_ones_only(run, learnt):
     assert f"(rank {', '.join(new)})" in step["text"]
 
 
-def test_contradiction_between_sum_and_prediction_is_told(run):
-    one = run.of(COST)
+def test_contradiction_between_sum_and_prediction_is_told(fitted):
+    one = fitted.of(COST)
     target = replace(one.labels, values=one.labels.values - 1e9)  # all labels far better than predictions
-    data = built_data(run, replace(one, labels=target), 3)
+    data = built_data(fitted, replace(one, labels=target), 3)
     assert data["better_than"] == 0
     assert data["next"][0]["kind"] == "contradiction"
     assert data["health"]["level"] in ("warn", "bad")
 
 
-def test_table_health(run):
-    data = table_data(run.table)
+def test_table_health(fitted):
+    data = table_data(fitted.table)
     lat = next(m for m in data["metrics"] if m["name"] == "lat")
-    values = run.table.columns["lat"]
+    values = fitted.table.columns["lat"]
     assert lat["missing"] == 1
     assert (lat["min"], lat["max"]) == (np.nanmin(values), np.nanmax(values))
     assert lat["direction"] == "minimize"
@@ -272,15 +278,15 @@ def test_table_health(run):
     assert data["notes"][0]["kind"] == "skipped"
 
 
-def test_long_lists_of_rows_are_cut_and_counted(run):
-    noted = replace(run.table, notes=(Note("repeated", "many", tuple(map(str, range(40)))),))
+def test_long_lists_of_rows_are_cut_and_counted(fitted):
+    noted = replace(fitted.table, notes=(Note("repeated", "many", tuple(map(str, range(40)))),))
     data = table_data(noted)
     assert len(data["notes"][0]["rows"]) + data["notes"][0]["more"] == 40
     assert data["next"] == []  # the noise is known from the repeats
 
 
-def test_nothing_is_claimed_where_nothing_can_be_believed(run):
-    one = run.of(COST)
+def test_nothing_is_claimed_where_nothing_can_be_believed(fitted):
+    one = fitted.of(COST)
     for level, silent in (("none", True), ("high", False)):
-        told = replace(run, learnt=(replace(one, trust=replace(one.trust, level=level)),))
+        told = replace(fitted, targets=(replace(one, trust=replace(one.trust, level=level)),))
         assert (explain_data(told)["targets"][0]["findings"] == []) == silent

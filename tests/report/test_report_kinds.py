@@ -1,4 +1,4 @@
-"""What is told of each kind of recipe: its own words, its units, its rivals, its effects in each stage."""
+"""What is told of each kind of recipe: its own words, its units, its baselines, its effects in each stage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nasbuild.report.data._features import features_data
 from nasbuild.report.data._modules import modules_data, untold_text
 from nasbuild.report.data._trust import coverage_text, trust_data
 from nasbuild.report.draw._heat_table import heat
-from nasbuild.score import learn
+from nasbuild.score import fit
 from nasbuild.space import count_architectures, sample, space_from_dict
 from nasbuild.table import Table
 from strategies import spaces
@@ -32,13 +32,13 @@ def words(html: str) -> str:
     return " ".join(re.sub(r"<style>.*?</style>|<script>.*?</script>", "", html, flags=re.DOTALL).split())
 
 
-def with_trust(run, **changes):
-    one = run.learnt[0]
-    return replace(run, learnt=(replace(one, trust=replace(one.trust, **changes)),))
+def with_trust(fitted, **changes):
+    one = fitted.targets[0]
+    return replace(fitted, targets=(replace(one, trust=replace(one.trust, **changes)),))
 
 
-def test_each_kind_has_its_own_words(run, additive, baseline):
-    pages = {one.recipe.name: words(report_html(one, top=2)) for one in (run, additive, baseline)}
+def test_each_kind_has_its_own_words(fitted, additive, baseline):
+    pages = {one.recipe.name: words(report_html(one, top=2)) for one in (fitted, additive, baseline)}
     for name, page in pages.items():
         assert 'class="card failed"' not in page
         told = [word in page for word in OF_NETWORKS if word != "FE-MLP"]
@@ -51,22 +51,25 @@ def test_each_kind_has_its_own_words(run, additive, baseline):
 
 
 def test_other_methods_stand_beside_the_own_figures(additive):
-    data, trust = trust_data(additive, additive.learnt[0]), additive.learnt[0].trust
-    assert [r["recipe"] for r in data["rivals"]] == ["ridge", "lightgbm"]
-    for told, rival in zip(data["rivals"], trust.rivals, strict=True):
-        assert told["modules"]["mean"] == rival.modules.mean
-        assert told["prediction"]["mean"] == rival.prediction.mean
+    data, trust = trust_data(additive, additive.targets[0]), additive.targets[0].trust
+    assert [r["recipe"] for r in data["baselines"]] == ["ridge", "lightgbm"]
+    for told, baseline in zip(data["baselines"], trust.baselines, strict=True):
+        assert told["modules"]["mean"] == baseline.modules.mean
+        assert told["prediction"]["mean"] == baseline.prediction.mean
     page = words(report_html(additive, top=1))
-    for rival in trust.rivals:
-        assert f"{rival.modules.mean:.2f} ± {rival.modules.std:.2f}" in page or rival.modules.mean >= 0.995
+    for baseline in trust.baselines:
+        assert (
+            f"{baseline.modules.mean:.2f} ± {baseline.modules.std:.2f}" in page
+            or baseline.modules.mean >= 0.995
+        )
     assert "ridge regression" in page
     assert "LightGBM" in page
 
 
-def test_dots_are_fits_and_members_are_samples(additive, run):
-    data = trust_data(additive, additive.learnt[0])
+def test_dots_are_fits_and_members_are_samples(additive, fitted):
+    data = trust_data(additive, additive.targets[0])
     assert (data["fits"], data["members"]) == (5, 32)
-    assert trust_data(run, run.learnt[0])["fits"] == 2
+    assert trust_data(fitted, fitted.targets[0])["fits"] == 2
     page = words(report_html(additive, top=1))
     assert "SRCC on labels that the fits did not see" in page
     assert "means over 5 fits" in page
@@ -75,12 +78,12 @@ def test_dots_are_fits_and_members_are_samples(additive, run):
 
 @pytest.mark.parametrize("better", ["ridge", "lightgbm"])
 def test_a_better_method_is_the_first_step_with_its_command(additive, better):
-    run = replace(with_trust(additive, better=better), seed=7)
-    step = explain_data(run)["targets"][0]["next"][0]
+    fitted = replace(with_trust(additive, better=better), seed=7)
+    step = explain_data(fitted)["targets"][0]["next"][0]
     assert step["kind"] == "better"
     assert step["command"].endswith(f"--recipe {better} --seed 7 --out RUN-{better}")
     assert f"'{COST.replace(chr(39), chr(39) + chr(34) + chr(39) + chr(34) + chr(39))}'" in step["command"]
-    page = report_html(run, top=1)
+    page = report_html(fitted, top=1)
     assert f"--recipe {better} --seed 7" in page
     assert "better here" in page
     assert EVIL not in page
@@ -108,7 +111,7 @@ def test_coverage_is_judged_by_what_chance_allows(share, labels, told):
 
 
 @pytest.mark.parametrize(
-    ("untold", "scored", "text"),
+    ("n_tied", "scored", "text"),
     [
         (0, 900, "the best module is told from the others"),
         (1, 900, "1 module can't be told from the best one"),
@@ -118,41 +121,43 @@ def test_coverage_is_judged_by_what_chance_allows(share, labels, told):
         (None, 900, ""),
     ],
 )
-def test_modules_that_are_not_told_apart_are_counted(untold, scored, text):
-    assert untold_text({"untold": untold, "scored": scored, "total": 1000}) == text
+def test_modules_that_are_not_told_apart_are_counted(n_tied, scored, text):
+    assert untold_text({"n_tied": n_tied, "scored": scored, "total": 1000}) == text
 
 
 def test_stages_with_modules_not_told_apart_are_named(additive):
     def told(*counts: int) -> str:
-        run = with_trust(additive, untold=counts, level="high")
-        return " ".join(explain_data(run)["targets"][0]["findings"])
+        fitted = with_trust(additive, n_tied=counts, level="high")
+        return " ".join(explain_data(fitted)["targets"][0]["findings"])
 
     assert "In two, 138 modules can't be told from the best one" in told(0, 138, 0)
     assert f"best one of their stage: 2 in one & {EVIL}, 138 in two;" in told(2, 138, 0)
     assert "can't be told" not in told(0, 0, 0)
-    assert modules_data(additive, with_trust(additive, untold=()).learnt[0])["stages"][0]["untold"] is None
+    assert modules_data(additive, with_trust(additive, n_tied=()).targets[0])["stages"][0]["n_tied"] is None
 
 
 def test_effects_are_in_the_unit_of_labels_and_by_stage(additive):
-    learnt = additive.learnt[0]
-    data = features_data(additive, learnt)
+    target_fit = additive.targets[0]
+    data = features_data(additive, target_fit)
     assert (data["measure"], data["unit"]) == ("effect", "<b>ms</b>")
     assert all(f["kind"] == "feature" for f in data["features"])
-    assert {f["feature"] for f in data["features"]} == {s.feature for s in learnt.features if s.stage is None}
+    assert {f["feature"] for f in data["features"]} == {
+        s.feature for s in target_fit.features if s.stage is None
+    }
     for feature in data["features"]:
         for stage in feature["stages"]:
             own = {
                 s.choice: s.effect
-                for s in learnt.features
+                for s in target_fit.features
                 if (s.stage, s.feature) == (stage["stage"], feature["feature"])
             }
             assert {c["choice"]: c["effect"] for c in stage["choices"]} == own
-            wanted = [learnt.target.sign * c["effect"] for c in stage["choices"]]
+            wanted = [target_fit.target.sign * c["effect"] for c in stage["choices"]]
             assert wanted == sorted(wanted, reverse=True)
 
 
-def test_networks_have_no_effects_by_stage(run):
-    data = features_data(run, run.learnt[0])
+def test_networks_have_no_effects_by_stage(fitted):
+    data = features_data(fitted, fitted.targets[0])
     assert data["measure"] == "scalar"
     assert stage_effects(data["features"]) == {"stages": [], "features": []}
 
@@ -165,8 +170,8 @@ def test_numeric_features_have_effects_too():
     drawn = tuple(dict.fromkeys(sample(space, 60, rng)))
     labels = np.array([sum(layer[0] for m in a.modules for layer in m) for a in drawn], dtype=float)
     table = Table(space, tuple(map(str, range(len(drawn)))), drawn, {"y": labels})
-    run = learn(table, ["+y"], recipe=recipe("marginal"), rivals=False)
-    data = features_data(run, run.learnt[0])
+    fitted = fit(table, ["+y"], recipe=recipe("marginal"), baselines=False)
+    data = features_data(fitted, fitted.targets[0])
     by_name = {f["feature"]: f for f in data["features"]}
     assert set(by_name) == {"width", "stage"}
     assert by_name["stage"]["kind"] == "feature"
@@ -174,7 +179,7 @@ def test_numeric_features_have_effects_too():
     found = stage_effects(data["features"])
     assert found["stages"] == ["a", "b"]
     assert [row["choice"] for row in found["features"][0]["rows"]] == [8, 16, 32]
-    assert "in each stage" in words(report_html(run, top=1))
+    assert "in each stage" in words(report_html(fitted, top=1))
 
 
 def test_colours_tell_better_from_worse_and_not_what_is_unsure():
@@ -196,14 +201,14 @@ def test_colours_tell_better_from_worse_and_not_what_is_unsure():
 
 
 def test_one_stage_alone_has_no_table_of_stages(additive):
-    one = additive.learnt[0]
+    one = additive.targets[0]
     only = replace(one, features=tuple(s for s in one.features if s.stage in (None, 1)))
     assert stage_effects(features_data(additive, only)["features"])["features"] == []
-    assert "Effect in each stage" not in report_html(replace(additive, learnt=(only,)), top=1)
+    assert "Effect in each stage" not in report_html(replace(additive, targets=(only,)), top=1)
 
 
 def test_the_stage_in_which_a_choice_matters_most_is_named(additive):
-    trust = trust_data(additive, additive.learnt[0]) | {"level": "high"}
+    trust = trust_data(additive, additive.targets[0]) | {"level": "high"}
     feature = {
         "feature": "kernel",
         "kind": "feature",
@@ -251,10 +256,10 @@ def test_effects_have_a_sensible_number_of_digits(effects, text):
 
 def test_importances_have_neither_unit_nor_spread(additive):
     pytest.importorskip("optuna")
-    run = learn(additive.table, [COST], recipe=recipe("ped-anova"), max_modules=200, rivals=False)
-    data = features_data(run, run.learnt[0])
+    fitted = fit(additive.table, [COST], recipe=recipe("ped-anova"), max_modules=200, baselines=False)
+    data = features_data(fitted, fitted.targets[0])
     assert (data["measure"], data["unit"], data["health"]["level"]) == ("importance", "", "note")
-    page = words(report_html(run, top=1))
+    page = words(report_html(fitted, top=1))
     assert "PED-ANOVA" in page
     assert "Deviation</th>" not in page
 
@@ -270,7 +275,7 @@ def test_any_space_can_be_told(space, name):
     drawn = tuple(sample(space, min(12, count_architectures(space)), rng))
     labels = rng.normal(size=len(drawn))
     table = Table(replace(space, metrics={}), tuple(map(str, range(len(drawn)))), drawn, {"y": labels})
-    run = learn(table, ["+y"], recipe=recipe(name), rivals=False)
-    data = explain_data(run)
+    fitted = fit(table, ["+y"], recipe=recipe(name), baselines=False)
+    data = explain_data(fitted)
     assert json.loads(json.dumps(data, allow_nan=False)) == data
-    assert 'class="card failed"' not in report_html(run, top=2)
+    assert 'class="card failed"' not in report_html(fitted, top=2)

@@ -67,10 +67,10 @@ def test_a_part_that_others_tell_of_may_fail_as_well(graph_run, monkeypatch):
 
 
 def test_networks_are_chosen_by_label_and_by_prediction(graph_run):
-    learnt = graph_run.learnt[1]
-    labels = learnt.labels.values
+    target_fit = graph_run.targets[1]
+    labels = target_fit.labels.values
     predictions = np.random.default_rng(0).permutation(len(labels)).astype(float)
-    chosen = chosen_networks(graph_run, learnt, predictions, 9)
+    chosen = chosen_networks(graph_run, target_fit, predictions, 9)
     assert 6 <= len(chosen) <= 9
     roles = {role: position for position, found in chosen for role in found}
     # Less cost is better.
@@ -88,26 +88,26 @@ def test_too_large_networks_are_left_out_and_told(graph_run, monkeypatch):
     sizes = sorted(len(g) for g in graph_run.table.graphs)
     monkeypatch.setattr("nasbuild.report.networks._choose.MOST_NODES", sizes[20])
     monkeypatch.setattr("nasbuild.report.networks._network.MOST_NODES", sizes[20])
-    data = network_data(graph_run, graph_run.learnt[0])
+    data = network_data(graph_run, graph_run.targets[0])
     assert max(len(n["x"]) for n in data["view"]["networks"]) <= sizes[20]
     large = sum(size > sizes[20] for size in sizes)
     assert f"{large} network" in data["health"]["text"]
     monkeypatch.setattr("nasbuild.report.networks._choose.MOST_NODES", 0)
-    assert network_data(graph_run, graph_run.learnt[0])["shown"] == 0
+    assert network_data(graph_run, graph_run.targets[0])["shown"] == 0
     assert "small enough" in report_html(graph_run)
 
 
 def test_the_view_holds_every_hop_and_what_nodes_are(graph_run):
-    learnt = graph_run.learnt[0]
-    view = network_data(graph_run, learnt)["view"]
+    target_fit = graph_run.targets[0]
+    view = network_data(graph_run, target_fit)["view"]
     for shown in view["networks"]:
         row = next(i for i, g in enumerate(graph_run.table.graphs) if g.name == shown["name"])
         graph, start = graph_run.table.graphs[row], graph_run.graphs.offsets[row]
         assert shown["texts"] == [describe_node(graph, n) for n in range(len(graph))]
         assert shown["names"] == graph.labels.tolist()
         assert shown["edges"] == graph.edges.tolist()
-        for m in range(learnt.ensemble.hops + 1):
-            scores = node_scores(learnt.ensemble, graph_run.graphs, m)
+        for m in range(target_fit.ensemble.hops + 1):
+            scores = node_scores(target_fit.ensemble, graph_run.graphs, m)
             expected = scores.value[start : start + len(graph)]
             assert shown["scores"][m] == pytest.approx(expected, abs=0.0051)
             assert shown["spreads"][m] == pytest.approx(scores.std[start : start + len(graph)], abs=0.0051)
@@ -140,27 +140,27 @@ def test_long_operations_are_shortened_in_the_picture_only(graph_run):
 
 
 def test_labels_stand_over_the_size_of_networks(graph_run):
-    learnt = graph_run.learnt[0]
-    data = sizes_data(graph_run, learnt)
+    target_fit = graph_run.targets[0]
+    data = sizes_data(graph_run, target_fit)
     assert [a["name"] for a in data["axes"]] == ["MACs", "acc"]
     assert data["axes"][0]["values"] == [float(g.macs.sum()) for g in graph_run.table.graphs]
-    assert data["axes"][1]["values"] == learnt.labels.values.tolist()
+    assert data["axes"][1]["values"] == target_fit.labels.values.tolist()
 
 
-def test_trust_is_told_with_rivals_beside(graph_run):
-    learnt = graph_run.learnt[0]
-    data = trust_data(learnt)
-    assert data["verdict"] == learnt.trust.verdict == data["health"]["text"]
-    assert [h["mean"] for h in data["hops"]] == [a.mean for a in learnt.trust.hops]
-    assert [r["name"] for r in data["rivals"]] == ["ridge", "lightgbm"]
+def test_trust_is_told_with_baselines_beside(graph_run):
+    target_fit = graph_run.targets[0]
+    data = trust_data(target_fit)
+    assert data["verdict"] == target_fit.trust.verdict == data["health"]["text"]
+    assert [h["mean"] for h in data["hops"]] == [a.mean for a in target_fit.trust.hops]
+    assert [r["name"] for r in data["baselines"]] == ["ridge", "lightgbm"]
     told = " ".join(step["text"] for step in data["next"])
-    assert ("orders unseen networks better" in told) == (learnt.trust.better is not None)
+    assert ("orders unseen networks better" in told) == (target_fit.trust.better is not None)
 
 
 def test_operations_stand_best_first_and_sizes_in_their_order(graph_run):
-    for learnt in graph_run.learnt:
-        data = features_data(graph_run, learnt)
-        effects = [learnt.target.sign * c["effect"] for c in data["operations"]["choices"]]
+    for target_fit in graph_run.targets:
+        data = features_data(graph_run, target_fit)
+        effects = [target_fit.target.sign * c["effect"] for c in data["operations"]["choices"]]
         assert effects == sorted(effects, reverse=True)
         assert {f["feature"] for f in data["attributes"]} == {"kernel", "grouping"}
         assert next(f for f in data["attributes"] if f["feature"] == "kernel")["order"] == ["3x3", "5x5"]
@@ -169,19 +169,19 @@ def test_operations_stand_best_first_and_sizes_in_their_order(graph_run):
 
 
 def test_pieces_are_those_of_the_miner(graph_run):
-    for learnt in graph_run.learnt:
-        data = pieces_data(graph_run, learnt)
-        mined = mine_pieces(graph_run.table.graphs, node_scores(learnt.ensemble, graph_run.graphs, 2))
+    for target_fit in graph_run.targets:
+        data = pieces_data(graph_run, target_fit)
+        mined = mine_pieces(graph_run.table.graphs, node_scores(target_fit.ensemble, graph_run.graphs, 2))
         assert data["count"] == len(mined)
-        first = max(mined, key=lambda p: learnt.target.sign * p.score)
+        first = max(mined, key=lambda p: target_fit.target.sign * p.score)
         assert data["best"][0]["piece"] == first.text
         assert data["best"][0]["networks"] == first.networks
 
 
 def test_findings_are_told_only_where_something_can_be_believed(graph_run):
-    learnt = graph_run.learnt[0]
-    parts = features_data(graph_run, learnt), pieces_data(graph_run, learnt)
-    trust = trust_data(learnt)
+    target_fit = graph_run.targets[0]
+    parts = features_data(graph_run, target_fit), pieces_data(graph_run, target_fit)
+    trust = trust_data(target_fit)
     assert findings({**trust, "level": "none"}, *parts) == []
     told = findings({**trust, "level": "high"}, *parts)
     assert any("operation" in sentence.lower() for sentence in told)

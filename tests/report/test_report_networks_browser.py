@@ -25,8 +25,8 @@ def opened(visit, place):
 class View:
     """The first view of networks on a page."""
 
-    def __init__(self, page, run) -> None:
-        self.page, self.run = page, run
+    def __init__(self, page, fitted) -> None:
+        self.page, self.run = page, fitted
         self.root = page.locator("[data-network]").first
         self.root.scroll_into_view_if_needed()
 
@@ -74,7 +74,7 @@ def test_a_hop_colours_the_picture(view):
 
 
 def test_a_click_tells_what_a_node_is(view, graph_run):
-    learnt, graph = graph_run.learnt[0], view.graph
+    target_fit, graph = graph_run.targets[0], view.graph
     row = [g.name for g in graph_run.table.graphs].index(graph.name)
     for node, hop in ((0, 2), (len(graph) - 1, 1), (graph.ops.index("Conv", 1), 2)):
         view.hop(hop)
@@ -85,7 +85,7 @@ def test_a_click_tells_what_a_node_is(view, graph_run):
         assert told.locator("code").text_content() == graph.labels[node]
         assert "1 × 16 × 8 × 8" in told.text_content()
         for m, line in enumerate(told.locator("tbody tr").all()):
-            scores = node_scores(learnt.ensemble, graph_run.graphs, m)
+            scores = node_scores(target_fit.ensemble, graph_run.graphs, m)
             at = graph_run.graphs.offsets[row] + node
             number = line.locator("td").text_content().replace("−", "-").replace("+", "")
             value, std = map(float, number.split(" ± "))

@@ -54,8 +54,8 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def html(run) -> str:
-    return report_html(run, top=4)
+def html(fitted) -> str:
+    return report_html(fitted, top=4)
 
 
 @pytest.fixture(scope="module")
@@ -106,22 +106,22 @@ def test_the_page_tells_what_must_be_told(page):
     assert words.count("× 10⁶ <b>ms</b>") > 2
 
 
-def test_what_no_label_tells_of_is_said_of_each_built_one(run):
+def test_what_no_label_tells_of_is_said_of_each_built_one(fitted):
     """It is not built unless it is asked for."""
-    assert "Hardly labelled" in report_html(run.with_unseen(), top=4)
+    assert "Hardly labelled" in report_html(fitted.with_unseen(), top=4)
 
 
-def test_the_same_run_gives_the_same_page(run, html):
-    assert report_html(run, top=4) == html
+def test_the_same_run_gives_the_same_page(fitted, html):
+    assert report_html(fitted, top=4) == html
 
 
-def test_a_card_that_fails_fails_alone(run, monkeypatch):
+def test_a_card_that_fails_fails_alone(fitted, monkeypatch):
     def broken(*_):
         raise ValueError(f"broken {EVIL}")
 
     monkeypatch.setattr("nasbuild.report._fit_cards.features_data", broken)
     monkeypatch.setattr("nasbuild.report._fit_cards.draw_legend", broken)
-    page = Page(report_html(run, top=2))
+    page = Page(report_html(fitted, top=2))
     failed = {key for key, bad in page.cards() if bad}
     assert failed == {f"target-{n}-{card}" for n in (1, 2) for card in ("features", "modules")}
     assert f"ValueError: broken {EVIL}" in "".join(page.words)
@@ -129,46 +129,46 @@ def test_a_card_that_fails_fails_alone(run, monkeypatch):
 
 
 @pytest.mark.parametrize("what", ["trust_data", "labels_data", "modules_data", "built_data"])
-def test_the_summary_and_the_next_steps_stand_without_any_other_card(run, monkeypatch, what):
+def test_the_summary_and_the_next_steps_stand_without_any_other_card(fitted, monkeypatch, what):
     def broken(*_):
         raise RuntimeError("broken")
 
     monkeypatch.setattr(f"nasbuild.report._fit_cards.{what}", broken)
-    page = Page(report_html(run, top=2))
+    page = Page(report_html(fitted, top=2))
     kept = {"summary", "table", "made", "target-1-next", "target-2-features"}
     assert kept <= {key for key, bad in page.cards() if not bad}
     assert f"target-1-{what.removesuffix('_data')}" in {key for key, bad in page.cards() if bad}
 
 
-def test_one_target_alone(run):
-    page = Page(report_html(replace(run, learnt=run.learnt[1:]), top=1))
+def test_one_target_alone(fitted):
+    page = Page(report_html(replace(fitted, targets=fitted.targets[1:]), top=1))
     assert [key for key, _ in page.cards()][2:-1] == [f"target-1-{card}" for card in CARDS]
     assert EQUATION in "".join(page.words)
 
 
-def test_more_than_the_space_holds_can_be_asked_for(run):
-    page = Page(report_html(replace(run, learnt=run.learnt[:1]), top=150))
+def test_more_than_the_space_holds_can_be_asked_for(fitted):
+    page = Page(report_html(replace(fitted, targets=fitted.targets[:1]), top=150))
     assert not any(bad for _, bad in page.cards())
 
 
-def test_half_a_character_does_not_stop_the_page(run, tmp_path):
-    ids = ("\ud800", *run.table.ids[1:])
-    write_report(replace(run, table=replace(run.table, ids=ids)), tmp_path / "r.html", top=1)
+def test_half_a_character_does_not_stop_the_page(fitted, tmp_path):
+    ids = ("\ud800", *fitted.table.ids[1:])
+    write_report(replace(fitted, table=replace(fitted.table, ids=ids)), tmp_path / "r.html", top=1)
     assert (tmp_path / "r.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
-def test_writing_is_whole_or_not_at_all(run, html, tmp_path):
+def test_writing_is_whole_or_not_at_all(fitted, html, tmp_path):
     path = tmp_path / "report.html"
-    write_report(run, path, top=4)
+    write_report(fitted, path, top=4)
     assert path.read_text(encoding="utf-8") == html
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
     with pytest.raises(OutputError):
-        write_report(run, tmp_path / "report.html" / "under-a-file.html", top=1)
+        write_report(fitted, tmp_path / "report.html" / "under-a-file.html", top=1)
 
 
-def test_none_to_build_is_refused(run):
+def test_none_to_build_is_refused(fitted):
     with pytest.raises(NasbuildError, match="1 or more"):
-        report_html(run, top=0)
+        report_html(fitted, top=0)
 
 
 def test_importing_the_room_is_light():

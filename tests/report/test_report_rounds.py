@@ -11,7 +11,7 @@ from nasbuild.optimize._round_summary import gathered
 from nasbuild.predictor import recipe
 from nasbuild.report import report_html
 from nasbuild.report.data._rounds import rounds_data
-from nasbuild.score import learn
+from nasbuild.score import fit
 from nasbuild.search import parse_goal
 from nasbuild.table import load_builtin
 
@@ -51,12 +51,12 @@ def test_rounds_are_told_as_data():
 
 
 def test_the_page_of_a_loop_has_a_card_more_and_no_other_has():
-    run = learn(TABLE, ["loss", "macs"], recipe=recipe("ridge"), rivals=False)
-    page = report_html(run, evaluated=evaluated(["loss", "macs"], "only <2> rows"))
+    fitted = fit(TABLE, ["loss", "macs"], recipe=recipe("ridge"), baselines=False)
+    page = report_html(fitted, evaluated=evaluated(["loss", "macs"], "only <2> rows"))
     assert len(re.findall('id="rounds"', page)) == 1
     assert "round 1 is random: only &lt;2&gt; rows" in page
     assert "Hypervolume of all targets" in page
     assert page.count("evaluations in their order, the best so far as a line") == 2
     assert 'class="card failed"' not in page
     assert "Traceback" not in page
-    assert 'id="rounds"' not in report_html(run)
+    assert 'id="rounds"' not in report_html(fitted)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 from score_samples import HASTY, example_table
 
-from nasbuild.errors import RunError
-from nasbuild.score import SCHEMA_VERSION, learn, load_run, save_run
+from nasbuild.errors import FitError
+from nasbuild.score import SCHEMA_VERSION, fit, load_fit, save_fit
 
 OTHERS = ["table.parquet", "model.safetensors", "modules.parquet", "trust.json"]
 EVERY = ["run.json", *OTHERS]
@@ -27,7 +27,7 @@ EVERY = ["run.json", *OTHERS]
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("whole") / "run"
-    save_run(learn(example_table(20), ["acc", "latency"], recipe=HASTY, rivals=False), folder)
+    save_fit(fit(example_table(20), ["acc", "latency"], recipe=HASTY, baselines=False), folder)
     return folder
 
 
@@ -43,8 +43,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def refused(folder: Path, match: str = ": ") -> None:
     before = contents(folder)
-    with pytest.raises(RunError, match=match) as caught:
-        load_run(folder)
+    with pytest.raises(FitError, match=match) as caught:
+        load_fit(folder)
     text = str(caught.value)
     assert text.startswith(str(folder))
     assert "\n" not in text
@@ -66,9 +66,9 @@ def sign(folder: Path) -> None:
 
 
 def test_the_whole_folder_can_be_read(folder):
-    assert [one.target.name for one in load_run(folder).learnt] == ["acc", "latency"]
+    assert [one.target.name for one in load_fit(folder).targets] == ["acc", "latency"]
     sign(folder)
-    assert [one.target.name for one in load_run(folder).learnt] == ["acc", "latency"]
+    assert [one.target.name for one in load_fit(folder).targets] == ["acc", "latency"]
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -91,9 +91,9 @@ def test_what_is_no_run_folder_is_told(tmp_path):
     (tmp_path / "empty").mkdir()
     for name in ("nothing", "file", "empty"):
         with pytest.raises(
-            RunError, match=r"is no run folder \(it has no run.json\); make one with nasbuild fit"
+            FitError, match=r"is no run folder \(it has no run.json\); make one with nasbuild fit"
         ):
-            load_run(tmp_path / name)
+            load_fit(tmp_path / name)
 
 
 @pytest.mark.parametrize("signed", [False, True])
@@ -133,7 +133,7 @@ def test_a_single_changed_bit_is_told(folder, name, data):
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_file_of_another_run_is_told(folder, tmp_path, name):
     other = tmp_path / "other"
-    save_run(learn(example_table(20, seed=1), ["latency", "acc"], recipe=HASTY, seed=1, rivals=False), other)
+    save_fit(fit(example_table(20, seed=1), ["latency", "acc"], recipe=HASTY, seed=1, baselines=False), other)
     shutil.copy(other / name, folder / name)
     refused(folder, f"{name}: is damaged or from another run")
     if name in ("table.parquet", "trust.json"):
@@ -226,10 +226,10 @@ TRUST_CHANGES = {
     "fewer targets": lambda d: d["targets"].pop(),
     "swapped targets": lambda d: d["targets"].reverse(),
     "no trust": lambda d: d["targets"][0].pop("trust"),
-    "no rivals": lambda d: d["targets"][0]["trust"].pop("rivals"),
-    "rivals of texts": lambda d: d["targets"][0]["trust"].update(rivals=["ridge"]),
+    "no baselines": lambda d: d["targets"][0]["trust"].pop("baselines"),
+    "baselines of texts": lambda d: d["targets"][0]["trust"].update(baselines=["ridge"]),
     "text coverage": lambda d: d["targets"][0]["trust"].update(coverage="90 %"),
-    "real untold": lambda d: d["targets"][0]["trust"].update(untold=[0.5, 1, 1]),
+    "real n_tied": lambda d: d["targets"][0]["trust"].update(n_tied=[0.5, 1, 1]),
     "no verdict": lambda d: d["targets"][0]["trust"].pop("verdict"),
     "surplus": lambda d: d["targets"][0]["trust"].update(magic=1),
     "text mean": lambda d: d["targets"][0]["trust"]["modules"].update(mean="high"),

@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 import numpy as np
 import pytest
 
-from nasbuild.score import FailureRule, failure_rule, learn_failures
+from nasbuild.score import FailureRule, failure_rule, fit_failures
 from nasbuild.score._failure_columns import FailureColumns
 from nasbuild.space import sample, space_from_dict, to_dict
 
@@ -63,10 +63,10 @@ def drawn(space, n, seed, fails):
 @pytest.mark.parametrize("name", REGIONS)
 def test_a_region_is_learnt_from_forty_and_most_of_what_is_held_safe_is(name):
     space, fails = REGIONS[name]
-    learnt = learn_failures(space, *drawn(space, 40, 3, fails))
-    assert learnt is not None
+    target_fit = fit_failures(space, *drawn(space, 40, 3, fails))
+    assert target_fit is not None
     others, failed = drawn(space, 1_000, 77, fails)
-    risk = learnt.probability(others)
+    risk = target_fit.probability(others)
     safe = risk <= 0.25
     base = failed.mean()
     assert failed[safe].mean() < 0.1 < base
@@ -81,20 +81,20 @@ LIMITS = {2: 380, 3: 240, 4: 180}
 @pytest.mark.parametrize("space", [MIXED, DEEP, TIED])
 def test_log_odds_are_sums_over_modules_and_costs_of_neighbours(space):
     some, failed = drawn(space, 40, 3, lambda a: width(a) > LIMITS[len(space.stages)])
-    learnt = learn_failures(space, some, failed)
+    target_fit = fit_failures(space, some, failed)
     own = sum(
-        learnt.of_modules(u, [stage.encode(a.modules[u]) for a in some])
+        target_fit.of_modules(u, [stage.encode(a.modules[u]) for a in some])
         for u, stage in enumerate(space.stages)
     )
-    columns = learnt.columns
+    columns = target_fit.columns
     apart = np.zeros(len(some))
-    for cost, weight in zip(columns.costs, learnt.weights[columns.first_cost :], strict=True):
+    for cost, weight in zip(columns.costs, target_fit.weights[columns.first_cost :], strict=True):
         inner = sum(
             np.array([cost.inner(space, u, stage.encode(a.modules[u])[None])[0] for a in some])
             for u, stage in enumerate(space.stages)
         )
         apart += weight * (cost.values(space, some) - cost.constant - inner)
-    assert learnt.log_odds(some) == pytest.approx(own + apart)
+    assert target_fit.log_odds(some) == pytest.approx(own + apart)
 
 
 def test_columns_count_what_they_say():
@@ -119,24 +119,24 @@ def test_bad_luck_is_told_from_regions(share):
     for seed in range(12):
         rng = np.random.default_rng([seed, 5])
         some = sample(MIXED, 30, rng, over="depths")
-        told += learn_failures(MIXED, some, rng.random(30) < share) is not None
+        told += fit_failures(MIXED, some, rng.random(30) < share) is not None
     assert told <= 2
 
 
 def test_a_few_failures_close_nothing():
     some, _ = drawn(MIXED, 40, 1, lambda _: False)
     for failed in combinations(range(3), 2):
-        assert learn_failures(MIXED, some, np.isin(np.arange(40), failed)) is None
-    assert learn_failures(MIXED, some, np.zeros(40, dtype=bool)) is None
-    assert learn_failures(MIXED, some, np.ones(40, dtype=bool)) is None
+        assert fit_failures(MIXED, some, np.isin(np.arange(40), failed)) is None
+    assert fit_failures(MIXED, some, np.zeros(40, dtype=bool)) is None
+    assert fit_failures(MIXED, some, np.ones(40, dtype=bool)) is None
 
 
 def test_a_region_with_bad_luck_beside_it_stays_open_elsewhere():
     space, fails = REGIONS["choice"]
     some, failed = drawn(space, 80, 4, fails)
     lost = np.random.default_rng(4).random(80) < 0.1
-    learnt = learn_failures(space, some, failed | lost)
-    risk = learnt.probability(some)
+    target_fit = fit_failures(space, some, failed | lost)
+    risk = target_fit.probability(some)
     assert risk[failed].min() > 0.5
     assert np.median(risk[~failed]) < 0.25
 

@@ -38,15 +38,15 @@ def test_the_tables_are_of_all_kinds():
 
 def test_no_prediction_is_absurd_without_a_word(fits):
     counts = Counter[str]()
-    for number, table, run in fits:
-        for what, count in violations(run, far_from(table, 100, number)):
+    for number, table, fitted in fits:
+        for what, count in violations(fitted, far_from(table, 100, number)):
             counts[what] += count
     assert dict(counts) == dict.fromkeys(counts, 0)
 
 
 def test_marks_are_no_decoration(fits):
     """Rows of the table itself are hardly ever marked, far ones of tables of a part of the space often are."""
-    own = np.concatenate([predict(r.learnt[0], t.architectures).extrapolates for _, t, r in fits])
-    far = np.concatenate([predict(r.learnt[0], far_from(t, 100, n)).extrapolates for n, t, r in fits])
+    own = np.concatenate([predict(r.targets[0], t.architectures).extrapolates for _, t, r in fits])
+    far = np.concatenate([predict(r.targets[0], far_from(t, 100, n)).extrapolates for n, t, r in fits])
     assert own.mean() < 0.05
     assert far.mean() > 2 * own.mean()

@@ -14,7 +14,7 @@ from scipy.stats import norm
 from graph_samples import planted_table
 from nasbuild.predictor import GraphBatch, OperatorRecipe
 from nasbuild.score import Agreement
-from nasbuild.score.graphs import learn_graphs, number_curves
+from nasbuild.score.graphs import fit_graphs, number_curves
 from nasbuild.score.graphs._graph_trust import measure_graph_trust
 
 
@@ -24,7 +24,7 @@ def members(values: list[float], tested: int) -> list[Any]:
     return [SimpleNamespace(srcc=np.array([0.1, 0.2, v]), test=p) for v, p in zip(values, parts, strict=True)]
 
 
-def rivals(**means: float) -> dict[str, Agreement]:
+def baselines(**means: float) -> dict[str, Agreement]:
     return {name: Agreement.of([mean, mean]) for name, mean in means.items()}
 
 
@@ -72,7 +72,7 @@ def test_the_interval_of_few_networks_is_fishers():
     ],
 )
 def test_a_rival_that_wins_is_named(others, better):
-    trust = measure_graph_trust(members([0.9, 0.9], 300), 300, rivals(**others))
+    trust = measure_graph_trust(members([0.9, 0.9], 300), 300, baselines(**others))
     assert trust.better == better
     assert ("is better" in trust.verdict) == (better is not None)
     for name, value in others.items():
@@ -82,34 +82,36 @@ def test_a_rival_that_wins_is_named(others, better):
 
 def test_a_lead_within_chance_is_no_lead():
     apart = members([0.5, 1.0, 0.6, 0.9], 300)
-    assert measure_graph_trust(apart, 300, rivals(ridge=0.95)).better is None
+    assert measure_graph_trust(apart, 300, baselines(ridge=0.95)).better is None
     near = members([0.73, 0.77, 0.74, 0.76], 300)
     assert measure_graph_trust(near, 300, {"ridge": Agreement.of([0.95] * 4)}).better == "ridge"
 
 
 @pytest.fixture(scope="module")
-def run():
+def fitted():
     recipe = OperatorRecipe(
         epochs=10, feature_epochs=5, width=8, hops=2, few=0, members=3, learning_rate=1e-2
     )
-    return learn_graphs(planted_table(40), ["acc"], recipe=recipe)
+    return fit_graphs(planted_table(40), ["acc"], recipe=recipe)
 
 
-def test_curves_are_the_scalars_of_the_nodes_themselves(run):
+def test_curves_are_the_scalars_of_the_nodes_themselves(fitted):
     """Against the 0-hop embeddings of the table's nodes, which the curves are not made from."""
-    (learnt,) = run.learnt
-    curves = number_curves(learnt.ensemble, run.graphs)
+    (target_fit,) = fitted.targets
+    curves = number_curves(target_fit.ensemble, fitted.graphs)
     assert {c.feature for c in curves} == {"parameters", "macs"}
-    names = [f.name for f in run.schema.numeric]
-    first = len(run.schema.categorical)
-    batch = GraphBatch.of(run.graphs)
+    names = [f.name for f in fitted.schema.numeric]
+    first = len(fitted.schema.categorical)
+    batch = GraphBatch.of(fitted.graphs)
     with torch.no_grad():
-        hops = [n.hops(batch, last=0)[0].double().numpy() for n in learnt.ensemble.networks]
-    totals = [np.array([part.sum(1).mean() for part in np.split(h, run.graphs.offsets[1:-1])]) for h in hops]
-    weights = learnt.ensemble.weights(0)
+        hops = [n.hops(batch, last=0)[0].double().numpy() for n in target_fit.ensemble.networks]
+    totals = [
+        np.array([part.sum(1).mean() for part in np.split(h, fitted.graphs.offsets[1:-1])]) for h in hops
+    ]
+    weights = target_fit.ensemble.weights(0)
     sizes = {"parameters": "parameters", "macs": "macs"}
     for curve in curves:
-        raw = np.concatenate([getattr(g, sizes[curve.feature]) for g in run.table.graphs])
+        raw = np.concatenate([getattr(g, sizes[curve.feature]) for g in fitted.table.graphs])
         column = first + names.index(curve.feature)
         expected = [
             (h[:, column] - h[:, column].mean()) / total.std() for h, total in zip(hops, totals, strict=True)
@@ -129,12 +131,12 @@ def test_curves_are_the_scalars_of_the_nodes_themselves(run):
         assert curve.absent[2] == (raw == 0).sum()
 
 
-def test_many_values_become_evenly_spaced_points_that_count_every_node(run):
-    (learnt,) = run.learnt
-    numbers = run.graphs.numbers.copy()
-    column = [f.name for f in run.schema.numeric].index("macs")
+def test_many_values_become_evenly_spaced_points_that_count_every_node(fitted):
+    (target_fit,) = fitted.targets
+    numbers = fitted.graphs.numbers.copy()
+    column = [f.name for f in fitted.schema.numeric].index("macs")
     numbers[:, column] = np.random.default_rng(0).uniform(0.1, 3, len(numbers))
-    curves = number_curves(learnt.ensemble, replace(run.graphs, numbers=numbers))
+    curves = number_curves(target_fit.ensemble, replace(fitted.graphs, numbers=numbers))
     curve = next(c for c in curves if c.feature == "macs")
     assert len(curve.values) == 24
     assert sum(curve.counts) == len(numbers)

@@ -12,7 +12,7 @@ from graph_samples import planted_table, random_network, share
 from nasbuild.errors import TargetError
 from nasbuild.ir import encode_graphs, operator_schema, unknown_ops
 from nasbuild.predictor import GraphBatch, OperatorRecipe
-from nasbuild.score.graphs import compare, learn_graphs, mine_pieces, node_scores, predict_graphs
+from nasbuild.score.graphs import compare, fit_graphs, mine_pieces, node_scores, predict_graphs
 from nasbuild.score.graphs._graph_baselines import count_features
 from nasbuild.score.graphs._subgraph_mining import before
 
@@ -30,49 +30,49 @@ RECIPE = OperatorRecipe(
 
 
 @pytest.fixture(scope="module")
-def run():
-    return learn_graphs(planted_table(100), ["acc"], recipe=RECIPE)
+def fitted():
+    return fit_graphs(planted_table(100), ["acc"], recipe=RECIPE)
 
 
-def test_what_was_planted_is_found(run):
-    (learnt,) = run.learnt
-    assert learnt.trust.prediction.mean > 0.85
-    assert learnt.trust.hops[0].mean > 0.7
-    assert len(learnt.trust.hops) == learnt.ensemble.hops + 1
-    effect = {f.choice: f.effect for f in learnt.features if f.feature == "op"}
+def test_what_was_planted_is_found(fitted):
+    (target_fit,) = fitted.targets
+    assert target_fit.trust.prediction.mean > 0.85
+    assert target_fit.trust.hops[0].mean > 0.7
+    assert len(target_fit.trust.hops) == target_fit.ensemble.hops + 1
+    effect = {f.choice: f.effect for f in target_fit.features if f.feature == "op"}
     assert max(effect, key=effect.__getitem__) == "HardSwish"
     assert effect["Add"] < effect["HardSwish"]
     # Counts of operations tell all of this label, so the baselines must find it too.
-    assert set(learnt.trust.rivals) == {"ridge", "lightgbm"}
-    assert min(r.mean for r in learnt.trust.rivals.values()) > 0.8
+    assert set(target_fit.trust.baselines) == {"ridge", "lightgbm"}
+    assert min(r.mean for r in target_fit.trust.baselines.values()) > 0.8
 
 
-def test_other_networks_are_predicted(run):
+def test_other_networks_are_predicted(fitted):
     rng = np.random.default_rng(99)
     fresh = [random_network(rng, f"new{i}") for i in range(60)]
-    value, std = predict_graphs(run, run.learnt[0], fresh)
+    value, std = predict_graphs(fitted, fitted.targets[0], fresh)
     truth = [share(g, "HardSwish") - 0.5 * share(g, "Add") for g in fresh]
     assert np.corrcoef(value, truth)[0, 1] > 0.85
     assert (std >= 0).all()
 
 
-def test_a_packed_batch_gives_each_network_what_it_gets_alone(run):
-    network = run.learnt[0].ensemble.networks[0]
+def test_a_packed_batch_gives_each_network_what_it_gets_alone(fitted):
+    network = fitted.targets[0].ensemble.networks[0]
     with torch.no_grad():
-        together, norms = network(GraphBatch.of(run.graphs.select(range(10))))
+        together, norms = network(GraphBatch.of(fitted.graphs.select(range(10))))
         for i in range(10):
-            alone, norm = network(GraphBatch.of(run.graphs.select([i])))
+            alone, norm = network(GraphBatch.of(fitted.graphs.select([i])))
             assert torch.allclose(alone[0], together[i], atol=1e-5)
             assert torch.allclose(norm[:, 0], norms[:, i], rtol=1e-4, atol=1e-5)
 
 
-def test_node_scores_are_the_standardised_norms(run):
-    ensemble = run.learnt[0].ensemble
+def test_node_scores_are_the_standardised_norms(fitted):
+    ensemble = fitted.targets[0].ensemble
     for hop in (0, 2):
-        found = node_scores(ensemble, run.graphs, hop)
+        found = node_scores(ensemble, fitted.graphs, hop)
         member, network = ensemble.members[0], ensemble.networks[0]
         with torch.no_grad():
-            norms = network.hops(GraphBatch.of(run.graphs))[hop].sum(1).double().numpy()
+            norms = network.hops(GraphBatch.of(fitted.graphs))[hop].sum(1).double().numpy()
         first = (norms - member.norm_mean[hop]) / member.norm_std[hop]
         other = (found.value - ensemble.weights(hop)[0] * first) / ensemble.weights(hop)[1]
         # The deviation of two members is their distance, weighted.
@@ -80,16 +80,16 @@ def test_node_scores_are_the_standardised_norms(run):
         assert np.allclose(found.std, np.sqrt(a * b) * np.abs(first - other), atol=1e-6)
         assert abs(float(found.value.mean())) < 1e-3
     with pytest.raises(ValueError, match="hop"):
-        node_scores(ensemble, run.graphs, 9)
+        node_scores(ensemble, fitted.graphs, 9)
 
 
-def test_a_node_is_scored_by_what_lies_before_it_alone(run):
-    ensemble = run.learnt[0].ensemble
-    graph = run.table.graphs[0]
+def test_a_node_is_scored_by_what_lies_before_it_alone(fitted):
+    ensemble = fitted.targets[0].ensemble
+    graph = fitted.table.graphs[0]
     changed = replace(
         graph, op=np.concatenate([graph.op[:-1], [2 if graph.op[-1] != 2 else 3]]).astype(np.int32)
     )
-    schema = run.schema
+    schema = fitted.schema
     for hop in (0, 1, 3):
         one = node_scores(ensemble, encode_graphs(schema, [graph]), hop).value
         two = node_scores(ensemble, encode_graphs(schema, [changed]), hop).value
@@ -107,12 +107,12 @@ def seen(graph, node):
     return own(node), tuple(sorted(before_it) if graph.ops[node] == "Add" else before_it)
 
 
-def test_pieces_are_counted_and_averaged(run):
-    graphs = run.table.graphs
-    scores = node_scores(run.learnt[0].ensemble, run.graphs, 1)
+def test_pieces_are_counted_and_averaged(fitted):
+    graphs = fitted.table.graphs
+    scores = node_scores(fitted.targets[0].ensemble, fitted.graphs, 1)
     found = mine_pieces(graphs, scores, least=10)
     keys = [seen(graph, v) for graph in graphs for v in range(len(graph))]
-    of = run.graphs.graph_of_node
+    of = fitted.graphs.graph_of_node
     assert [p.score for p in found] == sorted((p.score for p in found), reverse=True)
     for piece in found:
         key = seen(graphs[piece.graph], piece.nodes[-1])
@@ -136,12 +136,12 @@ def test_what_lies_before_a_node():
             assert before(graph, node, hop) == tuple(np.flatnonzero(known))
 
 
-def test_the_parts_of_a_difference_add_up_and_name_its_cause(run):
+def test_the_parts_of_a_difference_add_up_and_name_its_cause(fitted):
     rng = np.random.default_rng(5)
     few = [random_network(rng, f"a{i}", swish=0.1) for i in range(40)]
     many = [random_network(rng, f"b{i}", swish=0.9) for i in range(40)]
-    a, b = (encode_graphs(run.schema, g) for g in (few, many))
-    ensemble = run.learnt[0].ensemble
+    a, b = (encode_graphs(fitted.schema, g) for g in (few, many))
+    ensemble = fitted.targets[0].ensemble
     found = compare(ensemble, a, b)
     assert {found[0].choice, found[1].choice} == {"HardSwish", "Relu"}
     swish = next(d for d in found if d.choice == "HardSwish")
@@ -155,35 +155,35 @@ def test_the_parts_of_a_difference_add_up_and_name_its_cause(run):
     assert sum(d.effect for d in found) == pytest.approx(total, rel=1e-4)
 
 
-def test_counts(run):
-    features = count_features(run.schema, run.graphs)
-    names = [(f.name, c) for f in run.schema.categorical for c in f.choices or ()]
+def test_counts(fitted):
+    features = count_features(fitted.schema, fitted.graphs)
+    names = [(f.name, c) for f in fitted.schema.categorical for c in f.choices or ()]
     column = names.index(("op", "HardSwish"))
-    assert features[:, column].tolist() == [g.ops.count("HardSwish") for g in run.table.graphs]
-    assert features.shape[1] == len(names) + len(run.schema.numeric)
+    assert features[:, column].tolist() == [g.ops.count("HardSwish") for g in fitted.table.graphs]
+    assert features.shape[1] == len(names) + len(fitted.schema.numeric)
 
 
-def test_workers_do_not_change_the_result(run):
+def test_workers_do_not_change_the_result(fitted):
     small = replace(RECIPE, epochs=2)
-    table = run.table.select(range(30))
-    one, two = (learn_graphs(table, ["acc"], recipe=small, workers=n, rivals=False) for n in (1, 2))
-    for a, b in zip(one.learnt[0].ensemble.members, two.learnt[0].ensemble.members, strict=True):
+    table = fitted.table.select(range(30))
+    one, two = (fit_graphs(table, ["acc"], recipe=small, workers=n, baselines=False) for n in (1, 2))
+    for a, b in zip(one.targets[0].ensemble.members, two.targets[0].ensemble.members, strict=True):
         assert all(np.array_equal(a.weights[k], b.weights[k]) for k in a.weights)
 
 
-def test_unknown_operations_are_named(run):
-    stranger = replace(run.table.graphs[0], vocabulary=("Add", "Conv", "Swoosh", "Relu"))
-    assert unknown_ops(run.schema, [stranger]) == ["Swoosh"]
-    value, _ = predict_graphs(run, run.learnt[0], [stranger])
+def test_unknown_operations_are_named(fitted):
+    stranger = replace(fitted.table.graphs[0], vocabulary=("Add", "Conv", "Swoosh", "Relu"))
+    assert unknown_ops(fitted.schema, [stranger]) == ["Swoosh"]
+    value, _ = predict_graphs(fitted, fitted.targets[0], [stranger])
     assert np.isfinite(value).all()
 
 
-def test_mistakes_are_told(run):
+def test_mistakes_are_told(fitted):
     for targets, said in (([], "no target"), (["lat"], "lat")):
         with pytest.raises(TargetError, match=said):
-            learn_graphs(run.table, targets, recipe=RECIPE)
+            fit_graphs(fitted.table, targets, recipe=RECIPE)
     with pytest.raises(TargetError, match="only 3 networks"):
-        learn_graphs(run.table.select(range(3)), ["acc"], recipe=RECIPE)
+        fit_graphs(fitted.table.select(range(3)), ["acc"], recipe=RECIPE)
 
 
 def test_the_schema_holds_what_occurs():

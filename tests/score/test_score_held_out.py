@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm, spearmanr
 from score_samples import SPACE
 
-from nasbuild.predictor import AdditiveRecipe, fit_process
+from nasbuild.predictor import AdditiveRecipe, fit_additive_gp
 from nasbuild.score import (
     DEVIATIONS,
     HeldOut,
@@ -19,9 +19,9 @@ from nasbuild.score import (
     evidence_of,
     fit_additive,
     member_scores,
+    n_tied,
     score_stage,
     score_stages,
-    untold,
 )
 from nasbuild.score._additive import _apart, _Crossed, borne_out, folds, widening
 from nasbuild.score._held_out import INTERVAL
@@ -97,7 +97,7 @@ def test_each_fold_is_told_by_a_process_that_did_not_see_it(additive):
     misses, crossed, expected = [], [], []
     own = {"power": scorer.process.warp.power, "passing": scorer.process.passing}
     for held, (train, test) in zip(parts, splits, strict=True):
-        process = fit_process(SPACE, [some[i] for i in train], labels[train], QUICK, seed=3, **own)
+        process = fit_additive_gp(SPACE, [some[i] for i in train], labels[train], QUICK, seed=3, **own)
         others = [some[i] for i in test]
         assert held.test.tolist() == test.tolist()
         assert held.sums == pytest.approx(process.sums(others))
@@ -136,7 +136,7 @@ def test_no_label_decides_how_wide_its_own_interval_is(monkeypatch):
 
 def test_the_whole_is_fitted_on_all_rows(additive):
     some, labels, scorer, *_ = additive
-    process = replace(fit_process(SPACE, some, labels, QUICK, seed=3), crossing=scorer.process.crossing)
+    process = replace(fit_additive_gp(SPACE, some, labels, QUICK, seed=3), crossing=scorer.process.crossing)
     others = sample(SPACE, 9, np.random.default_rng(4))
     value, std = scorer.predict(others)
     assert value == pytest.approx(process.predict(others)[0])
@@ -199,13 +199,13 @@ def test_modules_that_one_in_ten_members_puts_first_are_not_told_apart(sign, noi
         for n in range(1, len(modules)):
             behind = sum(sign * row[n] < sign * row[0] for row in each)
             expected += behind < 18
-        assert untold(scorer, scores, sign) == expected
+        assert n_tied(scorer, scores, sign) == expected
 
 
 def test_equal_modules_are_not_told_apart_and_certain_ones_are():
     stage = score_stage(Made(), 0)
     # Two layers of kernel 5: with op conv or skip in either, four modules are equal to the best.
-    assert untold(Made(), stage, 1) == 3
+    assert n_tied(Made(), stage, 1) == 3
     two = score_stage(Made(), 2)
     assert len(two) == 2
-    assert untold(Made(), two, 1) == 0
+    assert n_tied(Made(), two, 1) == 0

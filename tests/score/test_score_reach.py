@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nasbuild.predictor import AdditiveRecipe, fit_process
+from nasbuild.predictor import AdditiveRecipe, fit_additive_gp
 from nasbuild.report.data._trust import beyond_text
 from nasbuild.score import AdditiveScorer
 from nasbuild.score._table_reach import share_beyond
@@ -22,7 +22,7 @@ QUICK = AdditiveRecipe(samples=2, iterations=20, interaction=False)
 def reach(rows: np.ndarray, sign: int) -> tuple[float, float]:
     """As it is measured, and in truth."""
     some, labels = tuple(EVERY[i] for i in rows), sign * WORTH[rows]
-    process = fit_process(SPACE, some, labels, QUICK, power=1.0)
+    process = fit_additive_gp(SPACE, some, labels, QUICK, power=1.0)
     share = share_beyond(AdditiveScorer(SPACE, some, labels, process), labels, sign, 0)
     assert share is not None
     return share, float((WORTH[rows].min() > WORTH).mean())

@@ -11,20 +11,20 @@ from hypothesis import strategies as st
 from safetensors.numpy import load, save
 from score_samples import HASTY, SPACE, coarse_table, example_table
 
-from nasbuild.errors import RunError, TableError, TargetError
+from nasbuild.errors import FitError, TableError, TargetError
 from nasbuild.predictor import AdditiveRecipe, AnyRecipe, recipe
 from nasbuild.score import (
     AdditiveScorer,
+    Fit,
     FoldedScorer,
     ModuleScorer,
-    Run,
     evidence_of,
-    fit_rivals,
+    fit,
+    fit_baselines,
     fit_scorers,
-    learn,
-    load_run,
+    load_fit,
     predict,
-    save_run,
+    save_fit,
     score_stages,
 )
 from nasbuild.score._scorer_file import scorers_from_bytes, scorers_to_bytes
@@ -41,14 +41,14 @@ KINDS = {"default": AdditiveScorer, "paper": ModuleScorer}
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 
 
-def made(name: str) -> Run:
-    return learn(example_table(24), ["acc", "latency"], recipe=QUICK[name], seed=2, rivals=False)
+def made(name: str) -> Fit:
+    return fit(example_table(24), ["acc", "latency"], recipe=QUICK[name], seed=2, baselines=False)
 
 
-def check_equal(a: Run, b: Run) -> None:
+def check_equal(a: Fit, b: Fit) -> None:
     assert (a.recipe, a.seed, a.max_modules) == (b.recipe, b.seed, b.max_modules)
     some = sample(a.space, 6, np.random.default_rng(0), distinct=False)
-    for one, two in zip(a.learnt, b.learnt, strict=True):
+    for one, two in zip(a.targets, b.targets, strict=True):
         assert (one.trust, one.features) == (two.trust, two.features)
         assert type(one.scorer) is type(two.scorer)
         before, after = predict(one, some), predict(two, some)
@@ -73,16 +73,16 @@ def check_equal(a: Run, b: Run) -> None:
 
 @pytest.mark.parametrize("name", QUICK)
 def test_a_run_of_every_recipe_comes_back_to_the_bit(name, tmp_path):
-    run = made(name)
-    save_run(run, tmp_path / "a")
-    back = load_run(tmp_path / "a")
-    check_equal(run, back)
-    save_run(back, tmp_path / "b")
+    fitted = made(name)
+    save_fit(fitted, tmp_path / "a")
+    back = load_fit(tmp_path / "a")
+    check_equal(fitted, back)
+    save_fit(back, tmp_path / "b")
     for file in (tmp_path / "a").iterdir():
         assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
     assert isinstance(back.of("acc").scorer, KINDS.get(name, FoldedScorer))
     # Equal learning gives equal bits.
-    check_equal(run, made(name))
+    check_equal(fitted, made(name))
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -112,7 +112,7 @@ def test_every_recipe_is_fitted_target_by_target(name):
 def test_rivals_are_all_methods_but_the_one_asked_for(name):
     table = example_table(24)
     problem = (table.architectures, table.columns["acc"])
-    found = fit_rivals(SPACE, problem, QUICK[name], seed=5)
+    found = fit_baselines(SPACE, problem, QUICK[name], seed=5)
     assert [r.name for r in found] == [n for n in ("ridge", "lightgbm") if n != name]
     for one in found:
         parts = [p for _, p in held_out_baseline(SPACE, *problem, recipe(one.name), seed=5)]
@@ -121,10 +121,10 @@ def test_rivals_are_all_methods_but_the_one_asked_for(name):
 
 
 def test_a_run_measures_its_rivals_and_what_is_not_told_apart():
-    run = learn(example_table(12), ["acc"], recipe=QUICK["default"])
-    trust = run.of().trust
-    assert [r.name for r in trust.rivals] == ["ridge", "lightgbm"]
-    assert len(trust.untold) == 3
+    fitted = fit(example_table(12), ["acc"], recipe=QUICK["default"])
+    trust = fitted.of().trust
+    assert [r.name for r in trust.baselines] == ["ridge", "lightgbm"]
+    assert len(trust.n_tied) == 3
     assert trust.coverage is not None
     assert 0 <= trust.coverage <= 1
 
@@ -132,7 +132,7 @@ def test_a_run_measures_its_rivals_and_what_is_not_told_apart():
 @pytest.mark.parametrize("name", ["default", "ridge"])
 def test_too_few_labels_are_told(name):
     with pytest.raises((TargetError, TableError), match="only 4 rows have a value; at least 5"):
-        learn(example_table(4), ["acc"], recipe=QUICK[name])
+        fit(example_table(4), ["acc"], recipe=QUICK[name])
 
 
 @given(
@@ -141,25 +141,25 @@ def test_too_few_labels_are_told(name):
 @settings(relaxed, max_examples=15)
 def test_any_table_of_any_space_is_learnt_and_comes_back(tmp_path_factory, space, seed, name):
     table = coarse_table(space, seed)
-    run = learn(table, ["acc"], recipe=QUICK[name], max_modules=15, rivals=False)
-    found = predict(run.of(), sample(space, 5, np.random.default_rng(seed), distinct=False))
-    for values in (found.value, found.std, found.shares, *(s.score for s in run.of().stages)):
+    fitted = fit(table, ["acc"], recipe=QUICK[name], max_modules=15, baselines=False)
+    found = predict(fitted.of(), sample(space, 5, np.random.default_rng(seed), distinct=False))
+    for values in (found.value, found.std, found.shares, *(s.score for s in fitted.of().stages)):
         assert np.isfinite(values).all()
     folder = tmp_path_factory.mktemp("runs") / "run"
-    save_run(run, folder)
-    check_equal(run, load_run(folder))
+    save_fit(fitted, folder)
+    check_equal(fitted, load_fit(folder))
 
 
 @pytest.mark.parametrize("name", ["default", "ridge", "lightgbm"])
 def test_models_of_other_arrays_are_refused(name):
-    run = made(name)
-    problems = [(one.scorer.architectures, one.scorer.labels) for one in run.learnt]
-    data = scorers_to_bytes([one.scorer for one in run.learnt])
+    fitted = made(name)
+    problems = [(one.scorer.architectures, one.scorer.labels) for one in fitted.targets]
+    data = scorers_to_bytes([one.scorer for one in fitted.targets])
     arrays = load(data)
 
     def refused(data: bytes, asked: AnyRecipe = QUICK[name], of=problems) -> None:
-        with pytest.raises(RunError, match=r"^here: "):
-            scorers_from_bytes(data, run.space, asked, of, "here")
+        with pytest.raises(FitError, match=r"^here: "):
+            scorers_from_bytes(data, fitted.space, asked, of, "here")
 
     for missing in arrays:
         refused(save({n: a for n, a in arrays.items() if n != missing}))
@@ -180,7 +180,7 @@ def test_models_of_other_arrays_are_refused(name):
 
 def test_settings_of_every_recipe_are_written_down(tmp_path):
     changed = replace(QUICK["default"], without=("module",), interaction=False)
-    run = learn(example_table(12), ["acc"], recipe=changed, rivals=False)
-    save_run(run, tmp_path / "run")
-    assert load_run(tmp_path / "run").recipe == changed
-    assert "module" not in {t.name for t in load_run(tmp_path / "run").of().scorer.process.terms}
+    fitted = fit(example_table(12), ["acc"], recipe=changed, baselines=False)
+    save_fit(fitted, tmp_path / "run")
+    assert load_fit(tmp_path / "run").recipe == changed
+    assert "module" not in {t.name for t in load_fit(tmp_path / "run").of().scorer.process.terms}

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from score_samples import SPACE, random_scorer
 
 from nasbuild._records import write_records
-from nasbuild.errors import OutputError, RunError
+from nasbuild.errors import FitError, OutputError
 from nasbuild.score import StageScores, module_rows, score_stages
 from nasbuild.score._module_rows import modules_from_arrow, modules_to_arrow
 from nasbuild.space import Space, count_modules, module_codes, parse_module, space_from_yaml
@@ -172,7 +172,7 @@ def arrow() -> tuple[pa.Table, dict]:
 
 
 def refused(table: pa.Table, counts: dict, match: str) -> None:
-    with pytest.raises(RunError, match=r"^m\.parquet: .*" + match) as caught:
+    with pytest.raises(FitError, match=r"^m\.parquet: .*" + match) as caught:
         modules_from_arrow(SPACE, table, counts, "m.parquet")
     assert "\n" not in str(caught.value)
 

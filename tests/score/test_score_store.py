@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from score_samples import HASTY, example_table, table_of, with_metrics
 
 from nasbuild.errors import OutputError
-from nasbuild.score import Run, learn, load_run, predict, save_run
+from nasbuild.score import Fit, fit, load_fit, predict, save_fit
 from nasbuild.space import count_architectures, sample
 from strategies import relaxed, spaces
 
@@ -24,17 +24,17 @@ FILES = {"run.json", "table.parquet", "model.safetensors", "modules.parquet", "t
 
 
 @pytest.fixture(scope="module")
-def run() -> Run:
+def fitted() -> Fit:
     table = example_table(24)
     columns = dict(table.columns)
     columns["latency"] = np.where(np.arange(24) == 5, np.nan, columns["latency"])
-    return learn(
+    return fit(
         replace(table, columns=columns),
         ["acc", "latency"],
         recipe=HASTY,
         seed=2,
         max_modules=15,
-        rivals=False,
+        baselines=False,
     )
 
 
@@ -42,13 +42,13 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def check_equal(a: Run, b: Run) -> None:
+def check_equal(a: Fit, b: Fit) -> None:
     assert (a.table, a.recipe, a.seed, a.max_modules) == (b.table, b.recipe, b.seed, b.max_modules)
     assert a.table.digest() == b.table.digest()
     assert a.table.notes == b.table.notes
-    assert len(a.learnt) == len(b.learnt)
+    assert len(a.targets) == len(b.targets)
     architectures = sample(a.space, 6, np.random.default_rng(0), distinct=False)
-    for one, two in zip(a.learnt, b.learnt, strict=True):
+    for one, two in zip(a.targets, b.targets, strict=True):
         assert one.target == two.target
         assert one.trust == two.trust
         assert one.features == two.features
@@ -74,24 +74,24 @@ def check_equal(a: Run, b: Run) -> None:
             assert x.tobytes() == y.tobytes()
 
 
-def test_what_is_read_equals_what_was_written(run, tmp_path):
+def test_what_is_read_equals_what_was_written(fitted, tmp_path):
     torch.manual_seed(0)
     state = torch.get_rng_state()
-    save_run(run, tmp_path / "run")
+    save_fit(fitted, tmp_path / "run")
     assert set(contents(tmp_path)) == {f"run/{name}" for name in FILES}
-    back = load_run(tmp_path / "run")
-    check_equal(run, back)
+    back = load_fit(tmp_path / "run")
+    check_equal(fitted, back)
     assert torch.equal(torch.get_rng_state(), state)
     # Read and written again it is the same, byte by byte, and knows what made it.
-    save_run(back, tmp_path / "again")
+    save_fit(back, tmp_path / "again")
     assert contents(tmp_path / "again") == contents(tmp_path / "run")
     assert set(back.versions) == {"nasbuild", "python", "torch", "numpy", "scipy"}
 
 
-def test_the_same_learning_gives_the_same_files(run, tmp_path):
-    again = learn(run.table, ["acc", "latency"], recipe=HASTY, seed=2, max_modules=15, rivals=False)
-    save_run(run, tmp_path / "a")
-    save_run(again, tmp_path / "b")
+def test_the_same_learning_gives_the_same_files(fitted, tmp_path):
+    again = fit(fitted.table, ["acc", "latency"], recipe=HASTY, seed=2, max_modules=15, baselines=False)
+    save_fit(fitted, tmp_path / "a")
+    save_fit(again, tmp_path / "b")
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
@@ -107,63 +107,63 @@ def test_any_run_of_any_space_comes_back(tmp_path_factory, space, seed, equation
         with_metrics(space), rows, seed, acc=rng.integers(0, 4, rows) + 0.1 * np.arange(rows), latency=latency
     )
     targets = ["-acc / 3 + max(latency, 0.1)"] if equation else ["acc"]
-    made = learn(table, targets, recipe=HASTY, seed=seed, max_modules=most, rivals=False)
+    made = fit(table, targets, recipe=HASTY, seed=seed, max_modules=most, baselines=False)
     folder = tmp_path_factory.mktemp("runs") / "run"
-    save_run(made, folder)
-    check_equal(made, load_run(folder))
+    save_fit(made, folder)
+    check_equal(made, load_fit(folder))
 
 
-def test_a_run_is_replaced_only_if_asked_for(run, tmp_path):
+def test_a_run_is_replaced_only_if_asked_for(fitted, tmp_path):
     folder = tmp_path / "run"
-    save_run(run, folder)
+    save_fit(fitted, folder)
     before = contents(tmp_path)
-    other = replace(run, seed=9)
+    other = replace(fitted, seed=9)
     with pytest.raises(OutputError, match=r"already exists; name another place, or pass --overwrite"):
-        save_run(other, folder)
+        save_fit(other, folder)
     assert contents(tmp_path) == before
-    save_run(other, folder, overwrite=True)
-    assert load_run(folder).seed == 9
+    save_fit(other, folder, overwrite=True)
+    assert load_fit(folder).seed == 9
     assert set(contents(tmp_path)) == set(before)
 
 
-def test_an_empty_folder_is_filled_and_parents_are_made(run, tmp_path):
+def test_an_empty_folder_is_filled_and_parents_are_made(fitted, tmp_path):
     (tmp_path / "empty").mkdir()
-    save_run(run, tmp_path / "empty")
-    save_run(run, tmp_path / "a" / "b" / "run")
+    save_fit(fitted, tmp_path / "empty")
+    save_fit(fitted, tmp_path / "a" / "b" / "run")
     assert contents(tmp_path / "empty") == contents(tmp_path / "a" / "b" / "run")
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_what_is_no_run_is_never_replaced(run, tmp_path, overwrite):
+def test_what_is_no_run_is_never_replaced(fitted, tmp_path, overwrite):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "thesis.tex").write_text("years of work")
     (tmp_path / "file").write_text("x")
     before = contents(tmp_path)
     for name in ("folder", "file"):
         with pytest.raises(OutputError, match=f"{name}: already exists; name another place"):
-            save_run(run, tmp_path / name, overwrite=overwrite)
+            save_fit(fitted, tmp_path / name, overwrite=overwrite)
     assert contents(tmp_path) == before
 
 
-def test_a_parent_that_is_a_file_is_told(run, tmp_path):
+def test_a_parent_that_is_a_file_is_told(fitted, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError, match="can't be written"):
-        save_run(run, tmp_path / "file" / "run")
+        save_fit(fitted, tmp_path / "file" / "run")
     assert contents(tmp_path) == {"file": b"x"}
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_may_not_be_written_is_told(run, tmp_path):
+def test_a_folder_that_may_not_be_written_is_told(fitted, tmp_path):
     tmp_path.chmod(0o500)
     try:
         with pytest.raises(OutputError, match=r"can't be written \(Permission denied"):
-            save_run(run, tmp_path / "run")
+            save_fit(fitted, tmp_path / "run")
     finally:
         tmp_path.chmod(0o700)
     assert contents(tmp_path) == {}
 
 
-STEPS = ["write_table", "scorers_to_bytes", "modules_to_arrow", "write_arrow", "asdict", "_run_file"]
+STEPS = ["write_table", "scorers_to_bytes", "modules_to_arrow", "write_arrow", "asdict", "_fit_file"]
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -171,9 +171,11 @@ STEPS = ["write_table", "scorers_to_bytes", "modules_to_arrow", "write_arrow", "
     "error", [OSError(28, "No space left on device"), KeyboardInterrupt()], ids=["full", "stop"]
 )
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_an_interrupted_write_leaves_things_as_they_were(run, tmp_path, monkeypatch, step, error, overwrite):
+def test_an_interrupted_write_leaves_things_as_they_were(
+    fitted, tmp_path, monkeypatch, step, error, overwrite
+):
     if overwrite:
-        save_run(run, tmp_path / "run")
+        save_fit(fitted, tmp_path / "run")
     before = contents(tmp_path)
 
     def failing(*_, **__):
@@ -182,15 +184,15 @@ def test_an_interrupted_write_leaves_things_as_they_were(run, tmp_path, monkeypa
     monkeypatch.setattr(f"nasbuild.score._fit_folder.{step}", failing)
     expected = OutputError if isinstance(error, OSError) else KeyboardInterrupt
     with pytest.raises(expected) as caught:
-        save_run(replace(run, seed=7), tmp_path / "run", overwrite=overwrite)
+        save_fit(replace(fitted, seed=7), tmp_path / "run", overwrite=overwrite)
     if expected is OutputError:
         assert str(caught.value) == f"{tmp_path / 'run'}: can't be written (No space left on device)"
     assert contents(tmp_path) == before
     assert len(list(tmp_path.iterdir())) == overwrite
 
 
-def test_a_failing_rename_leaves_things_as_they_were(run, tmp_path, monkeypatch):
-    save_run(run, tmp_path / "run")
+def test_a_failing_rename_leaves_things_as_they_were(fitted, tmp_path, monkeypatch):
+    save_fit(fitted, tmp_path / "run")
     before = contents(tmp_path)
     plain = Path.replace
 
@@ -201,14 +203,14 @@ def test_a_failing_rename_leaves_things_as_they_were(run, tmp_path, monkeypatch)
 
     monkeypatch.setattr(Path, "replace", failing)
     with pytest.raises(OutputError, match="can't be written"):
-        save_run(replace(run, seed=7), tmp_path / "run", overwrite=True)
+        save_fit(replace(fitted, seed=7), tmp_path / "run", overwrite=True)
     monkeypatch.undo()
     assert contents(tmp_path) == before
-    assert load_run(tmp_path / "run").seed == 2
+    assert load_fit(tmp_path / "run").seed == 2
 
 
-def test_nothing_in_the_folder_can_run(run, tmp_path):
-    save_run(run, tmp_path / "run")
+def test_nothing_in_the_folder_can_run(fitted, tmp_path):
+    save_fit(fitted, tmp_path / "run")
     for name, data in contents(tmp_path / "run").items():
         head = {".json": b"{", ".parquet": b"PAR1", ".safetensors": None}[Path(name).suffix]
         if head is None:

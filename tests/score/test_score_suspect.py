@@ -17,12 +17,12 @@ from nasbuild.score import (
     Agreement,
     Evidence,
     HeldOut,
-    Suspect,
+    SuspectLabel,
+    fit,
     fit_additive,
-    learn,
-    load_run,
+    load_fit,
     measure_trust,
-    save_run,
+    save_fit,
     suspect_labels,
 )
 from nasbuild.space import Architecture, Feature, Space, Stage
@@ -123,10 +123,10 @@ def test_where_the_scale_is_not_fitted_nothing_is_suspect():
 @pytest.mark.parametrize(("modules", "told"), [(0.9, 1), (0.7, 1), (0.3, 0), (-0.2, 0)])
 def test_scores_that_are_no_more_than_a_hint_name_no_suspect(modules, told):
     table = few(30)
-    scorer = learn(table, ["loss"], recipe=FEW, rivals=False).learnt[0].scorer
+    scorer = fit(table, ["loss"], recipe=FEW, baselines=False).targets[0].scorer
     agreed = Agreement.of([modules] * 4)
     evidence = Evidence((), agreed, agreed, None, 50, 200)
-    trust = measure_trust(scorer, evidence, suspects=[Suspect(3, 1.0, 2.0, 9.0)])
+    trust = measure_trust(scorer, evidence, suspects=[SuspectLabel(3, 1.0, 2.0, 9.0)])
     assert len(trust.suspects) == told
 
 
@@ -144,19 +144,19 @@ def few(rows: int = 100, *, swapped: bool = False) -> Table:
 
 def test_two_real_labels_that_were_swapped_are_found_and_no_other(tmp_path):
     clean, mixed = few(), few(swapped=True)
-    assert learn(clean, ["loss"], recipe=FEW, rivals=False).learnt[0].trust.suspects == ()
-    run = learn(mixed, ["loss"], recipe=FEW, rivals=False)
-    suspects = run.learnt[0].trust.suspects
+    assert fit(clean, ["loss"], recipe=FEW, baselines=False).targets[0].trust.suspects == ()
+    fitted = fit(mixed, ["loss"], recipe=FEW, baselines=False)
+    suspects = fitted.targets[0].trust.suspects
     wrong = np.flatnonzero(clean.columns["loss"] != mixed.columns["loss"])
     assert sorted(one.row for one in suspects) == sorted(wrong.tolist())
     truth = clean.columns["loss"]
     assert [abs(one.expected - truth[one.row]) < abs(one.label - truth[one.row]) / 2 for one in suspects] == [
         True
     ] * 2
-    save_run(run, tmp_path / "run")
-    assert load_run(tmp_path / "run").learnt[0].trust == run.learnt[0].trust
+    save_fit(fitted, tmp_path / "run")
+    assert load_fit(tmp_path / "run").targets[0].trust == fitted.targets[0].trust
 
 
 @pytest.mark.parametrize("other", [HASTY, recipe("ridge", folds=3)], ids=["network", "ridge"])
 def test_other_recipes_suspect_no_label(other):
-    assert learn(few(40, swapped=True), ["loss"], recipe=other, rivals=False).learnt[0].trust.suspects == ()
+    assert fit(few(40, swapped=True), ["loss"], recipe=other, baselines=False).targets[0].trust.suspects == ()

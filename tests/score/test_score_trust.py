@@ -15,13 +15,13 @@ from score_samples import SPACE, random_scorer, scorer_of
 from nasbuild.predictor import AdditiveRecipe, GraphBatch
 from nasbuild.score import (
     Agreement,
+    Baseline,
     Evidence,
     ModuleScorer,
-    Rival,
     Trust,
     better_method,
     evidence_of,
-    learn,
+    fit,
     measure_trust,
 )
 from nasbuild.score._trust import _verdict, level_of
@@ -159,39 +159,41 @@ def test_members_that_are_all_wrong_are_no_trouble():
         assert trust_of(scorer_of(SPACE, architectures, labels, members=1)).level == "none"
 
 
-def folds(name: str, mean: float, *away: float) -> Rival:
-    """A rival whose five folds lie about a mean."""
-    return Rival(name, Agreement.of([0.9] * 5), Agreement.of([mean + a for a in (away or (0.0,) * 5)]))
+def folds(name: str, mean: float, *away: float) -> Baseline:
+    """A baseline whose five folds lie about a mean."""
+    return Baseline(name, Agreement.of([0.9] * 5), Agreement.of([mean + a for a in (away or (0.0,) * 5)]))
 
 
-def test_rivals_are_told_and_the_better_one_is_offered():
+def test_baselines_are_told_and_the_better_one_is_offered():
     scorer = random_scorer(SPACE, 1)
-    rivals = [folds("ridge", 0.7), folds("lightgbm", 0.85)]
-    trust = measure_trust(scorer, evidence(0.8), rivals=rivals, untold=[np.int64(3), 0, 1])
-    assert (trust.rivals, trust.untold, trust.better) == (tuple(rivals), (3, 0, 1), "lightgbm")
+    baselines = [folds("ridge", 0.7), folds("lightgbm", 0.85)]
+    trust = measure_trust(scorer, evidence(0.8), baselines=baselines, n_tied=[np.int64(3), 0, 1])
+    assert (trust.baselines, trust.n_tied, trust.better) == (tuple(baselines), (3, 0, 1), "lightgbm")
     assert "by other methods: ridge regression 0.70 and LightGBM 0.85." in trust.verdict
     assert trust.verdict.endswith(" On this table, LightGBM is better: fit with --recipe lightgbm.")
-    trust = measure_trust(scorer, evidence(0.8), rivals=[folds("ridge", 0.9)])
+    trust = measure_trust(scorer, evidence(0.8), baselines=[folds("ridge", 0.9)])
     assert trust.better == "ridge"
     assert trust.verdict.endswith(" On this table, ridge regression is better: fit with --recipe ridge.")
-    # Worse rivals are told and not offered; the level does not go by them.
-    trust = measure_trust(scorer, evidence(0.9), rivals=rivals)
+    # Worse baselines are told and not offered; the level does not go by them.
+    trust = measure_trust(scorer, evidence(0.9), baselines=baselines)
     assert (trust.better, trust.level) == (None, measure_trust(scorer, evidence(0.9)).level)
     assert "LightGBM 0.85" in trust.verdict
     assert "--recipe" not in trust.verdict
 
 
 def test_where_nothing_is_believed_no_rival_is_either():
-    assert measure_trust(random_scorer(SPACE, 1), evidence(0.05), rivals=[folds("ridge", 0.9)]).better is None
+    assert (
+        measure_trust(random_scorer(SPACE, 1), evidence(0.05), baselines=[folds("ridge", 0.9)]).better is None
+    )
 
 
 @given(st.lists(st.floats(-0.2, 0.2), min_size=5, max_size=5), st.floats(-0.1, 0.3))
 def test_a_rival_is_offered_where_a_paired_t_test_is_sure(away, lead):
-    rival, own = folds("ridge", 0.6 + lead, *away), evidence(0.6)
+    baseline, own = folds("ridge", 0.6 + lead, *away), evidence(0.6)
     assume(np.ptp(away) > 1e-6)
-    offered = better_method(own.modules, [rival], "fair") == "ridge"
-    p = float(ttest_rel(rival.modules.each, own.modules.each).pvalue)  # two-sided
-    mean = rival.modules.mean - 0.6
+    offered = better_method(own.modules, [baseline], "fair") == "ridge"
+    p = float(ttest_rel(baseline.modules.each, own.modules.each).pvalue)  # two-sided
+    mean = baseline.modules.mean - 0.6
     assume(abs(p - 0.01) > 1e-6 and abs(mean - 0.01) > 1e-9)
     assert offered == (mean > 0.01 and p < 0.01)
 
@@ -201,7 +203,7 @@ def test_other_folds_are_held_against_each_other_unpaired():
     for lead, offered in ((0.02, False), (0.1, True)):
         many = Agreement.of([v + lead for v in own * 4])
         found = Evidence((), Agreement.of(own), Agreement.of(own), None, 40, 200)
-        trust = measure_trust(random_scorer(SPACE, 1), found, rivals=[Rival("ridge", many, many)])
+        trust = measure_trust(random_scorer(SPACE, 1), found, baselines=[Baseline("ridge", many, many)])
         assert (trust.better == "ridge") == offered
 
 
@@ -212,6 +214,6 @@ def test_the_verdict_tells_how_many_labels_were_learnt_from():
     table = Table(space, tuple(f"n{i}" for i in range(120)), some, {"acc": values})
     for most, told in ((120, "From 120 labels, the"), (50, "From 50 labels, drawn at random from 120, the")):
         quick = AdditiveRecipe(samples=16, folds=3, iterations=10, most_rows=most)
-        (learnt,) = learn(table, ["acc"], recipe=quick, rivals=False).learnt
-        assert learnt.trust.verdict.startswith(told)
-        assert learnt.scorer.learnt_from == most
+        (target_fit,) = fit(table, ["acc"], recipe=quick, baselines=False).targets
+        assert target_fit.trust.verdict.startswith(told)
+        assert target_fit.scorer.learnt_from == most

@@ -36,7 +36,7 @@ def test_later_generations_hardly_fail_and_come_near_the_best_that_does_not(seed
     assert failed[found.generation == 0].mean() > 0.15
     assert failed[found.generation > 0].mean() <= 0.2
     assert np.nanmax(found.values) >= 0.97 * BEST
-    monkeypatch.setattr("nasbuild.search._search_loop.learn_failures", lambda *_: None)
+    monkeypatch.setattr("nasbuild.search._search_loop.fit_failures", lambda *_: None)
     blind = search(SPACE, evaluate, GOAL, replace(SETTINGS, seed=seed))
     first = found.generation == 0
     assert np.array(blind.architectures)[first].tolist() == np.array(found.architectures)[first].tolist()
@@ -55,5 +55,5 @@ def test_where_nothing_fails_nothing_changes(monkeypatch):
         return [{"acc": float(width(a))} for a in architectures]
 
     found = search(SPACE, fine, GOAL, SETTINGS)
-    monkeypatch.setattr("nasbuild.search._search_loop.learn_failures", lambda *_: None)
+    monkeypatch.setattr("nasbuild.search._search_loop.fit_failures", lambda *_: None)
     assert search(SPACE, fine, GOAL, SETTINGS).architectures == found.architectures

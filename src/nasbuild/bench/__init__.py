@@ -1,6 +1,6 @@
 """Room ``bench``: the benchmarks that users can run themselves, on the tables that the claims rest on."""
 
-from nasbuild.bench._baselines import RIVALS, fit_rival, installed
+from nasbuild.bench._baselines import BASELINES, fit_rival, installed
 from nasbuild.bench._cells import METHODS, Cell, cells
 from nasbuild.bench._plot import plot
 from nasbuild.bench._run_bench import bench_scores
@@ -8,9 +8,9 @@ from nasbuild.bench._summary import FIGURES, behind, cells_of, margins, summary,
 from nasbuild.bench._truth import Truth, read, truth
 
 __all__ = [
+    "BASELINES",
     "FIGURES",
     "METHODS",
-    "RIVALS",
     "Cell",
     "Truth",
     "behind",

@@ -15,13 +15,13 @@ import numpy as np
 from nasbuild.score.baselines import Columns
 from nasbuild.space import Architecture, Space
 
-RIVALS = ("catboost", "botorch")
+BASELINES = ("catboost", "botorch")
 Predict = Callable[[Sequence[Architecture]], np.ndarray]
 
 
 def installed(method: str) -> bool:
     """Whether a method's package is there; those of nasbuild itself always are."""
-    return method not in RIVALS or find_spec(method) is not None
+    return method not in BASELINES or find_spec(method) is not None
 
 
 def fit_rival(

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild.bench._baselines import RIVALS, fit_rival
+from nasbuild.bench._baselines import BASELINES, fit_rival
 from nasbuild.bench._cells import Cell
 from nasbuild.bench._truth import Truth, Whole, read, truth
 from nasbuild.builder import Columns, best_in_company, best_of_modules
@@ -67,7 +67,7 @@ def measure(data: Path, cell: Cell, draw: int, method: str) -> dict[str, Any]:
     architectures = tuple(table.architectures[i] for i in rows)
     held = [table.architectures[i] for i in rest]
     start = time.perf_counter()
-    if method in RIVALS:
+    if method in BASELINES:
         with one_thread():
             predict = fit_rival(method, table.space, architectures, labels[rows], draw)
             seconds = time.perf_counter() - start

@@ -11,7 +11,7 @@ from typing import Any
 
 from nasbuild._io import write_text
 from nasbuild._processes import end_with_parent
-from nasbuild.bench._baselines import RIVALS, installed
+from nasbuild.bench._baselines import BASELINES, installed
 from nasbuild.bench._cells import METHODS, QUICK_DRAWS, Cell, cells
 from nasbuild.bench._measure import measure
 from nasbuild.errors import NasbuildError
@@ -66,7 +66,7 @@ def bench_scores(
         for method in methods
     ]
     result = _earlier(out)
-    recipes = {m: {"name": m} if m in RIVALS else recipe(m).as_dict() for m in methods}
+    recipes = {m: {"name": m} if m in BASELINES else recipe(m).as_dict() for m in methods}
     stale = {m for m, earlier in result["recipes"].items() if m in recipes and earlier != recipes[m]}
     result["rows"] = [row for row in result["rows"] if row["method"] not in stale]
     result["recipes"] |= recipes

@@ -22,7 +22,7 @@ from nasbuild.builder._propose_equations import Aimed, propose_equations
 from nasbuild.builder._reduced_space import Holds, holds_of_front, reduce_space
 from nasbuild.builder._scored_modules import Columns
 from nasbuild.builder._shortlist import Shortlisted, build_shortlisted
-from nasbuild.builder._tied_features import tied_runs
+from nasbuild.builder._tied_features import tied_fits
 from nasbuild.builder._topk import CHOSEN, POOL, Built, best_predicted, build, buildable, described
 from nasbuild.builder._within_bounds import Within, build_within, expected, predicted_names
 
@@ -72,7 +72,7 @@ __all__ = [
     "reduce_space",
     "shown_bounds",
     "swept_front",
-    "tied_runs",
+    "tied_fits",
     "within_bounds",
     "worth_in_company",
 ]

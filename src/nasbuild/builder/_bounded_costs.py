@@ -11,7 +11,7 @@ from nasbuild.builder._declared_costs import Declared
 from nasbuild.builder._exact_costs import TableSum, Unproven, exact_sum
 from nasbuild.builder._failure_bound import FAILING, Failing
 from nasbuild.errors import NasbuildError
-from nasbuild.score import Learnt, Run
+from nasbuild.score import Fit, TargetFit
 from nasbuild.space import Architecture, Cost, Space
 
 LAYERS, DEPTH = "layers", "depth"
@@ -55,27 +55,27 @@ StageCost = LayerCount | TableSum | Declared | Failing
 ExactCost = StageCost | ByValue
 
 
-def exact_cost(run: Run, name: str) -> ExactCost | Unproven | None:
+def exact_cost(fit: Fit, name: str) -> ExactCost | Unproven | None:
     """A cost of that name that is known exactly; None if the name says nothing beside a target or is unknown."""
-    space = run.space
-    if name == FAILING and run.failures is not None:
-        return Failing(run.failures)
+    space = fit.space
+    if name == FAILING and fit.failures is not None:
+        return Failing(fit.failures)
     if name in space.costs:
         cost = space.costs[name]
         return (
             Declared(space, cost) if cost.is_sum(space) and not cost.needs_globals else ByValue(space, cost)
         )
-    if name in (LAYERS, DEPTH) and name not in run.table.columns:
+    if name in (LAYERS, DEPTH) and name not in fit.table.columns:
         return LayerCount(space)
-    return exact_sum(run, name) if name in run.table.columns else None
+    return exact_sum(fit, name) if name in fit.table.columns else None
 
 
-def is_exact(run: Run, name: str) -> bool:
+def is_exact(fit: Fit, name: str) -> bool:
     """Whether a name stands for a cost that is known exactly: the number of layers, or what the space or the table tell."""
-    return isinstance(exact_cost(run, name), ExactCost)
+    return isinstance(exact_cost(fit, name), ExactCost)
 
 
-def resolved(run: Run, name: str, where: str = "--where") -> ExactCost | Learnt:
+def resolved(fit: Fit, name: str, where: str = "--where") -> ExactCost | TargetFit:
     """What a name in a bound stands for: a declared cost, the number of layers, an exact sum that the table proves, a target.
 
     Raises
@@ -83,19 +83,19 @@ def resolved(run: Run, name: str, where: str = "--where") -> ExactCost | Learnt:
     NasbuildError
         If it stands for nothing that can be bounded.
     """
-    exact = exact_cost(run, name)
+    exact = exact_cost(fit, name)
     if isinstance(exact, ExactCost):
         return exact
-    for learnt in run.learnt:
-        if learnt.target.name == name:
-            return learnt
+    for target_fit in fit.targets:
+        if target_fit.target.name == name:
+            return target_fit
     if isinstance(exact, Unproven):
         raise _not_exact(name, exact, where)
     raise NasbuildError(
         f"{name!r} is neither a target of this run nor a metric of its table",
         where=where,
         allowed=dict.fromkeys(
-            [*(one.target.name for one in run.learnt), LAYERS, *run.space.costs, *run.table.columns]
+            [*(one.target.name for one in fit.targets), LAYERS, *fit.space.costs, *fit.table.columns]
         ),
     )
 
@@ -134,13 +134,13 @@ def of_together(
     return np.sum([values[at] for values, at in zip(own, picks.T, strict=True)], axis=0)
 
 
-def exact_values(run: Run, cost: ExactCost, architectures: Sequence[Architecture]) -> np.ndarray:
+def exact_values(fit: Fit, cost: ExactCost, architectures: Sequence[Architecture]) -> np.ndarray:
     """The cost of whole architectures, (architectures,); NaN where the table doesn't determine it."""
     if isinstance(cost, Declared | ByValue):
-        return cost.cost.values(run.space, architectures)
+        return cost.cost.values(fit.space, architectures)
     if isinstance(cost, Failing):
         return cost.failures.log_odds(architectures)
-    codes = [[stage.encode(a.modules[u]) for a in architectures] for u, stage in enumerate(run.space.stages)]
+    codes = [[stage.encode(a.modules[u]) for a in architectures] for u, stage in enumerate(fit.space.stages)]
     picks = np.repeat(np.arange(len(architectures))[:, None], len(codes), axis=1)
     total = of_together(cost, range(len(codes)), codes, picks)
     for (u, v), link in cost.links().items():
@@ -150,14 +150,14 @@ def exact_values(run: Run, cost: ExactCost, architectures: Sequence[Architecture
 
 
 def exact_and_predicted(
-    run: Run, first: Learnt, names: Sequence[str]
-) -> tuple[dict[str, ExactCost], list[Learnt]]:
+    fit: Fit, first: TargetFit, names: Sequence[str]
+) -> tuple[dict[str, ExactCost], list[TargetFit]]:
     """What bounds are on: exact costs by name, and the other targets, each once."""
     exact: dict[str, ExactCost] = {}
-    others: dict[str, Learnt] = {}
+    others: dict[str, TargetFit] = {}
     for name in dict.fromkeys(names):
-        found = resolved(run, name)
-        if isinstance(found, Learnt):
+        found = resolved(fit, name)
+        if isinstance(found, TargetFit):
             if name != first.target.name:
                 others[name] = found
         else:

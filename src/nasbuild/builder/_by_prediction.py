@@ -28,7 +28,7 @@ from nasbuild.builder._within_bounds import (
     on_targets,
 )
 from nasbuild.errors import Infeasible
-from nasbuild.score import Learnt, Run
+from nasbuild.score import Fit, TargetFit
 
 _AGAIN = 4_000  # of a small space, architectures that y' itself orders where pairs do not have all of it
 _ROUNDING = 1e-6
@@ -55,7 +55,7 @@ class ByPrediction:
 
 
 def build_predicted(
-    run: Run, target: str | None, n: int, bounds: Sequence[Bound] = (), *, k: int | None = None
+    fit: Fit, target: str | None, n: int, bounds: Sequence[Bound] = (), *, k: int | None = None
 ) -> ByPrediction:
     """The ``n`` architectures of the best prediction y' within bounds.
 
@@ -79,25 +79,25 @@ def build_predicted(
         If a bound names nothing that is known, or nothing is within the bounds: with the nearest that was found.
     """
     require_positive("the number of architectures", n)
-    first = run.of(target)
-    exact, others = exact_and_predicted(run, first, [bound.name for bound in bounds])
+    first = fit.of(target)
+    exact, others = exact_and_predicted(fit, first, [bound.name for bound in bounds])
     targets = [first, *others]
     if by_value(exact):
         found = checked(
-            run,
+            fit,
             exact,
             bounds,
             n,
-            lambda costs, limits, count: _by_sums(run, targets, count, costs, limits, k).built,
+            lambda costs, limits, count: _by_sums(fit, targets, count, costs, limits, k).built,
             lambda one: one.architecture,
         )
         return ByPrediction(best_predicted(first, found, n), proven=False, pool=None)
-    return _by_sums(run, targets, n, exact, bounds, k)
+    return _by_sums(fit, targets, n, exact, bounds, k)
 
 
 def _by_sums(
-    run: Run,
-    targets: Sequence[Learnt],
+    fit: Fit,
+    targets: Sequence[TargetFit],
     n: int,
     exact: Mapping[str, ExactCost],
     bounds: Sequence[Bound],
@@ -108,7 +108,7 @@ def _by_sums(
     sign = first.target.sign
     on_labels = [bound for bound in bounds if bound.name not in exact]
     if k is None and is_deep(targets, exact):
-        return _deep(run, targets, n, exact, bounds)
+        return _deep(fit, targets, n, exact, bounds)
     table = columns(targets)
     if k is not None:
         require_positive("the number of modules a stage", k)
@@ -119,7 +119,7 @@ def _by_sums(
     on_costs = [i for i, bound in enumerate(bounds) if bound.name in exact]
     starts = _starts(problem, on_costs, max(n, POOL))
     if not len(starts):
-        raise nothing_within(problem, bounds, run, exact)
+        raise nothing_within(problem, bounds, fit, exact)
     pairs = [one.scorer.pairs(table.codes) for one in targets]
     known = tuple(pair for pair in pairs if pair is not None)
     proven, pool = False, len(starts)
@@ -135,23 +135,23 @@ def _by_sums(
         starts, proven = best_predicted_picks(predicted, sign, starts, more)
         proven, pool = proven and exactly, None
     built = described(first, [table.architecture(pick) for pick in starts.tolist()])
-    within = _within(run, built, on_labels)
+    within = _within(fit, built, on_labels)
     return ByPrediction(best_predicted(first, within, n), proven, pool)
 
 
 def _deep(
-    run: Run, targets: Sequence[Learnt], n: int, exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
+    fit: Fit, targets: Sequence[TargetFit], n: int, exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
 ) -> ByPrediction:
     """The same layer by layer, where a stage is too deep to list."""
     first = targets[0]
     on_labels = [bound for bound in bounds if bound.name not in exact]
-    sums = all(one.scorer.pairs([[] for _ in run.space.stages]) is not None for one in targets)
+    sums = all(one.scorer.pairs([[] for _ in fit.space.stages]) is not None for one in targets)
     limits, costs = limits_of(targets, exact, bounds)
-    whole = deep(targets, run, costs, limits, interactions=sums)
+    whole = deep(targets, fit, costs, limits, interactions=sums)
     found = best_of(whole, first.target.sign, n if sums else max(n, POOL))
     if not found.architectures:
-        raise nothing_within_deep(run, targets, exact, bounds)
-    within = _within(run, described(first, found.architectures), on_labels)
+        raise nothing_within_deep(fit, targets, exact, bounds)
+    within = _within(fit, described(first, found.architectures), on_labels)
     proven = sums and found.proven >= min(n, len(found.architectures))
     gap = 0.0
     if sums and not proven:
@@ -175,7 +175,7 @@ def _starts(problem: Problem, exact: list[int], n: int) -> np.ndarray:
     ).picks
 
 
-def _within(run: Run, built: list[Built], bounds: list[Bound]) -> list[Built]:
+def _within(fit: Fit, built: list[Built], bounds: list[Bound]) -> list[Built]:
     """Those whose y' is within the bounds on targets.
 
     Raises
@@ -188,7 +188,7 @@ def _within(run: Run, built: list[Built], bounds: list[Bound]) -> list[Built]:
     signs, most = (
         np.array(part, dtype=np.float64) for part in zip(*((b.sign, b.value) for b in bounds), strict=True)
     )
-    value = np.column_stack([expected(run, b.name, [one.architecture for one in built])[0] for b in bounds])
+    value = np.column_stack([expected(fit, b.name, [one.architecture for one in built])[0] for b in bounds])
     beyond = signs * (value - most)
     # Bounds are held on the scale on which scores add up; the way back rounds.
     beyond[beyond <= _ROUNDING * np.maximum(np.abs(most), np.abs(value))] = 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from nasbuild.score import Run
+from nasbuild.score import Fit
 from nasbuild.space import Architecture, Space
 
 _EXACT = 1e-6  # of the deviation of the values, by which exact sums may miss them
@@ -128,22 +128,22 @@ class Unproven:
     told: bool
 
 
-def exact_sum(run: Run, name: str) -> TableSum | Unproven:
+def exact_sum(fit: Fit, name: str) -> TableSum | Unproven:
     """What every module adds to a metric of the run's table, if that shows the metric to be an exact sum.
 
     A metric is an exact sum if it is one of numbers that depend on the depth of a stage and on the choice of a feature of
     a layer at its place, else on the whole layer there and perhaps the layer before it; at least five rows must say so that
     were not needed to find these numbers.
     """
-    values = run.table.columns[name]
+    values = fit.table.columns[name]
     rows = np.flatnonzero(~np.isnan(values))
-    stages = run.space.stages
+    stages = fit.space.stages
     codes = [
-        [stages[u].encode(run.table.architectures[i].modules[u]) for i in rows] for u in range(len(stages))
+        [stages[u].encode(fit.table.architectures[i].modules[u]) for i in rows] for u in range(len(stages))
     ]
     told = None
     for form in _FORMS:
-        found = _solved(run.space, codes, values[rows], form)
+        found = _solved(fit.space, codes, values[rows], form)
         if isinstance(found, TableSum):
             return found
         # What is no sum of choices may be one of layers or neighbours; the plain one tells how many rows are lacking.

@@ -9,14 +9,14 @@ import numpy as np
 
 from nasbuild.builder._topk import Built, described, require_positive
 from nasbuild.errors import NasbuildError
-from nasbuild.score import Learnt, combined
+from nasbuild.score import TargetFit, combined
 from nasbuild.space import Architecture
 
 MOST = 4_000_000
 """Architectures that are ranked at most."""
 
 
-def rank_every(learnt: Learnt, by: Literal["prediction", "score"] = "prediction") -> np.ndarray:
+def rank_every(target_fit: TargetFit, by: Literal["prediction", "score"] = "prediction") -> np.ndarray:
     """A value for every architecture of the space, better ones higher, (architectures,) float64.
 
     The order is that of `every_architecture`: the last stage's module changes fastest, and modules of a stage are in
@@ -32,28 +32,28 @@ def rank_every(learnt: Learnt, by: Literal["prediction", "score"] = "prediction"
     NasbuildError
         If the space has more than `MOST` architectures, or a stage has too many modules to list.
     """
-    total = float(np.prod([float(len(stage)) for stage in learnt.stages]))
-    if any(stage.searched for stage in learnt.stages) or total > MOST:
+    total = float(np.prod([float(len(stage)) for stage in target_fit.stages]))
+    if any(stage.searched for stage in target_fit.stages) or total > MOST:
         raise NasbuildError(
             "the space is too large to predict each of its architectures",
             allowed=f"up to {MOST:,} architectures",
             todo="build by score or by prediction instead, or shrink the space first",
         )
-    sign = learnt.target.sign
+    sign = target_fit.target.sign
     if by == "score":
-        return sign * combined([stage.score for stage in learnt.stages])
-    codes = [[stage.code(i) for i in range(len(stage))] for stage in learnt.stages]
-    return sign * learnt.scorer.predict_every(codes)
+        return sign * combined([stage.score for stage in target_fit.stages])
+    codes = [[stage.code(i) for i in range(len(stage))] for stage in target_fit.stages]
+    return sign * target_fit.scorer.predict_every(codes)
 
 
-def every_architecture(learnt: Learnt, position: int) -> Architecture:
+def every_architecture(target_fit: TargetFit, position: int) -> Architecture:
     """The architecture at a position of `rank_every`."""
-    picks = np.unravel_index(position, tuple(len(stage) for stage in learnt.stages))
-    space = learnt.scorer.space
-    return Architecture(tuple(s.module(space, int(p)) for s, p in zip(learnt.stages, picks, strict=True)))
+    picks = np.unravel_index(position, tuple(len(stage) for stage in target_fit.stages))
+    space = target_fit.scorer.space
+    return Architecture(tuple(s.module(space, int(p)) for s, p in zip(target_fit.stages, picks, strict=True)))
 
 
-def build_exhaustive(learnt: Learnt, n: int) -> list[Built]:
+def build_exhaustive(target_fit: TargetFit, n: int) -> list[Built]:
     """The ``n`` architectures of the best prediction y' in the whole space, best first (ES of section 5.3).
 
     Raises
@@ -62,8 +62,8 @@ def build_exhaustive(learnt: Learnt, n: int) -> list[Built]:
         As `rank_every`, or if ``n`` is below 1.
     """
     require_positive("the number of architectures", n)
-    worth = rank_every(learnt)
-    built = combined([learnt.seen(u).astype(float) - 1 for u in range(len(learnt.stages))]) == 0
+    worth = rank_every(target_fit)
+    built = combined([target_fit.seen(u).astype(float) - 1 for u in range(len(target_fit.stages))]) == 0
     # What no label tells of is not built: it comes last, and is cut off.
     worth, left = np.where(built, worth, -np.inf), int(built.sum())
     found: dict[Hashable, Architecture] = {}
@@ -74,9 +74,9 @@ def build_exhaustive(learnt: Learnt, n: int) -> list[Built]:
         best = np.argpartition(-worth, most - 1)[:most]
         # In order, and among equals the first.
         for i in best[np.lexsort((best, -worth[best]))]:
-            architecture = every_architecture(learnt, int(i))
-            found.setdefault(learnt.scorer.network(architecture), architecture)
+            architecture = every_architecture(target_fit, int(i))
+            found.setdefault(target_fit.scorer.network(architecture), architecture)
         if most == left:
             break
         most *= 2
-    return described(learnt, list(found.values())[:n])
+    return described(target_fit, list(found.values())[:n])

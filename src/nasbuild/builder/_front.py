@@ -31,7 +31,7 @@ from nasbuild.builder._within_bounds import (
     on_targets,
 )
 from nasbuild.errors import NasbuildError
-from nasbuild.score import Learnt, Run
+from nasbuild.score import Fit, TargetFit
 from nasbuild.space import Architecture
 
 _LEVELS = 16  # values of the other targets at which the climb begins, by every target
@@ -63,7 +63,7 @@ class Front:
     labelled_volume: float
 
 
-def build_front(run: Run, n: int, *, targets: Sequence[str] = (), bounds: Sequence[Bound] = ()) -> Front:
+def build_front(fit: Fit, n: int, *, targets: Sequence[str] = (), bounds: Sequence[Bound] = ()) -> Front:
     """Up to ``n`` architectures along the predicted front of two targets or more: those with the largest hypervolume.
 
     The front of summed module scores comes first: whole, where targets and bounds are three at most (`front_of_sums`),
@@ -87,32 +87,32 @@ def build_front(run: Run, n: int, *, targets: Sequence[str] = (), bounds: Sequen
     NasbuildError
         If there are fewer than two targets, or nothing is within the bounds.
     """
-    return _front(run, n, targets, bounds, interactions=True)
+    return _front(fit, n, targets, bounds, interactions=True)
 
 
-def swept_front(run: Run, n: int, *, targets: Sequence[str] = ()) -> Front:
+def swept_front(fit: Fit, n: int, *, targets: Sequence[str] = ()) -> Front:
     """Up to ``n`` architectures along the front that summed scores alone propose, those that lie furthest apart.
 
     What weighted sums of the targets can build: they are additive as well. Else as `build_front`.
     """
-    return _front(run, n, targets, (), interactions=False)
+    return _front(fit, n, targets, (), interactions=False)
 
 
-def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *, interactions: bool) -> Front:
+def _front(fit: Fit, n: int, targets: Sequence[str], bounds: Sequence[Bound], *, interactions: bool) -> Front:
     require_positive("the number of architectures", n)
-    learnt = [run.of(name) for name in targets] if targets else list(run.learnt)
-    names = tuple(one.target.name for one in learnt)
+    target_fit = [fit.of(name) for name in targets] if targets else list(fit.targets)
+    names = tuple(one.target.name for one in target_fit)
     if len(set(names)) < 2:
         raise NasbuildError(
             "a front needs two targets",
-            allowed=tuple(one.target.name for one in run.learnt),
+            allowed=tuple(one.target.name for one in fit.targets),
             todo="fit with several --target",
         )
-    exact, others = exact_and_predicted(run, learnt[0], [bound.name for bound in bounds])
-    every = [*learnt, *(one for one in others if one.target.name not in names)]
-    signs = np.array([one.target.sign for one in learnt], dtype=np.float64)
+    exact, others = exact_and_predicted(fit, target_fit[0], [bound.name for bound in bounds])
+    every = [*target_fit, *(one for one in others if one.target.name not in names)]
+    signs = np.array([one.target.sign for one in target_fit], dtype=np.float64)
     if by_value(exact) or is_deep(every, exact):
-        pairs = [one.scorer.pairs([[] for _ in run.space.stages]) for one in every]
+        pairs = [one.scorer.pairs([[] for _ in fit.space.stages]) for one in every]
 
         def along(
             costs: Mapping[str, ExactCost], within: Sequence[Bound], _: int
@@ -120,29 +120,29 @@ def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
             limits, of_bounds = limits_of(every, costs, within)
             whole = deep(
                 every,
-                run,
+                fit,
                 of_bounds,
                 limits,
                 interactions=interactions and None not in pairs,
-                front=len(learnt),
+                front=len(target_fit),
             )
             found = front_of(whole, signs)
             if not found.architectures:
-                raise nothing_within_deep(run, every, costs, within)
+                raise nothing_within_deep(fit, every, costs, within)
             return list(zip(found.architectures, found.sums, strict=True))
 
         build = (
-            checked(run, exact, bounds, n, along, itemgetter(0))
+            checked(fit, exact, bounds, n, along, itemgetter(0))
             if by_value(exact)
             else along(exact, bounds, n)
         )
         architectures, sums = [one for one, _ in build], np.array([own for _, own in build])
-        value = np.column_stack([one.scorer.labels_at(sums[:, t]) for t, one in enumerate(learnt)])
+        value = np.column_stack([one.scorer.labels_at(sums[:, t]) for t, one in enumerate(target_fit)])
         if interactions and None in pairs:
-            value = np.column_stack([one.scorer.predict(architectures)[0] for one in learnt])
-        return _of(run, learnt, architectures, value, signs, n, interactions=interactions)
+            value = np.column_stack([one.scorer.predict(architectures)[0] for one in target_fit])
+        return _of(fit, target_fit, architectures, value, signs, n, interactions=interactions)
     table, costs, most = bounded(columns(every), every, exact, bounds)
-    worth = [scores[:, : len(learnt)] * signs for scores in table.scores]
+    worth = [scores[:, : len(target_fit)] * signs for scores in table.scores]
     # No pick on the front of sums needs a module that a few others beat in all that counts; for
     # what interactions make of them, some more take part.
     count = _BEATEN if interactions else _MORE
@@ -157,21 +157,21 @@ def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
     whole = climbs or not interactions
     picks = proposed_by_sums(worth, problem, _LEVELS if climbs else _OF_EACH * n, whole=whole)
     if not len(picks):
-        raise nothing_within(problem, bounds, run, exact)
+        raise nothing_within(problem, bounds, fit, exact)
     predicted = None
     if len(known) == len(pairs):
         limits = most + slack(problem)
         predicted = Predicted(table.scores, known, costs, limits, on_targets(every, exact, bounds, limits))
         picks = climb(predicted, signs, picks) if climbs else picks
-    if predicted is not None and all(one.scorer.exact_pairs for one in learnt):
+    if predicted is not None and all(one.scorer.exact_pairs for one in target_fit):
         sums = predicted.values(picks)
-        value = np.column_stack([one.scorer.labels_at(sums[:, t]) for t, one in enumerate(learnt)])
+        value = np.column_stack([one.scorer.labels_at(sums[:, t]) for t, one in enumerate(target_fit)])
     else:
         pool = [table.architecture(pick) for pick in picks.tolist()]
-        value = np.column_stack([one.scorer.predict(pool)[0] for one in learnt])
+        value = np.column_stack([one.scorer.predict(pool)[0] for one in target_fit])
     return _of(
-        run,
-        learnt,
+        fit,
+        target_fit,
         [table.architecture(p) for p in picks.tolist()],
         value,
         signs,
@@ -181,8 +181,8 @@ def _front(run: Run, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
 
 
 def _of(
-    run: Run,
-    learnt: Sequence[Learnt],
+    fit: Fit,
+    target_fit: Sequence[TargetFit],
     architectures: Sequence[Architecture],
     value: np.ndarray,
     signs: np.ndarray,
@@ -191,37 +191,37 @@ def _of(
     interactions: bool,
 ) -> Front:
     """The front of what was found, values (architectures, targets), no more than ``n`` of it."""
-    names = tuple(one.target.name for one in learnt)
+    names = tuple(one.target.name for one in target_fit)
     some = np.flatnonzero(moocore.is_nondominated(value * signs, maximise=True, keep_weakly=False))
     points = value[some] * signs
-    some = some[_chosen(run, names, points, signs, n) if interactions else spread(points, n)]
+    some = some[_chosen(fit, names, points, signs, n) if interactions else spread(points, n)]
     some = some[np.argsort(-(value * signs)[some, 0], kind="stable")]
     front = tuple(architectures[i] for i in some)
     value, std = (
-        np.column_stack(p) for p in zip(*(one.scorer.predict(front) for one in learnt), strict=True)
+        np.column_stack(p) for p in zip(*(one.scorer.predict(front) for one in target_fit), strict=True)
     )
-    require_ties(run.space, front)
-    return Front(names, front, value, std, *_volumes(run, names, value * signs, signs))
+    require_ties(fit.space, front)
+    return Front(names, front, value, std, *_volumes(fit, names, value * signs, signs))
 
 
-def common_labels(run: Run, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def common_labels(fit: Fit, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Rows of the run's table that have the labels of all targets named, ascending, and the labels, (rows, targets)."""
-    known = [run.of(name).labels for name in names]
+    known = [fit.of(name).labels for name in names]
     own = [dict(zip(one.rows.tolist(), one.values.tolist(), strict=True)) for one in known]
     rows = sorted(set.intersection(*map(set, own)))
     return np.array(rows, dtype=np.int64), np.array([[one[r] for one in own] for r in rows])
 
 
-def _chosen(run: Run, names: Sequence[str], front: np.ndarray, signs: np.ndarray, n: int) -> np.ndarray:
+def _chosen(fit: Fit, names: Sequence[str], front: np.ndarray, signs: np.ndarray, n: int) -> np.ndarray:
     """Positions of up to ``n`` rows of a front with the largest hypervolume above the worst labels."""
-    labelled = common_labels(run, names)[1]
+    labelled = common_labels(fit, names)[1]
     low = np.concatenate([front, labelled * signs if len(labelled) else front[:0]]).min(axis=0)
     return most_volume(front, n, low)
 
 
-def _volumes(run: Run, names: Sequence[str], front: np.ndarray, signs: np.ndarray) -> tuple[float, float]:
+def _volumes(fit: Fit, names: Sequence[str], front: np.ndarray, signs: np.ndarray) -> tuple[float, float]:
     """Hypervolumes of a front and of the labelled rows, of the box between the worst labels and the best of all."""
-    rows, labelled = common_labels(run, names)
+    rows, labelled = common_labels(fit, names)
     if not len(rows):
         return np.nan, np.nan
     labelled = labelled * signs

@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 
 from nasbuild.builder._tied_stages import units_of
-from nasbuild.score import Learnt
+from nasbuild.score import TargetFit
 from nasbuild.space import Architecture
 
 _TRIED = 20_000  # architectures that are looked at for ties that modules can't be chosen by
@@ -48,7 +48,7 @@ def _sum(columns: Sequence[np.ndarray], positions: tuple[int, ...]) -> float:
 
 
 def best_choices(
-    learnt: Learnt, ranks: Sequence[np.ndarray], columns: Sequence[np.ndarray]
+    target_fit: TargetFit, ranks: Sequence[np.ndarray], columns: Sequence[np.ndarray]
 ) -> Iterator[tuple[float, tuple[int, ...]]]:
     """Picks of one module a stage that keep the ties of the space, largest sum first, lazily.
 
@@ -63,9 +63,9 @@ def best_choices(
     ------
     The sum, and the position in each column.
     """
-    space = learnt.within or learnt.scorer.space
+    space = target_fit.within or target_fit.scorer.space
     codes = (
-        [[s.code(int(r)) for r in own] for s, own in zip(learnt.stages, ranks, strict=True)]
+        [[s.code(int(r)) for r in own] for s, own in zip(target_fit.stages, ranks, strict=True)]
         if space.tied
         else [[] for _ in ranks]
     )
@@ -87,7 +87,8 @@ def best_choices(
         if not space.tied or space.ties_hold(
             Architecture(
                 tuple(
-                    s.module(space, int(own[p])) for s, own, p in zip(learnt.stages, ranks, at, strict=True)
+                    s.module(space, int(own[p]))
+                    for s, own, p in zip(target_fit.stages, ranks, at, strict=True)
                 )
             )
         ):

@@ -15,7 +15,7 @@ from nasbuild.builder._part_vectors import Parts, Vectors, asked_codes, brought
 from nasbuild.builder._priced_modules import pooled_part
 from nasbuild.builder._scored_modules import columns
 from nasbuild.builder._tied_stages import chosen_together, units_of
-from nasbuild.score import Learnt, Run
+from nasbuild.score import Fit, TargetFit
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Deep:
         Stages of which only what a search found takes part.
     """
 
-    run: Run
-    targets: tuple[Learnt, ...]
+    fit: Fit
+    targets: tuple[TargetFit, ...]
     parts: Parts
     limits: Limits
     interactions: tuple[Vectors | None, ...]
@@ -39,21 +39,21 @@ class Deep:
     searched: tuple[int, ...]
 
     def grid(self, which: Sequence[int]) -> Grid:
-        return grid(self.run.space, self.parts, which, self.limits, self.interactions, self.products)
+        return grid(self.fit.space, self.parts, which, self.limits, self.interactions, self.products)
 
 
-def is_deep(targets: Sequence[Learnt], exact: Mapping[str, ExactCost]) -> bool:
+def is_deep(targets: Sequence[TargetFit], exact: Mapping[str, ExactCost]) -> bool:
     """Whether a stage is too deep to list, stages matter to each other in a cost, or are tied to each other."""
     return (
-        any(stage.searched for learnt in targets for stage in learnt.stages)
+        any(stage.searched for target_fit in targets for stage in target_fit.stages)
         or any(not isinstance(cost, ByValue) and cost.links() for cost in exact.values())
         or chosen_together(space_of(targets))
     )
 
 
 def deep(
-    targets: Sequence[Learnt],
-    run: Run,
+    targets: Sequence[TargetFit],
+    fit: Fit,
     costs: Sequence[StageCost],
     limits: Limits,
     *,
@@ -100,7 +100,7 @@ def deep(
         for t, pair in enumerate([scorer.pairs(asked) for scorer in scorers]):
             if pair is not None:
                 parts, vectors[t] = brought(parts, pair.factors, pair.links, "scores", t)
-    return Deep(run, tuple(targets), parts, limits, tuple(vectors), tuple(products), tuple(searched))
+    return Deep(fit, tuple(targets), parts, limits, tuple(vectors), tuple(products), tuple(searched))
 
 
 def of_cost(whole: Deep, cost: int) -> Deep:

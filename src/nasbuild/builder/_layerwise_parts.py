@@ -14,13 +14,13 @@ from nasbuild.builder._part_tables import Part, layered_parts, listed_part, of_o
 from nasbuild.builder._scored_modules import Columns
 from nasbuild.builder._stage_shapes import canonical, of_seen, shapes_of
 from nasbuild.builder._tied_stages import Unit
-from nasbuild.score import Learnt
+from nasbuild.score import TargetFit
 from nasbuild.space import Space, module_codes
 
 _BEATEN = 10  # others of its stage that beat a module that takes no part in a front
 
 
-def space_of(targets: Sequence[Learnt]) -> Space:
+def space_of(targets: Sequence[TargetFit]) -> Space:
     """The space that is built in."""
     return targets[0].within or targets[0].scorer.space
 
@@ -55,7 +55,7 @@ def worthwhile_part(part: Part, signs: np.ndarray, limits: Limits) -> Part:
 
 
 def parts_of(
-    targets: Sequence[Learnt], stage: int, listed: Columns, costs: Sequence[StageCost]
+    targets: Sequence[TargetFit], stage: int, listed: Columns, costs: Sequence[StageCost]
 ) -> list[Part] | None:
     scorers = [one.scorer for one in targets]
     definition = space_of(targets).stages[stage]

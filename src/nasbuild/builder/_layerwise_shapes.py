@@ -58,7 +58,7 @@ def combinations_within(whole: Deep, sign: int) -> tuple[list[tuple[int, ...]], 
         rows = []
         for part in stage:
             some = grid(
-                whole.run.space, [[part]], [0], limits, [None] * len(whole.targets), [None] * len(limits.most)
+                whole.fit.space, [[part]], [0], limits, [None] * len(whole.targets), [None] * len(limits.most)
             )
             scores, costs = _sums_of(some, sign)
             rows.append((scores, costs))

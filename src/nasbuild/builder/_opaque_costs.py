@@ -12,7 +12,7 @@ from nasbuild.builder._bounded_costs import ByValue, ExactCost, exact_values
 from nasbuild.builder._bounds import Bound
 from nasbuild.builder._exact_costs import nearest_sum
 from nasbuild.errors import Infeasible, NasbuildError
-from nasbuild.score import Run
+from nasbuild.score import Fit
 from nasbuild.space import Architecture, mutate_layer, sample
 
 _SAMPLED = 800  # architectures whose values the sums are fitted to
@@ -31,7 +31,7 @@ def by_value(exact: Mapping[str, ExactCost]) -> bool:
 
 
 def checked(
-    run: Run,
+    fit: Fit,
     exact: Mapping[str, ExactCost],
     bounds: Sequence[Bound],
     n: int,
@@ -52,8 +52,8 @@ def checked(
     failed: NasbuildError | None = None
     near: list[Architecture] = []
     for _ in range(_ROUNDS):
-        drawn = _around(run, near, rng) if near else _drawn(run, rng)
-        stand_in, away = _stand_ins(run, exact, drawn)
+        drawn = _around(fit, near, rng) if near else _drawn(fit, rng)
+        stand_in, away = _stand_ins(fit, exact, drawn)
         near = []
         for share in _TIGHTER:
             tighter = [
@@ -71,7 +71,7 @@ def checked(
             inside = np.ones(len(found), dtype=bool)
             for bound in bounds:
                 if bound.name in away:
-                    value = exact_values(run, exact[bound.name], architectures)
+                    value = exact_values(fit, exact[bound.name], architectures)
                     inside &= bound.sign * (value - bound.value) <= _ROUNDING * abs(bound.value)
             kept |= {architectures[i]: found[i] for i in np.flatnonzero(inside).tolist()}
             near += architectures[:_NEAR]
@@ -88,30 +88,30 @@ def checked(
     return list(kept.values())
 
 
-def _drawn(run: Run, rng: np.random.Generator) -> list[Architecture]:
-    return sample(run.space, _SAMPLED, rng, over="depths", distinct=False)
+def _drawn(fit: Fit, rng: np.random.Generator) -> list[Architecture]:
+    return sample(fit.space, _SAMPLED, rng, over="depths", distinct=False)
 
 
-def _around(run: Run, near: Sequence[Architecture], rng: np.random.Generator) -> list[Architecture]:
+def _around(fit: Fit, near: Sequence[Architecture], rng: np.random.Generator) -> list[Architecture]:
     """Architectures a few changes away from some: there sums come nearer to true values."""
     found = []
     for n in range(_SAMPLED):
         one = near[n % len(near)]
         for _ in range(int(rng.integers(0, 4))):
-            one = mutate_layer(run.space, one, rng)
+            one = mutate_layer(fit.space, one, rng)
         found.append(one)
     return found
 
 
 def _stand_ins(
-    run: Run, exact: Mapping[str, ExactCost], drawn: Sequence[Architecture]
+    fit: Fit, exact: Mapping[str, ExactCost], drawn: Sequence[Architecture]
 ) -> tuple[dict[str, ExactCost], dict[str, np.ndarray]]:
     """The sums that stand in for costs by value, fitted to some architectures, and how far off they are at these."""
     stand_in, away = dict(exact), dict[str, np.ndarray]()
     for name, cost in exact.items():
         if isinstance(cost, ByValue):
-            values = exact_values(run, cost, drawn)
-            found = nearest_sum(run.space, drawn, values)
+            values = exact_values(fit, cost, drawn)
+            found = nearest_sum(fit.space, drawn, values)
             stand_in[name] = found
-            away[name] = np.abs(np.nan_to_num(exact_values(run, found, drawn) - values))
+            away[name] = np.abs(np.nan_to_num(exact_values(fit, found, drawn) - values))
     return stand_in, away

@@ -9,7 +9,7 @@ import numpy as np
 from nasbuild.builder._nondominated import worthwhile
 from nasbuild.builder._part_grid import Limits
 from nasbuild.builder._part_tables import Part, StageSum, listed_part, table_modules
-from nasbuild.score import Learnt
+from nasbuild.score import TargetFit
 from nasbuild.space import allows, module_key, neighbour_codes, sample_codes
 
 _BUDGET = 20_000  # modules that are scored
@@ -21,7 +21,7 @@ _KEPT = 5_000
 
 
 def pooled_part(
-    targets: Sequence[Learnt], stage: int, costs: Sequence[StageSum], limits: Limits, budget: int = _BUDGET
+    targets: Sequence[TargetFit], stage: int, costs: Sequence[StageSum], limits: Limits, budget: int = _BUDGET
 ) -> Part | None:
     """Modules along the trade-offs of all scores and costs of a stage, found by local searches; None if none can be afforded.
 
@@ -86,7 +86,7 @@ def pooled_part(
     return listed_part(stage, [codes[i] for i in kept], values[kept][:, : len(targets)], costs)
 
 
-def _sign(targets: Sequence[Learnt], limits: Limits, target: int) -> int:
+def _sign(targets: Sequence[TargetFit], limits: Limits, target: int) -> int:
     """Which way a target is wanted: the first as it is, one that is bounded by its bound."""
     bounded = [s for t, s, _ in limits.on_targets if t == target]
     return -bounded[0] if bounded and target else targets[target].target.sign

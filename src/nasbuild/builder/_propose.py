@@ -10,11 +10,11 @@ import numpy as np
 from nasbuild.builder._k_best_sums import best_choices
 from nasbuild.builder._tied_stages import chosen_together
 from nasbuild.builder._topk import Built, described, require_positive
-from nasbuild.score import COMPARED, Learnt, Scorer, member_scores
+from nasbuild.score import COMPARED, Scorer, TargetFit, member_scores
 from nasbuild.space import Architecture
 
 
-def propose(learnt: Learnt, n: int) -> list[Built]:
+def propose(target_fit: TargetFit, n: int) -> list[Built]:
     """``n`` architectures without a label that are worth one, by Thompson sampling.
 
     Each is the best by the scores of one member (of recipe ``default``: one sample of the
@@ -31,14 +31,14 @@ def propose(learnt: Learnt, n: int) -> list[Built]:
         If ``n`` is below 1.
     """
     require_positive("the number of architectures", n)
-    learnt = replace(learnt, unseen=True)
-    ranks = [_candidates(learnt, u) for u in range(len(learnt.stages))]
+    target_fit = replace(target_fit, unseen=True)
+    ranks = [_candidates(target_fit, u) for u in range(len(target_fit.stages))]
     scores = [
-        learnt.target.sign * member_scores(learnt.scorer, stage, own)
-        for stage, own in zip(learnt.stages, ranks, strict=True)
+        target_fit.target.sign * member_scores(target_fit.scorer, stage, own)
+        for stage, own in zip(target_fit.stages, ranks, strict=True)
     ]
-    turns = [_best_first(learnt, ranks, [s[m] for s in scores]) for m in range(len(scores[0]))]
-    return described(learnt, in_turn(learnt.scorer, turns, n))
+    turns = [_best_first(target_fit, ranks, [s[m] for s in scores]) for m in range(len(scores[0]))]
+    return described(target_fit, in_turn(target_fit.scorer, turns, n))
 
 
 def in_turn(scorer: Scorer, turns: Sequence[Iterator[Architecture]], n: int) -> list[Architecture]:
@@ -59,23 +59,25 @@ def in_turn(scorer: Scorer, turns: Sequence[Iterator[Architecture]], n: int) -> 
     return found
 
 
-def _candidates(learnt: Learnt, stage: int) -> np.ndarray:
+def _candidates(target_fit: TargetFit, stage: int) -> np.ndarray:
     """Positions of the modules of a stage that may be its best, ascending."""
-    scores, sign = learnt.stages[stage], learnt.target.sign
-    if chosen_together(learnt.within or learnt.scorer.space, stage):
+    scores, sign = target_fit.stages[stage], target_fit.target.sign
+    if chosen_together(target_fit.within or target_fit.scorer.space, stage):
         # The best by themselves need not keep the ties.
         return np.arange(len(scores))
     hoped = sign * scores.score + 2 * scores.std
-    return np.union1d(learnt.best(stage, COMPARED), np.argsort(-hoped, kind="stable")[:COMPARED])
+    return np.union1d(target_fit.best(stage, COMPARED), np.argsort(-hoped, kind="stable")[:COMPARED])
 
 
-def _best_first(learnt: Learnt, ranks: list[np.ndarray], scores: list[np.ndarray]) -> Iterator[Architecture]:
+def _best_first(
+    target_fit: TargetFit, ranks: list[np.ndarray], scores: list[np.ndarray]
+) -> Iterator[Architecture]:
     """Architectures of these modules by one member's scores, best first."""
-    space = learnt.scorer.space
-    for _, positions in best_choices(learnt, ranks, scores):
+    space = target_fit.scorer.space
+    for _, positions in best_choices(target_fit, ranks, scores):
         yield Architecture(
             tuple(
                 stage.module(space, int(own[p]))
-                for stage, own, p in zip(learnt.stages, ranks, positions, strict=True)
+                for stage, own, p in zip(target_fit.stages, ranks, positions, strict=True)
             )
         )

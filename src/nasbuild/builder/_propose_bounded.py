@@ -16,7 +16,7 @@ from nasbuild.builder._scored_modules import Columns, columns
 from nasbuild.builder._topk import Built, described, require_positive
 from nasbuild.builder._within_bounds import bounded, build_within, expected
 from nasbuild.errors import Infeasible
-from nasbuild.score import COMPARED, Learnt, Run, Scorer
+from nasbuild.score import COMPARED, Fit, Scorer, TargetFit
 from nasbuild.space import Architecture, group_codes
 
 _PRICES = (0.0, 0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -26,7 +26,7 @@ _ROUNDING = 1e-9
 _MORE, _LEAST = 8, 64  # best ones by score that members choose from, where modules can't be listed
 
 
-def propose_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound]) -> list[Built]:
+def propose_within(fit: Fit, target: str | None, n: int, bounds: Sequence[Bound]) -> list[Built]:
     """``n`` architectures without a label that are worth one and are within bounds, by Thompson sampling.
 
     As `propose`, but the best by one member's scores is the best within the bounds: exact costs hold exactly, bounds
@@ -39,12 +39,12 @@ def propose_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound]
         If ``n`` is below 1, or a bound names nothing that is known.
     """
     require_positive("the number of architectures", n)
-    run = run.with_unseen()
-    first = run.of(target)
-    exact, others = exact_and_predicted(run, first, [bound.name for bound in bounds])
+    fit = fit.with_unseen()
+    first = fit.of(target)
+    exact, others = exact_and_predicted(fit, first, [bound.name for bound in bounds])
     targets = [first, *others]
     if by_value(exact) or is_deep(targets, exact):
-        return _of_built(run, first, n, bounds)
+        return _of_built(fit, first, n, bounds)
     table, costs, most = bounded(columns(targets), targets, exact, bounds)
     if not all(table.codes):
         return []
@@ -53,27 +53,27 @@ def propose_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound]
     table, costs = table.select(kept), tuple(c[k] for c, k in zip(costs, kept, strict=True))
     each = [sign * scores for scores in _member_scores(first.scorer, table)]
     turns = [
-        _best_first(run, table, Problem(tuple(s[member] for s in each), costs, most), bounds)
+        _best_first(fit, table, Problem(tuple(s[member] for s in each), costs, most), bounds)
         for member in range(first.scorer.members)
     ]
     return described(first, in_turn(first.scorer, turns, n))
 
 
-def _of_built(run: Run, first: Learnt, n: int, bounds: Sequence[Bound]) -> list[Built]:
+def _of_built(fit: Fit, first: TargetFit, n: int, bounds: Sequence[Bound]) -> list[Built]:
     """The same where modules can't be listed: members choose in turn among the best by score within the bounds."""
     network = first.scorer.network
     passed = {network(a) for a in first.scorer.architectures}
     try:
-        built = build_within(run, first.target.name, max(_MORE * n, _LEAST), bounds).built
+        built = build_within(fit, first.target.name, max(_MORE * n, _LEAST), bounds).built
     except Infeasible:
         return []
     architectures = [one.architecture for one in built]
-    inside = within_bounds(run, architectures, bounds)
+    inside = within_bounds(fit, architectures, bounds)
     left = [a for a, good in zip(architectures, inside, strict=True) if good and network(a) not in passed]
     if not left:
         return []
     scores = np.zeros((first.scorer.members, len(left)))
-    for u, stage in enumerate(run.space.stages):
+    for u, stage in enumerate(fit.space.stages):
         codes = [stage.encode(a.modules[u]) for a in left]
         scores += group_codes(codes).evaluate(lambda own, u=u: first.scorer.each(u, own).T, (len(scores),)).T
     order = np.argsort(-first.target.sign * scores, axis=1, kind="stable").tolist()
@@ -85,14 +85,14 @@ def _of_built(run: Run, first: Learnt, n: int, bounds: Sequence[Bound]) -> list[
     return described(first, [left[i] for i in chosen])
 
 
-def within_bounds(run: Run, architectures: Sequence[Architecture], bounds: Sequence[Bound]) -> np.ndarray:
+def within_bounds(fit: Fit, architectures: Sequence[Architecture], bounds: Sequence[Bound]) -> np.ndarray:
     """Which architectures are within the bounds as far as is known, (architectures,) bool.
 
     By the prediction y' of targets, by the cost itself where it is exact; what is not known is not within.
     """
     inside = np.ones(len(architectures), dtype=bool)
     for bound in bounds if len(architectures) else ():
-        value, _ = expected(run, bound.name, architectures)
+        value, _ = expected(fit, bound.name, architectures)
         # A cost is a sum over layers, which rounds: what is at the bound is within.
         inside &= bound.sign * (value - bound.value) <= _ROUNDING * np.maximum(
             abs(bound.value), np.abs(value)
@@ -121,14 +121,14 @@ def _member_scores(scorer: Scorer, table: Columns) -> Iterator[np.ndarray]:
 
 
 def _best_first(
-    run: Run, table: Columns, problem: Problem, bounds: Sequence[Bound]
+    fit: Fit, table: Columns, problem: Problem, bounds: Sequence[Bound]
 ) -> Iterator[Architecture]:
     """Architectures within the bounds by one member's scores, best first."""
     told, n = 0, _AT_ONCE
     while True:
         picks = best_under(problem, n).picks
         new = [table.architecture(pick) for pick in picks[told:].tolist()]
-        for architecture, inside in zip(new, within_bounds(run, new, bounds), strict=True):
+        for architecture, inside in zip(new, within_bounds(fit, new, bounds), strict=True):
             if inside:
                 yield architecture
         if len(picks) < n or n >= _MOST:

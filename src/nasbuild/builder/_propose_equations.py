@@ -14,7 +14,7 @@ from nasbuild.builder._subset_selection import spread
 from nasbuild.builder._topk import require_positive
 from nasbuild.errors import NasbuildError
 from nasbuild.objective import Target
-from nasbuild.score import Run
+from nasbuild.score import Fit
 from nasbuild.space import Architecture
 
 _POOL = 40, 5  # architectures of the front that equations choose from: so many at least, or so many for each
@@ -41,7 +41,7 @@ class Aimed:
 
 
 def propose_equations(
-    run: Run, n: int, *, targets: Sequence[str] = (), bounds: Sequence[Bound] = ()
+    fit: Fit, n: int, *, targets: Sequence[str] = (), bounds: Sequence[Bound] = ()
 ) -> tuple[tuple[str, ...], list[Aimed]]:
     """Up to ``n`` equations whose best architectures lie far apart along the predicted front.
 
@@ -68,7 +68,7 @@ def propose_equations(
         the bounds.
     """
     require_positive("the number of equations", n)
-    front = swept_front(run, max(_POOL[0], _POOL[1] * n), targets=targets)
+    front = swept_front(fit, max(_POOL[0], _POOL[1] * n), targets=targets)
     for bound in bounds:
         if bound.name not in front.targets:
             raise NasbuildError(
@@ -76,7 +76,7 @@ def propose_equations(
                 where=f"--where {str(bound)!r}",
                 allowed=front.targets,
             )
-    aimed = [run.of(name).target for name in front.targets]
+    aimed = [fit.of(name).target for name in front.targets]
     signs = np.array([target.sign for target in aimed], dtype=np.float64)
     found = _of_each(front, signs, [_operand(target) for target in aimed])
     inside = [

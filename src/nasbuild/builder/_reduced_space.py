@@ -9,11 +9,13 @@ import moocore
 
 from nasbuild.builder._front import common_labels
 from nasbuild.errors import NasbuildError
-from nasbuild.score import Learnt, Run
+from nasbuild.score import Fit, TargetFit
 from nasbuild.space import Architecture, Module, Space, Stage
 
 
-def reduce_space(learnt: Sequence[Learnt], k: int, *, architectures: Sequence[Architecture] = ()) -> Space:
+def reduce_space(
+    target_fit: Sequence[TargetFit], k: int, *, architectures: Sequence[Architecture] = ()
+) -> Space:
     """The space of the ``k`` best modules of each stage, united over all targets (section 5.1).
 
     Parameters
@@ -28,12 +30,12 @@ def reduce_space(learnt: Sequence[Learnt], k: int, *, architectures: Sequence[Ar
     NasbuildError
         If ``k`` is below 1, there is no target, or the targets were learnt in different spaces.
     """
-    if not learnt:
+    if not target_fit:
         raise NasbuildError("there is nothing learnt to shrink the space by", todo="name a target")
     if k < 1 and not architectures:
         raise NasbuildError(f"the number of modules a stage is {k}", allowed="1 or more")
-    space = learnt[0].scorer.space
-    for other in learnt[1:]:
+    space = target_fit[0].scorer.space
+    for other in target_fit[1:]:
         if other.scorer.space.stages != space.stages:
             raise NasbuildError(
                 f"the runs are of different spaces: {space.name} and {other.scorer.space.name}",
@@ -42,7 +44,7 @@ def reduce_space(learnt: Sequence[Learnt], k: int, *, architectures: Sequence[Ar
     stages: list[Stage] = []
     for u, stage in enumerate(space.stages):
         kept: dict[Module, None] = {}
-        for one in learnt if k > 0 else ():
+        for one in target_fit if k > 0 else ():
             for rank in one.best(u, k):
                 kept.setdefault(one.stages[u].module(space, int(rank)))
         kept |= dict.fromkeys(architecture.modules[u] for architecture in architectures)
@@ -71,18 +73,18 @@ class Holds:
     modules: float
 
 
-def holds_of_front(reduced: Space, run: Run, targets: Sequence[str] = ()) -> Holds | None:
+def holds_of_front(reduced: Space, fit: Fit, targets: Sequence[str] = ()) -> Holds | None:
     """How much of a run's labelled front over its targets (all if not named) is in a reduced space.
 
     None if no row has all the labels.
     """
-    learnt = [run.of(name) for name in targets] if targets else list(run.learnt)
-    rows, values = common_labels(run, [one.target.name for one in learnt])
+    target_fit = [fit.of(name) for name in targets] if targets else list(fit.targets)
+    rows, values = common_labels(fit, [one.target.name for one in target_fit])
     if not len(rows):
         return None
-    values = values * [one.target.sign for one in learnt]
+    values = values * [one.target.sign for one in target_fit]
     best = moocore.is_nondominated(values, maximise=True, keep_weakly=True)
-    front = [run.table.architectures[r] for r in rows[best]]
+    front = [fit.table.architectures[r] for r in rows[best]]
     kept = [set(stage.modules or ()) for stage in reduced.stages]
     needed = [{a.modules[u] for a in front} for u in range(len(kept))]
     return Holds(

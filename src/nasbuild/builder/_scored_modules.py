@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasbuild.score import Learnt
+from nasbuild.score import TargetFit
 from nasbuild.space import Architecture, Module, Space, module_key
 
 
@@ -43,7 +43,7 @@ class Columns:
         )
 
 
-def columns(targets: Sequence[Learnt], *, deep: bool = True) -> Columns:
+def columns(targets: Sequence[TargetFit], *, deep: bool = True) -> Columns:
     """Modules that any of the targets has scored, by all of them; in the first one's order, best first.
 
     Where a stage was searched, targets know different modules; what one lacks is scored anew. If not ``deep``, such a
@@ -57,13 +57,13 @@ def columns(targets: Sequence[Learnt], *, deep: bool = True) -> Columns:
         place: dict[tuple[int, bytes], int] = {}
         own: list[np.ndarray] = []
         found = []
-        if not deep and any(learnt.stages[u].searched for learnt in targets):
+        if not deep and any(target_fit.stages[u].searched for target_fit in targets):
             codes.append([])
             scores.append(np.zeros((0, len(targets))))
             continue
-        for learnt in targets:
-            stage, rows = learnt.stages[u], []
-            for rank in learnt.best(u):
+        for target_fit in targets:
+            stage, rows = target_fit.stages[u], []
+            for rank in target_fit.best(u):
                 code = stage.code(int(rank))
                 row = place.setdefault(module_key(code), len(own))
                 if row == len(own):

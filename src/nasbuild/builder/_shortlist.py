@@ -9,7 +9,7 @@ from nasbuild.builder._bounds import Bound
 from nasbuild.builder._layerwise import is_deep
 from nasbuild.builder._topk import Built, build
 from nasbuild.builder._within_bounds import build_within, expected
-from nasbuild.score import Run
+from nasbuild.score import Fit
 
 _SHORT = 3  # times as many as are asked for stand on the shortlist
 _LEAST = 30
@@ -42,7 +42,7 @@ class Shortlisted:
 
 
 def build_shortlisted(
-    run: Run,
+    fit: Fit,
     target: str | None,
     n: int,
     bounds: Sequence[Bound] = (),
@@ -69,23 +69,25 @@ def build_shortlisted(
     NasbuildError
         As `build_within`.
     """
-    learnt, length = run.of(target), max(_SHORT * n, _LEAST)
+    target_fit, length = fit.of(target), max(_SHORT * n, _LEAST)
     sure, gap = length, 0.0
-    if bounds or apart > 1 or (k is None and is_deep([learnt], {})):
-        within = build_within(run, learnt.target.name, length, bounds, apart=apart)
+    if bounds or apart > 1 or (k is None and is_deep([target_fit], {})):
+        within = build_within(fit, target_fit.target.name, length, bounds, apart=apart)
         listed, sure, gap = within.built, within.proven, within.gap
     else:
-        listed = build(learnt, length, k=k)
-    over = _over(run, listed, bounds)
-    order = sorted(range(len(listed)), key=lambda i: (over[i], -learnt.target.sign * listed[i].prediction))
+        listed = build(target_fit, length, k=k)
+    over = _over(fit, listed, bounds)
+    order = sorted(
+        range(len(listed)), key=lambda i: (over[i], -target_fit.target.sign * listed[i].prediction)
+    )
     return Shortlisted([listed[i] for i in order[:n]], len(listed), min(sure, len(listed)), gap)
 
 
-def _over(run: Run, built: Sequence[Built], bounds: Sequence[Bound]) -> list[float]:
+def _over(fit: Fit, built: Sequence[Built], bounds: Sequence[Bound]) -> list[float]:
     """By how much each one's expected values are beyond the bounds, in units of the bounds; 0 if within."""
     total = [0.0] * len(built)
     for bound in bounds:
-        value, _ = expected(run, bound.name, [one.architecture for one in built])
+        value, _ = expected(fit, bound.name, [one.architecture for one in built])
         for i, v in enumerate(value.tolist()):
             beyond = bound.sign * (v - bound.value) / max(abs(bound.value), abs(v), 1e-300)
             total[i] += beyond if beyond > _ROUNDING else 0.0

@@ -9,14 +9,14 @@ from math import prod
 
 from nasbuild.builder._tied_stages import binds, listable
 from nasbuild.errors import NasbuildError
-from nasbuild.score import Run, narrowed
+from nasbuild.score import Fit, narrowed
 from nasbuild.space import Architecture, Space, Together
 
 _MOST = 64
 _TODO = "hold some of them with --fix, or write what is tied as one stage with a shared feature"
 
 
-def tied_runs(run: Run, *, together: bool = True) -> list[Run]:
+def tied_fits(fit: Fit, *, together: bool = True) -> list[Fit]:
     """The run once for every choice of ties in stages that are too large to list, with what is tied held there.
 
     What is best of all of them is the best of the space. The run itself where all ties are kept by choosing stages
@@ -32,12 +32,12 @@ def tied_runs(run: Run, *, together: bool = True) -> list[Run]:
     NasbuildError
         If there are too many choices to build for each.
     """
-    space = run.learnt[0].within or run.space
+    space = fit.targets[0].within or fit.space
     if not space.tied:
-        return [run]
-    held = [one for one in space.together if binds(one) and not (together and _chosen(run, one))]
+        return [fit]
+    held = [one for one in space.together if binds(one) and not (together and _chosen(fit, one))]
     if not held:
-        return [run]
+        return [fit]
     ways = prod(len(one.ways) for one in held)
     if ways > _MOST:
         raise NasbuildError(
@@ -51,13 +51,13 @@ def tied_runs(run: Run, *, together: bool = True) -> list[Run]:
         stages = dict(enumerate(space.stages))
         for one, way in zip(held, chosen, strict=True):
             stages |= zip(one.stages, way, strict=True)
-        found.append(narrowed(run, replace(space, stages=tuple(stages.values()))))
+        found.append(narrowed(fit, replace(space, stages=tuple(stages.values()))))
     return found
 
 
-def _chosen(run: Run, one: Together) -> bool:
+def _chosen(fit: Fit, one: Together) -> bool:
     """Whether stages that are tied can be chosen together."""
-    searched = any(learnt.stages[u].searched for learnt in run.learnt for u in one.stages)
+    searched = any(target_fit.stages[u].searched for target_fit in fit.targets for u in one.stages)
     return listable(one) and not searched
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from nasbuild.builder._k_best_sums import best_choices
 from nasbuild.builder._tied_features import require_ties
 from nasbuild.errors import NasbuildError
-from nasbuild.score import Learnt
+from nasbuild.score import TargetFit
 from nasbuild.space import Architecture, count_architectures
 
 
@@ -37,7 +37,7 @@ class Built:
     extrapolates: bool
 
 
-def build(learnt: Learnt, n: int, *, k: int | None = None) -> list[Built]:
+def build(target_fit: TargetFit, n: int, *, k: int | None = None) -> list[Built]:
     """The ``n`` best architectures by summed module score (section 5.1).
 
     Parameters
@@ -53,14 +53,14 @@ def build(learnt: Learnt, n: int, *, k: int | None = None) -> list[Built]:
     require_positive("the number of architectures", n)
     if k is not None:
         require_positive("the number of modules a stage", k)
-    space, sign = learnt.scorer.space, learnt.target.sign
-    order = [learnt.best(u, k) for u in range(len(learnt.stages))]
-    columns = [sign * stage.score[o] for stage, o in zip(learnt.stages, order, strict=True)]
+    space, sign = target_fit.scorer.space, target_fit.target.sign
+    order = [target_fit.best(u, k) for u in range(len(target_fit.stages))]
+    columns = [sign * stage.score[o] for stage, o in zip(target_fit.stages, order, strict=True)]
     found: list[tuple[Architecture, float, tuple[float, ...]]] = []
-    for total, positions in best_choices(learnt, order, columns):
+    for total, positions in best_choices(target_fit, order, columns):
         ranks = [int(o[p]) for o, p in zip(order, positions, strict=True)]
-        modules = tuple(s.module(space, r) for s, r in zip(learnt.stages, ranks, strict=True))
-        shares = tuple(float(s.score[r]) for s, r in zip(learnt.stages, ranks, strict=True))
+        modules = tuple(s.module(space, r) for s, r in zip(target_fit.stages, ranks, strict=True))
+        shares = tuple(float(s.score[r]) for s, r in zip(target_fit.stages, ranks, strict=True))
         found.append((Architecture(modules), sign * total, shares))
         if len(found) == n:
             break
@@ -70,7 +70,7 @@ def build(learnt: Learnt, n: int, *, k: int | None = None) -> list[Built]:
             where="tied",
             todo="build by score, prediction or shortlist without --k, or hold some of what is tied with --fix",
         )
-    return _predicted(learnt, found)
+    return _predicted(target_fit, found)
 
 
 CHOSEN = 1.3
@@ -83,35 +83,42 @@ POOL = 1_000
 """Architectures of the highest summed scores among which the prediction y' may choose."""
 
 
-def best_predicted(learnt: Learnt, built: Sequence[Built], n: int) -> list[Built]:
+def best_predicted(target_fit: TargetFit, built: Sequence[Built], n: int) -> list[Built]:
     """The ``n`` with the best prediction y', which knows of interactions between stages; best first."""
-    return sorted(built, key=lambda one: -learnt.target.sign * one.prediction)[:n]
+    return sorted(built, key=lambda one: -target_fit.target.sign * one.prediction)[:n]
 
 
-def described(learnt: Learnt, architectures: Sequence[Architecture]) -> list[Built]:
+def described(target_fit: TargetFit, architectures: Sequence[Architecture]) -> list[Built]:
     """Architectures with their scores and predictions, in their order."""
-    shares = learnt.scorer.shares(architectures)
+    shares = target_fit.scorer.shares(architectures)
     found = [
         (a, float(s.sum()), tuple(float(v) for v in s)) for a, s in zip(architectures, shares, strict=True)
     ]
-    return _predicted(learnt, found)
+    return _predicted(target_fit, found)
 
 
-def _predicted(learnt: Learnt, found: list[tuple[Architecture, float, tuple[float, ...]]]) -> list[Built]:
+def _predicted(
+    target_fit: TargetFit, found: list[tuple[Architecture, float, tuple[float, ...]]]
+) -> list[Built]:
     architectures = [architecture for architecture, _, _ in found]
-    require_ties(learnt.scorer.space, architectures)
-    value, std, beyond = learnt.scorer.predict_marked(architectures)
+    require_ties(target_fit.scorer.space, architectures)
+    value, std, beyond = target_fit.scorer.predict_marked(architectures)
     told = zip(found, value, CHOSEN * std, beyond, strict=True)
     return [Built(*one, float(v), float(s), bool(b)) for one, v, s, b in told]
 
 
-def buildable(learnt: Learnt) -> int:
+def buildable(target_fit: TargetFit) -> int:
     """How many architectures `build` can give: fewer than the space has where a stage was searched, where different
     architectures make the same network, or where no label tells of a choice."""
-    unseen = learnt.trust.unseen and not learnt.unseen
-    if unseen or learnt.within or learnt.scorer.merges or any(stage.searched for stage in learnt.stages):
-        return math.prod(len(learnt.best(u)) for u in range(len(learnt.stages)))
-    return count_architectures(learnt.scorer.space)
+    unseen = target_fit.trust.unseen and not target_fit.unseen
+    if (
+        unseen
+        or target_fit.within
+        or target_fit.scorer.merges
+        or any(stage.searched for stage in target_fit.stages)
+    ):
+        return math.prod(len(target_fit.best(u)) for u in range(len(target_fit.stages)))
+    return count_architectures(target_fit.scorer.space)
 
 
 def require_positive(what: str, value: int) -> None:

@@ -24,7 +24,7 @@ from nasbuild.builder._part_grid import Limits
 from nasbuild.builder._scored_modules import Columns, columns
 from nasbuild.builder._topk import Built, described, require_positive
 from nasbuild.errors import Infeasible, NasbuildError
-from nasbuild.score import Learnt, Run
+from nasbuild.score import Fit, TargetFit
 from nasbuild.space import Architecture
 
 _ROUNDING = 1e-9
@@ -42,7 +42,7 @@ class Within:
     gap: float = 0.0
 
 
-def build_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound], *, apart: int = 1) -> Within:
+def build_within(fit: Fit, target: str | None, n: int, bounds: Sequence[Bound], *, apart: int = 1) -> Within:
     """The ``n`` best architectures by summed module score whose other sums stay within bounds.
 
     A bound on a metric holds for what its summed module scores tell (recipe ``default``: on the
@@ -67,26 +67,26 @@ def build_within(run: Run, target: str | None, n: int, bounds: Sequence[Bound], 
     """
     require_positive("the number of architectures", n)
     require_positive("the number of stages that differ", apart)
-    first = run.of(target)
-    exact, others = exact_and_predicted(run, first, [bound.name for bound in bounds])
+    first = fit.of(target)
+    exact, others = exact_and_predicted(fit, first, [bound.name for bound in bounds])
     targets = [first, *others]
     if by_value(exact):
         found = checked(
-            run,
+            fit,
             exact,
             bounds,
             n,
-            lambda costs, limits, count: _within_sums(run, targets, count, costs, limits, apart).built,
+            lambda costs, limits, count: _within_sums(fit, targets, count, costs, limits, apart).built,
             lambda one: one.architecture,
         )
         found.sort(key=lambda one: -first.target.sign * one.score)
         return Within(found[:n], 0, np.inf)
-    return _within_sums(run, targets, n, exact, bounds, apart)
+    return _within_sums(fit, targets, n, exact, bounds, apart)
 
 
 def _within_sums(
-    run: Run,
-    targets: Sequence[Learnt],
+    fit: Fit,
+    targets: Sequence[TargetFit],
     n: int,
     exact: Mapping[str, ExactCost],
     bounds: Sequence[Bound],
@@ -97,23 +97,23 @@ def _within_sums(
     sign = first.target.sign
     if is_deep(targets, exact):
         limits, costs = limits_of(targets, exact, bounds)
-        found = best_of(deep(targets, run, costs, limits, interactions=False), sign, n, apart)
+        found = best_of(deep(targets, fit, costs, limits, interactions=False), sign, n, apart)
         if not found.architectures:
-            raise nothing_within_deep(run, targets, exact, bounds)
+            raise nothing_within_deep(fit, targets, exact, bounds)
         built = described(first, found.architectures)
         return Within(built, found.proven, found.most - float(found.values[0]))
     table, costs, most = bounded(columns(targets), targets, exact, bounds)
     problem = Problem(tuple(sign * scores[:, 0] for scores in table.scores), costs, most)
     best = best_under(problem, n, apart)
     if not len(best):
-        raise nothing_within(problem, bounds, run, exact)
+        raise nothing_within(problem, bounds, fit, exact)
     architectures = [table.architecture(pick) for pick in best.picks]
     gap = 0.0 if best.proven else best.most - float(problem.values(best.picks[:1])[0])
     return Within(described(first, architectures), best.proven, gap)
 
 
 def limits_of(
-    targets: Sequence[Learnt], exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
+    targets: Sequence[TargetFit], exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
 ) -> tuple[Limits, list[StageCost]]:
     """Bounds as a grid has them, and the exact costs of its columns, one a bound."""
     place = {one.target.name: t for t, one in enumerate(targets)}
@@ -132,21 +132,21 @@ def limits_of(
     return limits, [of_stages(exact[bound.name]) for bound in on_costs]
 
 
-def sum_at(learnt: Learnt, label: float) -> float:
+def sum_at(target_fit: TargetFit, label: float) -> float:
     """`Scorer.sum_at`, infinite for labels that are too far away to be numbers on that scale."""
     with np.errstate(over="ignore"):
-        return learnt.scorer.sum_at(label)
+        return target_fit.scorer.sum_at(label)
 
 
 def bounded(
-    table: Columns, targets: Sequence[Learnt], exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
+    table: Columns, targets: Sequence[TargetFit], exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
 ) -> tuple[Columns, tuple[np.ndarray, ...], np.ndarray]:
     """The modules whose costs are known, their costs, (modules, bounds), and the most of each sum, (bounds,).
 
     Costs of targets are on the scales on which they add up. ``table`` has the scores of ``targets``, in their order;
     ``exact`` are the costs that are known exactly, by name.
     """
-    places = {learnt.target.name: t for t, learnt in enumerate(targets)}
+    places = {target_fit.target.name: t for t, target_fit in enumerate(targets)}
     found, most = [], []
     for bound in bounds:
         if bound.name in exact:
@@ -175,7 +175,7 @@ def bounded(
 
 
 def on_targets(
-    targets: Sequence[Learnt], exact: Mapping[str, ExactCost], bounds: Sequence[Bound], most: np.ndarray
+    targets: Sequence[TargetFit], exact: Mapping[str, ExactCost], bounds: Sequence[Bound], most: np.ndarray
 ) -> tuple[tuple[int, int, float], ...]:
     """Bounds that are on predictions: (target, sign, upper limit of sign × prediction), as `bounded` tells them."""
     place = {one.target.name: t for t, one in enumerate(targets)}
@@ -184,25 +184,25 @@ def on_targets(
     )
 
 
-def predicted_names(run: Run, bounds: Sequence[Bound]) -> list[str]:
+def predicted_names(fit: Fit, bounds: Sequence[Bound]) -> list[str]:
     """What bounds are on that is known by its prediction only, each once."""
     names = dict.fromkeys(bound.name for bound in bounds)
-    return [name for name in names if isinstance(resolved(run, name), Learnt)]
+    return [name for name in names if isinstance(resolved(fit, name), TargetFit)]
 
 
-def expected(run: Run, name: str, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+def expected(fit: Fit, name: str, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
     """What is known of architectures and its deviation, each (architectures,).
 
     An exact cost, with deviation 0, where there is one of that name; else y' of the target.
     """
-    found = resolved(run, name)
-    if isinstance(found, Learnt):
+    found = resolved(fit, name)
+    if isinstance(found, TargetFit):
         return found.scorer.predict(architectures)
-    return exact_values(run, found, architectures), np.zeros(len(architectures))
+    return exact_values(fit, found, architectures), np.zeros(len(architectures))
 
 
 def nothing_within(
-    problem: Problem, bounds: Sequence[Bound], run: Run, exact: Mapping[str, ExactCost]
+    problem: Problem, bounds: Sequence[Bound], fit: Fit, exact: Mapping[str, ExactCost]
 ) -> Infeasible:
     """Nothing is within the bounds: for each, the nearest one that can be met while the others hold."""
 
@@ -213,11 +213,11 @@ def nothing_within(
         found = best_under(others, 1)
         return -float(others.values(found.picks)[0]) if len(found) else None
 
-    return _loosened(bounds, run, exact, nearest)
+    return _loosened(bounds, fit, exact, nearest)
 
 
 def nothing_within_deep(
-    run: Run, targets: Sequence[Learnt], exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
+    fit: Fit, targets: Sequence[TargetFit], exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
 ) -> Infeasible:
     """The same in spaces that are built layer by layer."""
 
@@ -226,21 +226,21 @@ def nothing_within_deep(
         rest = [bound for i, bound in enumerate(bounds) if i != k]
         if name in exact:
             limits, costs = limits_of(targets, exact, [bounds[k], *rest])
-            whole = of_cost(deep(targets, run, costs, limits, interactions=False), 0)
+            whole = of_cost(deep(targets, fit, costs, limits, interactions=False), 0)
         else:
             place = next(t for t, one in enumerate(targets) if one.target.name == name)
             order = [targets[place], *(one for t, one in enumerate(targets) if t != place)]
             limits, costs = limits_of(order, exact, rest)
-            whole = deep(order, run, costs, limits, interactions=False)
+            whole = deep(order, fit, costs, limits, interactions=False)
         found = best_of(whole, -sign, 1)
         return -float(found.values[0]) if found.architectures else None
 
-    return _loosened(bounds, run, exact, nearest)
+    return _loosened(bounds, fit, exact, nearest)
 
 
 def _loosened(
     bounds: Sequence[Bound],
-    run: Run,
+    fit: Fit,
     exact: Mapping[str, ExactCost],
     nearest: Callable[[int], float | None],
 ) -> Infeasible:
@@ -250,7 +250,7 @@ def _loosened(
         if least is not None:
             value = bound.sign * least
             if bound.name not in exact:
-                value = float(run.of(bound.name).scorer.labels_at(np.array([value]))[0])
+                value = float(fit.of(bound.name).scorer.labels_at(np.array([value]))[0])
             told.append(f"{bound.name} {'<=' if bound.sign > 0 else '>='} {value:.4g}")
     todo = f"loosen one of them: {', or '.join(told)}"
     if not told:

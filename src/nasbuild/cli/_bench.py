@@ -66,8 +66,8 @@ def bench(
         out.table(header, rows, right=range(1, len(header)))
     for line in margins(result):
         out.line(line)
-    for cell, rival, gap in behind(result, "prediction"):
-        out.line(f"default's prediction is behind in {cell}: SRCC {gap:.3f} below {rival}")
+    for cell, baseline, gap in behind(result, "prediction"):
+        out.line(f"default's prediction is behind in {cell}: SRCC {gap:.3f} below {baseline}")
     if not method and (missing := [m for m in METHODS if not installed(m)]):
         out.line(f"not installed, so not measured: {', '.join(missing)} (pip install 'nasbuild[bench]')")
     pictures = [str(path) for path in plot(result, out_file)]

@@ -15,14 +15,14 @@ from nasbuild.errors import Infeasible, NasbuildError
 
 if TYPE_CHECKING:
     from nasbuild.builder import Bound
-    from nasbuild.score import Run
+    from nasbuild.score import Fit
 
 
 _MOST = 100_000  # each is a row of kilobytes
 
 
 def build(
-    run: RunArgument,
+    fit: RunArgument,
     out_file: OutOption,
     top: Annotated[
         int | None,
@@ -77,7 +77,7 @@ def build(
     from nasbuild._forms import ROWS, check_out
     from nasbuild.builder import read_sweep
     from nasbuild.predictor import recipe_kind
-    from nasbuild.score import load_run, narrowed
+    from nasbuild.score import load_fit, narrowed
     from nasbuild.space import fixed
     from nasbuild.table import write_architectures
 
@@ -102,7 +102,7 @@ def build(
     check_out(out_file, ROWS, "architectures")
     sweep = read_sweep(where or ())
     out = Output(as_json)
-    loaded = load_run(run)
+    loaded = load_fit(fit)
     if unseen:
         loaded = loaded.with_unseen()
     if fix:
@@ -113,7 +113,7 @@ def build(
     rows = [row for part in parts for row in part.rows]
     write_architectures(loaded.space.whole or loaded.space, rows, out_file)
     for part in parts:
-        print_built(out, loaded, part.learnt, part.rows, part.title)
+        print_built(out, loaded, part.target_fit, part.rows, part.title)
         if part.note:
             out.line(f"note: {part.note}", "yellow")
         if part.remark:
@@ -121,7 +121,7 @@ def build(
     for told in infeasible:
         out.line(f"note: {told}, left out", "yellow")
     out.line(f"{len(rows):,} architectures written to {out_file}")
-    result = {"out": str(out_file), "target": parts[0].learnt.target.name, "architectures": rows}
+    result = {"out": str(out_file), "target": parts[0].target_fit.target.name, "architectures": rows}
     told = [text for part in parts for text in (part.note, part.remark) if text]
     if told:
         result["notes"] = told
@@ -145,7 +145,7 @@ def _check_together(given: set[str]) -> None:
             raise NasbuildError(f"{first} and {second} exclude each other", todo="leave one of them out")
 
 
-def _swept(run: Run, wanted: Wanted, sweep: Sequence[Sequence[Bound]]) -> tuple[list[BuiltPart], list[str]]:
+def _swept(fit: Fit, wanted: Wanted, sweep: Sequence[Sequence[Bound]]) -> tuple[list[BuiltPart], list[str]]:
     """What is built for every value, and of each value that nothing meets a sentence.
 
     Raises
@@ -158,7 +158,7 @@ def _swept(run: Run, wanted: Wanted, sweep: Sequence[Sequence[Bound]]) -> tuple[
     parts, infeasible = [], []
     for bounds in sweep:
         try:
-            parts.append(part_of(run, wanted, bounds))
+            parts.append(part_of(fit, wanted, bounds))
         except Infeasible as error:
             if len(sweep) == 1:
                 raise

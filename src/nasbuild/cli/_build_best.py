@@ -11,7 +11,7 @@ from nasbuild.errors import Infeasible
 
 if TYPE_CHECKING:
     from nasbuild.builder import Bound, Built
-    from nasbuild.score import Learnt, Run
+    from nasbuild.score import Fit, TargetFit
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class Wanted:
 class BuiltPart:
     """What was built for one value of a sweep."""
 
-    learnt: Learnt
+    target_fit: TargetFit
     rows: list[dict[str, Any]]
     title: str
     note: str
     remark: str
 
 
-def part_of(run: Run, wanted: Wanted, bounds: Sequence[Bound]) -> BuiltPart:
+def part_of(fit: Fit, wanted: Wanted, bounds: Sequence[Bound]) -> BuiltPart:
     """What is built for one value of a sweep: a front, proposals, or the best.
 
     Raises
@@ -48,35 +48,35 @@ def part_of(run: Run, wanted: Wanted, bounds: Sequence[Bound]) -> BuiltPart:
     """
     from nasbuild.builder import predicted_names, propose, propose_within, shown_bounds
 
-    learnt = run.of(wanted.targets[0] if wanted.targets else None)
+    target_fit = fit.of(wanted.targets[0] if wanted.targets else None)
     also, note, remark = list(dict.fromkeys(bound.name for bound in bounds)), "", ""
     if wanted.front:
-        learnt, built, also, title, remark = _front(run, wanted.targets, wanted.front, bounds)
+        target_fit, built, also, title, remark = _front(fit, wanted.targets, wanted.front, bounds)
     elif wanted.propose:
-        title = f"to evaluate next for {learnt.target.name}{_within(bounds)}"
+        title = f"to evaluate next for {target_fit.target.name}{_within(bounds)}"
         if bounds:
-            built = propose_within(run, learnt.target.name, wanted.propose, bounds)
+            built = propose_within(fit, target_fit.target.name, wanted.propose, bounds)
         else:
-            built = propose(learnt, wanted.propose)
+            built = propose(target_fit, wanted.propose)
     else:
-        built, title, note = _best_of_ties(run, learnt, wanted, bounds)
-    rows = built_rows(run, learnt, built, also)
+        built, title, note = _best_of_ties(fit, target_fit, wanted, bounds)
+    rows = built_rows(fit, target_fit, built, also)
     if bounds:
         rows = [{**row, "where": shown_bounds(bounds)} for row in rows]
     if wanted.by in ("shortlist", "score") and not wanted.front:
         remark = _beyond(rows, bounds)
-    guessed = predicted_names(run, bounds)
+    guessed = predicted_names(fit, bounds)
     if guessed:
         told = " and ".join(guessed)
         told = (
             f"what is known of {told} is a prediction: bounds on it hold for that, not for what is measured"
         )
         remark = f"{remark}; {told}" if remark else told
-    return BuiltPart(learnt, rows, title, note, remark)
+    return BuiltPart(target_fit, rows, title, note, remark)
 
 
 def _best_of_ties(
-    run: Run, learnt: Learnt, wanted: Wanted, bounds: Sequence[Bound]
+    fit: Fit, target_fit: TargetFit, wanted: Wanted, bounds: Sequence[Bound]
 ) -> tuple[list[Built], str, str]:
     """`_best`; with ties that are not kept by choosing stages together, of what is built for each of their choices.
 
@@ -85,11 +85,11 @@ def _best_of_ties(
     Infeasible
         If no choice has anything within the bounds.
     """
-    from nasbuild.builder import tied_runs
+    from nasbuild.builder import tied_fits
 
-    found, refused, name = [], None, learnt.target.name
+    found, refused, name = [], None, target_fit.target.name
     # The best modules of a stage, and all predictions, are those of each choice of the ties.
-    for part in tied_runs(run, together=wanted.k is None and wanted.by != "exhaustive"):
+    for part in tied_fits(fit, together=wanted.k is None and wanted.by != "exhaustive"):
         try:
             found.append(_best(part, part.of(name), wanted.top, wanted.k, bounds, wanted.apart, wanted.by))
         except Infeasible as error:
@@ -101,7 +101,7 @@ def _best_of_ties(
         return found[0]
     built = [one for some, _, _ in found for one in some]
     by = "score" if wanted.by == "score" else "prediction"
-    built.sort(key=lambda one: -learnt.target.sign * getattr(one, by))
+    built.sort(key=lambda one: -target_fit.target.sign * getattr(one, by))
     kept: list[Built] = []
     for one in built:
         modules = one.architecture.modules
@@ -113,65 +113,69 @@ def _best_of_ties(
 
 
 def _best(
-    run: Run, learnt: Learnt, n: int, k: int | None, bounds: Sequence[Bound], apart: int, by: str
+    fit: Fit, target_fit: TargetFit, n: int, k: int | None, bounds: Sequence[Bound], apart: int, by: str
 ) -> tuple[list[Built], str, str]:
     """The best, a title, and what is not sure of them."""
     from nasbuild.builder import build as build_architectures
     from nasbuild.builder import build_exhaustive, build_predicted, build_shortlisted, build_within, is_deep
     from nasbuild.space import count_architectures, shown_count
 
-    whom, note = f"for {learnt.target.name}{_within(bounds)}", ""
+    whom, note = f"for {target_fit.target.name}{_within(bounds)}", ""
     if by == "exhaustive":
-        built = build_exhaustive(learnt, n)
-        title = f"best by prediction y' of all {shown_count(count_architectures(run.space))} architectures"
+        built = build_exhaustive(target_fit, n)
+        title = f"best by prediction y' of all {shown_count(count_architectures(fit.space))} architectures"
     elif by == "prediction":
-        found = build_predicted(run, learnt.target.name, n, bounds, k=k)
+        found = build_predicted(fit, target_fit.target.name, n, bounds, k=k)
         built, title = found.built, "best by prediction y'"
         if found.pool is not None:
             title += f" of the {found.pool:,} best by summed module score"
         elif not found.proven:
-            note = f"found by swaps of single modules or layers; {_at_most(learnt, found.gap, 'prediction')}"
+            note = (
+                f"found by swaps of single modules or layers; {_at_most(target_fit, found.gap, 'prediction')}"
+            )
     elif by == "shortlist":
-        short = build_shortlisted(run, learnt.target.name, n, bounds, apart=apart, k=k)
+        short = build_shortlisted(fit, target_fit.target.name, n, bounds, apart=apart, k=k)
         built, title = (
             short.built,
             f"best by prediction y' of the {short.length:,} best by summed module score",
         )
         if not short.sure:
-            note = f"the best by score is not proven to be the best: {_at_most(learnt, short.gap, 'score')}"
+            note = (
+                f"the best by score is not proven to be the best: {_at_most(target_fit, short.gap, 'score')}"
+            )
         elif not short.proven:
             note = f"of the {short.length:,} best by score, the first {short.sure:,} are proven; beyond them, better ones may exist"
     else:
         title = "best by summed module score"
-        if not bounds and apart == 1 and (k is not None or not is_deep([learnt], {})):
-            return build_architectures(learnt, n, k=k), f"{title} {whom}", note
-        within = build_within(run, learnt.target.name, n, bounds, apart=apart)
+        if not bounds and apart == 1 and (k is not None or not is_deep([target_fit], {})):
+            return build_architectures(target_fit, n, k=k), f"{title} {whom}", note
+        within = build_within(fit, target_fit.target.name, n, bounds, apart=apart)
         built = within.built
         if 0 < within.proven < len(built):
             note = (
                 f"the first {within.proven:,} are proven to be the best; beyond them, better ones may exist"
             )
         elif not within.proven:
-            note = f"not proven to be the best: {_at_most(learnt, within.gap, 'score')}"
+            note = f"not proven to be the best: {_at_most(target_fit, within.gap, 'score')}"
     return built, f"{title} {whom}", note
 
 
-def _at_most(learnt: Learnt, gap: float, what: str) -> str:
+def _at_most(target_fit: TargetFit, gap: float, what: str) -> str:
     """What is known of better ones that may exist."""
     if gap == float("inf"):
         return "better ones may exist"
-    unit = f" {learnt.target.unit}" if learnt.target.unit else ""
+    unit = f" {target_fit.target.unit}" if target_fit.target.unit else ""
     return f"no {what} is better than the first by more than {gap:.2g}{unit}"
 
 
 def _front(
-    run: Run, targets: Sequence[str], n: int, bounds: Sequence[Bound]
-) -> tuple[Learnt, list[Built], list[str], str, str]:
+    fit: Fit, targets: Sequence[str], n: int, bounds: Sequence[Bound]
+) -> tuple[TargetFit, list[Built], list[str], str, str]:
     """The first target, the front by it, what else is to be told of each, a title, and how far it reaches."""
     from nasbuild.builder import build_front, described
 
-    found = build_front(run, n, targets=targets, bounds=bounds)
-    learnt = run.of(found.targets[0])
+    found = build_front(fit, n, targets=targets, bounds=bounds)
+    target_fit = fit.of(found.targets[0])
     title = f"front of {' and '.join(found.targets)}{_within(bounds)}"
     also = [*found.targets[1:], *(bound.name for bound in bounds)]
     reach = (
@@ -179,7 +183,7 @@ def _front(
         f"{found.labelled_volume:.3f} of what is labelled"
     )
     remark = reach if found.volume == found.volume else ""
-    return learnt, described(learnt, found.architectures), also, title, remark
+    return target_fit, described(target_fit, found.architectures), also, title, remark
 
 
 def _beyond(rows: Sequence[dict[str, Any]], bounds: Sequence[Bound]) -> str:

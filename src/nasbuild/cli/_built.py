@@ -9,11 +9,11 @@ from nasbuild.cli._output import Output, number
 
 if TYPE_CHECKING:
     from nasbuild.builder import Built
-    from nasbuild.score import Learnt, Run
+    from nasbuild.score import Fit, TargetFit
 
 
 def built_rows(
-    run: Run, learnt: Learnt, built: Sequence[Built], also: Sequence[str] = ()
+    fit: Fit, target_fit: TargetFit, built: Sequence[Built], also: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
     """Built architectures as rows of ``archs.jsonl``, with scores; ``metrics`` holds known labels.
 
@@ -24,19 +24,19 @@ def built_rows(
 
     told: list[dict[str, Any]] = [{} for _ in built]
     for name in dict.fromkeys(also):
-        value, std = expected(run, name, [one.architecture for one in built])
+        value, std = expected(fit, name, [one.architecture for one in built])
         for n, row in enumerate(told):
             row[name] = {"prediction": float(value[n]), "std": float(std[n])}
     rows = []
     for one, more in zip(built, told, strict=True):
-        known = run.table.row_of.get(one.architecture)
-        values = {} if known is None else {m: float(v[known]) for m, v in run.table.columns.items()}
+        known = fit.table.row_of.get(one.architecture)
+        values = {} if known is None else {m: float(v[known]) for m, v in fit.table.columns.items()}
         rows.append(
             {
-                "id": architecture_id(run.space, one.architecture) if known is None else run.table.ids[known],
-                "arch": to_dict(run.space, one.architecture),
+                "id": architecture_id(fit.space, one.architecture) if known is None else fit.table.ids[known],
+                "arch": to_dict(fit.space, one.architecture),
                 "metrics": {m: v if v == v else None for m, v in values.items()},
-                "target": learnt.target.name,
+                "target": target_fit.target.name,
                 "score": one.score,
                 "shares": list(one.shares),
                 "prediction": one.prediction,
@@ -49,13 +49,13 @@ def built_rows(
 
 
 def print_built(
-    out: Output, run: Run, learnt: Learnt, rows: list[dict[str, Any]], title: str, most: int = 20
+    out: Output, fit: Fit, target_fit: TargetFit, rows: list[dict[str, Any]], title: str, most: int = 20
 ) -> None:
     """The built architectures, best first; the scores of networks don't sum to the target's unit."""
     from nasbuild.predictor import recipe_kind
 
-    unit = f" [{learnt.target.unit}]" if learnt.target.unit else ""
-    what = "predictions are y'" if recipe_kind(run.recipe) == "network" else "scores and predictions y'"
+    unit = f" [{target_fit.target.unit}]" if target_fit.target.unit else ""
+    what = "predictions are y'" if recipe_kind(fit.recipe) == "network" else "scores and predictions y'"
     out.line(f"{title}; {what}{unit}")
     table = [
         [

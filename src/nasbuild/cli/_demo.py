@@ -50,7 +50,7 @@ def demo(
     from nasbuild.cli._built import built_rows
     from nasbuild.cli._explain import print_features, print_trust
     from nasbuild.report import explain_data, write_report
-    from nasbuild.score import learn, save_run
+    from nasbuild.score import fit, save_fit
     from nasbuild.table import load_builtin, write_architectures
 
     out = Output(as_json)
@@ -63,17 +63,17 @@ def demo(
         f"Only {LABELS} random ones are shown to the fit; the target is {TARGET} (test cross-entropy, to be small)."
     )
     with out.progress() as progress:
-        run = learn(table, [TARGET], seed=SEED, workers=workers, progress=progress)
-    learnt = run.learnt[0]
-    told = explain_data(run)["targets"][0]
+        fitted = fit(table, [TARGET], seed=SEED, workers=workers, progress=progress)
+    target_fit = fitted.targets[0]
+    told = explain_data(fitted)["targets"][0]
     print_trust(out, told["trust"])
     print_features(out, told)
 
-    built = build_shortlisted(run, learnt.target.name, BUILT).built
+    built = build_shortlisted(fitted, target_fit.target.name, BUILT).built
     truth = -everything.columns["loss"]
     # Rank 1 is the best of all; equal labels share the better rank.
     rank = {a: 1 + int((truth > truth[i]).sum()) for i, a in enumerate(everything.architectures)}
-    records = built_rows(run, learnt, built)
+    records = built_rows(fitted, target_fit, built)
     out.line(f"\nthe {BUILT} built architectures, and the truth that the fit never saw:", "bold")
     body = [
         [
@@ -95,17 +95,17 @@ def demo(
         f"the best of {BUILT} drawn at random has rank {expected:.0f} on average"
     )
     out_folder.mkdir(parents=True, exist_ok=True)
-    save_run(run, out_folder / "run", overwrite=True)
-    write_architectures(run.space, records, out_folder / "built.jsonl")
+    save_fit(fitted, out_folder / "run", overwrite=True)
+    write_architectures(fitted.space, records, out_folder / "built.jsonl")
     fit = out_folder / "run"
-    write_report(run, out_folder / "report.html", top=BUILT, place=fit)
+    write_report(fitted, out_folder / "report.html", top=BUILT, place=fit)
     out.line(f"written: {fit}, {out_folder}/built.jsonl, {out_folder}/report.html; next:")
     out.line(f"  nasbuild explain {shlex.quote(str(fit))}")
     out.json(
         {
             "out": str(out_folder),
             "labels": LABELS,
-            "target": learnt.target.name,
+            "target": target_fit.target.name,
             "architectures": records,
             "ranks": [rank[one.architecture] for one in built],
         }

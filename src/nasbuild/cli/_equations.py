@@ -11,7 +11,7 @@ from nasbuild.cli._output import Output, number
 
 
 def equations(
-    run: RunArgument,
+    fit: RunArgument,
     n: Annotated[int, typer.Option("--n", min=1, help="how many equations")] = 4,
     target: Annotated[
         list[str] | None, typer.Option("--target", help="targets of the run; all if not given")
@@ -26,11 +26,11 @@ def equations(
 ) -> None:
     """Equations that aim at regions along the front of several targets, and what each would build."""
     from nasbuild.builder import propose_equations, read_bounds
-    from nasbuild.score import load_run
+    from nasbuild.score import load_fit
     from nasbuild.space import architecture_id, to_dict
 
     out = Output(as_json)
-    loaded = load_run(run)
+    loaded = load_fit(fit)
     names, found = propose_equations(loaded, n, targets=target or (), bounds=read_bounds(where or ()))
     rows = [
         {

@@ -58,7 +58,7 @@ def print_trust(out: Output, trust: dict[str, Any]) -> None:
             name,
             f"{a['mean']:.3f}",
             f"{a['std']:.3f}",
-            *(f"{r[key]['mean']:.3f}" if key else "" for r in trust["rivals"]),
+            *(f"{r[key]['mean']:.3f}" if key else "" for r in trust["baselines"]),
         ]
         for name, a, key in (
             *((hop_name(hop["hop"], trust["kind"]), hop, "") for hop in trust["hops"]),
@@ -66,7 +66,7 @@ def print_trust(out: Output, trust: dict[str, Any]) -> None:
             ("summed module scores", trust["modules"], "modules"),
         )
     ]
-    header = ["held-out SRCC", "mean", "spread", *(r["title"] for r in trust["rivals"])]
+    header = ["held-out SRCC", "mean", "spread", *(r["title"] for r in trust["baselines"])]
     out.table(header, rows, right=range(1, len(header)))
     out.line(trust["verdict"], LEVEL_STYLES.get(trust["level"], "red"))
     if trust["coverage_text"]:

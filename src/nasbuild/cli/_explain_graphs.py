@@ -10,30 +10,30 @@ from nasbuild.cli._output import Output
 
 if TYPE_CHECKING:
     from nasbuild.score import ChoiceScore
-    from nasbuild.score.graphs import GraphLearnt, GraphRun, NumberCurve, Piece
+    from nasbuild.score.graphs import GraphFit, GraphTargetFit, NumberCurve, Piece
 
 _BEST = 8
 """Pieces that are shown of the best and of the worst."""
 
 
-def explain_graphs(out: Output, run: GraphRun) -> None:
+def explain_graphs(out: Output, fit: GraphFit) -> None:
     """Trust, what operations, attributes and sizes are worth, and which recurring pieces are good and bad."""
     from nasbuild.score.graphs import PIECE_HOP, mine_pieces, node_scores, number_curves
 
     told = []
-    for learnt in run.learnt:
-        out.line(f"{learnt.target.name}: {len(learnt.labels.values):,} networks", "bold")
-        print_graph_trust(out, learnt)
-        rows = sorted(learnt.features, key=lambda f: (f.feature, -f.effect))
+    for target_fit in fit.targets:
+        out.line(f"{target_fit.target.name}: {len(target_fit.labels.values):,} networks", "bold")
+        print_graph_trust(out, target_fit)
+        rows = sorted(target_fit.features, key=lambda f: (f.feature, -f.effect))
         _print_choices(out, rows)
-        curves = number_curves(learnt.ensemble, run.graphs.select(learnt.labels.rows))
+        curves = number_curves(target_fit.ensemble, fit.graphs.select(target_fit.labels.rows))
         _print_curves(out, curves)
-        hop = min(PIECE_HOP, learnt.ensemble.hops)
-        pieces = mine_pieces(run.table.graphs, node_scores(learnt.ensemble, run.graphs, hop))
+        hop = min(PIECE_HOP, target_fit.ensemble.hops)
+        pieces = mine_pieces(fit.table.graphs, node_scores(target_fit.ensemble, fit.graphs, hop))
         _print_pieces(out, hop, pieces)
         told.append(
             {
-                **graph_trust(learnt),
+                **graph_trust(target_fit),
                 "features": [
                     {
                         "feature": f.feature,
@@ -114,12 +114,12 @@ def _print_pieces(out: Output, hop: int, pieces: Sequence[Piece]) -> None:
     )
 
 
-def print_graph_trust(out: Output, learnt: GraphLearnt) -> None:
-    trust = learnt.trust
+def print_graph_trust(out: Output, target_fit: GraphTargetFit) -> None:
+    trust = target_fit.trust
     rows = [(f"hop {m}", one) for m, one in enumerate(trust.hops)] + [("prediction y'", trust.prediction)]
     rows += [
         ({"ridge": "ridge on counts", "lightgbm": "LightGBM on counts"}[name], one)
-        for name, one in trust.rivals.items()
+        for name, one in trust.baselines.items()
     ]
     out.table(
         ["held-out SRCC", "mean", "spread"],
@@ -129,15 +129,15 @@ def print_graph_trust(out: Output, learnt: GraphLearnt) -> None:
     out.line(trust.verdict, LEVEL_STYLES.get(trust.level, "red"))
 
 
-def graph_trust(learnt: GraphLearnt) -> dict[str, Any]:
-    trust = learnt.trust
+def graph_trust(target_fit: GraphTargetFit) -> dict[str, Any]:
+    trust = target_fit.trust
     return {
-        "target": learnt.target.name,
+        "target": target_fit.target.name,
         "labels": trust.labels,
         "level": trust.level,
         "better": trust.better,
         "verdict": trust.verdict,
         "hops": [one.mean for one in trust.hops],
         "prediction": trust.prediction.mean,
-        "rivals": {name: one.mean for name, one in trust.rivals.items()},
+        "baselines": {name: one.mean for name, one in trust.baselines.items()},
     }

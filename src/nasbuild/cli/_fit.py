@@ -60,9 +60,11 @@ def fit(
         int | None,
         typer.Option("--epochs", min=1, help="of the networks of paper and mse, instead of its own"),
     ] = None,
-    rivals: Annotated[
+    baselines: Annotated[
         bool,
-        typer.Option("--rivals/--no-rivals", help="measure ridge and LightGBM on the same table as well"),
+        typer.Option(
+            "--baselines/--no-baselines", help="measure ridge and LightGBM on the same table as well"
+        ),
     ] = True,
     costs: CostsOption = None,
     merge: MergeOption = None,
@@ -75,7 +77,7 @@ def fit(
     from nasbuild.cli._explain import print_step, print_trust
     from nasbuild.cli._graph_commands import fit_graphs
     from nasbuild.report import explain_data
-    from nasbuild.score import absent_rivals, learn, save_run
+    from nasbuild.score import absent_baselines, fit, save_fit
 
     out = Output(as_json)
     if graphs is not None:
@@ -93,7 +95,7 @@ def fit(
             workers=workers,
             epochs=epochs,
             convolution=convolution,
-            rivals=rivals,
+            baselines=baselines,
             overwrite=overwrite,
         )
         return
@@ -104,29 +106,33 @@ def fit(
     if ids is not None:
         table = _only(table, ids)
     with out.progress() as progress:
-        run = learn(
+        fitted = fit(
             table,
             target,
             recipe=chosen,
             seed=seed,
             max_modules=max_modules,
             workers=workers,
-            rivals=rivals,
+            baselines=baselines,
             skip_bad=skip_bad,
             progress=progress,
         )
-    save_run(run, out_folder, overwrite=overwrite)
-    for name in absent_rivals() if rivals else ():
+    save_fit(fitted, out_folder, overwrite=overwrite)
+    for name in absent_baselines() if baselines else ():
         out.line(f"note: {name} is not installed, so it was not measured beside", "yellow")
     for note in table.notes:
         out.line(f"note: {note.text}", "yellow")
-    for learnt in run.learnt:
-        for kind, rows in (("missing", learnt.labels.missing), ("not finite", learnt.labels.undefined)):
+    for target_fit in fitted.targets:
+        for kind, rows in (
+            ("missing", target_fit.labels.missing),
+            ("not finite", target_fit.labels.undefined),
+        ):
             if rows:
                 out.line(
-                    f"note: {learnt.target.name} is {kind} in {len(rows)} rows, which were left out", "yellow"
+                    f"note: {target_fit.target.name} is {kind} in {len(rows)} rows, which were left out",
+                    "yellow",
                 )
-    told = explain_data(run, place=out_folder)["targets"]
+    told = explain_data(fitted, place=out_folder)["targets"]
     for one in told:
         out.line(f"\n{one['target']}", "bold")
         print_trust(out, one["trust"])
@@ -140,22 +146,22 @@ def fit(
     out.line(f"  nasbuild explain {place}")
     out.line(f"  nasbuild build {place} --out built.jsonl")
     rows = [{"target": t["target"], "known": t["known"], **t["trust"], "next": t["next"]} for t in told]
-    out.json({"run": str(out_folder), "targets": rows})
+    out.json({"fit": str(out_folder), "targets": rows})
 
 
-def explain(run: RunArgument, as_json: JsonOption = False) -> None:
+def explain(fitted: RunArgument, as_json: JsonOption = False) -> None:
     """What matters: trust, feature choices, and the best and worst modules of each stage."""
     from nasbuild.cli._explain import print_explanation
     from nasbuild.cli._explain_graphs import explain_graphs
     from nasbuild.report import explain_data
-    from nasbuild.score import load_run
-    from nasbuild.score.graphs import is_graph_run, load_graph_run
+    from nasbuild.score import load_fit
+    from nasbuild.score.graphs import is_graph_fit, load_graph_fit
 
     out = Output(as_json)
-    if is_graph_run(run):
-        explain_graphs(out, load_graph_run(run))
+    if is_graph_fit(fitted):
+        explain_graphs(out, load_graph_fit(fitted))
         return
-    data = explain_data(load_run(run), place=run)
+    data = explain_data(load_fit(fitted), place=fitted)
     print_explanation(out, data)
     out.json(data)
 

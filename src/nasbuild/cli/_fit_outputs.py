@@ -12,7 +12,7 @@ from nasbuild.cli._output import Output
 
 
 def modules(
-    run: RunArgument,
+    fit: RunArgument,
     out_file: OutOption,
     target: TargetOption = None,
     stage: Annotated[
@@ -26,19 +26,19 @@ def modules(
     """Write module scores, best first, in any form of rows."""
     from nasbuild._forms import ROWS, check_out
     from nasbuild._records import write_records
-    from nasbuild.score import load_run, module_rows
+    from nasbuild.score import load_fit, module_rows
 
     out = Output(as_json)
     check_out(out_file, ROWS, "module scores")
-    loaded = load_run(run)
-    chosen = [loaded.of(target)] if target else list(loaded.learnt)
+    loaded = load_fit(fit)
+    chosen = [loaded.of(target)] if target else list(loaded.targets)
     wanted = None if stage is None else loaded.space.stage_index(stage)
     rows: list[dict[str, Any]] = []
-    for learnt in chosen:
-        for scores in learnt.stages:
+    for target_fit in chosen:
+        for scores in target_fit.stages:
             if wanted in (None, scores.stage):
                 rows += module_rows(
-                    loaded.space, learnt.target.name, scores, scores.best(learnt.target.sign, top)
+                    loaded.space, target_fit.target.name, scores, scores.best(target_fit.target.sign, top)
                 )
                 if scores.searched:
                     name = loaded.space.stages[scores.stage].name
@@ -53,7 +53,7 @@ def modules(
 
 
 def predict(
-    run: RunArgument,
+    fit: RunArgument,
     out_file: OutOption,
     archs: Annotated[
         Path | None,
@@ -69,15 +69,15 @@ def predict(
     from nasbuild._forms import ROWS, check_out
     from nasbuild._records import write_records
     from nasbuild.cli._graph_commands import predicted_networks
-    from nasbuild.errors import RunError
-    from nasbuild.score.graphs import is_graph_run
+    from nasbuild.errors import FitError
+    from nasbuild.score.graphs import is_graph_fit
 
     out = Output(as_json)
     check_out(out_file, ROWS, "predictions")
-    given, needed, other = (graphs, "--graphs", archs) if is_graph_run(run) else (archs, "--archs", graphs)
+    given, needed, other = (graphs, "--graphs", archs) if is_graph_fit(fit) else (archs, "--archs", graphs)
     if given is None or other is not None:
-        raise RunError(f"predictions of this run need {needed}", where=str(run), todo=f"give {needed} FILE")
-    rows, notes = (predicted_networks if is_graph_run(run) else _predicted)(run, given, target)
+        raise FitError(f"predictions of this run need {needed}", where=str(fit), todo=f"give {needed} FILE")
+    rows, notes = (predicted_networks if is_graph_fit(fit) else _predicted)(fit, given, target)
     write_records(rows, out_file)
     for note in notes:
         out.line(f"note: {note}", "yellow")
@@ -85,21 +85,21 @@ def predict(
     out.json({"out": str(out_file), "rows": len(rows), "notes": notes})
 
 
-def _predicted(run: Path, archs: Path, target: str | None) -> tuple[list[dict[str, Any]], list[str]]:
-    from nasbuild.score import load_run
+def _predicted(fit: Path, archs: Path, target: str | None) -> tuple[list[dict[str, Any]], list[str]]:
+    from nasbuild.score import load_fit
     from nasbuild.score import predict as predict_architectures
     from nasbuild.table import read_architectures
 
-    loaded = load_run(run)
+    loaded = load_fit(fit)
     named = read_architectures(archs, loaded.space)
     rows = []
-    for learnt in [loaded.of(target)] if target else loaded.learnt:
-        found = predict_architectures(learnt, [architecture for _, architecture in named])
+    for target_fit in [loaded.of(target)] if target else loaded.targets:
+        found = predict_architectures(target_fit, [architecture for _, architecture in named])
         for n, (name, _) in enumerate(named):
             rows.append(
                 {
                     "id": name,
-                    "target": learnt.target.name,
+                    "target": target_fit.target.name,
                     "prediction": float(found.value[n]),
                     "std": float(found.std[n]),
                     "shares": [float(v) for v in found.shares[n]],
@@ -112,7 +112,7 @@ def _predicted(run: Path, archs: Path, target: str | None) -> tuple[list[dict[st
 
 
 def shrink(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders of one space")],
+    fits: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders of one space")],
     out_file: Annotated[Path, typer.Option("--out", help="space.yaml to write")],
     k: Annotated[
         int | None,
@@ -137,8 +137,8 @@ def shrink(
     """Write the reduced space: the best modules of each stage, united over all targets of all runs."""
     from nasbuild._forms import SPACES, check_out
     from nasbuild.builder import build_front, holds_of_front, reduce_space
-    from nasbuild.errors import RunError
-    from nasbuild.score import load_run
+    from nasbuild.errors import FitError
+    from nasbuild.score import load_fit
     from nasbuild.space import (
         Architecture,
         count_architectures,
@@ -151,18 +151,18 @@ def shrink(
 
     out = Output(as_json)
     check_out(out_file, SPACES, "a space")
-    loaded = [load_run(run) for run in runs]
-    names = sorted({one.target.name for run in loaded for one in run.learnt})
+    loaded = [load_fit(fit) for fit in fits]
+    names = sorted({one.target.name for fit in loaded for one in fit.targets})
     for name in target or ():
         if name not in names:
-            raise RunError(f"no run has a target {name!r}", allowed=names)
+            raise FitError(f"no run has a target {name!r}", allowed=names)
     wanted = [
-        [one.target.name for one in run.learnt if not target or one.target.name in target] for run in loaded
+        [one.target.name for one in fit.targets if not target or one.target.name in target] for fit in loaded
     ]
-    chosen = [run.of(name) for run, own in zip(loaded, wanted, strict=True) for name in own]
+    chosen = [fit.of(name) for fit, own in zip(loaded, wanted, strict=True) for name in own]
     along: list[Architecture] = []
-    for run, own in zip(loaded, wanted, strict=True) if front else ():
-        along += build_front(run, front or 1, targets=own).architectures
+    for fit, own in zip(loaded, wanted, strict=True) if front else ():
+        along += build_front(fit, front or 1, targets=own).architectures
     most = k if k is not None else 0 if front else 25
     full, reduced = chosen[0].scorer.space, reduce_space(chosen, most, architectures=along)
     save_space(reduced, out_file)
@@ -174,8 +174,8 @@ def shrink(
     before, after = count_architectures(full), count_architectures(reduced)
     out.line(f"{shown_count(before)} architectures became {shown_count(after)}, written to {out_file}")
     told: list[dict[str, Any]] = []
-    for run, own in zip(loaded, wanted, strict=True):
-        held = holds_of_front(reduced, run, own) if own else None
+    for fit, own in zip(loaded, wanted, strict=True):
+        held = holds_of_front(reduced, fit, own) if own else None
         if held is not None:
             told.append({"targets": own, "front": held.front, "whole": held.whole, "modules": held.modules})
             out.line(
@@ -196,7 +196,7 @@ def shrink(
 
 
 def report(
-    run: RunArgument,
+    fit: RunArgument,
     out_file: Annotated[
         Path, typer.Option("--out", help=".html page to write, or .pdf where there is a Chromium to print it")
     ],
@@ -206,13 +206,13 @@ def report(
     """Write the report: one page that needs nothing else."""
     from nasbuild._forms import REPORTS, check_out
     from nasbuild.report import find_browser, write_report
-    from nasbuild.score import load_run
-    from nasbuild.score.graphs import is_graph_run, load_graph_run
+    from nasbuild.score import load_fit
+    from nasbuild.score.graphs import is_graph_fit, load_graph_fit
 
     out = Output(as_json)
     if check_out(out_file, REPORTS, "a report") == ".pdf":
         find_browser(out_file)
-    loaded = load_graph_run(run) if is_graph_run(run) else load_run(run)
-    write_report(loaded, out_file, top=top, place=run)
+    loaded = load_graph_fit(fit) if is_graph_fit(fit) else load_fit(fit)
+    write_report(loaded, out_file, top=top, place=fit)
     out.line(f"written to {out_file}")
-    out.json({"out": str(out_file), "targets": [one.target.name for one in loaded.learnt]})
+    out.json({"out": str(out_file), "targets": [one.target.name for one in loaded.targets]})

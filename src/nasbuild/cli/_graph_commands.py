@@ -13,10 +13,10 @@ from nasbuild._counting.batch import uncounted
 from nasbuild.cli._explain_graphs import graph_trust, print_graph_trust
 from nasbuild.cli._options import JsonOption, RunArgument, TargetOption
 from nasbuild.cli._output import Output
-from nasbuild.errors import NasbuildError, RunError
+from nasbuild.errors import FitError, NasbuildError
 
 if TYPE_CHECKING:
-    from nasbuild.score.graphs import GraphLearnt, GraphRun
+    from nasbuild.score.graphs import GraphFit, GraphTargetFit
     from nasbuild.table import GraphTable
 
 
@@ -79,40 +79,40 @@ def fit_graphs(
     workers: int,
     epochs: int | None,
     convolution: str | None,
-    rivals: bool,
+    baselines: bool,
     overwrite: bool,
 ) -> None:
     """Learn from networks, and write a run folder."""
     from nasbuild._io import ensure_free
     from nasbuild.predictor import OperatorRecipe
-    from nasbuild.score import absent_rivals
-    from nasbuild.score.graphs import learn_graphs, save_graph_run
+    from nasbuild.score import absent_baselines
+    from nasbuild.score.graphs import fit_graphs, save_graph_fit
 
     changes: dict[str, Any] = {"epochs": epochs, "convolution": convolution}
     recipe = OperatorRecipe(**{name: value for name, value in changes.items() if value is not None})
     ensure_free(out_folder, overwrite=overwrite)
     table = read_graphs(graphs, data)
     with out.progress() as progress:
-        run = learn_graphs(
-            table, targets, recipe=recipe, seed=seed, workers=workers, rivals=rivals, progress=progress
+        fit = fit_graphs(
+            table, targets, recipe=recipe, seed=seed, workers=workers, baselines=baselines, progress=progress
         )
-    save_graph_run(run, out_folder, overwrite=overwrite)
+    save_graph_fit(fit, out_folder, overwrite=overwrite)
     place = shlex.quote(str(out_folder))
-    for name in absent_rivals() if rivals else ():
+    for name in absent_baselines() if baselines else ():
         out.line(f"note: {name} is not installed, so it was not measured beside", "yellow")
     for note in table.notes:
         out.line(f"note: {note.text}", "yellow")
-    for learnt in run.learnt:
-        out.line(f"\n{learnt.target.name}", "bold")
-        print_graph_trust(out, learnt)
+    for target_fit in fit.targets:
+        out.line(f"\n{target_fit.target.name}", "bold")
+        print_graph_trust(out, target_fit)
     out.line(
         f"\nwritten to {out_folder}; next:\n  nasbuild explain {place}\n  nasbuild report {place} --out report.html"
     )
-    out.json({"run": str(out_folder), "targets": [graph_trust(learnt) for learnt in run.learnt]})
+    out.json({"fit": str(out_folder), "targets": [graph_trust(target_fit) for target_fit in fit.targets]})
 
 
 def compare(
-    run: RunArgument,
+    fit: RunArgument,
     first: Annotated[Path, typer.Argument(help="ids of the run's networks, one a line")],
     second: Annotated[Path, typer.Argument(help="ids of the networks that they are compared with")],
     target: TargetOption = None,
@@ -121,16 +121,16 @@ def compare(
     """Which operations explain that one set of networks is better than another; for runs on graphs."""
     from nasbuild.ir import decode_numbers, encode_graphs
     from nasbuild.score.graphs import compare as differences
-    from nasbuild.score.graphs import load_graph_run, size_title
+    from nasbuild.score.graphs import load_graph_fit, size_title
 
     out = Output(as_json)
-    loaded = load_graph_run(run)
-    learnt = _of(loaded, target)
+    loaded = load_graph_fit(fit)
+    target_fit = _of(loaded, target)
     sets = [_named(loaded, path) for path in (first, second)]
     packed = [encode_graphs(loaded.schema, graphs) for graphs in sets]
-    found = differences(learnt.ensemble, *packed)
+    found = differences(target_fit.ensemble, *packed)
     out.line(
-        f"{learnt.target.name}, {second.name} less {first.name}: {sum(d.effect for d in found):+.3f} deviations of the "
+        f"{target_fit.target.name}, {second.name} less {first.name}: {sum(d.effect for d in found):+.3f} deviations of the "
         "0-hop norm, by share of nodes (for sizes, their geometric mean):"
     )
     out.table(
@@ -151,41 +151,41 @@ def compare(
         ],
         right=(2, 3, 4, 5),
     )
-    out.json({"target": learnt.target.name, "differences": [vars(d) for d in found]})
+    out.json({"target": target_fit.target.name, "differences": [vars(d) for d in found]})
 
 
-def predicted_networks(run: Path, graphs: Path, target: str | None) -> tuple[list[dict[str, Any]], list[str]]:
+def predicted_networks(fit: Path, graphs: Path, target: str | None) -> tuple[list[dict[str, Any]], list[str]]:
     """Predictions of networks by a run on graphs, as rows, and what is to be said about them."""
     from nasbuild.ir import load_graphs, unknown_ops
-    from nasbuild.score.graphs import load_graph_run, predict_graphs
+    from nasbuild.score.graphs import load_graph_fit, predict_graphs
 
-    loaded = load_graph_run(run)
+    loaded = load_graph_fit(fit)
     networks = load_graphs(graphs)
     unknown = unknown_ops(loaded.schema, networks)
     notes = [f"the run knows nothing of {', '.join(unknown)}; they count as no operation"] if unknown else []
     rows = []
-    for learnt in [_of(loaded, target)] if target else loaded.learnt:
-        value, std = predict_graphs(loaded, learnt, networks)
+    for target_fit in [_of(loaded, target)] if target else loaded.targets:
+        value, std = predict_graphs(loaded, target_fit, networks)
         rows += [
-            {"id": graph.name, "target": learnt.target.name, "prediction": float(v), "std": float(s)}
+            {"id": graph.name, "target": target_fit.target.name, "prediction": float(v), "std": float(s)}
             for graph, v, s in zip(networks, value, std, strict=True)
         ]
     return rows, notes
 
 
-def _of(run: GraphRun, target: str | None) -> GraphLearnt:
-    names = [one.target.name for one in run.learnt]
+def _of(fit: GraphFit, target: str | None) -> GraphTargetFit:
+    names = [one.target.name for one in fit.targets]
     if target is not None and target.strip() not in names:
-        raise RunError(f"the run has no target {target!r}", allowed=names)
-    return run.learnt[0 if target is None else names.index(target.strip())]
+        raise FitError(f"the run has no target {target!r}", allowed=names)
+    return fit.targets[0 if target is None else names.index(target.strip())]
 
 
-def _named(run: GraphRun, path: Path) -> list[Any]:
+def _named(fit: GraphFit, path: Path) -> list[Any]:
     from nasbuild._text_input import reading
 
     with reading(path, NasbuildError) as stream:
         ids = [line.strip() for line in stream if line.strip()]
-    known = {graph.name: graph for graph in run.table.graphs}
+    known = {graph.name: graph for graph in fit.table.graphs}
     for name in ids:
         if name not in known:
             raise NasbuildError(f"the run has no network {name!r}", where=str(path))

@@ -47,9 +47,9 @@ def space_with(space: str, costs: str | None) -> Space:
     from nasbuild.table import add_costs
 
     if is_fit(space):
-        from nasbuild.score import load_run
+        from nasbuild.score import load_fit
 
-        found = load_run(space).space
+        found = load_fit(space).space
     else:
         found = load_space(space)
     return add_costs(found, costs) if costs else found
@@ -57,10 +57,10 @@ def space_with(space: str, costs: str | None) -> Space:
 
 def is_fit(path: str) -> bool:
     """Whether a place is a fit folder."""
-    from nasbuild._io import RUN_FILE
+    from nasbuild._io import FIT_FILE
 
     try:
-        return (Path(path) / RUN_FILE).is_file()
+        return (Path(path) / FIT_FILE).is_file()
     except (OSError, ValueError):
         return False
 
@@ -73,9 +73,9 @@ def _of_fit(folder: str, space: Space) -> Table:
     NasbuildError
         If that is a space of other architectures.
     """
-    from nasbuild.score import load_run
+    from nasbuild.score import load_fit
 
-    table = load_run(folder).table
+    table = load_fit(folder).table
     if table.space.stages != space.stages:
         raise NasbuildError(
             f"is a fit in another space than {space.name}",

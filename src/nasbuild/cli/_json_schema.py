@@ -136,10 +136,10 @@ class Check(_Closed):
 
 
 class Fit(_Closed):
-    """``run`` is the folder that was written."""
+    """``fit`` is the folder that was written."""
 
     command: Literal["fit"]
-    run: str
+    fit: str
     targets: list[Fitted]
 
 
@@ -234,10 +234,10 @@ class Evaluate(_Closed):
     notes: list[str] = []
 
 
-class Run(_Closed):
+class Optimize(_Closed):
     """What came of the rounds."""
 
-    command: Literal["run"]
+    command: Literal["optimize"]
     out: str
     store: str
     evaluated: int
@@ -298,7 +298,7 @@ class Demo(_Closed):
 
 
 Message = Annotated[
-    Check | Fit | Explain | Compare | Modules | Predict | Build | Equations | Shrink | Search | Evaluate | Run | Report
+    Check | Fit | Explain | Compare | Modules | Predict | Build | Equations | Shrink | Search | Evaluate | Optimize | Report
     | Bench | Import | Demo,
     Field(discriminator="command"),
 ]  # fmt: skip

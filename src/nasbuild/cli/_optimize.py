@@ -99,7 +99,7 @@ def optimize(
 ) -> None:
     """Evaluate, learn, build, evaluate, and so on until the budget is spent; a stopped run goes on with the same command."""
     from nasbuild.evaluate import InProcess, Pool, Spec
-    from nasbuild.optimize import FIT, LoopSettings, run_loop
+    from nasbuild.optimize import FIT, LoopSettings, optimize
     from nasbuild.predictor import recipe
     from nasbuild.search import parse_goal
     from nasbuild.space import fixed, load_space
@@ -118,7 +118,7 @@ def optimize(
     kept = open_store(out, store, spec, alone=workers is None)
     stopped = f"stopped: what was evaluated is in {kept.name}; the same command goes on"
     with out.progress(stopped) as move:
-        state = run_loop(
+        state = optimize(
             out_folder,
             spec,
             goal,
@@ -178,7 +178,7 @@ def write_rounds(state: State, folder: Path, fit: Path, live: Live | None = None
     """The report after a round, if anything could be learnt yet; ``fit`` is the folder of the last fit."""
     from nasbuild.report import write_report
 
-    if state.run is not None:
+    if state.fit is not None:
         write_report(
-            state.run, folder / REPORT, evaluated=state.evaluated, race=state.race, live=live, place=fit
+            state.fit, folder / REPORT, evaluated=state.evaluated, race=state.race, live=live, place=fit
         )

@@ -139,7 +139,7 @@ def best_rows(space: Space, state: State) -> list[dict[str, Any]]:
 
     found, names = state.evaluated, [t.name for t in state.evaluated.goal.targets]
     some = [found.architectures[i] for i in state.best]
-    now = [learnt.scorer.predict(some) for learnt in state.run.learnt] if state.run and some else []
+    now = [target_fit.scorer.predict(some) for target_fit in state.fit.targets] if state.fit and some else []
     return [
         {
             "id": architecture_id(space, found.architectures[i]),

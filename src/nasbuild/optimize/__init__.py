@@ -1,7 +1,7 @@
 """Room ``loop``: draw, evaluate, learn, build, evaluate, until the budget is spent."""
 
 from nasbuild.optimize._live_demo import AFRESH, APART, LIVE, Choice, Gap, Live, live
-from nasbuild.optimize._loop import FIT, State, run_loop
+from nasbuild.optimize._loop import FIT, State, optimize
 from nasbuild.optimize._next_batch import (
     BUILT,
     NEAREST,
@@ -38,8 +38,8 @@ __all__ = [
     "Told",
     "live",
     "next_batch",
+    "optimize",
     "promising",
     "race",
     "random_batch",
-    "run_loop",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Executor, Result, Spec, Store, evaluate_all
-from nasbuild.optimize._loop import State, run_loop
+from nasbuild.optimize._loop import State, optimize
 from nasbuild.optimize._race import RACERS, Race, Racer, promising, race
 from nasbuild.optimize._repeats import Progress, repeating
 from nasbuild.optimize._round_summary import LoopSettings
@@ -153,7 +153,7 @@ def live(
     spec = Spec(EVALUATOR, space, TRAINED + seed)
     store = Store(folder / "store.db", space, EVALUATOR, seed=spec.seed)
     goal = parse_goal(space, [TARGET], (), spec.load().metrics)
-    state = run_loop(
+    state = optimize(
         folder / "loop",
         spec,
         goal,
@@ -177,7 +177,7 @@ def live(
     )
     own = dict(zip(state.evaluated.architectures, state.evaluated.values[:, 0].tolist(), strict=True))
     others = {a: _loss(r) for a, r in random.items()}
-    first = state.race.racers[0] if state.race else promising(state.evaluated, state.run, 1)[0]
+    first = state.race.racers[0] if state.race else promising(state.evaluated, state.fit, 1)[0]
     last = min(others, key=others.__getitem__)
     chosen = {"built": _seen(first), "drawn": (last, (others[last],))}
     if race_random and settings.race:

@@ -19,7 +19,7 @@ from nasbuild.optimize._race import Race, Repeat, promising, race
 from nasbuild.optimize._repeats import Progress, evaluated, repeating
 from nasbuild.optimize._round_summary import Evaluated, LoopSettings, Round, gathered
 from nasbuild.predictor import RECIPES, AnyRecipe
-from nasbuild.score import Failures, Run, learn, learn_failures, save_run
+from nasbuild.score import Failures, Fit, fit, fit_failures, save_fit
 from nasbuild.search import Goal, Metrics
 from nasbuild.space import Architecture, Metric, Space, count_architectures, save_space
 from nasbuild.table import Table, evaluated_table, write_table
@@ -51,7 +51,7 @@ class State:
     """
 
     evaluated: Evaluated
-    run: Run | None
+    fit: Fit | None
     best: np.ndarray
     total: int
     ended: bool
@@ -60,7 +60,7 @@ class State:
     failures: Failures | None = None
 
 
-def run_loop(
+def optimize(
     folder: Path,
     spec: Spec,
     goal: Goal,
@@ -86,7 +86,7 @@ def run_loop(
     known before anything is evaluated; by the prediction y' on all else, which is fitted beside the targets for that.
     What was measured outside takes part in the fits, but is no result.
 
-    Where evaluations failed and it can be told where (`nasbuild.score.learn_failures`), what later rounds ask for is held to a
+    Where evaluations failed and it can be told where (`nasbuild.score.fit_failures`), what later rounds ask for is held to a
     fitted probability of failing as well (`nasbuild.optimize.next_batch`).
 
     The last ``settings.race`` evaluations repeat the most promising with other seeds (`nasbuild.optimize.race`), which the
@@ -121,10 +121,10 @@ def run_loop(
     space = _told_space(spec.space, spec.load().metrics)
     folder.mkdir(parents=True, exist_ok=True)
     known: dict[Architecture, Metrics] = {}
-    run, failures, note, number = None, None, "", 0
+    fitted, failures, note, number = None, None, "", 0
     while True:
         if number == len(rounds):
-            rounds.append(_planned(space, settings, number, run, failures, note, list(known), goal))
+            rounds.append(_planned(space, settings, number, fitted, failures, note, list(known), goal))
             # Before it is evaluated: a loop that was stopped need not plan it again.
             write_loop(folder, decided, rounds, gathered(goal, rounds, known, space).told, space)
         wanted = [a.architecture for a in rounds[number].asked][: settings.explored - len(known)]
@@ -140,14 +140,14 @@ def run_loop(
         if number < len(rounds) and not ended:
             continue
         table = evaluated_table(space, known)
-        run, note = _fitted(table, goal, recipe, settings.seed, workers, progress)
-        failures = learn_failures(space, found.architectures, ~found.known)
-        state = State(found, run, _best(found), settings.total, ended, exhausted, failures=failures)
+        fitted, note = _fitted(table, goal, recipe, settings.seed, workers, progress)
+        failures = fit_failures(space, found.architectures, ~found.known)
+        state = State(found, fitted, _best(found), settings.total, ended, exhausted, failures=failures)
         save_space(space, folder / SPACE)
         write_table(table, folder / EVALUATED)
         write_table(table.select(state.best), folder / BEST)
-        if run is not None:
-            save_run(run, folder / FIT, overwrite=True)
+        if fitted is not None:
+            save_fit(fitted, folder / FIT, overwrite=True)
         write_loop(folder, decided, rounds, found.told, space)
         told(state)
         if not ended:
@@ -164,7 +164,7 @@ def run_loop(
 
 def _raced(state: State, known: Mapping[Architecture, Metrics], n: int, repeat: Repeat) -> State:
     found = state.evaluated
-    ended = race(promising(found, state.run), known, found.goal, n, repeat)
+    ended = race(promising(found, state.fit), known, found.goal, n, repeat)
     place = {a: i for i, a in enumerate(found.architectures)}
     best = np.array([place[r.architecture] for r in ended.racers], dtype=np.int64)
     return replace(state, race=ended, best=best)
@@ -174,7 +174,7 @@ def _planned(
     space: Space,
     settings: LoopSettings,
     number: int,
-    run: Run | None,
+    fitted: Fit | None,
     failures: Failures | None,
     note: str,
     seen: Sequence[Architecture],
@@ -189,12 +189,12 @@ def _planned(
     # Where all that is likely to succeed was asked for, what is left may fail: it is asked for all the same.
     for known in dict.fromkeys((failures, None)):
         taken = [*seen, *(a.architecture for a in asked)]
-        if run is not None:
-            knowing = replace(run, failures=known)
+        if fitted is not None:
+            knowing = replace(fitted, failures=known)
             asked += next_batch(knowing, wanted - len(asked), taken, targets=names, bounds=goal.bounds)
             taken = [*seen, *(a.architecture for a in asked)]
         if len(asked) < wanted:
-            asked += random_batch(space, wanted - len(asked), taken, rng, _inside(space, goal, run, known))
+            asked += random_batch(space, wanted - len(asked), taken, rng, _inside(space, goal, fitted, known))
         if len(asked) == wanted:
             break
     if not asked and not number:
@@ -205,20 +205,20 @@ def _planned(
         )
     architectures = [a.architecture for a in asked]
     failing = None if failures is None else failures.probability(architectures)
-    if run is None or not asked:
+    if fitted is None or not asked:
         nothing = np.full((len(asked), len(names)), np.nan)
         return Round(tuple(asked), nothing, nothing, note, failing)
-    each = [run.of(name).scorer.predict(architectures) for name in names]
+    each = [fitted.of(name).scorer.predict(architectures) for name in names]
     predicted, std = (np.column_stack(part) for part in zip(*each, strict=True))
     return Round(tuple(asked), predicted, std, failing=failing)
 
 
-def _inside(space: Space, goal: Goal, run: Run | None, failures: Failures | None) -> Inside | None:
+def _inside(space: Space, goal: Goal, fitted: Fit | None, failures: Failures | None) -> Inside | None:
     """Which random architectures may be evaluated: those within bounds, as far as anything tells it.
 
     Those that fail more likely than not are passed over.
     """
-    bounds = _inside_bounds(space, goal, run)
+    bounds = _inside_bounds(space, goal, fitted)
     if failures is None:
         return bounds
 
@@ -229,11 +229,11 @@ def _inside(space: Space, goal: Goal, run: Run | None, failures: Failures | None
     return both
 
 
-def _inside_bounds(space: Space, goal: Goal, run: Run | None) -> Inside | None:
+def _inside_bounds(space: Space, goal: Goal, fitted: Fit | None) -> Inside | None:
     if not goal.bounds:
         return None
-    if run is not None:
-        return lambda some: within_bounds(run, some, goal.bounds)
+    if fitted is not None:
+        return lambda some: within_bounds(fitted, some, goal.bounds)
     names = goal.costs | ({LAYERS} - set(space.metrics))
     own = replace(goal, bounds=tuple(bound for bound in goal.bounds if bound.name in names))
     return lambda some: own.keeps(own.exact(space, some))
@@ -252,22 +252,22 @@ def _with_costs(
 
 def _fitted(
     table: Table, goal: Goal, recipe: AnyRecipe, seed: int, workers: int, progress: Progress
-) -> tuple[Run | None, str]:
+) -> tuple[Fit | None, str]:
     """A fit of the targets, and of every metric that is bounded and no exact cost; or why there is none."""
     names = [target.name for target in goal.targets]
-    run, note = _learnt(table, names, recipe, seed, workers, progress)
-    if run is None or not goal.bounds:
-        return run, note
-    unknown = [name for name in dict.fromkeys(b.name for b in goal.bounds) if not _expects(run, name)]
+    fitted, note = _learnt(table, names, recipe, seed, workers, progress)
+    if fitted is None or not goal.bounds:
+        return fitted, note
+    unknown = [name for name in dict.fromkeys(b.name for b in goal.bounds) if not _expects(fitted, name)]
     if unknown:
         more, note = _learnt(table, unknown, recipe, seed, workers, progress)
-        run = None if more is None else replace(run, learnt=(*run.learnt, *more.learnt))
-    return run, note
+        fitted = None if more is None else replace(fitted, targets=(*fitted.targets, *more.targets))
+    return fitted, note
 
 
-def _expects(run: Run, name: str) -> bool:
+def _expects(fitted: Fit, name: str) -> bool:
     """Whether the run tells what is to be expected of a metric: it is a target of it, or an exact cost."""
-    return name in {learnt.target.name for learnt in run.learnt} or is_exact(run, name)
+    return name in {target_fit.target.name for target_fit in fitted.targets} or is_exact(fitted, name)
 
 
 def _learnt(
@@ -277,22 +277,22 @@ def _learnt(
     seed: int,
     workers: int,
     progress: Progress,
-) -> tuple[Run | None, str]:
+) -> tuple[Fit | None, str]:
     """What the rows tell, or why nothing can be learnt from them yet."""
     try:
-        run = learn(
+        fitted = fit(
             table,
             names,
             recipe=recipe,
             seed=seed,
             workers=workers,
-            rivals=False,
+            baselines=False,
             skip_bad=True,
             progress=lambda what, done, total: progress(what, done, total, ""),
         )
     except TargetError as error:
         return None, f"nothing could be learnt before it: {error.what}"
-    return run, ""
+    return fitted, ""
 
 
 def _best(found: Evaluated) -> np.ndarray:

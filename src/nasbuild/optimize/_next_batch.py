@@ -19,7 +19,7 @@ from nasbuild.builder import (
     within_bounds,
 )
 from nasbuild.errors import Infeasible
-from nasbuild.score import Run
+from nasbuild.score import Fit
 from nasbuild.space import Architecture, Space, count_architectures, sample
 
 RANDOM, BUILT, PROPOSED, NEAREST = "random", "built", "proposed", "nearest"
@@ -43,7 +43,7 @@ class Asked:
 
 
 def next_batch(
-    run: Run,
+    fit: Fit,
     n: int,
     seen: Collection[Architecture],
     *,
@@ -59,7 +59,7 @@ def next_batch(
     open, so they go where the prediction is uncertain, and differ from each other as much as the samples do.
     The two kinds alternate, so that the beginning of a batch holds both.
 
-    Where the run knows where evaluations fail (`nasbuild.score.learn_failures`), the probability of failing is bounded
+    Where the run knows where evaluations fail (`nasbuild.score.fit_failures`), the probability of failing is bounded
     as well (`RISK`): lower for what is built, which is to be had, than for what is proposed, which is to tell more, also
     of where failing begins. Where nothing is below these, the bounds on it are loosened, at last left out.
 
@@ -78,11 +78,11 @@ def next_batch(
     Infeasible
         If nothing is within the bounds on exact costs.
     """
-    names = list(targets) or [learnt.target.name for learnt in run.learnt]
-    for risks in _risks(run):
+    names = list(targets) or [target_fit.target.name for target_fit in fit.targets]
+    for risks in _risks(fit):
         taken = set(seen)
         try:
-            built, proposed = _batch(run, n, taken, share, names, bounds, risks)
+            built, proposed = _batch(fit, n, taken, share, names, bounds, risks)
         except Infeasible:
             continue
         pairs = zip_longest(
@@ -90,18 +90,18 @@ def next_batch(
             (Asked(a, PROPOSED) for a in proposed),
         )
         return [one for one in chain.from_iterable(pairs) if one is not None]
-    return [Asked(a, NEAREST) for a in _nearest(run, n, set(seen), bounds)]
+    return [Asked(a, NEAREST) for a in _nearest(fit, n, set(seen), bounds)]
 
 
-def _risks(run: Run) -> list[tuple[float | None, float | None]]:
+def _risks(fit: Fit) -> list[tuple[float | None, float | None]]:
     """Bounds on the probability of failing, of what is built and of what is proposed, loosened more and more."""
     built, proposed = RISK
     known: list[tuple[float | None, float | None]] = [(built, proposed), (proposed, proposed)]
-    return [*(known if run.failures else []), (None, None)]
+    return [*(known if fit.failures else []), (None, None)]
 
 
 def _batch(
-    run: Run,
+    fit: Fit,
     n: int,
     taken: set[Architecture],
     share: float,
@@ -111,8 +111,8 @@ def _batch(
 ) -> tuple[list[Architecture], list[Architecture]]:
     """What is built, and what is proposed."""
     on_built, on_proposed = ([*bounds, *([] if risk is None else [at_most(risk)])] for risk in risks)
-    built = _new(_built(run, names, n, taken, on_built), taken, round(share * n))
-    turns = zip_longest(*(_proposed(run, name, n, taken, on_proposed) for name in names))
+    built = _new(_built(fit, names, n, taken, on_built), taken, round(share * n))
+    turns = zip_longest(*(_proposed(fit, name, n, taken, on_proposed) for name in names))
     proposed = _new((a for turn in turns for a in turn if a is not None), taken, n - len(built))
     return built, proposed
 
@@ -143,36 +143,36 @@ def random_batch(
 
 
 def _proposed(
-    run: Run, target: str, n: int, taken: Collection[Architecture], bounds: Sequence[Bound]
+    fit: Fit, target: str, n: int, taken: Collection[Architecture], bounds: Sequence[Bound]
 ) -> list[Architecture]:
-    learnt = run.of(target)
+    target_fit = fit.of(target)
     # What was asked for and has no label, as it failed, would be proposed again: ask for so many more.
-    more = len(set(taken) - set(learnt.scorer.architectures))
+    more = len(set(taken) - set(target_fit.scorer.architectures))
     if not bounds:
-        return [one.architecture for one in propose(learnt, n + more)]
-    return [one.architecture for one in propose_within(run, target, n + more, bounds)]
+        return [one.architecture for one in propose(target_fit, n + more)]
+    return [one.architecture for one in propose_within(fit, target, n + more, bounds)]
 
 
 def _built(
-    run: Run, targets: Sequence[str], n: int, seen: Collection[Architecture], bounds: Sequence[Bound]
+    fit: Fit, targets: Sequence[str], n: int, seen: Collection[Architecture], bounds: Sequence[Bound]
 ) -> list[Architecture]:
     if len(targets) == 1:
-        built = build_predicted(run, targets[0], n + len(seen), bounds).built
+        built = build_predicted(fit, targets[0], n + len(seen), bounds).built
         return [one.architecture for one in built]
-    front = build_front(run, _FRONT * n, targets=targets, bounds=bounds).architectures
+    front = build_front(fit, _FRONT * n, targets=targets, bounds=bounds).architectures
     # Sums of scores may be within a bound that their prediction is beyond.
-    inside = within_bounds(run, front, bounds)
+    inside = within_bounds(fit, front, bounds)
     if not inside.any():
         raise Infeasible("nothing of the front is predicted to be within all bounds", where="--where")
     return [a for a, i in zip(front, inside, strict=True) if i]
 
 
-def _nearest(run: Run, n: int, taken: set[Architecture], bounds: Sequence[Bound]) -> list[Architecture]:
+def _nearest(fit: Fit, n: int, taken: set[Architecture], bounds: Sequence[Bound]) -> list[Architecture]:
     """For each bound on a target in turn the best by that target, bounds on exact costs held."""
-    named = {learnt.target.name: learnt for learnt in run.learnt}
+    named = {target_fit.target.name: target_fit for target_fit in fit.targets}
     exact = [b for b in bounds if b.name not in named]
     own = [b for b in bounds if b.name in named and named[b.name].target.sign == -b.sign]
-    turns = zip_longest(*(build_predicted(run, b.name, n + len(taken), exact).built for b in own or ()))
+    turns = zip_longest(*(build_predicted(fit, b.name, n + len(taken), exact).built for b in own or ()))
     return _new((one.architecture for turn in turns for one in turn if one is not None), taken, n)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from nasbuild.evaluate import Result
 from nasbuild.optimize._round_summary import Evaluated
-from nasbuild.score import Run
+from nasbuild.score import Fit
 from nasbuild.search import Goal, Metrics
 from nasbuild.space import Architecture, Space, architecture_id
 
@@ -94,7 +94,7 @@ class Race:
         ]
 
 
-def promising(found: Evaluated, run: Run | None, n: int = RACERS) -> list[Racer]:
+def promising(found: Evaluated, fit: Fit | None, n: int = RACERS) -> list[Racer]:
     """The ``n`` most promising of all that were evaluated within bounds, best first: by the mean of measured value and y'.
 
     A single evaluation is noisy, and y' does not know all that an architecture has of its own; the mean of the two
@@ -104,8 +104,8 @@ def promising(found: Evaluated, run: Run | None, n: int = RACERS) -> list[Racer]
     architectures = [found.architectures[i] for i in known]
     worth = values = found.values[known, 0]
     predicted = std = np.full(len(known), np.nan)
-    if run is not None:
-        predicted, std = run.learnt[0].scorer.predict(architectures)
+    if fit is not None:
+        predicted, std = fit.targets[0].scorer.predict(architectures)
         worth = values + predicted
     order = np.argsort(-found.signs[0] * worth, kind="stable")[:n]
     return [Racer(architectures[i], float(values[i]), float(predicted[i]), float(std[i])) for i in order]

@@ -12,11 +12,11 @@ from nasbuild.predictor._recipe import (
     recipe_from_dict,
     recipe_kind,
 )
-from nasbuild.predictor._settings import Baseline
+from nasbuild.predictor._settings import BaselineName
 from nasbuild.predictor._threads import one_thread
-from nasbuild.predictor.additive_gp._additive_gp import Process
-from nasbuild.predictor.additive_gp._fit_gp import fit_process
-from nasbuild.predictor.additive_gp._gp_arrays import process_from_arrays, process_to_arrays
+from nasbuild.predictor.additive_gp._additive_gp import AdditiveGP
+from nasbuild.predictor.additive_gp._fit_gp import fit_additive_gp
+from nasbuild.predictor.additive_gp._gp_arrays import additive_gp_from_arrays, additive_gp_to_arrays
 from nasbuild.predictor.additive_gp._low_rank_pairs import Pairs
 from nasbuild.predictor.additive_gp._warp import Warp
 from nasbuild.predictor.gnn._convolution import Convolution, convolution
@@ -32,9 +32,10 @@ from nasbuild.predictor.gnn._soft_rank import soft_rank
 __all__ = [
     "KINDS",
     "RECIPES",
+    "AdditiveGP",
     "AdditiveRecipe",
     "AnyRecipe",
-    "Baseline",
+    "BaselineName",
     "BaselineRecipe",
     "Convolution",
     "Ensemble",
@@ -44,28 +45,27 @@ __all__ = [
     "Network",
     "OperatorRecipe",
     "Pairs",
-    "Process",
     "Progress",
     "Ranking",
     "Recipe",
     "Shape",
     "Task",
     "Warp",
+    "additive_gp_from_arrays",
+    "additive_gp_to_arrays",
     "autobuild_loss",
     "convolution",
     "ensembles_from_bytes",
     "ensembles_to_bytes",
+    "fit_additive_gp",
     "fit_ensembles",
     "fit_member",
-    "fit_process",
     "last_norms",
     "one_thread",
     "outputs",
     "pearson",
     "plan_splits",
     "predict_every",
-    "process_from_arrays",
-    "process_to_arrays",
     "recipe",
     "recipe_from_dict",
     "recipe_kind",

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, get_args
 
 from nasbuild.errors import NasbuildError
-from nasbuild.predictor._settings import Baseline, check_settings
+from nasbuild.predictor._settings import BaselineName, check_settings
 from nasbuild.predictor.gnn._convolution import Convolution
 from nasbuild.predictor.gnn._loss import Ranking
 from nasbuild.predictor.gnn._network import Shape
@@ -155,14 +155,14 @@ class BaselineRecipe:
         Architectures of the table over which LightGBM's predictions are averaged.
     """
 
-    name: Baseline = "ridge"
+    name: BaselineName = "ridge"
     folds: int = 5
     contexts: int = 32
 
     def __post_init__(self) -> None:
         check_settings(self)
-        if self.name not in get_args(Baseline):
-            raise NasbuildError(f"there is no baseline {self.name!r}", allowed=get_args(Baseline))
+        if self.name not in get_args(BaselineName):
+            raise NasbuildError(f"there is no baseline {self.name!r}", allowed=get_args(BaselineName))
 
     @property
     def least(self) -> int:
@@ -186,7 +186,7 @@ RECIPES: dict[str, AnyRecipe] = {
     "default": AdditiveRecipe(),
     "paper": Recipe(),
     "mse": Recipe("mse", ranking_weight=0.0),
-    **{name: BaselineRecipe(name) for name in get_args(Baseline)},
+    **{name: BaselineRecipe(name) for name in get_args(BaselineName)},
 }
 
 

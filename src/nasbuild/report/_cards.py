@@ -16,11 +16,11 @@ from nasbuild.report.draw._round_plots import draw_rounds
 
 if TYPE_CHECKING:
     from nasbuild.optimize import Evaluated, Live, Race
-    from nasbuild.score import Run
+    from nasbuild.score import Fit
 
 
 def sections(
-    run: Run,
+    fit: Fit,
     top: int,
     evaluated: Evaluated | None = None,
     race: Race | None = None,
@@ -28,7 +28,7 @@ def sections(
     place: Place = None,
 ) -> list[Section]:
     """All cards of a run in the order of the page."""
-    view = RunView(run, top, place)
+    view = RunView(fit, top, place)
     first = (
         Card("summary", "What was learnt", "summary.html.j2", view.summary, view.draw_summary),
         Card("table", "The table", "table.html.j2", lambda: view.table, view.draw_table),
@@ -40,12 +40,12 @@ def sections(
         )
     if evaluated is not None:
         of_loop.append(
-            Card("rounds", "Rounds", "rounds.html.j2", lambda: rounds_data(evaluated, run.space), draw_rounds)
+            Card("rounds", "Rounds", "rounds.html.j2", lambda: rounds_data(evaluated, fit.space), draw_rounds)
         )
     if evaluated is not None and race is not None:
         target = evaluated.goal.targets[0]
         of_loop.append(
-            Card("race", "The race", "race.html.j2", lambda: race_data(race, target, run.space), draw_race)
+            Card("race", "The race", "race.html.j2", lambda: race_data(race, target, fit.space), draw_race)
         )
     first = (first[0], *of_loop, *first[1:])
     last = (
@@ -53,9 +53,9 @@ def sections(
             "made",
             "How it was made",
             "made.html.j2",
-            lambda: made_data(run),
+            lambda: made_data(fit),
             lambda _: {"setting": setting_text},
         ),
     )
-    targets = [Section(t.key, t.learnt.target.name, tuple(t.cards())) for t in view.targets]
+    targets = [Section(t.key, t.target_fit.target.name, tuple(t.cards())) for t in view.targets]
     return [Section("run", "", first), *targets, Section("run-made", "", last)]

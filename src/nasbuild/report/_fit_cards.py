@@ -27,7 +27,7 @@ from nasbuild.report.draw._trust_plots import agreement_bars, effect_dots, effec
 from nasbuild.space import parse_architecture
 
 if TYPE_CHECKING:
-    from nasbuild.score import Learnt, Run
+    from nasbuild.score import Fit, TargetFit
     from nasbuild.table import GraphTable, Table
 
 
@@ -35,43 +35,43 @@ class TargetView:
     """Data and pictures of one target; data are computed once, when a card asks for them."""
 
     def __init__(
-        self, run: Run, learnt: Learnt, number: int, top: int, palette: Palette, place: Place = None
+        self, fit: Fit, target_fit: TargetFit, number: int, top: int, palette: Palette, place: Place = None
     ) -> None:
-        self.run, self.learnt, self.number, self.top, self.palette = run, learnt, number, top, palette
+        self.fit, self.target_fit, self.number, self.top, self.palette = fit, target_fit, number, top, palette
         self.place, self.before = place, list[TargetView]()
         self.key = f"target-{number}"
-        self.sign = learnt.target.sign
+        self.sign = target_fit.target.sign
 
     @cached_property
     def labels(self) -> Data:
-        return labels_data(self.run, self.learnt)
+        return labels_data(self.fit, self.target_fit)
 
     @cached_property
     def trust(self) -> Data:
-        return trust_data(self.run, self.learnt)
+        return trust_data(self.fit, self.target_fit)
 
     @cached_property
     def features(self) -> Data:
-        return features_data(self.run, self.learnt)
+        return features_data(self.fit, self.target_fit)
 
     @cached_property
     def modules(self) -> Data:
-        found = modules_data(self.run, self.learnt)
+        found = modules_data(self.fit, self.target_fit)
         # What has not to be learnt is not to be told apart by labels.
         return without_ties(found) if self.known else found
 
     @cached_property
     def known(self) -> str:
         """That the target is known exactly, if it is: then nothing is advised, and no smallest networks are listed."""
-        return told(lambda: known_text(self.run, self.learnt)) or ""
+        return told(lambda: known_text(self.fit, self.target_fit)) or ""
 
     @cached_property
     def built(self) -> Data:
-        return built_data(self.run, self.learnt, self.top)
+        return built_data(self.fit, self.target_fit, self.top)
 
     @cached_property
     def scale(self) -> Scale:
-        return Scale.of(self.learnt.labels.values, self.learnt.target.unit)
+        return Scale.of(self.target_fit.labels.values, self.target_fit.target.unit)
 
     def cards(self) -> Iterator[Card]:
         for name, title, compute, draw in (
@@ -117,12 +117,14 @@ class TargetView:
             lambda: self.modules,
             lambda: self.features,
             lambda: self.labels,
-            lambda: table_data(self.run.table),
+            lambda: table_data(self.fit.table),
         )
         return shown_steps(next_steps(sources), self.place)
 
     def _draw_labels(self, data: Data) -> Data:
-        return draw_labels(data, scatter_data(self.run, self.learnt), self.scale, self.learnt.target.name)
+        return draw_labels(
+            data, scatter_data(self.fit, self.target_fit), self.scale, self.target_fit.target.name
+        )
 
     def _draw_trust(self, data: Data) -> Data:
         return {"bars": agreement_bars(data), "pair": agreement_text}
@@ -137,19 +139,19 @@ class TargetView:
         return {
             "groups": groups,
             "effect_name": effect_name,
-            "kind": kind_of(self.run),
-            "members": self.learnt.scorer.members,
+            "kind": kind_of(self.fit),
+            "members": self.target_fit.scorer.members,
             "sign": self.sign,
             "scale": scale,
             "heat": heat(stage_effects(data["features"]), self.sign, scale),
         }
 
     def _draw_modules(self, data: Data) -> Data:
-        space, drawn = self.run.space, []
+        space, drawn = self.fit.space, []
         for stage in data["stages"]:
             # One scale a stage: score and deviation must show what tells neighbours apart.
             rows = [*stage["best"], *stage["worst"]]
-            scale = Scale.of([*(r["score"] for r in rows), *self.learnt.labels.values], self.scale.unit)
+            scale = Scale.of([*(r["score"] for r in rows), *self.target_fit.labels.values], self.scale.unit)
             names = [f.name for f in space.stages[stage["stage"]].features]
             pictures = []
             for heading, key in (("Best", "best"), ("Worst", "worst")):
@@ -170,19 +172,19 @@ class TargetView:
             "drawn": drawn,
             "legends": legends,
             "scale": self.scale,
-            "kind": kind_of(self.run),
+            "kind": kind_of(self.fit),
             "untold_text": untold_text,
         }
 
     def _draw_built(self, data: Data) -> Data:
-        space = self.run.space
+        space = self.fit.space
         strips = [
             draw_architecture(
                 space, parse_architecture(space, row["arch"]), palette=self.palette, alone=False
             )
             for row in data["built"]
         ]
-        name = self.learnt.target.name
+        name = self.target_fit.target.name
         return {
             "scale": self.scale,
             # Only networks sum to something in a unit of its own.
@@ -237,24 +239,24 @@ def _chain(features: list[str], row: Data, scale: Scale) -> Chain:
 class RunView:
     """Data and pictures of the whole run."""
 
-    def __init__(self, run: Run, top: int, place: Place = None) -> None:
-        self.run = run
-        palette = Palette(run.space)
-        self.targets = [TargetView(run, one, n + 1, top, palette, place) for n, one in enumerate(run.learnt)]
+    def __init__(self, fit: Fit, top: int, place: Place = None) -> None:
+        self.fit = fit
+        palette = Palette(fit.space)
+        self.targets = [TargetView(fit, one, n + 1, top, palette, place) for n, one in enumerate(fit.targets)]
         for n, view in enumerate(self.targets):
             view.before = self.targets[:n]
 
     @cached_property
     def table(self) -> Data:
-        return table_data(self.run.table)
+        return table_data(self.fit.table)
 
     def summary(self) -> Data:
-        targets = [{"key": view.key, **head_data(view.learnt), **view.verdict()} for view in self.targets]
-        space = space_data(self.run.space)
+        targets = [{"key": view.key, **head_data(view.target_fit), **view.verdict()} for view in self.targets]
+        space = space_data(self.fit.space)
         return {
             "space": space,
-            "rows": len(self.run.table),
-            "failures": told(lambda: [one["text"] for one in failures_data(self.run)]) or [],
+            "rows": len(self.fit.table),
+            "failures": told(lambda: [one["text"] for one in failures_data(self.fit)]) or [],
             "targets": targets,
             "health": None,
             "next": [],
@@ -264,4 +266,4 @@ class RunView:
         return {"scales": [view.scale for view in self.targets]}
 
     def draw_table(self, data: Data) -> Data:
-        return draw_table(self.run.table, data)
+        return draw_table(self.fit.table, data)

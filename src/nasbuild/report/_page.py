@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from nasbuild.optimize import Evaluated, Live, Race
-    from nasbuild.score import Run
-    from nasbuild.score.graphs import GraphRun
+    from nasbuild.score import Fit
+    from nasbuild.score.graphs import GraphFit
 
 
 def report_html(
-    run: Run | GraphRun,
+    fit: Fit | GraphFit,
     *,
     top: int = 10,
     evaluated: Evaluated | None = None,
@@ -62,16 +62,16 @@ def report_html(
         raise NasbuildError(f"the number of architectures is {top}", allowed="1 or more")
     from nasbuild.table import GraphTable
 
-    if isinstance(run.table, GraphTable):
+    if isinstance(fit.table, GraphTable):
         found, title, script = (
-            graph_sections(cast("GraphRun", run), place),
-            f"{len(run.table):,} networks",
+            graph_sections(cast("GraphFit", fit), place),
+            f"{len(fit.table):,} networks",
             "network.js",
         )
     else:
-        space = cast("Run", run)
+        space = cast("Fit", fit)
         found, title, script = sections(space, top, evaluated, race, live, place), space.space.name, ""
-    return _page(found, title, [learnt.target.name for learnt in run.learnt], script)
+    return _page(found, title, [target_fit.target.name for target_fit in fit.targets], script)
 
 
 def _page(found: list[Section], title: str, targets: list[str], script: str) -> str:
@@ -101,7 +101,7 @@ def _page(found: list[Section], title: str, targets: list[str], script: str) -> 
 
 
 def write_report(
-    run: Run | GraphRun,
+    fit: Fit | GraphFit,
     path: str | os.PathLike[str],
     *,
     top: int = 10,
@@ -121,7 +121,7 @@ def write_report(
     if form == ".pdf":
         # Known before the work.
         find_browser(path)
-    html = report_html(run, top=top, evaluated=evaluated, race=race, live=live, place=place)
+    html = report_html(fit, top=top, evaluated=evaluated, race=race, live=live, place=place)
     if form == ".pdf":
         write_pdf(html, path)
     else:

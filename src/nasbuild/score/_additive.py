@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nasbuild.predictor import AdditiveRecipe, Pairs, Process, Warp, fit_process, one_thread
+from nasbuild.predictor import AdditiveGP, AdditiveRecipe, Pairs, Warp, fit_additive_gp, one_thread
 from nasbuild.score._held_out import DEVIATIONS, INTERVAL, HeldOut, folds
 from nasbuild.score._scorer import Scorer
 from nasbuild.space import Architecture, Space
@@ -24,7 +24,7 @@ class AdditiveScorer(Scorer):
     space: Space
     architectures: tuple[Architecture, ...]
     labels: np.ndarray
-    process: Process
+    process: AdditiveGP
     limits: tuple[float, float] = (-np.inf, np.inf)
 
     @property
@@ -91,12 +91,12 @@ def fit_additive(
     """
     of_fold = replace(recipe, parts=1, part_rows=recipe.rows)
     with one_thread():
-        process = fit_process(space, architectures, labels, recipe, seed=seed)
+        process = fit_additive_gp(space, architectures, labels, recipe, seed=seed)
         step_done()
         parts, misses, crossed, splits = [], [], [], folds(len(labels), recipe.folds, seed)
         for train, test in splits:
             held = [architectures[i] for i in test]
-            part = fit_process(
+            part = fit_additive_gp(
                 space,
                 [architectures[i] for i in train],
                 _apart(labels, train),

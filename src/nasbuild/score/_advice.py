@@ -16,7 +16,7 @@ _SURE = 0.99  # two-sided
 
 
 @dataclass(frozen=True)
-class Rival:
+class Baseline:
     """Another method on the same table, held out fold by fold.
 
     Attributes
@@ -32,13 +32,13 @@ class Rival:
     modules: Agreement
 
 
-def better_method(modules: Agreement, rivals: Sequence[Rival], level: str) -> str | None:
-    """Recipe of the rival that orders held-out rows best, where it surely leads; None elsewhere.
+def better_method(modules: Agreement, baselines: Sequence[Baseline], level: str) -> str | None:
+    """Recipe of the baseline that orders held-out rows best, where it surely leads; None elsewhere.
 
     Its mean lead must be at least `BETTER`, and beyond what Student's t allows at 99 % for the differences on the folds,
     which both methods share. Where scores are not to be believed at all (level ``"none"``), no lead is either.
     """
-    best = max(rivals, key=lambda r: r.modules.mean, default=None)
+    best = max(baselines, key=lambda r: r.modules.mean, default=None)
     if best is None or level == "none":
         return None
     return best.name if leads(best.modules, modules) else None

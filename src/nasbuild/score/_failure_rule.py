@@ -52,7 +52,7 @@ def failure_rule(
     of a declared cost. The best has the greatest likelihood of two rates of failure, one inside and one outside, less
     the logarithm of how many there were to choose from; so two conditions must tell more than one.
 
-    Whether failures are no bad luck to begin with is told by `learn_failures`.
+    Whether failures are no bad luck to begin with is told by `fit_failures`.
 
     Parameters
     ----------

@@ -69,7 +69,7 @@ class Failures:
         return expit(self.log_odds(architectures))
 
 
-def learn_failures(
+def fit_failures(
     space: Space, architectures: Sequence[Architecture], failed: np.ndarray, seed: int = 0
 ) -> Failures | None:
     """Learn which architectures fail; None where nothing tells failures from bad luck.
@@ -88,12 +88,12 @@ def learn_failures(
     Examples
     --------
     >>> import numpy as np
-    >>> from nasbuild.score import learn_failures
+    >>> from nasbuild.score import fit_failures
     >>> from nasbuild.space import load_space, sample
     >>> space = load_space("digits-macro")
     >>> some = sample(space, 60, np.random.default_rng(0))
     >>> deep = np.array([len(a.modules[0]) == max(space.stages[0].depths) for a in some])
-    >>> learnt = learn_failures(space, some, deep)
+    >>> learnt = fit_failures(space, some, deep)
     >>> bool(learnt.probability(some)[deep].min() > learnt.probability(some)[~deep].max())
     True
     """

@@ -7,20 +7,20 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from nasbuild.errors import NasbuildError, RunError, TargetError
+from nasbuild.errors import FitError, NasbuildError, TargetError
 from nasbuild.objective import Labels, Target, labels, parse_target
 from nasbuild.predictor import RECIPES, AnyRecipe
 from nasbuild.score._better_part import better_parts
 from nasbuild.score._failures import Failures
 from nasbuild.score._features import ChoiceScore
-from nasbuild.score._fit_scorers import choice_scores, fit_rivals, fit_scorers
+from nasbuild.score._fit_scorers import choice_scores, fit_baselines, fit_scorers
 from nasbuild.score._held_out import evidence_of
 from nasbuild.score._scorer import Scorer
 from nasbuild.score._seen_choices import seen_modules
 from nasbuild.score._stage_scores import MAX_MODULES, StageScores, best_modules, score_stages
 from nasbuild.score._suspect_labels import suspect_labels
 from nasbuild.score._table_reach import share_beyond
-from nasbuild.score._tied_modules import untold
+from nasbuild.score._tied_modules import n_tied
 from nasbuild.score._trust import Trust, measure_trust
 from nasbuild.space import Architecture, Space
 from nasbuild.table import Table
@@ -33,7 +33,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Learnt:
+class TargetFit:
     """What was learnt about one target.
 
     Attributes
@@ -90,7 +90,7 @@ class Prediction:
 
 
 @dataclass(frozen=True)
-class Run:
+class Fit:
     """A finished fit: the table, the settings, and for every target what was learnt.
 
     Attributes
@@ -102,7 +102,7 @@ class Run:
     table: Table
     recipe: AnyRecipe
     seed: int
-    learnt: tuple[Learnt, ...]
+    targets: tuple[TargetFit, ...]
     max_modules: int = MAX_MODULES
     versions: dict[str, str] = field(default_factory=dict, compare=False)
     failures: Failures | None = field(default=None, compare=False)
@@ -111,28 +111,28 @@ class Run:
     def space(self) -> Space:
         return self.table.space
 
-    def with_unseen(self) -> Run:
+    def with_unseen(self) -> Fit:
         """The same, but that modules with choices or depths that no labelled architecture has are built as well."""
-        return replace(self, learnt=tuple(replace(one, unseen=True) for one in self.learnt))
+        return replace(self, targets=tuple(replace(one, unseen=True) for one in self.targets))
 
-    def of(self, target: str | None = None) -> Learnt:
+    def of(self, target: str | None = None) -> TargetFit:
         """What was learnt about a target; the first one if None.
 
         Raises
         ------
-        RunError
+        FitError
             If the run has no such target.
         """
         if target is None:
-            return self.learnt[0]
-        for learnt in self.learnt:
-            if learnt.target.name == target.strip():
-                return learnt
-        names = [learnt.target.name for learnt in self.learnt]
-        raise RunError(f"the run has no target {target!r}", allowed=names)
+            return self.targets[0]
+        for target_fit in self.targets:
+            if target_fit.target.name == target.strip():
+                return target_fit
+        names = [target_fit.target.name for target_fit in self.targets]
+        raise FitError(f"the run has no target {target!r}", allowed=names)
 
 
-def learn(
+def fit(
     table: Table,
     targets: Sequence[str],
     *,
@@ -140,10 +140,10 @@ def learn(
     seed: int = 0,
     max_modules: int = MAX_MODULES,
     workers: int = 1,
-    rivals: bool = True,
+    baselines: bool = True,
     skip_bad: bool = False,
     progress: Progress = lambda *_: None,
-) -> Run:
+) -> Fit:
     """Fit, score every module of every stage, and measure how far the scores can be believed.
 
     Parameters
@@ -156,7 +156,7 @@ def learn(
         A stage with more modules is searched for its best and worst ones instead.
     workers
         Processes that fit; the result does not depend on it.
-    rivals
+    baselines
         Measure ridge regression and LightGBM on the same table, for the verdict.
     skip_bad
         Leave rows out for which an equation has no finite value.
@@ -205,7 +205,7 @@ def learn(
         workers=workers,
         progress=lambda done, total: progress("fitting", done, total),
     )
-    learnt = []
+    target_fits = []
     for number, (label, problem, fit) in enumerate(zip(found, problems, fitted, strict=True)):
         sign = label.target.sign
         stages = score_stages(
@@ -221,25 +221,25 @@ def learn(
         trust = measure_trust(
             fit.scorer,
             evidence_of(fit.parts, label.values),
-            rivals=fit_rivals(space, problem, recipe, seed=seed) if rivals else (),
-            untold=[untold(fit.scorer, stage, sign) for stage in stages],
+            baselines=fit_baselines(space, problem, recipe, seed=seed) if baselines else (),
+            n_tied=[n_tied(fit.scorer, stage, sign) for stage in stages],
             suspects=suspect_labels(fit.scorer, fit.parts, label.values),
             better_part=better_parts(fit.parts, label.values, sign),
             beyond=share_beyond(fit.scorer, label.values, sign, seed),
         )
         scorer = fit.scorer.limited(label.target.limits)
-        learnt.append(Learnt(label.target, label, scorer, tuple(stages), tuple(features), trust))
-    return Run(table, recipe, seed, tuple(learnt), max_modules)
+        target_fits.append(TargetFit(label.target, label, scorer, tuple(stages), tuple(features), trust))
+    return Fit(table, recipe, seed, tuple(target_fits), max_modules)
 
 
-def predict(learnt: Learnt, architectures: Sequence[Architecture]) -> Prediction:
+def predict(target_fit: TargetFit, architectures: Sequence[Architecture]) -> Prediction:
     """Predict architectures and tell each stage's share; nothing is enumerated."""
     if not architectures:
         empty = np.empty(0)
-        shares = np.empty((0, len(learnt.scorer.space.stages)))
+        shares = np.empty((0, len(target_fit.scorer.space.stages)))
         return Prediction(empty, empty, shares, np.zeros(0, dtype=bool))
     # The last bits depend on the place in a batch: equal architectures are predicted once.
     place = {architecture: n for n, architecture in enumerate(dict.fromkeys(architectures))}
-    value, std, beyond = learnt.scorer.predict_marked(list(place))
+    value, std, beyond = target_fit.scorer.predict_marked(list(place))
     rows = np.array([place[architecture] for architecture in architectures])
-    return Prediction(value[rows], std[rows], learnt.scorer.shares(architectures), beyond[rows])
+    return Prediction(value[rows], std[rows], target_fit.scorer.shares(architectures), beyond[rows])

@@ -14,7 +14,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from nasbuild._version import __version__
-from nasbuild.errors import RunError
+from nasbuild.errors import FitError
 from nasbuild.score._features import ChoiceScore
 from nasbuild.score._trust import Trust
 
@@ -60,7 +60,7 @@ class TableFile(Strict):
     notes: list[NoteFile]
 
 
-class RunFile(Strict):
+class FitFile(Strict):
     """``run.json``; ``files`` holds the SHA-256 of the bytes of the others."""
 
     schema_version: Literal[6]
@@ -100,22 +100,22 @@ def versions() -> dict[str, str]:
     }
 
 
-def read_run_file(path: Path) -> RunFile:
+def read_run_file(path: Path) -> FitFile:
     """``run.json``.
 
     Raises
     ------
-    RunError
+    FitError
         If it is damaged, or of another version.
     """
     try:
         data = json.loads(_bytes(path))
     except (ValueError, RecursionError) as error:
-        raise RunError(f"is no JSON ({error})", where=str(path)) from None
+        raise FitError(f"is no JSON ({error})", where=str(path)) from None
     if not isinstance(data, dict):
-        raise RunError("is no JSON object", where=str(path))
+        raise FitError("is no JSON object", where=str(path))
     if data.get("kind") == "graphs":
-        raise RunError(
+        raise FitError(
             "is a run of networks without a space, which has no stages and modules",
             where=str(path.parent),
             allowed="nasbuild explain, predict --graphs, compare and report",
@@ -123,29 +123,29 @@ def read_run_file(path: Path) -> RunFile:
         )
     version = data.get("schema_version")
     if isinstance(version, int) and not isinstance(version, bool) and 0 < version < SCHEMA_VERSION:
-        raise RunError(
+        raise FitError(
             f"has schema version {version}, this nasbuild ({__version__}) reads {SCHEMA_VERSION}",
             where=str(path),
             todo="fit again",
         )
     if isinstance(version, int) and version > SCHEMA_VERSION:
-        raise RunError(
+        raise FitError(
             f"has schema version {version}, this nasbuild ({__version__}) reads up to {SCHEMA_VERSION}",
             where=str(path),
             todo="install a newer nasbuild",
         )
     try:
-        return RunFile.model_validate(data)
+        return FitFile.model_validate(data)
     except ValidationError as error:
         raise _invalid(path, "is no run file", error) from None
 
 
-def read_trust(path: Path, data: bytes, file: RunFile) -> list[TrustEntry]:
+def read_trust(path: Path, data: bytes, file: FitFile) -> list[TrustEntry]:
     """``trust.json``, which has to be of the run's targets.
 
     Raises
     ------
-    RunError
+    FitError
         If it is damaged.
     """
     try:
@@ -153,21 +153,21 @@ def read_trust(path: Path, data: bytes, file: RunFile) -> list[TrustEntry]:
     except ValidationError as error:
         raise _invalid(path, "is damaged", error) from None
     if [entry.target for entry in entries] != [target.name for target in file.targets]:
-        raise RunError(f"is of other targets than {RUN}", where=str(path))
+        raise FitError(f"is of other targets than {RUN}", where=str(path))
     return entries
 
 
-def _invalid(path: Path, what: str, error: ValidationError) -> RunError:
+def _invalid(path: Path, what: str, error: ValidationError) -> FitError:
     first = error.errors()[0]
     place = ".".join(map(str, first["loc"]))
-    return RunError(f"{what} ({place}: {first['msg'].lower()})", where=str(path))
+    return FitError(f"{what} ({place}: {first['msg'].lower()})", where=str(path))
 
 
-def checked_bytes(path: Path, file: RunFile) -> bytes:
+def checked_bytes(path: Path, file: FitFile) -> bytes:
     """A file's content, if it is what was saved."""
     data = _bytes(path)
     if sha256(data) != file.files.get(path.name):
-        raise RunError(
+        raise FitError(
             "is damaged or from another run: it is not the file that was saved here", where=str(path)
         )
     return data
@@ -182,4 +182,4 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise RunError(f"can't be read ({error.strerror or error})", where=str(path)) from None
+        raise FitError(f"can't be read ({error.strerror or error})", where=str(path)) from None

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbuild._optional_imports import is_installed
-from nasbuild.predictor import AdditiveRecipe, AnyRecipe, Baseline, BaselineRecipe, Recipe, fit_ensembles
+from nasbuild.predictor import AdditiveRecipe, AnyRecipe, BaselineName, BaselineRecipe, Recipe, fit_ensembles
 from nasbuild.score._additive import fit_additive
-from nasbuild.score._advice import Rival
+from nasbuild.score._advice import Baseline
 from nasbuild.score._choices import choice_effects
 from nasbuild.score._features import ChoiceScore, feature_scores
 from nasbuild.score._held_out import HeldOut, evidence_of
@@ -19,7 +19,7 @@ from nasbuild.score._scorer import Scorer
 from nasbuild.score.baselines import fit_baseline, held_out_baseline, ped_anova
 from nasbuild.space import Architecture, Space, encode, features_by_name, graph_schema
 
-RIVALS: dict[Baseline, str] = {"ridge": "sklearn", "lightgbm": "lightgbm"}
+BASELINES: dict[BaselineName, str] = {"ridge": "sklearn", "lightgbm": "lightgbm"}
 """Methods that are measured beside the one asked for, and the package that each needs."""
 Problem = tuple[tuple[Architecture, ...], np.ndarray]
 """Architectures and labels of one target."""
@@ -84,20 +84,20 @@ def fit_scorers(
     return found
 
 
-def fit_rivals(space: Space, problem: Problem, recipe: AnyRecipe, *, seed: int) -> tuple[Rival, ...]:
-    """Ridge regression and LightGBM on the same table, unless they are what was asked for, or absent (`absent_rivals`)."""
+def fit_baselines(space: Space, problem: Problem, recipe: AnyRecipe, *, seed: int) -> tuple[Baseline, ...]:
+    """Ridge regression and LightGBM on the same table, unless they are what was asked for, or absent (`absent_baselines`)."""
     found = []
-    for name in RIVALS:
-        if name != recipe.name and is_installed(RIVALS[name]):
+    for name in BASELINES:
+        if name != recipe.name and is_installed(BASELINES[name]):
             parts = [p for _, p in held_out_baseline(space, *problem, BaselineRecipe(name), seed=seed)]
             evidence = evidence_of(parts, problem[1])
-            found.append(Rival(name, evidence.prediction, evidence.modules))
+            found.append(Baseline(name, evidence.prediction, evidence.modules))
     return tuple(found)
 
 
-def absent_rivals() -> list[str]:
+def absent_baselines() -> list[str]:
     """Of the methods that would be measured beside, those whose package is not installed."""
-    return [name for name, package in RIVALS.items() if not is_installed(package)]
+    return [name for name, package in BASELINES.items() if not is_installed(package)]
 
 
 def choice_scores(scorer: Scorer, recipe: AnyRecipe, sign: int, seed: int) -> list[ChoiceScore]:

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from nasbuild.errors import NasbuildError
-from nasbuild.score._fit import Learnt, Run
+from nasbuild.score._fit import Fit, TargetFit
 from nasbuild.score._stage_scores import StageScores, picked, score_stage
 from nasbuild.space import Space, allows
 
 
-def narrowed(run: Run, within: Space) -> Run:
+def narrowed(fit: Fit, within: Space) -> Fit:
     """The run with the modules of ``within`` alone, a part of its space with the same features (`fixed`).
 
     Where a stage was searched, what is left of it is scored anew, so that none of it is missed.
@@ -22,17 +22,17 @@ def narrowed(run: Run, within: Space) -> Run:
     NasbuildError
         If no scored module of a stage is left.
     """
-    learnt = tuple(replace(one, stages=_stages(run, one, within), within=within) for one in run.learnt)
-    return replace(run, learnt=learnt)
+    target_fit = tuple(replace(one, stages=_stages(fit, one, within), within=within) for one in fit.targets)
+    return replace(fit, targets=target_fit)
 
 
-def _stages(run: Run, learnt: Learnt, within: Space) -> tuple[StageScores, ...]:
+def _stages(fit: Fit, target_fit: TargetFit, within: Space) -> tuple[StageScores, ...]:
     found = []
-    for u, (own, part) in enumerate(zip(run.space.stages, within.stages, strict=True)):
-        stage = learnt.stages[u]
+    for u, (own, part) in enumerate(zip(fit.space.stages, within.stages, strict=True)):
+        stage = target_fit.stages[u]
         if part != own:
             stage = (
-                score_stage(learnt.scorer, u, max_modules=run.max_modules, seed=run.seed, definition=part)
+                score_stage(target_fit.scorer, u, max_modules=fit.max_modules, seed=fit.seed, definition=part)
                 if stage.searched
                 else picked(stage, _allowed(stage, within))
             )

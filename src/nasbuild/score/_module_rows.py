@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from nasbuild.errors import RunError
+from nasbuild.errors import FitError
 from nasbuild.score._stage_scores import StageScores
 from nasbuild.space import Feature, Space, count_modules
 
@@ -31,12 +31,12 @@ def modules_from_arrow(
 
     Raises
     ------
-    RunError
+    FitError
         If the table is not one of this space.
     """
     try:
         if rows.schema != _schema(space):
-            raise RunError("has other columns than its run", where=where)
+            raise FitError("has other columns than its run", where=where)
         rows = rows.combine_chunks()
         targets = rows["target"].to_pylist()
         stages = rows["stage"].to_numpy()
@@ -47,9 +47,9 @@ def modules_from_arrow(
             part = rows.filter(pa.array(own & (stages == u)))
             found[target, u] = _stage_scores(space, u, part, scored[target, u])
     except (pa.ArrowException, KeyError, IndexError, TypeError, ValueError) as error:
-        raise RunError(f"is damaged ({str(error).splitlines()[0]})", where=where) from None
+        raise FitError(f"is damaged ({str(error).splitlines()[0]})", where=where) from None
     if sum(map(len, found.values())) != rows.num_rows:
-        raise RunError("has rows of other targets or stages than its run", where=where)
+        raise FitError("has rows of other targets or stages than its run", where=where)
     return found
 
 

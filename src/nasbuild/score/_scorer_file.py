@@ -9,16 +9,16 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from nasbuild.errors import RunError
+from nasbuild.errors import FitError
 from nasbuild.predictor import (
     AdditiveRecipe,
     AnyRecipe,
     BaselineRecipe,
     Recipe,
+    additive_gp_from_arrays,
+    additive_gp_to_arrays,
     ensembles_from_bytes,
     ensembles_to_bytes,
-    process_from_arrays,
-    process_to_arrays,
 )
 from nasbuild.score._additive import AdditiveScorer
 from nasbuild.score._fit_scorers import Problem
@@ -47,7 +47,7 @@ def scorers_from_bytes(
 
     Raises
     ------
-    RunError
+    FitError
         If this is no such file, or one of another space, table or recipe.
     """
     if isinstance(recipe, Recipe):
@@ -56,18 +56,18 @@ def scorers_from_bytes(
         found = []
         for ensemble, (architectures, labels) in zip(ensembles, problems, strict=True):
             if any(max(*m.train, *m.test) >= len(labels) for m in ensemble.members):
-                raise RunError("was learnt from another table", where=where)
+                raise FitError("was learnt from another table", where=where)
             found.append(ModuleScorer(space, ensemble, architectures, labels))
         return found
     try:
         arrays = load(data)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"is damaged or no safetensors file ({error})", where=where) from None
+        raise FitError(f"is damaged or no safetensors file ({error})", where=where) from None
     parts: dict[str, dict[str, np.ndarray]] = {str(t): {} for t in range(len(problems))}
     for name, array in arrays.items():
         target, _, rest = name.partition(".")
         if target not in parts:
-            raise RunError(f"has an array {name[:80]!r} that belongs to no target", where=where)
+            raise FitError(f"has an array {name[:80]!r} that belongs to no target", where=where)
         parts[target][rest] = array
     return [
         _scorer(own, space, recipe, problem, where)
@@ -77,7 +77,7 @@ def scorers_from_bytes(
 
 def _arrays(scorer: Scorer) -> dict[str, np.ndarray]:
     if isinstance(scorer, AdditiveScorer):
-        return process_to_arrays(scorer.process)
+        return additive_gp_to_arrays(scorer.process)
     folded = cast(FoldedScorer, scorer)
     named = {_WHOLE: folded.whole} | {str(k): part for k, part in enumerate(folded.parts)}
     return {f"{k}.{n}": v for k, model in named.items() for n, v in model.arrays().items()}
@@ -88,7 +88,7 @@ def _scorer(
 ) -> Scorer:
     architectures, labels = problem
     if isinstance(recipe, AdditiveRecipe):
-        process = process_from_arrays(arrays, space, architectures, where)
+        process = additive_gp_from_arrays(arrays, space, architectures, where)
         return AdditiveScorer(space, architectures, labels, process)
     models: dict[str, dict[str, np.ndarray]] = {}
     for name, array in arrays.items():
@@ -101,6 +101,6 @@ def _scorer(
             raise ValueError("fits are missing, or of other folds")
         made = {name: kind.from_arrays(space, own) for name, own in models.items()}
     except (ValueError, KeyError, IndexError, UnicodeDecodeError) as error:
-        raise RunError(f"is damaged ({error})", where=where) from None
+        raise FitError(f"is damaged ({error})", where=where) from None
     parts = tuple(made[str(k)] for k in range(len(models) - 1))
     return FoldedScorer(space, architectures, labels, made[_WHOLE], parts)

@@ -1,4 +1,4 @@
-"""Suspect labels: those that all other rows speak against, measurements that are worth a second look."""
+"""SuspectLabel labels: those that all other rows speak against, measurements that are worth a second look."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NORMAL = 1.482602218505602  # from the median distance of normal values to thei
 
 
 @dataclass(frozen=True)
-class Suspect:
+class SuspectLabel:
     """A label far from what was predicted for its row without it.
 
     Attributes
@@ -40,7 +40,7 @@ class Suspect:
     deviations: float
 
 
-def suspect_labels(scorer: Scorer, parts: Sequence[HeldOut], labels: np.ndarray) -> tuple[Suspect, ...]:
+def suspect_labels(scorer: Scorer, parts: Sequence[HeldOut], labels: np.ndarray) -> tuple[SuspectLabel, ...]:
     """Labels that other rows speak against, furthest first.
 
     A label must be missed by more than `FAR` deviations of what all rows are missed by, and by more than `OWN_FAR`
@@ -64,7 +64,9 @@ def suspect_labels(scorer: Scorer, parts: Sequence[HeldOut], labels: np.ndarray)
         folds[part.test] = k
     far &= ~rows_without_support(scorer.space, scorer.architectures, folds)[rows]
     found = [
-        Suspect(int(rows[i]), float(labels[rows[i]]), float(expected[i]), float(abs(missed[i]) / deviation))
+        SuspectLabel(
+            int(rows[i]), float(labels[rows[i]]), float(expected[i]), float(abs(missed[i]) / deviation)
+        )
         for i in np.flatnonzero(far)
         if deviation > 0
     ]

@@ -12,7 +12,7 @@ COMPARED = 500  # best modules of a stage that are compared with the first
 _APART = 0.9  # share of the members that must put the first ahead
 
 
-def untold(scorer: Scorer, scores: StageScores, sign: int) -> int:
+def n_tied(scorer: Scorer, scores: StageScores, sign: int) -> int:
     """How many modules fewer than nine in ten members put behind the first one.
 
     At most `COMPARED` of the best are looked at; the first one itself does not count.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nasbuild.score._advice import Rival, better_method
+from nasbuild.score._advice import Baseline, better_method
 from nasbuild.score._better_part import PartOrder
 from nasbuild.score._held_out import Agreement, Evidence, interval_of
 from nasbuild.score._modules import label_statistics
 from nasbuild.score._scorer import Scorer
-from nasbuild.score._suspect_labels import Suspect
+from nasbuild.score._suspect_labels import SuspectLabel
 from nasbuild.table import Unseen
 
 _LEVELS = {"high": 0.8, "fair": 0.5, "low": 0.15}
@@ -44,7 +44,7 @@ class Trust:
         The order among the best of the held-out rows alone, where it is hardest.
     coverage
         Share of held-out labels inside the 90 % interval of their summed score; None if unknown.
-    rivals
+    baselines
         Ridge regression and LightGBM on the same table.
     labels, held_out
         Number of labels, and of those that each fit held out on average.
@@ -55,14 +55,14 @@ class Trust:
     beyond
         Share of random architectures of the space whose summed scores lie beyond the worst label: how much of the space
         the labels do not reach. None if it was not looked for.
-    untold
+    n_tied
         For each stage, how many of its best modules the labels don't tell from the very best.
     suspects
         Labels that all other rows speak against, furthest first. None are told where scores are no more than a hint.
     level
         ``"high"``, ``"fair"``, ``"low"`` or ``"none"``: how far the module scores can be believed.
     better
-        Recipe of a rival whose summed module scores surely order held-out rows better; None if there is none.
+        Recipe of a baseline whose summed module scores surely order held-out rows better; None if there is none.
     verdict
         The same in sentences.
     """
@@ -72,14 +72,14 @@ class Trust:
     modules: Agreement
     better_part: tuple[PartOrder, ...]
     coverage: float | None
-    rivals: tuple[Rival, ...]
+    baselines: tuple[Baseline, ...]
     labels: int
     held_out: float
     rare_depths: tuple[tuple[int, int], ...]
     unseen: tuple[Unseen, ...]
     beyond: float | None
-    untold: tuple[int, ...]
-    suspects: tuple[Suspect, ...]
+    n_tied: tuple[int, ...]
+    suspects: tuple[SuspectLabel, ...]
     level: str
     better: str | None
     verdict: str
@@ -89,9 +89,9 @@ def measure_trust(
     scorer: Scorer,
     evidence: Evidence,
     *,
-    rivals: Sequence[Rival] = (),
-    untold: Sequence[int] = (),
-    suspects: Sequence[Suspect] = (),
+    baselines: Sequence[Baseline] = (),
+    n_tied: Sequence[int] = (),
+    suspects: Sequence[SuspectLabel] = (),
     better_part: Sequence[PartOrder] = (),
     beyond: float | None = None,
 ) -> Trust:
@@ -104,21 +104,21 @@ def measure_trust(
         if count[u, depth] < 2
     )
     level = level_of(evidence.modules.mean, evidence.tested)
-    better = better_method(evidence.modules, rivals, level)
-    verdict = _verdict(level, evidence, _told_labels(scorer), rivals, better, better_part)
+    better = better_method(evidence.modules, baselines, level)
+    verdict = _verdict(level, evidence, _told_labels(scorer), baselines, better, better_part)
     return Trust(
         evidence.hops,
         evidence.prediction,
         evidence.modules,
         tuple(better_part),
         evidence.coverage,
-        tuple(rivals),
+        tuple(baselines),
         len(scorer.labels),
         evidence.held_out,
         rare,
         scorer.unseen,
         beyond,
-        tuple(int(n) for n in untold),
+        tuple(int(n) for n in n_tied),
         tuple(suspects) if level in _SURE else (),
         level,
         better,
@@ -142,7 +142,7 @@ def _verdict(
     level: str,
     evidence: Evidence,
     labels: str,
-    rivals: Sequence[Rival],
+    baselines: Sequence[Baseline],
     better: str | None,
     better_part: Sequence[PartOrder] = (),
 ) -> str:
@@ -159,8 +159,8 @@ def _verdict(
     }[level]
     if better_part and level != "none":
         found += f" {part_text(better_part[0])}"
-    if rivals:
-        told = " and ".join(f"{METHOD_NAMES[r.name]} {srcc_text(r.modules)}" for r in rivals)
+    if baselines:
+        told = " and ".join(f"{METHOD_NAMES[r.name]} {srcc_text(r.modules)}" for r in baselines)
         found += f" For comparison, summed module scores by other methods: {told}."
     if better:
         found += f" On this table, {METHOD_NAMES[better]} is better: fit with --recipe {better}."
@@ -169,8 +169,8 @@ def _verdict(
 
 def _told_labels(scorer: Scorer) -> str:
     """How many labels there are, and of how many it was learnt."""
-    count, learnt = len(scorer.labels), scorer.learnt_from
-    return f"{count} labels" if learnt == count else f"{learnt} labels, drawn at random from {count}"
+    count, target_fit = len(scorer.labels), scorer.learnt_from
+    return f"{count} labels" if target_fit == count else f"{target_fit} labels, drawn at random from {count}"
 
 
 def part_text(part: PartOrder) -> str:

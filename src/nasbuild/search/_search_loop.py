@@ -9,7 +9,7 @@ import moocore
 import numpy as np
 
 from nasbuild.errors import NasbuildError
-from nasbuild.score import learn_failures
+from nasbuild.score import fit_failures
 from nasbuild.search._goal import Box, Goal
 from nasbuild.space import Architecture, Space, contains, mutate_layer, mutate_module
 
@@ -183,7 +183,7 @@ class Search:
             last = slice(len(self._told) - len(asked), None)
             excess = self.goal.excess(found.columns)
             failed = np.asarray(np.isnan(np.column_stack([found.values, excess])).any(axis=1))
-            self._evolution.failures = learn_failures(self.space, self._told, failed)
+            self._evolution.failures = fit_failures(self.space, self._told, failed)
             excess, failed = excess[last], failed[last, None]
             # Of those that failed, all are as far beyond their bounds; how good they are plays no part.
             excess = np.column_stack([np.nan_to_num(excess), np.where(failed, 1e6, -1.0)])

@@ -31,7 +31,7 @@ FAR = 2.0
 
 
 @dataclass(frozen=True)
-class Process:
+class AdditiveGP:
     """A fitted additive Gaussian process over the stages of an architecture.
 
     On the warped scale, z(a) = sum over stages u of f_u(module u) + g(a) + r(a) + noise, where g holds
@@ -246,7 +246,7 @@ class Process:
         """Choices and depths that no architecture learnt from has."""
         return UnseenChoices.of(self.space, self.architectures, self.passing)
 
-    def of_rows(self, table: Design) -> Process:
+    def of_rows(self, table: Design) -> AdditiveGP:
         """The same, with the table's rows at hand."""
         self.__dict__["_design"] = table  # where `cached_property` looks
         return self

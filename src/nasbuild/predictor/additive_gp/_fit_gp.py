@@ -9,7 +9,7 @@ import numpy as np
 from scipy.linalg import cho_solve, cholesky
 
 from nasbuild.predictor._recipe import AdditiveRecipe
-from nasbuild.predictor.additive_gp._additive_gp import Process
+from nasbuild.predictor.additive_gp._additive_gp import AdditiveGP
 from nasbuild.predictor.additive_gp._covariance import covariances, residual_covariance
 from nasbuild.predictor.additive_gp._design_matrix import Design, design
 from nasbuild.predictor.additive_gp._flat_blend import blended
@@ -42,7 +42,7 @@ as each finds variances and a scale of its own (15 draws of 50 to 100 cells of N
 """
 
 
-def fit_process(
+def fit_additive_gp(
     space: Space,
     architectures: Sequence[Architecture],
     labels: np.ndarray,
@@ -51,7 +51,7 @@ def fit_process(
     seed: int = 0,
     power: float | None = None,
     passing: bool | None = None,
-) -> Process:
+) -> AdditiveGP:
     """Fit on architectures and labels (architectures,), which must not be all the same.
 
     The result depends on the arguments alone, to the bit.
@@ -130,7 +130,7 @@ def _parts(n: int, recipe: AdditiveRecipe, rng: np.random.Generator) -> list[np.
 
 @dataclass(frozen=True)
 class _Learnt:
-    """What is learnt from; `Process` tells what each is."""
+    """What is learnt from; `AdditiveGP` tells what each is."""
 
     space: Space
     architectures: tuple[Architecture, ...]
@@ -147,7 +147,7 @@ def _posterior(
     samples: int,
     rng: np.random.Generator,
     anchor: int | None = None,
-) -> Process:
+) -> AdditiveGP:
     """Weights by their posterior mean, and samples of them.
 
     A sample is a draw from the prior, moved by what the labels say against it (Wilson et al., ICML
@@ -186,7 +186,7 @@ def _posterior(
     for row, mean, weight in zip(of_term, means, weights, strict=True):
         sums += row @ weight[:, 0] - mean @ weight[:, 0]
     slope = _slope(sums, learnt.labels)
-    process = Process(
+    process = AdditiveGP(
         learnt.space,
         learnt.architectures,
         learnt.rows,

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild.errors import RunError
-from nasbuild.predictor.additive_gp._additive_gp import Process
+from nasbuild.errors import FitError
+from nasbuild.predictor.additive_gp._additive_gp import AdditiveGP
 from nasbuild.predictor.additive_gp._design_matrix import Term
 from nasbuild.predictor.additive_gp._rbf_interactions import Radial
 from nasbuild.predictor.additive_gp._warp import Warp
@@ -20,7 +20,7 @@ _RADIAL = ("theta", "widths", "variances")
 _NUMBERS = ("interaction_variance", "noise", "slope", "level", "spread", "crossing")
 
 
-def process_to_arrays(process: Process) -> dict[str, np.ndarray]:
+def additive_gp_to_arrays(process: AdditiveGP) -> dict[str, np.ndarray]:
     """Arrays of a process; the architectures are told by their positions among the labels."""
     arrays = {
         "terms": np.frombuffer(json.dumps([t.name for t in process.terms]).encode(), dtype=np.uint8),
@@ -46,14 +46,14 @@ def process_to_arrays(process: Process) -> dict[str, np.ndarray]:
     return arrays
 
 
-def process_from_arrays(
+def additive_gp_from_arrays(
     arrays: dict[str, np.ndarray], space: Space, architectures: Sequence[Architecture], where: str
-) -> Process:
-    """The process of `process_to_arrays`, given all architectures with a label.
+) -> AdditiveGP:
+    """The process of `additive_gp_to_arrays`, given all architectures with a label.
 
     Raises
     ------
-    RunError
+    FitError
         If the arrays are none of a process of this space and table.
     """
     try:
@@ -134,9 +134,9 @@ def process_from_arrays(
         if min(variances) < 0:
             raise ValueError("a variance below 0")
     except (KeyError, ValueError, IndexError, TypeError, UnicodeDecodeError) as error:
-        raise RunError(f"is damaged ({_text(error)})", where=where) from None
+        raise FitError(f"is damaged ({_text(error)})", where=where) from None
     plain: dict[str, Any] = dict(zip(_NUMBERS, arrays["numbers"].tolist(), strict=True))
-    return Process(
+    return AdditiveGP(
         space,
         tuple(architectures[i] for i in rows),
         rows,

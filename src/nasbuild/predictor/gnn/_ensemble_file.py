@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from nasbuild.errors import RunError
+from nasbuild.errors import FitError
 from nasbuild.predictor.gnn._ensemble import Ensemble
 from nasbuild.predictor.gnn._fit_member import Member
 from nasbuild.predictor.gnn._network import Network, Shape
@@ -45,24 +45,24 @@ def ensembles_from_bytes(
 
     Raises
     ------
-    RunError
+    FitError
         If this is no such file, or one of another network.
     """
     try:
         arrays = load(data)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RunError(f"is damaged or no safetensors file ({error})", where=where) from None
+        raise FitError(f"is damaged or no safetensors file ({error})", where=where) from None
     members: list[set[int]] = [set() for _ in range(count)]
     for name in arrays:
         match = re.match(r"(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.", name)
         if match is None or int(match[1]) >= count:
-            raise RunError(f"has an array {name[:80]!r} that belongs to no target", where=where)
+            raise FitError(f"has an array {name[:80]!r} that belongs to no target", where=where)
         members[int(match[1])].add(int(match[2]))
     expected = _expected(schema, shape)
     ensembles = []
     for t, found in enumerate(members):
         if not found or max(found) >= len(found):
-            raise RunError(f"has no complete set of members of target {t}", where=where)
+            raise FitError(f"has no complete set of members of target {t}", where=where)
         parts = [_member(arrays, f"{t}.{k}.", expected, where) for k in range(len(found))]
         ensembles.append(Ensemble(schema, shape, tuple(parts)))
     return ensembles
@@ -89,9 +89,9 @@ def _member(arrays: dict[str, np.ndarray], prefix: str, expected: dict[str, _Lik
     for name in [*expected, *found]:
         if name not in found or name not in expected or not _is_like(found[name], expected[name]):
             what = f"{prefix}{name} is missing or has another shape than run.json tells"
-            raise RunError(what, where=where)
+            raise FitError(what, where=where)
         if not np.isfinite(found[name]).all():
-            raise RunError(f"{prefix}{name} has values that are no numbers", where=where)
+            raise FitError(f"{prefix}{name} has values that are no numbers", where=where)
     weights = {n.removeprefix("network."): v for n, v in found.items() if n.startswith("network.")}
     own = {n: v for n, v in found.items() if not n.startswith("network.") and n != "label"}
     train, test = own["train"], own["test"]
@@ -101,7 +101,7 @@ def _member(arrays: dict[str, np.ndarray], prefix: str, expected: dict[str, _Lik
         or min(train.min(), test.min()) < 0
         or np.intersect1d(train, test).size
     ):
-        raise RunError(f"{prefix}train and {prefix}test are no split of labels", where=where)
+        raise FitError(f"{prefix}train and {prefix}test are no split of labels", where=where)
     return Member(weights, float(found["label"][0]), float(found["label"][1]), **own)
 
 

@@ -12,44 +12,47 @@ from nasbuild.report.data._wording import kind_of
 from nasbuild.space import architecture_id, to_dict
 
 if TYPE_CHECKING:
-    from nasbuild.score import Learnt, Run
+    from nasbuild.score import Fit, TargetFit
 
 _LEAST = 0.75  # share of the labels that the best built one is expected to pass
 
 
-def built_data(run: Run, learnt: Learnt, top: int) -> dict[str, Any]:
+def built_data(fit: Fit, target_fit: TargetFit, top: int) -> dict[str, Any]:
     """The best architectures by summed module scores, with predictions, and labels where there are any."""
     from nasbuild.builder import build, buildable
 
-    built = build(learnt, top)
-    label_of = dict(zip(learnt.labels.rows.tolist(), learnt.labels.values.tolist(), strict=True))
-    rows, guesses = [], Guesses(run, learnt)
+    built = build(target_fit, top)
+    label_of = dict(zip(target_fit.labels.rows.tolist(), target_fit.labels.values.tolist(), strict=True))
+    rows, guesses = [], Guesses(fit, target_fit)
     for n, b in enumerate(built):
-        row = run.table.row_of.get(b.architecture)
+        row = fit.table.row_of.get(b.architecture)
         rows.append(
             {
                 "rank": n + 1,
-                "id": architecture_id(run.space, b.architecture),
-                "arch": to_dict(run.space, b.architecture),
+                "id": architecture_id(fit.space, b.architecture),
+                "arch": to_dict(fit.space, b.architecture),
                 "score": b.score,
                 "shares": list(b.shares),
                 "prediction": b.prediction,
                 "std": b.std,
                 "extrapolates": b.extrapolates,
-                "in_table": None if row is None else run.table.ids[row],
+                "in_table": None if row is None else fit.table.ids[row],
                 "label": None if row is None else label_of.get(row),
                 "guesses": [g for u, module in enumerate(b.architecture) for g in guesses.of(u, module)],
             }
         )
-    sign, values = learnt.target.sign, learnt.labels.values
+    sign, values = target_fit.target.sign, target_fit.labels.values
     best = float(values[int(np.argmax(sign * values))])
     beyond = sum(sign * r["prediction"] > sign * best for r in rows)
     passed = float(np.mean(sign * rows[0]["prediction"] > sign * values))
     new = [r for r in rows if r["in_table"] is None]
     found = []
-    if learnt.trust.level in DOUBT:
+    if target_fit.trust.level in DOUBT:
         found.append(
-            (OF_TRUST[learnt.trust.level], f"the module scores behind this order {DOUBT[learnt.trust.level]}")
+            (
+                OF_TRUST[target_fit.trust.level],
+                f"the module scores behind this order {DOUBT[target_fit.trust.level]}",
+            )
         )
     guessed = sum(bool(r["guesses"]) for r in rows)
     if guessed:
@@ -79,13 +82,13 @@ def built_data(run: Run, learnt: Learnt, top: int) -> dict[str, Any]:
     if passed < 1:
         fine += f", the first better than {passed:.0%} of the labels"
     return {
-        "kind": kind_of(run),
+        "kind": kind_of(fit),
         "built": rows,
         "best_label": best,
         "beyond": int(beyond),
         "better_than": passed,
         "new": len(new),
-        "buildable": buildable(learnt),
+        "buildable": buildable(target_fit),
         "health": health(found, fine),
         "next": advice,
     }

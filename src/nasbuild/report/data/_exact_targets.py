@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nasbuild.score import Learnt, Run
+    from nasbuild.score import Fit, TargetFit
 
 
-def known_text(run: Run, learnt: Learnt) -> str:
+def known_text(fit: Fit, target_fit: TargetFit) -> str:
     """One line that says how a target is known exactly; nothing where it has to be learnt.
 
     A cost that the space declares is, and a metric that the table proves to be an exact sum. Where the fit doesn't even
@@ -16,12 +16,12 @@ def known_text(run: Run, learnt: Learnt) -> str:
     """
     from nasbuild.builder import is_exact
 
-    name = learnt.target.name
-    if learnt.target.metric is None:
+    name = target_fit.target.name
+    if target_fit.target.metric is None:
         return ""
-    if name in run.space.costs:
+    if name in fit.space.costs:
         why = "the space declares it"
-    elif learnt.trust.level == "high" and is_exact(run, name):
+    elif target_fit.trust.level == "high" and is_exact(fit, name):
         why = "it is a sum over the layers in every row of the table"
     else:
         return ""

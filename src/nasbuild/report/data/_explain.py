@@ -17,14 +17,14 @@ from nasbuild.report.data._trust import trust_data
 from nasbuild.report.draw._choice_colors import choice_text
 
 if TYPE_CHECKING:
-    from nasbuild.score import Learnt, Run
-    from nasbuild.score.graphs import GraphLearnt
+    from nasbuild.score import Fit, TargetFit
+    from nasbuild.score.graphs import GraphTargetFit
 
 _NAMED = 6  # stages that a sentence names
 _SURE = 0.9  # share of the members
 
 
-def explain_data(run: Run, *, modules: int = 3, place: Place = None) -> dict[str, Any]:
+def explain_data(fit: Fit, *, modules: int = 3, place: Place = None) -> dict[str, Any]:
     """What was learnt, as JSON data.
 
     Parameters
@@ -43,24 +43,24 @@ def explain_data(run: Run, *, modules: int = 3, place: Place = None) -> dict[str
     target's unit; ``effects`` tells what those of choices are (``measure``) and their unit. Choices
     and modules stand best first by the target's direction.
     """
-    table = table_data(run.table)
+    table = table_data(fit.table)
     targets = list[dict[str, Any]]()
-    for learnt in run.learnt:
-        one = _target(run, learnt, table["next"], modules)
+    for target_fit in fit.targets:
+        one = _target(fit, target_fit, table["next"], modules)
         before = [step for other in targets for step in other["next"]]
         targets.append({**one, "next": shown_steps(one["next"], place, before)})
     return {
-        "space": space_data(run.space),
+        "space": space_data(fit.space),
         "table": table,
-        "failures": failures_data(run),
+        "failures": failures_data(fit),
         "targets": targets,
-        "made": made_data(run),
+        "made": made_data(fit),
     }
 
 
-def head_data(learnt: Learnt | GraphLearnt) -> dict[str, Any]:
+def head_data(target_fit: TargetFit | GraphTargetFit) -> dict[str, Any]:
     """Name, direction and unit of a target."""
-    target = learnt.target
+    target = target_fit.target
     return {
         "target": target.name,
         "direction": "maximize" if target.sign > 0 else "minimize",
@@ -68,15 +68,15 @@ def head_data(learnt: Learnt | GraphLearnt) -> dict[str, Any]:
     }
 
 
-def _target(run: Run, learnt: Learnt, advice: list[dict], modules: int) -> dict[str, Any]:
-    labels, trust = labels_data(run, learnt), trust_data(run, learnt)
-    features, stages = features_data(run, learnt), modules_data(run, learnt, modules)
+def _target(fit: Fit, target_fit: TargetFit, advice: list[dict], modules: int) -> dict[str, Any]:
+    labels, trust = labels_data(fit, target_fit), trust_data(fit, target_fit)
+    features, stages = features_data(fit, target_fit), modules_data(fit, target_fit, modules)
     steps = [*trust["next"], *stages["next"], *features["next"], *labels["next"], *advice]
-    if known := known_text(run, learnt):
+    if known := known_text(fit, target_fit):
         steps = []
         stages = without_ties(stages)
     return {
-        **head_data(learnt),
+        **head_data(target_fit),
         "known": known,
         "labels": labels,
         "trust": trust,
@@ -155,12 +155,12 @@ def _strongest_stage(features: dict[str, Any]) -> list[str]:
 
 def _nottold_apart(stages: list[dict[str, Any]]) -> list[str]:
     """Stages whose best module is one of several, those with most of them first named."""
-    tied = sorted((s for s in stages if s["untold"]), key=lambda s: -s["untold"])[:_NAMED]
+    tied = sorted((s for s in stages if s["n_tied"]), key=lambda s: -s["n_tied"])[:_NAMED]
     if not tied:
         return []
     if len(tied) == 1:
         told = f"in {tied[0]['name']}, {untold_text(tied[0])}"
-        if tied[0]["untold"] == 1:
+        if tied[0]["n_tied"] == 1:
             return [sentence(f"{told}; choose between the two by what else matters")]
     else:
         each = ", ".join(f"{untold_number(s)} in {s['name']}" for s in sorted(tied, key=lambda s: s["stage"]))

@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from nasbuild.score import Run
+    from nasbuild.score import Fit
     from nasbuild.space import Architecture, Space
 
 
-def failures_data(run: Run) -> list[dict[str, Any]]:
+def failures_data(fit: Fit) -> list[dict[str, Any]]:
     """Metrics of targets that rows have no value of, where choices go with that: metrics that lack the same rows together.
 
     Nothing where no value is missing, or where nothing tells it from bad luck.
     """
-    names = dict.fromkeys(n for learnt in run.learnt for n in learnt.target.equation.names)
+    names = dict.fromkeys(n for target_fit in fit.targets for n in target_fit.target.equation.names)
     lacking: dict[bytes, list[str]] = {}
     for name in names:
-        missing = np.isnan(run.table.columns[name]) if name in run.table.columns else np.zeros(0, dtype=bool)
+        missing = np.isnan(fit.table.columns[name]) if name in fit.table.columns else np.zeros(0, dtype=bool)
         if missing.any():
             lacking.setdefault(missing.tobytes(), []).append(name)
     found = []
     for mask, metrics in lacking.items():
-        rule = failing_data(run.space, run.table.architectures, np.frombuffer(mask, dtype=bool))
+        rule = failing_data(fit.space, fit.table.architectures, np.frombuffer(mask, dtype=bool))
         if rule is not None:
             of = " and ".join(metrics)
             head = f"{rule['failed']:,} of {rule['evaluated']:,} rows have no value of {of}, as of evaluations that failed"
@@ -37,9 +37,9 @@ def failing_data(
     space: Space, architectures: Sequence[Architecture], failed: np.ndarray
 ) -> dict[str, Any] | None:
     """Which choices go with failure (`rule_data`); None where nothing tells failures from bad luck."""
-    from nasbuild.score import learn_failures
+    from nasbuild.score import fit_failures
 
-    return rule_data(space, architectures, failed) if learn_failures(space, architectures, failed) else None
+    return rule_data(space, architectures, failed) if fit_failures(space, architectures, failed) else None
 
 
 def rule_data(space: Space, architectures: Sequence[Architecture], failed: np.ndarray) -> dict[str, Any]:

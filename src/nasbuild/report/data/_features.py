@@ -12,7 +12,7 @@ from nasbuild.report.draw._choice_colors import choice_text
 from nasbuild.space import features_by_name, graph_schema
 
 if TYPE_CHECKING:
-    from nasbuild.score import ChoiceScore, Learnt, Run
+    from nasbuild.score import ChoiceScore, Fit, TargetFit
     from nasbuild.space import Choice, Module
 
     # Features with their kind, their choices, and the scores of those that were learnt.
@@ -22,18 +22,18 @@ _BELIEVED = 0.5  # SRCC of what effects rest on, below which they are a hint
 _MEASURES = {"network": "scalar", "additive": "effect"}
 
 
-def features_data(run: Run, learnt: Learnt) -> dict[str, Any]:
+def features_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
     """Effects of the choices of every feature, the widest feature first, the best choice first.
 
     ``kind`` tells a feature of the space from the stage and the position in it (``layer``, from 0).
     ``measure`` tells what an effect is: the FE-MLP's ``"scalar"``, the ``"effect"`` on a module's score
     in ``unit``, or a signed ``"importance"``. ``stages`` of a feature holds its effects in each stage.
     """
-    sign, kind_of_run = learnt.target.sign, kind_of(run)
-    measure = _MEASURES.get(kind_of_run) or ("importance" if run.recipe.name == "ped-anova" else "effect")
-    fixed = len({tuple(map(len, a.modules)) for a in learnt.scorer.architectures}) == 1
+    sign, kind_of_run = target_fit.target.sign, kind_of(fit)
+    measure = _MEASURES.get(kind_of_run) or ("importance" if fit.recipe.name == "ped-anova" else "effect")
+    fixed = len({tuple(map(len, a.modules)) for a in target_fit.scorer.architectures}) == 1
     features = []
-    grouped = _with_places(learnt) if kind_of_run == "network" else _by_name(learnt)
+    grouped = _with_places(target_fit) if kind_of_run == "network" else _by_name(target_fit)
     for name, kind, choices, scored in grouped:
         # Where all labelled architectures have the same depths, no label tells one place from another.
         if not scored or (kind != "feature" and fixed):
@@ -48,12 +48,12 @@ def features_data(run: Run, learnt: Learnt) -> dict[str, Any]:
                 "choices": [_choice(s) for s in best],
                 "order": [c for c in choices if _key(c) in known],
                 "unlearnt": [c for c in choices if _key(c) not in known] if kind == "feature" else [],
-                "stages": _in_stages(run, learnt, name) if kind == "feature" else [],
+                "stages": _in_stages(fit, target_fit, name) if kind == "feature" else [],
             }
         )
     features.sort(key=lambda f: -f["range"])
     found = []
-    told, agreement = _basis(learnt, kind_of_run)
+    told, agreement = _basis(target_fit, kind_of_run)
     if measure == "importance":
         told = "these importances are not checked on unseen architectures"
         found.append(("note", f"{told}: take them as a hint"))
@@ -62,7 +62,7 @@ def features_data(run: Run, learnt: Learnt) -> dict[str, Any]:
     return {
         "features": features,
         "measure": measure,
-        "unit": learnt.target.unit if measure == "effect" else "",
+        "unit": target_fit.target.unit if measure == "effect" else "",
         "told": told,
         "health": health(found, told),
         "next": [],
@@ -100,10 +100,10 @@ def stage_effects(features: list[dict[str, Any]]) -> dict[str, Any]:
 class Guesses:
     """Tells what in a module no label tells of: choices never seen, and depths hardly seen."""
 
-    def __init__(self, run: Run, learnt: Learnt) -> None:
-        self._stages = run.space.stages
-        self._choices = {(one.stage, one.feature, *_key(one.choice)) for one in learnt.trust.unseen}
-        self._depths = set(learnt.trust.rare_depths)
+    def __init__(self, fit: Fit, target_fit: TargetFit) -> None:
+        self._stages = fit.space.stages
+        self._choices = {(one.stage, one.feature, *_key(one.choice)) for one in target_fit.trust.unseen}
+        self._depths = set(target_fit.trust.rare_depths)
 
     def of(self, stage: int, module: Module) -> list[str]:
         found = dict.fromkeys(
@@ -127,9 +127,9 @@ def _choice(s: ChoiceScore) -> dict[str, Any]:
     }
 
 
-def _basis(learnt: Learnt, kind: str) -> tuple[str, float]:
+def _basis(target_fit: TargetFit, kind: str) -> tuple[str, float]:
     """What the effects rest on, and how well that orders architectures."""
-    trust = learnt.trust
+    trust = target_fit.trust
     if trust.hops:
         mean = trust.hops[0].mean
         what, where = "features alone" if kind == "network" else "single layers alone", " (hop 0)"
@@ -138,35 +138,35 @@ def _basis(learnt: Learnt, kind: str) -> tuple[str, float]:
     return f"{what} order unseen architectures with SRCC {correlation(mean)}{where}", mean
 
 
-def _in_stages(run: Run, learnt: Learnt, name: str) -> list[dict[str, Any]]:
+def _in_stages(fit: Fit, target_fit: TargetFit, name: str) -> list[dict[str, Any]]:
     found: dict[int, list[ChoiceScore]] = {}
-    for s in learnt.features:
+    for s in target_fit.features:
         if s.feature == name and s.stage is not None:
             found.setdefault(s.stage, []).append(s)
-    sign = learnt.target.sign
+    sign = target_fit.target.sign
     return [
         {
             "stage": u,
-            "name": run.space.stages[u].name,
+            "name": fit.space.stages[u].name,
             "choices": [_choice(s) for s in sorted(own, key=lambda s: -sign * s.effect)],
         }
         for u, own in sorted(found.items())
     ]
 
 
-def _by_name(learnt: Learnt) -> Grouped:
+def _by_name(target_fit: TargetFit) -> Grouped:
     """Scores by feature, in the order of the space."""
-    overall = [s for s in learnt.features if s.stage is None]
+    overall = [s for s in target_fit.features if s.stage is None]
     return [
         (name, "feature", feature.choices, [s for s in overall if s.feature == name])
-        for name, feature in features_by_name(learnt.scorer.space.stages).items()
+        for name, feature in features_by_name(target_fit.scorer.space.stages).items()
     ]
 
 
-def _with_places(learnt: Learnt) -> Grouped:
+def _with_places(target_fit: TargetFit) -> Grouped:
     """Scores by feature, in the schema's order, stage and layer last; a space may have a feature of its own named "stage"."""
-    schema = graph_schema(learnt.scorer.space).categorical
-    left = [f for f in learnt.features if f.stage is None]
+    schema = graph_schema(target_fit.scorer.space).categorical
+    left = [f for f in target_fit.features if f.stage is None]
     groups = []
     for position, feature in enumerate(schema):
         kind = "feature" if position < len(schema) - 2 else ("stage", "layer")[position - len(schema) + 2]

@@ -13,7 +13,7 @@ from nasbuild.report.data._wording import kind_of, title_of
 from nasbuild.space import Space, count_architectures, count_log10, count_modules, shown_count, told_count
 
 if TYPE_CHECKING:
-    from nasbuild.score import Run
+    from nasbuild.score import Fit
     from nasbuild.table import GraphTable, Table
 
 _ROWS = 12  # rows that a note names; a long list helps nobody
@@ -89,27 +89,27 @@ def _finite(function: Any, values: np.ndarray) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def made_data(run: Run) -> dict[str, Any]:
+def made_data(fit: Fit) -> dict[str, Any]:
     """All that is needed to make the run again."""
     from nasbuild.score import versions
 
-    members, kind = [learnt.scorer.members for learnt in run.learnt], kind_of(run)
+    members, kind = [target_fit.scorer.members for target_fit in fit.targets], kind_of(fit)
     if kind == "network":
-        fitted = f"{plural(sum(members), 'network')} fitted"
+        how = f"{plural(sum(members), 'network')} fitted"
     elif kind == "additive":
-        fitted = f"{plural(len(members), 'process', 'processes')} fitted, one a target, and once more without each fold"
+        how = f"{plural(len(members), 'process', 'processes')} fitted, one a target, and once more without each fold"
     else:
-        fitted = f"{title_of(run.recipe.name)} fitted on all rows, and once more without each fold"
+        how = f"{title_of(fit.recipe.name)} fitted on all rows, and once more without each fold"
     return {
         "kind": kind,
-        "recipe": run.recipe.as_dict(),
-        "seed": run.seed,
-        "max_modules": run.max_modules,
+        "recipe": fit.recipe.as_dict(),
+        "seed": fit.seed,
+        "max_modules": fit.max_modules,
         "members": members,
-        "hops": [len(learnt.trust.hops) for learnt in run.learnt],
-        "versions": dict(run.versions or versions()),
-        "table": {"sha256": run.table.digest(), "rows": len(run.table)},
-        "health": health([], f"{fitted}; the same inputs and seed give the same run"),
+        "hops": [len(target_fit.trust.hops) for target_fit in fit.targets],
+        "versions": dict(fit.versions or versions()),
+        "table": {"sha256": fit.table.digest(), "rows": len(fit.table)},
+        "health": health([], f"{how}; the same inputs and seed give the same run"),
         "next": [],
     }
 

@@ -10,17 +10,17 @@ from nasbuild.report.data._health import health
 from nasbuild.report.data._number_format import plural
 
 if TYPE_CHECKING:
-    from nasbuild.score import Learnt, Run
-    from nasbuild.score.graphs import GraphLearnt, GraphRun
+    from nasbuild.score import Fit, TargetFit
+    from nasbuild.score.graphs import GraphFit, GraphTargetFit
 
 _SKEWED = 2.0
 _FEWEST_BINS, _MOST_BINS = 6, 32
 _MOST_POINTS = 5_000
 
 
-def labels_data(run: Run | GraphRun, learnt: Learnt | GraphLearnt) -> dict[str, Any]:
+def labels_data(fit: Fit | GraphFit, target_fit: TargetFit | GraphTargetFit) -> dict[str, Any]:
     """Distribution of a target's labels."""
-    values, target = learnt.labels.values, learnt.target
+    values, target = target_fit.labels.values, target_fit.target
     counts, edges = np.histogram(values, bins=_bins(values))
     low, q25, median, q75, high = (float(q) for q in np.quantile(values, (0, 0.25, 0.5, 0.75, 1)))
     std = float(values.std())
@@ -38,16 +38,16 @@ def labels_data(run: Run | GraphRun, learnt: Learnt | GraphLearnt) -> dict[str, 
             advice.append({"kind": "skew", "text": text})
     if different < len(values) / 2:
         found.append(("note", f"the {len(values)} labels have only {plural(different, 'different value')}"))
-    if learnt.labels.missing:
-        found.append(("note", f"{plural(len(learnt.labels.missing), 'row')} without a label left out"))
-    if learnt.labels.undefined:
-        left = plural(len(learnt.labels.undefined), "row")
+    if target_fit.labels.missing:
+        found.append(("note", f"{plural(len(target_fit.labels.missing), 'row')} without a label left out"))
+    if target_fit.labels.undefined:
+        left = plural(len(target_fit.labels.undefined), "row")
         found.append(("warn", f"{left} left out, for which the equation has no finite value"))
     return {
         "count": len(values),
         "different": different,
-        "missing": len(learnt.labels.missing),
-        "undefined": len(learnt.labels.undefined),
+        "missing": len(target_fit.labels.missing),
+        "undefined": len(target_fit.labels.undefined),
         "min": low,
         "q25": q25,
         "median": median,
@@ -56,53 +56,53 @@ def labels_data(run: Run | GraphRun, learnt: Learnt | GraphLearnt) -> dict[str, 
         "mean": float(values.mean()),
         "std": std,
         "skewness": skewness,
-        "best": {"id": run.table.ids[learnt.labels.rows[best]], "label": float(values[best])},
+        "best": {"id": fit.table.ids[target_fit.labels.rows[best]], "label": float(values[best])},
         "histogram": {"edges": [float(e) for e in edges], "counts": [int(c) for c in counts]},
         "health": health(found, f"{len(values)} labels, {different} of them different, without a heavy tail"),
         "next": advice,
     }
 
 
-def scatter_data(run: Run | GraphRun, learnt: Learnt | GraphLearnt) -> dict[str, Any] | None:
+def scatter_data(fit: Fit | GraphFit, target_fit: TargetFit | GraphTargetFit) -> dict[str, Any] | None:
     """The labels against what they trade with; None where the table has one quantity only.
 
     That is: the first two metrics of an equation, else another target of the run, else another metric.
     """
     from nasbuild.table import GraphTable
 
-    names = _pair(run, learnt)
+    names = _pair(fit, target_fit)
     if names is None:
         return None
-    axes = [(name, run.table.columns[name]) for name in names]
+    axes = [(name, fit.table.columns[name]) for name in names]
     known = np.isfinite(axes[0][1]) & np.isfinite(axes[1][1])
-    rows = learnt.labels.rows[known[learnt.labels.rows]]
+    rows = target_fit.labels.rows[known[target_fit.labels.rows]]
     if len(rows) < 2:
         return None
     if len(rows) > _MOST_POINTS:
         rows = rows[np.linspace(0, len(rows) - 1, _MOST_POINTS).astype(int)]
-    label = dict(zip(learnt.labels.rows.tolist(), learnt.labels.values.tolist(), strict=True))
+    label = dict(zip(target_fit.labels.rows.tolist(), target_fit.labels.values.tolist(), strict=True))
     return {
-        "axes": [{"name": n, "unit": _unit(run, n), "values": [float(v) for v in c[rows]]} for n, c in axes],
+        "axes": [{"name": n, "unit": _unit(fit, n), "values": [float(v) for v in c[rows]]} for n, c in axes],
         "labels": [label[int(row)] for row in rows],
-        "what": "labelled network" if isinstance(run.table, GraphTable) else "labelled architecture",
-        "shaded": learnt.target.metric is None,
-        "of": len(learnt.labels.rows),
+        "what": "labelled network" if isinstance(fit.table, GraphTable) else "labelled architecture",
+        "shaded": target_fit.target.metric is None,
+        "of": len(target_fit.labels.rows),
     }
 
 
-def _pair(run: Run | GraphRun, learnt: Learnt | GraphLearnt) -> tuple[str, str] | None:
-    own, *more = learnt.target.equation.names
+def _pair(fit: Fit | GraphFit, target_fit: TargetFit | GraphTargetFit) -> tuple[str, str] | None:
+    own, *more = target_fit.target.equation.names
     if more:
         return more[0], own
-    others = [name for one in run.learnt for name in one.target.equation.names]
-    for name in [*others, *run.table.metrics]:
+    others = [name for one in fit.targets for name in one.target.equation.names]
+    for name in [*others, *fit.table.metrics]:
         if name != own:
             return name, own
     return None
 
 
-def _unit(run: Run | GraphRun, name: str) -> str:
-    return run.table.metrics[name].unit if name in run.table.metrics else ""
+def _unit(fit: Fit | GraphFit, name: str) -> str:
+    return fit.table.metrics[name].unit if name in fit.table.metrics else ""
 
 
 def _bins(values: np.ndarray) -> np.ndarray:

@@ -14,17 +14,17 @@ from nasbuild.report.data._number_format import count
 from nasbuild.space import module_id
 
 if TYPE_CHECKING:
-    from nasbuild.score import Learnt, Run, StageScores
+    from nasbuild.score import Fit, StageScores, TargetFit
 
 _SHOWN = 3  # modules of each end
 _PROPOSED = 5  # architectures to evaluate next
 _KEPT = 25  # modules a stage that the paper keeps in a reduced space
 
 
-def modules_data(run: Run, learnt: Learnt, shown: int = _SHOWN) -> dict[str, Any]:
+def modules_data(fit: Fit, target_fit: TargetFit, shown: int = _SHOWN) -> dict[str, Any]:
     """The best and the worst modules of every stage."""
-    guesses = Guesses(run, learnt)
-    stages = [_stage(run, learnt, scores, shown, guesses) for scores in learnt.stages]
+    guesses = Guesses(fit, target_fit)
+    stages = [_stage(fit, target_fit, scores, shown, guesses) for scores in target_fit.stages]
     searched = [s for s in stages if s["searched"]]
     found, advice = [], list[dict[str, Any]]()
     if searched:
@@ -35,16 +35,16 @@ def modules_data(run: Run, learnt: Learnt, shown: int = _SHOWN) -> dict[str, Any
         found.append(("note", text))
         text = (
             f"A better module may have been missed in {names}: raise the limit of modules a stage "
-            f"(now {count(run.max_modules)}) to look further."
+            f"(now {count(fit.max_modules)}) to look further."
         )
         advice.append({"kind": "searched", "text": text})
-    if learnt.trust.level in DOUBT:
-        found.append((OF_TRUST[learnt.trust.level], f"the scores {DOUBT[learnt.trust.level]}"))
-    if learnt.trust.level != "none":
-        advice += _proposals(run, learnt, [s["name"] for s in stages if s["untold"]])
+    if target_fit.trust.level in DOUBT:
+        found.append((OF_TRUST[target_fit.trust.level], f"the scores {DOUBT[target_fit.trust.level]}"))
+    if target_fit.trust.level != "none":
+        advice += _proposals(fit, target_fit, [s["name"] for s in stages if s["n_tied"]])
     kept = prod(min(_KEPT, s["total"]) for s in stages)
     whole = prod(s["total"] for s in stages)
-    if kept < whole and learnt.trust.level in ("high", "fair"):
+    if kept < whole and target_fit.trust.level in ("high", "fair"):
         text = (
             f"To search with few evaluations, shrink the space: the {_KEPT} best modules of each stage leave "
             f"{count(kept)} of {count(whole)} architectures."
@@ -53,62 +53,64 @@ def modules_data(run: Run, learnt: Learnt, shown: int = _SHOWN) -> dict[str, Any
         advice.append({"kind": "shrink", "text": text, "command": command})
     return {
         "stages": stages,
-        "merges": learnt.scorer.merges,
+        "merges": target_fit.scorer.merges,
         "merges_by": "As the labels show"
-        if getattr(run.space, "identity", None) is None
+        if getattr(fit.space, "identity", None) is None
         else "As the space declares",
         "health": health(found, "every module of every stage was scored"),
         "next": advice,
     }
 
 
-def _proposals(run: Run, learnt: Learnt, untold: list[str]) -> list[dict[str, Any]]:
+def _proposals(fit: Fit, target_fit: TargetFit, n_tied: list[str]) -> list[dict[str, Any]]:
     """What to evaluate next so that the best modules of these stages are told apart."""
     from nasbuild.builder import propose
     from nasbuild.report.data._wording import propose_command
     from nasbuild.space import architecture_id
 
-    found = propose(learnt, _PROPOSED) if untold else []
+    found = propose(target_fit, _PROPOSED) if n_tied else []
     if not found:
         return []
-    few = f"{', '.join(untold[:-1])} and {untold[-1]}" if len(untold) > 1 else untold[0]
-    ids = [architecture_id(run.space, one.architecture) for one in found]
-    text = f"{learnt.trust.labels} labels don't tell the best modules of {few} apart. Evaluate next:"
-    command = propose_command(run, learnt, len(found))
+    few = f"{', '.join(n_tied[:-1])} and {n_tied[-1]}" if len(n_tied) > 1 else n_tied[0]
+    ids = [architecture_id(fit.space, one.architecture) for one in found]
+    text = f"{target_fit.trust.labels} labels don't tell the best modules of {few} apart. Evaluate next:"
+    command = propose_command(fit, target_fit, len(found))
     return [{"kind": "propose", "text": text, "named": ids, "command": command}]
 
 
 def without_ties(modules: dict[str, Any]) -> dict[str, Any]:
     """The same without what labels don't tell apart: of a target that is known exactly nothing is left open."""
-    return {**modules, "stages": [{**stage, "untold": None} for stage in modules["stages"]]}
+    return {**modules, "stages": [{**stage, "n_tied": None} for stage in modules["stages"]]}
 
 
 def untold_text(stage: dict[str, Any]) -> str:
     """How many of a stage's modules the labels don't tell from the best one; nothing where it is not known."""
-    if stage["untold"] is None or stage["total"] < 2:
+    if stage["n_tied"] is None or stage["total"] < 2:
         return ""
-    if not stage["untold"]:
+    if not stage["n_tied"]:
         return "the best module is told from the others"
-    return f"{untold_number(stage)} {'module' if stage['untold'] == 1 else 'modules'} can't be told from the best one"
+    return f"{untold_number(stage)} {'module' if stage['n_tied'] == 1 else 'modules'} can't be told from the best one"
 
 
 def untold_number(stage: dict[str, Any]) -> str:
     """So many, or at least so many where no more were compared."""
     from nasbuild.score import COMPARED
 
-    least = "at least " if stage["untold"] >= COMPARED - 1 and stage["scored"] > COMPARED else ""
-    return f"{least}{count(stage['untold'])}"
+    least = "at least " if stage["n_tied"] >= COMPARED - 1 and stage["scored"] > COMPARED else ""
+    return f"{least}{count(stage['n_tied'])}"
 
 
-def _stage(run: Run, learnt: Learnt, scores: StageScores, shown: int, guesses: Guesses) -> dict[str, Any]:
-    stage = run.space.stages[scores.stage]
-    order = learnt.best(scores.stage)
+def _stage(
+    fit: Fit, target_fit: TargetFit, scores: StageScores, shown: int, guesses: Guesses
+) -> dict[str, Any]:
+    stage = fit.space.stages[scores.stage]
+    order = target_fit.best(scores.stage)
     half = min(shown, -(-len(order) // 2))
     best, worst = order[:half], order[::-1][: min(shown, len(order) - half)]
-    untold = learnt.trust.untold
+    n_tied = target_fit.trust.n_tied
 
     def row(rank: int) -> dict[str, Any]:
-        module = scores.module(run.space, int(rank))
+        module = scores.module(fit.space, int(rank))
         return {
             "module": stage.as_dicts(module),
             "id": module_id(stage, module),
@@ -124,7 +126,7 @@ def _stage(run: Run, learnt: Learnt, scores: StageScores, shown: int, guesses: G
         "total": scores.total,
         "searched": scores.searched,
         "span": float(np.ptp(scores.score)),
-        "untold": untold[scores.stage] if scores.stage < len(untold) else None,
+        "n_tied": n_tied[scores.stage] if scores.stage < len(n_tied) else None,
         "best": [row(r) for r in best],
         "worst": [row(r) for r in worst],
     }

@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING, Any
 from nasbuild.report.data._number_format import Scale, plural
 
 if TYPE_CHECKING:
-    from nasbuild.score import Learnt, Run
+    from nasbuild.score import Fit, TargetFit
 
 _NAMED = 5  # labels that are named one by one
 _MOST = 100  # deviations that are told apart
 
 
-def suspect_data(run: Run, learnt: Learnt) -> list[dict[str, Any]]:
+def suspect_data(fit: Fit, target_fit: TargetFit) -> list[dict[str, Any]]:
     """Rows with suspect labels, the furthest from what is expected first."""
-    scale = Scale.of(learnt.labels.values, learnt.target.unit)
+    scale = Scale.of(target_fit.labels.values, target_fit.target.unit)
     return [
         {
-            "id": run.table.ids[learnt.labels.rows[one.row]],
+            "id": fit.table.ids[target_fit.labels.rows[one.row]],
             "label": one.label,
             "expected": one.expected,
             "deviations": one.deviations,
             "text": f"{scale.full(one.label)}, where the others say about {scale.full(one.expected)} "
             f"({_far(one.deviations)} deviations away)",
         }
-        for one in learnt.trust.suspects
+        for one in target_fit.trust.suspects
     ]
 
 

@@ -13,7 +13,7 @@ from nasbuild.report.data._wording import fit_command, kind_of, title_of
 from nasbuild.table import unseen_rows, unseen_text
 
 if TYPE_CHECKING:
-    from nasbuild.score import Agreement, Learnt, Run, Trust
+    from nasbuild.score import Agreement, Fit, TargetFit, Trust
 
 _BEYOND, _CHANCE = (
     0.05,
@@ -24,24 +24,24 @@ _FAIR = 0.5
 _INTERVAL, _NARROW = 0.9, 0.8  # share of labels that intervals should hold, and one that is far too low
 
 
-def trust_data(run: Run, learnt: Learnt) -> dict[str, Any]:
+def trust_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
     """Held-out SRCC of every hop, of y' and of the summed module scores, beside those of other methods."""
     from nasbuild.score import part_text  # loads torch, which takes seconds
 
-    trust = learnt.trust
-    suspects = suspect_data(run, learnt)
+    trust = target_fit.trust
+    suspects = suspect_data(fit, target_fit)
     rare: dict[int, list[int]] = {}
     for u, depth in trust.rare_depths:
         rare.setdefault(u, []).append(depth)
     return {
-        "recipe": run.recipe.name,
-        "title": title_of(run.recipe.name),
-        "kind": kind_of(run),
+        "recipe": fit.recipe.name,
+        "title": title_of(fit.recipe.name),
+        "kind": kind_of(fit),
         "level": trust.level,
         "verdict": trust.verdict,
         "labels": trust.labels,
         "held_out": trust.held_out,
-        "members": learnt.scorer.members,
+        "members": target_fit.scorer.members,
         "fits": len(trust.modules.each),
         "hops": [{"hop": m, **_agreement(a)} for m, a in enumerate(trust.hops)],
         "prediction": _agreement(trust.prediction),
@@ -50,29 +50,29 @@ def trust_data(run: Run, learnt: Learnt) -> dict[str, Any]:
         "better_part_text": part_text(trust.better_part[0]) if trust.better_part else "",
         "coverage": trust.coverage,
         "coverage_text": coverage_text(trust.coverage, trust.labels),
-        "rivals": [
+        "baselines": [
             {
                 "recipe": r.name,
                 "title": title_of(r.name),
                 "prediction": _agreement(r.prediction),
                 "modules": _agreement(r.modules),
             }
-            for r in trust.rivals
+            for r in trust.baselines
         ],
         "better": trust.better,
-        "rare_depths": [{"stage": u, "name": run.space.stages[u].name, "depths": d} for u, d in rare.items()],
-        "unseen": unseen_rows(run.space, trust.unseen),
-        "unseen_text": unseen_text(run.space, trust.unseen, "labelled architecture"),
+        "rare_depths": [{"stage": u, "name": fit.space.stages[u].name, "depths": d} for u, d in rare.items()],
+        "unseen": unseen_rows(fit.space, trust.unseen),
+        "unseen_text": unseen_text(fit.space, trust.unseen, "labelled architecture"),
         "beyond": trust.beyond,
         "beyond_text": beyond_text(trust.beyond, trust.labels),
         "suspects": suspects,
         "health": _health(trust, suspects),
         "next": [
             *suspect_steps(suspects),
-            *_by_rival(run, learnt),
-            *_by_level(run, learnt),
-            *_by_unseen(run, trust),
-            *_by_rare(run, rare),
+            *_by_rival(fit, target_fit),
+            *_by_level(fit, target_fit),
+            *_by_unseen(fit, trust),
+            *_by_rare(fit, rare),
         ],
     }
 
@@ -105,22 +105,22 @@ def _agreement(a: Agreement) -> dict[str, Any]:
     return {"mean": a.mean, "std": a.std, "each": list(a.each)}
 
 
-def _by_rival(run: Run, learnt: Learnt) -> list[dict[str, str]]:
-    trust = learnt.trust
-    rival = next((r for r in trust.rivals if r.name == trust.better), None)
-    if rival is None:
+def _by_rival(fit: Fit, target_fit: TargetFit) -> list[dict[str, str]]:
+    trust = target_fit.trust
+    baseline = next((r for r in trust.baselines if r.name == trust.better), None)
+    if baseline is None:
         return []
     text = (
-        f"{title_of(rival.name)} orders unseen architectures better on this table: its summed module scores "
-        f"have an SRCC of {correlation(rival.modules.mean)}, those of this run {correlation(trust.modules.mean)}. "
+        f"{title_of(baseline.name)} orders unseen architectures better on this table: its summed module scores "
+        f"have an SRCC of {correlation(baseline.modules.mean)}, those of this run {correlation(trust.modules.mean)}. "
         "Fit with it, and build from that run"
     )
-    command = fit_command(run, learnt, rival.name)
+    command = fit_command(fit, target_fit, baseline.name)
     return [{"kind": "better", "text": sentence(text), "command": command}]
 
 
-def _by_level(run: Run, learnt: Learnt) -> list[dict[str, str]]:
-    trust = learnt.trust
+def _by_level(fit: Fit, target_fit: TargetFit) -> list[dict[str, str]]:
+    trust = target_fit.trust
     modules = correlation(trust.modules.mean)
     steps = []
     if trust.level == "high":
@@ -142,7 +142,7 @@ def _by_level(run: Run, learnt: Learnt) -> list[dict[str, str]]:
         )
     if trust.modules.std > _APART:
         low, high = correlation(min(trust.modules.each)), correlation(max(trust.modules.each))
-        fits = "members" if kind_of(run) == "network" else "fits"
+        fits = "members" if kind_of(fit) == "network" else "fits"
         steps.append(
             f"The {fits} differ in how well they order (SRCC {low} to {high}): "
             "few rows are held out at a time, so look at the mean only."
@@ -150,8 +150,8 @@ def _by_level(run: Run, learnt: Learnt) -> list[dict[str, str]]:
     return [{"kind": "trust", "text": text} for text in steps]
 
 
-def _by_unseen(run: Run, trust: Trust) -> list[dict[str, str]]:
-    text = unseen_text(run.space, trust.unseen, "labelled architecture")
+def _by_unseen(fit: Fit, trust: Trust) -> list[dict[str, str]]:
+    text = unseen_text(fit.space, trust.unseen, "labelled architecture")
     if not text:
         return []
     text += (
@@ -161,10 +161,10 @@ def _by_unseen(run: Run, trust: Trust) -> list[dict[str, str]]:
     return [{"kind": "unseen", "text": text}]
 
 
-def _by_rare(run: Run, rare: dict[int, list[int]]) -> list[dict[str, str]]:
+def _by_rare(fit: Fit, rare: dict[int, list[int]]) -> list[dict[str, str]]:
     if not rare:
         return []
-    parts = [f"{run.space.stages[u].name} with {_listed(depths)} layers" for u, depths in rare.items()]
+    parts = [f"{fit.space.stages[u].name} with {_listed(depths)} layers" for u, depths in rare.items()]
     text = (
         f"Fewer than two labelled architectures have {'; '.join(parts)}. Scores of such modules are guesses: "
         "evaluate a few architectures with them before using one."

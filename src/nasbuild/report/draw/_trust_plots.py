@@ -17,8 +17,8 @@ def agreement_bars(data: dict[str, Any]) -> str:
     fits = "members" if data["kind"] == "network" else "fits"
     groups = [[(hop_name(h["hop"], data["kind"]), h, "bar") for h in data["hops"]]]
     for name, key, bar in (("prediction y'", "prediction", "second"), ("module scores", "modules", "first")):
-        rivals = [(r["title"], r[key], "bar rival") for r in data["rivals"]]
-        groups.append([(name, data[key], f"bar {bar}"), *rivals])
+        baselines = [(r["title"], r[key], "bar baseline") for r in data["baselines"]]
+        groups.append([(name, data[key], f"bar {bar}"), *baselines])
     return draw_bars(groups, fits)
 
 
@@ -37,7 +37,7 @@ def draw_bars(groups: list[list[tuple[str, dict[str, Any], str]]], fits: str) ->
     for group in groups:
         for name, a, kind in group:
             middle = y + _STEP / 2 - 2
-            weight = "label strong" if "first" in kind else "quiet" if "rival" in kind else "label"
+            weight = "label strong" if "first" in kind else "quiet" if "baseline" in kind else "label"
             svg.text(_LABEL - 8, middle + 4, name, size=12, anchor="end", class_=weight)
             left, right = sorted((x(0), x(a["mean"])))
             svg.add(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from nasbuild.score.graphs import GraphLearnt, GraphRun
+    from nasbuild.score.graphs import GraphFit, GraphTargetFit
 
 MOST_NODES = 2_000
 """Nodes of a network beyond which it is not drawn."""
@@ -16,15 +16,15 @@ MOST_IN_ALL = 12_000
 
 
 def chosen_networks(
-    run: GraphRun, learnt: GraphLearnt, predictions: np.ndarray, most: int
+    fit: GraphFit, target_fit: GraphTargetFit, predictions: np.ndarray, most: int
 ) -> list[tuple[int, list[str]]]:
     """Positions among the labels, each with what it was chosen for; at most ``most``, best label first.
 
     The best, the median and the worst by label and by prediction, and between them others evenly spaced by label,
     of the networks that are small enough to be drawn.
     """
-    labels, sign = learnt.labels.values, learnt.target.sign
-    sizes = np.array([len(run.table.graphs[row]) for row in learnt.labels.rows])
+    labels, sign = target_fit.labels.values, target_fit.target.sign
+    sizes = np.array([len(fit.table.graphs[row]) for row in target_fit.labels.rows])
     drawn = np.flatnonzero(sizes <= MOST_NODES)
     if not len(drawn):
         return []

@@ -14,7 +14,7 @@ from nasbuild.report.data._wording import title_of
 
 if TYPE_CHECKING:
     from nasbuild.score import Agreement, ChoiceScore
-    from nasbuild.score.graphs import GraphLearnt, GraphRun
+    from nasbuild.score.graphs import GraphFit, GraphTargetFit
 
 _BELIEVED = 0.5  # SRCC of features alone, below which effects are a hint
 _APART = 0.2  # spread over the members that is worth saying
@@ -22,9 +22,9 @@ _LEAST = 5  # networks that must have a piece
 _SHOWN = 8  # best and worst pieces
 
 
-def networks_data(run: GraphRun) -> dict[str, Any]:
+def networks_data(fit: GraphFit) -> dict[str, Any]:
     """How many networks, nodes and operations there are."""
-    graphs = run.table.graphs
+    graphs = fit.table.graphs
     ops = Counter(op for graph in graphs for op in graph.ops)
     sizes = sorted(len(graph) for graph in graphs)
     return {
@@ -36,20 +36,20 @@ def networks_data(run: GraphRun) -> dict[str, Any]:
     }
 
 
-def sizes_data(run: GraphRun, learnt: GraphLearnt) -> dict[str, Any] | None:
+def sizes_data(fit: GraphFit, target_fit: GraphTargetFit) -> dict[str, Any] | None:
     """Labels over the multiply-accumulates of whole networks, or their nodes where none has any or one's are not known; as `scatter_data`.
 
     None if all are alike.
     """
-    rows, target = learnt.labels.rows, learnt.target
-    graphs = [run.table.graphs[row] for row in rows]
+    rows, target = target_fit.labels.rows, target_fit.target
+    graphs = [fit.table.graphs[row] for row in rows]
     macs = [graph.total_macs for graph in graphs]
     sizes, name = [float(n) for n in macs if n is not None], "MACs"
     if not any(sizes) or None in macs:
         sizes, name = [float(len(graph)) for graph in graphs], "nodes"
     if len(set(sizes)) < 2:
         return None
-    labels = [float(v) for v in learnt.labels.values]
+    labels = [float(v) for v in target_fit.labels.values]
     axes = [
         {"name": name, "unit": "", "values": sizes},
         {"name": target.name, "unit": target.unit, "values": labels},
@@ -57,24 +57,24 @@ def sizes_data(run: GraphRun, learnt: GraphLearnt) -> dict[str, Any] | None:
     return {"axes": axes, "labels": labels, "what": "labelled network", "shaded": False, "of": len(rows)}
 
 
-def trust_data(learnt: GraphLearnt) -> dict[str, Any]:
+def trust_data(target_fit: GraphTargetFit) -> dict[str, Any]:
     """Held-out SRCC of every hop and of y', beside those of regressions on counts of operations."""
-    trust = learnt.trust
+    trust = target_fit.trust
     return {
         "level": trust.level,
         "verdict": trust.verdict,
         "labels": trust.labels,
         "held_out": trust.held_out,
-        "members": len(learnt.ensemble.members),
+        "members": len(target_fit.ensemble.members),
         "hops": [{"hop": m, **_agreement(a)} for m, a in enumerate(trust.hops)],
         "prediction": _agreement(trust.prediction),
-        "rivals": [
+        "baselines": [
             {"name": name, "title": f"{title_of(name)} on counts", **_agreement(a)}
-            for name, a in trust.rivals.items()
+            for name, a in trust.baselines.items()
         ],
         "better": trust.better,
         "health": health([(OF_TRUST.get(trust.level, "warn"), trust.verdict)], ""),
-        "next": _steps(learnt),
+        "next": _steps(target_fit),
     }
 
 
@@ -82,13 +82,13 @@ def _agreement(a: Agreement) -> dict[str, Any]:
     return {"mean": a.mean, "std": a.std, "each": list(a.each)}
 
 
-def _steps(learnt: GraphLearnt) -> list[dict[str, str]]:
-    trust, steps = learnt.trust, []
+def _steps(target_fit: GraphTargetFit) -> list[dict[str, str]]:
+    trust, steps = target_fit.trust, []
     srcc = correlation(trust.prediction.mean)
     if trust.better is not None:
         steps.append(
             f"{title_of(trust.better)} on counts of operations orders unseen networks better (SRCC "
-            f"{correlation(trust.rivals[trust.better].mean)} against {srcc}): believe what is told of operations "
+            f"{correlation(trust.baselines[trust.better].mean)} against {srcc}): believe what is told of operations "
             "before what is told of nodes and pieces."
         )
     if trust.level in ("low", "none"):
@@ -110,7 +110,7 @@ def _steps(learnt: GraphLearnt) -> list[dict[str, str]]:
     return [{"kind": "trust", "text": sentence(text)} for text in steps]
 
 
-def features_data(run: GraphRun, learnt: GraphLearnt) -> dict[str, Any]:
+def features_data(fit: GraphFit, target_fit: GraphTargetFit) -> dict[str, Any]:
     """What operations, attributes and sizes are worth: choices of categorical features, curves of numbers.
 
     ``operations`` is the feature ``op``, ``attributes`` the other features with choices, the widest first;
@@ -118,22 +118,22 @@ def features_data(run: GraphRun, learnt: GraphLearnt) -> dict[str, Any]:
     """
     from nasbuild.score.graphs import number_curves
 
-    sign = learnt.target.sign
+    sign = target_fit.target.sign
     features = [
-        _feature([s for s in learnt.features if s.feature == feature.name], sign)
-        for feature in run.schema.categorical
+        _feature([s for s in target_fit.features if s.feature == feature.name], sign)
+        for feature in fit.schema.categorical
     ]
     known = sorted((f for f in features if f is not None), key=lambda f: -f["range"])
-    graphs = run.graphs.select(learnt.labels.rows)
-    curves = [{**asdict(curve), "name": curve.title} for curve in number_curves(learnt.ensemble, graphs)]
-    hop = learnt.trust.hops[0].mean
+    graphs = fit.graphs.select(target_fit.labels.rows)
+    curves = [{**asdict(curve), "name": curve.title} for curve in number_curves(target_fit.ensemble, graphs)]
+    hop = target_fit.trust.hops[0].mean
     told = f"hop 0, features alone, orders unseen networks with SRCC {correlation(hop)}"
     found = [("warn", f"{told}: take the effects as a hint")] if hop < _BELIEVED else []
     return {
         "operations": next((f for f in known if f["feature"] == OP), None),
         "attributes": [f for f in known if f["feature"] != OP],
         "numbers": curves,
-        "members": len(learnt.ensemble.members),
+        "members": len(target_fit.ensemble.members),
         "told": told,
         "health": health(found, told),
         "next": [],
@@ -164,18 +164,18 @@ def _feature(scored: list[ChoiceScore], sign: int) -> dict[str, Any] | None:
     }
 
 
-def pieces_data(run: GraphRun, learnt: GraphLearnt) -> dict[str, Any]:
+def pieces_data(fit: GraphFit, target_fit: GraphTargetFit) -> dict[str, Any]:
     """The best and the worst pieces that several networks share, best first by the target's direction."""
     from nasbuild.score.graphs import PIECE_HOP, mine_pieces, node_scores
 
-    hop = min(PIECE_HOP, learnt.ensemble.hops)
-    scores = node_scores(learnt.ensemble, run.graphs, hop)
-    pieces = mine_pieces(run.table.graphs, scores, least=_LEAST)[:: learnt.target.sign]
+    hop = min(PIECE_HOP, target_fit.ensemble.hops)
+    scores = node_scores(target_fit.ensemble, fit.graphs, hop)
+    pieces = mine_pieces(fit.table.graphs, scores, least=_LEAST)[:: target_fit.target.sign]
     rows = [
         {"piece": p.text, "score": p.score, "std": p.std, "networks": p.networks, "places": p.places}
         for p in pieces
     ]
-    srcc = learnt.trust.hops[hop].mean
+    srcc = target_fit.trust.hops[hop].mean
     told = f"hop {hop}, from which pieces are scored, orders unseen networks with SRCC {correlation(srcc)}"
     found = [("warn", f"{told}: take the scores as a hint")] if srcc < _BELIEVED else []
     if not rows:
@@ -218,19 +218,19 @@ def findings(trust: dict[str, Any], features: dict[str, Any], pieces: dict[str, 
     return found
 
 
-def made_data(run: GraphRun) -> dict[str, Any]:
+def made_data(fit: GraphFit) -> dict[str, Any]:
     """All that is needed to make the run again."""
     from nasbuild.score import versions
 
-    members = [len(learnt.ensemble.members) for learnt in run.learnt]
+    members = [len(target_fit.ensemble.members) for target_fit in fit.targets]
     text = f"{plural(sum(members), 'graph network')} fitted; the same inputs and seed give the same run"
     return {
-        "recipe": run.recipe.as_dict(),
-        "seed": run.seed,
+        "recipe": fit.recipe.as_dict(),
+        "seed": fit.seed,
         "members": members,
-        "hops": run.learnt[0].ensemble.hops,
-        "versions": dict(run.versions or versions()),
-        "table": {"sha256": run.table.digest(), "rows": len(run.table)},
+        "hops": fit.targets[0].ensemble.hops,
+        "versions": dict(fit.versions or versions()),
+        "table": {"sha256": fit.table.digest(), "rows": len(fit.table)},
         "health": health([], text),
         "next": [],
     }

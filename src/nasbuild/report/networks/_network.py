@@ -15,7 +15,7 @@ from nasbuild.report.networks._choose import MOST_NODES, chosen_networks
 from nasbuild.report.networks._layout import lay_out
 
 if TYPE_CHECKING:
-    from nasbuild.score.graphs import GraphLearnt, GraphRun
+    from nasbuild.score.graphs import GraphFit, GraphTargetFit
 
 _STEPS = 17  # of the colours
 _FULL, _SAMPLE = 0.98, 200  # share of nodes that the colours tell apart, and of how many networks
@@ -23,40 +23,40 @@ _FONT, _WIDEST = 11, 176  # of the texts in nodes
 _DECIMALS = 2
 
 
-def network_data(run: GraphRun, learnt: GraphLearnt) -> dict[str, Any]:
+def network_data(fit: GraphFit, target_fit: GraphTargetFit) -> dict[str, Any]:
     """Some networks of a run to look into; `chosen_networks` says which.
 
     Everything that the page's script needs is in ``view``.
     """
     from nasbuild.score.graphs import node_scores
 
-    rows, sign = learnt.labels.rows, learnt.target.sign
-    predictions, spread = learnt.ensemble.predict(run.graphs.select(rows))
+    rows, sign = target_fit.labels.rows, target_fit.target.sign
+    predictions, spread = target_fit.ensemble.predict(fit.graphs.select(rows))
     # Several targets share the page.
-    most = 12 if len(run.learnt) == 1 else 6
-    chosen = chosen_networks(run, learnt, predictions, most)
-    hops = range(learnt.ensemble.hops + 1)
+    most = 12 if len(fit.targets) == 1 else 6
+    chosen = chosen_networks(fit, target_fit, predictions, most)
+    hops = range(target_fit.ensemble.hops + 1)
     # Those that are drawn first, then others for the ends of the colours.
     drawn = [int(rows[position]) for position, _ in chosen]
     others = rows[np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE)).astype(int)].tolist()
-    some = run.graphs.select([*drawn, *(row for row in others if row not in drawn)])
-    scores = [node_scores(learnt.ensemble, some, m) for m in hops]
-    scale = Scale.of(learnt.labels.values, learnt.target.unit)
+    some = fit.graphs.select([*drawn, *(row for row in others if row not in drawn)])
+    scores = [node_scores(target_fit.ensemble, some, m) for m in hops]
+    scale = Scale.of(target_fit.labels.values, target_fit.target.unit)
     networks = []
     for n, (position, roles) in enumerate(chosen):
-        graph, nodes = run.table.graphs[drawn[n]], slice(some.offsets[n], some.offsets[n + 1])
+        graph, nodes = fit.table.graphs[drawn[n]], slice(some.offsets[n], some.offsets[n + 1])
         networks.append(
             {
                 "name": graph.name,
                 "roles": roles,
-                "label": scale.full(float(learnt.labels.values[position])),
+                "label": scale.full(float(target_fit.labels.values[position])),
                 "prediction": f"{scale.plain(float(predictions[position]))} ± {scale.plain(float(spread[position]))}",
                 **drawn_network(graph),
                 "scores": [np.round(one.value[nodes], _DECIMALS).tolist() for one in scores],
                 "spreads": [np.round(one.std[nodes], _DECIMALS).tolist() for one in scores],
             }
         )
-    large = sum(len(run.table.graphs[row]) > MOST_NODES for row in rows)
+    large = sum(len(fit.table.graphs[row]) > MOST_NODES for row in rows)
     found = []
     if large:
         found.append(("note", f"{plural(large, 'network')} of more than {MOST_NODES:,} nodes can't be drawn"))
@@ -65,7 +65,7 @@ def network_data(run: GraphRun, learnt: GraphLearnt) -> dict[str, Any]:
         for kind in ("light", "dark")
     }
     return {
-        "hops": [{"hop": m, "srcc": correlation(learnt.trust.hops[m].mean)} for m in hops],
+        "hops": [{"hop": m, "srcc": correlation(target_fit.trust.hops[m].mean)} for m in hops],
         "shown": len(networks),
         "of": len(rows),
         "view": {

@@ -16,12 +16,12 @@ EFFECTS = Scale(0, 2)
 
 
 def agreement_plot(data: dict[str, Any]) -> str:
-    """Held-out SRCC of hops and of y', rivals below."""
+    """Held-out SRCC of hops and of y', baselines below."""
     hops = [
         (f"hop {h['hop']}{' (features)' if h['hop'] == 0 else ''}", h, "bar second") for h in data["hops"]
     ]
-    rivals = [(_short(r["title"]), r, "bar rival") for r in data["rivals"]]
-    return draw_bars([hops, [("prediction y'", data["prediction"], "bar first"), *rivals]], "members")
+    baselines = [(_short(r["title"]), r, "bar baseline") for r in data["baselines"]]
+    return draw_bars([hops, [("prediction y'", data["prediction"], "bar first"), *baselines]], "members")
 
 
 def _short(title: str) -> str:

@@ -27,7 +27,7 @@ from nasbuild.report.networks._network import network_data
 from nasbuild.report.networks._plots import EFFECTS, agreement_plot, curve_limit, effect_curve
 
 if TYPE_CHECKING:
-    from nasbuild.score.graphs import GraphLearnt, GraphRun
+    from nasbuild.score.graphs import GraphFit, GraphTargetFit
 
 _MOST = 30  # operations that a picture shows
 
@@ -35,30 +35,30 @@ _MOST = 30  # operations that a picture shows
 class NetworksView:
     """Data and pictures of one target."""
 
-    def __init__(self, run: GraphRun, learnt: GraphLearnt, number: int, place: Place = None) -> None:
-        self.run, self.learnt, self.place = run, learnt, place
+    def __init__(self, fit: GraphFit, target_fit: GraphTargetFit, number: int, place: Place = None) -> None:
+        self.fit, self.target_fit, self.place = fit, target_fit, place
         self.before = list[NetworksView]()
-        self.key, self.sign = f"target-{number}", learnt.target.sign
+        self.key, self.sign = f"target-{number}", target_fit.target.sign
 
     @cached_property
     def labels(self) -> Data:
-        return labels_data(self.run, self.learnt)
+        return labels_data(self.fit, self.target_fit)
 
     @cached_property
     def trust(self) -> Data:
-        return trust_data(self.learnt)
+        return trust_data(self.target_fit)
 
     @cached_property
     def features(self) -> Data:
-        return features_data(self.run, self.learnt)
+        return features_data(self.fit, self.target_fit)
 
     @cached_property
     def pieces(self) -> Data:
-        return pieces_data(self.run, self.learnt)
+        return pieces_data(self.fit, self.target_fit)
 
     @cached_property
     def scale(self) -> Scale:
-        return Scale.of(self.learnt.labels.values, self.learnt.target.unit)
+        return Scale.of(self.target_fit.labels.values, self.target_fit.target.unit)
 
     def cards(self) -> Iterator[Card]:
         for name, title, compute, draw in (
@@ -67,7 +67,7 @@ class NetworksView:
             ("operations", "Operations", lambda: self.features, self._draw_operations),
             ("attributes", "Attributes and sizes", lambda: self.features, self._draw_attributes),
             ("pieces", "Recurring pieces", lambda: self.pieces, lambda _: {"scale": EFFECTS}),
-            ("network", "Networks", lambda: network_data(self.run, self.learnt), self._draw_network),
+            ("network", "Networks", lambda: network_data(self.fit, self.target_fit), self._draw_network),
             ("next", "What to do next", self.next, lambda _: {}),
         ):
             yield Card(f"{self.key}-{name}", title, f"{name}.html.j2", compute, draw)
@@ -76,7 +76,7 @@ class NetworksView:
         """What the summary tells of this target; parts whose own cards fail are left out."""
         trust = told(lambda: self.trust)
         return {
-            "trust": trust and {k: trust[k] for k in ("level", "verdict", "prediction", "rivals")},
+            "trust": trust and {k: trust[k] for k in ("level", "verdict", "prediction", "baselines")},
             "findings": told(lambda: findings(self.trust, self.features, self.pieces)) or [],
             "best_label": told(lambda: self.labels["best"]),
         }
@@ -89,12 +89,12 @@ class NetworksView:
 
     @cached_property
     def steps(self) -> list[Data]:
-        sources = (lambda: self.trust, lambda: self.labels, lambda: table_data(self.run.table))
+        sources = (lambda: self.trust, lambda: self.labels, lambda: table_data(self.fit.table))
         return shown_steps(next_steps(sources), self.place)
 
     def _draw_labels(self, data: Data) -> Data:
-        pair = scatter_data(self.run, self.learnt) or sizes_data(self.run, self.learnt)
-        return draw_labels(data, pair, self.scale, self.learnt.target.name)
+        pair = scatter_data(self.fit, self.target_fit) or sizes_data(self.fit, self.target_fit)
+        return draw_labels(data, pair, self.scale, self.target_fit.target.name)
 
     def _draw_trust(self, data: Data) -> Data:
         return {"bars": agreement_plot(data), "pair": agreement_text}
@@ -126,7 +126,7 @@ class NetworksView:
         }
 
     def _draw_network(self, _: Data) -> Data:
-        return {"name": self.learnt.target.name}
+        return {"name": self.target_fit.target.name}
 
 
 def _in_order(feature: Data) -> Data:
@@ -134,15 +134,15 @@ def _in_order(feature: Data) -> Data:
     return {**feature, "choices": sorted(feature["choices"], key=lambda c: place[c["choice"]])}
 
 
-def graph_sections(run: GraphRun, place: Place = None) -> list[Section]:
+def graph_sections(fit: GraphFit, place: Place = None) -> list[Section]:
     """All cards of a run on networks in the order of the page."""
-    views = [NetworksView(run, learnt, n + 1, place) for n, learnt in enumerate(run.learnt)]
+    views = [NetworksView(fit, target_fit, n + 1, place) for n, target_fit in enumerate(fit.targets)]
     for n, view in enumerate(views):
         view.before = views[:n]
 
     def summary() -> Data:
-        targets = [{"key": v.key, **head_data(v.learnt), **v.verdict()} for v in views]
-        return {**networks_data(run), "targets": targets, "health": None, "next": []}
+        targets = [{"key": v.key, **head_data(v.target_fit), **v.verdict()} for v in views]
+        return {**networks_data(fit), "targets": targets, "health": None, "next": []}
 
     first = (
         Card(
@@ -156,16 +156,16 @@ def graph_sections(run: GraphRun, place: Place = None) -> list[Section]:
             "table",
             "The table",
             "table.html.j2",
-            lambda: table_data(run.table),
-            lambda data: draw_table(run.table, data),
+            lambda: table_data(fit.table),
+            lambda data: draw_table(fit.table, data),
         ),
     )
     made = Card(
         "made",
         "How it was made",
         "made_networks.html.j2",
-        lambda: made_data(run),
+        lambda: made_data(fit),
         lambda _: {"setting": setting_text},
     )
-    targets = [Section(v.key, v.learnt.target.name, tuple(v.cards())) for v in views]
+    targets = [Section(v.key, v.target_fit.target.name, tuple(v.cards())) for v in views]
     return [Section("run", "", first), *targets, Section("run-made", "", (made,))]

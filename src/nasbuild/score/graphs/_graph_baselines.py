@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from nasbuild._optional_imports import is_installed
-from nasbuild.predictor import Baseline, srcc
-from nasbuild.score._fit_scorers import RIVALS
+from nasbuild.predictor import BaselineName, srcc
+from nasbuild.score._fit_scorers import BASELINES
 from nasbuild.score._held_out import Agreement
 from nasbuild.space import Graphs, GraphSchema
 from nasbuild.table import Split
@@ -28,7 +28,7 @@ def count_features(schema: GraphSchema, graphs: Graphs) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
-def fit_graph_rivals(
+def fit_graph_baselines(
     schema: GraphSchema, graphs: Graphs, labels: np.ndarray, splits: Sequence[Split], *, seed: int
 ) -> dict[str, Agreement]:
     """Ridge regression and LightGBM, learnt and tested on the same networks as the members."""
@@ -37,12 +37,12 @@ def fit_graph_rivals(
         features.std(axis=0) > 0, features.std(axis=0), 1
     )
     found = {}
-    methods: dict[Baseline, Callable[[np.ndarray, np.ndarray, int], Any]] = {
+    methods: dict[BaselineName, Callable[[np.ndarray, np.ndarray, int], Any]] = {
         "ridge": _ridge,
         "lightgbm": _lightgbm,
     }
     for name, fit in methods.items():
-        if not is_installed(RIVALS[name]):
+        if not is_installed(BASELINES[name]):
             continue
         each = [
             srcc(fit(features[train], labels[train], seed)(features[test]), labels[test])

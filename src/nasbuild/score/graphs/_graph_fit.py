@@ -14,7 +14,7 @@ from nasbuild.objective import Labels, Target, labels, parse_target
 from nasbuild.predictor import Ensemble, OperatorRecipe, Recipe, fit_ensembles
 from nasbuild.score._features import ChoiceScore, feature_scores
 from nasbuild.score._fit import Progress
-from nasbuild.score.graphs._graph_baselines import fit_graph_rivals
+from nasbuild.score.graphs._graph_baselines import fit_graph_baselines
 from nasbuild.score.graphs._graph_trust import GraphTrust, measure_graph_trust
 from nasbuild.space import Graphs, GraphSchema
 from nasbuild.table import GraphTable
@@ -23,7 +23,7 @@ _RECIPE = OperatorRecipe()
 
 
 @dataclass(frozen=True)
-class GraphLearnt:
+class GraphTargetFit:
     """What was learnt about one target."""
 
     target: Target
@@ -34,13 +34,13 @@ class GraphLearnt:
 
 
 @dataclass(frozen=True)
-class GraphRun:
+class GraphFit:
     """A finished fit on graphs of operations."""
 
     table: GraphTable
     recipe: Recipe
     seed: int
-    learnt: tuple[GraphLearnt, ...]
+    targets: tuple[GraphTargetFit, ...]
     versions: dict[str, str] = field(default_factory=dict, compare=False)
 
     @cached_property
@@ -54,16 +54,16 @@ class GraphRun:
         return encode_graphs(self.schema, self.table.graphs)
 
 
-def learn_graphs(
+def fit_graphs(
     table: GraphTable,
     targets: Sequence[str],
     *,
     recipe: Recipe = _RECIPE,
     seed: int = 0,
     workers: int = 1,
-    rivals: bool = True,
+    baselines: bool = True,
     progress: Progress = lambda *_: None,
-) -> GraphRun:
+) -> GraphFit:
     """Fit graph networks (section 3.2 with IR graphs), score operations, and measure how far to believe it.
 
     Parameters
@@ -102,21 +102,21 @@ def learn_graphs(
         workers=workers,
         progress=lambda done, total: progress("fitting", done, total),
     )
-    learnt = []
+    target_fit = []
     for number, (label, (graphs, values), ensemble) in enumerate(
         zip(found, problems, ensembles, strict=True)
     ):
         progress("comparing with other methods", number, len(found))
         splits = [(member.train, member.test) for member in ensemble.members]
-        others = fit_graph_rivals(schema, graphs, values, splits, seed=seed) if rivals else {}
+        others = fit_graph_baselines(schema, graphs, values, splits, seed=seed) if baselines else {}
         trust = measure_graph_trust(ensemble.members, len(values), others)
         features = tuple(feature_scores(ensemble, graphs))
-        learnt.append(GraphLearnt(label.target, label, ensemble, features, trust))
-    return GraphRun(table, recipe, seed, tuple(learnt))
+        target_fit.append(GraphTargetFit(label.target, label, ensemble, features, trust))
+    return GraphFit(table, recipe, seed, tuple(target_fit))
 
 
 def predict_graphs(
-    run: GraphRun, learnt: GraphLearnt, graphs: Sequence[OperatorGraph]
+    fit: GraphFit, target_fit: GraphTargetFit, graphs: Sequence[OperatorGraph]
 ) -> tuple[np.ndarray, np.ndarray]:
     """y' of other networks and its deviation over the members, (graphs,) each, in the target's unit."""
-    return learnt.ensemble.predict(encode_graphs(run.schema, graphs))
+    return target_fit.ensemble.predict(encode_graphs(fit.schema, graphs))

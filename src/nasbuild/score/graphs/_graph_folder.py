@@ -11,13 +11,13 @@ from typing import Any, Literal, cast
 from pydantic import ValidationError
 
 from nasbuild._io import writing_folder
-from nasbuild.errors import NasbuildError, RunError
+from nasbuild.errors import FitError, NasbuildError
 from nasbuild.ir import load_graphs, operator_schema, save_graphs
 from nasbuild.objective import labels, parse_target
 from nasbuild.predictor import Recipe, ensembles_from_bytes, ensembles_to_bytes, recipe_from_dict, recipe_kind
 from nasbuild.score._features import ChoiceScore
 from nasbuild.score._fit_schema import RUN, Strict, sha256, versions
-from nasbuild.score.graphs._graph_fit import GraphLearnt, GraphRun
+from nasbuild.score.graphs._graph_fit import GraphFit, GraphTargetFit
 from nasbuild.score.graphs._graph_trust import GraphTrust
 from nasbuild.space import Metric
 from nasbuild.table import graph_table, read_metrics
@@ -31,7 +31,7 @@ class _MetricFile(Strict):
     unit: str
 
 
-class _RunFile(Strict):
+class _FitFile(Strict):
     """``run.json``; ``files`` holds the SHA-256 of the bytes of the others."""
 
     schema_version: Literal[1]
@@ -55,7 +55,7 @@ class _TrustFile(Strict):
     targets: list[_TrustEntry]
 
 
-def save_graph_run(run: GraphRun, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+def save_graph_fit(fit: GraphFit, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write a run folder; nothing stays if it can't be written whole.
 
     Raises
@@ -63,7 +63,7 @@ def save_graph_run(run: GraphRun, path: str | os.PathLike[str], *, overwrite: bo
     OutputError
         If the folder exists (unless ``overwrite`` and it is a run), or can't be written.
     """
-    table = run.table
+    table = fit.table
     with writing_folder(path, overwrite=overwrite) as folder:
         save_graphs(table.graphs, folder / GRAPHS)
         rows = [
@@ -71,28 +71,28 @@ def save_graph_run(run: GraphRun, path: str | os.PathLike[str], *, overwrite: bo
             for row, name in enumerate(table.ids)
         ]
         (folder / METRICS).write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        (folder / MODEL).write_bytes(ensembles_to_bytes([one.ensemble for one in run.learnt]))
+        (folder / MODEL).write_bytes(ensembles_to_bytes([one.ensemble for one in fit.targets]))
         trust = [
             {"target": o.target.name, "trust": asdict(o.trust), "features": [asdict(f) for f in o.features]}
-            for o in run.learnt
+            for o in fit.targets
         ]
         (folder / TRUST).write_text(json.dumps({"targets": trust}, indent=1) + "\n", encoding="utf-8")
-        file = _RunFile(
+        file = _FitFile(
             schema_version=1,
             kind=KIND,
             metrics={n: _MetricFile(direction=m.direction, unit=m.unit) for n, m in table.metrics.items()},
-            targets=[one.target.name for one in run.learnt],
-            method=recipe_kind(run.recipe),
-            recipe=json.loads(json.dumps(run.recipe.as_dict())),
-            seed=run.seed,
-            versions=run.versions or versions(),
+            targets=[one.target.name for one in fit.targets],
+            method=recipe_kind(fit.recipe),
+            recipe=json.loads(json.dumps(fit.recipe.as_dict())),
+            seed=fit.seed,
+            versions=fit.versions or versions(),
             files={name: sha256((folder / name).read_bytes()) for name in (GRAPHS, METRICS, MODEL, TRUST)},
         )
         # Last, so that a folder with a run.json is a whole one.
         (folder / RUN).write_text(file.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
-def is_graph_run(path: str | os.PathLike[str]) -> bool:
+def is_graph_fit(path: str | os.PathLike[str]) -> bool:
     """Whether a folder is a run on graphs, as far as its ``run.json`` tells; it may be damaged."""
     return _held(path).get("kind") == KIND
 
@@ -105,38 +105,38 @@ def _held(path: str | os.PathLike[str]) -> dict[str, Any]:
     return held if isinstance(held, dict) else {}
 
 
-def is_space_run(path: str | os.PathLike[str]) -> bool:
+def is_space_fit(path: str | os.PathLike[str]) -> bool:
     """Whether a folder is a run in a space, as far as its ``run.json`` tells; it may be damaged."""
     return "space" in _held(path)
 
 
-def load_graph_run(path: str | os.PathLike[str]) -> GraphRun:
+def load_graph_fit(path: str | os.PathLike[str]) -> GraphFit:
     """Read a run folder; scores and predictions are equal to the bit.
 
     Raises
     ------
-    RunError
+    FitError
         If it is missing, damaged, or of a newer version.
     """
     folder = Path(path)
-    if not is_graph_run(folder) and is_space_run(folder):
-        raise RunError(
+    if not is_graph_fit(folder) and is_space_fit(folder):
+        raise FitError(
             "is a run in a space, not of networks without one",
             where=str(folder),
             todo="fit networks with --graphs",
         )
     try:
-        file = _RunFile.model_validate_json((folder / RUN).read_bytes())
+        file = _FitFile.model_validate_json((folder / RUN).read_bytes())
     except FileNotFoundError:
-        raise RunError(f"is no run folder (it has no {RUN})", where=str(folder)) from None
+        raise FitError(f"is no run folder (it has no {RUN})", where=str(folder)) from None
     except (OSError, ValidationError) as error:
         said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
-        raise RunError(f"is damaged, or of a newer version ({said})", where=str(folder / RUN)) from None
+        raise FitError(f"is damaged, or of a newer version ({said})", where=str(folder / RUN)) from None
     for name in (GRAPHS, METRICS, MODEL, TRUST):
         if not (folder / name).is_file():
-            raise RunError(f"lacks {name}", where=str(folder))
+            raise FitError(f"lacks {name}", where=str(folder))
         if sha256((folder / name).read_bytes()) != file.files.get(name):
-            raise RunError("was changed after it was written", where=str(folder / name))
+            raise FitError("was changed after it was written", where=str(folder / name))
     try:
         recipe = recipe_from_dict(file.method, file.recipe)
         metrics = {n: Metric(n, m.direction, m.unit) for n, m in file.metrics.items()}
@@ -144,9 +144,9 @@ def load_graph_run(path: str | os.PathLike[str]) -> GraphRun:
         trust = _TrustFile.model_validate_json((folder / TRUST).read_bytes())
         found = [labels(parse_target(text, table), table) for text in file.targets]
     except (NasbuildError, ValidationError) as error:
-        raise RunError(f"is damaged ({str(error).splitlines()[0]})", where=str(folder)) from None
+        raise FitError(f"is damaged ({str(error).splitlines()[0]})", where=str(folder)) from None
     if not isinstance(recipe, Recipe) or [e.target for e in trust.targets] != file.targets:
-        raise RunError("is damaged (its files do not belong together)", where=str(folder))
+        raise FitError("is damaged (its files do not belong together)", where=str(folder))
     ensembles = ensembles_from_bytes(
         (folder / MODEL).read_bytes(),
         operator_schema(table.graphs),
@@ -154,11 +154,11 @@ def load_graph_run(path: str | os.PathLike[str]) -> GraphRun:
         len(found),
         str(folder / MODEL),
     )
-    learnt = [
-        GraphLearnt(label.target, label, ensemble, entry.features, entry.trust)
+    target_fit = [
+        GraphTargetFit(label.target, label, ensemble, entry.features, entry.trust)
         for label, ensemble, entry in zip(found, ensembles, trust.targets, strict=True)
     ]
-    return GraphRun(table, recipe, file.seed, tuple(learnt), file.versions)
+    return GraphFit(table, recipe, file.seed, tuple(target_fit), file.versions)
 
 
 def _known(value: float) -> float | None:

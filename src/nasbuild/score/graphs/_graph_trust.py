@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbuild.predictor import Member
-from nasbuild.score._advice import Rival, better_method
+from nasbuild.score._advice import Baseline, better_method
 from nasbuild.score._held_out import Agreement, interval_of
 from nasbuild.score._trust import METHOD_NAMES, level_of, srcc_text
 
@@ -25,21 +25,21 @@ class GraphTrust:
         Agreement of the norms of graphs at hops 0 to M.
     prediction
         Agreement of y'.
-    rivals
+    baselines
         Agreement of ridge regression and LightGBM on counts of operations, on the same held-out networks.
     labels, held_out, tested
         Number of labels, of those that each member held out on average, and of those held out by any.
     level
         ``"high"``, ``"fair"``, ``"low"`` or ``"none"``: how far the order of networks can be believed.
     better
-        A rival that surely orders held-out networks better; None if there is none.
+        A baseline that surely orders held-out networks better; None if there is none.
     verdict
         The same in sentences.
     """
 
     hops: tuple[Agreement, ...]
     prediction: Agreement
-    rivals: dict[str, Agreement]
+    baselines: dict[str, Agreement]
     labels: int
     held_out: float
     tested: int
@@ -49,7 +49,7 @@ class GraphTrust:
 
 
 def measure_graph_trust(
-    members: Sequence[Member], labels: int, rivals: Mapping[str, Agreement]
+    members: Sequence[Member], labels: int, baselines: Mapping[str, Agreement]
 ) -> GraphTrust:
     """Judge the members of an ensemble by the networks that each held out."""
     each = np.stack([member.srcc for member in members])
@@ -57,24 +57,24 @@ def measure_graph_trust(
     held_out = float(np.mean([len(member.test) for member in members]))
     tested = len(np.unique(np.concatenate([member.test for member in members])))
     level = level_of(prediction.mean, tested)
-    better = better_method(prediction, [Rival(name, one, one) for name, one in rivals.items()], level)
+    better = better_method(prediction, [Baseline(name, one, one) for name, one in baselines.items()], level)
     return GraphTrust(
         tuple(Agreement.of(each[:, m]) for m in range(each.shape[1] - 1)),
         prediction,
-        dict(rivals),
+        dict(baselines),
         labels,
         held_out,
         tested,
         level,
         better,
-        _verdict(level, prediction, rivals, labels, held_out, tested, better),
+        _verdict(level, prediction, baselines, labels, held_out, tested, better),
     )
 
 
 def _verdict(
     level: str,
     prediction: Agreement,
-    rivals: Mapping[str, Agreement],
+    baselines: Mapping[str, Agreement],
     labels: int,
     held_out: float,
     tested: int,
@@ -100,8 +100,8 @@ def _verdict(
             f" Only {tested} networks checked it, so the SRCC itself is rough: "
             f"with 95 % confidence {low:.2f} to {high:.2f}."
         )
-    if rivals:
-        told = " and ".join(f"{METHOD_NAMES[name]} {srcc_text(one)}" for name, one in rivals.items())
+    if baselines:
+        told = " and ".join(f"{METHOD_NAMES[name]} {srcc_text(one)}" for name, one in baselines.items())
         found += f" On counts of operations alone, without how they are connected: {told}."
     if better:
         found += (
