@@ -37,6 +37,7 @@ FREE = {
     "_records",
     "_registry",
     "_settings_file",
+    "_sources",
     "_text_input",
     "_version",
     "_yaml",

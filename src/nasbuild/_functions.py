@@ -9,12 +9,10 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from nasbuild.errors import NasbuildError
 
-_INSTALLED = {"site-packages", "dist-packages"}
 FORMS = ("FILE.py:FUNCTION", "MODULE:FUNCTION")
 
 
@@ -53,33 +51,6 @@ def find_function(place: str, name: str, *, where: str, allowed: Iterable[str] =
     return function
 
 
-def source_files(place: str) -> list[Path]:
-    """The file of a place that `find_function` has run, and the files beside it, or below, that it imports from."""
-    module = sys.modules.get(_name(Path(place)) if place.endswith(".py") else place)
-    first = getattr(module, "__file__", None)
-    if module is None or first is None:
-        return []
-    found, left = {Path(first).resolve(): module}, [module]
-    root = Path(first).resolve().parent
-    while left:
-        for value in list(vars(left.pop()).values()):
-            other = value if isinstance(value, ModuleType) else sys.modules.get(_module_of(value))
-            path = Path(getattr(other, "__file__", None) or "").resolve()
-            inside = path.suffix == ".py" and path.is_relative_to(root) and not _INSTALLED & set(path.parts)
-            if other is not None and inside and path not in found:
-                found[path] = other
-                left.append(other)
-    return list(found)
-
-
-def _module_of(value: object) -> str:
-    try:
-        return str(getattr(value, "__module__", ""))
-    except Exception:
-        # Any object may stand in a user's module.
-        return ""
-
-
 def _raised(error: Exception) -> str:
     """What was raised and where, on one line."""
     frames = traceback.extract_tb(error.__traceback__)
@@ -89,7 +60,7 @@ def _raised(error: Exception) -> str:
     return f"{place}: {type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
-def _name(path: Path) -> str:
+def module_name(path: Path) -> str:
     """A name of its own: a file may be called like a module that others import."""
     return f"nasbuild_functions_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
 
@@ -97,7 +68,7 @@ def _name(path: Path) -> str:
 def _file(path: Path) -> Any:
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
-    name = _name(path)
+    name = module_name(path)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None

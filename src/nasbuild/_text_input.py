@@ -28,7 +28,7 @@ _LINE_PART = 64  # a line may be so much shorter than all of them
 _EXPANDS, _SMALL = 200, 2**25
 _CHUNK = 2**20
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-_RAISE = "raise the limit with nasbuild --max-bytes, such as 8G, if it is sound"
+RAISE_LIMIT = "raise the limit with nasbuild --max-bytes, such as 8G, if it is sound"
 
 
 def is_gzipped(path: str | os.PathLike[str]) -> bool:
@@ -146,12 +146,12 @@ def _measured(stream: IO[bytes], most: int, where: str, error: type[NasbuildErro
         total += len(chunk)
         if total > most:
             expanded = " once expanded" if isinstance(stream, gzip.GzipFile) else ""
-            raise error(f"is longer than {most:,} bytes{expanded}", where=where, todo=_RAISE)
+            raise error(f"is longer than {most:,} bytes{expanded}", where=where, todo=RAISE_LIMIT)
         # Lines that begin and end within a chunk are short.
         first = chunk.find(b"\n")
         line += len(chunk) if first < 0 else first
         if line > longest:
-            raise error(f"has a line of more than {longest:,} bytes", where=where, todo=_RAISE)
+            raise error(f"has a line of more than {longest:,} bytes", where=where, todo=RAISE_LIMIT)
         if first >= 0:
             line = len(chunk) - 1 - chunk.rfind(b"\n")
 

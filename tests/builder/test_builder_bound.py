@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
+from fractions import Fraction
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from nasbuild.builder import (
     Bound,
@@ -15,6 +18,7 @@ from nasbuild.builder import (
     read_sweep,
     shown_bounds,
 )
+from nasbuild.builder._bounds import loosened
 from nasbuild.errors import NasbuildError
 
 
@@ -106,6 +110,21 @@ def test_what_is_no_bound_is_told(text):
     with pytest.raises(NasbuildError, match="is no bound") as caught:
         parse_bounds(text)
     assert "NUMBER <= NAME <= NUMBER" in str(caught.value)
+    far = any(word in text for word in ("inf", "nan", "1e300", "1e999"))
+    assert ("numbers between -1e+300 and 1e+300" in str(caught.value)) == far
+
+
+@given(st.floats(-1e290, 1e290).filter(lambda v: v == 0 or abs(v) > 1e-290), st.sampled_from([1, -1]))
+@example(12344.0, 1)
+@example(30958.0, -1)
+@example(0.1, 1)
+@example(0.3, -1)
+@example(-9999.9, -1)
+def test_a_loosened_bound_holds_for_the_value_and_for_little_more(value, sign):
+    (found,) = parse_bounds(loosened(Bound("a", sign, 0.0), value))[0]
+    assert found.sign == sign
+    exact = Fraction(found.value) - Fraction(value)
+    assert 0 <= sign * exact <= abs(Fraction(value)) / 1000
 
 
 @pytest.mark.parametrize(

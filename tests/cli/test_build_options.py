@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -57,6 +58,36 @@ def test_both_sides_and_equalities_hold(nasbuild, files, tmp_path, bound, allowe
     rows = lines(out)
     assert {sum(map(len, row["arch"]["stages"])) for row in rows} == allowed & {3, 4, 5}
     assert len(rows) > 20
+
+
+@pytest.mark.parametrize(
+    ("name", "by"),
+    [("params", "score"), ("layers", "score"), ("acc / log10(macs)", "score"), ("loss", "prediction")],
+)
+def test_bounds_beyond_all_that_a_space_reaches_change_nothing_or_name_what_can_be_met(
+    nasbuild, files, tmp_path, name, by
+):
+    out, plain = tmp_path / "built.jsonl", tmp_path / "plain.jsonl"
+    ask = ["build", files.run, "--target", "loss", "--top", 3, "--by", by]
+    assert nasbuild(*ask, "--out", plain).code == 0
+    best = [row["arch"] for row in lines(plain)]
+    for bound in (f"{name} <= 1e30", f"{name} >= -1e30", f"-1e299 <= {name} <= 1e299"):
+        done = nasbuild(*ask, "--where", bound, "--out", out)
+        assert done.code == 0, done.err
+        assert [row["arch"] for row in lines(out)] == best
+        out.unlink()
+    for bound in (f"{name} <= -5", f"{name} >= 1e30"):
+        sentence = nasbuild(*ask, "--where", bound, "--out", out).sentence
+        assert not out.exists()
+        near = re.fullmatch(
+            r"--where: nothing .* within all bounds; loosen .*: (?:the nearest needs )?(.+)", sentence
+        )
+        assert near
+        # What it names is taken at its word.
+        done = nasbuild(*ask, "--where", near[1], "--out", out)
+        assert done.code == 0, done.err
+        assert lines(out)
+        out.unlink()
 
 
 def test_parts_held_fixed_are_in_all_that_is_built(nasbuild, files, tmp_path):

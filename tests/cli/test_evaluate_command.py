@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from contextlib import closing
 
 import pytest
 
+from nasbuild.evaluate import load_evaluator
 from nasbuild.space import space_from_yaml
 from nasbuild.table import read_table
 
@@ -132,6 +134,33 @@ def test_an_edited_evaluator_is_told_and_evaluates_again_on_demand(nasbuild, cal
     assert sorted(table.columns["acc"]) == pytest.approx([3.03, 3.05, 5.03, 5.05, 7.03, 7.05])
 
 
+@pytest.mark.parametrize("name", ["t.jsonl", "t.csv", "t.parquet"])
+def test_a_table_that_holds_rows_of_earlier_code_is_said_to_and_renewed(nasbuild, call, tmp_path, name):
+    table = tmp_path / name
+    assert "earlier code" not in nasbuild(*call("good", "--out", table)).out
+    (tmp_path / "mine.py").write_text(CODE.replace("b / 10", "b / 100"))
+    whole = (tmp_path / "archs.jsonl").read_text()
+    (tmp_path / "archs.jsonl").write_text("".join(whole.splitlines(keepends=True)[:2]))
+    # Two are asked for and renewed; the store has four more, which the table holds as well.
+    told = nasbuild(*call("good", "--again", "--out", table, "--json")).json
+    assert told["outdated"] == []
+    (note,) = told["notes"]
+    again = re.fullmatch(
+        rf"4 of 6 rows in {table} were told by earlier code of .*mine.py:good: evaluate (.*) renews them",
+        note,
+    )
+    assert again
+    assert note in " ".join(nasbuild(*call("good", "--out", table)).out.split())
+    values = read_table(table, space_from_yaml(SPACE)).columns["acc"]
+    assert sorted(values) == pytest.approx([3.03, 3.05, 5.3, 5.5, 7.3, 7.5])
+    # What it names is taken at its word.
+    done = nasbuild(*call("good", "--out", table), *again[1].split())
+    assert "6 of 6 architectures are evaluated" in done.out
+    assert "earlier code" not in done.out
+    values = read_table(table, space_from_yaml(SPACE)).columns["acc"]
+    assert sorted(values) == pytest.approx([3.03, 3.05, 5.03, 5.05, 7.03, 7.05])
+
+
 def test_what_an_evaluator_imports_from_beside_it_is_its_code(nasbuild, call, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "helper_of_mine.py").write_text("FACTOR = 1.0\n")
@@ -141,6 +170,63 @@ def test_what_an_evaluator_imports_from_beside_it_is_its_code(nasbuild, call, tm
     assert nasbuild(*call("good", "--json")).json["outdated"] == []
     (tmp_path / "helper_of_mine.py").write_text("FACTOR = 2.0\n")
     assert len(nasbuild(*call("good", "--json")).json["outdated"]) == 6
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from helper_of_it import FACTOR\ndef good(arch): return {'acc': FACTOR}\n",
+        "def good(arch):\n    from parts_of_it import helper\n    return {'acc': helper.FACTOR}\n",
+        "def good(arch):\n    import parts_of_it.other as o\n    return {'acc': o.FACTOR}\n",
+    ],
+    ids=["a number", "within the function", "of a package"],
+)
+def test_whatever_it_imports_and_however_is_its_code(nasbuild, call, tmp_path, monkeypatch, code):
+    monkeypatch.syspath_prepend(tmp_path)
+    parts = tmp_path / "parts_of_it"
+    parts.mkdir()
+    written = (tmp_path / "helper_of_it.py", parts / "helper.py", parts / "other.py", parts / "__init__.py")
+    for path in written:
+        path.write_text("FACTOR = 1.0\n")
+    (tmp_path / "mine.py").write_text(code)
+    assert nasbuild(*call("good", "--json")).json["done"] == 6
+    (parts / "unused.py").write_text("FACTOR = 2.0\n")
+    assert nasbuild(*call("good", "--json")).json["outdated"] == []
+    for path in written:
+        path.write_text("FACTOR = 2.0\n")
+    assert len(nasbuild(*call("good", "--json")).json["outdated"]) == 6
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("helper_of_it", "parts_of_it")]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize("evaluator", ["costs:{}", "costs:{}@1x4,no-batch"])
+def test_an_edited_network_is_told(nasbuild, call, tmp_path, evaluator):
+    script = tmp_path / "nets.py"
+    made = "nn.Linear(4, arch['stages'][0][0]['k'])"
+    given = made if "@" in evaluator else f"{made}, torch.zeros(1, 4)"
+    script.write_text(f"import torch\nfrom torch import nn\ndef build(arch): return {given}\n")
+    command = [*call("good"), "--evaluator", evaluator.format(f"{script}:build"), "--json"]
+    told = nasbuild(*command).json
+    assert (told["done"], told["outdated"]) == (6, [])
+    script.write_text(
+        script.read_text().replace("Linear(4", "Linear(bias=False, in_features=4, out_features")
+    )
+    script.write_text(script.read_text().replace("out_features, ", "out_features="))
+    told = nasbuild(*command).json
+    assert len(told["outdated"]) == 6
+    assert any(note.startswith("6 were told by other code than") for note in told["notes"])
+    assert nasbuild(*command, "--again").json["outdated"] == []
+
+
+def test_an_edited_network_is_other_code_for_latency(tmp_path):
+    script = tmp_path / "nets.py"
+    script.write_text("from torch import nn\ndef build(arch): return nn.Linear(4, 4)\n")
+    name, space = f"latency:{script}:build@1x4,runtime=onnxruntime,threads=1", space_from_yaml(SPACE)
+    before = load_evaluator(name, space).code
+    assert before is not None
+    assert load_evaluator(name, space).code == before
+    script.write_text(script.read_text().replace("4, 4", "4, 5"))
+    assert load_evaluator(name, space).code != before
 
 
 def test_a_changed_script_of_a_command_is_told(nasbuild, call, tmp_path):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from nasbuild.space import load_space
-from nasbuild.table import read_table
+from nasbuild.predictor import recipe
+from nasbuild.score import fit, save_fit
+from nasbuild.space import enumerate_architectures, load_space, sample, space_from_yaml, to_dict
+from nasbuild.table import read_architectures, read_table
 
 SPACE = """
 name: failing
@@ -112,3 +116,101 @@ def test_a_search_tells_them_too(nasbuild, begun, tmp_path):
     told = nasbuild(*call, "--json").json
     assert told["failing"]["otherwise"] == [0, others]
     assert json.dumps(told["failing"])
+
+
+@pytest.fixture(scope="module")
+def target_fit(tmp_path_factory):
+    """A fit of 90 rows, those without a value where the evaluator fails."""
+    folder = tmp_path_factory.mktemp("learnt")
+    space = space_from_yaml(SPACE)
+    rows = []
+    for architecture in sample(space, 90, np.random.default_rng(1)):
+        told = {
+            "arch": to_dict(space, architecture),
+            "metrics": {"acc": None if fails(architecture) else worth(architecture)},
+        }
+        rows.append(json.dumps(told))
+    (folder / "data.jsonl").write_text("\n".join(rows) + "\n")
+    table = read_table(folder / "data.jsonl", space)
+    fitted = fit(table, ["acc"], recipe=recipe("ridge"), baselines=False)
+    save_fit(fitted, folder / "run")
+    return folder / "run", fitted
+
+
+def fails(architecture):
+    return architecture.modules[0][0][0] == "c"
+
+
+def worth(architecture):
+    """Most where it fails."""
+    return float(sum(width * "abc".index(op) for module in architecture.modules for op, width in module))
+
+
+@pytest.mark.parametrize("by", ["shortlist", "score", "prediction"])
+def test_a_build_keeps_away_from_where_rows_have_no_value(nasbuild, target_fit, tmp_path, by):
+    place, fitted = target_fit
+    call = ["build", place, "--by", by, "--top", 8, "--out", tmp_path / "b.jsonl"]
+    done = nasbuild(*call)
+    assert done.code == 0, done.err
+    built = read_architectures(tmp_path / "b.jsonl", fitted.space)
+    assert not any(fails(architecture) for _, architecture in built)
+    # Every architecture of the space that does not fail, by what the run predicts of it.
+    every = [a for a in enumerate_architectures(fitted.space) if not fails(a)]
+    predicted = fitted.of().scorer.predict(every)[0]
+    best = fitted.of().scorer.predict([architecture for _, architecture in built])[0]
+    assert best == pytest.approx(np.sort(predicted)[::-1][:8])
+    missing = int(np.isnan(fitted.table.columns["acc"]).sum())
+    sentence = (
+        f"held to a fitted probability of failing of at most 25%; {missing} of 90 rows have no value, as of evaluations that "
+        f"failed: {missing} of {missing} with op = c at layer 1 of s0, 0 of {90 - missing} otherwise; --may-fail builds there as well"
+    )
+    assert sentence in done.out
+    assert "log odds" not in done.out
+    told = nasbuild(*call, "--json").json
+    assert sentence in told["notes"]
+    assert all("where" not in row and "expected" not in row for row in told["architectures"])
+    done = nasbuild(*call, "--may-fail")
+    assert "failing" not in done.out
+    best_anywhere(fitted, tmp_path / "b.jsonl", 8)
+
+
+def best_anywhere(fitted, path, n):
+    """That a file has the best predictions of all architectures, among them some that fail."""
+    built = [architecture for _, architecture in read_architectures(path, fitted.space)]
+    assert any(fails(architecture) for architecture in built)
+    every = fitted.of().scorer.predict(list(enumerate_architectures(fitted.space)))[0]
+    assert fitted.of().scorer.predict(built)[0] == pytest.approx(np.sort(every)[::-1][:n])
+
+
+def test_proposals_and_bounds_keep_away_too_and_where_nothing_else_is_it_is_told(
+    nasbuild, target_fit, tmp_path
+):
+    place, fitted = target_fit
+    out = ["--out", tmp_path / "b.jsonl"]
+    for more in (["--propose", 5], ["--where", "layers <= 3"], ["--where", "layers = 2 | 3"]):
+        done = nasbuild("build", place, *more, *out)
+        assert done.code == 0, done.err
+        assert not any(
+            fails(architecture) for _, architecture in read_architectures(tmp_path / "b.jsonl", fitted.space)
+        )
+        assert f"of at most {50 if more[0] == '--propose' else 25}%" in done.out
+    rows = [json.loads(line) for line in (tmp_path / "b.jsonl").read_text().splitlines()]
+    assert {row["where"] for row in rows} == {"layers = 2", "layers = 3"}
+    done = nasbuild("build", place, "--fix", "s0.0.op = c", *out)
+    assert done.code == 0, done.err
+    assert "not kept away from where evaluations failed, as nothing was to be had elsewhere" in done.out
+    done = nasbuild("build", place, "--by", "exhaustive", *out)
+    assert "or --k or --by exhaustive was given" in done.out
+
+
+def test_a_table_whose_values_are_missing_at_random_is_built_from_everywhere(nasbuild, target_fit, tmp_path):
+    table = target_fit[1].table
+    lucky = np.random.default_rng(2).random(90) < 0.2
+    values = np.array([worth(a) for a in table.architectures])
+    some = replace(table, columns={"acc": np.where(lucky, np.nan, values)})
+    fitted = fit(some, ["acc"], recipe=recipe("ridge"), baselines=False)
+    save_fit(fitted, tmp_path / "run")
+    done = nasbuild("build", tmp_path / "run", "--out", tmp_path / "b.jsonl")
+    assert done.code == 0, done.err
+    assert "failing" not in done.out
+    best_anywhere(fitted, tmp_path / "b.jsonl", 10)

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from cli_samples import as_process
 
+from nasbuild.table import load_builtin, write_table
+
 
 def snapshot(folder):
     return {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
@@ -89,6 +91,18 @@ def test_bad_rows(nasbuild, files, broken, tmp_path, mistake):
     assert "--skip-bad" in sentence
     assert snapshot(tmp_path) == before
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.jsonl"])
+def test_files_are_read_up_to_max_bytes(nasbuild, files, tmp_path, monkeypatch, name):
+    # It is set by the command line for its workers: here it is taken back.
+    monkeypatch.setenv("NASBUILD_MAX_BYTES", "1G")
+    write_table(load_builtin("digits-macro").select(range(60)), tmp_path / name)
+    check = ["check", "--space", files.space, "--data", tmp_path / name]
+    assert nasbuild("--max-bytes", "2M", *check).code == 0
+    sentence = nasbuild("--max-bytes", "4k", *check).sentence
+    assert sentence.startswith(f"{tmp_path / name}: ")
+    assert sentence.endswith("; raise the limit with nasbuild --max-bytes, such as 8G, if it is sound")
 
 
 def test_skip_bad_goes_on_and_lists_what_it_skipped(nasbuild, files, broken):

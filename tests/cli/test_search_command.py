@@ -109,14 +109,48 @@ def test_an_evaluator_may_fail_but_not_always(nasbuild, tmp_path):
     assert done.code == 0, done.err
     assert "of 20 could not be evaluated" in done.out
     for name, reason in (("never", "RuntimeError: no such device"), ("typo", "did you mean loss?")):
-        sentence = nasbuild(*call, "--evaluator", f"{script}:{name}", "--out", tmp_path / name).sentence
-        assert "none of the first 10 evaluations told loss" in sentence
+        more = ["--evaluator", f"{script}:{name}", "--out", tmp_path / name, "--json"]
+        sentence = nasbuild(*call, *more).sentence
+        assert "none of the 10 evaluations of the first generation told loss" in sentence
         assert reason in sentence
+
+
+def test_a_search_is_held_to_a_limit_and_tells_of_changed_code(nasbuild, tmp_path):
+    script, count = tmp_path / "mine.py", tmp_path / "count"
+    code = (
+        "import pathlib, time\n"
+        "def measure(arch):\n"
+        f"    pathlib.Path({str(count)!r}).open('a').write('.')\n"
+        "    n = sum(map(len, arch['stages']))\n"
+        "    if n == 4: time.sleep(60)\n"
+        "    return {'loss': n}\n"
+    )
+    script.write_text(code)
+    call = ["search", "--space", "digits-macro", "--target", "loss", "--budget", 8, "--population", 8]
+    call += ["--evaluator", f"{script}:measure", "--out", tmp_path / "found", "--limit", 0.4]
+    told = nasbuild(*call, "--workers", 1, "--json").json
+    lines = (tmp_path / "found" / "archs.jsonl").read_text().splitlines()
+    long = sum(sum(map(len, json.loads(line)["arch"]["stages"])) == 4 for line in lines)
+    assert (told["failed"], told["outdated"]) == (long, 0)
+    assert 0 < long < 8
+    assert any("took longer than 0.4 s" in note for note in told["notes"])
+    assert told["store"] == str(tmp_path / "found" / "store.db")
+    script.write_text(code.replace("n == 4", "False").replace("'loss': n", "'loss': n + 0.5"))
+    done = nasbuild(*call)
+    # The same sentence as evaluate's.
+    assert f"8 were told by other code than {script}:measure has now" in done.out
+    assert count.read_text() == 8 * "."
+    told = nasbuild(*call, "--again", "--json").json
+    assert (told["failed"], told["outdated"]) == (0, 0)
+    assert count.read_text() == 16 * "."
+    assert all(row["values"]["loss"] % 1 == 0.5 for row in told["front"])
+    assert "told by other code" not in nasbuild(*call).out
 
 
 @pytest.mark.parametrize(
     ("more", "message"),
     [
+        (["--limit", "0"], "--limit: the limit is 0 s; allowed: numbers above 0"),
         (["--budget", "1"], "--budget: the budget is 1; allowed: 2 or more"),
         (["--method", "swap"], "--method: there is no method 'swap'"),
         (["--method", "insight"], "--data: method insight and a table belong together"),

@@ -10,6 +10,8 @@ import time
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import CacheStats
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Result, Store
@@ -204,3 +206,30 @@ def test_results_are_written_together_or_not_at_all(url, opened):
     with pytest.raises(TypeError):
         store.finish_all([(first, Result(TOLD)), (second, Result({"loss": object()}))])  # type: ignore[dict-item]
     assert store.counts() == {"running": 2, "done": 0, "failed": 0}
+
+
+def test_statements_are_compiled_once(url, opened):
+    store, compiled = opened(url), []
+
+    def ask(*told) -> None:
+        _, _, statement, _, context, _ = told
+        if context.compiled is not None and context.cache_hit is not CacheStats.CACHE_HIT:
+            compiled.append(statement)
+
+    event.listen(sa.Engine, "before_cursor_execute", ask)
+    try:
+        for i, architecture in enumerate(ARCHITECTURES[:12]):
+            if i == 4:
+                # All kinds were asked once or more: begun, finished, failed and taken over.
+                assert compiled
+                compiled.clear()
+            store.claim([architecture], code=f"{i}")
+            store.finish(architecture, Result(None, f"no {i}", i / 7))
+            assert store.claim([architecture], again=True, code=f"again {i}") == [architecture]
+            store.finish(architecture, Result({"loss": i / 7}, None, i / 3, notes=(f"note {i}",)))
+            store.heartbeat()
+    finally:
+        event.remove(sa.Engine, "before_cursor_execute", ask)
+    assert not compiled
+    assert [r.code for r in store.results().values()] == [f"again {i}" for i in range(12)]
+    assert [r.metrics for r in store.results().values()] == [{"loss": i / 7} for i in range(12)]

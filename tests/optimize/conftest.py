@@ -6,7 +6,7 @@ import pytest
 from optimize_samples import NAME, space
 
 from nasbuild.evaluate import Spec, Store
-from nasbuild.optimize import optimize
+from nasbuild.optimize import SearchFolder, optimize
 from nasbuild.predictor import recipe
 from nasbuild.search import parse_goal
 
@@ -37,3 +37,21 @@ def loop(tmp_path):
     yield fitted
     for store in stores:
         store.close()
+
+
+@pytest.fixture
+def search_in(tmp_path, monkeypatch):
+    """Searches in a folder, with its own store; what was evaluated is noted in a file of the test."""
+    monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
+
+    def fitted(settings, folder, *, function="hashed", of=None, targets=("loss", "cost"), bounds=(), **more):
+        spec = Spec(NAME + function, of or space((1, 2, 3), 3), settings.seed, more.pop("limit", None))
+        goal = parse_goal(spec.space, targets, bounds, spec.load().metrics)
+        place = SearchFolder(folder, spec.space, spec, goal, settings)
+        store = Store(more.pop("store", place.store), spec.space, spec.name, seed=spec.seed)
+        try:
+            return place.run(store, **more)[0]
+        finally:
+            store.close()
+
+    return fitted

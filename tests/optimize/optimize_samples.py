@@ -103,3 +103,29 @@ def unlucky(arch):
     if zlib.crc32(json.dumps(arch).encode()) % 10 == 0:
         raise OSError("the worker was lost")
     return yearning(arch)
+
+
+def hashed(arch):
+    """Numbers that mean nothing but are the same every time; an interrupt after so many as STOP tells."""
+    notes = Path(os.environ["NOTES"])
+    done = len(notes.read_text().splitlines()) if notes.exists() else 0
+    if str(done) == os.environ.get("STOP"):
+        raise KeyboardInterrupt
+    note(arch)
+    return numbers(arch)
+
+
+def numbers(arch):
+    drawn = zlib.crc32(json.dumps(arch).encode())
+    return {"loss": drawn % 997 / 997, "cost": drawn // 997 % 991 / 991}
+
+
+def crossed(arch):
+    """As `hashed`, in processes of any number; ends its process or takes long, each in a part of the space."""
+    note(arch)
+    match len(arch["stages"][0]), arch["stages"][0][0]["op"]:
+        case 1, "b":
+            os._exit(3)
+        case 1, "c":
+            time.sleep(60)
+    return numbers(arch)

@@ -10,7 +10,7 @@ from optimize_samples import COST, space, value
 
 from nasbuild.errors import NasbuildError
 from nasbuild.optimize import LoopSettings
-from nasbuild.search import SearchSettings, parse_goal, search, search_folder
+from nasbuild.search import SearchSettings, parse_goal, search
 from nasbuild.space import Metric, enumerate_architectures, space_from_dict, space_to_dict, to_dict
 from nasbuild.table import read_table
 
@@ -54,7 +54,7 @@ def test_a_target_may_count_a_declared_cost_and_is_raced_for(loop):
     assert end.race.spent
 
 
-def test_a_search_keeps_and_makes_best_a_declared_cost(tmp_path):
+def test_a_search_keeps_and_makes_best_a_declared_cost(tmp_path, search_in):
     goal = parse_goal(SPACE, ["loss", "price"], ["price <= 3"], METRICS)
     assert goal.metrics == ("loss",)
     settings = SearchSettings(budget=200, population=20)
@@ -64,7 +64,14 @@ def test_a_search_keeps_and_makes_best_a_declared_cost(tmp_path):
     assert found.within.tolist() == (exact <= 3 + 1e-9).tolist()
     # Stopped and taken up it is the same: what was evaluated need not tell the cost.
     for budget in (60, 200):
-        again = search_folder(tmp_path / "s", SPACE, evaluate, goal, replace(settings, budget=budget))
+        again = search_in(
+            replace(settings, budget=budget),
+            tmp_path / "s",
+            function="value",
+            of=SPACE,
+            targets=["loss", "price"],
+            bounds=["price <= 3"],
+        )
     assert again.architectures == found.architectures
 
 

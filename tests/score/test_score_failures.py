@@ -9,7 +9,7 @@ import pytest
 
 from nasbuild.score import FailureRule, failure_rule, fit_failures
 from nasbuild.score._failure_columns import FailureColumns
-from nasbuild.space import sample, space_from_dict, to_dict
+from nasbuild.space import enumerate_architectures, sample, space_from_dict, to_dict
 
 
 def space_of(stages, depth, features, **more):
@@ -104,7 +104,8 @@ def test_columns_count_what_they_say():
     archs = [to_dict(TIED, a) for a in some]
     assert found[:, columns.first_cost] == pytest.approx([params(a) - 5 for a in archs])
     assert found[:, columns.first_cost - 1] == pytest.approx([len(layers(a)) for a in archs])
-    sums = [[sum(la["width"] for la in layers(a)), a["globals"]["resolution"]] for a in archs]
+    # In units of 64 and 128, the powers of 2 up to the largest, 64 and 224.
+    sums = [[sum(la["width"] for la in layers(a)) / 64, a["globals"]["resolution"] / 128] for a in archs]
     assert found[:, columns.first_cost - 3 : columns.first_cost - 1] == pytest.approx(np.array(sums))
     # A choice at a layer, a depth: of each stage as many ones as it has choices made, and one for its depth.
     ones = found[:, columns.own[1]]
@@ -187,3 +188,57 @@ def test_no_rule_where_nothing_failed_or_all_did_or_by_bad_luck():
     assert failure_rule(MIXED, some, np.zeros(40, dtype=bool)) is None
     assert failure_rule(MIXED, some, np.ones(40, dtype=bool)) is None
     assert failure_rule(MIXED, some, np.arange(40) % 10 == 4) is None
+
+
+def huge(widths, costs=None):
+    stage = {"depth": [1, 2], "features": {"width": widths, "op": ["a", "b"]}}
+    costs = {"cost": {"sum": [{"feature": "op", "values": costs}]}} if costs else {}
+    return space_from_dict({"name": "huge", "stages": [{"name": n, **stage} for n in "st"], "costs": costs})
+
+
+def failing_by(space, architectures, place):
+    """Fails with two layers or more that have the last choice of a feature."""
+    last = space.stages[0].features[place].choices[-1]
+    return np.array([sum(layer[place] == last for m in a.modules for layer in m) >= 2 for a in architectures])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("place", [0, 1], ids=["width", "op"])
+@pytest.mark.parametrize(
+    ("widths", "costs"),
+    [
+        ([1e307, 1e308], None),
+        ([-1e308, 1e308], None),
+        ([1e-308, 3e-308], None),
+        ([5e-324, 1e-310], None),
+        ([1e-308, 1.0, 1e308], None),
+        ([7, 7.000000001], {"a": 5.0, "b": 5.0}),
+        ([1, 2], {"a": 1e297, "b": 9e298}),
+        ([1, 2], {"a": 9e298, "b": 1e-308}),
+        ([1, 2], {"a": 1e-308, "b": 4e-308}),
+        ([0, 0.0001], {"a": 0, "b": -9e298}),
+    ],
+)
+def test_numbers_of_any_size_tell_where_evaluations_fail(widths, costs, place):
+    space = huge(widths, costs)
+    some = sample(space, 80, np.random.default_rng(0))
+    target_fit = fit_failures(space, some, failing_by(space, some, place))
+    assert target_fit is not None
+    every = list(enumerate_architectures(space))
+    probability = target_fit.probability(every)
+    assert np.isfinite(target_fit.weights).all()
+    assert np.mean((probability > 0.5) == failing_by(space, every, place)) > 0.95
+    rule = failure_rule(space, some, failing_by(space, some, place))
+    assert rule is not None
+    assert (rule.failed, rule.other_failed) == (rule.count, 0)
+
+
+def test_units_change_nothing():
+    found = []
+    for power in (0, 900, -900):
+        space = huge([16 * 2.0**power, 32 * 2.0**power], {"a": 2.0**power, "b": 3 * 2.0**power})
+        some = sample(space, 80, np.random.default_rng(0))
+        target_fit = fit_failures(space, some, failing_by(space, some, 0))
+        assert target_fit is not None
+        found.append(target_fit.probability(list(enumerate_architectures(space))))
+    assert found[0].tolist() == found[1].tolist() == found[2].tolist()

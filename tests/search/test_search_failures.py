@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nasbuild.search import SearchSettings, parse_goal, search, search_folder
+from nasbuild.search import SearchSettings, parse_goal, search
 from nasbuild.space import Metric, enumerate_architectures, space_from_dict
 
 STAGE = {"depth": [1, 2], "features": {"width": [16, 32, 64, 128]}}
@@ -41,13 +41,6 @@ def test_later_generations_hardly_fail_and_come_near_the_best_that_does_not(seed
     first = found.generation == 0
     assert np.array(blind.architectures)[first].tolist() == np.array(found.architectures)[first].tolist()
     assert np.isnan(blind.values[blind.generation > 0]).mean() > failed[found.generation > 0].mean()
-
-
-def test_stopped_it_ends_like_one_that_was_not(tmp_path):
-    whole = search(SPACE, evaluate, GOAL, SETTINGS)
-    for budget in (50, 120):
-        again = search_folder(tmp_path / "s", SPACE, evaluate, GOAL, replace(SETTINGS, budget=budget))
-    assert again.architectures == whole.architectures
 
 
 def test_where_nothing_fails_nothing_changes(monkeypatch):

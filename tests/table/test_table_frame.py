@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import decimal
 import random
+import resource
 import struct
 
 import numpy as np
@@ -216,6 +217,59 @@ def test_files_that_can_not_be_opened(tmp_path):
     assert refusal(tmp_path / "t.parquet") == f"{tmp_path / 't.parquet'}: no such file"
     (tmp_path / "d.parquet").mkdir()
     assert refusal(tmp_path / "d.parquet") == f"{tmp_path / 'd.parquet'}: can't be read (Is a directory)"
+
+
+def test_parquet_is_read_up_to_a_number_of_bytes(table, tmp_path, monkeypatch):
+    path, base = tmp_path / "t.parquet", to_frame(table).to_arrow()
+    monkeypatch.setenv("NASBUILD_MAX_BYTES", "64k")
+    write_table(table, path)
+    assert read_table(path, SPACE) == table
+    # 2,048 values are allowed, as each takes 32 bytes or so in memory: a column of lists has more than rows.
+    room = 64 * 1024 // 32 - base.num_rows * base.num_columns
+    for more, refused in ((room, False), (room + 1, True)):
+        trace = pa.array([[0.5] * (more - 2), [0.5], [0.5]])
+        pq.write_table(base.append_column("trace", trace), path)
+        if refused:
+            assert refusal(path) == (
+                f"{path}: has 3 rows with 2,049 values, more than 2,048; raise the limit with nasbuild --max-bytes, such "
+                "as 8G, if it is sound"
+            )
+        else:
+            assert read_table(path, SPACE) == table
+    monkeypatch.setenv("NASBUILD_MAX_BYTES", "1M")
+    assert read_table(path, SPACE) == table
+
+
+@pytest.mark.parametrize("stored", [True, False])
+@pytest.mark.parametrize("place", ["note", "id"])
+def test_a_small_parquet_file_that_expands_to_gigabytes_is_refused(place, stored, table, tmp_path):
+    base = to_frame(table).to_arrow().take(pa.array([0] * 3000))
+    long = pa.DictionaryArray.from_arrays(pa.array([0] * 3000, pa.int32()), pa.array(["x" * 2**20]))
+    columns = {**dict(zip(base.column_names, base.columns, strict=True)), place: long}
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table(columns), path, compression="zstd", store_schema=stored)
+    assert path.stat().st_size < 2**15
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert refusal(path) == (
+        f"{path}: is longer than 1,073,741,824 bytes once expanded; raise the limit with nasbuild --max-bytes, such as "
+        "8G, if it is sound"
+    )
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**18
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_texts_are_read_whatever_way_they_are_kept(stored, table, tmp_path):
+    frame = to_frame(table).to_arrow()
+    path = tmp_path / "t.parquet"
+    for kind in (pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())):
+        columns = [
+            c.cast(kind) if pa.types.is_string(c.type) or n == "id" else c
+            for n, c in zip(frame.column_names, frame.columns, strict=True)
+        ]
+        for dictionary in (True, False):
+            held = pa.table(dict(zip(frame.column_names, columns, strict=True)))
+            pq.write_table(held, path, use_dictionary=dictionary, store_schema=stored)
+            assert read_table(path, SPACE) == table
 
 
 @pytest.mark.parametrize("name", ["run[1].parquet", "*.parquet", "acc=3", "a?b.parquet"])

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from itertools import product
 
 from nasbuild.errors import NasbuildError
@@ -70,7 +71,9 @@ def parse_bounds(text: str) -> list[list[Bound]]:
             if least > most:
                 raise NasbuildError(f"no number is within {text!r}", where=_WHERE, allowed=_FORMS)
             return [[Bound(name, -1, least), Bound(name, 1, most)]]
-    raise NasbuildError(f"{_shown(text)} is no bound", where=_WHERE, allowed=_FORMS)
+    beyond = any(_is_beyond(value) for part in parts for value in part.split("|"))
+    numbers = [f"numbers between {-_LARGEST:g} and {_LARGEST:g}"] if beyond else []
+    raise NasbuildError(f"{_shown(text)} is no bound", where=_WHERE, allowed=[*_FORMS, *numbers])
 
 
 def parse_bound(text: str) -> Bound:
@@ -145,6 +148,19 @@ def shown_bounds(bounds: Sequence[Bound]) -> str:
     return " and ".join(told)
 
 
+def loosened(bound: Bound, value: float) -> str:
+    """The bound at a value that can be met, in four digits: rounded so that it still can.
+
+    >>> loosened(Bound("params", 1, 5.0), 12344.0)
+    'params <= 1.235e+04'
+    """
+    short = f"{value:.4g}"
+    if bound.sign * (float(short) - value) < 0:
+        away = ROUND_CEILING if bound.sign > 0 else ROUND_FLOOR
+        short = f"{float(Context(prec=4, rounding=away).create_decimal_from_float(value)):.4g}"
+    return f"{bound.name} {'<=' if bound.sign > 0 else '>='} {short}"
+
+
 _TURNED = str.maketrans("<>", "><")
 
 
@@ -160,6 +176,15 @@ def _value(text: str) -> float | None:
     except ValueError:
         return None
     return value if abs(value) < _LARGEST else None
+
+
+def _is_beyond(text: str) -> bool:
+    """Whether it is a number, but none that can be reckoned with."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return _value(text) is None
 
 
 def _number(value: float) -> str:

@@ -12,7 +12,7 @@ from nasbuild.builder._beam_search import LISTED, WIDTH, best_predicted_picks
 from nasbuild.builder._best_context import best_in_company
 from nasbuild.builder._bounded_costs import ExactCost, exact_and_predicted
 from nasbuild.builder._bounded_topk import Problem, best_under, slack
-from nasbuild.builder._bounds import Bound
+from nasbuild.builder._bounds import Bound, loosened
 from nasbuild.builder._layerwise import deep, is_deep
 from nasbuild.builder._layerwise_topk import best_of
 from nasbuild.builder._opaque_costs import by_value, checked
@@ -196,9 +196,7 @@ def _within(fit: Fit, built: list[Built], bounds: list[Bound]) -> list[Built]:
     if not len(kept):
         nearest = int(np.argmin((beyond / np.maximum(np.ptp(value, axis=0), 1e-300)).sum(axis=1)))
         told = [
-            str(Bound(b.name, b.sign, float(f"{v:.4g}")))
-            for b, v, over in zip(bounds, value[nearest], beyond[nearest], strict=True)
-            if over
+            loosened(b, v) for b, v, over in zip(bounds, value[nearest], beyond[nearest], strict=True) if over
         ]
         raise Infeasible(
             "nothing was found whose predictions are within all bounds",

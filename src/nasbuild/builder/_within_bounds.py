@@ -16,7 +16,7 @@ from nasbuild.builder._bounded_costs import (
     resolved,
 )
 from nasbuild.builder._bounded_topk import Problem, best_under
-from nasbuild.builder._bounds import Bound
+from nasbuild.builder._bounds import Bound, loosened
 from nasbuild.builder._layerwise import deep, is_deep, of_cost
 from nasbuild.builder._layerwise_topk import best_of
 from nasbuild.builder._opaque_costs import by_value, checked
@@ -251,7 +251,7 @@ def _loosened(
             value = bound.sign * least
             if bound.name not in exact:
                 value = float(fit.of(bound.name).scorer.labels_at(np.array([value]))[0])
-            told.append(f"{bound.name} {'<=' if bound.sign > 0 else '>='} {value:.4g}")
+            told.append(loosened(bound, value))
     todo = f"loosen one of them: {', or '.join(told)}"
     if not told:
         todo = "loosen several bounds: no single one is enough"

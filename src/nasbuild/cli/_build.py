@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasbuild.cli._build_best import BuiltPart, Wanted, part_of
+from nasbuild.cli._build_failing import failing_note
 from nasbuild.cli._built import print_built
 from nasbuild.cli._options import FixOption, JsonOption, OutOption, RunArgument
 from nasbuild.cli._output import Output
@@ -71,13 +72,19 @@ def build(
         bool,
         typer.Option("--unseen", help="build also with choices and depths that no labelled architecture has"),
     ] = False,
+    may_fail: Annotated[
+        bool,
+        typer.Option(
+            "--may-fail", help="build also where evaluations failed: rows of the table without a value"
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Build the best architectures by what was learnt; nothing is searched or evaluated."""
     from nasbuild._forms import ROWS, check_out
     from nasbuild.builder import read_sweep
     from nasbuild.predictor import recipe_kind
-    from nasbuild.score import load_fit, narrowed
+    from nasbuild.score import knowing_failures, load_fit, narrowed
     from nasbuild.space import fixed
     from nasbuild.table import write_architectures
 
@@ -107,6 +114,9 @@ def build(
         loaded = loaded.with_unseen()
     if fix:
         loaded = narrowed(loaded, fixed(loaded.space, fix))
+    names = list(target or ()) or [one.target.name for one in loaded.targets[: None if front else 1]]
+    if not may_fail:
+        loaded = knowing_failures(loaded, names)
     by = by or ("score" if recipe_kind(loaded.recipe) == "network" else "shortlist")
     wanted = Wanted(target or (), top or 10, front, next_ones, k, apart or 1, by)
     parts, infeasible = _swept(loaded, wanted, sweep)
@@ -118,11 +128,15 @@ def build(
             out.line(f"note: {part.note}", "yellow")
         if part.remark:
             out.line(part.remark)
+    failing = failing_note(loaded, names, [part.risk for part in parts])
+    if failing:
+        out.line(failing)
     for told in infeasible:
         out.line(f"note: {told}, left out", "yellow")
     out.line(f"{len(rows):,} architectures written to {out_file}")
     result = {"out": str(out_file), "target": parts[0].target_fit.target.name, "architectures": rows}
     told = [text for part in parts for text in (part.note, part.remark) if text]
+    told += [failing] if failing else []
     if told:
         result["notes"] = told
     out.json(result | ({"infeasible": infeasible} if infeasible else {}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nasbuild.cli._built import built_rows
@@ -26,6 +26,11 @@ class Wanted:
     apart: int
     by: str
 
+    @property
+    def weighs(self) -> bool:
+        """Whether the way of building keeps bounds."""
+        return self.k is None and self.by != "exhaustive"
+
 
 @dataclass(frozen=True)
 class BuiltPart:
@@ -36,30 +41,49 @@ class BuiltPart:
     title: str
     note: str
     remark: str
+    risk: float | None = None
+    """To which a fitted probability of failing was held."""
 
 
 def part_of(fit: Fit, wanted: Wanted, bounds: Sequence[Bound]) -> BuiltPart:
     """What is built for one value of a sweep: a front, proposals, or the best.
+
+    Where the run knows where evaluations fail, it is held to a probability of failing as in a loop; to a higher one, and at last
+    to none, where nothing is below.
 
     Raises
     ------
     Infeasible
         If nothing is within the bounds.
     """
+    from nasbuild.builder import at_most
+    from nasbuild.optimize import RISK
+
+    for risk in RISK[bool(wanted.propose) :] if fit.failures and wanted.weighs else ():
+        try:
+            return replace(_part(fit, wanted, bounds, [*bounds, at_most(risk)]), risk=risk)
+        except Infeasible:
+            continue
+    return _part(fit, wanted, bounds, bounds)
+
+
+def _part(fit: Fit, wanted: Wanted, bounds: Sequence[Bound], held: Sequence[Bound]) -> BuiltPart:
+    """What is built within ``held``; ``bounds`` are those of the user's."""
     from nasbuild.builder import predicted_names, propose, propose_within, shown_bounds
 
     target_fit = fit.of(wanted.targets[0] if wanted.targets else None)
     also, note, remark = list(dict.fromkeys(bound.name for bound in bounds)), "", ""
     if wanted.front:
-        target_fit, built, also, title, remark = _front(fit, wanted.targets, wanted.front, bounds)
+        target_fit, built, also, title, remark = _front(fit, wanted.targets, wanted.front, bounds, held)
     elif wanted.propose:
         title = f"to evaluate next for {target_fit.target.name}{_within(bounds)}"
-        if bounds:
-            built = propose_within(fit, target_fit.target.name, wanted.propose, bounds)
+        if held:
+            built = propose_within(fit, target_fit.target.name, wanted.propose, held)
         else:
             built = propose(target_fit, wanted.propose)
     else:
-        built, title, note = _best_of_ties(fit, target_fit, wanted, bounds)
+        built, title, note = _best_of_ties(fit, target_fit, wanted, held)
+        title = f"{title} for {target_fit.target.name}{_within(bounds)}"
     rows = built_rows(fit, target_fit, built, also)
     if bounds:
         rows = [{**row, "where": shown_bounds(bounds)} for row in rows]
@@ -109,7 +133,7 @@ def _best_of_ties(
         if len(kept) < wanted.top and all(count >= wanted.apart for count in differ):
             kept.append(one)
     note = next((note for _, _, note in found if note), "")
-    return kept, f"{found[0][1]}, of {len(found)} choices of ties", note
+    return kept, f"{found[0][1]}, of {len(found)} choices of ties,", note
 
 
 def _best(
@@ -120,7 +144,7 @@ def _best(
     from nasbuild.builder import build_exhaustive, build_predicted, build_shortlisted, build_within, is_deep
     from nasbuild.space import count_architectures, shown_count
 
-    whom, note = f"for {target_fit.target.name}{_within(bounds)}", ""
+    note = ""
     if by == "exhaustive":
         built = build_exhaustive(target_fit, n)
         title = f"best by prediction y' of all {shown_count(count_architectures(fit.space))} architectures"
@@ -148,7 +172,7 @@ def _best(
     else:
         title = "best by summed module score"
         if not bounds and apart == 1 and (k is not None or not is_deep([target_fit], {})):
-            return build_architectures(target_fit, n, k=k), f"{title} {whom}", note
+            return build_architectures(target_fit, n, k=k), title, note
         within = build_within(fit, target_fit.target.name, n, bounds, apart=apart)
         built = within.built
         if 0 < within.proven < len(built):
@@ -157,7 +181,7 @@ def _best(
             )
         elif not within.proven:
             note = f"not proven to be the best: {_at_most(target_fit, within.gap, 'score')}"
-    return built, f"{title} {whom}", note
+    return built, title, note
 
 
 def _at_most(target_fit: TargetFit, gap: float, what: str) -> str:
@@ -169,12 +193,12 @@ def _at_most(target_fit: TargetFit, gap: float, what: str) -> str:
 
 
 def _front(
-    fit: Fit, targets: Sequence[str], n: int, bounds: Sequence[Bound]
+    fit: Fit, targets: Sequence[str], n: int, bounds: Sequence[Bound], held: Sequence[Bound]
 ) -> tuple[TargetFit, list[Built], list[str], str, str]:
     """The first target, the front by it, what else is to be told of each, a title, and how far it reaches."""
     from nasbuild.builder import build_front, described
 
-    found = build_front(fit, n, targets=targets, bounds=bounds)
+    found = build_front(fit, n, targets=targets, bounds=held)
     target_fit = fit.of(found.targets[0])
     title = f"front of {' and '.join(found.targets)}{_within(bounds)}"
     also = [*found.targets[1:], *(bound.name for bound in bounds)]

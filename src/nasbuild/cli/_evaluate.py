@@ -71,10 +71,8 @@ def evaluate(
     from nasbuild.space import architecture_id, load_space
     from nasbuild.table import read_architectures, write_table
 
-    if limit is not None and limit <= 0:
-        raise NasbuildError(f"the limit is {limit:g} s", where="--limit", allowed="numbers above 0")
     out = Output(as_json)
-    executor = _executor(workers, ray, gpus)
+    executor = executor_of(workers, ray, gpus)
     if out_file is not None:
         check_out(out_file, ROWS, "a table")
     definition = load_space(space)
@@ -82,8 +80,6 @@ def evaluate(
     spec = Spec(evaluator, definition, seed, limit)
     # A mistake in its name should be known before processes start.
     loaded = spec.load()
-    if limit is not None and loaded.sweep is not None:
-        out.now("note: --limit does not hold for latency, whose option seconds bounds it")
     kept = open_store(out, store, spec, salvage=salvage, alone=workers is None and ray is None)
     with out.progress(f"stopped: what was evaluated is in {kept.name}; the same command goes on") as move:
         results = evaluate_all(
@@ -99,21 +95,26 @@ def evaluate(
         )
     failed = {a: r.reason or "" for a, r in results.items() if r.metrics is None}
     away = len(named) - len(results)
-    outdated = set(kept.outdated(loaded.code)) & set(results)
+    earlier = set(kept.outdated(loaded.code))
+    outdated = earlier & set(results)
     out.line(
         f"{len(results) - len(failed):,} of {len(named):,} architectures are evaluated, kept in {kept.name}"
     )
-    notes = [*_why(list(failed.values())), *_notes(results.values())]
-    if outdated:
-        notes.append(outdated_note(len(outdated), evaluator))
+    notes = result_notes(list(results.values()), len(outdated), evaluator)
     if away:
         notes.append(f"{away:,} are under way in another process")
-    for line in notes:
-        out.line(f"note: {line}", "yellow")
     if out_file is not None and kept.counts()["done"]:
         table = kept.table()
         write_table(table, out_file)
         out.line(f"{len(table):,} evaluations written to {out_file}")
+        # The store may have more than was asked for now.
+        if old := len(earlier & set(table.architectures)):
+            notes.append(
+                f"{old:,} of {len(table):,} rows in {out_file} were told by earlier code of {evaluator}: evaluate --archs "
+                f"{out_file} --again renews them"
+            )
+    for line in notes:
+        out.line(f"note: {line}", "yellow")
     kept.close()
     out.json(
         {
@@ -132,7 +133,7 @@ def evaluate(
 def open_store(
     out: Output, place: str, spec: Spec, *, salvage: str | None = None, alone: bool = False
 ) -> Store:
-    """A store, with a word on what it was waited for, what is taken in, and what a process died of.
+    """A store, with a word on what it was waited for, what is taken in, what a process died of, and limits that don't hold.
 
     Parameters
     ----------
@@ -148,6 +149,8 @@ def open_store(
 
     if salvage is not None:
         tell(salvaged(salvage, place))
+    if spec.limit is not None and spec.load().sweep is not None:
+        tell("--limit does not hold for latency, whose option seconds bounds it")
     kept = Store(place, spec.space, spec.name, seed=spec.seed, tell=tell)
     lost = kept.interrupted()
     if lost:
@@ -155,6 +158,13 @@ def open_store(
         offer = "; if that ends this one, too, --workers 1 lets it fail alone" if alone else ""
         tell(f"a process ended while it evaluated {names}{offer}")
     return kept
+
+
+def result_notes(results: Sequence[Result], outdated: int, evaluator: str) -> list[str]:
+    """Why some failed, what others say besides their metrics, and how many other code told."""
+    reasons = [r.reason or "" for r in results if r.metrics is None]
+    more = [outdated_note(outdated, evaluator)] if outdated else []
+    return [*_why(reasons), *_notes(results), *more]
 
 
 def outdated_note(count: int, evaluator: str) -> str:
@@ -199,7 +209,8 @@ def _line(reason: str) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def _executor(workers: int | None, ray: str | None, gpus: float | None) -> Executor:
+def executor_of(workers: int | None, ray: str | None = None, gpus: float | None = None) -> Executor:
+    """Where evaluations run, as options tell it."""
     from nasbuild.evaluate import InProcess, Pool, Ray
 
     if ray is None:

@@ -216,9 +216,13 @@ class Search(_Closed):
 
     command: Literal["search"]
     out: str
+    store: str
     evaluated: int
-    volumes: list[float | None]
+    failed: int
     failing: Failing | None = None
+    outdated: int = 0
+    notes: list[str] = []
+    volumes: list[float | None]
     front: list[Found]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasbuild.cli._evaluate import open_store, outdated_note
+from nasbuild.cli._evaluate import executor_of, open_store, outdated_note
 from nasbuild.cli._options import (
     AgainOption,
     FixOption,
@@ -16,6 +16,7 @@ from nasbuild.cli._options import (
     RetryOption,
     SpaceOption,
     StoreOption,
+    WorkersOption,
 )
 from nasbuild.cli._output import Output
 from nasbuild.cli._round_output import (
@@ -27,7 +28,6 @@ from nasbuild.cli._round_output import (
     race_rows,
     round_rows,
 )
-from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
     from nasbuild.optimize import Live, State
@@ -85,12 +85,7 @@ def optimize(
     recipe_name: Annotated[
         str, typer.Option("--recipe", help="of the fits: default, paper, ridge, lightgbm or marginal")
     ] = "default",
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers", min=1, help="processes that evaluate, and may die of it; this one if not given"
-        ),
-    ] = None,
+    workers: WorkersOption = None,
     seed: Annotated[int, typer.Option("--seed", help="of drawing, fits and trainings")] = 0,
     limit: LimitOption = None,
     retry_failed: RetryOption = False,
@@ -98,15 +93,13 @@ def optimize(
     as_json: JsonOption = False,
 ) -> None:
     """Evaluate, learn, build, evaluate, and so on until the budget is spent; a stopped run goes on with the same command."""
-    from nasbuild.evaluate import InProcess, Pool, Spec
+    from nasbuild.evaluate import Spec
     from nasbuild.optimize import FIT, LoopSettings, optimize
     from nasbuild.predictor import recipe
     from nasbuild.search import parse_goal
     from nasbuild.space import fixed, load_space
 
     out = Output(as_json)
-    if limit is not None and limit <= 0:
-        raise NasbuildError(f"the limit is {limit:g} s", where="--limit", allowed="numbers above 0")
     most = rounds if rounds is not None or budget is not None else LoopSettings.rounds
     settings = LoopSettings(most, batch, first, budget, seed, race)
     chosen = recipe(recipe_name)
@@ -125,7 +118,7 @@ def optimize(
             settings,
             kept,
             recipe=chosen,
-            executor=InProcess() if workers is None else Pool(workers),
+            executor=executor_of(workers),
             workers=workers or 1,
             again=retry_failed,
             renew=again,

@@ -7,6 +7,15 @@ from typing import Annotated
 
 import typer
 
+from nasbuild.errors import NasbuildError
+
+
+def _positive(limit: float | None) -> float | None:
+    if limit is not None and not limit > 0:
+        raise NasbuildError(f"the limit is {limit:g} s", where="--limit", allowed="numbers above 0")
+    return limit
+
+
 SpaceOption = Annotated[str, typer.Option("--space", help="space.yaml, or the name of a built-in space")]
 SpaceOrGraphsOption = Annotated[
     str | None, typer.Option("--space", help="space.yaml, or the name of a built-in space")
@@ -70,11 +79,18 @@ StoreOption = Annotated[
     str,
     typer.Option("--store", metavar="URL", help="file (SQLite) or postgresql+psycopg://USER@HOST/DATABASE"),
 ]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers", min=1, help="processes that evaluate, and may die of it; this one if not given"
+    ),
+]
 LimitOption = Annotated[
     float | None,
     typer.Option(
         "--limit",
         metavar="SECONDS",
+        callback=_positive,
         help="that an evaluation may take; then it has failed, and all that it started is ended",
     ),
 ]

@@ -7,16 +7,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbuild.cli._options import EvaluatorOption, FixOption, JsonOption, SpaceOption
+from nasbuild.cli._evaluate import executor_of, open_store, result_notes
+from nasbuild.cli._options import (
+    AgainOption,
+    EvaluatorOption,
+    FixOption,
+    JsonOption,
+    LimitOption,
+    RetryOption,
+    SpaceOption,
+    WorkersOption,
+)
 from nasbuild.cli._output import Output, number
 from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from nasbuild.evaluate import Evaluator, Measured
+    from nasbuild.evaluate import Evaluator
     from nasbuild.search import Found, Goal
-    from nasbuild.space import Architecture, Space
+    from nasbuild.space import Space
 
 
 def search(
@@ -60,79 +70,67 @@ def search(
     start: Annotated[
         Path | None, typer.Option("--start", help="architectures to begin with, such as built ones")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed")] = 0,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            "--store",
+            metavar="URL",
+            help="file (SQLite) or postgresql+psycopg://USER@HOST/DATABASE; store.db in --out if not given",
+        ),
+    ] = None,
+    workers: WorkersOption = None,
+    seed: Annotated[int, typer.Option("--seed", help="of the search and of trainings")] = 0,
+    limit: LimitOption = None,
+    retry_failed: RetryOption = False,
+    again: AgainOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Search by evaluating: every evaluation is kept, a stopped search goes on with the same command."""
-    from nasbuild.evaluate import load_evaluator
+    from nasbuild.evaluate import Spec
+    from nasbuild.optimize import SearchFolder
     from nasbuild.report import failing_data
-    from nasbuild.search import SearchSettings, parse_goal, search_folder
+    from nasbuild.search import SearchSettings, parse_goal
     from nasbuild.space import fixed, load_space
     from nasbuild.table import read_architectures
 
     out = Output(as_json)
     settings = SearchSettings(method, budget, population, crossover, seed)
     full = fixed(load_space(space), fix or ())
-    measured = load_evaluator(evaluator, full, seed=seed)
+    spec = Spec(evaluator, full, seed, limit)
+    measured = spec.load()
     goal = parse_goal(full, target or list(measured.metrics), where or (), measured.metrics)
     searched = _searched(full, reduced, data, method, goal, fix or ())
     begin = [a for _, a in read_architectures(start, searched)] if start else []
+    place = SearchFolder(out_folder, searched, spec, goal, settings, begin)
     _describe(out, searched, measured, goal)
-    kept = f"stopped: what was evaluated is in {out_folder}; the same command goes on"
-    with out.progress(kept) as move:
-        found = search_folder(
-            out_folder,
-            searched,
-            _Telling(measured, goal, population),
-            goal,
-            settings,
-            start=begin,
-            progress=lambda found, done: move(
-                "searching",
-                done,
-                budget,
-                f"{len(found.front)} on the front, hypervolume {found.volumes[-1]:.3f}",
-            ),
+    kept = open_store(out, store or place.store, spec, alone=workers is None)
+    stopped = f"stopped: what was evaluated is in {kept.name}; the same command goes on"
+    with out.progress(stopped) as move:
+        found, results = place.fit(
+            kept, executor=executor_of(workers), again=retry_failed, renew=again, progress=move
         )
+    outdated = len(set(kept.outdated(measured.code)) & set(found.architectures))
+    kept.close()
     rows = _rows(searched, found)
     failed = (found.values != found.values).any(axis=1)
     failing = failing_data(searched, found.architectures, failed) if failed.any() else None
-    _print(out, goal, found, rows, out_folder)
+    notes = result_notes(results, outdated, evaluator)
+    _print(out, goal, found, rows, out_folder, notes)
     if failing:
         out.line(f"what goes with failing: {failing['text']}")
     out.json(
         {
             "out": str(out_folder),
+            "store": kept.name,
             "evaluated": len(found.architectures),
+            "failed": int(failed.sum()),
             **({"failing": failing} if failing else {}),
+            "outdated": outdated,
+            "notes": notes,
             "volumes": found.volumes,
             "front": rows,
         }
     )
-
-
-class _Telling:
-    """An evaluator that ends the search if no evaluation of the first generation told what is wanted."""
-
-    def __init__(self, evaluator: Evaluator, goal: Goal, population: int) -> None:
-        self._evaluator, self._wanted, self._patience = evaluator, sorted(goal.metrics), population
-        self._reasons: list[str] = []
-
-    def __call__(self, architectures: Sequence[Architecture]) -> list[Measured]:
-        results = self._evaluator.results(architectures)
-        for result in results:
-            missing = [name for name in self._wanted if (result.metrics or {}).get(name) is None]
-            if not missing:
-                self._patience = 0
-            elif self._patience:
-                self._reasons.append(result.reason or "; ".join([f"{missing[0]} is missing", *result.notes]))
-        if self._patience and len(self._reasons) >= self._patience:
-            raise NasbuildError(
-                f"none of the first {len(self._reasons)} evaluations told {' and '.join(self._wanted)} ({self._reasons[0]})",
-                where="--evaluator",
-                todo="mend it, and search in another folder",
-            )
-        return [{**dict.fromkeys(self._evaluator.metrics), **(r.metrics or {})} for r in results]
 
 
 def _searched(
@@ -189,11 +187,19 @@ def _rows(space: Space, found: Found) -> list[dict[str, Any]]:
 
 
 def _print(
-    out: Output, goal: Goal, found: Found, rows: list[dict[str, Any]], folder: Path, most: int = 20
+    out: Output,
+    goal: Goal,
+    found: Found,
+    rows: list[dict[str, Any]],
+    folder: Path,
+    notes: Sequence[str],
+    most: int = 20,
 ) -> None:
     failed = int((found.values != found.values).any(axis=1).sum())
     if failed:
         out.line(f"note: {failed:,} of {len(found.architectures):,} could not be evaluated", "yellow")
+    for note in notes:
+        out.line(f"note: {note}", "yellow")
     if not rows:
         out.line("note: nothing that was evaluated is within the bounds", "yellow")
     else:

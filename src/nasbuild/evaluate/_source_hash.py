@@ -9,8 +9,9 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from nasbuild._functions import source_files, split_function
+from nasbuild._functions import split_function
 from nasbuild._registry import module_of, registered
+from nasbuild._sources import source_files
 
 _NETWORKS = ("costs:", "latency:")
 _COMMAND = "command:"

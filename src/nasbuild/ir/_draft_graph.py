@@ -39,6 +39,9 @@ class Const:
         Of the file, if it is one.
     quantised
         Whether it holds numbers of 8 bits or fewer that nobody has scaled yet.
+    filled
+        As ``weights``, but of tensors that operations filled with one number: learnt where a layer takes them for its weights,
+        a mask or an empty state elsewhere.
     """
 
     shape: Shape | None
@@ -46,6 +49,7 @@ class Const:
     value: np.ndarray | None = None
     tensor: str = ""
     quantised: bool = False
+    filled: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(eq=False, slots=True)

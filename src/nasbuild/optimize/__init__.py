@@ -14,6 +14,7 @@ from nasbuild.optimize._next_batch import (
 )
 from nasbuild.optimize._race import Race, Racer, promising, race
 from nasbuild.optimize._round_summary import Evaluated, LoopSettings, Round, Told
+from nasbuild.optimize._search_folder import SearchFolder
 
 __all__ = [
     "AFRESH",
@@ -34,6 +35,7 @@ __all__ = [
     "Race",
     "Racer",
     "Round",
+    "SearchFolder",
     "State",
     "Told",
     "live",

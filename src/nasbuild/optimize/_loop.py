@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +10,11 @@ import moocore
 import numpy as np
 
 from nasbuild.builder import LAYERS, is_exact, shown_bounds, within_bounds
-from nasbuild.errors import Infeasible, NasbuildError, TargetError
-from nasbuild.evaluate import Executor, Result, Spec, Store
+from nasbuild.errors import Infeasible, TargetError
+from nasbuild.evaluate import Executor, Spec, Store
 from nasbuild.optimize._loop_file import read_rounds, settled, write_loop
 from nasbuild.optimize._next_batch import RISK, Asked, Inside, next_batch, random_batch
+from nasbuild.optimize._nothing import nothing_told
 from nasbuild.optimize._race import Race, Repeat, promising, race
 from nasbuild.optimize._repeats import Progress, evaluated, repeating
 from nasbuild.optimize._round_summary import Evaluated, LoopSettings, Round, gathered
@@ -133,7 +133,7 @@ def optimize(
         known |= _with_costs(goal, space, {a: results[a].metrics or {} for a in wanted})
         found = gathered(goal, rounds, known, space)
         if number == 0 and not found.told[0].done:
-            raise _nothing_told(goal, results)
+            raise nothing_told(_wanted(goal), list(results.values()), "first round")
         number += 1
         exhausted = len(known) >= count_architectures(space) or not rounds[number - 1].asked
         ended = exhausted or len(known) >= settings.explored
@@ -307,16 +307,6 @@ def _best(found: Evaluated) -> np.ndarray:
 def _told_space(space: Space, metrics: Mapping[str, Metric]) -> Space:
     """The space with all that the evaluator tells, so that its table can be learnt from."""
     return replace(space, metrics={**space.metrics, **metrics})
-
-
-def _nothing_told(goal: Goal, results: Mapping[Architecture, Result]) -> NasbuildError:
-    reasons = Counter(r.reason for r in results.values() if r.reason is not None)
-    why = f" ({reasons.most_common(1)[0][0]})" if reasons else ""
-    return NasbuildError(
-        f"none of the {len(results)} evaluations of the first round told {' and '.join(_wanted(goal))}{why}",
-        where="--evaluator",
-        todo="mend it and go on with --retry-failed, or name another one",
-    )
 
 
 def _wanted(goal: Goal) -> list[str]:

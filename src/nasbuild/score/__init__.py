@@ -4,6 +4,7 @@ from nasbuild.score._additive import AdditiveScorer, fit_additive
 from nasbuild.score._advice import Baseline, better_method
 from nasbuild.score._better_part import PartOrder, better_parts
 from nasbuild.score._choices import choice_effects
+from nasbuild.score._failed_rows import knowing_failures, unvalued
 from nasbuild.score._failure_rule import FailureRule, failure_rule
 from nasbuild.score._failures import Failures, fit_failures
 from nasbuild.score._features import ChoiceScore, feature_scores
@@ -67,6 +68,7 @@ __all__ = [
     "fit_failures",
     "fit_model",
     "fit_scorers",
+    "knowing_failures",
     "label_statistics",
     "load_fit",
     "measure_trust",
@@ -81,5 +83,6 @@ __all__ = [
     "score_stages",
     "shifted",
     "suspect_labels",
+    "unvalued",
     "versions",
 ]

@@ -18,7 +18,8 @@ class FailureColumns:
 
     First, a stage after the other, the columns of its own: one for each choice at each layer, for each depth, and for the
     number of layers with each choice. Then the totals, to which all stages add: layers with each choice of a feature,
-    sums of features that are numbers, layers, and declared costs. What runs out of memory does so by a total, by
+    sums of features that are numbers (in a unit that makes the largest 1 to 2, so that no sum is beyond what floats hold),
+    layers, and declared costs. What runs out of memory does so by a total, by
     single choices, or by both.
     """
 
@@ -65,6 +66,15 @@ class FailureColumns:
         names = dict.fromkeys(feature.name for feature in features if feature.name not in texts)
         return {name: place for place, name in enumerate(names)}
 
+    @cached_property
+    def _units(self) -> dict[str, float]:
+        """Powers of 2, which change no digit."""
+        largest = dict.fromkeys(self._numbers, 0.0)
+        for feature in (feature for stage in self.space.stages for feature in stage.features):
+            if feature.name in largest and feature.numbers is not None:
+                largest[feature.name] = max(largest[feature.name], float(np.abs(feature.numbers).max()))
+        return {name: 2.0 ** (np.frexp(most)[1] - 1) if most else 1.0 for name, most in largest.items()}
+
     def of_modules(self, stage: int, codes: np.ndarray) -> np.ndarray:
         """Columns of modules of one depth, (modules, width), from codes (modules, depth, features).
 
@@ -84,7 +94,7 @@ class FailureColumns:
                 found[:, self.totals + self._counted[feature.name, choice_key(choice)]] = has.sum(axis=1)
             if (values := feature.numbers) is not None and feature.name in self._numbers:
                 place = self.totals + len(self._counted) + self._numbers[feature.name]
-                found[:, place] = values[codes[:, :, f]].sum(axis=1)
+                found[:, place] = (values / self._units[feature.name])[codes[:, :, f]].sum(axis=1)
         found[:, counts[-1] + definition.depths.index(depth)] = 1
         if not definition.is_globals:
             found[:, self.first_cost - 1] = depth

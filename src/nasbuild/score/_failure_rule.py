@@ -106,7 +106,8 @@ def _different(conditions: Iterator[tuple[str, np.ndarray]]) -> Mapping[str, np.
     """Conditions by their text: those that some meet and some do not, of equal ones the first."""
     seen, found = set[bytes](), dict[str, np.ndarray]()
     for text, holds in conditions:
-        if holds.any() and not holds.all() and holds.tobytes() not in seen:
+        # Numbers that differ too little to be told apart have one text.
+        if holds.any() and not holds.all() and text not in found and holds.tobytes() not in seen:
             seen.add(holds.tobytes())
             found[text] = holds
     return found
@@ -144,12 +145,14 @@ def _conditions(space: Space, architectures: Sequence[Architecture]) -> Iterator
             if values is not None:
                 largest, total = (
                     grouped.evaluate(lambda codes, f=f, v=values, by=by: by(v[codes[:, :, f]], axis=1))
-                    for by in (np.max, np.sum)
+                    for by in (np.max, _total)
                 )
                 yield from _cuts(f"the largest {feature.name}" if deep else feature.name, largest, of)
                 if deep:
                     yield from _cuts(f"the sum of {feature.name}", total, of)
-                sums[feature.name] = sums.get(feature.name, 0) + total
+                sums[feature.name] = _total(
+                    np.array([sums.get(feature.name, np.zeros_like(total)), total]), axis=0
+                )
     yield from _cuts("layers", layers, " in all")
     for name, total in sums.items():
         yield from _cuts(f"the sum of {name}", total, " over all layers")
@@ -161,8 +164,17 @@ def _conditions(space: Space, architectures: Sequence[Architecture]) -> Iterator
             yield from _cuts(cost.name, cost.values(space, architectures), "")
 
 
+def _total(values: np.ndarray, axis: int) -> np.ndarray:
+    """A sum that may be beyond what floats hold."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return values.sum(axis=axis)
+
+
 def _cuts(name: str, values: np.ndarray, of: str) -> Iterator[tuple[str, np.ndarray]]:
     """A number from some value on, and up to some; of many different ones, at as many evenly spaced ones."""
+    if not np.isfinite(values).all():
+        # A sum that no float holds.
+        return
     different = np.unique(values)
     if len(different) > _STEPS:
         different = np.unique(np.quantile(values, np.linspace(0, 1, 4 * _STEPS + 1), method="nearest"))

@@ -23,6 +23,7 @@ _COLUMNS = (
     6,
 )  # of the columns that take part: all, the totals (0), or so many that go with failure most
 _SURE = 2.0  # standard errors by which held-out losses must be smaller
+_SMALLEST = 1e-290  # size from which on a column counts, so that its weight is a number
 _LIKELIER = 20  # times as likely as by the base rate what is held out must be
 
 
@@ -135,10 +136,13 @@ def fit_failures(
 
 def _scaled(known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Columns with mean 0 and deviation 1, 0 where they do not vary; their means, and what they were multiplied by."""
-    means, spread = known.mean(axis=0), known.std(axis=0)
-    varies = spread > 1e-12 * np.maximum(np.abs(means), 1)
+    # In units of about their largest, powers of 2: squares of costs of 1e200 are beyond what floats hold.
+    largest = np.abs(known).max(axis=0)
+    unit = np.where(largest > _SMALLEST, 2.0 ** (np.frexp(largest)[1] - 1), 1.0)
+    means, spread = (known / unit).mean(axis=0), (known / unit).std(axis=0)
+    varies = (spread > 1e-12 * np.abs(means)) & (largest > _SMALLEST)
     scale = np.where(varies, 1 / np.where(varies, spread, 1), 0)
-    return (known - means) * scale, means, scale
+    return (known / unit - means) * scale, means * unit, scale / unit
 
 
 def _seen(

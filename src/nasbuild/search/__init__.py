@@ -2,7 +2,6 @@
 
 from nasbuild.search._goal import Box, Goal, layers, parse_goal
 from nasbuild.search._insight import insight_space
-from nasbuild.search._search_folder import search_folder
 from nasbuild.search._search_loop import (
     METHODS,
     Evaluate,
@@ -26,5 +25,4 @@ __all__ = [
     "layers",
     "parse_goal",
     "search",
-    "search_folder",
 ]

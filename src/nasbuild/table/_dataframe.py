@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from nasbuild._text_input import most_bytes, refuse_endless
+from nasbuild._text_input import RAISE_LIMIT, most_bytes, refuse_endless
 from nasbuild.errors import TableError
 from nasbuild.space import Architecture, Choice, Space
 from nasbuild.table._column_names import ID, FlatNames
@@ -22,6 +24,7 @@ from nasbuild.table._rows import RawRow
 from nasbuild.table._table import Note, Table
 
 _CELL = 32  # bytes that a value takes in memory
+_ROWS = 2**16  # that are read at a time, at most
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def rows_of_parquet(space: Space, path: Path) -> tuple[Iterator[RawRow | TableEr
 
 
 def read_parquet(path: Path) -> pa.Table:
-    """A Parquet file whole, unless it holds more than memory would: its own counts tell before it is read.
+    """A Parquet file whole, unless it holds more than memory would.
 
     Raises
     ------
@@ -84,16 +87,8 @@ def read_parquet(path: Path) -> pa.Table:
         refuse_endless(path, TableError)
         with path.open("rb") as stream:
             # By Arrow alone, in this thread: on damaged files polars' reader can abort the process.
-            file = pq.ParquetFile(stream, pre_buffer=False, page_checksum_verification=True)
-            held = file.metadata
-            cells, most = held.num_rows * max(held.num_columns, 1), most_bytes() // _CELL
-            if cells > most:
-                raise TableError(
-                    f"has {held.num_rows:,} rows of {held.num_columns:,} columns, more than {most:,} values",
-                    where=str(path),
-                    todo="raise the limit with nasbuild --max-bytes, such as 8G, if it is sound",
-                )
-            table = file.read(use_threads=False)
+            whole = partial(pq.ParquetFile, stream, pre_buffer=False, page_checksum_verification=True)
+            table = _within_limit(whole(), whole, str(path))
             table.validate(full=True)
     except FileNotFoundError:
         raise TableError("no such file", where=str(path)) from None
@@ -103,6 +98,43 @@ def read_parquet(path: Path) -> pa.Table:
         what = f"can't be read ({reason})" if reason else f"is no whole Parquet file ({_first_line(error)})"
         raise TableError(what, where=str(path)) from None
     return table
+
+
+def _within_limit(file: pq.ParquetFile, whole: Callable[..., pq.ParquetFile], where: str) -> pa.Table:
+    """All of a file: its own counts tell how many values it holds, its dictionaries how long they are.
+
+    A text that repeats takes few bytes in a file and all of its own in memory, so texts are read as numbers of the
+    different ones first.
+    """
+    held, most = file.metadata, most_bytes()
+    groups = [held.row_group(number) for number in range(held.num_row_groups)]
+    # In lists there are more values than rows.
+    values = sum(max(g.column(c).num_values, 0) for g in groups for c in range(g.num_columns))
+    if max(values, held.num_rows) > most // _CELL:
+        raise TableError(
+            f"has {held.num_rows:,} rows with {values:,} values, more than {most // _CELL:,}",
+            where=where,
+            todo=RAISE_LIMIT,
+        )
+    leaves = [file.schema.column(number) for number in range(len(file.schema))]
+    texts = [c.path for c in leaves if c.physical_type == "BYTE_ARRAY" and c.logical_type.type != "DECIMAL"]
+    rows = min(max(most // max([1, *(leaf.length for leaf in leaves)]), 1), _ROWS)
+    parts, size = [], 0
+    for batch in whole(read_dictionary=texts, metadata=held).iter_batches(rows, use_threads=False):
+        size += sum(map(_expanded, batch.columns))
+        if size > most:
+            raise TableError(f"is longer than {most:,} bytes once expanded", where=where, todo=RAISE_LIMIT)
+        columns = [c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in batch.columns]
+        parts.append(pa.RecordBatch.from_arrays(columns, names=batch.schema.names))
+    return pa.Table.from_batches(parts) if parts else file.schema_arrow.empty_table()
+
+
+def _expanded(column: pa.Array) -> int:
+    """Bytes of a column once each row has a text of its own."""
+    if not pa.types.is_dictionary(column.type):
+        return column.nbytes
+    lengths = pc.call_function("binary_length", [column.dictionary]).take(column.indices)
+    return int(pc.call_function("sum", [lengths]).as_py() or 0) + column.indices.nbytes
 
 
 def to_frame(table: Table) -> pl.DataFrame:

@@ -7,12 +7,28 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from nasbuild.evaluate.store._database import chunks, clock, evaluations, insert
+from nasbuild.evaluate.store._database import chunks, clock, evaluations, insertions
 from nasbuild.evaluate.store._owner import is_lost
 
-_KNOWN = tuple(evaluations.c[name] for name in ("key", "state", "owner", "heard", "code"))
 _OF_AN_OWNER = ("state", "owner", "heard", "started", "versions", "code")
 _OF_A_RESULT = ("metrics", "reason", "seconds", "notes", "digest")
+_C = evaluations.c
+_FIND = sa.select(_C.key, _C.state, _C.owner, _C.heard, _C.code).where(
+    _C.key.in_(sa.bindparam("keys", expanding=True))
+)
+_BEGIN = insertions(lambda new: new.on_conflict_do_nothing().returning(_C.key))
+_TAKE_OVER = (
+    sa.update(evaluations)
+    .where(
+        _C.key == sa.bindparam("of"),
+        _C.state == sa.bindparam("was"),
+        _C.owner.is_not_distinct_from(sa.bindparam("from")),
+    )
+    .values(
+        **{name: sa.bindparam(f"new_{name}") for name in _OF_AN_OWNER},
+        **dict.fromkeys(_OF_A_RESULT, sa.null()),
+    )
+)
 
 
 def claimed(
@@ -62,7 +78,7 @@ def is_outdated(told: str | None, now: str | None) -> bool:
 def _known(connection: sa.Connection, keys: list[str]) -> list[Any]:
     found: list[Any] = []
     for part in chunks(keys):
-        found += connection.execute(sa.select(*_KNOWN).where(evaluations.c.key.in_(part))).all()
+        found += connection.execute(_FIND, {"keys": part}).all()
     return found
 
 
@@ -70,17 +86,12 @@ def _begun(connection: sa.Connection, rows: list[Mapping[str, Any]]) -> set[str]
     """Begin evaluations that nobody had begun; the keys of those that no other process just did."""
     taken: set[str] = set()
     for part in chunks(rows):
-        new = insert(connection, evaluations).values(part).on_conflict_do_nothing()
-        taken |= set(connection.execute(new.returning(evaluations.c.key)).scalars())
+        taken |= set(connection.execute(_BEGIN[connection.dialect.name], part).scalars())
     return taken
 
 
 def _taken_over(connection: sa.Connection, row: Mapping[str, Any], found: Any) -> bool:
     """Take over an evaluation; not if another process was quicker."""
-    c = evaluations.c
-    taken = connection.execute(
-        sa.update(evaluations)
-        .where(c.key == row["key"], c.state == found.state, c.owner.is_not_distinct_from(found.owner))
-        .values(**{name: row[name] for name in _OF_AN_OWNER}, **dict.fromkeys(_OF_A_RESULT))
-    )
-    return taken.rowcount == 1
+    before = {"of": row["key"], "was": found.state, "from": found.owner}
+    new = {f"new_{name}": row[name] for name in _OF_AN_OWNER}
+    return connection.execute(_TAKE_OVER, {**before, **new}).rowcount == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -49,6 +49,7 @@ evaluations = sa.Table(
 _CHECKED = ("key", "study", "arch", "state", "metrics", "reason", "seconds", "notes")
 CHECKED = frozenset(_CHECKED)
 _SINCE_2 = ("notes", "code", "digest")
+_INSERTS: dict[str, Callable[[sa.Table], Any]] = {"sqlite": insert_sqlite, "postgresql": insert_postgresql}
 
 
 def open_engine(url: sa.URL) -> sa.Engine:
@@ -138,9 +139,12 @@ def refuse_foreign(tables: set[str], name: str) -> None:
         )
 
 
-def insert(connection: sa.Connection, table: sa.Table) -> Any:
-    """An insertion that may be told what to do where a key is there already."""
-    return (insert_sqlite if connection.dialect.name == "sqlite" else insert_postgresql)(table)
+def insertions(completed: Callable[[Any], sa.Insert]) -> dict[str, sa.Insert]:
+    """A statement that inserts evaluations, by dialect; ``completed`` says what is done where a key is there already.
+
+    Made once and given its values when it is executed, it is compiled once; with values of its own, every time.
+    """
+    return {name: completed(new(evaluations)) for name, new in _INSERTS.items()}
 
 
 def clock(connection: sa.Connection) -> tuple[float, float]:

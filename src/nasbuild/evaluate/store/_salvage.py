@@ -19,7 +19,7 @@ from nasbuild.evaluate.store._database import (
     chunks,
     digest,
     evaluations,
-    insert,
+    insertions,
     open_engine,
     prepare_schema,
 )
@@ -27,6 +27,7 @@ from nasbuild.evaluate.store._faults import StoreError, cause_of, fault_of, stor
 from nasbuild.evaluate.store._rows import fault_in
 
 _COLUMNS = [column.name for column in evaluations.columns if column.name != "number"]
+_ADD = insertions(lambda new: new.on_conflict_do_nothing())
 _MOST = 1_000_000  # numbers that are tried one by one
 
 
@@ -66,7 +67,7 @@ def salvaged(damaged: str | os.PathLike[str], into: str | os.PathLike[str]) -> s
             prepare_schema(connection, target)
             before = _count(connection)
             for part in chunks(sound):
-                connection.execute(insert(connection, evaluations).values(part).on_conflict_do_nothing())
+                connection.execute(_ADD[connection.dialect.name], part)
             taken = _count(connection) - before
     except exc.SQLAlchemyError as error:
         raise store_error(target, fault_of(error), cause_of(error)) from error

@@ -6,33 +6,33 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
 import sqlalchemy as sa
 
 from nasbuild._version import __version__
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate._outcome import cut
 from nasbuild.evaluate._result import Result
 from nasbuild.evaluate.store import _pending
 from nasbuild.evaluate.store._address import address_of, check_file, shown
 from nasbuild.evaluate.store._claims import claimed, is_outdated
-from nasbuild.evaluate.store._database import (
-    chunks,
-    clock,
-    digest,
-    evaluations,
-    insert,
-)
+from nasbuild.evaluate.store._database import chunks, clock, evaluations
 from nasbuild.evaluate.store._faults import Fault, StoreError
 from nasbuild.evaluate.store._owner import is_lost, owner_name
+from nasbuild.evaluate.store._results import (
+    counted_results,
+    finish_rows,
+    keep_beside,
+    result_row,
+    take_in_rows,
+)
 from nasbuild.evaluate.store._rows import read_row, shown_arch
 from nasbuild.evaluate.store._transactions import PATIENCE, Transactions
 from nasbuild.space import Architecture, Space, architecture_id, space_to_dict, to_dict
 from nasbuild.table import Table, evaluated_table
 
+_VERSIONS = json.dumps({"nasbuild": __version__, "python": platform.python_version()})
 _HURRY = 1.0  # seconds of patience where the user waits for the end
 
 
@@ -87,8 +87,9 @@ class Store:
         self._run = self.database.run
         try:
             self.database.prepare()
-            for path, count in _pending.take_in(self.url, self._taken_in).items():
-                tell(f"{_counted(count)} that the store could not take before: taken in from {path}")
+            taken = _pending.take_in(self.url, lambda rows: self._run(lambda c: take_in_rows(c, rows)))
+            for path, count in taken.items():
+                tell(f"{counted_results(count)} that the store could not take before: taken in from {path}")
         except BaseException:
             self.close()
             raise
@@ -127,20 +128,8 @@ class Store:
             Of the evaluator now, kept with what it tells (`code_of`).
         """
         keys = {self._key(a): a for a in architectures}
-        rows = [
-            {
-                "key": key,
-                "study": self._study,
-                "evaluator": self.evaluator,
-                "seed": self.seed,
-                "arch": json.dumps(to_dict(self.space, architecture)),
-                "state": "running",
-                "owner": self.owner,
-                "versions": json.dumps(_versions()),
-                "code": code,
-            }
-            for key, architecture in keys.items()
-        ]
+        mine = {"state": "running", "owner": self.owner, "versions": _VERSIONS, "code": code}
+        rows = [{**self._row(key, architecture), **mine} for key, architecture in keys.items()]
         taken = self._run(lambda c: claimed(c, rows, again=again, renew=renew, held=self._held))
         self._held |= taken
         return [architecture for key, architecture in keys.items() if key in taken]
@@ -164,78 +153,13 @@ class Store:
         """
         if not results:
             return
-        rows = [self._ended(a, r) for a, r in results]
-        names = ("state", "metrics", "reason", "seconds", "notes", "digest")
-        change = (
-            sa.update(evaluations)
-            .where(evaluations.c.key == sa.bindparam("of"))
-            .values({name: sa.bindparam(f"new_{name}") for name in names})
-        )
-        changes = [{"of": row["key"], **{f"new_{name}": row[name] for name in names}} for row in rows]
+        rows = [result_row(result, self._row(self._key(a), a)) for a, result in results]
         try:
-            self._run(lambda c: c.execute(change, changes))
+            self._run(lambda c: finish_rows(c, rows))
         except StoreError as error:
-            raise self._kept_beside(error, rows, code) from error.__cause__
+            kept = [{**row, "versions": _VERSIONS, "code": code} for row in rows]
+            raise keep_beside(error, self.url, kept) from error.__cause__
         self._held -= {row["key"] for row in rows}
-
-    def _ended(self, architecture: Architecture, result: Result) -> dict[str, Any]:
-        metrics = None if result.metrics is None else {k: _plain(v) for k, v in result.metrics.items()}
-        row = {
-            "key": self._key(architecture),
-            "study": self._study,
-            "arch": json.dumps(to_dict(self.space, architecture)),
-            "state": "failed" if metrics is None else "done",
-            "metrics": None if metrics is None else json.dumps(metrics),
-            "reason": None if result.reason is None else cut(result.reason),
-            "seconds": None if result.seconds is None else float(result.seconds),
-            "notes": json.dumps(result.notes) if result.notes else None,
-        }
-        return {**row, "digest": digest(row)}
-
-    def _kept_beside(
-        self,
-        error: StoreError,
-        rows: Sequence[Mapping[str, Any]],
-        code: str | None,
-    ) -> StoreError:
-        """What is wrong, and where the results are that it kept from being written."""
-        more = {
-            "evaluator": self.evaluator,
-            "seed": self.seed,
-            "code": code,
-            "versions": json.dumps(_versions()),
-        }
-        kept = [{**more, **row} for row in rows]
-        path = _pending.keep(self.url, kept)
-        count = _counted(len(rows))
-        if path is not None:
-            where = f"{count} kept in {path}, which the next start takes in"
-        else:
-            where = f"{count} could be kept nowhere: " + " ".join(
-                f"{r['arch']} {r['metrics'] or r['reason']}" for r in kept
-            )
-        return StoreError(f"{error.what}; {where}", where=error.where, todo=error.todo)
-
-    def _taken_in(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write rows that were kept elsewhere; what is done in the store stays as it is."""
-        columns = [c.name for c in evaluations.columns if c.name != "number"]
-        whole = [{name: row.get(name) for name in columns} for row in rows]
-
-        def write(connection: sa.Connection) -> None:
-            for row in whole:
-                new = insert(connection, evaluations).values(row)
-                known = new.on_conflict_do_update(
-                    index_elements=[evaluations.c.key],
-                    set_={
-                        name: row[name]
-                        for name in columns
-                        if name not in ("key", "owner", "heard", "started")
-                    },
-                    where=evaluations.c.state != "done",
-                )
-                connection.execute(known)
-
-        self._run(write)
 
     def release(self, architectures: Iterable[Architecture]) -> None:
         """Give back what was claimed and not begun, without patience for a store that can't be had."""
@@ -336,19 +260,17 @@ class Store:
         """Give connections back."""
         self.database.close()
 
+    def _row(self, key: str, architecture: Architecture) -> dict[str, Any]:
+        """What a row tells of an evaluation before anything came of it."""
+        return {
+            "key": key,
+            "study": self._study,
+            "evaluator": self.evaluator,
+            "seed": self.seed,
+            "arch": json.dumps(to_dict(self.space, architecture)),
+        }
+
     def _key(self, architecture: Architecture) -> str:
         return hashlib.sha256(
             f"{self._study}\n{architecture_id(self.space, architecture)}".encode()
         ).hexdigest()
-
-
-def _counted(n: int) -> str:
-    return f"{n:,} finished result{'' if n == 1 else 's'}"
-
-
-def _versions() -> dict[str, str]:
-    return {"nasbuild": __version__, "python": platform.python_version()}
-
-
-def _plain(value: float | None) -> float | None:
-    return None if value is None or not np.isfinite(value) else float(value)

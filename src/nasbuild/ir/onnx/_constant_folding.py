@@ -14,13 +14,14 @@ from nasbuild.ir._draft_graph import ALIKE, Const, Shape
 
 MOST_VALUES = 1024
 """Elements up to which the value of a constant is followed."""
-_COUNTERS = {
+COUNTERS = {
     onnx.TensorProto.INT64,
     onnx.TensorProto.INT32,
     onnx.TensorProto.BOOL,
     onnx.TensorProto.STRING,
     onnx.TensorProto.UNDEFINED,
 }
+"""Types of what is counted and chosen with, not learnt."""
 
 _FEW_BITS = {
     value
@@ -55,7 +56,7 @@ def constant(tensor: onnx.TensorProto, name: str) -> Const:
     # Of a long vector nobody has kept the numbers: it is a bias or a scale.
     alike = len(shape) < 2 and (value is None or bool(size and (value == value.reshape(-1)[0]).all()))
     name = ALIKE + name if alike else name
-    learnt = {name: size} if size > 1 and tensor.data_type not in _COUNTERS else {}
+    learnt = {name: size} if size > 1 and tensor.data_type not in COUNTERS else {}
     return Const(shape, learnt, value, name, tensor.data_type in _FEW_BITS)
 
 

@@ -12,10 +12,12 @@ import onnx
 from onnx import AttributeProto, helper
 
 from nasbuild.errors import NasbuildError
-from nasbuild.ir._draft_graph import Const, Node
-from nasbuild.ir.onnx._constant_folding import MOST_VALUES, constant, evaluate, shape_value
+from nasbuild.ir._draft_graph import ALIKE, Const, Node, Shape
+from nasbuild.ir.onnx._constant_folding import COUNTERS, MOST_VALUES, constant, evaluate, shape_value
 from nasbuild.ir.onnx._quantised_ops import dequantised, learnt_operands
 from nasbuild.ir.onnx._type_inference import STANDARD, Type, shape_of, tensor_type
+
+_FILL = ("ConstantOfShape", "Expand", "EyeLike")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,11 @@ def folded(
     scaled = node.op_type in ("Mul", "Div", "DequantizeLinear")
     quantised = not scaled and any(o.quantised for o in constants)
     weights: dict[str, int] = {}
+    filled: dict[str, int] = {}
     if node.op_type not in ("Shape", "Size", "ConstantOfShape"):
         for one in constants:
             weights.update(one.weights)
+            filled.update(one.filled)
     found: list[Value | None] = []
     for kind in types:
         shape = shape_of(kind)
@@ -64,8 +68,19 @@ def folded(
         if value is not None:
             shape = value.shape
             kind = tensor_type(shape, helper.np_dtype_to_tensor_dtype(value.dtype))
-        found.append(Value(Const(shape, weights, value, quantised=quantised), kind))
+        own = filled or ({} if weights else _filled(node, shape, kind, prefix))
+        found.append(Value(Const(shape, weights, value, quantised=quantised, filled=own), kind))
     return found
+
+
+def _filled(node: onnx.NodeProto, shape: Shape | None, kind: Type | None, prefix: str) -> dict[str, int]:
+    """What an operation makes that fills a tensor with one number; as files have their weights that were made smaller."""
+    if node.op_type not in _FILL or node.domain not in STANDARD or shape is None or prod(shape) < 2:
+        return {}
+    if kind is None or kind.tensor_type.elem_type in COUNTERS:
+        return {}
+    name = prefix + (node.output[0] if node.output else node.name)
+    return {ALIKE + name if len(shape) < 2 else name: prod(shape)}
 
 
 def _literal(node: onnx.NodeProto, attributes: Mapping[str, Any], prefix: str) -> Value:

@@ -1,4 +1,4 @@
-"""Which operands of quantised operations are learnt numbers, and which are scales and zero points."""
+"""Which operands of operations are learnt numbers, and which are scales, zero points, masks and states."""
 
 from __future__ import annotations
 
@@ -45,6 +45,22 @@ _WHOLE_NUMBERS = {"DequantizeLinear": 0, "QLinearConv": 8, "QGemm": 6}
 """Operand that is learnt although it may be a tensor of 32-bit integers."""
 _PACKED = {"MatMulNBits": 1, "MatMulBnb4": 1, "MatMulFpQ4": 1}
 """Operand of which several numbers share a byte; N times K are learnt."""
+_WEIGHTS: dict[str, tuple[int, ...]] = {
+    **dict.fromkeys(("Conv", "ConvTranspose", "FusedConv", "NhwcConv", "NhwcFusedConv", "Attention"), (1, 2)),
+    **dict.fromkeys(("DeformConv",), (1, 3)),
+    **dict.fromkeys(("MatMul", "MatMulInteger", "FusedMatMul", "TransposeMatMul"), (0, 1)),
+    **dict.fromkeys(("Gemm", "FusedGemm", "Einsum"), (0, 1, 2)),
+    **dict.fromkeys(("LSTM", "GRU", "RNN"), (1, 2, 3, 7)),
+    **dict.fromkeys(
+        ("BatchNormalization", "InstanceNormalization", "GroupNormalization", "LayerNormalization"), (1, 2)
+    ),
+    **dict.fromkeys(("RMSNormalization", "SimplifiedLayerNormalization", "PRelu", "ConvInteger"), (1,)),
+    "Gather": (0,),
+    "QLinearConv": (3, 8),
+    "QLinearMatMul": (0, 3),
+    "QGemm": (0, 3, 6),
+}
+"""Operands that are a layer's own, learnt even where an operation fills them with one number."""
 _SUBSTITUTES = ("Mul", "Div", "Sub", "Add")
 
 
@@ -60,6 +76,9 @@ def learnt_operands(
     if op in _SUBSTITUTES and any(_is_scale(o) for o in operands):
         positions = range(len(operands))
     made = [_without(o) if i in positions else o for i, o in enumerate(operands)]
+    for i in _WEIGHTS.get(op, ()):
+        if i < len(made) and isinstance(one := made[i], Const) and one.filled:
+            made[i] = replace(one, weights={**one.weights, **one.filled}, filled={})
     whole = _WHOLE_NUMBERS.get(op)
     if whole is not None and whole < len(made) and isinstance(one := made[whole], Const):
         made[whole] = _claimed(one)
@@ -96,7 +115,7 @@ def _is_scale(operand: Operand) -> bool:
 
 
 def _without(operand: Operand) -> Any:
-    return replace(operand, weights={}) if isinstance(operand, Const) else operand
+    return replace(operand, weights={}, filled={}) if isinstance(operand, Const) else operand
 
 
 def _claimed(constant: Const) -> Const:

@@ -28,7 +28,7 @@ def fold_into_linear(draft: Draft) -> None:
         if linear.op not in _LINEAR:
             continue
         if node.op == "Add" and not linear.bias and _is_bias(node.constants, linear):
-            linear.weights.update(node.all_weights())
+            linear.weights.update({**node.all_weights(), **node.constants[0].filled})
         elif node.op == "BatchNormalization":
             if not linear.bias:
                 linear.weights[" ".join([*sorted(node.all_weights()), "folded"])] = _width(linear)
@@ -54,7 +54,9 @@ def _width(linear: Node) -> int:
 
 
 def _is_bias(constants: list[Const], linear: Node) -> bool:
-    if len(constants) != 1 or not constants[0].weights or not constants[0].shape or not linear.shape:
+    if len(constants) != 1 or not constants[0].shape or not linear.shape:
+        return False
+    if not constants[0].weights and not constants[0].filled:
         return False
     shape = constants[0].shape
     at = len(shape) - 1 if linear.op == "Gemm" else len(shape) - (len(linear.shape) - 1)

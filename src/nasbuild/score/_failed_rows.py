@@ -1,0 +1,23 @@
+"""Rows of a table without a value, taken for evaluations that failed where choices go with that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from nasbuild.score._failures import fit_failures
+from nasbuild.score._fit import Fit
+
+
+def unvalued(fit: Fit, targets: Sequence[str]) -> np.ndarray:
+    """Rows that lack a metric which one of the targets is made of, (rows,) bool."""
+    names = {name for target in targets for name in fit.of(target).target.equation.names}
+    missing = [np.isnan(fit.table.columns[name]) for name in sorted(names & set(fit.table.columns))]
+    return np.any([np.zeros(len(fit.table), dtype=bool), *missing], axis=0)
+
+
+def knowing_failures(fit: Fit, targets: Sequence[str]) -> Fit:
+    """The run with where evaluations fail (`fit_failures`), by the rows that lack what the targets are made of."""
+    return replace(fit, failures=fit_failures(fit.space, fit.table.architectures, unvalued(fit, targets)))
