@@ -1,11 +1,11 @@
 """nasbuild: learn which parts of a neural architecture are worth having, and build the best directly.
 
-The names below are all that a notebook needs; each is imported on first use, so importing the
-package is quick.
+The names below are all that a notebook needs, and all that is promised to be stable; each is imported on first use, so
+importing the package is quick.
 
->>> import nasbuild
->>> space = nasbuild.load_space("nas-bench-macro")
->>> nasbuild.count_architectures(space)
+>>> import nasbuild as nb
+>>> space = nb.load_space("nas-bench-macro")
+>>> nb.count_architectures(space)
 6561
 """
 
@@ -16,48 +16,109 @@ from typing import TYPE_CHECKING, Any
 from nasbuild._version import __version__
 
 if TYPE_CHECKING:
-    from nasbuild.builder import reduce_space
+    from nasbuild.api import (
+        Explanation,
+        Fit,
+        Rows,
+        build,
+        build_front,
+        evaluate,
+        explain,
+        fit,
+        load_fit,
+        optimize,
+        shrink,
+    )
     from nasbuild.errors import NasbuildError
+    from nasbuild.ir import OperatorGraph, from_torch, load_graphs, read_onnx, save_graphs
     from nasbuild.predictor import recipe
-    from nasbuild.report import write_report
-    from nasbuild.score import fit, load_fit, predict, save_fit
-    from nasbuild.space import count_architectures, load_space, sample, save_space
-    from nasbuild.table import load_builtin, read_table, write_table
+    from nasbuild.score import TargetFit
+    from nasbuild.space import (
+        Architecture,
+        Space,
+        architecture_id,
+        count_architectures,
+        load_space,
+        parse_architecture,
+        sample,
+        save_space,
+        space_from_dict,
+        to_dict,
+    )
+    from nasbuild.table import Table, load_builtin, read_architectures, read_table, write_table
 
 _ROOMS = {
+    "Architecture": "space",
+    "Explanation": "api",
+    "Fit": "api",
     "NasbuildError": "errors",
+    "OperatorGraph": "ir",
+    "Rows": "api",
+    "Space": "space",
+    "Table": "table",
+    "TargetFit": "score",
+    "architecture_id": "space",
+    "build": "api",
+    "build_front": "api",
     "count_architectures": "space",
-    "fit": "score",
+    "evaluate": "api",
+    "explain": "api",
+    "fit": "api",
+    "from_torch": "ir",
     "load_builtin": "table",
-    "load_fit": "score",
+    "load_fit": "api",
+    "load_graphs": "ir",
     "load_space": "space",
-    "predict": "score",
+    "optimize": "api",
+    "parse_architecture": "space",
+    "read_architectures": "table",
+    "read_onnx": "ir",
     "read_table": "table",
     "recipe": "predictor",
-    "reduce_space": "builder",
     "sample": "space",
-    "save_fit": "score",
+    "save_graphs": "ir",
     "save_space": "space",
-    "write_report": "report",
+    "shrink": "api",
+    "space_from_dict": "space",
+    "to_dict": "space",
     "write_table": "table",
 }
 
 __all__ = [
+    "Architecture",
+    "Explanation",
+    "Fit",
     "NasbuildError",
+    "OperatorGraph",
+    "Rows",
+    "Space",
+    "Table",
+    "TargetFit",
     "__version__",
+    "architecture_id",
+    "build",
+    "build_front",
     "count_architectures",
+    "evaluate",
+    "explain",
     "fit",
+    "from_torch",
     "load_builtin",
     "load_fit",
+    "load_graphs",
     "load_space",
-    "predict",
+    "optimize",
+    "parse_architecture",
+    "read_architectures",
+    "read_onnx",
     "read_table",
     "recipe",
-    "reduce_space",
     "sample",
-    "save_fit",
+    "save_graphs",
     "save_space",
-    "write_report",
+    "shrink",
+    "space_from_dict",
+    "to_dict",
     "write_table",
 ]
 
@@ -67,4 +128,11 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'nasbuild' has no attribute {name!r}")
     from importlib import import_module
 
+    if name in ("evaluate", "optimize"):
+        # Rooms have these names, too; they can be called.
+        return import_module(f"nasbuild.{name}")
     return getattr(import_module(f"nasbuild.{_ROOMS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

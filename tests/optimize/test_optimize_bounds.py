@@ -38,7 +38,7 @@ def best_within(most, count=99):
 @pytest.mark.parametrize("bounds", [["cost <= 2.1"], ["cost <= 3", "layers <= 3"]])
 def test_what_is_asked_for_and_chosen_is_within_bounds_that_are_exact(loop, bounds):
     states = []
-    end = loop(SETTINGS, of=SPACE, bounds=bounds, told=states.append)
+    end = loop(SETTINGS, of=SPACE, bounds=bounds, on_round=states.append)
     found = end.evaluated
     most = parse_bound(bounds[0]).value
     count = 3 if len(bounds) > 1 else 99
@@ -71,7 +71,7 @@ def test_a_bound_on_what_is_no_sum_is_fitted_and_held_by_its_prediction(loop, tm
         targets=("cost",),
         bounds=["loss <= 0.35"],
         recipe="default",
-        told=states.append,
+        on_round=states.append,
     )
     found = end.evaluated
     assert [one.target.name for one in load_fit(tmp_path / "out" / "run").targets] == ["cost", "loss"]
@@ -107,7 +107,7 @@ def test_stopped_within_bounds_it_ends_like_one_that_was_not(loop, tmp_path):
     bounds = ["cost <= 2.1", "2 <= layers <= 4"]
     loop(SETTINGS, of=SPACE, bounds=bounds, out="whole", store="whole.db")
     with pytest.raises(Stopped):
-        loop(SETTINGS, of=SPACE, bounds=bounds, told=stop)
+        loop(SETTINGS, of=SPACE, bounds=bounds, on_round=stop)
     loop(SETTINGS, of=SPACE, bounds=bounds)
     one, other = (json.loads((tmp_path / name / "loop.json").read_text()) for name in ("out", "whole"))
     assert one["bounds"] == ["cost <= 2.1", "layers >= 2", "layers <= 4"]

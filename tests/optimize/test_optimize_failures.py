@@ -63,7 +63,7 @@ def test_stopped_it_ends_like_one_that_was_not(loop, tmp_path):
 
     loop(settings(2), function="hungry", of=SPACE, out="whole", store="whole.db")
     with pytest.raises(Stopped):
-        loop(settings(2), function="hungry", of=SPACE, told=stop)
+        loop(settings(2), function="hungry", of=SPACE, on_round=stop)
     loop(settings(2), function="hungry", of=SPACE)
     one, other = (json.loads((tmp_path / name / "loop.json").read_text()) for name in ("out", "whole"))
     for content in (one, other):

@@ -136,7 +136,7 @@ def noisy(monkeypatch):
 
 def test_a_race_is_part_of_the_budget_and_the_rounds_know_nothing_of_it(loop, noisy, tmp_path):
     states = []
-    end = loop(SETTINGS, told=states.append)
+    end = loop(SETTINGS, on_round=states.append)
     assert len(noisy) == SETTINGS.total == 8 + 2 * 4 + 12
     assert [s.race is None for s in states] == [True, True, True, False]
     plain = loop(LoopSettings(rounds=2, batch=4, first=8, seed=1), out="plain", store="plain.db")

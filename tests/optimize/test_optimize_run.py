@@ -43,7 +43,7 @@ def losses(state):
 
 def test_a_loop_finds_the_best_and_leaves_it_with_its_table_and_fit(loop, tmp_path):
     states = []
-    end = loop(LoopSettings(rounds=2, batch=8, first=12, seed=3), recipe="default", told=states.append)
+    end = loop(LoopSettings(rounds=2, batch=8, first=12, seed=3), recipe="default", on_round=states.append)
     assert [len(s.evaluated.architectures) for s in states] == [12, 20, 28]
     assert [s.ended for s in states] == [False, False, True]
     assert losses(end) == pytest.approx(end.evaluated.values[:, 0].tolist())
@@ -85,7 +85,7 @@ def test_one_that_was_stopped_ends_like_one_that_was_not(loop, tmp_path):
             raise Stopped
 
     with pytest.raises(Stopped):
-        loop(SETTINGS, told=stop)
+        loop(SETTINGS, on_round=stop)
     # In the middle of a round, too.
     calls = iter(range(2))
     with pytest.raises(StopIteration):

@@ -10,6 +10,7 @@ from nasbuild.builder._bounds import (
     read_sweep,
     shown_bounds,
 )
+from nasbuild.builder._built_rows import built_rows
 from nasbuild.builder._by_prediction import ByPrediction, build_predicted
 from nasbuild.builder._exhaustive import MOST, build_exhaustive, every_architecture, rank_every
 from nasbuild.builder._failure_bound import FAILING, at_most
@@ -54,6 +55,7 @@ __all__ = [
     "build_shortlisted",
     "build_within",
     "buildable",
+    "built_rows",
     "described",
     "every_architecture",
     "expected",

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasbuild.cli._build_best import BuiltPart, Wanted, part_of
-from nasbuild.cli._build_failing import failing_note
 from nasbuild.cli._built import print_built
 from nasbuild.cli._options import FixOption, JsonOption, OutOption, RunArgument
 from nasbuild.cli._output import Output
-from nasbuild.errors import Infeasible, NasbuildError
+from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
-    from nasbuild.builder import Bound
-    from nasbuild.score import Fit
+    pass
 
 
 _MOST = 100_000  # each is a row of kilobytes
@@ -82,6 +78,7 @@ def build(
 ) -> None:
     """Build the best architectures by what was learnt; nothing is searched or evaluated."""
     from nasbuild._forms import ROWS, check_out
+    from nasbuild.api import Wanted, failing_note, swept_parts
     from nasbuild.builder import read_sweep
     from nasbuild.predictor import recipe_kind
     from nasbuild.score import knowing_failures, load_fit, narrowed
@@ -119,7 +116,7 @@ def build(
         loaded = knowing_failures(loaded, names)
     by = by or ("score" if recipe_kind(loaded.recipe) == "network" else "shortlist")
     wanted = Wanted(target or (), top or 10, front, next_ones, k, apart or 1, by)
-    parts, infeasible = _swept(loaded, wanted, sweep)
+    parts, infeasible = swept_parts(loaded, wanted, sweep)
     rows = [row for part in parts for row in part.rows]
     write_architectures(loaded.space.whole or loaded.space, rows, out_file)
     for part in parts:
@@ -157,26 +154,3 @@ def _check_together(given: set[str]) -> None:
         if one in given and others & given:
             first, second = sorted((one, min(others & given)))
             raise NasbuildError(f"{first} and {second} exclude each other", todo="leave one of them out")
-
-
-def _swept(fit: Fit, wanted: Wanted, sweep: Sequence[Sequence[Bound]]) -> tuple[list[BuiltPart], list[str]]:
-    """What is built for every value, and of each value that nothing meets a sentence.
-
-    Raises
-    ------
-    Infeasible
-        If nothing meets any of them.
-    """
-    from nasbuild.builder import shown_bounds
-
-    parts, infeasible = [], []
-    for bounds in sweep:
-        try:
-            parts.append(part_of(fit, wanted, bounds))
-        except Infeasible as error:
-            if len(sweep) == 1:
-                raise
-            infeasible.append(f"{shown_bounds(bounds)}: {error.what}; {error.todo}")
-    if not parts:
-        raise Infeasible(f"nothing meets any of {len(sweep)} values", where="--where", todo=infeasible[0])
-    return parts, infeasible

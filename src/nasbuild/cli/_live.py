@@ -45,7 +45,7 @@ def show_live(out: Output, folder: Path, workers: int, seed: int, budget: int | 
             executor=Pool(workers) if workers > 1 else InProcess(),
             workers=workers,
             progress=move,
-            told=lambda state: write_rounds(state, folder, fit),
+            on_round=lambda state: write_rounds(state, folder, fit),
         )
     write_rounds(found.state, folder, fit, found)
     print_rounds(out, found.state)

@@ -123,7 +123,7 @@ def optimize(
             again=retry_failed,
             renew=again,
             progress=move,
-            told=lambda state: write_rounds(state, out_folder, out_folder / FIT),
+            on_round=lambda state: write_rounds(state, out_folder, out_folder / FIT),
         )
     outdated = len(set(kept.outdated(spec.load().code)) & set(state.evaluated.architectures))
     kept.close()

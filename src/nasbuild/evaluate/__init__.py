@@ -1,12 +1,13 @@
 """What an architecture really does: the only room that runs networks.
 
-Importing it loads no torch; the functions do when they are called.
+Importing it loads no torch; the functions do when they are called. ``nasbuild.evaluate(...)`` calls `nasbuild.api.evaluate`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nasbuild._callable_room import make_callable
 from nasbuild._lazy import lazy
 from nasbuild.evaluate._command_evaluator import EvaluationError
 from nasbuild.evaluate._load_evaluator import load_evaluator
@@ -67,3 +68,5 @@ _LAZY = {
 
 
 __getattr__ = lazy(__name__, _LAZY)
+
+make_callable(__name__)

@@ -35,7 +35,7 @@ COLUMNS: dict[str, tuple[type[np.generic], int]] = {
 """Column of the nodes -> its type and width; width 0 is one number a node."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class OperatorGraph:
     """One network; nodes are in topological order, so every edge goes from a lower to a higher index.
 
@@ -93,6 +93,9 @@ class OperatorGraph:
     labels: np.ndarray
     total_parameters: int
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<OperatorGraph {self.name!r}: {len(self.op):,} operations, {self.total_parameters:,} parameters>"
 
     def __len__(self) -> int:
         return len(self.op)

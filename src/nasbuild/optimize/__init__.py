@@ -1,5 +1,9 @@
-"""Room ``loop``: draw, evaluate, learn, build, evaluate, until the budget is spent."""
+"""Room ``optimize``: the closed loop of evaluating, fitting and building, until the budget is spent.
 
+``nasbuild.optimize(...)`` calls `nasbuild.api.optimize`.
+"""
+
+from nasbuild._callable_room import make_callable
 from nasbuild.optimize._live_demo import AFRESH, APART, LIVE, Choice, Gap, Live, live
 from nasbuild.optimize._loop import FIT, State, optimize
 from nasbuild.optimize._next_batch import (
@@ -45,3 +49,5 @@ __all__ = [
     "race",
     "random_batch",
 ]
+
+make_callable(__name__)

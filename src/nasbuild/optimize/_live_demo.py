@@ -130,7 +130,7 @@ def live(
     executor: Executor | None = None,
     workers: int = 1,
     progress: Progress = lambda *_: None,
-    told: Callable[[State], None] = lambda _: None,
+    on_round: Callable[[State], None] = lambda _: None,
 ) -> Live:
     """Run the loop and random search with as many trainings, and train what each chose anew.
 
@@ -162,7 +162,7 @@ def live(
         executor=executor,
         workers=workers,
         progress=progress,
-        told=told,
+        on_round=on_round,
     )
     # As the loop begins, and goes on at random.
     begun = state.evaluated.architectures[: settings.begin]

@@ -73,7 +73,7 @@ def optimize(
     again: bool = False,
     renew: bool = False,
     progress: Progress = lambda *_: None,
-    told: Callable[[State], None] = lambda _: None,
+    on_round: Callable[[State], None] = lambda _: None,
 ) -> State:
     """Go through rounds until the budget is spent or the space is; one that was begun in ``folder`` goes on.
 
@@ -106,7 +106,7 @@ def optimize(
         Evaluate once more what other code of the evaluator told.
     executor, workers
         Where evaluations run, and processes that fit.
-    told
+    on_round
         Called after every round.
 
     Raises
@@ -149,7 +149,7 @@ def optimize(
         if fitted is not None:
             save_fit(fitted, folder / FIT, overwrite=True)
         write_loop(folder, decided, rounds, found.told, space)
-        told(state)
+        on_round(state)
         if not ended:
             continue
         if settings.race and len(state.best):
@@ -158,7 +158,7 @@ def optimize(
             assert state.race is not None
             write_table(evaluated_table(space, state.race.metrics), folder / BEST)
             write_loop(folder, decided, rounds, found.told, space, state.race)
-            told(state)
+            on_round(state)
         return state
 
 

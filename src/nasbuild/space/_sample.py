@@ -85,7 +85,12 @@ def sample_module(stage: Stage, rng: np.random.Generator, over: Over = "architec
 
 
 def sample(
-    space: Space, n: int, rng: np.random.Generator, *, over: Over = "architectures", distinct: bool = True
+    space: Space,
+    n: int,
+    rng: np.random.Generator | int,
+    *,
+    over: Over = "architectures",
+    distinct: bool = True,
 ) -> list[Architecture]:
     """Draw architectures at random.
 
@@ -93,11 +98,17 @@ def sample(
     prevail; ``over="depths"`` draws the depth of each stage first, each depth equally likely,
     then the choices, as tables of once-for-all networks are usually drawn.
 
+    Parameters
+    ----------
+    rng
+        A generator, or the seed of one.
+
     Raises
     ------
     SpaceError
         If ``distinct`` architectures are asked for and the space has fewer than ``n``.
     """
+    rng = np.random.default_rng(rng)
     if over not in ("architectures", "depths"):
         raise SpaceError(f"can't sample over {over!r}", allowed=("architectures", "depths"))
     total = count_architectures(space)

@@ -198,7 +198,7 @@ class Slot:
         return ".".join([self.stage, *([] if self.layer is None else [str(self.layer)]), self.feature])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Space:
     """A search space: what can be built.
 
@@ -216,6 +216,11 @@ class Space:
     identity: tuple[str, ...] | None = None
     tied: tuple[tuple[Slot, ...], ...] = ()
     whole: Space | None = field(default=None, compare=False, repr=False)
+
+    def __repr__(self) -> str:
+        metrics = f", metrics {', '.join(self.metrics)}" if self.metrics else ""
+        count = len(self.layered)
+        return f"<Space {self.name!r}: {count:,} stage{'' if count == 1 else 's'}{metrics}>"
 
     @property
     def globals(self) -> Stage | None:

@@ -23,7 +23,7 @@ from nasbuild.table._table import Note, counted
 _NAME = "id"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GraphTable:
     """Evaluated networks.
 
@@ -41,6 +41,9 @@ class GraphTable:
     columns: Mapping[str, np.ndarray]
     metrics: Mapping[str, Metric]
     notes: tuple[Note, ...] = field(default=())
+
+    def __repr__(self) -> str:
+        return f"<GraphTable: {len(self):,} networks, metrics {', '.join(self.columns)}>"
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ class Note:
     rows: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Table:
     """Evaluated architectures of one space.
 
@@ -45,6 +45,11 @@ class Table:
     architectures: tuple[Architecture, ...]
     columns: Mapping[str, np.ndarray]
     notes: tuple[Note, ...] = field(default=())
+
+    def __repr__(self) -> str:
+        return (
+            f"<Table: {len(self):,} architectures of {self.space.name!r}, metrics {', '.join(self.columns)}>"
+        )
 
     # Arrays have no hash, and NaN is not equal to itself: dataclass' own comparison can't be had.
     __hash__ = None  # pyright: ignore[reportAssignmentType]

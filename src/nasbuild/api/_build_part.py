@@ -1,17 +1,34 @@
-"""What ``nasbuild build`` builds for one value of a sweep, with a title and what is not sure of it."""
+"""What a build gives for each value of a sweep: rows, a title, and what is not sure of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from nasbuild.cli._built import built_rows
+from nasbuild.builder import (
+    Bound,
+    Built,
+    at_most,
+    build_exhaustive,
+    build_front,
+    build_predicted,
+    build_shortlisted,
+    build_within,
+    built_rows,
+    described,
+    is_deep,
+    predicted_names,
+    propose,
+    propose_within,
+    shown_bounds,
+    tied_fits,
+)
+from nasbuild.builder import build as build_architectures
 from nasbuild.errors import Infeasible
-
-if TYPE_CHECKING:
-    from nasbuild.builder import Bound, Built
-    from nasbuild.score import Fit, TargetFit
+from nasbuild.optimize import RISK
+from nasbuild.score import Fit, TargetFit
+from nasbuild.space import count_architectures, shown_count
 
 
 @dataclass(frozen=True)
@@ -56,8 +73,6 @@ def part_of(fit: Fit, wanted: Wanted, bounds: Sequence[Bound]) -> BuiltPart:
     Infeasible
         If nothing is within the bounds.
     """
-    from nasbuild.builder import at_most
-    from nasbuild.optimize import RISK
 
     for risk in RISK[bool(wanted.propose) :] if fit.failures and wanted.weighs else ():
         try:
@@ -69,7 +84,6 @@ def part_of(fit: Fit, wanted: Wanted, bounds: Sequence[Bound]) -> BuiltPart:
 
 def _part(fit: Fit, wanted: Wanted, bounds: Sequence[Bound], held: Sequence[Bound]) -> BuiltPart:
     """What is built within ``held``; ``bounds`` are those of the user's."""
-    from nasbuild.builder import predicted_names, propose, propose_within, shown_bounds
 
     target_fit = fit.of(wanted.targets[0] if wanted.targets else None)
     also, note, remark = list(dict.fromkeys(bound.name for bound in bounds)), "", ""
@@ -109,7 +123,6 @@ def _best_of_ties(
     Infeasible
         If no choice has anything within the bounds.
     """
-    from nasbuild.builder import tied_fits
 
     found, refused, name = [], None, target_fit.target.name
     # The best modules of a stage, and all predictions, are those of each choice of the ties.
@@ -140,9 +153,6 @@ def _best(
     fit: Fit, target_fit: TargetFit, n: int, k: int | None, bounds: Sequence[Bound], apart: int, by: str
 ) -> tuple[list[Built], str, str]:
     """The best, a title, and what is not sure of them."""
-    from nasbuild.builder import build as build_architectures
-    from nasbuild.builder import build_exhaustive, build_predicted, build_shortlisted, build_within, is_deep
-    from nasbuild.space import count_architectures, shown_count
 
     note = ""
     if by == "exhaustive":
@@ -196,7 +206,6 @@ def _front(
     fit: Fit, targets: Sequence[str], n: int, bounds: Sequence[Bound], held: Sequence[Bound]
 ) -> tuple[TargetFit, list[Built], list[str], str, str]:
     """The first target, the front by it, what else is to be told of each, a title, and how far it reaches."""
-    from nasbuild.builder import build_front, described
 
     found = build_front(fit, n, targets=targets, bounds=held)
     target_fit = fit.of(found.targets[0])
@@ -225,6 +234,29 @@ def _beyond(rows: Sequence[dict[str, Any]], bounds: Sequence[Bound]) -> str:
 
 
 def _within(bounds: Sequence[Bound]) -> str:
-    from nasbuild.builder import shown_bounds
 
     return f" with {shown_bounds(bounds)}" if bounds else ""
+
+
+def swept_parts(
+    fit: Fit, wanted: Wanted, sweep: Sequence[Sequence[Bound]]
+) -> tuple[list[BuiltPart], list[str]]:
+    """What is built for every value, and of each value that nothing meets a sentence.
+
+    Raises
+    ------
+    Infeasible
+        If nothing meets any of them.
+    """
+
+    parts, infeasible = [], []
+    for bounds in sweep:
+        try:
+            parts.append(part_of(fit, wanted, bounds))
+        except Infeasible as error:
+            if len(sweep) == 1:
+                raise
+            infeasible.append(f"{shown_bounds(bounds)}: {error.what}; {error.todo}")
+    if not parts:
+        raise Infeasible(f"nothing meets any of {len(sweep)} values", where="--where", todo=infeasible[0])
+    return parts, infeasible

@@ -1,0 +1,49 @@
+"""What a fit says, as a notebook shows it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+class Explanation(Mapping[str, Any]):
+    """What matters by a fit: plain data (as ``nasbuild explain --json`` prints it) that shows itself as sentences.
+
+    ``explanation["targets"][0]`` holds the trust in the fit of the first target, what its feature choices and modules are
+    worth, and the next steps.
+    """
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self._data = data
+
+    def __getitem__(self, key: str) -> Any:
+        return self._data[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __repr__(self) -> str:
+        blocks = [[name, *(f"  {line}" for line in lines)] for name, lines in self._sentences()]
+        return "\n\n".join("\n".join(block) for block in blocks)
+
+    def _repr_html_(self) -> str:
+        return "".join(
+            f"<h4>{html.escape(name)}</h4><ul>"
+            + "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+            + "</ul>"
+            for name, lines in self._sentences()
+        )
+
+    def _sentences(self) -> list[tuple[str, list[str]]]:
+        """Each target with its verdict, findings and next steps."""
+        found = []
+        for target in self["targets"]:
+            verdict = target["known"] or target["trust"]["verdict"]
+            steps = [f"next: {step['text']}" for step in target["next"]]
+            findings = [f["text"] if isinstance(f, Mapping) else f for f in target["findings"]]
+            found.append((target["target"], [verdict, *findings, *steps]))
+        return found
