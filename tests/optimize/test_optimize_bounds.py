@@ -38,24 +38,24 @@ def best_within(most, count=99):
 @pytest.mark.parametrize("bounds", [["cost <= 2.1"], ["cost <= 3", "layers <= 3"]])
 def test_what_is_asked_for_and_chosen_is_within_bounds_that_are_exact(loop, bounds):
     states = []
-    end = loop(SETTINGS, of=SPACE, bounds=bounds, told=states.append)
+    end = loop(SETTINGS, of=SPACE, bounds=bounds, on_round=states.append)
     found = end.evaluated
     most = parse_bound(bounds[0]).value
     count = 3 if len(bounds) > 1 else 99
     inside = [truth(a)["cost"] <= most + 1e-9 and layers(a) <= count for a in found.architectures]
     assert found.inside.tolist() == inside
     # The cost is an exact sum, as soon as the table shows it; layers are known before anything is evaluated.
-    later = [i for i, why in enumerate(found.whys) if why != RANDOM]
+    later = [i for i, why in enumerate(found.origins) if why != RANDOM]
     assert later
     assert all(inside[i] for i in later if found.rounds[i] > 1)
     assert all(layers(a) <= count for a in found.architectures)
-    assert [one.outside for one in found.told] == [
-        sum(not inside[i] for i in np.flatnonzero(found.rounds == n)) for n in range(len(found.told))
+    assert [one.outside for one in found.summaries] == [
+        sum(not inside[i] for i in np.flatnonzero(found.rounds == n)) for n in range(len(found.summaries))
     ]
     assert end.best.size
     assert all(inside[i] for i in end.best)
     assert found.values[end.best[0], 0] == pytest.approx(best_within(most, count))
-    assert found.told[-1].best[0] == found.values[end.best[0], 0]
+    assert found.summaries[-1].best[0] == found.values[end.best[0], 0]
     assert len(set(found.architectures)) == len(found.architectures)
     # What the fit says of a round was asked of it before.
     for n, state in enumerate(states[:-1]):
@@ -71,7 +71,7 @@ def test_a_bound_on_what_is_no_sum_is_fitted_and_held_by_its_prediction(loop, tm
         targets=("cost",),
         bounds=["loss <= 0.35"],
         recipe="default",
-        told=states.append,
+        on_round=states.append,
     )
     found = end.evaluated
     assert [one.target.name for one in load_fit(tmp_path / "out" / "run").targets] == ["cost", "loss"]
@@ -101,13 +101,13 @@ def test_stopped_within_bounds_it_ends_like_one_that_was_not(loop, tmp_path):
         pass
 
     def stop(state):
-        if len(state.evaluated.told) > 1:
+        if len(state.evaluated.summaries) > 1:
             raise Stopped
 
     bounds = ["cost <= 2.1", "2 <= layers <= 4"]
     loop(SETTINGS, of=SPACE, bounds=bounds, out="whole", store="whole.db")
     with pytest.raises(Stopped):
-        loop(SETTINGS, of=SPACE, bounds=bounds, told=stop)
+        loop(SETTINGS, of=SPACE, bounds=bounds, on_round=stop)
     loop(SETTINGS, of=SPACE, bounds=bounds)
     one, other = (json.loads((tmp_path / name / "loop.json").read_text()) for name in ("out", "whole"))
     assert one["bounds"] == ["cost <= 2.1", "layers >= 2", "layers <= 4"]
@@ -123,11 +123,11 @@ def test_stopped_within_bounds_it_ends_like_one_that_was_not(loop, tmp_path):
 def test_where_nothing_is_predicted_within_what_comes_nearest_is_asked_for(loop):
     end = loop(SETTINGS, of=SPACE, targets=("cost",), bounds=["loss <= 0.001"])
     found = end.evaluated
-    assert NEAREST in found.whys
+    assert NEAREST in found.origins
     assert not found.inside.any()
     assert end.best.size == 0
-    assert np.isnan(found.told[-1].best[0])
-    assert sum(one.outside for one in found.told) == len(found.architectures)
+    assert np.isnan(found.summaries[-1].best[0])
+    assert sum(one.outside for one in found.summaries) == len(found.architectures)
     # It went for the bound: nearly the least loss there is.
     least = np.sort([v["loss"] for v in EVERY.values()])
     assert found.bounded["loss"][:24].min() > least[8] >= found.bounded["loss"].min()

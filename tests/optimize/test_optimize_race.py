@@ -11,7 +11,7 @@ from scipy import stats
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Result
-from nasbuild.optimize import LoopSettings, Racer, promising, race
+from nasbuild.optimize import LoopSettings, Racer, most_promising, race
 from nasbuild.score import load_fit
 from nasbuild.search import parse_goal
 from nasbuild.space import enumerate_architectures, to_dict
@@ -136,7 +136,7 @@ def noisy(monkeypatch):
 
 def test_a_race_is_part_of_the_budget_and_the_rounds_know_nothing_of_it(loop, noisy, tmp_path):
     states = []
-    end = loop(SETTINGS, told=states.append)
+    end = loop(SETTINGS, on_round=states.append)
     assert len(noisy) == SETTINGS.total == 8 + 2 * 4 + 12
     assert [s.race is None for s in states] == [True, True, True, False]
     plain = loop(LoopSettings(rounds=2, batch=4, first=8, seed=1), out="plain", store="plain.db")
@@ -147,7 +147,7 @@ def test_a_race_is_part_of_the_budget_and_the_rounds_know_nothing_of_it(loop, no
     assert LoopSettings(rounds=None, first=8, budget=20, race=6).explored == 14
     assert LoopSettings(rounds=1, batch=4, first=8, budget=20, race=6).total == 18
     # The most promising by the mean of measured value and y', each by other seeds.
-    picked = promising(plain.evaluated, plain.run, 4)
+    picked = most_promising(plain.evaluated, plain.run, 4)
     value_of = dict(zip(plain.evaluated.architectures, plain.evaluated.values[:, 0], strict=True))
     expected, _ = plain.run.targets[0].scorer.predict(list(value_of))
     order = np.argsort(np.array(list(value_of.values())) + expected)[:4]

@@ -51,7 +51,7 @@ def test_a_generation_holds_the_population_and_the_last_one_the_rest(table):
         told_by_digits(table)[0],
         goal,
         SearchSettings(budget=70, population=30),
-        told=lambda f: sizes.append(len(f.architectures)),
+        on_generation=lambda f: sizes.append(len(f.architectures)),
     )
     assert sizes == [30, 60, 70]
     assert np.bincount(found.generation).tolist() == [30, 30, 10]

@@ -12,7 +12,7 @@ _MOST_SUMS = 1 << 18  # that are compared at a time
 _CELLS = 1024  # along every target, by which a front that is too long is thinned out at first
 
 
-def front_of_sums(worth: Sequence[np.ndarray]) -> np.ndarray | None:
+def additive_front(worth: Sequence[np.ndarray]) -> np.ndarray | None:
     """Picks, one module of each stage, whose summed worth no other pick's beats; ascending.
 
     What a pick of the first stages adds to is on the front only if they are: whatever is added, the pick that

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from nasbuild.builder._pairwise_prediction import Predicted
+from nasbuild.builder._pairwise_prediction import PairwisePrediction
 
 LISTED = 1_000_000
 """Combinations that are gone through one by one; of more, the best are found by swaps."""
@@ -17,7 +17,7 @@ _CHUNK = 100_000
 
 
 def best_predicted_picks(
-    predicted: Predicted, sign: int, starts: np.ndarray, n: int
+    predicted: PairwisePrediction, sign: int, starts: np.ndarray, n: int
 ) -> tuple[np.ndarray, bool]:
     """Up to ``n`` picks with the best y' of the first target, best first: those within the bounds on targets, then others.
 
@@ -41,10 +41,10 @@ def best_predicted_picks(
     whole = math.prod(sizes) <= LISTED
     if whole:
         return _all(predicted, sign, sizes, n), True
-    return best_of_swaps(predicted, sign, starts, max(n, WIDTH))[:n], False
+    return beam_search(predicted, sign, starts, max(n, WIDTH))[:n], False
 
 
-def _all(predicted: Predicted, sign: int, sizes: tuple[int, ...], n: int) -> np.ndarray:
+def _all(predicted: PairwisePrediction, sign: int, sizes: tuple[int, ...], n: int) -> np.ndarray:
     best = np.empty((0, len(sizes)), dtype=np.int64)
     for start in range(0, math.prod(sizes), _CHUNK):
         stop = min(start + _CHUNK, math.prod(sizes))
@@ -53,7 +53,7 @@ def _all(predicted: Predicted, sign: int, sizes: tuple[int, ...], n: int) -> np.
     return best
 
 
-def best_of_swaps(predicted: Predicted, sign: int, starts: np.ndarray, width: int) -> np.ndarray:
+def beam_search(predicted: PairwisePrediction, sign: int, starts: np.ndarray, width: int) -> np.ndarray:
     """The best ``width`` of all that swaps of single modules lead to from the starts, as in `best_predicted_picks`."""
     picks = _held(predicted, sign, starts, width)
     seen: set[tuple[int, ...]] = (
@@ -66,7 +66,7 @@ def best_of_swaps(predicted: Predicted, sign: int, starts: np.ndarray, width: in
         last = _keys(predicted, sign, predicted.values(picks[-1:]))[:, 0] if len(picks) == width else None
         for u in range(picks.shape[1]):
             keys = _keys(predicted, sign, predicted.swaps(looked, u))
-            good = (predicted.spent(looked, u) <= predicted.most).all(axis=-1)
+            good = (predicted.spent(looked, u) <= predicted.upper).all(axis=-1)
             if last is not None:
                 good &= (keys[0] < last[0]) | ((keys[0] == last[0]) & (keys[1] < last[1]))
             row, module = np.nonzero(good)
@@ -78,12 +78,12 @@ def best_of_swaps(predicted: Predicted, sign: int, starts: np.ndarray, width: in
     return picks
 
 
-def _keys(predicted: Predicted, sign: int, values: np.ndarray) -> np.ndarray:
+def _keys(predicted: PairwisePrediction, sign: int, values: np.ndarray) -> np.ndarray:
     """By what picks are ordered, the smaller the better, (2, ...): how far beyond the bounds, then y'."""
     return np.stack([predicted.over(values), -sign * values[..., 0]])
 
 
-def _held(predicted: Predicted, sign: int, picks: np.ndarray, width: int) -> np.ndarray:
+def _held(predicted: PairwisePrediction, sign: int, picks: np.ndarray, width: int) -> np.ndarray:
     """The best of some picks, each once, best first; of equal ones, the first by position."""
     picks = np.unique(picks, axis=0)
     over, value = _keys(predicted, sign, predicted.values(picks))

@@ -53,7 +53,7 @@ class Problem:
     def feasible(self, picks: np.ndarray) -> np.ndarray:
         """Which picks, (picks, stages), stay within all bounds."""
         total = sum(cost[picks[:, u]] for u, cost in enumerate(self.costs))
-        return np.all(total <= self.bounds + slack(self), axis=1)
+        return np.all(total <= self.bounds + rounding_slack(self), axis=1)
 
     def values(self, picks: np.ndarray) -> np.ndarray:
         """Summed scores of picks."""
@@ -67,21 +67,21 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Found:
+class TopK:
     """Picks, best first, (picks, stages), and how many of the first ones are proven to be the best.
 
-    ``most`` is a value that no pick exceeds.
+    ``upper`` is a value that no pick exceeds.
     """
 
     picks: np.ndarray
-    proven: int
-    most: float = np.inf
+    n_proven: int
+    upper: float = np.inf
 
     def __len__(self) -> int:
         return len(self.picks)
 
 
-def best_under(problem: Problem, n: int, apart: int = 1) -> Found:
+def bounded_topk(problem: Problem, n: int, apart: int = 1) -> TopK:
     """The ``n`` picks with the largest sums within the bounds.
 
     Every pick differs from each one before it in at least ``apart`` stages. Fewer come back where
@@ -94,9 +94,9 @@ def best_under(problem: Problem, n: int, apart: int = 1) -> Found:
     programme finds the first one (HiGHS), and the best of what was listed follows, not proven.
     """
     nothing = np.empty((0, problem.stages), dtype=np.int64)
-    bound = priced(problem)
+    bound = price_bounds(problem)
     if bound is None:
-        return Found(nothing, 0, -np.inf)
+        return TopK(nothing, 0, -np.inf)
     problem, limit, deficits = bound
     widest = float(sum(d.max() for d in deficits))
     gap, feasible, searched = max(widest * 1e-4, 1e-12), nothing, 0.0
@@ -104,7 +104,7 @@ def best_under(problem: Problem, n: int, apart: int = 1) -> Found:
         feasible, sure = listed
         found = _apart(_ordered(problem, sure if gap < widest else feasible), n, apart)
         if len(found) >= n or gap >= widest:
-            return Found(found, len(found), limit)
+            return TopK(found, len(found), limit)
         searched, gap = gap, 1.5 * gap
         if apart <= 1 and len(feasible) >= n:
             # So many are feasible beyond this gap that no wider one is needed.
@@ -114,7 +114,7 @@ def best_under(problem: Problem, n: int, apart: int = 1) -> Found:
     return _by_programmes(problem, n, apart, found, proven, limit)
 
 
-def priced(problem: Problem) -> tuple[Problem, float, list[np.ndarray]] | None:
+def price_bounds(problem: Problem) -> tuple[Problem, float, list[np.ndarray]] | None:
     """The problem without bounds that always hold, what no pick exceeds, and by how much each option's priced score falls short.
 
     None if nothing is within the bounds, as far as prices tell.
@@ -123,11 +123,11 @@ def priced(problem: Problem) -> tuple[Problem, float, list[np.ndarray]] | None:
         return None
     # A bound far away is none, or can't be met: its size must not spoil the scale of the others.
     low, high = (sum(f(c, axis=0) for c in problem.costs) for f in (np.min, np.max))
-    most = problem.bounds + slack(problem)
+    most = problem.bounds + rounding_slack(problem)
     if (low > most).any():
         return None
     problem = problem.of_bounds(np.flatnonzero(high > most))
-    prices = prices_of(problem)
+    prices = dual_prices(problem)
     if prices is None:
         return None
     paid = [s - c @ prices for s, c in zip(problem.scores, problem.costs, strict=True)]
@@ -135,7 +135,7 @@ def priced(problem: Problem) -> tuple[Problem, float, list[np.ndarray]] | None:
     return problem, float(limit), [p.max() - p for p in paid]
 
 
-def slack(problem: Problem | Priced) -> np.ndarray:
+def rounding_slack(problem: Problem | PricedProblem) -> np.ndarray:
     """By how much sums may exceed the bounds, (bounds,): what rounding does to them."""
     scale = np.where(np.isfinite(problem.bounds), np.abs(problem.bounds), 0) + sum(
         np.abs(c).max(axis=0) for c in problem.costs
@@ -162,7 +162,7 @@ def _apart(picks: np.ndarray, n: int, apart: int) -> np.ndarray:
     return np.stack(kept) if kept else picks[:0]
 
 
-class Priced(Protocol):
+class PricedProblem(Protocol):
     """What prices are found for: one option a slot, or one part a stage, each with its slots."""
 
     @property
@@ -177,7 +177,7 @@ class Priced(Protocol):
     def best_at(self, prices: np.ndarray) -> tuple[float, np.ndarray]: ...
 
 
-def prices_of(problem: Priced) -> np.ndarray | None:
+def dual_prices(problem: PricedProblem) -> np.ndarray | None:
     """Prices of the bounds by cutting planes (Kelley, 1960); None if the relaxation has no solution."""
     count = len(problem.bounds)
     if not count:
@@ -186,7 +186,7 @@ def prices_of(problem: Priced) -> np.ndarray | None:
     unit = np.array([sum(np.ptp(c[:, k]) for c in problem.costs) or 1.0 for k in range(count)])
     worth = sum(np.ptp(s) for s in problem.scores) or 1.0
     scale = worth / unit
-    bounds = (problem.bounds + slack(problem)) * scale
+    bounds = (problem.bounds + rounding_slack(problem)) * scale
     least = sum(float(s.min()) for s in problem.scores)
     rows: list[np.ndarray] = []
     heights: list[float] = []
@@ -268,19 +268,19 @@ def _joined(
 
 def _by_programmes(
     problem: Problem, n: int, apart: int, listed: np.ndarray, proven: int, limit: float = np.inf
-) -> Found:
+) -> TopK:
     """What is proven already, some more by an integer programme each, then what else was listed."""
     picks = list(listed[:proven])
     while len(picks) < min(n, _PROGRAMMES):
         pick = _programme(problem, picks, apart)
         if pick is None:
-            return Found(np.stack(picks) if picks else listed[:0], len(picks), limit)
+            return TopK(np.stack(picks) if picks else listed[:0], len(picks), limit)
         picks.append(pick)
     proven = len(picks)
     for pick in listed:
         if len(picks) < n and all((pick != other).sum() >= max(apart, 1) for other in picks):
             picks.append(pick)
-    return Found(np.stack(picks), proven, limit)
+    return TopK(np.stack(picks), proven, limit)
 
 
 def _programme(problem: Problem, before: Sequence[np.ndarray], apart: int) -> np.ndarray | None:
@@ -301,7 +301,9 @@ def programme(problem: Problem, before: Sequence[np.ndarray], apart: int, nodes:
     constraints = [LinearConstraint(one, 1, 1)]
     if len(problem.bounds):
         constraints.append(
-            LinearConstraint(np.concatenate(problem.costs).T, ub=(problem.bounds + slack(problem)).tolist())
+            LinearConstraint(
+                np.concatenate(problem.costs).T, ub=(problem.bounds + rounding_slack(problem)).tolist()
+            )
         )
     if before:
         columns = np.concatenate([pick + starts[:-1] for pick in before])

@@ -130,7 +130,7 @@ def read_sweep(texts: Sequence[str]) -> list[list[Bound]]:
     return [list(dict.fromkeys(b for part in parts for b in part)) for parts in product(*found)]
 
 
-def shown_bounds(bounds: Sequence[Bound]) -> str:
+def format_bounds(bounds: Sequence[Bound]) -> str:
     """Bounds in one text, ``params = 3.2e+06 and 3 <= layers <= 5``: both sides of a name together."""
     told, done = [], set[str]()
     for bound in bounds:

@@ -9,19 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbuild.builder._beam_search import LISTED, WIDTH, best_predicted_picks
-from nasbuild.builder._best_context import best_in_company
-from nasbuild.builder._bounded_costs import ExactCost, exact_and_predicted
-from nasbuild.builder._bounded_topk import Problem, best_under, slack
+from nasbuild.builder._best_context import best_context_modules
+from nasbuild.builder._bound_names import ExactCost, resolve_names
+from nasbuild.builder._bounded_topk import Problem, bounded_topk, rounding_slack
 from nasbuild.builder._bounds import Bound, loosened
-from nasbuild.builder._layerwise import deep, is_deep
-from nasbuild.builder._layerwise_topk import best_of
-from nasbuild.builder._opaque_costs import by_value, checked
-from nasbuild.builder._pairwise_prediction import Predicted
-from nasbuild.builder._scored_modules import columns
-from nasbuild.builder._topk import POOL, Built, best_predicted, described, require_positive
+from nasbuild.builder._layerwise import is_layerwise, layerwise_space
+from nasbuild.builder._layerwise_topk import layerwise_topk
+from nasbuild.builder._opaque_costs import build_checked, has_opaque_costs
+from nasbuild.builder._pairwise_prediction import PairwisePrediction
+from nasbuild.builder._scored_modules import scored_modules
+from nasbuild.builder._topk import PREDICTION_POOL, Built, best_by_prediction, describe, require_positive
 from nasbuild.builder._within_bounds import (
     bounded,
-    expected,
+    expected_values,
     limits_of,
     nothing_within,
     nothing_within_deep,
@@ -35,7 +35,7 @@ _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
-class ByPrediction:
+class PredictedBuild:
     """Architectures, best y' first.
 
     Attributes
@@ -56,12 +56,12 @@ class ByPrediction:
 
 def build_predicted(
     fit: Fit, target: str | None, n: int, bounds: Sequence[Bound] = (), *, k: int | None = None
-) -> ByPrediction:
+) -> PredictedBuild:
     """The ``n`` architectures of the best prediction y' within bounds.
 
     Of recipes whose y' is a sum over pairs of stages: in a space of up to a million combinations all of them are
     compared; in a larger one swaps of single modules are followed from the best by score (`best_predicted_picks`). Of
-    other recipes y' chooses among the `POOL` best by score.
+    other recipes y' chooses among the `PREDICTION_POOL` best by score.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def build_predicted(
         As in `build_within`, but a bound on a target holds for its y'.
     k
         Only the ``k`` best modules of each stage take part: those whose best architecture is expected
-        to be the best (`best_in_company`).
+        to be the best (`best_context_modules`).
 
     Raises
     ------
@@ -80,10 +80,10 @@ def build_predicted(
     """
     require_positive("the number of architectures", n)
     first = fit.of(target)
-    exact, others = exact_and_predicted(fit, first, [bound.name for bound in bounds])
+    exact, others = resolve_names(fit, first, [bound.name for bound in bounds])
     targets = [first, *others]
-    if by_value(exact):
-        found = checked(
+    if has_opaque_costs(exact):
+        found = build_checked(
             fit,
             exact,
             bounds,
@@ -91,7 +91,7 @@ def build_predicted(
             lambda costs, limits, count: _by_sums(fit, targets, count, costs, limits, k).built,
             lambda one: one.architecture,
         )
-        return ByPrediction(best_predicted(first, found, n), proven=False, pool=None)
+        return PredictedBuild(best_by_prediction(first, found, n), proven=False, pool=None)
     return _by_sums(fit, targets, n, exact, bounds, k)
 
 
@@ -102,22 +102,22 @@ def _by_sums(
     exact: Mapping[str, ExactCost],
     bounds: Sequence[Bound],
     k: int | None,
-) -> ByPrediction:
+) -> PredictedBuild:
     """The same, with costs that stages tell."""
     first = targets[0]
     sign = first.target.sign
     on_labels = [bound for bound in bounds if bound.name not in exact]
-    if k is None and is_deep(targets, exact):
+    if k is None and is_layerwise(targets, exact):
         return _deep(fit, targets, n, exact, bounds)
-    table = columns(targets)
+    table = scored_modules(targets)
     if k is not None:
         require_positive("the number of modules a stage", k)
-        table = table.select(best_in_company(first.scorer, sign, table, k))
+        table = table.select(best_context_modules(first.scorer, sign, table, k))
     table, costs, most = bounded(table, targets, exact, bounds)
     problem = Problem(tuple(sign * scores[:, 0] for scores in table.scores), costs, most)
-    limits = most + slack(problem)
+    limits = most + rounding_slack(problem)
     on_costs = [i for i, bound in enumerate(bounds) if bound.name in exact]
-    starts = _starts(problem, on_costs, max(n, POOL))
+    starts = _starts(problem, on_costs, max(n, PREDICTION_POOL))
     if not len(starts):
         raise nothing_within(problem, bounds, fit, exact)
     pairs = [one.scorer.pairs(table.codes) for one in targets]
@@ -125,7 +125,7 @@ def _by_sums(
     proven, pool = False, len(starts)
     if len(known) == len(pairs):
         held = on_targets(targets, exact, bounds, limits)
-        predicted = Predicted(
+        predicted = PairwisePrediction(
             table.scores, known, tuple(c[:, on_costs] for c in costs), limits[on_costs], held
         )
         # Where pairs are not all of y', the best of many by pairs are ordered by y' itself, and nothing is proven.
@@ -134,43 +134,43 @@ def _by_sums(
         more = n if exactly else max(n, _AGAIN if listed else WIDTH)
         starts, proven = best_predicted_picks(predicted, sign, starts, more)
         proven, pool = proven and exactly, None
-    built = described(first, [table.architecture(pick) for pick in starts.tolist()])
+    built = describe(first, [table.architecture(pick) for pick in starts.tolist()])
     within = _within(fit, built, on_labels)
-    return ByPrediction(best_predicted(first, within, n), proven, pool)
+    return PredictedBuild(best_by_prediction(first, within, n), proven, pool)
 
 
 def _deep(
     fit: Fit, targets: Sequence[TargetFit], n: int, exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
-) -> ByPrediction:
+) -> PredictedBuild:
     """The same layer by layer, where a stage is too deep to list."""
     first = targets[0]
     on_labels = [bound for bound in bounds if bound.name not in exact]
     sums = all(one.scorer.pairs([[] for _ in fit.space.stages]) is not None for one in targets)
     limits, costs = limits_of(targets, exact, bounds)
-    whole = deep(targets, fit, costs, limits, interactions=sums)
-    found = best_of(whole, first.target.sign, n if sums else max(n, POOL))
+    whole = layerwise_space(targets, fit, costs, limits, interactions=sums)
+    found = layerwise_topk(whole, first.target.sign, n if sums else max(n, PREDICTION_POOL))
     if not found.architectures:
         raise nothing_within_deep(fit, targets, exact, bounds)
-    within = _within(fit, described(first, found.architectures), on_labels)
-    proven = sums and found.proven >= min(n, len(found.architectures))
+    within = _within(fit, describe(first, found.architectures), on_labels)
+    proven = sums and found.n_proven >= min(n, len(found.architectures))
     gap = 0.0
     if sums and not proven:
-        ends = first.scorer.labels_at(first.target.sign * np.array([found.values[0], found.most]))
-        gap = abs(float(ends[1] - ends[0])) if np.isfinite(found.most) else np.inf
-    return ByPrediction(
-        best_predicted(first, within, n), proven, None if sums else len(found.architectures), gap
+        ends = first.scorer.labels_at(first.target.sign * np.array([found.values[0], found.upper]))
+        gap = abs(float(ends[1] - ends[0])) if np.isfinite(found.upper) else np.inf
+    return PredictedBuild(
+        best_by_prediction(first, within, n), proven, None if sums else len(found.architectures), gap
     )
 
 
 def _starts(problem: Problem, exact: list[int], n: int) -> np.ndarray:
     """The best by score within the bounds; where sums leave nothing, what is least beyond those on targets."""
-    found = best_under(problem, n).picks
+    found = bounded_topk(problem, n).picks
     on_sums = [k for k in range(len(problem.bounds)) if k not in exact]
     if len(found) or not on_sums:
         return found
     unit = [sum(float(np.ptp(c[:, k])) for c in problem.costs) or 1.0 for k in on_sums]
     least = tuple(-(c[:, on_sums] / unit).sum(axis=1) for c in problem.costs)
-    return best_under(
+    return bounded_topk(
         Problem(least, tuple(c[:, exact] for c in problem.costs), problem.bounds[exact]), n
     ).picks
 
@@ -188,7 +188,9 @@ def _within(fit: Fit, built: list[Built], bounds: list[Bound]) -> list[Built]:
     signs, most = (
         np.array(part, dtype=np.float64) for part in zip(*((b.sign, b.value) for b in bounds), strict=True)
     )
-    value = np.column_stack([expected(fit, b.name, [one.architecture for one in built])[0] for b in bounds])
+    value = np.column_stack(
+        [expected_values(fit, b.name, [one.architecture for one in built])[0] for b in bounds]
+    )
     beyond = signs * (value - most)
     # Bounds are held on the scale on which scores add up; the way back rounds.
     beyond[beyond <= _ROUNDING * np.maximum(np.abs(most), np.abs(value))] = 0

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from nasbuild.builder._bounded_topk import prices_of
+from nasbuild.builder._bounded_topk import dual_prices
 
 _HELD = 4_000_000  # cells of picks that are held at a time
 _DEARER = (1.0, 1.02, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0, 5.0, 10.0, 100.0)
@@ -34,7 +34,7 @@ class Chain:
     cost_tables: tuple[np.ndarray, ...]
     bounds: np.ndarray
 
-    def priced(self, prices: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    def price_bounds(self, prices: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Scores less what costs are paid for: of slots, (options,), and of neighbours."""
         own = [s - c @ prices for s, c in zip(self.scores, self.costs, strict=True)]
         both = [s - c @ prices for s, c in zip(self.score_tables, self.cost_tables, strict=True)]
@@ -42,7 +42,7 @@ class Chain:
 
     def path(self, prices: np.ndarray) -> np.ndarray:
         """The best pick where costs are paid for (Viterbi, 1967), (slots,)."""
-        own, both = self.priced(prices)
+        own, both = self.price_bounds(prices)
         ahead = _completions(own, both)
         pick = [int(np.argmax(own[0] + ahead[0]))]
         for s in range(1, len(own)):
@@ -62,11 +62,11 @@ class Chain:
     @cached_property
     def prices(self) -> np.ndarray | None:
         """Prices of the bounds; None if nothing is within them, as far as these tell."""
-        return prices_of(_WithLeast(self))
+        return dual_prices(_WithLeast(self))
 
     def limit(self, prices: np.ndarray) -> float:
         """What no pick within the bounds exceeds."""
-        own, both = self.priced(prices)
+        own, both = self.price_bounds(prices)
         return float((own[0] + _completions(own, both)[0]).max() + prices @ self.bounds)
 
     def dearer(self, prices: np.ndarray) -> np.ndarray:
@@ -75,7 +75,7 @@ class Chain:
 
     def within_gap(self, prices: np.ndarray, gap: float) -> np.ndarray | None:
         """All picks whose priced sums are at most ``gap`` below the best and whose costs may be within the bounds; None if too many."""
-        own, both = self.priced(prices)
+        own, both = self.price_bounds(prices)
         ahead = _completions(own, both)
         least = _cheapest(self.costs, self.cost_tables)
         lowest = float((own[0] + ahead[0]).max()) - gap * (1 + 1e-12)
@@ -104,7 +104,7 @@ class Chain:
 
     def widened(self, prices: np.ndarray, n: int) -> np.ndarray | None:
         """Picks within some gap, widened until there may be ``n`` within the bounds; None where these are too many to list."""
-        own, both = self.priced(prices)
+        own, both = self.price_bounds(prices)
         span = sum(float(np.ptp(a)) for a in (*own, *both)) or 1.0
         gap, found = 1e-5 * span, None
         while gap < span:
@@ -119,7 +119,7 @@ class Chain:
 
 
 class _WithLeast:
-    """A chain as `prices_of` needs it: scores whose least sum no pick falls below."""
+    """A chain as `dual_prices` needs it: scores whose least sum no pick falls below."""
 
     def __init__(self, chain: Chain) -> None:
         self.chain = chain

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nasbuild.builder._additive_front import front_of_sums
-from nasbuild.builder._bounded_topk import Problem, best_under
+from nasbuild.builder._additive_front import additive_front
+from nasbuild.builder._bounded_topk import Problem, bounded_topk
 
 _EACH = 2  # best picks at every level
 
@@ -17,7 +17,7 @@ def sobol(dimensions: int, count: int) -> np.ndarray:
     return qmc.Sobol(dimensions, scramble=False).random(1 << (count - 1).bit_length())[:count]
 
 
-def proposed_by_sums(
+def additive_front_picks(
     worth: tuple[np.ndarray, ...], problem: Problem, levels: int, *, whole: bool
 ) -> np.ndarray:
     """Picks along the front of sums within a problem's bounds, (picks, stages); none if nothing is within them.
@@ -42,7 +42,7 @@ def _listed(worth: tuple[np.ndarray, ...], problem: Problem) -> np.ndarray | Non
 
     What bounds hold down is one more sum, the smaller the better: whatever is beaten in this and the targets is not missed.
     """
-    picks = front_of_sums([np.column_stack([w, -c]) for w, c in zip(worth, problem.costs, strict=True)])
+    picks = additive_front([np.column_stack([w, -c]) for w, c in zip(worth, problem.costs, strict=True)])
     if picks is None:
         return None
     picks = picks[problem.feasible(picks)]
@@ -60,7 +60,7 @@ def _sweep(worth: tuple[np.ndarray, ...], within: Problem, levels: int) -> np.nd
             tuple(np.column_stack([c, -w[:, held]]) for c, w in zip(within.costs, worth, strict=True)),
             np.concatenate([within.bounds, [-least[t] for t in held]]),
         )
-        return best_under(problem, count).picks
+        return bounded_topk(problem, count).picks
 
     ends = [best(t, {}, 1) for t in range(targets)]
     if not all(len(end) for end in ends):

@@ -7,19 +7,19 @@ from typing import Literal
 
 import numpy as np
 
-from nasbuild.builder._topk import Built, described, require_positive
+from nasbuild.builder._topk import Built, describe, require_positive
 from nasbuild.errors import NasbuildError
 from nasbuild.score import TargetFit, combined
 from nasbuild.space import Architecture
 
-MOST = 4_000_000
+MAX_EXHAUSTIVE = 4_000_000
 """Architectures that are ranked at most."""
 
 
-def rank_every(target_fit: TargetFit, by: Literal["prediction", "score"] = "prediction") -> np.ndarray:
+def exhaustive_values(target_fit: TargetFit, by: Literal["prediction", "score"] = "prediction") -> np.ndarray:
     """A value for every architecture of the space, better ones higher, (architectures,) float64.
 
-    The order is that of `every_architecture`: the last stage's module changes fastest, and modules of a stage are in
+    The order is that of `architecture_at`: the last stage's module changes fastest, and modules of a stage are in
     the order of ``learnt.stages``.
 
     Parameters
@@ -30,13 +30,13 @@ def rank_every(target_fit: TargetFit, by: Literal["prediction", "score"] = "pred
     Raises
     ------
     NasbuildError
-        If the space has more than `MOST` architectures, or a stage has too many modules to list.
+        If the space has more than `MAX_EXHAUSTIVE` architectures, or a stage has too many modules to list.
     """
     total = float(np.prod([float(len(stage)) for stage in target_fit.stages]))
-    if any(stage.searched for stage in target_fit.stages) or total > MOST:
+    if any(stage.searched for stage in target_fit.stages) or total > MAX_EXHAUSTIVE:
         raise NasbuildError(
             "the space is too large to predict each of its architectures",
-            allowed=f"up to {MOST:,} architectures",
+            allowed=f"up to {MAX_EXHAUSTIVE:,} architectures",
             todo="build by score or by prediction instead, or shrink the space first",
         )
     sign = target_fit.target.sign
@@ -46,8 +46,8 @@ def rank_every(target_fit: TargetFit, by: Literal["prediction", "score"] = "pred
     return sign * target_fit.scorer.predict_every(codes)
 
 
-def every_architecture(target_fit: TargetFit, position: int) -> Architecture:
-    """The architecture at a position of `rank_every`."""
+def architecture_at(target_fit: TargetFit, position: int) -> Architecture:
+    """The architecture at a position of `exhaustive_values`."""
     picks = np.unravel_index(position, tuple(len(stage) for stage in target_fit.stages))
     space = target_fit.scorer.space
     return Architecture(tuple(s.module(space, int(p)) for s, p in zip(target_fit.stages, picks, strict=True)))
@@ -59,10 +59,10 @@ def build_exhaustive(target_fit: TargetFit, n: int) -> list[Built]:
     Raises
     ------
     NasbuildError
-        As `rank_every`, or if ``n`` is below 1.
+        As `exhaustive_values`, or if ``n`` is below 1.
     """
     require_positive("the number of architectures", n)
-    worth = rank_every(target_fit)
+    worth = exhaustive_values(target_fit)
     built = combined([target_fit.seen(u).astype(float) - 1 for u in range(len(target_fit.stages))]) == 0
     # What no label tells of is not built: it comes last, and is cut off.
     worth, left = np.where(built, worth, -np.inf), int(built.sum())
@@ -74,9 +74,9 @@ def build_exhaustive(target_fit: TargetFit, n: int) -> list[Built]:
         best = np.argpartition(-worth, most - 1)[:most]
         # In order, and among equals the first.
         for i in best[np.lexsort((best, -worth[best]))]:
-            architecture = every_architecture(target_fit, int(i))
+            architecture = architecture_at(target_fit, int(i))
             found.setdefault(target_fit.scorer.network(architecture), architecture)
         if most == left:
             break
         most *= 2
-    return described(target_fit, list(found.values())[:n])
+    return describe(target_fit, list(found.values())[:n])

@@ -10,20 +10,20 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from nasbuild.builder._bounds import Bound
-from nasbuild.builder._declared_costs import Declared
+from nasbuild.builder._declared_costs import DeclaredCost
 from nasbuild.score import Failures
 
-FAILING = "log odds of failing"
+FAILURE_LOG_ODDS = "log odds of failing"
 """Name of the bound."""
 
 
-def at_most(probability: float) -> Bound:
+def failure_bound(probability: float) -> Bound:
     """The bound that holds the fitted probability of failing to so much at most; for runs that know `Failures`."""
-    return Bound(FAILING, 1, float(np.log(probability) - np.log1p(-probability)))
+    return Bound(FAILURE_LOG_ODDS, 1, float(np.log(probability) - np.log1p(-probability)))
 
 
 @dataclass(frozen=True)
-class Failing:
+class FailureLogOdds:
     """Log odds of failing: a sum over stages, and of declared costs over products of neighbouring ones."""
 
     failures: Failures
@@ -49,9 +49,11 @@ class Failing:
         return {pair: np.asarray(block_diag(*(weight * own[pair] for own, weight in each))) for pair in pairs}
 
     @cached_property
-    def _costs(self) -> list[tuple[Declared, float]]:
+    def _costs(self) -> list[tuple[DeclaredCost, float]]:
         """Costs that neighbours count in, with their weights."""
         columns = self.failures.columns
         weights = self.failures.weights[columns.first_cost :].tolist()
-        found = [(Declared(columns.space, c), w) for c, w in zip(columns.costs, weights, strict=True) if w]
+        found = [
+            (DeclaredCost(columns.space, c), w) for c, w in zip(columns.costs, weights, strict=True) if w
+        ]
         return [(cost, weight) for cost, weight in found if cost.links()]

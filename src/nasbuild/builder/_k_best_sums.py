@@ -15,7 +15,7 @@ from nasbuild.space import Architecture
 _TRIED = 20_000  # architectures that are looked at for ties that modules can't be chosen by
 
 
-def best_sums(columns: Sequence[np.ndarray]) -> Iterator[tuple[float, tuple[int, ...]]]:
+def k_best_sums(columns: Sequence[np.ndarray]) -> Iterator[tuple[float, tuple[int, ...]]]:
     """Picks of one entry a column, largest sum first, lazily.
 
     Parameters
@@ -47,7 +47,7 @@ def _sum(columns: Sequence[np.ndarray], positions: tuple[int, ...]) -> float:
     return float(sum(column[p] for column, p in zip(columns, positions, strict=True)))
 
 
-def best_choices(
+def k_best_picks(
     target_fit: TargetFit, ranks: Sequence[np.ndarray], columns: Sequence[np.ndarray]
 ) -> Iterator[tuple[float, tuple[int, ...]]]:
     """Picks of one module a stage that keep the ties of the space, largest sum first, lazily.
@@ -78,7 +78,7 @@ def best_choices(
         for one, own in zip(units, picks, strict=True)
     ]
     order = [np.argsort(-own, kind="stable") for own in sums]
-    kept = best_sums([own[o] for own, o in zip(sums, order, strict=True)])
+    kept = k_best_sums([own[o] for own, o in zip(sums, order, strict=True)])
     for total, places in islice(kept, _TRIED) if space.tied else kept:
         at = [0] * len(columns)
         for one, own, o, place in zip(units, picks, order, places, strict=True):

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 
-class OfPairs(Protocol):
+class PairSums(Protocol):
     """What pairs of slots add: of whole stages (`nasbuild.predictor.Pairs`), or of layers as well."""
 
     def values(self, picks: np.ndarray) -> np.ndarray: ...
@@ -20,7 +20,7 @@ class OfPairs(Protocol):
 
 
 @dataclass(frozen=True)
-class Predicted:
+class PairwisePrediction:
     """y' of every combination of some modules, without listing them, on the scales on which scores add up.
 
     Attributes
@@ -29,7 +29,7 @@ class Predicted:
         For each stage, (modules, targets).
     pairs
         For each target, what pairs of stages add.
-    costs, most
+    costs, upper
         For each stage (modules, bounds), and the most of each sum, (bounds,): exact costs as they are.
     cost_pairs
         What pairs of stages add to each exact cost; None, or nothing at all, where they add nothing.
@@ -38,11 +38,11 @@ class Predicted:
     """
 
     scores: tuple[np.ndarray, ...]
-    pairs: tuple[OfPairs, ...]
+    pairs: tuple[PairSums, ...]
     costs: tuple[np.ndarray, ...]
-    most: np.ndarray
+    upper: np.ndarray
     on_targets: tuple[tuple[int, int, float], ...]
-    cost_pairs: Sequence[OfPairs | None] = ()
+    cost_pairs: Sequence[PairSums | None] = ()
 
     def values(self, picks: np.ndarray) -> np.ndarray:
         """y' of picks, (picks, targets)."""
@@ -59,7 +59,7 @@ class Predicted:
     def spent(self, picks: np.ndarray, stage: int) -> np.ndarray:
         """Costs with every module of a stage in turn put into each pick, (picks, modules, bounds)."""
         rest = [cost[picks[:, u]] for u, cost in enumerate(self.costs) if u != stage]
-        total = self.costs[stage] + sum(rest, np.zeros((len(picks), len(self.most))))[:, None]
+        total = self.costs[stage] + sum(rest, np.zeros((len(picks), len(self.upper))))[:, None]
         for k, pair in enumerate(self.cost_pairs):
             if pair is not None:
                 total[..., k] += pair.swaps(picks, stage)
@@ -68,7 +68,7 @@ class Predicted:
     def spent_of(self, picks: np.ndarray) -> np.ndarray:
         """Costs of picks, (picks, bounds)."""
         total = sum(
-            (c[picks[:, u]] for u, c in enumerate(self.costs)), np.zeros((len(picks), len(self.most)))
+            (c[picks[:, u]] for u, c in enumerate(self.costs)), np.zeros((len(picks), len(self.upper)))
         )
         for k, pair in enumerate(self.cost_pairs):
             if pair is not None:
@@ -77,7 +77,7 @@ class Predicted:
 
     def affordable(self, picks: np.ndarray) -> np.ndarray:
         """Which picks stay within the bounds on exact costs, (picks,)."""
-        return np.all(self.spent_of(picks) <= self.most, axis=1)
+        return np.all(self.spent_of(picks) <= self.upper, axis=1)
 
     def within(self, values: np.ndarray) -> np.ndarray:
         """Which predictions (..., targets) are within the bounds on targets."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import moocore
 import numpy as np
 
-from nasbuild.builder._pairwise_prediction import Predicted
-from nasbuild.builder._subset_selection import spread
+from nasbuild.builder._pairwise_prediction import PairwisePrediction
+from nasbuild.builder._subset_selection import farthest_points
 
 _ROUNDS = 100
 _AT_ONCE = 32  # picks whose swaps are looked at in a round
@@ -14,7 +14,7 @@ _CELLS = 4_000_000  # swaps times targets that are held at a time
 _HELD = 600  # picks of a front that go on
 
 
-def climb(predicted: Predicted, signs: np.ndarray, starts: np.ndarray) -> np.ndarray:
+def pareto_local_search(predicted: PairwisePrediction, signs: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Picks that no other pick found beats, (picks, stages), by predictions of the first ``signs`` targets.
 
     Pareto local search (Paquete, Chiarandini & Stützle, 2004): all swaps of a single module are
@@ -50,7 +50,7 @@ def climb(predicted: Predicted, signs: np.ndarray, starts: np.ndarray) -> np.nda
         looked, found = picks[todo], [(picks, values)]
         for u in range(picks.shape[1]):
             swapped = predicted.swaps(looked, u)
-            good = (predicted.spent(looked, u) <= predicted.most).all(axis=-1)
+            good = (predicted.spent(looked, u) <= predicted.upper).all(axis=-1)
             if strict:
                 good &= predicted.within(swapped)
             row, module = np.nonzero(good)
@@ -65,7 +65,7 @@ def climb(predicted: Predicted, signs: np.ndarray, starts: np.ndarray) -> np.nda
         once = np.sort(np.unique(picks, axis=0, return_index=True)[1])
         picks, values, done = picks[once], values[once], done[once]
         kept = _front(values)
-        kept = kept[spread(values[kept], _HELD)]
+        kept = kept[farthest_points(values[kept], _HELD)]
         picks, values, done = picks[kept], values[kept], done[kept]
     return picks
 

@@ -55,7 +55,7 @@ def reduce_space(
 
 
 @dataclass(frozen=True)
-class Holds:
+class FrontCoverage:
     """How much of the known front a reduced space holds.
 
     Attributes
@@ -73,7 +73,7 @@ class Holds:
     modules: float
 
 
-def holds_of_front(reduced: Space, fit: Fit, targets: Sequence[str] = ()) -> Holds | None:
+def front_coverage(reduced: Space, fit: Fit, targets: Sequence[str] = ()) -> FrontCoverage | None:
     """How much of a run's labelled front over its targets (all if not named) is in a reduced space.
 
     None if no row has all the labels.
@@ -87,7 +87,7 @@ def holds_of_front(reduced: Space, fit: Fit, targets: Sequence[str] = ()) -> Hol
     front = [fit.table.architectures[r] for r in rows[best]]
     kept = [set(stage.modules or ()) for stage in reduced.stages]
     needed = [{a.modules[u] for a in front} for u in range(len(kept))]
-    return Holds(
+    return FrontCoverage(
         len(front),
         sum(all(m in k for m, k in zip(a.modules, kept, strict=True)) for a in front),
         sum(len(n & k) for n, k in zip(needed, kept, strict=True)) / sum(map(len, needed)),

@@ -12,7 +12,7 @@ from nasbuild.space import Architecture, Module, Space, module_key
 
 
 @dataclass(frozen=True)
-class Columns:
+class ScoredModules:
     """Scored modules.
 
     Attributes
@@ -34,16 +34,16 @@ class Columns:
         """The architecture of one position a stage."""
         return Architecture(tuple(self.module(u, int(p)) for u, p in enumerate(picks)))
 
-    def select(self, kept: Sequence[np.ndarray]) -> Columns:
+    def select(self, kept: Sequence[np.ndarray]) -> ScoredModules:
         """Only some positions of every stage."""
-        return Columns(
+        return ScoredModules(
             self.space,
             tuple([own[i] for i in some] for own, some in zip(self.codes, kept, strict=True)),
             tuple(scores[some] for scores, some in zip(self.scores, kept, strict=True)),
         )
 
 
-def columns(targets: Sequence[TargetFit], *, deep: bool = True) -> Columns:
+def scored_modules(targets: Sequence[TargetFit], *, searched: bool = True) -> ScoredModules:
     """Modules that any of the targets has scored, by all of them; in the first one's order, best first.
 
     Where a stage was searched, targets know different modules; what one lacks is scored anew. If not ``deep``, such a
@@ -57,7 +57,7 @@ def columns(targets: Sequence[TargetFit], *, deep: bool = True) -> Columns:
         place: dict[tuple[int, bytes], int] = {}
         own: list[np.ndarray] = []
         found = []
-        if not deep and any(target_fit.stages[u].searched for target_fit in targets):
+        if not searched and any(target_fit.stages[u].searched for target_fit in targets):
             codes.append([])
             scores.append(np.zeros((0, len(targets))))
             continue
@@ -80,4 +80,4 @@ def columns(targets: Sequence[TargetFit], *, deep: bool = True) -> Columns:
                 table[lacking, t] = targets[t].scorer.score_modules(u, modules)[0]
         codes.append(own)
         scores.append(table)
-    return Columns(space, tuple(codes), tuple(scores))
+    return ScoredModules(space, tuple(codes), tuple(scores))

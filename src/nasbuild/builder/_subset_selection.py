@@ -6,7 +6,7 @@ import moocore
 import numpy as np
 
 
-def spread(values: np.ndarray, n: int) -> np.ndarray:
+def farthest_points(values: np.ndarray, n: int) -> np.ndarray:
     """Up to ``n`` rows: the best of every target, then always the one furthest from those taken."""
     if len(values) <= n:
         return np.arange(len(values))
@@ -20,7 +20,7 @@ def spread(values: np.ndarray, n: int) -> np.ndarray:
     return np.array(sorted(taken), dtype=np.int64)
 
 
-def most_volume(values: np.ndarray, n: int, low: np.ndarray) -> np.ndarray:
+def largest_hypervolume(values: np.ndarray, n: int, low: np.ndarray) -> np.ndarray:
     """Up to ``n`` rows with the largest hypervolume, ascending.
 
     Of two targets exactly, by dynamic programming along the front (Auger et al., FOGA 2009); of more

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nasbuild.builder._k_best_sums import best_choices
+from nasbuild.builder._k_best_sums import k_best_picks
 from nasbuild.builder._tied_features import require_ties
 from nasbuild.errors import NasbuildError
 from nasbuild.score import TargetFit
@@ -24,7 +24,7 @@ class Built:
     shares
         Score of each stage's module.
     prediction, std
-        y' and its deviation, in the target's unit: `CHOSEN` times that of `Scorer.predict`, as it was chosen for its y'.
+        y' and its deviation, in the target's unit: `SELECTION_STD_FACTOR` times that of `Scorer.predict`, as it was chosen for its y'.
     extrapolates
         Whether the prediction goes beyond the table (`Scorer.predict_marked`).
     """
@@ -57,7 +57,7 @@ def build(target_fit: TargetFit, n: int, *, k: int | None = None) -> list[Built]
     order = [target_fit.best(u, k) for u in range(len(target_fit.stages))]
     columns = [sign * stage.score[o] for stage, o in zip(target_fit.stages, order, strict=True)]
     found: list[tuple[Architecture, float, tuple[float, ...]]] = []
-    for total, positions in best_choices(target_fit, order, columns):
+    for total, positions in k_best_picks(target_fit, order, columns):
         ranks = [int(o[p]) for o, p in zip(order, positions, strict=True)]
         modules = tuple(s.module(space, r) for s, r in zip(target_fit.stages, ranks, strict=True))
         shares = tuple(float(s.score[r]) for s, r in zip(target_fit.stages, ranks, strict=True))
@@ -73,22 +73,22 @@ def build(target_fit: TargetFit, n: int, *, k: int | None = None) -> list[Built]
     return _predicted(target_fit, found)
 
 
-CHOSEN = 1.3
+SELECTION_STD_FACTOR = 1.3
 """How much wider the deviation of a built architecture is than that of any: what looks best is partly what is judged too well.
 
 Found with ``benchmarks/promise.py``: over all its cells 90 % intervals hold 94 % of a shortlist's instead of 87 %, 92 % instead of 84 % of
 those chosen by y' alone, and within tight bounds more of those that are missed most.
 """
-POOL = 1_000
+PREDICTION_POOL = 1_000
 """Architectures of the highest summed scores among which the prediction y' may choose."""
 
 
-def best_predicted(target_fit: TargetFit, built: Sequence[Built], n: int) -> list[Built]:
+def best_by_prediction(target_fit: TargetFit, built: Sequence[Built], n: int) -> list[Built]:
     """The ``n`` with the best prediction y', which knows of interactions between stages; best first."""
     return sorted(built, key=lambda one: -target_fit.target.sign * one.prediction)[:n]
 
 
-def described(target_fit: TargetFit, architectures: Sequence[Architecture]) -> list[Built]:
+def describe(target_fit: TargetFit, architectures: Sequence[Architecture]) -> list[Built]:
     """Architectures with their scores and predictions, in their order."""
     shares = target_fit.scorer.shares(architectures)
     found = [
@@ -103,11 +103,11 @@ def _predicted(
     architectures = [architecture for architecture, _, _ in found]
     require_ties(target_fit.scorer.space, architectures)
     value, std, beyond = target_fit.scorer.predict_marked(architectures)
-    told = zip(found, value, CHOSEN * std, beyond, strict=True)
+    told = zip(found, value, SELECTION_STD_FACTOR * std, beyond, strict=True)
     return [Built(*one, float(v), float(s), bool(b)) for one, v, s, b in told]
 
 
-def buildable(target_fit: TargetFit) -> int:
+def count_buildable(target_fit: TargetFit) -> int:
     """How many architectures `build` can give: fewer than the space has where a stage was searched, where different
     architectures make the same network, or where no label tells of a choice."""
     unseen = target_fit.trust.unseen and not target_fit.unseen

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasbuild.builder._bounded_costs import (
+from nasbuild.builder._bound_names import (
     ExactCost,
     StageCost,
-    exact_and_predicted,
     exact_values,
     of_stages,
-    resolved,
+    resolve_name,
+    resolve_names,
 )
-from nasbuild.builder._bounded_topk import Problem, best_under
+from nasbuild.builder._bounded_topk import Problem, bounded_topk
 from nasbuild.builder._bounds import Bound, loosened
-from nasbuild.builder._layerwise import deep, is_deep, of_cost
-from nasbuild.builder._layerwise_topk import best_of
-from nasbuild.builder._opaque_costs import by_value, checked
+from nasbuild.builder._layerwise import is_layerwise, layerwise_space, of_cost
+from nasbuild.builder._layerwise_topk import layerwise_topk
+from nasbuild.builder._opaque_costs import build_checked, has_opaque_costs
 from nasbuild.builder._part_grid import Limits
-from nasbuild.builder._scored_modules import Columns, columns
-from nasbuild.builder._topk import Built, described, require_positive
+from nasbuild.builder._scored_modules import ScoredModules, scored_modules
+from nasbuild.builder._topk import Built, describe, require_positive
 from nasbuild.errors import Infeasible, NasbuildError
 from nasbuild.score import Fit, TargetFit
 from nasbuild.space import Architecture
@@ -31,18 +31,20 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Within:
+class BoundedBuild:
     """Architectures within bounds, best first, and how many of the first are proven to be the best.
 
     Nothing has a score that is better than the first one's by more than ``gap``.
     """
 
     built: list[Built]
-    proven: int
+    n_proven: int
     gap: float = 0.0
 
 
-def build_within(fit: Fit, target: str | None, n: int, bounds: Sequence[Bound], *, apart: int = 1) -> Within:
+def build_within(
+    fit: Fit, target: str | None, n: int, bounds: Sequence[Bound], *, apart: int = 1
+) -> BoundedBuild:
     """The ``n`` best architectures by summed module score whose other sums stay within bounds.
 
     A bound on a metric holds for what its summed module scores tell (recipe ``default``: on the
@@ -68,10 +70,10 @@ def build_within(fit: Fit, target: str | None, n: int, bounds: Sequence[Bound], 
     require_positive("the number of architectures", n)
     require_positive("the number of stages that differ", apart)
     first = fit.of(target)
-    exact, others = exact_and_predicted(fit, first, [bound.name for bound in bounds])
+    exact, others = resolve_names(fit, first, [bound.name for bound in bounds])
     targets = [first, *others]
-    if by_value(exact):
-        found = checked(
+    if has_opaque_costs(exact):
+        found = build_checked(
             fit,
             exact,
             bounds,
@@ -80,7 +82,7 @@ def build_within(fit: Fit, target: str | None, n: int, bounds: Sequence[Bound], 
             lambda one: one.architecture,
         )
         found.sort(key=lambda one: -first.target.sign * one.score)
-        return Within(found[:n], 0, np.inf)
+        return BoundedBuild(found[:n], 0, np.inf)
     return _within_sums(fit, targets, n, exact, bounds, apart)
 
 
@@ -91,25 +93,27 @@ def _within_sums(
     exact: Mapping[str, ExactCost],
     bounds: Sequence[Bound],
     apart: int,
-) -> Within:
+) -> BoundedBuild:
     """The same, with costs that stages tell."""
     first = targets[0]
     sign = first.target.sign
-    if is_deep(targets, exact):
+    if is_layerwise(targets, exact):
         limits, costs = limits_of(targets, exact, bounds)
-        found = best_of(deep(targets, fit, costs, limits, interactions=False), sign, n, apart)
+        found = layerwise_topk(
+            layerwise_space(targets, fit, costs, limits, interactions=False), sign, n, apart
+        )
         if not found.architectures:
             raise nothing_within_deep(fit, targets, exact, bounds)
-        built = described(first, found.architectures)
-        return Within(built, found.proven, found.most - float(found.values[0]))
-    table, costs, most = bounded(columns(targets), targets, exact, bounds)
+        built = describe(first, found.architectures)
+        return BoundedBuild(built, found.n_proven, found.upper - float(found.values[0]))
+    table, costs, most = bounded(scored_modules(targets), targets, exact, bounds)
     problem = Problem(tuple(sign * scores[:, 0] for scores in table.scores), costs, most)
-    best = best_under(problem, n, apart)
+    best = bounded_topk(problem, n, apart)
     if not len(best):
         raise nothing_within(problem, bounds, fit, exact)
     architectures = [table.architecture(pick) for pick in best.picks]
-    gap = 0.0 if best.proven else best.most - float(problem.values(best.picks[:1])[0])
-    return Within(described(first, architectures), best.proven, gap)
+    gap = 0.0 if best.n_proven else best.upper - float(problem.values(best.picks[:1])[0])
+    return BoundedBuild(describe(first, architectures), best.n_proven, gap)
 
 
 def limits_of(
@@ -139,8 +143,11 @@ def sum_at(target_fit: TargetFit, label: float) -> float:
 
 
 def bounded(
-    table: Columns, targets: Sequence[TargetFit], exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
-) -> tuple[Columns, tuple[np.ndarray, ...], np.ndarray]:
+    table: ScoredModules,
+    targets: Sequence[TargetFit],
+    exact: Mapping[str, ExactCost],
+    bounds: Sequence[Bound],
+) -> tuple[ScoredModules, tuple[np.ndarray, ...], np.ndarray]:
     """The modules whose costs are known, their costs, (modules, bounds), and the most of each sum, (bounds,).
 
     Costs of targets are on the scales on which they add up. ``table`` has the scores of ``targets``, in their order;
@@ -184,18 +191,20 @@ def on_targets(
     )
 
 
-def predicted_names(fit: Fit, bounds: Sequence[Bound]) -> list[str]:
+def predicted_bound_names(fit: Fit, bounds: Sequence[Bound]) -> list[str]:
     """What bounds are on that is known by its prediction only, each once."""
     names = dict.fromkeys(bound.name for bound in bounds)
-    return [name for name in names if isinstance(resolved(fit, name), TargetFit)]
+    return [name for name in names if isinstance(resolve_name(fit, name), TargetFit)]
 
 
-def expected(fit: Fit, name: str, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
+def expected_values(
+    fit: Fit, name: str, architectures: Sequence[Architecture]
+) -> tuple[np.ndarray, np.ndarray]:
     """What is known of architectures and its deviation, each (architectures,).
 
     An exact cost, with deviation 0, where there is one of that name; else y' of the target.
     """
-    found = resolved(fit, name)
+    found = resolve_name(fit, name)
     if isinstance(found, TargetFit):
         return found.scorer.predict(architectures)
     return exact_values(fit, found, architectures), np.zeros(len(architectures))
@@ -210,7 +219,7 @@ def nothing_within(
         rest = [i for i in range(len(bounds)) if i != k]
         scores = tuple(-cost[:, k] for cost in problem.costs)
         others = Problem(scores, tuple(c[:, rest] for c in problem.costs), problem.bounds[rest])
-        found = best_under(others, 1)
+        found = bounded_topk(others, 1)
         return -float(others.values(found.picks)[0]) if len(found) else None
 
     return _loosened(bounds, fit, exact, nearest)
@@ -226,13 +235,13 @@ def nothing_within_deep(
         rest = [bound for i, bound in enumerate(bounds) if i != k]
         if name in exact:
             limits, costs = limits_of(targets, exact, [bounds[k], *rest])
-            whole = of_cost(deep(targets, fit, costs, limits, interactions=False), 0)
+            whole = of_cost(layerwise_space(targets, fit, costs, limits, interactions=False), 0)
         else:
             place = next(t for t, one in enumerate(targets) if one.target.name == name)
             order = [targets[place], *(one for t, one in enumerate(targets) if t != place)]
             limits, costs = limits_of(order, exact, rest)
-            whole = deep(order, fit, costs, limits, interactions=False)
-        found = best_of(whole, -sign, 1)
+            whole = layerwise_space(order, fit, costs, limits, interactions=False)
+        found = layerwise_topk(whole, -sign, 1)
         return -float(found.values[0]) if found.architectures else None
 
     return _loosened(bounds, fit, exact, nearest)

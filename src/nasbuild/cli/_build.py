@@ -167,7 +167,7 @@ def _swept(fit: Fit, wanted: Wanted, sweep: Sequence[Sequence[Bound]]) -> tuple[
     Infeasible
         If nothing meets any of them.
     """
-    from nasbuild.builder import shown_bounds
+    from nasbuild.builder import format_bounds
 
     parts, infeasible = [], []
     for bounds in sweep:
@@ -176,7 +176,7 @@ def _swept(fit: Fit, wanted: Wanted, sweep: Sequence[Sequence[Bound]]) -> tuple[
         except Infeasible as error:
             if len(sweep) == 1:
                 raise
-            infeasible.append(f"{shown_bounds(bounds)}: {error.what}; {error.todo}")
+            infeasible.append(f"{format_bounds(bounds)}: {error.what}; {error.todo}")
     if not parts:
         raise Infeasible(f"nothing meets any of {len(sweep)} values", where="--where", todo=infeasible[0])
     return parts, infeasible

@@ -56,12 +56,12 @@ def part_of(fit: Fit, wanted: Wanted, bounds: Sequence[Bound]) -> BuiltPart:
     Infeasible
         If nothing is within the bounds.
     """
-    from nasbuild.builder import at_most
-    from nasbuild.optimize import RISK
+    from nasbuild.builder import failure_bound
+    from nasbuild.optimize import FAILURE_LIMITS
 
-    for risk in RISK[bool(wanted.propose) :] if fit.failures and wanted.weighs else ():
+    for risk in FAILURE_LIMITS[bool(wanted.propose) :] if fit.failures and wanted.weighs else ():
         try:
-            return replace(_part(fit, wanted, bounds, [*bounds, at_most(risk)]), risk=risk)
+            return replace(_part(fit, wanted, bounds, [*bounds, failure_bound(risk)]), risk=risk)
         except Infeasible:
             continue
     return _part(fit, wanted, bounds, bounds)
@@ -69,7 +69,7 @@ def part_of(fit: Fit, wanted: Wanted, bounds: Sequence[Bound]) -> BuiltPart:
 
 def _part(fit: Fit, wanted: Wanted, bounds: Sequence[Bound], held: Sequence[Bound]) -> BuiltPart:
     """What is built within ``held``; ``bounds`` are those of the user's."""
-    from nasbuild.builder import predicted_names, propose, propose_within, shown_bounds
+    from nasbuild.builder import format_bounds, predicted_bound_names, propose, propose_within
 
     target_fit = fit.of(wanted.targets[0] if wanted.targets else None)
     also, note, remark = list(dict.fromkeys(bound.name for bound in bounds)), "", ""
@@ -86,10 +86,10 @@ def _part(fit: Fit, wanted: Wanted, bounds: Sequence[Bound], held: Sequence[Boun
         title = f"{title} for {target_fit.target.name}{_within(bounds)}"
     rows = built_rows(fit, target_fit, built, also)
     if bounds:
-        rows = [{**row, "where": shown_bounds(bounds)} for row in rows]
+        rows = [{**row, "where": format_bounds(bounds)} for row in rows]
     if wanted.by in ("shortlist", "score") and not wanted.front:
         remark = _beyond(rows, bounds)
-    guessed = predicted_names(fit, bounds)
+    guessed = predicted_bound_names(fit, bounds)
     if guessed:
         told = " and ".join(guessed)
         told = (
@@ -109,11 +109,11 @@ def _best_of_ties(
     Infeasible
         If no choice has anything within the bounds.
     """
-    from nasbuild.builder import tied_fits
+    from nasbuild.builder import fits_per_tie
 
     found, refused, name = [], None, target_fit.target.name
     # The best modules of a stage, and all predictions, are those of each choice of the ties.
-    for part in tied_fits(fit, together=wanted.k is None and wanted.by != "exhaustive"):
+    for part in fits_per_tie(fit, together=wanted.k is None and wanted.by != "exhaustive"):
         try:
             found.append(_best(part, part.of(name), wanted.top, wanted.k, bounds, wanted.apart, wanted.by))
         except Infeasible as error:
@@ -141,7 +141,13 @@ def _best(
 ) -> tuple[list[Built], str, str]:
     """The best, a title, and what is not sure of them."""
     from nasbuild.builder import build as build_architectures
-    from nasbuild.builder import build_exhaustive, build_predicted, build_shortlisted, build_within, is_deep
+    from nasbuild.builder import (
+        build_exhaustive,
+        build_predicted,
+        build_shortlisted,
+        build_within,
+        is_layerwise,
+    )
     from nasbuild.space import count_architectures, shown_count
 
     note = ""
@@ -163,23 +169,23 @@ def _best(
             short.built,
             f"best by prediction y' of the {short.length:,} best by summed module score",
         )
-        if not short.sure:
+        if not short.n_proven:
             note = (
                 f"the best by score is not proven to be the best: {_at_most(target_fit, short.gap, 'score')}"
             )
         elif not short.proven:
-            note = f"of the {short.length:,} best by score, the first {short.sure:,} are proven; beyond them, better ones may exist"
+            note = f"of the {short.length:,} best by score, the first {short.n_proven:,} are proven; beyond them, better ones may exist"
     else:
         title = "best by summed module score"
-        if not bounds and apart == 1 and (k is not None or not is_deep([target_fit], {})):
+        if not bounds and apart == 1 and (k is not None or not is_layerwise([target_fit], {})):
             return build_architectures(target_fit, n, k=k), title, note
         within = build_within(fit, target_fit.target.name, n, bounds, apart=apart)
         built = within.built
-        if 0 < within.proven < len(built):
+        if 0 < within.n_proven < len(built):
             note = (
-                f"the first {within.proven:,} are proven to be the best; beyond them, better ones may exist"
+                f"the first {within.n_proven:,} are proven to be the best; beyond them, better ones may exist"
             )
-        elif not within.proven:
+        elif not within.n_proven:
             note = f"not proven to be the best: {_at_most(target_fit, within.gap, 'score')}"
     return built, title, note
 
@@ -196,7 +202,7 @@ def _front(
     fit: Fit, targets: Sequence[str], n: int, bounds: Sequence[Bound], held: Sequence[Bound]
 ) -> tuple[TargetFit, list[Built], list[str], str, str]:
     """The first target, the front by it, what else is to be told of each, a title, and how far it reaches."""
-    from nasbuild.builder import build_front, described
+    from nasbuild.builder import build_front, describe
 
     found = build_front(fit, n, targets=targets, bounds=held)
     target_fit = fit.of(found.targets[0])
@@ -207,7 +213,7 @@ def _front(
         f"{found.labelled_volume:.3f} of what is labelled"
     )
     remark = reach if found.volume == found.volume else ""
-    return target_fit, described(target_fit, found.architectures), also, title, remark
+    return target_fit, describe(target_fit, found.architectures), also, title, remark
 
 
 def _beyond(rows: Sequence[dict[str, Any]], bounds: Sequence[Bound]) -> str:
@@ -225,6 +231,6 @@ def _beyond(rows: Sequence[dict[str, Any]], bounds: Sequence[Bound]) -> str:
 
 
 def _within(bounds: Sequence[Bound]) -> str:
-    from nasbuild.builder import shown_bounds
+    from nasbuild.builder import format_bounds
 
-    return f" with {shown_bounds(bounds)}" if bounds else ""
+    return f" with {format_bounds(bounds)}" if bounds else ""

@@ -19,12 +19,12 @@ def built_rows(
 
     ``expected`` holds what is predicted of other targets, named in ``also``, or known exactly.
     """
-    from nasbuild.builder import expected
+    from nasbuild.builder import expected_values
     from nasbuild.space import architecture_id, to_dict
 
     told: list[dict[str, Any]] = [{} for _ in built]
     for name in dict.fromkeys(also):
-        value, std = expected(fit, name, [one.architecture for one in built])
+        value, std = expected_values(fit, name, [one.architecture for one in built])
         for n, row in enumerate(told):
             row[name] = {"prediction": float(value[n]), "std": float(std[n])}
     rows = []

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasbuild.builder._declared_costs import Declared
-from nasbuild.builder._exact_costs import TableSum, Unproven, exact_sum
-from nasbuild.builder._failure_bound import FAILING, Failing
+from nasbuild.builder._declared_costs import DeclaredCost
+from nasbuild.builder._exact_costs import NotExact, TableSum, exact_sum
+from nasbuild.builder._failure_bound import FAILURE_LOG_ODDS, FailureLogOdds
 from nasbuild.errors import NasbuildError
 from nasbuild.score import Fit, TargetFit
 from nasbuild.space import Architecture, Cost, Space
@@ -44,26 +44,28 @@ class LayerCount:
 
 
 @dataclass(frozen=True)
-class ByValue:
+class OpaqueCost:
     """A declared cost of which only the values of whole architectures are known."""
 
     space: Space
     cost: Cost
 
 
-StageCost = LayerCount | TableSum | Declared | Failing
-ExactCost = StageCost | ByValue
+StageCost = LayerCount | TableSum | DeclaredCost | FailureLogOdds
+ExactCost = StageCost | OpaqueCost
 
 
-def exact_cost(fit: Fit, name: str) -> ExactCost | Unproven | None:
+def exact_cost(fit: Fit, name: str) -> ExactCost | NotExact | None:
     """A cost of that name that is known exactly; None if the name says nothing beside a target or is unknown."""
     space = fit.space
-    if name == FAILING and fit.failures is not None:
-        return Failing(fit.failures)
+    if name == FAILURE_LOG_ODDS and fit.failures is not None:
+        return FailureLogOdds(fit.failures)
     if name in space.costs:
         cost = space.costs[name]
         return (
-            Declared(space, cost) if cost.is_sum(space) and not cost.needs_globals else ByValue(space, cost)
+            DeclaredCost(space, cost)
+            if cost.is_sum(space) and not cost.needs_globals
+            else OpaqueCost(space, cost)
         )
     if name in (LAYERS, DEPTH) and name not in fit.table.columns:
         return LayerCount(space)
@@ -75,7 +77,7 @@ def is_exact(fit: Fit, name: str) -> bool:
     return isinstance(exact_cost(fit, name), ExactCost)
 
 
-def resolved(fit: Fit, name: str, where: str = "--where") -> ExactCost | TargetFit:
+def resolve_name(fit: Fit, name: str, where: str = "--where") -> ExactCost | TargetFit:
     """What a name in a bound stands for: a declared cost, the number of layers, an exact sum that the table proves, a target.
 
     Raises
@@ -89,7 +91,7 @@ def resolved(fit: Fit, name: str, where: str = "--where") -> ExactCost | TargetF
     for target_fit in fit.targets:
         if target_fit.target.name == name:
             return target_fit
-    if isinstance(exact, Unproven):
+    if isinstance(exact, NotExact):
         raise _not_exact(name, exact, where)
     raise NasbuildError(
         f"{name!r} is neither a target of this run nor a metric of its table",
@@ -100,7 +102,7 @@ def resolved(fit: Fit, name: str, where: str = "--where") -> ExactCost | TargetF
     )
 
 
-def _not_exact(name: str, why: Unproven, where: str) -> NasbuildError:
+def _not_exact(name: str, why: NotExact, where: str) -> NasbuildError:
     if why.told:
         return NasbuildError(
             f"{name!r} is no target of this run, and in its table no exact sum over the layers",
@@ -117,11 +119,11 @@ def _not_exact(name: str, why: Unproven, where: str) -> NasbuildError:
 
 def of_stages(cost: ExactCost) -> StageCost:
     """A cost that stages tell; one that only whole architectures tell has a sum in its place by now."""
-    assert not isinstance(cost, ByValue)
+    assert not isinstance(cost, OpaqueCost)
     return cost
 
 
-def of_together(
+def joint_costs(
     cost: StageCost, stages: Sequence[int], codes: Sequence[Sequence[np.ndarray]], picks: np.ndarray
 ) -> np.ndarray:
     """What modules of several stages add together, but for products of stages, (picks,); NaN where it isn't known.
@@ -129,34 +131,34 @@ def of_together(
     ``picks`` are positions in the ``codes`` of each of the stages, (picks, stages).
     """
     if isinstance(cost, TableSum):
-        return cost.of_together(stages, codes, picks)
+        return cost.joint_costs(stages, codes, picks)
     own = [cost.of_modules(u, some) for u, some in zip(stages, codes, strict=True)]
     return np.sum([values[at] for values, at in zip(own, picks.T, strict=True)], axis=0)
 
 
 def exact_values(fit: Fit, cost: ExactCost, architectures: Sequence[Architecture]) -> np.ndarray:
     """The cost of whole architectures, (architectures,); NaN where the table doesn't determine it."""
-    if isinstance(cost, Declared | ByValue):
+    if isinstance(cost, DeclaredCost | OpaqueCost):
         return cost.cost.values(fit.space, architectures)
-    if isinstance(cost, Failing):
+    if isinstance(cost, FailureLogOdds):
         return cost.failures.log_odds(architectures)
     codes = [[stage.encode(a.modules[u]) for a in architectures] for u, stage in enumerate(fit.space.stages)]
     picks = np.repeat(np.arange(len(architectures))[:, None], len(codes), axis=1)
-    total = of_together(cost, range(len(codes)), codes, picks)
+    total = joint_costs(cost, range(len(codes)), codes, picks)
     for (u, v), link in cost.links().items():
         if u < v:
             total += ((cost.vectors(u, codes[u]) @ link) * cost.vectors(v, codes[v])).sum(axis=1)
     return total
 
 
-def exact_and_predicted(
+def resolve_names(
     fit: Fit, first: TargetFit, names: Sequence[str]
 ) -> tuple[dict[str, ExactCost], list[TargetFit]]:
     """What bounds are on: exact costs by name, and the other targets, each once."""
     exact: dict[str, ExactCost] = {}
     others: dict[str, TargetFit] = {}
     for name in dict.fromkeys(names):
-        found = resolved(fit, name)
+        found = resolve_name(fit, name)
         if isinstance(found, TargetFit):
             if name != first.target.name:
                 others[name] = found

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from nasbuild.builder import (
     Bound,
+    format_bounds,
     parse_bound,
     parse_bounds,
     read_bounds,
     read_sweep,
-    shown_bounds,
 )
 from nasbuild.builder._bounds import loosened
 from nasbuild.errors import NasbuildError
@@ -54,7 +54,7 @@ def test_single_bounds_are_read(text, bound):
 def test_both_sides_are_two_bounds(text, bounds, told):
     (found,) = parse_bounds(text)
     assert {(b.name, b.sign, b.value) for b in found} == bounds
-    assert shown_bounds(found) == told
+    assert format_bounds(found) == told
     assert set(parse_bounds(told)[0]) == set(found)
     with pytest.raises(NasbuildError, match="more than one bound"):
         parse_bound(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def worthwhile(values: np.ndarray, count: int) -> np.ndarray:
+def skyband(values: np.ndarray, count: int) -> np.ndarray:
     """Rows of (rows, columns) that fewer than ``count`` others beat or equal in every column, ascending.
 
     Of more than ``count`` equal rows, the first so many.
