@@ -50,7 +50,7 @@ def test_a_front_that_is_too_long_is_thinned_out(monkeypatch, targets, most, sha
     worth = [np.abs(rng.normal(size=(50, targets))) for _ in range(4)]
     worth = [own / np.linalg.norm(own, axis=1, keepdims=True) * (u + 1) for u, own in enumerate(worth)]
     whole = additive_front(worth)
-    monkeypatch.setattr(_additive_front, "_MOST_SUMS", most)
+    monkeypatch.setattr(_additive_front, "_MAX_SUMS", most)
     some = additive_front(worth)
     assert whole is not None
     assert some is not None

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import nasbuild.builder._bounded_topk as under
+import nasbuild.builder._bounded_topk as bounded
 from nasbuild.builder._bounded_topk import Problem, bounded_topk
 
 
@@ -51,8 +51,8 @@ def test_integer_programmes_find_the_same_values(problem, n):
     expected = brute(problem, n, 1)
     nothing = np.empty((0, problem.stages), dtype=np.int64)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(under, "_PROGRAMMES", 99)
-        found = under._by_programmes(problem, n, 1, nothing, 0).picks
+        patch.setattr(bounded, "_MAX_PROGRAMS", 99)
+        found = bounded._solve_programs(problem, n, 1, nothing, 0).picks
     assert problem.feasible(found).all()
     assert problem.values(found) == pytest.approx(
         problem.values(np.array(expected, int).reshape(found.shape))
@@ -69,7 +69,7 @@ def test_programmes_take_over_where_there_is_too_much_to_list(monkeypatch):
     )
     expected = bounded_topk(problem, 20).picks
     assert len(expected) == 20
-    monkeypatch.setattr(under, "_MOST", 60)
+    monkeypatch.setattr(bounded, "_MAX_COMBINATIONS", 60)
     found = bounded_topk(problem, 20)
     assert 1 <= found.n_proven < 20
     assert found.picks[: found.n_proven].tolist() == expected[: found.n_proven].tolist()
@@ -101,7 +101,7 @@ def test_what_cannot_be_proven_is_told(monkeypatch):
     scores = tuple(rng.normal(size=150) for _ in range(5))
     costs = tuple(s[:, None] * rng.uniform(0.2, 1, 5) + rng.normal(size=(150, 5)) for s in scores)
     problem = Problem(scores, costs, np.full(5, 1.0))
-    monkeypatch.setattr(under, "_MOST", 100_000)
+    monkeypatch.setattr(bounded, "_MAX_COMBINATIONS", 100_000)
     found = bounded_topk(problem, 100)
     assert 1 <= found.n_proven < len(found) == 100
     assert problem.feasible(found.picks).all()

@@ -9,6 +9,8 @@ from builder_samples import EVERY, QUICK, SIZES, predicted
 from nasbuild.builder import (
     PREDICTION_POOL,
     Bound,
+    _beam_search,
+    _best_context,
     best_by_prediction,
     best_context_modules,
     best_context_values,
@@ -18,8 +20,6 @@ from nasbuild.builder import (
     expected_values,
     parse_bound,
 )
-from nasbuild.builder import _beam_search as ascend
-from nasbuild.builder import _best_context as in_company
 from nasbuild.builder._beam_search import best_predicted_picks
 from nasbuild.builder._pairwise_prediction import PairwisePrediction
 from nasbuild.builder._scored_modules import scored_modules
@@ -51,7 +51,7 @@ def bounded_table(seed: int) -> tuple[PairwisePrediction, np.ndarray]:
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("seed", range(4))
 def test_all_of_a_small_space_are_compared(seed, sign, monkeypatch):
-    monkeypatch.setattr(ascend, "_CHUNK", 100)
+    monkeypatch.setattr(_beam_search, "_CHUNK", 100)
     what, inside = bounded_table(seed)
     found, proven = best_predicted_picks(what, sign, EVERY[:0], 12)
     assert proven
@@ -62,13 +62,13 @@ def test_all_of_a_small_space_are_compared(seed, sign, monkeypatch):
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("seed", range(4))
 def test_swaps_find_the_best_of_a_larger_one(seed, sign, monkeypatch):
-    monkeypatch.setattr(ascend, "LISTED", 0)
-    monkeypatch.setattr(ascend, "WIDTH", 40)
+    monkeypatch.setattr(_beam_search, "LISTED", 0)
+    monkeypatch.setattr(_beam_search, "WIDTH", 40)
     what, inside = bounded_table(seed)
     spent = sum(cost[EVERY[:, u]] for u, cost in enumerate(what.costs))
     # It begins beyond the bound on the target, at what is within the costs alone.
     values = what.values(EVERY)
-    beyond = EVERY[(spent <= what.upper).all(axis=1) & (what.over(values) > 0)][:3]
+    beyond = EVERY[(spent <= what.upper).all(axis=1) & (what.excess(values) > 0)][:3]
     found, proven = best_predicted_picks(what, sign, beyond, 12)
     assert not proven
     best = np.sort(-sign * what.values(inside)[:, 0])[:12]
@@ -117,7 +117,7 @@ def test_what_pairs_do_not_know_is_ranked_by_the_prediction_itself_and_not_prove
 def test_swaps_of_a_run_find_what_all_of_the_space_has(fitted, monkeypatch):
     bounds = [Bound("latency_cpu", 1, float(np.median(fitted.of("latency_cpu").labels.values)))]
     whole = build_predicted(fitted, "acc", 10, bounds)
-    monkeypatch.setattr(ascend, "LISTED", 0)
+    monkeypatch.setattr(_beam_search, "LISTED", 0)
     found = build_predicted(fitted, "acc", 10, bounds)
     assert not found.proven
     assert [one.prediction for one in found.built] == pytest.approx([one.prediction for one in whole.built])
@@ -140,8 +140,8 @@ def company(fitted):
 @pytest.mark.parametrize("listed", [True, False])
 def test_the_worth_of_modules_in_the_best_company(fitted, company, listed, monkeypatch):
     if not listed:
-        monkeypatch.setattr(in_company, "LISTED", 0)
-        monkeypatch.setattr(ascend, "LISTED", 0)
+        monkeypatch.setattr(_best_context, "LISTED", 0)
+        monkeypatch.setattr(_beam_search, "LISTED", 0)
     target_fit = fitted.of("acc")
     table = scored_modules([target_fit])
     worth = best_context_values(target_fit.scorer, 1, table)
@@ -181,7 +181,7 @@ def test_modules_are_those_whose_best_architecture_is_expected_to_be_best(fitted
 
 
 def test_modules_of_no_candidate_are_ordered_by_their_company(fitted, monkeypatch):
-    monkeypatch.setattr(in_company, "_CANDIDATES", 1)
+    monkeypatch.setattr(_best_context, "_CANDIDATES", 1)
     target_fit = fitted.of("acc")
     table = scored_modules([target_fit])
     worth = best_context_values(target_fit.scorer, 1, table)
@@ -218,7 +218,9 @@ def test_what_cannot_be_met_names_the_nearest(fitted):
     least = float(
         fitted.of("latency_cpu").scorer.predict(list(enumerate_architectures(fitted.space)))[0].min()
     )
-    with pytest.raises(NasbuildError, match="nothing was found whose predictions are within") as caught:
+    with pytest.raises(
+        NasbuildError, match="no architecture was found whose predictions are within"
+    ) as caught:
         build_predicted(fitted, "acc", 3, [Bound("latency_cpu", 1, least / 2)])
     near = parse_bound((caught.value.todo or "").removeprefix("loosen them: the nearest needs "))
     assert near == Bound("latency_cpu", 1, pytest.approx(least, rel=1e-3))

@@ -211,7 +211,7 @@ def test_parts_tell_what_the_scorer_tells(both):
         own = whole.grid((n, 0))
         sizes = [len(s) for s in own.predicted.scores]
         picks = np.column_stack([rng.integers(size, size=30) for size in sizes])
-        picks = picks[own.told(picks)]
+        picks = picks[own.valid(picks)]
         architectures = own.architectures(picks)
         values = own.predicted.values(picks)
         for t, one in enumerate(targets):

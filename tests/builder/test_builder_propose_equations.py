@@ -86,10 +86,10 @@ def test_equations_can_be_learnt_and_build_near_where_they_aim(fitted):
     ("arguments", "message"),
     [
         ({"n": 0}, "the number of equations is 0"),
-        ({"n": 2, "targets": ["loss"]}, "a front needs two targets"),
+        ({"n": 2, "targets": ["loss"]}, "a front needs at least two targets"),
         (
             {"n": 2, "targets": TWO, "bounds": [parse_bound("params <= 3")]},
-            "'params' is no target of these equations; allowed: loss, latency_cpu",
+            "'params' is not a target of these equations; allowed: loss, latency_cpu",
         ),
         (
             {"n": 2, "targets": TWO, "bounds": [parse_bound("latency_cpu <= 0.001")]},

@@ -81,7 +81,9 @@ def test_it_is_named_after_its_space():
 def test_mistakes_are_told():
     macro, mnasnet = made_up(load_space("nas-bench-macro"), 0), made_up(load_space("mnasnet"), 0, kept=2)
     for k in (0, -3):
-        with pytest.raises(NasbuildError, match=f"the number of modules a stage is {k}; allowed: 1 or more"):
+        with pytest.raises(
+            NasbuildError, match=f"the number of modules per stage is {k}; allowed: 1 or more"
+        ):
             reduce_space([macro], k)
     with pytest.raises(NasbuildError, match="there is nothing learnt to shrink the space by"):
         reduce_space([], 3)

@@ -165,13 +165,14 @@ def test_what_the_table_does_not_determine_takes_no_part():
 
 def test_what_is_measured_is_no_exact_sum(fitted):
     with pytest.raises(
-        NasbuildError, match="'latency_cpu_std' is no target of this run, and in its table no exact sum"
+        NasbuildError,
+        match="'latency_cpu_std' is not a target of this fit, and in its table not an exact sum",
     ):
         build_within(fitted, "acc", 3, [Bound("latency_cpu_std", 1, 3)])
 
 
 def test_an_unknown_name_is_told(fitted):
-    with pytest.raises(NasbuildError, match="'flops' is neither a target of this run nor a metric") as caught:
+    with pytest.raises(NasbuildError, match="'flops' is neither a target of this fit nor a metric") as caught:
         build_within(fitted, "acc", 3, [Bound("flops", 1, 3)])
     assert "layers" in str(caught.value)
 

@@ -60,7 +60,7 @@ def test_what_is_asked_for_and_chosen_is_within_bounds_that_are_exact(loop, boun
     # What the fit says of a round was asked of it before.
     for n, state in enumerate(states[:-1]):
         asked = [a for a, r in zip(found.architectures, found.rounds, strict=True) if r == n + 1]
-        assert within_bounds(state.run, asked, [parse_bound(text) for text in bounds]).all()
+        assert within_bounds(state.fit, asked, [parse_bound(text) for text in bounds]).all()
 
 
 def test_a_bound_on_what_is_no_sum_is_fitted_and_held_by_its_prediction(loop, tmp_path):
@@ -77,7 +77,7 @@ def test_a_bound_on_what_is_no_sum_is_fitted_and_held_by_its_prediction(loop, tm
     assert [one.target.name for one in load_fit(tmp_path / "out" / "run").targets] == ["cost", "loss"]
     for n, state in enumerate(states[:-1]):
         asked = [a for a, r in zip(found.architectures, found.rounds, strict=True) if r == n + 1]
-        assert within_bounds(state.run, asked, [parse_bound("loss <= 0.35")]).all()
+        assert within_bounds(state.fit, asked, [parse_bound("loss <= 0.35")]).all()
     assert found.inside.tolist() == [truth(a)["loss"] <= 0.35 + 1e-9 for a in found.architectures]
     # Of the 75 architectures within, one of the ten best, after 40 of 1,521 evaluations.
     tenth = sorted(v["cost"] for v in EVERY.values() if v["loss"] <= 0.35 + 1e-9)[9]

@@ -222,7 +222,7 @@ def test_settings_that_make_no_search_are_refused(wrong, message):
         (["speed"], [], "speed"),
         (["worth", "worth"], [], "a target is named twice"),
         (["worth"], ["speed <= 3"], "there is no metric 'speed'"),
-        (["worth"], ["cost ~ 3"], "is no bound"),
+        (["worth"], ["cost ~ 3"], "is not a bound"),
     ],
 )
 def test_a_goal_that_is_none_is_refused(targets, bounds, message):

@@ -1,4 +1,4 @@
-"""Room ``build``: what to build or to evaluate next by module scores, and the reduced space."""
+"""Room ``builder``: the best architectures by score or prediction, fronts, proposals, reduced spaces."""
 
 from nasbuild.builder._best_context import best_context_modules, best_context_values, best_predicted_modules
 from nasbuild.builder._bound_names import DEPTH, LAYERS, is_exact

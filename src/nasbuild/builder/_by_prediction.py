@@ -1,4 +1,4 @@
-"""Building by the prediction y', which knows what stages do to each other, within bounds that hold for it as well."""
+"""Building by the prediction y', which includes interactions; bounds on targets hold for y' as well."""
 
 from __future__ import annotations
 
@@ -30,22 +30,26 @@ from nasbuild.builder._within_bounds import (
 from nasbuild.errors import Infeasible
 from nasbuild.score import Fit, TargetFit
 
-_AGAIN = 4_000  # of a small space, architectures that y' itself orders where pairs do not have all of it
+_RERANKED = 4_000  # architectures of a small space that y' re-ranks if pairs do not make up all of y'
 _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
 class PredictedBuild:
-    """Architectures, best y' first.
+    """Architectures built by prediction.
 
     Attributes
     ----------
+    built
+        Best y' first.
     proven
-        Nothing that can be built from the scored modules has a better y'.
+        Whether nothing that can be built from the scored modules has a better y'.
     pool
-        Of how many best ones by score y' has chosen, where its swaps can't be followed; else None.
+        Number of the best by score that y' selected from, for recipes without a sum over pairs of
+        stages; None for the others.
     gap
-        How much better than the first the best may be, in the target's unit, where it is not proven; infinite if unknown.
+        Upper bound on how much the best y' may exceed the first one, in the target's unit; infinite
+        if unknown, 0 if proven.
     """
 
     built: list[Built]
@@ -57,26 +61,28 @@ class PredictedBuild:
 def build_predicted(
     fit: Fit, target: str | None, n: int, bounds: Sequence[Bound] = (), *, k: int | None = None
 ) -> PredictedBuild:
-    """The ``n`` architectures of the best prediction y' within bounds.
+    """Returns the ``n`` architectures with the best prediction y' within bounds.
 
-    Of recipes whose y' is a sum over pairs of stages: in a space of up to a million combinations all of them are
-    compared; in a larger one swaps of single modules are followed from the best by score (`best_predicted_picks`). Of
-    other recipes y' chooses among the `PREDICTION_POOL` best by score.
+    If y' is a sum over pairs of stages, up to a million combinations are all compared. Larger
+    spaces are searched by a beam search from the best by score (`best_predicted_picks`). For other
+    recipes, y' selects among the `PREDICTION_POOL` best by score.
 
     Parameters
     ----------
     target
-        What is to be best; may be None if the run has one target only.
+        The target to optimise; None if the fit has only one.
     bounds
         As in `build_within`, but a bound on a target holds for its y'.
     k
-        Only the ``k`` best modules of each stage take part: those whose best architecture is expected
-        to be the best (`best_context_modules`).
+        Use only ``k`` modules of each stage: those of the highest expected best context
+        (`best_context_modules`).
 
     Raises
     ------
     NasbuildError
-        If a bound names nothing that is known, or nothing is within the bounds: with the nearest that was found.
+        If ``n`` or ``k`` is below 1, or a bound names nothing that is known.
+    Infeasible
+        If nothing is found within the bounds; the message names the nearest values found.
     """
     require_positive("the number of architectures", n)
     first = fit.of(target)
@@ -103,7 +109,7 @@ def _by_sums(
     bounds: Sequence[Bound],
     k: int | None,
 ) -> PredictedBuild:
-    """The same, with costs that stages tell."""
+    """`build_predicted` where every cost is a sum over stages and pairs of stages."""
     first = targets[0]
     sign = first.target.sign
     on_labels = [bound for bound in bounds if bound.name not in exact]
@@ -111,7 +117,7 @@ def _by_sums(
         return _deep(fit, targets, n, exact, bounds)
     table = scored_modules(targets)
     if k is not None:
-        require_positive("the number of modules a stage", k)
+        require_positive("the number of modules per stage", k)
         table = table.select(best_context_modules(first.scorer, sign, table, k))
     table, costs, most = bounded(table, targets, exact, bounds)
     problem = Problem(tuple(sign * scores[:, 0] for scores in table.scores), costs, most)
@@ -128,10 +134,10 @@ def _by_sums(
         predicted = PairwisePrediction(
             table.scores, known, tuple(c[:, on_costs] for c in costs), limits[on_costs], held
         )
-        # Where pairs are not all of y', the best of many by pairs are ordered by y' itself, and nothing is proven.
+        # If pairs are not all of y', the best of many by pairs are re-ranked by y', and nothing is proven.
         exactly = all(one.scorer.exact_pairs for one in targets)
         listed = math.prod(len(scores) for scores in table.scores) <= LISTED
-        more = n if exactly else max(n, _AGAIN if listed else WIDTH)
+        more = n if exactly else max(n, _RERANKED if listed else WIDTH)
         starts, proven = best_predicted_picks(predicted, sign, starts, more)
         proven, pool = proven and exactly, None
     built = describe(first, [table.architecture(pick) for pick in starts.tolist()])
@@ -142,7 +148,7 @@ def _by_sums(
 def _deep(
     fit: Fit, targets: Sequence[TargetFit], n: int, exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
 ) -> PredictedBuild:
-    """The same layer by layer, where a stage is too deep to list."""
+    """`build_predicted` layer by layer, for stages that are too deep to list."""
     first = targets[0]
     on_labels = [bound for bound in bounds if bound.name not in exact]
     sums = all(one.scorer.pairs([[] for _ in fit.space.stages]) is not None for one in targets)
@@ -163,7 +169,7 @@ def _deep(
 
 
 def _starts(problem: Problem, exact: list[int], n: int) -> np.ndarray:
-    """The best by score within the bounds; where sums leave nothing, what is least beyond those on targets."""
+    """The best by score within the bounds; if there are none, those that violate target bounds least."""
     found = bounded_topk(problem, n).picks
     on_sums = [k for k in range(len(problem.bounds)) if k not in exact]
     if len(found) or not on_sums:
@@ -176,12 +182,12 @@ def _starts(problem: Problem, exact: list[int], n: int) -> np.ndarray:
 
 
 def _within(fit: Fit, built: list[Built], bounds: list[Bound]) -> list[Built]:
-    """Those whose y' is within the bounds on targets.
+    """Filters to architectures whose y' is within the bounds on targets.
 
     Raises
     ------
-    NasbuildError
-        If none are: with what the nearest of them has.
+    Infeasible
+        If none are; the message names the values of the nearest one.
     """
     if not bounds:
         return built
@@ -192,17 +198,17 @@ def _within(fit: Fit, built: list[Built], bounds: list[Bound]) -> list[Built]:
         [expected_values(fit, b.name, [one.architecture for one in built])[0] for b in bounds]
     )
     beyond = signs * (value - most)
-    # Bounds are held on the scale on which scores add up; the way back rounds.
+    # Bounds were applied on the scale on which scores add up; converting back rounds.
     beyond[beyond <= _ROUNDING * np.maximum(np.abs(most), np.abs(value))] = 0
     kept = np.flatnonzero(~beyond.any(axis=1))
     if not len(kept):
         nearest = int(np.argmin((beyond / np.maximum(np.ptp(value, axis=0), 1e-300)).sum(axis=1)))
-        told = [
+        needed = [
             loosened(b, v) for b, v, over in zip(bounds, value[nearest], beyond[nearest], strict=True) if over
         ]
         raise Infeasible(
-            "nothing was found whose predictions are within all bounds",
+            "no architecture was found whose predictions are within all bounds",
             where="--where",
-            todo=f"loosen them: the nearest needs {' and '.join(told)}",
+            todo=f"loosen them: the nearest needs {' and '.join(needed)}",
         )
     return [built[i] for i in kept]

@@ -125,7 +125,7 @@ class NotExact:
 
     unknowns: int
     rows: int
-    told: bool
+    disproven: bool
 
 
 def exact_sum(fit: Fit, name: str) -> TableSum | NotExact:
@@ -160,7 +160,7 @@ def _solved(
 ) -> TableSum | NotExact:
     place, count = _places_of(space, codes, form), len(values)
     if len(place) >= count * 4:
-        return NotExact(len(place), count, told=False)
+        return NotExact(len(place), count, disproven=False)
     # What is exact is so in any of the rows: some tell quickly what is none.
     some = np.random.default_rng(0).permutation(count)[: len(place) + _SOME]
     if len(some) < count:
@@ -209,20 +209,20 @@ def _fitted(
     means = tuple(part.mean(axis=0) for part in parts)
     whole = sum(parts) - sum(means) + across - across.mean(axis=0)
     if exact and _clearly_none(whole, values):
-        return NotExact(len(place), len(values), told=True)
+        return NotExact(len(place), len(values), disproven=True)
     left, sizes, right = np.linalg.svd(whole, full_matrices=False)
     rank = int((sizes > sizes.max(initial=0) * 1e-10).sum())
     if exact and len(values) < rank + 1 + _SPARE:
-        return NotExact(rank + 1, len(values), told=False)
+        return NotExact(rank + 1, len(values), disproven=False)
     level, basis = float(values.mean()), right[:rank].T
     weights = basis @ ((left[:, :rank].T @ (values - level)) / sizes[:rank])
     if exact and np.abs(whole @ weights + level - values).max() > _EXACT * values.std():
-        return NotExact(rank + 1, len(values), told=True)
+        return NotExact(rank + 1, len(values), disproven=True)
     if form == "products":
         # What neighbouring stages do to each other must be determined by itself: it holds for all of them.
         rows = [n for key, n in place.items() if len(key) > 1 and key[1] == "next"]
         if exact and (not rows or np.linalg.norm(basis[rows], axis=1).min() < 1 - _KNOWN):
-            return NotExact(rank + 1, len(values), told=False)
+            return NotExact(rank + 1, len(values), disproven=False)
         level -= float(across.mean(axis=0) @ weights)
     return TableSum(space, form, place, means, basis, weights, level)
 

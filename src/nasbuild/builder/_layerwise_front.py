@@ -53,7 +53,7 @@ def layerwise_front(whole: LayerwiseSpace, signs: np.ndarray) -> LayerwiseFront:
         own, picks = grids[g], proposed[g]
         if shares[g] and (np.argsort(-shares, kind="stable")[:_CLIMBED] == g).any():
             picks = pareto_local_search(own.predicted, signs, picks)
-        picks = picks[own.told(picks)]
+        picks = picks[own.valid(picks)]
         architectures += own.architectures(picks)
         sums.append(own.predicted.values(picks))
     return LayerwiseFront(architectures, np.concatenate(sums))

@@ -59,9 +59,9 @@ def layerwise_topk(whole: LayerwiseSpace, sign: int, n: int, apart: int = 1) -> 
         if limit <= floor:
             most = max(most, limit) if not values else max(most, values[0])
             break
-        asked = n * (8 if several > 1 else 1) + sum(len(part.known) for part in own.parts)
+        asked = n * (8 if several > 1 else 1) + sum(len(part.excluded) for part in own.parts)
         some = topk_with_pairs(own.predicted, sign, asked, floor=floor)
-        kept = np.flatnonzero(own.told(some.picks)) if len(some.picks) else np.zeros(0, dtype=np.int64)
+        kept = np.flatnonzero(own.valid(some.picks)) if len(some.picks) else np.zeros(0, dtype=np.int64)
         value = sign * own.predicted.values(some.picks)[:, 0] if len(some.picks) else np.zeros(0)
         if some.n_proven < len(some.picks):
             sure = False

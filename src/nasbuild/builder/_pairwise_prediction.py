@@ -56,7 +56,7 @@ class PairwisePrediction:
         rest = [score[picks[:, u]] for u, score in enumerate(self.scores) if u != stage]
         return total + sum(rest, np.zeros((len(picks), total.shape[-1])))[:, None]
 
-    def spent(self, picks: np.ndarray, stage: int) -> np.ndarray:
+    def swap_costs(self, picks: np.ndarray, stage: int) -> np.ndarray:
         """Costs with every module of a stage in turn put into each pick, (picks, modules, bounds)."""
         rest = [cost[picks[:, u]] for u, cost in enumerate(self.costs) if u != stage]
         total = self.costs[stage] + sum(rest, np.zeros((len(picks), len(self.upper))))[:, None]
@@ -65,7 +65,7 @@ class PairwisePrediction:
                 total[..., k] += pair.swaps(picks, stage)
         return total
 
-    def spent_of(self, picks: np.ndarray) -> np.ndarray:
+    def costs_of(self, picks: np.ndarray) -> np.ndarray:
         """Costs of picks, (picks, bounds)."""
         total = sum(
             (c[picks[:, u]] for u, c in enumerate(self.costs)), np.zeros((len(picks), len(self.upper)))
@@ -77,13 +77,13 @@ class PairwisePrediction:
 
     def affordable(self, picks: np.ndarray) -> np.ndarray:
         """Which picks stay within the bounds on exact costs, (picks,)."""
-        return np.all(self.spent_of(picks) <= self.upper, axis=1)
+        return np.all(self.costs_of(picks) <= self.upper, axis=1)
 
     def within(self, values: np.ndarray) -> np.ndarray:
         """Which predictions (..., targets) are within the bounds on targets."""
-        return self.over(values) == 0
+        return self.excess(values) == 0
 
-    def over(self, values: np.ndarray) -> np.ndarray:
+    def excess(self, values: np.ndarray) -> np.ndarray:
         """By how much predictions (..., targets) exceed the bounds on targets, all together, (...)."""
         total = np.zeros(values.shape[:-1])
         for target, sign, most in self.on_targets:

@@ -40,13 +40,13 @@ class Grid:
                 modules[u] = [self.space.stages[u].decode(codes[place]) for codes in found]
         return [Architecture(own) for own in zip(*(modules[u] for u in sorted(modules)), strict=True)]
 
-    def told(self, picks: np.ndarray) -> np.ndarray:
+    def valid(self, picks: np.ndarray) -> np.ndarray:
         """Which picks hold no module that another part tells of, (picks,)."""
         good = np.ones(len(picks), dtype=bool)
         for g, part in enumerate(self.parts):
-            if part.known:
+            if part.excluded:
                 own = picks[:, self.groups == g].tolist()
-                good &= np.array([tuple(pick) not in part.known for pick in own], dtype=bool)
+                good &= np.array([tuple(pick) not in part.excluded for pick in own], dtype=bool)
         return good
 
 

@@ -72,7 +72,7 @@ def propose_equations(
     for bound in bounds:
         if bound.name not in front.targets:
             raise NasbuildError(
-                f"{bound.name!r} is no target of these equations",
+                f"{bound.name!r} is not a target of these equations",
                 where=f"--where {str(bound)!r}",
                 allowed=front.targets,
             )

@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from nasbuild.builder._beam_search import LISTED, beam_search, best_predicted_picks
-from nasbuild.builder._bounded_topk import Problem, TopK, bounded_topk, price_bounds, programme, within_gap
+from nasbuild.builder._bounded_topk import (
+    Problem,
+    TopK,
+    bounded_topk,
+    enumerate_gap,
+    integer_program,
+    price_bounds,
+)
 from nasbuild.builder._chain_dp import Chain
 from nasbuild.builder._chain_relaxation import as_chain
 from nasbuild.builder._pair_relaxation import has_no_pairs, relaxed_problem, slot_problem
@@ -18,7 +25,7 @@ _STARTS = 60  # best picks of sums alone at which the search begins
 _ROUNDS = 8  # of sums drawn anew around what was found
 _EACH = 20  # best picks of each round
 _WIDTH = 80  # picks that the search holds
-_NODES = 2_000  # of an integer programme that tells a limit only
+_NODES = 2_000  # of an integer integer_program that tells a limit only
 
 
 def topk_with_pairs(
@@ -74,13 +81,13 @@ def _by_sums(predicted: PairwisePrediction, sign: int, n: int, apart: int, floor
     for count in (n, 1) if apart <= 1 else (1,):
         if len(values) >= count:
             gap = limit - values[count - 1] + 1e-12 * abs(limit)
-            listed = within_gap(narrowed, deficits, max(gap, 0.0), count, limit)
+            listed = enumerate_gap(narrowed, deficits, max(gap, 0.0), count, limit)
             if listed is not None:
                 both = np.unique(np.concatenate([listed[1], picks]), axis=0)
                 value = sign * predicted.values(both)[:, 0]
                 both = _distinct(both[np.argsort(-value, kind="stable")], n, apart)
                 return TopK(both, min(count, len(both)), float(value.max()) if count else limit)
-    limit = min(limit, _limit_by_programme(narrowed))
+    limit = min(limit, _program_limit(narrowed))
     return TopK(_distinct(picks, n, apart), 0, max(limit, float(values.max(initial=-np.inf))))
 
 
@@ -90,14 +97,14 @@ def _along(predicted: PairwisePrediction, sign: int, n: int, apart: int, chain: 
     prices = chain.prices
     if prices is None:
         return TopK(nothing, 0, -np.inf)
-    limit = chain.limit(prices)
+    limit = chain.upper_bound(prices)
 
     def ordered(some: np.ndarray) -> np.ndarray:
         some = np.unique(some[_allowed(predicted, some)], axis=0)
         return some[np.argsort(-sign * predicted.values(some)[:, 0], kind="stable")]
 
-    near = chain.widened(prices, 20 * max(n, _WIDTH))
-    picks = ordered(np.concatenate([chain.dearer(prices), nothing if near is None else near]))
+    near = chain.widen_gap(prices, 20 * max(n, _WIDTH))
+    picks = ordered(np.concatenate([chain.paths_at_higher_prices(prices), nothing if near is None else near]))
     if len(picks):
         picks = ordered(np.concatenate([picks, beam_search(predicted, sign, picks, max(n, _WIDTH))]))
         picks = _around(predicted, sign, picks, max(n, _WIDTH))
@@ -105,14 +112,14 @@ def _along(predicted: PairwisePrediction, sign: int, n: int, apart: int, chain: 
     for count in (n, 1) if apart <= 1 else (1,):
         if len(values) >= count:
             gap = max(limit - float(values[count - 1]), 0.0) + 1e-12 * abs(limit)
-            listed = chain.within_gap(prices, gap)
+            listed = chain.enumerate_gap(prices, gap)
             if listed is not None:
                 both = ordered(np.concatenate([listed, picks]))
                 best = float(sign * predicted.values(both[:1])[0, 0])
                 return TopK(_distinct(both, n, apart), min(count, len(both)), best)
     if not len(values):
         # Nothing at all within the widest gap is proof that nothing is within the bounds.
-        listed = chain.within_gap(prices, np.inf)
+        listed = chain.enumerate_gap(prices, np.inf)
         if listed is not None:
             both = ordered(listed)
             return TopK(_distinct(both, n, apart), len(both) if apart <= 1 else min(1, len(both)), limit)
@@ -152,7 +159,7 @@ def _around(predicted: PairwisePrediction, sign: int, picks: np.ndarray, width: 
         if not len(picks) or tuple(picks[0].tolist()) in seen:
             break
         seen.add(tuple(picks[0].tolist()))
-        found = bounded_topk(_drawn_at(predicted, sign, picks[0]), _EACH).picks
+        found = bounded_topk(_linearised_at(predicted, sign, picks[0]), _EACH).picks
         found = found[_allowed(predicted, found)]
         if len(found):
             both = np.concatenate([picks, found])
@@ -165,22 +172,22 @@ def _around(predicted: PairwisePrediction, sign: int, picks: np.ndarray, width: 
     return picks
 
 
-def _drawn_at(predicted: PairwisePrediction, sign: int, pick: np.ndarray) -> Problem:
+def _linearised_at(predicted: PairwisePrediction, sign: int, pick: np.ndarray) -> Problem:
     """Sums that are right for the pick and for every swap of one of its options."""
     one = pick[None]
-    values, spent = predicted.values(one)[0], predicted.spent_of(one)[0]
+    values, spent = predicted.values(one)[0], predicted.costs_of(one)[0]
     scores, costs = [], []
     for slot in range(len(pick)):
         swapped = predicted.swaps(one, slot)[0] - values
-        own = predicted.spent(one, slot)[0] - spent
+        own = predicted.swap_costs(one, slot)[0] - spent
         scores.append(sign * swapped[:, 0])
         costs.append(np.column_stack([own, *(s * swapped[:, t] for t, s, _ in predicted.on_targets)]))
     most = [*(predicted.upper - spent), *(m - s * values[t] for t, s, m in predicted.on_targets)]
     return Problem(tuple(scores), tuple(costs), np.array(most, dtype=np.float64))
 
 
-def _limit_by_programme(problem: Problem) -> float:
-    """What no pick exceeds, by an integer programme that need not end."""
-    found: Any = programme(problem, [], 1, nodes=_NODES)
+def _program_limit(problem: Problem) -> float:
+    """What no pick exceeds, by an integer integer_program that need not end."""
+    found: Any = integer_program(problem, [], 1, nodes=_NODES)
     bound = getattr(found, "mip_dual_bound", None)
     return np.inf if bound is None else -float(bound)

@@ -1,4 +1,4 @@
-"""Room ``target``: what is wanted. Metrics with direction and unit, and safe equations of them."""
+"""Room ``objective``: what to optimise. Metrics with direction and unit, and safe equations of them."""
 
 from nasbuild.objective._equation import FUNCTIONS, Equation, parse_equation
 from nasbuild.objective._targets import Labels, Target, labels, parse_target
