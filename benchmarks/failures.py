@@ -199,8 +199,8 @@ def loop(name: str, seed: int, blind: bool) -> dict[str, Any]:
     known = found.known
     return {
         **_row(known, found.rounds, found.values[found.inside, 0], name),
-        "rounds": [int(known[found.rounds == r].sum()) for r in range(1, len(found.told))],
-        "expected": [one.done + one.failed - one.expected for one in found.told[1:]],
+        "rounds": [int(known[found.rounds == r].sum()) for r in range(1, len(found.summaries))],
+        "expected": [one.done + one.failed - one.expected for one in found.summaries[1:]],
     }
 
 

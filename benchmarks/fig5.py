@@ -25,7 +25,7 @@ from nasbuild.builder import build_front, propose_equations, reduce_space
 from nasbuild.objective import parse_target
 from nasbuild.predictor import recipe
 from nasbuild.score import Fit, fit
-from nasbuild.search import Found, Goal, SearchSettings, insight_space, parse_goal, search
+from nasbuild.search import Goal, SearchResult, SearchSettings, layer_insight_space, parse_goal, search
 from nasbuild.space import Architecture, Space, count_architectures
 from nasbuild.table import Table
 
@@ -57,7 +57,7 @@ class Setting:
 
     def search(
         self, settings: SearchSettings, space: Space, start: list[Architecture] | None = None
-    ) -> Found:
+    ) -> SearchResult:
         def evaluate(asked):
             return [dict(zip(self.targets, row, strict=True)) for row in self.values(list(asked)).tolist()]
 
@@ -106,7 +106,9 @@ def measure(setting: Setting, have: dict[str, Any], keep) -> None:
         fits = searched.setdefault(method, [])
         where, way = space, method
         if len(fits) < SEEDS and method == "insight":
-            where = insight_space(setting.table, [parse_target(t, setting.table) for t in setting.targets])
+            where = layer_insight_space(
+                setting.table, [parse_target(t, setting.table) for t in setting.targets]
+            )
         if len(fits) < SEEDS and method == "reduced":
             where, way = space_of(setting, have["reduced"]), "stage"
         have.setdefault("sizes", {}).setdefault(method, float(count_architectures(where)))

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from _common import arguments, markdown, resume, save
-from nasbuild.optimize import AFRESH, LIVE, Choice, Gap, Live, live
+from nasbuild.optimize import FRESH_TRAININGS, LIVE_SETTINGS, LiveChoice, LiveResult, LossGap, live_demo
 from nasbuild.score import versions
 
 WAYS = {"built": "loop", "drawn": "random search", "raced": "random search, raced"}
@@ -33,8 +33,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--folder", type=Path, default=Path("live"), help="for the trainings")
     options = parser.parse_args()
-    setting = {"trainings": LIVE.total, "first": LIVE.begin, "batch": LIVE.batch, "race": LIVE.race}
-    setting |= {"afresh": AFRESH}
+    setting = {
+        "trainings": LIVE_SETTINGS.total,
+        "first": LIVE_SETTINGS.begin,
+        "batch": LIVE_SETTINGS.batch,
+        "race": LIVE_SETTINGS.race,
+    }
+    setting |= {"afresh": FRESH_TRAININGS}
     result = resume(options.out)
     if any(result.get(name) != value for name, value in setting.items()):
         # Of other settings, or none yet: seeds that were done by those are no part of this.
@@ -44,11 +49,11 @@ def main() -> None:
         if str(seed) in rows:
             continue
         start, used = time.perf_counter(), time.process_time()
-        found = live(options.folder / str(seed), seed, race_random=True)
+        found = live_demo(options.folder / str(seed), seed, race_random=True)
         rows[str(seed)] = {
             **{way: told(getattr(found, way)) for way in WAYS},
             "gaps": {f"{a}-{b}": gap(found, a, b) for a, b in PAIRS},
-            "rounds": [one.best[0] for one in found.state.evaluated.told],
+            "rounds": [one.best[0] for one in found.state.evaluated.summaries],
             "seconds": time.perf_counter() - start,
             "cpu_seconds": time.process_time() - used,
         }
@@ -57,14 +62,14 @@ def main() -> None:
     report(rows)
 
 
-def told(choice: Choice) -> dict:
+def told(choice: LiveChoice) -> dict:
     """A choice without its architecture, which the id names."""
     return {k: v for k, v in asdict(choice).items() if k != "architecture"}
 
 
-def gap(found: Live, one: str, other: str) -> dict:
-    between = Gap.between(getattr(found, one), getattr(found, other))
-    return {"mean": between.mean, "error": between.error, "told": between.told}
+def gap(found: LiveResult, one: str, other: str) -> dict:
+    between = LossGap.between(getattr(found, one), getattr(found, other))
+    return {"mean": between.mean, "error": between.error, "told": between.significant}
 
 
 def mean(choice: dict) -> float:

@@ -43,7 +43,7 @@ def main() -> None:
     many = fit(table, ["acc"], recipe=recipe("paper", epochs=2), workers=options.workers)
     default = fit(table.select(range(300)), TARGETS, baselines=False)
     within = build_within(default, "acc", 1000, BOUNDS)
-    assert within.proven == len(within.built) == 1000
+    assert within.n_proven == len(within.built) == 1000
     figures = {
         "36,855 module scores, 3 members": seconds(lambda: score_stages(many.targets[0].scorer)),
         "36,855 module scores, 20 members": seconds(lambda: score_stages(few.targets[0].scorer)),

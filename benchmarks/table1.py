@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 from _common import architecture, arguments, markdown, resume, save
-from nasbuild.builder import build, build_exhaustive, rank_every
+from nasbuild.builder import build, build_exhaustive, exhaustive_values
 from nasbuild.evaluate import InProcess, Pool
 from nasbuild.predictor import recipe
 from nasbuild.score import TargetFit, fit
@@ -89,7 +89,7 @@ def choose(table: Table, workers: int) -> dict[str, Any]:
         ways: tuple[Literal["score", "prediction"], ...] = ("score", "prediction")
         for way in ways:
             start = time.perf_counter()
-            rank_every(target_fit, way)
+            exhaustive_values(target_fit, way)
             seconds[name][f"all by {way}"] = time.perf_counter() - start
         built = build_exhaustive(target_fit, TOP) if name == "mse" else build(target_fit, TOP)
         chosen[name] = [one.architecture for one in built]

@@ -25,7 +25,7 @@ from nasbuild.bench import (
 )
 from nasbuild.bench._baselines import _between_0_and_1, _numeric, fit_rival
 from nasbuild.bench._measure import _modules, measure
-from nasbuild.builder import best_in_company
+from nasbuild.builder import best_context_modules
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
 from nasbuild.score import fit_additive
@@ -102,7 +102,8 @@ def test_a_measure_is_what_its_words_say(table):
     assert found["predicted_rank"] == 1 + (labels < min(first)).sum()
     modules = _modules(scorer)
     company = [
-        [modules.module(u, i) for i in own] for u, own in enumerate(best_in_company(scorer, -1, modules, 3))
+        [modules.module(u, i) for i in own]
+        for u, own in enumerate(best_context_modules(scorer, -1, modules, 3))
     ]
     built = [labels[table.row_of[Architecture(m)]] for m in product(*company)]
     assert found["company_value"] == pytest.approx(min(built))

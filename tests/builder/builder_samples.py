@@ -7,7 +7,7 @@ from itertools import combinations, product
 import numpy as np
 import torch
 
-from nasbuild.builder._pairwise_prediction import Predicted
+from nasbuild.builder._pairwise_prediction import PairwisePrediction
 from nasbuild.objective import Equation, Labels, Target
 from nasbuild.predictor import Ensemble, Member, Network, Pairs, Shape, recipe
 from nasbuild.score import Agreement, ModuleScorer, StageScores, TargetFit, Trust
@@ -66,7 +66,7 @@ def _ensemble(space: Space, seed: int) -> Ensemble:
     return Ensemble(schema, shape, tuple(members))
 
 
-def predicted(seed: int, targets: int = 2, strength: float = 0.1, **bounds) -> Predicted:
+def predicted(seed: int, targets: int = 2, strength: float = 0.1, **bounds) -> PairwisePrediction:
     """Predictions of every combination of a few modules, drawn at random; no bounds but those given."""
     rng = np.random.default_rng(seed)
     factors = [tuple(rng.normal(size=(size, 2)) for size in SIZES) for _ in range(targets)]
@@ -79,9 +79,9 @@ def predicted(seed: int, targets: int = 2, strength: float = 0.1, **bounds) -> P
         pairs.append(Pairs(own, links))
     given = {
         "costs": tuple(np.zeros((size, 0)) for size in SIZES),
-        "most": np.zeros(0),
+        "upper": np.zeros(0),
         "on_targets": (),
         **bounds,
     }
     scores = tuple(rng.normal(size=(size, targets)) for size in SIZES)
-    return Predicted(scores, tuple(pairs), **given)
+    return PairwisePrediction(scores, tuple(pairs), **given)

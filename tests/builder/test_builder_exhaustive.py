@@ -10,7 +10,7 @@ from builder_samples import made_up
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from nasbuild.builder import build, build_exhaustive, every_architecture, rank_every
+from nasbuild.builder import architecture_at, build, build_exhaustive, exhaustive_values
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe as named
 from nasbuild.score import fit
@@ -21,9 +21,7 @@ from strategies import relaxed, spaces
 
 def listed(target_fit):
     """Every architecture in the documented order."""
-    return [
-        every_architecture(target_fit, i) for i in range(int(np.prod([len(s) for s in target_fit.stages])))
-    ]
+    return [architecture_at(target_fit, i) for i in range(int(np.prod([len(s) for s in target_fit.stages])))]
 
 
 @given(spaces(), st.integers(0, 9))
@@ -34,7 +32,7 @@ def test_networks_predict_every_architecture_as_they_predict_each(space, seed):
     every = listed(target_fit)
     assert len(set(every)) == len(every) == count_architectures(space)
     np.testing.assert_allclose(
-        rank_every(target_fit), target_fit.scorer.predict(every)[0], rtol=1e-4, atol=1e-4
+        exhaustive_values(target_fit), target_fit.scorer.predict(every)[0], rtol=1e-4, atol=1e-4
     )
 
 
@@ -45,18 +43,18 @@ def test_a_fitted_deep_network_sees_as_far_back_as_in_the_whole_chain(convolutio
     settings = named("paper", convolution=convolution, epochs=3, repeats=1, folds=2, hops=2)
     target_fit = fit(table.select(rows), ["loss"], recipe=settings, baselines=False).targets[0]
     some = np.random.default_rng(1).choice(count_architectures(table.space), 200, replace=False)
-    predicted = target_fit.scorer.predict([every_architecture(target_fit, int(i)) for i in some])[0]
-    np.testing.assert_allclose(-rank_every(target_fit)[some], predicted, rtol=1e-4)
+    predicted = target_fit.scorer.predict([architecture_at(target_fit, int(i)) for i in some])[0]
+    np.testing.assert_allclose(-exhaustive_values(target_fit)[some], predicted, rtol=1e-4)
 
 
 def test_parts_held_at_a_time_change_nothing(monkeypatch):
     import nasbuild.predictor.gnn._exhaustive as every
 
     target_fit = made_up(load_space("digits-macro"), 3)
-    whole = rank_every(target_fit)
+    whole = exhaustive_values(target_fit)
     monkeypatch.setattr(every, "_AT_ONCE", 50)
     monkeypatch.setattr(every, "_GRAPHS", 7)
-    np.testing.assert_allclose(rank_every(target_fit), whole, rtol=1e-5)
+    np.testing.assert_allclose(exhaustive_values(target_fit), whole, rtol=1e-5)
 
 
 @pytest.mark.parametrize("recipe", ["default", "ridge", "lightgbm"])
@@ -65,8 +63,8 @@ def test_other_recipes_rank_every_architecture_by_their_own_prediction(recipe):
     rows = np.random.default_rng(0).choice(len(table), 60, replace=False)
     target_fit = fit(table.select(rows), ["loss"], recipe=named(recipe, folds=2), baselines=False).targets[0]
     some = np.random.default_rng(1).choice(count_architectures(table.space), 100, replace=False)
-    predicted = target_fit.scorer.predict([every_architecture(target_fit, int(i)) for i in some])[0]
-    np.testing.assert_allclose(-rank_every(target_fit)[some], predicted, rtol=1e-6)
+    predicted = target_fit.scorer.predict([architecture_at(target_fit, int(i)) for i in some])[0]
+    np.testing.assert_allclose(-exhaustive_values(target_fit)[some], predicted, rtol=1e-6)
 
 
 @pytest.mark.parametrize("minimize", [False, True])
@@ -91,13 +89,13 @@ def test_the_best_of_all_are_the_first_of_all_sorted(minimize):
 def test_ranked_by_score_the_first_is_what_is_built(space, seed):
     assume(count_architectures(space) <= 2_000)
     target_fit = made_up(space, seed)
-    worth = rank_every(target_fit, "score")
+    worth = exhaustive_values(target_fit, "score")
     sums = [sum(v) for v in product(*(stage.score for stage in target_fit.stages))]
     assert worth == pytest.approx(sums)
     best = build(target_fit, 1)[0]
-    assert every_architecture(target_fit, int(worth.argmax())) == best.architecture
+    assert architecture_at(target_fit, int(worth.argmax())) == best.architecture
 
 
 def test_a_space_that_is_too_large_is_refused_in_a_sentence():
     with pytest.raises(NasbuildError, match=r"too large to predict.*4,000,000"):
-        rank_every(made_up(load_space("fashion-ofa"), 0, kept=30))
+        exhaustive_values(made_up(load_space("fashion-ofa"), 0, kept=30))

@@ -194,7 +194,7 @@ def test_a_front_of_two_targets(nasbuild, files, tmp_path):
     assert points == sorted(points, reverse=True)
     assert [p[1] for p in points] == sorted(p[1] for p in points)
     other = nasbuild("build", files.network_fit, "--front", 6, "--out", out)
-    assert "a front needs two targets" in other.sentence
+    assert "a front needs at least two targets" in other.sentence
 
 
 @pytest.mark.parametrize(
@@ -202,9 +202,9 @@ def test_a_front_of_two_targets(nasbuild, files, tmp_path):
     [
         (
             ["--where", "loss"],
-            "'loss' is no bound; allowed: NAME <= NUMBER, NAME >= NUMBER, NAME = NUMBER, NUMBER <= NAME <= NUMBER",
+            "'loss' is not a bound; allowed: NAME <= NUMBER, NAME >= NUMBER, NAME = NUMBER, NUMBER <= NAME <= NUMBER",
         ),
-        (["--where", "flops <= 3"], "'flops' is neither a target of this run nor a metric of its table"),
+        (["--where", "flops <= 3"], "'flops' is neither a target of this fit nor a metric of its table"),
         (
             ["--by", "luck"],
             "--by: nothing is built by 'luck'; allowed: shortlist, score, prediction, exhaustive",
@@ -240,4 +240,4 @@ def test_equations_tell_what_they_would_build_and_can_be_fitted(nasbuild, files,
     done = nasbuild("fit", *data, *wanted, "--out", tmp_path / "run")
     assert done.code == 0, done.err
     refused = nasbuild("equations", files.fit, "--where", "params <= 3")
-    assert "is no target of these equations" in refused.sentence
+    assert "is not a target of these equations" in refused.sentence

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from nasbuild.cli._live import verdict
-from nasbuild.optimize import Choice, Gap, LoopSettings
+from nasbuild.optimize import LiveChoice, LoopSettings, LossGap
 from nasbuild.score import load_fit
 from nasbuild.space import architecture_id, load_space, sample
 from nasbuild.table import load_builtin, read_table
@@ -138,8 +138,8 @@ def trained(monkeypatch):
         noise = np.random.default_rng([row, seed]).normal(scale=0.03)
         return {"loss": float(table.columns["loss"][row] + noise), "acc": 80.0}
 
-    monkeypatch.setattr("nasbuild.optimize.LIVE", LoopSettings(rounds=1, batch=2, first=6, race=9))
-    monkeypatch.setattr("nasbuild.optimize.AFRESH", 3)
+    monkeypatch.setattr("nasbuild.optimize.LIVE_SETTINGS", LoopSettings(rounds=1, batch=2, first=6, race=9))
+    monkeypatch.setattr("nasbuild.optimize.FRESH_TRAININGS", 3)
     monkeypatch.setattr("nasbuild.zoo.digits.train.train_arch", train)
     return train
 
@@ -203,13 +203,13 @@ def test_a_difference_within_the_noise_is_not_called_one(others, words):
     from types import SimpleNamespace
 
     a, b = sample(load_space("digits-macro"), 2, np.random.default_rng(0))
-    built = Choice("a", a, (0.4,), (0.35, 0.45, 0.4), 0.4, 5)
-    drawn = Choice("b", b, (0.4,), others, 0.4, 7)
-    live = SimpleNamespace(built=built, drawn=drawn, gap=Gap.between(built, drawn))
+    built = LiveChoice("a", a, (0.4,), (0.35, 0.45, 0.4), 0.4, 5)
+    drawn = LiveChoice("b", b, (0.4,), others, 0.4, 7)
+    live = SimpleNamespace(built=built, drawn=drawn, gap=LossGap.between(built, drawn))
     assert words in verdict(live)
-    same = SimpleNamespace(built=built, drawn=built, gap=Gap.between(built, built))
+    same = SimpleNamespace(built=built, drawn=built, gap=LossGap.between(built, built))
     assert verdict(same) == "both chose the same network"
-    assert not same.gap.told
+    assert not same.gap.significant
 
 
 def test_a_race_of_a_run_is_told_and_its_winner_leads_the_best(nasbuild, tmp_path):

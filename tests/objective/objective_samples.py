@@ -1,4 +1,4 @@
-"""Tables with nothing in them but metrics."""
+"""Tables that hold only metrics."""
 
 from __future__ import annotations
 

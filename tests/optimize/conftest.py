@@ -16,7 +16,7 @@ def loop(tmp_path):
     """Runs a loop in a folder of the test, with a store that several may share."""
     stores = []
 
-    def fitted(
+    def run_loop(
         settings,
         *,
         function="value",
@@ -34,7 +34,7 @@ def loop(tmp_path):
         stores.append(Store(tmp_path / store, spec.space, spec.name, seed=spec.seed))
         return optimize(tmp_path / out, spec, goal, settings, stores[-1], recipe=kind, **more)
 
-    yield fitted
+    yield run_loop
     for store in stores:
         store.close()
 
@@ -44,7 +44,9 @@ def search_in(tmp_path, monkeypatch):
     """Searches in a folder, with its own store; what was evaluated is noted in a file of the test."""
     monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
 
-    def fitted(settings, folder, *, function="hashed", of=None, targets=("loss", "cost"), bounds=(), **more):
+    def run_search(
+        settings, folder, *, function="hashed", of=None, targets=("loss", "cost"), bounds=(), **more
+    ):
         spec = Spec(NAME + function, of or space((1, 2, 3), 3), settings.seed, more.pop("limit", None))
         goal = parse_goal(spec.space, targets, bounds, spec.load().metrics)
         place = SearchFolder(folder, spec.space, spec, goal, settings)
@@ -54,4 +56,4 @@ def search_in(tmp_path, monkeypatch):
         finally:
             store.close()
 
-    return fitted
+    return run_search

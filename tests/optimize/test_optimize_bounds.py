@@ -45,22 +45,22 @@ def test_what_is_asked_for_and_chosen_is_within_bounds_that_are_exact(loop, boun
     inside = [truth(a)["cost"] <= most + 1e-9 and layers(a) <= count for a in found.architectures]
     assert found.inside.tolist() == inside
     # The cost is an exact sum, as soon as the table shows it; layers are known before anything is evaluated.
-    later = [i for i, why in enumerate(found.whys) if why != RANDOM]
+    later = [i for i, why in enumerate(found.origins) if why != RANDOM]
     assert later
     assert all(inside[i] for i in later if found.rounds[i] > 1)
     assert all(layers(a) <= count for a in found.architectures)
-    assert [one.outside for one in found.told] == [
-        sum(not inside[i] for i in np.flatnonzero(found.rounds == n)) for n in range(len(found.told))
+    assert [one.outside for one in found.summaries] == [
+        sum(not inside[i] for i in np.flatnonzero(found.rounds == n)) for n in range(len(found.summaries))
     ]
     assert end.best.size
     assert all(inside[i] for i in end.best)
     assert found.values[end.best[0], 0] == pytest.approx(best_within(most, count))
-    assert found.told[-1].best[0] == found.values[end.best[0], 0]
+    assert found.summaries[-1].best[0] == found.values[end.best[0], 0]
     assert len(set(found.architectures)) == len(found.architectures)
     # What the fit says of a round was asked of it before.
     for n, state in enumerate(states[:-1]):
         asked = [a for a, r in zip(found.architectures, found.rounds, strict=True) if r == n + 1]
-        assert within_bounds(state.run, asked, [parse_bound(text) for text in bounds]).all()
+        assert within_bounds(state.fit, asked, [parse_bound(text) for text in bounds]).all()
 
 
 def test_a_bound_on_what_is_no_sum_is_fitted_and_held_by_its_prediction(loop, tmp_path):
@@ -77,7 +77,7 @@ def test_a_bound_on_what_is_no_sum_is_fitted_and_held_by_its_prediction(loop, tm
     assert [one.target.name for one in load_fit(tmp_path / "out" / "run").targets] == ["cost", "loss"]
     for n, state in enumerate(states[:-1]):
         asked = [a for a, r in zip(found.architectures, found.rounds, strict=True) if r == n + 1]
-        assert within_bounds(state.run, asked, [parse_bound("loss <= 0.35")]).all()
+        assert within_bounds(state.fit, asked, [parse_bound("loss <= 0.35")]).all()
     assert found.inside.tolist() == [truth(a)["loss"] <= 0.35 + 1e-9 for a in found.architectures]
     # Of the 75 architectures within, one of the ten best, after 40 of 1,521 evaluations.
     tenth = sorted(v["cost"] for v in EVERY.values() if v["loss"] <= 0.35 + 1e-9)[9]
@@ -101,7 +101,7 @@ def test_stopped_within_bounds_it_ends_like_one_that_was_not(loop, tmp_path):
         pass
 
     def stop(state):
-        if len(state.evaluated.told) > 1:
+        if len(state.evaluated.summaries) > 1:
             raise Stopped
 
     bounds = ["cost <= 2.1", "2 <= layers <= 4"]
@@ -123,11 +123,11 @@ def test_stopped_within_bounds_it_ends_like_one_that_was_not(loop, tmp_path):
 def test_where_nothing_is_predicted_within_what_comes_nearest_is_asked_for(loop):
     end = loop(SETTINGS, of=SPACE, targets=("cost",), bounds=["loss <= 0.001"])
     found = end.evaluated
-    assert NEAREST in found.whys
+    assert NEAREST in found.origins
     assert not found.inside.any()
     assert end.best.size == 0
-    assert np.isnan(found.told[-1].best[0])
-    assert sum(one.outside for one in found.told) == len(found.architectures)
+    assert np.isnan(found.summaries[-1].best[0])
+    assert sum(one.outside for one in found.summaries) == len(found.architectures)
     # It went for the bound: nearly the least loss there is.
     least = np.sort([v["loss"] for v in EVERY.values()])
     assert found.bounded["loss"][:24].min() > least[8] >= found.bounded["loss"].min()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from optimize_samples import MEMORY, space, yearning
 
-from nasbuild.optimize import BUILT, PROPOSED, RANDOM, RISK, LoopSettings
+from nasbuild.optimize import BUILT, FAILURE_LIMITS, PROPOSED, RANDOM, LoopSettings
 from nasbuild.score import load_fit
 from nasbuild.space import enumerate_architectures, to_dict
 
@@ -40,13 +40,13 @@ def test_after_the_first_round_most_succeed_and_what_was_expected_is_told(loop, 
     asked = [row["failing"] for one in told["rounds"] for row in one["asked"]]
     assert asked[:24] == [None] * 24
     assert [np.nan if f is None else f for f in asked] == pytest.approx(found.failing.tolist(), nan_ok=True)
-    for one in found.told:
+    for one in found.summaries:
         own = found.failing[found.rounds == one.number]
         assert one.expected == pytest.approx(own.sum(), nan_ok=True)
     known = ~np.isnan(found.failing)
     assert known[found.rounds > 1].all()
-    for why, most in zip((BUILT, PROPOSED), RISK, strict=True):
-        own = found.failing[known & (np.array(found.whys) == why)]
+    for why, most in zip((BUILT, PROPOSED), FAILURE_LIMITS, strict=True):
+        own = found.failing[known & (np.array(found.origins) == why)]
         assert len(own)
         assert (own <= most + 1e-9).all()
     # The run folder is that of the fit, as ever.
@@ -58,7 +58,7 @@ def test_stopped_it_ends_like_one_that_was_not(loop, tmp_path):
         pass
 
     def stop(state):
-        if len(state.evaluated.told) > 1:
+        if len(state.evaluated.summaries) > 1:
             raise Stopped
 
     loop(settings(2), function="hungry", of=SPACE, out="whole", store="whole.db")
@@ -77,7 +77,7 @@ def test_bad_luck_changes_nothing(loop):
     assert (~found.known).any()
     assert end.failures is None
     assert np.isnan(found.failing).all()
-    assert np.isnan([one.expected for one in found.told]).all()
+    assert np.isnan([one.expected for one in found.summaries]).all()
     assert np.nanmin(found.values[:, 0]) == pytest.approx(min(v["loss"] for v in TRUE.values()))
 
 
@@ -96,14 +96,14 @@ def test_where_all_that_is_safe_was_asked_for_the_rest_is(loop):
     assert end.exhausted
     assert set(found.architectures) == set(enumerate_architectures(small))
     rows = found.rounds > 0
-    assert found.failing[rows].max() > RISK[1]
+    assert found.failing[rows].max() > FAILURE_LIMITS[1]
 
 
 def test_random_rounds_pass_over_what_is_likely_to_fail(loop):
     # A target that can't be learnt, as it is the same everywhere, leaves random rounds.
     end = loop(LoopSettings(rounds=1, batch=10, first=30, seed=1), function="hungry_and_flat", of=SPACE)
     found = end.evaluated
-    assert set(found.whys) == {RANDOM}
+    assert set(found.origins) == {RANDOM}
     assert end.failures is not None
-    assert (found.failing[found.rounds > 0] <= RISK[1]).all()
+    assert (found.failing[found.rounds > 0] <= FAILURE_LIMITS[1]).all()
     assert (~found.known[found.rounds > 0]).mean() <= 0.2 < (~found.known[found.rounds == 0]).mean()

@@ -11,7 +11,7 @@ from scipy import stats
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Result
-from nasbuild.optimize import LoopSettings, Racer, promising, race
+from nasbuild.optimize import LoopSettings, Racer, most_promising, race
 from nasbuild.score import load_fit
 from nasbuild.search import parse_goal
 from nasbuild.space import enumerate_architectures, to_dict
@@ -147,9 +147,9 @@ def test_a_race_is_part_of_the_budget_and_the_rounds_know_nothing_of_it(loop, no
     assert LoopSettings(rounds=None, first=8, budget=20, race=6).explored == 14
     assert LoopSettings(rounds=1, batch=4, first=8, budget=20, race=6).total == 18
     # The most promising by the mean of measured value and y', each by other seeds.
-    picked = promising(plain.evaluated, plain.run, 4)
+    picked = most_promising(plain.evaluated, plain.fit, 4)
     value_of = dict(zip(plain.evaluated.architectures, plain.evaluated.values[:, 0], strict=True))
-    expected, _ = plain.run.targets[0].scorer.predict(list(value_of))
+    expected, _ = plain.fit.targets[0].scorer.predict(list(value_of))
     order = np.argsort(np.array(list(value_of.values())) + expected)[:4]
     assert [r.architecture for r in picked] == [list(value_of)[i] for i in order]
     assert {r.architecture for r in picked} == {r.architecture for r in end.race.racers}

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from optimize_samples import space, value
 
-from nasbuild.builder import best_predicted, build
-from nasbuild.optimize import BUILT, PROPOSED, RANDOM, Asked, Round, next_batch, random_batch
-from nasbuild.optimize._round_summary import gathered
+from nasbuild.builder import best_by_prediction, build
+from nasbuild.optimize import BUILT, PROPOSED, RANDOM, Candidate, RoundPlan, next_batch, random_batch
+from nasbuild.optimize._round_summary import gather_rounds
 from nasbuild.predictor import recipe
 from nasbuild.score import fit
 from nasbuild.search import parse_goal
@@ -31,9 +31,9 @@ def test_what_came_of_rounds_is_told_in_each_targets_direction():
     goal = parse_goal(SPACE, ["loss", "-cost"], (), SPACE.metrics)
     nothing = np.full((3, 2), np.nan)
     rounds = [
-        Round(tuple(Asked(x, RANDOM) for x in (a, b, c)), nothing, nothing),
-        Round(
-            (Asked(d, BUILT), Asked(e, PROPOSED)),
+        RoundPlan(tuple(Candidate(x, RANDOM) for x in (a, b, c)), nothing, nothing),
+        RoundPlan(
+            (Candidate(d, BUILT), Candidate(e, PROPOSED)),
             np.array([[0.4, -3.0], [0.2, -5.0]]),
             np.array([[0.1, 0.5], [0.3, 0.7]]),
             "a note",
@@ -45,11 +45,11 @@ def test_what_came_of_rounds_is_told_in_each_targets_direction():
         c: {"loss": None, "cost": 1.0},
         d: {"loss": 0.6, "cost": 2.0},
     }
-    found = gathered(goal, rounds, metrics, SPACE)
+    found = gather_rounds(goal, rounds, metrics, SPACE)
     assert found.architectures == (a, b, c, d)
-    assert found.whys == (RANDOM, RANDOM, RANDOM, BUILT)
+    assert found.origins == (RANDOM, RANDOM, RANDOM, BUILT)
     assert found.rounds.tolist() == [0, 0, 0, 1]
-    first, second = found.told
+    first, second = found.summaries
     assert (first.number, first.done, first.failed, first.note) == (0, 2, 1, "")
     assert np.isnan(first.predicted).all()
     assert first.found == first.best == (0.5, -1.0)
@@ -67,15 +67,15 @@ def test_a_batch_is_half_built_half_proposed_and_all_of_it_new(fitted):
     seen = [*fitted.table.architectures, *failed]
     single = type(fitted)(fitted.table, fitted.recipe, fitted.seed, fitted.targets[:1], fitted.max_modules)
     asked = next_batch(single, 8, seen)
-    assert [one.why for one in asked] == [BUILT, PROPOSED] * 4
+    assert [one.origin for one in asked] == [BUILT, PROPOSED] * 4
     assert len({one.architecture for one in asked}) == 8
     assert not {one.architecture for one in asked} & set(seen)
     (target_fit,) = single.targets
     new = [one for one in build(target_fit, len(EVERY)) if one.architecture not in seen]
-    best = [one.architecture for one in best_predicted(target_fit, new, 4)]
-    assert [one.architecture for one in asked if one.why == BUILT] == best
-    assert [one.why for one in next_batch(single, 6, seen, share=1.0)] == [BUILT] * 6
-    assert [one.why for one in next_batch(single, 6, seen, share=0.0)] == [PROPOSED] * 6
+    best = [one.architecture for one in best_by_prediction(target_fit, new, 4)]
+    assert [one.architecture for one in asked if one.origin == BUILT] == best
+    assert [one.origin for one in next_batch(single, 6, seen, share=1.0)] == [BUILT] * 6
+    assert [one.origin for one in next_batch(single, 6, seen, share=0.0)] == [PROPOSED] * 6
 
 
 def test_a_batch_of_two_targets_holds_what_is_best_in_each(fitted):

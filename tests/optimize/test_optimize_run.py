@@ -66,9 +66,9 @@ def test_the_first_round_is_what_anyone_draws_with_the_seed_and_later_ones_are_n
     found = loop(SETTINGS).evaluated
     assert list(found.architectures[:8]) == sample(space(), 30, np.random.default_rng(1))[:8]
     assert len(set(found.architectures)) == 16
-    assert found.whys[:8] == (RANDOM,) * 8
-    assert {PROPOSED} < set(found.whys[8:])
-    assert RANDOM not in found.whys[8:]
+    assert found.origins[:8] == (RANDOM,) * 8
+    assert {PROPOSED} < set(found.origins[8:])
+    assert RANDOM not in found.origins[8:]
     assert np.isnan(found.predicted[:8]).all()
     assert np.isfinite(found.predicted[8:]).all()
     assert (found.std[8:] > 0).all()
@@ -81,7 +81,7 @@ def test_one_that_was_stopped_ends_like_one_that_was_not(loop, tmp_path):
         pass
 
     def stop(state):
-        if len(state.evaluated.told) > 1:
+        if len(state.evaluated.summaries) > 1:
             raise Stopped
 
     with pytest.raises(Stopped):
@@ -122,7 +122,7 @@ def test_two_targets_go_along_the_front(loop, tmp_path):
     front = np.flatnonzero(~np.reshape(beaten, (16, 16)).any(axis=1))
     assert {tuple(values[i]) for i in end.best} == {tuple(values[i]) for i in front}
     assert (np.diff(values[end.best, 0]) > 0).all()
-    volumes = [one.volume for one in end.evaluated.told]
+    volumes = [one.volume for one in end.evaluated.summaries]
     assert volumes == sorted(volumes)
     assert volumes[-1] > volumes[0]
     assert [one.target.name for one in load_fit(tmp_path / "out" / "run").targets] == ["loss", "cost"]
@@ -136,7 +136,7 @@ def test_what_failed_is_skipped_and_not_repeated_unless_asked(loop, tmp_path, mo
     failed = np.isnan(end.evaluated.values[:, 0])
     deep = [len(a.modules[0]) == 2 for a in end.evaluated.architectures]
     assert failed.tolist() == deep
-    assert 0 < failed.sum() == sum(one.failed for one in end.evaluated.told)
+    assert 0 < failed.sum() == sum(one.failed for one in end.evaluated.summaries)
     assert len(set(end.evaluated.architectures)) == len(notes.read_text().splitlines()) == 32
     before = content(tmp_path / "out")
     loop(settings, function="picky")
@@ -149,10 +149,10 @@ def test_what_failed_is_skipped_and_not_repeated_unless_asked(loop, tmp_path, mo
 
 def test_a_round_is_random_where_nothing_can_be_learnt(loop):
     end = loop(LoopSettings(rounds=2, batch=6, first=2, seed=1))
-    assert end.evaluated.whys[2:8] == (RANDOM,) * 6
-    assert RANDOM not in end.evaluated.whys[8:]
-    assert end.evaluated.told[1].note == "nothing could be learnt before it: has a value for 2 rows of 2"
-    assert end.evaluated.told[2].note == ""
+    assert end.evaluated.origins[2:8] == (RANDOM,) * 6
+    assert RANDOM not in end.evaluated.origins[8:]
+    assert end.evaluated.summaries[1].note == "nothing could be learnt before it: has a value for 2 rows of 2"
+    assert end.evaluated.summaries[2].note == ""
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nasbuild.optimize import Choice, Gap, Race, Racer
+from nasbuild.optimize import LiveChoice, LossGap, Race, Racer
 from nasbuild.report._live_card import draw_live, live_data
 from nasbuild.report.data._race import race_data
 from nasbuild.report.draw._race_plot import draw_race
@@ -68,12 +68,12 @@ def test_a_race_is_drawn_with_a_dot_for_every_reading():
     ],
 )
 def test_the_live_card_says_what_fresh_trainings_tell_apart(others, level, words):
-    built = Choice("a", A, (0.42, 0.38), (0.35, 0.45, 0.4), 0.4, 5)
-    drawn = Choice("b", B, (0.4,), others, 0.4, 7)
+    built = LiveChoice("a", A, (0.42, 0.38), (0.35, 0.45, 0.4), 0.4, 5)
+    drawn = LiveChoice("b", B, (0.4,), others, 0.4, 7)
     live = SimpleNamespace(
         built=built,
         drawn=drawn,
-        gap=Gap.between(built, drawn),
+        gap=LossGap.between(built, drawn),
         trainings=5,
         losses=(0.5, 0.4, 0.45),
         random=(0.5, 0.4, 0.6, 0.3, 0.35),

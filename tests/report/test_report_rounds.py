@@ -6,8 +6,8 @@ import re
 
 import numpy as np
 
-from nasbuild.optimize import BUILT, RANDOM, Asked, Round
-from nasbuild.optimize._round_summary import gathered
+from nasbuild.optimize import BUILT, RANDOM, Candidate, RoundPlan
+from nasbuild.optimize._round_summary import gather_rounds
 from nasbuild.predictor import recipe
 from nasbuild.report import report_html
 from nasbuild.report.data._rounds import rounds_data
@@ -20,11 +20,14 @@ TABLE = load_builtin("digits-macro").select(range(0, 1728, 50))
 
 def evaluated(targets, note=""):
     goal = parse_goal(TABLE.space, targets, (), TABLE.metrics)
-    some = [Asked(a, RANDOM) for a in TABLE.architectures[:20]]
-    more = [Asked(a, BUILT) for a in TABLE.architectures[20:30]]
+    some = [Candidate(a, RANDOM) for a in TABLE.architectures[:20]]
+    more = [Candidate(a, BUILT) for a in TABLE.architectures[20:30]]
     nothing = np.full((20, len(targets)), np.nan)
     predicted = np.linspace(0.4, 0.5, 10 * len(targets)).reshape(10, -1)
-    rounds = [Round(tuple(some), nothing, nothing), Round(tuple(more), predicted, predicted / 10, note)]
+    rounds = [
+        RoundPlan(tuple(some), nothing, nothing),
+        RoundPlan(tuple(more), predicted, predicted / 10, note),
+    ]
     metrics = {
         a: {
             "loss": float(TABLE.columns["loss"][i]) if i != 4 else None,
@@ -32,7 +35,7 @@ def evaluated(targets, note=""):
         }
         for i, a in enumerate(TABLE.architectures[:30])
     }
-    return gathered(goal, rounds, metrics, TABLE.space)
+    return gather_rounds(goal, rounds, metrics, TABLE.space)
 
 
 def test_rounds_are_told_as_data():

@@ -10,7 +10,7 @@ from search_samples import digits
 
 from nasbuild.errors import NasbuildError
 from nasbuild.objective import parse_target
-from nasbuild.search import insight_space
+from nasbuild.search import layer_insight_space
 from nasbuild.space import (
     Architecture,
     Feature,
@@ -59,7 +59,7 @@ def test_layers_that_are_beaten_are_left_out_stage_by_stage_and_place_by_place()
         return added(one) + added(two) - saved
 
     table = table_of(space, label)
-    found = insight_space(table, targets_of(table, "acc", "cost"))
+    found = layer_insight_space(table, targets_of(table, "acc", "cost"))
     one, two = found.stages
     assert set(one.modules) == {
         *(((x,),) for x in "abd"),
@@ -67,7 +67,7 @@ def test_layers_that_are_beaten_are_left_out_stage_by_stage_and_place_by_place()
     }
     assert set(two.modules) == {(("a",),), (("b",),), (("d",),)}
     # For accuracy alone the best layer and the deepest stage are all that is left.
-    best = insight_space(table, targets_of(table, "acc"))
+    best = layer_insight_space(table, targets_of(table, "acc"))
     assert count_architectures(best) == 1
     assert best.stages[0].modules == ((("d",), ("d",)),)
 
@@ -78,7 +78,7 @@ def test_layers_agree_in_what_the_stage_shares():
     table = table_of(
         space, lambda a: added([layer[:1] for layer in a.modules[0]]) + a.modules[0][0][1] * np.array([1, 1])
     )
-    found = insight_space(table, targets_of(table, "acc", "cost"))
+    found = layer_insight_space(table, targets_of(table, "acc", "cost"))
     kept = set(found.stages[0].modules)
     assert kept
     assert all(m[0][1] == m[1][1] for m in kept)
@@ -92,7 +92,7 @@ def test_a_listed_stage_keeps_what_its_list_allows():
     allowed = tuple(label)
     space = space_of(Stage("one", (2,), (ops,), modules=allowed))
     table = table_of(space, lambda a: (label[a.modules[0]], 0))
-    found = insight_space(table, targets_of(table, "acc"))
+    found = layer_insight_space(table, targets_of(table, "acc"))
     # On average b is best in both places, and b-b is not allowed: the stage stays as it is.
     assert found.stages[0].modules == allowed
     assert found.stages[0] == space.stages[0]
@@ -101,7 +101,7 @@ def test_a_listed_stage_keeps_what_its_list_allows():
 def test_rows_without_a_label_play_no_part_and_what_no_row_has_is_left_out():
     table = digits()
     few = table.select(range(0, len(table), 30))
-    found = insight_space(few, targets_of(few, "loss", "macs"))
+    found = layer_insight_space(few, targets_of(few, "loss", "macs"))
     assert count_architectures(found) < count_architectures(table.space)
     met = [{a.modules[u][0] for a in few.architectures} for u in range(3)]
     for u, stage in enumerate(found.stages):
@@ -122,4 +122,4 @@ def test_more_modules_than_can_be_listed_are_refused():
     acc = np.array([sum(int(layer[0][1:]) for layer in a.modules[0]) for a in architectures], dtype=float)
     table = Table(space, tuple(map(str, range(len(acc)))), architectures, {"acc": acc, "cost": acc})
     with pytest.raises(NasbuildError, match="stage one would keep more than 200,000 modules"):
-        insight_space(table, targets_of(table, "acc", "cost"))
+        layer_insight_space(table, targets_of(table, "acc", "cost"))

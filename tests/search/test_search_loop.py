@@ -51,7 +51,7 @@ def test_a_generation_holds_the_population_and_the_last_one_the_rest(table):
         told_by_digits(table)[0],
         goal,
         SearchSettings(budget=70, population=30),
-        told=lambda f: sizes.append(len(f.architectures)),
+        on_generation=lambda f: sizes.append(len(f.architectures)),
     )
     assert sizes == [30, 60, 70]
     assert np.bincount(found.generation).tolist() == [30, 30, 10]
@@ -222,7 +222,7 @@ def test_settings_that_make_no_search_are_refused(wrong, message):
         (["speed"], [], "speed"),
         (["worth", "worth"], [], "a target is named twice"),
         (["worth"], ["speed <= 3"], "there is no metric 'speed'"),
-        (["worth"], ["cost ~ 3"], "is no bound"),
+        (["worth"], ["cost ~ 3"], "is not a bound"),
     ],
 )
 def test_a_goal_that_is_none_is_refused(targets, bounds, message):

@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from digits_samples import MIXED, SMALLEST, by_hand, needs_sklearn
 
+from digits_samples import MIXED, SMALLEST, by_hand, needs_sklearn
 from nasbuild.errors import NasbuildError
 from nasbuild.zoo.digits import space
 from nasbuild.zoo.digits.finish import complete_seeds, finish

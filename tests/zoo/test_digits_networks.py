@@ -7,8 +7,8 @@ from importlib.resources import files
 import pytest
 import torch
 import yaml
-from digits_samples import LARGEST, MIXED, SMALLEST, by_hand, needs_sklearn
 
+from digits_samples import LARGEST, MIXED, SMALLEST, by_hand, needs_sklearn
 from nasbuild.errors import NasbuildError
 from nasbuild.zoo.digits import cost, space
 from nasbuild.zoo.digits import train as training

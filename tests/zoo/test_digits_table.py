@@ -11,9 +11,9 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
-from digits_samples import by_hand, needs_sklearn
 from scipy.stats import spearmanr
 
+from digits_samples import by_hand, needs_sklearn
 from nasbuild.zoo.digits import space
 from nasbuild.zoo.digits import train as training
 

@@ -9,24 +9,24 @@ from typing import Any
 from nasbuild.builder import (
     Bound,
     Built,
-    at_most,
     build_exhaustive,
     build_front,
     build_predicted,
     build_shortlisted,
     build_within,
     built_rows,
-    described,
-    is_deep,
-    predicted_names,
+    describe,
+    failure_bound,
+    fits_per_tie,
+    format_bounds,
+    is_layerwise,
+    predicted_bound_names,
     propose,
     propose_within,
-    shown_bounds,
-    tied_fits,
 )
 from nasbuild.builder import build as build_architectures
 from nasbuild.errors import Infeasible
-from nasbuild.optimize import RISK
+from nasbuild.optimize import FAILURE_LIMITS
 from nasbuild.score import Fit, TargetFit
 from nasbuild.space import count_architectures, shown_count
 
@@ -74,9 +74,9 @@ def part_of(fit: Fit, wanted: Wanted, bounds: Sequence[Bound]) -> BuiltPart:
         If nothing is within the bounds.
     """
 
-    for risk in RISK[bool(wanted.propose) :] if fit.failures and wanted.weighs else ():
+    for risk in FAILURE_LIMITS[bool(wanted.propose) :] if fit.failures and wanted.weighs else ():
         try:
-            return replace(_part(fit, wanted, bounds, [*bounds, at_most(risk)]), risk=risk)
+            return replace(_part(fit, wanted, bounds, [*bounds, failure_bound(risk)]), risk=risk)
         except Infeasible:
             continue
     return _part(fit, wanted, bounds, bounds)
@@ -100,10 +100,10 @@ def _part(fit: Fit, wanted: Wanted, bounds: Sequence[Bound], held: Sequence[Boun
         title = f"{title} for {target_fit.target.name}{_within(bounds)}"
     rows = built_rows(fit, target_fit, built, also)
     if bounds:
-        rows = [{**row, "where": shown_bounds(bounds)} for row in rows]
+        rows = [{**row, "where": format_bounds(bounds)} for row in rows]
     if wanted.by in ("shortlist", "score") and not wanted.front:
         remark = _beyond(rows, bounds)
-    guessed = predicted_names(fit, bounds)
+    guessed = predicted_bound_names(fit, bounds)
     if guessed:
         told = " and ".join(guessed)
         told = (
@@ -126,7 +126,7 @@ def _best_of_ties(
 
     found, refused, name = [], None, target_fit.target.name
     # The best modules of a stage, and all predictions, are those of each choice of the ties.
-    for part in tied_fits(fit, together=wanted.k is None and wanted.by != "exhaustive"):
+    for part in fits_per_tie(fit, together=wanted.k is None and wanted.by != "exhaustive"):
         try:
             found.append(_best(part, part.of(name), wanted.top, wanted.k, bounds, wanted.apart, wanted.by))
         except Infeasible as error:
@@ -173,23 +173,23 @@ def _best(
             short.built,
             f"best by prediction y' of the {short.length:,} best by summed module score",
         )
-        if not short.sure:
+        if not short.n_proven:
             note = (
                 f"the best by score is not proven to be the best: {_at_most(target_fit, short.gap, 'score')}"
             )
         elif not short.proven:
-            note = f"of the {short.length:,} best by score, the first {short.sure:,} are proven; beyond them, better ones may exist"
+            note = f"of the {short.length:,} best by score, the first {short.n_proven:,} are proven; beyond them, better ones may exist"
     else:
         title = "best by summed module score"
-        if not bounds and apart == 1 and (k is not None or not is_deep([target_fit], {})):
+        if not bounds and apart == 1 and (k is not None or not is_layerwise([target_fit], {})):
             return build_architectures(target_fit, n, k=k), title, note
         within = build_within(fit, target_fit.target.name, n, bounds, apart=apart)
         built = within.built
-        if 0 < within.proven < len(built):
+        if 0 < within.n_proven < len(built):
             note = (
-                f"the first {within.proven:,} are proven to be the best; beyond them, better ones may exist"
+                f"the first {within.n_proven:,} are proven to be the best; beyond them, better ones may exist"
             )
-        elif not within.proven:
+        elif not within.n_proven:
             note = f"not proven to be the best: {_at_most(target_fit, within.gap, 'score')}"
     return built, title, note
 
@@ -216,7 +216,7 @@ def _front(
         f"{found.labelled_volume:.3f} of what is labelled"
     )
     remark = reach if found.volume == found.volume else ""
-    return target_fit, described(target_fit, found.architectures), also, title, remark
+    return target_fit, describe(target_fit, found.architectures), also, title, remark
 
 
 def _beyond(rows: Sequence[dict[str, Any]], bounds: Sequence[Bound]) -> str:
@@ -235,7 +235,7 @@ def _beyond(rows: Sequence[dict[str, Any]], bounds: Sequence[Bound]) -> str:
 
 def _within(bounds: Sequence[Bound]) -> str:
 
-    return f" with {shown_bounds(bounds)}" if bounds else ""
+    return f" with {format_bounds(bounds)}" if bounds else ""
 
 
 def swept_parts(
@@ -256,7 +256,7 @@ def swept_parts(
         except Infeasible as error:
             if len(sweep) == 1:
                 raise
-            infeasible.append(f"{shown_bounds(bounds)}: {error.what}; {error.todo}")
+            infeasible.append(f"{format_bounds(bounds)}: {error.what}; {error.todo}")
     if not parts:
         raise Infeasible(f"nothing meets any of {len(sweep)} values", where="--where", todo=infeasible[0])
     return parts, infeasible

@@ -16,7 +16,7 @@ from typing import Any
 from nasbuild.api._fit import with_verbs
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Evaluator, Executor, InProcess, Pool, Spec, Store, evaluate_all
-from nasbuild.optimize import LoopSettings, State
+from nasbuild.optimize import LoopSettings, LoopState
 from nasbuild.optimize import optimize as run_rounds
 from nasbuild.predictor import recipe as named_recipe
 from nasbuild.search import parse_goal
@@ -133,8 +133,8 @@ def optimize(
     workers: int | None = None,
     seed: int = 0,
     limit: float | None = None,
-    on_round: Callable[[State], None] = lambda _: None,
-) -> State:
+    on_round: Callable[[LoopState], None] = lambda _: None,
+) -> LoopState:
     """The closed loop: evaluate, fit, build, evaluate, until the budget is spent; a stopped one goes on.
 
     Parameters

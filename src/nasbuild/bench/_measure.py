@@ -14,7 +14,7 @@ import numpy as np
 from nasbuild.bench._baselines import BASELINES, fit_rival
 from nasbuild.bench._cells import Cell
 from nasbuild.bench._truth import Truth, Whole, read, truth
-from nasbuild.builder import Columns, best_in_company, best_of_modules
+from nasbuild.builder import ScoredModules, best_context_modules, best_predicted_modules
 from nasbuild.predictor import (
     AdditiveRecipe,
     BaselineRecipe,
@@ -117,8 +117,8 @@ def _against_truth(scorer: Scorer, known: Truth, target: str, sign: int) -> dict
     table = _modules(scorer)
     ways = {
         "best": _combined([np.argsort(-sign * own[:, 0], kind="stable")[:BEST] for own in table.scores]),
-        "company": _combined(best_in_company(scorer, sign, table, BEST)),
-        "predicted": best_of_modules(scorer, sign, table, BEST ** len(table.scores)),
+        "company": _combined(best_context_modules(scorer, sign, table, BEST)),
+        "predicted": best_predicted_modules(scorer, sign, table, BEST ** len(table.scores)),
     }
     for way, picks in ways.items():
         if picks is not None:
@@ -135,7 +135,7 @@ def _combined(modules: Sequence[np.ndarray]) -> np.ndarray:
     return np.array(list(itertools.product(*modules)))
 
 
-def _modules(scorer: Scorer) -> Columns:
+def _modules(scorer: Scorer) -> ScoredModules:
     """All modules with their scores; of those that make the same network, the first."""
     codes: list[list[np.ndarray]] = []
     scores = []
@@ -147,4 +147,4 @@ def _modules(scorer: Scorer) -> Columns:
                 own.setdefault(module_key(scorer.left(u, code)), (code, float(score)))
         codes.append([code for code, _ in own.values()])
         scores.append(np.array([[score] for _, score in own.values()]))
-    return Columns(scorer.space, tuple(codes), tuple(scores))
+    return ScoredModules(scorer.space, tuple(codes), tuple(scores))

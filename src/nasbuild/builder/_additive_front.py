@@ -1,4 +1,4 @@
-"""The front of sums of two or three scores, one stage after another."""
+"""The Pareto front of summed scores of two or three targets, built one stage at a time."""
 
 from __future__ import annotations
 
@@ -7,34 +7,38 @@ from collections.abc import Sequence
 import moocore
 import numpy as np
 
-_MOST_TARGETS = 3  # of more, nearly everything is on the front
-_MOST_SUMS = 1 << 18  # that are compared at a time
-_CELLS = 1024  # along every target, by which a front that is too long is thinned out at first
+_MAX_TARGETS = 3  # with more, nearly everything is on the front
+_MAX_SUMS = 1 << 18  # sums that are compared at a time
+_CELLS = 1024  # initial grid cells per target when a front is thinned
 
 
-def front_of_sums(worth: Sequence[np.ndarray]) -> np.ndarray | None:
-    """Picks, one module of each stage, whose summed worth no other pick's beats; ascending.
+def additive_front(worth: Sequence[np.ndarray]) -> np.ndarray | None:
+    """Returns the picks, one module per stage, whose summed values no other pick dominates.
 
-    What a pick of the first stages adds to is on the front only if they are: whatever is added, the pick that
-    beats it stays ahead. So stages are taken in one at a time, and what is beaten is left out at once. A front that
-    would get too long on the way is thinned out evenly; its ends stay.
+    A pick of the first stages that is dominated stays dominated whatever is added. So stages are
+    added one at a time, and dominated picks are removed at once (dynamic programming). A front that
+    would get too long on the way is thinned evenly; its extreme points stay.
 
     Parameters
     ----------
     worth
-        Of each stage, (modules, targets), to be maximised.
+        For each stage, (modules, targets); larger is better.
 
     Returns
     -------
-    (picks, stages), of equal sums one; None for more than three targets.
+    (picks, stages) in lexicographic order, one pick for equal sums; None for more than three targets.
+
+    >>> stage = np.array([[2.0, 0.0], [0.0, 2.0], [0.5, 0.5]])
+    >>> additive_front([stage, stage]).tolist()
+    [[0, 0], [0, 1], [1, 1]]
     """
     targets = worth[0].shape[1]
-    if targets > _MOST_TARGETS:
+    if targets > _MAX_TARGETS:
         return None
     sums, picks = np.zeros((1, targets)), np.zeros((1, 0), dtype=np.int64)
     for own in worth:
         modules = _best(own)
-        some = _thinned(sums, _MOST_SUMS // len(modules))
+        some = _thinned(sums, _MAX_SUMS // len(modules))
         every = (sums[some][:, None] + own[modules][None]).reshape(-1, targets)
         kept = _best(every)
         before, module = np.divmod(kept, len(modules))
@@ -43,14 +47,14 @@ def front_of_sums(worth: Sequence[np.ndarray]) -> np.ndarray | None:
 
 
 def _best(values: np.ndarray) -> np.ndarray:
-    """Rows that no other row beats, of equal ones the first, ascending."""
+    """Non-dominated rows, ascending; of equal rows the first."""
     return np.flatnonzero(moocore.is_nondominated(values, maximise=True, keep_weakly=False))
 
 
 def _thinned(values: np.ndarray, most: int) -> np.ndarray:
-    """Up to ``most`` rows that are spread over all, ascending: the best of each cell of a grid, and the ends.
+    """Up to ``most`` evenly spread rows, ascending: the best row of each grid cell, and the extremes.
 
-    However small ``most`` is, the ends stay.
+    The extremes stay even if ``most`` is smaller than their number.
     """
     if len(values) <= most:
         return np.arange(len(values))

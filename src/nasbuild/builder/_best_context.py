@@ -1,4 +1,4 @@
-"""Which modules the best architectures are made of, as far as the prediction y' tells."""
+"""Values of modules in their best context: the best predicted architecture that contains them."""
 
 from __future__ import annotations
 
@@ -7,25 +7,36 @@ import math
 import numpy as np
 
 from nasbuild.builder._beam_search import LISTED, WIDTH, best_predicted_picks
-from nasbuild.builder._bounded_topk import Problem, best_under
-from nasbuild.builder._pairwise_prediction import Predicted
-from nasbuild.builder._scored_modules import Columns
-from nasbuild.builder._topk import POOL
+from nasbuild.builder._bounded_topk import Problem, bounded_topk
+from nasbuild.builder._pairwise_prediction import PairwisePrediction
+from nasbuild.builder._scored_modules import ScoredModules
+from nasbuild.builder._topk import PREDICTION_POOL
 from nasbuild.score import Scorer
 
-_CANDIDATES, _SAMPLES = 700, 512
+_CANDIDATES = 700  # best architectures by y' whose posterior is sampled
+_SAMPLES = 512  # posterior samples
 
 
-def best_in_company(scorer: Scorer, sign: int, table: Columns, k: int) -> list[np.ndarray]:
-    """Positions of the ``k`` modules of each stage whose best architecture is expected to be the best, (k,) each, best first.
+def best_context_modules(scorer: Scorer, sign: int, table: ScoredModules, k: int) -> list[np.ndarray]:
+    """Returns the ``k`` modules of each stage with the highest expected best context.
 
-    By samples of y', which may be off: the mean over ``_SAMPLES`` of the best that each has for a module, among the
-    ``_CANDIDATES`` best by y'. Modules of none of these, and all of recipes without joint samples, are ordered by
-    `worth_in_company`. ``sign`` and ``table`` are as there.
+    The 700 best architectures by y' are scored by 512 joint posterior samples. A module's value is
+    the expected maximum: the mean over samples of the best architecture that contains it. Modules
+    in none of these architectures, and all modules of recipes without joint samples, are ordered by
+    `best_context_values`.
+
+    Parameters
+    ----------
+    sign, table
+        As in `best_context_values`.
+
+    Returns
+    -------
+    For each stage, positions of its modules, (k,), best first.
     """
-    worth = worth_in_company(scorer, sign, table)
+    worth = best_context_values(scorer, sign, table)
     hoped = [np.full(len(own), -np.inf) for own in worth]
-    picks = best_of_modules(scorer, sign, table, _CANDIDATES)
+    picks = best_predicted_modules(scorer, sign, table, _CANDIDATES)
     if picks is not None:
         samples = scorer.drawn([table.architecture(pick) for pick in picks.tolist()], _SAMPLES)
         if samples is not None:
@@ -35,20 +46,26 @@ def best_in_company(scorer: Scorer, sign: int, table: Columns, k: int) -> list[n
     return [np.lexsort((-own, -hope))[:k] for own, hope in zip(worth, hoped, strict=True)]
 
 
-def worth_in_company(scorer: Scorer, sign: int, table: Columns) -> list[np.ndarray]:
-    """The best y' of the architectures that hold a module, for each module of each stage, (modules,); more is better.
+def best_context_values(scorer: Scorer, sign: int, table: ScoredModules) -> list[np.ndarray]:
+    """Returns the best y' among architectures that contain a module, for every module.
 
-    A module's score is its share in any company; what stages do to each other may make another one part of the best
-    architectures. On the scale on which scores add up. Where the modules have more than a million combinations, the
-    architectures are the best ones by y' that swaps find, with the module put into each. Of a recipe whose y' is no
-    sum over pairs of stages, scores stand in for it.
+    A module's score is its share averaged over all contexts. Interactions between stages may make a
+    module of a lower score part of the best architectures.
+
+    Up to a million combinations are all compared. Beyond that, the module is put into each of the
+    best architectures that a beam search finds. If a recipe's y' is not a sum over pairs of stages,
+    scores stand in for it.
 
     Parameters
     ----------
     sign
-        1 if the target is to be large, -1 if small.
+        1 if the target is maximised, -1 if minimised.
     table
         Modules of every stage; their first score is the target's.
+
+    Returns
+    -------
+    For each stage (modules,), on the scale on which scores add up, times ``sign``: larger is better.
     """
     scores = [sign * own[:, 0] for own in table.scores]
     predicted = _predicted(scorer, table)
@@ -65,21 +82,26 @@ def worth_in_company(scorer: Scorer, sign: int, table: Columns) -> list[np.ndarr
     return [(sign * predicted.swaps(best, u)[..., 0]).max(axis=0) for u in stages]
 
 
-def best_of_modules(scorer: Scorer, sign: int, table: Columns, n: int) -> np.ndarray | None:
-    """The ``n`` picks of the best y', best first, (picks, stages); None where y' is no sum over pairs of stages."""
+def best_predicted_modules(scorer: Scorer, sign: int, table: ScoredModules, n: int) -> np.ndarray | None:
+    """Returns the ``n`` combinations of modules with the best y', best first.
+
+    Returns
+    -------
+    (combinations, stages), positions of the modules; None if y' is not a sum over pairs of stages.
+    """
     predicted = _predicted(scorer, table)
     return None if predicted is None else _best(predicted, sign, n)
 
 
-def _predicted(scorer: Scorer, table: Columns) -> Predicted | None:
+def _predicted(scorer: Scorer, table: ScoredModules) -> PairwisePrediction | None:
     pairs = scorer.pairs(table.codes)
     if pairs is None:
         return None
     none = tuple(np.zeros((len(own), 0)) for own in table.scores)
-    return Predicted(tuple(own[:, :1] for own in table.scores), (pairs,), none, np.zeros(0), ())
+    return PairwisePrediction(tuple(own[:, :1] for own in table.scores), (pairs,), none, np.zeros(0), ())
 
 
-def _best(predicted: Predicted, sign: int, n: int) -> np.ndarray:
+def _best(predicted: PairwisePrediction, sign: int, n: int) -> np.ndarray:
     sums = tuple(sign * own[:, 0] for own in predicted.scores)
-    starts = best_under(Problem(sums, predicted.costs, predicted.most), POOL).picks
+    starts = bounded_topk(Problem(sums, predicted.costs, predicted.upper), PREDICTION_POOL).picks
     return best_predicted_picks(predicted, sign, starts, n)[0]

@@ -1,4 +1,8 @@
-"""One module a stage, the largest sums first, under bounds on other sums: exact, without listing the space."""
+"""The k best sums of one module per stage under bounds on other sums, without enumerating the space.
+
+This is a multiple-choice knapsack problem with several constraints. Sums that are proven to be the best
+are exact; how many are proven is returned as well.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +15,28 @@ import numpy as np
 from scipy.optimize import LinearConstraint, linprog, milp
 from scipy.sparse import csr_matrix
 
-_MOST = 30_000_000  # combinations that are gone through
-_HELD = 2_000_000  # combinations of all stages but one, which are held at a time
-_STAGES = 12  # of more stages, as many fewer combinations
+_MAX_COMBINATIONS = 30_000_000  # combinations that are enumerated
+_MAX_HELD = 2_000_000  # combinations of all stages but one in memory
+_FULL_EFFORT_STAGES = 12  # with more stages, both limits shrink in proportion
 _CHUNK = 200_000
-_PROGRAMMES = 1  # picks that are worth an integer programme each
-_CUTS = 200  # steps of the search for prices
-_STEEPEST = 1e7  # price at which no choice satisfies the bounds
-_TOLERANCE = 1e-9  # of a bound's scale, by which rounding may exceed it
+_MAX_PROGRAMS = 1  # integer programs solved for a problem
+_MAX_CUTS = 200  # cutting planes in the search for dual prices
+_MAX_PRICE = 1e7  # at this price, nothing satisfies the bounds
+_TOLERANCE = 1e-9  # relative to a bound's scale, allowed for rounding
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Scores to add up, costs that are bounded.
+    """A multiple-choice knapsack: one module per stage, scores to maximise, costs with upper bounds.
 
     Attributes
     ----------
     scores
         For each stage, (modules,).
-    costs, bounds
-        For each stage (modules, bounds), and the most that each sum may be, (bounds,).
+    costs
+        For each stage, (modules, bounds).
+    bounds
+        Upper limit of each summed cost, (bounds,).
     """
 
     scores: tuple[np.ndarray, ...]
@@ -38,96 +44,114 @@ class Problem:
     bounds: np.ndarray
 
     effort: ClassVar[float] = 1.0
-    """Share of the combinations that are gone through elsewhere: fewer where one takes longer."""
+    """Factor on the number of combinations that are enumerated: smaller if evaluating one takes longer."""
 
     @property
     def stages(self) -> int:
         return len(self.scores)
 
     def of_bounds(self, kept: np.ndarray) -> Self:
-        """With some of the bounds only."""
+        """The problem with only the bounds ``kept``."""
         if len(kept) == len(self.bounds):
             return self
         return replace(self, costs=tuple(c[:, kept] for c in self.costs), bounds=self.bounds[kept])
 
     def feasible(self, picks: np.ndarray) -> np.ndarray:
-        """Which picks, (picks, stages), stay within all bounds."""
+        """Whether picks (picks, stages) are within all bounds, (picks,) bool."""
         total = sum(cost[picks[:, u]] for u, cost in enumerate(self.costs))
-        return np.all(total <= self.bounds + slack(self), axis=1)
+        return np.all(total <= self.bounds + rounding_slack(self), axis=1)
 
     def values(self, picks: np.ndarray) -> np.ndarray:
-        """Summed scores of picks."""
+        """Summed scores of picks (picks, stages), (picks,)."""
         return np.sum([score[picks[:, u]] for u, score in enumerate(self.scores)], axis=0)
 
     def best_at(self, prices: np.ndarray) -> tuple[float, np.ndarray]:
-        """Score and costs of what is best where costs are paid for, the scores at first."""
+        """Score and costs of the pick that maximises the score minus the priced costs."""
         picks = [int(np.argmax(s - c @ prices)) for s, c in zip(self.scores, self.costs, strict=True)]
         score = sum(float(s[p]) for s, p in zip(self.scores, picks, strict=True))
         return score, np.sum([c[p] for c, p in zip(self.costs, picks, strict=True)], axis=0)
 
 
 @dataclass(frozen=True)
-class Found:
-    """Picks, best first, (picks, stages), and how many of the first ones are proven to be the best.
+class TopK:
+    """The best picks found.
 
-    ``most`` is a value that no pick exceeds.
+    Attributes
+    ----------
+    picks
+        (picks, stages), best first.
+    n_proven
+        How many of the first picks are proven to be the best.
+    upper
+        Upper bound on the value of any pick.
     """
 
     picks: np.ndarray
-    proven: int
-    most: float = np.inf
+    n_proven: int
+    upper: float = np.inf
 
     def __len__(self) -> int:
         return len(self.picks)
 
 
-def best_under(problem: Problem, n: int, apart: int = 1) -> Found:
-    """The ``n`` picks with the largest sums within the bounds.
+def bounded_topk(problem: Problem, n: int, apart: int = 1) -> TopK:
+    """Returns the ``n`` picks with the largest sums within the bounds, best first.
 
-    Every pick differs from each one before it in at least ``apart`` stages. Fewer come back where
-    there are no more; none proves that nothing is feasible. Equal sums come in the order of picks.
+    Dual prices of the linear relaxation turn the problem into plain sums, whose best is an upper
+    bound. A pick whose priced sum is more than a gap below that bound can't beat a feasible pick
+    within the gap. So all picks within a gap are enumerated, and the gap is widened until enough of
+    them are feasible. If there are too many, an integer program (HiGHS) finds the best pick. The
+    best enumerated ones follow, unproven.
 
-    How: prices on the bounds (the dual of the linear relaxation) turn the problem into plain sums,
-    whose best is an upper limit on all. A pick whose priced sum is more than a gap below that limit
-    can't beat what is feasible within the gap; so all picks within a gap are listed, and the gap is
-    widened until enough of them are feasible. Where there is too much to go through, an integer
-    programme finds the first one (HiGHS), and the best of what was listed follows, not proven.
+    Parameters
+    ----------
+    apart
+        Number of stages in which each pick must differ from every earlier one, at least.
+
+    Returns
+    -------
+    Fewer than ``n`` picks if no more are feasible; no pick proves that nothing is. Equal sums come in
+    lexicographic order.
     """
     nothing = np.empty((0, problem.stages), dtype=np.int64)
-    bound = priced(problem)
+    bound = price_bounds(problem)
     if bound is None:
-        return Found(nothing, 0, -np.inf)
+        return TopK(nothing, 0, -np.inf)
     problem, limit, deficits = bound
     widest = float(sum(d.max() for d in deficits))
     gap, feasible, searched = max(widest * 1e-4, 1e-12), nothing, 0.0
-    while (listed := within_gap(problem, deficits, gap, n if apart <= 1 else None, limit)) is not None:
-        feasible, sure = listed
-        found = _apart(_ordered(problem, sure if gap < widest else feasible), n, apart)
+    while (listed := enumerate_gap(problem, deficits, gap, n if apart <= 1 else None, limit)) is not None:
+        feasible, certain = listed
+        found = _diverse(_ordered(problem, certain if gap < widest else feasible), n, apart)
         if len(found) >= n or gap >= widest:
-            return Found(found, len(found), limit)
+            return TopK(found, len(found), limit)
         searched, gap = gap, 1.5 * gap
         if apart <= 1 and len(feasible) >= n:
-            # So many are feasible beyond this gap that no wider one is needed.
+            # Enough are feasible: the gap of the n-th best of them suffices.
             gap = min(gap, limit - float(np.sort(problem.values(feasible))[-n]) + _TOLERANCE * widest)
-    found = _apart(_ordered(problem, feasible), n, apart)
+    found = _diverse(_ordered(problem, feasible), n, apart)
     proven = int((problem.values(found) >= limit - searched).sum())
-    return _by_programmes(problem, n, apart, found, proven, limit)
+    return _solve_programs(problem, n, apart, found, proven, limit)
 
 
-def priced(problem: Problem) -> tuple[Problem, float, list[np.ndarray]] | None:
-    """The problem without bounds that always hold, what no pick exceeds, and by how much each option's priced score falls short.
+def price_bounds(problem: Problem) -> tuple[Problem, float, list[np.ndarray]] | None:
+    """Solves the dual of the linear relaxation.
 
-    None if nothing is within the bounds, as far as prices tell.
+    Returns
+    -------
+    The problem without bounds that always hold; an upper bound on the value of any pick; and for each
+    stage the deficit of every module's priced score from the stage's best, (modules,). None if the
+    relaxation shows that nothing is within the bounds.
     """
     if not all(len(score) for score in problem.scores):
         return None
-    # A bound far away is none, or can't be met: its size must not spoil the scale of the others.
+    # A bound far outside the range always or never holds. Its size must not spoil the scale of the others.
     low, high = (sum(f(c, axis=0) for c in problem.costs) for f in (np.min, np.max))
-    most = problem.bounds + slack(problem)
+    most = problem.bounds + rounding_slack(problem)
     if (low > most).any():
         return None
     problem = problem.of_bounds(np.flatnonzero(high > most))
-    prices = prices_of(problem)
+    prices = dual_prices(problem)
     if prices is None:
         return None
     paid = [s - c @ prices for s, c in zip(problem.scores, problem.costs, strict=True)]
@@ -135,8 +159,8 @@ def priced(problem: Problem) -> tuple[Problem, float, list[np.ndarray]] | None:
     return problem, float(limit), [p.max() - p for p in paid]
 
 
-def slack(problem: Problem | Priced) -> np.ndarray:
-    """By how much sums may exceed the bounds, (bounds,): what rounding does to them."""
+def rounding_slack(problem: Problem | PricedProblem) -> np.ndarray:
+    """Tolerance of each bound for rounding of sums, (bounds,)."""
     scale = np.where(np.isfinite(problem.bounds), np.abs(problem.bounds), 0) + sum(
         np.abs(c).max(axis=0) for c in problem.costs
     )
@@ -149,8 +173,8 @@ def _ordered(problem: Problem, picks: np.ndarray) -> np.ndarray:
     return picks[np.lexsort(keys)]
 
 
-def _apart(picks: np.ndarray, n: int, apart: int) -> np.ndarray:
-    """The first ``n``, each of which differs from all before it in enough stages."""
+def _diverse(picks: np.ndarray, n: int, apart: int) -> np.ndarray:
+    """The first ``n`` picks that differ from all earlier ones in at least ``apart`` stages."""
     if apart <= 1:
         return picks[:n]
     kept: list[np.ndarray] = []
@@ -162,8 +186,8 @@ def _apart(picks: np.ndarray, n: int, apart: int) -> np.ndarray:
     return np.stack(kept) if kept else picks[:0]
 
 
-class Priced(Protocol):
-    """What prices are found for: one option a slot, or one part a stage, each with its slots."""
+class PricedProblem(Protocol):
+    """A problem that `dual_prices` can price: one option per slot, or one part per stage."""
 
     @property
     def bounds(self) -> np.ndarray: ...
@@ -177,21 +201,24 @@ class Priced(Protocol):
     def best_at(self, prices: np.ndarray) -> tuple[float, np.ndarray]: ...
 
 
-def prices_of(problem: Priced) -> np.ndarray | None:
-    """Prices of the bounds by cutting planes (Kelley, 1960); None if the relaxation has no solution."""
+def dual_prices(problem: PricedProblem) -> np.ndarray | None:
+    """Dual prices of the bounds by cutting planes (Kelley, 1960), (bounds,).
+
+    None if the relaxation has no solution.
+    """
     count = len(problem.bounds)
     if not count:
         return np.zeros(0)
-    # In units of their own spread all prices are of one size.
+    # Scaling each cost by its spread makes all prices of one size.
     unit = np.array([sum(np.ptp(c[:, k]) for c in problem.costs) or 1.0 for k in range(count)])
     worth = sum(np.ptp(s) for s in problem.scores) or 1.0
     scale = worth / unit
-    bounds = (problem.bounds + slack(problem)) * scale
+    bounds = (problem.bounds + rounding_slack(problem)) * scale
     least = sum(float(s.min()) for s in problem.scores)
     rows: list[np.ndarray] = []
     heights: list[float] = []
     prices, best, lowest = np.zeros(count), np.zeros(count), np.inf
-    for _ in range(_CUTS):
+    for _ in range(_MAX_CUTS):
         score, spent = problem.best_at(prices * scale)
         left = bounds - spent * scale
         height = score + float(left @ prices)
@@ -205,7 +232,7 @@ def prices_of(problem: Priced) -> np.ndarray | None:
             np.append(np.zeros(count), 1.0),
             A_ub=np.stack(rows),
             b_ub=heights,
-            bounds=[(0, _STEEPEST)] * count + [(None, None)],
+            bounds=[(0, _MAX_PRICE)] * count + [(None, None)],
         )
         if step.x is None or step.fun >= lowest - 1e-9 * worth:
             break
@@ -213,19 +240,19 @@ def prices_of(problem: Priced) -> np.ndarray | None:
     return best * scale
 
 
-def within_gap(
+def enumerate_gap(
     problem: Problem, deficits: Sequence[np.ndarray], gap: float, n: int | None, limit: float
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Feasible picks whose deficits sum to at most ``gap``; None if there are too many to go through.
+    """Enumerates the picks whose deficits sum to at most ``gap``.
 
     Returns
     -------
-    Feasible picks, of which at least the ``n`` best ones (all if None), and those whose value is within the gap: no
-    pick elsewhere is better than these.
+    The feasible picks, at least the ``n`` best of them (all if None); and those of them whose value is
+    within ``gap`` of ``limit``, which no other pick exceeds. None if there are too many to enumerate.
     """
     gap *= 1 + 1e-12
-    fewer = min(1.0, _STAGES / len(deficits))
-    most, held = int(_MOST * fewer * problem.effort), int(_HELD * fewer)
+    fewer = min(1.0, _FULL_EFFORT_STAGES / len(deficits))
+    most, held = int(_MAX_COMBINATIONS * fewer * problem.effort), int(_MAX_HELD * fewer)
     order = sorted(range(len(deficits)), key=lambda u: int((deficits[u] <= gap).sum()))
     ranks = {u: np.argsort(deficits[u], kind="stable")[: int((deficits[u] <= gap).sum())] for u in order}
     picks, sums = np.zeros((1, 0), dtype=np.int32), np.zeros(1)
@@ -239,7 +266,7 @@ def within_gap(
     ends = np.cumsum(counts)
     if ends[-1] > most:
         return None
-    feasible = sure = np.empty((0, len(deficits)), dtype=np.int64)
+    feasible = certain = np.empty((0, len(deficits)), dtype=np.int64)
     starts = np.searchsorted(ends, np.arange(0, ends[-1], _CHUNK), side="right")
     for start, stop in pairwise([*np.unique(starts), len(counts)]):
         part = slice(start, stop)
@@ -247,53 +274,55 @@ def within_gap(
         some = some[:, np.argsort(order)].astype(np.int64)
         some = some[problem.feasible(some)]
         value = problem.values(some)
-        sure = np.concatenate([sure, some[value >= limit - gap]])
+        certain = np.concatenate([certain, some[value >= limit - gap]])
         feasible = np.concatenate([feasible, some])
         if n is None and len(feasible) > held:
             return None
         if n is not None and len(feasible) > 4 * max(n, _CHUNK):
             best = np.argpartition(-problem.values(feasible), n)[:n]
             feasible = feasible[best]
-    return feasible, sure
+    return feasible, certain
 
 
 def _joined(
     picks: np.ndarray, sums: np.ndarray, counts: np.ndarray, ranks: np.ndarray, deficits: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Every pick with each of its first so many modules of one more stage."""
+    """Extends every pick by each of the first ``counts`` modules of one more stage."""
     rows = np.repeat(np.arange(len(sums)), counts)
     which = ranks[np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)]
     return np.column_stack([picks[rows], which.astype(np.int32)]), sums[rows] + deficits[which]
 
 
-def _by_programmes(
+def _solve_programs(
     problem: Problem, n: int, apart: int, listed: np.ndarray, proven: int, limit: float = np.inf
-) -> Found:
-    """What is proven already, some more by an integer programme each, then what else was listed."""
+) -> TopK:
+    """The proven picks, then more by one integer program each, then the rest of the listed picks."""
     picks = list(listed[:proven])
-    while len(picks) < min(n, _PROGRAMMES):
-        pick = _programme(problem, picks, apart)
+    while len(picks) < min(n, _MAX_PROGRAMS):
+        pick = _solve_program(problem, picks, apart)
         if pick is None:
-            return Found(np.stack(picks) if picks else listed[:0], len(picks), limit)
+            return TopK(np.stack(picks) if picks else listed[:0], len(picks), limit)
         picks.append(pick)
     proven = len(picks)
     for pick in listed:
         if len(picks) < n and all((pick != other).sum() >= max(apart, 1) for other in picks):
             picks.append(pick)
-    return Found(np.stack(picks), proven, limit)
+    return TopK(np.stack(picks), proven, limit)
 
 
-def _programme(problem: Problem, before: Sequence[np.ndarray], apart: int) -> np.ndarray | None:
-    """The best pick that differs from those before it in at least ``apart`` stages."""
-    found = programme(problem, before, apart)
+def _solve_program(problem: Problem, before: Sequence[np.ndarray], apart: int) -> np.ndarray | None:
+    """The best pick that differs from all earlier ones in at least ``apart`` stages; None if none exists."""
+    found = integer_program(problem, before, apart)
     if found.x is None:
         return None
     starts = np.cumsum([0, *(len(s) for s in problem.scores)])
     return np.array([int(np.argmax(found.x[a:b])) for a, b in pairwise(starts)])
 
 
-def programme(problem: Problem, before: Sequence[np.ndarray], apart: int, nodes: int | None = None) -> Any:
-    """What HiGHS makes of it, to be minimised; it ends after so many ``nodes``."""
+def integer_program(
+    problem: Problem, before: Sequence[np.ndarray], apart: int, nodes: int | None = None
+) -> Any:
+    """Solves the problem as an integer program with HiGHS, to be minimised; stops after ``nodes`` nodes."""
     sizes = [len(s) for s in problem.scores]
     starts = np.concatenate([[0], np.cumsum(sizes)])
     stage = np.repeat(np.arange(problem.stages), sizes)
@@ -301,7 +330,9 @@ def programme(problem: Problem, before: Sequence[np.ndarray], apart: int, nodes:
     constraints = [LinearConstraint(one, 1, 1)]
     if len(problem.bounds):
         constraints.append(
-            LinearConstraint(np.concatenate(problem.costs).T, ub=(problem.bounds + slack(problem)).tolist())
+            LinearConstraint(
+                np.concatenate(problem.costs).T, ub=(problem.bounds + rounding_slack(problem)).tolist()
+            )
         )
     if before:
         columns = np.concatenate([pick + starts[:-1] for pick in before])

@@ -1,4 +1,4 @@
-"""Bounds as people write them: ``latency <= 6``, ``3 <= layers <= 5``, ``params = 3.2e6``, sweeps."""
+"""Parses bounds: ``latency <= 6``, ``3 <= layers <= 5``, ``params = 3.2e6``, and sweeps of values."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from itertools import product
 from nasbuild.errors import NasbuildError
 
 _SIGN = re.compile(r"(<=|>=|==|<|>|=)")
-_LONGEST = 1_000
-_LARGEST = 1e300  # sums of what is larger overflow
-_MOST_BUILDS = 100
+_MAX_CHARACTERS = 1_000
+_MAX_VALUE = 1e300  # sums of larger values overflow
+_MAX_BUILDS = 100
 _FORMS = (
     "NAME <= NUMBER",
     "NAME >= NUMBER",
@@ -27,7 +27,7 @@ _WHERE = "--where"
 
 @dataclass(frozen=True)
 class Bound:
-    """``name <= value``, or ``>=`` if ``sign`` is -1, in the target's unit."""
+    """A bound ``name <= value``, or ``name >= value`` if ``sign`` is -1, in the unit of what is bounded."""
 
     name: str
     sign: int
@@ -38,24 +38,35 @@ class Bound:
 
 
 def parse_bounds(text: str) -> list[list[Bound]]:
-    """Read one bound, in any of its forms: what is built for, each a list of `Bound`.
+    """Parses one text in any form of a bound, including a sweep.
 
-    ``latency <= 6`` and ``acc >= 75`` are one bound; ``params = 3.2e6`` (or ``==``) and ``3 <= layers <= 5``
-    are two that hold together; ``bytes <= 1e9 | 2e9`` is a sweep, which builds for each value. A strict sign is
-    read as its closed form. Time is linear in the length of the text.
+    ``latency <= 6`` is one bound. ``params = 3.2e6`` (or ``==``) and ``3 <= layers <= 5`` are two
+    bounds that hold together. ``bytes <= 1e9 | 2e9`` is a sweep, with one build for each value. A
+    strict sign is read as its closed form. The time is linear in the length of the text.
+
+    Returns
+    -------
+    For each value of the sweep, the bounds that hold together; one list if it is no sweep.
 
     Raises
     ------
     NasbuildError
-        If it is no such text, or no number can be within.
+        If the text is not a bound, or no number satisfies it.
+
+    >>> [[str(bound) for bound in bounds] for bounds in parse_bounds("3 <= layers <= 5")]
+    [['layers >= 3', 'layers <= 5']]
+    >>> [[str(bound) for bound in bounds] for bounds in parse_bounds("macs <= 1e8 | 2e8")]
+    [['macs <= 1e+08'], ['macs <= 2e+08']]
     """
-    if len(text) > _LONGEST:
-        raise NasbuildError(f"a bound has at most {_LONGEST:,} characters, not {len(text):,}", where=_WHERE)
+    if len(text) > _MAX_CHARACTERS:
+        raise NasbuildError(
+            f"a bound has at most {_MAX_CHARACTERS:,} characters, not {len(text):,}", where=_WHERE
+        )
     parts = [part.strip() for part in _SIGN.split(text)]
     if len(parts) == 3:
         name, sign, values = parts
         if _value(name) is not None and _value(values) is None:
-            # 6 >= latency says latency <= 6.
+            # 6 >= latency means latency <= 6.
             name, sign, values = values, sign.translate(_TURNED), name
         numbers = [_value(value) for value in values.split("|")]
         if name and name[-1] != "!" and _value(name) is None and None not in numbers:
@@ -65,24 +76,27 @@ def parse_bounds(text: str) -> list[list[Bound]]:
         if name and _value(name) is None and low is not None and high is not None:
             if parts[1][0] != parts[3][0]:
                 raise NasbuildError(
-                    f"{text!r} bounds {name!r} twice from one side", where=_WHERE, allowed=_FORMS
+                    f"{text!r} bounds {name!r} twice from the same side", where=_WHERE, allowed=_FORMS
                 )
             least, most = (low, high) if parts[1][0] == "<" else (high, low)
             if least > most:
-                raise NasbuildError(f"no number is within {text!r}", where=_WHERE, allowed=_FORMS)
+                raise NasbuildError(f"no number satisfies {text!r}", where=_WHERE, allowed=_FORMS)
             return [[Bound(name, -1, least), Bound(name, 1, most)]]
     beyond = any(_is_beyond(value) for part in parts for value in part.split("|"))
-    numbers = [f"numbers between {-_LARGEST:g} and {_LARGEST:g}"] if beyond else []
-    raise NasbuildError(f"{_shown(text)} is no bound", where=_WHERE, allowed=[*_FORMS, *numbers])
+    numbers = [f"numbers between {-_MAX_VALUE:g} and {_MAX_VALUE:g}"] if beyond else []
+    raise NasbuildError(f"{_shown(text)} is not a bound", where=_WHERE, allowed=[*_FORMS, *numbers])
 
 
 def parse_bound(text: str) -> Bound:
-    """Read what must be a single bound, such as ``latency <= 6``.
+    """Parses a single bound, such as ``latency <= 6``.
 
     Raises
     ------
     NasbuildError
-        If it is none, or stands for several.
+        If the text is not a bound, or stands for several.
+
+    >>> parse_bound("acc >= 75")
+    Bound(name='acc', sign=-1, value=75.0)
     """
     found = parse_bounds(text)
     if len(found) > 1 or len(found[0]) > 1:
@@ -91,65 +105,79 @@ def parse_bound(text: str) -> Bound:
 
 
 def read_bounds(texts: Sequence[str]) -> list[Bound]:
-    """All bounds of several texts, where no sweep can be built.
+    """Parses several texts into one list of bounds without duplicates; sweeps are refused.
 
     Raises
     ------
     NasbuildError
-        If one is no bound, or a sweep.
+        If a text is not a bound, or is a sweep.
+
+    >>> [str(bound) for bound in read_bounds(["latency <= 6", "layers = 4"])]
+    ['latency <= 6', 'layers <= 4', 'layers >= 4']
     """
     bounds = []
     for text in texts:
         found = parse_bounds(text)
         if len(found) > 1:
             raise NasbuildError(
-                f"{_shown(text)} is a sweep of {len(found)} values, here one is needed",
+                f"{_shown(text)} is a sweep of {len(found)} values, but one value is needed here",
                 where=_WHERE,
-                todo="give one value, or sweep with nasbuild build",
+                todo="give one value; only nasbuild build accepts sweeps",
             )
         bounds += found[0]
     return list(dict.fromkeys(bounds))
 
 
 def read_sweep(texts: Sequence[str]) -> list[list[Bound]]:
-    """What is to be built for: every combination of the values of all sweeps, each with all bounds.
+    """Parses several texts into every combination of the values of their sweeps.
+
+    Returns
+    -------
+    For each combination, all bounds that hold together, without duplicates.
 
     Raises
     ------
     NasbuildError
-        If one is no bound, or there are more than 100 combinations.
+        If a text is not a bound, or there are more than 100 combinations.
+
+    >>> [format_bounds(bounds) for bounds in read_sweep(["macs <= 1e8 | 2e8", "layers <= 5"])]
+    ['macs <= 1e+08 and layers <= 5', 'macs <= 2e+08 and layers <= 5']
     """
     found = [parse_bounds(text) for text in texts]
     total = math.prod(map(len, found))
-    if total > _MOST_BUILDS:
+    if total > _MAX_BUILDS:
         raise NasbuildError(
             f"the sweeps have {total:,} combinations of values",
             where=_WHERE,
-            allowed=f"at most {_MOST_BUILDS}",
+            allowed=f"at most {_MAX_BUILDS}",
         )
     return [list(dict.fromkeys(b for part in parts for b in part)) for parts in product(*found)]
 
 
-def shown_bounds(bounds: Sequence[Bound]) -> str:
-    """Bounds in one text, ``params = 3.2e+06 and 3 <= layers <= 5``: both sides of a name together."""
-    told, done = [], set[str]()
+def format_bounds(bounds: Sequence[Bound]) -> str:
+    """Formats bounds as one text; both sides of a name are joined.
+
+    >>> format_bounds(read_bounds(["params = 3.2e6", "3 <= layers <= 5"]))
+    'params = 3.2e+06 and 3 <= layers <= 5'
+    """
+    texts, done = [], set[str]()
     for bound in bounds:
         same = [b for b in bounds if b.name == bound.name]
         if len(same) != 2 or same[0].sign == same[1].sign:
-            told.append(str(bound))
+            texts.append(str(bound))
         elif bound.name not in done:
             done.add(bound.name)
             least, most = sorted(b.value for b in same)
-            told.append(
+            texts.append(
                 f"{bound.name} = {_number(most)}"
                 if least == most
                 else f"{_number(least)} <= {bound.name} <= {_number(most)}"
             )
-    return " and ".join(told)
+    return " and ".join(texts)
 
 
 def loosened(bound: Bound, value: float) -> str:
-    """The bound at a value that can be met, in four digits: rounded so that it still can.
+    """Formats the bound with a value that can be met, rounded to four digits towards the loose side.
 
     >>> loosened(Bound("params", 1, 5.0), 12344.0)
     'params <= 1.235e+04'
@@ -170,16 +198,16 @@ def _simple(name: str, sign: str, number: float) -> list[Bound]:
 
 
 def _value(text: str) -> float | None:
-    """A finite number that can be reckoned with; None else."""
+    """The number, or None if the text is no number or its size is `_MAX_VALUE` or more."""
     try:
         value = float(text)
     except ValueError:
         return None
-    return value if abs(value) < _LARGEST else None
+    return value if abs(value) < _MAX_VALUE else None
 
 
 def _is_beyond(text: str) -> bool:
-    """Whether it is a number, but none that can be reckoned with."""
+    """Whether the text is a number that is too large, infinite or NaN."""
     try:
         float(text)
     except ValueError:
@@ -188,7 +216,7 @@ def _is_beyond(text: str) -> bool:
 
 
 def _number(value: float) -> str:
-    """As short as it can be without being another number."""
+    """The shortest text that reads back as the same number."""
     short = f"{value:g}"
     return short if float(short) == value else repr(value)
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nasbuild.builder._topk import Built
-from nasbuild.builder._within_bounds import expected
+from nasbuild.builder._within_bounds import expected_values
 from nasbuild.score import Fit, TargetFit
 from nasbuild.space import architecture_id, to_dict
 
@@ -20,7 +20,7 @@ def built_rows(
     """
     told: list[dict[str, Any]] = [{} for _ in built]
     for name in dict.fromkeys(also):
-        value, std = expected(fit, name, [one.architecture for one in built])
+        value, std = expected_values(fit, name, [one.architecture for one in built])
         for n, row in enumerate(told):
             row[name] = {"prediction": float(value[n]), "std": float(std[n])}
     rows = []

@@ -1,4 +1,4 @@
-"""Building by the prediction y', which knows what stages do to each other, within bounds that hold for it as well."""
+"""Building by the prediction y', which includes interactions; bounds on targets hold for y' as well."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbuild.builder._beam_search import LISTED, WIDTH, best_predicted_picks
-from nasbuild.builder._best_context import best_in_company
-from nasbuild.builder._bounded_costs import ExactCost, exact_and_predicted
-from nasbuild.builder._bounded_topk import Problem, best_under, slack
+from nasbuild.builder._best_context import best_context_modules
+from nasbuild.builder._bound_names import ExactCost, resolve_names
+from nasbuild.builder._bounded_topk import Problem, bounded_topk, rounding_slack
 from nasbuild.builder._bounds import Bound, loosened
-from nasbuild.builder._layerwise import deep, is_deep
-from nasbuild.builder._layerwise_topk import best_of
-from nasbuild.builder._opaque_costs import by_value, checked
-from nasbuild.builder._pairwise_prediction import Predicted
-from nasbuild.builder._scored_modules import columns
-from nasbuild.builder._topk import POOL, Built, best_predicted, described, require_positive
+from nasbuild.builder._layerwise import is_layerwise, layerwise_space
+from nasbuild.builder._layerwise_topk import layerwise_topk
+from nasbuild.builder._opaque_costs import build_checked, has_opaque_costs
+from nasbuild.builder._pairwise_prediction import PairwisePrediction
+from nasbuild.builder._scored_modules import scored_modules
+from nasbuild.builder._topk import PREDICTION_POOL, Built, best_by_prediction, describe, require_positive
 from nasbuild.builder._within_bounds import (
     bounded,
-    expected,
+    expected_values,
     limits_of,
     nothing_within,
     nothing_within_deep,
@@ -30,22 +30,26 @@ from nasbuild.builder._within_bounds import (
 from nasbuild.errors import Infeasible
 from nasbuild.score import Fit, TargetFit
 
-_AGAIN = 4_000  # of a small space, architectures that y' itself orders where pairs do not have all of it
+_RERANKED = 4_000  # architectures of a small space that y' re-ranks if pairs do not make up all of y'
 _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
-class ByPrediction:
-    """Architectures, best y' first.
+class PredictedBuild:
+    """Architectures built by prediction.
 
     Attributes
     ----------
+    built
+        Best y' first.
     proven
-        Nothing that can be built from the scored modules has a better y'.
+        Whether nothing that can be built from the scored modules has a better y'.
     pool
-        Of how many best ones by score y' has chosen, where its swaps can't be followed; else None.
+        Number of the best by score that y' selected from, for recipes without a sum over pairs of
+        stages; None for the others.
     gap
-        How much better than the first the best may be, in the target's unit, where it is not proven; infinite if unknown.
+        Upper bound on how much the best y' may exceed the first one, in the target's unit; infinite
+        if unknown, 0 if proven.
     """
 
     built: list[Built]
@@ -56,34 +60,36 @@ class ByPrediction:
 
 def build_predicted(
     fit: Fit, target: str | None, n: int, bounds: Sequence[Bound] = (), *, k: int | None = None
-) -> ByPrediction:
-    """The ``n`` architectures of the best prediction y' within bounds.
+) -> PredictedBuild:
+    """Returns the ``n`` architectures with the best prediction y' within bounds.
 
-    Of recipes whose y' is a sum over pairs of stages: in a space of up to a million combinations all of them are
-    compared; in a larger one swaps of single modules are followed from the best by score (`best_predicted_picks`). Of
-    other recipes y' chooses among the `POOL` best by score.
+    If y' is a sum over pairs of stages, up to a million combinations are all compared. Larger
+    spaces are searched by a beam search from the best by score (`best_predicted_picks`). For other
+    recipes, y' selects among the `PREDICTION_POOL` best by score.
 
     Parameters
     ----------
     target
-        What is to be best; may be None if the run has one target only.
+        The target to optimise; None if the fit has only one.
     bounds
         As in `build_within`, but a bound on a target holds for its y'.
     k
-        Only the ``k`` best modules of each stage take part: those whose best architecture is expected
-        to be the best (`best_in_company`).
+        Use only ``k`` modules of each stage: those of the highest expected best context
+        (`best_context_modules`).
 
     Raises
     ------
     NasbuildError
-        If a bound names nothing that is known, or nothing is within the bounds: with the nearest that was found.
+        If ``n`` or ``k`` is below 1, or a bound names nothing that is known.
+    Infeasible
+        If nothing is found within the bounds; the message names the nearest values found.
     """
     require_positive("the number of architectures", n)
     first = fit.of(target)
-    exact, others = exact_and_predicted(fit, first, [bound.name for bound in bounds])
+    exact, others = resolve_names(fit, first, [bound.name for bound in bounds])
     targets = [first, *others]
-    if by_value(exact):
-        found = checked(
+    if has_opaque_costs(exact):
+        found = build_checked(
             fit,
             exact,
             bounds,
@@ -91,7 +97,7 @@ def build_predicted(
             lambda costs, limits, count: _by_sums(fit, targets, count, costs, limits, k).built,
             lambda one: one.architecture,
         )
-        return ByPrediction(best_predicted(first, found, n), proven=False, pool=None)
+        return PredictedBuild(best_by_prediction(first, found, n), proven=False, pool=None)
     return _by_sums(fit, targets, n, exact, bounds, k)
 
 
@@ -102,22 +108,22 @@ def _by_sums(
     exact: Mapping[str, ExactCost],
     bounds: Sequence[Bound],
     k: int | None,
-) -> ByPrediction:
-    """The same, with costs that stages tell."""
+) -> PredictedBuild:
+    """`build_predicted` where every cost is a sum over stages and pairs of stages."""
     first = targets[0]
     sign = first.target.sign
     on_labels = [bound for bound in bounds if bound.name not in exact]
-    if k is None and is_deep(targets, exact):
+    if k is None and is_layerwise(targets, exact):
         return _deep(fit, targets, n, exact, bounds)
-    table = columns(targets)
+    table = scored_modules(targets)
     if k is not None:
-        require_positive("the number of modules a stage", k)
-        table = table.select(best_in_company(first.scorer, sign, table, k))
+        require_positive("the number of modules per stage", k)
+        table = table.select(best_context_modules(first.scorer, sign, table, k))
     table, costs, most = bounded(table, targets, exact, bounds)
     problem = Problem(tuple(sign * scores[:, 0] for scores in table.scores), costs, most)
-    limits = most + slack(problem)
+    limits = most + rounding_slack(problem)
     on_costs = [i for i, bound in enumerate(bounds) if bound.name in exact]
-    starts = _starts(problem, on_costs, max(n, POOL))
+    starts = _starts(problem, on_costs, max(n, PREDICTION_POOL))
     if not len(starts):
         raise nothing_within(problem, bounds, fit, exact)
     pairs = [one.scorer.pairs(table.codes) for one in targets]
@@ -125,82 +131,84 @@ def _by_sums(
     proven, pool = False, len(starts)
     if len(known) == len(pairs):
         held = on_targets(targets, exact, bounds, limits)
-        predicted = Predicted(
+        predicted = PairwisePrediction(
             table.scores, known, tuple(c[:, on_costs] for c in costs), limits[on_costs], held
         )
-        # Where pairs are not all of y', the best of many by pairs are ordered by y' itself, and nothing is proven.
+        # If pairs are not all of y', the best of many by pairs are re-ranked by y', and nothing is proven.
         exactly = all(one.scorer.exact_pairs for one in targets)
         listed = math.prod(len(scores) for scores in table.scores) <= LISTED
-        more = n if exactly else max(n, _AGAIN if listed else WIDTH)
+        more = n if exactly else max(n, _RERANKED if listed else WIDTH)
         starts, proven = best_predicted_picks(predicted, sign, starts, more)
         proven, pool = proven and exactly, None
-    built = described(first, [table.architecture(pick) for pick in starts.tolist()])
+    built = describe(first, [table.architecture(pick) for pick in starts.tolist()])
     within = _within(fit, built, on_labels)
-    return ByPrediction(best_predicted(first, within, n), proven, pool)
+    return PredictedBuild(best_by_prediction(first, within, n), proven, pool)
 
 
 def _deep(
     fit: Fit, targets: Sequence[TargetFit], n: int, exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
-) -> ByPrediction:
-    """The same layer by layer, where a stage is too deep to list."""
+) -> PredictedBuild:
+    """`build_predicted` layer by layer, for stages that are too deep to list."""
     first = targets[0]
     on_labels = [bound for bound in bounds if bound.name not in exact]
     sums = all(one.scorer.pairs([[] for _ in fit.space.stages]) is not None for one in targets)
     limits, costs = limits_of(targets, exact, bounds)
-    whole = deep(targets, fit, costs, limits, interactions=sums)
-    found = best_of(whole, first.target.sign, n if sums else max(n, POOL))
+    whole = layerwise_space(targets, fit, costs, limits, interactions=sums)
+    found = layerwise_topk(whole, first.target.sign, n if sums else max(n, PREDICTION_POOL))
     if not found.architectures:
         raise nothing_within_deep(fit, targets, exact, bounds)
-    within = _within(fit, described(first, found.architectures), on_labels)
-    proven = sums and found.proven >= min(n, len(found.architectures))
+    within = _within(fit, describe(first, found.architectures), on_labels)
+    proven = sums and found.n_proven >= min(n, len(found.architectures))
     gap = 0.0
     if sums and not proven:
-        ends = first.scorer.labels_at(first.target.sign * np.array([found.values[0], found.most]))
-        gap = abs(float(ends[1] - ends[0])) if np.isfinite(found.most) else np.inf
-    return ByPrediction(
-        best_predicted(first, within, n), proven, None if sums else len(found.architectures), gap
+        ends = first.scorer.labels_at(first.target.sign * np.array([found.values[0], found.upper]))
+        gap = abs(float(ends[1] - ends[0])) if np.isfinite(found.upper) else np.inf
+    return PredictedBuild(
+        best_by_prediction(first, within, n), proven, None if sums else len(found.architectures), gap
     )
 
 
 def _starts(problem: Problem, exact: list[int], n: int) -> np.ndarray:
-    """The best by score within the bounds; where sums leave nothing, what is least beyond those on targets."""
-    found = best_under(problem, n).picks
+    """The best by score within the bounds; if there are none, those that violate target bounds least."""
+    found = bounded_topk(problem, n).picks
     on_sums = [k for k in range(len(problem.bounds)) if k not in exact]
     if len(found) or not on_sums:
         return found
     unit = [sum(float(np.ptp(c[:, k])) for c in problem.costs) or 1.0 for k in on_sums]
     least = tuple(-(c[:, on_sums] / unit).sum(axis=1) for c in problem.costs)
-    return best_under(
+    return bounded_topk(
         Problem(least, tuple(c[:, exact] for c in problem.costs), problem.bounds[exact]), n
     ).picks
 
 
 def _within(fit: Fit, built: list[Built], bounds: list[Bound]) -> list[Built]:
-    """Those whose y' is within the bounds on targets.
+    """Filters to architectures whose y' is within the bounds on targets.
 
     Raises
     ------
-    NasbuildError
-        If none are: with what the nearest of them has.
+    Infeasible
+        If none are; the message names the values of the nearest one.
     """
     if not bounds:
         return built
     signs, most = (
         np.array(part, dtype=np.float64) for part in zip(*((b.sign, b.value) for b in bounds), strict=True)
     )
-    value = np.column_stack([expected(fit, b.name, [one.architecture for one in built])[0] for b in bounds])
+    value = np.column_stack(
+        [expected_values(fit, b.name, [one.architecture for one in built])[0] for b in bounds]
+    )
     beyond = signs * (value - most)
-    # Bounds are held on the scale on which scores add up; the way back rounds.
+    # Bounds were applied on the scale on which scores add up; converting back rounds.
     beyond[beyond <= _ROUNDING * np.maximum(np.abs(most), np.abs(value))] = 0
     kept = np.flatnonzero(~beyond.any(axis=1))
     if not len(kept):
         nearest = int(np.argmin((beyond / np.maximum(np.ptp(value, axis=0), 1e-300)).sum(axis=1)))
-        told = [
+        needed = [
             loosened(b, v) for b, v, over in zip(bounds, value[nearest], beyond[nearest], strict=True) if over
         ]
         raise Infeasible(
-            "nothing was found whose predictions are within all bounds",
+            "no architecture was found whose predictions are within all bounds",
             where="--where",
-            todo=f"loosen them: the nearest needs {' and '.join(told)}",
+            todo=f"loosen them: the nearest needs {' and '.join(needed)}",
         )
     return [built[i] for i in kept]

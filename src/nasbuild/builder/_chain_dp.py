@@ -7,11 +7,11 @@ from functools import cached_property
 
 import numpy as np
 
-from nasbuild.builder._bounded_topk import prices_of
+from nasbuild.builder._bounded_topk import dual_prices
 
-_HELD = 4_000_000  # cells of picks that are held at a time
-_DEARER = (1.0, 1.02, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0, 5.0, 10.0, 100.0)
-_FINER = 1.25  # factor by which a gap is widened
+_MAX_CELLS = 4_000_000  # cells of picks that are held at a time
+_PRICE_FACTORS = (1.0, 1.02, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0, 5.0, 10.0, 100.0)
+_GAP_FACTOR = 1.25  # factor by which a gap is widened
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,15 @@ class Chain:
     cost_tables: tuple[np.ndarray, ...]
     bounds: np.ndarray
 
-    def priced(self, prices: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    def price_bounds(self, prices: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Scores less what costs are paid for: of slots, (options,), and of neighbours."""
         own = [s - c @ prices for s, c in zip(self.scores, self.costs, strict=True)]
         both = [s - c @ prices for s, c in zip(self.score_tables, self.cost_tables, strict=True)]
         return own, both
 
-    def path(self, prices: np.ndarray) -> np.ndarray:
+    def best_path(self, prices: np.ndarray) -> np.ndarray:
         """The best pick where costs are paid for (Viterbi, 1967), (slots,)."""
-        own, both = self.priced(prices)
+        own, both = self.price_bounds(prices)
         ahead = _completions(own, both)
         pick = [int(np.argmax(own[0] + ahead[0]))]
         for s in range(1, len(own)):
@@ -51,7 +51,7 @@ class Chain:
 
     def best_at(self, prices: np.ndarray) -> tuple[float, np.ndarray]:
         """Score and costs of `path`."""
-        pick = self.path(prices)
+        pick = self.best_path(prices)
         score = sum(float(own[p]) for own, p in zip(self.scores, pick, strict=True))
         spent = np.sum([own[p] for own, p in zip(self.costs, pick, strict=True)], axis=0)
         for s, (table, cost) in enumerate(zip(self.score_tables, self.cost_tables, strict=True)):
@@ -62,26 +62,26 @@ class Chain:
     @cached_property
     def prices(self) -> np.ndarray | None:
         """Prices of the bounds; None if nothing is within them, as far as these tell."""
-        return prices_of(_WithLeast(self))
+        return dual_prices(_PricedChain(self))
 
-    def limit(self, prices: np.ndarray) -> float:
+    def upper_bound(self, prices: np.ndarray) -> float:
         """What no pick within the bounds exceeds."""
-        own, both = self.priced(prices)
+        own, both = self.price_bounds(prices)
         return float((own[0] + _completions(own, both)[0]).max() + prices @ self.bounds)
 
-    def dearer(self, prices: np.ndarray) -> np.ndarray:
+    def paths_at_higher_prices(self, prices: np.ndarray) -> np.ndarray:
         """Best picks where costs are dearer and dearer, (picks, slots)."""
-        return np.unique([self.path(prices * factor) for factor in _DEARER], axis=0)
+        return np.unique([self.best_path(prices * factor) for factor in _PRICE_FACTORS], axis=0)
 
-    def within_gap(self, prices: np.ndarray, gap: float) -> np.ndarray | None:
+    def enumerate_gap(self, prices: np.ndarray, gap: float) -> np.ndarray | None:
         """All picks whose priced sums are at most ``gap`` below the best and whose costs may be within the bounds; None if too many."""
-        own, both = self.priced(prices)
+        own, both = self.price_bounds(prices)
         ahead = _completions(own, both)
-        least = _cheapest(self.costs, self.cost_tables)
+        least = _least_costs(self.costs, self.cost_tables)
         lowest = float((own[0] + ahead[0]).max()) - gap * (1 + 1e-12)
         picks = np.arange(len(own[0]))[:, None]
         sums, spent = own[0], self.costs[0]
-        held = _HELD // len(own)
+        held = _MAX_CELLS // len(own)
         for s in range(len(own)):
             if s:
                 last = picks[:, -1]
@@ -102,24 +102,24 @@ class Chain:
                 return None
         return picks
 
-    def widened(self, prices: np.ndarray, n: int) -> np.ndarray | None:
+    def widen_gap(self, prices: np.ndarray, n: int) -> np.ndarray | None:
         """Picks within some gap, widened until there may be ``n`` within the bounds; None where these are too many to list."""
-        own, both = self.priced(prices)
+        own, both = self.price_bounds(prices)
         span = sum(float(np.ptp(a)) for a in (*own, *both)) or 1.0
         gap, found = 1e-5 * span, None
         while gap < span:
-            listed = self.within_gap(prices, gap)
+            listed = self.enumerate_gap(prices, gap)
             if listed is None:
                 return found
             found = listed
             if len(found) >= n:
                 return found
-            gap *= 4 * _FINER
+            gap *= 4 * _GAP_FACTOR
         return found
 
 
-class _WithLeast:
-    """A chain as `prices_of` needs it: scores whose least sum no pick falls below."""
+class _PricedChain:
+    """A chain as `dual_prices` needs it: scores whose least sum no pick falls below."""
 
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
@@ -145,7 +145,7 @@ def _completions(own: list[np.ndarray], both: list[np.ndarray]) -> list[np.ndarr
     return ahead[::-1]
 
 
-def _cheapest(costs: tuple[np.ndarray, ...], tables: tuple[np.ndarray, ...]) -> list[np.ndarray]:
+def _least_costs(costs: tuple[np.ndarray, ...], tables: tuple[np.ndarray, ...]) -> list[np.ndarray]:
     """For each slot, the least that what follows adds to each cost, (options, bounds)."""
     ahead = [np.zeros_like(costs[-1])]
     for s in range(len(costs) - 2, -1, -1):

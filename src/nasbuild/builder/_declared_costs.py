@@ -11,7 +11,7 @@ from nasbuild.space import Cost, Product, Space, group_codes
 
 
 @dataclass(frozen=True)
-class Declared:
+class DeclaredCost:
     """A cost that the space declares, as sums over stages and products of neighbouring ones."""
 
     space: Space

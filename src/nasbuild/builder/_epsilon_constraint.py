@@ -1,48 +1,52 @@
-"""What summed scores propose along a front: all of it, or the best at many levels."""
+"""The front of summed scores within bounds: as a whole, or by the ε-constraint method."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from nasbuild.builder._additive_front import front_of_sums
-from nasbuild.builder._bounded_topk import Problem, best_under
+from nasbuild.builder._additive_front import additive_front
+from nasbuild.builder._bounded_topk import Problem, bounded_topk
 
-_EACH = 2  # best picks at every level
+_PICKS_PER_LEVEL = 2
 
 
 def sobol(dimensions: int, count: int) -> np.ndarray:
-    """The first Sobol points, (count, dimensions)."""
-    from scipy.stats import qmc  # takes half a second to load, and is for more than two targets
+    """The first points of the Sobol sequence, (count, dimensions)."""
+    from scipy.stats import qmc  # takes half a second to import, and only serves more than two targets
 
     return qmc.Sobol(dimensions, scramble=False).random(1 << (count - 1).bit_length())[:count]
 
 
-def proposed_by_sums(
+def additive_front_picks(
     worth: tuple[np.ndarray, ...], problem: Problem, levels: int, *, whole: bool
 ) -> np.ndarray:
-    """Picks along the front of sums within a problem's bounds, (picks, stages); none if nothing is within them.
+    """Returns picks along the front of summed values within a problem's bounds.
 
     Parameters
     ----------
     worth
-        Of each stage, (modules, targets), to be maximised.
+        For each stage, (modules, targets); larger is better.
     problem
-        Its costs and bounds.
+        Supplies costs and bounds.
     levels
-        For every target, where the front is not listed.
+        ε-levels per target, if the front is not enumerated.
     whole
-        Whether the whole front is asked for. It is listed where targets and bounds are three at most.
+        Whether to enumerate the whole front if targets and bounds are at most three.
+
+    Returns
+    -------
+    (picks, stages); no picks if nothing is within the bounds.
     """
     picks = _listed(worth, problem) if whole else None
     return _sweep(worth, problem, levels) if picks is None else picks
 
 
 def _listed(worth: tuple[np.ndarray, ...], problem: Problem) -> np.ndarray | None:
-    """The front of sums within the bounds; None where it can't be listed, or nothing of it is within.
+    """The front of sums within the bounds; None if it can't be enumerated, or nothing of it is within.
 
-    What bounds hold down is one more sum, the smaller the better: whatever is beaten in this and the targets is not missed.
+    Each bounded cost counts as one more sum to minimise, so no feasible non-dominated pick is lost.
     """
-    picks = front_of_sums([np.column_stack([w, -c]) for w, c in zip(worth, problem.costs, strict=True)])
+    picks = additive_front([np.column_stack([w, -c]) for w, c in zip(worth, problem.costs, strict=True)])
     if picks is None:
         return None
     picks = picks[problem.feasible(picks)]
@@ -50,7 +54,7 @@ def _listed(worth: tuple[np.ndarray, ...], problem: Problem) -> np.ndarray | Non
 
 
 def _sweep(worth: tuple[np.ndarray, ...], within: Problem, levels: int) -> np.ndarray:
-    """Picks along the front of sums, (picks, stages); none if nothing is within the bounds."""
+    """Picks along the front by the ε-constraint method, (picks, stages); none if nothing is feasible."""
     targets = worth[0].shape[1]
 
     def best(first: int, least: dict[int, float], count: int) -> np.ndarray:
@@ -60,7 +64,7 @@ def _sweep(worth: tuple[np.ndarray, ...], within: Problem, levels: int) -> np.nd
             tuple(np.column_stack([c, -w[:, held]]) for c, w in zip(within.costs, worth, strict=True)),
             np.concatenate([within.bounds, [-least[t] for t in held]]),
         )
-        return best_under(problem, count).picks
+        return bounded_topk(problem, count).picks
 
     ends = [best(t, {}, 1) for t in range(targets)]
     if not all(len(end) for end in ends):
@@ -72,12 +76,12 @@ def _sweep(worth: tuple[np.ndarray, ...], within: Problem, levels: int) -> np.nd
         others = [o for o in range(targets) if o != t]
         for level in _levels(len(others), levels):
             least = {o: float(low[o] + x * (high[o] - low[o])) for o, x in zip(others, level, strict=True)}
-            found.append(best(t, least, _EACH))
+            found.append(best(t, least, _PICKS_PER_LEVEL))
     return np.unique(np.concatenate(found), axis=0)
 
 
 def _levels(others: int, count: int) -> np.ndarray:
-    """Evenly spread points between 0 and 1, (count, others)."""
+    """Evenly spread points in the unit cube, (count, others)."""
     if others == 1:
         return np.linspace(0, 1, count)[:, None]
     return sobol(others, count)

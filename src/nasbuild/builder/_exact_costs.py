@@ -78,9 +78,9 @@ class TableSum:
 
         The architecture's constant is spread over the stages.
         """
-        return self.of_together([stage], [codes], np.arange(len(codes))[:, None])
+        return self.joint_costs([stage], [codes], np.arange(len(codes))[:, None])
 
-    def of_together(
+    def joint_costs(
         self, stages: Sequence[int], codes: Sequence[Sequence[np.ndarray]], picks: np.ndarray
     ) -> np.ndarray:
         """What modules of several stages add together, (picks,); NaN where the table doesn't determine it.
@@ -112,7 +112,7 @@ class TableSum:
 
 
 @dataclass(frozen=True)
-class Unproven:
+class NotExact:
     """Why a metric is not known to be an exact sum.
 
     Attributes
@@ -125,10 +125,10 @@ class Unproven:
 
     unknowns: int
     rows: int
-    told: bool
+    disproven: bool
 
 
-def exact_sum(fit: Fit, name: str) -> TableSum | Unproven:
+def exact_sum(fit: Fit, name: str) -> TableSum | NotExact:
     """What every module adds to a metric of the run's table, if that shows the metric to be an exact sum.
 
     A metric is an exact sum if it is one of numbers that depend on the depth of a stage and on the choice of a feature of
@@ -157,16 +157,16 @@ _FORMS = ("features", "places", "pairs", "products")
 
 def _solved(
     space: Space, codes: Sequence[Sequence[np.ndarray]], values: np.ndarray, form: str
-) -> TableSum | Unproven:
+) -> TableSum | NotExact:
     place, count = _places_of(space, codes, form), len(values)
     if len(place) >= count * 4:
-        return Unproven(len(place), count, told=False)
+        return NotExact(len(place), count, disproven=False)
     # What is exact is so in any of the rows: some tell quickly what is none.
     some = np.random.default_rng(0).permutation(count)[: len(place) + _SOME]
     if len(some) < count:
         few = [[own[i] for i in some.tolist()] for own in codes]
         found = _fitted(space, few, values[some], form, place)
-        if isinstance(found, Unproven):
+        if isinstance(found, NotExact):
             return found
     return _fitted(space, codes, values, form, place)
 
@@ -203,26 +203,26 @@ def _fitted(
     place: Mapping[Key, int],
     *,
     exact: bool = True,
-) -> TableSum | Unproven:
+) -> TableSum | NotExact:
     parts = [_counts(space, own, u, form, place)[0] for u, own in enumerate(codes)]
     across = _across(space, codes, place) if form == "products" else np.zeros_like(parts[0])
     means = tuple(part.mean(axis=0) for part in parts)
     whole = sum(parts) - sum(means) + across - across.mean(axis=0)
     if exact and _clearly_none(whole, values):
-        return Unproven(len(place), len(values), told=True)
+        return NotExact(len(place), len(values), disproven=True)
     left, sizes, right = np.linalg.svd(whole, full_matrices=False)
     rank = int((sizes > sizes.max(initial=0) * 1e-10).sum())
     if exact and len(values) < rank + 1 + _SPARE:
-        return Unproven(rank + 1, len(values), told=False)
+        return NotExact(rank + 1, len(values), disproven=False)
     level, basis = float(values.mean()), right[:rank].T
     weights = basis @ ((left[:, :rank].T @ (values - level)) / sizes[:rank])
     if exact and np.abs(whole @ weights + level - values).max() > _EXACT * values.std():
-        return Unproven(rank + 1, len(values), told=True)
+        return NotExact(rank + 1, len(values), disproven=True)
     if form == "products":
         # What neighbouring stages do to each other must be determined by itself: it holds for all of them.
         rows = [n for key, n in place.items() if len(key) > 1 and key[1] == "next"]
         if exact and (not rows or np.linalg.norm(basis[rows], axis=1).min() < 1 - _KNOWN):
-            return Unproven(rank + 1, len(values), told=False)
+            return NotExact(rank + 1, len(values), disproven=False)
         level -= float(across.mean(axis=0) @ weights)
     return TableSum(space, form, place, means, basis, weights, level)
 

@@ -1,4 +1,4 @@
-"""The best of all architectures of a space, each of them predicted: what a small space allows."""
+"""Exhaustive building: predicts every architecture of a small space and returns the best."""
 
 from __future__ import annotations
 
@@ -7,36 +7,41 @@ from typing import Literal
 
 import numpy as np
 
-from nasbuild.builder._topk import Built, described, require_positive
+from nasbuild.builder._topk import Built, describe, require_positive
 from nasbuild.errors import NasbuildError
 from nasbuild.score import TargetFit, combined
 from nasbuild.space import Architecture
 
-MOST = 4_000_000
-"""Architectures that are ranked at most."""
+MAX_EXHAUSTIVE = 4_000_000
+"""Largest space, in architectures, that is predicted exhaustively."""
 
 
-def rank_every(target_fit: TargetFit, by: Literal["prediction", "score"] = "prediction") -> np.ndarray:
-    """A value for every architecture of the space, better ones higher, (architectures,) float64.
+def exhaustive_values(target_fit: TargetFit, by: Literal["prediction", "score"] = "prediction") -> np.ndarray:
+    """Returns a value for every architecture of the space; larger is better.
 
-    The order is that of `every_architecture`: the last stage's module changes fastest, and modules of a stage are in
-    the order of ``learnt.stages``.
+    The order is that of `architecture_at`: the last stage's module changes fastest, and the modules
+    of a stage are in the order of ``target_fit.stages``.
 
     Parameters
     ----------
     by
-        ``"prediction"``, y' in the target's direction; or ``"score"``, the summed module scores.
+        ``"prediction"`` for y', or ``"score"`` for the summed module scores.
+
+    Returns
+    -------
+    (architectures,) float64, times the target's sign.
 
     Raises
     ------
     NasbuildError
-        If the space has more than `MOST` architectures, or a stage has too many modules to list.
+        If the space has more than `MAX_EXHAUSTIVE` architectures, or a stage was searched instead
+        of listed.
     """
     total = float(np.prod([float(len(stage)) for stage in target_fit.stages]))
-    if any(stage.searched for stage in target_fit.stages) or total > MOST:
+    if any(stage.searched for stage in target_fit.stages) or total > MAX_EXHAUSTIVE:
         raise NasbuildError(
-            "the space is too large to predict each of its architectures",
-            allowed=f"up to {MOST:,} architectures",
+            "the space is too large to predict every architecture",
+            allowed=f"up to {MAX_EXHAUSTIVE:,} architectures",
             todo="build by score or by prediction instead, or shrink the space first",
         )
     sign = target_fit.target.sign
@@ -46,37 +51,40 @@ def rank_every(target_fit: TargetFit, by: Literal["prediction", "score"] = "pred
     return sign * target_fit.scorer.predict_every(codes)
 
 
-def every_architecture(target_fit: TargetFit, position: int) -> Architecture:
-    """The architecture at a position of `rank_every`."""
+def architecture_at(target_fit: TargetFit, position: int) -> Architecture:
+    """Returns the architecture at a position of `exhaustive_values`."""
     picks = np.unravel_index(position, tuple(len(stage) for stage in target_fit.stages))
     space = target_fit.scorer.space
     return Architecture(tuple(s.module(space, int(p)) for s, p in zip(target_fit.stages, picks, strict=True)))
 
 
 def build_exhaustive(target_fit: TargetFit, n: int) -> list[Built]:
-    """The ``n`` architectures of the best prediction y' in the whole space, best first (ES of section 5.3).
+    """Returns the ``n`` architectures with the best prediction y' of the whole space, best first.
+
+    This is the paper's exhaustive search, ES (section 5.3). Architectures that make the same network
+    count once. Choices that no labelled row has are left out.
 
     Raises
     ------
     NasbuildError
-        As `rank_every`, or if ``n`` is below 1.
+        As `exhaustive_values`, or if ``n`` is below 1.
     """
     require_positive("the number of architectures", n)
-    worth = rank_every(target_fit)
+    worth = exhaustive_values(target_fit)
     built = combined([target_fit.seen(u).astype(float) - 1 for u in range(len(target_fit.stages))]) == 0
-    # What no label tells of is not built: it comes last, and is cut off.
+    # Architectures with a choice that no label covers are not built: they come last and are cut off.
     worth, left = np.where(built, worth, -np.inf), int(built.sum())
     found: dict[Hashable, Architecture] = {}
-    # More at a time until there are enough: of architectures that make the same network, the first counts.
+    # Take more until there are enough: of architectures that make the same network, the first counts.
     most = n
     while len(found) < n:
         most = min(most, left)
         best = np.argpartition(-worth, most - 1)[:most]
-        # In order, and among equals the first.
+        # Best first; ties by position.
         for i in best[np.lexsort((best, -worth[best]))]:
-            architecture = every_architecture(target_fit, int(i))
+            architecture = architecture_at(target_fit, int(i))
             found.setdefault(target_fit.scorer.network(architecture), architecture)
         if most == left:
             break
         most *= 2
-    return described(target_fit, list(found.values())[:n])
+    return describe(target_fit, list(found.values())[:n])

@@ -1,4 +1,4 @@
-"""How likely a fit of failures holds architectures to fail, as a cost that can be bounded like any other."""
+"""The fitted probability that an evaluation fails, as a cost that can be bounded like any other."""
 
 from __future__ import annotations
 
@@ -10,21 +10,27 @@ import numpy as np
 from scipy.linalg import block_diag
 
 from nasbuild.builder._bounds import Bound
-from nasbuild.builder._declared_costs import Declared
+from nasbuild.builder._declared_costs import DeclaredCost
 from nasbuild.score import Failures
 
-FAILING = "log odds of failing"
-"""Name of the bound."""
+FAILURE_LOG_ODDS = "log odds of failing"
+"""Name of the bound on the fitted log-odds of failing."""
 
 
-def at_most(probability: float) -> Bound:
-    """The bound that holds the fitted probability of failing to so much at most; for runs that know `Failures`."""
-    return Bound(FAILING, 1, float(np.log(probability) - np.log1p(-probability)))
+def failure_bound(probability: float) -> Bound:
+    """Returns the bound that keeps the fitted probability of failing at or below ``probability``.
+
+    It can be used with a fit whose ``failures`` are known.
+
+    >>> str(failure_bound(0.25))
+    'log odds of failing <= -1.0986122886681098'
+    """
+    return Bound(FAILURE_LOG_ODDS, 1, float(np.log(probability) - np.log1p(-probability)))
 
 
 @dataclass(frozen=True)
-class Failing:
-    """Log odds of failing: a sum over stages, and of declared costs over products of neighbouring ones."""
+class FailureLogOdds:
+    """Log-odds of failing: a sum over stages, plus products of neighbouring stages from declared costs."""
 
     failures: Failures
 
@@ -33,25 +39,30 @@ class Failing:
         return any(cost.neighbours for cost, _ in self._costs)
 
     def of_modules(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray:
-        """What modules of a stage add by themselves, (modules,)."""
+        """Contribution of each module of a stage, (modules,)."""
         return self.failures.of_modules(stage, codes)
 
     def vectors(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray:
-        """What modules bring to products with the stages before and after, those of every cost side by side."""
+        """Factors of modules in products with neighbouring stages, (modules, rank), all costs side by side."""
         return np.column_stack(
             [np.zeros((len(codes), 0)), *(cost.vectors(stage, codes) for cost, _ in self._costs)]
         )
 
     def links(self) -> dict[tuple[int, int], np.ndarray]:
-        """For two stages, both ways, what vectors are multiplied by; none if nothing is."""
-        each = [(cost.links(), weight) for cost, weight in self._costs]
-        pairs = dict.fromkeys(pair for own, _ in each for pair in own)
-        return {pair: np.asarray(block_diag(*(weight * own[pair] for own, weight in each))) for pair in pairs}
+        """For two stages, in both orders, the matrix between their factors; empty without products."""
+        weighted = [(cost.links(), weight) for cost, weight in self._costs]
+        pairs = dict.fromkeys(pair for links, _ in weighted for pair in links)
+        return {
+            pair: np.asarray(block_diag(*(weight * links[pair] for links, weight in weighted)))
+            for pair in pairs
+        }
 
     @cached_property
-    def _costs(self) -> list[tuple[Declared, float]]:
-        """Costs that neighbours count in, with their weights."""
+    def _costs(self) -> list[tuple[DeclaredCost, float]]:
+        """Declared costs with products of neighbours, and their weights."""
         columns = self.failures.columns
         weights = self.failures.weights[columns.first_cost :].tolist()
-        found = [(Declared(columns.space, c), w) for c, w in zip(columns.costs, weights, strict=True) if w]
+        found = [
+            (DeclaredCost(columns.space, c), w) for c, w in zip(columns.costs, weights, strict=True) if w
+        ]
         return [(cost, weight) for cost, weight in found if cost.links()]

@@ -1,4 +1,4 @@
-"""The front of several targets: architectures that nothing in the space is predicted to beat in all of them."""
+"""The predicted Pareto front of several targets."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from operator import itemgetter
 import moocore
 import numpy as np
 
-from nasbuild.builder._bounded_costs import ExactCost, exact_and_predicted
-from nasbuild.builder._bounded_topk import Problem, slack
+from nasbuild.builder._bound_names import ExactCost, resolve_names
+from nasbuild.builder._bounded_topk import Problem, rounding_slack
 from nasbuild.builder._bounds import Bound
-from nasbuild.builder._epsilon_constraint import proposed_by_sums
-from nasbuild.builder._layerwise import deep, is_deep
-from nasbuild.builder._layerwise_front import front_of
-from nasbuild.builder._nondominated import worthwhile
-from nasbuild.builder._opaque_costs import by_value, checked
-from nasbuild.builder._pairwise_prediction import Predicted
-from nasbuild.builder._pareto_local_search import climb
-from nasbuild.builder._scored_modules import columns
-from nasbuild.builder._subset_selection import most_volume, spread
+from nasbuild.builder._epsilon_constraint import additive_front_picks
+from nasbuild.builder._layerwise import is_layerwise, layerwise_space
+from nasbuild.builder._layerwise_front import layerwise_front
+from nasbuild.builder._opaque_costs import build_checked, has_opaque_costs
+from nasbuild.builder._pairwise_prediction import PairwisePrediction
+from nasbuild.builder._pareto_local_search import pareto_local_search
+from nasbuild.builder._scored_modules import scored_modules
+from nasbuild.builder._skyband import skyband
+from nasbuild.builder._subset_selection import farthest_points, largest_hypervolume
 from nasbuild.builder._tied_features import require_ties
 from nasbuild.builder._topk import require_positive
 from nasbuild.builder._within_bounds import (
@@ -34,25 +34,27 @@ from nasbuild.errors import NasbuildError
 from nasbuild.score import Fit, TargetFit
 from nasbuild.space import Architecture
 
-_LEVELS = 16  # values of the other targets at which the climb begins, by every target
-_OF_EACH = 2  # such values for every point asked for where there is no climb
-_MORE = 2  # others of its stage that beat a module that takes no part, for sums alone
-_BEATEN = 10  # the same, for what interactions make of them
+_LEVELS = 16  # ε-levels per target from which the local search starts
+_LEVELS_PER_POINT = 2  # ε-levels per point asked for, without local search
+_SKYBAND = 2  # modules that this many others of their stage dominate are left out, for sums alone
+_SKYBAND_PAIRS = 10  # the same, with interactions
 
 
 @dataclass(frozen=True)
 class Front:
-    """Architectures along a front, by their first target, best first.
+    """Architectures along a Pareto front.
 
     Attributes
     ----------
     targets
-        Names, in the order of the columns.
+        Names of the targets, in the order of the columns.
+    architectures
+        Best first by the first target.
     prediction, std
-        y' and its deviation, (architectures, targets), in each target's unit.
+        y' and its standard deviation, (architectures, targets), in each target's unit.
     volume, labelled_volume
-        Hypervolume of the predictions, and that of the labels of rows that have all of them: shares of
-        the box between the worst labels and the best that either has. NaN if no row has all labels.
+        Hypervolumes of the predictions and of the labels, as shares of the box between the worst
+        labels and the best of both. Only rows with all labels count; NaN if there are none.
     """
 
     targets: tuple[str, ...]
@@ -64,36 +66,38 @@ class Front:
 
 
 def build_front(fit: Fit, n: int, *, targets: Sequence[str] = (), bounds: Sequence[Bound] = ()) -> Front:
-    """Up to ``n`` architectures along the predicted front of two targets or more: those with the largest hypervolume.
+    """Returns up to ``n`` architectures along the predicted Pareto front of two or more targets.
 
-    The front of summed module scores comes first: whole, where targets and bounds are three at most (`front_of_sums`),
-    else each target in turn is made best while the others are held at least at some
-    level (the ε-constraint method: Haimes, Lasdon & Wismer, 1971), so that parts of the front that
-    bend inwards are found as well; the levels go from what the best of the others leave to the best
-    there is. From there all swaps of single modules are followed that the prediction y', which knows
-    of interactions between stages, says to be on the front (`climb`). Of a recipe whose y' is no sum
-    over pairs of stages, y' chooses among more levels instead.
+    First comes the front of summed scores. It is computed as a whole if targets and bounds are at
+    most three (`additive_front`). Otherwise, each target in turn is optimised while the others are
+    bounded at some levels, so that non-convex parts are found as well (ε-constraint method: Haimes,
+    Lasdon & Wismer, 1971). A Pareto local search by the prediction y', which includes interactions,
+    starts from there (`pareto_local_search`). If y' is not a sum over pairs of stages, it selects
+    among more levels instead. Of the front found, the subset of the largest hypervolume is returned.
 
     Parameters
     ----------
     targets
-        Names of targets of the run; all if empty.
+        Names of targets of the fit; all if empty.
     bounds
-        As in `build_within`. A bound on a target holds for its prediction as well, where anything
-        that the climb begins at is within it by prediction.
+        As in `build_within`. A bound on a target also holds for its prediction, unless every start
+        of the local search violates it by prediction.
 
     Raises
     ------
     NasbuildError
-        If there are fewer than two targets, or nothing is within the bounds.
+        If ``n`` is below 1, or there are fewer than two targets.
+    Infeasible
+        If nothing is within the bounds.
     """
     return _front(fit, n, targets, bounds, interactions=True)
 
 
-def swept_front(fit: Fit, n: int, *, targets: Sequence[str] = ()) -> Front:
-    """Up to ``n`` architectures along the front that summed scores alone propose, those that lie furthest apart.
+def front_by_score(fit: Fit, n: int, *, targets: Sequence[str] = ()) -> Front:
+    """Returns up to ``n`` architectures along the front of summed scores, without interactions.
 
-    What weighted sums of the targets can build: they are additive as well. Else as `build_front`.
+    Weighted sums of targets are additive as well, so this is the front that they can build. The
+    points are selected by farthest-point sampling. Otherwise as `build_front`.
     """
     return _front(fit, n, targets, (), interactions=False)
 
@@ -104,21 +108,21 @@ def _front(fit: Fit, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
     names = tuple(one.target.name for one in target_fit)
     if len(set(names)) < 2:
         raise NasbuildError(
-            "a front needs two targets",
+            "a front needs at least two targets",
             allowed=tuple(one.target.name for one in fit.targets),
             todo="fit with several --target",
         )
-    exact, others = exact_and_predicted(fit, target_fit[0], [bound.name for bound in bounds])
+    exact, others = resolve_names(fit, target_fit[0], [bound.name for bound in bounds])
     every = [*target_fit, *(one for one in others if one.target.name not in names)]
     signs = np.array([one.target.sign for one in target_fit], dtype=np.float64)
-    if by_value(exact) or is_deep(every, exact):
+    if has_opaque_costs(exact) or is_layerwise(every, exact):
         pairs = [one.scorer.pairs([[] for _ in fit.space.stages]) for one in every]
 
         def along(
             costs: Mapping[str, ExactCost], within: Sequence[Bound], _: int
         ) -> list[tuple[Architecture, np.ndarray]]:
             limits, of_bounds = limits_of(every, costs, within)
-            whole = deep(
+            whole = layerwise_space(
                 every,
                 fit,
                 of_bounds,
@@ -126,14 +130,14 @@ def _front(fit: Fit, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
                 interactions=interactions and None not in pairs,
                 front=len(target_fit),
             )
-            found = front_of(whole, signs)
+            found = layerwise_front(whole, signs)
             if not found.architectures:
                 raise nothing_within_deep(fit, every, costs, within)
             return list(zip(found.architectures, found.sums, strict=True))
 
         build = (
-            checked(fit, exact, bounds, n, along, itemgetter(0))
-            if by_value(exact)
+            build_checked(fit, exact, bounds, n, along, itemgetter(0))
+            if has_opaque_costs(exact)
             else along(exact, bounds, n)
         )
         architectures, sums = [one for one, _ in build], np.array([own for _, own in build])
@@ -141,12 +145,12 @@ def _front(fit: Fit, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
         if interactions and None in pairs:
             value = np.column_stack([one.scorer.predict(architectures)[0] for one in target_fit])
         return _of(fit, target_fit, architectures, value, signs, n, interactions=interactions)
-    table, costs, most = bounded(columns(every), every, exact, bounds)
+    table, costs, most = bounded(scored_modules(every), every, exact, bounds)
     worth = [scores[:, : len(target_fit)] * signs for scores in table.scores]
-    # No pick on the front of sums needs a module that a few others beat in all that counts; for
-    # what interactions make of them, some more take part.
-    count = _BEATEN if interactions else _MORE
-    kept = [worthwhile(np.column_stack([w, -c]), count) for w, c in zip(worth, costs, strict=True)]
+    # The front of sums needs no module that a few others of its stage dominate in all targets and costs.
+    # With interactions, some more are kept.
+    count = _SKYBAND_PAIRS if interactions else _SKYBAND
+    kept = [skyband(np.column_stack([w, -c]), count) for w, c in zip(worth, costs, strict=True)]
     table = table.select(kept)
     costs = tuple(c[k] for c, k in zip(costs, kept, strict=True))
     worth = tuple(w[k] for w, k in zip(worth, kept, strict=True))
@@ -155,14 +159,16 @@ def _front(fit: Fit, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
     climbs = interactions and len(known) == len(pairs)
     problem = Problem(tuple(w[:, 0] for w in worth), costs, most)
     whole = climbs or not interactions
-    picks = proposed_by_sums(worth, problem, _LEVELS if climbs else _OF_EACH * n, whole=whole)
+    picks = additive_front_picks(worth, problem, _LEVELS if climbs else _LEVELS_PER_POINT * n, whole=whole)
     if not len(picks):
         raise nothing_within(problem, bounds, fit, exact)
     predicted = None
     if len(known) == len(pairs):
-        limits = most + slack(problem)
-        predicted = Predicted(table.scores, known, costs, limits, on_targets(every, exact, bounds, limits))
-        picks = climb(predicted, signs, picks) if climbs else picks
+        limits = most + rounding_slack(problem)
+        predicted = PairwisePrediction(
+            table.scores, known, costs, limits, on_targets(every, exact, bounds, limits)
+        )
+        picks = pareto_local_search(predicted, signs, picks) if climbs else picks
     if predicted is not None and all(one.scorer.exact_pairs for one in target_fit):
         sums = predicted.values(picks)
         value = np.column_stack([one.scorer.labels_at(sums[:, t]) for t, one in enumerate(target_fit)])
@@ -190,11 +196,11 @@ def _of(
     *,
     interactions: bool,
 ) -> Front:
-    """The front of what was found, values (architectures, targets), no more than ``n`` of it."""
+    """Selects up to ``n`` non-dominated architectures; ``value`` is (architectures, targets)."""
     names = tuple(one.target.name for one in target_fit)
     some = np.flatnonzero(moocore.is_nondominated(value * signs, maximise=True, keep_weakly=False))
     points = value[some] * signs
-    some = some[_chosen(fit, names, points, signs, n) if interactions else spread(points, n)]
+    some = some[_chosen(fit, names, points, signs, n) if interactions else farthest_points(points, n)]
     some = some[np.argsort(-(value * signs)[some, 0], kind="stable")]
     front = tuple(architectures[i] for i in some)
     value, std = (
@@ -205,7 +211,12 @@ def _of(
 
 
 def common_labels(fit: Fit, names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the run's table that have the labels of all targets named, ascending, and the labels, (rows, targets)."""
+    """Rows of the fit's table that have the labels of all named targets, and the labels.
+
+    Returns
+    -------
+    (rows,) ascending, and (rows, targets).
+    """
     known = [fit.of(name).labels for name in names]
     own = [dict(zip(one.rows.tolist(), one.values.tolist(), strict=True)) for one in known]
     rows = sorted(set.intersection(*map(set, own)))
@@ -213,14 +224,14 @@ def common_labels(fit: Fit, names: Sequence[str]) -> tuple[np.ndarray, np.ndarra
 
 
 def _chosen(fit: Fit, names: Sequence[str], front: np.ndarray, signs: np.ndarray, n: int) -> np.ndarray:
-    """Positions of up to ``n`` rows of a front with the largest hypervolume above the worst labels."""
+    """Positions of up to ``n`` rows of a front with the largest hypervolume, from the worst labels."""
     labelled = common_labels(fit, names)[1]
     low = np.concatenate([front, labelled * signs if len(labelled) else front[:0]]).min(axis=0)
-    return most_volume(front, n, low)
+    return largest_hypervolume(front, n, low)
 
 
 def _volumes(fit: Fit, names: Sequence[str], front: np.ndarray, signs: np.ndarray) -> tuple[float, float]:
-    """Hypervolumes of a front and of the labelled rows, of the box between the worst labels and the best of all."""
+    """Hypervolumes of a front and of the labels, in units of the box from the worst labels to the best."""
     rows, labelled = common_labels(fit, names)
     if not len(rows):
         return np.nan, np.nan

@@ -1,4 +1,4 @@
-"""Sums of one entry a column, largest first: what architectures are ordered by without listing them."""
+"""The k best sums of one entry per column, in descending order, without enumerating all combinations."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from nasbuild.builder._tied_stages import units_of
 from nasbuild.score import TargetFit
 from nasbuild.space import Architecture
 
-_TRIED = 20_000  # architectures that are looked at for ties that modules can't be chosen by
+_MAX_TRIED = 20_000  # architectures tested for ties that can't be kept by choosing stages together
 
 
-def best_sums(columns: Sequence[np.ndarray]) -> Iterator[tuple[float, tuple[int, ...]]]:
-    """Picks of one entry a column, largest sum first, lazily.
+def k_best_sums(columns: Sequence[np.ndarray]) -> Iterator[tuple[float, tuple[int, ...]]]:
+    """Yields the sums of one entry per column in descending order, lazily.
+
+    A heap holds the frontier of combinations. Memory grows with the number of sums yielded, not
+    with the number of combinations.
 
     Parameters
     ----------
@@ -25,14 +28,16 @@ def best_sums(columns: Sequence[np.ndarray]) -> Iterator[tuple[float, tuple[int,
 
     Yields
     ------
-    The sum and the position in each column; every combination once. Between equal sums the
-    lexicographically first position comes first. Memory grows with what was yielded, not with the
-    number of combinations.
+    The sum, and the position in each column; every combination once. Equal sums come in
+    lexicographic order of their positions.
+
+    >>> list(k_best_sums([np.array([3.0, 1.0]), np.array([10.0, 0.0])]))[:2]
+    [(13.0, (0, 0)), (11.0, (1, 0))]
     """
     if any(len(column) == 0 for column in columns):
         return
     start: tuple[int, ...] = (0,) * len(columns)
-    # A state's successors only move columns from the last moved one on: each state has one parent.
+    # Successors move only the last moved column and those after it, so each state has one parent.
     heap: list[tuple[float, tuple[int, ...], int]] = [(-_sum(columns, start), start, 0)]
     while heap:
         negative, positions, last = heapq.heappop(heap)
@@ -47,17 +52,17 @@ def _sum(columns: Sequence[np.ndarray], positions: tuple[int, ...]) -> float:
     return float(sum(column[p] for column, p in zip(columns, positions, strict=True)))
 
 
-def best_choices(
+def k_best_picks(
     target_fit: TargetFit, ranks: Sequence[np.ndarray], columns: Sequence[np.ndarray]
 ) -> Iterator[tuple[float, tuple[int, ...]]]:
-    """Picks of one module a stage that keep the ties of the space, largest sum first, lazily.
+    """Yields picks of one module per stage that keep the ties of the space, largest sum first, lazily.
 
     Parameters
     ----------
     ranks
-        For each stage, positions of its modules in ``learnt.stages``, (modules,).
+        For each stage, positions of its modules in ``target_fit.stages``, (modules,).
     columns
-        What each is worth, (modules,), in any order.
+        Value of each of these modules, (modules,), in any order.
 
     Yields
     ------
@@ -78,8 +83,8 @@ def best_choices(
         for one, own in zip(units, picks, strict=True)
     ]
     order = [np.argsort(-own, kind="stable") for own in sums]
-    kept = best_sums([own[o] for own, o in zip(sums, order, strict=True)])
-    for total, places in islice(kept, _TRIED) if space.tied else kept:
+    kept = k_best_sums([own[o] for own, o in zip(sums, order, strict=True)])
+    for total, places in islice(kept, _MAX_TRIED) if space.tied else kept:
         at = [0] * len(columns)
         for one, own, o, place in zip(units, picks, order, places, strict=True):
             for u, position in zip(one.stages, own[o[place]].tolist(), strict=True):

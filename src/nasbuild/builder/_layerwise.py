@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nasbuild.builder._bounded_costs import ByValue, ExactCost, StageCost
-from nasbuild.builder._layerwise_parts import parts_of, space_of, tied_part, worthwhile_part
+from nasbuild.builder._bound_names import ExactCost, OpaqueCost, StageCost
+from nasbuild.builder._layerwise_parts import parts_of, skyband_part, space_of, tied_part
 from nasbuild.builder._part_grid import Grid, Limits, grid
 from nasbuild.builder._part_tables import Part
-from nasbuild.builder._part_vectors import Parts, Vectors, asked_codes, brought
-from nasbuild.builder._priced_modules import pooled_part
-from nasbuild.builder._scored_modules import columns
+from nasbuild.builder._part_vectors import PairFactors, Parts, pair_factors, probe_codes
+from nasbuild.builder._scalarized_search import local_search_part
+from nasbuild.builder._scored_modules import scored_modules
 from nasbuild.builder._tied_stages import chosen_together, units_of
 from nasbuild.score import Fit, TargetFit
 
 
 @dataclass(frozen=True)
-class Deep:
+class LayerwiseSpace:
     """All parts of a space, with what pairs of stages do to each other.
 
     Attributes
@@ -34,24 +34,24 @@ class Deep:
     targets: tuple[TargetFit, ...]
     parts: Parts
     limits: Limits
-    interactions: tuple[Vectors | None, ...]
-    products: tuple[Vectors | None, ...]
+    interactions: tuple[PairFactors | None, ...]
+    products: tuple[PairFactors | None, ...]
     searched: tuple[int, ...]
 
     def grid(self, which: Sequence[int]) -> Grid:
         return grid(self.fit.space, self.parts, which, self.limits, self.interactions, self.products)
 
 
-def is_deep(targets: Sequence[TargetFit], exact: Mapping[str, ExactCost]) -> bool:
+def is_layerwise(targets: Sequence[TargetFit], exact: Mapping[str, ExactCost]) -> bool:
     """Whether a stage is too deep to list, stages matter to each other in a cost, or are tied to each other."""
     return (
         any(stage.searched for target_fit in targets for stage in target_fit.stages)
-        or any(not isinstance(cost, ByValue) and cost.links() for cost in exact.values())
+        or any(not isinstance(cost, OpaqueCost) and cost.links() for cost in exact.values())
         or chosen_together(space_of(targets))
     )
 
 
-def deep(
+def layerwise_space(
     targets: Sequence[TargetFit],
     fit: Fit,
     costs: Sequence[StageCost],
@@ -59,7 +59,7 @@ def deep(
     *,
     interactions: bool,
     front: int = 0,
-) -> Deep:
+) -> LayerwiseSpace:
     """All parts of the space of a run, with the scores of targets and some exact costs.
 
     Parameters
@@ -71,7 +71,7 @@ def deep(
         no part then.
     """
     scorers = [one.scorer for one in targets]
-    listed = columns(targets, deep=False)
+    listed = scored_modules(targets, searched=False)
     signs = np.array([one.target.sign for one in targets[:front]])
     own_parts, searched = [], []
     for unit in units_of(space_of(targets), listed.codes):
@@ -79,31 +79,33 @@ def deep(
         own = parts_of(targets, u, listed, costs) if unit.picks is None else tied_part(unit, listed, costs)
         if own is None:
             searched.append(u)
-            pool = pooled_part(targets, u, costs, limits)
+            pool = local_search_part(targets, u, costs, limits)
             own = [] if pool is None else [pool]
         own_parts.append(tuple(own))
     parts = tuple(own_parts)
-    vectors: list[Vectors | None] = [None] * len(targets)
-    products: list[Vectors | None] = [None] * len(costs)
+    vectors: list[PairFactors | None] = [None] * len(targets)
+    products: list[PairFactors | None] = [None] * len(costs)
     linked = any(cost.links() for cost in costs)
     if linked and all(parts):
-        asked = asked_codes(parts)
+        asked = probe_codes(parts)
         for k, cost in enumerate(costs):
             if links := cost.links():
                 found = [cost.vectors(u, own) for u, own in enumerate(asked)]
-                parts, products[k] = brought(parts, found, links, "costs", k)
+                parts, products[k] = pair_factors(parts, found, links, "costs", k)
     if front and not linked:
-        parts = tuple(tuple(worthwhile_part(part, signs, limits) for part in own) for own in parts)
+        parts = tuple(tuple(skyband_part(part, signs, limits) for part in own) for own in parts)
     if interactions and all(parts):
         # Not those of above: a front leaves out what is not worth while.
-        asked = asked_codes(parts)
+        asked = probe_codes(parts)
         for t, pair in enumerate([scorer.pairs(asked) for scorer in scorers]):
             if pair is not None:
-                parts, vectors[t] = brought(parts, pair.factors, pair.links, "scores", t)
-    return Deep(fit, tuple(targets), parts, limits, tuple(vectors), tuple(products), tuple(searched))
+                parts, vectors[t] = pair_factors(parts, pair.factors, pair.links, "scores", t)
+    return LayerwiseSpace(
+        fit, tuple(targets), parts, limits, tuple(vectors), tuple(products), tuple(searched)
+    )
 
 
-def of_cost(whole: Deep, cost: int) -> Deep:
+def of_cost(whole: LayerwiseSpace, cost: int) -> LayerwiseSpace:
     """The same with one of the exact costs in place of the first target's score, its bound left out."""
 
     def moved(part: Part) -> Part:
@@ -112,11 +114,11 @@ def of_cost(whole: Deep, cost: int) -> Deep:
         )
         return replace(part, scores=scores, tables=(part.cost_tables[cost], *part.tables[1:]))
 
-    most = whole.limits.most.copy()
+    most = whole.limits.upper.copy()
     most[cost] = np.inf
     return replace(
         whole,
         parts=tuple(tuple(moved(part) for part in own) for own in whole.parts),
-        limits=replace(whole.limits, most=most),
+        limits=replace(whole.limits, upper=most),
         interactions=(whole.products[cost], *whole.interactions[1:]),
     )

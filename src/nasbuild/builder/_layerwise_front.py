@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import moocore
 import numpy as np
 
-from nasbuild.builder._epsilon_constraint import proposed_by_sums
-from nasbuild.builder._layerwise import Deep
-from nasbuild.builder._layerwise_shapes import combinations_to_see
-from nasbuild.builder._pair_relaxation import is_plain, mean_shares, plain_problem
-from nasbuild.builder._pareto_local_search import climb
+from nasbuild.builder._epsilon_constraint import additive_front_picks
+from nasbuild.builder._layerwise import LayerwiseSpace
+from nasbuild.builder._layerwise_combinations import candidate_combinations
+from nasbuild.builder._pair_relaxation import has_no_pairs, mean_shares, slot_problem
+from nasbuild.builder._pareto_local_search import pareto_local_search
 from nasbuild.builder._part_grid import Grid
-from nasbuild.builder._relaxation_topk import best_in
+from nasbuild.builder._relaxation_topk import topk_with_pairs
 from nasbuild.space import Architecture
 
 _CLIMBED = 12  # grids whose swaps are followed
@@ -21,20 +21,20 @@ _LEVELS = 16
 
 
 @dataclass(frozen=True)
-class Along:
+class LayerwiseFront:
     """Architectures along a front, and their sums by every target, (architectures, targets)."""
 
     architectures: list[Architecture]
     sums: np.ndarray
 
 
-def front_of(whole: Deep, signs: np.ndarray) -> Along:
+def layerwise_front(whole: LayerwiseSpace, signs: np.ndarray) -> LayerwiseFront:
     """Architectures that no other found beats by the first ``signs`` targets, within the bounds.
 
     Sums over the layers, in which pairs count with their means, propose a front for every combination of shapes;
     swaps of single layers are followed where these reach furthest.
     """
-    grids = [whole.grid(which) for which in combinations_to_see(whole)] if all(whole.parts) else []
+    grids = [whole.grid(which) for which in candidate_combinations(whole)] if all(whole.parts) else []
     proposed = [_proposed(own, signs) for own in grids]
     values = [
         own.predicted.values(picks)[:, : len(signs)] * signs
@@ -42,7 +42,7 @@ def front_of(whole: Deep, signs: np.ndarray) -> Along:
     ]
     of = np.repeat(np.arange(len(grids)), [len(picks) for picks in proposed])
     if not len(of):
-        return Along([], np.zeros((0, len(whole.targets))))
+        return LayerwiseFront([], np.zeros((0, len(whole.targets))))
     best = moocore.is_nondominated(np.concatenate(values), maximise=True, keep_weakly=False)
     shares = np.bincount(of[best], minlength=len(grids))
     architectures: list[Architecture] = []
@@ -52,25 +52,25 @@ def front_of(whole: Deep, signs: np.ndarray) -> Along:
             continue
         own, picks = grids[g], proposed[g]
         if shares[g] and (np.argsort(-shares, kind="stable")[:_CLIMBED] == g).any():
-            picks = climb(own.predicted, signs, picks)
-        picks = picks[own.told(picks)]
+            picks = pareto_local_search(own.predicted, signs, picks)
+        picks = picks[own.valid(picks)]
         architectures += own.architectures(picks)
         sums.append(own.predicted.values(picks))
-    return Along(architectures, np.concatenate(sums))
+    return LayerwiseFront(architectures, np.concatenate(sums))
 
 
 def _proposed(own: Grid, signs: np.ndarray) -> np.ndarray:
     """Picks along the front of sums, all within the exact costs, (picks, slots)."""
     predicted = own.predicted
-    problem = plain_problem(predicted, 1, mean=True)
+    problem = slot_problem(predicted, 1, mean=True)
     worth = []
     shares = [mean_shares(pair, predicted) for pair in predicted.pairs[: len(signs)]]
     for slot, scores in enumerate(predicted.scores):
         added = np.column_stack([own[slot] for own in shares])
         worth.append((scores[:, : len(signs)] + added) * signs)
-    picks = proposed_by_sums(tuple(worth), problem, _LEVELS, whole=True)
+    picks = additive_front_picks(tuple(worth), problem, _LEVELS, whole=True)
     picks = picks[predicted.affordable(picks)] if len(picks) else picks
-    if len(picks) or is_plain(predicted):
+    if len(picks) or has_no_pairs(predicted):
         return picks
     # Sums that count pairs with their means may miss all that is within the bounds.
-    return best_in(predicted, int(signs[0]), _LEVELS).picks
+    return topk_with_pairs(predicted, int(signs[0]), _LEVELS).picks

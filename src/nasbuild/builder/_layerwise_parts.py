@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from nasbuild.builder._bounded_costs import StageCost, of_together
-from nasbuild.builder._nondominated import worthwhile
+from nasbuild.builder._bound_names import StageCost, joint_costs
 from nasbuild.builder._part_grid import Limits
 from nasbuild.builder._part_tables import Part, layered_parts, listed_part, of_options, table_modules
-from nasbuild.builder._scored_modules import Columns
-from nasbuild.builder._stage_shapes import canonical, of_seen, shapes_of
+from nasbuild.builder._scored_modules import ScoredModules
+from nasbuild.builder._skyband import skyband
+from nasbuild.builder._stage_shapes import canonical, list_shapes, without_unseen
 from nasbuild.builder._tied_stages import Unit
 from nasbuild.score import TargetFit
 from nasbuild.space import Space, module_codes
@@ -25,11 +25,11 @@ def space_of(targets: Sequence[TargetFit]) -> Space:
     return targets[0].within or targets[0].scorer.space
 
 
-def tied_part(unit: Unit, listed: Columns, costs: Sequence[StageCost]) -> list[Part]:
+def tied_part(unit: Unit, listed: ScoredModules, costs: Sequence[StageCost]) -> list[Part]:
     """All choices of tied stages whose costs are known."""
     assert unit.picks is not None
     codes, picks = [listed.codes[u] for u in unit.stages], unit.picks
-    spent = [of_together(cost, unit.stages, codes, picks) for cost in costs]
+    spent = [joint_costs(cost, unit.stages, codes, picks) for cost in costs]
     table = np.column_stack([np.zeros((len(picks), 0)), *spent])
     picks, table = picks[known := ~np.isnan(table).any(axis=1)], table[known]
     if not len(picks):
@@ -39,13 +39,13 @@ def tied_part(unit: Unit, listed: Columns, costs: Sequence[StageCost]) -> list[P
     return [of_options(unit.stages, options, np.asarray(scores), table)]
 
 
-def worthwhile_part(part: Part, signs: np.ndarray, limits: Limits) -> Part:
+def skyband_part(part: Part, signs: np.ndarray, limits: Limits) -> Part:
     """A listed part without modules that ten others beat in the targets of a front and in all that is bounded."""
     if part.probes is not None or part.sizes[0] <= _BEATEN:
         return part
     scores, costs = part.scores[0], part.costs[0]
     bounded = [s * scores[:, t] for t, s, _ in limits.on_targets]
-    kept = worthwhile(
+    kept = skyband(
         np.column_stack([scores[:, : len(signs)] * signs, -costs * limits.signs, *(-own for own in bounded)]),
         _BEATEN,
     )
@@ -55,7 +55,7 @@ def worthwhile_part(part: Part, signs: np.ndarray, limits: Limits) -> Part:
 
 
 def parts_of(
-    targets: Sequence[TargetFit], stage: int, listed: Columns, costs: Sequence[StageCost]
+    targets: Sequence[TargetFit], stage: int, listed: ScoredModules, costs: Sequence[StageCost]
 ) -> list[Part] | None:
     scorers = [one.scorer for one in targets]
     definition = space_of(targets).stages[stage]
@@ -68,10 +68,10 @@ def parts_of(
         scores = np.column_stack([scorer.score_modules(stage, modules)[0] for scorer in scorers])
         found = listed_part(stage, codes, scores, costs)
         return [] if found is None else [found]
-    shapes = shapes_of(stage, scorers, definition)
+    shapes = list_shapes(stage, scorers, definition)
     if shapes is None:
         return None
-    shapes = of_seen(
+    shapes = without_unseen(
         shapes, scorers[0].space, [u for one in targets if not one.unseen for u in one.trust.unseen]
     )
     in_table: list[list[np.ndarray]] = [[] for _ in shapes]

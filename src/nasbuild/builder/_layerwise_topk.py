@@ -7,24 +7,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasbuild.builder._bounded_topk import priced
-from nasbuild.builder._layerwise import Deep
-from nasbuild.builder._layerwise_shapes import combinations_within
+from nasbuild.builder._bounded_topk import price_bounds
+from nasbuild.builder._layerwise import LayerwiseSpace
+from nasbuild.builder._layerwise_combinations import bounded_combinations
 from nasbuild.builder._pair_relaxation import relaxed_problem
 from nasbuild.builder._part_grid import Grid
-from nasbuild.builder._relaxation_topk import best_in
+from nasbuild.builder._relaxation_topk import topk_with_pairs
 from nasbuild.space import Architecture
 
 
 @dataclass(frozen=True)
-class Picked:
+class LayerwiseTopK:
     """What was built, best first.
 
     Attributes
     ----------
     architectures, values
         (architectures,) each; values are of the first target, more is better.
-    proven
+    n_proven
         How many of the first are proven to be the best.
     most
         What no architecture exceeds, as far as is known.
@@ -32,15 +32,15 @@ class Picked:
 
     architectures: list[Architecture]
     values: np.ndarray
-    proven: int
-    most: float
+    n_proven: int
+    upper: float
 
 
-def best_of(whole: Deep, sign: int, n: int, apart: int = 1) -> Picked:
+def layerwise_topk(whole: LayerwiseSpace, sign: int, n: int, apart: int = 1) -> LayerwiseTopK:
     """The ``n`` best architectures of all parts within the bounds, combinations of shapes with the highest limits first."""
     if not all(whole.parts):
-        return Picked([], np.zeros(0), 0, -np.inf)
-    combos, beyond = combinations_within(whole, sign)
+        return LayerwiseTopK([], np.zeros(0), 0, -np.inf)
+    combos, beyond = bounded_combinations(whole, sign)
     limited = []
     for which in combos:
         own = whole.grid(which)
@@ -59,24 +59,24 @@ def best_of(whole: Deep, sign: int, n: int, apart: int = 1) -> Picked:
         if limit <= floor:
             most = max(most, limit) if not values else max(most, values[0])
             break
-        asked = n * (8 if several > 1 else 1) + sum(len(part.known) for part in own.parts)
-        some = best_in(own.predicted, sign, asked, floor=floor)
-        kept = np.flatnonzero(own.told(some.picks)) if len(some.picks) else np.zeros(0, dtype=np.int64)
+        asked = n * (8 if several > 1 else 1) + sum(len(part.excluded) for part in own.parts)
+        some = topk_with_pairs(own.predicted, sign, asked, floor=floor)
+        kept = np.flatnonzero(own.valid(some.picks)) if len(some.picks) else np.zeros(0, dtype=np.int64)
         value = sign * own.predicted.values(some.picks)[:, 0] if len(some.picks) else np.zeros(0)
-        if some.proven < len(some.picks):
+        if some.n_proven < len(some.picks):
             sure = False
-        if some.proven == 0:
-            unproven = max(unproven, some.most)
-        elif some.proven < len(some.picks):
-            unproven = max(unproven, float(value[some.proven - 1]))
-        most = max(most, some.most if some.proven == 0 else float(value[0]))
+        if some.n_proven == 0:
+            unproven = max(unproven, some.upper)
+        elif some.n_proven < len(some.picks):
+            unproven = max(unproven, float(value[some.n_proven - 1]))
+        most = max(most, some.upper if some.n_proven == 0 else float(value[0]))
         for architecture, v in zip(own.architectures(some.picks[kept]), value[kept], strict=True):
             found[architecture] = max(v, found.get(architecture, -np.inf))
     ordered = sorted(found.items(), key=lambda one: -one[1])
     chosen = _apart(ordered, n, several)
     values = np.array([v for _, v in chosen])
     if whole.searched:
-        return Picked([a for a, _ in chosen], values, 0, np.inf)
+        return LayerwiseTopK([a for a, _ in chosen], values, 0, np.inf)
     proven = (
         len(values)
         if sure and several == 1
@@ -84,7 +84,9 @@ def best_of(whole: Deep, sign: int, n: int, apart: int = 1) -> Picked:
         if several == 1
         else min(1, int((values[:1] >= unproven).sum()))
     )
-    return Picked([a for a, _ in chosen], values, proven, max(most, float(values.max(initial=-np.inf))))
+    return LayerwiseTopK(
+        [a for a, _ in chosen], values, proven, max(most, float(values.max(initial=-np.inf)))
+    )
 
 
 def _apart(
@@ -106,5 +108,5 @@ def _limit(own: Grid, sign: int) -> float:
     relaxed = relaxed_problem(own.predicted, sign)
     if relaxed is None:
         return np.inf
-    bound = priced(relaxed)
+    bound = price_bounds(relaxed)
     return -np.inf if bound is None else bound[1]

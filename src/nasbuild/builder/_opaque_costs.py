@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from nasbuild.builder._bounded_costs import ByValue, ExactCost, exact_values
+from nasbuild.builder._bound_names import ExactCost, OpaqueCost, exact_values
 from nasbuild.builder._bounds import Bound
 from nasbuild.builder._exact_costs import nearest_sum
 from nasbuild.errors import Infeasible, NasbuildError
@@ -25,12 +25,12 @@ _ROUNDING = 1e-9
 Item = TypeVar("Item")
 
 
-def by_value(exact: Mapping[str, ExactCost]) -> bool:
+def has_opaque_costs(exact: Mapping[str, ExactCost]) -> bool:
     """Whether some of the costs are known of whole architectures only."""
-    return any(isinstance(cost, ByValue) for cost in exact.values())
+    return any(isinstance(cost, OpaqueCost) for cost in exact.values())
 
 
-def checked(
+def build_checked(
     fit: Fit,
     exact: Mapping[str, ExactCost],
     bounds: Sequence[Bound],
@@ -109,7 +109,7 @@ def _stand_ins(
     """The sums that stand in for costs by value, fitted to some architectures, and how far off they are at these."""
     stand_in, away = dict(exact), dict[str, np.ndarray]()
     for name, cost in exact.items():
-        if isinstance(cost, ByValue):
+        if isinstance(cost, OpaqueCost):
             values = exact_values(fit, cost, drawn)
             found = nearest_sum(fit.space, drawn, values)
             stand_in[name] = found

@@ -9,20 +9,20 @@ from typing import Any, ClassVar
 import numpy as np
 
 from nasbuild.builder._bounded_topk import Problem
-from nasbuild.builder._pair_tables import Linked
-from nasbuild.builder._pairwise_prediction import Predicted
+from nasbuild.builder._pair_tables import PairTables
+from nasbuild.builder._pairwise_prediction import PairwisePrediction
 
 CELLS = 4_000_000  # of tables of pairs of slots, at most
 
 
 @dataclass(frozen=True)
 class Relaxed(Problem):
-    """Sums that are at least what `Predicted` says of any pick, and costs that are at most what it says.
+    """Sums that are at least what `PairwisePrediction` says of any pick, and costs that are at most what it says.
 
     `values` and `feasible` tell the truth, so what is found by the sums is judged rightly.
     """
 
-    truth: Predicted
+    truth: PairwisePrediction
     sign: int
 
     effort: ClassVar[float] = 0.02
@@ -34,31 +34,31 @@ class Relaxed(Problem):
         return self.sign * self.truth.values(picks)[:, 0]
 
 
-def is_plain(predicted: Predicted) -> bool:
+def has_no_pairs(predicted: PairwisePrediction) -> bool:
     """Whether all scores and costs are sums over the slots alone."""
     pairs = [*predicted.pairs, *(pair for pair in predicted.cost_pairs if pair is not None)]
-    return all(isinstance(pair, Linked) and pair.empty for pair in pairs)
+    return all(isinstance(pair, PairTables) and pair.empty for pair in pairs)
 
 
-def plain_problem(predicted: Predicted, sign: int, *, mean: bool = False) -> Problem:
-    """The sums over slots: all there is where `is_plain`; else pairs count with their means over all options if ``mean``."""
+def slot_problem(predicted: PairwisePrediction, sign: int, *, mean: bool = False) -> Problem:
+    """The sums over slots: all there is where `has_no_pairs`; else pairs count with their means over all options if ``mean``."""
     scores, costs, most = sums_of_slots(predicted, sign, "mean" if mean else "none")
     return Problem(scores, costs, most)
 
 
-def mean_shares(pair: object, predicted: Predicted) -> list[np.ndarray]:
+def mean_shares(pair: object, predicted: PairwisePrediction) -> list[np.ndarray]:
     """What pairs add to each option of each slot in the mean over all options, (options,)."""
     found = _shares(pair, 1, "mean")
     return found or [np.zeros(len(own)) for own in predicted.scores]
 
 
-def relaxed_problem(predicted: Predicted, sign: int) -> Relaxed | None:
+def relaxed_problem(predicted: PairwisePrediction, sign: int) -> Relaxed | None:
     """Sums that no pick exceeds; None where the tables of pairs are too large to go through."""
     found = sums_of_slots(predicted, sign, "most")
     return None if found is None else Relaxed(found[0], found[1], found[2], predicted, sign)
 
 
-def sums_of_slots(predicted: Predicted, sign: int, pairs: str) -> Any:
+def sums_of_slots(predicted: PairwisePrediction, sign: int, pairs: str) -> Any:
     """Scores, costs and bounds of the slots; pairs count at most (for costs at least), on average, or not at all."""
     scores = [sign * own[:, 0] for own in predicted.scores]
     costs = [own.copy() for own in predicted.costs]
@@ -72,7 +72,7 @@ def sums_of_slots(predicted: Predicted, sign: int, pairs: str) -> Any:
             return None
         for own, extra in zip(costs, more, strict=False):
             own[:, k] -= extra
-    most = [*predicted.most]
+    most = [*predicted.upper]
     for t, s, limit in predicted.on_targets:
         more = _shares(predicted.pairs[t], -s, pairs)
         if more is None:
@@ -89,15 +89,15 @@ def _shares(pair: object, sign: int, how: str) -> list[np.ndarray] | None:
 
     Empty where nothing is added; None where it can't be told.
     """
-    if how == "none" or not isinstance(pair, Linked) or pair.empty:
-        return [] if how != "most" or isinstance(pair, Linked) else None
+    if how == "none" or not isinstance(pair, PairTables) or pair.empty:
+        return [] if how != "most" or isinstance(pair, PairTables) else None
     tables = pair.as_tables(CELLS)
     if tables is None:
         return None if how == "most" else []
-    return halves(tables, pair.sizes, sign, most=how == "most")
+    return split_pairs(tables, pair.sizes, sign, most=how == "most")
 
 
-def halves(
+def split_pairs(
     tables: Mapping[tuple[int, int], np.ndarray], sizes: tuple[int, ...], sign: int, *, most: bool
 ) -> list[np.ndarray]:
     shares = [np.zeros(size) for size in sizes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
@@ -14,7 +14,7 @@ _FEW = 64  # tables that are looked up one by one
 
 
 @dataclass(frozen=True)
-class Linked:
+class PairTables:
     """Tables of pairs of slots, and products of what the slots of two stages bring together.
 
     Attributes
@@ -133,8 +133,3 @@ class Linked:
             own = factor[picks[:, slot]]
             x[group] = x[group] + own if group in x else own
         return x
-
-
-def no_links(sizes: Sequence[int]) -> Linked:
-    """Nothing, for slots of so many options."""
-    return Linked(tuple(sizes), {})

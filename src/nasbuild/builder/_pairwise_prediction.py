@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 
-class OfPairs(Protocol):
+class PairSums(Protocol):
     """What pairs of slots add: of whole stages (`nasbuild.predictor.Pairs`), or of layers as well."""
 
     def values(self, picks: np.ndarray) -> np.ndarray: ...
@@ -20,7 +20,7 @@ class OfPairs(Protocol):
 
 
 @dataclass(frozen=True)
-class Predicted:
+class PairwisePrediction:
     """y' of every combination of some modules, without listing them, on the scales on which scores add up.
 
     Attributes
@@ -29,7 +29,7 @@ class Predicted:
         For each stage, (modules, targets).
     pairs
         For each target, what pairs of stages add.
-    costs, most
+    costs, upper
         For each stage (modules, bounds), and the most of each sum, (bounds,): exact costs as they are.
     cost_pairs
         What pairs of stages add to each exact cost; None, or nothing at all, where they add nothing.
@@ -38,11 +38,11 @@ class Predicted:
     """
 
     scores: tuple[np.ndarray, ...]
-    pairs: tuple[OfPairs, ...]
+    pairs: tuple[PairSums, ...]
     costs: tuple[np.ndarray, ...]
-    most: np.ndarray
+    upper: np.ndarray
     on_targets: tuple[tuple[int, int, float], ...]
-    cost_pairs: Sequence[OfPairs | None] = ()
+    cost_pairs: Sequence[PairSums | None] = ()
 
     def values(self, picks: np.ndarray) -> np.ndarray:
         """y' of picks, (picks, targets)."""
@@ -56,19 +56,19 @@ class Predicted:
         rest = [score[picks[:, u]] for u, score in enumerate(self.scores) if u != stage]
         return total + sum(rest, np.zeros((len(picks), total.shape[-1])))[:, None]
 
-    def spent(self, picks: np.ndarray, stage: int) -> np.ndarray:
+    def swap_costs(self, picks: np.ndarray, stage: int) -> np.ndarray:
         """Costs with every module of a stage in turn put into each pick, (picks, modules, bounds)."""
         rest = [cost[picks[:, u]] for u, cost in enumerate(self.costs) if u != stage]
-        total = self.costs[stage] + sum(rest, np.zeros((len(picks), len(self.most))))[:, None]
+        total = self.costs[stage] + sum(rest, np.zeros((len(picks), len(self.upper))))[:, None]
         for k, pair in enumerate(self.cost_pairs):
             if pair is not None:
                 total[..., k] += pair.swaps(picks, stage)
         return total
 
-    def spent_of(self, picks: np.ndarray) -> np.ndarray:
+    def costs_of(self, picks: np.ndarray) -> np.ndarray:
         """Costs of picks, (picks, bounds)."""
         total = sum(
-            (c[picks[:, u]] for u, c in enumerate(self.costs)), np.zeros((len(picks), len(self.most)))
+            (c[picks[:, u]] for u, c in enumerate(self.costs)), np.zeros((len(picks), len(self.upper)))
         )
         for k, pair in enumerate(self.cost_pairs):
             if pair is not None:
@@ -77,13 +77,13 @@ class Predicted:
 
     def affordable(self, picks: np.ndarray) -> np.ndarray:
         """Which picks stay within the bounds on exact costs, (picks,)."""
-        return np.all(self.spent_of(picks) <= self.most, axis=1)
+        return np.all(self.costs_of(picks) <= self.upper, axis=1)
 
     def within(self, values: np.ndarray) -> np.ndarray:
         """Which predictions (..., targets) are within the bounds on targets."""
-        return self.over(values) == 0
+        return self.excess(values) == 0
 
-    def over(self, values: np.ndarray) -> np.ndarray:
+    def excess(self, values: np.ndarray) -> np.ndarray:
         """By how much predictions (..., targets) exceed the bounds on targets, all together, (...)."""
         total = np.zeros(values.shape[:-1])
         for target, sign, most in self.on_targets:

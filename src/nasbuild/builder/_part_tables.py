@@ -48,7 +48,7 @@ class Part:
         For each target, what two slots add to it, (options of the first, options of the second).
     costs, cost_tables
         The same of the exact costs, (options, costs) and one mapping a cost.
-    known
+    excluded
         Picks that the tables do not hold for; another part has them.
     probes
         For a stage that is filled layer by layer, modules from which linear functions of a module can be told: the
@@ -61,7 +61,7 @@ class Part:
     tables: tuple[Tables, ...]
     costs: tuple[np.ndarray, ...]
     cost_tables: tuple[Tables, ...]
-    known: frozenset[tuple[int, ...]] = frozenset()
+    excluded: frozenset[tuple[int, ...]] = frozenset()
     probes: tuple[np.ndarray, ...] | None = None
 
     @property

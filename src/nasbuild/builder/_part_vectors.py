@@ -16,7 +16,7 @@ Parts = tuple[tuple[Part, ...], ...]
 
 
 @dataclass(frozen=True)
-class Vectors:
+class PairFactors:
     """For one quantity, what each part brings to products of pairs of stages.
 
     Attributes
@@ -31,7 +31,7 @@ class Vectors:
     links: dict[tuple[int, int], np.ndarray]
 
 
-def asked_codes(parts: Parts) -> list[list[np.ndarray]]:
+def probe_codes(parts: Parts) -> list[list[np.ndarray]]:
     """For each stage, modules at which linear functions of a module must be known, for all parts, one after the other."""
     found: dict[int, list[np.ndarray]] = {}
     for own in parts:
@@ -43,14 +43,14 @@ def asked_codes(parts: Parts) -> list[list[np.ndarray]]:
     return [found[stage] for stage in sorted(found)]
 
 
-def brought(
+def pair_factors(
     parts: Parts,
     found: Sequence[np.ndarray],
     links: Mapping[tuple[int, int], np.ndarray],
     into: Literal["scores", "costs"],
     column: int,
-) -> tuple[Parts, Vectors]:
-    """From one vector for each of `asked_codes` of every stage, (modules, rank), what parts bring to each other.
+) -> tuple[Parts, PairFactors]:
+    """From one vector for each of `probe_codes` of every stage, (modules, rank), what parts bring to each other.
 
     What stages that are filled together add to each other is added to a column of the scores or costs of their part.
     """
@@ -67,7 +67,9 @@ def brought(
         )
         joined = [np.concatenate([rows[u][p] for u in stages], axis=1) for p in range(len(own))]
         factors.append(tuple(_of_slots(part, some) for part, some in zip(own, joined, strict=True)))
-    return tuple(changed), Vectors(tuple(factors), _between(units, [some.shape[1] for some in found], links))
+    return tuple(changed), PairFactors(
+        tuple(factors), _between(units, [some.shape[1] for some in found], links)
+    )
 
 
 def _asked(part: Part) -> int:

@@ -9,8 +9,8 @@ import numpy as np
 
 from nasbuild.builder._bounds import Bound
 from nasbuild.builder._epsilon_constraint import sobol
-from nasbuild.builder._front import Front, swept_front
-from nasbuild.builder._subset_selection import spread
+from nasbuild.builder._front import Front, front_by_score
+from nasbuild.builder._subset_selection import farthest_points
 from nasbuild.builder._topk import require_positive
 from nasbuild.errors import NasbuildError
 from nasbuild.objective import Target
@@ -23,7 +23,7 @@ _FORMS = ("{0}", "log10({0})")
 
 
 @dataclass(frozen=True)
-class Aimed:
+class ProposedEquation:
     """An equation, and what it would build.
 
     Attributes
@@ -42,12 +42,12 @@ class Aimed:
 
 def propose_equations(
     fit: Fit, n: int, *, targets: Sequence[str] = (), bounds: Sequence[Bound] = ()
-) -> tuple[tuple[str, ...], list[Aimed]]:
+) -> tuple[tuple[str, ...], list[ProposedEquation]]:
     """Up to ``n`` equations whose best architectures lie far apart along the predicted front.
 
     The paper makes such equations by hand and calls finding them future work (section 5.1). Weighted
     sums of the targets, and of their logarithms where they are above 0, are tried with weights from one end to the other. What one
-    would build is the best by it among the architectures of the front of summed scores (`swept_front`);
+    would build is the best by it among the architectures of the front of summed scores (`front_by_score`);
     of the weights that build the same, the middle ones are taken, and of the forms the simpler one.
 
     Parameters
@@ -68,11 +68,11 @@ def propose_equations(
         the bounds.
     """
     require_positive("the number of equations", n)
-    front = swept_front(fit, max(_POOL[0], _POOL[1] * n), targets=targets)
+    front = front_by_score(fit, max(_POOL[0], _POOL[1] * n), targets=targets)
     for bound in bounds:
         if bound.name not in front.targets:
             raise NasbuildError(
-                f"{bound.name!r} is no target of these equations",
+                f"{bound.name!r} is not a target of these equations",
                 where=f"--where {str(bound)!r}",
                 allowed=front.targets,
             )
@@ -90,10 +90,11 @@ def propose_equations(
             where="--where",
             todo="widen them, or use nasbuild build --front with them",
         )
-    chosen = [inside[i] for i in spread(front.prediction[inside] * signs, n)]
+    chosen = [inside[i] for i in farthest_points(front.prediction[inside] * signs, n)]
     # The front comes best in the first target first.
     return front.targets, [
-        Aimed(found[i], front.architectures[i], front.prediction[i], front.std[i]) for i in sorted(chosen)
+        ProposedEquation(found[i], front.architectures[i], front.prediction[i], front.std[i])
+        for i in sorted(chosen)
     ]
 
 

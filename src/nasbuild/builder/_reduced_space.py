@@ -1,4 +1,4 @@
-"""A smaller space: the best modules of each stage, for a search that needs few evaluations."""
+"""Reduced spaces: the best modules of each stage, so that a search needs few evaluations."""
 
 from __future__ import annotations
 
@@ -16,30 +16,32 @@ from nasbuild.space import Architecture, Module, Space, Stage
 def reduce_space(
     target_fit: Sequence[TargetFit], k: int, *, architectures: Sequence[Architecture] = ()
 ) -> Space:
-    """The space of the ``k`` best modules of each stage, united over all targets (section 5.1).
+    """Returns the space of the ``k`` best modules of each stage (paper, section 5.1).
+
+    The modules are the union over all targets.
 
     Parameters
     ----------
     k
-        May be 0 if there are architectures.
+        Modules per stage and target; may be 0 if there are architectures.
     architectures
-        Their modules are kept as well, such as those of a front (`build_front`).
+        Architectures whose modules are kept as well, such as a front (`build_front`).
 
     Raises
     ------
     NasbuildError
-        If ``k`` is below 1, there is no target, or the targets were learnt in different spaces.
+        If ``k`` is below 1, there is no target, or the targets are of different spaces.
     """
     if not target_fit:
-        raise NasbuildError("there is nothing learnt to shrink the space by", todo="name a target")
+        raise NasbuildError("shrinking a space needs a fitted target", todo="name a target")
     if k < 1 and not architectures:
-        raise NasbuildError(f"the number of modules a stage is {k}", allowed="1 or more")
+        raise NasbuildError(f"the number of modules per stage is {k}", allowed="1 or more")
     space = target_fit[0].scorer.space
     for other in target_fit[1:]:
         if other.scorer.space.stages != space.stages:
             raise NasbuildError(
-                f"the runs are of different spaces: {space.name} and {other.scorer.space.name}",
-                todo="shrink runs of one space together",
+                f"the fits are of different spaces: {space.name} and {other.scorer.space.name}",
+                todo="combine only fits of one space",
             )
     stages: list[Stage] = []
     for u, stage in enumerate(space.stages):
@@ -50,22 +52,23 @@ def reduce_space(
         kept |= dict.fromkeys(architecture.modules[u] for architecture in architectures)
         depths = tuple(sorted({len(module) for module in kept}))
         stages.append(replace(stage, depths=depths, modules=tuple(kept)))
-    # A name may not be longer than 200 characters.
+    # A name has at most 200 characters.
     return replace(space, name=f"{space.name[:190]}-reduced", stages=tuple(stages))
 
 
 @dataclass(frozen=True)
-class Holds:
-    """How much of the known front a reduced space holds.
+class FrontCoverage:
+    """How much of the labelled Pareto front a reduced space contains.
 
     Attributes
     ----------
     front
-        Labelled architectures that none beats in all targets.
+        Number of labelled architectures that no other dominates.
     whole
-        How many of them the space holds.
+        Number of these that the space contains as a whole.
     modules
-        Share of their modules, counted once a stage, that it holds: what a search in it can put together anew.
+        Share of their modules, counted once per stage, that the space contains. A search can
+        recombine these.
     """
 
     front: int
@@ -73,10 +76,17 @@ class Holds:
     modules: float
 
 
-def holds_of_front(reduced: Space, fit: Fit, targets: Sequence[str] = ()) -> Holds | None:
-    """How much of a run's labelled front over its targets (all if not named) is in a reduced space.
+def front_coverage(reduced: Space, fit: Fit, targets: Sequence[str] = ()) -> FrontCoverage | None:
+    """Computes how much of a fit's labelled Pareto front a reduced space contains.
 
-    None if no row has all the labels.
+    Parameters
+    ----------
+    targets
+        Names of the targets of the front; all of the fit if empty.
+
+    Returns
+    -------
+    None if no row has the labels of all targets.
     """
     target_fit = [fit.of(name) for name in targets] if targets else list(fit.targets)
     rows, values = common_labels(fit, [one.target.name for one in target_fit])
@@ -87,7 +97,7 @@ def holds_of_front(reduced: Space, fit: Fit, targets: Sequence[str] = ()) -> Hol
     front = [fit.table.architectures[r] for r in rows[best]]
     kept = [set(stage.modules or ()) for stage in reduced.stages]
     needed = [{a.modules[u] for a in front} for u in range(len(kept))]
-    return Holds(
+    return FrontCoverage(
         len(front),
         sum(all(m in k for m, k in zip(a.modules, kept, strict=True)) for a in front),
         sum(len(n & k) for n, k in zip(needed, kept, strict=True)) / sum(map(len, needed)),

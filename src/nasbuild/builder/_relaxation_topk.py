@@ -7,21 +7,30 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild.builder._beam_search import LISTED, best_of_swaps, best_predicted_picks
-from nasbuild.builder._bounded_topk import Found, Problem, best_under, priced, programme, within_gap
-from nasbuild.builder._chain_costs import chain_of
+from nasbuild.builder._beam_search import LISTED, beam_search, best_predicted_picks
+from nasbuild.builder._bounded_topk import (
+    Problem,
+    TopK,
+    bounded_topk,
+    enumerate_gap,
+    integer_program,
+    price_bounds,
+)
 from nasbuild.builder._chain_dp import Chain
-from nasbuild.builder._pair_relaxation import is_plain, plain_problem, relaxed_problem
-from nasbuild.builder._pairwise_prediction import Predicted
+from nasbuild.builder._chain_relaxation import as_chain
+from nasbuild.builder._pair_relaxation import has_no_pairs, relaxed_problem, slot_problem
+from nasbuild.builder._pairwise_prediction import PairwisePrediction
 
 _STARTS = 60  # best picks of sums alone at which the search begins
 _ROUNDS = 8  # of sums drawn anew around what was found
 _EACH = 20  # best picks of each round
 _WIDTH = 80  # picks that the search holds
-_NODES = 2_000  # of an integer programme that tells a limit only
+_NODES = 2_000  # of an integer integer_program that tells a limit only
 
 
-def best_in(predicted: Predicted, sign: int, n: int, apart: int = 1, floor: float = -np.inf) -> Found:
+def topk_with_pairs(
+    predicted: PairwisePrediction, sign: int, n: int, apart: int = 1, floor: float = -np.inf
+) -> TopK:
     """The ``n`` best picks by the first target within all bounds, best first, and what no pick exceeds.
 
     Where pairs of slots count, the sums of `relaxed_problem` say what no pick exceeds; sums in which pairs count with
@@ -34,90 +43,90 @@ def best_in(predicted: Predicted, sign: int, n: int, apart: int = 1, floor: floa
     floor
         What is no better need not be found.
     """
-    if is_plain(predicted):
-        return best_under(plain_problem(predicted, sign), n, apart)
-    chain = chain_of(predicted, sign)
+    if has_no_pairs(predicted):
+        return bounded_topk(slot_problem(predicted, sign), n, apart)
+    chain = as_chain(predicted, sign)
     if chain is not None:
         found = _along(predicted, sign, n, apart, chain)
     else:
         found = _by_sums(predicted, sign, n, apart, floor)
-    if found.proven < n and apart <= 1 and found.most > floor and _count(predicted) <= LISTED:
+    if found.n_proven < n and apart <= 1 and found.upper > floor and _count(predicted) <= LISTED:
         nothing = np.empty((0, len(predicted.scores)), dtype=np.int64)
         every = best_predicted_picks(predicted, sign, nothing, n)[0]
         every = every[_allowed(predicted, every)]
         best = sign * predicted.values(every[:1])[0, 0] if len(every) else -np.inf
-        return Found(every, len(every), float(best))
+        return TopK(every, len(every), float(best))
     return found
 
 
-def _count(predicted: Predicted) -> int:
+def _count(predicted: PairwisePrediction) -> int:
     return math.prod(len(own) for own in predicted.scores)
 
 
-def _by_sums(predicted: Predicted, sign: int, n: int, apart: int, floor: float) -> Found:
+def _by_sums(predicted: PairwisePrediction, sign: int, n: int, apart: int, floor: float) -> TopK:
     """The same by sums that no pick exceeds."""
     nothing = np.empty((0, len(predicted.scores)), dtype=np.int64)
     relaxed = relaxed_problem(predicted, sign)
-    bound = priced(relaxed) if relaxed is not None else None
+    bound = price_bounds(relaxed) if relaxed is not None else None
     if relaxed is not None and (bound is None or bound[1] <= floor):
-        return Found(nothing, 0, -np.inf if bound is None else bound[1])
+        return TopK(nothing, 0, -np.inf if bound is None else bound[1])
     starts = _starts(predicted, sign, n)
-    picks = best_of_swaps(predicted, sign, starts, max(n, _WIDTH)) if len(starts) else starts
+    picks = beam_search(predicted, sign, starts, max(n, _WIDTH)) if len(starts) else starts
     picks = picks[_allowed(predicted, picks)]
     picks = _around(predicted, sign, picks, max(n, _WIDTH))
     if bound is None:
-        return Found(_distinct(picks, n, apart), 0, np.inf)
+        return TopK(_distinct(picks, n, apart), 0, np.inf)
     narrowed, limit, deficits = bound
     values = sign * predicted.values(picks)[:, 0] if len(picks) else np.zeros(0)
     for count in (n, 1) if apart <= 1 else (1,):
         if len(values) >= count:
             gap = limit - values[count - 1] + 1e-12 * abs(limit)
-            listed = within_gap(narrowed, deficits, max(gap, 0.0), count, limit)
+            listed = enumerate_gap(narrowed, deficits, max(gap, 0.0), count, limit)
             if listed is not None:
                 both = np.unique(np.concatenate([listed[1], picks]), axis=0)
                 value = sign * predicted.values(both)[:, 0]
                 both = _distinct(both[np.argsort(-value, kind="stable")], n, apart)
-                return Found(both, min(count, len(both)), float(value.max()) if count else limit)
-    limit = min(limit, _limit_by_programme(narrowed))
-    return Found(_distinct(picks, n, apart), 0, max(limit, float(values.max(initial=-np.inf))))
+                return TopK(both, min(count, len(both)), float(value.max()) if count else limit)
+    limit = min(limit, _program_limit(narrowed))
+    return TopK(_distinct(picks, n, apart), 0, max(limit, float(values.max(initial=-np.inf))))
 
 
-def _along(predicted: Predicted, sign: int, n: int, apart: int, chain: Chain) -> Found:
+def _along(predicted: PairwisePrediction, sign: int, n: int, apart: int, chain: Chain) -> TopK:
     """The same where neighbours count in costs: by prices along the slots."""
     nothing = np.empty((0, len(predicted.scores)), dtype=np.int64)
     prices = chain.prices
     if prices is None:
-        return Found(nothing, 0, -np.inf)
-    limit = chain.limit(prices)
+        return TopK(nothing, 0, -np.inf)
+    limit = chain.upper_bound(prices)
 
     def ordered(some: np.ndarray) -> np.ndarray:
         some = np.unique(some[_allowed(predicted, some)], axis=0)
         return some[np.argsort(-sign * predicted.values(some)[:, 0], kind="stable")]
 
-    near = chain.widened(prices, 20 * max(n, _WIDTH))
-    picks = ordered(np.concatenate([chain.dearer(prices), nothing if near is None else near]))
+    near = chain.widen_gap(prices, 20 * max(n, _WIDTH))
+    picks = ordered(np.concatenate([chain.paths_at_higher_prices(prices), nothing if near is None else near]))
     if len(picks):
-        picks = ordered(np.concatenate([picks, best_of_swaps(predicted, sign, picks, max(n, _WIDTH))]))
+        picks = ordered(np.concatenate([picks, beam_search(predicted, sign, picks, max(n, _WIDTH))]))
         picks = _around(predicted, sign, picks, max(n, _WIDTH))
     values = sign * predicted.values(picks)[:, 0] if len(picks) else np.zeros(0)
     for count in (n, 1) if apart <= 1 else (1,):
         if len(values) >= count:
             gap = max(limit - float(values[count - 1]), 0.0) + 1e-12 * abs(limit)
-            listed = chain.within_gap(prices, gap)
+            listed = chain.enumerate_gap(prices, gap)
             if listed is not None:
                 both = ordered(np.concatenate([listed, picks]))
                 best = float(sign * predicted.values(both[:1])[0, 0])
-                return Found(_distinct(both, n, apart), min(count, len(both)), best)
+                return TopK(_distinct(both, n, apart), min(count, len(both)), best)
     if not len(values):
         # Nothing at all within the widest gap is proof that nothing is within the bounds.
-        listed = chain.within_gap(prices, np.inf)
+        listed = chain.enumerate_gap(prices, np.inf)
         if listed is not None:
             both = ordered(listed)
-            return Found(_distinct(both, n, apart), len(both) if apart <= 1 else min(1, len(both)), limit)
-    return Found(_distinct(picks, n, apart), 0, limit)
+            return TopK(_distinct(both, n, apart), len(both) if apart <= 1 else min(1, len(both)), limit)
+    return TopK(_distinct(picks, n, apart), 0, limit)
 
 
-def _allowed(predicted: Predicted, picks: np.ndarray) -> np.ndarray:
+def _allowed(predicted: PairwisePrediction, picks: np.ndarray) -> np.ndarray:
     return predicted.affordable(picks) & predicted.within(predicted.values(picks))
 
 
@@ -131,54 +140,54 @@ def _distinct(picks: np.ndarray, n: int, apart: int) -> np.ndarray:
     return np.stack(kept) if kept else picks[:0]
 
 
-def _starts(predicted: Predicted, sign: int, n: int) -> np.ndarray:
+def _starts(predicted: PairwisePrediction, sign: int, n: int) -> np.ndarray:
     """The best by sums in which pairs count with their means; where these leave nothing, what costs least."""
-    problem = plain_problem(predicted, sign, mean=True)
-    found = best_under(problem, max(n, _STARTS)).picks
+    problem = slot_problem(predicted, sign, mean=True)
+    found = bounded_topk(problem, max(n, _STARTS)).picks
     if len(found):
         return found
     unit = [sum(float(np.ptp(c[:, k])) for c in problem.costs) or 1.0 for k in range(len(problem.bounds))]
     least = tuple(-(c / unit).sum(axis=1) for c in problem.costs)
     none = tuple(np.zeros((len(c), 0)) for c in problem.costs)
-    return best_under(Problem(least, none, np.zeros(0)), _EACH).picks
+    return bounded_topk(Problem(least, none, np.zeros(0)), _EACH).picks
 
 
-def _around(predicted: Predicted, sign: int, picks: np.ndarray, width: int) -> np.ndarray:
+def _around(predicted: PairwisePrediction, sign: int, picks: np.ndarray, width: int) -> np.ndarray:
     """Solve sums drawn around the best pick, in which each option counts as what it would add there, until nothing changes."""
     seen: set[tuple[int, ...]] = set()
     for _ in range(_ROUNDS):
         if not len(picks) or tuple(picks[0].tolist()) in seen:
             break
         seen.add(tuple(picks[0].tolist()))
-        found = best_under(_drawn_at(predicted, sign, picks[0]), _EACH).picks
+        found = bounded_topk(_linearised_at(predicted, sign, picks[0]), _EACH).picks
         found = found[_allowed(predicted, found)]
         if len(found):
             both = np.concatenate([picks, found])
             value = sign * predicted.values(found)[:, 0]
             better = value.max() > sign * predicted.values(picks[:1])[0, 0]
-            picks = best_of_swaps(predicted, sign, both, width) if better else both
+            picks = beam_search(predicted, sign, both, width) if better else both
             picks = picks[_allowed(predicted, picks)]
             picks = np.unique(picks, axis=0)
             picks = picks[np.argsort(-sign * predicted.values(picks)[:, 0], kind="stable")][:width]
     return picks
 
 
-def _drawn_at(predicted: Predicted, sign: int, pick: np.ndarray) -> Problem:
+def _linearised_at(predicted: PairwisePrediction, sign: int, pick: np.ndarray) -> Problem:
     """Sums that are right for the pick and for every swap of one of its options."""
     one = pick[None]
-    values, spent = predicted.values(one)[0], predicted.spent_of(one)[0]
+    values, spent = predicted.values(one)[0], predicted.costs_of(one)[0]
     scores, costs = [], []
     for slot in range(len(pick)):
         swapped = predicted.swaps(one, slot)[0] - values
-        own = predicted.spent(one, slot)[0] - spent
+        own = predicted.swap_costs(one, slot)[0] - spent
         scores.append(sign * swapped[:, 0])
         costs.append(np.column_stack([own, *(s * swapped[:, t] for t, s, _ in predicted.on_targets)]))
-    most = [*(predicted.most - spent), *(m - s * values[t] for t, s, m in predicted.on_targets)]
+    most = [*(predicted.upper - spent), *(m - s * values[t] for t, s, m in predicted.on_targets)]
     return Problem(tuple(scores), tuple(costs), np.array(most, dtype=np.float64))
 
 
-def _limit_by_programme(problem: Problem) -> float:
-    """What no pick exceeds, by an integer programme that need not end."""
-    found: Any = programme(problem, [], 1, nodes=_NODES)
+def _program_limit(problem: Problem) -> float:
+    """What no pick exceeds, by an integer integer_program that need not end."""
+    found: Any = integer_program(problem, [], 1, nodes=_NODES)
     bound = getattr(found, "mip_dual_bound", None)
     return np.inf if bound is None else -float(bound)

@@ -1,4 +1,4 @@
-"""The modules of every stage with their scores by several targets, in one order."""
+"""Modules of every stage with their scores for several targets, in a common order."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from nasbuild.space import Architecture, Module, Space, module_key
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Scored modules.
+class ScoredModules:
+    """Modules of every stage and their scores.
 
     Attributes
     ----------
     codes
-        For each stage, the codes of its modules, (depth, features) each.
+        For each stage, the codes of its modules, each (depth, features).
     scores
-        For each stage, scores by every target in its own unit, (modules, targets).
+        For each stage, (modules, targets), in each target's unit and direction.
     """
 
     space: Space
@@ -31,23 +31,28 @@ class Columns:
         return self.space.stages[stage].decode(self.codes[stage][position])
 
     def architecture(self, picks: Sequence[int]) -> Architecture:
-        """The architecture of one position a stage."""
+        """The architecture given by one position per stage."""
         return Architecture(tuple(self.module(u, int(p)) for u, p in enumerate(picks)))
 
-    def select(self, kept: Sequence[np.ndarray]) -> Columns:
-        """Only some positions of every stage."""
-        return Columns(
+    def select(self, kept: Sequence[np.ndarray]) -> ScoredModules:
+        """Keeps only the given positions of each stage."""
+        return ScoredModules(
             self.space,
             tuple([own[i] for i in some] for own, some in zip(self.codes, kept, strict=True)),
             tuple(scores[some] for scores, some in zip(self.scores, kept, strict=True)),
         )
 
 
-def columns(targets: Sequence[TargetFit], *, deep: bool = True) -> Columns:
-    """Modules that any of the targets has scored, by all of them; in the first one's order, best first.
+def scored_modules(targets: Sequence[TargetFit], *, searched: bool = True) -> ScoredModules:
+    """Collects the modules that any target has scored, with scores for all targets.
 
-    Where a stage was searched, targets know different modules; what one lacks is scored anew. If not ``deep``, such a
-    stage has none.
+    They are in the first target's order, best first. If a stage was searched, targets have scored
+    different modules; missing scores are computed.
+
+    Parameters
+    ----------
+    searched
+        Whether to include searched stages; they are empty otherwise.
     """
     first = targets[0]
     space = first.scorer.space
@@ -57,7 +62,7 @@ def columns(targets: Sequence[TargetFit], *, deep: bool = True) -> Columns:
         place: dict[tuple[int, bytes], int] = {}
         own: list[np.ndarray] = []
         found = []
-        if not deep and any(target_fit.stages[u].searched for target_fit in targets):
+        if not searched and any(target_fit.stages[u].searched for target_fit in targets):
             codes.append([])
             scores.append(np.zeros((0, len(targets))))
             continue
@@ -80,4 +85,4 @@ def columns(targets: Sequence[TargetFit], *, deep: bool = True) -> Columns:
                 table[lacking, t] = targets[t].scorer.score_modules(u, modules)[0]
         codes.append(own)
         scores.append(table)
-    return Columns(space, tuple(codes), tuple(scores))
+    return ScoredModules(space, tuple(codes), tuple(scores))

@@ -1,4 +1,4 @@
-"""Building by both: a shortlist by summed module scores, ordered by the prediction y'."""
+"""Building from a shortlist: the best by summed module score, re-ranked by the prediction y'."""
 
 from __future__ import annotations
 
@@ -6,39 +6,42 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nasbuild.builder._bounds import Bound
-from nasbuild.builder._layerwise import is_deep
+from nasbuild.builder._layerwise import is_layerwise
 from nasbuild.builder._topk import Built, build
-from nasbuild.builder._within_bounds import build_within, expected
+from nasbuild.builder._within_bounds import build_within, expected_values
 from nasbuild.score import Fit
 
-_SHORT = 3  # times as many as are asked for stand on the shortlist
-_LEAST = 30
+_FACTOR = 3  # length of the shortlist per architecture asked for
+_MIN_LENGTH = 30
 _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
-class Shortlisted:
-    """Architectures, best first.
+class Shortlist:
+    """Architectures selected from a shortlist.
 
     Attributes
     ----------
+    built
+        Best first by y'.
     length
-        How many best ones by score y' has chosen from.
-    sure
-        How many of the best by score on it are proven to be the best.
+        Length of the shortlist that y' selected from.
+    n_proven
+        How many of its first architectures by score are proven to be the best.
     gap
-        No score is better than the best on it by more than this; infinite if nothing is known.
+        Upper bound on how much the best score may exceed the best on the shortlist, in the target's
+        unit; infinite if nothing is known.
     """
 
     built: list[Built]
     length: int
-    sure: int
+    n_proven: int
     gap: float
 
     @property
     def proven(self) -> bool:
-        """Whether the shortlist is proven to hold the best by score."""
-        return self.sure >= self.length
+        """Whether the whole shortlist is proven to be the best by score."""
+        return self.n_proven >= self.length
 
 
 def build_shortlisted(
@@ -49,45 +52,46 @@ def build_shortlisted(
     *,
     apart: int = 1,
     k: int | None = None,
-) -> Shortlisted:
-    """The ``n`` of the best prediction y' among the ``3 n`` (30 at least) of the best summed score.
+) -> Shortlist:
+    """Returns the ``n`` best by prediction y' among the ``3 n`` (at least 30) best by summed score.
 
-    Of millions of predictions the largest is mostly the one that errs most (winner's curse): a choice by y' alone picks
-    the pairs of stages that y' judges too well. Sums of scores are made of fewer numbers, each seen in many rows, and err
-    less; but they know nothing of interactions. On a shortlist y' has few to choose from, and what it errs by cannot
-    take it far from what the sums say. ``benchmarks/promise.py`` measures all three ways.
+    The largest of millions of predictions is usually an overestimate (winner's curse): y' alone
+    would select the pairs of stages that it overestimates. Summed scores consist of fewer numbers,
+    each supported by many rows, so they err less, but they ignore interactions. On a shortlist, y'
+    can correct for interactions and its errors do little harm. ``benchmarks/promise.py`` compares
+    all three ways.
 
     Parameters
     ----------
     target, bounds, apart
-        As in `build_within`. What is beyond a bound on a target by y' comes after all that is within.
+        As in `build_within`. Architectures whose y' violates a bound on a target come last.
     k
-        Only the ``k`` best modules of each stage take part; without bounds.
+        Use only the ``k`` best modules of each stage; not together with bounds.
 
     Raises
     ------
     NasbuildError
         As `build_within`.
     """
-    target_fit, length = fit.of(target), max(_SHORT * n, _LEAST)
-    sure, gap = length, 0.0
-    if bounds or apart > 1 or (k is None and is_deep([target_fit], {})):
+    target_fit, length = fit.of(target), max(_FACTOR * n, _MIN_LENGTH)
+    n_proven, gap = length, 0.0
+    if bounds or apart > 1 or (k is None and is_layerwise([target_fit], {})):
         within = build_within(fit, target_fit.target.name, length, bounds, apart=apart)
-        listed, sure, gap = within.built, within.proven, within.gap
+        listed, n_proven, gap = within.built, within.n_proven, within.gap
     else:
         listed = build(target_fit, length, k=k)
-    over = _over(fit, listed, bounds)
+    excess = _excess(fit, listed, bounds)
     order = sorted(
-        range(len(listed)), key=lambda i: (over[i], -target_fit.target.sign * listed[i].prediction)
+        range(len(listed)), key=lambda i: (excess[i], -target_fit.target.sign * listed[i].prediction)
     )
-    return Shortlisted([listed[i] for i in order[:n]], len(listed), min(sure, len(listed)), gap)
+    return Shortlist([listed[i] for i in order[:n]], len(listed), min(n_proven, len(listed)), gap)
 
 
-def _over(fit: Fit, built: Sequence[Built], bounds: Sequence[Bound]) -> list[float]:
-    """By how much each one's expected values are beyond the bounds, in units of the bounds; 0 if within."""
+def _excess(fit: Fit, built: Sequence[Built], bounds: Sequence[Bound]) -> list[float]:
+    """Summed relative excess of the expected values over the bounds; 0 for architectures within them."""
     total = [0.0] * len(built)
     for bound in bounds:
-        value, _ = expected(fit, bound.name, [one.architecture for one in built])
+        value, _ = expected_values(fit, bound.name, [one.architecture for one in built])
         for i, v in enumerate(value.tolist()):
             beyond = bound.sign * (v - bound.value) / max(abs(bound.value), abs(v), 1e-300)
             total[i] += beyond if beyond > _ROUNDING else 0.0

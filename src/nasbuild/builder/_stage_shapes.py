@@ -11,7 +11,7 @@ from math import prod
 import numpy as np
 
 from nasbuild.score import Scorer
-from nasbuild.space import Space, Stage, module_key
+from nasbuild.space import Space, Stage
 from nasbuild.table import Unseen, holds_unseen
 
 _LAYERS = 4096  # layers that may stand at a place, at most
@@ -54,7 +54,7 @@ class Shape:
         return [once[id(own)] for own in self.options]
 
 
-def shapes_of(stage: int, scorers: Sequence[Scorer], definition: Stage | None = None) -> list[Shape] | None:
+def list_shapes(stage: int, scorers: Sequence[Scorer], definition: Stage | None = None) -> list[Shape] | None:
     """All shapes of a stage; None where there are too many, or its layers can't be chosen one by one.
 
     Where layers that do nothing are not seen by any of the scorers, they stand last: one of the modules that make
@@ -106,7 +106,7 @@ def _within_limits(shape: Shape, definition: Stage) -> Shape | None:
     return replace(shape, options=tuple(options[: len(shape.options)]))
 
 
-def of_seen(shapes: Sequence[Shape], space: Space, unseen: Sequence[Unseen]) -> list[Shape]:
+def without_unseen(shapes: Sequence[Shape], space: Space, unseen: Sequence[Unseen]) -> list[Shape]:
     """The shapes without choices and depths that no row has; those of which nothing is left are left out."""
     found = []
     for shape in shapes:
@@ -158,8 +158,3 @@ def canonical(
             if picks is not None:
                 return n, picks
     return None
-
-
-def different(codes: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Each module once, in their order."""
-    return list({module_key(code): code for code in codes}.values())

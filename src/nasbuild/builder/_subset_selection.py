@@ -1,4 +1,4 @@
-"""Some of many points that stand for all of them: far apart, or with the largest hypervolume."""
+"""Selects a subset of a front: points far apart, or points of the largest hypervolume."""
 
 from __future__ import annotations
 
@@ -6,8 +6,15 @@ import moocore
 import numpy as np
 
 
-def spread(values: np.ndarray, n: int) -> np.ndarray:
-    """Up to ``n`` rows: the best of every target, then always the one furthest from those taken."""
+def farthest_points(values: np.ndarray, n: int) -> np.ndarray:
+    """Selects up to ``n`` rows by farthest-point sampling (Gonzalez, 1985), ascending.
+
+    It starts with the best row of every target. Distances are Euclidean, with each target scaled to
+    its range.
+
+    >>> farthest_points(np.array([[0.0, 10.0], [1.0, 9.0], [5.0, 5.0], [10.0, 0.0]]), 3)
+    array([0, 2, 3])
+    """
     if len(values) <= n:
         return np.arange(len(values))
     span = np.ptp(values, axis=0)
@@ -20,18 +27,22 @@ def spread(values: np.ndarray, n: int) -> np.ndarray:
     return np.array(sorted(taken), dtype=np.int64)
 
 
-def most_volume(values: np.ndarray, n: int, low: np.ndarray) -> np.ndarray:
-    """Up to ``n`` rows with the largest hypervolume, ascending.
+def largest_hypervolume(values: np.ndarray, n: int, low: np.ndarray) -> np.ndarray:
+    """Selects up to ``n`` rows of a front with the largest hypervolume, ascending.
 
-    Of two targets exactly, by dynamic programming along the front (Auger et al., FOGA 2009); of more
-    by leaving out, one at a time, the row that loses least.
+    For two targets, the subset is optimal: dynamic programming along the front (Auger et al., FOGA
+    2009). For more, the row of the smallest contribution is removed repeatedly.
 
     Parameters
     ----------
     values
-        Of which no row beats another, all above ``low``, (rows, targets); more is better.
+        (rows, targets), mutually non-dominated and all at least ``low``; larger is better.
     low
-        Where hypervolume begins, (targets,).
+        Reference point, (targets,).
+
+    >>> values = np.array([[1.0, 9.0], [2.0, 8.0], [8.0, 2.0], [9.0, 1.0]])
+    >>> largest_hypervolume(values, 2, low=np.zeros(2))
+    array([1, 2])
     """
     if len(values) <= n:
         return np.arange(len(values))
@@ -47,7 +58,7 @@ def most_volume(values: np.ndarray, n: int, low: np.ndarray) -> np.ndarray:
 def _along(values: np.ndarray, n: int) -> np.ndarray:
     order = np.argsort(values[:, 0])
     x, y = values[order].T
-    # Taken from left to right, a point adds what is right of the point before it, below itself.
+    # From left to right, each point adds the area to the right of the previous point and below itself.
     added = (x[:, None] - x[None, :]) * y[:, None]
     added[np.triu_indices(len(x))] = -np.inf
     volume, before = x * y, []

@@ -16,7 +16,7 @@ _MOST = 64
 _TODO = "hold some of them with --fix, or write what is tied as one stage with a shared feature"
 
 
-def tied_fits(fit: Fit, *, together: bool = True) -> list[Fit]:
+def fits_per_tie(fit: Fit, *, together: bool = True) -> list[Fit]:
     """The run once for every choice of ties in stages that are too large to list, with what is tied held there.
 
     What is best of all of them is the best of the space. The run itself where all ties are kept by choosing stages

@@ -1,4 +1,4 @@
-"""Architectures in order of their summed module scores, without listing the space."""
+"""The k best architectures by summed module score, without enumerating the space."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nasbuild.builder._k_best_sums import best_choices
+from nasbuild.builder._k_best_sums import k_best_picks
 from nasbuild.builder._tied_features import require_ties
 from nasbuild.errors import NasbuildError
 from nasbuild.score import TargetFit
@@ -24,9 +24,10 @@ class Built:
     shares
         Score of each stage's module.
     prediction, std
-        y' and its deviation, in the target's unit: `CHOSEN` times that of `Scorer.predict`, as it was chosen for its y'.
+        Prediction y' and its standard deviation, in the target's unit. The deviation is
+        `SELECTION_STD_FACTOR` times that of `Scorer.predict`, to allow for selection bias.
     extrapolates
-        Whether the prediction goes beyond the table (`Scorer.predict_marked`).
+        Whether the prediction extrapolates beyond the table (`Scorer.predict_marked`).
     """
 
     architecture: Architecture
@@ -38,26 +39,30 @@ class Built:
 
 
 def build(target_fit: TargetFit, n: int, *, k: int | None = None) -> list[Built]:
-    """The ``n`` best architectures by summed module score (section 5.1).
+    """Returns the ``n`` best architectures by summed module score, best first (paper, section 5.1).
 
     Parameters
     ----------
     k
         Use only the ``k`` best modules of each stage, as the paper does; all scored ones if None.
 
+    Returns
+    -------
+    Up to ``n`` architectures; fewer if the modules have fewer combinations.
+
     Raises
     ------
     NasbuildError
-        If ``n`` or ``k`` is below 1.
+        If ``n`` or ``k`` is below 1, or no architecture that was tried keeps the ties of the space.
     """
     require_positive("the number of architectures", n)
     if k is not None:
-        require_positive("the number of modules a stage", k)
+        require_positive("the number of modules per stage", k)
     space, sign = target_fit.scorer.space, target_fit.target.sign
     order = [target_fit.best(u, k) for u in range(len(target_fit.stages))]
     columns = [sign * stage.score[o] for stage, o in zip(target_fit.stages, order, strict=True)]
     found: list[tuple[Architecture, float, tuple[float, ...]]] = []
-    for total, positions in best_choices(target_fit, order, columns):
+    for total, positions in k_best_picks(target_fit, order, columns):
         ranks = [int(o[p]) for o, p in zip(order, positions, strict=True)]
         modules = tuple(s.module(space, r) for s, r in zip(target_fit.stages, ranks, strict=True))
         shares = tuple(float(s.score[r]) for s, r in zip(target_fit.stages, ranks, strict=True))
@@ -66,30 +71,39 @@ def build(target_fit: TargetFit, n: int, *, k: int | None = None) -> list[Built]
             break
     if not found:
         raise NasbuildError(
-            "nothing that was looked at keeps the ties",
+            "none of the architectures tried keeps the ties",
             where="tied",
-            todo="build by score, prediction or shortlist without --k, or hold some of what is tied with --fix",
+            todo="build by score, prediction or shortlist without --k, or hold some tied features with --fix",
         )
     return _predicted(target_fit, found)
 
 
-CHOSEN = 1.3
-"""How much wider the deviation of a built architecture is than that of any: what looks best is partly what is judged too well.
+SELECTION_STD_FACTOR = 1.3
+"""Factor on the deviation of built architectures: what is selected as best tends to be overestimated.
 
-Found with ``benchmarks/promise.py``: over all its cells 90 % intervals hold 94 % of a shortlist's instead of 87 %, 92 % instead of 84 % of
-those chosen by y' alone, and within tight bounds more of those that are missed most.
+From ``benchmarks/promise.py``. Over all its cells, coverage of the 90 % intervals rises from 87 % to 94 %
+for a shortlist, and from 84 % to 92 % for architectures selected by y' alone.
 """
-POOL = 1_000
-"""Architectures of the highest summed scores among which the prediction y' may choose."""
+PREDICTION_POOL = 1_000
+"""Number of architectures of the highest summed scores among which the prediction y' selects."""
 
 
-def best_predicted(target_fit: TargetFit, built: Sequence[Built], n: int) -> list[Built]:
-    """The ``n`` with the best prediction y', which knows of interactions between stages; best first."""
+def best_by_prediction(target_fit: TargetFit, built: Sequence[Built], n: int) -> list[Built]:
+    """Returns the ``n`` built architectures with the best prediction y', best first.
+
+    Unlike the summed score, y' includes interactions between stages.
+    """
     return sorted(built, key=lambda one: -target_fit.target.sign * one.prediction)[:n]
 
 
-def described(target_fit: TargetFit, architectures: Sequence[Architecture]) -> list[Built]:
-    """Architectures with their scores and predictions, in their order."""
+def describe(target_fit: TargetFit, architectures: Sequence[Architecture]) -> list[Built]:
+    """Adds scores and predictions to architectures; the order stays.
+
+    Raises
+    ------
+    NasbuildError
+        If an architecture breaks a tie of the space.
+    """
     shares = target_fit.scorer.shares(architectures)
     found = [
         (a, float(s.sum()), tuple(float(v) for v in s)) for a, s in zip(architectures, shares, strict=True)
@@ -103,13 +117,16 @@ def _predicted(
     architectures = [architecture for architecture, _, _ in found]
     require_ties(target_fit.scorer.space, architectures)
     value, std, beyond = target_fit.scorer.predict_marked(architectures)
-    told = zip(found, value, CHOSEN * std, beyond, strict=True)
-    return [Built(*one, float(v), float(s), bool(b)) for one, v, s, b in told]
+    rows = zip(found, value, SELECTION_STD_FACTOR * std, beyond, strict=True)
+    return [Built(*one, float(v), float(s), bool(b)) for one, v, s, b in rows]
 
 
-def buildable(target_fit: TargetFit) -> int:
-    """How many architectures `build` can give: fewer than the space has where a stage was searched, where different
-    architectures make the same network, or where no label tells of a choice."""
+def count_buildable(target_fit: TargetFit) -> int:
+    """Number of architectures that `build` can return.
+
+    It is smaller than the space if a stage was searched instead of listed, if different
+    architectures make the same network, or if no labelled row has some choice.
+    """
     unseen = target_fit.trust.unseen and not target_fit.unseen
     if (
         unseen

@@ -1,4 +1,4 @@
-"""Building under bounds: the best architectures that stay within what is asked for."""
+"""Building by summed score within bounds on costs and targets."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasbuild.builder._bounded_costs import (
+from nasbuild.builder._bound_names import (
     ExactCost,
     StageCost,
-    exact_and_predicted,
     exact_values,
     of_stages,
-    resolved,
+    resolve_name,
+    resolve_names,
 )
-from nasbuild.builder._bounded_topk import Problem, best_under
+from nasbuild.builder._bounded_topk import Problem, bounded_topk
 from nasbuild.builder._bounds import Bound, loosened
-from nasbuild.builder._layerwise import deep, is_deep, of_cost
-from nasbuild.builder._layerwise_topk import best_of
-from nasbuild.builder._opaque_costs import by_value, checked
+from nasbuild.builder._layerwise import is_layerwise, layerwise_space, of_cost
+from nasbuild.builder._layerwise_topk import layerwise_topk
+from nasbuild.builder._opaque_costs import build_checked, has_opaque_costs
 from nasbuild.builder._part_grid import Limits
-from nasbuild.builder._scored_modules import Columns, columns
-from nasbuild.builder._topk import Built, described, require_positive
+from nasbuild.builder._scored_modules import ScoredModules, scored_modules
+from nasbuild.builder._topk import Built, describe, require_positive
 from nasbuild.errors import Infeasible, NasbuildError
 from nasbuild.score import Fit, TargetFit
 from nasbuild.space import Architecture
@@ -31,47 +31,59 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
-class Within:
-    """Architectures within bounds, best first, and how many of the first are proven to be the best.
+class BoundedBuild:
+    """Architectures built within bounds.
 
-    Nothing has a score that is better than the first one's by more than ``gap``.
+    Attributes
+    ----------
+    built
+        Best score first.
+    n_proven
+        How many of the first architectures are proven to be the best.
+    gap
+        Upper bound on how much the best score may exceed the first one's, in the target's unit;
+        infinite if unknown, 0 if proven.
     """
 
     built: list[Built]
-    proven: int
+    n_proven: int
     gap: float = 0.0
 
 
-def build_within(fit: Fit, target: str | None, n: int, bounds: Sequence[Bound], *, apart: int = 1) -> Within:
-    """The ``n`` best architectures by summed module score whose other sums stay within bounds.
+def build_within(
+    fit: Fit, target: str | None, n: int, bounds: Sequence[Bound], *, apart: int = 1
+) -> BoundedBuild:
+    """Returns the ``n`` best architectures by summed module score within bounds, best first.
 
-    A bound on a metric holds for what its summed module scores tell (recipe ``default``: on the
-    scale on which they add up), so for the expected label without interactions of stages. A bound on
-    ``layers``, or on a metric of the table that is no target but an exact sum, such as MACs, holds
-    exactly; modules whose cost the table doesn't determine take no part.
+    A bound on a target holds for its summed module scores, which are the expected label without
+    interactions (recipe ``default``: on the scale on which scores add up). A bound on ``layers``, a
+    declared cost, or a metric that the table shows to be an exact sum, holds exactly. Modules whose
+    cost the table does not determine are left out.
 
     Parameters
     ----------
     target
-        What is to be best; may be None if the run has one target only.
+        The target to optimise; None if the fit has only one.
     bounds
-        On targets of the run, on ``layers``, or on exact sums.
+        On targets of the fit, on ``layers``, on declared costs, or on exact sums.
     apart
-        Every architecture differs from all before it in so many stages at least.
+        Number of stages in which each architecture must differ from every earlier one, at least.
 
     Raises
     ------
     NasbuildError
-        If a bound names no target, or nothing is within the bounds: with the nearest value of each
-        one that the others leave.
+        If ``n`` or ``apart`` is below 1, or a bound names nothing that is known.
+    Infeasible
+        If nothing is within the bounds. The message names, for each bound, the nearest value that
+        can be met while the others hold.
     """
     require_positive("the number of architectures", n)
     require_positive("the number of stages that differ", apart)
     first = fit.of(target)
-    exact, others = exact_and_predicted(fit, first, [bound.name for bound in bounds])
+    exact, others = resolve_names(fit, first, [bound.name for bound in bounds])
     targets = [first, *others]
-    if by_value(exact):
-        found = checked(
+    if has_opaque_costs(exact):
+        found = build_checked(
             fit,
             exact,
             bounds,
@@ -80,7 +92,7 @@ def build_within(fit: Fit, target: str | None, n: int, bounds: Sequence[Bound], 
             lambda one: one.architecture,
         )
         found.sort(key=lambda one: -first.target.sign * one.score)
-        return Within(found[:n], 0, np.inf)
+        return BoundedBuild(found[:n], 0, np.inf)
     return _within_sums(fit, targets, n, exact, bounds, apart)
 
 
@@ -91,31 +103,33 @@ def _within_sums(
     exact: Mapping[str, ExactCost],
     bounds: Sequence[Bound],
     apart: int,
-) -> Within:
-    """The same, with costs that stages tell."""
+) -> BoundedBuild:
+    """`build_within` where every cost is a sum over stages and pairs of stages."""
     first = targets[0]
     sign = first.target.sign
-    if is_deep(targets, exact):
+    if is_layerwise(targets, exact):
         limits, costs = limits_of(targets, exact, bounds)
-        found = best_of(deep(targets, fit, costs, limits, interactions=False), sign, n, apart)
+        found = layerwise_topk(
+            layerwise_space(targets, fit, costs, limits, interactions=False), sign, n, apart
+        )
         if not found.architectures:
             raise nothing_within_deep(fit, targets, exact, bounds)
-        built = described(first, found.architectures)
-        return Within(built, found.proven, found.most - float(found.values[0]))
-    table, costs, most = bounded(columns(targets), targets, exact, bounds)
+        built = describe(first, found.architectures)
+        return BoundedBuild(built, found.n_proven, found.upper - float(found.values[0]))
+    table, costs, most = bounded(scored_modules(targets), targets, exact, bounds)
     problem = Problem(tuple(sign * scores[:, 0] for scores in table.scores), costs, most)
-    best = best_under(problem, n, apart)
+    best = bounded_topk(problem, n, apart)
     if not len(best):
         raise nothing_within(problem, bounds, fit, exact)
     architectures = [table.architecture(pick) for pick in best.picks]
-    gap = 0.0 if best.proven else best.most - float(problem.values(best.picks[:1])[0])
-    return Within(described(first, architectures), best.proven, gap)
+    gap = 0.0 if best.n_proven else best.upper - float(problem.values(best.picks[:1])[0])
+    return BoundedBuild(describe(first, architectures), best.n_proven, gap)
 
 
 def limits_of(
     targets: Sequence[TargetFit], exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
 ) -> tuple[Limits, list[StageCost]]:
-    """Bounds as a grid has them, and the exact costs of its columns, one a bound."""
+    """Converts bounds to the `Limits` of a grid, and returns the exact cost of each bounded column."""
     place = {one.target.name: t for t, one in enumerate(targets)}
     on_costs = [bound for bound in bounds if bound.name in exact]
     on_targets = []
@@ -133,18 +147,30 @@ def limits_of(
 
 
 def sum_at(target_fit: TargetFit, label: float) -> float:
-    """`Scorer.sum_at`, infinite for labels that are too far away to be numbers on that scale."""
+    """`Scorer.sum_at`, infinite for labels that overflow on that scale."""
     with np.errstate(over="ignore"):
         return target_fit.scorer.sum_at(label)
 
 
 def bounded(
-    table: Columns, targets: Sequence[TargetFit], exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
-) -> tuple[Columns, tuple[np.ndarray, ...], np.ndarray]:
-    """The modules whose costs are known, their costs, (modules, bounds), and the most of each sum, (bounds,).
+    table: ScoredModules,
+    targets: Sequence[TargetFit],
+    exact: Mapping[str, ExactCost],
+    bounds: Sequence[Bound],
+) -> tuple[ScoredModules, tuple[np.ndarray, ...], np.ndarray]:
+    """Computes the costs of modules that are bounded.
 
-    Costs of targets are on the scales on which they add up. ``table`` has the scores of ``targets``, in their order;
-    ``exact`` are the costs that are known exactly, by name.
+    Parameters
+    ----------
+    table
+        Modules with the scores of ``targets``, in their order.
+    exact
+        Exactly known costs by name.
+
+    Returns
+    -------
+    The modules whose costs are known; for each stage their costs, (modules, bounds); and the upper
+    limit of each sum, (bounds,). Costs of targets are on the scales on which scores add up.
     """
     places = {target_fit.target.name: t for t, target_fit in enumerate(targets)}
     found, most = [], []
@@ -166,7 +192,8 @@ def bounded(
         if len(costs[u]) and not len(some):
             names = " and ".join(dict.fromkeys(b.name for b in bounds if b.name in exact))
             raise NasbuildError(
-                f"the table does not determine what the modules of {table.space.stages[u].name} add to {names}",
+                f"the table does not determine how much the modules of {table.space.stages[u].name} "
+                f"contribute to {names}",
                 where="--where",
                 todo="declare what each choice costs: costs: in the space, or --costs with a file",
             )
@@ -177,25 +204,35 @@ def bounded(
 def on_targets(
     targets: Sequence[TargetFit], exact: Mapping[str, ExactCost], bounds: Sequence[Bound], most: np.ndarray
 ) -> tuple[tuple[int, int, float], ...]:
-    """Bounds that are on predictions: (target, sign, upper limit of sign × prediction), as `bounded` tells them."""
+    """Bounds on predictions: (target, sign, upper limit of sign × prediction), from the limits of `bounded`."""
     place = {one.target.name: t for t, one in enumerate(targets)}
     return tuple(
         (place[b.name], b.sign, float(m)) for b, m in zip(bounds, most, strict=True) if b.name not in exact
     )
 
 
-def predicted_names(fit: Fit, bounds: Sequence[Bound]) -> list[str]:
-    """What bounds are on that is known by its prediction only, each once."""
+def predicted_bound_names(fit: Fit, bounds: Sequence[Bound]) -> list[str]:
+    """Names of bounded targets, which are predicted instead of known exactly, each once."""
     names = dict.fromkeys(bound.name for bound in bounds)
-    return [name for name in names if isinstance(resolved(fit, name), TargetFit)]
+    return [name for name in names if isinstance(resolve_name(fit, name), TargetFit)]
 
 
-def expected(fit: Fit, name: str, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
-    """What is known of architectures and its deviation, each (architectures,).
+def expected_values(
+    fit: Fit, name: str, architectures: Sequence[Architecture]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Expected values of a metric, and their standard deviations.
 
-    An exact cost, with deviation 0, where there is one of that name; else y' of the target.
+    Returns
+    -------
+    The exact cost of that name with deviation 0, if there is one; else y' of the target. Each is
+    (architectures,), in the metric's unit.
+
+    Raises
+    ------
+    NasbuildError
+        If the name is neither an exact cost nor a target of the fit.
     """
-    found = resolved(fit, name)
+    found = resolve_name(fit, name)
     if isinstance(found, TargetFit):
         return found.scorer.predict(architectures)
     return exact_values(fit, found, architectures), np.zeros(len(architectures))
@@ -204,13 +241,13 @@ def expected(fit: Fit, name: str, architectures: Sequence[Architecture]) -> tupl
 def nothing_within(
     problem: Problem, bounds: Sequence[Bound], fit: Fit, exact: Mapping[str, ExactCost]
 ) -> Infeasible:
-    """Nothing is within the bounds: for each, the nearest one that can be met while the others hold."""
+    """The error for bounds that nothing satisfies, with the nearest value of each that can be met."""
 
     def nearest(k: int) -> float | None:
         rest = [i for i in range(len(bounds)) if i != k]
         scores = tuple(-cost[:, k] for cost in problem.costs)
         others = Problem(scores, tuple(c[:, rest] for c in problem.costs), problem.bounds[rest])
-        found = best_under(others, 1)
+        found = bounded_topk(others, 1)
         return -float(others.values(found.picks)[0]) if len(found) else None
 
     return _loosened(bounds, fit, exact, nearest)
@@ -219,20 +256,20 @@ def nothing_within(
 def nothing_within_deep(
     fit: Fit, targets: Sequence[TargetFit], exact: Mapping[str, ExactCost], bounds: Sequence[Bound]
 ) -> Infeasible:
-    """The same in spaces that are built layer by layer."""
+    """`nothing_within` for spaces that are built layer by layer."""
 
     def nearest(k: int) -> float | None:
         name, sign = bounds[k].name, bounds[k].sign
         rest = [bound for i, bound in enumerate(bounds) if i != k]
         if name in exact:
             limits, costs = limits_of(targets, exact, [bounds[k], *rest])
-            whole = of_cost(deep(targets, fit, costs, limits, interactions=False), 0)
+            whole = of_cost(layerwise_space(targets, fit, costs, limits, interactions=False), 0)
         else:
             place = next(t for t, one in enumerate(targets) if one.target.name == name)
             order = [targets[place], *(one for t, one in enumerate(targets) if t != place)]
             limits, costs = limits_of(order, exact, rest)
-            whole = deep(order, fit, costs, limits, interactions=False)
-        found = best_of(whole, -sign, 1)
+            whole = layerwise_space(order, fit, costs, limits, interactions=False)
+        found = layerwise_topk(whole, -sign, 1)
         return -float(found.values[0]) if found.architectures else None
 
     return _loosened(bounds, fit, exact, nearest)
@@ -244,15 +281,15 @@ def _loosened(
     exact: Mapping[str, ExactCost],
     nearest: Callable[[int], float | None],
 ) -> Infeasible:
-    told = []
+    options = []
     for k, bound in enumerate(bounds):
         least = nearest(k)
         if least is not None:
             value = bound.sign * least
             if bound.name not in exact:
                 value = float(fit.of(bound.name).scorer.labels_at(np.array([value]))[0])
-            told.append(loosened(bound, value))
-    todo = f"loosen one of them: {', or '.join(told)}"
-    if not told:
+            options.append(loosened(bound, value))
+    todo = f"loosen one of them: {', or '.join(options)}"
+    if not options:
         todo = "loosen several bounds: no single one is enough"
     return Infeasible("nothing is within all bounds", where="--where", todo=todo)

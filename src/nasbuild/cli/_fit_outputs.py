@@ -136,7 +136,7 @@ def shrink(
 ) -> None:
     """Write the reduced space: the best modules of each stage, united over all targets of all runs."""
     from nasbuild._forms import SPACES, check_out
-    from nasbuild.builder import build_front, holds_of_front, reduce_space
+    from nasbuild.builder import build_front, front_coverage, reduce_space
     from nasbuild.errors import FitError
     from nasbuild.score import load_fit
     from nasbuild.space import (
@@ -175,7 +175,7 @@ def shrink(
     out.line(f"{shown_count(before)} architectures became {shown_count(after)}, written to {out_file}")
     told: list[dict[str, Any]] = []
     for fit, own in zip(loaded, wanted, strict=True):
-        held = holds_of_front(reduced, fit, own) if own else None
+        held = front_coverage(reduced, fit, own) if own else None
         if held is not None:
             told.append({"targets": own, "front": held.front, "whole": held.whole, "modules": held.modules})
             out.line(

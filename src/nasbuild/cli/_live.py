@@ -12,20 +12,20 @@ from nasbuild.cli._output import Output, number
 from nasbuild.cli._round_output import print_race, print_rounds, race_rows, round_rows
 
 if TYPE_CHECKING:
-    from nasbuild.optimize import Choice, Live
+    from nasbuild.optimize import LiveChoice, LiveResult
 
 
 def show_live(out: Output, folder: Path, workers: int, seed: int, budget: int | None) -> None:
     """Run the loop and random search with as many trainings, and show what each came to."""
     from nasbuild.evaluate import InProcess, Pool
-    from nasbuild.optimize import AFRESH, FIT, LIVE, live
+    from nasbuild.optimize import FIT, FRESH_TRAININGS, LIVE_SETTINGS, live_demo
     from nasbuild.space import load_space
 
     # Of few trainings, a race leaves most to the rounds.
     settings = (
-        LIVE
+        LIVE_SETTINGS
         if budget is None
-        else replace(LIVE, rounds=None, budget=budget, race=min(LIVE.race, budget // 4))
+        else replace(LIVE_SETTINGS, rounds=None, budget=budget, race=min(LIVE_SETTINGS.race, budget // 4))
     )
     total, race = settings.total, settings.race
     repeats = f", and the last {race} repeat the most promising with other seeds" if race else ""
@@ -37,11 +37,11 @@ def show_live(out: Output, folder: Path, workers: int, seed: int, budget: int | 
     started = time.perf_counter()
     stopped = f"stopped: what was trained is in {folder}; the same command goes on"
     with out.progress(stopped) as move:
-        found = live(
+        found = live_demo(
             folder,
             seed,
             settings=settings,
-            afresh=AFRESH,
+            afresh=FRESH_TRAININGS,
             executor=Pool(workers) if workers > 1 else InProcess(),
             workers=workers,
             progress=move,
@@ -52,7 +52,13 @@ def show_live(out: Output, folder: Path, workers: int, seed: int, budget: int | 
     print_race(out, space, found.state)
     out.line(f"\nwhat each chose after {total} trainings, and how good it is:", "bold")
     rows = [("the loop", found.built), ("random search", found.drawn)]
-    header = ["", "architecture", "measured loss", f"loss of {AFRESH} fresh trainings", "rank in the table"]
+    header = [
+        "",
+        "architecture",
+        "measured loss",
+        f"loss of {FRESH_TRAININGS} fresh trainings",
+        "rank in the table",
+    ]
     out.table(
         header,
         [[way, one.id, _seen(one), _spread(one), f"{one.rank:,} of 1,728"] for way, one in rows],
@@ -75,22 +81,22 @@ def show_live(out: Output, folder: Path, workers: int, seed: int, budget: int | 
             "loop": _row(found.built),
             "random": _row(found.drawn),
             "gap": None if found.gap.error != found.gap.error else asdict(found.gap),
-            "told_apart": found.gap.told,
+            "told_apart": found.gap.significant,
         }
     )
 
 
-def verdict(found: Live) -> str:
+def verdict(found: LiveResult) -> str:
     """Which is better, if that is told apart by the fresh trainings."""
-    from nasbuild.optimize import APART
+    from nasbuild.optimize import SIGNIFICANT_ERRORS
 
     gap = found.gap
     if found.built.architecture == found.drawn.architecture:
         return "both chose the same network"
-    if not gap.told:
+    if not gap.significant:
         return (
             f"not told apart by {gap.trainings} fresh trainings: the loop's loss is {_by(gap.mean)} than random search's, "
-            f"which is less than {APART:g} standard errors"
+            f"which is less than {SIGNIFICANT_ERRORS:g} standard errors"
         )
     share = 100 * abs(gap.mean) / found.drawn.loss
     return f"the loop's loss is {_by(gap.mean)} (± {number(gap.error)}, {share:.1f} %) than random search's"
@@ -100,16 +106,16 @@ def _by(gap: float) -> str:
     return f"{number(abs(gap))} {'lower' if gap > 0 else 'higher'}"
 
 
-def _spread(one: Choice) -> str:
+def _spread(one: LiveChoice) -> str:
     return f"{number(one.loss)} ± {number(one.error)}"
 
 
-def _seen(one: Choice) -> str:
+def _seen(one: LiveChoice) -> str:
     n = len(one.measured)
     return f"{number(sum(one.measured) / n)} ({n} training{'s' * (n > 1)})"
 
 
-def _row(one: Choice) -> dict[str, Any]:
+def _row(one: LiveChoice) -> dict[str, Any]:
     return {
         "id": one.id,
         "measured": list(one.measured),

@@ -30,7 +30,7 @@ from nasbuild.cli._round_output import (
 )
 
 if TYPE_CHECKING:
-    from nasbuild.optimize import Live, State
+    from nasbuild.optimize import LiveResult, LoopState
     from nasbuild.search import Goal
     from nasbuild.space import Space
 
@@ -143,8 +143,8 @@ def optimize(
             "out": str(out_folder),
             "store": kept.name,
             "evaluated": len(state.evaluated.architectures),
-            "failed": sum(one.failed for one in state.evaluated.told),
-            **({"outside": sum(one.outside for one in state.evaluated.told)} if goal.bounds else {}),
+            "failed": sum(one.failed for one in state.evaluated.summaries),
+            **({"outside": sum(one.outside for one in state.evaluated.summaries)} if goal.bounds else {}),
             **({"failing": failing} if (failing := failing_rows(state)) else {}),
             "outdated": outdated,
             "exhausted": state.exhausted,
@@ -157,17 +157,17 @@ def optimize(
 
 def describe(out: Output, space: Space, evaluator: str, goal: Goal, total: int) -> None:
     """What is going to be done."""
-    from nasbuild.builder import shown_bounds
+    from nasbuild.builder import format_bounds
     from nasbuild.space import count_architectures, shown_count
 
-    within = f" with {shown_bounds(goal.bounds)}" if goal.bounds else ""
+    within = f" with {format_bounds(goal.bounds)}" if goal.bounds else ""
     out.line(
         f"{', '.join(t.name for t in goal.targets)}{within} in {space.name} ({shown_count(count_architectures(space))} architectures), "
         f"by {total:,} evaluations of {evaluator}"
     )
 
 
-def write_rounds(state: State, folder: Path, fit: Path, live: Live | None = None) -> None:
+def write_rounds(state: LoopState, folder: Path, fit: Path, live: LiveResult | None = None) -> None:
     """The report after a round, if anything could be learnt yet; ``fit`` is the folder of the last fit."""
     from nasbuild.report import write_report
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from nasbuild.cli._output import Output, number
 
 if TYPE_CHECKING:
-    from nasbuild.optimize import Evaluated, State
+    from nasbuild.optimize import Evaluations, LoopState
     from nasbuild.space import Space
 
 
-def round_rows(state: State) -> list[dict[str, Any]]:
+def round_rows(state: LoopState) -> list[dict[str, Any]]:
     """What came of each round, for machines."""
     names = [target.name for target in state.evaluated.goal.targets]
     return [
@@ -36,15 +36,15 @@ def round_rows(state: State) -> list[dict[str, Any]]:
                 for t, name in enumerate(names)
             },
         }
-        for one in state.evaluated.told
+        for one in state.evaluated.summaries
     ]
 
 
-def print_rounds(out: Output, state: State) -> None:
+def print_rounds(out: Output, state: LoopState) -> None:
     """The best so far after each round, against what was predicted."""
-    from nasbuild.optimize import RISK
+    from nasbuild.optimize import FAILURE_LIMITS
 
-    told, bounds = state.evaluated.told, state.evaluated.goal.bounds
+    told, bounds = state.evaluated.summaries, state.evaluated.goal.bounds
     expects = any(one.expected == one.expected for one in told)
     for t, target in enumerate(state.evaluated.goal.targets):
         out.line(f"\n{target.name}{f' [{target.unit}]' if target.unit else ''}, round by round", "bold")
@@ -83,14 +83,14 @@ def print_rounds(out: Output, state: State) -> None:
     if rule := failing_rows(state):
         out.line(f"what goes with failing: {rule['text']}")
     if expects:
-        built, proposed = (f"{risk:.0%}" for risk in RISK)
+        built, proposed = (f"{risk:.0%}" for risk in FAILURE_LIMITS)
         out.line(
             f"where it was known what is built was held to a fitted probability of failing of at most {built}, what is "
             f"proposed to {proposed}, wherever anything is below"
         )
 
 
-def failing_rows(state: State) -> dict[str, Any] | None:
+def failing_rows(state: LoopState) -> dict[str, Any] | None:
     """Which choices go with failing, for machines; None where nothing tells failures from bad luck."""
     from nasbuild.report import rule_data
 
@@ -99,19 +99,19 @@ def failing_rows(state: State) -> dict[str, Any] | None:
     return rule_data(state.failures.space, state.evaluated.architectures, ~state.evaluated.known)
 
 
-def print_outside(out: Output, state: State) -> None:
+def print_outside(out: Output, state: LoopState) -> None:
     """How many of the evaluated are outside the bounds, and where nothing is within, what is nearest."""
-    from nasbuild.builder import shown_bounds
+    from nasbuild.builder import format_bounds
     from nasbuild.optimize import NEAREST
 
     found = state.evaluated
     if not found.goal.bounds:
         return
-    bounds, total = shown_bounds(found.goal.bounds), len(found.architectures)
-    outside = sum(one.outside for one in found.told)
+    bounds, total = format_bounds(found.goal.bounds), len(found.architectures)
+    outside = sum(one.outside for one in found.summaries)
     if outside:
         out.line(f"{outside:,} of {total:,} evaluated are outside {bounds}, as measured: they are no result")
-    nearest = found.whys.count(NEAREST)
+    nearest = found.origins.count(NEAREST)
     if nearest:
         out.line(
             f"note: {nearest:,} were built as near to the bounds as can be, as nothing was predicted to be within",
@@ -121,7 +121,7 @@ def print_outside(out: Output, state: State) -> None:
         out.line(f"note: nothing that was evaluated is within {bounds}; {_reached(found)}", "yellow")
 
 
-def _reached(found: Evaluated) -> str:
+def _reached(found: Evaluations) -> str:
     """How near each bound was come to."""
     told = []
     for bound in found.goal.bounds:
@@ -133,7 +133,7 @@ def _reached(found: Evaluated) -> str:
     return f"of all evaluated, {' and '.join(told)}" if told else "what is bounded could not be measured"
 
 
-def best_rows(space: Space, state: State) -> list[dict[str, Any]]:
+def best_rows(space: Space, state: LoopState) -> list[dict[str, Any]]:
     """The best, or the front, with what was measured and what is now predicted of them."""
     from nasbuild.space import architecture_id
 
@@ -144,7 +144,7 @@ def best_rows(space: Space, state: State) -> list[dict[str, Any]]:
         {
             "id": architecture_id(space, found.architectures[i]),
             "round": int(found.rounds[i]),
-            "why": found.whys[i],
+            "why": found.origins[i],
             "values": {n: float(v) for n, v in zip(names, found.values[i], strict=True)},
             **({"bounded": {n: float(v[i]) for n, v in found.bounded.items()}} if found.bounded else {}),
             "predicted": {n: float(value[k]) for n, (value, _) in zip(names, now, strict=False)},
@@ -153,12 +153,12 @@ def best_rows(space: Space, state: State) -> list[dict[str, Any]]:
     ]
 
 
-def race_rows(space: Space, state: State) -> list[dict[str, Any]]:
+def race_rows(space: Space, state: LoopState) -> list[dict[str, Any]]:
     """Every racer, best first; the first is the chosen one. Empty without a race."""
     return [] if state.race is None else state.race.rows(space)
 
 
-def print_race(out: Output, space: Space, state: State) -> None:
+def print_race(out: Output, space: Space, state: LoopState) -> None:
     """What the most promising told again, if they were raced."""
     if state.race is None:
         return
@@ -190,7 +190,7 @@ def print_race(out: Output, space: Space, state: State) -> None:
         )
 
 
-def print_best(out: Output, state: State, rows: list[dict[str, Any]]) -> None:
+def print_best(out: Output, state: LoopState, rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
     names = [t.name for t in state.evaluated.goal.targets]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nasbuild.evaluate import Evaluator
-    from nasbuild.search import Found, Goal
+    from nasbuild.search import Goal, SearchResult
     from nasbuild.space import Space
 
 
@@ -106,7 +106,7 @@ def search(
     kept = open_store(out, store or place.store, spec, alone=workers is None)
     stopped = f"stopped: what was evaluated is in {kept.name}; the same command goes on"
     with out.progress(stopped) as move:
-        found, results = place.fit(
+        found, results = place.run(
             kept, executor=executor_of(workers), again=retry_failed, renew=again, progress=move
         )
     outdated = len(set(kept.outdated(measured.code)) & set(found.architectures))
@@ -136,7 +136,7 @@ def search(
 def _searched(
     full: Space, reduced: str | None, data: str | None, method: str, goal: Goal, fix: Sequence[str]
 ) -> Space:
-    from nasbuild.search import insight_space
+    from nasbuild.search import layer_insight_space
     from nasbuild.space import fixed, is_part, load_space
     from nasbuild.table import read_table
 
@@ -149,7 +149,7 @@ def _searched(
     if data is not None:
         if reduced is not None:
             raise NasbuildError("--data and --reduced exclude each other", todo="leave one of them out")
-        return fixed(insight_space(read_table(data, full.whole or full), goal.targets), fix)
+        return fixed(layer_insight_space(read_table(data, full.whole or full), goal.targets), fix)
     if reduced is None:
         return full
     small = fixed(load_space(reduced), fix)
@@ -163,17 +163,17 @@ def _searched(
 
 
 def _describe(out: Output, space: Space, evaluator: Evaluator, goal: Goal) -> None:
-    from nasbuild.builder import shown_bounds
+    from nasbuild.builder import format_bounds
     from nasbuild.space import count_architectures, shown_count
 
     wanted = ", ".join(f"{t.name} {'up' if t.sign > 0 else 'down'}" for t in goal.targets)
-    bounds = f" with {shown_bounds(goal.bounds)}" if goal.bounds else ""
+    bounds = f" with {format_bounds(goal.bounds)}" if goal.bounds else ""
     out.line(
         f"{wanted}{bounds}, in {space.name} ({shown_count(count_architectures(space))} architectures), by {evaluator.name}"
     )
 
 
-def _rows(space: Space, found: Found) -> list[dict[str, Any]]:
+def _rows(space: Space, found: SearchResult) -> list[dict[str, Any]]:
     from nasbuild.space import architecture_id
 
     return [
@@ -189,7 +189,7 @@ def _rows(space: Space, found: Found) -> list[dict[str, Any]]:
 def _print(
     out: Output,
     goal: Goal,
-    found: Found,
+    found: SearchResult,
     rows: list[dict[str, Any]],
     folder: Path,
     notes: Sequence[str],

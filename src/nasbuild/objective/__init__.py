@@ -1,6 +1,6 @@
-"""Room ``target``: what is wanted. Metrics with direction and unit, and safe equations of them."""
+"""Room ``objective``: what to optimise. Metrics with direction and unit, and safe equations of them."""
 
 from nasbuild.objective._equation import FUNCTIONS, Equation, parse_equation
-from nasbuild.objective._objective import Labels, Target, labels, parse_target
+from nasbuild.objective._targets import Labels, Target, labels, parse_target
 
 __all__ = ["FUNCTIONS", "Equation", "Labels", "Target", "labels", "parse_equation", "parse_target"]

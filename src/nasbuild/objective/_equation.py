@@ -1,4 +1,4 @@
-"""Equations of metrics, safe by construction: a text becomes a tree of a few kinds, and none can act."""
+"""Equations of metrics, parsed with a whitelist: an equation can compute, but never execute anything."""
 
 from __future__ import annotations
 
@@ -38,33 +38,45 @@ FUNCTIONS: dict[str, tuple[Callable[..., np.ndarray], int]] = {
     "sqrt": (np.sqrt, 1),
     "tanh": (np.tanh, 1),
 }
-"""Function name to the function and its number of arguments."""
+"""Allowed functions: name to (NumPy function, number of arguments)."""
 _ALLOWED = "metrics, numbers, + - * / **, brackets and " + ", ".join(FUNCTIONS)
 
 
 @dataclass(frozen=True)
 class Equation:
-    """A checked equation.
+    """A validated equation, made by `parse_equation`.
 
     Attributes
     ----------
     text
-        As the user wrote it, with single blanks.
+        The user's text, with each run of whitespace reduced to one blank.
     names
-        The metrics in it, in order of appearance.
+        Metrics in the equation, in order of appearance.
+
+    >>> import numpy as np
+    >>> equation = parse_equation("acc - 2 * latency")
+    >>> equation({"acc": np.array([76.0, 74.0]), "latency": np.array([5.0, 3.0])})
+    array([66., 68.])
     """
 
     text: str
     names: tuple[str, ...]
 
     def __call__(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Value for every row, (rows,) float64; not finite where it has none (a logarithm of 0, say).
+        """Evaluates the equation for every row.
 
-        ``columns`` holds the values of each metric in ``names``, (rows,).
+        Parameters
+        ----------
+        columns
+            Values of each metric in ``names``, (rows,).
+
+        Returns
+        -------
+        (rows,) float64. Rows without a defined value are not finite, such as the logarithm of 0.
         """
         values = {name: np.asarray(columns[name], dtype=np.float64) for name in self.names}
         if self.names == (self.text,):
-            # A metric by itself, whose name may be no identifier (top-1).
+            # A single metric, whose name need not be an identifier (top-1).
             return values[self.text].copy()
         if (name := signed(self.text)[1]) in values:
             return signed(self.text)[0] * values[name]
@@ -74,7 +86,7 @@ class Equation:
 
 
 def signed(text: str) -> tuple[int, str]:
-    """The sign before a name, and the name; sign 0 if there is none.
+    """Splits a text into its leading sign and the rest; the sign is 0 if there is none.
 
     >>> signed("- Latency (ms)"), signed("acc")
     ((-1, 'Latency (ms)'), (0, 'acc'))
@@ -84,27 +96,27 @@ def signed(text: str) -> tuple[int, str]:
 
 
 def parse_equation(text: str) -> Equation:
-    """Check an equation.
+    """Parses and validates an equation.
 
-    Numbers, names of metrics, ``+ - * / **``, brackets, and the functions in `FUNCTIONS` are
-    allowed. Every number is a float64, so powers overflow to infinity instead of growing. Names
-    stand for themselves: no two ways to write a letter are taken for each other.
+    An equation consists of numbers, metric names, ``+ - * / **``, brackets, and the functions in
+    `FUNCTIONS`. Every number is a float64, so large powers overflow to infinity and cost no time.
+    Names are compared as written: Unicode variants of a letter stay different letters.
 
     Raises
     ------
     TargetError
-        Naming what is not allowed.
+        If the text is empty, is no equation, contains no metric, or uses something not allowed.
 
     >>> parse_equation("acc / log10(latency + 1)").names
     ('acc', 'latency')
     """
     text = " ".join(text.split())
     if not text:
-        raise TargetError("an empty text is no target")
+        raise TargetError("a target can't be empty")
     names: dict[str, None] = {}
     _check(_parsed(text), text, names, 0)
     if not names:
-        raise TargetError("has no metric in it", where=_place(text))
+        raise TargetError("contains no metric", where=_place(text))
     return Equation(text, tuple(names))
 
 
@@ -112,18 +124,18 @@ def _parsed(text: str) -> ast.expr:
     if len(text) > _LONGEST:
         raise _error(text, f"has {len(text)} characters", f"at most {_LONGEST}")
     for character in text:
-        # No text, attribute, index, comment or assignment can be written with what is left.
+        # The remaining characters can't form a string, attribute, index, comment or assignment.
         if not (character in _SIGNS or is_plain("_" + character)):
             raise _error(text, f"{character!r} is not allowed", _ALLOWED)
     try:
         with warnings.catch_warnings():
-            # Python warns of 1if, say; that it is not allowed is told below.
+            # Python warns about texts such as 1if, which are rejected below anyway.
             warnings.simplefilter("ignore")
             return ast.parse(text, mode="eval").body
     except SyntaxError as error:
-        reason = f"is no equation ({error.msg})"
+        reason = f"is not a valid equation ({error.msg})"
     except (ValueError, MemoryError, RecursionError):
-        reason = "is no equation"
+        reason = "is not a valid equation"
     raise TargetError(reason, where=_place(text), todo="write it like acc / log10(latency)")
 
 
@@ -135,7 +147,7 @@ def _check(node: ast.expr, text: str, names: dict[str, None], depth: int) -> Non
             names.setdefault(_written(node, text))
             parts = []
         case ast.Constant(value=bool()):
-            raise _error(text, f"{shortened(_written(node, text))} is no number", _ALLOWED)
+            raise _error(text, f"{shortened(_written(node, text))} is not a number", _ALLOWED)
         case ast.Constant(value=int() | float()):
             if not np.isfinite(_constant(node)):
                 raise _error(text, f"the number {shortened(_written(node, text))} is too large")
@@ -147,7 +159,7 @@ def _check(node: ast.expr, text: str, names: dict[str, None], depth: int) -> Non
         case ast.Call(func=function, args=parts, keywords=[]):
             name = _written(function, text)
             if not isinstance(function, ast.Name) or name not in FUNCTIONS:
-                raise _error(text, f"{shortened(name)} is no function here", ", ".join(FUNCTIONS))
+                raise _error(text, f"{shortened(name)} is not a known function", ", ".join(FUNCTIONS))
             takes = FUNCTIONS[name][1]
             if len(parts) != takes:
                 arguments = "1 argument" if takes == 1 else f"{takes} arguments"
@@ -175,7 +187,7 @@ def _evaluate(node: ast.expr, text: str, columns: Mapping[str, np.ndarray]) -> n
 
 
 def _written(node: ast.expr, text: str) -> str:
-    """What a node was written as: Python's parser has names in a normal form, which joins different ones."""
+    """Source text of a node. Python's parser normalises names, which would merge different ones."""
     return text.encode()[node.col_offset : node.end_col_offset].decode()
 
 
@@ -195,10 +207,10 @@ def _place(text: str) -> str:
 
 
 def is_plain(name: str) -> bool:
-    """Whether a metric of this name can stand in an equation."""
+    """Whether an equation can contain a metric of this name."""
     return name.isidentifier() and not iskeyword(name)
 
 
 def shortened(text: str) -> str:
-    """A text in quotes for a message, not too long for one line."""
+    """The text in quotes for a message, cut to at most 60 characters."""
     return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -4,48 +4,56 @@
 """
 
 from nasbuild._callable_room import make_callable
-from nasbuild.optimize._live_demo import AFRESH, APART, LIVE, Choice, Gap, Live, live
-from nasbuild.optimize._loop import FIT, State, optimize
+from nasbuild.optimize._live_demo import (
+    FRESH_TRAININGS,
+    LIVE_SETTINGS,
+    SIGNIFICANT_ERRORS,
+    LiveChoice,
+    LiveResult,
+    LossGap,
+    live_demo,
+)
+from nasbuild.optimize._loop import FIT, LoopState, optimize
 from nasbuild.optimize._next_batch import (
     BUILT,
+    FAILURE_LIMITS,
     NEAREST,
     PROPOSED,
     RANDOM,
-    RISK,
-    Asked,
+    Candidate,
     next_batch,
     random_batch,
 )
-from nasbuild.optimize._race import Race, Racer, promising, race
-from nasbuild.optimize._round_summary import Evaluated, LoopSettings, Round, Told
+from nasbuild.optimize._race import Race, Racer, most_promising, race
+from nasbuild.optimize._round_summary import Evaluations, LoopSettings, RoundPlan, RoundSummary
 from nasbuild.optimize._search_folder import SearchFolder
 
 __all__ = [
-    "AFRESH",
-    "APART",
     "BUILT",
+    "FAILURE_LIMITS",
     "FIT",
-    "LIVE",
+    "FRESH_TRAININGS",
+    "LIVE_SETTINGS",
     "NEAREST",
     "PROPOSED",
     "RANDOM",
-    "RISK",
-    "Asked",
-    "Choice",
-    "Evaluated",
-    "Gap",
-    "Live",
+    "SIGNIFICANT_ERRORS",
+    "Candidate",
+    "Evaluations",
+    "LiveChoice",
+    "LiveResult",
     "LoopSettings",
+    "LoopState",
+    "LossGap",
     "Race",
     "Racer",
-    "Round",
+    "RoundPlan",
+    "RoundSummary",
     "SearchFolder",
-    "State",
-    "Told",
-    "live",
+    "live_demo",
+    "most_promising",
     "next_batch",
     "optimize",
-    "promising",
     "race",
     "random_batch",
 ]

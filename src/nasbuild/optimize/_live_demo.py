@@ -10,8 +10,8 @@ import numpy as np
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Executor, Result, Spec, Store, evaluate_all
-from nasbuild.optimize._loop import State, optimize
-from nasbuild.optimize._race import RACERS, Race, Racer, promising, race
+from nasbuild.optimize._loop import LoopState, optimize
+from nasbuild.optimize._race import RACERS, Race, Racer, most_promising, race
 from nasbuild.optimize._repeats import Progress, repeating
 from nasbuild.optimize._round_summary import LoopSettings
 from nasbuild.search import Goal, parse_goal
@@ -19,18 +19,18 @@ from nasbuild.space import Architecture, architecture_id, load_space, sample
 from nasbuild.table import Table, load_builtin
 
 SPACE, EVALUATOR, TARGET = "digits-macro", "digits", "loss"
-LIVE = LoopSettings(rounds=3, batch=8, first=20, race=16)
+LIVE_SETTINGS = LoopSettings(rounds=3, batch=8, first=20, race=16)
 TRAINED = 1_000
 """Seeds of the trainings of run 0: the table's labels come from other seeds, so they are no part of what is searched."""
-AFRESH = 20
+FRESH_TRAININGS = 20
 """Trainings, with seeds that nothing else uses, by which what was chosen is compared."""
 _FRESH = 10
-APART = 2.0
+SIGNIFICANT_ERRORS = 2.0
 """Standard errors of a mean difference beyond which two choices are told apart."""
 
 
 @dataclass(frozen=True)
-class Choice:
+class LiveChoice:
     """An architecture that a way chose, and how good it is.
 
     Attributes
@@ -62,7 +62,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Gap:
+class LossGap:
     """How much smaller the loss of one choice is than another's, seed by seed of the new trainings.
 
     Attributes
@@ -78,18 +78,18 @@ class Gap:
     trainings: int
 
     @classmethod
-    def between(cls, one: Choice, other: Choice) -> Gap:
+    def between(cls, one: LiveChoice, other: LiveChoice) -> LossGap:
         differences = np.subtract(other.afresh, one.afresh)
         return cls(float(differences.mean()), _error(differences), len(differences))
 
     @property
-    def told(self) -> bool:
-        """Whether the mean is `APART` standard errors or more: else the trainings do not tell the two apart."""
-        return self.mean != 0 and abs(self.mean) >= APART * self.error
+    def significant(self) -> bool:
+        """Whether the mean is `SIGNIFICANT_ERRORS` standard errors or more: else the trainings do not tell the two apart."""
+        return self.mean != 0 and abs(self.mean) >= SIGNIFICANT_ERRORS * self.error
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveResult:
     """What the loop and random search chose after as many trainings.
 
     Attributes
@@ -106,32 +106,32 @@ class Live:
         Measured losses of both in the order in which they were asked for; the loop's without its race.
     """
 
-    state: State
+    state: LoopState
     trainings: int
-    built: Choice
-    drawn: Choice
-    raced: Choice | None
+    built: LiveChoice
+    drawn: LiveChoice
+    raced: LiveChoice | None
     losses: tuple[float, ...]
     random: tuple[float, ...]
 
     @property
-    def gap(self) -> Gap:
+    def gap(self) -> LossGap:
         """How much smaller the loss of the loop's choice is than of random search's."""
-        return Gap.between(self.built, self.drawn)
+        return LossGap.between(self.built, self.drawn)
 
 
-def live(
+def live_demo(
     folder: Path,
     seed: int,
     *,
-    settings: LoopSettings = LIVE,
-    afresh: int = AFRESH,
+    settings: LoopSettings = LIVE_SETTINGS,
+    afresh: int = FRESH_TRAININGS,
     race_random: bool = False,
     executor: Executor | None = None,
     workers: int = 1,
     progress: Progress = lambda *_: None,
-    on_round: Callable[[State], None] = lambda _: None,
-) -> Live:
+    on_round: Callable[[LoopState], None] = lambda _: None,
+) -> LiveResult:
     """Run the loop and random search with as many trainings, and train what each chose anew.
 
     Random search draws with the loop's seed, so that both begin with the same architectures, which are trained
@@ -177,7 +177,7 @@ def live(
     )
     own = dict(zip(state.evaluated.architectures, state.evaluated.values[:, 0].tolist(), strict=True))
     others = {a: _loss(r) for a, r in random.items()}
-    first = state.race.racers[0] if state.race else promising(state.evaluated, state.fit, 1)[0]
+    first = state.race.racers[0] if state.race else most_promising(state.evaluated, state.fit, 1)[0]
     last = min(others, key=others.__getitem__)
     chosen = {"built": _seen(first), "drawn": (last, (others[last],))}
     if race_random and settings.race:
@@ -193,7 +193,7 @@ def live(
         kept.close()
         progress("training anew what was chosen", n + 1, afresh, "")
     choices = {way: _choice(a, seen, fresh[a], everything) for way, (a, seen) in chosen.items()}
-    return Live(
+    return LiveResult(
         state,
         settings.total,
         choices["built"],
@@ -226,12 +226,12 @@ def _seen(racer: Racer) -> tuple[Architecture, tuple[float, ...]]:
 
 def _choice(
     architecture: Architecture, measured: tuple[float, ...], afresh: list[float], everything: Table
-) -> Choice:
+) -> LiveChoice:
     labels = everything.columns[TARGET]
     label = float(labels[everything.row_of[architecture]])
     rank = 1 + int((labels < label).sum())
     name = architecture_id(everything.space, architecture)
-    return Choice(name, architecture, measured, tuple(afresh), label, rank)
+    return LiveChoice(name, architecture, measured, tuple(afresh), label, rank)
 
 
 def _error(values: Sequence[float] | np.ndarray) -> float:

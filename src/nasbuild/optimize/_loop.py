@@ -9,15 +9,15 @@ from pathlib import Path
 import moocore
 import numpy as np
 
-from nasbuild.builder import LAYERS, is_exact, shown_bounds, within_bounds
+from nasbuild.builder import LAYERS, format_bounds, is_exact, within_bounds
 from nasbuild.errors import Infeasible, TargetError
 from nasbuild.evaluate import Executor, Spec, Store
 from nasbuild.optimize._loop_file import read_rounds, settled, write_loop
-from nasbuild.optimize._next_batch import RISK, Asked, Inside, next_batch, random_batch
-from nasbuild.optimize._nothing import nothing_told
-from nasbuild.optimize._race import Race, Repeat, promising, race
+from nasbuild.optimize._next_batch import FAILURE_LIMITS, Candidate, Inside, next_batch, random_batch
+from nasbuild.optimize._race import Race, Repeat, most_promising, race
 from nasbuild.optimize._repeats import Progress, evaluated, repeating
-from nasbuild.optimize._round_summary import Evaluated, LoopSettings, Round, gathered
+from nasbuild.optimize._round_summary import Evaluations, LoopSettings, RoundPlan, gather_rounds
+from nasbuild.optimize._unmeasured import nothing_measured
 from nasbuild.predictor import RECIPES, AnyRecipe
 from nasbuild.score import Failures, Fit, fit, fit_failures, save_fit
 from nasbuild.search import Goal, Metrics
@@ -30,7 +30,7 @@ TOP = 10
 
 
 @dataclass(frozen=True)
-class State:
+class LoopState:
     """Where a loop stands after a round.
 
     Attributes
@@ -50,7 +50,7 @@ class State:
         Where evaluations fail; None where none did, and where nothing tells failures from bad luck.
     """
 
-    evaluated: Evaluated
+    evaluated: Evaluations
     fit: Fit | None
     best: np.ndarray
     total: int
@@ -73,8 +73,8 @@ def optimize(
     again: bool = False,
     renew: bool = False,
     progress: Progress = lambda *_: None,
-    on_round: Callable[[State], None] = lambda _: None,
-) -> State:
+    on_round: Callable[[LoopState], None] = lambda _: None,
+) -> LoopState:
     """Go through rounds until the budget is spent or the space is; one that was begun in ``folder`` goes on.
 
     The first round is random, every later one is built and proposed from a fit of all before it
@@ -126,29 +126,29 @@ def optimize(
         if number == len(rounds):
             rounds.append(_planned(space, settings, number, fitted, failures, note, list(known), goal))
             # Before it is evaluated: a loop that was stopped need not plan it again.
-            write_loop(folder, decided, rounds, gathered(goal, rounds, known, space).told, space)
-        wanted = [a.architecture for a in rounds[number].asked][: settings.explored - len(known)]
-        tell = _Teller(progress, number, gathered(goal, rounds, known, space), settings.total)
+            write_loop(folder, decided, rounds, gather_rounds(goal, rounds, known, space).summaries, space)
+        wanted = [a.architecture for a in rounds[number].candidates][: settings.explored - len(known)]
+        tell = _Teller(progress, number, gather_rounds(goal, rounds, known, space), settings.total)
         results = evaluated(spec, wanted, store, executor, again, tell, renew=renew)
         known |= _with_costs(goal, space, {a: results[a].metrics or {} for a in wanted})
-        found = gathered(goal, rounds, known, space)
-        if number == 0 and not found.told[0].done:
-            raise nothing_told(_wanted(goal), list(results.values()), "first round")
+        found = gather_rounds(goal, rounds, known, space)
+        if number == 0 and not found.summaries[0].done:
+            raise nothing_measured(_wanted(goal), list(results.values()), "first round")
         number += 1
-        exhausted = len(known) >= count_architectures(space) or not rounds[number - 1].asked
+        exhausted = len(known) >= count_architectures(space) or not rounds[number - 1].candidates
         ended = exhausted or len(known) >= settings.explored
         if number < len(rounds) and not ended:
             continue
         table = evaluated_table(space, known)
         fitted, note = _fitted(table, goal, recipe, settings.seed, workers, progress)
         failures = fit_failures(space, found.architectures, ~found.known)
-        state = State(found, fitted, _best(found), settings.total, ended, exhausted, failures=failures)
+        state = LoopState(found, fitted, _best(found), settings.total, ended, exhausted, failures=failures)
         save_space(space, folder / SPACE)
         write_table(table, folder / EVALUATED)
         write_table(table.select(state.best), folder / BEST)
         if fitted is not None:
             save_fit(fitted, folder / FIT, overwrite=True)
-        write_loop(folder, decided, rounds, found.told, space)
+        write_loop(folder, decided, rounds, found.summaries, space)
         on_round(state)
         if not ended:
             continue
@@ -157,14 +157,14 @@ def optimize(
             state = _raced(state, known, settings.race, repeat)
             assert state.race is not None
             write_table(evaluated_table(space, state.race.metrics), folder / BEST)
-            write_loop(folder, decided, rounds, found.told, space, state.race)
+            write_loop(folder, decided, rounds, found.summaries, space, state.race)
             on_round(state)
         return state
 
 
-def _raced(state: State, known: Mapping[Architecture, Metrics], n: int, repeat: Repeat) -> State:
+def _raced(state: LoopState, known: Mapping[Architecture, Metrics], n: int, repeat: Repeat) -> LoopState:
     found = state.evaluated
-    ended = race(promising(found, state.fit), known, found.goal, n, repeat)
+    ended = race(most_promising(found, state.fit), known, found.goal, n, repeat)
     place = {a: i for i, a in enumerate(found.architectures)}
     best = np.array([place[r.architecture] for r in ended.racers], dtype=np.int64)
     return replace(state, race=ended, best=best)
@@ -179,13 +179,13 @@ def _planned(
     note: str,
     seen: Sequence[Architecture],
     goal: Goal,
-) -> Round:
+) -> RoundPlan:
     """The whole of a round, whatever of it the budget allows: it begins alike with any budget."""
     wanted = settings.batch if number else settings.begin
     names = [target.name for target in goal.targets]
     # The first round's draws begin like any number of draws with this seed.
     rng = np.random.default_rng([settings.seed, number] if number else settings.seed)
-    asked: list[Asked] = []
+    asked: list[Candidate] = []
     # Where all that is likely to succeed was asked for, what is left may fail: it is asked for all the same.
     for known in dict.fromkeys((failures, None)):
         taken = [*seen, *(a.architecture for a in asked)]
@@ -199,7 +199,7 @@ def _planned(
             break
     if not asked and not number:
         raise Infeasible(
-            f"nothing that was drawn at random is within {shown_bounds(goal.bounds)}",
+            f"nothing that was drawn at random is within {format_bounds(goal.bounds)}",
             where="--where",
             todo="loosen the bounds",
         )
@@ -207,10 +207,10 @@ def _planned(
     failing = None if failures is None else failures.probability(architectures)
     if fitted is None or not asked:
         nothing = np.full((len(asked), len(names)), np.nan)
-        return Round(tuple(asked), nothing, nothing, note, failing)
+        return RoundPlan(tuple(asked), nothing, nothing, note, failing)
     each = [fitted.of(name).scorer.predict(architectures) for name in names]
     predicted, std = (np.column_stack(part) for part in zip(*each, strict=True))
-    return Round(tuple(asked), predicted, std, failing=failing)
+    return RoundPlan(tuple(asked), predicted, std, failing=failing)
 
 
 def _inside(space: Space, goal: Goal, fitted: Fit | None, failures: Failures | None) -> Inside | None:
@@ -224,7 +224,7 @@ def _inside(space: Space, goal: Goal, fitted: Fit | None, failures: Failures | N
 
     def both(some: Sequence[Architecture]) -> np.ndarray:
         within = np.ones(len(some), dtype=bool) if bounds is None else bounds(some)
-        return within & (failures.probability(some) <= RISK[1])
+        return within & (failures.probability(some) <= FAILURE_LIMITS[1])
 
     return both
 
@@ -295,7 +295,7 @@ def _learnt(
     return fitted, ""
 
 
-def _best(found: Evaluated) -> np.ndarray:
+def _best(found: Evaluations) -> np.ndarray:
     known = np.flatnonzero(found.inside)
     losses = found.goal.losses(found.values[known])
     if losses.shape[1] == 1:
@@ -322,13 +322,13 @@ class _Teller:
 
     progress: Progress
     number: int
-    before: Evaluated
+    before: Evaluations
     total: int
 
     def __call__(self, done: int, failed: int) -> None:
         note = [f"round {self.number}"]
-        if self.before.told:
-            best = zip(self.before.goal.targets, self.before.told[-1].best, strict=True)
+        if self.before.summaries:
+            best = zip(self.before.goal.targets, self.before.summaries[-1].best, strict=True)
             note += [f"best {target.name} {value:.4g}" for target, value in best if value == value]
         if failed:
             note.append(f"{failed} failed")

@@ -13,9 +13,9 @@ import numpy as np
 from nasbuild._io import PARTIAL, write_text
 from nasbuild._text_input import reading
 from nasbuild.errors import NasbuildError
-from nasbuild.optimize._next_batch import BUILT, NEAREST, PROPOSED, RANDOM, Asked
+from nasbuild.optimize._next_batch import BUILT, NEAREST, PROPOSED, RANDOM, Candidate
 from nasbuild.optimize._race import Race
-from nasbuild.optimize._round_summary import LoopSettings, Round, Told
+from nasbuild.optimize._round_summary import LoopSettings, RoundPlan, RoundSummary
 from nasbuild.predictor import AnyRecipe
 from nasbuild.score import versions
 from nasbuild.search import Goal
@@ -44,8 +44,8 @@ def settled(
 def write_loop(
     folder: Path,
     decided: Mapping[str, Any],
-    rounds: Sequence[Round],
-    told: Sequence[Told],
+    rounds: Sequence[RoundPlan],
+    told: Sequence[RoundSummary],
     space: Space,
     race: Race | None = None,
 ) -> None:
@@ -61,12 +61,12 @@ def write_loop(
                 "asked": [
                     {
                         "arch": to_dict(space, asked.architecture),
-                        "why": asked.why,
+                        "why": asked.origin,
                         "predicted": _numbers(r.predicted[i]),
                         "std": _numbers(r.std[i]),
                         "failing": None if r.failing is None else float(r.failing[i]),
                     }
-                    for i, asked in enumerate(r.asked)
+                    for i, asked in enumerate(r.candidates)
                 ],
             }
             for r in rounds
@@ -95,7 +95,7 @@ def _race(race: Race, space: Space) -> dict[str, Any]:
     }
 
 
-def read_rounds(folder: Path, decided: Mapping[str, Any], space: Space) -> list[Round]:
+def read_rounds(folder: Path, decided: Mapping[str, Any], space: Space) -> list[RoundPlan]:
     """Rounds that the folder holds already.
 
     Raises
@@ -131,7 +131,7 @@ def read_rounds(folder: Path, decided: Mapping[str, Any], space: Space) -> list[
             )
     try:
         rounds = [_round(one, space, len(decided["targets"])) for one in content["rounds"]]
-        asked = [one.architecture for found in rounds for one in found.asked]
+        asked = [one.architecture for found in rounds for one in found.candidates]
         if len(set(asked)) < len(asked):
             raise ValueError("a round asks for what was asked for before")
         return rounds
@@ -139,19 +139,19 @@ def read_rounds(folder: Path, decided: Mapping[str, Any], space: Space) -> list[
         raise _damaged(path) from None
 
 
-def _round(content: Mapping[str, Any], space: Space, targets: int) -> Round:
+def _round(content: Mapping[str, Any], space: Space, targets: int) -> RoundPlan:
     rows = content["asked"]
-    whys = [row["why"] for row in rows]
-    if not set(whys) <= {RANDOM, BUILT, PROPOSED, NEAREST}:
-        raise ValueError(whys)
-    asked = tuple(Asked(parse_architecture(space, row["arch"]), row["why"]) for row in rows)
+    origins = [row["why"] for row in rows]
+    if not set(origins) <= {RANDOM, BUILT, PROPOSED, NEAREST}:
+        raise ValueError(origins)
+    asked = tuple(Candidate(parse_architecture(space, row["arch"]), row["why"]) for row in rows)
     predicted, std = (
         np.array([row[name] for row in rows], dtype=np.float64).reshape(len(rows), targets)
         for name in ("predicted", "std")
     )
     failing = np.array([row["failing"] for row in rows], dtype=np.float64)
     told = len(rows) > 0 and not np.isnan(failing).any()
-    return Round(asked, predicted, std, str(content["note"]), failing if told else None)
+    return RoundPlan(asked, predicted, std, str(content["note"]), failing if told else None)
 
 
 def _damaged(path: Path) -> NasbuildError:

@@ -11,9 +11,9 @@ import numpy as np
 
 from nasbuild.builder import (
     Bound,
-    at_most,
     build_front,
     build_predicted,
+    failure_bound,
     propose,
     propose_within,
     within_bounds,
@@ -25,7 +25,7 @@ from nasbuild.space import Architecture, Space, count_architectures, sample
 RANDOM, BUILT, PROPOSED, NEAREST = "random", "built", "proposed", "nearest"
 SHARE = 0.5
 """Of a batch that is built; the others are proposed."""
-RISK = (0.25, 0.5)
+FAILURE_LIMITS = (0.25, 0.5)
 """Probability of failing that is at most held to, where failures are told from bad luck: of what is built, and of the rest."""
 _FRONT = 3  # points of the front for each one wanted, as some are evaluated already
 _MOST_DRAWN = 20_000  # random architectures of which those within bounds are taken
@@ -35,11 +35,11 @@ Inside = Callable[[Sequence[Architecture]], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Asked:
+class Candidate:
     """An architecture to evaluate, and why: `RANDOM`, `BUILT` or `PROPOSED`; `NEAREST` where nothing is predicted within bounds."""
 
     architecture: Architecture
-    why: str
+    origin: str
 
 
 def next_batch(
@@ -50,7 +50,7 @@ def next_batch(
     share: float = SHARE,
     targets: Sequence[str] = (),
     bounds: Sequence[Bound] = (),
-) -> list[Asked]:
+) -> list[Candidate]:
     """Up to ``n`` architectures that were not asked for before, within bounds.
 
     A ``share`` of them is built: of one target, those of the best prediction y' (`nasbuild.builder.build_predicted`);
@@ -60,7 +60,7 @@ def next_batch(
     The two kinds alternate, so that the beginning of a batch holds both.
 
     Where the run knows where evaluations fail (`nasbuild.score.fit_failures`), the probability of failing is bounded
-    as well (`RISK`): lower for what is built, which is to be had, than for what is proposed, which is to tell more, also
+    as well (`FAILURE_LIMITS`): lower for what is built, which is to be had, than for what is proposed, which is to tell more, also
     of where failing begins. Where nothing is below these, the bounds on it are loosened, at last left out.
 
     Where nothing is predicted to be within the bounds, what comes nearest is asked for instead, so that the next fit
@@ -86,16 +86,16 @@ def next_batch(
         except Infeasible:
             continue
         pairs = zip_longest(
-            (Asked(a, BUILT) for a in built),
-            (Asked(a, PROPOSED) for a in proposed),
+            (Candidate(a, BUILT) for a in built),
+            (Candidate(a, PROPOSED) for a in proposed),
         )
         return [one for one in chain.from_iterable(pairs) if one is not None]
-    return [Asked(a, NEAREST) for a in _nearest(fit, n, set(seen), bounds)]
+    return [Candidate(a, NEAREST) for a in _nearest(fit, n, set(seen), bounds)]
 
 
 def _risks(fit: Fit) -> list[tuple[float | None, float | None]]:
     """Bounds on the probability of failing, of what is built and of what is proposed, loosened more and more."""
-    built, proposed = RISK
+    built, proposed = FAILURE_LIMITS
     known: list[tuple[float | None, float | None]] = [(built, proposed), (proposed, proposed)]
     return [*(known if fit.failures else []), (None, None)]
 
@@ -110,7 +110,7 @@ def _batch(
     risks: tuple[float | None, float | None],
 ) -> tuple[list[Architecture], list[Architecture]]:
     """What is built, and what is proposed."""
-    on_built, on_proposed = ([*bounds, *([] if risk is None else [at_most(risk)])] for risk in risks)
+    on_built, on_proposed = ([*bounds, *([] if risk is None else [failure_bound(risk)])] for risk in risks)
     built = _new(_built(fit, names, n, taken, on_built), taken, round(share * n))
     turns = zip_longest(*(_proposed(fit, name, n, taken, on_proposed) for name in names))
     proposed = _new((a for turn in turns for a in turn if a is not None), taken, n - len(built))
@@ -123,7 +123,7 @@ def random_batch(
     seen: Collection[Architecture],
     rng: np.random.Generator,
     inside: Inside | None = None,
-) -> list[Asked]:
+) -> list[Candidate]:
     """``n`` random architectures that were not asked for before, fewer where the space has no more.
 
     Parameters
@@ -138,7 +138,7 @@ def random_batch(
         new = drawn if inside is None else [a for a, i in zip(drawn, inside(drawn), strict=True) if i]
         found = _new(new, set(seen), n)
         if len(found) == n or inside is None or wanted >= min(total, _MOST_DRAWN):
-            return [Asked(a, RANDOM) for a in found]
+            return [Candidate(a, RANDOM) for a in found]
         wanted = min(4 * wanted, _MOST_DRAWN)
 
 

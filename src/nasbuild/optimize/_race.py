@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nasbuild.evaluate import Result
-from nasbuild.optimize._round_summary import Evaluated
+from nasbuild.optimize._round_summary import Evaluations
 from nasbuild.score import Fit
 from nasbuild.search import Goal, Metrics
 from nasbuild.space import Architecture, Space, architecture_id
@@ -94,7 +94,7 @@ class Race:
         ]
 
 
-def promising(found: Evaluated, fit: Fit | None, n: int = RACERS) -> list[Racer]:
+def most_promising(found: Evaluations, fit: Fit | None, n: int = RACERS) -> list[Racer]:
     """The ``n`` most promising of all that were evaluated within bounds, best first: by the mean of measured value and y'.
 
     A single evaluation is noisy, and y' does not know all that an architecture has of its own; the mean of the two

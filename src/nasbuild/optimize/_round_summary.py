@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nasbuild.errors import NasbuildError
-from nasbuild.optimize._next_batch import Asked
+from nasbuild.optimize._next_batch import Candidate
 from nasbuild.search import Box, Goal
 from nasbuild.space import Architecture, Space
 
@@ -97,7 +97,7 @@ class LoopSettings:
 
 
 @dataclass(frozen=True, eq=False)
-class Round:
+class RoundPlan:
     """What a round asks for.
 
     Attributes
@@ -111,7 +111,7 @@ class Round:
         Fitted probability of failing before the round, (asked,); None where nothing told failures from bad luck.
     """
 
-    asked: tuple[Asked, ...]
+    candidates: tuple[Candidate, ...]
     predicted: np.ndarray
     std: np.ndarray
     note: str = ""
@@ -119,7 +119,7 @@ class Round:
 
 
 @dataclass(frozen=True)
-class Told:
+class RoundSummary:
     """What came of a round, for a table or a picture.
 
     Attributes
@@ -158,7 +158,7 @@ class Told:
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluated:
+class Evaluations:
     """All that was evaluated, in the order in which it was asked for.
 
     Attributes
@@ -168,8 +168,8 @@ class Evaluated:
     rounds
         Number of the round of each, (architectures,).
     predicted, std, failing
-        As in `Round`, (architectures, targets); the last (architectures,).
-    told
+        As in `RoundPlan`, (architectures, targets); the last (architectures,).
+    summaries
         What came of each round.
     inside
         Whether all targets are known and all bounds hold, by what was measured, (architectures,) bool.
@@ -179,7 +179,7 @@ class Evaluated:
 
     goal: Goal
     architectures: tuple[Architecture, ...]
-    whys: tuple[str, ...]
+    origins: tuple[str, ...]
     values: np.ndarray
     rounds: np.ndarray
     predicted: np.ndarray
@@ -187,7 +187,7 @@ class Evaluated:
     failing: np.ndarray
     inside: np.ndarray
     bounded: Mapping[str, np.ndarray]
-    told: tuple[Told, ...] = field(default=())
+    summaries: tuple[RoundSummary, ...] = field(default=())
 
     @property
     def known(self) -> np.ndarray:
@@ -200,17 +200,17 @@ class Evaluated:
         return np.array([target.sign for target in self.goal.targets], dtype=np.float64)
 
 
-def gathered(
+def gather_rounds(
     goal: Goal,
-    rounds: Sequence[Round],
+    rounds: Sequence[RoundPlan],
     metrics: Mapping[Architecture, Mapping[str, float | None]],
     space: Space,
-) -> Evaluated:
+) -> Evaluations:
     """What was evaluated of rounds; what ``metrics`` does not hold was not asked for yet."""
     rows = [
         (asked, n, r.predicted[i], r.std[i], np.nan if r.failing is None else r.failing[i])
         for n, r in enumerate(rounds)
-        for i, asked in enumerate(r.asked)
+        for i, asked in enumerate(r.candidates)
         if asked.architecture in metrics
     ]
     architectures = tuple(asked.architecture for asked, *_ in rows)
@@ -222,10 +222,10 @@ def gathered(
     shape = (len(rows), len(goal.targets))
     values = goal.values(columns).reshape(shape)
     number = np.array([n for _, n, *_ in rows], dtype=np.int64)
-    found = Evaluated(
+    found = Evaluations(
         goal,
         architectures,
-        tuple(asked.why for asked, *_ in rows),
+        tuple(asked.origin for asked, *_ in rows),
         values,
         number,
         np.array([p for *_, p, _, _ in rows], dtype=np.float64).reshape(shape),
@@ -235,10 +235,10 @@ def gathered(
         {bound.name: columns[bound.name] for bound in goal.bounds},
     )
     notes = [r.note for r in rounds]
-    return Evaluated(**{**vars(found), "told": _told(found, notes)})
+    return Evaluations(**{**vars(found), "summaries": _summaries(found, notes)})
 
 
-def _told(found: Evaluated, notes: Sequence[str]) -> tuple[Told, ...]:
+def _summaries(found: Evaluations, notes: Sequence[str]) -> tuple[RoundSummary, ...]:
     signs, told = found.signs, []
     losses = found.goal.losses(found.values)
     known, inside = found.known, found.inside
@@ -250,7 +250,7 @@ def _told(found: Evaluated, notes: Sequence[str]) -> tuple[Told, ...]:
         until = np.flatnonzero(found.rounds <= number)
         place = _places(found.predicted[now] * signs)
         told.append(
-            Told(
+            RoundSummary(
                 number,
                 int(known[now].sum()),
                 int((~known[now]).sum()),

@@ -12,10 +12,10 @@ from nasbuild._io import PARTIAL, write_text
 from nasbuild._text_input import reading
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Executor, Result, Spec, Store
-from nasbuild.optimize._nothing import nothing_told
 from nasbuild.optimize._repeats import Progress, evaluated
+from nasbuild.optimize._unmeasured import nothing_measured
 from nasbuild.score import versions
-from nasbuild.search import Found, Goal, Search, SearchSettings
+from nasbuild.search import Goal, Search, SearchResult, SearchSettings
 from nasbuild.space import (
     Architecture,
     Space,
@@ -65,7 +65,7 @@ class SearchFolder:
         self.folder.mkdir(parents=True, exist_ok=True)
         return str(self.folder / STORE)
 
-    def fit(
+    def run(
         self,
         store: Store,
         *,
@@ -73,7 +73,7 @@ class SearchFolder:
         again: bool = False,
         renew: bool = False,
         progress: Progress = lambda *_: None,
-    ) -> tuple[Found, list[Result]]:
+    ) -> tuple[SearchResult, list[Result]]:
         """Search until the budget is spent; what was found, and the result of each evaluation in its order.
 
         ``archs.jsonl`` is a table of all evaluations, in order, ``front.jsonl`` holds those that none beats,
@@ -108,13 +108,13 @@ class SearchFolder:
             results |= {a: told[a] for a in asked}
             missing = dict.fromkeys(self.goal.metrics)
             search.tell([{**missing, **(told[a].metrics or {})} for a in asked])
-            found = search.found()
+            found = search.result()
             self._write(found, results)
             note = f"{len(found.front)} on the front, hypervolume {found.volumes[-1]:.3f}"
             progress("searching", len(results), self.settings.budget, note)
-        return search.found(), list(results.values())
+        return search.result(), list(results.values())
 
-    def _write(self, found: Found, results: Mapping[Architecture, Result]) -> None:
+    def _write(self, found: SearchResult, results: Mapping[Architecture, Result]) -> None:
         known = {a: result.metrics or {} for a, result in results.items()}
         write_table(evaluated_table(self.space, known), self.folder / _EVALUATED)
         front = {a: known[a] for a in (found.architectures[i] for i in found.front)}
@@ -124,7 +124,7 @@ class SearchFolder:
     def _check_first(self, told: Mapping[Architecture, Result]) -> None:
         names = self.goal.metrics
         if all(any((r.metrics or {}).get(name) is None for name in names) for r in told.values()):
-            raise nothing_told(names, list(told.values()), "first generation")
+            raise nothing_measured(names, list(told.values()), "first generation")
 
     def _settled(self) -> dict[str, Any]:
         """All that decides what is asked for; the budget only tells when to end."""

@@ -15,16 +15,16 @@ from nasbuild.report.draw._race_plot import draw_race
 from nasbuild.report.draw._round_plots import draw_rounds
 
 if TYPE_CHECKING:
-    from nasbuild.optimize import Evaluated, Live, Race
+    from nasbuild.optimize import Evaluations, LiveResult, Race
     from nasbuild.score import Fit
 
 
 def sections(
     fit: Fit,
     top: int,
-    evaluated: Evaluated | None = None,
+    evaluated: Evaluations | None = None,
     race: Race | None = None,
-    live: Live | None = None,
+    live: LiveResult | None = None,
     place: Place = None,
 ) -> list[Section]:
     """All cards of a run in the order of the page."""

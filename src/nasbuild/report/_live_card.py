@@ -12,26 +12,26 @@ from nasbuild.report.draw._axis import Axis, draw_bottom, draw_left
 from nasbuild.report.draw._svg import Svg
 
 if TYPE_CHECKING:
-    from nasbuild.optimize import Choice, Live
+    from nasbuild.optimize import LiveChoice, LiveResult
 
 _WIDTH = 420
 
 
-def live_data(live: Live) -> dict[str, Any]:
+def live_data(live: LiveResult) -> dict[str, Any]:
     """Both choices, and the best measured loss so far of both ways."""
-    from nasbuild.optimize import APART
+    from nasbuild.optimize import SIGNIFICANT_ERRORS
 
     ways = {"the loop": live.built, "random search": live.drawn}
     gap = live.gap
     by = f"by {abs(gap.mean):.4f} ± {gap.error:.4f} nats over {gap.trainings} fresh trainings"
     if live.built.architecture == live.drawn.architecture:
         found = [("note", "both ways chose the same network")]
-    elif not gap.told:
+    elif not gap.significant:
         found = [
             (
                 "note",
                 f"not told apart by {gap.trainings} fresh trainings: the loop's loss is {abs(gap.mean):.4f} ± "
-                f"{gap.error:.4f} nats {'lower' if gap.mean > 0 else 'higher'}, less than {APART:g} standard errors",
+                f"{gap.error:.4f} nats {'lower' if gap.mean > 0 else 'higher'}, less than {SIGNIFICANT_ERRORS:g} standard errors",
             )
         ]
     elif gap.mean < 0:
@@ -42,7 +42,7 @@ def live_data(live: Live) -> dict[str, Any]:
         "trainings": live.trainings,
         "explored": len(live.losses),
         "afresh": len(live.built.afresh),
-        "apart": APART,
+        "apart": SIGNIFICANT_ERRORS,
         "choices": [{"way": way, **_choice(one)} for way, one in ways.items()],
         "best": {
             "the loop": np.minimum.accumulate(live.losses).tolist(),
@@ -72,7 +72,7 @@ def draw_live(data: dict[str, Any]) -> dict[str, Any]:
     return {"plot": svg.markup(), "scale": scale}
 
 
-def _choice(one: Choice) -> dict[str, Any]:
+def _choice(one: LiveChoice) -> dict[str, Any]:
     return {
         "id": one.id,
         "measured": sum(one.measured) / len(one.measured),

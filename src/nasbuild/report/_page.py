@@ -22,7 +22,7 @@ from nasbuild.report.networks import graph_sections
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-    from nasbuild.optimize import Evaluated, Live, Race
+    from nasbuild.optimize import Evaluations, LiveResult, Race
     from nasbuild.score import Fit
     from nasbuild.score.graphs import GraphFit
 
@@ -31,9 +31,9 @@ def report_html(
     fit: Fit | GraphFit,
     *,
     top: int = 10,
-    evaluated: Evaluated | None = None,
+    evaluated: Evaluations | None = None,
     race: Race | None = None,
-    live: Live | None = None,
+    live: LiveResult | None = None,
     place: Place = None,
 ) -> str:
     """One self-contained HTML page of a run, in a space or on networks that are graphs of operations.
@@ -105,9 +105,9 @@ def write_report(
     path: str | os.PathLike[str],
     *,
     top: int = 10,
-    evaluated: Evaluated | None = None,
+    evaluated: Evaluations | None = None,
     race: Race | None = None,
-    live: Live | None = None,
+    live: LiveResult | None = None,
     place: Place = None,
 ) -> None:
     """Write the page of `report_html` to a file, whole or not at all: HTML, or PDF where a browser prints it.

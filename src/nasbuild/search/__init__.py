@@ -1,13 +1,13 @@
 """Room ``search``: evolution and its baselines on a full or reduced space, for a given number of evaluations."""
 
 from nasbuild.search._goal import Box, Goal, layers, parse_goal
-from nasbuild.search._insight import insight_space
+from nasbuild.search._insight import layer_insight_space
 from nasbuild.search._search_loop import (
     METHODS,
     Evaluate,
-    Found,
     Metrics,
     Search,
+    SearchResult,
     SearchSettings,
     search,
 )
@@ -16,12 +16,12 @@ __all__ = [
     "METHODS",
     "Box",
     "Evaluate",
-    "Found",
     "Goal",
     "Metrics",
     "Search",
+    "SearchResult",
     "SearchSettings",
-    "insight_space",
+    "layer_insight_space",
     "layers",
     "parse_goal",
     "search",

@@ -19,7 +19,7 @@ _Key = TypeVar("_Key")
 _MOST = 200_000  # modules that a stage may keep
 
 
-def insight_space(table: Table, targets: Sequence[Target]) -> Space:
+def layer_insight_space(table: Table, targets: Sequence[Target]) -> Space:
     """The space in which a layer has, at its place, only what no other beats on average.
 
     For each stage and place in it, the mean of every target over the rows that have a layer there; the

@@ -21,7 +21,7 @@ Evaluate = Callable[[Sequence[Architecture]], Sequence[Metrics]]
 METHODS = {"stage": mutate_module, "layer": mutate_layer, "insight": mutate_layer}
 """What a mutation changes (paper, section 5.1): the module of a stage, or one layer.
 
-``"insight"`` is ``"layer"`` in the space that `insight_space` gives.
+``"insight"`` is ``"layer"`` in the space that `layer_insight_space` gives.
 """
 
 
@@ -68,7 +68,7 @@ class SearchSettings:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """All that was evaluated, in order.
 
     Attributes
@@ -115,7 +115,7 @@ class Search:
     >>> search = Search(space, goal, SearchSettings(budget=20, population=10))
     >>> while batch := search.ask():
     ...     search.tell([{"loss": float(len(str(a)))} for a in batch])
-    >>> len(search.found().architectures)
+    >>> len(search.result().architectures)
     20
     """
 
@@ -174,7 +174,7 @@ class Search:
             self._columns[name] += values
         self._told += asked
         self._generation += [len(self._volumes)] * len(asked)
-        found = self.found()
+        found = self.result()
         losses = self.goal.losses(found.values)
         if self._box is None:
             self._box = Box.of(losses)
@@ -190,11 +190,11 @@ class Search:
             self._evolution.tell(np.where(failed, 0.0, losses[last]), excess)
             self._asked = []
 
-    def found(self) -> Found:
+    def result(self) -> SearchResult:
         """All that was told so far."""
         columns = {name: np.array(values, dtype=np.float64) for name, values in self._columns.items()}
         seen = {**self.goal.exact(self.space, self._told), **columns}
-        return Found(
+        return SearchResult(
             self.goal,
             tuple(self._told),
             seen,
@@ -212,22 +212,22 @@ def search(
     settings: SearchSettings | None = None,
     *,
     start: Sequence[Architecture] = (),
-    told: Callable[[Found], None] = lambda _: None,
-) -> Found:
+    on_generation: Callable[[SearchResult], None] = lambda _: None,
+) -> SearchResult:
     """Search until the budget is spent or the space holds nothing new.
 
     Parameters
     ----------
     start
         Architectures that the first generation begins with; random ones fill it up.
-    told
+    on_generation
         Called after every generation.
     """
     one = Search(space, goal, settings or SearchSettings(), start)
     while asked := one.ask():
         one.tell(evaluate(asked))
-        told(one.found())
-    return one.found()
+        on_generation(one.result())
+    return one.result()
 
 
 def _value(row: Metrics, name: str) -> float:

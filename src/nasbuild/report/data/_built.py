@@ -19,7 +19,7 @@ _LEAST = 0.75  # share of the labels that the best built one is expected to pass
 
 def built_data(fit: Fit, target_fit: TargetFit, top: int) -> dict[str, Any]:
     """The best architectures by summed module scores, with predictions, and labels where there are any."""
-    from nasbuild.builder import build, buildable
+    from nasbuild.builder import build, count_buildable
 
     built = build(target_fit, top)
     label_of = dict(zip(target_fit.labels.rows.tolist(), target_fit.labels.values.tolist(), strict=True))
@@ -88,7 +88,7 @@ def built_data(fit: Fit, target_fit: TargetFit, top: int) -> dict[str, Any]:
         "beyond": int(beyond),
         "better_than": passed,
         "new": len(new),
-        "buildable": buildable(target_fit),
+        "buildable": count_buildable(target_fit),
         "health": health(found, fine),
         "next": advice,
     }

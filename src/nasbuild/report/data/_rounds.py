@@ -10,16 +10,16 @@ from nasbuild.report.data._health import health
 from nasbuild.space import architecture_id
 
 if TYPE_CHECKING:
-    from nasbuild.optimize import Evaluated, Told
+    from nasbuild.optimize import Evaluations, RoundSummary
     from nasbuild.space import Space
 
 
-def rounds_data(evaluated: Evaluated, space: Space) -> dict[str, Any]:
+def rounds_data(evaluated: Evaluations, space: Space) -> dict[str, Any]:
     """What came of each round, and every evaluation in order."""
-    from nasbuild.builder import shown_bounds
-    from nasbuild.optimize import RISK
+    from nasbuild.builder import format_bounds
+    from nasbuild.optimize import FAILURE_LIMITS
 
-    told, signs = evaluated.told, evaluated.signs
+    told, signs = evaluated.summaries, evaluated.signs
     failed = sum(one.failed for one in told)
     outside = sum(one.outside for one in told)
     found = []
@@ -48,13 +48,13 @@ def rounds_data(evaluated: Evaluated, space: Space) -> dict[str, Any]:
     return {
         "targets": targets,
         "ids": [architecture_id(space, a) for a in evaluated.architectures],
-        "whys": list(evaluated.whys),
+        "whys": list(evaluated.origins),
         "starts": [int(np.searchsorted(evaluated.rounds, one.number)) for one in told],
         "volumes": [one.volume for one in told],
         "expected": [_number(one.expected) for one in told],
         "expects": any(np.isfinite(one.expected) for one in told),
-        "risk": [f"{risk:.0%}" for risk in RISK],
-        "bounds": shown_bounds(evaluated.goal.bounds),
+        "risk": [f"{risk:.0%}" for risk in FAILURE_LIMITS],
+        "bounds": format_bounds(evaluated.goal.bounds),
         "inside": evaluated.inside.tolist(),
         "health": health(
             found, f"{len(evaluated.architectures)} evaluations in {len(told)} rounds, none failed"
@@ -63,7 +63,7 @@ def rounds_data(evaluated: Evaluated, space: Space) -> dict[str, Any]:
     }
 
 
-def _of_target(one: Told, t: int) -> dict[str, Any]:
+def _of_target(one: RoundSummary, t: int) -> dict[str, Any]:
     return {
         "number": one.number,
         "done": one.done,
@@ -76,13 +76,13 @@ def _of_target(one: Told, t: int) -> dict[str, Any]:
     }
 
 
-def _results(evaluated: Evaluated, t: int) -> np.ndarray:
+def _results(evaluated: Evaluations, t: int) -> np.ndarray:
     """What was measured of a target, NaN outside the bounds."""
     values = evaluated.values[:, t]
     return np.where(evaluated.inside, values, np.nan) if evaluated.goal.bounds else values
 
 
-def _first(told: tuple[Told, ...], t: int, sign: int) -> int | None:
+def _first(told: tuple[RoundSummary, ...], t: int, sign: int) -> int | None:
     """The round that measured the best of all."""
     found = [(sign * one.found[t], -one.number) for one in told if one.found[t] == one.found[t]]
     return -max(found)[1] if found else None

@@ -1,4 +1,4 @@
-"""What is wanted: a metric, or an equation of metrics."""
+"""Targets and their labels: a target is a metric, or an equation of metrics that is maximised."""
 
 from __future__ import annotations
 
@@ -19,29 +19,35 @@ _MOST_IDS = 3
 
 @dataclass(frozen=True)
 class Target:
-    """A metric with its own direction, or an equation, which is maximised."""
+    """What to optimise: a metric in its own direction, or an equation, which is maximised.
+
+    Made by `parse_target`.
+    """
 
     equation: Equation
     metric: Metric | None = None
 
     @property
     def name(self) -> str:
-        """The metric, or the text of the equation."""
+        """Name of the metric, or text of the equation."""
         return self.equation.text
 
     @property
     def sign(self) -> int:
-        """1 if more is better, -1 if less is."""
+        """1 if larger values are better, -1 if smaller ones are."""
         return self.metric.sign if self.metric else 1
 
     @property
     def unit(self) -> str:
-        """The metric's unit; an equation has none."""
+        """Unit of the metric; empty for an equation."""
         return self.metric.unit if self.metric else ""
 
     @property
     def limits(self) -> tuple[float, float]:
-        """The least and the most that a label can be: what the space declares of the metric; an equation has no limits."""
+        """Smallest and largest possible label, as the space declares them for the metric.
+
+        Infinite where nothing is declared, and for an equation.
+        """
         low = self.metric.minimum if self.metric else None
         high = self.metric.maximum if self.metric else None
         return -np.inf if low is None else low, np.inf if high is None else high
@@ -49,18 +55,18 @@ class Target:
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """A target's values for a table.
+    """Values of a target for the rows of a table.
 
     Attributes
     ----------
     values
-        Labels of the usable rows, (usable,) float64, all finite.
+        Labels of the usable rows, (usable,) float64, all finite, in the target's unit.
     rows
-        Their row numbers in the table, (usable,) int64.
+        Row numbers of the usable rows in the table, (usable,) int64, ascending.
     missing
-        Ids of the rows in which a metric of the target is missing.
+        Ids of rows that lack a metric of the target.
     undefined
-        Ids of the rows for which the equation has no finite value.
+        Ids of rows for which the equation has no finite value.
     """
 
     target: Target
@@ -71,16 +77,24 @@ class Labels:
 
 
 def parse_target(text: str, table: Table | GraphTable) -> Target:
-    """Read a target for a table.
+    """Parses a target: the name of a metric, or an equation of metrics.
+
+    A metric keeps its declared direction. ``-latency`` or ``+acc`` states a direction in place;
+    every other equation is maximised.
 
     Raises
     ------
     TargetError
-        If it names a metric that the table does not have, has no direction, or is no safe equation.
+        If the table has no such metric, the metric has no direction, or the equation is not valid.
+
+    >>> from nasbuild.table import load_builtin
+    >>> table = load_builtin("digits-macro")
+    >>> parse_target("loss", table).sign, parse_target("acc - loss", table).sign
+    (-1, 1)
     """
     name = text.strip()
     if name in table.columns:
-        # A metric's own name is taken as it is, even where it would read as an equation (top-1).
+        # The name of a metric takes precedence over reading it as an equation (top-1).
         metric = table.metrics.get(name)
         if metric is None:
             able = is_plain(name) or not _reads(name, table)
@@ -95,12 +109,12 @@ def parse_target(text: str, table: Table | GraphTable) -> Target:
     if sign and alone in table.columns and not is_plain(alone) and not _reads(alone, table):
         return Target(Equation(" ".join(name.split()), (alone,)))
     for other in table.columns:
-        # top-1 / latency could mean the metric top-1 or the metric top less 1 / latency.
+        # top-1 / latency could mean the metric top-1, or the metric top minus 1 / latency.
         if not is_plain(other) and re.search(r"[^\W\d]", other) and _stands_in(other, text):
             raise TargetError(
                 f"metric {shortened(other)} can't stand in an equation",
                 where=f"target {shortened(text)}",
-                todo="give it a name of letters, digits and _; or put blanks around a sign that is one",
+                todo="rename it with letters, digits and _; or put blanks around a sign that is an operator",
             )
     equation = parse_equation(text)
     _require_metrics(equation, table)
@@ -108,7 +122,7 @@ def parse_target(text: str, table: Table | GraphTable) -> Target:
 
 
 def _reads(name: str, table: Table | GraphTable) -> bool:
-    """Whether the name of a metric is an equation of other metrics as well (top-1, where there is a metric top)."""
+    """Whether a metric's name is also an equation of metrics (top-1, where there is a metric top)."""
     try:
         return all(part in table.columns for part in parse_equation(name).names)
     except TargetError:
@@ -116,16 +130,26 @@ def _reads(name: str, table: Table | GraphTable) -> bool:
 
 
 def labels(target: Target, table: Table | GraphTable, *, skip_bad: bool = False) -> Labels:
-    """The target's value for every usable row.
+    """Computes a target's label for every usable row of a table.
 
-    Rows in which a metric is missing are left out and named. Rows for which the equation is not
-    finite are refused, or with ``skip_bad`` left out and named.
+    Rows that lack a metric of the target are left out and listed in ``missing``.
+
+    Parameters
+    ----------
+    skip_bad
+        Leave out rows for which the equation is not finite, and list them in ``undefined``. They
+        are an error otherwise.
 
     Raises
     ------
     TargetError
-        If the table lacks a metric of the target, the equation has no finite value for some row,
-        all labels are equal, or fewer than three rows are usable.
+        If the table lacks a metric of the target, the equation is not finite for some row, all
+        labels are equal, or fewer than three rows are usable.
+
+    >>> from nasbuild.table import load_builtin
+    >>> table = load_builtin("digits-macro")
+    >>> labels(parse_target("loss", table), table).values.shape
+    (1728,)
     """
     _require_metrics(target.equation, table)
     columns = {name: table.columns[name] for name in target.equation.names}
@@ -150,7 +174,9 @@ def labels(target: Target, table: Table | GraphTable, *, skip_bad: bool = False)
     usable = value[rows]
     if usable.min() == usable.max():
         raise TargetError(
-            f"all {len(rows)} labels equal {usable[0]:g}", where=where, todo="nothing can be learnt from it"
+            f"all {len(rows)} labels equal {usable[0]:g}",
+            where=where,
+            todo="choose a target that differs between rows",
         )
     return Labels(target, usable, rows, tuple(table.ids[i] for i in np.flatnonzero(missing)), bad)
 
@@ -174,6 +200,6 @@ def _counted(rows: Sized) -> str:
 
 
 def _listed(ids: Sequence[str]) -> str:
-    """The first few ids; long ones are cut, as an id may name every layer."""
+    """The first few ids, each cut to one line: an id may name every layer."""
     shown = [name if len(name) <= _LONGEST_ID else name[: _LONGEST_ID - 1] + "…" for name in ids[:_MOST_IDS]]
     return ", ".join(shown) + (f" and {len(ids) - _MOST_IDS} more" if len(ids) > _MOST_IDS else "")

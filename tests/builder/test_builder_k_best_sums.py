@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nasbuild.builder._k_best_sums as best
-from nasbuild.builder import best_predicted, best_sums, build, buildable, reduce_space
+from nasbuild.builder import best_by_prediction, build, count_buildable, k_best_sums, reduce_space
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
 from nasbuild.score import fit
@@ -32,7 +32,7 @@ def fitted():
 @given(COLUMNS)
 def test_every_combination_once_in_order_of_its_sum(columns):
     arrays = [np.sort(np.array(c, dtype=float))[::-1] for c in columns]
-    found = list(best_sums(arrays))
+    found = list(k_best_sums(arrays))
     everything = list(product(*(range(len(a)) for a in arrays)))
     assert sorted(p for _, p in found) == everything
     sums = [s for s, _ in found]
@@ -51,7 +51,7 @@ def test_a_thousand_of_10_to_the_38_cost_a_few_thousand_steps(monkeypatch):
     )
     rng = np.random.default_rng(0)
     columns = [np.sort(rng.normal(size=7371))[::-1] for _ in range(10)]
-    assert len(list(islice(best.best_sums(columns), 1000))) == 1000
+    assert len(list(islice(best.k_best_sums(columns), 1000))) == 1000
     assert len(pushed) <= 10 * 1000
 
 
@@ -73,7 +73,7 @@ def test_the_best_by_brute_force(fitted, target):
 def test_the_best_predicted_of_some(fitted, target):
     target_fit = fitted.of(target)
     built = build(target_fit, 60)
-    chosen = best_predicted(target_fit, built, 7)
+    chosen = best_by_prediction(target_fit, built, 7)
     values = sorted((one.prediction for one in built), reverse=target_fit.target.sign > 0)[:7]
     assert [one.prediction for one in chosen] == values
 
@@ -88,7 +88,7 @@ def test_k_leaves_k_modules_a_stage(fitted):
 
 
 def test_more_than_there_are(fitted):
-    assert len(build(fitted.of(), 5000)) == 1728 == buildable(fitted.of())
+    assert len(build(fitted.of(), 5000)) == 1728 == count_buildable(fitted.of())
 
 
 @pytest.mark.parametrize(("n", "k"), [(0, None), (-1, None), (1, 0)])

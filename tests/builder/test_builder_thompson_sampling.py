@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 from builder_samples import QUICK
 
-from nasbuild.builder import CHOSEN, Bound, build, expected, propose, propose_within, within_bounds
+from nasbuild.builder import (
+    SELECTION_STD_FACTOR,
+    Bound,
+    build,
+    expected_values,
+    propose,
+    propose_within,
+    within_bounds,
+)
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
 from nasbuild.score import fit
@@ -61,7 +69,10 @@ def test_members_take_turns_with_what_is_best_by_them(fitted, target):
         assert one.shares == pytest.approx(scorer.shares([one.architecture])[0])
         assert one.score == pytest.approx(sum(one.shares))
         value, std = scorer.predict([one.architecture])
-        assert (one.prediction, one.std) == (pytest.approx(value[0]), pytest.approx(CHOSEN * std[0]))
+        assert (one.prediction, one.std) == (
+            pytest.approx(value[0]),
+            pytest.approx(SELECTION_STD_FACTOR * std[0]),
+        )
 
 
 @pytest.mark.parametrize("names", [("macs", "layers"), ("acc",)])
@@ -69,7 +80,7 @@ def test_within_bounds_members_take_turns_with_what_is_best_of_that(fitted, name
     """By brute force: of all architectures within the bounds, the best sum of each member's scores."""
     target_fit, other = fitted.of("loss"), fitted.of("acc")
     every = list(enumerate_architectures(fitted.space))
-    known = {name: expected(fitted, name, every)[0] for name in names}
+    known = {name: expected_values(fitted, name, every)[0] for name in names}
     bounds = [
         Bound(name, -1 if name == "acc" else 1, float(np.nanquantile(v, 0.6))) for name, v in known.items()
     ]

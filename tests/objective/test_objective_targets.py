@@ -1,4 +1,4 @@
-"""Targets and labels of a table: which rows count, which are named, and which way is better."""
+"""Targets and their labels: usable rows, left-out rows, and directions."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def test_an_equation_is_maximised():
     assert labels(parse_target("-latency", TABLE), TABLE).values.tolist() == [-4, -9, -1, -16]
 
 
-def test_a_name_is_what_a_run_is_saved_by():
+def test_a_target_round_trips_through_its_name():
     target = parse_target("acc\n   / latency", TABLE)
     assert parse_target(target.name, TABLE) == target
     assert target.name == "acc / latency"
 
 
-def test_a_metric_without_direction_stands_in_equations_only():
+def test_a_metric_without_direction_is_allowed_only_in_equations():
     assert refusal("macs", TABLE) == (
         "metric 'macs' has no direction; allowed: acc, latency; add macs: {direction: minimize} to the "
         "metrics of the space, or write -macs to minimise it or +macs to maximise it"
@@ -52,7 +52,7 @@ def test_a_metric_without_direction_stands_in_equations_only():
     assert labels(parse_target("+macs", TABLE), TABLE).values.tolist() == [1, 2, 3, 4]
 
 
-def test_an_unknown_metric_is_told_with_the_known_ones():
+def test_an_unknown_metric_lists_the_known_ones():
     assert refusal("accuracy / latency", TABLE) == (
         "target 'accuracy / latency': there is no metric 'accuracy'; allowed: acc, latency, macs"
     )
@@ -64,7 +64,7 @@ def test_an_unknown_metric_is_told_with_the_known_ones():
     assert refusal("latency", table_of({"acc": [1, 2, 3]})).endswith("'latency'; allowed: acc")
 
 
-def test_long_names_are_cut():
+def test_long_names_are_shortened_in_messages():
     text = "x" * 400
     shown = "'" + "x" * 57 + "...'"
     assert refusal(text, TABLE) == (
@@ -76,7 +76,7 @@ ODD = ["top-1", "acc (%)", "1", "a b", "a  b", "lambda", "True", "x[0]", "f(x)",
 
 
 @pytest.mark.parametrize("name", ODD)
-def test_a_metric_whose_name_is_no_identifier_stands_alone(name: str):
+def test_a_metric_whose_name_is_not_an_identifier_can_be_a_target(name: str):
     direction = {"direction": "minimize", "unit": "%"}
     table = table_of({name: [3, 1, 2]}, declared={name: direction})
     target = parse_target(f" {name} ", table)
@@ -88,11 +88,11 @@ def test_a_metric_whose_name_is_no_identifier_stands_alone(name: str):
 
 
 @pytest.mark.parametrize("text", ["top-1 / latency", "1 - top-1", "(top-1)", "top-1**2"])
-def test_it_does_not_stand_in_equations_where_it_could_mean_a_difference(text: str):
+def test_ambiguous_names_are_refused_in_equations(text: str):
     table = table_of({"latency": [1, 2, 3], "top": [1, 2, 3], "top-1": [3, 1, 2]})
     assert refusal(text, table) == (
         f"target {text!r}: metric 'top-1' can't stand in an equation; "
-        "give it a name of letters, digits and _; or put blanks around a sign that is one"
+        "rename it with letters, digits and _; or put blanks around a sign that is an operator"
     )
     assert labels(parse_target("top - 1", table), table).values.tolist() == [0, 1, 2]
     other = table_of({"stop": [1, 2, 3], "top-1": [1, 2, 3]})
@@ -106,7 +106,7 @@ def test_a_metric_named_like_a_function_or_a_number():
     assert labels(parse_target("acc * 2", table), table).values.tolist() == [2, 4, 6]
 
 
-def test_rows_with_a_missing_metric_are_left_out_and_named():
+def test_rows_with_a_missing_metric_are_left_out_and_listed():
     table = table_of({"acc": [1, NAN, 3, 4, 5], "latency": [1, 2, NAN, 4, 5]})
     found = labels(parse_target("acc - 2 * latency", table), table)
     assert found.rows.tolist() == [0, 3, 4]
@@ -117,7 +117,7 @@ def test_rows_with_a_missing_metric_are_left_out_and_named():
     assert labels(parse_target("acc ** 0 + latency", table), table).missing == ("n1", "n2")
 
 
-def test_rows_without_a_value_are_refused_or_left_out():
+def test_rows_without_a_value_are_refused_or_skipped():
     table = table_of({"acc": [0, 1, 2, -1, 3, NAN]})
     assert refusal("log(acc)", table) == (
         "target 'log(acc)': has no finite value for 2 rows: n0, n3; "
@@ -130,7 +130,7 @@ def test_rows_without_a_value_are_refused_or_left_out():
     assert "for 1 row: n0;" in refusal("1 / acc", table)
 
 
-def test_many_rows_and_long_ids_are_cut():
+def test_long_lists_and_long_ids_are_shortened():
     ids = ["e3k7-e6k5-" * 20 + str(n) for n in range(20)]
     table = table_of({"acc": [-1.0] * 15 + [1, 2, 3, 4, 5]}, ids=ids)
     cut = ("e3k7-e6k5-" * 4)[:39] + "…"
@@ -143,20 +143,23 @@ def test_many_rows_and_long_ids_are_cut():
 
 
 @pytest.mark.parametrize("length", [39, 40, 41])
-def test_an_id_of_40_characters_is_told_whole(length: int):
+def test_an_id_of_40_characters_is_shown_whole(length: int):
     table = table_of({"acc": [0, 1, 2, 3]}, ids=["x" * length, "b", "c", "d"])
     shown = "x" * length if length <= 40 else "x" * 39 + "…"
     assert f"for 1 row: {shown}; change it" in refusal("log(acc)", table)
 
 
-def test_labels_that_are_all_equal_teach_nothing():
+def test_constant_labels_are_refused():
     table = table_of({"acc": [5, 5, 5, NAN], "latency": [1, 2, 3, 4]})
-    assert refusal("acc", table) == "target 'acc': all 3 labels equal 5; nothing can be learnt from it"
+    assert (
+        refusal("acc", table)
+        == "target 'acc': all 3 labels equal 5; choose a target that differs between rows"
+    )
     assert refusal("latency * 0 + 2", table).startswith("target 'latency * 0 + 2': all 4 labels equal 2;")
     assert labels(parse_target("latency", table), table).rows.size == 4
 
 
-def test_values_at_the_ends_of_what_a_number_can_be():
+def test_extreme_but_finite_values_are_accepted():
     table = table_of({"acc": [1.7e308, -1.7e308, 0]})
     assert labels(parse_target("acc", table), table).values.tolist() == [1.7e308, -1.7e308, 0]
     assert "has no finite value for 2 rows: n0, n1" in refusal("acc * 10", table)
@@ -165,7 +168,7 @@ def test_values_at_the_ends_of_what_a_number_can_be():
 @pytest.mark.parametrize(
     ("acc", "rows"), [([1, 2], 2), ([1], 1), ([NAN, NAN, NAN], 0), ([1, NAN, 2, NAN], 2), ([1, 2, 0], 2)]
 )
-def test_fewer_than_three_rows_are_too_few(acc: list[float], rows: int):
+def test_fewer_than_three_usable_rows_are_refused(acc: list[float], rows: int):
     table = table_of({"acc": acc})
     counted = "1 row" if rows == 1 else f"{rows} rows"
     assert refusal("log(acc)", table, skip_bad=True) == (
@@ -196,7 +199,7 @@ def test_every_row_is_usable_missing_or_undefined(rows: list[tuple[float, float]
     if undefined:
         assert f"for {len(undefined)} row" in refusal("acc / latency", table)
     if len(usable) < 3 or len(set(usable.values())) == 1:
-        with pytest.raises(TargetError, match=r"at least 3 are needed|nothing can be learnt"):
+        with pytest.raises(TargetError, match=r"at least 3 are needed|labels equal"):
             labels(target, table, skip_bad=True)
         return
     found = labels(target, table, skip_bad=True)

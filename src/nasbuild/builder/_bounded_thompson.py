@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nasbuild.builder._bounded_costs import exact_and_predicted
-from nasbuild.builder._bounded_topk import Problem, best_under
+from nasbuild.builder._bound_names import resolve_names
+from nasbuild.builder._bounded_topk import Problem, bounded_topk
 from nasbuild.builder._bounds import Bound
-from nasbuild.builder._layerwise import is_deep
-from nasbuild.builder._opaque_costs import by_value
-from nasbuild.builder._propose import in_turn
-from nasbuild.builder._scored_modules import Columns, columns
-from nasbuild.builder._topk import Built, described, require_positive
-from nasbuild.builder._within_bounds import bounded, build_within, expected
+from nasbuild.builder._layerwise import is_layerwise
+from nasbuild.builder._opaque_costs import has_opaque_costs
+from nasbuild.builder._scored_modules import ScoredModules, scored_modules
+from nasbuild.builder._thompson_sampling import in_turn
+from nasbuild.builder._topk import Built, describe, require_positive
+from nasbuild.builder._within_bounds import bounded, build_within, expected_values
 from nasbuild.errors import Infeasible
 from nasbuild.score import COMPARED, Fit, Scorer, TargetFit
 from nasbuild.space import Architecture, group_codes
@@ -41,11 +41,11 @@ def propose_within(fit: Fit, target: str | None, n: int, bounds: Sequence[Bound]
     require_positive("the number of architectures", n)
     fit = fit.with_unseen()
     first = fit.of(target)
-    exact, others = exact_and_predicted(fit, first, [bound.name for bound in bounds])
+    exact, others = resolve_names(fit, first, [bound.name for bound in bounds])
     targets = [first, *others]
-    if by_value(exact) or is_deep(targets, exact):
+    if has_opaque_costs(exact) or is_layerwise(targets, exact):
         return _of_built(fit, first, n, bounds)
-    table, costs, most = bounded(columns(targets), targets, exact, bounds)
+    table, costs, most = bounded(scored_modules(targets), targets, exact, bounds)
     if not all(table.codes):
         return []
     sign = first.target.sign
@@ -56,7 +56,7 @@ def propose_within(fit: Fit, target: str | None, n: int, bounds: Sequence[Bound]
         _best_first(fit, table, Problem(tuple(s[member] for s in each), costs, most), bounds)
         for member in range(first.scorer.members)
     ]
-    return described(first, in_turn(first.scorer, turns, n))
+    return describe(first, in_turn(first.scorer, turns, n))
 
 
 def _of_built(fit: Fit, first: TargetFit, n: int, bounds: Sequence[Bound]) -> list[Built]:
@@ -82,7 +82,7 @@ def _of_built(fit: Fit, first: TargetFit, n: int, bounds: Sequence[Bound]) -> li
         for member in order:
             if len(chosen) < n:
                 chosen.setdefault(next((i for i in member if i not in chosen), member[place]))
-    return described(first, [left[i] for i in chosen])
+    return describe(first, [left[i] for i in chosen])
 
 
 def within_bounds(fit: Fit, architectures: Sequence[Architecture], bounds: Sequence[Bound]) -> np.ndarray:
@@ -92,7 +92,7 @@ def within_bounds(fit: Fit, architectures: Sequence[Architecture], bounds: Seque
     """
     inside = np.ones(len(architectures), dtype=bool)
     for bound in bounds if len(architectures) else ():
-        value, _ = expected(fit, bound.name, architectures)
+        value, _ = expected_values(fit, bound.name, architectures)
         # A cost is a sum over layers, which rounds: what is at the bound is within.
         inside &= bound.sign * (value - bound.value) <= _ROUNDING * np.maximum(
             abs(bound.value), np.abs(value)
@@ -106,27 +106,27 @@ def _candidates(scores: np.ndarray, costs: np.ndarray) -> np.ndarray:
         return np.arange(len(scores))
     span = float(np.ptp(scores)) or 1.0
     units = [span / (float(np.ptp(c)) or 1.0) for c in costs.T]
-    priced = [scores]
+    price_bounds = [scores]
     for price in _PRICES:
-        priced += [scores - price * unit * c for unit, c in zip(units, costs.T, strict=True)]
-        priced.append(scores - price * (costs * units).sum(axis=1))
-    priced += [-c for c in costs.T]
-    return np.unique(np.concatenate([np.argsort(-p, kind="stable")[:COMPARED] for p in priced]))
+        price_bounds += [scores - price * unit * c for unit, c in zip(units, costs.T, strict=True)]
+        price_bounds.append(scores - price * (costs * units).sum(axis=1))
+    price_bounds += [-c for c in costs.T]
+    return np.unique(np.concatenate([np.argsort(-p, kind="stable")[:COMPARED] for p in price_bounds]))
 
 
-def _member_scores(scorer: Scorer, table: Columns) -> Iterator[np.ndarray]:
+def _member_scores(scorer: Scorer, table: ScoredModules) -> Iterator[np.ndarray]:
     """Scores of the modules of each stage by every member, (members, modules)."""
     for u, codes in enumerate(table.codes):
         yield group_codes(codes).evaluate(lambda own, u=u: scorer.each(u, own).T, (scorer.members,)).T
 
 
 def _best_first(
-    fit: Fit, table: Columns, problem: Problem, bounds: Sequence[Bound]
+    fit: Fit, table: ScoredModules, problem: Problem, bounds: Sequence[Bound]
 ) -> Iterator[Architecture]:
     """Architectures within the bounds by one member's scores, best first."""
     told, n = 0, _AT_ONCE
     while True:
-        picks = best_under(problem, n).picks
+        picks = bounded_topk(problem, n).picks
         new = [table.architecture(pick) for pick in picks[told:].tolist()]
         for architecture, inside in zip(new, within_bounds(fit, new, bounds), strict=True):
             if inside:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from builder_samples import QUICK
 
-from nasbuild.builder import Bound, build, build_within, expected, parse_bound
-from nasbuild.builder._scored_modules import columns
+from nasbuild.builder import Bound, build, build_within, expected_values, parse_bound
+from nasbuild.builder._scored_modules import scored_modules
 from nasbuild.errors import NasbuildError
 from nasbuild.score import fit
 from nasbuild.space import (
@@ -77,7 +77,7 @@ def test_nothing_better_is_within(fitted, everything, target, bounds):
     own = sign * sums[within, names.index(target)]
     assert 30 < len(own) < len(architectures)
     found = build_within(fitted, target, 20, asked)
-    assert found.proven == len(found.built) == 20
+    assert found.n_proven == len(found.built) == 20
     assert sign * np.array([one.score for one in found.built]) == pytest.approx(
         np.sort(own)[::-1][:20], abs=1e-9
     )
@@ -136,8 +136,8 @@ def test_exact_costs_of_the_table_are_bounds_that_always_hold(fitted, name):
     # Of 90 labelled networks; the whole table knows the truth of all.
     whole = load_builtin("digits-macro")
     values, chosen = whole.columns[name], list(fitted.table.architectures)
-    assert expected(fitted, name, chosen)[0] == pytest.approx(fitted.table.columns[name], rel=1e-9)
-    assert expected(fitted, name, whole.architectures)[0] == pytest.approx(values, rel=1e-9)
+    assert expected_values(fitted, name, chosen)[0] == pytest.approx(fitted.table.columns[name], rel=1e-9)
+    assert expected_values(fitted, name, whole.architectures)[0] == pytest.approx(values, rel=1e-9)
     for share in (0.1, 0.5):
         most = float(np.quantile(values, share))
         found = build_within(fitted, "acc", 50, [Bound(name, 1, most)])
@@ -152,7 +152,7 @@ def test_what_the_table_does_not_determine_takes_no_part():
     table = load_builtin("digits-macro").select(range(0, 1728, 20))
     fitted = fit(table, ["acc"], recipe=QUICK["ridge"], baselines=False)
     whole = load_builtin("digits-macro")
-    cost = expected(fitted, "macs", whole.architectures)[0]
+    cost = expected_values(fitted, "macs", whole.architectures)[0]
     known = ~np.isnan(cost)
     assert 0 < known.sum() < len(whole)
     assert cost[known] == pytest.approx(whole.columns["macs"][known], rel=1e-9)
@@ -165,13 +165,14 @@ def test_what_the_table_does_not_determine_takes_no_part():
 
 def test_what_is_measured_is_no_exact_sum(fitted):
     with pytest.raises(
-        NasbuildError, match="'latency_cpu_std' is no target of this run, and in its table no exact sum"
+        NasbuildError,
+        match="'latency_cpu_std' is not a target of this fit, and in its table not an exact sum",
     ):
         build_within(fitted, "acc", 3, [Bound("latency_cpu_std", 1, 3)])
 
 
 def test_an_unknown_name_is_told(fitted):
-    with pytest.raises(NasbuildError, match="'flops' is neither a target of this run nor a metric") as caught:
+    with pytest.raises(NasbuildError, match="'flops' is neither a target of this fit nor a metric") as caught:
         build_within(fitted, "acc", 3, [Bound("flops", 1, 3)])
     assert "layers" in str(caught.value)
 
@@ -195,7 +196,7 @@ def test_globals_have_no_layers_and_searched_stages_are_united(tmp_path):
     fitted = fit(
         read_table(path, GLOBAL), ["acc", "time"], recipe=QUICK["default"], baselines=False, max_modules=5
     )
-    table = columns(fitted.targets)
+    table = scored_modules(fitted.targets)
     for u in range(len(GLOBAL.stages)):
         known = {one.stages[u].module(GLOBAL, r) for one in fitted.targets for r in range(len(one.stages[u]))}
         modules = [table.module(u, i) for i in range(len(table.codes[u]))]
@@ -203,7 +204,7 @@ def test_globals_have_no_layers_and_searched_stages_are_united(tmp_path):
         assert len(modules) == len(known)
         for t, one in enumerate(fitted.targets):
             assert table.scores[u][:, t] == pytest.approx(one.scorer.score_modules(u, modules)[0])
-        assert expected(fitted, "layers", [table.architecture([0, 0, 0])])[0][0] == sum(
+        assert expected_values(fitted, "layers", [table.architecture([0, 0, 0])])[0][0] == sum(
             len(table.module(v, 0)) for v in range(2)
         )
     built = build_within(fitted, "acc", 5, [Bound("layers", 1, 2)]).built
@@ -241,7 +242,7 @@ def test_a_sum_of_choices_is_known_of_layers_that_no_row_has():
     off = np.array([[c == "off" for module in a for c in module[0]] for a in some])
     assert (off[:, 0] & off[:, 1]).any()
     assert not any(a.modules[0] == (("off", "off"),) for a in table.architectures)
-    assert expected(fitted, "bytes", some)[0] == pytest.approx((~off) @ cost, rel=1e-9)
+    assert expected_values(fitted, "bytes", some)[0] == pytest.approx((~off) @ cost, rel=1e-9)
 
 
 def test_a_stage_of_which_nothing_is_determined_is_told():

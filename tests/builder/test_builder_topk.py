@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import nasbuild.builder._k_best_sums as best
-from nasbuild.builder import CHOSEN, best_sums, build, buildable
+from nasbuild.builder import SELECTION_STD_FACTOR, build, count_buildable, k_best_sums
 from nasbuild.space import contains, count_architectures, encode, load_space
 from strategies import relaxed, spaces
 
@@ -38,12 +38,12 @@ def summed(columns, positions) -> float:
 def test_all_combinations_come_by_sum_then_by_position(columns):
     everything = product(*(range(len(column)) for column in columns))
     expected = sorted(((summed(columns, p), p) for p in everything), key=lambda e: (-e[0], e[1]))
-    assert [(total, positions) for total, positions in best_sums(columns)] == expected
+    assert [(total, positions) for total, positions in k_best_sums(columns)] == expected
 
 
 def test_no_columns_make_one_empty_sum_and_an_empty_column_none():
-    assert list(best_sums([])) == [(0.0, ())]
-    assert list(best_sums([np.array([1.0]), np.array([])])) == []
+    assert list(k_best_sums([])) == [(0.0, ())]
+    assert list(k_best_sums([np.array([1.0]), np.array([])])) == []
 
 
 def pushes(monkeypatch, columns, n: int) -> int:
@@ -58,7 +58,7 @@ def pushes(monkeypatch, columns, n: int) -> int:
 
     with monkeypatch.context() as patch:
         patch.setattr(best.heapq, "heappush", counting)
-        assert len(list(islice(best_sums(columns), n))) == n
+        assert len(list(islice(k_best_sums(columns), n))) == n
     return count
 
 
@@ -118,19 +118,19 @@ def test_predictions_are_the_ensembles():
     built = build(target_fit, 20)
     value, std = target_fit.scorer.ensemble.predict(encode(space, [b.architecture for b in built]))
     assert [b.prediction for b in built] == pytest.approx(value.tolist(), rel=1e-6)
-    assert [b.std for b in built] == pytest.approx((CHOSEN * std).tolist(), rel=1e-6)
+    assert [b.std for b in built] == pytest.approx((SELECTION_STD_FACTOR * std).tolist(), rel=1e-6)
     assert np.ptp(value) > 0
 
 
 @given(spaces(), st.integers(0, 9))
 @relaxed
 def test_what_can_be_built_is_counted(space, seed):
-    assert buildable(made_up(space, seed)) == count_architectures(space)
+    assert count_buildable(made_up(space, seed)) == count_architectures(space)
     searched = made_up(space, seed, kept=2)
-    assert buildable(searched) == math.prod(len(stage) for stage in searched.stages)
-    if buildable(searched) < 300:
-        assert len(build(searched, 301)) == buildable(searched)
+    assert count_buildable(searched) == math.prod(len(stage) for stage in searched.stages)
+    if count_buildable(searched) < 300:
+        assert len(build(searched, 301)) == count_buildable(searched)
 
 
 def test_a_large_space_is_counted_exactly():
-    assert buildable(made_up(load_space("ofa-mobilenet-v3"), 0)) == 7_371**5
+    assert count_buildable(made_up(load_space("ofa-mobilenet-v3"), 0)) == 7_371**5

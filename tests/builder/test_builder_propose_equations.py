@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from builder_samples import QUICK
 
-from nasbuild.builder import build, parse_bound, propose_equations, swept_front
+from nasbuild.builder import build, front_by_score, parse_bound, propose_equations
 from nasbuild.errors import NasbuildError
 from nasbuild.objective import parse_target
 from nasbuild.score import fit
@@ -35,7 +35,7 @@ def test_an_equation_is_largest_where_it_says(fitted, targets):
     names, found = propose_equations(fitted, 5, targets=targets)
     assert names == tuple(targets)
     assert 3 <= len(found) <= 5
-    front = swept_front(fitted, 40, targets=targets)
+    front = front_by_score(fitted, 40, targets=targets)
     for one in found:
         assert contains(fitted.space, one.architecture)
         value, std = zip(*(fitted.of(t).scorer.predict([one.architecture]) for t in targets), strict=True)
@@ -59,7 +59,7 @@ def test_they_aim_apart_and_along_the_front(fitted):
     loss, latency = np.array([one.prediction for one in found]).T
     assert (np.diff(loss) > 0).all()
     assert (np.diff(latency) < 0).all()
-    front = swept_front(fitted, 40, targets=TWO).prediction
+    front = front_by_score(fitted, 40, targets=TWO).prediction
     assert np.ptp(loss) > 0.7 * np.ptp(front[:, 0])
 
 
@@ -86,10 +86,10 @@ def test_equations_can_be_learnt_and_build_near_where_they_aim(fitted):
     ("arguments", "message"),
     [
         ({"n": 0}, "the number of equations is 0"),
-        ({"n": 2, "targets": ["loss"]}, "a front needs two targets"),
+        ({"n": 2, "targets": ["loss"]}, "a front needs at least two targets"),
         (
             {"n": 2, "targets": TWO, "bounds": [parse_bound("params <= 3")]},
-            "'params' is no target of these equations; allowed: loss, latency_cpu",
+            "'params' is not a target of these equations; allowed: loss, latency_cpu",
         ),
         (
             {"n": 2, "targets": TWO, "bounds": [parse_bound("latency_cpu <= 0.001")]},

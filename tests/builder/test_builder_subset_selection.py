@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasbuild.builder._subset_selection import most_volume
+from nasbuild.builder._subset_selection import largest_hypervolume
 
 POINTS = st.lists(st.lists(st.integers(1, 30), min_size=3, max_size=3), min_size=1, max_size=9)
 
@@ -27,7 +27,7 @@ def volume(values, low):
 @given(POINTS, st.integers(1, 5), st.integers(0, 1))
 def test_two_targets_are_chosen_for_exactly(points, n, low):
     values, low = front(points, 2), np.full(2, float(low))
-    chosen = most_volume(values, n, low)
+    chosen = largest_hypervolume(values, n, low)
     assert (np.diff(chosen) > 0).all()
     assert len(chosen) == min(n, len(values))
     best = max(volume(values[list(some)], low) for some in combinations(range(len(values)), len(chosen)))
@@ -37,7 +37,7 @@ def test_two_targets_are_chosen_for_exactly(points, n, low):
 @given(POINTS, st.integers(1, 5))
 def test_more_targets_lose_the_least_one_at_a_time(points, n):
     values, low = front(points, 3), np.zeros(3)
-    chosen = most_volume(values, n, low)
+    chosen = largest_hypervolume(values, n, low)
     left = list(range(len(values)))
     while len(left) > n:
         # Of equal losses either may go; then what stays is compared, not which.
@@ -51,5 +51,5 @@ def test_more_targets_lose_the_least_one_at_a_time(points, n):
 
 def test_the_middle_of_a_bend_is_worth_more_than_points_far_apart():
     values = np.array([[10.0, 1.0], [9.0, 9.0], [8.9, 9.1], [1.0, 10.0]])
-    assert most_volume(values, 1, np.zeros(2)).tolist() == [1]
-    assert most_volume(values, 3, np.zeros(2)).tolist() in ([0, 1, 3], [0, 2, 3])
+    assert largest_hypervolume(values, 1, np.zeros(2)).tolist() == [1]
+    assert largest_hypervolume(values, 3, np.zeros(2)).tolist() in ([0, 1, 3], [0, 2, 3])

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from nasbuild.builder import (
     Bound,
+    format_bounds,
     parse_bound,
     parse_bounds,
     read_bounds,
     read_sweep,
-    shown_bounds,
 )
 from nasbuild.builder._bounds import loosened
 from nasbuild.errors import NasbuildError
@@ -54,7 +54,7 @@ def test_single_bounds_are_read(text, bound):
 def test_both_sides_are_two_bounds(text, bounds, told):
     (found,) = parse_bounds(text)
     assert {(b.name, b.sign, b.value) for b in found} == bounds
-    assert shown_bounds(found) == told
+    assert format_bounds(found) == told
     assert set(parse_bounds(told)[0]) == set(found)
     with pytest.raises(NasbuildError, match="more than one bound"):
         parse_bound(text)
@@ -107,7 +107,7 @@ def test_a_sweep_builds_for_each_value():
     ],
 )
 def test_what_is_no_bound_is_told(text):
-    with pytest.raises(NasbuildError, match="is no bound") as caught:
+    with pytest.raises(NasbuildError, match="is not a bound") as caught:
         parse_bounds(text)
     assert "NUMBER <= NAME <= NUMBER" in str(caught.value)
     far = any(word in text for word in ("inf", "nan", "1e300", "1e999"))
@@ -129,7 +129,7 @@ def test_a_loosened_bound_holds_for_the_value_and_for_little_more(value, sign):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("5 <= a <= 3", "no number is within"), ("3 <= a >= 5", "twice from one side")],
+    [("5 <= a <= 3", "no number satisfies"), ("3 <= a >= 5", "twice from the same side")],
 )
 def test_what_nothing_can_meet_is_told(text, words):
     with pytest.raises(NasbuildError, match=words):

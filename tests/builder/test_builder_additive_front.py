@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasbuild.builder import _additive_front
-from nasbuild.builder._additive_front import front_of_sums
+from nasbuild.builder._additive_front import additive_front
 
 
 @st.composite
@@ -31,7 +31,7 @@ def test_it_holds_every_sum_that_no_other_beats_once(worth):
     best = {
         tuple(a) for a, lost in zip(every, (above.all(-1) & ~equal.all(-1)).any(0), strict=True) if not lost
     }
-    picks = front_of_sums(worth)
+    picks = additive_front(worth)
     assert picks is not None
     found = [tuple(sum(own[i] for own, i in zip(worth, pick, strict=True))) for pick in picks]
     assert len(found) == len(set(found))
@@ -40,7 +40,7 @@ def test_it_holds_every_sum_that_no_other_beats_once(worth):
 
 
 def test_more_than_three_targets_are_not_listed():
-    assert front_of_sums([np.zeros((2, 4))]) is None
+    assert additive_front([np.zeros((2, 4))]) is None
 
 
 @pytest.mark.parametrize(("targets", "most", "share"), [(2, 2_000, 0.99), (3, 6_000, 0.95)])
@@ -49,9 +49,9 @@ def test_a_front_that_is_too_long_is_thinned_out(monkeypatch, targets, most, sha
     # Nothing in a stage beats anything else in it.
     worth = [np.abs(rng.normal(size=(50, targets))) for _ in range(4)]
     worth = [own / np.linalg.norm(own, axis=1, keepdims=True) * (u + 1) for u, own in enumerate(worth)]
-    whole = front_of_sums(worth)
-    monkeypatch.setattr(_additive_front, "_MOST_SUMS", most)
-    some = front_of_sums(worth)
+    whole = additive_front(worth)
+    monkeypatch.setattr(_additive_front, "_MAX_SUMS", most)
+    some = additive_front(worth)
     assert whole is not None
     assert some is not None
     assert len(some) < len(whole)
@@ -67,7 +67,7 @@ def test_a_front_that_is_too_long_is_thinned_out(monkeypatch, targets, most, sha
 def test_a_front_of_large_stages_holds_the_best_of_all_weighted_sums(targets):
     rng = np.random.default_rng(0)
     worth = [rng.normal(size=(60 if targets == 2 else 12, targets)) for _ in range(4)]
-    picks = front_of_sums(worth)
+    picks = additive_front(worth)
     assert picks is not None
     sums = sum(own[picks[:, u]] for u, own in enumerate(worth))
     for weights in rng.dirichlet(np.ones(targets), 50):

@@ -7,22 +7,22 @@ import pytest
 from builder_samples import EVERY, QUICK, SIZES, predicted
 
 from nasbuild.builder import (
-    POOL,
+    PREDICTION_POOL,
     Bound,
-    best_in_company,
-    best_of_modules,
-    best_predicted,
+    _beam_search,
+    _best_context,
+    best_by_prediction,
+    best_context_modules,
+    best_context_values,
+    best_predicted_modules,
     build_predicted,
     build_within,
-    expected,
+    expected_values,
     parse_bound,
-    worth_in_company,
 )
-from nasbuild.builder import _beam_search as ascend
-from nasbuild.builder import _best_context as in_company
 from nasbuild.builder._beam_search import best_predicted_picks
-from nasbuild.builder._pairwise_prediction import Predicted
-from nasbuild.builder._scored_modules import columns
+from nasbuild.builder._pairwise_prediction import PairwisePrediction
+from nasbuild.builder._scored_modules import scored_modules
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
 from nasbuild.score import fit
@@ -37,13 +37,13 @@ def fitted(request):
     return fit(table, ["acc", "latency_cpu"], recipe=QUICK[request.param], baselines=False)
 
 
-def bounded_table(seed: int) -> tuple[Predicted, np.ndarray]:
+def bounded_table(seed: int) -> tuple[PairwisePrediction, np.ndarray]:
     """Combinations with an exact cost and a bound on the second target, and those that are within."""
     rng = np.random.default_rng(seed + 50)
     costs = tuple(rng.integers(1, 9, (size, 1)).astype(float) for size in SIZES)
     plain = predicted(seed, 2, strength=0.3)
     limit = float(np.quantile(plain.values(EVERY)[:, 1], 0.3))
-    what = predicted(seed, 2, strength=0.3, costs=costs, most=np.array([18.0]), on_targets=((1, 1, limit),))
+    what = predicted(seed, 2, strength=0.3, costs=costs, upper=np.array([18.0]), on_targets=((1, 1, limit),))
     spent = sum(cost[EVERY[:, u], 0] for u, cost in enumerate(costs))
     return what, EVERY[(spent <= 18) & (plain.values(EVERY)[:, 1] <= limit)]
 
@@ -51,7 +51,7 @@ def bounded_table(seed: int) -> tuple[Predicted, np.ndarray]:
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("seed", range(4))
 def test_all_of_a_small_space_are_compared(seed, sign, monkeypatch):
-    monkeypatch.setattr(ascend, "_CHUNK", 100)
+    monkeypatch.setattr(_beam_search, "_CHUNK", 100)
     what, inside = bounded_table(seed)
     found, proven = best_predicted_picks(what, sign, EVERY[:0], 12)
     assert proven
@@ -62,13 +62,13 @@ def test_all_of_a_small_space_are_compared(seed, sign, monkeypatch):
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("seed", range(4))
 def test_swaps_find_the_best_of_a_larger_one(seed, sign, monkeypatch):
-    monkeypatch.setattr(ascend, "LISTED", 0)
-    monkeypatch.setattr(ascend, "WIDTH", 40)
+    monkeypatch.setattr(_beam_search, "LISTED", 0)
+    monkeypatch.setattr(_beam_search, "WIDTH", 40)
     what, inside = bounded_table(seed)
     spent = sum(cost[EVERY[:, u]] for u, cost in enumerate(what.costs))
     # It begins beyond the bound on the target, at what is within the costs alone.
     values = what.values(EVERY)
-    beyond = EVERY[(spent <= what.most).all(axis=1) & (what.over(values) > 0)][:3]
+    beyond = EVERY[(spent <= what.upper).all(axis=1) & (what.excess(values) > 0)][:3]
     found, proven = best_predicted_picks(what, sign, beyond, 12)
     assert not proven
     best = np.sort(-sign * what.values(inside)[:, 0])[:12]
@@ -89,7 +89,7 @@ def test_nothing_within_is_predicted_better(fitted, share):
     assert found.pool is None
     assert [one.prediction for one in found.built] == pytest.approx(best)
     built = [one.architecture for one in found.built]
-    assert expected(fitted, "latency_cpu", built)[0].max() <= most * (1 + 1e-6)
+    assert expected_values(fitted, "latency_cpu", built)[0].max() <= most * (1 + 1e-6)
     assert min(sum(map(len, a.modules)) for a in built) >= 4
 
 
@@ -117,7 +117,7 @@ def test_what_pairs_do_not_know_is_ranked_by_the_prediction_itself_and_not_prove
 def test_swaps_of_a_run_find_what_all_of_the_space_has(fitted, monkeypatch):
     bounds = [Bound("latency_cpu", 1, float(np.median(fitted.of("latency_cpu").labels.values)))]
     whole = build_predicted(fitted, "acc", 10, bounds)
-    monkeypatch.setattr(ascend, "LISTED", 0)
+    monkeypatch.setattr(_beam_search, "LISTED", 0)
     found = build_predicted(fitted, "acc", 10, bounds)
     assert not found.proven
     assert [one.prediction for one in found.built] == pytest.approx([one.prediction for one in whole.built])
@@ -140,11 +140,11 @@ def company(fitted):
 @pytest.mark.parametrize("listed", [True, False])
 def test_the_worth_of_modules_in_the_best_company(fitted, company, listed, monkeypatch):
     if not listed:
-        monkeypatch.setattr(in_company, "LISTED", 0)
-        monkeypatch.setattr(ascend, "LISTED", 0)
+        monkeypatch.setattr(_best_context, "LISTED", 0)
+        monkeypatch.setattr(_beam_search, "LISTED", 0)
     target_fit = fitted.of("acc")
-    table = columns([target_fit])
-    worth = worth_in_company(target_fit.scorer, 1, table)
+    table = scored_modules([target_fit])
+    worth = best_context_values(target_fit.scorer, 1, table)
     for u, own in enumerate(worth):
         found = target_fit.scorer.labels_at(own)
         told = np.array([company[u][table.module(u, i)] for i in range(len(own))])
@@ -152,22 +152,24 @@ def test_the_worth_of_modules_in_the_best_company(fitted, company, listed, monke
         # What swaps don't reach is no module of the best architectures.
         close = np.argsort(-told)[: len(told) if listed else 4]
         assert found[close] == pytest.approx(told[close])
-    best = best_of_modules(target_fit.scorer, 1, table, 7)
+    best = best_predicted_modules(target_fit.scorer, 1, table, 7)
     built = [one.architecture for one in build_predicted(fitted, "acc", 7).built]
     assert [table.architecture(pick) for pick in best.tolist()] == built
-    small = worth_in_company(fitted.of("latency_cpu").scorer, -1, columns([fitted.of("latency_cpu")]))
+    small = best_context_values(
+        fitted.of("latency_cpu").scorer, -1, scored_modules([fitted.of("latency_cpu")])
+    )
     assert max(map(max, small)) == pytest.approx(min(map(max, small)))
 
 
 def test_modules_are_those_whose_best_architecture_is_expected_to_be_best(fitted):
     """Against eight times the samples, of all of the space."""
     target_fit = fitted.of("acc")
-    table = columns([target_fit])
-    found = best_in_company(target_fit.scorer, 1, table, 3)
+    table = scored_modules([target_fit])
+    found = best_context_modules(target_fit.scorer, 1, table, 3)
     every = list(enumerate_architectures(fitted.space))
     samples = target_fit.scorer.drawn(every, 4_000, seed=9)
     if samples is None:
-        worth = worth_in_company(target_fit.scorer, 1, table)
+        worth = best_context_values(target_fit.scorer, 1, table)
         assert [own.tolist() for own in found] == [np.argsort(-w, kind="stable")[:3].tolist() for w in worth]
         return
     for u, own in enumerate(found):
@@ -179,11 +181,11 @@ def test_modules_are_those_whose_best_architecture_is_expected_to_be_best(fitted
 
 
 def test_modules_of_no_candidate_are_ordered_by_their_company(fitted, monkeypatch):
-    monkeypatch.setattr(in_company, "_CANDIDATES", 1)
+    monkeypatch.setattr(_best_context, "_CANDIDATES", 1)
     target_fit = fitted.of("acc")
-    table = columns([target_fit])
-    worth = worth_in_company(target_fit.scorer, 1, table)
-    for own, found in zip(worth, best_in_company(target_fit.scorer, 1, table, 5), strict=True):
+    table = scored_modules([target_fit])
+    worth = best_context_values(target_fit.scorer, 1, table)
+    for own, found in zip(worth, best_context_modules(target_fit.scorer, 1, table, 5), strict=True):
         # One candidate has one module a stage.
         rest = [i for i in np.argsort(-own, kind="stable") if i != found[0]]
         assert found[1:].tolist() == rest[: len(found) - 1]
@@ -193,8 +195,8 @@ def test_only_the_modules_of_the_best_company_take_part(fitted):
     built = build_predicted(fitted, "acc", 1000, k=2).built
     assert len(built) == 8
     target_fit = fitted.of("acc")
-    table = columns([target_fit])
-    for u, own in enumerate(best_in_company(target_fit.scorer, 1, table, 2)):
+    table = scored_modules([target_fit])
+    for u, own in enumerate(best_context_modules(target_fit.scorer, 1, table, 2)):
         assert {one.architecture.modules[u] for one in built} == {table.module(u, i) for i in own}
     values = [one.prediction for one in built]
     assert values == sorted(values, reverse=True)
@@ -216,7 +218,9 @@ def test_what_cannot_be_met_names_the_nearest(fitted):
     least = float(
         fitted.of("latency_cpu").scorer.predict(list(enumerate_architectures(fitted.space)))[0].min()
     )
-    with pytest.raises(NasbuildError, match="nothing was found whose predictions are within") as caught:
+    with pytest.raises(
+        NasbuildError, match="no architecture was found whose predictions are within"
+    ) as caught:
         build_predicted(fitted, "acc", 3, [Bound("latency_cpu", 1, least / 2)])
     near = parse_bound((caught.value.todo or "").removeprefix("loosen them: the nearest needs "))
     assert near == Bound("latency_cpu", 1, pytest.approx(least, rel=1e-3))
@@ -231,12 +235,12 @@ def test_where_swaps_cannot_be_followed_the_best_by_score_are_compared():
     most = float(np.median(fitted.of("latency_cpu").labels.values))
     bounds = [Bound("latency_cpu", 1, most)]
     found = build_predicted(fitted, "acc", 5, bounds)
-    pool = build_within(fitted, "acc", POOL, bounds).built
+    pool = build_within(fitted, "acc", PREDICTION_POOL, bounds).built
     assert found.pool == len(pool)
     assert not found.proven
-    latency = expected(fitted, "latency_cpu", [one.architecture for one in pool])[0]
+    latency = expected_values(fitted, "latency_cpu", [one.architecture for one in pool])[0]
     within = [one for one, value in zip(pool, latency, strict=True) if value <= most]
     assert len(within) < len(pool)
     assert [one.prediction for one in found.built] == [
-        one.prediction for one in best_predicted(fitted.of("acc"), within, 5)
+        one.prediction for one in best_by_prediction(fitted.of("acc"), within, 5)
     ]

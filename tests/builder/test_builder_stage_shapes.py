@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from nasbuild.builder._stage_shapes import of_seen, shapes_of
+from nasbuild.builder._stage_shapes import list_shapes, without_unseen
 from nasbuild.space import Feature, Space, Stage
 from nasbuild.table import Unseen
 
@@ -46,11 +46,11 @@ def test_the_modules_of_the_shapes_are_those_without_what_no_row_has(unseen):
             for one in own
         )
     }
-    shapes = shapes_of(0, [Plain()])
+    shapes = list_shapes(0, [Plain()])
     assert shapes is not None
     found = [
         SPACE.stages[0].decode(shape.codes(np.array([picks]))[0])
-        for shape in of_seen(shapes, SPACE, unseen)
+        for shape in without_unseen(shapes, SPACE, unseen)
         for picks in product(*(range(len(layers)) for layers in shape.options))
     ]
     assert set(found) == expected

@@ -19,9 +19,9 @@ from nasbuild.builder import (
     build_predicted,
     build_shortlisted,
     build_within,
+    fits_per_tie,
     propose,
     propose_within,
-    tied_fits,
 )
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
@@ -85,14 +85,14 @@ def deep():
 
 
 def test_the_best_is_the_best_of_all_that_keep_the_ties(fitted):
-    assert tied_fits(fitted) == [fitted]
+    assert fits_per_tie(fitted) == [fitted]
     kept = list(enumerate_architectures(fitted.space))
     assert len(kept) == 9 * 16
     best = np.sort(fitted.of("acc").scorer.shares(kept).sum(axis=1))[::-1]
     for built in (build(fitted.of("acc"), 10), build_within(fitted, "acc", 10, []).built):
         assert [b.score for b in built] == pytest.approx(best[:10])
         assert all(fitted.space.ties_hold(b.architecture) for b in built)
-    assert build_within(fitted, "acc", 10, []).proven == 10
+    assert build_within(fitted, "acc", 10, []).n_proven == 10
 
 
 @pytest.mark.parametrize("most", [8, 14, 24, 32])
@@ -103,7 +103,7 @@ def test_bounds_on_a_sum_that_only_tied_rows_show_are_exact(fitted, default, mos
         scores = target_fit.of("acc").scorer.shares(kept).sum(axis=1)
         built = build_within(target_fit, "acc", 3, [Bound("size", 1, most)])
         assert [b.score for b in built.built] == pytest.approx(np.sort(scores)[::-1][:3])
-        assert built.proven == 3
+        assert built.n_proven == 3
         by = build_predicted(target_fit, "acc", 3, [Bound("size", 1, most)]).built
         y = target_fit.of("acc").scorer.predict(kept)[0]
         assert by[0].prediction == pytest.approx(y.max(), abs=1e-6 * np.ptp(y) + 1e-9)
@@ -168,7 +168,7 @@ def test_proposals_keep_the_ties(fitted):
 
 
 def test_stages_too_large_to_list_are_built_for_every_choice_of_their_ties(deep):
-    parts = tied_fits(deep)
+    parts = fits_per_tie(deep)
     assert len(parts) == 3
     built = [build_within(part, "acc", 1, []).built[0] for part in parts]
     assert all(deep.space.ties_hold(one.architecture) for one in built)
@@ -191,7 +191,7 @@ def test_too_many_choices_of_large_stages_are_refused_with_what_to_do():
     ]
     space = tied_space(1, stages=stages, tied=[[f"q{i}.bits", f"k{i}.bits"] for i in range(4)])
     with pytest.raises(NasbuildError, match=r"leave 81 combinations of choices; allowed: at most 64.*--fix"):
-        tied_fits(run_of(space, 120, max_modules=100))
+        fits_per_tie(run_of(space, 120, max_modules=100))
 
 
 def test_the_command_builds_with_ties(fitted, tmp_path, monkeypatch, capsys):
@@ -222,7 +222,7 @@ def test_the_command_builds_with_ties(fitted, tmp_path, monkeypatch, capsys):
             assert q1["bits"] == k1["bits"]
             assert "--fix" not in more or q["bits"] in (2, 4)
     assert to_dict(fitted.space, fitted.table.architectures[0])
-    assert "nothing that was looked at" not in capsys.readouterr().out
+    assert "none of the architectures tried" not in capsys.readouterr().out
 
 
 def test_modules_that_cannot_keep_the_ties_are_told(fitted):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import nasbuild.builder._bounded_topk as under
-from nasbuild.builder._bounded_topk import Problem, best_under
+import nasbuild.builder._bounded_topk as bounded
+from nasbuild.builder._bounded_topk import Problem, bounded_topk
 
 
 @st.composite
@@ -40,9 +40,9 @@ def brute(problem: Problem, n: int, apart: int) -> list[tuple[int, ...]]:
 @settings(deadline=None, max_examples=300)
 @given(problems(), st.integers(1, 30), st.integers(1, 3))
 def test_nothing_better_is_feasible(problem, n, apart):
-    found = best_under(problem, n, apart)
+    found = bounded_topk(problem, n, apart)
     assert [tuple(p) for p in found.picks.tolist()] == brute(problem, n, apart)
-    assert found.proven == len(found)
+    assert found.n_proven == len(found)
 
 
 @settings(deadline=None, max_examples=40)
@@ -51,8 +51,8 @@ def test_integer_programmes_find_the_same_values(problem, n):
     expected = brute(problem, n, 1)
     nothing = np.empty((0, problem.stages), dtype=np.int64)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(under, "_PROGRAMMES", 99)
-        found = under._by_programmes(problem, n, 1, nothing, 0).picks
+        patch.setattr(bounded, "_MAX_PROGRAMS", 99)
+        found = bounded._solve_programs(problem, n, 1, nothing, 0).picks
     assert problem.feasible(found).all()
     assert problem.values(found) == pytest.approx(
         problem.values(np.array(expected, int).reshape(found.shape))
@@ -67,32 +67,32 @@ def test_programmes_take_over_where_there_is_too_much_to_list(monkeypatch):
         tuple(rng.normal(size=(12, 2)) for _ in range(4)),
         np.array([-1.0, -2.0]),
     )
-    expected = best_under(problem, 20).picks
+    expected = bounded_topk(problem, 20).picks
     assert len(expected) == 20
-    monkeypatch.setattr(under, "_MOST", 60)
-    found = best_under(problem, 20)
-    assert 1 <= found.proven < 20
-    assert found.picks[: found.proven].tolist() == expected[: found.proven].tolist()
+    monkeypatch.setattr(bounded, "_MAX_COMBINATIONS", 60)
+    found = bounded_topk(problem, 20)
+    assert 1 <= found.n_proven < 20
+    assert found.picks[: found.n_proven].tolist() == expected[: found.n_proven].tolist()
     assert problem.feasible(found.picks).all()
     assert len({tuple(p) for p in found.picks.tolist()}) == len(found)
 
 
 def test_apart_means_from_all_before():
     problem = Problem(tuple(np.array([3.0, 2, 1]) for _ in range(3)), (np.zeros((3, 0)),) * 3, np.zeros(0))
-    found = best_under(problem, 99, apart=3)
+    found = bounded_topk(problem, 99, apart=3)
     assert found.picks.tolist() == [[0, 0, 0], [1, 1, 1], [2, 2, 2]]
 
 
 def test_a_bound_that_nothing_meets_gives_nothing():
     problem = Problem((np.ones(3),), (np.arange(3.0)[:, None],), np.array([-1.0]))
-    assert len(best_under(problem, 5)) == 0
+    assert len(bounded_topk(problem, 5)) == 0
     # Feasible for fractions of modules only.
     problem = Problem(
         (np.array([0.0, 1.0]),) * 2,
         (np.array([[1.0, -1.0], [-1.0, 1.0]]), np.zeros((2, 2))),
         np.array([0.5, 0.5]),
     )
-    assert len(best_under(problem, 5)) == 0
+    assert len(bounded_topk(problem, 5)) == 0
 
 
 def test_what_cannot_be_proven_is_told(monkeypatch):
@@ -101,15 +101,15 @@ def test_what_cannot_be_proven_is_told(monkeypatch):
     scores = tuple(rng.normal(size=150) for _ in range(5))
     costs = tuple(s[:, None] * rng.uniform(0.2, 1, 5) + rng.normal(size=(150, 5)) for s in scores)
     problem = Problem(scores, costs, np.full(5, 1.0))
-    monkeypatch.setattr(under, "_MOST", 100_000)
-    found = best_under(problem, 100)
-    assert 1 <= found.proven < len(found) == 100
+    monkeypatch.setattr(bounded, "_MAX_COMBINATIONS", 100_000)
+    found = bounded_topk(problem, 100)
+    assert 1 <= found.n_proven < len(found) == 100
     assert problem.feasible(found.picks).all()
     values = problem.values(found.picks)
     assert (np.diff(values) <= 1e-9).all()
     monkeypatch.undo()
     # With more patience all are proven, and the first one was right.
-    sure = best_under(problem, 100)
-    assert sure.proven == 100
+    sure = bounded_topk(problem, 100)
+    assert sure.n_proven == 100
     assert problem.values(sure.picks)[0] == pytest.approx(values[0])
     assert (problem.values(sure.picks) >= values - 1e-9).all()

@@ -7,8 +7,8 @@ import pytest
 from deep_samples import QUICK, codes_of, deep_space, deep_table, programme
 
 from nasbuild.builder import Bound, build_predicted, build_within, parse_bound
-from nasbuild.builder._layerwise import deep
-from nasbuild.builder._layerwise_topk import best_of
+from nasbuild.builder._layerwise import layerwise_space
+from nasbuild.builder._layerwise_topk import layerwise_topk
 from nasbuild.builder._within_bounds import limits_of
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
@@ -71,7 +71,7 @@ def test_the_best_is_that_of_an_integer_programme(layers, choices, costs, how):
                     changed[0, place, 0] = choice
                     own[place, choice] = float(model.score(0, changed)[0][0]) - base
             assert within.built[0].score == pytest.approx(base + programme(own, spent, most), abs=1e-7)
-            assert within.proven == 1
+            assert within.n_proven == 1
 
 
 def test_one_deep_stage_is_as_good_as_many_of_one_layer():
@@ -87,7 +87,7 @@ def test_one_deep_stage_is_as_good_as_many_of_one_layer():
     for share in (0.25, 0.5, 0.8):
         bound = Bound("c0", 1, float(share * spent[0][:, -1].sum() + (1 - share) * spent[0][:, 0].sum()))
         one, two = (build_within(r, None, 5, [bound]) for r in (fitted, other))
-        assert one.proven == two.proven == 5
+        assert one.n_proven == two.n_proven == 5
         assert [b.score for b in one.built] == pytest.approx([b.score for b in two.built])
         same = [tuple((layer,) for layer in b.architecture.modules[0]) for b in one.built]
         assert same[0] == two.built[0].architecture.modules
@@ -205,13 +205,13 @@ def test_parts_tell_what_the_scorer_tells(both):
     _, fitted = both
     targets = list(fitted.targets)
     limits, costs = limits_of(targets, {}, [])
-    whole = deep(targets, fitted, costs, limits, interactions=True)
+    whole = layerwise_space(targets, fitted, costs, limits, interactions=True)
     rng = np.random.default_rng(4)
     for n in range(len(whole.parts[0])):
         own = whole.grid((n, 0))
         sizes = [len(s) for s in own.predicted.scores]
         picks = np.column_stack([rng.integers(size, size=30) for size in sizes])
-        picks = picks[own.told(picks)]
+        picks = picks[own.valid(picks)]
         architectures = own.architectures(picks)
         values = own.predicted.values(picks)
         for t, one in enumerate(targets):
@@ -224,7 +224,7 @@ def test_parts_tell_what_the_scorer_tells(both):
                 changed = picks[:3].copy()
                 changed[:, slot] = option
                 assert swapped[:, option] == pytest.approx(own.predicted.values(changed), abs=1e-9)
-    assert best_of(whole, 1, 3).architectures
+    assert layerwise_topk(whole, 1, 3).architectures
 
 
 def test_scorers_without_sums_over_layers_are_searched_at_many_prices():
@@ -236,7 +236,7 @@ def test_scorers_without_sums_over_layers_are_searched_at_many_prices():
     )
     most = float(0.35 * spent[0][:, -1].sum() + 0.65 * spent[0][:, 0].sum())
     found = build_within(fitted, None, 1, [Bound("c0", 1, most)])
-    assert found.proven == 0
+    assert found.n_proven == 0
     codes = codes_of(space, found.built[0].architecture)
     assert metric(spent[0])(codes) <= most
     # Of what is possible: 1 is the programme's, 0 the worst within the bound.

@@ -7,9 +7,9 @@ from itertools import islice
 
 import numpy as np
 
-from nasbuild.builder._bounded_topk import prices_of, slack
-from nasbuild.builder._k_best_sums import best_sums
-from nasbuild.builder._layerwise import Deep
+from nasbuild.builder._bounded_topk import dual_prices, rounding_slack
+from nasbuild.builder._k_best_sums import k_best_sums
+from nasbuild.builder._layerwise import LayerwiseSpace
 from nasbuild.builder._pair_relaxation import relaxed_problem
 from nasbuild.builder._part_grid import Grid, combinations_of, grid
 
@@ -34,13 +34,13 @@ class _Nested:
     def best_at(self, prices: np.ndarray) -> tuple[float, np.ndarray]:
         score, spent = 0.0, np.zeros(len(prices))
         for stage in self.own:
-            each = [self.best_of(part, prices) for part in stage]
+            each = [self.layerwise_topk(part, prices) for part in stage]
             _, s, c = max(each, key=lambda one: one[0])
             score, spent = score + s, spent + c
         return score, spent
 
     @staticmethod
-    def best_of(part: tuple, prices: np.ndarray) -> tuple[float, float, np.ndarray]:
+    def layerwise_topk(part: tuple, prices: np.ndarray) -> tuple[float, float, np.ndarray]:
         score, spent = 0.0, np.zeros(len(prices))
         for s, c in zip(*part, strict=True):
             pick = int(np.argmax(s - c @ prices))
@@ -48,7 +48,7 @@ class _Nested:
         return score - float(spent @ prices), score, spent
 
 
-def combinations_within(whole: Deep, sign: int) -> tuple[list[tuple[int, ...]], float]:
+def bounded_combinations(whole: LayerwiseSpace, sign: int) -> tuple[list[tuple[int, ...]], float]:
     """Combinations of parts to look into, and what those that are left out don't exceed (-inf if none are)."""
     count = combinations_of(whole.parts)
     if count <= _GRIDS:
@@ -58,28 +58,35 @@ def combinations_within(whole: Deep, sign: int) -> tuple[list[tuple[int, ...]], 
         rows = []
         for part in stage:
             some = grid(
-                whole.fit.space, [[part]], [0], limits, [None] * len(whole.targets), [None] * len(limits.most)
+                whole.fit.space,
+                [[part]],
+                [0],
+                limits,
+                [None] * len(whole.targets),
+                [None] * len(limits.upper),
             )
             scores, costs = _sums_of(some, sign)
             rows.append((scores, costs))
         own.append(tuple(rows))
-    most = np.array([*limits.most, *(m for _, _, m in limits.on_targets)], dtype=np.float64)
+    most = np.array([*limits.upper, *(m for _, _, m in limits.on_targets)], dtype=np.float64)
     nested = _Nested(tuple(own), most)
-    prices = prices_of(nested)
+    prices = dual_prices(nested)
     if prices is None:
         return [], -np.inf
-    values = [np.array([nested.best_of(part, prices)[0] for part in stage]) for stage in own]
+    values = [np.array([nested.layerwise_topk(part, prices)[0] for part in stage]) for stage in own]
     order = [np.argsort(-v, kind="stable") for v in values]
-    every = list(islice(best_sums([v[o] for v, o in zip(values, order, strict=True)]), _GRIDS + 1))
+    every = list(islice(k_best_sums([v[o] for v, o in zip(values, order, strict=True)]), _GRIDS + 1))
     combos = [tuple(int(o[p]) for o, p in zip(order, places, strict=True)) for _, places in every[:_GRIDS]]
-    rest = every[_GRIDS][0] + float(prices @ (most + slack(nested))) if len(every) > _GRIDS else -np.inf
+    rest = (
+        every[_GRIDS][0] + float(prices @ (most + rounding_slack(nested))) if len(every) > _GRIDS else -np.inf
+    )
     # What pairs of stages add is not in these sums.
     return combos, np.inf if any(v is not None and v.links for v in whole.interactions) else rest
 
 
-def combinations_to_see(whole: Deep) -> list[tuple[int, ...]]:
+def candidate_combinations(whole: LayerwiseSpace) -> list[tuple[int, ...]]:
     """Combinations of parts that are looked into: all, or of more those that the first target's prices prefer."""
-    return combinations_within(whole, whole.targets[0].target.sign)[0]
+    return bounded_combinations(whole, whole.targets[0].target.sign)[0]
 
 
 def _sums_of(some: Grid, sign: int) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]]:

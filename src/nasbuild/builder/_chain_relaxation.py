@@ -7,17 +7,17 @@ from itertools import pairwise
 import numpy as np
 
 from nasbuild.builder._chain_dp import Chain
-from nasbuild.builder._pair_relaxation import CELLS, halves
-from nasbuild.builder._pair_tables import Linked
-from nasbuild.builder._pairwise_prediction import Predicted
+from nasbuild.builder._pair_relaxation import CELLS, split_pairs
+from nasbuild.builder._pair_tables import PairTables
+from nasbuild.builder._pairwise_prediction import PairwisePrediction
 
 
-def chain_of(predicted: Predicted, sign: int) -> Chain | None:
+def as_chain(predicted: PairwisePrediction, sign: int) -> Chain | None:
     """Neighbours as they are, other pairs at most (for costs at least); None where no neighbours count in costs."""
-    linked = [pair for pair in predicted.cost_pairs if isinstance(pair, Linked) and not pair.empty]
+    linked = [pair for pair in predicted.cost_pairs if isinstance(pair, PairTables) and not pair.empty]
     if not linked:
         return None
-    slots, bounds = len(predicted.scores), len(predicted.most)
+    slots, bounds = len(predicted.scores), len(predicted.upper)
     sizes = tuple(len(own) for own in predicted.scores)
     found = _split(predicted.pairs[0], sign, sizes)
     if found is None or any(a * b > CELLS for a, b in pairwise(sizes)):
@@ -25,7 +25,7 @@ def chain_of(predicted: Predicted, sign: int) -> Chain | None:
     scores = [sign * own[:, 0] + more for own, more in zip(predicted.scores, found[0], strict=True)]
     columns = [[own[:, k] for own in predicted.costs] for k in range(bounds)]
     tables: list[dict[int, np.ndarray]] = [{} for _ in range(bounds)]
-    most = [*predicted.most]
+    most = [*predicted.upper]
     for k, pair in enumerate(predicted.cost_pairs):
         own = _split(pair, -1, sizes) if pair is not None else None
         if pair is not None and own is None:
@@ -63,11 +63,11 @@ def _split(
     pair: object, sign: int, sizes: tuple[int, ...]
 ) -> tuple[list[np.ndarray], dict[int, np.ndarray]] | None:
     """Halves of the most of pairs that are no neighbours, (options,) each, and tables of neighbours by their first slot."""
-    if not isinstance(pair, Linked):
+    if not isinstance(pair, PairTables):
         return None
     tables = pair.as_tables(CELLS)
     if tables is None:
         return None
     near = {s: sign * table for (s, t), table in tables.items() if t == s + 1}
     far = {at: table for at, table in tables.items() if at[1] != at[0] + 1}
-    return halves(far, sizes, sign, most=True), near
+    return split_pairs(far, sizes, sign, most=True), near

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from nasbuild.builder._k_best_sums import best_choices
+from nasbuild.builder._k_best_sums import k_best_picks
 from nasbuild.builder._tied_stages import chosen_together
-from nasbuild.builder._topk import Built, described, require_positive
+from nasbuild.builder._topk import Built, describe, require_positive
 from nasbuild.score import COMPARED, Scorer, TargetFit, member_scores
 from nasbuild.space import Architecture
 
@@ -38,7 +38,7 @@ def propose(target_fit: TargetFit, n: int) -> list[Built]:
         for stage, own in zip(target_fit.stages, ranks, strict=True)
     ]
     turns = [_best_first(target_fit, ranks, [s[m] for s in scores]) for m in range(len(scores[0]))]
-    return described(target_fit, in_turn(target_fit.scorer, turns, n))
+    return describe(target_fit, in_turn(target_fit.scorer, turns, n))
 
 
 def in_turn(scorer: Scorer, turns: Sequence[Iterator[Architecture]], n: int) -> list[Architecture]:
@@ -74,7 +74,7 @@ def _best_first(
 ) -> Iterator[Architecture]:
     """Architectures of these modules by one member's scores, best first."""
     space = target_fit.scorer.space
-    for _, positions in best_choices(target_fit, ranks, scores):
+    for _, positions in k_best_picks(target_fit, ranks, scores):
         yield Architecture(
             tuple(
                 stage.module(space, int(own[p]))

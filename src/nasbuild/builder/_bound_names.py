@@ -1,4 +1,4 @@
-"""What a bound's name stands for: a cost known exactly, or a target that is predicted."""
+"""Resolves the name in a bound: a cost that is known exactly, or a target that is predicted."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasbuild.builder._declared_costs import Declared
-from nasbuild.builder._exact_costs import TableSum, Unproven, exact_sum
-from nasbuild.builder._failure_bound import FAILING, Failing
+from nasbuild.builder._declared_costs import DeclaredCost
+from nasbuild.builder._exact_costs import NotExact, TableSum, exact_sum
+from nasbuild.builder._failure_bound import FAILURE_LOG_ODDS, FailureLogOdds
 from nasbuild.errors import NasbuildError
 from nasbuild.score import Fit, TargetFit
 from nasbuild.space import Architecture, Cost, Space
 
 LAYERS, DEPTH = "layers", "depth"
-"""Names of the number of layers, which needs no target."""
+"""Names of the bound on the number of layers."""
 
 
 @dataclass(frozen=True)
 class LayerCount:
-    """The number of layers; the features of the whole architecture are no layer."""
+    """The number of layers; features of the whole architecture do not count as a layer."""
 
     space: Space
 
@@ -29,41 +29,43 @@ class LayerCount:
         return False
 
     def links(self) -> dict[tuple[int, int], np.ndarray]:
-        """Nothing: stages do not matter to each other."""
+        """Empty: stages contribute independently."""
         return {}
 
     def vectors(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray:  # noqa: ARG002
-        """Of rank 0, (modules, 0)."""
+        """Factors of rank 0, (modules, 0)."""
         return np.zeros((len(codes), 0))
 
     def of_modules(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray:
-        """Layers of modules of a stage, (modules,)."""
+        """Number of layers of each module of a stage, (modules,)."""
         if self.space.stages[stage].is_globals:
             return np.zeros(len(codes))
         return np.array([float(len(code)) for code in codes])
 
 
 @dataclass(frozen=True)
-class ByValue:
-    """A declared cost of which only the values of whole architectures are known."""
+class OpaqueCost:
+    """A declared cost that can only be computed for whole architectures, not per stage."""
 
     space: Space
     cost: Cost
 
 
-StageCost = LayerCount | TableSum | Declared | Failing
-ExactCost = StageCost | ByValue
+StageCost = LayerCount | TableSum | DeclaredCost | FailureLogOdds
+ExactCost = StageCost | OpaqueCost
 
 
-def exact_cost(fit: Fit, name: str) -> ExactCost | Unproven | None:
-    """A cost of that name that is known exactly; None if the name says nothing beside a target or is unknown."""
+def exact_cost(fit: Fit, name: str) -> ExactCost | NotExact | None:
+    """The exactly known cost of a name; None if there is none, so that the name may be a target."""
     space = fit.space
-    if name == FAILING and fit.failures is not None:
-        return Failing(fit.failures)
+    if name == FAILURE_LOG_ODDS and fit.failures is not None:
+        return FailureLogOdds(fit.failures)
     if name in space.costs:
         cost = space.costs[name]
         return (
-            Declared(space, cost) if cost.is_sum(space) and not cost.needs_globals else ByValue(space, cost)
+            DeclaredCost(space, cost)
+            if cost.is_sum(space) and not cost.needs_globals
+            else OpaqueCost(space, cost)
         )
     if name in (LAYERS, DEPTH) and name not in fit.table.columns:
         return LayerCount(space)
@@ -71,17 +73,25 @@ def exact_cost(fit: Fit, name: str) -> ExactCost | Unproven | None:
 
 
 def is_exact(fit: Fit, name: str) -> bool:
-    """Whether a name stands for a cost that is known exactly: the number of layers, or what the space or the table tell."""
+    """Whether a name stands for an exactly known cost.
+
+    These are the number of layers, costs that the space declares, and metrics that the table shows
+    to be exact sums over the layers.
+    """
     return isinstance(exact_cost(fit, name), ExactCost)
 
 
-def resolved(fit: Fit, name: str, where: str = "--where") -> ExactCost | TargetFit:
-    """What a name in a bound stands for: a declared cost, the number of layers, an exact sum that the table proves, a target.
+def resolve_name(fit: Fit, name: str, where: str = "--where") -> ExactCost | TargetFit:
+    """Resolves a name in a bound.
+
+    Returns
+    -------
+    A declared cost, the number of layers, or an exact sum that the table proves; else the target.
 
     Raises
     ------
     NasbuildError
-        If it stands for nothing that can be bounded.
+        If nothing of this name can be bounded.
     """
     exact = exact_cost(fit, name)
     if isinstance(exact, ExactCost):
@@ -89,10 +99,10 @@ def resolved(fit: Fit, name: str, where: str = "--where") -> ExactCost | TargetF
     for target_fit in fit.targets:
         if target_fit.target.name == name:
             return target_fit
-    if isinstance(exact, Unproven):
+    if isinstance(exact, NotExact):
         raise _not_exact(name, exact, where)
     raise NasbuildError(
-        f"{name!r} is neither a target of this run nor a metric of its table",
+        f"{name!r} is neither a target of this fit nor a metric of its table",
         where=where,
         allowed=dict.fromkeys(
             [*(one.target.name for one in fit.targets), LAYERS, *fit.space.costs, *fit.table.columns]
@@ -100,63 +110,64 @@ def resolved(fit: Fit, name: str, where: str = "--where") -> ExactCost | TargetF
     )
 
 
-def _not_exact(name: str, why: Unproven, where: str) -> NasbuildError:
-    if why.told:
+def _not_exact(name: str, why: NotExact, where: str) -> NasbuildError:
+    if why.disproven:
         return NasbuildError(
-            f"{name!r} is no target of this run, and in its table no exact sum over the layers",
+            f"{name!r} is not a target of this fit, and in its table not an exact sum over the layers",
             where=where,
-            todo="if it is a measurement, fit it beside the others: --target may be given several times; "
+            todo="if it is a measurement, fit it as well: --target may be given several times; "
             "if it is known by definition, declare it under costs: in the space",
         )
     return NasbuildError(
-        f"the table can't show whether {name!r} is a sum over the layers: {why.unknowns:,} unknowns, {why.rows:,} rows",
+        f"the table can't show whether {name!r} is a sum over the layers: "
+        f"{why.unknowns:,} unknowns, {why.rows:,} rows",
         where=where,
         todo="declare what each choice costs: costs: in the space, or --costs with a file",
     )
 
 
 def of_stages(cost: ExactCost) -> StageCost:
-    """A cost that stages tell; one that only whole architectures tell has a sum in its place by now."""
-    assert not isinstance(cost, ByValue)
+    """Narrows the type: opaque costs have been replaced by sums at this point."""
+    assert not isinstance(cost, OpaqueCost)
     return cost
 
 
-def of_together(
+def joint_costs(
     cost: StageCost, stages: Sequence[int], codes: Sequence[Sequence[np.ndarray]], picks: np.ndarray
 ) -> np.ndarray:
-    """What modules of several stages add together, but for products of stages, (picks,); NaN where it isn't known.
+    """Joint cost of modules of several stages, without products between stages, (picks,).
 
-    ``picks`` are positions in the ``codes`` of each of the stages, (picks, stages).
+    NaN where it is not known. ``picks`` are positions in the ``codes`` of each stage, (picks, stages).
     """
     if isinstance(cost, TableSum):
-        return cost.of_together(stages, codes, picks)
+        return cost.joint_costs(stages, codes, picks)
     own = [cost.of_modules(u, some) for u, some in zip(stages, codes, strict=True)]
     return np.sum([values[at] for values, at in zip(own, picks.T, strict=True)], axis=0)
 
 
 def exact_values(fit: Fit, cost: ExactCost, architectures: Sequence[Architecture]) -> np.ndarray:
-    """The cost of whole architectures, (architectures,); NaN where the table doesn't determine it."""
-    if isinstance(cost, Declared | ByValue):
+    """Cost of whole architectures, (architectures,); NaN where the table does not determine it."""
+    if isinstance(cost, DeclaredCost | OpaqueCost):
         return cost.cost.values(fit.space, architectures)
-    if isinstance(cost, Failing):
+    if isinstance(cost, FailureLogOdds):
         return cost.failures.log_odds(architectures)
     codes = [[stage.encode(a.modules[u]) for a in architectures] for u, stage in enumerate(fit.space.stages)]
     picks = np.repeat(np.arange(len(architectures))[:, None], len(codes), axis=1)
-    total = of_together(cost, range(len(codes)), codes, picks)
+    total = joint_costs(cost, range(len(codes)), codes, picks)
     for (u, v), link in cost.links().items():
         if u < v:
             total += ((cost.vectors(u, codes[u]) @ link) * cost.vectors(v, codes[v])).sum(axis=1)
     return total
 
 
-def exact_and_predicted(
+def resolve_names(
     fit: Fit, first: TargetFit, names: Sequence[str]
 ) -> tuple[dict[str, ExactCost], list[TargetFit]]:
-    """What bounds are on: exact costs by name, and the other targets, each once."""
+    """Splits bounded names into exact costs, by name, and targets other than ``first``, each once."""
     exact: dict[str, ExactCost] = {}
     others: dict[str, TargetFit] = {}
     for name in dict.fromkeys(names):
-        found = resolved(fit, name)
+        found = resolve_name(fit, name)
         if isinstance(found, TargetFit):
             if name != first.target.name:
                 others[name] = found

@@ -10,7 +10,7 @@ from builder_samples import QUICK, made_up
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasbuild.builder import build, holds_of_front, reduce_space
+from nasbuild.builder import build, front_coverage, reduce_space
 from nasbuild.errors import NasbuildError
 from nasbuild.score import fit
 from nasbuild.space import (
@@ -81,7 +81,9 @@ def test_it_is_named_after_its_space():
 def test_mistakes_are_told():
     macro, mnasnet = made_up(load_space("nas-bench-macro"), 0), made_up(load_space("mnasnet"), 0, kept=2)
     for k in (0, -3):
-        with pytest.raises(NasbuildError, match=f"the number of modules a stage is {k}; allowed: 1 or more"):
+        with pytest.raises(
+            NasbuildError, match=f"the number of modules per stage is {k}; allowed: 1 or more"
+        ):
             reduce_space([macro], k)
     with pytest.raises(NasbuildError, match="there is nothing learnt to shrink the space by"):
         reduce_space([], 3)
@@ -116,10 +118,10 @@ def test_how_much_of_the_known_front_is_held(fitted, targets):
         for a, v in zip(table.architectures, values, strict=True)
         if not any(w != v and all(x <= y for x, y in zip(w, v, strict=True)) for w in values)
     ]
-    whole = holds_of_front(reduce_space(fitted.targets, 99), fitted, targets)
+    whole = front_coverage(reduce_space(fitted.targets, 99), fitted, targets)
     assert (whole.front, whole.whole, whole.modules) == (len(front), len(front), 1.0)
     half = reduce_space(fitted.targets, 0, architectures=front[: len(front) // 2 + 1])
-    held = holds_of_front(half, fitted, targets)
+    held = front_coverage(half, fitted, targets)
     assert held.front == len(front)
     assert held.whole == sum(
         all(m in s.modules for m, s in zip(a.modules, half.stages, strict=True)) for a in front

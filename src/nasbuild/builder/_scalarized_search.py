@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from nasbuild.builder._nondominated import worthwhile
 from nasbuild.builder._part_grid import Limits
 from nasbuild.builder._part_tables import Part, StageSum, listed_part, table_modules
+from nasbuild.builder._skyband import skyband
 from nasbuild.score import TargetFit
 from nasbuild.space import allows, module_key, neighbour_codes, sample_codes
 
@@ -20,7 +20,7 @@ _BEATEN = 10  # modules that at least so many others beat in every way are left 
 _KEPT = 5_000
 
 
-def pooled_part(
+def local_search_part(
     targets: Sequence[TargetFit], stage: int, costs: Sequence[StageSum], limits: Limits, budget: int = _BUDGET
 ) -> Part | None:
     """Modules along the trade-offs of all scores and costs of a stage, found by local searches; None if none can be afforded.
@@ -81,7 +81,7 @@ def pooled_part(
     good = np.flatnonzero(~np.isnan(values).any(axis=1))
     if not len(good):
         return None
-    kept = good[worthwhile(values[good] * worth_signs, _BEATEN)]
+    kept = good[skyband(values[good] * worth_signs, _BEATEN)]
     kept = np.union1d(kept, good[np.argsort(-signs[0] * values[good, 0])[:1000]])[:_KEPT]
     return listed_part(stage, [codes[i] for i in kept], values[kept][:, : len(targets)], costs)
 

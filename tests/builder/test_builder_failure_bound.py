@@ -9,12 +9,12 @@ import pytest
 from builder_samples import QUICK
 
 from nasbuild.builder import (
-    FAILING,
+    FAILURE_LOG_ODDS,
     Bound,
-    at_most,
     build_front,
     build_predicted,
     build_within,
+    failure_bound,
     propose_within,
     within_bounds,
 )
@@ -82,13 +82,13 @@ def test_the_best_below_a_probability_are_those_of_all_architectures(known):
     fitted, every, risk = known
     value = fitted.targets[0].scorer.predict(every)[0]
     for most in (0.5, 0.1):
-        built = build_predicted(fitted, "acc", 5, [at_most(most)]).built
+        built = build_predicted(fitted, "acc", 5, [failure_bound(most)]).built
         assert [one.prediction for one in built] == pytest.approx(np.sort(value[risk <= most])[::-1][:5])
         assert (fitted.failures.probability([one.architecture for one in built]) <= most + 1e-9).all()
     # Without, what is best fails.
     free = build_predicted(fitted, "acc", 1).built[0].architecture
     assert fitted.failures.probability([free])[0] > 0.5
-    inside = within_bounds(fitted, every, [at_most(0.1)])
+    inside = within_bounds(fitted, every, [failure_bound(0.1)])
     assert inside.tolist() == (risk <= 0.1 + 1e-12).tolist()
 
 
@@ -96,14 +96,14 @@ def test_with_other_bounds_both_hold(known):
     fitted, every, risk = known
     value = fitted.targets[0].scorer.predict(every)[0]
     layers = np.array([sum(len(m) for m in a.modules) for a in every])
-    bounds = [at_most(0.3), Bound("layers", 1, 7.0)]
+    bounds = [failure_bound(0.3), Bound("layers", 1, 7.0)]
     built = build_within(fitted, "acc", 1, bounds).built[0]
     assert built.prediction == pytest.approx(value[(risk <= 0.3) & (layers <= 7)].max())
 
 
 def test_proposals_and_fronts_stay_below_it(known):
     fitted, _, _ = known
-    bounds = [at_most(0.3)]
+    bounds = [failure_bound(0.3)]
     proposed = [one.architecture for one in propose_within(fitted, "acc", 8, bounds)]
     front = build_front(fitted, 5, bounds=bounds).architectures
     for some in (proposed, front):
@@ -114,10 +114,10 @@ def test_proposals_and_fronts_stay_below_it(known):
 def test_below_the_least_probability_there_is_nothing(known):
     fitted, _, risk = known
     with pytest.raises(Infeasible):
-        build_predicted(fitted, "acc", 1, [at_most(float(risk.min()) / 2)])
+        build_predicted(fitted, "acc", 1, [failure_bound(float(risk.min()) / 2)])
 
 
 def test_a_run_that_knows_of_no_failures_has_no_such_bound(known):
     fitted, _, _ = known
-    with pytest.raises(NasbuildError, match=FAILING):
-        build_predicted(replace(fitted, failures=None), "acc", 1, [at_most(0.5)])
+    with pytest.raises(NasbuildError, match=FAILURE_LOG_ODDS):
+        build_predicted(replace(fitted, failures=None), "acc", 1, [failure_bound(0.5)])

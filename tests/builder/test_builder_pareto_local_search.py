@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from builder_samples import EVERY, SIZES, predicted
 
-from nasbuild.builder._pairwise_prediction import Predicted
-from nasbuild.builder._pareto_local_search import climb
+from nasbuild.builder._pairwise_prediction import PairwisePrediction
+from nasbuild.builder._pareto_local_search import pareto_local_search
 
 
-def slow_values(what: Predicted, pick: np.ndarray) -> list[float]:
+def slow_values(what: PairwisePrediction, pick: np.ndarray) -> list[float]:
     found = []
     for t, pair in enumerate(what.pairs):
         total = sum(what.scores[u][m, t] for u, m in enumerate(pick))
@@ -23,7 +23,7 @@ def slow_values(what: Predicted, pick: np.ndarray) -> list[float]:
     return found
 
 
-def starts(what: Predicted, signs: np.ndarray, picks: np.ndarray = EVERY) -> np.ndarray:
+def starts(what: PairwisePrediction, signs: np.ndarray, picks: np.ndarray = EVERY) -> np.ndarray:
     """The best picks by some weighted sums of scores."""
     sums = sum(score[picks[:, u], : len(signs)] for u, score in enumerate(what.scores)) * signs
     weights = np.random.default_rng(0).dirichlet(np.ones(len(signs)), 12)
@@ -51,7 +51,7 @@ def test_values_and_swaps_are_sums_of_scores_and_pairs():
 def test_nearly_all_of_the_front_is_reached_from_sums(seed, targets):
     what, signs = predicted(seed, targets), np.array([1.0, -1.0, 1.0])[:targets]
     begun = starts(what, signs)
-    found = climb(what, signs, begun)
+    found = pareto_local_search(what, signs, begun)
     values, every = what.values(found) * signs, what.values(EVERY) * signs
     low = every.min(axis=0)
     assert moocore.is_nondominated(values, maximise=True).all()
@@ -67,11 +67,11 @@ def test_bounds_on_costs_and_on_predictions_hold(seed):
     plain = predicted(seed, 3)
     limit = float(np.median(plain.values(EVERY)[:, 2]))
     # The second bound is on the third target, which is to be at least that.
-    what = predicted(seed, 3, costs=costs, most=np.array([16.0, -limit]), on_targets=((2, -1, -limit),))
+    what = predicted(seed, 3, costs=costs, upper=np.array([16.0, -limit]), on_targets=((2, -1, -limit),))
     spent = sum(cost[EVERY[:, u], 0] for u, cost in enumerate(costs))
     inside = EVERY[(spent <= 16) & (plain.values(EVERY)[:, 2] >= limit)]
     signs = np.array([1.0, -1.0])
-    found = climb(what, signs, starts(what, signs, inside))
+    found = pareto_local_search(what, signs, starts(what, signs, inside))
     assert {tuple(p) for p in found.tolist()} <= {tuple(p) for p in inside.tolist()}
     values, every = plain.values(found)[:, :2] * signs, plain.values(inside)[:, :2] * signs
     low = every.min(axis=0)
@@ -83,10 +83,10 @@ def test_starts_beyond_a_bound_on_predictions_count_if_there_are_no_others():
     values = plain.values(EVERY)[:, 0]
     limit = float(values.min()) - 1
     costs = tuple(np.zeros((size, 1)) for size in SIZES)
-    what = predicted(1, costs=costs, most=np.array([limit]), on_targets=((0, 1, limit),))
+    what = predicted(1, costs=costs, upper=np.array([limit]), on_targets=((0, 1, limit),))
     assert not what.within(what.values(EVERY)).any()
-    assert len(climb(what, np.array([1.0, -1.0]), EVERY[:1])) > 0
+    assert len(pareto_local_search(what, np.array([1.0, -1.0]), EVERY[:1])) > 0
     # Its sums are within the bound, all that can be held.
-    what = predicted(1, costs=costs, most=np.array([0.0]), on_targets=((0, 1, 0.0),))
+    what = predicted(1, costs=costs, upper=np.array([0.0]), on_targets=((0, 1, 0.0),))
     beyond = EVERY[values > 0][:2]
-    assert len(climb(what, np.array([1.0, -1.0]), beyond)) > 2
+    assert len(pareto_local_search(what, np.array([1.0, -1.0]), beyond)) > 2

@@ -9,7 +9,7 @@ from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Result
 
 
-def nothing_told(wanted: Sequence[str], results: Sequence[Result], first: str) -> NasbuildError:
+def nothing_measured(wanted: Sequence[str], results: Sequence[Result], first: str) -> NasbuildError:
     """An error with the most frequent reason.
 
     Parameters

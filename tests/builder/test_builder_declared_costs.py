@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from deep_samples import QUICK, codes_of
 
-from nasbuild.builder import Bound, build_front, build_predicted, build_within, expected, parse_bound
+from nasbuild.builder import Bound, build_front, build_predicted, build_within, expected_values, parse_bound
 from nasbuild.errors import NasbuildError
 from nasbuild.score import fit, score_stages
 from nasbuild.space import (
@@ -86,7 +86,7 @@ def everything(fitted):
 
 def test_the_cost_of_every_architecture_is_known(fitted, everything):
     every, _, true = everything
-    value, std = expected(fitted, "macs", every)
+    value, std = expected_values(fitted, "macs", every)
     assert value == pytest.approx(true, rel=1e-9)
     assert not std.any()
 
@@ -157,7 +157,7 @@ def test_large_spaces_of_products_find_nearly_the_best_of_a_dynamic_programme():
         assert all(macs(codes_of(space, one.architecture)) <= most for one in built.built)
         assert built.built[0].score <= limit + 1e-9
         assert built.built[0].score >= limit - 0.01 * np.ptp(own, axis=1).sum()
-        assert built.proven or built.built[0].score + built.gap >= limit - 1e-9
+        assert built.n_proven or built.built[0].score + built.gap >= limit - 1e-9
 
 
 def test_a_cost_by_a_function_holds_for_whatever_is_built(tmp_path):
@@ -175,8 +175,8 @@ def test_a_cost_by_a_function_holds_for_whatever_is_built(tmp_path):
     for share, how in ((0.1, build_within), (0.5, build_predicted)):
         most = float(np.quantile(true, share))
         found = how(fitted, "acc", 10, [Bound("own", 1, most)])
-        assert expected(fitted, "own", [one.architecture for one in found.built])[0].max() <= most
+        assert expected_values(fitted, "own", [one.architecture for one in found.built])[0].max() <= most
         assert found.built[0].score >= sums[true <= most].max() - 0.05 * np.ptp(sums)
         assert not found.proven
     front = build_front(fitted, 5, bounds=[Bound("own", 1, most)])
-    assert expected(fitted, "own", front.architectures)[0].max() <= most
+    assert expected_values(fitted, "own", front.architectures)[0].max() <= most
