@@ -25,7 +25,8 @@ from _common import RESULTS, arguments, markdown, resume, save
 from nasbuild.bench import read
 from nasbuild.ir import OperatorGraph, from_torch, load_graphs, save_graphs
 from nasbuild.predictor import Ensemble, OperatorRecipe, outputs, srcc
-from nasbuild.score.graphs import GraphFit, compare, fit_graphs, load_graph_fit, save_graph_fit
+from nasbuild.score import load_fit, save_fit
+from nasbuild.score.graphs import GraphFit, compare, fit_graphs
 from nasbuild.space import Graphs, Metric
 from nasbuild.table import Table, graph_table
 from nasbuild.zoo.ofa import Family, Network, layers_of, mobilenet_v3, proxylessnas
@@ -57,7 +58,7 @@ def main() -> None:
 def fitted(options: argparse.Namespace, tables: dict[str, Table]) -> GraphFit:
     """The finished fit of the folder, or one made now."""
     if (options.folder / "run").exists():
-        return load_graph_fit(options.folder / "run")
+        return load_fit(options.folder / "run", "graphs")
     graphs = [g for name, (_, family) in SPACES.items() for g in traced(options.folder, tables[name], family)]
     accuracies = np.concatenate([table.columns["acc"] for table in tables.values()])
     metrics = {graph.name: {"acc": float(acc)} for graph, acc in zip(graphs, accuracies, strict=True)}
@@ -76,7 +77,7 @@ def fitted(options: argparse.Namespace, tables: dict[str, Table]) -> GraphFit:
         workers=options.workers,
         progress=told,
     )
-    save_graph_fit(fitted, options.folder / "run")
+    save_fit(fitted, options.folder / "run")
     return fitted
 
 

@@ -15,7 +15,7 @@ SHOWN = 2
 
 
 def main() -> None:
-    fitted = load_fit(sys.argv[1])
+    fitted = load_fit(sys.argv[1], "space")
     target_fit, palette = fitted.targets[0], Palette(fitted.space)
     columns, pictures, best = [], [], build(target_fit, 1)[0]
     for u, (stage, scores) in enumerate(zip(fitted.space.stages, target_fit.stages, strict=True)):

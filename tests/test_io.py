@@ -33,7 +33,7 @@ def fail_halfway(target: Path, error: type[BaseException]) -> None:
 
 def fail_halfway_in_folder(target: Path, error: type[BaseException], *, overwrite: bool = False) -> None:
     with writing_folder(target, overwrite=overwrite) as temporary:
-        (temporary / "run.json").write_text("half")
+        (temporary / "fit.json").write_text("half")
         raise error
 
 
@@ -166,20 +166,20 @@ def test_text_is_written_as_utf8_and_gzipped_by_its_name(tmp_path):
 
 def run_folder(folder: Path, text: str = "old") -> Path:
     folder.mkdir(parents=True)
-    (folder / "run.json").write_text(text)
+    (folder / "fit.json").write_text(text)
     return folder
 
 
 def test_a_folder_appears_whole_and_only_at_the_end(tmp_path):
     target = tmp_path / "deep" / "run"
     with writing_folder(target) as temporary:
-        (temporary / "run.json").write_text("new")
+        (temporary / "fit.json").write_text("new")
         (temporary / "more").mkdir()
         (temporary / "more" / "a").write_text("b")
         assert not target.exists()
         assert temporary.parent == target.parent
-    assert tree(tmp_path) == {"deep/run/run.json": "new", "deep/run/more/a": "b"}
-    assert everything(target.parent) == ["run", "run/more", "run/more/a", "run/run.json"]
+    assert tree(tmp_path) == {"deep/run/fit.json": "new", "deep/run/more/a": "b"}
+    assert everything(target.parent) == ["run", "run/fit.json", "run/more", "run/more/a"]
 
 
 @pytest.mark.parametrize("error", [Stop, KeyboardInterrupt])
@@ -187,11 +187,11 @@ def test_the_old_folder_stays_when_the_block_fails(tmp_path, error):
     target = run_folder(tmp_path / "run")
     with pytest.raises(error):
         fail_halfway_in_folder(target, error, overwrite=True)
-    assert everything(tmp_path) == ["run", "run/run.json"]
-    assert tree(tmp_path) == {"run/run.json": "old"}
+    assert everything(tmp_path) == ["run", "run/fit.json"]
+    assert tree(tmp_path) == {"run/fit.json": "old"}
     with pytest.raises(error):
         fail_halfway_in_folder(tmp_path / "never", error)
-    assert everything(tmp_path) == ["run", "run/run.json"]
+    assert everything(tmp_path) == ["run", "run/fit.json"]
 
 
 def test_a_run_is_overwritten_only_where_that_is_asked_for(tmp_path):
@@ -201,9 +201,9 @@ def test_a_run_is_overwritten_only_where_that_is_asked_for(tmp_path):
         raise AssertionError("the block must not begin")
     assert str(caught.value) == f"{target}: already exists; name another place, or pass --overwrite"
     with writing_folder(target, overwrite=True) as temporary:
-        (temporary / "run.json").write_text("new")
-    assert everything(tmp_path) == ["run", "run/run.json"]
-    assert tree(tmp_path) == {"run/run.json": "new"}
+        (temporary / "fit.json").write_text("new")
+    assert everything(tmp_path) == ["run", "run/fit.json"]
+    assert tree(tmp_path) == {"run/fit.json": "new"}
 
 
 def test_what_lies_beside_a_run_is_not_overwritten_with_it(tmp_path):
@@ -241,17 +241,17 @@ def test_an_empty_folder_is_free(tmp_path):
     ensure_free(tmp_path / "run")
     ensure_free(tmp_path / "absent")
     with writing_folder(tmp_path / "run") as temporary:
-        (temporary / "run.json").write_text("new")
-    assert tree(tmp_path) == {"run/run.json": "new"}
-    assert everything(tmp_path) == ["run", "run/run.json"]
+        (temporary / "fit.json").write_text("new")
+    assert tree(tmp_path) == {"run/fit.json": "new"}
+    assert everything(tmp_path) == ["run", "run/fit.json"]
 
 
 def test_a_folder_that_another_process_finished_meanwhile_is_kept(tmp_path):
     target = tmp_path / "run"
     with pytest.raises(OutputError, match="already exists"), writing_folder(target):
         run_folder(target, "theirs")
-    assert everything(tmp_path) == ["run", "run/run.json"]
-    assert tree(tmp_path) == {"run/run.json": "theirs"}
+    assert everything(tmp_path) == ["run", "run/fit.json"]
+    assert tree(tmp_path) == {"run/fit.json": "theirs"}
 
 
 def test_the_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_path, monkeypatch):
@@ -265,20 +265,20 @@ def test_the_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_pa
 
     monkeypatch.setattr(Path, "replace", failing)
     with pytest.raises(OutputError) as caught, writing_folder(target, overwrite=True) as temporary:
-        (temporary / "run.json").write_text("new")
+        (temporary / "fit.json").write_text("new")
     assert str(caught.value) == f"{target}: can't be written (Input/output error)"
-    assert tree(tmp_path) == {"run/run.json": "old"}
-    assert everything(tmp_path) == ["run", "run/run.json"]
+    assert tree(tmp_path) == {"run/fit.json": "old"}
+    assert everything(tmp_path) == ["run", "run/fit.json"]
 
 
 def test_a_linked_run_is_overwritten_where_it_is(tmp_path):
     run_folder(tmp_path / "disk" / "run")
     (tmp_path / "link").symlink_to(tmp_path / "disk" / "run")
     with writing_folder(tmp_path / "link", overwrite=True) as temporary:
-        (temporary / "run.json").write_text("new")
+        (temporary / "fit.json").write_text("new")
     assert (tmp_path / "link").is_symlink()
-    assert everything(tmp_path / "disk") == ["run", "run/run.json"]
-    assert tree(tmp_path / "disk") == {"run/run.json": "new"}
+    assert everything(tmp_path / "disk") == ["run", "run/fit.json"]
+    assert tree(tmp_path / "disk") == {"run/fit.json": "new"}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from nasbuild.errors import OutputError
 
 PARTIAL = re.compile(r"\..*\.[0-9a-f]{16}\.(partial|old)")
 """Names of what was being written, or replaced, when a process was killed."""
-FIT_FILE = "run.json"
+FIT_FILE = "fit.json"
 _RUN_FILES = frozenset(
     (
         FIT_FILE,

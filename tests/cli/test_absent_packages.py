@@ -63,4 +63,4 @@ def test_what_is_measured_beside_is_left_out_with_a_word(files, tmp_path):
     assert done.code == 0, done.err
     assert "note: lightgbm is not installed, so it was not measured beside" in done.out
     assert "ridge" in done.out
-    assert (tmp_path / "run" / "run.json").exists()
+    assert (tmp_path / "run" / "fit.json").exists()

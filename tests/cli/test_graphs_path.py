@@ -10,7 +10,8 @@ import pytest
 
 from graph_samples import planted_table
 from nasbuild.ir import save_graphs
-from nasbuild.score.graphs import load_graph_fit, predict_graphs
+from nasbuild.score import load_fit
+from nasbuild.score.graphs import predict_graphs
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +35,15 @@ def test_the_path_from_networks_to_what_matters(nasbuild, files, folder, tmp_pat
     assert "30 networks" in checked.out
     assert "HardSwish" in checked.out
     fitted = tmp_path / "run"
-    fitted = nasbuild("fit", *told, "--target", "+acc", "--epochs", 8, "--workers", 1, "--out", fitted)
-    assert fitted.code == 0
-    assert "LightGBM on counts" in fitted.out
+    learnt = nasbuild("fit", *told, "--target", "+acc", "--epochs", 8, "--workers", 1, "--out", fitted)
+    assert learnt.code == 0
+    assert "LightGBM on counts" in learnt.out
     explained = nasbuild("explain", fitted, "--json")
     assert explained.code == 0
     (target,) = explained.json["targets"]
     assert target["target"] == "+acc"
     assert "networks, y' orders unseen ones" in target["verdict"]
-    assert target["verdict"] in fitted.out
+    assert target["verdict"] in learnt.out
     assert {"kernel", "grouping"} <= {f["feature"] for f in target["features"]}
     for number in target["numbers"]:
         assert len(number["values"]) == len(number["effect"]) == len(number["effect_std"])
@@ -59,7 +60,7 @@ def test_the_path_from_networks_to_what_matters(nasbuild, files, folder, tmp_pat
     )
     assert predicted.code == 0
     rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
-    loaded = load_graph_fit(fitted)
+    loaded = load_fit(fitted, "graphs")
     expected, std = predict_graphs(loaded, loaded.targets[0], loaded.table.graphs)
     assert [r["id"] for r in rows] == list(loaded.table.ids)
     assert [r["prediction"] for r in rows] == pytest.approx(expected, rel=1e-6)
@@ -81,14 +82,14 @@ def test_the_path_from_networks_to_what_matters(nasbuild, files, folder, tmp_pat
     assert effects == sorted(effects, reverse=True)
     for command, name in (("build", "x.csv"), ("modules", "x.csv"), ("shrink", "x.yaml")):
         assert (
-            f"{fitted}: is a run of networks without a space"
+            f"{fitted}: is a fit of networks without a space"
             in nasbuild(command, fitted, "--out", tmp_path / name).sentence
         )
-    assert "is a run of networks without a space" in nasbuild("equations", fitted).sentence
-    assert "is a run of networks without a space" in nasbuild("check", "--space", fitted).sentence
+    assert "is a fit of networks without a space" in nasbuild("equations", fitted).sentence
+    assert "is a fit of networks without a space" in nasbuild("check", "--space", fitted).sentence
     ids = folder / "first.txt"
     assert (
-        f"{files.fit}: is a run in a space, not of networks"
+        f"{files.fit}: is a fit in a space, not of networks"
         in nasbuild("compare", files.fit, ids, ids).sentence
     )
     graphs = ("--graphs", folder / "nets.parquet", "--out", tmp_path / "x.csv")

@@ -199,13 +199,13 @@ def test_overwrite_replaces_a_run_but_no_other_folder(nasbuild, files, tmp_path)
     other.mkdir()
     (other / "thesis.tex").write_text("years of work")
     assert fit(nasbuild, files, files.data, copy, "--overwrite").code == 0
-    assert [t["name"] for t in json.loads((copy / "run.json").read_text())["targets"]] == ["loss"]
+    assert [t["name"] for t in json.loads((copy / "fit.json").read_text())["targets"]] == ["loss"]
     assert "already exists" in fit(nasbuild, files, files.data, other, "--overwrite").sentence
     assert (other / "thesis.tex").read_text() == "years of work"
 
 
 @pytest.mark.parametrize(
-    "name", ["model.safetensors", "modules.parquet", "trust.json", "run.json", "table.parquet"]
+    "name", ["model.safetensors", "modules.parquet", "trust.json", "fit.json", "table.parquet"]
 )
 @pytest.mark.parametrize("damage", ["truncated", "foreign", "pickled", "gone"])
 def test_damaged_runs(nasbuild, files, tmp_path, name, damage):
@@ -238,9 +238,9 @@ class Payload:
 def test_a_run_of_a_newer_version(nasbuild, files, tmp_path):
     fitted = tmp_path / "run"
     shutil.copytree(files.fit, fitted)
-    data = json.loads((fitted / "run.json").read_text())
+    data = json.loads((fitted / "fit.json").read_text())
     data["schema_version"] = 99
-    (fitted / "run.json").write_text(json.dumps(data))
+    (fitted / "fit.json").write_text(json.dumps(data))
     sentence = nasbuild("explain", fitted).sentence
     assert "schema version 99" in sentence
     assert "newer nasbuild" in sentence
@@ -251,7 +251,7 @@ OPTIONS = {
     "no such file": (["check", "--space", "nothing.yaml"], ["no such file", "nothing.yaml"]),
     "no such table": (["check", "--space", "digits-macro", "--data", "no.jsonl"], ["no such file", "no.jsonl"]),
     "unknown form": (["check", "--space", "digits-macro", "--data", "t.xlsx"], ["t.xlsx", ".jsonl, .jsonl.gz"]),
-    "no run": (["explain", "nowhere"], ["no run folder", "nasbuild fit"]),
+    "no run": (["explain", "nowhere"], ["no fit folder", "nasbuild fit"]),
     "unknown recipe": (
         ["fit", "--space", "digits-macro", "--data", "digits-macro", "--target", "acc", "--out", "x", "--recipe", "best"],
         ["'best'", "default, paper, mse, ridge, lightgbm, marginal, ped-anova"],
@@ -336,7 +336,7 @@ def test_usage_mistakes_end_with_2():
 
 def test_a_process_has_no_traceback_either(tmp_path):
     done = as_process("build", tmp_path / "nowhere", "--out", tmp_path / "x.csv")
-    assert "no run folder" in done.sentence
+    assert "no fit folder" in done.sentence
 
 
 def test_an_interrupted_fit_ends_at_once_and_leaves_nothing(files, tmp_path):

@@ -102,7 +102,7 @@ def test_a_better_method_is_offered_with_its_command(nasbuild, tmp_path):
     ids = tmp_path / "ids.txt"
     ids.write_text("\n".join(load_builtin("digits-macro").ids[::29]))
     assert nasbuild("fit", *options, "--ids", ids, "--recipe", "marginal", "--workers", 1).code == 0
-    path, whole = tmp_path / "run" / "trust.json", tmp_path / "run" / "run.json"
+    path, whole = tmp_path / "run" / "trust.json", tmp_path / "run" / "fit.json"
     before = hashlib.sha256(path.read_bytes()).hexdigest()
     path.write_text(re.sub(r'"better": *(null|"\w*")', '"better": "ridge"', path.read_text()))
     after = hashlib.sha256(path.read_bytes()).hexdigest()

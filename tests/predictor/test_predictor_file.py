@@ -138,7 +138,7 @@ def test_a_model_of_another_network_is_refused(data):
         {"shape": Shape("gin", 2, 4)},
         {"schema": other},
     ):
-        refused(data, r"0\.0\..* is missing or has another shape than run.json tells", **kind)
+        refused(data, r"0\.0\..* is missing or has another shape than fit.json says", **kind)
 
 
 def test_more_or_fewer_targets_are_refused(data):

@@ -106,7 +106,7 @@ def build(
     check_out(out_file, ROWS, "architectures")
     sweep = read_sweep(where or ())
     out = Output(as_json)
-    loaded = load_fit(fit)
+    loaded = load_fit(fit, "space")
     if unseen:
         loaded = loaded.with_unseen()
     if fix:

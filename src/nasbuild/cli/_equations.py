@@ -30,7 +30,7 @@ def equations(
     from nasbuild.space import architecture_id, to_dict
 
     out = Output(as_json)
-    loaded = load_fit(fit)
+    loaded = load_fit(fit, "space")
     names, found = propose_equations(loaded, n, targets=target or (), bounds=read_bounds(where or ()))
     rows = [
         {

@@ -155,13 +155,13 @@ def explain(fitted: RunArgument, as_json: JsonOption = False) -> None:
     from nasbuild.cli._explain_graphs import explain_graphs
     from nasbuild.report import explain_data
     from nasbuild.score import load_fit
-    from nasbuild.score.graphs import is_graph_fit, load_graph_fit
 
     out = Output(as_json)
-    if is_graph_fit(fitted):
-        explain_graphs(out, load_graph_fit(fitted))
+    loaded = load_fit(fitted)
+    if loaded.kind == "graphs":
+        explain_graphs(out, loaded)
         return
-    data = explain_data(load_fit(fitted), place=fitted)
+    data = explain_data(loaded, place=fitted)
     print_explanation(out, data)
     out.json(data)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nasbuild.cli._options import JsonOption, OutOption, RunArgument, TargetOption
 from nasbuild.cli._output import Output
+
+if TYPE_CHECKING:
+    from nasbuild.score import Fit
 
 
 def modules(
@@ -30,7 +33,7 @@ def modules(
 
     out = Output(as_json)
     check_out(out_file, ROWS, "module scores")
-    loaded = load_fit(fit)
+    loaded = load_fit(fit, "space")
     chosen = [loaded.of(target)] if target else list(loaded.targets)
     wanted = None if stage is None else loaded.space.stage_index(stage)
     rows: list[dict[str, Any]] = []
@@ -70,14 +73,19 @@ def predict(
     from nasbuild._records import write_records
     from nasbuild.cli._graph_commands import predicted_networks
     from nasbuild.errors import FitError
-    from nasbuild.score.graphs import is_graph_fit
+    from nasbuild.score import load_fit
 
     out = Output(as_json)
     check_out(out_file, ROWS, "predictions")
-    given, needed, other = (graphs, "--graphs", archs) if is_graph_fit(fit) else (archs, "--archs", graphs)
+    loaded = load_fit(fit)
+    in_space = loaded.kind == "space"
+    given, needed, other = (archs, "--archs", graphs) if in_space else (graphs, "--graphs", archs)
     if given is None or other is not None:
         raise FitError(f"predictions of this run need {needed}", where=str(fit), todo=f"give {needed} FILE")
-    rows, notes = (predicted_networks if is_graph_fit(fit) else _predicted)(fit, given, target)
+    if loaded.kind == "space":
+        rows, notes = _predicted(loaded, given, target)
+    else:
+        rows, notes = predicted_networks(loaded, given, target)
     write_records(rows, out_file)
     for note in notes:
         out.line(f"note: {note}", "yellow")
@@ -85,15 +93,13 @@ def predict(
     out.json({"out": str(out_file), "rows": len(rows), "notes": notes})
 
 
-def _predicted(fit: Path, archs: Path, target: str | None) -> tuple[list[dict[str, Any]], list[str]]:
-    from nasbuild.score import load_fit
+def _predicted(fit: Fit, archs: Path, target: str | None) -> tuple[list[dict[str, Any]], list[str]]:
     from nasbuild.score import predict as predict_architectures
     from nasbuild.table import read_architectures
 
-    loaded = load_fit(fit)
-    named = read_architectures(archs, loaded.space)
+    named = read_architectures(archs, fit.space)
     rows = []
-    for target_fit in [loaded.of(target)] if target else loaded.targets:
+    for target_fit in [fit[target]] if target else fit.targets:
         found = predict_architectures(target_fit, [architecture for _, architecture in named])
         for n, (name, _) in enumerate(named):
             rows.append(
@@ -151,7 +157,7 @@ def shrink(
 
     out = Output(as_json)
     check_out(out_file, SPACES, "a space")
-    loaded = [load_fit(fit) for fit in fits]
+    loaded = [load_fit(fit, "space") for fit in fits]
     names = sorted({one.target.name for fit in loaded for one in fit.targets})
     for name in target or ():
         if name not in names:
@@ -207,12 +213,11 @@ def report(
     from nasbuild._forms import REPORTS, check_out
     from nasbuild.report import find_browser, write_report
     from nasbuild.score import load_fit
-    from nasbuild.score.graphs import is_graph_fit, load_graph_fit
 
     out = Output(as_json)
     if check_out(out_file, REPORTS, "a report") == ".pdf":
         find_browser(out_file)
-    loaded = load_graph_fit(fit) if is_graph_fit(fit) else load_fit(fit)
+    loaded = load_fit(fit)
     write_report(loaded, out_file, top=top, place=fit)
     out.line(f"written to {out_file}")
     out.json({"out": str(out_file), "targets": [one.target.name for one in loaded.targets]})

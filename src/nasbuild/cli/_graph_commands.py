@@ -13,10 +13,10 @@ from nasbuild._counting.batch import uncounted
 from nasbuild.cli._explain_graphs import graph_trust, print_graph_trust
 from nasbuild.cli._options import JsonOption, RunArgument, TargetOption
 from nasbuild.cli._output import Output
-from nasbuild.errors import FitError, NasbuildError
+from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
-    from nasbuild.score.graphs import GraphFit, GraphTargetFit
+    from nasbuild.score.graphs import GraphFit
     from nasbuild.table import GraphTable
 
 
@@ -85,8 +85,8 @@ def fit_graphs(
     """Learn from networks, and write a run folder."""
     from nasbuild._io import ensure_free
     from nasbuild.predictor import OperatorRecipe
-    from nasbuild.score import absent_baselines
-    from nasbuild.score.graphs import fit_graphs, save_graph_fit
+    from nasbuild.score import absent_baselines, save_fit
+    from nasbuild.score.graphs import fit_graphs
 
     changes: dict[str, Any] = {"epochs": epochs, "convolution": convolution}
     recipe = OperatorRecipe(**{name: value for name, value in changes.items() if value is not None})
@@ -96,7 +96,7 @@ def fit_graphs(
         fit = fit_graphs(
             table, targets, recipe=recipe, seed=seed, workers=workers, baselines=baselines, progress=progress
         )
-    save_graph_fit(fit, out_folder, overwrite=overwrite)
+    save_fit(fit, out_folder, overwrite=overwrite)
     place = shlex.quote(str(out_folder))
     for name in absent_baselines() if baselines else ():
         out.line(f"note: {name} is not installed, so it was not measured beside", "yellow")
@@ -120,12 +120,13 @@ def compare(
 ) -> None:
     """Which operations explain that one set of networks is better than another; for runs on graphs."""
     from nasbuild.ir import decode_numbers, encode_graphs
+    from nasbuild.score import load_fit
     from nasbuild.score.graphs import compare as differences
-    from nasbuild.score.graphs import load_graph_fit, size_title
+    from nasbuild.score.graphs import size_title
 
     out = Output(as_json)
-    loaded = load_graph_fit(fit)
-    target_fit = _of(loaded, target)
+    loaded = load_fit(fit, "graphs")
+    target_fit = loaded.of(target)
     sets = [_named(loaded, path) for path in (first, second)]
     packed = [encode_graphs(loaded.schema, graphs) for graphs in sets]
     found = differences(target_fit.ensemble, *packed)
@@ -154,30 +155,24 @@ def compare(
     out.json({"target": target_fit.target.name, "differences": [vars(d) for d in found]})
 
 
-def predicted_networks(fit: Path, graphs: Path, target: str | None) -> tuple[list[dict[str, Any]], list[str]]:
+def predicted_networks(
+    fit: GraphFit, graphs: Path, target: str | None
+) -> tuple[list[dict[str, Any]], list[str]]:
     """Predictions of networks by a run on graphs, as rows, and what is to be said about them."""
     from nasbuild.ir import load_graphs, unknown_ops
-    from nasbuild.score.graphs import load_graph_fit, predict_graphs
+    from nasbuild.score.graphs import predict_graphs
 
-    loaded = load_graph_fit(fit)
     networks = load_graphs(graphs)
-    unknown = unknown_ops(loaded.schema, networks)
+    unknown = unknown_ops(fit.schema, networks)
     notes = [f"the run knows nothing of {', '.join(unknown)}; they count as no operation"] if unknown else []
     rows = []
-    for target_fit in [_of(loaded, target)] if target else loaded.targets:
-        value, std = predict_graphs(loaded, target_fit, networks)
+    for target_fit in [fit[target]] if target else fit.targets:
+        value, std = predict_graphs(fit, target_fit, networks)
         rows += [
             {"id": graph.name, "target": target_fit.target.name, "prediction": float(v), "std": float(s)}
             for graph, v, s in zip(networks, value, std, strict=True)
         ]
     return rows, notes
-
-
-def _of(fit: GraphFit, target: str | None) -> GraphTargetFit:
-    names = [one.target.name for one in fit.targets]
-    if target is not None and target.strip() not in names:
-        raise FitError(f"the run has no target {target!r}", allowed=names)
-    return fit.targets[0 if target is None else names.index(target.strip())]
 
 
 def _named(fit: GraphFit, path: Path) -> list[Any]:

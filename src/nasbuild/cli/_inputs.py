@@ -49,7 +49,7 @@ def space_with(space: str, costs: str | None) -> Space:
     if is_fit(space):
         from nasbuild.score import load_fit
 
-        found = load_fit(space).space
+        found = load_fit(space, "space").space
     else:
         found = load_space(space)
     return add_costs(found, costs) if costs else found
@@ -75,7 +75,7 @@ def _of_fit(folder: str, space: Space) -> Table:
     """
     from nasbuild.score import load_fit
 
-    table = load_fit(folder).table
+    table = load_fit(folder, "space").table
     if table.space.stages != space.stages:
         raise NasbuildError(
             f"is a fit in another space than {space.name}",

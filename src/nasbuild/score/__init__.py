@@ -1,7 +1,9 @@
 """Room ``score``: what matters. Feature choices, modules, trust in them, and the run that holds them."""
 
+from nasbuild._io import FIT_FILE
 from nasbuild.score._additive import AdditiveScorer, fit_additive
 from nasbuild.score._advice import Baseline, better_method
+from nasbuild.score._any_fit import AnyFit, AnyTargetFit
 from nasbuild.score._better_part import PartOrder, better_parts
 from nasbuild.score._choices import choice_effects
 from nasbuild.score._failed_rows import knowing_failures, unvalued
@@ -9,9 +11,8 @@ from nasbuild.score._failure_rule import FailureRule, failure_rule
 from nasbuild.score._failures import Failures, fit_failures
 from nasbuild.score._features import ChoiceScore, feature_scores
 from nasbuild.score._fit import Fit, Prediction, Progress, TargetFit, fit, predict
+from nasbuild.score._fit_file import SCHEMA_VERSION, versions
 from nasbuild.score._fit_folder import load_fit, save_fit
-from nasbuild.score._fit_schema import RUN as FIT_FILE
-from nasbuild.score._fit_schema import SCHEMA_VERSION, versions
 from nasbuild.score._fit_scorers import Fitted, absent_baselines, choice_scores, fit_baselines, fit_scorers
 from nasbuild.score._fixed_parts import narrowed
 from nasbuild.score._held_out import DEVIATIONS, Agreement, Evidence, HeldOut, evidence_of
@@ -33,6 +34,8 @@ __all__ = [
     "SCHEMA_VERSION",
     "AdditiveScorer",
     "Agreement",
+    "AnyFit",
+    "AnyTargetFit",
     "Baseline",
     "ChoiceScore",
     "Evidence",

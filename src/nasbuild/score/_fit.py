@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
-from nasbuild.errors import FitError, NasbuildError, TargetError
+from nasbuild.errors import NasbuildError, TargetError
 from nasbuild.objective import Labels, Target, labels, parse_target
 from nasbuild.predictor import RECIPES, AnyRecipe
+from nasbuild.score._any_fit import ByTarget, short
 from nasbuild.score._better_part import better_parts
 from nasbuild.score._failures import Failures
 from nasbuild.score._features import ChoiceScore
@@ -89,16 +91,25 @@ class Prediction:
     extrapolates: np.ndarray
 
 
-@dataclass(frozen=True)
-class Fit:
-    """A finished fit: the table, the settings, and for every target what was learnt.
+@dataclass(frozen=True, repr=False)
+class Fit(ByTarget[TargetFit]):
+    """What was learnt from a table of architectures: ``fit["acc"]`` is the `TargetFit` of a target.
+
+    Iterating gives the names of the targets.
 
     Attributes
     ----------
+    targets
+        What was learnt about each target, in the order in which they were given.
+    max_modules
+        Stages with more modules were searched for their best and worst ones.
+    versions
+        Versions of the packages that made a loaded fit.
     failures
-        Where evaluations fail, for what is built and proposed from this run; no part of a run folder.
+        Where evaluations fail, for what is built and proposed from this fit; not saved in a fit folder.
     """
 
+    kind: ClassVar[Literal["space"]] = "space"
     table: Table
     recipe: AnyRecipe
     seed: int
@@ -111,25 +122,13 @@ class Fit:
     def space(self) -> Space:
         return self.table.space
 
-    def with_unseen(self) -> Fit:
-        """The same, but that modules with choices or depths that no labelled architecture has are built as well."""
-        return replace(self, targets=tuple(replace(one, unseen=True) for one in self.targets))
+    def with_unseen(self) -> Self:
+        """The same fit, from which modules with choices or depths that no labelled architecture has are built as well."""
+        return replace(self, targets=tuple(replace(target_fit, unseen=True) for target_fit in self.targets))
 
-    def of(self, target: str | None = None) -> TargetFit:
-        """What was learnt about a target; the first one if None.
-
-        Raises
-        ------
-        FitError
-            If the run has no such target.
-        """
-        if target is None:
-            return self.targets[0]
-        for target_fit in self.targets:
-            if target_fit.target.name == target.strip():
-                return target_fit
-        names = [target_fit.target.name for target_fit in self.targets]
-        raise FitError(f"the run has no target {target!r}", allowed=names)
+    def __repr__(self) -> str:
+        rows = f"{len(self.table):,} architectures of space {short(self.space.name)}"
+        return f"{type(self).__name__}: {rows}, recipe {self.recipe.name!r}, seed {self.seed}\n{self._targets_text()}"
 
 
 def fit(

@@ -1,155 +1,163 @@
-"""Run folders: written whole or not at all, read with suspicion. Plain data, nothing in them can run."""
+"""Fit folders: written whole or not at all, read with suspicion. They hold plain data; nothing in them can execute."""
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Literal, cast, overload
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from nasbuild._io import writing_folder
+from nasbuild._io import FIT_FILE, writing_folder
 from nasbuild.errors import FitError, NasbuildError
-from nasbuild.objective import labels, parse_target
-from nasbuild.predictor import recipe_from_dict, recipe_kind
-from nasbuild.score._fit import Fit, TargetFit
-from nasbuild.score._fit_schema import (
-    MODEL,
-    MODULES,
-    RUN,
-    SCHEMA_VERSION,
-    TABLE,
+from nasbuild.predictor import AnyRecipe, recipe_from_dict, recipe_kind
+from nasbuild.score import _space_fit_files as space_files
+from nasbuild.score._fit import Fit
+from nasbuild.score._fit_file import (
     TRUST,
     FitFile,
-    NoteFile,
-    TableFile,
-    TargetFile,
+    TrustEntry,
+    TrustFile,
     checked_bytes,
-    read_run_file,
+    parse_fit_file,
+    read_fit_data,
     read_trust,
     sha256,
-    versions,
 )
-from nasbuild.score._module_rows import modules_from_arrow, modules_to_arrow, write_arrow
-from nasbuild.score._scorer_file import scorers_from_bytes, scorers_to_bytes
-from nasbuild.score._stage_scores import StageScores
-from nasbuild.space import Space, space_from_dict, space_to_dict
-from nasbuild.table import Note, read_table, write_table
+from nasbuild.score._trust import Trust
+from nasbuild.score.graphs import _graph_fit_files as graph_files
+from nasbuild.score.graphs._graph_fit import GraphFit
+from nasbuild.score.graphs._graph_trust import GraphTrust
+
+Kind = Literal["space", "graphs"]
 
 
-def save_fit(fit: Fit, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Write a run folder; nothing stays if it can't be written whole.
+@dataclass(frozen=True)
+class _Form:
+    """What one kind of fit keeps in its folder.
+
+    Attributes
+    ----------
+    written
+        Names of its files, besides ``fit.json`` and ``trust.json``.
+    write
+        Writes them into a folder.
+    describe
+        ``fit.json`` of a fit, from the fields that both kinds have.
+    read
+        The fit, from a folder, ``fit.json``, contents of files by name, the recipe, and the trust of each target.
+    """
+
+    file: type[FitFile[Any]]
+    trust: type[TrustFile[Any]]
+    written: tuple[str, ...]
+    write: Callable[[Any, Path], None]
+    describe: Callable[[Any, dict[str, Any]], FitFile[Any]]
+    read: Callable[[Path, Any, dict[str, bytes], AnyRecipe, list[TrustEntry[Any]]], Fit | GraphFit]
+
+
+_FORMS: dict[str, _Form] = {
+    Fit.kind: _Form(
+        space_files.SpaceFitFile,
+        TrustFile[Trust],
+        space_files.WRITTEN,
+        space_files.write_space_files,
+        space_files.describe_space_fit,
+        space_files.read_space_fit,
+    ),
+    GraphFit.kind: _Form(
+        graph_files.GraphFitFile,
+        TrustFile[GraphTrust],
+        graph_files.WRITTEN,
+        graph_files.write_graph_files,
+        graph_files.describe_graph_fit,
+        graph_files.read_graph_fit,
+    ),
+}
+
+
+def save_fit(fit: Fit | GraphFit, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Write a fit folder; nothing stays behind if it can't be written whole.
 
     Raises
     ------
     OutputError
-        If the folder exists (unless ``overwrite`` and it is a run), or can't be written.
+        If the folder exists (unless ``overwrite`` and it is a fit folder), or can't be written.
     """
+    form = _FORMS[fit.kind]
     with writing_folder(path, overwrite=overwrite) as folder:
-        write_table(fit.table, folder / TABLE)
-        (folder / MODEL).write_bytes(scorers_to_bytes([one.scorer for one in fit.targets]))
-        scored = [(one.target.name, stage) for one in fit.targets for stage in one.stages]
-        write_arrow(modules_to_arrow(fit.space, scored), folder / MODULES)
-        trust = {
-            "targets": [
-                {
-                    "target": one.target.name,
-                    "trust": asdict(one.trust),
-                    "features": [asdict(f) for f in one.features],
-                }
-                for one in fit.targets
-            ]
-        }
-        (folder / TRUST).write_text(json.dumps(trust, indent=1) + "\n", encoding="utf-8")
-        files = {name: sha256((folder / name).read_bytes()) for name in (TABLE, MODEL, MODULES, TRUST)}
-        # Last, so that a folder with a run.json is a whole one.
-        (folder / RUN).write_text(_fit_file(fit, files).model_dump_json(indent=1) + "\n", encoding="utf-8")
+        form.write(fit, folder)
+        trust = [
+            {
+                "target": one.target.name,
+                "trust": asdict(one.trust),
+                "features": [asdict(f) for f in one.features],
+            }
+            for one in fit.targets
+        ]
+        (folder / TRUST).write_text(json.dumps({"targets": trust}, indent=1) + "\n", encoding="utf-8")
+        files = {name: sha256((folder / name).read_bytes()) for name in (*form.written, TRUST)}
+        file = form.describe(fit, FitFile.fields_of(fit, recipe_kind(fit.recipe), files))
+        # Last, so that a folder with a fit.json is a whole one.
+        (folder / FIT_FILE).write_text(file.model_dump_json(indent=1) + "\n", encoding="utf-8")
 
 
-def load_fit(path: str | os.PathLike[str]) -> Fit:
-    """Read a run folder; scores, predictions and weights are equal to the bit.
+@overload
+def load_fit(path: str | os.PathLike[str]) -> Fit | GraphFit: ...
+@overload
+def load_fit(path: str | os.PathLike[str], kind: Literal["space"]) -> Fit: ...
+@overload
+def load_fit(path: str | os.PathLike[str], kind: Literal["graphs"]) -> GraphFit: ...
+def load_fit(path: str | os.PathLike[str], kind: Kind | None = None) -> Fit | GraphFit:
+    """Read a fit folder; scores, predictions and weights are equal to the bit.
+
+    Parameters
+    ----------
+    kind
+        The kind of fit that is needed: ``"space"``, learnt in a space, or ``"graphs"``, learnt from networks as
+        graphs of operations. None takes either.
+
+    Returns
+    -------
+    Fit or GraphFit
+        Whichever the folder holds.
 
     Raises
     ------
     FitError
-        If it is missing, foreign, damaged, or of a newer version.
+        If it is missing, foreign, damaged, of another kind than needed, or of an older or newer version.
     """
     folder = Path(path)
-    try:
-        is_run = (folder / RUN).is_file()
-    except OSError as error:
-        raise FitError(f"can't be read ({error.strerror or error})", where=str(folder)) from None
-    if not is_run:
+    data = read_fit_data(folder)
+    found = data.get("kind")
+    form = _FORMS.get(found) if isinstance(found, str) else None
+    if form is None:
         raise FitError(
-            f"is no run folder (it has no {RUN})", where=str(folder), todo="make one with nasbuild fit"
+            f"is no {FIT_FILE} that nasbuild wrote (kind)", where=str(folder / FIT_FILE), allowed=_FORMS
         )
-    file = read_run_file(folder / RUN)
-    data = {name: checked_bytes(folder / name, file) for name in (TABLE, MODEL, MODULES, TRUST)}
+    if kind is not None and found != kind:
+        raise _other_kind(folder, cast(Kind, found))
+    file = parse_fit_file(folder / FIT_FILE, data, form.file)
+    contents = checked_bytes(folder, (*form.written, TRUST), file)
     try:
-        space = space_from_dict(file.space)
         recipe = recipe_from_dict(file.method, file.recipe)
-        table = read_table(folder / TABLE, space)
     except (NasbuildError, TypeError) as error:
         raise FitError(f"is damaged ({error})", where=str(folder)) from None
-    notes = tuple(Note(n.kind, n.text, tuple(n.rows)) for n in file.table.notes)
-    table = replace(table, notes=notes)
-    if table.digest() != file.table.sha256:
-        raise FitError(f"{TABLE} is not the table that the run was learnt from", where=str(folder))
-    if any(len(target.scored) != len(space.stages) for target in file.targets):
-        raise FitError("is damaged (it has other stages than its space)", where=str(folder / RUN))
-    trust = read_trust(folder / TRUST, data[TRUST], file)
-    stages = _read_modules(folder / MODULES, data[MODULES], space, file)
-    found = []
-    for entry in file.targets:
-        try:
-            target = parse_target(entry.name, table)
-            found.append((target, labels(target, table, skip_bad=True)))
-        except NasbuildError as error:
-            raise FitError(f"is damaged ({error})", where=str(folder / RUN)) from None
-    problems = [(tuple(table.architectures[i] for i in label.rows), label.values) for _, label in found]
-    scorers = scorers_from_bytes(data[MODEL], space, recipe, problems, str(folder / MODEL))
-    target_fit = []
-    for (target, label), scorer, of_target in zip(found, scorers, trust, strict=True):
-        scored = tuple(stages[target.name, u] for u in range(len(space.stages)))
-        scorer = scorer.limited(target.limits)
-        target_fit.append(TargetFit(target, label, scorer, scored, of_target.features, of_target.trust))
-    return Fit(table, recipe, file.seed, tuple(target_fit), file.max_modules, file.versions)
+    trust = read_trust(folder / TRUST, contents[TRUST], file, form.trust)
+    return form.read(folder, file, contents, recipe, trust)
 
 
-def _fit_file(fit: Fit, files: dict[str, str]) -> FitFile:
-    return FitFile(
-        schema_version=SCHEMA_VERSION,
-        space=space_to_dict(fit.space),
-        targets=[
-            TargetFile(
-                name=one.target.name,
-                direction="maximize" if one.target.sign > 0 else "minimize",
-                unit=one.target.unit,
-                skip_bad=bool(one.labels.undefined),
-                scored=[stage.scored for stage in one.stages],
-            )
-            for one in fit.targets
-        ],
-        method=recipe_kind(fit.recipe),
-        recipe=fit.recipe.as_dict(),
-        seed=fit.seed,
-        max_modules=fit.max_modules,
-        versions=fit.versions or versions(),
-        table=TableFile(
-            sha256=fit.table.digest(),
-            rows=len(fit.table),
-            notes=[NoteFile(kind=n.kind, text=n.text, rows=list(n.rows)) for n in fit.table.notes],
-        ),
-        files=files,
+def _other_kind(folder: Path, found: Kind) -> FitError:
+    if found == "graphs":
+        return FitError(
+            "is a fit of networks without a space, which has no stages and modules",
+            where=str(folder),
+            allowed="nasbuild explain, predict --graphs, compare and report",
+            todo="or fit a table with --space",
+        )
+    return FitError(
+        "is a fit in a space, not of networks without one",
+        where=str(folder),
+        todo="fit networks with --graphs",
     )
-
-
-def _read_modules(path: Path, data: bytes, space: Space, file: FitFile) -> dict[tuple[str, int], StageScores]:
-    scored = {(t.name, u): n for t in file.targets for u, n in enumerate(t.scored)}
-    try:
-        rows = pq.read_table(pa.BufferReader(data))
-    except (pa.ArrowException, OSError) as error:
-        raise FitError(f"can't be read ({str(error).splitlines()[0]})", where=str(path)) from None
-    return modules_from_arrow(space, rows, scored, str(path))

@@ -10,6 +10,7 @@ from nasbuild.score._better_part import PartOrder
 from nasbuild.score._held_out import Agreement, Evidence, interval_of
 from nasbuild.score._modules import label_statistics
 from nasbuild.score._scorer import Scorer
+from nasbuild.score._srcc_text import correlation_text, srcc_text
 from nasbuild.score._suspect_labels import SuspectLabel
 from nasbuild.table import Unseen
 
@@ -179,14 +180,5 @@ def part_text(part: PartOrder) -> str:
         return f"How well they order the better half can't be told from {part.rows} held-out rows."
     rows = f"{part.rows} rows, 95 % interval {part.low:.2f} to {part.high:.2f}".replace("-0.00", "0.00")
     if part.low <= 0:
-        return f"Among the better half no order is shown: SRCC {_digits(part.modules)} ({rows})."
-    return f"Among the better half alone it is {_digits(part.modules)} ({rows})."
-
-
-def srcc_text(agreement: Agreement) -> str:
-    """Two digits, three where two would make it perfect; no minus before a zero."""
-    return _digits(agreement.mean)
-
-
-def _digits(value: float) -> str:
-    return f"{value:.3f}" if value >= 0.995 else f"{value + 0.0:.2f}".replace("-0.00", "0.00")
+        return f"Among the better half no order is shown: SRCC {correlation_text(part.modules)} ({rows})."
+    return f"Among the better half alone it is {correlation_text(part.modules)} ({rows})."

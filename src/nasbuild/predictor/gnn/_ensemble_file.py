@@ -88,7 +88,7 @@ def _member(arrays: dict[str, np.ndarray], prefix: str, expected: dict[str, _Lik
     found = {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
     for name in [*expected, *found]:
         if name not in found or name not in expected or not _is_like(found[name], expected[name]):
-            what = f"{prefix}{name} is missing or has another shape than run.json tells"
+            what = f"{prefix}{name} is missing or has another shape than fit.json says"
             raise FitError(what, where=where)
         if not np.isfinite(found[name]).all():
             raise FitError(f"{prefix}{name} has values that are no numbers", where=where)

@@ -2,7 +2,6 @@
 
 from nasbuild.score.graphs._compare_sets import Difference, compare
 from nasbuild.score.graphs._graph_fit import GraphFit, GraphTargetFit, fit_graphs, predict_graphs
-from nasbuild.score.graphs._graph_folder import is_graph_fit, load_graph_fit, save_graph_fit
 from nasbuild.score.graphs._graph_trust import GraphTrust
 from nasbuild.score.graphs._node_scores import NodeScores, node_scores
 from nasbuild.score.graphs._numeric_scores import NumberCurve, number_curves, size_title
@@ -20,12 +19,9 @@ __all__ = [
     "before",
     "compare",
     "fit_graphs",
-    "is_graph_fit",
-    "load_graph_fit",
     "mine_pieces",
     "node_scores",
     "number_curves",
     "predict_graphs",
-    "save_graph_fit",
     "size_title",
 ]

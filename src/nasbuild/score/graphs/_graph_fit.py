@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from nasbuild.errors import TargetError
 from nasbuild.ir import OperatorGraph, encode_graphs, operator_schema
 from nasbuild.objective import Labels, Target, labels, parse_target
 from nasbuild.predictor import Ensemble, OperatorRecipe, Recipe, fit_ensembles
+from nasbuild.score._any_fit import ByTarget
 from nasbuild.score._features import ChoiceScore, feature_scores
 from nasbuild.score._fit import Progress
 from nasbuild.score.graphs._graph_baselines import fit_graph_baselines
@@ -33,10 +35,21 @@ class GraphTargetFit:
     trust: GraphTrust
 
 
-@dataclass(frozen=True)
-class GraphFit:
-    """A finished fit on graphs of operations."""
+@dataclass(frozen=True, repr=False)
+class GraphFit(ByTarget[GraphTargetFit]):
+    """What was learnt from networks as graphs of operations: ``fit["acc"]`` is the `GraphTargetFit` of a target.
 
+    Iterating gives the names of the targets.
+
+    Attributes
+    ----------
+    targets
+        What was learnt about each target, in the order in which they were given.
+    versions
+        Versions of the packages that made a loaded fit.
+    """
+
+    kind: ClassVar[Literal["graphs"]] = "graphs"
     table: GraphTable
     recipe: Recipe
     seed: int
@@ -52,6 +65,10 @@ class GraphFit:
     def graphs(self) -> Graphs:
         """The table's networks, packed."""
         return encode_graphs(self.schema, self.table.graphs)
+
+    def __repr__(self) -> str:
+        rows = f"{len(self.table):,} networks"
+        return f"{type(self).__name__}: {rows}, recipe {self.recipe.name!r}, seed {self.seed}\n{self._targets_text()}"
 
 
 def fit_graphs(

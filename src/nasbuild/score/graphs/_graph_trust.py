@@ -10,7 +10,8 @@ import numpy as np
 from nasbuild.predictor import Member
 from nasbuild.score._advice import Baseline, better_method
 from nasbuild.score._held_out import Agreement, interval_of
-from nasbuild.score._trust import METHOD_NAMES, level_of, srcc_text
+from nasbuild.score._srcc_text import srcc_text
+from nasbuild.score._trust import METHOD_NAMES, level_of
 
 _FEW = 50  # held-out networks below which a measured correlation is itself rough
 

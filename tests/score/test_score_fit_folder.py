@@ -1,4 +1,4 @@
-"""Run folders: equal to the bit when read back, whole or not there at all."""
+"""Fit folders: equal to the bit when read back, whole or not there at all."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nasbuild.score import Fit, fit, load_fit, predict, save_fit
 from nasbuild.space import count_architectures, sample
 from strategies import relaxed, spaces
 
-FILES = {"run.json", "table.parquet", "model.safetensors", "modules.parquet", "trust.json"}
+FILES = {"fit.json", "table.parquet", "model.safetensors", "modules.parquet", "trust.json"}
 
 
 @pytest.fixture(scope="module")
@@ -77,14 +77,14 @@ def check_equal(a: Fit, b: Fit) -> None:
 def test_what_is_read_equals_what_was_written(fitted, tmp_path):
     torch.manual_seed(0)
     state = torch.get_rng_state()
-    save_fit(fitted, tmp_path / "run")
-    assert set(contents(tmp_path)) == {f"run/{name}" for name in FILES}
-    back = load_fit(tmp_path / "run")
+    save_fit(fitted, tmp_path / "fit")
+    assert set(contents(tmp_path)) == {f"fit/{name}" for name in FILES}
+    back = load_fit(tmp_path / "fit")
     check_equal(fitted, back)
     assert torch.equal(torch.get_rng_state(), state)
     # Read and written again it is the same, byte by byte, and knows what made it.
     save_fit(back, tmp_path / "again")
-    assert contents(tmp_path / "again") == contents(tmp_path / "run")
+    assert contents(tmp_path / "again") == contents(tmp_path / "fit")
     assert set(back.versions) == {"nasbuild", "python", "torch", "numpy", "scipy"}
 
 
@@ -97,7 +97,7 @@ def test_the_same_learning_gives_the_same_files(fitted, tmp_path):
 
 @given(spaces(), st.integers(0, 99), st.booleans(), st.integers(2, 30))
 @hypothesis_settings(relaxed, max_examples=12)
-def test_any_run_of_any_space_comes_back(tmp_path_factory, space, seed, equation, most):
+def test_any_fit_of_any_space_is_equal_when_read_back(tmp_path_factory, space, seed, equation, most):
     assume(count_architectures(space) >= 5)
     rng = np.random.default_rng(seed)
     rows = min(count_architectures(space), 9)
@@ -108,13 +108,13 @@ def test_any_run_of_any_space_comes_back(tmp_path_factory, space, seed, equation
     )
     targets = ["-acc / 3 + max(latency, 0.1)"] if equation else ["acc"]
     made = fit(table, targets, recipe=HASTY, seed=seed, max_modules=most, baselines=False)
-    folder = tmp_path_factory.mktemp("runs") / "run"
+    folder = tmp_path_factory.mktemp("runs") / "fit"
     save_fit(made, folder)
     check_equal(made, load_fit(folder))
 
 
-def test_a_run_is_replaced_only_if_asked_for(fitted, tmp_path):
-    folder = tmp_path / "run"
+def test_a_fit_is_replaced_only_with_overwrite(fitted, tmp_path):
+    folder = tmp_path / "fit"
     save_fit(fitted, folder)
     before = contents(tmp_path)
     other = replace(fitted, seed=9)
@@ -129,12 +129,12 @@ def test_a_run_is_replaced_only_if_asked_for(fitted, tmp_path):
 def test_an_empty_folder_is_filled_and_parents_are_made(fitted, tmp_path):
     (tmp_path / "empty").mkdir()
     save_fit(fitted, tmp_path / "empty")
-    save_fit(fitted, tmp_path / "a" / "b" / "run")
-    assert contents(tmp_path / "empty") == contents(tmp_path / "a" / "b" / "run")
+    save_fit(fitted, tmp_path / "a" / "b" / "fit")
+    assert contents(tmp_path / "empty") == contents(tmp_path / "a" / "b" / "fit")
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_what_is_no_run_is_never_replaced(fitted, tmp_path, overwrite):
+def test_what_is_no_fit_folder_is_never_replaced(fitted, tmp_path, overwrite):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "thesis.tex").write_text("years of work")
     (tmp_path / "file").write_text("x")
@@ -145,25 +145,33 @@ def test_what_is_no_run_is_never_replaced(fitted, tmp_path, overwrite):
     assert contents(tmp_path) == before
 
 
-def test_a_parent_that_is_a_file_is_told(fitted, tmp_path):
+def test_a_parent_that_is_a_file_is_refused(fitted, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError, match="can't be written"):
-        save_fit(fitted, tmp_path / "file" / "run")
+        save_fit(fitted, tmp_path / "file" / "fit")
     assert contents(tmp_path) == {"file": b"x"}
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_may_not_be_written_is_told(fitted, tmp_path):
+def test_a_folder_that_may_not_be_written_is_refused(fitted, tmp_path):
     tmp_path.chmod(0o500)
     try:
         with pytest.raises(OutputError, match=r"can't be written \(Permission denied"):
-            save_fit(fitted, tmp_path / "run")
+            save_fit(fitted, tmp_path / "fit")
     finally:
         tmp_path.chmod(0o700)
     assert contents(tmp_path) == {}
 
 
-STEPS = ["write_table", "scorers_to_bytes", "modules_to_arrow", "write_arrow", "asdict", "_fit_file"]
+STEPS = [
+    "_space_fit_files.write_table",
+    "_space_fit_files.scorers_to_bytes",
+    "_space_fit_files.modules_to_arrow",
+    "_space_fit_files.write_arrow",
+    "_fit_folder.asdict",
+    "_space_fit_files.space_to_dict",
+    "_fit_folder.FitFile.fields_of",
+]
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -175,24 +183,24 @@ def test_an_interrupted_write_leaves_things_as_they_were(
     fitted, tmp_path, monkeypatch, step, error, overwrite
 ):
     if overwrite:
-        save_fit(fitted, tmp_path / "run")
+        save_fit(fitted, tmp_path / "fit")
     before = contents(tmp_path)
 
     def failing(*_, **__):
         raise error
 
-    monkeypatch.setattr(f"nasbuild.score._fit_folder.{step}", failing)
+    monkeypatch.setattr(f"nasbuild.score.{step}", failing)
     expected = OutputError if isinstance(error, OSError) else KeyboardInterrupt
     with pytest.raises(expected) as caught:
-        save_fit(replace(fitted, seed=7), tmp_path / "run", overwrite=overwrite)
+        save_fit(replace(fitted, seed=7), tmp_path / "fit", overwrite=overwrite)
     if expected is OutputError:
-        assert str(caught.value) == f"{tmp_path / 'run'}: can't be written (No space left on device)"
+        assert str(caught.value) == f"{tmp_path / 'fit'}: can't be written (No space left on device)"
     assert contents(tmp_path) == before
     assert len(list(tmp_path.iterdir())) == overwrite
 
 
 def test_a_failing_rename_leaves_things_as_they_were(fitted, tmp_path, monkeypatch):
-    save_fit(fitted, tmp_path / "run")
+    save_fit(fitted, tmp_path / "fit")
     before = contents(tmp_path)
     plain = Path.replace
 
@@ -203,15 +211,15 @@ def test_a_failing_rename_leaves_things_as_they_were(fitted, tmp_path, monkeypat
 
     monkeypatch.setattr(Path, "replace", failing)
     with pytest.raises(OutputError, match="can't be written"):
-        save_fit(replace(fitted, seed=7), tmp_path / "run", overwrite=True)
+        save_fit(replace(fitted, seed=7), tmp_path / "fit", overwrite=True)
     monkeypatch.undo()
     assert contents(tmp_path) == before
-    assert load_fit(tmp_path / "run").seed == 2
+    assert load_fit(tmp_path / "fit").seed == 2
 
 
-def test_nothing_in_the_folder_can_run(fitted, tmp_path):
-    save_fit(fitted, tmp_path / "run")
-    for name, data in contents(tmp_path / "run").items():
+def test_nothing_in_the_folder_can_execute(fitted, tmp_path):
+    save_fit(fitted, tmp_path / "fit")
+    for name, data in contents(tmp_path / "fit").items():
         head = {".json": b"{", ".parquet": b"PAR1", ".safetensors": None}[Path(name).suffix]
         if head is None:
             header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])

@@ -1,4 +1,4 @@
-"""Damaged, foreign and newer run folders: one clear sentence each, nothing changed on disk."""
+"""Damaged, foreign, older and newer fit folders: one clear sentence for each, and nothing changed on disk."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from nasbuild.errors import FitError
 from nasbuild.score import SCHEMA_VERSION, fit, load_fit, save_fit
 
 OTHERS = ["table.parquet", "model.safetensors", "modules.parquet", "trust.json"]
-EVERY = ["run.json", *OTHERS]
+ALL_FILES = ["fit.json", *OTHERS]
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("whole") / "run"
+    folder = tmp_path_factory.mktemp("whole") / "fit"
     save_fit(fit(example_table(20), ["acc", "latency"], recipe=HASTY, baselines=False), folder)
     return folder
 
 
 @pytest.fixture
 def folder(whole, tmp_path) -> Path:
-    shutil.copytree(whole, tmp_path / "run")
-    return tmp_path / "run"
+    shutil.copytree(whole, tmp_path / "fit")
+    return tmp_path / "fit"
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -60,46 +60,51 @@ def edit(folder: Path, name: str, change: Callable[[dict], object]) -> None:
 
 
 def sign(folder: Path) -> None:
-    """Write the sums of the files as they are into run.json, as one who meant it would."""
+    """Write the checksums of the files as they are into fit.json, as someone who meant it would."""
     sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in OTHERS}
-    edit(folder, "run.json", lambda data: data.update(files=sums))
+    edit(folder, "fit.json", lambda data: data.update(files=sums))
 
 
-def test_the_whole_folder_can_be_read(folder):
+def test_a_whole_folder_can_be_read(folder):
     assert [one.target.name for one in load_fit(folder).targets] == ["acc", "latency"]
     sign(folder)
     assert [one.target.name for one in load_fit(folder).targets] == ["acc", "latency"]
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_a_missing_file_is_told(folder, name):
+@pytest.mark.parametrize("name", ALL_FILES)
+def test_a_missing_file_is_refused(folder, name):
     (folder / name).unlink()
-    refused(folder, "it has no run.json" if name == "run.json" else rf"{name}: can't be read \(No such file")
+    refused(folder, "it has no fit.json" if name == "fit.json" else rf"{name}: can't be read \(No such file")
 
 
-@pytest.mark.parametrize("name", EVERY)
-def test_a_folder_in_a_files_place_is_told(folder, name):
+@pytest.mark.parametrize("name", ALL_FILES)
+def test_a_folder_in_place_of_a_file_is_refused(folder, name):
     (folder / name).unlink()
     (folder / name).mkdir()
     refused(
-        folder, "it has no run.json" if name == "run.json" else rf"{name}: can't be read \(Is a directory"
+        folder, "it has no fit.json" if name == "fit.json" else rf"{name}: can't be read \(Is a directory"
     )
 
 
-def test_what_is_no_run_folder_is_told(tmp_path):
+def test_a_folder_of_an_older_version_says_to_fit_again(folder):
+    (folder / "fit.json").rename(folder / "run.json")
+    refused(folder, r"fit: was written by an older version of nasbuild; fit again$")
+
+
+def test_a_place_without_a_fit_is_refused(tmp_path):
     (tmp_path / "file").write_text("x")
     (tmp_path / "empty").mkdir()
     for name in ("nothing", "file", "empty"):
         with pytest.raises(
-            FitError, match=r"is no run folder \(it has no run.json\); make one with nasbuild fit"
+            FitError, match=r"is no fit folder \(it has no fit.json\); make one with nasbuild fit"
         ):
             load_fit(tmp_path / name)
 
 
 @pytest.mark.parametrize("signed", [False, True])
-@pytest.mark.parametrize("name", EVERY)
+@pytest.mark.parametrize("name", ALL_FILES)
 @pytest.mark.parametrize("kind", ["empty", "half", "most", "foreign", "pickle", "zeros"])
-def test_damage_of_any_file_is_told(folder, name, kind, signed):
+def test_damage_of_any_file_is_refused(folder, name, kind, signed):
     data = (folder / name).read_bytes()
     damaged = {
         "empty": b"",
@@ -110,14 +115,14 @@ def test_damage_of_any_file_is_told(folder, name, kind, signed):
         "zeros": bytes(len(data)),
     }[kind]
     (folder / name).write_bytes(damaged)
-    if signed and name != "run.json":
+    if signed and name != "fit.json":
         sign(folder)
-    refused(folder, name if signed or name == "run.json" else f"{name}: is damaged or from another run")
+    refused(folder, name if signed or name == "fit.json" else f"{name}: is damaged or from another fit")
 
 
 @given(st.sampled_from(OTHERS), st.data())
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_single_changed_bit_is_told(folder, name, data):
+def test_a_single_changed_bit_is_refused(folder, name, data):
     path = folder / name
     whole = path.read_bytes()
     place = data.draw(st.integers(0, 8 * len(whole) - 1))
@@ -125,45 +130,49 @@ def test_a_single_changed_bit_is_told(folder, name, data):
     changed[place // 8] ^= 1 << place % 8
     path.write_bytes(changed)
     try:
-        refused(folder, f"{name}: is damaged or from another run")
+        refused(folder, f"{name}: is damaged or from another fit")
     finally:
         path.write_bytes(whole)
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_a_file_of_another_run_is_told(folder, tmp_path, name):
+def test_a_file_of_another_fit_is_refused(folder, tmp_path, name):
     other = tmp_path / "other"
     save_fit(fit(example_table(20, seed=1), ["latency", "acc"], recipe=HASTY, seed=1, baselines=False), other)
     shutil.copy(other / name, folder / name)
-    refused(folder, f"{name}: is damaged or from another run")
+    refused(folder, f"{name}: is damaged or from another fit")
     if name in ("table.parquet", "trust.json"):
-        # Only their sums tell weights and scores of one run from those of another of the same kind.
+        # Only their sums tell the weights and scores of one fit from those of another of the same kind.
         sign(folder)
         refused(folder, name)
 
 
-def test_a_newer_run_is_told_as_such(folder):
-    edit(folder, "run.json", lambda data: data.update(schema_version=SCHEMA_VERSION + 1, something="new"))
+def test_a_newer_schema_version_says_to_install_a_newer_nasbuild(folder):
+    edit(folder, "fit.json", lambda data: data.update(schema_version=SCHEMA_VERSION + 1, something="new"))
     refused(
         folder,
-        rf"run.json: has schema version {SCHEMA_VERSION + 1}, this nasbuild \(.*\) reads up to {SCHEMA_VERSION}; "
+        rf"fit.json: has schema version {SCHEMA_VERSION + 1}, this nasbuild \(.*\) reads up to {SCHEMA_VERSION}; "
         "install a newer nasbuild",
     )
 
 
 @pytest.mark.parametrize("more", [{}, {"something": "old"}])
-def test_an_older_run_is_told_to_be_fitted_again(folder, more):
-    edit(folder, "run.json", lambda data: data.update(schema_version=SCHEMA_VERSION - 1, **more))
+def test_an_older_schema_version_says_to_fit_again(folder, more):
+    edit(folder, "fit.json", lambda data: data.update(schema_version=SCHEMA_VERSION - 1, **more))
     refused(
         folder,
-        rf"run.json: has schema version {SCHEMA_VERSION - 1}, this nasbuild \(.*\) reads {SCHEMA_VERSION}; fit again$",
+        rf"fit.json: has schema version {SCHEMA_VERSION - 1}, this nasbuild \(.*\) reads {SCHEMA_VERSION}; fit again$",
     )
 
 
-RUN_CHANGES = {
-    "older": lambda d: d.update(schema_version=0),
+FIT_FILE_CHANGES = {
+    "version 0": lambda d: d.update(schema_version=0),
     "text version": lambda d: d.update(schema_version=str(SCHEMA_VERSION)),
     "true version": lambda d: d.update(schema_version=True),
+    "no kind": lambda d: d.pop("kind"),
+    "unknown kind": lambda d: d.update(kind="rows"),
+    "other kind": lambda d: d.update(kind="graphs"),
+    "kind of list": lambda d: d.update(kind=["space"]),
     "no method": lambda d: d.pop("method"),
     "unknown method": lambda d: d.update(method="magic"),
     "other method": lambda d: d.update(method="additive"),
@@ -205,18 +214,18 @@ RUN_CHANGES = {
 }
 
 
-@pytest.mark.parametrize("change", RUN_CHANGES)
-def test_a_changed_run_file_is_told(folder, change):
-    edit(folder, "run.json", RUN_CHANGES[change])
+@pytest.mark.parametrize("change", FIT_FILE_CHANGES)
+def test_a_changed_fit_file_is_refused(folder, change):
+    edit(folder, "fit.json", FIT_FILE_CHANGES[change])
     refused(folder)
 
 
 @pytest.mark.parametrize(
-    "text", ["[]", "3", "null", '"run"', "[" * 100_000, '{"schema_version": ' + "9" * 5_000 + "}"]
+    "text", ["[]", "3", "null", '"fit"', "[" * 100_000, '{"schema_version": ' + "9" * 5_000 + "}"]
 )
-def test_a_run_file_that_is_no_object_is_told(folder, text):
-    (folder / "run.json").write_text(text)
-    refused(folder, "run.json: ")
+def test_a_fit_file_that_is_no_object_is_refused(folder, text):
+    (folder / "fit.json").write_text(text)
+    refused(folder, "fit.json: ")
 
 
 TRUST_CHANGES = {
@@ -244,7 +253,7 @@ TRUST_CHANGES = {
 
 
 @pytest.mark.parametrize("change", TRUST_CHANGES)
-def test_a_changed_trust_file_is_told(folder, change):
+def test_a_changed_trust_file_is_refused(folder, change):
     edit(folder, "trust.json", TRUST_CHANGES[change])
     sign(folder)
     refused(folder, "trust.json: is ")
@@ -268,7 +277,7 @@ def changed_table(frame: pl.DataFrame, change: str) -> pl.DataFrame:
 
 
 @pytest.mark.parametrize("change", ["label", "row", "order", "id", "choice", "column", "none"])
-def test_a_replaced_table_is_told(folder, change):
+def test_a_replaced_table_is_refused(folder, change):
     path = folder / "table.parquet"
     changed_table(pl.read_parquet(path), change).write_parquet(path)
     sign(folder)
@@ -276,7 +285,7 @@ def test_a_replaced_table_is_told(folder, change):
 
 
 @pytest.mark.parametrize("row", [20, 10**9, -1])
-def test_a_model_of_other_rows_is_told(folder, row):
+def test_a_model_of_other_rows_is_refused(folder, row):
     path = folder / "model.safetensors"
     arrays = load(path.read_bytes())
     train = arrays["1.1.train"].copy()
@@ -286,7 +295,7 @@ def test_a_model_of_other_rows_is_told(folder, row):
     refused(folder, "model.safetensors: .*(another table|no split of labels)")
 
 
-def test_modules_of_other_scores_are_told(folder):
+def test_modules_with_other_scores_are_refused(folder):
     path = folder / "modules.parquet"
     frame = pl.read_parquet(path)
     frame.reverse().write_parquet(path)
