@@ -59,10 +59,8 @@ class Rows(Sequence[Mapping[str, Any]]):
         """A frame with a column for each field; those of mappings are ``outer.inner``, lists are left out."""
         import polars as pl
 
-        names = self._simple()
-        return pl.DataFrame(
-            [{name: row.get(name) for name in names} for row in self], infer_schema_length=None
-        )
+        names = self._names()
+        return pl.DataFrame([{n: row.get(n) for n in names} for row in self._flat()], infer_schema_length=None)
 
     def to_pandas(self) -> pd.DataFrame:
         """The same as a pandas frame.
