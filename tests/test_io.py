@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nasbuild._io import ensure_free, write_text, writing, writing_folder
+from nasbuild._atomic_write import ensure_free, write_text, writing, writing_folder
 from nasbuild.errors import OutputError
 
 
@@ -143,7 +143,7 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
 
 
 def test_standard_output_can_be_written_to():
-    code = "from nasbuild._io import write_text; write_text('/dev/stdout', 'printed')"
+    code = "from nasbuild._atomic_write import write_text; write_text('/dev/stdout', 'printed')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "printed"
 

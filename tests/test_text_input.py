@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nasbuild._io import write_text
+from nasbuild._atomic_write import write_text
 from nasbuild._text_input import bytes_of, reading
 from nasbuild.errors import NasbuildError, SpaceError, TableError
 

@@ -18,7 +18,7 @@ from onnx import defs, helper, numpy_helper
 
 from nasbuild.errors import NasbuildError
 from nasbuild.ir import read_onnx
-from nasbuild.ir._uncounted import FREE
+from nasbuild.ir._mac_free_ops import FREE
 from nasbuild.ir.onnx._attention import ATTENTION
 from nasbuild.ir.onnx._macs import MICROSOFT, has_rule, is_free
 

@@ -199,10 +199,10 @@ def test_one_strange_thing_anywhere_is_refused(drawn, data):
     modules = [list(module) for module in architecture.modules]
     u = data.draw(st.integers(0, len(modules) - 1))
     stage, layer = space.stages[u], data.draw(st.integers(0, len(modules[u]) - 1))
-    ways = ["deeper", "unknown feature", "stage gone"] + (
+    variants = ["deeper", "unknown feature", "stage gone"] + (
         ["strange choice", "feature gone"] if stage.features else []
     )
-    way = data.draw(st.sampled_from(ways))
+    way = data.draw(st.sampled_from(variants))
     if way == "deeper":
         modules[u] = [modules[u][0]] * (max(stage.depths) + 1)
     elif way == "unknown feature":

@@ -9,7 +9,7 @@ import pytest
 
 from nasbuild.errors import NasbuildError
 from nasbuild.space import sample, space_from_yaml
-from nasbuild.table import add_costs, cost_differences, evaluated_table
+from nasbuild.table import add_costs, cost_differences, table_from_evaluations
 
 SPACE = space_from_yaml(
     """
@@ -73,7 +73,7 @@ def _one(path):
 
 def table_of(space, sizes_of):
     some = sample(space, 12, np.random.default_rng(1))
-    return evaluated_table(
+    return table_from_evaluations(
         space, {a: {"size": float(v), "acc": 1.0} for a, v in zip(some, sizes_of(some), strict=True)}
     )
 
@@ -83,11 +83,11 @@ def test_a_table_says_where_it_differs(tmp_path):
     path.write_text(CSV)
     space = add_costs(SPACE, path)
     (same,) = cost_differences(table_of(space, lambda some: sizes(some) * (1 + 1e-9)))
-    assert (same.cost, same.compared, same.rows, same.most, same.first) == ("size", 12, 0, 0.0, None)
+    assert (same.cost, same.n_compared, same.n_different, same.largest, same.first) == ("size", 12, 0, 0.0, None)
     wrong = table_of(space, lambda some: sizes(some) + OFF)
     (found,) = cost_differences(wrong)
     value = float(sizes(wrong.architectures)[3])
-    assert (found.compared, found.rows, found.most) == (12, 2, 7.0)
+    assert (found.n_compared, found.n_different, found.largest) == (12, 2, 7.0)
     assert found.first == (wrong.ids[3], value, value + 2)
     lacking = replace(wrong, columns={"acc": wrong.columns["acc"]})
     assert cost_differences(lacking) == []

@@ -142,12 +142,12 @@ def _best(
     """The best, a title, and what is not sure of them."""
     from nasbuild.builder import build as build_architectures
     from nasbuild.builder import build_exhaustive, build_predicted, build_shortlisted, build_within, is_deep
-    from nasbuild.space import count_architectures, shown_count
+    from nasbuild.space import count_architectures, format_count
 
     note = ""
     if by == "exhaustive":
         built = build_exhaustive(target_fit, n)
-        title = f"best by prediction y' of all {shown_count(count_architectures(fit.space))} architectures"
+        title = f"best by prediction y' of all {format_count(count_architectures(fit.space))} architectures"
     elif by == "prediction":
         found = build_predicted(fit, target_fit.target.name, n, bounds, k=k)
         built, title = found.built, "best by prediction y'"

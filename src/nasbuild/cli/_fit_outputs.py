@@ -24,12 +24,12 @@ def modules(
     as_json: JsonOption = False,
 ) -> None:
     """Write module scores, best first, in any form of rows."""
-    from nasbuild._forms import ROWS, check_out
+    from nasbuild._file_formats import ROWS, check_output
     from nasbuild._records import write_records
     from nasbuild.score import load_fit, module_rows
 
     out = Output(as_json)
-    check_out(out_file, ROWS, "module scores")
+    check_output(out_file, ROWS, "module scores")
     loaded = load_fit(fit)
     chosen = [loaded.of(target)] if target else list(loaded.targets)
     wanted = None if stage is None else loaded.space.stage_index(stage)
@@ -66,14 +66,14 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Predict what was not labelled; for architectures each stage's share beside the prediction."""
-    from nasbuild._forms import ROWS, check_out
+    from nasbuild._file_formats import ROWS, check_output
     from nasbuild._records import write_records
     from nasbuild.cli._graph_commands import predicted_networks
     from nasbuild.errors import FitError
     from nasbuild.score.graphs import is_graph_fit
 
     out = Output(as_json)
-    check_out(out_file, ROWS, "predictions")
+    check_output(out_file, ROWS, "predictions")
     given, needed, other = (graphs, "--graphs", archs) if is_graph_fit(fit) else (archs, "--archs", graphs)
     if given is None or other is not None:
         raise FitError(f"predictions of this run need {needed}", where=str(fit), todo=f"give {needed} FILE")
@@ -135,7 +135,7 @@ def shrink(
     as_json: JsonOption = False,
 ) -> None:
     """Write the reduced space: the best modules of each stage, united over all targets of all runs."""
-    from nasbuild._forms import SPACES, check_out
+    from nasbuild._file_formats import SPACES, check_output
     from nasbuild.builder import build_front, holds_of_front, reduce_space
     from nasbuild.errors import FitError
     from nasbuild.score import load_fit
@@ -144,13 +144,13 @@ def shrink(
         count_architectures,
         count_log10,
         count_modules,
+        format_count,
+        json_count,
         save_space,
-        shown_count,
-        told_count,
     )
 
     out = Output(as_json)
-    check_out(out_file, SPACES, "a space")
+    check_output(out_file, SPACES, "a space")
     loaded = [load_fit(fit) for fit in fits]
     names = sorted({one.target.name for fit in loaded for one in fit.targets})
     for name in target or ():
@@ -167,12 +167,12 @@ def shrink(
     full, reduced = chosen[0].scorer.space, reduce_space(chosen, most, architectures=along)
     save_space(reduced, out_file)
     rows = [
-        [a.name, shown_count(count_modules(a)), shown_count(count_modules(b))]
+        [a.name, format_count(count_modules(a)), format_count(count_modules(b))]
         for a, b in zip(full.stages, reduced.stages, strict=True)
     ]
     out.table(["stage", "modules", "kept"], rows, right=[1, 2])
     before, after = count_architectures(full), count_architectures(reduced)
-    out.line(f"{shown_count(before)} architectures became {shown_count(after)}, written to {out_file}")
+    out.line(f"{format_count(before)} architectures became {format_count(after)}, written to {out_file}")
     told: list[dict[str, Any]] = []
     for fit, own in zip(loaded, wanted, strict=True):
         held = holds_of_front(reduced, fit, own) if own else None
@@ -186,11 +186,11 @@ def shrink(
         {
             "holds": told,
             "out": str(out_file),
-            "before": told_count(before),
+            "before": json_count(before),
             "before_log10": count_log10(before),
-            "after": told_count(after),
+            "after": json_count(after),
             "after_log10": count_log10(after),
-            "kept": [told_count(count_modules(s)) for s in reduced.stages],
+            "kept": [json_count(count_modules(s)) for s in reduced.stages],
         }
     )
 
@@ -204,13 +204,13 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write the report: one page that needs nothing else."""
-    from nasbuild._forms import REPORTS, check_out
+    from nasbuild._file_formats import REPORTS, check_output
     from nasbuild.report import find_browser, write_report
     from nasbuild.score import load_fit
     from nasbuild.score.graphs import is_graph_fit, load_graph_fit
 
     out = Output(as_json)
-    if check_out(out_file, REPORTS, "a report") == ".pdf":
+    if check_output(out_file, REPORTS, "a report") == ".pdf":
         find_browser(out_file)
     loaded = load_graph_fit(fit) if is_graph_fit(fit) else load_fit(fit)
     write_report(loaded, out_file, top=top, place=fit)

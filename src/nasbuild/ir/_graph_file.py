@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild._io import writing
+from nasbuild._atomic_write import writing
 from nasbuild.errors import NasbuildError
-from nasbuild.ir._operator_graph import COLUMNS, OperatorGraph
+from nasbuild.ir._operator_graph import NODE_COLUMNS, OperatorGraph
 from nasbuild.ir._packed_graphs import pack
 
 VERSION = 2
@@ -41,7 +41,7 @@ def save_graphs(graphs: Sequence[OperatorGraph], path: str | os.PathLike[str]) -
         raise NasbuildError(f"two graphs have the name {twice!r}", where=str(path))
     packed = pack(graphs)
     columns: dict[str, Any] = {"name": pa.array(names, pa.string())}
-    for name, (_, width) in COLUMNS.items():
+    for name, (_, width) in NODE_COLUMNS.items():
         columns[name] = _lists(packed.columns[name].reshape(-1), packed.offsets * max(width, 1))
     edges = np.cumsum([0, *(graph.edges.shape[1] for graph in graphs)])
     for row, name in enumerate(("edge_source", "edge_target")):
@@ -86,7 +86,7 @@ def load_graphs(path: str | os.PathLike[str]) -> list[OperatorGraph]:
         with pq.ParquetFile(path, thrift_string_size_limit=2**24, thrift_container_size_limit=2**20) as file:
             vocabulary = _vocabulary(file.schema_arrow.metadata or {}, place)
             _check_amount(file.metadata, place)
-            wanted = ["name", *COLUMNS, *_LISTS, "label", "total_parameters", "notes"]
+            wanted = ["name", *NODE_COLUMNS, *_LISTS, "label", "total_parameters", "notes"]
             missing = [name for name in wanted if name not in file.schema_arrow.names]
             if missing:
                 raise NasbuildError(f"has no column {missing[0]!r}", where=place)
@@ -142,7 +142,7 @@ def _graphs(table: Any, vocabulary: tuple[str, ...], place: str) -> list[Operato
         raise NasbuildError("has a graph without a name of its own", where=place)
     nodes, op = _flat(table, "op", np.int32)
     columns: dict[str, np.ndarray] = {"op": op}
-    for name, (dtype, width) in COLUMNS.items():
+    for name, (dtype, width) in NODE_COLUMNS.items():
         if name == "op":
             continue
         offsets, values = _flat(table, name, dtype)

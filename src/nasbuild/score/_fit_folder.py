@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nasbuild._io import writing_folder
+from nasbuild._atomic_write import writing_folder
 from nasbuild.errors import FitError, NasbuildError
 from nasbuild.objective import labels, parse_target
 from nasbuild.predictor import recipe_from_dict, recipe_kind

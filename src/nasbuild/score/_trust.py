@@ -11,7 +11,7 @@ from nasbuild.score._held_out import Agreement, Evidence, interval_of
 from nasbuild.score._modules import label_statistics
 from nasbuild.score._scorer import Scorer
 from nasbuild.score._suspect_labels import SuspectLabel
-from nasbuild.table import Unseen
+from nasbuild.table import UnseenChoice
 
 _LEVELS = {"high": 0.8, "fair": 0.5, "low": 0.15}
 _SURE = ("high", "fair")  # levels from which on a label that is missed is the label's fault
@@ -76,7 +76,7 @@ class Trust:
     labels: int
     held_out: float
     rare_depths: tuple[tuple[int, int], ...]
-    unseen: tuple[Unseen, ...]
+    unseen: tuple[UnseenChoice, ...]
     beyond: float | None
     n_tied: tuple[int, ...]
     suspects: tuple[SuspectLabel, ...]

@@ -29,7 +29,8 @@ def count_architectures(space: Space) -> int:
     """Number of architectures of the space, an exact integer of any size."""
     if space.tied:
         return prod(
-            sum(prod(count_modules(stage) for stage in way) for way in one.ways) for one in space.together
+            sum(prod(count_modules(stage) for stage in way) for way in one.variants)
+            for one in space.tied_stages
         )
     return prod(count_modules(stage) for stage in space.stages)
 
@@ -37,7 +38,7 @@ def count_architectures(space: Space) -> int:
 _EXACT = 10**300  # up to here a count is a number for every reader of JSON
 
 
-def told_count(count: int) -> int | None:
+def json_count(count: int) -> int | None:
     """A count for machines; None where it is too large for a number (see `count_log10`)."""
     return count if count < _EXACT else None
 
@@ -48,7 +49,7 @@ def count_log10(count: int) -> float:
     return log10(count) if count > 0 else float("-inf")
 
 
-def shown_count(count: int) -> str:
+def format_count(count: int) -> str:
     """A count for persons: exact up to 21 digits, else as a power of ten.
 
     >>> shown_count(1728), shown_count(10**400)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from nasbuild._functions import FORMS, find_function, split_function
+from nasbuild._user_functions import FORMS, find_function, split_function
 from nasbuild.errors import NasbuildError, SpaceError
 from nasbuild.space._architecture_id import architecture_id
 from nasbuild.space._check_architecture import to_dict
@@ -26,7 +26,7 @@ Of = Literal["layer", "previous", "globals"]
 
 
 @dataclass(frozen=True)
-class Values:
+class CostValues:
     """A value for each choice of a feature, at some layers.
 
     Of several for one feature the most specific place counts: stage and layer, stage, layer, everywhere; there
@@ -46,7 +46,7 @@ class Values:
 
 
 @dataclass(frozen=True)
-class Factor:
+class CostFactor:
     """A choice as a number, to a power: of the layer itself, of the one before it, or of the globals."""
 
     feature: str
@@ -55,7 +55,7 @@ class Factor:
 
 
 @dataclass(frozen=True)
-class Product:
+class CostProduct:
     """``coefficient`` times factors, at some layers; of a layer without such factors the coefficient alone.
 
     Attributes
@@ -69,13 +69,13 @@ class Product:
     """
 
     coefficient: float
-    factors: tuple[Factor, ...]
+    factors: tuple[CostFactor, ...]
     stages: tuple[str, ...] | None = None
     layer: Place = None
     first: tuple[tuple[str, float], ...] = ()
     numbers: tuple[tuple[str, tuple[tuple[Choice, float], ...]], ...] = ()
 
-    def of(self, of: Of) -> list[Factor]:
+    def of(self, of: Of) -> list[CostFactor]:
         """Its factors of one kind."""
         return [factor for factor in self.factors if factor.of == of]
 
@@ -112,8 +112,8 @@ class Cost:
     direction: Direction = "minimize"
     unit: str = ""
     constant: float = 0.0
-    sum: tuple[Values | Product, ...] = ()
-    mean: tuple[Values | Product, ...] = ()
+    sum: tuple[CostValues | CostProduct, ...] = ()
+    mean: tuple[CostValues | CostProduct, ...] = ()
     function: str | None = None
 
     @property
@@ -124,7 +124,7 @@ class Cost:
     @property
     def needs_globals(self) -> bool:
         """Whether products hold a feature of the whole architecture."""
-        return any(isinstance(t, Product) and t.of("globals") for t in (*self.sum, *self.mean))
+        return any(isinstance(t, CostProduct) and t.of("globals") for t in (*self.sum, *self.mean))
 
     def is_sum(self, space: Space) -> bool:
         """Whether `inner` and `links` exist: no function, and no mean over a number of layers that varies."""
@@ -138,8 +138,8 @@ class Cost:
         if stage is None or not self.needs_globals:
             return self
 
-        def known(term: Values | Product) -> Values | Product:
-            if isinstance(term, Values) or not (held := term.of("globals")):
+        def known(term: CostValues | CostProduct) -> CostValues | CostProduct:
+            if isinstance(term, CostValues) or not (held := term.of("globals")):
                 return term
             number = term.coefficient
             for factor in held:
@@ -171,7 +171,7 @@ class Cost:
         self._require_sum(space)
         into, out = [], []
         for group, mean in self._groups():
-            if isinstance(group, Product) and group.of("previous"):
+            if isinstance(group, CostProduct) and group.of("previous"):
                 one, other = _links(space, stage, group, codes)
                 into.append(one * _share(space, group, mean))
                 out.append(other)
@@ -204,7 +204,7 @@ class Cost:
                     layers += modules.evaluate(
                         lambda c, s=stage, g=group: np.full(len(c), _hit(s, g, c.shape[1]))
                     )
-                if isinstance(group, Product) and group.of("previous"):
+                if isinstance(group, CostProduct) and group.of("previous"):
                     both = modules.evaluate(
                         lambda codes, u=u, g=group: np.stack(_links(space, u, g, codes), axis=1), (2,)
                     )
@@ -245,16 +245,16 @@ class Cost:
                 raise NasbuildError(what, where=where, allowed="finite numbers")
         return found
 
-    def _groups(self) -> list[tuple[Product | tuple[Values, ...], bool]]:
+    def _groups(self) -> list[tuple[CostProduct | tuple[CostValues, ...], bool]]:
         """What counts together, and whether as a mean: each product; all values of one feature."""
-        found: list[tuple[Product | tuple[Values, ...], bool]] = []
+        found: list[tuple[CostProduct | tuple[CostValues, ...], bool]] = []
         for terms, mean in ((self.sum, False), (self.mean, True)):
-            values: dict[str, list[Values]] = {}
+            values: dict[str, list[CostValues]] = {}
             for term in terms:
-                if isinstance(term, Values):
+                if isinstance(term, CostValues):
                     values.setdefault(term.feature, []).append(term)
             found += [(tuple(same), mean) for same in values.values()]
-            found += [(term, mean) for term in terms if isinstance(term, Product)]
+            found += [(term, mean) for term in terms if isinstance(term, CostProduct)]
         return found
 
     def _require_sum(self, space: Space) -> None:
@@ -262,7 +262,9 @@ class Cost:
             raise ValueError(f"cost {self.name!r} is no sum over stages; see is_sum and at_globals")
 
 
-def value_at(entries: Sequence[Values], stage: Stage, layer: int, depth: int, choice: Choice) -> float | None:
+def value_at(
+    entries: Sequence[CostValues], stage: Stage, layer: int, depth: int, choice: Choice
+) -> float | None:
     """The value of a choice at a layer by the most specific of the entries of a feature; None if none says."""
     for entry in sorted(entries, key=_specific, reverse=True):
         if entry.stages is not None and stage.name not in entry.stages:
@@ -284,7 +286,7 @@ def as_numbers(feature: Feature, numbers: Mapping[str, Sequence[tuple[Choice, fl
     return [named.get(choice_key(c)) for c in feature.choices]
 
 
-def _specific(entry: Values) -> tuple[bool, int]:
+def _specific(entry: CostValues) -> tuple[bool, int]:
     return entry.stages is not None, 0 if entry.layer is None else 1 if entry.layer == LAST else 2
 
 
@@ -292,13 +294,15 @@ def _position(stage: Stage, name: str) -> int:
     return [feature.name for feature in stage.features].index(name)
 
 
-def _powers(feature: Feature, factor: Factor, term: Product) -> np.ndarray:
+def _powers(feature: Feature, factor: CostFactor, term: CostProduct) -> np.ndarray:
     """A factor of each choice, (choices,)."""
     numbers = [math.nan if v is None else v for v in as_numbers(feature, dict(term.numbers))]
     return np.array(numbers) ** factor.power
 
 
-def _multiplied(stage: Stage, term: Product, factors: Sequence[Factor], codes: np.ndarray) -> np.ndarray:
+def _multiplied(
+    stage: Stage, term: CostProduct, factors: Sequence[CostFactor], codes: np.ndarray
+) -> np.ndarray:
     """Factors multiplied at each layer, (modules, depth)."""
     found = np.ones(codes.shape[:2])
     for factor in factors:
@@ -313,14 +317,14 @@ def _hits(layer: Place, depth: int) -> np.ndarray:
     return places >= 0 if layer is None else places == (depth - 1 if layer == LAST else layer)
 
 
-def _hit(stage: Stage, group: Product | tuple[Values, ...], depth: int) -> int:
+def _hit(stage: Stage, group: CostProduct | tuple[CostValues, ...], depth: int) -> int:
     """At how many layers of a module something counts."""
-    if isinstance(group, Product):
+    if isinstance(group, CostProduct):
         return int(_hits(group.layer, depth).sum()) if group.applies(stage) else 0
     return depth if group[0].feature in {f.name for f in stage.features} else 0
 
 
-def _layers_counted(space: Space, group: Product | tuple[Values, ...]) -> int | None:
+def _layers_counted(space: Space, group: CostProduct | tuple[CostValues, ...]) -> int | None:
     """At how many layers of an architecture something counts; None if that varies."""
     # Every stage is looked at, and asked once for every stage.
     if group not in space.layers_counted:
@@ -330,14 +334,16 @@ def _layers_counted(space: Space, group: Product | tuple[Values, ...]) -> int | 
     return space.layers_counted[group]
 
 
-def _share(space: Space, group: Product | tuple[Values, ...], mean: bool) -> float:
+def _share(space: Space, group: CostProduct | tuple[CostValues, ...], mean: bool) -> float:
     """What a group is multiplied with: a mean over a fixed number of layers is a sum divided by it."""
     return 1 / ((_layers_counted(space, group) if mean else 1) or 1)
 
 
-def _inner(space: Space, u: int, group: Product | tuple[Values, ...], codes: np.ndarray) -> np.ndarray:
+def _inner(
+    space: Space, u: int, group: CostProduct | tuple[CostValues, ...], codes: np.ndarray
+) -> np.ndarray:
     stage, depth = space.stages[u], codes.shape[1]
-    if not isinstance(group, Product):
+    if not isinstance(group, CostProduct):
         if not _hit(stage, group, depth):
             return np.zeros(len(codes))
         position = _position(stage, group[0].feature)
@@ -360,7 +366,7 @@ def _inner(space: Space, u: int, group: Product | tuple[Values, ...], codes: np.
     return (own * before).sum(axis=1)
 
 
-def _links(space: Space, u: int, term: Product, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _links(space: Space, u: int, term: CostProduct, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What a product takes of the stage before and gives to the one after, each (modules,)."""
     stages, stage, depth = space.stages, space.stages[u], codes.shape[1]
     into, out = np.zeros(len(codes)), np.zeros(len(codes))
@@ -372,6 +378,6 @@ def _links(space: Space, u: int, term: Product, codes: np.ndarray) -> tuple[np.n
     return into, out
 
 
-def reaches_first(term: Product, stage: Stage) -> bool:
+def reaches_first(term: CostProduct, stage: Stage) -> bool:
     """Whether a product counts at the first layer of a stage's modules, of some depth at least."""
     return any(_hits(term.layer, depth)[0] for depth in stage.depths)

@@ -13,9 +13,9 @@ from nasbuild.space._check_architecture import shown
 from nasbuild.space._declared_costs import (
     LAST,
     Cost,
-    Factor,
-    Product,
-    Values,
+    CostFactor,
+    CostProduct,
+    CostValues,
     as_numbers,
     reaches_first,
     value_at,
@@ -35,10 +35,10 @@ def check_cost(space: Space, cost: Cost, where: str) -> None:
     """
     size = abs(cost.constant)
     for key, terms in (("sum", cost.sum), ("mean", cost.mean)):
-        values: dict[str, list[Values]] = {}
+        values: dict[str, list[CostValues]] = {}
         for n, term in enumerate(terms):
             place = f"{where}.{key}[{n}]"
-            if isinstance(term, Values):
+            if isinstance(term, CostValues):
                 values.setdefault(term.feature, []).append(term)
                 _check_names(space, term, place)
             else:
@@ -49,7 +49,7 @@ def check_cost(space: Space, cost: Cost, where: str) -> None:
         raise SpaceError("grows beyond 1e300", where=where, todo="declare it in a larger unit")
 
 
-def _check_names(space: Space, term: Values, where: str) -> None:
+def _check_names(space: Space, term: CostValues, where: str) -> None:
     """The feature, layer and choices that an entry names are there."""
     stages = [s for s in space.stages if term.feature in {f.name for f in s.features}]
     if not stages:
@@ -69,7 +69,7 @@ def _check_names(space: Space, term: Values, where: str) -> None:
             )
 
 
-def _check_stages(term: Values | Product, having: Sequence[Stage], what: str, where: str) -> None:
+def _check_stages(term: CostValues | CostProduct, having: Sequence[Stage], what: str, where: str) -> None:
     for name in term.stages or ():
         if name not in {stage.name for stage in having}:
             raise SpaceError(
@@ -79,7 +79,7 @@ def _check_stages(term: Values | Product, having: Sequence[Stage], what: str, wh
             )
 
 
-def _check_layer(term: Values | Product, stages: Sequence[Stage], where: str) -> None:
+def _check_layer(term: CostValues | CostProduct, stages: Sequence[Stage], where: str) -> None:
     deepest = max(max(stage.depths) for stage in stages)
     # A reduced space lists its modules, and keeps the costs of the whole one.
     listed = any(stage.modules is not None for stage in stages)
@@ -89,7 +89,7 @@ def _check_layer(term: Values | Product, stages: Sequence[Stage], where: str) ->
         )
 
 
-def _check_values(space: Space, feature: str, entries: Sequence[Values], where: str) -> float:
+def _check_values(space: Space, feature: str, entries: Sequence[CostValues], where: str) -> float:
     """Every choice has one value wherever its feature stands; returns the most that all can add."""
     for one, other in combinations(entries, 2):
         if one.layer == other.layer and _share_a_stage(one, other):
@@ -118,13 +118,13 @@ def _check_values(space: Space, feature: str, entries: Sequence[Values], where: 
     return total
 
 
-def _share_a_stage(one: Values, other: Values) -> bool:
+def _share_a_stage(one: CostValues, other: CostValues) -> bool:
     if one.stages is None or other.stages is None:
         return one.stages is other.stages
     return bool(set(one.stages) & set(other.stages))
 
 
-def _telling_places(entries: Sequence[Values], stage: Stage) -> list[tuple[int, int]]:
+def _telling_places(entries: Sequence[CostValues], stage: Stage) -> list[tuple[int, int]]:
     """Layers and depths that stand for all: those that entries name, one that none names, the last ones."""
     named = {e.layer for e in entries if isinstance(e.layer, int)}
     last = any(e.layer == LAST for e in entries)
@@ -135,7 +135,7 @@ def _telling_places(entries: Sequence[Values], stage: Stage) -> list[tuple[int, 
     return found + [(depth - 1, depth) for depth in stage.depths] if last else found
 
 
-def _check_product(space: Space, term: Product, where: str) -> float:
+def _check_product(space: Space, term: CostProduct, where: str) -> float:
     """Every factor is a number wherever the product counts; returns the most that it can add."""
     known = {f.feature for f in term.of("layer")}
     for name in known:
@@ -174,7 +174,7 @@ def _check_product(space: Space, term: Product, where: str) -> float:
     return total
 
 
-def _largest_before(space: Space, stage: Stage, factor: Factor, term: Product, where: str) -> float:
+def _largest_before(space: Space, stage: Stage, factor: CostFactor, term: CostProduct, where: str) -> float:
     """The most that a factor of the layer before can be at the layers of a stage."""
     if stage.is_globals:
         raise SpaceError(
@@ -199,7 +199,7 @@ def _largest_before(space: Space, stage: Stage, factor: Factor, term: Product, w
     return found
 
 
-def _largest(stage: Stage, factor: Factor, term: Product, where: str) -> float:
+def _largest(stage: Stage, factor: CostFactor, term: CostProduct, where: str) -> float:
     feature = next((f for f in stage.features if f.name == factor.feature), None)
     if feature is None:
         raise SpaceError(
@@ -219,7 +219,7 @@ def _largest(stage: Stage, factor: Factor, term: Product, where: str) -> float:
     return max(found)
 
 
-def _power(number: float, factor: Factor, where: str) -> float:
+def _power(number: float, factor: CostFactor, where: str) -> float:
     with np.errstate(all="ignore"):
         value = float(np.float64(number) ** factor.power)
     if not math.isfinite(value):

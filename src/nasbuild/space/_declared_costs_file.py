@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-from nasbuild._functions import FORMS, split_function
+from nasbuild._user_functions import FORMS, split_function
 from nasbuild.errors import SpaceError
 from nasbuild.space._check_architecture import kind_of, shown
-from nasbuild.space._declared_costs import LAST, Cost, Factor, Of, Place, Product, Values
+from nasbuild.space._declared_costs import LAST, Cost, CostFactor, CostProduct, CostValues, Of, Place
 from nasbuild.space._declared_costs_check import check_cost
 from nasbuild.space._plain_data import mapping_of, text_of
 from nasbuild.space._space import Choice, Direction, Metric, Space, choice_key
@@ -80,7 +80,7 @@ def _cost(space: Space, name: str, data: object) -> Cost:
     return cost
 
 
-def _terms(space: Space, data: object, where: str) -> tuple[Values | Product, ...]:
+def _terms(space: Space, data: object, where: str) -> tuple[CostValues | CostProduct, ...]:
     if data is None:
         return ()
     if not isinstance(data, list):
@@ -88,7 +88,7 @@ def _terms(space: Space, data: object, where: str) -> tuple[Values | Product, ..
     return tuple(_term(space, entry, f"{where}[{n}]") for n, entry in enumerate(data))
 
 
-def _term(space: Space, data: object, where: str) -> Values | Product:
+def _term(space: Space, data: object, where: str) -> CostValues | CostProduct:
     product = isinstance(data, Mapping) and "product" in data
     entry = mapping_of(data, where, _PRODUCT if product else _VALUES)
     stages, layer = (
@@ -97,7 +97,7 @@ def _term(space: Space, data: object, where: str) -> Values | Product:
     )
     if not product:
         otherwise = entry.get("otherwise")
-        return Values(
+        return CostValues(
             text_of(entry.get("feature"), f"{where}.feature"),
             _pairs(entry.get("values", []), f"{where}.values"),
             stages,
@@ -109,7 +109,7 @@ def _term(space: Space, data: object, where: str) -> Values | Product:
     for key, part in (("first", first), ("numbers", numbers)):
         if not isinstance(part, Mapping):
             raise SpaceError(f"is {kind_of(part)}, not an object of features", where=f"{where}.{key}")
-    return Product(
+    return CostProduct(
         coefficient,
         factors,
         stages,
@@ -121,7 +121,7 @@ def _term(space: Space, data: object, where: str) -> Values | Product:
     )
 
 
-def _factors(data: object, where: str) -> tuple[float, tuple[Factor, ...]]:
+def _factors(data: object, where: str) -> tuple[float, tuple[CostFactor, ...]]:
     """``2 * previous.width * kernel^2``, or the same as a list for features with other names."""
     if isinstance(data, str) and len(data) <= _LONGEST_PRODUCT:
         parts: list[Any] = [part.strip() for part in data.split("*")]
@@ -144,22 +144,22 @@ def _factors(data: object, where: str) -> tuple[float, tuple[Factor, ...]]:
     return _number(coefficient, where), tuple(factors)
 
 
-def _plain_factor(text: str, where: str) -> Factor:
+def _plain_factor(text: str, where: str) -> CostFactor:
     base, _, power = text.partition("^")
     of, _, name = base.rpartition(".")
     exponent = _maybe_number(power) if "^" in text else 1.0
     kinds: dict[str, Of] = {"": "layer", "previous": "previous", "globals": "globals"}
     if of.strip() not in kinds or not _PLAIN.fullmatch(name.strip()) or exponent is None:
         raise SpaceError(f"{shown(text)} is no factor", where=where, allowed=_FACTORS)
-    return Factor(name.strip(), kinds[of.strip()], exponent)
+    return CostFactor(name.strip(), kinds[of.strip()], exponent)
 
 
-def _factor(data: Mapping[str, Any], where: str) -> Factor:
+def _factor(data: Mapping[str, Any], where: str) -> CostFactor:
     entry = mapping_of(data, where, ("feature", "of", "power"))
     of = entry.get("of", "layer")
     if of not in get_args(Of):
         raise SpaceError(f"of is {shown(of)}", where=where, allowed=get_args(Of))
-    return Factor(text_of(entry.get("feature"), where), of, _number(entry.get("power", 1), where))
+    return CostFactor(text_of(entry.get("feature"), where), of, _number(entry.get("power", 1), where))
 
 
 def _stages(space: Space, data: object, where: str) -> tuple[str, ...] | None:
@@ -243,9 +243,9 @@ def _entry(cost: Cost, is_metric: bool) -> dict[str, Any]:
     return entry
 
 
-def _term_entry(term: Values | Product) -> dict[str, Any]:
+def _term_entry(term: CostValues | CostProduct) -> dict[str, Any]:
     entry: dict[str, Any] = {}
-    if isinstance(term, Values):
+    if isinstance(term, CostValues):
         entry = {"feature": term.feature, "values": _plain_pairs(term.values)}
         if term.otherwise is not None:
             entry["otherwise"] = _short(term.otherwise)
@@ -268,7 +268,7 @@ def _plain_pairs(pairs: Sequence[tuple[Choice, float]]) -> Any:
     return [[choice, _short(value)] for choice, value in pairs]
 
 
-def _plain_product(term: Product) -> Any:
+def _plain_product(term: CostProduct) -> Any:
     if all(_PLAIN.fullmatch(factor.feature) for factor in term.factors):
         parts = [] if term.coefficient == 1 and term.factors else [repr(_short(term.coefficient))]
         for factor in term.factors:

@@ -24,7 +24,7 @@ _PART = re.compile(r"(?P<place>[^=]+?) ?(?:==?| in ) ?(?P<values>.+)")
 _WORDS = {"true": True, "false": False}
 
 
-def fixed(space: Space, parts: Sequence[str]) -> Space:
+def fix_parts(space: Space, parts: Sequence[str]) -> Space:
     """The part of a space in which some parts are held at a choice, or at one of several.
 
     Features, and so the codes of modules, stay those of ``space``. What is held at a layer holds where a module has
@@ -165,13 +165,8 @@ def _choice(feature: Feature, text: str) -> object:
         return text
 
 
-def allows(space: Space, stage: int, codes: np.ndarray) -> np.ndarray:
-    """Which modules of one depth of a stage are in a space, (modules,) bool, listed ones included."""
-    return allows_in(space.stages[stage], codes)
-
-
-def allows_in(stage: Stage, codes: np.ndarray) -> np.ndarray:
-    """The same of a stage by itself."""
+def allowed_modules(stage: Stage, codes: np.ndarray) -> np.ndarray:
+    """Which modules of one depth a stage has, (modules,) bool, from codes (modules, depth, features)."""
     if stage.modules is not None:
         return np.array([module_key(code) in stage.listed for code in codes], dtype=bool)
     return stage.permits(codes)

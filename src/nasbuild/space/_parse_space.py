@@ -73,7 +73,7 @@ def space_from_dict(data: object) -> Space:
     space = replace(space, tied=read_tied(space, top.get("tied")))
     if space.tied:
         # Said at once that no module keeps them.
-        _ = space.together
+        _ = space.tied_stages
     return replace(space, costs=read_costs(space, top.get("costs")))
 
 

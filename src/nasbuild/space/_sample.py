@@ -120,27 +120,27 @@ def random_architecture(space: Space, rng: np.random.Generator, over: Over = "ar
     if not space.tied:
         return Architecture(tuple(sample_module(stage, rng, over) for stage in space.stages))
     modules: dict[int, Module] = {}
-    for one in space.together:
+    for one in space.tied_stages:
         if over == "depths":
-            depths = _tied_depths(space, one.stages, one.ways, rng)
-            counts = [prod(map(_count_at, way, depths)) for way in one.ways]
-            way = one.ways[int(rng.choice(len(counts), p=weights(counts)))]
+            depths = _tied_depths(space, one.stages, one.variants, rng)
+            counts = [prod(map(_count_at, way, depths)) for way in one.variants]
+            way = one.variants[int(rng.choice(len(counts), p=weights(counts)))]
             found = [s.decode(sample_codes(s, d, 1, rng)[0]) for s, d in zip(way, depths, strict=True)]
         else:
-            counts = [prod(map(count_modules, way)) for way in one.ways]
-            way = one.ways[int(rng.choice(len(counts), p=weights(counts)))]
+            counts = [prod(map(count_modules, way)) for way in one.variants]
+            way = one.variants[int(rng.choice(len(counts), p=weights(counts)))]
             found = [sample_module(stage, rng) for stage in way]
         modules |= dict(zip(one.stages, found, strict=True))
     return Architecture(tuple(modules[u] for u in range(len(space.stages))))
 
 
 def _tied_depths(
-    space: Space, stages: Sequence[int], ways: Sequence[Sequence[Stage]], rng: np.random.Generator
+    space: Space, stages: Sequence[int], variants: Sequence[Sequence[Stage]], rng: np.random.Generator
 ) -> list[int]:
     """A depth for each stage, each equally likely among those that some choice of the ties has."""
     while True:
         depths = [int(rng.choice(space.stages[u].depths)) for u in stages]
-        if any(prod(map(_count_at, way, depths)) for way in ways):
+        if any(prod(map(_count_at, way, depths)) for way in variants):
             return depths
 
 
@@ -151,8 +151,8 @@ def _count_at(stage: Stage, depth: int) -> int:
 def enumerate_architectures(space: Space) -> Iterator[Architecture]:
     """Every architecture, lazily; the last stage runs fastest, one choice of all ties after the other."""
     if space.tied:
-        for ways in product(*(one.ways for one in space.together)):
-            pairs = zip(space.together, ways, strict=True)
+        for variants in product(*(one.variants for one in space.tied_stages)):
+            pairs = zip(space.tied_stages, variants, strict=True)
             stages = {u: stage for one, way in pairs for u, stage in zip(one.stages, way, strict=True)}
             untied = replace(space, stages=tuple(stages[u] for u in range(len(stages))), tied=())
             yield from _every(untied)
@@ -189,8 +189,8 @@ def _count_of_depths(space: Space, depths: Sequence[int]) -> float:
         return float(prod(count_modules(stage, d) for stage, d in zip(space.stages, depths, strict=True)))
     return float(
         prod(
-            sum(prod(map(_count_at, way, [depths[u] for u in one.stages])) for way in one.ways)
-            for one in space.together
+            sum(prod(map(_count_at, way, [depths[u] for u in one.stages])) for way in one.variants)
+            for one in space.tied_stages
         )
     )
 

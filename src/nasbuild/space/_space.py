@@ -15,7 +15,7 @@ from nasbuild.errors import SpaceError
 
 if TYPE_CHECKING:
     from nasbuild.space._declared_costs import Cost
-    from nasbuild.space._tied_features import Together
+    from nasbuild.space._tied_features import TiedStages
 
 Choice = bool | int | float | str
 Layer = tuple[Choice, ...]
@@ -206,7 +206,7 @@ class Space:
     there are any, follow as a last stage of one layer named ``globals``. ``costs`` are known of every architecture
     by definition. ``identity`` names the choices whose layers do nothing: none at all if empty, not said if None.
     ``tied`` lists what has one choice in every architecture.
-    ``whole`` is the space of which this one holds some parts fixed (`fixed`); it is not written to files.
+    ``whole`` is the space of which this one holds some parts fixed (`fix_parts`); it is not written to files.
     """
 
     name: str
@@ -234,7 +234,7 @@ class Space:
 
     def tied_groups(self) -> tuple[tuple[int, ...], ...]:
         """Indices of stages that are tied to each other, directly or through others, two or more each."""
-        return tuple(one.stages for one in self.together if len(one.stages) > 1)
+        return tuple(one.stages for one in self.tied_stages if len(one.stages) > 1)
 
     def ties_hold(self, architecture: Architecture) -> bool:
         """Whether all that is tied has one choice."""
@@ -243,11 +243,11 @@ class Space:
         return broken_tie(self, architecture.modules) is None
 
     @cached_property
-    def together(self) -> tuple[Together, ...]:
+    def tied_stages(self) -> tuple[TiedStages, ...]:
         """Every stage once, with those that it is tied to and what their ties leave of them."""
-        from nasbuild.space._tied_features import stages_together
+        from nasbuild.space._tied_features import tied_components
 
-        return stages_together(self)
+        return tied_components(self)
 
     @cached_property
     def layers_counted(self) -> dict[object, int | None]:

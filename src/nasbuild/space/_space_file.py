@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from nasbuild._io import write_text
+from nasbuild._atomic_write import write_text
 from nasbuild._registry import load_registered, registered
 from nasbuild._text_input import STANDARD_INPUT, reading
 from nasbuild._yaml import plain_from_yaml, yaml_from_plain

@@ -9,7 +9,7 @@ from nasbuild.space._sample import enumerate_modules
 from nasbuild.space._space import Space, Stage
 
 
-def is_part(small: Space, whole: Space) -> bool:
+def is_subspace(small: Space, whole: Space) -> bool:
     """Whether every architecture of ``small`` is one of ``whole``, as it is for a reduced space."""
     if not set(whole.tied) <= set(small.tied):
         return False

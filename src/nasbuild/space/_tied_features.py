@@ -19,7 +19,7 @@ _FORMS = "STAGE.FEATURE, STAGE.LAYER.FEATURE or globals.FEATURE, two or more in 
 
 
 @dataclass(frozen=True)
-class Together:
+class TiedStages:
     """Stages tied to each other, directly or through others; a stage without ties stands alone.
 
     Attributes
@@ -31,7 +31,7 @@ class Together:
     """
 
     stages: tuple[int, ...]
-    ways: tuple[tuple[Stage, ...], ...]
+    variants: tuple[tuple[Stage, ...], ...]
 
 
 def read_tied(space: Space, data: object) -> tuple[tuple[Slot, ...], ...]:
@@ -66,7 +66,7 @@ def broken_tie(space: Space, modules: Sequence[Module]) -> str | None:
     return None
 
 
-def stages_together(space: Space) -> tuple[Together, ...]:
+def tied_components(space: Space) -> tuple[TiedStages, ...]:
     """Every stage once, with those that it is tied to.
 
     Raises
@@ -155,7 +155,7 @@ def _common(space: Space, group: Sequence[Slot]) -> list[Choice]:
     return [c for c in features[0].choices if all(f.index(c) >= 0 for f in features)]
 
 
-def _together(space: Space, stages: tuple[int, ...]) -> Together:
+def _together(space: Space, stages: tuple[int, ...]) -> TiedStages:
     names = {space.stages[u].name for u in stages}
     groups = [group for group in space.tied if group[0].stage in names]
     options = [_common(space, group) for group in groups]
@@ -166,7 +166,7 @@ def _together(space: Space, stages: tuple[int, ...]) -> Together:
             where="tied",
             allowed=f"at most {_MOST:,}",
         )
-    ways = []
+    variants = []
     for chosen in product(*options):
         own = {u: space.stages[u] for u in stages}
         try:
@@ -179,10 +179,10 @@ def _together(space: Space, stages: tuple[int, ...]) -> Together:
         except SpaceError:
             # A list of modules may lack a choice, or two ties contradict each other.
             continue
-        ways.append(tuple(own[u] for u in stages))
-    if not ways:
+        variants.append(tuple(own[u] for u in stages))
+    if not variants:
         raise SpaceError(f"no module of {', '.join(sorted(names)[:5])} keeps the ties", where="tied")
-    return Together(stages, tuple(ways))
+    return TiedStages(stages, tuple(variants))
 
 
 def weights(counts: Sequence[int]) -> np.ndarray:

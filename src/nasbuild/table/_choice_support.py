@@ -21,7 +21,7 @@ _REPEATED = (
 
 
 @dataclass(frozen=True)
-class Unseen:
+class UnseenChoice:
     """A choice, or a depth, that a space allows and no row has.
 
     Attributes
@@ -39,25 +39,27 @@ class Unseen:
     choice: Choice
 
 
-def unseen_choices(space: Space, architectures: Sequence[Architecture]) -> tuple[Unseen, ...]:
+def unseen_choices(space: Space, architectures: Sequence[Architecture]) -> tuple[UnseenChoice, ...]:
     """Choices of every feature in every stage, and depths, that none of the architectures has, in the space's order."""
     found = []
     for u, (stage, modules) in enumerate(zip(space.stages, group_stages(space, architectures), strict=True)):
         depths = {codes.shape[1] for _, codes in modules.groups}
-        found += [Unseen(u, None, depth) for depth in stage.depths if depth not in depths]
+        found += [UnseenChoice(u, None, depth) for depth in stage.depths if depth not in depths]
         for f, feature in enumerate(stage.features):
             seen = np.zeros(len(feature.choices), dtype=bool)
             for _, codes in modules.groups:
                 seen[codes[:, :, f].ravel()] = True
             found += [
-                Unseen(u, feature.name, c)
+                UnseenChoice(u, feature.name, c)
                 for c, known in zip(feature.choices, seen, strict=True)
                 if not known
             ]
     return tuple(found)
 
 
-def holds_unseen(space: Space, unseen: Sequence[Unseen], stage: int, codes: np.ndarray) -> np.ndarray:
+def modules_with_unseen(
+    space: Space, unseen: Sequence[UnseenChoice], stage: int, codes: np.ndarray
+) -> np.ndarray:
     """Which modules of a stage have something that no row has, (modules,); codes (modules, depth, features)."""
     holds = np.zeros(len(codes), dtype=bool)
     names = [feature.name for feature in space.stages[stage].features]
@@ -72,8 +74,8 @@ def holds_unseen(space: Space, unseen: Sequence[Unseen], stage: int, codes: np.n
     return holds
 
 
-def rows_with_unseen(
-    space: Space, unseen: Sequence[Unseen], architectures: Sequence[Architecture]
+def architectures_with_unseen(
+    space: Space, unseen: Sequence[UnseenChoice], architectures: Sequence[Architecture]
 ) -> np.ndarray:
     """Which architectures have something that no row of the table has, (architectures,)."""
     holds = np.zeros(len(architectures), dtype=bool)
@@ -81,12 +83,12 @@ def rows_with_unseen(
         modules = group_stages(space, architectures)[u]
         each = np.zeros(modules.count, dtype=bool)
         for positions, codes in modules.groups:
-            each[positions] = holds_unseen(space, unseen, u, codes)
+            each[positions] = modules_with_unseen(space, unseen, u, codes)
         holds |= each[modules.of_architecture]
     return holds
 
 
-def unseen_rows(space: Space, unseen: Sequence[Unseen]) -> list[dict[str, Any]]:
+def unseen_to_dicts(space: Space, unseen: Sequence[UnseenChoice]) -> list[dict[str, Any]]:
     """As JSON data: ``stage``, its ``name``, ``feature`` (None for the depth) and its ``choices``, together."""
     found: dict[tuple[int, str | None], list[Choice]] = {}
     for one in unseen:
@@ -97,9 +99,9 @@ def unseen_rows(space: Space, unseen: Sequence[Unseen]) -> list[dict[str, Any]]:
     ]
 
 
-def unseen_text(space: Space, unseen: Sequence[Unseen], what: str) -> str:
+def unseen_text(space: Space, unseen: Sequence[UnseenChoice], what: str) -> str:
     """What no row has, in a sentence; nothing where there is none. ``what`` says what a row is."""
-    rows = unseen_rows(space, unseen)
+    rows = unseen_to_dicts(space, unseen)
     if not rows:
         return ""
     parts = []

@@ -70,7 +70,7 @@ class FlatNames:
                     columns[places[-1]] = feature.choices
         return columns
 
-    def flatten(self, architecture: Architecture) -> dict[str, Any]:
+    def flat_row(self, architecture: Architecture) -> dict[str, Any]:
         """The values of an architecture in the written columns, without those of layers it does not have."""
         row: dict[str, Any] = {}
         for own, module in zip(self.stages, architecture.modules, strict=True):
@@ -125,11 +125,11 @@ def metric_of_column(column: str) -> str:
 
 
 def flat_columns(space: Space) -> list[str]:
-    """The columns that `flatten` fills, in order."""
+    """The columns that `flat_row` fills, in order."""
     return list(FlatNames(space).written())
 
 
-def flatten(space: Space, architecture: Architecture) -> dict[str, Any]:
+def flat_row(space: Space, architecture: Architecture) -> dict[str, Any]:
     """One flat row of an architecture; layers that it does not have are None."""
     names = FlatNames(space)
-    return dict.fromkeys(names.written()) | names.flatten(architecture)
+    return dict.fromkeys(names.written()) | names.flat_row(architecture)

@@ -24,25 +24,25 @@ _EXACT = 1e-6  # relative difference that rounding in a written table may make
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A declared cost against the table's column of its name.
+class CostDifference:
+    """How a declared cost differs from the table's column of the same name.
 
     Attributes
     ----------
-    compared
-        Rows that have a value.
-    rows
-        Of how many the declared value is another one.
-    most
-        The largest difference, declared less table's.
+    n_compared
+        Number of rows with a value in the column.
+    n_different
+        Number of those whose declared value differs.
+    largest
+        The largest difference: the declared value minus the table's.
     first
-        Id of the first such row, and both values there.
+        Id, declared value and table value of the first row that differs; None if none does.
     """
 
     cost: str
-    compared: int
-    rows: int
-    most: float
+    n_compared: int
+    n_different: int
+    largest: float
     first: tuple[str, float, float] | None
 
 
@@ -80,21 +80,21 @@ def add_costs(space: Space, path: str | os.PathLike[str]) -> Space:
         raise error.at(str(path)) from None
 
 
-def cost_differences(table: Table) -> list[Difference]:
+def cost_differences(table: Table) -> list[CostDifference]:
     """Every declared cost whose name is a column of the table, against it."""
     return [_difference(table, cost) for name, cost in table.space.costs.items() if name in table.columns]
 
 
-def _difference(table: Table, cost: Cost) -> Difference:
+def _difference(table: Table, cost: Cost) -> CostDifference:
     told = table.columns[cost.name]
     rows = np.flatnonzero(~np.isnan(told))
     own, told = cost.values(table.space, [table.architectures[i] for i in rows]), told[rows]
     away = np.abs(own - told) > _EXACT * np.maximum(np.abs(told), np.abs(own))
     if not away.any():
-        return Difference(cost.name, len(rows), 0, 0.0, None)
+        return CostDifference(cost.name, len(rows), 0, 0.0, None)
     n, most = int(np.flatnonzero(away)[0]), int(np.argmax(np.abs(own - told)))
     first = table.ids[rows[n]], float(own[n]), float(told[n])
-    return Difference(cost.name, len(rows), int(away.sum()), float(own[most] - told[most]), first)
+    return CostDifference(cost.name, len(rows), int(away.sum()), float(own[most] - told[most]), first)
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:

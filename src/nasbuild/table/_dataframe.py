@@ -155,7 +155,7 @@ def to_arrow(
     ``apart`` tells that the columns of built architectures are to stand beside.
     """
     names = FlatNames(space)
-    rows = [names.flatten(architecture) for architecture in architectures]
+    rows = [names.flat_row(architecture) for architecture in architectures]
     columns = {ID: pa.array(list(ids), pa.string())}
     for column, choices in names.written().items():
         columns[column] = pa.array([row.get(column) for row in rows], _type_of(choices))

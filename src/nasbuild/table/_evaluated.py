@@ -10,7 +10,9 @@ from nasbuild.space import Architecture, Space, architecture_id
 from nasbuild.table._table import Table
 
 
-def evaluated_table(space: Space, evaluations: Mapping[Architecture, Mapping[str, float | None]]) -> Table:
+def table_from_evaluations(
+    space: Space, evaluations: Mapping[Architecture, Mapping[str, float | None]]
+) -> Table:
     """The table of architectures and their metrics, in their order; ids are canonical.
 
     None and what is not finite is missing; a metric without any value is none.

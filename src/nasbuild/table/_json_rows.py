@@ -69,7 +69,7 @@ def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any] | TableError]]:
                 yield where, error
 
 
-def arch_dicts(table: Table) -> list[dict[str, Any]]:
+def table_to_dicts(table: Table) -> list[dict[str, Any]]:
     """The rows as in ``archs.jsonl``."""
     return [
         {

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from nasbuild._forms import FLAT, ROWS, form_of
+from nasbuild._file_formats import FLAT, ROWS, file_format
 from nasbuild.errors import TableError
 from nasbuild.space import Space, load_space
 from nasbuild.table._csv import rows_of_csv
@@ -84,7 +84,7 @@ def raw_rows(
             # All at once: the path may be gone afterwards.
             return space, list(rows_of_objects(space, path, ".jsonl.gz")), []
     path = Path(source)
-    form = form_of(path, ROWS, "a table", TableError)
+    form = file_format(path, ROWS, "a table", TableError)
     if form == ".parquet":
         return space, *rows_of_parquet(space, path)
     if form in FLAT:

@@ -10,14 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nasbuild._forms import FLAT, ROWS, delimiter, form_of
-from nasbuild._io import write_text, writing
+from nasbuild._atomic_write import write_text, writing
+from nasbuild._file_formats import FLAT, ROWS, delimiter, file_format
 from nasbuild._records import arrow_column, flat_text, objects_text
 from nasbuild.errors import TableError
 from nasbuild.space import Space, parse_architecture
 from nasbuild.table._column_names import ID
 from nasbuild.table._dataframe import to_arrow
-from nasbuild.table._json_rows import arch_dicts
+from nasbuild.table._json_rows import table_to_dicts
 from nasbuild.table._table import Table
 
 _OWN = (ID, "arch", "metrics")
@@ -34,11 +34,11 @@ def write_table(table: Table, path: str | os.PathLike[str]) -> None:
     OutputError
         If it can't be written; an old file stays as it was.
     """
-    form = form_of(path, ROWS, "a table", TableError)
+    form = file_format(path, ROWS, "a table", TableError)
     if form in FLAT or form == ".parquet":
         _write_columns(to_arrow(table.space, table.ids, table.architectures, table.columns), path, form)
     else:
-        write_text(path, objects_text(arch_dicts(table), form))
+        write_text(path, objects_text(table_to_dicts(table), form))
 
 
 def write_architectures(
@@ -55,7 +55,7 @@ def write_architectures(
     OutputError
         If it can't be written; an old file stays as it was.
     """
-    form = form_of(path, ROWS, "architectures", TableError)
+    form = file_format(path, ROWS, "architectures", TableError)
     if form not in FLAT and form != ".parquet":
         write_text(path, objects_text((dict(row) for row in rows), form))
         return

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nasbuild.ir._draft_graph import NOTHING, PART, Const, Node, Operand, Shape
-from nasbuild.ir._uncounted import UNKNOWN
+from nasbuild.ir._mac_free_ops import UNKNOWN
 from nasbuild.ir.onnx._attention import ATTENTION, UNTOLD, heads_of
 from nasbuild.ir.onnx._macs import has_rule, onnx_macs
 from nasbuild.ir.onnx._quantised_ops import learnt_operands

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
-from nasbuild._counting.contraction import einsum_macs
+from nasbuild._macs.einsum import einsum_macs
 from nasbuild.ir._draft_graph import Shape
 from nasbuild.ir.onnx._attention import ATTENTION, UNTOLD, Unknown, known, part
 

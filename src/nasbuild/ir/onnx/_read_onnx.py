@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasbuild._counting.batch import FIRST
+from nasbuild._macs.batch_dimension import FIRST
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._operator_graph import OperatorGraph
 

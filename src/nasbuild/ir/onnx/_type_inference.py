@@ -13,7 +13,7 @@ from onnx import defs, helper, numpy_helper, shape_inference
 
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft_graph import Shape
-from nasbuild.ir._operator_graph import MOST_SIZE, RANK
+from nasbuild.ir._operator_graph import MAX_RANK, MOST_SIZE
 from nasbuild.ir.onnx._contrib_ops import contrib_kind, contrib_shape, more_shape
 from nasbuild.ir.onnx._macs import MICROSOFT
 from nasbuild.ir.onnx._substitute_types import StandIns
@@ -89,10 +89,10 @@ def shape_of(told: Type | None) -> Shape | None:
 
 
 def _within(sizes: Shape) -> Shape:
-    if len(sizes) > RANK or any(not 0 <= size <= MOST_SIZE for size in sizes):
+    if len(sizes) > MAX_RANK or any(not 0 <= size <= MOST_SIZE for size in sizes):
         raise NasbuildError(
             f"a tensor has the shape ({', '.join(map(str, sizes[:12]))})",
-            allowed=f"up to {RANK} dimensions with sizes up to {MOST_SIZE}",
+            allowed=f"up to {MAX_RANK} dimensions with sizes up to {MOST_SIZE}",
         )
     return sizes
 

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import AttributeProto
 
-from nasbuild._counting.batch import FIRST, batch_of
+from nasbuild._macs.batch_dimension import FIRST, batch_of
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft_graph import Const, Draft, Node, Operand, size_of
 from nasbuild.ir._operator_graph import INPUT, MOST_NODES

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from nasbuild._counting.batch import FIRST
+from nasbuild._macs.batch_dimension import FIRST
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._operator_graph import OperatorGraph
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nasbuild.ir.torch._nested import tensors
+from nasbuild.ir.torch._nested_tensors import tensors
 from nasbuild.ir.torch._op_names import OVERWRITES
 
 

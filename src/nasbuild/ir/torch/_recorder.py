@@ -15,10 +15,10 @@ from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft_graph import NOTHING, PART, Const, Draft, Node, Operand
 from nasbuild.ir._operator_graph import INPUT, MOST_NODES
 from nasbuild.ir.torch._composite_ops import lower_whole
-from nasbuild.ir.torch._nested import tensors
+from nasbuild.ir.torch._lower_op import lower
+from nasbuild.ir.torch._nested_tensors import tensors
 from nasbuild.ir.torch._op_names import FRESH
 from nasbuild.ir.torch._op_schema import Dispatched, dispatched
-from nasbuild.ir.torch._ops import lower
 from nasbuild.ir.torch._shape_cache import remembered
 from nasbuild.ir.torch._views import Step, Views
 

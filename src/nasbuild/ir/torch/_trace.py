@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from nasbuild._counting.batch import batch_of, divided, undivided
-from nasbuild._counting.operations import plain_torch
-from nasbuild._counting.whole import Whole
+from nasbuild._macs.batch_dimension import batch_of, divided, undivided
+from nasbuild._macs.torch_operations import plain_torch
+from nasbuild._macs.whole_calls import Whole
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft_graph import Draft, Node
 from nasbuild.ir.torch._fake_tensors import emptied
-from nasbuild.ir.torch._nested import mapped, named, tensors
+from nasbuild.ir.torch._nested_tensors import mapped, named, tensors
 from nasbuild.ir.torch._recorder import Recorder
 
 

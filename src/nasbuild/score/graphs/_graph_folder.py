@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 
 from pydantic import ValidationError
 
-from nasbuild._io import writing_folder
+from nasbuild._atomic_write import writing_folder
 from nasbuild.errors import FitError, NasbuildError
 from nasbuild.ir import load_graphs, operator_schema, save_graphs
 from nasbuild.objective import labels, parse_target

@@ -19,7 +19,7 @@ REPORTS = (".html", ".htm", ".pdf")
 BENCHMARKS = (".json",)
 
 
-def form_of(
+def file_format(
     path: str | os.PathLike[str],
     forms: Sequence[str],
     what: str,
@@ -42,7 +42,7 @@ def form_of(
     raise error(f"the ending of {Path(path).name!r} tells no form of {what}", where=str(path), allowed=forms)
 
 
-def check_out(path: str | os.PathLike[str], forms: Sequence[str], what: str) -> str:
+def check_output(path: str | os.PathLike[str], forms: Sequence[str], what: str) -> str:
     """The form of a file to be written, whose folder has to be there already.
 
     Raises
@@ -50,7 +50,7 @@ def check_out(path: str | os.PathLike[str], forms: Sequence[str], what: str) -> 
     OutputError
         If the name tells no form, or nothing can be written there.
     """
-    form = form_of(path, forms, what)
+    form = file_format(path, forms, what)
     if str(path) == STANDARD_INPUT:
         raise OutputError(f"the ending of '-' tells no form of {what}", where=str(path), allowed=forms)
     place = Path(path)
