@@ -54,8 +54,8 @@ def bytes_of(text: str) -> int:
 
 def most_bytes() -> int:
     """How many bytes of one file are read, once expanded."""
-    told = os.environ.get(LIMIT, "")
-    return bytes_of(told) if told else _MOST
+    limit = os.environ.get(LIMIT, "")
+    return bytes_of(limit) if limit else _MOST
 
 
 def longest_line() -> int:

@@ -54,5 +54,5 @@ def uncounted(operations: Mapping[str, int]) -> str:
     >>> uncounted({"com.x::Foo": 3})
     'not counted: 3 × com.x::Foo'
     """
-    told = sorted(operations.items(), key=lambda item: (-item[1], item[0]))
-    return "not counted: " + ", ".join(f"{count:,} × {op}" for op, count in told)
+    ordered = sorted(operations.items(), key=lambda item: (-item[1], item[0]))
+    return "not counted: " + ", ".join(f"{count:,} × {op}" for op, count in ordered)

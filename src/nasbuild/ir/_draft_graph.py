@@ -204,9 +204,9 @@ class Draft:
         """Nodes that compute something for each input of the batch; the batch becomes 1 if it is none."""
         carried = self.carried()
         if self.batch > 1:
-            told = undivided if self._contradicts(carried) else divided
-            self.notes.append(told(self.batch, self.dimension))
-            if told is undivided:
+            note = undivided if self._contradicts(carried) else divided
+            self.notes.append(note(self.batch, self.dimension))
+            if note is undivided:
                 self.batch = 1
         return carried
 

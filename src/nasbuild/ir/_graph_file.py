@@ -52,8 +52,8 @@ def save_graphs(graphs: Sequence[OperatorGraph], path: str | os.PathLike[str]) -
     columns["notes"] = pa.array([list(g.notes) for g in graphs], pa.list_(pa.string()))
     labels = pa.array(_joined([g.labels for g in graphs], object), pa.string())
     columns["label"] = pa.ListArray.from_arrays(pa.array(packed.offsets, pa.int32()), labels)
-    told = json.dumps({"version": VERSION, "vocabulary": packed.vocabulary})
-    table = pa.table(columns).replace_schema_metadata({_KEY: told.encode()})
+    header = json.dumps({"version": VERSION, "vocabulary": packed.vocabulary})
+    table = pa.table(columns).replace_schema_metadata({_KEY: header.encode()})
     with writing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
@@ -101,8 +101,8 @@ def load_graphs(path: str | os.PathLike[str]) -> list[OperatorGraph]:
 def _vocabulary(metadata: dict[bytes, bytes], place: str) -> tuple[str, ...]:
     if _KEY not in metadata:
         raise NasbuildError("is no file of graphs", where=place, todo="make one with nasbuild import")
-    told = json.loads(metadata[_KEY])
-    version = told.get("version") if isinstance(told, dict) else None
+    header = json.loads(metadata[_KEY])
+    version = header.get("version") if isinstance(header, dict) else None
     if not isinstance(version, int) or version < 1:
         raise NasbuildError("tells no version of its form", where=place)
     if version > VERSION:
@@ -116,7 +116,7 @@ def _vocabulary(metadata: dict[bytes, bytes], place: str) -> tuple[str, ...]:
             allowed=f"version {VERSION}",
             todo="import the networks again",
         )
-    words = told.get("vocabulary")
+    words = header.get("vocabulary")
     if (
         not isinstance(words, list)
         or not all(isinstance(w, str) for w in words)
@@ -159,8 +159,8 @@ def _graphs(table: Any, vocabulary: tuple[str, ...], place: str) -> list[Operato
     if any(said is None or None in said for said in notes):
         raise NasbuildError("has a note that is none", where=place)
     return [
-        _graph(i, vocabulary, nodes, columns, lists, labels, told)
-        for i, told in enumerate(zip(names, totals, notes, strict=True))
+        _graph(i, vocabulary, nodes, columns, lists, labels, row)
+        for i, row in enumerate(zip(names, totals, notes, strict=True))
     ]
 
 
@@ -239,9 +239,9 @@ def _graph(
     columns: dict[str, np.ndarray],
     lists: dict[str, tuple[np.ndarray, np.ndarray]],
     labels: np.ndarray,
-    told: tuple[str, int, Sequence[str]],
+    row: tuple[str, int, Sequence[str]],
 ) -> OperatorGraph:
-    name, total, notes = told
+    name, total, notes = row
     own = slice(nodes[i], nodes[i + 1])
     parts = {n: values[offsets[i] : offsets[i + 1]] for n, (offsets, values) in lists.items()}
     used, op = np.unique(columns["op"][own], return_inverse=True)

@@ -279,10 +279,10 @@ def value_at(
 
 def as_numbers(feature: Feature, numbers: Mapping[str, Sequence[tuple[Choice, float]]]) -> list[float | None]:
     """Each choice of a feature as a number, by ``numbers`` where it names the feature; None if it is none."""
-    told = numbers.get(feature.name)
-    if told is None:
+    pairs = numbers.get(feature.name)
+    if pairs is None:
         return [None if isinstance(c, str) else float(c) for c in feature.choices]
-    named = {choice_key(c): v for c, v in told}
+    named = {choice_key(c): v for c, v in pairs}
     return [named.get(choice_key(c)) for c in feature.choices]
 
 

@@ -53,13 +53,13 @@ def _cost(space: Space, name: str, data: object) -> Cost:
     direction: Any = entry.get("direction", metric.direction if metric else "minimize")
     if direction not in get_args(Direction):
         raise SpaceError(f"direction is {shown(direction)}", where=where, allowed=get_args(Direction))
-    told = entry.get("unit")
+    given_unit = entry.get("unit")
     unit = (
         metric.unit
-        if metric and told is None
+        if metric and given_unit is None
         else ""
-        if told in (None, "")
-        else text_of(told, f"{where}.unit")
+        if given_unit in (None, "")
+        else text_of(given_unit, f"{where}.unit")
     )
     if metric and (direction, unit) != (metric.direction, metric.unit):
         raise SpaceError(

@@ -57,12 +57,12 @@ def tied_to_list(tied: Sequence[Sequence[Slot]]) -> list[list[str]]:
 def broken_tie(space: Space, modules: Sequence[Module]) -> str | None:
     """What breaks a tie: ``q.bits = 4 and k.bits = 3``; None if all hold."""
     for group in space.tied:
-        told: dict[tuple[bool, Choice], str] = {}
+        found: dict[tuple[bool, Choice], str] = {}
         for slot in group:
             for choice in _choices(space, modules, slot):
-                told.setdefault(choice_key(choice), f"{slot.text} = {choice!r}")
-        if len(told) > 1:
-            return " and ".join(list(told.values())[:2])
+                found.setdefault(choice_key(choice), f"{slot.text} = {choice!r}")
+        if len(found) > 1:
+            return " and ".join(list(found.values())[:2])
     return None
 
 
@@ -160,9 +160,9 @@ def _together(space: Space, stages: tuple[int, ...]) -> TiedStages:
     groups = [group for group in space.tied if group[0].stage in names]
     options = [_common(space, group) for group in groups]
     if prod(map(len, options)) > _MOST:
-        told = ", ".join(sorted(names)[:5])
+        named = ", ".join(sorted(names)[:5])
         raise SpaceError(
-            f"the ties of {told} have {prod(map(len, options)):,} choices",
+            f"the ties of {named} have {prod(map(len, options)):,} choices",
             where="tied",
             allowed=f"at most {_MOST:,}",
         )

@@ -86,15 +86,15 @@ def cost_differences(table: Table) -> list[CostDifference]:
 
 
 def _difference(table: Table, cost: Cost) -> CostDifference:
-    told = table.columns[cost.name]
-    rows = np.flatnonzero(~np.isnan(told))
-    own, told = cost.values(table.space, [table.architectures[i] for i in rows]), told[rows]
-    away = np.abs(own - told) > _EXACT * np.maximum(np.abs(told), np.abs(own))
+    reported = table.columns[cost.name]
+    rows = np.flatnonzero(~np.isnan(reported))
+    own, reported = cost.values(table.space, [table.architectures[i] for i in rows]), reported[rows]
+    away = np.abs(own - reported) > _EXACT * np.maximum(np.abs(reported), np.abs(own))
     if not away.any():
         return CostDifference(cost.name, len(rows), 0, 0.0, None)
-    n, most = int(np.flatnonzero(away)[0]), int(np.argmax(np.abs(own - told)))
-    first = table.ids[rows[n]], float(own[n]), float(told[n])
-    return CostDifference(cost.name, len(rows), int(away.sum()), float(own[most] - told[most]), first)
+    n, most = int(np.flatnonzero(away)[0]), int(np.argmax(np.abs(own - reported)))
+    first = table.ids[rows[n]], float(own[n]), float(reported[n])
+    return CostDifference(cost.name, len(rows), int(away.sum()), float(own[most] - reported[most]), first)
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:

@@ -15,7 +15,7 @@ from nasbuild.errors import TableError
 
 _SEPARATORS = (",", ";", "\t", "|")
 _NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
-_TOLD = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*", re.ASCII)
 _DECIMAL_POINT = re.compile(r"\s*[+-]?\d+\.\d+([eE][+-]?\d+)?\s*", re.ASCII)
 
@@ -64,10 +64,14 @@ def read_separated(
     """
     with reading(path, TableError) as stream:
         text = stream.read()
-    first, told = 1, _TOLD.match(text)
-    if told is not None:
-        text, first = text[told.end() :], 2
-    separator = told[1] if told is not None else _separator(text, known, separators or "".join(_SEPARATORS))
+    first, separator_line = 1, _SEPARATOR_LINE.match(text)
+    if separator_line is not None:
+        text, first = text[separator_line.end() :], 2
+    separator = (
+        separator_line[1]
+        if separator_line is not None
+        else _separator(text, known, separators or "".join(_SEPARATORS))
+    )
     lines = _lines(text, str(path), separator, first)
     head = next(lines, None)
     if head is None:

@@ -88,11 +88,11 @@ def onnx_inputs(
     from nasbuild.ir.onnx._walk import inputs_of
 
     try:
-        told = inputs_of(model)
+        infos = inputs_of(model)
         stored = {tensor.name for tensor in model.graph.initializer} - set(inputs or {})
-        free = [info for name, info in told.items() if name not in stored]
+        free = [info for name, info in infos.items() if name not in stored]
         found = Inputs(free, sizes or {}, inputs or {}, batch)
-        return list(told), found.free(), found.missing
+        return list(infos), found.free(), found.missing
     except NasbuildError as error:
         raise error.at(str(path)) from None
 

@@ -41,13 +41,13 @@ def lower(
 
 def _packed(domain: str, op: str, args: Sequence[Any]) -> dict[str, int]:
     found = {}
-    for told in args:
-        if isinstance(told, torch.ScriptObject):
-            numbers = packed_parameters(told)
+    for argument in args:
+        if isinstance(argument, torch.ScriptObject):
+            numbers = packed_parameters(argument)
             if numbers is None:
                 raise NasbuildError(f"{domain}::{op} keeps its weights in an object that can't be read")
             # The object lives as long as its layer does.
-            found[f"packed.{id(told)}"] = numbers
+            found[f"packed.{id(argument)}"] = numbers
     return found
 
 

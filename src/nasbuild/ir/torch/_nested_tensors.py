@@ -9,33 +9,33 @@ from typing import Any
 from torch import Tensor
 
 
-def mapped(told: Any, change: Callable[[Tensor], Tensor]) -> Any:
+def mapped(data: Any, change: Callable[[Tensor], Tensor]) -> Any:
     """The same with every tensor changed."""
-    if isinstance(told, Tensor):
-        return change(told)
-    if isinstance(told, Mapping):
-        return {key: mapped(value, change) for key, value in told.items()}
-    if isinstance(told, tuple | list):
-        changed = [mapped(value, change) for value in told]
-        return changed if isinstance(told, list) else tuple(changed)
-    return told
+    if isinstance(data, Tensor):
+        return change(data)
+    if isinstance(data, Mapping):
+        return {key: mapped(value, change) for key, value in data.items()}
+    if isinstance(data, tuple | list):
+        changed = [mapped(value, change) for value in data]
+        return changed if isinstance(data, list) else tuple(changed)
+    return data
 
 
-def tensors(told: Any) -> list[Tensor]:
+def tensors(data: Any) -> list[Tensor]:
     """All tensors in it, in order."""
-    return [tensor for _, tensor in named(told)]
+    return [tensor for _, tensor in named(data)]
 
 
-def named(told: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
+def named(data: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
     """All tensors in it with their paths."""
-    if isinstance(told, Tensor):
-        yield path, told
-    elif isinstance(told, Mapping):
-        for key, value in told.items():
+    if isinstance(data, Tensor):
+        yield path, data
+    elif isinstance(data, Mapping):
+        for key, value in data.items():
             yield from named(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(told, tuple | list):
-        for position, value in enumerate(told):
+    elif isinstance(data, tuple | list):
+        for position, value in enumerate(data):
             yield from named(value, f"{path}.{position}" if path else str(position))
-    elif dataclasses.is_dataclass(told) and not isinstance(told, type):
-        for field in dataclasses.fields(told):
-            yield from named(getattr(told, field.name), f"{path}.{field.name}" if path else field.name)
+    elif dataclasses.is_dataclass(data) and not isinstance(data, type):
+        for field in dataclasses.fields(data):
+            yield from named(getattr(data, field.name), f"{path}.{field.name}" if path else field.name)

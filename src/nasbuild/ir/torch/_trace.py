@@ -69,11 +69,11 @@ def _firsts(inputs: Any, size: int, dimension: int) -> Iterator[Any]:
 
 def _is_share(alone: Draft, whole: Draft, size: int) -> bool:
     """Whether one input costs its share of the whole, and no recurrent layer takes the batch for its steps."""
-    told = []
+    totals = []
     for draft in (alone, whole):
         steps = [node.more["steps"] and node.more["steps"][0] for node in draft.nodes if "steps" in node.more]
-        told.append((steps, sum(max(node.macs or 0, 0) for node in draft.nodes)))
-    return told[0][0] == told[1][0] and told[0][1] * size == told[1][1]
+        totals.append((steps, sum(max(node.macs or 0, 0) for node in draft.nodes)))
+    return totals[0][0] == totals[1][0] and totals[0][1] * size == totals[1][1]
 
 
 def _trace(module: nn.Module, inputs: tuple[Any, Any]) -> Draft:
