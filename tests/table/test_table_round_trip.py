@@ -194,7 +194,7 @@ def test_a_shared_feature_may_stand_in_every_layer(table: Table):
 def test_an_unknown_ending_is_refused_before_anything_is_written(tmp_path):
     table = read_table(jsonl(tmp_path / "a.jsonl", row()), SPACE)
     with pytest.raises(
-        TableError, match=r"'t\.xlsx' tells no form of a table; allowed: \.jsonl, \.jsonl\.gz"
+        TableError, match=r"'t\.xlsx' is not a file format for a table; allowed: \.jsonl, \.jsonl\.gz"
     ):
         write_table(table, tmp_path / "t.xlsx")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.jsonl"]

@@ -95,23 +95,23 @@ def load_graphs(path: str | os.PathLike[str]) -> list[OperatorGraph]:
         return _graphs(table.combine_chunks(), vocabulary, place)
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         first = " ".join(str(error).split())[:120].rstrip(".")
-        raise NasbuildError(f"is no file of graphs, or a damaged one ({first})", where=place) from None
+        raise NasbuildError(f"is not a file of graphs, or is damaged ({first})", where=place) from None
 
 
 def _vocabulary(metadata: dict[bytes, bytes], place: str) -> tuple[str, ...]:
     if _KEY not in metadata:
-        raise NasbuildError("is no file of graphs", where=place, todo="make one with nasbuild import")
+        raise NasbuildError("is not a file of graphs", where=place, todo="make one with nasbuild import")
     header = json.loads(metadata[_KEY])
     version = header.get("version") if isinstance(header, dict) else None
     if not isinstance(version, int) or version < 1:
-        raise NasbuildError("tells no version of its form", where=place)
+        raise NasbuildError("states no format version", where=place)
     if version > VERSION:
         raise NasbuildError(
             f"has version {version}", where=place, allowed=f"up to {VERSION}", todo="update nasbuild"
         )
     if version < VERSION:
         raise NasbuildError(
-            f"has version {version}, which does not tell all that is needed",
+            f"has version {version}, which lacks what is needed now",
             where=place,
             allowed=f"version {VERSION}",
             todo="import the networks again",
@@ -122,7 +122,7 @@ def _vocabulary(metadata: dict[bytes, bytes], place: str) -> tuple[str, ...]:
         or not all(isinstance(w, str) for w in words)
         or sorted(set(words)) != words
     ):
-        raise NasbuildError("its vocabulary is no sorted list of operations", where=place)
+        raise NasbuildError("its vocabulary is not a sorted list of operations", where=place)
     return tuple(words)
 
 
@@ -139,7 +139,7 @@ def _check_amount(metadata: Any, place: str) -> None:
 def _graphs(table: Any, vocabulary: tuple[str, ...], place: str) -> list[OperatorGraph]:
     names = table.column("name").to_pylist()
     if None in names or len(set(names)) < len(names):
-        raise NasbuildError("has a graph without a name of its own", where=place)
+        raise NasbuildError("has graphs without names, or with the same name", where=place)
     nodes, op = _flat(table, "op", np.int32)
     columns: dict[str, np.ndarray] = {"op": op}
     for name, (dtype, width) in NODE_COLUMNS.items():
@@ -147,17 +147,17 @@ def _graphs(table: Any, vocabulary: tuple[str, ...], place: str) -> list[Operato
             continue
         offsets, values = _flat(table, name, dtype)
         if not np.array_equal(offsets, nodes * max(width, 1)):
-            raise NasbuildError(f"its columns op and {name} don't have as many nodes", where=place)
+            raise NasbuildError(f"its columns op and {name} differ in the number of nodes", where=place)
         columns[name] = values.reshape(-1, width) if width else values
     lists = {name: _flat(table, name, dtype) for name, dtype in _LISTS.items()}
     label_offsets, labels = _flat(table, "label", object)
     if not np.array_equal(label_offsets, nodes):
-        raise NasbuildError("its columns op and label don't have as many nodes", where=place)
+        raise NasbuildError("its columns op and label differ in the number of nodes", where=place)
     _check(nodes, columns, lists, len(vocabulary), place)
     totals = _totals(table, nodes, columns["parameters"], place)
     notes: list[Any] = table.column("notes").to_pylist()
     if any(said is None or None in said for said in notes):
-        raise NasbuildError("has a note that is none", where=place)
+        raise NasbuildError("has an empty note", where=place)
     return [
         _graph(i, vocabulary, nodes, columns, lists, labels, row)
         for i, row in enumerate(zip(names, totals, notes, strict=True))
@@ -210,7 +210,7 @@ def _check(
     """Everything that later code relies on, over all graphs at once."""
     (starts, source), (others, target) = lists["edge_source"], lists["edge_target"]
     if not np.array_equal(starts, others):
-        raise NasbuildError("its edges don't have two ends each", where=place)
+        raise NasbuildError("its edges need two ends each", where=place)
     sizes = np.diff(nodes)
     edge_size = np.repeat(sizes, np.diff(starts))
     output_start, output = lists["outputs"]
@@ -220,13 +220,14 @@ def _check(
         "names an operation that is not in its vocabulary": (columns["op"] < 0) | (columns["op"] >= words),
         "has an edge that leads to no later node": (source < 0) | (source >= target) | (target >= edge_size),
         "has edges that are not in the order of their targets": ~behind,
-        "has an output that is no node": (output < 0) | (output >= np.repeat(sizes, np.diff(output_start))),
+        "has an output that is not a node": (output < 0)
+        | (output >= np.repeat(sizes, np.diff(output_start))),
         "has a size below -1": (columns["input_shape"] < -1) | (columns["output_shape"] < -1),
     }
     for name in ("kernel", "stride", "dilation", "groups", "heads", "parameters"):
         wrong[f"has a negative number in column {name}"] = columns[name] < 0
     macs = columns["macs"]
-    wrong["has a negative or endless number in column macs"] = (macs < 0) | np.isinf(macs)
+    wrong["has a negative or infinite number in column macs"] = (macs < 0) | np.isinf(macs)
     for what, where in wrong.items():
         if where.any():
             raise NasbuildError(what, where=place)

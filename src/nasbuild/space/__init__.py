@@ -1,6 +1,7 @@
 """Room ``space``: what can be built.
 
-Read, check, count, sample, enumerate lazily, mutate, encode as graphs; the built-in spaces.
+Reads and checks search spaces, counts, samples, enumerates and mutates their architectures, and
+encodes these as graphs. Holds the built-in spaces.
 """
 
 from nasbuild.space._architecture_id import architecture_id, module_id

@@ -1,4 +1,4 @@
-"""Declared costs: numbers that are known of every architecture by definition, such as parameters or bits."""
+"""Declared costs: numbers known exactly for every architecture, such as parameters or bits."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ Of = Literal["layer", "previous", "globals"]
 
 @dataclass(frozen=True)
 class CostValues:
-    """A value for each choice of a feature, at some layers.
+    """The value of each choice of a feature, at some layers.
 
-    Of several for one feature the most specific place counts: stage and layer, stage, layer, everywhere; there
-    the value of the choice, or ``otherwise``.
+    If several entries name a feature, the most specific place wins: stage and layer, stage, layer,
+    everywhere. A choice without a value there gets ``otherwise``.
 
     Attributes
     ----------
     stages
-        Names of stages; None is every one that has the feature, the globals included.
+        Names of stages; None for every stage that has the feature, the globals included.
     """
 
     feature: str
@@ -47,7 +47,7 @@ class CostValues:
 
 @dataclass(frozen=True)
 class CostFactor:
-    """A choice as a number, to a power: of the layer itself, of the one before it, or of the globals."""
+    """A choice as a number, raised to a power: of the layer, of the layer before it, or of the globals."""
 
     feature: str
     of: Of = "layer"
@@ -56,16 +56,16 @@ class CostFactor:
 
 @dataclass(frozen=True)
 class CostProduct:
-    """``coefficient`` times factors, at some layers; of a layer without such factors the coefficient alone.
+    """``coefficient`` times its factors, at some layers. Without factors it is the coefficient alone.
 
     Attributes
     ----------
     stages
-        Names of stages; None is every one that has the features of the layer itself.
+        Names of stages; None for every stage with the features of the factors.
     first
-        What ``previous`` is at the first layer of the network, by feature.
+        The value of each ``previous`` feature at the first layer of the network.
     numbers
-        What choices are as numbers, by feature, where they are no numbers themselves.
+        Numbers for the choices of features that are not numbers themselves.
     """
 
     coefficient: float
@@ -76,11 +76,11 @@ class CostProduct:
     numbers: tuple[tuple[str, tuple[tuple[Choice, float], ...]], ...] = ()
 
     def of(self, of: Of) -> list[CostFactor]:
-        """Its factors of one kind."""
+        """The factors of one kind."""
         return [factor for factor in self.factors if factor.of == of]
 
     def applies(self, stage: Stage) -> bool:
-        """Whether it counts at layers of a stage."""
+        """Whether the product counts at layers of a stage."""
         if self.stages is not None:
             return stage.name in self.stages
         own = {factor.feature for factor in self.of("layer")}
@@ -91,21 +91,21 @@ class CostProduct:
 
 @dataclass(frozen=True)
 class Cost:
-    """A number that is known exactly of every architecture.
+    """A number that is known exactly for every architecture.
 
-    Without ``function``, the value of an architecture is ``constant``, plus all of ``sum`` at every layer, plus the
-    mean of each of ``mean`` over the layers at which it counts. `inner` and `links` take it apart:
+    Without ``function``, the value is ``constant``, plus all of ``sum`` at every layer, plus the mean of
+    each of ``mean`` over the layers where it counts. `inner` and `links` split the value by stages::
 
         value = constant + sum_u inner_u + sum_u outgoing_u . incoming_(u+1)
 
-    over the stages u in the order of the data flow. They exist where `is_sum` is true; of a cost that
-    `needs_globals`, only once these are known (`at_globals`). `values` always exists, and is what a cost is.
+    with stages u in the order of the data flow. They exist only where `is_sum` is true. If the cost
+    `needs_globals`, they exist only after `at_globals`. `values` always works and defines the cost.
 
     Attributes
     ----------
     function
-        ``FILE.py:FUNCTION`` or ``MODULE:FUNCTION``, which takes an architecture as in ``archs.jsonl`` and returns a
-        number; it is imported when a value is needed, never on loading.
+        ``FILE.py:FUNCTION`` or ``MODULE:FUNCTION``. It takes an architecture as in ``archs.jsonl`` and
+        returns a number. It is imported when a value is needed, never on loading.
     """
 
     name: str
@@ -123,17 +123,20 @@ class Cost:
 
     @property
     def needs_globals(self) -> bool:
-        """Whether products hold a feature of the whole architecture."""
+        """Whether a product contains a feature of the whole architecture."""
         return any(isinstance(t, CostProduct) and t.of("globals") for t in (*self.sum, *self.mean))
 
     def is_sum(self, space: Space) -> bool:
-        """Whether `inner` and `links` exist: no function, and no mean over a number of layers that varies."""
+        """Whether `inner` and `links` exist: no function, and no mean over a varying number of layers."""
         return self.function is None and all(
             _layers_counted(space, group) is not None for group, mean in self._groups() if mean
         )
 
     def at_globals(self, space: Space, code: np.ndarray) -> Cost:
-        """The cost of architectures with the globals of a code, (1, features): its products hold none any more."""
+        """The cost for fixed globals, given by their code (1, features).
+
+        The features of the globals become part of the coefficients.
+        """
         stage = space.globals
         if stage is None or not self.needs_globals:
             return self
@@ -146,7 +149,7 @@ class Cost:
                 position = _position(stage, factor.feature)
                 number *= float(_powers(stage.features[position], factor, term)[code[0, position]])
             rest = tuple(factor for factor in term.factors if factor.of != "globals")
-            # Where it counts must not change with what is left of it.
+            # Dropping factors must not change the stages where the product counts.
             stages = tuple(one.name for one in space.stages if term.applies(one))
             return replace(term, coefficient=number, factors=rest, stages=stages)
 
@@ -155,7 +158,8 @@ class Cost:
     def inner(self, space: Space, stage: int, codes: np.ndarray) -> np.ndarray:
         """What modules of one depth add by themselves, (modules,), from codes (modules, depth, features).
 
-        Products with the layer before hold neighbours inside the module; at the network's first layer, ``first``.
+        Products with the previous layer use the neighbours inside the module. At the first layer of the
+        network they use ``first``.
         """
         self._require_sum(space)
         found = np.zeros(len(codes))
@@ -164,9 +168,9 @@ class Cost:
         return found
 
     def links(self, space: Space, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What modules add together with the stage before and with the one after, each (modules, r).
+        """What modules add jointly with the stage before and the stage after, each (modules, r).
 
-        r is the number of products with the layer before, the same for all stages.
+        r is the number of products with the previous layer, the same for all stages.
         """
         self._require_sum(space)
         into, out = [], []
@@ -228,7 +232,7 @@ class Cost:
         split = split_function(self.function or "")
         where = f"costs.{self.name}, {self.function}"
         if split is None:
-            raise SpaceError("is no function", where=where, allowed=FORMS)
+            raise SpaceError("is not a function", where=where, allowed=FORMS)
         function = find_function(*split, where=where)
         found = np.empty(len(architectures))
         for n, architecture in enumerate(architectures):
@@ -246,7 +250,7 @@ class Cost:
         return found
 
     def _groups(self) -> list[tuple[CostProduct | tuple[CostValues, ...], bool]]:
-        """What counts together, and whether as a mean: each product; all values of one feature."""
+        """The terms to evaluate together, each with whether it is averaged: one product, or all values of a feature."""
         found: list[tuple[CostProduct | tuple[CostValues, ...], bool]] = []
         for terms, mean in ((self.sum, False), (self.mean, True)):
             values: dict[str, list[CostValues]] = {}
@@ -265,7 +269,7 @@ class Cost:
 def value_at(
     entries: Sequence[CostValues], stage: Stage, layer: int, depth: int, choice: Choice
 ) -> float | None:
-    """The value of a choice at a layer by the most specific of the entries of a feature; None if none says."""
+    """The value of a choice at a layer, by the most specific entry; None if no entry applies."""
     for entry in sorted(entries, key=_specific, reverse=True):
         if entry.stages is not None and stage.name not in entry.stages:
             continue
@@ -278,7 +282,7 @@ def value_at(
 
 
 def as_numbers(feature: Feature, numbers: Mapping[str, Sequence[tuple[Choice, float]]]) -> list[float | None]:
-    """Each choice of a feature as a number, by ``numbers`` where it names the feature; None if it is none."""
+    """Each choice of a feature as a number, from ``numbers`` if it names the feature; else None for texts."""
     pairs = numbers.get(feature.name)
     if pairs is None:
         return [None if isinstance(c, str) else float(c) for c in feature.choices]
@@ -295,7 +299,7 @@ def _position(stage: Stage, name: str) -> int:
 
 
 def _powers(feature: Feature, factor: CostFactor, term: CostProduct) -> np.ndarray:
-    """A factor of each choice, (choices,)."""
+    """The power of each choice, (choices,)."""
     numbers = [math.nan if v is None else v for v in as_numbers(feature, dict(term.numbers))]
     return np.array(numbers) ** factor.power
 
@@ -303,7 +307,7 @@ def _powers(feature: Feature, factor: CostFactor, term: CostProduct) -> np.ndarr
 def _multiplied(
     stage: Stage, term: CostProduct, factors: Sequence[CostFactor], codes: np.ndarray
 ) -> np.ndarray:
-    """Factors multiplied at each layer, (modules, depth)."""
+    """The product of factors at each layer, (modules, depth)."""
     found = np.ones(codes.shape[:2])
     for factor in factors:
         position = _position(stage, factor.feature)
@@ -312,21 +316,21 @@ def _multiplied(
 
 
 def _hits(layer: Place, depth: int) -> np.ndarray:
-    """At which layers of a module something counts, (depth,) bool."""
+    """The layers of a module where a term counts, (depth,) bool."""
     places = np.arange(depth)
     return places >= 0 if layer is None else places == (depth - 1 if layer == LAST else layer)
 
 
 def _hit(stage: Stage, group: CostProduct | tuple[CostValues, ...], depth: int) -> int:
-    """At how many layers of a module something counts."""
+    """The number of layers of a module where a term counts."""
     if isinstance(group, CostProduct):
         return int(_hits(group.layer, depth).sum()) if group.applies(stage) else 0
     return depth if group[0].feature in {f.name for f in stage.features} else 0
 
 
 def _layers_counted(space: Space, group: CostProduct | tuple[CostValues, ...]) -> int | None:
-    """At how many layers of an architecture something counts; None if that varies."""
-    # Every stage is looked at, and asked once for every stage.
+    """The number of layers of an architecture where a term counts; None if it varies."""
+    # Cached, as callers ask for it once for every stage.
     if group not in space.layers_counted:
         counts = [{_hit(stage, group, d) for d in stage.depths} for stage in space.stages]
         fixed = all(len(own) == 1 for own in counts)
@@ -335,7 +339,7 @@ def _layers_counted(space: Space, group: CostProduct | tuple[CostValues, ...]) -
 
 
 def _share(space: Space, group: CostProduct | tuple[CostValues, ...], mean: bool) -> float:
-    """What a group is multiplied with: a mean over a fixed number of layers is a sum divided by it."""
+    """The factor of a group: a mean over a fixed number of layers is a sum divided by it."""
     return 1 / ((_layers_counted(space, group) if mean else 1) or 1)
 
 
@@ -367,7 +371,7 @@ def _inner(
 
 
 def _links(space: Space, u: int, term: CostProduct, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What a product takes of the stage before and gives to the one after, each (modules,)."""
+    """What a product takes from the stage before and passes to the stage after, each (modules,)."""
     stages, stage, depth = space.stages, space.stages[u], codes.shape[1]
     into, out = np.zeros(len(codes)), np.zeros(len(codes))
     if u > 0 and not stage.is_globals and term.applies(stage) and _hits(term.layer, depth)[0]:
@@ -379,5 +383,5 @@ def _links(space: Space, u: int, term: CostProduct, codes: np.ndarray) -> tuple[
 
 
 def reaches_first(term: CostProduct, stage: Stage) -> bool:
-    """Whether a product counts at the first layer of a stage's modules, of some depth at least."""
+    """Whether a product counts at the first layer of a stage, for at least one depth."""
     return any(_hits(term.layer, depth)[0] for depth in stage.depths)

@@ -1,4 +1,4 @@
-"""``costs:`` of a ``space.yaml``: read with a word for every mistake, and written back."""
+"""Reads and writes ``costs:`` of a ``space.yaml``."""
 
 from __future__ import annotations
 
@@ -25,12 +25,20 @@ _FACTORS = "numbers and FEATURE, previous.FEATURE, globals.FEATURE, with ^POWER 
 
 
 def read_costs(space: Space, data: object) -> dict[str, Cost]:
-    """The costs of a space whose stages and metrics are known.
+    """Read the costs of a space whose stages and metrics are known, by name.
 
     Raises
     ------
     SpaceError
-        For the first thing that is wrong, naming the place in the data and what is allowed there.
+        For the first mistake, naming its place in the data and what is allowed there.
+
+    Examples
+    --------
+    >>> from nasbuild.space import read_costs, space_from_yaml
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> costs = read_costs(space, {"macs": {"sum": [{"product": "2 * kernel^2"}]}})
+    >>> costs["macs"].sum[0].coefficient
+    2.0
     """
     if data is None:
         return {}
@@ -42,7 +50,18 @@ def read_costs(space: Space, data: object) -> dict[str, Cost]:
 
 
 def costs_to_dict(costs: Mapping[str, Cost], metrics: Mapping[str, Metric]) -> dict[str, Any]:
-    """Plain data of ``costs:``, in JSON as well: choices that are no texts stand in pairs."""
+    """Plain data of ``costs:``, for YAML and JSON; choices that are not texts are written as pairs.
+
+    Direction and unit are left out for a cost that is also one of ``metrics``.
+
+    Examples
+    --------
+    >>> from nasbuild.space import costs_to_dict, read_costs, space_from_yaml
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> costs = read_costs(space, {"macs": {"sum": [{"product": "2 * kernel^2"}]}})
+    >>> costs_to_dict(costs, space.metrics)["macs"]["sum"]
+    [{'product': '2 * kernel^2'}]
+    """
     return {name: _entry(cost, name in metrics) for name, cost in costs.items()}
 
 
@@ -63,16 +82,16 @@ def _cost(space: Space, name: str, data: object) -> Cost:
     )
     if metric and (direction, unit) != (metric.direction, metric.unit):
         raise SpaceError(
-            f"has another direction or unit than the metric {name!r}", where=where, todo="leave it out here"
+            f"differs in direction or unit from the metric {name!r}", where=where, todo="remove it here"
         )
     function = entry.get("function")
     if function is not None:
         if not isinstance(function, str) or split_function(function) is None:
-            raise SpaceError(f"{shown(function)} is no function", where=f"{where}.function", allowed=FORMS)
+            raise SpaceError(f"{shown(function)} is not a function", where=f"{where}.function", allowed=FORMS)
         if entry.keys() & {"constant", "sum", "mean"}:
-            raise SpaceError("has a function and other parts", where=where, todo="leave one of the two out")
+            raise SpaceError("has both a function and terms", where=where, todo="keep one of the two")
     elif not entry.keys() & {"constant", "sum", "mean"}:
-        raise SpaceError("says nothing", where=where, allowed=("constant", "sum", "mean", "function"))
+        raise SpaceError("is empty", where=where, allowed=("constant", "sum", "mean", "function"))
     constant = _number(entry.get("constant", 0), f"{where}.constant")
     summed, mean = (_terms(space, entry.get(key), f"{where}.{key}") for key in ("sum", "mean"))
     cost = Cost(name, direction, unit, constant, summed, mean, function)
@@ -122,7 +141,7 @@ def _term(space: Space, data: object, where: str) -> CostValues | CostProduct:
 
 
 def _factors(data: object, where: str) -> tuple[float, tuple[CostFactor, ...]]:
-    """``2 * previous.width * kernel^2``, or the same as a list for features with other names."""
+    """``2 * previous.width * kernel^2``, or the same as a list, for features with other names."""
     if isinstance(data, str) and len(data) <= _LONGEST_PRODUCT:
         parts: list[Any] = [part.strip() for part in data.split("*")]
     elif isinstance(data, list) and len(data) <= _LONGEST_PRODUCT:
@@ -130,7 +149,7 @@ def _factors(data: object, where: str) -> tuple[float, tuple[CostFactor, ...]]:
     elif isinstance(data, int | float) and not isinstance(data, bool):
         parts = [data]
     else:
-        raise SpaceError(f"{shown(data)} is no product", where=where, allowed=_FACTORS)
+        raise SpaceError(f"{shown(data)} is not a product", where=where, allowed=_FACTORS)
     coefficient, factors = 1.0, []
     for part in parts:
         if isinstance(part, Mapping):
@@ -140,7 +159,7 @@ def _factors(data: object, where: str) -> tuple[float, tuple[CostFactor, ...]]:
         elif isinstance(part, str):
             factors.append(_plain_factor(part, where))
         else:
-            raise SpaceError(f"{shown(part)} is no factor", where=where, allowed=_FACTORS)
+            raise SpaceError(f"{shown(part)} is not a factor", where=where, allowed=_FACTORS)
     return _number(coefficient, where), tuple(factors)
 
 
@@ -150,7 +169,7 @@ def _plain_factor(text: str, where: str) -> CostFactor:
     exponent = _maybe_number(power) if "^" in text else 1.0
     kinds: dict[str, Of] = {"": "layer", "previous": "previous", "globals": "globals"}
     if of.strip() not in kinds or not _PLAIN.fullmatch(name.strip()) or exponent is None:
-        raise SpaceError(f"{shown(text)} is no factor", where=where, allowed=_FACTORS)
+        raise SpaceError(f"{shown(text)} is not a factor", where=where, allowed=_FACTORS)
     return CostFactor(name.strip(), kinds[of.strip()], exponent)
 
 
@@ -172,15 +191,17 @@ def _stages(space: Space, data: object, where: str) -> tuple[str, ...] | None:
 
 
 def stage_name(space: Space, given: object, where: str) -> str:
-    """The name of a stage given by name or index.
+    """The name of a stage that is given by name or index.
 
     Raises
     ------
     SpaceError
-        If there is none.
+        If there is no such stage.
     """
     if isinstance(given, bool) or not isinstance(given, str | int):
-        raise SpaceError(f"{shown(given)} is no stage", where=where, allowed=[s.name for s in space.stages])
+        raise SpaceError(
+            f"{shown(given)} is not a stage", where=where, allowed=[s.name for s in space.stages]
+        )
     try:
         return space.stages[space.stage_index(given)].name
     except SpaceError as error:
@@ -191,7 +212,7 @@ def _layer(data: object, where: str) -> Place:
     if data is None or data == LAST:
         return LAST if data == LAST else None
     if isinstance(data, bool) or not isinstance(data, int) or data < 0:
-        raise SpaceError(f"{shown(data)} is no layer", where=where, allowed="numbers from 0, last")
+        raise SpaceError(f"{shown(data)} is not a layer", where=where, allowed="numbers from 0, last")
     return data
 
 
@@ -205,10 +226,10 @@ def _pairs(data: object, where: str) -> tuple[tuple[Choice, float], ...]:
     found: dict[tuple[bool, Choice], tuple[Choice, float]] = {}
     for pair in pairs:
         if not isinstance(pair, list) or len(pair) != 2:
-            raise SpaceError(f"{shown(pair)} is no pair of a choice and a number", where=where)
+            raise SpaceError(f"{shown(pair)} is not a pair of a choice and a number", where=where)
         choice, value = pair
         if not isinstance(choice, bool | int | float | str):
-            raise SpaceError(f"{shown(choice)} is no choice", where=where)
+            raise SpaceError(f"{shown(choice)} is not a choice", where=where)
         if choice_key(choice) in found:
             raise SpaceError(f"has {shown(choice)} twice", where=where)
         found[choice_key(choice)] = choice, _number(value, f"{where}, {shown(choice)}")
@@ -228,7 +249,7 @@ def _maybe_number(data: object) -> float | None:
 def _number(data: object, where: str) -> float:
     number = None if isinstance(data, str) else _maybe_number(data)
     if number is None:
-        raise SpaceError(f"{shown(data)} is no number", where=where, allowed="finite numbers below 1e300")
+        raise SpaceError(f"{shown(data)} is not a number", where=where, allowed="finite numbers below 1e300")
     return number
 
 

@@ -17,7 +17,7 @@ from nasbuild.table._table import Note, Table, counted
 class Row:
     """A checked row; NaN where a metric is missing.
 
-    ``texts`` is what stands among the metrics and is no number, ``ignored`` are fields that mean
+    ``texts`` is what stands among the metrics and is not a number, ``ignored`` are fields that mean
     nothing.
     """
 
@@ -49,11 +49,11 @@ def assembled(space: Space, rows: list[Row], notes: list[Note]) -> Table:
         if name in columns:
             notes += _metric_notes(name, columns[name], merged)
         else:
-            text = f"the space declares the metric {name}, the table has no value of it"
+            text = f"the space declares the metric {name}, but the table has no value for it"
             notes.append(Note("absent", text))
     undeclared = [name for name in columns if name not in space.metrics and name not in space.costs]
     if undeclared:
-        text = f"no direction is declared for {', '.join(undeclared)}: they can stand in equations, not alone"
+        text = f"no direction is declared for {', '.join(undeclared)}: they can be used in equations, but not alone"
         notes.append(Note("undeclared", f"{text} as a target", tuple(undeclared)))
     architectures = tuple(row.architecture for row in merged)
     return Table(space, tuple(row.name for row in merged), architectures, columns, tuple(notes))
@@ -78,7 +78,7 @@ def _repeat_notes(groups: list[list[Row]]) -> list[Note]:
         if (noise := _spread(name, repeated)) is not None
     ]
     extra = counted(sum(len(group) - 1 for group in repeated), "row")
-    text = f"{extra} left out that had the architecture of another row; their metrics were averaged"
+    text = f"{extra} with the architecture of another row left out; their metrics were averaged"
     if spread:
         text += f" (standard deviation between repeats: {', '.join(spread)})"
     return [Note("repeated", text, tuple(group[0].name for group in repeated))]
@@ -102,7 +102,7 @@ def _metric_notes(name: str, values: np.ndarray, rows: list[Row]) -> list[Note]:
     missing = np.isnan(values)
     if missing.any():
         absent = tuple(row.name for row, m in zip(rows, missing, strict=True) if m)
-        text = f"{name} is missing in {len(absent)} of {counted(len(rows), 'row')}; they are left out where"
+        text = f"{name} is missing in {len(absent)} of {counted(len(rows), 'row')}; they are left out when"
         notes.append(Note("missing", f"{text} {name} is learnt", absent))
     known = values[~missing]
     if len(known) > 1 and known.min() == known.max():

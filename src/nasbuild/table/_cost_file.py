@@ -64,13 +64,13 @@ def add_costs(space: Space, path: str | os.PathLike[str]) -> Space:
     for where, row in _rows(Path(path)):
         rows.setdefault(row["cost"], []).append((where, row))
     if not rows:
-        raise TableError("has no cost", where=str(path), allowed=_COLUMNS)
+        raise TableError("has no row with a cost", where=str(path), allowed=_COLUMNS)
     declared = costs_to_dict(space.costs, space.metrics)
     for name, own in rows.items():
         entry = declared.setdefault(name, {})
         if "function" in entry:
             raise TableError(
-                f"cost {name!r} is a function in the space", where=own[0][0], todo="leave one out"
+                f"cost {name!r} is a function in the space", where=own[0][0], todo="remove one of the two"
             )
         entry["constant"] = entry.get("constant", 0) + _constant(own)
         entry["sum"] = [*entry.get("sum", []), *_entries(space, own)]
@@ -112,7 +112,7 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
                 header = cells
                 if sorted(header) != sorted(_COLUMNS):
                     raise TableError(
-                        f"has the columns {', '.join(header)[:100]}", where=where, allowed=_COLUMNS
+                        f"has the wrong columns: {', '.join(header)[:100]}", where=where, allowed=_COLUMNS
                     )
                 continue
             if len(cells) != len(header):
@@ -122,7 +122,7 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
                 raise TableError("names no cost", where=where)
             yield where, row
     except csv.Error as error:
-        raise TableError(f"is no CSV ({error})", where=f"{path}, line {reader.line_num}") from None
+        raise TableError(f"is not valid CSV ({error})", where=f"{path}, line {reader.line_num}") from None
 
 
 def _value(where: str, row: Mapping[str, str]) -> float:
@@ -131,7 +131,7 @@ def _value(where: str, row: Mapping[str, str]) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise TableError(f"{row['value']!r} is no finite number", where=f"{where}, value")
+        raise TableError(f"{row['value']!r} is not a finite number", where=f"{where}, value")
     return value
 
 
@@ -166,11 +166,11 @@ def _entries(space: Space, rows: list[tuple[str, dict[str, str]]]) -> list[dict[
         value, choice = _value(where, row), choice_of_text(features[name], row["choice"])
         if choice == _ANY and features[name].index(_ANY) < 0:
             if "otherwise" in entry:
-                raise TableError(f"{name} = {_ANY} stands twice for one place", where=where)
+                raise TableError(f"{name} = {_ANY} appears twice for the same place", where=where)
             entry["otherwise"] = value
         elif features[name].index(choice) < 0:
             raise TableError(
-                f"{row['choice']!r} is no choice of {name}",
+                f"{row['choice']!r} is not a choice of {name}",
                 where=f"{where}, choice",
                 allowed=features[name].choices,
             )

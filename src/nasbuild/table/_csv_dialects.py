@@ -112,7 +112,7 @@ def _commas(rows: list[tuple[str, dict[str, str]]], is_text: Callable[[str], boo
     if found and points:
         row, name = found[0]
         raise TableError(
-            f"has numbers with decimal commas, such as {row[name].strip()!r} in column {name!r}, and others with points",
+            f"mixes decimal commas, such as {row[name].strip()!r} in column {name!r}, with decimal points",
             where=path,
             todo="write them all with points",
         )
@@ -140,9 +140,9 @@ def _lines(text: str, path: str, separator: str, first: int) -> Iterator[tuple[s
         except csv.Error as error:
             if ended:
                 # All lines from here on are in one field: to go on would drop them.
-                what = "a quote that is opened here is never closed"
-                raise TableError(what, where=where, todo="mend the file") from None
-            yield TableError(f"is no CSV ({error})", where=where)
+                what = "a quote opened here is never closed"
+                raise TableError(what, where=where, todo="close the quote") from None
+            yield TableError(f"is not valid CSV ({error})", where=where)
             continue
         # Spreadsheets write rows of nothing but separators.
         if any(field and not field.isspace() for field in fields):
@@ -154,10 +154,6 @@ def _row(
 ) -> tuple[str, dict[str, str]] | TableError:
     if len(fields) != len(header):
         what = f"has {len(fields)} fields, the header has {len(header)}"
-        todo = (
-            None
-            if separator == ","
-            else f"fields are taken to be separated by {_NAMES.get(separator, repr(separator))}"
-        )
+        todo = None if separator == "," else f"fields were split at {_NAMES.get(separator, repr(separator))}"
         return TableError(what, where=where, todo=todo)
     return where, {name: value for name, value in zip(header, fields, strict=True) if name}

@@ -56,7 +56,7 @@ def rows_of_frame(space: Space, frame: Any, source: str) -> tuple[Iterator[RawRo
         columns = _pandas_columns(frame)
     else:
         raise TableError(
-            f"{type(frame).__name__} is no table",
+            f"{type(frame).__name__} is not a type of table",
             where=source,
             allowed="a path, a polars or pandas DataFrame, an Arrow table, an Optuna study",
         )
@@ -95,7 +95,9 @@ def read_parquet(path: Path) -> pa.Table:
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         # Arrow's own OSError tells of the content and has no number.
         reason = error.strerror if isinstance(error, OSError) and error.errno else None
-        what = f"can't be read ({reason})" if reason else f"is no whole Parquet file ({_first_line(error)})"
+        what = (
+            f"can't be read ({reason})" if reason else f"is not an intact Parquet file ({_first_line(error)})"
+        )
         raise TableError(what, where=str(path)) from None
     return table
 

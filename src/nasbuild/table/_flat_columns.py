@@ -84,7 +84,7 @@ class FlatLayout:
             names = ", ".join(map(shown, self.ignored))
             notes.append(Note("ignored", f"{what} are not metrics and were left out: {names}", self.ignored))
         if self.built:
-            text = f"fields that mean nothing here were left out: {', '.join(map(shown, self.built))}"
+            text = f"unknown fields were ignored: {', '.join(map(shown, self.built))}"
             notes.append(Note("ignored", text, self.built))
         return notes
 
@@ -135,7 +135,7 @@ class FlatLayout:
             depth = _number(given) if text else given
             if isinstance(depth, bool) or depth not in stage.depths:
                 raise TableError(
-                    f"{shown(given)} is no number of layers of {stage.name}",
+                    f"{shown(given)} is not a number of layers of {stage.name}",
                     where=f"{where}, {own.depth}",
                     allowed=stage.depths,
                 )
@@ -161,7 +161,9 @@ class FlatLayout:
             if index < 0:
                 # In quotes where 3 was given for '3', as the space itself tells it.
                 allowed = feature.choices if isinstance(value, str) else map(repr, feature.choices)
-                raise TableError(f"{shown(value)} is no choice", where=f"{where}, {place}", allowed=allowed)
+                raise TableError(
+                    f"{shown(value)} is not a choice", where=f"{where}, {place}", allowed=allowed
+                )
             found[place] = feature.choices[index]
         if not found:
             where = f"{where}, {places[0]}"
@@ -173,7 +175,7 @@ class FlatLayout:
 
 
 def metric_of_text(text: str | None) -> object:
-    """A metric's number from text: None where there is none (empty, nan, null), the text itself if it is no number."""
+    """A metric's number from text: None where there is none (empty, nan, null), the text itself if it is not a number."""
     if text is None or _is_missing(text):
         return None
     number = _number(text)
@@ -203,5 +205,5 @@ def _refuse_repeats(names: Collection[str], where: str) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise TableError(f"column {shown(name)} stands twice", where=where, todo="keep one of the two")
+            raise TableError(f"column {shown(name)} appears twice", where=where, todo="keep one of the two")
         seen.add(name)

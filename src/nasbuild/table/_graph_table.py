@@ -83,13 +83,13 @@ def graph_table(
     names = [graph.name for graph in graphs]
     twice = [name for name in set(names) if names.count(name) > 1] if len(set(names)) < len(names) else []
     if twice:
-        raise TableError(f"two networks are called {min(twice)!r}", where=where, todo="name them apart")
+        raise TableError(f"two networks are called {min(twice)!r}", where=where, todo="rename one of them")
     strangers = sorted(set(rows) - set(names))
     if strangers:
         raise TableError(
             f"{counted(len(strangers), 'row')} of metrics without a network, such as {strangers[0]!r}",
             where=where,
-            todo="import these networks as well, or leave the rows out",
+            todo="import these networks as well, or remove the rows",
         )
     kept = [graph for graph in graphs if graph.name in rows]
     if not kept:
@@ -130,15 +130,15 @@ def _csv_rows(text: str, path: str) -> list[tuple[str, str, dict[str, Any]]]:
     try:
         fields = list(reader.fieldnames or [])
         if _NAME not in fields or len(set(fields)) < len(fields):
-            raise TableError("needs one column id, and others of different names", where=f"{path}, line 1")
+            raise TableError("needs a column id, and column names that all differ", where=f"{path}, line 1")
         found = []
         for row in reader:
             where = f"{path}, line {reader.line_num}"
             if None in row or None in row.values():
-                raise TableError("has another number of fields than line 1", where=where)
+                raise TableError("has a different number of fields than line 1", where=where)
             found.append((where, row.pop(_NAME), {k: v.strip() or None for k, v in row.items()}))
     except csv.Error as error:
-        raise TableError(f"is no CSV ({error})", where=f"{path}, line {reader.line_num}") from None
+        raise TableError(f"is not valid CSV ({error})", where=f"{path}, line {reader.line_num}") from None
     return found
 
 
@@ -151,9 +151,9 @@ def _json_rows(text: str, path: str) -> list[tuple[str, str, dict[str, Any]]]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
-            raise TableError("is no JSON", where=where) from None
+            raise TableError("is not valid JSON", where=where) from None
         if not isinstance(row, dict) or not isinstance(row.get(_NAME), str):
-            raise TableError("is no object with an id that is a text", where=where)
+            raise TableError("is not an object with a text as its id", where=where)
         values = row["metrics"] if isinstance(row.get("metrics"), dict) else row
         found.append((where, row[_NAME], {k: v for k, v in values.items() if k != _NAME}))
     return found

@@ -51,7 +51,7 @@ def objects(path: Path, form: str) -> Iterator[tuple[str, Mapping[str, Any] | Ta
     if isinstance(data, Mapping):
         data = [data]
     if not isinstance(data, list):
-        raise TableError(f"is no list but {shown(data)}", where=str(path), allowed=_LISTED)
+        raise TableError(f"is {shown(data)}, not a list", where=str(path), allowed=_LISTED)
     for number, row in enumerate(data, 1):
         where = f"{path}, row {number}"
         yield where, _object(row, where, _LISTED)
@@ -84,7 +84,7 @@ def table_to_dicts(table: Table) -> list[dict[str, Any]]:
 def _object(data: object, where: str, allowed: str) -> Mapping[str, Any] | TableError:
     if isinstance(data, Mapping):
         return data
-    return TableError(f"is no object but {shown(data)}", where=where, allowed=allowed)
+    return TableError(f"is {shown(data)}, not an object", where=where, allowed=allowed)
 
 
 def _parsed(text: str, where: str, allowed: str) -> object:
@@ -98,8 +98,8 @@ def _parsed(text: str, where: str, allowed: str) -> object:
         # Python reads no whole numbers of more than 4,300 digits.
         reason = "a number has too many digits"
     except KeyError as error:
-        raise TableError(f"key {shown(error.args[0])} stands twice in an object", where=where) from None
-    raise TableError(f"is no JSON ({reason})", where=where, allowed=allowed)
+        raise TableError(f"key {shown(error.args[0])} appears twice in an object", where=where) from None
+    raise TableError(f"is not valid JSON ({reason})", where=where, allowed=allowed)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

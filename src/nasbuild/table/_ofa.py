@@ -125,7 +125,7 @@ def _depths(config: Mapping[str, Any], space: Space, where: str) -> list[int]:
     for u, stage in enumerate(stages):
         depth = values[u] if u < len(values) else max(stage.depths)
         if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
-            raise TableError(f"{shown(depth)} is no depth", where=f"{where}, d[{u}] ({stage.name})")
+            raise TableError(f"{shown(depth)} is not a depth", where=f"{where}, d[{u}] ({stage.name})")
         # Stages of one depth are given any depth that others have, and cut to what they hold.
         fixed = len(stage.depths) == 1
         if not fixed and depth not in stage.depths:

@@ -44,9 +44,9 @@ def rows_of_study(
     if not complete:
         raise TableError(f"none of {counted(len(trials), 'trial')} completed", where=where)
     columns = list(dict.fromkeys(name for trial in complete for name in trial.params))
-    # A parameter that is no choice of the space is no metric either.
+    # A parameter that is not a choice of the space is no metric either.
     layout = FlatLayout.of(replace(space, metrics={}), columns, where, lambda _: False)
-    notes = [*_others(trials), *layout.notes("parameters that are no choices of the space")]
+    notes = [*_others(trials), *layout.notes("parameters that are not choices of the space")]
     return replace(space, metrics=declared), _rows(layout, where, complete, names), notes
 
 
@@ -74,7 +74,7 @@ def _others(trials: list[Any]) -> list[Note]:
         return []
     states = Counter(trial.state.name.lower() for trial in others)
     parts = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
-    text = f"{counted(len(others), 'trial')} left out that did not complete ({parts})"
+    text = f"{counted(len(others), 'trial')} did not complete and left out ({parts})"
     return [Note("trials", text, tuple(f"trial{trial.number}" for trial in others))]
 
 

@@ -17,7 +17,7 @@ from nasbuild.table._table import Note, Table, counted
 
 _ROW_KEYS = ("id", "arch", "metrics")
 _MOST_METRICS = 10_000
-_SKIP = "mend the row, or pass --skip-bad to leave such rows out"
+_SKIP = "fix the row, or pass --skip-bad to skip such rows"
 _A_NUMBER = "a finite number; null or an empty field where it is missing"
 _A_NAME = "printable text without spaces around it"
 _SHORT = reprlib.Repr()
@@ -80,9 +80,9 @@ def table_of_rows(
             other = named.setdefault(row.name, row)
             if other.architecture != row.architecture:
                 raise TableError(
-                    f"id {shown(row.name)} names another architecture, at {other.where}",
+                    f"id {shown(row.name)} already names another architecture, at {other.where}",
                     where=row.where,
-                    todo="give each its own",
+                    todo="give each architecture its own id",
                 )
             good.append(row)
             ignored |= dict.fromkeys(row.ignored)
@@ -102,18 +102,18 @@ def table_of_rows(
             todo="leave columns out",
         )
     if not good:
-        what = f"no row is left of {len(skipped)}" if skipped else "the table is empty"
+        what = f"no row of {len(skipped)} could be read" if skipped else "the table is empty"
         raise TableError(what, where=source, todo=f"the first was: {skipped[0]}" if skipped else None)
     all_notes = list(notes)
     if ignored:
-        text = f"fields that mean nothing here were left out: {', '.join(map(shown, ignored))}"
+        text = f"unknown fields were ignored: {', '.join(map(shown, ignored))}"
         all_notes.append(Note("ignored", text, tuple(ignored)))
     if texts:
         names = ", ".join(map(shown, texts))
-        text = f"what is no number in any row is no metric and was left out: {names}"
+        text = f"ignored, as no row has a number there: {names}"
         all_notes.append(Note("ignored", text, tuple(map(str, texts))))
     if skipped:
-        text = f"{counted(len(skipped), 'row')} left out that could not be read"
+        text = f"{counted(len(skipped), 'row')} could not be read and left out"
         all_notes.append(Note("skipped", text, tuple(skipped)))
     return assembled(space, good, all_notes)
 
@@ -160,7 +160,7 @@ def metrics_of(where: str, data: object) -> Mapping[str, object]:
     if data is None:
         return {}
     if not isinstance(data, Mapping):
-        raise TableError(f"'metrics' is {shown(data)}, no object of numbers", where=where)
+        raise TableError(f"'metrics' is {shown(data)}, not an object of numbers", where=where)
     return data
 
 
@@ -187,7 +187,9 @@ def checked_row(space: Space, raw: RawRow) -> Row:
     texts: dict[str, object] = {}
     for name, value in raw.metrics.items():
         if not _is_name(name):
-            raise TableError(f"{shown(name)} is no name of a metric", where=raw.where, allowed=_A_NAME)
+            raise TableError(
+                f"{shown(name)} is not a valid name of a metric", where=raw.where, allowed=_A_NAME
+            )
         if name not in space.metrics and not (value is None or isinstance(value, int | float | np.number)):
             texts[name] = value
             continue
@@ -201,13 +203,15 @@ def checked_row(space: Space, raw: RawRow) -> Row:
     whole = isinstance(raw.name, int | np.integer) and not isinstance(raw.name, bool)
     if not whole and not (isinstance(raw.name, str) and _is_name(raw.name)):
         raise TableError(
-            f"{shown(raw.name)} is no name", where=f"{raw.where}, id", allowed=f"{_A_NAME}, or a whole number"
+            f"{shown(raw.name)} is not a valid id",
+            where=f"{raw.where}, id",
+            allowed=f"{_A_NAME}, or a whole number",
         )
     return Row(raw.where, str(raw.name), architecture, metrics, texts, raw.ignored)
 
 
 def _no_number(value: object, where: str) -> TableError:
-    return TableError(f"{shown(value)} is no number", where=where, allowed=_A_NUMBER)
+    return TableError(f"{shown(value)} is not a number", where=where, allowed=_A_NUMBER)
 
 
 def _is_name(text: str) -> bool:

@@ -52,7 +52,7 @@ def k_fold(n: int, folds: int, rng: np.random.Generator) -> list[Split]:
         If there are fewer than two folds, or fewer rows than folds.
     """
     if folds < 2:
-        raise TableError(f"{folds} folds are no split", allowed="2 or more")
+        raise TableError(f"can't split rows into {folds} folds", allowed="2 or more")
     _require(n, folds)
     parts = np.array_split(rng.permutation(n), folds)
     return [(np.setdiff1d(np.arange(n), part), np.sort(part)) for part in parts]
@@ -61,7 +61,7 @@ def k_fold(n: int, folds: int, rng: np.random.Generator) -> list[Split]:
 def _held(n: int, test: float) -> int:
     """How many rows to hold out."""
     if not 0 < test < 1:
-        raise TableError(f"{test} is no share to hold out", allowed="a number between 0 and 1")
+        raise TableError(f"{test} is not a share of rows to hold out", allowed="a number between 0 and 1")
     _require(n, 2)
     return min(max(round(n * test), 1), n - 1)
 

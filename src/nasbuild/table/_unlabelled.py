@@ -20,7 +20,7 @@ def read_architectures(source: str | os.PathLike[str], space: Space) -> list[tup
         For the first bad row, and if there is none.
     """
     found = []
-    # Their metrics play no part: what is no number there is nobody's mistake.
+    # Their metrics play no part: what is not a number there is nobody's mistake.
     for raw in raw_rows(source, space)[1]:
         if isinstance(raw, TableError):
             raise raw

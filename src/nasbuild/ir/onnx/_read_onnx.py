@@ -115,7 +115,7 @@ def _parsed(data: bytes, place: str) -> onnx.ModelProto:
         model.ParseFromString(data)
     except (DecodeError, UnicodeDecodeError, ValueError) as error:
         first = " ".join(str(error).split())[:120]
-        raise NasbuildError(f"is no ONNX file, or a damaged one ({first})", where=place) from None
+        raise NasbuildError(f"is not an ONNX file, or is damaged ({first})", where=place) from None
     if not model.HasField("graph"):
-        raise NasbuildError("is no ONNX file: it has no graph", where=place)
+        raise NasbuildError("is not an ONNX file: it has no graph", where=place)
     return model

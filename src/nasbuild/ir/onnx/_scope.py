@@ -37,9 +37,7 @@ class Scope:
     def deeper(self, key: str) -> tuple[str, ...]:
         """The calls that lead into a function or branch of this name."""
         if len(self.calls) >= MOST_CALLS:
-            raise NasbuildError(
-                "has functions or branches that stand in each other", allowed=f"up to {MOST_CALLS} deep"
-            )
+            raise NasbuildError("nests functions or branches too deeply", allowed=f"up to {MOST_CALLS} deep")
         return (*self.calls, key)
 
 

@@ -55,7 +55,7 @@ def _loop(
     carried = list(operands[2:])
     names = [info.name for info in body.input]
     if len(names) != len(carried) + 2 or len(body.output) < len(carried) + 1:
-        raise NasbuildError("gives its body another number of operands than that has")
+        raise NasbuildError("passes its body the wrong number of operands")
     parts: list[list[Value | None]] = [[] for _ in body.output[len(carried) + 1 :]]
     if steps < _ENDLESS:
         _check(steps)
@@ -79,7 +79,7 @@ def _scan(
 ) -> list[Value | None] | None:
     scanned = int(a.get("num_scan_inputs", 0))
     if not 0 < scanned <= len(operands) == len(body.input):
-        raise NasbuildError("gives its body another number of operands than that has")
+        raise NasbuildError("passes its body the wrong number of operands")
     carried, sequences = list(operands[:-scanned]), operands[-scanned:]
     axes = list(a.get("scan_input_axes", [0] * scanned))
     back = list(a.get("scan_input_directions", [0] * scanned))

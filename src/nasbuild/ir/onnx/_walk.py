@@ -151,7 +151,7 @@ class Walk:
         for output in graph.output:
             name = output if isinstance(output, str) else output.name
             if name not in scope.values:
-                raise NasbuildError(f"its output {name!r} is given by no operation")
+                raise NasbuildError(f"no operation produces its output {name!r}")
             found.append(scope.values[name])
         return found
 
@@ -299,14 +299,14 @@ class Walk:
         names = deciding(operands)
         if not names or len(names) > _MOST_NAMED:
             return NasbuildError(
-                f"{what} that the network's inputs decide, which is not one graph of operations",
+                f"{what} that the network's inputs decide, so it is not a single graph",
                 todo="export the network with fixed sizes and without branches and loops",
             )
         options = " ".join(f"--input {name}=VALUE" for name in names)
         values = ", ".join(f"{name!r}: VALUE" for name in names)
         subject = "values of inputs " if len(names) > 1 else "the value of input "
         return NasbuildError(
-            f"{what} that {subject}{', '.join(map(repr, names))} {'decide' if len(names) > 1 else 'decides'}, which is not one graph of operations",
+            f"{what} that {subject}{', '.join(map(repr, names))} {'decide' if len(names) > 1 else 'decides'}, so it is not a single graph",
             todo=f"give the value: {options}, or inputs={{{values}}}",
         )
 

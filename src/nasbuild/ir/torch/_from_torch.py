@@ -61,7 +61,7 @@ def from_torch(
     graph_name = name or type(module).__name__
     if not isinstance(module, nn.Module):
         raise NasbuildError(
-            f"is a {type(module).__name__}, no network",
+            f"is a {type(module).__name__}, not a network",
             where=graph_name,
             allowed="modules of torch (torch.nn.Module)",
         )
