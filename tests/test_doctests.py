@@ -17,7 +17,9 @@ def exported(room: str) -> list[tuple[str, object]]:
     """Names and objects of the functions and classes that a room exports."""
     module = importlib.import_module(f"nasbuild.{room}")
     members = ((name, getattr(module, name)) for name in module.__all__)
-    return [(name, member) for name, member in members if inspect.isroutine(member) or inspect.isclass(member)]
+    return [
+        (name, member) for name, member in members if inspect.isroutine(member) or inspect.isclass(member)
+    ]
 
 
 def examples(name: str, member: object) -> list[doctest.DocTest]:
@@ -27,7 +29,9 @@ def examples(name: str, member: object) -> list[doctest.DocTest]:
     return [example for example in found if example.examples]
 
 
-MEMBERS = [pytest.param(name, member, id=f"{room}.{name}") for room in ROOMS for name, member in exported(room)]
+MEMBERS = [
+    pytest.param(name, member, id=f"{room}.{name}") for room in ROOMS for name, member in exported(room)
+]
 
 
 @pytest.mark.parametrize(("name", "member"), MEMBERS)

@@ -1,4 +1,7 @@
-"""Room ``table``: what has been evaluated. Read, validate row by row, split, write."""
+"""Room ``table``: what has been evaluated.
+
+Reads the tables that people have, checks them row by row, splits and writes them.
+"""
 
 from nasbuild.table._choice_support import (
     UnseenChoice,

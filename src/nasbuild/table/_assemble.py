@@ -1,4 +1,4 @@
-"""Checked rows become a table: repeats averaged, and what a person should know noted."""
+"""Turns checked rows into a table: averages repeats and notes what a user should know."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from nasbuild.table._table import Note, Table, counted
 
 @dataclass(frozen=True)
 class Row:
-    """A checked row; NaN where a metric is missing.
+    """A checked row; a metric without a value is NaN.
 
-    ``texts`` is what stands among the metrics and is not a number, ``ignored`` are fields that mean
-    nothing.
+    ``texts`` are metric fields that hold no number; ``ignored`` are unknown fields.
     """
 
     where: str
@@ -35,7 +34,7 @@ class Row:
 
 
 def assembled(space: Space, rows: list[Row], notes: list[Note]) -> Table:
-    """The table of checked rows, at least one; rows of the same architecture become one."""
+    """The table of at least one checked row; rows with the same architecture are merged."""
     groups: dict[Architecture, list[Row]] = {}
     for row in rows:
         groups.setdefault(row.architecture, []).append(row)
@@ -43,7 +42,7 @@ def assembled(space: Space, rows: list[Row], notes: list[Note]) -> Table:
     merged = [group[0] if len(group) == 1 else _mean_row(group) for group in groups.values()]
     names = dict.fromkeys(name for row in merged for name in row.metrics)
     columns = {name: np.array([row.metrics.get(name, math.nan) for row in merged]) for name in names}
-    # A metric without any value is none.
+    # A metric without any value is dropped.
     columns = {name: values for name, values in columns.items() if not np.isnan(values).all()}
     for name in space.metrics:
         if name in columns:
@@ -63,7 +62,7 @@ def _mean_row(group: list[Row]) -> Row:
     metrics = {}
     for name in _metrics(group):
         values = [value for row in group for value in row.known(name)]
-        # Exact and rounded once, so that the mean of equal values is that value.
+        # Summed exactly and rounded once, so that the mean of equal values is that value.
         metrics[name] = mean(values) if values else math.nan
     return Row(group[0].where, group[0].name, group[0].architecture, metrics)
 
@@ -93,7 +92,7 @@ def _spread(metric: str, repeated: list[list[Row]]) -> float | None:
             middle = mean(values)
             deviations += [value - middle for value in values]
             freedom += len(values) - 1
-    # The square root of a sum of squares, which must not overflow.
+    # hypot, as a sum of squares could overflow.
     return math.hypot(*deviations) / math.sqrt(freedom) if freedom else None
 
 

@@ -1,4 +1,4 @@
-"""``costs.csv``: what each choice costs, a line each, as other tools write it; and costs against a table."""
+"""Reads ``costs.csv``, the cost of one choice a line, and compares declared costs with a table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nasbuild.table._table import Table
 
 _COLUMNS = ("stage", "layer", "feature", "choice", "cost", "value")
 _ANY = "*"
-_EXACT = 1e-6  # relative difference that rounding in a written table may make
+_EXACT = 1e-6  # relative difference that rounding may cause in a written table
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,34 @@ class CostDifference:
 
 
 def add_costs(space: Space, path: str | os.PathLike[str]) -> Space:
-    """The space with the costs of a CSV file with columns stage, layer, feature, choice, cost, value.
+    r"""The space with the costs of a CSV file: stage, layer, feature, choice, cost, value.
 
-    A row is the value of one choice; stage (name or number) and layer (number from 0, or last) may be empty, which
-    means everywhere; choice ``*`` is every one that no other row names. Rows without a feature are the cost's constant.
-    A cost that the space declares already gets the rows added to its sum.
+    A row is the value of one choice. An empty stage (name or number) or layer (number from 0, or
+    ``last``) means everywhere. The choice ``*`` stands for all choices that no other row names. Rows
+    without a feature add to the constant of the cost. If the space declares the cost already, the rows
+    are added to its sum.
 
     Raises
     ------
     TableError
         Naming file, line and what is allowed there.
     SpaceError
-        If a choice is left without a value.
+        If a choice has no value.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from nasbuild.space import Architecture, space_from_yaml
+    >>> from nasbuild.table import add_costs
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "costs.csv")
+    ...     _ = path.write_text(
+    ...         "stage,layer,feature,choice,cost,value\n,,kernel,3,macs,9\n,,kernel,*,macs,25\n"
+    ...     )
+    ...     priced = add_costs(space, path)
+    >>> priced.costs["macs"].values(priced, [Architecture((((3,), (5,)),))]).tolist()
+    [34.0]
     """
     rows: dict[str, list[tuple[str, dict[str, str]]]] = {}
     for where, row in _rows(Path(path)):
@@ -81,7 +97,20 @@ def add_costs(space: Space, path: str | os.PathLike[str]) -> Space:
 
 
 def cost_differences(table: Table) -> list[CostDifference]:
-    """Every declared cost whose name is a column of the table, against it."""
+    """Compare every declared cost with the table's column of the same name, if there is one.
+
+    Examples
+    --------
+    >>> from nasbuild.space import Architecture, space_from_yaml
+    >>> from nasbuild.table import cost_differences, table_from_evaluations
+    >>> space = space_from_yaml(
+    ...     "{name: tiny, stages: [{depth: [1], features: {kernel: [3, 5]}}],"
+    ...     " costs: {macs: {sum: [{product: kernel^2}]}}}"
+    ... )
+    >>> table = table_from_evaluations(space, {Architecture((((3,),),)): {"macs": 10.0}})
+    >>> cost_differences(table)[0].largest
+    -1.0
+    """
     return [_difference(table, cost) for name, cost in table.space.costs.items() if name in table.columns]
 
 
@@ -148,7 +177,7 @@ def _constant(rows: list[tuple[str, dict[str, str]]]) -> float:
 
 
 def _entries(space: Space, rows: list[tuple[str, dict[str, str]]]) -> list[dict[str, object]]:
-    """Rows of one place and feature as one entry of ``sum:``."""
+    """Rows of the same place and feature as one entry of ``sum:``."""
     found: dict[tuple[str, str, str], dict[str, object]] = {}
     features = features_by_name(space.stages)
     for where, row in rows:

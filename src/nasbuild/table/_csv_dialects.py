@@ -22,16 +22,16 @@ _DECIMAL_POINT = re.compile(r"\s*[+-]?\d+\.\d+([eE][+-]?\d+)?\s*", re.ASCII)
 
 @dataclass(frozen=True)
 class Separated:
-    """A file with separators.
+    """The content of a file with separators.
 
     Attributes
     ----------
     header
-        Names of the columns, without blanks around them.
+        Names of the columns, stripped.
     rows
         Place and fields of each row that is not empty, or its error.
     commas
-        Whether numbers were written with decimal commas; they have points now.
+        Whether numbers had decimal commas; they have points now.
     """
 
     header: list[str]
@@ -51,11 +51,11 @@ def read_separated(
     Parameters
     ----------
     known
-        Names that columns may have: the separator is the one by which most of them are found.
+        Possible names of columns: the separator is the one that finds most of them.
     is_text
-        Whether a column holds texts, in which a comma is none of a number.
+        Whether a column holds texts, in which a comma is not a decimal comma.
     separators
-        What may stand between fields; the usual ones if not given.
+        The possible separators; the usual ones by default.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def _separator(text: str, known: Collection[str], separators: str) -> str:
 
 
 def _commas(rows: list[tuple[str, dict[str, str]]], is_text: Callable[[str], bool], path: str) -> bool:
-    """Give decimal commas points, in place; whether there were any."""
+    """Replace decimal commas by points, in place; returns whether there were any."""
     found: list[tuple[dict[str, str], str]] = []
     texts: dict[str, bool] = {}
     points = False
@@ -139,12 +139,12 @@ def _lines(text: str, path: str, separator: str, first: int) -> Iterator[tuple[s
             return
         except csv.Error as error:
             if ended:
-                # All lines from here on are in one field: to go on would drop them.
+                # All remaining lines are in this field, so going on would drop them.
                 what = "a quote opened here is never closed"
                 raise TableError(what, where=where, todo="close the quote") from None
             yield TableError(f"is not valid CSV ({error})", where=where)
             continue
-        # Spreadsheets write rows of nothing but separators.
+        # Spreadsheets write rows that contain only separators.
         if any(field and not field.isspace() for field in fields):
             yield where, fields
 

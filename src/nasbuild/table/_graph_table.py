@@ -1,4 +1,4 @@
-"""Networks as graphs of operations with their metrics: a table that needs no space."""
+"""Evaluated networks as graphs of operations: a table without a space."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class GraphTable:
     graphs
         One for each row.
     columns
-        Metric name to values, (rows,) float64; NaN where a value is missing.
+        Values of each metric, (rows,) float64; NaN where a value is missing.
     metrics
-        Those with a direction. Others can be targets too, as ``+acc`` or ``-latency``.
+        The metrics with a direction. Others can be targets as well, written ``+acc`` or ``-latency``.
     """
 
     graphs: tuple[OperatorGraph, ...]
@@ -44,7 +44,7 @@ class GraphTable:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Names of the networks; all different."""
+        """Names of the networks, all different."""
         return tuple(graph.name for graph in self.graphs)
 
     def __len__(self) -> int:
@@ -57,7 +57,7 @@ class GraphTable:
         return replace(self, graphs=tuple(self.graphs[i] for i in index), columns=columns)
 
     def digest(self) -> str:
-        """SHA-256 of names, operations, edges and metrics, in this order of rows."""
+        """SHA-256 of names, operations, edges and metrics, in the order of rows."""
         content = hashlib.sha256()
         for row, graph in enumerate(self.graphs):
             values = {name: float(self.columns[name][row]).hex() for name in sorted(self.columns)}
@@ -73,12 +73,22 @@ def graph_table(
     *,
     where: str = "metrics",
 ) -> GraphTable:
-    """Join networks and metrics by name; networks without a row are left out and noted.
+    """Join networks and metrics by name; networks without metrics are left out with a note.
 
     Raises
     ------
     TableError
-        If two networks have one name, a row names a network that is not there, or nothing is left.
+        If two networks have the same name, a row names an unknown network, or nothing is left.
+
+    Examples
+    --------
+    >>> from torch import nn, zeros
+    >>> from nasbuild.ir import from_torch
+    >>> from nasbuild.table import graph_table
+    >>> network = from_torch(nn.Linear(4, 2), zeros(1, 4), name="small")
+    >>> table = graph_table([network], {"small": {"acc": 71.2}})
+    >>> table.ids, table.columns["acc"].tolist()
+    (('small',), [71.2])
     """
     names = [graph.name for graph in graphs]
     twice = [name for name in set(names) if names.count(name) > 1] if len(set(names)) < len(names) else []
@@ -106,12 +116,22 @@ def graph_table(
 
 
 def read_metrics(path: str | os.PathLike[str]) -> dict[str, dict[str, float | None]]:
-    """Metrics by network, from CSV (``id,acc,latency``) or JSON Lines (``{"id": ..., "acc": ...}``).
+    r"""Metrics by network, from CSV (``id,acc,latency``) or JSON Lines (``{"id": ..., "acc": ...}``).
 
     Raises
     ------
     TableError
         Naming the line that is wrong.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from nasbuild.table import read_metrics
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "metrics.csv")
+    ...     _ = path.write_text("id,acc,latency\nsmall,71.2,\n")
+    ...     read_metrics(path)
+    {'small': {'acc': 71.2, 'latency': None}}
     """
     with reading(path, TableError) as stream:
         text = stream.read()

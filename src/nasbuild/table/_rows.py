@@ -1,4 +1,4 @@
-"""From raw rows to a table: each row checked alone, then the table put together."""
+"""Checks raw rows one by one and makes a table of them."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class RawRow:
     Attributes
     ----------
     where
-        The place it came from.
+        Its place in the source.
     name
-        Its id; None to have the architecture's own.
+        Its id; None for the canonical id of the architecture.
     arch
         As in ``archs.jsonl``, not checked yet.
     metrics
         Values by name, not checked yet; None where one is missing.
     ignored
-        Fields that mean nothing here.
+        Unknown fields.
     """
 
     where: str
@@ -58,15 +58,15 @@ def table_of_rows(
     skip_bad: bool = False,
     notes: Iterable[Note] = (),
 ) -> Table:
-    """Check every row and put the good ones in a table.
+    """Check every row and make a table of the good ones.
 
-    A row may be an error already, where the file could not be read so far. The same architecture
-    measured several times becomes one row with the mean of its values.
+    A row may be an error already, if it could not be read. Several measurements of the same architecture
+    become one row with their mean.
 
     Raises
     ------
     TableError
-        For the first bad row, unless ``skip_bad``, which notes it and goes on; and if no row is left.
+        For the first bad row, unless ``skip_bad``; and if no row is left.
     """
     good: list[Row] = []
     named: dict[str, Row] = {}
@@ -119,10 +119,10 @@ def table_of_rows(
 
 
 def _without_texts(rows: Iterable[Row | TableError]) -> Iterator[Row | TableError]:
-    """Rows whose texts and lists among the metrics are none: no row has a number there.
+    """Rows without metric fields that are text or lists in every row.
 
-    What a training framework writes beside its numbers must not cost the numbers, but a text where
-    other rows have numbers is a mistake.
+    Training frameworks write texts beside numbers, which must not cost the numbers. But a text is a
+    mistake where other rows have numbers.
     """
     held = list(rows)
     good = [row for row in held if isinstance(row, Row)]
@@ -148,7 +148,7 @@ def _checked(space: Space, rows: Iterable[RawRow | TableError], skip_bad: bool) 
 
 
 def raw_row(where: str, data: Mapping[str, Any]) -> RawRow:
-    """A row in the form ``{"id", "arch", "metrics"}``."""
+    """A row of the form ``{"id", "arch", "metrics"}``."""
     if "arch" not in data:
         raise TableError("'arch' is missing", where=where, allowed=_ROW_KEYS)
     ignored = tuple(key for key in data if key not in _ROW_KEYS)
@@ -156,7 +156,7 @@ def raw_row(where: str, data: Mapping[str, Any]) -> RawRow:
 
 
 def metrics_of(where: str, data: object) -> Mapping[str, object]:
-    """The metrics of a row, which may be missing altogether."""
+    """The metrics of a row; empty if it has none."""
     if data is None:
         return {}
     if not isinstance(data, Mapping):
@@ -165,12 +165,12 @@ def metrics_of(where: str, data: object) -> Mapping[str, object]:
 
 
 def shown(value: object) -> str:
-    """A value in a message: short and on one line, whatever it is."""
+    """A value for a message: short and on one line."""
     return _SHORT.repr(value)
 
 
 def checked_row(space: Space, raw: RawRow) -> Row:
-    """A row whose architecture is one of the space, with a name and finite metrics.
+    """A row whose architecture belongs to the space, with a name and finite metrics.
 
     Raises
     ------
@@ -215,13 +215,13 @@ def _no_number(value: object, where: str) -> TableError:
 
 
 def _is_name(text: str) -> bool:
-    # Ids and metrics are named on command lines and in lists of one a line, and written as UTF-8.
+    # Ids and metrics appear on command lines and in lists, one a line, and are written as UTF-8.
     return text != "" and text.isprintable() and text == text.strip()
 
 
 def _number(value: object, where: str) -> float:
     if value is None or value != value:
-        # NaN is how other programs write that there is none.
+        # Other programs write NaN for a missing value.
         return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         raise _no_number(value, where)
