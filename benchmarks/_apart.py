@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nasbuild.ir import COLUMNS, OperatorGraph
+from nasbuild.ir import NODE_COLUMNS, OperatorGraph
 
 PARTS = {
     # x * relu6(x + 3) / 6 and relu6(x + 3) / 6; Clip is ONNX's ReLU6.
@@ -22,7 +22,7 @@ def taken_apart(graph: OperatorGraph) -> OperatorGraph:
     last = first + sizes - 1
     names = [part for op in graph.ops for part in PARTS.get(op, (op,))]
     vocabulary = tuple(sorted(set(names)))
-    columns = {name: np.repeat(getattr(graph, name), sizes, axis=0) for name in COLUMNS}
+    columns = {name: np.repeat(getattr(graph, name), sizes, axis=0) for name in NODE_COLUMNS}
     columns["op"] = np.array([vocabulary.index(name) for name in names], np.int32)
     edges = [(last[a], first[b], 0) for a, b in graph.edges.T]
     for node, op in enumerate(graph.ops):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild._io import write_text
+from nasbuild._atomic_write import write_text
 from nasbuild.bench import read
 from nasbuild.predictor import recipe
 from nasbuild.score import fit, versions

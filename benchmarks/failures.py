@@ -32,7 +32,7 @@ from nasbuild.space import (
     Architecture,
     Space,
     enumerate_architectures,
-    fixed,
+    fix_parts,
     sample,
     space_from_dict,
     to_dict,
@@ -62,7 +62,9 @@ DEEP = space_from_dict(
     }
 )
 SINGLE = _space(6, (1,), {"width": [8, 16, 32, 64]})
-TIED = fixed(_space(4, (1, 2), OPS, tied=[["s0.width", "s1.width"], ["s2.width", "s3.width"]]), ["s3.1.op=a"])
+TIED = fix_parts(
+    _space(4, (1, 2), OPS, tied=[["s0.width", "s1.width"], ["s2.width", "s3.width"]]), ["s3.1.op=a"]
+)
 COST = _space(
     4,
     (1, 2),

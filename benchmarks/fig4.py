@@ -9,7 +9,7 @@ recipe ``paper`` on 90 % of 3,000 rows; the drawing shows the best and the worst
 from __future__ import annotations
 
 from _common import arguments, markdown, read, resume, save
-from nasbuild._io import write_text
+from nasbuild._atomic_write import write_text
 from nasbuild.predictor import recipe
 from nasbuild.report import Chain, Palette, draw_legend, draw_modules, draw_panels
 from nasbuild.score import fit

@@ -18,7 +18,7 @@ import numpy as np
 
 from _common import arguments, markdown, resume
 from _promise_truth import known
-from nasbuild._io import write_text
+from nasbuild._atomic_write import write_text
 from nasbuild.builder import Bound, build, build_predicted, build_shortlisted, build_within
 from nasbuild.score import DEVIATIONS, fit
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from _common import RESULTS, markdown
-from nasbuild._io import write_text
+from nasbuild._atomic_write import write_text
 from nasbuild.report import Chain, Palette, draw_legend, draw_modules, draw_panels
 from nasbuild.score import StageScores, TargetFit, fit
 from nasbuild.space import Module, Space

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from nasbuild._io import write_text
+from nasbuild._atomic_write import write_text
 from nasbuild.builder import build
 from nasbuild.report import Chain, Palette, draw_modules, draw_panels
 from nasbuild.score import load_fit

@@ -10,7 +10,7 @@ import numpy as np
 from nasbuild.predictor import recipe
 from nasbuild.score import Fit, fit, predict
 from nasbuild.space import Architecture, Feature, Metric, Space, Stage, count_architectures, sample
-from nasbuild.table import Table, evaluated_table
+from nasbuild.table import Table, table_from_evaluations
 
 FAR = 100.0
 """Labelled ranges by which a value may lie outside the labels without being marked."""
@@ -75,7 +75,7 @@ def random_table(number: int) -> tuple[Table, Kind]:
     worth, cost = _sums(space, found, np.random.default_rng([28, number]))
     values = kind.label(worth, cost, rng)
     told = {a: {kind.metric.name: float(v)} for a, v in zip(found, values, strict=True)}
-    return evaluated_table(space, told), kind
+    return table_from_evaluations(space, told), kind
 
 
 def _single_changes(space: Space, rows: int, rng: np.random.Generator) -> list[Architecture]:

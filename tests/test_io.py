@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nasbuild._io import ensure_free, write_text, writing, writing_folder
+from nasbuild._atomic_write import ensure_free, write_text, writing, writing_folder
 from nasbuild.errors import OutputError
 
 
@@ -143,7 +143,7 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
 
 
 def test_standard_output_can_be_written_to():
-    code = "from nasbuild._io import write_text; write_text('/dev/stdout', 'printed')"
+    code = "from nasbuild._atomic_write import write_text; write_text('/dev/stdout', 'printed')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "printed"
 
@@ -199,7 +199,7 @@ def test_a_run_is_overwritten_only_where_that_is_asked_for(tmp_path):
     (target / "trust.json").write_text("old")
     with pytest.raises(OutputError) as caught, writing_folder(target):
         raise AssertionError("the block must not begin")
-    assert str(caught.value) == f"{target}: already exists; name another place, or pass --overwrite"
+    assert str(caught.value) == f"{target}: already exists; choose another place, or pass --overwrite"
     with writing_folder(target, overwrite=True) as temporary:
         (temporary / "fit.json").write_text("new")
     assert everything(tmp_path) == ["run", "run/fit.json"]
@@ -216,7 +216,7 @@ def test_what_lies_beside_a_run_is_not_overwritten_with_it(tmp_path):
         with pytest.raises(OutputError) as caught:
             attempt(target, overwrite=True)
         assert str(caught.value) == (
-            f"{target}: holds what no fit wrote (checkpoints and 1 more); move it away, or name another place"
+            f"{target}: holds files that no fit wrote (checkpoints and 1 more); move it away, or choose another place"
         )
     assert tree(tmp_path) == before
 
@@ -232,7 +232,7 @@ def test_what_is_no_run_is_never_overwritten(tmp_path, place, overwrite):
     for attempt in (ensure_free, lambda *a, **k: writing_folder(*a, **k).__enter__()):
         with pytest.raises(OutputError) as caught:
             attempt(tmp_path / place, overwrite=overwrite)
-        assert str(caught.value) == f"{tmp_path / place}: already exists; name another place"
+        assert str(caught.value) == f"{tmp_path / place}: already exists; choose another place"
     assert everything(tmp_path) == before
 
 

@@ -131,7 +131,7 @@ def test_what_can_not_be_loaded_names_the_package():
     for name in ("gone", "absent"):
         with pytest.raises(NasbuildError, match="of package toy-plugin can't be imported"):
             load_evaluator(name, space)
-    with pytest.raises(SpaceError, match="registered a int"):
+    with pytest.raises(SpaceError, match="is registered as a int"):
         load_space("wrong")
     with pytest.raises(NasbuildError, match=r"there is no evaluator 'none'.*width-sum"):
         load_evaluator("none", space)

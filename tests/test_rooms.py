@@ -26,23 +26,23 @@ ORDER = [
     "cli",
 ]
 FREE = {
-    "errors",
     "_arrays",
     "_callable_room",
-    "_counting",
-    "_forms",
-    "_functions",
-    "_io",
-    "_lazy",
+    "_atomic_write",
+    "_file_formats",
+    "_lazy_imports",
+    "_macs",
     "_optional_imports",
     "_processes",
     "_records",
     "_registry",
     "_settings_file",
-    "_sources",
+    "_source_files",
     "_text_input",
+    "_user_functions",
     "_version",
     "_yaml",
+    "errors",
 }
 FILES = sorted(SOURCE.rglob("*.py"))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from nasbuild._io import write_text
+from nasbuild._atomic_write import write_text
 from nasbuild._text_input import bytes_of, reading
 from nasbuild.errors import NasbuildError, SpaceError, TableError
 
@@ -97,7 +97,7 @@ def test_limits_are_exact_and_can_be_set(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("told", ["", " ", "0", "-1", "8 apples", "1e9"])
 def test_what_is_no_size_is_refused(told):
-    with pytest.raises(NasbuildError, match="is no size"):
+    with pytest.raises(NasbuildError, match="is not a size"):
         bytes_of(told)
 
 
@@ -107,7 +107,7 @@ def test_sizes_have_units():
 
 def test_a_pipe_is_refused_without_waiting_for_who_writes_it(tmp_path):
     os.mkfifo(tmp_path / "pipe.yaml")
-    with pytest.raises(SpaceError, match="is no regular file; allowed: files, and - for standard input"):
+    with pytest.raises(SpaceError, match="is not a regular file; allowed: files, and - for standard input"):
         reading(tmp_path / "pipe.yaml", SpaceError).__enter__()
 
 

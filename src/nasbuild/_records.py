@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from nasbuild._forms import FLAT, ROWS, delimiter, form_of
-from nasbuild._io import write_text, writing
+from nasbuild._atomic_write import write_text, writing
+from nasbuild._file_formats import FLAT, ROWS, delimiter, file_format
 from nasbuild._yaml import yaml_from_plain
 
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
@@ -33,7 +33,7 @@ def write_records(
     OutputError
         If the ending tells no form, or the file can't be written.
     """
-    form = form_of(path, ROWS, "rows")
+    form = file_format(path, ROWS, "rows")
     if form == ".parquet":
         _write_parquet(rows, Path(path))
     elif form in FLAT:

@@ -41,12 +41,12 @@ def read_settings(path: str | os.PathLike[str], kind: type[Settings]) -> Setting
     if held is None:
         raise NasbuildError("holds no settings", where=str(path), allowed=names)
     if not isinstance(held, dict):
-        what = f"holds {_shown(held)}, no settings such as '{names[0]}: ...'"
+        what = f"holds {_shown(held)} instead of settings such as '{names[0]}: ...'"
         raise NasbuildError(what, where=str(path), allowed=names)
     for key in held:
         if key not in names:
             near = difflib.get_close_matches(str(key).lower(), names, 1)
-            todo = f"{near[0]} may be meant" if near else None
+            todo = f"did you mean {near[0]}?" if near else None
             raise NasbuildError(f"unknown key {_shown(key)}", where=str(path), allowed=names, todo=todo)
     properties = kind.model_json_schema()["properties"]
     for key, value in held.items():

@@ -47,15 +47,15 @@ def bytes_of(text: str) -> int:
     found = re.fullmatch(r"\s*([0-9]{1,15})\s*([kmgt]?)b?\s*", text.lower())
     if found is None or int(found[1]) == 0:
         raise NasbuildError(
-            f"{text!r} is no size", where="--max-bytes", allowed="numbers of bytes, such as 500M or 8G"
+            f"{text!r} is not a size", where="--max-bytes", allowed="numbers of bytes, such as 500M or 8G"
         )
     return int(found[1]) * _UNITS[found[2]]
 
 
 def most_bytes() -> int:
     """How many bytes of one file are read, once expanded."""
-    told = os.environ.get(LIMIT, "")
-    return bytes_of(told) if told else _MOST
+    limit = os.environ.get(LIMIT, "")
+    return bytes_of(limit) if limit else _MOST
 
 
 def longest_line() -> int:
@@ -88,7 +88,7 @@ def reading(path: str | os.PathLike[str], error: type[NasbuildError]) -> Iterato
     except OSError as cause:
         raise error(f"can't be read ({cause.strerror or cause})", where=str(path)) from None
     except MemoryError:
-        raise error("is larger than the memory that is left", where=str(path)) from None
+        raise error("does not fit into memory", where=str(path)) from None
 
 
 @contextlib.contextmanager
@@ -125,7 +125,7 @@ def refuse_endless(place: Path, error: type[NasbuildError]) -> None:
     mode = place.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise error(
-            "is no regular file",
+            "is not a regular file",
             where=str(place),
             allowed="files, and - for standard input",
             todo="write its content to a file, or give - and pipe it in",

@@ -45,13 +45,15 @@ def plain_from_yaml(text: str, *, where: str, kind: type[NasbuildError] = SpaceE
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{where}, line {mark.line + 1}" if mark else where
-        raise kind(f"is no YAML ({_one_line(error.problem or error.context)})", where=place) from None
+        raise kind(f"is not valid YAML ({_one_line(error.problem or error.context)})", where=place) from None
     except ReaderError as error:
         place = f"{where}, line {1 + text.count(chr(10), 0, error.position)}"
-        raise kind(f"is no YAML (character #x{error.character:04x}: {error.reason})", where=place) from None
+        raise kind(
+            f"is not valid YAML (character #x{error.character:04x}: {error.reason})", where=place
+        ) from None
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         # What PyYAML's constructors raise where a tag and its value don't fit, and on deep nesting.
-        raise kind(f"is no YAML that can be read ({type(error).__name__})", where=where) from None
+        raise kind(f"is not readable YAML ({type(error).__name__})", where=where) from None
 
 
 def yaml_from_plain(data: object) -> str:
@@ -156,7 +158,7 @@ def _refuse_repeats(node: yaml.CollectionNode) -> None:
     # Keys that are lists are refused later on, as they have no hash.
     for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
         if (key.tag, key.value) in seen:
-            raise ComposerError(None, None, f"key {key.value!r} stands twice", key.start_mark)
+            raise ComposerError(None, None, f"key {key.value!r} appears twice", key.start_mark)
         seen.add((key.tag, key.value))
 
 

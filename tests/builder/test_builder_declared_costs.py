@@ -13,10 +13,10 @@ from nasbuild.errors import NasbuildError
 from nasbuild.score import fit, score_stages
 from nasbuild.space import (
     Cost,
-    Factor,
+    CostFactor,
+    CostProduct,
     Feature,
     Metric,
-    Product,
     Space,
     Stage,
     enumerate_architectures,
@@ -26,7 +26,8 @@ from nasbuild.table import Table
 
 WIDTHS = (8, 16, 24, 40, 64)
 MACS = Cost(
-    "macs", sum=(Product(2.0, (Factor("width"), Factor("width", "previous")), first=(("width", 3.0),)),)
+    "macs",
+    sum=(CostProduct(2.0, (CostFactor("width"), CostFactor("width", "previous")), first=(("width", 3.0),)),),
 )
 
 

@@ -21,7 +21,7 @@ from nasbuild.builder import (
 from nasbuild.errors import Infeasible, NasbuildError
 from nasbuild.score import fit, fit_failures
 from nasbuild.space import enumerate_architectures, sample, space_from_dict, to_dict
-from nasbuild.table import evaluated_table
+from nasbuild.table import table_from_evaluations
 
 WIDTHS = {"width": [16, 32, 64]}
 METRICS = {"acc": {"direction": "maximize"}, "slow": {"direction": "minimize"}}
@@ -68,7 +68,7 @@ def known(request):
     # Of the deep stage few modules are scored at first.
     most = 200 if request.param == "deep" else 100_000
     fitted = fit(
-        evaluated_table(space, told),
+        table_from_evaluations(space, told),
         ["acc", "slow"],
         recipe=QUICK["ridge"],
         baselines=False,

@@ -23,12 +23,12 @@ from nasbuild.space import (
     Architecture,
     contains,
     enumerate_architectures,
-    fixed,
+    fix_parts,
     neighbour_codes,
     sample,
     space_from_yaml,
 )
-from nasbuild.table import evaluated_table, load_builtin
+from nasbuild.table import load_builtin, table_from_evaluations
 
 
 @pytest.fixture(scope="module", params=["default", "ridge"])
@@ -43,7 +43,7 @@ def small(fitted):
     first, second, third = (stage.features[0].choices for stage in fitted.space.stages)
     assert first
     parts = ["stage1.depth = 2", f"stage2.0.op in {second[0]}, {second[-1]}", f"stage3.*.op = {third[-1]}"]
-    return fixed(fitted.space, parts)
+    return fix_parts(fitted.space, parts)
 
 
 def test_every_way_of_building_keeps_what_is_fixed(fitted, small):
@@ -81,7 +81,7 @@ def test_a_stage_that_was_searched_is_scored_where_it_is_left(fitted):
     searched = fit(table, ["acc"], recipe=QUICK["ridge"], baselines=False, max_modules=8)
     assert any(stage.searched for stage in searched.targets[0].stages)
     third = fitted.space.stages[2].features[0].choices
-    small = fixed(fitted.space, [f"stage{u}.0.op = {third[0]}" for u in (1, 2, 3)])
+    small = fix_parts(fitted.space, [f"stage{u}.0.op = {third[0]}" for u in (1, 2, 3)])
     part = narrowed(searched, small)
     left = list(enumerate_architectures(small))
     best = searched.targets[0].scorer.shares(left).sum(axis=1).max()
@@ -99,11 +99,11 @@ def test_deep_stages_are_built_within_what_is_fixed():
     def worth(a):
         return sum(k * (n + 1) - w * ((n % 3) - 1) for n, (k, w) in enumerate(a.modules[0]))
 
-    table = evaluated_table(space, {a: {"acc": float(worth(a))} for a in some})
+    table = table_from_evaluations(space, {a: {"acc": float(worth(a))} for a in some})
     fitted = fit(table, ["acc"], recipe=QUICK["ridge"], baselines=False, max_modules=2_000)
     assert fitted.targets[0].stages[0].searched
     parts = ["one.depth = 8", "one.*.w in 1, 2", "one.5.k = 2", "one.0.k in 1, 2"]
-    small = fixed(space, parts)
+    small = fix_parts(space, parts)
     built = build_within(narrowed(fitted, small), "acc", 3, []).built
     assert built
     assert all(contains(small, one.architecture) for one in built)

@@ -9,7 +9,7 @@ import pytest
 
 from nasbuild.builder._stage_shapes import list_shapes, without_unseen
 from nasbuild.space import Feature, Space, Stage
-from nasbuild.table import Unseen
+from nasbuild.table import UnseenChoice
 
 SPACE = Space(
     "deep", (Stage("s", (2, 3), (Feature("op", ("a", "b", "c")), Feature("k", (3, 5))), frozenset({"k"})),)
@@ -26,10 +26,10 @@ class Plain:
     "unseen",
     [
         (),
-        (Unseen(0, "op", "b"),),
-        (Unseen(0, "op", "a"), Unseen(0, "k", 5)),
-        (Unseen(0, None, 2),),
-        (Unseen(1, "op", "b"), Unseen(0, None, 3), Unseen(0, "k", 3)),
+        (UnseenChoice(0, "op", "b"),),
+        (UnseenChoice(0, "op", "a"), UnseenChoice(0, "k", 5)),
+        (UnseenChoice(0, None, 2),),
+        (UnseenChoice(1, "op", "b"), UnseenChoice(0, None, 3), UnseenChoice(0, "k", 3)),
     ],
 )
 def test_the_modules_of_the_shapes_are_those_without_what_no_row_has(unseen):

@@ -27,7 +27,7 @@ from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
 from nasbuild.score import fit
 from nasbuild.space import enumerate_architectures, sample, space_from_dict, to_dict
-from nasbuild.table import evaluated_table
+from nasbuild.table import table_from_evaluations
 
 FEW = recipe("default", samples=4, folds=2, iterations=40)
 
@@ -54,7 +54,7 @@ def run_of(space, rows=50, how=QUICK["ridge"], max_modules=200_000):
         acc += sum(0.3 * (a[1] == b[1]) * b[0] for a, b in pairwise(layers))
         return {"acc": acc + 0.1 * rng.random(), "size": float(sum(b for b, _ in layers))}
 
-    table = evaluated_table(space, {a: told(a) for a in some})
+    table = table_from_evaluations(space, {a: told(a) for a in some})
     return fit(table, ["acc", "size"], recipe=how, baselines=False, max_modules=max_modules)
 
 
@@ -149,7 +149,7 @@ def test_ties_of_many_stages_equal_an_integer_programme(layered):
         at = codes(a)
         return {"loss": sum(loss[range(blocks), at]), "bytes": float(sum(size[range(blocks), at]))}
 
-    table = evaluated_table(space, {a: told(a) for a in sample(space, 90, rng)})
+    table = table_from_evaluations(space, {a: told(a) for a in sample(space, 90, rng)})
     target_fit = fit(table, ["loss"], recipe=FEW, baselines=False)
     for share in (0.2, 0.5, 0.8):
         most = float(np.round((1 - share) * size[:, 0].sum() + share * size[:, -1].sum()))

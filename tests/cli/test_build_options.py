@@ -107,7 +107,9 @@ def test_parts_held_fixed_are_in_all_that_is_built(nasbuild, files, tmp_path):
             assert len(row["arch"]["stages"][0]) == 2
             assert {layer["op"] for layer in row["arch"]["stages"][1]} == {op}
     refused = nasbuild("build", files.fit, "--fix", "stage1.depth = 7", "--out", out)
-    assert "--fix 'stage1.depth = 7': 7 is no number of layers of stage1; allowed: 1, 2" in refused.sentence
+    assert (
+        "--fix 'stage1.depth = 7': 7 is not a number of layers of stage1; allowed: 1, 2" in refused.sentence
+    )
 
 
 def test_build_by_prediction_compares_what_is_within(nasbuild, files, tmp_path):

@@ -144,13 +144,13 @@ def test_every_other_ending_is_refused_before_work_begins(nasbuild, files, tmp_p
     for call, forms in REFUSED.values():
         known = {"RUN": tmp_path / "no run yet", "TABLE": tmp_path / "no table yet"}
         sentence = nasbuild(*(known.get(part, part) for part in call), "--out", name).sentence
-        assert f"{name}: the ending of {name!r} tells no form of " in sentence
+        assert f"{name}: the ending of {name!r} is not a file format for " in sentence
         assert sentence.endswith(f"; allowed: {', '.join(forms)}")
     for call in (
         ("check", "--space", files.space, "--data", name),
         ("predict", files.fit, "--archs", name, "--out", "p.csv"),
     ):
-        assert f"{name}: the ending of {name!r} tells no form of a table" in nasbuild(*call).sentence
+        assert f"{name}: the ending of {name!r} is not a file format for a table" in nasbuild(*call).sentence
     assert list(tmp_path.iterdir()) == []
 
 

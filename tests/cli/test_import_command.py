@@ -71,13 +71,13 @@ def test_mistakes_are_one_sentence(nasbuild, networks):
     good = networks / "net.onnx"
     modules = networks / "modules.py"
     cases = {
-        "nobody told the free sizes of inputs: wide (dimension 2 of 'x'); tell them: --size wide=...": [
+        "some sizes of inputs are missing: wide (dimension 2 of 'x'); give them: --size wide=...": [
             "import",
             good,
             *out,
         ],
         "can't read 'wide'; allowed: NAME=N": ["import", good, "--size", "wide", *out],
-        "is no ONNX file": ["import", networks / "bad.onnx", *out],
+        "is not an ONNX file": ["import", networks / "bad.onnx", *out],
         "no such file": ["import", networks / "none.onnx", *out],
         "has no function 'three'": ["import", f"{modules}:three", *out],
         "can't be loaded": ["import", f"{networks / 'none.py'}:two", *out],
@@ -86,7 +86,12 @@ def test_mistakes_are_one_sentence(nasbuild, networks):
             f"{modules}:wrong",
             *out,
         ],
-        "tells no form of graphs; allowed: .parquet": ["import", good, "--out", networks / "graphs.csv"],
+        "is not a file format for graphs; allowed: .parquet": [
+            "import",
+            good,
+            "--out",
+            networks / "graphs.csv",
+        ],
     }
     for said, call in cases.items():
         assert said in nasbuild(*call).sentence
@@ -110,7 +115,7 @@ def test_bad_ones_are_skipped_and_listed_if_asked_for(nasbuild, networks):
     done = nasbuild(*call)
     assert done.code == 0, done.err
     assert "skipped: " in done.out
-    assert "is no ONNX file" in done.out
+    assert "is not an ONNX file" in done.out
     assert len(load_graphs(out)) == 1
     none = nasbuild("import", networks / "bad.onnx", "--skip-bad", "--out", out)
     assert none.code == 2
@@ -199,7 +204,7 @@ def test_sizes_of_all_files_are_asked_for_at_once_and_given_to_those_that_have_t
     ]
     out = ["--out", tmp_path / "graphs.parquet"]
     said = nasbuild("import", *files, *out).sentence
-    assert "tell them: --size wide=... --size past=... --size seq=..." in said
+    assert "give them: --size wide=... --size past=... --size seq=..." in said
     assert "a.onnx" in said
     assert "b.onnx" in said
     given = ["--size", "wide=2", "--size", "past=3", "--size", "seq=4"]

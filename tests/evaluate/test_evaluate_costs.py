@@ -126,7 +126,7 @@ def test_a_batch_is_divided_and_a_sequence_is_not():
     assert "one of the 10 inputs along dimension 0" in first.notes[0]
     sequence = costs(nn.TransformerEncoderLayer(32, 4, 64), x)
     assert sequence["macs"] == encoder(10)
-    assert "dimension 0 of its inputs, of size 10, is no batch" in sequence.notes[0]
+    assert "dimension 0 of its inputs, of size 10, is not a batch" in sequence.notes[0]
     assert costs(Call(lstm, nn.LSTM(32, 20)), x)["macs"] == 10 * 52 * 80
     # As many steps as sequences: only what becomes of the steps tells them apart.
     assert costs(Call(lstm, nn.LSTM(32, 20)), torch.rand(10, 10, 32))["macs"] == 100 * 52 * 80

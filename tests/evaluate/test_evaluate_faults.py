@@ -22,7 +22,7 @@ from nasbuild.evaluate import Result, Spec, Store, StoreError, evaluate_all, sal
 from nasbuild.evaluate.store import _owner, _pending
 from nasbuild.evaluate.store._address import shown
 from nasbuild.space import load_space, sample, to_dict
-from nasbuild.table import evaluated_table, write_table
+from nasbuild.table import table_from_evaluations, write_table
 
 SPACE = load_space("digits-macro")
 SOME = sample(SPACE, 40, np.random.default_rng(3))
@@ -73,7 +73,7 @@ def test_a_lock_is_waited_out_or_results_are_kept_beside(tmp_path, opened):
 
 def test_a_full_disk_costs_nothing_that_was_finished(tmp_path):
     many = sample(SPACE, 400, np.random.default_rng(5))
-    write_table(evaluated_table(SPACE, {a: {"loss": 1.0} for a in many}), tmp_path / "archs.jsonl")
+    write_table(table_from_evaluations(SPACE, {a: {"loss": 1.0} for a in many}), tmp_path / "archs.jsonl")
     call = [sys.executable, "-m", "nasbuild", "evaluate", "--space", "digits-macro", "--archs"]
     call += [tmp_path / "archs.jsonl", "--evaluator", NAME + "free", "--store", tmp_path / "s.db"]
 

@@ -71,9 +71,9 @@ main()
 
 def started(tmp_path, *more, evaluator=NAME + "hanging"):
     archs = tmp_path / "archs.jsonl"
-    from nasbuild.table import evaluated_table, write_table
+    from nasbuild.table import table_from_evaluations, write_table
 
-    write_table(evaluated_table(SPACE, {HANGS: {"loss": 1.0}}), archs)
+    write_table(table_from_evaluations(SPACE, {HANGS: {"loss": 1.0}}), archs)
     call = [sys.executable, "-c", RUN, "evaluate", "--space", "digits-macro", "--archs", archs]
     call += ["--evaluator", evaluator, "--store", tmp_path / "s.db", *more]
     notes = tmp_path / "notes"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nasbuild.ir import COLUMNS, OperatorGraph
+from nasbuild.ir import NODE_COLUMNS, OperatorGraph
 
 OPS = ("Add", "Conv", "Relu", "Sub")
 
@@ -13,7 +13,7 @@ def drawn(seed, nodes=25, name="g", vocabulary=OPS):
     """A random graph with few kinds of nodes, so that much recurs."""
     rng = np.random.default_rng(seed)
     columns = {
-        c: np.zeros((nodes, width) if width else nodes, dtype) for c, (dtype, width) in COLUMNS.items()
+        c: np.zeros((nodes, width) if width else nodes, dtype) for c, (dtype, width) in NODE_COLUMNS.items()
     }
     columns["op"] = rng.integers(len(vocabulary), size=nodes).astype(np.int32)
     columns["kernel"][:, 2] = rng.choice([0, 3], size=nodes)

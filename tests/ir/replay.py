@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nasbuild.ir._draft_graph import Const, Draft, Node
 from nasbuild.ir.torch import _recorder, _trace
-from nasbuild.ir.torch._nested import mapped, tensors
+from nasbuild.ir.torch._nested_tensors import mapped, tensors
 from nasbuild.ir.torch._op_names import FRESH, OVERWRITES
 from nasbuild.ir.torch._views import Views
 

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from nasbuild._counting.contraction import einsum_macs
+from nasbuild._macs.einsum import einsum_macs
 
 
 def by_counting(equation, shapes):

@@ -18,7 +18,7 @@ from onnx import defs, helper, numpy_helper
 
 from nasbuild.errors import NasbuildError
 from nasbuild.ir import read_onnx
-from nasbuild.ir._uncounted import FREE
+from nasbuild.ir._mac_free_ops import FREE
 from nasbuild.ir.onnx._attention import ATTENTION
 from nasbuild.ir.onnx._macs import MICROSOFT, has_rule, is_free
 
@@ -102,7 +102,7 @@ def test_a_sequence_is_no_batch(written):
     assert graph.total_macs == 5 * 80 * 30
     assert graph.output_shape[-1][:4].tolist() == [5, 1, 1, 20]
     assert graph.notes == (
-        "dimension 0 of its inputs, of size 5, is no batch (a sequence, say), so nothing was divided by it",
+        "dimension 0 of its inputs, of size 5, is not a batch (perhaps a sequence), so nothing was divided by it",
     )
     first = read_onnx(written(recurrent((5, 7, 10), layout=1)))
     assert first.total_macs == 7 * 80 * 30

@@ -81,15 +81,15 @@ def first(value, at=0):
     [
         ("op", first(99), "operation that is not in its vocabulary"),
         ("op", first(-1), "operation that is not in its vocabulary"),
-        ("op", lambda v: [v[0][:-1], *v[1:]], "don't have as many nodes"),
+        ("op", lambda v: [v[0][:-1], *v[1:]], "differ in the number of nodes"),
         ("edge_source", first(4), "leads to no later node"),
         ("edge_source", first(-1), "leads to no later node"),
         ("edge_target", first(10**6, -1), "leads to no later node"),
         ("edge_target", lambda v: [v[0][::-1], *v[1:]], "no later node|order of their targets"),
         ("edge_target", lambda v: [v[0][:-1], *v[1:]], "don't have two ends"),
         ("outputs", first(5), "output that is no node"),
-        ("macs", first(-5.0), "a negative or endless number in column macs"),
-        ("macs", first(float("inf")), "a negative or endless number in column macs"),
+        ("macs", first(-5.0), "a negative or infinite number in column macs"),
+        ("macs", first(float("inf")), "a negative or infinite number in column macs"),
         ("total_parameters", lambda v: [-1, *v[1:]], "a number of parameters that its nodes contradict"),
         ("total_parameters", lambda v: [10**9, *v[1:]], "a number of parameters that its nodes contradict"),
         ("total_parameters", lambda v: [None, *v[1:]], "a number of parameters that its nodes contradict"),
@@ -131,7 +131,7 @@ def test_other_forms_are_refused(saved, told, said):
     with pytest.raises(NasbuildError, match=said):
         load_graphs(path)
     pq.write_table(table.replace_schema_metadata({}), path)
-    with pytest.raises(NasbuildError, match="is no file of graphs; make one"):
+    with pytest.raises(NasbuildError, match="is not a file of graphs; make one"):
         load_graphs(path)
     pq.write_table(table.drop_columns(["macs"]), path)
     with pytest.raises(NasbuildError, match="has no column 'macs'"):

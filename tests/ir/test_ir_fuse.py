@@ -77,7 +77,7 @@ def test_one_operation(name, function):
 @pytest.mark.parametrize(
     ("ops", "function"),
     [
-        # A squeeze-excite gate is no activation: what it weighs is not what it was made of.
+        # A squeeze-excite gate is no activation: what it weighs is excluded by the limits of it was made of.
         (
             ["GlobalAveragePool", "HardSigmoid", "Mul"],
             lambda x: x * F.hardsigmoid(x.mean((2, 3), keepdim=True)),

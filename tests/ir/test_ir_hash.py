@@ -9,7 +9,7 @@ import pytest
 from drawn_graphs import OPS, drawn
 
 from nasbuild.errors import NasbuildError
-from nasbuild.ir import COLUMNS, subgraph_hash, subgraphs
+from nasbuild.ir import NODE_COLUMNS, subgraph_hash, subgraphs
 
 
 def tree(graph, node, hops, attributes=("kernel",)):
@@ -49,7 +49,7 @@ def test_names_don_t_depend_on_what_stands_beside():
 def chain(ops, edges, name="g"):
     base = drawn(0, len(ops), name)
     codes = np.array([OPS.index(op) for op in ops], np.int32)
-    blank = {c: np.zeros_like(getattr(base, c)) for c in COLUMNS if c != "op"}
+    blank = {c: np.zeros_like(getattr(base, c)) for c in NODE_COLUMNS if c != "op"}
     return dataclasses.replace(base, op=codes, edges=np.array(edges, np.int32).T, **blank)
 
 

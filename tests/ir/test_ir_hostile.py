@@ -66,9 +66,9 @@ def test_cycles_and_names_that_are_given_twice_or_never(written):
     alone = [make("Add", ["x", "a"], ["a"])]
     assert "has a cycle" in sentence(written(model(alone, [], [1, 3])))
     twice = [make("Relu", ["x"], ["a"]), make("Tanh", ["x"], ["a"])]
-    assert "'a' is given twice" in sentence(written(model(twice, [], [1, 3])))
+    assert "'a' is defined twice" in sentence(written(model(twice, [], [1, 3])))
     never = [make("Add", ["x", "lost"], ["y"])]
-    assert "reads 'lost', which nothing gives" in sentence(written(model(never, [], [1, 3])))
+    assert "reads 'lost', which nothing produces" in sentence(written(model(never, [], [1, 3])))
 
 
 @pytest.mark.parametrize(

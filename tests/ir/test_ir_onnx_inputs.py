@@ -93,7 +93,7 @@ def test_all_sizes_that_are_missing_are_told_at_once(written, told, given, missi
         ([["n", "wide"]], {"wide": 0}, "the size of 'wide' can't be 0"),
         ([["n", "wide"]], {"wide": 3, "width": 3}, r"no free size 'width'; allowed: n, in0.0, wide, in0.1"),
         ([["n", 3]], {"in0.1": 4}, "dimension 1 of input 'in0' is 3, not 4"),
-        ([["n", "wide/2"]], {"wide": 3}, "the size 'wide/2' is no number of elements with wide = 3"),
+        ([["n", "wide/2"]], {"wide": 3}, "the size 'wide/2' is not a number of elements with wide = 3"),
         ([["n", "wide-4"], ["n", "wide"]], {"wide": 3}, "is no number of elements"),
         ([["n", "wide % 0"]], {"wide": 3}, "is no number of elements"),
     ],

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from nasbuild.ir import COLUMNS, from_torch, read_onnx
+from nasbuild.ir import NODE_COLUMNS, from_torch, read_onnx
 from nasbuild.zoo.digits.network import build_network
 from nasbuild.zoo.ofa import Network, mobilenet_v3, proxylessnas
 
@@ -68,6 +68,6 @@ def test_both_routes_agree(name, tmp_path):
         torch.backends.mha.set_fastpath_enabled(fast)
     one, two = read_onnx(path), from_torch(module, inputs)
     assert one.ops == two.ops
-    for column in ("edges", "outputs", *COLUMNS):
+    for column in ("edges", "outputs", *NODE_COLUMNS):
         if column != "op":
             assert np.array_equal(getattr(one, column), getattr(two, column)), column

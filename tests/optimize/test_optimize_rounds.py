@@ -13,7 +13,7 @@ from nasbuild.predictor import recipe
 from nasbuild.score import fit
 from nasbuild.search import parse_goal
 from nasbuild.space import enumerate_architectures, sample, to_dict
-from nasbuild.table import evaluated_table
+from nasbuild.table import table_from_evaluations
 
 SPACE = space()
 EVERY = list(enumerate_architectures(SPACE))
@@ -22,7 +22,7 @@ EVERY = list(enumerate_architectures(SPACE))
 @pytest.fixture(scope="module")
 def fitted():
     some = sample(SPACE, 24, np.random.default_rng(0))
-    table = evaluated_table(SPACE, {a: value(to_dict(SPACE, a)) for a in some})
+    table = table_from_evaluations(SPACE, {a: value(to_dict(SPACE, a)) for a in some})
     return fit(table, ["loss", "cost"], recipe=recipe("ridge"), baselines=False)
 
 

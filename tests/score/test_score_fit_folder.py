@@ -118,7 +118,7 @@ def test_a_fit_is_replaced_only_with_overwrite(fitted, tmp_path):
     save_fit(fitted, folder)
     before = contents(tmp_path)
     other = replace(fitted, seed=9)
-    with pytest.raises(OutputError, match=r"already exists; name another place, or pass --overwrite"):
+    with pytest.raises(OutputError, match=r"already exists; choose another place, or pass --overwrite"):
         save_fit(other, folder)
     assert contents(tmp_path) == before
     save_fit(other, folder, overwrite=True)
@@ -140,7 +140,7 @@ def test_what_is_no_fit_folder_is_never_replaced(fitted, tmp_path, overwrite):
     (tmp_path / "file").write_text("x")
     before = contents(tmp_path)
     for name in ("folder", "file"):
-        with pytest.raises(OutputError, match=f"{name}: already exists; name another place"):
+        with pytest.raises(OutputError, match=f"{name}: already exists; choose another place"):
             save_fit(fitted, tmp_path / name, overwrite=overwrite)
     assert contents(tmp_path) == before
 

@@ -94,7 +94,7 @@ def test_no_rows_make_a_file_all_the_same(tmp_path):
 @pytest.mark.parametrize("name", ["m.txt", "m", "m.xlsx", "jsonl", "m.csv.xz"])
 def test_another_ending_is_refused(name, tmp_path):
     with pytest.raises(
-        OutputError, match=r"tells no form of rows; allowed: \.jsonl, \.jsonl\.gz, \.json, \.csv, "
+        OutputError, match=r"is not a file format for rows; allowed: \.jsonl, \.jsonl\.gz, \.json, \.csv, "
     ):
         write_records(rows_of(SPACE), tmp_path / name)
     assert list(tmp_path.iterdir()) == []

@@ -87,29 +87,35 @@ WRONG = [
     # What stands at which place, and the whole sentence about it.
     (
         changed("stages", 0, 1, "kernel", 7),
-        "stages[0][1].kernel (early): kernel = 7 is no choice; allowed: 3, 5",
+        "stages[0][1].kernel (early): kernel = 7 is not a choice; allowed: 3, 5",
     ),
     (
         changed("stages", 0, 1, "kernel", "3"),
-        "stages[0][1].kernel (early): kernel = '3' is no choice; allowed: 3, 5",
+        "stages[0][1].kernel (early): kernel = '3' is not a choice; allowed: 3, 5",
     ),
     (
         changed("stages", 0, 1, "kernel", [3]),
-        "stages[0][1].kernel (early): kernel = a list is no choice; allowed: 3, 5",
+        "stages[0][1].kernel (early): kernel = a list is not a choice; allowed: 3, 5",
     ),
     (
         changed("stages", 0, 0, "kernel", float("nan")),
-        "stages[0][0].kernel (early): kernel = nan is no choice; allowed: 3, 5",
+        "stages[0][0].kernel (early): kernel = nan is not a choice; allowed: 3, 5",
     ),
-    (changed("stages", 0, 0, "se", 1), "stages[0][0].se (early): se = 1 is no choice; allowed: True, False"),
+    (
+        changed("stages", 0, 0, "se", 1),
+        "stages[0][0].se (early): se = 1 is not a choice; allowed: True, False",
+    ),
     (
         changed("stages", 0, 0, "se", "True"),
-        "stages[0][0].se (early): se = 'True' is no choice; allowed: True, False",
+        "stages[0][0].se (early): se = 'True' is not a choice; allowed: True, False",
     ),
-    (changed("stages", 0, 0, "op", 3), "stages[0][0].op (early): op = 3 is no choice; allowed: 'conv', '3'"),
+    (
+        changed("stages", 0, 0, "op", 3),
+        "stages[0][0].op (early): op = 3 is not a choice; allowed: 'conv', '3'",
+    ),
     (
         changed("stages", 0, 0, "op", "c" * 1000),
-        f"stages[0][0].op (early): op = '{'c' * 60}'... is no choice; allowed: conv, 3",
+        f"stages[0][0].op (early): op = '{'c' * 60}'... is not a choice; allowed: conv, 3",
     ),
     (
         changed("stages", 0, 0, "width", 8),
@@ -125,11 +131,11 @@ WRONG = [
     (changed("stages", 1, []), "stages[1]: pool has 0 layers; allowed: 1"),
     (
         changed("stages", 0, 1, "se", False),
-        "stages[0]: se is shared by the layers of early but has False, True",
+        "stages[0]: se is shared by all layers of early, but has the values False, True",
     ),
     (
         changed("stages", 2, [{"op": "conv"}, {"op": "skip"}]),
-        "stages[2]: this sequence of layers is none of the 2 listed for late",
+        "stages[2]: this sequence of layers is not among the 2 modules listed for late",
     ),
     (changed("stages", 2, None), "arch.stages: has 2 stages, the space has 3"),
     (changed("stages", [*GOOD["stages"], []]), "arch.stages: has 4 stages, the space has 3"),
@@ -144,7 +150,7 @@ WRONG = [
     (changed("globals", None), "globals: feature 'resolution' is missing; allowed: 192, 224"),
     (
         changed("globals", "resolution", 128),
-        "globals.resolution: resolution = 128 is no choice; allowed: 192, 224",
+        "globals.resolution: resolution = 128 is not a choice; allowed: 192, 224",
     ),
     (changed("globals", "width", 1), "globals: unknown feature 'width'; allowed: resolution"),
     (changed("globals", 224), "globals: a layer is an object of features, not a number"),
@@ -177,7 +183,7 @@ def test_globals_are_refused_where_the_space_has_none(given):
 def test_a_module_alone_is_read_at_the_place_that_is_named():
     stage = SPACE.stages[0]
     assert parse_module(stage, GOOD["stages"][0], where="row 7") == ((3, True, "conv"), (5, True, "3"))
-    with pytest.raises(SpaceError, match=r"^row 7\[1\]\.kernel \(early\): kernel = 4 is no choice"):
+    with pytest.raises(SpaceError, match=r"^row 7\[1\]\.kernel \(early\): kernel = 4 is not a choice"):
         parse_module(stage, [GOOD["stages"][0][0], {"kernel": 4, "se": True, "op": "conv"}], where="row 7")
 
 
@@ -199,10 +205,10 @@ def test_one_strange_thing_anywhere_is_refused(drawn, data):
     modules = [list(module) for module in architecture.modules]
     u = data.draw(st.integers(0, len(modules) - 1))
     stage, layer = space.stages[u], data.draw(st.integers(0, len(modules[u]) - 1))
-    ways = ["deeper", "unknown feature", "stage gone"] + (
+    variants = ["deeper", "unknown feature", "stage gone"] + (
         ["strange choice", "feature gone"] if stage.features else []
     )
-    way = data.draw(st.sampled_from(ways))
+    way = data.draw(st.sampled_from(variants))
     if way == "deeper":
         modules[u] = [modules[u][0]] * (max(stage.depths) + 1)
     elif way == "unknown feature":

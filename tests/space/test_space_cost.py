@@ -186,20 +186,20 @@ def test_a_metric_of_that_name_gives_direction_and_unit():
     [
         ("  - 1", "costs: must be {cost: {sum: ...}}"),
         ("  c: 1", "costs.c: is a number, not an object with direction, unit, constant, sum, mean, function"),
-        ("  c: {}", "costs.c: says nothing; allowed: constant, sum, mean, function"),
-        ("  c: {constant: x}", "costs.c.constant: 'x' is no number"),
-        ("  c: {constant: .inf}", "costs.c.constant: inf is no number"),
+        ("  c: {}", "costs.c: is empty; allowed: constant, sum, mean, function"),
+        ("  c: {constant: x}", "costs.c.constant: 'x' is not a number"),
+        ("  c: {constant: .inf}", "costs.c.constant: inf is not a number"),
         (
             "  c: {function: f}",
-            "costs.c.function: 'f' is no function; allowed: FILE.py:FUNCTION, MODULE:FUNCTION",
+            "costs.c.function: 'f' is not a function; allowed: FILE.py:FUNCTION, MODULE:FUNCTION",
         ),
         (
             "  c: {function: 'a:b', sum: []}",
-            "costs.c: has a function and other parts; leave one of the two out",
+            "costs.c: has both a function and terms; keep one of the two",
         ),
         (
             "  params: {constant: 1, unit: G}",
-            "costs.params: has another direction or unit than the metric 'params'",
+            "costs.params: differs in direction or unit from the metric 'params'",
         ),
         ("  c: {sum: 1}", "costs.c.sum: must be a list of"),
         (
@@ -210,7 +210,7 @@ def test_a_metric_of_that_name_gives_direction_and_unit():
             "  c: {sum: [{feature: width, values: {8: 1, 16: 2}}]}",
             "width = 32 has no value at layer 0 of late; add it",
         ),
-        ("  c: {sum: [{feature: width, values: {9: 1}, otherwise: 0}]}", "9 is no choice of width there"),
+        ("  c: {sum: [{feature: width, values: {9: 1}, otherwise: 0}]}", "9 is not a choice of width there"),
         (
             "  c: {sum: [{feature: op, stage: early, otherwise: 0}]}",
             "stage early has no feature 'op'; allowed: late",
@@ -219,31 +219,31 @@ def test_a_metric_of_that_name_gives_direction_and_unit():
         ("  c: {sum: [{feature: op, layer: 3, otherwise: 0}]}", "there is no layer 3; allowed: 0 to 2, last"),
         (
             "  c: {sum: [{feature: op, layer: x, otherwise: 0}]}",
-            "'x' is no layer; allowed: numbers from 0, last",
+            "'x' is not a layer; allowed: numbers from 0, last",
         ),
         (
             "  c: {sum: [{feature: op, values: {conv: 1}, otherwise: 0}, {feature: op, otherwise: 1}]}",
-            "two values of op",
+            "gives op two values",
         ),
         (
             "  c: {sum: [{product: width * op}]}",
-            "op = 'conv' of late is no number; write numbers: {op: {conv: NUMBER}}",
+            "op = 'conv' of late is not a number; write numbers: {op: {conv: NUMBER}}",
         ),
         ("  c: {sum: [{product: widht}]}", "no stage has the feature widht"),
-        ("  c: {sum: [{product: width + 1}]}", "'width + 1' is no factor"),
-        ("  c: {sum: [{product: before.width}]}", "'before.width' is no factor"),
-        ("  c: {sum: [{product: width^x}]}", "'width^x' is no factor"),
-        ("  c: {sum: [{product: ''}]}", "'' is no factor"),
-        ("  c: {sum: [{product: width^999}]}", "width = 8 to the power 999 is no number"),
+        ("  c: {sum: [{product: width + 1}]}", "'width + 1' is not a factor"),
+        ("  c: {sum: [{product: before.width}]}", "'before.width' is not a factor"),
+        ("  c: {sum: [{product: width^x}]}", "'width^x' is not a factor"),
+        ("  c: {sum: [{product: ''}]}", "'' is not a factor"),
+        ("  c: {sum: [{product: width^999}]}", "width = 8 to the power 999 is not a number"),
         (
             "  c: {sum: [{product: previous.width * width}]}",
-            "what previous.width is at the first layer of the network is not said",
+            "previous.width has no value at the first layer of the network",
         ),
         (
             "  c: {sum: [{product: previous.op, stage: late}]}",
-            "stage early has no feature 'op', as the product needs",
+            "stage early lacks the feature 'op' of the product",
         ),
-        ("  c: {sum: [{product: width, first: {width: 3}}]}", "'width' is no factor of the product"),
+        ("  c: {sum: [{product: width, first: {width: 3}}]}", "'width' is not a factor of the product"),
         ("  c: {sum: [{product: globals.width}]}", "the globals have no feature 'width'"),
         ("  c: {sum: [{product: width^200 * kernel^200}]}", "grows beyond 1e300"),
         (

@@ -12,10 +12,10 @@ from nasbuild.space import (
     count_architectures,
     count_log10,
     count_modules,
+    format_count,
+    json_count,
     load_space,
-    shown_count,
     space_from_dict,
-    told_count,
 )
 from strategies import all_modules, relaxed, spaces
 
@@ -72,8 +72,8 @@ def test_a_stage_without_features_has_one_module_a_depth():
     ids=range(8),
 )
 def test_a_count_of_any_size_is_shown(count, shown):
-    assert shown_count(count) == shown
-    told = told_count(count)
+    assert format_count(count) == shown
+    told = json_count(count)
     assert told == (count if count < 10**300 else None)
     if count:
         # By digits, as Python writes them where it may.
@@ -86,7 +86,7 @@ def test_spaces_beyond_any_float_are_counted():
     assert count_architectures(space) == 2**1100
     deep = space_from_dict({"name": "x", "stages": [{**_stage(0, list(range(32767))), "depth": [1000]}]})
     assert count_architectures(deep) == 32767**1000
-    assert shown_count(count_modules(deep.stages[0])) == "about 2.7e4515"
+    assert format_count(count_modules(deep.stages[0])) == "about 2.7e4515"
 
 
 def _stage(number, choices):

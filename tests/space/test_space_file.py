@@ -155,7 +155,7 @@ def test_a_mistake_in_a_file_names_the_file(tmp_path):
         load_space(path)
     assert (
         str(caught.value)
-        == f"{path}, stages[0].depth: 0 is no number of layers; allowed: 1 to 1000; for a stage that may be absent, give it one layer and a choice such as no_op"
+        == f"{path}, stages[0].depth: 0 is not a number of layers; allowed: 1 to 1000; for a stage that may be absent, give it one layer and a choice such as no_op"
     )
 
 
@@ -181,7 +181,11 @@ def broken(text: bytes) -> bytes:
         ("s.yaml.gz", squeezed(GOOD.encode())[:-8] + bytes(8), "is a damaged gzip file"),
         ("s.yaml.gz", broken(GOOD.encode()), "is a damaged gzip file"),
         ("s.yaml.gz", squeezed(b"caf\xe9"), "is not UTF-8 text"),
-        ("s.yaml.gz", squeezed(b" \n" * 8_500_000), "is larger than 16,000,000 characters, no space.yaml is"),
+        (
+            "s.yaml.gz",
+            squeezed(b" \n" * 8_500_000),
+            "is larger than 16,000,000 characters, too long for a space.yaml",
+        ),
         ("s" * 300, None, "can't be read (File name too long)"),
         ("s" * 300 + ".yaml", None, "can't be read (File name too long)"),
     ],

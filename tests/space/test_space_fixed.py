@@ -17,8 +17,8 @@ from nasbuild.space import (
     contains,
     count_architectures,
     enumerate_architectures,
-    fixed,
-    is_part,
+    fix_parts,
+    is_subspace,
     module_codes,
     mutate_layer,
     mutate_module,
@@ -65,16 +65,16 @@ PARTS = {
     [[p] for p in PARTS] + [list(PARTS)[1:3], ["one.1.kernel = 5", "one.*.kernel in 3, 5", "one.depth = 3"]],
 )
 def test_what_is_left_is_what_meets_the_parts(parts):
-    small = fixed(SPACE, parts)
+    small = fix_parts(SPACE, parts)
     meets = [a for a in enumerate_architectures(SPACE) if all(PARTS.get(p, _more(p))(a) for p in parts)]
     assert set(enumerate_architectures(small)) == set(meets)
     assert count_architectures(small) == len(meets) == len(list(enumerate_architectures(small)))
     assert all(contains(small, a) == (a in set(meets)) for a in sample(SPACE, 60, np.random.default_rng(0)))
     assert set(sample(small, len(meets), np.random.default_rng(1))) == set(meets)
     assert set(sample(small, 200, np.random.default_rng(2), distinct=False)) <= set(meets)
-    assert is_part(small, SPACE)
-    assert is_part(small, small)
-    assert not is_part(SPACE, small)
+    assert is_subspace(small, SPACE)
+    assert is_subspace(small, small)
+    assert not is_subspace(SPACE, small)
     assert space_from_dict(json.loads(json.dumps(space_to_dict(small)))) == small
 
 
@@ -114,7 +114,7 @@ def test_limits_of_any_stage_by_brute_force(data):
 
 @pytest.mark.parametrize("mutate", [mutate_layer, mutate_module])
 def test_mutations_keep_what_is_fixed(mutate):
-    small = fixed(SPACE, ["one.1.kernel = 5", "two.b.*.kernel = 3", "globals.resolution = 224"])
+    small = fix_parts(SPACE, ["one.1.kernel = 5", "two.b.*.kernel = 3", "globals.resolution = 224"])
     rng = np.random.default_rng(0)
     one = sample(small, 1, rng)[0]
     seen = set()
@@ -128,34 +128,34 @@ def test_mutations_keep_what_is_fixed(mutate):
 @pytest.mark.parametrize(
     ("part", "words"),
     [
-        ("", "tells no part; allowed: STAGE.depth = N"),
-        ("one", "tells no part"),
-        ("one = 3", "tells no part"),
-        ("one.kernel = 3", "tells no part"),
-        ("one.x.kernel = 3", "tells no part"),
+        ("", "does not name a part of the space; allowed: STAGE.depth = N"),
+        ("one", "does not name a part of the space"),
+        ("one = 3", "does not name a part of the space"),
+        ("one.kernel = 3", "does not name a part of the space"),
+        ("one.x.kernel = 3", "does not name a part of the space"),
         ("three.depth = 1", "there is no stage 'three'; allowed: one, two.b, two, globals"),
-        ("one.depth = 4", "4 is no number of layers of one; allowed: 1, 2, 3"),
-        ("one.depth in 2, 9", "9 is no number of layers of one; allowed: 1, 2, 3"),
-        ("one.depth = x", "'x' is no number of layers; allowed: 1, 2, 3"),
-        ("one.0.kernel = 4", "'4' is no choice"),
-        ("one.0.kernel = four", "'four' is no choice of kernel; allowed: 3, 5, 7"),
+        ("one.depth = 4", "4 is not a number of layers of one; allowed: 1, 2, 3"),
+        ("one.depth in 2, 9", "9 is not a number of layers of one; allowed: 1, 2, 3"),
+        ("one.depth = x", "'x' is not a number of layers; allowed: 1, 2, 3"),
+        ("one.0.kernel = 4", "'4' is not a choice"),
+        ("one.0.kernel = four", "'four' is not a choice of kernel; allowed: 3, 5, 7"),
         ("one.3.kernel = 3", "one has no layer 3; allowed: 0 to 2, *"),
         ("one.0.width = 3", "one has no feature 'width'; allowed: kernel, op"),
         ("globals.depth = 1", "globals has no feature 'depth'; allowed: resolution"),
-        ("two.1.kernel in 3, 9", "9.0 is no choice of kernel"),
+        ("two.1.kernel in 3, 9", "9.0 is not a choice of kernel"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(part, words):
     with pytest.raises(SpaceError) as caught:
-        fixed(SPACE, [part])
-    assert words.replace("'4' is no choice", "4.0 is no choice") in str(caught.value)
+        fix_parts(SPACE, [part])
+    assert words.replace("'4' is not a choice", "4.0 is not a choice") in str(caught.value)
     assert str(caught.value).startswith("--fix ")
 
 
 def test_what_leaves_nothing_is_told():
-    with pytest.raises(SpaceError, match="leaves no choice of kernel at one"):
-        fixed(SPACE, ["one.*.kernel = 3", "one.0.kernel = 5"])
-    with pytest.raises(SpaceError, match="none of the modules listed for two has this"):
-        fixed(SPACE, ["two.depth = 1", "two.0.kernel = 5"])
-    with pytest.raises(SpaceError, match="tells no part"):
-        fixed(SPACE, [" " * 50_000])
+    with pytest.raises(SpaceError, match="leaves no choice of kernel in one"):
+        fix_parts(SPACE, ["one.*.kernel = 3", "one.0.kernel = 5"])
+    with pytest.raises(SpaceError, match="no module listed for two satisfies this"):
+        fix_parts(SPACE, ["two.depth = 1", "two.0.kernel = 5"])
+    with pytest.raises(SpaceError, match="does not name a part of the space"):
+        fix_parts(SPACE, [" " * 50_000])

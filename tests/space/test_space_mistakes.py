@@ -40,15 +40,15 @@ WRONG = [
     # Ranges of metrics, and what does nothing.
     (
         METRIC % "{a: {direction: maximize, minimum: x}}",
-        "s.yaml, metrics.a.minimum: 'x' is no number; allowed: finite numbers below 1e300",
+        "s.yaml, metrics.a.minimum: 'x' is not a number; allowed: finite numbers below 1e300",
     ),
     (
         METRIC % "{a: {direction: maximize, minimum: .inf}}",
-        "s.yaml, metrics.a.minimum: inf is no number; allowed: finite numbers below 1e300",
+        "s.yaml, metrics.a.minimum: inf is not a number; allowed: finite numbers below 1e300",
     ),
     (
         METRIC % "{a: {direction: maximize, maximum: true}}",
-        "s.yaml, metrics.a.maximum: True is no number; allowed: finite numbers below 1e300",
+        "s.yaml, metrics.a.maximum: True is not a number; allowed: finite numbers below 1e300",
     ),
     (
         METRIC % "{a: {direction: maximize, minimum: 3, maximum: 3}}",
@@ -60,9 +60,9 @@ WRONG = [
     ),
     (
         FEATURE % "[a, b]" + "\nidentity: [c]",
-        "s.yaml, identity: 'c' is no choice of a feature; allowed: a, b",
+        "s.yaml, identity: 'c' is not a choice of a feature; allowed: a, b",
     ),
-    (FEATURE % "[1, 2]" + "\nidentity: [1]", "s.yaml, identity: 1 is no choice of a feature"),
+    (FEATURE % "[1, 2]" + "\nidentity: [1]", "s.yaml, identity: 1 is not a choice of a feature"),
     (
         FEATURE % "[a, b]" + "\nidentity: []",
         "s.yaml, identity: is a list; allowed: none, or a list of choices, such as [skip]",
@@ -88,12 +88,15 @@ WRONG = [
     ("name: s\nstage: []", f"s.yaml, the space: unknown key 'stage'; {TOP}"),
     ("name: s\n3: []", f"s.yaml, the space: unknown key 3; {TOP}"),
     ("stages: [{depth: 1}]", f"s.yaml, name: is missing; {NAME_RULE}"),
-    ("name: 7\nstages: [{depth: 1}]", f"s.yaml, name: 7 is no name; {NAME_RULE}"),
-    ("name: ''\nstages: [{depth: 1}]", f"s.yaml, name: '' is no name; {NAME_RULE}"),
-    ("name: ' s'\nstages: [{depth: 1}]", f"s.yaml, name: ' s' is no name; {NAME_RULE}"),
-    ('name: "a\\nb"\nstages: [{depth: 1}]', f"s.yaml, name: 'a\\nb' is no name; {NAME_RULE}"),
-    ('name: "\\ud800"\nstages: [{depth: 1}]', f"s.yaml, name: '\\ud800' is no name; {NAME_RULE}"),
-    (f"name: {'s' * 201}\nstages: [{{depth: 1}}]", f"s.yaml, name: '{'s' * 60}'... is no name; {NAME_RULE}"),
+    ("name: 7\nstages: [{depth: 1}]", f"s.yaml, name: 7 is not a valid name; {NAME_RULE}"),
+    ("name: ''\nstages: [{depth: 1}]", f"s.yaml, name: '' is not a valid name; {NAME_RULE}"),
+    ("name: ' s'\nstages: [{depth: 1}]", f"s.yaml, name: ' s' is not a valid name; {NAME_RULE}"),
+    ('name: "a\\nb"\nstages: [{depth: 1}]', f"s.yaml, name: 'a\\nb' is not a valid name; {NAME_RULE}"),
+    ('name: "\\ud800"\nstages: [{depth: 1}]', f"s.yaml, name: '\\ud800' is not a valid name; {NAME_RULE}"),
+    (
+        f"name: {'s' * 201}\nstages: [{{depth: 1}}]",
+        f"s.yaml, name: '{'s' * 60}'... is not a valid name; {NAME_RULE}",
+    ),
     ("name: s", "s.yaml, stages: must be a list of at least one stage"),
     ("name: s\nstages: []", "s.yaml, stages: must be a list of at least one stage"),
     ("name: s\nstages: {a: {depth: 1}}", "s.yaml, stages: must be a list of at least one stage"),
@@ -112,45 +115,51 @@ WRONG = [
     ),
     (
         STAGE + "{depth: 1, name: no}\n- {depth: 1, name: 1}",
-        f"s.yaml, stages[1].name: 1 is no name; {NAME_RULE}",
+        f"s.yaml, stages[1].name: 1 is not a valid name; {NAME_RULE}",
     ),
     (STAGE + "{depth: 1, name: a}\n- {depth: 1, name: a}", "s.yaml, stages: two stages are named 'a'"),
     (STAGE + "{depth: 1, name: stage2}\n- {depth: 1}", "s.yaml, stages: two stages are named 'stage2'"),
     (
         STAGE + "{depth: 1, name: globals}",
-        "s.yaml, stages: 'globals' is the name kept for the features of the whole architecture",
+        "s.yaml, stages: 'globals' is reserved for the features of the whole architecture",
     ),
     # Depths.
     (STAGE + "{name: a}", "s.yaml, stages[0].depth: the allowed depths are missing; write depth: [2, 3, 4]"),
-    (STAGE + "{depth: }", "s.yaml, stages[0].depth: None is no number of layers; allowed: 1 to 1000"),
+    (STAGE + "{depth: }", "s.yaml, stages[0].depth: None is not a number of layers; allowed: 1 to 1000"),
     (
         STAGE + "{depth: 0}",
-        "s.yaml, stages[0].depth: 0 is no number of layers; allowed: 1 to 1000; for a stage that may be absent, give it one layer and a choice such as no_op",
+        "s.yaml, stages[0].depth: 0 is not a number of layers; allowed: 1 to 1000; for a stage that may be absent, give it one layer and a choice such as no_op",
     ),
     (
         STAGE + "{depth: [2, 1001]}",
-        "s.yaml, stages[0].depth: 1001 is no number of layers; allowed: 1 to 1000",
+        "s.yaml, stages[0].depth: 1001 is not a number of layers; allowed: 1 to 1000",
     ),
-    (STAGE + "{depth: 2.0}", "s.yaml, stages[0].depth: 2.0 is no number of layers; allowed: 1 to 1000"),
-    (STAGE + "{depth: true}", "s.yaml, stages[0].depth: True is no number of layers; allowed: 1 to 1000"),
-    (STAGE + "{depth: 2-4}", "s.yaml, stages[0].depth: '2-4' is no number of layers; allowed: 1 to 1000"),
-    (STAGE + "{depth: [[2]]}", "s.yaml, stages[0].depth: a list is no number of layers; allowed: 1 to 1000"),
-    (STAGE + "{depth: []}", "s.yaml, stages[0].depth: must list different numbers of layers, at least one"),
+    (STAGE + "{depth: 2.0}", "s.yaml, stages[0].depth: 2.0 is not a number of layers; allowed: 1 to 1000"),
+    (STAGE + "{depth: true}", "s.yaml, stages[0].depth: True is not a number of layers; allowed: 1 to 1000"),
+    (STAGE + "{depth: 2-4}", "s.yaml, stages[0].depth: '2-4' is not a number of layers; allowed: 1 to 1000"),
+    (
+        STAGE + "{depth: [[2]]}",
+        "s.yaml, stages[0].depth: a list is not a number of layers; allowed: 1 to 1000",
+    ),
+    (STAGE + "{depth: []}", "s.yaml, stages[0].depth: must list at least one number of layers, each once"),
     (
         STAGE + "{depth: [2, 2]}",
-        "s.yaml, stages[0].depth: must list different numbers of layers, at least one",
+        "s.yaml, stages[0].depth: must list at least one number of layers, each once",
     ),
     (
         STAGE + f"{{depth: !!int 0x{'f' * 5000}}}",
-        "s.yaml, stages[0].depth: a number of many digits is no number of layers; allowed: 1 to 1000",
+        "s.yaml, stages[0].depth: a number of many digits is not a number of layers; allowed: 1 to 1000",
     ),
     # Features and choices.
     (STAGE + "{depth: 1, features: [k]}", "s.yaml, stages[0].features: must be {feature: [choices]}"),
     (STAGE + "{depth: 1, features: 0}", "s.yaml, stages[0].features: must be {feature: [choices]}"),
-    (STAGE + "{depth: 1, features: {3: [1]}}", f"s.yaml, stages[0].features: 3 is no name; {NAME_RULE}"),
+    (
+        STAGE + "{depth: 1, features: {3: [1]}}",
+        f"s.yaml, stages[0].features: 3 is not a valid name; {NAME_RULE}",
+    ),
     (
         STAGE + "{depth: 1, features: {true: [1]}}",
-        f"s.yaml, stages[0].features: True is no name; {NAME_RULE}",
+        f"s.yaml, stages[0].features: True is not a valid name; {NAME_RULE}",
     ),
     (FEATURE % "3", "s.yaml, stages[0].features.k: must be a list of 1 to 32,767 choices"),
     (FEATURE % "[]", "s.yaml, stages[0].features.k: must be a list of 1 to 32,767 choices"),
@@ -163,19 +172,19 @@ WRONG = [
     ),
     (
         FEATURE % "{choices: [1], kind: sorted}",
-        f"s.yaml, stages[0].features.k.kind: 'sorted' is no kind of feature; {KINDS}",
+        f"s.yaml, stages[0].features.k.kind: 'sorted' is not a kind of feature; {KINDS}",
     ),
     (
         FEATURE % "{choices: [1], kind: [ordered]}",
-        f"s.yaml, stages[0].features.k.kind: a list is no kind of feature; {KINDS}",
+        f"s.yaml, stages[0].features.k.kind: a list is not a kind of feature; {KINDS}",
     ),
     (
         FEATURE % "{choices: [a], kind: numeric}",
-        "s.yaml, stages[0].features.k: is numeric, but its choices are no numbers",
+        "s.yaml, stages[0].features.k: is numeric, but its choices are not numbers",
     ),
     (
         FEATURE % "{choices: [true], kind: numeric}",
-        "s.yaml, stages[0].features.k: is numeric, but its choices are no numbers",
+        "s.yaml, stages[0].features.k: is numeric, but its choices are not numbers",
     ),
     (FEATURE % "[1, .nan]", f"s.yaml, stages[0].features.k: nan can't be a choice; {CHOICE_RULE}"),
     (FEATURE % "[-.inf]", f"s.yaml, stages[0].features.k: -inf can't be a choice; {CHOICE_RULE}"),
@@ -186,7 +195,7 @@ WRONG = [
     ),
     (
         FEATURE % "[null]",
-        f"s.yaml, stages[0].features.k: None can't be a choice; {CHOICE_RULE}; write none, which is a text",
+        f"s.yaml, stages[0].features.k: None can't be a choice; {CHOICE_RULE}; write none, a text, instead of null",
     ),
     (FEATURE % "[[3, 5]]", f"s.yaml, stages[0].features.k: a list can't be a choice; {CHOICE_RULE}"),
     (FEATURE % "[{a: 1}]", f"s.yaml, stages[0].features.k: an object can't be a choice; {CHOICE_RULE}"),
@@ -196,7 +205,10 @@ WRONG = [
         FEATURE % f"[{'a' * 201}]",
         f"s.yaml, stages[0].features.k: '{'a' * 60}'... can't be a choice; {CHOICE_RULE}",
     ),
-    (FEATURE % "!!binary [aGk=]", "s.yaml, line 3: is no YAML (expected a scalar node, but found sequence)"),
+    (
+        FEATURE % "!!binary [aGk=]",
+        "s.yaml, line 3: is not valid YAML (expected a scalar node, but found sequence)",
+    ),
     (FEATURE % "[!!binary aGk=]", f"s.yaml, stages[0].features.k: bytes can't be a choice; {CHOICE_RULE}"),
     (
         FEATURE % "[3, none]",
@@ -214,12 +226,12 @@ WRONG = [
     (
         TWO % ("[1, 2]", "[a, b]"),
         "s.yaml, stages: feature 'k' is categorical with texts in b and numeric with numbers in a; "
-        "give one of the two another name",
+        "rename one of the two",
     ),
     (
         TWO % ("[true]", "[a, b]"),
         "s.yaml, stages: feature 'k' is categorical with texts in b and categorical with truth values in a; "
-        "give one of the two another name",
+        "rename one of the two",
     ),
     (
         TWO % ("{choices: [a, b], kind: ordered}", "{choices: [b, a], kind: ordered}"),
@@ -228,17 +240,17 @@ WRONG = [
     (
         "name: s\nglobals: {k: [a]}\n" + (FEATURE % "[1]").split("\n", 1)[1],
         "s.yaml, stages: feature 'k' is categorical with texts in globals and numeric with numbers "
-        "in stage1; give one of the two another name",
+        "in stage1; rename one of the two",
     ),
     # Shared features.
     (STAGE + "{depth: 1, shared: k}", "s.yaml, stages[0].shared: must be a list of features"),
     (
         STAGE + "{depth: 1, features: {k: [1]}, shared: [e]}",
-        "s.yaml, stages[0].shared: 'e' is no feature of stage1; allowed: k",
+        "s.yaml, stages[0].shared: 'e' is not a feature of stage1; allowed: k",
     ),
     (
         STAGE + "{depth: 1, features: {k: [1]}, shared: [[k]]}",
-        "s.yaml, stages[0].shared: a list is no feature of stage1; allowed: k",
+        "s.yaml, stages[0].shared: a list is not a feature of stage1; allowed: k",
     ),
     # Listed modules.
     (LISTED % "{}", "s.yaml, stages[0].modules: must be a list of at least one module"),
@@ -248,11 +260,11 @@ WRONG = [
     (LISTED % "[[{k: 1}], []]", "s.yaml, stages[0].modules[1]: stage1 has 0 layers; allowed: 1"),
     (
         LISTED % "[[{k: 1}, {k: 3}]]",
-        "s.yaml, stages[0].modules[0][1].k (stage1): k = 3 is no choice; allowed: 1, 2",
+        "s.yaml, stages[0].modules[0][1].k (stage1): k = 3 is not a choice; allowed: 1, 2",
     ),
     (
         LISTED % "[[{k: 1}, {k: 2}]], shared: [k]",
-        "s.yaml, stages[0].modules[0]: k is shared by the layers of stage1 but has 1, 2",
+        "s.yaml, stages[0].modules[0]: k is shared by all layers of stage1, but has the values 1, 2",
     ),
     (
         LISTED % "[[{k: 1}, {k: 2}]], depth: 1",
@@ -266,7 +278,7 @@ WRONG = [
     ),
     (
         "name: s\nglobals_modules: [{r: 1}]\nstages: [{depth: 1}]",
-        "s.yaml, globals_modules: stands without globals",
+        "s.yaml, globals_modules: needs globals",
     ),
     (
         "name: s\nglobals: {r: [1]}\nglobals_modules: {r: 1}\nstages: [{depth: 1}]",
@@ -274,7 +286,7 @@ WRONG = [
     ),
     (
         "name: s\nglobals: {r: [1]}\nglobals_modules: [{r: 2}]\nstages: [{depth: 1}]",
-        "s.yaml, globals_modules[0].r: r = 2 is no choice; allowed: 1",
+        "s.yaml, globals_modules[0].r: r = 2 is not a choice; allowed: 1",
     ),
     # Metrics.
     (METRIC % "[acc]", "s.yaml, metrics: must be {metric: {direction: ..., unit: ...}}"),
@@ -297,40 +309,46 @@ WRONG = [
     ),
     (
         METRIC % "{acc: {direction: maximize, unit: [s]}}",
-        f"s.yaml, metrics.acc.unit: a list is no name; {NAME_RULE}",
+        f"s.yaml, metrics.acc.unit: a list is not a valid name; {NAME_RULE}",
     ),
-    (METRIC % "{1: {direction: maximize}}", f"s.yaml, metrics: 1 is no name; {NAME_RULE}"),
+    (METRIC % "{1: {direction: maximize}}", f"s.yaml, metrics: 1 is not a valid name; {NAME_RULE}"),
     # No YAML, and YAML that is more than data.
-    ("name: s\nname: t", "s.yaml, line 2: is no YAML (key 'name' stands twice)"),
-    (FEATURE % "[1], e: [1], k: [2]", "s.yaml, line 3: is no YAML (key 'k' stands twice)"),
+    ("name: s\nname: t", "s.yaml, line 2: is not valid YAML (key 'name' appears twice)"),
+    (FEATURE % "[1], e: [1], k: [2]", "s.yaml, line 3: is not valid YAML (key 'k' appears twice)"),
     (
         "name: s\n\tstages: []",
-        "s.yaml, line 2: is no YAML (found character '\\t' that cannot start any token)",
+        "s.yaml, line 2: is not valid YAML (found character '\\t' that cannot start any token)",
     ),
-    ("name: [s", "s.yaml, line 1: is no YAML (expected ',' or ']', but got '<stream end>')"),
-    ("name: *s", "s.yaml, line 1: is no YAML (found undefined alias 's')"),
-    ("name: s\n---\nname: t", "s.yaml, line 2: is no YAML (but found another document)"),
-    ("? [a, b]\n: 1", "s.yaml, line 1: is no YAML (found unhashable key)"),
-    ("name: s\n\x07", "s.yaml, line 2: is no YAML (character #x0007: special characters are not allowed)"),
+    ("name: [s", "s.yaml, line 1: is not valid YAML (expected ',' or ']', but got '<stream end>')"),
+    ("name: *s", "s.yaml, line 1: is not valid YAML (found undefined alias 's')"),
+    ("name: s\n---\nname: t", "s.yaml, line 2: is not valid YAML (but found another document)"),
+    ("? [a, b]\n: 1", "s.yaml, line 1: is not valid YAML (found unhashable key)"),
+    (
+        "name: s\n\x07",
+        "s.yaml, line 2: is not valid YAML (character #x0007: special characters are not allowed)",
+    ),
     (
         "name: !!python/object/apply:os.system ['touch hacked']",
-        "s.yaml, line 1: is no YAML (could not determine a constructor for the tag "
+        "s.yaml, line 1: is not valid YAML (could not determine a constructor for the tag "
         "'tag:yaml.org,2002:python/object/apply:os.system')",
     ),
     (
         "name: !!python/name:os.system",
-        "s.yaml, line 1: is no YAML (could not determine a constructor for the tag "
+        "s.yaml, line 1: is not valid YAML (could not determine a constructor for the tag "
         "'tag:yaml.org,2002:python/name:os.system')",
     ),
-    ("name: !mine x", "s.yaml, line 1: is no YAML (could not determine a constructor for the tag '!mine')"),
-    ("name: !!bool maybe", "s.yaml: is no YAML that can be read (KeyError)"),
-    ("name: !!int ''", "s.yaml: is no YAML that can be read (IndexError)"),
-    ("name: !!int many", "s.yaml: is no YAML that can be read (ValueError)"),
-    ("name: !!timestamp soon", "s.yaml: is no YAML that can be read (AttributeError)"),
-    (f"name: !!float 1{':0' * 200}.5", "s.yaml: is no YAML that can be read (OverflowError)"),
-    ("name: 1" + "0" * 5000, "s.yaml: is no YAML that can be read (ValueError)"),
-    ("name: " + "[" * 1_000, "s.yaml: is no YAML that can be read (RecursionError)"),
-    ("name: " + "{a: " * 1_000, "s.yaml: is no YAML that can be read (RecursionError)"),
+    (
+        "name: !mine x",
+        "s.yaml, line 1: is not valid YAML (could not determine a constructor for the tag '!mine')",
+    ),
+    ("name: !!bool maybe", "s.yaml: is not readable YAML (KeyError)"),
+    ("name: !!int ''", "s.yaml: is not readable YAML (IndexError)"),
+    ("name: !!int many", "s.yaml: is not readable YAML (ValueError)"),
+    ("name: !!timestamp soon", "s.yaml: is not readable YAML (AttributeError)"),
+    (f"name: !!float 1{':0' * 200}.5", "s.yaml: is not readable YAML (OverflowError)"),
+    ("name: 1" + "0" * 5000, "s.yaml: is not readable YAML (ValueError)"),
+    ("name: " + "[" * 1_000, "s.yaml: is not readable YAML (RecursionError)"),
+    ("name: " + "{a: " * 1_000, "s.yaml: is not readable YAML (RecursionError)"),
 ]
 
 
@@ -358,7 +376,7 @@ def test_more_choices_than_a_code_can_hold_are_refused():
         space_from_dict(data)
 
 
-BOMB = "s.yaml, line 1: is no YAML (it refers to itself or stands for more than 2,000,000 values)"
+BOMB = "s.yaml, line 1: is not valid YAML (it refers to itself or stands for more than 2,000,000 values)"
 
 
 def exponential(leaf: str, many: str) -> str:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nasbuild.space import Space, Stage, is_part, load_space
+from nasbuild.space import Space, Stage, is_subspace, load_space
 from strategies import all_modules, relaxed, spaces
 
 
@@ -43,11 +43,11 @@ def changed(stage: Stage, rng: np.random.Generator) -> Stage:
 def test_it_is_what_listing_all_modules_says(space, seed):
     rng = np.random.default_rng(seed)
     other = replace(space, stages=tuple(changed(stage, rng) for stage in space.stages))
-    assert is_part(space, space)
-    assert is_part(other, space) == by_listing(other, space)
-    assert is_part(space, other) == by_listing(space, other)
+    assert is_subspace(space, space)
+    assert is_subspace(other, space) == by_listing(other, space)
+    assert is_subspace(space, other) == by_listing(space, other)
 
 
 @pytest.mark.parametrize(("small", "whole"), [("digits-macro", "mnasnet"), ("mnasnet", "ofa-mobilenet-v3")])
 def test_other_spaces_are_no_parts(small, whole):
-    assert not is_part(load_space(small), load_space(whole))
+    assert not is_subspace(load_space(small), load_space(whole))

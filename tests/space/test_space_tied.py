@@ -113,9 +113,9 @@ def test_many_blocks_with_ties_of_their_own():
     ("tied", "words"),
     [
         ("[a]", "tied: must be a list of lists"),
-        ("[[]]", "tied[0]: ties less than two"),
-        ("[[b0.q.0.bits]]", "tied[0]: ties less than two"),
-        ("[[b0.q.bits, 3]]", "tied[0]: 3 is no part"),
+        ("[[]]", "tied[0]: ties fewer than two places"),
+        ("[[b0.q.0.bits]]", "tied[0]: ties fewer than two places"),
+        ("[[b0.q.bits, 3]]", "tied[0]: 3 is not a place in the space"),
         ("[[b0.q.bits, b1.q.bits]]", "there is no stage 'b1'"),
         ("[[b0.q.bits, b0.k.width]]", "b0.k has no feature 'width'; allowed: bits"),
         ("[[b0.q.bits, b0.k.1.bits]]", "layer 1 is not in every module of b0.k; allowed: 0 to 0"),

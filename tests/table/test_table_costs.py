@@ -9,7 +9,7 @@ import pytest
 
 from nasbuild.errors import NasbuildError
 from nasbuild.space import sample, space_from_yaml
-from nasbuild.table import add_costs, cost_differences, evaluated_table
+from nasbuild.table import add_costs, cost_differences, table_from_evaluations
 
 SPACE = space_from_yaml(
     """
@@ -73,7 +73,7 @@ def _one(path):
 
 def table_of(space, sizes_of):
     some = sample(space, 12, np.random.default_rng(1))
-    return evaluated_table(
+    return table_from_evaluations(
         space, {a: {"size": float(v), "acc": 1.0} for a, v in zip(some, sizes_of(some), strict=True)}
     )
 
@@ -83,11 +83,17 @@ def test_a_table_says_where_it_differs(tmp_path):
     path.write_text(CSV)
     space = add_costs(SPACE, path)
     (same,) = cost_differences(table_of(space, lambda some: sizes(some) * (1 + 1e-9)))
-    assert (same.cost, same.compared, same.rows, same.most, same.first) == ("size", 12, 0, 0.0, None)
+    assert (same.cost, same.n_compared, same.n_different, same.largest, same.first) == (
+        "size",
+        12,
+        0,
+        0.0,
+        None,
+    )
     wrong = table_of(space, lambda some: sizes(some) + OFF)
     (found,) = cost_differences(wrong)
     value = float(sizes(wrong.architectures)[3])
-    assert (found.compared, found.rows, found.most) == (12, 2, 7.0)
+    assert (found.n_compared, found.n_different, found.largest) == (12, 2, 7.0)
     assert found.first == (wrong.ids[3], value, value + 2)
     lacking = replace(wrong, columns={"acc": wrong.columns["acc"]})
     assert cost_differences(lacking) == []
@@ -107,18 +113,21 @@ def test_a_cost_has_a_direction_where_it_is_no_metric():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "has no cost; allowed: stage, layer, feature, choice, cost, value"),
+        ("", "has no row with a cost; allowed: stage, layer, feature, choice, cost, value"),
         (
             "stage,feature,choice,cost,value\n",
-            "line 1: has the columns stage, feature, choice, cost, value; allowed",
+            "line 1: has the wrong columns: stage, feature, choice, cost, value; allowed",
         ),
         ("stage,layer,feature,choice,cost,value\n,,kernel,3\n", "line 2: has 4 fields, the header has 6"),
         ("stage,layer,feature,choice,cost,value\n,,kernel,3,,1\n", "line 2: names no cost"),
-        ("stage,layer,feature,choice,cost,value\n,,kernel,3,c,x\n", "line 2, value: 'x' is no finite number"),
-        ("stage,layer,feature,choice,cost,value\n,,kernel,3,c,inf\n", "'inf' is no finite number"),
+        (
+            "stage,layer,feature,choice,cost,value\n,,kernel,3,c,x\n",
+            "line 2, value: 'x' is not a finite number",
+        ),
+        ("stage,layer,feature,choice,cost,value\n,,kernel,3,c,inf\n", "'inf' is not a finite number"),
         (
             "stage,layer,feature,choice,cost,value\n,,kernel,4,c,1\n",
-            "line 2, choice: '4' is no choice of kernel; allowed: 3, 5, 7",
+            "line 2, choice: '4' is not a choice of kernel; allowed: 3, 5, 7",
         ),
         (
             "stage,layer,feature,choice,cost,value\n,,kern,4,c,1\n",
@@ -131,7 +140,7 @@ def test_a_cost_has_a_direction_where_it_is_no_metric():
             "kernel = 5 has no value at layer 0 of one",
         ),
         ("stage,layer,feature,choice,cost,value\nthree,,kernel,*,c,1\n", "there is no stage 'three'"),
-        ('stage,layer,feature,choice,cost,value\n,,"kernel,*,c,1\n', "is no CSV"),
+        ('stage,layer,feature,choice,cost,value\n,,"kernel,*,c,1\n', "is not valid CSV"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(tmp_path, text, words):

@@ -17,7 +17,7 @@ from table_samples import COLUMNS, LINE, SPACE, notes, refusal
 from nasbuild.space import Architecture
 from nasbuild.table import Table, read_table, write_table
 
-MEND = "mend the row, or pass --skip-bad to leave such rows out"
+MEND = "fix the row, or pass --skip-bad to skip such rows"
 NUMBER = "allowed: a finite number; null or an empty field where it is missing"
 OTHER = LINE.replace("a,2", "b,2").replace("224", "192")
 
@@ -30,35 +30,43 @@ def csv_file(folder: Path, *lines: str, header: str = COLUMNS, ends: str = "\n",
 
 # What is replaced in a good line, by what, and what is said of it.
 BAD = {
-    "unknown choice": (",3,conv", ",4,conv", ", early.0.kernel: '4' is no choice; allowed: 3, 5"),
+    "unknown choice": (",3,conv", ",4,conv", ", early.0.kernel: '4' is not a choice; allowed: 3, 5"),
     "missing choice": (",3,conv", ",,conv", ", early.0.kernel: kernel is missing; allowed: 3, 5"),
     "missing choice of a shared feature": (
         "true",
         "",
         ", late.0.se: se is missing; allowed: True, False",
     ),
-    "unknown text": ("conv", "Conv", ", early.0.op: 'Conv' is no choice; allowed: conv, 007"),
-    "lost zeros": ("007", "7", ", early.1.op: '7' is no choice; allowed: conv, 007"),
-    "unknown truth": ("true", "yes", ", late.se: 'yes' is no choice; allowed: True, False"),
-    "wrong depth": ("b,2", "b,3", ", early.depth: '3' is no number of layers of early; allowed: 1, 2"),
-    "no depth": ("b,2", "b,", ", early.depth: '' is no number of layers of early; allowed: 1, 2"),
-    "broken depth": ("b,2", "b,1.5", ", early.depth: '1.5' is no number of layers of early; allowed: 1, 2"),
+    "unknown text": ("conv", "Conv", ", early.0.op: 'Conv' is not a choice; allowed: conv, 007"),
+    "lost zeros": ("007", "7", ", early.1.op: '7' is not a choice; allowed: conv, 007"),
+    "unknown truth": ("true", "yes", ", late.se: 'yes' is not a choice; allowed: True, False"),
+    "wrong depth": ("b,2", "b,3", ", early.depth: '3' is not a number of layers of early; allowed: 1, 2"),
+    "no depth": ("b,2", "b,", ", early.depth: '' is not a number of layers of early; allowed: 1, 2"),
+    "broken depth": (
+        "b,2",
+        "b,1.5",
+        ", early.depth: '1.5' is not a number of layers of early; allowed: 1, 2",
+    ),
     "endless depth": (
         "b,2",
         "b,1e999",
-        ", early.depth: '1e999' is no number of layers of early; allowed: 1, 2",
+        ", early.depth: '1e999' is not a number of layers of early; allowed: 1, 2",
     ),
-    "unknown global": ("192", "193", ", globals.resolution: '193' is no choice; allowed: 192, 224"),
-    "text in a number": ("75.5", "high", f", acc: 'high' is no number; {NUMBER}"),
-    "underscores in a number": ("75.5", "7_5", f", acc: '7_5' is no number; {NUMBER}"),
-    "digits of another script": ("75.5", "٧٥", f", acc: '٧٥' is no number; {NUMBER}"),
-    "Infinity": ("75.5", "-inf", f", acc: '-inf' is no number; {NUMBER}"),
+    "unknown global": ("192", "193", ", globals.resolution: '193' is not a choice; allowed: 192, 224"),
+    "text in a number": ("75.5", "high", f", acc: 'high' is not a number; {NUMBER}"),
+    "underscores in a number": ("75.5", "7_5", f", acc: '7_5' is not a number; {NUMBER}"),
+    "digits of another script": ("75.5", "٧٥", f", acc: '٧٥' is not a number; {NUMBER}"),
+    "Infinity": ("75.5", "-inf", f", acc: '-inf' is not a number; {NUMBER}"),
     "1e999": ("75.5", "1e999", f", acc: inf is not finite; {NUMBER}"),
-    "truth in a metric": ("75.5", "true", f", acc: 'true' is no number; {NUMBER}"),
+    "truth in a metric": ("75.5", "true", f", acc: 'true' is not a number; {NUMBER}"),
     "too few fields": (",75.5,3", ",75.5", ": has 12 fields, the header has 13"),
     "too many fields": ("75.5", "1,000", ": has 14 fields, the header has 13"),
-    "text after a quote": ("b,2", '"b"c,2', ": is no CSV (',' expected after '\"')"),
-    "endless field": ("b,2", "b" * 200_000 + ",2", ": is no CSV (field larger than field limit (131072))"),
+    "text after a quote": ("b,2", '"b"c,2', ": is not valid CSV (',' expected after '\"')"),
+    "endless field": (
+        "b,2",
+        "b" * 200_000 + ",2",
+        ": is not valid CSV (field larger than field limit (131072))",
+    ),
 }
 
 
@@ -77,7 +85,7 @@ def test_a_bad_line_is_refused_or_skipped(case: str, tmp_path):
 @pytest.mark.parametrize("bad", ['"b,2', 'b,2,3,"conv'])
 def test_a_quote_that_is_never_closed_would_hide_the_rest(bad: str, tmp_path):
     path = csv_file(tmp_path, LINE, OTHER.replace(OTHER[: len(bad) - 1], bad, 1), LINE, LINE)
-    message = f"{path}, line 3: a quote that is opened here is never closed; mend the file"
+    message = f"{path}, line 3: a quote opened here is never closed; close the quote"
     assert refusal(path) == message
     assert refusal(path, skip_bad=True) == message
 
@@ -85,13 +93,13 @@ def test_a_quote_that_is_never_closed_would_hide_the_rest(bad: str, tmp_path):
 def test_a_broken_last_line_is_no_quote_left_open(tmp_path):
     path = csv_file(tmp_path, LINE, '"b"c,2')
     path.write_text(path.read_text().rstrip())
-    assert refusal(path) == f"{path}, line 3: is no CSV (',' expected after '\"'); {MEND}"
+    assert refusal(path) == f"{path}, line 3: is not valid CSV (',' expected after '\"'); {MEND}"
     assert read_table(path, SPACE, skip_bad=True).ids == ("a",)
 
 
 def test_lines_are_those_of_the_file_where_a_field_has_several(tmp_path):
     path = csv_file(tmp_path, LINE + ',"two\nlines"', OTHER.replace("conv", "x") + ",", header=COLUMNS + ",c")
-    assert refusal(path).startswith(f"{path}, line 4, early.0.op: 'x' is no choice")
+    assert refusal(path).startswith(f"{path}, line 4, early.0.op: 'x' is not a choice")
 
 
 # What is replaced in the header, by what, and what is said of it.
@@ -122,9 +130,9 @@ HEADERS = {
         "unknown column 'early.1.kernal'; allowed: early.depth, early.0.kernel, early.0.op, "
         "early.1.kernel, early.1.op",
     ),
-    "column twice": ("latency", "acc", "column 'acc' stands twice; keep one of the two"),
-    "choice twice": ("id", "early.depth", "column 'early.depth' stands twice; keep one of the two"),
-    "metric by two names": ("latency", ".acc", "column 'acc' stands twice; keep one of the two"),
+    "column twice": ("latency", "acc", "column 'acc' appears twice; keep one of the two"),
+    "choice twice": ("id", "early.depth", "column 'early.depth' appears twice; keep one of the two"),
+    "metric by two names": ("latency", ".acc", "column 'acc' appears twice; keep one of the two"),
 }
 
 
@@ -164,14 +172,14 @@ def test_commas_and_points_in_numbers_of_one_file_are_not_guessed_at(tmp_path):
     lines = [line.replace(",", ";").replace("75.5", "1,234") for line in (COLUMNS, LINE, OTHER)]
     path = csv_file(tmp_path, *lines[1:], header=lines[0])
     assert refusal(path) == (
-        f"{path}: has numbers with decimal commas, such as '1,234' in column 'acc', and others with points; "
+        f"{path}: mixes decimal commas, such as '1,234' in column 'acc', with decimal points; "
         "write them all with points"
     )
 
 
 def test_a_line_of_another_separator_is_told_which_one_was_taken(tmp_path):
     path = csv_file(tmp_path, LINE, header=COLUMNS.replace(",", ";"))
-    assert "has 1 fields, the header has 13; fields are taken to be separated by a semicolon" in refusal(path)
+    assert "has 1 fields, the header has 13; fields were split at a semicolon" in refusal(path)
 
 
 @pytest.mark.parametrize("word", ["nan", "NaN", "null", "None", "NA", "N/A", "#N/A", " "])
@@ -283,7 +291,7 @@ def test_other_columns_are_metrics_if_they_hold_numbers(tmp_path):
     ]
     # A text among numbers is a mistake, not a comment.
     path = csv_file(tmp_path, LINE + ",5,slow,0", OTHER + ",x,,1", header=header)
-    assert refusal(path) == f"{path}, line 3, macs: 'x' is no number; {NUMBER}; {MEND}"
+    assert refusal(path) == f"{path}, line 3, macs: 'x' is not a number; {NUMBER}; {MEND}"
 
 
 def test_columns_of_layers_that_no_row_has_may_be_left_out(tmp_path):

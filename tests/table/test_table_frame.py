@@ -24,7 +24,7 @@ from nasbuild.space import Feature, Space, Stage
 from nasbuild.table import read_table, to_frame, write_table
 from strategies import relaxed
 
-MEND = "mend the row, or pass --skip-bad to leave such rows out"
+MEND = "fix the row, or pass --skip-bad to skip such rows"
 NUMBER = "allowed: a finite number; null or an empty field where it is missing"
 
 
@@ -39,26 +39,26 @@ def frame(table) -> pl.DataFrame:
     return to_frame(table)
 
 
-DEPTH = "is no number of layers of early; allowed: 1, 2"
-ID = "is no name; allowed: printable text without spaces around it, or a whole number"
+DEPTH = "is not a number of layers of early; allowed: 1, 2"
+ID = "is not a valid id; allowed: printable text without spaces around it, or a whole number"
 NAN, INF, DAY = float("nan"), float("inf"), datetime.date(2020, 1, 2)
 # Column, its values, the row that is refused, and what is said of it.
 BAD = {
-    "unknown choice": ("early.0.kernel", [3, 4, 5], 1, "4 is no choice; allowed: 3, 5"),
-    "text for a number": ("early.0.kernel", ["3", "3", "5"], 0, "'3' is no choice; allowed: 3, 5"),
+    "unknown choice": ("early.0.kernel", [3, 4, 5], 1, "4 is not a choice; allowed: 3, 5"),
+    "text for a number": ("early.0.kernel", ["3", "3", "5"], 0, "'3' is not a choice; allowed: 3, 5"),
     "missing choice": ("early.0.kernel", [3, None, 5], 1, "kernel is missing; allowed: 3, 5"),
     "NaN as choice": ("early.0.kernel", [3.0, NAN, 5.0], 1, "kernel is missing; allowed: 3, 5"),
-    "unknown text": ("early.0.op", ["conv", "x", "007"], 1, "'x' is no choice; allowed: conv, 007"),
-    "number for a truth": ("late.se", [1, 1, 0], 0, "1 is no choice; allowed: True, False"),
+    "unknown text": ("early.0.op", ["conv", "x", "007"], 1, "'x' is not a choice; allowed: conv, 007"),
+    "number for a truth": ("late.se", [1, 1, 0], 0, "1 is not a choice; allowed: True, False"),
     "wrong depth": ("early.depth", [2, 3, 2], 1, f"3 {DEPTH}"),
     "missing depth": ("early.depth", [2, None, 2], 1, f"None {DEPTH}"),
     "truth as depth": ("early.depth", [True, True, True], 0, f"True {DEPTH}"),
     "endless depth": ("early.depth", [2.0, INF, 2.0], 1, f"inf {DEPTH}"),
-    "text in a metric": ("acc", ["x", "x", "x"], 0, f"'x' is no number; {NUMBER}"),
-    "truth in a metric": ("acc", [True, False, True], 0, f"True is no number; {NUMBER}"),
+    "text in a metric": ("acc", ["x", "x", "x"], 0, f"'x' is not a number; {NUMBER}"),
+    "truth in a metric": ("acc", [True, False, True], 0, f"True is not a number; {NUMBER}"),
     "Infinity": ("acc", [1.0, -INF, 2.0], 1, f"-inf is not finite; {NUMBER}"),
-    "list in a metric": ("acc", [[1.0], [2.0], []], 0, f"[1.0] is no number; {NUMBER}"),
-    "date in a metric": ("acc", [DAY] * 3, 0, f"datetime.date(2020, 1, 2) is no number; {NUMBER}"),
+    "list in a metric": ("acc", [[1.0], [2.0], []], 0, f"[1.0] is not a number; {NUMBER}"),
+    "date in a metric": ("acc", [DAY] * 3, 0, f"datetime.date(2020, 1, 2) is not a number; {NUMBER}"),
     "fraction as id": ("id", [0.5, 1.5, 2.5], 0, f"0.5 {ID}"),
     "empty id": ("id", ["a", " ", "c"], 1, f"' ' {ID}"),
 }
@@ -79,18 +79,18 @@ def test_bad_rows_are_skipped_and_listed(frame):
     table = read_table(bad, SPACE, skip_bad=True)
     assert table.ids == ("a", "c")
     assert [n.rows for n in table.notes if n.kind == "skipped"] == [
-        ("frame, row 1, early.0.kernel: 4 is no choice; allowed: 3, 5",)
+        ("frame, row 1, early.0.kernel: 4 is not a choice; allowed: 3, 5",)
     ]
 
 
 def test_pandas_rows_are_checked_one_by_one_even_where_a_column_mixes_kinds(frame):
     bad = frame.to_pandas()
     bad["acc"] = [1.0, "high", 2.0]
-    assert refusal(bad) == f"frame, row 1, acc: 'high' is no number; {NUMBER}; {MEND}"
+    assert refusal(bad) == f"frame, row 1, acc: 'high' is not a number; {NUMBER}; {MEND}"
     bad["acc"] = [1.0, True, 2.0]
-    assert refusal(bad) == f"frame, row 1, acc: True is no number; {NUMBER}; {MEND}"
+    assert refusal(bad) == f"frame, row 1, acc: True is not a number; {NUMBER}; {MEND}"
     bad["acc"] = [1.0, object, 2.0]
-    assert "row 1, acc: <class 'object'> is no number" in refusal(bad)
+    assert "row 1, acc: <class 'object'> is not a number" in refusal(bad)
 
 
 def test_pandas_frames_as_people_have_them(table, frame):
@@ -121,7 +121,7 @@ def test_missing_values_of_pandas(frame):
 def test_pandas_columns_that_repeat(frame):
     plain = frame.to_pandas()
     assert refusal(pd.concat([plain, plain[["acc"]]], axis=1)) == (
-        "frame: column 'acc' stands twice; keep one of the two"
+        "frame: column 'acc' appears twice; keep one of the two"
     )
 
 
@@ -178,7 +178,7 @@ def test_odd_columns_beside_are_left_out_and_odd_ones_that_are_needed_refused(ta
         assert notes(read)["ignored"][0].endswith("left out: 'when', 'tags', 'raw', 'config'")
     bytes_for_text = frame.with_columns(pl.col("early.0.op").cast(pl.Binary))
     assert refusal(bytes_for_text).startswith(
-        "frame, row 0, early.0.op: b'conv' is no choice; allowed: 'conv'"
+        "frame, row 0, early.0.op: b'conv' is not a choice; allowed: 'conv'"
     )
 
 
@@ -188,11 +188,11 @@ def test_odd_columns_beside_are_left_out_and_odd_ones_that_are_needed_refused(ta
 )
 def test_what_is_no_table(source, kind: str):
     allowed = "a path, a polars or pandas DataFrame, an Arrow table, an Optuna study"
-    assert refusal(source) == f"frame: {kind} is no table; allowed: {allowed}"
+    assert refusal(source) == f"frame: {kind} is not a type of table; allowed: {allowed}"
 
 
 def test_a_lazy_frame_must_be_collected(frame):
-    assert refusal(frame.lazy()).startswith("frame: LazyFrame is no table")
+    assert refusal(frame.lazy()).startswith("frame: LazyFrame is not a table")
 
 
 def test_frames_without_rows_or_columns(frame, tmp_path):
@@ -210,7 +210,7 @@ def test_frames_without_rows_or_columns(frame, tmp_path):
 def test_what_is_no_parquet_file(content: bytes, tmp_path):
     path = tmp_path / "t.parquet"
     path.write_bytes(content)
-    assert refusal(path).startswith(f"{path}: is no whole Parquet file (")
+    assert refusal(path).startswith(f"{path}: is not an intact Parquet file (")
 
 
 def test_files_that_can_not_be_opened(tmp_path):

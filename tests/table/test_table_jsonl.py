@@ -17,7 +17,7 @@ from nasbuild.space import parse_architecture
 from nasbuild.table import Table, read_architectures, read_table
 from strategies import relaxed
 
-MEND = "mend the row, or pass --skip-bad to leave such rows out"
+MEND = "fix the row, or pass --skip-bad to skip such rows"
 NUMBER = "allowed: a finite number; null or an empty field where it is missing"
 NAME = "allowed: printable text without spaces around it"
 OBJECT = "allowed: one object a line, with id, arch and metrics"
@@ -63,34 +63,40 @@ def of_space(arch: object) -> str:
 
 BAD = {case: (bad, of_space(bad["arch"])) for case, (bad, _) in NO_ARCHITECTURES.items()} | {
     "no architecture": ({"id": "b"}, ": 'arch' is missing; allowed: id, arch, metrics"),
-    "text in a metric": (row("metrics", "acc", "74,5"), f", acc: '74,5' is no number; {NUMBER}"),
-    "truth in a metric": (row("metrics", "acc", True), f", acc: True is no number; {NUMBER}"),
-    "list in a metric": (row("metrics", "acc", [1]), f", acc: [1] is no number; {NUMBER}"),
+    "text in a metric": (row("metrics", "acc", "74,5"), f", acc: '74,5' is not a number; {NUMBER}"),
+    "truth in a metric": (row("metrics", "acc", True), f", acc: True is not a number; {NUMBER}"),
+    "list in a metric": (row("metrics", "acc", [1]), f", acc: [1] is not a number; {NUMBER}"),
     "long list in a metric": (
         row("metrics", "acc", list(range(10**5))),
-        f", acc: [0, 1, 2, 3, 4, 5, ...] is no number; {NUMBER}",
+        f", acc: [0, 1, 2, 3, 4, 5, ...] is not a number; {NUMBER}",
     ),
     "Infinity": (with_acc("-Infinity"), f", acc: -inf is not finite; {NUMBER}"),
     "1e999": (with_acc("1e999"), f", acc: inf is not finite; {NUMBER}"),
     "huge whole number": (with_acc("9" * 400), f", acc: inf is not finite; {NUMBER}"),
-    "endless whole number": (with_acc("9" * 5000), f": is no JSON (a number has too many digits); {OBJECT}"),
-    "metrics are a list": (row("metrics", [1]), ": 'metrics' is [1], no object of numbers"),
-    "metric without a name": (row("metrics", "", 1), f": '' is no name of a metric; {NAME}"),
-    "metric of two lines": (row("metrics", "a\nb", 1), f": 'a\\nb' is no name of a metric; {NAME}"),
-    "empty id": (row("id", ""), f", id: '' is no name; {NAME}, or a whole number"),
-    "truth as id": (row("id", True), f", id: True is no name; {NAME}, or a whole number"),
-    "fraction as id": (row("id", 1.5), f", id: 1.5 is no name; {NAME}, or a whole number"),
-    "blank before an id": (row("id", " a"), f", id: ' a' is no name; {NAME}, or a whole number"),
-    "half a character": (row("id", "\ud800"), f", id: '\\ud800' is no name; {NAME}, or a whole number"),
+    "endless whole number": (
+        with_acc("9" * 5000),
+        f": is not valid JSON (a number has too many digits); {OBJECT}",
+    ),
+    "metrics are a list": (row("metrics", [1]), ": 'metrics' is [1], not an object of numbers"),
+    "metric without a name": (row("metrics", "", 1), f": '' is not a valid name of a metric; {NAME}"),
+    "metric of two lines": (row("metrics", "a\nb", 1), f": 'a\\nb' is not a valid name of a metric; {NAME}"),
+    "empty id": (row("id", ""), f", id: '' is not a valid name; {NAME}, or a whole number"),
+    "truth as id": (row("id", True), f", id: True is not a valid name; {NAME}, or a whole number"),
+    "fraction as id": (row("id", 1.5), f", id: 1.5 is not a valid name; {NAME}, or a whole number"),
+    "blank before an id": (row("id", " a"), f", id: ' a' is not a valid name; {NAME}, or a whole number"),
+    "half a character": (
+        row("id", "\ud800"),
+        f", id: '\\ud800' is not a valid name; {NAME}, or a whole number",
+    ),
     "broken line": (
         '{"id": 1,',
-        f": is no JSON (Expecting property name enclosed in double quotes); {OBJECT}",
+        f": is not valid JSON (Expecting property name enclosed in double quotes); {OBJECT}",
     ),
-    "list": ("[1, 2]", f": is no object but [1, 2]; {OBJECT}"),
-    "null": ("null", f": is no object but None; {OBJECT}"),
-    "key twice": ('{"id": "b", "id": "c"}', ": key 'id' stands twice in an object"),
-    "nested lists": ("[" * 100_000, f": is no JSON (nested too deeply); {OBJECT}"),
-    "nested objects": ('{"a":' * 5_000, f": is no JSON (nested too deeply); {OBJECT}"),
+    "list": ("[1, 2]", f": is [1, 2]; {OBJECT}"),
+    "null": ("null", f": is None; {OBJECT}"),
+    "key twice": ('{"id": "b", "id": "c"}', ": key 'id' appears twice in an object"),
+    "nested lists": ("[" * 100_000, f": is not valid JSON (nested too deeply); {OBJECT}"),
+    "nested objects": ('{"a":' * 5_000, f": is not valid JSON (nested too deeply); {OBJECT}"),
 }
 
 
@@ -118,7 +124,7 @@ def test_a_bad_row_can_be_skipped_and_is_listed(case: str, tmp_path):
     assert table.ids == ("a", "z")
     (skipped,) = [note for note in table.notes if note.kind == "skipped"]
     assert skipped.rows == (f"{path}, line 2{message}",)
-    assert skipped.text == "1 row left out that could not be read"
+    assert skipped.text == "1 row could not be read and left out"
 
 
 @relaxed
@@ -137,7 +143,7 @@ def test_exactly_the_bad_rows_are_skipped(tmp_path_factory, kinds: list[str]):
 def test_if_no_row_is_left_the_first_mistake_is_told(tmp_path):
     path = jsonl(tmp_path / "t.jsonl", "[]", "{}")
     assert refusal(path, skip_bad=True) == (
-        f"{path}: no row is left of 2; the first was: {path}, line 1: is no object but []; {OBJECT}"
+        f"{path}: no row of 2; the first was: {path}, line 1: is []; {OBJECT}"
     )
 
 
@@ -156,13 +162,15 @@ def test_windows_files_are_read(ends: str, mark: str, tmp_path):
     path.write_bytes(text.encode("utf-8"))
     table = read_table(path, SPACE)
     assert table.ids == ("é", "b")
-    assert refusal(jsonl(path, mark + json.dumps(row()), "[")).startswith(f"{path}, line 2: is no JSON")
+    assert refusal(jsonl(path, mark + json.dumps(row()), "[")).startswith(
+        f"{path}, line 2: is not valid JSON"
+    )
 
 
 def test_line_separators_within_a_text_do_not_end_a_row(tmp_path):
     path = tmp_path / "t.jsonl"
     path.write_text(json.dumps(row("note", "a\u2028b\x85c"), ensure_ascii=False) + "\n[", "utf-8")
-    assert refusal(path).startswith(f"{path}, line 2: is no JSON")
+    assert refusal(path).startswith(f"{path}, line 2: is not valid JSON")
 
 
 def test_a_damaged_gzip_file_is_refused_even_where_rows_are_skipped(tmp_path):
@@ -189,8 +197,8 @@ def test_files_that_can_not_be_opened(tmp_path):
 def test_a_row_may_lack_metrics_and_say_more_than_is_read(tmp_path):
     path = jsonl(tmp_path / "t.jsonl", row("seed", 3), {"arch": other_row()["arch"], "by": "x", "seed": 1})
     found = notes(read_table(path, SPACE))
-    assert found["ignored"] == ["fields that mean nothing here were left out: 'seed', 'by'"]
-    assert found["missing"][0] == "acc is missing in 1 of 2 rows; they are left out where acc is learnt"
+    assert found["ignored"] == ["unknown fields were ignored: 'seed', 'by'"]
+    assert found["missing"][0] == "acc is missing in 1 of 2 rows; they are left out when acc is learnt"
 
 
 def test_architectures_to_predict_stay_in_their_order_with_their_repeats(tmp_path):
@@ -200,7 +208,7 @@ def test_architectures_to_predict_stay_in_their_order_with_their_repeats(tmp_pat
     assert isinstance(table, Table)
     assert [name for name, _ in read][:3] == ["z", "a", "z"]
     assert [architecture for _, architecture in read] == [table.architectures[i] for i in (0, 1, 0, 1)]
-    with pytest.raises(TableError, match=r"line 2: is no object but \[\]"):
+    with pytest.raises(TableError, match=r"line 2: is \[\]"):
         read_architectures(jsonl(path, row(), "[]"), SPACE)
     with pytest.raises(TableError, match="has no architecture"):
         read_architectures(jsonl(path), SPACE)
@@ -226,7 +234,7 @@ def test_texts_and_lists_beside_metrics_are_left_out_and_told(tmp_path):
     # Where others have numbers, a text is a mistake.
     rows[0]["metrics"]["more"] = "much"
     path = jsonl(tmp_path / "t.jsonl", *rows)
-    assert refusal(path).startswith(f"{path}, line 1, more: 'much' is no number")
+    assert refusal(path).startswith(f"{path}, line 1, more: 'much' is not a number")
     assert read_table(path, SPACE, skip_bad=True).ids == ("z",)
 
 

@@ -142,7 +142,7 @@ def test_an_unknown_form_is_refused(tmp_path):
     forms = "allowed: .jsonl, .jsonl.gz, .json, .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .yaml, .yml"
     for name in ("t.xlsx", "t", "csv", "t.jsonl.xz", "t.pkl"):
         path = tmp_path / name
-        assert refusal(path) == f"{path}: the ending of {name!r} tells no form of a table; {forms}"
+        assert refusal(path) == f"{path}: the ending of {name!r} is not a file format for a table; {forms}"
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_neither_pandas_nor_optuna_is_needed(tmp_path):
     )
     assert (done.returncode, done.stderr) == (0, "")
     first, second = done.stdout.splitlines()
-    assert first.startswith("frame: object is no table")
+    assert first.startswith("frame: object is not a table")
     assert second == "1 2"
 
 

@@ -15,7 +15,7 @@ from nasbuild.table import ofa_to_arch, read_table
 from strategies import relaxed
 
 MBV3, PROXYLESS = load_space("ofa-mobilenet-v3"), load_space("ofa-proxylessnas")
-MEND = "mend the row, or pass --skip-bad to leave such rows out"
+MEND = "fix the row, or pass --skip-bad to skip such rows"
 LAYERS = {"expand": [3, 4], "kernel": [3, 5]}
 SMALL: dict[str, Any] = {
     "name": "small",
@@ -110,14 +110,14 @@ BAD = {
     "too few depths": ({"d": []}, ", d: d is [], the space has 2 stages"),
     "depths are a text": ({"d": "21"}, ", d: d is '21', the space has 2 stages"),
     "depth that is none": ({"d": [3, 1]}, ", d[0]: stage1 has 3 layers; allowed: 1, 2"),
-    "depth of nothing": ({"d": [0, 1]}, ", d[0] (stage1): 0 is no depth"),
-    "depth that is a truth": ({"d": [True, 1]}, ", d[0] (stage1): True is no depth"),
-    "broken depth": ({"d": [1, 1.5]}, ", d[1] (stage2): 1.5 is no depth"),
+    "depth of nothing": ({"d": [0, 1]}, ", d[0] (stage1): 0 is not a depth"),
+    "depth that is a truth": ({"d": [True, 1]}, ", d[0] (stage1): True is not a depth"),
+    "broken depth": ({"d": [1, 1.5]}, ", d[1] (stage2): 1.5 is not a depth"),
     "text in a metric": (
         {"acc": "high"},
-        ", acc: 'high' is no number; allowed: a finite number; null or an empty field where it is missing",
+        ", acc: 'high' is not a number; allowed: a finite number; null or an empty field where it is missing",
     ),
-    "metrics that are none": ({"metrics": 3}, ": 'metrics' is 3, no object of numbers"),
+    "metrics that are none": ({"metrics": 3}, ": 'metrics' is 3, not an object of numbers"),
 }
 
 
@@ -143,7 +143,7 @@ def test_an_unknown_choice_is_refused_at_its_slot(tmp_path):
     path = jsonl(tmp_path / "t.jsonl", GOOD | {"ks": [3, 7, 3]})
     message = refusal(path, PLAIN)
     assert message.startswith(f"{path}, line 1, stages[0][1].kernel")
-    assert "kernel = 7 is no choice; allowed: 3, 5;" in message
+    assert "kernel = 7 is not a choice; allowed: 3, 5;" in message
 
 
 def test_slots_that_do_not_run_may_hold_anything():
@@ -188,7 +188,7 @@ def test_an_unknown_resolution_is_refused(r: object, told: str, tmp_path):
     path = jsonl(tmp_path / "t.jsonl", GOOD | {"r": r})
     message = refusal(path, SIZED)
     assert message.startswith(f"{path}, line 1, globals.resolution")
-    assert f"resolution = {told} is no choice; allowed: 192, 224;" in message
+    assert f"resolution = {told} is not a choice; allowed: 192, 224;" in message
 
 
 def test_spaces_of_other_features_take_no_configurations():

@@ -11,7 +11,7 @@ from table_samples import SPACE, notes, refusal
 from nasbuild.space import space_from_yaml, to_dict
 from nasbuild.table import read_table
 
-MEND = "mend the row, or pass --skip-bad to leave such rows out"
+MEND = "fix the row, or pass --skip-bad to skip such rows"
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
@@ -84,7 +84,7 @@ def test_completed_trials_are_rows(study):
 
 def test_trials_that_did_not_complete_are_told(study):
     table = read_table(study, SPACE)
-    assert notes(table)["trials"] == ["19 trials left out that did not complete (12 fail, 7 pruned)"]
+    assert notes(table)["trials"] == ["19 trials did not complete and left out (12 fail, 7 pruned)"]
     (note,) = [note for note in table.notes if note.kind == "trials"]
     assert note.rows[:3] == ("trial4", "trial6", "trial9")
     assert "repeated" in notes(table)
@@ -154,13 +154,13 @@ def test_layers_that_no_trial_asked_for_need_no_parameter():
 
 
 BAD = {
-    "unknown choice": ({"early.0.kernel": 4}, "early.0.kernel: 4 is no choice; allowed: 3, 5"),
-    "text for a number": ({"early.0.kernel": "3"}, "early.0.kernel: '3' is no choice; allowed: 3, 5"),
+    "unknown choice": ({"early.0.kernel": 4}, "early.0.kernel: 4 is not a choice; allowed: 3, 5"),
+    "text for a number": ({"early.0.kernel": "3"}, "early.0.kernel: '3' is not a choice; allowed: 3, 5"),
     "missing choice": ({"late.0.ratio": None}, "late.0.ratio: ratio is missing; allowed: 0.25, 0.5"),
     "missing layer": ({"early.depth": 2}, "early.1.kernel: kernel is missing; allowed: 3, 5"),
     "wrong depth": (
         {"early.depth": 3},
-        "early.depth: 3 is no number of layers of early; allowed: 1, 2",
+        "early.depth: 3 is not a number of layers of early; allowed: 1, 2",
     ),
 }
 
@@ -186,7 +186,7 @@ def test_a_value_that_is_not_finite_is_refused():
 def test_other_parameters_are_told_and_misspelt_ones_refused():
     table = read_table(trials({"lr": 0.1, "acc": 3}), SPACE, metrics=["acc"])
     assert notes(table)["ignored"] == [
-        "parameters that are no choices of the space are not metrics and were left out: 'lr', 'acc'"
+        "parameters that are not choices of the space are not metrics and were left out: 'lr', 'acc'"
     ]
     assert table.columns["acc"].tolist() == [1]
     assert refusal(trials({"early.0.width": 1}), metrics=["acc"]).startswith(

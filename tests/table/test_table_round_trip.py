@@ -25,7 +25,7 @@ from nasbuild.space import (
     parse_architecture,
     to_dict,
 )
-from nasbuild.table import Table, arch_dicts, flat_columns, flatten, read_table, to_frame, write_table
+from nasbuild.table import Table, flat_columns, flat_row, read_table, table_to_dicts, to_frame, write_table
 from strategies import relaxed
 
 FORMS = [".jsonl", ".jsonl.gz", ".json", ".parquet", ".csv", ".CSV.GZ", ".tsv", ".yaml"]
@@ -137,7 +137,7 @@ def test_what_the_files_hold(tmp_path):
     assert frame.schema["early.0.kernel"] == pl.Int64
     assert frame.schema["late.se"] == pl.Boolean
     assert frame["acc"].to_list() == [75.5, None]
-    assert arch_dicts(table)[0]["arch"] == ROW["arch"]
+    assert table_to_dicts(table)[0]["arch"] == ROW["arch"]
 
 
 def test_columns_that_could_mean_two_things_are_told_apart(tmp_path):
@@ -166,7 +166,7 @@ def test_a_stage_with_a_dot_in_its_name_keeps_it_where_nothing_else_is_meant():
 
 
 def test_flatten_names_every_layer_of_the_deepest_module():
-    flat = flatten(SPACE, parse_architecture(SPACE, ROW["arch"]))
+    flat = flat_row(SPACE, parse_architecture(SPACE, ROW["arch"]))
     names = COLUMNS.split(",")[1:-2]
     values = [2, 3, "conv", 5, "007", 1, True, 0.25, None, 224]
     assert flat == dict(zip(names, values, strict=True))
@@ -194,7 +194,7 @@ def test_a_shared_feature_may_stand_in_every_layer(table: Table):
 def test_an_unknown_ending_is_refused_before_anything_is_written(tmp_path):
     table = read_table(jsonl(tmp_path / "a.jsonl", row()), SPACE)
     with pytest.raises(
-        TableError, match=r"'t\.xlsx' tells no form of a table; allowed: \.jsonl, \.jsonl\.gz"
+        TableError, match=r"'t\.xlsx' is not a file format for a table; allowed: \.jsonl, \.jsonl\.gz"
     ):
         write_table(table, tmp_path / "t.xlsx")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.jsonl"]

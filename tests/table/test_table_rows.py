@@ -22,13 +22,13 @@ KERNEL = ("arch", "stages", 0, 0, "kernel", 5)
 def test_one_id_for_two_architectures_is_refused(tmp_path):
     path = jsonl(tmp_path / "t.jsonl", row(), row(name="c"), other_row("a"))
     assert refusal(path) == (
-        f"{path}, line 3: id 'a' names another architecture, at {path}, line 1; give each its own"
+        f"{path}, line 3: id 'a' already names another architecture, at {path}, line 1; give each architecture its own id"
     )
 
 
 def test_the_id_of_a_repeat_is_taken_as_well(tmp_path):
     path = jsonl(tmp_path / "t.jsonl", row(), row(name="again"), other_row("again"))
-    assert "line 3: id 'again' names another architecture, at " in refusal(path)
+    assert "line 3: id 'again' already names another architecture, at " in refusal(path)
 
 
 def test_an_id_may_not_be_that_which_another_architecture_gets(tmp_path):
@@ -61,7 +61,7 @@ def test_repeats_are_averaged_and_their_spread_is_told(tmp_path):
     (note,) = [note for note in table.notes if note.kind == "repeated"]
     assert note.rows == ("a",)
     assert note.text == (
-        "2 rows left out that had the architecture of another row; their metrics were averaged "
+        "2 rows with the architecture of another row left out; their metrics were averaged "
         "(standard deviation between repeats: acc 2, latency 1.41, extra 2.12)"
     )
 
@@ -133,13 +133,15 @@ def test_a_metric_that_is_missing_here_and_there(tmp_path):
     table = read_table(jsonl(tmp_path / "t.jsonl", *rows), SPACE)
     (note,) = table.notes
     assert (note.kind, note.rows) == ("missing", ("b", "c"))
-    assert note.text == "latency is missing in 2 of 3 rows; they are left out where latency is learnt"
+    assert note.text == "latency is missing in 2 of 3 rows; they are left out when latency is learnt"
 
 
 @pytest.mark.parametrize("metrics", [{"acc": 1}, {"acc": 1, "latency": None}])
 def test_a_declared_metric_without_a_value(metrics: dict, tmp_path):
     table = read_table(jsonl(tmp_path / "t.jsonl", row("metrics", metrics)), SPACE)
-    assert notes(table) == {"absent": ["the space declares the metric latency, the table has no value of it"]}
+    assert notes(table) == {
+        "absent": ["the space declares the metric latency, but the table has no value for it"]
+    }
     assert list(table.columns) == list(table.metrics) == ["acc"]
 
 
@@ -148,7 +150,7 @@ def test_a_metric_without_a_direction(tmp_path):
     (note,) = [note for note in table.notes if note.kind == "undeclared"]
     assert note.rows == ("macs",)
     assert note.text == (
-        "no direction is declared for macs: they can stand in equations, not alone as a target"
+        "no direction is declared for macs: they can be used in equations, but not alone as a target"
     )
     assert list(table.columns) == ["acc", "latency", "macs"]
     assert list(table.metrics) == ["acc", "latency"]

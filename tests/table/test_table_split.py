@@ -97,7 +97,7 @@ def test_folds_are_drawn_at_random():
 
 @pytest.mark.parametrize("share", [0, 1, -0.1, 10, float("nan")])
 def test_a_share_is_between_0_and_1(share: float):
-    message = f"{share} is no share to hold out; allowed: a number between 0 and 1"
+    message = f"{share} is not a share of rows to hold out; allowed: a number between 0 and 1"
     for split in (random_split, lambda n, *a: stratified_split(np.arange(float(n)), *a)):
         with pytest.raises(TableError) as caught:
             split(10, share, np.random.default_rng(0))
@@ -115,7 +115,7 @@ def test_too_few_rows():
             few()
     with pytest.raises(TableError, match="the table has 3 usable rows, at least 4"):
         k_fold(3, 4, rng)
-    with pytest.raises(TableError, match="1 folds are no split; allowed: 2 or more"):
+    with pytest.raises(TableError, match="1 folds; allowed: 2 or more"):
         k_fold(3, 1, rng)
 
 

@@ -9,13 +9,13 @@ import pytest
 
 from nasbuild.space import Architecture, Feature, Space, Stage, group_stages, sample
 from nasbuild.table import (
-    Unseen,
-    holds_unseen,
-    rows_with_unseen,
+    UnseenChoice,
+    architectures_with_unseen,
+    modules_with_unseen,
     rows_without_support,
     unseen_choices,
-    unseen_rows,
     unseen_text,
+    unseen_to_dicts,
 )
 
 SPACE = Space(
@@ -28,7 +28,7 @@ SPACE = Space(
 )
 
 
-def has(architecture: Architecture, one: Unseen) -> bool:
+def has(architecture: Architecture, one: UnseenChoice) -> bool:
     module = architecture.modules[one.stage]
     if one.feature is None:
         return len(module) == one.choice
@@ -40,9 +40,9 @@ def has(architecture: Architecture, one: Unseen) -> bool:
 @pytest.mark.parametrize("rows", [1, 3, 12])
 def test_unseen_is_what_a_plain_search_does_not_find(seed, rows):
     some = sample(SPACE, rows, np.random.default_rng(seed))
-    every = [Unseen(u, None, d) for u, stage in enumerate(SPACE.stages) for d in stage.depths]
+    every = [UnseenChoice(u, None, d) for u, stage in enumerate(SPACE.stages) for d in stage.depths]
     every += [
-        Unseen(u, f.name, c)
+        UnseenChoice(u, f.name, c)
         for u, stage in enumerate(SPACE.stages)
         for f in stage.features
         for c in f.choices
@@ -51,23 +51,23 @@ def test_unseen_is_what_a_plain_search_does_not_find(seed, rows):
     assert set(unseen) == {one for one in every if not any(has(a, one) for a in some)}
     others = sample(SPACE, 40, np.random.default_rng(seed + 100))
     expected = [any(has(a, one) for one in unseen) for a in others]
-    assert rows_with_unseen(SPACE, unseen, others).tolist() == expected
-    assert not rows_with_unseen(SPACE, unseen, some).any()
+    assert architectures_with_unseen(SPACE, unseen, others).tolist() == expected
+    assert not architectures_with_unseen(SPACE, unseen, some).any()
     for u, modules in enumerate(group_stages(SPACE, others)):
-        found = modules.evaluate(lambda codes, u=u: holds_unseen(SPACE, unseen, u, codes))
+        found = modules.evaluate(lambda codes, u=u: modules_with_unseen(SPACE, unseen, u, codes))
         assert found.tolist() == [any(has(a, one) for one in unseen if one.stage == u) for a in others]
 
 
 def test_a_table_at_one_resolution_tells_of_no_other():
     some = [a for a in sample(SPACE, 300, np.random.default_rng(0)) if a.modules[2] == ((192,),)]
     unseen = unseen_choices(SPACE, some)
-    assert unseen == (Unseen(2, "resolution", 128), Unseen(2, "resolution", 160))
-    assert unseen_rows(SPACE, unseen) == [
+    assert unseen == (UnseenChoice(2, "resolution", 128), UnseenChoice(2, "resolution", 160))
+    assert unseen_to_dicts(SPACE, unseen) == [
         {"stage": 2, "name": "globals", "feature": "resolution", "choices": [128, 160]}
     ]
     assert unseen_text(SPACE, unseen, "row") == "No row has globals resolution 128, 160."
     assert unseen_text(SPACE, (), "row") == ""
-    deep = unseen_text(SPACE, (Unseen(0, None, 2), Unseen(0, None, 3)), "row")
+    deep = unseen_text(SPACE, (UnseenChoice(0, None, 2), UnseenChoice(0, None, 3)), "row")
     assert deep == "No row has one with 2, 3 layers."
 
 

@@ -28,7 +28,7 @@ from nasbuild.builder import build as build_architectures
 from nasbuild.errors import Infeasible
 from nasbuild.optimize import FAILURE_LIMITS
 from nasbuild.score import Fit, TargetFit
-from nasbuild.space import count_architectures, shown_count
+from nasbuild.space import count_architectures, format_count
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _best(
     note = ""
     if by == "exhaustive":
         built = build_exhaustive(target_fit, n)
-        title = f"best by prediction y' of all {shown_count(count_architectures(fit.space))} architectures"
+        title = f"best by prediction y' of all {format_count(count_architectures(fit.space))} architectures"
     elif by == "prediction":
         found = build_predicted(fit, target_fit.target.name, n, bounds, k=k)
         built, title = found.built, "best by prediction y'"

@@ -20,8 +20,8 @@ from nasbuild.optimize import LoopSettings, LoopState
 from nasbuild.optimize import optimize as run_rounds
 from nasbuild.predictor import recipe as named_recipe
 from nasbuild.search import parse_goal
-from nasbuild.space import Architecture, Space, fixed, to_dict
-from nasbuild.table import Table, evaluated_table
+from nasbuild.space import Architecture, Space, fix_parts, to_dict
+from nasbuild.table import Table, table_from_evaluations
 
 Function = Callable[[dict[str, Any]], Mapping[str, Any]]
 """A function of an architecture as plain data (``{"stages": [[{feature: choice}, ...], ...]}``) that returns metrics."""
@@ -112,7 +112,9 @@ def evaluate(
         raise NasbuildError(
             f"all of {len(results):,} evaluations failed{why}", where=f"evaluator {spec.name}"
         )
-    return evaluated_table(space.whole or space, {a: result.metrics or {} for a, result in results.items()})
+    return table_from_evaluations(
+        space.whole or space, {a: result.metrics or {} for a, result in results.items()}
+    )
 
 
 def optimize(
@@ -164,7 +166,7 @@ def optimize(
     # Without a budget, as many rounds as by default.
     most = rounds if rounds is not None or budget is not None else LoopSettings.rounds
     settings = LoopSettings(most, batch, first, budget, seed, race)
-    spec = _spec(fixed(space, [fix] if isinstance(fix, str) else fix), evaluator, seed, limit)
+    spec = _spec(fix_parts(space, [fix] if isinstance(fix, str) else fix), evaluator, seed, limit)
     wanted = [targets] if isinstance(targets, str) else list(targets)
     bounds = [where] if isinstance(where, str) else list(where)
     goal = parse_goal(spec.space, wanted, bounds, spec.load().metrics)

@@ -21,7 +21,8 @@ from nasbuild.score import Fit as ScoreFit
 from nasbuild.score import Progress, knowing_failures, module_rows, narrowed, predict, save_fit
 from nasbuild.score import fit as score_fit
 from nasbuild.score import load_fit as load_score_fit
-from nasbuild.space import Architecture, Space, architecture_id, fixed, module_id
+from nasbuild.score.graphs import GraphFit
+from nasbuild.space import Architecture, Space, architecture_id, fix_parts, module_id
 from nasbuild.table import Table, read_table
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ class Fit(ScoreFit):
     ) -> Rows:
         used: ScoreFit = self.with_unseen() if unseen else self
         if fix:
-            used = narrowed(used, fixed(used.space, [fix] if isinstance(fix, str) else fix))
+            used = narrowed(used, fix_parts(used.space, [fix] if isinstance(fix, str) else fix))
         every = used.targets if wanted.front else used.targets[:1]
         names = list(wanted.targets) or [one.target.name for one in every]
         if not may_fail:
@@ -292,15 +293,16 @@ def fit(
     return with_verbs(found)
 
 
-def load_fit(folder: str | os.PathLike[str]) -> Fit:
-    """Read a fit folder that `Fit.save` or ``nasbuild fit`` wrote.
+def load_fit(folder: str | os.PathLike[str]) -> Fit | GraphFit:
+    """Read a fit folder that `Fit.save` or ``nasbuild fit`` wrote; one of graphs gives a `GraphFit`.
 
     Raises
     ------
     FitError
         If it is no fit folder, or one that is damaged or of another version.
     """
-    return with_verbs(load_score_fit(folder))
+    found = load_score_fit(folder)
+    return found if isinstance(found, GraphFit) else with_verbs(found)
 
 
 def explain(fit: Fit, *, modules: int = 3) -> Explanation:

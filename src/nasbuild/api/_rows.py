@@ -60,7 +60,9 @@ class Rows(Sequence[Mapping[str, Any]]):
         import polars as pl
 
         names = self._names()
-        return pl.DataFrame([{n: row.get(n) for n in names} for row in self._flat()], infer_schema_length=None)
+        return pl.DataFrame(
+            [{n: row.get(n) for n in names} for row in self._flat()], infer_schema_length=None
+        )
 
     def to_pandas(self) -> pd.DataFrame:
         """The same as a pandas frame.
@@ -80,11 +82,11 @@ class Rows(Sequence[Mapping[str, Any]]):
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write all fields to a file; its ending is the form: .jsonl, .json, .csv, .tsv, .parquet or .yaml."""
-        from nasbuild._forms import ROWS, check_out
+        from nasbuild._file_formats import ROWS, check_output
         from nasbuild._records import write_records
 
         target = Path(path)
-        check_out(target, ROWS, self.title)
+        check_output(target, ROWS, self.title)
         write_records([dict(row) for row in self], target)
         return target
 

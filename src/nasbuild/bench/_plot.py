@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild._io import write_text
+from nasbuild._atomic_write import write_text
 from nasbuild.bench._cells import METHODS, Cell
 from nasbuild.bench._summary import FIGURES, cells_of, values_of
 

@@ -9,7 +9,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
-from nasbuild._io import write_text
+from nasbuild._atomic_write import write_text
 from nasbuild._processes import end_with_parent
 from nasbuild.bench._baselines import BASELINES, installed
 from nasbuild.bench._cells import METHODS, QUICK_DRAWS, Cell, cells

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasbuild.space import Cost, Product, Space, group_codes
+from nasbuild.space import Cost, CostProduct, Space, group_codes
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class DeclaredCost:
 
     @property
     def neighbours(self) -> bool:
-        return any(isinstance(t, Product) and t.of("previous") for t in (*self.cost.sum, *self.cost.mean))
+        return any(isinstance(t, CostProduct) and t.of("previous") for t in (*self.cost.sum, *self.cost.mean))
 
     def of_modules(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray:
         """What modules of a stage add by themselves, the constant spread over the stages, (modules,)."""

@@ -10,7 +10,7 @@ from nasbuild.builder._part_grid import Limits
 from nasbuild.builder._part_tables import Part, StageSum, listed_part, table_modules
 from nasbuild.builder._skyband import skyband
 from nasbuild.score import TargetFit
-from nasbuild.space import allows, module_key, neighbour_codes, sample_codes
+from nasbuild.space import allowed_modules, module_key, neighbour_codes, sample_codes
 
 _BUDGET = 20_000  # modules that are scored
 _RANDOM = 0.25  # share of them that is drawn at random
@@ -38,7 +38,9 @@ def local_search_part(
 
     def add(candidates: Iterable[np.ndarray]) -> None:
         fresh = {
-            k: c for c in candidates if (k := module_key(c)) not in seen and allows(within, stage, c[None])[0]
+            k: c
+            for c in candidates
+            if (k := module_key(c)) not in seen and allowed_modules(within.stages[stage], c[None])[0]
         }
         some = list(fresh.values())[: budget - len(seen)]
         if some:

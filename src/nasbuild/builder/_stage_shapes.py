@@ -12,7 +12,7 @@ import numpy as np
 
 from nasbuild.score import Scorer
 from nasbuild.space import Space, Stage
-from nasbuild.table import Unseen, holds_unseen
+from nasbuild.table import UnseenChoice, modules_with_unseen
 
 _LAYERS = 4096  # layers that may stand at a place, at most
 _SHAPES = 512  # of a stage, at most
@@ -106,7 +106,7 @@ def _within_limits(shape: Shape, definition: Stage) -> Shape | None:
     return replace(shape, options=tuple(options[: len(shape.options)]))
 
 
-def without_unseen(shapes: Sequence[Shape], space: Space, unseen: Sequence[Unseen]) -> list[Shape]:
+def without_unseen(shapes: Sequence[Shape], space: Space, unseen: Sequence[UnseenChoice]) -> list[Shape]:
     """The shapes without choices and depths that no row has; those of which nothing is left are left out."""
     found = []
     for shape in shapes:
@@ -116,7 +116,7 @@ def without_unseen(shapes: Sequence[Shape], space: Space, unseen: Sequence[Unsee
         kept: dict[int, np.ndarray] = {}
         for layers in (*shape.options, shape.tail):
             if id(layers) not in kept:
-                kept[id(layers)] = layers[~holds_unseen(space, choices, shape.stage, layers[:, None])]
+                kept[id(layers)] = layers[~modules_with_unseen(space, choices, shape.stage, layers[:, None])]
         options = tuple(kept[id(layers)] for layers in shape.options)
         whole = len(kept[id(shape.tail)]) == len(shape.tail) and all(map(len, options))
         if whole and len(options) + len(shape.tail) not in depths:

@@ -10,7 +10,7 @@ from math import prod
 from nasbuild.builder._tied_stages import binds, listable
 from nasbuild.errors import NasbuildError
 from nasbuild.score import Fit, narrowed
-from nasbuild.space import Architecture, Space, Together
+from nasbuild.space import Architecture, Space, TiedStages
 
 _MOST = 64
 _TODO = "hold some of them with --fix, or write what is tied as one stage with a shared feature"
@@ -35,19 +35,19 @@ def fits_per_tie(fit: Fit, *, together: bool = True) -> list[Fit]:
     space = fit.targets[0].within or fit.space
     if not space.tied:
         return [fit]
-    held = [one for one in space.together if binds(one) and not (together and _chosen(fit, one))]
+    held = [one for one in space.tied_stages if binds(one) and not (together and _chosen(fit, one))]
     if not held:
         return [fit]
-    ways = prod(len(one.ways) for one in held)
-    if ways > _MOST:
+    variants = prod(len(one.variants) for one in held)
+    if variants > _MOST:
         raise NasbuildError(
-            f"the ties of {space.name} leave {ways:,} combinations of choices",
+            f"the ties of {space.name} leave {variants:,} combinations of choices",
             where="tied",
             allowed=f"at most {_MOST}, each is built for",
             todo=_TODO,
         )
     found = []
-    for chosen in product(*(one.ways for one in held)):
+    for chosen in product(*(one.variants for one in held)):
         stages = dict(enumerate(space.stages))
         for one, way in zip(held, chosen, strict=True):
             stages |= zip(one.stages, way, strict=True)
@@ -55,7 +55,7 @@ def fits_per_tie(fit: Fit, *, together: bool = True) -> list[Fit]:
     return found
 
 
-def _chosen(fit: Fit, one: Together) -> bool:
+def _chosen(fit: Fit, one: TiedStages) -> bool:
     """Whether stages that are tied can be chosen together."""
     searched = any(target_fit.stages[u].searched for target_fit in fit.targets for u in one.stages)
     return listable(one) and not searched

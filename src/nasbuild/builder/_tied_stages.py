@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from nasbuild.space import Space, Stage, Together, allows_in, count_modules
+from nasbuild.space import Space, Stage, TiedStages, allowed_modules, count_modules
 
 _OPTIONS = 20_000  # of stages that are chosen together, at most
 
@@ -30,20 +30,20 @@ class Unit:
     picks: np.ndarray | None = None
 
 
-def binds(one: Together) -> bool:
+def binds(one: TiedStages) -> bool:
     """Whether ties leave some of what stages are made of without them."""
-    return len(one.ways) > 1
+    return len(one.variants) > 1
 
 
-def listable(one: Together) -> bool:
+def listable(one: TiedStages) -> bool:
     """Whether all choices of stages that are tied can be listed."""
-    return sum(prod(count_modules(stage) for stage in way) for way in one.ways) <= _OPTIONS
+    return sum(prod(count_modules(stage) for stage in way) for way in one.variants) <= _OPTIONS
 
 
 def chosen_together(space: Space, stage: int | None = None) -> bool:
     """Whether ties bind a stage, or any if None, that is chosen together with others or in few ways."""
     return bool(space.tied) and any(
-        binds(one) and listable(one) for one in space.together if stage is None or stage in one.stages
+        binds(one) and listable(one) for one in space.tied_stages if stage is None or stage in one.stages
     )
 
 
@@ -58,10 +58,10 @@ def units_of(space: Space, codes: Sequence[Sequence[np.ndarray]]) -> list[Unit]:
     if not space.tied:
         return [Unit((u,)) for u in range(len(space.stages))]
     found = []
-    for one in space.together:
+    for one in space.tied_stages:
         if binds(one) and listable(one) and all(len(codes[u]) for u in one.stages):
-            ways = [_picks(way, [codes[u] for u in one.stages]) for way in one.ways]
-            found.append(Unit(one.stages, np.concatenate(ways)))
+            variants = [_picks(way, [codes[u] for u in one.stages]) for way in one.variants]
+            found.append(Unit(one.stages, np.concatenate(variants)))
         else:
             found += [Unit((u,)) for u in one.stages]
     return sorted(found, key=lambda unit: unit.stages)
@@ -75,5 +75,7 @@ def _picks(way: Sequence[Stage], codes: Sequence[Sequence[np.ndarray]]) -> np.nd
 
 def _allowed(stage: Stage, codes: Sequence[np.ndarray]) -> list[int]:
     return [
-        i for i, code in enumerate(codes) if len(code) in stage.depths and allows_in(stage, code[None])[0]
+        i
+        for i, code in enumerate(codes)
+        if len(code) in stage.depths and allowed_modules(stage, code[None])[0]
     ]

@@ -39,7 +39,7 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Measure how good module scores are, by every method on the same labels. Takes hours; can be resumed."""
-    from nasbuild._forms import BENCHMARKS, check_out
+    from nasbuild._file_formats import BENCHMARKS, check_output
     from nasbuild.bench import METHODS, behind, bench_scores, installed, margins, plot, summary
     from nasbuild.errors import NasbuildError
 
@@ -49,7 +49,7 @@ def bench(
         if one not in METHODS:
             raise NasbuildError(f"{one!r} is not measured", where="--method", allowed=METHODS)
     out = Output(as_json)
-    check_out(out_file, BENCHMARKS, "a benchmark's figures")
+    check_output(out_file, BENCHMARKS, "a benchmark's figures")
     folder = _folder(data)
     with out.progress(f"stopped: what was measured is in {out_file}, the same command goes on") as progress:
         result = bench_scores(

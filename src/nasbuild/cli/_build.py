@@ -77,12 +77,12 @@ def build(
     as_json: JsonOption = False,
 ) -> None:
     """Build the best architectures by what was learnt; nothing is searched or evaluated."""
-    from nasbuild._forms import ROWS, check_out
+    from nasbuild._file_formats import ROWS, check_output
     from nasbuild.api import Wanted, failing_note, swept_parts
     from nasbuild.builder import read_sweep
     from nasbuild.predictor import recipe_kind
     from nasbuild.score import knowing_failures, load_fit, narrowed
-    from nasbuild.space import fixed
+    from nasbuild.space import fix_parts
     from nasbuild.table import write_architectures
 
     if by not in (None, *_WAYS):
@@ -103,14 +103,14 @@ def build(
         raise NasbuildError(
             f"{len(target)} targets are given", where="--target", todo="name one, or use --front"
         )
-    check_out(out_file, ROWS, "architectures")
+    check_output(out_file, ROWS, "architectures")
     sweep = read_sweep(where or ())
     out = Output(as_json)
     loaded = load_fit(fit, "space")
     if unseen:
         loaded = loaded.with_unseen()
     if fix:
-        loaded = narrowed(loaded, fixed(loaded.space, fix))
+        loaded = narrowed(loaded, fix_parts(loaded.space, fix))
     names = list(target or ()) or [one.target.name for one in loaded.targets[: None if front else 1]]
     if not may_fail:
         loaded = knowing_failures(loaded, names)

@@ -40,9 +40,9 @@ def check(
         count_architectures,
         count_log10,
         count_modules,
+        format_count,
+        json_count,
         merge_stages,
-        shown_count,
-        told_count,
     )
 
     out = Output(as_json)
@@ -57,14 +57,14 @@ def check(
     size = (
         f"{total:,} architectures (about {float(total):.1e})"
         if total < 10**21
-        else f"{shown_count(total)} architectures"
+        else f"{format_count(total)} architectures"
     )
     out.line(f"space {definition.name}: {size}")
     stages = [
         {
             "stage": stage.name,
             "depths": list(stage.depths),
-            "modules": told_count(count_modules(stage)),
+            "modules": json_count(count_modules(stage)),
             "modules_log10": count_log10(count_modules(stage)),
             "listed": stage.modules is not None,
             "features": {f.name: list(f.choices) for f in stage.features},
@@ -76,7 +76,7 @@ def check(
         [
             s["stage"],
             _few(s["depths"]),
-            shown_count(count_modules(stage)) + (" listed" if s["listed"] else ""),
+            format_count(count_modules(stage)) + (" listed" if s["listed"] else ""),
             "; ".join(f"{n}{'*' if n in s['shared'] else ''} {_few(c)}" for n, c in s["features"].items()),
         ]
         for s, stage in zip(stages, definition.stages, strict=True)
@@ -84,7 +84,7 @@ def check(
     out.table(["stage", "layers", "modules", "features (* shared by the layers)"], rows, right=[2])
     result: dict[str, Any] = {
         "space": definition.name,
-        "architectures": told_count(total),
+        "architectures": json_count(total),
         "architectures_log10": count_log10(total),
         "stages": stages,
     }
@@ -115,7 +115,7 @@ def _cost_rows(space: Space, table: Table | None) -> list[dict[str, Any]]:
         one = found.get(name)
         row: dict[str, Any] = {"cost": name, "unit": cost.unit, "function": cost.function}
         if one is not None:
-            row |= {"compared": one.compared, "differ": one.rows, "most": one.most}
+            row |= {"compared": one.n_compared, "differ": one.n_different, "most": one.largest}
             if one.first is not None:
                 first, declared, told = one.first
                 row["first"] = {"id": first, "declared": declared, "table": told}
@@ -144,7 +144,7 @@ def _print_costs(out: Output, rows: list[dict[str, Any]]) -> None:
 def _table_summary(table: Table) -> dict[str, Any]:
     import numpy as np
 
-    from nasbuild.table import unseen_choices, unseen_rows, unseen_text
+    from nasbuild.table import unseen_choices, unseen_text, unseen_to_dicts
 
     metrics = []
     for name, values in table.columns.items():
@@ -170,7 +170,7 @@ def _table_summary(table: Table) -> dict[str, Any]:
         "rows": len(table),
         "metrics": metrics,
         "notes": notes,
-        "unseen": unseen_rows(table.space, unseen),
+        "unseen": unseen_to_dicts(table.space, unseen),
     }
 
 

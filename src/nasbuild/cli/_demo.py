@@ -45,7 +45,7 @@ def demo(
 
     import numpy as np
 
-    from nasbuild._io import ensure_free
+    from nasbuild._atomic_write import ensure_free
     from nasbuild.builder import build_shortlisted
     from nasbuild.cli._built import built_rows
     from nasbuild.cli._explain import print_features, print_trust

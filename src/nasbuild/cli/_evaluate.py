@@ -66,7 +66,7 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Evaluate architectures; what the store knows is not repeated, a stopped run goes on with the same command."""
-    from nasbuild._forms import ROWS, check_out
+    from nasbuild._file_formats import ROWS, check_output
     from nasbuild.evaluate import Spec, evaluate_all
     from nasbuild.space import architecture_id, load_space
     from nasbuild.table import read_architectures, write_table
@@ -74,7 +74,7 @@ def evaluate(
     out = Output(as_json)
     executor = executor_of(workers, ray, gpus)
     if out_file is not None:
-        check_out(out_file, ROWS, "a table")
+        check_output(out_file, ROWS, "a table")
     definition = load_space(space)
     named = {a: name for name, a in read_architectures(archs, definition)}
     spec = Spec(evaluator, definition, seed, limit)

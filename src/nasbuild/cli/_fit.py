@@ -73,7 +73,7 @@ def fit(
     as_json: JsonOption = False,
 ) -> None:
     """Learn from a table: fit, score every module, and measure how far to believe it."""
-    from nasbuild._io import ensure_free
+    from nasbuild._atomic_write import ensure_free
     from nasbuild.cli._explain import print_step, print_trust
     from nasbuild.cli._graph_commands import fit_graphs
     from nasbuild.report import explain_data

@@ -27,12 +27,12 @@ def modules(
     as_json: JsonOption = False,
 ) -> None:
     """Write module scores, best first, in any form of rows."""
-    from nasbuild._forms import ROWS, check_out
+    from nasbuild._file_formats import ROWS, check_output
     from nasbuild._records import write_records
     from nasbuild.score import load_fit, module_rows
 
     out = Output(as_json)
-    check_out(out_file, ROWS, "module scores")
+    check_output(out_file, ROWS, "module scores")
     loaded = load_fit(fit, "space")
     chosen = [loaded.of(target)] if target else list(loaded.targets)
     wanted = None if stage is None else loaded.space.stage_index(stage)
@@ -69,14 +69,14 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Predict what was not labelled; for architectures each stage's share beside the prediction."""
-    from nasbuild._forms import ROWS, check_out
+    from nasbuild._file_formats import ROWS, check_output
     from nasbuild._records import write_records
     from nasbuild.cli._graph_commands import predicted_networks
     from nasbuild.errors import FitError
     from nasbuild.score import load_fit
 
     out = Output(as_json)
-    check_out(out_file, ROWS, "predictions")
+    check_output(out_file, ROWS, "predictions")
     loaded = load_fit(fit)
     in_space = loaded.kind == "space"
     given, needed, other = (archs, "--archs", graphs) if in_space else (graphs, "--graphs", archs)
@@ -141,7 +141,7 @@ def shrink(
     as_json: JsonOption = False,
 ) -> None:
     """Write the reduced space: the best modules of each stage, united over all targets of all runs."""
-    from nasbuild._forms import SPACES, check_out
+    from nasbuild._file_formats import SPACES, check_output
     from nasbuild.builder import build_front, front_coverage, reduce_space
     from nasbuild.errors import FitError
     from nasbuild.score import load_fit
@@ -150,13 +150,13 @@ def shrink(
         count_architectures,
         count_log10,
         count_modules,
+        format_count,
+        json_count,
         save_space,
-        shown_count,
-        told_count,
     )
 
     out = Output(as_json)
-    check_out(out_file, SPACES, "a space")
+    check_output(out_file, SPACES, "a space")
     loaded = [load_fit(fit, "space") for fit in fits]
     names = sorted({one.target.name for fit in loaded for one in fit.targets})
     for name in target or ():
@@ -173,12 +173,12 @@ def shrink(
     full, reduced = chosen[0].scorer.space, reduce_space(chosen, most, architectures=along)
     save_space(reduced, out_file)
     rows = [
-        [a.name, shown_count(count_modules(a)), shown_count(count_modules(b))]
+        [a.name, format_count(count_modules(a)), format_count(count_modules(b))]
         for a, b in zip(full.stages, reduced.stages, strict=True)
     ]
     out.table(["stage", "modules", "kept"], rows, right=[1, 2])
     before, after = count_architectures(full), count_architectures(reduced)
-    out.line(f"{shown_count(before)} architectures became {shown_count(after)}, written to {out_file}")
+    out.line(f"{format_count(before)} architectures became {format_count(after)}, written to {out_file}")
     told: list[dict[str, Any]] = []
     for fit, own in zip(loaded, wanted, strict=True):
         held = front_coverage(reduced, fit, own) if own else None
@@ -192,11 +192,11 @@ def shrink(
         {
             "holds": told,
             "out": str(out_file),
-            "before": told_count(before),
+            "before": json_count(before),
             "before_log10": count_log10(before),
-            "after": told_count(after),
+            "after": json_count(after),
             "after_log10": count_log10(after),
-            "kept": [told_count(count_modules(s)) for s in reduced.stages],
+            "kept": [json_count(count_modules(s)) for s in reduced.stages],
         }
     )
 
@@ -210,12 +210,12 @@ def report(
     as_json: JsonOption = False,
 ) -> None:
     """Write the report: one page that needs nothing else."""
-    from nasbuild._forms import REPORTS, check_out
+    from nasbuild._file_formats import REPORTS, check_output
     from nasbuild.report import find_browser, write_report
     from nasbuild.score import load_fit
 
     out = Output(as_json)
-    if check_out(out_file, REPORTS, "a report") == ".pdf":
+    if check_output(out_file, REPORTS, "a report") == ".pdf":
         find_browser(out_file)
     loaded = load_fit(fit)
     write_report(loaded, out_file, top=top, place=fit)

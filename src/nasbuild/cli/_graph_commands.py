@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbuild._counting.batch import uncounted
+from nasbuild._macs.batch_dimension import uncounted
 from nasbuild.cli._explain_graphs import graph_trust, print_graph_trust
 from nasbuild.cli._options import JsonOption, RunArgument, TargetOption
 from nasbuild.cli._output import Output
@@ -83,7 +83,7 @@ def fit_graphs(
     overwrite: bool,
 ) -> None:
     """Learn from networks, and write a run folder."""
-    from nasbuild._io import ensure_free
+    from nasbuild._atomic_write import ensure_free
     from nasbuild.predictor import OperatorRecipe
     from nasbuild.score import absent_baselines, save_fit
     from nasbuild.score.graphs import fit_graphs

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbuild._counting.batch import uncounted
+from nasbuild._macs.batch_dimension import uncounted
 from nasbuild.cli._import_options import Told, is_file, names_of, read_size, read_value
 from nasbuild.cli._options import JsonOption, SkipOption
 from nasbuild.cli._output import Output
@@ -58,10 +58,10 @@ def import_networks(
     as_json: JsonOption = False,
 ) -> None:
     """Read networks, ONNX files or torch modules, as graphs of primitive operations."""
-    from nasbuild._forms import GRAPHS, check_out
+    from nasbuild._file_formats import GRAPHS, check_output
     from nasbuild.ir import save_graphs
 
-    check_out(out_file, GRAPHS, "graphs")
+    check_output(out_file, GRAPHS, "graphs")
     out = Output(as_json)
     sizes, values = dict(map(read_size, size or ())), dict(map(read_value, value or ()))
     files = [network for network in networks if is_file(network)]
@@ -116,7 +116,7 @@ def _said(graph: OperatorGraph) -> list[str]:
 
 
 def _graphs(network: str, names: Mapping[str, str], told: Told, batch: int | None) -> Iterator[OperatorGraph]:
-    from nasbuild._functions import find_function
+    from nasbuild._user_functions import find_function
     from nasbuild.ir import from_torch, read_onnx
 
     if network in names:

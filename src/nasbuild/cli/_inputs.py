@@ -57,7 +57,7 @@ def space_with(space: str, costs: str | None) -> Space:
 
 def is_fit(path: str) -> bool:
     """Whether a place is a fit folder."""
-    from nasbuild._io import FIT_FILE
+    from nasbuild._atomic_write import FIT_FILE
 
     try:
         return (Path(path) / FIT_FILE).is_file()

@@ -97,13 +97,13 @@ def optimize(
     from nasbuild.optimize import FIT, LoopSettings, optimize
     from nasbuild.predictor import recipe
     from nasbuild.search import parse_goal
-    from nasbuild.space import fixed, load_space
+    from nasbuild.space import fix_parts, load_space
 
     out = Output(as_json)
     most = rounds if rounds is not None or budget is not None else LoopSettings.rounds
     settings = LoopSettings(most, batch, first, budget, seed, race)
     chosen = recipe(recipe_name)
-    definition = fixed(load_space(space), fix or ())
+    definition = fix_parts(load_space(space), fix or ())
     spec = Spec(evaluator, definition, seed, limit)
     goal = parse_goal(definition, target, where or (), spec.load().metrics)
     settings.check(goal)
@@ -158,11 +158,11 @@ def optimize(
 def describe(out: Output, space: Space, evaluator: str, goal: Goal, total: int) -> None:
     """What is going to be done."""
     from nasbuild.builder import format_bounds
-    from nasbuild.space import count_architectures, shown_count
+    from nasbuild.space import count_architectures, format_count
 
     within = f" with {format_bounds(goal.bounds)}" if goal.bounds else ""
     out.line(
-        f"{', '.join(t.name for t in goal.targets)}{within} in {space.name} ({shown_count(count_architectures(space))} architectures), "
+        f"{', '.join(t.name for t in goal.targets)}{within} in {space.name} ({format_count(count_architectures(space))} architectures), "
         f"by {total:,} evaluations of {evaluator}"
     )
 

@@ -90,12 +90,12 @@ def search(
     from nasbuild.optimize import SearchFolder
     from nasbuild.report import failing_data
     from nasbuild.search import SearchSettings, parse_goal
-    from nasbuild.space import fixed, load_space
+    from nasbuild.space import fix_parts, load_space
     from nasbuild.table import read_architectures
 
     out = Output(as_json)
     settings = SearchSettings(method, budget, population, crossover, seed)
-    full = fixed(load_space(space), fix or ())
+    full = fix_parts(load_space(space), fix or ())
     spec = Spec(evaluator, full, seed, limit)
     measured = spec.load()
     goal = parse_goal(full, target or list(measured.metrics), where or (), measured.metrics)
@@ -137,7 +137,7 @@ def _searched(
     full: Space, reduced: str | None, data: str | None, method: str, goal: Goal, fix: Sequence[str]
 ) -> Space:
     from nasbuild.search import layer_insight_space
-    from nasbuild.space import fixed, is_part, load_space
+    from nasbuild.space import fix_parts, is_subspace, load_space
     from nasbuild.table import read_table
 
     if (method == "insight") != (data is not None):
@@ -149,11 +149,11 @@ def _searched(
     if data is not None:
         if reduced is not None:
             raise NasbuildError("--data and --reduced exclude each other", todo="leave one of them out")
-        return fixed(layer_insight_space(read_table(data, full.whole or full), goal.targets), fix)
+        return fix_parts(layer_insight_space(read_table(data, full.whole or full), goal.targets), fix)
     if reduced is None:
         return full
-    small = fixed(load_space(reduced), fix)
-    if not is_part(small, full):
+    small = fix_parts(load_space(reduced), fix)
+    if not is_subspace(small, full):
         raise NasbuildError(
             f"space {small.name!r} is no part of {full.name!r}",
             where="--reduced",
@@ -164,12 +164,12 @@ def _searched(
 
 def _describe(out: Output, space: Space, evaluator: Evaluator, goal: Goal) -> None:
     from nasbuild.builder import format_bounds
-    from nasbuild.space import count_architectures, shown_count
+    from nasbuild.space import count_architectures, format_count
 
     wanted = ", ".join(f"{t.name} {'up' if t.sign > 0 else 'down'}" for t in goal.targets)
     bounds = f" with {format_bounds(goal.bounds)}" if goal.bounds else ""
     out.line(
-        f"{wanted}{bounds}, in {space.name} ({shown_count(count_architectures(space))} architectures), by {evaluator.name}"
+        f"{wanted}{bounds}, in {space.name} ({format_count(count_architectures(space))} architectures), by {evaluator.name}"
     )
 
 

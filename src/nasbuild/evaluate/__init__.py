@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nasbuild._callable_room import make_callable
-from nasbuild._lazy import lazy
+from nasbuild._lazy_imports import lazy
 from nasbuild.evaluate._command_evaluator import EvaluationError
 from nasbuild.evaluate._load_evaluator import load_evaluator
 from nasbuild.evaluate._networks import Networks, load_networks, network_names

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from nasbuild._functions import find_function, split_function
 from nasbuild._registry import load_registered, registered
+from nasbuild._user_functions import find_function, split_function
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._command_evaluator import EvaluationError, check_command, run_command
 from nasbuild.evaluate._network_costs import COSTS, count_costs, parse_costs

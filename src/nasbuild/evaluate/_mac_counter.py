@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from nasbuild._counting.operations import (
+from nasbuild._macs.torch_operations import (
     RECURRENT,
     has_rule,
     plain_torch,
@@ -21,7 +21,7 @@ from nasbuild._counting.operations import (
     torch_macs,
     whole_macs,
 )
-from nasbuild._counting.whole import Whole
+from nasbuild._macs.whole_calls import Whole
 from nasbuild.evaluate._example_inputs import called
 
 

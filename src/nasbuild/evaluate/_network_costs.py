@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nasbuild._counting.batch import FIRST, batch_of, divided, uncounted, undivided
+from nasbuild._macs.batch_dimension import FIRST, batch_of, divided, uncounted, undivided
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._example_inputs import changed, tensors_of
 from nasbuild.evaluate._networks import Networks
@@ -109,7 +109,7 @@ def count_parameters(module: nn.Module) -> int | None:
     from torch import ScriptObject
     from torch.jit import ScriptModule
 
-    from nasbuild._counting.operations import packed_parameters
+    from nasbuild._macs.torch_operations import packed_parameters
 
     # A layer is there once, however often it is called, and so is a tensor that several layers hold.
     counted = {id(p): p.numel() for p in module.parameters()}

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from nasbuild._functions import find_function, split_function
 from nasbuild._registry import load_registered, registered
+from nasbuild._user_functions import find_function, split_function
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._example_inputs import changed, tensors_of
 from nasbuild.space import Architecture, Space, to_dict

@@ -9,9 +9,9 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from nasbuild._functions import split_function
 from nasbuild._registry import module_of, registered
-from nasbuild._sources import source_files
+from nasbuild._source_files import source_files
+from nasbuild._user_functions import split_function
 
 _NETWORKS = ("costs:", "latency:")
 _COMMAND = "command:"

@@ -6,9 +6,9 @@ Importing this package loads neither onnx nor torch; the functions do when they 
 from __future__ import annotations
 
 from nasbuild.ir._graph_file import load_graphs, save_graphs
-from nasbuild.ir._operator_graph import COLUMNS, RANK, OperatorGraph, grouping_of
+from nasbuild.ir._operator_graph import MAX_RANK, NODE_COLUMNS, OperatorGraph, grouping_of
 from nasbuild.ir._packed_features import (
-    OP,
+    OP_FEATURE,
     decode_numbers,
     describe_node,
     encode_graphs,
@@ -22,9 +22,9 @@ from nasbuild.ir.onnx._read_onnx import onnx_inputs, read_onnx
 from nasbuild.ir.torch._from_torch import from_torch
 
 __all__ = [
-    "COLUMNS",
-    "OP",
-    "RANK",
+    "MAX_RANK",
+    "NODE_COLUMNS",
+    "OP_FEATURE",
     "OperatorGraph",
     "Subgraphs",
     "decode_numbers",

@@ -9,10 +9,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from nasbuild._counting.batch import FIRST, divided, undivided
+from nasbuild._macs.batch_dimension import FIRST, divided, undivided
 from nasbuild.errors import NasbuildError
-from nasbuild.ir._operator_graph import COLUMNS, INPUT, MOST_NODES, OperatorGraph, shape_row, spatial_row
-from nasbuild.ir._uncounted import UNKNOWN, macs_of
+from nasbuild.ir._mac_free_ops import UNKNOWN, macs_of
+from nasbuild.ir._operator_graph import INPUT, MOST_NODES, NODE_COLUMNS, OperatorGraph, shape_row, spatial_row
 
 Shape: TypeAlias = tuple[int, ...]
 """Sizes; 0 is an unknown one."""
@@ -186,7 +186,7 @@ class Draft:
         rows = [self._row(node, code, carried) for node in kept]
         columns = {
             column: _array([row[i] for row in rows], dtype, width)
-            for i, (column, (dtype, width)) in enumerate(COLUMNS.items())
+            for i, (column, (dtype, width)) in enumerate(NODE_COLUMNS.items())
         }
         edges = [(index[_whole(source)], i) for i, node in enumerate(kept) for source in node.data]
         return OperatorGraph(
@@ -204,9 +204,9 @@ class Draft:
         """Nodes that compute something for each input of the batch; the batch becomes 1 if it is none."""
         carried = self.carried()
         if self.batch > 1:
-            told = undivided if self._contradicts(carried) else divided
-            self.notes.append(told(self.batch, self.dimension))
-            if told is undivided:
+            note = undivided if self._contradicts(carried) else divided
+            self.notes.append(note(self.batch, self.dimension))
+            if note is undivided:
                 self.batch = 1
         return carried
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild._io import writing
+from nasbuild._atomic_write import writing
 from nasbuild.errors import NasbuildError
-from nasbuild.ir._operator_graph import COLUMNS, OperatorGraph
+from nasbuild.ir._operator_graph import NODE_COLUMNS, OperatorGraph
 from nasbuild.ir._packed_graphs import pack
 
 VERSION = 2
@@ -41,7 +41,7 @@ def save_graphs(graphs: Sequence[OperatorGraph], path: str | os.PathLike[str]) -
         raise NasbuildError(f"two graphs have the name {twice!r}", where=str(path))
     packed = pack(graphs)
     columns: dict[str, Any] = {"name": pa.array(names, pa.string())}
-    for name, (_, width) in COLUMNS.items():
+    for name, (_, width) in NODE_COLUMNS.items():
         columns[name] = _lists(packed.columns[name].reshape(-1), packed.offsets * max(width, 1))
     edges = np.cumsum([0, *(graph.edges.shape[1] for graph in graphs)])
     for row, name in enumerate(("edge_source", "edge_target")):
@@ -52,8 +52,8 @@ def save_graphs(graphs: Sequence[OperatorGraph], path: str | os.PathLike[str]) -
     columns["notes"] = pa.array([list(g.notes) for g in graphs], pa.list_(pa.string()))
     labels = pa.array(_joined([g.labels for g in graphs], object), pa.string())
     columns["label"] = pa.ListArray.from_arrays(pa.array(packed.offsets, pa.int32()), labels)
-    told = json.dumps({"version": VERSION, "vocabulary": packed.vocabulary})
-    table = pa.table(columns).replace_schema_metadata({_KEY: told.encode()})
+    header = json.dumps({"version": VERSION, "vocabulary": packed.vocabulary})
+    table = pa.table(columns).replace_schema_metadata({_KEY: header.encode()})
     with writing(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
@@ -86,7 +86,7 @@ def load_graphs(path: str | os.PathLike[str]) -> list[OperatorGraph]:
         with pq.ParquetFile(path, thrift_string_size_limit=2**24, thrift_container_size_limit=2**20) as file:
             vocabulary = _vocabulary(file.schema_arrow.metadata or {}, place)
             _check_amount(file.metadata, place)
-            wanted = ["name", *COLUMNS, *_LISTS, "label", "total_parameters", "notes"]
+            wanted = ["name", *NODE_COLUMNS, *_LISTS, "label", "total_parameters", "notes"]
             missing = [name for name in wanted if name not in file.schema_arrow.names]
             if missing:
                 raise NasbuildError(f"has no column {missing[0]!r}", where=place)
@@ -95,34 +95,34 @@ def load_graphs(path: str | os.PathLike[str]) -> list[OperatorGraph]:
         return _graphs(table.combine_chunks(), vocabulary, place)
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         first = " ".join(str(error).split())[:120].rstrip(".")
-        raise NasbuildError(f"is no file of graphs, or a damaged one ({first})", where=place) from None
+        raise NasbuildError(f"is not a file of graphs, or is damaged ({first})", where=place) from None
 
 
 def _vocabulary(metadata: dict[bytes, bytes], place: str) -> tuple[str, ...]:
     if _KEY not in metadata:
-        raise NasbuildError("is no file of graphs", where=place, todo="make one with nasbuild import")
-    told = json.loads(metadata[_KEY])
-    version = told.get("version") if isinstance(told, dict) else None
+        raise NasbuildError("is not a file of graphs", where=place, todo="make one with nasbuild import")
+    header = json.loads(metadata[_KEY])
+    version = header.get("version") if isinstance(header, dict) else None
     if not isinstance(version, int) or version < 1:
-        raise NasbuildError("tells no version of its form", where=place)
+        raise NasbuildError("states no format version", where=place)
     if version > VERSION:
         raise NasbuildError(
             f"has version {version}", where=place, allowed=f"up to {VERSION}", todo="update nasbuild"
         )
     if version < VERSION:
         raise NasbuildError(
-            f"has version {version}, which does not tell all that is needed",
+            f"has version {version}, which lacks what is needed now",
             where=place,
             allowed=f"version {VERSION}",
             todo="import the networks again",
         )
-    words = told.get("vocabulary")
+    words = header.get("vocabulary")
     if (
         not isinstance(words, list)
         or not all(isinstance(w, str) for w in words)
         or sorted(set(words)) != words
     ):
-        raise NasbuildError("its vocabulary is no sorted list of operations", where=place)
+        raise NasbuildError("its vocabulary is not a sorted list of operations", where=place)
     return tuple(words)
 
 
@@ -139,28 +139,28 @@ def _check_amount(metadata: Any, place: str) -> None:
 def _graphs(table: Any, vocabulary: tuple[str, ...], place: str) -> list[OperatorGraph]:
     names = table.column("name").to_pylist()
     if None in names or len(set(names)) < len(names):
-        raise NasbuildError("has a graph without a name of its own", where=place)
+        raise NasbuildError("has graphs without names, or with the same name", where=place)
     nodes, op = _flat(table, "op", np.int32)
     columns: dict[str, np.ndarray] = {"op": op}
-    for name, (dtype, width) in COLUMNS.items():
+    for name, (dtype, width) in NODE_COLUMNS.items():
         if name == "op":
             continue
         offsets, values = _flat(table, name, dtype)
         if not np.array_equal(offsets, nodes * max(width, 1)):
-            raise NasbuildError(f"its columns op and {name} don't have as many nodes", where=place)
+            raise NasbuildError(f"its columns op and {name} differ in the number of nodes", where=place)
         columns[name] = values.reshape(-1, width) if width else values
     lists = {name: _flat(table, name, dtype) for name, dtype in _LISTS.items()}
     label_offsets, labels = _flat(table, "label", object)
     if not np.array_equal(label_offsets, nodes):
-        raise NasbuildError("its columns op and label don't have as many nodes", where=place)
+        raise NasbuildError("its columns op and label differ in the number of nodes", where=place)
     _check(nodes, columns, lists, len(vocabulary), place)
     totals = _totals(table, nodes, columns["parameters"], place)
     notes: list[Any] = table.column("notes").to_pylist()
     if any(said is None or None in said for said in notes):
-        raise NasbuildError("has a note that is none", where=place)
+        raise NasbuildError("has an empty note", where=place)
     return [
-        _graph(i, vocabulary, nodes, columns, lists, labels, told)
-        for i, told in enumerate(zip(names, totals, notes, strict=True))
+        _graph(i, vocabulary, nodes, columns, lists, labels, row)
+        for i, row in enumerate(zip(names, totals, notes, strict=True))
     ]
 
 
@@ -210,7 +210,7 @@ def _check(
     """Everything that later code relies on, over all graphs at once."""
     (starts, source), (others, target) = lists["edge_source"], lists["edge_target"]
     if not np.array_equal(starts, others):
-        raise NasbuildError("its edges don't have two ends each", where=place)
+        raise NasbuildError("its edges need two ends each", where=place)
     sizes = np.diff(nodes)
     edge_size = np.repeat(sizes, np.diff(starts))
     output_start, output = lists["outputs"]
@@ -220,13 +220,14 @@ def _check(
         "names an operation that is not in its vocabulary": (columns["op"] < 0) | (columns["op"] >= words),
         "has an edge that leads to no later node": (source < 0) | (source >= target) | (target >= edge_size),
         "has edges that are not in the order of their targets": ~behind,
-        "has an output that is no node": (output < 0) | (output >= np.repeat(sizes, np.diff(output_start))),
+        "has an output that is not a node": (output < 0)
+        | (output >= np.repeat(sizes, np.diff(output_start))),
         "has a size below -1": (columns["input_shape"] < -1) | (columns["output_shape"] < -1),
     }
     for name in ("kernel", "stride", "dilation", "groups", "heads", "parameters"):
         wrong[f"has a negative number in column {name}"] = columns[name] < 0
     macs = columns["macs"]
-    wrong["has a negative or endless number in column macs"] = (macs < 0) | np.isinf(macs)
+    wrong["has a negative or infinite number in column macs"] = (macs < 0) | np.isinf(macs)
     for what, where in wrong.items():
         if where.any():
             raise NasbuildError(what, where=place)
@@ -239,9 +240,9 @@ def _graph(
     columns: dict[str, np.ndarray],
     lists: dict[str, tuple[np.ndarray, np.ndarray]],
     labels: np.ndarray,
-    told: tuple[str, int, Sequence[str]],
+    row: tuple[str, int, Sequence[str]],
 ) -> OperatorGraph:
-    name, total, notes = told
+    name, total, notes = row
     own = slice(nodes[i], nodes[i + 1])
     parts = {n: values[offsets[i] : offsets[i + 1]] for n, (offsets, values) in lists.items()}
     used, op = np.unique(columns["op"][own], return_inverse=True)

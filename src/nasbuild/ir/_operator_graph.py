@@ -10,7 +10,7 @@ import numpy as np
 
 from nasbuild.errors import NasbuildError
 
-RANK = 8
+MAX_RANK = 8
 """Dimensions that a shape may have."""
 SPATIAL = 3
 """Spatial dimensions that a kernel may have."""
@@ -19,10 +19,10 @@ MOST_NODES = 100_000
 """Nodes that one network may have."""
 INPUT = "Input"
 
-COLUMNS: dict[str, tuple[type[np.generic], int]] = {
+NODE_COLUMNS: dict[str, tuple[type[np.generic], int]] = {
     "op": (np.int32, 0),
-    "input_shape": (np.int32, RANK),
-    "output_shape": (np.int32, RANK),
+    "input_shape": (np.int32, MAX_RANK),
+    "output_shape": (np.int32, MAX_RANK),
     "kernel": (np.int32, SPATIAL),
     "stride": (np.int32, SPATIAL),
     "dilation": (np.int32, SPATIAL),
@@ -125,7 +125,7 @@ class OperatorGraph:
             return NotImplemented
         named = ("name", "vocabulary", "total_parameters")
         same = all(getattr(self, one) == getattr(other, one) for one in named)
-        arrays = (*COLUMNS, "edges", "outputs", "labels")
+        arrays = (*NODE_COLUMNS, "edges", "outputs", "labels")
         return same and all(
             np.array_equal(getattr(self, a), getattr(other, a), equal_nan=a == "macs") for a in arrays
         )
@@ -141,17 +141,17 @@ def grouping_of(groups: np.ndarray, kernel: np.ndarray, input_shape: np.ndarray)
 
 
 def shape_row(shape: Sequence[int] | None) -> list[int]:
-    """A shape as a row of ``RANK`` numbers: -1 beyond the rank, and for all of an unknown one.
+    """A shape as a row of ``MAX_RANK`` numbers: -1 beyond the rank, and for all of an unknown one.
 
     >>> shape_row((1, 3, 224, 224))
     [1, 3, 224, 224, -1, -1, -1, -1]
     """
     row = list(shape or ())
-    if len(row) > RANK:
-        raise NasbuildError(f"a tensor has {len(row)} dimensions", allowed=f"up to {RANK}")
+    if len(row) > MAX_RANK:
+        raise NasbuildError(f"a tensor has {len(row)} dimensions", allowed=f"up to {MAX_RANK}")
     if any(size > MOST_SIZE for size in row):
         raise NasbuildError(f"a tensor has the size {max(row)}", allowed=f"up to {MOST_SIZE}")
-    return row + [-1] * (RANK - len(row))
+    return row + [-1] * (MAX_RANK - len(row))
 
 
 def spatial_row(sizes: Sequence[int]) -> list[int]:

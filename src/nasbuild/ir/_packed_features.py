@@ -10,7 +10,7 @@ from nasbuild.errors import NasbuildError
 from nasbuild.ir._operator_graph import OperatorGraph
 from nasbuild.space import Choice, Graphs, GraphSchema, NodeFeature
 
-OP, KERNEL, STRIDE, GROUPING, HEADS = "op", "kernel", "stride", "grouping", "heads"
+OP_FEATURE, KERNEL, STRIDE, GROUPING, HEADS = "op", "kernel", "stride", "grouping", "heads"
 NUMBERS = ("inputs", "outputs", "positions", "parameters", "macs")
 """Channels before and after, pixels or tokens after, learnt numbers, multiply-accumulates."""
 _GROUPINGS = ("dense", "grouped", "depthwise")
@@ -28,7 +28,7 @@ def operator_schema(graphs: Sequence[OperatorGraph]) -> GraphSchema:
     if not graphs:
         raise NasbuildError("there is no graph")
     ops = sorted({op for graph in graphs for op in graph.vocabulary})
-    found = [NodeFeature(OP, tuple(ops))]
+    found = [NodeFeature(OP_FEATURE, tuple(ops))]
     for name, column in ((KERNEL, "kernel"), (STRIDE, "stride")):
         sizes = {text for graph in graphs for text in _sizes(getattr(graph, column)) if text}
         found.append(NodeFeature(name, tuple(sorted(sizes, key=_numbers))))
@@ -76,7 +76,7 @@ def decode_numbers(encoded: np.ndarray | float) -> np.ndarray:
 
 def unknown_ops(schema: GraphSchema, graphs: Sequence[OperatorGraph]) -> list[str]:
     """Operations that the schema does not have, sorted."""
-    (known,) = (f.choices or () for f in schema.categorical if f.name == OP)
+    (known,) = (f.choices or () for f in schema.categorical if f.name == OP_FEATURE)
     return sorted({op for graph in graphs for op in graph.vocabulary} - set(known))
 
 
@@ -96,7 +96,7 @@ def describe_node(graph: OperatorGraph, node: int) -> str:
 
 
 def _choices(graph: OperatorGraph, feature: str) -> list[Choice | None]:
-    if feature == OP:
+    if feature == OP_FEATURE:
         return list(graph.ops)
     if feature in (KERNEL, STRIDE):
         return list(_sizes(getattr(graph, feature)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasbuild.ir._operator_graph import COLUMNS, OperatorGraph
+from nasbuild.ir._operator_graph import NODE_COLUMNS, OperatorGraph
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +19,7 @@ class Packed:
     vocabulary
         Sorted names of operations.
     columns
-        Column of `COLUMNS` -> (nodes of all graphs, ...).
+        Column of `NODE_COLUMNS` -> (nodes of all graphs, ...).
     edges
         (2, edges) int64, counted over the nodes of all graphs.
     offsets
@@ -46,7 +46,7 @@ def pack(graphs: Sequence[OperatorGraph]) -> Packed:
         name: np.concatenate(
             [np.zeros((0, width) if width else 0, dtype), *(getattr(g, name) for g in graphs)]
         )
-        for name, (dtype, width) in COLUMNS.items()
+        for name, (dtype, width) in NODE_COLUMNS.items()
         if name != "op"
     }
     ops = [np.array([code[op] for op in g.vocabulary], np.int32)[g.op] for g in graphs]

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbuild.errors import NasbuildError
-from nasbuild.ir._operator_graph import COLUMNS, OperatorGraph, grouping_of
+from nasbuild.ir._operator_graph import NODE_COLUMNS, OperatorGraph, grouping_of
 from nasbuild.ir._packed_graphs import Packed, pack
 
 ATTRIBUTES = ("kernel", "stride", "grouping")
 """What makes operations of one type different, if nothing else is asked for."""
-_CHOICES = ("grouping", *(name for name in COLUMNS if name != "op"))
+_CHOICES = ("grouping", *(name for name in NODE_COLUMNS if name != "op"))
 _COMMUTATIVE = {"Add", "Mul", "Max", "Min", "Sum", "Mean", "And", "Or", "Xor", "Equal"}
 _MOST_CODES = 2**62
 _NUMBER = np.dtype("<i8")

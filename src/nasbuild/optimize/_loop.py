@@ -22,7 +22,7 @@ from nasbuild.predictor import RECIPES, AnyRecipe
 from nasbuild.score import Failures, Fit, fit, fit_failures, save_fit
 from nasbuild.search import Goal, Metrics
 from nasbuild.space import Architecture, Metric, Space, count_architectures, save_space
-from nasbuild.table import Table, evaluated_table, write_table
+from nasbuild.table import Table, table_from_evaluations, write_table
 
 EVALUATED, BEST, FIT, SPACE = "archs.jsonl", "best.jsonl", "run", "space.yaml"
 TOP = 10
@@ -139,7 +139,7 @@ def optimize(
         ended = exhausted or len(known) >= settings.explored
         if number < len(rounds) and not ended:
             continue
-        table = evaluated_table(space, known)
+        table = table_from_evaluations(space, known)
         fitted, note = _fitted(table, goal, recipe, settings.seed, workers, progress)
         failures = fit_failures(space, found.architectures, ~found.known)
         state = LoopState(found, fitted, _best(found), settings.total, ended, exhausted, failures=failures)
@@ -156,7 +156,7 @@ def optimize(
             repeat = repeating(spec, store, settings.race, executor, again, progress)
             state = _raced(state, known, settings.race, repeat)
             assert state.race is not None
-            write_table(evaluated_table(space, state.race.metrics), folder / BEST)
+            write_table(table_from_evaluations(space, state.race.metrics), folder / BEST)
             write_loop(folder, decided, rounds, found.summaries, space, state.race)
             on_round(state)
         return state

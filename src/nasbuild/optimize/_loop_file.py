@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild._io import PARTIAL, write_text
+from nasbuild._atomic_write import PARTIAL, write_text
 from nasbuild._text_input import reading
 from nasbuild.errors import NasbuildError
 from nasbuild.optimize._next_batch import BUILT, NEAREST, PROPOSED, RANDOM, Candidate

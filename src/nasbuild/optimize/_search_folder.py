@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nasbuild._io import PARTIAL, write_text
+from nasbuild._atomic_write import PARTIAL, write_text
 from nasbuild._text_input import reading
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Executor, Result, Spec, Store
@@ -24,7 +24,7 @@ from nasbuild.space import (
     save_space,
     space_to_dict,
 )
-from nasbuild.table import evaluated_table, write_table
+from nasbuild.table import table_from_evaluations, write_table
 
 SCHEMA_VERSION = 2
 STORE = "store.db"
@@ -116,9 +116,9 @@ class SearchFolder:
 
     def _write(self, found: SearchResult, results: Mapping[Architecture, Result]) -> None:
         known = {a: result.metrics or {} for a, result in results.items()}
-        write_table(evaluated_table(self.space, known), self.folder / _EVALUATED)
+        write_table(table_from_evaluations(self.space, known), self.folder / _EVALUATED)
         front = {a: known[a] for a in (found.architectures[i] for i in found.front)}
-        write_table(evaluated_table(self.space, front), self.folder / _FRONT)
+        write_table(table_from_evaluations(self.space, front), self.folder / _FRONT)
         self._write_settings(found.volumes)
 
     def _check_first(self, told: Mapping[Architecture, Result]) -> None:

@@ -6,8 +6,8 @@ import functools
 import os
 from typing import TYPE_CHECKING, Any, cast
 
-from nasbuild._forms import REPORTS, form_of
-from nasbuild._io import write_text
+from nasbuild._atomic_write import write_text
+from nasbuild._file_formats import REPORTS, file_format
 from nasbuild._version import __version__
 from nasbuild.errors import NasbuildError
 from nasbuild.report._card import Card, Section
@@ -117,7 +117,7 @@ def write_report(
     OutputError
         If the name ends in neither, no browser is there for PDF, or the place can't be written.
     """
-    form = form_of(path, REPORTS, "a report")
+    form = file_format(path, REPORTS, "a report")
     if form == ".pdf":
         # Known before the work.
         find_browser(path)

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from nasbuild._io import writing
+from nasbuild._atomic_write import writing
 from nasbuild.errors import OutputError
 
 BROWSERS = (

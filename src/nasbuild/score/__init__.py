@@ -1,6 +1,6 @@
 """Room ``score``: what matters. Feature choices, modules, trust in them, and the run that holds them."""
 
-from nasbuild._io import FIT_FILE
+from nasbuild._atomic_write import FIT_FILE
 from nasbuild.score._additive import AdditiveScorer, fit_additive
 from nasbuild.score._advice import Baseline, better_method
 from nasbuild.score._any_fit import AnyFit, AnyTargetFit

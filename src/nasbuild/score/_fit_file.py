@@ -14,7 +14,7 @@ import scipy
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from nasbuild._io import FIT_FILE
+from nasbuild._atomic_write import FIT_FILE
 from nasbuild._version import __version__
 from nasbuild.errors import FitError
 from nasbuild.score._any_fit import AnyFit, AnyTargetFit

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, overload
 
-from nasbuild._io import FIT_FILE, writing_folder
+from nasbuild._atomic_write import FIT_FILE, writing_folder
 from nasbuild.errors import FitError, NasbuildError
 from nasbuild.predictor import AnyRecipe, recipe_from_dict, recipe_kind
 from nasbuild.score import _space_fit_files as space_files

@@ -9,11 +9,11 @@ import numpy as np
 from nasbuild.errors import NasbuildError
 from nasbuild.score._fit import Fit, TargetFit
 from nasbuild.score._stage_scores import StageScores, picked, score_stage
-from nasbuild.space import Space, allows
+from nasbuild.space import Space, allowed_modules
 
 
 def narrowed(fit: Fit, within: Space) -> Fit:
-    """The run with the modules of ``within`` alone, a part of its space with the same features (`fixed`).
+    """The run with the modules of ``within`` alone, a part of its space with the same features (`fix_parts`).
 
     Where a stage was searched, what is left of it is scored anew, so that none of it is missed.
 
@@ -51,5 +51,5 @@ def _allowed(scores: StageScores, within: Space) -> np.ndarray:
     for depth in np.unique(depths):
         at = np.flatnonzero(depths == depth)
         codes = np.stack([scores.code(int(i)) for i in at])
-        kept[at] = allows(within, scores.stage, codes)
+        kept[at] = allowed_modules(within.stages[scores.stage], codes)
     return np.flatnonzero(kept)

@@ -13,7 +13,7 @@ import numpy as np
 
 from nasbuild.predictor import Pairs
 from nasbuild.space import Architecture, Module, Space, group_codes, group_modules, module_key
-from nasbuild.table import Unseen, rows_with_unseen, unseen_choices
+from nasbuild.table import UnseenChoice, architectures_with_unseen, unseen_choices
 
 _AT_ONCE = 4096  # architectures predicted at a time
 _LEAST_STD = 1e-6  # of the labels' range: no method knows a label better
@@ -85,14 +85,14 @@ class Scorer(ABC):
             for start in range(0, max(len(architectures), 1), _AT_ONCE)
         ]
         value, std, far = (np.concatenate([part[k] for part in parts]) for k in range(3))
-        far = far | rows_with_unseen(self.space, self.unseen, architectures)
+        far = far | architectures_with_unseen(self.space, self.unseen, architectures)
         low, high = self.labels.min(), self.labels.max()
         rounding = _ROUNDING * (high - low)
         beyond = far | (value < low - rounding) | (value > high + rounding)
         return np.clip(value, *self.limits), np.maximum(std, _LEAST_STD * (high - low)), beyond
 
     @cached_property
-    def unseen(self) -> tuple[Unseen, ...]:
+    def unseen(self) -> tuple[UnseenChoice, ...]:
         """Choices and depths that no labelled architecture has."""
         return unseen_choices(self.space, self.architectures)
 

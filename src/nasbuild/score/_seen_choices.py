@@ -8,10 +8,10 @@ import numpy as np
 
 from nasbuild.score._stage_scores import StageScores
 from nasbuild.space import Space
-from nasbuild.table import Unseen
+from nasbuild.table import UnseenChoice
 
 
-def seen_modules(space: Space, scores: StageScores, unseen: Sequence[Unseen]) -> np.ndarray:
+def seen_modules(space: Space, scores: StageScores, unseen: Sequence[UnseenChoice]) -> np.ndarray:
     """Whether every choice of a module, and its depth, is that of some labelled architecture, (modules,)."""
     stage, depths = space.stages[scores.stage], np.diff(scores.offsets)
     seen, names = np.ones(len(scores), dtype=bool), [feature.name for feature in stage.features]

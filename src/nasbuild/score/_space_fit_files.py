@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nasbuild._io import FIT_FILE
+from nasbuild._atomic_write import FIT_FILE
 from nasbuild.errors import FitError, NasbuildError
 from nasbuild.objective import labels, parse_target
 from nasbuild.predictor import AnyRecipe

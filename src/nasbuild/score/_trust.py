@@ -12,7 +12,7 @@ from nasbuild.score._modules import label_statistics
 from nasbuild.score._scorer import Scorer
 from nasbuild.score._srcc_text import correlation_text, srcc_text
 from nasbuild.score._suspect_labels import SuspectLabel
-from nasbuild.table import Unseen
+from nasbuild.table import UnseenChoice
 
 _LEVELS = {"high": 0.8, "fair": 0.5, "low": 0.15}
 _SURE = ("high", "fair")  # levels from which on a label that is missed is the label's fault
@@ -77,7 +77,7 @@ class Trust:
     labels: int
     held_out: float
     rare_depths: tuple[tuple[int, int], ...]
-    unseen: tuple[Unseen, ...]
+    unseen: tuple[UnseenChoice, ...]
     beyond: float | None
     n_tied: tuple[int, ...]
     suspects: tuple[SuspectLabel, ...]

@@ -186,7 +186,9 @@ class _SwapStages(Crossover):
         children = X[:1].copy()
         space = self.evolution.space
         # Stages that are tied to each other are taken together.
-        free = [t.stages for t in space.together if any(count_modules(space.stages[u]) > 1 for u in t.stages)]
+        free = [
+            t.stages for t in space.tied_stages if any(count_modules(space.stages[u]) > 1 for u in t.stages)
+        ]
         for k in range(X.shape[1]):
             if random_state.random() < self.share:
                 one, other = (known[int(x)] for x in X[:, k, 0])

@@ -1,6 +1,7 @@
 """Room ``space``: what can be built.
 
-Read, check, count, sample, enumerate lazily, mutate, encode as graphs; the built-in spaces.
+Reads and checks search spaces, counts, samples, enumerates and mutates their architectures, and
+encodes these as graphs. Holds the built-in spaces.
 """
 
 from nasbuild.space._architecture_id import architecture_id, module_id
@@ -9,13 +10,13 @@ from nasbuild.space._count import (
     count_architectures,
     count_log10,
     count_modules,
-    shown_count,
-    told_count,
+    format_count,
+    json_count,
 )
-from nasbuild.space._declared_costs import Cost, Factor, Product, Values
+from nasbuild.space._declared_costs import Cost, CostFactor, CostProduct, CostValues
 from nasbuild.space._declared_costs_file import costs_to_dict, read_costs
 from nasbuild.space._distinct_modules import StageModules, group_codes, group_modules, group_stages
-from nasbuild.space._fixed_parts import allows, allows_in, fixed
+from nasbuild.space._fixed_parts import allowed_modules, fix_parts
 from nasbuild.space._merge_stages import merge_architecture, merge_stages
 from nasbuild.space._module_graph import (
     Graphs,
@@ -62,15 +63,17 @@ from nasbuild.space._space_file import (
     space_to_dict,
     space_to_yaml,
 )
-from nasbuild.space._subspace import is_part
-from nasbuild.space._tied_features import Together
+from nasbuild.space._subspace import is_subspace
+from nasbuild.space._tied_features import TiedStages
 
 __all__ = [
     "GLOBALS",
     "Architecture",
     "Choice",
     "Cost",
-    "Factor",
+    "CostFactor",
+    "CostProduct",
+    "CostValues",
     "Feature",
     "GraphSchema",
     "Graphs",
@@ -79,15 +82,12 @@ __all__ = [
     "Metric",
     "Module",
     "NodeFeature",
-    "Product",
     "Slot",
     "Space",
     "Stage",
     "StageModules",
-    "Together",
-    "Values",
-    "allows",
-    "allows_in",
+    "TiedStages",
+    "allowed_modules",
     "architecture_id",
     "builtin_spaces",
     "choice_key",
@@ -102,13 +102,15 @@ __all__ = [
     "enumerate_architectures",
     "enumerate_modules",
     "features_by_name",
-    "fixed",
+    "fix_parts",
+    "format_count",
     "graph_schema",
     "group_codes",
     "group_modules",
     "group_stages",
     "is_name",
-    "is_part",
+    "is_subspace",
+    "json_count",
     "load_space",
     "merge_architecture",
     "merge_stages",
@@ -126,11 +128,9 @@ __all__ = [
     "sample_codes",
     "sample_module",
     "save_space",
-    "shown_count",
     "space_from_dict",
     "space_from_yaml",
     "space_to_dict",
     "space_to_yaml",
     "to_dict",
-    "told_count",
 ]

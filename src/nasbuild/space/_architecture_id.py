@@ -1,4 +1,4 @@
-"""One readable name for each architecture."""
+"""Readable ids of architectures and modules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from nasbuild.space._space import Architecture, Choice, Feature, Layer, Module, 
 def module_id(stage: Stage, module: Module) -> str:
     """A readable name of a module, such as ``e3k7-e6k5``; different modules have different names.
 
-    Where all features are shared by the layers it is ``3xe6k3``: depth, then the one layer.
+    Where all features are shared by the layers it is ``3xe6k3``: the depth, then the one layer.
+
+    Examples
+    --------
+    >>> from nasbuild.space import load_space, module_id
+    >>> stage = load_space("nas-bench-macro").stages[0]
+    >>> module_id(stage, (("mb_e3_k3",), ("identity",)))
+    'mb_e3_k3-identity'
     """
     labels = _labels(stage.features)
     layers = [_layer_id(stage.features, labels, layer) for layer in module]
@@ -20,7 +27,17 @@ def module_id(stage: Stage, module: Module) -> str:
 
 
 def architecture_id(space: Space, architecture: Architecture) -> str:
-    """The canonical id: the names of its modules, joined by ``/``; equal ids mean equal architectures."""
+    """The canonical id of an architecture: the names of its modules, joined by ``/``.
+
+    Equal ids mean equal architectures.
+
+    Examples
+    --------
+    >>> from nasbuild.space import Architecture, architecture_id, space_from_yaml
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> architecture_id(space, Architecture((((3,), (5,)),)))
+    'k3-k5'
+    """
     return "/".join(module_id(stage, m) for stage, m in zip(space.stages, architecture.modules, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""Is this an architecture of the space? The first thing that is wrong, where, and what is allowed."""
+"""Checks that data describes an architecture of a space, and names the first mistake."""
 
 from __future__ import annotations
 
@@ -14,12 +14,24 @@ _LONGEST_SHOWN = 60
 
 
 def parse_architecture(space: Space, data: object) -> Architecture:
-    """Read an architecture in the form ``{"stages": [[{feature: choice}]], "globals": {...}}``.
+    """Read an architecture from ``{"stages": [[{feature: choice}]], "globals": {...}}``.
 
     Raises
     ------
     SpaceError
-        Naming the stage, layer and feature, and the allowed choices.
+        If the data is not an architecture of the space. The message names the stage, layer and feature,
+        and the allowed choices.
+
+    Examples
+    --------
+    >>> from nasbuild.space import parse_architecture, space_from_yaml
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> parse_architecture(space, {"stages": [[{"kernel": 3}]]})
+    Architecture(modules=(((3,),),))
+    >>> parse_architecture(space, {"stages": [[{"kernel": 4}]]})
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.SpaceError: stages[0][0].kernel (stage1): kernel = 4 is not a choice; allowed: 3, 5
     """
     if not isinstance(data, Mapping):
         raise SpaceError(f"an architecture is an object with 'stages', not {kind_of(data)}", where="arch")
@@ -59,7 +71,25 @@ def _check_ties(space: Space, modules: Sequence[Module]) -> None:
 
 
 def parse_module(stage: Stage, data: object, *, where: str) -> Module:
-    """Read one stage's module, a list of ``{feature: choice}``."""
+    """Read the module of one stage from a list of ``{feature: choice}``, one entry a layer.
+
+    Parameters
+    ----------
+    where
+        Where the data stands, for messages.
+
+    Raises
+    ------
+    SpaceError
+        If the data is not a module of the stage.
+
+    Examples
+    --------
+    >>> from nasbuild.space import parse_module, space_from_yaml
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> parse_module(space.stages[0], [{"kernel": 3}, {"kernel": 5}], where="row 1")
+    ((3,), (5,))
+    """
     if not isinstance(data, Sequence) or isinstance(data, str):
         raise SpaceError(f"is {kind_of(data)}, not a list of layers", where=where)
     layers = []
@@ -74,7 +104,15 @@ def parse_module(stage: Stage, data: object, *, where: str) -> Module:
 
 
 def contains(space: Space, architecture: Architecture) -> bool:
-    """Whether the architecture is one of the space."""
+    """Whether an architecture belongs to a space.
+
+    Examples
+    --------
+    >>> from nasbuild.space import Architecture, contains, space_from_yaml
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> contains(space, Architecture((((3,), (5,)),))), contains(space, Architecture((((7,),),)))
+    (True, False)
+    """
     if len(architecture.modules) != len(space.stages):
         return False
     try:
@@ -87,7 +125,15 @@ def contains(space: Space, architecture: Architecture) -> bool:
 
 
 def to_dict(space: Space, architecture: Architecture) -> dict[str, Any]:
-    """The architecture as in ``archs.jsonl``."""
+    """The architecture as plain data, as in ``archs.jsonl``; `parse_architecture` reads it back.
+
+    Examples
+    --------
+    >>> from nasbuild.space import Architecture, space_from_yaml, to_dict
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> to_dict(space, Architecture((((3,), (5,)),)))
+    {'stages': [[{'kernel': 3}, {'kernel': 5}]]}
+    """
     dicts = [stage.as_dicts(m) for stage, m in zip(space.stages, architecture.modules, strict=True)]
     if space.globals is None:
         return {"stages": dicts}
@@ -108,9 +154,9 @@ def _parse_layer(stage: Stage, layer: Mapping[str, object], where: str) -> tuple
         index = feature.index(given)
         if index < 0:
             raise SpaceError(
-                f"{feature.name} = {shown(given)} is no choice",
+                f"{feature.name} = {shown(given)} is not a choice",
                 where=_place(stage, f"{where}.{feature.name}"),
-                # In quotes where 3 was given for '3': without, it would be told to be allowed.
+                # In quotes where 3 was given for '3', which would otherwise look allowed.
                 allowed=feature.choices if isinstance(given, str) else map(repr, feature.choices),
             )
         # The declared choice, not the given one: 3.0 in a file means 3.
@@ -126,24 +172,27 @@ def _check_module(stage: Stage, module: Module, where: str) -> None:
         if feature.name in stage.shared and len(values) > 1:
             found = ", ".join(map(repr, sorted(values, key=str)))
             raise SpaceError(
-                f"{feature.name} is shared by the layers of {stage.name} but has {found}", where=where
+                f"{feature.name} is shared by all layers of {stage.name}, but has the values {found}",
+                where=where,
             )
     for limit in stage.limits:
         position = [f.name for f in stage.features].index(limit.feature)
         for number, layer in enumerate(module):
             if limit.layer in (None, number) and layer[position] not in limit.choices:
                 raise SpaceError(
-                    f"{limit.feature} = {layer[position]!r} is not what {stage.name} is held at",
+                    f"{limit.feature} = {layer[position]!r} is excluded by the limits of {stage.name}",
                     where=f"{where}[{number}].{limit.feature}",
                     allowed=limit.choices,
                 )
     if stage.modules is not None and module_key(stage.encode(module)) not in stage.listed:
-        what = f"this sequence of layers is none of the {len(stage.modules)} listed for {stage.name}"
+        what = (
+            f"this sequence of layers is not among the {len(stage.modules)} modules listed for {stage.name}"
+        )
         raise SpaceError(what, where=where)
 
 
 def kind_of(value: object) -> str:
-    """What a value is, in a person's words."""
+    """The type of a value in plain words."""
     if value is None:
         return "missing"
     names = {
@@ -158,7 +207,7 @@ def kind_of(value: object) -> str:
 
 
 def shown(value: object) -> str:
-    """A value in a message: short, on one line, whatever it is (aliases make huge lists)."""
+    """A value for a message: short and on one line, however large the value is."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, str):

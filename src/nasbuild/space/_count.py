@@ -1,4 +1,4 @@
-"""How many modules and architectures there are, exactly."""
+"""Exact numbers of modules and architectures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from nasbuild.space._space import Space, Stage
 
 
 def count_modules(stage: Stage, depth: int | None = None) -> int:
-    """Number of modules of a stage, of one depth or of all."""
+    """Number of modules of a stage, of one depth or of all depths.
+
+    Examples
+    --------
+    >>> from nasbuild.space import count_modules, load_space
+    >>> stage = load_space("digits-macro").stages[0]
+    >>> count_modules(stage), count_modules(stage, depth=2)
+    (12, 9)
+    """
     if depth is None:
         return sum(count_modules(stage, d) for d in stage.depths)
     if stage.modules is not None:
@@ -26,37 +34,62 @@ def count_modules(stage: Stage, depth: int | None = None) -> int:
 
 
 def count_architectures(space: Space) -> int:
-    """Number of architectures of the space, an exact integer of any size."""
+    """Number of architectures of a space, an exact integer of any size.
+
+    Examples
+    --------
+    >>> from nasbuild.space import count_architectures, load_space
+    >>> count_architectures(load_space("ofa-mobilenet-v3"))
+    21758655492572485851
+    """
     if space.tied:
         return prod(
-            sum(prod(count_modules(stage) for stage in way) for way in one.ways) for one in space.together
+            sum(prod(count_modules(stage) for stage in way) for way in one.variants)
+            for one in space.tied_stages
         )
     return prod(count_modules(stage) for stage in space.stages)
 
 
-_EXACT = 10**300  # up to here a count is a number for every reader of JSON
+_EXACT = 10**300  # every JSON reader holds counts below this as numbers
 
 
-def told_count(count: int) -> int | None:
-    """A count for machines; None where it is too large for a number (see `count_log10`)."""
+def json_count(count: int) -> int | None:
+    """A count for JSON; None where it exceeds what JSON readers hold as a number (see `count_log10`).
+
+    Examples
+    --------
+    >>> from nasbuild.space import json_count
+    >>> json_count(1728), json_count(10**400)
+    (1728, None)
+    """
     return count if count < _EXACT else None
 
 
 def count_log10(count: int) -> float:
-    """The count's logarithm to base 10, however large it is."""
-    # Of whole numbers Python takes it without making a float of them first.
+    """Logarithm of a count to base 10, for counts of any size; minus infinity for 0.
+
+    Examples
+    --------
+    >>> from nasbuild.space import count_log10
+    >>> count_log10(10**400)
+    400.0
+    """
+    # Python computes this for integers too large for a float.
     return log10(count) if count > 0 else float("-inf")
 
 
-def shown_count(count: int) -> str:
-    """A count for persons: exact up to 21 digits, else as a power of ten.
+def format_count(count: int) -> str:
+    """A count for people: exact up to 21 digits, else as a power of ten.
 
-    >>> shown_count(1728), shown_count(10**400)
+    Examples
+    --------
+    >>> from nasbuild.space import format_count
+    >>> format_count(1728), format_count(10**400)
     ('1,728', 'about 1.0e400')
     """
     if count < 10**21:
         return f"{count:,}"
     power = log10(count)
     mantissa = f"{10 ** (power % 1):.1f}"
-    # Rounded up to the next power.
+    # A mantissa of 9.96 rounds up to the next power.
     return f"about 1.0e{int(power) + 1}" if mantissa == "10.0" else f"about {mantissa}e{int(power)}"

@@ -1,4 +1,4 @@
-"""Declared costs: numbers that are known of every architecture by definition, such as parameters or bits."""
+"""Declared costs: numbers known exactly for every architecture, such as parameters or bits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from nasbuild._functions import FORMS, find_function, split_function
+from nasbuild._user_functions import FORMS, find_function, split_function
 from nasbuild.errors import NasbuildError, SpaceError
 from nasbuild.space._architecture_id import architecture_id
 from nasbuild.space._check_architecture import to_dict
@@ -26,16 +26,16 @@ Of = Literal["layer", "previous", "globals"]
 
 
 @dataclass(frozen=True)
-class Values:
-    """A value for each choice of a feature, at some layers.
+class CostValues:
+    """The value of each choice of a feature, at some layers.
 
-    Of several for one feature the most specific place counts: stage and layer, stage, layer, everywhere; there
-    the value of the choice, or ``otherwise``.
+    If several entries name a feature, the most specific place wins: stage and layer, stage, layer,
+    everywhere. A choice without a value there gets ``otherwise``.
 
     Attributes
     ----------
     stages
-        Names of stages; None is every one that has the feature, the globals included.
+        Names of stages; None for every stage that has the feature, the globals included.
     """
 
     feature: str
@@ -46,8 +46,8 @@ class Values:
 
 
 @dataclass(frozen=True)
-class Factor:
-    """A choice as a number, to a power: of the layer itself, of the one before it, or of the globals."""
+class CostFactor:
+    """A choice as a number, raised to a power: of the layer, of the layer before it, or of the globals."""
 
     feature: str
     of: Of = "layer"
@@ -55,32 +55,32 @@ class Factor:
 
 
 @dataclass(frozen=True)
-class Product:
-    """``coefficient`` times factors, at some layers; of a layer without such factors the coefficient alone.
+class CostProduct:
+    """``coefficient`` times its factors, at some layers. Without factors it is the coefficient alone.
 
     Attributes
     ----------
     stages
-        Names of stages; None is every one that has the features of the layer itself.
+        Names of stages; None for every stage with the features of the factors.
     first
-        What ``previous`` is at the first layer of the network, by feature.
+        The value of each ``previous`` feature at the first layer of the network.
     numbers
-        What choices are as numbers, by feature, where they are no numbers themselves.
+        Numbers for the choices of features that are not numbers themselves.
     """
 
     coefficient: float
-    factors: tuple[Factor, ...]
+    factors: tuple[CostFactor, ...]
     stages: tuple[str, ...] | None = None
     layer: Place = None
     first: tuple[tuple[str, float], ...] = ()
     numbers: tuple[tuple[str, tuple[tuple[Choice, float], ...]], ...] = ()
 
-    def of(self, of: Of) -> list[Factor]:
-        """Its factors of one kind."""
+    def of(self, of: Of) -> list[CostFactor]:
+        """The factors of one kind."""
         return [factor for factor in self.factors if factor.of == of]
 
     def applies(self, stage: Stage) -> bool:
-        """Whether it counts at layers of a stage."""
+        """Whether the product counts at layers of a stage."""
         if self.stages is not None:
             return stage.name in self.stages
         own = {factor.feature for factor in self.of("layer")}
@@ -91,29 +91,29 @@ class Product:
 
 @dataclass(frozen=True)
 class Cost:
-    """A number that is known exactly of every architecture.
+    """A number that is known exactly for every architecture.
 
-    Without ``function``, the value of an architecture is ``constant``, plus all of ``sum`` at every layer, plus the
-    mean of each of ``mean`` over the layers at which it counts. `inner` and `links` take it apart:
+    Without ``function``, the value is ``constant``, plus all of ``sum`` at every layer, plus the mean of
+    each of ``mean`` over the layers where it counts. `inner` and `links` split the value by stages::
 
         value = constant + sum_u inner_u + sum_u outgoing_u . incoming_(u+1)
 
-    over the stages u in the order of the data flow. They exist where `is_sum` is true; of a cost that
-    `needs_globals`, only once these are known (`at_globals`). `values` always exists, and is what a cost is.
+    with stages u in the order of the data flow. They exist only where `is_sum` is true. If the cost
+    `needs_globals`, they exist only after `at_globals`. `values` always works and defines the cost.
 
     Attributes
     ----------
     function
-        ``FILE.py:FUNCTION`` or ``MODULE:FUNCTION``, which takes an architecture as in ``archs.jsonl`` and returns a
-        number; it is imported when a value is needed, never on loading.
+        ``FILE.py:FUNCTION`` or ``MODULE:FUNCTION``. It takes an architecture as in ``archs.jsonl`` and
+        returns a number. It is imported when a value is needed, never on loading.
     """
 
     name: str
     direction: Direction = "minimize"
     unit: str = ""
     constant: float = 0.0
-    sum: tuple[Values | Product, ...] = ()
-    mean: tuple[Values | Product, ...] = ()
+    sum: tuple[CostValues | CostProduct, ...] = ()
+    mean: tuple[CostValues | CostProduct, ...] = ()
     function: str | None = None
 
     @property
@@ -123,30 +123,33 @@ class Cost:
 
     @property
     def needs_globals(self) -> bool:
-        """Whether products hold a feature of the whole architecture."""
-        return any(isinstance(t, Product) and t.of("globals") for t in (*self.sum, *self.mean))
+        """Whether a product contains a feature of the whole architecture."""
+        return any(isinstance(t, CostProduct) and t.of("globals") for t in (*self.sum, *self.mean))
 
     def is_sum(self, space: Space) -> bool:
-        """Whether `inner` and `links` exist: no function, and no mean over a number of layers that varies."""
+        """Whether `inner` and `links` exist: no function, and no mean over a varying number of layers."""
         return self.function is None and all(
             _layers_counted(space, group) is not None for group, mean in self._groups() if mean
         )
 
     def at_globals(self, space: Space, code: np.ndarray) -> Cost:
-        """The cost of architectures with the globals of a code, (1, features): its products hold none any more."""
+        """The cost for fixed globals, given by their code (1, features).
+
+        The features of the globals become part of the coefficients.
+        """
         stage = space.globals
         if stage is None or not self.needs_globals:
             return self
 
-        def known(term: Values | Product) -> Values | Product:
-            if isinstance(term, Values) or not (held := term.of("globals")):
+        def known(term: CostValues | CostProduct) -> CostValues | CostProduct:
+            if isinstance(term, CostValues) or not (held := term.of("globals")):
                 return term
             number = term.coefficient
             for factor in held:
                 position = _position(stage, factor.feature)
                 number *= float(_powers(stage.features[position], factor, term)[code[0, position]])
             rest = tuple(factor for factor in term.factors if factor.of != "globals")
-            # Where it counts must not change with what is left of it.
+            # Dropping factors must not change the stages where the product counts.
             stages = tuple(one.name for one in space.stages if term.applies(one))
             return replace(term, coefficient=number, factors=rest, stages=stages)
 
@@ -155,7 +158,8 @@ class Cost:
     def inner(self, space: Space, stage: int, codes: np.ndarray) -> np.ndarray:
         """What modules of one depth add by themselves, (modules,), from codes (modules, depth, features).
 
-        Products with the layer before hold neighbours inside the module; at the network's first layer, ``first``.
+        Products with the previous layer use the neighbours inside the module. At the first layer of the
+        network they use ``first``.
         """
         self._require_sum(space)
         found = np.zeros(len(codes))
@@ -164,14 +168,14 @@ class Cost:
         return found
 
     def links(self, space: Space, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What modules add together with the stage before and with the one after, each (modules, r).
+        """What modules add jointly with the stage before and the stage after, each (modules, r).
 
-        r is the number of products with the layer before, the same for all stages.
+        r is the number of products with the previous layer, the same for all stages.
         """
         self._require_sum(space)
         into, out = [], []
         for group, mean in self._groups():
-            if isinstance(group, Product) and group.of("previous"):
+            if isinstance(group, CostProduct) and group.of("previous"):
                 one, other = _links(space, stage, group, codes)
                 into.append(one * _share(space, group, mean))
                 out.append(other)
@@ -204,7 +208,7 @@ class Cost:
                     layers += modules.evaluate(
                         lambda c, s=stage, g=group: np.full(len(c), _hit(s, g, c.shape[1]))
                     )
-                if isinstance(group, Product) and group.of("previous"):
+                if isinstance(group, CostProduct) and group.of("previous"):
                     both = modules.evaluate(
                         lambda codes, u=u, g=group: np.stack(_links(space, u, g, codes), axis=1), (2,)
                     )
@@ -228,7 +232,7 @@ class Cost:
         split = split_function(self.function or "")
         where = f"costs.{self.name}, {self.function}"
         if split is None:
-            raise SpaceError("is no function", where=where, allowed=FORMS)
+            raise SpaceError("is not a function", where=where, allowed=FORMS)
         function = find_function(*split, where=where)
         found = np.empty(len(architectures))
         for n, architecture in enumerate(architectures):
@@ -245,16 +249,16 @@ class Cost:
                 raise NasbuildError(what, where=where, allowed="finite numbers")
         return found
 
-    def _groups(self) -> list[tuple[Product | tuple[Values, ...], bool]]:
-        """What counts together, and whether as a mean: each product; all values of one feature."""
-        found: list[tuple[Product | tuple[Values, ...], bool]] = []
+    def _groups(self) -> list[tuple[CostProduct | tuple[CostValues, ...], bool]]:
+        """The terms to evaluate together, each with whether it is averaged: one product, or all values of a feature."""
+        found: list[tuple[CostProduct | tuple[CostValues, ...], bool]] = []
         for terms, mean in ((self.sum, False), (self.mean, True)):
-            values: dict[str, list[Values]] = {}
+            values: dict[str, list[CostValues]] = {}
             for term in terms:
-                if isinstance(term, Values):
+                if isinstance(term, CostValues):
                     values.setdefault(term.feature, []).append(term)
             found += [(tuple(same), mean) for same in values.values()]
-            found += [(term, mean) for term in terms if isinstance(term, Product)]
+            found += [(term, mean) for term in terms if isinstance(term, CostProduct)]
         return found
 
     def _require_sum(self, space: Space) -> None:
@@ -262,8 +266,10 @@ class Cost:
             raise ValueError(f"cost {self.name!r} is no sum over stages; see is_sum and at_globals")
 
 
-def value_at(entries: Sequence[Values], stage: Stage, layer: int, depth: int, choice: Choice) -> float | None:
-    """The value of a choice at a layer by the most specific of the entries of a feature; None if none says."""
+def value_at(
+    entries: Sequence[CostValues], stage: Stage, layer: int, depth: int, choice: Choice
+) -> float | None:
+    """The value of a choice at a layer, by the most specific entry; None if no entry applies."""
     for entry in sorted(entries, key=_specific, reverse=True):
         if entry.stages is not None and stage.name not in entry.stages:
             continue
@@ -276,15 +282,15 @@ def value_at(entries: Sequence[Values], stage: Stage, layer: int, depth: int, ch
 
 
 def as_numbers(feature: Feature, numbers: Mapping[str, Sequence[tuple[Choice, float]]]) -> list[float | None]:
-    """Each choice of a feature as a number, by ``numbers`` where it names the feature; None if it is none."""
-    told = numbers.get(feature.name)
-    if told is None:
+    """Each choice of a feature as a number, from ``numbers`` if it names the feature; else None for texts."""
+    pairs = numbers.get(feature.name)
+    if pairs is None:
         return [None if isinstance(c, str) else float(c) for c in feature.choices]
-    named = {choice_key(c): v for c, v in told}
+    named = {choice_key(c): v for c, v in pairs}
     return [named.get(choice_key(c)) for c in feature.choices]
 
 
-def _specific(entry: Values) -> tuple[bool, int]:
+def _specific(entry: CostValues) -> tuple[bool, int]:
     return entry.stages is not None, 0 if entry.layer is None else 1 if entry.layer == LAST else 2
 
 
@@ -292,14 +298,16 @@ def _position(stage: Stage, name: str) -> int:
     return [feature.name for feature in stage.features].index(name)
 
 
-def _powers(feature: Feature, factor: Factor, term: Product) -> np.ndarray:
-    """A factor of each choice, (choices,)."""
+def _powers(feature: Feature, factor: CostFactor, term: CostProduct) -> np.ndarray:
+    """The power of each choice, (choices,)."""
     numbers = [math.nan if v is None else v for v in as_numbers(feature, dict(term.numbers))]
     return np.array(numbers) ** factor.power
 
 
-def _multiplied(stage: Stage, term: Product, factors: Sequence[Factor], codes: np.ndarray) -> np.ndarray:
-    """Factors multiplied at each layer, (modules, depth)."""
+def _multiplied(
+    stage: Stage, term: CostProduct, factors: Sequence[CostFactor], codes: np.ndarray
+) -> np.ndarray:
+    """The product of factors at each layer, (modules, depth)."""
     found = np.ones(codes.shape[:2])
     for factor in factors:
         position = _position(stage, factor.feature)
@@ -308,21 +316,21 @@ def _multiplied(stage: Stage, term: Product, factors: Sequence[Factor], codes: n
 
 
 def _hits(layer: Place, depth: int) -> np.ndarray:
-    """At which layers of a module something counts, (depth,) bool."""
+    """The layers of a module where a term counts, (depth,) bool."""
     places = np.arange(depth)
     return places >= 0 if layer is None else places == (depth - 1 if layer == LAST else layer)
 
 
-def _hit(stage: Stage, group: Product | tuple[Values, ...], depth: int) -> int:
-    """At how many layers of a module something counts."""
-    if isinstance(group, Product):
+def _hit(stage: Stage, group: CostProduct | tuple[CostValues, ...], depth: int) -> int:
+    """The number of layers of a module where a term counts."""
+    if isinstance(group, CostProduct):
         return int(_hits(group.layer, depth).sum()) if group.applies(stage) else 0
     return depth if group[0].feature in {f.name for f in stage.features} else 0
 
 
-def _layers_counted(space: Space, group: Product | tuple[Values, ...]) -> int | None:
-    """At how many layers of an architecture something counts; None if that varies."""
-    # Every stage is looked at, and asked once for every stage.
+def _layers_counted(space: Space, group: CostProduct | tuple[CostValues, ...]) -> int | None:
+    """The number of layers of an architecture where a term counts; None if it varies."""
+    # Cached, as callers ask for it once for every stage.
     if group not in space.layers_counted:
         counts = [{_hit(stage, group, d) for d in stage.depths} for stage in space.stages]
         fixed = all(len(own) == 1 for own in counts)
@@ -330,14 +338,16 @@ def _layers_counted(space: Space, group: Product | tuple[Values, ...]) -> int | 
     return space.layers_counted[group]
 
 
-def _share(space: Space, group: Product | tuple[Values, ...], mean: bool) -> float:
-    """What a group is multiplied with: a mean over a fixed number of layers is a sum divided by it."""
+def _share(space: Space, group: CostProduct | tuple[CostValues, ...], mean: bool) -> float:
+    """The factor of a group: a mean over a fixed number of layers is a sum divided by it."""
     return 1 / ((_layers_counted(space, group) if mean else 1) or 1)
 
 
-def _inner(space: Space, u: int, group: Product | tuple[Values, ...], codes: np.ndarray) -> np.ndarray:
+def _inner(
+    space: Space, u: int, group: CostProduct | tuple[CostValues, ...], codes: np.ndarray
+) -> np.ndarray:
     stage, depth = space.stages[u], codes.shape[1]
-    if not isinstance(group, Product):
+    if not isinstance(group, CostProduct):
         if not _hit(stage, group, depth):
             return np.zeros(len(codes))
         position = _position(stage, group[0].feature)
@@ -360,8 +370,8 @@ def _inner(space: Space, u: int, group: Product | tuple[Values, ...], codes: np.
     return (own * before).sum(axis=1)
 
 
-def _links(space: Space, u: int, term: Product, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What a product takes of the stage before and gives to the one after, each (modules,)."""
+def _links(space: Space, u: int, term: CostProduct, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What a product takes from the stage before and passes to the stage after, each (modules,)."""
     stages, stage, depth = space.stages, space.stages[u], codes.shape[1]
     into, out = np.zeros(len(codes)), np.zeros(len(codes))
     if u > 0 and not stage.is_globals and term.applies(stage) and _hits(term.layer, depth)[0]:
@@ -372,6 +382,6 @@ def _links(space: Space, u: int, term: Product, codes: np.ndarray) -> tuple[np.n
     return into, out
 
 
-def reaches_first(term: Product, stage: Stage) -> bool:
-    """Whether a product counts at the first layer of a stage's modules, of some depth at least."""
+def reaches_first(term: CostProduct, stage: Stage) -> bool:
+    """Whether a product counts at the first layer of a stage, for at least one depth."""
     return any(_hits(term.layer, depth)[0] for depth in stage.depths)

@@ -1,4 +1,4 @@
-"""Does a declared cost have a value everywhere? Unknown is never taken for zero."""
+"""Checks that a declared cost has a value for every architecture; a missing value is an error, not zero."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from nasbuild.space._check_architecture import shown
 from nasbuild.space._declared_costs import (
     LAST,
     Cost,
-    Factor,
-    Product,
-    Values,
+    CostFactor,
+    CostProduct,
+    CostValues,
     as_numbers,
     reaches_first,
     value_at,
@@ -26,19 +26,19 @@ _LARGEST = 1e300
 
 
 def check_cost(space: Space, cost: Cost, where: str) -> None:
-    """Check that every choice that counts has a finite value, and every name stands for something.
+    """Check that every choice that counts has a finite value, and that every name exists.
 
     Raises
     ------
     SpaceError
-        Naming the stage, layer, feature and choice for which something is missing, and what to do.
+        If a value is missing. The message names the stage, layer, feature and choice, and what to do.
     """
     size = abs(cost.constant)
     for key, terms in (("sum", cost.sum), ("mean", cost.mean)):
-        values: dict[str, list[Values]] = {}
+        values: dict[str, list[CostValues]] = {}
         for n, term in enumerate(terms):
             place = f"{where}.{key}[{n}]"
-            if isinstance(term, Values):
+            if isinstance(term, CostValues):
                 values.setdefault(term.feature, []).append(term)
                 _check_names(space, term, place)
             else:
@@ -49,8 +49,8 @@ def check_cost(space: Space, cost: Cost, where: str) -> None:
         raise SpaceError("grows beyond 1e300", where=where, todo="declare it in a larger unit")
 
 
-def _check_names(space: Space, term: Values, where: str) -> None:
-    """The feature, layer and choices that an entry names are there."""
+def _check_names(space: Space, term: CostValues, where: str) -> None:
+    """Check that the feature, layer and choices of an entry exist."""
     stages = [s for s in space.stages if term.feature in {f.name for f in s.features}]
     if not stages:
         names = dict.fromkeys(f.name for s in space.stages for f in s.features)
@@ -63,13 +63,13 @@ def _check_names(space: Space, term: Values, where: str) -> None:
         if all(stage.feature(term.feature).index(choice) < 0 for stage in stages):
             allowed = dict.fromkeys(repr(c) for s in stages for c in s.feature(term.feature).choices)
             raise SpaceError(
-                f"{shown(choice)} is no choice of {term.feature} there",
+                f"{shown(choice)} is not a choice of {term.feature} there",
                 where=f"{where}.values",
                 allowed=allowed,
             )
 
 
-def _check_stages(term: Values | Product, having: Sequence[Stage], what: str, where: str) -> None:
+def _check_stages(term: CostValues | CostProduct, having: Sequence[Stage], what: str, where: str) -> None:
     for name in term.stages or ():
         if name not in {stage.name for stage in having}:
             raise SpaceError(
@@ -79,9 +79,9 @@ def _check_stages(term: Values | Product, having: Sequence[Stage], what: str, wh
             )
 
 
-def _check_layer(term: Values | Product, stages: Sequence[Stage], where: str) -> None:
+def _check_layer(term: CostValues | CostProduct, stages: Sequence[Stage], where: str) -> None:
     deepest = max(max(stage.depths) for stage in stages)
-    # A reduced space lists its modules, and keeps the costs of the whole one.
+    # A reduced space lists its modules, but keeps the costs of the whole space.
     listed = any(stage.modules is not None for stage in stages)
     if isinstance(term.layer, int) and term.layer >= deepest and not listed:
         raise SpaceError(
@@ -89,14 +89,14 @@ def _check_layer(term: Values | Product, stages: Sequence[Stage], where: str) ->
         )
 
 
-def _check_values(space: Space, feature: str, entries: Sequence[Values], where: str) -> float:
-    """Every choice has one value wherever its feature stands; returns the most that all can add."""
+def _check_values(space: Space, feature: str, entries: Sequence[CostValues], where: str) -> float:
+    """Check that every choice has exactly one value wherever the feature occurs; returns an upper bound."""
     for one, other in combinations(entries, 2):
         if one.layer == other.layer and _share_a_stage(one, other):
             same = {choice_key(c) for c, _ in one.values} & {choice_key(c) for c, _ in other.values}
             if same or (one.otherwise is not None and other.otherwise is not None):
                 raise SpaceError(
-                    f"has two values of {feature} at one place", where=where, todo="leave one out"
+                    f"gives {feature} two values at the same place", where=where, todo="remove one"
                 )
     total = 0.0
     for stage in space.stages:
@@ -104,7 +104,7 @@ def _check_values(space: Space, feature: str, entries: Sequence[Values], where: 
             continue
         near = [e for e in entries if e.stages is None or stage.name in e.stages]
         most, deepest = 0.0, max(stage.depths)
-        for layer, depth in _telling_places(near, stage):
+        for layer, depth in _representative_places(near, stage):
             for choice in stage.feature(feature).choices:
                 value = value_at(near, stage, layer, depth, choice)
                 if value is None:
@@ -118,14 +118,14 @@ def _check_values(space: Space, feature: str, entries: Sequence[Values], where: 
     return total
 
 
-def _share_a_stage(one: Values, other: Values) -> bool:
+def _share_a_stage(one: CostValues, other: CostValues) -> bool:
     if one.stages is None or other.stages is None:
         return one.stages is other.stages
     return bool(set(one.stages) & set(other.stages))
 
 
-def _telling_places(entries: Sequence[Values], stage: Stage) -> list[tuple[int, int]]:
-    """Layers and depths that stand for all: those that entries name, one that none names, the last ones."""
+def _representative_places(entries: Sequence[CostValues], stage: Stage) -> list[tuple[int, int]]:
+    """Layers and depths that stand for all: the named ones, one that no entry names, and the last ones."""
     named = {e.layer for e in entries if isinstance(e.layer, int)}
     last = any(e.layer == LAST for e in entries)
     deepest = max(stage.depths)
@@ -135,8 +135,8 @@ def _telling_places(entries: Sequence[Values], stage: Stage) -> list[tuple[int, 
     return found + [(depth - 1, depth) for depth in stage.depths] if last else found
 
 
-def _check_product(space: Space, term: Product, where: str) -> float:
-    """Every factor is a number wherever the product counts; returns the most that it can add."""
+def _check_product(space: Space, term: CostProduct, where: str) -> float:
+    """Check that every factor is a number wherever the product counts; returns an upper bound."""
     known = {f.feature for f in term.of("layer")}
     for name in known:
         _check_stages(term, [s for s in space.stages if name in {f.name for f in s.features}], name, where)
@@ -155,7 +155,7 @@ def _check_product(space: Space, term: Product, where: str) -> float:
         for name in names:
             if name not in allowed:
                 raise SpaceError(
-                    f"{name!r} is no factor of the product", where=f"{where}.{key}", allowed=allowed
+                    f"{name!r} is not a factor of the product", where=f"{where}.{key}", allowed=allowed
                 )
     for factor in term.of("globals"):
         if space.globals is None or factor.feature not in {f.name for f in space.globals.features}:
@@ -174,11 +174,11 @@ def _check_product(space: Space, term: Product, where: str) -> float:
     return total
 
 
-def _largest_before(space: Space, stage: Stage, factor: Factor, term: Product, where: str) -> float:
-    """The most that a factor of the layer before can be at the layers of a stage."""
+def _largest_before(space: Space, stage: Stage, factor: CostFactor, term: CostProduct, where: str) -> float:
+    """The largest value of a factor of the previous layer, over the layers of a stage."""
     if stage.is_globals:
         raise SpaceError(
-            "no layer stands before the globals", where=f"{where}.product", todo="leave previous out"
+            "the globals have no previous layer", where=f"{where}.product", todo="remove previous"
         )
     u, found = space.stage_index(stage.name), 0.0
     if reaches_first(term, stage):
@@ -188,7 +188,7 @@ def _largest_before(space: Space, stage: Stage, factor: Factor, term: Product, w
             first = dict(term.first)
             if factor.feature not in first:
                 raise SpaceError(
-                    f"what previous.{factor.feature} is at the first layer of the network is not said",
+                    f"previous.{factor.feature} has no value at the first layer of the network",
                     where=where,
                     todo=f"write first: {{{factor.feature}: NUMBER}}",
                 )
@@ -199,19 +199,19 @@ def _largest_before(space: Space, stage: Stage, factor: Factor, term: Product, w
     return found
 
 
-def _largest(stage: Stage, factor: Factor, term: Product, where: str) -> float:
+def _largest(stage: Stage, factor: CostFactor, term: CostProduct, where: str) -> float:
     feature = next((f for f in stage.features if f.name == factor.feature), None)
     if feature is None:
         raise SpaceError(
-            f"stage {stage.name} has no feature {factor.feature!r}, as the product needs",
+            f"stage {stage.name} lacks the feature {factor.feature!r} of the product",
             where=f"{where}.product",
-            todo="say with stage: where it counts",
+            todo="list the stages where it counts under stage:",
         )
     found = []
     for choice, number in zip(feature.choices, as_numbers(feature, dict(term.numbers)), strict=True):
         if number is None:
             raise SpaceError(
-                f"{factor.feature} = {choice!r} of {stage.name} is no number",
+                f"{factor.feature} = {choice!r} of {stage.name} is not a number",
                 where=f"{where}.product",
                 todo=f"write numbers: {{{factor.feature}: {{{choice}: NUMBER}}}}",
             )
@@ -219,11 +219,11 @@ def _largest(stage: Stage, factor: Factor, term: Product, where: str) -> float:
     return max(found)
 
 
-def _power(number: float, factor: Factor, where: str) -> float:
+def _power(number: float, factor: CostFactor, where: str) -> float:
     with np.errstate(all="ignore"):
         value = float(np.float64(number) ** factor.power)
     if not math.isfinite(value):
         raise SpaceError(
-            f"{factor.feature} = {number:g} to the power {factor.power:g} is no number", where=where
+            f"{factor.feature} = {number:g} to the power {factor.power:g} is not a number", where=where
         )
     return abs(value)

@@ -1,4 +1,4 @@
-"""``costs:`` of a ``space.yaml``: read with a word for every mistake, and written back."""
+"""Reads and writes ``costs:`` of a ``space.yaml``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-from nasbuild._functions import FORMS, split_function
+from nasbuild._user_functions import FORMS, split_function
 from nasbuild.errors import SpaceError
 from nasbuild.space._check_architecture import kind_of, shown
-from nasbuild.space._declared_costs import LAST, Cost, Factor, Of, Place, Product, Values
+from nasbuild.space._declared_costs import LAST, Cost, CostFactor, CostProduct, CostValues, Of, Place
 from nasbuild.space._declared_costs_check import check_cost
 from nasbuild.space._plain_data import mapping_of, text_of
 from nasbuild.space._space import Choice, Direction, Metric, Space, choice_key
@@ -25,12 +25,20 @@ _FACTORS = "numbers and FEATURE, previous.FEATURE, globals.FEATURE, with ^POWER 
 
 
 def read_costs(space: Space, data: object) -> dict[str, Cost]:
-    """The costs of a space whose stages and metrics are known.
+    """Read the costs of a space whose stages and metrics are known, by name.
 
     Raises
     ------
     SpaceError
-        For the first thing that is wrong, naming the place in the data and what is allowed there.
+        For the first mistake, naming its place in the data and what is allowed there.
+
+    Examples
+    --------
+    >>> from nasbuild.space import read_costs, space_from_yaml
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> costs = read_costs(space, {"macs": {"sum": [{"product": "2 * kernel^2"}]}})
+    >>> costs["macs"].sum[0].coefficient
+    2.0
     """
     if data is None:
         return {}
@@ -42,7 +50,18 @@ def read_costs(space: Space, data: object) -> dict[str, Cost]:
 
 
 def costs_to_dict(costs: Mapping[str, Cost], metrics: Mapping[str, Metric]) -> dict[str, Any]:
-    """Plain data of ``costs:``, in JSON as well: choices that are no texts stand in pairs."""
+    """Plain data of ``costs:``, for YAML and JSON; choices that are not texts are written as pairs.
+
+    Direction and unit are left out for a cost that is also one of ``metrics``.
+
+    Examples
+    --------
+    >>> from nasbuild.space import costs_to_dict, read_costs, space_from_yaml
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> costs = read_costs(space, {"macs": {"sum": [{"product": "2 * kernel^2"}]}})
+    >>> costs_to_dict(costs, space.metrics)["macs"]["sum"]
+    [{'product': '2 * kernel^2'}]
+    """
     return {name: _entry(cost, name in metrics) for name, cost in costs.items()}
 
 
@@ -53,26 +72,26 @@ def _cost(space: Space, name: str, data: object) -> Cost:
     direction: Any = entry.get("direction", metric.direction if metric else "minimize")
     if direction not in get_args(Direction):
         raise SpaceError(f"direction is {shown(direction)}", where=where, allowed=get_args(Direction))
-    told = entry.get("unit")
+    given_unit = entry.get("unit")
     unit = (
         metric.unit
-        if metric and told is None
+        if metric and given_unit is None
         else ""
-        if told in (None, "")
-        else text_of(told, f"{where}.unit")
+        if given_unit in (None, "")
+        else text_of(given_unit, f"{where}.unit")
     )
     if metric and (direction, unit) != (metric.direction, metric.unit):
         raise SpaceError(
-            f"has another direction or unit than the metric {name!r}", where=where, todo="leave it out here"
+            f"differs in direction or unit from the metric {name!r}", where=where, todo="remove it here"
         )
     function = entry.get("function")
     if function is not None:
         if not isinstance(function, str) or split_function(function) is None:
-            raise SpaceError(f"{shown(function)} is no function", where=f"{where}.function", allowed=FORMS)
+            raise SpaceError(f"{shown(function)} is not a function", where=f"{where}.function", allowed=FORMS)
         if entry.keys() & {"constant", "sum", "mean"}:
-            raise SpaceError("has a function and other parts", where=where, todo="leave one of the two out")
+            raise SpaceError("has both a function and terms", where=where, todo="keep one of the two")
     elif not entry.keys() & {"constant", "sum", "mean"}:
-        raise SpaceError("says nothing", where=where, allowed=("constant", "sum", "mean", "function"))
+        raise SpaceError("is empty", where=where, allowed=("constant", "sum", "mean", "function"))
     constant = _number(entry.get("constant", 0), f"{where}.constant")
     summed, mean = (_terms(space, entry.get(key), f"{where}.{key}") for key in ("sum", "mean"))
     cost = Cost(name, direction, unit, constant, summed, mean, function)
@@ -80,7 +99,7 @@ def _cost(space: Space, name: str, data: object) -> Cost:
     return cost
 
 
-def _terms(space: Space, data: object, where: str) -> tuple[Values | Product, ...]:
+def _terms(space: Space, data: object, where: str) -> tuple[CostValues | CostProduct, ...]:
     if data is None:
         return ()
     if not isinstance(data, list):
@@ -88,7 +107,7 @@ def _terms(space: Space, data: object, where: str) -> tuple[Values | Product, ..
     return tuple(_term(space, entry, f"{where}[{n}]") for n, entry in enumerate(data))
 
 
-def _term(space: Space, data: object, where: str) -> Values | Product:
+def _term(space: Space, data: object, where: str) -> CostValues | CostProduct:
     product = isinstance(data, Mapping) and "product" in data
     entry = mapping_of(data, where, _PRODUCT if product else _VALUES)
     stages, layer = (
@@ -97,7 +116,7 @@ def _term(space: Space, data: object, where: str) -> Values | Product:
     )
     if not product:
         otherwise = entry.get("otherwise")
-        return Values(
+        return CostValues(
             text_of(entry.get("feature"), f"{where}.feature"),
             _pairs(entry.get("values", []), f"{where}.values"),
             stages,
@@ -109,7 +128,7 @@ def _term(space: Space, data: object, where: str) -> Values | Product:
     for key, part in (("first", first), ("numbers", numbers)):
         if not isinstance(part, Mapping):
             raise SpaceError(f"is {kind_of(part)}, not an object of features", where=f"{where}.{key}")
-    return Product(
+    return CostProduct(
         coefficient,
         factors,
         stages,
@@ -121,8 +140,8 @@ def _term(space: Space, data: object, where: str) -> Values | Product:
     )
 
 
-def _factors(data: object, where: str) -> tuple[float, tuple[Factor, ...]]:
-    """``2 * previous.width * kernel^2``, or the same as a list for features with other names."""
+def _factors(data: object, where: str) -> tuple[float, tuple[CostFactor, ...]]:
+    """``2 * previous.width * kernel^2``, or the same as a list, for features with other names."""
     if isinstance(data, str) and len(data) <= _LONGEST_PRODUCT:
         parts: list[Any] = [part.strip() for part in data.split("*")]
     elif isinstance(data, list) and len(data) <= _LONGEST_PRODUCT:
@@ -130,7 +149,7 @@ def _factors(data: object, where: str) -> tuple[float, tuple[Factor, ...]]:
     elif isinstance(data, int | float) and not isinstance(data, bool):
         parts = [data]
     else:
-        raise SpaceError(f"{shown(data)} is no product", where=where, allowed=_FACTORS)
+        raise SpaceError(f"{shown(data)} is not a product", where=where, allowed=_FACTORS)
     coefficient, factors = 1.0, []
     for part in parts:
         if isinstance(part, Mapping):
@@ -140,26 +159,26 @@ def _factors(data: object, where: str) -> tuple[float, tuple[Factor, ...]]:
         elif isinstance(part, str):
             factors.append(_plain_factor(part, where))
         else:
-            raise SpaceError(f"{shown(part)} is no factor", where=where, allowed=_FACTORS)
+            raise SpaceError(f"{shown(part)} is not a factor", where=where, allowed=_FACTORS)
     return _number(coefficient, where), tuple(factors)
 
 
-def _plain_factor(text: str, where: str) -> Factor:
+def _plain_factor(text: str, where: str) -> CostFactor:
     base, _, power = text.partition("^")
     of, _, name = base.rpartition(".")
     exponent = _maybe_number(power) if "^" in text else 1.0
     kinds: dict[str, Of] = {"": "layer", "previous": "previous", "globals": "globals"}
     if of.strip() not in kinds or not _PLAIN.fullmatch(name.strip()) or exponent is None:
-        raise SpaceError(f"{shown(text)} is no factor", where=where, allowed=_FACTORS)
-    return Factor(name.strip(), kinds[of.strip()], exponent)
+        raise SpaceError(f"{shown(text)} is not a factor", where=where, allowed=_FACTORS)
+    return CostFactor(name.strip(), kinds[of.strip()], exponent)
 
 
-def _factor(data: Mapping[str, Any], where: str) -> Factor:
+def _factor(data: Mapping[str, Any], where: str) -> CostFactor:
     entry = mapping_of(data, where, ("feature", "of", "power"))
     of = entry.get("of", "layer")
     if of not in get_args(Of):
         raise SpaceError(f"of is {shown(of)}", where=where, allowed=get_args(Of))
-    return Factor(text_of(entry.get("feature"), where), of, _number(entry.get("power", 1), where))
+    return CostFactor(text_of(entry.get("feature"), where), of, _number(entry.get("power", 1), where))
 
 
 def _stages(space: Space, data: object, where: str) -> tuple[str, ...] | None:
@@ -172,15 +191,17 @@ def _stages(space: Space, data: object, where: str) -> tuple[str, ...] | None:
 
 
 def stage_name(space: Space, given: object, where: str) -> str:
-    """The name of a stage given by name or index.
+    """The name of a stage that is given by name or index.
 
     Raises
     ------
     SpaceError
-        If there is none.
+        If there is no such stage.
     """
     if isinstance(given, bool) or not isinstance(given, str | int):
-        raise SpaceError(f"{shown(given)} is no stage", where=where, allowed=[s.name for s in space.stages])
+        raise SpaceError(
+            f"{shown(given)} is not a stage", where=where, allowed=[s.name for s in space.stages]
+        )
     try:
         return space.stages[space.stage_index(given)].name
     except SpaceError as error:
@@ -191,7 +212,7 @@ def _layer(data: object, where: str) -> Place:
     if data is None or data == LAST:
         return LAST if data == LAST else None
     if isinstance(data, bool) or not isinstance(data, int) or data < 0:
-        raise SpaceError(f"{shown(data)} is no layer", where=where, allowed="numbers from 0, last")
+        raise SpaceError(f"{shown(data)} is not a layer", where=where, allowed="numbers from 0, last")
     return data
 
 
@@ -205,10 +226,10 @@ def _pairs(data: object, where: str) -> tuple[tuple[Choice, float], ...]:
     found: dict[tuple[bool, Choice], tuple[Choice, float]] = {}
     for pair in pairs:
         if not isinstance(pair, list) or len(pair) != 2:
-            raise SpaceError(f"{shown(pair)} is no pair of a choice and a number", where=where)
+            raise SpaceError(f"{shown(pair)} is not a pair of a choice and a number", where=where)
         choice, value = pair
         if not isinstance(choice, bool | int | float | str):
-            raise SpaceError(f"{shown(choice)} is no choice", where=where)
+            raise SpaceError(f"{shown(choice)} is not a choice", where=where)
         if choice_key(choice) in found:
             raise SpaceError(f"has {shown(choice)} twice", where=where)
         found[choice_key(choice)] = choice, _number(value, f"{where}, {shown(choice)}")
@@ -228,7 +249,7 @@ def _maybe_number(data: object) -> float | None:
 def _number(data: object, where: str) -> float:
     number = None if isinstance(data, str) else _maybe_number(data)
     if number is None:
-        raise SpaceError(f"{shown(data)} is no number", where=where, allowed="finite numbers below 1e300")
+        raise SpaceError(f"{shown(data)} is not a number", where=where, allowed="finite numbers below 1e300")
     return number
 
 
@@ -243,9 +264,9 @@ def _entry(cost: Cost, is_metric: bool) -> dict[str, Any]:
     return entry
 
 
-def _term_entry(term: Values | Product) -> dict[str, Any]:
+def _term_entry(term: CostValues | CostProduct) -> dict[str, Any]:
     entry: dict[str, Any] = {}
-    if isinstance(term, Values):
+    if isinstance(term, CostValues):
         entry = {"feature": term.feature, "values": _plain_pairs(term.values)}
         if term.otherwise is not None:
             entry["otherwise"] = _short(term.otherwise)
@@ -268,7 +289,7 @@ def _plain_pairs(pairs: Sequence[tuple[Choice, float]]) -> Any:
     return [[choice, _short(value)] for choice, value in pairs]
 
 
-def _plain_product(term: Product) -> Any:
+def _plain_product(term: CostProduct) -> Any:
     if all(_PLAIN.fullmatch(factor.feature) for factor in term.factors):
         parts = [] if term.coefficient == 1 and term.factors else [repr(_short(term.coefficient))]
         for factor in term.factors:

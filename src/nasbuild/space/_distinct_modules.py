@@ -1,4 +1,4 @@
-"""The different modules of many architectures, grouped so that arrays can be made of them."""
+"""The distinct modules of many architectures, grouped by depth so that arrays can hold them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from nasbuild.space._space import Architecture, Module, Space
 
 @dataclass(frozen=True)
 class StageModules:
-    """The different modules that some architectures have in one stage.
+    """The distinct modules that some architectures have in one stage.
 
     Attributes
     ----------
     groups
         For each depth: positions among the modules, (modules,), and codes, (modules, depth, features).
     of_architecture
-        Position of the module that each architecture has, (architectures,).
+        Position of each architecture's module, (architectures,).
     count
-        How many different modules there are.
+        Number of distinct modules.
     """
 
     groups: tuple[tuple[np.ndarray, np.ndarray], ...]
@@ -29,10 +29,10 @@ class StageModules:
     count: int
 
     def evaluate(self, values: Callable[[np.ndarray], np.ndarray], shape: tuple[int, ...] = ()) -> np.ndarray:
-        """What a function of codes gives for the module of each architecture, (architectures, *shape).
+        """The values of each architecture's module, (architectures, *shape).
 
-        ``values`` takes codes of one depth, (modules, depth, features), and gives (modules, *shape); it
-        is asked once for every module.
+        ``values`` maps codes of one depth, (modules, depth, features), to (modules, *shape). It is called
+        once for each depth, so every distinct module is evaluated once.
         """
         each = np.empty((self.count, *shape))
         for positions, codes in self.groups:
@@ -41,7 +41,18 @@ class StageModules:
 
 
 def group_codes(codes: Sequence[np.ndarray]) -> StageModules:
-    """Group modules of one stage, given as codes (depth, features); each counts as an architecture."""
+    """Group modules of one stage, given as codes (depth, features), by depth.
+
+    Each module counts as one architecture.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nasbuild.space import group_codes
+    >>> grouped = group_codes([np.array([[0]]), np.array([[0], [1]])])
+    >>> [codes.shape for _, codes in grouped.groups]
+    [(1, 1, 1), (1, 2, 1)]
+    """
     by_depth: dict[int, list[int]] = {}
     for n, code in enumerate(codes):
         by_depth.setdefault(len(code), []).append(n)
@@ -50,7 +61,15 @@ def group_codes(codes: Sequence[np.ndarray]) -> StageModules:
 
 
 def group_modules(space: Space, stage: int, modules: Sequence[Module]) -> StageModules:
-    """Group modules of one stage, given one for each architecture."""
+    """Group the modules of one stage, one for each architecture; equal modules are kept once.
+
+    Examples
+    --------
+    >>> from nasbuild.space import group_modules, space_from_yaml
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> group_modules(space, 0, [((3,),), ((5,),), ((3,),)]).of_architecture.tolist()
+    [0, 1, 0]
+    """
     place: dict[Module, int] = {}
     of_architecture = np.array([place.setdefault(m, len(place)) for m in modules], dtype=np.int64)
     encode = space.stages[stage].encode
@@ -58,5 +77,14 @@ def group_modules(space: Space, stage: int, modules: Sequence[Module]) -> StageM
 
 
 def group_stages(space: Space, architectures: Sequence[Architecture]) -> list[StageModules]:
-    """Group the modules of every stage."""
+    """Group the modules of every stage.
+
+    Examples
+    --------
+    >>> from itertools import islice
+    >>> from nasbuild.space import enumerate_architectures, group_stages, load_space
+    >>> space = load_space("digits-macro")
+    >>> [stage.count for stage in group_stages(space, list(islice(enumerate_architectures(space), 20)))]
+    [1, 2, 12]
+    """
     return [group_modules(space, u, [a.modules[u] for a in architectures]) for u in range(len(space.stages))]

@@ -1,4 +1,4 @@
-"""Parts held fixed, as ``--fix`` tells them: ``stage3.depth = 2``, ``block0.*.attn = on``, ``stage1.0.kernel in 3, 5``."""
+"""Fixed parts, as in ``--fix``: ``stage3.depth = 2``, ``block0.*.attn = on``, ``stage1.0.kernel in 3, 5``."""
 
 from __future__ import annotations
 
@@ -24,16 +24,29 @@ _PART = re.compile(r"(?P<place>[^=]+?) ?(?:==?| in ) ?(?P<values>.+)")
 _WORDS = {"true": True, "false": False}
 
 
-def fixed(space: Space, parts: Sequence[str]) -> Space:
-    """The part of a space in which some parts are held at a choice, or at one of several.
+def fix_parts(space: Space, parts: Sequence[str]) -> Space:
+    """The subspace in which some parts have a fixed choice, or one of a few.
 
-    Features, and so the codes of modules, stay those of ``space``. What is held at a layer holds where a module has
-    that layer.
+    Features, and so the codes of modules, stay those of ``space``. A part at one layer holds for the
+    modules that have this layer.
+
+    Parameters
+    ----------
+    parts
+        ``STAGE.depth = N``, ``STAGE.*.FEATURE = CHOICE``, ``STAGE.LAYER.FEATURE in CHOICE, CHOICE`` or
+        ``globals.FEATURE = CHOICE``.
 
     Raises
     ------
     SpaceError
-        If a part is none of the space, or nothing is left of a stage.
+        If the space does not have a part, or a stage is left without modules.
+
+    Examples
+    --------
+    >>> from nasbuild.space import count_architectures, fix_parts, load_space
+    >>> space = load_space("digits-macro")
+    >>> count_architectures(fix_parts(space, ["stage1.depth = 2", "stage2.*.op = mb_e3_k3"]))
+    216
     """
     stages = list(space.stages)
     for text in parts:
@@ -48,7 +61,7 @@ def fixed(space: Space, parts: Sequence[str]) -> Space:
 
 
 def fixed_stage(stage: Stage, limits: Sequence[Limit], where: str) -> Stage:
-    """A stage with more limits; a listed one loses the modules that don't keep them.
+    """A stage with more limits; a listed stage loses the modules that violate them.
 
     Raises
     ------
@@ -65,19 +78,19 @@ def fixed_stage(stage: Stage, limits: Sequence[Limit], where: str) -> Stage:
             shared = feature.name in narrowed.shared
             for layer in [None] if shared else range(max(narrowed.depths)):
                 if not len(narrowed.allowed(layer, position)):
-                    raise SpaceError(f"leaves no choice of {feature.name} at {stage.name}", where=where)
+                    raise SpaceError(f"leaves no choice of {feature.name} in {stage.name}", where=where)
     if not narrowed.depths:
-        raise SpaceError(f"none of the modules listed for {stage.name} has this", where=where)
+        raise SpaceError(f"no module listed for {stage.name} satisfies this", where=where)
     return narrowed
 
 
 def limit_of(stage: Stage, name: object, choices: Sequence[object], layer: object, where: str) -> Limit:
-    """A limit of a stage's feature to choices it has.
+    """Limits a feature of a stage to some of its choices.
 
     Raises
     ------
     SpaceError
-        Naming what the stage doesn't have, and what it has.
+        If the stage lacks the feature, layer or choice; the message lists what it has.
     """
     feature = next((f for f in stage.features if f.name == name), None)
     if feature is None:
@@ -96,18 +109,18 @@ def limit_of(stage: Stage, name: object, choices: Sequence[object], layer: objec
         index = feature.index(choice)
         if index < 0:
             raise SpaceError(
-                f"{shown(choice)} is no choice of {feature.name}", where=where, allowed=feature.choices
+                f"{shown(choice)} is not a choice of {feature.name}", where=where, allowed=feature.choices
             )
         found[index] = feature.choices[index]
     if not found:
-        raise SpaceError(f"names no choice of {feature.name}", where=where, allowed=feature.choices)
+        raise SpaceError(f"lists no choice of {feature.name}", where=where, allowed=feature.choices)
     return Limit(feature.name, tuple(found[i] for i in sorted(found)), layer)
 
 
 def _with_depths(stage: Stage, depths: tuple[int, ...], where: str) -> Stage:
     if not depths:
         raise SpaceError(
-            f"leaves no number of layers of {stage.name}", where=where, todo="leave one of the parts out"
+            f"leaves no number of layers for {stage.name}", where=where, todo="remove one of the parts"
         )
     if stage.modules is None:
         return replace(stage, depths=depths)
@@ -115,34 +128,36 @@ def _with_depths(stage: Stage, depths: tuple[int, ...], where: str) -> Stage:
 
 
 def _read(space: Space, text: str) -> tuple[int, Limit | set[int]]:
-    """The stage of a part, and its limit or numbers of layers."""
+    """The stage of a part, and its limit or its numbers of layers."""
     where = f"{_WHERE} {text[:80]!r}"
-    # Runs of blanks are one, so that the pattern is read in linear time.
+    # Repeated blanks are merged, so that matching takes linear time.
     match = _PART.fullmatch(" ".join(text.split())) if len(text) <= _LONGEST else None
     if match is None:
-        raise SpaceError("tells no part", where=where, allowed=_FORMS)
+        raise SpaceError("does not name a part of the space", where=where, allowed=_FORMS)
     values = [value.strip() for value in match["values"].split(",")]
     u, rest = find_stage(space, match["place"], where)
     stage = space.stages[u]
     if rest == "depth" and not stage.is_globals:
         if not all(value.isdecimal() and len(value) < 6 for value in values):
-            raise SpaceError(f"{match['values']!r} is no number of layers", where=where, allowed=stage.depths)
+            raise SpaceError(
+                f"{match['values']!r} is not a number of layers", where=where, allowed=stage.depths
+            )
         depths = {int(value) for value in values}
         for depth in depths - set(stage.depths):
             raise SpaceError(
-                f"{depth} is no number of layers of {stage.name}", where=where, allowed=stage.depths
+                f"{depth} is not a number of layers of {stage.name}", where=where, allowed=stage.depths
             )
         return u, depths
     layer, _, name = ("*", "", rest) if stage.is_globals else rest.partition(".")
     if not name or not (layer == "*" or (layer.isdecimal() and len(layer) < 6)):
-        raise SpaceError("tells no part", where=where, allowed=_FORMS)
+        raise SpaceError("does not name a part of the space", where=where, allowed=_FORMS)
     feature = next((f for f in stage.features if f.name == name), None)
     choices = [value if feature is None else _choice(feature, value) for value in values]
     return u, limit_of(stage, name, choices, None if layer == "*" else int(layer), where)
 
 
 def find_stage(space: Space, place: str, where: str) -> tuple[int, str]:
-    """The stage that a place begins with, the longest name first, and the rest."""
+    """The stage that a place begins with (the longest name wins), and the rest of the place."""
     for stage in sorted(space.stages, key=lambda s: -len(s.name)):
         if place.startswith(f"{stage.name}."):
             return space.stages.index(stage), place[len(stage.name) + 1 :]
@@ -150,7 +165,11 @@ def find_stage(space: Space, place: str, where: str) -> tuple[int, str]:
     if head.isdecimal() and int(head[:6]) < len(space.stages):
         return int(head[:6]), rest
     names = [stage.name for stage in space.stages]
-    what = f"there is no stage {head[:60]!r}" if rest and head != GLOBALS else "tells no part"
+    what = (
+        f"there is no stage {head[:60]!r}"
+        if rest and head != GLOBALS
+        else "does not name a part of the space"
+    )
     raise SpaceError(what, where=where, allowed=names if rest else _FORMS)
 
 
@@ -165,13 +184,17 @@ def _choice(feature: Feature, text: str) -> object:
         return text
 
 
-def allows(space: Space, stage: int, codes: np.ndarray) -> np.ndarray:
-    """Which modules of one depth of a stage are in a space, (modules,) bool, listed ones included."""
-    return allows_in(space.stages[stage], codes)
+def allowed_modules(stage: Stage, codes: np.ndarray) -> np.ndarray:
+    """Which modules of one depth a stage has, (modules,) bool, from codes (modules, depth, features).
 
-
-def allows_in(stage: Stage, codes: np.ndarray) -> np.ndarray:
-    """The same of a stage by itself."""
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nasbuild.space import allowed_modules, fix_parts, load_space
+    >>> stage = fix_parts(load_space("digits-macro"), ["stage1.0.op = mb_e3_k3"]).stages[0]
+    >>> allowed_modules(stage, np.array([[[0]], [[1]]])).tolist()
+    [False, True]
+    """
     if stage.modules is not None:
         return np.array([module_key(code) in stage.listed for code in codes], dtype=bool)
     return stage.permits(codes)

@@ -1,4 +1,4 @@
-"""Join two neighbouring stages into one, as the paper does with ProxylessNAS' last two."""
+"""Merges two neighbouring stages into one, as the paper does with the last two of ProxylessNAS."""
 
 from __future__ import annotations
 
@@ -10,16 +10,22 @@ from nasbuild.space._space import Architecture, Space, Stage
 
 
 def merge_stages(space: Space, first: int | str) -> Space:
-    """The space in which stage ``first`` and the one after it are one stage.
+    """The space in which stage ``first`` and the next one are a single stage.
 
-    The module of the joined stage is the layers of both. The architectures are the same ones, so
-    the two stages must have equal features, no shared ones and no lists, and one of them a fixed
-    depth (otherwise one sequence of layers could be cut in two ways).
+    A module of the merged stage is the layers of both, so the architectures stay the same. Therefore
+    the two stages must have equal features, none of them shared, and no lists of modules. One of them
+    must have a fixed depth; otherwise a sequence of layers could be split in two ways.
 
     Raises
     ------
     SpaceError
-        If the two can't be joined without changing what can be built.
+        If the two stages can't be merged without changing what can be built.
+
+    Examples
+    --------
+    >>> from nasbuild.space import load_space, merge_stages
+    >>> [stage.name for stage in merge_stages(load_space("nas-bench-macro"), "stage2").stages]
+    ['stage1', 'stage2+stage3']
     """
     u = space.stage_index(first)
     if u + 1 >= len(space.layered):
@@ -51,7 +57,7 @@ def merge_stages(space: Space, first: int | str) -> Space:
 
 
 def _check_costs(space: Space, names: tuple[str, str]) -> None:
-    """Places of costs in the two stages would mean others in the joined one."""
+    """Refuse costs that name layers or stages, which would mean others in the merged stage."""
     for cost in space.costs.values():
         whole = cost.function is not None
         for term in (*cost.sum, *cost.mean):
@@ -65,6 +71,13 @@ def _check_costs(space: Space, names: tuple[str, str]) -> None:
 
 
 def merge_architecture(architecture: Architecture, first: int) -> Architecture:
-    """The architecture of the merged space that is the same network."""
+    """The same network as an architecture of the merged space.
+
+    Examples
+    --------
+    >>> from nasbuild.space import Architecture, merge_architecture
+    >>> merge_architecture(Architecture((((3,),), ((5,),), ((7,),))), first=1)
+    Architecture(modules=(((3,),), ((5,), (7,))))
+    """
     m = architecture.modules
     return Architecture((*m[:first], m[first] + m[first + 1], *m[first + 2 :]))

@@ -1,4 +1,4 @@
-"""Architectures and modules as directed graphs: a node a layer, edges in the order of computation."""
+"""Architectures and modules as directed graphs: one node a layer, edges in the order of computation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STAGE, LAYER = "stage", "layer"
 
 @dataclass(frozen=True)
 class NodeFeature:
-    """What a node is described by: one of ``choices``, or a number where ``choices`` is None."""
+    """A feature of nodes: one of ``choices``, or a number if ``choices`` is None."""
 
     name: str
     choices: tuple[Choice, ...] | None = None
@@ -24,7 +24,7 @@ class NodeFeature:
 
 @dataclass(frozen=True)
 class GraphSchema:
-    """The features of a node: those with choices in order, then the numeric ones in order."""
+    """The features of nodes: categorical ones in order, then numeric ones in order."""
 
     features: tuple[NodeFeature, ...]
 
@@ -39,19 +39,19 @@ class GraphSchema:
 
 @dataclass(frozen=True)
 class Graphs:
-    """Many directed graphs, packed one behind the other.
+    """Many directed graphs in one set of arrays.
 
     Attributes
     ----------
     categories
-        Choice of each node, (nodes, categorical features) int64: 0 where the node does not have the
-        feature, else 1 + the position among the choices.
+        Choices of the nodes, (nodes, categorical features) int64: 0 if a node lacks the feature, else
+        1 + the position of its choice.
     numbers
         Numeric features, (nodes, numeric features) float32.
     edges
-        From and to, (2, edges) int64, numbered over all nodes.
+        Source and target of each edge, (2, edges) int64, numbered over the nodes of all graphs.
     offsets
-        First node of each graph and the number of all nodes, (graphs + 1,) int64.
+        First node of each graph, then the number of all nodes, (graphs + 1,) int64.
     """
 
     categories: np.ndarray
@@ -72,9 +72,9 @@ class Graphs:
         return np.searchsorted(self.graph_of_node[self.edges[1]], np.arange(len(self) + 1))
 
     def select(self, index: Sequence[int] | np.ndarray) -> Graphs:
-        """The graphs at ``index`` in that order, or those where a mask (graphs,) is true."""
+        """The graphs at ``index``, in that order, or those where a mask (graphs,) is true."""
         index = np.asarray(index)
-        # NumPy's own meaning of masks and negative numbers; an empty list alone would be one of floats.
+        # NumPy's meaning of masks and negative numbers; an empty list would become an array of floats.
         index = np.arange(len(self))[index if index.size else index.astype(np.int64)]
         sizes = np.diff(self.offsets)[index]
         offsets = np.concatenate([[0], np.cumsum(sizes)])
@@ -86,7 +86,14 @@ class Graphs:
 
 
 def graph_schema(space: Space) -> GraphSchema:
-    """The node features of a space: its own by name, then stage and position in the stage."""
+    """The node features of a space: its own by name, then the stage and the position in the stage.
+
+    Examples
+    --------
+    >>> from nasbuild.space import graph_schema, load_space
+    >>> [feature.name for feature in graph_schema(load_space("digits-macro")).features]
+    ['op', 'stage', 'layer']
+    """
     own = [NodeFeature(f.name, f.choices) for f in features_by_name(space.stages).values()]
     places = [
         NodeFeature(STAGE, tuple(stage.name for stage in space.stages)),
@@ -96,7 +103,16 @@ def graph_schema(space: Space) -> GraphSchema:
 
 
 def encode(space: Space, architectures: Sequence[Architecture]) -> Graphs:
-    """Graphs of whole architectures: one chain of layers each, the globals its last node."""
+    """Graphs of whole architectures: a chain of layers each, with the globals as the last node.
+
+    Examples
+    --------
+    >>> from nasbuild.space import Architecture, encode, space_from_yaml
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> graphs = encode(space, [Architecture((((3,),),)), Architecture((((3,), (5,)),))])
+    >>> graphs.offsets.tolist(), graphs.edges.tolist()
+    ([0, 1, 3], [[1], [2]])
+    """
     stages = list(enumerate(space.stages))
     return encode_parts(
         space,
@@ -108,7 +124,16 @@ def encode(space: Space, architectures: Sequence[Architecture]) -> Graphs:
 
 
 def encode_parts(space: Space, parts: Sequence[Sequence[tuple[int, np.ndarray]]]) -> Graphs:
-    """Graphs of parts of architectures: a chain of the modules of some stages, each with its stage and codes."""
+    """Graphs of parts of architectures: chains of modules, each given by its stage and its codes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nasbuild.space import encode_parts, load_space
+    >>> first, second = np.array([[0]]), np.array([[1], [2]])
+    >>> len(encode_parts(load_space("digits-macro"), [[(0, first), (1, second)]]).categories)
+    3
+    """
     tables = [_stage_table(space, u) for u in range(len(space.stages))]
     rows = [_node_rows(tables[u], code[None])[0] for part in parts for u, code in part]
     sizes = np.array([sum(len(code) for _, code in part) for part in parts], dtype=np.int64)
@@ -117,7 +142,15 @@ def encode_parts(space: Space, parts: Sequence[Sequence[tuple[int, np.ndarray]]]
 
 
 def encode_modules(space: Space, stage: int, codes: np.ndarray) -> Graphs:
-    """Graphs of isolated modules of one stage and depth, from codes (modules, depth, features)."""
+    """Graphs of isolated modules of one stage and depth, from codes (modules, depth, features).
+
+    Examples
+    --------
+    >>> from nasbuild.space import encode_modules, load_space, module_codes
+    >>> space = load_space("digits-macro")
+    >>> len(encode_modules(space, 0, module_codes(space.stages[0], depth=2)))
+    9
+    """
     rows = _node_rows(_stage_table(space, stage), codes)
     modules, depth = codes.shape[:2]
     return _chains(rows.reshape(modules * depth, -1), np.full(modules, depth, dtype=np.int64))
@@ -125,11 +158,11 @@ def encode_modules(space: Space, stage: int, codes: np.ndarray) -> Graphs:
 
 @dataclass(frozen=True)
 class _StageTable:
-    """How a stage's codes become node features."""
+    """Maps the codes of a stage to node features."""
 
     stage: int
     width: int
-    columns: list[tuple[int, np.ndarray]]  # for each feature: its column, the category of each choice
+    columns: list[tuple[int, np.ndarray]]  # column of each feature, and the category of each of its choices
 
 
 def _stage_table(space: Space, u: int) -> _StageTable:
@@ -143,12 +176,12 @@ def _stage_table(space: Space, u: int) -> _StageTable:
 
 
 def _node_rows(table: _StageTable, codes: np.ndarray) -> np.ndarray:
-    """Categories of the layers of modules with codes (modules, depth, features)."""
+    """Categories of the layers of modules, from codes (modules, depth, features)."""
     modules, depth = codes.shape[:2]
     rows = np.zeros((modules, depth, table.width), dtype=np.int64)
     for position, (column, category) in enumerate(table.columns):
         rows[:, :, column] = category[codes[:, :, position]]
-    # The last two features by construction; a space may have a feature of its own named "stage".
+    # By position: a space may have a feature named "stage".
     rows[:, :, -2] = 1 + table.stage
     rows[:, :, -1] = 1 + np.arange(depth)
     return rows

@@ -1,4 +1,4 @@
-"""Small and large steps: every module one choice away, and random mutations for a search."""
+"""Neighbouring modules, one choice away, and random mutations for a search."""
 
 from __future__ import annotations
 
@@ -11,14 +11,23 @@ from nasbuild.space._check_architecture import contains
 from nasbuild.space._count import count_modules
 from nasbuild.space._sample import random_architecture, sample_module
 from nasbuild.space._space import Architecture, Module, Space, Stage, module_key
-from nasbuild.space._tied_features import held
+from nasbuild.space._tied_features import restore_ties
 
 
 def neighbour_codes(stage: Stage, code: np.ndarray) -> Iterator[np.ndarray]:
-    """Codes of all modules that differ from ``code`` (depth, features) by one step.
+    """Codes of all modules one step away from ``code`` (depth, features).
 
-    A step changes one choice (a shared one in all layers at once), takes one layer out, or puts
-    one in; a listed or fixed stage yields those steps that its list or limits allow.
+    A step changes one choice (a shared one in all layers at once), removes a layer, or inserts one.
+    Steps that the list or limits of a stage exclude are left out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nasbuild.space import module_id, neighbour_codes, space_from_yaml
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> stage = space.stages[0]
+    >>> [module_id(stage, stage.decode(code)) for code in neighbour_codes(stage, np.array([[0]]))]
+    ['k5', 'k3-k3', 'k5-k3', 'k3-k5']
     """
     seen = {module_key(code)}
     for candidate in _steps(stage, code):
@@ -38,7 +47,7 @@ def _tied_mutation(
     architecture: Architecture,
     rng: np.random.Generator,
 ) -> Architecture:
-    """A change, with what is tied to it changed as well."""
+    """Mutates a stage, and all that is tied to it."""
     untied = replace(space, tied=())
     for _ in range(_TRIES):
         changed = change(untied, architecture, rng)
@@ -46,14 +55,25 @@ def _tied_mutation(
         stage = next((u for u, (old, new) in enumerate(pairs) if old != new), None)
         if stage is None:
             return architecture
-        mended = held(space, changed, stage, architecture)
+        mended = restore_ties(space, changed, stage, architecture)
         if mended is not None and mended != architecture and contains(space, mended):
             return mended
     return random_architecture(space, rng)
 
 
 def mutate_module(space: Space, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-    """Put another module, drawn at random, in one stage that has more than one (paper, section 5.1)."""
+    """Replace the module of one random stage by another random one (paper, section 5.1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nasbuild.space import load_space, mutate_module, sample
+    >>> space, rng = load_space("digits-macro"), np.random.default_rng(0)
+    >>> before = sample(space, 1, rng)[0]
+    >>> after = mutate_module(space, before, rng)
+    >>> sum(old != new for old, new in zip(before, after))
+    1
+    """
     if space.tied:
         return _tied_mutation(mutate_module, space, architecture, rng)
     stage = _any_free_stage(space, rng)
@@ -63,10 +83,19 @@ def mutate_module(space: Space, architecture: Architecture, rng: np.random.Gener
 
 
 def mutate_layer(space: Space, architecture: Architecture, rng: np.random.Generator) -> Architecture:
-    """Add, remove or edit a single layer of one stage (paper, section 5.1: Layer-Full).
+    """Add, remove or change a single layer of one stage (paper, section 5.1: Layer-Full).
 
-    Adding, removing and editing are equally likely, where each is possible; in a listed or fixed stage
-    each module one step away is.
+    The three are equally likely where each is possible. In a listed or fixed stage, each module one
+    step away is equally likely.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nasbuild.space import load_space, mutate_layer, sample
+    >>> space, rng = load_space("digits-macro"), np.random.default_rng(0)
+    >>> before = sample(space, 1, rng)[0]
+    >>> mutate_layer(space, before, rng) != before
+    True
     """
     if space.tied:
         return _tied_mutation(mutate_layer, space, architecture, rng)
@@ -106,7 +135,7 @@ def _steps(stage: Stage, code: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _random_step(stage: Stage, code: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A step at random, without listing them all: a wide layer can be added in millions of ways."""
+    """A random step, without enumerating all: a wide layer can be inserted in millions of ways."""
     depth = len(code)
     editable = [p for p, size in enumerate(stage.sizes) if size > 1]
     kinds = [*_next_depths(stage, depth), *([depth] if editable else [])]
@@ -132,7 +161,7 @@ def _random_edit(stage: Stage, code: np.ndarray, position: int, rng: np.random.G
 
 
 def _next_depths(stage: Stage, depth: int) -> list[int]:
-    """The next shallower and the next deeper depth, where there are."""
+    """The next smaller and the next larger depth, if any."""
     shallower = [d for d in stage.depths if d < depth]
     deeper = [d for d in stage.depths if d > depth]
     return [*([max(shallower)] if shallower else []), *([min(deeper)] if deeper else [])]
@@ -149,7 +178,7 @@ def _with_layer(code: np.ndarray, place: int, free: list[int], choices: tuple[in
 
 
 def _cut_or_repeated(code: np.ndarray, depth: int) -> np.ndarray:
-    """A module of a depth that is not next to this one (2 and 4, say): its end cut off or repeated."""
+    """A module of a depth that is not adjacent (2 and 4, say): its end is cut off or repeated."""
     return code[np.minimum(np.arange(depth), len(code) - 1)]
 
 

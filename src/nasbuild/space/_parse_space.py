@@ -1,4 +1,4 @@
-"""Plain data to a search space, with an exact word for every mistake: what, where, what is allowed."""
+"""Reads a search space from plain data; every mistake is named with its place and what is allowed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _MOST_DEPTH = 1_000
 _LARGEST_END = 1e300
 # Codes of choices are int16.
 _MOST_CHOICES = 32_767
-# Whole numbers up to here are exact as float64 too, as which tables and predictors may hold them.
+# Integers up to here are exact in float64, which tables and predictors use.
 _LARGEST_WHOLE = 2**53
 
 
@@ -51,7 +51,14 @@ def space_from_dict(data: object) -> Space:
     Raises
     ------
     SpaceError
-        For the first thing that is wrong, naming the place in the data and what is allowed there.
+        For the first mistake, naming its place in the data and what is allowed there.
+
+    Examples
+    --------
+    >>> from nasbuild.space import count_architectures, space_from_dict
+    >>> stage = {"depth": [1, 2], "features": {"kernel": [3, 5]}}
+    >>> count_architectures(space_from_dict({"name": "tiny", "stages": [stage]}))
+    6
     """
     top = mapping_of(data, "the space", _TOP)
     name = text_of(top.get("name"), "name")
@@ -64,7 +71,7 @@ def space_from_dict(data: object) -> Space:
         raise SpaceError(f"two stages are named {max(names, key=names.count)!r}", where="stages")
     if GLOBALS in names:
         raise SpaceError(
-            f"{GLOBALS!r} is the name kept for the features of the whole architecture", where="stages"
+            f"{GLOBALS!r} is reserved for the features of the whole architecture", where="stages"
         )
     read += _globals(top)
     _check_kinds(read)
@@ -72,13 +79,13 @@ def space_from_dict(data: object) -> Space:
     space = Space(name, tuple(read), _metrics(top.get("metrics")), identity=identity)
     space = replace(space, tied=read_tied(space, top.get("tied")))
     if space.tied:
-        # Said at once that no module keeps them.
-        _ = space.together
+        # Fails early if no module satisfies the ties.
+        _ = space.tied_stages
     return replace(space, costs=read_costs(space, top.get("costs")))
 
 
 def usual_kind(choices: Sequence[Choice]) -> Kind:
-    """The kind of a feature whose kind is not written out: numeric if its choices are numbers."""
+    """The default kind of a feature: numeric if its choices are numbers."""
     return "numeric" if _choice_type(choices[0]) == "number" else "categorical"
 
 
@@ -103,7 +110,7 @@ def _globals(top: Mapping[str, Any]) -> list[Stage]:
     listed = top.get("globals_modules")
     if not features:
         if listed is not None:
-            raise SpaceError(f"stands without {GLOBALS}", where="globals_modules")
+            raise SpaceError(f"needs {GLOBALS}", where="globals_modules")
         return []
     if listed is not None and not isinstance(listed, list):
         raise SpaceError("must be a list of {feature: choice}", where="globals_modules")
@@ -113,7 +120,7 @@ def _globals(top: Mapping[str, Any]) -> list[Stage]:
 
 
 def _with_limits(stage: Stage, data: object, where: str) -> Stage:
-    """The stage with parts held fixed, as ``--fix`` writes them."""
+    """The stage with fixed parts, as ``--fix`` writes them."""
     if data is None:
         return stage
     if not isinstance(data, list):
@@ -144,7 +151,7 @@ def _with_modules(stage: Stage, listed: object, where: str) -> Stage:
     modules: dict[Module, None] = {}
     for number, module in enumerate(listed):
         modules.setdefault(parse_module(free, module, where=f"{where}[{number}]"))
-    # A depth that no listed module has can't be built.
+    # A depth without a listed module can't be built.
     depths = tuple(sorted({len(module) for module in modules}))
     return Stage(stage.name, depths, stage.features, stage.shared, tuple(modules))
 
@@ -164,7 +171,7 @@ def _feature(name: str, entry: object, where: str) -> Feature:
         kind, entry = entry.get("kind"), entry.get("choices")
         if kind is not None and kind not in get_args(Kind):
             raise SpaceError(
-                f"{shown(kind)} is no kind of feature", where=f"{where}.kind", allowed=get_args(Kind)
+                f"{shown(kind)} is not a kind of feature", where=f"{where}.kind", allowed=get_args(Kind)
             )
     if not isinstance(entry, list) or not 1 <= len(entry) <= _MOST_CHOICES:
         raise SpaceError(f"must be a list of 1 to {_MOST_CHOICES:,} choices", where=where)
@@ -175,7 +182,7 @@ def _feature(name: str, entry: object, where: str) -> Feature:
     if len({choice_key(c) for c in entry}) < len(entry):
         raise SpaceError("lists a choice twice", where=where)
     if kind == "numeric" and usual_kind(entry) != "numeric":
-        raise SpaceError("is numeric, but its choices are no numbers", where=where)
+        raise SpaceError("is numeric, but its choices are not numbers", where=where)
     return Feature(name, tuple(entry), kind or usual_kind(entry))
 
 
@@ -188,7 +195,7 @@ def _check_choice(choice: object, where: str) -> None:
         good = isinstance(choice, float) and abs(choice) < float("inf")
     if not good:
         allowed = f"finite numbers, true, false and printable texts of 1 to {LONGEST_TEXT} characters"
-        todo = "write none, which is a text" if choice is None else None
+        todo = "write none, a text, instead of null" if choice is None else None
         raise SpaceError(f"{shown(choice)} can't be a choice", where=where, allowed=allowed, todo=todo)
 
 
@@ -200,7 +207,7 @@ def _shared(data: object, stage: str, features: tuple[Feature, ...], where: str)
     names = [f.name for f in features]
     for name in data:
         if name not in names:
-            raise SpaceError(f"{shown(name)} is no feature of {stage}", where=where, allowed=names)
+            raise SpaceError(f"{shown(name)} is not a feature of {stage}", where=where, allowed=names)
     return frozenset(data)
 
 
@@ -230,12 +237,12 @@ def _end(data: object, where: str) -> float | None:
     if data is None:
         return None
     if isinstance(data, bool) or not isinstance(data, int | float) or not abs(data) < _LARGEST_END:
-        raise SpaceError(f"{shown(data)} is no number", where=where, allowed="finite numbers below 1e300")
+        raise SpaceError(f"{shown(data)} is not a number", where=where, allowed="finite numbers below 1e300")
     return float(data)
 
 
 def _identity(data: object, stages: Sequence[Stage]) -> tuple[str, ...] | None:
-    """Choices whose layers do nothing; ``none`` says that no layer does."""
+    """Choices whose layers do nothing; ``none`` says that every layer does something."""
     if data is None or data == "none":
         return None if data is None else ()
     if not isinstance(data, list) or not data:
@@ -245,7 +252,7 @@ def _identity(data: object, stages: Sequence[Stage]) -> tuple[str, ...] | None:
     known = dict.fromkeys(c for s in stages for f in s.features for c in f.choices if isinstance(c, str))
     for choice in data:
         if not isinstance(choice, str) or choice not in known:
-            raise SpaceError(f"{shown(choice)} is no choice of a feature", where="identity", allowed=known)
+            raise SpaceError(f"{shown(choice)} is not a choice of a feature", where="identity", allowed=known)
     return tuple(dict.fromkeys(data))
 
 
@@ -259,18 +266,18 @@ def _depths(data: object, where: str) -> tuple[int, ...]:
                 else None
             )
             raise SpaceError(
-                f"{shown(value)} is no number of layers",
+                f"{shown(value)} is not a number of layers",
                 where=where,
                 allowed=f"1 to {_MOST_DEPTH}",
                 todo=todo,
             )
     if not values or len(set(values)) < len(values):
-        raise SpaceError("must list different numbers of layers, at least one", where=where)
+        raise SpaceError("must list at least one number of layers, each once", where=where)
     return tuple(sorted(values))
 
 
 def _check_kinds(stages: list[Stage]) -> None:
-    """One name means one kind of choice everywhere: its embedding is shared by the stages."""
+    """Check that a feature has the same kind in all stages, as these share its embedding."""
     first: dict[str, tuple[str, str]] = {}
     for stage in stages:
         for feature in stage.features:
@@ -280,7 +287,7 @@ def _check_kinds(stages: list[Stage]) -> None:
                 raise SpaceError(
                     f"feature {feature.name!r} is {kind} in {stage.name} and {before} in {there}",
                     where="stages",
-                    todo="give one of the two another name",
+                    todo="rename one of the two",
                 )
     features_by_name(stages)
 

@@ -1,4 +1,4 @@
-"""Objects and names in the plain data of a ``space.yaml``."""
+"""Checks of objects and names in the plain data of a ``space.yaml``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ LONGEST_TEXT = 200
 
 
 def mapping_of(data: object, where: str, allowed: tuple[str, ...]) -> Mapping[str, Any]:
-    """An object with no other keys than those allowed.
+    """The data as a mapping with allowed keys only.
 
     Raises
     ------
     SpaceError
-        Naming ``where``, and the first key that is not known.
+        Naming ``where`` and the first unknown key.
     """
     if not isinstance(data, Mapping):
         raise SpaceError(f"is {kind_of(data)}, not an object with {', '.join(allowed)}", where=where)
@@ -28,27 +28,34 @@ def mapping_of(data: object, where: str, allowed: tuple[str, ...]) -> Mapping[st
 
 
 def text_of(value: object, where: str) -> str:
-    """A text that can be a name.
+    """The value as a name.
 
     Raises
     ------
     SpaceError
-        If it is none.
+        If it is not a valid name.
     """
     if isinstance(value, str) and is_name(value):
         return value
     raise SpaceError(
-        "is missing" if value is None else f"{shown(value)} is no name",
+        "is missing" if value is None else f"{shown(value)} is not a valid name",
         where=where,
         allowed=f"printable texts of 1 to {LONGEST_TEXT} characters without spaces around them",
     )
 
 
 def is_printable(text: str) -> bool:
-    """Whether a text can be shown in a line."""
+    """Whether a text fits on one line of a message."""
     return 0 < len(text) <= LONGEST_TEXT and text.isprintable()
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can be the name of a metric."""
+    """Whether a text can be a name: 1 to 200 printable characters, no spaces around them.
+
+    Examples
+    --------
+    >>> from nasbuild.space import is_name
+    >>> is_name("latency"), is_name(" latency"), is_name("")
+    (True, False, False)
+    """
     return is_printable(text) and text == text.strip()

@@ -1,4 +1,4 @@
-"""Draw and list modules and architectures without ever holding the whole space."""
+"""Samples and enumerates modules and architectures without holding the whole space."""
 
 from __future__ import annotations
 
@@ -23,6 +23,18 @@ def module_codes(stage: Stage, depth: int, start: int = 0, stop: int | None = No
 
     Modules are numbered like digits: the last feature of the last layer runs fastest, and a shared
     feature is one digit for all layers.
+
+    Raises
+    ------
+    SpaceError
+        If the numbers of modules exceed 64 bits.
+
+    Examples
+    --------
+    >>> from nasbuild.space import module_codes, space_from_yaml
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> module_codes(space.stages[0], depth=2)[:, :, 0].tolist()
+    [[0, 0], [0, 1], [1, 0], [1, 1]]
     """
     total = count_modules(stage, depth)
     stop = total if stop is None else min(stop, total)
@@ -44,7 +56,15 @@ def module_codes(stage: Stage, depth: int, start: int = 0, stop: int | None = No
 
 
 def sample_codes(stage: Stage, depth: int, n: int, rng: np.random.Generator) -> np.ndarray:
-    """``n`` modules of one depth, each equally likely, drawn with replacement."""
+    """``n`` random modules of one depth, with replacement, as codes (n, depth, features) int16.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nasbuild.space import load_space, sample_codes
+    >>> sample_codes(load_space("digits-macro").stages[0], 2, 5, np.random.default_rng(0)).shape
+    (5, 2, 1)
+    """
     if stage.modules is not None:
         listed = stage.codes_by_depth[depth]
         return listed[rng.integers(len(listed), size=n)]
@@ -56,15 +76,28 @@ def sample_codes(stage: Stage, depth: int, n: int, rng: np.random.Generator) -> 
             continue
         for layer in range(width):
             allowed = stage.allowed(None if feature.name in stage.shared else layer, position)
-            drawn = allowed[rng.integers(len(allowed), size=n)]
+            picked = allowed[rng.integers(len(allowed), size=n)]
             codes[:, slice(None) if feature.name in stage.shared else layer, position] = (
-                drawn[:, None] if feature.name in stage.shared else drawn
+                picked[:, None] if feature.name in stage.shared else picked
             )
     return codes
 
 
 def enumerate_modules(stage: Stage, chunk: int = 4096) -> Iterator[Module]:
-    """Every module of a stage, lazily, shallow ones first."""
+    """Every module of a stage, lazily, shallow ones first.
+
+    Parameters
+    ----------
+    chunk
+        Number of modules that are decoded at a time.
+
+    Examples
+    --------
+    >>> from nasbuild.space import enumerate_modules, space_from_yaml
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> list(enumerate_modules(space.stages[0]))[:3]
+    [((3,),), ((5,),), ((3,), (3,))]
+    """
     for depth in stage.depths:
         total = count_modules(stage, depth)
         for start in range(0, total, chunk):
@@ -73,7 +106,15 @@ def enumerate_modules(stage: Stage, chunk: int = 4096) -> Iterator[Module]:
 
 
 def sample_module(stage: Stage, rng: np.random.Generator, over: Over = "architectures") -> Module:
-    """One module at random; see `sample` for ``over``."""
+    """A random module of a stage; see `sample` for ``over``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nasbuild.space import load_space, sample_module
+    >>> len(sample_module(load_space("nas-bench-macro").stages[1], np.random.default_rng(0)))
+    3
+    """
     depths = stage.depths
     if over == "depths":
         depth = depths[int(rng.integers(len(depths)))]
@@ -92,11 +133,16 @@ def sample(
     over: Over = "architectures",
     distinct: bool = True,
 ) -> list[Architecture]:
-    """Draw architectures at random.
+    """Sample architectures at random.
 
-    ``over="architectures"`` makes each architecture of the space equally likely, so deep ones
-    prevail; ``over="depths"`` draws the depth of each stage first, each depth equally likely,
-    then the choices, as tables of once-for-all networks are usually drawn.
+    Parameters
+    ----------
+    over
+        ``"architectures"`` makes all architectures equally likely, so that deep ones prevail.
+        ``"depths"`` samples the depth of each stage first, all depths equally likely, and then the
+        choices. Tables of once-for-all networks are usually sampled so.
+    distinct
+        Whether the architectures must differ.
 
     Parameters
     ----------
@@ -106,7 +152,15 @@ def sample(
     Raises
     ------
     SpaceError
-        If ``distinct`` architectures are asked for and the space has fewer than ``n``.
+        If the space has fewer than ``n`` distinct architectures.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nasbuild.space import load_space, sample
+    >>> architectures = sample(load_space("digits-macro"), 100, np.random.default_rng(0))
+    >>> len(set(architectures))
+    100
     """
     rng = np.random.default_rng(rng)
     if over not in ("architectures", "depths"):
@@ -115,43 +169,52 @@ def sample(
     if distinct and n > total:
         raise SpaceError(f"{n} different architectures were asked for, the space has {total}")
     if distinct and total <= 4 * n:
-        # Drawing until all are found would take long in a small space: list it instead.
+        # Rejecting repeats would take long in a small space, so it is enumerated.
         return _sample_listed(space, n, rng, over)
-    found: dict[Architecture, None] = {}
-    drawn: list[Architecture] = []
-    while len(found if distinct else drawn) < n:
+    unique: dict[Architecture, None] = {}
+    sampled: list[Architecture] = []
+    while len(unique if distinct else sampled) < n:
         architecture = random_architecture(space, rng, over)
-        found.setdefault(architecture)
-        drawn.append(architecture)
-    return list(found) if distinct else drawn
+        unique.setdefault(architecture)
+        sampled.append(architecture)
+    return list(unique) if distinct else sampled
 
 
 def random_architecture(space: Space, rng: np.random.Generator, over: Over = "architectures") -> Architecture:
-    """One architecture at random; see `sample` for ``over``. Of listed modules each is equally likely with ties."""
+    """One random architecture; see `sample` for ``over``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nasbuild.space import contains, load_space, random_architecture
+    >>> space = load_space("ofa-mobilenet-v3")
+    >>> contains(space, random_architecture(space, np.random.default_rng(0), over="depths"))
+    True
+    """
     if not space.tied:
         return Architecture(tuple(sample_module(stage, rng, over) for stage in space.stages))
     modules: dict[int, Module] = {}
-    for one in space.together:
+    for one in space.tied_stages:
         if over == "depths":
-            depths = _tied_depths(space, one.stages, one.ways, rng)
-            counts = [prod(map(_count_at, way, depths)) for way in one.ways]
-            way = one.ways[int(rng.choice(len(counts), p=weights(counts)))]
+            depths = _tied_depths(space, one.stages, one.variants, rng)
+            counts = [prod(map(_count_at, way, depths)) for way in one.variants]
+            way = one.variants[int(rng.choice(len(counts), p=weights(counts)))]
             found = [s.decode(sample_codes(s, d, 1, rng)[0]) for s, d in zip(way, depths, strict=True)]
         else:
-            counts = [prod(map(count_modules, way)) for way in one.ways]
-            way = one.ways[int(rng.choice(len(counts), p=weights(counts)))]
+            counts = [prod(map(count_modules, way)) for way in one.variants]
+            way = one.variants[int(rng.choice(len(counts), p=weights(counts)))]
             found = [sample_module(stage, rng) for stage in way]
         modules |= dict(zip(one.stages, found, strict=True))
     return Architecture(tuple(modules[u] for u in range(len(space.stages))))
 
 
 def _tied_depths(
-    space: Space, stages: Sequence[int], ways: Sequence[Sequence[Stage]], rng: np.random.Generator
+    space: Space, stages: Sequence[int], variants: Sequence[Sequence[Stage]], rng: np.random.Generator
 ) -> list[int]:
-    """A depth for each stage, each equally likely among those that some choice of the ties has."""
+    """Depths of tied stages, all combinations that the ties allow equally likely."""
     while True:
         depths = [int(rng.choice(space.stages[u].depths)) for u in stages]
-        if any(prod(map(_count_at, way, depths)) for way in ways):
+        if any(prod(map(_count_at, way, depths)) for way in variants):
             return depths
 
 
@@ -160,19 +223,28 @@ def _count_at(stage: Stage, depth: int) -> int:
 
 
 def enumerate_architectures(space: Space) -> Iterator[Architecture]:
-    """Every architecture, lazily; the last stage runs fastest, one choice of all ties after the other."""
+    """Every architecture of a space, lazily; the last stage runs fastest.
+
+    With ties, the architectures of one choice of all ties follow those of another.
+
+    Examples
+    --------
+    >>> from nasbuild.space import architecture_id, enumerate_architectures, space_from_yaml
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> [architecture_id(space, a) for a in enumerate_architectures(space)]
+    ['k3', 'k5', 'k3-k3', 'k3-k5', 'k5-k3', 'k5-k5']
+    """
     if space.tied:
-        for ways in product(*(one.ways for one in space.together)):
-            pairs = zip(space.together, ways, strict=True)
+        for variants in product(*(one.variants for one in space.tied_stages)):
+            pairs = zip(space.tied_stages, variants, strict=True)
             stages = {u: stage for one, way in pairs for u, stage in zip(one.stages, way, strict=True)}
             untied = replace(space, stages=tuple(stages[u] for u in range(len(stages))), tied=())
-            yield from _every(untied)
+            yield from _untied_architectures(untied)
         return
-    yield from _every(space)
+    yield from _untied_architectures(space)
 
 
-def _every(space: Space) -> Iterator[Architecture]:
-
+def _untied_architectures(space: Space) -> Iterator[Architecture]:
     def tails(stages: tuple[Stage, ...]) -> Iterator[tuple[Module, ...]]:
         if not stages:
             yield ()
@@ -195,13 +267,13 @@ def _sample_listed(space: Space, n: int, rng: np.random.Generator, over: Over) -
 
 
 def _count_of_depths(space: Space, depths: Sequence[int]) -> float:
-    """How many architectures have the depths of one."""
+    """Number of architectures with these depths."""
     if not space.tied:
         return float(prod(count_modules(stage, d) for stage, d in zip(space.stages, depths, strict=True)))
     return float(
         prod(
-            sum(prod(map(_count_at, way, [depths[u] for u in one.stages])) for way in one.ways)
-            for one in space.together
+            sum(prod(map(_count_at, way, [depths[u] for u in one.stages])) for way in one.variants)
+            for one in space.tied_stages
         )
     )
 

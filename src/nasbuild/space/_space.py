@@ -15,7 +15,7 @@ from nasbuild.errors import SpaceError
 
 if TYPE_CHECKING:
     from nasbuild.space._declared_costs import Cost
-    from nasbuild.space._tied_features import Together
+    from nasbuild.space._tied_features import TiedStages
 
 Choice = bool | int | float | str
 Layer = tuple[Choice, ...]
@@ -32,8 +32,8 @@ GLOBALS = "globals"
 class Feature:
     """A choice made at a layer, such as its kernel size.
 
-    ``kind`` tells what may be read into the choices: nothing but their names (categorical),
-    their order (ordered), or their values (numeric).
+    ``kind`` says what the choices mean: nothing but names (categorical), an order (ordered), or numeric
+    values (numeric).
     """
 
     name: str
@@ -46,12 +46,12 @@ class Feature:
 
     @cached_property
     def numbers(self) -> np.ndarray | None:
-        """The choices as numbers, (choices,); None if one of them is none."""
+        """The choices as numbers, (choices,) float64; None unless all of them are numbers."""
         plain = all(isinstance(c, int | float) and not isinstance(c, bool) for c in self.choices)
         return np.array(self.choices, dtype=np.float64) if plain else None
 
     def index(self, choice: object) -> int:
-        """Position of ``choice`` among the choices; -1 if it is none of them. NumPy's scalars are as good."""
+        """Position of ``choice`` among the choices, -1 if it is not one; NumPy scalars work as well."""
         if isinstance(choice, (bool, int, float, str)):
             return self._index.get(choice_key(choice), -1)
         if isinstance(choice, (np.bool_, np.number)):
@@ -61,7 +61,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class Metric:
-    """A measured number, with the direction that is wanted, its unit, and the range it can't leave (None: no end)."""
+    """A measured number with its preferred direction, its unit and its range; None means no limit."""
 
     name: str
     direction: Direction
@@ -75,7 +75,7 @@ class Metric:
         return 1 if self.direction == "maximize" else -1
 
     def outside(self, value: float) -> str | None:
-        """The end of the range beyond which a value lies, ``at least 0``; None if it lies within."""
+        """The limit that a value violates, such as ``at least 0``; None if it is within the range."""
         if self.minimum is not None and value < self.minimum:
             return f"at least {self.minimum:g}"
         if self.maximum is not None and value > self.maximum:
@@ -85,7 +85,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Limit:
-    """Choices that a feature may have at one layer of a stage (from 0), or at every layer; part of a fixed stage."""
+    """The choices that a feature may have at one layer of a stage (from 0), or at every layer (None)."""
 
     feature: str
     choices: tuple[Choice, ...]
@@ -96,10 +96,10 @@ class Limit:
 class Stage:
     """A run of layers at one resolution (the paper's unit, u).
 
-    Either every combination of choices in every allowed depth is a module, or ``modules`` lists
-    those that are allowed. Features in ``shared`` have one value throughout the stage. ``limits`` leave some of
-    the choices only, where parts are held fixed; a listed stage has none.
-    The features of the whole architecture are a stage too: one layer deep, named ``globals``, last.
+    Its modules are all combinations of choices in every allowed depth, or those that ``modules`` lists.
+    Features in ``shared`` have one value in all layers. ``limits`` exclude choices where parts are fixed;
+    a listed stage has none. The features of the whole architecture are a stage too: the last one, one
+    layer deep, named ``globals``.
     """
 
     name: str
@@ -120,7 +120,7 @@ class Stage:
 
     @cached_property
     def codes_by_depth(self) -> dict[int, np.ndarray]:
-        """Codes of an explicitly listed stage: depth to (modules, depth, features)."""
+        """Codes of a listed stage, by depth: (modules, depth, features)."""
         grouped: dict[int, list[np.ndarray]] = {d: [] for d in self.depths}
         for module in self.modules or ():
             grouped[len(module)].append(self.encode(module))
@@ -128,21 +128,21 @@ class Stage:
 
     @cached_property
     def listed(self) -> frozenset[tuple[int, bytes]]:
-        """What an explicitly listed stage allows, as keys of codes."""
+        """Keys of the modules of a listed stage."""
         return frozenset(module_key(code) for codes in self.codes_by_depth.values() for code in codes)
 
     def allowed(self, layer: int | None, position: int) -> np.ndarray:
-        """Codes of the choices that a feature may have at a layer (None: at all that share it), ascending."""
+        """Codes of the choices that a feature may have at a layer, ascending; None for a shared feature."""
         if not self.limits:
             return np.arange(self.sizes[position])
         key = layer, position
         if key not in self._allowed:
             feature = self.features[position]
-            left = set(range(self.sizes[position]))
+            remaining = set(range(self.sizes[position]))
             for limit in self.limits:
                 if limit.feature == feature.name and (layer is None or limit.layer in (None, layer)):
-                    left &= {feature.index(choice) for choice in limit.choices}
-            self._allowed[key] = np.array(sorted(left), dtype=np.int64)
+                    remaining &= {feature.index(choice) for choice in limit.choices}
+            self._allowed[key] = np.array(sorted(remaining), dtype=np.int64)
         return self._allowed[key]
 
     @cached_property
@@ -150,7 +150,7 @@ class Stage:
         return {}
 
     def permits(self, codes: np.ndarray) -> np.ndarray:
-        """Which modules of one depth, (modules, depth, features), depths and limits leave, (modules,) bool."""
+        """Which modules of one depth obey depths and limits, (modules,) bool, from (modules, depth, features)."""
         found = np.full(len(codes), codes.shape[1] in self.depths)
         for limit in self.limits:
             position = [f.name for f in self.features].index(limit.feature)
@@ -163,11 +163,11 @@ class Stage:
         return found
 
     def feature(self, name: str) -> Feature:
-        """The feature of that name; the stage must have it."""
+        """The feature of a name, which the stage must have."""
         return next(f for f in self.features if f.name == name)
 
     def encode(self, module: Module) -> np.ndarray:
-        """Indices of the choices, (depth, features) int16. The module must be of this stage."""
+        """Indices of the choices of a module of this stage, (depth, features) int16."""
         return np.array(
             [[f.index(c) for f, c in zip(self.features, layer, strict=True)] for layer in module],
             dtype=np.int16,
@@ -180,13 +180,13 @@ class Stage:
         )
 
     def as_dicts(self, module: Module) -> list[dict[str, Choice]]:
-        """The module as in ``archs.jsonl``: a list of ``{feature: choice}``, a layer each."""
+        """The module as in ``archs.jsonl``: one ``{feature: choice}`` a layer."""
         return [{f.name: c for f, c in zip(self.features, layer, strict=True)} for layer in module]
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A feature at one layer of a stage (from 0), or at all of its layers: what a tie ties."""
+    """A feature at one layer of a stage (from 0), or at all of its layers, that a tie names."""
 
     stage: str
     feature: str
@@ -202,11 +202,19 @@ class Slot:
 class Space:
     """A search space: what can be built.
 
-    ``stages`` stand in the order of the data flow; the features of the whole architecture, if
-    there are any, follow as a last stage of one layer named ``globals``. ``costs`` are known of every architecture
-    by definition. ``identity`` names the choices whose layers do nothing: none at all if empty, not said if None.
-    ``tied`` lists what has one choice in every architecture.
-    ``whole`` is the space of which this one holds some parts fixed (`fixed`); it is not written to files.
+    Attributes
+    ----------
+    stages
+        In the order of the data flow. The features of the whole architecture, if any, are the last
+        stage: one layer, named ``globals``.
+    costs
+        Costs that are known exactly for every architecture.
+    identity
+        Choices whose layers do nothing; empty if every layer does something, None if it is not declared.
+    tied
+        Groups of slots that have one choice in every architecture.
+    whole
+        The space of which this one is a part with fixed choices (`fix_parts`); not written to files.
     """
 
     name: str
@@ -224,39 +232,39 @@ class Space:
 
     @property
     def globals(self) -> Stage | None:
-        """The stage that holds the features of the whole architecture."""
+        """The stage with the features of the whole architecture; None if there are none."""
         return self.stages[-1] if self.stages[-1].is_globals else None
 
     @property
     def layered(self) -> tuple[Stage, ...]:
-        """The stages without the one that holds the globals."""
+        """The stages without the globals."""
         return self.stages[:-1] if self.globals else self.stages
 
     @cached_property
     def max_depth(self) -> int:
-        """The deepest module of any stage."""
+        """The largest number of layers in any stage."""
         return max(max(stage.depths) for stage in self.stages)
 
     def tied_groups(self) -> tuple[tuple[int, ...], ...]:
-        """Indices of stages that are tied to each other, directly or through others, two or more each."""
-        return tuple(one.stages for one in self.together if len(one.stages) > 1)
+        """Indices of stages tied to each other, directly or through others, two or more each."""
+        return tuple(one.stages for one in self.tied_stages if len(one.stages) > 1)
 
     def ties_hold(self, architecture: Architecture) -> bool:
-        """Whether all that is tied has one choice."""
+        """Whether an architecture satisfies all ties."""
         from nasbuild.space._tied_features import broken_tie
 
         return broken_tie(self, architecture.modules) is None
 
     @cached_property
-    def together(self) -> tuple[Together, ...]:
-        """Every stage once, with those that it is tied to and what their ties leave of them."""
-        from nasbuild.space._tied_features import stages_together
+    def tied_stages(self) -> tuple[TiedStages, ...]:
+        """Every stage once, with the stages tied to it and the modules that the ties allow."""
+        from nasbuild.space._tied_features import tied_components
 
-        return stages_together(self)
+        return tied_components(self)
 
     @cached_property
     def layers_counted(self) -> dict[object, int | None]:
-        """Kept for means of declared costs: at how many layers something counts."""
+        """Cache for declared costs: the number of layers where a term counts."""
         return {}
 
     def stage_index(self, stage: int | str) -> int:
@@ -265,7 +273,7 @@ class Space:
         Raises
         ------
         SpaceError
-            If there is none; the message lists the stages.
+            If there is no such stage; the message lists the stages.
         """
         names = [s.name for s in self.stages]
         if isinstance(stage, str) and stage in names:
@@ -282,7 +290,7 @@ class Space:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network of a space: one module for each of ``Space.stages``, globals included."""
+    """A network of a space: one module for each of ``Space.stages``, the globals included."""
 
     modules: tuple[Module, ...]
 
@@ -295,22 +303,47 @@ class Architecture:
 
 
 def choice_key(choice: Choice) -> tuple[bool, Choice]:
-    """A key under which True and 1 differ, while 1 and 1.0 do not."""
+    """A dictionary key for a choice: True and 1 differ, 1 and 1.0 do not.
+
+    Examples
+    --------
+    >>> from nasbuild.space import choice_key
+    >>> choice_key(True) == choice_key(1), choice_key(1.0) == choice_key(1)
+    (False, True)
+    """
     return isinstance(choice, bool), choice
 
 
 def module_key(code: np.ndarray) -> tuple[int, bytes]:
-    """A hashable key of a module's code (depth, features int16)."""
+    """A hashable key of a module's code (depth, features) int16.
+
+    Examples
+    --------
+    >>> from nasbuild.space import load_space, module_key
+    >>> stage = load_space("digits-macro").stages[0]
+    >>> key = module_key(stage.encode((("mb_e3_k3",),)))
+    >>> key == module_key(stage.encode((("mb_e3_k3",),)))
+    True
+    """
     return len(code), code.tobytes()
 
 
 def features_by_name(stages: Sequence[Stage]) -> dict[str, Feature]:
-    """Each feature once, with the choices that it has anywhere; numbers ascend, ordered ones stay in order.
+    """Each feature once, with the choices that it has in any stage.
+
+    Numbers are sorted, ordered choices keep their order, and others follow their first occurrence.
 
     Raises
     ------
     SpaceError
-        If an ordered feature has two of its choices in different order in two stages.
+        If two stages order the choices of a feature differently.
+
+    Examples
+    --------
+    >>> from nasbuild.space import features_by_name, load_space
+    >>> features = features_by_name(load_space("ofa-mobilenet-v3").stages)
+    >>> {name: feature.choices for name, feature in features.items()}
+    {'expand': (3, 4, 6), 'kernel': (3, 5, 7)}
     """
     found: dict[str, list[Feature]] = {}
     for stage in stages:

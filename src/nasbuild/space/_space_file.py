@@ -1,4 +1,4 @@
-"""``space.yaml`` and the built-in spaces: load, save, and the plain data in between."""
+"""``space.yaml`` and the built-in spaces: loads, saves, and converts to plain data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from nasbuild._io import write_text
+from nasbuild._atomic_write import write_text
 from nasbuild._registry import load_registered, registered
 from nasbuild._text_input import STANDARD_INPUT, reading
 from nasbuild._yaml import plain_from_yaml, yaml_from_plain
@@ -21,7 +21,14 @@ _LARGEST_FILE = 16_000_000
 
 
 def builtin_spaces() -> list[str]:
-    """Names of the spaces that come with the package."""
+    """Names of the spaces that come with the package.
+
+    Examples
+    --------
+    >>> from nasbuild.space import builtin_spaces
+    >>> "nas-bench-macro" in builtin_spaces()
+    True
+    """
     folder = resources.files("nasbuild.space") / "builtin"
     return sorted(
         entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")
@@ -29,15 +36,22 @@ def builtin_spaces() -> list[str]:
 
 
 def load_space(source: str | os.PathLike[str]) -> Space:
-    """Read a space from a ``space.yaml``, from standard input (``-``), or take a built-in one by name.
+    """Load a space from a ``space.yaml``, from standard input (``-``), or a built-in one by name.
 
-    A file that is named like a built-in space is read as ``./name``. Installed packages add spaces by entry points of
-    the group ``nasbuild.spaces``: a `Space`, the path of a ``space.yaml``, or a function that returns either.
+    A file named like a built-in space is read as ``./name``. Installed packages add spaces by entry
+    points of the group ``nasbuild.spaces``. An entry point names a `Space`, the path of a ``space.yaml``,
+    or a function that returns either.
 
     Raises
     ------
     SpaceError
-        If it can't be read; the message names the file and the place in it.
+        If the space can't be read; the message names the file and the place in it.
+
+    Examples
+    --------
+    >>> from nasbuild.space import load_space
+    >>> [stage.name for stage in load_space("digits-macro").stages]
+    ['stage1', 'stage2', 'stage3']
     """
     if str(source) in builtin_spaces():
         text = (resources.files("nasbuild.space") / "builtin" / f"{source}.yaml").read_text(encoding="utf-8")
@@ -50,7 +64,7 @@ def load_space(source: str | os.PathLike[str]) -> Space:
             return made
         if not isinstance(made, str | os.PathLike):
             raise SpaceError(
-                f"registered a {type(made).__name__}",
+                f"is registered as a {type(made).__name__}",
                 where=where,
                 allowed="a Space or the path of its space.yaml",
             )
@@ -64,17 +78,29 @@ def load_space(source: str | os.PathLike[str]) -> Space:
     with reading(path, SpaceError) as stream:
         text = stream.read(_LARGEST_FILE + 1)
     if len(text) > _LARGEST_FILE:
-        raise SpaceError(f"is larger than {_LARGEST_FILE:,} characters, no space.yaml is", where=str(path))
+        raise SpaceError(
+            f"is larger than {_LARGEST_FILE:,} characters, too long for a space.yaml", where=str(path)
+        )
     return space_from_yaml(text, where=str(path))
 
 
 def save_space(space: Space, path: str | os.PathLike[str]) -> None:
-    """Write ``space.yaml``; `load_space` gives an equal space.
+    """Write a ``space.yaml``; `load_space` returns an equal space.
 
     Raises
     ------
     OutputError
-        If it can't be written; an old file stays as it was.
+        If the file can't be written; an existing file stays as it was.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from nasbuild.space import load_space, save_space
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "space.yaml")
+    ...     save_space(load_space("digits-macro"), path)
+    ...     load_space(path) == load_space("digits-macro")
+    True
     """
     write_text(path, space_to_yaml(space))
 
@@ -82,10 +108,22 @@ def save_space(space: Space, path: str | os.PathLike[str]) -> None:
 def space_from_yaml(text: str, *, where: str = "space") -> Space:
     """Read a space from the text of a ``space.yaml``.
 
+    Parameters
+    ----------
+    where
+        Name of the text, for messages.
+
     Raises
     ------
     SpaceError
-        Naming ``where``, the place in it, and what is allowed there.
+        Naming ``where``, the place in the text, and what is allowed there.
+
+    Examples
+    --------
+    >>> from nasbuild.space import space_from_yaml
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> space.stages[0].depths
+    (1, 2)
     """
     data = plain_from_yaml(text, where=where)
     try:
@@ -95,12 +133,34 @@ def space_from_yaml(text: str, *, where: str = "space") -> Space:
 
 
 def space_to_yaml(space: Space) -> str:
-    """Text of a ``space.yaml``."""
+    """The text of a ``space.yaml``.
+
+    Examples
+    --------
+    >>> from nasbuild.space import space_from_yaml, space_to_yaml
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> print(space_to_yaml(space))
+    name: tiny
+    stages:
+    - name: stage1
+      depth: [1, 2]
+      features:
+        kernel: [3, 5]
+    <BLANKLINE>
+    """
     return yaml_from_plain(space_to_dict(space))
 
 
 def space_to_dict(space: Space) -> dict[str, Any]:
-    """Plain data of a ``space.yaml``."""
+    """The plain data of a ``space.yaml``, for YAML or JSON.
+
+    Examples
+    --------
+    >>> from nasbuild.space import space_from_yaml, space_to_dict
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> space_to_dict(space)["stages"]
+    [{'name': 'stage1', 'depth': [1, 2], 'features': {'kernel': [3, 5]}}]
+    """
     data: dict[str, Any] = {"name": space.name}
     if space.metrics:
         data["metrics"] = {m.name: _metric_entry(m) for m in space.metrics.values()}
@@ -159,5 +219,5 @@ def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except OSError:
-        # Too long a name, say: opening it tells what is wrong.
+        # The name may be too long; opening it gives the exact error.
         return True

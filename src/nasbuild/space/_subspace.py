@@ -1,4 +1,4 @@
-"""Is one space part of another?"""
+"""Checks whether one space is part of another."""
 
 from __future__ import annotations
 
@@ -9,8 +9,16 @@ from nasbuild.space._sample import enumerate_modules
 from nasbuild.space._space import Space, Stage
 
 
-def is_part(small: Space, whole: Space) -> bool:
-    """Whether every architecture of ``small`` is one of ``whole``, as it is for a reduced space."""
+def is_subspace(small: Space, whole: Space) -> bool:
+    """Whether every architecture of ``small`` belongs to ``whole``, as for a reduced space.
+
+    Examples
+    --------
+    >>> from nasbuild.space import fix_parts, is_subspace, load_space
+    >>> space = load_space("digits-macro")
+    >>> is_subspace(fix_parts(space, ["stage1.depth = 1"]), space)
+    True
+    """
     if not set(whole.tied) <= set(small.tied):
         return False
     return len(small.stages) == len(whole.stages) and all(map(_stage_is_part, small.stages, whole.stages))
@@ -20,7 +28,7 @@ def _stage_is_part(small: Stage, whole: Stage) -> bool:
     if [f.name for f in small.features] != [f.name for f in whole.features]:
         return False
     if small.modules is None and whole.modules is None and set(whole.limits) <= set(small.limits):
-        # Sharing means nothing to a single layer, nor to a feature without a choice.
+        # Sharing matters only with several layers, and for features with several choices.
         free = {f.name for f in small.features if len(f.choices) > 1} if max(small.depths) > 1 else set[str]()
         return (
             set(small.depths) <= set(whole.depths)

@@ -1,4 +1,4 @@
-"""Ties: features that share one choice across layers or stages, as q, k and v of a quantised layer do."""
+"""Ties: features with one choice across layers or stages, such as q, k and v of a quantised layer."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ _FORMS = "STAGE.FEATURE, STAGE.LAYER.FEATURE or globals.FEATURE, two or more in 
 
 
 @dataclass(frozen=True)
-class Together:
+class TiedStages:
     """Stages tied to each other, directly or through others; a stage without ties stands alone.
 
     Attributes
     ----------
     stages
         Their indices, ascending.
-    ways
-        One entry for every choice of all their ties: the stages with what is tied held at it.
+    variants
+        For every choice of all their ties: the stages with the tied features fixed at it.
     """
 
     stages: tuple[int, ...]
-    ways: tuple[tuple[Stage, ...], ...]
+    variants: tuple[tuple[Stage, ...], ...]
 
 
 def read_tied(space: Space, data: object) -> tuple[tuple[Slot, ...], ...]:
-    """``tied:`` of a ``space.yaml``, lists of slots that have one choice.
+    """Read ``tied:`` of a ``space.yaml``: lists of slots that have one choice.
 
     Raises
     ------
     SpaceError
-        If a slot is none of the space, is not in every module, or no choice is common to a list.
+        If a slot does not exist, is not in every module, or the slots of a list share no choice.
     """
     if data is None:
         return ()
@@ -55,24 +55,24 @@ def tied_to_list(tied: Sequence[Sequence[Slot]]) -> list[list[str]]:
 
 
 def broken_tie(space: Space, modules: Sequence[Module]) -> str | None:
-    """What breaks a tie: ``q.bits = 4 and k.bits = 3``; None if all hold."""
+    """The first broken tie, as ``q.bits = 4 and k.bits = 3``; None if all hold."""
     for group in space.tied:
-        told: dict[tuple[bool, Choice], str] = {}
+        found: dict[tuple[bool, Choice], str] = {}
         for slot in group:
             for choice in _choices(space, modules, slot):
-                told.setdefault(choice_key(choice), f"{slot.text} = {choice!r}")
-        if len(told) > 1:
-            return " and ".join(list(told.values())[:2])
+                found.setdefault(choice_key(choice), f"{slot.text} = {choice!r}")
+        if len(found) > 1:
+            return " and ".join(list(found.values())[:2])
     return None
 
 
-def stages_together(space: Space) -> tuple[Together, ...]:
-    """Every stage once, with those that it is tied to.
+def tied_components(space: Space) -> tuple[TiedStages, ...]:
+    """Every stage once, with the stages tied to it.
 
     Raises
     ------
     SpaceError
-        If there are too many choices of the ties of some stages, or none that all of them have.
+        If the ties of some stages have too many choices, or none that all of them allow.
     """
     names = [stage.name for stage in space.stages]
     home = list(range(len(names)))
@@ -84,8 +84,10 @@ def stages_together(space: Space) -> tuple[Together, ...]:
     )
 
 
-def held(space: Space, architecture: Architecture, changed: int, before: Architecture) -> Architecture | None:
-    """The architecture with ties mended after stage ``changed`` was changed; None if no choice can be had."""
+def restore_ties(
+    space: Space, architecture: Architecture, changed: int, before: Architecture
+) -> Architecture | None:
+    """Restores the ties after stage ``changed`` was changed; None if no choice satisfies them."""
     modules = list(architecture.modules)
     for group in space.tied:
         own = [slot for slot in group if space.stages[changed].name == slot.stage]
@@ -120,7 +122,7 @@ def _group(space: Space, data: Sequence[object], where: str) -> tuple[Slot, ...]
     slots = tuple(dict.fromkeys(_slot(space, text, where) for text in data))
     alone = len(slots) == 1 and slots[0].layer is None and not slots[0].stage.startswith("globals")
     if not slots or (len(slots) == 1 and not alone):
-        raise SpaceError("ties less than two", where=where, allowed=_FORMS)
+        raise SpaceError("ties fewer than two places", where=where, allowed=_FORMS)
     if not _common(space, slots):
         raise SpaceError(f"{' and '.join(s.text for s in slots[:3])} have no common choice", where=where)
     return slots
@@ -128,7 +130,7 @@ def _group(space: Space, data: Sequence[object], where: str) -> tuple[Slot, ...]
 
 def _slot(space: Space, text: object, where: str) -> Slot:
     if not isinstance(text, str):
-        raise SpaceError(f"{shown(text)} is no part", where=where, allowed=_FORMS)
+        raise SpaceError(f"{shown(text)} is not a place in the space", where=where, allowed=_FORMS)
     u, rest = find_stage(space, text, where)
     stage, names = space.stages[u], [f.name for f in space.stages[u].features]
     head, _, name = rest.partition(".")
@@ -155,18 +157,18 @@ def _common(space: Space, group: Sequence[Slot]) -> list[Choice]:
     return [c for c in features[0].choices if all(f.index(c) >= 0 for f in features)]
 
 
-def _together(space: Space, stages: tuple[int, ...]) -> Together:
+def _together(space: Space, stages: tuple[int, ...]) -> TiedStages:
     names = {space.stages[u].name for u in stages}
     groups = [group for group in space.tied if group[0].stage in names]
     options = [_common(space, group) for group in groups]
     if prod(map(len, options)) > _MOST:
-        told = ", ".join(sorted(names)[:5])
+        named = ", ".join(sorted(names)[:5])
         raise SpaceError(
-            f"the ties of {told} have {prod(map(len, options)):,} choices",
+            f"the ties of {named} have {prod(map(len, options)):,} choices",
             where="tied",
             allowed=f"at most {_MOST:,}",
         )
-    ways = []
+    variants = []
     for chosen in product(*options):
         own = {u: space.stages[u] for u in stages}
         try:
@@ -177,12 +179,12 @@ def _together(space: Space, stages: tuple[int, ...]) -> Together:
                     limit = Limit(slot.feature, (own[u].feature(slot.feature).choices[index],), slot.layer)
                     own[u] = fixed_stage(own[u], [limit], "tied")
         except SpaceError:
-            # A list of modules may lack a choice, or two ties contradict each other.
+            # A list of modules may lack the choice, or two ties contradict each other.
             continue
-        ways.append(tuple(own[u] for u in stages))
-    if not ways:
-        raise SpaceError(f"no module of {', '.join(sorted(names)[:5])} keeps the ties", where="tied")
-    return Together(stages, tuple(ways))
+        variants.append(tuple(own[u] for u in stages))
+    if not variants:
+        raise SpaceError(f"no module of {', '.join(sorted(names)[:5])} satisfies the ties", where="tied")
+    return TiedStages(stages, tuple(variants))
 
 
 def weights(counts: Sequence[int]) -> np.ndarray:

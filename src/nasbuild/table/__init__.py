@@ -1,20 +1,23 @@
-"""Room ``table``: what has been evaluated. Read, validate row by row, split, write."""
+"""Room ``table``: what has been evaluated.
+
+Reads the tables that people have, checks them row by row, splits and writes them.
+"""
 
 from nasbuild.table._choice_support import (
-    Unseen,
-    holds_unseen,
-    rows_with_unseen,
+    UnseenChoice,
+    architectures_with_unseen,
+    modules_with_unseen,
     rows_without_support,
     unseen_choices,
-    unseen_rows,
     unseen_text,
+    unseen_to_dicts,
 )
-from nasbuild.table._column_names import flat_columns, flatten
-from nasbuild.table._cost_file import Difference, add_costs, cost_differences
+from nasbuild.table._column_names import flat_columns, flat_row
+from nasbuild.table._cost_file import CostDifference, add_costs, cost_differences
 from nasbuild.table._dataframe import to_frame
-from nasbuild.table._evaluated import evaluated_table
+from nasbuild.table._evaluated import table_from_evaluations
 from nasbuild.table._graph_table import GraphTable, graph_table, read_metrics
-from nasbuild.table._json_rows import arch_dicts
+from nasbuild.table._json_rows import table_to_dicts
 from nasbuild.table._merge_stages import merge_table
 from nasbuild.table._ofa import ofa_to_arch
 from nasbuild.table._read_table import builtin_tables, load_builtin, read_table
@@ -24,36 +27,36 @@ from nasbuild.table._unlabelled import read_architectures
 from nasbuild.table._write import write_architectures, write_table
 
 __all__ = [
-    "Difference",
+    "CostDifference",
     "GraphTable",
     "Note",
     "Split",
     "Table",
-    "Unseen",
+    "UnseenChoice",
     "add_costs",
-    "arch_dicts",
+    "architectures_with_unseen",
     "builtin_tables",
     "cost_differences",
-    "evaluated_table",
     "flat_columns",
-    "flatten",
+    "flat_row",
     "graph_table",
-    "holds_unseen",
     "k_fold",
     "load_builtin",
     "merge_table",
+    "modules_with_unseen",
     "ofa_to_arch",
     "random_split",
     "read_architectures",
     "read_metrics",
     "read_table",
-    "rows_with_unseen",
     "rows_without_support",
     "stratified_split",
+    "table_from_evaluations",
+    "table_to_dicts",
     "to_frame",
     "unseen_choices",
-    "unseen_rows",
     "unseen_text",
+    "unseen_to_dicts",
     "write_architectures",
     "write_table",
 ]

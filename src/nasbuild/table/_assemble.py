@@ -1,4 +1,4 @@
-"""Checked rows become a table: repeats averaged, and what a person should know noted."""
+"""Turns checked rows into a table: averages repeats and notes what a user should know."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from nasbuild.table._table import Note, Table, counted
 
 @dataclass(frozen=True)
 class Row:
-    """A checked row; NaN where a metric is missing.
+    """A checked row; a metric without a value is NaN.
 
-    ``texts`` is what stands among the metrics and is no number, ``ignored`` are fields that mean
-    nothing.
+    ``texts`` are metric fields that hold no number; ``ignored`` are unknown fields.
     """
 
     where: str
@@ -35,7 +34,7 @@ class Row:
 
 
 def assembled(space: Space, rows: list[Row], notes: list[Note]) -> Table:
-    """The table of checked rows, at least one; rows of the same architecture become one."""
+    """The table of at least one checked row; rows with the same architecture are merged."""
     groups: dict[Architecture, list[Row]] = {}
     for row in rows:
         groups.setdefault(row.architecture, []).append(row)
@@ -43,17 +42,17 @@ def assembled(space: Space, rows: list[Row], notes: list[Note]) -> Table:
     merged = [group[0] if len(group) == 1 else _mean_row(group) for group in groups.values()]
     names = dict.fromkeys(name for row in merged for name in row.metrics)
     columns = {name: np.array([row.metrics.get(name, math.nan) for row in merged]) for name in names}
-    # A metric without any value is none.
+    # A metric without any value is dropped.
     columns = {name: values for name, values in columns.items() if not np.isnan(values).all()}
     for name in space.metrics:
         if name in columns:
             notes += _metric_notes(name, columns[name], merged)
         else:
-            text = f"the space declares the metric {name}, the table has no value of it"
+            text = f"the space declares the metric {name}, but the table has no value for it"
             notes.append(Note("absent", text))
     undeclared = [name for name in columns if name not in space.metrics and name not in space.costs]
     if undeclared:
-        text = f"no direction is declared for {', '.join(undeclared)}: they can stand in equations, not alone"
+        text = f"no direction is declared for {', '.join(undeclared)}: they can be used in equations, but not alone"
         notes.append(Note("undeclared", f"{text} as a target", tuple(undeclared)))
     architectures = tuple(row.architecture for row in merged)
     return Table(space, tuple(row.name for row in merged), architectures, columns, tuple(notes))
@@ -63,7 +62,7 @@ def _mean_row(group: list[Row]) -> Row:
     metrics = {}
     for name in _metrics(group):
         values = [value for row in group for value in row.known(name)]
-        # Exact and rounded once, so that the mean of equal values is that value.
+        # Summed exactly and rounded once, so that the mean of equal values is that value.
         metrics[name] = mean(values) if values else math.nan
     return Row(group[0].where, group[0].name, group[0].architecture, metrics)
 
@@ -78,7 +77,7 @@ def _repeat_notes(groups: list[list[Row]]) -> list[Note]:
         if (noise := _spread(name, repeated)) is not None
     ]
     extra = counted(sum(len(group) - 1 for group in repeated), "row")
-    text = f"{extra} left out that had the architecture of another row; their metrics were averaged"
+    text = f"{extra} with the architecture of another row left out; their metrics were averaged"
     if spread:
         text += f" (standard deviation between repeats: {', '.join(spread)})"
     return [Note("repeated", text, tuple(group[0].name for group in repeated))]
@@ -93,7 +92,7 @@ def _spread(metric: str, repeated: list[list[Row]]) -> float | None:
             middle = mean(values)
             deviations += [value - middle for value in values]
             freedom += len(values) - 1
-    # The square root of a sum of squares, which must not overflow.
+    # hypot, as a sum of squares could overflow.
     return math.hypot(*deviations) / math.sqrt(freedom) if freedom else None
 
 
@@ -102,7 +101,7 @@ def _metric_notes(name: str, values: np.ndarray, rows: list[Row]) -> list[Note]:
     missing = np.isnan(values)
     if missing.any():
         absent = tuple(row.name for row, m in zip(rows, missing, strict=True) if m)
-        text = f"{name} is missing in {len(absent)} of {counted(len(rows), 'row')}; they are left out where"
+        text = f"{name} is missing in {len(absent)} of {counted(len(rows), 'row')}; they are left out when"
         notes.append(Note("missing", f"{text} {name} is learnt", absent))
     known = values[~missing]
     if len(known) > 1 and known.min() == known.max():

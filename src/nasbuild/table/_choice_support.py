@@ -1,4 +1,4 @@
-"""What the rows of a table can speak of: choices and depths that none has, and rows that nearly alone have something."""
+"""Choices and depths that no row of a table has, and rows that have one almost alone."""
 
 from __future__ import annotations
 
@@ -10,24 +10,22 @@ import numpy as np
 
 from nasbuild.space import Architecture, Choice, Space, group_stages
 
-_NAMED = 6  # features, and choices of each, that a sentence names
+_NAMED = 6  # at most so many features, and choices of each, in a sentence
 SUPPORT = 4
-"""Rows of other folds that must share a row's choices and depths for these to be known without it."""
+"""Minimum number of rows in other folds that share each choice and depth of a supported row."""
 FEW = 100
-"""Rows from which on choices are known well enough to tell what a module is that stands in one row only."""
-_REPEATED = (
-    0.5  # share of rows with a module that another row has, from which on a stage's module is itself a choice
-)
+"""From so many rows on, choices are known well enough to judge a module that occurs in one row only."""
+_REPEATED = 0.5  # if so large a share of rows repeats a module of others, the module counts as a choice
 
 
 @dataclass(frozen=True)
-class Unseen:
-    """A choice, or a depth, that a space allows and no row has.
+class UnseenChoice:
+    """A choice or depth that a space allows and no row of a table has.
 
     Attributes
     ----------
     stage
-        Index of the stage; the globals are one as well.
+        Index of the stage; the globals are a stage as well.
     feature
         Name of the feature; None for the depth.
     choice
@@ -39,26 +37,53 @@ class Unseen:
     choice: Choice
 
 
-def unseen_choices(space: Space, architectures: Sequence[Architecture]) -> tuple[Unseen, ...]:
-    """Choices of every feature in every stage, and depths, that none of the architectures has, in the space's order."""
+def unseen_choices(space: Space, architectures: Sequence[Architecture]) -> tuple[UnseenChoice, ...]:
+    """Choices and depths of the space that no architecture has, in the order of the space.
+
+    Examples
+    --------
+    >>> from nasbuild.space import Architecture, space_from_yaml
+    >>> from nasbuild.table import unseen_choices
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> unseen_choices(space, [Architecture((((3,),),))])
+    (UnseenChoice(stage=0, feature=None, choice=2), UnseenChoice(stage=0, feature='kernel', choice=5))
+    """
     found = []
     for u, (stage, modules) in enumerate(zip(space.stages, group_stages(space, architectures), strict=True)):
         depths = {codes.shape[1] for _, codes in modules.groups}
-        found += [Unseen(u, None, depth) for depth in stage.depths if depth not in depths]
+        found += [UnseenChoice(u, None, depth) for depth in stage.depths if depth not in depths]
         for f, feature in enumerate(stage.features):
             seen = np.zeros(len(feature.choices), dtype=bool)
             for _, codes in modules.groups:
                 seen[codes[:, :, f].ravel()] = True
             found += [
-                Unseen(u, feature.name, c)
+                UnseenChoice(u, feature.name, c)
                 for c, known in zip(feature.choices, seen, strict=True)
                 if not known
             ]
     return tuple(found)
 
 
-def holds_unseen(space: Space, unseen: Sequence[Unseen], stage: int, codes: np.ndarray) -> np.ndarray:
-    """Which modules of a stage have something that no row has, (modules,); codes (modules, depth, features)."""
+def modules_with_unseen(
+    space: Space, unseen: Sequence[UnseenChoice], stage: int, codes: np.ndarray
+) -> np.ndarray:
+    """Which modules of a stage have an unseen choice or depth, (modules,) bool.
+
+    Parameters
+    ----------
+    codes
+        Codes of modules of one depth, (modules, depth, features).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nasbuild.space import space_from_yaml
+    >>> from nasbuild.table import UnseenChoice, modules_with_unseen
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> unseen = [UnseenChoice(0, "kernel", 5)]
+    >>> modules_with_unseen(space, unseen, 0, np.array([[[0]], [[1]]])).tolist()
+    [False, True]
+    """
     holds = np.zeros(len(codes), dtype=bool)
     names = [feature.name for feature in space.stages[stage].features]
     for one in unseen:
@@ -72,22 +97,42 @@ def holds_unseen(space: Space, unseen: Sequence[Unseen], stage: int, codes: np.n
     return holds
 
 
-def rows_with_unseen(
-    space: Space, unseen: Sequence[Unseen], architectures: Sequence[Architecture]
+def architectures_with_unseen(
+    space: Space, unseen: Sequence[UnseenChoice], architectures: Sequence[Architecture]
 ) -> np.ndarray:
-    """Which architectures have something that no row of the table has, (architectures,)."""
+    """Which architectures have an unseen choice or depth, (architectures,) bool.
+
+    Examples
+    --------
+    >>> from nasbuild.space import Architecture, space_from_yaml
+    >>> from nasbuild.table import architectures_with_unseen, unseen_choices
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> seen, new = Architecture((((3,),),)), Architecture((((3,), (5,)),))
+    >>> architectures_with_unseen(space, unseen_choices(space, [seen]), [seen, new]).tolist()
+    [False, True]
+    """
     holds = np.zeros(len(architectures), dtype=bool)
     for u in {one.stage for one in unseen} if len(architectures) else ():
         modules = group_stages(space, architectures)[u]
-        each = np.zeros(modules.count, dtype=bool)
+        holds_any = np.zeros(modules.count, dtype=bool)
         for positions, codes in modules.groups:
-            each[positions] = holds_unseen(space, unseen, u, codes)
-        holds |= each[modules.of_architecture]
+            holds_any[positions] = modules_with_unseen(space, unseen, u, codes)
+        holds |= holds_any[modules.of_architecture]
     return holds
 
 
-def unseen_rows(space: Space, unseen: Sequence[Unseen]) -> list[dict[str, Any]]:
-    """As JSON data: ``stage``, its ``name``, ``feature`` (None for the depth) and its ``choices``, together."""
+def unseen_to_dicts(space: Space, unseen: Sequence[UnseenChoice]) -> list[dict[str, Any]]:
+    """Unseen choices as JSON data, grouped by stage and feature.
+
+    Each has ``stage``, its ``name``, ``feature`` (None for the depth) and the unseen ``choices``.
+
+    Examples
+    --------
+    >>> from nasbuild.space import load_space
+    >>> from nasbuild.table import UnseenChoice, unseen_to_dicts
+    >>> unseen_to_dicts(load_space("digits-macro"), [UnseenChoice(1, None, 2)])
+    [{'stage': 1, 'name': 'stage2', 'feature': None, 'choices': [2]}]
+    """
     found: dict[tuple[int, str | None], list[Choice]] = {}
     for one in unseen:
         found.setdefault((one.stage, one.feature), []).append(one.choice)
@@ -97,21 +142,34 @@ def unseen_rows(space: Space, unseen: Sequence[Unseen]) -> list[dict[str, Any]]:
     ]
 
 
-def unseen_text(space: Space, unseen: Sequence[Unseen], what: str) -> str:
-    """What no row has, in a sentence; nothing where there is none. ``what`` says what a row is."""
-    rows = unseen_rows(space, unseen)
+def unseen_text(space: Space, unseen: Sequence[UnseenChoice], what: str) -> str:
+    """A sentence that names the unseen choices; empty if there are none.
+
+    Parameters
+    ----------
+    what
+        What a row is called, such as ``"row"``.
+
+    Examples
+    --------
+    >>> from nasbuild.space import load_space
+    >>> from nasbuild.table import UnseenChoice, unseen_text
+    >>> unseen_text(load_space("digits-macro"), [UnseenChoice(1, None, 2)], "row")
+    'No row has stage2 with 2 layers.'
+    """
+    rows = unseen_to_dicts(space, unseen)
     if not rows:
         return ""
     parts = []
     for row in rows[:_NAMED]:
-        each = ", ".join(str(c) for c in row["choices"][:_NAMED])
+        named = ", ".join(str(c) for c in row["choices"][:_NAMED])
         if len(row["choices"]) > _NAMED:
-            each += f" and {len(row['choices']) - _NAMED} more"
+            named += f" and {len(row['choices']) - _NAMED} more"
         layers = "layer" if row["choices"] == [1] else "layers"
         parts.append(
-            f"{row['name']} {row['feature']} {each}"
+            f"{row['name']} {row['feature']} {named}"
             if row["feature"]
-            else f"{row['name']} with {each} {layers}"
+            else f"{row['name']} with {named} {layers}"
         )
     if len(rows) > _NAMED:
         parts.append(f"and {len(rows) - _NAMED} other features")
@@ -121,23 +179,33 @@ def unseen_text(space: Space, unseen: Sequence[Unseen], what: str) -> str:
 def rows_without_support(
     space: Space, architectures: Sequence[Architecture], folds: np.ndarray
 ) -> np.ndarray:
-    """Which rows hold a choice at some layer, a depth, or a module that hardly any row of another fold has, (rows,).
+    """Which rows have a choice, depth or module that hardly any row of another fold has, (rows,) bool.
 
-    What was predicted of such a row without its fold rests on a few rows or on none, so no other row can speak against
-    it: `SUPPORT` others must have each of its choices at their places, and its depths. In tables of fewer than `FEW` rows
-    its modules must be others' as well, in stages where most rows share theirs; with more, or where nearly all modules
-    differ, what they consist of tells what they are.
+    The held-out prediction of such a row rests on few rows or none, so it can't show that the label is
+    wrong. At least `SUPPORT` other rows must share each choice at its place, and each depth. In tables
+    with fewer than `FEW` rows, other rows must also share its modules, in stages where most rows share
+    theirs. With more rows, or if nearly all modules differ, a module's choices are enough.
 
     Parameters
     ----------
     folds
-        Which fold each row is held out with, (rows,) of whole numbers from 0.
+        The fold with which each row is held out, (rows,) integers from 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nasbuild.space import Architecture, space_from_yaml
+    >>> from nasbuild.table import rows_without_support
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> rows = [Architecture((((3,),),))] * 20 + [Architecture((((5,),),))]
+    >>> np.flatnonzero(rows_without_support(space, rows, np.arange(21) % 3)).tolist()
+    [20]
     """
     alone, count = np.zeros(len(architectures), dtype=bool), int(folds.max()) + 1
     for stage, modules in zip(space.stages, group_stages(space, architectures), strict=True):
         own = modules.of_architecture
         rows_of = np.bincount(own, minlength=modules.count)
-        # How many rows of each fold have a depth, and a choice at a place.
+        # Number of rows of each fold with each depth, and with each choice at each place.
         depth = np.zeros(modules.count, dtype=np.int64)
         for positions, codes in modules.groups:
             depth[positions] = codes.shape[1]

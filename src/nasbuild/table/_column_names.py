@@ -1,4 +1,4 @@
-"""Names of flat columns: ``stage1.depth``, ``stage1.0.kernel``, ``globals.resolution``, and one a metric."""
+"""Names of flat columns: ``stage1.depth``, ``stage1.0.kernel``, ``globals.resolution``, and the metrics."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nasbuild.space import Architecture, Choice, Feature, Space, Stage
 
 ID = "id"
 BESIDE = frozenset(("target", "score", "shares", "prediction", "std", "extrapolates", "expected", "where"))
-"""Columns of built architectures that tell nothing that was measured."""
+"""Columns of built architectures that hold no measurement."""
 _BUILT = frozenset(("target", "score", "prediction", "std", "extrapolates"))
 _DEPTH = "depth"
 _ESCAPE = "."
@@ -24,12 +24,11 @@ class StageColumns:
     Attributes
     ----------
     prefix
-        What all of them begin with.
+        The start of their names.
     depth
-        The number of layers; None for the globals, which have one.
+        The column of the number of layers; None for the globals.
     choices
-        Where the choice of a layer and a feature may stand: in the layer's own column, or in the
-        stage's where it is shared.
+        The possible columns for each layer and feature: the layer's own, and the stage's if it is shared.
     """
 
     stage: Stage
@@ -38,7 +37,7 @@ class StageColumns:
     choices: tuple[tuple[tuple[str, ...], ...], ...]
 
     def all(self) -> list[str]:
-        """Every column that may describe the stage; one that would mean two things stands there twice."""
+        """Every column that may describe the stage; an ambiguous name occurs twice."""
         places = [place for layer in self.choices for place in layer]
         own = [] if self.depth is None else [self.depth]
         return own + [p[0] for p in places] + list(dict.fromkeys(p[1] for p in places if len(p) > 1))
@@ -47,8 +46,8 @@ class StageColumns:
 class FlatNames:
     """The flat columns of a space.
 
-    Names of stages and features stand in them as they are, unless one column could mean two things
-    then (``a.0`` may be the name of a stage, or layer 0 of stage ``a``): in such a space they are
+    They contain the names of stages and features as they are, unless a column would be ambiguous:
+    ``a.0`` may be the name of a stage, or layer 0 of stage ``a``. In such a space, names are
     percent-encoded, dots included.
     """
 
@@ -60,7 +59,7 @@ class FlatNames:
             self.stages = [_stage_columns(stage, _encoded) for stage in space.stages]
 
     def written(self) -> dict[str, tuple[Choice, ...]]:
-        """The columns that a table is written in, in order, and the values that each may have."""
+        """The columns of a written table, in order, with the values that each may have."""
         columns: dict[str, tuple[Choice, ...]] = {}
         for own in self.stages:
             if own.depth is not None:
@@ -70,8 +69,8 @@ class FlatNames:
                     columns[places[-1]] = feature.choices
         return columns
 
-    def flatten(self, architecture: Architecture) -> dict[str, Any]:
-        """The values of an architecture in the written columns, without those of layers it does not have."""
+    def flat_row(self, architecture: Architecture) -> dict[str, Any]:
+        """The values of an architecture by column, without those of layers it lacks."""
         row: dict[str, Any] = {}
         for own, module in zip(self.stages, architecture.modules, strict=True):
             if own.depth is not None:
@@ -81,9 +80,9 @@ class FlatNames:
         return row
 
     def metrics(self, names: Iterable[str], *, apart: bool = False) -> dict[str, str]:
-        """The column of each metric: its name, after a dot where the name alone would mean another thing.
+        """The column of each metric: its name, with a leading dot if the name would be ambiguous.
 
-        ``apart`` tells that the columns of built architectures stand beside.
+        ``apart`` says that the table also has the columns of built architectures.
         """
         taken = (_ESCAPE, *(own.prefix for own in self.stages))
         words = {ID, *BESIDE} if apart else {ID}
@@ -91,7 +90,7 @@ class FlatNames:
 
 
 def beside(columns: Iterable[str]) -> frozenset[str]:
-    """Of the columns of a table, those that ``nasbuild build`` writes beside architectures and metrics."""
+    """The columns of a table that ``nasbuild build`` writes besides architectures and metrics."""
     found = frozenset(columns)
     return found & BESIDE if found >= _BUILT else frozenset()
 
@@ -104,7 +103,7 @@ def _stage_columns(stage: Stage, name: Callable[[str], str]) -> StageColumns:
         if stage.is_globals:
             return (of_stage,)
         own = f"{prefix}{layer}.{name(feature.name)}"
-        # A shared feature called depth has no column for the stage: that one is the number of layers.
+        # A shared feature named depth has no column of its own: that one is the number of layers.
         return (own, of_stage) if feature.name in stage.shared and feature.name != _DEPTH else (own,)
 
     choices = tuple(tuple(places(n, f) for f in stage.features) for n in range(max(stage.depths)))
@@ -120,16 +119,34 @@ def _encoded(name: str) -> str:
 
 
 def metric_of_column(column: str) -> str:
-    """The metric that a column stands for, given that it describes no architecture."""
+    """The metric of a column that does not describe an architecture."""
     return column.removeprefix(_ESCAPE)
 
 
 def flat_columns(space: Space) -> list[str]:
-    """The columns that `flatten` fills, in order."""
+    """The columns of `flat_row`, in order.
+
+    Examples
+    --------
+    >>> from nasbuild.space import space_from_yaml
+    >>> from nasbuild.table import flat_columns
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> flat_columns(space)
+    ['stage1.depth', 'stage1.0.kernel', 'stage1.1.kernel']
+    """
     return list(FlatNames(space).written())
 
 
-def flatten(space: Space, architecture: Architecture) -> dict[str, Any]:
-    """One flat row of an architecture; layers that it does not have are None."""
+def flat_row(space: Space, architecture: Architecture) -> dict[str, Any]:
+    """An architecture as one row of flat columns; None for layers it does not have.
+
+    Examples
+    --------
+    >>> from nasbuild.space import Architecture, space_from_yaml
+    >>> from nasbuild.table import flat_row
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> flat_row(space, Architecture((((5,),),)))
+    {'stage1.depth': 1, 'stage1.0.kernel': 5, 'stage1.1.kernel': None}
+    """
     names = FlatNames(space)
-    return dict.fromkeys(names.written()) | names.flatten(architecture)
+    return dict.fromkeys(names.written()) | names.flat_row(architecture)

@@ -1,4 +1,4 @@
-"""``costs.csv``: what each choice costs, a line each, as other tools write it; and costs against a table."""
+"""Reads ``costs.csv``, the cost of one choice a line, and compares declared costs with a table."""
 
 from __future__ import annotations
 
@@ -20,57 +20,73 @@ from nasbuild.table._table import Table
 
 _COLUMNS = ("stage", "layer", "feature", "choice", "cost", "value")
 _ANY = "*"
-_EXACT = 1e-6  # relative difference that rounding in a written table may make
+_EXACT = 1e-6  # relative difference that rounding may cause in a written table
 
 
 @dataclass(frozen=True)
-class Difference:
-    """A declared cost against the table's column of its name.
+class CostDifference:
+    """How a declared cost differs from the table's column of the same name.
 
     Attributes
     ----------
-    compared
-        Rows that have a value.
-    rows
-        Of how many the declared value is another one.
-    most
-        The largest difference, declared less table's.
+    n_compared
+        Number of rows with a value in the column.
+    n_different
+        Number of those whose declared value differs.
+    largest
+        The largest difference: the declared value minus the table's.
     first
-        Id of the first such row, and both values there.
+        Id, declared value and table value of the first row that differs; None if none does.
     """
 
     cost: str
-    compared: int
-    rows: int
-    most: float
+    n_compared: int
+    n_different: int
+    largest: float
     first: tuple[str, float, float] | None
 
 
 def add_costs(space: Space, path: str | os.PathLike[str]) -> Space:
-    """The space with the costs of a CSV file with columns stage, layer, feature, choice, cost, value.
+    r"""The space with the costs of a CSV file: stage, layer, feature, choice, cost, value.
 
-    A row is the value of one choice; stage (name or number) and layer (number from 0, or last) may be empty, which
-    means everywhere; choice ``*`` is every one that no other row names. Rows without a feature are the cost's constant.
-    A cost that the space declares already gets the rows added to its sum.
+    A row is the value of one choice. An empty stage (name or number) or layer (number from 0, or
+    ``last``) means everywhere. The choice ``*`` stands for all choices that no other row names. Rows
+    without a feature add to the constant of the cost. If the space declares the cost already, the rows
+    are added to its sum.
 
     Raises
     ------
     TableError
         Naming file, line and what is allowed there.
     SpaceError
-        If a choice is left without a value.
+        If a choice has no value.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from nasbuild.space import Architecture, space_from_yaml
+    >>> from nasbuild.table import add_costs
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "costs.csv")
+    ...     _ = path.write_text(
+    ...         "stage,layer,feature,choice,cost,value\n,,kernel,3,macs,9\n,,kernel,*,macs,25\n"
+    ...     )
+    ...     priced = add_costs(space, path)
+    >>> priced.costs["macs"].values(priced, [Architecture((((3,), (5,)),))]).tolist()
+    [34.0]
     """
     rows: dict[str, list[tuple[str, dict[str, str]]]] = {}
     for where, row in _rows(Path(path)):
         rows.setdefault(row["cost"], []).append((where, row))
     if not rows:
-        raise TableError("has no cost", where=str(path), allowed=_COLUMNS)
+        raise TableError("has no row with a cost", where=str(path), allowed=_COLUMNS)
     declared = costs_to_dict(space.costs, space.metrics)
     for name, own in rows.items():
         entry = declared.setdefault(name, {})
         if "function" in entry:
             raise TableError(
-                f"cost {name!r} is a function in the space", where=own[0][0], todo="leave one out"
+                f"cost {name!r} is a function in the space", where=own[0][0], todo="remove one of the two"
             )
         entry["constant"] = entry.get("constant", 0) + _constant(own)
         entry["sum"] = [*entry.get("sum", []), *_entries(space, own)]
@@ -80,21 +96,34 @@ def add_costs(space: Space, path: str | os.PathLike[str]) -> Space:
         raise error.at(str(path)) from None
 
 
-def cost_differences(table: Table) -> list[Difference]:
-    """Every declared cost whose name is a column of the table, against it."""
+def cost_differences(table: Table) -> list[CostDifference]:
+    """Compare every declared cost with the table's column of the same name, if there is one.
+
+    Examples
+    --------
+    >>> from nasbuild.space import Architecture, space_from_yaml
+    >>> from nasbuild.table import cost_differences, table_from_evaluations
+    >>> space = space_from_yaml(
+    ...     "{name: tiny, stages: [{depth: [1], features: {kernel: [3, 5]}}],"
+    ...     " costs: {macs: {sum: [{product: kernel^2}]}}}"
+    ... )
+    >>> table = table_from_evaluations(space, {Architecture((((3,),),)): {"macs": 10.0}})
+    >>> cost_differences(table)[0].largest
+    -1.0
+    """
     return [_difference(table, cost) for name, cost in table.space.costs.items() if name in table.columns]
 
 
-def _difference(table: Table, cost: Cost) -> Difference:
-    told = table.columns[cost.name]
-    rows = np.flatnonzero(~np.isnan(told))
-    own, told = cost.values(table.space, [table.architectures[i] for i in rows]), told[rows]
-    away = np.abs(own - told) > _EXACT * np.maximum(np.abs(told), np.abs(own))
+def _difference(table: Table, cost: Cost) -> CostDifference:
+    reported = table.columns[cost.name]
+    rows = np.flatnonzero(~np.isnan(reported))
+    own, reported = cost.values(table.space, [table.architectures[i] for i in rows]), reported[rows]
+    away = np.abs(own - reported) > _EXACT * np.maximum(np.abs(reported), np.abs(own))
     if not away.any():
-        return Difference(cost.name, len(rows), 0, 0.0, None)
-    n, most = int(np.flatnonzero(away)[0]), int(np.argmax(np.abs(own - told)))
-    first = table.ids[rows[n]], float(own[n]), float(told[n])
-    return Difference(cost.name, len(rows), int(away.sum()), float(own[most] - told[most]), first)
+        return CostDifference(cost.name, len(rows), 0, 0.0, None)
+    n, most = int(np.flatnonzero(away)[0]), int(np.argmax(np.abs(own - reported)))
+    first = table.ids[rows[n]], float(own[n]), float(reported[n])
+    return CostDifference(cost.name, len(rows), int(away.sum()), float(own[most] - reported[most]), first)
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
@@ -112,7 +141,7 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
                 header = cells
                 if sorted(header) != sorted(_COLUMNS):
                     raise TableError(
-                        f"has the columns {', '.join(header)[:100]}", where=where, allowed=_COLUMNS
+                        f"has the wrong columns: {', '.join(header)[:100]}", where=where, allowed=_COLUMNS
                     )
                 continue
             if len(cells) != len(header):
@@ -122,7 +151,7 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
                 raise TableError("names no cost", where=where)
             yield where, row
     except csv.Error as error:
-        raise TableError(f"is no CSV ({error})", where=f"{path}, line {reader.line_num}") from None
+        raise TableError(f"is not valid CSV ({error})", where=f"{path}, line {reader.line_num}") from None
 
 
 def _value(where: str, row: Mapping[str, str]) -> float:
@@ -131,7 +160,7 @@ def _value(where: str, row: Mapping[str, str]) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise TableError(f"{row['value']!r} is no finite number", where=f"{where}, value")
+        raise TableError(f"{row['value']!r} is not a finite number", where=f"{where}, value")
     return value
 
 
@@ -148,7 +177,7 @@ def _constant(rows: list[tuple[str, dict[str, str]]]) -> float:
 
 
 def _entries(space: Space, rows: list[tuple[str, dict[str, str]]]) -> list[dict[str, object]]:
-    """Rows of one place and feature as one entry of ``sum:``."""
+    """Rows of the same place and feature as one entry of ``sum:``."""
     found: dict[tuple[str, str, str], dict[str, object]] = {}
     features = features_by_name(space.stages)
     for where, row in rows:
@@ -166,11 +195,11 @@ def _entries(space: Space, rows: list[tuple[str, dict[str, str]]]) -> list[dict[
         value, choice = _value(where, row), choice_of_text(features[name], row["choice"])
         if choice == _ANY and features[name].index(_ANY) < 0:
             if "otherwise" in entry:
-                raise TableError(f"{name} = {_ANY} stands twice for one place", where=where)
+                raise TableError(f"{name} = {_ANY} appears twice for the same place", where=where)
             entry["otherwise"] = value
         elif features[name].index(choice) < 0:
             raise TableError(
-                f"{row['choice']!r} is no choice of {name}",
+                f"{row['choice']!r} is not a choice of {name}",
                 where=f"{where}, choice",
                 allowed=features[name].choices,
             )

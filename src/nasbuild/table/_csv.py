@@ -1,4 +1,4 @@
-"""CSV with flat columns: read line by line, so that every mistake has its line."""
+"""Reads CSV with flat columns line by line, so that every mistake has a line number."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from nasbuild.table._table import Note
 def rows_of_csv(space: Space, path: Path, form: str) -> tuple[Iterator[RawRow | TableError], list[Note]]:
     """Raw rows of a CSV file with flat columns; an empty field means missing.
 
-    What a field means is known from the space, not guessed from other rows. Columns without a name
-    (pandas writes its index so) and undeclared ones without any number are left out with a note.
+    The space defines what a field means; nothing is guessed from other rows. Columns without a name
+    (pandas writes its index so) and undeclared ones without numbers are ignored with a note.
 
     Raises
     ------
     TableError
-        If there is no header, a column is missing or stands twice, or a quote is never closed.
+        If there is no header, a column is missing or appears twice, or a quote is never closed.
     """
     written = FlatNames(space).written()
     known = {ID, *written, *space.metrics}

@@ -15,23 +15,23 @@ from nasbuild.errors import TableError
 
 _SEPARATORS = (",", ";", "\t", "|")
 _NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
-_TOLD = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*", re.ASCII)
 _DECIMAL_POINT = re.compile(r"\s*[+-]?\d+\.\d+([eE][+-]?\d+)?\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Separated:
-    """A file with separators.
+    """The content of a file with separators.
 
     Attributes
     ----------
     header
-        Names of the columns, without blanks around them.
+        Names of the columns, stripped.
     rows
         Place and fields of each row that is not empty, or its error.
     commas
-        Whether numbers were written with decimal commas; they have points now.
+        Whether numbers had decimal commas; they have points now.
     """
 
     header: list[str]
@@ -51,11 +51,11 @@ def read_separated(
     Parameters
     ----------
     known
-        Names that columns may have: the separator is the one by which most of them are found.
+        Possible names of columns: the separator is the one that finds most of them.
     is_text
-        Whether a column holds texts, in which a comma is none of a number.
+        Whether a column holds texts, in which a comma is not a decimal comma.
     separators
-        What may stand between fields; the usual ones if not given.
+        The possible separators; the usual ones by default.
 
     Raises
     ------
@@ -64,10 +64,14 @@ def read_separated(
     """
     with reading(path, TableError) as stream:
         text = stream.read()
-    first, told = 1, _TOLD.match(text)
-    if told is not None:
-        text, first = text[told.end() :], 2
-    separator = told[1] if told is not None else _separator(text, known, separators or "".join(_SEPARATORS))
+    first, separator_line = 1, _SEPARATOR_LINE.match(text)
+    if separator_line is not None:
+        text, first = text[separator_line.end() :], 2
+    separator = (
+        separator_line[1]
+        if separator_line is not None
+        else _separator(text, known, separators or "".join(_SEPARATORS))
+    )
     lines = _lines(text, str(path), separator, first)
     head = next(lines, None)
     if head is None:
@@ -92,7 +96,7 @@ def _separator(text: str, known: Collection[str], separators: str) -> str:
 
 
 def _commas(rows: list[tuple[str, dict[str, str]]], is_text: Callable[[str], bool], path: str) -> bool:
-    """Give decimal commas points, in place; whether there were any."""
+    """Replace decimal commas by points, in place; returns whether there were any."""
     found: list[tuple[dict[str, str], str]] = []
     texts: dict[str, bool] = {}
     points = False
@@ -108,7 +112,7 @@ def _commas(rows: list[tuple[str, dict[str, str]]], is_text: Callable[[str], boo
     if found and points:
         row, name = found[0]
         raise TableError(
-            f"has numbers with decimal commas, such as {row[name].strip()!r} in column {name!r}, and others with points",
+            f"mixes decimal commas, such as {row[name].strip()!r} in column {name!r}, with decimal points",
             where=path,
             todo="write them all with points",
         )
@@ -135,12 +139,12 @@ def _lines(text: str, path: str, separator: str, first: int) -> Iterator[tuple[s
             return
         except csv.Error as error:
             if ended:
-                # All lines from here on are in one field: to go on would drop them.
-                what = "a quote that is opened here is never closed"
-                raise TableError(what, where=where, todo="mend the file") from None
-            yield TableError(f"is no CSV ({error})", where=where)
+                # All remaining lines are in this field, so going on would drop them.
+                what = "a quote opened here is never closed"
+                raise TableError(what, where=where, todo="close the quote") from None
+            yield TableError(f"is not valid CSV ({error})", where=where)
             continue
-        # Spreadsheets write rows of nothing but separators.
+        # Spreadsheets write rows that contain only separators.
         if any(field and not field.isspace() for field in fields):
             yield where, fields
 
@@ -150,10 +154,6 @@ def _row(
 ) -> tuple[str, dict[str, str]] | TableError:
     if len(fields) != len(header):
         what = f"has {len(fields)} fields, the header has {len(header)}"
-        todo = (
-            None
-            if separator == ","
-            else f"fields are taken to be separated by {_NAMES.get(separator, repr(separator))}"
-        )
+        todo = None if separator == "," else f"fields were split at {_NAMES.get(separator, repr(separator))}"
         return TableError(what, where=where, todo=todo)
     return where, {name: value for name, value in zip(header, fields, strict=True) if name}

@@ -1,4 +1,4 @@
-"""Tables in columns: Arrow, polars and pandas, and Parquet files."""
+"""Tables in columns: Arrow, polars and pandas frames, and Parquet files."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from nasbuild.table._flat_columns import FlatLayout
 from nasbuild.table._rows import RawRow
 from nasbuild.table._table import Note, Table
 
-_CELL = 32  # bytes that a value takes in memory
-_ROWS = 2**16  # that are read at a time, at most
+_CELL = 32  # bytes of a value in memory
+_ROWS = 2**16  # read at a time, at most
 
 
 @dataclass(frozen=True)
 class _Column:
-    """A column of a frame, read only if it is needed: texts or dates of any kind may stand beside.
+    """A column of a frame. It is read only if needed, as frames may also hold texts or dates.
 
-    ``single`` tells that it holds 32-bit numbers.
+    ``single`` says that it holds 32-bit numbers.
     """
 
     name: str
@@ -41,12 +41,12 @@ class _Column:
 
 
 def rows_of_frame(space: Space, frame: Any, source: str) -> tuple[Iterator[RawRow | TableError], list[Note]]:
-    """Raw rows of an Arrow table or a polars or pandas frame with flat columns; pandas' NaN means missing.
+    """Raw rows of an Arrow table or a polars or pandas frame with flat columns; NaN means missing.
 
     Raises
     ------
     TableError
-        If it is none of these, a column is missing or stands twice, or one can't be read.
+        If the frame is of another type, a column is missing or appears twice, or one can't be read.
     """
     if isinstance(frame, pa.Table):
         columns = _arrow_columns(frame)
@@ -56,7 +56,7 @@ def rows_of_frame(space: Space, frame: Any, source: str) -> tuple[Iterator[RawRo
         columns = _pandas_columns(frame)
     else:
         raise TableError(
-            f"{type(frame).__name__} is no table",
+            f"{type(frame).__name__} is not a type of table",
             where=source,
             allowed="a path, a polars or pandas DataFrame, an Arrow table, an Optuna study",
         )
@@ -76,7 +76,7 @@ def rows_of_parquet(space: Space, path: Path) -> tuple[Iterator[RawRow | TableEr
 
 
 def read_parquet(path: Path) -> pa.Table:
-    """A Parquet file whole, unless it holds more than memory would.
+    """Read a whole Parquet file, unless it would exceed the memory limit.
 
     Raises
     ------
@@ -93,22 +93,24 @@ def read_parquet(path: Path) -> pa.Table:
     except FileNotFoundError:
         raise TableError("no such file", where=str(path)) from None
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
-        # Arrow's own OSError tells of the content and has no number.
+        # Arrow raises OSErrors without a number for bad content.
         reason = error.strerror if isinstance(error, OSError) and error.errno else None
-        what = f"can't be read ({reason})" if reason else f"is no whole Parquet file ({_first_line(error)})"
+        what = (
+            f"can't be read ({reason})" if reason else f"is not an intact Parquet file ({_first_line(error)})"
+        )
         raise TableError(what, where=str(path)) from None
     return table
 
 
 def _within_limit(file: pq.ParquetFile, whole: Callable[..., pq.ParquetFile], where: str) -> pa.Table:
-    """All of a file: its own counts tell how many values it holds, its dictionaries how long they are.
+    """The content of a file, checked against the limit by its own counts and dictionaries.
 
-    A text that repeats takes few bytes in a file and all of its own in memory, so texts are read as numbers of the
-    different ones first.
+    A repeated text takes few bytes in a file but many in memory. Therefore texts are read as indices
+    into a dictionary first.
     """
     held, most = file.metadata, most_bytes()
     groups = [held.row_group(number) for number in range(held.num_row_groups)]
-    # In lists there are more values than rows.
+    # Lists hold more values than rows.
     values = sum(max(g.column(c).num_values, 0) for g in groups for c in range(g.num_columns))
     if max(values, held.num_rows) > most // _CELL:
         raise TableError(
@@ -130,7 +132,7 @@ def _within_limit(file: pq.ParquetFile, whole: Callable[..., pq.ParquetFile], wh
 
 
 def _expanded(column: pa.Array) -> int:
-    """Bytes of a column once each row has a text of its own."""
+    """Bytes of a column once each row has its own text."""
     if not pa.types.is_dictionary(column.type):
         return column.nbytes
     lengths = pc.call_function("binary_length", [column.dictionary]).take(column.indices)
@@ -138,7 +140,17 @@ def _expanded(column: pa.Array) -> int:
 
 
 def to_frame(table: Table) -> pl.DataFrame:
-    """The table as a polars frame: ``id``, flat columns, metrics (missing values null)."""
+    """The table as a polars frame: ``id``, flat columns, metrics; missing values are null.
+
+    Examples
+    --------
+    >>> from nasbuild.space import Architecture, space_from_yaml
+    >>> from nasbuild.table import table_from_evaluations, to_frame
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> table = table_from_evaluations(space, {Architecture((((3,),),)): {"acc": 71.2}})
+    >>> to_frame(table).to_dicts()
+    [{'id': 'k3', 'stage1.depth': 1, 'stage1.0.kernel': 3, 'stage1.1.kernel': None, 'acc': 71.2}]
+    """
     return pl.DataFrame(pl.from_arrow(to_arrow(table.space, table.ids, table.architectures, table.columns)))
 
 
@@ -150,12 +162,12 @@ def to_arrow(
     *,
     apart: bool = False,
 ) -> pa.Table:
-    """Flat columns of architectures and their metrics, (rows,) each with NaN where one is missing.
+    """Flat columns of architectures and their metrics, (rows,) each, where NaN means missing.
 
-    ``apart`` tells that the columns of built architectures are to stand beside.
+    ``apart`` says that the columns of built architectures will be added.
     """
     names = FlatNames(space)
-    rows = [names.flatten(architecture) for architecture in architectures]
+    rows = [names.flat_row(architecture) for architecture in architectures]
     columns = {ID: pa.array(list(ids), pa.string())}
     for column, choices in names.written().items():
         columns[column] = pa.array([row.get(column) for row in rows], _type_of(choices))
@@ -210,7 +222,7 @@ def _values(column: _Column, layout: FlatLayout, source: str) -> list[Any]:
         raise TableError(f"column {column.name!r} can't be read ({reason})", where=source) from None
     values = [float(v) if isinstance(v, Decimal) else v for v in values]
     if column.single and column.name in layout.columns:
-        # 0.1 as a 32-bit number is 0.1000000015: its shortest text tells which choice is meant.
+        # 0.1 as a 32-bit number is 0.1000000015: its shortest text identifies the choice.
         return [None if v is None else float(str(np.float32(v))) for v in values]
     return values
 

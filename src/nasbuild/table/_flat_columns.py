@@ -1,4 +1,4 @@
-"""Architectures in flat columns: which column says what, and a row of them as an architecture."""
+"""Reads architectures from flat columns: what each column holds, and each row as an architecture."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 
 @dataclass(frozen=True)
 class FlatLayout:
-    """What each column of a flat table is for.
+    """The role of each column of a flat table.
 
     Attributes
     ----------
     names
-        What columns of the space are called.
+        The columns of the space.
     columns
         The columns that describe the architecture.
     metrics
-        Column to metric.
+        Metric of each metric column.
     ignored
-        The columns that are neither.
+        The columns with no role.
     built
-        Of built architectures: what was predicted of them, which is no metric.
+        Columns of built architectures with predictions, which are not metrics.
     """
 
     names: FlatNames
@@ -46,12 +46,12 @@ class FlatLayout:
     def of(
         cls, space: Space, columns: Sequence[str], where: str, has_numbers: Callable[[str], bool]
     ) -> FlatLayout:
-        """Sort the columns of a table; ``has_numbers`` tells which may hold an undeclared metric.
+        """Sort the columns of a table; ``has_numbers`` says which can be an undeclared metric.
 
         Raises
         ------
         TableError
-            If a column of the architecture is missing, one is named like a stage's but is none, or
+            If a column of the architecture is missing, one has a stage's prefix but an unknown name, or
             two are the same.
         """
         _refuse_repeats(columns, where)
@@ -78,20 +78,20 @@ class FlatLayout:
         return layout
 
     def notes(self, what: str = "columns without numbers") -> list[Note]:
-        """That columns were left out, if any were."""
+        """Notes on ignored columns, if there are any."""
         notes = []
         if self.ignored:
             names = ", ".join(map(shown, self.ignored))
             notes.append(Note("ignored", f"{what} are not metrics and were left out: {names}", self.ignored))
         if self.built:
-            text = f"fields that mean nothing here were left out: {', '.join(map(shown, self.built))}"
+            text = f"unknown fields were ignored: {', '.join(map(shown, self.built))}"
             notes.append(Note("ignored", text, self.built))
         return notes
 
     def rows(
         self, rows: Iterable[tuple[str, Mapping[str, Any]] | TableError], *, text: bool
     ) -> Iterator[RawRow | TableError]:
-        """The raw row, or its error, of each place and row; ``text`` tells that all values are still text."""
+        """The raw row of each place and row, or its error; ``text`` says that all values are still text."""
         for row in rows:
             if isinstance(row, TableError):
                 yield row
@@ -113,7 +113,7 @@ class FlatLayout:
         return RawRow(where, None if name == "" else name, arch, found)
 
     def _require(self, where: str) -> None:
-        """Columns that every architecture needs; those of deep layers are missed by rows that have them."""
+        """Check the columns that every architecture needs; deeper layers are checked row by row."""
         for own in self.names.stages:
             needed = [(own.depth,)] if own.depth is not None and len(own.stage.depths) > 1 else []
             needed += [places for layer in own.choices[: min(own.stage.depths)] for places in layer]
@@ -135,7 +135,7 @@ class FlatLayout:
             depth = _number(given) if text else given
             if isinstance(depth, bool) or depth not in stage.depths:
                 raise TableError(
-                    f"{shown(given)} is no number of layers of {stage.name}",
+                    f"{shown(given)} is not a number of layers of {stage.name}",
                     where=f"{where}, {own.depth}",
                     allowed=stage.depths,
                 )
@@ -159,9 +159,11 @@ class FlatLayout:
             if index < 0 and _is_missing(value):
                 continue
             if index < 0:
-                # In quotes where 3 was given for '3', as the space itself tells it.
+                # In quotes where 3 was given for '3', as in messages of the space.
                 allowed = feature.choices if isinstance(value, str) else map(repr, feature.choices)
-                raise TableError(f"{shown(value)} is no choice", where=f"{where}, {place}", allowed=allowed)
+                raise TableError(
+                    f"{shown(value)} is not a choice", where=f"{where}, {place}", allowed=allowed
+                )
             found[place] = feature.choices[index]
         if not found:
             where = f"{where}, {places[0]}"
@@ -173,7 +175,7 @@ class FlatLayout:
 
 
 def metric_of_text(text: str | None) -> object:
-    """A metric's number from text: None where there is none (empty, nan, null), the text itself if it is no number."""
+    """A metric value from text: None if empty, nan or null; the text itself if it is not a number."""
     if text is None or _is_missing(text):
         return None
     number = _number(text)
@@ -181,7 +183,7 @@ def metric_of_text(text: str | None) -> object:
 
 
 def choice_of_text(feature: Feature, text: str) -> object:
-    """The value that a text stands for, given what the feature's choices are."""
+    """The choice that a text stands for, given the type of the choices."""
     if isinstance(feature.choices[0], bool):
         return _WORDS.get(text.strip().lower(), text)
     if isinstance(feature.choices[0], str):
@@ -195,7 +197,7 @@ def _number(text: object) -> float | None:
 
 
 def _is_missing(value: object) -> bool:
-    """Whether a value stands for none, as other programs write it."""
+    """Whether a value means missing, as other programs write it."""
     return value != value or (isinstance(value, str) and value.strip().lower() in _MISSING)
 
 
@@ -203,5 +205,5 @@ def _refuse_repeats(names: Collection[str], where: str) -> None:
     seen: set[str] = set()
     for name in names:
         if name in seen:
-            raise TableError(f"column {shown(name)} stands twice", where=where, todo="keep one of the two")
+            raise TableError(f"column {shown(name)} appears twice", where=where, todo="keep one of the two")
         seen.add(name)

@@ -1,4 +1,4 @@
-"""Networks as graphs of operations with their metrics: a table that needs no space."""
+"""Evaluated networks as graphs of operations: a table without a space."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class GraphTable:
     graphs
         One for each row.
     columns
-        Metric name to values, (rows,) float64; NaN where a value is missing.
+        Values of each metric, (rows,) float64; NaN where a value is missing.
     metrics
-        Those with a direction. Others can be targets too, as ``+acc`` or ``-latency``.
+        The metrics with a direction. Others can be targets as well, written ``+acc`` or ``-latency``.
     """
 
     graphs: tuple[OperatorGraph, ...]
@@ -47,7 +47,7 @@ class GraphTable:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """Names of the networks; all different."""
+        """Names of the networks, all different."""
         return tuple(graph.name for graph in self.graphs)
 
     def __len__(self) -> int:
@@ -60,7 +60,7 @@ class GraphTable:
         return replace(self, graphs=tuple(self.graphs[i] for i in index), columns=columns)
 
     def digest(self) -> str:
-        """SHA-256 of names, operations, edges and metrics, in this order of rows."""
+        """SHA-256 of names, operations, edges and metrics, in the order of rows."""
         content = hashlib.sha256()
         for row, graph in enumerate(self.graphs):
             values = {name: float(self.columns[name][row]).hex() for name in sorted(self.columns)}
@@ -76,23 +76,33 @@ def graph_table(
     *,
     where: str = "metrics",
 ) -> GraphTable:
-    """Join networks and metrics by name; networks without a row are left out and noted.
+    """Join networks and metrics by name; networks without metrics are left out with a note.
 
     Raises
     ------
     TableError
-        If two networks have one name, a row names a network that is not there, or nothing is left.
+        If two networks have the same name, a row names an unknown network, or nothing is left.
+
+    Examples
+    --------
+    >>> from torch import nn, zeros
+    >>> from nasbuild.ir import from_torch
+    >>> from nasbuild.table import graph_table
+    >>> network = from_torch(nn.Linear(4, 2), zeros(1, 4), name="small")
+    >>> table = graph_table([network], {"small": {"acc": 71.2}})
+    >>> table.ids, table.columns["acc"].tolist()
+    (('small',), [71.2])
     """
     names = [graph.name for graph in graphs]
     twice = [name for name in set(names) if names.count(name) > 1] if len(set(names)) < len(names) else []
     if twice:
-        raise TableError(f"two networks are called {min(twice)!r}", where=where, todo="name them apart")
+        raise TableError(f"two networks are called {min(twice)!r}", where=where, todo="rename one of them")
     strangers = sorted(set(rows) - set(names))
     if strangers:
         raise TableError(
             f"{counted(len(strangers), 'row')} of metrics without a network, such as {strangers[0]!r}",
             where=where,
-            todo="import these networks as well, or leave the rows out",
+            todo="import these networks as well, or remove the rows",
         )
     kept = [graph for graph in graphs if graph.name in rows]
     if not kept:
@@ -109,12 +119,22 @@ def graph_table(
 
 
 def read_metrics(path: str | os.PathLike[str]) -> dict[str, dict[str, float | None]]:
-    """Metrics by network, from CSV (``id,acc,latency``) or JSON Lines (``{"id": ..., "acc": ...}``).
+    r"""Metrics by network, from CSV (``id,acc,latency``) or JSON Lines (``{"id": ..., "acc": ...}``).
 
     Raises
     ------
     TableError
         Naming the line that is wrong.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from nasbuild.table import read_metrics
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "metrics.csv")
+    ...     _ = path.write_text("id,acc,latency\nsmall,71.2,\n")
+    ...     read_metrics(path)
+    {'small': {'acc': 71.2, 'latency': None}}
     """
     with reading(path, TableError) as stream:
         text = stream.read()
@@ -133,15 +153,15 @@ def _csv_rows(text: str, path: str) -> list[tuple[str, str, dict[str, Any]]]:
     try:
         fields = list(reader.fieldnames or [])
         if _NAME not in fields or len(set(fields)) < len(fields):
-            raise TableError("needs one column id, and others of different names", where=f"{path}, line 1")
+            raise TableError("needs a column id, and column names that all differ", where=f"{path}, line 1")
         found = []
         for row in reader:
             where = f"{path}, line {reader.line_num}"
             if None in row or None in row.values():
-                raise TableError("has another number of fields than line 1", where=where)
+                raise TableError("has a different number of fields than line 1", where=where)
             found.append((where, row.pop(_NAME), {k: v.strip() or None for k, v in row.items()}))
     except csv.Error as error:
-        raise TableError(f"is no CSV ({error})", where=f"{path}, line {reader.line_num}") from None
+        raise TableError(f"is not valid CSV ({error})", where=f"{path}, line {reader.line_num}") from None
     return found
 
 
@@ -154,9 +174,9 @@ def _json_rows(text: str, path: str) -> list[tuple[str, str, dict[str, Any]]]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError):
-            raise TableError("is no JSON", where=where) from None
+            raise TableError("is not valid JSON", where=where) from None
         if not isinstance(row, dict) or not isinstance(row.get(_NAME), str):
-            raise TableError("is no object with an id that is a text", where=where)
+            raise TableError("is not an object with a text as its id", where=where)
         values = row["metrics"] if isinstance(row.get("metrics"), dict) else row
         found.append((where, row[_NAME], {k: v for k, v in values.items() if k != _NAME}))
     return found

@@ -1,4 +1,4 @@
-"""Rows as objects, in JSON Lines, JSON or YAML: the project's own form or a once-for-all one."""
+"""Reads rows as objects from JSON Lines, JSON or YAML, in our own form or as once-for-all configurations."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _LISTED = "a list of objects with id, arch and metrics, or one of them"
 
 
 def rows_of_objects(space: Space, path: Path, form: str) -> Iterator[RawRow | TableError]:
-    """Raw rows of a file; one that is no object is yielded as its error.
+    """Raw rows of a file; a row that is not an object is yielded as its error.
 
     Raises
     ------
     TableError
-        If the file can't be read to its end (missing, no UTF-8, damaged gzip), or is no list.
+        If the file can't be read to its end (missing, not UTF-8, damaged gzip), or is not a list.
     """
     ofa = OfaReader(space)
     for where, data in objects(path, form):
@@ -38,7 +38,7 @@ def rows_of_objects(space: Space, path: Path, form: str) -> Iterator[RawRow | Ta
 
 
 def objects(path: Path, form: str) -> Iterator[tuple[str, Mapping[str, Any] | TableError]]:
-    """Place and object of each row of a file, or its error."""
+    """Place of each row of a file, with its object or its error."""
     if form.startswith(".jsonl"):
         yield from _lines(path)
         return
@@ -51,7 +51,7 @@ def objects(path: Path, form: str) -> Iterator[tuple[str, Mapping[str, Any] | Ta
     if isinstance(data, Mapping):
         data = [data]
     if not isinstance(data, list):
-        raise TableError(f"is no list but {shown(data)}", where=str(path), allowed=_LISTED)
+        raise TableError(f"is {shown(data)}, not a list", where=str(path), allowed=_LISTED)
     for number, row in enumerate(data, 1):
         where = f"{path}, row {number}"
         yield where, _object(row, where, _LISTED)
@@ -69,8 +69,18 @@ def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any] | TableError]]:
                 yield where, error
 
 
-def arch_dicts(table: Table) -> list[dict[str, Any]]:
-    """The rows as in ``archs.jsonl``."""
+def table_to_dicts(table: Table) -> list[dict[str, Any]]:
+    """The rows as in ``archs.jsonl``.
+
+    Examples
+    --------
+    >>> from nasbuild.space import Architecture, space_from_yaml
+    >>> from nasbuild.table import table_from_evaluations, table_to_dicts
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> table = table_from_evaluations(space, {Architecture((((3,),),)): {"acc": 71.2}})
+    >>> table_to_dicts(table)
+    [{'id': 'k3', 'arch': {'stages': [[{'kernel': 3}]]}, 'metrics': {'acc': 71.2}}]
+    """
     return [
         {
             "id": table.ids[row],
@@ -84,7 +94,7 @@ def arch_dicts(table: Table) -> list[dict[str, Any]]:
 def _object(data: object, where: str, allowed: str) -> Mapping[str, Any] | TableError:
     if isinstance(data, Mapping):
         return data
-    return TableError(f"is no object but {shown(data)}", where=where, allowed=allowed)
+    return TableError(f"is {shown(data)}, not an object", where=where, allowed=allowed)
 
 
 def _parsed(text: str, where: str, allowed: str) -> object:
@@ -95,11 +105,11 @@ def _parsed(text: str, where: str, allowed: str) -> object:
     except RecursionError:
         reason = "nested too deeply"
     except ValueError:
-        # Python reads no whole numbers of more than 4,300 digits.
+        # Python refuses integers of more than 4,300 digits.
         reason = "a number has too many digits"
     except KeyError as error:
-        raise TableError(f"key {shown(error.args[0])} stands twice in an object", where=where) from None
-    raise TableError(f"is no JSON ({reason})", where=where, allowed=allowed)
+        raise TableError(f"key {shown(error.args[0])} appears twice in an object", where=where) from None
+    raise TableError(f"is not valid JSON ({reason})", where=where, allowed=allowed)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Once-for-all configurations: ``ks`` and ``e`` for every layer slot, ``d`` for every stage, ``r`` for input.
 
-The form is that of ``set_active_subnet`` in the once-for-all networks (Cai et al., ICLR 2020): every
-stage has as many slots as its deepest module has layers, and those past its depth are not used.
+The form is that of ``set_active_subnet`` in the once-for-all networks (Cai et al., ICLR 2020). Every
+stage has as many slots as its deepest module has layers. Slots beyond its depth are not used.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from nasbuild.space import Space, parse_architecture
 from nasbuild.table._rows import RawRow, metrics_of, shown
 
 _KEYS = ("ks", "e", "d")
-# Parts of a configuration that say nothing in one space: its input and its width multiplier.
+# Parts of a configuration that are fixed in a space: its input size and its width multiplier.
 _OTHER_KEYS = ("r", "w", "wid")
 _RESOLUTION = "resolution"
 
 
 def is_ofa(row: Mapping[str, Any]) -> bool:
-    """Whether a row, or its ``arch``, is a once-for-all configuration, though parts may be missing."""
+    """Whether a row, or its ``arch``, is a once-for-all configuration, even if parts are missing."""
     arch = row.get("arch", row)
     return isinstance(arch, Mapping) and "stages" not in arch and any(key in arch for key in _KEYS)
 
@@ -28,11 +28,26 @@ def is_ofa(row: Mapping[str, Any]) -> bool:
 def ofa_to_arch(space: Space, config: Mapping[str, Any], where: str = "configuration") -> dict[str, Any]:
     """The architecture of a configuration, as in ``archs.jsonl``.
 
+    Parameters
+    ----------
+    where
+        Where the configuration stands, for messages.
+
     Raises
     ------
     TableError
-        If a list is missing or has the wrong length, a depth is none of the stage's, or the space
-        has other features than ``expand`` and ``kernel``.
+        If a list is missing or has the wrong length, a depth is not one of the stage's, or the space has
+        other features than ``expand`` and ``kernel``.
+
+    Examples
+    --------
+    >>> from nasbuild.space import space_from_yaml
+    >>> from nasbuild.table import ofa_to_arch
+    >>> space = space_from_yaml(
+    ...     "{name: tiny, stages: [{depth: [1, 2], features: {expand: [3, 6], kernel: [3, 5]}}]}"
+    ... )
+    >>> ofa_to_arch(space, {"ks": [3, 5], "e": [6, 3], "d": [1]})
+    {'stages': [[{'expand': 6, 'kernel': 3}]]}
     """
     for stage in space.layered:
         if {f.name for f in stage.features} != {"expand", "kernel"}:
@@ -57,14 +72,14 @@ def ofa_to_arch(space: Space, config: Mapping[str, Any], where: str = "configura
 
 
 class OfaReader:
-    """Reads configurations one after the other; the resolution may differ only if the space has it."""
+    """Reads configurations in turn; resolutions may differ only if the space has this feature."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
         self._seen: Any = None
 
     def row(self, where: str, data: Mapping[str, Any]) -> RawRow:
-        """The raw row of a configuration; its metrics stand in ``metrics`` or beside it."""
+        """The raw row of a configuration, whose metrics are in ``metrics`` or beside it."""
         config = data.get("arch", data)
         arch = ofa_to_arch(self._space, config, where)
         self._check_resolution(config, arch, where)
@@ -80,7 +95,7 @@ class OfaReader:
         if _has_resolution(self._space) or resolution is None:
             return
         if self._seen is None:
-            # A row that is bad itself must not be the one that the others are held against.
+            # A bad row must not set the resolution that others are compared with.
             try:
                 parse_architecture(self._space, arch)
             except SpaceError:
@@ -115,7 +130,7 @@ def _listed(config: Mapping[str, Any], key: str, length: int, where: str) -> lis
 
 def _depths(config: Mapping[str, Any], space: Space, where: str) -> list[int]:
     stages = space.layered
-    # A last stage of one depth is often left out.
+    # A last stage of fixed depth is often left out.
     lengths = [len(stages) - 1, len(stages)] if len(stages[-1].depths) == 1 else [len(stages)]
     values = config.get("d")
     if not isinstance(values, list) or len(values) not in lengths:
@@ -125,8 +140,8 @@ def _depths(config: Mapping[str, Any], space: Space, where: str) -> list[int]:
     for u, stage in enumerate(stages):
         depth = values[u] if u < len(values) else max(stage.depths)
         if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
-            raise TableError(f"{shown(depth)} is no depth", where=f"{where}, d[{u}] ({stage.name})")
-        # Stages of one depth are given any depth that others have, and cut to what they hold.
+            raise TableError(f"{shown(depth)} is not a depth", where=f"{where}, d[{u}] ({stage.name})")
+        # Configurations give stages of fixed depth any depth; it is cut to theirs.
         fixed = len(stage.depths) == 1
         if not fixed and depth not in stage.depths:
             raise TableError(

@@ -1,4 +1,4 @@
-"""A finished Optuna study as a table."""
+"""Reads a finished Optuna study as a table."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def is_study(source: object) -> bool:
 def rows_of_study(
     space: Space, study: Study, metrics: Sequence[str] | None = None
 ) -> tuple[Space, Iterator[RawRow | TableError], list[Note]]:
-    """Raw rows of the completed trials, and the space with the study's objectives as metrics.
+    """The space with the objectives of a study as metrics, and the raw rows of its completed trials.
 
-    Parameters are named like flat columns (``stage1.depth``, ``stage1.0.kernel``). ``metrics`` names
-    the objectives; without it the study's own metric names are taken.
+    Parameters are named like flat columns (``stage1.depth``, ``stage1.0.kernel``). ``metrics`` names the
+    objectives; the default is the study's own metric names.
 
     Raises
     ------
     TableError
-        If the objectives have no names or another direction than in the space, or no trial completed.
+        If objectives have no names or differ in direction from the space, or no trial completed.
     """
     where = f"study {study.study_name}"
     names = list(metrics or study.metric_names or [])
@@ -44,9 +44,9 @@ def rows_of_study(
     if not complete:
         raise TableError(f"none of {counted(len(trials), 'trial')} completed", where=where)
     columns = list(dict.fromkeys(name for trial in complete for name in trial.params))
-    # A parameter that is no choice of the space is no metric either.
+    # A parameter that is not a choice of the space is not a metric either.
     layout = FlatLayout.of(replace(space, metrics={}), columns, where, lambda _: False)
-    notes = [*_others(trials), *layout.notes("parameters that are no choices of the space")]
+    notes = [*_others(trials), *layout.notes("parameters that are not choices of the space")]
     return replace(space, metrics=declared), _rows(layout, where, complete, names), notes
 
 
@@ -74,7 +74,7 @@ def _others(trials: list[Any]) -> list[Note]:
         return []
     states = Counter(trial.state.name.lower() for trial in others)
     parts = ", ".join(f"{n} {state}" for state, n in sorted(states.items()))
-    text = f"{counted(len(others), 'trial')} left out that did not complete ({parts})"
+    text = f"{counted(len(others), 'trial')} did not complete and left out ({parts})"
     return [Note("trials", text, tuple(f"trial{trial.number}" for trial in others))]
 
 
@@ -83,7 +83,7 @@ def _rows(
 ) -> Iterator[RawRow | TableError]:
     for trial in trials:
         values = {n: None if math.isnan(v) else v for n, v in zip(names, trial.values, strict=True)}
-        # None is a choice of a study; the space calls it none, as an empty field would be one that is missing.
+        # A study may have None as a choice; the space calls it none, as an empty field means missing.
         params = {name: "none" if value is None else value for name, value in trial.params.items()}
         named = {**params, "id": f"trial{trial.number}"}
         try:

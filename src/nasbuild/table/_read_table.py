@@ -1,4 +1,4 @@
-"""One door for every form of a table."""
+"""Reads every form of a table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from nasbuild._forms import FLAT, ROWS, form_of
+from nasbuild._file_formats import FLAT, ROWS, file_format
 from nasbuild.errors import TableError
 from nasbuild.space import Space, load_space
 from nasbuild.table._csv import rows_of_csv
@@ -19,17 +19,36 @@ from nasbuild.table._rows import RawRow, table_of_rows
 from nasbuild.table._table import Note, Table
 
 _SPACES = {"sd-unet-mini": "sd-unet"}
-"""Built-in tables whose space has another name: one of its sizes was measured."""
+"""Built-in tables whose space has another name, as only one size of it was measured."""
 
 
 def builtin_tables() -> list[str]:
-    """Names of the tables that come with the package."""
+    """Names of the tables that come with the package.
+
+    Examples
+    --------
+    >>> from nasbuild.table import builtin_tables
+    >>> "digits-macro" in builtin_tables()
+    True
+    """
     folder = resources.files("nasbuild.table") / "builtin"
     return sorted(entry.name for entry in folder.iterdir() if (entry / "archs.jsonl.gz").is_file())
 
 
 def load_builtin(name: str) -> Table:
-    """A table that comes with the package, with its space."""
+    """A table that comes with the package, with its space.
+
+    Raises
+    ------
+    TableError
+        If there is no such table.
+
+    Examples
+    --------
+    >>> from nasbuild.table import load_builtin
+    >>> len(load_builtin("sd-unet-mini"))
+    68
+    """
     if name not in builtin_tables():
         raise TableError(f"there is no built-in table {name!r}", allowed=builtin_tables())
     return read_table(name, load_space(_SPACES.get(name, name)))
@@ -43,13 +62,13 @@ def read_table(
     Parameters
     ----------
     source
-        A path to JSON Lines, JSON or YAML (own form or once-for-all configurations), CSV or Parquet,
-        by its ending; ``-`` for JSON Lines on standard input; the name of a built-in table; a polars or pandas frame or an Arrow table with flat columns; or an Optuna
-        study.
+        One of the following. A path to JSON Lines, JSON or YAML (our own form or once-for-all
+        configurations), CSV or Parquet, by its ending. ``-`` for JSON Lines on standard input. The name of
+        a built-in table. A polars or pandas frame or an Arrow table with flat columns. An Optuna study.
     space
         The space that every row must belong to.
     skip_bad
-        Leave bad rows out and note them, instead of refusing the table at the first one.
+        Skip bad rows and note them, instead of refusing the table at the first one.
     metrics
         Names for the objectives of an Optuna study that has none.
 
@@ -57,6 +76,18 @@ def read_table(
     ------
     TableError
         Naming file, line, field and the allowed choices.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from nasbuild.space import space_from_yaml
+    >>> from nasbuild.table import read_table
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> frame = pl.DataFrame(
+    ...     {"id": ["a"], "stage1.depth": [1], "stage1.0.kernel": [3], "stage1.1.kernel": [None], "acc": [71.2]}
+    ... )
+    >>> read_table(frame, space).columns["acc"].tolist()
+    [71.2]
     """
     space, rows, notes = raw_rows(source, space, metrics)
     named = isinstance(source, str | os.PathLike)
@@ -67,7 +98,7 @@ def read_table(
 def raw_rows(
     source: Any, space: Space, metrics: list[str] | None = None
 ) -> tuple[Space, Iterable[RawRow | TableError], list[Note]]:
-    """The rows of whatever `read_table` reads, not checked yet; the space with a study's metrics; notes.
+    """The unchecked rows of a source of `read_table`; also the space with a study's metrics, and notes.
 
     Raises
     ------
@@ -81,10 +112,10 @@ def raw_rows(
     if str(source) in builtin_tables():
         inside = resources.files("nasbuild.table") / "builtin" / str(source) / "archs.jsonl.gz"
         with resources.as_file(inside) as path:
-            # All at once: the path may be gone afterwards.
+            # Read at once, as the path may be temporary.
             return space, list(rows_of_objects(space, path, ".jsonl.gz")), []
     path = Path(source)
-    form = form_of(path, ROWS, "a table", TableError)
+    form = file_format(path, ROWS, "a table", TableError)
     if form == ".parquet":
         return space, *rows_of_parquet(space, path)
     if form in FLAT:

@@ -1,4 +1,4 @@
-"""From raw rows to a table: each row checked alone, then the table put together."""
+"""Checks raw rows one by one and makes a table of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from nasbuild.table._table import Note, Table, counted
 
 _ROW_KEYS = ("id", "arch", "metrics")
 _MOST_METRICS = 10_000
-_SKIP = "mend the row, or pass --skip-bad to leave such rows out"
+_SKIP = "fix the row, or pass --skip-bad to skip such rows"
 _A_NUMBER = "a finite number; null or an empty field where it is missing"
 _A_NAME = "printable text without spaces around it"
 _SHORT = reprlib.Repr()
@@ -32,15 +32,15 @@ class RawRow:
     Attributes
     ----------
     where
-        The place it came from.
+        Its place in the source.
     name
-        Its id; None to have the architecture's own.
+        Its id; None for the canonical id of the architecture.
     arch
         As in ``archs.jsonl``, not checked yet.
     metrics
         Values by name, not checked yet; None where one is missing.
     ignored
-        Fields that mean nothing here.
+        Unknown fields.
     """
 
     where: str
@@ -58,15 +58,15 @@ def table_of_rows(
     skip_bad: bool = False,
     notes: Iterable[Note] = (),
 ) -> Table:
-    """Check every row and put the good ones in a table.
+    """Check every row and make a table of the good ones.
 
-    A row may be an error already, where the file could not be read so far. The same architecture
-    measured several times becomes one row with the mean of its values.
+    A row may be an error already, if it could not be read. Several measurements of the same architecture
+    become one row with their mean.
 
     Raises
     ------
     TableError
-        For the first bad row, unless ``skip_bad``, which notes it and goes on; and if no row is left.
+        For the first bad row, unless ``skip_bad``; and if no row is left.
     """
     good: list[Row] = []
     named: dict[str, Row] = {}
@@ -80,9 +80,9 @@ def table_of_rows(
             other = named.setdefault(row.name, row)
             if other.architecture != row.architecture:
                 raise TableError(
-                    f"id {shown(row.name)} names another architecture, at {other.where}",
+                    f"id {shown(row.name)} already names another architecture, at {other.where}",
                     where=row.where,
-                    todo="give each its own",
+                    todo="give each architecture its own id",
                 )
             good.append(row)
             ignored |= dict.fromkeys(row.ignored)
@@ -102,27 +102,27 @@ def table_of_rows(
             todo="leave columns out",
         )
     if not good:
-        what = f"no row is left of {len(skipped)}" if skipped else "the table is empty"
+        what = f"no row of {len(skipped)} could be read" if skipped else "the table is empty"
         raise TableError(what, where=source, todo=f"the first was: {skipped[0]}" if skipped else None)
     all_notes = list(notes)
     if ignored:
-        text = f"fields that mean nothing here were left out: {', '.join(map(shown, ignored))}"
+        text = f"unknown fields were ignored: {', '.join(map(shown, ignored))}"
         all_notes.append(Note("ignored", text, tuple(ignored)))
     if texts:
         names = ", ".join(map(shown, texts))
-        text = f"what is no number in any row is no metric and was left out: {names}"
+        text = f"ignored, as no row has a number there: {names}"
         all_notes.append(Note("ignored", text, tuple(map(str, texts))))
     if skipped:
-        text = f"{counted(len(skipped), 'row')} left out that could not be read"
+        text = f"{counted(len(skipped), 'row')} could not be read and left out"
         all_notes.append(Note("skipped", text, tuple(skipped)))
     return assembled(space, good, all_notes)
 
 
 def _without_texts(rows: Iterable[Row | TableError]) -> Iterator[Row | TableError]:
-    """Rows whose texts and lists among the metrics are none: no row has a number there.
+    """Rows without metric fields that are text or lists in every row.
 
-    What a training framework writes beside its numbers must not cost the numbers, but a text where
-    other rows have numbers is a mistake.
+    Training frameworks write texts beside numbers, which must not cost the numbers. But a text is a
+    mistake where other rows have numbers.
     """
     held = list(rows)
     good = [row for row in held if isinstance(row, Row)]
@@ -148,7 +148,7 @@ def _checked(space: Space, rows: Iterable[RawRow | TableError], skip_bad: bool) 
 
 
 def raw_row(where: str, data: Mapping[str, Any]) -> RawRow:
-    """A row in the form ``{"id", "arch", "metrics"}``."""
+    """A row of the form ``{"id", "arch", "metrics"}``."""
     if "arch" not in data:
         raise TableError("'arch' is missing", where=where, allowed=_ROW_KEYS)
     ignored = tuple(key for key in data if key not in _ROW_KEYS)
@@ -156,21 +156,21 @@ def raw_row(where: str, data: Mapping[str, Any]) -> RawRow:
 
 
 def metrics_of(where: str, data: object) -> Mapping[str, object]:
-    """The metrics of a row, which may be missing altogether."""
+    """The metrics of a row; empty if it has none."""
     if data is None:
         return {}
     if not isinstance(data, Mapping):
-        raise TableError(f"'metrics' is {shown(data)}, no object of numbers", where=where)
+        raise TableError(f"'metrics' is {shown(data)}, not an object of numbers", where=where)
     return data
 
 
 def shown(value: object) -> str:
-    """A value in a message: short and on one line, whatever it is."""
+    """A value for a message: short and on one line."""
     return _SHORT.repr(value)
 
 
 def checked_row(space: Space, raw: RawRow) -> Row:
-    """A row whose architecture is one of the space, with a name and finite metrics.
+    """A row whose architecture belongs to the space, with a name and finite metrics.
 
     Raises
     ------
@@ -187,7 +187,9 @@ def checked_row(space: Space, raw: RawRow) -> Row:
     texts: dict[str, object] = {}
     for name, value in raw.metrics.items():
         if not _is_name(name):
-            raise TableError(f"{shown(name)} is no name of a metric", where=raw.where, allowed=_A_NAME)
+            raise TableError(
+                f"{shown(name)} is not a valid name of a metric", where=raw.where, allowed=_A_NAME
+            )
         if name not in space.metrics and not (value is None or isinstance(value, int | float | np.number)):
             texts[name] = value
             continue
@@ -201,23 +203,25 @@ def checked_row(space: Space, raw: RawRow) -> Row:
     whole = isinstance(raw.name, int | np.integer) and not isinstance(raw.name, bool)
     if not whole and not (isinstance(raw.name, str) and _is_name(raw.name)):
         raise TableError(
-            f"{shown(raw.name)} is no name", where=f"{raw.where}, id", allowed=f"{_A_NAME}, or a whole number"
+            f"{shown(raw.name)} is not a valid id",
+            where=f"{raw.where}, id",
+            allowed=f"{_A_NAME}, or a whole number",
         )
     return Row(raw.where, str(raw.name), architecture, metrics, texts, raw.ignored)
 
 
 def _no_number(value: object, where: str) -> TableError:
-    return TableError(f"{shown(value)} is no number", where=where, allowed=_A_NUMBER)
+    return TableError(f"{shown(value)} is not a number", where=where, allowed=_A_NUMBER)
 
 
 def _is_name(text: str) -> bool:
-    # Ids and metrics are named on command lines and in lists of one a line, and written as UTF-8.
+    # Ids and metrics appear on command lines and in lists, one a line, and are written as UTF-8.
     return text != "" and text.isprintable() and text == text.strip()
 
 
 def _number(value: object, where: str) -> float:
     if value is None or value != value:
-        # NaN is how other programs write that there is none.
+        # Other programs write NaN for a missing value.
         return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         raise _no_number(value, where)

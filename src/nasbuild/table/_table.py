@@ -1,4 +1,4 @@
-"""What has been evaluated: architectures with their metrics, and what was noticed on reading them."""
+"""The table of evaluated architectures, their metrics, and notes made while reading."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from nasbuild.space import Architecture, Metric, Space, architecture_id, space_t
 
 @dataclass(frozen=True)
 class Note:
-    """Something a person should know about a table, and what was done about it."""
+    """Something a user should know about a table, and what was done about it."""
 
     kind: str
     text: str
@@ -26,18 +26,18 @@ class Note:
 class Table:
     """Evaluated architectures of one space.
 
-    Two tables are equal if space, ids, architectures and metrics are; what was noted plays no part.
+    Two tables are equal if their spaces, ids, architectures and metrics are; notes are not compared.
 
     Attributes
     ----------
     ids
-        A name for each row; all different.
+        A name for each row, all different.
     architectures
-        One for each row; all different.
+        One for each row, all different.
     columns
-        Metric name to values, (rows,) float64; NaN where a value is missing.
+        Values of each metric, (rows,) float64; NaN where a value is missing.
     notes
-        What was noticed on reading: merged duplicates, skipped rows, missing values.
+        Notes made while reading: merged duplicates, skipped rows, missing values.
     """
 
     space: Space
@@ -51,14 +51,14 @@ class Table:
             f"<Table: {len(self):,} architectures of {self.space.name!r}, metrics {', '.join(self.columns)}>"
         )
 
-    # Arrays have no hash, and NaN is not equal to itself: dataclass' own comparison can't be had.
+    # Arrays have no hash, and NaN does not equal itself, so the comparison of dataclasses fails.
     __hash__ = None  # pyright: ignore[reportAssignmentType]
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Table):
             return NotImplemented
-        mine = (self.space, self.ids, self.architectures, set(self.columns))
-        if mine != (other.space, other.ids, other.architectures, set(other.columns)):
+        key = (self.space, self.ids, self.architectures, set(self.columns))
+        if key != (other.space, other.ids, other.architectures, set(other.columns)):
             return False
         return all(np.array_equal(v, other.columns[n], equal_nan=True) for n, v in self.columns.items())
 
@@ -67,7 +67,7 @@ class Table:
 
     @property
     def metrics(self) -> dict[str, Metric]:
-        """The declared metrics that this table has values of; a declared cost is one as well."""
+        """The declared metrics that the table has values of, declared costs included."""
         costs = {name: Metric(name, c.direction, c.unit) for name, c in self.space.costs.items()}
         return {name: m for name, m in {**costs, **self.space.metrics}.items() if name in self.columns}
 
@@ -77,7 +77,7 @@ class Table:
         return {architecture: row for row, architecture in enumerate(self.architectures)}
 
     def select(self, rows: Sequence[int] | np.ndarray) -> Table:
-        """The table of the given rows, in that order; or of those for which a mask, (rows,) bool, is true."""
+        """The table of the given rows, in that order, or of those where a mask (rows,) bool is true."""
         index = np.asarray(rows)
         index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
         return replace(
@@ -88,9 +88,9 @@ class Table:
         )
 
     def digest(self) -> str:
-        """SHA-256 of space, architectures and metrics, in this order of rows."""
+        """SHA-256 of space, architectures and metrics, in the order of rows."""
         space = space_to_dict(self.space)
-        # The order of metrics says nothing; that of stages, features and choices does.
+        # The order of metrics does not matter; that of stages, features and choices does.
         space["metrics"] = sorted(space.get("metrics", {}).items())
         content = hashlib.sha256(json.dumps(space).encode())
         for row, architecture in enumerate(self.architectures):

@@ -1,4 +1,4 @@
-"""Rows to learn from and rows to test on."""
+"""Splits rows into training and held-out rows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from nasbuild.errors import TableError
 
 Split = tuple[np.ndarray, np.ndarray]
-"""Row numbers to learn from and to test on, both ascending."""
+"""Row numbers of the training rows and the held-out rows, both ascending."""
 
 
 def random_split(n: int, test: float, rng: np.random.Generator) -> Split:
@@ -16,7 +16,15 @@ def random_split(n: int, test: float, rng: np.random.Generator) -> Split:
     Raises
     ------
     TableError
-        If there are fewer than two rows, or ``test`` is no share between 0 and 1.
+        If there are fewer than two rows, or ``test`` is not between 0 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nasbuild.table import random_split
+    >>> train, test = random_split(10, 0.2, np.random.default_rng(0))
+    >>> len(train), len(test)
+    (8, 2)
     """
     held = _held(n, test)
     order = rng.permutation(n)
@@ -24,19 +32,32 @@ def random_split(n: int, test: float, rng: np.random.Generator) -> Split:
 
 
 def stratified_split(labels: np.ndarray, test: float, rng: np.random.Generator) -> Split:
-    """Hold out a share ``test`` that is spread evenly over the order of the labels.
+    """Hold out a share ``test`` of rows, spread evenly over the order of the labels.
 
-    The rows, sorted by label, are cut into as many runs as rows are held out, and one of each run,
-    drawn at random, is held out.
+    The rows, sorted by label, are cut into as many runs as rows are held out. One random row of each run
+    is held out.
+
+    Parameters
+    ----------
+    labels
+        (rows,) float64.
 
     Raises
     ------
     TableError
         As `random_split`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nasbuild.table import stratified_split
+    >>> train, test = stratified_split(np.arange(10.0), 0.2, np.random.default_rng(0))
+    >>> len(train), len(test)
+    (8, 2)
     """
     n = len(labels)
     held = _held(n, test)
-    # Runs of unequal length are mixed: long ones in front would favour the rows of small labels.
+    # The longer runs are spread out: all in front, they would favour small labels.
     edges = (np.arange(held + 1) * n + rng.integers(held)) // held
     order = np.argsort(labels, kind="stable")
     out = np.sort(order[rng.integers(edges[:-1], edges[1:])])
@@ -44,24 +65,31 @@ def stratified_split(labels: np.ndarray, test: float, rng: np.random.Generator) 
 
 
 def k_fold(n: int, folds: int, rng: np.random.Generator) -> list[Split]:
-    """Cut ``n`` rows at random into ``folds`` parts of nearly equal size; each is held out once.
+    """Split ``n`` rows at random into ``folds`` parts of nearly equal size; each is held out once.
 
     Raises
     ------
     TableError
         If there are fewer than two folds, or fewer rows than folds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nasbuild.table import k_fold
+    >>> [len(test) for _, test in k_fold(10, 3, np.random.default_rng(0))]
+    [4, 3, 3]
     """
     if folds < 2:
-        raise TableError(f"{folds} folds are no split", allowed="2 or more")
+        raise TableError(f"can't split rows into {folds} folds", allowed="2 or more")
     _require(n, folds)
     parts = np.array_split(rng.permutation(n), folds)
     return [(np.setdiff1d(np.arange(n), part), np.sort(part)) for part in parts]
 
 
 def _held(n: int, test: float) -> int:
-    """How many rows to hold out."""
+    """The number of rows to hold out."""
     if not 0 < test < 1:
-        raise TableError(f"{test} is no share to hold out", allowed="a number between 0 and 1")
+        raise TableError(f"{test} is not a share of rows to hold out", allowed="a number between 0 and 1")
     _require(n, 2)
     return min(max(round(n * test), 1), n - 1)
 

@@ -1,4 +1,4 @@
-"""Architectures to be predicted: every row kept in its place, with or without metrics."""
+"""Reads architectures to be predicted: all rows in order, with or without metrics."""
 
 from __future__ import annotations
 
@@ -12,15 +12,27 @@ from nasbuild.table._rows import checked_row
 
 
 def read_architectures(source: str | os.PathLike[str], space: Space) -> list[tuple[str, Architecture]]:
-    """Id and architecture of every row of a file, in order; repeats stay.
+    """Id and architecture of every row of a file, in order, repeats included.
 
     Raises
     ------
     TableError
-        For the first bad row, and if there is none.
+        For the first bad row, or if there is no row.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from nasbuild.space import space_from_yaml
+    >>> from nasbuild.table import read_architectures
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "archs.jsonl")
+    ...     _ = path.write_text('{"id": "mine", "arch": {"stages": [[{"kernel": 5}]]}}')
+    ...     read_architectures(path, space)
+    [('mine', Architecture(modules=(((5,),),)))]
     """
     found = []
-    # Their metrics play no part: what is no number there is nobody's mistake.
+    # Metrics are not used, so a bad value there is not an error.
     for raw in raw_rows(source, space)[1]:
         if isinstance(raw, TableError):
             raise raw

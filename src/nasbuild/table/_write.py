@@ -1,4 +1,4 @@
-"""Tables and architectures to files, in the form that the name's ending tells."""
+"""Writes tables and architectures in the file format of the name's ending."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nasbuild._forms import FLAT, ROWS, delimiter, form_of
-from nasbuild._io import write_text, writing
+from nasbuild._atomic_write import write_text, writing
+from nasbuild._file_formats import FLAT, ROWS, delimiter, file_format
 from nasbuild._records import arrow_column, flat_text, objects_text
 from nasbuild.errors import TableError
 from nasbuild.space import Space, parse_architecture
 from nasbuild.table._column_names import ID
 from nasbuild.table._dataframe import to_arrow
-from nasbuild.table._json_rows import arch_dicts
+from nasbuild.table._json_rows import table_to_dicts
 from nasbuild.table._table import Table
 
 _OWN = (ID, "arch", "metrics")
@@ -25,37 +25,64 @@ _EQUATIONS = ("target", "where")
 
 
 def write_table(table: Table, path: str | os.PathLike[str]) -> None:
-    """Write a table in the form that the name's ending tells; `read_table` gives an equal table.
+    """Write a table in the file format of the name's ending; `read_table` returns an equal table.
 
     Raises
     ------
     TableError
-        If the ending tells no form.
+        If the ending is not a known file format.
     OutputError
-        If it can't be written; an old file stays as it was.
+        If the file can't be written; an existing file stays as it was.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from nasbuild.space import Architecture, space_from_yaml
+    >>> from nasbuild.table import read_table, table_from_evaluations, write_table
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> table = table_from_evaluations(space, {Architecture((((3,),),)): {"acc": 71.2}})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "table.csv")
+    ...     write_table(table, path)
+    ...     read_table(path, space) == table
+    True
     """
-    form = form_of(path, ROWS, "a table", TableError)
+    form = file_format(path, ROWS, "a table", TableError)
     if form in FLAT or form == ".parquet":
         _write_columns(to_arrow(table.space, table.ids, table.architectures, table.columns), path, form)
     else:
-        write_text(path, objects_text(arch_dicts(table), form))
+        write_text(path, objects_text(table_to_dicts(table), form))
 
 
 def write_architectures(
     space: Space, rows: Sequence[Mapping[str, Any]], path: str | os.PathLike[str]
 ) -> None:
-    """Write rows as of ``archs.jsonl`` that may hold more, such as scores; `read_table` leaves that out.
+    """Write rows as in ``archs.jsonl`` with more fields, such as scores, which `read_table` ignores.
 
-    In flat forms everything else has a column of its own behind the metrics.
+    In flat formats, every other field has its own column behind the metrics.
 
     Raises
     ------
     TableError
-        If the ending tells no form.
+        If the ending is not a known file format.
     OutputError
-        If it can't be written; an old file stays as it was.
+        If the file can't be written; an existing file stays as it was.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from nasbuild.space import space_from_yaml
+    >>> from nasbuild.table import write_architectures
+    >>> space = space_from_yaml("{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}]}")
+    >>> row = {"id": "a", "arch": {"stages": [[{"kernel": 3}]]}, "metrics": {}, "score": 1.5}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "built.csv")
+    ...     write_architectures(space, [row], path)
+    ...     print(path.read_text().strip())
+    id,stage1.depth,stage1.0.kernel,stage1.1.kernel,score
+    a,1,3,,1.5
     """
-    form = form_of(path, ROWS, "architectures", TableError)
+    form = file_format(path, ROWS, "architectures", TableError)
     if form not in FLAT and form != ".parquet":
         write_text(path, objects_text((dict(row) for row in rows), form))
         return

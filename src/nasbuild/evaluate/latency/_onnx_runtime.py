@@ -120,7 +120,7 @@ def to_onnx(module: nn.Module, inputs: Any) -> bytes:
     """
     import torch
 
-    from nasbuild._counting.operations import plain_torch
+    from nasbuild._macs.torch_operations import plain_torch
     from nasbuild.evaluate._tensor_io import Flat
 
     if importlib.util.find_spec("onnx") is None:

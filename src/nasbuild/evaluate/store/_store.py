@@ -30,7 +30,7 @@ from nasbuild.evaluate.store._results import (
 from nasbuild.evaluate.store._rows import read_row, shown_arch
 from nasbuild.evaluate.store._transactions import PATIENCE, Transactions
 from nasbuild.space import Architecture, Space, architecture_id, space_to_dict, to_dict
-from nasbuild.table import Table, evaluated_table
+from nasbuild.table import Table, table_from_evaluations
 
 _VERSIONS = json.dumps({"nasbuild": __version__, "python": platform.python_version()})
 _HURRY = 1.0  # seconds of patience where the user waits for the end
@@ -246,7 +246,7 @@ class Store:
         done = {a: r.metrics for a, r in self.results().items() if r.metrics is not None}
         if not done:
             raise NasbuildError("holds no finished evaluation", where=f"store {self.name}")
-        return evaluated_table(self.space, done)
+        return table_from_evaluations(self.space, done)
 
     def take_in(self, table: Table) -> int:
         """Write a table's rows as evaluations that are done; returns how many were not known before."""

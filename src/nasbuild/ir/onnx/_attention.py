@@ -22,7 +22,7 @@ class Unknown(Exception):
     """A size that is needed is not known."""
 
 
-UNTOLD = (Unknown, ArithmeticError, ValueError, TypeError, IndexError, KeyError)
+UNKNOWN_SIZE_ERRORS = (Unknown, ArithmeticError, ValueError, TypeError, IndexError, KeyError)
 """What rules raise at sizes that are not known, and at operands and settings that are none: nobody has checked these."""
 
 
@@ -187,13 +187,13 @@ def attention_shape(domain: str, op: str, a: Attributes, operands: Operands) -> 
         return None
     try:
         found = met(a, operands)
-    except UNTOLD:
+    except UNKNOWN_SIZE_ERRORS:
         return None
     return (*found.leading, found.values)
 
 
 def heads_of(a: Attributes, query: Shape | None) -> int:
     """Heads of queries; 0 if that is not known."""
-    told = a.get("q_num_heads") or a.get("num_heads") or 0
-    told = min(max(told, 0), MOST_SIZE) if isinstance(told, int) else 0
-    return told or (query[1] if query and len(query) == 4 else 0)
+    heads = a.get("q_num_heads") or a.get("num_heads") or 0
+    heads = min(max(heads, 0), MOST_SIZE) if isinstance(heads, int) else 0
+    return heads or (query[1] if query and len(query) == 4 else 0)

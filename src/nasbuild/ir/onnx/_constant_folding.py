@@ -92,8 +92,8 @@ def shape_value(shape: Shape | None, attributes: Mapping[str, Any]) -> np.ndarra
 
 
 def _axes(attributes: Mapping[str, Any], given: np.ndarray | None) -> tuple[int, ...] | None:
-    told = attributes.get("axes") if given is None else given.reshape(-1).tolist()
-    return None if told is None else tuple(int(axis) for axis in told)
+    axes = attributes.get("axes") if given is None else given.reshape(-1).tolist()
+    return None if axes is None else tuple(int(axis) for axis in axes)
 
 
 def _squeeze(a: Mapping[str, Any], x: np.ndarray, axes: np.ndarray | None = None) -> np.ndarray:

@@ -44,8 +44,8 @@ def folded(
     """
     if node.op_type == "Constant":
         return [_literal(node, attributes, prefix)]
-    told = [None if v is None else v.operand for v in operands]
-    learnt = learnt_operands(node.op_type, node.domain, told, attributes)
+    bare_operands = [None if v is None else v.operand for v in operands]
+    learnt = learnt_operands(node.op_type, node.domain, bare_operands, attributes)
     constants = dequantised(node.op_type, [o for o in learnt if isinstance(o, Const)])
     scaled = node.op_type in ("Mul", "Div", "DequantizeLinear")
     quantised = not scaled and any(o.quantised for o in constants)
@@ -84,9 +84,9 @@ def _filled(node: onnx.NodeProto, shape: Shape | None, kind: Type | None, prefix
 
 
 def _literal(node: onnx.NodeProto, attributes: Mapping[str, Any], prefix: str) -> Value:
-    told = attributes.get("value")
-    if isinstance(told, onnx.TensorProto):
-        return stored(told, prefix + (node.output[0] if node.output else node.name))
+    tensor = attributes.get("value")
+    if isinstance(tensor, onnx.TensorProto):
+        return stored(tensor, prefix + (node.output[0] if node.output else node.name))
     for name, dtype in (
         ("value_int", np.int64),
         ("value_ints", np.int64),
@@ -113,8 +113,8 @@ def stored(tensor: onnx.TensorProto, name: str) -> Value:
         If it contradicts itself or is beyond the limits.
     """
     try:
-        told = constant(tensor, name)
-        kind = tensor_type(told.shape, tensor.data_type)
+        const = constant(tensor, name)
+        kind = tensor_type(const.shape, tensor.data_type)
         # Sizes of 0 are meant here.
         for dimension in kind.tensor_type.shape.dim:
             if not dimension.HasField("dim_value"):
@@ -127,7 +127,7 @@ def stored(tensor: onnx.TensorProto, name: str) -> Value:
         raise NasbuildError(
             f"tensor {name!r} contradicts itself ({' '.join(str(error).split())[:120]})"
         ) from None
-    return Value(told, kind)
+    return Value(const, kind)
 
 
 def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
@@ -143,14 +143,18 @@ def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
     return found
 
 
-def better(inferred: Type | None, told: Type | None) -> Type | None:
+def better(inferred: Type | None, declared: Type | None) -> Type | None:
     """What the file says counts where the rules say nothing."""
-    if inferred is not None and (shape_of(inferred) is not None or told is None):
-        kind = told.tensor_type.elem_type if told is not None else 0
+    if inferred is not None and (shape_of(inferred) is not None or declared is None):
+        kind = declared.tensor_type.elem_type if declared is not None else 0
         if kind and inferred.WhichOneof("value") == "tensor_type" and not inferred.tensor_type.elem_type:
             return tensor_type(shape_of(inferred), kind)
         return inferred
-    if told is None or told.WhichOneof("value") != "tensor_type" or not told.tensor_type.HasField("shape"):
+    if (
+        declared is None
+        or declared.WhichOneof("value") != "tensor_type"
+        or not declared.tensor_type.HasField("shape")
+    ):
         return inferred
-    sizes = tuple(max(d.dim_value, 0) for d in told.tensor_type.shape.dim)
-    return tensor_type(sizes, told.tensor_type.elem_type)
+    sizes = tuple(max(d.dim_value, 0) for d in declared.tensor_type.shape.dim)
+    return tensor_type(sizes, declared.tensor_type.elem_type)

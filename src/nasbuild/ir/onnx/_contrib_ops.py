@@ -10,7 +10,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from nasbuild.ir._draft_graph import Shape
-from nasbuild.ir.onnx._attention import UNTOLD, attention_shape, part
+from nasbuild.ir.onnx._attention import UNKNOWN_SIZE_ERRORS, attention_shape, part
 from nasbuild.ir.onnx._macs import MICROSOFT, turned
 
 Operands = Sequence[Shape | None]
@@ -31,7 +31,7 @@ def contrib_shape(
             return _window(node, attributes, operands, standard)
         if rule is not None:
             return rule(attributes, operands)
-    except UNTOLD:
+    except UNKNOWN_SIZE_ERRORS:
         return None
     return attention_shape(MICROSOFT, op, attributes, operands)
 
@@ -46,10 +46,10 @@ def more_shape(op: str, position: int, first: Shape | None) -> Shape | None:
 def contrib_kind(op: str, kinds: Sequence[int]) -> int:
     """Type of the numbers of the first result, as ONNX codes it; 0 if it is not known."""
     position = _KINDS.get(op, 0)
-    told = kinds[position] if position < len(kinds) else 0
+    kind = kinds[position] if position < len(kinds) else 0
     if op == "QGemm":
-        return told or TensorProto.FLOAT
-    return told or (TensorProto.UINT8 if op == "QuantizeLinear" else 0)
+        return kind or TensorProto.FLOAT
+    return kind or (TensorProto.UINT8 if op == "QuantizeLinear" else 0)
 
 
 def _window(node: onnx.NodeProto, a: Attributes, operands: Operands, standard: Standard) -> Shape | None:
@@ -82,11 +82,11 @@ def _product(a: Attributes, operands: Operands, at: int = 1) -> Shape | None:
 
 
 def _broadcast(*shapes: Shape | None) -> Shape | None:
-    told = [shape for shape in shapes if shape is not None]
-    if len(told) < len(shapes):
+    known = [shape for shape in shapes if shape is not None]
+    if len(known) < len(shapes):
         return None
     try:
-        return tuple(np.broadcast_shapes(*told)) if all(map(all, told)) else None
+        return tuple(np.broadcast_shapes(*known)) if all(map(all, known)) else None
     except ValueError:
         return None
 

@@ -61,7 +61,7 @@ class Inputs:
         self._types = {info.name: _tensor(info.type) for info in infos}
         self._dims = {name: [_free(d) for d in t.shape.dim] for name, t in self._types.items() if _shaped(t)}
         self._given = {name: value for name, value in given.items() if name in self._types}
-        self._named = self._told(sizes)
+        self._named = self._sizes_by_name(sizes)
         self._batches = self._batch_symbols()
         self.missing: dict[str, list[str]] = {}
         self.shapes: dict[str, Shape | None] = {name: self._shape(name) for name in self._types}
@@ -107,12 +107,12 @@ class Inputs:
                 found.append(shape)
         return found
 
-    def settled(self, told: onnx.TypeProto) -> onnx.TypeProto:
+    def settled(self, declared: onnx.TypeProto) -> onnx.TypeProto:
         """A type with the sizes that are known by name."""
-        if told.WhichOneof("value") != "tensor_type" or not told.tensor_type.HasField("shape"):
-            return told
+        if declared.WhichOneof("value") != "tensor_type" or not declared.tensor_type.HasField("shape"):
+            return declared
         found = onnx.TypeProto()
-        found.CopyFrom(told)
+        found.CopyFrom(declared)
         for dim in found.tensor_type.shape.dim:
             size = self._known(dim.dim_param) if dim.WhichOneof("value") == "dim_param" else None
             if size is not None:
@@ -130,7 +130,7 @@ class Inputs:
             return value_of(dim, sizes)
         return None
 
-    def _told(self, sizes: Mapping[str, int]) -> dict[str, int]:
+    def _sizes_by_name(self, sizes: Mapping[str, int]) -> dict[str, int]:
         """Sizes by name: told so, told of a dimension that has the name, or those of a given value."""
         found: dict[str, int] = {}
         for key, size in sizes.items():
@@ -213,10 +213,10 @@ class Inputs:
         return names
 
     def _value(self, name: str) -> np.ndarray | None:
-        value, told = self._given[name], self._types[name]
+        value, declared = self._given[name], self._types[name]
         if value is ABSENT:
             return None
-        kind = told.elem_type if isinstance(told, onnx.TypeProto.Tensor) else 0
+        kind = declared.elem_type if isinstance(declared, onnx.TypeProto.Tensor) else 0
         found = _array(name, value, kind)
         shape = self.shapes[name]
         if shape is None:
@@ -244,8 +244,8 @@ def _array(name: str, value: Any, kind: int) -> np.ndarray:
         found = cast = np.array(0)
         same = False
     if not same or (found.dtype.kind in "USO" and cast.dtype.kind != "O"):
-        told = onnx.TensorProto.DataType.Name(kind).lower() if kind else "numbers"
-        raise NasbuildError(f"{place} can't be {value!r}", allowed=f"{told}, one or a list of them")
+        expected = onnx.TensorProto.DataType.Name(kind).lower() if kind else "numbers"
+        raise NasbuildError(f"{place} can't be {value!r}", allowed=f"{expected}, one or a list of them")
     return cast
 
 
@@ -256,8 +256,8 @@ def _tensor(kind: onnx.TypeProto) -> Any:
     return kind.tensor_type if kind.WhichOneof("value") == "tensor_type" else kind
 
 
-def _shaped(told: Any) -> bool:
-    return isinstance(told, onnx.TypeProto.Tensor) and told.HasField("shape")
+def _shaped(kind: Any) -> bool:
+    return isinstance(kind, onnx.TypeProto.Tensor) and kind.HasField("shape")
 
 
 def _free(dim: onnx.TensorShapeProto.Dimension) -> str | int:

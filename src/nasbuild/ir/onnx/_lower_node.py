@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nasbuild.ir._draft_graph import NOTHING, PART, Const, Node, Operand, Shape
-from nasbuild.ir._uncounted import UNKNOWN
-from nasbuild.ir.onnx._attention import ATTENTION, UNTOLD, heads_of
+from nasbuild.ir._mac_free_ops import UNKNOWN
+from nasbuild.ir.onnx._attention import ATTENTION, UNKNOWN_SIZE_ERRORS, heads_of
 from nasbuild.ir.onnx._macs import has_rule, onnx_macs
 from nasbuild.ir.onnx._quantised_ops import learnt_operands
 from nasbuild.ir.onnx._type_inference import STANDARD
@@ -65,7 +65,7 @@ def _foreign(
     if op.endswith("Conv"):
         quantised = op == "QLinearConv"
         # Nobody has checked settings of others.
-        with contextlib.suppress(*UNTOLD):
+        with contextlib.suppress(*UNKNOWN_SIZE_ERRORS):
             _convolution(node, attributes, weight=3 if quantised else 1, bias=8 if quantised else 2)
     elif (domain, op) in ATTENTION:
         node.heads, node.more["attends"] = heads_of(attributes, _source(node)), True

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import Any
 
-from nasbuild._counting.contraction import einsum_macs
+from nasbuild._macs.einsum import einsum_macs
 from nasbuild.ir._draft_graph import Shape
-from nasbuild.ir.onnx._attention import ATTENTION, UNTOLD, Unknown, known, part
+from nasbuild.ir.onnx._attention import ATTENTION, UNKNOWN_SIZE_ERRORS, Unknown, known, part
 
 Operands = Sequence[Shape | None]
 Attributes = Mapping[str, Any]
@@ -37,7 +37,7 @@ def onnx_macs(
     try:
         macs = rule(attributes, operands, results)
         return macs if macs >= 0 else None
-    except UNTOLD:
+    except UNKNOWN_SIZE_ERRORS:
         return None
 
 

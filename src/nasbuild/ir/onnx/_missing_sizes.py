@@ -18,13 +18,13 @@ def missing_sizes(missing: Mapping[str, Sequence[str]]) -> NasbuildError:
     Examples
     --------
     >>> print(missing_sizes({"seq": ["dimension 1 of 'ids'"]}))
-    nobody told the free sizes of inputs: seq (dimension 1 of 'ids'); tell them: --size seq=..., or sizes={'seq': ...}
+    some sizes of inputs are missing: seq (dimension 1 of 'ids'); give them: --size seq=..., or sizes={'seq': ...}
     """
-    told = "; ".join(f"{key} ({', '.join(places)})" for key, places in missing.items())
+    needed = "; ".join(f"{key} ({', '.join(places)})" for key, places in missing.items())
     options = " ".join(f"--size {_quoted(f'{key}=...')}" for key in missing)
     sizes = ", ".join(f"{key!r}: ..." for key in missing)
     return NasbuildError(
-        f"nobody told the free sizes of inputs: {told}", todo=f"tell them: {options}, or sizes={{{sizes}}}"
+        f"some sizes of inputs are missing: {needed}", todo=f"give them: {options}, or sizes={{{sizes}}}"
     )
 
 

@@ -9,7 +9,7 @@ from math import prod
 from typing import Any
 
 from nasbuild.ir._draft_graph import PART, Const, Node, Operand
-from nasbuild.ir.onnx._attention import UNTOLD
+from nasbuild.ir.onnx._attention import UNKNOWN_SIZE_ERRORS
 from nasbuild.ir.onnx._contrib_ops import unpacked
 from nasbuild.ir.onnx._macs import MICROSOFT
 
@@ -84,12 +84,12 @@ def learnt_operands(
         made[whole] = _claimed(one)
     if op == "GatherBlockQuantized" and isinstance(one := made[0], Const) and one.shape and one.weights:
         scales = made[2] if len(made) > 2 else None
-        with contextlib.suppress(*UNTOLD):
+        with contextlib.suppress(*UNKNOWN_SIZE_ERRORS):
             numbers = prod(unpacked(attributes, one.shape, None if scales is None else scales.shape))
             made[0] = replace(one, weights=dict.fromkeys(one.weights, numbers))
     packed = _PACKED.get(op)
     if packed is not None and packed < len(made) and isinstance(one := made[packed], Const):
-        with contextlib.suppress(*UNTOLD):
+        with contextlib.suppress(*UNKNOWN_SIZE_ERRORS):
             size = int(attributes.get("N", 0)) * int(attributes.get("K", 0))
             if size > 0 and one.weights:
                 made[packed] = replace(one, weights=dict.fromkeys(one.weights, size))

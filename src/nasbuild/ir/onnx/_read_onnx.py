@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasbuild._counting.batch import FIRST
+from nasbuild._macs.batch_dimension import FIRST
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._operator_graph import OperatorGraph
 
@@ -88,11 +88,11 @@ def onnx_inputs(
     from nasbuild.ir.onnx._walk import inputs_of
 
     try:
-        told = inputs_of(model)
+        infos = inputs_of(model)
         stored = {tensor.name for tensor in model.graph.initializer} - set(inputs or {})
-        free = [info for name, info in told.items() if name not in stored]
+        free = [info for name, info in infos.items() if name not in stored]
         found = Inputs(free, sizes or {}, inputs or {}, batch)
-        return list(told), found.free(), found.missing
+        return list(infos), found.free(), found.missing
     except NasbuildError as error:
         raise error.at(str(path)) from None
 
@@ -115,7 +115,7 @@ def _parsed(data: bytes, place: str) -> onnx.ModelProto:
         model.ParseFromString(data)
     except (DecodeError, UnicodeDecodeError, ValueError) as error:
         first = " ".join(str(error).split())[:120]
-        raise NasbuildError(f"is no ONNX file, or a damaged one ({first})", where=place) from None
+        raise NasbuildError(f"is not an ONNX file, or is damaged ({first})", where=place) from None
     if not model.HasField("graph"):
-        raise NasbuildError("is no ONNX file: it has no graph", where=place)
+        raise NasbuildError("is not an ONNX file: it has no graph", where=place)
     return model

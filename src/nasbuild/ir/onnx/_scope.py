@@ -30,26 +30,24 @@ class Scope:
 
     values: dict[str, Value]
     opsets: Mapping[str, int]
-    told: dict[str, Type]
+    declared: dict[str, Type]
     calls: tuple[str, ...]
     prefix: str = ""
 
     def deeper(self, key: str) -> tuple[str, ...]:
         """The calls that lead into a function or branch of this name."""
         if len(self.calls) >= MOST_CALLS:
-            raise NasbuildError(
-                "has functions or branches that stand in each other", allowed=f"up to {MOST_CALLS} deep"
-            )
+            raise NasbuildError("nests functions or branches too deeply", allowed=f"up to {MOST_CALLS} deep")
         return (*self.calls, key)
 
 
-def opsets_of(told: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
+def opsets_of(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
     """Domain -> version of its operations."""
-    for one in told:
+    for one in imports:
         check_text(one.domain)
         if not 0 < one.version <= MOST_VERSION:
             raise NasbuildError(f"operations of domain {one.domain[:80]!r} have version {one.version}")
-    return {("" if one.domain in STANDARD else one.domain): one.version for one in told}
+    return {("" if one.domain in STANDARD else one.domain): one.version for one in imports}
 
 
 def body_of(function: onnx.FunctionProto, call: onnx.NodeProto, given: Container[str]) -> onnx.FunctionProto:
@@ -76,11 +74,11 @@ def _settle(node: onnx.NodeProto, given: Mapping[str, AttributeProto]) -> None:
     kept = []
     for attribute in node.attribute:
         if attribute.ref_attr_name:
-            told = given.get(attribute.ref_attr_name)
-            if told is None:
+            value = given.get(attribute.ref_attr_name)
+            if value is None:
                 continue
             settled = AttributeProto()
-            settled.CopyFrom(told)
+            settled.CopyFrom(value)
             settled.name = attribute.name
             kept.append(settled)
         else:

@@ -57,7 +57,7 @@ def structure(path: str | os.PathLike[str]) -> bytes:
             f"can't be read ({getattr(error, 'strerror', None) or error})", where=str(path)
         ) from None
     except _Broken as error:
-        raise NasbuildError(f"is no ONNX file, or a damaged one ({error})", where=str(path)) from None
+        raise NasbuildError(f"is not an ONNX file, or is damaged ({error})", where=str(path)) from None
 
 
 class _Slimmer:
@@ -68,7 +68,7 @@ class _Slimmer:
 
     def slim(self, start: int, end: int, kind: str, depth: int) -> bytes:
         if depth > MOST_DEPTH:
-            raise _Broken(f"graphs stand in each other more than {MOST_DEPTH} deep")
+            raise _Broken(f"graphs are nested more than {MOST_DEPTH} deep")
         pieces: list[bytes] = []
         at = kept = start
         while at < end:

@@ -40,44 +40,57 @@ class StandIns:
         self._schema = schema
         # Type parameter of the schema -> type of its operands, and the one that stands in.
         self._replaced: dict[str, tuple[int, int]] = {}
-        allowed = {told.type_param_str: set(told.allowed_type_strs) for told in schema.type_constraints}
-        for parameter, told in self._pairs(types):
-            kind = _kind(told)
+        allowed = {
+            constraint.type_param_str: set(constraint.allowed_type_strs)
+            for constraint in schema.type_constraints
+        }
+        for parameter, type_proto in self._pairs(types):
+            kind = _kind(type_proto)
             able = allowed.get(parameter, {parameter})
             if kind in _OF and _text(kind) not in able:
                 names = (n for n in _OF[kind] if _text(TensorProto.DataType.Value(n)) in able)
                 if (name := next(names, None)) is not None:
                     self._replaced[parameter] = kind, TensorProto.DataType.Value(name)
         self.types = [
-            self._with(told, self._replaced.get(parameter)) for parameter, told in self._pairs(types)
+            self._with(type_proto, self._replaced.get(parameter))
+            for parameter, type_proto in self._pairs(types)
         ]
 
     def restore(self, results: Sequence[onnx.TypeProto | None]) -> list[onnx.TypeProto | None]:
         """Types of results as they are without what stood in."""
         outputs = list(self._schema.outputs)
         found: list[onnx.TypeProto | None] = []
-        for position, told in enumerate(results):
+        for position, type_proto in enumerate(results):
             formal = outputs[min(position, len(outputs) - 1)].type_str if outputs else ""
             kind, other = self._replaced.get(formal, (0, 0))
-            found.append(self._with(told, (other, kind)) if kind and _kind(told) == other else told)
+            found.append(
+                self._with(type_proto, (other, kind)) if kind and _kind(type_proto) == other else type_proto
+            )
         return found
 
     def _pairs(self, types: Sequence[onnx.TypeProto | None]) -> list[tuple[str, onnx.TypeProto | None]]:
-        formal = [told.type_str for told in self._schema.inputs]
+        formal = [parameter.type_str for parameter in self._schema.inputs]
         # The last one may be repeated.
-        return [(formal[min(i, len(formal) - 1)] if formal else "", told) for i, told in enumerate(types)]
+        return [
+            (formal[min(i, len(formal) - 1)] if formal else "", type_proto)
+            for i, type_proto in enumerate(types)
+        ]
 
-    def _with(self, told: onnx.TypeProto | None, pair: tuple[int, int] | None) -> onnx.TypeProto | None:
-        if told is None or pair is None or _kind(told) != pair[0]:
-            return told
+    def _with(self, type_proto: onnx.TypeProto | None, pair: tuple[int, int] | None) -> onnx.TypeProto | None:
+        if type_proto is None or pair is None or _kind(type_proto) != pair[0]:
+            return type_proto
         changed = onnx.TypeProto()
-        changed.CopyFrom(told)
+        changed.CopyFrom(type_proto)
         changed.tensor_type.elem_type = pair[1]
         return changed
 
 
-def _kind(told: onnx.TypeProto | None) -> int:
-    return told.tensor_type.elem_type if told is not None and told.WhichOneof("value") == "tensor_type" else 0
+def _kind(type_proto: onnx.TypeProto | None) -> int:
+    return (
+        type_proto.tensor_type.elem_type
+        if type_proto is not None and type_proto.WhichOneof("value") == "tensor_type"
+        else 0
+    )
 
 
 def _text(kind: int) -> str:

@@ -60,8 +60,8 @@ def value_of(text: str, sizes: Mapping[str, int]) -> int:
     except (ArithmeticError, ValueError):
         found = math.nan
     if found != found or found != int(found) or not 0 < found < _LARGEST:
-        told = ", ".join(f"{name} = {sizes[name]}" for name in names_in(text) or ())
-        raise NasbuildError(f"the size {text!r} is no number of elements with {told}")
+        known = ", ".join(f"{name} = {sizes[name]}" for name in names_in(text) or ())
+        raise NasbuildError(f"the size {text!r} is not a positive whole number with {known}")
     return int(found)
 
 

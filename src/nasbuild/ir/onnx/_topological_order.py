@@ -28,7 +28,7 @@ def in_order(nodes: Sequence[onnx.NodeProto], known: Container[str]) -> Iterable
         check_text(node.op_type, node.domain, node.overload, node.name, *node.input, *node.output)
         for name in node.output:
             if name and (name in giver or name in known):
-                raise NasbuildError(f"the name {name[:80]!r} is given twice")
+                raise NasbuildError(f"the name {name[:80]!r} is defined twice")
             if name:
                 giver[name] = index
     waits: list[int] = []
@@ -40,7 +40,7 @@ def in_order(nodes: Sequence[onnx.NodeProto], known: Container[str]) -> Iterable
                 sources.add(giver[name])
             elif name and name not in known:
                 raise NasbuildError(
-                    f"operation {(node.name or node.op_type)[:80]!r} reads {name[:80]!r}, which nothing gives"
+                    f"operation {(node.name or node.op_type)[:80]!r} reads {name[:80]!r}, which nothing produces"
                 )
         waits.append(len(sources))
         for source in sources:
@@ -51,7 +51,7 @@ def in_order(nodes: Sequence[onnx.NodeProto], known: Container[str]) -> Iterable
 def check_text(*texts: object) -> None:
     """Refuse text that is no UTF-8, which protocol buffers hand out as bytes."""
     if not all(isinstance(text, str) for text in texts):
-        raise NasbuildError("is no ONNX file, or a damaged one (a name is not UTF-8 text)")
+        raise NasbuildError("is not an ONNX file, or is damaged (a name is not UTF-8 text)")
 
 
 def _sorted(

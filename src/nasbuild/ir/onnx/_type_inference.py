@@ -13,7 +13,7 @@ from onnx import defs, helper, numpy_helper, shape_inference
 
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft_graph import Shape
-from nasbuild.ir._operator_graph import MOST_SIZE, RANK
+from nasbuild.ir._operator_graph import MAX_RANK, MOST_SIZE
 from nasbuild.ir.onnx._contrib_ops import contrib_kind, contrib_shape, more_shape
 from nasbuild.ir.onnx._macs import MICROSOFT
 from nasbuild.ir.onnx._substitute_types import StandIns
@@ -75,7 +75,7 @@ def tensor_type(shape: Shape | None, kind: int = onnx.TensorProto.FLOAT) -> Type
     return helper.make_tensor_type_proto(kind, None if shape is None else [size or None for size in shape])
 
 
-def shape_of(told: Type | None) -> Shape | None:
+def shape_of(type_proto: Type | None) -> Shape | None:
     """A tensor's shape, 0 for sizes that are not known.
 
     Raises
@@ -83,16 +83,20 @@ def shape_of(told: Type | None) -> Shape | None:
     NasbuildError
         If it has more dimensions, or a larger size, than a graph may hold.
     """
-    if told is None or told.WhichOneof("value") != "tensor_type" or not told.tensor_type.HasField("shape"):
+    if (
+        type_proto is None
+        or type_proto.WhichOneof("value") != "tensor_type"
+        or not type_proto.tensor_type.HasField("shape")
+    ):
         return None
-    return _within(tuple(d.dim_value for d in told.tensor_type.shape.dim))
+    return _within(tuple(d.dim_value for d in type_proto.tensor_type.shape.dim))
 
 
 def _within(sizes: Shape) -> Shape:
-    if len(sizes) > RANK or any(not 0 <= size <= MOST_SIZE for size in sizes):
+    if len(sizes) > MAX_RANK or any(not 0 <= size <= MOST_SIZE for size in sizes):
         raise NasbuildError(
             f"a tensor has the shape ({', '.join(map(str, sizes[:12]))})",
-            allowed=f"up to {RANK} dimensions with sizes up to {MOST_SIZE}",
+            allowed=f"up to {MAX_RANK} dimensions with sizes up to {MOST_SIZE}",
         )
     return sizes
 
@@ -122,8 +126,8 @@ def _attribute_kinds(op: str, version: int, domain: str) -> Mapping[str, Any]:
     except defs.SchemaError:
         return {}
     return {
-        name: int(told.type.value)  # pyright: ignore[reportAttributeAccessIssue]
-        for name, told in schema.attributes.items()
+        name: int(attribute.type.value)  # pyright: ignore[reportAttributeAccessIssue]
+        for name, attribute in schema.attributes.items()
     }
 
 
@@ -152,7 +156,7 @@ def infer(
         return [_alike(types, attributes), *nothing[1:]]
     stand_ins = StandIns(schema, types)
     names = list(node.input)
-    told = {n: _closed(t) for n, t in zip(names, stand_ins.types, strict=True) if n}
+    known_types = {n: _closed(t) for n, t in zip(names, stand_ins.types, strict=True) if n}
     data = {
         n: numpy_helper.from_array(v)
         for n, v in zip(names, values, strict=True)
@@ -160,29 +164,36 @@ def infer(
     }
     imports = [helper.make_opsetid(d, v) for d, v in opsets.items()]
 
-    def rules(told: Mapping[str, Type]) -> list[Type | None]:
+    def rules(known_types: Mapping[str, Type]) -> list[Type | None]:
         try:
-            found = shape_inference.infer_node_outputs(schema, node, dict(told), data, opset_imports=imports)
+            found = shape_inference.infer_node_outputs(
+                schema, node, dict(known_types), data, opset_imports=imports
+            )
         except Exception as error:
             # The binding raises what it likes: inference and validation errors, runtime errors, index errors.
             raise NasbuildError(_sentence(error)) from None
         result = [found.get(name) if name else None for name in node.output]
         return [None if t is not None and t.WhichOneof("value") is None else t for t in result]
 
-    unknown = [name for name, kind in told.items() if not _kind(kind)]
-    found = _guessed(rules, told, unknown) or nothing if unknown else rules(told)
+    unknown = [name for name, kind in known_types.items() if not _kind(kind)]
+    found = _guessed(rules, known_types, unknown) or nothing if unknown else rules(known_types)
     return stand_ins.restore(found)
 
 
 def _guessed(
-    rules: Callable[[Mapping[str, Type]], list[Type | None]], told: Mapping[str, Type], unknown: Sequence[str]
+    rules: Callable[[Mapping[str, Type]], list[Type | None]],
+    known_types: Mapping[str, Type],
+    unknown: Sequence[str],
 ) -> list[Type | None] | None:
     """What results are whatever type of numbers the operands of unknown type have, if they can have any."""
     found: list[list[Type | None]] = []
     for kind in _TRIED:
         with contextlib.suppress(NasbuildError):
             found.append(
-                rules({**told} | {name: tensor_type(shape_of(told[name]), kind) for name in unknown})
+                rules(
+                    {**known_types}
+                    | {name: tensor_type(shape_of(known_types[name]), kind) for name in unknown}
+                )
             )
     return [_common(results) for results in zip(*found, strict=True)] if found else None
 
@@ -194,11 +205,11 @@ def _common(results: Sequence[Type | None]) -> Type | None:
     return tensor_type(shapes.pop(), kinds.pop() if len(kinds) == 1 else 0)
 
 
-def _kind(told: Type | None) -> int:
+def _kind(type_proto: Type | None) -> int:
     """Type of a tensor's numbers; 0 if it is not known. What is no tensor is known to be none."""
-    if told is None or told.WhichOneof("value") is None:
+    if type_proto is None or type_proto.WhichOneof("value") is None:
         return 0
-    return told.tensor_type.elem_type if told.WhichOneof("value") == "tensor_type" else -1
+    return type_proto.tensor_type.elem_type if type_proto.WhichOneof("value") == "tensor_type" else -1
 
 
 def _foreign(
@@ -241,9 +252,9 @@ def _alike(types: Sequence[Type | None], attributes: Mapping[str, Any]) -> Type 
     return types[0] if len(shapes[0]) >= len(shapes[1]) else types[1]
 
 
-def _closed(told: Type | None) -> Type:
+def _closed(type_proto: Type | None) -> Type:
     # The rules ask for a type even where none is known.
-    return tensor_type(None, 0) if told is None else told
+    return tensor_type(None, 0) if type_proto is None else type_proto
 
 
 def _sentence(error: Exception) -> str:

@@ -55,7 +55,7 @@ def _loop(
     carried = list(operands[2:])
     names = [info.name for info in body.input]
     if len(names) != len(carried) + 2 or len(body.output) < len(carried) + 1:
-        raise NasbuildError("gives its body another number of operands than that has")
+        raise NasbuildError("passes its body the wrong number of operands")
     parts: list[list[Value | None]] = [[] for _ in body.output[len(carried) + 1 :]]
     if steps < _ENDLESS:
         _check(steps)
@@ -79,7 +79,7 @@ def _scan(
 ) -> list[Value | None] | None:
     scanned = int(a.get("num_scan_inputs", 0))
     if not 0 < scanned <= len(operands) == len(body.input):
-        raise NasbuildError("gives its body another number of operands than that has")
+        raise NasbuildError("passes its body the wrong number of operands")
     carried, sequences = list(operands[:-scanned]), operands[-scanned:]
     axes = list(a.get("scan_input_axes", [0] * scanned))
     back = list(a.get("scan_input_directions", [0] * scanned))
@@ -148,25 +148,25 @@ def _picked(value: Value | None, axis: int, at: int, add: Add) -> Value | None:
 
 def _stacked(values: Sequence[Value | None], axis: int, add: Add) -> Value | None:
     """One tensor of what the steps gave."""
-    told = [v for v in values if v is not None]
-    shapes = {v.operand.shape for v in told}
-    if len(told) != len(values) or len(shapes) != 1 or None in shapes:
+    given = [v for v in values if v is not None]
+    shapes = {v.operand.shape for v in given}
+    if len(given) != len(values) or len(shapes) != 1 or None in shapes:
         # No step, or shapes that grow: nothing is known of the result but what it is made of.
-        return Value(_joined([v.operand for v in told], None, add), None)
+        return Value(_joined([v.operand for v in given], None, add), None)
     shape = shapes.pop() or ()
     at = axis % (len(shape) + 1)
-    single, whole = ((*shape[:at], size, *shape[at:]) for size in (1, len(told)))
-    numbers = [v.operand.value if isinstance(v.operand, Const) else None for v in told]
+    single, whole = ((*shape[:at], size, *shape[at:]) for size in (1, len(given)))
+    numbers = [v.operand.value if isinstance(v.operand, Const) else None for v in given]
     known = [n for n in numbers if n is not None]
-    if len(known) == len(told) and prod(whole) <= MOST_VALUES:
-        return Value(Const(whole, {}, np.stack(known, at)), tensor_type(whole, _kind(told[0])))
+    if len(known) == len(given) and prod(whole) <= MOST_VALUES:
+        return Value(Const(whole, {}, np.stack(known, at)), tensor_type(whole, _kind(given[0])))
     parts: list[Node | Const] = []
-    for value in told:
+    for value in given:
         operand = value.operand
         parts.append(
             add(Node("Reshape", [operand], single, operand.label)) if isinstance(operand, Node) else operand
         )
-    return Value(_joined(parts, whole, add), tensor_type(whole, _kind(told[0])))
+    return Value(_joined(parts, whole, add), tensor_type(whole, _kind(given[0])))
 
 
 def _joined(parts: Sequence[Node | Const], shape: Shape | None, add: Add) -> Node | Const:
@@ -180,5 +180,9 @@ def _joined(parts: Sequence[Node | Const], shape: Shape | None, add: Add) -> Nod
 
 
 def _kind(value: Value) -> int:
-    told = value.type
-    return told.tensor_type.elem_type if told is not None and told.WhichOneof("value") == "tensor_type" else 0
+    type_proto = value.type
+    return (
+        type_proto.tensor_type.elem_type
+        if type_proto is not None and type_proto.WhichOneof("value") == "tensor_type"
+        else 0
+    )

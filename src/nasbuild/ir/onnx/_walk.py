@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import AttributeProto
 
-from nasbuild._counting.batch import FIRST, batch_of
+from nasbuild._macs.batch_dimension import FIRST, batch_of
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft_graph import Const, Draft, Node, Operand, size_of
 from nasbuild.ir._operator_graph import INPUT, MOST_NODES
@@ -105,16 +105,16 @@ class Walk:
             shape = tuple(sparse.dims)
             learnt = Const(shape, {prefix + sparse.values.name: int(size)})
             values[sparse.values.name] = Value(learnt, tensor_type(shape, sparse.values.data_type))
-        told = {info.name: info.type for info in (*graph.value_info, *graph.output)}
-        return Scope(values, opsets, told, calls, prefix)
+        declared = {info.name: info.type for info in (*graph.value_info, *graph.output)}
+        return Scope(values, opsets, declared, calls, prefix)
 
     def _inputs(self, scope: Scope) -> Inputs:
         """Put values of inputs into the scope, and nodes for those that are given none."""
-        told = inputs_of(self._model)
+        declared = inputs_of(self._model)
         for name in self._given:
-            if name not in told:
-                raise NasbuildError(f"has no input {name!r}", allowed=sorted(told))
-        infos = [info for name, info in told.items() if name not in scope.values or name in self._given]
+            if name not in declared:
+                raise NasbuildError(f"has no input {name!r}", allowed=sorted(declared))
+        infos = [info for name, info in declared.items() if name not in scope.values or name in self._given]
         inputs = Inputs(infos, self._sizes, self._given, self._batch)
         inputs.check()
         for info in infos:
@@ -131,7 +131,7 @@ class Walk:
                 value = Value(Const(number.shape, {}, number), kind)
             scope.values[info.name] = value
         # Sizes in what the file says of other tensors are those of the inputs.
-        scope.told.update({name: inputs.settled(kind) for name, kind in scope.told.items()})
+        scope.declared.update({name: inputs.settled(kind) for name, kind in scope.declared.items()})
         return inputs
 
     def _walk(self, graph: onnx.GraphProto | onnx.FunctionProto, scope: Scope) -> list[Value | None]:
@@ -151,7 +151,7 @@ class Walk:
         for output in graph.output:
             name = output if isinstance(output, str) else output.name
             if name not in scope.values:
-                raise NasbuildError(f"its output {name!r} is given by no operation")
+                raise NasbuildError(f"no operation produces its output {name!r}")
             found.append(scope.values[name])
         return found
 
@@ -187,7 +187,7 @@ class Walk:
         values = [v.operand.value if v and isinstance(v.operand, Const) else None for v in operands]
         types = [v.type if v else None for v in operands]
         found = infer(node, types, values, attributes, scope.opsets)
-        return [better(one, scope.told.get(name)) for one, name in zip(found, node.output, strict=True)]
+        return [better(one, scope.declared.get(name)) for one, name in zip(found, node.output, strict=True)]
 
     def _operation(
         self,
@@ -196,18 +196,18 @@ class Walk:
         attributes: Mapping[str, Any],
         types: Sequence[Type | None],
     ) -> list[Value | None]:
-        told: list[Operand] = [None if v is None else v.operand for v in operands]
+        bare_operands: list[Operand] = [None if v is None else v.operand for v in operands]
         shapes = [shape_of(t) for t in types]
-        if node.domain in STANDARD and node.op_type in ("Shape", "Size") and told:
-            source = told[0].shape if told[0] is not None else None
+        if node.domain in STANDARD and node.op_type in ("Shape", "Size") and bare_operands:
+            source = bare_operands[0].shape if bare_operands[0] is not None else None
             value = shape_value(source, attributes)
             if node.op_type == "Size" and value is not None:
                 value = np.array(value.prod())
             return [Value(Const(shapes[0], {}, value), types[0])]
-        while told and told[-1] is None:
-            told.pop()
+        while bare_operands and bare_operands[-1] is None:
+            bare_operands.pop()
         label = node.name or next((name for name in node.output if name), "")
-        made = lower(node.op_type, node.domain, told, attributes, shapes or [None], label)
+        made = lower(node.op_type, node.domain, bare_operands, attributes, shapes or [None], label)
         for one in made:
             self._draft.add(one)
         return [Value(one, t) for one, t in zip(made[-max(len(types), 1) :], types, strict=False)]
@@ -299,14 +299,14 @@ class Walk:
         names = deciding(operands)
         if not names or len(names) > _MOST_NAMED:
             return NasbuildError(
-                f"{what} that the network's inputs decide, which is not one graph of operations",
+                f"{what} that the network's inputs decide, so it is not a single graph",
                 todo="export the network with fixed sizes and without branches and loops",
             )
         options = " ".join(f"--input {name}=VALUE" for name in names)
         values = ", ".join(f"{name!r}: VALUE" for name in names)
-        told = "values of inputs " if len(names) > 1 else "the value of input "
+        subject = "values of inputs " if len(names) > 1 else "the value of input "
         return NasbuildError(
-            f"{what} that {told}{', '.join(map(repr, names))} {'decide' if len(names) > 1 else 'decides'}, which is not one graph of operations",
+            f"{what} that {subject}{', '.join(map(repr, names))} {'decide' if len(names) > 1 else 'decides'}, so it is not a single graph",
             todo=f"give the value: {options}, or inputs={{{values}}}",
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nasbuild.ir._draft_graph import Const, Draft, Node
-from nasbuild.ir._uncounted import UNKNOWN
+from nasbuild.ir._mac_free_ops import UNKNOWN
 from nasbuild.ir.rewrite._match import Uses, scalar
 
 _BETWEEN = ("Add", "Mul", "Div", "Sub", "Where", "Reshape")

@@ -37,14 +37,14 @@ def number(node: Node, op: str, value: float) -> Node | None:
     """What ``node`` reads, if it is ``op`` of that and a number near ``value``; a division may be a product."""
     if len(node.inputs) != 2 or len(node.data) != 1:
         return None
-    told = scalar(node.constants[0]) if node.constants else None
-    if told is None:
+    constant = scalar(node.constants[0]) if node.constants else None
+    if constant is None:
         return None
-    if op == "Mul" and node.op == "Div" and node.inputs[0] is node.data[0] and told:
-        told = 1 / told
+    if op == "Mul" and node.op == "Div" and node.inputs[0] is node.data[0] and constant:
+        constant = 1 / constant
     elif node.op != op:
         return None
-    return node.data[0] if abs(told - value) <= 1e-3 * max(abs(value), 1e-3) else None
+    return node.data[0] if abs(constant - value) <= 1e-3 * max(abs(value), 1e-3) else None
 
 
 def other(node: Node, one: Node) -> Operand:

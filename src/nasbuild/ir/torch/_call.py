@@ -36,8 +36,8 @@ class Call:
     def operands(self) -> list[Operand]:
         """Everything that is a tensor, in lists too, and the numbers beside it."""
         found: list[Operand] = []
-        for told in (*self.args, *self.kwargs.values()):
-            found += [self.value(t) for t in (told if isinstance(told, list | tuple) else [told])]
+        for argument in (*self.args, *self.kwargs.values()):
+            found += [self.value(t) for t in (argument if isinstance(argument, list | tuple) else [argument])]
         return [o for o in found if o is not None]
 
     def tensors(self) -> list[Operand]:

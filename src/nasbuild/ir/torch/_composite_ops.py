@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
-from nasbuild._counting.operations import recurrent_weights, sequence_and_batch, whole_macs
+from nasbuild._macs.torch_operations import recurrent_weights, sequence_and_batch, whole_macs
 from nasbuild.ir._draft_graph import PART, Node, Operand
-from nasbuild.ir._uncounted import UNKNOWN
+from nasbuild.ir._mac_free_ops import UNKNOWN
 
 
 def lower_whole(

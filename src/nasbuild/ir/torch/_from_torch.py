@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from nasbuild._counting.batch import FIRST
+from nasbuild._macs.batch_dimension import FIRST
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._operator_graph import OperatorGraph
 
@@ -58,16 +58,16 @@ def from_torch(
         if isinstance(example_inputs, tuple | list)
         else (example_inputs,)
     )
-    told = name or type(module).__name__
+    graph_name = name or type(module).__name__
     if not isinstance(module, nn.Module):
         raise NasbuildError(
-            f"is a {type(module).__name__}, no network",
-            where=told,
+            f"is a {type(module).__name__}, not a network",
+            where=graph_name,
             allowed="modules of torch (torch.nn.Module)",
         )
     try:
         draft = trace(module, args, kwargs, batch)
         simplify(draft)
-        return draft.finish(told)
+        return draft.finish(graph_name)
     except NasbuildError as error:
-        raise error if error.where == told else error.at(told) from error.__cause__
+        raise error if error.where == graph_name else error.at(graph_name) from error.__cause__

@@ -24,8 +24,8 @@ def convolution(call: Call) -> list[Node]:
     return [node]
 
 
-def _spread(told: Any, kernel: Shape) -> Shape:
-    sizes = tuple(told) if isinstance(told, list | tuple) else (told,)
+def _spread(value: Any, kernel: Shape) -> Shape:
+    sizes = tuple(value) if isinstance(value, list | tuple) else (value,)
     return sizes * len(kernel) if len(sizes) == 1 else sizes
 
 

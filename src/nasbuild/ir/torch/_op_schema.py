@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nasbuild.ir.torch._nested import tensors
+from nasbuild.ir.torch._nested_tensors import tensors
 from nasbuild.ir.torch._op_names import OVERWRITES
 
 
@@ -45,7 +45,7 @@ class Dispatched:
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Schema:
     domain: str
     op: str
     written: tuple[tuple[int, str, bool, int], ...]
@@ -55,43 +55,43 @@ class _Told:
 
 def dispatched(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Dispatched:
     """Tell the operands of a call apart."""
-    told = _told(func)
+    schema = _schema_of(func)
     written = [
         (tensor, result)
-        for position, name, _, result in told.written
+        for position, name, _, result in schema.written
         for tensor in tensors(args[position] if position < len(args) else kwargs.get(name))
     ]
-    filled = {name for _, name, is_filled, _ in told.written if is_filled}
+    filled = {name for _, name, is_filled, _ in schema.written if is_filled}
     kwargs = {name: value for name, value in kwargs.items() if name not in filled}
-    overwritten = bool(written) and not filled and told.op in OVERWRITES
+    overwritten = bool(written) and not filled and schema.op in OVERWRITES
     read = tensors((args[1:] if overwritten else args, kwargs))
-    return Dispatched(told.domain, told.op, args, kwargs, read, written, told.viewed, told.turned)
+    return Dispatched(schema.domain, schema.op, args, kwargs, read, written, schema.viewed, schema.turned)
 
 
 @cache
-def _told(func: Any) -> _Told:
+def _schema_of(func: Any) -> _Schema:
     schema = func._schema
     domain, _, op = schema.name.partition("::")
     # With lists among them, results can't be told by their position.
-    plain = not any("[]" in str(told.type) for told in schema.returns)
+    plain = not any("[]" in str(returned.type) for returned in schema.returns)
     written = tuple(
         (
             position,
             argument.name,
             argument.kwarg_only,
-            next((i for i, told in enumerate(schema.returns) if plain and _same(told, argument)), -1),
+            next((i for i, returned in enumerate(schema.returns) if plain and _same(returned, argument)), -1),
         )
         for position, argument in enumerate(schema.arguments)
         if _writes(argument)
     )
-    viewed = any(told.alias_info is not None and not _writes(told) for told in schema.returns)
+    viewed = any(returned.alias_info is not None and not _writes(returned) for returned in schema.returns)
     turned = torch.Tag.inplace_view in func.tags
-    return _Told(domain, op.rstrip("_") if written and op.endswith("_") else op, written, viewed, turned)
+    return _Schema(domain, op.rstrip("_") if written and op.endswith("_") else op, written, viewed, turned)
 
 
-def _writes(told: Any) -> bool:
-    return told.alias_info is not None and told.alias_info.is_write
+def _writes(argument: Any) -> bool:
+    return argument.alias_info is not None and argument.alias_info.is_write
 
 
-def _same(told: Any, argument: Any) -> bool:
-    return _writes(told) and bool(told.alias_info.before_set & argument.alias_info.before_set)
+def _same(returned: Any, argument: Any) -> bool:
+    return _writes(returned) and bool(returned.alias_info.before_set & argument.alias_info.before_set)

@@ -15,10 +15,10 @@ from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft_graph import NOTHING, PART, Const, Draft, Node, Operand
 from nasbuild.ir._operator_graph import INPUT, MOST_NODES
 from nasbuild.ir.torch._composite_ops import lower_whole
-from nasbuild.ir.torch._nested import tensors
+from nasbuild.ir.torch._lower_op import lower
+from nasbuild.ir.torch._nested_tensors import tensors
 from nasbuild.ir.torch._op_names import FRESH
 from nasbuild.ir.torch._op_schema import Dispatched, dispatched
-from nasbuild.ir.torch._ops import lower
 from nasbuild.ir.torch._shape_cache import remembered
 from nasbuild.ir.torch._views import Step, Views
 
@@ -55,12 +55,12 @@ class Recorder(TorchDispatchMode):
     def input(self, name: str, tensor: Tensor) -> None:
         self._views.made(tensor, self.draft.add(Node(INPUT, [], tuple(tensor.shape), name)))
 
-    def value(self, told: Any) -> Operand:
+    def value(self, argument: Any) -> Operand:
         """What an argument stands for; None for what is neither a tensor nor a number."""
-        if isinstance(told, Tensor):
-            return self._views.read(told)
-        if isinstance(told, bool | int | float):
-            return Const((), {}, np.array(told))
+        if isinstance(argument, Tensor):
+            return self._views.read(argument)
+        if isinstance(argument, bool | int | float):
+            return Const((), {}, np.array(argument))
         return None
 
     def __torch_dispatch__(
@@ -145,8 +145,8 @@ class Recorder(TorchDispatchMode):
         shapes = [tuple(tensor.shape) for tensor in results]
 
         def step(source: Tensor, operand: Operand) -> Sequence[Node]:
-            def value(told: Any) -> Operand:
-                return operand if told is source else self.value(told)
+            def value(argument: Any) -> Operand:
+                return operand if argument is source else self.value(argument)
 
             args = (source, *call.args[1:])
             made = lower(call.domain, call.op, args, call.kwargs, shapes, value, label)

@@ -39,24 +39,26 @@ def remembered(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any
 
 def _key(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     schema = func._schema
-    shares = any(told.alias_info is not None for told in (*schema.arguments, *schema.returns))
+    shares = any(argument.alias_info is not None for argument in (*schema.arguments, *schema.returns))
     if shares or not schema.name.startswith("aten::"):
         return None
-    parts = [_part(told) for told in (*args, *kwargs.values())]
+    parts = [_part(argument) for argument in (*args, *kwargs.values())]
     if None in parts or not any(isinstance(part[0], torch.Size) for part in parts if part):
         return None
     return func, tuple(kwargs), tuple(parts)
 
 
-def _part(told: Any) -> tuple[Any, ...] | None:
+def _part(argument: Any) -> tuple[Any, ...] | None:
     """An argument as far as it decides about shapes; None for what can't be told."""
-    if isinstance(told, Tensor):
-        plain = type(told) in (Tensor, nn.Parameter) and told.is_meta
-        return (told.shape, told.stride(), told.dtype) if plain else None
-    if isinstance(told, list | tuple):
-        parts = tuple(_part(each) for each in told)
-        return None if None in parts else (type(told), parts)
-    if told is None or isinstance(told, bool | int | float | str | torch.dtype | torch.device | torch.layout):
+    if isinstance(argument, Tensor):
+        plain = type(argument) in (Tensor, nn.Parameter) and argument.is_meta
+        return (argument.shape, argument.stride(), argument.dtype) if plain else None
+    if isinstance(argument, list | tuple):
+        parts = tuple(_part(each) for each in argument)
+        return None if None in parts else (type(argument), parts)
+    if argument is None or isinstance(
+        argument, bool | int | float | str | torch.dtype | torch.device | torch.layout
+    ):
         # 1, 1.0 and True are equal, and make different types.
-        return (type(told), told)
+        return (type(argument), argument)
     return None

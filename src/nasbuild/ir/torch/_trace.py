@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from nasbuild._counting.batch import batch_of, divided, undivided
-from nasbuild._counting.operations import plain_torch
-from nasbuild._counting.whole import Whole
+from nasbuild._macs.batch_dimension import batch_of, divided, undivided
+from nasbuild._macs.torch_operations import plain_torch
+from nasbuild._macs.whole_calls import Whole
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft_graph import Draft, Node
 from nasbuild.ir.torch._fake_tensors import emptied
-from nasbuild.ir.torch._nested import mapped, named, tensors
+from nasbuild.ir.torch._nested_tensors import mapped, named, tensors
 from nasbuild.ir.torch._recorder import Recorder
 
 
@@ -69,11 +69,11 @@ def _firsts(inputs: Any, size: int, dimension: int) -> Iterator[Any]:
 
 def _is_share(alone: Draft, whole: Draft, size: int) -> bool:
     """Whether one input costs its share of the whole, and no recurrent layer takes the batch for its steps."""
-    told = []
+    totals = []
     for draft in (alone, whole):
         steps = [node.more["steps"] and node.more["steps"][0] for node in draft.nodes if "steps" in node.more]
-        told.append((steps, sum(max(node.macs or 0, 0) for node in draft.nodes)))
-    return told[0][0] == told[1][0] and told[0][1] * size == told[1][1]
+        totals.append((steps, sum(max(node.macs or 0, 0) for node in draft.nodes)))
+    return totals[0][0] == totals[1][0] and totals[0][1] * size == totals[1][1]
 
 
 def _trace(module: nn.Module, inputs: tuple[Any, Any]) -> Draft:

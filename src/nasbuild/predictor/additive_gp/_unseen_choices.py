@@ -11,7 +11,7 @@ from nasbuild.predictor.additive_gp._design_matrix import normal_draws
 from nasbuild.predictor.additive_gp._terms import keyed
 from nasbuild.predictor.gnn._identity_layers import passing_choices
 from nasbuild.space import Architecture, Space, StageModules
-from nasbuild.table import Unseen, holds_unseen, unseen_choices
+from nasbuild.table import UnseenChoice, modules_with_unseen, unseen_choices
 
 VARIANCE = 1.0
 """Prior variance of what one of them does, in variances of the labels on the warped scale.
@@ -27,7 +27,7 @@ class UnseenChoices:
     """The choices and depths that no architecture of a table has, as one more effect each, of mean 0."""
 
     space: Space
-    found: tuple[Unseen, ...]
+    found: tuple[UnseenChoice, ...]
 
     @classmethod
     def of(cls, space: Space, architectures: Sequence[Architecture], passing: bool) -> UnseenChoices:
@@ -43,7 +43,7 @@ class UnseenChoices:
         for k, one in enumerate(self.found):
             if one.stage == stage:
                 for positions, codes in modules.groups:
-                    held[positions, k] = holds_unseen(self.space, [one], stage, codes)
+                    held[positions, k] = modules_with_unseen(self.space, [one], stage, codes)
         return held
 
     def rows(self, groups: Sequence[StageModules]) -> np.ndarray:
@@ -62,7 +62,7 @@ class UnseenChoices:
         return np.sqrt(VARIANCE) * self.holds(stage, modules)[:, own] @ draws
 
 
-def _does_nothing(space: Space, one: Unseen) -> bool:
+def _does_nothing(space: Space, one: UnseenChoice) -> bool:
     stage = space.stages[one.stage]
     passing = passing_choices(space, stage)
     if one.feature is None:

@@ -10,7 +10,7 @@ import numpy as np
 from nasbuild.report.data._health import health
 from nasbuild.report.data._number_format import plural
 from nasbuild.report.data._wording import kind_of, title_of
-from nasbuild.space import Space, count_architectures, count_log10, count_modules, shown_count, told_count
+from nasbuild.space import Space, count_architectures, count_log10, count_modules, format_count, json_count
 
 if TYPE_CHECKING:
     from nasbuild.score import Fit
@@ -25,7 +25,7 @@ def space_data(space: Space) -> dict[str, Any]:
         {
             "name": stage.name,
             "depths": list(stage.depths),
-            "modules": told_count(count_modules(stage)),
+            "modules": json_count(count_modules(stage)),
             "modules_log10": count_log10(count_modules(stage)),
             "features": {f.name: list(f.choices) for f in stage.features},
         }
@@ -34,9 +34,9 @@ def space_data(space: Space) -> dict[str, Any]:
     count = count_architectures(space)
     return {
         "name": space.name,
-        "architectures": told_count(count),
+        "architectures": json_count(count),
         "architectures_log10": count_log10(count),
-        "size": shown_count(count),
+        "size": format_count(count),
         "stages": stages,
     }
 

@@ -10,7 +10,7 @@ from nasbuild.report.data._health import OF_TRUST, health, sentence
 from nasbuild.report.data._number_format import correlation
 from nasbuild.report.data._suspect_labels import suspect_data, suspect_steps, suspect_text
 from nasbuild.report.data._wording import fit_command, kind_of, title_of
-from nasbuild.table import unseen_rows, unseen_text
+from nasbuild.table import unseen_text, unseen_to_dicts
 
 if TYPE_CHECKING:
     from nasbuild.score import Agreement, Fit, TargetFit, Trust
@@ -61,7 +61,7 @@ def trust_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
         ],
         "better": trust.better,
         "rare_depths": [{"stage": u, "name": fit.space.stages[u].name, "depths": d} for u, d in rare.items()],
-        "unseen": unseen_rows(fit.space, trust.unseen),
+        "unseen": unseen_to_dicts(fit.space, trust.unseen),
         "unseen_text": unseen_text(fit.space, trust.unseen, "labelled architecture"),
         "beyond": trust.beyond,
         "beyond_text": beyond_text(trust.beyond, trust.labels),

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from nasbuild.ir import OP
+from nasbuild.ir import OP_FEATURE
 from nasbuild.report.data._health import OF_TRUST, health, sentence
 from nasbuild.report.data._next_steps import RUN
 from nasbuild.report.data._number_format import correlation, plural
@@ -130,8 +130,8 @@ def features_data(fit: GraphFit, target_fit: GraphTargetFit) -> dict[str, Any]:
     told = f"hop 0, features alone, orders unseen networks with SRCC {correlation(hop)}"
     found = [("warn", f"{told}: take the effects as a hint")] if hop < _BELIEVED else []
     return {
-        "operations": next((f for f in known if f["feature"] == OP), None),
-        "attributes": [f for f in known if f["feature"] != OP],
+        "operations": next((f for f in known if f["feature"] == OP_FEATURE), None),
+        "attributes": [f for f in known if f["feature"] != OP_FEATURE],
         "numbers": curves,
         "members": len(target_fit.ensemble.members),
         "told": told,

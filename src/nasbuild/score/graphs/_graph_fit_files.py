@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from nasbuild._io import FIT_FILE
+from nasbuild._atomic_write import FIT_FILE
 from nasbuild.errors import FitError, NasbuildError
 from nasbuild.ir import load_graphs, operator_schema, save_graphs
 from nasbuild.objective import labels, parse_target

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nasbuild._lazy import lazy
+from nasbuild._lazy_imports import lazy
 from nasbuild.zoo.diffusion.size import SIZES, Size, size_of
 from nasbuild.zoo.diffusion.space import Plan, StagePlan, plan_of, sd_unet, sd_v1_4
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
-from nasbuild._io import write_text
+from nasbuild._atomic_write import write_text
 from nasbuild.evaluate import Result
 from nasbuild.space import Architecture, count_architectures
 from nasbuild.table import Table

@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from nasbuild._io import writing
+from nasbuild._atomic_write import writing
 from nasbuild.errors import NasbuildError
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild._io import write_text
+from nasbuild._atomic_write import write_text
 from nasbuild.evaluate import Executor, Result, Spec
 from nasbuild.space import Architecture, load_space, sample
-from nasbuild.table import Table, evaluated_table
+from nasbuild.table import Table, table_from_evaluations
 from nasbuild.zoo._table_maker import Progress, kept_results, rounded
 from nasbuild.zoo.diffusion.space import NAME, sd_v1_4
 
@@ -92,4 +92,4 @@ class Work:
             for architecture, result in results.items()
             if result.metrics is not None
         }
-        return evaluated_table(load_space(NAME), rows)
+        return table_from_evaluations(load_space(NAME), rows)

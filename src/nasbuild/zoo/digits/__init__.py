@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nasbuild._lazy import lazy
+from nasbuild._lazy_imports import lazy
 from nasbuild.zoo.digits.space import Arch, all_archs, all_modules, arch_id, check_arch
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from nasbuild._io import write_text
+from nasbuild._atomic_write import write_text
 from nasbuild.errors import NasbuildError
 from nasbuild.zoo.digits.card import write_card
 from nasbuild.zoo.digits.cost import (

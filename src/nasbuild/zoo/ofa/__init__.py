@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nasbuild._lazy import lazy
+from nasbuild._lazy_imports import lazy
 from nasbuild.zoo.ofa.family import (
     Family,
     Layers,

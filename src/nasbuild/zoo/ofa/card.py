@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
-from nasbuild._io import write_text
+from nasbuild._atomic_write import write_text
 from nasbuild.space import count_architectures
 from nasbuild.table import Table
 from nasbuild.zoo._table_maker import Progress

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from nasbuild._io import write_text
+from nasbuild._atomic_write import write_text
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Executor, Spec
 from nasbuild.space import Architecture, load_space, sample
-from nasbuild.table import Table, evaluated_table
+from nasbuild.table import Table, table_from_evaluations
 from nasbuild.zoo._table_maker import Progress, kept_results, rounded
 from nasbuild.zoo.ofa.family import fashion
 
@@ -134,4 +134,4 @@ class Work:
             if all(architecture in part for part in parts):
                 told = {_NAMES.get(k, k): v for part in parts for k, v in part[architecture].items()}
                 rows[architecture] = {name: rounded(told[name]) for name in _KEPT}
-        return evaluated_table(load_space(SPACE), rows)
+        return table_from_evaluations(load_space(SPACE), rows)

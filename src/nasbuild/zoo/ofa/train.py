@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from nasbuild._io import writing
+from nasbuild._atomic_write import writing
 from nasbuild.errors import NasbuildError
 from nasbuild.zoo.ofa._gradient import Share
 from nasbuild.zoo.ofa._helpers import Helpers

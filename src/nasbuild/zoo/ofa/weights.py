@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from nasbuild._io import writing
+from nasbuild._atomic_write import writing
 from nasbuild.errors import NasbuildError
 
 _ENDINGS = (".safetensors", ".pth", ".pt")

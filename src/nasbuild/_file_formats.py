@@ -19,7 +19,7 @@ REPORTS = (".html", ".htm", ".pdf")
 BENCHMARKS = (".json",)
 
 
-def form_of(
+def file_format(
     path: str | os.PathLike[str],
     forms: Sequence[str],
     what: str,
@@ -39,10 +39,12 @@ def form_of(
     for form in sorted(forms, key=len, reverse=True):
         if name.endswith(form):
             return form
-    raise error(f"the ending of {Path(path).name!r} tells no form of {what}", where=str(path), allowed=forms)
+    raise error(
+        f"the ending of {Path(path).name!r} is not a file format for {what}", where=str(path), allowed=forms
+    )
 
 
-def check_out(path: str | os.PathLike[str], forms: Sequence[str], what: str) -> str:
+def check_output(path: str | os.PathLike[str], forms: Sequence[str], what: str) -> str:
     """The form of a file to be written, whose folder has to be there already.
 
     Raises
@@ -50,15 +52,17 @@ def check_out(path: str | os.PathLike[str], forms: Sequence[str], what: str) -> 
     OutputError
         If the name tells no form, or nothing can be written there.
     """
-    form = form_of(path, forms, what)
+    form = file_format(path, forms, what)
     if str(path) == STANDARD_INPUT:
-        raise OutputError(f"the ending of '-' tells no form of {what}", where=str(path), allowed=forms)
+        raise OutputError(
+            f"the ending of '-' is not a file format for {what}", where=str(path), allowed=forms
+        )
     place = Path(path)
     try:
         if place.is_dir():
             raise OutputError("can't be written (it is a folder)", where=str(place))
         if not place.parent.is_dir():
-            raise OutputError(f"can't be written ({place.parent} is no folder)", where=str(place))
+            raise OutputError(f"can't be written ({place.parent} is not a folder)", where=str(place))
     except ValueError:
         raise OutputError("has a null character in its name", where=repr(str(place))) from None
     return form

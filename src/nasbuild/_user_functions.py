@@ -39,7 +39,7 @@ def find_function(place: str, name: str, *, where: str, allowed: Iterable[str] =
         raise NasbuildError(
             f"can't be loaded (it calls sys.exit({error.code!r}))",
             where=where,
-            todo='put what it does by itself under if __name__ == "__main__":',
+            todo='move what it runs under if __name__ == "__main__":',
         ) from error
     except NasbuildError:
         raise

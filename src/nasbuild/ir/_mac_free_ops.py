@@ -30,7 +30,7 @@ ImageDecoder RegexFullMatch StringConcat StringNormalizer StringSplit TfIdfVecto
 FREE = frozenset(_WORDS.split())
 
 
-def macs_of(op: str, told: int | None) -> int:
+def macs_of(op: str, counted: int | None) -> int:
     """Multiply-accumulates of a node, by what its reading told; `UNKNOWN` if nobody knows.
 
     Examples
@@ -38,6 +38,6 @@ def macs_of(op: str, told: int | None) -> int:
     >>> macs_of("Relu", None), macs_of("Conv", 27), macs_of("com.x::Foo", None)
     (0, 27, -1)
     """
-    if told is not None:
-        return told
+    if counted is not None:
+        return counted
     return 0 if op in FREE else UNKNOWN

@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from nasbuild._counting.operations import named_macs, packed_parameters
+from nasbuild._macs.torch_operations import named_macs, packed_parameters
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft_graph import NOTHING, PART, Node, Operand, Shape
-from nasbuild.ir._uncounted import UNKNOWN
+from nasbuild.ir._mac_free_ops import UNKNOWN
 from nasbuild.ir.torch import _data_movement_ops as moves
 from nasbuild.ir.torch import _layer_ops as layers
 from nasbuild.ir.torch import _scalar_ops as arithmetic
@@ -41,13 +41,13 @@ def lower(
 
 def _packed(domain: str, op: str, args: Sequence[Any]) -> dict[str, int]:
     found = {}
-    for told in args:
-        if isinstance(told, torch.ScriptObject):
-            numbers = packed_parameters(told)
+    for argument in args:
+        if isinstance(argument, torch.ScriptObject):
+            numbers = packed_parameters(argument)
             if numbers is None:
                 raise NasbuildError(f"{domain}::{op} keeps its weights in an object that can't be read")
             # The object lives as long as its layer does.
-            found[f"packed.{id(told)}"] = numbers
+            found[f"packed.{id(argument)}"] = numbers
     return found
 
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from torch.overrides import TorchFunctionMode
 
-from nasbuild._counting.operations import is_whole
+from nasbuild._macs.torch_operations import is_whole
 
 
 class Watch(Protocol):

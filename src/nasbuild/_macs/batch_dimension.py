@@ -33,16 +33,16 @@ def batch_of(shapes: Iterable[Sequence[int] | None], dimension: int | None = FIR
 def divided(batch: int, dimension: int | None) -> str:
     """Said where costs and shapes are those of one of several inputs."""
     return (
-        f"counted for one of the {batch:,} inputs along dimension {dimension}, the batch; "
-        "if that is no batch: no-batch, or batch-dimension"
+        f"counted for one of the {batch:,} inputs along dimension {dimension}, taken as the batch; "
+        "if it is not the batch, use no-batch or batch-dimension"
     )
 
 
 def undivided(size: int, dimension: int | None) -> str:
     """Said where a dimension that could be the batch is none."""
     return (
-        f"dimension {dimension} of its inputs, of size {size:,}, is no batch (a sequence, say), so nothing was "
-        "divided by it"
+        f"dimension {dimension} of its inputs, of size {size:,}, is not a batch (perhaps a sequence), so nothing "
+        "was divided by it"
     )
 
 
@@ -54,5 +54,5 @@ def uncounted(operations: Mapping[str, int]) -> str:
     >>> uncounted({"com.x::Foo": 3})
     'not counted: 3 × com.x::Foo'
     """
-    told = sorted(operations.items(), key=lambda item: (-item[1], item[0]))
-    return "not counted: " + ", ".join(f"{count:,} × {op}" for op, count in told)
+    ordered = sorted(operations.items(), key=lambda item: (-item[1], item[0]))
+    return "not counted: " + ", ".join(f"{count:,} × {op}" for op, count in ordered)

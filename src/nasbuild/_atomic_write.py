@@ -97,15 +97,15 @@ def ensure_free(path: str | os.PathLike[str], *, overwrite: bool = False) -> Non
     except OSError as error:
         raise _unwritable(target, error) from error
     if not (is_run and overwrite):
-        todo = "name another place" + (", or pass --overwrite" if is_run else "")
+        todo = "choose another place" + (", or pass --overwrite" if is_run else "")
         raise OutputError("already exists", where=str(target), todo=todo)
     foreign = [name for name in inside or () if name not in _RUN_FILES and not PARTIAL.fullmatch(name)]
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
         raise OutputError(
-            f"holds what no fit wrote ({foreign[0]}{more})",
+            f"holds files that no fit wrote ({foreign[0]}{more})",
             where=str(target),
-            todo="move it away, or name another place",
+            todo="move it away, or choose another place",
         )
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import _disable_current_modes
 from torch.utils.flop_counter import flop_registry
 
-from nasbuild._counting.contraction import einsum_macs
+from nasbuild._macs.einsum import einsum_macs
 
 RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 Shape = tuple[int, ...]
