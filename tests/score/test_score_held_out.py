@@ -18,7 +18,7 @@ from nasbuild.score import (
     Scorer,
     evidence_of,
     fit_additive,
-    member_scores,
+    member_scores_at,
     n_tied,
     score_stage,
     score_stages,
@@ -53,7 +53,7 @@ def test_evidence_is_scipys_correlation_part_by_part():
     assert len(told) == 4
     for agreement, of in told:
         each = [spearmanr(of(p), labels[p.test]).statistic for p in parts]
-        assert agreement.each == pytest.approx(each)
+        assert agreement.values == pytest.approx(each)
         assert (agreement.mean, agreement.std) == (pytest.approx(np.mean(each)), pytest.approx(np.std(each)))
     # 9 of 12 and 7 of 8; rows 8 to 11 were held out twice.
     assert (found.coverage, found.held_out, found.tested) == (16 / 20, 10, 16)
@@ -95,7 +95,7 @@ def test_each_fold_is_told_by_a_process_that_did_not_see_it(additive):
     assert steps == 5
     splits = k_fold(32, 4, np.random.default_rng(3))
     misses, crossed, expected = [], [], []
-    own = {"power": scorer.process.warp.power, "passing": scorer.process.passing}
+    own = {"power": scorer.gp.warp.power, "passing": scorer.gp.passing}
     for held, (train, test) in zip(parts, splits, strict=True):
         process = fit_additive_gp(SPACE, [some[i] for i in train], labels[train], QUICK, seed=3, **own)
         others = [some[i] for i in test]
@@ -113,8 +113,8 @@ def test_each_fold_is_told_by_a_process_that_did_not_see_it(additive):
         wider = widening(np.concatenate([m for j, m in enumerate(misses) if j != k]))
         assert held.inside is not None
         assert held.inside.tolist() == (misses[k] <= DEVIATIONS * wider).tolist()
-    assert scorer.process.spread == pytest.approx(widening(np.concatenate(misses)))
-    assert scorer.process.crossing == pytest.approx(borne_out(crossed))
+    assert scorer.gp.spread == pytest.approx(widening(np.concatenate(misses)))
+    assert scorer.gp.crossing == pytest.approx(borne_out(crossed))
 
 
 def test_no_label_decides_how_wide_its_own_interval_is(monkeypatch):
@@ -131,12 +131,12 @@ def test_no_label_decides_how_wide_its_own_interval_is(monkeypatch):
     assert sorted(sizes) == [3, 3, 3, 4]
     assert asked == [*(13 - n for n in sizes), 13]
     assert [p.inside.all() for p in parts if p.inside is not None] == [True, False, True, False]
-    assert scorer.process.spread == 1e9
+    assert scorer.gp.spread == 1e9
 
 
 def test_the_whole_is_fitted_on_all_rows(additive):
     some, labels, scorer, *_ = additive
-    process = replace(fit_additive_gp(SPACE, some, labels, QUICK, seed=3), crossing=scorer.process.crossing)
+    process = replace(fit_additive_gp(SPACE, some, labels, QUICK, seed=3), crossing=scorer.gp.crossing)
     others = sample(SPACE, 9, np.random.default_rng(4))
     value, std = scorer.predict(others)
     assert value == pytest.approx(process.predict(others)[0])
@@ -144,8 +144,8 @@ def test_the_whole_is_fitted_on_all_rows(additive):
     assert scorer.members == 6
     codes = np.zeros((2, 2, 2), dtype=np.int16)
     assert scorer.score(0, codes)[0] == pytest.approx(process.score(0, codes)[0])
-    assert scorer.score(0, codes)[1] == pytest.approx(process.score(0, codes)[1] * scorer.process.spread)
-    assert scorer.each(0, codes).std(axis=0) == pytest.approx(scorer.score(0, codes)[1])
+    assert scorer.score(0, codes)[1] == pytest.approx(process.score(0, codes)[1] * scorer.gp.spread)
+    assert scorer.member_scores(0, codes).std(axis=0) == pytest.approx(scorer.score(0, codes)[1])
     assert (std > 0).all()
 
 
@@ -173,16 +173,16 @@ class Made(Scorer):
     def members(self) -> int:
         return 20
 
-    def each(self, stage, codes):
+    def member_scores(self, stage, codes):
         first = codes[:, :, 0].sum(axis=1) + 10.0 * codes.shape[1]
         seeds = [int(c.sum()) + 100 * c.shape[0] + int(c[0, -1]) for c in codes]
         drawn = np.stack([np.random.default_rng([7, stage, s]).normal(size=20) for s in seeds], axis=1)
         return first + self.noise * drawn
 
     def score(self, stage, codes):
-        return self.each(stage, codes).mean(axis=0), self.each(stage, codes).std(axis=0)
+        return self.member_scores(stage, codes).mean(axis=0), self.member_scores(stage, codes).std(axis=0)
 
-    def expect(self, architectures):
+    def predict_unlimited(self, architectures):
         return (np.zeros(len(architectures)),) * 2 + (np.zeros(len(architectures), dtype=bool),)
 
 
@@ -193,8 +193,10 @@ def test_modules_that_one_in_ten_members_puts_first_are_not_told_apart(sign, noi
     for u, scores in enumerate(score_stages(scorer)):
         ranks = scores.best(sign)
         modules = [scores.module(SPACE, int(r)) for r in ranks]
-        each = np.stack([scorer.each(u, SPACE.stages[u].encode(m)[None])[:, 0] for m in modules], axis=1)
-        assert member_scores(scorer, scores, ranks) == pytest.approx(each)
+        each = np.stack(
+            [scorer.member_scores(u, SPACE.stages[u].encode(m)[None])[:, 0] for m in modules], axis=1
+        )
+        assert member_scores_at(scorer, scores, ranks) == pytest.approx(each)
         expected = 0
         for n in range(1, len(modules)):
             behind = sum(sign * row[n] < sign * row[0] for row in each)

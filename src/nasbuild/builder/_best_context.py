@@ -27,7 +27,7 @@ def best_in_company(scorer: Scorer, sign: int, table: Columns, k: int) -> list[n
     hoped = [np.full(len(own), -np.inf) for own in worth]
     picks = best_of_modules(scorer, sign, table, _CANDIDATES)
     if picks is not None:
-        samples = scorer.drawn([table.architecture(pick) for pick in picks.tolist()], _SAMPLES)
+        samples = scorer.posterior_samples([table.architecture(pick) for pick in picks.tolist()], _SAMPLES)
         if samples is not None:
             for own, places in zip(hoped, picks.T, strict=True):
                 for place in np.unique(places):
@@ -57,7 +57,7 @@ def worth_in_company(scorer: Scorer, sign: int, table: Columns) -> list[np.ndarr
     sizes = tuple(len(own) for own in scores)
     stages = range(len(sizes))
     if math.prod(sizes) <= LISTED:
-        every = sign * predicted.pairs[0].every().reshape(sizes)
+        every = sign * predicted.pairs[0].all_combinations().reshape(sizes)
         for u, own in enumerate(scores):
             every += own.reshape([-1 if v == u else 1 for v in stages])
         return [every.max(axis=tuple(v for v in stages if v != u)) for u in stages]

@@ -9,7 +9,7 @@ import numpy as np
 
 from nasbuild.builder._topk import Built, described, require_positive
 from nasbuild.errors import NasbuildError
-from nasbuild.score import TargetFit, combined
+from nasbuild.score import TargetFit, sums_of_combinations
 from nasbuild.space import Architecture
 
 MOST = 4_000_000
@@ -41,9 +41,9 @@ def rank_every(target_fit: TargetFit, by: Literal["prediction", "score"] = "pred
         )
     sign = target_fit.target.sign
     if by == "score":
-        return sign * combined([stage.score for stage in target_fit.stages])
+        return sign * sums_of_combinations([stage.score for stage in target_fit.stages])
     codes = [[stage.code(i) for i in range(len(stage))] for stage in target_fit.stages]
-    return sign * target_fit.scorer.predict_every(codes)
+    return sign * target_fit.scorer.predict_combinations(codes)
 
 
 def every_architecture(target_fit: TargetFit, position: int) -> Architecture:
@@ -63,7 +63,10 @@ def build_exhaustive(target_fit: TargetFit, n: int) -> list[Built]:
     """
     require_positive("the number of architectures", n)
     worth = rank_every(target_fit)
-    built = combined([target_fit.seen(u).astype(float) - 1 for u in range(len(target_fit.stages))]) == 0
+    built = (
+        sums_of_combinations([target_fit.seen(u).astype(float) - 1 for u in range(len(target_fit.stages))])
+        == 0
+    )
     # What no label tells of is not built: it comes last, and is cut off.
     worth, left = np.where(built, worth, -np.inf), int(built.sum())
     found: dict[Hashable, Architecture] = {}
@@ -75,7 +78,7 @@ def build_exhaustive(target_fit: TargetFit, n: int) -> list[Built]:
         # In order, and among equals the first.
         for i in best[np.lexsort((best, -worth[best]))]:
             architecture = every_architecture(target_fit, int(i))
-            found.setdefault(target_fit.scorer.network(architecture), architecture)
+            found.setdefault(target_fit.scorer.canonical_key(architecture), architecture)
         if most == left:
             break
         most *= 2

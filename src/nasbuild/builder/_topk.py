@@ -26,7 +26,7 @@ class Built:
     prediction, std
         y' and its deviation, in the target's unit: `CHOSEN` times that of `Scorer.predict`, as it was chosen for its y'.
     extrapolates
-        Whether the prediction goes beyond the table (`Scorer.predict_marked`).
+        Whether the prediction goes beyond the table (`Scorer.predict_and_flag`).
     """
 
     architecture: Architecture
@@ -102,7 +102,7 @@ def _predicted(
 ) -> list[Built]:
     architectures = [architecture for architecture, _, _ in found]
     require_ties(target_fit.scorer.space, architectures)
-    value, std, beyond = target_fit.scorer.predict_marked(architectures)
+    value, std, beyond = target_fit.scorer.predict_and_flag(architectures)
     told = zip(found, value, CHOSEN * std, beyond, strict=True)
     return [Built(*one, float(v), float(s), bool(b)) for one, v, s, b in told]
 
@@ -114,7 +114,7 @@ def buildable(target_fit: TargetFit) -> int:
     if (
         unseen
         or target_fit.within
-        or target_fit.scorer.merges
+        or target_fit.scorer.has_equivalents
         or any(stage.searched for stage in target_fit.stages)
     ):
         return math.prod(len(target_fit.best(u)) for u in range(len(target_fit.stages)))

@@ -84,7 +84,7 @@ def build(
     from nasbuild._forms import ROWS, check_out
     from nasbuild.builder import read_sweep
     from nasbuild.predictor import recipe_kind
-    from nasbuild.score import knowing_failures, load_fit, narrowed
+    from nasbuild.score import load_fit, restrict_fit, with_failures
     from nasbuild.space import fixed
     from nasbuild.table import write_architectures
 
@@ -113,10 +113,10 @@ def build(
     if unseen:
         loaded = loaded.with_unseen()
     if fix:
-        loaded = narrowed(loaded, fixed(loaded.space, fix))
+        loaded = restrict_fit(loaded, fixed(loaded.space, fix))
     names = list(target or ()) or [one.target.name for one in loaded.targets[: None if front else 1]]
     if not may_fail:
-        loaded = knowing_failures(loaded, names)
+        loaded = with_failures(loaded, names)
     by = by or ("score" if recipe_kind(loaded.recipe) == "network" else "shortlist")
     wanted = Wanted(target or (), top or 10, front, next_ones, k, apart or 1, by)
     parts, infeasible = _swept(loaded, wanted, sweep)

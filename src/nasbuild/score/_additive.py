@@ -17,62 +17,66 @@ _WIDENING = 0.5, 3.0
 _DOUBTED = 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AdditiveScorer(Scorer):
     """Shares of an additive process; its members are samples of the posterior."""
 
     space: Space
     architectures: tuple[Architecture, ...]
     labels: np.ndarray
-    process: AdditiveGP
+    gp: AdditiveGP
     limits: tuple[float, float] = (-np.inf, np.inf)
 
     @property
     def members(self) -> int:
-        return self.process.samples
+        return self.gp.samples
 
     @property
-    def learnt_from(self) -> int:
-        return len(self.process.rows)
+    def n_fitted(self) -> int:
+        return len(self.gp.rows)
 
     def score(self, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return self.process.score(stage, codes)
+        return self.gp.score(stage, codes)
 
-    def each(self, stage: int, codes: np.ndarray) -> np.ndarray:
-        return self.process.each(stage, codes)
+    def member_scores(self, stage: int, codes: np.ndarray) -> np.ndarray:
+        return self.gp.member_scores(stage, codes)
 
     @property
-    def merges(self) -> bool:
-        return self.process.passing
+    def has_equivalents(self) -> bool:
+        return self.gp.passing
 
-    def left(self, stage: int, code: np.ndarray) -> np.ndarray:
-        return self.process.left(stage, code)
+    def canonical_code(self, stage: int, code: np.ndarray) -> np.ndarray:
+        return self.gp.canonical_code(stage, code)
 
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs:
-        return self.process.pairs(codes)
+        return self.gp.pairs(codes)
 
     def layer_pairs(self, stage: int, options: Sequence[np.ndarray]) -> dict[tuple[int, int], np.ndarray]:
-        return self.process.layer_pairs(stage, options)
+        return self.gp.layer_pairs(stage, options)
 
     @property
     def exact_pairs(self) -> bool:
-        return self.process.exact_pairs
+        return self.gp.exact_pairs
 
-    def drawn(self, architectures: Sequence[Architecture], count: int, seed: int = 0) -> np.ndarray:
-        return self.process.drawn(architectures, count, seed)
+    def posterior_samples(
+        self, architectures: Sequence[Architecture], count: int, seed: int = 0
+    ) -> np.ndarray:
+        return self.gp.posterior_samples(architectures, count, seed)
 
     @property
-    def scaled(self) -> bool:
+    def has_fitted_scale(self) -> bool:
         return True
 
     def sum_at(self, label: float) -> float:
-        return self.process.sum_at(label)
+        return self.gp.sum_at(label)
 
     def labels_at(self, totals: np.ndarray) -> np.ndarray:
-        return self.process.labels_at(totals)
+        return self.gp.labels_at(totals)
 
-    def expect(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self.process.predict(architectures)
+    def predict_unlimited(
+        self, architectures: Sequence[Architecture]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self.gp.predict(architectures)
 
 
 def fit_additive(

@@ -77,7 +77,7 @@ def scorers_from_bytes(
 
 def _arrays(scorer: Scorer) -> dict[str, np.ndarray]:
     if isinstance(scorer, AdditiveScorer):
-        return additive_gp_to_arrays(scorer.process)
+        return additive_gp_to_arrays(scorer.gp)
     folded = cast(FoldedScorer, scorer)
     named = {_WHOLE: folded.whole} | {str(k): part for k, part in enumerate(folded.parts)}
     return {f"{k}.{n}": v for k, model in named.items() for n, v in model.arrays().items()}

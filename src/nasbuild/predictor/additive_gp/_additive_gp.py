@@ -87,6 +87,17 @@ class AdditiveGP:
     passing: bool = False
     anchor: int | None = None
 
+    def __repr__(self) -> str:
+        interactions = [
+            *["pairs of stages"] * (self.interaction_variance > 0),
+            *["all orders"] * bool(self.radials),
+        ]
+        return (
+            f"AdditiveGP({len(self.space.stages)} stages, {len(self.rows):,} rows, {len(self.terms)} terms, "
+            f"interactions of {' and '.join(interactions) or 'none'}, noise {self.noise:.3g}, "
+            f"{self.samples} posterior samples)"
+        )
+
     @property
     def samples(self) -> int:
         """How many samples of the posterior there are: the members of this ensemble.
@@ -115,7 +126,7 @@ class AdditiveGP:
         mean = values[:, 0] * self.slope + self.level / len(self.space.stages)
         return mean, values[:, 1:].std(axis=1) * (self.slope * self.spread)
 
-    def each(self, stage: int, codes: np.ndarray) -> np.ndarray:
+    def member_scores(self, stage: int, codes: np.ndarray) -> np.ndarray:
         """Shares by every sample of the posterior, (samples, modules), in the label's unit."""
         values = self._values(stage, codes, None)
         middle = values[:, 1:].mean(axis=1, keepdims=True)
@@ -165,7 +176,9 @@ class AdditiveGP:
         _, mean, variance = self._latent(*self._grouped(architectures))
         return mean, variance
 
-    def drawn(self, architectures: Sequence[Architecture], count: int, seed: int = 0) -> np.ndarray:
+    def posterior_samples(
+        self, architectures: Sequence[Architecture], count: int, seed: int = 0
+    ) -> np.ndarray:
         """Warped labels by samples of the posterior, interactions included, noise left out; (count, architectures)."""
         _, mean, known, prior = self._towards(*self._grouped(architectures), whole=True)
         prior -= known.T @ known
@@ -194,7 +207,7 @@ class AdditiveGP:
         """Largest prior variance of a row learnt from."""
         return float(self._towards(*self._grouped(self.architectures), whole=False)[3].max())
 
-    def left(self, stage: int, code: np.ndarray) -> np.ndarray:
+    def canonical_code(self, stage: int, code: np.ndarray) -> np.ndarray:
         """What is seen of a module, code (depth, features): equal for modules that make the same network."""
         return what_is_left(code, self._passing[stage]) if self.passing else code
 

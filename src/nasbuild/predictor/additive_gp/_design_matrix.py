@@ -40,7 +40,7 @@ class Term:
         place, known = self._place(entries)
         return Entries(entries.rows[known], place[known], entries.values[known] / self.scale)
 
-    def weighted(self, keys: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def weighted_values(self, keys: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """What weights (columns,) make of a value of 1 at each key, in the shape of ``keys``; 0 where the term has none."""
         flat = keys.ravel()
         place = np.searchsorted(self.keys, flat)

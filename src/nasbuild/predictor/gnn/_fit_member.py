@@ -49,6 +49,10 @@ class Member:
     norm_mean: np.ndarray
     norm_std: np.ndarray
 
+    def __repr__(self) -> str:
+        rows = f"{len(self.train):,} rows learnt from, {len(self.test):,} held out"
+        return f"Member({rows}, held-out SRCC {self.srcc[-1]:.2f})"
+
 
 @dataclass(frozen=True)
 class Task:
@@ -160,7 +164,7 @@ def outputs(network: Network, graphs: Graphs) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(predictions), np.concatenate(norms, axis=1)
 
 
-def last_norms(network: Network, graphs: Graphs, hop: int) -> np.ndarray:
+def last_node_norms(network: Network, graphs: Graphs, hop: int) -> np.ndarray:
     """1-norm of the last node's embedding at a hop, for each graph: (graphs,) float64."""
     found = []
     with torch.no_grad():
