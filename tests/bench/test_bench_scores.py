@@ -23,7 +23,7 @@ from nasbuild.bench import (
     summary,
     truth,
 )
-from nasbuild.bench._baselines import _between_0_and_1, _numeric, fit_external_baseline
+from nasbuild.bench._external_baselines import _between_0_and_1, _numeric, fit_external_baseline
 from nasbuild.bench._measure import _modules, measure
 from nasbuild.builder import best_in_company
 from nasbuild.errors import NasbuildError
@@ -150,7 +150,7 @@ def test_columns_of_other_regressors_are_numbers_by_their_range_and_other_choice
 
 
 def test_methods_whose_package_is_missing_are_refused_with_a_word(tmp_path, monkeypatch):
-    monkeypatch.setattr("nasbuild.bench._baselines.find_spec", lambda _: None)
+    monkeypatch.setattr("nasbuild.bench._external_baselines.find_spec", lambda _: None)
     assert installed("default")
     assert not installed("catboost")
     with pytest.raises(NasbuildError, match=r"'catboost' needs a package.*nasbuild\[bench\]"):

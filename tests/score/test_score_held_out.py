@@ -23,7 +23,13 @@ from nasbuild.score import (
     score_stage,
     score_stages,
 )
-from nasbuild.score._additive import _apart, _Crossed, borne_out, folds, widening
+from nasbuild.score._additive_scorer import (
+    _apart,
+    _FoldResiduals,
+    calibration_factor,
+    folds,
+    interaction_share,
+)
 from nasbuild.score._held_out import INTERVAL
 from nasbuild.space import Architecture, Space, sample
 from nasbuild.table import k_fold
@@ -66,18 +72,18 @@ def test_ninety_per_cent_of_a_normal():
 
 def test_widening_by_hand():
     # Of 10 rows that are 2 x 1.645 off, and 10 that are counted as right: half way.
-    assert widening(np.full(10, 2 * DEVIATIONS)) == pytest.approx(1.5)
-    assert widening(np.full(1000, 2 * DEVIATIONS)) == pytest.approx(2, rel=0.01)
-    assert widening(np.full(1000, 9 * DEVIATIONS)) == 3.0
-    assert widening(np.zeros(1000)) == 0.5
+    assert calibration_factor(np.full(10, 2 * DEVIATIONS)) == pytest.approx(1.5)
+    assert calibration_factor(np.full(1000, 2 * DEVIATIONS)) == pytest.approx(2, rel=0.01)
+    assert calibration_factor(np.full(1000, 9 * DEVIATIONS)) == 3.0
+    assert calibration_factor(np.zeros(1000)) == 0.5
     # Deviations that are right stay.
     misses = np.abs(np.random.default_rng(0).normal(size=5_000))
-    assert widening(misses) == pytest.approx(1, abs=0.03)
+    assert calibration_factor(misses) == pytest.approx(1, abs=0.03)
 
 
 @given(st.lists(st.floats(0, 9), min_size=1, max_size=20), st.floats(1, 3))
 def test_worse_misses_never_narrow(misses, factor):
-    assert widening(factor * np.array(misses)) >= widening(np.array(misses)) - 1e-12
+    assert calibration_factor(factor * np.array(misses)) >= calibration_factor(np.array(misses)) - 1e-12
 
 
 @pytest.fixture(scope="module")
@@ -105,16 +111,16 @@ def test_each_fold_is_told_by_a_process_that_did_not_see_it(additive):
         mean, deviation = process.sum_latent(others)
         at, (latent, variance) = process.warp.forward(labels[test]), process.latent(others)
         misses.append(np.abs(at - mean) / deviation)
-        crossed.append(_Crossed(process.warp, mean, latent - mean, at - mean, np.sqrt(variance)))
+        crossed.append(_FoldResiduals(process.warp, mean, latent - mean, at - mean, np.sqrt(variance)))
         expected.append(lambda share, p=process, m=mean, z=latent: p.warp.back(m + share * (z - m)))
     for k, held in enumerate(parts):
-        share = borne_out([c for j, c in enumerate(crossed) if j != k])
+        share = interaction_share([c for j, c in enumerate(crossed) if j != k])
         assert held.prediction == pytest.approx(expected[k](share))
-        wider = widening(np.concatenate([m for j, m in enumerate(misses) if j != k]))
+        wider = calibration_factor(np.concatenate([m for j, m in enumerate(misses) if j != k]))
         assert held.inside is not None
         assert held.inside.tolist() == (misses[k] <= DEVIATIONS * wider).tolist()
-    assert scorer.gp.spread == pytest.approx(widening(np.concatenate(misses)))
-    assert scorer.gp.crossing == pytest.approx(borne_out(crossed))
+    assert scorer.gp.spread == pytest.approx(calibration_factor(np.concatenate(misses)))
+    assert scorer.gp.interaction_share == pytest.approx(interaction_share(crossed))
 
 
 def test_no_label_decides_how_wide_its_own_interval_is(monkeypatch):
@@ -124,7 +130,7 @@ def test_no_label_decides_how_wide_its_own_interval_is(monkeypatch):
         asked.append(len(misses))
         return [0.0, 1e9][len(asked) % 2]
 
-    monkeypatch.setattr("nasbuild.score._additive.widening", wide)
+    monkeypatch.setattr("nasbuild.score._additive_scorer.calibration_factor", wide)
     some = sample(SPACE, 13, np.random.default_rng(2))
     scorer, parts = fit_additive(SPACE, some, np.arange(13.0) ** 2, QUICK)
     sizes = [len(p.test) for p in parts]
@@ -136,7 +142,9 @@ def test_no_label_decides_how_wide_its_own_interval_is(monkeypatch):
 
 def test_the_whole_is_fitted_on_all_rows(additive):
     some, labels, scorer, *_ = additive
-    process = replace(fit_additive_gp(SPACE, some, labels, QUICK, seed=3), crossing=scorer.gp.crossing)
+    process = replace(
+        fit_additive_gp(SPACE, some, labels, QUICK, seed=3), interaction_share=scorer.gp.interaction_share
+    )
     others = sample(SPACE, 9, np.random.default_rng(4))
     value, std = scorer.predict(others)
     assert value == pytest.approx(process.predict(others)[0])

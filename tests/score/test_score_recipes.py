@@ -17,7 +17,7 @@ from nasbuild.score import (
     AdditiveScorer,
     Fit,
     FoldedScorer,
-    ModuleScorer,
+    GNNScorer,
     evidence_of,
     fit,
     fit_baselines,
@@ -37,7 +37,7 @@ QUICK: dict[str, AnyRecipe] = {
     "paper": HASTY,
     **{name: recipe(name, folds=2, contexts=4) for name in ("ridge", "lightgbm", "marginal", "ped-anova")},
 }
-KINDS = {"default": AdditiveScorer, "paper": ModuleScorer}
+KINDS = {"default": AdditiveScorer, "paper": GNNScorer}
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 
 

@@ -17,7 +17,7 @@ from nasbuild.score import (
     Agreement,
     Baseline,
     Evidence,
-    ModuleScorer,
+    GNNScorer,
     Trust,
     better_method,
     evidence_of,
@@ -31,7 +31,7 @@ from nasbuild.table import Table
 ORDER = ["none", "low", "fair", "high"]
 
 
-def trust_of(scorer: ModuleScorer) -> Trust:
+def trust_of(scorer: GNNScorer) -> Trust:
     return measure_trust(scorer, evidence_of(scorer.held_out(), scorer.labels))
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild.bench._baselines import BASELINES, fit_external_baseline
 from nasbuild.bench._cells import Cell
-from nasbuild.bench._truth import Truth, Whole, read, truth
+from nasbuild.bench._external_baselines import BASELINES, fit_external_baseline
+from nasbuild.bench._ground_truth import Truth, Whole, read, truth
 from nasbuild.builder import Columns, best_in_company, best_of_modules
 from nasbuild.predictor import (
     AdditiveRecipe,
@@ -24,7 +24,7 @@ from nasbuild.predictor import (
     recipe,
     srcc,
 )
-from nasbuild.score import DEVIATIONS, AdditiveScorer, ModuleScorer, Scorer, fit_additive, fit_model
+from nasbuild.score import DEVIATIONS, AdditiveScorer, GNNScorer, Scorer, fit_additive, fit_model
 from nasbuild.space import Architecture, Space, count_modules, encode, graph_schema, module_codes, module_key
 
 BEST = 3  # modules of each stage that are combined
@@ -110,7 +110,7 @@ def _fit(
     graphs = encode(space, architectures)
     shape = chosen.shape(space.max_depth)
     ensemble = fit_ensembles(graph_schema(space), shape, [(graphs, labels)], chosen, seed=seed)[0]
-    return ModuleScorer(space, ensemble, architectures, labels)
+    return GNNScorer(space, ensemble, architectures, labels)
 
 
 def _against_truth(scorer: Scorer, known: Truth, target: str, sign: int) -> dict[str, Any]:

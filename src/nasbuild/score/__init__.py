@@ -1,23 +1,23 @@
 """Room ``score``: what matters. Feature choices, modules, trust in them, and the run that holds them."""
 
 from nasbuild._io import FIT_FILE
-from nasbuild.score._additive import AdditiveScorer, fit_additive
-from nasbuild.score._advice import Baseline, better_method
+from nasbuild.score._additive_scorer import AdditiveScorer, fit_additive
 from nasbuild.score._any_fit import AnyFit, AnyTargetFit
+from nasbuild.score._better_method import Baseline, better_method
 from nasbuild.score._better_part import PartOrder, better_parts
-from nasbuild.score._choices import choice_effects
-from nasbuild.score._failed_rows import rows_without_values, with_failures
+from nasbuild.score._choice_effects import choice_effects
 from nasbuild.score._failure_rule import FailureRule, failure_rule
 from nasbuild.score._failures import Failures, fit_failures
-from nasbuild.score._features import ChoiceScore, feature_scores
+from nasbuild.score._feature_scores import ChoiceScore, feature_scores
 from nasbuild.score._fit import Fit, Prediction, Progress, TargetFit, fit, predict
 from nasbuild.score._fit_file import SCHEMA_VERSION, versions
 from nasbuild.score._fit_folder import load_fit, save_fit
 from nasbuild.score._fit_scorers import Fitted, absent_baselines, choice_scores, fit_baselines, fit_scorers
-from nasbuild.score._fixed_parts import restrict_fit
+from nasbuild.score._gnn_scorer import GNNScorer, LabelStatistics, label_statistics, shifted
 from nasbuild.score._held_out import DEVIATIONS, Agreement, Evidence, HeldOut, evidence_of
 from nasbuild.score._module_rows import module_rows
-from nasbuild.score._modules import LabelStatistics, ModuleScorer, label_statistics, shifted
+from nasbuild.score._restricted_fit import restrict_fit
+from nasbuild.score._rows_without_values import rows_without_values, with_failures
 from nasbuild.score._scorer import Scorer, sums_of_combinations
 from nasbuild.score._stage_scores import MAX_MODULES, StageScores, score_stage, score_stages
 from nasbuild.score._suspect_labels import SuspectLabel, suspect_labels
@@ -44,9 +44,9 @@ __all__ = [
     "Fit",
     "Fitted",
     "FoldedScorer",
+    "GNNScorer",
     "HeldOut",
     "LabelStatistics",
-    "ModuleScorer",
     "PartOrder",
     "Prediction",
     "Progress",

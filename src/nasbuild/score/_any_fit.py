@@ -9,7 +9,7 @@ import numpy as np
 
 from nasbuild.errors import FitError
 from nasbuild.objective import Labels, Target
-from nasbuild.score._features import ChoiceScore
+from nasbuild.score._feature_scores import ChoiceScore
 from nasbuild.score._held_out import Agreement
 from nasbuild.score._srcc_text import srcc_text
 

@@ -14,15 +14,15 @@ from nasbuild.predictor import RECIPES, AnyRecipe
 from nasbuild.score._any_fit import ByTarget, range_text, short
 from nasbuild.score._better_part import better_parts
 from nasbuild.score._failures import Failures
-from nasbuild.score._features import ChoiceScore
+from nasbuild.score._feature_scores import ChoiceScore
 from nasbuild.score._fit_scorers import choice_scores, fit_baselines, fit_scorers
 from nasbuild.score._held_out import evidence_of
 from nasbuild.score._scorer import Scorer
-from nasbuild.score._seen_choices import seen_modules
+from nasbuild.score._seen_modules import seen_modules
+from nasbuild.score._share_beyond_table import share_beyond
 from nasbuild.score._srcc_text import srcc_text
 from nasbuild.score._stage_scores import MAX_MODULES, StageScores, best_modules, score_stages
 from nasbuild.score._suspect_labels import suspect_labels
-from nasbuild.score._table_reach import share_beyond
 from nasbuild.score._tied_modules import n_tied
 from nasbuild.score._trust import Trust, measure_trust
 from nasbuild.space import Architecture, Space

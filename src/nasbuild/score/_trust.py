@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nasbuild.score._advice import Baseline, better_method
+from nasbuild.score._better_method import Baseline, better_method
 from nasbuild.score._better_part import PartOrder
+from nasbuild.score._gnn_scorer import label_statistics
 from nasbuild.score._held_out import Agreement, Evidence, correlation_interval
-from nasbuild.score._modules import label_statistics
 from nasbuild.score._scorer import Scorer
 from nasbuild.score._srcc_text import correlation_text, srcc_text
 from nasbuild.score._suspect_labels import SuspectLabel
@@ -113,7 +113,7 @@ def measure_trust(
     )
     level = trust_level(evidence.modules.mean, evidence.tested)
     better = better_method(evidence.modules, baselines, level)
-    verdict = _verdict(level, evidence, _told_labels(scorer), baselines, better, better_part)
+    verdict = _verdict(level, evidence, _labels_text(scorer), baselines, better, better_part)
     return Trust(
         evidence.hops,
         evidence.prediction,
@@ -175,7 +175,7 @@ def _verdict(
     return found
 
 
-def _told_labels(scorer: Scorer) -> str:
+def _labels_text(scorer: Scorer) -> str:
     """How many labels there are, and of how many it was learnt."""
     count, target_fit = len(scorer.labels), scorer.n_fitted
     return f"{count} labels" if target_fit == count else f"{target_fit} labels, drawn at random from {count}"

@@ -18,13 +18,13 @@ from nasbuild.predictor.additive_gp._pair_interactions import Interaction
 from nasbuild.predictor.additive_gp._rbf_interactions import Radial
 from nasbuild.predictor.additive_gp._term_values import Values
 from nasbuild.predictor.additive_gp._terms import REACH_LAYER, REACH_PAIR, Entries, Terms, reach
-from nasbuild.predictor.additive_gp._unseen_choices import VARIANCE, UnseenChoices
+from nasbuild.predictor.additive_gp._unseen_choices import UNSEEN_VARIANCE, UnseenChoices
 from nasbuild.predictor.additive_gp._warp import Warp
-from nasbuild.predictor.gnn._identity_layers import passing_choices, what_is_left
+from nasbuild.predictor.gnn._identity_layers import identity_choices, without_identity
 from nasbuild.space import Architecture, Space, StageModules, group_codes, group_stages
 
 _CHUNK = 8192  # modules that are scored at a time
-GUESSED = 0.5
+EXTRAPOLATION_STD = 0.5
 """Share of a prediction's distance to the nearest label that counts as a deviation."""
 FAR = 2.0
 """Times the largest prior variance in the table, beyond which an architecture is far from it."""
@@ -59,7 +59,7 @@ class AdditiveGP:
         From the sum of f_u to labels.
     spread
         Factor on all deviations, as held-out rows ask for.
-    crossing
+    interaction_share
         Share of what the interactions are expected to add that held-out rows bear out; y' has so much of it.
     passing
         Whether modules are seen without the layers that pass their input on.
@@ -83,7 +83,7 @@ class AdditiveGP:
     level: float
     radials: tuple[Radial, ...]
     spread: float = 1.0
-    crossing: float = 1.0
+    interaction_share: float = 1.0
     passing: bool = False
     anchor: int | None = None
 
@@ -199,7 +199,7 @@ class AdditiveGP:
         spread = np.sqrt(variance) * self.spread
         low, high = self.warp.back(mean - spread), self.warp.back(mean + spread)
         value = self.warp.back(mean)
-        std = np.hypot((high - low) / 2, GUESSED * self.warp.beyond(value))
+        std = np.hypot((high - low) / 2, EXTRAPOLATION_STD * self.warp.beyond(value))
         return value, std, prior > FAR * self._widest
 
     @cached_property
@@ -209,7 +209,7 @@ class AdditiveGP:
 
     def canonical_code(self, stage: int, code: np.ndarray) -> np.ndarray:
         """What is seen of a module, code (depth, features): equal for modules that make the same network."""
-        return what_is_left(code, self._passing[stage]) if self.passing else code
+        return without_identity(code, self._passing[stage]) if self.passing else code
 
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs:
         """What pairs of stages add to `sums`, for every architecture of some modules of each stage.
@@ -223,7 +223,7 @@ class AdditiveGP:
             modules = group_codes(own)
             rows.append(scaled_rows(self.terms, [grouped_entries(self._terms, u, modules)], [modules]))
         return self.interaction.pairs(
-            rows, self.alpha * (self.interaction_variance * self.slope * self.crossing)
+            rows, self.alpha * (self.interaction_variance * self.slope * self.interaction_share)
         )
 
     def layer_pairs(self, stage: int, options: Sequence[np.ndarray]) -> dict[tuple[int, int], np.ndarray]:
@@ -272,7 +272,7 @@ class AdditiveGP:
 
     @cached_property
     def _passing(self) -> list[list[np.ndarray]]:
-        return [passing_choices(self.space, stage) for stage in self.space.stages]
+        return [identity_choices(self.space, stage) for stage in self.space.stages]
 
     @cached_property
     def _terms(self) -> Terms:
@@ -378,18 +378,18 @@ class AdditiveGP:
                 if radial.theta[t]:
                     between += radial.theta[t] * k
                     itself += radial.theta[t] * within
-        prior += VARIANCE * (held @ held.T if whole else (held**2).sum(axis=1))
+        prior += UNSEEN_VARIANCE * (held @ held.T if whole else (held**2).sum(axis=1))
         if self.interaction_variance:
             at, g = self.interaction.at(rows), self.interaction
             k = self.interaction_variance * g.kernel(at, g.features)
-            mean += self.crossing * (k @ self.alpha)
+            mean += self.interaction_share * (k @ self.alpha)
             cross += k
             prior += self.interaction_variance * (g.kernel(at, at) if whole else g.diagonal(at))
         diagonals = self._distance_diagonals if self.radials else []
         for radial, between, itself, table in zip(self.radials, near, own, diagonals, strict=True):
             diagonal = np.diag(itself) if whole else itself
             k = radial.kernel(between, diagonal, table)
-            mean += self.crossing * (k @ self.alpha)
+            mean += self.interaction_share * (k @ self.alpha)
             cross += k
             prior += radial.kernel(itself, diagonal, diagonal) if whole else radial.variance
         return sums, mean, solve_triangular(self._factor, cross.T, lower=True, check_finite=False), prior

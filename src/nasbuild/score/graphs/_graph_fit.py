@@ -14,7 +14,7 @@ from nasbuild.ir import OperatorGraph, encode_graphs, operator_schema
 from nasbuild.objective import Labels, Target, labels, parse_target
 from nasbuild.predictor import Ensemble, OperatorRecipe, Recipe, fit_ensembles
 from nasbuild.score._any_fit import ByTarget, short
-from nasbuild.score._features import ChoiceScore, feature_scores
+from nasbuild.score._feature_scores import ChoiceScore, feature_scores
 from nasbuild.score._fit import Progress
 from nasbuild.score._srcc_text import srcc_text
 from nasbuild.score.graphs._graph_baselines import fit_graph_baselines

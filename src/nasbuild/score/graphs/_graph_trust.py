@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbuild.predictor import Member
-from nasbuild.score._advice import Baseline, better_method
+from nasbuild.score._better_method import Baseline, better_method
 from nasbuild.score._held_out import Agreement, correlation_interval
 from nasbuild.score._srcc_text import srcc_text
 from nasbuild.score._trust import METHOD_NAMES, trust_level

@@ -9,7 +9,7 @@ import torch
 
 from nasbuild.ir import decode_numbers, encode_numbers
 from nasbuild.predictor import Ensemble, weighted_mean_std
-from nasbuild.score._features import graph_norm_std
+from nasbuild.score._feature_scores import graph_norm_std
 from nasbuild.space import Graphs
 
 _TITLES = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from gp_samples import SPACE
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from process_samples import SPACE
 
 from nasbuild.errors import FitError
 from nasbuild.predictor import (

@@ -14,7 +14,7 @@ from nasbuild.space import Architecture, Space
 
 _BELIEF = 10
 _WIDENING = 0.5, 3.0
-_DOUBTED = 0.5
+_SHARE_STD = 0.5
 
 
 @dataclass(frozen=True, repr=False)
@@ -113,13 +113,13 @@ def fit_additive(
             at = part.warp.forward(labels[test])
             # As `Process.sum_latent` has it, without asking what labels tell of the rows a second time.
             misses.append(np.abs(at - mean) / np.sqrt(variance + (expected - mean) ** 2))
-            crossed.append(_Crossed(part.warp, mean, expected - mean, at - mean, np.sqrt(variance)))
+            crossed.append(_FoldResiduals(part.warp, mean, expected - mean, at - mean, np.sqrt(variance)))
             parts.append(HeldOut(test, mean, mean * part.slope + part.level, hops))
             step_done()
     # What all folds tell of intervals and interactions is tried on each fold by what the other folds tell of it.
     for k, (part, own) in enumerate(zip(parts, crossed, strict=True)):
-        width = widening(np.concatenate([m for j, m in enumerate(misses) if j != k]))
-        share = borne_out([c for j, c in enumerate(crossed) if j != k])
+        width = calibration_factor(np.concatenate([m for j, m in enumerate(misses) if j != k]))
+        share = interaction_share([c for j, c in enumerate(crossed) if j != k])
         parts[k] = replace(
             part,
             prediction=own.warp.back(own.mean + share * own.adds),
@@ -127,12 +127,16 @@ def fit_additive(
             missed=own.missed - share * own.adds,
             deviation=own.deviation,
         )
-    process = replace(process, spread=widening(np.concatenate(misses)), crossing=borne_out(crossed))
+    process = replace(
+        process,
+        spread=calibration_factor(np.concatenate(misses)),
+        interaction_share=interaction_share(crossed),
+    )
     return AdditiveScorer(space, tuple(architectures), labels, process), parts
 
 
 @dataclass(frozen=True)
-class _Crossed:
+class _FoldResiduals:
     """Held-out rows of a fold, (rows,) each, on its scale of labels.
 
     Attributes
@@ -152,22 +156,22 @@ class _Crossed:
     deviation: np.ndarray
 
 
-def borne_out(folds: Sequence[_Crossed]) -> float:
+def interaction_share(folds: Sequence[_FoldResiduals]) -> float:
     """Share of what interactions add that held-out rows bear out, 0 to 1.
 
     The slope of what the sums miss over what the interactions add, as much believed beforehand as a normal of mean 1 and
-    deviation ``_DOUBTED``: variances are the likeliest ones, not averaged over, so interactions of a table that hardly
+    deviation ``_SHARE_STD``: variances are the likeliest ones, not averaged over, so interactions of a table that hardly
     shows them are larger than they should be.
     """
     adds, missed = (np.concatenate([getattr(one, name) for one in folds]) for name in ("adds", "missed"))
     noise = float(np.mean((missed - adds) ** 2))
     known = float(adds @ adds) / noise if noise > 0 else 0.0
     slope = float(adds @ missed) / noise if noise > 0 else 0.0
-    before = 1 / _DOUBTED**2
+    before = 1 / _SHARE_STD**2
     return float(np.clip((slope + before) / (known + before), 0, 1))
 
 
-def widening(misses: np.ndarray) -> float:
+def calibration_factor(misses: np.ndarray) -> float:
     """Factor on deviations that makes 90 % intervals hold 90 % of held-out labels.
 
     Variances that were found on few labels are too sure of themselves. A few held-out rows don't

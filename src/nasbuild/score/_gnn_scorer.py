@@ -66,7 +66,7 @@ def shifted(
 
 
 @dataclass(frozen=True, repr=False)
-class ModuleScorer(Scorer):
+class GNNScorer(Scorer):
     """Scores modules of any stage with a fitted ensemble.
 
     ``architectures`` and ``labels`` (architectures,) are those that the ensemble was fitted on.
@@ -133,7 +133,7 @@ class ModuleScorer(Scorer):
         """Every member on the rows that it did not see, by itself."""
         found = []
         for member in self.ensemble.members:
-            alone = ModuleScorer(
+            alone = GNNScorer(
                 self.space,
                 Ensemble(self.ensemble.schema, self.ensemble.shape, (member,)),
                 self.architectures,

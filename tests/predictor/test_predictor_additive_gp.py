@@ -7,12 +7,12 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from process_samples import SPACE, Dense
+from gp_samples import SPACE, Dense
 
 from nasbuild.predictor import AdditiveGP, AdditiveRecipe, fit_additive_gp
 from nasbuild.predictor.additive_gp._design_matrix import design
 from nasbuild.predictor.additive_gp._fit_gp import _Learnt, _parts, _posterior
-from nasbuild.predictor.additive_gp._interactions import Variances
+from nasbuild.predictor.additive_gp._interaction_kernels import Variances
 from nasbuild.predictor.additive_gp._marginal_likelihood import JITTER
 from nasbuild.predictor.additive_gp._pair_interactions import Interaction
 from nasbuild.predictor.additive_gp._rbf_interactions import Radial
