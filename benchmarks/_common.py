@@ -88,9 +88,9 @@ def hop_srcc(options: argparse.Namespace, settings: list[tuple[str, str, str]]) 
         )
         rows[label] = {
             "labels": trust.labels,
-            "hops": [list(hop.each) for hop in trust.hops],
-            "prediction": list(trust.prediction.each),
-            "modules": list(trust.modules.each),
+            "hops": [list(hop.values) for hop in trust.hops],
+            "prediction": list(trust.prediction.values),
+            "modules": list(trust.modules.values),
         }
         save(options.out, result)
     return rows

@@ -94,7 +94,8 @@ def measure(data: Any, cell: Cell, draw: int, *, shuffled: bool) -> dict[str, An
         "level": trust.level,
         "better": trust.better,
         "before": best.name if best.modules.mean > evidence.modules.mean + margin else None,
-        "folds": {"default": list(trust.modules.each)} | {r.name: list(r.modules.each) for r in baselines},
+        "folds": {"default": list(trust.modules.values)}
+        | {r.name: list(r.modules.values) for r in baselines},
         "truth": truth,
     }
 

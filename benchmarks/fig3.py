@@ -120,7 +120,7 @@ def measured(fitted: GraphFit, sizes: dict[str, int]) -> dict[str, Any]:
         "srcc": {
             name: held_out(ensemble, graphs, target_fit.labels.values, rows) for name, rows in every.items()
         },
-        "baselines": {name: list(one.each) for name, one in target_fit.trust.baselines.items()},
+        "baselines": {name: list(one.values) for name, one in target_fit.trust.baselines.items()},
         "operations": [
             {
                 "op": str(f.choice),

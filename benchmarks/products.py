@@ -16,7 +16,7 @@ import numpy as np
 
 from _common import arguments, markdown, resume, save
 from _promise_truth import known, width_costs
-from nasbuild.bench import fit_rival
+from nasbuild.bench import fit_external_baseline
 from nasbuild.builder import Bound, build_predicted, build_shortlisted, build_within
 from nasbuild.score import fit
 from nasbuild.score.baselines import fit_ridge
@@ -47,7 +47,7 @@ def main() -> None:
                 "ridge": fit_ridge(table.space, target_fit.architectures, labels).predict(table.architectures)
             }
             for baseline in ("catboost", "botorch"):
-                predict = fit_rival(baseline, table.space, target_fit.architectures, labels, draw)
+                predict = fit_external_baseline(baseline, table.space, target_fit.architectures, labels, draw)
                 predicted[baseline] = predict(table.architectures)
             for cost in COSTS:
                 for quantile in QUANTILES:

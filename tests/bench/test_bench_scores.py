@@ -23,7 +23,7 @@ from nasbuild.bench import (
     summary,
     truth,
 )
-from nasbuild.bench._baselines import _between_0_and_1, _numeric, fit_rival
+from nasbuild.bench._external_baselines import _between_0_and_1, _numeric, fit_external_baseline
 from nasbuild.bench._measure import _modules, measure
 from nasbuild.builder import best_context_modules
 from nasbuild.errors import NasbuildError
@@ -82,7 +82,7 @@ def test_a_measure_is_what_its_words_say(table):
     labels = table.columns["loss"]
     target_fit = [table.architectures[i] for i in rows]
     scorer, _ = fit_additive(table.space, target_fit, labels[rows], recipe("default"), seed=1)
-    process = scorer.process
+    process = scorer.gp
     held = [table.architectures[i] for i in rest]
     assert found["held_out"] == pytest.approx(spearmanr(process.sums(held), labels[rest]).statistic)
     assert found["prediction"] == pytest.approx(spearmanr(process.predict(held)[0], labels[rest]).statistic)
@@ -127,7 +127,9 @@ def test_regressors_of_others_are_measured_by_their_prediction(method, table):
     rows = SMALL.rows(np.arange(len(table)), 0)
     rest = np.setdiff1d(np.arange(len(table)), rows)
     labels = table.columns["loss"]
-    predict = fit_rival(method, table.space, [table.architectures[i] for i in rows], labels[rows], 0)
+    predict = fit_external_baseline(
+        method, table.space, [table.architectures[i] for i in rows], labels[rows], 0
+    )
     value = predict([table.architectures[i] for i in rest])
     assert found["prediction"] == pytest.approx(spearmanr(value, labels[rest]).statistic)
     assert found["prediction"] > 0.7
@@ -149,7 +151,7 @@ def test_columns_of_other_regressors_are_numbers_by_their_range_and_other_choice
 
 
 def test_methods_whose_package_is_missing_are_refused_with_a_word(tmp_path, monkeypatch):
-    monkeypatch.setattr("nasbuild.bench._baselines.find_spec", lambda _: None)
+    monkeypatch.setattr("nasbuild.bench._external_baselines.find_spec", lambda _: None)
     assert installed("default")
     assert not installed("catboost")
     with pytest.raises(NasbuildError, match=r"'catboost' needs a package.*nasbuild\[bench\]"):

@@ -10,7 +10,7 @@ import torch
 from nasbuild.builder._pairwise_prediction import PairwisePrediction
 from nasbuild.objective import Equation, Labels, Target
 from nasbuild.predictor import Ensemble, Member, Network, Pairs, Shape, recipe
-from nasbuild.score import Agreement, ModuleScorer, StageScores, TargetFit, Trust
+from nasbuild.score import Agreement, GNNScorer, StageScores, TargetFit, Trust
 from nasbuild.space import Metric, Space, graph_schema, module_codes
 
 QUICK = {
@@ -45,7 +45,7 @@ def made_up(
     metric = Metric("cost", "minimize") if minimize else None
     target = Target(Equation("cost", ("cost",)), metric)
     nothing = np.empty(0)
-    scorer = ModuleScorer(space, _ensemble(space, seed), (), np.array([0.0, 1.0]))
+    scorer = GNNScorer(space, _ensemble(space, seed), (), np.array([0.0, 1.0]))
     none = Agreement(0.0, 0.0, ())
     trust = Trust((), none, none, (), None, (), 0, 0.0, (), (), None, (), (), "none", None, "")
     return TargetFit(target, Labels(target, nothing, nothing), scorer, tuple(stages), (), trust)

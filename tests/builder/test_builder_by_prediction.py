@@ -111,7 +111,7 @@ def test_what_pairs_do_not_know_is_ranked_by_the_prediction_itself_and_not_prove
         [s.encode(m) for m in dict.fromkeys(a.modules[u] for a in every)]
         for u, s in enumerate(fitted.space.stages)
     ]
-    assert np.sort(target_fit.scorer.predict_every(codes)) == pytest.approx(np.sort(value))
+    assert np.sort(target_fit.scorer.predict_combinations(codes)) == pytest.approx(np.sort(value))
 
 
 def test_swaps_of_a_run_find_what_all_of_the_space_has(fitted, monkeypatch):
@@ -167,7 +167,7 @@ def test_modules_are_those_whose_best_architecture_is_expected_to_be_best(fitted
     table = scored_modules([target_fit])
     found = best_context_modules(target_fit.scorer, 1, table, 3)
     every = list(enumerate_architectures(fitted.space))
-    samples = target_fit.scorer.drawn(every, 4_000, seed=9)
+    samples = target_fit.scorer.posterior_samples(every, 4_000, seed=9)
     if samples is None:
         worth = best_context_values(target_fit.scorer, 1, table)
         assert [own.tolist() for own in found] == [np.argsort(-w, kind="stable")[:3].tolist() for w in worth]

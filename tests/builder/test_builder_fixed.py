@@ -18,7 +18,7 @@ from nasbuild.builder import (
     propose,
 )
 from nasbuild.errors import NasbuildError
-from nasbuild.score import fit, narrowed
+from nasbuild.score import fit, restrict_fit
 from nasbuild.space import (
     Architecture,
     contains,
@@ -47,7 +47,7 @@ def small(fitted):
 
 
 def test_every_way_of_building_keeps_what_is_fixed(fitted, small):
-    part, n = narrowed(fitted, small), 6
+    part, n = restrict_fit(fitted, small), 6
     rows = {
         "sums": build(part.of("acc"), n),
         "within": build_within(part, "acc", n, [Bound("layers", 1, 5)]).built,
@@ -63,10 +63,10 @@ def test_every_way_of_building_keeps_what_is_fixed(fitted, small):
 
 
 def test_nothing_better_meets_the_parts(fitted, small):
-    part, target_fit = narrowed(fitted, small), fitted.of("acc")
+    part, target_fit = restrict_fit(fitted, small), fitted.of("acc")
     left = list(enumerate_architectures(small))
     best = np.sort(target_fit.scorer.shares(left).sum(axis=1))[::-1]
-    networks = {target_fit.scorer.network(a) for a in left}
+    networks = {target_fit.scorer.canonical_key(a) for a in left}
     built = build(part.of("acc"), 10_000)
     # Of architectures that make the same network one is built.
     assert len(built) == len(networks)
@@ -82,7 +82,7 @@ def test_a_stage_that_was_searched_is_scored_where_it_is_left(fitted):
     assert any(stage.searched for stage in searched.targets[0].stages)
     third = fitted.space.stages[2].features[0].choices
     small = fix_parts(fitted.space, [f"stage{u}.0.op = {third[0]}" for u in (1, 2, 3)])
-    part = narrowed(searched, small)
+    part = restrict_fit(searched, small)
     left = list(enumerate_architectures(small))
     best = searched.targets[0].scorer.shares(left).sum(axis=1).max()
     assert not any(stage.searched for stage in part.targets[0].stages)
@@ -104,7 +104,7 @@ def test_deep_stages_are_built_within_what_is_fixed():
     assert fitted.targets[0].stages[0].searched
     parts = ["one.depth = 8", "one.*.w in 1, 2", "one.5.k = 2", "one.0.k in 1, 2"]
     small = fix_parts(space, parts)
-    built = build_within(narrowed(fitted, small), "acc", 3, []).built
+    built = build_within(restrict_fit(fitted, small), "acc", 3, []).built
     assert built
     assert all(contains(small, one.architecture) for one in built)
     # No other choice of one layer that the parts leave is better.
@@ -118,4 +118,4 @@ def test_what_leaves_no_scored_module_is_told(fitted, small):
     stages = list(small.stages)
     stages[0] = replace(stages[0], depths=())
     with pytest.raises(NasbuildError, match="no module of stage1 is left"):
-        narrowed(fitted, replace(small, stages=tuple(stages)))
+        restrict_fit(fitted, replace(small, stages=tuple(stages)))

@@ -24,7 +24,7 @@ def every(fitted):
     scorer = fitted.of().scorer
     found = {}
     for architecture in enumerate_architectures(fitted.space):
-        found.setdefault(scorer.network(architecture), architecture)
+        found.setdefault(scorer.canonical_key(architecture), architecture)
     listed = list(found.values())
     layers = np.array([sum(map(len, a)) for a in listed])
     return listed, scorer.shares(listed).sum(axis=1), scorer.predict(listed)[0], layers
@@ -41,7 +41,8 @@ def test_y_chooses_among_three_times_as_many_by_score(fitted, every, n, length):
     assert [one.prediction for one in found.built] == pytest.approx(best, rel=1e-9)
     allowed = {listed[i] for i in short}
     assert all(
-        fitted.of().scorer.network(o.architecture) in {fitted.of().scorer.network(a) for a in allowed}
+        fitted.of().scorer.canonical_key(o.architecture)
+        in {fitted.of().scorer.canonical_key(a) for a in allowed}
         for o in found.built
     )
 

@@ -49,7 +49,9 @@ def test_members_take_turns_with_what_is_best_by_them(fitted, target):
     modules = [list(enumerate_modules(stage)) for stage in fitted.space.stages]
     stages = range(len(modules))
     each = [
-        np.column_stack([scorer.each(u, fitted.space.stages[u].encode(m)[None])[:, 0] for m in modules[u]])
+        np.column_stack(
+            [scorer.member_scores(u, fitted.space.stages[u].encode(m)[None])[:, 0] for m in modules[u]]
+        )
         for u in stages
     ]
     passed, expected = set(scorer.architectures), []
@@ -95,7 +97,7 @@ def test_within_bounds_members_take_turns_with_what_is_best_of_that(fitted, name
     sums = np.zeros((target_fit.scorer.members, len(every)))
     for u in range(len(fitted.space.stages)):
         modules = group_modules(fitted.space, u, [a.modules[u] for a in every])
-        sums -= modules.evaluate(lambda c, u=u: target_fit.scorer.each(u, c).T, (len(sums),)).T
+        sums -= modules.evaluate(lambda c, u=u: target_fit.scorer.member_scores(u, c).T, (len(sums),)).T
     passed, best = set(target_fit.scorer.architectures), []
     for member in range(8):
         new = [i for i, a in enumerate(every) if inside[i] and a not in passed]
@@ -129,7 +131,7 @@ def test_networks_propose_as_well(table):
     best = []
     for u, stage in enumerate(table.space.stages):
         modules = list(enumerate_modules(stage))
-        scores = [target_fit.scorer.each(u, stage.encode(m)[None])[0, 0] for m in modules]
+        scores = [target_fit.scorer.member_scores(u, stage.encode(m)[None])[0, 0] for m in modules]
         best.append(modules[int(np.argmin(scores))])
     assert propose(target_fit, 4)[0].architecture == Architecture(tuple(best))
 

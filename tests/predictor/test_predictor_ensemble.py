@@ -21,7 +21,7 @@ from nasbuild.predictor import (
     fit_ensembles,
     plan_splits,
     recipe,
-    weighted,
+    weighted_mean_std,
 )
 from nasbuild.space import Graphs
 
@@ -92,7 +92,7 @@ def test_weights_are_shares(column):
 
 def test_means_and_deviations_are_weighted():
     values = np.array([[1.0, 5.0], [4.0, 5.0], [100.0, -3.0]])
-    mean, std = weighted(values, np.array([2 / 3, 1 / 3, 0]))
+    mean, std = weighted_mean_std(values, np.array([2 / 3, 1 / 3, 0]))
     assert mean == pytest.approx([2, 5])
     assert std == pytest.approx([np.sqrt((2 * 1 + 4) / 3), 0])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from process_samples import SPACE
+from gp_samples import SPACE
 from scipy.stats import spearmanr
 
 from nasbuild.predictor import AdditiveRecipe, fit_additive_gp, recipe

@@ -7,9 +7,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from gp_samples import SPACE, Dense, dense, plain_numbers, plain_terms
 from hypothesis import given
 from hypothesis import strategies as st
-from process_samples import SPACE, Dense, dense, plain_numbers, plain_terms
 from scipy.sparse import coo_matrix
 from scipy.stats import kstest
 
@@ -18,7 +18,7 @@ from nasbuild.predictor.additive_gp._design_matrix import (
     Term,
     design,
     grouped_entries,
-    normal_draws,
+    keyed_normals,
     scaled_rows,
 )
 from nasbuild.predictor.additive_gp._numeric_features import log_numbers
@@ -162,10 +162,10 @@ def test_what_stands_in_two_stages_and_in_no_column_adds_up_before_it_is_squared
 
 def test_draws_of_keys_are_standard_normal_and_theirs_alone():
     keys = np.array([3, 8, 2**63], dtype=np.uint64)
-    draws = normal_draws(keys, 7, 5_000)
-    assert draws[[2, 0]].tolist() == normal_draws(keys[[2, 0]], 7, 5_000).tolist()
+    draws = keyed_normals(keys, 7, 5_000)
+    assert draws[[2, 0]].tolist() == keyed_normals(keys[[2, 0]], 7, 5_000).tolist()
     assert all(kstest(row, "norm").pvalue > 1e-3 for row in draws)
-    others = [draws, normal_draws(keys, 8, 5_000)]
+    others = [draws, keyed_normals(keys, 8, 5_000)]
     assert np.abs(np.corrcoef(np.concatenate(others)) - np.eye(6)).max() < 0.06
 
 

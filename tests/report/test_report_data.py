@@ -168,7 +168,7 @@ def test_trust_is_told_as_measured(fitted, target_fit):
     assert data["modules"] == {
         "mean": trust.modules.mean,
         "std": trust.modules.std,
-        "each": list(trust.modules.each),
+        "each": list(trust.modules.values),
     }
     assert data["verdict"] == trust.verdict
     assert data["members"] == len(data["prediction"]["each"]) == 2

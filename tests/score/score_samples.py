@@ -9,7 +9,7 @@ import torch
 from hypothesis import assume
 
 from nasbuild.predictor import Ensemble, Member, Network, Shape, recipe
-from nasbuild.score import ModuleScorer
+from nasbuild.score import GNNScorer
 from nasbuild.space import (
     Architecture,
     Feature,
@@ -48,7 +48,7 @@ def scorer_of(
     members: int = 2,
     seed: int = 0,
     shape: Shape | None = None,
-) -> ModuleScorer:
+) -> GNNScorer:
     """A scorer with members whose weights and statistics are random: a formula must hold for any."""
     schema = graph_schema(space)
     shape = shape or Shape("gatv2", max(2, space.max_depth - 1), 6)
@@ -75,12 +75,10 @@ def scorer_of(
                 rng.uniform(0.5, 2, shape.hops + 1),
             )
         )
-    return ModuleScorer(space, Ensemble(schema, shape, tuple(made)), tuple(architectures), np.asarray(labels))
+    return GNNScorer(space, Ensemble(schema, shape, tuple(made)), tuple(architectures), np.asarray(labels))
 
 
-def random_scorer(
-    space: Space, seed: int = 0, *, rows: int = 24, members: int = 2, **options
-) -> ModuleScorer:
+def random_scorer(space: Space, seed: int = 0, *, rows: int = 24, members: int = 2, **options) -> GNNScorer:
     """A scorer of a space with random architectures and labels."""
     rng = np.random.default_rng(seed)
     architectures = sample(space, rows, rng, distinct=False)

@@ -169,7 +169,7 @@ def test_deviations_are_those_of_the_fits_without_each_fold(table):
     ):
         assert found[0] == pytest.approx(of(whole))
         assert found[1] == pytest.approx(np.std([of(m) for m in models], axis=0))
-    assert scorer.each(2, codes) == pytest.approx(np.stack([m.score(2, codes) for m in models]))
+    assert scorer.member_scores(2, codes) == pytest.approx(np.stack([m.score(2, codes) for m in models]))
 
 
 def test_fewer_rows_than_folds_leave_one_out_each(table):

@@ -8,7 +8,7 @@ from scipy.stats import norm, spearmanr
 from score_samples import SPACE, random_scorer
 
 from nasbuild.score import Evidence, HeldOut, better_parts, evidence_of, measure_trust
-from nasbuild.score._trust import part_text
+from nasbuild.score._trust import better_part_text
 
 
 def parts_of(sums: np.ndarray, prediction: np.ndarray, folds: int = 5) -> list[HeldOut]:
@@ -45,7 +45,7 @@ def test_a_trace_is_ordered_well_as_a_whole_and_hardly_at_its_end():
     half = better_parts(parts, labels, 1)[0]
     assert evidence_of(parts, labels).modules.mean > 0.7
     assert abs(half.modules or 0) < 0.3
-    assert "no order is shown" in part_text(half)
+    assert "no order is shown" in better_part_text(half)
 
 
 def test_a_row_that_several_fits_held_out_counts_once_with_their_mean():
@@ -61,7 +61,7 @@ def test_few_rows_tell_nothing_and_say_so():
     labels = np.random.default_rng(0).normal(size=22)
     found = better_parts(parts_of(labels, labels), labels, 1)
     assert [(part.rows, part.modules, part.low) for part in found] == [(11, None, None), (7, None, None)]
-    text = part_text(found[0])
+    text = better_part_text(found[0])
     assert text == "How well they order the better half can't be told from 11 held-out rows."
     alike = np.where(np.arange(60) < 30, np.arange(60.0), 99.0)
     assert better_parts(parts_of(alike, alike), alike, 1)[0].modules is None

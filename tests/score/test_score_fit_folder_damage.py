@@ -242,7 +242,7 @@ TRUST_CHANGES = {
     "no verdict": lambda d: d["targets"][0]["trust"].pop("verdict"),
     "surplus": lambda d: d["targets"][0]["trust"].update(magic=1),
     "text mean": lambda d: d["targets"][0]["trust"]["modules"].update(mean="high"),
-    "no each": lambda d: d["targets"][0]["trust"]["prediction"].pop("each"),
+    "no values": lambda d: d["targets"][0]["trust"]["prediction"].pop("values"),
     "hops": lambda d: d["targets"][0]["trust"].update(hops=None),
     "unseen": lambda d: d["targets"][0]["trust"].update(unseen=[[1]]),
     "features": lambda d: d["targets"][0].update(features={}),

@@ -119,7 +119,7 @@ def test_curves_are_the_scalars_of_the_nodes_themselves(fitted):
         mean = np.tensordot(weights, np.array(expected), 1)
         assert curve.values == tuple(sorted(set(raw[raw > 0].tolist())))
         for value, effect, std, count, *each in zip(
-            curve.values, curve.effect, curve.effect_std, curve.counts, *curve.each, strict=True
+            curve.values, curve.effect, curve.effect_std, curve.counts, *curve.member_effects, strict=True
         ):
             node = int(np.flatnonzero(raw == value)[0])
             assert effect == pytest.approx(mean[node], rel=1e-4, abs=1e-6)

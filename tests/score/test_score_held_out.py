@@ -18,12 +18,18 @@ from nasbuild.score import (
     Scorer,
     evidence_of,
     fit_additive,
-    member_scores,
+    member_scores_at,
     n_tied,
     score_stage,
     score_stages,
 )
-from nasbuild.score._additive import _apart, _Crossed, borne_out, folds, widening
+from nasbuild.score._additive_scorer import (
+    _apart,
+    _FoldResiduals,
+    calibration_factor,
+    folds,
+    interaction_share,
+)
 from nasbuild.score._held_out import INTERVAL
 from nasbuild.space import Architecture, Space, sample
 from nasbuild.table import k_fold
@@ -53,7 +59,7 @@ def test_evidence_is_scipys_correlation_part_by_part():
     assert len(told) == 4
     for agreement, of in told:
         each = [spearmanr(of(p), labels[p.test]).statistic for p in parts]
-        assert agreement.each == pytest.approx(each)
+        assert agreement.values == pytest.approx(each)
         assert (agreement.mean, agreement.std) == (pytest.approx(np.mean(each)), pytest.approx(np.std(each)))
     # 9 of 12 and 7 of 8; rows 8 to 11 were held out twice.
     assert (found.coverage, found.held_out, found.tested) == (16 / 20, 10, 16)
@@ -66,18 +72,18 @@ def test_ninety_per_cent_of_a_normal():
 
 def test_widening_by_hand():
     # Of 10 rows that are 2 x 1.645 off, and 10 that are counted as right: half way.
-    assert widening(np.full(10, 2 * DEVIATIONS)) == pytest.approx(1.5)
-    assert widening(np.full(1000, 2 * DEVIATIONS)) == pytest.approx(2, rel=0.01)
-    assert widening(np.full(1000, 9 * DEVIATIONS)) == 3.0
-    assert widening(np.zeros(1000)) == 0.5
+    assert calibration_factor(np.full(10, 2 * DEVIATIONS)) == pytest.approx(1.5)
+    assert calibration_factor(np.full(1000, 2 * DEVIATIONS)) == pytest.approx(2, rel=0.01)
+    assert calibration_factor(np.full(1000, 9 * DEVIATIONS)) == 3.0
+    assert calibration_factor(np.zeros(1000)) == 0.5
     # Deviations that are right stay.
     misses = np.abs(np.random.default_rng(0).normal(size=5_000))
-    assert widening(misses) == pytest.approx(1, abs=0.03)
+    assert calibration_factor(misses) == pytest.approx(1, abs=0.03)
 
 
 @given(st.lists(st.floats(0, 9), min_size=1, max_size=20), st.floats(1, 3))
 def test_worse_misses_never_narrow(misses, factor):
-    assert widening(factor * np.array(misses)) >= widening(np.array(misses)) - 1e-12
+    assert calibration_factor(factor * np.array(misses)) >= calibration_factor(np.array(misses)) - 1e-12
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +101,7 @@ def test_each_fold_is_told_by_a_process_that_did_not_see_it(additive):
     assert steps == 5
     splits = k_fold(32, 4, np.random.default_rng(3))
     misses, crossed, expected = [], [], []
-    own = {"power": scorer.process.warp.power, "passing": scorer.process.passing}
+    own = {"power": scorer.gp.warp.power, "passing": scorer.gp.passing}
     for held, (train, test) in zip(parts, splits, strict=True):
         process = fit_additive_gp(SPACE, [some[i] for i in train], labels[train], QUICK, seed=3, **own)
         others = [some[i] for i in test]
@@ -105,16 +111,16 @@ def test_each_fold_is_told_by_a_process_that_did_not_see_it(additive):
         mean, deviation = process.sum_latent(others)
         at, (latent, variance) = process.warp.forward(labels[test]), process.latent(others)
         misses.append(np.abs(at - mean) / deviation)
-        crossed.append(_Crossed(process.warp, mean, latent - mean, at - mean, np.sqrt(variance)))
+        crossed.append(_FoldResiduals(process.warp, mean, latent - mean, at - mean, np.sqrt(variance)))
         expected.append(lambda share, p=process, m=mean, z=latent: p.warp.back(m + share * (z - m)))
     for k, held in enumerate(parts):
-        share = borne_out([c for j, c in enumerate(crossed) if j != k])
+        share = interaction_share([c for j, c in enumerate(crossed) if j != k])
         assert held.prediction == pytest.approx(expected[k](share))
-        wider = widening(np.concatenate([m for j, m in enumerate(misses) if j != k]))
+        wider = calibration_factor(np.concatenate([m for j, m in enumerate(misses) if j != k]))
         assert held.inside is not None
         assert held.inside.tolist() == (misses[k] <= DEVIATIONS * wider).tolist()
-    assert scorer.process.spread == pytest.approx(widening(np.concatenate(misses)))
-    assert scorer.process.crossing == pytest.approx(borne_out(crossed))
+    assert scorer.gp.spread == pytest.approx(calibration_factor(np.concatenate(misses)))
+    assert scorer.gp.interaction_share == pytest.approx(interaction_share(crossed))
 
 
 def test_no_label_decides_how_wide_its_own_interval_is(monkeypatch):
@@ -124,19 +130,21 @@ def test_no_label_decides_how_wide_its_own_interval_is(monkeypatch):
         asked.append(len(misses))
         return [0.0, 1e9][len(asked) % 2]
 
-    monkeypatch.setattr("nasbuild.score._additive.widening", wide)
+    monkeypatch.setattr("nasbuild.score._additive_scorer.calibration_factor", wide)
     some = sample(SPACE, 13, np.random.default_rng(2))
     scorer, parts = fit_additive(SPACE, some, np.arange(13.0) ** 2, QUICK)
     sizes = [len(p.test) for p in parts]
     assert sorted(sizes) == [3, 3, 3, 4]
     assert asked == [*(13 - n for n in sizes), 13]
     assert [p.inside.all() for p in parts if p.inside is not None] == [True, False, True, False]
-    assert scorer.process.spread == 1e9
+    assert scorer.gp.spread == 1e9
 
 
 def test_the_whole_is_fitted_on_all_rows(additive):
     some, labels, scorer, *_ = additive
-    process = replace(fit_additive_gp(SPACE, some, labels, QUICK, seed=3), crossing=scorer.process.crossing)
+    process = replace(
+        fit_additive_gp(SPACE, some, labels, QUICK, seed=3), interaction_share=scorer.gp.interaction_share
+    )
     others = sample(SPACE, 9, np.random.default_rng(4))
     value, std = scorer.predict(others)
     assert value == pytest.approx(process.predict(others)[0])
@@ -144,8 +152,8 @@ def test_the_whole_is_fitted_on_all_rows(additive):
     assert scorer.members == 6
     codes = np.zeros((2, 2, 2), dtype=np.int16)
     assert scorer.score(0, codes)[0] == pytest.approx(process.score(0, codes)[0])
-    assert scorer.score(0, codes)[1] == pytest.approx(process.score(0, codes)[1] * scorer.process.spread)
-    assert scorer.each(0, codes).std(axis=0) == pytest.approx(scorer.score(0, codes)[1])
+    assert scorer.score(0, codes)[1] == pytest.approx(process.score(0, codes)[1] * scorer.gp.spread)
+    assert scorer.member_scores(0, codes).std(axis=0) == pytest.approx(scorer.score(0, codes)[1])
     assert (std > 0).all()
 
 
@@ -173,16 +181,16 @@ class Made(Scorer):
     def members(self) -> int:
         return 20
 
-    def each(self, stage, codes):
+    def member_scores(self, stage, codes):
         first = codes[:, :, 0].sum(axis=1) + 10.0 * codes.shape[1]
         seeds = [int(c.sum()) + 100 * c.shape[0] + int(c[0, -1]) for c in codes]
         drawn = np.stack([np.random.default_rng([7, stage, s]).normal(size=20) for s in seeds], axis=1)
         return first + self.noise * drawn
 
     def score(self, stage, codes):
-        return self.each(stage, codes).mean(axis=0), self.each(stage, codes).std(axis=0)
+        return self.member_scores(stage, codes).mean(axis=0), self.member_scores(stage, codes).std(axis=0)
 
-    def expect(self, architectures):
+    def predict_unlimited(self, architectures):
         return (np.zeros(len(architectures)),) * 2 + (np.zeros(len(architectures), dtype=bool),)
 
 
@@ -193,8 +201,10 @@ def test_modules_that_one_in_ten_members_puts_first_are_not_told_apart(sign, noi
     for u, scores in enumerate(score_stages(scorer)):
         ranks = scores.best(sign)
         modules = [scores.module(SPACE, int(r)) for r in ranks]
-        each = np.stack([scorer.each(u, SPACE.stages[u].encode(m)[None])[:, 0] for m in modules], axis=1)
-        assert member_scores(scorer, scores, ranks) == pytest.approx(each)
+        each = np.stack(
+            [scorer.member_scores(u, SPACE.stages[u].encode(m)[None])[:, 0] for m in modules], axis=1
+        )
+        assert member_scores_at(scorer, scores, ranks) == pytest.approx(each)
         expected = 0
         for n in range(1, len(modules)):
             behind = sum(sign * row[n] < sign * row[0] for row in each)

@@ -17,7 +17,7 @@ from nasbuild.score import (
     AdditiveScorer,
     Fit,
     FoldedScorer,
-    ModuleScorer,
+    GNNScorer,
     evidence_of,
     fit,
     fit_baselines,
@@ -37,7 +37,7 @@ QUICK: dict[str, AnyRecipe] = {
     "paper": HASTY,
     **{name: recipe(name, folds=2, contexts=4) for name in ("ridge", "lightgbm", "marginal", "ped-anova")},
 }
-KINDS = {"default": AdditiveScorer, "paper": ModuleScorer}
+KINDS = {"default": AdditiveScorer, "paper": GNNScorer}
 pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 
 
@@ -183,4 +183,4 @@ def test_settings_of_every_recipe_are_written_down(tmp_path):
     fitted = fit(example_table(12), ["acc"], recipe=changed, baselines=False)
     save_fit(fitted, tmp_path / "run")
     assert load_fit(tmp_path / "run").recipe == changed
-    assert "module" not in {t.name for t in load_fit(tmp_path / "run").of().scorer.process.terms}
+    assert "module" not in {t.name for t in load_fit(tmp_path / "run").of().scorer.gp.terms}

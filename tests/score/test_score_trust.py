@@ -17,21 +17,21 @@ from nasbuild.score import (
     Agreement,
     Baseline,
     Evidence,
-    ModuleScorer,
+    GNNScorer,
     Trust,
     better_method,
     evidence_of,
     fit,
     measure_trust,
 )
-from nasbuild.score._trust import _verdict, level_of
+from nasbuild.score._trust import _verdict, trust_level
 from nasbuild.space import Architecture, encode, load_space, sample
 from nasbuild.table import Table
 
 ORDER = ["none", "low", "fair", "high"]
 
 
-def trust_of(scorer: ModuleScorer) -> Trust:
+def trust_of(scorer: GNNScorer) -> Trust:
     return measure_trust(scorer, evidence_of(scorer.held_out(), scorer.labels))
 
 
@@ -58,13 +58,13 @@ def test_agreement_is_measured_member_by_member_on_its_held_out_rows():
         held = [scorer.architectures[i] for i in member.test]
         for n, norms in enumerate(literal_norms(network, held).T):
             expected = spearmanr(norms, scorer.labels[member.test]).statistic
-            assert trust.hops[n].each[k] == pytest.approx(expected)
+            assert trust.hops[n].values[k] == pytest.approx(expected)
     for hop in (*trust.hops, trust.prediction, trust.modules):
-        assert (hop.mean, hop.std) == (pytest.approx(np.mean(hop.each)), pytest.approx(np.std(hop.each)))
+        assert (hop.mean, hop.std) == (pytest.approx(np.mean(hop.values)), pytest.approx(np.std(hop.values)))
     for k, member in enumerate(scorer.ensemble.members):
         expected = spearmanr(scorer.held_out()[k].sums, scorer.labels[member.test]).statistic
-        assert trust.modules.each[k] == pytest.approx(expected)
-    assert trust.modules.mean == pytest.approx(np.mean(trust.modules.each))
+        assert trust.modules.values[k] == pytest.approx(expected)
+    assert trust.modules.mean == pytest.approx(np.mean(trust.modules.values))
     assert (trust.labels, trust.held_out) == (40, 10)
 
 
@@ -82,21 +82,21 @@ def test_depths_that_fewer_than_two_architectures_have_are_told():
 @given(st.floats(-1, 1), st.floats(-1, 1), st.integers(0, 3_000))
 def test_a_better_correlation_is_never_believed_less(a, b, tested):
     low, high = sorted((a, b))
-    assert ORDER.index(level_of(low, tested)) <= ORDER.index(level_of(high, tested))
+    assert ORDER.index(trust_level(low, tested)) <= ORDER.index(trust_level(high, tested))
 
 
 @given(st.floats(-1, 1), st.integers(0, 3_000), st.integers(0, 3_000))
 def test_more_rows_are_never_believed_less(value, a, b):
     few, many = sorted((a, b))
-    assert ORDER.index(level_of(value, few)) <= ORDER.index(level_of(value, many))
+    assert ORDER.index(trust_level(value, few)) <= ORDER.index(trust_level(value, many))
 
 
 @pytest.mark.parametrize("tested", [0, 1, 3, 5, 8, 12, 20])
 @pytest.mark.parametrize("value", [0.8, 0.95, 1.0])
 def test_few_rows_are_never_high(tested, value):
-    assert level_of(value, tested) != "high"
+    assert trust_level(value, tested) != "high"
     if tested <= 5:
-        assert level_of(value, tested) == "none"
+        assert trust_level(value, tested) == "none"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_few_rows_are_never_high(tested, value):
     ],
 )
 def test_levels_by_the_lower_end_of_the_interval(value, tested, expected):
-    assert level_of(value, tested) == expected
+    assert trust_level(value, tested) == expected
 
 
 @given(st.floats(-1, 1), st.integers(4, 500))
@@ -127,7 +127,7 @@ def test_the_lower_end_is_fishers(value, tested):
     lower = (e - 1) / (e + 1)
     expected = next((name for name, bound in bounds.items() if lower >= bound - 1e-12), "none")
     near = min(abs(lower - bound) for bound in bounds.values()) < 1e-9
-    assert near or level_of(value, tested) == expected
+    assert near or trust_level(value, tested) == expected
 
 
 @pytest.mark.parametrize("level", ORDER)
@@ -192,7 +192,7 @@ def test_a_rival_is_offered_where_a_paired_t_test_is_sure(away, lead):
     baseline, own = folds("ridge", 0.6 + lead, *away), evidence(0.6)
     assume(np.ptp(away) > 1e-6)
     offered = better_method(own.modules, [baseline], "fair") == "ridge"
-    p = float(ttest_rel(baseline.modules.each, own.modules.each).pvalue)  # two-sided
+    p = float(ttest_rel(baseline.modules.values, own.modules.values).pvalue)  # two-sided
     mean = baseline.modules.mean - 0.6
     assume(abs(p - 0.01) > 1e-6 and abs(mean - 0.01) > 1e-9)
     assert offered == (mean > 0.01 and p < 0.01)
@@ -216,4 +216,4 @@ def test_the_verdict_tells_how_many_labels_were_learnt_from():
         quick = AdditiveRecipe(samples=16, folds=3, iterations=10, most_rows=most)
         (target_fit,) = fit(table, ["acc"], recipe=quick, baselines=False).targets
         assert target_fit.trust.verdict.startswith(told)
-        assert target_fit.scorer.learnt_from == most
+        assert target_fit.scorer.n_fitted == most

@@ -18,11 +18,11 @@ def failing_note(fit: Fit, targets: Sequence[str], risks: Sequence[float | None]
         Probability of failing to which each part was held; None where it was not.
     """
     from nasbuild.report import rule_data
-    from nasbuild.score import unvalued
+    from nasbuild.score import rows_without_values
 
     if fit.failures is None:
         return ""
-    failed = unvalued(fit, targets)
+    failed = rows_without_values(fit, targets)
     rule = rule_data(fit.space, fit.table.architectures, failed)
     why = f"{rule['failed']:,} of {rule['evaluated']:,} rows have no value, as of evaluations that failed: {rule['text']}"
     held = [risk for risk in risks if risk is not None]

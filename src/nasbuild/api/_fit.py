@@ -18,7 +18,7 @@ from nasbuild.predictor import AnyRecipe, recipe_kind
 from nasbuild.predictor import recipe as named_recipe
 from nasbuild.report import explain_data, write_report
 from nasbuild.score import Fit as ScoreFit
-from nasbuild.score import Progress, knowing_failures, module_rows, narrowed, predict, save_fit
+from nasbuild.score import Progress, module_rows, predict, restrict_fit, save_fit, with_failures
 from nasbuild.score import fit as score_fit
 from nasbuild.score import load_fit as load_score_fit
 from nasbuild.score.graphs import GraphFit
@@ -214,11 +214,11 @@ class Fit(ScoreFit):
     ) -> Rows:
         used: ScoreFit = self.with_unseen() if unseen else self
         if fix:
-            used = narrowed(used, fix_parts(used.space, [fix] if isinstance(fix, str) else fix))
+            used = restrict_fit(used, fix_parts(used.space, [fix] if isinstance(fix, str) else fix))
         every = used.targets if wanted.front else used.targets[:1]
         names = list(wanted.targets) or [one.target.name for one in every]
         if not may_fail:
-            used = knowing_failures(used, names)
+            used = with_failures(used, names)
         sweep = read_sweep([where] if isinstance(where, str) else where)
         parts, infeasible = swept_parts(used, wanted, sweep)
         failing = failing_note(used, names, [part.risk for part in parts])

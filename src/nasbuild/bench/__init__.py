@@ -1,11 +1,11 @@
 """Room ``bench``: the benchmarks that users can run themselves, on the tables that the claims rest on."""
 
-from nasbuild.bench._baselines import BASELINES, fit_rival, installed
 from nasbuild.bench._cells import METHODS, Cell, cells
+from nasbuild.bench._external_baselines import BASELINES, fit_external_baseline, installed
+from nasbuild.bench._ground_truth import Truth, read, truth
 from nasbuild.bench._plot import plot
 from nasbuild.bench._run_bench import bench_scores
 from nasbuild.bench._summary import FIGURES, behind, cells_of, margins, summary, values_of
-from nasbuild.bench._truth import Truth, read, truth
 
 __all__ = [
     "BASELINES",
@@ -17,7 +17,7 @@ __all__ = [
     "bench_scores",
     "cells",
     "cells_of",
-    "fit_rival",
+    "fit_external_baseline",
     "installed",
     "margins",
     "plot",

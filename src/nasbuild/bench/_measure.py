@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild.bench._baselines import BASELINES, fit_rival
 from nasbuild.bench._cells import Cell
-from nasbuild.bench._truth import Truth, Whole, read, truth
+from nasbuild.bench._external_baselines import BASELINES, fit_external_baseline
+from nasbuild.bench._ground_truth import Truth, Whole, read, truth
 from nasbuild.builder import ScoredModules, best_context_modules, best_predicted_modules
 from nasbuild.predictor import (
     AdditiveRecipe,
@@ -24,13 +24,13 @@ from nasbuild.predictor import (
     recipe,
     srcc,
 )
-from nasbuild.score import DEVIATIONS, AdditiveScorer, ModuleScorer, Scorer, fit_additive, fit_model
+from nasbuild.score import DEVIATIONS, AdditiveScorer, GNNScorer, Scorer, fit_additive, fit_model
 from nasbuild.space import Architecture, Space, count_modules, encode, graph_schema, module_codes, module_key
 
 BEST = 3  # modules of each stage that are combined
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Single(Scorer):
     """A baseline fitted once on all rows: no fold is needed where the truth is at hand."""
 
@@ -46,10 +46,12 @@ class _Single(Scorer):
     def score(self, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.model.score(stage, codes), np.zeros(len(codes))
 
-    def each(self, stage: int, codes: np.ndarray) -> np.ndarray:
+    def member_scores(self, stage: int, codes: np.ndarray) -> np.ndarray:
         return self.score(stage, codes)[0][None]
 
-    def expect(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def predict_unlimited(
+        self, architectures: Sequence[Architecture]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         nothing = np.zeros(len(architectures))
         return self.model.predict(architectures), nothing, nothing.astype(bool)
 
@@ -69,7 +71,7 @@ def measure(data: Path, cell: Cell, draw: int, method: str) -> dict[str, Any]:
     start = time.perf_counter()
     if method in BASELINES:
         with one_thread():
-            predict = fit_rival(method, table.space, architectures, labels[rows], draw)
+            predict = fit_external_baseline(method, table.space, architectures, labels[rows], draw)
             seconds = time.perf_counter() - start
             agreement = srcc(predict(held), labels[rest])
         told = {"cell": cell.name, "draw": draw, "method": method, "seconds": seconds}
@@ -86,7 +88,7 @@ def measure(data: Path, cell: Cell, draw: int, method: str) -> dict[str, Any]:
             "prediction": srcc(scorer.predict(held)[0], labels[rest]),
         }
         if isinstance(scorer, AdditiveScorer):
-            low, high = scorer.process.sum_interval(held, DEVIATIONS)
+            low, high = scorer.gp.sum_interval(held, DEVIATIONS)
             found["coverage"] = float(((low <= labels[rest]) & (labels[rest] <= high)).mean())
         known = truth(data, cell.table)
         if known is not None:
@@ -108,7 +110,7 @@ def _fit(
     graphs = encode(space, architectures)
     shape = chosen.shape(space.max_depth)
     ensemble = fit_ensembles(graph_schema(space), shape, [(graphs, labels)], chosen, seed=seed)[0]
-    return ModuleScorer(space, ensemble, architectures, labels)
+    return GNNScorer(space, ensemble, architectures, labels)
 
 
 def _against_truth(scorer: Scorer, known: Truth, target: str, sign: int) -> dict[str, Any]:
@@ -144,7 +146,7 @@ def _modules(scorer: Scorer) -> ScoredModules:
         for depth in stage.depths:
             some = module_codes(stage, depth, 0, count_modules(stage, depth))
             for code, score in zip(some, scorer.score(u, some)[0], strict=True):
-                own.setdefault(module_key(scorer.left(u, code)), (code, float(score)))
+                own.setdefault(module_key(scorer.canonical_code(u, code)), (code, float(score)))
         codes.append([code for code, _ in own.values()])
         scores.append(np.array([[score] for _, score in own.values()]))
     return ScoredModules(scorer.space, tuple(codes), tuple(scores))

@@ -11,8 +11,8 @@ from typing import Any
 
 from nasbuild._atomic_write import write_text
 from nasbuild._processes import end_with_parent
-from nasbuild.bench._baselines import BASELINES, installed
 from nasbuild.bench._cells import METHODS, QUICK_DRAWS, Cell, cells
+from nasbuild.bench._external_baselines import BASELINES, installed
 from nasbuild.bench._measure import measure
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe

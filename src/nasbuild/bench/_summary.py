@@ -30,7 +30,7 @@ def summary(result: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
         values = values_of(result, key)
         methods = [m for m in METHODS if any(m == method for _, method in values)]
         rows = [
-            [cell.name, *(_told(values.get((cell.name, m)), cell.draws) for m in methods)]
+            [cell.name, *(_mean_text(values.get((cell.name, m)), cell.draws) for m in methods)]
             for same in cells_of(values).values()
             for cell in same
         ]
@@ -43,11 +43,11 @@ def margins(result: dict[str, Any]) -> list[str]:
     """How far recipe ``default`` leads, over all cells and draws that all compared methods have."""
     lines = []
     for key in ("fidelity", "held_out"):
-        lines += _told_lead(result, key, "the better of ridge and LightGBM", _ADDITIVE)
-        lines += _told_lead(result, key, "paper", ("paper",))
-    lines += _told_lead(result, "prediction", "LightGBM's", ("lightgbm",))
+        lines += _lead_lines(result, key, "the better of ridge and LightGBM", _ADDITIVE)
+        lines += _lead_lines(result, key, "paper", ("paper",))
+    lines += _lead_lines(result, "prediction", "LightGBM's", ("lightgbm",))
     every = _measured(result, "prediction")
-    return lines + _told_lead(result, "prediction", "the best other method's", every, some=True)
+    return lines + _lead_lines(result, "prediction", "the best other method's", every, some=True)
 
 
 def _measured(result: dict[str, Any], key: str) -> tuple[str, ...]:
@@ -69,7 +69,7 @@ def behind(result: dict[str, Any], key: str, least: float = 0.005) -> list[tuple
     return [(cell, method, gap) for cell, (method, gap) in worst.items()]
 
 
-def _told_lead(
+def _lead_lines(
     result: dict[str, Any], key: str, whom: str, others: tuple[str, ...], *, some: bool = False
 ) -> list[str]:
     lead = _leads(result, key, others, some=some)
@@ -124,7 +124,7 @@ def values_of(result: dict[str, Any], key: str) -> dict[tuple[str, str], list[fl
     return found
 
 
-def _told(values: list[float] | None, draws: int) -> str:
+def _mean_text(values: list[float] | None, draws: int) -> str:
     if not values:
         return "-"
     mean = float(np.mean(values))

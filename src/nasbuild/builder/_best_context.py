@@ -38,7 +38,7 @@ def best_context_modules(scorer: Scorer, sign: int, table: ScoredModules, k: int
     hoped = [np.full(len(own), -np.inf) for own in worth]
     picks = best_predicted_modules(scorer, sign, table, _CANDIDATES)
     if picks is not None:
-        samples = scorer.drawn([table.architecture(pick) for pick in picks.tolist()], _SAMPLES)
+        samples = scorer.posterior_samples([table.architecture(pick) for pick in picks.tolist()], _SAMPLES)
         if samples is not None:
             for own, places in zip(hoped, picks.T, strict=True):
                 for place in np.unique(places):
@@ -74,7 +74,7 @@ def best_context_values(scorer: Scorer, sign: int, table: ScoredModules) -> list
     sizes = tuple(len(own) for own in scores)
     stages = range(len(sizes))
     if math.prod(sizes) <= LISTED:
-        every = sign * predicted.pairs[0].every().reshape(sizes)
+        every = sign * predicted.pairs[0].all_combinations().reshape(sizes)
         for u, own in enumerate(scores):
             every += own.reshape([-1 if v == u else 1 for v in stages])
         return [every.max(axis=tuple(v for v in stages if v != u)) for u in stages]

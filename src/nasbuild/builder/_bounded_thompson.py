@@ -61,7 +61,7 @@ def propose_within(fit: Fit, target: str | None, n: int, bounds: Sequence[Bound]
 
 def _of_built(fit: Fit, first: TargetFit, n: int, bounds: Sequence[Bound]) -> list[Built]:
     """The same where modules can't be listed: members choose in turn among the best by score within the bounds."""
-    network = first.scorer.network
+    network = first.scorer.canonical_key
     passed = {network(a) for a in first.scorer.architectures}
     try:
         built = build_within(fit, first.target.name, max(_MORE * n, _LEAST), bounds).built
@@ -75,7 +75,11 @@ def _of_built(fit: Fit, first: TargetFit, n: int, bounds: Sequence[Bound]) -> li
     scores = np.zeros((first.scorer.members, len(left)))
     for u, stage in enumerate(fit.space.stages):
         codes = [stage.encode(a.modules[u]) for a in left]
-        scores += group_codes(codes).evaluate(lambda own, u=u: first.scorer.each(u, own).T, (len(scores),)).T
+        scores += (
+            group_codes(codes)
+            .evaluate(lambda own, u=u: first.scorer.member_scores(u, own).T, (len(scores),))
+            .T
+        )
     order = np.argsort(-first.target.sign * scores, axis=1, kind="stable").tolist()
     chosen: dict[int, None] = {}
     for place in range(len(left)):
@@ -117,7 +121,9 @@ def _candidates(scores: np.ndarray, costs: np.ndarray) -> np.ndarray:
 def _member_scores(scorer: Scorer, table: ScoredModules) -> Iterator[np.ndarray]:
     """Scores of the modules of each stage by every member, (members, modules)."""
     for u, codes in enumerate(table.codes):
-        yield group_codes(codes).evaluate(lambda own, u=u: scorer.each(u, own).T, (scorer.members,)).T
+        yield (
+            group_codes(codes).evaluate(lambda own, u=u: scorer.member_scores(u, own).T, (scorer.members,)).T
+        )
 
 
 def _best_first(

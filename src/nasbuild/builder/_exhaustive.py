@@ -9,7 +9,7 @@ import numpy as np
 
 from nasbuild.builder._topk import Built, describe, require_positive
 from nasbuild.errors import NasbuildError
-from nasbuild.score import TargetFit, combined
+from nasbuild.score import TargetFit, sums_of_combinations
 from nasbuild.space import Architecture
 
 MAX_EXHAUSTIVE = 4_000_000
@@ -46,9 +46,9 @@ def exhaustive_values(target_fit: TargetFit, by: Literal["prediction", "score"] 
         )
     sign = target_fit.target.sign
     if by == "score":
-        return sign * combined([stage.score for stage in target_fit.stages])
+        return sign * sums_of_combinations([stage.score for stage in target_fit.stages])
     codes = [[stage.code(i) for i in range(len(stage))] for stage in target_fit.stages]
-    return sign * target_fit.scorer.predict_every(codes)
+    return sign * target_fit.scorer.predict_combinations(codes)
 
 
 def architecture_at(target_fit: TargetFit, position: int) -> Architecture:
@@ -71,7 +71,10 @@ def build_exhaustive(target_fit: TargetFit, n: int) -> list[Built]:
     """
     require_positive("the number of architectures", n)
     worth = exhaustive_values(target_fit)
-    built = combined([target_fit.seen(u).astype(float) - 1 for u in range(len(target_fit.stages))]) == 0
+    built = (
+        sums_of_combinations([target_fit.seen(u).astype(float) - 1 for u in range(len(target_fit.stages))])
+        == 0
+    )
     # Architectures with a choice that no label covers are not built: they come last and are cut off.
     worth, left = np.where(built, worth, -np.inf), int(built.sum())
     found: dict[Hashable, Architecture] = {}
@@ -83,7 +86,7 @@ def build_exhaustive(target_fit: TargetFit, n: int) -> list[Built]:
         # Best first; ties by position.
         for i in best[np.lexsort((best, -worth[best]))]:
             architecture = architecture_at(target_fit, int(i))
-            found.setdefault(target_fit.scorer.network(architecture), architecture)
+            found.setdefault(target_fit.scorer.canonical_key(architecture), architecture)
         if most == left:
             break
         most *= 2

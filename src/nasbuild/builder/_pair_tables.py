@@ -100,7 +100,7 @@ class PairTables:
             total += around @ self.factors[slot].T
         return total + rest[:, None]
 
-    def every(self) -> np.ndarray:
+    def all_combinations(self) -> np.ndarray:
         """What all pairs add to every combination, (combinations,); the last slot's option changes fastest."""
         picks = np.column_stack(np.unravel_index(np.arange(int(np.prod(self.sizes))), self.sizes))
         return self.values(picks)

@@ -76,18 +76,18 @@ def _by_sums(predicted: PairwisePrediction, sign: int, n: int, apart: int, floor
     picks = _around(predicted, sign, picks, max(n, _WIDTH))
     if bound is None:
         return TopK(_distinct(picks, n, apart), 0, np.inf)
-    narrowed, limit, deficits = bound
+    restrict_fit, limit, deficits = bound
     values = sign * predicted.values(picks)[:, 0] if len(picks) else np.zeros(0)
     for count in (n, 1) if apart <= 1 else (1,):
         if len(values) >= count:
             gap = limit - values[count - 1] + 1e-12 * abs(limit)
-            listed = enumerate_gap(narrowed, deficits, max(gap, 0.0), count, limit)
+            listed = enumerate_gap(restrict_fit, deficits, max(gap, 0.0), count, limit)
             if listed is not None:
                 both = np.unique(np.concatenate([listed[1], picks]), axis=0)
                 value = sign * predicted.values(both)[:, 0]
                 both = _distinct(both[np.argsort(-value, kind="stable")], n, apart)
                 return TopK(both, min(count, len(both)), float(value.max()) if count else limit)
-    limit = min(limit, _program_limit(narrowed))
+    limit = min(limit, _program_limit(restrict_fit))
     return TopK(_distinct(picks, n, apart), 0, max(limit, float(values.max(initial=-np.inf))))
 
 

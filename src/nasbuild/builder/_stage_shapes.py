@@ -61,7 +61,7 @@ def list_shapes(stage: int, scorers: Sequence[Scorer], definition: Stage | None 
     the same network. ``definition`` may hold parts of the stage fixed.
     """
     definition = scorers[0].space.stages[stage] if definition is None else definition
-    merging = {scorer.merges for scorer in scorers}
+    merging = {scorer.has_equivalents for scorer in scorers}
     free = [f.name not in definition.shared for f in definition.features]
     width = prod(size for size, own in zip(definition.sizes, free, strict=True) if own)
     shared = prod(size for size, own in zip(definition.sizes, free, strict=True) if not own)
@@ -132,7 +132,8 @@ def _layers(definition: Stage, common: tuple[int, ...]) -> np.ndarray:
 
 def _merged(definition: Stage, stage: int, layers: np.ndarray, scorers: Sequence[Scorer]) -> Iterator[Shape]:
     passes = np.array(
-        [all(len(s.left(stage, np.stack([row, row]))) == 1 for s in scorers) for row in layers], dtype=bool
+        [all(len(s.canonical_code(stage, np.stack([row, row]))) == 1 for s in scorers) for row in layers],
+        dtype=bool,
     )
     for kept in range(1, max(definition.depths) + 1):
         depth = min(d for d in definition.depths if d >= kept)
@@ -151,7 +152,7 @@ def canonical(
         picks = shape.picks(code)
         if picks is not None:
             return n, picks
-    left = scorers[0].left(stage, code)
+    left = scorers[0].canonical_code(stage, code)
     for n, shape in enumerate(shape_of):
         if len(shape.options) == len(left):
             picks = shape.picks(np.concatenate([left, shape.tail]))

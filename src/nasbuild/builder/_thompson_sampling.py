@@ -10,7 +10,7 @@ import numpy as np
 from nasbuild.builder._k_best_sums import k_best_picks
 from nasbuild.builder._tied_stages import chosen_together
 from nasbuild.builder._topk import Built, describe, require_positive
-from nasbuild.score import COMPARED, Scorer, TargetFit, member_scores
+from nasbuild.score import COMPARED, Scorer, TargetFit, member_scores_at
 from nasbuild.space import Architecture
 
 
@@ -34,7 +34,7 @@ def propose(target_fit: TargetFit, n: int) -> list[Built]:
     target_fit = replace(target_fit, unseen=True)
     ranks = [_candidates(target_fit, u) for u in range(len(target_fit.stages))]
     scores = [
-        target_fit.target.sign * member_scores(target_fit.scorer, stage, own)
+        target_fit.target.sign * member_scores_at(target_fit.scorer, stage, own)
         for stage, own in zip(target_fit.stages, ranks, strict=True)
     ]
     turns = [_best_first(target_fit, ranks, [s[m] for s in scores]) for m in range(len(scores[0]))]
@@ -43,7 +43,7 @@ def propose(target_fit: TargetFit, n: int) -> list[Built]:
 
 def in_turn(scorer: Scorer, turns: Sequence[Iterator[Architecture]], n: int) -> list[Architecture]:
     """Up to ``n`` architectures, each turn giving its next one that is not labelled or taken, as long as it has one."""
-    network = scorer.network
+    network = scorer.canonical_key
     passed, found = {network(a) for a in scorer.architectures}, list[Architecture]()
     while turns and len(found) < n:
         left = list[Iterator[Architecture]]()

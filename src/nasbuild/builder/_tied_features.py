@@ -9,7 +9,7 @@ from math import prod
 
 from nasbuild.builder._tied_stages import binds, listable
 from nasbuild.errors import NasbuildError
-from nasbuild.score import Fit, narrowed
+from nasbuild.score import Fit, restrict_fit
 from nasbuild.space import Architecture, Space, TiedStages
 
 _MOST = 64
@@ -51,7 +51,7 @@ def fits_per_tie(fit: Fit, *, together: bool = True) -> list[Fit]:
         stages = dict(enumerate(space.stages))
         for one, way in zip(held, chosen, strict=True):
             stages |= zip(one.stages, way, strict=True)
-        found.append(narrowed(fit, replace(space, stages=tuple(stages.values()))))
+        found.append(restrict_fit(fit, replace(space, stages=tuple(stages.values()))))
     return found
 
 

@@ -27,7 +27,7 @@ class Built:
         Prediction y' and its standard deviation, in the target's unit. The deviation is
         `SELECTION_STD_FACTOR` times that of `Scorer.predict`, to allow for selection bias.
     extrapolates
-        Whether the prediction extrapolates beyond the table (`Scorer.predict_marked`).
+        Whether the prediction extrapolates beyond the table (`Scorer.predict_and_flag`).
     """
 
     architecture: Architecture
@@ -116,7 +116,7 @@ def _predicted(
 ) -> list[Built]:
     architectures = [architecture for architecture, _, _ in found]
     require_ties(target_fit.scorer.space, architectures)
-    value, std, beyond = target_fit.scorer.predict_marked(architectures)
+    value, std, beyond = target_fit.scorer.predict_and_flag(architectures)
     rows = zip(found, value, SELECTION_STD_FACTOR * std, beyond, strict=True)
     return [Built(*one, float(v), float(s), bool(b)) for one, v, s, b in rows]
 
@@ -131,7 +131,7 @@ def count_buildable(target_fit: TargetFit) -> int:
     if (
         unseen
         or target_fit.within
-        or target_fit.scorer.merges
+        or target_fit.scorer.has_equivalents
         or any(stage.searched for stage in target_fit.stages)
     ):
         return math.prod(len(target_fit.best(u)) for u in range(len(target_fit.stages)))

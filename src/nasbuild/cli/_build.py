@@ -81,7 +81,7 @@ def build(
     from nasbuild.api import Wanted, failing_note, swept_parts
     from nasbuild.builder import read_sweep
     from nasbuild.predictor import recipe_kind
-    from nasbuild.score import knowing_failures, load_fit, narrowed
+    from nasbuild.score import load_fit, restrict_fit, with_failures
     from nasbuild.space import fix_parts
     from nasbuild.table import write_architectures
 
@@ -110,10 +110,10 @@ def build(
     if unseen:
         loaded = loaded.with_unseen()
     if fix:
-        loaded = narrowed(loaded, fix_parts(loaded.space, fix))
+        loaded = restrict_fit(loaded, fix_parts(loaded.space, fix))
     names = list(target or ()) or [one.target.name for one in loaded.targets[: None if front else 1]]
     if not may_fail:
-        loaded = knowing_failures(loaded, names)
+        loaded = with_failures(loaded, names)
     by = by or ("score" if recipe_kind(loaded.recipe) == "network" else "shortlist")
     wanted = Wanted(target or (), top or 10, front, next_ones, k, apart or 1, by)
     parts, infeasible = swept_parts(loaded, wanted, sweep)

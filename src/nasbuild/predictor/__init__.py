@@ -20,10 +20,10 @@ from nasbuild.predictor.additive_gp._gp_arrays import additive_gp_from_arrays, a
 from nasbuild.predictor.additive_gp._low_rank_pairs import Pairs
 from nasbuild.predictor.additive_gp._warp import Warp
 from nasbuild.predictor.gnn._convolution import Convolution, convolution
-from nasbuild.predictor.gnn._ensemble import Ensemble, Progress, fit_ensembles, plan_splits, weighted
+from nasbuild.predictor.gnn._ensemble import Ensemble, Progress, fit_ensembles, plan_splits, weighted_mean_std
 from nasbuild.predictor.gnn._ensemble_file import ensembles_from_bytes, ensembles_to_bytes
-from nasbuild.predictor.gnn._exhaustive import predict_every
-from nasbuild.predictor.gnn._fit_member import Member, Task, fit_member, last_norms, outputs, srcc
+from nasbuild.predictor.gnn._exhaustive import predict_combinations
+from nasbuild.predictor.gnn._fit_member import Member, Task, fit_member, last_node_norms, outputs, srcc
 from nasbuild.predictor.gnn._graph_batch import GraphBatch
 from nasbuild.predictor.gnn._loss import Ranking, autobuild_loss, pearson, spearman
 from nasbuild.predictor.gnn._network import FeatureEmbedding, Network, Shape
@@ -60,17 +60,17 @@ __all__ = [
     "fit_additive_gp",
     "fit_ensembles",
     "fit_member",
-    "last_norms",
+    "last_node_norms",
     "one_thread",
     "outputs",
     "pearson",
     "plan_splits",
-    "predict_every",
+    "predict_combinations",
     "recipe",
     "recipe_from_dict",
     "recipe_kind",
     "soft_rank",
     "spearman",
     "srcc",
-    "weighted",
+    "weighted_mean_std",
 ]

@@ -1,28 +1,28 @@
 """Room ``score``: what matters. Feature choices, modules, trust in them, and the run that holds them."""
 
 from nasbuild._atomic_write import FIT_FILE
-from nasbuild.score._additive import AdditiveScorer, fit_additive
-from nasbuild.score._advice import Baseline, better_method
+from nasbuild.score._additive_scorer import AdditiveScorer, fit_additive
 from nasbuild.score._any_fit import AnyFit, AnyTargetFit
+from nasbuild.score._better_method import Baseline, better_method
 from nasbuild.score._better_part import PartOrder, better_parts
-from nasbuild.score._choices import choice_effects
-from nasbuild.score._failed_rows import knowing_failures, unvalued
+from nasbuild.score._choice_effects import choice_effects
 from nasbuild.score._failure_rule import FailureRule, failure_rule
 from nasbuild.score._failures import Failures, fit_failures
-from nasbuild.score._features import ChoiceScore, feature_scores
+from nasbuild.score._feature_scores import ChoiceScore, feature_scores
 from nasbuild.score._fit import Fit, Prediction, Progress, TargetFit, fit, predict
 from nasbuild.score._fit_file import SCHEMA_VERSION, versions
 from nasbuild.score._fit_folder import load_fit, save_fit
 from nasbuild.score._fit_scorers import Fitted, absent_baselines, choice_scores, fit_baselines, fit_scorers
-from nasbuild.score._fixed_parts import narrowed
+from nasbuild.score._gnn_scorer import GNNScorer, LabelStatistics, label_statistics, shifted
 from nasbuild.score._held_out import DEVIATIONS, Agreement, Evidence, HeldOut, evidence_of
 from nasbuild.score._module_rows import module_rows
-from nasbuild.score._modules import LabelStatistics, ModuleScorer, label_statistics, shifted
-from nasbuild.score._scorer import Scorer, combined
+from nasbuild.score._restricted_fit import restrict_fit
+from nasbuild.score._rows_without_values import rows_without_values, with_failures
+from nasbuild.score._scorer import Scorer, sums_of_combinations
 from nasbuild.score._stage_scores import MAX_MODULES, StageScores, score_stage, score_stages
 from nasbuild.score._suspect_labels import SuspectLabel, suspect_labels
-from nasbuild.score._tied_modules import COMPARED, member_scores, n_tied
-from nasbuild.score._trust import METHOD_NAMES, Trust, measure_trust, part_text
+from nasbuild.score._tied_modules import COMPARED, member_scores_at, n_tied
+from nasbuild.score._trust import METHOD_NAMES, Trust, better_part_text, measure_trust
 from nasbuild.score.baselines import FoldedScorer, fit_baseline, fit_model
 
 __all__ = [
@@ -44,9 +44,9 @@ __all__ = [
     "Fit",
     "Fitted",
     "FoldedScorer",
+    "GNNScorer",
     "HeldOut",
     "LabelStatistics",
-    "ModuleScorer",
     "PartOrder",
     "Prediction",
     "Progress",
@@ -57,10 +57,10 @@ __all__ = [
     "Trust",
     "absent_baselines",
     "better_method",
+    "better_part_text",
     "better_parts",
     "choice_effects",
     "choice_scores",
-    "combined",
     "evidence_of",
     "failure_rule",
     "feature_scores",
@@ -71,21 +71,21 @@ __all__ = [
     "fit_failures",
     "fit_model",
     "fit_scorers",
-    "knowing_failures",
     "label_statistics",
     "load_fit",
     "measure_trust",
-    "member_scores",
+    "member_scores_at",
     "module_rows",
     "n_tied",
-    "narrowed",
-    "part_text",
     "predict",
+    "restrict_fit",
+    "rows_without_values",
     "save_fit",
     "score_stage",
     "score_stages",
     "shifted",
+    "sums_of_combinations",
     "suspect_labels",
-    "unvalued",
     "versions",
+    "with_failures",
 ]

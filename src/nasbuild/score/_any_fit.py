@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+import numpy as np
+
 from nasbuild.errors import FitError
 from nasbuild.objective import Labels, Target
-from nasbuild.score._features import ChoiceScore
+from nasbuild.score._feature_scores import ChoiceScore
 from nasbuild.score._held_out import Agreement
 from nasbuild.score._srcc_text import srcc_text
 
@@ -131,3 +133,12 @@ def short(name: str) -> str:
     ("'acc'", "'acc - latency / latency / latency / late...'")
     """
     return repr(name if len(name) <= _LONGEST_NAME else name[:_LONGEST_NAME] + "...")
+
+
+def range_text(values: np.ndarray) -> str:
+    """The range of some values as the end of a phrase; nothing where there are none.
+
+    >>> range_text(np.array([70.5, 75.25])), range_text(np.array([]))
+    (' from 70.5 to 75.25', '')
+    """
+    return f" from {values.min():.5g} to {values.max():.5g}" if len(values) else ""

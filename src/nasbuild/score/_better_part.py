@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbuild.predictor import srcc
-from nasbuild.score._held_out import HeldOut, interval_of
+from nasbuild.score._held_out import HeldOut, correlation_interval
 
 PARTS = (1 / 2, 1 / 3)
 """Shares of the labels, the best of them, within which the order is measured."""
@@ -66,7 +66,7 @@ def better_parts(parts: Sequence[HeldOut], labels: np.ndarray, sign: int) -> tup
             found.append(PartOrder(share, count))
             continue
         modules = srcc(sign * sums[some], values[some])
-        low, high = interval_of(float(np.clip(modules, -1 + 2 / count, 1 - 2 / count)), count)
+        low, high = correlation_interval(float(np.clip(modules, -1 + 2 / count, 1 - 2 / count)), count)
         own = srcc(sign * prediction[some], values[some])
         found.append(PartOrder(share, count, float(modules), float(own), low, high))
     return tuple(found)

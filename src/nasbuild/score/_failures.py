@@ -48,6 +48,10 @@ class Failures:
     failed: int
     gain: float
 
+    def __repr__(self) -> str:
+        counts = f"{self.failed:,} of {self.evaluated:,} evaluations failed"
+        return f"Failures({counts}, held-out log loss {self.gain:.2g} nats below the base rate's)"
+
     @property
     def space(self) -> Space:
         return self.columns.space

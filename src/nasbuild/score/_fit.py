@@ -11,17 +11,18 @@ import numpy as np
 from nasbuild.errors import NasbuildError, TargetError
 from nasbuild.objective import Labels, Target, labels, parse_target
 from nasbuild.predictor import RECIPES, AnyRecipe
-from nasbuild.score._any_fit import ByTarget, short
+from nasbuild.score._any_fit import ByTarget, range_text, short
 from nasbuild.score._better_part import better_parts
 from nasbuild.score._failures import Failures
-from nasbuild.score._features import ChoiceScore
+from nasbuild.score._feature_scores import ChoiceScore
 from nasbuild.score._fit_scorers import choice_scores, fit_baselines, fit_scorers
 from nasbuild.score._held_out import evidence_of
 from nasbuild.score._scorer import Scorer
-from nasbuild.score._seen_choices import seen_modules
+from nasbuild.score._seen_modules import seen_modules
+from nasbuild.score._share_beyond_table import share_beyond
+from nasbuild.score._srcc_text import srcc_text
 from nasbuild.score._stage_scores import MAX_MODULES, StageScores, best_modules, score_stages
 from nasbuild.score._suspect_labels import suspect_labels
-from nasbuild.score._table_reach import share_beyond
 from nasbuild.score._tied_modules import n_tied
 from nasbuild.score._trust import Trust, measure_trust
 from nasbuild.space import Architecture, Space
@@ -43,7 +44,7 @@ class TargetFit:
     unseen
         Whether modules with choices or depths that no labelled architecture has may be built as well.
     within
-        The part of the space that may be built (`narrowed`); None if it is the whole space.
+        The part of the space that may be built (`restrict_fit`); None if it is the whole space.
     """
 
     target: Target
@@ -70,6 +71,14 @@ class TargetFit:
             return np.ones(len(self.stages[stage]), dtype=bool)
         return seen_modules(self.scorer.space, self.stages[stage], self.trust.unseen)
 
+    def __repr__(self) -> str:
+        scored = sum(len(stage) for stage in self.stages)
+        return (
+            f"{type(self).__name__}({short(self.target.name)}, {len(self.labels.values):,} labels, "
+            f"{scored:,} scored modules in {len(self.stages)} stages, held-out SRCC {srcc_text(self.trust.prediction)}, "
+            f"trust {self.trust.level})"
+        )
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -82,13 +91,19 @@ class Prediction:
     shares
         Score of each stage's module, (architectures, stages).
     extrapolates
-        Whether the prediction goes beyond the table (`Scorer.predict_marked`), (architectures,) bool.
+        Whether the prediction goes beyond the table (`Scorer.predict_and_flag`), (architectures,) bool.
     """
 
     value: np.ndarray
     std: np.ndarray
     shares: np.ndarray
     extrapolates: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __repr__(self) -> str:
+        return f"Prediction({len(self):,} architectures{range_text(self.value)}, {int(self.extrapolates.sum()):,} extrapolate)"
 
 
 @dataclass(frozen=True, repr=False)
@@ -226,7 +241,7 @@ def fit(
             better_part=better_parts(fit.parts, label.values, sign),
             beyond=share_beyond(fit.scorer, label.values, sign, seed),
         )
-        scorer = fit.scorer.limited(label.target.limits)
+        scorer = fit.scorer.with_limits(label.target.limits)
         target_fits.append(TargetFit(label.target, label, scorer, tuple(stages), tuple(features), trust))
     return Fit(table, recipe, seed, tuple(target_fits), max_modules)
 
@@ -239,6 +254,6 @@ def predict(target_fit: TargetFit, architectures: Sequence[Architecture]) -> Pre
         return Prediction(empty, empty, shares, np.zeros(0, dtype=bool))
     # The last bits depend on the place in a batch: equal architectures are predicted once.
     place = {architecture: n for n, architecture in enumerate(dict.fromkeys(architectures))}
-    value, std, beyond = target_fit.scorer.predict_marked(list(place))
+    value, std, beyond = target_fit.scorer.predict_and_flag(list(place))
     rows = np.array([place[architecture] for architecture in architectures])
     return Prediction(value[rows], std[rows], target_fit.scorer.shares(architectures), beyond[rows])

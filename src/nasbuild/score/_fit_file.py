@@ -18,7 +18,7 @@ from nasbuild._atomic_write import FIT_FILE
 from nasbuild._version import __version__
 from nasbuild.errors import FitError
 from nasbuild.score._any_fit import AnyFit, AnyTargetFit
-from nasbuild.score._features import ChoiceScore
+from nasbuild.score._feature_scores import ChoiceScore
 from nasbuild.table import Note
 
 SCHEMA_VERSION = 7

@@ -9,12 +9,12 @@ import numpy as np
 
 from nasbuild._optional_imports import is_installed
 from nasbuild.predictor import AdditiveRecipe, AnyRecipe, BaselineName, BaselineRecipe, Recipe, fit_ensembles
-from nasbuild.score._additive import fit_additive
-from nasbuild.score._advice import Baseline
-from nasbuild.score._choices import choice_effects
-from nasbuild.score._features import ChoiceScore, feature_scores
+from nasbuild.score._additive_scorer import fit_additive
+from nasbuild.score._better_method import Baseline
+from nasbuild.score._choice_effects import choice_effects
+from nasbuild.score._feature_scores import ChoiceScore, feature_scores
+from nasbuild.score._gnn_scorer import GNNScorer
 from nasbuild.score._held_out import HeldOut, evidence_of
-from nasbuild.score._modules import ModuleScorer
 from nasbuild.score._scorer import Scorer
 from nasbuild.score.baselines import fit_baseline, held_out_baseline, ped_anova
 from nasbuild.space import Architecture, Space, encode, features_by_name, graph_schema
@@ -63,7 +63,7 @@ def fit_scorers(
         )
         found = []
         for (some, labels), ensemble in zip(problems, ensembles, strict=True):
-            scorer = ModuleScorer(space, ensemble, some, labels)
+            scorer = GNNScorer(space, ensemble, some, labels)
             found.append(Fitted(scorer, scorer.held_out()))
         return found
     steps = [1 + min(recipe.folds, len(labels)) for _, labels in problems]
@@ -102,7 +102,7 @@ def absent_baselines() -> list[str]:
 
 def choice_scores(scorer: Scorer, recipe: AnyRecipe, sign: int, seed: int) -> list[ChoiceScore]:
     """Importances of choices: of the FE-MLP, of PED-ANOVA, or by putting them into modules."""
-    if isinstance(scorer, ModuleScorer):
+    if isinstance(scorer, GNNScorer):
         return feature_scores(scorer.ensemble, encode(scorer.space, scorer.architectures))
     effects = choice_effects(scorer, seed=seed)
     if recipe.name != "ped-anova":

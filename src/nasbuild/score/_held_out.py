@@ -49,19 +49,19 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Spearman correlation with held-out labels: mean and deviation over the fits, and each."""
+    """Spearman correlation with held-out labels: mean and deviation over the fits, and its value for each."""
 
     mean: float
     std: float
-    each: tuple[float, ...]
+    values: tuple[float, ...]
 
     @classmethod
-    def of(cls, each: Sequence[float] | np.ndarray) -> Agreement:
-        values = np.asarray(each, dtype=float)
-        return cls(float(values.mean()), float(values.std()), tuple(float(v) for v in values))
+    def of(cls, values: Sequence[float] | np.ndarray) -> Agreement:
+        array = np.asarray(values, dtype=float)
+        return cls(float(array.mean()), float(array.std()), tuple(float(v) for v in array))
 
 
-def interval_of(value: float, tested: int) -> tuple[float, float]:
+def correlation_interval(value: float, tested: int) -> tuple[float, float]:
     """The 95 % interval of a correlation of more than three rows, by Fisher's z."""
     middle, half = np.arctanh(value), 1.96 / np.sqrt(tested - 3)
     return float(np.tanh(middle - half)), float(np.tanh(middle + half))

@@ -1,4 +1,4 @@
-"""What every way of scoring gives: scores of modules, shares and predictions of architectures."""
+"""The common interface of all methods: scores of modules, and predictions of architectures."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from typing import Self
 import numpy as np
 
 from nasbuild.predictor import Pairs
+from nasbuild.score._any_fit import short
 from nasbuild.space import Architecture, Module, Space, group_codes, group_modules, module_key
 from nasbuild.table import UnseenChoice, architectures_with_unseen, unseen_choices
 
-_AT_ONCE = 4096  # architectures predicted at a time
-_LEAST_STD = 1e-6  # of the labels' range: no method knows a label better
-_AT_ONCE = 2_048  # architectures that are predicted together
-_ROUNDING = 1e-9  # of the labels' range, by which a prediction may miss a label that it knows
+_LEAST_STD = 1e-6  # of the labels' range: no method knows a label more closely
+_CHUNK = 2_048  # architectures predicted together
+_ROUNDING = 1e-9  # of the labels' range, by which a prediction may miss a label that was learnt from
 
 
 class Scorer(ABC):
     """Scores of modules, learnt from architectures and labels (architectures,).
 
-    Subclasses are frozen dataclasses that hold ``space``, ``architectures`` and ``labels``, and may hold ``limits``.
+    Subclasses are frozen dataclasses with the fields ``space``, ``architectures`` and ``labels``, and optionally
+    ``limits``.
 
     Attributes
     ----------
     limits
-        The least and the most that a label can be, as the space declares of the metric.
+        Smallest and largest possible label, as the space declares them for the metric.
     """
 
     space: Space
@@ -37,18 +38,24 @@ class Scorer(ABC):
     labels: np.ndarray
     limits: tuple[float, float] = (-np.inf, np.inf)
 
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(space {short(self.space.name)}, {len(self.space.stages)} stages, "
+            f"{len(self.labels):,} labels, {self.members} members)"
+        )
+
     @property
     @abstractmethod
     def members(self) -> int:
-        """How many fits or samples the deviation of a score is taken over."""
+        """Number of fits or posterior samples over which the deviation of a score is taken."""
 
     @property
-    def learnt_from(self) -> int:
-        """How many of the labels were learnt from: of very many, a random choice."""
+    def n_fitted(self) -> int:
+        """Number of labels used for the fit; of a very large table, a random choice."""
         return len(self.labels)
 
-    def limited(self, limits: tuple[float, float]) -> Self:
-        """The same scorer, whose predictions stay within limits."""
+    def with_limits(self, limits: tuple[float, float]) -> Self:
+        """The same scorer with predictions clipped to limits."""
         return replace(self, limits=limits)  # pyright: ignore[reportArgumentType]: subclasses are dataclasses
 
     @abstractmethod
@@ -59,30 +66,32 @@ class Scorer(ABC):
         """
 
     @abstractmethod
-    def each(self, stage: int, codes: np.ndarray) -> np.ndarray:
-        """Scores by every member, (members, modules)."""
+    def member_scores(self, stage: int, codes: np.ndarray) -> np.ndarray:
+        """Scores by each member, (members, modules)."""
 
     @abstractmethod
-    def expect(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """y' and its deviation without regard to `limits`, and which architectures are far from all that were learnt from."""
+    def predict_unlimited(
+        self, architectures: Sequence[Architecture]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """y' and its deviation, not clipped to `limits`, and which architectures are far from the table."""
 
     def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
         """y' and its deviation, each (architectures,), in the label's unit."""
-        return self.predict_marked(architectures)[:2]
+        return self.predict_and_flag(architectures)[:2]
 
-    def predict_marked(
+    def predict_and_flag(
         self, architectures: Sequence[Architecture]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """y', its deviation, and whether it extrapolates, each (architectures,).
 
-        A prediction extrapolates where it lies outside the range of the labels, or its architecture is far from all that
-        were learnt from, or has a choice or a depth that none of them has. Predictions stay within `limits`; deviations
-        are never 0.
+        A prediction extrapolates where it lies outside the range of the labels. It also does where its architecture
+        is far from the table, or has a choice or a depth that no labelled architecture has. Predictions stay within
+        `limits`; deviations are never 0.
         """
-        # In parts, as what is held at a time grows with the rows of the table for every architecture.
+        # In chunks: what is held in memory grows with the table's rows for every architecture.
         parts = [
-            self.expect(architectures[start : start + _AT_ONCE])
-            for start in range(0, max(len(architectures), 1), _AT_ONCE)
+            self.predict_unlimited(architectures[start : start + _CHUNK])
+            for start in range(0, max(len(architectures), 1), _CHUNK)
         ]
         value, std, far = (np.concatenate([part[k] for part in parts]) for k in range(3))
         far = far | architectures_with_unseen(self.space, self.unseen, architectures)
@@ -97,26 +106,26 @@ class Scorer(ABC):
         return unseen_choices(self.space, self.architectures)
 
     @property
-    def merges(self) -> bool:
-        """Whether different modules of a stage may make the same network: `left` tells which."""
+    def has_equivalents(self) -> bool:
+        """Whether different modules of a stage may make the same network; `canonical_code` is then equal."""
         return False
 
-    def left(self, stage: int, code: np.ndarray) -> np.ndarray:  # noqa: ARG002
-        """What counts of a module, code (depth, features): equal for modules that make the same network."""
+    def canonical_code(self, stage: int, code: np.ndarray) -> np.ndarray:  # noqa: ARG002
+        """A code (depth, features) that is equal for all modules that make the same network."""
         return code
 
-    def network(self, architecture: Architecture) -> tuple[tuple[int, bytes], ...]:
-        """What an architecture makes, equal for those that make the same."""
+    def canonical_key(self, architecture: Architecture) -> tuple[tuple[int, bytes], ...]:
+        """A hashable key that is equal for all architectures that make the same network."""
         return tuple(
-            module_key(self.left(u, stage.encode(module)))
+            module_key(self.canonical_code(u, stage.encode(module)))
             for u, (stage, module) in enumerate(zip(self.space.stages, architecture, strict=True))
         )
 
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs | None:  # noqa: ARG002
-        """What y' knows of pairs of stages beyond the summed scores; None where it cannot be told apart.
+        """Interactions of pairs of stages: what they add to the summed scores. None where they can't be separated.
 
-        On the scale on which scores add up: y' is `labels_at` of both together where `exact_pairs`, else close to it.
-        ``codes`` are some modules of every stage, (depth, features) each.
+        They are on the scale on which scores add up: y' is `labels_at` of the sum of both. That is exact if
+        `exact_pairs`, else approximate. ``codes`` are some modules of every stage, (depth, features) each.
         """
         return None
 
@@ -125,56 +134,71 @@ class Scorer(ABC):
         stage: int,  # noqa: ARG002
         options: Sequence[np.ndarray],  # noqa: ARG002
     ) -> Mapping[tuple[int, int], np.ndarray] | None:
-        """What two layers of a module add to its score beyond what each adds alone; None where scores are no such sums.
+        """Interactions of pairs of layers: what they add to a module's score. None where a score is no such sum.
 
-        ``options`` are the layers that may stand at each place, among the layers that `left` leaves, (layers, features)
-        each. For two places, the smaller first: (layers of the first, layers of the second), none where nothing is added.
+        Parameters
+        ----------
+        options
+            Layers that may stand at each place of a canonical module (`canonical_code`), (layers, features) each.
+
+        Returns
+        -------
+        For two places, the smaller first, (layers of the first, layers of the second). Pairs of places that add
+        nothing are left out.
         """
         return None
 
     @property
     def exact_pairs(self) -> bool:
-        """Whether `pairs`, where there are any, are all that y' knows beyond the summed scores.
+        """Whether y' has no interactions but those of `pairs`, where there are any.
 
-        Where they are not, what pairs find is to be ranked by `predict` again, and nothing found by them is proven.
+        Where it has others, rank what `pairs` finds by `predict` again: nothing found by pairs alone is proven.
         """
         return True
 
-    def drawn(self, architectures: Sequence[Architecture], count: int, seed: int = 0) -> np.ndarray | None:  # noqa: ARG002
-        """y' by joint samples of what is believed of it, (count, architectures); None where beliefs are of each alone.
+    def posterior_samples(
+        self,
+        architectures: Sequence[Architecture],  # noqa: ARG002
+        count: int,  # noqa: ARG002
+        seed: int = 0,  # noqa: ARG002
+    ) -> np.ndarray | None:
+        """Joint posterior samples of y', (count, architectures), on a scale that increases with labels.
 
-        On a scale that grows with labels.
+        None where the method has no joint posterior.
         """
         return None
 
     @property
-    def scaled(self) -> bool:
+    def has_fitted_scale(self) -> bool:
         """Whether the scale on which scores add up is fitted to the labels."""
         return False
 
     def sum_at(self, label: float) -> float:
-        """The summed module score at which a label is expected, as far as scores tell: the label itself."""
+        """The summed module score at which a label is expected; by default the label itself."""
         return label
 
     def labels_at(self, totals: np.ndarray) -> np.ndarray:
-        """Inverse of `sum_at`, for many."""
+        """Inverse of `sum_at`, for an array of summed module scores."""
         return totals
 
-    def predict_every(self, codes: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
-        """y' of every combination of some modules, (combinations,) in the label's unit; the last stage's changes fastest.
+    def predict_combinations(self, codes: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+        """y' of every combination of some modules, (combinations,), in the label's unit.
 
-        ``codes`` are modules of every stage, (depth, features) each.
+        The last stage's module changes fastest. ``codes`` are modules of every stage, (depth, features) each.
         """
         pairs = self.pairs(codes) if self.exact_pairs else None
         if pairs is not None:
-            scores = [self._scores(u, own) for u, own in enumerate(codes)]
-            return self.labels_at(combined(scores) + pairs.every())
+            scores = [self._scores(u, of_stage) for u, of_stage in enumerate(codes)]
+            return self.labels_at(sums_of_combinations(scores) + pairs.all_combinations())
         found = []
-        every = product(
-            *([s.decode(code) for code in own] for s, own in zip(self.space.stages, codes, strict=True))
+        combinations = product(
+            *(
+                [stage.decode(code) for code in of_stage]
+                for stage, of_stage in zip(self.space.stages, codes, strict=True)
+            )
         )
-        while some := list(islice(every, _AT_ONCE)):
-            found.append(self.predict([Architecture(modules) for modules in some])[0])
+        while chunk := list(islice(combinations, _CHUNK)):
+            found.append(self.predict([Architecture(modules) for modules in chunk])[0])
         return np.concatenate(found)
 
     def score_modules(self, stage: int, modules: Sequence[Module]) -> tuple[np.ndarray, np.ndarray]:
@@ -185,7 +209,7 @@ class Scorer(ABC):
 
     def _scores(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray:
         """Scores of modules of any depths, (modules,)."""
-        return group_codes(codes).evaluate(lambda some: self.score(stage, some)[0])
+        return group_codes(codes).evaluate(lambda of_depth: self.score(stage, of_depth)[0])
 
     def shares(self, architectures: Sequence[Architecture]) -> np.ndarray:
         """Score of each stage's module, (architectures, stages)."""
@@ -195,9 +219,18 @@ class Scorer(ABC):
         return scores
 
 
-def combined(values: Sequence[np.ndarray]) -> np.ndarray:
-    """Sums of one value a stage, (combinations,); ``values`` are (modules,) each, the last stage's changes fastest."""
+def sums_of_combinations(values: Sequence[np.ndarray]) -> np.ndarray:
+    """Sums of one value from each stage, (combinations,); the last stage's value changes fastest.
+
+    Parameters
+    ----------
+    values
+        (modules,) of each stage.
+
+    >>> sums_of_combinations([np.array([10.0, 20.0]), np.array([1.0, 2.0, 3.0])]).tolist()
+    [11.0, 12.0, 13.0, 21.0, 22.0, 23.0]
+    """
     total = np.zeros(1)
-    for own in values:
-        total = np.add.outer(total, own).ravel()
+    for of_stage in values:
+        total = np.add.outer(total, of_stage).ravel()
     return total

@@ -20,9 +20,9 @@ from nasbuild.predictor import (
     ensembles_from_bytes,
     ensembles_to_bytes,
 )
-from nasbuild.score._additive import AdditiveScorer
+from nasbuild.score._additive_scorer import AdditiveScorer
 from nasbuild.score._fit_scorers import Problem
-from nasbuild.score._modules import ModuleScorer
+from nasbuild.score._gnn_scorer import GNNScorer
 from nasbuild.score._scorer import Scorer
 from nasbuild.score.baselines import Boosted, FoldedScorer, Linear
 from nasbuild.space import Space, graph_schema
@@ -32,8 +32,8 @@ _WHOLE = "whole"
 
 def scorers_to_bytes(scorers: Sequence[Scorer]) -> bytes:
     """All scorers of a run, which are of one kind; names of arrays begin with the target's number."""
-    if isinstance(scorers[0], ModuleScorer):
-        return ensembles_to_bytes([cast(ModuleScorer, s).ensemble for s in scorers])
+    if isinstance(scorers[0], GNNScorer):
+        return ensembles_to_bytes([cast(GNNScorer, s).ensemble for s in scorers])
     arrays: dict[str, np.ndarray] = {}
     for t, scorer in enumerate(scorers):
         arrays |= {f"{t}.{n}": np.array(v, order="C") for n, v in _arrays(scorer).items()}
@@ -57,7 +57,7 @@ def scorers_from_bytes(
         for ensemble, (architectures, labels) in zip(ensembles, problems, strict=True):
             if any(max(*m.train, *m.test) >= len(labels) for m in ensemble.members):
                 raise FitError("was learnt from another table", where=where)
-            found.append(ModuleScorer(space, ensemble, architectures, labels))
+            found.append(GNNScorer(space, ensemble, architectures, labels))
         return found
     try:
         arrays = load(data)
@@ -77,7 +77,7 @@ def scorers_from_bytes(
 
 def _arrays(scorer: Scorer) -> dict[str, np.ndarray]:
     if isinstance(scorer, AdditiveScorer):
-        return additive_gp_to_arrays(scorer.process)
+        return additive_gp_to_arrays(scorer.gp)
     folded = cast(FoldedScorer, scorer)
     named = {_WHOLE: folded.whole} | {str(k): part for k, part in enumerate(folded.parts)}
     return {f"{k}.{n}": v for k, model in named.items() for n, v in model.arrays().items()}

@@ -101,7 +101,7 @@ def read_space_fit(
     target_fits = []
     for (target, label), scorer, entry in zip(found, scorers, trust, strict=True):
         scored = tuple(stages[target.name, u] for u in range(len(space.stages)))
-        scorer = scorer.limited(target.limits)
+        scorer = scorer.with_limits(target.limits)
         target_fits.append(TargetFit(target, label, scorer, scored, entry.features, entry.trust))
     return Fit(table, recipe, file.seed, tuple(target_fits), file.max_modules, file.versions)
 

@@ -10,6 +10,7 @@ from itertools import zip_longest
 import numpy as np
 
 from nasbuild._arrays import ranges
+from nasbuild.score._any_fit import range_text
 from nasbuild.score._scorer import Scorer
 from nasbuild.space import (
     Module,
@@ -60,6 +61,12 @@ class StageScores:
 
     def __len__(self) -> int:
         return len(self.score)
+
+    def __repr__(self) -> str:
+        return (
+            f"StageScores(stage {self.stage}, {len(self):,} of {self.total:,} modules, "
+            f"scores{range_text(self.score)}{', searched' if self.searched else ''})"
+        )
 
     @property
     def searched(self) -> bool:
@@ -122,11 +129,11 @@ def score_stages(
 def best_modules(scorer: Scorer, scores: StageScores, sign: int, n: int | None = None) -> np.ndarray:
     """Positions of the ``n`` best modules, best first, given the target's sign; of those that make the same network, one."""
     order = scores.best(sign)
-    if scorer.merges:
+    if scorer.has_equivalents:
         written: dict[_Key, list[tuple[_Key, int]]] = {}
         for rank in order.tolist():
             code = scores.code(rank)
-            written.setdefault(module_key(scorer.left(scores.stage, code)), []).append(
+            written.setdefault(module_key(scorer.canonical_code(scores.stage, code)), []).append(
                 (module_key(code), rank)
             )
         # Whatever the target, the same one of them.

@@ -49,7 +49,11 @@ def suspect_labels(scorer: Scorer, parts: Sequence[HeldOut], labels: np.ndarray)
 
     For scorers whose scale is fitted to the labels: elsewhere the tail of skewed labels would be suspect.
     """
-    if not scorer.scaled or any(part.missed is None or part.deviation is None for part in parts) or not parts:
+    if (
+        not scorer.has_fitted_scale
+        or any(part.missed is None or part.deviation is None for part in parts)
+        or not parts
+    ):
         return ()
     rows = np.concatenate([part.test for part in parts])
     expected = np.concatenate([part.prediction for part in parts])

@@ -20,13 +20,13 @@ def n_tied(scorer: Scorer, scores: StageScores, sign: int) -> int:
     ranks = best_modules(scorer, scores, sign, COMPARED)
     if len(ranks) < 2:
         return 0
-    each = member_scores(scorer, scores, ranks)
+    each = member_scores_at(scorer, scores, ranks)
     behind = (sign * (each[:, :1] - each[:, 1:]) > 0).mean(axis=0)
     return int((behind < _APART).sum())
 
 
-def member_scores(scorer: Scorer, scores: StageScores, ranks: np.ndarray) -> np.ndarray:
+def member_scores_at(scorer: Scorer, scores: StageScores, ranks: np.ndarray) -> np.ndarray:
     """Scores of modules at some positions by every member, (members, positions)."""
     modules = [scores.module(scorer.space, int(r)) for r in ranks]
     grouped = group_modules(scorer.space, scores.stage, modules)
-    return grouped.evaluate(lambda codes: scorer.each(scores.stage, codes).T, (scorer.members,)).T
+    return grouped.evaluate(lambda codes: scorer.member_scores(scores.stage, codes).T, (scorer.members,)).T

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nasbuild.score._advice import Baseline, better_method
+from nasbuild.score._better_method import Baseline, better_method
 from nasbuild.score._better_part import PartOrder
-from nasbuild.score._held_out import Agreement, Evidence, interval_of
-from nasbuild.score._modules import label_statistics
+from nasbuild.score._gnn_scorer import label_statistics
+from nasbuild.score._held_out import Agreement, Evidence, correlation_interval
 from nasbuild.score._scorer import Scorer
 from nasbuild.score._srcc_text import correlation_text, srcc_text
 from nasbuild.score._suspect_labels import SuspectLabel
@@ -85,6 +85,13 @@ class Trust:
     better: str | None
     verdict: str
 
+    def __repr__(self) -> str:
+        covered = "" if self.coverage is None else f", 90 % intervals hold {self.coverage:.0%}"
+        return (
+            f"Trust({self.level}: held-out SRCC {srcc_text(self.prediction)}, of summed module scores "
+            f"{srcc_text(self.modules)}{covered}; {self.labels:,} labels, {len(self.suspects)} suspect)"
+        )
+
 
 def measure_trust(
     scorer: Scorer,
@@ -104,9 +111,9 @@ def measure_trust(
         for depth in stage.depths
         if count[u, depth] < 2
     )
-    level = level_of(evidence.modules.mean, evidence.tested)
+    level = trust_level(evidence.modules.mean, evidence.tested)
     better = better_method(evidence.modules, baselines, level)
-    verdict = _verdict(level, evidence, _told_labels(scorer), baselines, better, better_part)
+    verdict = _verdict(level, evidence, _labels_text(scorer), baselines, better, better_part)
     return Trust(
         evidence.hops,
         evidence.prediction,
@@ -127,7 +134,7 @@ def measure_trust(
     )
 
 
-def level_of(value: float, tested: int) -> str:
+def trust_level(value: float, tested: int) -> str:
     """How far to believe a correlation measured on ``tested`` different rows.
 
     A lucky order of few rows must not pass, so the lower end of the 95 % interval counts (Fisher's z),
@@ -135,7 +142,7 @@ def level_of(value: float, tested: int) -> str:
     """
     if tested <= 3 or value <= 0:
         return "none"
-    lower, _ = interval_of(min(value, 1 - 2 / tested), tested)
+    lower, _ = correlation_interval(min(value, 1 - 2 / tested), tested)
     return next((name for name, bound in _LEVELS.items() if lower >= bound), "none")
 
 
@@ -159,7 +166,7 @@ def _verdict(
         "none": f"{measured}: the table is too small or too noisy to believe the module scores.",
     }[level]
     if better_part and level != "none":
-        found += f" {part_text(better_part[0])}"
+        found += f" {better_part_text(better_part[0])}"
     if baselines:
         told = " and ".join(f"{METHOD_NAMES[r.name]} {srcc_text(r.modules)}" for r in baselines)
         found += f" For comparison, summed module scores by other methods: {told}."
@@ -168,13 +175,13 @@ def _verdict(
     return found
 
 
-def _told_labels(scorer: Scorer) -> str:
+def _labels_text(scorer: Scorer) -> str:
     """How many labels there are, and of how many it was learnt."""
-    count, target_fit = len(scorer.labels), scorer.learnt_from
+    count, target_fit = len(scorer.labels), scorer.n_fitted
     return f"{count} labels" if target_fit == count else f"{target_fit} labels, drawn at random from {count}"
 
 
-def part_text(part: PartOrder) -> str:
+def better_part_text(part: PartOrder) -> str:
     """The order among the better half, in a sentence."""
     if part.modules is None or part.low is None or part.high is None:
         return f"How well they order the better half can't be told from {part.rows} held-out rows."

@@ -18,13 +18,13 @@ from nasbuild.predictor.additive_gp._pair_interactions import Interaction
 from nasbuild.predictor.additive_gp._rbf_interactions import Radial
 from nasbuild.predictor.additive_gp._term_values import Values
 from nasbuild.predictor.additive_gp._terms import REACH_LAYER, REACH_PAIR, Entries, Terms, reach
-from nasbuild.predictor.additive_gp._unseen_choices import VARIANCE, UnseenChoices
+from nasbuild.predictor.additive_gp._unseen_choices import UNSEEN_VARIANCE, UnseenChoices
 from nasbuild.predictor.additive_gp._warp import Warp
-from nasbuild.predictor.gnn._identity_layers import passing_choices, what_is_left
+from nasbuild.predictor.gnn._identity_layers import identity_choices, without_identity
 from nasbuild.space import Architecture, Space, StageModules, group_codes, group_stages
 
 _CHUNK = 8192  # modules that are scored at a time
-GUESSED = 0.5
+EXTRAPOLATION_STD = 0.5
 """Share of a prediction's distance to the nearest label that counts as a deviation."""
 FAR = 2.0
 """Times the largest prior variance in the table, beyond which an architecture is far from it."""
@@ -59,7 +59,7 @@ class AdditiveGP:
         From the sum of f_u to labels.
     spread
         Factor on all deviations, as held-out rows ask for.
-    crossing
+    interaction_share
         Share of what the interactions are expected to add that held-out rows bear out; y' has so much of it.
     passing
         Whether modules are seen without the layers that pass their input on.
@@ -83,9 +83,20 @@ class AdditiveGP:
     level: float
     radials: tuple[Radial, ...]
     spread: float = 1.0
-    crossing: float = 1.0
+    interaction_share: float = 1.0
     passing: bool = False
     anchor: int | None = None
+
+    def __repr__(self) -> str:
+        interactions = [
+            *["pairs of stages"] * (self.interaction_variance > 0),
+            *["all orders"] * bool(self.radials),
+        ]
+        return (
+            f"AdditiveGP({len(self.space.stages)} stages, {len(self.rows):,} rows, {len(self.terms)} terms, "
+            f"interactions of {' and '.join(interactions) or 'none'}, noise {self.noise:.3g}, "
+            f"{self.samples} posterior samples)"
+        )
 
     @property
     def samples(self) -> int:
@@ -115,7 +126,7 @@ class AdditiveGP:
         mean = values[:, 0] * self.slope + self.level / len(self.space.stages)
         return mean, values[:, 1:].std(axis=1) * (self.slope * self.spread)
 
-    def each(self, stage: int, codes: np.ndarray) -> np.ndarray:
+    def member_scores(self, stage: int, codes: np.ndarray) -> np.ndarray:
         """Shares by every sample of the posterior, (samples, modules), in the label's unit."""
         values = self._values(stage, codes, None)
         middle = values[:, 1:].mean(axis=1, keepdims=True)
@@ -165,7 +176,9 @@ class AdditiveGP:
         _, mean, variance = self._latent(*self._grouped(architectures))
         return mean, variance
 
-    def drawn(self, architectures: Sequence[Architecture], count: int, seed: int = 0) -> np.ndarray:
+    def posterior_samples(
+        self, architectures: Sequence[Architecture], count: int, seed: int = 0
+    ) -> np.ndarray:
         """Warped labels by samples of the posterior, interactions included, noise left out; (count, architectures)."""
         _, mean, known, prior = self._towards(*self._grouped(architectures), whole=True)
         prior -= known.T @ known
@@ -186,7 +199,7 @@ class AdditiveGP:
         spread = np.sqrt(variance) * self.spread
         low, high = self.warp.back(mean - spread), self.warp.back(mean + spread)
         value = self.warp.back(mean)
-        std = np.hypot((high - low) / 2, GUESSED * self.warp.beyond(value))
+        std = np.hypot((high - low) / 2, EXTRAPOLATION_STD * self.warp.beyond(value))
         return value, std, prior > FAR * self._widest
 
     @cached_property
@@ -194,9 +207,9 @@ class AdditiveGP:
         """Largest prior variance of a row learnt from."""
         return float(self._towards(*self._grouped(self.architectures), whole=False)[3].max())
 
-    def left(self, stage: int, code: np.ndarray) -> np.ndarray:
+    def canonical_code(self, stage: int, code: np.ndarray) -> np.ndarray:
         """What is seen of a module, code (depth, features): equal for modules that make the same network."""
-        return what_is_left(code, self._passing[stage]) if self.passing else code
+        return without_identity(code, self._passing[stage]) if self.passing else code
 
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs:
         """What pairs of stages add to `sums`, for every architecture of some modules of each stage.
@@ -210,7 +223,7 @@ class AdditiveGP:
             modules = group_codes(own)
             rows.append(scaled_rows(self.terms, [grouped_entries(self._terms, u, modules)], [modules]))
         return self.interaction.pairs(
-            rows, self.alpha * (self.interaction_variance * self.slope * self.crossing)
+            rows, self.alpha * (self.interaction_variance * self.slope * self.interaction_share)
         )
 
     def layer_pairs(self, stage: int, options: Sequence[np.ndarray]) -> dict[tuple[int, int], np.ndarray]:
@@ -259,7 +272,7 @@ class AdditiveGP:
 
     @cached_property
     def _passing(self) -> list[list[np.ndarray]]:
-        return [passing_choices(self.space, stage) for stage in self.space.stages]
+        return [identity_choices(self.space, stage) for stage in self.space.stages]
 
     @cached_property
     def _terms(self) -> Terms:
@@ -365,18 +378,18 @@ class AdditiveGP:
                 if radial.theta[t]:
                     between += radial.theta[t] * k
                     itself += radial.theta[t] * within
-        prior += VARIANCE * (held @ held.T if whole else (held**2).sum(axis=1))
+        prior += UNSEEN_VARIANCE * (held @ held.T if whole else (held**2).sum(axis=1))
         if self.interaction_variance:
             at, g = self.interaction.at(rows), self.interaction
             k = self.interaction_variance * g.kernel(at, g.features)
-            mean += self.crossing * (k @ self.alpha)
+            mean += self.interaction_share * (k @ self.alpha)
             cross += k
             prior += self.interaction_variance * (g.kernel(at, at) if whole else g.diagonal(at))
         diagonals = self._distance_diagonals if self.radials else []
         for radial, between, itself, table in zip(self.radials, near, own, diagonals, strict=True):
             diagonal = np.diag(itself) if whole else itself
             k = radial.kernel(between, diagonal, table)
-            mean += self.crossing * (k @ self.alpha)
+            mean += self.interaction_share * (k @ self.alpha)
             cross += k
             prior += radial.kernel(itself, diagonal, diagonal) if whole else radial.variance
         return sums, mean, solve_triangular(self._factor, cross.T, lower=True, check_finite=False), prior

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from scipy.special import ndtri
 
 from nasbuild.predictor.additive_gp._term_rows import Rows, rows_of
-from nasbuild.predictor.additive_gp._terms import SINGLE, Entries, Terms, joined, keyed, kind
+from nasbuild.predictor.additive_gp._terms import SINGLE, Entries, Terms, hash_key, joined, kind
 from nasbuild.space import Architecture, Space, StageModules, group_stages
 
 _DENSE = 512  # columns up to which a term is multiplied as a dense matrix
@@ -40,7 +40,7 @@ class Term:
         place, known = self._place(entries)
         return Entries(entries.rows[known], place[known], entries.values[known] / self.scale)
 
-    def weighted(self, keys: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def weighted_values(self, keys: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """What weights (columns,) make of a value of 1 at each key, in the shape of ``keys``; 0 where the term has none."""
         flat = keys.ravel()
         place = np.searchsorted(self.keys, flat)
@@ -54,7 +54,7 @@ class Term:
         A key has the same draws wherever it stands, so that modules that share it are as uncertain together.
         """
         keys, matrix = self._unknown([entries], [modules])
-        return matrix[0] @ normal_draws(keys, zlib.crc32(self.name.encode()), samples)
+        return matrix[0] @ keyed_normals(keys, zlib.crc32(self.name.encode()), samples)
 
     def unseen(self, entries: Sequence[Entries], groups: Sequence[StageModules]) -> csr_matrix | None:
         """Scaled values of what the term has no column for, for whole architectures, (architectures, keys); None for nothing.
@@ -88,10 +88,10 @@ class Term:
         return place, self.keys[place] == entries.keys
 
 
-def normal_draws(keys: np.ndarray, seed: int, samples: int) -> np.ndarray:
+def keyed_normals(keys: np.ndarray, seed: int, samples: int) -> np.ndarray:
     """Standard normal numbers of each key, (keys, samples): equal keys have equal ones, always."""
     # One round more than equality asks for: neighbouring samples must have nothing in common.
-    cells = keyed(keys[:, None], seed, np.arange(samples)[None], 0, 0)
+    cells = hash_key(keys[:, None], seed, np.arange(samples)[None], 0, 0)
     # 53 bits, as many as a float holds, in the middle of their cells: never 0 or 1.
     return ndtri(((cells >> np.uint64(11)).astype(float) + 0.5) / 2**53)
 

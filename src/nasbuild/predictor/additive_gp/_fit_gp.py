@@ -12,29 +12,29 @@ from nasbuild.predictor._recipe import AdditiveRecipe
 from nasbuild.predictor.additive_gp._additive_gp import AdditiveGP
 from nasbuild.predictor.additive_gp._covariance import covariances, residual_covariance
 from nasbuild.predictor.additive_gp._design_matrix import Design, design
-from nasbuild.predictor.additive_gp._flat_blend import blended
-from nasbuild.predictor.additive_gp._interactions import (
-    Beside,
+from nasbuild.predictor.additive_gp._distance_blend import blended
+from nasbuild.predictor.additive_gp._interaction_kernels import (
+    InteractionKernels,
     Variances,
     all_kernels,
-    beside_of,
-    centre_of,
-    kernels_of,
+    interaction_kernels,
+    prior_centre,
+    term_kernels,
 )
 from nasbuild.predictor.additive_gp._kernels import Kernels
 from nasbuild.predictor.additive_gp._marginal_likelihood import maximise_evidence
 from nasbuild.predictor.additive_gp._pair_interactions import Interaction
-from nasbuild.predictor.additive_gp._single_changes import reference_row, tells_of_sums
+from nasbuild.predictor.additive_gp._single_changes import reference_row, rows_informative_of_scale
 from nasbuild.predictor.additive_gp._warp import Warp
 from nasbuild.predictor.additive_gp._warp_power import Scale, Scales
-from nasbuild.predictor.gnn._identity_layers import declared, may_pass
+from nasbuild.predictor.gnn._identity_layers import declared_identity, has_identity_layers
 from nasbuild.space import Architecture, Space
 
 _NO_VARIANCE = 1e-6  # of the labels' variance; a term with less is left out
 _FIRST_GUESS = 0.02  # variance of the interactions at which their search begins
 _UNKNOWN_PAIRS = 0.05  # variance of an interaction that no row shows, of the product of its two parts
 _STEPS, _FINE_STEPS = (1.0, 0.5), (0.25, 0.125)  # of the power, without and with interactions
-_FOR_NAME = 5.0
+_NATS_FOR_IDENTITY = 5.0
 """Nats by which labels must speak for it before a layer is believed to do nothing: odds of 150 to 1 from even ones.
 
 Where the name misleads (a cell's edges, of which a skipped one still connects) the two ways differ by up to 3 nats either way,
@@ -68,24 +68,28 @@ def fit_additive_gp(
     rows = np.sort(rng.permutation(len(labels))[: recipe.most_rows])
     architectures, labels, n = [architectures[i] for i in rows], labels[rows], len(rows)
     some = np.arange(n) if n <= recipe.rows else np.sort(rng.permutation(n)[: recipe.rows])
-    if passing is None and declared(space) is not None:
-        passing = may_pass(space)
-    ways = (False, True) if passing is None and may_pass(space) else (bool(passing),)
-    tells = tells_of_sums(space, architectures)
+    if passing is None and declared_identity(space) is not None:
+        passing = has_identity_layers(space)
+    ways = (False, True) if passing is None and has_identity_layers(space) else (bool(passing),)
+    tells = rows_informative_of_scale(space, architectures)
     # Of a reference and its single changes, effects are added up on the labels' own scale: nothing else is known of them.
     apart = not tells.any()
     power = 1.0 if apart and power is None else power
     tried: dict[bool, tuple[Design, Scale, Kernels]] = {}
     for way in ways:
         table = design(space, architectures, recipe.without, way, single=apart)
-        own = kernels_of(table, some)
-        scales = Scales(own, labels, some, centre_of(table.terms), recipe, tells[some])
+        own = term_kernels(table, some)
+        scales = Scales(own, labels, some, prior_centre(table.terms), recipe, tells[some])
         tried[way] = table, scales.best(1.0, _STEPS) if power is None else scales.attempt(power), own
-    passing = min(tried, key=lambda way: tried[way][1].objective + way * _FOR_NAME)
+    passing = min(tried, key=lambda way: tried[way][1].objective + way * _NATS_FOR_IDENTITY)
     table, found, own = tried[passing]
-    beside = Beside() if apart else beside_of(table, np.exp(found.log[: len(table.terms)]), own, recipe)
+    beside = (
+        InteractionKernels()
+        if apart
+        else interaction_kernels(table, np.exp(found.log[: len(table.terms)]), own, recipe)
+    )
     kernels = all_kernels(own, some, beside)
-    centre = centre_of(table.terms, more=len(beside))
+    centre = prior_centre(table.terms, more=len(beside))
     if len(beside):
         first = np.log([_FIRST_GUESS] * len(beside))
         found = replace(found, log=np.concatenate([found.log[:-1], first, found.log[-1:]]))
@@ -99,7 +103,7 @@ def fit_additive_gp(
         parts = [(kernels, z)]
         if n > recipe.rows:
             split = _parts(n, recipe, rng)
-            parts = [(all_kernels(kernels_of(table, part), part, beside), z[part]) for part in split]
+            parts = [(all_kernels(term_kernels(table, part), part, beside), z[part]) for part in split]
         log, _ = maximise_evidence(
             parts,
             centre=centre,

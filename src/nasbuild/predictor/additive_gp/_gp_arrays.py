@@ -17,7 +17,7 @@ from nasbuild.space import Architecture, Space
 
 _WARP = ("power", "mean", "std", "shift", "spread", "low", "high")
 _RADIAL = ("theta", "widths", "variances")
-_NUMBERS = ("interaction_variance", "noise", "slope", "level", "spread", "crossing")
+_NUMBERS = ("interaction_variance", "noise", "slope", "level", "spread", "interaction_share")
 
 
 def additive_gp_to_arrays(process: AdditiveGP) -> dict[str, np.ndarray]:
@@ -123,7 +123,7 @@ def additive_gp_from_arrays(
             raise ValueError("a scale that is not above 0")
         if not warp["low"] < warp["high"]:
             raise ValueError("labels that have no range")
-        if not 0 <= numbers["crossing"] <= 1:
+        if not 0 <= numbers["interaction_share"] <= 1:
             raise ValueError("a share that is none")
         variances = (
             *arrays["theta"],

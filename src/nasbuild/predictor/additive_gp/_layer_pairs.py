@@ -33,7 +33,7 @@ def layer_pairs(
             for name, keys in terms.of_two(stage, (i, j), first, options[j]):
                 if name in used:
                     term, weights = used[name]
-                    total += term.weighted(keys, weights)
+                    total += term.weighted_values(keys, weights)
             if total.any():
                 found[i, j] = total
     return found

@@ -38,7 +38,7 @@ class Pairs:
             total += ((x[u] @ self.links[u, v]) * x[v]).sum(axis=1)
         return total
 
-    def every(self) -> np.ndarray:
+    def all_combinations(self) -> np.ndarray:
         """What all pairs add to every combination of the modules, (combinations,); the last stage's changes fastest."""
         sizes = tuple(len(factor) for factor in self.factors)
         total = np.zeros(sizes)

@@ -14,7 +14,7 @@ _Part = tuple[int, int, int]
 """Stage, place, feature; the number of layers has place -1."""
 
 
-def tells_of_sums(space: Space, architectures: Sequence[Architecture]) -> np.ndarray:
+def rows_informative_of_scale(space: Space, architectures: Sequence[Architecture]) -> np.ndarray:
     """Which rows say whether effects add up, and on which scale, (architectures,) bool.
 
     Rows are looked at from the one nearest to what most rows have to the furthest. A row that holds a choice at a layer

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbuild.predictor.additive_gp._numeric_features import curve, log_depths, log_numbers, plain_numbers
-from nasbuild.predictor.gnn._identity_layers import passing_choices, without_passing
+from nasbuild.predictor.gnn._identity_layers import identity_choices, without_identity_layers
 from nasbuild.space import Space, features_by_name
 
 REACH_LAYER, REACH_PAIR, REACH_MODULE = 0, 1, 2
@@ -96,7 +96,7 @@ class Terms:
 
     def __init__(self, space: Space, passing: bool = False) -> None:
         self.space = space
-        self._passing = [passing_choices(space, stage) for stage in space.stages] if passing else None
+        self._passing = [identity_choices(space, stage) for stage in space.stages] if passing else None
         merged = features_by_name(space.stages)
         self._number = {name: n for n, name in enumerate(merged)}
         self._numbers = {name: log_numbers(feature) for name, feature in merged.items()}
@@ -123,7 +123,7 @@ class Terms:
         if self._passing is None:
             yield from self._with_alone(stage, codes)
             return
-        for rows, kept in without_passing(codes, self._passing[stage]):
+        for rows, kept in without_identity_layers(codes, self._passing[stage]):
             for name, e in self._with_alone(stage, kept):
                 yield name, Entries(rows[e.rows], e.keys, e.values)
 
@@ -143,7 +143,7 @@ class Terms:
             for f in free:
                 own = self._number[definition.features[f].name]
                 yield "follow", follow_key(a[f][:, None], b[f][None], own)
-            yield "follow@stage", layers_key(keyed(*a)[:, None], keyed(*b)[None], stage)
+            yield "follow@stage", layers_key(hash_key(*a)[:, None], hash_key(*b)[None], stage)
         for f in free:
             for g in free:
                 yield "duo@stage", duo_key(a[f][:, None], b[g][None], places, (f, g), stage)
@@ -163,7 +163,7 @@ class Terms:
             yield name, entries
             if kind(name) in _ALONE:
                 # Equal keys of two terms are two columns here.
-                keys = keyed(entries.keys, zlib.crc32(name.encode()))
+                keys = hash_key(entries.keys, zlib.crc32(name.encode()))
                 alone.append(Entries(entries.rows, keys, entries.values))
         if alone:
             yield f"{ALONE}:{stage}", joined(alone)
@@ -182,13 +182,13 @@ class Terms:
             return Entries(np.repeat(rows, keys.shape[1]), keys.ravel(), spread)
 
         if deeper:
-            yield "depth", counted(keyed(np.full(modules, depth)))
-            yield "depth@stage", counted(keyed(np.full(modules, depth), stage))
+            yield "depth", counted(hash_key(np.full(modules, depth)))
+            yield "depth@stage", counted(hash_key(np.full(modules, depth), stage))
         if (own_trend := self._trends[stage]) is not None and self._trend is not None:
             one = np.zeros(modules, dtype=np.int64)
             for name, (middle, spread), key in (
-                ("layers", self._trend, keyed(one)),
-                ("layers@stage", own_trend, keyed(one, stage)),
+                ("layers", self._trend, hash_key(one)),
+                ("layers@stage", own_trend, hash_key(one, stage)),
             ):
                 yield name, counted(key, (np.log(max(depth, 1)) - middle) / spread)
         if not width:
@@ -197,44 +197,44 @@ class Terms:
             own, c = self._number[feature.name], categories[f]
             if len(feature.choices) < 2:
                 continue
-            yield f"choice:{feature.name}", counted(keyed(c))
-            yield f"choice@stage:{feature.name}", counted(keyed(c, stage))
-            yield "choice@place", counted(keyed(c, stage, own, place.reshape(modules, depth)))
+            yield f"choice:{feature.name}", counted(hash_key(c))
+            yield f"choice@stage:{feature.name}", counted(hash_key(c, stage))
+            yield "choice@place", counted(hash_key(c, stage, own, place.reshape(modules, depth)))
             numbers = self._numbers[feature.name]
             if numbers is not None:
-                yield f"number:{feature.name}", counted(keyed(np.zeros_like(c)), numbers[c])
-                yield f"number@stage:{feature.name}", counted(keyed(np.full_like(c, stage)), numbers[c])
+                yield f"number:{feature.name}", counted(hash_key(np.zeros_like(c)), numbers[c])
+                yield f"number@stage:{feature.name}", counted(hash_key(np.full_like(c, stage)), numbers[c])
             plain = self._plain[feature.name]
             if plain is not None and numbers is not None and not np.array_equal(plain, numbers):
-                yield f"plain:{feature.name}", counted(keyed(np.zeros_like(c)), plain[c])
-                yield f"plain@stage:{feature.name}", counted(keyed(np.full_like(c, stage)), plain[c])
+                yield f"plain:{feature.name}", counted(hash_key(np.zeros_like(c)), plain[c])
+                yield f"plain@stage:{feature.name}", counted(hash_key(np.full_like(c, stage)), plain[c])
             bumps = self._curves[feature.name]
             if bumps is not None:
                 each = np.arange(bumps.shape[1])
-                keys = np.broadcast_to(keyed(each, own, stage), (*c.shape, len(each)))
+                keys = np.broadcast_to(hash_key(each, own, stage), (*c.shape, len(each)))
                 yield "curve@stage", counted(keys, bumps[c].reshape(modules, -1))
             if feature.name in definition.shared and deeper:
-                yield f"once:{feature.name}", counted(keyed(c[:, 0]))
-                yield f"once@stage:{feature.name}", counted(keyed(c[:, 0], stage))
+                yield f"once:{feature.name}", counted(hash_key(c[:, 0]))
+                yield f"once@stage:{feature.name}", counted(hash_key(c[:, 0], stage))
                 if numbers is not None:
                     one, size = np.zeros_like(c[:, 0]), numbers[c[:, 0]][:, None]
-                    yield f"size:{feature.name}", counted(keyed(one), size)
-                    yield f"size@stage:{feature.name}", counted(keyed(one, stage), size)
+                    yield f"size:{feature.name}", counted(hash_key(one), size)
+                    yield f"size@stage:{feature.name}", counted(hash_key(one, stage), size)
             if feature.name not in definition.shared and max(definition.depths) > 1:
-                yield "first", counted(keyed(c[:, 0], own))
-                yield "last", counted(keyed(c[:, -1], own))
-                yield "last@stage", counted(keyed(c[:, -1], own, stage))
+                yield "first", counted(hash_key(c[:, 0], own))
+                yield "last", counted(hash_key(c[:, -1], own))
+                yield "last@stage", counted(hash_key(c[:, -1], own, stage))
                 if deeper:
-                    yield "mean", counted(keyed(c, own), 1 / depth)
-                    yield "mean@stage", counted(keyed(c, own, stage), 1 / depth)
+                    yield "mean", counted(hash_key(c, own), 1 / depth)
+                    yield "mean@stage", counted(hash_key(c, own, stage), 1 / depth)
                 if depth > 1:
                     yield "follow", counted(follow_key(c[:, :-1], c[:, 1:], own))
-        layer = keyed(*[categories[f] for f in range(width)])
+        layer = hash_key(*[categories[f] for f in range(width)])
         if width > 1:
-            names = int(keyed(*[self._number[f.name] for f in definition.features]) >> np.uint64(1))
-            yield "layer", counted(keyed(layer, names))
-            yield "layer@stage", counted(keyed(layer, stage))
-            yield "layer@place", counted(keyed(layer, stage, place.reshape(modules, depth)))
+            names = int(hash_key(*[self._number[f.name] for f in definition.features]) >> np.uint64(1))
+            yield "layer", counted(hash_key(layer, names))
+            yield "layer@stage", counted(hash_key(layer, stage))
+            yield "layer@place", counted(hash_key(layer, stage, place.reshape(modules, depth)))
             shared = [f for f, feature in enumerate(definition.features) if feature.name in definition.shared]
             for n, a in enumerate(shared):
                 for b in shared[:n]:
@@ -242,8 +242,11 @@ class Terms:
                         self._number[definition.features[a].name],
                         self._number[definition.features[b].name],
                     )
-                    yield "two", counted(keyed(categories[a][:, 0], categories[b][:, 0], *both))
-                    yield "two@stage", counted(keyed(categories[a][:, 0], categories[b][:, 0], *both, stage))
+                    yield "two", counted(hash_key(categories[a][:, 0], categories[b][:, 0], *both))
+                    yield (
+                        "two@stage",
+                        counted(hash_key(categories[a][:, 0], categories[b][:, 0], *both, stage)),
+                    )
         free = self._free(stage)
         if depth > 1 and free:
             first, second = np.triu_indices(depth, 1)
@@ -255,17 +258,17 @@ class Terms:
             yield "duo@stage", counted(np.concatenate(pairs, axis=1))
         if depth > 1:
             yield "follow@stage", counted(layers_key(layer[:, :-1], layer[:, 1:], stage))
-        yield "module", counted(keyed(*[layer[:, n] for n in range(depth)], stage, depth))
+        yield "module", counted(hash_key(*[layer[:, n] for n in range(depth)], stage, depth))
 
 
 def follow_key(before: np.ndarray, after: np.ndarray, feature: int) -> np.ndarray:
     """Keys of one feature's categories in two neighbouring layers."""
-    return keyed(after, feature, before)
+    return hash_key(after, feature, before)
 
 
 def layers_key(before: np.ndarray, after: np.ndarray, stage: int) -> np.ndarray:
     """Keys of two neighbouring layers of a stage, from those of whole layers."""
-    return keyed(after, before, stage)
+    return hash_key(after, before, stage)
 
 
 def duo_key(
@@ -276,10 +279,10 @@ def duo_key(
     stage: int,
 ) -> np.ndarray:
     """Keys of the categories of two layers at their places in a stage."""
-    return keyed(first, second, *places, *features, stage)
+    return hash_key(first, second, *places, *features, stage)
 
 
-def keyed(*parts: np.ndarray | int) -> np.ndarray:
+def hash_key(*parts: np.ndarray | int) -> np.ndarray:
     """A 64-bit key of whole numbers, the same for equal parts (multiply, add, shift)."""
     shape = np.broadcast_shapes(*(np.shape(p) for p in parts))
     key = np.full(shape, 0x9E3779B97F4A7C15, dtype=np.uint64)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasbuild.predictor.additive_gp._design_matrix import normal_draws
-from nasbuild.predictor.additive_gp._terms import keyed
-from nasbuild.predictor.gnn._identity_layers import passing_choices
+from nasbuild.predictor.additive_gp._design_matrix import keyed_normals
+from nasbuild.predictor.additive_gp._terms import hash_key
+from nasbuild.predictor.gnn._identity_layers import identity_choices
 from nasbuild.space import Architecture, Space, StageModules
 from nasbuild.table import UnseenChoice, modules_with_unseen, unseen_choices
 
-VARIANCE = 1.0
+UNSEEN_VARIANCE = 1.0
 """Prior variance of what one of them does, in variances of the labels on the warped scale.
 
 A term's variance is learnt from choices that rows differ in, and where rows do not differ in a feature it has none. So
@@ -58,13 +58,13 @@ class UnseenChoices:
         own = [k for k, one in enumerate(self.found) if one.stage == stage]
         if not own:
             return np.zeros((modules.count, count))
-        draws = normal_draws(keyed(np.array(own), stage), _SEED, count)
-        return np.sqrt(VARIANCE) * self.holds(stage, modules)[:, own] @ draws
+        draws = keyed_normals(hash_key(np.array(own), stage), _SEED, count)
+        return np.sqrt(UNSEEN_VARIANCE) * self.holds(stage, modules)[:, own] @ draws
 
 
 def _does_nothing(space: Space, one: UnseenChoice) -> bool:
     stage = space.stages[one.stage]
-    passing = passing_choices(space, stage)
+    passing = identity_choices(space, stage)
     if one.feature is None:
         return any(passes.any() for passes in passing)
     f = [feature.name for feature in stage.features].index(one.feature)

@@ -49,7 +49,7 @@ class Scales:
     centre
         Logarithms of the variances expected beforehand, (kernels,).
     tells
-        Which of the rows say anything of the scale (`tells_of_sums`), (rows,) bool.
+        Which of the rows say anything of the scale (`rows_informative_of_scale`), (rows,) bool.
     """
 
     kernels: Kernels

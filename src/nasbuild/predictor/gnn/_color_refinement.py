@@ -37,7 +37,7 @@ class Kinds:
     target: np.ndarray
 
 
-def kinds_of(graphs: Graphs, hops: int) -> list[Kinds]:
+def node_kinds(graphs: Graphs, hops: int) -> list[Kinds]:
     """The kinds of nodes at hops 0 to ``hops``; nodes are of one kind if they look alike from so many hops."""
     source, target = graphs.edges
     found: list[Kinds] = []

@@ -38,6 +38,13 @@ class Ensemble:
     shape: Shape
     members: tuple[Member, ...]
 
+    def __repr__(self) -> str:
+        srcc = np.mean([member.srcc[-1] for member in self.members])
+        return (
+            f"Ensemble({len(self.members)} members, {self.shape.convolution}, {self.hops} hops, "
+            f"width {self.shape.width}, held-out SRCC {srcc:.2f})"
+        )
+
     @cached_property
     def networks(self) -> tuple[Network, ...]:
         """The members' networks, in eval mode."""
@@ -71,10 +78,10 @@ class Ensemble:
                 outputs(network, graphs)[0].astype(np.float64) * member.label_std + member.label_mean
                 for network, member in zip(self.networks, self.members, strict=True)
             ]
-        return weighted(np.stack(each), self.weights(self.hops + 1))
+        return weighted_mean_std(np.stack(each), self.weights(self.hops + 1))
 
 
-def weighted(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def weighted_mean_std(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weighted mean and deviation over the first axis of (members, ...)."""
     mean = np.tensordot(weights, values, 1)
     return mean, np.sqrt(np.tensordot(weights, (values - mean) ** 2, 1))

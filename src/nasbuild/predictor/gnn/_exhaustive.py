@@ -26,7 +26,9 @@ _Context = tuple[
 ]  # stage and position of each module before a stage, as far as it can see
 
 
-def predict_every(ensemble: Ensemble, space: Space, codes: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+def predict_combinations(
+    ensemble: Ensemble, space: Space, codes: Sequence[Sequence[np.ndarray]]
+) -> np.ndarray:
     """Weighted mean of the members' y' (section 5.3) for every combination of some modules.
 
     Parameters

@@ -12,8 +12,8 @@ from nasbuild.errors import NasbuildError
 from nasbuild.predictor._recipe import OperatorRecipe, Recipe
 from nasbuild.predictor._threads import one_thread
 from nasbuild.predictor.gnn._graph_batch import GraphBatch
-from nasbuild.predictor.gnn._initialization import drawn_network
-from nasbuild.predictor.gnn._loss import autobuild_loss, mean_ranks, spearman
+from nasbuild.predictor.gnn._initialization import initialized_network
+from nasbuild.predictor.gnn._loss import autobuild_loss, average_ranks, spearman
 from nasbuild.predictor.gnn._network import Network, Shape
 from nasbuild.predictor.gnn._stacked_adamw import ClippedAdamW
 from nasbuild.space import Graphs, GraphSchema
@@ -48,6 +48,10 @@ class Member:
     srcc: np.ndarray
     norm_mean: np.ndarray
     norm_std: np.ndarray
+
+    def __repr__(self) -> str:
+        rows = f"{len(self.train):,} rows learnt from, {len(self.test):,} held out"
+        return f"Member({rows}, held-out SRCC {self.srcc[-1]:.2f})"
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def fit_member(task: Task, epoch_done: Callable[[], None] = lambda: None) -> Mem
 
 def new_network(task: Task) -> Network:
     """A network as the task's seed begins it."""
-    return drawn_network(task.schema, task.shape, task.seed)
+    return initialized_network(task.schema, task.shape, task.seed)
 
 
 def loss_of(
@@ -160,7 +164,7 @@ def outputs(network: Network, graphs: Graphs) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(predictions), np.concatenate(norms, axis=1)
 
 
-def last_norms(network: Network, graphs: Graphs, hop: int) -> np.ndarray:
+def last_node_norms(network: Network, graphs: Graphs, hop: int) -> np.ndarray:
     """1-norm of the last node's embedding at a hop, for each graph: (graphs,) float64."""
     found = []
     with torch.no_grad():
@@ -174,7 +178,7 @@ def srcc(a: np.ndarray, b: np.ndarray) -> float:
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return 0.0
     # SciPy's spearmanr gives the same, and takes longer to import than to fit a member.
-    return float(np.corrcoef(mean_ranks(a), mean_ranks(b))[0, 1])
+    return float(np.corrcoef(average_ranks(a), average_ranks(b))[0, 1])
 
 
 def measured(task: Task, network: Network, mean: float, std: float) -> Member:

@@ -13,22 +13,22 @@ _SAY_WHAT_A_LAYER_IS = ("op", "ops", "operation", "operator", "block", "layer")
 _PASS = ("identity", "skip", "skipconnect", "skipconnection")
 
 
-def declared(space: Space) -> tuple[str, ...] | None:
+def declared_identity(space: Space) -> tuple[str, ...] | None:
     """Choices that the space declares to pass their input on; None where it says nothing of it."""
     return getattr(space, "identity", None)
 
 
-def may_pass(space: Space) -> bool:
+def has_identity_layers(space: Space) -> bool:
     """Whether a stage has layers that pass their input on, as declared, else by their names.
 
     A stage's first layer is none of them, whatever its name: it takes the input to the stage's resolution and width.
     """
-    return any(max(s.depths) > 1 and any(p.any() for p in passing_choices(space, s)) for s in space.stages)
+    return any(max(s.depths) > 1 and any(p.any() for p in identity_choices(space, s)) for s in space.stages)
 
 
-def passing_choices(space: Space, stage: Stage) -> list[np.ndarray]:
+def identity_choices(space: Space, stage: Stage) -> list[np.ndarray]:
     """For each feature of a stage, which of its choices say that a layer does nothing, (choices,)."""
-    names = declared(space)
+    names = declared_identity(space)
     if names is not None:
         return [np.array([choice in names for choice in feature.choices]) for feature in stage.features]
     return [
@@ -44,12 +44,12 @@ def passing_choices(space: Space, stage: Stage) -> list[np.ndarray]:
     ]
 
 
-def what_is_left(code: np.ndarray, passing: Sequence[np.ndarray]) -> np.ndarray:
+def without_identity(code: np.ndarray, passing: Sequence[np.ndarray]) -> np.ndarray:
     """A module's code (depth, features) without the layers that pass their input on."""
     return code[_present(code[None], passing)[0]]
 
 
-def without_passing(
+def without_identity_layers(
     codes: np.ndarray, passing: Sequence[np.ndarray]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Modules of one depth, codes (modules, depth, features), without the layers that pass their input on.

@@ -19,7 +19,7 @@ def empty_network(schema: GraphSchema, shape: Shape) -> Network:
     return network.to_empty(device="cpu")
 
 
-def drawn_network(schema: GraphSchema, shape: Shape, seed: int) -> Network:
+def initialized_network(schema: GraphSchema, shape: Shape, seed: int) -> Network:
     """A network with the weights that it would have after ``torch.manual_seed(seed)``."""
     network, generator = empty_network(schema, shape), torch.Generator().manual_seed(seed)
     with torch.no_grad():

@@ -34,7 +34,7 @@ def spearman(
     """
     y = labels.detach()
     if ranking == "spearman":
-        y = torch.from_numpy(mean_ranks(y.numpy())).to(values.dtype)
+        y = torch.from_numpy(average_ranks(y.numpy())).to(values.dtype)
     return pearson(soft_rank(values, strength), y)
 
 
@@ -80,10 +80,10 @@ def autobuild_loss(
     return loss
 
 
-def mean_ranks(values: np.ndarray) -> np.ndarray:
+def average_ranks(values: np.ndarray) -> np.ndarray:
     """Ranks of values (..., n) from 1, ties sharing their mean: SciPy's ``rankdata``, without its overhead."""
     if values.ndim > 1:
-        return np.apply_along_axis(mean_ranks, -1, values)
+        return np.apply_along_axis(average_ranks, -1, values)
     ascending = np.sort(values)
     below = np.searchsorted(ascending, values, "left")
     return (below + np.searchsorted(ascending, values, "right") + 1) / 2

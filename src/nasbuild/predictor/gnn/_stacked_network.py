@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.nn.functional import leaky_relu, pad
 
-from nasbuild.predictor.gnn._color_refinement import Kinds, kinds_of
+from nasbuild.predictor.gnn._color_refinement import Kinds, node_kinds
 from nasbuild.predictor.gnn._network import Network
 from nasbuild.space import Graphs
 
@@ -44,7 +44,7 @@ class Stack:
             torch.cat([n.get_parameter(name).detach().ravel() for name in self._shapes]) for n in networks
         ]
         self.weights = torch.stack(every).requires_grad_()
-        kinds = kinds_of(graphs, self.hops)
+        kinds = node_kinds(graphs, self.hops)
         first = torch.from_numpy(kinds[0].first)
         self._categories = torch.from_numpy(graphs.categories)[first]
         self._numbers = torch.from_numpy(graphs.numbers)[first]

@@ -28,13 +28,13 @@ _TOGETHER = 5  # a fixed number, so that results do not depend on how many proce
 
 def groups(tasks: Sequence[Task]) -> Iterator[list[Task]]:
     """Tasks in order, those that can be fitted side by side together."""
-    for _, alike in groupby(tasks, key=_alike):
+    for _, alike in groupby(tasks, key=_batch_key):
         some = list(alike)
         for start in range(0, len(some), _TOGETHER):
             yield some[start : start + _TOGETHER]
 
 
-def _alike(task: Task) -> tuple[object, ...]:
+def _batch_key(task: Task) -> tuple[object, ...]:
     if (
         task.shape.convolution == "gatv2"
         and not isinstance(task.recipe, OperatorRecipe)
@@ -63,7 +63,7 @@ def fit_members(tasks: Sequence[Task], epoch_done: Callable[[], None] = lambda: 
     with one_thread():
         stack = Stack([new_network(task) for task in tasks], graphs.select(rows), learn)
         optimizer = optimizer_of([stack.weights], recipe, members=True)
-        parts = _equal_sizes(learn)
+        parts = _by_size(learn)
         targets = [
             torch.from_numpy(
                 np.stack([labels[k][0][rows[own]] for k, own in zip(members, some, strict=True)])
@@ -89,7 +89,7 @@ def fit_members(tasks: Sequence[Task], epoch_done: Callable[[], None] = lambda: 
         ]
 
 
-def _equal_sizes(learn: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+def _by_size(learn: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Members that learn from equally many graphs, (some,), and from which, (some, graphs); folds differ by one."""
     sizes = learn.sum(1)
     return [

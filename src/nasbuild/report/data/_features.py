@@ -122,7 +122,7 @@ def _choice(s: ChoiceScore) -> dict[str, Any]:
         "score": s.score,
         "effect": s.effect,
         "effect_std": s.effect_std,
-        "each": list(s.each),
+        "each": list(s.member_effects),
         "nodes": s.nodes,
     }
 

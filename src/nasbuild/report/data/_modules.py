@@ -53,7 +53,7 @@ def modules_data(fit: Fit, target_fit: TargetFit, shown: int = _SHOWN) -> dict[s
         advice.append({"kind": "shrink", "text": text, "command": command})
     return {
         "stages": stages,
-        "merges": target_fit.scorer.merges,
+        "merges": target_fit.scorer.has_equivalents,
         "merges_by": "As the labels show"
         if getattr(fit.space, "identity", None) is None
         else "As the space declares",

@@ -26,7 +26,7 @@ _INTERVAL, _NARROW = 0.9, 0.8  # share of labels that intervals should hold, and
 
 def trust_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
     """Held-out SRCC of every hop, of y' and of the summed module scores, beside those of other methods."""
-    from nasbuild.score import part_text  # loads torch, which takes seconds
+    from nasbuild.score import better_part_text  # loads torch, which takes seconds
 
     trust = target_fit.trust
     suspects = suspect_data(fit, target_fit)
@@ -42,12 +42,12 @@ def trust_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
         "labels": trust.labels,
         "held_out": trust.held_out,
         "members": target_fit.scorer.members,
-        "fits": len(trust.modules.each),
+        "fits": len(trust.modules.values),
         "hops": [{"hop": m, **_agreement(a)} for m, a in enumerate(trust.hops)],
         "prediction": _agreement(trust.prediction),
         "modules": _agreement(trust.modules),
         "better_part": [asdict(part) for part in trust.better_part],
-        "better_part_text": part_text(trust.better_part[0]) if trust.better_part else "",
+        "better_part_text": better_part_text(trust.better_part[0]) if trust.better_part else "",
         "coverage": trust.coverage,
         "coverage_text": coverage_text(trust.coverage, trust.labels),
         "baselines": [
@@ -102,7 +102,7 @@ def coverage_text(share: float | None, labels: int) -> str:
 
 
 def _agreement(a: Agreement) -> dict[str, Any]:
-    return {"mean": a.mean, "std": a.std, "each": list(a.each)}
+    return {"mean": a.mean, "std": a.std, "each": list(a.values)}
 
 
 def _by_rival(fit: Fit, target_fit: TargetFit) -> list[dict[str, str]]:
@@ -141,7 +141,7 @@ def _by_level(fit: Fit, target_fit: TargetFit) -> list[dict[str, str]]:
             f"{trust.labels} labels give the summed module scores an SRCC of {modules}."
         )
     if trust.modules.std > _APART:
-        low, high = correlation(min(trust.modules.each)), correlation(max(trust.modules.each))
+        low, high = correlation(min(trust.modules.values)), correlation(max(trust.modules.values))
         fits = "members" if kind_of(fit) == "network" else "fits"
         steps.append(
             f"The {fits} differ in how well they order (SRCC {low} to {high}): "

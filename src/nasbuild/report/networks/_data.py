@@ -79,7 +79,7 @@ def trust_data(target_fit: GraphTargetFit) -> dict[str, Any]:
 
 
 def _agreement(a: Agreement) -> dict[str, Any]:
-    return {"mean": a.mean, "std": a.std, "each": list(a.each)}
+    return {"mean": a.mean, "std": a.std, "each": list(a.values)}
 
 
 def _steps(target_fit: GraphTargetFit) -> list[dict[str, str]]:
@@ -102,7 +102,7 @@ def _steps(target_fit: GraphTargetFit) -> list[dict[str, str]]:
             f"write their ids to first.txt and second.txt, one a line, then nasbuild compare {RUN} first.txt second.txt"
         )
     if trust.prediction.std > _APART:
-        low, high = (correlation(f(trust.prediction.each)) for f in (min, max))
+        low, high = (correlation(f(trust.prediction.values)) for f in (min, max))
         steps.append(
             f"The members differ in how well they order (SRCC {low} to {high}): few networks are held out at a "
             "time, so look at the mean only."
@@ -148,7 +148,7 @@ def _feature(scored: list[ChoiceScore], sign: int) -> dict[str, Any] | None:
             "choice": s.choice,
             "effect": s.effect,
             "effect_std": s.effect_std,
-            "each": list(s.each),
+            "each": list(s.member_effects),
             "nodes": s.nodes,
         }
         for s in sorted(scored, key=lambda s: -sign * s.effect)

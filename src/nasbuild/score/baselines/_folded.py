@@ -19,7 +19,7 @@ Model = Linear | Boosted
 _CONTEXTS_OF_A_PART = 8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FoldedScorer(Scorer):
     """Scores by the fit on all rows; deviations over the fits that left a fold out."""
 
@@ -36,9 +36,9 @@ class FoldedScorer(Scorer):
 
     def score(self, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         with one_thread():
-            return self.whole.score(stage, codes), self.each(stage, codes).std(axis=0)
+            return self.whole.score(stage, codes), self.member_scores(stage, codes).std(axis=0)
 
-    def each(self, stage: int, codes: np.ndarray) -> np.ndarray:
+    def member_scores(self, stage: int, codes: np.ndarray) -> np.ndarray:
         return np.stack([part.score(stage, codes) for part in self.parts])
 
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs | None:
@@ -53,7 +53,9 @@ class FoldedScorer(Scorer):
         # A linear model knows every layer at its place.
         return {} if isinstance(self.whole, Linear) else None
 
-    def expect(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def predict_unlimited(
+        self, architectures: Sequence[Architecture]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         each = np.stack([part.predict(architectures) for part in self.parts])
         return self.whole.predict(architectures), each.std(axis=0), np.zeros(len(architectures), dtype=bool)
 

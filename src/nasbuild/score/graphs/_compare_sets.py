@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from nasbuild.predictor import Ensemble, GraphBatch, weighted
+from nasbuild.predictor import Ensemble, GraphBatch, weighted_mean_std
 from nasbuild.space import Choice, Graphs
 
 
@@ -52,7 +52,7 @@ def compare(ensemble: Ensemble, a: Graphs, b: Graphs) -> list[Difference]:
     for key in keys:
         share_a, share_b = (float(p[key][0].mean()) if key in p else 0.0 for p in parts)
         means = [p[key][1].mean(axis=1) if key in p else np.zeros(len(weights)) for p in parts]
-        effect, std = weighted((means[1] - means[0]) / spread, weights)
+        effect, std = weighted_mean_std((means[1] - means[0]) / spread, weights)
         found.append(Difference(key[0], key[1], share_a, share_b, float(effect), float(std)))
     return sorted(found, key=lambda one: -abs(one.effect))
 

@@ -13,9 +13,10 @@ from nasbuild.errors import TargetError
 from nasbuild.ir import OperatorGraph, encode_graphs, operator_schema
 from nasbuild.objective import Labels, Target, labels, parse_target
 from nasbuild.predictor import Ensemble, OperatorRecipe, Recipe, fit_ensembles
-from nasbuild.score._any_fit import ByTarget
-from nasbuild.score._features import ChoiceScore, feature_scores
+from nasbuild.score._any_fit import ByTarget, short
+from nasbuild.score._feature_scores import ChoiceScore, feature_scores
 from nasbuild.score._fit import Progress
+from nasbuild.score._srcc_text import srcc_text
 from nasbuild.score.graphs._graph_baselines import fit_graph_baselines
 from nasbuild.score.graphs._graph_trust import GraphTrust, measure_graph_trust
 from nasbuild.space import Graphs, GraphSchema
@@ -33,6 +34,12 @@ class GraphTargetFit:
     ensemble: Ensemble
     features: tuple[ChoiceScore, ...]
     trust: GraphTrust
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}({short(self.target.name)}, {len(self.labels.values):,} labels, "
+            f"held-out SRCC {srcc_text(self.trust.prediction)}, trust {self.trust.level})"
+        )
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbuild.predictor import Member
-from nasbuild.score._advice import Baseline, better_method
-from nasbuild.score._held_out import Agreement, interval_of
+from nasbuild.score._better_method import Baseline, better_method
+from nasbuild.score._held_out import Agreement, correlation_interval
 from nasbuild.score._srcc_text import srcc_text
-from nasbuild.score._trust import METHOD_NAMES, level_of
+from nasbuild.score._trust import METHOD_NAMES, trust_level
 
 _FEW = 50  # held-out networks below which a measured correlation is itself rough
 
@@ -48,6 +48,9 @@ class GraphTrust:
     better: str | None
     verdict: str
 
+    def __repr__(self) -> str:
+        return f"GraphTrust({self.level}: held-out SRCC {srcc_text(self.prediction)}; {self.labels:,} labels)"
+
 
 def measure_graph_trust(
     members: Sequence[Member], labels: int, baselines: Mapping[str, Agreement]
@@ -57,7 +60,7 @@ def measure_graph_trust(
     prediction = Agreement.of(each[:, -1])
     held_out = float(np.mean([len(member.test) for member in members]))
     tested = len(np.unique(np.concatenate([member.test for member in members])))
-    level = level_of(prediction.mean, tested)
+    level = trust_level(prediction.mean, tested)
     better = better_method(prediction, [Baseline(name, one, one) for name, one in baselines.items()], level)
     return GraphTrust(
         tuple(Agreement.of(each[:, m]) for m in range(each.shape[1] - 1)),
@@ -96,7 +99,7 @@ def _verdict(
     elif tested < _FEW:
         # No order of n rows counts as better than 1 - 2 / n, as for the level.
         most = 1 - 2 / tested
-        low, high = interval_of(min(max(prediction.mean, -most), most), tested)
+        low, high = correlation_interval(min(max(prediction.mean, -most), most), tested)
         found += (
             f" Only {tested} networks checked it, so the SRCC itself is rough: "
             f"with 95 % confidence {low:.2f} to {high:.2f}."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from nasbuild.predictor import Ensemble, GraphBatch, weighted
+from nasbuild.predictor import Ensemble, GraphBatch, weighted_mean_std
 from nasbuild.space import Graphs
 
 
@@ -46,5 +46,5 @@ def node_scores(ensemble: Ensemble, graphs: Graphs, hop: int) -> NodeScores:
             norm = network.hops(batch, last=hop)[hop].sum(1).double().numpy()
             spread = member.norm_std[hop] if member.norm_std[hop] > 0 else 1.0
             each.append((norm - member.norm_mean[hop]) / spread)
-    mean, std = weighted(np.stack(each), ensemble.weights(hop))
+    mean, std = weighted_mean_std(np.stack(each), ensemble.weights(hop))
     return NodeScores(hop, mean, std)

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from nasbuild.ir import decode_numbers, encode_numbers
-from nasbuild.predictor import Ensemble, weighted
-from nasbuild.score._features import graph_norm_std
+from nasbuild.predictor import Ensemble, weighted_mean_std
+from nasbuild.score._feature_scores import graph_norm_std
 from nasbuild.space import Graphs
 
 _TITLES = {
@@ -33,7 +33,7 @@ class NumberCurve:
     effect, effect_std
         The FE-MLP's scalar there less its mean over all nodes, in deviations of the 0-hop graph norm, and its
         spread over the members; (points,) each.
-    each
+    member_effects
         The effect by every member, (members,) of (points,).
     counts
         Nodes of the table whose value is nearest to each point (in logarithms), (points,).
@@ -48,7 +48,7 @@ class NumberCurve:
     values: tuple[float, ...]
     effect: tuple[float, ...]
     effect_std: tuple[float, ...]
-    each: tuple[tuple[float, ...], ...]
+    member_effects: tuple[tuple[float, ...], ...]
     counts: tuple[int, ...]
     absent: tuple[float, float, int] | None
     range: float
@@ -91,7 +91,7 @@ def number_curves(ensemble: Ensemble, graphs: Graphs) -> list[NumberCurve]:
         ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             raw = np.stack([_scalars(ensemble, m, column, at) for m in range(len(spread))])
             each = (raw - centre[:, None]) / spread[:, None]
-            return (each, *weighted(each, weights))
+            return (each, *weighted_mean_std(each, weights))
 
         each, mean, std = effects(points)
         low, high = np.quantile(known, _MIDDLE)

@@ -45,10 +45,10 @@ class Additive(Scorer):
     def score(self, stage, codes):
         return self._of(stage, codes, 0), np.zeros(len(codes))
 
-    def each(self, stage, codes):
+    def member_scores(self, stage, codes):
         return np.stack([self._of(stage, codes, k) for k in range(1, MEMBERS + 1)])
 
-    def expect(self, architectures):
+    def predict_unlimited(self, architectures):
         n = len(architectures)
         return np.zeros(n), np.zeros(n), np.zeros(n, dtype=bool)
 
@@ -102,7 +102,7 @@ def check(space: Space, some) -> list[ChoiceScore]:
     for key, (each, count, _) in expected.items():
         one = by_key[key]
         assert one.score == one.effect == pytest.approx(each[0], abs=1e-9)
-        assert one.each == pytest.approx(each[1:], abs=1e-9)
+        assert one.member_effects == pytest.approx(each[1:], abs=1e-9)
         assert one.effect_std == pytest.approx(np.std(each[1:]), abs=1e-9)
         assert one.nodes == count
     return found
@@ -148,4 +148,4 @@ def test_importances_of_ped_anova_stand_in_for_effects():
     }
     best = max((e for e in found if e.stage is not None), key=lambda e: e.score)
     assert (best.stage, best.feature, best.choice) == (1, "kernel", 7)
-    assert all((e.effect_std, e.each) == (0.0, ()) for e in found)
+    assert all((e.effect_std, e.member_effects) == (0.0, ()) for e in found)

@@ -51,7 +51,7 @@ def test_a_run_holds_what_the_parts_give(fitted):
         for agreement, column in zip(
             (*target_fit.trust.hops, target_fit.trust.prediction), by_hop, strict=True
         ):
-            assert agreement.each == pytest.approx(column)
+            assert agreement.values == pytest.approx(column)
         evidence = evidence_of(target_fit.scorer.held_out(), target_fit.labels.values)
         ties = [n_tied(target_fit.scorer, stage, sign) for stage in target_fit.stages]
         order = better_parts(target_fit.scorer.held_out(), target_fit.labels.values, sign)

@@ -12,7 +12,7 @@ import torch
 from nasbuild.predictor import recipe
 from nasbuild.predictor.gnn._convolution import Convolution
 from nasbuild.predictor.gnn._fit_member import Task, fit_member
-from nasbuild.predictor.gnn._initialization import drawn_network
+from nasbuild.predictor.gnn._initialization import initialized_network
 from nasbuild.predictor.gnn._network import Network, Shape
 from nasbuild.space import encode, graph_schema, load_space, sample
 
@@ -26,7 +26,7 @@ def test_weights_are_those_of_the_seed(kind):
         torch.manual_seed(7)
         expected = Network(schema, shape).state_dict()
     before = torch.get_rng_state()
-    found = drawn_network(schema, shape, 7).state_dict()
+    found = initialized_network(schema, shape, 7).state_dict()
     assert torch.equal(torch.get_rng_state(), before)
     assert list(found) == list(expected)
     for name, value in expected.items():

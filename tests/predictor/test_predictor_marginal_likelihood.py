@@ -12,7 +12,7 @@ from nasbuild.predictor.additive_gp._kernels import Kernels
 from nasbuild.predictor.additive_gp._marginal_likelihood import JITTER, maximise_evidence
 
 
-def kernels_of(rng: np.random.Generator, count: int, n: int, rank: int) -> np.ndarray:
+def term_kernels(rng: np.random.Generator, count: int, n: int, rank: int) -> np.ndarray:
     found = []
     for _ in range(count):
         rows = rng.normal(size=(n, rank))
@@ -31,7 +31,7 @@ def even(count: int) -> np.ndarray:
 def problem(monkeypatch):
     """Kernels, values, and the objective that is handed to the optimiser."""
     rng = np.random.default_rng(0)
-    kernels, values = kernels_of(rng, 3, 12, 4), rng.normal(size=12)
+    kernels, values = term_kernels(rng, 3, 12, 4), rng.normal(size=12)
     caught = []
 
     def catching(objective, start, **options):
@@ -76,7 +76,7 @@ def test_the_search_begins_at_the_mean_of_the_prior_within_bounds(problem):
 
 def test_what_is_found_is_a_minimum():
     rng = np.random.default_rng(1)
-    kernels, values = kernels_of(rng, 2, 30, 5), rng.normal(size=30)
+    kernels, values = term_kernels(rng, 2, 30, 5), rng.normal(size=30)
     log, value = maximise_evidence(
         [(Kernels.of(kernels), values)], centre=even(len(kernels)), width=3.0, iterations=200
     )
@@ -98,7 +98,7 @@ def test_what_is_found_is_a_minimum():
 def test_known_variances_are_found():
     rng = np.random.default_rng(2)
     n, truth = 150, np.array([0.7, 0.05, 0.25])
-    kernels = kernels_of(rng, 2, n, 30)
+    kernels = term_kernels(rng, 2, n, 30)
     total = truth[0] * kernels[0] + truth[1] * kernels[1] + truth[2] * np.eye(n)
     values = np.linalg.cholesky(total) @ rng.normal(size=n)
     log, _ = maximise_evidence(
@@ -131,7 +131,7 @@ def test_the_prior_expects_what_it_is_told():
 
 def test_parts_add_up_and_the_prior_counts_once():
     rng = np.random.default_rng(3)
-    parts = [(kernels_of(rng, 2, n, 4), rng.normal(size=n)) for n in (8, 15)]
+    parts = [(term_kernels(rng, 2, n, 4), rng.normal(size=n)) for n in (8, 15)]
     seen = [(Kernels.of(kernels), values) for kernels, values in parts]
     log, value = maximise_evidence(seen, centre=even(2), width=3.0, iterations=200)
     prior = (norm.logpdf(log, [*even(2), np.log(0.1)], 3.0) - norm.logpdf(0, 0, 3.0)).sum()

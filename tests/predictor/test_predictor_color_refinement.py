@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from predictor_samples import random_graphs
 
-from nasbuild.predictor.gnn._color_refinement import kinds_of
+from nasbuild.predictor.gnn._color_refinement import node_kinds
 from nasbuild.space import Graphs, encode, sample
 from strategies import spaces
 
@@ -32,7 +32,7 @@ def seen(graphs: Graphs, hops: int) -> list[list[object]]:
 
 def check(graphs: Graphs, hops: int) -> list[int]:
     """Kinds are exactly what can be told apart, and receive what each of their nodes does."""
-    trees, found = seen(graphs, hops), kinds_of(graphs, hops)
+    trees, found = seen(graphs, hops), node_kinds(graphs, hops)
     assert len(found) == hops + 1
     for m, (kinds, tree) in enumerate(zip(found, trees, strict=True)):
         shown = [repr(one) for one in tree]

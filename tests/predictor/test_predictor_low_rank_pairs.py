@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from process_samples import SPACE
+from gp_samples import SPACE
 
 from nasbuild.predictor import AdditiveGP, AdditiveRecipe, Pairs, fit_additive_gp
 from nasbuild.space import Architecture, sample

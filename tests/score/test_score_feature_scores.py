@@ -38,7 +38,7 @@ def test_scores_are_the_scalars_and_effects_their_differences():
         effects = [
             (scalars[k, c] - scalars[k, seen].mean()) / np.std(norms[k]) for k in range(len(ensemble.members))
         ]
-        assert one.each == pytest.approx(effects, rel=1e-4, abs=1e-6)
+        assert one.member_effects == pytest.approx(effects, rel=1e-4, abs=1e-6)
         mean = weight @ effects
         assert one.effect == pytest.approx(mean, rel=1e-4, abs=1e-6)
         assert one.effect_std == pytest.approx(np.sqrt(weight @ (effects - mean) ** 2), rel=1e-4, abs=1e-6)
@@ -48,7 +48,7 @@ def test_effects_of_a_feature_cancel():
     scorer = random_scorer(SPACE, 2)
     found = feature_scores(scorer.ensemble, encode(SPACE, scorer.architectures))
     for name in {one.feature for one in found}:
-        each = np.array([one.each for one in found if one.feature == name])
+        each = np.array([one.member_effects for one in found if one.feature == name])
         assert each.sum(0) == pytest.approx(np.zeros(2), abs=1e-9)
         assert sum(one.effect for one in found if one.feature == name) == pytest.approx(0, abs=1e-9)
 
@@ -94,7 +94,7 @@ def test_any_space_has_finite_effects(space):
     found = feature_scores(scorer.ensemble, encode(space, scorer.architectures))
     choices = {f.name: f.choices for f in graph_schema(space).categorical}
     for one in found:
-        assert np.isfinite([one.score, one.effect, one.effect_std, *one.each]).all()
+        assert np.isfinite([one.score, one.effect, one.effect_std, *one.member_effects]).all()
         assert one.nodes > 0
         assert one.feature in choices
     assert len({(one.feature, repr(one.choice)) for one in found}) <= len(found)

@@ -20,7 +20,7 @@ from nasbuild.predictor import (
     Task,
     autobuild_loss,
     fit_member,
-    last_norms,
+    last_node_norms,
     one_thread,
     outputs,
     recipe,
@@ -234,17 +234,17 @@ def test_no_batch_is_a_single_graph(rows, batch):
 def test_outputs_in_parts_are_those_of_the_whole(monkeypatch):
     net, graphs = network(SHAPE, 1), random_graphs(np.random.default_rng(1), 10)
     prediction, norms = outputs(net, graphs)
-    last = last_norms(net, graphs, 2)
+    last = last_node_norms(net, graphs, 2)
     monkeypatch.setattr("nasbuild.predictor.gnn._fit_member._CHUNK", 3)
     assert outputs(net, graphs)[0] == pytest.approx(prediction, abs=1e-5)
     assert outputs(net, graphs)[1] == pytest.approx(norms, abs=1e-4)
-    assert last_norms(net, graphs, 2) == pytest.approx(last, abs=1e-4)
+    assert last_node_norms(net, graphs, 2) == pytest.approx(last, abs=1e-4)
 
 
 def test_last_norms_are_of_the_last_node():
     net, graphs = network(SHAPE, 2), random_graphs(np.random.default_rng(2), 10)
     for hop in range(3):
-        found = last_norms(net, graphs, hop)
+        found = last_node_norms(net, graphs, hop)
         for g in range(10):
             embedding = net.hops(GraphBatch.of(graphs.select([g])))[hop][-1]
             assert found[g] == pytest.approx(embedding.abs().sum().item(), rel=1e-5)
@@ -254,7 +254,7 @@ def test_no_graphs_have_no_outputs():
     graphs = random_graphs(np.random.default_rng(0), 3).select([])
     prediction, norms = outputs(network(SHAPE), graphs)
     assert (prediction.shape, norms.shape) == ((0,), (3, 0))
-    assert last_norms(network(SHAPE), graphs, 1).shape == (0,)
+    assert last_node_norms(network(SHAPE), graphs, 1).shape == (0,)
 
 
 def test_srcc_is_spearmans_or_0():

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from process_samples import SPACE, Dense
+from gp_samples import SPACE, Dense
 
 from nasbuild.predictor.additive_gp._design_matrix import design
 from nasbuild.predictor.additive_gp._pair_interactions import Interaction

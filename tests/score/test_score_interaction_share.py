@@ -7,19 +7,19 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from nasbuild.predictor import Warp
-from nasbuild.score._additive import _Crossed, borne_out
+from nasbuild.score._additive_scorer import _FoldResiduals, interaction_share
 
 WARP = Warp.of(np.array([0.0, 1.0, 2.0]), 1.0)
 
 
-def folds(share: float, noise: float, seed: int = 0, rows: int = 40) -> list[_Crossed]:
+def folds(share: float, noise: float, seed: int = 0, rows: int = 40) -> list[_FoldResiduals]:
     """Two folds in which interactions are in truth this share of what is expected of them."""
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(2):
         adds = rng.normal(size=rows)
         missed = share * adds + noise * rng.normal(size=rows)
-        found.append(_Crossed(WARP, np.zeros(rows), adds, missed, np.ones(rows)))
+        found.append(_FoldResiduals(WARP, np.zeros(rows), adds, missed, np.ones(rows)))
     return found
 
 
@@ -34,18 +34,18 @@ def test_the_share_is_the_most_believable_one(share):
         return float(((missed - w * adds) ** 2).sum() / (2 * variance) + (w - 1) ** 2 / (2 * 0.25))
 
     best = minimize_scalar(unbelievable, bounds=(0, 1), method="bounded", options={"xatol": 1e-9})
-    assert borne_out(some) == pytest.approx(best.x, abs=1e-5)
+    assert interaction_share(some) == pytest.approx(best.x, abs=1e-5)
 
 
 def test_with_many_rows_the_truth_is_found():
-    assert borne_out(folds(0.4, 0.2, rows=4000)) == pytest.approx(0.4, abs=0.02)
+    assert interaction_share(folds(0.4, 0.2, rows=4000)) == pytest.approx(0.4, abs=0.02)
 
 
 def test_it_stays_a_share():
-    assert borne_out(folds(3.0, 0.1)) == 1
-    assert borne_out(folds(-3.0, 0.1)) == 0
+    assert interaction_share(folds(3.0, 0.1)) == 1
+    assert interaction_share(folds(-3.0, 0.1)) == 0
 
 
 def test_where_nothing_is_added_nothing_is_doubted():
-    nothing = _Crossed(WARP, np.zeros(5), np.zeros(5), np.ones(5), np.ones(5))
-    assert borne_out([nothing]) == 1
+    nothing = _FoldResiduals(WARP, np.zeros(5), np.zeros(5), np.ones(5), np.ones(5))
+    assert interaction_share([nothing]) == 1

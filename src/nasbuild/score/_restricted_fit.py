@@ -12,8 +12,8 @@ from nasbuild.score._stage_scores import StageScores, picked, score_stage
 from nasbuild.space import Space, allowed_modules
 
 
-def narrowed(fit: Fit, within: Space) -> Fit:
-    """The run with the modules of ``within`` alone, a part of its space with the same features (`fix_parts`).
+def restrict_fit(fit: Fit, within: Space) -> Fit:
+    """The run with the modules of ``within`` alone, a part of its space with the same features (`fixed`).
 
     Where a stage was searched, what is left of it is scored anew, so that none of it is missed.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from nasbuild.predictor import Ensemble, GraphBatch, weighted
+from nasbuild.predictor import Ensemble, GraphBatch, weighted_mean_std
 from nasbuild.space import Choice, Graphs
 
 
@@ -25,7 +25,7 @@ class ChoiceScore:
         Recipe ``paper``: the scalar less the mean over the feature's choices, in deviations of the
         0-hop graph norm. Others: the change of a module's score, in the label's unit. And its spread
         over the members: comparable between members and features.
-    each
+    member_effects
         The effect by every member, (members,).
     nodes
         How many layers of the table have this choice.
@@ -38,7 +38,7 @@ class ChoiceScore:
     score: float
     effect: float
     effect_std: float
-    each: tuple[float, ...]
+    member_effects: tuple[float, ...]
     nodes: int
     stage: int | None = None
 
@@ -66,8 +66,8 @@ def feature_scores(ensemble: Ensemble, graphs: Graphs) -> list[ChoiceScore]:
                 :, known
             ]
         effects = (scalars - scalars.mean(axis=1, keepdims=True)) / spread[:, None]
-        mean, std = weighted(effects, weights)
-        raw = weighted(scalars, weights)[0]
+        mean, std = weighted_mean_std(effects, weights)
+        raw = weighted_mean_std(scalars, weights)[0]
         for n, c in enumerate(known):
             each = tuple(float(v) for v in effects[:, n])
             found.append(

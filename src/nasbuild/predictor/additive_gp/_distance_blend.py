@@ -8,7 +8,7 @@ import numpy as np
 
 from nasbuild.predictor._recipe import AdditiveRecipe
 from nasbuild.predictor.additive_gp._design_matrix import Design
-from nasbuild.predictor.additive_gp._interactions import Variances, centre_of
+from nasbuild.predictor.additive_gp._interaction_kernels import Variances, prior_centre
 from nasbuild.predictor.additive_gp._kernels import Kernels
 from nasbuild.predictor.additive_gp._marginal_likelihood import JITTER, maximise_evidence
 from nasbuild.predictor.additive_gp._rbf_interactions import FLAT_WIDTHS, Radial
@@ -37,7 +37,7 @@ def blended(
 ) -> Variances:
     """The same process mixed with one that knows of no terms, only of distances, by what the labels say of both.
 
-    Beside few labels there are many variances, and the highest evidence of so many is flattered: by `_OCCAM` nats each.
+    InteractionKernels few labels there are many variances, and the highest evidence of so many is flattered: by `_OCCAM` nats each.
     Where a process with a handful of them is as good otherwise, its share is as large.
 
     Parameters
@@ -53,7 +53,7 @@ def blended(
     flat = Kernels.of(radial.kernels(kernel, np.diag(kernel), np.diag(kernel)))
     of_flat, _ = maximise_evidence(
         [(flat, z)],
-        centre=centre_of((), more=len(flat)),
+        centre=prior_centre((), more=len(flat)),
         width=recipe.prior_width,
         iterations=recipe.iterations,
     )

@@ -12,7 +12,11 @@ from nasbuild.predictor import AdditiveRecipe, fit_additive_gp
 from nasbuild.predictor.additive_gp._design_matrix import grouped_entries
 from nasbuild.predictor.additive_gp._gp_arrays import additive_gp_from_arrays, additive_gp_to_arrays
 from nasbuild.predictor.additive_gp._terms import Terms
-from nasbuild.predictor.gnn._identity_layers import may_pass, passing_choices, without_passing
+from nasbuild.predictor.gnn._identity_layers import (
+    has_identity_layers,
+    identity_choices,
+    without_identity_layers,
+)
 from nasbuild.space import Architecture, Feature, Space, Stage, enumerate_architectures, group_modules, sample
 from strategies import all_modules
 
@@ -72,7 +76,7 @@ def test_without_passing_keeps_order_and_first_layers():
     codes = np.array([[[0], [0], [2]], [[1], [0], [0]], [[0], [1], [2]], [[2], [1], [0]]])
     found = {
         int(row): tuple(layer[0] for layer in module)
-        for rows, modules in without_passing(codes, passing_choices(SPACE, SPACE.stages[0]))
+        for rows, modules in without_identity_layers(codes, identity_choices(SPACE, SPACE.stages[0]))
         for row, module in zip(rows, modules.tolist(), strict=True)
     }
     assert found == {0: (0, 2), 1: (1,), 2: (0, 1, 2), 3: (2, 1)}
@@ -90,11 +94,11 @@ def test_without_passing_keeps_order_and_first_layers():
 )
 def test_names_that_say_that_a_layer_does_nothing(feature, choices, expected):
     stage = Stage("one", (1, 2), (Feature(feature, choices),))
-    assert may_pass(Space("s", (stage,))) is expected
+    assert has_identity_layers(Space("s", (stage,))) is expected
 
 
 def test_a_single_layer_passes_nothing_on():
-    assert not may_pass(Space("s", (Stage("one", (1,), (Feature("op", OPS),)),)))
+    assert not has_identity_layers(Space("s", (Stage("one", (1,), (Feature("op", OPS),)),)))
 
 
 def test_names_that_labels_support_are_believed_and_equal_networks_get_equal_scores():
@@ -141,7 +145,7 @@ def test_what_the_space_declares_is_not_searched_for():
     # A declared choice needs no name that says so.
     process = fitted(counts=False, n=20, identity=("a",))
     assert process.passing
-    assert [p.tolist() for p in passing_choices(process.space, SPACE.stages[0])] == [[False, True, False]]
+    assert [p.tolist() for p in identity_choices(process.space, SPACE.stages[0])] == [[False, True, False]]
 
 
 def test_what_the_caller_says_is_not_searched_for():

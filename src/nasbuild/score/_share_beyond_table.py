@@ -17,7 +17,7 @@ def share_beyond(scorer: Scorer, labels: np.ndarray, sign: int, seed: int) -> fl
     predicted so far away is itself uncertain, and mostly judged too well, so the share is a lower limit. None where sums are
     not on a scale of labels.
     """
-    if not scorer.scaled:
+    if not scorer.has_fitted_scale:
         return None
     count = min(_SAMPLED, count_architectures(scorer.space))
     some = sample(scorer.space, count, np.random.default_rng(seed))

@@ -96,7 +96,7 @@ def test_scores_are_equation_5_weighted_by_the_held_out_correlation_at_the_hop(s
     for u, stage in enumerate(SPACE.stages):
         for depth in stage.depths:
             codes = module_codes(stage, depth)
-            each = scorer.each(u, codes)
+            each = scorer.member_scores(u, codes)
             score, std = scorer.score(u, codes)
             weight = [m.srcc[depth - 1] for m in scorer.ensemble.members]
             for n, code in enumerate(codes):

@@ -24,7 +24,7 @@ def installed(method: str) -> bool:
     return method not in BASELINES or find_spec(method) is not None
 
 
-def fit_rival(
+def fit_external_baseline(
     method: str, space: Space, architectures: Sequence[Architecture], labels: np.ndarray, seed: int
 ) -> Predict:
     """Fit on architectures and labels (architectures,); what it gives predicts labels of others, (others,)."""

@@ -11,13 +11,15 @@ from nasbuild.score._failures import fit_failures
 from nasbuild.score._fit import Fit
 
 
-def unvalued(fit: Fit, targets: Sequence[str]) -> np.ndarray:
+def rows_without_values(fit: Fit, targets: Sequence[str]) -> np.ndarray:
     """Rows that lack a metric which one of the targets is made of, (rows,) bool."""
     names = {name for target in targets for name in fit.of(target).target.equation.names}
     missing = [np.isnan(fit.table.columns[name]) for name in sorted(names & set(fit.table.columns))]
     return np.any([np.zeros(len(fit.table), dtype=bool), *missing], axis=0)
 
 
-def knowing_failures(fit: Fit, targets: Sequence[str]) -> Fit:
+def with_failures(fit: Fit, targets: Sequence[str]) -> Fit:
     """The run with where evaluations fail (`fit_failures`), by the rows that lack what the targets are made of."""
-    return replace(fit, failures=fit_failures(fit.space, fit.table.architectures, unvalued(fit, targets)))
+    return replace(
+        fit, failures=fit_failures(fit.space, fit.table.architectures, rows_without_values(fit, targets))
+    )

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from gp_samples import SPACE
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from process_samples import SPACE
 
 from nasbuild.errors import FitError
 from nasbuild.predictor import (
@@ -40,7 +40,7 @@ def check_equal(a: AdditiveGP, b: AdditiveGP, others) -> None:
         code = stage.encode(others[0].modules[u])[None]
         for x, y in zip(a.score(u, code), b.score(u, code), strict=True):
             assert x.tobytes() == y.tobytes()
-        assert a.each(u, code).tobytes() == b.each(u, code).tobytes()
+        assert a.member_scores(u, code).tobytes() == b.member_scores(u, code).tobytes()
 
 
 def test_what_is_read_equals_what_was_written(process):

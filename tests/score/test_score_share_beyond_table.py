@@ -8,7 +8,7 @@ import pytest
 from nasbuild.predictor import AdditiveRecipe, fit_additive_gp
 from nasbuild.report.data._trust import beyond_text
 from nasbuild.score import AdditiveScorer
-from nasbuild.score._table_reach import share_beyond
+from nasbuild.score._share_beyond_table import share_beyond
 from nasbuild.space import Feature, Space, Stage, enumerate_architectures
 
 SPACE = Space(

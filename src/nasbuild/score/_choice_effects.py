@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from nasbuild.score._features import ChoiceScore
+from nasbuild.score._feature_scores import ChoiceScore
 from nasbuild.score._scorer import Scorer
 from nasbuild.space import Choice, Feature, features_by_name, group_stages
 
@@ -87,7 +87,7 @@ def _substituted(
             for p, place in enumerate(places):
                 changed[c, p, :, place, f] = choice
         rows = changed.reshape(-1, *codes.shape[1:])
-        each = np.concatenate([scorer.score(stage, rows)[0][None], scorer.each(stage, rows)])
+        each = np.concatenate([scorer.score(stage, rows)[0][None], scorer.member_scores(stage, rows)])
         total += each.reshape(len(each), len(choices), -1).sum(axis=2)
         count += len(places) * len(codes)
     return total / count

@@ -49,7 +49,7 @@ def leads(one: Agreement, other: Agreement) -> bool:
     lead = one.mean - other.mean
     if lead < BETTER:
         return False
-    a, b = np.array(one.each), np.array(other.each)
+    a, b = np.array(one.values), np.array(other.values)
     if min(len(a), len(b)) < 2:
         return False
     if len(a) == len(b):

@@ -14,65 +14,69 @@ from nasbuild.space import Architecture, Space
 
 _BELIEF = 10
 _WIDENING = 0.5, 3.0
-_DOUBTED = 0.5
+_SHARE_STD = 0.5
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AdditiveScorer(Scorer):
     """Shares of an additive process; its members are samples of the posterior."""
 
     space: Space
     architectures: tuple[Architecture, ...]
     labels: np.ndarray
-    process: AdditiveGP
+    gp: AdditiveGP
     limits: tuple[float, float] = (-np.inf, np.inf)
 
     @property
     def members(self) -> int:
-        return self.process.samples
+        return self.gp.samples
 
     @property
-    def learnt_from(self) -> int:
-        return len(self.process.rows)
+    def n_fitted(self) -> int:
+        return len(self.gp.rows)
 
     def score(self, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return self.process.score(stage, codes)
+        return self.gp.score(stage, codes)
 
-    def each(self, stage: int, codes: np.ndarray) -> np.ndarray:
-        return self.process.each(stage, codes)
+    def member_scores(self, stage: int, codes: np.ndarray) -> np.ndarray:
+        return self.gp.member_scores(stage, codes)
 
     @property
-    def merges(self) -> bool:
-        return self.process.passing
+    def has_equivalents(self) -> bool:
+        return self.gp.passing
 
-    def left(self, stage: int, code: np.ndarray) -> np.ndarray:
-        return self.process.left(stage, code)
+    def canonical_code(self, stage: int, code: np.ndarray) -> np.ndarray:
+        return self.gp.canonical_code(stage, code)
 
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs:
-        return self.process.pairs(codes)
+        return self.gp.pairs(codes)
 
     def layer_pairs(self, stage: int, options: Sequence[np.ndarray]) -> dict[tuple[int, int], np.ndarray]:
-        return self.process.layer_pairs(stage, options)
+        return self.gp.layer_pairs(stage, options)
 
     @property
     def exact_pairs(self) -> bool:
-        return self.process.exact_pairs
+        return self.gp.exact_pairs
 
-    def drawn(self, architectures: Sequence[Architecture], count: int, seed: int = 0) -> np.ndarray:
-        return self.process.drawn(architectures, count, seed)
+    def posterior_samples(
+        self, architectures: Sequence[Architecture], count: int, seed: int = 0
+    ) -> np.ndarray:
+        return self.gp.posterior_samples(architectures, count, seed)
 
     @property
-    def scaled(self) -> bool:
+    def has_fitted_scale(self) -> bool:
         return True
 
     def sum_at(self, label: float) -> float:
-        return self.process.sum_at(label)
+        return self.gp.sum_at(label)
 
     def labels_at(self, totals: np.ndarray) -> np.ndarray:
-        return self.process.labels_at(totals)
+        return self.gp.labels_at(totals)
 
-    def expect(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return self.process.predict(architectures)
+    def predict_unlimited(
+        self, architectures: Sequence[Architecture]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        return self.gp.predict(architectures)
 
 
 def fit_additive(
@@ -109,13 +113,13 @@ def fit_additive(
             at = part.warp.forward(labels[test])
             # As `Process.sum_latent` has it, without asking what labels tell of the rows a second time.
             misses.append(np.abs(at - mean) / np.sqrt(variance + (expected - mean) ** 2))
-            crossed.append(_Crossed(part.warp, mean, expected - mean, at - mean, np.sqrt(variance)))
+            crossed.append(_FoldResiduals(part.warp, mean, expected - mean, at - mean, np.sqrt(variance)))
             parts.append(HeldOut(test, mean, mean * part.slope + part.level, hops))
             step_done()
     # What all folds tell of intervals and interactions is tried on each fold by what the other folds tell of it.
     for k, (part, own) in enumerate(zip(parts, crossed, strict=True)):
-        width = widening(np.concatenate([m for j, m in enumerate(misses) if j != k]))
-        share = borne_out([c for j, c in enumerate(crossed) if j != k])
+        width = calibration_factor(np.concatenate([m for j, m in enumerate(misses) if j != k]))
+        share = interaction_share([c for j, c in enumerate(crossed) if j != k])
         parts[k] = replace(
             part,
             prediction=own.warp.back(own.mean + share * own.adds),
@@ -123,12 +127,16 @@ def fit_additive(
             missed=own.missed - share * own.adds,
             deviation=own.deviation,
         )
-    process = replace(process, spread=widening(np.concatenate(misses)), crossing=borne_out(crossed))
+    process = replace(
+        process,
+        spread=calibration_factor(np.concatenate(misses)),
+        interaction_share=interaction_share(crossed),
+    )
     return AdditiveScorer(space, tuple(architectures), labels, process), parts
 
 
 @dataclass(frozen=True)
-class _Crossed:
+class _FoldResiduals:
     """Held-out rows of a fold, (rows,) each, on its scale of labels.
 
     Attributes
@@ -148,22 +156,22 @@ class _Crossed:
     deviation: np.ndarray
 
 
-def borne_out(folds: Sequence[_Crossed]) -> float:
+def interaction_share(folds: Sequence[_FoldResiduals]) -> float:
     """Share of what interactions add that held-out rows bear out, 0 to 1.
 
     The slope of what the sums miss over what the interactions add, as much believed beforehand as a normal of mean 1 and
-    deviation ``_DOUBTED``: variances are the likeliest ones, not averaged over, so interactions of a table that hardly
+    deviation ``_SHARE_STD``: variances are the likeliest ones, not averaged over, so interactions of a table that hardly
     shows them are larger than they should be.
     """
     adds, missed = (np.concatenate([getattr(one, name) for one in folds]) for name in ("adds", "missed"))
     noise = float(np.mean((missed - adds) ** 2))
     known = float(adds @ adds) / noise if noise > 0 else 0.0
     slope = float(adds @ missed) / noise if noise > 0 else 0.0
-    before = 1 / _DOUBTED**2
+    before = 1 / _SHARE_STD**2
     return float(np.clip((slope + before) / (known + before), 0, 1))
 
 
-def widening(misses: np.ndarray) -> float:
+def calibration_factor(misses: np.ndarray) -> float:
     """Factor on deviations that makes 90 % intervals hold 90 % of held-out labels.
 
     Variances that were found on few labels are too sure of themselves. A few held-out rows don't

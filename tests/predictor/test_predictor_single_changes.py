@@ -8,7 +8,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from nasbuild.predictor import AdditiveRecipe, fit_additive_gp
 from nasbuild.predictor.additive_gp._design_matrix import scaled_rows
-from nasbuild.predictor.additive_gp._single_changes import tells_of_sums
+from nasbuild.predictor.additive_gp._single_changes import rows_informative_of_scale
 from nasbuild.space import Architecture, sample, space_from_yaml
 
 BLOCKS = 12
@@ -129,13 +129,13 @@ def test_an_integer_programme_over_the_scores_finds_the_true_best():
 
 def test_rows_that_say_how_effects_add_up_are_those_of_several_known_changes():
     table = singles(SPACE)
-    assert not tells_of_sums(SPACE, table).any()
+    assert not rows_informative_of_scale(SPACE, table).any()
     joint = sample(SPACE, 3, np.random.default_rng(0))
-    assert tells_of_sums(SPACE, [*joint, *table]).tolist() == [True] * 3 + [False] * len(table)
+    assert rows_informative_of_scale(SPACE, [*joint, *table]).tolist() == [True] * 3 + [False] * len(table)
     # Without the single changes, most of the joint rows hold something that no other has.
     random = sample(SPACE, 60, np.random.default_rng(1))
-    assert 30 < tells_of_sums(SPACE, random).sum() < 60
-    assert not tells_of_sums(SPACE, random[:1]).any()
+    assert 30 < rows_informative_of_scale(SPACE, random).sum() < 60
+    assert not rows_informative_of_scale(SPACE, random[:1]).any()
 
 
 def test_joint_rows_beside_single_changes_tell_the_scale():
@@ -156,4 +156,4 @@ def test_numbers_of_a_long_row_are_nothing_new_by_themselves():
         """
     )
     table = sample(space, 20, np.random.default_rng(0))
-    assert tells_of_sums(space, table).sum() > 5
+    assert rows_informative_of_scale(space, table).sum() > 5

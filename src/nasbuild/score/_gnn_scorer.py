@@ -8,7 +8,14 @@ from functools import cached_property
 
 import numpy as np
 
-from nasbuild.predictor import Ensemble, last_norms, one_thread, outputs, predict_every, weighted
+from nasbuild.predictor import (
+    Ensemble,
+    last_node_norms,
+    one_thread,
+    outputs,
+    predict_combinations,
+    weighted_mean_std,
+)
 from nasbuild.score._held_out import HeldOut
 from nasbuild.score._scorer import Scorer
 from nasbuild.space import Architecture, Space, encode, encode_modules
@@ -58,8 +65,8 @@ def shifted(
     return (norms - norm_mean) * scale + label_mean
 
 
-@dataclass(frozen=True)
-class ModuleScorer(Scorer):
+@dataclass(frozen=True, repr=False)
+class GNNScorer(Scorer):
     """Scores modules of any stage with a fitted ensemble.
 
     ``architectures`` and ``labels`` (architectures,) are those that the ensemble was fitted on.
@@ -85,7 +92,7 @@ class ModuleScorer(Scorer):
             for member in self.ensemble.members
         )
 
-    def each(self, stage: int, codes: np.ndarray) -> np.ndarray:
+    def member_scores(self, stage: int, codes: np.ndarray) -> np.ndarray:
         """Scores by every member, (members, modules), for codes (modules, depth, features) of one depth."""
         depth = codes.shape[1]
         graphs = encode_modules(self.space, stage, codes)
@@ -96,7 +103,7 @@ class ModuleScorer(Scorer):
             ):
                 statistics = self.statistics[k]
                 scores[k] = shifted(
-                    last_norms(network, graphs, depth - 1),
+                    last_node_norms(network, graphs, depth - 1),
                     float(member.norm_mean[depth - 1]),
                     float(member.norm_std[depth - 1]),
                     float(statistics.mean[stage, depth]),
@@ -109,22 +116,24 @@ class ModuleScorer(Scorer):
 
         Members are weighted by their held-out SRCC at the module's hop (section 5.3).
         """
-        return weighted(self.each(stage, codes), self.ensemble.weights(codes.shape[1] - 1))
+        return weighted_mean_std(self.member_scores(stage, codes), self.ensemble.weights(codes.shape[1] - 1))
 
-    def expect(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def predict_unlimited(
+        self, architectures: Sequence[Architecture]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Weighted mean and deviation of the members' y'; networks do not tell what is far."""
         return *self.ensemble.predict(encode(self.space, architectures)), np.zeros(
             len(architectures), dtype=bool
         )
 
-    def predict_every(self, codes: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
-        return predict_every(self.ensemble, self.space, codes)
+    def predict_combinations(self, codes: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
+        return predict_combinations(self.ensemble, self.space, codes)
 
     def held_out(self) -> list[HeldOut]:
         """Every member on the rows that it did not see, by itself."""
         found = []
         for member in self.ensemble.members:
-            alone = ModuleScorer(
+            alone = GNNScorer(
                 self.space,
                 Ensemble(self.ensemble.schema, self.ensemble.shape, (member,)),
                 self.architectures,

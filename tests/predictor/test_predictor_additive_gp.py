@@ -7,12 +7,12 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from process_samples import SPACE, Dense
+from gp_samples import SPACE, Dense
 
 from nasbuild.predictor import AdditiveGP, AdditiveRecipe, fit_additive_gp
 from nasbuild.predictor.additive_gp._design_matrix import design
 from nasbuild.predictor.additive_gp._fit_gp import _Learnt, _parts, _posterior
-from nasbuild.predictor.additive_gp._interactions import Variances
+from nasbuild.predictor.additive_gp._interaction_kernels import Variances
 from nasbuild.predictor.additive_gp._marginal_likelihood import JITTER
 from nasbuild.predictor.additive_gp._pair_interactions import Interaction
 from nasbuild.predictor.additive_gp._rbf_interactions import Radial
@@ -127,7 +127,7 @@ def test_shares_are_posterior_means_and_their_deviations_posterior_deviations(pr
             assert score[0] == pytest.approx(mean * process.slope + process.level / 4, rel=1e-6)
             # The deviation of 3,000 draws is off by 1.3 % on average.
             assert std[0] == pytest.approx(variance**0.5 * process.slope, rel=0.07, abs=1e-5)
-            each = process.each(u, code(u, module))
+            each = process.member_scores(u, code(u, module))
             assert each.shape == (SAMPLES, 1)
             assert each.mean() == pytest.approx(score[0], abs=5 * std[0] / SAMPLES**0.5 + 1e-9)
 
@@ -138,7 +138,8 @@ def test_samples_of_architectures_have_the_posterior_covariance(process, exact):
     cross = exact.additive[index, : exact.n]
     _, variance = exact.at(cross, np.diag(exact.additive)[index])
     total = sum(
-        np.column_stack([process.each(u, code(u, a.modules[u])) for a in OTHERS[:12]]) for u in range(4)
+        np.column_stack([process.member_scores(u, code(u, a.modules[u])) for a in OTHERS[:12]])
+        for u in range(4)
     )
     assert total.std(axis=0) == pytest.approx(np.sqrt(variance) * process.slope, rel=0.07)
 
@@ -200,15 +201,19 @@ def test_joint_samples_have_mean_and_covariance_of_the_dense_posterior(process, 
     mean = cross @ np.linalg.solve(exact.noisy, exact.z)
     covariance = exact.prior[index, index] - cross @ np.linalg.solve(exact.noisy, cross.T)
     deviation = np.sqrt(np.diag(covariance))
-    found = process.drawn(OTHERS, count, seed=3)
+    found = process.posterior_samples(OTHERS, count, seed=3)
     assert found.shape == (count, len(OTHERS))
     assert (np.abs(found.mean(axis=0) - mean) < 5 * deviation / count**0.5).all()
     scale = np.outer(deviation, deviation)
     assert np.cov(found.T) / scale == pytest.approx(covariance / scale, abs=0.05)
-    wider = replace(process, spread=1.7).drawn(OTHERS, count, seed=3)
+    wider = replace(process, spread=1.7).posterior_samples(OTHERS, count, seed=3)
     assert np.abs(wider - mean - 1.7 * (found - mean)).max() < 1e-5
-    assert (process.drawn(OTHERS, 3, seed=3) == process.drawn(OTHERS, 3, seed=3)).all()
-    assert (process.drawn(OTHERS, 3, seed=3) != process.drawn(OTHERS, 3, seed=4)).any()
+    assert (
+        process.posterior_samples(OTHERS, 3, seed=3) == process.posterior_samples(OTHERS, 3, seed=3)
+    ).all()
+    assert (
+        process.posterior_samples(OTHERS, 3, seed=3) != process.posterior_samples(OTHERS, 3, seed=4)
+    ).any()
 
 
 def test_a_choice_that_no_label_has_is_as_uncertain_as_the_prior(process, exact):
@@ -227,10 +232,10 @@ def test_a_choice_that_no_label_has_is_as_uncertain_as_the_prior(process, exact)
 
 def test_modules_that_share_a_choice_that_no_label_has_are_uncertain_together(process):
     a, b = ((7, "conv"),), ((7, "conv"), (7, "conv"))
-    one, two = (process.each(0, code(0, m))[:, 0] for m in (a, b))
+    one, two = (process.member_scores(0, code(0, m))[:, 0] for m in (a, b))
     assert np.corrcoef(one, two)[0, 1] > 0.5
     # The same draws whether a module is scored alone or among others.
-    both = process.each(0, np.concatenate([code(0, a), code(0, ((3, "skip"),))]))
+    both = process.member_scores(0, np.concatenate([code(0, a), code(0, ((3, "skip"),))]))
     assert both[:, 0] == pytest.approx(one)
 
 
@@ -239,7 +244,7 @@ def test_a_wider_process_has_wider_deviations_and_the_same_means(process):
     module = OTHERS[0].modules[1]
     (score, std), (same, more) = process.score(1, code(1, module)), wider.score(1, code(1, module))
     assert (same[0], more[0]) == (score[0], pytest.approx(1.7 * std[0]))
-    before, after = process.each(1, code(1, module)), wider.each(1, code(1, module))
+    before, after = process.member_scores(1, code(1, module)), wider.member_scores(1, code(1, module))
     assert after.mean() == pytest.approx(before.mean())
     assert after.std() == pytest.approx(1.7 * before.std())
     assert wider.sums(OTHERS).tolist() == process.sums(OTHERS).tolist()

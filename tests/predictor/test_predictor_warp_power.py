@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from gp_samples import SPACE
 from hypothesis import given
 from hypothesis import strategies as st
-from process_samples import SPACE
 from scipy.stats import multivariate_normal, norm
 
 from nasbuild.predictor import AdditiveRecipe, fit_additive_gp

@@ -31,7 +31,7 @@ class Variances:
 
 
 @dataclass(frozen=True)
-class Beside:
+class InteractionKernels:
     """Kernels beside those of the terms: of pairs of stages, then the radial ones; none where nothing speaks of them."""
 
     interaction: Interaction | None = None
@@ -62,27 +62,29 @@ class Beside:
         return Variances(found[:terms], interaction, of_pairs, float(found[-1]), radials)
 
 
-def beside_of(table: Design, theta: np.ndarray, terms: Kernels, recipe: AdditiveRecipe) -> Beside:
+def interaction_kernels(
+    table: Design, theta: np.ndarray, terms: Kernels, recipe: AdditiveRecipe
+) -> InteractionKernels:
     """What is learnt beside the terms, given the variances that the terms have alone, and their kernels among some rows."""
     if not recipe.interaction:
-        return Beside()
+        return InteractionKernels()
     interaction = Interaction.of(table.terms, table.values, theta)
     radial = Radial.of(theta, terms.total(inside(theta)), WIDTHS) if recipe.radial else None
-    return Beside(interaction if interaction.size > _LEAST_SIZE else None, radial)
+    return InteractionKernels(interaction if interaction.size > _LEAST_SIZE else None, radial)
 
 
-def kernels_of(table: Design, rows: np.ndarray) -> Kernels:
+def term_kernels(table: Design, rows: np.ndarray) -> Kernels:
     """Kernels of the terms among some rows; one of zeros where there is no term."""
     each = (table.kernel(t, rows) for t in range(len(table.terms)))
     return Kernels.of(each if table.terms else [np.zeros((len(rows),) * 2)])
 
 
-def all_kernels(terms: Kernels, rows: np.ndarray, beside: Beside) -> Kernels:
+def all_kernels(terms: Kernels, rows: np.ndarray, beside: InteractionKernels) -> Kernels:
     """Kernels of the terms among some rows, then those beside them."""
     return terms.and_more(beside.kernels(rows, terms)) if len(beside) else terms
 
 
-def centre_of(terms: Sequence[Term], more: int = 0) -> np.ndarray:
+def prior_centre(terms: Sequence[Term], more: int = 0) -> np.ndarray:
     """Logarithms of the variances that are expected beforehand, of terms and ``more`` kernels."""
     share = [_ALONE_SHARE if kind(term.name) == ALONE else 1.0 for term in terms] + [1.0] * more
     # Without any term there is one kernel of zeros.
