@@ -7,9 +7,9 @@ import pytest
 from deep_samples import QUICK, codes_of, deep_space, deep_table, programme
 
 from nasbuild.builder import Bound, build_predicted, build_within, parse_bound
+from nasbuild.builder._bound_columns import limits_of
 from nasbuild.builder._layerwise import layerwise_space
 from nasbuild.builder._layerwise_topk import layerwise_topk
-from nasbuild.builder._within_bounds import limits_of
 from nasbuild.errors import NasbuildError
 from nasbuild.predictor import recipe
 from nasbuild.score import fit

@@ -2,7 +2,7 @@
 
 from nasbuild.builder._best_context import best_context_modules, best_context_values, best_predicted_modules
 from nasbuild.builder._bound_names import DEPTH, LAYERS, is_exact
-from nasbuild.builder._bounded_thompson import propose_within, within_bounds
+from nasbuild.builder._bounded_thompson import propose_within
 from nasbuild.builder._bounds import (
     Bound,
     format_bounds,
@@ -33,7 +33,13 @@ from nasbuild.builder._topk import (
     count_buildable,
     describe,
 )
-from nasbuild.builder._within_bounds import BoundedBuild, build_within, expected_values, predicted_bound_names
+from nasbuild.builder._within_bounds import (
+    BoundedBuild,
+    build_within,
+    expected_values,
+    predicted_bound_names,
+    within_bounds,
+)
 
 __all__ = [
     "DEPTH",

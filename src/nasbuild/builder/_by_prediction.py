@@ -10,23 +10,18 @@ import numpy as np
 
 from nasbuild.builder._beam_search import LISTED, WIDTH, best_predicted_picks
 from nasbuild.builder._best_context import best_context_modules
+from nasbuild.builder._bound_columns import bounded, limits_of, on_targets
 from nasbuild.builder._bound_names import ExactCost, resolve_names
 from nasbuild.builder._bounded_topk import Problem, bounded_topk, rounding_slack
 from nasbuild.builder._bounds import Bound, loosened
+from nasbuild.builder._infeasible import nothing_within, nothing_within_layerwise
 from nasbuild.builder._layerwise import is_layerwise, layerwise_space
 from nasbuild.builder._layerwise_topk import layerwise_topk
 from nasbuild.builder._opaque_costs import build_checked, has_opaque_costs
 from nasbuild.builder._pairwise_prediction import PairwisePrediction
 from nasbuild.builder._scored_modules import scored_modules
 from nasbuild.builder._topk import PREDICTION_POOL, Built, best_by_prediction, describe, require_positive
-from nasbuild.builder._within_bounds import (
-    bounded,
-    expected_values,
-    limits_of,
-    nothing_within,
-    nothing_within_deep,
-    on_targets,
-)
+from nasbuild.builder._within_bounds import expected_values
 from nasbuild.errors import Infeasible
 from nasbuild.score import Fit, TargetFit
 
@@ -156,7 +151,7 @@ def _deep(
     whole = layerwise_space(targets, fit, costs, limits, interactions=sums)
     found = layerwise_topk(whole, first.target.sign, n if sums else max(n, PREDICTION_POOL))
     if not found.architectures:
-        raise nothing_within_deep(fit, targets, exact, bounds)
+        raise nothing_within_layerwise(fit, targets, exact, bounds)
     within = _within(fit, describe(first, found.architectures), on_labels)
     proven = sums and found.n_proven >= min(n, len(found.architectures))
     gap = 0.0

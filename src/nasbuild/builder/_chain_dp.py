@@ -1,4 +1,4 @@
-"""Sums over slots and pairs of neighbouring slots under bounds: priced, by dynamic programming along the slots."""
+"""Dynamic programming along a chain: sums over slots and neighbouring slots, with priced bounds."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import numpy as np
 
 from nasbuild.builder._bounded_topk import dual_prices
 
-_MAX_CELLS = 4_000_000  # cells of picks that are held at a time
+_MAX_CELLS = 4_000_000  # cells of picks in memory
 _PRICE_FACTORS = (1.0, 1.02, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0, 5.0, 10.0, 100.0)
-_GAP_FACTOR = 1.25  # factor by which a gap is widened
+_GAP_FACTOR = 1.25  # a quarter of the factor by which a gap is widened
 
 
 @dataclass(frozen=True)
 class Chain:
-    """Scores to add up, and costs that are bounded, of slots in a row and of neighbours.
+    """Scores and bounded costs of a chain of slots, with terms of neighbouring slots.
 
     Attributes
     ----------
     scores, costs
         For each slot, (options,) and (options, bounds).
     score_tables, cost_tables
-        For each slot but the last with the next one, (options, options of the next) and (..., bounds).
+        For each slot but the last, with the next one: (options, options of the next) and (..., bounds).
     bounds
-        The most of each cost, (bounds,).
+        Upper limit of each cost, (bounds,).
     """
 
     scores: tuple[np.ndarray, ...]
@@ -34,15 +34,15 @@ class Chain:
     cost_tables: tuple[np.ndarray, ...]
     bounds: np.ndarray
 
-    def price_bounds(self, prices: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Scores less what costs are paid for: of slots, (options,), and of neighbours."""
+    def priced(self, prices: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Scores minus priced costs: of slots, (options,), and of neighbouring slots."""
         own = [s - c @ prices for s, c in zip(self.scores, self.costs, strict=True)]
         both = [s - c @ prices for s, c in zip(self.score_tables, self.cost_tables, strict=True)]
         return own, both
 
     def best_path(self, prices: np.ndarray) -> np.ndarray:
-        """The best pick where costs are paid for (Viterbi, 1967), (slots,)."""
-        own, both = self.price_bounds(prices)
+        """The pick with the best priced sum (Viterbi, 1967), (slots,)."""
+        own, both = self.priced(prices)
         ahead = _completions(own, both)
         pick = [int(np.argmax(own[0] + ahead[0]))]
         for s in range(1, len(own)):
@@ -50,7 +50,7 @@ class Chain:
         return np.array(pick, dtype=np.int64)
 
     def best_at(self, prices: np.ndarray) -> tuple[float, np.ndarray]:
-        """Score and costs of `path`."""
+        """Score and costs of `best_path`."""
         pick = self.best_path(prices)
         score = sum(float(own[p]) for own, p in zip(self.scores, pick, strict=True))
         spent = np.sum([own[p] for own, p in zip(self.costs, pick, strict=True)], axis=0)
@@ -61,21 +61,24 @@ class Chain:
 
     @cached_property
     def prices(self) -> np.ndarray | None:
-        """Prices of the bounds; None if nothing is within them, as far as these tell."""
+        """Dual prices of the bounds; None if the relaxation shows that nothing is within them."""
         return dual_prices(_PricedChain(self))
 
     def upper_bound(self, prices: np.ndarray) -> float:
-        """What no pick within the bounds exceeds."""
-        own, both = self.price_bounds(prices)
+        """Upper bound on the score of any pick within the bounds."""
+        own, both = self.priced(prices)
         return float((own[0] + _completions(own, both)[0]).max() + prices @ self.bounds)
 
     def paths_at_higher_prices(self, prices: np.ndarray) -> np.ndarray:
-        """Best picks where costs are dearer and dearer, (picks, slots)."""
+        """Best picks at increasing multiples of the prices, (picks, slots)."""
         return np.unique([self.best_path(prices * factor) for factor in _PRICE_FACTORS], axis=0)
 
     def enumerate_gap(self, prices: np.ndarray, gap: float) -> np.ndarray | None:
-        """All picks whose priced sums are at most ``gap`` below the best and whose costs may be within the bounds; None if too many."""
-        own, both = self.price_bounds(prices)
+        """Enumerates picks whose priced sum is at most ``gap`` below the best, (picks, slots).
+
+        Prefixes that can't stay within the bounds are pruned. None if there are too many picks.
+        """
+        own, both = self.priced(prices)
         ahead = _completions(own, both)
         least = _least_costs(self.costs, self.cost_tables)
         lowest = float((own[0] + ahead[0]).max()) - gap * (1 + 1e-12)
@@ -103,8 +106,11 @@ class Chain:
         return picks
 
     def widen_gap(self, prices: np.ndarray, n: int) -> np.ndarray | None:
-        """Picks within some gap, widened until there may be ``n`` within the bounds; None where these are too many to list."""
-        own, both = self.price_bounds(prices)
+        """Enumerates picks within a gap that is widened until there are ``n``.
+
+        Returns the picks of the last gap that could be enumerated; None if not even the first one could.
+        """
+        own, both = self.priced(prices)
         span = sum(float(np.ptp(a)) for a in (*own, *both)) or 1.0
         gap, found = 1e-5 * span, None
         while gap < span:
@@ -119,7 +125,7 @@ class Chain:
 
 
 class _PricedChain:
-    """A chain as `dual_prices` needs it: scores whose least sum no pick falls below."""
+    """A chain for `dual_prices`: neighbouring terms count as slots of their own in the range of scores."""
 
     def __init__(self, chain: Chain) -> None:
         self.chain = chain
@@ -138,7 +144,7 @@ class _PricedChain:
 
 
 def _completions(own: list[np.ndarray], both: list[np.ndarray]) -> list[np.ndarray]:
-    """For each slot, the best that what follows can add to each of its options, (options,)."""
+    """For each slot, the best completion by the following slots for each of its options, (options,)."""
     ahead = [np.zeros(len(own[-1]))]
     for s in range(len(own) - 2, -1, -1):
         ahead.append((both[s] + (own[s + 1] + ahead[-1])[None]).max(axis=1))
@@ -146,7 +152,7 @@ def _completions(own: list[np.ndarray], both: list[np.ndarray]) -> list[np.ndarr
 
 
 def _least_costs(costs: tuple[np.ndarray, ...], tables: tuple[np.ndarray, ...]) -> list[np.ndarray]:
-    """For each slot, the least that what follows adds to each cost, (options, bounds)."""
+    """For each slot, the least cost of the following slots for each of its options, (options, bounds)."""
     ahead = [np.zeros_like(costs[-1])]
     for s in range(len(costs) - 2, -1, -1):
         ahead.append((tables[s] + (costs[s + 1] + ahead[-1])[None]).min(axis=1))

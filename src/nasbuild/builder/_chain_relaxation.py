@@ -1,4 +1,4 @@
-"""Costs of neighbours as a chain of slots."""
+"""Relaxes a prediction to a chain of slots, if costs couple neighbouring slots."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ from itertools import pairwise
 import numpy as np
 
 from nasbuild.builder._chain_dp import Chain
-from nasbuild.builder._pair_relaxation import CELLS, split_pairs
+from nasbuild.builder._pair_relaxation import MAX_CELLS, split_pairs
 from nasbuild.builder._pair_tables import PairTables
 from nasbuild.builder._pairwise_prediction import PairwisePrediction
 
 
 def as_chain(predicted: PairwisePrediction, sign: int) -> Chain | None:
-    """Neighbours as they are, other pairs at most (for costs at least); None where no neighbours count in costs."""
+    """The relaxation of a prediction to a chain.
+
+    Terms of neighbouring slots are exact; other pairs are replaced by an upper bound, for costs by a
+    lower bound. None if no cost has pair terms, or the tables are too large.
+    """
     linked = [pair for pair in predicted.cost_pairs if isinstance(pair, PairTables) and not pair.empty]
     if not linked:
         return None
     slots, bounds = len(predicted.scores), len(predicted.upper)
     sizes = tuple(len(own) for own in predicted.scores)
     found = _split(predicted.pairs[0], sign, sizes)
-    if found is None or any(a * b > CELLS for a, b in pairwise(sizes)):
+    if found is None or any(a * b > MAX_CELLS for a, b in pairwise(sizes)):
         return None
     scores = [sign * own[:, 0] + more for own, more in zip(predicted.scores, found[0], strict=True)]
     columns = [[own[:, k] for own in predicted.costs] for k in range(bounds)]
@@ -47,7 +51,7 @@ def as_chain(predicted: PairwisePrediction, sign: int) -> Chain | None:
         for s in range(slots - 1)
     )
     bounds = np.array(most, dtype=np.float64)
-    # A bound far away is none: its size must not spoil the scale of the others.
+    # A bound that always holds is left out: its size must not spoil the scale of the others.
     high = sum(own.max(axis=0) for own in costs) + sum(table.max(axis=(0, 1)) for table in cost_tables)
     kept = np.flatnonzero(high > bounds)
     return Chain(
@@ -62,10 +66,13 @@ def as_chain(predicted: PairwisePrediction, sign: int) -> Chain | None:
 def _split(
     pair: object, sign: int, sizes: tuple[int, ...]
 ) -> tuple[list[np.ndarray], dict[int, np.ndarray]] | None:
-    """Halves of the most of pairs that are no neighbours, (options,) each, and tables of neighbours by their first slot."""
+    """Splits pair terms: upper bounds of distant pairs as shares of slots, (options,), and tables of neighbours.
+
+    The tables are keyed by their first slot.
+    """
     if not isinstance(pair, PairTables):
         return None
-    tables = pair.as_tables(CELLS)
+    tables = pair.as_tables(MAX_CELLS)
     if tables is None:
         return None
     near = {s: sign * table for (s, t), table in tables.items() if t == s + 1}

@@ -1,4 +1,4 @@
-"""Costs that a space declares, taken apart into stages and products of neighbouring ones."""
+"""Declared costs as sums over stages and products of neighbouring stages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nasbuild.space import Cost, CostProduct, Space, group_codes
 
 @dataclass(frozen=True)
 class DeclaredCost:
-    """A cost that the space declares, as sums over stages and products of neighbouring ones."""
+    """A cost that the space declares, as a sum over stages and products of neighbouring stages."""
 
     space: Space
     cost: Cost
@@ -22,19 +22,19 @@ class DeclaredCost:
         return any(isinstance(t, CostProduct) and t.of("previous") for t in (*self.cost.sum, *self.cost.mean))
 
     def of_modules(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray:
-        """What modules of a stage add by themselves, the constant spread over the stages, (modules,)."""
+        """Contribution of each module of a stage, (modules,), with an equal share of the constant."""
         inner = group_codes(codes).evaluate(lambda some: self.cost.inner(self.space, stage, some))
         return inner + self.cost.constant / len(self.space.stages)
 
     def vectors(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray:
-        """What modules bring to products with the stage before and the one after, (modules, 2 r)."""
+        """Factors of modules in products with the previous and the next stage, (modules, 2 × rank)."""
         rank = self._rank
         return group_codes(codes).evaluate(
             lambda some: np.concatenate(self.cost.links(self.space, stage, some), axis=1), (2 * rank,)
         )
 
     def links(self) -> dict[tuple[int, int], np.ndarray]:
-        """For two stages that follow each other, both ways, what vectors are multiplied by; none if nothing is."""
+        """For two neighbouring stages, in both orders, the matrix between their factors; empty if none."""
         rank = self._rank
         if not rank:
             return {}

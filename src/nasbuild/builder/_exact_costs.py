@@ -1,4 +1,4 @@
-"""Costs that add up exactly, such as MACs and parameters: found in the table, then known of every module."""
+"""Detects metrics that are exact sums over the layers, such as MACs, and computes them for any module."""
 
 from __future__ import annotations
 
@@ -11,32 +11,37 @@ from scipy.linalg import cho_factor, cho_solve
 from nasbuild.score import Fit
 from nasbuild.space import Architecture, Space
 
-_EXACT = 1e-6  # of the deviation of the values, by which exact sums may miss them
-_SPARE = 5  # rows beyond what determines the sums, which must agree as well
-_SOME = 50  # rows beyond the number of keys that tell what is no sum
-_MANY = 200  # keys from which on sums that are clearly none are told beforehand
-_FAR = 1e-3  # of the deviation of the values, by which these miss them
-_AT_ONCE = 4096  # modules whose keys are counted at a time
-_KNOWN = 1e-7  # length of what the table does not determine, at which a module is known
+_TOLERANCE = 1e-6  # largest residual of an exact sum, in standard deviations of the values
+_SPARE_ROWS = 5  # rows beyond those that determine the sum, which must agree as well
+_QUICK_ROWS = 50  # rows beyond the number of keys, for a quick rejection
+_MANY_KEYS = 200  # from this many keys on, least squares reject a sum beforehand
+_FAR = 1e-3  # residual of such a rejection, in standard deviations of the values
+_CHUNK = 4096  # modules whose keys are counted at a time
+_NULL_SPACE = 1e-7  # relative length outside the span of the rows, up to which a module is determined
 
 Key = tuple[object, ...]
 
 
 @dataclass(frozen=True)
 class TableSum:
-    """A metric that the labelled rows show to be an exact sum, and what every module adds to it.
+    """A metric that the table shows to be an exact sum.
 
     Attributes
     ----------
     form
-        What is added up: layers at their places, also with the layer before (``pairs``), or with the product of the
-        two layers' numbers, across stages as well (``products``).
+        Terms of the sum: choices at their places (``features``) or whole layers (``places``); whole
+        layers and pairs of successive layers (``pairs``); or whole layers and products of numeric
+        features of successive layers, across stages as well (``products``).
     place
-        Column of each key.
+        Column of each key; a key identifies a term.
     means
-        Mean counts of the keys over the rows for each stage, (keys,).
-    basis, weights, level
-        What the rows determine, (keys, rank), orthonormal; what each key adds, (keys,); the mean over the rows.
+        For each stage, mean values of the keys over the rows, (keys,).
+    basis
+        Orthonormal basis of the span of the rows, (keys, rank).
+    weights
+        Contribution of each key, (keys,).
+    level
+        Mean of the metric over the rows.
     """
 
     space: Space
@@ -52,7 +57,7 @@ class TableSum:
         return self.form != "places"
 
     def vectors(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray:
-        """Numbers of the first and the last layer of modules, which count in products of stages, (modules, rank)."""
+        """Numeric features of the first and the last layer, the factors between stages, (modules, rank)."""
         if self.form != "products" or not len(codes):
             return np.zeros((len(codes), 0))
         numbers = _numbers(self.space, stage)
@@ -60,7 +65,7 @@ class TableSum:
         return np.array(ends).reshape(len(codes), 2 * len(numbers))
 
     def links(self) -> dict[tuple[int, int], np.ndarray]:
-        """For two stages that follow each other, both ways, what their vectors are multiplied by."""
+        """For two neighbouring stages, in both orders, the matrix between their factors."""
         found = {}
         if self.form != "products":
             return found
@@ -74,27 +79,31 @@ class TableSum:
         return found
 
     def of_modules(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray:
-        """What modules of a stage add, (modules,); NaN for those with something that the table doesn't determine.
+        """Contribution of each module of a stage, (modules,), with an equal share of the constant.
 
-        The architecture's constant is spread over the stages.
+        NaN if the table does not determine it.
         """
         return self.joint_costs([stage], [codes], np.arange(len(codes))[:, None])
 
     def joint_costs(
         self, stages: Sequence[int], codes: Sequence[Sequence[np.ndarray]], picks: np.ndarray
     ) -> np.ndarray:
-        """What modules of several stages add together, (picks,); NaN where the table doesn't determine it.
+        """Joint contribution of modules of several stages, (picks,); NaN if the table does not determine it.
 
-        Of stages that are tied no row tells what each adds, only what all of them do. ``picks`` are positions in the
-        ``codes`` of each of the stages, (picks, stages).
+        For tied stages, the rows may determine only the joint contribution, not that of each stage.
+
+        Parameters
+        ----------
+        picks
+            Positions in the ``codes`` of each of the stages, (picks, stages).
         """
         parts = [
-            self._of_some(stages, codes, picks[start : start + _AT_ONCE])
-            for start in range(0, len(picks), _AT_ONCE)
+            self._joint_chunk(stages, codes, picks[start : start + _CHUNK])
+            for start in range(0, len(picks), _CHUNK)
         ]
         return np.concatenate([np.zeros(0), *parts])
 
-    def _of_some(
+    def _joint_chunk(
         self, stages: Sequence[int], codes: Sequence[Sequence[np.ndarray]], picks: np.ndarray
     ) -> np.ndarray:
         away = np.zeros((len(picks), len(self.place)))
@@ -106,7 +115,7 @@ class TableSum:
             unknown |= new[at]
         # Only what lies in the span of the table's rows is determined.
         lost = np.linalg.norm(away - (away @ self.basis) @ self.basis.T, axis=1)
-        known = ~unknown & (lost <= _KNOWN * np.maximum(np.linalg.norm(away, axis=1), 1))
+        known = ~unknown & (lost <= _NULL_SPACE * np.maximum(np.linalg.norm(away, axis=1), 1))
         share = len(stages) / len(self.space.stages)
         return np.where(known, away @ self.weights + self.level * share, np.nan)
 
@@ -118,9 +127,9 @@ class NotExact:
     Attributes
     ----------
     unknowns, rows
-        How many numbers a sum over the layers would have, and how many rows there are.
-    told
-        Whether the rows are enough to tell that it is none.
+        Number of unknowns of a sum over the layers, and number of rows.
+    disproven
+        Whether the rows show that the metric is no such sum; if not, there are too few rows.
     """
 
     unknowns: int
@@ -129,11 +138,10 @@ class NotExact:
 
 
 def exact_sum(fit: Fit, name: str) -> TableSum | NotExact:
-    """What every module adds to a metric of the run's table, if that shows the metric to be an exact sum.
+    """Tests whether a metric of the fit's table is an exact sum over the layers.
 
-    A metric is an exact sum if it is one of numbers that depend on the depth of a stage and on the choice of a feature of
-    a layer at its place, else on the whole layer there and perhaps the layer before it; at least five rows must say so that
-    were not needed to find these numbers.
+    The forms of `TableSum` are tried from the simplest on. At least five more rows than unknowns must
+    agree with the sum.
     """
     values = fit.table.columns[name]
     rows = np.flatnonzero(~np.isnan(values))
@@ -141,15 +149,15 @@ def exact_sum(fit: Fit, name: str) -> TableSum | NotExact:
     codes = [
         [stages[u].encode(fit.table.architectures[i].modules[u]) for i in rows] for u in range(len(stages))
     ]
-    told = None
+    reason = None
     for form in _FORMS:
         found = _solved(fit.space, codes, values[rows], form)
         if isinstance(found, TableSum):
             return found
-        # What is no sum of choices may be one of layers or neighbours; the plain one tells how many rows are lacking.
-        told = told or found
-    assert told is not None
-    return told
+        # The metric may still be a sum of another form; the simplest one says how many rows are missing.
+        reason = reason or found
+    assert reason is not None
+    return reason
 
 
 _FORMS = ("features", "places", "pairs", "products")
@@ -161,8 +169,8 @@ def _solved(
     place, count = _places_of(space, codes, form), len(values)
     if len(place) >= count * 4:
         return NotExact(len(place), count, disproven=False)
-    # What is exact is so in any of the rows: some tell quickly what is none.
-    some = np.random.default_rng(0).permutation(count)[: len(place) + _SOME]
+    # An exact sum holds for any subset of rows, so a subset can reject quickly.
+    some = np.random.default_rng(0).permutation(count)[: len(place) + _QUICK_ROWS]
     if len(some) < count:
         few = [[own[i] for i in some.tolist()] for own in codes]
         found = _fitted(space, few, values[some], form, place)
@@ -172,7 +180,7 @@ def _solved(
 
 
 def _places_of(space: Space, codes: Sequence[Sequence[np.ndarray]], form: str) -> dict[Key, int]:
-    """A column for every key of some architectures."""
+    """Assigns a column to every key of the architectures."""
     place: dict[Key, int] = {}
     for u, own in enumerate(codes):
         for code in own:
@@ -187,7 +195,7 @@ def _places_of(space: Space, codes: Sequence[Sequence[np.ndarray]], form: str) -
 
 
 def nearest_sum(space: Space, architectures: Sequence[Architecture], values: np.ndarray) -> TableSum:
-    """The sum, products of neighbours included, that is nearest to values that may be no sum."""
+    """Least-squares fit of a sum with products of neighbours, to values that need not be such a sum."""
     stages = space.stages
     codes = [[stages[u].encode(a.modules[u]) for a in architectures] for u in range(len(stages))]
     found = _fitted(space, codes, values, "products", _places_of(space, codes, "products"), exact=False)
@@ -208,29 +216,29 @@ def _fitted(
     across = _across(space, codes, place) if form == "products" else np.zeros_like(parts[0])
     means = tuple(part.mean(axis=0) for part in parts)
     whole = sum(parts) - sum(means) + across - across.mean(axis=0)
-    if exact and _clearly_none(whole, values):
+    if exact and _clearly_no_sum(whole, values):
         return NotExact(len(place), len(values), disproven=True)
     left, sizes, right = np.linalg.svd(whole, full_matrices=False)
     rank = int((sizes > sizes.max(initial=0) * 1e-10).sum())
-    if exact and len(values) < rank + 1 + _SPARE:
+    if exact and len(values) < rank + 1 + _SPARE_ROWS:
         return NotExact(rank + 1, len(values), disproven=False)
     level, basis = float(values.mean()), right[:rank].T
     weights = basis @ ((left[:, :rank].T @ (values - level)) / sizes[:rank])
-    if exact and np.abs(whole @ weights + level - values).max() > _EXACT * values.std():
+    if exact and np.abs(whole @ weights + level - values).max() > _TOLERANCE * values.std():
         return NotExact(rank + 1, len(values), disproven=True)
     if form == "products":
-        # What neighbouring stages do to each other must be determined by itself: it holds for all of them.
+        # Products across stages must be determined on their own, as they occur in every architecture.
         rows = [n for key, n in place.items() if len(key) > 1 and key[1] == "next"]
-        if exact and (not rows or np.linalg.norm(basis[rows], axis=1).min() < 1 - _KNOWN):
+        if exact and (not rows or np.linalg.norm(basis[rows], axis=1).min() < 1 - _NULL_SPACE):
             return NotExact(rank + 1, len(values), disproven=False)
         level -= float(across.mean(axis=0) @ weights)
     return TableSum(space, form, place, means, basis, weights, level)
 
 
-def _clearly_none(whole: np.ndarray, values: np.ndarray) -> bool:
-    """Whether least squares miss the values by far, in a fraction of the time that an exact answer takes."""
+def _clearly_no_sum(whole: np.ndarray, values: np.ndarray) -> bool:
+    """Whether a fast least-squares fit misses the values by far, which saves the exact decomposition."""
     rows, keys = whole.shape
-    if keys < _MANY or rows <= keys:
+    if keys < _MANY_KEYS or rows <= keys:
         return False
     gram = whole.T @ whole
     gram[np.diag_indices(keys)] += 1e-9 * np.trace(gram) / keys
@@ -242,7 +250,7 @@ def _clearly_none(whole: np.ndarray, values: np.ndarray) -> bool:
 def _counts(
     space: Space, codes: Sequence[np.ndarray], stage: int, form: str, place: Mapping[Key, int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Values of the keys of modules, (modules, keys), and which modules have other keys, (modules,)."""
+    """Values of the keys of modules, (modules, keys), and whether modules have unknown keys, (modules,)."""
     found, unknown = np.zeros((len(codes), len(place))), np.zeros(len(codes), dtype=bool)
     for row, code in enumerate(codes):
         for key, value in _keys(space, stage, code, form):
@@ -254,7 +262,7 @@ def _counts(
 
 
 def _across(space: Space, codes: Sequence[Sequence[np.ndarray]], place: Mapping[Key, int]) -> np.ndarray:
-    """Products of the numbers of the last layer of a stage and the first of the next one, (architectures, keys)."""
+    """Products across stages, of last layers and first layers of the next stage, (architectures, keys)."""
     found = np.zeros((len(codes[0]), len(place)))
     for u in range(len(space.layered) - 1):
         for f, before in _numbers(space, u):
@@ -265,7 +273,7 @@ def _across(space: Space, codes: Sequence[Sequence[np.ndarray]], place: Mapping[
 
 
 def _numbers(space: Space, stage: int) -> list[tuple[int, np.ndarray]]:
-    """Features of a stage whose choices are numbers, and these, of the size of 1."""
+    """Positions of a stage's numeric features, and the numbers of their choices scaled to at most 1."""
     found = []
     for f, feature in enumerate(space.stages[stage].features):
         values = feature.numbers
@@ -275,7 +283,7 @@ def _numbers(space: Space, stage: int) -> list[tuple[int, np.ndarray]]:
 
 
 def _keys(space: Space, stage: int, code: np.ndarray, form: str) -> Iterator[tuple[Key, float]]:
-    """The depth, and every choice or every layer at its place; with the layer before it where the form says so."""
+    """Yields the keys of a module and their values, as the form defines them."""
     for key in _choices(stage, code) if form == "features" else _places(stage, code):
         yield key, 1.0
     if form == "pairs":
@@ -293,7 +301,7 @@ def _keys(space: Space, stage: int, code: np.ndarray, form: str) -> Iterator[tup
 
 
 def _choices(stage: int, code: np.ndarray) -> Iterator[Key]:
-    """The depth, and every choice of every layer at its place."""
+    """Yields the depth, and every choice of every layer at its place."""
     yield stage, len(code)
     for place, layer in enumerate(code.tolist()):
         for feature, choice in enumerate(layer):
@@ -301,14 +309,14 @@ def _choices(stage: int, code: np.ndarray) -> Iterator[Key]:
 
 
 def _places(stage: int, code: np.ndarray) -> Iterator[Key]:
-    """The depth, and every layer at its place."""
+    """Yields the depth, and every whole layer at its place."""
     yield stage, len(code)
     for place, layer in enumerate(code.tolist()):
         yield stage, place, tuple(layer)
 
 
 def _pairs(stage: int, code: np.ndarray) -> Iterator[Key]:
-    """Every layer with the one before it."""
+    """Yields every layer with the previous one."""
     layers = [tuple(layer) for layer in code.tolist()]
     for place in range(1, len(layers)):
         yield stage, place, layers[place - 1], layers[place]

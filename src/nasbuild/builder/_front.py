@@ -9,10 +9,12 @@ from operator import itemgetter
 import moocore
 import numpy as np
 
+from nasbuild.builder._bound_columns import bounded, limits_of, on_targets
 from nasbuild.builder._bound_names import ExactCost, resolve_names
 from nasbuild.builder._bounded_topk import Problem, rounding_slack
 from nasbuild.builder._bounds import Bound
 from nasbuild.builder._epsilon_constraint import additive_front_picks
+from nasbuild.builder._infeasible import nothing_within, nothing_within_layerwise
 from nasbuild.builder._layerwise import is_layerwise, layerwise_space
 from nasbuild.builder._layerwise_front import layerwise_front
 from nasbuild.builder._opaque_costs import build_checked, has_opaque_costs
@@ -23,13 +25,6 @@ from nasbuild.builder._skyband import skyband
 from nasbuild.builder._subset_selection import farthest_points, largest_hypervolume
 from nasbuild.builder._tied_features import require_ties
 from nasbuild.builder._topk import require_positive
-from nasbuild.builder._within_bounds import (
-    bounded,
-    limits_of,
-    nothing_within,
-    nothing_within_deep,
-    on_targets,
-)
 from nasbuild.errors import NasbuildError
 from nasbuild.score import Fit, TargetFit
 from nasbuild.space import Architecture
@@ -132,7 +127,7 @@ def _front(fit: Fit, n: int, targets: Sequence[str], bounds: Sequence[Bound], *,
             )
             found = layerwise_front(whole, signs)
             if not found.architectures:
-                raise nothing_within_deep(fit, every, costs, within)
+                raise nothing_within_layerwise(fit, every, costs, within)
             return list(zip(found.architectures, found.sums, strict=True))
 
         build = (

@@ -1,4 +1,7 @@
-"""Building in spaces with stages too deep to list, or with costs of neighbours: layer by layer, one shape at a time."""
+"""Layer-wise building: for stages too deep to list, costs that couple neighbouring stages, and ties.
+
+Each stage is filled by one of several parts: listed modules, or layers of one shape (`Shape`).
+"""
 
 from __future__ import annotations
 
@@ -20,14 +23,20 @@ from nasbuild.score import Fit, TargetFit
 
 @dataclass(frozen=True)
 class LayerwiseSpace:
-    """All parts of a space, with what pairs of stages do to each other.
+    """The parts of every stage of a space, and the terms between stages.
 
     Attributes
     ----------
     parts
-        For each stage, or stages that are filled together, the ways to fill it.
+        For each stage, or unit of tied stages, the alternative ways to fill it.
+    limits
+        The bounds.
+    interactions
+        For each target, factors of its terms between stages; None without such terms.
+    products
+        For each exact cost, the same.
     searched
-        Stages of which only what a search found takes part.
+        Stages for which only the modules found by a search are candidates.
     """
 
     fit: Fit
@@ -39,11 +48,16 @@ class LayerwiseSpace:
     searched: tuple[int, ...]
 
     def grid(self, which: Sequence[int]) -> Grid:
+        """The grid of one part per unit."""
         return grid(self.fit.space, self.parts, which, self.limits, self.interactions, self.products)
 
 
 def is_layerwise(targets: Sequence[TargetFit], exact: Mapping[str, ExactCost]) -> bool:
-    """Whether a stage is too deep to list, stages matter to each other in a cost, or are tied to each other."""
+    """Whether a build must go layer by layer.
+
+    This is so if a stage is too deep to list, a cost couples neighbouring stages, or features are tied
+    across stages.
+    """
     return (
         any(stage.searched for target_fit in targets for stage in target_fit.stages)
         or any(not isinstance(cost, OpaqueCost) and cost.links() for cost in exact.values())
@@ -60,15 +74,15 @@ def layerwise_space(
     interactions: bool,
     front: int = 0,
 ) -> LayerwiseSpace:
-    """All parts of the space of a run, with the scores of targets and some exact costs.
+    """Collects the parts of all stages of a fit's space, with scores of targets and exact costs.
 
     Parameters
     ----------
     interactions
-        Whether what stages do to each other counts, as it does for the prediction y'.
+        Whether to include interactions between stages, as the prediction y' does.
     front
-        Of how many first targets a front is asked for: listed modules that ten others beat in all that counts take
-        no part then.
+        Number of first targets whose front is sought; 0 for a single optimum. For a front, listed
+        modules that ten others dominate are left out.
     """
     scorers = [one.scorer for one in targets]
     listed = scored_modules(targets, searched=False)
@@ -95,7 +109,7 @@ def layerwise_space(
     if front and not linked:
         parts = tuple(tuple(skyband_part(part, signs, limits) for part in own) for own in parts)
     if interactions and all(parts):
-        # Not those of above: a front leaves out what is not worth while.
+        # The parts may have changed since: a front leaves out dominated modules.
         asked = probe_codes(parts)
         for t, pair in enumerate([scorer.pairs(asked) for scorer in scorers]):
             if pair is not None:
@@ -106,7 +120,7 @@ def layerwise_space(
 
 
 def of_cost(whole: LayerwiseSpace, cost: int) -> LayerwiseSpace:
-    """The same with one of the exact costs in place of the first target's score, its bound left out."""
+    """The space with one exact cost in place of the first target's score, and without its bound."""
 
     def moved(part: Part) -> Part:
         scores = tuple(

@@ -1,4 +1,4 @@
-"""Which combinations of shapes to look into, where a space is built layer by layer."""
+"""Selects the combinations of parts to search in a layer-wise build, by their priced sums."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from nasbuild.builder._layerwise import LayerwiseSpace
 from nasbuild.builder._pair_relaxation import relaxed_problem
 from nasbuild.builder._part_grid import Grid, combinations_of, grid
 
-_GRIDS = 256  # combinations of shapes that are looked into
+_MAX_GRIDS = 256  # combinations of parts that are searched
 
 
 @dataclass(frozen=True)
 class _Nested:
-    """One part a stage, each with slots of its own: what prices are found for."""
+    """A problem with alternative parts per stage, each with slots of its own, for `dual_prices`."""
 
     own: tuple[tuple[tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...]], ...], ...]
     bounds: np.ndarray
@@ -34,13 +34,13 @@ class _Nested:
     def best_at(self, prices: np.ndarray) -> tuple[float, np.ndarray]:
         score, spent = 0.0, np.zeros(len(prices))
         for stage in self.own:
-            each = [self.layerwise_topk(part, prices) for part in stage]
-            _, s, c = max(each, key=lambda one: one[0])
+            candidates = [self.best_pick(part, prices) for part in stage]
+            _, s, c = max(candidates, key=lambda one: one[0])
             score, spent = score + s, spent + c
         return score, spent
 
     @staticmethod
-    def layerwise_topk(part: tuple, prices: np.ndarray) -> tuple[float, float, np.ndarray]:
+    def best_pick(part: tuple, prices: np.ndarray) -> tuple[float, float, np.ndarray]:
         score, spent = 0.0, np.zeros(len(prices))
         for s, c in zip(*part, strict=True):
             pick = int(np.argmax(s - c @ prices))
@@ -49,9 +49,14 @@ class _Nested:
 
 
 def bounded_combinations(whole: LayerwiseSpace, sign: int) -> tuple[list[tuple[int, ...]], float]:
-    """Combinations of parts to look into, and what those that are left out don't exceed (-inf if none are)."""
+    """Selects the combinations of parts to search.
+
+    Returns
+    -------
+    At most 256 combinations, and an upper bound on the value of all others; -inf if there are none.
+    """
     count = combinations_of(whole.parts)
-    if count <= _GRIDS:
+    if count <= _MAX_GRIDS:
         return [tuple(int(i) for i in w) for w in np.ndindex(*(len(own) for own in whole.parts))], -np.inf
     own, limits = [], whole.limits
     for stage in whole.parts:
@@ -73,19 +78,23 @@ def bounded_combinations(whole: LayerwiseSpace, sign: int) -> tuple[list[tuple[i
     prices = dual_prices(nested)
     if prices is None:
         return [], -np.inf
-    values = [np.array([nested.layerwise_topk(part, prices)[0] for part in stage]) for stage in own]
+    values = [np.array([nested.best_pick(part, prices)[0] for part in stage]) for stage in own]
     order = [np.argsort(-v, kind="stable") for v in values]
-    every = list(islice(k_best_sums([v[o] for v, o in zip(values, order, strict=True)]), _GRIDS + 1))
-    combos = [tuple(int(o[p]) for o, p in zip(order, places, strict=True)) for _, places in every[:_GRIDS]]
+    every = list(islice(k_best_sums([v[o] for v, o in zip(values, order, strict=True)]), _MAX_GRIDS + 1))
+    combos = [
+        tuple(int(o[p]) for o, p in zip(order, places, strict=True)) for _, places in every[:_MAX_GRIDS]
+    ]
     rest = (
-        every[_GRIDS][0] + float(prices @ (most + rounding_slack(nested))) if len(every) > _GRIDS else -np.inf
+        every[_MAX_GRIDS][0] + float(prices @ (most + rounding_slack(nested)))
+        if len(every) > _MAX_GRIDS
+        else -np.inf
     )
-    # What pairs of stages add is not in these sums.
+    # Terms between stages are not part of these sums.
     return combos, np.inf if any(v is not None and v.links for v in whole.interactions) else rest
 
 
 def candidate_combinations(whole: LayerwiseSpace) -> list[tuple[int, ...]]:
-    """Combinations of parts that are looked into: all, or of more those that the first target's prices prefer."""
+    """The combinations of parts to search: all, or those with the best priced sums of the first target."""
     return bounded_combinations(whole, whole.targets[0].target.sign)[0]
 
 

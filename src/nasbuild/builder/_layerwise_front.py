@@ -1,4 +1,4 @@
-"""Fronts in spaces that are built layer by layer."""
+"""Pareto fronts of spaces that are built layer by layer."""
 
 from __future__ import annotations
 
@@ -16,23 +16,28 @@ from nasbuild.builder._part_grid import Grid
 from nasbuild.builder._relaxation_topk import topk_with_pairs
 from nasbuild.space import Architecture
 
-_CLIMBED = 12  # grids whose swaps are followed
+_MAX_SEARCHED = 12  # grids from which a Pareto local search starts
 _LEVELS = 16
 
 
 @dataclass(frozen=True)
 class LayerwiseFront:
-    """Architectures along a front, and their sums by every target, (architectures, targets)."""
+    """Architectures along a front, and their sums for every target, (architectures, targets)."""
 
     architectures: list[Architecture]
     sums: np.ndarray
 
 
 def layerwise_front(whole: LayerwiseSpace, signs: np.ndarray) -> LayerwiseFront:
-    """Architectures that no other found beats by the first ``signs`` targets, within the bounds.
+    """Finds architectures along the front of the first targets within the bounds.
 
-    Sums over the layers, in which pairs count with their means, propose a front for every combination of shapes;
-    swaps of single layers are followed where these reach furthest.
+    For every combination of parts, sums over slots propose a front; pairs of slots count by their mean.
+    A Pareto local search starts from the combinations with the most points on the joint front.
+
+    Parameters
+    ----------
+    signs
+        Signs of the first targets, (targets,).
     """
     grids = [whole.grid(which) for which in candidate_combinations(whole)] if all(whole.parts) else []
     proposed = [_proposed(own, signs) for own in grids]
@@ -51,7 +56,7 @@ def layerwise_front(whole: LayerwiseSpace, signs: np.ndarray) -> LayerwiseFront:
         if not len(proposed[g]):
             continue
         own, picks = grids[g], proposed[g]
-        if shares[g] and (np.argsort(-shares, kind="stable")[:_CLIMBED] == g).any():
+        if shares[g] and (np.argsort(-shares, kind="stable")[:_MAX_SEARCHED] == g).any():
             picks = pareto_local_search(own.predicted, signs, picks)
         picks = picks[own.valid(picks)]
         architectures += own.architectures(picks)
@@ -60,7 +65,7 @@ def layerwise_front(whole: LayerwiseSpace, signs: np.ndarray) -> LayerwiseFront:
 
 
 def _proposed(own: Grid, signs: np.ndarray) -> np.ndarray:
-    """Picks along the front of sums, all within the exact costs, (picks, slots)."""
+    """Picks along the front of sums, within the bounds on exact costs, (picks, slots)."""
     predicted = own.predicted
     problem = slot_problem(predicted, 1, mean=True)
     worth = []
@@ -72,5 +77,5 @@ def _proposed(own: Grid, signs: np.ndarray) -> np.ndarray:
     picks = picks[predicted.affordable(picks)] if len(picks) else picks
     if len(picks) or has_no_pairs(predicted):
         return picks
-    # Sums that count pairs with their means may miss all that is within the bounds.
+    # Sums with mean pairs may miss everything within the bounds.
     return topk_with_pairs(predicted, int(signs[0]), _LEVELS).picks

@@ -1,4 +1,4 @@
-"""The ways to fill a stage, or stages that are tied: listed modules, or layers."""
+"""Makes the parts of a stage or of tied stages: listed modules, or layers of each shape."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from nasbuild.builder._tied_stages import Unit
 from nasbuild.score import TargetFit
 from nasbuild.space import Space, module_codes
 
-_BEATEN = 10  # others of its stage that beat a module that takes no part in a front
+_SKYBAND = 10  # modules that this many others of their stage dominate are left out of a front
 
 
 def space_of(targets: Sequence[TargetFit]) -> Space:
-    """The space that is built in."""
+    """The space to build in: the restrict_fit one, if parts are held fixed."""
     return targets[0].within or targets[0].scorer.space
 
 
 def tied_part(unit: Unit, listed: ScoredModules, costs: Sequence[StageCost]) -> list[Part]:
-    """All choices of tied stages whose costs are known."""
+    """The part of all joint choices of tied stages whose costs are known; empty if there are none."""
     assert unit.picks is not None
     codes, picks = [listed.codes[u] for u in unit.stages], unit.picks
     spent = [joint_costs(cost, unit.stages, codes, picks) for cost in costs]
@@ -40,14 +40,14 @@ def tied_part(unit: Unit, listed: ScoredModules, costs: Sequence[StageCost]) -> 
 
 
 def skyband_part(part: Part, signs: np.ndarray, limits: Limits) -> Part:
-    """A listed part without modules that ten others beat in the targets of a front and in all that is bounded."""
-    if part.probes is not None or part.sizes[0] <= _BEATEN:
+    """A listed part without modules that ten others dominate in targets and bounded costs."""
+    if part.probes is not None or part.sizes[0] <= _SKYBAND:
         return part
     scores, costs = part.scores[0], part.costs[0]
     bounded = [s * scores[:, t] for t, s, _ in limits.on_targets]
     kept = skyband(
         np.column_stack([scores[:, : len(signs)] * signs, -costs * limits.signs, *(-own for own in bounded)]),
-        _BEATEN,
+        _SKYBAND,
     )
     return replace(
         part, codes=lambda picks: part.codes(kept[picks]), scores=(scores[kept],), costs=(costs[kept],)
@@ -57,6 +57,7 @@ def skyband_part(part: Part, signs: np.ndarray, limits: Limits) -> Part:
 def parts_of(
     targets: Sequence[TargetFit], stage: int, listed: ScoredModules, costs: Sequence[StageCost]
 ) -> list[Part] | None:
+    """The parts of a stage; None if its scores or costs are no sums over layers and pairs of layers."""
     scorers = [one.scorer for one in targets]
     definition = space_of(targets).stages[stage]
     if not any(one.stages[stage].searched for one in targets):

@@ -1,4 +1,4 @@
-"""The best architectures of a space that is built layer by layer."""
+"""The k best architectures of a space that is built layer by layer."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from nasbuild.space import Architecture
 
 @dataclass(frozen=True)
 class LayerwiseTopK:
-    """What was built, best first.
+    """The best architectures found, best first.
 
     Attributes
     ----------
     architectures, values
-        (architectures,) each; values are of the first target, more is better.
+        (architectures,) each; values are sums of the first target times its sign, larger is better.
     n_proven
         How many of the first are proven to be the best.
-    most
-        What no architecture exceeds, as far as is known.
+    upper
+        Upper bound on the value of any architecture; infinite if unknown.
     """
 
     architectures: list[Architecture]
@@ -37,18 +37,22 @@ class LayerwiseTopK:
 
 
 def layerwise_topk(whole: LayerwiseSpace, sign: int, n: int, apart: int = 1) -> LayerwiseTopK:
-    """The ``n`` best architectures of all parts within the bounds, combinations of shapes with the highest limits first."""
+    """Returns the ``n`` best architectures within the bounds, by branch and bound over combinations of parts.
+
+    Combinations are searched in descending order of their upper bounds. The search ends once no
+    remaining combination can improve on the ``n``-th best.
+    """
     if not all(whole.parts):
         return LayerwiseTopK([], np.zeros(0), 0, -np.inf)
     combos, beyond = bounded_combinations(whole, sign)
     limited = []
     for which in combos:
         own = whole.grid(which)
-        # One alone need not be compared with others.
+        # A single combination need not be compared with others.
         limited.append((np.inf if len(combos) == 1 else _limit(own, sign), which, own))
     limited.sort(key=lambda one: -one[0])
     found: dict[Architecture, float] = {}
-    sure, most = beyond == -np.inf, beyond
+    certain, most = beyond == -np.inf, beyond
     unproven = beyond
     several = apart if apart > 1 else 1
     for limit, _, own in limited:
@@ -64,7 +68,7 @@ def layerwise_topk(whole: LayerwiseSpace, sign: int, n: int, apart: int = 1) -> 
         kept = np.flatnonzero(own.valid(some.picks)) if len(some.picks) else np.zeros(0, dtype=np.int64)
         value = sign * own.predicted.values(some.picks)[:, 0] if len(some.picks) else np.zeros(0)
         if some.n_proven < len(some.picks):
-            sure = False
+            certain = False
         if some.n_proven == 0:
             unproven = max(unproven, some.upper)
         elif some.n_proven < len(some.picks):
@@ -79,7 +83,7 @@ def layerwise_topk(whole: LayerwiseSpace, sign: int, n: int, apart: int = 1) -> 
         return LayerwiseTopK([a for a, _ in chosen], values, 0, np.inf)
     proven = (
         len(values)
-        if sure and several == 1
+        if certain and several == 1
         else int((values >= unproven).sum())
         if several == 1
         else min(1, int((values[:1] >= unproven).sum()))

@@ -1,4 +1,4 @@
-"""Costs of which only whole architectures tell: sums stand in for them, and what is built is checked by the true value."""
+"""Building with opaque costs: fitted sums approximate them, and results are checked by the true cost."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from nasbuild.errors import Infeasible, NasbuildError
 from nasbuild.score import Fit
 from nasbuild.space import Architecture, mutate_layer, sample
 
-_SAMPLED = 800  # architectures whose values the sums are fitted to
-_MORE = 10  # times as many as are asked for are built and checked
-_ROUNDS = 3  # in which sums are fitted anew, around what was found
-_NEAR = 20  # best ones of each build around which they are fitted
-_TIGHTER = (0.0, 0.5, 0.9)  # of the distances of sums from true values, by which bounds are tightened in turn
+_SAMPLED = 800  # architectures to which the sums are fitted
+_BUILD_FACTOR = 10  # architectures built and checked per architecture asked for
+_MAX_ROUNDS = 3  # fits of the sums, each around the architectures found before
+_CENTRES = 20  # best architectures of each build around which the next sums are fitted
+_QUANTILES = (0.0, 0.5, 0.9)  # of the errors of the sums, by which bounds are tightened in turn
 _ROUNDING = 1e-9
 
 Item = TypeVar("Item")
 
 
 def has_opaque_costs(exact: Mapping[str, ExactCost]) -> bool:
-    """Whether some of the costs are known of whole architectures only."""
+    """Whether some of the costs can only be computed for whole architectures."""
     return any(isinstance(cost, OpaqueCost) for cost in exact.values())
 
 
@@ -38,62 +38,72 @@ def build_checked(
     build: Callable[[Mapping[str, ExactCost], Sequence[Bound], int], list[Item]],
     architecture: Callable[[Item], Architecture],
 ) -> list[Item]:
-    """Up to about ``n`` of what ``build`` gives for costs that are sums, all within the bounds by their true values.
+    """Builds with approximate costs and keeps what is within the bounds by the true costs.
 
-    Where the sums are wrong about the best, the bounds on them are tightened, and they are fitted anew around what was found.
+    If too few results are within the bounds, the bounds are tightened by the errors of the
+    approximation, which is then refitted around the architectures found.
+
+    Parameters
+    ----------
+    n
+        Number of results wanted; more or fewer may be returned.
+    build
+        Builds a number of items for approximate costs and bounds.
+    architecture
+        Gives the architecture of an item.
 
     Raises
     ------
-    NasbuildError
+    Infeasible
         If nothing is found.
     """
     rng = np.random.default_rng(0)
     kept: dict[Architecture, Item] = {}
     failed: NasbuildError | None = None
     near: list[Architecture] = []
-    for _ in range(_ROUNDS):
-        drawn = _around(fit, near, rng) if near else _drawn(fit, rng)
-        stand_in, away = _stand_ins(fit, exact, drawn)
+    for _ in range(_MAX_ROUNDS):
+        sampled = _sample_around(fit, near, rng) if near else _sample(fit, rng)
+        approximate, errors = _approximate(fit, exact, sampled)
         near = []
-        for share in _TIGHTER:
+        for share in _QUANTILES:
             tighter = [
-                replace(b, value=b.value - b.sign * float(np.quantile(away[b.name], share)))
-                if b.name in away and share
+                replace(b, value=b.value - b.sign * float(np.quantile(errors[b.name], share)))
+                if b.name in errors and share
                 else b
                 for b in bounds
             ]
             try:
-                found = build(stand_in, tighter, _MORE * n)
+                found = build(approximate, tighter, _BUILD_FACTOR * n)
             except Infeasible as error:
                 failed = error
                 break
             architectures = [architecture(one) for one in found]
             inside = np.ones(len(found), dtype=bool)
             for bound in bounds:
-                if bound.name in away:
+                if bound.name in errors:
                     value = exact_values(fit, exact[bound.name], architectures)
                     inside &= bound.sign * (value - bound.value) <= _ROUNDING * abs(bound.value)
             kept |= {architectures[i]: found[i] for i in np.flatnonzero(inside).tolist()}
-            near += architectures[:_NEAR]
+            near += architectures[:_CENTRES]
             if inside.sum() >= n:
                 break
         if not near:
             break
     if not kept:
         raise failed or Infeasible(
-            "nothing was found within all bounds by its true cost",
+            "no architecture was found whose true costs are within all bounds",
             where="--where",
             todo="loosen them, or declare the cost as sums and products under costs: in the space",
         )
     return list(kept.values())
 
 
-def _drawn(fit: Fit, rng: np.random.Generator) -> list[Architecture]:
+def _sample(fit: Fit, rng: np.random.Generator) -> list[Architecture]:
     return sample(fit.space, _SAMPLED, rng, over="depths", distinct=False)
 
 
-def _around(fit: Fit, near: Sequence[Architecture], rng: np.random.Generator) -> list[Architecture]:
-    """Architectures a few changes away from some: there sums come nearer to true values."""
+def _sample_around(fit: Fit, near: Sequence[Architecture], rng: np.random.Generator) -> list[Architecture]:
+    """Architectures a few mutations away from some, so that the sums fit better there."""
     found = []
     for n in range(_SAMPLED):
         one = near[n % len(near)]
@@ -103,15 +113,15 @@ def _around(fit: Fit, near: Sequence[Architecture], rng: np.random.Generator) ->
     return found
 
 
-def _stand_ins(
-    fit: Fit, exact: Mapping[str, ExactCost], drawn: Sequence[Architecture]
+def _approximate(
+    fit: Fit, exact: Mapping[str, ExactCost], sampled: Sequence[Architecture]
 ) -> tuple[dict[str, ExactCost], dict[str, np.ndarray]]:
-    """The sums that stand in for costs by value, fitted to some architectures, and how far off they are at these."""
-    stand_in, away = dict(exact), dict[str, np.ndarray]()
+    """Replaces opaque costs by sums fitted to sampled architectures, with absolute errors at these."""
+    approximate, errors = dict(exact), dict[str, np.ndarray]()
     for name, cost in exact.items():
         if isinstance(cost, OpaqueCost):
-            values = exact_values(fit, cost, drawn)
-            found = nearest_sum(fit.space, drawn, values)
-            stand_in[name] = found
-            away[name] = np.abs(np.nan_to_num(exact_values(fit, found, drawn) - values))
-    return stand_in, away
+            values = exact_values(fit, cost, sampled)
+            found = nearest_sum(fit.space, sampled, values)
+            approximate[name] = found
+            errors[name] = np.abs(np.nan_to_num(exact_values(fit, found, sampled) - values))
+    return approximate, errors

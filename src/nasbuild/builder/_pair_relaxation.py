@@ -1,4 +1,4 @@
-"""Sums over slots that stand in for what pairs of slots add: the most of it, its mean, or nothing."""
+"""Replaces pair terms by sums over slots: an upper bound (relaxation), their mean, or nothing."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from nasbuild.builder._bounded_topk import Problem
 from nasbuild.builder._pair_tables import PairTables
 from nasbuild.builder._pairwise_prediction import PairwisePrediction
 
-CELLS = 4_000_000  # of tables of pairs of slots, at most
+MAX_CELLS = 4_000_000
+"""Largest total size of the tables of pairs of slots."""
 
 
 @dataclass(frozen=True)
 class Relaxed(Problem):
-    """Sums that are at least what `PairwisePrediction` says of any pick, and costs that are at most what it says.
+    """A relaxation of a `PairwisePrediction`: sums of at least its values, costs of at most its costs.
 
-    `values` and `feasible` tell the truth, so what is found by the sums is judged rightly.
+    `values` and `feasible` use the exact prediction, so picks found by the sums are judged exactly.
     """
 
     truth: PairwisePrediction
@@ -35,31 +36,38 @@ class Relaxed(Problem):
 
 
 def has_no_pairs(predicted: PairwisePrediction) -> bool:
-    """Whether all scores and costs are sums over the slots alone."""
+    """Whether all scores and costs are sums over single slots."""
     pairs = [*predicted.pairs, *(pair for pair in predicted.cost_pairs if pair is not None)]
     return all(isinstance(pair, PairTables) and pair.empty for pair in pairs)
 
 
 def slot_problem(predicted: PairwisePrediction, sign: int, *, mean: bool = False) -> Problem:
-    """The sums over slots: all there is where `has_no_pairs`; else pairs count with their means over all options if ``mean``."""
+    """The problem of sums over slots; exact if `has_no_pairs`.
+
+    Pair terms are ignored, or with ``mean`` replaced by their mean over all options.
+    """
     scores, costs, most = sums_of_slots(predicted, sign, "mean" if mean else "none")
     return Problem(scores, costs, most)
 
 
 def mean_shares(pair: object, predicted: PairwisePrediction) -> list[np.ndarray]:
-    """What pairs add to each option of each slot in the mean over all options, (options,)."""
+    """For each slot, the mean contribution of pair terms to each option, (options,)."""
     found = _shares(pair, 1, "mean")
     return found or [np.zeros(len(own)) for own in predicted.scores]
 
 
 def relaxed_problem(predicted: PairwisePrediction, sign: int) -> Relaxed | None:
-    """Sums that no pick exceeds; None where the tables of pairs are too large to go through."""
+    """The relaxation of a prediction; None if its tables of pairs are too large."""
     found = sums_of_slots(predicted, sign, "most")
     return None if found is None else Relaxed(found[0], found[1], found[2], predicted, sign)
 
 
 def sums_of_slots(predicted: PairwisePrediction, sign: int, pairs: str) -> Any:
-    """Scores, costs and bounds of the slots; pairs count at most (for costs at least), on average, or not at all."""
+    """Scores, costs and bounds of the slots.
+
+    ``pairs`` is ``"most"`` for the upper bound of pair terms (for costs the lower bound), ``"mean"`` or
+    ``"none"``. None if the upper bound can't be computed.
+    """
     scores = [sign * own[:, 0] for own in predicted.scores]
     costs = [own.copy() for own in predicted.costs]
     added = _shares(predicted.pairs[0], sign, pairs)
@@ -85,13 +93,13 @@ def sums_of_slots(predicted: PairwisePrediction, sign: int, pairs: str) -> Any:
 
 
 def _shares(pair: object, sign: int, how: str) -> list[np.ndarray] | None:
-    """What pairs add to each option of each slot, (options,): half of the most that each pair could, or their means.
+    """For each slot, the share of pair terms of each option, (options,): see `split_pairs`.
 
-    Empty where nothing is added; None where it can't be told.
+    Empty if there are none; None if they can't be computed.
     """
     if how == "none" or not isinstance(pair, PairTables) or pair.empty:
         return [] if how != "most" or isinstance(pair, PairTables) else None
-    tables = pair.as_tables(CELLS)
+    tables = pair.as_tables(MAX_CELLS)
     if tables is None:
         return None if how == "most" else []
     return split_pairs(tables, pair.sizes, sign, most=how == "most")
@@ -100,10 +108,11 @@ def _shares(pair: object, sign: int, how: str) -> list[np.ndarray] | None:
 def split_pairs(
     tables: Mapping[tuple[int, int], np.ndarray], sizes: tuple[int, ...], sign: int, *, most: bool
 ) -> list[np.ndarray]:
+    """Splits pair terms evenly between their slots: their means, or with ``most`` an upper bound."""
     shares = [np.zeros(size) for size in sizes]
     for (s, t), table in tables.items():
         own = sign * table
-        # What an option adds in the mean belongs to it alone; the rest is small.
+        # The mean of an option is its own contribution, and the remainder is small: so the bound is tight.
         rows, columns, mean = own.mean(axis=1), own.mean(axis=0), own.mean()
         shares[s] += rows - mean / 2
         shares[t] += columns - mean / 2

@@ -1,4 +1,4 @@
-"""What pairs of slots add to a sum, where a slot is a whole stage or a single layer of a deep one."""
+"""Terms of pairs of slots in a sum. A slot is a whole stage, or a single layer of a deep stage."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from itertools import combinations
 
 import numpy as np
 
-_WIDEST = 4_000  # options of all slots, up to which one matrix holds all tables
-_FEW = 64  # tables that are looked up one by one
+_MAX_WIDTH = 4_000  # options of all slots up to which one matrix holds all tables
+_FEW_TABLES = 64  # up to this many tables are looked up one by one
 
 
 @dataclass(frozen=True)
 class PairTables:
-    """Tables of pairs of slots, and products of what the slots of two stages bring together.
+    """Pair terms as tables, and as bilinear products of factors of two groups of slots.
 
     Attributes
     ----------
     sizes
-        Options of each slot.
+        Number of options of each slot.
     tables
-        For two slots, the smaller first, (options of the first, options of the second).
+        For two slots, the smaller first: (options of the first, options of the second).
     groups
-        Stage of each slot, or stages that are filled together, ascending.
+        Group of each slot, ascending: its stage, or unit of tied stages.
     factors
-        For each slot, (options, rank of its group): the vector x of a group is the sum of those of its slots.
+        For each slot, (options, rank of its group). The vector x of a group is the sum over its slots.
     links
-        For two groups u and v, (rank of u, rank of v), both ways: they add x_u link x_v.
+        For two groups u and v, in both orders, (rank of u, rank of v): the term is xᵤᵀ · link · xᵥ.
     """
 
     sizes: tuple[int, ...]
@@ -39,7 +39,7 @@ class PairTables:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing is ever added."""
+        """Whether there are no pair terms."""
         return not self.tables and not self.links
 
     @cached_property
@@ -48,8 +48,8 @@ class PairTables:
 
     @cached_property
     def _matrix(self) -> np.ndarray | None:
-        """All tables side by side, (options, options), symmetric; None where they are few, or too wide."""
-        if len(self.tables) <= _FEW or self._starts[-1] > _WIDEST:
+        """All tables as one symmetric matrix, (options, options); None if they are few or too wide."""
+        if len(self.tables) <= _FEW_TABLES or self._starts[-1] > _MAX_WIDTH:
             return None
         found = np.zeros((self._starts[-1], self._starts[-1]))
         for (s, t), table in self.tables.items():
@@ -60,7 +60,7 @@ class PairTables:
         return found
 
     def values(self, picks: np.ndarray) -> np.ndarray:
-        """What all pairs add, for picks of one option a slot (picks, slots); (picks,)."""
+        """Sum of all pair terms for picks of one option per slot, (picks, slots) to (picks,)."""
         total = np.zeros(len(picks))
         matrix = self._matrix
         if matrix is not None:
@@ -73,7 +73,7 @@ class PairTables:
         return total + self._products(self._vectors(picks), len(picks)) if self.links else total
 
     def swaps(self, picks: np.ndarray, slot: int) -> np.ndarray:
-        """The same with every option of a slot in turn put into each pick, (picks, options)."""
+        """`values` with a slot of each pick replaced by every option, (picks, options)."""
         total = np.zeros((len(picks), self.sizes[slot]))
         rest = np.zeros(len(picks))
         matrix = self._matrix
@@ -101,12 +101,12 @@ class PairTables:
         return total + rest[:, None]
 
     def all_combinations(self) -> np.ndarray:
-        """What all pairs add to every combination, (combinations,); the last slot's option changes fastest."""
+        """`values` of every combination, (combinations,); the last slot's option changes fastest."""
         picks = np.column_stack(np.unravel_index(np.arange(int(np.prod(self.sizes))), self.sizes))
         return self.values(picks)
 
     def as_tables(self, most: int) -> dict[tuple[int, int], np.ndarray] | None:
-        """All that is added as tables of pairs of slots; None if these have more than ``most`` cells."""
+        """All terms as tables of pairs of slots; None if the products need more than ``most`` cells."""
         found = dict(self.tables)
         pairs = [
             (s, t)

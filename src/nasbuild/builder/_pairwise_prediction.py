@@ -1,4 +1,4 @@
-"""The prediction y' of architectures as sums over pairs of stages: all swaps of a module at the price of one."""
+"""The prediction y' as sums over stages and pairs of stages, which makes swaps of modules cheap."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 class PairSums(Protocol):
-    """What pairs of slots add: of whole stages (`nasbuild.predictor.Pairs`), or of layers as well."""
+    """Sums of pair terms: of stages (`nasbuild.predictor.Pairs`), or also of layers (`PairTables`)."""
 
     def values(self, picks: np.ndarray) -> np.ndarray: ...
 
@@ -21,20 +21,25 @@ class PairSums(Protocol):
 
 @dataclass(frozen=True)
 class PairwisePrediction:
-    """y' of every combination of some modules, without listing them, on the scales on which scores add up.
+    """y' and costs of all combinations of some modules, on the scales on which scores add up.
+
+    A *pick* is one module per stage, by position. Where a space is built layer by layer, slots stand
+    for stages and options for modules.
 
     Attributes
     ----------
     scores
         For each stage, (modules, targets).
     pairs
-        For each target, what pairs of stages add.
-    costs, upper
-        For each stage (modules, bounds), and the most of each sum, (bounds,): exact costs as they are.
-    cost_pairs
-        What pairs of stages add to each exact cost; None, or nothing at all, where they add nothing.
+        For each target, its pair terms.
+    costs
+        For each stage, exact costs, (modules, bounds).
+    upper
+        Upper limit of each summed cost, (bounds,).
     on_targets
-        Bounds on y' itself: which target, its sign (1, or -1 where it is turned), and the most of the two's product.
+        Bounds on y': (target, sign, upper limit of sign × prediction).
+    cost_pairs
+        For each exact cost, its pair terms or None; empty if no cost has any.
     """
 
     scores: tuple[np.ndarray, ...]
@@ -45,19 +50,19 @@ class PairwisePrediction:
     cost_pairs: Sequence[PairSums | None] = ()
 
     def values(self, picks: np.ndarray) -> np.ndarray:
-        """y' of picks, (picks, targets)."""
+        """y' of picks (picks, stages), (picks, targets)."""
         total = sum(score[picks[:, u]] for u, score in enumerate(self.scores))
         return total + np.column_stack([pair.values(picks) for pair in self.pairs])
 
     def swaps(self, picks: np.ndarray, stage: int) -> np.ndarray:
-        """y' with every module of a stage in turn put into each pick, (picks, modules, targets)."""
+        """y' with a stage of each pick replaced by every module, (picks, modules, targets)."""
         total = np.stack([pair.swaps(picks, stage) for pair in self.pairs], axis=-1)
         total += self.scores[stage]
         rest = [score[picks[:, u]] for u, score in enumerate(self.scores) if u != stage]
         return total + sum(rest, np.zeros((len(picks), total.shape[-1])))[:, None]
 
     def swap_costs(self, picks: np.ndarray, stage: int) -> np.ndarray:
-        """Costs with every module of a stage in turn put into each pick, (picks, modules, bounds)."""
+        """Costs with a stage of each pick replaced by every module, (picks, modules, bounds)."""
         rest = [cost[picks[:, u]] for u, cost in enumerate(self.costs) if u != stage]
         total = self.costs[stage] + sum(rest, np.zeros((len(picks), len(self.upper))))[:, None]
         for k, pair in enumerate(self.cost_pairs):
@@ -76,15 +81,15 @@ class PairwisePrediction:
         return total
 
     def affordable(self, picks: np.ndarray) -> np.ndarray:
-        """Which picks stay within the bounds on exact costs, (picks,)."""
+        """Whether picks are within the bounds on exact costs, (picks,) bool."""
         return np.all(self.costs_of(picks) <= self.upper, axis=1)
 
     def within(self, values: np.ndarray) -> np.ndarray:
-        """Which predictions (..., targets) are within the bounds on targets."""
+        """Whether predictions (..., targets) are within the bounds on targets, (...) bool."""
         return self.excess(values) == 0
 
     def excess(self, values: np.ndarray) -> np.ndarray:
-        """By how much predictions (..., targets) exceed the bounds on targets, all together, (...)."""
+        """Summed excess of predictions (..., targets) over the bounds on targets, (...)."""
         total = np.zeros(values.shape[:-1])
         for target, sign, most in self.on_targets:
             total += np.maximum(sign * values[..., target] - most, 0)

@@ -1,4 +1,4 @@
-"""Architectures put together from one part a stage: what `PairwisePrediction` and the searches over it see of them."""
+"""A grid: all architectures of one part per stage, as a `PairwisePrediction` over slots."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from nasbuild.space import Architecture, Module, Space
 
 @dataclass(frozen=True)
 class Grid:
-    """One part for each stage, or for stages that are filled together.
+    """One part for each stage or unit of tied stages.
 
     Attributes
     ----------
+    parts
+        The parts, in the order of the stages.
     groups
-        Part of each slot.
+        Index of the part of each slot, (slots,).
     predicted
         Scores, costs and bounds of the slots.
     """
@@ -41,7 +43,7 @@ class Grid:
         return [Architecture(own) for own in zip(*(modules[u] for u in sorted(modules)), strict=True)]
 
     def valid(self, picks: np.ndarray) -> np.ndarray:
-        """Which picks hold no module that another part tells of, (picks,)."""
+        """Whether picks contain no module that another part represents, (picks,) bool."""
         good = np.ones(len(picks), dtype=bool)
         for g, part in enumerate(self.parts):
             if part.excluded:
@@ -52,12 +54,12 @@ class Grid:
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds as the grid needs them.
+    """Bounds in the form that a grid needs.
 
     Attributes
     ----------
     signs, upper
-        Of each exact cost, (costs,): sign times the cost is at most this.
+        For each exact cost, (costs,): sign × cost is at most the upper limit.
     on_targets
         As in `PairwisePrediction`.
     """
@@ -75,12 +77,12 @@ def grid(
     interactions: Sequence[PairFactors | None],
     products: Sequence[PairFactors | None],
 ) -> Grid:
-    """The grid of the parts ``which``, one for each stage or for stages that are filled together.
+    """Makes the grid of the parts ``which``, one for each stage or unit of tied stages.
 
     Parameters
     ----------
     interactions, products
-        For each target and for each exact cost, what pairs of stages add; None for nothing.
+        For each target and for each exact cost, factors of its terms between stages; None without any.
     """
     chosen = tuple(own[w] for own, w in zip(parts, which, strict=True))
     groups = np.repeat(np.arange(len(chosen)), [len(part.sizes) for part in chosen])
@@ -121,7 +123,7 @@ def grid(
 
 
 def _forbidding(pair: PairTables, unary: Sequence[np.ndarray], most: float) -> PairTables:
-    """Pairs whose cost is not known (NaN) cost more than there is."""
+    """Replaces unknown costs of pairs (NaN) by a value that violates the bound."""
     if not any(np.isnan(table).any() for table in pair.tables.values()):
         return pair
     span = sum(float(np.abs(own).max()) for own in unary)
@@ -131,13 +133,13 @@ def _forbidding(pair: PairTables, unary: Sequence[np.ndarray], most: float) -> P
     return PairTables(pair.sizes, tables, pair.groups, pair.factors, pair.links)
 
 
-_TOLERANCE = 1e-9  # of a bound's scale, by which rounding may exceed it
+_TOLERANCE = 1e-9  # relative to a bound's scale, allowed for rounding
 
 
 def _with_slack(
     most: np.ndarray, costs: Sequence[np.ndarray], pairs: Sequence[PairTables | None]
 ) -> np.ndarray:
-    """The bounds, and what rounding may do to sums."""
+    """The upper limits, with a tolerance for rounding of sums."""
     scale = np.where(np.isfinite(most), np.abs(most), 0) + sum(np.abs(own).max(axis=0) for own in costs)
     for k, pair in enumerate(pairs):
         if pair is not None:
@@ -146,5 +148,5 @@ def _with_slack(
 
 
 def combinations_of(parts: Sequence[Sequence[Part]]) -> int:
-    """How many grids there are."""
+    """Number of grids: combinations of one part per unit."""
     return int(np.prod([float(len(own)) for own in parts]))

@@ -1,4 +1,4 @@
-"""Tables of scores and costs of the parts that architectures are put together from: modules, or layers of deep stages."""
+"""Tables of scores and costs of a part: a stage's listed modules, or its layers of one shape."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from nasbuild.builder._stage_shapes import Shape
 from nasbuild.score import Scorer
 from nasbuild.space import module_key
 
-_CHECKED = 64  # modules at which tables are compared with what they stand for
-_ROUNDING = 1e-9  # of the size of all that is added up, by which tables may miss a module
-_FEW = 1_000  # modules of a shape that are listed instead
-_TRIES = 100  # random modules of which one must be apart from the table
-_PROBES = 200_000  # modules that are asked for one table, at most
+_VERIFIED = 64  # random modules at which tables are compared with the exact scores
+_ROUNDING = 1e-9  # relative to the summed magnitudes, by which tables may miss an exact score
+_MAX_LISTED = 1_000  # modules of a shape up to which they are listed
+_MAX_TRIES = 100  # attempts to find a random module away from the labelled ones
+_MAX_PROBES = 200_000  # modules evaluated for one table
 
 Tables = dict[tuple[int, int], np.ndarray]
 
 
 class StageSum(Protocol):
-    """A cost as far as single stages tell it."""
+    """A cost that single stages contribute to."""
 
     @property
     def neighbours(self) -> bool: ...
@@ -34,25 +34,25 @@ class StageSum(Protocol):
 
 @dataclass(frozen=True)
 class Part:
-    """One way to fill a stage: by a listed module, or layer by layer.
+    """One way to fill a stage or tied stages: a slot of listed modules, or a slot for every layer.
 
     Attributes
     ----------
     stages
-        One, or those that are tied to each other and so are filled together.
+        Index of the stage, or of the tied stages.
     codes
-        Modules (depth, features) of picks (picks, slots), one for each of the stages.
+        Maps picks (picks, slots) to modules (depth, features), one for each of the stages.
     scores
-        For each slot, what its options add to every target, (options, targets).
+        For each slot, the contribution of its options to every target, (options, targets).
     tables
-        For each target, what two slots add to it, (options of the first, options of the second).
+        For each target, terms of pairs of slots, (options of the first, options of the second).
     costs, cost_tables
-        The same of the exact costs, (options, costs) and one mapping a cost.
+        The same for exact costs: (options, costs), and one mapping per cost.
     excluded
-        Picks that the tables do not hold for; another part has them.
+        Picks for which the tables are wrong; another part represents them.
     probes
-        For a stage that is filled layer by layer, modules from which linear functions of a module can be told: the
-        first one, then this with every option of every slot in turn.
+        For layers, the modules that determine a linear function of a module: a reference, then the
+        reference with every option of every slot. None for listed modules.
     """
 
     stages: tuple[int, ...]
@@ -72,7 +72,7 @@ class Part:
 def listed_part(
     stage: int, codes: Sequence[np.ndarray], scores: np.ndarray, costs: Sequence[StageSum]
 ) -> Part | None:
-    """Listed modules, codes (depth, features) each, with scores (modules, targets); None if no cost is known."""
+    """The part of listed modules with scores (modules, targets); None if no module's costs are known."""
     spent = np.column_stack([np.zeros((len(codes), 0)), *(cost.of_modules(stage, codes) for cost in costs)])
     kept = np.flatnonzero(~np.isnan(spent).any(axis=1))
     if not len(kept):
@@ -87,7 +87,7 @@ def of_options(
     scores: np.ndarray,
     costs: np.ndarray,
 ) -> Part:
-    """One slot, of options with scores (options, targets) and costs (options, costs)."""
+    """The part of a single slot, with scores (options, targets) and costs (options, costs)."""
 
     def decoded(picks: np.ndarray) -> list[tuple[np.ndarray, ...]]:
         return [options[i] for i in picks[:, 0].tolist()]
@@ -99,12 +99,22 @@ def of_options(
 def layered_parts(
     shape: Shape, scorers: Sequence[Scorer], costs: Sequence[StageSum], table: Sequence[np.ndarray]
 ) -> list[Part] | None:
-    """All modules of a shape, layer by layer, and those of the ``table`` that have a part of their own, listed.
+    """Makes the parts of all modules of a shape.
 
-    ``table`` are modules of this shape that stand in the labelled architectures. None where a score or a cost is no sum
-    over layers and pairs of layers; nothing where no module's costs are known.
+    One part has a slot for every layer. A second one lists the labelled modules whose score is not the
+    sum over layers and pairs, such as those with an effect of their own.
+
+    Parameters
+    ----------
+    table
+        Modules of this shape in the labelled architectures.
+
+    Returns
+    -------
+    None if a score or a cost is no sum over layers and pairs of layers; empty if no module's costs are
+    known.
     """
-    if prod(len(own) for own in shape.options) <= _FEW:
+    if prod(len(own) for own in shape.options) <= _MAX_LISTED:
         codes = list(shape.codes(np.array(list(np.ndindex(*(len(own) for own in shape.options))))))
         exact = np.column_stack([scorer.score(shape.stage, np.stack(codes))[0] for scorer in scorers])
         listed = listed_part(shape.stage, codes, exact, costs)
@@ -115,21 +125,21 @@ def layered_parts(
     apart_from_table = _reference(shape, in_table)
     if apart_from_table is None:
         return None
-    # A cost that the table determines of the reference and of single changes is so of all: differences add up.
+    # If the table determines the cost of the reference and of single changes, it determines all: differences add up.
     spent = [_summed(shape, reference, probes, cost) for cost in costs]
     if any(own is None for own in spent):
         return None
-    told = [own for own in spent if own is not None]
+    known = [own for own in spent if own is not None]
     alive = [
-        np.flatnonzero(np.all([~np.isnan(unary[place]) for unary, _ in told], axis=0))
-        if told
+        np.flatnonzero(np.all([~np.isnan(unary[place]) for unary, _ in known], axis=0))
+        if known
         else np.arange(len(own))
         for place, own in enumerate(shape.options)
     ]
     if any(not len(own) for own in alive):
         return []
     rng = np.random.default_rng([len(shape.options), 7842])
-    drawn = np.column_stack([own[rng.integers(len(own), size=_CHECKED)] for own in alive])
+    sampled = np.column_stack([own[rng.integers(len(own), size=_VERIFIED)] for own in alive])
     rows = [p for p in in_table if all(v in own for v, own in zip(p, alive, strict=True))]
     rows = np.array(sorted(rows), dtype=np.int64).reshape(-1, len(alive))
     apart = np.zeros(len(rows), dtype=bool)
@@ -140,18 +150,18 @@ def layered_parts(
             return None
         own, pairs = found
         tolerance = _ROUNDING * _size(own, pairs)
-        random = _missed(scorer, shape, drawn, own, pairs)
-        strange = np.array([tuple(row) in in_table for row in drawn.tolist()])
-        if (random[~strange] > tolerance).any():
+        error = _errors(scorer, shape, sampled, own, pairs)
+        labelled = np.array([tuple(row) in in_table for row in sampled.tolist()])
+        if (error[~labelled] > tolerance).any():
             return None
         if len(rows):
-            apart |= _missed(scorer, shape, rows, own, pairs) > tolerance
+            apart |= _errors(scorer, shape, rows, own, pairs) > tolerance
         unary.append(own)
         tables.append(pairs)
     kept: list[np.ndarray] = alive
     scores = tuple(np.column_stack([own[p][k] for own in unary]) for p, k in enumerate(kept))
     spent_kept = tuple(
-        np.column_stack([np.zeros((len(k), 0)), *(own[p][k] for own, _ in told)]) for p, k in enumerate(kept)
+        np.column_stack([np.zeros((len(k), 0)), *(own[p][k] for own, _ in known)]) for p, k in enumerate(kept)
     )
     place_of = [{int(v): i for i, v in enumerate(k)} for k in kept]
     special = [tuple(place_of[p][v] for p, v in enumerate(row)) for row in rows[apart].tolist()]
@@ -169,7 +179,7 @@ def layered_parts(
         scores,
         tuple(_selected(own, kept) for own in tables),
         spent_kept,
-        tuple(_selected(own, kept) for _, own in told),
+        tuple(_selected(own, kept) for _, own in known),
         frozenset(special),
         tuple(some),
     )
@@ -191,7 +201,7 @@ def _selected(tables: Mapping[tuple[int, int], np.ndarray], kept: Sequence[np.nd
 
 
 def _changed(shape: Shape, reference: np.ndarray) -> np.ndarray:
-    """Picks of the reference, then with every option of every place in turn."""
+    """The reference pick, then the reference with every option of every place."""
     found = [reference[None]]
     for place, own in enumerate(shape.options):
         changed = np.repeat(reference[None], len(own), axis=0)
@@ -201,10 +211,13 @@ def _changed(shape: Shape, reference: np.ndarray) -> np.ndarray:
 
 
 def _reference(shape: Shape, in_table: set[tuple[int, ...]]) -> np.ndarray | None:
-    """A module that neither itself nor with a single change stands in the table, whose modules have parts of their own."""
-    # Tables are drawn as well, many by the seed 0: the same draws would all stand in the table.
+    """A random module that is not labelled, nor any single change of it: labelled ones may deviate.
+
+    None if none was found.
+    """
+    # Tables are often sampled with seed 0; the same draws would all be labelled.
     rng = np.random.default_rng([len(shape.options), 7841])
-    for _ in range(_TRIES):
+    for _ in range(_MAX_TRIES):
         picks = np.array([rng.integers(len(own)) for own in shape.options])
         if not any(tuple(row) in in_table for row in _changed(shape, picks).tolist()):
             return picks
@@ -212,7 +225,7 @@ def _reference(shape: Shape, in_table: set[tuple[int, ...]]) -> np.ndarray | Non
 
 
 def _scored(scorer: Scorer, shape: Shape, reference: np.ndarray) -> tuple[list[np.ndarray], Tables] | None:
-    """What each option of each place adds to a score, and each pair of them; None if the scorer can't tell pairs."""
+    """Score contributions of options and of pairs of options; None if the scorer has no layer pairs."""
     pairs = scorer.layer_pairs(shape.stage, shape.options)
     if pairs is None:
         return None
@@ -223,12 +236,12 @@ def _scored(scorer: Scorer, shape: Shape, reference: np.ndarray) -> tuple[list[n
 def _summed(
     shape: Shape, reference: np.ndarray, probes: np.ndarray, cost: StageSum
 ) -> tuple[list[np.ndarray], Tables] | None:
-    """The same of an exact cost; NaN for options whose cost is not known."""
+    """The same for an exact cost; NaN for options whose cost is not known, None if too many modules."""
     values = cost.of_modules(shape.stage, list(probes))
     plain = _split(shape, reference, values, {})
     if not cost.neighbours:
         return plain, {}
-    if sum(len(a) * len(b) for a, b in pairwise(shape.options)) > _PROBES:
+    if sum(len(a) * len(b) for a, b in pairwise(shape.options)) > _MAX_PROBES:
         return None
     tables: Tables = {}
     for place, (first, second) in enumerate(pairwise(shape.options)):
@@ -246,7 +259,10 @@ def _summed(
 def _split(
     shape: Shape, reference: np.ndarray, values: np.ndarray, pairs: Mapping[tuple[int, int], np.ndarray]
 ) -> list[np.ndarray]:
-    """What each option adds, for each place, from values of the reference and of single changes; the first has the rest."""
+    """Contributions of options at each place, from values of the reference and of single changes.
+
+    The first place includes the constant.
+    """
     ends = np.cumsum([len(own) for own in shape.options])
     unary = [part - values[0] for part in np.split(values[1:], ends[:-1])]
     constant = values[0]
@@ -258,29 +274,29 @@ def _split(
     return unary
 
 
-def _missed(
+def _errors(
     scorer: Scorer,
     shape: Shape,
     picks: np.ndarray,
     unary: Sequence[np.ndarray],
     pairs: Mapping[tuple[int, int], np.ndarray],
 ) -> np.ndarray:
-    """By how much tables miss the scores of modules, (picks,)."""
-    told = np.sum([own[picks[:, p]] for p, own in enumerate(unary)], axis=0)
+    """Absolute errors of the tables against the exact scores of modules, (picks,)."""
+    summed = np.sum([own[picks[:, p]] for p, own in enumerate(unary)], axis=0)
     for (i, j), table in pairs.items():
-        told += table[picks[:, i], picks[:, j]]
-    return np.abs(told - scorer.score(shape.stage, shape.codes(picks))[0])
+        summed += table[picks[:, i], picks[:, j]]
+    return np.abs(summed - scorer.score(shape.stage, shape.codes(picks))[0])
 
 
 def _size(unary: Sequence[np.ndarray], pairs: Mapping[tuple[int, int], np.ndarray]) -> float:
-    """Sum of the largest magnitudes of all that is added up: what rounding is relative to."""
+    """Sum of the largest magnitudes of all terms, which rounding is relative to."""
     return float(
         sum(np.abs(own).max() for own in unary) + sum(np.abs(table).max() for table in pairs.values())
     )
 
 
 def table_modules(scorer: Scorer, stage: int) -> list[np.ndarray]:
-    """Different modules of a stage in the labelled architectures, as codes."""
+    """Codes of the distinct modules of a stage in the labelled architectures."""
     definition = scorer.space.stages[stage]
     codes = (definition.encode(a.modules[stage]) for a in scorer.architectures)
     return list({module_key(code): code for code in codes}.values())

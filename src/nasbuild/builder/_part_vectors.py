@@ -1,4 +1,4 @@
-"""What parts bring to products of two stages, where stages that are filled together bring it together."""
+"""Factors of parts in terms between stages, with tied stages as one unit."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ import numpy as np
 from nasbuild.builder._part_tables import Part
 
 Parts = tuple[tuple[Part, ...], ...]
-"""Ways to fill each stage, or the stages that are filled together."""
+"""For each stage or unit of tied stages, its alternative parts."""
 
 
 @dataclass(frozen=True)
 class PairFactors:
-    """For one quantity, what each part brings to products of pairs of stages.
+    """Terms between stages of one quantity, as bilinear products of factors of the parts.
 
     Attributes
     ----------
     factors
-        For each unit (a stage, or stages that are filled together) and part, those of its slots, (options, rank) each.
+        For each unit (a stage, or tied stages) and part, the factors of its slots, each (options, rank).
     links
-        For two units, (rank of the first, rank of the second), both ways.
+        For two units, in both orders, (rank of the first, rank of the second).
     """
 
     factors: tuple[tuple[tuple[np.ndarray, ...], ...], ...]
@@ -32,7 +32,7 @@ class PairFactors:
 
 
 def probe_codes(parts: Parts) -> list[list[np.ndarray]]:
-    """For each stage, modules at which linear functions of a module must be known, for all parts, one after the other."""
+    """For each stage, the modules that determine the factors of all its parts, in the order of the parts."""
     found: dict[int, list[np.ndarray]] = {}
     for own in parts:
         for part in own:
@@ -50,9 +50,18 @@ def pair_factors(
     into: Literal["scores", "costs"],
     column: int,
 ) -> tuple[Parts, PairFactors]:
-    """From one vector for each of `probe_codes` of every stage, (modules, rank), what parts bring to each other.
+    """Makes the factors of parts from those of the `probe_codes` of every stage.
 
-    What stages that are filled together add to each other is added to a column of the scores or costs of their part.
+    Terms between stages of one unit are added to a column of the scores or costs of its parts.
+
+    Parameters
+    ----------
+    found
+        For each stage, (modules of `probe_codes`, rank).
+    links
+        For two stages, in both orders, (rank of the first, rank of the second).
+    into, column
+        Where the terms within units are added.
     """
     units = [own[0].stages for own in parts]
     factors, changed = [], []
@@ -81,7 +90,7 @@ def _inner(
     rows: Mapping[int, Sequence[np.ndarray]],
     links: Mapping[tuple[int, int], np.ndarray],
 ) -> list[np.ndarray] | None:
-    """What stages of one unit add to each other, (options,) for each part; None for nothing."""
+    """Terms between stages of one unit, (options,) for each part; None if there are none."""
     linked = [(u, v) for u, v in combinations(stages, 2) if (u, v) in links]
     if not linked:
         return None
@@ -110,7 +119,7 @@ def _of_slots(part: Part, rows: np.ndarray) -> tuple[np.ndarray, ...]:
 def _between(
     units: Sequence[Sequence[int]], ranks: Sequence[int], links: Mapping[tuple[int, int], np.ndarray]
 ) -> dict[tuple[int, int], np.ndarray]:
-    """Links of units from those of their stages."""
+    """Links between units as block matrices of the links between their stages."""
     found = {}
     for a, first in enumerate(units):
         for b, second in enumerate(units):

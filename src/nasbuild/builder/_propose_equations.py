@@ -1,4 +1,4 @@
-"""Equations that aim at chosen regions of a front, found instead of made by hand."""
+"""Proposes equations of targets whose best architectures cover the predicted front."""
 
 from __future__ import annotations
 
@@ -17,21 +17,23 @@ from nasbuild.objective import Target
 from nasbuild.score import Fit
 from nasbuild.space import Architecture
 
-_POOL = 40, 5  # architectures of the front that equations choose from: so many at least, or so many for each
+_MIN_POOL, _POOL_PER_EQUATION = 40, 5  # architectures of the front that equations select from
 _WEIGHTS = 256
 _FORMS = ("{0}", "log10({0})")
 
 
 @dataclass(frozen=True)
 class ProposedEquation:
-    """An equation, and what it would build.
+    """An equation, and the architecture that it would build.
 
     Attributes
     ----------
     text
         The equation, to be maximised.
+    architecture
+        The best by the equation along the front.
     prediction, std
-        y' of each target and its deviation, (targets,), for ``architecture``.
+        y' of each target for ``architecture`` and its standard deviation, (targets,).
     """
 
     text: str
@@ -43,32 +45,33 @@ class ProposedEquation:
 def propose_equations(
     fit: Fit, n: int, *, targets: Sequence[str] = (), bounds: Sequence[Bound] = ()
 ) -> tuple[tuple[str, ...], list[ProposedEquation]]:
-    """Up to ``n`` equations whose best architectures lie far apart along the predicted front.
+    """Proposes up to ``n`` equations whose best architectures lie far apart along the predicted front.
 
-    The paper makes such equations by hand and calls finding them future work (section 5.1). Weighted
-    sums of the targets, and of their logarithms where they are above 0, are tried with weights from one end to the other. What one
-    would build is the best by it among the architectures of the front of summed scores (`front_by_score`);
-    of the weights that build the same, the middle ones are taken, and of the forms the simpler one.
+    The paper writes such equations by hand and leaves finding them to future work (section 5.1). Here,
+    weighted sums of the targets are tried over a grid of weights, and also of their logarithms if all
+    values are positive. An equation builds its best architecture on the front of summed scores
+    (`front_by_score`). Among weights that build the same, the middle ones are taken; among forms, the
+    simpler one.
 
     Parameters
     ----------
     targets
-        Names of targets of the run; all if empty.
+        Names of targets of the fit; all if empty.
     bounds
-        On targets: what an equation would build is to be predicted within them.
+        On targets: the prediction of what an equation builds must be within them.
 
     Returns
     -------
-    Names of the targets, and the equations, by the first target, best first.
+    Names of the targets, and the equations, best first by the first target.
 
     Raises
     ------
     NasbuildError
-        If there are fewer than two targets, a name can't stand in an equation, or no equation aims within
-        the bounds.
+        If ``n`` is below 1, there are fewer than two targets, a name is not valid in an equation, or
+        no equation builds within the bounds.
     """
     require_positive("the number of equations", n)
-    front = front_by_score(fit, max(_POOL[0], _POOL[1] * n), targets=targets)
+    front = front_by_score(fit, max(_MIN_POOL, _POOL_PER_EQUATION * n), targets=targets)
     for bound in bounds:
         if bound.name not in front.targets:
             raise NasbuildError(
@@ -78,7 +81,7 @@ def propose_equations(
             )
     aimed = [fit.of(name).target for name in front.targets]
     signs = np.array([target.sign for target in aimed], dtype=np.float64)
-    found = _of_each(front, signs, [_operand(target) for target in aimed])
+    found = _by_position(front, signs, [_operand(target) for target in aimed])
     inside = [
         i
         for i in found
@@ -91,15 +94,15 @@ def propose_equations(
             todo="widen them, or use nasbuild build --front with them",
         )
     chosen = [inside[i] for i in farthest_points(front.prediction[inside] * signs, n)]
-    # The front comes best in the first target first.
+    # The front is ordered by the first target, best first.
     return front.targets, [
         ProposedEquation(found[i], front.architectures[i], front.prediction[i], front.std[i])
         for i in sorted(chosen)
     ]
 
 
-def _of_each(front: Front, signs: np.ndarray, operands: Sequence[str]) -> dict[int, str]:
-    """The equation for each architecture of a front that is the best by one, by its position."""
+def _by_position(front: Front, signs: np.ndarray, operands: Sequence[str]) -> dict[int, str]:
+    """For each position on the front that some equation selects, that equation."""
     values, found = front.prediction, dict[int, str]()
     for form in _FORMS:
         if form != _FORMS[0] and (values <= 0).any():
@@ -107,7 +110,7 @@ def _of_each(front: Front, signs: np.ndarray, operands: Sequence[str]) -> dict[i
         moved = values if form == _FORMS[0] else np.log10(values)
         span = np.ptp(moved, axis=0)
         scaled = _weights(len(signs)) * signs / np.where(span > 0, span, 1)
-        # What is written is what is tried: the first is 1, the others have three digits.
+        # Coefficients are tried as they are written: the first is 1, the others have three digits.
         written = np.array([[float(f"{c:.3g}") for c in row / abs(row[0])] for row in scaled])
         best: dict[int, list[int]] = {}
         for row, position in enumerate(np.argmax(moved @ written.T, axis=0)):
@@ -119,7 +122,7 @@ def _of_each(front: Front, signs: np.ndarray, operands: Sequence[str]) -> dict[i
 
 
 def _weights(targets: int) -> np.ndarray:
-    """Weights with sum 1, (equations, targets), all above 0."""
+    """Positive weights that sum to 1, (equations, targets)."""
     if targets == 2:
         first = np.linspace(0, 1, _WEIGHTS + 2)[1:-1, None]
         return np.hstack([first, 1 - first])
@@ -129,7 +132,7 @@ def _weights(targets: int) -> np.ndarray:
 
 
 def _text(coefficients: np.ndarray, operands: Sequence[str]) -> str:
-    """The sum; the first coefficient is 1 or -1."""
+    """The weighted sum as text; the first coefficient is 1 or -1."""
     text = operands[0] if coefficients[0] > 0 else f"-{operands[0]}"
     for value, name in zip(coefficients[1:], operands[1:], strict=True):
         text += f" {'+' if value > 0 else '-'} {abs(value):.3g} * {name}"
@@ -137,12 +140,12 @@ def _text(coefficients: np.ndarray, operands: Sequence[str]) -> str:
 
 
 def _operand(target: Target) -> str:
-    """A target as part of an equation."""
+    """A target as an operand of an equation."""
     if target.metric is None:
         return f"({target.name})"
     if not target.name.isidentifier():
         raise NasbuildError(
             f"metric {target.name!r} can't stand in an equation",
-            todo="give it a name of letters, digits and _",
+            todo="rename it with letters, digits and _",
         )
     return target.name

@@ -1,4 +1,4 @@
-"""The best picks of sums with pairs under bounds: a search that is held against what plain sums say of them at most."""
+"""The k best picks of sums with pair terms under bounds: local search, checked against a relaxation."""
 
 from __future__ import annotations
 
@@ -21,27 +21,28 @@ from nasbuild.builder._chain_relaxation import as_chain
 from nasbuild.builder._pair_relaxation import has_no_pairs, relaxed_problem, slot_problem
 from nasbuild.builder._pairwise_prediction import PairwisePrediction
 
-_STARTS = 60  # best picks of sums alone at which the search begins
-_ROUNDS = 8  # of sums drawn anew around what was found
-_EACH = 20  # best picks of each round
-_WIDTH = 80  # picks that the search holds
-_NODES = 2_000  # of an integer integer_program that tells a limit only
+_STARTS = 60  # best picks of plain sums from which the search starts
+_MAX_ROUNDS = 8  # linearisations around the best pick
+_PICKS_PER_ROUND = 20
+_WIDTH = 80  # width of the beam
+_MAX_NODES = 2_000  # of an integer program that only supplies an upper bound
 
 
 def topk_with_pairs(
     predicted: PairwisePrediction, sign: int, n: int, apart: int = 1, floor: float = -np.inf
 ) -> TopK:
-    """The ``n`` best picks by the first target within all bounds, best first, and what no pick exceeds.
+    """Returns the ``n`` best picks by the first target within all bounds, with an upper bound.
 
-    Where pairs of slots count, the sums of `relaxed_problem` say what no pick exceeds; sums in which pairs count with
-    their means, then drawn anew around the best pick found (each option with what it would add there), are solved with the
-    exact costs, and swaps of single options are followed from all of these. What is found is proven to be the best where all
-    that the sums leave within the gap has been gone through.
+    Without pair terms, `bounded_topk` solves the problem. With pair terms, `relaxed_problem` gives an
+    upper bound. A beam search starts from the best picks of sums with mean pairs, and of sums linearised
+    at the best pick found. The result is proven to be the best if all picks within the gap of the
+    relaxation have been enumerated. If costs couple neighbouring slots, a chain takes the place of the
+    relaxation (`Chain`).
 
     Parameters
     ----------
     floor
-        What is no better need not be found.
+        Picks that are not better than this need not be found.
     """
     if has_no_pairs(predicted):
         return bounded_topk(slot_problem(predicted, sign), n, apart)
@@ -64,7 +65,7 @@ def _count(predicted: PairwisePrediction) -> int:
 
 
 def _by_sums(predicted: PairwisePrediction, sign: int, n: int, apart: int, floor: float) -> TopK:
-    """The same by sums that no pick exceeds."""
+    """`topk_with_pairs` by the relaxation to sums over slots."""
     nothing = np.empty((0, len(predicted.scores)), dtype=np.int64)
     relaxed = relaxed_problem(predicted, sign)
     bound = price_bounds(relaxed) if relaxed is not None else None
@@ -92,7 +93,7 @@ def _by_sums(predicted: PairwisePrediction, sign: int, n: int, apart: int, floor
 
 
 def _along(predicted: PairwisePrediction, sign: int, n: int, apart: int, chain: Chain) -> TopK:
-    """The same where neighbours count in costs: by prices along the slots."""
+    """`topk_with_pairs` by dynamic programming along a chain of slots, if costs couple neighbours."""
     nothing = np.empty((0, len(predicted.scores)), dtype=np.int64)
     prices = chain.prices
     if prices is None:
@@ -118,7 +119,7 @@ def _along(predicted: PairwisePrediction, sign: int, n: int, apart: int, chain: 
                 best = float(sign * predicted.values(both[:1])[0, 0])
                 return TopK(_distinct(both, n, apart), min(count, len(both)), best)
     if not len(values):
-        # Nothing at all within the widest gap is proof that nothing is within the bounds.
+        # If even the widest gap contains nothing, nothing is within the bounds.
         listed = chain.enumerate_gap(prices, np.inf)
         if listed is not None:
             both = ordered(listed)
@@ -141,7 +142,7 @@ def _distinct(picks: np.ndarray, n: int, apart: int) -> np.ndarray:
 
 
 def _starts(predicted: PairwisePrediction, sign: int, n: int) -> np.ndarray:
-    """The best by sums in which pairs count with their means; where these leave nothing, what costs least."""
+    """The best picks of sums with mean pairs; if none is within the bounds, the cheapest ones."""
     problem = slot_problem(predicted, sign, mean=True)
     found = bounded_topk(problem, max(n, _STARTS)).picks
     if len(found):
@@ -149,17 +150,17 @@ def _starts(predicted: PairwisePrediction, sign: int, n: int) -> np.ndarray:
     unit = [sum(float(np.ptp(c[:, k])) for c in problem.costs) or 1.0 for k in range(len(problem.bounds))]
     least = tuple(-(c / unit).sum(axis=1) for c in problem.costs)
     none = tuple(np.zeros((len(c), 0)) for c in problem.costs)
-    return bounded_topk(Problem(least, none, np.zeros(0)), _EACH).picks
+    return bounded_topk(Problem(least, none, np.zeros(0)), _PICKS_PER_ROUND).picks
 
 
 def _around(predicted: PairwisePrediction, sign: int, picks: np.ndarray, width: int) -> np.ndarray:
-    """Solve sums drawn around the best pick, in which each option counts as what it would add there, until nothing changes."""
+    """Improves picks by solving sums that are linearised at the best pick, until it stays the same."""
     seen: set[tuple[int, ...]] = set()
-    for _ in range(_ROUNDS):
+    for _ in range(_MAX_ROUNDS):
         if not len(picks) or tuple(picks[0].tolist()) in seen:
             break
         seen.add(tuple(picks[0].tolist()))
-        found = bounded_topk(_linearised_at(predicted, sign, picks[0]), _EACH).picks
+        found = bounded_topk(_linearised_at(predicted, sign, picks[0]), _PICKS_PER_ROUND).picks
         found = found[_allowed(predicted, found)]
         if len(found):
             both = np.concatenate([picks, found])
@@ -173,7 +174,7 @@ def _around(predicted: PairwisePrediction, sign: int, picks: np.ndarray, width: 
 
 
 def _linearised_at(predicted: PairwisePrediction, sign: int, pick: np.ndarray) -> Problem:
-    """Sums that are right for the pick and for every swap of one of its options."""
+    """The problem of sums over slots that is exact at a pick and at every swap of one of its options."""
     one = pick[None]
     values, spent = predicted.values(one)[0], predicted.costs_of(one)[0]
     scores, costs = [], []
@@ -187,7 +188,7 @@ def _linearised_at(predicted: PairwisePrediction, sign: int, pick: np.ndarray) -
 
 
 def _program_limit(problem: Problem) -> float:
-    """What no pick exceeds, by an integer integer_program that need not end."""
-    found: Any = integer_program(problem, [], 1, nodes=_NODES)
+    """An upper bound on the value of any pick, from an integer program with a node limit."""
+    found: Any = integer_program(problem, [], 1, nodes=_MAX_NODES)
     bound = getattr(found, "mip_dual_bound", None)
     return np.inf if bound is None else -float(bound)

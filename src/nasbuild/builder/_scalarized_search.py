@@ -1,4 +1,4 @@
-"""Modules of a stage too deep to list whose scores are no sums over layers: what searches at many prices find."""
+"""Scalarised local search for modules of a stage that is too deep to list and has no layer-wise scores."""
 
 from __future__ import annotations
 
@@ -13,20 +13,30 @@ from nasbuild.score import TargetFit
 from nasbuild.space import allowed_modules, module_key, neighbour_codes, sample_codes
 
 _BUDGET = 20_000  # modules that are scored
-_RANDOM = 0.25  # share of them that is drawn at random
-_DIRECTIONS = 32  # ways to weigh scores against costs
+_RANDOM = 0.25  # share of the budget for random modules
+_DIRECTIONS = 32  # weightings of scores and costs
 _BEAM = 4  # modules whose neighbours are scored in a step
-_BEATEN = 10  # modules that at least so many others beat in every way are left out
-_KEPT = 5_000
+_SKYBAND = 10  # modules that this many others dominate are left out
+_MAX_KEPT = 5_000
 
 
 def local_search_part(
     targets: Sequence[TargetFit], stage: int, costs: Sequence[StageSum], limits: Limits, budget: int = _BUDGET
 ) -> Part | None:
-    """Modules along the trade-offs of all scores and costs of a stage, found by local searches; None if none can be afforded.
+    """Finds modules along the trade-offs of a stage's scores and costs by local search.
 
-    For many weights on the scores and prices on what is bounded, the neighbours of the best modules found so far are
-    scored until the budget is spent: unlike the best and worst by plain score, these are good at any cost.
+    For many random weightings of scores and bounded costs, the neighbours of the best modules found so
+    far are scored until the budget is spent. So the modules found are good at any price of the costs,
+    unlike the best by score alone.
+
+    Parameters
+    ----------
+    budget
+        Number of modules to score.
+
+    Returns
+    -------
+    The part of the listed modules; None if no module's costs are known.
     """
     within = targets[0].within or targets[0].scorer.space
     definition = within.stages[stage]
@@ -58,9 +68,9 @@ def local_search_part(
         for one in targets
         for rank in np.unique(np.linspace(0, len(one.stages[stage]) - 1, 200).astype(int))
     )
-    drawn = int(budget * _RANDOM) // len(definition.depths)
+    per_depth = int(budget * _RANDOM) // len(definition.depths)
     for depth in definition.depths:
-        add(sample_codes(definition, depth, drawn, rng))
+        add(sample_codes(definition, depth, per_depth, rng))
     worth_signs = np.array([*signs, *(-limits.signs)])
     start = len(seen)
     for turn in range(_DIRECTIONS):
@@ -83,12 +93,12 @@ def local_search_part(
     good = np.flatnonzero(~np.isnan(values).any(axis=1))
     if not len(good):
         return None
-    kept = good[skyband(values[good] * worth_signs, _BEATEN)]
-    kept = np.union1d(kept, good[np.argsort(-signs[0] * values[good, 0])[:1000]])[:_KEPT]
+    kept = good[skyband(values[good] * worth_signs, _SKYBAND)]
+    kept = np.union1d(kept, good[np.argsort(-signs[0] * values[good, 0])[:1000]])[:_MAX_KEPT]
     return listed_part(stage, [codes[i] for i in kept], values[kept][:, : len(targets)], costs)
 
 
 def _sign(targets: Sequence[TargetFit], limits: Limits, target: int) -> int:
-    """Which way a target is wanted: the first as it is, one that is bounded by its bound."""
+    """Direction of a target: its own sign for the first, else the direction that loosens its bound."""
     bounded = [s for t, s, _ in limits.on_targets if t == target]
     return -bounded[0] if bounded and target else targets[target].target.sign

@@ -1,4 +1,4 @@
-"""The layers of stages that are too deep to list: what may stand at each place, one shape of a stage at a time."""
+"""Shapes of a stage that is too deep to list: the possible layers at each place."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from nasbuild.score import Scorer
 from nasbuild.space import Space, Stage
 from nasbuild.table import UnseenChoice, modules_with_unseen
 
-_LAYERS = 4096  # layers that may stand at a place, at most
-_SHAPES = 512  # of a stage, at most
+_MAX_LAYERS = 4096  # possible layers at a place
+_MAX_SHAPES = 512  # shapes of a stage
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Modules of a stage that have the same number of layers and the same shared choices.
+    """Modules of a stage with the same number of layers and the same shared choices.
 
     Attributes
     ----------
     options
-        Layers that may stand at each place, codes (layers, features) each.
+        For each place, codes of the possible layers, (layers, features).
     tail
-        What follows in every module, (layers, features): layers that do nothing.
+        Identity layers that follow in every module, (layers, features).
     """
 
     stage: int
@@ -35,13 +35,13 @@ class Shape:
     tail: np.ndarray
 
     def codes(self, picks: np.ndarray) -> np.ndarray:
-        """Modules of one option a place, (picks, depth, features), from picks (picks, places)."""
+        """Codes of modules, (picks, depth, features), from picks of one option per place, (picks, places)."""
         layers = [own[picks[:, place]] for place, own in enumerate(self.options)]
         ends = [np.broadcast_to(row, (len(picks), len(row))) for row in self.tail]
         return np.stack([*layers, *ends], axis=1).astype(np.int16)
 
     def picks(self, code: np.ndarray) -> np.ndarray | None:
-        """Which option stands at each place of a module (depth, features); None if it is not of this shape."""
+        """The option at each place of a module (depth, features), (places,); None if it has another shape."""
         if len(code) != len(self.options) + len(self.tail) or (code[len(self.options) :] != self.tail).any():
             return None
         found = [places.get(row.tobytes(), -1) for row, places in zip(code, self._places, strict=False)]
@@ -49,27 +49,31 @@ class Shape:
 
     @cached_property
     def _places(self) -> list[dict[bytes, int]]:
-        """Position of each layer among those that may stand at each place."""
+        """For each place, the position of each possible layer, by the bytes of its code."""
         once = {id(own): {row.tobytes(): n for n, row in enumerate(own)} for own in self.options}
         return [once[id(own)] for own in self.options]
 
 
 def list_shapes(stage: int, scorers: Sequence[Scorer], definition: Stage | None = None) -> list[Shape] | None:
-    """All shapes of a stage; None where there are too many, or its layers can't be chosen one by one.
+    """Lists all shapes of a stage; None if there are too many, or layers can't be chosen independently.
 
-    Where layers that do nothing are not seen by any of the scorers, they stand last: one of the modules that make
-    the same network. ``definition`` may hold parts of the stage fixed.
+    If the scorers ignore identity layers, these come last, so that each network has one module.
+
+    Parameters
+    ----------
+    definition
+        The stage, perhaps with parts held fixed; the scorers' own stage if None.
     """
     definition = scorers[0].space.stages[stage] if definition is None else definition
     merging = {scorer.has_equivalents for scorer in scorers}
     free = [f.name not in definition.shared for f in definition.features]
     width = prod(size for size, own in zip(definition.sizes, free, strict=True) if own)
     shared = prod(size for size, own in zip(definition.sizes, free, strict=True) if not own)
-    if definition.modules is not None or width > _LAYERS or len(merging) > 1:
+    if definition.modules is not None or width > _MAX_LAYERS or len(merging) > 1:
         return None
-    if shared * max(definition.depths) > _SHAPES:
+    if shared * max(definition.depths) > _MAX_SHAPES:
         return None
-    # What does nothing stands last, but a layer held fixed has its own place.
+    # Identity layers are moved to the end, which contradicts a layer held fixed at its place.
     if merging == {True} and any(limit.layer is not None for limit in definition.limits):
         return None
     found = []
@@ -85,7 +89,7 @@ def list_shapes(stage: int, scorers: Sequence[Scorer], definition: Stage | None 
 
 
 def _within_limits(shape: Shape, definition: Stage) -> Shape | None:
-    """The shape with the layers that a stage's limits leave; None if a place has none left."""
+    """The shape restricted to the layers that a stage's limits allow; None if a place has none."""
     depth = len(shape.options) + len(shape.tail)
     if not definition.limits or depth not in definition.depths:
         return shape if depth in definition.depths else None
@@ -107,7 +111,7 @@ def _within_limits(shape: Shape, definition: Stage) -> Shape | None:
 
 
 def without_unseen(shapes: Sequence[Shape], space: Space, unseen: Sequence[UnseenChoice]) -> list[Shape]:
-    """The shapes without choices and depths that no row has; those of which nothing is left are left out."""
+    """Removes choices and depths that no row has from shapes, and shapes that become empty."""
     found = []
     for shape in shapes:
         own = [one for one in unseen if one.stage == shape.stage]
@@ -125,12 +129,13 @@ def without_unseen(shapes: Sequence[Shape], space: Space, unseen: Sequence[Unsee
 
 
 def _layers(definition: Stage, common: tuple[int, ...]) -> np.ndarray:
-    """Every layer with these shared choices, (layers, features); -1 stands for a choice that is free."""
+    """Codes of all layers with these shared choices, (layers, features); -1 means a free choice."""
     choices = [range(s) if c < 0 else [c] for s, c in zip(definition.sizes, common, strict=True)]
     return np.array(list(product(*choices)), dtype=np.int16).reshape(-1, len(definition.features))
 
 
 def _merged(definition: Stage, stage: int, layers: np.ndarray, scorers: Sequence[Scorer]) -> Iterator[Shape]:
+    """Shapes of a stage whose identity layers are moved to the end."""
     passes = np.array(
         [all(len(s.canonical_code(stage, np.stack([row, row]))) == 1 for s in scorers) for row in layers],
         dtype=bool,
@@ -147,7 +152,12 @@ def _merged(definition: Stage, stage: int, layers: np.ndarray, scorers: Sequence
 def canonical(
     shape_of: Sequence[Shape], scorers: Sequence[Scorer], stage: int, code: np.ndarray
 ) -> tuple[int, np.ndarray] | None:
-    """The shape of a module and its picks there: of the module itself, or of one that makes the same network."""
+    """Finds the shape of a module, or of one that makes the same network.
+
+    Returns
+    -------
+    Position of the shape, and the picks there; None if no shape fits.
+    """
     for n, shape in enumerate(shape_of):
         picks = shape.picks(code)
         if picks is not None:

@@ -1,4 +1,4 @@
-"""What to evaluate next: what is best by one way or another of reading the labels."""
+"""Proposes what to evaluate next by Thompson sampling."""
 
 from __future__ import annotations
 
@@ -15,15 +15,20 @@ from nasbuild.space import Architecture
 
 
 def propose(target_fit: TargetFit, n: int) -> list[Built]:
-    """``n`` architectures without a label that are worth one, by Thompson sampling.
+    """Proposes ``n`` unlabelled architectures to evaluate, by Thompson sampling.
 
-    Each is the best by the scores of one member (of recipe ``default``: one sample of the
-    posterior), so an architecture is proposed as often as it may be the best one: where the labels
-    leave the best module of a stage open, the proposals differ there. Members take turns; what is
-    labelled or proposed already is passed over (Thompson, Biometrika 1933; in batches: Kandasamy et
-    al., AISTATS 2018). All modules that are among the `COMPARED` best of a stage by mean, or by mean
-    and two deviations, take part, with what no label tells of as well: labels are to tell of it. Fewer come back where
-    there are no more.
+    Each proposal is the best by the scores of one ensemble member (recipe ``default``: one posterior
+    sample). So an architecture is proposed with the probability that it is the best, and proposals
+    differ where the labels leave the best module open. Members take turns, and labelled or already
+    proposed architectures are skipped (Thompson, Biometrika 1933; for batches: Kandasamy et al.,
+    AISTATS 2018).
+
+    Candidates are the modules among the `COMPARED` best of their stage by mean, or by mean plus two
+    standard deviations. Choices that no label covers are included, so that their labels get known.
+
+    Returns
+    -------
+    Fewer than ``n`` architectures if there are no more.
 
     Raises
     ------
@@ -42,37 +47,37 @@ def propose(target_fit: TargetFit, n: int) -> list[Built]:
 
 
 def in_turn(scorer: Scorer, turns: Sequence[Iterator[Architecture]], n: int) -> list[Architecture]:
-    """Up to ``n`` architectures, each turn giving its next one that is not labelled or taken, as long as it has one."""
+    """Takes up to ``n`` architectures from iterators in turn, skipping labelled and already taken ones."""
     network = scorer.canonical_key
-    passed, found = {network(a) for a in scorer.architectures}, list[Architecture]()
+    seen, found = {network(a) for a in scorer.architectures}, list[Architecture]()
     while turns and len(found) < n:
-        left = list[Iterator[Architecture]]()
+        remaining = list[Iterator[Architecture]]()
         for turn in turns:
             if len(found) == n:
                 break
-            new = next((a for a in turn if network(a) not in passed), None)
+            new = next((a for a in turn if network(a) not in seen), None)
             if new is not None:
-                passed.add(network(new))
+                seen.add(network(new))
                 found.append(new)
-                left.append(turn)
-        turns = left
+                remaining.append(turn)
+        turns = remaining
     return found
 
 
 def _candidates(target_fit: TargetFit, stage: int) -> np.ndarray:
-    """Positions of the modules of a stage that may be its best, ascending."""
+    """Positions of the candidate modules of a stage, ascending."""
     scores, sign = target_fit.stages[stage], target_fit.target.sign
     if chosen_together(target_fit.within or target_fit.scorer.space, stage):
-        # The best by themselves need not keep the ties.
+        # The best modules of single stages need not keep the ties.
         return np.arange(len(scores))
-    hoped = sign * scores.score + 2 * scores.std
-    return np.union1d(target_fit.best(stage, COMPARED), np.argsort(-hoped, kind="stable")[:COMPARED])
+    optimistic = sign * scores.score + 2 * scores.std
+    return np.union1d(target_fit.best(stage, COMPARED), np.argsort(-optimistic, kind="stable")[:COMPARED])
 
 
 def _best_first(
     target_fit: TargetFit, ranks: list[np.ndarray], scores: list[np.ndarray]
 ) -> Iterator[Architecture]:
-    """Architectures of these modules by one member's scores, best first."""
+    """Yields architectures of the candidate modules by one member's scores, best first."""
     space = target_fit.scorer.space
     for _, positions in k_best_picks(target_fit, ranks, scores):
         yield Architecture(

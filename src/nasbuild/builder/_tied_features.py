@@ -1,4 +1,4 @@
-"""Building where features are tied in stages too large to list together: for every choice of the ties by itself."""
+"""Building with tied features whose stages are too large to choose together: one build per choice."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from nasbuild.errors import NasbuildError
 from nasbuild.score import Fit, restrict_fit
 from nasbuild.space import Architecture, Space, TiedStages
 
-_MOST = 64
-_TODO = "hold some of them with --fix, or write what is tied as one stage with a shared feature"
+_MAX_WAYS = 64
+_TODO = "hold some of them with --fix, or write the tied stages as one stage with a shared feature"
 
 
 def fits_per_tie(fit: Fit, *, together: bool = True) -> list[Fit]:
-    """The run once for every choice of ties in stages that are too large to list, with what is tied held there.
+    """Returns one restrict_fit fit for every choice of the tied features that can't be chosen together.
 
-    What is best of all of them is the best of the space. The run itself where all ties are kept by choosing stages
-    together (`units_of`).
+    The best architecture over all returned fits is the best of the space. If all ties can be kept by
+    choosing stages together (`units_of`), the fit itself is returned.
 
     Parameters
     ----------
     together
-        Whether the way of building chooses stages together; if not, all ties are held.
+        Whether the build can choose tied stages together. If not, all ties are held fixed.
 
     Raises
     ------
     NasbuildError
-        If there are too many choices to build for each.
+        If there are more than 64 combinations of choices.
     """
     space = fit.targets[0].within or fit.space
     if not space.tied:
@@ -39,11 +39,11 @@ def fits_per_tie(fit: Fit, *, together: bool = True) -> list[Fit]:
     if not held:
         return [fit]
     variants = prod(len(one.variants) for one in held)
-    if variants > _MOST:
+    if variants > _MAX_WAYS:
         raise NasbuildError(
             f"the ties of {space.name} leave {variants:,} combinations of choices",
             where="tied",
-            allowed=f"at most {_MOST}, each is built for",
+            allowed=f"at most {_MAX_WAYS}, with a build for each",
             todo=_TODO,
         )
     found = []
@@ -56,13 +56,13 @@ def fits_per_tie(fit: Fit, *, together: bool = True) -> list[Fit]:
 
 
 def _chosen(fit: Fit, one: TiedStages) -> bool:
-    """Whether stages that are tied can be chosen together."""
+    """Whether tied stages can be chosen together."""
     searched = any(target_fit.stages[u].searched for target_fit in fit.targets for u in one.stages)
     return listable(one) and not searched
 
 
 def require_ties(space: Space, architectures: Sequence[Architecture]) -> None:
-    """Nothing leaves the builder that breaks a tie.
+    """Checks that no built architecture breaks a tie.
 
     Raises
     ------

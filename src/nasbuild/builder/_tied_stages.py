@@ -1,4 +1,4 @@
-"""Stages that are chosen together, as ties bind them: every choice that keeps the ties is one option."""
+"""Tied stages as units: every joint choice of modules that keeps the ties is one option."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 
 from nasbuild.space import Space, Stage, TiedStages, allowed_modules, count_modules
 
-_OPTIONS = 20_000  # of stages that are chosen together, at most
+_MAX_OPTIONS = 20_000  # joint choices of stages that are listed
 
 
 @dataclass(frozen=True)
 class Unit:
-    """Stages that are chosen together; most stages stand alone.
+    """Stages that are chosen together; most units have a single stage.
 
     Attributes
     ----------
     stages
-        Their indices, ascending.
+        Indices of the stages, ascending.
     picks
-        For each choice, the position of the module of each stage, (choices, stages); None for all modules of a stage.
+        Joint choices as positions of modules, (choices, stages); None for all modules of a single stage.
     """
 
     stages: tuple[int, ...]
@@ -31,29 +31,29 @@ class Unit:
 
 
 def binds(one: TiedStages) -> bool:
-    """Whether ties leave some of what stages are made of without them."""
+    """Whether the ties leave more than one way, so that they restrict the choice of modules."""
     return len(one.variants) > 1
 
 
 def listable(one: TiedStages) -> bool:
-    """Whether all choices of stages that are tied can be listed."""
-    return sum(prod(count_modules(stage) for stage in way) for way in one.variants) <= _OPTIONS
+    """Whether all joint choices of tied stages can be listed."""
+    return sum(prod(count_modules(stage) for stage in way) for way in one.variants) <= _MAX_OPTIONS
 
 
 def chosen_together(space: Space, stage: int | None = None) -> bool:
-    """Whether ties bind a stage, or any if None, that is chosen together with others or in few ways."""
+    """Whether a stage, or any stage if None, is bound by ties whose joint choices are listed."""
     return bool(space.tied) and any(
         binds(one) and listable(one) for one in space.tied_stages if stage is None or stage in one.stages
     )
 
 
 def units_of(space: Space, codes: Sequence[Sequence[np.ndarray]]) -> list[Unit]:
-    """Every stage of a space once, those that are tied together.
+    """Partitions the stages of a space into units; tied stages form one unit.
 
     Parameters
     ----------
     codes
-        For each stage, the modules that take part; none where they are not listed.
+        For each stage, codes of the candidate modules; empty if they are not listed.
     """
     if not space.tied:
         return [Unit((u,)) for u in range(len(space.stages))]
@@ -68,7 +68,7 @@ def units_of(space: Space, codes: Sequence[Sequence[np.ndarray]]) -> list[Unit]:
 
 
 def _picks(way: Sequence[Stage], codes: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
-    """Positions of modules of each stage in all combinations that one choice of the ties leaves, (choices, stages)."""
+    """All combinations of modules that one choice of the ties allows, as positions (choices, stages)."""
     own = [_allowed(stage, some) for stage, some in zip(way, codes, strict=True)]
     return np.array(list(product(*own)), dtype=np.int64).reshape(-1, len(own))
 
