@@ -9,7 +9,7 @@ from ir_samples import BOOL, arithmetic, classifier, helper, info, make, model, 
 from nasbuild.errors import NasbuildError
 from nasbuild.ir import read_onnx
 from nasbuild.ir._operator_graph import MOST_NODES
-from nasbuild.ir.onnx._size_lower_bound import least
+from nasbuild.ir.onnx._size_lower_bound import size_lower_bound
 from nasbuild.ir.onnx._walk import MOST_COPIED, Walk
 
 
@@ -154,7 +154,7 @@ def test_what_is_counted_beforehand_is_what_is_read_and_branches_are_counted_as_
     walk = Walk(made, {}, batch=0)
     walk.draft()
     read = MOST_NODES - walk._left, MOST_COPIED - walk._to_copy
-    least_read = least(made.graph.node, walk._functions, 32)
+    least_read = size_lower_bound(made.graph.node, walk._functions, 32)
     # One call, 4 + 16 + 64 calls inside, 64 operations; and one after them, or the branch.
     assert read[0] == 150
     assert least_read == ((1, 0) if branch else read)

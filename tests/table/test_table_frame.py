@@ -192,7 +192,7 @@ def test_what_is_no_table(source, kind: str):
 
 
 def test_a_lazy_frame_must_be_collected(frame):
-    assert refusal(frame.lazy()).startswith("frame: LazyFrame is not a table")
+    assert refusal(frame.lazy()).startswith("frame: LazyFrame is not a type of table")
 
 
 def test_frames_without_rows_or_columns(frame, tmp_path):
@@ -315,7 +315,7 @@ def test_a_changed_number_is_found_out(tmp_path):
         changed = bytearray(data)
         changed[position] ^= 1 << bit
         (tmp_path / "t.parquet").write_bytes(changed)
-        assert refusal(tmp_path / "t.parquet").startswith(f"{tmp_path / 't.parquet'}: is no whole Parquet")
+        assert refusal(tmp_path / "t.parquet").startswith(f"{tmp_path / 't.parquet'}: is not an intact Parquet")
 
 
 @relaxed

@@ -80,20 +80,20 @@ BAD = {case: (bad, of_space(bad["arch"])) for case, (bad, _) in NO_ARCHITECTURES
     "metrics are a list": (row("metrics", [1]), ": 'metrics' is [1], not an object of numbers"),
     "metric without a name": (row("metrics", "", 1), f": '' is not a valid name of a metric; {NAME}"),
     "metric of two lines": (row("metrics", "a\nb", 1), f": 'a\\nb' is not a valid name of a metric; {NAME}"),
-    "empty id": (row("id", ""), f", id: '' is not a valid name; {NAME}, or a whole number"),
-    "truth as id": (row("id", True), f", id: True is not a valid name; {NAME}, or a whole number"),
-    "fraction as id": (row("id", 1.5), f", id: 1.5 is not a valid name; {NAME}, or a whole number"),
-    "blank before an id": (row("id", " a"), f", id: ' a' is not a valid name; {NAME}, or a whole number"),
+    "empty id": (row("id", ""), f", id: '' is not a valid id; {NAME}, or a whole number"),
+    "truth as id": (row("id", True), f", id: True is not a valid id; {NAME}, or a whole number"),
+    "fraction as id": (row("id", 1.5), f", id: 1.5 is not a valid id; {NAME}, or a whole number"),
+    "blank before an id": (row("id", " a"), f", id: ' a' is not a valid id; {NAME}, or a whole number"),
     "half a character": (
         row("id", "\ud800"),
-        f", id: '\\ud800' is not a valid name; {NAME}, or a whole number",
+        f", id: '\\ud800' is not a valid id; {NAME}, or a whole number",
     ),
     "broken line": (
         '{"id": 1,',
         f": is not valid JSON (Expecting property name enclosed in double quotes); {OBJECT}",
     ),
-    "list": ("[1, 2]", f": is [1, 2]; {OBJECT}"),
-    "null": ("null", f": is None; {OBJECT}"),
+    "list": ("[1, 2]", f": is [1, 2], not an object; {OBJECT}"),
+    "null": ("null", f": is None, not an object; {OBJECT}"),
     "key twice": ('{"id": "b", "id": "c"}', ": key 'id' appears twice in an object"),
     "nested lists": ("[" * 100_000, f": is not valid JSON (nested too deeply); {OBJECT}"),
     "nested objects": ('{"a":' * 5_000, f": is not valid JSON (nested too deeply); {OBJECT}"),
@@ -143,7 +143,7 @@ def test_exactly_the_bad_rows_are_skipped(tmp_path_factory, kinds: list[str]):
 def test_if_no_row_is_left_the_first_mistake_is_told(tmp_path):
     path = jsonl(tmp_path / "t.jsonl", "[]", "{}")
     assert refusal(path, skip_bad=True) == (
-        f"{path}: no row of 2; the first was: {path}, line 1: is []; {OBJECT}"
+        f"{path}: no row of 2 could be read; the first was: {path}, line 1: is [], not an object; {OBJECT}"
     )
 
 
@@ -208,7 +208,7 @@ def test_architectures_to_predict_stay_in_their_order_with_their_repeats(tmp_pat
     assert isinstance(table, Table)
     assert [name for name, _ in read][:3] == ["z", "a", "z"]
     assert [architecture for _, architecture in read] == [table.architectures[i] for i in (0, 1, 0, 1)]
-    with pytest.raises(TableError, match=r"line 2: is \[\]"):
+    with pytest.raises(TableError, match=r"line 2: is \[\], not an object"):
         read_architectures(jsonl(path, row(), "[]"), SPACE)
     with pytest.raises(TableError, match="has no architecture"):
         read_architectures(jsonl(path), SPACE)

@@ -208,7 +208,7 @@ def test_neither_pandas_nor_optuna_is_needed(tmp_path):
     )
     assert (done.returncode, done.stderr) == (0, "")
     first, second = done.stdout.splitlines()
-    assert first.startswith("frame: object is not a table")
+    assert first.startswith("frame: object is not a type of table")
     assert second == "1 2"
 
 

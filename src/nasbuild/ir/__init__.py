@@ -1,6 +1,7 @@
-"""What a network is made of: ONNX files and torch modules as graphs of primitive operations.
+"""Room ``ir``: what a network is made of, as graphs of primitive operations.
 
-Importing this package loads neither onnx nor torch; the functions do when they are called.
+Reads ONNX files and torch modules into this intermediate representation (IR). Importing the package
+loads neither onnx nor torch; the functions do when they are called.
 """
 
 from __future__ import annotations

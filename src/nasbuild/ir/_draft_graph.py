@@ -1,4 +1,4 @@
-"""A network while it is read: nodes that refer to each other, which both routes fill and simplify."""
+"""Draft graphs: mutable nodes that refer to each other, which both readers fill and simplify."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from nasbuild.ir._mac_free_ops import UNKNOWN, macs_of
 from nasbuild.ir._operator_graph import INPUT, MOST_NODES, NODE_COLUMNS, OperatorGraph, shape_row, spatial_row
 
 Shape: TypeAlias = tuple[int, ...]
-"""Sizes; 0 is an unknown one."""
+"""Sizes of a tensor; 0 if a size is unknown."""
 NOTHING = "Identity"
-"""What does nothing to its first operand; vanishes."""
-ALIKE = "="
-"""Begins the name of a vector that several layers may have one of: new biases are zeros, new scales ones, and exporters
-store equal tensors once."""
-PART = "Part"
-"""What stands for a second or later result of a node; vanishes at the end."""
+"""Returns its first operand unchanged; removed while simplifying."""
+UNIFORM = "="
+"""Prefix of the name of a vector with equal numbers. New biases are zeros and new scales are ones, and exporters store
+equal tensors once, so several layers may each own a copy."""
+EXTRA_RESULT = "Part"
+"""Stands for a second or later result of a node; removed at the end."""
 
 
 @dataclass(eq=False, slots=True)
 class Const:
-    """A value that no input of the network reaches.
+    """A value that does not depend on an input of the network.
 
     Attributes
     ----------
     weights
-        Tensor that it was made of -> how many learnt numbers that has.
+        Number of learnt numbers of each tensor that it was made of.
     value
-        What it is, where that is small and known.
+        Its value, if small and known.
     tensor
-        Of the file, if it is one.
+        Name of the tensor in the file, if it is one.
     quantised
-        Whether it holds numbers of 8 bits or fewer that nobody has scaled yet.
+        Whether it holds numbers of 8 bits or fewer that are not scaled yet.
     filled
-        As ``weights``, but of tensors that operations filled with one number: learnt where a layer takes them for its weights,
-        a mask or an empty state elsewhere.
+        As ``weights``, for tensors that operations filled with one number. They are learnt if a layer
+        takes them as its weights, and a mask or an empty state elsewhere.
     """
 
     shape: Shape | None
@@ -59,10 +59,10 @@ class Node:
     Attributes
     ----------
     macs
-        Of the whole batch; None for what multiplies nothing, if its name says so, and for what nobody can count.
+        Multiply-accumulates (MACs) of the whole batch. None if the operation's name decides: see `macs_of`.
     more
-        What later steps need to know: axes, permutation, ...; ``steps`` are those of a recurrent layer and its
-        sequences.
+        What later steps need: axes, permutation, and so on. ``steps`` are the steps of a recurrent layer
+        and its number of sequences.
     """
 
     op: str
@@ -81,7 +81,7 @@ class Node:
 
     @property
     def data(self) -> list[Node]:
-        """The operands that are no constants."""
+        """The operands that are not constants."""
         return [operand for operand in self.inputs if isinstance(operand, Node)]
 
     @property
@@ -89,7 +89,7 @@ class Node:
         return [operand for operand in self.inputs if isinstance(operand, Const)]
 
     def all_weights(self) -> dict[str, int]:
-        """Learnt tensors that the node reads, with their sizes."""
+        """Sizes of the learnt tensors that the node reads, by name."""
         merged = dict(self.weights)
         for constant in self.constants:
             merged.update(constant.weights)
@@ -106,11 +106,11 @@ class Draft:
     Attributes
     ----------
     batch
-        By which sizes and costs are divided.
+        Sizes and costs are divided by it.
     dimension
-        Of inputs that is the batch; None if they have none.
+        Dimension of inputs that is the batch; None if they have none.
     notes
-        What is to be said about the graph.
+        Remarks for the reader of the graph.
     """
 
     nodes: list[Node]
@@ -124,7 +124,7 @@ class Draft:
         return node
 
     def users(self) -> dict[Node, list[Node]]:
-        """Node -> those that read it, once for each operand; the network's outputs are not among them."""
+        """The readers of each node, once for each operand; outputs of the network do not count."""
         found: dict[Node, list[Node]] = {node: [] for node in self.nodes}
         for node in self.nodes:
             for source in node.data:
@@ -132,7 +132,7 @@ class Draft:
         return found
 
     def replace(self, replaced: Mapping[Node, Node]) -> None:
-        """Let readers of a key read its value instead, and forget the keys."""
+        """Make readers of a key read its value instead, and remove the keys."""
         if not replaced:
             return
 
@@ -147,7 +147,7 @@ class Draft:
         self.outputs = [last(node) for node in self.outputs]
 
     def prune(self) -> None:
-        """Forget nodes that no output needs, and bring the rest into an order that depends on the network alone."""
+        """Remove nodes that no output needs, and sort the rest in an order that depends on the network alone."""
         order: list[Node] = []
         state: dict[Node, int] = {}
         for root in self.outputs:
@@ -165,15 +165,15 @@ class Draft:
         self.nodes = order
 
     def finish(self, name: str) -> OperatorGraph:
-        """The arrays.
+        """The finished graph.
 
         Raises
         ------
         NasbuildError
-            If nothing but inputs is left, or a size is beyond the limits.
+            If only inputs are left, or a size exceeds the limits.
         """
         self.prune()
-        kept = [node for node in self.nodes if node.op != PART]
+        kept = [node for node in self.nodes if node.op != EXTRA_RESULT]
         if all(node.op == INPUT for node in kept):
             raise NasbuildError("has no operation between inputs and outputs")
         if len(kept) > MOST_NODES:
@@ -182,7 +182,7 @@ class Draft:
         index = {node: i for i, node in enumerate(kept)}
         vocabulary = tuple(sorted({node.op for node in kept}))
         code = {op: i for i, op in enumerate(vocabulary)}
-        # On one's own, some sizes overflow what an array holds: they are clipped, not wrapped.
+        # Sizes that exceed the type of an array are clipped, not wrapped.
         rows = [self._row(node, code, carried) for node in kept]
         columns = {
             column: _array([row[i] for row in rows], dtype, width)
@@ -201,7 +201,7 @@ class Draft:
         )
 
     def _settle_batch(self) -> set[Node]:
-        """Nodes that compute something for each input of the batch; the batch becomes 1 if it is none."""
+        """The nodes that depend on the batch; sets the batch to 1 if an operation shows that it is none."""
         carried = self.carried()
         if self.batch > 1:
             note = undivided if self._contradicts(carried) else divided
@@ -211,7 +211,7 @@ class Draft:
         return carried
 
     def carried(self) -> set[Node]:
-        """Nodes that depend on an input that has the batch."""
+        """Nodes that depend on an input with the batch."""
         found: set[Node] = set()
         for node in self.nodes:
             if node.op == INPUT:
@@ -224,7 +224,7 @@ class Draft:
         return found
 
     def _contradicts(self, carried: set[Node]) -> bool:
-        """Whether an operation treats what could be a batch as a sequence: steps along it, or products across it."""
+        """Whether an operation treats the assumed batch as a sequence: steps along it, or products across it."""
         for node in self.nodes:
             if node not in carried:
                 continue
@@ -262,7 +262,7 @@ class Draft:
         )
 
     def normal(self, shape: Shape | None) -> Shape | None:
-        """A shape for a batch of one; other dimensions may be joined with the batch, and then stand first."""
+        """A shape for a batch of one. If other dimensions are joined with the batch, they are the first one."""
         at = self.dimension or 0
         if not shape or self.batch == 1:
             return shape
@@ -274,25 +274,25 @@ class Draft:
 
 
 def size_of(shape: Shape | None) -> int:
-    """Numbers in a tensor; 0 if that is not known."""
+    """Number of elements of a tensor; 0 if unknown."""
     return 0 if shape is None else prod(shape)
 
 
 def _total(weights: Iterable[Mapping[str, int]]) -> int:
-    """Learnt numbers of several nodes; a tensor that several read counts once.
+    """Learnt numbers of several nodes; a tensor read several times counts once.
 
-    A vector whose numbers are all alike counts once for each other tensor that is read with it, or for each reader.
+    A uniform vector counts once for each other tensor read with it, or else once for each reader.
     """
     merged: dict[Any, int] = {}
     for reader, one in enumerate(weights):
-        own = tuple(sorted(name for name in one if not name.startswith(ALIKE)))
+        own = tuple(sorted(name for name in one if not name.startswith(UNIFORM)))
         for name, size in one.items():
-            merged[(name, own or reader) if name.startswith(ALIKE) else name] = size
+            merged[(name, own or reader) if name.startswith(UNIFORM) else name] = size
     return sum(merged.values())
 
 
 def _whole(node: Node) -> Node:
-    while node.op == PART:
+    while node.op == EXTRA_RESULT:
         node = node.data[0]
     return node
 
@@ -301,7 +301,7 @@ def _array(rows: list[Any], dtype: type[np.generic], width: int) -> np.ndarray:
     try:
         array = np.array(rows, dtype=dtype)
     except OverflowError:
-        # Groups, strides and the like that no network has.
+        # Absurd groups or strides, which no network has.
         most = np.iinfo(np.int64).max
         raise NasbuildError("has an attribute that is too large", allowed=f"up to {most:,}") from None
     return array.reshape(-1, width) if width else array

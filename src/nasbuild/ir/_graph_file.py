@@ -1,4 +1,4 @@
-"""Graphs in one Parquet file: a row a graph, so that metrics may stand beside."""
+"""Saves and loads graphs in one Parquet file, one row a graph, so that metrics can be added as columns."""
 
 from __future__ import annotations
 
@@ -23,14 +23,26 @@ _LISTS = {"edge_source": np.int32, "edge_target": np.int32, "outputs": np.int32}
 
 
 def save_graphs(graphs: Sequence[OperatorGraph], path: str | os.PathLike[str]) -> None:
-    """Write graphs into one Parquet file, whole or not at all.
+    """Write graphs to one Parquet file, completely or not at all.
 
     Raises
     ------
     NasbuildError
-        If two graphs have one name.
+        If two graphs have the same name.
     OutputError
-        If the place can't be written.
+        If the file can't be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from torch import nn, zeros
+    >>> from nasbuild.ir import from_torch, load_graphs, save_graphs
+    >>> graph = from_torch(nn.Linear(4, 2), zeros(1, 4), name="small")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "graphs.parquet")
+    ...     save_graphs([graph], path)
+    ...     load_graphs(path) == [graph]
+    True
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -69,12 +81,20 @@ def _lists(values: np.ndarray, offsets: np.ndarray) -> Any:
 
 
 def load_graphs(path: str | os.PathLike[str]) -> list[OperatorGraph]:
-    """Read graphs that `save_graphs` wrote; other columns beside them are left alone.
+    """Read graphs that `save_graphs` wrote; other columns of the file are ignored.
 
     Raises
     ------
     NasbuildError
-        If there is no such file, it is of a newer version, damaged, or describes no graphs.
+        If there is no such file, or it is of a newer version, damaged, or not a file of graphs.
+
+    Examples
+    --------
+    >>> from nasbuild.ir import load_graphs
+    >>> load_graphs("nothing.parquet")
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.NasbuildError: nothing.parquet: no such file
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -127,7 +147,7 @@ def _vocabulary(metadata: dict[bytes, bytes], place: str) -> tuple[str, ...]:
 
 
 def _check_amount(metadata: Any, place: str) -> None:
-    """A few bytes can claim any number of values: refuse before they are made."""
+    """Refuse files that claim huge numbers of values, before memory is allocated."""
     groups = [metadata.row_group(g) for g in range(metadata.num_row_groups)]
     chunks = [g.column(c) for g in groups for c in range(g.num_columns)]
     values = sum(max(chunk.num_values, 0) for chunk in chunks)
@@ -165,9 +185,9 @@ def _graphs(table: Any, vocabulary: tuple[str, ...], place: str) -> list[Operato
 
 
 def _totals(table: Any, nodes: np.ndarray, parameters: np.ndarray, place: str) -> list[int]:
-    """Learnt numbers of each graph: at most what its nodes read, at least what one of them does."""
+    """Learnt numbers of each graph: between the largest number that a node reads and their sum."""
     totals = table.column("total_parameters").to_pylist()
-    # Sums of whole numbers beyond what an array holds are not needed exactly.
+    # Sums may exceed 64 bits; an approximate one is enough here.
     read = [parameters[a:b].astype(np.float64) for a, b in pairwise(nodes)]
     for total, own in zip(totals, read, strict=True):
         most = float(own.sum())
@@ -193,7 +213,7 @@ def _flat(table: Any, name: str, dtype: Any) -> tuple[np.ndarray, np.ndarray]:
     sizes = array.value_lengths().to_numpy(zero_copy_only=False)
     offsets = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
     if dtype is object:
-        # One string for all nodes of a name.
+        # Nodes with equal names share one string.
         coded = values.dictionary_encode()
         words = np.array([*coded.dictionary.to_pylist(), ""], object)
         return offsets, words[coded.indices.to_numpy(zero_copy_only=False)]
@@ -207,7 +227,7 @@ def _check(
     words: int,
     place: str,
 ) -> None:
-    """Everything that later code relies on, over all graphs at once."""
+    """Check everything that later code relies on, for all graphs at once."""
     (starts, source), (others, target) = lists["edge_source"], lists["edge_target"]
     if not np.array_equal(starts, others):
         raise NasbuildError("its edges need two ends each", where=place)

@@ -1,10 +1,10 @@
-"""Which operations multiply nothing, and what is told of those that nobody can count."""
+"""Operations without multiply-accumulates (MACs), and the marker for unknown MACs."""
 
 from __future__ import annotations
 
 UNKNOWN = -1
-"""Multiply-accumulates of an operation that multiplies and has no rule, or whose shapes are not known."""
-# Element by element, sums, choices, moves, norms, pools, interpolation, lookups: ONNX's words, and ours for inputs.
+"""MACs of an operation that multiplies but has no rule, or whose shapes are unknown."""
+# Element-wise operations, sums, selection, data movement, norms, pools, interpolation, lookups: names of ONNX, and ours.
 _WORDS = """
 Input Part aten::as_strided Identity Constant ConstantOfShape EyeLike Range OneHot Shape Size RandomNormal RandomNormalLike
 RandomUniform RandomUniformLike Bernoulli Multinomial BlackmanWindow HammingWindow HannWindow MelWeightMatrix
@@ -31,7 +31,7 @@ FREE = frozenset(_WORDS.split())
 
 
 def macs_of(op: str, counted: int | None) -> int:
-    """Multiply-accumulates of a node, by what its reading told; `UNKNOWN` if nobody knows.
+    """MACs of a node, given what its reader counted; `UNKNOWN` if nothing is known.
 
     Examples
     --------

@@ -11,12 +11,12 @@ import numpy as np
 from nasbuild.errors import NasbuildError
 
 MAX_RANK = 8
-"""Dimensions that a shape may have."""
+"""Maximum number of dimensions of a shape."""
 SPATIAL = 3
-"""Spatial dimensions that a kernel may have."""
+"""Maximum number of spatial dimensions of a kernel."""
 MOST_SIZE = 2**31 - 1
 MOST_NODES = 100_000
-"""Nodes that one network may have."""
+"""Maximum number of nodes of a network."""
 INPUT = "Input"
 
 NODE_COLUMNS: dict[str, tuple[type[np.generic], int]] = {
@@ -32,26 +32,27 @@ NODE_COLUMNS: dict[str, tuple[type[np.generic], int]] = {
     "parameters": (np.int64, 0),
     "macs": (np.float64, 0),
 }
-"""Column of the nodes -> its type and width; width 0 is one number a node."""
+"""Type and width of each column of nodes; width 0 means one number a node."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class OperatorGraph:
-    """One network; nodes are in topological order, so every edge goes from a lower to a higher index.
+    """One network. Nodes are in topological order: every edge goes from a lower to a higher index.
 
     Attributes
     ----------
     name
         Of the network.
     vocabulary
-        Names of operations, sorted: those of ONNX where it has one, ``domain::op`` for others.
+        Sorted names of operations: those of ONNX where it has one, ``domain::op`` for others.
     op
         (nodes,) int32, index into ``vocabulary``.
     input_shape, output_shape
-        (nodes, 8) int32, of the first operand that is no constant and of the first result. -1 beyond the rank, 0 for a
-        size that is not known; all -1 also where nothing is known. The batch has size 1.
+        (nodes, 8) int32, shapes of the first operand that is not constant and of the first result. A size
+        is -1 beyond the rank and 0 if unknown; all are -1 if nothing is known. The batch has size 1.
     kernel, stride, dilation
-        (nodes, 3) int32, depth, height and width, 0 where the operation has none; one-dimensional ones have a width.
+        (nodes, 3) int32: depth, height and width, 0 where the operation has none. One-dimensional
+        operations have a width only.
     groups
         (nodes,) int32, of convolutions and normalisations; 0 elsewhere.
     heads
@@ -61,18 +62,18 @@ class OperatorGraph:
     parameters
         (nodes,) int64, learnt numbers that the node reads; shared ones count at each reader.
     macs
-        (nodes,) float64, multiply-accumulates of convolutions, products, contractions, attention and recurrent layers for
-        a batch of 1; 0 elsewhere, NaN where nobody can count them.
+        (nodes,) float64, multiply-accumulates (MACs) for a batch of 1. They are counted for convolutions,
+        matrix products, contractions, attention and recurrent layers. 0 elsewhere, NaN where unknown.
     edges
         (2, edges) int32, source and target, ordered by target and then by operand.
     outputs
-        (outputs,) int32, nodes whose results are the network's.
+        (outputs,) int32, nodes whose results are those of the network.
     labels
-        (nodes,) object, the name that each node has in its source; may be empty.
+        (nodes,) object, the name of each node in its source; may be empty.
     total_parameters
         Learnt numbers of the network; shared ones count once.
     notes
-        What is to be said about sizes and costs; not compared.
+        Remarks on sizes and costs; not compared.
     """
 
     name: str
@@ -102,7 +103,7 @@ class OperatorGraph:
 
     @property
     def ops(self) -> list[str]:
-        """The operation of each node, by name."""
+        """The name of each node's operation."""
         return [self.vocabulary[code] for code in self.op]
 
     @property
@@ -112,12 +113,12 @@ class OperatorGraph:
 
     @property
     def total_macs(self) -> int | None:
-        """Multiply-accumulates of the network for a batch of 1; None if some can't be counted."""
+        """MACs of the network for a batch of 1; None if those of some operation are unknown."""
         return None if np.isnan(self.macs).any() else int(self.macs.sum())
 
     @property
     def uncounted(self) -> dict[str, int]:
-        """Operations whose multiply-accumulates nobody can count -> how many nodes they are."""
+        """Operations whose MACs are unknown, with their number of nodes."""
         return dict(Counter(self.vocabulary[code] for code in self.op[np.isnan(self.macs)].tolist()))
 
     def __eq__(self, other: object) -> bool:
@@ -134,14 +135,35 @@ class OperatorGraph:
 
 
 def grouping_of(groups: np.ndarray, kernel: np.ndarray, input_shape: np.ndarray) -> np.ndarray:
-    """How convolutions share channels: 0 no convolution, 1 dense, 2 grouped, 3 depthwise (a group each channel)."""
+    """How convolutions share channels: 0 not a convolution, 1 dense, 2 grouped, 3 depthwise.
+
+    Depthwise means one group for each channel.
+
+    Parameters
+    ----------
+    groups, kernel, input_shape
+        Columns of an `OperatorGraph`: (nodes,), (nodes, 3) and (nodes, 8).
+
+    Returns
+    -------
+    np.ndarray
+        (nodes,) int8.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nasbuild.ir import grouping_of
+    >>> shape = np.array([[1, 16, 8, 8]] * 3)
+    >>> grouping_of(np.array([1, 4, 16]), np.array([[0, 3, 3]] * 3), shape).tolist()
+    [1, 2, 3]
+    """
     convolution = (groups > 0) & (kernel.max(axis=-1, initial=0) > 0)
     kinds = np.where(groups == 1, 1, np.where(groups == input_shape[:, 1], 3, 2))
     return np.where(convolution, kinds, 0).astype(np.int8)
 
 
 def shape_row(shape: Sequence[int] | None) -> list[int]:
-    """A shape as a row of ``MAX_RANK`` numbers: -1 beyond the rank, and for all of an unknown one.
+    """A shape as a row of `MAX_RANK` numbers: -1 beyond the rank, and everywhere if the shape is unknown.
 
     >>> shape_row((1, 3, 224, 224))
     [1, 3, 224, 224, -1, -1, -1, -1]
@@ -155,7 +177,7 @@ def shape_row(shape: Sequence[int] | None) -> list[int]:
 
 
 def spatial_row(sizes: Sequence[int]) -> list[int]:
-    """A kernel, stride or dilation as a row, set to the right: a width, a height and width, or all three."""
+    """A kernel, stride or dilation as a row, aligned right: width, height and width, or all three."""
     if len(sizes) > SPATIAL:
         raise NasbuildError(f"a kernel has {len(sizes)} dimensions", allowed=f"up to {SPATIAL}")
     return [0] * (SPATIAL - len(sizes)) + [min(int(size), MOST_SIZE) for size in sizes]

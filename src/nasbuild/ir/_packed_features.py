@@ -1,4 +1,4 @@
-"""Operator graphs as packed graphs: what a node is described by."""
+"""Encodes operator graphs as packed graphs with node features."""
 
 from __future__ import annotations
 
@@ -12,18 +12,26 @@ from nasbuild.space import Choice, Graphs, GraphSchema, NodeFeature
 
 OP_FEATURE, KERNEL, STRIDE, GROUPING, HEADS = "op", "kernel", "stride", "grouping", "heads"
 NUMBERS = ("inputs", "outputs", "positions", "parameters", "macs")
-"""Channels before and after, pixels or tokens after, learnt numbers, multiply-accumulates."""
+"""Input channels, output channels, output pixels or tokens, learnt numbers, multiply-accumulates."""
 _GROUPINGS = ("dense", "grouped", "depthwise")
 _SCALE = 8.0  # of logarithms to base 2: a channel count of 256 becomes 1
 
 
 def operator_schema(graphs: Sequence[OperatorGraph]) -> GraphSchema:
-    """The node features of all these graphs: their choices are those that occur.
+    """The node features of some graphs, with the choices that occur in them.
 
     Raises
     ------
     NasbuildError
         If there is no graph.
+
+    Examples
+    --------
+    >>> from torch import nn, zeros
+    >>> from nasbuild.ir import from_torch, operator_schema
+    >>> graph = from_torch(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), zeros(1, 4))
+    >>> [feature.name for feature in operator_schema([graph]).features]
+    ['op', 'grouping', 'inputs', 'outputs', 'positions', 'parameters', 'macs']
     """
     if not graphs:
         raise NasbuildError("there is no graph")
@@ -40,10 +48,18 @@ def operator_schema(graphs: Sequence[OperatorGraph]) -> GraphSchema:
 
 
 def encode_graphs(schema: GraphSchema, graphs: Sequence[OperatorGraph]) -> Graphs:
-    """Pack operator graphs one behind the other.
+    """Encode operator graphs as packed graphs.
 
-    A choice that the schema does not have counts as absent (0), so that networks with unknown
-    operations can still be scored; `unknown_ops` names them.
+    A choice that the schema lacks counts as absent (0), so that networks with unknown operations can
+    still be scored; `unknown_ops` names these.
+
+    Examples
+    --------
+    >>> from torch import nn, zeros
+    >>> from nasbuild.ir import encode_graphs, from_torch, operator_schema
+    >>> graph = from_torch(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), zeros(1, 4))
+    >>> encode_graphs(operator_schema([graph]), [graph]).categories.shape
+    (4, 2)
     """
     sizes = np.array([len(graph) for graph in graphs], dtype=np.int64)
     offsets = np.concatenate([[0], np.cumsum(sizes)])
@@ -65,23 +81,56 @@ def encode_graphs(schema: GraphSchema, graphs: Sequence[OperatorGraph]) -> Graph
 
 
 def encode_numbers(values: np.ndarray) -> np.ndarray:
-    """Counts, at least 0, on the logarithmic scale of `Graphs.numbers`."""
+    """Counts, at least 0, on the logarithmic scale of `Graphs.numbers`: log2(1 + count) / 8.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nasbuild.ir import encode_numbers
+    >>> encode_numbers(np.array([0, 255])).tolist()
+    [0.0, 1.0]
+    """
     return np.log2(1 + values) / _SCALE
 
 
 def decode_numbers(encoded: np.ndarray | float) -> np.ndarray:
-    """The counts of `encode_numbers`."""
+    """The counts that `encode_numbers` encoded.
+
+    Examples
+    --------
+    >>> from nasbuild.ir import decode_numbers
+    >>> decode_numbers(1.0).item()
+    255.0
+    """
     return np.exp2(_SCALE * np.asarray(encoded, dtype=np.float64)) - 1
 
 
 def unknown_ops(schema: GraphSchema, graphs: Sequence[OperatorGraph]) -> list[str]:
-    """Operations that the schema does not have, sorted."""
+    """Operations of graphs that a schema lacks, sorted.
+
+    Examples
+    --------
+    >>> from torch import nn, zeros
+    >>> from nasbuild.ir import from_torch, operator_schema, unknown_ops
+    >>> linear = from_torch(nn.Linear(4, 4), zeros(1, 4))
+    >>> unknown_ops(operator_schema([linear]), [from_torch(nn.Tanh(), zeros(1, 4))])
+    ['Tanh']
+    """
     (known,) = (f.choices or () for f in schema.categorical if f.name == OP_FEATURE)
     return sorted({op for graph in graphs for op in graph.vocabulary} - set(known))
 
 
 def describe_node(graph: OperatorGraph, node: int) -> str:
-    """A node in a few words: ``"Conv 3x3 depthwise /2"``."""
+    """A node in a few words, such as ``"Conv 3x3 depthwise /2"``.
+
+    Examples
+    --------
+    >>> from torch import nn, zeros
+    >>> from nasbuild.ir import describe_node, from_torch
+    >>> graph = from_torch(nn.Conv2d(3, 3, 3, stride=2, groups=3), zeros(1, 3, 8, 8))
+    >>> describe_node(graph, 1)
+    'Conv 3x3 depthwise /2'
+    """
     parts = [graph.vocabulary[graph.op[node]]]
     kernel, stride = graph.kernel[node : node + 1], graph.stride[node : node + 1]
     parts += [text for text in _sizes(kernel) if text]
@@ -106,7 +155,7 @@ def _choices(graph: OperatorGraph, feature: str) -> list[Choice | None]:
 
 
 def _sizes(rows: np.ndarray) -> list[str]:
-    """``3x3`` for each row of sizes; empty where there are none."""
+    """``3x3`` for each row of sizes; empty where it has none."""
     return ["x".join(str(n) for n in row if n) for row in rows.tolist()]
 
 
@@ -118,15 +167,15 @@ def _node_numbers(graph: OperatorGraph) -> np.ndarray:
     """(nodes, numbers), at least 0."""
     before, _ = channels_and_positions(graph.input_shape)
     after, positions = channels_and_positions(graph.output_shape)
-    # What nobody can count is absent, as an operation that the schema does not have.
+    # Unknown MACs count as absent, like an operation that the schema lacks.
     columns = [before, after, positions, graph.parameters, np.nan_to_num(graph.macs)]
     return np.maximum(np.stack(columns, axis=1).astype(np.float64), 0)
 
 
 def channels_and_positions(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Channels, and pixels or tokens, of shapes (nodes, rank) whose unused places are -1; 0 where unknown.
+    """Channels, and pixels or tokens, of shapes (nodes, rank), where -1 is beyond the rank; 0 where unknown.
 
-    Channels come second where a batch of pictures has rank 4 or 5, and last elsewhere.
+    Channels are the second dimension for ranks of 4 and more (batches of pictures), else the last.
     """
     rank = (shapes >= 0).sum(axis=1)
     rows = np.arange(len(shapes))

@@ -1,4 +1,4 @@
-"""Many operator graphs as one set of arrays."""
+"""Packs many operator graphs into one set of arrays."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from nasbuild.ir._operator_graph import NODE_COLUMNS, OperatorGraph
 
 @dataclass(frozen=True, eq=False)
 class Packed:
-    """Graphs behind each other; operations by one vocabulary.
+    """Concatenated graphs with one vocabulary of operations.
 
     Attributes
     ----------
     vocabulary
         Sorted names of operations.
     columns
-        Column of `NODE_COLUMNS` -> (nodes of all graphs, ...).
+        For each of `NODE_COLUMNS`: (nodes of all graphs, ...).
     edges
-        (2, edges) int64, counted over the nodes of all graphs.
+        (2, edges) int64, numbered over the nodes of all graphs.
     offsets
-        (graphs + 1,) int64, where the nodes of each graph begin.
+        (graphs + 1,) int64, the first node of each graph.
     """
 
     vocabulary: tuple[str, ...]
@@ -33,7 +33,7 @@ class Packed:
 
 
 def pack(graphs: Sequence[OperatorGraph]) -> Packed:
-    """Put graphs behind each other.
+    """Concatenate graphs.
 
     >>> from nasbuild.ir._packed_graphs import pack
     >>> pack([]).offsets.tolist()

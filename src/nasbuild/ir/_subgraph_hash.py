@@ -1,4 +1,4 @@
-"""Names of rooted subgraphs: what a node and the nodes before it compute, wherever it stands."""
+"""Hashes of rooted subgraphs: what a node and the nodes before it compute, wherever they occur."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nasbuild.ir._operator_graph import NODE_COLUMNS, OperatorGraph, grouping_of
 from nasbuild.ir._packed_graphs import Packed, pack
 
 ATTRIBUTES = ("kernel", "stride", "grouping")
-"""What makes operations of one type different, if nothing else is asked for."""
+"""The attributes that distinguish operations of one type by default."""
 _CHOICES = ("grouping", *(name for name in NODE_COLUMNS if name != "op"))
 _COMMUTATIVE = {"Add", "Mul", "Max", "Min", "Sum", "Mean", "And", "Or", "Xor", "Equal"}
 _MOST_CODES = 2**62
@@ -27,11 +27,11 @@ class Subgraphs:
     Attributes
     ----------
     codes
-        (nodes of all graphs,) int64, index into ``names``: nodes with equal subgraphs have equal codes.
+        (nodes of all graphs,) int64, index into ``names``; nodes with equal subgraphs have equal codes.
     names
-        A name of 32 hexadecimal digits for each different subgraph; the same in any set of graphs.
+        A name of 32 hexadecimal digits for each distinct subgraph, the same in any set of graphs.
     roots
-        For each different subgraph, one node whose it is, counted over all graphs.
+        For each distinct subgraph, one node that has it, numbered over all graphs.
     """
 
     codes: np.ndarray
@@ -42,26 +42,38 @@ class Subgraphs:
 def subgraph_hash(
     graph: OperatorGraph, node: int, hops: int, *, attributes: Sequence[str] = ATTRIBUTES
 ) -> str:
-    """The name of what ``node`` sees in ``hops`` steps against the edges.
+    """The name of the subgraph that ``node`` sees in ``hops`` steps against the edges.
 
-    Two names are equal exactly if the trees of operations are: the node's operation and attributes, and for each
-    operand the same one hop less. Operands are in order, except those of operations that have none, such as Add. A
-    node that is reached in two ways stands in the tree twice, as in message passing.
+    Two names are equal exactly if the trees of operations are. A tree is the node's operation and
+    attributes, and for each operand its tree with one hop less. Operands are in order, except for
+    commutative operations such as Add. A node reached on two paths occurs in the tree twice, as in message
+    passing.
 
     Parameters
     ----------
     attributes
-        Columns of the graph that count besides the operation; ``grouping`` tells dense, grouped and depthwise apart.
+        Columns of the graph that count besides the operation. ``grouping`` distinguishes dense, grouped
+        and depthwise convolutions.
 
     Returns
     -------
     str
-        32 hexadecimal digits (BLAKE2b): unequal trees share a name by a chance of 2^-128.
+        32 hexadecimal digits (BLAKE2b). Different trees have the same name with probability 2^-128.
 
     Raises
     ------
     NasbuildError
         If there is no such node or attribute, or ``hops`` is negative.
+
+    Examples
+    --------
+    >>> from torch import nn, zeros
+    >>> from nasbuild.ir import from_torch, subgraph_hash
+    >>> graph = from_torch(nn.Sequential(nn.ReLU(), nn.Linear(4, 4), nn.ReLU()), zeros(1, 4))
+    >>> graph.ops
+    ['Input', 'Relu', 'Gemm', 'Relu']
+    >>> [subgraph_hash(graph, 1, hops) == subgraph_hash(graph, 3, hops) for hops in (0, 1)]
+    [True, False]
     """
     if not 0 <= node < len(graph):
         raise NasbuildError(f"graph {graph.name!r} has no node {node}", allowed=f"0 to {len(graph) - 1}")
@@ -72,14 +84,22 @@ def subgraph_hash(
 def subgraphs(
     graphs: Sequence[OperatorGraph], hops: int, *, attributes: Sequence[str] = ATTRIBUTES
 ) -> list[Subgraphs]:
-    """The rooted subgraphs of all nodes with 0 to ``hops`` hops; the names are those of `subgraph_hash`.
+    """The rooted subgraphs of all nodes with 0 to ``hops`` hops, named as by `subgraph_hash`.
 
-    Within the set, equality is decided by comparison, not by hashes, in sorts over all nodes.
+    Equality within the set is decided by comparison, not by hashes.
 
     Raises
     ------
     NasbuildError
         If there is no such attribute, or ``hops`` is negative.
+
+    Examples
+    --------
+    >>> from torch import nn, zeros
+    >>> from nasbuild.ir import from_torch, subgraphs
+    >>> graph = from_torch(nn.Sequential(nn.ReLU(), nn.Linear(4, 4), nn.ReLU()), zeros(1, 4))
+    >>> [len(found.names) for found in subgraphs([graph], 1)]
+    [3, 4]
     """
     if hops < 0:
         raise NasbuildError(f"can't look {hops} hops back", allowed="0 and more")
@@ -93,7 +113,7 @@ def subgraphs(
         packed.columns["op"], [i for i, op in enumerate(packed.vocabulary) if op in _COMMUTATIVE]
     )
     for _ in range(hops):
-        # What is equal to a stranger looks at the digests, so the order of unordered operands follows them.
+        # Names must not depend on the set of graphs, so unordered operands are sorted by their digests.
         rank = np.argsort(np.argsort(np.array(digests, dtype="S16"), kind="stable"), kind="stable")
         sources = _sorted(codes[parents], starts, unordered, rank)
         codes, root = _grown(own, sources, starts)
@@ -121,7 +141,7 @@ def _column(packed: Packed, name: str) -> np.ndarray:
 
 
 def _labels(packed: Packed, attributes: Sequence[str], roots: np.ndarray) -> list[bytes]:
-    """What tells an operation by itself, in bytes that depend on no vocabulary."""
+    """An operation and its attributes in bytes that do not depend on a vocabulary."""
     columns = [(name, _column(packed, name)) for name in sorted(set(attributes))]
     labels = []
     for root in roots:
@@ -132,14 +152,14 @@ def _labels(packed: Packed, attributes: Sequence[str], roots: np.ndarray) -> lis
 
 
 def _digest(label: bytes, *operands: bytes) -> bytes:
-    # Operands have 16 bytes each, so that where the label ends is plain.
+    # Operands have 16 bytes each and their number is the salt, so the label is unambiguous.
     return hashlib.blake2b(
         b"".join(operands) + label, digest_size=16, salt=len(operands).to_bytes(8, "little")
     ).digest()
 
 
 def _parents(packed: Packed) -> tuple[np.ndarray, np.ndarray]:
-    """Sources by target, in the order of operands, and where those of each node begin."""
+    """Sources by target, in the order of operands, and the first of each node."""
     counts = np.bincount(packed.edges[1], minlength=int(packed.offsets[-1]))
     return packed.edges[0], np.concatenate([[0], np.cumsum(counts)])
 
@@ -152,7 +172,7 @@ def _sorted(codes: np.ndarray, starts: np.ndarray, unordered: np.ndarray, rank: 
 
 
 def _grown(own: np.ndarray, sources: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Codes of a node with its operands: nodes with as many operands are compared with each other."""
+    """Codes of nodes with their operands; nodes with equally many operands are compared."""
     codes = np.zeros(len(own), np.int64)
     roots: list[np.ndarray] = []
     known = 0
@@ -168,13 +188,13 @@ def _grown(own: np.ndarray, sources: np.ndarray, starts: np.ndarray) -> tuple[np
 
 
 def _coded(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A code for each different row, and where each stands first."""
+    """A code for each distinct row, and where each occurs first."""
     codes, width = np.zeros(len(rows), np.int64), 1
     for column in rows.T:
         low = int(column.min(initial=0))
         span = int(column.max(initial=0)) - low + 1
         if width * span > _MOST_CODES:
-            # Dense codes are below the number of rows, so the next pair fits.
+            # Renumbered codes are below the number of rows, so the next pair fits.
             _, codes = np.unique(codes, return_inverse=True)
             width = len(rows)
         if width * span > _MOST_CODES:

@@ -1,1 +1,1 @@
-"""ONNX files as operator graphs."""
+"""Reads ONNX files as operator graphs."""

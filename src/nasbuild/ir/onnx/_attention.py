@@ -1,7 +1,7 @@
-"""Attention of ONNX and of onnxruntime: shapes of its results and its multiply-accumulates.
+"""Attention of ONNX and onnxruntime: result shapes and multiply-accumulates (MACs).
 
-Both follow from how many queries meet how many keys, and how wide keys and values are (`Meeting`). Where that depends on
-contents, such as on how full a cache is, nothing is told.
+Both follow from the numbers of queries and keys and the widths of keys and values (`Meeting`). Where
+these depend on contents, such as how full a cache is, they are unknown.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ Attributes = Mapping[str, Any]
 
 
 class Unknown(Exception):
-    """A size that is needed is not known."""
+    """A required size is unknown."""
 
 
 UNKNOWN_SIZE_ERRORS = (Unknown, ArithmeticError, ValueError, TypeError, IndexError, KeyError)
-"""What rules raise at sizes that are not known, and at operands and settings that are none: nobody has checked these."""
+"""What rules raise for unknown sizes and for invalid operands and settings, which are not checked before."""
 
 
 def part(shapes: Operands, position: int) -> Shape | None:
@@ -31,12 +31,12 @@ def part(shapes: Operands, position: int) -> Shape | None:
 
 
 def known(shape: Shape | None) -> Shape:
-    """A shape all of whose sizes are known.
+    """A shape, if all of its sizes are known.
 
     Raises
     ------
     Unknown
-        If it is none.
+        If one is not.
     """
     if shape is None or 0 in shape:
         raise Unknown
@@ -45,18 +45,18 @@ def known(shape: Shape | None) -> Shape:
 
 @dataclass(frozen=True)
 class Meeting:
-    """Queries that meet keys.
+    """Queries that attend to keys.
 
     Attributes
     ----------
     leading
         Dimensions before the width of queries and results.
     keys
-        That each query meets; 0 if that is not known.
+        Number of keys for each query; 0 if unknown.
     width, values
-        Of queries and of results, over all heads.
+        Widths of queries and of results, over all heads.
     projected
-        Multiply-accumulates of the projections before.
+        MACs of the preceding projections.
     """
 
     leading: Shape
@@ -76,7 +76,7 @@ _Met = Callable[[Attributes, Operands], Meeting]
 
 
 def _total(own: int, operands: Operands, position: int, axis: int) -> int:
-    """Keys with those of a cache before them; 0 if the cache's are not known."""
+    """Number of keys with those of a cache; 0 if the cache is unknown."""
     past = part(operands, position)
     if past is None:
         return own
@@ -93,7 +93,7 @@ def _standard(a: Attributes, operands: Operands) -> Meeting:
 
 
 def _projecting(past: int) -> _Met:
-    """One matrix makes queries, keys and values."""
+    """A single matrix projects to queries, keys and values."""
 
     def rule(a: Attributes, operands: Operands) -> Meeting:
         x, weight = (known(part(operands, i)) for i in range(2))
@@ -105,7 +105,7 @@ def _projecting(past: int) -> _Met:
 
 
 def _packed(a: Attributes, operands: Operands) -> Meeting:
-    """Tokens of several sequences without their padding: only where there is none are their lengths known."""
+    """Tokens of several sequences without padding; their lengths are known only if none was needed."""
     x, weight = (known(part(operands, i)) for i in range(2))
     batch, steps = known(part(operands, 3))
     steps = steps if x[0] == batch * steps else 0
@@ -150,9 +150,9 @@ def _grouped(a: Attributes, operands: Operands) -> Meeting:
     if heads < 1 or shared < 1:
         raise Unknown
     packed = part(operands, 1) is None
-    each = query[-1] // (heads + 2 * shared) if packed else query[-1] // heads
+    width = query[-1] // (heads + 2 * shared) if packed else query[-1] // heads
     keys = _total(query[1], operands, 3, 2)
-    return Meeting(query[:2], keys, heads * each, heads * each)
+    return Meeting(query[:2], keys, heads * width, heads * width)
 
 
 def _ordered(a: Attributes, operands: Operands) -> Meeting:
@@ -181,7 +181,7 @@ ATTENTION: dict[tuple[str, str], Callable[[Attributes, Operands, Operands], int]
 
 
 def attention_shape(domain: str, op: str, a: Attributes, operands: Operands) -> Shape | None:
-    """Of the first result of an operation of another domain; None if it is no attention, or not known."""
+    """Shape of the first result of an operation outside ONNX; None if it is not attention, or unknown."""
     met = _MEETINGS.get((domain, op))
     if met is None or not domain:
         return None
@@ -193,7 +193,7 @@ def attention_shape(domain: str, op: str, a: Attributes, operands: Operands) -> 
 
 
 def heads_of(a: Attributes, query: Shape | None) -> int:
-    """Heads of queries; 0 if that is not known."""
+    """Number of heads of queries; 0 if unknown."""
     heads = a.get("q_num_heads") or a.get("num_heads") or 0
     heads = min(max(heads, 0), MOST_SIZE) if isinstance(heads, int) else 0
     return heads or (query[1] if query and len(query) == 4 else 0)

@@ -1,4 +1,4 @@
-"""Small constants of ONNX graphs: shapes, axes, scales, and the arithmetic on them."""
+"""Folds small constants of ONNX graphs: shapes, axes, scales, and arithmetic on them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from nasbuild.ir._draft_graph import ALIKE, Const, Shape
+from nasbuild.ir._draft_graph import UNIFORM, Const, Shape
 
 MOST_VALUES = 1024
-"""Elements up to which the value of a constant is followed."""
+"""Constants with more elements are not evaluated."""
 COUNTERS = {
     onnx.TensorProto.INT64,
     onnx.TensorProto.INT32,
@@ -21,7 +21,7 @@ COUNTERS = {
     onnx.TensorProto.STRING,
     onnx.TensorProto.UNDEFINED,
 }
-"""Types of what is counted and chosen with, not learnt."""
+"""Types of counts and choices, which are not learnt."""
 
 _FEW_BITS = {
     value
@@ -31,7 +31,7 @@ _FEW_BITS = {
 
 
 def constant(tensor: onnx.TensorProto, name: str) -> Const:
-    """A stored tensor; its numbers only where they are few and stand in the file itself.
+    """A stored tensor; its numbers are read only if they are few and in the file itself.
 
     Raises
     ------
@@ -53,9 +53,9 @@ def constant(tensor: onnx.TensorProto, name: str) -> Const:
         value = np.asarray(numpy_helper.to_array(tensor))
         if value.shape != shape:
             raise ValueError("as many numbers as its shape does not say")
-    # Of a long vector nobody has kept the numbers: it is a bias or a scale.
-    alike = len(shape) < 2 and (value is None or bool(size and (value == value.reshape(-1)[0]).all()))
-    name = ALIKE + name if alike else name
+    # The numbers of a long vector are not kept: it is a bias or a scale.
+    uniform = len(shape) < 2 and (value is None or bool(size and (value == value.reshape(-1)[0]).all()))
+    name = UNIFORM + name if uniform else name
     learnt = {name: size} if size > 1 and tensor.data_type not in COUNTERS else {}
     return Const(shape, learnt, value, name, tensor.data_type in _FEW_BITS)
 
@@ -68,7 +68,7 @@ def _has_numbers(tensor: onnx.TensorProto) -> bool:
 def evaluate(
     op: str, attributes: Mapping[str, Any], operands: Sequence[np.ndarray | None]
 ) -> np.ndarray | None:
-    """The value of an operation on small constants; None for those that are not followed."""
+    """The value of an operation on small constants; None if it is not evaluated."""
     rule = _RULES.get(op)
     if rule is None or (operands and operands[0] is None):
         return None
@@ -84,7 +84,7 @@ def evaluate(
 
 
 def shape_value(shape: Shape | None, attributes: Mapping[str, Any]) -> np.ndarray | None:
-    """What ``Shape`` gives; None where a size is not known."""
+    """The result of ``Shape``; None if a size is unknown."""
     if shape is None:
         return None
     part = shape[attributes.get("start", 0) : attributes.get("end")]
@@ -118,7 +118,7 @@ def _slice(
     step = [1] * len(first) if steps is None else steps.tolist()
     index: list[Any] = [slice(None)] * x.ndim
     for axis, begin, end, by in zip(where, first, last, step, strict=True):
-        # Counted from the end, "before the first" can't be said as a number.
+        # As an index from the end, "before the first" has no number.
         stop = None if by < 0 and end < -x.shape[axis] else end
         index[axis] = slice(begin, stop, by)
     return x[tuple(index)]

@@ -1,4 +1,4 @@
-"""Values of ONNX names, and those that no input reaches."""
+"""Values of ONNX names, and constants that do not depend on an input."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import onnx
 from onnx import AttributeProto, helper
 
 from nasbuild.errors import NasbuildError
-from nasbuild.ir._draft_graph import ALIKE, Const, Node, Shape
+from nasbuild.ir._draft_graph import UNIFORM, Const, Node, Shape
 from nasbuild.ir.onnx._constant_folding import COUNTERS, MOST_VALUES, constant, evaluate, shape_value
 from nasbuild.ir.onnx._quantised_ops import dequantised, learnt_operands
 from nasbuild.ir.onnx._type_inference import STANDARD, Type, shape_of, tensor_type
@@ -22,7 +22,7 @@ _FILL = ("ConstantOfShape", "Expand", "EyeLike")
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What a name stands for: an operand and its type."""
+    """The operand of a name, and its type."""
 
     operand: Node | Const
     type: Type | None
@@ -35,12 +35,12 @@ def folded(
     types: Sequence[Type | None],
     prefix: str = "",
 ) -> list[Value | None]:
-    """The results of an operation on constants, with their values where these are small.
+    """The results of an operation on constants, with their values if small.
 
     Parameters
     ----------
     prefix
-        Of names inside a function or branch, which others may have as well.
+        Makes names inside a function or branch unique.
     """
     if node.op_type == "Constant":
         return [_literal(node, attributes, prefix)]
@@ -74,13 +74,13 @@ def folded(
 
 
 def _filled(node: onnx.NodeProto, shape: Shape | None, kind: Type | None, prefix: str) -> dict[str, int]:
-    """What an operation makes that fills a tensor with one number; as files have their weights that were made smaller."""
+    """A tensor that an operation fills with one number, as in files whose weights were stripped."""
     if node.op_type not in _FILL or node.domain not in STANDARD or shape is None or prod(shape) < 2:
         return {}
     if kind is None or kind.tensor_type.elem_type in COUNTERS:
         return {}
     name = prefix + (node.output[0] if node.output else node.name)
-    return {ALIKE + name if len(shape) < 2 else name: prod(shape)}
+    return {UNIFORM + name if len(shape) < 2 else name: prod(shape)}
 
 
 def _literal(node: onnx.NodeProto, attributes: Mapping[str, Any], prefix: str) -> Value:
@@ -110,12 +110,12 @@ def stored(tensor: onnx.TensorProto, name: str) -> Value:
     Raises
     ------
     NasbuildError
-        If it contradicts itself or is beyond the limits.
+        If it contradicts itself or exceeds the limits.
     """
     try:
         const = constant(tensor, name)
         kind = tensor_type(const.shape, tensor.data_type)
-        # Sizes of 0 are meant here.
+        # In a stored tensor, a size of 0 is meant.
         for dimension in kind.tensor_type.shape.dim:
             if not dimension.HasField("dim_value"):
                 dimension.dim_value = 0
@@ -123,7 +123,7 @@ def stored(tensor: onnx.TensorProto, name: str) -> Value:
     except NasbuildError as error:
         raise error.at(f"tensor {name!r}") from None
     except Exception as error:
-        # numpy and ml_dtypes raise what they like at types and sizes that contradict the bytes.
+        # numpy and ml_dtypes raise various errors if types and sizes contradict the bytes.
         raise NasbuildError(
             f"tensor {name!r} contradicts itself ({' '.join(str(error).split())[:120]})"
         ) from None
@@ -131,7 +131,7 @@ def stored(tensor: onnx.TensorProto, name: str) -> Value:
 
 
 def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
-    """What an operation is set to, without graphs."""
+    """Attributes of an operation, without graphs."""
     found: dict[str, Any] = {}
     for attribute in node.attribute:
         if attribute.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS) or attribute.ref_attr_name:
@@ -144,7 +144,7 @@ def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
 
 
 def better(inferred: Type | None, declared: Type | None) -> Type | None:
-    """What the file says counts where the rules say nothing."""
+    """The inferred type; the declared one where inference gives nothing."""
     if inferred is not None and (shape_of(inferred) is not None or declared is None):
         kind = declared.tensor_type.elem_type if declared is not None else 0
         if kind and inferred.WhichOneof("value") == "tensor_type" and not inferred.tensor_type.elem_type:

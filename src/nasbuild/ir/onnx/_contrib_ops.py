@@ -1,4 +1,4 @@
-"""Types of the results of onnxruntime's own operations, which ONNX has no rules for."""
+"""Result types of onnxruntime's own operations, for which ONNX has no rules."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from nasbuild.ir.onnx._macs import MICROSOFT, turned
 Operands = Sequence[Shape | None]
 Attributes = Mapping[str, Any]
 Standard = Callable[[onnx.NodeProto, Operands], Shape | None]
-"""A node of ONNX and the shapes of its operands -> the shape of its first result, by ONNX's rules."""
+"""Maps an ONNX node and its operand shapes to the shape of its first result, by the rules of ONNX."""
 _Rule = Callable[[Attributes, Operands], Shape | None]
 
 
 def contrib_shape(
     node: onnx.NodeProto, attributes: Attributes, operands: Operands, standard: Standard
 ) -> Shape | None:
-    """Of the first result of an operation of ``com.microsoft``; None if it is not known."""
+    """Shape of the first result of an operation of ``com.microsoft``; None if unknown."""
     op = node.op_type
     rule = _RULES.get(op)
     try:
@@ -37,14 +37,14 @@ def contrib_shape(
 
 
 def more_shape(op: str, position: int, first: Shape | None) -> Shape | None:
-    """Of a further result, where it follows from the first."""
+    """Shape of a further result that follows from the first; else None."""
     if op == "DynamicQuantizeLSTM" and first is not None:
         return first[1:]
-    return first if _ALIKE.get(op) == position else None
+    return first if _SAME_SHAPE_RESULTS.get(op) == position else None
 
 
 def contrib_kind(op: str, kinds: Sequence[int]) -> int:
-    """Type of the numbers of the first result, as ONNX codes it; 0 if it is not known."""
+    """Element type of the first result, as ONNX codes it; 0 if unknown."""
     position = _KINDS.get(op, 0)
     kind = kinds[position] if position < len(kinds) else 0
     if op == "QGemm":
@@ -53,7 +53,7 @@ def contrib_kind(op: str, kinds: Sequence[int]) -> int:
 
 
 def _window(node: onnx.NodeProto, a: Attributes, operands: Operands, standard: Standard) -> Shape | None:
-    """Convolutions and pools, as ONNX has them; some have their channels last."""
+    """Convolutions and pools by the rules of ONNX; some have channels last."""
     op, weights, last = _WINDOWS[node.op_type]
     last = last or bool(a.get("channels_last"))
     x = part(operands, 0)
@@ -91,12 +91,12 @@ def _broadcast(*shapes: Shape | None) -> Shape | None:
         return None
 
 
-def _together(*positions: int) -> _Rule:
+def _broadcasting(*positions: int) -> _Rule:
     return lambda _, operands: _broadcast(*(part(operands, i) for i in positions))
 
 
 def _with_width(name: str) -> _Rule:
-    """As its input, but for the last dimension, which an attribute tells."""
+    """The input shape with the last dimension from an attribute."""
 
     def rule(a: Attributes, operands: Operands) -> Shape | None:
         x = part(operands, 0)
@@ -144,7 +144,7 @@ def _looked_up(_: Attributes, operands: Operands) -> Shape | None:
 
 
 def unpacked(a: Attributes, data: Shape, scales: Shape | None) -> Shape:
-    """A table in blocks as its numbers are: two of 4 bits may share a byte, in the last dimension."""
+    """The shape of a table in blocks, with two 4-bit numbers a byte unpacked in the last dimension."""
     axis, block = int(a.get("quantize_axis", 1)), int(a.get("block_size", 128))
     if (
         int(a.get("bits", 4)) != 4
@@ -195,8 +195,8 @@ _RULES: dict[str, _Rule] = {
     "QOrderedMatMul": lambda a, operands: _product(a, operands, 2),
     **dict.fromkeys(("MatMulNBits", "MatMulBnb4", "MatMulNBitsMlp"), _with_width("N")),
     "MatMulNBitsQkv": _with_width("Nq"),
-    **{op: _together(0, 3) for op in ("QLinearAdd", "QLinearMul")},
-    "QLinearWhere": _together(0, 1, 4),
+    **{op: _broadcasting(0, 3) for op in ("QLinearAdd", "QLinearMul")},
+    "QLinearWhere": _broadcasting(0, 1, 4),
     "QLinearConcat": _joined,
     "QLinearGlobalAveragePool": _over_picture,
     "QLinearReduceMean": _mean,
@@ -237,13 +237,13 @@ _RULES: dict[str, _Rule] = {
         _first,
     ),
 }
-_ALIKE = {
+_SAME_SHAPE_RESULTS = {
     "SkipLayerNormalization": 3,
     "SkipSimplifiedLayerNormalization": 3,
     "SkipGroupNorm": 1,
     "EmbedLayerNormalization": 2,
 }
-"""Operation -> its further result that is shaped like the first: the sum before the norm."""
+"""Position of the further result shaped like the first, by operation: the sum before the norm."""
 _KINDS = {
     "QuantizeLinear": 2,
     "DequantizeLinear": 1,
@@ -255,4 +255,4 @@ _KINDS = {
     "QLinearWhere": 1,
     "QLinearConcat": 1,
 }
-"""Operation -> operand whose type its result has; the first for all others."""
+"""Operand whose type the result has, by operation; the first operand for all others."""

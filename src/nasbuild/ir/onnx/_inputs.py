@@ -1,4 +1,4 @@
-"""Inputs of ONNX models: the sizes that are free in the file, and values that are given for some of them."""
+"""Inputs of ONNX models: their free sizes, and given values."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nasbuild.ir.onnx._missing_sizes import missing_sizes
 from nasbuild.ir.onnx._symbolic_sizes import is_plain_difference, names_in, value_of
 
 ABSENT = None
-"""Value of an optional input that is left out."""
+"""The value of an omitted optional input."""
 _BATCH = re.compile(r"batch|^(n|b|bs)$", re.IGNORECASE)
 
 
@@ -29,20 +29,20 @@ class Inputs:
     Parameters
     ----------
     infos
-        Of the inputs that the file stores no value for.
+        The inputs without a stored value.
     sizes
-        Free dimension, by its name or as ``input.axis`` -> size.
+        Sizes of free dimensions, by name or as ``input.axis``.
     given
-        Input -> value: a number, a list, or None for an optional one that is left out.
+        Values of inputs: a number, a list, or None for an omitted optional input.
     batch
-        Dimension of inputs that is the batch, and is 1 where it is free; None if they have none.
+        The batch dimension of inputs, which is 1 where it is free; None if there is none.
 
     Attributes
     ----------
     missing
-        Sizes that nobody told -> the places that need them.
+        Unknown free sizes, each with the places that need it.
     shapes
-        Of the inputs by name, None for what is no tensor; not to be relied on while sizes are missing.
+        Shapes of the inputs by name, None if an input is not a tensor. Valid only if no size is missing.
 
     Raises
     ------
@@ -70,12 +70,12 @@ class Inputs:
         self._unknown = [key for key in sizes if key not in fixed and key not in self.free()]
 
     def check(self) -> None:
-        """Read the values that are given.
+        """Read the given values.
 
         Raises
         ------
         NasbuildError
-            If sizes are missing, all of which are named, or unknown, or a value does not fit its input.
+            If sizes are missing (all are named) or unknown, or a value does not fit its input.
         """
         if self._unknown:
             raise NasbuildError(
@@ -86,7 +86,7 @@ class Inputs:
         self.values = {name: self._value(name) for name in self._given}
 
     def free(self) -> list[str]:
-        """Names of the sizes that can be told."""
+        """Names of the sizes that can be given."""
         found: dict[str, None] = {}
         for name, dims in self._dims.items():
             for axis, dim in enumerate(dims):
@@ -96,7 +96,7 @@ class Inputs:
         return list(found)
 
     def batched(self) -> list[Shape]:
-        """Shapes of the inputs that have the batch, as far as names tell."""
+        """Shapes of the inputs with the batch, judged by names."""
         found = []
         for name, shape in self.shapes.items():
             at = self._batch
@@ -108,7 +108,7 @@ class Inputs:
         return found
 
     def settled(self, declared: onnx.TypeProto) -> onnx.TypeProto:
-        """A type with the sizes that are known by name."""
+        """A type with its named sizes filled in where known."""
         if declared.WhichOneof("value") != "tensor_type" or not declared.tensor_type.HasField("shape"):
             return declared
         found = onnx.TypeProto()
@@ -131,7 +131,7 @@ class Inputs:
         return None
 
     def _sizes_by_name(self, sizes: Mapping[str, int]) -> dict[str, int]:
-        """Sizes by name: told so, told of a dimension that has the name, or those of a given value."""
+        """Sizes by name: given directly, given for a dimension of that name, or from a given value."""
         found: dict[str, int] = {}
         for key, size in sizes.items():
             if size < 1:
@@ -158,7 +158,7 @@ class Inputs:
         return found
 
     def _batch_symbols(self) -> set[str]:
-        """Names of sizes that are the batch: by what they are called, else those that stand where the batch does."""
+        """Names of sizes that are the batch: by their name, else by their position."""
         if self._batch is None:
             return set()
         places = {
@@ -172,7 +172,7 @@ class Inputs:
             return called
         there = {dim for dim, axis in places if axis == self._batch}
         elsewhere = {dim for dim, axis in places if axis != self._batch}
-        # Of several, one that other inputs have in another place could be a sequence.
+        # Of several, one that occurs elsewhere in other inputs could be a sequence.
         return there if len(there) == 1 else there - elsewhere
 
     def _shape(self, name: str) -> Shape | None:
@@ -201,11 +201,11 @@ class Inputs:
         return called or name in self._batches
 
     def _is_alone(self, dim: str) -> bool:
-        """Whether a size without a name, or whose name no input of two or more dimensions has."""
+        """Whether a size has no name, or one that no input with two or more dimensions has."""
         return not dim or not any(dim in dims for dims in self._dims.values() if len(dims) > 1)
 
     def _parts(self, dim: str) -> list[str] | None:
-        """Names that a size is computed of; None if it is a name itself."""
+        """Names in a computed size; None if the size is a plain name."""
         names = names_in(dim) if dim else None
         if names and is_plain_difference(dim):
             plain = {d for dims in self._dims.values() for d in dims if isinstance(d, str)} | set(self._named)
@@ -250,7 +250,7 @@ def _array(name: str, value: Any, kind: int) -> np.ndarray:
 
 
 def _tensor(kind: onnx.TypeProto) -> Any:
-    """The type of a tensor, of an optional one as well; of others as it is."""
+    """The type of a tensor or optional tensor; other types unchanged."""
     if kind.WhichOneof("value") == "optional_type":
         kind = kind.optional_type.elem_type
     return kind.tensor_type if kind.WhichOneof("value") == "tensor_type" else kind
@@ -261,5 +261,5 @@ def _shaped(kind: Any) -> bool:
 
 
 def _free(dim: onnx.TensorShapeProto.Dimension) -> str | int:
-    """A dimension's size, or the name that its free size has; empty if it has none."""
+    """The size of a dimension, or the name of its free size, which may be empty."""
     return dim.dim_value if dim.WhichOneof("value") == "dim_value" and dim.dim_value > 0 else dim.dim_param

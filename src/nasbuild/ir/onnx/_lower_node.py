@@ -1,4 +1,4 @@
-"""One ONNX node with its types as nodes of a draft."""
+"""Lowers one typed ONNX node to nodes of a draft."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from nasbuild.ir._draft_graph import NOTHING, PART, Const, Node, Operand, Shape
+from nasbuild.ir._draft_graph import EXTRA_RESULT, NOTHING, Const, Node, Operand, Shape
 from nasbuild.ir._mac_free_ops import UNKNOWN
 from nasbuild.ir.onnx._attention import ATTENTION, UNKNOWN_SIZE_ERRORS, heads_of
 from nasbuild.ir.onnx._macs import has_rule, onnx_macs
@@ -27,7 +27,7 @@ def lower(
     shapes: Sequence[Shape | None],
     label: str,
 ) -> list[Node]:
-    """Nodes of which the last ones are the results, one for each of ``shapes``; the others stand before them."""
+    """Nodes of an operation; the last ones are the results, one for each of ``shapes``."""
     standard = domain in STANDARD
     operands = learnt_operands(op, domain, operands, attributes)
     macs = onnx_macs(
@@ -60,11 +60,11 @@ def _foreign(
     label: str,
     macs: int | None,
 ) -> Node:
-    """An operation of another domain, with the settings of convolutions and attention that are known."""
+    """An operation of another domain, with known settings of convolutions and attention."""
     node = Node(f"{domain}::{op}", list(operands), shape, label, macs=UNKNOWN if macs is None else macs)
     if op.endswith("Conv"):
         quantised = op == "QLinearConv"
-        # Nobody has checked settings of others.
+        # The settings of other domains are not checked.
         with contextlib.suppress(*UNKNOWN_SIZE_ERRORS):
             _convolution(node, attributes, weight=3 if quantised else 1, bias=8 if quantised else 2)
     elif (domain, op) in ATTENTION:
@@ -75,7 +75,7 @@ def _foreign(
 
 
 def _with_parts(node: Node, shapes: Sequence[Shape | None]) -> list[Node]:
-    return [node, *(Node(PART, [node], shape, node.label) for shape in shapes[1:])]
+    return [node, *(Node(EXTRA_RESULT, [node], shape, node.label) for shape in shapes[1:])]
 
 
 def _data(operands: Sequence[Operand]) -> list[Operand]:
@@ -129,7 +129,7 @@ def _product(node: Node) -> None:
 def _norm(node: Node, a: Attributes) -> None:
     node.groups = int(a.get("num_groups", 0))
     node.bias = _has_bias(node, 2)
-    # Exporters put ones and zeros where a norm has neither scale nor shift, or has them behind it.
+    # Exporters store ones and zeros if a norm has no scale and shift, or has them after it.
     if node.op == "InstanceNormalization" and _all(_operand(node, 1), 1) and _all(_operand(node, 2), 0):
         node.inputs, node.bias = node.inputs[:1], False
 
@@ -194,7 +194,7 @@ def _attention(node: Node, a: Attributes) -> None:
 def _recurrent(node: Node, a: Attributes) -> None:
     source = _source(node)
     node.bias = _has_bias(node, 3)
-    # States to begin with are zeros that exporters store.
+    # Initial states are zeros that exporters store.
     node.inputs = [*node.inputs[:4], *_data(node.inputs[4:])]
     if source is not None and len(source) == 3:
         node.more["steps"] = (source[1], source[0]) if a.get("layout") else (source[0], source[1])

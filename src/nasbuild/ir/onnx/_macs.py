@@ -1,4 +1,4 @@
-"""Multiply-accumulates of ONNX operations, those of onnxruntime among them, from shapes and attributes."""
+"""Multiply-accumulates (MACs) of ONNX and onnxruntime operations, from shapes and attributes."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ MICROSOFT = "com.microsoft"
 def onnx_macs(
     domain: str, op: str, attributes: Attributes, operands: Operands, results: Operands
 ) -> int | None:
-    """Multiply-accumulates of an operation, 0 for those of other domains that multiply nothing.
+    """MACs of an operation; 0 for operations of other domains that multiply nothing.
 
     Parameters
     ----------
     operands, results
-        Shapes by position, None where there is no operand or its shape is not known.
+        Shapes by position; None if there is no operand or its shape is unknown.
 
     Returns
     -------
     int or None
-        None if there is no rule, or it needs a size that is not known.
+        None if there is no rule, or a required size is unknown.
     """
     rule = _RULES.get((domain, op))
     if rule is None:
@@ -71,7 +71,7 @@ def _product(_: Attributes, operands: Operands, results: Operands) -> int:
 
 
 def turned(a: Attributes, shape: Shape, side: str) -> Shape:
-    """An operand of a product as it is multiplied: ``transA``, ``transBatchA``, and the same of B."""
+    """The shape of a product's operand after ``transA`` and ``transBatchA``, or the same of B."""
     if a.get(f"transBatch{side}") and len(shape) > 2:
         shape = (*shape[1:-1], shape[0], shape[-1])
     if a.get(f"trans{side}") and len(shape) > 1:
@@ -112,7 +112,7 @@ def _contraction(a: Attributes, operands: Operands, _: Operands) -> int:
 
 
 def _grid(_: Attributes, __: Operands, results: Operands) -> int:
-    """Each point is an affine map of its place."""
+    """Each point is an affine map of its position."""
     shape = known(part(results, 0))
     return prod(shape) * (shape[-1] + 1)
 

@@ -1,4 +1,4 @@
-"""What is said where nobody told the sizes of inputs."""
+"""The message for inputs whose sizes are missing."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from nasbuild.errors import NasbuildError
 
 
 def missing_sizes(missing: Mapping[str, Sequence[str]]) -> NasbuildError:
-    """One sentence for all of them.
+    """One error for all missing sizes of inputs.
 
     Parameters
     ----------
     missing
-        Name of a free size -> the places that need it.
+        Names of free sizes, each with the places that need it.
 
     Examples
     --------
+    >>> from nasbuild.ir import missing_sizes
     >>> print(missing_sizes({"seq": ["dimension 1 of 'ids'"]}))
     some sizes of inputs are missing: seq (dimension 1 of 'ids'); give them: --size seq=..., or sizes={'seq': ...}
     """
@@ -29,7 +30,7 @@ def missing_sizes(missing: Mapping[str, Sequence[str]]) -> NasbuildError:
 
 
 def _quoted(text: str) -> str:
-    """As a shell reads it."""
+    """Quoted for a shell."""
     import shlex
 
     return shlex.quote(text)

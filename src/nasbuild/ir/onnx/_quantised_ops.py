@@ -1,4 +1,4 @@
-"""Which operands of operations are learnt numbers, and which are scales, zero points, masks and states."""
+"""Decides which operands are learnt, and which are scales, zero points, masks or states."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
-from nasbuild.ir._draft_graph import PART, Const, Node, Operand
+from nasbuild.ir._draft_graph import EXTRA_RESULT, Const, Node, Operand
 from nasbuild.ir.onnx._attention import UNKNOWN_SIZE_ERRORS
 from nasbuild.ir.onnx._contrib_ops import unpacked
 from nasbuild.ir.onnx._macs import MICROSOFT
@@ -42,9 +42,9 @@ _SCALES: dict[str, tuple[int, ...]] = {
     "GemmFloat8": (3, 4, 5),
 }
 _WHOLE_NUMBERS = {"DequantizeLinear": 0, "QLinearConv": 8, "QGemm": 6}
-"""Operand that is learnt although it may be a tensor of 32-bit integers."""
+"""Operand that is learnt even if it is a tensor of 32-bit integers."""
 _PACKED = {"MatMulNBits": 1, "MatMulBnb4": 1, "MatMulFpQ4": 1}
-"""Operand of which several numbers share a byte; N times K are learnt."""
+"""Operand that packs several numbers into a byte; N times K are learnt."""
 _WEIGHTS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("Conv", "ConvTranspose", "FusedConv", "NhwcConv", "NhwcFusedConv", "Attention"), (1, 2)),
     **dict.fromkeys(("DeformConv",), (1, 3)),
@@ -60,14 +60,14 @@ _WEIGHTS: dict[str, tuple[int, ...]] = {
     "QLinearMatMul": (0, 3),
     "QGemm": (0, 3, 6),
 }
-"""Operands that are a layer's own, learnt even where an operation fills them with one number."""
+"""Operands that are learnt even if an operation fills them with one number."""
 _SUBSTITUTES = ("Mul", "Div", "Sub", "Add")
 
 
 def learnt_operands(
     op: str, domain: str, operands: Sequence[Operand], attributes: Mapping[str, Any]
 ) -> list[Operand]:
-    """Operands with the learnt numbers that they stand for: none for scales and zero points."""
+    """Operands with their learnt numbers; scales and zero points have none."""
     if domain not in ("", "ai.onnx", MICROSOFT, "com.ms.internal.nhwc"):
         return list(operands)
     positions: Sequence[int] = _SCALES.get(op, ())
@@ -97,16 +97,16 @@ def learnt_operands(
 
 
 def dequantised(op: str, operands: Sequence[Const]) -> list[Const]:
-    """Operands of arithmetic on constants: what a tensor of few bits is scaled and shifted by is not learnt."""
+    """Operands of arithmetic on constants; scales and shifts of a quantised tensor are not learnt."""
     if op not in _SUBSTITUTES or sum(o.quantised for o in operands) != 1:
         return list(operands)
     return [o if o.quantised else _without(o) for o in operands]
 
 
 def _is_scale(operand: Operand) -> bool:
-    """Whether it is a scale that is found while the network runs, or follows from one."""
+    """Whether an operand is a scale computed at run time, or derived from one."""
     while isinstance(operand, Node):
-        if operand.op == PART and operand.data[0].op in _RESULTS:
+        if operand.op == EXTRA_RESULT and operand.data[0].op in _RESULTS:
             return True
         if operand.op not in ("Mul", "Div", "Cast", "Identity", "Reshape") or len(operand.data) != 1:
             return False

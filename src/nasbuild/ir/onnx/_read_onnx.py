@@ -1,4 +1,4 @@
-"""ONNX files as operator graphs."""
+"""Reads ONNX files as operator graphs."""
 
 from __future__ import annotations
 
@@ -26,31 +26,46 @@ def read_onnx(
 ) -> OperatorGraph:
     """Read an ONNX file as a graph of operations, without its weights; nothing in the file is run.
 
-    Weights and whatever no input reaches become properties of the nodes that read them, arithmetic on shapes and
-    operations that do nothing vanish, local functions and decided branches are put in place, and what exporters write
-    in several forms gets one (`docs/ir.md` lists the forms).
+    Weights and other values that depend on no input become properties of the nodes that read them.
+    Arithmetic on shapes and operations without effect are removed. Local functions and decided branches
+    are inlined. Equivalent forms of exporters become one; `docs/ir.md` lists them.
 
     Parameters
     ----------
     path
-        The file; its external data need not be there.
+        The file; its external data may be missing.
     sizes
-        Free dimensions of inputs, such as ``{"height": 224}``; one without a name is ``"input.axis"``, from 0. A
-        free dimension of the batch is 1 if it is not named here, and so is every other of its name.
+        Sizes of free dimensions, such as ``{"height": 224}``; a dimension without a name is
+        ``"input.axis"``, from 0. A free batch dimension is 1 by default, wherever its name occurs.
     inputs
-        Values of inputs that decide what the network is, such as ``{"sr": 16000}``: a number or a short list; None for
-        an optional input that is left out.
+        Values of inputs that determine the graph, such as ``{"sr": 16000}``: a number or a short list;
+        None for an omitted optional input.
     batch
-        Dimension of inputs of two or more dimensions that is the batch; None if they have none. All shapes and costs are
-        then told for a batch of 1; `OperatorGraph.notes` says where they were divided for that.
+        The batch dimension of inputs with two or more dimensions; None if there is none. Shapes and costs
+        are those for a batch of 1; `OperatorGraph.notes` says where they were divided.
     name
-        Of the graph; the file's name without its ending if not given.
+        Of the graph; by default the file's name without its ending.
 
     Raises
     ------
     NasbuildError
-        If the package onnx is missing, or the file is missing, damaged, cyclic, contradictory, beyond the limits, has
-        dimensions that nobody named, or a loop or branch that inputs decide which are given no value.
+        If the package onnx is missing; if the file is missing, damaged, cyclic, contradictory or beyond
+        the limits; or if sizes, or inputs that decide a loop or branch, are not given.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from onnx import TensorProto, helper, save
+    >>> x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", "width"])
+    >>> y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    >>> model = helper.make_model(helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "", [x], [y]))
+    >>> from nasbuild.ir import read_onnx
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "small.onnx")
+    ...     save(model, path)
+    ...     graph = read_onnx(path, sizes={"width": 8})
+    >>> graph.ops, graph.output_shape[1, :2].tolist()
+    (['Input', 'Relu'], [1, 8])
     """
     model = _model(path)
     from nasbuild.ir.onnx._walk import Walk
@@ -72,16 +87,36 @@ def onnx_inputs(
     inputs: Mapping[str, Any] | None = None,
     batch: int | None = FIRST,
 ) -> tuple[list[str], list[str], dict[str, list[str]]]:
-    """What can be told of the inputs of an ONNX file: their names, those of free sizes, and the sizes that are missing.
+    """The inputs of an ONNX file, their free sizes, and the sizes that are missing.
 
     Parameters
     ----------
     path, sizes, inputs, batch
-        As of `read_onnx`; sizes and inputs that the file has not are passed over.
+        As of `read_onnx`; unknown sizes and inputs are ignored.
 
     Returns
     -------
-    Names of inputs; names of free sizes; free sizes that nobody told, each with the places that need it.
+    tuple
+        Names of inputs; names of free sizes; missing free sizes, each with the places that need it.
+
+    Raises
+    ------
+    NasbuildError
+        If the file can't be read, or sizes contradict each other.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from onnx import TensorProto, helper, save
+    >>> x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", "width"])
+    >>> y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
+    >>> model = helper.make_model(helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "", [x], [y]))
+    >>> from nasbuild.ir import onnx_inputs
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "small.onnx")
+    ...     save(model, path)
+    ...     onnx_inputs(path)
+    (['x'], ['batch', 'x.0', 'width', 'x.1'], {'width': ["dimension 1 of 'x'"]})
     """
     model = _model(path)
     from nasbuild.ir.onnx._inputs import Inputs
@@ -98,7 +133,7 @@ def onnx_inputs(
 
 
 def _model(path: str | os.PathLike[str]) -> onnx.ModelProto:
-    """The structure of a file."""
+    """The structure of a file, without weights."""
     from nasbuild.ir.onnx._strip_weights import structure
 
     if find_spec("onnx") is None:

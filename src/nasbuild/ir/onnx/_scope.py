@@ -1,4 +1,4 @@
-"""What a graph of an ONNX model can see, and what a call of one of its functions computes."""
+"""The names visible in a graph of an ONNX model, and the bodies of function calls."""
 
 from __future__ import annotations
 
@@ -15,17 +15,19 @@ from nasbuild.ir.onnx._type_inference import STANDARD, Type
 
 MOST_VERSION = 10_000
 MOST_CALLS = 32
-"""Functions and branches that may stand in each other."""
+"""Maximum nesting of functions and branches."""
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Names that can be seen, and what was said around them.
+    """Visible names, and declarations about them.
 
     Attributes
     ----------
+    declared
+        Types that the file declares, by name.
     prefix
-        Tells tensors of a function or branch from those of another that have the same names.
+        Makes names of tensors inside a function or branch unique.
     """
 
     values: dict[str, Value]
@@ -42,7 +44,7 @@ class Scope:
 
 
 def opsets_of(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
-    """Domain -> version of its operations."""
+    """Version of the operations of each domain."""
     for one in imports:
         check_text(one.domain)
         if not 0 < one.version <= MOST_VERSION:
@@ -51,12 +53,12 @@ def opsets_of(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
 
 
 def body_of(function: onnx.FunctionProto, call: onnx.NodeProto, given: Container[str]) -> onnx.FunctionProto:
-    """What a call computes: a copy of the function with the attributes of the call.
+    """The body of a call: a copy of the function with the attributes of the call.
 
     Parameters
     ----------
     given
-        Names of the function's inputs for which the call has an operand; what it leaves out is left out inside, too.
+        Names of the function's inputs that the call provides; omitted ones are omitted inside as well.
     """
     attributes = {a.name: a for a in (*function.attribute_proto, *call.attribute)}
     body = onnx.FunctionProto()
@@ -70,7 +72,7 @@ def body_of(function: onnx.FunctionProto, call: onnx.NodeProto, given: Container
 
 
 def _settle(node: onnx.NodeProto, given: Mapping[str, AttributeProto]) -> None:
-    """Replace references to the attributes of a call by what the call says; leave out what it does not say."""
+    """Replace references to attributes of a call by their values; drop those without a value."""
     kept = []
     for attribute in node.attribute:
         if attribute.ref_attr_name:

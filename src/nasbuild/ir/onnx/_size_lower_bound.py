@@ -1,4 +1,4 @@
-"""How much there is to read in an ONNX graph, before it is read: a file of kilobytes may stand for billions of operations."""
+"""Lower bounds on the work of reading an ONNX graph: a small file may describe billions of operations."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 import onnx
 
 Functions = Mapping[tuple[str, str, str], onnx.FunctionProto]
-"""Domain, name and overload -> function."""
+"""Functions by domain, name and overload."""
 
 
-def least(nodes: Sequence[onnx.NodeProto], functions: Functions, deepest: int) -> tuple[int, int]:
-    """Operations that reading comes to at least, and bytes of functions that it puts in place.
+def size_lower_bound(nodes: Sequence[onnx.NodeProto], functions: Functions, deepest: int) -> tuple[int, int]:
+    """Lower bounds on the operations that an import produces and on the bytes of inlined functions.
 
-    Each function is looked at once, however often it is called. Branches are left out, as one of two is read, and so
-    is what stands deeper than ``deepest`` calls or calls itself, which reading refuses.
+    Each function is counted once, however often it is called. Branches are left out, as only one of two
+    is read. So are calls deeper than ``deepest`` and recursive ones, which reading refuses.
     """
     known: dict[tuple[str, str, str], tuple[int, int]] = {}
 

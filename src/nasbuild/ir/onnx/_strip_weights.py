@@ -1,4 +1,4 @@
-"""ONNX files without their weights: the structure alone is read, so a file of gigabytes costs megabytes."""
+"""Reads ONNX files without their weights, so that a file of gigabytes costs megabytes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 from nasbuild.errors import NasbuildError
 
 KEPT = 4096
-"""Bytes up to which a tensor's numbers are kept: shapes, axes and scales are that small."""
+"""Tensors up to so many bytes keep their numbers: shapes, axes and scales are that small."""
 MOST_BYTES = 64 * 2**20
 MOST_FIELDS = 1_000_000
 MOST_DEPTH = 32
 
-# Message -> number of a field -> the message that stands in it (onnx.proto, whose numbers never change).
+# Nested message by message and field number (onnx.proto, whose numbers never change).
 _INSIDE: dict[str, dict[int, str]] = {
     "model": {7: "graph", 25: "function"},
     "graph": {1: "node", 5: "tensor", 15: "sparse"},
@@ -38,7 +38,7 @@ def structure(path: str | os.PathLike[str]) -> bytes:
     Raises
     ------
     NasbuildError
-        If there is no such file, it can't be read, is no protocol buffer, or holds more than the limits allow.
+        If there is no such file, or it can't be read, is not a protocol buffer, or exceeds the limits.
     """
     place = Path(path)
     try:

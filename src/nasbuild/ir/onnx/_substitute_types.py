@@ -1,7 +1,8 @@
-"""Types that the rules of an operation's version do not know yet, such as bfloat16 of a convolution before version 22.
+"""Substitutes element types that an operation's version does not know, such as bfloat16 for old convolutions.
 
-ONNX's rules refuse them, although shapes do not depend on them and runtimes take them. For inference alone, and for all
-operands of one kind together, another floating-point or whole type stands in; results get their own type back.
+The rules of ONNX refuse these types, although shapes do not depend on them and runtimes accept them.
+For inference only, another floating-point or integer type replaces them; results get their own type
+back.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def _stand_ins() -> dict[int, tuple[str, ...]]:
         if name in _FLOATS:
             found[number] = _FLOATS
         elif name.startswith("FLOAT"):
-            # Those of 8 bits and fewer are quantised ones as well.
+            # Types of 8 bits and fewer are quantised as well.
             found[number] = (*_FLOATS, "INT8")
         elif name in ("INT2", "INT4", "INT8", "INT16"):
             found[number] = _SIGNED
@@ -34,11 +35,11 @@ _OF = _stand_ins()
 
 
 class StandIns:
-    """Other types for operands of one node, where its schema has no word for theirs."""
+    """Substitute types for the operands of one node, where its schema does not allow theirs."""
 
     def __init__(self, schema: defs.OpSchema, types: Sequence[onnx.TypeProto | None]) -> None:
         self._schema = schema
-        # Type parameter of the schema -> type of its operands, and the one that stands in.
+        # The type of the operands and its substitute, by type parameter of the schema.
         self._replaced: dict[str, tuple[int, int]] = {}
         allowed = {
             constraint.type_param_str: set(constraint.allowed_type_strs)
@@ -57,7 +58,7 @@ class StandIns:
         ]
 
     def restore(self, results: Sequence[onnx.TypeProto | None]) -> list[onnx.TypeProto | None]:
-        """Types of results as they are without what stood in."""
+        """Types of results with the original types restored."""
         outputs = list(self._schema.outputs)
         found: list[onnx.TypeProto | None] = []
         for position, type_proto in enumerate(results):
@@ -70,7 +71,7 @@ class StandIns:
 
     def _pairs(self, types: Sequence[onnx.TypeProto | None]) -> list[tuple[str, onnx.TypeProto | None]]:
         formal = [parameter.type_str for parameter in self._schema.inputs]
-        # The last one may be repeated.
+        # The last parameter may repeat.
         return [
             (formal[min(i, len(formal) - 1)] if formal else "", type_proto)
             for i, type_proto in enumerate(types)

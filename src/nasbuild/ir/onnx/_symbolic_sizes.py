@@ -1,4 +1,4 @@
-"""Sizes that ONNX files write as arithmetic of others: ``2*seq``, ``past_seq + 1``."""
+"""Sizes that ONNX files write as arithmetic on others: ``2*seq``, ``past_seq + 1``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 
 def names_in(text: str) -> list[str] | None:
-    """The sizes that an expression is made of; None for a name, and for what is no arithmetic."""
+    """Names in an expression; None for a plain name, or if it is not arithmetic."""
     if len(text) > _LONGEST or text.isidentifier():
         return None
     try:
@@ -43,17 +43,17 @@ def names_in(text: str) -> list[str] | None:
 
 
 def is_plain_difference(text: str) -> bool:
-    """Whether it may as well be a name with hyphens in it: ``batch-size``."""
+    """Whether a text could also be a name with hyphens: ``batch-size``."""
     return all(part.isidentifier() for part in text.split("-"))
 
 
 def value_of(text: str, sizes: Mapping[str, int]) -> int:
-    """What an expression comes to.
+    """The value of an expression.
 
     Raises
     ------
     NasbuildError
-        If that is no size.
+        If it is not a valid size.
     """
     try:
         found = _value(ast.parse(text, mode="eval").body, sizes)
@@ -77,7 +77,7 @@ def _read(node: ast.expr, names: dict[str, None]) -> bool:
         return isinstance(node.op, ast.USub) and _read(node.operand, names)
     if isinstance(node, ast.Call):
         named = isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS
-        return named and not node.keywords and all(_read(each, names) for each in node.args)
+        return named and not node.keywords and all(_read(argument, names) for argument in node.args)
     return False
 
 
@@ -92,7 +92,7 @@ def _value(node: ast.expr, sizes: Mapping[str, int]) -> float:
         return -_value(node.operand, sizes)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         try:
-            return _bounded(_FUNCTIONS[node.func.id](*(_value(each, sizes) for each in node.args)))
+            return _bounded(_FUNCTIONS[node.func.id](*(_value(argument, sizes) for argument in node.args)))
         except TypeError:
             raise ValueError from None
     raise ValueError

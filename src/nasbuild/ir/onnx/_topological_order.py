@@ -1,4 +1,4 @@
-"""The order in which the operations of an ONNX graph can be read."""
+"""Sorts the operations of an ONNX graph topologically."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from nasbuild.errors import NasbuildError
 
 
 def in_order(nodes: Sequence[onnx.NodeProto], known: Container[str]) -> Iterable[onnx.NodeProto]:
-    """The operations so that each stands behind those it reads; as they are where that holds already.
+    """The operations in topological order; the given order is kept where it is valid.
 
     Parameters
     ----------
     known
-        Names that stand for something before.
+        Names that are defined before.
 
     Raises
     ------
     NasbuildError
-        If a name is given twice, or by nobody, or operations wait for each other.
+        If a name is defined twice or not at all, or the operations form a cycle.
     """
     giver: dict[str, int] = {}
     for index, node in enumerate(nodes):
@@ -49,7 +49,7 @@ def in_order(nodes: Sequence[onnx.NodeProto], known: Container[str]) -> Iterable
 
 
 def check_text(*texts: object) -> None:
-    """Refuse text that is no UTF-8, which protocol buffers hand out as bytes."""
+    """Refuse text that is not UTF-8, which protocol buffers return as bytes."""
     if not all(isinstance(text, str) for text in texts):
         raise NasbuildError("is not an ONNX file, or is damaged (a name is not UTF-8 text)")
 
@@ -57,7 +57,7 @@ def check_text(*texts: object) -> None:
 def _sorted(
     nodes: Sequence[onnx.NodeProto], waits: list[int], readers: dict[int, list[int]]
 ) -> list[onnx.NodeProto]:
-    # The smallest first: a graph that is in order stays as it is.
+    # The smallest index first: a sorted graph stays as it is.
     ready = [index for index, count in enumerate(waits) if count == 0]
     order: list[int] = []
     while ready:
@@ -76,7 +76,7 @@ def _sorted(
 
 
 def _read(node: onnx.NodeProto) -> Iterator[str]:
-    """Names that an operation reads, those of the graphs inside it among them."""
+    """Names that an operation reads, including those read by its subgraphs."""
     yield from node.input
     stack = [(graph, frozenset[str]()) for graph in _graphs(node)]
     while stack:

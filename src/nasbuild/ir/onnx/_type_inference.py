@@ -1,4 +1,4 @@
-"""Types of the results of one ONNX node, by ONNX's own rules."""
+"""Result types of one ONNX node, by the rules of ONNX."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from nasbuild.ir.onnx._substitute_types import StandIns
 
 Type: TypeAlias = onnx.TypeProto
 _PLAIN = 17
-"""Version of ONNX's rules for convolutions and pools that operations of others are held to."""
+"""ONNX version whose rules are applied to convolutions and pools of other domains."""
 _TRIED = tuple(
     getattr(onnx.TensorProto, name) for name in ("FLOAT", "UINT8", "INT8", "INT32", "INT64", "BOOL")
 )
 STANDARD = ("", "ai.onnx")
-# Operations of the first versions have no rules of their own; these keep the shape of their operands.
-_ALIKE = {
+# First versions of operations lack rules; these keep the shape of their operands.
+_SHAPE_PRESERVING = {
     *(
         "Relu",
         "LeakyRelu",
@@ -71,12 +71,12 @@ _ALIKE = {
 
 
 def tensor_type(shape: Shape | None, kind: int = onnx.TensorProto.FLOAT) -> Type:
-    """A tensor's type; sizes of 0 are not known."""
+    """The type of a tensor; sizes of 0 are unknown."""
     return helper.make_tensor_type_proto(kind, None if shape is None else [size or None for size in shape])
 
 
 def shape_of(type_proto: Type | None) -> Shape | None:
-    """A tensor's shape, 0 for sizes that are not known.
+    """The shape of a tensor, 0 for unknown sizes.
 
     Raises
     ------
@@ -102,9 +102,9 @@ def _within(sizes: Shape) -> Shape:
 
 
 def check_attributes(node: onnx.NodeProto, opsets: Mapping[str, int]) -> None:
-    """Refuse an attribute whose type is not the operation's.
+    """Refuse attributes of the wrong type.
 
-    ONNX's rules look at attributes where types of operands are known, and not at those of loops.
+    The rules of ONNX check them only where operand types are known, and not in loops.
     """
     domain = "" if node.domain in STANDARD else node.domain
     kinds = _attribute_kinds(node.op_type, opsets.get(domain, opsets.get("", 1)), domain)
@@ -138,12 +138,12 @@ def infer(
     attributes: Mapping[str, Any],
     opsets: Mapping[str, int],
 ) -> list[Type | None]:
-    """Types of the results, None where nothing is known.
+    """Types of the results; None where nothing is known.
 
     Raises
     ------
     NasbuildError
-        If ONNX finds the node wrong.
+        If ONNX finds the node invalid.
     """
     domain = "" if node.domain in STANDARD else node.domain
     version = opsets.get(domain, opsets.get("", 1))
@@ -170,7 +170,7 @@ def infer(
                 schema, node, dict(known_types), data, opset_imports=imports
             )
         except Exception as error:
-            # The binding raises what it likes: inference and validation errors, runtime errors, index errors.
+            # The binding raises inference, validation, runtime and index errors.
             raise NasbuildError(_sentence(error)) from None
         result = [found.get(name) if name else None for name in node.output]
         return [None if t is not None and t.WhichOneof("value") is None else t for t in result]
@@ -185,7 +185,7 @@ def _guessed(
     known_types: Mapping[str, Type],
     unknown: Sequence[str],
 ) -> list[Type | None] | None:
-    """What results are whatever type of numbers the operands of unknown type have, if they can have any."""
+    """The common result types over all possible element types of operands of unknown type."""
     found: list[list[Type | None]] = []
     for kind in _TRIED:
         with contextlib.suppress(NasbuildError):
@@ -206,7 +206,7 @@ def _common(results: Sequence[Type | None]) -> Type | None:
 
 
 def _kind(type_proto: Type | None) -> int:
-    """Type of a tensor's numbers; 0 if it is not known. What is no tensor is known to be none."""
+    """Element type of a tensor; 0 if unknown, -1 if it is not a tensor."""
     if type_proto is None or type_proto.WhichOneof("value") is None:
         return 0
     return type_proto.tensor_type.elem_type if type_proto.WhichOneof("value") == "tensor_type" else -1
@@ -215,7 +215,7 @@ def _kind(type_proto: Type | None) -> int:
 def _foreign(
     node: onnx.NodeProto, types: Sequence[Type | None], attributes: Mapping[str, Any]
 ) -> list[Type | None] | None:
-    """Results of onnxruntime's operations; None for those of others."""
+    """Result types of onnxruntime's operations; None for other domains."""
     if node.domain != MICROSOFT or not node.output:
         return None
     shapes = [None if t is None else shape_of(t) for t in types]
@@ -238,7 +238,7 @@ def _foreign(
 def _first_version(schema: defs.OpSchema, attributes: Mapping[str, Any]) -> bool:
     return (
         schema.domain == ""
-        and schema.name in _ALIKE
+        and schema.name in _SHAPE_PRESERVING
         and (schema.since_version < 6 or bool(attributes.get("broadcast")))
     )
 
@@ -253,7 +253,7 @@ def _alike(types: Sequence[Type | None], attributes: Mapping[str, Any]) -> Type 
 
 
 def _closed(type_proto: Type | None) -> Type:
-    # The rules ask for a type even where none is known.
+    # The rules need a type even if none is known.
     return tensor_type(None, 0) if type_proto is None else type_proto
 
 

@@ -1,4 +1,4 @@
-"""Loops whose number of steps is known: the graph of each step, one behind the other."""
+"""Unrolls loops with a known number of steps."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from nasbuild.ir.onnx._type_inference import tensor_type
 
 MOST_STEPS = 1000
 _ENDLESS = 2**31
-"""Steps from which on a loop means that its condition alone ends it."""
+"""From so many steps on, only the condition ends the loop."""
 Step = Callable[[onnx.GraphProto, Mapping[str, Value]], Sequence[Value | None]]
-"""Puts a graph in place with values for its inputs, and gives those of its outputs."""
+"""Inlines a graph with values for its inputs, and returns those of its outputs."""
 Add = Callable[[Node], Node]
-"""Puts a node into the draft."""
+"""Adds a node to the draft."""
 
 
 def unrolled(
@@ -31,12 +31,12 @@ def unrolled(
     step: Step,
     add: Add,
 ) -> list[Value | None] | None:
-    """Results of a ``Loop`` or ``Scan``; None where inputs of the network decide how many steps it has.
+    """Results of a ``Loop`` or ``Scan``; None if inputs of the network determine the number of steps.
 
     Raises
     ------
     NasbuildError
-        If it has more steps than are put in place, or no graph.
+        If there are more steps than the limit, or no graph.
     """
     body = next((a.g for a in node.attribute if a.name == "body"), None)
     if body is None:
@@ -119,7 +119,7 @@ def _check(steps: float) -> None:
 
 
 def _number(value: Value | None) -> Any:
-    """A number that is known; True where there is no operand, None for one that is not known."""
+    """A known number; True if there is no operand, None if it is unknown."""
     if value is None:
         return True
     numbers = value.operand.value if isinstance(value.operand, Const) else None
@@ -132,7 +132,7 @@ def _constant(value: np.generic) -> Value:
 
 
 def _picked(value: Value | None, axis: int, at: int, add: Add) -> Value | None:
-    """What a sequence holds at one step."""
+    """The element of a sequence at one step."""
     if value is None or value.operand.shape is None:
         return value
     axis %= len(value.operand.shape)
@@ -147,11 +147,11 @@ def _picked(value: Value | None, axis: int, at: int, add: Add) -> Value | None:
 
 
 def _stacked(values: Sequence[Value | None], axis: int, add: Add) -> Value | None:
-    """One tensor of what the steps gave."""
+    """The results of all steps as one tensor."""
     given = [v for v in values if v is not None]
     shapes = {v.operand.shape for v in given}
     if len(given) != len(values) or len(shapes) != 1 or None in shapes:
-        # No step, or shapes that grow: nothing is known of the result but what it is made of.
+        # No steps, or growing shapes: only the parts of the result are known.
         return Value(_joined([v.operand for v in given], None, add), None)
     shape = shapes.pop() or ()
     at = axis % (len(shape) + 1)

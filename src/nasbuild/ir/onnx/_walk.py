@@ -1,4 +1,4 @@
-"""Walks an ONNX model in the order of its data and fills a draft."""
+"""Walks an ONNX model in topological order and fills a draft."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from nasbuild.ir.onnx._constants import Value, attributes_of, better, folded, st
 from nasbuild.ir.onnx._inputs import Inputs
 from nasbuild.ir.onnx._lower_node import lower
 from nasbuild.ir.onnx._scope import MOST_CALLS, Scope, body_of, opsets_of
-from nasbuild.ir.onnx._size_lower_bound import least
+from nasbuild.ir.onnx._size_lower_bound import size_lower_bound
 from nasbuild.ir.onnx._topological_order import check_text, in_order
 from nasbuild.ir.onnx._type_inference import STANDARD, Type, check_attributes, infer, shape_of, tensor_type
 from nasbuild.ir.onnx._unroll_loop import unrolled
 
 MOST_COPIED = 256 * 2**20
-"""Bytes of functions that may be put in place."""
+"""Maximum number of bytes of inlined functions."""
 _MOST_NAMED = 3
-"""Inputs that are named where they decide something."""
+"""Maximum number of deciding inputs that a message names."""
 
 
 class Walk:
-    """One model; limits count over all of its functions and branches.
+    """One model; limits apply to all of its functions and branches together.
 
     Parameters
     ----------
     sizes
-        Free dimension -> size.
+        Sizes of free dimensions.
     batch
-        Dimension of inputs that is the batch; None if they have none.
+        The batch dimension of inputs; None if there is none.
     given
-        Input -> its value.
+        Values of inputs.
 
     Attributes
     ----------
     values
-        Every name of the outermost graph, once the draft is made.
+        All names of the outermost graph, once the draft is made.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Walk:
         self._functions = {(f.domain, f.name, f.overload): f for f in model.functions}
 
     def draft(self) -> Draft:
-        """Inputs, then operations in order; constants are none of them.
+        """Inputs, then operations in order, without constants.
 
         Raises
         ------
@@ -73,7 +73,7 @@ class Walk:
             See `read_onnx`.
         """
         graph = self._model.graph
-        operations, copied = least(graph.node, self._functions, MOST_CALLS)
+        operations, copied = size_lower_bound(graph.node, self._functions, MOST_CALLS)
         if operations > MOST_NODES:
             raise _too_many()
         if copied > MOST_COPIED:
@@ -109,7 +109,7 @@ class Walk:
         return Scope(values, opsets, declared, calls, prefix)
 
     def _inputs(self, scope: Scope) -> Inputs:
-        """Put values of inputs into the scope, and nodes for those that are given none."""
+        """Add the given values of inputs to the scope, and nodes for the other inputs."""
         declared = inputs_of(self._model)
         for name in self._given:
             if name not in declared:
@@ -130,12 +130,12 @@ class Walk:
             else:
                 value = Value(Const(number.shape, {}, number), kind)
             scope.values[info.name] = value
-        # Sizes in what the file says of other tensors are those of the inputs.
+        # Named sizes in declared types of other tensors are those of the inputs.
         scope.declared.update({name: inputs.settled(kind) for name, kind in scope.declared.items()})
         return inputs
 
     def _walk(self, graph: onnx.GraphProto | onnx.FunctionProto, scope: Scope) -> list[Value | None]:
-        """Fill the draft; the values of the outputs, None for those that are left out."""
+        """Fill the draft; returns the values of the outputs, None for omitted ones."""
         for node in in_order(graph.node, scope.values):
             self._left -= 1
             if self._left < 0:
@@ -208,9 +208,9 @@ class Walk:
             bare_operands.pop()
         label = node.name or next((name for name in node.output if name), "")
         made = lower(node.op_type, node.domain, bare_operands, attributes, shapes or [None], label)
-        for one in made:
-            self._draft.add(one)
-        return [Value(one, t) for one, t in zip(made[-max(len(types), 1) :], types, strict=False)]
+        for lowered in made:
+            self._draft.add(lowered)
+        return [Value(lowered, t) for lowered, t in zip(made[-max(len(types), 1) :], types, strict=False)]
 
     def _call(
         self,
@@ -232,7 +232,7 @@ class Walk:
             raise _too_often()
         values = {n: v for n, v in zip(function.input, operands, strict=False) if v is not None}
         opsets = {"": scope.opsets[""]} | opsets_of(function.opset_import)
-        # Tensors of a function are the same in all of its calls, but for those that the call gives.
+        # Calls of a function share its tensors, except for those that a call provides.
         given = any(a.type in (AttributeProto.TENSOR, AttributeProto.TENSORS) for a in node.attribute)
         prefix = f"{scope.prefix}{node.output[0]}/{key}/" if given and node.output else f"{key}/"
         return self._walk(body_of(function, node, values), Scope(values, opsets, {}, calls, prefix))
@@ -263,7 +263,7 @@ class Walk:
         prefix = f"{scope.prefix}{next(iter(node.output), node.op_type)}/"
 
         def step(body: onnx.GraphProto, given: Mapping[str, Value]) -> Sequence[Value | None]:
-            # What can be seen around is copied for each step.
+            # Visible names are copied for each step.
             self._left -= 1 + len(scope.values) // 1000
             if self._left < 0:
                 raise _too_many()
@@ -276,7 +276,7 @@ class Walk:
         return found
 
     def _optional(self, node: onnx.NodeProto, operands: Sequence[Value | None]) -> list[Value | None]:
-        """An optional value is what it holds; one that is left out holds nothing."""
+        """An optional value is its content; an omitted one has none."""
         value = operands[0] if operands else None
         absent = value is None or (
             value.type is not None and value.type.WhichOneof("value") == "optional_type"
@@ -295,7 +295,7 @@ class Walk:
         return [value]
 
     def _undecided(self, what: str, operands: Sequence[Operand]) -> NasbuildError:
-        """Said where contents of inputs decide what the graph is."""
+        """The error if contents of inputs decide what the graph is."""
         names = deciding(operands)
         if not names or len(names) > _MOST_NAMED:
             return NasbuildError(
@@ -342,7 +342,7 @@ def _too_many() -> NasbuildError:
 
 def _too_often() -> NasbuildError:
     return NasbuildError(
-        "its functions are called too often", allowed=f"{MOST_COPIED // 2**20} MB put in place"
+        "its functions are called too often", allowed=f"{MOST_COPIED // 2**20} MB of inlined functions"
     )
 
 

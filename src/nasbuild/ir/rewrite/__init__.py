@@ -1,1 +1,1 @@
-"""Rewrites that bring graphs of both routes to one form: fusions, folds, canonical data movement."""
+"""Rewrites graphs of both readers into one canonical form: fusions, folds, data movement."""

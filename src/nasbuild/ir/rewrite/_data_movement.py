@@ -1,4 +1,4 @@
-"""What only moves data, or is computed twice: dropped, merged, brought to one shape."""
+"""Removes and merges data movement and repeated computation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHARED = {
     ),
     *("Exp", "Sin", "Cos", "Neg", "Reciprocal", "Add", "Sub", "Mul", "Div"),
 }
-"""What depends on nothing but its operands, its shape, and the settings that drafts hold."""
+"""Operations that depend only on their operands, their shape, and the settings that drafts hold."""
 _SAME_SHAPE_SAME_DATA = ("Reshape", "Expand", "Tile", "Pad")
 
 
@@ -42,7 +42,7 @@ def drop_nothing(draft: Draft) -> None:
 
 
 def _neutral(node: Node) -> bool:
-    """Whether it multiplies or divides by 1, or adds 0."""
+    """Whether a node multiplies or divides by 1, or adds or subtracts 0."""
     number = {"Mul": 1, "Div": 1, "Add": 0, "Sub": 0}.get(node.op)
     if number is None or len(node.inputs) != 2 or not known(node.shape) or node.shape != node.data[0].shape:
         return False
@@ -51,7 +51,7 @@ def _neutral(node: Node) -> bool:
 
 
 def merge_reshapes(draft: Draft) -> None:
-    """A reshape reads what was there before other reshapes; one that changes nothing vanishes."""
+    """Merge chains of reshapes, and remove reshapes that change nothing."""
     replaced: dict[Node, Node] = {}
     for node in draft.nodes:
         if node.op != "Reshape" or not node.data:
@@ -66,7 +66,7 @@ def merge_reshapes(draft: Draft) -> None:
 
 
 def merge_transposes(draft: Draft) -> None:
-    """One transpose for two behind each other."""
+    """Merge two consecutive transposes into one."""
     for node in draft.nodes:
         if node.op != "Transpose" or node.data[0].op != "Transpose":
             continue
@@ -78,7 +78,7 @@ def merge_transposes(draft: Draft) -> None:
 
 
 def share_equal(draft: Draft) -> None:
-    """One node for what is computed twice of the same operands, as some exporters write it."""
+    """Compute equal operations on the same operands once, as exporters may write them twice."""
     replaced: dict[Node, Node] = {}
     seen: dict[tuple[object, ...], Node] = {}
     for node in draft.nodes:
@@ -101,7 +101,7 @@ def _identity(operand: Operand) -> object:
 
 
 def unflatten(draft: Draft) -> None:
-    """Products of tensors whose leading dimensions were joined for them get these dimensions back."""
+    """Restore the leading dimensions of products that were joined for them."""
     inserted: dict[Node, Node] = {}
     for node in draft.nodes:
         flat = node.data
@@ -125,7 +125,7 @@ def unflatten(draft: Draft) -> None:
 
 
 def _whole(flat: Node, kept: int) -> Node:
-    """What was there before leading dimensions were joined or parted; the last ``kept`` are as they are."""
+    """The node before leading dimensions were joined or split; the last ``kept`` dimensions are unchanged."""
     whole = flat
     while flat.op == "Reshape":
         flat = flat.data[0]
@@ -141,7 +141,7 @@ def _fits(one: Shape | None, two: Shape | None, kept: int) -> bool:
 
 
 def align_attention(draft: Draft) -> None:
-    """Keys, values and results of attention have the leading dimensions of its queries."""
+    """Give keys, values and results of attention the leading dimensions of its queries."""
     nodes: list[Node] = []
     moved: dict[Node, Node] = {}
     for node in draft.nodes:
@@ -166,6 +166,6 @@ def align_attention(draft: Draft) -> None:
 
 
 def _led(shape: Shape, leading: Shape) -> Shape | None:
-    """The shape with other leading dimensions, if it has others and as many numbers."""
+    """The shape with other leading dimensions, if they differ and have as many elements."""
     same = shape[:-2] == leading or size_of(shape[:-2]) != size_of(leading) or len(shape) < 2
     return None if same else (*leading, *shape[-2:])

@@ -1,4 +1,4 @@
-"""What belongs to a layer: biases, norms behind it, padding before it; and pools over whole pictures."""
+"""Folds biases, norms and padding into layers, and names global pools."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LINEAR = ("Conv", "ConvTranspose", "Gemm")
 
 
 def fold_into_linear(draft: Draft) -> None:
-    """An added vector becomes a bias; batch normalisation right after a convolution or product vanishes in it."""
+    """Fold added vectors into biases, and batch normalisation into the convolution or product before it."""
     uses = Uses(draft)
     replaced: dict[Node, Node] = {}
     for node in draft.nodes:
@@ -40,7 +40,7 @@ def fold_into_linear(draft: Draft) -> None:
 
 
 def _keeps_width(reshape: Node, uses: Uses) -> bool:
-    """Whether a vector that is added after it could as well be added before."""
+    """Whether a vector added after the reshape could be added before it."""
     product = reshape.data[0]
     if product.op != "Gemm" or not uses.only(product, reshape) or not reshape.shape or not product.shape:
         return False
@@ -64,7 +64,7 @@ def _is_bias(constants: list[Const], linear: Node) -> bool:
 
 
 def fold_pads(draft: Draft) -> None:
-    """Zeros around a picture that only a convolution reads are its own padding."""
+    """Fold zero padding into the convolution that is its only reader."""
     uses = Uses(draft)
     replaced: dict[Node, Node] = {}
     for node in draft.nodes:
@@ -78,7 +78,7 @@ def fold_pads(draft: Draft) -> None:
 
 
 def name_pools(draft: Draft) -> None:
-    """Means and maxima over whole pictures are global pools, followed by a reshape where dimensions go."""
+    """Name means and maxima over whole pictures as global pools, followed by a reshape if dimensions vanish."""
     names = {"ReduceMean": "GlobalAveragePool", "AveragePool": "GlobalAveragePool"}
     names |= {"ReduceMax": "GlobalMaxPool", "MaxPool": "GlobalMaxPool"}
     inserted: dict[Node, Node] = {}

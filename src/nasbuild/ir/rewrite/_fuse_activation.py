@@ -1,4 +1,4 @@
-"""Activations that were written as several operations."""
+"""Fuses activations that were written as several operations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _GATED = {"Sigmoid": "Swish", "HardSigmoid": "HardSwish"}
 
 
 def fuse_activations(draft: Draft) -> None:
-    """Name HardSigmoid, HardSwish, Swish and Gelu where their parts are found."""
+    """Fuse HardSigmoid, HardSwish, Swish and Gelu."""
     for fuse in (_hard, _gates, _gelu):
         fuse(draft, Uses(draft))
         draft.prune()

@@ -1,4 +1,4 @@
-"""Attention that was written as two products with a softmax between them."""
+"""Fuses attention that was written as two products with a softmax between them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MOST = 8  # operations between a product and the softmax
 
 
 def fuse_attention(draft: Draft) -> None:
-    """Name attention: operands are queries, keys, values, and masks that depend on an input."""
+    """Fuse attention; its operands are queries, keys, values, and masks that depend on an input."""
     uses = Uses(draft)
     known = set(draft.nodes)
     made: list[tuple[Node, Node]] = []
@@ -38,7 +38,7 @@ def fuse_attention(draft: Draft) -> None:
         last.heads = shape[-3] if len(shape) > 2 else 1
         last.op, last.inputs, last.more = "Attention", [queries, keys, values, *masks], {}
         last.weights.update(weights)
-    # The nearest to the attention was met first.
+    # Nodes nearest to the attention were found first.
     for last, new in reversed(made):
         draft.nodes.insert(draft.nodes.index(last), new)
     draft.prune()
@@ -50,7 +50,7 @@ def _product_before(softmax: Node, uses: Uses) -> tuple[Node, list[Node], dict[s
     step = softmax
     for _ in range(_MOST):
         ways = [d for d in step.data if d.op in (*_BETWEEN, "MatMul") and uses.only(d, step)]
-        # Where a mask is made of a product as well, the scores are what stands first: scores + mask.
+        # If a mask comes from a product as well, the scores are the first operand: scores + mask.
         way = next((d for d in ways if d.op == "MatMul"), None) or next(
             (d for d in ways if _leads(d, uses)), None
         )
@@ -81,7 +81,7 @@ def _product_after(softmax: Node, uses: Uses) -> tuple[Node, Node] | None:
         readers = set(uses.of(step))
         tests = {r for r in readers if r.op == "IsNaN"}
         rest = readers - tests
-        # A softmax of nothing but masked scores is no number, and exporters put 0 for it.
+        # A softmax over masked scores only is NaN, which exporters replace by 0.
         guarded = all(uses.sole(test) in rest for test in tests)
         if len(rest) != 1 or not guarded:
             return None
@@ -95,7 +95,7 @@ def _product_after(softmax: Node, uses: Uses) -> tuple[Node, Node] | None:
 
 
 def _unscaled(node: Node, uses: Uses) -> Node:
-    """What stood before it was scaled by a number."""
+    """The node before it was scaled by a number."""
     for _ in range(_MOST):
         scaled = node.op in ("Mul", "Div") and len(node.data) == 1 and scalar(node.constants[0]) is not None
         if not scaled or uses.sole(node) is None:
@@ -105,7 +105,7 @@ def _unscaled(node: Node, uses: Uses) -> Node:
 
 
 def _turned_back(node: Node) -> Node:
-    """Keys as they were before they were transposed, together with other dimensions or with the leading ones joined."""
+    """Keys before their transposition, which may involve other or joined dimensions."""
     if node.op == "Transpose" and len(perm := list(node.more.get("perm", ()))) > 1:
         shape = None if node.shape is None else (*node.shape[:-2], node.shape[-1], node.shape[-2])
         perm[-2:] = perm[-1], perm[-2]
@@ -121,6 +121,6 @@ def _turned_back(node: Node) -> Node:
 
 
 def _hides(constant: Const) -> bool:
-    """Whether it lets scores as they are or takes them away: a stored mask, nothing learnt."""
+    """Whether a constant only keeps or masks scores, so that nothing in it is learnt."""
     value = constant.value
     return value is not None and bool(((value == 0) | (value <= _AWAY)).all())

@@ -1,4 +1,4 @@
-"""Normalisations that were written as several operations."""
+"""Fuses normalisations that were written as several operations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NORMS = ("LayerNormalization", "RMSNormalization", "GroupNormalization", "Instan
 
 
 def fuse_norms(draft: Draft) -> None:
-    """Name layer, root-mean-square and group norms where their parts are found; scale and shift go into them."""
+    """Fuse layer, root-mean-square and group norms, with their scale and shift."""
     for node in draft.nodes:
         _layer_norm(node)
     draft.prune()
@@ -24,7 +24,7 @@ def fuse_norms(draft: Draft) -> None:
 
 
 def _layer_norm(node: Node) -> None:
-    """(x - mean) / sqrt(mean of (x - mean)^2 + eps), and the same without means; a product may be a division."""
+    """Fuse (x - mean) / sqrt(mean((x - mean)^2) + eps), with or without the means."""
     for top in node.data if node.op in ("Mul", "Div") and len(node.data) == 2 else ():
         root = other(node, top)
         if not isinstance(root, Node):
@@ -58,7 +58,7 @@ def _squared(node: Node) -> Node | None:
 
 
 def _centred(node: Node) -> Node | None:
-    """The x of x minus its mean."""
+    """x, if the node is x minus its mean."""
     if node.op == "Sub" and len(node.data) == 2:
         x, mean = node.data
         if mean.op == "ReduceMean" and mean.data[0] is x:
@@ -67,7 +67,7 @@ def _centred(node: Node) -> Node | None:
 
 
 def _group_norm(node: Node, uses: Uses) -> list[tuple[Node, Node]]:
-    """Exporters write it as an instance norm of the channels that were joined to groups; what stands before it."""
+    """Fuse an instance norm over channels joined to groups; returns the reshapes to insert."""
     if node.op != "Reshape" or node.data[0].op != "InstanceNormalization":
         return []
     inner = node.data[0]
@@ -77,7 +77,7 @@ def _group_norm(node: Node, uses: Uses) -> list[tuple[Node, Node]]:
     source, groups = joined.data[0], joined.shape[1]
     node.op, node.groups, node.weights, node.bias = "GroupNormalization", groups, {}, False
     if node.shape is not None and len(node.shape) > 1:
-        # A group for each channel: of each picture, or of all pictures of the batch as torch writes it.
+        # One group for each channel: of each picture, or of all pictures of the batch, as torch exports it.
         if groups == node.shape[0] * node.shape[1] and joined.shape[0] == 1:
             node.op, node.groups, node.weights, node.bias = inner.op, 0, inner.all_weights(), inner.bias
         elif groups == node.shape[1]:

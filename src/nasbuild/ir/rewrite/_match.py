@@ -1,4 +1,4 @@
-"""Words for patterns in a draft."""
+"""Helpers for matching patterns in a draft."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from nasbuild.ir._draft_graph import Const, Draft, Node, Operand
 
 
 class Uses:
-    """Who reads what."""
+    """The readers of each node."""
 
     def __init__(self, draft: Draft) -> None:
         self._users = draft.users()
@@ -18,7 +18,7 @@ class Uses:
         return self._users.get(node, [])
 
     def sole(self, node: Node) -> Node | None:
-        """The one node that reads this one, if there is one and the network gives this one to nobody else."""
+        """The only reader of a node; None if there are several or the node is an output."""
         users = self.of(node)
         return users[0] if users and len(set(users)) == 1 and node not in self._outputs else None
 
@@ -27,14 +27,14 @@ class Uses:
 
 
 def scalar(operand: Operand) -> float | None:
-    """The number that a constant of one element is."""
+    """The number in a constant of one element; None otherwise."""
     if isinstance(operand, Const) and operand.value is not None and operand.value.size == 1:
         return float(np.real(operand.value.reshape(-1)[0]))
     return None
 
 
 def number(node: Node, op: str, value: float) -> Node | None:
-    """What ``node`` reads, if it is ``op`` of that and a number near ``value``; a division may be a product."""
+    """The operand of ``node`` if it is ``op`` with a number near ``value``; division counts as a product."""
     if len(node.inputs) != 2 or len(node.data) != 1:
         return None
     constant = scalar(node.constants[0]) if node.constants else None
@@ -48,6 +48,6 @@ def number(node: Node, op: str, value: float) -> Node | None:
 
 
 def other(node: Node, one: Node) -> Operand:
-    """The operand of a pair that is not ``one``."""
+    """The other operand of a pair."""
     rest = [o for o in node.inputs if o is not one]
     return rest[0] if len(node.inputs) == 2 and len(rest) == 1 else None

@@ -1,4 +1,4 @@
-"""What steps that rewrite a draft have in common."""
+"""Shared parts of rewriting steps."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from nasbuild.ir._draft_graph import Draft, Node, Operand, Shape
 
 
 def insert(draft: Draft, after: dict[Node, Node]) -> None:
-    """Put each value right behind its key, between it and those that read it."""
+    """Insert each value right after its key, between the key and its readers."""
 
     def moved(operand: Operand) -> Operand:
         return after.get(operand, operand) if isinstance(operand, Node) else operand
@@ -22,5 +22,5 @@ def insert(draft: Draft, after: dict[Node, Node]) -> None:
 
 
 def known(shape: Shape | None) -> bool:
-    """Whether every dimension is."""
+    """Whether all sizes of a shape are known."""
     return shape is not None and all(shape)

@@ -1,4 +1,4 @@
-"""One form for what exporters write in several: the steps, in order."""
+"""The rewriting steps, in order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nasbuild.ir.rewrite._fuse_norm import fuse_norms
 
 
 def simplify(draft: Draft) -> None:
-    """Bring a draft into the one form that both routes share; the order of the steps matters."""
+    """Bring a draft into the canonical form of both readers; the order of the steps matters."""
     steps: tuple[Callable[[Draft], None], ...] = (
         drop_nothing,
         share_equal,

@@ -1,1 +1,1 @@
-"""Torch modules as operator graphs."""
+"""Reads torch modules as operator graphs."""

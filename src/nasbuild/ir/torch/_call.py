@@ -1,4 +1,4 @@
-"""One call of torch's dispatcher, as the rules for its operations see it."""
+"""One call of torch's dispatcher, as the lowering rules see it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nasbuild.ir._draft_graph import Node, Operand, Shape
 
 @dataclass(frozen=True)
 class Call:
-    """One operation: ``value`` tells the operand that an argument stands for."""
+    """One call of an operation; ``value`` maps an argument to its operand."""
 
     op: str
     args: Sequence[Any]
@@ -34,7 +34,7 @@ class Call:
         return tuple(self.args[0].shape) if self.args and isinstance(self.args[0], Tensor) else ()
 
     def operands(self) -> list[Operand]:
-        """Everything that is a tensor, in lists too, and the numbers beside it."""
+        """All tensors, also those in lists, and all numbers among the arguments."""
         found: list[Operand] = []
         for argument in (*self.args, *self.kwargs.values()):
             found += [self.value(t) for t in (argument if isinstance(argument, list | tuple) else [argument])]

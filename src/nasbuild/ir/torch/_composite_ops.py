@@ -1,4 +1,4 @@
-"""Functions of torch that the dispatcher sees in parts, and ONNX keeps whole."""
+"""Functions of torch that the dispatcher splits into parts, while ONNX keeps them whole."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from torch import Tensor
 
 from nasbuild._macs.torch_operations import recurrent_weights, sequence_and_batch, whole_macs
-from nasbuild.ir._draft_graph import PART, Node, Operand
+from nasbuild.ir._draft_graph import EXTRA_RESULT, Node, Operand
 from nasbuild.ir._mac_free_ops import UNKNOWN
 
 
 def lower_whole(
     op: str, args: Sequence[Any], operands: Sequence[Operand], results: Sequence[Tensor], label: str
 ) -> list[Node]:
-    """Nodes of a recurrent layer or an einsum, whose last ones are the results."""
+    """Nodes of a recurrent layer or an einsum; the last ones are the results."""
     shapes = [tuple(r.shape) for r in results]
     if op == "einsum":
         macs = whole_macs(op, args, results)
@@ -24,15 +24,15 @@ def lower_whole(
     named = {"lstm": "LSTM", "gru": "GRU"}.get(op, "RNN")
     weights = recurrent_weights(args)
     layers = int(next(a for a in args if isinstance(a, int) and not isinstance(a, bool)))
-    each = len(weights) // max(layers, 1)
+    per_layer = len(weights) // max(layers, 1)
     given = _tensors(args)
     learnt = [o for t, o in zip(given, operands, strict=True) if any(t is w for w in weights)]
-    # States to begin with: zeros, unless an input reaches them.
+    # Initial states are zeros, unless they depend on an input.
     states = [o for t, o in zip(given[1:], operands[1:], strict=True) if t.dim() > 2 and isinstance(o, Node)]
     made: list[Node] = []
     x = operands[0]
     for layer in range(layers):
-        own = slice(layer * each, (layer + 1) * each)
+        own = slice(layer * per_layer, (layer + 1) * per_layer)
         node = Node(
             named, [x, *learnt[own], *states], shapes[0], label, bias=any(w.dim() == 1 for w in weights[own])
         )
@@ -40,8 +40,8 @@ def lower_whole(
         node.more["steps"] = sequence_and_batch(args)
         made.append(node)
         x = node
-    last = [Node(PART, [made[-1]], shape, label) for shape in shapes[1:]]
-    # Results stand last; the first of them is the last layer's sequence.
+    last = [Node(EXTRA_RESULT, [made[-1]], shape, label) for shape in shapes[1:]]
+    # Results come last; the first of them is the sequence of the last layer.
     return [*made, *last]
 
 

@@ -1,4 +1,4 @@
-"""Operations of torch that move numbers: cut, joined, turned, padded, picked."""
+"""Operations of torch that move data: slicing, joining, transposing, padding, indexing."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def indexed(call: Call) -> list[Node]:
 
 
 def rolled(call: Call) -> list[Node]:
-    """ONNX has no roll: what leaves at one end is cut off and joined to the other."""
+    """ONNX has no roll: a slice is cut off at one end and concatenated at the other."""
     shape = call.source()
     shifts, dims = call.args[1], call.arg(2, "dims") or [0]
     made: list[Node] = []
@@ -80,6 +80,6 @@ def _at(shape: Shape, dim: int, size: int) -> Shape:
 
 
 def strided(call: Call) -> list[Node]:
-    """Another layout in memory of the same numbers, or a view that ONNX has no word for."""
+    """Another memory layout of the same numbers, or a view that ONNX cannot express."""
     same = prod(call.source()) == prod(call.shapes[0])
     return [call.node("Reshape" if same else "aten::as_strided", [call.value(call.args[0])])]

@@ -1,4 +1,4 @@
-"""Tensors without contents in place of a module's."""
+"""Replaces the tensors of a module by tensors without contents."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 def emptied(module: nn.Module) -> Callable[[Tensor], Tensor]:
-    """What makes a tensor without contents of one that has some; weights that share memory go on sharing it."""
+    """A function that maps tensors to tensors without contents; shared memory stays shared."""
     weights = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
     several = Counter(_memory(tensor) for tensor in weights.values())
     bytes_of: dict[int, Tensor] = {}
@@ -29,7 +29,7 @@ def emptied(module: nn.Module) -> Callable[[Tensor], Tensor]:
 
 
 def _memory(tensor: Tensor) -> int | None:
-    # Sparse tensors, and such of others' making, may have no memory that can be told.
+    # Sparse and custom tensors may have no storage.
     try:
         return tensor.untyped_storage()._cdata if tensor.layout is torch.strided else None
     except (NotImplementedError, RuntimeError):

@@ -1,4 +1,4 @@
-"""Torch modules as operator graphs."""
+"""Reads torch modules as operator graphs."""
 
 from __future__ import annotations
 
@@ -20,30 +20,38 @@ def from_torch(
     batch: int | None = FIRST,
     name: str | None = None,
 ) -> OperatorGraph:
-    """Read a torch module as a graph of operations, without running it on numbers.
+    """Read a torch module as a graph of operations, without computing on numbers.
 
-    The module is called once on tensors that have shapes but no contents (``meta``, or fake ones where it makes
-    tensors of its own on another device), as it is for inference. Its weights and its mode stay as they are, and may
-    themselves be on ``meta``. What the ONNX exporter would write as one operation or as several becomes the same
-    nodes as in `read_onnx`; `docs/ir.md` lists the exceptions.
+    The module is called once, in inference mode, on tensors that have shapes but no contents. These are
+    ``meta`` tensors, or fake ones if the module creates tensors on another device. Its weights and its
+    mode stay as they are; the weights may be on ``meta`` themselves. The graph is the one that `read_onnx`
+    gives for the exported module; `docs/ir.md` lists the exceptions.
 
     Parameters
     ----------
     module
-        Any module whose path does not depend on the contents of its inputs.
+        Any module whose control flow does not depend on the contents of its inputs.
     example_inputs
         A tensor, a tuple of arguments, or a mapping of keyword arguments; only shapes and types matter.
     batch
-        Dimension of tensors of two or more dimensions that is the batch; None if they have none. All shapes and costs are
-        then told for a batch of 1; `OperatorGraph.notes` says where they were divided for that. A dimension that the
-        module treats as a sequence is no batch, and nothing is divided by it.
+        The batch dimension of tensors with two or more dimensions; None if there is none. Shapes and costs
+        are those for a batch of 1; `OperatorGraph.notes` says where they were divided. A dimension
+        that the module treats as a sequence is not a batch, and nothing is divided by it.
     name
-        Of the graph; the module's class if not given.
+        Of the graph; by default the module's class.
 
     Raises
     ------
     NasbuildError
-        If the module can't be called on these inputs without their contents, or is beyond the limits.
+        If the module can't be called on inputs without contents, or exceeds the limits.
+
+    Examples
+    --------
+    >>> from torch import nn, zeros
+    >>> from nasbuild.ir import from_torch
+    >>> graph = from_torch(nn.Sequential(nn.Linear(4, 8), nn.ReLU()), zeros(1, 4))
+    >>> graph.ops, graph.total_parameters, graph.total_macs
+    (['Input', 'Gemm', 'Relu'], 40, 32)
     """
     from torch import nn
 

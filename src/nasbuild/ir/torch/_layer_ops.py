@@ -40,7 +40,7 @@ def _multiplied(call: Call, left: Tensor, right: Tensor) -> Node:
 
 
 def added_product(call: Call) -> list[Node]:
-    """Bias or tensor + a b: ``addmm``, ``baddbmm``."""
+    """A bias or tensor plus a matrix product: ``addmm``, ``baddbmm``."""
     product = _multiplied(call, *call.args[1:3])
     added = call.value(call.args[0])
     if isinstance(added, Const) and product.op == "Gemm":
@@ -100,7 +100,7 @@ def pool(call: Call) -> list[Node]:
             for a, b, s in zip(call.source()[2:], call.shapes[0][2:], node.stride, strict=True)
         )
         if node.kernel != node.stride:
-            # Windows of different sizes: none is told.
+            # The windows differ in size, so there is no kernel to report.
             node.kernel = node.stride = ()
     else:
         ones = (1,) * rank

@@ -1,4 +1,4 @@
-"""One operation of torch's dispatcher as nodes of a draft, in ONNX's words."""
+"""Lowers one operation of torch's dispatcher to nodes of a draft, with the names of ONNX."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 
 from nasbuild._macs.torch_operations import named_macs, packed_parameters
 from nasbuild.errors import NasbuildError
-from nasbuild.ir._draft_graph import NOTHING, PART, Node, Operand, Shape
+from nasbuild.ir._draft_graph import EXTRA_RESULT, NOTHING, Node, Operand, Shape
 from nasbuild.ir._mac_free_ops import UNKNOWN
 from nasbuild.ir.torch import _data_movement_ops as moves
 from nasbuild.ir.torch import _layer_ops as layers
@@ -27,7 +27,7 @@ def lower(
     value: Callable[[Any], Operand],
     label: str,
 ) -> list[Node]:
-    """Nodes of which the last ones are the results, one for each of ``shapes``; the others stand before them."""
+    """Nodes of an operation; the last ones are the results, one for each of ``shapes``."""
     made = _made(domain, Call(op, args, kwargs, shapes, value, label))
     for node in made:
         if "::" in node.op:
@@ -35,7 +35,7 @@ def lower(
             node.macs = UNKNOWN if macs is None else macs
             node.weights |= _packed(domain, op, args)
     if len(made) < len(shapes):
-        made = [*made, *(Node(PART, [made[-1]], shape, label) for shape in shapes[1:])]
+        made = [*made, *(Node(EXTRA_RESULT, [made[-1]], shape, label) for shape in shapes[1:])]
     return made
 
 

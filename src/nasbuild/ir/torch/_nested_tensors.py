@@ -1,4 +1,4 @@
-"""Tensors in whatever a module takes and gives: lists, dicts, dataclasses within each other."""
+"""Finds and changes tensors in nested lists, dicts and dataclasses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def mapped(data: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """The same with every tensor changed."""
+    """The same structure with every tensor changed."""
     if isinstance(data, Tensor):
         return change(data)
     if isinstance(data, Mapping):
@@ -22,12 +22,12 @@ def mapped(data: Any, change: Callable[[Tensor], Tensor]) -> Any:
 
 
 def tensors(data: Any) -> list[Tensor]:
-    """All tensors in it, in order."""
+    """All tensors, in order."""
     return [tensor for _, tensor in named(data)]
 
 
 def named(data: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
-    """All tensors in it with their paths."""
+    """All tensors with their paths."""
     if isinstance(data, Tensor):
         yield path, data
     elif isinstance(data, Mapping):

@@ -1,4 +1,4 @@
-"""What torch's dispatcher calls the operations that ONNX has words for."""
+"""Names of the dispatcher's operations that correspond to operations of ONNX."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ FRESH = {
     ),
     *("new_full", "new_empty", "new_empty_strided", "sym_size", "empty", "empty_strided"),
 }
-"""What takes shapes from its operands and nothing else."""
+"""Operations that take only shapes from their operands."""
 OVERWRITES = {
     *("copy", "fill", "zero", "normal", "uniform", "random", "bernoulli", "exponential", "cauchy"),
     *("geometric", "log_normal"),
 }
-"""What writes to its first operand without reading it."""
+"""Operations that write to their first operand without reading it."""
 MOVES_NOTHING = {
     *("clone", "contiguous", "detach", "alias", "lift", "lift_fresh", "lift_fresh_copy", "_to_copy", "to"),
     *("dropout", "native_dropout", "type_as", "positive", "resolve_conj", "resolve_neg", "view_as_real_copy"),

@@ -1,4 +1,4 @@
-"""What an operation of torch's dispatcher says about its operands: which it writes to, which its results look at."""
+"""What the schema of a dispatched operation says: the operands it writes to, and the results that are views."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class Dispatched:
     Attributes
     ----------
     op
-        Its name, without the underscore of operations that write to their operand.
+        Its name, without the underscore of in-place operations.
     args, kwargs
-        As they were given, without what is only filled (``out=``).
+        The given arguments, without those that are only filled (``out=``).
     read
-        The tensors whose numbers it takes.
+        The tensors whose numbers it reads.
     written
-        The tensors that it writes to, each with the position of the result that is the same tensor; -1 if none is.
+        The tensors it writes to, each with the position of the result that is the same tensor, or -1.
     viewed
-        Whether results look at the memory of the first operand.
+        Whether results share the memory of the first operand.
     turned
-        Whether it changes the shape of its operand, and none of its numbers.
+        Whether it changes the shape of its operand in place, and no numbers.
     """
 
     domain: str
@@ -54,7 +54,7 @@ class _Schema:
 
 
 def dispatched(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Dispatched:
-    """Tell the operands of a call apart."""
+    """Classify the operands of a call."""
     schema = _schema_of(func)
     written = [
         (tensor, result)
@@ -72,7 +72,7 @@ def dispatched(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Dis
 def _schema_of(func: Any) -> _Schema:
     schema = func._schema
     domain, _, op = schema.name.partition("::")
-    # With lists among them, results can't be told by their position.
+    # With lists among the results, positions are ambiguous.
     plain = not any("[]" in str(returned.type) for returned in schema.returns)
     written = tuple(
         (

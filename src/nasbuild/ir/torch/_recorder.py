@@ -1,4 +1,4 @@
-"""Writes down every operation that torch dispatches."""
+"""Records every operation that torch dispatches."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch._subclasses.fake_tensor import is_fake
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from nasbuild.errors import NasbuildError
-from nasbuild.ir._draft_graph import NOTHING, PART, Const, Draft, Node, Operand
+from nasbuild.ir._draft_graph import EXTRA_RESULT, NOTHING, Const, Draft, Node, Operand
 from nasbuild.ir._operator_graph import INPUT, MOST_NODES
 from nasbuild.ir.torch._composite_ops import lower_whole
 from nasbuild.ir.torch._lower_op import lower
@@ -26,16 +26,16 @@ _COUNTERS = (torch.int64, torch.int32, torch.int16, torch.bool)
 
 
 class Outside(Exception):
-    """The module is about to write numbers into a tensor that was there before it ran."""
+    """The module is about to write numbers into a tensor that existed before it ran."""
 
 
 class Recorder(TorchDispatchMode):
-    """Fills a draft with every operation on tensors that depend on an input.
+    """Adds every operation on tensors that depend on an input to a draft.
 
     Parameters
     ----------
     keeps_out
-        Whether to stop, with `Outside`, before a tensor with numbers is changed that was there before.
+        Whether to stop, with `Outside`, before a tensor with numbers from before the run is changed.
     """
 
     def __init__(self, *, keeps_out: bool = False) -> None:
@@ -56,7 +56,7 @@ class Recorder(TorchDispatchMode):
         self._views.made(tensor, self.draft.add(Node(INPUT, [], tuple(tensor.shape), name)))
 
     def value(self, argument: Any) -> Operand:
-        """What an argument stands for; None for what is neither a tensor nor a number."""
+        """The operand of an argument; None if it is neither a tensor nor a number."""
         if isinstance(argument, Tensor):
             return self._views.read(argument)
         if isinstance(argument, bool | int | float):
@@ -89,7 +89,7 @@ class Recorder(TorchDispatchMode):
         return found
 
     def whole(self, op: str, args: Sequence[Any], found: Any) -> None:
-        """Write down one function that the dispatcher would see in parts, if it depends on an input."""
+        """Record a function that the dispatcher would split, if it depends on an input."""
         if not any(isinstance(self.value(t), Node) for t in tensors(args)):
             return
         results = tensors(found)
@@ -103,20 +103,20 @@ class Recorder(TorchDispatchMode):
         if call.op == "as_strided":
             self._views.strided(results[0], call.read[0], self._step(call, results, 0))
             return
-        # What is written to and not given back is a result as well.
+        # A tensor that is written to but not returned is a result as well.
         lost = [tensor for tensor, position in call.written if position < 0]
         values = self._values(call, results, lost)
         for position, (tensor, value) in enumerate(zip(results, values, strict=False)):
-            same = [one for one, place in call.written if place == position]
-            for one in same:
-                self._views.write(one, value, self._label())
+            same = [operand for operand, place in call.written if place == position]
+            for operand in same:
+                self._views.write(operand, value, self._label())
             if not same and call.read and (call.viewed or self._views.shares(tensor, call.read[0])):
                 step = self._step(call, results, position)
                 self._views.viewed(tensor, call.read[0], step, value)
             elif not same:
                 self._views.made(tensor, value)
             elif same[0] is not tensor:
-                # The operand has numbers, its result has none.
+                # The operand has numbers, but its result is a tensor without contents.
                 self._views.viewed(tensor, same[0], _unchanged, value)
         for tensor, value in zip(lost, values[len(results) :], strict=True):
             self._views.write(tensor, value, self._label())
@@ -124,7 +124,7 @@ class Recorder(TorchDispatchMode):
     def _values(
         self, call: Dispatched, results: Sequence[Tensor], lost: Sequence[Tensor]
     ) -> list[Node | Const]:
-        """What the results stand for, and then what is written to and not given back."""
+        """The operands of the results, then those of tensors that are written to but not returned."""
         operands = [] if call.op in FRESH else [self.value(tensor) for tensor in call.read]
         if not any(isinstance(operand, Node) for operand in operands):
             weights = {k: v for o in operands if isinstance(o, Const) for k, v in o.weights.items()}
@@ -135,12 +135,12 @@ class Recorder(TorchDispatchMode):
         made = lower(call.domain, call.op, call.args, call.kwargs, shapes, self.value, self._label())
         first = made[len(made) - len(shapes)]
         if results:
-            made += [Node(PART, [first], tuple(tensor.shape)) for tensor in lost]
+            made += [Node(EXTRA_RESULT, [first], tuple(tensor.shape)) for tensor in lost]
         self._add(made)
         return list(made[made.index(first) :])
 
     def _step(self, call: Dispatched, results: Sequence[Tensor], position: int) -> Step:
-        """How to look at a source again as the result at ``position`` does."""
+        """A function that derives the result at ``position`` from a source again."""
         label = self._label()
         shapes = [tuple(tensor.shape) for tensor in results]
 
@@ -164,7 +164,7 @@ class Recorder(TorchDispatchMode):
         return self.path[-1] if self.path else ""
 
     def _outside(self, tensor: Tensor) -> bool:
-        """Whether it has numbers, and they were there before the module ran."""
+        """Whether a tensor has numbers that existed before the module ran."""
         return tensor.device.type != "meta" and not is_fake(tensor) and not self._views.own(tensor)
 
 

@@ -1,4 +1,4 @@
-"""Operations of torch on single numbers, and sums of them, where ONNX says them otherwise."""
+"""Scalar operations and reductions of torch that ONNX expresses differently."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nasbuild.ir.torch._op_names import REDUCED, SAME
 
 
 def meant(call: Call) -> list[Operand]:
-    """Operands in ONNX's order, without the settings that are no operands there."""
+    """Operands in the order of ONNX, without settings that are not operands there."""
     named = SAME[call.op]
     if call.op == "embedding":
         return [call.value(call.args[0]), call.value(call.args[1])]

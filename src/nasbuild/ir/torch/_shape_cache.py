@@ -1,4 +1,4 @@
-"""What operations make of shapes, remembered: networks of one space are made of the same few."""
+"""Caches the result shapes of operations, as networks of one space repeat a few calls."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 
 MOST = 20_000
-"""Different calls that are remembered."""
+"""Maximum number of distinct calls in the cache."""
 _Layout: TypeAlias = tuple[torch.Size, tuple[int, ...], torch.dtype]
 _MADE: dict[Any, tuple[bool, list[_Layout]]] = {}
 
 
 def remembered(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """``func(*args, **kwargs)``; on ``meta`` tensors, from memory where the same was called before.
+    """``func(*args, **kwargs)``; on ``meta`` tensors, from the cache if the same call was made before.
 
-    Operations that write to an operand, or whose result shares its memory, are always called.
+    Operations that write to an operand, or whose result shares memory with it, are always called.
     """
     key = _key(func, args, kwargs)
     if key is None:
@@ -49,16 +49,16 @@ def _key(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
 
 
 def _part(argument: Any) -> tuple[Any, ...] | None:
-    """An argument as far as it decides about shapes; None for what can't be told."""
+    """An argument as far as it affects shapes; None if it can't be a key."""
     if isinstance(argument, Tensor):
         plain = type(argument) in (Tensor, nn.Parameter) and argument.is_meta
         return (argument.shape, argument.stride(), argument.dtype) if plain else None
     if isinstance(argument, list | tuple):
-        parts = tuple(_part(each) for each in argument)
+        parts = tuple(_part(item) for item in argument)
         return None if None in parts else (type(argument), parts)
     if argument is None or isinstance(
         argument, bool | int | float | str | torch.dtype | torch.device | torch.layout
     ):
-        # 1, 1.0 and True are equal, and make different types.
+        # 1, 1.0 and True are equal, but lead to different types.
         return (type(argument), argument)
     return None

@@ -1,4 +1,4 @@
-"""Calls a module on tensors without contents and writes down what it does."""
+"""Calls a module on tensors without contents and records what it does."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def trace(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dime
     Parameters
     ----------
     dimension
-        Of inputs that is the batch; None if they have none.
+        The batch dimension of inputs; None if there is none.
 
     Raises
     ------
     NasbuildError
-        If it can't be called without contents.
+        If the module can't be called without contents.
     """
     inputs = args, kwargs
     size = batch_of([tuple(t.shape) for t in tensors(inputs)], dimension)
@@ -40,10 +40,10 @@ def trace(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dime
     if size == 1:
         return whole
     contradicted = False
-    for one in _firsts(inputs, size, dimension or 0):
-        # One input tells all; where a module insists on its batch, shapes are divided instead.
+    for single in _firsts(inputs, size, dimension or 0):
+        # A single input suffices; if a module requires its batch, shapes are divided instead.
         with contextlib.suppress(NasbuildError):
-            alone = _trace(module, one)
+            alone = _trace(module, single)
             if _is_share(alone, whole, size):
                 alone.notes.append(divided(size, dimension))
                 return alone
@@ -56,7 +56,7 @@ def trace(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dime
 
 
 def _firsts(inputs: Any, size: int, dimension: int) -> Iterator[Any]:
-    """The first of the inputs along a dimension, with those in tensors of one dimension, and without."""
+    """The first input along a dimension, with one-dimensional tensors cut as well, then without."""
 
     def cut(tensor: Tensor, least: int) -> Tensor:
         there = tensor.dim() > max(dimension, least) and tensor.shape[dimension] == size
@@ -68,7 +68,7 @@ def _firsts(inputs: Any, size: int, dimension: int) -> Iterator[Any]:
 
 
 def _is_share(alone: Draft, whole: Draft, size: int) -> bool:
-    """Whether one input costs its share of the whole, and no recurrent layer takes the batch for its steps."""
+    """Whether one input costs its share of the whole, and recurrent layers have the same steps."""
     totals = []
     for draft in (alone, whole):
         steps = [node.more["steps"] and node.more["steps"][0] for node in draft.nodes if "steps" in node.more]
@@ -83,7 +83,7 @@ def _trace(module: nn.Module, inputs: tuple[Any, Any]) -> Draft:
         except NasbuildError:
             raise
         except Exception:
-            # Tensors that the module makes on a device of its own don't go together with meta ones.
+            # Tensors that the module creates on another device can't be combined with meta tensors.
             try:
                 return _on_fakes(module, inputs)
             except NasbuildError:
@@ -128,7 +128,7 @@ def _record(
 
 @contextlib.contextmanager
 def _inference(module: nn.Module) -> Iterator[None]:
-    # Modules may put results into attributes of theirs, which had no contents if they stayed there.
+    # Modules may store results in attributes; left there, these would have no contents.
     before = [(part, dict(vars(part)), _tensors_of(part)) for part in module.modules()]
     try:
         for part, _, _ in before:
@@ -139,20 +139,20 @@ def _inference(module: nn.Module) -> Iterator[None]:
         for part, held, tensors_before in before:
             vars(part).clear()
             vars(part).update(held)
-            # Of a layer that is there under several names, torch puts back one without contents.
+            # For a layer with several names, torch restores a tensor without contents.
             for now, then in tensors_before:
                 now.clear()
                 now.update(then)
 
 
 def _tensors_of(part: nn.Module) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    # Compiled modules give out views of theirs, which nobody changes.
+    # Compiled modules return views of these dicts, which are not changed.
     return [(held, dict(held)) for held in (part._parameters, part._buffers) if isinstance(held, dict)]
 
 
 @contextlib.contextmanager
 def _paths(module: nn.Module, recorder: Recorder) -> Iterator[None]:
-    """Let the recorder know in which part of the module it is."""
+    """Keep the recorder informed of the current submodule."""
 
     def leave(*_: Any) -> None:
         recorder.path.pop()
@@ -169,6 +169,6 @@ def _paths(module: nn.Module, recorder: Recorder) -> Iterator[None]:
 
 
 def _by_name(module: nn.Module, args: Sequence[Any]) -> dict[str, Any]:
-    """Arguments by the names that the module's ``forward`` has for them."""
+    """Arguments by the parameter names of the module's ``forward``."""
     names = [*inspect.signature(module.forward).parameters, *map(str, range(len(args)))]
     return dict(zip(names, args, strict=False))

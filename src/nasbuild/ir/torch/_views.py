@@ -1,4 +1,4 @@
-"""Tensors that look at the same memory: what is written through one of them is seen by all."""
+"""Tracks tensors that share memory: what is written through one of them is visible through all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from nasbuild.ir._draft_graph import NOTHING, Const, Draft, Node, Operand, Shape, size_of
 
 Step: TypeAlias = Callable[[Tensor, Operand], Sequence[Node]]
-"""Source tensor and what it stands for -> nodes of which the last one is the view; they are in no draft yet."""
+"""Maps a source tensor and its operand to nodes, the last of which is the view; they are in no draft yet."""
 _Span: TypeAlias = tuple[int, int]
 
 
@@ -23,13 +23,13 @@ class View:
     Attributes
     ----------
     source
-        The tensor that it was made of, in the shape that it had then; None for the first tensor of a memory.
+        The tensor that it was derived from, in its shape at that time; None for the first tensor.
     span
-        Its first byte in memory, and the one behind its last.
+        Its first byte in memory, and the byte after its last.
     value
-        What it stood for after the first ``version`` writes to the memory.
+        Its operand after the first ``version`` writes to the memory.
     strided
-        Whether it picks numbers from all of the memory by steps of its own, in any order and more than once.
+        Whether it selects numbers from all of the memory by arbitrary strides.
     """
 
     memory: _Memory
@@ -54,7 +54,7 @@ class View:
 
 @dataclass(eq=False, slots=True)
 class _Memory:
-    """Numbers that tensors share; ``own`` if they were made while the module ran."""
+    """Memory that tensors share; ``own`` if it was allocated while the module ran."""
 
     own: bool
     tensor: Tensor
@@ -63,17 +63,17 @@ class _Memory:
 
 
 class Views:
-    """What every tensor of a module stands for, now."""
+    """The current operand of every tensor of a module."""
 
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
         self._views: dict[int, View] = {}
         self._memories: dict[int, _Memory] = {}
-        # Tensors and memory are known by their addresses: freed ones would give them on.
+        # Tensors and memory are identified by address; kept alive, as addresses of freed ones are reused.
         self._alive: list[Any] = []
 
     def made(self, tensor: Tensor, value: Node | Const) -> None:
-        """A new tensor, with what it stands for."""
+        """Register a new tensor with its operand."""
         memory = self._memories.get(_address(tensor))
         if memory is None:
             self._new(tensor, value, own=True)
@@ -83,20 +83,20 @@ class Views:
 
     def _new(self, tensor: Tensor, value: Node | Const, *, own: bool) -> None:
         memory = _Memory(own, tensor)
-        # The address of memory that was freed would be given on.
+        # Kept alive, as the address of freed memory is reused.
         self._alive.append(_storage(tensor))
         memory.first = View(memory, tuple(tensor.shape), _span(tensor), value, 0)
         self._know(tensor, memory.first)
 
     def viewed(self, tensor: Tensor, source: Tensor, step: Step, value: Node | Const) -> None:
-        """A tensor that shows the memory of another one, or a part of it."""
+        """Register a tensor that shows the memory of another one, or a part of it."""
         parent = self._of(source)
         shape, version = tuple(tensor.shape), len(parent.memory.writes)
         view = View(parent.memory, shape, _span(tensor), value, version, parent, source, step)
         self._know(tensor, view)
 
     def strided(self, tensor: Tensor, source: Tensor, step: Step) -> None:
-        """A tensor that shows numbers of all of a tensor's memory, of what the tensor itself does not show as well."""
+        """Register a tensor that shows all of a tensor's memory, beyond what that tensor shows."""
         self._strided(tensor, self._of(source).memory, step)
 
     def _strided(self, tensor: Tensor, memory: _Memory, step: Step) -> None:
@@ -109,18 +109,18 @@ class Views:
         self._know(tensor, view)
 
     def read(self, tensor: Tensor) -> Node | Const:
-        """What it stands for after all that was written."""
+        """The operand of a tensor after all writes."""
         return self._current(self._of(tensor))
 
     def write(self, tensor: Tensor, value: Node | Const, label: str) -> None:
-        """Other numbers for all that the tensor shows."""
+        """Replace the numbers that a tensor shows."""
         view = self._of(tensor)
         if view.shape != tuple(tensor.shape):
-            # A result that was given to be filled, and was made larger for it: it has memory of its own now.
+            # An ``out=`` tensor that was resized has its own memory now.
             self._new(tensor, value, own=True)
             return
         memory = view.memory
-        # From the first tensor's view to the tensor's own, up to the last one that shows all numbers.
+        # The chain of views up to the last one that shows all numbers.
         path = [view]
         while path[-1].parent is not None:
             path.append(path[-1].parent)
@@ -134,7 +134,7 @@ class Views:
         self._write_back(whole, new)
 
     def turn(self, tensor: Tensor) -> Callable[[Step], None]:
-        """Before a tensor gets another shape on the same memory; call what this gives afterwards."""
+        """Call before a tensor changes its shape in place; call the returned function afterwards."""
         before = self._of(tensor)
         value = self._current(before)
         kept = self._kept(tensor)
@@ -148,21 +148,21 @@ class Views:
         return after
 
     def own(self, tensor: Tensor) -> bool:
-        """Whether its memory was made while the module ran."""
+        """Whether the memory of a tensor was allocated while the module ran."""
         memory = self._memories.get(_address(tensor))
         return memory is not None and memory.own
 
     def known(self, tensor: Tensor) -> bool:
-        """Whether it was met before."""
+        """Whether a tensor is registered."""
         return id(tensor) in self._views
 
     def forget(self, tensor: Tensor) -> None:
-        """A tensor is going to show its memory in another way, which is looked up when it is read."""
+        """Drop a tensor that is about to show its memory differently; it is looked up again when read."""
         if self._views.pop(id(tensor), None) is not None:
             self._kept(tensor)
 
     def _kept(self, tensor: Tensor) -> Tensor:
-        """A tensor as it is, in place of itself where views were made of it."""
+        """A stand-in for a tensor as it is now, for the views derived from it."""
         kept = torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device="meta")
         for view in self._views.values():
             if view.source is tensor:
@@ -173,7 +173,7 @@ class Views:
         return kept
 
     def shares(self, tensor: Tensor, source: Tensor) -> bool:
-        """Whether two tensors look at the same memory."""
+        """Whether two tensors share memory."""
         return _address(tensor) == _address(source)
 
     def _know(self, tensor: Tensor, view: View) -> None:
@@ -184,7 +184,7 @@ class Views:
     def _of(self, tensor: Tensor) -> View:
         view = self._views.get(id(tensor))
         memory = self._memories.get(_address(tensor))
-        # A tensor may have been given other memory (y.data = z).
+        # A tensor may have received other memory (y.data = z).
         if view is None or view.memory is not memory:
             if memory is None:
                 self._new(tensor, Const(tuple(tensor.shape)), own=False)
@@ -194,7 +194,7 @@ class Views:
         return view
 
     def _meet(self, tensor: Tensor, memory: _Memory) -> None:
-        """A tensor on memory that is known, although no operation said that it made one of the other."""
+        """Register a tensor on known memory that no operation reported as a view."""
         shape, first = tuple(tensor.shape), memory.first
 
         def step(_: Tensor, operand: Operand) -> Sequence[Node]:
@@ -217,7 +217,7 @@ class Views:
         return value
 
     def _add(self, made: Sequence[Node], source: Node | Const, shape: Shape) -> Node | Const:
-        """The last of some nodes, with those that it needs; a constant of a constant."""
+        """The last of some nodes, added with those it needs; a constant if its source is one."""
         if isinstance(source, Const):
             return Const(shape, source.weights)
         needed = {made[-1]}
@@ -230,7 +230,7 @@ class Views:
         return made[-1]
 
     def _write_back(self, view: View, value: Node | Const) -> None:
-        """Let a view that shows all of its memory be ``value``, and all that it was made of what follows from that."""
+        """Set a view that shows all of its memory to ``value``, and update the views it derives from."""
         while True:
             view.value, view.version = value, len(view.memory.writes)
             if view.parent is None:
@@ -241,7 +241,7 @@ class Views:
                 value = self._turned_back(form, value, view.shape)
 
     def _turned_back(self, form: Node, value: Node | Const, shape: Shape) -> Node | Const:
-        """What a source is once the view that ``form`` makes of it is ``value``."""
+        """The value of a source, given the value of the view that ``form`` derives from it."""
         if isinstance(value, Const):
             return Const(shape, value.weights)
         back = Node("Reshape", [value], shape, form.label)
@@ -252,7 +252,7 @@ class Views:
         return self._draft.add(back)
 
     def _written(self, view: View, value: Node | Const, label: str) -> Node | Const:
-        """A view after a part of it was written."""
+        """The value of a view after a part of it was written."""
         whole = self._current(view)
         if isinstance(whole, Const) and isinstance(value, Const):
             return Const(view.shape, {**whole.weights, **value.weights})
@@ -260,11 +260,11 @@ class Views:
 
 
 def _whole(view: View) -> Node | None:
-    """The node that makes a view of its source, if the view shows every number of it once; None otherwise."""
+    """The node that derives a view from its source if it shows every number once; else None."""
     if view.parent is None or view.step is None or view.source is None or view.strided:
         return None
     form = view.step(view.source, Node(NOTHING, [], view.parent.shape))[-1]
-    # Operations that ONNX has no word for may pick numbers in any order.
+    # Operations that ONNX lacks may select numbers in any order.
     return None if size_of(view.parent.shape) != size_of(view.shape) or "::" in form.op else form
 
 
@@ -275,7 +275,7 @@ def _span(tensor: Tensor) -> _Span:
         steps = tensor.stride()
         first = int(tensor.storage_offset())
     except (NotImplementedError, RuntimeError):
-        # Sparse and nested tensors have no strides: all of them is all there is.
+        # Sparse and nested tensors have no strides, so assume that they cover all memory.
         return 0, 2**62
     last = first + sum((int(size) - 1) * int(step) for size, step in zip(tensor.shape, steps, strict=True))
     return first * tensor.element_size(), (last + 1) * tensor.element_size()
