@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from test_rooms import ORDER
 
 REPOSITORY = Path(__file__).parent.parent
