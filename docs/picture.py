@@ -1,4 +1,4 @@
-"""The picture of the README, drawn from the run of the demo: ``python docs/picture.py demo/run``."""
+"""Draws the picture of the README from the fit of the demo: ``python docs/picture.py demo/fit``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def main() -> None:
     table = load_builtin(fitted.space.name)
     true = table.columns["loss"][table.row_of[best.architecture]]
     label = (
-        f"Module scores learnt from {len(fitted.table)} of {len(table):,} networks, and the architecture built from them; "
+        f"Module scores learned from {len(fitted.table)} of {len(table):,} networks, and the architecture built from them; "
         f"its true loss is {true:.3f}"
     )
     write_text(Path(__file__).parent / "picture.svg", draw_panels([pictures], columns=columns, label=label))

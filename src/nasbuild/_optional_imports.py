@@ -13,7 +13,10 @@ _EXTRAS = {
     "postgresql": ("psycopg",),
     "ray": ("ray",),
     "diffusion": ("accelerate", "diffusers", "torchmetrics", "torchvision"),
+    "baselines": ("lightgbm",),
     "bench": ("botorch", "catboost"),
+    "images": ("PIL",),
+    "plots": ("matplotlib",),
 }
 _OF_PACKAGE = {package: extra for extra, packages in _EXTRAS.items() for package in packages}
 

@@ -154,6 +154,7 @@ def test_methods_whose_package_is_missing_are_refused_with_a_word(tmp_path, monk
     monkeypatch.setattr("nasbuild.bench._external_baselines.find_spec", lambda _: None)
     assert installed("default")
     assert not installed("catboost")
+    assert not installed("lightgbm")
     with pytest.raises(NasbuildError, match=r"'catboost' needs a package.*nasbuild\[bench\]"):
         bench_scores(NOWHERE, tmp_path / "scores.json", methods=("catboost",), quick=True)
 

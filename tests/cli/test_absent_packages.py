@@ -27,7 +27,7 @@ CALLS = {
         "evaluate --space digits-macro --evaluator latency:digits,runtime=onnxruntime --archs ONE --store s.db",
         "nasbuild[onnx]",
     ),
-    "lightgbm": ("fit --space digits-macro --data TABLE --target loss --recipe lightgbm --workers 1 --out run", "nasbuild"),
+    "lightgbm": ("fit --space digits-macro --data TABLE --target loss --recipe lightgbm --workers 1 --out run", "nasbuild[baselines]"),
 }  # fmt: skip
 
 

@@ -16,12 +16,13 @@ from nasbuild.score.baselines import Columns
 from nasbuild.space import Architecture, Space
 
 BASELINES = ("catboost", "botorch")
+_OPTIONAL = (*BASELINES, "lightgbm")
 Predict = Callable[[Sequence[Architecture]], np.ndarray]
 
 
 def installed(method: str) -> bool:
-    """Whether a method's package is there; those of nasbuild itself always are."""
-    return method not in BASELINES or find_spec(method) is not None
+    """Whether a method's package is there; what nasbuild itself needs always is."""
+    return method not in _OPTIONAL or find_spec(method) is not None
 
 
 def fit_external_baseline(
