@@ -2,7 +2,7 @@
 
     python benchmarks/advice.py [--data DIR] [--draws N] [--shuffled N] [--print]
 
-Every fit is that of `nasbuild fit`, with ridge regression and LightGBM beside it. Advice is right where the other method's summed
+Every fit is that of `nasbuild fit`, with ridge regression and LightGBM as baselines. Advice is right where the other method's summed
 module scores order the rest of the table better. Beside real labels, the same labels shuffled: there it must never be given. Also
 counted is what the rule before gave: any lead of 0.01 and half a standard error. Results are written as they come, and resumed.
 """

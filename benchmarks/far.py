@@ -1,10 +1,10 @@
-"""Predictions far from random tables: how many are absurd and don't say so.
+"""Predictions far from random tables: how many are absurd without being marked as extrapolation.
 
     python benchmarks/far.py [--tables 50] [--architectures 10000] [--out far.json]
 
 Random tables of latencies, accuracies near 100, negative losses, sizes, counts and nearly equal scores, some of single changes
-and some of a corner of the space; the same as `tests/score/test_score_far.py`, at length. Of each, random architectures are
-predicted. What is written after every table is gone on with.
+and some of a corner of the space; a longer version of `tests/score/test_score_far.py`. For each table, random
+architectures are predicted. Results are written after every table, and resumed.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from nasbuild.score import predict, versions
 def one(number: int, n: int) -> dict:
     """What came of a table."""
     table, kind = random_table(number)
-    told = {"table": number, "kind": kind.name, "space": table.space.name, "rows": len(table)}
+    setting = {"table": number, "kind": kind.name, "space": table.space.name, "rows": len(table)}
     if np.ptp(table.columns[kind.metric.name]) == 0:
-        return {**told, "architectures": 0, "marked": 0, "violations": {}}
+        return {**setting, "architectures": 0, "marked": 0, "violations": {}}
     fitted, some = quick_fit(table, kind), far_from(table, n, number)
     marked = int(predict(fitted.targets[0], some).extrapolates.sum())
     return {
-        **told,
+        **setting,
         "architectures": len(some),
         "marked": marked,
         "violations": dict(violations(fitted, some)),

@@ -1,17 +1,17 @@
-"""What is built from 300 labels of fashion-ofa, tested by the supernet for real.
+"""Networks built from 300 labels of fashion-ofa, tested by the real supernet.
 
     python benchmarks/fashion.py --work DIR --images DIR [--sweep] [--print]
 
-``--work`` is the folder in which the table was made (``python -m nasbuild.zoo.ofa --finish``); it holds the supernet,
-and its own table, where that is not the one that ships: a supernet that is trained anew on another processor has other accuracies. From
-300 of the table's 2,000 labels recipe ``default`` builds 81 networks by accuracy, the best by summed scores of the 243
-that the three best modules of each stage make, and a front of 81 by accuracy and latency. Evolution (NSGA-II, paper,
-section 5.1) begins with the same 300 labels and has as many evaluations more, by accuracy alone and by both.
-Accuracies are the supernet's for all.
+``--work`` is the folder in which the table was made (``python -m nasbuild.zoo.ofa --finish``). It contains the supernet,
+and its own table if that differs from the built-in one: a supernet trained on another processor has other accuracies.
+From 300 of the table's 2,000 labels, recipe ``default`` builds 81 networks by accuracy: the best, by summed scores, of the
+243 combinations of the three best modules of each stage. It also builds a front of 81 by accuracy and latency. Evolution
+(NSGA-II; paper, section 5.1) starts with the same 300 labels and gets the same number of further evaluations, by
+accuracy alone and by both. All accuracies are measured with the supernet.
 
-During the evolution a latency is what a fit on all 2,000 measured latencies predicts, which the built front, made
-from 300, does not know. ``--sweep``, on a quiet machine, measures latency of everything that is compared together, and
-only these figures are told. Evaluations are kept in the work folder, results are written as they come, and resumed.
+During the evolution, latencies are predictions of a fit on all 2,000 measured latencies, of which the built front uses
+only 300. ``--sweep``, on a quiet machine, measures the latency of all compared networks together, and only these figures
+are reported. Evaluations are stored in the work folder; results are written as they come, and resumed.
 """
 
 from __future__ import annotations
@@ -79,10 +79,10 @@ class Measured:
         self.known = dict(zip(table.architectures, table.columns["acc"].tolist(), strict=True))
 
     def check(self) -> None:
-        """End where the table is another supernet's."""
+        """Exit if the table belongs to another supernet."""
         some = list(self.table.architectures[:CHECKED])
-        told = self.work.measure(self.work.evaluator, some, self._told)
-        if any(told.get(a, {}).get("acc") != self.known[a] for a in some):
+        measured = self.work.measure(self.work.evaluator, some, self._report)
+        if any(measured.get(a, {}).get("acc") != self.known[a] for a in some):
             raise SystemExit(
                 f"the supernet in {self.work.folder} is not the one of the table; make its own there "
                 "with python -m nasbuild.zoo.ofa --finish"
@@ -90,11 +90,11 @@ class Measured:
 
     def accuracies(self, architectures: Sequence[Architecture]) -> list[float]:
         new = [a for a in architectures if a not in self.known]
-        told = self.work.measure(self.work.evaluator, new, self._told, self.executor) if new else {}
-        self.known |= {a: float(m["acc"] or np.nan) for a, m in told.items()}
+        measured = self.work.measure(self.work.evaluator, new, self._report, self.executor) if new else {}
+        self.known |= {a: float(m["acc"] or np.nan) for a, m in measured.items()}
         return [self.known[a] for a in architectures]
 
-    def _told(self, what: str, done: int, total: int) -> None:
+    def _report(self, what: str, done: int, total: int) -> None:
         if done in (0, total):
             print(f"{what}: {done} of {total}", flush=True)
 
@@ -106,14 +106,14 @@ def measure(work: Measured, draw: int, have: dict[str, Any], keep) -> None:
     have["rows"] = rows.tolist()
     if "front" not in have:
         fitted = fit(few, list(TARGETS), baselines=False, seed=draw)
-        have["best"] = told(work, cluster(fitted))
+        have["best"] = describe(work, cluster(fitted))
         keep()
-        have["front"] = told(work, build_front(fitted, BUILT).architectures)
+        have["front"] = describe(work, build_front(fitted, BUILT).architectures)
         keep()
     for name, targets in (("evolved best", TARGETS[:1]), ("evolved front", TARGETS)):
         if name not in have:
             found = evolve(work, few, targets, draw)
-            have[name] = told(work, found)
+            have[name] = describe(work, found)
             keep()
 
 
@@ -122,7 +122,7 @@ def cluster(fitted: Fit) -> list[Architecture]:
     return [one.architecture for one in build(fitted.of("acc"), BUILT, k=K)]
 
 
-def told(work: Measured, architectures: Sequence[Architecture]) -> dict[str, Any]:
+def describe(work: Measured, architectures: Sequence[Architecture]) -> dict[str, Any]:
     return {"modules": [a.modules for a in architectures], "acc": work.accuracies(architectures)}
 
 
@@ -146,7 +146,7 @@ def evolve(work: Measured, few: Table, targets: tuple[str, ...], seed: int) -> l
 
 
 def sweep(work: Measured, draws: dict[str, Any]) -> dict[str, Any]:
-    """Latencies of all that is compared, measured together; those of the table near its front with them."""
+    """Latencies of all compared networks and of the table's near its front, measured together."""
     table = work.table
     losses = np.column_stack([-table.columns["acc"], table.columns["latency_cpu"]])
     near = np.flatnonzero(moocore.pareto_rank(losses) < LAYERS_OF_FRONT)
@@ -156,15 +156,15 @@ def sweep(work: Measured, draws: dict[str, Any]) -> dict[str, Any]:
             sets[f"{name} {draw}"] = [architecture(m) for m in have[name]["modules"]]
     every = list(dict.fromkeys(a for some in sets.values() for a in some))
     print(f"latency of {len(every):,} networks", flush=True)
-    # Spreads are told, not judged: nothing may be left out of a comparison.
+    # A high tolerance, so that no network is missing from the comparison.
     evaluator = Spec(f"{TIMED},tolerance=10", work.space).load()
-    # They are timed 32 at a time: in a random order, so that slow minutes fall on all sets alike.
+    # They are timed 32 at a time, in random order, so that slow minutes affect all sets alike.
     every = [every[i] for i in np.random.default_rng(0).permutation(len(every))]
     latency = {}
-    for one, outcome in zip(every, evaluator.outcomes(every), strict=True):
+    for network, outcome in zip(every, evaluator.raw_results(every), strict=True):
         if isinstance(outcome, Exception):
             raise outcome
-        latency[one] = outcome
+        latency[network] = outcome
     return {
         name: {
             "acc": work.accuracies(some),

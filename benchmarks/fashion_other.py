@@ -5,7 +5,7 @@
 ``--work`` is the folder of the other supernet, with its own table (`fashion.py`); the first one is that of the table that
 ships, and what was built for it stands in the result of ``fashion.py``. Two trainings end in different weights, so this
 tells what of a score belongs to the architectures. Beside it what needs no such score: the first one's best of 2,000, and networks of
-most MACs, of the table and of all there are. As larger networks are better ones here, told as well: how far a set is above what the
+most MACs, of the table and of all there are. As larger networks are better here, it also reports how far a set is above what the
 table's networks of as many MACs have (a parabola; only for networks of no more and no fewer than the table's), and how much of the
 table's front by the second one's accuracy and MACs it beats.
 """
@@ -64,13 +64,13 @@ def main() -> None:
 
 
 def macs_of(architectures: Sequence[Architecture], table: Table) -> np.ndarray:
-    """Those of the table stand in it."""
+    """MACs from the table, or counted for other networks."""
     known = dict(zip(table.architectures, table.columns["macs"], strict=True))
     new = [a for a in architectures if a not in known]
-    for a, one in zip(new, Spec(f"costs:{SPACE}", table.space).load().outcomes(new), strict=True):
-        if isinstance(one, Exception):
-            raise one
-        known[a] = one["macs"]
+    for a, metrics in zip(new, Spec(f"costs:{SPACE}", table.space).load().raw_results(new), strict=True):
+        if isinstance(metrics, Exception):
+            raise metrics
+        known[a] = metrics["macs"]
     return np.array([known[a] for a in architectures], float)
 
 
@@ -87,13 +87,13 @@ def tested(work: Measured, chosen: dict[str, Any]) -> dict[str, Any]:
         first = np.argsort(-shipped.columns[column], kind="stable")[:BUILT]
         sets[name] = [shipped.architectures[i] for i in first]
     sets["table"] = list(shipped.architectures)
-    told: dict[str, Any] = {"srcc": {m: srcc(mine[m], shipped.columns[m]) for m in mine}, "sets": {}}
+    summary: dict[str, Any] = {"srcc": {m: srcc(mine[m], shipped.columns[m]) for m in mine}, "sets": {}}
     front = front_of(np.column_stack([mine["acc"], -shipped.columns["macs"]]))
     curve = np.polyfit(shipped.columns["macs"], mine["acc"], 2)
     for name, some in sets.items():
         acc, macs = np.array(work.accuracies(some)), macs_of(some, shipped)
         alike = (macs >= shipped.columns["macs"].min()) & (macs <= shipped.columns["macs"].max())
-        told["sets"][name] = {
+        summary["sets"][name] = {
             "mean": acc.mean(),
             "best": acc.max(),
             "ahead": (acc[:, None] > mine["acc"]).mean(),
@@ -102,7 +102,7 @@ def tested(work: Measured, chosen: dict[str, Any]) -> dict[str, Any]:
             "above": (acc - np.polyval(curve, macs))[alike].mean() if alike.any() else None,
             "beaten": beaten(front, np.column_stack([acc, -macs])),
         }
-    return told
+    return summary
 
 
 if __name__ == "__main__":

@@ -49,13 +49,13 @@ def main() -> None:
     if not options.print:
         torch.set_num_threads(1)
         tables = {name: read(options.data, table) for name, (table, _) in SPACES.items()}
-        result |= measured(fitted(options, tables), {name: len(table) for name, table in tables.items()})
+        result |= measured(load_or_fit(options, tables), {name: len(table) for name, table in tables.items()})
         save(options.out, result)
     draw(result, options.figure)
     show(result)
 
 
-def fitted(options: argparse.Namespace, tables: dict[str, Table]) -> GraphFit:
+def load_or_fit(options: argparse.Namespace, tables: dict[str, Table]) -> GraphFit:
     """The finished fit of the folder, or one made now."""
     if (options.folder / "run").exists():
         return load_fit(options.folder / "run", "graphs")
@@ -64,7 +64,7 @@ def fitted(options: argparse.Namespace, tables: dict[str, Table]) -> GraphFit:
     metrics = {graph.name: {"acc": float(acc)} for graph, acc in zip(graphs, accuracies, strict=True)}
     last = ""
 
-    def told(what: str, done: int, total: int) -> None:
+    def report(what: str, done: int, total: int) -> None:
         nonlocal last
         if (line := f"{what}: {100 * done // max(total, 1)} %") != last:
             last = line
@@ -75,7 +75,7 @@ def fitted(options: argparse.Namespace, tables: dict[str, Table]) -> GraphFit:
         ["acc"],
         recipe=RECIPE,
         workers=options.workers,
-        progress=told,
+        progress=report,
     )
     save_fit(fitted, options.folder / "run")
     return fitted

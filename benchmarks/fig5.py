@@ -103,18 +103,18 @@ def measure(setting: Setting, have: dict[str, Any], keep) -> None:
         keep()
     searched = have.setdefault("searches", {})
     for method in METHODS:
-        fits = searched.setdefault(method, [])
+        searches = searched.setdefault(method, [])
         where, way = space, method
-        if len(fits) < SEEDS and method == "insight":
+        if len(searches) < SEEDS and method == "insight":
             where = layer_insight_space(
                 setting.table, [parse_target(t, setting.table) for t in setting.targets]
             )
-        if len(fits) < SEEDS and method == "reduced":
+        if len(searches) < SEEDS and method == "reduced":
             where, way = space_of(setting, have["reduced"]), "stage"
         have.setdefault("sizes", {}).setdefault(method, float(count_architectures(where)))
-        for seed in range(len(fits), SEEDS):
+        for seed in range(len(searches), SEEDS):
             found = setting.search(SearchSettings(way, seed=seed), where)
-            fits.append(front_of(found.values).tolist())
+            searches.append(front_of(found.values).tolist())
             keep()
     limits = have.setdefault("limits", {})
     starts: dict[str, list[Architecture]] = {f"seed {s}": [] for s in range(LIMIT_SEEDS)}
@@ -130,13 +130,13 @@ def measure(setting: Setting, have: dict[str, Any], keep) -> None:
 def clusters(setting: Setting, fitted: Fit) -> tuple[list[dict[str, Any]], list[list[Any]]]:
     """For each proposed equation the values of all combinations of its best modules; and the reduced space."""
     _, aimed = propose_equations(fitted, EQUATIONS)
-    target_fit = fit(setting.table, [one.text for one in aimed], recipe=RECIPE, baselines=False).targets
+    target_fits = fit(setting.table, [one.text for one in aimed], recipe=RECIPE, baselines=False).targets
     found = []
-    for one in target_fit:
+    for one in target_fits:
         space = reduce_space([one], CLUSTER)
         built = [Architecture(m) for m in itertools.product(*(stage.modules or () for stage in space.stages))]
         found.append({"equation": one.target.name, "values": setting.values(built).tolist()})
-    reduced = reduce_space(target_fit, REDUCED)
+    reduced = reduce_space(target_fits, REDUCED)
     return found, [list(stage.modules or ()) for stage in reduced.stages]
 
 
@@ -162,10 +162,10 @@ def summary(setting: Setting, have: dict[str, Any]) -> dict[str, Any]:
         "built": share(built),
         "few": float(np.mean([share(values) for values in have["few"]])),
         "limits": {name: share(values) for name, values in have["limits"].items()},
-        "searches": {m: float(np.mean([share(v) for v in fits])) for m, fits in have["searches"].items()},
+        "searches": {m: float(np.mean([share(v) for v in values])) for m, values in have["searches"].items()},
         "beaten": {
-            m: float(np.mean([beaten(np.array(v), built) for v in fits]))
-            for m, fits in have["searches"].items()
+            m: float(np.mean([beaten(np.array(v), built) for v in values]))
+            for m, values in have["searches"].items()
         },
         "beyond": [
             1 - beaten(np.array(cluster["values"]), front_of(setting.labelled))

@@ -34,12 +34,12 @@ def on_front(losses: np.ndarray) -> np.ndarray:
 def measure(table: Any, equation: str, draw: int) -> dict[str, Any]:
     known = labels(parse_target(equation, table), table)
     order = np.random.default_rng(draw).permutation(len(known.rows))
-    target_fit, rest = np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])
+    train, rest = np.sort(order[: len(order) // 2]), np.sort(order[len(order) // 2 :])
     architectures = [table.architectures[i] for i in known.rows]
     scorer, _ = fit_additive(
         table.space,
-        [architectures[i] for i in target_fit],
-        known.values[target_fit],
+        [architectures[i] for i in train],
+        known.values[train],
         AdditiveRecipe(),
         seed=draw,
     )
@@ -48,7 +48,7 @@ def measure(table: Any, equation: str, draw: int) -> dict[str, Any]:
     top = np.argsort(-score, kind="stable")[:TOP]
     truly = np.argsort(-known.values[rest], kind="stable")[:TOP]
     front = on_front(losses[rest])
-    before = losses[target_fit][on_front(losses[target_fit])]
+    before = losses[train][on_front(losses[train])]
     beyond = [not (before <= losses[rest[i]]).all(axis=1).any() for i in range(len(rest))]
     return {
         "srcc": srcc(score, known.values[rest]),

@@ -2,9 +2,9 @@
 
     python benchmarks/fig7.py --work DIR --images DIR [--table1 FILE.json] [--figure FILE.svg]
 
-Of each method the network with the lowest mean FID of table 1 is fine-tuned again with the table's seed, which gives the
-same weights, and paints the first test images with the table's masks and noise. Trainings are kept in ``--work`` and
-resumed.
+For each method, the network with the lowest mean Fréchet inception distance (FID) of table 1 is fine-tuned again with the
+table's seed, which gives the same weights. It paints the first test images with the table's masks and noise. Trainings
+are stored in ``--work`` and resumed.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ def main() -> None:
     parser.add_argument("--figure", type=Path, default=RESULTS / "fig7.svg")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    told, space = resume(options.table1), load_space("sd-unet")
+    table1, space = resume(options.table1), load_space("sd-unet")
     inpainting = load_inpainting(options.work / FILE)
     rows: dict[str, np.ndarray] = {}
     for name, title in NAMES.items():
-        one, fid = best(told, name)
+        one, fid = best(table1, name)
         path = options.work / "fig7" / f"{one['id']}.safetensors"
         network = inpainting.tune(space, architecture(one["modules"]), 0, path)
         found = inpainting.paint(network, np.arange(SHOWN))
@@ -47,13 +47,13 @@ def main() -> None:
     draw(rows, options.figure)
 
 
-def best(told: dict[str, Any], name: str) -> tuple[dict[str, Any], float]:
+def best(table1: dict[str, Any], name: str) -> tuple[dict[str, Any], float]:
     """The network with the lowest mean FID that a method chose, and that FID."""
     means = {
-        one["id"]: float(np.mean([v for v in told["fid"][one["id"]].values() if v is not None]))
-        for one in told["chosen"][name]
+        one["id"]: float(np.mean([v for v in table1["fid"][one["id"]].values() if v is not None]))
+        for one in table1["chosen"][name]
     }
-    one = min(told["chosen"][name], key=lambda one: means[one["id"]])
+    one = min(table1["chosen"][name], key=lambda one: means[one["id"]])
     return one, means[one["id"]]
 
 

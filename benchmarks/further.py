@@ -1,9 +1,9 @@
-"""How much luck is in ten draws: recipe ``default`` on a hundred further draws of nas-bench-macro.
+"""Sampling error of ten draws: recipe ``default`` on a hundred further draws of nas-bench-macro.
 
     python benchmarks/further.py [--data DIR] [--workers N] [--print]
 
 The same figures as `benchmarks/scores.py`, from 100 and from 300 labels, on draws 10 to 109, which that benchmark does
-not use. Tells means with their standard errors, and in how many draws the best of 27 architectures is among the true
+not use. Prints means with their standard errors, and in how many draws the best of 27 architectures is among the true
 five best of 6,561. Results are written as they come, and resumed.
 """
 

@@ -3,8 +3,8 @@
 python benchmarks/fuzz.py [--files 10000] [--networks DIR]
 
 Each file is a seed network changed in its bytes (flipped, cut, joined, repeated) or in its parts (types, names, sizes,
-attributes, order). It is read in a process of its own kind, which is watched: ended by a signal, by the memory limit,
-or after 5 s, it counts as a failure, and so does any exception but NasbuildError.
+attributes, order). It is read in a separate process. An end by a signal, by the memory limit or after 5 s counts as a failure. So does
+any exception other than NasbuildError.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> None:
         small = [p for p in sorted(options.networks.glob("*.onnx")) if p.stat().st_size < 100_000]
         seeds += [p.read_bytes() for p in small]
     result = resume(options.out)
-    told, failures, slowest = Counter[str](), list[dict[str, Any]](), 0.0
+    outcomes, failures, slowest = Counter[str](), list[dict[str, Any]](), 0.0
     worker = _Worker()
     for number in range(options.first, options.first + options.files):
         data = changed(seeds, number)
@@ -46,16 +46,16 @@ def main() -> None:
         outcome = worker.read(data)
         seconds = time.perf_counter() - start
         slowest = max(slowest, seconds)
-        told[outcome.split(":")[0]] += 1
+        outcomes[outcome.split(":")[0]] += 1
         if not outcome.startswith(("read", "refused")):
             failures.append({"file": number, "outcome": outcome})
             print(number, outcome, flush=True)
         if number % 1000 == 999:
-            print(number + 1, dict(told), f"slowest {slowest:.2f} s", flush=True)
+            print(number + 1, dict(outcomes), f"slowest {slowest:.2f} s", flush=True)
     worker.end()
     result["files"] = options.files
     result["seeds"] = len(seeds)
-    result["outcomes"] = dict(told)
+    result["outcomes"] = dict(outcomes)
     result["failures"] = failures
     result["slowest, seconds"] = round(slowest, 2)
     result["most memory of a reader, MB"] = round(

@@ -1,4 +1,4 @@
-"""How fast many operator graphs are made, saved, loaded and named.
+"""Time to make, save, load and name many operator graphs.
 
 python benchmarks/graphs.py
 
@@ -28,28 +28,32 @@ def main() -> None:
     options = arguments("Operator graphs in bulk", "graphs").parse_args()
     torch.set_num_threads(1)
     rng = np.random.default_rng(0)
-    made, told = [], {}
+    made, figures = [], {}
     start = time.process_time()
     for number in range(NETWORKS):
         made.append(traced(number, rng))
         if number == 0:
-            told["first network, seconds"] = round(time.process_time() - start, 2)
+            figures["first network, seconds"] = round(time.process_time() - start, 2)
             start = time.process_time()
-    told["a network after it, seconds"] = round((time.process_time() - start) / (NETWORKS - 1), 4)
+    figures["a network after it, seconds"] = round((time.process_time() - start) / (NETWORKS - 1), 4)
     graphs = [varied(made[i % NETWORKS], i, rng) for i in range(GRAPHS)]
-    told["nodes a graph"] = round(float(np.mean([len(g) for g in graphs])), 1)
+    figures["nodes a graph"] = round(float(np.mean([len(g) for g in graphs])), 1)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graphs.parquet"
-        told["save, seconds"] = timed(lambda: save_graphs(graphs, path))
-        told["file, MB"] = round(path.stat().st_size / 1e6, 2)
-        told["load, seconds"] = timed(lambda: load_graphs(path))
+        figures["save, seconds"] = timed(lambda: save_graphs(graphs, path))
+        figures["file, MB"] = round(path.stat().st_size / 1e6, 2)
+        figures["load, seconds"] = timed(lambda: load_graphs(path))
         assert load_graphs(path) == graphs
-    told["subgraphs of 0 to 4 hops, seconds"] = timed(lambda: subgraphs(graphs, 4))
-    told["different subgraphs by hop"] = [len(s.names) for s in subgraphs(graphs, 4)]
-    told["most memory, MB"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-    result = resume(options.out) | {"networks": NETWORKS, "graphs": GRAPHS, "measured (processor time)": told}
+    figures["subgraphs of 0 to 4 hops, seconds"] = timed(lambda: subgraphs(graphs, 4))
+    figures["different subgraphs by hop"] = [len(s.names) for s in subgraphs(graphs, 4)]
+    figures["most memory, MB"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    result = resume(options.out) | {
+        "networks": NETWORKS,
+        "graphs": GRAPHS,
+        "measured (processor time)": figures,
+    }
     save(options.out, result)
-    print(told)
+    print(figures)
 
 
 def traced(number: int, rng: np.random.Generator) -> OperatorGraph:

@@ -1,11 +1,11 @@
-"""Real networks as operator graphs: shapes held against onnxruntime's, both routes against each other.
+"""Real networks as operator graphs: shapes compared with onnxruntime's, and both import routes with each other.
 
 python benchmarks/import.py [--files DIR] [--only NAME ...]
 
-Each network is exported to ONNX and read. Every tensor's shape is compared with what onnxruntime makes of it with all
-intermediate results exposed; a tensor that changes with the input must not have vanished as a constant; nodes and
-edges before fusion must be those that follow from the file by names alone. Then the graph of the torch route is held
-against that of the ONNX route.
+Each network is exported to ONNX and read. Every tensor's shape is compared with that in onnxruntime, with all
+intermediate results exposed. A tensor that depends on the input must not have been folded into a constant. Nodes and
+edges before fusion must be those that follow from the file by names alone. Then the graph of the torch route is
+compared with that of the ONNX route.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ def main() -> None:
 
 
 def row(name: str, path: Path) -> dict[str, Any]:
-    """What one network came to; errors of the exporter are told apart from ours."""
+    """The result for a network; errors of the exporter are distinguished from ours."""
     module, inputs, names = network(name)
-    told: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     try:
         if not path.exists():
             export(module, inputs, path, names)
@@ -69,23 +69,23 @@ def row(name: str, path: Path) -> dict[str, Any]:
     try:
         start = time.perf_counter()
         graph = read_onnx(path, name=name)
-        told["seconds to read"] = round(time.perf_counter() - start, 3)
+        found["seconds to read"] = round(time.perf_counter() - start, 3)
     except NasbuildError as error:
         return {"refused": str(error)}
-    told |= {
+    found |= {
         "nodes": len(graph),
         "edges": graph.edges.shape[1],
         "unknown": [o for o in graph.vocabulary if "::" in o],
     }
-    told |= held_against_runtime(path, dict(zip(names, inputs, strict=True)))
+    found |= held_against_runtime(path, dict(zip(names, inputs, strict=True)))
     try:
         start = time.perf_counter()
         traced = from_torch(module, inputs, name=name)
-        told["seconds to trace"] = round(time.perf_counter() - start, 3)
-        told["torch"] = compared(graph, traced)
+        found["seconds to trace"] = round(time.perf_counter() - start, 3)
+        found["torch"] = compared(graph, traced)
     except NasbuildError as error:
-        told["torch"] = {"refused": str(error)}
-    return told
+        found["torch"] = {"refused": str(error)}
+    return found
 
 
 def export(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], path: Path, names: list[str]) -> None:
@@ -104,8 +104,8 @@ def held_against_runtime(path: Path, inputs: dict[str, torch.Tensor]) -> dict[st
     model = onnx.load(str(path))
     walk = Walk(_parsed(structure(path), ""), {})
     walk.draft()
-    first = fitted(model, inputs, 0)
-    second = fitted(model, inputs, 1)
+    first = run(model, inputs, 0)
+    second = run(model, inputs, 1)
     wrong = vanished = compared = unknown = 0
     for name, value in first.items():
         own = walk.values.get(name)
@@ -140,7 +140,7 @@ def held_against_runtime(path: Path, inputs: dict[str, torch.Tensor]) -> dict[st
     }
 
 
-def fitted(model: onnx.ModelProto, inputs: dict[str, torch.Tensor], seed: int) -> dict[str, np.ndarray]:
+def run(model: onnx.ModelProto, inputs: dict[str, torch.Tensor], seed: int) -> dict[str, np.ndarray]:
     """Every tensor of the network, computed by onnxruntime without changes to the graph."""
     torch.manual_seed(seed)
     exposed = onnx.ModelProto()
@@ -200,17 +200,15 @@ def compared(one: OperatorGraph, two: OperatorGraph) -> dict[str, Any]:
 def summary(rows: dict[str, Any]) -> str:
     header = ["network", "nodes", "edges", "tensors", "wrong", "unknown", "same in torch"]
     body = []
-    for name, told in rows.items():
-        if "nodes" not in told:
-            body.append([name, *["-"] * 5, str(told)])
+    for name, found in rows.items():
+        if "nodes" not in found:
+            body.append([name, *["-"] * 5, str(found)])
             continue
-        torch_told = told["torch"]
-        same = torch_told.get("refused") or (
-            "yes"
-            if torch_told["same"]
-            else str(torch_told["differing operations"] or "other edges or shapes")
+        by_torch = found["torch"]
+        same = by_torch.get("refused") or (
+            "yes" if by_torch["same"] else str(by_torch["differing operations"] or "other edges or shapes")
         )
-        counts = [told[k] for k in ("nodes", "edges", "tensors", "wrong shapes", "unknown shapes")]
+        counts = [found[k] for k in ("nodes", "edges", "tensors", "wrong shapes", "unknown shapes")]
         body.append([name, *map(str, counts), same])
     return markdown(header, body)
 

@@ -1,10 +1,10 @@
-"""Killed at random moments 50 times, then finished: what is lost, and what is evaluated twice?
+"""Killed at 50 random moments, then completed: which results are lost, and which are evaluated twice?
 
     python benchmarks/kill.py
 
-``nasbuild evaluate`` of 200 architectures is ended by SIGKILL, half of the times while it starts, half of them while it
-evaluates, and started again; in this process alone, then with two workers. An evaluation leaves a line when it
-begins. The result is compared with that of an uninterrupted run of the same command.
+``nasbuild evaluate`` with 200 architectures is ended by SIGKILL and started again: half of the times while it starts, and
+half while it evaluates; first in a single process, then with two workers. An evaluation writes a line when it starts.
+The result is compared with that of an uninterrupted run of the same command.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def killed(folder: Path, workers: int) -> dict:
-    """Figures of one run that is killed again and again."""
+    """Figures of a run that is killed repeatedly."""
     space = load_space("digits-macro")
     wanted = sample(space, EVALUATIONS, np.random.default_rng(0))
     (folder / "mine.py").write_text(EVALUATOR)
@@ -125,7 +125,7 @@ def killed(folder: Path, workers: int) -> dict:
         "begun": sum(counts.values()),
         "repeated_most": max(counts.values()) - 1,
         "repeated": sum(counts.values()) - EVALUATIONS,
-        # A kill can cost what was handed out: the evaluation under way, and of a worker the next one, too.
+        # A kill can repeat the assigned evaluations: the running one, and for a worker the next one, too.
         "bound": KILLS * workers * min(workers, 2),
     }
 
@@ -135,7 +135,7 @@ def _size(path: Path) -> int:
 
 
 def _twice(path: Path) -> int:
-    """Architectures that stand in the store more than once."""
+    """Architectures that are in the store more than once."""
     import sqlite3
 
     with sqlite3.connect(path) as connection:

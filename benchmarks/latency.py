@@ -1,12 +1,12 @@
-"""Latency of 100 networks, measured again and again: do runs agree, and within the spread that they state?
+"""Latency of 100 networks, measured repeatedly: do runs agree, within the spread that they state?
 
     python benchmarks/latency.py
 
-Each call adds a run to the result; one that was stopped goes on. Run it again an hour later, and another day; with ``--busy``
-two processes compute beside it, in bursts; ``--only`` sweeps some of the settings. Prints for the newest run and each one
-before it SRCC, the share of networks whose two readings agree within their spreads (their difference is at most the sum of
-the two; and, harder, the larger of the two), and the largest difference; then the first two of these once more with the
-readings that were refused, by the spreads for which they were: were these as wide as they had to be?
+Each call adds a run to the result; an interrupted run resumes. Run it again an hour later, and on another day. With
+``--busy`` two other processes compute in bursts at the same time; ``--only`` selects settings. Compares the newest run with
+each earlier one. Prints the Spearman rank correlation (SRCC), the share of networks whose estimates agree within the sum
+of their spreads, within the larger spread, and the largest difference. Then the first two again with the estimates
+that were rejected as too noisy: were their spreads wide enough?
 """
 
 from __future__ import annotations
@@ -22,53 +22,51 @@ from collections.abc import Iterator
 import numpy as np
 
 from _common import arguments, markdown, resume, save
-from nasbuild.evaluate import NoisyReading, load_evaluator
-from nasbuild.evaluate.latency._estimate import LEAST_SPREAD
+from nasbuild.evaluate import NoisyLatencyError, load_evaluator
+from nasbuild.evaluate.latency._estimate import MIN_SPREAD
 from nasbuild.predictor import srcc
 from nasbuild.space import load_space, sample
 
-#: Evaluator and how many of the networks. The last one is a noisy way of measuring, to see it refused.
+#: Evaluator and number of networks. The last setting is noisy, to see estimates rejected.
 SETTINGS = {
     "torch": ("latency:digits", 100),
     "onnxruntime": ("latency:digits,runtime=onnxruntime", 100),
     "onnxruntime, 64 pictures": ("latency:digits@64x1x8x8,runtime=onnxruntime", 100),
     "torch, 64 pictures": ("latency:digits@64x1x8x8", 32),
 }
-BURST = 0.3  # seconds that a neighbour computes, and rests, on average
+BURST = 0.3  # mean seconds for which a neighbour computes, and for which it rests
 
 
 def main() -> None:
     parser = arguments("Latency, measured again", "latency")
-    parser.add_argument(
-        "--busy", action="store_true", help="with two processes that compute in bursts beside it"
-    )
+    parser.add_argument("--busy", action="store_true", help="while two other processes compute in bursts")
     parser.add_argument("--only", nargs="+", choices=SETTINGS, default=list(SETTINGS), metavar="SETTING")
     options = parser.parse_args()
     result = resume(options.out)
-    fits = result.setdefault("runs", [])
-    if not fits or set(fits[-1].get("only", SETTINGS)) <= set(fits[-1]["settings"]):
-        new = {"busy": options.busy, "least": LEAST_SPREAD, "only": options.only, "settings": {}}
-        fits.append(new)
-    fitted = fits[-1]["settings"]
-    for setting in fits[-1].get("only", SETTINGS):
-        if setting not in fitted:
-            with neighbours(2 if fits[-1]["busy"] else 0):
-                fitted[setting] = measured(setting)
+    runs = result.setdefault("runs", [])
+    if not runs or set(runs[-1].get("only", SETTINGS)) <= set(runs[-1]["settings"]):
+        new = {"busy": options.busy, "least": MIN_SPREAD, "only": options.only, "settings": {}}
+        runs.append(new)
+    latest = runs[-1]["settings"]
+    for setting in runs[-1].get("only", SETTINGS):
+        if setting not in latest:
+            with neighbours(2 if runs[-1]["busy"] else 0):
+                latest[setting] = measure(setting)
             save(options.out, result)
-            print(setting, f"{fitted[setting]['seconds']:.0f} s", flush=True)
+            print(setting, f"{latest[setting]['seconds']:.0f} s", flush=True)
     result["pairs"] = [
         {
             "setting": s,
             "runs": [i, j],
             "busy": [a["busy"], b["busy"]],
-            **compared(a["settings"][s], b["settings"][s]),
+            **compare(a["settings"][s], b["settings"][s]),
         }
         for s in SETTINGS
-        for (i, a), (j, b) in itertools.combinations(enumerate(fits), 2)
+        for (i, a), (j, b) in itertools.combinations(enumerate(runs), 2)
         if s in a["settings"] and s in b["settings"]
     ]
     save(options.out, result)
-    show([p for p in result["pairs"] if p["runs"][1] == len(fits) - 1])
+    show([p for p in result["pairs"] if p["runs"][1] == len(runs) - 1])
 
 
 def show(pairs: list[dict]) -> None:
@@ -96,20 +94,20 @@ def show(pairs: list[dict]) -> None:
 
 @contextlib.contextmanager
 def neighbours(count: int) -> Iterator[None]:
-    """Processes that compute beside this one, in bursts of random length."""
+    """Other processes that compute in bursts of random length."""
     context = multiprocessing.get_context("spawn")
-    beside = [context.AdditiveGP(target=bursts, args=(seed,), daemon=True) for seed in range(count)]
-    for one in beside:
-        one.start()
+    processes = [context.Process(target=bursts, args=(seed,), daemon=True) for seed in range(count)]
+    for process in processes:
+        process.start()
     try:
         yield
     finally:
-        for one in beside:
-            one.terminate()
+        for process in processes:
+            process.terminate()
 
 
 def bursts(seed: int) -> None:
-    """Compute and rest by turns; eight megabytes, so that caches are used, too."""
+    """Compute and rest in turns; on eight megabytes, to use the caches, too."""
     rng, numbers = random.Random(seed), np.random.default_rng(seed).random(1 << 20)
     parent = os.getppid()
     while os.getppid() == parent:
@@ -119,13 +117,13 @@ def bursts(seed: int) -> None:
         time.sleep(rng.expovariate(1 / BURST))
 
 
-def measured(setting: str) -> dict:
-    """One sweep over all networks; null where the reading was refused."""
+def measure(setting: str) -> dict:
+    """A sweep over all networks; null for an estimate that was rejected."""
     name, count = SETTINGS[setting]
     space = load_space("digits-macro")
     networks = sample(space, count, np.random.default_rng(0))
     begun, start = time.time(), time.perf_counter()
-    told = load_evaluator(name, space).outcomes(networks)
+    outcomes = load_evaluator(name, space).raw_results(networks)
     seconds = time.perf_counter() - start
     keys = ("latency_ms", "latency_ms_spread", "reference_ms")
     return {
@@ -133,27 +131,27 @@ def measured(setting: str) -> dict:
         "begun": begun,
         "seconds": seconds,
         "load": os.getloadavg()[0],
-        "refused": sum(isinstance(one, Exception) for one in told),
-        **{k: [None if isinstance(one, Exception) else round(one[k] or 0, 6) for one in told] for k in keys},
+        "refused": sum(isinstance(outcome, Exception) for outcome in outcomes),
+        **{k: [None if isinstance(o, Exception) else round(o[k] or 0, 6) for o in outcomes] for k in keys},
         "noisy": {
             i: {
-                "latency_ms": round(one.timing.latency, 6),
-                "own": round(one.timing.own, 6),
-                "usual": one.timing.usual,
+                "latency_ms": round(outcome.estimate.latency, 6),
+                "own": round(outcome.estimate.own_spread, 6),
+                "usual": outcome.estimate.typical,
             }
-            for i, one in enumerate(told)
-            if isinstance(one, NoisyReading) and one.timing
+            for i, outcome in enumerate(outcomes)
+            if isinstance(outcome, NoisyLatencyError) and outcome.estimate
         },
     }
 
 
-def compared(one: dict, other: dict) -> dict:
-    """How far two runs agree on the networks that both have read; and on all, with those that were refused."""
-    a, b = (np.array(fitted["latency_ms"], float) for fitted in (one, other))
-    s, t = (np.array(fitted["latency_ms_spread"], float) for fitted in (one, other))
+def compare(one: dict, other: dict) -> dict:
+    """Agreement of two runs on the networks that both accepted, and on all, with the rejected estimates."""
+    a, b = (np.array(run["latency_ms"], float) for run in (one, other))
+    s, t = (np.array(run["latency_ms_spread"], float) for run in (one, other))
     both = ~(np.isnan(a) | np.isnan(b))
     found = {"minutes": (other["begun"] - one["begun"]) / 60, "both": int(both.sum())}
-    every_a, every_s, every_b, every_t = *with_refused(one), *with_refused(other)
+    every_a, every_s, every_b, every_t = *with_rejected(one), *with_rejected(other)
     found["srcc_all"] = srcc(every_a, every_b)
     found["sum_all"] = float((abs(every_a - every_b) <= every_s + every_t).mean())
     if both.sum() < 3:
@@ -171,13 +169,13 @@ def compared(one: dict, other: dict) -> dict:
     }
 
 
-def with_refused(fitted: dict) -> tuple[np.ndarray, np.ndarray]:
-    """Latencies and spreads of all networks: what was told, and what would have been."""
-    latency = np.array(fitted["latency_ms"], float)
-    spread = np.array(fitted["latency_ms_spread"], float)
-    for i, one in fitted["noisy"].items():
-        latency[int(i)] = one["latency_ms"]
-        spread[int(i)] = max(one["own"], one["latency_ms"] * max(one["usual"], LEAST_SPREAD))
+def with_rejected(run: dict) -> tuple[np.ndarray, np.ndarray]:
+    """Latencies and spreads of all networks, with the rejected estimates."""
+    latency = np.array(run["latency_ms"], float)
+    spread = np.array(run["latency_ms_spread"], float)
+    for i, noisy in run["noisy"].items():
+        latency[int(i)] = noisy["latency_ms"]
+        spread[int(i)] = max(noisy["own"], noisy["latency_ms"] * max(noisy["usual"], MIN_SPREAD))
     return latency, spread
 
 

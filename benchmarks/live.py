@@ -1,15 +1,15 @@
-"""The closed loop on the digits, trained for real, against random search with as many trainings.
+"""The closed loop on the digits, with real trainings, against random search with as many trainings.
 
     python benchmarks/live.py [--seeds N] [--folder DIR]
 
-What ``nasbuild demo --live`` does, for seeds 0 to 9. Both ways begin with the same random architectures. The loop
-spends its last trainings on repeating its most promising four, and chooses by that; random search spends all of as many
-trainings on different architectures, and chooses the best measured, one training each. Told beside it, so that what comes of
-learning is seen apart from what comes of racing: random search that spends as many of its trainings on the same race.
-Compared is the mean test loss of trainings with 20 fresh seeds that are the same for all choices and were used for nothing
-else; smaller is better, and an equal choice is no win. Whether a difference is told apart: its mean, seed by seed, against
-two of its standard errors. Told beside it: the shipped table's label, a mean over three other seeds, and its rank
-of 1,728. Every training is kept in the folder, results are written as they come, and both are resumed.
+The same as ``nasbuild demo --live``, for seeds 0 to 9. Both methods start with the same random architectures. The loop
+spends its last trainings on repeating its four most promising architectures, and chooses by that. Random search spends
+all trainings on different architectures, and chooses the best measured one. A variant of random search runs the same
+race, which separates the effect of learning from that of repetition. The comparison is by mean test loss of trainings
+with 20 fresh seeds, the same for all choices and used for nothing else. Smaller is better, and an equal choice is not a
+win. A difference is significant if its mean over seeds is above two standard errors. Also reported: the built-in
+table's label, a mean over three other seeds, and its rank of 1,728. Trainings are stored in the folder; results are
+written as they come, and both are resumed.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main() -> None:
         start, used = time.perf_counter(), time.process_time()
         found = live_demo(options.folder / str(seed), seed, race_random=True)
         rows[str(seed)] = {
-            **{way: told(getattr(found, way)) for way in WAYS},
+            **{way: describe(getattr(found, way)) for way in WAYS},
             "gaps": {f"{a}-{b}": gap(found, a, b) for a, b in PAIRS},
             "rounds": [one.best[0] for one in found.state.evaluated.summaries],
             "seconds": time.perf_counter() - start,
@@ -62,7 +62,7 @@ def main() -> None:
     report(rows)
 
 
-def told(choice: LiveChoice) -> dict:
+def describe(choice: LiveChoice) -> dict:
     """A choice without its architecture, which the id names."""
     return {k: v for k, v in asdict(choice).items() if k != "architecture"}
 

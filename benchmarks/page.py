@@ -3,7 +3,7 @@
 python benchmarks/page.py [--files DIR]
 
 A first use: 300 random networks of the digits table, each trained from scratch and measured, are exported to ONNX,
-imported, learnt from and told about through the command line. Then networks of about 500 nodes (Swin transformers of
+imported, fitted and reported through the command line. Then networks of about 500 nodes (Swin transformers of
 transformers, shapes only) stand on a page, and Chromium pans, zooms and changes hops: milliseconds from frame to frame,
 without a graphics card, at 1280 x 900.
 """
@@ -78,8 +78,8 @@ def first_use(folder: Path, workers: int) -> dict[str, Any]:
             torch.onnx.export(network, (torch.zeros(1, 1, 8, 8),), str(files[-1]), dynamo=False)
         lines.append({"id": files[-1].stem, "metrics": {"acc": float(table.columns["acc"][row])}})
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    graphs, fitted, page = folder / "graphs.parquet", folder / "run", folder / "report.html"
-    told: dict[str, Any] = {"networks": NETWORKS}
+    graphs, fit_folder, page = folder / "graphs.parquet", folder / "run", folder / "report.html"
+    figures: dict[str, Any] = {"networks": NETWORKS}
     fit = (
         "--data",
         folder / "metrics.jsonl",
@@ -88,22 +88,22 @@ def first_use(folder: Path, workers: int) -> dict[str, Any]:
         workers,
         "--overwrite",
         "--out",
-        fitted,
+        fit_folder,
     )
     for name, command in (
         ("import", ("import", *files, "--out", graphs)),
         ("fit", ("fit", "--graphs", graphs, *fit)),
-        ("report", ("report", fitted, "--out", page)),
+        ("report", ("report", fit_folder, "--out", page)),
     ):
-        told[f"{name}, processor seconds"] = nasbuild(*command)[0]
-    seconds, text = nasbuild("explain", fitted, "--json")
+        figures[f"{name}, processor seconds"] = nasbuild(*command)[0]
+    seconds, text = nasbuild("explain", fit_folder, "--json")
     (target,) = json.loads(text)["targets"]
     lines.sort(key=lambda line: line["metrics"]["acc"])
     for name, some in (("worst", lines[:COMPARED]), ("best", lines[-COMPARED:])):
         (folder / f"{name}.txt").write_text("\n".join(line["id"] for line in some))
-    _, text = nasbuild("compare", fitted, folder / "worst.txt", folder / "best.txt", "--json")
+    _, text = nasbuild("compare", fit_folder, folder / "worst.txt", folder / "best.txt", "--json")
     differences = json.loads(text)["differences"]
-    told |= {
+    figures |= {
         f"best {COMPARED} less worst {COMPARED}": round(sum(d["effect"] for d in differences), 2),
         "most of it": differences[:3],
         "explain, processor seconds": seconds,
@@ -120,7 +120,7 @@ def first_use(folder: Path, workers: int) -> dict[str, Any]:
         "sizes by how far they move": {c["feature"]: round(c["range"], 2) for c in target["numbers"]},
         "best and worst piece": [target["pieces"][i] for i in (0, -1)],
     }
-    return told
+    return figures
 
 
 def nasbuild(*command: object) -> tuple[float, str]:

@@ -40,14 +40,14 @@ def main() -> None:
                 continue
             seed = [zlib.crc32(b"widths acc"), size, draw]
             some = np.sort(np.random.default_rng(seed).permutation(len(table))[:size])
-            target_fit = table.select(some)
-            fitted = fit(target_fit, ["acc"], seed=draw, baselines=False)
+            train = table.select(some)
+            fitted = fit(train, ["acc"], seed=draw, baselines=False)
             labels = acc[some]
             predicted = {
-                "ridge": fit_ridge(table.space, target_fit.architectures, labels).predict(table.architectures)
+                "ridge": fit_ridge(table.space, train.architectures, labels).predict(table.architectures)
             }
             for baseline in ("catboost", "botorch"):
-                predict = fit_external_baseline(baseline, table.space, target_fit.architectures, labels, draw)
+                predict = fit_external_baseline(baseline, table.space, train.architectures, labels, draw)
                 predicted[baseline] = predict(table.architectures)
             for cost in COSTS:
                 for quantile in QUANTILES:

@@ -70,7 +70,7 @@ def main() -> None:
                     }
                 rows[f"{_cell(name, metric, size, bound)}, draw {draw}"] = found
                 _save(options.out, result)
-    print(told(rows))
+    print(summary(rows))
 
 
 def _cell(name: str, metric: str, size: int, bound: tuple[str, float] | None) -> str:
@@ -94,7 +94,7 @@ def _save(path, result) -> None:
     write_text(path, rest[:-2] + ',\n "rows": {\n' + rows + "\n }\n}\n")
 
 
-def told(rows: dict) -> str:
+def summary(rows: dict) -> str:
     """A row a cell: true mean of the ten, bias of the prediction, both in percent of the labels' range; share inside intervals."""
     cells: dict[str, list[dict]] = {}
     for key, row in rows.items():

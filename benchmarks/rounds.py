@@ -36,7 +36,7 @@ def main() -> None:
             for way in WAYS:
                 key = f"{name} {way} {draw}"
                 if key not in rows:
-                    rows[key] = fitted(options.data, name, way, draw)
+                    rows[key] = simulate(options.data, name, way, draw)
                     save(options.out, result)
                     print(key, rows[key], flush=True)
     figures = ("best", "rank", "fidelity")
@@ -49,7 +49,7 @@ def main() -> None:
     print(markdown(["table", "way", "best label", "its true rank", "fidelity"], body))
 
 
-def fitted(data, name: str, way: str, draw: int) -> dict:
+def simulate(data, name: str, way: str, draw: int) -> dict:
     """All rounds of one way; the first labels are the same for every way."""
     target, start, each = SETTINGS[name]
     whole, known = read(data, name), truth(data, name)

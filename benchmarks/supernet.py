@@ -1,11 +1,11 @@
-"""A training step of the fashion-ofa supernet: this project's gradient of depthwise convolutions against torch's own, and
-two processes against one.
+"""A training step of the fashion-ofa supernet: our gradient of depthwise convolutions against torch's, and two
+processes against one.
 
     python benchmarks/supernet.py
 
-Steps whose gradients to kernels are matrix products where pictures are small (`nasbuild.zoo.ofa.depthwise`) and
-steps with torch's are interleaved in one run, on one thread; processor time of the thread is counted. So are steps of one
-process and of two that share the batch, with nothing else running, by the clock. Pictures are random, of Fashion-MNIST's shape.
+Steps with our gradient, a matrix product for small images (`nasbuild.zoo.ofa.depthwise`), and steps with torch's are
+interleaved in one run on one thread, by the CPU time of the thread. Steps of one process and of two that share the batch
+are timed with nothing else running, by wall-clock time. Images are random, in Fashion-MNIST's shape.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import torch
 from _common import arguments, resume, save
 from nasbuild.zoo.ofa import ArrayImages, Phase, Recipe, Supernet, fashion
 from nasbuild.zoo.ofa import depthwise as depthwise_convolution
-from nasbuild.zoo.ofa._gradient import Share
-from nasbuild.zoo.ofa._helpers import Helpers
+from nasbuild.zoo.ofa._data_parallel import GradientWorkers
+from nasbuild.zoo.ofa._gradient import BatchShare
 
 REPEATS = 12
 
@@ -36,8 +36,8 @@ def main() -> None:
     result = resume(options.out)
     for phase in (Recipe().phases[0], Recipe().phases[-1]):
         result[f"step, {phase.name}"] = ratios("theirs", *compared(*steps(images, phase), time.thread_time))
-        with Helpers(supernet := fresh(), images, Recipe(), 1) as helpers:
-            both = compared(*shared(supernet, helpers, images, phase), time.perf_counter)
+        with GradientWorkers(supernet := fresh(), images, Recipe(), 1) as gradient_workers:
+            both = compared(*shared(supernet, gradient_workers, images, phase), time.perf_counter)
         result[f"processes, {phase.name}"] = ratios("one alone", *both)
     save(options.out, result)
     print(result)
@@ -49,7 +49,7 @@ def fresh() -> Supernet:
 
 def steps(images: ArrayImages, phase: Phase) -> tuple[Callable[[], None], Callable[[], None]]:
     """The gradient of a step by our depthwise convolutions, and by torch's."""
-    share = Share(fresh(), images, Recipe())
+    share = BatchShare(fresh(), images, Recipe())
 
     def ours() -> None:
         share.gradient(phase, 0)
@@ -62,15 +62,15 @@ def steps(images: ArrayImages, phase: Phase) -> tuple[Callable[[], None], Callab
 
 
 def shared(
-    supernet: Supernet, helpers: Helpers, images: ArrayImages, phase: Phase
+    supernet: Supernet, gradient_workers: GradientWorkers, images: ArrayImages, phase: Phase
 ) -> tuple[Callable[[], None], Callable[[], None]]:
     """The gradient of a step by this process and a helper, and by this one alone."""
-    half, whole = Share(supernet, images, Recipe(), 0, 2), Share(supernet, images, Recipe())
+    half, whole = BatchShare(supernet, images, Recipe(), 0, 2), BatchShare(supernet, images, Recipe())
 
     def two() -> None:
-        helpers.begin(phase, 0)
+        gradient_workers.begin(phase, 0)
         half.gradient(phase, 0)
-        helpers.add()
+        gradient_workers.add()
 
     def one() -> None:
         whole.gradient(phase, 0)
@@ -84,9 +84,9 @@ def compared(
     """Median seconds of both, taken in turn."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(REPEATS):
-        for fitted, taken in zip((ours, theirs), times, strict=True):
+        for step, taken in zip((ours, theirs), times, strict=True):
             start = clock()
-            fitted()
+            step()
             taken.append(clock() - start)
     mine, other = (float(np.median(taken[1:])) for taken in times)
     return mine, other

@@ -1,4 +1,4 @@
-"""Few labels, dear evaluations: the paper's table 1 on sd-unet-mini, fine-tuned and measured for real.
+"""Few labels, expensive evaluations: the paper's table 1 on sd-unet-mini, fine-tuned and measured for real.
 
     python benchmarks/table1.py --work DIR --images DIR [--print]
 
@@ -33,13 +33,13 @@ from nasbuild.predictor import recipe
 from nasbuild.score import TargetFit, fit
 from nasbuild.space import Architecture, architecture_id, sample
 from nasbuild.table import Table, load_builtin
-from nasbuild.zoo._table_maker import StepLines
+from nasbuild.zoo._table_maker import ProgressLines
 from nasbuild.zoo.diffusion.generate import Work
 from nasbuild.zoo.diffusion.mini import FEATURES, PARENT
 from nasbuild.zoo.diffusion.space import sd_v1_4
 
 TARGET, TOP, SEEDS = "fid", 4, 3
-ORDER = ("default", "labelled", "paper", "mse", "random", "own")  # what is compared first, what is told last
+ORDER = ("default", "labelled", "paper", "mse", "random", "own")  # compared first, reported last
 LEARNT = ("paper", "default", "mse")
 NAMES = {
     "labelled": "best of the 68",
@@ -121,7 +121,7 @@ def agreement(target_fit: TargetFit) -> dict[str, Any]:
 def measure(work: Work, result: dict[str, Any], workers: int, keep) -> None:
     """Fine-tune and test all that was chosen, seed after seed; what several methods chose once."""
     fid = result.setdefault("fid", {})
-    work.prepare(progress := StepLines(partial(print, flush=True)))
+    work.prepare(progress := ProgressLines(partial(print, flush=True)))
     executor = Pool(workers) if workers > 1 else InProcess()
     # FIDs compare by the same classifier only, and networks of the same parent only.
     made = hashlib.sha256(
@@ -143,8 +143,8 @@ def show(result: dict[str, Any]) -> None:
     labels, fid = result["labels"], result["fid"]
     body = [["the 68, one seed", "68", f"{labels['mean']:.3f}", f"{labels['best']:.3f}", ""]]
     for name, title in NAMES.items():
-        told = [list(fid.get(one["id"], {}).values()) for one in result["chosen"][name]]
-        each = [np.array([v for v in values if v is not None]) for values in told if any(values)]
+        values_of = [list(fid.get(one["id"], {}).values()) for one in result["chosen"][name]]
+        each = [np.array([v for v in values if v is not None]) for values in values_of if any(values)]
         if not each:
             continue
         means = np.array([values.mean() for values in each])

@@ -1,10 +1,11 @@
-"""1,000 evaluations of 10 ms into a store: how much of the time is spent evaluating?
+"""1,000 evaluations of 10 ms into a store: which share of the time do the workers evaluate?
 
     python benchmarks/throughput.py
 
-Each executor has two workers; they take turns, three times. An evaluation sleeps 10 ms and tells how long it really
-took: on a busy machine longer. ``busy`` is the share of the workers' time, from the first result to the last, in which they
-evaluate; ``ideal`` is the share that 10 ms each would have taken; with ``start`` the time before the first result counts, too.
+Each executor has two workers; they take turns, three times. An evaluation sleeps 10 ms and reports its real duration,
+which is longer on a busy machine. ``busy`` is the share of the workers' time between the first and the last result in which
+they evaluate. ``ideal`` is the share that 10 ms per evaluation would have taken. With ``start`` the time before the first
+result counts, too.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def measured(name: str) -> dict[str, float]:
     assert len(found) == EVALUATIONS
     assert all(r.metrics for r in found.values())
     work = sum(r.seconds or 0 for r in found.values())
-    # The first entry is told before any work, the next with the first result.
+    # The first call is before any work, the next one with the first result.
     rest, whole = (times[-1] - times[1]) * workers, (times[-1] - start) * workers
     share = 1 - 1 / EVALUATIONS
     return {

@@ -4,7 +4,7 @@ python benchmarks/views.py [--modules 200] [--every 4]
 
 The modules are drawn as in `tests/ir/test_ir_views.py`. Of each, MACs are counted by the torch route, by the ONNX route
 (the same network written without a view, and of every fourth torch's exporter) and by hooks (``costs:``), and the outputs that its draft
-computes are held against its own. What torch's exporter does not take, or computes otherwise than the module, is told
+computes are held against its own. What torch's exporter does not take, or computes otherwise than the module, is reported
 apart.
 """
 
@@ -56,18 +56,18 @@ def main() -> None:
     torch.set_num_threads(1)
     result = resume(options.out)
     result["versions"] |= {m.__name__: m.__version__ for m in (onnx, onnxruntime)}
-    told, different, start = Counter[str](), dict[str, Any](), time.perf_counter()
+    as_expected, different, start = Counter[str](), dict[str, Any](), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         hooks = costs(Path(folder), options.modules)
         for seed in range(options.modules):
             found = row(seed, hooks, Path(folder) / "network.onnx", seed % options.every == 0)
-            told.update(name for name, value in found.items() if value is True)
+            as_expected.update(name for name, value in found.items() if value is True)
             different |= {f"{seed} {name}": value for name, value in found.items() if value is not True}
             if seed % 20 == 19:
-                print(seed + 1, dict(told), flush=True)
+                print(seed + 1, dict(as_expected), flush=True)
     result |= {
         "modules": options.modules,
-        "as expected": dict(told),
+        "as expected": dict(as_expected),
         "otherwise": different,
         "seconds": round(time.perf_counter() - start),
     }
@@ -88,7 +88,7 @@ stages: [{{name: all, depth: 1, features: {{seed: {seeds}}}}}]
     space = load_space(folder / "space.yaml")
     evaluate = load_evaluator(f"costs:{script}:build@{'x'.join(map(str, INPUT))}", space)
     architectures = [parse_architecture(space, {"stages": [[{"seed": seed}]]}) for seed in seeds]
-    return [told["macs"] for told in evaluate(architectures)]
+    return [metrics["macs"] for metrics in evaluate(architectures)]
 
 
 def row(seed: int, hooks: list[float | None], path: Path, by_exporter: bool) -> dict[str, Any]:

@@ -1,9 +1,9 @@
-"""Evaluators, networks and spaces by name, which installed packages register by entry points.
+"""Finds evaluators, networks and spaces that installed packages register by entry points.
 
-A package adds its own in its ``pyproject.toml``, and ours do the same::
+A package adds its own in its ``pyproject.toml``, as nasbuild itself does; see ``docs/plugins.md``::
 
     [project.entry-points."nasbuild.evaluators"]
-    mine = "my_package.training:load"
+    my-evaluator = "my_package.training:load"
 """
 
 from __future__ import annotations
@@ -24,18 +24,23 @@ def registered(group: Group) -> list[str]:
 
 
 def load_registered(group: Group, name: str, *, where: str) -> Any:
-    """The object that is registered under a name, imported now.
+    """Import the object that is registered under a name.
+
+    Parameters
+    ----------
+    where
+        Place of the name, for messages.
 
     Raises
     ------
     NasbuildError
-        If two packages registered different objects under the name, or the object can't be imported.
+        If packages registered different objects under the name, or the object can't be imported.
     """
     entries = _entries(group)[name]
     if len({entry.value for entry in entries}) > 1:
-        owners = sorted(f"{_package(entry)} ({entry.value})" for entry in entries)
+        packages = sorted(f"{_package(entry)} ({entry.value})" for entry in entries)
         raise NasbuildError(
-            f"several packages register {name!r}: {', '.join(owners)}",
+            f"several packages register {name!r}: {', '.join(packages)}",
             where=where,
             todo="uninstall one of them",
         )
@@ -45,13 +50,13 @@ def load_registered(group: Group, name: str, *, where: str) -> Any:
     except ModuleNotFoundError as error:
         if _package(entry) == "nasbuild":
             raise absent(error) from error
-        raise _broken(entry, error, where) from error
+        raise _import_error(entry, error, where) from error
     except (ImportError, AttributeError) as error:
-        raise _broken(entry, error, where) from error
+        raise _import_error(entry, error, where) from error
 
 
 def module_of(group: Group, name: str) -> str | None:
-    """The module of what another package than nasbuild registered under a name."""
+    """The module that another package registered under a name; None for nasbuild's own."""
     entries = _entries(group).get(name, ())
     return next((entry.module for entry in entries if _package(entry) != "nasbuild"), None)
 
@@ -68,7 +73,7 @@ def _package(entry: EntryPoint) -> str:
     return entry.dist.name if entry.dist is not None else "an unknown package"
 
 
-def _broken(entry: EntryPoint, error: Exception, where: str) -> NasbuildError:
+def _import_error(entry: EntryPoint, error: Exception, where: str) -> NasbuildError:
     return NasbuildError(
         f"{entry.name!r} of package {_package(entry)} can't be imported from {entry.value} ({error})",
         where=where,

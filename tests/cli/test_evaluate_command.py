@@ -96,7 +96,7 @@ def test_numbers_beside_text_are_kept_with_a_note(nasbuild, call, tmp_path):
     assert "note: 6 evaluations: left out note, which is text ('k 3.3')" in done.out
     table = read_table(tmp_path / "t.jsonl", space_from_yaml(SPACE))
     assert sorted(table.columns["acc"]) == [3.3, 3.5, 5.3, 5.5, 7.3, 7.5]
-    assert "not declared in the space, so no targets: size" in done.out
+    assert "not declared in the space, so not usable as objectives: size" in done.out
     # What was noted is known the next time, too.
     assert len(nasbuild(*call("text", "--json")).json["notes"]) == 2
 

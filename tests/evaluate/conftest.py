@@ -1,4 +1,4 @@
-"""What the tests of evaluators share."""
+"""Fixtures of the tests of evaluators and stores."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def _one_thread():
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """A server of PostgreSQL of its own; None where there is none."""
-    found = PostgreSQL.here(tmp_path_factory.mktemp("postgresql"))
+    """A private PostgreSQL server; None if PostgreSQL is not installed."""
+    found = PostgreSQL.start_in(tmp_path_factory.mktemp("postgresql"))
     yield found
     if found is not None:
         found.stop()
@@ -30,9 +30,9 @@ def server(tmp_path_factory):
 
 @pytest.fixture
 def postgresql(server):
-    """The address of its database, empty."""
+    """The URL of an empty PostgreSQL database."""
     if server is None:
-        pytest.skip("there is no PostgreSQL server or no psycopg here")
+        pytest.skip("PostgreSQL or psycopg is not installed")
     yield server.url
     engine = sa.create_engine(server.url)
     with engine.begin() as connection:

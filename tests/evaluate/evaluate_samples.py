@@ -24,8 +24,8 @@ def slow(arch):
     return size(arch)
 
 
-def noted(arch):
-    """Leaves a line for every evaluation, so that a test can count them."""
+def logged(arch):
+    """Writes a line for each evaluation, so that a test can count them."""
     with Path(os.environ["NOTES"]).open("a") as notes:
         notes.write(json.dumps(arch) + "\n")
     time.sleep(0.005)
@@ -39,14 +39,14 @@ def picky(arch):
 
 
 def deadly(arch):
-    """Kills its process where the first stage begins with a large kernel and has one layer."""
+    """Kills its process for architectures whose first stage is one layer with a large kernel."""
     if arch["stages"][0] == [{"op": "mb_e6_k5"}]:
         os.kill(os.getpid(), signal.SIGKILL)
     return size(arch)
 
 
 def fragile(arch):
-    """Kills its process once: the first time that anybody calls it after some evaluations."""
+    """Kills its process once, at the first architecture with a certain second stage."""
     if arch["stages"][1] == [{"op": "mb_e6_k5"}]:
         try:
             Path(os.environ["MARK"]).touch(exist_ok=False)
@@ -57,11 +57,11 @@ def fragile(arch):
     return size(arch)
 
 
-def dear(arch):
+def expensive(arch):
     return size(arch)
 
 
-dear.cost = "dear"
+expensive.cost = "expensive"
 
 
 def free(arch):
@@ -84,7 +84,7 @@ def _kind(arch):
 
 
 def faulty(arch):
-    """Some kinds go wrong, each in its own way."""
+    """Fails for some kinds of architectures, each in a different way."""
     match _kind(arch):
         case "mb_e1_k3", 1:
             sys.exit(2)
@@ -100,15 +100,15 @@ def faulty(arch):
 
 
 def hanging(arch):
-    """Hangs with children of all kinds, in code that no interrupt ends; leaves their number."""
+    """Hangs in code that ignores interrupts, with child processes of all kinds; writes their process ids."""
     if _kind(arch) == ("mb_e6_k5", 1):
-        # One in a session of its own, one whose parent is gone.
-        one = subprocess.Popen(["sleep", "600"], start_new_session=True)
-        two = subprocess.run(
+        # A child in a separate session, and one whose parent has ended.
+        session = subprocess.Popen(["sleep", "600"], start_new_session=True)
+        orphan = subprocess.run(
             ["sh", "-c", "setsid sleep 600 >/dev/null & echo $!"], stdout=subprocess.PIPE, check=True
         )
         path = Path(os.environ["NOTES"])
-        path.with_suffix(".new").write_text(f"{one.pid} {int(two.stdout)} {os.getpid()}")
+        path.with_suffix(".new").write_text(f"{session.pid} {int(orphan.stdout)} {os.getpid()}")
         path.with_suffix(".new").rename(path)
         re.match(r"(a*)*b", "a" * 40)
     return size(arch)
@@ -135,6 +135,6 @@ def alive(pids):
 
 def gone(pids, seconds=5.0):
     deadline = time.monotonic() + seconds
-    while (left := alive(pids)) and time.monotonic() < deadline:
+    while (remaining := alive(pids)) and time.monotonic() < deadline:
         time.sleep(0.02)
-    return not left
+    return not remaining

@@ -1,4 +1,4 @@
-"""A real server of PostgreSQL for tests, which can be stopped and started."""
+"""A real PostgreSQL server for tests, which can be stopped and started."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"
 
 
 def _free_port() -> int:
-    """A port below those that systems give to clients: one of these may be taken while the server is stopped."""
+    """A port below the ephemeral ones: a client could take an ephemeral port while the server is stopped."""
     while True:
         port = random.SystemRandom().randrange(15_000, 32_000)
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -28,7 +28,7 @@ def _free_port() -> int:
 
 
 class PostgreSQL:
-    """A server of its own on a free port."""
+    """A private server on a free port."""
 
     def __init__(self, programs: Path, folder: Path) -> None:
         port = _free_port()
@@ -42,8 +42,8 @@ class PostgreSQL:
         self.start()
 
     @classmethod
-    def here(cls, folder: Path) -> PostgreSQL | None:
-        """A server in a folder; None where no server is installed."""
+    def start_in(cls, folder: Path) -> PostgreSQL | None:
+        """Start a server in a folder; None if PostgreSQL is not installed."""
         programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
         if not programs or not importlib.util.find_spec("psycopg"):
             return None
@@ -68,6 +68,6 @@ class PostgreSQL:
         engine.dispose()
 
     def stop(self) -> None:
-        # An interrupt ends a server at once, whoever is connected.
+        # SIGINT stops the server at once, even with open connections.
         self._process.send_signal(signal.SIGINT)
         self._process.wait(timeout=90)

@@ -1,4 +1,4 @@
-"""The store: who may evaluate what, what is kept, and what a crash leaves; on SQLite and on a real PostgreSQL."""
+"""The store: claims, results and the effects of a crash, on SQLite and on a real PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ from sqlalchemy.engine.interfaces import CacheStats
 
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Result, Store
-from nasbuild.evaluate.store._database import clock, evaluations
-from nasbuild.evaluate.store._owner import _started
+from nasbuild.evaluate.store._database import evaluations, server_time
+from nasbuild.evaluate.store._owner import _start_time
 from nasbuild.space import load_space, sample
 from nasbuild.table import load_builtin
 
 SPACE = load_space("digits-macro")
 ARCHITECTURES = sample(SPACE, 40, np.random.default_rng(0))
-TOLD = {"loss": 0.5, "acc": None}
+METRICS = {"loss": 0.5, "acc": None}
 
 
-def test_what_one_claims_another_does_not_get(url, opened):
-    one, other = opened(url), opened(url)
-    first = one.claim(ARCHITECTURES[:10])
+def test_a_claim_excludes_other_stores(url, opened):
+    store, other = opened(url), opened(url)
+    first = store.claim(ARCHITECTURES[:10])
     assert first == ARCHITECTURES[:10]
-    assert one.claim(ARCHITECTURES[:10]) == []
-    # Even a store of the same process is another one.
+    assert store.claim(ARCHITECTURES[:10]) == []
+    # Even if the other store belongs to the same process.
     assert other.claim(ARCHITECTURES[:15]) == ARCHITECTURES[10:15]
-    one.release(first[:4])
+    store.release(first[:4])
     assert other.claim(ARCHITECTURES[:15]) == ARCHITECTURES[:4]
-    assert one.counts() == {"running": 15, "done": 0, "failed": 0}
+    assert store.counts() == {"running": 15, "done": 0, "failed": 0}
     other.release(first[5:])
-    assert one.counts()["running"] == 15
+    assert store.counts()["running"] == 15
 
 
-def test_what_is_finished_is_there_for_all_in_the_order_it_was_begun(url, opened):
-    one = opened(url)
-    one.claim(ARCHITECTURES[:3])
-    one.finish(ARCHITECTURES[1], Result(TOLD, None, 1.5))
-    one.finish(ARCHITECTURES[0], Result({"loss": float("nan"), "acc": 61.25}, None, 0.5))
-    one.finish(ARCHITECTURES[2], Result(None, "ValueError: no", 0.1))
+def test_all_stores_see_results_in_the_order_of_their_start(url, opened):
+    store = opened(url)
+    store.claim(ARCHITECTURES[:3])
+    store.finish(ARCHITECTURES[1], Result(METRICS, None, 1.5))
+    store.finish(ARCHITECTURES[0], Result({"loss": float("nan"), "acc": 61.25}, None, 0.5))
+    store.finish(ARCHITECTURES[2], Result(None, "ValueError: no", 0.1))
     other = opened(url)
     assert other.results() == {
         ARCHITECTURES[0]: Result({"loss": None, "acc": 61.25}, None, 0.5),
-        ARCHITECTURES[1]: Result(TOLD, None, 1.5),
+        ARCHITECTURES[1]: Result(METRICS, None, 1.5),
         ARCHITECTURES[2]: Result(None, "ValueError: no", 0.1),
     }
     assert list(other.results()) == ARCHITECTURES[:3]
     assert other.counts() == {"running": 0, "done": 2, "failed": 1}
     assert other.claim(ARCHITECTURES[:3]) == []
-    assert other.claim(ARCHITECTURES[:3], again=True) == [ARCHITECTURES[2]]
+    assert other.claim(ARCHITECTURES[:3], retry_failed=True) == [ARCHITECTURES[2]]
     assert ARCHITECTURES[2] not in other.results()
     table = other.table()
     assert table.architectures == tuple(ARCHITECTURES[:2])
@@ -62,10 +62,10 @@ def test_what_is_finished_is_there_for_all_in_the_order_it_was_begun(url, opened
     assert np.isnan(table.columns["acc"][1])
 
 
-def test_evaluators_seeds_and_spaces_do_not_mix(url, opened):
-    one = opened(url)
-    one.claim(ARCHITECTURES[:1])
-    one.finish(ARCHITECTURES[0], Result(TOLD))
+def test_evaluators_seeds_and_spaces_are_separate_studies(url, opened):
+    first = opened(url)
+    first.claim(ARCHITECTURES[:1])
+    first.finish(ARCHITECTURES[0], Result(METRICS))
     for store in (opened(url, "another"), opened(url, "mine", seed=1)):
         assert store.results() == {}
         assert store.claim(ARCHITECTURES[:1]) == ARCHITECTURES[:1]
@@ -81,44 +81,44 @@ from nasbuild.evaluate import Store
 from nasbuild.space import load_space, sample
 space = load_space("digits-macro")
 store = Store(sys.argv[1], space, "mine")
-mine = store.claim(sample(space, 40, np.random.default_rng(0))[:5])
-print(len(mine), flush=True)
+claimed = store.claim(sample(space, 40, np.random.default_rng(0))[:5])
+print(len(claimed), flush=True)
 time.sleep(60)
 """
 
 
-def test_what_a_killed_process_was_at_is_free_at_once(url, opened):
+def test_evaluations_of_a_killed_process_are_claimable_at_once(url, opened):
     with subprocess.Popen([sys.executable, "-c", CLAIM, url], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "5\n"
         store = opened(url)
         assert store.claim(ARCHITECTURES[:5]) == []
         process.kill()
-        # Not even waited for; it may die while they are claimed, so that some are free and others not yet.
-        mine, deadline = [], time.monotonic() + 10
-        while len(mine) < 5 and time.monotonic() < deadline:
-            mine += store.claim(ARCHITECTURES[:5])
+        # It may die in the middle of a claim, so that some are claimable and others not yet.
+        claimed, deadline = [], time.monotonic() + 10
+        while len(claimed) < 5 and time.monotonic() < deadline:
+            claimed += store.claim(ARCHITECTURES[:5])
             time.sleep(0.01)
-    assert sorted(map(ARCHITECTURES.index, mine)) == [0, 1, 2, 3, 4]
+    assert sorted(map(ARCHITECTURES.index, claimed)) == [0, 1, 2, 3, 4]
 
 
-def test_a_process_elsewhere_is_given_time_since_it_could_be_heard(url, opened, monkeypatch):
-    monkeypatch.setattr("nasbuild.evaluate.store._owner.LEASE", 1.0)
+def test_the_lease_of_a_process_elsewhere_starts_when_the_server_is_up(url, opened, monkeypatch):
+    monkeypatch.setattr("nasbuild.evaluate.store._owner.LEASE_SECONDS", 1.0)
     store = opened(url)
     store.claim(ARCHITECTURES[:2])
     engine = sa.create_engine(store.url)
     with engine.connect() as connection:
-        now, up = clock(connection)
-    time.sleep(max(0.0, up + 1.1 - now))
-    for heard, free in ((time.time(), 0), (time.time() - 100, 2)):
+        now, up_since = server_time(connection)
+    time.sleep(max(0.0, up_since + 1.1 - now))
+    for heartbeat, claimable in ((time.time(), 0), (time.time() - 100, 2)):
         with engine.begin() as connection:
-            away = {"owner": "elsewhere:1:2:ab", "heard": heard}
-            connection.execute(sa.update(evaluations).values(**away))
-        assert len(opened(url).claim(ARCHITECTURES[:2])) == free
+            elsewhere = {"owner": "elsewhere:1:2:ab", "heard": heartbeat}
+            connection.execute(sa.update(evaluations).values(**elsewhere))
+        assert len(opened(url).claim(ARCHITECTURES[:2])) == claimable
     engine.dispose()
 
 
-def test_a_heartbeat_is_heard(url, opened):
+def test_a_heartbeat_renews_the_lease(url, opened):
     store = opened(url)
     store.claim(ARCHITECTURES[:1])
     engine = sa.create_engine(store.url)
@@ -130,21 +130,21 @@ def test_a_heartbeat_is_heard(url, opened):
     engine.dispose()
 
 
-def test_a_table_is_taken_in_and_given_back(url, opened):
+def test_a_table_is_imported_and_exported_unchanged(url, opened):
     table = load_builtin("digits-macro").select(range(20))
     store = opened(url)
     store.claim(table.architectures[:1])
     store.finish(table.architectures[0], Result(None, "failed before"))
-    assert store.take_in(table) == 20
-    assert store.take_in(table) == 0
-    again = store.table()
-    assert set(again.architectures) == set(table.architectures)
+    assert store.import_table(table) == 20
+    assert store.import_table(table) == 0
+    exported = store.table()
+    assert set(exported.architectures) == set(table.architectures)
     for name, values in table.columns.items():
-        found = again.columns[name][[again.row_of[a] for a in table.architectures]]
+        found = exported.columns[name][[exported.row_of[a] for a in table.architectures]]
         assert np.array_equal(found, values, equal_nan=True)
 
 
-def test_a_store_of_a_newer_version_is_refused(url, opened):
+def test_a_store_of_a_newer_version_is_an_error(url, opened):
     store = opened(url)
     engine = sa.create_engine(store.url)
     with engine.begin() as connection:
@@ -157,46 +157,46 @@ def test_a_store_of_a_newer_version_is_refused(url, opened):
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("nowhere://x", "is no database that evaluations are kept in"),
+        ("nowhere://x", "is not a supported database"),
         ("/no/such/folder/store.db", "can't be opened"),
         ("mysql://me:secret@host/db", "store mysql"),
     ],
 )
-def test_what_is_no_store_is_refused_without_its_password(url, message):
+def test_an_unusable_address_is_an_error_that_hides_the_password(url, message):
     with pytest.raises(NasbuildError, match=message) as caught:
         Store(url, SPACE, "mine")
     assert "secret" not in str(caught.value)
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
+def test_a_file_that_is_not_a_database_is_an_error_and_not_changed(tmp_path):
     path = tmp_path / "notes.txt"
     path.write_text("my notes, which are no database at all" * 50)
-    with pytest.raises(NasbuildError, match="is no database of SQLite"):
+    with pytest.raises(NasbuildError, match="is not an SQLite database"):
         Store(path, SPACE, "mine")
     assert path.read_text().startswith("my notes")
 
 
 def test_an_empty_store_has_no_table(tmp_path, opened):
-    with pytest.raises(NasbuildError, match="holds no finished evaluation"):
+    with pytest.raises(NasbuildError, match="holds no completed evaluation"):
         opened(tmp_path / "store.db").table()
 
 
-def test_processes_are_told_from_those_that_had_their_number_before():
-    assert _started(os.getpid()) != ""
+def test_the_start_time_of_an_ended_process_is_unknown():
+    assert _start_time(os.getpid()) != ""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
-    assert _started(process.pid) == ""
+    assert _start_time(process.pid) == ""
 
 
-def test_many_are_claimed_and_finished_at_once(url, opened):
-    one, other = opened(url), opened(url)
+def test_many_evaluations_are_claimed_and_finished_at_once(url, opened):
+    store, other = opened(url), opened(url)
     many = sample(SPACE, 1200, np.random.default_rng(5))
     other.claim(many[::3])
-    mine = one.claim(many)
-    assert mine == [a for i, a in enumerate(many) if i % 3]
-    one.finish_all([(a, Result({"loss": float(i)})) for i, a in enumerate(mine)])
-    one.finish_all([])
-    assert one.counts() == {"running": 400, "done": 800, "failed": 0}
+    claimed = store.claim(many)
+    assert claimed == [a for i, a in enumerate(many) if i % 3]
+    store.finish_all([(a, Result({"loss": float(i)})) for i, a in enumerate(claimed)])
+    store.finish_all([])
+    assert store.counts() == {"running": 400, "done": 800, "failed": 0}
     assert [r.metrics for r in other.results().values()] == [{"loss": float(i)} for i in range(800)]
 
 
@@ -204,32 +204,32 @@ def test_results_are_written_together_or_not_at_all(url, opened):
     store = opened(url)
     first, second = store.claim(ARCHITECTURES[:2])
     with pytest.raises(TypeError):
-        store.finish_all([(first, Result(TOLD)), (second, Result({"loss": object()}))])  # type: ignore[dict-item]
+        store.finish_all([(first, Result(METRICS)), (second, Result({"loss": object()}))])  # type: ignore[dict-item]
     assert store.counts() == {"running": 2, "done": 0, "failed": 0}
 
 
 def test_statements_are_compiled_once(url, opened):
     store, compiled = opened(url), []
 
-    def ask(*told) -> None:
-        _, _, statement, _, context, _ = told
+    def record(*event_arguments) -> None:
+        _, _, statement, _, context, _ = event_arguments
         if context.compiled is not None and context.cache_hit is not CacheStats.CACHE_HIT:
             compiled.append(statement)
 
-    event.listen(sa.Engine, "before_cursor_execute", ask)
+    event.listen(sa.Engine, "before_cursor_execute", record)
     try:
         for i, architecture in enumerate(ARCHITECTURES[:12]):
             if i == 4:
-                # All kinds were asked once or more: begun, finished, failed and taken over.
+                # Every kind of statement was executed by now.
                 assert compiled
                 compiled.clear()
             store.claim([architecture], code=f"{i}")
             store.finish(architecture, Result(None, f"no {i}", i / 7))
-            assert store.claim([architecture], again=True, code=f"again {i}") == [architecture]
+            assert store.claim([architecture], retry_failed=True, code=f"again {i}") == [architecture]
             store.finish(architecture, Result({"loss": i / 7}, None, i / 3, notes=(f"note {i}",)))
             store.heartbeat()
     finally:
-        event.remove(sa.Engine, "before_cursor_execute", ask)
+        event.remove(sa.Engine, "before_cursor_execute", record)
     assert not compiled
     assert [r.code for r in store.results().values()] == [f"again {i}" for i in range(12)]
     assert [r.metrics for r in store.results().values()] == [{"loss": i / 7} for i in range(12)]

@@ -130,7 +130,7 @@ def noisy(monkeypatch):
         return type(evaluator)(name, evaluator.metrics, measure)
 
     assert _load_evaluator.load_evaluator is plain
-    monkeypatch.setattr("nasbuild.evaluate.executors._work.load_evaluator", load)
+    monkeypatch.setattr("nasbuild.evaluate.executors._executor.load_evaluator", load)
     return seen
 
 

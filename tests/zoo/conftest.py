@@ -1,4 +1,4 @@
-"""What the tests of shipped networks and tasks share."""
+"""Fixtures of the tests of the zoo."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _one_thread():
 
 @pytest.fixture(scope="module")
 def fashion_folder(tmp_path_factory):
-    """A supernet with random weights, and few pictures in the layout of Fashion-MNIST."""
+    """A supernet with random weights, and a few images in the layout of Fashion-MNIST."""
     folder = tmp_path_factory.mktemp("fashion")
     rng = np.random.default_rng(0)
     for name, n in (("train", 60), ("t10k", 40)):

@@ -24,7 +24,7 @@ SMALL = plan_of(sd_unet(), SMALLEST)
 
 
 def random_unet(plan: Plan, size: Size, inputs: int | None = None, seed: int = 0) -> DenoisingUNet:
-    """Weights that are all different, norms and biases among them."""
+    """Random weights, also for norms and biases."""
     torch.manual_seed(seed)
     network = DenoisingUNet(plan, size, inputs)
     with torch.no_grad():
@@ -46,7 +46,7 @@ def inputs_of(size: Size, channels: int = 4, n: int = 3, seed: int = 1) -> tuple
 
 
 def plans_at_width() -> list[tuple[str, Plan]]:
-    """SDv1.4's own plan with each other module of a stage that is as wide."""
+    """SDv1.4's plan with one stage replaced by each other module of the same width."""
     found = []
     own = sd_v1_4()
     for u, stage in enumerate(sd_unet().stages):
@@ -58,7 +58,7 @@ def plans_at_width() -> list[tuple[str, Plan]]:
 
 
 def neutralised(state: dict[str, Tensor], plan: Plan) -> dict[str, Tensor]:
-    """Weights of SDv1.4's network, in which the layers that a plan leaves out do nothing."""
+    """Weights of SDv1.4's network in which the layers that a plan omits do nothing."""
     state = {key: value.clone() for key, value in state.items()}
     prefixes = [f"down_blocks.{u}" for u in range(4)] + ["mid_block"] + [f"up_blocks.{u}" for u in range(4)]
     for prefix, whole, part in zip(prefixes, OWN, plan, strict=True):

@@ -14,7 +14,7 @@ from nasbuild.zoo.ofa import ArrayImages, Family, StageShape, Supernet, fashion
 
 
 def tiny() -> Family:
-    """Two stages of up to two layers, for pictures of 8 x 8 in three classes."""
+    """Two stages of up to two layers, for images of 8 x 8 in three classes."""
     return replace(
         fashion(),
         name="tiny",
@@ -26,7 +26,7 @@ def tiny() -> Family:
 
 
 def random_supernet(family: Family, seed: int = 0) -> Supernet:
-    """Weights, matrices and statistics that are all different, so that nothing can be mixed up unseen."""
+    """Random weights, matrices and statistics, so that any mix-up is noticed."""
     torch.manual_seed(seed)
     supernet = Supernet(family)
     with torch.no_grad():
@@ -40,7 +40,7 @@ def random_supernet(family: Family, seed: int = 0) -> Supernet:
 
 
 def bright_images(n: int, seed: int = 0) -> ArrayImages:
-    """8 x 8 pictures whose class tells which third of them is brightest."""
+    """Images of 8 x 8; the class is the brightest third."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(3, size=n)
     pixels = rng.integers(0, 120, size=(n, 8, 8), dtype=np.uint8)
@@ -50,7 +50,7 @@ def bright_images(n: int, seed: int = 0) -> ArrayImages:
 
 
 def published() -> Any:
-    """Once-for-All's own networks; its data loaders, which need torchvision, are left out."""
+    """The networks of the package ofa, without its data loaders, which need torchvision."""
     sys.modules.setdefault("ofa.utils.my_dataloader", types.ModuleType("ofa.utils.my_dataloader"))
     from ofa.imagenet_classification.elastic_nn import networks
 

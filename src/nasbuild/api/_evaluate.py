@@ -102,8 +102,8 @@ def evaluate(
             list(architectures),
             kept,
             executor=_executor(evaluator, workers),
-            again=retry_failed,
-            renew=again,
+            retry_failed=retry_failed,
+            renew_outdated=again,
             progress=progress,
         )
     reasons = [result.reason for result in results.values() if result.metrics is None]

@@ -87,8 +87,8 @@ def evaluate(
             list(named),
             kept,
             executor=executor,
-            again=retry_failed,
-            renew=again,
+            retry_failed=retry_failed,
+            renew_outdated=again,
             progress=lambda done, total, failed: move(
                 "evaluating", done, total, f"{failed} failed" if failed else ""
             ),
@@ -142,16 +142,16 @@ def open_store(
     alone
         Whether evaluations run in this process, which one of them may end.
     """
-    from nasbuild.evaluate import Store, salvaged
+    from nasbuild.evaluate import Store, salvage_store
 
     def tell(text: str) -> None:
         out.now(f"note: {text}")
 
     if salvage is not None:
-        tell(salvaged(salvage, place))
+        tell(salvage_store(salvage, place))
     if spec.limit is not None and spec.load().sweep is not None:
         tell("--limit does not hold for latency, whose option seconds bounds it")
-    kept = Store(place, spec.space, spec.name, seed=spec.seed, tell=tell)
+    kept = Store(place, spec.space, spec.name, seed=spec.seed, notify=tell)
     lost = kept.interrupted()
     if lost:
         names = ", ".join(lost[:_SHOWN]) + (f" and {len(lost) - _SHOWN:,} more" if len(lost) > _SHOWN else "")

@@ -1,6 +1,7 @@
-"""What an architecture really does: the only room that runs networks.
+"""Evaluates architectures: evaluators, executors that run them, and a store that keeps the results.
 
-Importing it loads no torch; the functions do when they are called. ``nasbuild.evaluate(...)`` calls `nasbuild.api.evaluate`.
+This is the only room that runs networks. Importing it does not load torch; functions load it when they need it.
+``nasbuild.evaluate(...)`` calls `nasbuild.api.evaluate`.
 """
 
 from __future__ import annotations
@@ -13,57 +14,57 @@ from nasbuild.evaluate._command_evaluator import EvaluationError
 from nasbuild.evaluate._load_evaluator import load_evaluator
 from nasbuild.evaluate._networks import Networks, load_networks, network_names
 from nasbuild.evaluate._protocol import Cost, Evaluator
-from nasbuild.evaluate._result import Measured, Result
+from nasbuild.evaluate._result import MetricValues, Result
+from nasbuild.evaluate.executors._executor import Executor, Spec
 from nasbuild.evaluate.executors._pool import InProcess, Pool
 from nasbuild.evaluate.executors._ray import Ray
-from nasbuild.evaluate.executors._work import Executor, Spec
-from nasbuild.evaluate.latency._latency import NoisyReading
+from nasbuild.evaluate.latency._measure import NoisyLatencyError
 from nasbuild.evaluate.latency._onnx_runtime import to_onnx
 
 if TYPE_CHECKING:
     from nasbuild.evaluate._evaluate_all import evaluate_all
-    from nasbuild.evaluate._mac_counter import count_call
+    from nasbuild.evaluate._mac_counter import count_macs
     from nasbuild.evaluate._network_costs import count_parameters
-    from nasbuild.evaluate.store._faults import StoreError
-    from nasbuild.evaluate.store._owner import LEASE
-    from nasbuild.evaluate.store._salvage import salvaged
+    from nasbuild.evaluate.store._errors import StoreError
+    from nasbuild.evaluate.store._owner import LEASE_SECONDS
+    from nasbuild.evaluate.store._salvage import salvage_store
     from nasbuild.evaluate.store._store import Store
 
 __all__ = [
-    "LEASE",
+    "LEASE_SECONDS",
     "Cost",
     "EvaluationError",
     "Evaluator",
     "Executor",
     "InProcess",
-    "Measured",
+    "MetricValues",
     "Networks",
-    "NoisyReading",
+    "NoisyLatencyError",
     "Pool",
     "Ray",
     "Result",
     "Spec",
     "Store",
     "StoreError",
-    "count_call",
+    "count_macs",
     "count_parameters",
     "evaluate_all",
     "load_evaluator",
     "load_networks",
     "network_names",
-    "salvaged",
+    "salvage_store",
     "to_onnx",
 ]
 
-# Worker processes import this room and need no database.
+# Imported on first use: worker processes need no database.
 _LAZY = {
-    "LEASE": "store._owner",
+    "LEASE_SECONDS": "store._owner",
     "Store": "store._store",
-    "StoreError": "store._faults",
-    "count_call": "_mac_counter",
+    "StoreError": "store._errors",
+    "count_macs": "_mac_counter",
     "count_parameters": "_network_costs",
     "evaluate_all": "_evaluate_all",
-    "salvaged": "store._salvage",
+    "salvage_store": "store._salvage",
 }
 
 

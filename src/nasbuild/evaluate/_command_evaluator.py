@@ -1,4 +1,4 @@
-"""An evaluator that is a command of the user's: JSON in, JSON out, within a time limit."""
+"""Runs a user's command as an evaluator: JSON in, JSON out, within a time limit."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ import threading
 from typing import IO, Any
 
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate.executors._supervised import Supervised, shown_status
+from nasbuild.evaluate.executors._supervised import SupervisedProcess, exit_description
 
-_KEPT = 1 << 20  # bytes of what a command says; its answer is its last line
-_GOING = 2.0  # seconds for what it said last to arrive
+_KEPT = 1 << 20  # bytes of a command's output that are kept; its answer is the last line
+_DRAIN_WAIT = 2.0  # seconds for its last output to arrive
 
 
 class EvaluationError(NasbuildError):
-    """An evaluation that failed; the search or the store goes on with the others."""
+    """A failed evaluation; the others go on."""
 
 
 def check_command(command: str) -> None:
-    """Refuse a command that this machine does not have, before any work is done."""
+    """Raise NasbuildError if the command's program is not installed, before any work is done."""
     try:
         parts = shlex.split(command)
     except ValueError as error:
-        raise NasbuildError(f"is no command ({error})", where=f"--evaluator command:{command}") from None
+        raise NasbuildError(
+            f"is not a valid command ({error})", where=f"--evaluator command:{command}"
+        ) from None
     if not parts or shutil.which(parts[0]) is None:
         raise NasbuildError(
             f"there is no program {parts[0] if parts else ''!r}",
@@ -36,56 +38,56 @@ def check_command(command: str) -> None:
 
 
 def run_command(command: str, architecture: dict[str, Any], limit: float | None) -> Any:
-    """Run a command with an architecture as one line of JSON on its input; its last line is read as JSON.
+    """Run a command with an architecture as a line of JSON on its input, and parse its last line of output as JSON.
 
-    When it ends, everything that it started is ended; so it is when this process ends, however that happens.
+    When the command or this process ends, for any reason, all processes that the command started are ended.
 
     Parameters
     ----------
     limit
-        Seconds after which it is ended; None for no limit.
+        Seconds after which the command is ended; None for no limit.
 
     Raises
     ------
     EvaluationError
-        If it fails, takes too long, or answers with something else.
+        If the command fails, takes too long, or does not answer with JSON.
     """
     pipe = subprocess.PIPE
-    running = Supervised(shlex.split(command), stdin=pipe, stdout=pipe, stderr=pipe)
+    running = SupervisedProcess(shlex.split(command), stdin=pipe, stdout=pipe, stderr=pipe)
     assert running.process.stdin is not None
     out, err = _Tail(running.process.stdout), _Tail(running.process.stderr)
-    # A command may not read all, or nothing, of its input.
-    asking = threading.Thread(
-        target=_ask, args=(running.process.stdin, json.dumps(architecture) + "\n"), daemon=True
+    # The command may read only a part of its input, or nothing.
+    writer = threading.Thread(
+        target=_write, args=(running.process.stdin, json.dumps(architecture) + "\n"), daemon=True
     )
-    asking.start()
+    writer.start()
     try:
         code = running.wait(limit)
     except subprocess.TimeoutExpired:
         raise EvaluationError(f"took longer than {limit:g} s") from None
     finally:
-        running.end()
-        for thread in (asking, out, err):
-            thread.join(_GOING)
+        running.stop()
+        for thread in (writer, out, err):
+            thread.join(_DRAIN_WAIT)
     if code:
-        said = (err.text().strip().splitlines() or ["it said nothing"])[-1]
-        how = f"ended with code {code}" if code > 0 else f"died ({shown_status(code)})"
-        raise EvaluationError(f"{how}: {said}")
+        message = (err.text().strip().splitlines() or ["no error message"])[-1]
+        how = f"ended with code {code}" if code > 0 else f"died ({exit_description(code)})"
+        raise EvaluationError(f"{how}: {message}")
     lines = out.text().strip().splitlines()
     try:
         return json.loads(lines[-1])
     except (IndexError, ValueError, RecursionError):
-        said = repr(lines[-1][:200]) if lines else "nothing"
-        raise EvaluationError(f"answered {said}, not JSON") from None
+        answer = repr(lines[-1][:200]) if lines else "nothing"
+        raise EvaluationError(f"answered {answer}, not JSON") from None
 
 
-def _ask(stream: IO[bytes], line: str) -> None:
+def _write(stream: IO[bytes], line: str) -> None:
     with contextlib.suppress(OSError), stream:
         stream.write(line.encode())
 
 
 class _Tail(threading.Thread):
-    """The last of what a stream says; all else is read and forgotten."""
+    """Reads a stream to its end and keeps its last bytes."""
 
     def __init__(self, stream: IO[bytes] | None) -> None:
         super().__init__(daemon=True)

@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-def arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """What a module is called with.
+def call_arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Positional and keyword arguments with which a module is called.
 
     Examples
     --------
-    >>> arguments({"ids": 1})
+    >>> call_arguments({"ids": 1})
     ((), {'ids': 1})
-    >>> arguments((1, None))
+    >>> call_arguments((1, None))
     ((1, None), {})
     """
     if isinstance(inputs, Mapping):
@@ -24,14 +24,14 @@ def arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return (tuple(inputs) if isinstance(inputs, tuple | list) else (inputs,)), {}
 
 
-def called(module: nn.Module, inputs: Any) -> Any:
-    """What a module makes of its inputs."""
-    args, kwargs = arguments(inputs)
+def call_module(module: nn.Module, inputs: Any) -> Any:
+    """The output of a module for its inputs."""
+    args, kwargs = call_arguments(inputs)
     return module(*args, **kwargs)
 
 
-def changed(inputs: Any, change: Callable[[Tensor], Any]) -> Any:
-    """The same with every tensor changed, in lists and dicts too."""
+def map_tensors(inputs: Any, change: Callable[[Tensor], Any]) -> Any:
+    """A copy of the inputs with ``change`` applied to every tensor, in nested lists and dicts, too."""
     from torch import Tensor
     from torch.utils._pytree import tree_map_only
 
@@ -39,7 +39,7 @@ def changed(inputs: Any, change: Callable[[Tensor], Any]) -> Any:
 
 
 def tensors_of(inputs: Any) -> list[Tensor]:
-    """All tensors in it, in order."""
+    """All tensors in the inputs, in order."""
     from torch import Tensor
     from torch.utils._pytree import tree_leaves
 

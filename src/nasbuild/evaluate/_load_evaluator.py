@@ -1,4 +1,4 @@
-"""Evaluators by name: a function of the user's, a command, a table, a network's costs or latency, a training."""
+"""Loads evaluators by name: a user's function or command, a table, network costs or latency, a registered evaluator."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._command_evaluator import EvaluationError, check_command, run_command
 from nasbuild.evaluate._network_costs import COSTS, count_costs, parse_costs
 from nasbuild.evaluate._networks import load_networks
-from nasbuild.evaluate._protocol import AHEAD, Cost, Evaluator
-from nasbuild.evaluate._source_hash import code_of
-from nasbuild.evaluate.latency._latency import LATENCY, TOGETHER, measure_latencies
+from nasbuild.evaluate._protocol import QUEUE_DEPTH, Cost, Evaluator
+from nasbuild.evaluate._source_hash import source_hash
+from nasbuild.evaluate.latency._measure import LATENCY, SWEEP_SIZE, measure_latencies
 from nasbuild.evaluate.latency._settings import parse_latency
 from nasbuild.space import Architecture, Space, to_dict
 
@@ -31,41 +31,59 @@ _FORMS = (
 
 
 def load_evaluator(name: str, space: Space, *, seed: int = 0, limit: float | None = None) -> Evaluator:
-    """An evaluator by its name.
+    """Load an evaluator by name.
 
     Parameters
     ----------
     name
-        ``"FILE.py:FUNCTION"`` or ``"MODULE:FUNCTION"`` calls a function with an
-        architecture as in ``archs.jsonl`` (``{"stages": [[{feature: choice}, ...], ...]}``), which returns the metrics
-        that the space declares (its attribute ``cost``, where it has one, is the cost class);
-        ``"command:PROGRAM ARGUMENTS"`` gets the same as a line of JSON and answers with one;
-        ``"costs:NETWORK"`` counts, with options as in `parse_costs`, ``"latency:NETWORK[,OPTION=VALUE ...]"`` times networks that `load_networks`
-        knows, options as in `LatencySettings`; ``"NAME"`` or ``"NAME:ARGUMENT"`` is an evaluator that an installed package registers
-        (entry point group ``nasbuild.evaluators``: a function of the argument, the space and the seed that returns an
-        `Evaluator`), among them ``"digits"``, ``"supernet:FILE.yaml"`` and ``"inpainting:FILE.yaml"``; anything else is a table, in which architectures are looked up: what is not
-        in it could not be measured.
+        One of these forms:
+
+        - ``FILE.py:FUNCTION`` or ``MODULE:FUNCTION``: a function of an architecture as in ``archs.jsonl``
+          (``{"stages": [[{feature: choice}, ...], ...]}``) that returns the metrics that the space declares. Its
+          attribute ``cost``, if present, is the cost class.
+        - ``command:PROGRAM ARGUMENTS``: a program that reads an architecture as a line of JSON and answers with one.
+        - ``costs:NETWORK``: counts parameters and multiply-accumulates of `load_networks`; options as in `parse_costs`.
+        - ``latency:NETWORK[,OPTION=VALUE ...]``: times the same networks; options as in `LatencySettings`.
+        - ``NAME`` or ``NAME:ARGUMENT``: an evaluator that an installed package registers, such as ``digits``,
+          ``supernet:FILE.yaml`` or ``inpainting:FILE.yaml``. See ``docs/plugins.md``.
+        - Anything else is a table, in which architectures are looked up. Evaluations of others fail.
+    space
+        The space of the architectures.
     seed
-        Of trainings.
+        Seed of trainings.
     limit
-        Seconds that an evaluation may take. Commands keep to it by themselves, all else needs a process that can be ended:
-        executors see to that.
+        Maximum seconds of an evaluation. Commands enforce it themselves. For all others the executor enforces it in a
+        separate process.
 
     Raises
     ------
     NasbuildError
-        If there is none of that name.
+        If the name is unknown, or the evaluator can't be loaded.
+
+    Examples
+    --------
+    >>> from nasbuild.space import load_space, sample
+    >>> import numpy as np
+    >>> space = load_space("digits-macro")
+    >>> costs = load_evaluator("costs:digits", space)
+    >>> costs.cost, sorted(costs.metrics)
+    ('free', ['macs', 'params'])
+    >>> table = load_evaluator("digits-macro", space)
+    >>> [result.metrics["params"] for result in table.evaluate(sample(space, 1, np.random.default_rng(0)))]
+    [6514.0]
     """
-    # Parts held fixed say what is asked for, not what can be evaluated.
-    found = _found(name, space.whole or space, seed, limit)
-    return replace(found, code=code_of(name))
+    # Fixed parts of a space restrict what is asked for, not what can be evaluated.
+    evaluator = _load(name, space.whole or space, seed, limit)
+    return replace(evaluator, code=source_hash(name))
 
 
-def _found(name: str, space: Space, seed: int, limit: float | None) -> Evaluator:
+def _load(name: str, space: Space, seed: int, limit: float | None) -> Evaluator:
     if name.startswith(_COMMAND):
         command = name.removeprefix(_COMMAND).strip()
         check_command(command)
-        return _function(name, lambda arch: run_command(command, arch, limit), space, "dear", limited=True)
+        return _function(
+            name, lambda arch: run_command(command, arch, limit), space, "expensive", enforces_limit=True
+        )
     if name.startswith(_COSTS):
         return _costs(name, space)
     if name.startswith(_LATENCY):
@@ -78,41 +96,41 @@ def _found(name: str, space: Space, seed: int, limit: float | None) -> Evaluator
     if parts is not None:
         function = find_function(*parts, where=f"--evaluator {name}")
         return _function(name, function, space, _cost(name, function))
-    # Not loaded for other evaluators: worker processes start sooner without.
+    # Imported late: worker processes of other evaluators start sooner.
     from nasbuild.table import builtin_tables
 
     if name in builtin_tables() or Path(name).exists():
-        return _looked_up(name, space)
+        return _table_lookup(name, space)
     raise NasbuildError(
         f"there is no evaluator {name!r}", where="--evaluator", allowed=(*registered("evaluators"), *_FORMS)
     )
 
 
 def _costs(name: str, space: Space) -> Evaluator:
-    of, batch = parse_costs(name.removeprefix(_COSTS), name)
-    networks = load_networks(of, space)
+    network, batch = parse_costs(name.removeprefix(_COSTS), name)
+    networks = load_networks(network, space)
     return Evaluator(name, COSTS, lambda architecture: count_costs(networks, architecture, batch), "free")
 
 
 def _latency(name: str, space: Space) -> Evaluator:
-    of, settings = parse_latency(name.removeprefix(_LATENCY), name)
-    # Said at once, not by the failure of every network.
-    load_networks(of, space)
-    settings.target.check()
+    network, settings = parse_latency(name.removeprefix(_LATENCY), name)
+    # Fail at once, not once per network.
+    load_networks(network, space)
+    settings.backend.check()
 
     def measure(architecture: Architecture) -> Mapping[str, float | None]:
-        (outcome,) = sweep([architecture])
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        (metrics,) = sweep([architecture])
+        if isinstance(metrics, Exception):
+            raise metrics
+        return metrics
 
     def sweep(architectures: Any) -> list[Mapping[str, float | None] | Exception]:
-        return measure_latencies(of, space, architectures, settings)
+        return measure_latencies(network, space, architectures, settings)
 
-    return Evaluator(name, LATENCY, measure, "cheap", sweep, TOGETHER)
+    return Evaluator(name, LATENCY, measure, "cheap", sweep, SWEEP_SIZE)
 
 
-def _looked_up(name: str, space: Space) -> Evaluator:
+def _table_lookup(name: str, space: Space) -> Evaluator:
     from nasbuild.table import read_table
 
     table = read_table(name, space)
@@ -128,18 +146,25 @@ def _looked_up(name: str, space: Space) -> Evaluator:
 
 def _cost(name: str, function: Callable[..., Any]) -> Cost:
     cost = getattr(function, "cost", "cheap")
-    if cost not in AHEAD:
-        raise NasbuildError(f"its cost is {cost!r}", where=f"--evaluator {name}", allowed=AHEAD)
+    if cost not in QUEUE_DEPTH:
+        raise NasbuildError(f"its cost class is {cost!r}", where=f"--evaluator {name}", allowed=QUEUE_DEPTH)
     return cast(Cost, cost)
 
 
 def _function(
-    name: str, function: Callable[[dict[str, Any]], Any], space: Space, cost: Cost, *, limited: bool = False
+    name: str,
+    function: Callable[[dict[str, Any]], Any],
+    space: Space,
+    cost: Cost,
+    *,
+    enforces_limit: bool = False,
 ) -> Evaluator:
     if not space.metrics:
         raise NasbuildError(
-            f"space {space.name!r} declares no metrics, so nobody knows what is better",
+            f"space {space.name!r} declares no metrics, so their directions are unknown",
             where="--evaluator",
             todo="add metrics with their directions to the space",
         )
-    return Evaluator(name, space.metrics, lambda arch: function(to_dict(space, arch)), cost, limited=limited)
+    return Evaluator(
+        name, space.metrics, lambda arch: function(to_dict(space, arch)), cost, enforces_limit=enforces_limit
+    )

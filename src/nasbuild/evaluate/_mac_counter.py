@@ -1,4 +1,4 @@
-"""Counts what a network does while it runs, on tensors with or without contents."""
+"""Counts the multiply-accumulates (MACs) of a network while it runs, on real or meta tensors."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from nasbuild._macs.torch_operations import (
     whole_macs,
 )
 from nasbuild._macs.whole_calls import Whole
-from nasbuild.evaluate._example_inputs import called
+from nasbuild.evaluate._example_inputs import call_module
 
 
 @dataclass
-class Count:
-    """What one call of a network does.
+class MacCount:
+    """Operations of one call of a network.
 
     Attributes
     ----------
     macs
-        Multiply-accumulates of all operations that there are rules for.
+        Multiply-accumulates of all operations that have a counting rule.
     unknown
-        Operation without a rule -> how often it was called.
+        Operation without a rule -> number of calls.
     recurrent
-        Steps and sequences of each recurrent layer.
+        (steps, sequences) of each call of a recurrent layer.
     """
 
     macs: int = 0
@@ -44,18 +44,30 @@ class Count:
     recurrent: list[tuple[int, int]] = field(default_factory=list)
 
 
-def count_call(module: nn.Module, inputs: Any) -> Count:
-    """Call a module and count what it does."""
-    count = Count()
+def count_macs(module: nn.Module, inputs: Any) -> MacCount:
+    """Call a module once and count its multiply-accumulates.
+
+    Parameters
+    ----------
+    inputs
+        A tensor, a tuple of arguments, or a dict of keyword arguments; tensors may be on the device ``meta``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> count_macs(torch.nn.Linear(3, 16), torch.zeros(1, 3)).macs
+    48
+    """
+    count = MacCount()
     operations = _Operations(count)
-    # Fused attention hides its products; the plain one is made of them.
+    # Fused attention hides its matrix products; the plain implementation shows them.
     with plain_torch(), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), Whole(operations), operations:
-        called(module, inputs)
+        call_module(module, inputs)
     return count
 
 
 class _Operations(TorchDispatchMode):
-    def __init__(self, count: Count) -> None:
+    def __init__(self, count: MacCount) -> None:
         super().__init__()
         self.count = count
         self.silent = False
@@ -70,7 +82,7 @@ class _Operations(TorchDispatchMode):
         del types
         kwargs = kwargs or {}
         if not self.silent and not has_rule(func):
-            # In inference mode operations arrive that are made of others.
+            # In inference mode composite operations arrive undecomposed.
             with self:
                 parts = func.decompose(*args, **kwargs)
             if parts is not NotImplemented:
@@ -82,8 +94,8 @@ class _Operations(TorchDispatchMode):
 
     def whole(self, name: str, args: Sequence[Any], found: Any) -> None:
         self.add(name, whole_macs(name, args, found))
-        if name in RECURRENT and (told := sequence_and_batch(args)):
-            self.count.recurrent.append(told)
+        if name in RECURRENT and (sizes := sequence_and_batch(args)):
+            self.count.recurrent.append(sizes)
 
     def add(self, name: str, macs: int | None) -> None:
         if macs is None:

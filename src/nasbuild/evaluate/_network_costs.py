@@ -1,4 +1,4 @@
-"""What a network costs, counted exactly: parameters and multiply-accumulates."""
+"""Exact costs of a network: parameters and multiply-accumulates (MACs)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from nasbuild._macs.batch_dimension import FIRST, batch_of, divided, uncounted, undivided
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate._example_inputs import changed, tensors_of
+from nasbuild.evaluate._example_inputs import map_tensors, tensors_of
 from nasbuild.evaluate._networks import Networks
-from nasbuild.evaluate._result import Noted
+from nasbuild.evaluate._result import AnnotatedMetrics
 from nasbuild.space import Architecture, Metric
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from nasbuild.evaluate._mac_counter import Count
+    from nasbuild.evaluate._mac_counter import MacCount
 
 COSTS = {
     "macs": Metric("macs", "minimize", "MACs"),
@@ -26,13 +26,13 @@ COSTS = {
 
 @dataclass(frozen=True)
 class Batch:
-    """Which dimension of inputs is the batch; None if they have none."""
+    """The batch dimension of the inputs; None if they have none."""
 
     dimension: int | None = FIRST
 
 
 def parse_costs(text: str, name: str) -> tuple[str, Batch]:
-    """``NETWORK[,no-batch|,batch-dimension=N]``: the networks' name, and where their batch is.
+    """Parse ``NETWORK[,no-batch|,batch-dimension=N]`` into the networks' name and their batch dimension.
 
     >>> parse_costs("nets.py:build@10x1x32,batch-dimension=1", "")
     ('nets.py:build@10x1x32', Batch(dimension=1))
@@ -40,7 +40,7 @@ def parse_costs(text: str, name: str) -> tuple[str, Batch]:
     Raises
     ------
     NasbuildError
-        If an option is none.
+        If an option is unknown.
     """
     networks, *options = text.split(",")
     batch = Batch()
@@ -59,17 +59,19 @@ def parse_costs(text: str, name: str) -> tuple[str, Batch]:
     return networks, batch
 
 
-def count_costs(networks: Networks, architecture: Architecture, batch: Batch | None = None) -> Noted:
-    """Multiply-accumulates of one input and parameters of the built network.
+def count_costs(
+    networks: Networks, architecture: Architecture, batch: Batch | None = None
+) -> AnnotatedMetrics:
+    """Multiply-accumulates per input, and parameters, of an architecture's network.
 
-    ``macs`` are those of convolutions, products of matrices, contractions, attention and recurrent layers, those with
-    the zeros of the padding included; norms, activations, additions, pools and interpolation count nothing. It is
-    None, and said so, where an operation has no rule. Where inputs have a batch, it is that of one of them; a leading
-    size that is a sequence is no batch. ``params`` counts what could be trained, each once: weights, biases, scales
-    and shifts of norms, not their running statistics; and the weights of layers that torch has quantised.
+    ``macs`` counts convolutions, matrix products, contractions, attention and recurrent layers, products with
+    zeros of the padding included. Norms, activations, additions, pooling and interpolation count nothing. It is None,
+    with a note, if an operation has no rule. The count of a batch is divided by its size; a leading dimension that
+    is a sequence is not a batch. ``params`` counts everything trainable once: weights, biases, and scales and
+    shifts of norms, but not running statistics. It includes the weights of layers that torch has quantised.
 
-    Nothing is computed: the network is built without memory (torch's device ``meta``). One that can't be is
-    built and run on the CPU.
+    Nothing is computed: the network is built without memory, on torch's device ``meta``. Networks that don't support
+    this are built and run on the CPU.
     """
     chosen = batch or Batch()
     try:
@@ -77,15 +79,15 @@ def count_costs(networks: Networks, architecture: Architecture, batch: Batch | N
     except NasbuildError:
         raise
     except Exception:
-        # What a user's network does that meta tensors can't is not to be foreseen; the CPU can.
+        # A user's network may fail on meta tensors in any way; the CPU can run it.
         return _counted(networks, architecture, "cpu", chosen)
 
 
-def _counted(networks: Networks, architecture: Architecture, device: str, batch: Batch) -> Noted:
-    from nasbuild.evaluate._mac_counter import count_call
+def _counted(networks: Networks, architecture: Architecture, device: str, batch: Batch) -> AnnotatedMetrics:
+    from nasbuild.evaluate._mac_counter import count_macs
 
     module, inputs = networks(architecture, device)
-    whole = count_call(module, inputs)
+    whole = count_macs(module, inputs)
     notes: list[str] = []
     macs: float | None = float(whole.macs)
     size = batch_of([tuple(t.shape) for t in tensors_of(inputs)], batch.dimension)
@@ -101,42 +103,49 @@ def _counted(networks: Networks, architecture: Architecture, device: str, batch:
     params = count_parameters(module)
     if params is None:
         notes.append("its packed weights can't be counted")
-    return Noted({"macs": macs, "params": None if params is None else float(params)}, notes)
+    return AnnotatedMetrics({"macs": macs, "params": None if params is None else float(params)}, notes)
 
 
 def count_parameters(module: nn.Module) -> int | None:
-    """Numbers that a module has learnt, shared ones once; None if some are packed in a way that can't be read."""
+    """Number of trainable parameters, shared ones once; None if some are packed in an unreadable form.
+
+    Examples
+    --------
+    >>> import torch
+    >>> count_parameters(torch.nn.Linear(3, 16))
+    64
+    """
     from torch import ScriptObject
     from torch.jit import ScriptModule
 
     from nasbuild._macs.torch_operations import packed_parameters
 
-    # A layer is there once, however often it is called, and so is a tensor that several layers hold.
+    # A layer counts once, however often it is called; so does a tensor that several layers share.
     counted = {id(p): p.numel() for p in module.parameters()}
     for part in module.modules():
-        for held in () if isinstance(part, ScriptModule) else vars(part).values():
-            # Quantised layers of torch keep their weights in objects of their own.
-            if isinstance(held, ScriptObject):
-                numbers = packed_parameters(held)
+        for value in () if isinstance(part, ScriptModule) else vars(part).values():
+            # Quantised layers of torch keep their weights in packed objects.
+            if isinstance(value, ScriptObject):
+                numbers = packed_parameters(value)
                 if numbers is None:
                     return None
-                counted[id(held)] = numbers
+                counted[id(value)] = numbers
     return sum(counted.values())
 
 
-def _is_batch(module: nn.Module, inputs: Any, whole: Count, size: int, dimension: int) -> bool:
-    """Whether inputs along a dimension are treated apart from each other.
+def _is_batch(module: nn.Module, inputs: Any, whole: MacCount, size: int, dimension: int) -> bool:
+    """Whether the network processes the inputs along a dimension independently.
 
-    The cost of one is then the same share of the whole, and no recurrent layer takes the dimension for its steps.
+    The cost of one input is then its share of the whole, and no recurrent layer uses the dimension as its steps.
     """
-    from nasbuild.evaluate._mac_counter import count_call
+    from nasbuild.evaluate._mac_counter import count_macs
 
     counted = False
-    for one in _firsts(inputs, size, dimension):
+    for first in _first_inputs(inputs, size, dimension):
         try:
-            alone = count_call(module, one)
+            alone = count_macs(module, first)
         except Exception:
-            # It insists on its batch, or on one of its inputs.
+            # The network requires its batch size, or one of its inputs whole.
             continue
         counted = True
         steps = [count for count, _ in whole.recurrent] == [count for count, _ in alone.recurrent]
@@ -145,12 +154,12 @@ def _is_batch(module: nn.Module, inputs: Any, whole: Count, size: int, dimension
     return not counted and not any(steps == size and batch % size for steps, batch in whole.recurrent)
 
 
-def _firsts(inputs: Any, size: int, dimension: int) -> Iterator[Any]:
-    """The first of the inputs along a dimension, with and without those in tensors of one dimension."""
+def _first_inputs(inputs: Any, size: int, dimension: int) -> Iterator[Any]:
+    """The first input along a dimension; then the same with one-dimensional tensors left whole."""
 
     def cut(tensor: Tensor, least: int) -> Tensor:
-        there = tensor.dim() > max(dimension, least) and tensor.shape[dimension] == size
-        return tensor.narrow(dimension, 0, 1) if there else tensor
+        has_batch = tensor.dim() > max(dimension, least) and tensor.shape[dimension] == size
+        return tensor.narrow(dimension, 0, 1) if has_batch else tensor
 
-    yield changed(inputs, lambda tensor: cut(tensor, 0))
-    yield changed(inputs, lambda tensor: cut(tensor, 1))
+    yield map_tensors(inputs, lambda tensor: cut(tensor, 0))
+    yield map_tensors(inputs, lambda tensor: cut(tensor, 1))

@@ -1,4 +1,4 @@
-"""Networks of architectures: built so that their costs can be counted and their speed measured."""
+"""Builds the networks of architectures, to count their costs and measure their latency."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from nasbuild._registry import load_registered, registered
 from nasbuild._user_functions import find_function, split_function
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate._example_inputs import changed, tensors_of
+from nasbuild.evaluate._example_inputs import map_tensors, tensors_of
 from nasbuild.space import Architecture, Space, to_dict
 
 if TYPE_CHECKING:
@@ -21,18 +21,25 @@ _FORMS = ("FILE.py:FUNCTION", "MODULE:FUNCTION", "either with @1x3x224x224")
 
 @dataclass(frozen=True)
 class Networks:
-    """The networks of a space.
+    """Builds the networks of a space.
 
     Attributes
     ----------
     make
-        An architecture to its module, or to the module and its example inputs: a tensor, a tuple of arguments, or a
-        dict of keyword arguments, with tensors of any type; on the device that is torch's default at the time, where
-        possible.
+        Maps an architecture to its module, or to the module and its example inputs: a tensor, a tuple of arguments, or a
+        dict of keyword arguments, with tensors of any type. Should build them on torch's default device.
     shape
-        Of an input, its batch first, for those that are made without one.
+        Shape of a random float input, batch first, for modules that come without example inputs.
     name
-        As told, for messages.
+        As given to `load_networks`, for messages.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> networks = Networks(lambda architecture: nn.Linear(3, 10), shape=(1, 3))
+    >>> module, inputs = networks(None)
+    >>> tuple(module(inputs).shape)
+    (1, 10)
     """
 
     make: Callable[[Architecture], nn.Module | tuple[nn.Module, Any]]
@@ -40,12 +47,12 @@ class Networks:
     name: str = ""
 
     def __call__(self, architecture: Architecture, device: str = "cpu") -> tuple[nn.Module, Any]:
-        """The network in evaluation mode and its inputs; of those told by a shape, the same random one (0 to 1) for all.
+        """The network, in evaluation mode, and its inputs. An input given by its shape is random in 0 to 1, with a fixed seed.
 
         Raises
         ------
         NasbuildError
-            If there is no network, or not exactly one source of its inputs.
+            If ``make`` returns no network, or its inputs have no source or two.
         """
         import torch
 
@@ -54,56 +61,69 @@ class Networks:
         module, inputs = made if isinstance(made, tuple | list) and len(made) == 2 else (made, None)
         if not isinstance(module, torch.nn.Module):
             raise NasbuildError(
-                f"made a {type(made).__name__} for a network",
-                allowed="modules of torch (torch.nn.Module), or (module, example inputs)",
+                f"built a {type(made).__name__} instead of a network",
+                allowed="torch modules (torch.nn.Module), or (module, example inputs)",
             )
         if inputs is None:
-            inputs = self._drawn()
+            inputs = self._random_input()
         elif self.shape is not None:
             raise NasbuildError(
-                "its function returns example inputs, so a shape behind @ is too much",
+                "its function returns example inputs, so it takes no shape after @",
                 where=f"--evaluator {self.name}",
                 todo="leave it out",
             )
         elif not tensors_of(inputs):
             raise NasbuildError(
-                f"its example inputs ({type(inputs).__name__}) hold no tensor: they are one, a tuple of arguments, or a "
-                "dict of keyword arguments",
+                f"its example inputs ({type(inputs).__name__}) hold no tensor",
                 where=f"--evaluator {self.name}",
+                allowed="a tensor, a tuple of arguments, a dict of keyword arguments",
             )
-        return module.eval().to(device), changed(inputs, lambda tensor: tensor.detach().to(device))
+        return module.eval().to(device), map_tensors(inputs, lambda tensor: tensor.detach().to(device))
 
-    def _drawn(self) -> Tensor:
+    def _random_input(self) -> Tensor:
         import torch
 
         if self.shape is None:
             raise NasbuildError(
-                f"nothing tells what an input is: return (module, example inputs), or write {self.name}@1x3x224x224",
+                "the shape of its input is unknown",
                 where=f"--evaluator {self.name}",
+                todo=f"return (module, example inputs), or write {self.name}@1x3x224x224",
             )
         return torch.rand(self.shape, generator=torch.Generator().manual_seed(0))
 
 
 def network_names() -> list[str]:
-    """The names of all registered networks."""
+    """Names of all registered networks, sorted.
+
+    >>> "digits" in network_names()
+    True
+    """
     return registered("networks")
 
 
 def load_networks(name: str, space: Space) -> Networks:
-    """The networks of a space by name.
+    """Load the networks of a space by name.
 
     Parameters
     ----------
     name
-        A registered one, such as ``"digits"``; or ``FILE.py:FUNCTION`` or ``MODULE:FUNCTION``, a function of an
-        architecture as in ``archs.jsonl`` that returns its module and example inputs (see `Networks`), or its module
-        alone. After ``@`` the shape of an input, the batch first: functions that return no inputs need it, registered
-        ones have one of their own (``digits@64x1x8x8`` is 64 pictures at once).
+        A registered name, such as ``"digits"``; or ``FILE.py:FUNCTION`` or ``MODULE:FUNCTION``. The function gets an
+        architecture as in ``archs.jsonl``, and returns its module and example inputs (see `Networks`) or the module
+        alone. Append ``@`` and the shape of an input, batch first, if the function returns no inputs. Registered
+        networks have a default shape: ``digits@64x1x8x8`` is a batch of 64 images instead.
 
     Raises
     ------
     NasbuildError
-        If there is none of that name, or it is of another space.
+        If the name is unknown, or the networks do not belong to this space.
+
+    Examples
+    --------
+    >>> from nasbuild.space import load_space
+    >>> load_networks("digits", load_space("digits-macro")).shape
+    (1, 1, 8, 8)
+    >>> load_networks("digits@64x1x8x8", load_space("digits-macro")).shape
+    (64, 1, 8, 8)
     """
     base, at, text = name.rpartition("@") if "@" in name else (name, "", "")
     shape = _shape(text, name) if at else None
@@ -128,6 +148,6 @@ def load_networks(name: str, space: Space) -> Networks:
 def _shape(text: str, name: str) -> tuple[int, ...]:
     if not re.fullmatch(r"[1-9]\d*(x[1-9]\d*)*", text):
         raise NasbuildError(
-            f"{text!r} is no shape", where=f"--evaluator {name}", allowed="numbers such as 1x3x224x224"
+            f"{text!r} is not a shape", where=f"--evaluator {name}", allowed="numbers such as 1x3x224x224"
         )
     return tuple(map(int, text.split("x")))

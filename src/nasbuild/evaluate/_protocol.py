@@ -1,4 +1,4 @@
-"""What an evaluator is: an architecture in, metrics out, and what it costs."""
+"""The evaluator protocol: an architecture in, metrics out, and how expensive that is."""
 
 from __future__ import annotations
 
@@ -8,106 +8,121 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from nasbuild.evaluate._outcome import failure, result_of
-from nasbuild.evaluate._result import Measured, Result
+from nasbuild.evaluate._parse_result import failed_result, parse_result
+from nasbuild.evaluate._result import MetricValues, Result
 from nasbuild.space import Architecture, Metric
 
-Cost = Literal["free", "cheap", "dear"]
-"""Cost class: ``"free"`` is looked up or counted, ``"cheap"`` takes seconds at most, ``"dear"`` more."""
-Sweep = Callable[[Sequence[Architecture]], Sequence[Measured | Exception]]
-"""Metrics of each of several architectures, or why there are none."""
+Cost = Literal["free", "cheap", "expensive"]
+"""Cost class: ``"free"`` is looked up or counted, ``"cheap"`` takes at most seconds, ``"expensive"`` more."""
+Sweep = Callable[[Sequence[Architecture]], Sequence[MetricValues | Exception]]
+"""Measures several architectures together: metrics of each, or the exception that prevented them."""
 
 
-AHEAD: Mapping[Cost, int] = {"free": 64, "cheap": 16, "dear": 1}
-"""Evaluations that a worker has at a time, at most, the one that it is at included."""
+QUEUE_DEPTH: Mapping[Cost, int] = {"free": 64, "cheap": 16, "expensive": 1}
+"""Maximum evaluations assigned to a worker, including the running one."""
 
 
 @dataclass(frozen=True)
 class Evaluator:
-    """Metrics of architectures, one at a time.
+    """Measures metrics of architectures.
 
-    The cost class tells executors what they may do. Free ones are evaluated and kept 64 at a time: nothing is
-    lost with them. Cheap ones are handed to workers some ahead, so that none waits, and kept as each ends.
-    Dear ones are handed out when a worker is free, so that none lies in a queue while another process could
-    begin it.
+    The cost class tells executors how to schedule. Free evaluations are made and stored 64 at a time:
+    losing some costs nothing. Cheap ones are queued at the workers, so that no worker waits, and stored as each
+    ends. Expensive ones are assigned when a worker is free, so that none waits in a queue while another
+    process could start it.
 
     Attributes
     ----------
+    name
+        As given to `load_evaluator`.
     metrics
-        What is told, with direction and unit.
+        The metrics that it reports, with direction and unit.
     measure
-        An architecture to its metrics; None for what could not be measured.
+        Maps an architecture to its metrics; a value of None could not be measured.
     cost
         Cost class.
     sweep
-        Of evaluators whose measurements must be made together, and alone on their machine, such as latency:
-        measures several in turn. Only this process runs them.
-    together
-        Architectures of a sweep, at most.
-    limited
-        Whether it keeps to the limit of time by itself; others need a process that can be ended.
+        For measurements that must be made together, and alone on their machine, such as latency: measures several
+        architectures in turn. Only the main process calls it.
+    sweep_size
+        Maximum architectures in a sweep.
+    enforces_limit
+        Whether it enforces the time limit itself. Other evaluators need a process that can be ended.
     code
-        A checksum of the user's files that it is written in, as they were when it was loaded (`code_of`).
+        Checksum of the user's source files when the evaluator was loaded (`source_hash`); None without such files.
+
+    Examples
+    --------
+    >>> from nasbuild.space import load_space, sample
+    >>> import numpy as np
+    >>> depth = Evaluator(
+    ...     "depth",
+    ...     {"depth": Metric("depth", "minimize", "layers")},
+    ...     lambda architecture: {"depth": sum(len(module) for module in architecture)},
+    ... )
+    >>> depth(sample(load_space("nas-bench-macro"), 2, np.random.default_rng(0)))
+    [{'depth': 8.0}, {'depth': 8.0}]
     """
 
     name: str
     metrics: Mapping[str, Metric]
-    measure: Callable[[Architecture], Measured]
+    measure: Callable[[Architecture], MetricValues]
     cost: Cost = "cheap"
     sweep: Sweep | None = None
-    together: int = 1
-    limited: bool = False
+    sweep_size: int = 1
+    enforces_limit: bool = False
     code: str | None = None
 
-    def __call__(self, architectures: Sequence[Architecture]) -> list[Measured]:
-        """Metrics of each; None for those that were not told, as all of one whose evaluation failed."""
-        return [{**dict.fromkeys(self.metrics), **(r.metrics or {})} for r in self.results(architectures)]
+    def __call__(self, architectures: Sequence[Architecture]) -> list[MetricValues]:
+        """Metrics of each architecture; None for a metric that is missing, and for all metrics of a failed evaluation."""
+        return [{**dict.fromkeys(self.metrics), **(r.metrics or {})} for r in self.evaluate(architectures)]
 
-    def results(self, architectures: Sequence[Architecture]) -> list[Result]:
-        """What came of each, one after another or in sweeps; what goes wrong in one becomes its reason."""
+    def evaluate(self, architectures: Sequence[Architecture]) -> list[Result]:
+        """Result of each architecture, one by one or in sweeps. An exception becomes the reason of that failure."""
         if self.sweep is None:
-            return [self._one(architecture) for architecture in architectures]
+            return [self._evaluate_one(architecture) for architecture in architectures]
         found: list[Result] = []
-        for start in range(0, len(architectures), self.together):
-            part = architectures[start : start + self.together]
+        for start in range(0, len(architectures), self.sweep_size):
+            part = architectures[start : start + self.sweep_size]
             begun = time.perf_counter()
-            outcomes = self.sweep(part)
-            each = (time.perf_counter() - begun) / len(part)
-            found += [self._result(outcome, each) for outcome in outcomes]
+            raw = self.sweep(part)
+            seconds = (time.perf_counter() - begun) / len(part)
+            found += [self._parse(value, seconds) for value in raw]
         return found
 
-    def outcomes(self, architectures: Sequence[Architecture]) -> list[Measured | BaseException]:
-        """What the evaluator returned of each, as it is, or the exception that it ended with."""
+    def raw_results(self, architectures: Sequence[Architecture]) -> list[MetricValues | BaseException]:
+        """What the evaluator returned for each architecture, unparsed, or the exception that it raised."""
         if self.sweep is None:
-            return [self._outcome(architecture) for architecture in architectures]
-        parts = [architectures[i : i + self.together] for i in range(0, len(architectures), self.together)]
-        return [outcome for part in parts for outcome in self.sweep(part)]
+            return [self._measure(architecture) for architecture in architectures]
+        size = self.sweep_size
+        parts = [architectures[i : i + size] for i in range(0, len(architectures), size)]
+        return [value for part in parts for value in self.sweep(part)]
 
-    def _one(self, architecture: Architecture) -> Result:
+    def _evaluate_one(self, architecture: Architecture) -> Result:
         begun = time.perf_counter()
-        outcome = self._outcome(architecture)
-        return self._result(outcome, time.perf_counter() - begun)
+        value = self._measure(architecture)
+        return self._parse(value, time.perf_counter() - begun)
 
-    def _outcome(self, architecture: Architecture) -> Measured | BaseException:
+    def _measure(self, architecture: Architecture) -> MetricValues | BaseException:
         process = os.getpid()
         try:
             return self.measure(architecture)
         except KeyboardInterrupt:
-            # The user's own.
+            # The user's own Ctrl-C.
             raise
         except BaseException as error:
-            # Whatever a user's code raises is this evaluation's failure, not the end of all.
+            # Whatever a user's code raises fails this evaluation alone.
             return error
         finally:
             if os.getpid() != process:
-                # A child that the evaluator forked and let return: what follows is its parent's work.
+                # The evaluator forked a child that returned here; the rest is its parent's work.
                 os._exit(0)
 
-    def _result(self, outcome: Measured | BaseException, seconds: float) -> Result:
-        if isinstance(outcome, BaseException):
-            return failure(outcome, seconds)
+    def _parse(self, value: MetricValues | BaseException, seconds: float) -> Result:
+        if isinstance(value, BaseException):
+            return failed_result(value, seconds)
         try:
-            return result_of(outcome, self.metrics, seconds)
+            return parse_result(value, self.metrics, seconds)
         except Exception as error:
-            # A mapping of the user's own may raise anything, too.
-            return failure(error, seconds)
+            # A user-defined mapping may raise anything, too.
+            return failed_result(error, seconds)

@@ -1,42 +1,49 @@
-"""What came of an evaluation."""
+"""The result of an evaluation."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-Measured = Mapping[str, float | None]
-"""Metrics by name; None for what could not be measured."""
+MetricValues = Mapping[str, float | None]
+"""Metrics by name; None for a metric that could not be measured."""
 
 
-class Noted(dict[str, float | None]):
-    """Metrics, and what is to be said about them, such as why one is missing."""
+class AnnotatedMetrics(dict[str, float | None]):
+    """Metrics with notes for the user, such as why one of them is missing."""
 
-    def __init__(self, metrics: Measured, notes: Sequence[str] = ()) -> None:
+    def __init__(self, metrics: MetricValues, notes: Sequence[str] = ()) -> None:
         super().__init__(metrics)
         self.notes = tuple(notes)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What came of an evaluation.
+    """The result of an evaluation.
 
     Attributes
     ----------
     metrics
-        None if it failed.
+        None if the evaluation failed.
     reason
         Why it failed.
     seconds
-        How long it took.
+        Its duration.
     notes
-        What was told and is not among the metrics, what the space does not declare, and what an evaluator says besides
-        (`Noted`).
+        Values that are not among the metrics, metrics that the space does not declare, and notes of the evaluator
+        (`AnnotatedMetrics`).
     code
-        Of the evaluator that told it (`nasbuild.evaluate.code_of`); None if it is not known, and before it is kept.
+        Checksum of the code of the evaluator that produced it; None if unknown, and before it is stored.
+
+    Examples
+    --------
+    >>> Result({"acc": 93.1}, seconds=2.5).metrics["acc"]
+    93.1
+    >>> Result(None, "took longer than 60 s").metrics is None
+    True
     """
 
-    metrics: Measured | None
+    metrics: MetricValues | None
     reason: str | None = None
     seconds: float | None = None
     notes: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Which code an evaluator has: a checksum of the files that it is written in, so that an edit does not pass unseen."""
+"""Checksum of an evaluator's source files, which reveals results of earlier code."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from nasbuild._user_functions import split_function
 
 _NETWORKS = ("costs:", "latency:")
 _COMMAND = "command:"
-_LOOK = 4096  # bytes by which a text is told from a program
+_PREFIX = 4096  # bytes that decide whether a file is text or binary
 
 
-def code_of(name: str) -> str | None:
-    """A checksum of the files of an evaluator that was loaded; None if it has none of the user's.
+def source_hash(name: str) -> str | None:
+    """SHA-256 checksum of a loaded evaluator's files; None if it has no files of the user.
 
-    Of a function these are its file and what that imports from beside it, likewise of an evaluator that another package
-    registers; of a command the scripts that it names; else the table or settings that the name tells.
+    These are: for a function, or an evaluator that another package registers, its file and the files beside it that
+    it imports; for a command, the scripts that it names; otherwise the table or settings file in the name.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def code_of(name: str) -> str | None:
         return None
     total = hashlib.sha256()
     for path in files:
-        # Not where they lie: a project that was moved is the same.
+        # Names only, not folders: moving a project must not change the checksum.
         total.update(f"{path.name}\n".encode())
         with contextlib.suppress(OSError), path.open("rb") as stream:
             total.update(hashlib.file_digest(stream, "sha256").digest())
@@ -50,7 +50,7 @@ def _files(name: str) -> Iterable[Path]:
         return [*(source_files(module) if module else ()), *_existing([argument])]
     for prefix in _NETWORKS:
         if name.startswith(prefix):
-            # What follows the function is the shape of its input, then options.
+            # After the function follow the shape of its input and options.
             name = name.removeprefix(prefix).partition(",")[0].partition("@")[0]
     parts = split_function(name)
     return source_files(parts[0]) if parts else _existing([name])
@@ -78,6 +78,6 @@ def _existing(names: Iterable[str]) -> list[Path]:
 def _is_text(path: Path) -> bool:
     try:
         with path.open("rb") as stream:
-            return b"\0" not in stream.read(_LOOK)
+            return b"\0" not in stream.read(_PREFIX)
     except OSError:
         return False

@@ -35,8 +35,8 @@ def evaluated(
             wanted,
             store,
             executor=executor,
-            again=again,
-            renew=renew,
+            retry_failed=again,
+            renew_outdated=renew,
             progress=lambda done, _, failed: progress(done, failed),
         )
         if len(results) == len(wanted):
@@ -59,7 +59,7 @@ def repeating(
     def repeat(number: int, some: Sequence[Architecture]) -> Mapping[Architecture, Result]:
         nonlocal done
         other = replace(spec, seed=spec.seed + OTHER * number)
-        kept = store.sibling(other.seed)
+        kept = store.with_seed(other.seed)
 
         def move(now: int, _: int) -> None:
             progress("repeating the best", done + now, n, f"seed {other.seed}")

@@ -1,4 +1,5 @@
-"""Networks and tasks that come with nasbuild: digits, once-for-all supernets, diffusion.
+"""Networks and tasks that ship with nasbuild: digits, once-for-all supernets, diffusion.
 
-They register with `nasbuild.evaluate` by entry points, as anybody's package can.
+`nasbuild.evaluate` does not import them: they register by entry points in ``pyproject.toml``, as any other package
+can (``docs/plugins.md``). Their built-in spaces and tables are in `nasbuild.space` and `nasbuild.table`.
 """

@@ -1,4 +1,4 @@
-"""What the makers of shipped tables have in common."""
+"""Shared by the scripts that make the built-in tables: progress lines, stored results, rounding."""
 
 from __future__ import annotations
 
@@ -10,48 +10,48 @@ from nasbuild.evaluate import Executor, InProcess, Result, Spec, Store, evaluate
 from nasbuild.space import Architecture
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is under way, and how much of it is done and wanted."""
+"""Called with the current step, and its completed and total work."""
 
 
-class StepLines:
-    """Tells a step by lines: at its begin, every minute and at its end.
+class ProgressLines:
+    """Reports progress in lines: at the start of a step, every minute, and at its end.
 
     Parameters
     ----------
-    say
-        Takes each line.
+    write_line
+        Called with each line.
     """
 
-    def __init__(self, say: Callable[[str], object]) -> None:
-        self.say, self.what, self.last = say, "", 0.0
+    def __init__(self, write_line: Callable[[str], object]) -> None:
+        self.write_line, self.step, self.last = write_line, "", 0.0
 
-    def __call__(self, what: str, done: int, total: int) -> None:
+    def __call__(self, text: str, done: int, total: int) -> None:
         now = time.monotonic()
-        # What stands in brackets, such as a loss, changes from line to line.
-        step = what.partition(" (")[0]
-        if step == self.what and now - self.last < 60 and done < total:
+        # Figures in parentheses, such as a loss, change from line to line.
+        step = text.partition(" (")[0]
+        if step == self.step and now - self.last < 60 and done < total:
             return
-        self.what, self.last = step, now
-        self.say(f"{what}: {done:,} of {total:,}")
+        self.step, self.last = step, now
+        self.write_line(f"{text}: {done:,} of {total:,}")
 
 
-def kept_results(
+def stored_results(
     path: Path,
     spec: Spec,
     evaluator: str,
     architectures: Sequence[Architecture],
     progress: Progress,
-    what: str,
+    step: str,
     executor: Executor | None = None,
 ) -> dict[Architecture, Result]:
-    """Results of architectures, of the store at ``path`` or evaluated now; those that failed among them.
+    """Results of architectures, from the store at ``path`` or evaluated now, failures included.
 
     Parameters
     ----------
     evaluator
-        Its name in the store.
-    what
-        Said of it while it is under way.
+        Name of the evaluator in the store.
+    step
+        Name of the step for ``progress``.
     """
     store = Store(path, spec.space, evaluator, seed=spec.seed)
     try:
@@ -60,12 +60,12 @@ def kept_results(
             architectures,
             store,
             executor=executor or InProcess(),
-            progress=lambda done, total, _: progress(what, done, total),
+            progress=lambda done, total, _: progress(step, done, total),
         )
     finally:
         store.close()
 
 
 def rounded(value: float | None) -> float | None:
-    """Six digits: more are noise and make a table large. Counts stay whole."""
+    """The value to six digits, since more are noise and enlarge a table. Whole numbers stay exact."""
     return None if value is None else value if value == int(value) else float(f"{value:.6g}")

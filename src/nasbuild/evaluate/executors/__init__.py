@@ -1,1 +1,1 @@
-"""Where evaluations run: in this process, in others of this machine, on a cluster."""
+"""Executors: run evaluations in this process, in worker processes of this machine, or on a Ray cluster."""

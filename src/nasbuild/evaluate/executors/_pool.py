@@ -1,4 +1,4 @@
-"""Processes of this machine that evaluate; the death of any of them costs one evaluation."""
+"""Worker processes of this machine; the death of a worker costs one evaluation."""
 
 from __future__ import annotations
 
@@ -8,74 +8,79 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 
 from nasbuild.evaluate._protocol import Evaluator
-from nasbuild.evaluate.executors._work import (
-    Ended,
-    Running,
+from nasbuild.evaluate.executors._executor import (
+    Completed,
+    Completions,
+    NextBatch,
     Spec,
-    Take,
+    chunk_size,
     needs_process,
-    room_of,
-    run_here,
-    together,
+    queue_depth,
+    run_in_process,
 )
 from nasbuild.evaluate.executors._worker import Worker
 from nasbuild.space import Architecture
 
-_LOOK = 1.0  # seconds after which waiting looks up, so that an interrupt is never missed
+_POLL = 1.0  # seconds of waiting at a time, so that an interrupt is never missed
 
 
 @dataclass(frozen=True)
 class InProcess:
-    """In this process, one after another; in one beside it where a limit of time asks for that.
+    """Evaluates one by one in this process, or in a single worker process if a time limit must be enforced.
 
     An evaluator that ends its process ends this one.
     """
 
-    def run(self, spec: Spec, take: Take) -> Running:
+    def run(self, spec: Spec, next_batch: NextBatch) -> Completions:
         evaluator = spec.load()
         return (
-            _pooled(spec, evaluator, 1, take)
+            _run_pool(spec, evaluator, 1, next_batch)
             if needs_process(evaluator, spec.limit)
-            else run_here(evaluator, take)
+            else run_in_process(evaluator, next_batch)
         )
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Processes of this machine. One that dies takes its evaluation with it, not the others'.
+    """Evaluates in worker processes of this machine. A worker that dies loses only its running evaluation.
 
-    Pools of the standard library tell neither which evaluation a process died of nor end one that takes too long. Here each
-    worker is known by what it is at: that has failed when it dies, or is beyond the limit, when it is ended with all that it
-    started. What the system killed while others worked, maybe because all together took too much memory, is tried
-    once more at the end, alone.
+    Pools of the standard library neither report which evaluation a process died of, nor end one that takes too long.
+    Here the evaluation of a worker that dies has failed. So has one beyond the time limit, and its worker is
+    ended with all processes that it started. If the system kills a worker while others run, maybe because
+    all together took too much memory, its evaluation is retried once at the end, alone.
+
+    Attributes
+    ----------
+    workers
+        Number of processes.
     """
 
     workers: int
 
-    def run(self, spec: Spec, take: Take) -> Running:
+    def run(self, spec: Spec, next_batch: NextBatch) -> Completions:
         evaluator = spec.load()
         if self.workers == 1 and evaluator.sweep is not None:
-            # It has processes of its own for what it measures.
-            return run_here(evaluator, take)
-        return _pooled(spec, evaluator, self.workers, take)
+            # A sweep starts its own processes.
+            return run_in_process(evaluator, next_batch)
+        return _run_pool(spec, evaluator, self.workers, next_batch)
 
 
-def _pooled(spec: Spec, evaluator: Evaluator, workers: int, take: Take) -> Running:
-    room = room_of(evaluator)
-    crew = _Crew(spec, workers)
-    yield from crew.run(take, room)
-    if crew.suspects:
-        yield from _Crew(spec, 1).run(_from(crew.suspects), 1)
+def _run_pool(spec: Spec, evaluator: Evaluator, workers: int, next_batch: NextBatch) -> Completions:
+    depth = queue_depth(evaluator)
+    group = _WorkerGroup(spec, workers)
+    yield from group.run(next_batch, depth)
+    if group.suspects:
+        yield from _WorkerGroup(spec, 1).run(_batches_of(group.suspects), 1)
 
 
 @dataclass
-class _Crew:
-    """Workers, and what is to be handed to them.
+class _WorkerGroup:
+    """Workers and the evaluations to assign to them.
 
     Attributes
     ----------
     suspects
-        Evaluations whose worker was killed from outside while others worked.
+        Evaluations whose worker was killed from outside while other workers ran.
     """
 
     spec: Spec
@@ -84,63 +89,63 @@ class _Crew:
     _workers: list[Worker] = field(default_factory=list)
     _backlog: deque[Architecture] = field(default_factory=deque)
 
-    def run(self, take: Take, room: int) -> Running:
-        more, each = True, 1
+    def run(self, next_batch: NextBatch, depth: int) -> Completions:
+        more, chunk = True, 1
         interrupted = True
         try:
             while True:
-                most = min(room, 2 * each) * self.size
-                out = len(self._backlog) + sum(len(worker.queue) for worker in self._workers)
-                # Asked for many at a time, since each asking costs the store a transaction.
-                if more and out <= (most // 2 if room > 1 else most - 1):
-                    batch = take(most - out)
+                most = min(depth, 2 * chunk) * self.size
+                pending = len(self._backlog) + sum(len(worker.queue) for worker in self._workers)
+                # Many are asked for at once, since each request costs the store a transaction.
+                if more and pending <= (most // 2 if depth > 1 else most - 1):
+                    batch = next_batch(most - pending)
                     more = bool(batch)
                     self._backlog += batch
-                self._hand_out(1 if room == 1 else 1 + each)
+                self._assign(1 if depth == 1 else 1 + chunk)
                 if not self._workers or not any(worker.queue for worker in self._workers):
                     break
-                if ended := self._collected():
-                    each = together(room, ended)
-                    yield ended
+                if completed := self._collect():
+                    chunk = chunk_size(depth, completed)
+                    yield completed
             interrupted = False
         finally:
-            # Whoever stops early does not wait for evaluations that take hours.
+            # Whoever stops early must not wait for evaluations that take hours.
             for worker in self._workers:
-                worker.ask_to_end(now=interrupted)
+                worker.request_stop(now=interrupted)
             for worker in self._workers:
-                worker.end()
+                worker.stop()
 
-    def _hand_out(self, ahead: int) -> None:
-        """Give each worker as many as it may have, those with the fewest first; new ones where there are too few."""
+    def _assign(self, most: int) -> None:
+        """Fill the workers' queues up to ``most`` each, shortest first; start missing workers."""
         while self._backlog:
             least = min(self._workers, key=lambda worker: len(worker.queue), default=None)
             if (least is None or least.queue) and len(self._workers) < self.size:
                 least = Worker(self.spec)
                 self._workers.append(least)
             assert least is not None
-            if len(least.queue) >= ahead:
+            if len(least.queue) >= most:
                 return
-            least.give(self._backlog.popleft())
+            least.assign(self._backlog.popleft())
 
-    def _collected(self) -> list[Ended]:
-        """Wait until something has ended, or for a moment."""
-        lefts = [left for worker in self._workers if (left := worker.left()) is not None]
-        ready = wait([worker.replies for worker in self._workers], min([*lefts, _LOOK]))
-        found: list[Ended] = []
+    def _collect(self) -> list[Completed]:
+        """Wait for completed evaluations, at most for a moment."""
+        remaining = [seconds for worker in self._workers if (seconds := worker.remaining()) is not None]
+        ready = wait([worker.replies for worker in self._workers], min([*remaining, _POLL]))
+        found: list[Completed] = []
         for worker in list(self._workers):
-            if worker.replies not in ready and worker.left() != 0.0:
+            if worker.replies not in ready and worker.remaining() != 0.0:
                 continue
-            ended = worker.collect()
+            completed = worker.collect()
             if worker.died:
                 self._workers.remove(worker)
                 self._backlog.extendleft(reversed(worker.queue))
-                worker.end()
-                if worker.killed and self.size > 1 and ended:
-                    self.suspects.append(ended.pop()[0])
-            found += ended
+                worker.stop()
+                if worker.killed and self.size > 1 and completed:
+                    self.suspects.append(completed.pop()[0])
+            found += completed
         return found
 
 
-def _from(architectures: Sequence[Architecture]) -> Take:
-    left = list(reversed(architectures))
-    return lambda count: [left.pop() for _ in range(min(count, len(left)))]
+def _batches_of(architectures: Sequence[Architecture]) -> NextBatch:
+    remaining = list(reversed(architectures))
+    return lambda count: [remaining.pop() for _ in range(min(count, len(remaining)))]

@@ -1,4 +1,4 @@
-"""Evaluations on a Ray cluster: of this machine's processes, or of many machines."""
+"""Runs evaluations on a Ray cluster, of this machine or of many."""
 
 from __future__ import annotations
 
@@ -14,45 +14,43 @@ from typing import Any
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._protocol import Evaluator
 from nasbuild.evaluate._result import Result
-from nasbuild.evaluate.executors._work import (
-    DIED,
-    Ended,
-    Running,
+from nasbuild.evaluate.executors._executor import (
+    WORKER_DIED,
+    Completed,
+    Completions,
+    NextBatch,
     Spec,
-    Take,
-    evaluated,
+    chunk_size,
+    evaluate_in_worker,
     needs_process,
-    room_of,
-    together,
+    queue_depth,
 )
 from nasbuild.evaluate.executors._worker import Worker
 from nasbuild.space import Architecture
 
 LOCAL = "local"
-_STORE = 80 * 1024 * 1024  # bytes; Ray's least. Architectures and metrics are small
-_LOOK = 5.0  # seconds after which the size of the cluster is looked at again
+_OBJECT_STORE = 80 * 1024 * 1024  # bytes; Ray's minimum, as architectures and metrics are small
+_REFRESH = 5.0  # seconds between two queries of the cluster's size
 
 
 @dataclass(frozen=True)
 class Ray:
-    """A Ray cluster. Ray hands evaluations to workers, and those of a lost worker to others.
+    """Evaluates on a Ray cluster, which retries the evaluations of a lost worker elsewhere.
 
-    Evaluations of milliseconds are handed out several at a time.
-
-    The cluster's machines need nasbuild, and the files that the evaluator's name tells, in the same places.
-    The store is written by this process alone.
+    Evaluations of milliseconds are submitted several at a time. The cluster's machines need nasbuild and the
+    evaluator's files, under the same paths. Only this process writes to the store.
 
     Attributes
     ----------
     address
-        Of a running cluster (``"auto"``, ``"HOST:PORT"``, ``"ray://HOST:PORT"``), or ``"local"``: one of this
-        machine, started here and ended with the run.
+        Address of a running cluster (``"auto"``, ``"HOST:PORT"``, ``"ray://HOST:PORT"``), or ``"local"`` for a
+        cluster of this machine, which is started here and shut down at the end.
     workers
-        Of a local cluster; None for one for each core.
+        Workers of a local cluster; None for one per core.
     cpus, gpus
-        What an evaluation needs; four evaluations with 0.25 share a GPU.
+        Resources of an evaluation; with 0.25 GPUs four evaluations share one.
     retries
-        How often an evaluation is handed out again when its worker is lost; then it has failed.
+        How often an evaluation is retried after the loss of its worker, before it has failed.
     """
 
     address: str = LOCAL
@@ -61,48 +59,48 @@ class Ray:
     gpus: float = 0.0
     retries: int = 2
 
-    def run(self, spec: Spec, take: Take) -> Running:
-        room = room_of(spec.load())
+    def run(self, spec: Spec, next_batch: NextBatch) -> Completions:
+        depth = queue_depth(spec.load())
         ray = _ray()
         started = self._connect(ray)
         running: dict[Any, list[Architecture]] = {}
         try:
             remote = ray.remote(num_cpus=self.cpus, num_gpus=self.gpus)(_measure)
-            # Workers load the evaluator once in this run, not in another one's worker that Ray reuses.
-            run, held = uuid.uuid4().hex, ray.put(spec)
+            # Ray reuses workers: the id tells a worker to load the evaluator anew, once per call of this method.
+            run_id, shared_spec = uuid.uuid4().hex, ray.put(spec)
 
-            def hand_out(architectures: list[Architecture]) -> None:
-                # Of several, nobody could tell which of them a worker died of: they are not retried together.
+            def submit(architectures: list[Architecture]) -> None:
+                # Among several, the one that killed the worker is unknown: they are resubmitted one by one instead.
                 retries = self.retries if len(architectures) == 1 else 0
-                task = remote.options(max_retries=retries).remote(run, held, architectures)
+                task = remote.options(max_retries=retries).remote(run_id, shared_spec, architectures)
                 running[task] = architectures
 
-            more, each, slots, looked = True, 1, 1, -_LOOK
+            more, chunk, slots, refreshed = True, 1, 1, -_REFRESH
             while more or running:
-                if time.monotonic() - looked > _LOOK:
-                    slots, looked = self._slots(ray), time.monotonic()
-                most, out = min(room, 2 * each) * slots, sum(map(len, running.values()))
-                if more and out <= most // 2:
-                    batch = take(most - out)
+                if time.monotonic() - refreshed > _REFRESH:
+                    slots, refreshed = self._slots(ray), time.monotonic()
+                most, submitted = min(depth, 2 * chunk) * slots, sum(map(len, running.values()))
+                if more and submitted <= most // 2:
+                    batch = next_batch(most - submitted)
                     more = bool(batch)
-                    for start in range(0, len(batch), each):
-                        hand_out(list(batch[start : start + each]))
+                    for start in range(0, len(batch), chunk):
+                        submit(list(batch[start : start + chunk]))
                 if not running:
                     continue
                 ray.wait(list(running), num_returns=1)
                 done, _ = ray.wait(list(running), num_returns=len(running), timeout=0)
-                ended: list[Ended] = []
+                completed: list[Completed] = []
                 for task in done:
                     architectures = running.pop(task)
-                    results = _got(ray, task)
+                    results = _task_results(ray, task)
                     if results is None and len(architectures) > 1:
                         for architecture in architectures:
-                            hand_out([architecture])
+                            submit([architecture])
                     else:
-                        ended += zip(architectures, results or [Result(None, DIED)], strict=True)
-                if ended:
-                    each = together(room, ended)
-                    yield ended
+                        completed += zip(architectures, results or [Result(None, WORKER_DIED)], strict=True)
+                if completed:
+                    chunk = chunk_size(depth, completed)
+                    yield completed
         finally:
             for task in running:
                 ray.cancel(task, force=True)
@@ -110,20 +108,20 @@ class Ray:
                 ray.shutdown()
 
     def _connect(self, ray: Any) -> bool:
-        """Join the cluster or start one; False if this process had joined one before."""
+        """Join the cluster or start one; False if this process is already connected to one."""
         if ray.is_initialized():
             return False
         options: dict[str, Any] = {"address": self.address}
         if self.address == LOCAL:
-            # What is evaluated here is nobody else's business.
+            # Ray reports usage statistics by default; our users did not ask for that.
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
             options |= {
                 "num_cpus": self.workers or os.cpu_count(),
-                "object_store_memory": _STORE,
+                "object_store_memory": _OBJECT_STORE,
                 "include_dashboard": False,
             }
             if hasattr(os, "nice"):
-                # Ray's workers give way to all others of a machine; ours to what this process gives way to.
+                # Ray lowers the priority of its workers by default; ours keep the priority of this process.
                 options["_system_config"] = {"worker_niceness": os.nice(0)}
         try:
             with _silent():
@@ -131,31 +129,33 @@ class Ray:
         except (ConnectionError, RuntimeError, ValueError) as error:
             cause = (str(error).splitlines() or [type(error).__name__])[0]
             raise NasbuildError(
-                f"no cluster can be had ({cause})", where=f"--ray {self.address}", allowed="ADDRESS, local"
+                f"can't connect to a cluster ({cause})",
+                where=f"--ray {self.address}",
+                allowed="ADDRESS, local",
             ) from error
         return True
 
     def _slots(self, ray: Any) -> int:
-        """Evaluations that the cluster can run at once."""
-        there = ray.cluster_resources()
-        fit = []
-        for kind, each in (("CPU", self.cpus), ("GPU", self.gpus)):
-            if each > there.get(kind, 0):
+        """Number of evaluations that the cluster can run at once."""
+        available = ray.cluster_resources()
+        fitting = []
+        for kind, needed in (("CPU", self.cpus), ("GPU", self.gpus)):
+            if needed > available.get(kind, 0):
                 raise NasbuildError(
-                    f"an evaluation needs {each:g} {kind}, and the cluster has {there.get(kind, 0):g}",
+                    f"an evaluation needs {needed:g} {kind}, and the cluster has {available.get(kind, 0):g}",
                     where=f"--ray {self.address}",
                 )
-            if each:
-                fit.append(int(there[kind] / each))
-        return min(fit, default=1)
+            if needed:
+                fitting.append(int(available[kind] / needed))
+        return min(fitting, default=1)
 
 
-def _got(ray: Any, task: Any) -> list[Result] | None:
-    """What a task answered; None if its worker was lost."""
+def _task_results(ray: Any, task: Any) -> list[Result] | None:
+    """Results of a task; None if its worker was lost."""
     try:
         return ray.get(task)
     except ray.exceptions.RayTaskError as error:
-        # Not an evaluation's failure, which is a result: the evaluator can't be loaded there.
+        # Failed evaluations are results, so this is something else: the worker can't load the evaluator.
         cause = error.cause if isinstance(error.cause, Exception) else error
         raise NasbuildError(f"a worker can't evaluate ({cause})", where="--ray") from error
     except ray.exceptions.RayError:
@@ -164,7 +164,7 @@ def _got(ray: Any, task: Any) -> list[Result] | None:
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """What Ray has to say at its start is not for our user, errors apart."""
+    """Suppress Ray's messages at its start, except errors."""
     logger = logging.getLogger("ray")
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -189,18 +189,18 @@ _worker: Worker | None = None
 _devices = ""
 
 
-def _measure(run: str, spec: Spec, architectures: list[Architecture]) -> list[Result]:
-    if run not in _evaluators:
+def _measure(run_id: str, spec: Spec, architectures: list[Architecture]) -> list[Result]:
+    if run_id not in _evaluators:
         _evaluators.clear()
         _end_worker()
-        _evaluators[run] = spec.load()
-    if needs_process(_evaluators[run], spec.limit):
+        _evaluators[run_id] = spec.load()
+    if needs_process(_evaluators[run_id], spec.limit):
         return [_limited(spec, architecture) for architecture in architectures]
-    return evaluated(_evaluators[run], architectures)
+    return evaluate_in_worker(_evaluators[run_id], architectures)
 
 
 def _limited(spec: Spec, architecture: Architecture) -> Result:
-    """An evaluation in a process beside Ray's, which can be ended; one serves until it dies, or Ray gives other GPUs."""
+    """Evaluate in a separate process that can be ended. It is reused until it dies, or Ray assigns other GPUs."""
     global _worker, _devices
     devices = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     if _worker is not None and devices != _devices:
@@ -216,6 +216,6 @@ def _limited(spec: Spec, architecture: Architecture) -> Result:
 def _end_worker() -> None:
     global _worker
     if _worker is not None:
-        _worker.ask_to_end(now=True)
-        _worker.end()
+        _worker.request_stop(now=True)
+        _worker.stop()
         _worker = None

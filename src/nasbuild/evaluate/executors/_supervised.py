@@ -1,4 +1,4 @@
-"""A program that does not outlive the process that started it, nor leaves anything behind."""
+"""Starts a program that never outlives this process, and leaves no processes behind."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pathlib import Path
 from typing import IO, Any
 
 _SUPERVISOR = str(Path(__file__).with_name("_supervisor.py"))
-_GOING = 5.0  # seconds for a supervisor to end what it started
+_STOP_WAIT = 5.0  # seconds for a supervisor to end what it started
 
 
-class Supervised:
-    """A running program; when it ends, or this process does, all processes that it started are ended (`_supervisor`).
+class SupervisedProcess:
+    """A running program. When it or this process ends, all processes that it started are ended (`_supervisor`).
 
     Parameters
     ----------
     command
         The program and its arguments.
     passed
-        Descriptors that it inherits besides its standard ones.
+        File descriptors that it inherits besides the standard ones.
     stdin, stdout, stderr
         As of `subprocess.Popen`.
     """
@@ -46,7 +46,7 @@ class Supervised:
                 stdout=stdout,
                 stderr=stderr,
                 pass_fds=(control, *passed),
-                # A terminal's Ctrl-C is for this process, which then ends the others.
+                # Ctrl-C in a terminal goes to this process, which then ends the others.
                 start_new_session=True,
             )
         except BaseException:
@@ -57,33 +57,33 @@ class Supervised:
         self._open = True
 
     def wait(self, seconds: float | None) -> int:
-        """The exit status, the negative number of a signal if one killed it.
+        """Wait for the exit status: the negative signal number if a signal killed the program.
 
         Raises
         ------
         subprocess.TimeoutExpired
-            If it has not ended by then.
+            If it has not ended after so many seconds.
         """
         return self.process.wait(seconds)
 
-    def ask_to_end(self) -> None:
-        """End it and all that it started; does not wait for it."""
+    def request_stop(self) -> None:
+        """End the program and all processes that it started, without waiting."""
         if self._open:
             self._open = False
             os.close(self._control)
 
-    def end(self) -> int:
-        """End it and all that it started; its exit status."""
-        self.ask_to_end()
+    def stop(self) -> int:
+        """End the program and all processes that it started; returns its exit status."""
+        self.request_stop()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return self.process.wait(_GOING)
-        # Its child goes with it, as the kernel was told to.
+            return self.process.wait(_STOP_WAIT)
+        # The kernel ends its child with it (PR_SET_PDEATHSIG).
         self.process.kill()
         return self.process.wait()
 
 
-def shown_status(code: int) -> str:
-    """How a process ended, for a person."""
+def exit_description(code: int) -> str:
+    """Describes an exit status for the user."""
     if code >= 0:
         return f"it ended with code {code}"
     if -code == signal.SIGSEGV:

@@ -1,14 +1,14 @@
-"""Runs a program and ends all that came of it: when the program ends, or the process that asked for it does.
+"""Runs a program and ends all its descendants when it ends, or when the process that asked for it does.
 
     python -I -S _supervisor.py CONTROL[,FD...] PROGRAM ARGUMENTS...
 
-A process of its own, without nasbuild and its libraries: it starts in milliseconds, nothing of the user's runs in it, and it
-outlives whoever is killed. ``CONTROL`` is a pipe whose other end the asking process holds: when that is
-closed, by will or by death, everything is ended. The other descriptors are passed on. It ends with the program's own exit
-status, by the same signal if the program was killed by one.
+A separate process without nasbuild and its libraries: it starts in milliseconds, runs no code of the user's, and
+survives when the others are killed. ``CONTROL`` is a pipe whose other end the asking process holds. When that end is
+closed, on purpose or by the death of its process, everything is ended. The other descriptors are passed on to the program. The
+supervisor exits with the program's status, or by the signal that killed the program.
 
 On Linux descendants that lose their parents become children of this process (``PR_SET_CHILD_SUBREAPER``), so none
-escapes, whatever sessions they open. Elsewhere the program's process group is ended.
+escapes, even by opening a new session. On other systems the program's process group is ended.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
-_LOOK = 0.5  # seconds between two looks whether the asking process still lives
-_PATIENCE = 10.0  # seconds for killed processes to go; one in the kernel's hands may not
+_POLL = 0.5  # seconds between two checks whether the asking process is alive
+_KILL_WAIT = 10.0  # seconds for killed processes to disappear; one inside a system call may not
 NOT_FOUND = 127
 
 
@@ -34,7 +34,7 @@ def main() -> None:
     descriptors, command = [int(n) for n in sys.argv[1].split(",")], sys.argv[2:]
     control, passed = descriptors[0], descriptors[1:]
     if sys.platform == "linux":
-        # Two, one below the other: who kills children of his own, as Ray does, kills one of them, and the other ends the rest.
+        # Two nested supervisors: Ray, for one, kills its direct children. If one supervisor is killed, the other ends the rest.
         asker = os.getppid()
         woken = _prepared()
         inner = os.fork()
@@ -57,10 +57,10 @@ def _prepared() -> int:
 
 
 def _supervise(child: int, control: int, woken: int, asker: int) -> NoReturn:
-    """Wait until the child ends, or it is not wanted any more, end all that there is, and end like the child."""
+    """Wait until the child ends or is to be stopped, end all descendants, and exit like the child."""
     status = None
     while status is None:
-        ready, _, _ = select.select([control, woken], [], [], _LOOK)
+        ready, _, _ = select.select([control, woken], [], [], _POLL)
         if control in ready or os.getppid() != asker or signal.SIGTERM in _drained(woken, ready):
             break
         status = _reaped(child)
@@ -73,10 +73,10 @@ def _start(command: list[str], passed: list[int]) -> int:
     if child:
         return child
     os.setsid()
-    # Should this process be killed itself, the program goes with it.
+    # If this process is killed, the kernel kills the program, too.
     _control_processes(_PR_SET_PDEATHSIG, signal.SIGKILL)
     signal.set_wakeup_fd(-1)
-    # Python ignores the last two, and what is ignored stays so in the program.
+    # Python ignores the last two, and the program would inherit that.
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     for descriptor in passed:
@@ -99,12 +99,12 @@ def _wake_on(signals: tuple[signal.Signals, ...]) -> int:
 
 
 def _drained(woken: int, ready: list[int]) -> bytes:
-    """Numbers of the signals that came."""
+    """Numbers of the signals received."""
     return os.read(woken, 4096) if woken in ready else b""
 
 
 def _reaped(child: int) -> int | None:
-    """Wait for all that has ended; the child's status if it is among them."""
+    """Reap all ended processes; returns the child's status if it is among them."""
     found = None
     with contextlib.suppress(ChildProcessError):
         while True:
@@ -117,7 +117,7 @@ def _reaped(child: int) -> int | None:
 
 
 def _end_all(child: int) -> None:
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _KILL_WAIT
     with contextlib.suppress(OSError):
         os.killpg(child, signal.SIGKILL)
     while time.monotonic() < deadline:
@@ -133,7 +133,7 @@ def _end_all(child: int) -> None:
 
 
 def _descendants() -> list[int]:
-    """All processes below this one, where the system lists them."""
+    """All descendants of this process, on systems with /proc."""
     parents: dict[int, int] = {}
     for name in os.listdir("/proc") if os.path.isdir("/proc") else ():  # noqa: PTH208, PTH112 - pathlib takes as long to import as Python to start
         if name.isdigit():

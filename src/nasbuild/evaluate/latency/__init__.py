@@ -1,1 +1,1 @@
-"""Latency, measured by several processes that time short visits in turn."""
+"""Latency of networks: several processes time short samples of all networks in turn, and their samples are combined."""

@@ -1,4 +1,4 @@
-"""How fast a core computes right now, and whether that is as fast as it does for more than a moment."""
+"""The current speed of a core, and whether it is the core's full sustained speed."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from itertools import accumulate
 
 import numpy as np
 
-Read = Callable[[], float]
-"""Seconds that something takes now that is always the same."""
+Probe = Callable[[], float]
+"""Runs a fixed piece of work and returns its duration in seconds."""
 
-ALIKE = 1.025  # paces that differ by less are one
-_MOMENT = 0.002  # share of the time; a pace that is held for less of it is none to wait for
-_BIN = 0.01  # of the logarithm of a pace
-_TRIES = 15  # readings until a core that computed with few of its units has all of them again
-_SIDE, _READINGS = 64, 4
+SAME_PACE = 1.025  # paces whose ratio is smaller count as equal
+_MOMENT = 0.002  # share of the time; a pace held for less than that is not worth waiting for
+_BIN = 0.01  # width of a bin of the logarithm of the pace
+_TRIES = 15  # probes until a core that had powered down some of its units has all of them again
+_SIDE, _REPEATS = 64, 4
 _PAGE = 4096  # bytes
-_TICK = 1e-9  # seconds; a clock that is too coarse says 0
+_TICK = 1e-9  # seconds; a clock that is too coarse returns 0
 
 
-class Pace:
-    """The pace of the core, by a product of matrices that takes some microseconds.
+class CorePace:
+    """The pace of the core: the duration of a small matrix product, in seconds.
 
-    A core's clock depends on what other cores do and on which of its units are in use, and may stay lower by a tenth for
-    milliseconds or for half an hour, and so do passes. The product tells when: on a virtual core of a server it took
-    2.7 or above 3.0 microseconds, hardly ever anything between.
+    A core's clock rate depends on the load of the other cores and on which of its units are in use. It may stay a tenth
+    lower for milliseconds or for half an hour, and forward passes are slower by as much. The product detects this: on a
+    virtual core of a server it took either 2.7 or more than 3.0 microseconds, and hardly ever a value between.
 
     Parameters
     ----------
-    read
-        Seconds of the product.
+    probe
+        Times the product.
     clock
         Seconds.
     """
 
-    def __init__(self, read: Read, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._read, self._clock = read, clock
+    def __init__(self, probe: Probe, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._probe, self._clock = probe, clock
         self._held: defaultdict[int, float] = defaultdict(float)
         self._last = self._now(clock())
 
     @property
     def full(self) -> float:
-        """The fastest pace that was held for 0.2 % of the time so far, to 1 % above."""
+        """The fastest pace that was held for at least 0.2 % of the time so far, rounded up by at most 1 %; seconds."""
         moment = _MOMENT * sum(self._held.values())
         paces = sorted(self._held)
         held = accumulate(self._held[pace] for pace in paces)
@@ -52,11 +52,11 @@ class Pace:
         return math.exp(_BIN * (fastest + 1))
 
     def limit(self) -> float:
-        """What is the full pace still, or faster."""
-        return ALIKE * self.full
+        """The slowest pace that still counts as full; seconds."""
+        return SAME_PACE * self.full
 
     def wait(self, until: float) -> None:
-        """Compute nothing else until the core has its full pace, but not beyond a time of the clock."""
+        """Do nothing but probe until the core is at full pace, or the clock reaches ``until``."""
         while True:
             start = self._clock()
             self._last = self._now(start)
@@ -64,10 +64,10 @@ class Pace:
                 return
 
     def since(self, start: float) -> float:
-        """The pace of what was computed since ``start``: now, or when it was read before that, whichever is slower."""
+        """The pace of the work since ``start``: the slower of the probes before and after it; seconds."""
         limit, now = self.limit(), math.inf
         for _ in range(_TRIES):
-            now = min(now, self._read())
+            now = min(now, self._probe())
             if now <= limit:
                 break
         slower, self._last = max(self._last, now), now
@@ -75,7 +75,7 @@ class Pace:
         return slower
 
     def _now(self, start: float) -> float:
-        pace = self._read()
+        pace = self._probe()
         self._hold(pace, self._clock() - start)
         return pace
 
@@ -83,25 +83,25 @@ class Pace:
         self._held[math.floor(math.log(max(pace, _TICK)) / _BIN)] += seconds
 
 
-def product() -> Read:
-    """Seconds of a product of two matrices that the core holds in its nearest cache, the fastest of a few."""
-    left, right, out = (_on_a_page() for _ in range(3))
+def matrix_probe() -> Probe:
+    """A probe that times a product of two matrices in the core's nearest cache: the fastest of four repeats."""
+    left, right, out = (_page_aligned() for _ in range(3))
     left[:] = right[:] = np.random.default_rng(0).random((_SIDE, _SIDE), np.float32)
 
-    def once() -> float:
+    def multiply() -> float:
         start = time.perf_counter()
         np.dot(left, right, out=out)
         return time.perf_counter() - start
 
-    def read() -> float:
-        once()
-        return min(once() for _ in range(_READINGS))
+    def probe() -> float:
+        multiply()
+        return min(multiply() for _ in range(_REPEATS))
 
-    return read
+    return probe
 
 
-def _on_a_page() -> np.ndarray:
-    """A matrix at the beginning of a page of memory: elsewhere the product takes up to a tenth longer."""
+def _page_aligned() -> np.ndarray:
+    """A matrix that starts at a memory page: elsewhere the product takes up to a tenth longer."""
     raw = np.empty(_SIDE * _SIDE * 4 + _PAGE, np.uint8)
     begin = -raw.ctypes.data % _PAGE
     return raw[begin : begin + _SIDE * _SIDE * 4].view(np.float32).reshape(_SIDE, _SIDE)

@@ -1,4 +1,4 @@
-"""What is told of the latency of passes that several processes timed, and how surely."""
+"""Combines per-process timings into one latency estimate and its spread."""
 
 from __future__ import annotations
 
@@ -7,85 +7,85 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasbuild.evaluate.latency._core_pace import ALIKE
-from nasbuild.evaluate.latency._timing import Visit
-from nasbuild.evaluate.latency._visit_level import Level, level_of, level_or_error
+from nasbuild.evaluate.latency._core_pace import SAME_PACE
+from nasbuild.evaluate.latency._sample_summary import SampleSummary, summarize, summary_or_error
+from nasbuild.evaluate.latency._sampling import Sample
 
 PROCESSES = 5
-_SPAN = 8.0  # seconds that all processes time, at least
-_DISTURBED = 0.015  # usual share of the spread from which on the machine is taken to be disturbed
-LEAST_SPREAD = 0.015
-"""Share of a pass. Readings of sweeps up to 2.5 hours apart, each of them steady, differed by up to 3.5 %."""
+_MIN_SECONDS = 8.0  # of timing in all processes together
+_DISTURBED = 0.015  # typical relative spread above which the machine counts as disturbed
+MIN_SPREAD = 0.015
+"""Smallest relative spread. Steady estimates from sweeps up to 2.5 hours apart differed by up to 3.5 %."""
 
 
 @dataclass(frozen=True)
-class Visits:
-    """What a process timed.
+class ProcessSamples:
+    """The samples that one process took.
 
     Attributes
     ----------
     reference
-        Every visit to the reference.
+        Samples of the reference.
     passes
-        The same of each pass, or why it could not be timed.
+        Samples of each pass, or the error that prevented them.
     full
-        The full pace, as this process knew it (`Pace`).
+        The full pace that this process observed, in seconds (`CorePace`).
     seconds
-        That timing took.
+        Duration of the timing.
     """
 
-    reference: Sequence[Visit]
-    passes: Sequence[Sequence[Visit] | Exception]
+    reference: Sequence[Sample]
+    passes: Sequence[Sequence[Sample] | Exception]
     full: float
     seconds: float
 
 
-def joined(parts: Sequence[Visits]) -> Visits:
-    """What several processes timed, each some of the passes, as if it were one."""
-    return Visits(
-        [visit for part in parts for visit in part.reference],
-        [one for part in parts for one in part.passes],
+def merge_samples(parts: Sequence[ProcessSamples]) -> ProcessSamples:
+    """Merge processes that each timed some of the passes, as if one process had timed all."""
+    return ProcessSamples(
+        [sample for part in parts for sample in part.reference],
+        [samples for part in parts for samples in part.passes],
         min(part.full for part in parts),
         sum(part.seconds for part in parts),
     )
 
 
-Run = Callable[[float, float], Visits]
-"""A process that times all passes, for so many seconds at least and at most (`visit_passes`)."""
+SampleProcess = Callable[[float, float], ProcessSamples]
+"""Times all passes in a new process, for at least and at most so many seconds (`sample_passes`)."""
 
 
 @dataclass(frozen=True)
-class Timing:
-    """How long a pass takes, in milliseconds.
+class LatencyEstimate:
+    """Latency of a pass, in milliseconds.
 
     Attributes
     ----------
     latency
-        Median over the looks (`Level`).
+        Median over the time windows (`SampleSummary`).
     spread
-        That of the looks; at least 1.5 % of the latency, and at least ``usual`` times it. It is what single looks
-        differ by, so it does not shrink with their number: another run at another time is another draw of the machine's
-        state, and no number of looks in this one makes up for that.
+        Of the time windows. It is at least 1.5 % of the latency, and at least the ``typical`` share of it. It is the
+        difference between single windows, not an error of the median, so more samples do not reduce it: another
+        sweep at another time meets the machine in another state.
     reference
-        The latency of the reference beside it.
-    visits
-        How many looks are made of.
+        Latency of the reference in the same sweep.
+    samples
+        Samples in all windows.
     at_pace
-        Share of all visits that were at full pace.
-    own
-        The spread of the looks as it is.
-    usual
-        Median of ``own`` over all passes that were timed together, each as a share of its latency: the
-        machine is the same for all, so a pass that is steadier than most is so by luck.
+        Share of all samples that were at full pace.
+    own_spread
+        Spread of this pass's windows alone.
+    typical
+        Median relative ``own_spread`` of all passes that were timed together. They share the machine, so a pass that is
+        steadier than most is so by luck.
     """
 
     latency: float
     spread: float
     reference: float
-    visits: int
+    samples: int
     at_pace: float
-    own: float
-    usual: float
+    own_spread: float
+    typical: float
 
     @property
     def relative(self) -> float:
@@ -93,67 +93,72 @@ class Timing:
         return self.spread / self.latency
 
 
-def time_in_processes(run: Run, *, tolerance: float, seconds: float) -> list[Timing | Exception]:
-    """Time passes in five processes, one after another, each of which times all of them.
+def estimate_latencies(
+    run: SampleProcess, *, tolerance: float, seconds: float
+) -> list[LatencyEstimate | Exception]:
+    """Time passes in five processes, one after another, each of which times all passes.
 
-    A process has its code and its objects in other places of memory than the next, and eager torch is faster
-    or slower by it, all networks alike, by some percent; a spread within one process does not show that. Where a neighbour
-    on the same core slows whole visits, a look sees through it if it is longer than the neighbour stays:
-    if a spread is above the tolerance, or most are not as small as on a quiet machine, and there is time left, five more
-    processes take it for longer looks, and what the first five told is dropped.
+    Each process has its code and objects elsewhere in memory. Eager torch is faster or slower by some percent
+    because of that, for all networks alike, and no spread within a single process shows it. A neighbour on the same
+    core slows whole samples; a window sees past it if the window is longer than the neighbour stays. If a spread is
+    above the tolerance, or most are larger than on a quiet machine, and time is left, five more processes take longer
+    windows, and the first samples are dropped.
 
     Parameters
     ----------
     run
         Times all passes in another process.
     tolerance
-        Of the spread, as a share of the latency.
+        Maximum relative spread.
     seconds
-        For all passes together, without what processes need to start; the first five take eight at least, if there are.
+        For all passes together, without the start of the processes. The first five take at least eight of them.
 
     Returns
     -------
     list
-        Of each pass, or why one of the processes could not time it.
+        For each pass its estimate, or the error of a process that could not time it.
     """
-    each = seconds / PROCESSES
-    least = min(_SPAN / PROCESSES, each)
-    first = run(least, each)
-    if all(isinstance(one, Exception) for one in first.passes):
-        return _timings([first])
-    told = [first, *(run(least, each) for _ in range(PROCESSES - 1))]
-    found = _timings(told)
-    spent = sum(one.seconds for one in told)
+    per_process = seconds / PROCESSES
+    least = min(_MIN_SECONDS / PROCESSES, per_process)
+    first = run(least, per_process)
+    if all(isinstance(samples, Exception) for samples in first.passes):
+        return _estimates([first])
+    processes = [first, *(run(least, per_process) for _ in range(PROCESSES - 1))]
+    found = _estimates(processes)
+    spent = sum(process.seconds for process in processes)
     noisy = any(
-        one.relative > tolerance or one.usual > _DISTURBED for one in found if isinstance(one, Timing)
+        estimate.relative > tolerance or estimate.typical > _DISTURBED
+        for estimate in found
+        if isinstance(estimate, LatencyEstimate)
     )
-    # Looks that are hardly longer would see no more.
+    # Windows that are hardly longer would not help.
     if noisy and seconds > 2 * spent:
-        each = (seconds - spent) / PROCESSES
-        found = _timings([run(each, each) for _ in range(PROCESSES)])
+        per_process = (seconds - spent) / PROCESSES
+        found = _estimates([run(per_process, per_process) for _ in range(PROCESSES)])
     return found
 
 
-def _timings(told: Sequence[Visits]) -> list[Timing | Exception]:
-    limit = ALIKE * min(one.full for one in told)
-    levels = [level_or_error(visits, limit) for visits in zip(*(one.passes for one in told), strict=True)]
-    good = [one for one in levels if isinstance(one, Level)]
+def _estimates(processes: Sequence[ProcessSamples]) -> list[LatencyEstimate | Exception]:
+    limit = SAME_PACE * min(process.full for process in processes)
+    by_pass = zip(*(process.passes for process in processes), strict=True)
+    summaries = [summary_or_error(samples, limit) for samples in by_pass]
+    good = [summary for summary in summaries if isinstance(summary, SampleSummary)]
     if not good:
-        return [one for one in levels if isinstance(one, Exception)]
-    # The lower one of two medians: where half of the passes are steady, the others say nothing against them.
-    usual = float(np.quantile([one.spread / one.middle for one in good], 0.5, method="lower"))
-    beside = level_of([one.reference for one in told], limit).middle
-    return [one if isinstance(one, Exception) else _timing(one, usual, beside) for one in levels]
+        return [error for error in summaries if isinstance(error, Exception)]
+    # The lower of two medians: where half of the passes are steady, the others are no evidence against them.
+    typical = float(np.quantile([summary.spread / summary.median for summary in good], 0.5, method="lower"))
+    reference = summarize([process.reference for process in processes], limit).median
+    return [s if isinstance(s, Exception) else _estimate(s, typical, reference) for s in summaries]
 
 
-def _timing(level: Level, usual: float, reference: float) -> Timing:
-    told = max(level.spread, level.middle * max(usual, LEAST_SPREAD))
-    return Timing(
-        latency=1e3 * level.middle,
-        spread=1e3 * told,
+def _estimate(summary: SampleSummary, typical: float, reference: float) -> LatencyEstimate:
+    spread = max(summary.spread, summary.median * max(typical, MIN_SPREAD))
+    return LatencyEstimate(
+        latency=1e3 * summary.median,
+        spread=1e3 * spread,
         reference=1e3 * reference,
-        visits=level.visits,
-        at_pace=level.at_pace,
-        own=1e3 * level.spread,
-        usual=usual,
+        samples=summary.samples,
+        at_pace=summary.at_pace,
+        own_spread=1e3 * summary.spread,
+        typical=typical,
     )

@@ -1,4 +1,4 @@
-"""Onnxruntime runs networks with any of its providers; they are exported once."""
+"""Latency by onnxruntime, with any of its execution providers; networks are exported once."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._example_inputs import tensors_of
 from nasbuild.evaluate._networks import load_networks
-from nasbuild.evaluate.latency._timing import Fresh, Pass
-from nasbuild.evaluate.latency._timing_process import Job, made_or_error
+from nasbuild.evaluate.latency._sampling import Pass, PassFactory
+from nasbuild.evaluate.latency._sampling_process import Job, result_or_error
 from nasbuild.evaluate.latency._torch_runtime import reference_network
 from nasbuild.space import Architecture, Space
 
@@ -26,32 +26,34 @@ if TYPE_CHECKING:
     from torch import nn
 
     Model = tuple[bytes, dict[str, NDArray[Any]]]
-    """In ONNX, and its inputs by name."""
+    """An ONNX model, and its inputs by name."""
 
 _MISSING = "pip install 'nasbuild[onnx]'"
 
 
 @dataclass(frozen=True)
 class OnnxRuntime:
-    """A session of onnxruntime, all optimisations on; input and output are on the host."""
+    """An onnxruntime session with all optimisations; inputs and outputs are in host memory."""
 
     provider: str
     threads: int
 
     def check(self) -> None:
-        """Refuse a provider that is not there."""
-        there = _onnxruntime().get_available_providers()
-        if self.provider not in there:
+        """Raise NasbuildError if the provider is missing."""
+        available = _onnxruntime().get_available_providers()
+        if self.provider not in available:
             raise NasbuildError(
                 f"onnxruntime has no provider {self.provider!r}",
                 where="--evaluator, provider=",
-                allowed=there,
+                allowed=available,
             )
 
     def job(self, name: str, space: Space, architectures: Sequence[Architecture]) -> Job:
-        """Networks, made and exported here, once; the other process needs no torch."""
+        """A job of networks that are built and exported here; the timing process needs no torch."""
         networks = load_networks(name, space)
-        models = [made_or_error(lambda a=one: _exported(*networks(a))) for one in architectures]
+        models = [
+            result_or_error(lambda a=architecture: _exported(*networks(a))) for architecture in architectures
+        ]
         return _OnnxJob(self, models, _exported(*reference_network()))
 
 
@@ -59,36 +61,36 @@ class OnnxRuntime:
 class _OnnxJob:
     runtime: OnnxRuntime
     models: Sequence[Model | Exception]
-    beside: Model
+    reference_model: Model
 
     @property
-    def on_cores(self) -> bool:
+    def on_host_cpu(self) -> bool:
         return self.runtime.provider == "CPUExecutionProvider"
 
-    def ready(self) -> AbstractContextManager[None]:
+    def context(self) -> AbstractContextManager[None]:
         return contextlib.nullcontext()
 
-    def passes(self) -> list[Fresh | Exception]:
-        return [one if isinstance(one, Exception) else self._fresh(*one) for one in self.models]
+    def passes(self) -> list[PassFactory | Exception]:
+        return [model if isinstance(model, Exception) else self._factory(*model) for model in self.models]
 
-    def reference(self) -> Fresh:
-        return self._fresh(*self.beside)
+    def reference(self) -> PassFactory:
+        return self._factory(*self.reference_model)
 
-    def _fresh(self, model: bytes, examples: dict[str, NDArray[Any]]) -> Fresh:
+    def _factory(self, model: bytes, examples: dict[str, NDArray[Any]]) -> PassFactory:
         ort = _onnxruntime()
         options = ort.SessionOptions()
         options.intra_op_num_threads = self.runtime.threads
         options.inter_op_num_threads = 1
 
-        def fresh() -> Pass:
+        def make() -> Pass:
             session = ort.InferenceSession(model, options, providers=[self.runtime.provider])
             if session.get_providers()[0] != self.runtime.provider:
                 raise NasbuildError(f"onnxruntime could not run it on {self.runtime.provider}")
-            # An exporter leaves out what the network does not read.
-            inputs = {told.name: examples[told.name].copy() for told in session.get_inputs()}
+            # The exporter leaves out inputs that the network does not read.
+            inputs = {node.name: examples[node.name].copy() for node in session.get_inputs()}
             return lambda: session.run(None, inputs)
 
-        return fresh
+        return make
 
 
 def _exported(module: nn.Module, inputs: Any) -> Model:
@@ -102,31 +104,36 @@ def _names(count: int) -> list[str]:
 
 
 def to_onnx(module: nn.Module, inputs: Any) -> bytes:
-    """A network in evaluation mode as an ONNX model.
+    """Export a network, in evaluation mode, to ONNX.
 
-    Its inputs are the tensors of ``inputs`` in order, ``input`` where there is one, ``input0``, ``input1``, ... where
-    there are several; its outputs are the tensors of what the network returns. Attention and transformer layers are
-    written as operations that ONNX has. What torch prints meanwhile goes to standard error.
+    The model's inputs are the tensors of ``inputs`` in order: ``input`` if there is one, ``input0``, ``input1``, ...
+    if there are several. Its outputs are the tensors that the network returns. Attention and transformer layers are
+    written as standard ONNX operations. What torch prints meanwhile goes to standard error.
 
     Parameters
     ----------
     inputs
         A tensor, a tuple of arguments, or a dict of keyword arguments.
 
+    Returns
+    -------
+    bytes
+        The serialised model.
+
     Raises
     ------
     NasbuildError
-        If onnx is missing.
+        If the package onnx is not installed.
     """
     import torch
 
     from nasbuild._macs.torch_operations import plain_torch
-    from nasbuild.evaluate._tensor_io import Flat
+    from nasbuild.evaluate._tensor_only import TensorOnlyModule
 
     if importlib.util.find_spec("onnx") is None:
         raise NasbuildError("export needs onnx, which is not installed", todo=_MISSING)
     tensors = tuple(tensors_of(inputs))
-    # Its annotation allows paths alone, its older exporter takes streams.
+    # The annotation of torch.onnx.export allows paths only, but this exporter takes streams.
     stream: Any = io.BytesIO()
     with (
         warnings.catch_warnings(),
@@ -135,16 +142,16 @@ def to_onnx(module: nn.Module, inputs: Any) -> bytes:
         plain_torch(),
         _prints_on_stderr(),
     ):
-        # The exporter that torch prefers takes some 50 times as long and another package.
+        # The newer exporter takes some 50 times as long and needs another package.
         warnings.simplefilter("ignore")
-        flat = Flat(module, inputs).eval()
+        flat = TensorOnlyModule(module, inputs).eval()
         torch.onnx.export(flat, tensors, stream, input_names=_names(len(tensors)), dynamo=False)
     return stream.getvalue()
 
 
 @contextlib.contextmanager
 def _prints_on_stderr() -> Iterator[None]:
-    """What networks and the exporter print: the exporter writes a whole graph where it fails."""
+    """Redirect what networks and the exporter print: the exporter writes a whole graph when it fails."""
     import torch
 
     torch._C._jit_set_onnx_log_output_stream("stderr")

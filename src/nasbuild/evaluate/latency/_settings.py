@@ -1,4 +1,4 @@
-"""How latency is measured, as the evaluator's name tells it."""
+"""Settings of latency measurements, parsed from the evaluator's name."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate.latency._estimate import LEAST_SPREAD
+from nasbuild.evaluate.latency._estimate import MIN_SPREAD
 from nasbuild.evaluate.latency._onnx_runtime import OnnxRuntime
 from nasbuild.evaluate.latency._torch_runtime import TorchRuntime
 
 
 @dataclass(frozen=True)
 class LatencySettings:
-    """How latency is measured.
+    """Settings of a latency measurement.
 
     Attributes
     ----------
     runtime
         ``"torch"`` or ``"onnxruntime"``.
     device
-        ``"cpu"`` or ``"cuda"``, of torch.
+        ``"cpu"`` or ``"cuda"``, for torch.
     provider
-        Of onnxruntime.
+        Execution provider, for onnxruntime.
     threads
-        On the CPU.
+        CPU threads of a pass.
     tolerance
-        A reading is refused if its spread is a larger share of it; at least 0.01, as no spread is less.
+        Maximum relative spread; an estimate above it fails. At least 0.015, the smallest spread that is stated.
     seconds
-        That a network is measured, at most, unless few visits take longer.
+        Maximum duration of a network's measurement, unless the minimum of samples takes longer.
     """
 
     runtime: str = "torch"
@@ -41,14 +41,15 @@ class LatencySettings:
     seconds: float = 2.0
 
     @property
-    def target(self) -> TorchRuntime | OnnxRuntime:
+    def backend(self) -> TorchRuntime | OnnxRuntime:
+        """The runtime that executes the networks."""
         if self.runtime == "torch":
             return TorchRuntime(self.device, self.threads)
         return OnnxRuntime(self.provider, self.threads)
 
 
 def parse_latency(text: str, name: str) -> tuple[str, LatencySettings]:
-    """``NETWORK[,OPTION=VALUE ...]``: the networks' name and the settings.
+    """Parse ``NETWORK[,OPTION=VALUE ...]`` into the networks' name and the settings.
 
     >>> parse_latency("digits@64x1x8x8,runtime=onnxruntime,threads=2", "")
     ('digits@64x1x8x8', LatencySettings(runtime='onnxruntime', device='cpu', provider='CPUExecutionProvider', threads=2, tolerance=0.05, seconds=2.0))
@@ -56,7 +57,7 @@ def parse_latency(text: str, name: str) -> tuple[str, LatencySettings]:
     Raises
     ------
     NasbuildError
-        If an option or its value is none.
+        If an option is unknown or its value is invalid.
     """
     networks, *options = text.split(",")
     found: dict[str, Any] = {}
@@ -68,7 +69,7 @@ def parse_latency(text: str, name: str) -> tuple[str, LatencySettings]:
     other = {"torch": "provider", "onnxruntime": "device"}[found.get("runtime", "torch")]
     if other in found:
         raise NasbuildError(
-            f"{other} is no option of runtime {found.get('runtime', 'torch')}",
+            f"{other} is not an option of runtime {found.get('runtime', 'torch')}",
             where=f"--evaluator {name}",
             todo="device belongs to torch, provider to onnxruntime",
         )
@@ -84,17 +85,17 @@ def _choice(*allowed: str) -> Callable[[str, str, str], str]:
     return read
 
 
-def _number(kind: Callable[[str], float], least: float = 0.0) -> Callable[[str, str, str], float]:
+def _number(kind: Callable[[str], float], minimum: float = 0.0) -> Callable[[str, str, str], float]:
     def read(key: str, value: str, name: str) -> float:
         try:
             found = kind(value)
         except ValueError:
             found = 0
-        if not (found > 0 and found >= least and math.isfinite(found)):
+        if not (found > 0 and found >= minimum and math.isfinite(found)):
             raise NasbuildError(
                 f"{key} is {value!r}",
                 where=f"--evaluator {name}",
-                allowed=f"{'whole numbers' if kind is int else 'numbers'} {f'from {least:g}' if least else 'above 0'}",
+                allowed=f"{'whole numbers' if kind is int else 'numbers'} {f'from {minimum:g}' if minimum else 'above 0'}",
             )
         return found
 
@@ -106,6 +107,6 @@ _OPTIONS: dict[str, Callable[[str, str, str], Any]] = {
     "device": _choice("cpu", "cuda"),
     "provider": _choice(),
     "threads": _number(int),
-    "tolerance": _number(float, LEAST_SPREAD),
+    "tolerance": _number(float, MIN_SPREAD),
     "seconds": _number(float),
 }

@@ -1,4 +1,4 @@
-"""Torch runs networks, each time in a process that makes them again."""
+"""Latency by torch: the timing process builds the networks again."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate._example_inputs import arguments, changed
+from nasbuild.evaluate._example_inputs import call_arguments, map_tensors
 from nasbuild.evaluate._networks import load_networks
-from nasbuild.evaluate.latency._timing import Fresh, Pass
-from nasbuild.evaluate.latency._timing_process import Job, made_or_error
+from nasbuild.evaluate.latency._sampling import Pass, PassFactory
+from nasbuild.evaluate.latency._sampling_process import Job, result_or_error
 from nasbuild.space import Architecture, Space
 
 if TYPE_CHECKING:
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TorchRuntime:
-    """Eager torch, fp32, in inference mode."""
+    """Eager torch in fp32 and inference mode."""
 
     device: str
     threads: int
 
     def check(self) -> None:
-        """Refuse a device that is not there."""
+        """Raise NasbuildError if the device is missing."""
         import torch
 
         if self.device == "cuda" and not torch.cuda.is_available():
             raise NasbuildError("torch finds no CUDA device", where="--evaluator, device=cuda")
 
     def job(self, name: str, space: Space, architectures: Sequence[Architecture]) -> Job:
-        """Networks, by their name, that another process makes again."""
+        """A job that builds the networks again in another process, by their name."""
         return _TorchJob(self, name, space, tuple(architectures))
 
 
@@ -46,47 +46,50 @@ class _TorchJob:
     architectures: tuple[Architecture, ...]
 
     @property
-    def on_cores(self) -> bool:
+    def on_host_cpu(self) -> bool:
         return self.runtime.device == "cpu"
 
     @contextlib.contextmanager
-    def ready(self) -> Iterator[None]:
+    def context(self) -> Iterator[None]:
         import torch
 
         torch.set_num_threads(self.runtime.threads)
         with torch.inference_mode():
             yield
 
-    def passes(self) -> list[Fresh | Exception]:
+    def passes(self) -> list[PassFactory | Exception]:
         networks = load_networks(self.name, self.space)
-        return [made_or_error(lambda a=one: self._fresh(*networks(a))) for one in self.architectures]
+        return [
+            result_or_error(lambda a=architecture: self._factory(*networks(a)))
+            for architecture in self.architectures
+        ]
 
-    def reference(self) -> Fresh:
-        return self._fresh(*reference_network())
+    def reference(self) -> PassFactory:
+        return self._factory(*reference_network())
 
-    def _fresh(self, module: nn.Module, example: Any) -> Fresh:
+    def _factory(self, module: nn.Module, example: Any) -> PassFactory:
         import torch
 
         device = self.runtime.device
         module = module.to(device)
-        args, kwargs = arguments(changed(example, lambda tensor: tensor.to(device)))
+        args, kwargs = call_arguments(map_tensors(example, lambda tensor: tensor.to(device)))
 
-        def fresh() -> Pass:
+        def make() -> Pass:
             copied = copy.deepcopy(module)
             if device == "cpu":
                 return lambda: copied(*args, **kwargs)
 
-            def waiting() -> None:
+            def synchronized() -> None:
                 copied(*args, **kwargs)
                 torch.cuda.synchronize()
 
-            return waiting
+            return synchronized
 
-        return fresh
+        return make
 
 
 def reference_network() -> tuple[Any, Any]:
-    """A small network that is always the same, and its input."""
+    """A small fixed network and its input, which is timed beside the others."""
     import torch
     from torch import nn
 

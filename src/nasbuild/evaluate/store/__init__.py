@@ -1,1 +1,1 @@
-"""What was evaluated, kept in a database: nothing is lost, and nothing is evaluated twice."""
+"""Stores results of evaluations in a database that several processes may share."""

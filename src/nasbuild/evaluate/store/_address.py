@@ -1,4 +1,4 @@
-"""Where a store is: paths mean themselves, and no password is ever shown."""
+"""Parses the address of a store, a path or a URL, and displays it without its password."""
 
 from __future__ import annotations
 
@@ -19,73 +19,73 @@ _SECRET = re.compile(r"(://[^/@\s]*?:)[^@\s]*(?=@)|((?:^|[?&;])[^=&;]*passw[^=&;
 _HIDDEN = "***"
 
 
-def address_of(place: str | os.PathLike[str] | sa.URL) -> sa.URL:
-    """The address of a path, in which no character has another meaning, or of a URL.
+def store_url(place: str | os.PathLike[str] | sa.URL) -> sa.URL:
+    """The URL of a store given by path or URL. In a path no character has a special meaning.
 
     Raises
     ------
     NasbuildError
-        If it is no URL of SQLite or PostgreSQL, or one of a database in memory, which would keep nothing.
+        If it is not a URL of SQLite or PostgreSQL, or names a database in memory, which would be lost.
     """
     if isinstance(place, sa.URL):
         return place
     text = os.fspath(place)
     if "://" not in text:
         if text in ("", ":memory:"):
-            raise _keeps_nothing(text)
-        # Its parts are told apart here: a text would be read as a URL, where ?, % and # are signs.
+            raise _in_memory(text)
+        # Built from parts: in a URL string ?, % and # would have a special meaning.
         return sa.URL.create("sqlite", database=str(Path(text).absolute()))
     try:
         url = sa.make_url(text)
     except (exc.ArgumentError, ValueError) as error:
         raise NasbuildError(
-            "is no URL of a database", where=f"store {shown(text)}", allowed=ALLOWED
+            "is not a database URL", where=f"store {display_name(text)}", allowed=ALLOWED
         ) from error
     if url.get_backend_name() not in ("sqlite", "postgresql"):
         raise NasbuildError(
-            "is no database that evaluations are kept in", where=f"store {shown(text)}", allowed=ALLOWED
+            "is not a supported database", where=f"store {display_name(text)}", allowed=ALLOWED
         )
     if url.get_backend_name() == "sqlite":
         memory = not url.database or ":memory:" in url.database or url.query.get("mode") == "memory"
         if memory:
-            raise _keeps_nothing(text)
+            raise _in_memory(text)
     return url
 
 
-def shown(place: str | os.PathLike[str] | sa.URL) -> str:
-    """A place as it may be printed and written."""
+def display_name(place: str | os.PathLike[str] | sa.URL) -> str:
+    """The address of a store without its password."""
     if isinstance(place, sa.URL):
         path = place.database if place.get_backend_name() == "sqlite" else None
-        return path or shown(place.render_as_string(hide_password=True))
+        return path or display_name(place.render_as_string(hide_password=True))
     text = os.fspath(place)
     return _SECRET.sub(lambda match: f"{match[1] or match[2]}{_HIDDEN}", text) if "://" in text else text
 
 
 def check_file(url: sa.URL, name: str) -> None:
-    """Look into a file before anything is written to it.
+    """Check a file before anything is written to it.
 
     Raises
     ------
     NasbuildError
-        If it is no place for a database, or a database of something else.
+        If there can't be a database, or it is the database of another program.
     """
     if url.get_backend_name() != "sqlite" or url.database is None or url.database.startswith("file:"):
         return
     path, where = Path(url.database), f"store {name}"
     if path.is_dir():
-        raise NasbuildError("is a folder", where=where, allowed="a file", todo="name a file in it")
+        raise NasbuildError("is a folder", where=where, allowed="a file", todo="give a file in it")
     if not path.parent.is_dir():
         raise NasbuildError(
-            f"can't be opened (there is no folder {path.parent})", where=where, todo="make the folder first"
+            f"can't be opened (there is no folder {path.parent})", where=where, todo="create the folder first"
         )
     if path.exists() and not path.is_file():
-        raise NasbuildError("is no regular file", where=where, allowed="a file")
+        raise NasbuildError("is not a regular file", where=where, allowed="a file")
     if path.is_file() and path.stat().st_size:
         refuse_foreign(_tables(path), name)
 
 
 def _tables(path: Path) -> set[str]:
-    """Names of a file's tables; none where it can't be told without waiting or writing."""
+    """Names of a file's tables; an empty set if they can't be read without waiting or writing."""
     try:
         connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=1)
     except sqlite3.Error:
@@ -101,9 +101,9 @@ def _tables(path: Path) -> set[str]:
         connection.close()
 
 
-def _keeps_nothing(text: str) -> NasbuildError:
+def _in_memory(text: str) -> NasbuildError:
     return NasbuildError(
-        "is a database in memory, which keeps nothing" if text else "is empty",
+        "is a database in memory, which is lost at the end" if text else "is empty",
         where=f"store {text!r}",
         allowed=ALLOWED,
         todo="give a path",

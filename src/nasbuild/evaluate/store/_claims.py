@@ -1,4 +1,4 @@
-"""Whose an evaluation is: claimed by one process, and by another one only if the first is lost."""
+"""Claims evaluations for a process; another process can take a claim over only if its owner is dead."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from nasbuild.evaluate.store._database import chunks, clock, evaluations, insertions
-from nasbuild.evaluate.store._owner import is_lost
+from nasbuild.evaluate.store._database import chunks, evaluations, insertions, server_time
+from nasbuild.evaluate.store._owner import is_abandoned
 
-_OF_AN_OWNER = ("state", "owner", "heard", "started", "versions", "code")
-_OF_A_RESULT = ("metrics", "reason", "seconds", "notes", "digest")
+_CLAIM_COLUMNS = ("state", "owner", "heard", "started", "versions", "code")
+_RESULT_COLUMNS = ("metrics", "reason", "seconds", "notes", "digest")
 _C = evaluations.c
 _FIND = sa.select(_C.key, _C.state, _C.owner, _C.heard, _C.code).where(
     _C.key.in_(sa.bindparam("keys", expanding=True))
 )
-_BEGIN = insertions(lambda new: new.on_conflict_do_nothing().returning(_C.key))
+_INSERT = insertions(lambda new: new.on_conflict_do_nothing().returning(_C.key))
 _TAKE_OVER = (
     sa.update(evaluations)
     .where(
@@ -25,73 +25,75 @@ _TAKE_OVER = (
         _C.owner.is_not_distinct_from(sa.bindparam("from")),
     )
     .values(
-        **{name: sa.bindparam(f"new_{name}") for name in _OF_AN_OWNER},
-        **dict.fromkeys(_OF_A_RESULT, sa.null()),
+        **{name: sa.bindparam(f"new_{name}") for name in _CLAIM_COLUMNS},
+        **dict.fromkeys(_RESULT_COLUMNS, sa.null()),
     )
 )
 
 
-def claimed(
+def claim_rows(
     connection: sa.Connection,
     rows: Sequence[Mapping[str, Any]],
     *,
-    again: bool = False,
-    renew: bool = False,
+    retry_failed: bool = False,
+    renew_outdated: bool = False,
     held: Collection[str] = (),
 ) -> set[str]:
-    """Claim evaluations that are neither done nor under way elsewhere; gives the keys of those that were.
+    """Claim evaluations that are neither completed nor running elsewhere; returns the claimed keys.
 
     Parameters
     ----------
     rows
-        What the database is to hold of each, all of the same owner; the times are filled in here.
-    again
-        Claim those that failed, too.
-    renew
-        Claim what other code of the evaluator told, too.
+        New content of the rows, all of the same owner; times are filled in here.
+    retry_failed
+        Claim failed evaluations, too.
+    renew_outdated
+        Claim evaluations whose result was produced by other code, too.
     held
-        Keys that the owner is known to have. What else is its own, an attempt that was not heard to succeed claimed.
+        Keys that the owner knows it holds. Other rows of the same owner stem from a claim whose success it could not
+        see, and are claimed again.
     """
-    now, up = clock(connection)
+    now, up_since = server_time(connection)
     rows = [{**row, "heard": now, "started": now} for row in rows]
-    known = {found.key: found for found in _known(connection, [row["key"] for row in rows])}
-    taken = _begun(connection, [row for row in rows if row["key"] not in known])
+    stored = {found.key: found for found in _find(connection, [row["key"] for row in rows])}
+    claimed = _insert(connection, [row for row in rows if row["key"] not in stored])
     for row in rows:
-        found = known.get(row["key"])
+        found = stored.get(row["key"])
         if found is None:
             continue
         if found.state == "running":
-            own = found.owner == row["owner"]
-            free = row["key"] not in held if own else is_lost(found.owner, found.heard, now, up)
+            ours = found.owner == row["owner"]
+            free = row["key"] not in held if ours else is_abandoned(found.owner, found.heard, now, up_since)
         else:
-            free = (again and found.state == "failed") or (renew and is_outdated(found.code, row["code"]))
-        if free and _taken_over(connection, row, found):
-            taken.add(row["key"])
-    return taken
+            outdated = renew_outdated and is_outdated(found.code, row["code"])
+            free = (retry_failed and found.state == "failed") or outdated
+        if free and _take_over(connection, row, found):
+            claimed.add(row["key"])
+    return claimed
 
 
-def is_outdated(told: str | None, now: str | None) -> bool:
-    """Whether other code told a result than the evaluator has now; not if either is unknown."""
-    return told is not None and now is not None and told != now
+def is_outdated(stored: str | None, current: str | None) -> bool:
+    """Whether a result was produced by other code than the evaluator has now; False if either is unknown."""
+    return stored is not None and current is not None and stored != current
 
 
-def _known(connection: sa.Connection, keys: list[str]) -> list[Any]:
+def _find(connection: sa.Connection, keys: list[str]) -> list[Any]:
     found: list[Any] = []
     for part in chunks(keys):
         found += connection.execute(_FIND, {"keys": part}).all()
     return found
 
 
-def _begun(connection: sa.Connection, rows: list[Mapping[str, Any]]) -> set[str]:
-    """Begin evaluations that nobody had begun; the keys of those that no other process just did."""
-    taken: set[str] = set()
+def _insert(connection: sa.Connection, rows: list[Mapping[str, Any]]) -> set[str]:
+    """Insert new evaluations; returns the keys that no other process inserted at the same time."""
+    inserted: set[str] = set()
     for part in chunks(rows):
-        taken |= set(connection.execute(_BEGIN[connection.dialect.name], part).scalars())
-    return taken
+        inserted |= set(connection.execute(_INSERT[connection.dialect.name], part).scalars())
+    return inserted
 
 
-def _taken_over(connection: sa.Connection, row: Mapping[str, Any], found: Any) -> bool:
-    """Take over an evaluation; not if another process was quicker."""
+def _take_over(connection: sa.Connection, row: Mapping[str, Any], found: Any) -> bool:
+    """Take over an evaluation; False if another process was quicker."""
     before = {"of": row["key"], "was": found.state, "from": found.owner}
-    new = {f"new_{name}": row[name] for name in _OF_AN_OWNER}
+    new = {f"new_{name}": row[name] for name in _CLAIM_COLUMNS}
     return connection.execute(_TAKE_OVER, {**before, **new}).rowcount == 1

@@ -1,4 +1,4 @@
-"""The database under a store: its tables, how it is opened, and what both dialects need told."""
+"""The database of a store: its tables, connections, and differences between SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from sqlalchemy import event
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
-from nasbuild.evaluate.store._faults import StoreError, damaged_todo
+from nasbuild.evaluate.store._errors import StoreError, damaged_todo
 
 SCHEMA_VERSION = 2
-_CHUNK = 500  # keys in one question
-_LOCK = 0x6E6173  # of PostgreSQL, held while tables are made
-_BUSY = 1_000  # ms that SQLite waits by itself; more often in Python, where an interrupt is heard
+_CHUNK = 500  # keys or rows per statement
+_LOCK = 0x6E6173  # advisory lock of PostgreSQL, held while tables are created
+_BUSY = 1_000  # ms that SQLite itself waits for a lock; longer waits are in Python, where Ctrl-C works
 
 Item = TypeVar("Item")
 
@@ -37,11 +37,12 @@ evaluations = sa.Table(
     sa.Column("metrics", sa.Text),
     sa.Column("reason", sa.Text),
     sa.Column("owner", sa.Text),
+    # The owner's last heartbeat, Unix seconds.
     sa.Column("heard", sa.Float),
     sa.Column("started", sa.Float),
     sa.Column("seconds", sa.Float),
     sa.Column("versions", sa.Text),
-    # Since schema 2: what was left out, which code told it, and a checksum of what it told.
+    # Since schema 2: notes, checksum of the evaluator's code, checksum of the row.
     sa.Column("notes", sa.Text),
     sa.Column("code", sa.String(64)),
     sa.Column("digest", sa.String(16)),
@@ -53,7 +54,7 @@ _INSERTS: dict[str, Callable[[sa.Table], Any]] = {"sqlite": insert_sqlite, "post
 
 
 def open_engine(url: sa.URL) -> sa.Engine:
-    """A database of SQLite or PostgreSQL by its address."""
+    """An engine for a SQLite or PostgreSQL database."""
     if url.get_backend_name() == "sqlite":
         engine = sa.create_engine(url)
 
@@ -63,7 +64,7 @@ def open_engine(url: sa.URL) -> sa.Engine:
             # Readers and one writer at a time; a commit survives a crash of the process.
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
-            # Transactions begin where we say so, and as writers: none is refused halfway.
+            # Transactions begin explicitly and as writers, so that none fails halfway.
             connection.isolation_level = None
 
         @event.listens_for(engine, "begin")
@@ -71,7 +72,7 @@ def open_engine(url: sa.URL) -> sa.Engine:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
         return engine
-    # A connection that broke is opened anew, and a host that is gone is noticed within a minute.
+    # A broken connection is reopened, and an unreachable host is noticed within a minute.
     waits = {
         "connect_timeout": 10,
         "keepalives_idle": 20,
@@ -84,15 +85,15 @@ def open_engine(url: sa.URL) -> sa.Engine:
 
 
 def prepare_schema(connection: sa.Connection, name: str) -> None:
-    """Make the tables where they are missing, and bring older ones up to date.
+    """Create missing tables, and upgrade those of an older version.
 
     Raises
     ------
     StoreError
-        If the database is somebody else's, of a newer version, or lacks parts of its tables.
+        If the database belongs to another program, has a newer version, or lacks columns.
     """
     if connection.dialect.name == "postgresql":
-        # Several processes may meet on a new database.
+        # Several processes may create the tables at once.
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
     inspector = sa.inspect(connection)
     tables = set(inspector.get_table_names())
@@ -112,8 +113,8 @@ def prepare_schema(connection: sa.Connection, name: str) -> None:
             todo="update nasbuild",
         )
     if evaluations.name in tables:
-        there = {column["name"] for column in inspector.get_columns(evaluations.name)}
-        missing = [column for column in evaluations.columns if column.name not in there]
+        present = {column["name"] for column in inspector.get_columns(evaluations.name)}
+        missing = [column for column in evaluations.columns if column.name not in present]
         for column in missing:
             if column.name not in _SINCE_2 or found == SCHEMA_VERSION:
                 raise StoreError(
@@ -129,26 +130,26 @@ def prepare_schema(connection: sa.Connection, name: str) -> None:
 
 
 def refuse_foreign(tables: set[str], name: str) -> None:
-    """Refuse a database that holds tables, but none that says it is ours."""
+    """Raise StoreError if a database has tables, but not the one that marks it as a store."""
     if tables and about.name not in tables:
         shown = ", ".join(sorted(tables)[:4]) + (", ..." if len(tables) > 4 else "")
         raise StoreError(
-            f"holds something else (tables {shown}) and is left as it is",
+            f"belongs to another program (tables {shown}) and was not changed",
             where=f"store {name}",
-            todo="give a database of its own, such as a new file",
+            todo="give a separate database, such as a new file",
         )
 
 
 def insertions(completed: Callable[[Any], sa.Insert]) -> dict[str, sa.Insert]:
-    """A statement that inserts evaluations, by dialect; ``completed`` says what is done where a key is there already.
+    """Statements that insert evaluations, by dialect; ``completed`` adds what to do if a key exists.
 
-    Made once and given its values when it is executed, it is compiled once; with values of its own, every time.
+    They get their values when they are executed: a statement with inline values would be compiled every time.
     """
     return {name: completed(new(evaluations)) for name, new in _INSERTS.items()}
 
 
-def clock(connection: sa.Connection) -> tuple[float, float]:
-    """Now, and since when the database is up, in Unix seconds; by the server's clock, for those of several machines differ."""
+def server_time(connection: sa.Connection) -> tuple[float, float]:
+    """The time and the start of the server, Unix seconds. The server's clock is used, as those of machines differ."""
     if connection.dialect.name == "sqlite":
         return time.time(), 0.0
     seconds = "extract(epoch from clock_timestamp()), extract(epoch from pg_postmaster_start_time())"
@@ -156,10 +157,10 @@ def clock(connection: sa.Connection) -> tuple[float, float]:
     return float(now), float(up)
 
 
-def digest(row: Mapping[str, Any]) -> str:
-    """A checksum of what was evaluated and what that told, which finds a byte that changed on the disk."""
-    told = json.dumps([row[name] for name in _CHECKED])
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+def row_digest(row: Mapping[str, Any]) -> str:
+    """Checksum of an evaluation and its result, which reveals bytes that changed on the disk."""
+    content = json.dumps([row[name] for name in _CHECKED])
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def chunks(items: list[Item]) -> list[list[Item]]:

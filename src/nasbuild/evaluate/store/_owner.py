@@ -1,4 +1,4 @@
-"""Which process an evaluation is at, and whether that process still lives."""
+"""Identifies the process running an evaluation and detects whether it is alive."""
 
 from __future__ import annotations
 
@@ -7,60 +7,60 @@ import platform
 import uuid
 from pathlib import Path
 
-LEASE = 60.0
-"""Seconds after which an evaluation whose process was not heard of is taken for lost."""
+LEASE_SECONDS = 60.0
+"""Time after the last heartbeat at which a process on another machine counts as dead."""
 
 
 def owner_name() -> str:
-    """A name of this process, which no other has or will have: machine and boot, namespace, number, start."""
-    return f"{machine()}:{os.getpid()}:{_started(os.getpid())}:{uuid.uuid4().hex[:8]}"
+    """A unique name of this process: machine, boot and process namespace; process id; start time; random digits."""
+    return f"{process_namespace()}:{os.getpid()}:{_start_time(os.getpid())}:{uuid.uuid4().hex[:8]}"
 
 
-def machine() -> str:
-    """Where process numbers mean what they mean here: one boot of one machine, and one namespace of processes in it.
+def process_namespace() -> str:
+    """Identifies where process ids are comparable with ours: one boot of one machine, and one namespace of processes.
 
-    Host names are shared by machines and by containers.
+    The host name alone is not enough, since machines and containers may share it.
     """
-    return f"{platform.node()}/{_boot()}/{_namespace()}"
+    return f"{platform.node()}/{_boot_id()}/{_namespace()}"
 
 
-def is_lost(owner: str | None, heard: float | None, now: float, up: float = 0.0) -> bool:
-    """Whether the process of another's name is dead: at once if it was here, else when its lease is over.
+def is_abandoned(owner: str | None, heartbeat: float | None, now: float, up_since: float = 0.0) -> bool:
+    """Whether the owner of an evaluation is dead: known at once for processes here, by its lease for others.
 
     Parameters
     ----------
     owner
-        As `owner_name` made it, maybe on another machine.
-    heard, now
-        When the process was last heard of, and now; Unix seconds.
-    up
-        Since when it could be heard at all.
+        As made by `owner_name`, maybe on another machine.
+    heartbeat, now
+        Time of the owner's last heartbeat, and now; Unix seconds.
+    up_since
+        Start of the database server, before which no heartbeat could arrive; Unix seconds.
     """
     place, number, started, _ = parts if len(parts := str(owner).rsplit(":", 3)) == 4 else ("", "", "", "")
-    if place == machine() and _boot() and _namespace() and number.isdigit() and started:
-        return not _lives(int(number), started)
+    if place == process_namespace() and _boot_id() and _namespace() and number.isdigit() and started:
+        return not _is_alive(int(number), started)
     try:
-        return now - max(float(heard or 0.0), up) > LEASE
+        return now - max(float(heartbeat or 0.0), up_since) > LEASE_SECONDS
     except ValueError:
         return True
 
 
-def _lives(number: int, started: str) -> bool:
-    now = _started(number)
+def _is_alive(pid: int, started: str) -> bool:
+    now = _start_time(pid)
     if now:
         return now == started
     try:
-        os.kill(number, 0)
+        os.kill(pid, 0)
     except PermissionError:
-        # Another user's, whom we may not look at.
+        # It exists, but belongs to another user.
         return True
     except (OSError, OverflowError):
         return False
-    # It is there and can't be looked at, or has ended and was not waited for.
-    return not Path(f"/proc/{number}/stat").exists()
+    # It exists but can't be inspected, or it is a zombie.
+    return not Path(f"/proc/{pid}/stat").exists()
 
 
-def _boot() -> str:
+def _boot_id() -> str:
     return _text("/proc/sys/kernel/random/boot_id")
 
 
@@ -78,8 +78,8 @@ def _text(path: str) -> str:
         return ""
 
 
-def _started(pid: int) -> str:
-    """When a process of this machine started; empty if it does not live or nobody can tell."""
+def _start_time(pid: int) -> str:
+    """When a process of this machine started; empty if it is dead or its start can't be read."""
     fields = _text(f"/proc/{pid}/stat").rpartition(")")[2].split()
     # A process that has ended but was not waited for is a zombie.
     return "" if not fields or fields[0] in "ZX" else fields[19]

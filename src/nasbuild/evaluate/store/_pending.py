@@ -1,4 +1,4 @@
-"""Results that a store could not take, kept beside it until it can."""
+"""Saves results in a file beside a store that can't be written, until it can."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PENDING = "results.pending.jsonl"
 Row = dict[str, Any]
 
 
-def keep(url: sa.URL, rows: Sequence[Row]) -> Path | None:
-    """Add rows to the first file that can be written; None if there is none."""
-    data = "".join(json.dumps({"store": _identity(url), "row": row}) + "\n" for row in rows).encode()
-    for path in _places(url):
+def append(url: sa.URL, rows: Sequence[Row]) -> Path | None:
+    """Append rows to the first writable file; returns its path, or None if there is none."""
+    data = "".join(json.dumps({"store": _store_id(url), "row": row}) + "\n" for row in rows).encode()
+    for path in _candidates(url):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with _locked(path, os.O_CREAT) as file:
@@ -31,19 +31,19 @@ def keep(url: sa.URL, rows: Sequence[Row]) -> Path | None:
     return None
 
 
-def take_in(url: sa.URL, write: Callable[[list[Row]], None]) -> dict[Path, int]:
-    """Hand the rows of a store that are kept to ``write``, and forget them once that returns; how many each file held.
+def consume(url: sa.URL, write: Callable[[list[Row]], None]) -> dict[Path, int]:
+    """Pass a store's pending rows to ``write``, and delete them once it returns; returns the number of rows per file.
 
-    A line that can't be read, and what other stores wait for, stays in its file.
+    Unreadable lines and rows of other stores stay in the file.
     """
     found: dict[Path, int] = {}
-    for path in _places(url):
+    for path in _candidates(url):
         with contextlib.suppress(FileNotFoundError, PermissionError), _locked(path) as file:
-            mine, others = _read(file, _identity(url))
-            if not mine:
+            ours, others = _read(file, _store_id(url))
+            if not ours:
                 continue
-            write(mine)
-            found[path] = len(mine)
+            write(ours)
+            found[path] = len(ours)
             os.ftruncate(file, 0)
             os.lseek(file, 0, os.SEEK_SET)
             if others:
@@ -53,36 +53,36 @@ def take_in(url: sa.URL, write: Callable[[list[Row]], None]) -> dict[Path, int]:
     return found
 
 
-def _identity(url: sa.URL) -> str:
-    """Which store; by nothing that is secret."""
-    shown = (
+def _store_id(url: sa.URL) -> str:
+    """Identifies a store without its password."""
+    public = (
         os.path.realpath(url.database or "")
         if url.get_backend_name() == "sqlite"
         else url.set(password=None, query={})
     )
-    return hashlib.sha256(str(shown).encode()).hexdigest()[:16]
+    return hashlib.sha256(str(public).encode()).hexdigest()[:16]
 
 
-def _places(url: sa.URL) -> list[Path]:
-    """Beside a file, else here, else in the user's own folder: where one disk is full, another may not be."""
-    places = [Path.cwd() / PENDING]
+def _candidates(url: sa.URL) -> list[Path]:
+    """Candidates in order: beside the store's file, the current folder, the user's cache folder, maybe on another disk."""
+    candidates = [Path.cwd() / PENDING]
     if url.get_backend_name() == "sqlite":
         beside = Path(url.database or "")
-        places.insert(0, beside.with_name(f"{beside.stem}.pending.jsonl"))
+        candidates.insert(0, beside.with_name(f"{beside.stem}.pending.jsonl"))
     with contextlib.suppress(RuntimeError):
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        places.append(cache / "nasbuild" / PENDING)
-    return list(dict.fromkeys(places))
+        candidates.append(cache / "nasbuild" / PENDING)
+    return list(dict.fromkeys(candidates))
 
 
 @contextlib.contextmanager
 def _locked(path: Path, more: int = 0) -> Iterator[int]:
-    """An open file that no other process reads or writes meanwhile."""
+    """An open file, locked against other processes."""
     while True:
         file = os.open(path, os.O_RDWR | os.O_CLOEXEC | more, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
-            # Whoever had it before may have taken it away.
+            # The previous holder of the lock may have deleted it.
             if os.fstat(file).st_nlink:
                 yield file
                 return
@@ -93,9 +93,9 @@ def _locked(path: Path, more: int = 0) -> Iterator[int]:
 def _append(file: int, data: bytes) -> None:
     size = os.lseek(file, 0, os.SEEK_END)
     try:
-        left = data
-        while left:
-            left = left[os.write(file, left) :]
+        remaining = data
+        while remaining:
+            remaining = remaining[os.write(file, remaining) :]
         os.fsync(file)
     except OSError:
         os.ftruncate(file, size)
@@ -105,15 +105,15 @@ def _append(file: int, data: bytes) -> None:
 def _read(file: int, store: str) -> tuple[list[Row], bytes]:
     with open(file, "rb", closefd=False) as stream:
         lines = stream.read().splitlines(keepends=True)
-    mine: list[Row] = []
+    ours: list[Row] = []
     others: list[bytes] = []
     for line in lines:
         row = _row(line, store)
         if row is None:
             others.append(line)
         else:
-            mine.append(row)
-    return mine, b"".join(others)
+            ours.append(row)
+    return ours, b"".join(others)
 
 
 def _row(line: bytes, store: str) -> Row | None:

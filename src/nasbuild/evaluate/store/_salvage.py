@@ -1,4 +1,4 @@
-"""Sound rows of a damaged store, taken over into a new one."""
+"""Recovers the sound rows of a damaged store into a new one."""
 
 from __future__ import annotations
 
@@ -13,53 +13,63 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate.store._address import address_of, check_file, shown
+from nasbuild.evaluate.store._address import check_file, display_name, store_url
 from nasbuild.evaluate.store._database import (
     CHECKED,
     chunks,
-    digest,
     evaluations,
     insertions,
     open_engine,
     prepare_schema,
+    row_digest,
 )
-from nasbuild.evaluate.store._faults import StoreError, cause_of, fault_of, store_error
-from nasbuild.evaluate.store._rows import fault_in
+from nasbuild.evaluate.store._errors import StoreError, classify_error, error_text, store_error
+from nasbuild.evaluate.store._read_rows import find_damage
 
 _COLUMNS = [column.name for column in evaluations.columns if column.name != "number"]
 _ADD = insertions(lambda new: new.on_conflict_do_nothing())
-_MOST = 1_000_000  # numbers that are tried one by one
+_MAX_TRIES = 1_000_000  # row ids that are tried one by one
 
 
-def salvaged(damaged: str | os.PathLike[str], into: str | os.PathLike[str]) -> str:
-    """Take over all results of a damaged store that are sound; tells how many there were.
+def salvage_store(damaged: str | os.PathLike[str], into: str | os.PathLike[str]) -> str:
+    """Copy all sound results of a damaged store into another one.
 
-    Every row is read that the database still gives, around pages that it can't read; whose parts are not as they were
-    written is left. What was under way is left, too. The damaged store is not written to.
+    Reads every row that the database can still return, around unreadable pages. Skips rows with a wrong checksum, and
+    evaluations that were running. Does not write to the damaged store.
+
+    Parameters
+    ----------
+    damaged, into
+        Paths or URLs, as for `Store`.
+
+    Returns
+    -------
+    str
+        A sentence for the user with the number of recovered and of damaged rows.
 
     Raises
     ------
     NasbuildError
-        If nothing can be read there, or the other store can't be written.
+        If nothing can be read from the damaged store, or the new one can't be written.
     """
-    old, new = address_of(damaged), address_of(into)
-    name, target = shown(damaged), shown(into)
+    old, new = store_url(damaged), store_url(into)
+    name, target = display_name(damaged), display_name(into)
     if old == new:
-        raise NasbuildError("is the store to be saved", where=f"store {target}", todo="name a new one")
+        raise NasbuildError("is the damaged store itself", where=f"store {target}", todo="give a new one")
     sound: list[dict[str, Any]] = []
-    left = 0
+    skipped = 0
     for row in _rows_of_file(Path(old.database or ""), name) if _is_file(old) else _rows_of_server(old, name):
         if row.get("state") == "running":
             continue
         whole = {"number": None, **dict.fromkeys(_COLUMNS), **row}
         if not row.keys() >= CHECKED:
-            # A checksum of columns that are no longer there tells nothing.
+            # The checksum covers columns that are missing, so it can't be checked.
             whole["digest"] = None
-        if fault_in(whole) is None:
-            kept = {column: whole[column] for column in _COLUMNS}
-            sound.append({**kept, "digest": digest(kept)})
+        if find_damage(whole) is None:
+            copy = {column: whole[column] for column in _COLUMNS}
+            sound.append({**copy, "digest": row_digest(copy)})
         else:
-            left += 1
+            skipped += 1
     check_file(new, target)
     engine = open_engine(new)
     try:
@@ -70,10 +80,10 @@ def salvaged(damaged: str | os.PathLike[str], into: str | os.PathLike[str]) -> s
                 connection.execute(_ADD[connection.dialect.name], part)
             taken = _count(connection) - before
     except exc.SQLAlchemyError as error:
-        raise store_error(target, fault_of(error), cause_of(error)) from error
+        raise store_error(target, classify_error(error), error_text(error)) from error
     finally:
         engine.dispose()
-    return f"{taken:,} sound results of {name} are taken over into {target}; {left:,} damaged ones are left"
+    return f"recovered {taken:,} sound results of {name} into {target}; skipped {skipped:,} damaged ones"
 
 
 def _count(connection: sa.Connection) -> int:
@@ -85,7 +95,7 @@ def _is_file(url: sa.URL) -> bool:
 
 
 def _rows_of_file(path: Path, name: str) -> Iterator[Mapping[str, Any]]:
-    """Rows of an SQLite file; what can't be reached from either end is asked for one by one."""
+    """Rows of an SQLite file; those that a scan from neither end reaches are read one by one."""
     if not path.is_file():
         raise NasbuildError("does not exist", where=f"store {name}")
     connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
@@ -95,7 +105,7 @@ def _rows_of_file(path: Path, name: str) -> Iterator[Mapping[str, Any]]:
         try:
             columns = [row["name"] for row in connection.execute("PRAGMA table_info(evaluations)")]
         except (sqlite3.Error, UnicodeError) as error:
-            raise StoreError(f"nothing of it can be read ({error})", where=f"store {name}") from error
+            raise StoreError(f"can't be read at all ({error})", where=f"store {name}") from error
         if not columns:
             raise StoreError("has no evaluations", where=f"store {name}")
         yield from _around_damage(connection)
@@ -121,9 +131,9 @@ def _around_damage(connection: sqlite3.Connection) -> Iterator[Mapping[str, Any]
         else:
             return
     low, high = min(ends) + 1, max(ends) - 1
-    # The end could not be read from there: rows are numbered one by one, so what follows is soon found to be missing.
+    # The scan from the end failed at once. Rows are numbered consecutively, so a margin beyond the start suffices.
     high = max(high, low + 10_000) if ends[1] == 0 else high
-    for number in range(low, min(high, low + _MOST) + 1):
+    for number in range(low, min(high, low + _MAX_TRIES) + 1):
         try:
             row = connection.execute(
                 "SELECT rowid AS number, * FROM evaluations NOT INDEXED WHERE rowid = ?", [number]
@@ -138,10 +148,10 @@ def _rows_of_server(url: sa.URL, name: str) -> Iterator[Mapping[str, Any]]:
     engine = open_engine(url)
     try:
         with engine.connect() as connection:
-            there = {column["name"] for column in sa.inspect(connection).get_columns(evaluations.name)}
-            columns = [column for column in evaluations.columns if column.name in there]
+            present = {column["name"] for column in sa.inspect(connection).get_columns(evaluations.name)}
+            columns = [column for column in evaluations.columns if column.name in present]
             yield from (dict(row._mapping) for row in connection.execute(sa.select(*columns)))
     except exc.SQLAlchemyError as error:
-        raise store_error(name, fault_of(error), cause_of(error)) from error
+        raise store_error(name, classify_error(error), error_text(error)) from error
     finally:
         engine.dispose()

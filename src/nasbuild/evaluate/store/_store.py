@@ -1,4 +1,4 @@
-"""What was evaluated, kept in a database: nothing is lost, and nothing is evaluated twice."""
+"""Stores results of evaluations in a database, so that none is lost or repeated."""
 
 from __future__ import annotations
 
@@ -15,55 +15,71 @@ from nasbuild._version import __version__
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._result import Result
 from nasbuild.evaluate.store import _pending
-from nasbuild.evaluate.store._address import address_of, check_file, shown
-from nasbuild.evaluate.store._claims import claimed, is_outdated
-from nasbuild.evaluate.store._database import chunks, clock, evaluations
-from nasbuild.evaluate.store._faults import Fault, StoreError
-from nasbuild.evaluate.store._owner import is_lost, owner_name
-from nasbuild.evaluate.store._results import (
-    counted_results,
-    finish_rows,
-    keep_beside,
-    result_row,
-    take_in_rows,
-)
-from nasbuild.evaluate.store._rows import read_row, shown_arch
+from nasbuild.evaluate.store._address import check_file, display_name, store_url
+from nasbuild.evaluate.store._claims import claim_rows, is_outdated
+from nasbuild.evaluate.store._database import chunks, evaluations, server_time
+from nasbuild.evaluate.store._errors import Fault, StoreError
+from nasbuild.evaluate.store._owner import is_abandoned, owner_name
+from nasbuild.evaluate.store._read_rows import describe_arch, read_row
 from nasbuild.evaluate.store._transactions import PATIENCE, Transactions
+from nasbuild.evaluate.store._write_rows import (
+    count_text,
+    finish_rows,
+    insert_pending,
+    result_row,
+    save_pending,
+)
 from nasbuild.space import Architecture, Space, architecture_id, space_to_dict, to_dict
 from nasbuild.table import Table, table_from_evaluations
 
 _VERSIONS = json.dumps({"nasbuild": __version__, "python": platform.python_version()})
-_HURRY = 1.0  # seconds of patience where the user waits for the end
+_HURRY = 1.0  # seconds of retries while the user waits for the end
 
 
 class Store:
-    """Evaluations by one evaluator with one seed in one space; a database holds many such studies.
+    """Evaluations by one evaluator with one seed in one space. A database holds many such studies.
 
-    What another process holds locked, or a server that is away, is tried again for a while. What was finished and can't be
-    written then is kept in a file beside the store, and taken in when the store is opened next.
+    Processes on one store share the work: each claims evaluations before it runs them, and renews its lease by heartbeats.
+    Evaluations of a dead process become claimable again. A database that is locked or unreachable is retried for a
+    while. Completed results that can't be written are saved in a file beside the store, and imported when it is
+    opened next.
 
     Parameters
     ----------
     place
         A path (SQLite), or ``sqlite:///...`` or ``postgresql+psycopg://...``.
     space, evaluator, seed
-        What is evaluated, and how: another evaluator's results are not touched.
+        Identify the study; results of other studies are not touched.
     patience
-        Seconds for which a store that is locked or away is tried again.
-    tell
-        Takes sentences for the user: that the store is waited for, that kept results were taken in.
+        Seconds of retries while the database is locked or unreachable.
+    notify
+        Called with messages for the user: that the store is being retried, that saved results were imported.
 
     Attributes
     ----------
     name
-        The place as it may be shown, without a password.
+        The place without its password, for messages.
     database
-        Its transactions.
+        Runs the transactions.
 
     Raises
     ------
     NasbuildError
-        If the database can't be opened, holds something else, is damaged, or a newer version wrote it.
+        If the database can't be opened, belongs to another program, is damaged, or has a newer version.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from nasbuild.evaluate import Result, Store
+    >>> from nasbuild.space import load_space, sample
+    >>> space = load_space("nas-bench-macro")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = Store(f"{folder}/results.db", space, "train.py:measure")
+    ...     first, second = store.claim(sample(space, 2, np.random.default_rng(0)))
+    ...     store.finish(first, Result({"acc": 93.1}))
+    ...     print(store.counts())
+    ...     store.close()
+    {'running': 1, 'done': 1, 'failed': 0}
     """
 
     def __init__(
@@ -74,82 +90,83 @@ class Store:
         *,
         seed: int = 0,
         patience: float = PATIENCE,
-        tell: Callable[[str], object] = lambda _: None,
+        notify: Callable[[str], object] = lambda _: None,
     ) -> None:
         self.space, self.evaluator, self.seed = space, evaluator, seed
-        self.url, self.name = address_of(place), shown(place)
+        self.url, self.name = store_url(place), display_name(place)
         stages = json.dumps(space_to_dict(Space("", space.stages)), sort_keys=True)
         self._study = hashlib.sha256(f"{stages}\n{evaluator}\n{seed}".encode()).hexdigest()
         self.owner = owner_name()
         self._held: set[str] = set()
         check_file(self.url, self.name)
-        self.database = Transactions(self.url, self.name, patience, tell)
+        self.database = Transactions(self.url, self.name, patience, notify)
         self._run = self.database.run
         try:
             self.database.prepare()
-            taken = _pending.take_in(self.url, lambda rows: self._run(lambda c: take_in_rows(c, rows)))
-            for path, count in taken.items():
-                tell(f"{counted_results(count)} that the store could not take before: taken in from {path}")
+            imported = _pending.consume(self.url, lambda rows: self._run(lambda c: insert_pending(c, rows)))
+            for path, count in imported.items():
+                notify(f"imported {count_text(count)} from {path}, which the store could not take before")
         except BaseException:
             self.close()
             raise
 
-    def sibling(self, seed: int) -> Store:
-        """The study of another seed in the same database."""
+    def with_seed(self, seed: int) -> Store:
+        """The study with another seed in the same database."""
         return Store(
             self.url,
             self.space,
             self.evaluator,
             seed=seed,
             patience=self.database.patience,
-            tell=self.database.tell,
+            notify=self.database.notify,
         )
 
     def claim(
         self,
         architectures: Sequence[Architecture],
         *,
-        again: bool = False,
-        renew: bool = False,
+        retry_failed: bool = False,
+        renew_outdated: bool = False,
         code: str | None = None,
     ) -> list[Architecture]:
-        """Those that are this process' to evaluate now: neither done nor under way anywhere.
+        """Claim architectures for this process; returns those that are neither completed nor running elsewhere.
 
-        What a process was at when it died is free again: at once if it was on this machine, after `LEASE`
-        seconds elsewhere.
+        Evaluations of a dead process become claimable again: at once if it ran on this machine, otherwise
+        `LEASE_SECONDS` after its last heartbeat.
 
         Parameters
         ----------
-        again
-            Claim those that failed, too.
-        renew
-            Claim those that other code told, too.
+        retry_failed
+            Claim failed evaluations, too.
+        renew_outdated
+            Claim evaluations whose result was produced by other code, too.
         code
-            Of the evaluator now, kept with what it tells (`code_of`).
+            Checksum of the evaluator's current code, stored with the results.
         """
         keys = {self._key(a): a for a in architectures}
-        mine = {"state": "running", "owner": self.owner, "versions": _VERSIONS, "code": code}
-        rows = [{**self._row(key, architecture), **mine} for key, architecture in keys.items()]
-        taken = self._run(lambda c: claimed(c, rows, again=again, renew=renew, held=self._held))
-        self._held |= taken
-        return [architecture for key, architecture in keys.items() if key in taken]
+        claim = {"state": "running", "owner": self.owner, "versions": _VERSIONS, "code": code}
+        rows = [{**self._row(key, architecture), **claim} for key, architecture in keys.items()]
+        options = {"retry_failed": retry_failed, "renew_outdated": renew_outdated}
+        claimed = self._run(lambda c: claim_rows(c, rows, **options, held=self._held))
+        self._held |= claimed
+        return [architecture for key, architecture in keys.items() if key in claimed]
 
     def finish(self, architecture: Architecture, result: Result) -> None:
-        """Write what came of an evaluation; on return it is safe from a crash of the process."""
+        """Write a result; on return it is safe from a crash of the process. Raises like `finish_all`."""
         self.finish_all([(architecture, result)])
 
     def finish_all(self, results: Sequence[tuple[Architecture, Result]], *, code: str | None = None) -> None:
-        """Write what came of several evaluations: all of them, or none if the process dies in it.
+        """Write several results: all of them, or none if the process dies meanwhile.
 
         Parameters
         ----------
         code
-            Of the evaluator, for the case that the results have to be kept elsewhere.
+            Checksum of the evaluator's code, for results that have to be saved beside the store.
 
         Raises
         ------
         StoreError
-            If they can't be written; they are kept in a file that the error names, and taken in by the next `Store`.
+            If they can't be written. They are saved in a file that the error names, and imported by the next `Store`.
         """
         if not results:
             return
@@ -157,15 +174,21 @@ class Store:
         try:
             self._run(lambda c: finish_rows(c, rows))
         except StoreError as error:
-            kept = [{**row, "versions": _VERSIONS, "code": code} for row in rows]
-            raise keep_beside(error, self.url, kept) from error.__cause__
+            pending = [{**row, "versions": _VERSIONS, "code": code} for row in rows]
+            raise save_pending(error, self.url, pending) from error.__cause__
         self._held -= {row["key"] for row in rows}
 
     def release(self, architectures: Iterable[Architecture]) -> None:
-        """Give back what was claimed and not begun, without patience for a store that can't be had."""
+        """Release claims that were not started, without many retries.
+
+        Raises
+        ------
+        StoreError
+            If the store can't be written.
+        """
         keys = [self._key(a) for a in architectures]
 
-        def give_back(connection: sa.Connection) -> None:
+        def delete(connection: sa.Connection) -> None:
             for part in chunks(keys):
                 connection.execute(
                     sa.delete(evaluations).where(
@@ -176,28 +199,34 @@ class Store:
                 )
 
         if keys:
-            self._run(give_back, patience=dict.fromkeys(Fault, _HURRY))
+            self._run(delete, patience=dict.fromkeys(Fault, _HURRY))
             self._held -= set(keys)
 
     def heartbeat(self) -> None:
-        """Tell other processes that this one lives."""
+        """Renew the lease of this process.
+
+        Raises
+        ------
+        StoreError
+            If the store can't be written; there are no retries.
+        """
 
         def beat(connection: sa.Connection) -> None:
             connection.execute(
                 sa.update(evaluations)
                 .where(evaluations.c.owner == self.owner, evaluations.c.state == "running")
-                .values(heard=clock(connection)[0])
+                .values(heard=server_time(connection)[0])
             )
 
         self._run(beat, patience=dict.fromkeys(Fault, 0.0))
 
     def results(self) -> dict[Architecture, Result]:
-        """All that is done or failed, in the order in which it was begun.
+        """All completed and failed evaluations, in the order of their start.
 
         Raises
         ------
         StoreError
-            If a row is damaged: naming it, and how the others are saved.
+            If a row is damaged. The message names it and says how to recover the others.
         """
         query = (
             sa.select(evaluations)
@@ -205,28 +234,32 @@ class Store:
             .order_by(evaluations.c.number)
         )
         found: dict[Architecture, Result] = {}
-        for row in self._run(lambda c: [dict(one._mapping) for one in c.execute(query)]):
+        for row in self._run(lambda c: [dict(r._mapping) for r in c.execute(query)]):
             architecture, result = read_row(self.space, self._key, row, self.name)
             found[architecture] = result
         return found
 
     def outdated(self, code: str | None) -> list[Architecture]:
-        """What other code of the evaluator told than it has now."""
+        """Architectures whose result was produced by other code of the evaluator than ``code``."""
         return [a for a, result in self.results().items() if is_outdated(result.code, code)]
 
     def interrupted(self) -> list[str]:
-        """Ids of what a process was at when it died, here or elsewhere."""
+        """Ids of the architectures that a process was evaluating when it died, here or elsewhere."""
         c = evaluations.c
         query = sa.select(c.arch, c.owner, c.heard).where(c.study == self._study, c.state == "running")
 
-        def ask(connection: sa.Connection) -> tuple[Sequence[Any], float, float]:
-            return (connection.execute(query.order_by(c.number)).all(), *clock(connection))
+        def read(connection: sa.Connection) -> tuple[Sequence[Any], float, float]:
+            return (connection.execute(query.order_by(c.number)).all(), *server_time(connection))
 
-        rows, now, up = self._run(ask)
-        return [shown_arch(self.space, arch) for arch, owner, heard in rows if is_lost(owner, heard, now, up)]
+        rows, now, up_since = self._run(read)
+        return [
+            describe_arch(self.space, arch)
+            for arch, owner, heard in rows
+            if is_abandoned(owner, heard, now, up_since)
+        ]
 
     def counts(self) -> dict[str, int]:
-        """How many are running, done and failed."""
+        """Number of running, done and failed evaluations."""
         query = (
             sa.select(evaluations.c.state, sa.func.count())
             .where(evaluations.c.study == self._study)
@@ -236,32 +269,32 @@ class Store:
         return {state: found.get(state, 0) for state in ("running", "done", "failed")}
 
     def table(self) -> Table:
-        """All that is done, as a table to learn from.
+        """All completed evaluations, as a table to learn from.
 
         Raises
         ------
         NasbuildError
-            If nothing is done.
+            If none is completed.
         """
         done = {a: r.metrics for a, r in self.results().items() if r.metrics is not None}
         if not done:
-            raise NasbuildError("holds no finished evaluation", where=f"store {self.name}")
+            raise NasbuildError("holds no completed evaluation", where=f"store {self.name}")
         return table_from_evaluations(self.space, done)
 
-    def take_in(self, table: Table) -> int:
-        """Write a table's rows as evaluations that are done; returns how many were not known before."""
-        new = self.claim(table.architectures, again=True)
+    def import_table(self, table: Table) -> int:
+        """Write a table's rows as completed evaluations; returns the number of new ones."""
+        new = self.claim(table.architectures, retry_failed=True)
         rows = [table.row_of[architecture] for architecture in new]
-        told = [Result({n: float(v[row]) for n, v in table.columns.items()}) for row in rows]
-        self.finish_all(list(zip(new, told, strict=True)))
+        results = [Result({n: float(v[row]) for n, v in table.columns.items()}) for row in rows]
+        self.finish_all(list(zip(new, results, strict=True)))
         return len(new)
 
     def close(self) -> None:
-        """Give connections back."""
+        """Close the connections."""
         self.database.close()
 
     def _row(self, key: str, architecture: Architecture) -> dict[str, Any]:
-        """What a row tells of an evaluation before anything came of it."""
+        """The columns that describe an evaluation, without its claim and result."""
         return {
             "key": key,
             "study": self._study,

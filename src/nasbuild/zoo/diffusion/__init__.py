@@ -1,7 +1,9 @@
-"""Stable Diffusion's U-Net as a space: any architecture with inherited weights, fine-tuned for inpainting, its FID.
+"""Stable Diffusion's U-Net as a space: architectures inherit weights and are fine-tuned for inpainting.
 
-``python -m nasbuild.zoo.diffusion --images DIR --out DIR`` makes the sd-unet-mini table. Importing this package
-loads no torch. Needs the extra ``diffusion``.
+Registers the evaluator ``inpainting:FILE.yaml``, which measures the Fréchet inception distance (FID) after fine-tuning,
+and the networks ``sd-unet`` and ``sd-unet-mini``. The space ``sd-unet`` and the table ``sd-unet-mini`` are built in.
+``python -m nasbuild.zoo.diffusion --images DIR --out DIR`` makes the table. Importing this package does not load torch.
+Needs the extra ``diffusion``.
 """
 
 from __future__ import annotations

@@ -11,43 +11,47 @@ from nasbuild.errors import NasbuildError
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Train what is missing in ``--out`` and measure variants; with ``--finish`` also write table and card."""
+    """Train what is missing in ``--out`` and measure variants; with ``--finish`` also write the table and its card."""
     parser = argparse.ArgumentParser(prog="python -m nasbuild.zoo.diffusion", description=__doc__)
     parser.add_argument("--images", type=Path, required=True, help="folder of Fashion-MNIST's four files")
-    parser.add_argument("--out", type=Path, required=True, help="work folder; a run there is continued")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="work folder; unfinished work in it is resumed"
+    )
     parser.add_argument("--variants", type=int, default=68, help="U-Nets in the table")
     parser.add_argument(
         "--again",
         type=int,
         default=6,
-        help="fine-tuned with a second seed: SDv1.4's own and so many less one",
+        help="networks fine-tuned with a second seed, SDv1.4's own included",
     )
     parser.add_argument("--workers", type=int, default=1, help="processes that fine-tune")
-    parser.add_argument("--finish", action="store_true", help="write table and card when all is measured")
-    parser.add_argument("--table", type=Path, help="where --finish writes; the work folder by default")
+    parser.add_argument(
+        "--finish", action="store_true", help="write the table and its card when all is measured"
+    )
+    parser.add_argument("--table", type=Path, help="folder for --finish; the work folder by default")
     options = parser.parse_args(argv)
     import torch
 
     from nasbuild.evaluate import InProcess, Pool
     from nasbuild.table import write_table
-    from nasbuild.zoo._table_maker import StepLines
+    from nasbuild.zoo._table_maker import ProgressLines
     from nasbuild.zoo.diffusion.card import write_card
     from nasbuild.zoo.diffusion.generate import Work
     from nasbuild.zoo.diffusion.space import sd_v1_4
 
-    # The networks are too small for two threads to pay, and one thread gives the same bits every time.
+    # The networks are too small to gain from two threads, and one thread is deterministic.
     torch.set_num_threads(1)
-    work, progress = Work(options.out, options.images), StepLines(partial(print, flush=True))
+    work, progress = Work(options.out, options.images), ProgressLines(partial(print, flush=True))
     executor = Pool(options.workers) if options.workers > 1 else InProcess()
     try:
         work.prepare(progress)
         variants = work.variants(options.variants)
-        # SDv1.4's own is no row of the table, but told beside it. The first few twice before the rest: noise is
-        # known early.
-        every = [sd_v1_4(), *variants]
-        again = work.measure(every[: options.again], progress, executor, seed=1)
-        work.measure(every[: options.again], progress, executor)
-        found = work.measure(every, progress, executor)
+        # SDv1.4's own network is not a row of the table, but reported beside it. The first few are measured twice before
+        # the rest, so that the noise is known early.
+        networks = [sd_v1_4(), *variants]
+        again = work.measure(networks[: options.again], progress, executor, seed=1)
+        work.measure(networks[: options.again], progress, executor)
+        found = work.measure(networks, progress, executor)
         if not options.finish:
             return 0
         table = work.table({a: found[a] for a in variants})

@@ -1,4 +1,4 @@
-"""The card of sd-unet-mini: what its table holds and how it was made, every figure computed."""
+"""Writes the card of sd-unet-mini: content and origin of the table; all figures are computed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from nasbuild.zoo.diffusion.generate import RECIPE, Work
 from nasbuild.zoo.diffusion.mini import FEATURES, PRETRAINING
 from nasbuild.zoo.diffusion.space import sd_v1_4
 
-_TOLD = ("fid", "loss", "psnr")
+_LABELS = ("fid", "loss", "psnr")
 
 
 def write_card(
@@ -33,16 +33,16 @@ def write_card(
     Parameters
     ----------
     results
-        Of the table's architectures, and of SDv1.4's own.
+        Results of the table's architectures and of SDv1.4's own.
     again
-        Of some of these, fine-tuned with another seed.
+        Results of some of them, fine-tuned with another seed.
     """
     import diffusers
     import torch
 
     columns = table.columns
     seconds = [r.seconds for r in results.values() if r.seconds is not None]
-    own = results[sd_v1_4()].metrics or {}
+    reference = results[sd_v1_4()].metrics or {}
     text = _TEXT.format(
         n=len(table),
         failed=sum(r.metrics is None for r in results.values()),
@@ -53,7 +53,7 @@ def write_card(
         each=f"{np.median(seconds):.0f}" if seconds else "not known",
         machine=f"{platform.machine()}, one thread; torch {torch.__version__}, diffusers {diffusers.__version__}",
         ranges="\n".join(
-            f"| {name} | {v.min():.6g} | {np.median(v):.6g} | {v.max():.6g} | {own.get(name) or np.nan:.6g} |"
+            f"| {name} | {v.min():.6g} | {np.median(v):.6g} | {v.max():.6g} | {reference.get(name) or np.nan:.6g} |"
             for name, v in columns.items()
         ),
         noise=_noise(table, results, again),
@@ -61,7 +61,7 @@ def write_card(
             f"| {name} | "
             + " | ".join(f"{spearmanr(columns[name], columns[n])[0]:.3f}" for n in ("macs", "params"))
             + " |"
-            for name in _TOLD
+            for name in _LABELS
         ),
     )
     write_text(path, text)
@@ -73,7 +73,7 @@ def _noise(table: Table, results: Mapping[Architecture, Result], again: Mapping[
     if len(pairs) < 2:
         return "Not measured."
     lines = ["| | deviation between variants | deviation between seeds |", "|---|---|---|"]
-    for name in _TOLD:
+    for name in _LABELS:
         change = [float(second[name] or 0) - float(first[name] or 0) for first, second in pairs]
         seed = float(np.sqrt(np.mean(np.square(change)) / 2))
         lines.append(f"| {name} | {table.columns[name].std(ddof=1):.4g} | {seed:.4g} |")
@@ -101,7 +101,7 @@ order, noise and masks from seed 0. The same for all; none was stopped, tuned or
 - Test: the first {recipe[images]:,} test images with fixed masks and noise, {recipe[denoising]} steps of \
 DPM-Solver++; known pixels stay.
 
-{machine}; median {each} s on the wall for a variant.
+{machine}; median wall-clock time {each} s for a variant.
 
 ## Labels
 - `fid`: Fréchet distance between 64 features of the painted and of the original images, by a classifier trained for \
@@ -111,7 +111,7 @@ this on the same training images ({accuracy} % test accuracy). Not Inception's: 
 - `macs`, `params`: multiply-accumulates of one denoising step for one image (half of what \
 `torch.utils.flop_counter` counts), and parameters.
 
-SDv1.4's own network, fine-tuned the same way, is no row of the table; the last column tells of it.
+SDv1.4's own network, fine-tuned the same way, is not a row of the table; it is in the last column.
 
 | | lowest | median | highest | SDv1.4's own |
 |---|---|---|---|---|

@@ -1,4 +1,4 @@
-"""Named tensors in a safetensors file, with what they are of."""
+"""Reads and writes named tensors with metadata in safetensors files."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from nasbuild.errors import NasbuildError
 def write_tensors(
     path: str | os.PathLike[str], tensors: Mapping[str, Tensor], about: Mapping[str, str]
 ) -> None:
-    """Write tensors whole or not at all; ``about`` goes into the metadata."""
-    held = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    """Write tensors atomically, with ``about`` as metadata."""
+    contiguous = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     with writing(path) as temporary:
-        save_file(held, temporary, metadata=dict(about))
+        save_file(contiguous, temporary, metadata=dict(about))
 
 
 def read_tensors(
@@ -30,22 +30,22 @@ def read_tensors(
     Parameters
     ----------
     about
-        What the metadata must hold.
+        Required metadata.
 
     Raises
     ------
     NasbuildError
-        If the file is missing or damaged, or of something else.
+        If the file is missing or damaged, or its metadata differ from ``about``.
     """
     try:
-        with safe_open(path, "pt") as held:
-            metadata: dict[str, str] = held.metadata() or {}
-            tensors = {key: held.get_tensor(key) for key in held.keys()}  # noqa: SIM118
+        with safe_open(path, "pt") as file:
+            metadata: dict[str, str] = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise NasbuildError("no such file", where=str(path)) from None
     except (SafetensorError, OSError) as error:
         raise NasbuildError(f"is a damaged safetensors file ({error})", where=str(path)) from None
     for key, value in (about or {}).items():
         if metadata.get(key) != value:
-            raise NasbuildError(f"is of another {key}", where=str(path), todo="name another folder")
+            raise NasbuildError(f"has another {key}", where=str(path), todo="give another folder")
     return tensors, metadata

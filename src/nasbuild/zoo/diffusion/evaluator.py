@@ -1,4 +1,4 @@
-"""Fine-tuning for inpainting as an evaluator: a file tells parent, images and recipe."""
+"""The evaluator ``inpainting:FILE.yaml``: fine-tunes architectures as a settings file describes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ METRICS: Mapping[str, Metric] = sd_unet().metrics
 
 
 class InpaintingFile(BaseModel):
-    """What ``inpainting:FILE.yaml`` holds; paths are relative to the file.
+    """Settings in ``inpainting:FILE.yaml``; paths are relative to the file.
 
     Attributes
     ----------
@@ -38,23 +38,23 @@ class InpaintingFile(BaseModel):
     parent
         Weights of SDv1.4's U-Net at that size: ``unet/diffusion_pytorch_model.safetensors``.
     train, test
-        Folders of images with a subfolder a class, as those of Places365.
+        Folders of images with a subfolder per class, like those of Places365.
     vae
         Folder of the autoencoder, for ``train`` and ``test``.
     fashion_mnist
         Instead of these three: the folder of Fashion-MNIST's four files.
     features
-        Safetensors of a `Classifier` with ``fashion_mnist``, otherwise Inception's weights as torch-fidelity has them.
+        With ``fashion_mnist``, safetensors of a `Classifier`; otherwise Inception's weights in torch-fidelity's format.
     text
         Safetensors whose ``text`` is the embedding of the empty prompt, (1, tokens, width); zeros without it.
     images
-        Of the test, which are painted.
+        Number of test images that are painted.
     masks
-        How they are drawn, in training and test.
+        Kind of the masks, in training and test.
     steps, batch, parts, rate, warmup, ema, every, precision
         As in `Training`.
     solver, denoising, paint
-        Solver of the sampling, its steps, and images at a time.
+        Solver of the sampling, denoising steps, and images per batch.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -88,7 +88,7 @@ class InpaintingFile(BaseModel):
         return Training(**{name: getattr(self, name) for name in names})
 
     def latents(self, beside: Path) -> tuple[Latents, Latents]:
-        """Images to train and to test with."""
+        """Images for training and for the test."""
         size = size_of(self.size)
         if self.fashion_mnist is not None:
             return tuple(
@@ -118,15 +118,15 @@ class InpaintingFile(BaseModel):
         return Distance(network)
 
     def embedding(self, beside: Path, size: Size) -> torch.Tensor:
-        """What the U-Net is told instead of a text."""
+        """The conditioning of the U-Net instead of a text, (1, tokens, width)."""
         shape = (1, size.tokens, size.text)
         if self.text is None:
             return torch.zeros(shape)
-        held = read_tensors(beside / self.text)[0].get("text")
-        if held is None or held.shape != shape:
-            found = "no 'text'" if held is None else f"'text' of {tuple(held.shape)}"
-            raise NasbuildError(f"holds {found}", where=str(self.text), allowed=str(shape))
-        return held
+        embedding = read_tensors(beside / self.text)[0].get("text")
+        if embedding is None or embedding.shape != shape:
+            found = "no 'text'" if embedding is None else f"'text' of {tuple(embedding.shape)}"
+            raise NasbuildError(f"contains {found}", where=str(self.text), allowed=str(shape))
+        return embedding
 
 
 def read_inpainting_file(path: str | os.PathLike[str]) -> InpaintingFile:
@@ -135,23 +135,23 @@ def read_inpainting_file(path: str | os.PathLike[str]) -> InpaintingFile:
     Raises
     ------
     NasbuildError
-        Naming the first key that is wrong.
+        If a setting is wrong; names the first one.
     """
     return read_settings(path, InpaintingFile)
 
 
 def load_inpainting(path: str | os.PathLike[str], *, distance: Distance | None = None) -> Inpainting:
-    """What measures variants as a file says.
+    """Load an `Inpainting` from a settings file.
 
     Parameters
     ----------
     distance
-        With features of the caller's, instead of those that the file names.
+        Distance to use instead of the one in the file.
 
     Raises
     ------
     NasbuildError
-        If something that the file names is missing or of another form.
+        If something in the file is missing or invalid.
     """
     file, beside = read_inpainting_file(path), Path(path).parent
     size = size_of(file.size)
@@ -174,37 +174,37 @@ def load_inpainting(path: str | os.PathLike[str], *, distance: Distance | None =
 
 
 def inpainting_evaluator(argument: str, space: Space, seed: int) -> Evaluator:
-    """Evaluator ``inpainting:FILE.yaml``."""
-    return Evaluator("inpainting", METRICS, inpainting_measure(argument, space, seed=seed), "dear")
+    """The evaluator ``inpainting:FILE.yaml``; registered in the group ``nasbuild.evaluators``."""
+    return Evaluator("inpainting", METRICS, inpainting_measure(argument, space, seed=seed), "expensive")
 
 
 def inpainting_measure(
     path: str | os.PathLike[str], space: Space, *, seed: int = 0
 ) -> Callable[[Architecture], Mapping[str, float]]:
-    """A function that fine-tunes an architecture and tells its metrics; see `Inpainting.measure`.
+    """A function that fine-tunes an architecture and measures it; see `Inpainting.measure`.
 
     Parameters
     ----------
     path
-        A file as `InpaintingFile` describes.
+        Settings file (`InpaintingFile`).
     seed
-        Of the fine-tuning: order, noise and masks; those of the test stay the same.
+        Seed of the fine-tuning: order, noise and masks. Those of the test are fixed.
     """
     inpainting = load_inpainting(path)
     return lambda architecture: inpainting.measure(space, architecture, seed)
 
 
 def load(network: torch.nn.Module, path: Path) -> None:
-    """Fill a network from safetensors.
+    """Load a network's weights from safetensors.
 
     Raises
     ------
     NasbuildError
-        If they are of another network.
+        If the weights do not fit the network.
     """
     tensors: dict[str, Any] = read_tensors(path)[0]
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
-        said = str(error).splitlines()[-1].strip()
-        raise NasbuildError(f"holds other weights ({said})", where=str(path)) from None
+        message = str(error).splitlines()[-1].strip()
+        raise NasbuildError(f"has weights of another network ({message})", where=str(path)) from None

@@ -1,4 +1,4 @@
-"""A small classifier of Fashion-MNIST, whose features tell real images from painted ones."""
+"""A small classifier of Fashion-MNIST, whose features are compared between real and painted images."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nasbuild.zoo.diffusion.latents import FoldedArrays
 
 
 class Classifier(nn.Module):
-    """Four convolutions on images of 32 x 32; gives features, of which `scores` tells the class."""
+    """Four convolutions on images of 32 x 32; returns features, which `scores` classifies."""
 
     num_features = 64
 
@@ -30,7 +30,7 @@ class Classifier(nn.Module):
         return self.blocks(images).mean((2, 3))
 
     def scores(self, images: Tensor) -> Tensor:
-        """Of each class, (n, classes)."""
+        """Logits of the classes, (n, classes)."""
         return self.head(self(images))
 
 
@@ -48,7 +48,7 @@ class ClassifierTraining:
 def train_classifier(
     images: FoldedArrays, labels: np.ndarray, training: ClassifierTraining | None = None
 ) -> Classifier:
-    """A trained classifier."""
+    """Train a classifier."""
     training = training or ClassifierTraining()
     with torch.random.fork_rng():
         torch.manual_seed(training.seed)
@@ -75,9 +75,9 @@ def train_classifier(
 
 @torch.no_grad()
 def classifier_accuracy(network: Classifier, images: FoldedArrays, labels: np.ndarray) -> float:
-    """In percent."""
-    right = 0
+    """Accuracy in percent."""
+    correct = 0
     for start in range(0, len(images), 500):
         rows = np.arange(start, min(start + 500, len(images)))
-        right += int((network.scores(images.images(rows)).argmax(1).numpy() == labels[rows]).sum())
-    return 100 * right / len(images)
+        correct += int((network.scores(images.images(rows)).argmax(1).numpy() == labels[rows]).sum())
+    return 100 * correct / len(images)

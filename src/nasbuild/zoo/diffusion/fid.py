@@ -1,4 +1,4 @@
-"""How far painted images are from real ones: the Fréchet distance of features (Heusel et al., NeurIPS 2017)."""
+"""Fréchet distance between features of painted and real images (Heusel et al., NeurIPS 2017)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Distance:
     Parameters
     ----------
     features
-        A network from images (n, colours, height, width), -1 to 1, to (n, ``num_features``); or the path of
-        Inception's weights as torch-fidelity names them (``pt_inception-2015-12-05-6726825d.pth``), for the usual FID
-        with 2,048 features, which needs the package torch-fidelity.
+        A network that maps images (n, colours, height, width) in -1 to 1 to (n, ``num_features``). Or the path of
+        Inception's weights in torch-fidelity's format (``pt_inception-2015-12-05-6726825d.pth``), for the usual
+        Fréchet inception distance (FID) with 2,048 features; this needs the package torch-fidelity.
     """
 
     def __init__(self, features: nn.Module | str | os.PathLike[str]) -> None:
@@ -30,16 +30,16 @@ class Distance:
 
     @torch.no_grad()
     def add_real(self, images: Tensor) -> None:
-        """Real images, once for all that is painted."""
+        """Add real images; they are used for all painted sets."""
         self._metric.update(self._scaled(images), real=True)
 
     @torch.no_grad()
     def add_painted(self, images: Tensor) -> None:
-        """More painted images."""
+        """Add painted images."""
         self._metric.update(self._scaled(images), real=False)
 
     def take(self) -> float:
-        """The distance; painted images are forgotten, real ones kept."""
+        """Compute the distance, then discard the painted images; the real ones are kept."""
         value = float(self._metric.compute())
         self._metric.reset()
         return value
@@ -64,5 +64,5 @@ def _inception(path: Path) -> Any:
         raise NasbuildError(
             "features of Inception need the package torch-fidelity",
             where=str(path),
-            todo="pip install torch-fidelity, or give features of your own",
+            todo="pip install torch-fidelity, or give your own features",
         ) from None

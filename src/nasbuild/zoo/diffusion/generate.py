@@ -1,4 +1,4 @@
-"""Make the table of sd-unet-mini: a parent, a classifier, and fine-tuned variants; stop and go on at any time."""
+"""Makes the table of sd-unet-mini: a parent, a classifier, and fine-tuned variants; can be interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nasbuild._atomic_write import write_text
 from nasbuild.evaluate import Executor, Result, Spec
 from nasbuild.space import Architecture, load_space, sample
 from nasbuild.table import Table, table_from_evaluations
-from nasbuild.zoo._table_maker import Progress, kept_results, rounded
+from nasbuild.zoo._table_maker import Progress, rounded, stored_results
 from nasbuild.zoo.diffusion.space import NAME, sd_v1_4
 
 VARIANTS = 68
@@ -32,19 +32,19 @@ RECIPE: dict[str, Any] = {
     "denoising": 10,
     "paint": 128,
 }
-"""How each variant is fine-tuned and tested."""
+"""Settings for fine-tuning and testing each variant."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """A work folder of the table.
+    """Work folder of the table.
 
     Attributes
     ----------
     folder
-        Holds parent, classifier, the evaluator's file and the store of results.
+        Contains parent, classifier, the evaluator's settings file, and the store of results.
     images
-        Folder of Fashion-MNIST.
+        Folder of Fashion-MNIST's four files.
     """
 
     folder: Path
@@ -52,25 +52,25 @@ class Work:
 
     @property
     def evaluator(self) -> str:
-        """Fine-tunes and tests variants of the parent."""
+        """Name of the evaluator that fine-tunes and tests variants."""
         return f"inpainting:{self.folder / FILE}"
 
     def prepare(self, progress: Progress) -> None:
-        """Train parent and classifier, where they are missing, and write the evaluator's file."""
+        """Train parent and classifier if they are missing, and write the evaluator's settings file."""
         if (self.folder / FILE).exists():
             return
-        from nasbuild.zoo.diffusion.mini import FEATURES, PARENT, pretrain, teach
+        from nasbuild.zoo.diffusion.mini import FEATURES, PARENT, pretrain, train_features
 
         pretrain(self.folder, self.images, progress)
-        teach(self.folder, self.images, progress)
-        held = {**RECIPE, "parent": PARENT, "features": FEATURES}
-        held["fashion_mnist"] = str(self.images.absolute())
-        write_text(self.folder / FILE, json.dumps(held, indent=1) + "\n")
+        train_features(self.folder, self.images, progress)
+        settings = {**RECIPE, "parent": PARENT, "features": FEATURES}
+        settings["fashion_mnist"] = str(self.images.absolute())
+        write_text(self.folder / FILE, json.dumps(settings, indent=1) + "\n")
 
     def variants(self, n: int = VARIANTS) -> list[Architecture]:
-        """Networks at random, the same every time; each module is equally likely. SDv1.4's own is none of them."""
-        drawn = sample(load_space(NAME), n + 1, np.random.default_rng(0))
-        return [a for a in drawn if a != sd_v1_4()][:n]
+        """The first ``n`` of a fixed random sequence, without SDv1.4's own; each module is equally likely."""
+        candidates = sample(load_space(NAME), n + 1, np.random.default_rng(0))
+        return [a for a in candidates if a != sd_v1_4()][:n]
 
     def measure(
         self,
@@ -80,13 +80,13 @@ class Work:
         *,
         seed: int = 0,
     ) -> dict[Architecture, Result]:
-        """Results of architectures, from the store or now; those that failed among them."""
+        """Results of architectures, from the store or evaluated now, failures included."""
         spec = Spec(self.evaluator, load_space(NAME), seed)
-        what = f"variants, seed {seed}"
-        return kept_results(self.folder / STORE, spec, FILE, architectures, progress, what, executor)
+        step = f"variants, seed {seed}"
+        return stored_results(self.folder / STORE, spec, FILE, architectures, progress, step, executor)
 
     def table(self, results: dict[Architecture, Result]) -> Table:
-        """All that did not fail."""
+        """A table of all successful results."""
         rows = {
             architecture: {name: rounded(value) for name, value in result.metrics.items()}
             for architecture, result in results.items()

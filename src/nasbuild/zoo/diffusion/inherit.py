@@ -1,4 +1,4 @@
-"""A variant with the weights of its parent: what is kept is copied, what is narrower takes the largest part."""
+"""Weight inheritance: a variant copies its parent's weights, and narrower layers take the most important channels."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from nasbuild.zoo.diffusion.space import plan_of, sd_unet, sd_v1_4
 
 
 def inherit(network: DenoisingUNet, parent: Mapping[str, Tensor]) -> None:
-    """Fill a network with weights of SDv1.4's architecture at the same size.
+    """Fill a network with the weights of SDv1.4's architecture at the same size.
 
-    Where a set of channels is narrower, each group keeps those with the largest L2 norm of all weights that write or
-    read them (coupled weights are judged together, as Fang et al., CVPR 2023), in their old order; so groups keep
-    their norms, heads their queries, and everything that shares the channels keeps the same ones. Queries are scaled
-    so that the logits of an attention keep their scale. Where ``down4`` is of another width than ``down3``, the
-    shortcut that it needs copies the channels that both have. Input channels that the parent does not have, mask and
-    masked image, begin at zero. The unchanged architecture computes what its parent does, to the bit.
+    In a narrower set of channels, each group keeps the channels with the largest L2 norm of all weights that write or
+    read them, in their old order (coupled weights are judged together, as by Fang et al., CVPR 2023). So groups keep
+    their norms, heads their queries, and all layers that share the channels keep the same ones. Queries are scaled so
+    that attention logits keep their scale. If ``down4`` and ``down3`` differ in width, the additional shortcut copies
+    the channels that both have. Input channels that the parent lacks, for mask and masked image, start at zero. The
+    unchanged architecture computes bitwise the same as its parent.
 
     Parameters
     ----------
     parent
-        State of the parent: SDv1.4's published ``unet``, say.
+        State dict of the parent, such as SDv1.4's published ``unet``.
 
     Raises
     ------
     NasbuildError
-        If a weight of the parent is missing or of another shape.
+        If a weight of the parent is missing or has the wrong shape.
     """
     size = network.size
     whole = layout_of(plan_of(sd_unet(), sd_v1_4()), size)
     _check(parent, whole, size)
-    kept = _Kept(parent, whole)
+    kept = _KeptChannels(parent, whole)
     layout = layout_of(network.plan, size)
     filled: dict[str, Tensor] = {}
     for key, value in network.state_dict().items():
@@ -56,8 +56,8 @@ def inherit(network: DenoisingUNet, parent: Mapping[str, Tensor]) -> None:
     network.load_state_dict(filled)
 
 
-class _Kept:
-    """The channels of each set that a narrower network keeps."""
+class _KeptChannels:
+    """Selects the channels of each set that a narrower network keeps."""
 
     def __init__(self, parent: Mapping[str, Tensor], whole: Layout) -> None:
         self.counts: dict[str, int] = {}
@@ -75,14 +75,14 @@ class _Kept:
                     start += channels.count
 
     def of(self, channels: Channels) -> Tensor:
-        """Indices in the parent, ascending."""
+        """Indices of the kept channels in the parent, ascending."""
         norms = self.norms[channels.basis].view(channels.groups, -1)
-        most = norms.argsort(dim=1, descending=True, stable=True)[:, : channels.count // channels.groups]
+        largest = norms.argsort(dim=1, descending=True, stable=True)[:, : channels.count // channels.groups]
         first = torch.arange(channels.groups)[:, None] * norms.shape[1]
-        return (most.sort(1).values + first).flatten()
+        return (largest.sort(1).values + first).flatten()
 
     def along(self, axis: tuple[Channels, ...]) -> Tensor:
-        """Indices along an axis that several sets share."""
+        """Indices along an axis that consists of several sets."""
         found, start = [], 0
         for channels in axis:
             found.append(self.of(channels) + start)
@@ -90,19 +90,19 @@ class _Kept:
         return torch.cat(found)
 
 
-def _cut(key: str, value: Tensor, axes: tuple[Axis, ...], kept: _Kept) -> Tensor:
+def _cut(key: str, value: Tensor, axes: tuple[Axis, ...], kept: _KeptChannels) -> Tensor:
     for number, axis in enumerate(axes):
         if axis is not None:
             value = value.index_select(number, kept.along(axis))
     if key.endswith("to_q.weight") and (queries := axes[0]) is not None:
-        # An attention divides by the root of its channels.
+        # Attention divides logits by the square root of the number of channels.
         share = queries[0].count / kept.counts[queries[0].basis]
         value = value if share == 1 else value * share**0.5
     return value
 
 
-def _shortcut(value: Tensor, axes: tuple[Axis, ...], kept: _Kept) -> Tensor:
-    """Ones where the same channel goes in and comes out; no bias."""
+def _shortcut(value: Tensor, axes: tuple[Axis, ...], kept: _KeptChannels) -> Tensor:
+    """Copies each channel that is in both input and output; no bias."""
     outputs, inputs = axes[0], axes[-1]
     if len(axes) == 1 or outputs is None or inputs is None:
         return torch.zeros_like(value)

@@ -1,4 +1,4 @@
-"""Fine-tune a variant and tell how well it paints: the evaluator of the sd-unet space."""
+"""Fine-tunes variants for inpainting and measures the quality of their images."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ _GOLDEN = 0.6180339887498949
 
 @dataclass(frozen=True)
 class Validation:
-    """With what variants are tested; the same for all.
+    """The test of variants; the same for all.
 
     Attributes
     ----------
     latents
-        Images of the validation set, of which the first ``count`` are painted.
+        Images of the validation set; the first ``count`` are painted.
     distance
-        Holds their features.
+        Fréchet distance to these images.
     seed
-        Of masks and noise; that of the training does not change them.
+        Seed of masks and noise, independent of the seed of the training.
     """
 
     latents: Latents
@@ -49,20 +49,20 @@ class Validation:
     seed: int = 2024
 
     def add_real(self) -> Validation:
-        """Let the distance see the real images; once."""
+        """Add the real images to the distance; call it once."""
         for rows in self.batches():
             self.distance.add_real(self.latents.images(rows))
         return self
 
     def batches(self) -> list[np.ndarray]:
-        """Rows, as many at a time as are painted together."""
+        """Row indices, in batches that are painted together."""
         rows = np.arange(min(self.count, len(self.latents)))
         return np.split(rows, range(self.sampling.batch, len(rows), self.sampling.batch))
 
 
 @dataclass(frozen=True)
 class Painted:
-    """Images, what of them was masked, and how it was painted; all on the CPU."""
+    """Original images, their masks, and the painted images; all on the CPU."""
 
     images: Tensor
     masks: Tensor
@@ -71,16 +71,16 @@ class Painted:
 
 @dataclass(frozen=True)
 class Inpainting:
-    """Measures variants of a parent.
+    """Fine-tunes and measures variants of a parent.
 
     Attributes
     ----------
     parent
-        Weights of SDv1.4's own architecture.
+        Weights of SDv1.4's architecture.
     text
         Conditioning, (1, tokens, width): the embedding of the empty prompt, the same for all images.
     folder
-        Where the checkpoint of the training under way is kept; it goes when its variant is measured.
+        Folder of the checkpoint of the current training, which is deleted when its variant is measured.
     """
 
     size: Size
@@ -98,7 +98,8 @@ class Inpainting:
         -------
         dict
             ``fid``: Fréchet distance of painted and real images; ``loss``: mean squared error of the predicted
-            noise; ``psnr``: of the painted part, dB; ``macs`` of one step for one image; ``params``.
+            noise; ``psnr``: peak signal-to-noise ratio of the painted part, dB; ``macs``: multiply-accumulates of one step
+            for one image; ``params``.
         """
         name = hashlib.sha256(f"{architecture_id(space, architecture)} {seed}".encode()).hexdigest()[:16]
         path = self.folder / f"{name}.safetensors"
@@ -109,25 +110,25 @@ class Inpainting:
         return {**found, "macs": float(macs), "params": float(params)}
 
     def tune(self, space: Space, architecture: Architecture, seed: int, path: Path) -> DenoisingUNet:
-        """A variant with inherited weights, fine-tuned for inpainting; it goes on from a checkpoint at ``path``."""
+        """A variant with inherited weights, fine-tuned for inpainting; resumes from a checkpoint at ``path``."""
         network = DenoisingUNet(plan_of(space, architecture), self.size, self.size.inpainting)
         inherit(network, self.parent)
         path.parent.mkdir(parents=True, exist_ok=True)
         training = replace(self.training, seed=seed)
-        train_unet(network, self.train, training, path, text=self.text, told="inherited")
+        train_unet(network, self.train, training, path, text=self.text, initial_weights="inherited")
         return network
 
     def quality(self, network: DenoisingUNet) -> dict[str, float]:
-        """Metrics of a fine-tuned network on the test's images."""
-        errors, wrong, masked = [], 0.0, 0.0
+        """Metrics of a fine-tuned network on the test images."""
+        errors, squared_error, masked = [], 0.0, 0.0
         for rows in self.test.batches():
             painted = self.paint(network, rows)
             self.test.distance.add_painted(painted.painted)
-            wrong += float((painted.painted - painted.images).double().square().sum())
+            squared_error += float((painted.painted - painted.images).double().square().sum())
             masked += float(painted.masks.sum()) * painted.images.shape[1]
             errors.append(self._errors(network, rows))
         # Images go from -1 to 1, so the largest difference is 2.
-        psnr = 10 * np.log10(4 * masked / wrong) if wrong else float("inf")
+        psnr = 10 * np.log10(4 * masked / squared_error) if squared_error else float("inf")
         return {
             "fid": self.test.distance.take(),
             "loss": float(np.concatenate(errors).mean()),
@@ -136,7 +137,7 @@ class Inpainting:
 
     @torch.no_grad()
     def paint(self, network: DenoisingUNet, rows: np.ndarray) -> Painted:
-        """Paint the masked part of some of the test's images."""
+        """Paint the masked part of some test images."""
         test, device = self.test, network.conv_in.weight.device
         images = test.latents.images(rows)
         masks = self._masks(rows)
@@ -151,13 +152,13 @@ class Inpainting:
             test.sampling,
         )
         grown = enlarge(masks, images.shape[-1] // masks.shape[-1])
-        # An autoencoder changes pixels that are known; these are put back.
+        # An autoencoder changes known pixels, too; these are restored.
         painted = torch.where(grown > 0, test.latents.decode(x).cpu().clamp(-1, 1), images)
         return Painted(images, grown, painted)
 
     @torch.no_grad()
     def _errors(self, network: DenoisingUNet, rows: np.ndarray) -> np.ndarray:
-        """Squared error of the noise for each image, at a time of its own; the times are spread evenly."""
+        """Squared error of the predicted noise for each image; each has its own time, evenly spread."""
         device = network.conv_in.weight.device
         images, masks, noise = self.test.latents.images(rows), self._masks(rows), self._noise(rows)
         times = torch.from_numpy((rows * _GOLDEN % 1 * train_steps()).astype(np.int64))
@@ -174,7 +175,7 @@ class Inpainting:
         return draw_masks(rows, self.size.side, seed=self.test.seed, kind=self.test.masks)
 
     def _noise(self, rows: np.ndarray) -> Tensor:
-        """Noise of each image, the same whatever the batches."""
+        """Noise of each image, independent of the batches."""
         shape = (self.size.latents, self.size.side, self.size.side)
-        drawn = [np.random.default_rng((self.test.seed, 1, int(row))) for row in rows]
-        return torch.from_numpy(np.stack([draw.standard_normal(shape, np.float32) for draw in drawn]))
+        generators = [np.random.default_rng((self.test.seed, 1, int(row))) for row in rows]
+        return torch.from_numpy(np.stack([rng.standard_normal(shape, np.float32) for rng in generators]))

@@ -1,4 +1,4 @@
-"""Images as latents: folded pixels without any loss, or what a variational autoencoder makes of them."""
+"""Encodes images as latents: lossless folding of pixels, or a variational autoencoder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Latents(Protocol):
-    """Images, and the latents that a U-Net works on."""
+    """Images, and their latents for a U-Net."""
 
     def __len__(self) -> int: ...
 
@@ -37,9 +37,9 @@ class Latents(Protocol):
 
 
 def masked_latents(latents: Latents, images: Tensor, masks: Tensor) -> Tensor:
-    """Latents of images whose masked part is grey, as those of Stable Diffusion's inpainting.
+    """Latents of images whose masked part is grey, as in Stable Diffusion's inpainting.
 
-    ``masks`` are those of the latents, (n, 1, side, side).
+    ``masks`` have the resolution of the latents, (n, 1, side, side).
     """
     grown = enlarge(masks, images.shape[-1] // masks.shape[-1])
     return latents.encode(images * (1 - grown.to(images.device)))
@@ -53,7 +53,7 @@ class FoldedArrays:
     pixels
         (n, height, width) uint8.
     side
-        To which images are padded with black, evenly on all sides; twice the side of the latents.
+        Side to which images are padded with black, evenly on all sides; twice the side of the latents.
     """
 
     def __init__(self, pixels: np.ndarray, side: int) -> None:
@@ -76,17 +76,17 @@ class FoldedArrays:
 
 
 class EncodedFolder:
-    """A folder of images with a subfolder a class, as Places365's, through Stable Diffusion's autoencoder.
+    """A folder of images with a subfolder per class, like Places365's, encoded by Stable Diffusion's autoencoder.
 
-    Images are shrunk and cut to the middle square. Latents are the means of the encoder's distributions, scaled as the
-    autoencoder's configuration says.
+    Images are resized and cropped to the central square. Latents are the means of the encoder's distributions, scaled
+    as in the autoencoder's configuration.
 
     Parameters
     ----------
     vae
-        As diffusers' ``AutoencoderKL``; `load_vae` reads one.
+        Autoencoder with the interface of diffusers' ``AutoencoderKL``, such as one from `load_vae`.
     side
-        Pixels of an image.
+        Side of an image in pixels.
     """
 
     def __init__(self, folder: str | os.PathLike[str], side: int, vae: Any, *, workers: int = 0) -> None:
@@ -112,19 +112,19 @@ class EncodedFolder:
 
 
 def load_vae(folder: str | os.PathLike[str]) -> Any:
-    """Stable Diffusion's autoencoder from a local folder in diffusers' layout; nothing is downloaded.
+    """Load Stable Diffusion's autoencoder from a local folder in diffusers' layout; nothing is downloaded.
 
     Raises
     ------
     NasbuildError
-        If there is none.
+        If the folder contains none.
     """
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 
     if not (Path(folder) / "config.json").is_file():
-        raise NasbuildError("holds no config.json", where=str(folder), todo="give the folder named vae")
+        raise NasbuildError("contains no config.json", where=str(folder), todo="give the folder named vae")
     try:
         return AutoencoderKL.from_pretrained(str(folder), local_files_only=True, use_safetensors=True)
     except (OSError, ValueError) as error:
-        said = str(error).splitlines()[0]
-        raise NasbuildError(f"can't be read as an autoencoder ({said})", where=str(folder)) from None
+        message = str(error).splitlines()[0]
+        raise NasbuildError(f"can't be read as an autoencoder ({message})", where=str(folder)) from None

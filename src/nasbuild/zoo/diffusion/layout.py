@@ -1,4 +1,4 @@
-"""Which channels every weight of a U-Net reads and writes, so that all of them can be narrowed alike."""
+"""Which channels each weight of a U-Net reads and writes, so that coupled weights are narrowed consistently."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Channels:
     Attributes
     ----------
     basis
-        Its name.
+        Name of the set.
     count
-        Channels that this network has of it.
+        Number of its channels in this network.
     groups
-        Equal parts that each lose the same share when it is narrowed: those of a group norm, or heads.
+        Equal parts that each lose the same share when the set is narrowed: groups of a norm, or heads.
     """
 
     basis: str
@@ -28,19 +28,19 @@ class Channels:
 
 
 Axis = tuple[Channels, ...] | None
-"""Channels along an axis of a weight, one set after the other; None where nothing is narrowed."""
+"""Sets of channels along an axis of a weight, in order; None if the axis is never narrowed."""
 Layout = dict[str, tuple[Axis, ...]]
-"""Weights by their names, each with its axes (kernel axes left out)."""
+"""Name of a weight -> its axes, without kernel axes."""
 
-#: What ``down4`` and the middle add to is what comes out of ``down3``: SDv1.4 has no layer between that mixes it.
+#: ``down4`` and the middle stage add to the output of ``down3``: SDv1.4 has no layer between that mixes channels.
 _DEEP = "deep"
 
 
 def layout_of(plan: Plan, size: Size) -> Layout:
-    """Layout of all weights that are narrowed.
+    """Layout of all weights that can be narrowed.
 
-    A stage has one stream of channels. On the way up every residual layer mixes it anew, but when one is off the next
-    reads what the one before it wrote, channel by channel.
+    A stage has one stream of channels. On the way up every residual layer mixes it anew. If a layer is off, the next
+    one reads the output of the previous one, channel by channel.
     """
     return _Builder(plan, size).built()
 
@@ -114,7 +114,7 @@ class _Builder:
         for i in (1, 2, 3):
             self._norm(f"{block}.norm{i}", inner)
         hidden = Channels(f"{block}.ff", 4 * width, 1)
-        # Two halves: values, and what they are multiplied with.
+        # Two halves: values, and their gates.
         self._weight(f"{block}.ff.net.0.proj", (hidden, hidden), inner)
         self._weight(f"{block}.ff.net.2", inner, (hidden,))
         self._weight(f"{name}.proj_out", (stream,), inner)

@@ -1,4 +1,4 @@
-"""What is to be painted anew: masks of boxes or strokes, each drawn from its own number."""
+"""Random masks of boxes or strokes for inpainting."""
 
 from __future__ import annotations
 
@@ -10,19 +10,18 @@ import torch
 from torch import Tensor
 
 Kind = Literal["boxes", "strokes", "mixed"]
-_LEAST, _MOST = 0.25, 0.6  # of the area
+_MIN_AREA, _MAX_AREA = 0.25, 0.6  # shares of the image
 
 
 def draw_masks(numbers: Iterable[int], side: int, *, seed: int, kind: Kind = "mixed") -> Tensor:
-    """Masks at the resolution of the latents, so that pixels and latents agree on what is known.
+    """Masks at the resolution of the latents, so that pixels and latents agree on the known part.
 
-    Boxes or strokes are added until a share of the area drawn from 0.25 to 0.6 is covered.
+    Boxes or strokes are added until they cover a random share of the area between 0.25 and 0.6.
 
     Parameters
     ----------
     numbers
-        A mask depends on its number, ``seed`` and ``side`` alone: those of a validation set stay the same
-        whatever the batches.
+        Numbers of the masks. A mask depends only on its number, ``seed`` and ``side``, and not on the batches.
     kind
         ``"mixed"`` takes boxes for even numbers and strokes for odd ones.
 
@@ -35,7 +34,7 @@ def draw_masks(numbers: Iterable[int], side: int, *, seed: int, kind: Kind = "mi
 
 
 def enlarge(masks: Tensor, factor: int) -> Tensor:
-    """Masks of the latents (n, 1, h, w) as masks of the pixels (n, 1, factor h, factor w)."""
+    """Enlarge masks of latents (n, 1, h, w) to masks of pixels (n, 1, factor h, factor w)."""
     return masks.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
 
 
@@ -43,12 +42,12 @@ def _mask(number: int, side: int, seed: int, kind: Kind) -> np.ndarray:
     draw = np.random.default_rng((seed, number))
     add = _stroke if kind == "strokes" or (kind == "mixed" and number % 2) else _box
     mask = np.zeros((side, side), np.float32)
-    wanted = draw.uniform(_LEAST, _MOST - 0.1)
+    wanted = draw.uniform(_MIN_AREA, _MAX_AREA - 0.1)
     while mask.mean() < wanted:
         before = mask.copy()
         add(mask, draw)
-        # What covers too much is taken back; a smaller one comes sooner or later.
-        if mask.mean() > _MOST:
+        # A shape that covers too much is removed; a smaller one comes sooner or later.
+        if mask.mean() > _MAX_AREA:
             mask = before
     return mask
 
@@ -61,7 +60,7 @@ def _box(mask: np.ndarray, draw: np.random.Generator) -> None:
 
 
 def _stroke(mask: np.ndarray, draw: np.random.Generator) -> None:
-    """A brush that goes on in slowly changing directions."""
+    """Add a brush stroke whose direction changes slowly."""
     side = len(mask)
     rows, columns = np.mgrid[:side, :side]
     place, angle = draw.uniform(0, side, 2), draw.uniform(0, 2 * np.pi)

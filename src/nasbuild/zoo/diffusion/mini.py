@@ -1,4 +1,4 @@
-"""The experiment in miniature: SDv1.4's topology on Fashion-MNIST, whose pixels are folded into 16 x 16 x 4 latents."""
+"""The small experiment: SDv1.4's topology on Fashion-MNIST, with pixels folded into 16 x 16 x 4 latents."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from nasbuild.zoo.ofa.images import fashion_mnist
 SIDE = 32
 PARENT, PRETRAINED, FEATURES = "parent.safetensors", "pretraining.safetensors", "classifier.safetensors"
 PRETRAINING = Training(steps=2000, batch=32, rate=1.5e-3, warmup=100, ema=0.995, every=50)
-"""Of the parent, without conditions: latents in, noise out, as SDv1.4."""
+"""Pre-training of the parent, without conditions: it maps latents to noise, like SDv1.4."""
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is under way, and how much of it is done and wanted."""
+"""Called with the current step, and its completed and total work."""
 
 
 def pretrain(
     folder: Path, images: Path, progress: Progress, training: Training = PRETRAINING
 ) -> dict[str, torch.Tensor]:
-    """Weights of the parent, trained now or read; a training that was stopped goes on.
+    """Weights of the parent, read or trained now; an interrupted training resumes.
 
     Parameters
     ----------
@@ -49,15 +49,15 @@ def pretrain(
         training,
         folder / PRETRAINED,
         text=torch.zeros(1, size.tokens, size.text),
-        told="random weights",
+        initial_weights="random",
         progress=lambda done, steps, loss: progress(f"pre-training (loss {loss:.4f})", done, steps),
     )
     write_tensors(folder / PARENT, network.state_dict(), {"size": size.name})
     return network.state_dict()
 
 
-def teach(folder: Path, images: Path, progress: Progress) -> None:
-    """Train the classifier whose features are compared, where it is missing; its accuracy is in the metadata."""
+def train_features(folder: Path, images: Path, progress: Progress) -> None:
+    """Train the classifier whose features are compared, if it is missing; the metadata contain its accuracy."""
     if (folder / FEATURES).exists():
         return
     folder.mkdir(parents=True, exist_ok=True)

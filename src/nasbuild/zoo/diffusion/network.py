@@ -1,4 +1,4 @@
-"""The denoising U-Net of any architecture, of diffusers' blocks and with the names of SDv1.4's weights."""
+"""The denoising U-Net of an architecture, from diffusers' blocks and with SDv1.4's weight names."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _DOWN = 4  # stages before the middle one
 class DenoisingUNet(nn.Module):
     """Predicts the noise in noisy latents.
 
-    A residual layer that is off passes its input on. On the way down that is its skip as well; on the way up the skip
-    that it would have taken is dropped. So the module of a stage fits with any of the others. The network of
-    SDv1.4's own plan computes what diffusers' ``UNet2DConditionModel`` does, to the bit.
+    A residual layer that is off returns its input. On the way down the input is its skip connection, too. On the
+    way up its skip connection is dropped. So the modules of all stages can be combined freely. With SDv1.4's own
+    plan the network computes bitwise the same as diffusers' ``UNet2DConditionModel``.
 
     Parameters
     ----------
     plan
-        Of each stage.
+        What to build in each stage.
     size
-        How large.
+        Widths and resolution.
     inputs
         Input channels: those of the latents, or `Size.inpainting`.
     """
@@ -58,7 +58,7 @@ class DenoisingUNet(nn.Module):
         self.conv_out = nn.Conv2d(widths[-1], size.latents, 3, padding=1)
 
     def forward(self, sample: Tensor, timestep: Tensor, text: Tensor) -> Tensor:
-        """Noise of each latent image.
+        """Predict the noise of each latent image.
 
         Parameters
         ----------
@@ -82,11 +82,11 @@ class DenoisingUNet(nn.Module):
 
 
 def skip_widths(plan: Plan, size: Size) -> list[list[int]]:
-    """Channels of the skip that each residual layer on the way up takes, the layers that are off included."""
-    left = [size.width(plan[0].width)]
+    """Channels of the skip connection of each residual layer on the way up, including layers that are off."""
+    remaining = [size.width(plan[0].width)]
     for u in range(_DOWN):
-        left += [size.width(plan[u].width)] * (RESIDUALS[u] + (u < _DOWN - 1))
-    return [[left.pop() for _ in range(n)] for n in RESIDUALS[_DOWN + 1 :]]
+        remaining += [size.width(plan[u].width)] * (RESIDUALS[u] + (u < _DOWN - 1))
+    return [[remaining.pop() for _ in range(n)] for n in RESIDUALS[_DOWN + 1 :]]
 
 
 class _Stage(nn.Module):
@@ -96,7 +96,7 @@ class _Stage(nn.Module):
         super().__init__()
         self.residuals = plan.residuals
         self.resnets = nn.ModuleList(_residual(inputs[i], width, size) for i in range(plan.residuals))
-        # A dict keeps the names of those after one that is off.
+        # A dict, so that layers after one that is off keep their names.
         self.attentions = nn.ModuleDict({str(i): _attention(width, size) for i in plan.attended})
 
     def layer(self, i: int, x: Tensor, time: Tensor, text: Tensor) -> Tensor:

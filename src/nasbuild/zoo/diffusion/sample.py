@@ -1,4 +1,4 @@
-"""Noise onto latents, and images painted where a mask says so."""
+"""Adds noise to latents, and paints the masked part of images by denoising."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _SCHEDULE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Sampling:
-    """How images are painted.
+    """Settings of the sampling.
 
     Attributes
     ----------
     solver
         ``"ddim"`` (Song et al., 2021, deterministic) or ``"dpm"`` (DPM-Solver++ of second order, Lu et al., 2022).
     steps
-        Of denoising.
+        Denoising steps.
     batch
-        Images at a time.
+        Images painted together.
     """
 
     solver: Literal["ddim", "dpm"] = "ddim"
@@ -43,12 +43,12 @@ class Sampling:
 
 
 def train_steps() -> int:
-    """Steps of the noise's schedule, which is Stable Diffusion's."""
+    """Number of steps of the noise schedule, which is Stable Diffusion's."""
     return _SCHEDULE["num_train_timesteps"]
 
 
 def add_noise(clean: Tensor, noise: Tensor, times: Tensor) -> Tensor:
-    """Latents (n, channels, side, side) with the noise of times (n,)."""
+    """Latents (n, channels, side, side) with noise for the times (n,)."""
     return _ddim().add_noise(clean, noise, times)  # pyright: ignore[reportArgumentType]
 
 
@@ -62,14 +62,14 @@ def inpaint(
     text: Tensor,
     sampling: Sampling,
 ) -> Tensor:
-    """Latents painted where the mask is 1; where it is 0 they are the known ones, to the bit.
+    """Paint latents where the mask is 1; where it is 0 the known latents are returned unchanged.
 
-    After each step the known part, with as much of the same noise as is left, takes its place again.
+    After each step the known part is restored, with the amount of noise that remains at that step.
 
     Parameters
     ----------
     known, masked, noise
-        Latents of the images and of the masked images, and the noise to begin with: (n, channels, side, side).
+        Latents of the images and of the masked images, and the initial noise: (n, channels, side, side).
     masks
         (n, 1, side, side).
     text
@@ -82,8 +82,8 @@ def inpaint(
     for i, time in enumerate(scheduler.timesteps):
         predicted = network(torch.cat([x, conditions], 1), time.to(x.device), text)
         x = scheduler.step(predicted, time, x, return_dict=False)[0]
-        left = scheduler.timesteps[i + 1 : i + 2]
-        x = torch.where(masks > 0, x, add_noise(known, noise, left) if len(left) else known)
+        remaining = scheduler.timesteps[i + 1 : i + 2]
+        x = torch.where(masks > 0, x, add_noise(known, noise, remaining) if len(remaining) else known)
     return x
 
 
@@ -93,7 +93,7 @@ def _scheduler(sampling: Sampling) -> Any:
     else:
         scheduler = DPMSolverMultistepScheduler(**_SCHEDULE, algorithm_type="dpmsolver++", solver_order=2)
     with warnings.catch_warnings():
-        # Of diffusers and NumPy: arrays from tensors.
+        # A warning of diffusers and NumPy about arrays from tensors.
         warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
         scheduler.set_timesteps(sampling.steps)
     return scheduler

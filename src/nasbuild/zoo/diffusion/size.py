@@ -1,4 +1,4 @@
-"""How large the U-Net is built: the same topology at Stable Diffusion's size, at a laptop's, and for tests."""
+"""Sizes of the U-Net: the same topology at Stable Diffusion's size, for a laptop, and for tests."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from nasbuild.errors import NasbuildError
 
 @dataclass(frozen=True)
 class Size:
-    """Numbers that the space does not choose.
+    """Dimensions that the space does not choose.
 
     Attributes
     ----------
     divisor
-        Channels of the full network over those that are built.
+        Channels of the full network divided by those of this size.
     groups, heads
-        Of all group norms, of all attention layers.
+        Groups of all group norms, heads of all attention layers.
     text
         Width of the conditioning embedding.
     tokens
-        Its length.
+        Length of the conditioning.
     side
-        Pixels of a latent image.
+        Side of a latent image in pixels.
     latents
         Channels of a latent image.
     """
@@ -37,12 +37,12 @@ class Size:
     latents: int = 4
 
     def width(self, channels: int) -> int:
-        """Channels that are built for so many of the full network."""
+        """Channels at this size for a number of channels of the full network."""
         return channels // self.divisor
 
     @property
     def time(self) -> int:
-        """Width of the time embedding; it belongs to no stage, and no architecture narrows it."""
+        """Width of the time embedding, which no architecture narrows."""
         return 4 * self.width(320)
 
     @property
@@ -62,13 +62,13 @@ SIZES = {
 
 
 def size_of(name: str) -> Size:
-    """A size by its name.
+    """A size by name.
 
     Raises
     ------
     NasbuildError
-        If there is none of that name.
+        If the name is unknown.
     """
     if name not in SIZES:
-        raise NasbuildError(f"there is no size {name!r}", where="size", allowed=tuple(SIZES))
+        raise NasbuildError(f"unknown size {name!r}", where="size", allowed=tuple(SIZES))
     return SIZES[name]

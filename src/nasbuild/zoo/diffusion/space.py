@@ -1,4 +1,4 @@
-"""The sd-unet space: variants of Stable Diffusion v1.4's U-Net, and what an architecture of it says of each stage."""
+"""The sd-unet space: variants of Stable Diffusion v1.4's U-Net, and the plan of each architecture."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from nasbuild.space import Architecture, Feature, Metric, Module, Space, Stage
 
 NAME = "sd-unet"
 WIDE = (320, 640, 1280, 1280)
-"""Channels of SDv1.4's four levels."""
+"""Channels of SDv1.4's four resolution levels."""
 NARROW = (192, 384, 768, 768)
-"""Three fifths of them: whole numbers for 32 groups of the norms and 8 heads, as the wide ones."""
+"""Three fifths of them; divisible by 32 norm groups and 8 heads, like the wide ones."""
 STAGES = ("down1", "down2", "down3", "down4", "mid", "up1", "up2", "up3", "up4")
 LEVELS = (0, 1, 2, 3, 3, 3, 2, 1, 0)
 RESIDUALS = (2, 2, 2, 2, 2, 3, 3, 3, 3)
 """Residual layers of each stage in SDv1.4."""
 RES, ATTENTION = "res", "attn"
 
-# Stage -> (which of the widths, residual and attention layers in order); SDv1.4's own module comes first.
+# Stage -> width, and residual (R) and attention (A) layers in order; SDv1.4's own module is first.
 _EARLY_DOWN = ("wide RARA", "wide RR", "wide R", "narrow RR")
 _EARLY_UP = ("wide RARARA", "wide RRR", "wide RR", "narrow RRR")
 _MODULES = (
@@ -44,16 +44,16 @@ _METRICS = (
 
 @dataclass(frozen=True)
 class StagePlan:
-    """What is built in a stage.
+    """What to build in a stage.
 
     Attributes
     ----------
     width
         Channels, as in the full network.
     residuals
-        Residual layers that are on: the first ones of SDv1.4's.
+        Number of residual layers: the first ones of SDv1.4's.
     attended
-        Positions of the residual layers that an attention layer follows.
+        Positions of the residual layers that are followed by attention.
     """
 
     width: int
@@ -62,11 +62,11 @@ class StagePlan:
 
 
 Plan = tuple[StagePlan, ...]
-"""One for each of `STAGES`."""
+"""A plan for each of `STAGES`."""
 
 
 def sd_unet() -> Space:
-    """The space, made from the lists above; ``sd-unet`` among the built-in spaces is the same."""
+    """The space, made from the lists above; equal to the built-in space ``sd-unet``."""
     stages: list[Stage] = []
     for name, level, texts in zip(STAGES, LEVELS, _MODULES, strict=True):
         modules = tuple(_module(text, level) for text in texts)
@@ -88,14 +88,14 @@ def sd_v1_4() -> Architecture:
 
 
 def plan_of(space: Space, architecture: Architecture) -> Plan:
-    """What an architecture builds in each stage.
+    """The plan of an architecture.
 
-    The middle has the width of ``down4``, whose output it works on.
+    The middle stage has the width of ``down4``, whose output it processes.
 
     Raises
     ------
     NasbuildError
-        If the space is another one.
+        If the space is not sd-unet.
     """
     if space.stages != _known().stages:
         raise NasbuildError(f"can't build networks of space {space.name!r}", allowed=NAME)

@@ -1,4 +1,4 @@
-"""Train a U-Net to predict noise: from scratch, or an inpainting variant with inherited weights."""
+"""Trains a U-Net to predict noise: from scratch, or an inpainting variant with inherited weights."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from nasbuild.zoo.diffusion.network import DenoisingUNet
 from nasbuild.zoo.diffusion.sample import add_noise, train_steps
 
 Progress = Callable[[int, int, float], None]
-"""Called after every checkpoint with steps done, all steps, and the mean loss since the last."""
+"""Called after every checkpoint with completed steps, all steps, and the mean loss since the last call."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a U-Net is trained: AdamW on the squared error of the noise, and a moving average of the weights.
+    """Hyperparameters of a training: AdamW on the squared error of the noise, with a moving average of the weights.
 
     Attributes
     ----------
     rate
-        Highest learning rate; it rises over ``warmup`` steps and falls to 0 as a cosine.
+        Highest learning rate; it rises over ``warmup`` steps, then follows a cosine to 0.
     parts
-        Into which a batch is split where memory is short; gradients add up.
+        Parts into which a batch is split to save memory; their gradients are summed.
     ema
-        Decay of the moving average; in the first steps it is (1 + n) / (10 + n) where that is less.
+        Decay of the moving average; in step n at most (1 + n) / (10 + n).
     every
         Steps between checkpoints.
     masks
-        Of an inpainting network's training; drawn anew at each step.
+        Kind of the masks for an inpainting network; new ones at each step.
     """
 
     steps: int = 20_000
@@ -65,30 +65,34 @@ def train_unet(
     path: str | os.PathLike[str],
     *,
     text: Tensor,
-    told: str = "",
+    initial_weights: str = "",
     progress: Progress = lambda *_: None,
 ) -> None:
-    """Train a network, which ends with its averaged weights.
+    """Train a network in place; at the end it has the averaged weights.
 
-    Stopped anywhere and called again it goes on from the checkpoint, and ends with the same bits (on a CPU): what a
-    step draws depends on seed and step alone. A network with `Size.inpainting` inputs is told mask and masked
-    latents. Started by ``accelerate launch`` on several devices, each takes its share of every batch.
+    An interrupted training resumes at its checkpoint, on a CPU with a bitwise identical result: the random numbers of a
+    step depend only on seed and step. A network with `Size.inpainting` inputs also gets mask and masked latents. Under
+    ``accelerate launch`` with several devices, each takes its share of every batch.
 
     Parameters
     ----------
     path
-        The checkpoint, safetensors.
+        Checkpoint, in safetensors.
     text
         Conditioning, the same for all images: (1, tokens, width).
-    told
-        What the training begins with; a checkpoint of something else is refused.
+    initial_weights
+        Describes the initial weights; a checkpoint with another description is an error.
 
     Raises
     ------
     NasbuildError
         If the checkpoint is of another training.
     """
-    about = {"training": json.dumps(asdict(training)), "plan": repr(network.plan), "told": told}
+    about = {
+        "training": json.dumps(asdict(training)),
+        "plan": repr(network.plan),
+        "initial weights": initial_weights,
+    }
     accelerator = Accelerator(mixed_precision=training.precision)
     named = dict(network.named_parameters())
     optimizer = torch.optim.AdamW(_groups(named, training.decay), lr=0.0, foreach=True)
@@ -138,7 +142,7 @@ def _batch(
     text: Tensor,
     accelerator: Accelerator,
 ) -> _Batch:
-    """What one process sees at a step: everything is drawn for all of them, and each takes its share."""
+    """The batch of one process at a step: random numbers are generated for all processes, and each takes its share."""
     draw = np.random.default_rng((training.seed, 1, step))
     numbers = torch.Generator().manual_seed(int(draw.integers(2**63)))
     share = slice(accelerator.process_index, None, accelerator.num_processes)
@@ -161,7 +165,7 @@ def _batch(
 
 
 def _rows(count: int, training: Training, step: int) -> np.ndarray:
-    """Rows of a step: every epoch goes through all images once, in an order of its own."""
+    """Row indices of a step: every epoch visits all images once, in a new order."""
     first = step * training.batch
     found: list[np.ndarray] = []
     while sum(map(len, found)) < training.batch:
@@ -172,7 +176,7 @@ def _rows(count: int, training: Training, step: int) -> np.ndarray:
 
 
 def _descend(model: Any, batch: _Batch, training: Training, accelerator: Accelerator) -> float:
-    """Gradients of a batch, clipped; tells the loss."""
+    """Compute the clipped gradients of a batch; returns the loss."""
     total, count = 0.0, len(batch.inputs)
     length = -(-count // training.parts)
     for start in range(0, count, length):
@@ -188,7 +192,7 @@ def _descend(model: Any, batch: _Batch, training: Training, accelerator: Acceler
 
 
 def _groups(named: dict[str, Any], decay: float) -> list[dict[str, Any]]:
-    # Biases and the scales of norms are not pulled to zero.
+    # No weight decay for biases and the scales of norms.
     return [
         {"params": [p for p in named.values() if p.ndim > 1], "weight_decay": decay},
         {"params": [p for p in named.values() if p.ndim <= 1], "weight_decay": 0.0},
@@ -210,7 +214,7 @@ def _save(
 
 
 def _restore(path: Path, about: dict[str, str], named: dict[str, Any], optimizer: Any, ema: EMAModel) -> int:
-    """Fill everything from a checkpoint, if there is one; tells the steps done."""
+    """Load a checkpoint, if there is one; returns the number of completed steps."""
     if not path.exists():
         return 0
     tensors, metadata = read_tensors(path, about)

@@ -1,8 +1,9 @@
-"""digits-macro: a space small enough to train all of it, and the means to train it again.
+"""digits-macro: a space small enough to train every architecture, with its networks and training.
 
-``python -m nasbuild.zoo.digits --out DIR`` trains all 1,728 architectures, and with ``--finish`` writes
-the table. Importing this package loads neither torch nor scikit-learn; asking for ``train_arch``
-or ``build_network`` does.
+Registers the evaluator ``digits`` (accuracy and loss after training) and the networks ``digits``. The space and the
+table ``digits-macro`` are built in. ``python -m nasbuild.zoo.digits --out DIR`` trains all 1,728 architectures, and
+with ``--finish`` writes the table. Importing this package loads neither torch nor scikit-learn; the first use of
+``train_arch`` or ``build_network`` does.
 """
 
 from __future__ import annotations

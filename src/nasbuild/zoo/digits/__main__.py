@@ -11,24 +11,28 @@ from nasbuild.errors import NasbuildError
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Train what is missing in ``--out``; with ``--finish`` also measure costs and write table and card."""
+    """Train what is missing in ``--out``, or with ``--finish`` measure costs and write the table and its card."""
     parser = argparse.ArgumentParser(prog="python -m nasbuild.zoo.digits", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="work folder; a run there is continued")
-    parser.add_argument("--seeds", type=int, default=3, help="trainings of each architecture")
-    parser.add_argument("--finish", action="store_true", help="train nothing; write table and card")
-    parser.add_argument("--table", type=Path, help="where --finish writes; the work folder by default")
-    parser.add_argument("--visits", type=int, default=15, help="timed passes of each network at --finish")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="work folder; unfinished work in it is resumed"
+    )
+    parser.add_argument("--seeds", type=int, default=3, help="number of trainings per architecture")
+    parser.add_argument("--finish", action="store_true", help="don't train; write the table and its card")
+    parser.add_argument("--table", type=Path, help="folder for --finish; the work folder by default")
+    parser.add_argument("--visits", type=int, default=15, help="timed passes per network with --finish")
     options = parser.parse_args(argv)
     import torch
 
-    # The networks are too small for two threads to pay, and one thread gives the same bits every time.
+    # The networks are too small to gain from two threads, and one thread is deterministic.
     torch.set_num_threads(1)
     try:
         if options.finish:
-            from nasbuild.zoo.digits.finish import finish
+            from nasbuild.zoo.digits.make_table import make_table
 
             table = options.table or options.out
-            print(finish(options.out, table, visits=options.visits, progress=_Progress("measured rounds:")))
+            print(
+                make_table(options.out, table, samples=options.visits, progress=_Progress("measured rounds:"))
+            )
         else:
             from nasbuild.zoo.digits.generate import generate
             from nasbuild.zoo.digits.space import all_archs
@@ -41,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 class _Progress:
-    """One line at first, every minute and at the end."""
+    """Prints a line at the start, every minute and at the end."""
 
     def __init__(self, verb: str) -> None:
         self.verb, self.start, self.first, self.last = verb, time.monotonic(), None, -60.0

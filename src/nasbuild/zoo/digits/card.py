@@ -1,4 +1,4 @@
-"""The card of the table: how it was made and how far its labels can be trusted, every figure computed."""
+"""Writes the card of the table: how it was made, and the noise of its labels; all figures are computed."""
 
 from __future__ import annotations
 
@@ -23,8 +23,14 @@ def write_card(
 ) -> str:
     """The card as Markdown.
 
-    ``trainings`` hold all ``archs`` with all ``seeds``; ``rows`` are the table's; ``times`` are latencies in
-    milliseconds, ``archs x visits``.
+    Parameters
+    ----------
+    trainings
+        Trainings of all ``archs`` with all ``seeds``.
+    rows
+        Rows of the table.
+    times
+        Latencies in milliseconds, ``archs x samples``.
     """
     runs = [[trainings[arch_id(arch), seed] for seed in seeds] for arch in archs]
     noise = {name: noise_of([[run[name] for run in row] for row in runs]) for name in ("acc", "loss")}
@@ -41,12 +47,12 @@ def write_card(
         seeds=", ".join(map(str, seeds)),
         n_trainings=f"{seconds.size:,}",
         hours=f"{seconds.sum() / 3600:.2f}",
-        each=f"{seconds.mean():.2f}",
+        seconds_each=f"{seconds.mean():.2f}",
         widths=", ".join(map(str, WIDTHS)),
         stem=WIDTHS[0],
         strides=", ".join(map(str, STRIDES)),
         n_train=f"{len(data.load_task().train_x):,}",
-        n_test=f"{data.TEST_PICTURES:,}",
+        n_test=f"{data.TEST_IMAGES:,}",
         draws=data.TEST_DRAWS,
         noise=data.NOISE,
         recipe=RECIPE,
@@ -60,9 +66,9 @@ def write_card(
         acc_high=f"{columns['acc'].max():.2f}",
         srcc_size=f"{srcc(columns['acc'], columns['macs']):.3f}",
         srcc_params=f"{srcc(columns['acc'], columns['params']):.3f}",
-        beaten=f"{_larger_is_worse(columns['acc'], columns['macs']):.0%}",
+        larger_is_worse=f"{_larger_is_worse(columns['acc'], columns['macs']):.0%}",
         batch=cost.LATENCY_BATCH,
-        visits=times.shape[1],
+        samples=times.shape[1],
         latency_low=f"{columns['latency_cpu'].min():.2f}",
         latency_high=f"{columns['latency_cpu'].max():.2f}",
         spread=f"{spread:.1%}",
@@ -90,7 +96,7 @@ def _noise_table(acc: Noise, loss: Noise, n_seeds: int) -> str:
 
 
 def _larger_is_worse(acc: np.ndarray, macs: np.ndarray) -> float:
-    """The share of pairs of different size in which the larger architecture is the less accurate one."""
+    """Share of pairs of different size in which the larger architecture is less accurate."""
     larger = macs[:, None] > macs[None, :]
     return float((acc[:, None] < acc[None, :])[larger].mean())
 
@@ -123,7 +129,7 @@ from the seed ({seeds}) only. No weights are shared, no architecture is stopped 
 out. So short a training ranks architectures by how fast they learn: nothing here says what long \
 training would give.
 
-{machine}; {versions}. {hours} hours on the wall in all, {each} s a training.
+{machine}; {versions}. {hours} hours of wall-clock time in all, {seconds_each} s per training.
 
 ## Labels
 - `acc`: test accuracy in percent, mean over the seeds; `acc_std`: standard deviation over the seeds, n-1.
@@ -132,18 +138,18 @@ training would give.
 convolutions and the head, without batch norm and activations.
 - `params`: trainable parameters.
 - `latency_cpu`: milliseconds of a forward pass of {batch} pictures, fp32, eager PyTorch, one thread, on \
-the machine class above: the median of {visits} visits. Every round visits all architectures in a new \
-order; a visit is one pass to warm up and one that is timed. The clock is the thread's CPU time: time on the \
-wall less what the system gave to other processes. `latency_cpu_std`: distance between the quartiles over \
+the machine class above: the median of {samples} samples. Every round samples all architectures in a new \
+order; a sample is one pass to warm up and one that is timed. The clock is the thread's CPU time: wall-clock \
+time without the time that the system gave to other processes. `latency_cpu_std`: distance between the quartiles over \
 1.349.
 
 ## Noise
 {noise_table}
 
 Accuracy goes from {acc_low} to {acc_high} %. It is not just size: SRCC of accuracy is {srcc_size} with MACs \
-and {srcc_params} with parameters, and in {beaten} of all pairs the architecture with more MACs is the \
+and {srcc_params} with parameters, and in {larger_is_worse} of all pairs the architecture with more MACs is the \
 less accurate one.
 
-Latency goes from {latency_low} to {latency_high} ms; the typical spread over visits is {spread}; two \
-halves of the visits agree with SRCC {srcc_latency}; SRCC of latency and MACs is {srcc_macs}.
+Latency goes from {latency_low} to {latency_high} ms; the typical spread over samples is {spread}; two \
+halves of the samples agree with SRCC {srcc_latency}; SRCC of latency and MACs is {srcc_macs}.
 """

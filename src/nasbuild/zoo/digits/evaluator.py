@@ -1,4 +1,4 @@
-"""Evaluator ``digits``: trains an architecture of the digits-macro space from scratch."""
+"""The evaluator ``digits``: trains an architecture of the digits-macro space from scratch."""
 
 from __future__ import annotations
 
@@ -14,14 +14,20 @@ METRICS = {"acc": Metric("acc", "maximize", "%"), "loss": Metric("loss", "minimi
 
 
 def digits_evaluator(argument: str, space: Space, seed: int) -> Evaluator:
-    """The evaluator; it takes no argument."""
+    """The evaluator ``digits``, without an argument; registered in the group ``nasbuild.evaluators``.
+
+    Raises
+    ------
+    NasbuildError
+        If there is an argument, or the space is not digits-macro.
+    """
     if argument:
         raise NasbuildError(
-            "takes nothing behind a colon", where=f"--evaluator digits:{argument}", allowed=("digits",)
+            "takes no argument after a colon", where=f"--evaluator digits:{argument}", allowed=("digits",)
         )
 
     def measure(architecture: Architecture) -> dict[str, float]:
-        # With more threads networks this small train no faster, and not the same to the bit.
+        # Networks this small train no faster with more threads, and lose bitwise reproducibility.
         before = torch.get_num_threads()
         torch.set_num_threads(1)
         try:

@@ -1,4 +1,4 @@
-"""Train every architecture with every seed; stop and go on at any time."""
+"""Trains all architectures with all seeds; can be interrupted and resumed at any time."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from nasbuild.zoo.digits.space import Arch, arch_id
 TRAININGS = "trainings.jsonl"
 _LOCK = "lock"
 
-#: ``(id, seed)`` -> ``{"acc": percent, "loss": nats, "seconds": of training}``
+#: ``(id, seed)`` -> ``{"acc": percent, "loss": nats, "seconds": duration}``
 Trainings = dict[tuple[str, int], dict[str, float]]
 
 
 def read_trainings(folder: Path) -> Trainings:
     """All finished trainings in ``folder``.
 
-    A last line without a line end is left out: a kill may have torn it.
+    An incomplete last line, as a kill may leave it, is ignored.
 
     Raises
     ------
     NasbuildError
-        If another line is damaged, or a training is there twice.
+        If another line is damaged, or a training appears twice.
     """
     path = folder / TRAININGS
     if not path.exists():
@@ -42,7 +42,7 @@ def read_trainings(folder: Path) -> Trainings:
         except (ValueError, KeyError, TypeError) as error:
             raise NasbuildError(f"damaged line ({type(error).__name__}: {error})", where=where) from None
         if key in found:
-            raise NasbuildError(f"{key[0]} with seed {key[1]} is there twice", where=where)
+            raise NasbuildError(f"{key[0]} with seed {key[1]} appears twice", where=where)
         found[key] = metrics
     return found
 
@@ -55,30 +55,30 @@ def generate(
     train: Callable[[Arch, int], dict[str, float]] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
-    """Train what is not yet in ``folder``, seed by seed, one JSON line a training.
+    """Train what is missing in ``folder``, seed by seed; each training appends a line of JSON.
 
     Parameters
     ----------
     train
-        What trains; `train_arch` by default.
+        Trains an architecture with a seed; `train_arch` by default.
     progress
-        Called with the number of trainings done and wanted, before the first and after each.
+        Called with the number of completed and of all trainings, before the first and after each.
 
     Returns
     -------
     int
-        How many were trained now.
+        Number of new trainings.
 
     Raises
     ------
     NasbuildError
-        If another process is at work in ``folder``.
+        If another process is working in ``folder``.
     """
     if train is None:
         from nasbuild.zoo.digits.train import train_arch as train
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder):
-        _cut_torn_line(folder / TRAININGS)
+        _drop_incomplete_line(folder / TRAININGS)
         done = read_trainings(folder)
         wanted = [(arch, seed) for seed in seeds for arch in archs]
         todo = [(arch, seed) for arch, seed in wanted if (arch_id(arch), seed) not in done]
@@ -100,12 +100,12 @@ def generate(
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold ``folder`` alone; the system lets go of the lock when the process ends, however it ends.
+    """Lock ``folder``; the system releases the lock when the process ends, for any reason.
 
     Raises
     ------
     NasbuildError
-        If another process holds it.
+        If another process holds the lock.
     """
     try:
         import fcntl
@@ -116,13 +116,13 @@ def locked(folder: Path) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise NasbuildError(
-                "another process is at work here", where=str(folder), todo="wait, or name another folder"
+                "another process is working here", where=str(folder), todo="wait, or give another folder"
             ) from None
         yield
 
 
-def _cut_torn_line(path: Path) -> None:
+def _drop_incomplete_line(path: Path) -> None:
     data = path.read_bytes() if path.exists() else b""
-    # A line without its end may be torn even if it parses: drop it, it is trained again.
+    # A line without a line end may be incomplete even if it parses. Its training is repeated.
     if data and not data.endswith(b"\n"):
         os.truncate(path, data.rfind(b"\n") + 1)

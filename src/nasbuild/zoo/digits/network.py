@@ -1,4 +1,4 @@
-"""The networks of the digits-macro space: small chains of inverted bottlenecks for 8x8 pictures."""
+"""The networks of the digits-macro space: small chains of inverted bottlenecks for 8x8 images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nasbuild.zoo.digits.space import OPS, STRIDES, WIDTHS, check_arch
 
 
 class ConvNorm(nn.Module):
-    """A convolution without bias that keeps the picture's border, batch norm, and ReLU if ``relu``."""
+    """A padded convolution without bias, batch norm, and ReLU if ``relu``."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class ConvNorm(nn.Module):
         self.conv = nn.Conv2d(
             width_in, width_out, kernel, stride=stride, padding=pad, groups=groups, bias=False
         )
-        # Trainings are short: running statistics must forget the first steps sooner than by default.
+        # Trainings are short, so running statistics must forget the first steps faster than by default.
         self.norm = nn.BatchNorm2d(width_out, momentum=0.3)
         self.relu = relu
 
@@ -42,7 +42,7 @@ class ConvNorm(nn.Module):
 class InvertedBottleneck(nn.Module):
     """Expand (1x1), depthwise (k x k), project (1x1), each with batch norm; MobileNetV2, figure 4d.
 
-    With expansion 1 the first convolution is left out. A residual is added where the shape is kept.
+    With expansion 1 there is no first convolution. A residual is added if the shape is kept.
 
     Parameters
     ----------
@@ -112,14 +112,14 @@ class DigitsNetwork(nn.Module):
         return cast(list[InvertedBottleneck], [block for stage in stages for block in stage])
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map pictures, ``batch x 1 x 8 x 8``, to the logits of the ten digits, ``batch x 10``."""
+        """Map images, ``batch x 1 x 8 x 8``, to the logits of the ten digits, ``batch x 10``."""
         return self.head(self.stages(self.stem(x)).mean(dim=(2, 3)))
 
 
 def build_network(arch: Sequence[Sequence[str]], *, seed: int = 0) -> DigitsNetwork:
-    """Build the network of ``arch`` with initial weights drawn from ``seed``.
+    """Build the network of ``arch`` with initial weights from ``seed``.
 
-    The global random state is left as it was.
+    The global random state does not change.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

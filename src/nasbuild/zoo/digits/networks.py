@@ -1,4 +1,4 @@
-"""The networks of digits-macro for those that count and measure them."""
+"""The registered networks ``digits``, for costs and latency."""
 
 from __future__ import annotations
 
@@ -16,22 +16,17 @@ def op_names(architecture: Architecture) -> list[list[str]]:
 
 
 def check_space(space: Space) -> None:
-    """Refuse another space than digits-macro.
-
-    Raises
-    ------
-    NasbuildError
-    """
+    """Raise NasbuildError if the space is not digits-macro."""
     if [f.name for stage in space.stages for f in stage.features] != ["op"] * 3:
         raise NasbuildError(
-            f"space {space.name!r} has no networks of the digits",
+            f"space {space.name!r} has no digits networks",
             where="--evaluator",
             todo="use --space digits-macro",
         )
 
 
 def digits(space: Space) -> Networks:
-    """Networks with initial weights of seed 0; one picture is one input."""
+    """Networks with initial weights from seed 0, and a single image as input; registered in ``nasbuild.networks``."""
     check_space(space)
 
     def make(architecture: Architecture) -> nn.Module:

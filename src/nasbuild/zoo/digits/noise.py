@@ -1,4 +1,4 @@
-"""How far the architectures differ, and how much of that is the luck of a seed."""
+"""Splits the variance of a metric into differences of architectures and noise of the seeds."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ class Noise:
     """Shares of the variance of a metric, as standard deviations in the metric's unit.
 
     Two-way layout without replication, ``y[a, s] = mean + arch[a] + seed[s] + rest[a, s]``, estimated by the
-    mean squares of the analysis of variance. What can't be told, as from one seed, is NaN.
+    mean squares of the analysis of variance. What a single seed can't determine is NaN.
 
     Attributes
     ----------
     mean
         Over all trainings.
     between
-        Between architectures, freed of the noise of their means.
+        Between architectures, corrected for the noise of their means.
     seed
-        Between the trainings of one architecture: root of the mean variance over seeds.
+        Between trainings of an architecture: root of the mean variance over seeds.
     rest
-        Of that, what differs from architecture to architecture; the remainder shifts all of them alike and
-        can't change their order.
+        The part of it that differs between architectures. The remainder shifts all architectures alike and can't
+        change their order.
     srcc
-        Spearman between two seeds, averaged over all pairs.
+        Spearman rank correlation of two seeds, averaged over all pairs.
     reliability
-        Of the mean of the seeds: ``between^2 / (between^2 + rest^2 / seeds)`` (Cronbach's alpha, 1951).
+        Of the mean over seeds: ``between^2 / (between^2 + rest^2 / seeds)`` (Cronbach's alpha, 1951).
     """
 
     mean: float
@@ -44,7 +44,7 @@ class Noise:
 
     @property
     def ratio(self) -> float:
-        """``between / seed``; NaN where the seeds agree exactly."""
+        """``between / seed``; NaN if the seeds agree exactly."""
         return self.between / self.seed if self.seed else float("nan")
 
 
@@ -70,7 +70,7 @@ def noise_of(values: ArrayLike) -> Noise:
 
 
 def srcc(a: ArrayLike, b: ArrayLike) -> float:
-    """Spearman's rank correlation of two vectors; NaN where one of them is constant."""
+    """Spearman rank correlation of two vectors; NaN if one of them is constant."""
     ranks = np.array([rankdata(a), rankdata(b)])
     if (np.ptp(ranks, axis=1) == 0).any():
         return float("nan")

@@ -1,4 +1,4 @@
-"""The digits-macro space: what is chosen, and in which order its 1,728 architectures come."""
+"""The digits-macro space: its choices, and the order of its 1,728 architectures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Arch = list[list[str]]
 
 
 def all_modules() -> list[list[str]]:
-    """The 12 modules of a stage, the shallow ones first."""
+    """The 12 modules of a stage, shallow ones first."""
     return [list(ops) for depth in DEPTHS for ops in itertools.product(OPS, repeat=depth)]
 
 
@@ -42,12 +42,12 @@ def arch_id(arch: Sequence[Sequence[str]]) -> str:
 
 
 def check_arch(arch: Sequence[Sequence[str]]) -> None:
-    """Refuse what is not in the space.
+    """Check that an architecture is in the space.
 
     Raises
     ------
     NasbuildError
-        With the stage, and the layer where it is an op, that is wrong.
+        If it is not; names the first wrong stage or layer.
     """
     if len(arch) != len(STAGES):
         raise NasbuildError(f"has {len(arch)} stages", where="architecture", allowed=str(len(STAGES)))

@@ -1,4 +1,4 @@
-"""Train one architecture with one seed, always by the same recipe."""
+"""Trains an architecture with a seed, by a fixed recipe."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from nasbuild.zoo.digits.data import DigitsTask, add_noise, load_task
-from nasbuild.zoo.digits.fast import fast_forward
+from nasbuild.zoo.digits.fast_forward import fast_forward
 from nasbuild.zoo.digits.network import DigitsNetwork, build_network
 
 _TEST_CHUNK = 250
@@ -17,10 +17,10 @@ _TEST_CHUNK = 250
 
 @dataclass(frozen=True)
 class Recipe:
-    """SGD with Nesterov momentum; the rate rises linearly, then falls linearly to nearly nothing.
+    """SGD with Nesterov momentum; the learning rate rises linearly, then falls linearly to almost 0.
 
-    Short on purpose: the architectures must differ by much more than the seeds do, and they differ most
-    before all of them have learnt all that the pictures give.
+    Training is short on purpose: architectures must differ by much more than seeds do, and they differ most
+    before training converges.
     """
 
     steps: int = 50
@@ -49,9 +49,8 @@ def train_arch(
 ) -> dict[str, float]:
     """Train ``arch`` and test it.
 
-    Initial weights, the order of the pictures and their noise depend on ``seed`` only, so that two seeds
-    are two repetitions of the whole training; the result is the same to the bit on one machine with one
-    thread.
+    Initial weights, the order of the images and their noise depend on ``seed`` only, so two seeds are two
+    independent repetitions of the training. With one thread the result is bitwise reproducible on a machine.
 
     Parameters
     ----------
@@ -60,9 +59,9 @@ def train_arch(
     seed
         Any non-negative integer.
     recipe
-        The shipped table was made with the default.
+        The built-in table was made with the default.
     task
-        Other data than `load_task`'s, for tests.
+        Data to use instead of `load_task`, for tests.
 
     Returns
     -------
@@ -109,7 +108,7 @@ def test(network: DigitsNetwork, task: DigitsTask) -> dict[str, float]:
     """Test accuracy in percent and cross-entropy in nats."""
     network.eval()
     with torch.inference_mode():
-        # Chunks that stay in the cache; the whole test set at once is slower.
+        # In chunks that fit into the cache; the whole test set at once is slower.
         logits = torch.cat([fast_forward(network, chunk) for chunk in task.test_x.split(_TEST_CHUNK)])
-    right = (logits.argmax(dim=1) == task.test_y).double().mean().item()
-    return {"acc": 100 * right, "loss": F.cross_entropy(logits, task.test_y).item()}
+    correct = (logits.argmax(dim=1) == task.test_y).double().mean().item()
+    return {"acc": 100 * correct, "loss": F.cross_entropy(logits, task.test_y).item()}

@@ -1,7 +1,9 @@
-"""Once-for-all supernets: one set of weights for every architecture of a space (Cai et al., ICLR 2020).
+"""Once-for-all supernets: shared weights for all architectures of a space (Cai et al., ICLR 2020).
 
-Elastic MobileNetV3 and ProxylessNAS whose weights have the names of the published checkpoints, sub-networks cut
-out of them, their accuracy, and the training of new ones. Importing this package loads no torch.
+Provides elastic MobileNetV3 and ProxylessNAS with the weight names of the published checkpoints, the extraction of
+sub-networks, their accuracy, and the training of new supernets. Registers the evaluator ``supernet:FILE.yaml`` and the
+networks ``fashion-ofa``, ``ofa-mobilenet-v3-w1.0``, ``ofa-mobilenet-v3-w1.2`` and ``ofa-proxylessnas-w1.3``. The
+spaces and the table ``fashion-ofa`` are built in. Importing this package does not load torch.
 """
 
 from __future__ import annotations
@@ -20,27 +22,27 @@ from nasbuild.zoo.ofa.family import (
 )
 
 if TYPE_CHECKING:
+    from nasbuild.zoo.ofa.accuracy import Accuracy, accuracy, recalibrate
     from nasbuild.zoo.ofa.images import ArrayImages, FolderImages, Images, fashion_mnist
-    from nasbuild.zoo.ofa.plain import Network
     from nasbuild.zoo.ofa.recipe import Phase, Recipe
+    from nasbuild.zoo.ofa.static_network import Network
     from nasbuild.zoo.ofa.supernet import Supernet
-    from nasbuild.zoo.ofa.testing import Accuracy, accuracy, recalibrate
     from nasbuild.zoo.ofa.train import train_supernet
     from nasbuild.zoo.ofa.weights import load_weights, save_weights
 
 _LAZY = {
-    "Accuracy": "testing",
+    "Accuracy": "accuracy",
     "ArrayImages": "images",
     "FolderImages": "images",
     "Images": "images",
-    "Network": "plain",
+    "Network": "static_network",
     "Phase": "recipe",
     "Recipe": "recipe",
     "Supernet": "supernet",
-    "accuracy": "testing",
+    "accuracy": "accuracy",
     "fashion_mnist": "images",
     "load_weights": "weights",
-    "recalibrate": "testing",
+    "recalibrate": "accuracy",
     "save_weights": "weights",
     "train_supernet": "train",
 }

@@ -1,4 +1,4 @@
-"""The card of fashion-ofa: what its table holds and how it was made, every figure computed."""
+"""Writes the card of fashion-ofa: content and origin of the table; all figures are computed."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from nasbuild.zoo.ofa.generate import LATENCY, Work
 from nasbuild.zoo.ofa.recipe import Recipe
 
 AGAIN = 50
-"""Networks that are tested once more with other images for their batch norms."""
+"""Networks that are tested again with other images for their batch norms."""
 
 
 def write_card(table: Table, work: Work, path: Path, progress: Progress) -> None:
-    """Write the card of a table whose work folder is at hand."""
+    """Write the card of a table, given its work folder."""
     import torch
 
     from nasbuild.zoo.ofa.evaluator import SupernetFile, supernet_measure
@@ -32,7 +32,7 @@ def write_card(table: Table, work: Work, path: Path, progress: Progress) -> None
     other = []
     for n, architecture in enumerate(first):
         other.append(again(architecture)["acc"])
-        progress("tested once more", n + 1, len(first))
+        progress("tested again", n + 1, len(first))
     error = float(np.sqrt(np.mean((np.array(other) - columns["acc"][: len(first)]) ** 2) / 2))
     recipe, family = Recipe(), fashion()
     phases = "\n".join(

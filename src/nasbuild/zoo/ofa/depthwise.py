@@ -1,4 +1,4 @@
-"""A convolution of each channel alone whose training is quick on a processor too."""
+"""Depthwise convolution with a fast gradient on CPUs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 
 
 def depthwise(x: Tensor, weight: Tensor, stride: int = 1) -> Tensor:
-    """Convolve each channel of ``x`` with a kernel of its own, padded so that stride 1 keeps the picture's size.
+    """Convolve each channel of ``x`` with its own kernel, padded so that stride 1 keeps the size.
 
     Parameters
     ----------
@@ -23,9 +23,9 @@ def depthwise(x: Tensor, weight: Tensor, stride: int = 1) -> Tensor:
 
     Notes
     -----
-    Equal to `torch.nn.functional.conv2d` with ``groups`` but for rounding. On a processor its gradient to kernels of 5
-    or 7 takes up to sixty times as long as the convolution itself; where a kernel has at least as many weights as
-    the picture has pixels, the gradient is here a matrix product for each channel instead.
+    Equal to `torch.nn.functional.conv2d` with ``groups`` up to rounding. On a CPU the gradient for kernels of size 5
+    or 7 takes up to sixty times as long as the convolution. If a kernel has at least as many weights as the image
+    has pixels, the gradient is computed as a matrix product per channel instead.
     """
     if _quick(x, weight):
         return _Small.apply(x, weight, stride)  # pyright: ignore[reportReturnType]
@@ -33,7 +33,7 @@ def depthwise(x: Tensor, weight: Tensor, stride: int = 1) -> Tensor:
 
 
 def _quick(x: Tensor, weight: Tensor) -> bool:
-    """Whether the matrix product takes less time."""
+    """Whether the matrix product is faster."""
     return x.device.type == "cpu" and weight[0].numel() >= max(25, x.shape[2] * x.shape[3])
 
 
@@ -42,7 +42,7 @@ def _convolve(x: Tensor, weight: Tensor, stride: int) -> Tensor:
 
 
 class _Small(torch.autograd.Function):
-    """The convolution of small pictures."""
+    """The convolution of small images."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int) -> Tensor:
@@ -65,22 +65,21 @@ class _Small(torch.autograd.Function):
                 gradient, x, weight, None, steps, around, [1, 1], False, [0, 0], groups, [True, False, False]
             )[0]
         if ctx.needs_input_grad[1]:
-            # How much each output pixel should move with each input pixel; a weight's gradient is the sum over the
-            # pairs of pixels that it joins.
+            # Gradient of each pair of input and output pixels; that of a weight is the sum over the pairs it connects.
             pairs = x.flatten(2).permute(1, 2, 0) @ gradient.flatten(2).transpose(0, 1)
-            joined = _joined(x.shape[2], x.shape[3], weight.shape[-1], ctx.stride).to(x.dtype)
-            to_weight = (pairs.flatten(1) @ joined).view_as(weight)
+            connections = _connections(x.shape[2], x.shape[3], weight.shape[-1], ctx.stride).to(x.dtype)
+            to_weight = (pairs.flatten(1) @ connections).view_as(weight)
         return to_x, to_weight, None
 
 
 @lru_cache(maxsize=64)
-def _joined(height: int, width: int, kernel: int, stride: int) -> Tensor:
-    """Which weight joins which pixels: ones and zeros, (input pixels x output pixels, weights).
+def _connections(height: int, width: int, kernel: int, stride: int) -> Tensor:
+    """Which weight connects which pixels, as 0 and 1, (input pixels x output pixels, weights).
 
-    Found by convolving pictures of a single pixel with kernels of a single weight.
+    Computed by convolving images of a single pixel with kernels of a single weight.
     """
     pixels, weights = height * width, kernel * kernel
-    pictures = torch.eye(pixels).view(pixels, 1, height, width)
+    images = torch.eye(pixels).view(pixels, 1, height, width)
     kernels = torch.eye(weights).view(weights, 1, kernel, kernel)
-    found = F.conv2d(pictures, kernels, stride=stride, padding=kernel // 2)
+    found = F.conv2d(images, kernels, stride=stride, padding=kernel // 2)
     return found.flatten(2).transpose(1, 2).reshape(-1, weights)

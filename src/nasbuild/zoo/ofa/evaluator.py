@@ -1,4 +1,4 @@
-"""A supernet as an evaluator: a file tells its family, weights and images."""
+"""The evaluator ``supernet:FILE.yaml``: accuracy of sub-networks of a supernet that a settings file describes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from nasbuild._settings_file import read_settings
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Evaluator
 from nasbuild.space import Architecture, Metric, Space
+from nasbuild.zoo.ofa.accuracy import accuracy, fold_batch_norms, recalibrate
 from nasbuild.zoo.ofa.family import Family, fashion, layers_of, mobilenet_v3, proxylessnas
 from nasbuild.zoo.ofa.images import FolderImages, Images, fashion_mnist
 from nasbuild.zoo.ofa.supernet import Supernet
-from nasbuild.zoo.ofa.testing import accuracy, folded, recalibrate
 from nasbuild.zoo.ofa.weights import load_weights
 
 METRICS = {
@@ -29,22 +29,22 @@ METRICS = {
 
 
 class SupernetFile(BaseModel):
-    """What ``supernet:FILE.yaml`` holds; paths are relative to the file.
+    """Settings in ``supernet:FILE.yaml``; paths are relative to the file.
 
     Attributes
     ----------
     family, width, classes
-        The shapes: Once-for-All's MobileNetV3 (width 1.0 or 1.2 published) or ProxylessNAS (1.3), or fashion-ofa.
+        Network shapes: Once-for-All's MobileNetV3 (published widths 1.0 and 1.2) or ProxylessNAS (1.3), or fashion-ofa.
     weights
-        A published checkpoint, or safetensors.
+        Published checkpoint, or safetensors file.
     train, test
-        Folders of images with a subfolder a class; batch norms are recalibrated on the first.
+        Folders of images with a subfolder per class; batch norms are recalibrated on ``train``.
     fashion_mnist
         Instead of ``train`` and ``test``: the folder of Fashion-MNIST's four files.
     side
-        Pixels of a tested image.
+        Side of a test image in pixels.
     recalibrate
-        Images, drawn once, that batch norms see before each test.
+        Number of images, sampled once, on which batch norms are recalibrated before each test.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -62,7 +62,7 @@ class SupernetFile(BaseModel):
     workers: int = Field(default=0, ge=0)
 
     def shapes(self) -> Family:
-        """The family that the file names."""
+        """The network family."""
         if self.family == "fashion-ofa":
             return fashion(self.width or 0.25)
         if self.family == "proxylessnas":
@@ -70,7 +70,7 @@ class SupernetFile(BaseModel):
         return mobilenet_v3(self.width or 1.2, classes=self.classes)
 
     def images(self, beside: Path) -> tuple[Images, Images]:
-        """Images to recalibrate and to test with."""
+        """Images for recalibration and for the test."""
         if self.fashion_mnist is not None:
             return fashion_mnist(beside / self.fashion_mnist)
         if self.train is None or self.test is None:
@@ -82,7 +82,7 @@ class SupernetFile(BaseModel):
             for folder in (self.train, self.test)
         )
         if train.classes != test.classes:
-            raise NasbuildError("train and test have other classes", where=f"{self.train}, {self.test}")
+            raise NasbuildError("train and test have different classes", where=f"{self.train}, {self.test}")
         return train, test
 
 
@@ -92,49 +92,49 @@ def read_supernet_file(path: str | os.PathLike[str]) -> SupernetFile:
     Raises
     ------
     NasbuildError
-        Naming the first key that is wrong.
+        If a setting is wrong; names the first one.
     """
     return read_settings(path, SupernetFile)
 
 
 def supernet_evaluator(argument: str, space: Space, seed: int) -> Evaluator:
-    """Evaluator ``supernet:FILE.yaml``."""
-    return Evaluator("supernet", METRICS, supernet_measure(argument, space, seed=seed), "dear")
+    """The evaluator ``supernet:FILE.yaml``; registered in the group ``nasbuild.evaluators``."""
+    return Evaluator("supernet", METRICS, supernet_measure(argument, space, seed=seed), "expensive")
 
 
 def supernet_measure(
     path: str | os.PathLike[str], space: Space, *, seed: int = 0
 ) -> Callable[[Architecture], Mapping[str, float]]:
-    """A function that tells accuracy and loss of sub-networks, each recalibrated on the same images.
+    """A function that measures accuracy and loss of sub-networks, each recalibrated on the same images.
 
     Parameters
     ----------
     path
-        A file as `SupernetFile` describes.
+        Settings file (`SupernetFile`).
     seed
-        Draws the images of the recalibration.
+        Selects the images of the recalibration.
     """
     file, beside = read_supernet_file(path), Path(path).parent
     supernet = load_supernet(file, beside)
     train, test = file.images(beside)
     count = min(file.recalibrate, len(train.labels))
-    drawn = np.random.default_rng(seed).permutation(len(train.labels))[:count]
-    # Held in memory where that is little: reading them anew for each architecture would take longer than its test.
-    seen = list(train.batches(drawn, file.batch))
-    every = np.arange(len(test.labels))
-    held = list(test.batches(every, file.batch)) if file.fashion_mnist is not None else None
+    chosen = np.random.default_rng(seed).permutation(len(train.labels))[:count]
+    # Small sets are kept in memory: reading them for each architecture would take longer than its test.
+    recalibration = list(train.batches(chosen, file.batch))
+    all_rows = np.arange(len(test.labels))
+    in_memory = list(test.batches(all_rows, file.batch)) if file.fashion_mnist is not None else None
 
     def measure(architecture: Architecture) -> Mapping[str, float]:
-        network = supernet.cut(layers_of(space, architecture)).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        recalibrate(network, seen)
-        found = accuracy(folded(network), held or test.batches(every, file.batch))
-        return {"acc": found.top1, "acc5": found.top5, "loss": found.loss}
+        network = supernet.extract(layers_of(space, architecture)).to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        recalibrate(network, recalibration)
+        result = accuracy(fold_batch_norms(network), in_memory or test.batches(all_rows, file.batch))
+        return {"acc": result.top1, "acc5": result.top5, "loss": result.loss}
 
     return measure
 
 
 def load_supernet(file: SupernetFile, beside: Path) -> Supernet:
-    """The supernet that a file names, with its weights."""
+    """The supernet of a settings file, with its weights."""
     supernet = Supernet(file.shapes())
     load_weights(supernet, beside / file.weights)
     return supernet.eval()

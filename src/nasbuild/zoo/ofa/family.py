@@ -1,4 +1,4 @@
-"""The shapes of once-for-all families: what is fixed around the layers that an architecture chooses."""
+"""Shapes of once-for-all network families: everything around the layers that an architecture chooses."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _DIVISOR = 8
 
 @dataclass(frozen=True)
 class StageShape:
-    """What all layers of a stage have in common.
+    """Properties that all layers of a stage share.
 
     Attributes
     ----------
     width
-        Channels that every layer of the stage gives.
+        Output channels of every layer.
     stride
-        Of the first layer; the others have 1.
+        Stride of the first layer; the others have 1.
     squeeze
-        Whether its layers squeeze and excite (Hu et al., CVPR 2018).
+        Whether its layers use squeeze-and-excitation (Hu et al., CVPR 2018).
     depth
-        Layers that a supernet has.
+        Layers in a supernet.
     """
 
     width: int
@@ -45,20 +45,20 @@ class Family:
     Attributes
     ----------
     inputs, classes
-        Channels of an image and classes told.
+        Channels of an image, and number of classes.
     stem, first
         Channels of the first convolution (3x3, ``stem_stride``) and of the fixed block after it.
     first_shortcut
-        Whether the fixed block has one.
+        Whether the fixed block has a shortcut.
     activation
         Of the stem and the head; ``first_activation`` is that of the fixed block.
     final
         Channels of the 1x1 convolution before pooling in MobileNetV3, which mixes features after
         it; None in ProxylessNAS, which mixes them before.
     mix
-        Channels that the classifier sees.
+        Input channels of the classifier.
     kernels, expands
-        Choices of a layer, ascending.
+        Choices of a layer, in ascending order.
     """
 
     name: str
@@ -78,16 +78,16 @@ class Family:
 
     @property
     def largest(self) -> Layers:
-        """All layers, each as large as it can be."""
+        """The layers of the largest network."""
         return tuple(((self.expands[-1], self.kernels[-1]),) * stage.depth for stage in self.stages)
 
     def check(self, layers: Layers) -> None:
-        """Refuse layers that the family does not have.
+        """Check that the layers belong to the family.
 
         Raises
         ------
         NasbuildError
-            Naming the first stage that is wrong.
+            If they don't; names the first wrong stage.
         """
         if len(layers) != len(self.stages):
             raise NasbuildError(f"has {len(layers)} stages", where=self.name, allowed=str(len(self.stages)))
@@ -144,11 +144,11 @@ def proxylessnas(width: float = 1.3, *, classes: int = 1000) -> Family:
 
 
 def fashion(width: float = 0.25) -> Family:
-    """MobileNetV3 for grey pictures of 28 x 28: a quarter as wide, and it shrinks them to 4 x 4 only."""
-    alike = mobilenet_v3(width, classes=10)
-    stages = zip(alike.stages, (1, 2, 1, 2, 1), strict=True)
+    """MobileNetV3 for grey images of 28 x 28: a quarter of the width, with a final resolution of 4 x 4."""
+    base = mobilenet_v3(width, classes=10)
+    stages = zip(base.stages, (1, 2, 1, 2, 1), strict=True)
     return replace(
-        alike,
+        base,
         name="fashion-ofa" if width == 0.25 else f"fashion-ofa, width {width:g}",
         inputs=1,
         stages=tuple(replace(stage, stride=stride) for stage, stride in stages),
@@ -169,7 +169,7 @@ def layers_of(space: Space, architecture: Architecture) -> Layers:
     Raises
     ------
     NasbuildError
-        If the layers of the space have other features.
+        If the layers of the space have features other than expand and kernel.
     """
     found = []
     for stage, module in zip(space.stages, architecture, strict=True):
@@ -186,6 +186,6 @@ def layers_of(space: Space, architecture: Architecture) -> Layers:
 
 
 def divisible(value: float) -> int:
-    """The multiple of 8 nearest to a number of channels that is not more than a tenth below it (MobileNetV2)."""
+    """The nearest multiple of 8 that is at most 10 % below a number of channels (MobileNetV2)."""
     nearest = max(_DIVISOR, int(value + _DIVISOR / 2) // _DIVISOR * _DIVISOR)
     return nearest + _DIVISOR if nearest < 0.9 * value else nearest

@@ -1,4 +1,4 @@
-"""Make the table of fashion-ofa: train the supernet, test networks of it, measure what they cost."""
+"""Makes the table of fashion-ofa: trains the supernet, tests sub-networks, and measures their costs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Executor, Spec
 from nasbuild.space import Architecture, load_space, sample
 from nasbuild.table import Table, table_from_evaluations
-from nasbuild.zoo._table_maker import Progress, kept_results, rounded
+from nasbuild.zoo._table_maker import Progress, rounded, stored_results
 from nasbuild.zoo.ofa.family import fashion
 
 SPACE = "fashion-ofa"
@@ -32,12 +32,10 @@ def _latencies(
 ) -> dict[Architecture, Mapping[str, float | None]]:
     names = list(_NAMES.values())
     missing = [name for name in names if name not in table.columns]
-    lacking = len(set(architectures) - set(table.architectures))
-    if missing or lacking:
-        what = f"no {missing[0]}" if missing else f"none for {lacking:,} of the networks"
-        raise NasbuildError(
-            f"the table of latencies has {what}", todo="leave it away, and latencies are measured"
-        )
+    n_missing = len(set(architectures) - set(table.architectures))
+    if missing or n_missing:
+        what = f"no {missing[0]}" if missing else f"none for {n_missing:,} of the networks"
+        raise NasbuildError(f"the table of latencies has {what}", todo="leave it out to measure latencies")
     columns = {name: table.columns[name].tolist() for name in names}
     return {
         a: dict(zip(columns, row, strict=True))
@@ -47,14 +45,14 @@ def _latencies(
 
 @dataclass(frozen=True)
 class Work:
-    """A work folder of the table, whose steps may be stopped anywhere and go on.
+    """Work folder of the table; all steps can be interrupted and resumed.
 
     Attributes
     ----------
     folder
-        Holds the training's checkpoint, the supernet file and the store of results.
+        Contains the training's checkpoint, the supernet's settings file, and the store of results.
     images
-        Folder of Fashion-MNIST.
+        Folder of Fashion-MNIST's four files.
     """
 
     folder: Path
@@ -62,11 +60,11 @@ class Work:
 
     @property
     def evaluator(self) -> str:
-        """Tests sub-networks of the trained supernet."""
+        """Name of the evaluator that tests sub-networks of the trained supernet."""
         return f"supernet:{self.folder / FILE}"
 
     def train(self, progress: Progress, workers: int = 1) -> None:
-        """Train the supernet by the default recipe, with so many processes, and write its weights and file."""
+        """Train the supernet by the default recipe, and write its weights and settings file."""
         if (self.folder / FILE).exists():
             return
         import torch
@@ -80,17 +78,17 @@ class Work:
         supernet = Supernet(fashion())
         train, _ = fashion_mnist(self.images)
 
-        def told(phase: str, done: int, steps: int, _: float) -> None:
+        def report(phase: str, done: int, steps: int, _: float) -> None:
             progress(f"training ({phase})", done, steps)
 
-        train_supernet(supernet, train, self.folder, workers=workers, progress=told)
+        train_supernet(supernet, train, self.folder, workers=workers, progress=report)
         save_weights(supernet, self.folder / WEIGHTS)
         images = str(self.images.absolute())
-        held = {"family": SPACE, "weights": WEIGHTS, "fashion_mnist": images, "batch": 250}
-        write_text(self.folder / FILE, json.dumps(held, indent=1) + "\n")
+        settings = {"family": SPACE, "weights": WEIGHTS, "fashion_mnist": images, "batch": 250}
+        write_text(self.folder / FILE, json.dumps(settings, indent=1) + "\n")
 
     def networks(self, n: int) -> list[Architecture]:
-        """The same ``n`` at random every time; each depth of a stage is equally likely."""
+        """The first ``n`` of a fixed random sequence; each depth of a stage is equally likely."""
         return sample(load_space(SPACE), n, np.random.default_rng(0), over="depths")
 
     def measure(
@@ -100,9 +98,9 @@ class Work:
         progress: Progress,
         executor: Executor | None = None,
     ) -> dict[Architecture, Mapping[str, float | None]]:
-        """What an evaluator tells of each, from the store or now."""
-        spec, what = Spec(evaluator, load_space(SPACE)), evaluator.partition(":")[0]
-        found = kept_results(self.folder / STORE, spec, evaluator, architectures, progress, what, executor)
+        """Metrics of architectures by an evaluator, from the store or evaluated now."""
+        spec, step = Spec(evaluator, load_space(SPACE)), evaluator.partition(":")[0]
+        found = stored_results(self.folder / STORE, spec, evaluator, architectures, progress, step, executor)
         return {a: r.metrics for a, r in found.items() if r.metrics is not None}
 
     def table(
@@ -112,14 +110,14 @@ class Work:
         executor: Executor | None = None,
         timed: Table | None = None,
     ) -> Table:
-        """Accuracy, loss, costs and latency of architectures; those of which anything failed are left out.
+        """Accuracy, loss, costs and latency of architectures, without those of which anything failed.
 
-        Latency is measured in this process alone, after all else, so that nothing of it disturbs the clock.
+        Latency is measured last and in this process only, so that nothing disturbs it.
 
         Parameters
         ----------
         timed
-            A table whose latencies are kept, instead of measured: they do not depend on weights.
+            Table whose latencies are used instead of measuring, since they do not depend on weights.
 
         Raises
         ------
@@ -132,6 +130,6 @@ class Work:
         rows = {}
         for architecture in architectures:
             if all(architecture in part for part in parts):
-                told = {_NAMES.get(k, k): v for part in parts for k, v in part[architecture].items()}
-                rows[architecture] = {name: rounded(told[name]) for name in _KEPT}
+                metrics = {_NAMES.get(k, k): v for part in parts for k, v in part[architecture].items()}
+                rows[architecture] = {name: rounded(metrics[name]) for name in _KEPT}
         return table_from_evaluations(load_space(SPACE), rows)

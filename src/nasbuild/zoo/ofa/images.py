@@ -1,4 +1,4 @@
-"""Labelled images in batches: arrays held in memory, folders of files, Fashion-MNIST."""
+"""Labelled images in batches: arrays in memory, folders of files, Fashion-MNIST."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from nasbuild.errors import NasbuildError
 
 _ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm"}
 _IMAGENET = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-_SHORTER = 0.875  # of the shorter side that the tested middle takes
+_SHORTER = 0.875  # side of the centre crop of a test image, as a share of its shorter side
 
 
 class Images(Protocol):
@@ -38,25 +38,25 @@ class Images(Protocol):
         Parameters
         ----------
         order
-            Numbers of images.
+            Indices of images.
         seed
-            Draws the changes that images are trained with; None gives them as they are tested.
+            Seed of the augmentation for training; None for test images without augmentation.
         """
         ...
 
 
 @dataclass(frozen=True)
 class ArrayImages:
-    """Grey or coloured images of one size, in memory; trained with mirroring and shifts.
+    """Grey or coloured images of one size, in memory; augmented by mirroring and shifts.
 
     Attributes
     ----------
     pixels
         (n, height, width) or (n, height, width, channels), uint8.
     mean, deviation
-        Of pixels as fractions, by which they are standardised.
+        Mean and standard deviation of pixels in 0 to 1, for standardisation.
     shift
-        Pixels that a trained image may move by.
+        Maximum shift of a training image in pixels.
     """
 
     pixels: np.ndarray
@@ -74,13 +74,13 @@ class ArrayImages:
             pixels = torch.from_numpy(self.pixels[rows]).float().div_(255)
             pixels = pixels.unsqueeze(1) if pixels.ndim == 3 else pixels.movedim(3, 1)
             x = (pixels - self.mean) / self.deviation
-            yield x if draw is None else self._changed(x, draw), torch.from_numpy(self.labels[rows]).long()
+            yield x if draw is None else self._augmented(x, draw), torch.from_numpy(self.labels[rows]).long()
 
-    def _changed(self, x: Tensor, draw: torch.Generator) -> Tensor:
+    def _augmented(self, x: Tensor, draw: torch.Generator) -> Tensor:
         n, _, height, width = x.shape
         mirrored = torch.rand(n, generator=draw) < 0.5
         x = torch.where(mirrored[:, None, None, None], x.flip(3), x)
-        # What moves in from outside is black.
+        # Pixels shifted in from outside are black.
         x = F.pad(x, (self.shift,) * 4, value=-self.mean / self.deviation)
         down, right = torch.randint(0, 2 * self.shift + 1, (2, n), generator=draw)
         rows, columns = down[:, None] + torch.arange(height), right[:, None] + torch.arange(width)
@@ -88,28 +88,30 @@ class ArrayImages:
 
 
 class FolderImages:
-    """A folder with a subfolder of images for each class, as ImageNet's, in the order of their names.
+    """A folder with a subfolder of images per class, like ImageNet's, sorted by name.
 
-    Tested images are shrunk until ``side`` is 0.875 of the shorter side, and cut to the middle square; trained ones
-    are random pieces, mirrored half of the time (Inception's crops: 8 to 100 % of the area, 3:4 to 4:3).
+    Test images are resized so that ``side`` is 0.875 of the shorter side, then cropped to the central square. Training
+    images are random crops, mirrored half of the time (Inception's crops: 8 to 100 % of the area, 3:4 to 4:3).
 
     Parameters
     ----------
     side
-        Pixels; Once-for-All uses 128 to 224, mostly 192, 208 and 224.
+        Side of the images in pixels; Once-for-All uses 128 to 224, mostly 192, 208 and 224.
     workers
         Processes that read files.
 
     Raises
     ------
     NasbuildError
-        If there is no such folder, or it has no classes with images.
+        If the folder does not exist, or has no subfolders with images.
     """
 
     def __init__(self, folder: str | Path, side: int = 224, *, workers: int = 0) -> None:
         self.folder, self.side, self.workers = Path(folder), side, workers
         if not self.folder.is_dir():
-            raise NasbuildError("no such folder", where=str(folder), todo="give one with a subfolder a class")
+            raise NasbuildError(
+                "no such folder", where=str(folder), todo="give one with a subfolder per class"
+            )
         self.classes = tuple(sorted(p.name for p in self.folder.iterdir() if p.is_dir()))
         found = [
             (path, number)
@@ -147,11 +149,11 @@ class _Files(Dataset[tuple[Tensor, int]]):
             with Image.open(path) as opened:
                 picture = opened.convert("RGB")
         except (UnidentifiedImageError, OSError, ValueError) as error:
-            raise NasbuildError(f"is no readable image ({error})", where=str(path)) from None
-        # A generator of each place's own: the same images whatever the number of workers.
+            raise NasbuildError(f"is not a readable image ({error})", where=str(path)) from None
+        # Each position has its own generator: results don't depend on the number of workers.
         draw = None if self.seed is None else np.random.default_rng((self.seed, index))
         side = self.images.side
-        box = _middle(picture.size, side) if draw is None else _piece(picture.size, draw)
+        box = _center_crop(picture.size, side) if draw is None else _random_crop(picture.size, draw)
         picture = picture.resize((side, side), Image.Resampling.BILINEAR, box=box)
         values = np.asarray(picture, dtype=np.float32) / 255
         if draw is not None and draw.random() < 0.5:
@@ -162,15 +164,15 @@ class _Files(Dataset[tuple[Tensor, int]]):
         )
 
 
-def _middle(size: tuple[int, int], side: int) -> tuple[float, float, float, float]:
-    """The square of a picture that its shrunk middle takes: (left, upper, right, lower)."""
-    # The shorter side becomes ceil(side / 0.875) pixels, of which the middle ``side`` stay.
+def _center_crop(size: tuple[int, int], side: int) -> tuple[float, float, float, float]:
+    """The central square of the original image that becomes the test image: (left, upper, right, lower)."""
+    # The shorter side becomes ceil(side / 0.875) pixels, of which the central ``side`` are kept.
     edge = min(size) * side / np.ceil(side / _SHORTER)
     left, upper = ((n - edge) / 2 for n in size)
     return float(left), float(upper), float(left + edge), float(upper + edge)
 
 
-def _piece(size: tuple[int, int], draw: np.random.Generator) -> tuple[float, float, float, float]:
+def _random_crop(size: tuple[int, int], draw: np.random.Generator) -> tuple[float, float, float, float]:
     width, height = size
     for _ in range(10):
         area = width * height * draw.uniform(0.08, 1)
@@ -206,7 +208,7 @@ def fashion_mnist(folder: str | Path) -> tuple[ArrayImages, ArrayImages]:
 
 
 def _idx(path: Path, axes: int) -> np.ndarray:
-    """An array of bytes in the IDX format: 0, 0, type 8, axes, then big-endian sizes."""
+    """Read a byte array in the IDX format: 0, 0, type 8, number of axes, then big-endian sizes."""
     try:
         data = gzip.decompress(path.read_bytes())
     except FileNotFoundError:
@@ -216,5 +218,5 @@ def _idx(path: Path, axes: int) -> np.ndarray:
     head = 4 + 4 * axes
     sizes = np.frombuffer(data[4:head], ">u4") if len(data) >= head else np.zeros(0)
     if data[:4] != bytes([0, 0, 8, axes]) or len(data) != head + np.prod(sizes):
-        raise NasbuildError("is no array of bytes in the IDX format", where=str(path))
+        raise NasbuildError("is not a byte array in the IDX format", where=str(path))
     return np.frombuffer(data, np.uint8, offset=head).reshape([int(n) for n in sizes])

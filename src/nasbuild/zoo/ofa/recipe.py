@@ -1,4 +1,4 @@
-"""How a supernet is trained, and the networks that a phase of the training allows."""
+"""The recipe of a supernet's training, and the networks that each phase trains."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from nasbuild.zoo.ofa.family import Family, Layers
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of the training, with what may shrink in it.
+    """A phase of the training, and which networks it includes.
 
     Attributes
     ----------
     kernels, expands
-        Choices of a layer; None allows the largest alone.
+        Choices of a layer; None allows only the largest.
     shorter
-        Layers that a stage may lack.
+        Maximum number of layers that a stage may omit.
     drawn
-        Networks drawn at each step, beside the largest and the smallest (the sandwich rule of Yu &
-        Huang, ICCV 2019). None trains the largest alone.
+        Random networks at each step, besides the largest and the smallest (the sandwich rule of Yu & Huang, ICCV
+        2019). None trains only the largest.
     rate
-        Highest learning rate; it falls to 0 as a cosine, after a short rise.
+        Highest learning rate; after a short warm-up it follows a cosine to 0.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Phase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a supernet is trained; the phases are those of Once-for-All (Cai et al., §3.2), shortened."""
+    """The recipe of a supernet's training; its phases are those of Once-for-All (Cai et al., §3.2), shortened."""
 
     phases: tuple[Phase, ...] = field(
         default=(
@@ -56,19 +56,19 @@ class Recipe:
     seed: int = 0
 
 
-def drawn_layers(family: Family, phase: Phase, draw: np.random.Generator) -> Layers:
-    """A network at random among those that a phase allows."""
+def random_layers(family: Family, phase: Phase, rng: np.random.Generator) -> Layers:
+    """A random network of a phase."""
     kernels, expands = phase.kernels or family.kernels[-1:], phase.expands or family.expands[-1:]
     return tuple(
         tuple(
-            (int(draw.choice(expands)), int(draw.choice(kernels)))
-            for _ in range(draw.integers(stage.depth - min(phase.shorter, stage.depth - 1), stage.depth + 1))
+            (int(rng.choice(expands)), int(rng.choice(kernels)))
+            for _ in range(rng.integers(stage.depth - min(phase.shorter, stage.depth - 1), stage.depth + 1))
         )
         for stage in family.stages
     )
 
 
 def smallest_layers(family: Family, phase: Phase) -> Layers:
-    """The smallest network that a phase allows."""
+    """The smallest network of a phase."""
     layer = (phase.expands or family.expands[-1:])[0], (phase.kernels or family.kernels[-1:])[0]
     return tuple((layer,) * max(1, stage.depth - phase.shorter) for stage in family.stages)

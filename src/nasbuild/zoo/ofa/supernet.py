@@ -1,4 +1,4 @@
-"""A supernet: the weights of every network of a family, shared (Once-for-All, Cai et al., ICLR 2020)."""
+"""Supernets: shared weights for all networks of a family (Once-for-All, Cai et al., ICLR 2020)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from nasbuild.zoo.ofa.depthwise import depthwise
 from nasbuild.zoo.ofa.family import Family, Layers, StageShape, divisible
-from nasbuild.zoo.ofa.plain import Frame, Network, Residual, SqueezeExcite, activation, pool
+from nasbuild.zoo.ofa.static_network import Backbone, Network, Residual, SqueezeExcite, activation, pool
 
 
 class ElasticConv(nn.Module):
-    """A 1x1 convolution whose first channels serve narrower networks."""
+    """A 1x1 convolution; narrower networks use its first channels."""
 
     def __init__(self, width_in: int, width_out: int) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class ElasticConv(nn.Module):
 
 
 class ElasticNorm(nn.Module):
-    """Batch norm of the first channels."""
+    """A batch norm; narrower networks use its first channels."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -40,9 +40,9 @@ class ElasticNorm(nn.Module):
 
 
 class ElasticDepthwise(nn.Module):
-    """A convolution of each channel alone, of any of the kernel sizes.
+    """A depthwise convolution with a choice of kernel sizes.
 
-    A smaller kernel is the middle of the next larger one times a matrix that all channels share
+    A smaller kernel is the centre of the next larger one, times a matrix that all channels share
     (Once-for-All, §3.3): ``7to5_matrix``, ``5to3_matrix``.
     """
 
@@ -60,9 +60,9 @@ class ElasticDepthwise(nn.Module):
             if larger == kernel:
                 break
             edge = (larger - smaller) // 2
-            middle = weight[:, :, edge : edge + smaller, edge : edge + smaller].flatten(1)
-            turned = F.linear(middle, self.get_parameter(f"{larger}to{smaller}_matrix"))
-            weight = turned.view(width, 1, smaller, smaller)
+            center = weight[:, :, edge : edge + smaller, edge : edge + smaller].flatten(1)
+            transformed = F.linear(center, self.get_parameter(f"{larger}to{smaller}_matrix"))
+            weight = transformed.view(width, 1, smaller, smaller)
         return weight
 
     def forward(self, x: Tensor, kernel: int) -> Tensor:
@@ -70,7 +70,7 @@ class ElasticDepthwise(nn.Module):
 
 
 class ElasticSqueezeExcite(SqueezeExcite):
-    """Squeeze and excitation of the first channels."""
+    """Squeeze-and-excitation; narrower networks use its first channels."""
 
     def forward(self, x: Tensor) -> Tensor:
         width = x.shape[1]
@@ -86,7 +86,7 @@ class ElasticSqueezeExcite(SqueezeExcite):
 
 
 class ElasticBottleneck(nn.Module):
-    """An inverted bottleneck of any expand ratio and kernel size."""
+    """An inverted bottleneck with a choice of expand ratios and kernel sizes."""
 
     def __init__(self, width_in: int, stride: int, family: Family, shape: StageShape) -> None:
         super().__init__()
@@ -114,8 +114,8 @@ class ElasticBottleneck(nn.Module):
         return narrow["bn"](narrow["conv"](x, self.width))
 
 
-class Supernet(Frame):
-    """All networks of a family in one; names of weights are those of the published checkpoints."""
+class Supernet(Backbone):
+    """All networks of a family in one module, with the weight names of the published checkpoints."""
 
     def __init__(self, family: Family) -> None:
         blocks, width = [], family.first
@@ -128,19 +128,21 @@ class Supernet(Frame):
         super().__init__(family, blocks)
 
     def forward(self, x: Tensor, layers: Layers) -> Tensor:
-        """Images (n, channels, height, width) to logits (n, classes), by the network of these layers."""
+        """Map images (n, channels, height, width) to logits (n, classes) by the network of these layers."""
         x = self.begin(x)
-        for index, layer in zip(self.indices(layers), (one for m in layers for one in m), strict=True):
+        for index, layer in zip(
+            self.indices(layers), (layer for module in layers for layer in module), strict=True
+        ):
             x = self.blocks[index](x, *layer)
         return self.end(x)
 
     def indices(self, layers: Layers) -> list[int]:
-        """Blocks that serve the layers: the first ones of every stage.
+        """Indices of the blocks that compute these layers: the first ones of every stage.
 
         Raises
         ------
         NasbuildError
-            If the family does not have such layers.
+            If the layers do not belong to the family.
         """
         self.family.check(layers)
         found, start = [], 1
@@ -150,12 +152,12 @@ class Supernet(Frame):
         return found
 
     @torch.no_grad()
-    def cut(self, layers: Layers) -> Network:
-        """The network of these layers as a module of its own, with a copy of its weights."""
+    def extract(self, layers: Layers) -> Network:
+        """The network of these layers as a separate module, with a copy of its weights."""
         indices = [0, *self.indices(layers)]
         network = Network(self.family, layers)
-        mine = self.state_dict()
-        taken = {}
+        shared = self.state_dict()
+        weights = {}
         for key, value in network.state_dict().items():
             part, _, rest = key.partition(".")
             if part == "blocks":
@@ -165,17 +167,17 @@ class Supernet(Frame):
                 if index and rest == "conv.depth_conv.conv.weight":
                     block = self.blocks[index].get_submodule("conv.depth_conv.conv")
                     assert isinstance(block, ElasticDepthwise)
-                    taken[key] = block.weight(value.shape[0], value.shape[-1]).clone()
+                    weights[key] = block.weight(value.shape[0], value.shape[-1]).clone()
                     continue
             else:
                 source = key
-            # Whatever is narrower is the beginning of what is wider.
-            taken[key] = mine[source][tuple(slice(n) for n in value.shape)].clone()
-        network.load_state_dict(taken)
+            # A narrower tensor is the beginning of the wider one.
+            weights[key] = shared[source][tuple(slice(n) for n in value.shape)].clone()
+        network.load_state_dict(weights)
         return network.train(self.training)
 
 
 def _elastic(key: str) -> str:
-    """The name of a plain block's weight in a supernet: ``conv.point_linear.bn.weight``, ``...bn.bn.weight``."""
+    """The name in a supernet of a static block's weight: ``conv.point_linear.bn.weight``, ``...bn.bn.weight``."""
     *place, part, weight = key.split(".")
     return ".".join([*place, part, *([part] if part in ("conv", "bn") else []), weight])

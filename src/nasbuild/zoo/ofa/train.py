@@ -1,4 +1,4 @@
-"""Train a supernet by progressive shrinking: the largest network first, then kernels, depths and widths."""
+"""Trains a supernet by progressive shrinking: the largest network first, then kernels, depths and widths."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from torch import Tensor, nn
 
 from nasbuild._atomic_write import writing
 from nasbuild.errors import NasbuildError
-from nasbuild.zoo.ofa._gradient import Share
-from nasbuild.zoo.ofa._helpers import Helpers
+from nasbuild.zoo.ofa._data_parallel import GradientWorkers
+from nasbuild.zoo.ofa._gradient import BatchShare
 from nasbuild.zoo.ofa.images import Images
 from nasbuild.zoo.ofa.recipe import Recipe
 from nasbuild.zoo.ofa.supernet import Supernet
 
 CHECKPOINT = "supernet.safetensors"
 Progress = Callable[[str, int, int, float], None]
-"""Called after every checkpoint with the phase, steps done, all steps, and the mean loss since the last."""
+"""Called after every checkpoint with the phase, completed steps, all steps, and the mean loss since the last call."""
 
 
 def train_supernet(
@@ -36,28 +36,28 @@ def train_supernet(
     workers: int = 1,
     progress: Progress = lambda *_: None,
 ) -> None:
-    """Train a supernet; stopped anywhere and called again it goes on, and ends with the same bits.
+    """Train a supernet. An interrupted training resumes at its checkpoint, with a bitwise identical result.
 
-    At every step the largest network learns from the labels; the smallest and those drawn between
-    learn from what the largest tells (distillation in place, Yu & Huang, ICCV 2019), and one step follows the sum
-    of their gradients. Several processes share each batch, and hold the same weights. Before the widths shrink, the
-    channels of every layer are sorted by how much the layer after them uses each (the L1 norm of its weights), so that
-    the first ones are those worth keeping (Once-for-All, §3.2).
+    At every step the largest network learns from the labels. The smallest and the sampled ones learn from the
+    outputs of the largest (in-place distillation, Yu & Huang, ICCV 2019); their gradients are summed. Several processes
+    may share each batch. Before the phase of widths, the channels of every layer are sorted by their importance: the L1
+    norm of the weights with which the next layer reads them. So narrower networks keep the most important ones
+    (Once-for-All, §3.2).
 
     Parameters
     ----------
     supernet
         Trained in place.
     folder
-        Where ``supernet.safetensors`` is kept, written every ``recipe.every`` steps and at the end.
+        Folder of the checkpoint ``supernet.safetensors``, written every ``recipe.every`` steps and at the end.
     workers
-        Processes, each on one thread with its share of every batch, at least two images; batch norms see a share
-        alone, so another number is another training by as much. A training may go on with another number.
+        Processes, each with one thread and a share of every batch, at least two images. Batch norms see only their
+        share, so the result depends on this number slightly. It may change when a training is resumed.
 
     Raises
     ------
     NasbuildError
-        If the folder holds a training of something else, or a process of the training ends.
+        If the folder contains another training, or a process of the training dies.
     """
     recipe = recipe or Recipe()
     if not 1 <= workers <= recipe.batch // 2:
@@ -65,16 +65,18 @@ def train_supernet(
     supernet.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     path = Path(folder) / CHECKPOINT
     path.parent.mkdir(parents=True, exist_ok=True)
-    told = {
+    identity = {
         "family": supernet.family.name,
         "recipe": json.dumps(asdict(recipe)),
         "images": str(len(images.labels)),
     }
     per_epoch = len(images.labels) // recipe.batch
     lengths = [round(phase.epochs * per_epoch) for phase in recipe.phases]
-    momenta, done = _restore(supernet, path, told)
-    first, share = 0, Share(supernet, images, recipe, 0, workers)
-    with Helpers(supernet, images, recipe, workers - 1 if done < sum(lengths) else 0) as helpers:
+    momenta, done = _restore(supernet, path, identity)
+    first, share = 0, BatchShare(supernet, images, recipe, 0, workers)
+    with GradientWorkers(
+        supernet, images, recipe, workers - 1 if done < sum(lengths) else 0
+    ) as gradient_workers:
         for phase, length in zip(recipe.phases, lengths, strict=True):
             first += length
             if done >= first:
@@ -87,20 +89,20 @@ def train_supernet(
             losses: list[float] = []
             while done < first:
                 _set_rate(optimizer, phase.rate, done - begun, length, recipe.warmup)
-                helpers.begin(phase, done)
-                losses.append(share.gradient(phase, done) + helpers.add())
+                gradient_workers.begin(phase, done)
+                losses.append(share.gradient(phase, done) + gradient_workers.add())
                 nn.utils.clip_grad_norm_(supernet.parameters(), recipe.clip)
                 optimizer.step()
                 done += 1
                 if done % recipe.every == 0 or done == first:
-                    _save(supernet, optimizer, path, told, done)
+                    _save(supernet, optimizer, path, identity, done)
                     progress(phase.name, done, sum(lengths), float(np.mean(losses)))
                     losses = []
     supernet.eval()
 
 
 def sort_channels(supernet: Supernet) -> None:
-    """Put the middle channels of every block into the order of their use, without changing the largest network."""
+    """Sort the inner channels of every block by importance, without changing what the largest network computes."""
     for block in list(supernet.blocks)[1:]:
         narrow = block.get_parameter("conv.point_linear.conv.conv.weight")
         order = narrow.detach().abs().sum((0, 2, 3)).argsort(descending=True, stable=True)
@@ -115,7 +117,7 @@ def sort_channels(supernet: Supernet) -> None:
 
 def _optimizer(supernet: Supernet, recipe: Recipe, momenta: dict[str, Tensor]) -> torch.optim.SGD:
     named = dict(supernet.named_parameters())
-    # Scales, shifts and kernel matrices are not pulled to zero.
+    # No weight decay for scales, shifts and kernel matrices.
     plain = {k for k, p in named.items() if p.ndim == 1 or "_matrix" in k}
     groups = [
         {"params": [p for k, p in named.items() if k not in plain], "weight_decay": recipe.decay},
@@ -135,7 +137,7 @@ def _set_rate(optimizer: torch.optim.Optimizer, highest: float, step: int, steps
 
 
 def _save(
-    supernet: Supernet, optimizer: torch.optim.Optimizer, path: Path, told: dict[str, str], done: int
+    supernet: Supernet, optimizer: torch.optim.Optimizer, path: Path, identity: dict[str, str], done: int
 ) -> None:
     tensors = {f"weights.{k}": v.contiguous() for k, v in supernet.state_dict().items()}
     for key, parameter in supernet.named_parameters():
@@ -143,11 +145,11 @@ def _save(
         if buffer is not None:
             tensors[f"momentum.{key}"] = buffer.contiguous()
     with writing(path) as temporary:
-        save_file(tensors, temporary, metadata={**told, "steps": str(done)})
+        save_file(tensors, temporary, metadata={**identity, "steps": str(done)})
 
 
-def _restore(supernet: Supernet, path: Path, told: dict[str, str]) -> tuple[dict[str, Tensor], int]:
-    """Fill the supernet from a checkpoint; gives the momenta, and the steps done."""
+def _restore(supernet: Supernet, path: Path, identity: dict[str, str]) -> tuple[dict[str, Tensor], int]:
+    """Load a checkpoint into the supernet; returns the momenta and the number of completed steps."""
     if not path.exists():
         return {}, 0
     try:
@@ -156,10 +158,10 @@ def _restore(supernet: Supernet, path: Path, told: dict[str, str]) -> tuple[dict
             tensors = {key: held.get_tensor(key) for key in held.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise NasbuildError(f"is a damaged checkpoint ({error})", where=str(path)) from None
-    for key, value in told.items():
+    for key, value in identity.items():
         if metadata.get(key) != value:
             raise NasbuildError(
-                f"is a training with another {key}", where=str(path), todo="name another folder"
+                f"is a training with another {key}", where=str(path), todo="give another folder"
             )
     supernet.load_state_dict({k[8:]: v for k, v in tensors.items() if k.startswith("weights.")})
     momenta = {k[9:]: v for k, v in tensors.items() if k.startswith("momentum.")}

@@ -1,4 +1,4 @@
-"""Weights of supernets: published checkpoints in, safetensors in and out."""
+"""Loads weights from published checkpoints or safetensors, and saves them as safetensors."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
 
 
 def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Fill a supernet or network with weights of its names, or of the names of older checkpoints.
+    """Load weights into a supernet or network; names of older checkpoints are understood.
 
-    Once-for-All's files wrap the weights in ``state_dict``, call a block's ``conv`` by its older name
-    ``mobile_inverted_conv``, and name elastic parts with or without the inner module (``bn.bn.weight``
-    or ``bn.weight``); all of these are understood. A file of torch is read as plain tensors: no code in it runs.
+    Once-for-All's files may wrap the weights in ``state_dict``, use the older name ``mobile_inverted_conv`` for a
+    block's ``conv``, and name elastic parts with or without the inner module (``bn.bn.weight`` or ``bn.weight``). A
+    torch file is read as plain tensors: no code in it runs.
 
     Raises
     ------
     NasbuildError
-        If the file can't be read, or its weights are not the model's: by name or shape, the first that is wrong.
+        If the file can't be read, or names or shapes do not match the model; names the first mismatch.
     """
     found = {_short(key): value for key, value in _read(Path(path)).items()}
     wanted = model.state_dict()
     filled: dict[str, Tensor] = {}
     for key, value in wanted.items():
-        given = found.pop(_short(key), None)
-        if given is None and key.endswith("num_batches_tracked"):
-            given = value
-        if given is None:
+        tensor = found.pop(_short(key), None)
+        if tensor is None and key.endswith("num_batches_tracked"):
+            tensor = value
+        if tensor is None:
             raise NasbuildError(f"holds no weight {key!r}", where=str(path), todo="check family and width")
-        if given.shape != value.shape:
+        if tensor.shape != value.shape:
             raise NasbuildError(
-                f"weight {key!r} is {_shape(given)}",
+                f"weight {key!r} is {_shape(tensor)}",
                 where=str(path),
                 allowed=_shape(value),
                 todo="check family, width and classes",
             )
-        filled[key] = given
-    left = [key for key in found if not key.endswith("num_batches_tracked")]
-    if left:
+        filled[key] = tensor
+    unused = [key for key in found if not key.endswith("num_batches_tracked")]
+    if unused:
         raise NasbuildError(
-            f"holds {len(left)} weights that the network does not have, such as {left[0]!r}",
+            f"holds {len(unused)} weights that the network does not have, such as {unused[0]!r}",
             where=str(path),
             todo="check family and width",
         )
@@ -63,27 +63,29 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
 
 def _read(path: Path) -> dict[str, Tensor]:
     if path.suffix not in _ENDINGS:
-        raise NasbuildError(f"the ending {path.suffix!r} tells no weights", where=str(path), allowed=_ENDINGS)
+        raise NasbuildError(
+            f"the extension {path.suffix!r} is not one of weights", where=str(path), allowed=_ENDINGS
+        )
     if not path.is_file():
         raise NasbuildError("no such file", where=str(path))
     try:
-        held: Any = (
+        content: Any = (
             load_file(path)
             if path.suffix == ".safetensors"
             else torch.load(path, map_location="cpu", weights_only=True)
         )
     except Exception as error:  # torch's reader of damaged pickles raises whatever it runs into
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise NasbuildError(f"can't be read as weights ({said})", where=str(path)) from None
-    if isinstance(held, dict) and isinstance(held.get("state_dict"), dict):
-        held = held["state_dict"]
-    if not isinstance(held, dict) or not all(isinstance(v, Tensor) for v in held.values()):
-        raise NasbuildError("holds something else than named tensors", where=str(path))
-    return {str(k): v for k, v in held.items()}
+        message = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise NasbuildError(f"can't be read as weights ({message})", where=str(path)) from None
+    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+        content = content["state_dict"]
+    if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):
+        raise NasbuildError("does not contain named tensors", where=str(path))
+    return {str(k): v for k, v in content.items()}
 
 
 def _short(key: str) -> str:
-    """One name for all spellings of a weight."""
+    """A common name for all spellings of a weight."""
     key = key.replace(".mobile_inverted_conv.", ".conv.")
     for part in ("bn", "linear"):
         key = key.replace(f".{part}.{part}.", f".{part}.")
