@@ -1,6 +1,6 @@
-"""Evaluators, networks and spaces by name, which installed packages register by entry points.
+"""Evaluators, networks and spaces that installed packages register by entry points.
 
-A package adds its own in its ``pyproject.toml``, and ours do the same::
+A package adds its own in its ``pyproject.toml``, as nasbuild itself does::
 
     [project.entry-points."nasbuild.evaluators"]
     mine = "my_package.training:load"
@@ -24,12 +24,12 @@ def registered(group: Group) -> list[str]:
 
 
 def load_registered(group: Group, name: str, *, where: str) -> Any:
-    """The object that is registered under a name, imported now.
+    """The object registered under a name, imported now.
 
     Raises
     ------
     NasbuildError
-        If two packages registered different objects under the name, or the object can't be imported.
+        If two packages register different objects under the name, or the import fails.
     """
     entries = _entries(group)[name]
     if len({entry.value for entry in entries}) > 1:
@@ -51,7 +51,7 @@ def load_registered(group: Group, name: str, *, where: str) -> Any:
 
 
 def module_of(group: Group, name: str) -> str | None:
-    """The module of what another package than nasbuild registered under a name."""
+    """The module of an object that another package than nasbuild registers; None if there is none."""
     entries = _entries(group).get(name, ())
     return next((entry.module for entry in entries if _package(entry) != "nasbuild"), None)
 

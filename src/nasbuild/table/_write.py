@@ -103,7 +103,7 @@ def _write_columns(table: pa.Table, path: str | os.PathLike[str], form: str) -> 
         return
     columns = [column.to_pylist() for column in table.columns]
     write_text(
-        path, flat_text(table.column_names, columns, separator=delimiter(form), as_they_are=_EQUATIONS)
+        path, flat_text(table.column_names, columns, separator=delimiter(form), unguarded_keys=_EQUATIONS)
     )
 
 

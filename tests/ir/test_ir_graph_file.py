@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from drawn_graphs import drawn
+from random_graphs import drawn
 
 from nasbuild.errors import NasbuildError, OutputError
 from nasbuild.ir import load_graphs, save_graphs

@@ -315,7 +315,9 @@ def test_a_changed_number_is_found_out(tmp_path):
         changed = bytearray(data)
         changed[position] ^= 1 << bit
         (tmp_path / "t.parquet").write_bytes(changed)
-        assert refusal(tmp_path / "t.parquet").startswith(f"{tmp_path / 't.parquet'}: is not an intact Parquet")
+        assert refusal(tmp_path / "t.parquet").startswith(
+            f"{tmp_path / 't.parquet'}: is not an intact Parquet"
+        )
 
 
 @relaxed

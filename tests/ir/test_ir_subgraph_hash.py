@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from drawn_graphs import OPS, drawn
+from random_graphs import OPS, drawn
 
 from nasbuild.errors import NasbuildError
 from nasbuild.ir import NODE_COLUMNS, subgraph_hash, subgraphs
