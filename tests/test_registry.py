@@ -1,4 +1,4 @@
-"""Packages of others add evaluators, networks and spaces by entry points."""
+"""Other packages add evaluators, networks and spaces by entry points."""
 
 from __future__ import annotations
 
@@ -111,8 +111,8 @@ def test_networks_of_another_package_have_costs():
     assert {"toy-linear", "digits"} <= set(network_names())
     assert load_networks("toy-linear", space).shape == (1, 3)
     evaluator = load_evaluator("costs:toy-linear", space)
-    (told,) = evaluator([Architecture((((16,),),))])
-    assert told == {"macs": 3 * 16, "params": 3 * 16 + 16}
+    (outcome,) = evaluator([Architecture((((16,),),))])
+    assert outcome == {"macs": 3 * 16, "params": 3 * 16 + 16}
 
 
 def test_an_edit_of_the_package_changes_the_code(plugin):
@@ -126,7 +126,7 @@ def test_an_edit_of_the_package_changes_the_code(plugin):
 
 
 @pytest.mark.usefixtures("plugin")
-def test_what_can_not_be_loaded_names_the_package():
+def test_failed_imports_name_the_package():
     space = load_space("toy")
     for name in ("gone", "absent"):
         with pytest.raises(NasbuildError, match="of package toy-plugin can't be imported"):
@@ -137,7 +137,7 @@ def test_what_can_not_be_loaded_names_the_package():
         load_evaluator("none", space)
 
 
-def test_two_packages_of_one_name_are_refused_not_chosen_from(plugin):
+def test_a_name_registered_by_two_packages_is_refused(plugin):
     installed(plugin, "other-plugin", "[nasbuild.evaluators]\nwidth-sum = other:load\n")
     _entries.cache_clear()
     assert registered("evaluators").count("width-sum") == 1
