@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from nasbuild.evaluate._settings_file import read_settings
+from nasbuild._settings_file import read_settings
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
 
 from nasbuild.errors import NasbuildError

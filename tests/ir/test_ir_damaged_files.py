@@ -12,7 +12,7 @@ from ir_samples import FLOAT, arithmetic, classifier, helper, make, model, weigh
 
 from nasbuild.errors import NasbuildError
 from nasbuild.ir import read_onnx
-from nasbuild.ir.onnx._strip_weights import structure
+from nasbuild.ir.onnx._strip_weights import strip_weights
 
 
 def sentence(path):
@@ -43,7 +43,7 @@ def test_weights_inside_cost_no_memory(tmp_path):
     path.write_bytes(made.SerializeToString())
     del made, big
     tracemalloc.start()
-    slim = structure(path)
+    slim = strip_weights(path)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert path.stat().st_size > 64 * 2**20
