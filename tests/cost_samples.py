@@ -1,4 +1,4 @@
-"""Costs of any space in plain data, and what they come to, layer by layer in plain Python."""
+"""Random declared costs as plain data, and their values layer by layer in plain Python."""
 
 from __future__ import annotations
 

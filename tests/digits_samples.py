@@ -1,4 +1,4 @@
-"""Networks of the digits space, and their costs by hand."""
+"""Networks of the digits space, with costs counted by hand."""
 
 from __future__ import annotations
 

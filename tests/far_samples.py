@@ -1,4 +1,4 @@
-"""Random tables of several kinds and architectures far from them, to see whether predictions there are absurd."""
+"""Random tables, and architectures far from them, to test predictions beyond the data."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def random_table(number: int) -> tuple[Table, Kind]:
         found = found[:rows]
     worth, cost = _sums(space, found, np.random.default_rng([28, number]))
     values = kind.label(worth, cost, rng)
-    told = {a: {kind.metric.name: float(v)} for a, v in zip(found, values, strict=True)}
-    return table_from_evaluations(space, told), kind
+    evaluations = {a: {kind.metric.name: float(v)} for a, v in zip(found, values, strict=True)}
+    return table_from_evaluations(space, evaluations), kind
 
 
 def _single_changes(space: Space, rows: int, rng: np.random.Generator) -> list[Architecture]:

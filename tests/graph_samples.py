@@ -1,4 +1,4 @@
-"""Random networks of operations whose labels follow from what they are made of."""
+"""Random operator graphs whose labels follow from their operations."""
 
 from __future__ import annotations
 

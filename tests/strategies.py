@@ -1,4 +1,4 @@
-"""Any small search space, any architecture of it, and all that it holds, straight from the definitions."""
+"""Hypothesis strategies for small spaces and their architectures, and exhaustive lists by definition."""
 
 from __future__ import annotations
 

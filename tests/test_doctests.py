@@ -1,4 +1,4 @@
-"""Every function that a room exports has an example in its docstring, and the example runs."""
+"""Every exported function has an example in its docstring, and the example runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Workers end with the process that started them, even if it is killed."""
+"""Workers end with the process that started them, even if that one is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data walks through the house in one direction."""
+"""Rooms import only from rooms before them."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_a_room_imports_only_from_rooms_before_it(path: Path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
-def test_no_room_reads_what_another_keeps_to_itself(path: Path):
+def test_no_room_imports_private_modules_of_another(path: Path):
     room = path.relative_to(SOURCE).parts[0]
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nasbuild."):

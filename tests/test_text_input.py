@@ -1,4 +1,4 @@
-"""Text is read plain, gzipped or from standard input, never without an end; what can't be read is said in one sentence."""
+"""Text is read plain, gzipped or from standard input, within limits; errors are one clear sentence."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_text_is_read_plain_or_gzipped(tmp_path, name):
     ],
 )
 @pytest.mark.parametrize("kind", [SpaceError, TableError])
-def test_what_cannot_be_read_is_the_error_of_who_asked(tmp_path, name, content, sentence, kind):
+def test_unreadable_files_raise_the_requested_error(tmp_path, name, content, sentence, kind):
     path = tmp_path / name
     if content is not None:
         path.write_bytes(content)
@@ -95,17 +95,17 @@ def test_limits_are_exact_and_can_be_set(tmp_path, monkeypatch):
         assert len(stream.read()) == 65536
 
 
-@pytest.mark.parametrize("told", ["", " ", "0", "-1", "8 apples", "1e9"])
-def test_what_is_no_size_is_refused(told):
+@pytest.mark.parametrize("size", ["", " ", "0", "-1", "8 apples", "1e9"])
+def test_invalid_sizes_are_refused(size):
     with pytest.raises(NasbuildError, match="is not a size"):
-        bytes_of(told)
+        bytes_of(size)
 
 
 def test_sizes_have_units():
     assert [bytes_of(t) for t in ("7", "2k", "500M", "8GB", "1t")] == [7, 2048, 500 * 2**20, 2**33, 2**40]
 
 
-def test_a_pipe_is_refused_without_waiting_for_who_writes_it(tmp_path):
+def test_a_pipe_is_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "pipe.yaml")
     with pytest.raises(SpaceError, match="is not a regular file; allowed: files, and - for standard input"):
         reading(tmp_path / "pipe.yaml", SpaceError).__enter__()

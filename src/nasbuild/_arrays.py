@@ -1,4 +1,4 @@
-"""Small array helpers that several rooms need."""
+"""Array helpers for several rooms."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def ranges(starts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """``range(start, start + size)`` of every pair, one behind the other.
+    """The concatenation of ``range(start, start + size)`` over all pairs.
 
     >>> ranges(np.array([5, 0]), np.array([2, 3])).tolist()
     [5, 6, 0, 1, 2]

@@ -1,4 +1,4 @@
-"""Files and folders are written beside and renamed, so that nothing half-written stays."""
+"""Writes files and folders atomically: to a temporary name, which is then renamed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from nasbuild._text_input import is_gzipped
 from nasbuild.errors import OutputError
 
 PARTIAL = re.compile(r"\..*\.[0-9a-f]{16}\.(partial|old)")
-"""Names of what was being written, or replaced, when a process was killed."""
+"""Names of files that a killed process was writing or replacing."""
 FIT_FILE = "fit.json"
-_RUN_FILES = frozenset(
+_FIT_FILES = frozenset(
     (
         FIT_FILE,
         "table.parquet",
@@ -29,25 +29,25 @@ _RUN_FILES = frozenset(
         "trust.json",
     )
 )
-"""What a fit writes into its folder; anything else there is somebody's."""
+"""The files of a fit folder; any other file in it belongs to the user."""
 
 
 @contextlib.contextmanager
 def writing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; rename it onto ``path`` if the block succeeds.
+    """Yield a temporary path beside ``path``; rename it to ``path`` if the block succeeds.
 
-    A link stays a link and its file is replaced; a device or pipe, such as ``/dev/stdout``, is
-    written to, not replaced.
+    If ``path`` is a link, its target is replaced and the link stays. A device or pipe, such as
+    ``/dev/stdout``, is written to, not replaced.
 
     Raises
     ------
     OutputError
-        If the place can't be written; the old file, if any, is untouched.
+        If the file can't be written; an existing file stays as it was.
     """
     target = Path(path)
     try:
         special = target.exists() and not (target.is_file() or target.is_dir())
-        with _pouring(target) if special else _replacing(target) as temporary:
+        with _copying_to_device(target) if special else _replacing(target) as temporary:
             yield temporary
     except OSError as error:
         raise _unwritable(target, error) from error
@@ -55,13 +55,13 @@ def writing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def writing_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[Path]:
-    """Give a temporary folder beside ``path``; rename it onto ``path`` if the block succeeds.
+    """Yield a temporary folder beside ``path``; rename it to ``path`` if the block succeeds.
 
     Raises
     ------
     OutputError
-        If something stands there that may not be replaced (see `ensure_free`), before the block and
-        once more after it, or if the place can't be written; what stood there is untouched then.
+        If the existing folder may not be replaced (see `ensure_free`), which is checked before the block
+        and after it, or if the folder can't be written. The existing folder then stays as it was.
     """
     ensure_free(path, overwrite=overwrite)
     try:
@@ -71,7 +71,7 @@ def writing_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> 
         temporary.mkdir()
         try:
             yield temporary
-            # The block may have taken hours, in which another process may have finished the same folder.
+            # Checked again: the block may have taken hours, and another process may have written the folder.
             ensure_free(path, overwrite=overwrite)
             _replace_folder(temporary, target)
         finally:
@@ -81,9 +81,10 @@ def writing_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> 
 
 
 def ensure_free(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Refuse an output folder that exists, unless it is an empty one or a run to be overwritten.
+    """Refuse an existing output folder, unless it is empty or a fit to be overwritten.
 
-    A run beside which other files lie, such as a report or notes, is not overwritten: they would go with it.
+    A fit folder with other files in it, such as a report or notes, is not overwritten, as they would be
+    deleted.
     """
     target = Path(path)
     try:
@@ -91,15 +92,15 @@ def ensure_free(path: str | os.PathLike[str], *, overwrite: bool = False) -> Non
         inside = sorted(entry.name for entry in target.iterdir()) if target.is_dir() else None
         if inside == []:
             return
-        is_run = (target / FIT_FILE).is_file()
+        is_fit = (target / FIT_FILE).is_file()
     except FileNotFoundError:
         return
     except OSError as error:
         raise _unwritable(target, error) from error
-    if not (is_run and overwrite):
-        todo = "choose another place" + (", or pass --overwrite" if is_run else "")
+    if not (is_fit and overwrite):
+        todo = "choose another place" + (", or pass --overwrite" if is_fit else "")
         raise OutputError("already exists", where=str(target), todo=todo)
-    foreign = [name for name in inside or () if name not in _RUN_FILES and not PARTIAL.fullmatch(name)]
+    foreign = [name for name in inside or () if name not in _FIT_FILES and not PARTIAL.fullmatch(name)]
     if foreign:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
         raise OutputError(
@@ -110,7 +111,7 @@ def ensure_free(path: str | os.PathLike[str], *, overwrite: bool = False) -> Non
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write UTF-8 text whole or not at all; gzipped where the name ends in ``.gz``."""
+    """Write UTF-8 text completely or not at all; gzipped if the name ends in ``.gz``."""
     data = text.encode()
     if is_gzipped(path):
         data = gzip.compress(data, mtime=0)
@@ -131,7 +132,7 @@ def _replacing(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _pouring(target: Path) -> Iterator[Path]:
+def _copying_to_device(target: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         temporary = Path(folder) / target.name
         temporary.touch()
@@ -144,7 +145,7 @@ def _replace_folder(temporary: Path, target: Path) -> None:
     if not target.exists():
         temporary.replace(target)
         return
-    # A folder can't be replaced in one step: the old one moves aside first and goes last.
+    # A folder can't be replaced in one step: the old one is moved aside first and deleted last.
     aside = temporary.with_suffix(".old")
     target.replace(aside)
     try:
@@ -156,7 +157,7 @@ def _replace_folder(temporary: Path, target: Path) -> None:
 
 
 def _name_beside(target: Path) -> Path:
-    # Made by hand: tempfile's are for their owner only, whatever the umask. A long name is cut to fit.
+    # tempfile would ignore the umask. Long names are cut to fit.
     return target.with_name(f".{target.name[:40]}.{secrets.token_hex(8)}.partial")
 
 

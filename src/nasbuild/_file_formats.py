@@ -1,4 +1,4 @@
-"""Forms of files: the ending of a name decides, in every command, before any work is done."""
+"""File formats by the ending of a name, checked before any work is done."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nasbuild.errors import NasbuildError, OutputError
 ROWS = (".jsonl", ".jsonl.gz", ".json", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet", ".yaml", ".yml")
 """Rows of a table, of architectures, of module scores or of predictions."""
 FLAT = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
-"""Of these, texts with separators."""
+"""Row formats that are texts with separators."""
 SPACES = (".yaml", ".yml", ".yaml.gz", ".yml.gz")
 GRAPHS = (".parquet",)
 REPORTS = (".html", ".htm", ".pdf")
@@ -25,17 +25,17 @@ def file_format(
     what: str,
     error: type[NasbuildError] = OutputError,
 ) -> str:
-    """The ending of a name, in lower case; standard input holds JSON Lines, or whatever has no other form.
+    """The ending of a name, in lower case. Standard input has the first of the formats.
 
     Raises
     ------
     NasbuildError
-        Of the given kind, if no form of ``what`` ends so.
+        Of the given kind, if the ending is not one of ``forms``.
     """
     name = Path(path).name.lower()
     if str(path) == STANDARD_INPUT:
         return forms[0]
-    # The longest first: .jsonl.gz ends in .gz as well.
+    # Longest first, as .jsonl.gz ends in .gz as well.
     for form in sorted(forms, key=len, reverse=True):
         if name.endswith(form):
             return form
@@ -45,12 +45,12 @@ def file_format(
 
 
 def check_output(path: str | os.PathLike[str], forms: Sequence[str], what: str) -> str:
-    """The form of a file to be written, whose folder has to be there already.
+    """The format of a file to be written, whose folder must exist.
 
     Raises
     ------
     OutputError
-        If the name tells no form, or nothing can be written there.
+        If the ending is not a known format, or the file can't be written there.
     """
     form = file_format(path, forms, what)
     if str(path) == STANDARD_INPUT:
@@ -69,5 +69,5 @@ def check_output(path: str | os.PathLike[str], forms: Sequence[str], what: str) 
 
 
 def delimiter(form: str) -> str:
-    """What stands between the fields of a flat form."""
+    """The separator between fields of a flat format."""
     return "\t" if form.startswith(".tsv") else ","

@@ -1,4 +1,4 @@
-"""Names of a package that are imported when they are first used, so that importing the package stays light."""
+"""Imports names of a package on first use, so that importing the package is fast."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 
 def lazy(package: str, modules: Mapping[str, str]) -> Callable[[str], Any]:
-    """A package's ``__getattr__``.
+    """The ``__getattr__`` of a package.
 
     Parameters
     ----------
     modules
-        Name to the module of the package that has it.
+        The module of the package that defines each name.
     """
 
     def get(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Packages that are absent: told in a sentence, with what to install."""
+"""Optional packages: a missing one gives an error with what to install."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OF_PACKAGE = {package: extra for extra, packages in _EXTRAS.items() for package
 
 
 def is_installed(package: str) -> bool:
-    """Whether a package can be imported; it is not."""
+    """Whether a package can be imported, without importing it."""
     try:
         return importlib.util.find_spec(package) is not None
     except (ImportError, ValueError):
@@ -30,10 +30,10 @@ def is_installed(package: str) -> bool:
 
 
 def absent(error: ModuleNotFoundError) -> NasbuildError:
-    """The sentence for a package that was needed and is not there."""
+    """The error for a missing package, with the command that installs it."""
     package = (error.name or str(error)).partition(".")[0]
     extra = _OF_PACKAGE.get(package)
     what = f"nasbuild[{extra}]" if extra else "nasbuild"
     return NasbuildError(
-        f"this needs the package {package}, which is not installed", todo=f"pip install '{what}' brings it"
+        f"this needs the package {package}, which is not installed", todo=f"pip install '{what}'"
     )

@@ -1,4 +1,4 @@
-"""Worker processes that don't outlive the process that started them."""
+"""Worker processes that end with the process that started them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from multiprocessing.connection import wait
 
 
 def end_with_parent() -> None:
-    """End this process when its parent ends, however it ends; call it first in a worker.
+    """End this process when its parent ends, for whatever reason; called first in a worker.
 
-    A worker of a pool whose parent was killed would go on with what was handed to it, for nobody.
+    Otherwise a worker of a killed parent would continue with its tasks.
     """
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -1,4 +1,4 @@
-"""Rows of plain data to a file: JSON Lines, JSON, YAML, CSV or Parquet, by the name's ending."""
+"""Writes rows of plain data as JSON Lines, JSON, YAML, CSV or Parquet, by the ending of the name."""
 
 from __future__ import annotations
 
@@ -21,17 +21,20 @@ _PLAIN_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def write_records(
-    rows: Sequence[dict[str, Any]], path: str | os.PathLike[str], *, as_they_are: Sequence[str] = ("target",)
+    rows: Sequence[dict[str, Any]],
+    path: str | os.PathLike[str],
+    *,
+    unguarded_keys: Sequence[str] = ("target",),
 ) -> None:
-    """Write rows that all have the same keys; lists and objects become JSON text in CSV.
+    """Write rows that all have the same keys; in CSV, lists and objects become JSON text.
 
-    ``as_they_are`` are keys whose texts the user wrote, such as equations, which may begin like a
-    formula.
+    ``unguarded_keys`` are keys of texts that users wrote, such as equations, which may look like a
+    spreadsheet formula.
 
     Raises
     ------
     OutputError
-        If the ending tells no form, or the file can't be written.
+        If the ending is not a known format, or the file can't be written.
     """
     form = file_format(path, ROWS, "rows")
     if form == ".parquet":
@@ -39,7 +42,7 @@ def write_records(
     elif form in FLAT:
         names = list(rows[0]) if rows else []
         columns = [[row[name] for row in rows] for name in names]
-        write_text(path, flat_text(names, columns, separator=delimiter(form), as_they_are=as_they_are))
+        write_text(path, flat_text(names, columns, separator=delimiter(form), unguarded_keys=unguarded_keys))
     else:
         write_text(path, objects_text(rows, form))
 
@@ -54,7 +57,7 @@ def objects_text(rows: Iterable[dict[str, Any]], form: str) -> str:
 
 
 def json_text(data: Any, *, indent: int | None = None) -> str:
-    """JSON that every reader takes: what is no finite number is null."""
+    """Standard JSON, with null for numbers that are not finite."""
     try:
         return json.dumps(data, indent=indent, allow_nan=False)
     except ValueError:
@@ -62,7 +65,7 @@ def json_text(data: Any, *, indent: int | None = None) -> str:
 
 
 def finite(data: Any) -> Any:
-    """Plain data with None for what is no finite number."""
+    """Plain data with None for numbers that are not finite."""
     if isinstance(data, dict):
         return {key: finite(value) for key, value in data.items()}
     if isinstance(data, list | tuple):
@@ -75,17 +78,17 @@ def flat_text(
     columns: Sequence[Sequence[Any]],
     *,
     separator: str = ",",
-    as_they_are: Sequence[str] = (),
+    unguarded_keys: Sequence[str] = (),
 ) -> str:
-    """Columns as CSV; what a spreadsheet would take for a formula begins with an apostrophe.
+    """Columns as CSV; texts that a spreadsheet would run as formulas are prefixed by an apostrophe.
 
-    Written in this process and thread alone: libraries with threads of their own hang in forked ones.
+    Written without other threads, as libraries with threads of their own hang in forked processes.
     """
     stream = io.StringIO()
     writer = csv.writer(stream, delimiter=separator, lineterminator="\n")
     writer.writerow([guarded(name) for name in names])
     texts = [
-        [_cell(value, guard=name not in as_they_are) for value in column]
+        [_cell(value, guard=name not in unguarded_keys) for value in column]
         for name, column in zip(names, columns, strict=True)
     ]
     writer.writerows(zip(*texts, strict=True))
@@ -93,12 +96,12 @@ def flat_text(
 
 
 def guarded(text: str) -> str:
-    """A text that no spreadsheet runs: with an apostrophe before ``=``, ``+``, ``-`` and ``@``, unless it is a number."""
+    """A text that no spreadsheet runs: an apostrophe precedes ``=``, ``+``, ``-`` and ``@``, except in numbers."""
     return f"'{text}" if _FORMULA.match(text) and not _PLAIN_NUMBER.fullmatch(text) else text
 
 
 def unguarded(text: str) -> str:
-    """The text of `guarded`."""
+    """The original of a `guarded` text."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
@@ -113,7 +116,7 @@ def _cell(value: Any, *, guard: bool) -> str:
 
 
 def _write_parquet(rows: Sequence[dict[str, Any]], path: Path) -> None:
-    # Arrow, not polars, which refuses a feature that is a whole number in one row and none in another.
+    # Arrow, as polars refuses a feature that is an integer in one row and missing in another.
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -123,12 +126,12 @@ def _write_parquet(rows: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def arrow_column(values: Sequence[Any]) -> Any:
-    """Values as an Arrow array that Parquet can hold."""
+    """Values as an Arrow array that Parquet can store."""
     import pyarrow as pa
 
     column = pa.array(values)
     if _has_empty_struct(column.type):
-        # Parquet has no structs without fields: a layer without features is null.
+        # Parquet has no structs without fields, so a layer without features is null.
         column = pa.array([[None] * len(value) for value in values], pa.list_(pa.null()))
     elif pa.types.is_struct(column.type) and not column.type.num_fields:
         column = pa.nulls(len(values))

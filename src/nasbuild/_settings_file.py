@@ -1,4 +1,4 @@
-"""Evaluators that a YAML or JSON file describes: read and checked in one place."""
+"""Reads and checks YAML or JSON files of settings, such as those of evaluators."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _KINDS = {
     "boolean": "true, false",
 }
 _LIMITS = {"exclusiveMinimum": "above", "minimum": "from", "exclusiveMaximum": "below", "maximum": "up to"}
-_LONGEST = 60  # characters of a value that is shown
+_LONGEST = 60  # maximum number of characters shown of a value
 
 
 def read_settings(path: str | os.PathLike[str], kind: type[Settings]) -> Settings:
-    """Read a YAML or JSON file as settings of a kind.
+    """Read a YAML or JSON file as settings of a type.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def read_settings(path: str | os.PathLike[str], kind: type[Settings]) -> Setting
             raise NasbuildError(f"unknown key {_shown(key)}", where=str(path), allowed=names, todo=todo)
     properties = kind.model_json_schema()["properties"]
     for key, value in held.items():
-        # To Python true is 1, and infinity above 0.
+        # In Python, True equals 1 and infinity is above 0, so these pass the checks of ranges.
         if isinstance(value, bool) and "boolean" not in _types(properties[key]):
             raise _wrong(path, key, value, properties)
         if isinstance(value, float) and not math.isfinite(value):
@@ -67,7 +67,7 @@ def read_settings(path: str | os.PathLike[str], kind: type[Settings]) -> Setting
 
 
 def allowed_of(schema: Mapping[str, Any]) -> str:
-    """What a field takes, from its part of a JSON schema.
+    """The values that a field accepts, from its part of a JSON schema.
 
     >>> allowed_of({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]})
     'whole numbers from 1, null'
@@ -94,9 +94,9 @@ def _wrong(
 
 
 def _shown(value: object) -> str:
-    """A value as it stands in the file, in few characters."""
+    """A value as in the file, shortened."""
     if isinstance(value, list | dict):
         return "a list" if isinstance(value, list) else "a mapping"
-    # In words of YAML: not True and None.
+    # In the notation of YAML, not True and None.
     text = json.dumps(value) if value is None or isinstance(value, bool | float) else repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -1,4 +1,4 @@
-"""Which files a function of the user's is written in: its own, and what that imports from beside it."""
+"""The source files of a user's function: its own file, and the local files that it imports."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ _INSTALLED = {"site-packages", "dist-packages"}
 
 
 def source_files(place: str) -> list[Path]:
-    """The file of a place as for `find_function`, and the files beside it, or below, that it imports from.
+    """The file of a place as for `find_function`, and the files in or below its folder that it imports.
 
-    What is imported within functions counts, too. Nothing is run for it.
+    Imports within functions count as well. Nothing is executed.
     """
     first = Path(place) if place.endswith(".py") else _origin(place)
     if first is None or not first.is_file():
         return []
     package = "" if place.endswith(".py") else _package(place, first)
     root = first.resolve().parent
-    found, left = {first.resolve(): package}, [first.resolve()]
-    while left:
-        path = left.pop()
+    found, pending = {first.resolve(): package}, [first.resolve()]
+    while pending:
+        path = pending.pop()
         for name in _imported(path, found[path]):
             other = _origin(name)
             other = None if other is None else other.resolve()
             inside = other is not None and other.suffix == ".py" and other.is_relative_to(root)
             if other is not None and inside and other not in found and not _INSTALLED & set(other.parts):
                 found[other] = _package(name, other)
-                left.append(other)
+                pending.append(other)
     return list(found)
 
 
 def _imported(path: Path, package: str) -> Iterator[str]:
-    """Names of modules that a file imports, or may: of ``from a import b`` both ``a`` and ``a.b``, and the packages they are in."""
+    """Names of modules that a file may import, with their packages; for ``from a import b``: ``a`` and ``a.b``."""
     try:
         tree = ast.parse(path.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError):
@@ -58,7 +58,7 @@ def _imported(path: Path, package: str) -> Iterator[str]:
 
 
 def _origin(name: str) -> Path | None:
-    """The file of a module, by what is loaded, or by what Python would load; no module is run."""
+    """The file of a module, loaded or as Python would find it; nothing is executed."""
     loaded = getattr(sys.modules.get(name), "__file__", None)
     if loaded is not None:
         return Path(loaded)
@@ -76,5 +76,5 @@ def _origin(name: str) -> Path | None:
 
 
 def _package(name: str, path: Path) -> str:
-    """What relative imports of a module are relative to."""
+    """The package that relative imports of a module refer to."""
     return name if path.name == "__init__.py" else name.rpartition(".")[0]

@@ -1,4 +1,4 @@
-"""Reading text that may not be what it seems: plain, gzipped or from standard input, never without an end."""
+"""Opens text files safely: plain, gzipped or standard input, with limits on their size."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from nasbuild.errors import NasbuildError
 
 STANDARD_INPUT = "-"
 LIMIT = "NASBUILD_MAX_BYTES"
-"""Environment variable that raises the limits; ``nasbuild --max-bytes`` sets it, so that workers have it as well."""
+"""Environment variable that raises the limits. ``nasbuild --max-bytes`` sets it, so that workers inherit it."""
 
 _MOST = 2**30
-_LINE_PART = 64  # a line may be so much shorter than all of them
-# A table of a few KB is none of gigabytes: honest ones shrink five to fifty times.
+_LINE_PART = 64  # the limit of a file divided by that of a line
+# Real tables compress five to fifty times, so one of a few KB does not expand to gigabytes.
 _EXPANDS, _SMALL = 200, 2**25
 _CHUNK = 2**20
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
@@ -32,17 +32,17 @@ RAISE_LIMIT = "raise the limit with nasbuild --max-bytes, such as 8G, if it is s
 
 
 def is_gzipped(path: str | os.PathLike[str]) -> bool:
-    """Whether a name says that the file is gzipped."""
+    """Whether the name of a file says that it is gzipped."""
     return Path(path).suffix.lower() == ".gz"
 
 
 def bytes_of(text: str) -> int:
-    """A number of bytes such as ``500M``, ``8G`` or ``2000000``.
+    """A number of bytes from a text such as ``500M``, ``8G`` or ``2000000``.
 
     Raises
     ------
     NasbuildError
-        If it is none.
+        If the text is not a size.
     """
     found = re.fullmatch(r"\s*([0-9]{1,15})\s*([kmgt]?)b?\s*", text.lower())
     if found is None or int(found[1]) == 0:
@@ -53,22 +53,23 @@ def bytes_of(text: str) -> int:
 
 
 def most_bytes() -> int:
-    """How many bytes of one file are read, once expanded."""
+    """Maximum number of bytes read from one file, after decompression."""
     limit = os.environ.get(LIMIT, "")
     return bytes_of(limit) if limit else _MOST
 
 
 def longest_line() -> int:
-    """How many bytes a line may have."""
+    """Maximum number of bytes of a line."""
     return max(most_bytes() // _LINE_PART, 1)
 
 
 @contextlib.contextmanager
 def reading(path: str | os.PathLike[str], error: type[NasbuildError]) -> Iterator[IO[str]]:
-    """Open UTF-8 text (UTF-16 where its first bytes say so), without a byte order mark, gzipped where the name ends in ``.gz``, standard input where it is ``-``.
+    """Open a text file: UTF-8, or UTF-16 with a byte order mark; gzipped if the name ends in ``.gz``.
 
-    Whatever goes wrong becomes one clear ``error``: what is no regular file may never end, a small
-    gzip may expand to more than memory holds, and a line of hundreds of megabytes is no row.
+    ``-`` stands for standard input. Whatever goes wrong becomes one clear ``error``. Files that are not
+    regular may never end, a small gzip file may expand beyond memory, and lines of hundreds of megabytes
+    are not rows.
     """
     place = Path(path)
     if "\0" in str(path):
@@ -115,12 +116,12 @@ def _bytes(place: Path) -> IO[bytes]:
 
 
 def refuse_endless(place: Path, error: type[NasbuildError]) -> None:
-    """Refuse what is neither a file nor a folder: a pipe that nobody writes is waited for without end.
+    """Refuse anything but files and folders, as reading an unused pipe would wait forever.
 
     Raises
     ------
     OSError
-        If nothing stands there.
+        If there is no such file.
     """
     mode = place.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
@@ -139,7 +140,7 @@ def _encoding(stream: IO[bytes]) -> str:
 
 
 def _measured(stream: IO[bytes], most: int, where: str, error: type[NasbuildError]) -> None:
-    """Refuse content that is too long, or has a line that is, before any of it is kept."""
+    """Refuse content that is too long, or has a line that is, before keeping any of it."""
     total = line = 0
     longest = longest_line()
     while chunk := stream.read(_CHUNK):
@@ -147,7 +148,7 @@ def _measured(stream: IO[bytes], most: int, where: str, error: type[NasbuildErro
         if total > most:
             expanded = " once expanded" if isinstance(stream, gzip.GzipFile) else ""
             raise error(f"is longer than {most:,} bytes{expanded}", where=where, todo=RAISE_LIMIT)
-        # Lines that begin and end within a chunk are short.
+        # Lines that begin and end within a chunk are below the limit.
         first = chunk.find(b"\n")
         line += len(chunk) if first < 0 else first
         if line > longest:
@@ -158,5 +159,5 @@ def _measured(stream: IO[bytes], most: int, where: str, error: type[NasbuildErro
 
 @functools.cache
 def _standard_input(most: int) -> bytes:
-    # Kept, as a command may read what it was given twice.
+    # Cached, as a command may read its input twice.
     return sys.stdin.buffer.read(most)

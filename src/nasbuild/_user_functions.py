@@ -1,4 +1,4 @@
-"""Functions of the user's, by ``FILE.py:FUNCTION`` or ``MODULE:FUNCTION``."""
+"""Loads functions of the user, given as ``FILE.py:FUNCTION`` or ``MODULE:FUNCTION``."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ FORMS = ("FILE.py:FUNCTION", "MODULE:FUNCTION")
 
 
 def split_function(name: str) -> tuple[str, str] | None:
-    """``PLACE:FUNCTION`` in two; None if a name is not of that form."""
+    """``PLACE:FUNCTION`` as a pair; None if the name has another form."""
     place, _, function = name.rpartition(":")
     return (place, function) if place and function.isidentifier() else None
 
 
 def find_function(place: str, name: str, *, where: str, allowed: Iterable[str] = FORMS) -> Callable[..., Any]:
-    """The function ``name`` of the Python file or module ``place``, which is run for it.
+    """The function ``name`` of the Python file or module ``place``, which is executed.
 
     Raises
     ------
     NasbuildError
-        If there is no such file, module or function, or if the file itself raises something: with its line.
+        If the file, module or function does not exist, or if executing it fails; then with its line.
     """
     try:
         module = _file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
     except (ImportError, FileNotFoundError) as error:
         raise NasbuildError(f"can't be loaded ({error})", where=where, allowed=allowed) from error
     except SystemExit as error:
-        # A script that does its work when it is loaded.
+        # A script that runs when it is loaded.
         raise NasbuildError(
             f"can't be loaded (it calls sys.exit({error.code!r}))",
             where=where,
@@ -52,7 +52,7 @@ def find_function(place: str, name: str, *, where: str, allowed: Iterable[str] =
 
 
 def _raised(error: Exception) -> str:
-    """What was raised and where, on one line."""
+    """The error and its place, on one line."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else "?"
     if isinstance(error, SyntaxError):
@@ -61,7 +61,7 @@ def _raised(error: Exception) -> str:
 
 
 def module_name(path: Path) -> str:
-    """A name of its own: a file may be called like a module that others import."""
+    """A unique name, as a file may be named like an importable module."""
     return f"nasbuild_functions_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
 
 
@@ -73,7 +73,7 @@ def _file(path: Path) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    # Dataclasses of the file look it up by name.
+    # Dataclasses in the file look their module up by name.
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module

@@ -1,7 +1,7 @@
-"""YAML as plain data: true and false are the only truth values, numbers look like numbers, no surprises.
+"""YAML as plain data, without surprises.
 
-Plain words are read as YAML 1.2 reads them, not as PyYAML does by itself (YAML 1.1): ``no`` and
-``off`` are texts, ``1e-3`` is a number, and ``16:9``, ``010`` and ``2024-01-01`` are texts.
+Plain words are read as in YAML 1.2, not as in YAML 1.1, PyYAML's default. So only true and false are
+truth values, ``no`` and ``off`` are texts, ``1e-3`` is a number, and ``16:9``, ``010`` and ``2024-01-01`` are texts.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from yaml.reader import ReaderError
 from nasbuild.errors import NasbuildError, SpaceError
 
 _MOST_VALUES = 2_000_000
-_LONG = 100_000  # characters from which on the parser in C is used
-_DEEPEST = 200  # levels that it is trusted with: it has no guard against deep nesting
+_LONG = 100_000  # texts with more characters use the parser in C
+_DEEPEST = 200  # deepest nesting for the parser in C, which has no guard of its own
 _LONGEST_REASON = 200
 
 _TAG = "tag:yaml.org,2002:"
@@ -38,7 +38,7 @@ def plain_from_yaml(text: str, *, where: str, kind: type[NasbuildError] = SpaceE
     Raises
     ------
     NasbuildError
-        Of the given kind, if it is no YAML, a key stands twice, or a few aliases stand for more than can be read.
+        Of the given kind, if the text is not valid YAML, a key appears twice, or aliases expand too far.
     """
     try:
         return yaml.load(text, Loader=_loader(text))
@@ -52,19 +52,19 @@ def plain_from_yaml(text: str, *, where: str, kind: type[NasbuildError] = SpaceE
             f"is not valid YAML (character #x{error.character:04x}: {error.reason})", where=place
         ) from None
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        # What PyYAML's constructors raise where a tag and its value don't fit, and on deep nesting.
+        # PyYAML's constructors raise these if a tag does not fit its value, or on deep nesting.
         raise kind(f"is not readable YAML ({type(error).__name__})", where=where) from None
 
 
 def yaml_from_plain(data: object) -> str:
-    """YAML from which `plain_from_yaml` gives equal data."""
+    """YAML that `plain_from_yaml` reads as equal data."""
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, width=110, allow_unicode=True)
 
 
 class _Careful:
-    """Neither drops a key that stands twice nor is taken in by aliases that stand for more and more."""
+    """Refuses repeated keys, and aliases that expand too far."""
 
-    yaml_implicit_resolvers = {}  # noqa: RUF012 (PyYAML's own way: filled below)
+    yaml_implicit_resolvers = {}  # noqa: RUF012 (as in PyYAML; filled below)
 
     def get_single_node(self):
         node = super().get_single_node()  # pyright: ignore[reportAttributeAccessIssue]
@@ -75,7 +75,7 @@ class _Careful:
 
 
 class _Loader(_Careful, yaml.SafeLoader):
-    """YAML without objects."""
+    """Loads YAML without objects."""
 
     yaml_implicit_resolvers = _Careful.yaml_implicit_resolvers
 
@@ -89,12 +89,12 @@ if yaml.__with_libyaml__:
 
 
 def _loader(text: str) -> type:
-    """The parser in C for long texts, which are seconds of work for the other; it is as strict.
+    """The parser in C for long texts, which is as strict and saves seconds.
 
     Raises
     ------
     ComposerError
-        If a long text holds more values than can be read.
+        If a long text has too many values.
     """
     if len(text) < _LONG or not yaml.__with_libyaml__:
         return _Loader
@@ -103,7 +103,7 @@ def _loader(text: str) -> type:
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
             if depth > _DEEPEST:
-                # Not read on: both scanners' work grows with the square of the depth.
+                # Stop here: the time of both scanners grows with the square of the depth.
                 return _Loader
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
@@ -115,7 +115,7 @@ def _loader(text: str) -> type:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Lists of plain values and layers on one line, as people write them."""
+    """Writes lists of plain values and layers on one line, as people do."""
 
     def ignore_aliases(self, data):  # noqa: ARG002
         return True
@@ -132,12 +132,12 @@ class _Dumper(yaml.SafeDumper):
 for _name, _pattern, _first in _PLAIN_WORDS:
     for _letter in _first or [None]:
         _Careful.yaml_implicit_resolvers.setdefault(_letter, []).append((_TAG + _name, _pattern))
-# The writer keeps YAML 1.1's words as well, so that it quotes what either version would not read as text.
+# The writer also knows the words of YAML 1.1, so that it quotes what either version would not read as text.
 _Dumper.add_implicit_resolver(_TAG + "float", _FLOAT, list("-+.0123456789"))
 
 
 def _values(node: yaml.Node, known: dict[int, float]) -> float:
-    """How many values a node stands for once its aliases are written out; infinite if it holds itself."""
+    """Number of values of a node with its aliases expanded; infinite if it contains itself."""
     if not isinstance(node, yaml.CollectionNode):
         return 1
     if id(node) not in known:
@@ -155,7 +155,7 @@ def _refuse_repeats(node: yaml.CollectionNode) -> None:
     if not isinstance(node, yaml.MappingNode):
         return
     seen = set()
-    # Keys that are lists are refused later on, as they have no hash.
+    # Keys that are lists are refused later, as they have no hash.
     for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
         if (key.tag, key.value) in seen:
             raise ComposerError(None, None, f"key {key.value!r} appears twice", key.start_mark)

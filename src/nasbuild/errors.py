@@ -1,4 +1,4 @@
-"""The one exception family: what is wrong, where, what is allowed, what to do."""
+"""The one family of exceptions: what is wrong, where, what is allowed, what to do."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 
 class NasbuildError(Exception):
-    """A mistake that a user can mend, told in one sentence.
+    """A mistake that the user can fix, described in one sentence.
 
     Parameters
     ----------
     what
         What is wrong, without a final full stop.
     where
-        File, line, field or option in which it stands.
+        The file, line, field or option.
     allowed
-        The values that would have been accepted; long lists are cut.
+        The accepted values; long lists are cut.
     todo
         What the user can do about it.
     """
@@ -42,17 +42,17 @@ class NasbuildError(Exception):
         return text
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Errors travel between worker processes; keyword-only arguments need help there.
+        # Workers pickle errors, which needs help with keyword-only arguments.
         return _rebuild, (type(self), self.what, self.where, self.allowed, self.todo)
 
     def at(self, where: str) -> NasbuildError:
-        """The same error, standing in ``where`` (put before the place that it names already)."""
+        """The same error with ``where`` put before its place."""
         place = f"{where}, {self.where}" if self.where else where
         return type(self)(self.what, where=place, allowed=self.allowed, todo=self.todo)
 
 
 class SpaceError(NasbuildError):
-    """A search space that can't be used, or an architecture that is not in it."""
+    """A search space that is invalid, or an architecture that is not in it."""
 
 
 class TableError(NasbuildError):
@@ -60,19 +60,19 @@ class TableError(NasbuildError):
 
 
 class TargetError(NasbuildError):
-    """A target that is no known metric and no safe equation."""
+    """A target that is neither a known metric nor a safe equation."""
 
 
 class FitError(NasbuildError):
-    """A run folder that is missing, damaged, foreign or of a newer version."""
+    """A fit folder that is missing, damaged, foreign or of a newer version."""
 
 
 class Infeasible(NasbuildError):
-    """Bounds that nothing meets: a sweep goes on with its next value."""
+    """Bounds that no architecture meets; a sweep continues with the next value."""
 
 
 class OutputError(NasbuildError):
-    """A result that can't be written where it was asked for."""
+    """A result that can't be written to the requested place."""
 
 
 def _listed(values: Iterable[object], most: int = 20) -> str:

@@ -1,4 +1,4 @@
-"""What the tests of operator graphs share."""
+"""Fixtures for the tests of operator graphs."""
 
 from __future__ import annotations
 

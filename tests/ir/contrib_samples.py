@@ -1,4 +1,4 @@
-"""Networks of one operation of onnxruntime each, with the costs that were counted by hand."""
+"""Networks of single operations of onnxruntime, with costs counted by hand."""
 
 from __future__ import annotations
 

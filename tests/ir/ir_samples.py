@@ -27,9 +27,9 @@ def number(name, value):
 
 
 def model(nodes, stored, shape, *, opset=18, inputs=None, functions=(), outputs=None):
-    told = inputs or [info("x", shape)]
+    declared = inputs or [info("x", shape)]
     given = [info(name, None) for name in outputs or [nodes[-1].output[0]]]
-    graph = helper.make_graph(nodes, "g", told, given, stored)
+    graph = helper.make_graph(nodes, "g", declared, given, stored)
     imports = [helper.make_opsetid("", opset), helper.make_opsetid("own", 1)]
     return helper.make_model(graph, opset_imports=imports, ir_version=8, functions=functions)
 

@@ -1,4 +1,4 @@
-"""Runs the draft of a torch module: node by node, each by the operation that it was recorded from."""
+"""Executes the draft of a torch module, node by node, with the recorded operations."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Replay:
 
         monkeypatch.setattr(_recorder, "lower", lower)
         monkeypatch.setattr(_recorder, "Views", lambda draft: _Views(draft, self))
-        monkeypatch.setattr(_trace, "Recorder", lambda **told: _Recorder(self, **told))
+        monkeypatch.setattr(_trace, "Recorder", lambda **arguments: _Recorder(self, **arguments))
         self.draft: Draft = _trace.trace(module, (x,), {}, 0)
 
     def note(
@@ -57,11 +57,11 @@ class Replay:
             operands.append(value(tensor))
             return operands[-1]
 
-        told = mapped((list(args), dict(kwargs)), operand)
+        arguments = mapped((list(args), dict(kwargs)), operand)
         if read is not None:
             assert {id(o) for o in operands if isinstance(o, Node)} == read, op
         for position, one in enumerate(made):
-            self.calls[id(one)] = (op, *told, position)
+            self.calls[id(one)] = (op, *arguments, position)
         self.kept += [made, operands]
 
     def run(self, x: Tensor) -> list[Tensor]:
@@ -90,7 +90,7 @@ class Replay:
         if id(one) in self.calls:
             op, args, kwargs, position = self.calls[id(one)]
             args, kwargs = _filled((args, kwargs), value)
-            kwargs = {name: told for name, told in kwargs.items() if name not in _LAYOUTS}
+            kwargs = {name: arguments for name, arguments in kwargs.items() if name not in _LAYOUTS}
             if op in ("as_strided", "view", "_unsafe_view"):
                 # What was a view there is a tensor of its own here, laid out as it was made.
                 args[0] = args[0].clone(memory_format=torch.contiguous_format)
@@ -108,8 +108,8 @@ class _Shape:
 
 
 class _Recorder(_recorder.Recorder):
-    def __init__(self, replay: Replay, **told: Any) -> None:
-        super().__init__(**told)
+    def __init__(self, replay: Replay, **arguments: Any) -> None:
+        super().__init__(**arguments)
         self._replay = replay
 
     def _values(self, call: Any, results: Any, lost: Any) -> Any:
@@ -173,8 +173,8 @@ def _layout(tensor: Tensor) -> tuple[Any, ...]:
     return tuple(tensor.shape), tensor.stride(), tensor.storage_offset()
 
 
-def _written(told: Any, value: Any) -> Tensor:
-    (whole, *large), (part, *small) = told
+def _written(arguments: Any, value: Any) -> Tensor:
+    (whole, *large), (part, *small) = arguments
     size = 1 + max(_last(*large), _last(*small))
     memory = torch.zeros(size, dtype=value(whole).dtype)
     memory.as_strided(*large).copy_(value(whole))
@@ -194,13 +194,13 @@ def _back(node: Node, value: Any) -> Tensor:
     return source.reshape(node.shape)
 
 
-def _filled(told: Any, value: Any) -> Any:
-    if isinstance(told, Node | Const):
-        return value(told)
-    if isinstance(told, _Shape):
-        return torch.empty(told.sizes)
-    if isinstance(told, Mapping):
-        return {key: _filled(one, value) for key, one in told.items()}
-    if isinstance(told, tuple | list):
-        return [_filled(one, value) for one in told]
-    return told
+def _filled(arguments: Any, value: Any) -> Any:
+    if isinstance(arguments, Node | Const):
+        return value(arguments)
+    if isinstance(arguments, _Shape):
+        return torch.empty(arguments.sizes)
+    if isinstance(arguments, Mapping):
+        return {key: _filled(one, value) for key, one in arguments.items()}
+    if isinstance(arguments, tuple | list):
+        return [_filled(one, value) for one in arguments]
+    return arguments

@@ -1,4 +1,4 @@
-"""The same costs whichever way a network comes: as a torch module, as its ONNX file, run and counted, quantised."""
+"""A network has the same costs as a torch module, as an ONNX file, when counted, and quantised."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ USUAL = {
 
 
 @pytest.mark.parametrize("name", USUAL)
-def test_three_routes_agree_on_costs(name, written):
+def test_torch_onnx_and_counting_agree_on_costs(name, written):
     module, inputs = USUAL[name]
     module = copy.deepcopy(module).eval()
     macs = {
@@ -119,11 +119,11 @@ def test_three_routes_agree_on_costs(name, written):
         ("lstm, sequence first", 7 * 20 * 21),
     ],
 )
-def test_a_sequence_that_stands_first_is_no_batch(name, macs, written):
+def test_a_leading_sequence_is_not_a_batch(name, macs, written):
     module, inputs = USUAL[name]
     for made in (from_torch(module, inputs), read_onnx(written(to_onnx(module.eval(), inputs)))):
         assert made.total_macs == macs
-        assert "dimension 0 of its inputs, of size 7, is no batch" in made.notes[0]
+        assert "dimension 0 of its inputs, of size 7, is not a batch" in made.notes[0]
 
 
 def test_a_batch_of_several_is_one_by_every_route(written):
@@ -162,11 +162,11 @@ def test_new_layers_have_their_own_zeros_and_ones(written):
     nn.init.zeros_(module[3].bias)
     x = torch.rand(1, 10, 32)
     wanted = sum(p.numel() for p in module.parameters())
-    for told in (from_torch(module, x), read_onnx(written(to_onnx(module, x)))):
-        assert told.total_parameters == wanted
+    for graph_read in (from_torch(module, x), read_onnx(written(to_onnx(module, x)))):
+        assert graph_read.total_parameters == wanted
 
 
-def test_what_torch_multiplies_and_nobody_can_count_is_named():
+def test_operations_of_torch_with_unknown_costs_are_named():
     graph = from_torch(Call(lambda m, x: torch.linalg.inv(m(x)), nn.Linear(16, 7)), TOKENS)
     assert graph.total_macs is None
     assert graph.uncounted == {"aten::linalg_inv_ex": 1}
@@ -242,7 +242,7 @@ def test_quantised_files_of_a_network_have_its_costs(quantised):
     assert {"ConvInteger", "MatMulInteger"} <= ops["dynamic"]
 
 
-def test_a_quantised_file_is_read_without_what_it_tells_of_shapes(quantised, written):
+def test_a_quantised_file_is_read_without_declared_shapes(quantised, written):
     """Whoever cuts a network in pieces loses these."""
     for name in ("qoperator", "int4", "dynamic"):
         made = onnx.load(quantised[name])

@@ -1,4 +1,4 @@
-"""What a whole ONNX network costs: parameters once, batches, and operations that are known to be free or not at all."""
+"""Costs of whole ONNX networks: shared parameters, batches, and free or unknown operations."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def test_every_operation_of_onnx_is_counted_or_known_to_be_free():
     uncounted = {"DFT", "STFT", "Det", "CausalConvWithState", "LinearAttention"}
     refused = {"If", "Loop", "Scan", "SequenceMap"}
     standard = {schema.name for schema in defs.get_all_schemas() if schema.domain == ""}
-    told = {op for op in standard if op in FREE or has_rule("", op)}
-    assert standard - told <= uncounted | refused | {"FlexAttention"}
+    covered = {op for op in standard if op in FREE or has_rule("", op)}
+    assert standard - covered <= uncounted | refused | {"FlexAttention"}
     assert not FREE & {op for op in standard if has_rule("", op)}
 
 
@@ -36,7 +36,7 @@ def test_operations_of_onnxruntime_have_the_names_that_it_has():
     state = pytest.importorskip("onnxruntime", reason="extra 'onnx'").capi._pybind_state
     there = {schema.name for schema in state.get_all_operator_schema() if schema.domain == MICROSOFT}
     counted = {op for op in there if has_rule(MICROSOFT, op)}
-    # Contents decide about the cost of these, or nobody has told it.
+    # The cost of these depends on contents, or is not documented.
     rest = sorted(op for op in there - counted if not is_free(MICROSOFT, op))
     assert not {op for op in counted if is_free(MICROSOFT, op)}
     assert {op for domain, op in ATTENTION if domain} <= there
@@ -97,7 +97,7 @@ def recurrent(shape, layout=0):
     )
 
 
-def test_a_sequence_is_no_batch(written):
+def test_a_sequence_is_not_a_batch(written):
     graph = read_onnx(written(recurrent((5, 1, 10))))
     assert graph.total_macs == 5 * 80 * 30
     assert graph.output_shape[-1][:4].tolist() == [5, 1, 1, 20]
@@ -112,7 +112,7 @@ def test_a_sequence_is_no_batch(written):
     assert (free.total_macs, free.notes) == (7 * 80 * 30, ())
 
 
-def test_an_attention_across_the_leading_size_is_no_batch(written):
+def test_attention_across_the_leading_dimension_rules_out_a_batch(written):
     made = model(
         [
             make("Reshape", ["x", "split"], ["a"]),
@@ -144,7 +144,7 @@ def test_damaged_operations_of_onnxruntime_give_one_sentence_or_a_graph(seed, wr
     assert 0 < refused < 60
 
 
-def test_settings_that_are_none_make_a_cost_unknown(written):
+def test_invalid_settings_make_a_cost_unknown(written):
     x, w = [("x", (2, 10, 64), FLOAT)], [("w", (32, 2, 16), UINT8), ("s", (64,), FLOAT)]
     for settings in ({"K": "much", "N": 32}, {"N": 32}, {"K": -64, "N": 32}, {"K": 64, "N": [1, 2]}):
         made = single("MatMulNBits", x, w, "x w s", **settings)

@@ -20,8 +20,8 @@ def relu(*shapes):
     """Inputs of these shapes, each with a node that keeps its shape."""
     names = [f"in{i}" for i in range(len(shapes))]
     nodes = [make("Relu", [name], [f"out_{name}"]) for name in names]
-    told = [info(name, shape) for name, shape in zip(names, shapes, strict=True)]
-    return model(nodes, [], None, inputs=told, outputs=[f"out_{name}" for name in names])
+    declared = [info(name, shape) for name, shape in zip(names, shapes, strict=True)]
+    return model(nodes, [], None, inputs=declared, outputs=[f"out_{name}" for name in names])
 
 
 def shapes_of(graph):
@@ -37,7 +37,7 @@ def computed(made, inputs):
 
 
 @pytest.mark.parametrize(
-    ("told", "given", "expected"),
+    ("declared", "given", "expected"),
     [
         # The batch is the batch wherever its name stands, whatever it is called if it stands first once.
         ([["batch", 576], [2, "batch", 128]], {}, [(1, 576), (2, 1, 128)]),
@@ -55,18 +55,18 @@ def computed(made, inputs):
         ([["n", "past+seq"]], {"past+seq": 5}, [(1, 5)]),
         ([["n", "past-seq"]], {"past-seq": 5}, [(1, 5)]),
         ([["n", "batch*2"]], {"batch": 4}, [(1, 8)]),
-        # A size told by its place is told for its name.
+        # A size given by position counts for its name.
         ([["n", "wide"], ["n", "wide", 2]], {"in0.1": 6}, [(1, 6), (1, 6, 2)]),
         ([["n", None]], {"in0.1": 6}, [(1, 6)]),
     ],
 )
-def test_free_sizes(written, told, given, expected):
-    graph = read_onnx(written(relu(*told)), sizes=given)
+def test_free_sizes(written, declared, given, expected):
+    graph = read_onnx(written(relu(*declared)), sizes=given)
     assert shapes_of(graph) == expected
 
 
 @pytest.mark.parametrize(
-    ("told", "given", "missing"),
+    ("declared", "given", "missing"),
     [
         ([["batch", "seq"], ["seq", "wide", None]], {}, ["seq", "wide", "in1.2"]),
         ([["seq", "batch", 10]], {}, ["seq"]),
@@ -75,8 +75,8 @@ def test_free_sizes(written, told, given, expected):
         ([["n", "past-seq"]], {}, ["past-seq"]),
     ],
 )
-def test_all_sizes_that_are_missing_are_told_at_once(written, told, given, missing):
-    path = written(relu(*told))
+def test_all_missing_sizes_are_named_at_once(written, declared, given, missing):
+    path = written(relu(*declared))
     with pytest.raises(NasbuildError) as caught:
         read_onnx(path, sizes=given)
     for key in missing:
@@ -84,23 +84,23 @@ def test_all_sizes_that_are_missing_are_told_at_once(written, told, given, missi
     assert str(caught.value).count("--size") == len(missing)
     assert list(onnx_inputs(path, sizes=given)[2]) == missing
     # What is asked for is what is needed.
-    assert len(read_onnx(path, sizes={**given, **dict.fromkeys(missing, 4)})) == 2 * len(told)
+    assert len(read_onnx(path, sizes={**given, **dict.fromkeys(missing, 4)})) == 2 * len(declared)
 
 
 @pytest.mark.parametrize(
-    ("told", "given", "said"),
+    ("declared", "given", "said"),
     [
         ([["n", "wide"]], {"wide": 0}, "the size of 'wide' can't be 0"),
         ([["n", "wide"]], {"wide": 3, "width": 3}, r"no free size 'width'; allowed: n, in0.0, wide, in0.1"),
         ([["n", 3]], {"in0.1": 4}, "dimension 1 of input 'in0' is 3, not 4"),
-        ([["n", "wide/2"]], {"wide": 3}, "the size 'wide/2' is not a number of elements with wide = 3"),
-        ([["n", "wide-4"], ["n", "wide"]], {"wide": 3}, "is no number of elements"),
-        ([["n", "wide % 0"]], {"wide": 3}, "is no number of elements"),
+        ([["n", "wide/2"]], {"wide": 3}, "the size 'wide/2' is not a positive whole number with wide = 3"),
+        ([["n", "wide-4"], ["n", "wide"]], {"wide": 3}, "is not a positive whole number"),
+        ([["n", "wide % 0"]], {"wide": 3}, "is not a positive whole number"),
     ],
 )
-def test_sizes_that_can_not_be(written, told, given, said):
+def test_impossible_sizes_are_refused(written, declared, given, said):
     with pytest.raises(NasbuildError, match=said):
-        read_onnx(written(relu(*told)), sizes=given)
+        read_onnx(written(relu(*declared)), sizes=given)
 
 
 def by_rate(kind=INT64, shape=()):
@@ -135,8 +135,8 @@ def test_a_branch_by_the_value_of_an_input(written):
         [found] = computed(by_rate(), {"x": x, "sr": np.array(rate, np.int64)})
         assert sizes(graph.output_shape[-1]) == found.shape
         assert graph.macs.sum() == 4 * found.shape[1]
-    told = read_onnx(written(by_rate(FLOAT, (1,))), inputs={"sr": [16000.0]})
-    assert told.macs.sum() == 24
+    graph = read_onnx(written(by_rate(FLOAT, (1,))), inputs={"sr": [16000.0]})
+    assert graph.macs.sum() == 24
 
 
 @pytest.mark.parametrize(
@@ -149,17 +149,17 @@ def test_a_branch_by_the_value_of_an_input(written):
         (list(range(2000)), "has 2,000 elements"),
     ],
 )
-def test_values_that_can_not_be(written, value, said):
+def test_impossible_values_are_refused(written, value, said):
     with pytest.raises(NasbuildError, match=said):
         read_onnx(written(by_rate()), inputs={"sr": value})
 
 
-def test_a_value_of_no_input(written):
+def test_a_value_for_an_unknown_input_is_refused(written):
     with pytest.raises(NasbuildError, match="has no input 'rate'; allowed: sr, x"):
         read_onnx(written(by_rate()), inputs={"rate": 1})
 
 
-def test_a_value_instead_of_a_stored_one(written):
+def test_a_given_value_replaces_a_stored_one(written):
     made = by_rate()
     made.graph.initializer.append(helper.make_tensor("sr", INT64, [], [8000]))
     assert read_onnx(written(made)).macs.sum() == 8
@@ -174,9 +174,9 @@ def test_the_shape_of_a_value_is_a_size(written):
         make("Relu", ["g"], ["y"]),
     ]
     stored = [helper.make_tensor(name, INT64, [], [v]) for name, v in (("zero", 0), ("one", 1))]
-    told = [info("x", [1, 8]), info("n", [], INT64), info("k", ["many"], INT64)]
+    declared = [info("x", [1, 8]), info("n", [], INT64), info("k", ["many"], INT64)]
     graph = read_onnx(
-        written(model(nodes, stored, None, inputs=told, outputs=["y"])), inputs={"n": 3, "k": [1, 2]}
+        written(model(nodes, stored, None, inputs=declared, outputs=["y"])), inputs={"n": 3, "k": [1, 2]}
     )
     assert sizes(graph.output_shape[-1]) == (1, 3)
 
@@ -340,11 +340,11 @@ def test_weights_of_few_bits_before_their_version(written, kind, opset):
     assert sizes(graph.output_shape[-1]) == (1, 4)
 
 
-def test_what_no_type_makes_right_is_still_refused(written):
+def test_errors_beyond_types_are_still_refused(written):
     nodes = [make("Relu", ["x"], ["y"])]
-    told = model(nodes, [], None, inputs=[info("x", [1, 3], BOOL)])
+    declared = model(nodes, [], None, inputs=[info("x", [1, 3], BOOL)])
     with pytest.raises(NasbuildError, match="type"):
-        read_onnx(written(told))
+        read_onnx(written(declared))
     mixed = model(
         [make("QLinearMatMul", list("xszwszsz"), ["y"])],
         [weights("w", 3, 3), weights("s", 1), whole("z", 0)],
@@ -354,7 +354,7 @@ def test_what_no_type_makes_right_is_still_refused(written):
         read_onnx(written(mixed))
 
 
-def test_sizes_that_the_file_tells_of_others_operations(written):
+def test_declared_sizes_of_foreign_operations_are_used(written):
     made = model([make("Odd", ["x"], ["a"], domain="own"), make("Relu", ["a"], ["y"])], [], ["n", "wide"])
     made.graph.value_info.append(info("a", ["n", "2*wide"]))
     assert sizes(read_onnx(written(made), sizes={"wide": 3}).output_shape[-1]) == (1, 6)

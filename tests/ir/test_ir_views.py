@@ -1,4 +1,4 @@
-"""Torch modules that write through views: every branch is kept, and what is recorded computes what the module does."""
+"""Torch modules that write through views: the recorded draft computes what the module does."""
 
 from __future__ import annotations
 
@@ -193,7 +193,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__)
-def test_what_is_written_is_not_lost(path):
+def test_writes_are_not_lost(path):
     torch.manual_seed(0)
     module = Layers(path).eval()
     held = {name: t.clone() for name, t in (*module.named_parameters(), *module.named_buffers())}
@@ -219,7 +219,7 @@ def test_disjoint_parts_do_not_wait_for_each_other():
     assert graph.ops == ["Input", "Gemm", "Slice", "Exp"]
 
 
-def test_a_write_to_all_of_a_tensor_leaves_nothing_of_what_it_was():
+def test_a_write_to_a_whole_tensor_replaces_it():
     def path(m, x):
         y = m.wide(x)
         y.transpose(1, 2).view(6, 4)[:] = m.narrow(x).mean()
@@ -267,7 +267,7 @@ def test_states_of_recurrent_layers_are_operands():
     assert graph.edges.T.tolist() == [[0, 1], [1, 2], [0, 3], [2, 3]]
 
 
-def test_drawn_modules_compute_from_their_drafts_what_they_compute(written, monkeypatch):
+def test_drafts_of_random_modules_compute_the_same(written, monkeypatch):
     """Views, views of views, writes of every kind; ``benchmarks/views.py`` does the same with 200."""
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = 3

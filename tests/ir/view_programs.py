@@ -193,8 +193,8 @@ class _Drawing:
             value = torch.full(shape, 0.5)
             self.lines.append(f"{made} = torch.full({shape}, 0.5)")
         elif how in ("zeros", "new_zeros", "zeros_like"):
-            told = {"zeros": f"torch.zeros({shape})", "new_zeros": f"t0.new_zeros({shape})"}
-            self.lines.append(f"{made} = {told.get(how, f'torch.zeros_like(t0.new_empty({shape}))')}")
+            made_by = {"zeros": f"torch.zeros({shape})", "new_zeros": f"t0.new_zeros({shape})"}
+            self.lines.append(f"{made} = {made_by.get(how, f'torch.zeros_like(t0.new_empty({shape}))')}")
         else:
             value = torch.rand(shape, generator=torch.Generator().manual_seed(number))
             held = nn.Parameter(value.clone(), requires_grad=False) if how == "parameter" else value.clone()
@@ -371,13 +371,13 @@ class _Drawing:
 
     def model(self, named: Sequence[str]) -> ModelProto:
         outputs = [self._node("Identity", self.read(name)) for name in named]
-        told = helper.make_tensor_value_info
+        value_info = helper.make_tensor_value_info
         stored = [numpy_helper.from_array(value, name) for name, value in self._stored.items()]
         graph = helper.make_graph(
             self._nodes,
             "views",
-            [told("t0", TensorProto.FLOAT, INPUT)],
-            [told(name, TensorProto.FLOAT, None) for name in outputs],
+            [value_info("t0", TensorProto.FLOAT, INPUT)],
+            [value_info(name, TensorProto.FLOAT, None) for name in outputs],
             stored,
         )
         return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)

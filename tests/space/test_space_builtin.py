@@ -1,4 +1,4 @@
-"""The built-in spaces, and the spaces and rows of real tables."""
+"""The built-in spaces, and the real tables that belong to them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many modules and architectures there are, exactly and at any size."""
+"""Exact counts of modules and architectures, of any size."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from strategies import all_modules, relaxed, spaces
 
 @given(spaces())
 @relaxed
-def test_counts_are_those_of_writing_everything_out(space):
+def test_counts_equal_full_enumeration(space):
     product = 1
     for stage in space.stages:
         modules = all_modules(stage)
@@ -38,7 +38,7 @@ def test_once_for_all_mobilenet_has_ten_to_the_nineteen():
     assert count_architectures(load_space("ofa-mobilenet-v3")) == 7371**5 == 21_758_655_492_572_485_851
 
 
-def test_a_count_beyond_every_machine_number_is_exact():
+def test_counts_beyond_64_bits_are_exact():
     wide = Stage("wide", tuple(range(1, 101)), (Feature("op", tuple("abcdefghij")),))
     assert count_modules(wide) == int("1" * 100 + "0")
     assert count_architectures(Space("huge", (wide,) * 3)) == int("1" * 100 + "0") ** 3
@@ -71,10 +71,10 @@ def test_a_stage_without_features_has_one_module_a_depth():
     ],
     ids=range(8),
 )
-def test_a_count_of_any_size_is_shown(count, shown):
+def test_counts_of_any_size_are_formatted(count, shown):
     assert format_count(count) == shown
-    told = json_count(count)
-    assert told == (count if count < 10**300 else None)
+    found = json_count(count)
+    assert found == (count if count < 10**300 else None)
     if count:
         # By digits, as Python writes them where it may.
         digits = len(f"{count:x}") * 1.2041199826559248

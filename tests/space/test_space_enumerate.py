@@ -1,4 +1,4 @@
-"""Everything in order and lazily: the first of a huge space comes at once."""
+"""Enumeration is in order and lazy: the first modules of a huge space come at once."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_shared_feature_is_one_digit_before_all_others():
 
 @given(spaces(), st.integers(1, 50))
 @relaxed
-def test_modules_come_once_each_and_shallow_ones_first(space, chunk):
+def test_modules_are_distinct_and_shallow_ones_come_first(space, chunk):
     for stage in space.stages:
         modules = list(enumerate_modules(stage, chunk))
         assert len(modules) == len(set(modules)) == count_modules(stage)
@@ -80,7 +80,7 @@ def test_modules_come_once_each_and_shallow_ones_first(space, chunk):
 
 @given(spaces(most_stages=2, most_modules=30))
 @relaxed
-def test_architectures_come_once_each_and_the_last_stage_runs_fastest(space):
+def test_architectures_are_distinct_and_the_last_stage_runs_fastest(space):
     found = list(enumerate_architectures(space))
     assert len(found) == count_architectures(space)
     assert set(found) == set(all_architectures(space))
@@ -105,7 +105,7 @@ def test_the_first_architectures_of_a_huge_space_come_at_once():
     assert second == first.replace(4, ((3, 3), (3, 5)))
 
 
-def test_a_chunk_far_inside_is_found_without_what_is_before_it():
+def test_a_distant_chunk_needs_no_earlier_ones():
     number = 123_456_789_012_345_678
     code = module_codes(HUGE, 30, number, number + 1)[0]
     digits = [int(d) for d in code.ravel()]
@@ -115,7 +115,7 @@ def test_a_chunk_far_inside_is_found_without_what_is_before_it():
     assert value == number
 
 
-def test_numbering_what_no_machine_number_can_count_is_refused():
+def test_numbering_beyond_64_bits_is_refused():
     with pytest.raises(SpaceError, match=r"^huge has \d+ modules, too many to number; sample them instead$"):
         module_codes(HUGE, 30)
 

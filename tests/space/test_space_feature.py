@@ -1,4 +1,4 @@
-"""What is read into the choices of a feature."""
+"""The kind of a feature follows from its choices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``space.yaml``: what is written is read again, plain or gzipped, by people or tools."""
+"""``space.yaml`` is written and read back, plain or gzipped, by people and by other tools."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def same_types(one: Space, other: Space) -> bool:
 
 @given(spaces(ranges=True))
 @relaxed
-def test_what_is_written_is_read_again(space):
+def test_written_data_is_read_back_equal(space):
     assert same_types(space_from_yaml(space_to_yaml(space)), space)
     assert same_types(space_from_dict(space_to_dict(space)), space)
 
@@ -76,7 +76,7 @@ def test_any_other_yaml_tool_reads_the_same(space):
     assert yaml.safe_load(space_to_yaml(space)) == space_to_dict(space)
 
 
-def test_an_example_is_read_and_written_as_people_write_it():
+def test_a_handwritten_example_is_read_and_written_alike():
     space = space_from_yaml(GOOD)
     assert [s.name for s in space.stages] == ["early", "late", "pool", "globals"]
     assert space.stages[0].features == (
@@ -92,14 +92,14 @@ def test_an_example_is_read_and_written_as_people_write_it():
     assert space_to_yaml(space) == GOOD.split("\n", 1)[1]
 
 
-def test_what_may_be_left_out():
+def test_optional_keys_may_be_omitted():
     space = space_from_yaml(
         "name: s\nmetrics:\nglobals:\nstages:\n- {depth: 3}\n- {depth: 2, features: , shared: }"
     )
     assert space == Space("s", (Stage("stage1", (3,), ()), Stage("stage2", (2,), ())))
 
 
-def test_listed_modules_tell_the_depths_and_stand_once():
+def test_listed_modules_define_the_depths_and_repeats_are_dropped():
     modules = "modules: [[{a: 1}], [{a: 0}, {a: 1}], [{a: 1.0}]]"
     text = f"name: s\nstages: [{{depth: [1, 2, 3], features: {{a: [0, 1]}}, {modules}}}]"
     stage = space_from_yaml(text).stages[0]
@@ -200,7 +200,7 @@ def test_a_file_that_cannot_be_read_is_named_with_the_reason(tmp_path, name, con
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_is_no_file(tmp_path):
+def test_a_folder_is_refused(tmp_path):
     with pytest.raises(SpaceError) as caught:
         load_space(tmp_path)
     assert str(caught.value) == f"{tmp_path}: can't be read (Is a directory)"
@@ -219,7 +219,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     assert str(caught.value) == f"{tmp_path}/absent/s.yaml: can't be written (No such file or directory)"
 
 
-def test_ranges_of_metrics_and_what_does_nothing_are_kept():
+def test_ranges_of_metrics_and_identities_are_kept():
     text = "name: s\nmetrics: {acc: {direction: maximize, minimum: 0, maximum: 100}}\n"
     text += "stages: [{depth: 2, features: {op: [conv, skip]}}]\n"
     space = space_from_yaml(text)
@@ -229,7 +229,7 @@ def test_ranges_of_metrics_and_what_does_nothing_are_kept():
     assert space.metrics["acc"].outside(-1) == "at least 0"
     assert space.metrics["acc"].outside(100) is None
     assert space_from_yaml(space_to_yaml(space)) == space
-    for told, meant in (("[skip]", ("skip",)), ("none", ())):
-        named = space_from_yaml(text + f"identity: {told}\n")
+    for declared, meant in (("[skip]", ("skip",)), ("none", ())):
+        named = space_from_yaml(text + f"identity: {declared}\n")
         assert named.identity == meant
         assert space_from_yaml(space_to_yaml(named)) == named

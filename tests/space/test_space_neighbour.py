@@ -1,4 +1,4 @@
-"""Steps and mutations: exactly the modules one step away, and never a step out of the space."""
+"""Neighbours are exactly the modules one step away, and mutations stay in the space."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_neighbours_are_all_modules_one_step_away_once_each(space, data):
         assert set(found) == {other for other in all_modules(stage) if one_step(stage, module, other)}
 
 
-def test_neighbours_of_an_example_written_out():
+def test_neighbours_of_a_small_example():
     stage = Stage("s", (1, 2), (A, B), frozenset("b"))
     assert set(neighbours(stage, ((0, "x"),))) == {
         ((1, "x"),),
@@ -108,13 +108,13 @@ def test_a_mutation_changes_one_stage_and_stays_in_the_space(mutate, drawn, seed
 
 
 @pytest.mark.parametrize("mutate", [mutate_module, mutate_layer])
-def test_a_space_of_one_architecture_has_no_other(mutate):
+def test_a_space_of_one_architecture_has_no_mutation(mutate):
     space = Space("one", (Stage("s", (2,), (Feature("a", (1,)),)), Stage("bare", (1,), ())))
     only = Architecture((((1,), (1,)), ((),)))
     assert mutate(space, only, np.random.default_rng(0)) == only
 
 
-def test_a_module_mutation_draws_every_other_module_equally_often():
+def test_module_mutations_are_uniform_over_other_modules():
     stages = (Stage("s", (1, 2), (A,)), Stage("one", (1,), ()), Stage("t", (1,), (B,)))
     space, rng = Space("s", stages), np.random.default_rng(1)
     start = Architecture((((0,), (0,)), ((),), (("x",),)))
@@ -135,7 +135,7 @@ def test_a_module_mutation_draws_every_other_module_equally_often():
     ],
     ids=["free", "shared", "depths apart", "listed"],
 )
-def test_a_layer_mutation_takes_every_step_there_is(stage):
+def test_layer_mutations_reach_every_neighbour(stage):
     module, rng = stage.decode(np.zeros((2, len(stage.features)), dtype=np.int16)), np.random.default_rng(2)
     space = Space("s", (stage,))
     seen = {mutate_layer(space, Architecture((module,)), rng).modules[0] for _ in range(1000)}
@@ -157,7 +157,7 @@ def test_a_listed_module_without_neighbours_becomes_any_other():
     assert mutated == Architecture((listed[1],))
 
 
-def test_a_layer_that_can_be_added_in_billions_of_ways_is_added_at_once():
+def test_adding_one_of_billions_of_layers_is_fast():
     stage = Stage("s", (1, 2), tuple(Feature(f"f{i}", tuple(range(8)), "numeric") for i in range(16)))
     assert count_modules(stage, 1) == 8**16
     space, rng = Space("wide", (stage,)), np.random.default_rng(5)

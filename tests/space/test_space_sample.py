@@ -1,4 +1,4 @@
-"""Sampling: the promised distribution, distinct where asked for, the same for the same seed."""
+"""Sampling has the promised distribution and is reproducible."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_modules_have_the_promised_distribution(name, over):
     assert agreement(drawn, probabilities(STAGES[name], over)) > 0.001
 
 
-def test_the_two_distributions_are_told_apart():
+def test_the_two_distributions_differ():
     rng = np.random.default_rng(1)
     drawn = [sample_module(STAGES["free"], rng, "depths") for _ in range(3000)]
     assert agreement(drawn, probabilities(STAGES["free"], "architectures")) < 1e-9
@@ -92,7 +92,7 @@ def test_architectures_have_the_promised_distribution(over):
 
 @pytest.mark.parametrize("n", [2, 6], ids=["drawn again until different", "drawn from a list"])
 @pytest.mark.parametrize("over", ["architectures", "depths"])
-def test_distinct_ones_are_drawn_one_after_the_other_without_putting_back(n, over):
+def test_distinct_samples_are_drawn_without_replacement(n, over):
     first = probabilities(SMALL.stages[0], over)
     p = {a: first[a.modules[0]] / 2 for a in all_architectures(SMALL)}
     rng = np.random.default_rng(4)
@@ -107,7 +107,7 @@ def test_distinct_ones_are_drawn_one_after_the_other_without_putting_back(n, ove
     spaces(most_modules=40), st.integers(0, 2**32), st.sampled_from(["architectures", "depths"]), st.data()
 )
 @relaxed
-def test_what_is_drawn_is_distinct_in_the_space_and_repeatable(space, seed, over, data):
+def test_samples_are_distinct_valid_and_reproducible(space, seed, over, data):
     total = count_architectures(space)
     n = data.draw(st.integers(0, min(total, 30)))
     drawn = sample(space, n, np.random.default_rng(seed), over=over)
@@ -117,14 +117,14 @@ def test_what_is_drawn_is_distinct_in_the_space_and_repeatable(space, seed, over
 
 
 @pytest.mark.parametrize("over", ["architectures", "depths"])
-def test_the_whole_space_can_be_drawn_but_not_one_more(over):
+def test_the_whole_space_can_be_sampled_but_not_one_more(over):
     assert set(sample(SMALL, 24, np.random.default_rng(5), over=over)) == set(all_architectures(SMALL))
     with pytest.raises(SpaceError, match=r"^25 different architectures were asked for, the space has 24$"):
         sample(SMALL, 25, np.random.default_rng(5), over=over)
     assert len(sample(SMALL, 25, np.random.default_rng(5), over=over, distinct=False)) == 25
 
 
-def test_another_seed_draws_others():
+def test_another_seed_samples_others():
     space = load_space("ofa-mobilenet-v3")
     drawn = [sample(space, 20, np.random.default_rng(seed)) for seed in (0, 0, 1)]
     assert drawn[0] == drawn[1]

@@ -1,4 +1,4 @@
-"""The table that comes with the package."""
+"""The built-in tables."""
 
 from __future__ import annotations
 

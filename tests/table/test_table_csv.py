@@ -1,4 +1,4 @@
-"""CSV: what a field means is known from the space; each mistake has its line and column."""
+"""CSV: the space defines what a field means, and each mistake has its line and column."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_a_quote_that_is_never_closed_would_hide_the_rest(bad: str, tmp_path):
     assert refusal(path, skip_bad=True) == message
 
 
-def test_a_broken_last_line_is_no_quote_left_open(tmp_path):
+def test_a_broken_last_line_is_not_an_open_quote(tmp_path):
     path = csv_file(tmp_path, LINE, '"b"c,2')
     path.write_text(path.read_text().rstrip())
     assert refusal(path) == f"{path}, line 3: is not valid CSV (',' expected after '\"'); {MEND}"
@@ -146,7 +146,7 @@ def test_a_bad_header_is_refused(case: str, tmp_path):
 SPREADSHEETS = {
     "semicolons": lambda t: t.replace(",", ";"),
     "decimal commas": lambda t: re.sub(r"(\d)\.(\d)", r"\1,\2", t.replace(",", ";")),
-    "told separator": lambda t: "sep=;\n" + t.replace(",", ";"),
+    "declared separator": lambda t: "sep=;\n" + t.replace(",", ";"),
     "tabs": lambda t: t.replace(",", "\t"),
     "empty rows": lambda t: t + "," * 12 + "\n" + "," * 12 + "\n",
     "UTF-16": lambda t: t.encode("utf-16"),
@@ -168,7 +168,7 @@ def test_what_spreadsheets_write_is_read(case: str, tmp_path):
     assert any("decimal commas" in n.text for n in table.notes) == (case == "decimal commas")
 
 
-def test_commas_and_points_in_numbers_of_one_file_are_not_guessed_at(tmp_path):
+def test_mixed_decimal_commas_and_points_are_refused(tmp_path):
     lines = [line.replace(",", ";").replace("75.5", "1,234") for line in (COLUMNS, LINE, OTHER)]
     path = csv_file(tmp_path, *lines[1:], header=lines[0])
     assert refusal(path) == (
@@ -177,7 +177,7 @@ def test_commas_and_points_in_numbers_of_one_file_are_not_guessed_at(tmp_path):
     )
 
 
-def test_a_line_of_another_separator_is_told_which_one_was_taken(tmp_path):
+def test_messages_name_the_assumed_separator(tmp_path):
     path = csv_file(tmp_path, LINE, header=COLUMNS.replace(",", ";"))
     assert "has 1 fields, the header has 13; fields were split at a semicolon" in refusal(path)
 

@@ -28,7 +28,7 @@ def copy(table: Table, **changes) -> Table:
 
 @relaxed
 @given(table=tables())
-def test_a_copy_is_equal_whatever_was_noted(table: Table):
+def test_equality_ignores_notes(table: Table):
     other = copy(table, notes=(Note("skipped", "one"),))
     assert other == table
     assert other.digest() == table.digest()
@@ -79,7 +79,7 @@ def test_another_architecture_makes_another_table():
     assert one.digest() != Table(space, ("x",), (b,), {}).digest()
 
 
-def test_a_table_is_no_other_thing_and_no_key():
+def test_tables_differ_from_other_types_and_are_unhashable():
     table = Table(SPACE, (), (), {})
     assert table != "table"
     with pytest.raises(TypeError, match="unhashable"):
@@ -138,7 +138,7 @@ def test_builtin_tables():
         load_builtin("nothing")
 
 
-def test_an_unknown_form_is_refused(tmp_path):
+def test_an_unknown_file_format_is_refused(tmp_path):
     forms = "allowed: .jsonl, .jsonl.gz, .json, .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .yaml, .yml"
     for name in ("t.xlsx", "t", "csv", "t.jsonl.xz", "t.pkl"):
         path = tmp_path / name

@@ -1,4 +1,4 @@
-"""Once-for-all configurations, held against a plain simulation of how the networks take them."""
+"""Once-for-all configurations against a plain simulation of how the networks use them."""
 
 from __future__ import annotations
 
@@ -146,13 +146,13 @@ def test_an_unknown_choice_is_refused_at_its_slot(tmp_path):
     assert "kernel = 7 is not a choice; allowed: 3, 5;" in message
 
 
-def test_slots_that_do_not_run_may_hold_anything():
+def test_unused_slots_may_hold_anything():
     assert ofa_to_arch(PLAIN, {"ks": [3, 0, 5], "e": [4, None, 3], "d": [1]}) == {
         "stages": [[{"expand": 4, "kernel": 3}], [{"expand": 3, "kernel": 5}]]
     }
 
 
-def test_both_forms_may_stand_in_one_file(tmp_path):
+def test_one_file_may_mix_both_forms(tmp_path):
     path = jsonl(tmp_path / "t.jsonl", {"arch": SAME, "metrics": {"acc": 3}}, GOOD)
     table = read_table(path, PLAIN)
     assert len(table) == 1
@@ -175,20 +175,20 @@ def test_two_resolutions_need_a_global(tmp_path):
     assert [architecture.modules[-1] for architecture in table.architectures] == [((224,),), ((192,),)]
 
 
-def test_the_resolution_of_a_bad_row_is_not_held_against_others(tmp_path):
+def test_the_resolution_of_a_bad_row_is_ignored(tmp_path):
     rows = [GOOD | {"r": 128, "ks": [9, 9, 9]}, GOOD | {"r": 224}, GOOD | {"r": 224, "d": [1]}]
     path = jsonl(tmp_path / "t.jsonl", *rows)
     assert len(read_table(path, PLAIN, skip_bad=True)) == 2
 
 
 @pytest.mark.parametrize(
-    ("r", "told"), [(160, "160"), (None, "None"), ([192, 224], "a list"), ({"x": 1}, "an object")]
+    ("r", "shown"), [(160, "160"), (None, "None"), ([192, 224], "a list"), ({"x": 1}, "an object")]
 )
-def test_an_unknown_resolution_is_refused(r: object, told: str, tmp_path):
+def test_an_unknown_resolution_is_refused(r: object, shown: str, tmp_path):
     path = jsonl(tmp_path / "t.jsonl", GOOD | {"r": r})
     message = refusal(path, SIZED)
     assert message.startswith(f"{path}, line 1, globals.resolution")
-    assert f"resolution = {told} is not a choice; allowed: 192, 224;" in message
+    assert f"resolution = {shown} is not a choice; allowed: 192, 224;" in message
 
 
 def test_spaces_of_other_features_take_no_configurations():

@@ -1,4 +1,4 @@
-"""A study, run in memory as people run theirs, is a table of its completed trials."""
+"""An Optuna study becomes a table of its completed trials."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_completed_trials_are_rows(study):
     assert 20 < len(table) < len(complete) < 60
 
 
-def test_trials_that_did_not_complete_are_told(study):
+def test_incomplete_trials_are_noted(study):
     table = read_table(study, SPACE)
     assert notes(table)["trials"] == ["19 trials did not complete and left out (12 fail, 7 pruned)"]
     (note,) = [note for note in table.notes if note.kind == "trials"]
@@ -183,7 +183,7 @@ def test_a_value_that_is_not_finite_is_refused():
     assert refusal(study, metrics=["acc"]).startswith("study given, trial 2, acc: inf is not finite")
 
 
-def test_other_parameters_are_told_and_misspelt_ones_refused():
+def test_other_parameters_are_noted_and_misspelt_ones_refused():
     table = read_table(trials({"lr": 0.1, "acc": 3}), SPACE, metrics=["acc"])
     assert notes(table)["ignored"] == [
         "parameters that are not choices of the space are not metrics and were left out: 'lr', 'acc'"
@@ -207,7 +207,7 @@ def test_a_study_in_which_nothing_completed():
     assert refusal(empty, metrics=["acc"]) == "study new: none of 1 trial completed"
 
 
-def test_a_class_that_is_derived_is_a_study_too():
+def test_derived_classes_are_studies_too():
     class Mine(optuna.Study):
         pass
 

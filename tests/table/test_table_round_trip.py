@@ -1,4 +1,4 @@
-"""What is written in any form is read as an equal table."""
+"""Tables written in any file format are read back equal."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def folder(tmp_path_factory) -> Path:
 
 @relaxed
 @given(table=tables())
-def test_every_form_gives_back_the_table(folder: Path, table: Table):
+def test_every_file_format_reads_back_an_equal_table(folder: Path, table: Table):
     frame = to_frame(table)
     sources: list = [frame, frame.to_pandas(), frame.to_arrow()]
     for form in FORMS:
@@ -67,7 +67,7 @@ def test_choices_keep_their_declared_type(table: Table):
             assert len(other[0]) == len(stage.features)
 
 
-def test_texts_that_files_trip_over_stay_texts(tmp_path):
+def test_difficult_texts_stay_texts(tmp_path):
     words = [
         "a,b",
         'say "x"',
@@ -93,7 +93,7 @@ def test_texts_that_files_trip_over_stay_texts(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["007", "1", "nan", "a,b", '"', "x" * 300, "é", "true"])
-def test_ids_stay_as_they_are(name: str, tmp_path):
+def test_ids_are_kept(name: str, tmp_path):
     table = read_table(jsonl(tmp_path / "a.jsonl", row(name=name)), SPACE)
     for form in FORMS:
         write_table(table, tmp_path / f"t{form}")
@@ -118,7 +118,7 @@ def test_a_file_without_ids_takes_them_from_the_architectures(tmp_path):
     assert read_table(tmp_path / "c.csv", SPACE).ids == (name,)
 
 
-def test_what_the_files_hold(tmp_path):
+def test_contents_of_written_files(tmp_path):
     """Held against readers that are not ours."""
     table = read_table(jsonl(tmp_path / "a.jsonl", row(), other_row(acc=None, latency=2)), SPACE)
     write_table(table, tmp_path / "t.jsonl.gz")
@@ -140,7 +140,7 @@ def test_what_the_files_hold(tmp_path):
     assert table_to_dicts(table)[0]["arch"] == ROW["arch"]
 
 
-def test_columns_that_could_mean_two_things_are_told_apart(tmp_path):
+def test_ambiguous_columns_are_encoded(tmp_path):
     """Layer 0 of stage a and the stage a.0; a shared feature and a depth; features with dots in them."""
     kernel, depth = Feature("kernel", (3, 5)), Feature("depth", (7, 9))
     dotted = Feature("0.kernel", (1, 2))
@@ -160,12 +160,12 @@ def test_columns_that_could_mean_two_things_are_told_apart(tmp_path):
         assert read_table(tmp_path / f"t{form}", space) == table
 
 
-def test_a_stage_with_a_dot_in_its_name_keeps_it_where_nothing_else_is_meant():
+def test_dots_in_names_of_stages_are_kept_if_unambiguous():
     stages = (Stage("down.0", (1, 2), (Feature("op", ("x", "y")),)), Stage("up.0", (1,), ()))
     assert flat_columns(Space("unet", stages)) == ["down.0.depth", "down.0.0.op", "down.0.1.op", "up.0.depth"]
 
 
-def test_flatten_names_every_layer_of_the_deepest_module():
+def test_flat_rows_have_every_layer_of_the_deepest_module():
     flat = flat_row(SPACE, parse_architecture(SPACE, ROW["arch"]))
     names = COLUMNS.split(",")[1:-2]
     values = [2, 3, "conv", 5, "007", 1, True, 0.25, None, 224]

@@ -1,4 +1,4 @@
-"""All rows together: names, repeats, and what a person is told about the table."""
+"""Checks across rows: ids, repeats, and the notes on a table."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ KERNEL = ("arch", "stages", 0, 0, "kernel", 5)
 def test_one_id_for_two_architectures_is_refused(tmp_path):
     path = jsonl(tmp_path / "t.jsonl", row(), row(name="c"), other_row("a"))
     assert refusal(path) == (
-        f"{path}, line 3: id 'a' already already names another architecture, at {path}, line 1; give each architecture its own id"
+        f"{path}, line 3: id 'a' already names another architecture, at {path}, line 1; give each architecture its own id"
     )
 
 
 def test_the_id_of_a_repeat_is_taken_as_well(tmp_path):
     path = jsonl(tmp_path / "t.jsonl", row(), row(name="again"), other_row("again"))
-    assert "line 3: id 'again' already already names another architecture, at " in refusal(path)
+    assert "line 3: id 'again' already names another architecture, at " in refusal(path)
 
 
-def test_an_id_may_not_be_that_which_another_architecture_gets(tmp_path):
+def test_an_id_may_not_be_the_canonical_id_of_another_architecture(tmp_path):
     table = read_table(jsonl(tmp_path / "t.jsonl", row("id", None)), SPACE)
     path = jsonl(tmp_path / "u.jsonl", row("id", None), other_row(table.ids[0]))
     assert "already names another architecture" in refusal(path)
@@ -46,7 +46,7 @@ def test_the_later_of_two_is_skipped(tmp_path):
     assert "line 2: id 'a' already names another architecture" in skipped[0]
 
 
-def test_repeats_are_averaged_and_their_spread_is_told(tmp_path):
+def test_repeats_are_averaged_and_their_spread_is_noted(tmp_path):
     rows = [
         row("metrics", {"acc": 70, "latency": 3}),
         other_row("b", acc=50),
@@ -102,8 +102,8 @@ def test_the_spread_is_pooled_over_architectures(tmp_path_factory, groups, rando
     assert len(texts) == any(len(values) > 1 for values in groups)
     assert ("standard deviation" in "".join(texts)) == bool(several)
     if several:
-        told = float(texts[0].split("repeats: acc ")[1].rstrip(")"))
-        assert told == pytest.approx(spread, rel=0.01, abs=1e-9)
+        noted = float(texts[0].split("repeats: acc ")[1].rstrip(")"))
+        assert noted == pytest.approx(spread, rel=0.01, abs=1e-9)
 
 
 @given(finite, st.integers(2, 4))
@@ -121,14 +121,14 @@ def test_a_metric_that_is_the_same_everywhere(tmp_path):
     assert found == {"constant": ["acc is 75.5 wherever it is known, so nothing can be learnt from it"]}
 
 
-def test_values_at_the_ends_of_what_a_number_can_be(tmp_path):
+def test_extreme_values(tmp_path):
     rows = [row("metrics", {"acc": 1.7e308}), other_row("b", acc=-1.7e308), row("metrics", {"acc": 1.7e308})]
     table = read_table(jsonl(tmp_path / "t.jsonl", *rows), SPACE)
     assert table.columns["acc"].tolist() == [1.7e308, -1.7e308]
     assert "constant" not in notes(table)
 
 
-def test_a_metric_that_is_missing_here_and_there(tmp_path):
+def test_a_metric_with_missing_values(tmp_path):
     rows = [row(), other_row("b", acc=1), row(*KERNEL, name="c") | {"metrics": {"acc": 2, "latency": None}}]
     table = read_table(jsonl(tmp_path / "t.jsonl", *rows), SPACE)
     (note,) = table.notes
@@ -156,7 +156,7 @@ def test_a_metric_without_a_direction(tmp_path):
     assert list(table.metrics) == ["acc", "latency"]
 
 
-def test_a_table_that_is_as_it_should_be_needs_no_note(tmp_path):
+def test_a_sound_table_has_no_notes(tmp_path):
     table = read_table(jsonl(tmp_path / "t.jsonl", row(), other_row("b", acc=1, latency=1)), SPACE)
     assert table.notes == ()
     assert table.columns["acc"].dtype == np.float64

@@ -1,1 +1,1 @@
-"""How multiply-accumulates are counted, where networks are read and where they are run."""
+"""Counts multiply-accumulates (MACs), for networks that are read and networks that are run."""

@@ -1,4 +1,4 @@
-"""Which dimension of a network's inputs is the batch, and what is said about it."""
+"""The batch dimension of a network's inputs, and notes about it."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 FIRST = 0
-"""The batch comes first if nobody says otherwise."""
+"""The default batch dimension."""
 
 
 def batch_of(shapes: Iterable[Sequence[int] | None], dimension: int | None = FIRST) -> int:
-    """The batch of inputs: the size that those of two or more dimensions have there; 1 if they differ.
+    """The batch size: the common size of inputs with two or more dimensions; 1 if sizes differ.
 
     Parameters
     ----------
     dimension
-        Of the batch; None if inputs have none.
+        The batch dimension; None if inputs have none.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def batch_of(shapes: Iterable[Sequence[int] | None], dimension: int | None = FIR
 
 
 def divided(batch: int, dimension: int | None) -> str:
-    """Said where costs and shapes are those of one of several inputs."""
+    """The note that costs and shapes are those of one of several inputs."""
     return (
         f"counted for one of the {batch:,} inputs along dimension {dimension}, taken as the batch; "
         "if it is not the batch, use no-batch or batch-dimension"
@@ -39,7 +39,7 @@ def divided(batch: int, dimension: int | None) -> str:
 
 
 def undivided(size: int, dimension: int | None) -> str:
-    """Said where a dimension that could be the batch is none."""
+    """The note that a dimension that could be the batch is not."""
     return (
         f"dimension {dimension} of its inputs, of size {size:,}, is not a batch (perhaps a sequence), so nothing "
         "was divided by it"
@@ -47,7 +47,7 @@ def undivided(size: int, dimension: int | None) -> str:
 
 
 def uncounted(operations: Mapping[str, int]) -> str:
-    """Said of operations whose multiply-accumulates nobody knows.
+    """The note on operations with unknown MACs.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Multiply-accumulates of an einsum."""
+"""Multiply-accumulates (MACs) of an einsum."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _TERM = re.compile(r"[A-Za-z]*(?:\.\.\.)?[A-Za-z]*")
 
 
 def einsum_macs(equation: str, shapes: Sequence[Sequence[int] | None]) -> int | None:
-    """Multiply-accumulates of a contraction, made pair by pair from left to right, as torch and onnxruntime do.
+    """MACs of a contraction that is computed pair by pair from left to right, as in torch and onnxruntime.
 
-    A pair counts the product of the sizes of all its labels if something is summed over, such as a matrix product;
-    one without a sum is an element-wise product and counts nothing. A repeated label takes a diagonal, and what only
-    one operand has and nobody needs later is summed up before the product: both cost nothing.
+    A pair with a sum, such as a matrix product, counts the product of the sizes of all its labels. A pair
+    without a sum is an element-wise product and counts nothing. Repeated labels take a diagonal, and labels
+    that only one operand has and no later one needs are summed before the product; both are free.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def einsum_macs(equation: str, shapes: Sequence[Sequence[int] | None]) -> int | 
     Returns
     -------
     int or None
-        None if a size is not known, or the equation does not fit the shapes.
+        None if a size is unknown, or the equation does not fit the shapes.
 
     Examples
     --------
@@ -40,7 +40,7 @@ def einsum_macs(equation: str, shapes: Sequence[Sequence[int] | None]) -> int | 
         wanted = result.union(*operands[position + 1 :])
         summed = (left.keys() & right.keys()) - wanted
         kept = (left.keys() | right.keys()) & wanted
-        # A size of 1 stands for any: what is summed over on one side alone is summed up before.
+        # A size of 1 is broadcast: labels summed on one side alone are summed before the product.
         sizes = {label: max(left.get(label, 1), right.get(label, 1)) for label in kept}
         if summed:
             macs += prod(sizes.values()) * prod(min(left[label], right[label]) for label in summed)
@@ -51,7 +51,7 @@ def einsum_macs(equation: str, shapes: Sequence[Sequence[int] | None]) -> int | 
 def _operands(
     equation: str, shapes: Sequence[Sequence[int] | None]
 ) -> tuple[list[dict[str, int]], set[str]] | None:
-    """Label -> size of each operand, and the labels of the result."""
+    """Sizes by label of each operand, and the labels of the result."""
     before, arrow, after = equation.replace(" ", "").partition("->")
     terms = before.split(",")
     if len(terms) != len(shapes) or not all(_TERM.fullmatch(term) for term in (*terms, after)):
@@ -72,11 +72,11 @@ def _sizes(term: str, shape: Sequence[int] | None) -> dict[str, int] | None:
     if shape is None or any(size < 1 for size in shape):
         return None
     head, dots, tail = term.partition("...")
-    among = len(shape) - len(head) - len(tail)
-    if among < 0 or (among and not dots):
+    ellipsis = len(shape) - len(head) - len(tail)
+    if ellipsis < 0 or (ellipsis and not dots):
         return None
     # Dimensions of an ellipsis are counted from the right, as they are broadcast.
-    labels = [*head, *(f".{among - i}" for i in range(among)), *tail]
+    labels = [*head, *(f".{ellipsis - i}" for i in range(ellipsis)), *tail]
     found: dict[str, int] = {}
     for label, size in zip(labels, shape, strict=True):
         found[label] = max(found.get(label, 1), size)

@@ -1,4 +1,4 @@
-"""Multiply-accumulates of torch's operations, those that torch's own counter knows nothing of among them."""
+"""Multiply-accumulates (MACs) of torch's operations, beyond those that torch's own counter knows."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from nasbuild._macs.einsum import einsum_macs
 RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 Shape = tuple[int, ...]
 _Rule = Callable[[Sequence[Any], Mapping[str, Any], Shape], int]
-"""Arguments and the shape of the first result -> multiply-accumulates."""
+"""Maps arguments and the shape of the first result to MACs."""
 WHOLE = (*RECURRENT, "einsum")
-"""Functions that are counted whole: what torch makes of them depends on the device and on what is installed."""
+"""Functions counted as a whole, as their parts depend on the device and on what is installed."""
 
 
 @contextlib.contextmanager
 def plain_torch() -> Iterator[None]:
-    """Attention and transformer layers as separate operations: their fused forms can't be counted or exported."""
+    """Run attention and transformer layers unfused, as fused forms can't be counted or exported."""
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -38,7 +38,7 @@ def plain_torch() -> Iterator[None]:
 def torch_macs(
     func: Any, args: Sequence[Any], kwargs: Mapping[str, Any], shapes: Sequence[Shape]
 ) -> int | None:
-    """Multiply-accumulates of one operation of the dispatcher.
+    """MACs of one operation of the dispatcher.
 
     Parameters
     ----------
@@ -50,13 +50,13 @@ def torch_macs(
     Returns
     -------
     int or None
-        0 for what multiplies no matrices, None if there is no rule.
+        0 for operations without matrix products, None if there is no rule.
     """
     rule = _rule(func)
     try:
         return None if rule is None else rule(args, kwargs, shapes[0] if shapes else ())
     except Exception:
-        # Nested and packed operands have no shapes, or none that a rule foresaw.
+        # Nested and packed operands have no shapes, or unexpected ones.
         return None
 
 
@@ -73,11 +73,11 @@ def _rule(func: Any) -> _Rule | None:
     packets = [func.overloadpacket]
     domain, _, op = func._schema.name.partition("::")
     if domain == "aten" and op.endswith("_") and hasattr(torch.ops.aten, op[:-1]):
-        # What writes into its operand does the same.
+        # In-place operations count like the others.
         packets.append(getattr(torch.ops.aten, op[:-1]))
     for packet in packets:
         if packet in flop_registry:
-            # Two floating-point operations are a multiply-accumulate.
+            # Two floating-point operations make one multiply-accumulate.
             return lambda args, kwargs, out, of=flop_registry[packet]: (
                 int(of(*args, **{k: v for k, v in kwargs.items() if k != "out"}, out_val=out)) // 2
             )
@@ -89,7 +89,7 @@ def _rule(func: Any) -> _Rule | None:
 def named_macs(
     domain: str, op: str, args: Sequence[Any], kwargs: Mapping[str, Any], shapes: Sequence[Shape]
 ) -> int | None:
-    """`torch_macs` of an operation by its name."""
+    """`torch_macs` of an operation given by name."""
     packet = getattr(getattr(torch.ops, domain, None), op, None)
     if packet is None:
         return None
@@ -97,7 +97,7 @@ def named_macs(
 
 
 def shapes_of(found: Any) -> list[Shape]:
-    """Shapes of what an operation gave; none where they can't be told, such as those of nested tensors."""
+    """Shapes of an operation's results; none if they are unknown, as for nested tensors."""
     try:
         return [
             tuple(t.shape)
@@ -109,9 +109,9 @@ def shapes_of(found: Any) -> list[Shape]:
 
 
 def packed_parameters(packed: Any) -> int | None:
-    """Learnt numbers in an object that quantised layers of torch keep theirs in; None if it is another."""
+    """Number of learnt numbers in a packed object of quantised layers; None for other objects."""
     try:
-        # Quantised tensors have contents, wherever the network itself has none.
+        # Quantised tensors have contents, even in a network on meta.
         with _disable_current_modes(), torch.device("cpu"):
             return sum(t.numel() for t in packed.unpack() if isinstance(t, Tensor))
     except (AttributeError, RuntimeError, TypeError):
@@ -119,7 +119,7 @@ def packed_parameters(packed: Any) -> int | None:
 
 
 def whole_macs(name: str, args: Sequence[Any], found: Any) -> int | None:
-    """Multiply-accumulates of one of the functions in `WHOLE`."""
+    """MACs of one of the functions in `WHOLE`."""
     if name == "einsum":
         operands = args[1] if len(args) == 2 and isinstance(args[1], list | tuple) else args[1:]
         return einsum_macs(args[0], [tuple(operand.shape) for operand in operands])
@@ -128,18 +128,18 @@ def whole_macs(name: str, args: Sequence[Any], found: Any) -> int | None:
 
 
 def is_whole(name: str, args: Sequence[Any]) -> bool:
-    """Whether a function of torch is called in a form that `whole_macs` knows."""
+    """Whether a call has a form that `whole_macs` knows."""
     return name in WHOLE and bool(args) and (name != "einsum" or isinstance(args[0], str))
 
 
 def recurrent_weights(args: Sequence[Any]) -> list[Tensor]:
-    """Matrices and biases of a recurrent layer, layer by layer."""
+    """Matrices and biases of a recurrent layer, in the order of layers."""
     lists = [part for part in args if isinstance(part, list | tuple)]
     return [t for part in lists for t in part if isinstance(t, Tensor) and t.dim() < 3]
 
 
 def sequence_and_batch(args: Sequence[Any]) -> tuple[int, int] | None:
-    """Steps and sequences of a recurrent layer's input; None where they are packed or there is no batch."""
+    """Steps and sequences of a recurrent layer's input; None if packed or without a batch."""
     x = args[0]
     if x.dim() != 3 or isinstance(args[1], Tensor):
         return None
@@ -162,7 +162,7 @@ def _deconvolved(args: Sequence[Any], _: Mapping[str, Any], out: Shape) -> int:
 
 
 def _packed(args: Sequence[Any], _: Mapping[str, Any], out: Shape) -> int:
-    """A quantised convolution, whose weights are in an object of their own."""
+    """A quantised convolution, whose weights are in a packed object."""
     x, packed = args[:2]
     weight = packed.unpack()[0]
     return prod(x.shape if packed.transpose() else out) * prod(weight.shape[1:])
@@ -270,7 +270,7 @@ _FREE_ELSEWHERE = re.compile(
 
 
 def _is_free(func: Any) -> bool:
-    """Whether an operation multiplies no matrices: element by element, sums, views, and those that are named."""
+    """Whether an operation has no matrix product: element-wise, sums, views, and listed ones."""
     domain, _, op = func._schema.name.partition("::")
     if domain != "aten":
         return _FREE_ELSEWHERE.fullmatch(func._schema.name) is not None

@@ -1,4 +1,4 @@
-"""Recurrent layers and einsum as single calls: devices take them apart in different ways."""
+"""Recurrent layers and einsum as single calls, which devices would split in different ways."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nasbuild._macs.torch_operations import is_whole
 
 
 class Watch(Protocol):
-    """What sees the operations that torch dispatches, but for those inside of a whole call.
+    """Sees the operations that torch dispatches, except those inside a whole call.
 
     Attributes
     ----------
@@ -22,12 +22,12 @@ class Watch(Protocol):
     silent: bool
 
     def whole(self, name: str, args: Sequence[Any], found: Any, /) -> None:
-        """A whole call, after it was made."""
+        """Called after each whole call."""
         ...
 
 
 class Whole(TorchFunctionMode):
-    """Tells a watch of each whole call, and lets it be silent meanwhile."""
+    """Reports each whole call to a watch, which is silent during the call."""
 
     def __init__(self, watch: Watch) -> None:
         super().__init__()

@@ -34,10 +34,10 @@ class StageModules:
         ``values`` maps codes of one depth, (modules, depth, features), to (modules, *shape). It is called
         once for each depth, so every distinct module is evaluated once.
         """
-        each = np.empty((self.count, *shape))
+        by_module = np.empty((self.count, *shape))
         for positions, codes in self.groups:
-            each[positions] = values(codes)
-        return each[self.of_architecture]
+            by_module[positions] = values(codes)
+        return by_module[self.of_architecture]
 
 
 def group_codes(codes: Sequence[np.ndarray]) -> StageModules:

@@ -76,10 +76,10 @@ def mutate_module(space: Space, architecture: Architecture, rng: np.random.Gener
     """
     if space.tied:
         return _tied_mutation(mutate_module, space, architecture, rng)
-    stage = _any_free_stage(space, rng)
+    stage = _random_free_stage(space, rng)
     if stage is None:
         return architecture
-    return architecture.replace(stage, _another(space.stages[stage], architecture.modules[stage], rng))
+    return architecture.replace(stage, _other_module(space.stages[stage], architecture.modules[stage], rng))
 
 
 def mutate_layer(space: Space, architecture: Architecture, rng: np.random.Generator) -> Architecture:
@@ -99,7 +99,7 @@ def mutate_layer(space: Space, architecture: Architecture, rng: np.random.Genera
     """
     if space.tied:
         return _tied_mutation(mutate_layer, space, architecture, rng)
-    u = _any_free_stage(space, rng)
+    u = _random_free_stage(space, rng)
     if u is None:
         return architecture
     stage, module = space.stages[u], architecture.modules[u]
@@ -108,7 +108,7 @@ def mutate_layer(space: Space, architecture: Architecture, rng: np.random.Genera
     steps = list(neighbour_codes(stage, stage.encode(module)))
     if not steps:
         # A listed stage may have no module one step away; then any other must do.
-        return architecture.replace(u, _another(stage, module, rng))
+        return architecture.replace(u, _other_module(stage, module, rng))
     return architecture.replace(u, stage.decode(steps[int(rng.integers(len(steps)))]))
 
 
@@ -121,7 +121,7 @@ def _steps(stage: Stage, code: np.ndarray) -> Iterator[np.ndarray]:
                 changed = code.copy()
                 changed[place, position] = index
                 yield changed
-    free = _free(stage)
+    free = _unshared_features(stage)
     for other in _next_depths(stage, depth):
         if other == depth - 1:
             for layer in range(depth):
@@ -145,7 +145,7 @@ def _random_step(stage: Stage, code: np.ndarray, rng: np.random.Generator) -> np
     if other == depth - 1:
         return np.delete(code, int(rng.integers(depth)), axis=0)
     if other == depth + 1:
-        free = _free(stage)
+        free = _unshared_features(stage)
         choices = tuple(int(rng.integers(stage.sizes[p])) for p in free)
         return _with_layer(code, int(rng.integers(other)), free, choices)
     return _cut_or_repeated(code, other)
@@ -167,7 +167,7 @@ def _next_depths(stage: Stage, depth: int) -> list[int]:
     return [*([max(shallower)] if shallower else []), *([min(deeper)] if deeper else [])]
 
 
-def _free(stage: Stage) -> list[int]:
+def _unshared_features(stage: Stage) -> list[int]:
     return [p for p, f in enumerate(stage.features) if f.name not in stage.shared]
 
 
@@ -182,12 +182,12 @@ def _cut_or_repeated(code: np.ndarray, depth: int) -> np.ndarray:
     return code[np.minimum(np.arange(depth), len(code) - 1)]
 
 
-def _any_free_stage(space: Space, rng: np.random.Generator) -> int | None:
+def _random_free_stage(space: Space, rng: np.random.Generator) -> int | None:
     free = [u for u, stage in enumerate(space.stages) if count_modules(stage) > 1]
     return free[int(rng.integers(len(free)))] if free else None
 
 
-def _another(stage: Stage, module: Module, rng: np.random.Generator) -> Module:
+def _other_module(stage: Stage, module: Module, rng: np.random.Generator) -> Module:
     while (other := sample_module(stage, rng)) == module:
         pass
     return other

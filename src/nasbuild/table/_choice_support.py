@@ -201,18 +201,18 @@ def rows_without_support(
     >>> np.flatnonzero(rows_without_support(space, rows, np.arange(21) % 3)).tolist()
     [20]
     """
-    alone, count = np.zeros(len(architectures), dtype=bool), int(folds.max()) + 1
+    unsupported, n_folds = np.zeros(len(architectures), dtype=bool), int(folds.max()) + 1
     for stage, modules in zip(space.stages, group_stages(space, architectures), strict=True):
-        own = modules.of_architecture
-        rows_of = np.bincount(own, minlength=modules.count)
+        module_of_row = modules.of_architecture
+        rows_per_module = np.bincount(module_of_row, minlength=modules.count)
         # Number of rows of each fold with each depth, and with each choice at each place.
         depth = np.zeros(modules.count, dtype=np.int64)
         for positions, codes in modules.groups:
             depth[positions] = codes.shape[1]
-        deep = np.zeros((count, max(stage.depths) + 1), dtype=np.int64)
-        np.add.at(deep, (folds, depth[own]), 1)
-        held = np.zeros(
-            (count, max(stage.depths), len(stage.features), max(stage.sizes, default=1)), dtype=np.int64
+        rows_by_depth = np.zeros((n_folds, max(stage.depths) + 1), dtype=np.int64)
+        np.add.at(rows_by_depth, (folds, depth[module_of_row]), 1)
+        rows_by_choice = np.zeros(
+            (n_folds, max(stage.depths), len(stage.features), max(stage.sizes, default=1)), dtype=np.int64
         )
         found = {
             int(p): code
@@ -221,12 +221,17 @@ def rows_without_support(
         }
         places = [np.arange(n)[:, None] for n in range(max(stage.depths) + 1)]
         features = np.arange(len(stage.features))
-        for fold, module in zip(folds, own, strict=True):
-            held[fold, places[depth[module]], features, found[int(module)]] += 1
-        others_deep, others = deep.sum(axis=0) - deep, held.sum(axis=0) - held
-        for row, (fold, module) in enumerate(zip(folds, own, strict=True)):
-            least = others[fold, places[depth[module]], features, found[int(module)]].min(initial=SUPPORT)
-            alone[row] |= min(least, others_deep[fold, depth[module]]) < SUPPORT
-        if len(architectures) < FEW and (rows_of[own] > 1).mean() >= _REPEATED:
-            alone |= rows_of[own] == 1
-    return alone
+        for fold, module in zip(folds, module_of_row, strict=True):
+            rows_by_choice[fold, places[depth[module]], features, found[int(module)]] += 1
+        others_by_depth, others_by_choice = (
+            rows_by_depth.sum(axis=0) - rows_by_depth,
+            rows_by_choice.sum(axis=0) - rows_by_choice,
+        )
+        for row, (fold, module) in enumerate(zip(folds, module_of_row, strict=True)):
+            support = others_by_choice[fold, places[depth[module]], features, found[int(module)]].min(
+                initial=SUPPORT
+            )
+            unsupported[row] |= min(support, others_by_depth[fold, depth[module]]) < SUPPORT
+        if len(architectures) < FEW and (rows_per_module[module_of_row] > 1).mean() >= _REPEATED:
+            unsupported |= rows_per_module[module_of_row] == 1
+    return unsupported

@@ -10,7 +10,9 @@ from urllib.parse import quote
 from nasbuild.space import Architecture, Choice, Feature, Space, Stage
 
 ID = "id"
-BESIDE = frozenset(("target", "score", "shares", "prediction", "std", "extrapolates", "expected", "where"))
+BUILT_FIELDS = frozenset(
+    ("target", "score", "shares", "prediction", "std", "extrapolates", "expected", "where")
+)
 """Columns of built architectures that hold no measurement."""
 _BUILT = frozenset(("target", "score", "prediction", "std", "extrapolates"))
 _DEPTH = "depth"
@@ -46,9 +48,8 @@ class StageColumns:
 class FlatNames:
     """The flat columns of a space.
 
-    They contain the names of stages and features as they are, unless a column would be ambiguous:
-    ``a.0`` may be the name of a stage, or layer 0 of stage ``a``. In such a space, names are
-    percent-encoded, dots included.
+    They contain the names of stages and features as they are. If a column would be ambiguous, names
+    are percent-encoded, dots included: ``a.0`` may be a stage, or layer 0 of stage ``a``.
     """
 
     def __init__(self, space: Space) -> None:
@@ -85,14 +86,14 @@ class FlatNames:
         ``apart`` says that the table also has the columns of built architectures.
         """
         taken = (_ESCAPE, *(own.prefix for own in self.stages))
-        words = {ID, *BESIDE} if apart else {ID}
+        words = {ID, *BUILT_FIELDS} if apart else {ID}
         return {name: _ESCAPE + name if name in words or name.startswith(taken) else name for name in names}
 
 
-def beside(columns: Iterable[str]) -> frozenset[str]:
+def fields_of_built(columns: Iterable[str]) -> frozenset[str]:
     """The columns of a table that ``nasbuild build`` writes besides architectures and metrics."""
     found = frozenset(columns)
-    return found & BESIDE if found >= _BUILT else frozenset()
+    return found & BUILT_FIELDS if found >= _BUILT else frozenset()
 
 
 def _stage_columns(stage: Stage, name: Callable[[str], str]) -> StageColumns:

@@ -9,7 +9,7 @@ from typing import Any
 
 from nasbuild.errors import TableError
 from nasbuild.space import GLOBALS, Feature, Space
-from nasbuild.table._column_names import ID, FlatNames, StageColumns, beside, metric_of_column
+from nasbuild.table._column_names import ID, FlatNames, StageColumns, fields_of_built, metric_of_column
 from nasbuild.table._rows import RawRow, shown
 from nasbuild.table._table import Note
 
@@ -60,7 +60,7 @@ class FlatLayout:
         known = {column for own in of_stage.values() for column in own}
         metrics: dict[str, str] = {}
         ignored = []
-        built = beside(columns) - known
+        built = fields_of_built(columns) - known
         for column in columns:
             if column in known or column == ID or column in built:
                 continue

@@ -87,8 +87,8 @@ class OfaReader:
             own = {*_KEYS, *_OTHER_KEYS} if config is data else {"arch"}
             ignored = tuple(key for key in data if key not in {"id", "metrics", *own})
             return RawRow(where, data.get("id"), arch, metrics_of(where, data["metrics"]), ignored)
-        beside = {k: v for k, v in data.items() if k not in {*_KEYS, *_OTHER_KEYS, "id", "arch"}}
-        return RawRow(where, data.get("id"), arch, beside)
+        metrics = {k: v for k, v in data.items() if k not in {*_KEYS, *_OTHER_KEYS, "id", "arch"}}
+        return RawRow(where, data.get("id"), arch, metrics)
 
     def _check_resolution(self, config: Mapping[str, Any], arch: object, where: str) -> None:
         resolution = _resolution(config)

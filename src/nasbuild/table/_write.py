@@ -89,9 +89,9 @@ def write_architectures(
     names = list(dict.fromkeys(name for row in rows for name in row["metrics"]))
     columns = {n: np.array([_number(row["metrics"].get(n)) for row in rows], dtype=np.float64) for n in names}
     architectures = [parse_architecture(space, row["arch"]) for row in rows]
-    beside = list(dict.fromkeys(key for row in rows for key in row if key not in _OWN))
-    table = to_arrow(space, [row[ID] for row in rows], architectures, columns, apart=bool(beside))
-    for name in beside:
+    extra_fields = list(dict.fromkeys(key for row in rows for key in row if key not in _OWN))
+    table = to_arrow(space, [row[ID] for row in rows], architectures, columns, apart=bool(extra_fields))
+    for name in extra_fields:
         table = table.append_column(name, arrow_column([row.get(name) for row in rows]))
     _write_columns(table, path, form)
 
@@ -103,7 +103,7 @@ def _write_columns(table: pa.Table, path: str | os.PathLike[str], form: str) -> 
         return
     columns = [column.to_pylist() for column in table.columns]
     write_text(
-        path, flat_text(table.column_names, columns, separator=delimiter(form), as_they_are=_EQUATIONS)
+        path, flat_text(table.column_names, columns, separator=delimiter(form), unguarded_keys=_EQUATIONS)
     )
 
 

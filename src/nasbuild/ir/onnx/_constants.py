@@ -28,7 +28,7 @@ class Value:
     type: Type | None
 
 
-def folded(
+def fold_constants(
     node: onnx.NodeProto,
     operands: Sequence[Value | None],
     attributes: Mapping[str, Any],
@@ -143,7 +143,7 @@ def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
     return found
 
 
-def better(inferred: Type | None, declared: Type | None) -> Type | None:
+def merged_type(inferred: Type | None, declared: Type | None) -> Type | None:
     """The inferred type; the declared one where inference gives nothing."""
     if inferred is not None and (shape_of(inferred) is not None or declared is None):
         kind = declared.tensor_type.elem_type if declared is not None else 0

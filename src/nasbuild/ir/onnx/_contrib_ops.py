@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 from nasbuild.ir._draft_graph import Shape
 from nasbuild.ir.onnx._attention import UNKNOWN_SIZE_ERRORS, attention_shape, part
-from nasbuild.ir.onnx._macs import MICROSOFT, turned
+from nasbuild.ir.onnx._macs import MICROSOFT, transposed
 
 Operands = Sequence[Shape | None]
 Attributes = Mapping[str, Any]
@@ -74,7 +74,7 @@ def _product(a: Attributes, operands: Operands, at: int = 1) -> Shape | None:
     left, right = part(operands, 0), part(operands, at)
     if not left or not right:
         return None
-    left, right = turned(a, left, "A"), turned(a, right, "B")
+    left, right = transposed(a, left, "A"), transposed(a, right, "B")
     if len(left) == 1 or len(right) == 1:
         return (*left[:-1], *right[:-2], *right[-1:]) if len(right) > 1 else left[:-1]
     leading = _broadcast(left[:-2], right[:-2])

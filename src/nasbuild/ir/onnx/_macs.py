@@ -70,7 +70,7 @@ def _product(_: Attributes, operands: Operands, results: Operands) -> int:
     return prod(known(part(results, 0))) * known(part(operands, 0))[-1]
 
 
-def turned(a: Attributes, shape: Shape, side: str) -> Shape:
+def transposed(a: Attributes, shape: Shape, side: str) -> Shape:
     """The shape of a product's operand after ``transA`` and ``transBatchA``, or the same of B."""
     if a.get(f"transBatch{side}") and len(shape) > 2:
         shape = (*shape[1:-1], shape[0], shape[-1])
@@ -80,7 +80,7 @@ def turned(a: Attributes, shape: Shape, side: str) -> Shape:
 
 
 def _turned_product(a: Attributes, operands: Operands, results: Operands) -> int:
-    return prod(known(part(results, 0))) * turned(a, known(part(operands, 0)), "A")[-1]
+    return prod(known(part(results, 0))) * transposed(a, known(part(operands, 0)), "A")[-1]
 
 
 def _of_attributes(a: Attributes, operands: Operands, results: Operands) -> int:

@@ -49,8 +49,8 @@ def read_onnx(
     Raises
     ------
     NasbuildError
-        If the package onnx is missing; if the file is missing, damaged, cyclic, contradictory or beyond
-        the limits; or if sizes, or inputs that decide a loop or branch, are not given.
+        If the package onnx is missing. If the file is missing, damaged, cyclic, contradictory or beyond
+        the limits. If sizes, or inputs that decide a loop or branch, are not given.
 
     Examples
     --------
@@ -134,11 +134,11 @@ def onnx_inputs(
 
 def _model(path: str | os.PathLike[str]) -> onnx.ModelProto:
     """The structure of a file, without weights."""
-    from nasbuild.ir.onnx._strip_weights import structure
+    from nasbuild.ir.onnx._strip_weights import strip_weights
 
     if find_spec("onnx") is None:
         raise NasbuildError("reading ONNX files needs the package onnx", todo="pip install 'nasbuild[onnx]'")
-    return _parsed(structure(path), str(path))
+    return _parsed(strip_weights(path), str(path))
 
 
 def _parsed(data: bytes, place: str) -> onnx.ModelProto:

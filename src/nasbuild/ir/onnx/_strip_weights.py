@@ -32,7 +32,7 @@ class _Broken(Exception):
     pass
 
 
-def structure(path: str | os.PathLike[str]) -> bytes:
+def strip_weights(path: str | os.PathLike[str]) -> bytes:
     """The bytes of an ONNX model without the numbers of its larger tensors.
 
     Raises

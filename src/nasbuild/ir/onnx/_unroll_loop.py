@@ -24,7 +24,7 @@ Add = Callable[[Node], Node]
 """Adds a node to the draft."""
 
 
-def unrolled(
+def unroll_loop(
     node: onnx.NodeProto,
     operands: Sequence[Value | None],
     attributes: Mapping[str, Any],

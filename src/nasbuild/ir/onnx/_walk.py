@@ -14,14 +14,14 @@ from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft_graph import Const, Draft, Node, Operand, size_of
 from nasbuild.ir._operator_graph import INPUT, MOST_NODES
 from nasbuild.ir.onnx._constant_folding import MOST_VALUES, shape_value
-from nasbuild.ir.onnx._constants import Value, attributes_of, better, folded, stored
+from nasbuild.ir.onnx._constants import Value, attributes_of, fold_constants, merged_type, stored
 from nasbuild.ir.onnx._inputs import Inputs
 from nasbuild.ir.onnx._lower_node import lower
 from nasbuild.ir.onnx._scope import MOST_CALLS, Scope, body_of, opsets_of
 from nasbuild.ir.onnx._size_lower_bound import size_lower_bound
 from nasbuild.ir.onnx._topological_order import check_text, in_order
 from nasbuild.ir.onnx._type_inference import STANDARD, Type, check_attributes, infer, shape_of, tensor_type
-from nasbuild.ir.onnx._unroll_loop import unrolled
+from nasbuild.ir.onnx._unroll_loop import unroll_loop
 
 MOST_COPIED = 256 * 2**20
 """Maximum number of bytes of inlined functions."""
@@ -173,7 +173,7 @@ class Walk:
         types = self._types(node, operands, attributes, scope)
         if any(value is not None and isinstance(value.operand, Node) for value in operands):
             return self._operation(node, operands, attributes, types)
-        return folded(node, operands, attributes, types, scope.prefix)
+        return fold_constants(node, operands, attributes, types, scope.prefix)
 
     def _types(
         self,
@@ -187,7 +187,9 @@ class Walk:
         values = [v.operand.value if v and isinstance(v.operand, Const) else None for v in operands]
         types = [v.type if v else None for v in operands]
         found = infer(node, types, values, attributes, scope.opsets)
-        return [better(one, scope.declared.get(name)) for one, name in zip(found, node.output, strict=True)]
+        return [
+            merged_type(one, scope.declared.get(name)) for one, name in zip(found, node.output, strict=True)
+        ]
 
     def _operation(
         self,
@@ -269,10 +271,10 @@ class Walk:
                 raise _too_many()
             return self._walk(body, self._scope(body, {**scope.values, **given}, scope.opsets, calls, prefix))
 
-        found = unrolled(node, operands, attributes, step, self._draft.add)
+        found = unroll_loop(node, operands, attributes, step, self._draft.add)
         if found is None:
-            deciding = operands[:2] if node.op_type == "Loop" else operands
-            raise self._undecided("repeats a graph", [v.operand for v in deciding if v is not None])
+            deciding_inputs = operands[:2] if node.op_type == "Loop" else operands
+            raise self._undecided("repeats a graph", [v.operand for v in deciding_inputs if v is not None])
         return found
 
     def _optional(self, node: onnx.NodeProto, operands: Sequence[Value | None]) -> list[Value | None]:
@@ -296,7 +298,7 @@ class Walk:
 
     def _undecided(self, what: str, operands: Sequence[Operand]) -> NasbuildError:
         """The error if contents of inputs decide what the graph is."""
-        names = deciding(operands)
+        names = deciding_inputs(operands)
         if not names or len(names) > _MOST_NAMED:
             return NasbuildError(
                 f"{what} that the network's inputs decide, so it is not a single graph",
@@ -318,7 +320,7 @@ def inputs_of(model: onnx.ModelProto) -> dict[str, onnx.ValueInfoProto]:
     return {info.name: info for info in model.graph.input}
 
 
-def deciding(operands: Sequence[Operand]) -> list[str]:
+def deciding_inputs(operands: Sequence[Operand]) -> list[str]:
     """Inputs that operands depend on, if these are small enough to be given."""
     found: dict[str, None] = {}
     seen: set[Node] = set()

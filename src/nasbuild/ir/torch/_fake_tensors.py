@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 
-def emptied(module: nn.Module) -> Callable[[Tensor], Tensor]:
+def tensor_emptier(module: nn.Module) -> Callable[[Tensor], Tensor]:
     """A function that maps tensors to tensors without contents; shared memory stays shared."""
     weights = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
     several = Counter(_memory(tensor) for tensor in weights.values())

@@ -70,7 +70,7 @@ def _made(domain: str, call: Call) -> list[Node]:
     if rule := _RULES.get(op):
         return rule(call)
     if op in SAME:
-        return [call.node(SAME[op], arithmetic.meant(call))]
+        return [call.node(SAME[op], arithmetic.onnx_operands(call))]
     return [call.node(f"{domain}::{op}", call.tensors())]
 
 

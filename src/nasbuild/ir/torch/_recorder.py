@@ -19,7 +19,7 @@ from nasbuild.ir.torch._lower_op import lower
 from nasbuild.ir.torch._nested_tensors import tensors
 from nasbuild.ir.torch._op_names import FRESH
 from nasbuild.ir.torch._op_schema import Dispatched, dispatched
-from nasbuild.ir.torch._shape_cache import remembered
+from nasbuild.ir.torch._shape_cache import cached_call
 from nasbuild.ir.torch._views import Step, Views
 
 _COUNTERS = (torch.int64, torch.int32, torch.int16, torch.bool)
@@ -38,9 +38,9 @@ class Recorder(TorchDispatchMode):
         Whether to stop, with `Outside`, before a tensor with numbers from before the run is changed.
     """
 
-    def __init__(self, *, keeps_out: bool = False) -> None:
+    def __init__(self, *, protect_tensors: bool = False) -> None:
         super().__init__()
-        self._keeps_out = keeps_out
+        self._protect_tensors = protect_tensors
         self.draft = Draft([], [])
         self.path: list[str] = []
         self.silent = False
@@ -72,16 +72,16 @@ class Recorder(TorchDispatchMode):
     ) -> Any:
         del types
         call = dispatched(func, args, kwargs or {})
-        if self._keeps_out and any(self._outside(tensor) for tensor, _ in call.written):
+        if self._protect_tensors and any(self._outside(tensor) for tensor, _ in call.written):
             raise Outside
         if self.silent:
-            return remembered(func, args, kwargs or {})
+            return cached_call(func, args, kwargs or {})
         turned = None
         if call.turned and call.op in ("set", "as_strided"):
             self._views.forget(args[0])
         elif call.turned:
             turned = self._views.turn(args[0])
-        found = remembered(func, args, kwargs or {})
+        found = cached_call(func, args, kwargs or {})
         if turned is not None:
             turned(self._step(call, [args[0]], 0))
         elif not call.turned:

@@ -10,7 +10,7 @@ from nasbuild.ir.torch._call import Call
 from nasbuild.ir.torch._op_names import REDUCED, SAME
 
 
-def meant(call: Call) -> list[Operand]:
+def onnx_operands(call: Call) -> list[Operand]:
     """Operands in the order of ONNX, without settings that are not operands there."""
     named = SAME[call.op]
     if call.op == "embedding":

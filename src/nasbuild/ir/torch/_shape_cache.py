@@ -14,7 +14,7 @@ _Layout: TypeAlias = tuple[torch.Size, tuple[int, ...], torch.dtype]
 _MADE: dict[Any, tuple[bool, list[_Layout]]] = {}
 
 
-def remembered(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+def cached_call(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """``func(*args, **kwargs)``; on ``meta`` tensors, from the cache if the same call was made before.
 
     Operations that write to an operand, or whose result shares memory with it, are always called.

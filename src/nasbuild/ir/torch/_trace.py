@@ -16,7 +16,7 @@ from nasbuild._macs.torch_operations import plain_torch
 from nasbuild._macs.whole_calls import Whole
 from nasbuild.errors import NasbuildError
 from nasbuild.ir._draft_graph import Draft, Node
-from nasbuild.ir.torch._fake_tensors import emptied
+from nasbuild.ir.torch._fake_tensors import tensor_emptier
 from nasbuild.ir.torch._nested_tensors import mapped, named, tensors
 from nasbuild.ir.torch._recorder import Recorder
 
@@ -97,7 +97,7 @@ def _trace(module: nn.Module, inputs: tuple[Any, Any]) -> Draft:
 
 
 def _on_meta(module: nn.Module, inputs: tuple[Any, Any]) -> Draft:
-    return _record(module, inputs, emptied(module), Recorder(keeps_out=True))
+    return _record(module, inputs, tensor_emptier(module), Recorder(protect_tensors=True))
 
 
 def _on_fakes(module: nn.Module, inputs: tuple[Any, Any]) -> Draft:

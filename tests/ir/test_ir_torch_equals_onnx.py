@@ -1,4 +1,4 @@
-"""A network read from torch and from its ONNX file is one graph."""
+"""A network gives the same graph from torch and from its ONNX file."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ NETWORKS = {
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_both_routes_agree(name, tmp_path):
+def test_torch_and_onnx_give_the_same_graph(name, tmp_path):
     build, shapes = NETWORKS[name]
     torch.manual_seed(0)
     module = build().eval()

@@ -1,4 +1,4 @@
-"""Parquet files and frames of polars, pandas and Arrow, odd and damaged ones too."""
+"""Parquet files and frames of polars, pandas and Arrow, unusual and damaged ones included."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_pandas_columns_that_repeat(frame):
         ("latency", pl.Decimal(10, 0)),
     ],
 )
-def test_any_type_that_holds_the_value_will_do(column: str, dtype, table, frame, tmp_path):
+def test_any_type_that_holds_the_value_is_accepted(column: str, dtype, table, frame, tmp_path):
     cast = frame.with_columns(pl.col(column).cast(dtype))
     assert cast.schema[column] == dtype
     cast.write_parquet(tmp_path / "t.parquet")
@@ -161,7 +161,7 @@ def test_a_choice_of_32_bits_means_the_nearest_short_number():
     assert read_table(metric, space).columns["acc"][0] == float(np.float32(0.1))
 
 
-def test_odd_columns_beside_are_left_out_and_odd_ones_that_are_needed_refused(table, frame, tmp_path):
+def test_unreadable_columns_are_ignored_unless_needed(table, frame, tmp_path):
     odd = frame.to_arrow()
     when = pa.array([datetime.datetime(2020, 1, 1)] * 3, pa.timestamp("ns", tz="UTC"))
     odd = odd.append_column("when", when).append_column("tags", pa.array([["x"], [], None]))
@@ -186,7 +186,7 @@ def test_odd_columns_beside_are_left_out_and_odd_ones_that_are_needed_refused(ta
     ("source", "kind"),
     [(None, "NoneType"), (3, "int"), ([1], "list"), ({"a": 1}, "dict"), (pd.Series([1]), "Series")],
 )
-def test_what_is_no_table(source, kind: str):
+def test_other_types_are_refused(source, kind: str):
     allowed = "a path, a polars or pandas DataFrame, an Arrow table, an Optuna study"
     assert refusal(source) == f"frame: {kind} is not a type of table; allowed: {allowed}"
 
@@ -207,7 +207,7 @@ def test_frames_without_rows_or_columns(frame, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"PAR1" * 5, b"id,acc\n1,2\n", b"\x1f\x8b" + bytes(50)])
-def test_what_is_no_parquet_file(content: bytes, tmp_path):
+def test_files_that_are_not_parquet_are_refused(content: bytes, tmp_path):
     path = tmp_path / "t.parquet"
     path.write_bytes(content)
     assert refusal(path).startswith(f"{path}: is not an intact Parquet file (")
@@ -258,7 +258,7 @@ def test_a_small_parquet_file_that_expands_to_gigabytes_is_refused(place, stored
 
 
 @pytest.mark.parametrize("stored", [True, False])
-def test_texts_are_read_whatever_way_they_are_kept(stored, table, tmp_path):
+def test_texts_are_read_in_any_encoding(stored, table, tmp_path):
     frame = to_frame(table).to_arrow()
     path = tmp_path / "t.parquet"
     for kind in (pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())):
@@ -303,7 +303,7 @@ def test_a_damaged_parquet_file_is_refused_or_read_as_it_was(table, tmp_path, ca
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_changed_number_is_found_out(tmp_path):
+def test_a_changed_number_is_detected(tmp_path):
     """One bit of a value that would still be a number."""
     value = 70.123456789
     table = read_table(jsonl(tmp_path / "t.jsonl", row(), other_row("b", acc=value, latency=2)), SPACE)
@@ -322,7 +322,7 @@ def test_a_changed_number_is_found_out(tmp_path):
 
 @relaxed
 @given(flip=st.integers(min_value=0), to=st.integers(0, 255))
-def test_a_changed_value_is_found_out(tmp_path_factory, flip: int, to: int):
+def test_a_changed_value_is_detected(tmp_path_factory, flip: int, to: int):
     folder = tmp_path_factory.mktemp("flip")
     table = read_table(jsonl(folder / "t.jsonl", row(), other_row("b", acc=70.25, latency=2)), SPACE)
     write_table(table, folder / "t.parquet")

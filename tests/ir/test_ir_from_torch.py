@@ -1,4 +1,4 @@
-"""Reading torch modules: counts against torch's own counter, and that nothing of theirs changes."""
+"""Reading torch modules: counts equal those of torch's own counter, and modules stay unchanged."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Mixed(nn.Module):
 
 
 @pytest.mark.parametrize("make", [Mixed, lambda: build_network(ARCH)])
-def test_counts_are_those_of_torch(make):
+def test_counts_equal_those_of_torch(make):
     module = make().eval()
     x = torch.zeros(1, 3 if isinstance(module, Mixed) else 1, 8, 8)
     # Of attention, torch's counter knows the plain form alone.
@@ -64,7 +64,7 @@ def test_names_kinds_and_places():
     assert sorted(graph.kernel[depthwise][:, 1].tolist()) == [3, 3, 5, 5]
 
 
-def test_weights_mode_and_place_stay_as_they_are():
+def test_weights_mode_and_device_are_unchanged():
     module = build_network(ARCH).train()
     module.stages.eval()
     before = {
@@ -91,20 +91,20 @@ def test_large_networks_need_no_memory():
     assert graph.macs.sum() == 10**12
 
 
-def test_inputs_come_as_one_as_many_or_by_name():
+def test_inputs_may_be_single_several_or_named():
     class Two(nn.Module):
         def forward(self, left, right):
             return left - right
 
     one, two = torch.zeros(1, 3), torch.zeros(1, 1)
-    told = from_torch(Two(), (one, two))
-    assert told.labels.tolist()[:2] == ["left", "right"]
-    assert from_torch(Two(), {"right": two, "left": one}) == told
+    positional = from_torch(Two(), (one, two))
+    assert positional.labels.tolist()[:2] == ["left", "right"]
+    assert from_torch(Two(), {"right": two, "left": one}) == positional
     swapped = from_torch(Two(), (two, one))
-    assert swapped.input_shape[2].tolist() != told.input_shape[2].tolist()
+    assert swapped.input_shape[2].tolist() != positional.input_shape[2].tolist()
 
 
-def test_a_batch_of_many_is_told_as_one():
+def test_a_batch_of_many_is_reported_as_one():
     module = build_network(ARCH)
     assert from_torch(module, torch.zeros(32, 1, 8, 8)) == from_torch(module, torch.zeros(1, 1, 8, 8))
 
@@ -117,7 +117,7 @@ def test_a_batch_of_many_is_told_as_one():
     assert graph.output_shape[:, :3].tolist() == [[1, 2, 3], [1, 2, 3], [1, 6, -1]]
 
 
-def test_what_is_written_in_place_is_seen():
+def test_in_place_writes_are_seen():
     class InPlace(nn.Module):
         def forward(self, x):
             y = torch.tanh(x)
@@ -151,7 +151,7 @@ def test_recurrent_layers_stay_whole():
     assert graph.macs.tolist() == [0, 6 * 64 * 24, 6 * 64 * 32, 0]
 
 
-def test_tensors_made_on_a_device_of_their_own():
+def test_tensors_created_on_another_device():
     class Own(nn.Module):
         def __init__(self):
             super().__init__()
@@ -163,7 +163,7 @@ def test_tensors_made_on_a_device_of_their_own():
     assert from_torch(Own(), torch.zeros(1, 3, 4)).ops == ["Input", "Relu", "Add"]
 
 
-def test_operations_of_others_keep_their_names():
+def test_foreign_operations_keep_their_names():
     with torch.library._scoped_library("nasbuild_test", "FRAGMENT") as library:
         library.define("odd(Tensor x) -> Tensor")
         library.impl("odd", lambda x: x.new_empty(x.shape), "CompositeExplicitAutograd")
@@ -177,7 +177,7 @@ def test_operations_of_others_keep_their_names():
     assert ops[2].startswith("aten::")
 
 
-def test_a_path_that_contents_decide_is_refused():
+def test_data_dependent_control_flow_is_refused():
     class Decides(nn.Module):
         def forward(self, x):
             return x if x.sum() > 0 else -x
@@ -190,7 +190,7 @@ def test_a_path_that_contents_decide_is_refused():
         from_torch(nn.Identity(), torch.zeros(1, 5))
 
 
-def test_what_is_remembered_changes_nothing(monkeypatch):
+def test_the_shape_cache_changes_nothing(monkeypatch):
     from nasbuild.ir.torch import _shape_cache
 
     class Cut(nn.Module):

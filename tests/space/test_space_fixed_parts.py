@@ -1,4 +1,4 @@
-"""Parts held fixed: what is left is what a person would pick out of the list of all modules."""
+"""Fixed parts against filtering the list of all modules."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ PARTS = {
     "parts",
     [[p] for p in PARTS] + [list(PARTS)[1:3], ["one.1.kernel = 5", "one.*.kernel in 3, 5", "one.depth = 3"]],
 )
-def test_what_is_left_is_what_meets_the_parts(parts):
+def test_fixed_parts_leave_exactly_the_modules_that_meet_them(parts):
     small = fix_parts(SPACE, parts)
     meets = [a for a in enumerate_architectures(SPACE) if all(PARTS.get(p, _more(p))(a) for p in parts)]
     assert set(enumerate_architectures(small)) == set(meets)
@@ -145,14 +145,14 @@ def test_mutations_keep_what_is_fixed(mutate):
         ("two.1.kernel in 3, 9", "9.0 is not a choice of kernel"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(part, words):
+def test_mistakes_give_one_clear_sentence(part, words):
     with pytest.raises(SpaceError) as caught:
         fix_parts(SPACE, [part])
     assert words.replace("'4' is not a choice", "4.0 is not a choice") in str(caught.value)
     assert str(caught.value).startswith("--fix ")
 
 
-def test_what_leaves_nothing_is_told():
+def test_parts_that_leave_nothing_are_refused():
     with pytest.raises(SpaceError, match="leaves no choice of kernel in one"):
         fix_parts(SPACE, ["one.*.kernel = 3", "one.0.kernel = 5"])
     with pytest.raises(SpaceError, match="no module listed for two satisfies this"):

@@ -1,4 +1,4 @@
-"""Different modules of many architectures, grouped: nothing is lost, nothing stands there twice."""
+"""Grouping of distinct modules against the architectures themselves."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_every_architecture_finds_its_module_again(data):
 
 @given(st.data())
 @relaxed
-def test_modules_of_one_stage_are_grouped_alike(data):
+def test_modules_of_one_stage_are_grouped_the_same_way(data):
     space = data.draw(spaces())
     u = data.draw(st.integers(0, len(space.stages) - 1))
     own = data.draw(st.lists(modules(space.stages[u]), min_size=1, max_size=8))

@@ -1,4 +1,4 @@
-"""Rows to learn from and rows to test on: nothing twice, nothing lost."""
+"""Splits into training and held-out rows are disjoint and complete."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_random_split_holds_out_its_share(n: int, share: float, seed: int):
     np.testing.assert_array_equal(again[1], test)
 
 
-def test_random_splits_differ_and_hold_every_row_out_alike():
+def test_random_splits_differ_and_hold_out_every_row_equally_often():
     counts = np.zeros(20)
     rng = np.random.default_rng(0)
     for _ in range(2000):
@@ -63,7 +63,7 @@ def test_a_stratified_split_is_spread_over_the_labels(labels: list[float], share
 
 
 @pytest.mark.parametrize(("n", "share"), [(20, 0.25), (13, 0.75), (19, 0.1), (7, 0.5)])
-def test_stratified_splits_hold_every_row_out_alike(n: int, share: float):
+def test_stratified_splits_hold_out_every_row_equally_often(n: int, share: float):
     counts = np.zeros(n)
     rng = np.random.default_rng(0)
     for _ in range(2000):
@@ -75,7 +75,7 @@ def test_stratified_splits_hold_every_row_out_alike(n: int, share: float):
 
 @relaxed
 @given(st.integers(2, 12), st.integers(0, 100), SEEDS)
-def test_folds_hold_each_row_out_once(folds: int, more: int, seed: int):
+def test_folds_hold_out_each_row_once(folds: int, more: int, seed: int):
     n = folds + more
     splits = k_fold(n, folds, np.random.default_rng(seed))
     assert len(splits) == folds
@@ -89,7 +89,7 @@ def test_folds_hold_each_row_out_once(folds: int, more: int, seed: int):
         np.testing.assert_array_equal(one[1], other[1])
 
 
-def test_folds_are_drawn_at_random():
+def test_folds_are_random():
     rng = np.random.default_rng(0)
     first = {tuple(k_fold(10, 5, rng)[0][1]) for _ in range(30)}
     assert len(first) > 10
@@ -119,7 +119,7 @@ def test_too_few_rows():
         k_fold(3, 1, rng)
 
 
-def test_the_least_there_can_be():
+def test_smallest_splits():
     for share in (0.01, 0.99):
         learn, test = random_split(2, share, np.random.default_rng(0))
         assert sorted([*learn, *test]) == [0, 1]

@@ -1,4 +1,4 @@
-"""Names of rooted subgraphs, held against trees that are written out."""
+"""Names of rooted subgraphs against trees that are written out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from drawn_graphs import OPS, drawn
+from random_graphs import OPS, drawn
 
 from nasbuild.errors import NasbuildError
 from nasbuild.ir import NODE_COLUMNS, subgraph_hash, subgraphs
@@ -34,7 +34,7 @@ def test_equal_names_are_equal_trees(hops, attributes):
     assert [named[root] for root in found.roots] == list(found.names)
 
 
-def test_names_don_t_depend_on_what_stands_beside():
+def test_names_do_not_depend_on_other_graphs():
     graph, others = drawn(1), [drawn(seed, name=str(seed)) for seed in range(2, 6)]
     wide = dataclasses.replace(graph, vocabulary=("A", *OPS), op=graph.op + 1)
     found = subgraphs([*others, graph], 3)[-1]
@@ -61,7 +61,7 @@ def test_the_order_of_operands_counts_where_it_matters():
         assert subgraph_hash(one, 2, 0) == subgraph_hash(two, 2, 0)
 
 
-def test_a_step_further_sees_more():
+def test_more_hops_distinguish_more():
     one = chain(["Conv", "Relu", "Sub"], [(0, 1), (1, 2)])
     two = chain(["Add", "Relu", "Sub"], [(0, 1), (1, 2)])
     assert subgraph_hash(one, 2, 1) == subgraph_hash(two, 2, 1)

@@ -42,7 +42,7 @@ def test_contractions_count_what_is_multiplied_and_summed(equation, shapes):
     assert einsum_macs(equation, shapes) == by_counting(equation, shapes)
 
 
-def test_contractions_are_those_of_torch():
+def test_contractions_count_as_in_torch():
     torch = pytest.importorskip("torch")
     from torch.utils.flop_counter import FlopCounterMode
 

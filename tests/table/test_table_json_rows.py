@@ -1,4 +1,4 @@
-"""JSON Lines: each bad row gives one sentence that names file, line, field and what is allowed."""
+"""JSON Lines: each bad row gives one sentence with file, line, field and what is allowed."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ BAD = {case: (bad, of_space(bad["arch"])) for case, (bad, _) in NO_ARCHITECTURES
 
 
 @pytest.mark.parametrize("case", NO_ARCHITECTURES)
-def test_what_is_no_architecture_is_told_with_its_place(case: str, tmp_path):
+def test_invalid_architectures_are_refused_with_their_place(case: str, tmp_path):
     bad, words = NO_ARCHITECTURES[case]
     message = refusal(jsonl(tmp_path / "t.jsonl", row(), bad))
     assert all(word in message for word in [f"{tmp_path / 't.jsonl'}, line 2, ", *words])
@@ -140,7 +140,7 @@ def test_exactly_the_bad_rows_are_skipped(tmp_path_factory, kinds: list[str]):
     assert len(table) == 1 + ("good" in kinds)
 
 
-def test_if_no_row_is_left_the_first_mistake_is_told(tmp_path):
+def test_if_no_row_is_left_the_first_mistake_is_named(tmp_path):
     path = jsonl(tmp_path / "t.jsonl", "[]", "{}")
     assert refusal(path, skip_bad=True) == (
         f"{path}: no row of 2 could be read; the first was: {path}, line 1: is [], not an object; {OBJECT}"
@@ -194,7 +194,7 @@ def test_files_that_can_not_be_opened(tmp_path):
     assert refusal(tmp_path / "l.jsonl") == f"{tmp_path / 'l.jsonl'}: is not UTF-8 text"
 
 
-def test_a_row_may_lack_metrics_and_say_more_than_is_read(tmp_path):
+def test_rows_may_lack_metrics_and_have_unknown_fields(tmp_path):
     path = jsonl(tmp_path / "t.jsonl", row("seed", 3), {"arch": other_row()["arch"], "by": "x", "seed": 1})
     found = notes(read_table(path, SPACE))
     assert found["ignored"] == ["unknown fields were ignored: 'seed', 'by'"]
@@ -221,7 +221,7 @@ def test_nan_is_missing_as_other_programs_write_it(tmp_path):
     assert any("acc is missing in 1 of 2 rows" in note.text for note in table.notes)
 
 
-def test_texts_and_lists_beside_metrics_are_left_out_and_told(tmp_path):
+def test_texts_and_lists_among_metrics_are_ignored_with_a_note(tmp_path):
     beside = [{"note": "fine", "curve": [1, 2], "tags": {"a": 1}, "late": None}, {"note": None, "more": 1.5}]
     rows = [row(), other_row("z", acc=1, latency=2)]
     for one, more in zip(rows, beside, strict=True):
@@ -229,8 +229,8 @@ def test_texts_and_lists_beside_metrics_are_left_out_and_told(tmp_path):
     path = jsonl(tmp_path / "t.jsonl", *rows)
     table = read_table(path, SPACE)
     assert set(table.columns) == {*rows[0]["metrics"], "more"} - {"note", "curve", "tags", "late"}
-    (told,) = [note for note in table.notes if note.kind == "ignored"]
-    assert told.rows == ("note", "curve", "tags")
+    (note,) = [note for note in table.notes if note.kind == "ignored"]
+    assert note.rows == ("note", "curve", "tags")
     # Where others have numbers, a text is a mistake.
     rows[0]["metrics"]["more"] = "much"
     path = jsonl(tmp_path / "t.jsonl", *rows)
@@ -238,7 +238,7 @@ def test_texts_and_lists_beside_metrics_are_left_out_and_told(tmp_path):
     assert read_table(path, SPACE, skip_bad=True).ids == ("z",)
 
 
-def test_a_table_has_no_end_of_metrics(tmp_path):
+def test_the_number_of_metrics_is_limited(tmp_path):
     many = row()
     many["metrics"] |= {f"m{n}": n for n in range(10_000)}
     path = jsonl(tmp_path / "t.jsonl", many)

@@ -1,4 +1,4 @@
-"""Declared costs against counts in closed form and against sums layer by layer in plain Python."""
+"""Declared costs against closed forms, and against sums over layers in plain Python."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def taken_apart(space: Space, cost, some: list[Architecture]) -> np.ndarray:
 
 @given(st.data())
 @relaxed
-def test_any_cost_is_what_its_definition_comes_to(data):
+def test_costs_follow_their_definition(data):
     space = data.draw(spaces())
     entry = data.draw(cost_entries(space))
     some = data.draw(st.lists(architectures(space), min_size=1, max_size=5))
@@ -73,7 +73,7 @@ def test_any_cost_is_what_its_definition_comes_to(data):
 
 @given(st.data())
 @relaxed
-def test_what_is_written_is_read_again(data):
+def test_written_data_is_read_back_equal(data):
     space = data.draw(spaces())
     names = ["c", *list(space.metrics)[:1]]
     entries = {name: data.draw(cost_entries(space)) for name in names}
@@ -83,7 +83,7 @@ def test_what_is_written_is_read_again(data):
     assert space_from_dict(json.loads(json.dumps(space_to_dict(space)))) == space
 
 
-def test_a_product_with_the_layer_before_is_a_count_of_parameters():
+def test_products_with_the_previous_layer_count_parameters():
     space, cost = cost_of(
         "  c: {sum: [{product: previous.width * width * kernel^2, first: {width: 3}}, {product: 10 * width, layer: last, stage: late}]}"
     )
@@ -145,7 +145,7 @@ def test_the_most_specific_place_counts():
     assert cost.values(space, [Architecture(((early,), (late,), ((16,),)))])[0] == 1 + 1000
 
 
-def test_a_function_is_called_when_a_value_is_needed_and_not_before(tmp_path, monkeypatch):
+def test_functions_are_called_only_when_a_value_is_needed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     space, cost = cost_of("  c: {function: costs_of_mine.py:layers, unit: layers}")
     assert space_from_yaml(space_to_yaml(space)) == space
@@ -167,7 +167,7 @@ def test_a_function_is_called_when_a_value_is_needed_and_not_before(tmp_path, mo
         ("raise KeyError('k')", "KeyError"),
     ],
 )
-def test_a_function_that_fails_is_told(tmp_path, monkeypatch, body, words):
+def test_failing_functions_are_reported(tmp_path, monkeypatch, body, words):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "f.py").write_text(f"def f(arch):\n    {body}\n")
     space, cost = cost_of("  c: {function: f.py:f}")
@@ -252,7 +252,7 @@ def test_a_metric_of_that_name_gives_direction_and_unit():
         ),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(text, sentence):
+def test_mistakes_give_one_clear_sentence(text, sentence):
     with pytest.raises(NasbuildError) as caught:
         space_from_yaml(CNN + text, where="s.yaml")
     assert sentence in str(caught.value)

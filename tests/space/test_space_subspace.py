@@ -1,4 +1,4 @@
-"""Parts of spaces, by listing all modules of both."""
+"""Subspaces against the lists of all modules of both spaces."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def changed(stage: Stage, rng: np.random.Generator) -> Stage:
 
 @given(spaces(), st.integers(0, 999))
 @relaxed
-def test_it_is_what_listing_all_modules_says(space, seed):
+def test_subspaces_agree_with_full_enumeration(space, seed):
     rng = np.random.default_rng(seed)
     other = replace(space, stages=tuple(changed(stage, rng) for stage in space.stages))
     assert is_subspace(space, space)
@@ -49,5 +49,5 @@ def test_it_is_what_listing_all_modules_says(space, seed):
 
 
 @pytest.mark.parametrize(("small", "whole"), [("digits-macro", "mnasnet"), ("mnasnet", "ofa-mobilenet-v3")])
-def test_other_spaces_are_no_parts(small, whole):
+def test_other_spaces_are_not_subspaces(small, whole):
     assert not is_subspace(load_space(small), load_space(whole))

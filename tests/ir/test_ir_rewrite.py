@@ -1,4 +1,4 @@
-"""What is written in several operations becomes what it is, and only that."""
+"""Patterns of several operations are fused, and similar ones are not."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_one_operation(name, function):
 @pytest.mark.parametrize(
     ("ops", "function"),
     [
-        # A squeeze-excite gate is no activation: what it weighs is excluded by the limits of it was made of.
+        # A squeeze-excite gate is no activation: what it weighs is not what it was made of.
         (
             ["GlobalAveragePool", "HardSigmoid", "Mul"],
             lambda x: x * F.hardsigmoid(x.mean((2, 3), keepdim=True)),
@@ -89,7 +89,7 @@ def test_one_operation(name, function):
         (["Relu", "Mul", "Add"], lambda x: (y := x.relu()) * 2 + y),
     ],
 )
-def test_what_only_looks_alike_stays(ops, function):
+def test_similar_patterns_are_not_fused(ops, function):
     assert ops_of(function) == ops
 
 
@@ -158,7 +158,7 @@ def test_attention_with_a_mask_that_is_computed():
     assert graph.ops.count("MatMul") == 1
 
 
-def test_moves_are_merged():
+def test_data_movement_is_merged():
     assert ops_of(lambda x: x.flatten(1).unflatten(1, (6, 4, 4)).relu()) == ["Relu"]
     assert ops_of(lambda x: x.permute(0, 2, 3, 1).permute(0, 3, 1, 2).relu()) == ["Relu"]
     assert ops_of(lambda x: x.transpose(1, 2).transpose(2, 3)) == ["Transpose"]

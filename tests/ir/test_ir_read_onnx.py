@@ -1,4 +1,4 @@
-"""Reading ONNX files: nodes, edges, shapes and numbers of hand-made ones."""
+"""Reading hand-made ONNX files: nodes, edges, shapes and numbers."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def test_a_classifier(written):
     assert graph.labels[1] == "stem"
 
 
-def test_shape_arithmetic_and_what_does_nothing_vanish(written):
+def test_shape_arithmetic_and_identities_are_removed(written):
     graph = read_onnx(written(arithmetic()))
     assert graph.ops == ["Input", "Reshape", "Gemm", "Slice", "Slice", "Sigmoid", "Mul", "Softmax"]
     assert sizes(graph.output_shape[1]) == (1, 12)
     assert graph.edges.T.tolist() == [[0, 1], [1, 2], [2, 3], [2, 4], [4, 5], [3, 6], [5, 6], [6, 7]]
 
 
-def test_a_batch_of_two_is_told_as_one(written):
+def test_a_batch_of_two_is_reported_as_one(written):
     one, two = arithmetic(), arithmetic()
     two.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 2
     first, second = read_onnx(written(one, "a.onnx"), name="n"), read_onnx(written(two, "b.onnx"), name="n")
@@ -60,7 +60,7 @@ def test_a_batch_of_two_is_told_as_one(written):
     assert unbatched.macs.sum() == 2 * first.macs.sum() > 0
 
 
-def test_free_dimensions_are_asked_for(written):
+def test_missing_free_dimensions_are_named(written):
     path = written(model([make("Relu", ["x"], ["y"])], [], ["n", 3, "height", None]))
     every = r"height \(dimension 2 of 'x'\); x.3 \(.*--size height=... --size x.3=..., or sizes=\{'height': ..., 'x.3'"
     with pytest.raises(NasbuildError, match=every):
@@ -72,7 +72,7 @@ def test_free_dimensions_are_asked_for(written):
 
 
 @pytest.mark.parametrize("yes", [True, False])
-def test_a_decided_branch_is_put_in_place(written, yes):
+def test_a_decided_branch_is_inlined(written, yes):
     branches = {
         name: helper.make_graph([make(op, ["a"], [f"{name}_y"])], name, [], [info(f"{name}_y", None)])
         for name, op in (("then_branch", "Relu"), ("else_branch", "Tanh"))
@@ -93,7 +93,7 @@ def functions(*bodies):
     ]
 
 
-def test_local_functions_are_put_in_place_with_their_attributes(written):
+def test_local_functions_are_inlined_with_their_attributes(written):
     leaky = make("LeakyRelu", ["v"], ["v2"])
     reference = helper.make_attribute("alpha", 0.5)
     reference.ClearField("f")
@@ -140,9 +140,7 @@ def nested(depth: int):
 
 
 @pytest.mark.parametrize("branch", [False, True])
-def test_what_is_counted_beforehand_is_what_is_read_and_branches_are_counted_as_they_are_read(
-    written, monkeypatch, branch
-):
+def test_the_lower_bound_equals_the_operations_read_without_branches(written, monkeypatch, branch):
     call = make("F0", ["x"], ["w"], domain="own")
     nodes, stored = [call, make("Neg", ["w"], ["y"])], []
     if branch:
@@ -167,7 +165,7 @@ def test_what_is_counted_beforehand_is_what_is_read_and_branches_are_counted_as_
         read_onnx(written(made))
 
 
-def test_unknown_operations_keep_their_names_and_what_the_file_says_of_them(written):
+def test_unknown_operations_keep_their_names_and_declared_types(written):
     nodes = [make("Odd", ["x", "w"], ["a"], domain="elsewhere", knob=3), make("Relu", ["a"], ["y"])]
     made = model(nodes, [weights("w", 3, 3)], [1, 3])
     assert read_onnx(written(made)).ops == ["Input", "elsewhere::Odd", "Relu"]
@@ -178,7 +176,7 @@ def test_unknown_operations_keep_their_names_and_what_the_file_says_of_them(writ
     assert graph.parameters.tolist() == [0, 9, 0]
 
 
-def test_operations_may_stand_in_any_order(written):
+def test_operations_may_be_in_any_order(written):
     turned = classifier()
     nodes = list(turned.graph.node)[::-1]
     del turned.graph.node[:]
@@ -188,7 +186,7 @@ def test_operations_may_stand_in_any_order(written):
     )
 
 
-def test_old_forms_are_read_as_new_ones(written):
+def test_old_operator_versions_are_read_as_new_ones(written):
     old = [
         make("Unsqueeze", ["x"], ["a"], axes=[1]),
         make("Upsample", ["a"], ["b"], scales=[1.0, 1.0, 2.0, 2.0]),
@@ -220,7 +218,7 @@ def test_old_forms_are_read_as_new_ones(written):
     assert sizes(read_onnx(written(first)).output_shape[1]) == (1, 3, 4, 4)
 
 
-def test_every_shape_is_what_onnxruntime_makes_of_it(written):
+def test_shapes_equal_those_of_onnxruntime(written):
     onnxruntime = pytest.importorskip("onnxruntime")
     for made in (classifier(), arithmetic()):
         graph = read_onnx(written(made))
@@ -230,8 +228,8 @@ def test_every_shape_is_what_onnxruntime_makes_of_it(written):
         session = onnxruntime.InferenceSession(made.SerializeToString(), providers=["CPUExecutionProvider"])
         shape = [size if isinstance(size, int) else 1 for size in session.get_inputs()[0].shape]
         found = session.run(None, {"x": np.ones(shape, np.float32)})
-        told = {o.name: value.shape for o, value in zip(session.get_outputs(), found, strict=True)}
-        label = {node.name or node.output[0]: told[node.output[0]] for node in made.graph.node}
+        shapes_run = {o.name: value.shape for o, value in zip(session.get_outputs(), found, strict=True)}
+        label = {node.name or node.output[0]: shapes_run[node.output[0]] for node in made.graph.node}
         compared = [
             (sizes(row), label[name])
             for row, name in zip(graph.output_shape, graph.labels, strict=True)

@@ -1,4 +1,4 @@
-"""Ties against lists of all architectures: those that keep them are counted, drawn, listed and reached, and no other."""
+"""Ties against lists of all architectures: counting, sampling, enumeration and mutation."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def meets():
     return [a for a in enumerate_architectures(space_from_yaml(TEXT)) if keeps(a)]
 
 
-def test_what_keeps_the_ties_is_counted_and_listed(space, meets):
+def test_architectures_that_satisfy_the_ties_are_counted_and_enumerated(space, meets):
     assert count_architectures(space) == len(meets)
     listed = list(enumerate_architectures(space))
     assert len(listed) == len(meets)
@@ -66,7 +66,7 @@ def test_what_keeps_the_ties_is_counted_and_listed(space, meets):
     assert space.tied_groups() == ((0, 1, 2),)
 
 
-def test_each_is_drawn_as_often(space, meets):
+def test_tied_architectures_are_sampled_uniformly(space, meets):
     rng = np.random.default_rng(0)
     assert set(sample(space, len(meets), rng)) == set(meets)
     counts = Counter(sample(space, 4_000, rng, distinct=False))
@@ -77,7 +77,7 @@ def test_each_is_drawn_as_often(space, meets):
 
 
 @pytest.mark.parametrize("mutate", [mutate_layer, mutate_module])
-def test_changes_keep_the_ties(space, meets, mutate):
+def test_mutations_keep_the_ties(space, meets, mutate):
     rng = np.random.default_rng(1)
     one, seen = meets[0], set()
     for _ in range(600):
@@ -87,7 +87,7 @@ def test_changes_keep_the_ties(space, meets, mutate):
     assert seen == set(meets)
 
 
-def test_what_breaks_a_tie_is_refused(space):
+def test_broken_ties_are_refused(space):
     one = next(a for a in enumerate_architectures(space_from_yaml(TEXT)) if not keeps(a))
     with pytest.raises(SpaceError, match=r"b0\.\w\S* = \d and \S+ = \d, but the space ties them|mlp"):
         parse_architecture(space, to_dict(space, one))
@@ -98,7 +98,7 @@ def test_ties_are_written_and_read_again(space):
     assert space_from_dict(json.loads(json.dumps(space_to_dict(space)))) == space
 
 
-def test_many_blocks_with_ties_of_their_own():
+def test_many_independent_ties():
     stages = [
         {"name": f"b{u}.{n}", "depth": 1, "features": {"bits": [2, 4, 8]}} for u in range(60) for n in "qkv"
     ]
@@ -126,7 +126,7 @@ def test_many_blocks_with_ties_of_their_own():
         ),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(tied, words):
+def test_mistakes_give_one_clear_sentence(tied, words):
     with pytest.raises(SpaceError) as caught:
         space_from_yaml(TEXT + f"tied: {tied}\n", where="s.yaml")
     assert words in str(caught.value)

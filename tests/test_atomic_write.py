@@ -1,4 +1,4 @@
-"""Files are written whole or not at all, and what can't be read or written is said in one sentence."""
+"""Files are written completely or not at all, and errors are one clear sentence."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_the_old_folder_stays_when_the_block_fails(tmp_path, error):
     assert everything(tmp_path) == ["run", "run/fit.json"]
 
 
-def test_a_run_is_overwritten_only_where_that_is_asked_for(tmp_path):
+def test_a_fit_is_overwritten_only_on_request(tmp_path):
     target = run_folder(tmp_path / "run")
     (target / "trust.json").write_text("old")
     with pytest.raises(OutputError) as caught, writing_folder(target):
@@ -206,7 +206,7 @@ def test_a_run_is_overwritten_only_where_that_is_asked_for(tmp_path):
     assert tree(tmp_path) == {"run/fit.json": "new"}
 
 
-def test_what_lies_beside_a_run_is_not_overwritten_with_it(tmp_path):
+def test_a_fit_folder_with_other_files_is_not_overwritten(tmp_path):
     target = run_folder(tmp_path / "run")
     (target / "notes.md").write_text("mine")
     (target / "checkpoints").mkdir()
@@ -223,7 +223,7 @@ def test_what_lies_beside_a_run_is_not_overwritten_with_it(tmp_path):
 
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("place", ["file", "home", "broken link"])
-def test_what_is_no_run_is_never_overwritten(tmp_path, place, overwrite):
+def test_other_folders_are_never_overwritten(tmp_path, place, overwrite):
     (tmp_path / "file").write_text("mine")
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").write_text("mine")
@@ -271,7 +271,7 @@ def test_the_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_pa
     assert everything(tmp_path) == ["run", "run/fit.json"]
 
 
-def test_a_linked_run_is_overwritten_where_it_is(tmp_path):
+def test_a_linked_fit_folder_is_overwritten_in_place(tmp_path):
     run_folder(tmp_path / "disk" / "run")
     (tmp_path / "link").symlink_to(tmp_path / "disk" / "run")
     with writing_folder(tmp_path / "link", overwrite=True) as temporary:

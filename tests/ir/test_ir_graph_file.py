@@ -1,4 +1,4 @@
-"""Files of graphs: what was saved is loaded, and anything else is refused."""
+"""Files of graphs are loaded as saved, and anything else is refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from drawn_graphs import drawn
+from random_graphs import drawn
 
 from nasbuild.errors import NasbuildError, OutputError
 from nasbuild.ir import load_graphs, save_graphs
@@ -37,7 +37,7 @@ def load(graph):
     return replace(graph, vocabulary=vocabulary, op=op.astype(np.int32), labels=labels)
 
 
-def test_what_was_saved_is_loaded(saved):
+def test_saved_graphs_are_loaded_equal(saved):
     path, graphs = saved
     assert load_graphs(path) == graphs
     assert load_graphs(path)[3] != graphs[4]
@@ -45,14 +45,14 @@ def test_what_was_saved_is_loaded(saved):
     assert load_graphs(path) == []
 
 
-def test_metrics_may_stand_beside(saved):
+def test_files_may_have_other_columns(saved):
     path, graphs = saved
     table = pq.read_table(path)
     pq.write_table(table.append_column("acc", pa.array(np.arange(6.0))), path, row_group_size=2)
     assert load_graphs(path) == graphs
 
 
-def test_two_graphs_of_one_name_are_refused(tmp_path):
+def test_two_graphs_with_the_same_name_are_refused(tmp_path):
     with pytest.raises(NasbuildError, match="two graphs have the name 'g'"):
         save_graphs([drawn(0), drawn(1)], tmp_path / "g.parquet")
     with pytest.raises(OutputError, match="can't be written"):
@@ -86,23 +86,23 @@ def first(value, at=0):
         ("edge_source", first(-1), "leads to no later node"),
         ("edge_target", first(10**6, -1), "leads to no later node"),
         ("edge_target", lambda v: [v[0][::-1], *v[1:]], "no later node|order of their targets"),
-        ("edge_target", lambda v: [v[0][:-1], *v[1:]], "don't have two ends"),
-        ("outputs", first(5), "output that is no node"),
+        ("edge_target", lambda v: [v[0][:-1], *v[1:]], "its edges need two ends each"),
+        ("outputs", first(5), "output that is not a node"),
         ("macs", first(-5.0), "a negative or infinite number in column macs"),
         ("macs", first(float("inf")), "a negative or infinite number in column macs"),
         ("total_parameters", lambda v: [-1, *v[1:]], "a number of parameters that its nodes contradict"),
         ("total_parameters", lambda v: [10**9, *v[1:]], "a number of parameters that its nodes contradict"),
         ("total_parameters", lambda v: [None, *v[1:]], "a number of parameters that its nodes contradict"),
-        ("notes", lambda v: [None, *v[1:]], "a note that is none"),
+        ("notes", lambda v: [None, *v[1:]], "has an empty note"),
         ("kernel", first(-5), "negative number in column kernel"),
         ("input_shape", first(-2), "size below -1"),
         ("label", lambda v: [v[0][:-1], *v[1:]], "op and label"),
         ("label", first(None), "has nulls"),
-        ("name", lambda v: [v[1], *v[1:]], "a name of its own"),
-        ("name", lambda v: [None, *v[1:]], "a name of its own"),
+        ("name", lambda v: [v[1], *v[1:]], "graphs without names, or with the same name"),
+        ("name", lambda v: [None, *v[1:]], "graphs without names, or with the same name"),
     ],
 )
-def test_what_lies_is_refused(saved, column, change, said):
+def test_contradictory_files_are_refused(saved, column, change, said):
     path, _ = saved
     changed(path, column, change)
     with pytest.raises(NasbuildError, match=said) as caught:
@@ -111,23 +111,23 @@ def test_what_lies_is_refused(saved, column, change, said):
 
 
 @pytest.mark.parametrize(
-    ("told", "said"),
+    ("header", "said"),
     [
         ({"version": 3, "vocabulary": []}, "has version 3; allowed: up to 2; update nasbuild"),
         (
             {"version": 1, "vocabulary": []},
             "has version 1, .*; allowed: version 2; import the networks again",
         ),
-        ({"vocabulary": []}, "tells no version"),
-        ({"version": 2, "vocabulary": ["b", "a"]}, "no sorted list"),
-        ({"version": 2, "vocabulary": [1]}, "no sorted list"),
-        ([], "tells no version"),
+        ({"vocabulary": []}, "states no format version"),
+        ({"version": 2, "vocabulary": ["b", "a"]}, "not a sorted list"),
+        ({"version": 2, "vocabulary": [1]}, "not a sorted list"),
+        ([], "states no format version"),
     ],
 )
-def test_other_forms_are_refused(saved, told, said):
+def test_other_versions_are_refused(saved, header, said):
     path, _ = saved
     table = pq.read_table(path)
-    pq.write_table(table.replace_schema_metadata({KEY: json.dumps(told).encode()}), path)
+    pq.write_table(table.replace_schema_metadata({KEY: json.dumps(header).encode()}), path)
     with pytest.raises(NasbuildError, match=said):
         load_graphs(path)
     pq.write_table(table.replace_schema_metadata({}), path)
@@ -143,7 +143,7 @@ def test_damaged_files_give_one_sentence(saved, tmp_path):
     data = path.read_bytes()
     rng = np.random.default_rng(0)
     refused = 0
-    told: list[str] = []
+    messages: list[str] = []
     for turn in range(200):
         bad = bytearray(data)
         if turn % 4:
@@ -155,14 +155,14 @@ def test_damaged_files_give_one_sentence(saved, tmp_path):
             assert len(load_graphs(path)) == len(graphs)
         except NasbuildError as error:
             refused += 1
-            told.append(str(error))
+            messages.append(str(error))
     assert refused > 100
-    assert not [text for text in told if "\n" in text]
+    assert not [text for text in messages if "\n" in text]
     with pytest.raises(NasbuildError, match="no such file"):
         load_graphs(tmp_path / "none.parquet")
 
 
-def test_thousands_load_in_a_moment(tmp_path):
+def test_thousands_of_graphs_load_quickly(tmp_path):
     base = [drawn(seed, 200) for seed in range(20)]
     graphs = [replace(base[i % 20], name=str(i)) for i in range(1500)]
     save_graphs(graphs, tmp_path / "many.parquet")

@@ -1,4 +1,4 @@
-"""``costs.csv``, and declared costs against a table."""
+"""``costs.csv``, and declared costs compared with a table."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def table_of(space, sizes_of):
     )
 
 
-def test_a_table_says_where_it_differs(tmp_path):
+def test_differences_from_a_table_are_reported(tmp_path):
     path = tmp_path / "costs.csv"
     path.write_text(CSV)
     space = add_costs(SPACE, path)
@@ -99,7 +99,7 @@ def test_a_table_says_where_it_differs(tmp_path):
     assert cost_differences(lacking) == []
 
 
-def test_a_cost_has_a_direction_where_it_is_no_metric():
+def test_costs_that_are_not_metrics_have_a_direction():
     space = replace(SPACE, metrics={"acc": SPACE.metrics["acc"]})
     space = replace(
         space,
@@ -143,7 +143,7 @@ def test_a_cost_has_a_direction_where_it_is_no_metric():
         ('stage,layer,feature,choice,cost,value\n,,"kernel,*,c,1\n', "is not valid CSV"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(tmp_path, text, words):
+def test_mistakes_give_one_clear_sentence(tmp_path, text, words):
     path = tmp_path / "costs.csv"
     path.write_text(text)
     with pytest.raises(NasbuildError) as caught:

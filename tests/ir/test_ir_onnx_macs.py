@@ -1,4 +1,4 @@
-"""Costs and shapes of operations of ONNX and onnxruntime, against counts by hand and against running them."""
+"""Costs and shapes of ONNX and onnxruntime operations, against counts by hand and against running them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from nasbuild.ir.onnx._macs import MICROSOFT
 
 
 @pytest.mark.parametrize("name", CONTRIB)
-def test_costs_are_those_counted_by_hand_and_shapes_those_of_running_it(name, written):
+def test_costs_equal_counts_by_hand_and_shapes_those_of_running(name, written):
     made, macs, parameters = CONTRIB[name]
     path = written(made)
     graph = read_onnx(path, batch=None)
@@ -36,13 +36,13 @@ def test_costs_are_those_counted_by_hand_and_shapes_those_of_running_it(name, wr
         assert name in ("NhwcConv",)
         return
     kinds = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(int64)": np.int64}
-    feed = {told.name: np.ones(told.shape, kinds[told.type]) for told in session.get_inputs()}
+    feed = {argument.name: np.ones(argument.shape, kinds[argument.type]) for argument in session.get_inputs()}
     (found,) = session.run(None, feed)
     shape = graph.output_shape[graph.outputs[0]]
     assert tuple(shape[shape >= 0]) == found.shape
 
 
-def test_shapes_go_on_behind_operations_of_onnxruntime(written):
+def test_shapes_are_inferred_beyond_operations_of_onnxruntime(written):
     """Nothing in the file tells the shapes between."""
     made = model(
         [
@@ -85,7 +85,7 @@ def test_unknown_operations_are_named_and_their_cost_is_missing(written):
     ],
     ids=lambda node: node.op_type,
 )
-def test_operands_of_unknown_type_are_no_error(node, written):
+def test_operands_of_unknown_type_are_accepted(node, written):
     constants = [
         stored("s", ()),
         stored("z", (), UINT8),

@@ -1,4 +1,4 @@
-"""Ids: readable, safe in a file or a table, and different for different architectures."""
+"""Ids are readable, safe in files and tables, and unique."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_different_architectures_have_different_ids_in_every_space(space):
 
 @given(st.lists(texts(), min_size=2, max_size=4, unique=True), st.booleans(), st.booleans())
 @relaxed
-def test_no_text_can_imitate_another_module(words, second, shared):
+def test_no_text_choice_gives_the_id_of_another_module(words, second, shared):
     features = [Feature("op", tuple(words))] + ([Feature("arm", tuple(reversed(words)))] if second else [])
     names = frozenset(f.name for f in features) if shared else frozenset()
     modules = all_modules(stage := Stage("s", (1, 2, 3), tuple(features[:2]), names))[:2000]
@@ -92,7 +92,7 @@ def test_no_text_can_imitate_another_module(words, second, shared):
     st.booleans(),
 )
 @relaxed
-def test_no_number_can_imitate_another_module(numbers, second):
+def test_no_number_choice_gives_the_id_of_another_module(numbers, second):
     features = [Feature("width", tuple(numbers), "numeric")]
     features += [Feature("1e", tuple(numbers), "numeric")] if second else []
     modules = all_modules(stage := Stage("s", (1, 2), tuple(features), frozenset()))

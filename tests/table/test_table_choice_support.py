@@ -1,4 +1,4 @@
-"""What the rows of a table can speak of, against plain loops over readable architectures."""
+"""Unseen choices and rows without support, against plain loops over architectures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def has(architecture: Architecture, one: UnseenChoice) -> bool:
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("rows", [1, 3, 12])
-def test_unseen_is_what_a_plain_search_does_not_find(seed, rows):
+def test_unseen_choices_agree_with_a_plain_search(seed, rows):
     some = sample(SPACE, rows, np.random.default_rng(seed))
     every = [UnseenChoice(u, None, d) for u, stage in enumerate(SPACE.stages) for d in stage.depths]
     every += [
@@ -58,7 +58,7 @@ def test_unseen_is_what_a_plain_search_does_not_find(seed, rows):
         assert found.tolist() == [any(has(a, one) for one in unseen if one.stage == u) for a in others]
 
 
-def test_a_table_at_one_resolution_tells_of_no_other():
+def test_a_table_of_one_resolution_has_unseen_resolutions():
     some = [a for a in sample(SPACE, 300, np.random.default_rng(0)) if a.modules[2] == ((192,),)]
     unseen = unseen_choices(SPACE, some)
     assert unseen == (UnseenChoice(2, "resolution", 128), UnseenChoice(2, "resolution", 160))
@@ -89,14 +89,14 @@ def literal_support(some: list[Architecture], folds: list[int]) -> list[bool]:
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("rows", [2, 20, 60, 150])
-def test_rows_without_support_are_those_of_a_plain_count(seed, rows):
+def test_rows_without_support_agree_with_a_plain_count(seed, rows):
     rng = np.random.default_rng(seed)
     some = sample(SPACE, rows, rng)
     folds = rng.integers(0, 5, rows)
     assert rows_without_support(SPACE, some, folds).tolist() == literal_support(some, folds.tolist())
 
 
-def test_what_one_fold_alone_has_supports_no_row_of_it():
+def test_rows_of_the_same_fold_give_no_support():
     space = Space("pair", (Stage("one", (1,), (Feature("op", ("a", "b")),)),))
     some = [Architecture(((("b" if n < 6 else "a",),),)) for n in range(30)]
     together, apart = np.minimum(np.arange(30) // 6, 4), np.arange(30) % 5

@@ -1,4 +1,4 @@
-"""Graphs: a node a layer, a chain an architecture, categories that mean the same in every stage."""
+"""Graphs of architectures: one node a layer, one chain an architecture, shared categories."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_the_schema_lists_each_feature_once_then_stage_and_layer():
     assert schema.numeric == ()
 
 
-def test_an_example_written_out():
+def test_a_small_example():
     graphs = encode(SPACE, [FIRST, SECOND])
     assert graphs.categories.tolist() == ROWS[0] + ROWS[1]
     assert graphs.edges.tolist() == [[0, 1, 2, 3, 5, 6, 7, 8, 9], [1, 2, 3, 4, 6, 7, 8, 9, 10]]
@@ -114,7 +114,7 @@ def test_an_architecture_is_a_chain_of_its_layers(drawn):
 
 @given(spaces(most_modules=60))
 @relaxed
-def test_a_module_alone_has_the_nodes_that_it_has_in_an_architecture(space):
+def test_isolated_modules_have_the_nodes_of_whole_architectures(space):
     for u, stage in enumerate(space.stages):
         for depth in stage.depths:
             modules = [m for m in all_modules(stage) if len(m) == depth][:8]
@@ -148,7 +148,7 @@ def test_selecting_graphs_equals_encoding_the_selected(drawn, data):
     same(graphs.select(index).select(range(len(index))), expected)
 
 
-def test_selecting_what_is_not_there_is_an_error():
+def test_selecting_a_missing_graph_is_an_error():
     graphs = encode(SPACE, [FIRST, SECOND])
     for index in ([2], [-3], [0.5], [True]):
         with pytest.raises(IndexError):

@@ -1,4 +1,4 @@
-"""Weights that operations fill with one number, as in files that were made small: counted as if they were stored."""
+"""Weights that operations fill with one number, as in stripped files, count as if stored."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def filled(name, dims, how):
 
 @pytest.mark.parametrize("how", ["ConstantOfShape", "Expand", "Reshape"])
 @pytest.mark.parametrize("op", LAYERS)
-def test_layers_hold_what_is_counted_by_hand(op, how, written):
+def test_parameters_of_layers_equal_counts_by_hand(op, how, written):
     shape, held, attributes, expected = LAYERS[op]
     kept = {name: weights(name, *dims) for name, dims in held.items()}
     layer = make(op, ["x", *held], ["y"], **attributes)
@@ -58,7 +58,7 @@ def test_layers_hold_what_is_counted_by_hand(op, how, written):
     assert less.total_macs == stored.total_macs
 
 
-def test_a_network_whose_weights_were_all_taken_out_counts_the_same(written):
+def test_a_network_without_stored_weights_counts_the_same(written):
     whole_one, small = classifier(), classifier()
     nodes = []
     for tensor in list(small.graph.initializer):
@@ -104,7 +104,7 @@ def test_masks_states_and_whole_numbers_are_not_learnt(written):
     assert read_onnx(written(of_integers)).total_parameters == 0
 
 
-def test_an_embedding_that_was_taken_out_counts(written):
+def test_a_filled_embedding_counts(written):
     made, stored = filled("t", (11, 3), "ConstantOfShape")
     nodes = [*made, make("Gather", ["t", "x"], ["y"])]
     looked_up = model(nodes, stored, None, inputs=[info("x", [1, 5], INT64)])

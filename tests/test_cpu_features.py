@@ -1,4 +1,4 @@
-"""What `make test-portable` asks of the libraries takes effect: else it would prove nothing."""
+"""The settings of `make test-portable` take effect in the libraries."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 from threadpoolctl import threadpool_info
 
 
-def test_torch_computes_as_it_was_told():
+def test_torch_uses_the_requested_instructions():
     wanted = os.environ.get("ATEN_CPU_CAPABILITY")
     if wanted != "default":
         pytest.skip("only as on another processor: make test-portable")
     assert torch.backends.cpu.get_cpu_capability() == "DEFAULT"
 
 
-def test_numpy_and_scipy_compute_as_they_were_told():
+def test_numpy_and_scipy_use_the_requested_instructions():
     wanted = os.environ.get("OPENBLAS_CORETYPE")
     if wanted is None:
         pytest.skip("only as on another processor: make test-portable")

@@ -1,4 +1,4 @@
-"""Is this an architecture of the space? Every mistake is named with its place and what is allowed."""
+"""Architectures are checked; every mistake is named with its place and what is allowed."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_globals_are_refused_where_the_space_has_none(given):
     assert parse_architecture(space, data | {"globals": None}) == parse_architecture(space, data)
 
 
-def test_a_module_alone_is_read_at_the_place_that_is_named():
+def test_messages_on_a_single_module_name_the_given_place():
     stage = SPACE.stages[0]
     assert parse_module(stage, GOOD["stages"][0], where="row 7") == ((3, True, "conv"), (5, True, "3"))
     with pytest.raises(SpaceError, match=r"^row 7\[1\]\.kernel \(early\): kernel = 4 is not a choice"):
@@ -189,7 +189,7 @@ def test_a_module_alone_is_read_at_the_place_that_is_named():
 
 @given(spaces_and_architectures())
 @relaxed
-def test_what_is_written_is_read_again(drawn):
+def test_written_data_is_read_back_equal(drawn):
     space, architectures = drawn
     for architecture in architectures:
         data = to_dict(space, architecture)
@@ -200,7 +200,7 @@ def test_what_is_written_is_read_again(drawn):
 
 @given(spaces_and_architectures(most=1), st.data())
 @relaxed
-def test_one_strange_thing_anywhere_is_refused(drawn, data):
+def test_one_invalid_value_anywhere_is_refused(drawn, data):
     space, [architecture] = drawn
     modules = [list(module) for module in architecture.modules]
     u = data.draw(st.integers(0, len(modules) - 1))

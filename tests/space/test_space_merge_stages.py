@@ -1,4 +1,4 @@
-"""Two neighbouring stages as one: the same networks, or a clear refusal."""
+"""Merging two neighbouring stages keeps the networks, or is refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from strategies import all_architectures, relaxed, spaces
 A, B = Feature("a", (0, 1), "numeric"), Feature("b", ("x", "y"))
 
 
-def test_the_last_two_stages_of_proxylessnas_become_one_of_three_to_five_layers():
+def test_merging_the_last_two_stages_of_proxylessnas():
     space = load_space("ofa-proxylessnas")
     merged = merge_stages(space, 4)
     assert [s.name for s in merged.stages] == ["stage1", "stage2", "stage3", "stage4", "stage5+stage6"]
@@ -34,7 +34,7 @@ def test_the_last_two_stages_of_proxylessnas_become_one_of_three_to_five_layers(
     assert merge_stages(space, "stage5") == merge_stages(space, "4") == merged
 
 
-def test_every_architecture_has_its_own_place_in_the_merged_space():
+def test_merging_maps_architectures_one_to_one():
     stages = (
         Stage("s", (1,), (B,)),
         Stage("t", (1, 3), (A,)),
@@ -127,7 +127,7 @@ def test_a_merge_keeps_every_network_or_is_refused(space, u):
         ),
     ],
 )
-def test_what_would_change_what_can_be_built_is_refused(stages, first, sentence):
+def test_merges_that_change_the_architectures_are_refused(stages, first, sentence):
     with pytest.raises(SpaceError) as caught:
         merge_stages(Space("x", stages), first)
     assert str(caught.value) == sentence

@@ -1,4 +1,4 @@
-"""ONNX files that are damaged, lie, or want to exhaust the reader."""
+"""ONNX files that are damaged, contradictory, or meant to exhaust the reader."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ir_samples import FLOAT, arithmetic, classifier, helper, make, model, weigh
 
 from nasbuild.errors import NasbuildError
 from nasbuild.ir import read_onnx
-from nasbuild.ir.onnx._strip_weights import structure
+from nasbuild.ir.onnx._strip_weights import strip_weights
 
 
 def sentence(path):
@@ -25,7 +25,7 @@ def sentence(path):
     return text
 
 
-def test_external_data_is_not_looked_for(written):
+def test_external_data_is_not_needed(written):
     made = model([make("MatMul", ["x", "w"], ["y"])], [], [1, 50_000])
     tensor = made.graph.initializer.add(name="w", data_type=FLOAT, dims=[50_000, 10_000])
     tensor.data_location = 1
@@ -43,7 +43,7 @@ def test_weights_inside_cost_no_memory(tmp_path):
     path.write_bytes(made.SerializeToString())
     del made, big
     tracemalloc.start()
-    slim = structure(path)
+    slim = strip_weights(path)
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert path.stat().st_size > 64 * 2**20
@@ -52,15 +52,15 @@ def test_weights_inside_cost_no_memory(tmp_path):
     assert len(read_onnx(path)) == 8
 
 
-def test_what_is_no_onnx_file(tmp_path, written):
+def test_other_files_are_refused(tmp_path, written):
     assert "no such file" in sentence(tmp_path / "none.onnx")
     assert "is empty" in sentence(written(b""))
     assert "can't be read" in sentence(tmp_path)
-    assert "is no ONNX file" in sentence(written(b"hello world, this is not a network"))
+    assert "is not an ONNX file" in sentence(written(b"hello world, this is not a network"))
     assert "has no graph" in sentence(written(b"\x08\x08"))
 
 
-def test_cycles_and_names_that_are_given_twice_or_never(written):
+def test_cycles_and_repeated_or_undefined_names_are_refused(written):
     two = [make("Add", ["x", "b"], ["a"]), make("Relu", ["a"], ["b"])]
     assert "has a cycle" in sentence(written(model(two, [], [1, 3])))
     alone = [make("Add", ["x", "a"], ["a"])]
@@ -112,7 +112,7 @@ def test_cut_and_flipped_files_give_one_sentence_or_a_graph(written):
     rng = np.random.default_rng(0)
     seeds = [classifier().SerializeToString(), arithmetic().SerializeToString()]
     read = refused = 0
-    told: list[str] = []
+    messages: list[str] = []
     for turn in range(300):
         data = bytearray(seeds[turn % 2])
         if turn % 3:
@@ -127,9 +127,9 @@ def test_cut_and_flipped_files_give_one_sentence_or_a_graph(written):
             read += 1
         except NasbuildError as error:
             refused += 1
-            told.append(str(error))
+            messages.append(str(error))
         assert time.perf_counter() - start < 5
-    assert not [text for text in told if "\n" in text]
+    assert not [text for text in messages if "\n" in text]
     assert read > 20
     assert refused > 100
 
@@ -147,7 +147,7 @@ def test_attributes_of_other_types(written):
 
 
 @pytest.mark.parametrize("group", [2**31, 2**40, 2**62])
-def test_a_group_that_no_array_holds_is_refused(tmp_path, group):
+def test_groups_beyond_64_bits_are_refused(tmp_path, group):
     node = onnx.helper.make_node("Conv", ["x", "w"], ["y"], group=group)
     weight = onnx.numpy_helper.from_array(np.zeros((4, 1, 3, 3), np.float32), "w")
     floats = onnx.TensorProto.FLOAT
