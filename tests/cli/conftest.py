@@ -38,7 +38,7 @@ def files(tmp_path_factory) -> Files:
     space, data, fitted, network_fit = (
         folder / "space.yaml",
         folder / "archs.jsonl",
-        folder / "run",
+        folder / "fit",
         folder / "network_fit",
     )
     save_space(load_space("digits-macro"), space)

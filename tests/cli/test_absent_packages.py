@@ -59,8 +59,8 @@ def test_an_absent_package_is_named(package, files, tmp_path):
 
 def test_what_is_measured_beside_is_left_out_with_a_word(files, tmp_path):
     ask = ("fit", "--space", files.space, "--data", files.data, "--target", "loss", "--recipe", "marginal")
-    done = without("lightgbm", *ask, "--workers", 1, "--out", tmp_path / "run", cwd=tmp_path)
+    done = without("lightgbm", *ask, "--workers", 1, "--out", tmp_path / "fit", cwd=tmp_path)
     assert done.code == 0, done.err
     assert "note: lightgbm is not installed, so it was not measured beside" in done.out
     assert "ridge" in done.out
-    assert (tmp_path / "run" / "run.json").exists()
+    assert (tmp_path / "fit" / "run.json").exists()

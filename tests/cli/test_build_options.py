@@ -68,7 +68,7 @@ def test_bounds_beyond_all_that_a_space_reaches_change_nothing_or_name_what_can_
     nasbuild, files, tmp_path, name, by
 ):
     out, plain = tmp_path / "built.jsonl", tmp_path / "plain.jsonl"
-    ask = ["build", files.run, "--target", "loss", "--top", 3, "--by", by]
+    ask = ["build", files.fit, "--target", "loss", "--top", 3, "--by", by]
     assert nasbuild(*ask, "--out", plain).code == 0
     best = [row["arch"] for row in lines(plain)]
     for bound in (f"{name} <= 1e30", f"{name} >= -1e30", f"-1e299 <= {name} <= 1e299"):
@@ -156,7 +156,7 @@ def test_build_apart_alone(nasbuild, files, tmp_path):
 
 def test_propose_gives_unlabelled_ones_and_explain_names_the_first_of_them(nasbuild, tmp_path):
     # From so few labels the best modules are not told apart.
-    fitted, out = tmp_path / "run", tmp_path / "next.jsonl"
+    fitted, out = tmp_path / "fit", tmp_path / "next.jsonl"
     write_table(load_builtin("digits-macro").select(range(0, 1728, 48)), tmp_path / "few.csv")
     fit = nasbuild(
         "fit",
@@ -237,7 +237,7 @@ def test_equations_tell_what_they_would_build_and_can_be_fitted(nasbuild, files,
     assert all(set(row["expected"]) == set(found["targets"]) for row in found["equations"])
     wanted = [part for row in found["equations"] for part in ("--target", row["equation"])]
     data = ["--space", files.space, "--data", files.data, "--recipe", "ridge", "--no-baselines"]
-    done = nasbuild("fit", *data, *wanted, "--out", tmp_path / "run")
+    done = nasbuild("fit", *data, *wanted, "--out", tmp_path / "fit")
     assert done.code == 0, done.err
     refused = nasbuild("equations", files.fit, "--where", "params <= 3")
     assert "is no target of these equations" in refused.sentence

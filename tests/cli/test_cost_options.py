@@ -52,7 +52,7 @@ def test_check_compares_declared_costs_with_the_table(nasbuild, tmp_path):
 
 def test_fit_keeps_the_costs_of_a_file(nasbuild, tmp_path):
     space, data = write(tmp_path)
-    out = tmp_path / "run"
+    out = tmp_path / "fit"
     options = ["--target", "acc", "--recipe", "ridge", "--no-baselines", "--costs", tmp_path / "costs.csv"]
     done = nasbuild("fit", "--space", space, "--data", data, *options, "--out", out)
     assert done.code == 0, done.err

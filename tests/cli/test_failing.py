@@ -66,7 +66,7 @@ def counts(folder):
 
 def test_a_run_tells_which_choices_go_with_failing(nasbuild, begun, tmp_path):
     out = tmp_path / "found"
-    call = [*begun("run"), "--target", "acc", "--recipe", "ridge", "--rounds", 1, "--batch", 6, "--first", 30]
+    call = [*begun("optimize"), "--target", "acc", "--recipe", "ridge", "--rounds", 1, "--batch", 6, "--first", 30]
     call += ["--store", tmp_path / "store.db", "--out", out]
     done = nasbuild(*call)
     assert done.code == 0, done.err
@@ -90,19 +90,19 @@ def test_a_run_tells_which_choices_go_with_failing(nasbuild, begun, tmp_path):
     assert sentence in page
     assert "Expected to fail" in page
     assert 'class="card failed"' not in page
-    assert sentence in nasbuild("explain", out / "run").out
-    (row,) = nasbuild("explain", out / "run", "--json").json["failures"]
+    assert sentence in nasbuild("explain", out / "fit").out
+    (row,) = nasbuild("explain", out / "fit", "--json").json["failures"]
     assert (row["metrics"], row["text"]) == (["acc"], sentence)
 
 
 def test_nothing_is_said_of_bad_luck(nasbuild, begun, tmp_path):
     out = tmp_path / "found"
-    call = [*begun("run", "unlucky"), "--target", "acc", "--recipe", "ridge", "--rounds", 1, "--batch", 6]
+    call = [*begun("optimize", "unlucky"), "--target", "acc", "--recipe", "ridge", "--rounds", 1, "--batch", 6]
     done = nasbuild(*call, "--store", tmp_path / "store.db", "--out", out)
     assert "could not be evaluated" in done.out
     assert "goes with failing" not in done.out
     assert "expected to fail" not in done.out
-    assert nasbuild("explain", out / "run", "--json").json["failures"] == []
+    assert nasbuild("explain", out / "fit", "--json").json["failures"] == []
     assert "no value of" not in (out / "report.html").read_text()
 
 
@@ -133,8 +133,8 @@ def target_fit(tmp_path_factory):
     (folder / "data.jsonl").write_text("\n".join(rows) + "\n")
     table = read_table(folder / "data.jsonl", space)
     fitted = fit(table, ["acc"], recipe=recipe("ridge"), baselines=False)
-    save_fit(fitted, folder / "run")
-    return folder / "run", fitted
+    save_fit(fitted, folder / "fit")
+    return folder / "fit", fitted
 
 
 def fails(architecture):
@@ -209,8 +209,8 @@ def test_a_table_whose_values_are_missing_at_random_is_built_from_everywhere(nas
     values = np.array([worth(a) for a in table.architectures])
     some = replace(table, columns={"acc": np.where(lucky, np.nan, values)})
     fitted = fit(some, ["acc"], recipe=recipe("ridge"), baselines=False)
-    save_fit(fitted, tmp_path / "run")
-    done = nasbuild("build", tmp_path / "run", "--out", tmp_path / "b.jsonl")
+    save_fit(fitted, tmp_path / "fit")
+    done = nasbuild("build", tmp_path / "fit", "--out", tmp_path / "b.jsonl")
     assert done.code == 0, done.err
     assert "failing" not in done.out
     best_anywhere(fitted, tmp_path / "b.jsonl", 10)

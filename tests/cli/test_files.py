@@ -100,7 +100,7 @@ def test_what_one_command_writes_every_other_one_reads(nasbuild, built, files, t
         ("predict", files.fit, "--archs", archs, "--out", at / f"predicted{form}"),
         ("evaluate", *space, "--evaluator", "digits-macro", "--archs", archs, "--store", at / "s.db", "--out", at / f"table{form}"),
         ("check", *space, "--data", at / f"table{form}"),
-        ("fit", *space, "--data", files.data, "--target", "loss", "--recipe", "marginal", "--no-baselines", "--out", at / "run"),
+        ("fit", *space, "--data", files.data, "--target", "loss", "--recipe", "marginal", "--no-baselines", "--out", at / "fit"),
         ("evaluate", *space, "--evaluator", at / f"table{form}", "--archs", archs, "--store", at / "t.db"),
         ("shrink", files.fit, "--k", 3, "--out", at / "small.yaml.gz"),
         ("check", "--space", at / "small.yaml.gz"),

@@ -22,7 +22,7 @@ def test_a_search_keeps_what_is_fixed(nasbuild, files, tmp_path):
 
 def test_a_loop_keeps_what_is_fixed(nasbuild, files, tmp_path):
     found = tmp_path / "found"
-    ask = ["run", "--space", files.space, "--evaluator", "digits-macro", "--target", "acc", "--out", found]
+    ask = ["optimize", "--space", files.space, "--evaluator", "digits-macro", "--target", "acc", "--out", found]
     small = ["--store", tmp_path / "s.db", "--first", 20, "--batch", 4, "--rounds", 1, "--recipe", "ridge"]
     done = nasbuild(*ask, *small, *FIX)
     assert done.code == 0, done.err

@@ -33,11 +33,11 @@ def test_the_path_from_networks_to_what_matters(nasbuild, files, folder, tmp_pat
     assert checked.code == 0
     assert "30 networks" in checked.out
     assert "HardSwish" in checked.out
-    fitted = tmp_path / "run"
-    fitted = nasbuild("fit", *told, "--target", "+acc", "--epochs", 8, "--workers", 1, "--out", fitted)
+    fit_folder = tmp_path / "fit"
+    fitted = nasbuild("fit", *told, "--target", "+acc", "--epochs", 8, "--workers", 1, "--out", fit_folder)
     assert fitted.code == 0
     assert "LightGBM on counts" in fitted.out
-    explained = nasbuild("explain", fitted, "--json")
+    explained = nasbuild("explain", fit_folder, "--json")
     assert explained.code == 0
     (target,) = explained.json["targets"]
     assert target["target"] == "+acc"
@@ -50,42 +50,42 @@ def test_the_path_from_networks_to_what_matters(nasbuild, files, folder, tmp_pat
     assert {"HardSwish", "Add"} <= {f["choice"] for f in target["features"] if f["feature"] == "op"}
     scores = [p["score"] for p in target["pieces"]]
     assert scores == sorted(scores, reverse=True)
-    shown = nasbuild("explain", fitted)
+    shown = nasbuild("explain", fit_folder)
     assert target["pieces"][0]["piece"].split(",")[0] in shown.out
     assert target["verdict"] in shown.out
     assert "MACs" in shown.out
     predicted = nasbuild(
-        "predict", fitted, "--graphs", folder / "nets.parquet", "--out", tmp_path / "rows.jsonl"
+        "predict", fit_folder, "--graphs", folder / "nets.parquet", "--out", tmp_path / "rows.jsonl"
     )
     assert predicted.code == 0
     rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
-    loaded = load_graph_fit(fitted)
+    loaded = load_graph_fit(fit_folder)
     expected, std = predict_graphs(loaded, loaded.targets[0], loaded.table.graphs)
     assert [r["id"] for r in rows] == list(loaded.table.ids)
     assert [r["prediction"] for r in rows] == pytest.approx(expected, rel=1e-6)
     assert [r["std"] for r in rows] == pytest.approx(std, rel=1e-5)
-    refused = nasbuild("predict", fitted, "--archs", folder / "nets.parquet", "--out", tmp_path / "no.jsonl")
+    refused = nasbuild("predict", fit_folder, "--archs", folder / "nets.parquet", "--out", tmp_path / "no.jsonl")
     assert refused.code == 2
     assert "need --graphs" in refused.err
     assert not (tmp_path / "no.jsonl").exists()
     page = tmp_path / "report.html"
-    reported = nasbuild("report", fitted, "--out", page, "--json")
+    reported = nasbuild("report", fit_folder, "--out", page, "--json")
     assert reported.code == 0
     assert reported.json["out"] == str(page)
     html = page.read_text()
     assert "could not be made" not in html
     assert html.count(target["verdict"].replace("'", "&#39;")) >= 2
-    compared = nasbuild("compare", fitted, folder / "first.txt", folder / "second.txt", "--json")
+    compared = nasbuild("compare", fit_folder, folder / "first.txt", folder / "second.txt", "--json")
     assert compared.code == 0
     effects = [abs(d["effect"]) for d in compared.json["differences"]]
     assert effects == sorted(effects, reverse=True)
     for command, name in (("build", "x.csv"), ("modules", "x.csv"), ("shrink", "x.yaml")):
         assert (
-            f"{fitted}: is a run of networks without a space"
-            in nasbuild(command, fitted, "--out", tmp_path / name).sentence
+            f"{fit_folder}: is a run of networks without a space"
+            in nasbuild(command, fit_folder, "--out", tmp_path / name).sentence
         )
-    assert "is a run of networks without a space" in nasbuild("equations", fitted).sentence
-    assert "is a run of networks without a space" in nasbuild("check", "--space", fitted).sentence
+    assert "is a run of networks without a space" in nasbuild("equations", fit_folder).sentence
+    assert "is a run of networks without a space" in nasbuild("check", "--space", fit_folder).sentence
     ids = folder / "first.txt"
     assert (
         f"{files.fit}: is a run in a space, not of networks"
@@ -185,10 +185,10 @@ def test_torch_networks_and_an_onnx_file_become_a_page(nasbuild, tmp_path, monke
         "id,acc\n" + "".join(f"{name},{i % 5}\n" for i, name in enumerate(names))
     )
     told = ("--graphs", "graphs.parquet", "--data", "metrics.csv", "--target", "+acc", "--epochs", 1)
-    fitted = nasbuild("fit", *told, "--workers", 1, "--no-baselines", "--out", "run")
+    fitted = nasbuild("fit", *told, "--workers", 1, "--no-baselines", "--out", "fit")
     assert fitted.code == 0, fitted.err
     assert "Only 13 networks checked it" in fitted.out
-    assert nasbuild("report", "run", "--out", "report.html").code == 0
+    assert nasbuild("report", "fit", "--out", "report.html").code == 0
     html = (tmp_path / "report.html").read_text()
     assert "could not be made" not in html
     assert '"shown":["Input","Conv 3x3 /2"' in html

@@ -85,12 +85,12 @@ def test_bad_rows(nasbuild, files, broken, tmp_path, mistake):
     change, words = ROWS[mistake]
     data = broken(change)
     before = snapshot(tmp_path)
-    sentence = fit(nasbuild, files, data, tmp_path / "run").sentence
+    sentence = fit(nasbuild, files, data, tmp_path / "fit").sentence
     for word in words:
         assert word in sentence
     assert "--skip-bad" in sentence
     assert snapshot(tmp_path) == before
-    assert not (tmp_path / "run").exists()
+    assert not (tmp_path / "fit").exists()
 
 
 @pytest.mark.parametrize("name", ["t.parquet", "t.jsonl"])
@@ -128,7 +128,7 @@ def test_bad_tables(nasbuild, files, tmp_path, mistake):
     data = tmp_path / "table.jsonl"
     rows = files.data.read_text().splitlines(keepends=True)
     data.write_text(content if isinstance(content, str) else "".join(rows[:content]))
-    sentence = fit(nasbuild, files, data, tmp_path / "run").sentence
+    sentence = fit(nasbuild, files, data, tmp_path / "fit").sentence
     for word in words:
         assert word in sentence
     assert list(tmp_path.iterdir()) == [data]
@@ -140,8 +140,8 @@ def test_all_labels_equal(nasbuild, files, tmp_path):
         row["metrics"]["loss"] = 0.5
     data = tmp_path / "table.jsonl"
     data.write_text("\n".join(map(json.dumps, rows)))
-    assert "all 60 labels equal 0.5" in fit(nasbuild, files, data, tmp_path / "run").sentence
-    assert not (tmp_path / "run").exists()
+    assert "all 60 labels equal 0.5" in fit(nasbuild, files, data, tmp_path / "fit").sentence
+    assert not (tmp_path / "fit").exists()
 
 
 def test_missing_column(nasbuild, files, tmp_path):
@@ -153,7 +153,7 @@ def test_missing_column(nasbuild, files, tmp_path):
     frame = to_frame(read_table(files.data, load_space(files.space))).drop("stage2.depth")
     for name, write in (("t.csv", pl.DataFrame.write_csv), ("t.parquet", pl.DataFrame.write_parquet)):
         write(frame, tmp_path / name)
-        sentence = fit(nasbuild, files, tmp_path / name, tmp_path / "run").sentence
+        sentence = fit(nasbuild, files, tmp_path / name, tmp_path / "fit").sentence
         assert "'stage2.depth' is missing" in sentence
         assert name in sentence
 
@@ -174,13 +174,13 @@ EQUATIONS = {
 @pytest.mark.parametrize("equation", EQUATIONS)
 def test_bad_targets(nasbuild, files, tmp_path, monkeypatch, equation):
     monkeypatch.chdir(tmp_path)
-    sentence = fit(nasbuild, files, files.data, tmp_path / "run", target=equation).sentence
+    sentence = fit(nasbuild, files, files.data, tmp_path / "fit", target=equation).sentence
     assert EQUATIONS[equation] in sentence or "no function here" in sentence
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_metric_lists_the_known_ones(nasbuild, files, tmp_path):
-    sentence = fit(nasbuild, files, files.data, tmp_path / "run", target="miou").sentence
+    sentence = fit(nasbuild, files, files.data, tmp_path / "fit", target="miou").sentence
     for metric in ("acc", "loss", "macs", "params", "latency_cpu"):
         assert metric in sentence
 
@@ -209,7 +209,7 @@ def test_overwrite_replaces_a_run_but_no_other_folder(nasbuild, files, tmp_path)
 )
 @pytest.mark.parametrize("damage", ["truncated", "foreign", "pickled", "gone"])
 def test_damaged_runs(nasbuild, files, tmp_path, name, damage):
-    fitted = tmp_path / "run"
+    fitted = tmp_path / "fit"
     shutil.copytree(files.fit, fitted)
     path = fitted / name
     data = path.read_bytes()
@@ -222,7 +222,7 @@ def test_damaged_runs(nasbuild, files, tmp_path, name, damage):
         path.write_bytes(data[: len(data) // 2] if damage == "truncated" else b"\x00 something else entirely")
     before = snapshot(tmp_path)
     sentence = nasbuild("build", fitted, "--out", tmp_path / "b.jsonl").sentence
-    assert "run" in sentence
+    assert "fit" in sentence
     assert snapshot(tmp_path) == before
     assert not marker.exists()
 
@@ -236,7 +236,7 @@ class Payload:
 
 
 def test_a_run_of_a_newer_version(nasbuild, files, tmp_path):
-    fitted = tmp_path / "run"
+    fitted = tmp_path / "fit"
     shutil.copytree(files.fit, fitted)
     data = json.loads((fitted / "run.json").read_text())
     data["schema_version"] = 99
@@ -304,7 +304,7 @@ def test_a_place_that_can_not_be_written(nasbuild, files, tmp_path):
     for command, name in (("build", "x.jsonl"), ("report", "x.html"), ("shrink", "x.yaml")):
         sentence = nasbuild(command, files.fit, "--out", blocked / name).sentence
         assert "can't be written" in sentence
-    assert "can't be written" in fit(nasbuild, files, files.data, blocked / "run").sentence
+    assert "can't be written" in fit(nasbuild, files, files.data, blocked / "fit").sentence
     assert blocked.read_text() == "I am no folder"
 
 
@@ -314,16 +314,16 @@ def test_a_folder_without_permission(nasbuild, files, tmp_path):
     closed.mkdir()
     closed.chmod(0o500)
     assert "ermission" in nasbuild("build", files.fit, "--out", closed / "b.jsonl").sentence
-    assert "ermission" in fit(nasbuild, files, files.data, closed / "run").sentence
+    assert "ermission" in fit(nasbuild, files, files.data, closed / "fit").sentence
 
 
 def test_unknown_ids(nasbuild, files, tmp_path):
     ids = tmp_path / "ids.txt"
     ids.write_text("nobody\n")
-    sentence = fit(nasbuild, files, files.data, tmp_path / "run", "--ids", ids).sentence
+    sentence = fit(nasbuild, files, files.data, tmp_path / "fit", "--ids", ids).sentence
     assert "'nobody'" in sentence
     ids.write_text("\n")
-    assert "no id" in fit(nasbuild, files, files.data, tmp_path / "run", "--ids", ids).sentence
+    assert "no id" in fit(nasbuild, files, files.data, tmp_path / "fit", "--ids", ids).sentence
 
 
 def test_usage_mistakes_end_with_2():
@@ -363,7 +363,7 @@ def test_an_interrupted_fit_ends_at_once_and_leaves_nothing(files, tmp_path):
             "--workers",
             "2",
             "--out",
-            str(tmp_path / "run"),
+            str(tmp_path / "fit"),
         ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

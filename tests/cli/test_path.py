@@ -97,20 +97,20 @@ def test_a_better_method_is_offered_with_its_command(nasbuild, tmp_path):
         "--target",
         "acc",
         "--out",
-        tmp_path / "run",
+        tmp_path / "fit",
     ]
     ids = tmp_path / "ids.txt"
     ids.write_text("\n".join(load_builtin("digits-macro").ids[::29]))
     assert nasbuild("fit", *options, "--ids", ids, "--recipe", "marginal", "--workers", 1).code == 0
-    path, whole = tmp_path / "run" / "trust.json", tmp_path / "run" / "run.json"
+    path, whole = tmp_path / "fit" / "trust.json", tmp_path / "fit" / "run.json"
     before = hashlib.sha256(path.read_bytes()).hexdigest()
     path.write_text(re.sub(r'"better": *(null|"\w*")', '"better": "ridge"', path.read_text()))
     after = hashlib.sha256(path.read_bytes()).hexdigest()
     whole.write_text(whole.read_text().replace(before, after))
-    done = nasbuild("explain", tmp_path / "run")
+    done = nasbuild("explain", tmp_path / "fit")
     assert "ridge regression" in done.out
     assert "LightGBM" in done.out
-    fitted = tmp_path / "run"
+    fitted = tmp_path / "fit"
     command = (
         f"  nasbuild fit --space {fitted} --data {fitted} --target acc --recipe ridge --out {fitted}-ridge\n"
     )
@@ -132,13 +132,13 @@ def test_fit_and_explain_name_labels_that_the_others_speak_against(nasbuild, tmp
         "--target",
         "loss",
         "--out",
-        tmp_path / "run",
+        tmp_path / "fit",
     )
-    for told in (done, nasbuild("explain", tmp_path / "run")):
+    for told in (done, nasbuild("explain", tmp_path / "fit")):
         assert told.code == 0, told.err
         assert "- 1 label lies far from what all other rows say." in told.out
         assert f"\n  {table.ids[wrong]}: " in told.out
-    suspects = nasbuild("explain", tmp_path / "run", "--json").json["targets"][0]["trust"]["suspects"]
+    suspects = nasbuild("explain", tmp_path / "fit", "--json").json["targets"][0]["trust"]["suspects"]
     assert [one["id"] for one in suspects] == [table.ids[wrong]]
 
 

@@ -46,7 +46,7 @@ def folder(tmp_path_factory):
     ]
     (folder / "archs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     quick = AdditiveRecipe(samples=16, folds=3, iterations=20)
-    save_fit(fit(table, ["acc", "size"], recipe=quick, baselines=False), folder / "run")
+    save_fit(fit(table, ["acc", "size"], recipe=quick, baselines=False), folder / "fit")
     return folder
 
 
@@ -57,16 +57,16 @@ def test_check_and_fit_and_explain_and_the_report_name_them(nasbuild, folder, tm
     assert "nothing to complain about" not in done.out
     ask = ("check", "--space", folder / "space.yaml", "--data", folder / "archs.jsonl", "--json")
     assert [one["choices"] for one in nasbuild(*ask).json["table"]["unseen"]] == [[128, 160]]
-    done = nasbuild("explain", folder / "run")
+    done = nasbuild("explain", folder / "fit")
     assert f"No labelled architecture has {TOLD}." in " ".join(done.out.split())
     (tmp_path / "ids").write_text("".join(f"n{i}\n" for i in range(20)))
     done = nasbuild(
         *("fit", "--ids", tmp_path / "ids"),
         *("--space", folder / "space.yaml", "--data", folder / "archs.jsonl", "--target", "acc"),
-        *("--no-baselines", "--out", tmp_path / "run"),
+        *("--no-baselines", "--out", tmp_path / "fit"),
     )
     assert f"No labelled architecture has {TOLD}." in " ".join(done.out.split())
-    assert nasbuild("report", folder / "run", "--out", tmp_path / "report.html").code == 0
+    assert nasbuild("report", folder / "fit", "--out", tmp_path / "report.html").code == 0
     assert TOLD in (tmp_path / "report.html").read_text()
 
 
@@ -83,7 +83,7 @@ def test_check_and_fit_and_explain_and_the_report_name_them(nasbuild, folder, tm
 )
 def test_they_are_built_only_when_asked_for(nasbuild, folder, tmp_path, how):
     for flags in ((), ("--unseen",)):
-        done = nasbuild("build", folder / "run", *how, *flags, "--out", tmp_path / "built.jsonl")
+        done = nasbuild("build", folder / "fit", *how, *flags, "--out", tmp_path / "built.jsonl")
         assert done.code == 0, done.err
         rows = [json.loads(line) for line in (tmp_path / "built.jsonl").read_text().splitlines()]
         found = {row["arch"]["globals"]["resolution"] for row in rows}
@@ -92,9 +92,9 @@ def test_they_are_built_only_when_asked_for(nasbuild, folder, tmp_path, how):
 
 
 def test_nor_kept_in_a_reduced_space_but_proposed(nasbuild, folder, tmp_path):
-    assert nasbuild("shrink", folder / "run", "--k", 5, "--out", tmp_path / "less.yaml").code == 0
+    assert nasbuild("shrink", folder / "fit", "--k", 5, "--out", tmp_path / "less.yaml").code == 0
     assert "globals_modules: [{resolution: 192}]" in (tmp_path / "less.yaml").read_text()
-    done = nasbuild("build", folder / "run", "--propose", 20, "--out", tmp_path / "next.jsonl")
+    done = nasbuild("build", folder / "fit", "--propose", 20, "--out", tmp_path / "next.jsonl")
     assert done.code == 0, done.err
     rows = [json.loads(line) for line in (tmp_path / "next.jsonl").read_text().splitlines()]
     assert {row["arch"]["globals"]["resolution"] for row in rows} >= {128, 160}
@@ -103,7 +103,7 @@ def test_nor_kept_in_a_reduced_space_but_proposed(nasbuild, folder, tmp_path):
 def test_what_is_predicted_of_them_is_as_uncertain_as_the_labels_are_different(folder):
     from nasbuild.score import load_fit, predict
 
-    target_fit = load_fit(folder / "run").targets[0]
+    target_fit = load_fit(folder / "fit").targets[0]
     known = target_fit.scorer.architectures[:10]
     others = [a.replace(2, ((128,),)) for a in known]
     near, far = predict(target_fit, known), predict(target_fit, others)

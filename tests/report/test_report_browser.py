@@ -10,7 +10,7 @@ from nasbuild.report import write_report
 WIDTHS = [1280, 760, 400]
 
 
-@pytest.fixture(scope="module", params=["run", "additive"])
+@pytest.fixture(scope="module", params=["fitted", "additive"])
 def told(request):
     """A run of networks, and one of the default recipe."""
     return request.getfixturevalue(request.param)

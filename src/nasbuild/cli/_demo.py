@@ -54,7 +54,7 @@ def demo(
     from nasbuild.table import load_builtin, write_architectures
 
     out = Output(as_json)
-    ensure_free(out_folder / "run", overwrite=True)
+    ensure_free(out_folder / "fit", overwrite=True)
     everything = load_builtin("digits-macro")
     rows = np.sort(np.random.default_rng(SEED).permutation(len(everything))[:LABELS])
     table = everything.select(rows)
@@ -95,9 +95,9 @@ def demo(
         f"the best of {BUILT} drawn at random has rank {expected:.0f} on average"
     )
     out_folder.mkdir(parents=True, exist_ok=True)
-    save_fit(fitted, out_folder / "run", overwrite=True)
+    save_fit(fitted, out_folder / "fit", overwrite=True)
     write_architectures(fitted.space, records, out_folder / "built.jsonl")
-    fit = out_folder / "run"
+    fit = out_folder / "fit"
     write_report(fitted, out_folder / "report.html", top=BUILT, place=fit)
     out.line(f"written: {fit}, {out_folder}/built.jsonl, {out_folder}/report.html; next:")
     out.line(f"  nasbuild explain {shlex.quote(str(fit))}")

@@ -13,7 +13,7 @@ from nasbuild.space import architecture_id, load_space, sample
 from nasbuild.table import load_builtin, read_table
 
 CALL = [
-    "run",
+    "optimize",
     "--space",
     "digits-macro",
     "--evaluator",
@@ -40,7 +40,7 @@ def test_a_run_by_a_table_from_end_to_end(nasbuild, tmp_path):
     page = (out / "report.html").read_text()
     assert 'id="rounds"' in page
     table = read_table(out / "archs.jsonl", load_space(out / "space.yaml"))
-    assert load_fit(out / "run").table == table
+    assert load_fit(out / "fit").table == table
     told = nasbuild(*call, "--json").json
     assert told["evaluated"] == len(table) == 24
     assert [one["done"] for one in told["rounds"]] == [12, 6, 6]
@@ -79,7 +79,7 @@ def test_failures_and_an_exhausted_space_are_told(nasbuild, tmp_path):
         "def f(arch):\n    a, b = (ord(s[0]['op']) for s in arch['stages'])\n"
         "    if a == b == 120: raise ValueError('no')\n    return {'loss': a + 2 * b}\n"
     )
-    call = ["run", "--space", space, "--evaluator", f"{script}:f", "--target", "loss", "--recipe", "ridge"]
+    call = ["optimize", "--space", space, "--evaluator", f"{script}:f", "--target", "loss", "--recipe", "ridge"]
     call += [
         "--first",
         5,
@@ -215,7 +215,7 @@ def test_a_difference_within_the_noise_is_not_called_one(others, words):
 def test_a_race_of_a_run_is_told_and_its_winner_leads_the_best(nasbuild, tmp_path):
     script, out = tmp_path / "mine.py", tmp_path / "found"
     script.write_text("import random\ndef f(arch):\n    return {'loss': random.random(), 'acc': 1.0}\n")
-    call = ["run", "--space", "digits-macro", "--evaluator", f"{script}:f", "--target", "loss"]
+    call = ["optimize", "--space", "digits-macro", "--evaluator", f"{script}:f", "--target", "loss"]
     call += ["--recipe", "ridge", "--first", 12, "--batch", 4, "--budget", 24, "--race", 8]
     call += ["--store", tmp_path / "store.db", "--out", out]
     done = nasbuild(*call)
