@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nasbuild.cli._live import verdict
+from nasbuild.cli._live_demo import verdict
 from nasbuild.optimize import Choice, Gap, LoopSettings
 from nasbuild.score import load_fit
 from nasbuild.space import architecture_id, load_space, sample

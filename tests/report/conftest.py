@@ -42,7 +42,7 @@ def baseline() -> Fit:
 
 
 @pytest.fixture(scope="session")
-def graph_run() -> GraphFit:
+def graph_fit() -> GraphFit:
     """Networks without a space, two targets, one to be minimised; their names try to be markup."""
     small = OperatorRecipe(epochs=8, feature_epochs=8, width=8, hops=2, few=0, members=2, learning_rate=1e-2)
     return fit_graphs(networks(), ["acc", "cost"], recipe=small)

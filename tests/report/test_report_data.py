@@ -16,7 +16,7 @@ from nasbuild.objective import Labels, parse_target
 from nasbuild.report import explain_data
 from nasbuild.report.data._built import built_data
 from nasbuild.report.data._features import Guesses, features_data
-from nasbuild.report.data._fit import table_data
+from nasbuild.report.data._fit_summary import table_data
 from nasbuild.report.data._labels import labels_data, scatter_data
 from nasbuild.report.data._modules import modules_data
 from nasbuild.report.data._suspect_labels import suspect_data

@@ -11,9 +11,9 @@ from nasbuild.score.graphs import before, node_scores
 
 
 @pytest.fixture(scope="module")
-def place(graph_run, tmp_path_factory):
+def place(graph_fit, tmp_path_factory):
     path = tmp_path_factory.mktemp("networks") / "report.html"
-    write_report(graph_run, path)
+    write_report(graph_fit, path)
     return path
 
 
@@ -56,8 +56,8 @@ class View:
 
 
 @pytest.fixture
-def view(opened, graph_run):
-    return View(opened(), graph_run)
+def view(opened, graph_fit):
+    return View(opened(), graph_fit)
 
 
 def test_a_hop_colours_the_picture(view):
@@ -73,9 +73,9 @@ def test_a_hop_colours_the_picture(view):
     assert view.picture() == pictures[last]
 
 
-def test_a_click_tells_what_a_node_is(view, graph_run):
-    target_fit, graph = graph_run.targets[0], view.graph
-    row = [g.name for g in graph_run.table.graphs].index(graph.name)
+def test_a_click_tells_what_a_node_is(view, graph_fit):
+    target_fit, graph = graph_fit.targets[0], view.graph
+    row = [g.name for g in graph_fit.table.graphs].index(graph.name)
     for node, hop in ((0, 2), (len(graph) - 1, 1), (graph.ops.index("Conv", 1), 2)):
         view.hop(hop)
         view.click(node)
@@ -85,8 +85,8 @@ def test_a_click_tells_what_a_node_is(view, graph_run):
         assert told.locator("code").text_content() == graph.labels[node]
         assert "1 × 16 × 8 × 8" in told.text_content()
         for m, line in enumerate(told.locator("tbody tr").all()):
-            scores = node_scores(target_fit.ensemble, graph_run.graphs, m)
-            at = graph_run.graphs.offsets[row] + node
+            scores = node_scores(target_fit.ensemble, graph_fit.graphs, m)
+            at = graph_fit.graphs.offsets[row] + node
             number = line.locator("td").text_content().replace("−", "-").replace("+", "")
             value, std = map(float, number.split(" ± "))
             assert value == pytest.approx(scores.value[at], abs=0.0101)
@@ -166,14 +166,14 @@ def test_the_picture_is_moved_and_zoomed(view):
     assert view.root.evaluate("(e) => e.view.place(0)") == pytest.approx(start)
 
 
-def test_another_network_is_shown(view, graph_run):
+def test_another_network_is_shown(view, graph_fit):
     names = set()
     for n in range(view.part("network").locator("option").count()):
         view.part("network").select_option(index=n)
         names.add(view.graph.name)
         assert view.state()["nodes"] == len(view.graph)
     assert len(names) == 6
-    by_name = dict(zip(graph_run.table.ids, graph_run.table.columns["acc"], strict=True))
+    by_name = dict(zip(graph_fit.table.ids, graph_fit.table.columns["acc"], strict=True))
     first = view.part("network").locator("option").first.text_content()
     assert "best by label" in first
     assert first.startswith(max(by_name, key=by_name.get))
@@ -192,9 +192,9 @@ def test_a_piece_is_shown_where_it_stands(view):
 
 
 @pytest.mark.parametrize("width", [1280, 760, 400])
-def test_nothing_sticks_out(opened, graph_run, width):
+def test_nothing_sticks_out(opened, graph_fit, width):
     page = opened(width)
-    view = View(page, graph_run)
+    view = View(page, graph_fit)
     view.click(1)
     page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -207,9 +207,9 @@ def test_nothing_sticks_out(opened, graph_run, width):
     assert texts_outside(page) == []
 
 
-def test_it_is_dark_where_the_reader_wants_it_dark_and_light_on_paper(opened, graph_run):
+def test_it_is_dark_where_the_reader_wants_it_dark_and_light_on_paper(opened, graph_fit):
     page = opened(color_scheme="dark")
-    view = View(page, graph_run)
+    view = View(page, graph_fit)
     dark = view.picture()
     page.emulate_media(color_scheme="light")
     light = view.picture()

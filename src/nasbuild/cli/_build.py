@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nasbuild.cli._build_best import BuiltPart, Wanted, part_of
-from nasbuild.cli._build_failing import failing_note
+from nasbuild.cli._build_methods import BuiltPart, Wanted, part_of
+from nasbuild.cli._failure_notes import failing_note
 from nasbuild.cli._built import print_built
-from nasbuild.cli._options import FixOption, JsonOption, OutOption, RunArgument
+from nasbuild.cli._options import FixOption, JsonOption, OutOption, FitArgument
 from nasbuild.cli._output import Output
 from nasbuild.errors import Infeasible, NasbuildError
 
@@ -23,7 +23,7 @@ _MOST = 100_000  # each is a row of kilobytes
 
 
 def build(
-    fit: RunArgument,
+    fit: FitArgument,
     out_file: OutOption,
     top: Annotated[
         int | None,

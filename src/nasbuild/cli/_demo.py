@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nasbuild.cli._live import show_live
+from nasbuild.cli._live_demo import show_live
 from nasbuild.cli._options import JsonOption
 from nasbuild.cli._output import Output, number
 from nasbuild.errors import NasbuildError

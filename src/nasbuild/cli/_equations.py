@@ -6,12 +6,12 @@ from typing import Annotated
 
 import typer
 
-from nasbuild.cli._options import JsonOption, RunArgument
+from nasbuild.cli._options import JsonOption, FitArgument
 from nasbuild.cli._output import Output, number
 
 
 def equations(
-    fit: RunArgument,
+    fit: FitArgument,
     n: Annotated[int, typer.Option("--n", min=1, help="how many equations")] = 4,
     target: Annotated[
         list[str] | None, typer.Option("--target", help="targets of the run; all if not given")

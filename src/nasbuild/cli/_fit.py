@@ -16,7 +16,7 @@ from nasbuild.cli._options import (
     GraphsOption,
     JsonOption,
     MergeOption,
-    RunArgument,
+    FitArgument,
     SkipOption,
     SpaceOrGraphsOption,
 )
@@ -149,7 +149,7 @@ def fit(
     out.json({"fit": str(out_folder), "targets": rows})
 
 
-def explain(fitted: RunArgument, as_json: JsonOption = False) -> None:
+def explain(fitted: FitArgument, as_json: JsonOption = False) -> None:
     """What matters: trust, feature choices, and the best and worst modules of each stage."""
     from nasbuild.cli._explain import print_explanation
     from nasbuild.cli._explain_graphs import explain_graphs

@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from nasbuild.cli._options import JsonOption, OutOption, RunArgument, TargetOption
+from nasbuild.cli._options import JsonOption, OutOption, FitArgument, TargetOption
 from nasbuild.cli._output import Output
 
 
 def modules(
-    fit: RunArgument,
+    fit: FitArgument,
     out_file: OutOption,
     target: TargetOption = None,
     stage: Annotated[
@@ -53,7 +53,7 @@ def modules(
 
 
 def predict(
-    fit: RunArgument,
+    fit: FitArgument,
     out_file: OutOption,
     archs: Annotated[
         Path | None,
@@ -196,7 +196,7 @@ def shrink(
 
 
 def report(
-    fit: RunArgument,
+    fit: FitArgument,
     out_file: Annotated[
         Path, typer.Option("--out", help=".html page to write, or .pdf where there is a Chromium to print it")
     ],

@@ -11,7 +11,7 @@ import typer
 
 from nasbuild._counting.batch import uncounted
 from nasbuild.cli._explain_graphs import graph_trust, print_graph_trust
-from nasbuild.cli._options import JsonOption, RunArgument, TargetOption
+from nasbuild.cli._options import JsonOption, FitArgument, TargetOption
 from nasbuild.cli._output import Output
 from nasbuild.errors import FitError, NasbuildError
 
@@ -112,7 +112,7 @@ def fit_graphs(
 
 
 def compare(
-    fit: RunArgument,
+    fit: FitArgument,
     first: Annotated[Path, typer.Argument(help="ids of the run's networks, one a line")],
     second: Annotated[Path, typer.Argument(help="ids of the networks that they are compared with")],
     target: TargetOption = None,

@@ -62,7 +62,7 @@ OutOption = Annotated[
         help="file to write; its ending tells the form: .jsonl[.gz], .json, .csv[.gz], .tsv, .parquet, .yaml",
     ),
 ]
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="run folder, made by nasbuild fit")]
+FitArgument = Annotated[Path, typer.Argument(metavar="RUN", help="run folder, made by nasbuild fit")]
 TargetOption = Annotated[
     str | None, typer.Option("--target", help="one of the run's targets; the first if not given")
 ]

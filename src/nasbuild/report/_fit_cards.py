@@ -12,13 +12,13 @@ from nasbuild.report.data._exact_targets import known_text
 from nasbuild.report.data._explain import findings, head_data
 from nasbuild.report.data._failures import failures_data
 from nasbuild.report.data._features import effect_scale, features_data, stage_effects
-from nasbuild.report.data._fit import space_data, table_data
+from nasbuild.report.data._fit_summary import space_data, table_data
 from nasbuild.report.data._labels import labels_data, scatter_data
-from nasbuild.report.data._modules import modules_data, untold_text, without_ties
+from nasbuild.report.data._modules import modules_data, ties_text, without_ties
 from nasbuild.report.data._next_steps import Place, shown_steps
 from nasbuild.report.data._number_format import Scale, correlation
 from nasbuild.report.data._trust import trust_data
-from nasbuild.report.data._wording import kind_of
+from nasbuild.report.data._recipe_kind import kind_of
 from nasbuild.report.draw._choice_colors import Palette
 from nasbuild.report.draw._heat_table import heat
 from nasbuild.report.draw._label_plots import built_plot, histogram, scatter
@@ -173,7 +173,7 @@ class TargetView:
             "legends": legends,
             "scale": self.scale,
             "kind": kind_of(self.fit),
-            "untold_text": untold_text,
+            "ties_text": ties_text,
         }
 
     def _draw_built(self, data: Data) -> Data:
@@ -236,7 +236,7 @@ def _chain(features: list[str], row: Data, scale: Scale) -> Chain:
     return Chain(module, scale.pair(row["score"], row["std"]), note)
 
 
-class RunView:
+class FitView:
     """Data and pictures of the whole run."""
 
     def __init__(self, fit: Fit, top: int, place: Place = None) -> None:

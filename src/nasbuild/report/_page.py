@@ -11,7 +11,7 @@ from nasbuild._io import write_text
 from nasbuild._version import __version__
 from nasbuild.errors import NasbuildError
 from nasbuild.report._card import Card, Section
-from nasbuild.report._cards import sections
+from nasbuild.report._sections import sections
 from nasbuild.report._pdf import find_browser, write_pdf
 from nasbuild.report.data import _number_format
 from nasbuild.report.data._health import sentence

@@ -8,7 +8,7 @@ import numpy as np
 
 from nasbuild.report.data._features import Guesses
 from nasbuild.report.data._health import DOUBT, OF_TRUST, health
-from nasbuild.report.data._wording import kind_of
+from nasbuild.report.data._recipe_kind import kind_of
 from nasbuild.space import architecture_id, to_dict
 
 if TYPE_CHECKING:

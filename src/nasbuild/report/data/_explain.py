@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from nasbuild.report.data._exact_targets import known_text
 from nasbuild.report.data._failures import failures_data
 from nasbuild.report.data._features import effect_scale, features_data
-from nasbuild.report.data._fit import made_data, space_data, table_data
+from nasbuild.report.data._fit_summary import made_data, space_data, table_data
 from nasbuild.report.data._health import sentence
 from nasbuild.report.data._labels import labels_data
-from nasbuild.report.data._modules import modules_data, untold_number, untold_text, without_ties
+from nasbuild.report.data._modules import modules_data, ties_count, ties_text, without_ties
 from nasbuild.report.data._next_steps import Place, shown_steps
 from nasbuild.report.data._number_format import Scale
 from nasbuild.report.data._trust import trust_data
@@ -94,7 +94,7 @@ def findings(trust: dict[str, Any], features: dict[str, Any], modules: dict[str,
         return []
     found = []
     own = [f for f in features["features"] if f["kind"] == "feature"]
-    told = [f for f in own if told_apart(f["choices"])]
+    told = [f for f in own if distinguishable(f["choices"])]
     if own and not told:
         found.append(
             f"No feature has a choice that is told from its others over all stages ({features['told']})."
@@ -113,7 +113,7 @@ def findings(trust: dict[str, Any], features: dict[str, Any], modules: dict[str,
         found.append(
             f"The modules of {stages[0]['name']} differ most in score, those of {stages[-1]['name']} least."
         )
-    found += _nottold_apart(modules["stages"])
+    found += _tied_stages(modules["stages"])
     if modules.get("merges"):
         found.append(
             f"{modules['merges_by']}, layers that pass their input on do nothing after the first layer of a stage: modules "
@@ -126,7 +126,7 @@ def _scale(features: dict[str, Any]) -> Scale:
     return effect_scale(features["features"], features["measure"], features["unit"])
 
 
-def told_apart(choices: list[dict[str, Any]]) -> bool:
+def distinguishable(choices: list[dict[str, Any]]) -> bool:
     """Whether nine in ten members put the best choice on the same side of the worst one."""
     best, worst = choices[0], choices[-1]
     sign = 1 if best["effect"] > worst["effect"] else -1
@@ -141,7 +141,7 @@ def _strongest_stage(features: dict[str, Any]) -> list[str]:
         for f in features["features"]
         if len(f["stages"]) > 1
         for s in f["stages"]
-        if told_apart(s["choices"])
+        if distinguishable(s["choices"])
     ]
     if not spans or features["measure"] != "effect":
         return []
@@ -153,16 +153,16 @@ def _strongest_stage(features: dict[str, Any]) -> list[str]:
     ]
 
 
-def _nottold_apart(stages: list[dict[str, Any]]) -> list[str]:
+def _tied_stages(stages: list[dict[str, Any]]) -> list[str]:
     """Stages whose best module is one of several, those with most of them first named."""
     tied = sorted((s for s in stages if s["n_tied"]), key=lambda s: -s["n_tied"])[:_NAMED]
     if not tied:
         return []
     if len(tied) == 1:
-        told = f"in {tied[0]['name']}, {untold_text(tied[0])}"
+        told = f"in {tied[0]['name']}, {ties_text(tied[0])}"
         if tied[0]["n_tied"] == 1:
             return [sentence(f"{told}; choose between the two by what else matters")]
     else:
-        each = ", ".join(f"{untold_number(s)} in {s['name']}" for s in sorted(tied, key=lambda s: s["stage"]))
+        each = ", ".join(f"{ties_count(s)} in {s['name']}" for s in sorted(tied, key=lambda s: s["stage"]))
         told = f"these modules can't be told from the best one of their stage: {each}"
     return [sentence(f"{told}; among them, choose by what else matters")]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasbuild.report.data._health import health
 from nasbuild.report.data._number_format import Scale, correlation, plural
-from nasbuild.report.data._wording import kind_of
+from nasbuild.report.data._recipe_kind import kind_of
 from nasbuild.report.draw._choice_colors import choice_text
 from nasbuild.space import features_by_name, graph_schema
 
@@ -29,11 +29,11 @@ def features_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
     ``measure`` tells what an effect is: the FE-MLP's ``"scalar"``, the ``"effect"`` on a module's score
     in ``unit``, or a signed ``"importance"``. ``stages`` of a feature holds its effects in each stage.
     """
-    sign, kind_of_run = target_fit.target.sign, kind_of(fit)
-    measure = _MEASURES.get(kind_of_run) or ("importance" if fit.recipe.name == "ped-anova" else "effect")
+    sign, kind = target_fit.target.sign, kind_of(fit)
+    measure = _MEASURES.get(kind) or ("importance" if fit.recipe.name == "ped-anova" else "effect")
     fixed = len({tuple(map(len, a.modules)) for a in target_fit.scorer.architectures}) == 1
     features = []
-    grouped = _with_places(target_fit) if kind_of_run == "network" else _by_name(target_fit)
+    grouped = _with_places(target_fit) if kind == "network" else _by_name(target_fit)
     for name, kind, choices, scored in grouped:
         # Where all labelled architectures have the same depths, no label tells one place from another.
         if not scored or (kind != "feature" and fixed):
@@ -53,7 +53,7 @@ def features_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
         )
     features.sort(key=lambda f: -f["range"])
     found = []
-    told, agreement = _basis(target_fit, kind_of_run)
+    told, agreement = _basis(target_fit, kind)
     if measure == "importance":
         told = "these importances are not checked on unseen architectures"
         found.append(("note", f"{told}: take them as a hint"))

@@ -65,7 +65,7 @@ def modules_data(fit: Fit, target_fit: TargetFit, shown: int = _SHOWN) -> dict[s
 def _proposals(fit: Fit, target_fit: TargetFit, n_tied: list[str]) -> list[dict[str, Any]]:
     """What to evaluate next so that the best modules of these stages are told apart."""
     from nasbuild.builder import propose
-    from nasbuild.report.data._wording import propose_command
+    from nasbuild.report.data._recipe_kind import propose_command
     from nasbuild.space import architecture_id
 
     found = propose(target_fit, _PROPOSED) if n_tied else []
@@ -83,16 +83,16 @@ def without_ties(modules: dict[str, Any]) -> dict[str, Any]:
     return {**modules, "stages": [{**stage, "n_tied": None} for stage in modules["stages"]]}
 
 
-def untold_text(stage: dict[str, Any]) -> str:
+def ties_text(stage: dict[str, Any]) -> str:
     """How many of a stage's modules the labels don't tell from the best one; nothing where it is not known."""
     if stage["n_tied"] is None or stage["total"] < 2:
         return ""
     if not stage["n_tied"]:
         return "the best module is told from the others"
-    return f"{untold_number(stage)} {'module' if stage['n_tied'] == 1 else 'modules'} can't be told from the best one"
+    return f"{ties_count(stage)} {'module' if stage['n_tied'] == 1 else 'modules'} can't be told from the best one"
 
 
-def untold_number(stage: dict[str, Any]) -> str:
+def ties_count(stage: dict[str, Any]) -> str:
     """So many, or at least so many where no more were compared."""
     from nasbuild.score import COMPARED
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nasbuild.report.data._health import OF_TRUST, health, sentence
 from nasbuild.report.data._number_format import correlation
 from nasbuild.report.data._suspect_labels import suspect_data, suspect_steps, suspect_text
-from nasbuild.report.data._wording import fit_command, kind_of, title_of
+from nasbuild.report.data._recipe_kind import fit_command, kind_of, title_of
 from nasbuild.table import unseen_rows, unseen_text
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def trust_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
         "health": _health(trust, suspects),
         "next": [
             *suspect_steps(suspects),
-            *_by_rival(fit, target_fit),
+            *_by_baseline(fit, target_fit),
             *_by_level(fit, target_fit),
             *_by_unseen(fit, trust),
             *_by_rare(fit, rare),
@@ -105,7 +105,7 @@ def _agreement(a: Agreement) -> dict[str, Any]:
     return {"mean": a.mean, "std": a.std, "each": list(a.each)}
 
 
-def _by_rival(fit: Fit, target_fit: TargetFit) -> list[dict[str, str]]:
+def _by_baseline(fit: Fit, target_fit: TargetFit) -> list[dict[str, str]]:
     trust = target_fit.trust
     baseline = next((r for r in trust.baselines if r.name == trust.better), None)
     if baseline is None:

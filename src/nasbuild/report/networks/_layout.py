@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
-from nasbuild.report.networks._layers import BEND, Chains, layers_of, ordered
+from nasbuild.report.networks._layering import BEND, Chains, layers_of, ordered
 
 ROW = 38.0
 """From layer to layer."""

@@ -16,7 +16,7 @@ from nasbuild.predictor import recipe
 from nasbuild.report import Scale, effect_scale, explain_data, report_html, stage_effects
 from nasbuild.report.data._explain import findings
 from nasbuild.report.data._features import features_data
-from nasbuild.report.data._modules import modules_data, untold_text
+from nasbuild.report.data._modules import modules_data, ties_text
 from nasbuild.report.data._trust import coverage_text, trust_data
 from nasbuild.report.draw._heat_table import heat
 from nasbuild.score import fit
@@ -122,7 +122,7 @@ def test_coverage_is_judged_by_what_chance_allows(share, labels, told):
     ],
 )
 def test_modules_that_are_not_told_apart_are_counted(n_tied, scored, text):
-    assert untold_text({"n_tied": n_tied, "scored": scored, "total": 1000}) == text
+    assert ties_text({"n_tied": n_tied, "scored": scored, "total": 1000}) == text
 
 
 def test_stages_with_modules_not_told_apart_are_named(additive):

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from nasbuild.report._card import Card, Data, Section
 from nasbuild.report._fit_cards import agreement_text, draw_labels, draw_table, next_steps, told
 from nasbuild.report.data._explain import head_data
-from nasbuild.report.data._fit import setting_text, table_data
+from nasbuild.report.data._fit_summary import setting_text, table_data
 from nasbuild.report.data._labels import labels_data, scatter_data
 from nasbuild.report.data._next_steps import Place, shown_steps
 from nasbuild.report.data._number_format import Scale
 from nasbuild.report.draw._trust_plots import effect_dots, effect_limit, effect_name
-from nasbuild.report.networks._data import (
+from nasbuild.report.networks._graph_fit_data import (
     features_data,
     findings,
     made_data,
@@ -23,7 +23,7 @@ from nasbuild.report.networks._data import (
     sizes_data,
     trust_data,
 )
-from nasbuild.report.networks._network import network_data
+from nasbuild.report.networks._network_view import network_data
 from nasbuild.report.networks._plots import EFFECTS, agreement_plot, curve_limit, effect_curve
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 _MOST = 30  # operations that a picture shows
 
 
-class NetworksView:
+class GraphTargetView:
     """Data and pictures of one target."""
 
     def __init__(self, fit: GraphFit, target_fit: GraphTargetFit, number: int, place: Place = None) -> None:
         self.fit, self.target_fit, self.place = fit, target_fit, place
-        self.before = list[NetworksView]()
+        self.before = list[GraphTargetView]()
         self.key, self.sign = f"target-{number}", target_fit.target.sign
 
     @cached_property
@@ -136,7 +136,7 @@ def _in_order(feature: Data) -> Data:
 
 def graph_sections(fit: GraphFit, place: Place = None) -> list[Section]:
     """All cards of a run on networks in the order of the page."""
-    views = [NetworksView(fit, target_fit, n + 1, place) for n, target_fit in enumerate(fit.targets)]
+    views = [GraphTargetView(fit, target_fit, n + 1, place) for n, target_fit in enumerate(fit.targets)]
     for n, view in enumerate(views):
         view.before = views[:n]
 
@@ -148,7 +148,7 @@ def graph_sections(fit: GraphFit, place: Place = None) -> list[Section]:
         Card(
             "summary",
             "What was learnt",
-            "networks.html.j2",
+            "summary_graphs.html.j2",
             summary,
             lambda _: {"scales": [v.scale for v in views]},
         ),
@@ -163,7 +163,7 @@ def graph_sections(fit: GraphFit, place: Place = None) -> list[Section]:
     made = Card(
         "made",
         "How it was made",
-        "made_networks.html.j2",
+        "provenance_graphs.html.j2",
         lambda: made_data(fit),
         lambda _: {"setting": setting_text},
     )

@@ -11,7 +11,7 @@ from nasbuild.report.data._health import health
 from nasbuild.report.data._number_format import Scale, correlation, plural
 from nasbuild.report.draw._choice_colors import diverging, ink_on
 from nasbuild.report.draw._svg import fitted, text_width
-from nasbuild.report.networks._choose import MOST_NODES, chosen_networks
+from nasbuild.report.networks._network_selection import MOST_NODES, chosen_networks
 from nasbuild.report.networks._layout import lay_out
 
 if TYPE_CHECKING:

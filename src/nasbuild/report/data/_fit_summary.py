@@ -9,7 +9,7 @@ import numpy as np
 
 from nasbuild.report.data._health import health
 from nasbuild.report.data._number_format import plural
-from nasbuild.report.data._wording import kind_of, title_of
+from nasbuild.report.data._recipe_kind import kind_of, title_of
 from nasbuild.space import Space, count_architectures, count_log10, count_modules, shown_count, told_count
 
 if TYPE_CHECKING:

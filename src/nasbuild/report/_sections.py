@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nasbuild.report._card import Card, Section
-from nasbuild.report._fit_cards import RunView
+from nasbuild.report._fit_cards import FitView
 from nasbuild.report._live_card import draw_live, live_data
-from nasbuild.report.data._fit import made_data, setting_text
+from nasbuild.report.data._fit_summary import made_data, setting_text
 from nasbuild.report.data._next_steps import Place
 from nasbuild.report.data._race import race_data
 from nasbuild.report.data._rounds import rounds_data
@@ -28,7 +28,7 @@ def sections(
     place: Place = None,
 ) -> list[Section]:
     """All cards of a run in the order of the page."""
-    view = RunView(fit, top, place)
+    view = FitView(fit, top, place)
     first = (
         Card("summary", "What was learnt", "summary.html.j2", view.summary, view.draw_summary),
         Card("table", "The table", "table.html.j2", lambda: view.table, view.draw_table),
@@ -52,7 +52,7 @@ def sections(
         Card(
             "made",
             "How it was made",
-            "made.html.j2",
+            "provenance.html.j2",
             lambda: made_data(fit),
             lambda _: {"setting": setting_text},
         ),

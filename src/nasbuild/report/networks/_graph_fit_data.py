@@ -10,7 +10,7 @@ from nasbuild.ir import OP
 from nasbuild.report.data._health import OF_TRUST, health, sentence
 from nasbuild.report.data._next_steps import RUN
 from nasbuild.report.data._number_format import correlation, plural
-from nasbuild.report.data._wording import title_of
+from nasbuild.report.data._recipe_kind import title_of
 
 if TYPE_CHECKING:
     from nasbuild.score import Agreement, ChoiceScore
@@ -194,14 +194,14 @@ def pieces_data(fit: GraphFit, target_fit: GraphTargetFit) -> dict[str, Any]:
 
 def findings(trust: dict[str, Any], features: dict[str, Any], pieces: dict[str, Any]) -> list[str]:
     """What was learnt, in sentences; nothing where nothing can be believed."""
-    from nasbuild.report.data._explain import told_apart
+    from nasbuild.report.data._explain import distinguishable
 
     if trust["level"] == "none":
         return []
     found, operations = [], features["operations"]
     if operations is not None:
         best, worst = operations["choices"][0], operations["choices"][-1]
-        if told_apart(operations["choices"]):
+        if distinguishable(operations["choices"]):
             found.append(
                 f"Of {plural(len(operations['choices']), 'operation')}, {best['choice']} goes with the best labels "
                 f"and {worst['choice']} with the worst ({features['told']})."
