@@ -1,4 +1,4 @@
-"""``build`` with bounds and ``build --propose``, as a user goes it."""
+"""``build`` with bounds, fronts and proposals, and ``equations``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_build_within_bounds_tells_what_is_expected_of_them(nasbuild, files, tmp_path):
+def test_build_within_bounds_gives_expected_values(nasbuild, files, tmp_path):
     out = tmp_path / "built.jsonl"
     bounds = ["--where", "acc / log10(macs) >= 0.1", "--where", "layers <= 5"]
     done = nasbuild("build", files.fit, "--target", "loss", "--top", 4, *bounds, "--out", out)
@@ -30,7 +30,7 @@ def test_build_within_bounds_tells_what_is_expected_of_them(nasbuild, files, tmp
     assert scores == sorted(scores)
 
 
-def test_a_sweep_builds_for_each_value_and_tells_what_cannot_be_met(nasbuild, files, tmp_path):
+def test_a_sweep_builds_for_each_value_and_reports_infeasible_ones(nasbuild, files, tmp_path):
     out, alone = tmp_path / "built.jsonl", tmp_path / "alone.jsonl"
     ask = ["build", files.fit, "--target", "loss", "--top", 3]
     done = nasbuild(*ask, "--where", "layers <= 5 | 1 | 6", "--out", out)
@@ -41,17 +41,17 @@ def test_a_sweep_builds_for_each_value_and_tells_what_cannot_be_met(nasbuild, fi
     assert "layers <= 1: nothing is within all bounds" in " ".join(done.out.split())
     assert nasbuild(*ask, "--where", "layers <= 6", "--out", alone).code == 0
     assert lines(alone) == rows[3:]
-    told = nasbuild(*ask, "--where", "layers <= 5 | 1", "--out", out, "--json").json
-    assert [row["where"] for row in told["architectures"]] == ["layers <= 5"] * 3
-    assert len(told["infeasible"]) == 1
+    result = nasbuild(*ask, "--where", "layers <= 5 | 1", "--out", out, "--json").json
+    assert [row["where"] for row in result["architectures"]] == ["layers <= 5"] * 3
+    assert len(result["infeasible"]) == 1
     refused = nasbuild(*ask, "--where", "layers <= 0 | 1", "--out", out)
-    assert "nothing meets any of 2 values" in refused.sentence
+    assert "no architecture meets any of the 2 values" in refused.sentence
 
 
 @pytest.mark.parametrize(
     ("bound", "allowed"), [("4 <= layers <= 5", {4, 5}), ("layers = 5", {5}), ("layers < 4", {3, 4})]
 )
-def test_both_sides_and_equalities_hold(nasbuild, files, tmp_path, bound, allowed):
+def test_two_sided_bounds_and_equalities_hold(nasbuild, files, tmp_path, bound, allowed):
     out = tmp_path / "built.jsonl"
     done = nasbuild("build", files.fit, "--target", "loss", "--top", 2000, "--where", bound, "--out", out)
     assert done.code == 0, done.err
@@ -64,7 +64,7 @@ def test_both_sides_and_equalities_hold(nasbuild, files, tmp_path, bound, allowe
     ("name", "by"),
     [("params", "score"), ("layers", "score"), ("acc / log10(macs)", "score"), ("loss", "prediction")],
 )
-def test_bounds_beyond_all_that_a_space_reaches_change_nothing_or_name_what_can_be_met(
+def test_extreme_bounds_change_nothing_or_are_refused_with_a_feasible_one(
     nasbuild, files, tmp_path, name, by
 ):
     out, plain = tmp_path / "built.jsonl", tmp_path / "plain.jsonl"
@@ -83,14 +83,14 @@ def test_bounds_beyond_all_that_a_space_reaches_change_nothing_or_name_what_can_
             r"--where: nothing .* within all bounds; loosen .*: (?:the nearest needs )?(.+)", sentence
         )
         assert near
-        # What it names is taken at its word.
+        # The suggested bound is feasible.
         done = nasbuild(*ask, "--where", near[1], "--out", out)
         assert done.code == 0, done.err
         assert lines(out)
         out.unlink()
 
 
-def test_parts_held_fixed_are_in_all_that_is_built(nasbuild, files, tmp_path):
+def test_fixed_parts_are_in_all_built_architectures(nasbuild, files, tmp_path):
     out = tmp_path / "built.jsonl"
     op = load_fit(files.fit).space.stages[1].features[0].choices[2]
     fix = ["--fix", "stage1.depth = 2", "--fix", f"stage2.*.op = {op}"]
@@ -110,19 +110,19 @@ def test_parts_held_fixed_are_in_all_that_is_built(nasbuild, files, tmp_path):
     assert "--fix 'stage1.depth = 7': 7 is no number of layers of stage1; allowed: 1, 2" in refused.sentence
 
 
-def test_build_by_prediction_compares_what_is_within(nasbuild, files, tmp_path):
+def test_build_by_prediction_ranks_architectures_within_the_bounds(nasbuild, files, tmp_path):
     one, other = tmp_path / "one.jsonl", tmp_path / "other.jsonl"
     bound = ["--target", "loss", "--where", "layers <= 5"]
     assert nasbuild("build", files.fit, *bound, "--top", 2000, "--out", one).code == 0
     done = nasbuild("build", files.fit, *bound, "--top", 5, "--by", "prediction", "--out", other)
     assert "best by prediction y' for loss with layers <= 5" in done.out
-    # Interactions of more than two stages are in y', but in no sum over pairs: what pairs find is not proven.
-    assert "note: found by swaps" in done.out
+    # y' has interactions of more than two stages, so a search over pairs is not proven optimal.
+    assert "note: found by local search" in done.out
     best = sorted(row["prediction"] for row in lines(one))[:5]
     assert [row["prediction"] for row in lines(other)] == pytest.approx(best)
 
 
-def test_build_tells_what_a_bound_on_sums_lets_through(nasbuild, files, tmp_path):
+def test_build_reports_bounds_that_predictions_violate(nasbuild, files, tmp_path):
     out, name = tmp_path / "built.jsonl", "acc / log10(macs)"
     rows = load_fit(files.fit).of(name).labels.values
     bound = f"{name} >= {float(sorted(rows)[len(rows) // 2])}"
@@ -130,9 +130,9 @@ def test_build_tells_what_a_bound_on_sums_lets_through(nasbuild, files, tmp_path
     done = nasbuild(*ask, "--top", 300, "--by", "score")
     beyond = sum(row["expected"][name]["prediction"] < float(bound.split()[-1]) for row in lines(out))
     assert 0 < beyond < 300
-    assert f"{beyond} of 300 are beyond a bound by prediction y'" in " ".join(done.out.split())
+    assert f"{beyond} of 300 violate a bound by prediction y'" in " ".join(done.out.split())
     done = nasbuild(*ask, "--top", 300, "--by", "prediction")
-    assert "beyond a bound" not in done.out
+    assert "violate a bound" not in done.out
     least = min(row["expected"][name]["prediction"] for row in lines(out))
     assert least >= float(bound.split()[-1]) * (1 - 1e-6)
 
@@ -147,15 +147,15 @@ def test_build_exhaustive_predicts_the_whole_space(nasbuild, files, tmp_path):
     assert [row["prediction"] for row in lines(one)] == pytest.approx(best)
 
 
-def test_build_apart_alone(nasbuild, files, tmp_path):
+def test_build_apart(nasbuild, files, tmp_path):
     out = tmp_path / "built.jsonl"
     assert nasbuild("build", files.fit, "--target", "loss", "--apart", 3, "--top", 3, "--out", out).code == 0
     stages = [row["arch"]["stages"] for row in lines(out)]
     assert all(a[u] != b[u] for i, a in enumerate(stages) for b in stages[:i] for u in range(3))
 
 
-def test_propose_gives_unlabelled_ones_and_explain_names_the_first_of_them(nasbuild, tmp_path):
-    # From so few labels the best modules are not told apart.
+def test_propose_gives_unlabelled_architectures_and_explain_lists_the_first(nasbuild, tmp_path):
+    # With so few labels the best modules are tied.
     fitted, out = tmp_path / "fit", tmp_path / "next.jsonl"
     write_table(load_builtin("digits-macro").select(range(0, 1728, 48)), tmp_path / "few.csv")
     fit = nasbuild(
@@ -176,9 +176,9 @@ def test_propose_gives_unlabelled_ones_and_explain_names_the_first_of_them(nasbu
     assert len({row["id"] for row in rows}) == 7
     assert not {row["id"] for row in rows} & set(known)
     assert all(row["metrics"] == {} for row in rows)
-    told = nasbuild("explain", fitted, "--json").json["targets"][0]["next"]
-    step = next(s for s in told if s["kind"] == "propose")
-    assert step["named"] == [row["id"] for row in rows[:5]]
+    steps = nasbuild("explain", fitted, "--json").json["targets"][0]["next"]
+    step = next(s for s in steps if s["kind"] == "propose")
+    assert step["details"] == [row["id"] for row in rows[:5]]
     assert step["command"] == f"nasbuild build {fitted} --propose 5 --target loss --out next.jsonl"
     assert f"  {rows[0]['id']}\n" in nasbuild("explain", fitted).out
 
@@ -207,7 +207,7 @@ def test_a_front_of_two_targets(nasbuild, files, tmp_path):
         (["--where", "flops <= 3"], "'flops' is neither a target of this run nor a metric of its table"),
         (
             ["--by", "luck"],
-            "--by: nothing is built by 'luck'; allowed: shortlist, score, prediction, exhaustive",
+            "--by: 'luck' is not a build criterion; allowed: shortlist, score, prediction, exhaustive",
         ),
         (["--by", "exhaustive", "--k", "2"], "--by exhaustive and --k exclude each other"),
         (["--by", "prediction", "--propose", "3"], "--by and --propose exclude each other"),
@@ -220,7 +220,7 @@ def test_a_front_of_two_targets(nasbuild, files, tmp_path):
         (["--propose", "3", "--apart", "2"], "--apart and --propose exclude each other"),
     ],
 )
-def test_mistakes_are_told_in_a_sentence(nasbuild, files, tmp_path, options, words):
+def test_a_mistake_gives_one_sentence(nasbuild, files, tmp_path, options, words):
     out = tmp_path / "built.jsonl"
     done = nasbuild("build", files.fit, "--target", "loss", *options, "--out", out)
     assert done.code == 2
@@ -228,7 +228,7 @@ def test_mistakes_are_told_in_a_sentence(nasbuild, files, tmp_path, options, wor
     assert not out.exists()
 
 
-def test_equations_tell_what_they_would_build_and_can_be_fitted(nasbuild, files, tmp_path):
+def test_equations_show_their_architectures_and_can_be_fitted(nasbuild, files, tmp_path):
     done = nasbuild("equations", files.fit, "--n", 3)
     assert done.code == 0, done.err
     assert "nasbuild fit ... --target" in done.out

@@ -1,4 +1,4 @@
-"""Costs on the command line: what was not counted is named, and missing in the table."""
+"""The costs evaluator: uncounted operations are named, and their costs are missing in the table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def build(arch):
 """
 
 
-def test_what_was_not_counted_is_named_and_missing(nasbuild, tmp_path):
+def test_uncounted_operations_are_named_and_costs_missing(nasbuild, tmp_path):
     space, archs, nets = (tmp_path / name for name in ("space.yaml", "archs.jsonl", "nets.py"))
     space.write_text("name: s\nstages:\n  - {name: a, depth: 1, features: {n: [1, 2]}}\n")
     rows = [{"id": f"n{n}", "arch": {"stages": [[{"n": n}]]}} for n in (1, 2)]

@@ -1,4 +1,4 @@
-"""Declared costs on the command line: ``--costs``, and what ``check`` says of them."""
+"""Declared costs on the command line: ``--costs``, and their check against the table."""
 
 from __future__ import annotations
 
@@ -36,15 +36,12 @@ def test_check_compares_declared_costs_with_the_table(nasbuild, tmp_path):
     space, data = write(tmp_path)
     done = nasbuild("check", "--space", space, "--data", data)
     assert done.code == 0, done.err
-    assert "size: equal to the table in all 6 rows" in done.out
+    assert "size: equals the table in all 6 rows" in done.out
     write(tmp_path, wrong=-4.5)
     done = nasbuild("check", "--space", space, "--data", data, "--costs", tmp_path / "costs.csv")
-    told = " ".join(done.out.split())
-    assert (
-        "size: another value than the table in 2 of 6 rows, by at most 4.5; the first is r4: declared 27"
-        in told
-    )
-    assert "ms: no column of a table to compare with" in told
+    text = " ".join(done.out.split())
+    assert "size: differs from the table in 2 of 6 rows, by at most 4.5; the first is r4: declared 27" in text
+    assert "ms: no column in a table to compare with" in text
     found = nasbuild("check", "--space", space, "--data", data, "--json").json["costs"]
     assert found[0]["differ"] == 2
     assert found[0]["first"] == {"id": "r4", "declared": 27.0, "table": 22.5}

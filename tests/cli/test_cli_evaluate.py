@@ -1,4 +1,4 @@
-"""``nasbuild evaluate`` with evaluators as people write them, and stores as they get damaged."""
+"""``nasbuild evaluate`` with typical evaluators of users, and with damaged stores."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def dies(arch):
 
 @pytest.fixture
 def call(tmp_path):
-    """The arguments of an evaluation of all six architectures."""
+    """Returns the arguments that evaluate all six architectures."""
     (tmp_path / "space.yaml").write_text(SPACE)
     (tmp_path / "mine.py").write_text(CODE)
     rows = [{"arch": {"stages": [[{"k": a}], [{"k": b}]]}} for a in (3, 5, 7) for b in (3, 5)]
@@ -81,7 +81,7 @@ def process(arguments):
 
 
 @pytest.mark.parametrize("more", [[], ["--workers", 1]], ids=["here", "worker"])
-def test_json_stands_alone_whatever_an_evaluator_prints(call, more):
+def test_json_is_the_only_output_whatever_an_evaluator_prints(call, more):
     done = process(call("loud", "--json", *more))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["done"] == 6
@@ -92,12 +92,12 @@ def test_json_stands_alone_whatever_an_evaluator_prints(call, more):
 def test_numbers_beside_text_are_kept_with_a_note(nasbuild, call, tmp_path):
     done = nasbuild(*call("text", "--out", tmp_path / "t.jsonl"))
     assert done.code == 0, done.err
-    assert "6 of 6 architectures are evaluated" in done.out
+    assert "6 of 6 architectures evaluated" in done.out
     assert "note: 6 evaluations: left out note, which is text ('k 3.3')" in done.out
     table = read_table(tmp_path / "t.jsonl", space_from_yaml(SPACE))
     assert sorted(table.columns["acc"]) == [3.3, 3.5, 5.3, 5.5, 7.3, 7.5]
     assert "not declared in the space, so no targets: size" in done.out
-    # What was noted is known the next time, too.
+    # Notes are stored as well.
     assert len(nasbuild(*call("text", "--json")).json["notes"]) == 2
 
 
@@ -110,58 +110,58 @@ def test_numbers_beside_text_are_kept_with_a_note(nasbuild, call, tmp_path):
         ("number", 2, 0, 'returned 3.3, a float; return a dict such as {"acc": 3.3}'),
     ],
 )
-def test_the_exit_code_tells_of_failures(nasbuild, call, function, code, done, reason):
+def test_the_exit_code_reflects_failures(nasbuild, call, function, code, done, reason):
     for more in ([], ["--workers", 2]):
         found = nasbuild(*call(function, "--json", *more))
         assert found.code == code
-        told = json.loads(found.out)
-        assert (told["done"], len(told["failed"])) == (done, 6 - done)
-        assert reason is None or reason in told["failed"].values()
+        result = json.loads(found.out)
+        assert (result["done"], len(result["failed"])) == (done, 6 - done)
+        assert reason is None or reason in result["failed"].values()
 
 
-def test_an_edited_evaluator_is_told_and_evaluates_again_on_demand(nasbuild, call, tmp_path):
+def test_an_edited_evaluator_is_reported_and_evaluates_again_on_demand(nasbuild, call, tmp_path):
     nasbuild(*call("good"))
     assert nasbuild(*call("good", "--json")).json["outdated"] == []
     script = tmp_path / "mine.py"
     script.write_text(CODE.replace("b / 10", "b / 100"))
-    told = nasbuild(*call("good", "--json")).json
-    assert len(told["outdated"]) == told["done"] == 6
-    assert "6 were told by other code" in nasbuild(*call("good")).out
+    result = nasbuild(*call("good", "--json")).json
+    assert len(result["outdated"]) == result["done"] == 6
+    assert "6 were measured by an earlier version" in nasbuild(*call("good")).out
     assert nasbuild(*call("good", "--again", "--json")).json["outdated"] == []
     done = nasbuild(*call("good", "--out", tmp_path / "t.jsonl"))
-    assert "told by other code" not in done.out
+    assert "earlier version" not in done.out
     table = read_table(tmp_path / "t.jsonl", space_from_yaml(SPACE))
     assert sorted(table.columns["acc"]) == pytest.approx([3.03, 3.05, 5.03, 5.05, 7.03, 7.05])
 
 
 @pytest.mark.parametrize("name", ["t.jsonl", "t.csv", "t.parquet"])
-def test_a_table_that_holds_rows_of_earlier_code_is_said_to_and_renewed(nasbuild, call, tmp_path, name):
+def test_a_table_with_rows_of_earlier_code_is_reported_and_renewed(nasbuild, call, tmp_path, name):
     table = tmp_path / name
-    assert "earlier code" not in nasbuild(*call("good", "--out", table)).out
+    assert "earlier version" not in nasbuild(*call("good", "--out", table)).out
     (tmp_path / "mine.py").write_text(CODE.replace("b / 10", "b / 100"))
     whole = (tmp_path / "archs.jsonl").read_text()
     (tmp_path / "archs.jsonl").write_text("".join(whole.splitlines(keepends=True)[:2]))
-    # Two are asked for and renewed; the store has four more, which the table holds as well.
-    told = nasbuild(*call("good", "--again", "--out", table, "--json")).json
-    assert told["outdated"] == []
-    (note,) = told["notes"]
+    # Two are evaluated again; the table also holds four earlier results of the store.
+    result = nasbuild(*call("good", "--again", "--out", table, "--json")).json
+    assert result["outdated"] == []
+    (note,) = result["notes"]
     again = re.fullmatch(
-        rf"4 of 6 rows in {table} were told by earlier code of .*mine.py:good: evaluate (.*) renews them",
+        rf"4 of 6 rows in {table} come from an earlier version of .*mine.py:good: evaluate (.*) renews them",
         note,
     )
     assert again
     assert note in " ".join(nasbuild(*call("good", "--out", table)).out.split())
     values = read_table(table, space_from_yaml(SPACE)).columns["acc"]
     assert sorted(values) == pytest.approx([3.03, 3.05, 5.3, 5.5, 7.3, 7.5])
-    # What it names is taken at its word.
+    # The suggested command works.
     done = nasbuild(*call("good", "--out", table), *again[1].split())
-    assert "6 of 6 architectures are evaluated" in done.out
-    assert "earlier code" not in done.out
+    assert "6 of 6 architectures evaluated" in done.out
+    assert "earlier version" not in done.out
     values = read_table(table, space_from_yaml(SPACE)).columns["acc"]
     assert sorted(values) == pytest.approx([3.03, 3.05, 5.03, 5.05, 7.03, 7.05])
 
 
-def test_what_an_evaluator_imports_from_beside_it_is_its_code(nasbuild, call, tmp_path, monkeypatch):
+def test_modules_beside_an_evaluator_are_part_of_its_code(nasbuild, call, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "helper_of_mine.py").write_text("FACTOR = 1.0\n")
     (tmp_path / "mine.py").write_text("import helper_of_mine\ndef good(arch): return {'acc': 1.0}\n")
@@ -181,7 +181,7 @@ def test_what_an_evaluator_imports_from_beside_it_is_its_code(nasbuild, call, tm
     ],
     ids=["a number", "within the function", "of a package"],
 )
-def test_whatever_it_imports_and_however_is_its_code(nasbuild, call, tmp_path, monkeypatch, code):
+def test_all_imported_modules_are_part_of_its_code(nasbuild, call, tmp_path, monkeypatch, code):
     monkeypatch.syspath_prepend(tmp_path)
     parts = tmp_path / "parts_of_it"
     parts.mkdir()
@@ -200,21 +200,21 @@ def test_whatever_it_imports_and_however_is_its_code(nasbuild, call, tmp_path, m
 
 
 @pytest.mark.parametrize("evaluator", ["costs:{}", "costs:{}@1x4,no-batch"])
-def test_an_edited_network_is_told(nasbuild, call, tmp_path, evaluator):
+def test_an_edited_network_is_reported(nasbuild, call, tmp_path, evaluator):
     script = tmp_path / "nets.py"
     made = "nn.Linear(4, arch['stages'][0][0]['k'])"
     given = made if "@" in evaluator else f"{made}, torch.zeros(1, 4)"
     script.write_text(f"import torch\nfrom torch import nn\ndef build(arch): return {given}\n")
     command = [*call("good"), "--evaluator", evaluator.format(f"{script}:build"), "--json"]
-    told = nasbuild(*command).json
-    assert (told["done"], told["outdated"]) == (6, [])
+    result = nasbuild(*command).json
+    assert (result["done"], result["outdated"]) == (6, [])
     script.write_text(
         script.read_text().replace("Linear(4", "Linear(bias=False, in_features=4, out_features")
     )
     script.write_text(script.read_text().replace("out_features, ", "out_features="))
-    told = nasbuild(*command).json
-    assert len(told["outdated"]) == 6
-    assert any(note.startswith("6 were told by other code than") for note in told["notes"])
+    result = nasbuild(*command).json
+    assert len(result["outdated"]) == 6
+    assert any(note.startswith("6 were measured by an earlier version of") for note in result["notes"])
     assert nasbuild(*command, "--again").json["outdated"] == []
 
 
@@ -229,7 +229,7 @@ def test_an_edited_network_is_other_code_for_latency(tmp_path):
     assert load_evaluator(name, space).code != before
 
 
-def test_a_changed_script_of_a_command_is_told(nasbuild, call, tmp_path):
+def test_a_changed_script_of_a_command_is_reported(nasbuild, call, tmp_path):
     script = tmp_path / "measure.py"
     script.write_text("print('{\"acc\": 1}')\n")
     command = [*call("good"), "--evaluator", f"command:{sys.executable} {script}"]
@@ -238,13 +238,13 @@ def test_a_changed_script_of_a_command_is_told(nasbuild, call, tmp_path):
     assert len(nasbuild(*command, "--json").json["outdated"]) == 6
 
 
-def test_what_ended_the_last_process_is_told(call):
+def test_the_evaluation_that_crashed_the_last_process_is_reported(call):
     assert process(call("dies")).returncode == -6
     again = process(call("dies"))
-    assert "a process ended while it evaluated k7/k3; if that ends this one, too, --workers 1" in again.stderr
+    assert "a process ended while evaluating k7/k3; if this one ends as well, --workers 1" in again.stderr
     done = process(call("dies", "--workers", 1))
     assert done.returncode == 1
-    assert "4 of 6 architectures are evaluated" in done.stdout
+    assert "4 of 6 architectures evaluated" in done.stdout
     assert "2 failed: the process that evaluated it died: it aborted (SIGABRT)" in done.stdout
 
 
@@ -256,7 +256,7 @@ def test_no_password_is_printed(nasbuild, call):
         assert "s3cret" not in done.out + done.err
 
 
-def test_a_damaged_store_is_saved_into_a_new_one(nasbuild, call, tmp_path):
+def test_a_damaged_store_is_salvaged_into_a_new_one(nasbuild, call, tmp_path):
     nasbuild(*call("good"))
     with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
         connection.execute("""UPDATE evaluations SET metrics = '{"acc": 9.0}' WHERE number = 2""")
@@ -269,11 +269,11 @@ def test_a_damaged_store_is_saved_into_a_new_one(nasbuild, call, tmp_path):
     assert done.code == 0, done.err
     assert "5 sound results of" in done.err
     values = sorted(read_table(tmp_path / "t.jsonl", space_from_yaml(SPACE)).columns["acc"])
-    # The damaged one alone was evaluated anew.
+    # Only the damaged result was evaluated again.
     assert values == pytest.approx([3.3, 5.3, 5.5, 7.3, 7.5, 103.5])
 
 
-def test_a_file_that_ends_python_when_loaded_is_told(nasbuild, call, tmp_path):
+def test_errors_while_loading_an_evaluator_are_reported(nasbuild, call, tmp_path):
     (tmp_path / "mine.py").write_text("import sys\nsys.exit(3)\n")
     assert "can't be loaded (it calls sys.exit(3))" in nasbuild(*call("good")).sentence
     (tmp_path / "mine.py").write_text("import math\nmath.sqrt(-1)\n")

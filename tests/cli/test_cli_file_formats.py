@@ -1,4 +1,4 @@
-"""The ending decides in every command, and what one command writes the next one reads."""
+"""File endings decide the format in every command, and commands read what others write."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SPACES = (".yaml", ".yml", ".yaml.gz", ".YML")
 
 
 def plain_rows(path: Path) -> list[dict]:
-    """The rows of a file of any form, by other readers than the project's; all values as text."""
+    """Reads the rows of a file in any format with independent readers; all values as text."""
     name, data = path.name.lower(), path.read_bytes()
     data = gzip.decompress(data) if name.endswith(".gz") else data
     name = name.removesuffix(".gz")
@@ -52,7 +52,7 @@ def plain_rows(path: Path) -> list[dict]:
 
 @pytest.fixture(scope="module")
 def built(files, tmp_path_factory):
-    """Architectures as ``build`` writes them, a sweep with values of other targets, in every form."""
+    """Architectures built for a sweep, with values of other targets, in every format."""
     from nasbuild.cli import app
 
     folder = tmp_path_factory.mktemp("built")
@@ -66,11 +66,11 @@ def built(files, tmp_path_factory):
     return folder
 
 
-def test_what_build_writes_says_the_same_in_every_form(built):
-    told = plain_rows(built / "built.jsonl")
-    assert len(told) == 60
+def test_build_writes_the_same_values_in_every_format(built):
+    rows = plain_rows(built / "built.jsonl")
+    assert len(rows) == 60
     for form in ROWS:
-        for row, expected in zip(plain_rows(built / f"built{form}"), told, strict=True):
+        for row, expected in zip(plain_rows(built / f"built{form}"), rows, strict=True):
             for key in ("id", "target", "where"):
                 assert row[key] == expected[key]
             for key in ("score", "prediction", "std"):
@@ -78,7 +78,7 @@ def test_what_build_writes_says_the_same_in_every_form(built):
             assert row["extrapolates"].lower() == expected["extrapolates"].lower()
 
 
-def test_what_build_writes_is_read_alike_from_every_form(built, files):
+def test_built_architectures_read_the_same_from_every_format(built, files):
     space = load_space(files.space)
     table = read_table(built / "built.jsonl", space)
     assert {"acc", "loss", "macs"} <= set(table.columns) <= set(read_table(files.data, space).columns)
@@ -91,7 +91,7 @@ def test_what_build_writes_is_read_alike_from_every_form(built, files):
 
 
 @pytest.mark.parametrize("form", [".jsonl", ".csv", ".parquet", ".yaml"])
-def test_what_one_command_writes_every_other_one_reads(nasbuild, built, files, tmp_path, form):
+def test_commands_read_what_other_commands_write(nasbuild, built, files, tmp_path, form):
     archs, at = built / f"built{form}", tmp_path
     space = ("--space", files.space)
     wanted = [name for name, _ in read_architectures(archs, load_space(files.space))]
@@ -124,25 +124,25 @@ def test_what_one_command_writes_every_other_one_reads(nasbuild, built, files, t
 
 
 REFUSED = {
-    "build": (("build", "RUN"), ROWS[:10]),
-    "modules": (("modules", "RUN"), ROWS[:10]),
-    "predict": (("predict", "RUN", "--archs", "TABLE"), ROWS[:10]),
+    "build": (("build", "FIT"), ROWS[:10]),
+    "modules": (("modules", "FIT"), ROWS[:10]),
+    "predict": (("predict", "FIT", "--archs", "TABLE"), ROWS[:10]),
     "evaluate": (
         ("evaluate", "--space", "digits-macro", "--evaluator", "digits-macro", "--archs", "TABLE", "--store", "s.db"),
         ROWS[:10],
     ),
-    "shrink": (("shrink", "RUN"), (".yaml", ".yml", ".yaml.gz", ".yml.gz")),
-    "report": (("report", "RUN"), (".html", ".htm", ".pdf")),
+    "shrink": (("shrink", "FIT"), (".yaml", ".yml", ".yaml.gz", ".yml.gz")),
+    "report": (("report", "FIT"), (".html", ".htm", ".pdf")),
     "import": (("import", "net.onnx"), (".parquet",)),
     "bench": (("bench", "scores"), (".json",)),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["x.xlsx", "x", "x.txt", "x.csv.xz", "csv", "x.jsonl~"])
-def test_every_other_ending_is_refused_before_work_begins(nasbuild, files, tmp_path, monkeypatch, name):
+def test_other_endings_are_refused_before_any_work(nasbuild, files, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     for call, forms in REFUSED.values():
-        known = {"RUN": tmp_path / "no run yet", "TABLE": tmp_path / "no table yet"}
+        known = {"FIT": tmp_path / "no fit yet", "TABLE": tmp_path / "no table yet"}
         sentence = nasbuild(*(known.get(part, part) for part in call), "--out", name).sentence
         assert f"{name}: the ending of {name!r} tells no form of " in sentence
         assert sentence.endswith(f"; allowed: {', '.join(forms)}")
@@ -173,12 +173,12 @@ def test_standard_input_is_a_table_or_a_space(files):
     assert done.json["architectures"] == 1728
 
 
-def test_a_report_is_printed_by_a_browser_where_there_is_one(nasbuild, files, tmp_path, monkeypatch):
+def test_a_pdf_report_is_printed_by_a_browser(nasbuild, files, tmp_path, monkeypatch):
     place = tmp_path / "report.PDF"
     with monkeypatch.context() as without:
         without.setenv("PATH", str(tmp_path))
         refused = nasbuild("report", files.network_fit, "--out", place).sentence
-        assert "there is none on this machine; install chromium, or write .html" in refused
+        assert "PDF needs Chromium, which is not installed; install chromium, or write .html" in refused
         assert not place.exists()
     if not any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))):
         pytest.skip("there is no chromium on this machine")

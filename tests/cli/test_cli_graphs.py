@@ -1,4 +1,4 @@
-"""Networks without a space, end to end through the command line."""
+"""Fits on operator graphs, end to end on the command line."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def folder(tmp_path_factory):
     return place
 
 
-def test_the_path_from_networks_to_what_matters(nasbuild, files, folder, tmp_path):
-    told = ("--graphs", folder / "nets.parquet", "--data", folder / "metrics.csv")
-    assert nasbuild("check", *told, "--json").json["networks"] == 30
-    checked = nasbuild("check", *told)
+def test_from_networks_to_explanations(nasbuild, files, folder, tmp_path):
+    inputs = ("--graphs", folder / "nets.parquet", "--data", folder / "metrics.csv")
+    assert nasbuild("check", *inputs, "--json").json["networks"] == 30
+    checked = nasbuild("check", *inputs)
     assert checked.code == 0
     assert "30 networks" in checked.out
     assert "HardSwish" in checked.out
     fit_folder = tmp_path / "fit"
-    fitted = nasbuild("fit", *told, "--target", "+acc", "--epochs", 8, "--workers", 1, "--out", fit_folder)
+    fitted = nasbuild("fit", *inputs, "--target", "+acc", "--epochs", 8, "--workers", 1, "--out", fit_folder)
     assert fitted.code == 0
     assert "LightGBM on counts" in fitted.out
     explained = nasbuild("explain", fit_folder, "--json")
@@ -64,7 +64,9 @@ def test_the_path_from_networks_to_what_matters(nasbuild, files, folder, tmp_pat
     assert [r["id"] for r in rows] == list(loaded.table.ids)
     assert [r["prediction"] for r in rows] == pytest.approx(expected, rel=1e-6)
     assert [r["std"] for r in rows] == pytest.approx(std, rel=1e-5)
-    refused = nasbuild("predict", fit_folder, "--archs", folder / "nets.parquet", "--out", tmp_path / "no.jsonl")
+    refused = nasbuild(
+        "predict", fit_folder, "--archs", folder / "nets.parquet", "--out", tmp_path / "no.jsonl"
+    )
     assert refused.code == 2
     assert "need --graphs" in refused.err
     assert not (tmp_path / "no.jsonl").exists()
@@ -73,7 +75,7 @@ def test_the_path_from_networks_to_what_matters(nasbuild, files, folder, tmp_pat
     assert reported.code == 0
     assert reported.json["out"] == str(page)
     html = page.read_text()
-    assert "could not be made" not in html
+    assert "could not be created" not in html
     assert html.count(target["verdict"].replace("'", "&#39;")) >= 2
     compared = nasbuild("compare", fit_folder, folder / "first.txt", folder / "second.txt", "--json")
     assert compared.code == 0
@@ -92,7 +94,7 @@ def test_the_path_from_networks_to_what_matters(nasbuild, files, folder, tmp_pat
         in nasbuild("compare", files.fit, ids, ids).sentence
     )
     graphs = ("--graphs", folder / "nets.parquet", "--out", tmp_path / "x.csv")
-    assert "predictions of this run need --archs" in nasbuild("predict", files.fit, *graphs).sentence
+    assert "predictions of this fit need --archs" in nasbuild("predict", files.fit, *graphs).sentence
 
 
 @pytest.mark.parametrize(
@@ -113,7 +115,7 @@ def test_the_path_from_networks_to_what_matters(nasbuild, files, folder, tmp_pat
                 "--out",
                 "r",
             ),
-            "instead of a space",
+            "--graphs replaces a space",
         ),
         (
             ("fit", "--graphs", "nets.parquet", "--data", "metrics.csv", "--target", "acc", "--out", "r"),
@@ -184,13 +186,13 @@ def test_torch_networks_and_an_onnx_file_become_a_page(nasbuild, tmp_path, monke
     (tmp_path / "metrics.csv").write_text(
         "id,acc\n" + "".join(f"{name},{i % 5}\n" for i, name in enumerate(names))
     )
-    told = ("--graphs", "graphs.parquet", "--data", "metrics.csv", "--target", "+acc", "--epochs", 1)
-    fitted = nasbuild("fit", *told, "--workers", 1, "--no-baselines", "--out", "fit")
+    inputs = ("--graphs", "graphs.parquet", "--data", "metrics.csv", "--target", "+acc", "--epochs", 1)
+    fitted = nasbuild("fit", *inputs, "--workers", 1, "--no-baselines", "--out", "fit")
     assert fitted.code == 0, fitted.err
     assert "Only 13 networks checked it" in fitted.out
     assert nasbuild("report", "fit", "--out", "report.html").code == 0
     html = (tmp_path / "report.html").read_text()
-    assert "could not be made" not in html
+    assert "could not be created" not in html
     assert '"shown":["Input","Conv 3x3 /2"' in html
     for size in ("channels in", "channels out", "pixels or tokens", "parameters", "MACs"):
         assert size in html

@@ -1,4 +1,4 @@
-"""``import``, as a user types it."""
+"""``import`` as a user runs it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ def wrong():
 @pytest.fixture
 def networks(tmp_path):
     weights = helper.make_tensor("w", 1, [4, 3], np.arange(12.0).tolist())
-    told = helper.make_tensor_value_info
+    value_info = helper.make_tensor_value_info
     nodes = [helper.make_node("MatMul", ["w", "x"], ["a"]), helper.make_node("Relu", ["a"], ["y"])]
-    graph = helper.make_graph(nodes, "g", [told("x", 1, [1, 3, "wide"])], [told("y", 1, None)], [weights])
+    graph = helper.make_graph(
+        nodes, "g", [value_info("x", 1, [1, 3, "wide"])], [value_info("y", 1, None)], [weights]
+    )
     onnx.save(
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8),
         tmp_path / "net.onnx",
@@ -51,10 +53,10 @@ def test_files_and_functions_become_one_file_of_graphs(nasbuild, networks):
     assert done.code == 0, done.err
     assert "3 graphs written to" in done.out
     assert "1 Conv, 1 Input, 1 Relu" in done.out
-    told = nasbuild(*call, "--json").json
+    result = nasbuild(*call, "--json").json
     graphs = load_graphs(out)
-    assert [n["name"] for n in told["networks"]] == [g.name for g in graphs] == ["net", "one", "two"]
-    assert told["networks"][0] | {"name": ""} == {
+    assert [n["name"] for n in result["networks"]] == [g.name for g in graphs] == ["net", "one", "two"]
+    assert result["networks"][0] | {"name": ""} == {
         "name": "",
         "nodes": 3,
         "edges": 2,
@@ -95,7 +97,7 @@ def test_mistakes_are_one_sentence(nasbuild, networks):
     assert not (networks / "graphs.parquet").exists()
 
 
-def test_bad_ones_are_skipped_and_listed_if_asked_for(nasbuild, networks):
+def test_bad_networks_are_skipped_and_listed_on_demand(nasbuild, networks):
     out = networks / "graphs.parquet"
     call = [
         "import",
@@ -117,7 +119,7 @@ def test_bad_ones_are_skipped_and_listed_if_asked_for(nasbuild, networks):
     assert "no network could be read" in none.err.splitlines()[-1]
 
 
-def test_what_was_divided_and_what_was_not_counted_is_said(nasbuild, tmp_path):
+def test_division_by_the_batch_and_uncounted_operations_are_noted(nasbuild, tmp_path):
     x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [10, 1, 4])
     y = helper.make_tensor_value_info("y", TensorProto.FLOAT, None)
     weight = helper.make_tensor("w", TensorProto.FLOAT, [4, 3], [0.5] * 12)
@@ -167,7 +169,7 @@ def relu(path, shape):
     )
 
 
-def test_files_of_one_name_are_told_apart_by_their_folders(nasbuild, tmp_path):
+def test_files_of_one_name_are_named_by_their_folders(nasbuild, tmp_path):
     places = ["one/vit/model.onnx", "two/vit/model.onnx", "two/bert/model.onnx", "two/other.onnx"]
     files = [relu(tmp_path / place, [1, 3]) for place in places]
     out = tmp_path / "graphs.parquet"
@@ -184,7 +186,7 @@ def test_files_of_one_name_are_told_apart_by_their_folders(nasbuild, tmp_path):
     ]
 
 
-def test_networks_of_functions_have_names_of_their_own(nasbuild, tmp_path):
+def test_networks_of_functions_need_distinct_names(nasbuild, tmp_path):
     (tmp_path / "twins.py").write_text(MODULES.replace('"two"', '"one"'))
     out = tmp_path / "graphs.parquet"
     done = nasbuild("import", f"{tmp_path / 'twins.py'}:two", "--out", out)
@@ -192,7 +194,7 @@ def test_networks_of_functions_have_names_of_their_own(nasbuild, tmp_path):
     assert not out.exists()
 
 
-def test_sizes_of_all_files_are_asked_for_at_once_and_given_to_those_that_have_them(nasbuild, tmp_path):
+def test_missing_sizes_of_all_files_are_listed_at_once(nasbuild, tmp_path):
     files = [
         relu(tmp_path / "a.onnx", ["batch", "wide"]),
         relu(tmp_path / "b.onnx", ["batch", "past + seq", "seq"]),
@@ -212,10 +214,10 @@ def test_sizes_of_all_files_are_asked_for_at_once_and_given_to_those_that_have_t
     )
 
 
-def test_the_value_of_an_input_decides(nasbuild, tmp_path):
-    told = helper.make_tensor_value_info
+def test_the_value_of_an_input_selects_a_branch(nasbuild, tmp_path):
+    value_info = helper.make_tensor_value_info
     branches = {
-        name: helper.make_graph([helper.make_node(op, ["x"], [name])], name, [], [told(name, 1, None)])
+        name: helper.make_graph([helper.make_node(op, ["x"], [name])], name, [], [value_info(name, 1, None)])
         for name, op in (("then_branch", "Relu"), ("else_branch", "Tanh"))
     }
     nodes = [
@@ -223,7 +225,7 @@ def test_the_value_of_an_input_decides(nasbuild, tmp_path):
         helper.make_node("If", ["e"], ["y"], **branches),
     ]
     rate = helper.make_tensor("rate", 7, [], [16000])
-    path = small(tmp_path / "vad.onnx", nodes, [told("x", 1, [1, 3]), told("sr", 7, [])], [rate])
+    path = small(tmp_path / "vad.onnx", nodes, [value_info("x", 1, [1, 3]), value_info("sr", 7, [])], [rate])
     other = relu(tmp_path / "other.onnx", [1, 3])
     call = ["import", path, other, "--out", tmp_path / "graphs.parquet"]
     assert "input 'sr' decides" in nasbuild(*call).sentence
@@ -240,7 +242,7 @@ def test_the_value_of_an_input_decides(nasbuild, tmp_path):
 def test_values_are_numbers_lists_or_none():
     from nasbuild.cli._import_options import read_value
 
-    told = ["a=3", "a=-2.5", "a=true", "a=1,2", "a=[[1],[2]]", "a=None", "x.y=1e3"]
-    assert [read_value(text) for text in told] == [
+    options = ["a=3", "a=-2.5", "a=true", "a=1,2", "a=[[1],[2]]", "a=None", "x.y=1e3"]
+    assert [read_value(text) for text in options] == [
         *(("a", 3), ("a", -2.5), ("a", True), ("a", [1, 2]), ("a", [[1], [2]]), ("a", None), ("x.y", 1000.0)),
     ]

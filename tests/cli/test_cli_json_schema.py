@@ -1,4 +1,4 @@
-"""What ``--json`` prints is documented: one schema, every command."""
+"""The JSON output of every command has a documented schema."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ import typer
 from pydantic import ValidationError
 
 from nasbuild.cli import app
-from nasbuild.cli._json_schema import Message, checked, json_schema
+from nasbuild.cli._json_schema import CommandOutput, json_schema, validated
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
 COMMANDS = typer.main.get_command(app).commands
 
 
 def documented() -> dict[str, list[str]]:
-    """Fields of each command, by the model."""
+    """Returns the fields of each command's output, by its model."""
     return {
         get_args(model.model_fields["command"].annotation)[0]: list(model.model_fields)[1:]
-        for model in get_args(get_args(Message)[0])
+        for model in get_args(get_args(CommandOutput)[0])
     }
 
 
@@ -33,7 +33,7 @@ def test_every_command_prints_json_and_has_its_schema():
         assert "--json" in options, name
 
 
-def test_the_documented_schema_is_that_of_the_code():
+def test_the_documented_schema_equals_that_of_the_code():
     assert json.loads((DOCS / "json.schema.json").read_text()) == json_schema()
     page = (DOCS / "json.md").read_text()
     for name, fields in documented().items():
@@ -51,7 +51,7 @@ def test_the_documented_schema_is_that_of_the_code():
         {"out": "x", "rows": 1},
     ],
 )
-def test_anything_else_is_no_output(wrong):
-    checked({"command": "modules", "out": "x", "rows": 1})
+def test_other_objects_are_not_valid_output(wrong):
+    validated({"command": "modules", "out": "x", "rows": 1})
     with pytest.raises(ValidationError):
-        checked(wrong)
+        validated(wrong)

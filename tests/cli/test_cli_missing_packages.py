@@ -1,4 +1,4 @@
-"""A package that is not installed is named, with what brings it; no traceback."""
+"""A missing package is named with the extra that installs it, without a traceback."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def without(package: str, *arguments: object, cwd) -> Done:
 
 
 @pytest.mark.parametrize("package", CALLS)
-def test_an_absent_package_is_named(package, files, tmp_path):
+def test_a_missing_package_is_named(package, files, tmp_path):
     call, brings = CALLS[package]
     (tmp_path / "one.jsonl").write_text(files.data.read_text().splitlines()[0])
     known = {"TABLE": str(files.data), "ONE": "one.jsonl"}
@@ -57,10 +57,10 @@ def test_an_absent_package_is_named(package, files, tmp_path):
     assert f"{package}, which is not installed; pip install '{brings}'" in last
 
 
-def test_what_is_measured_beside_is_left_out_with_a_word(files, tmp_path):
+def test_a_missing_baseline_is_skipped_with_a_note(files, tmp_path):
     ask = ("fit", "--space", files.space, "--data", files.data, "--target", "loss", "--recipe", "marginal")
     done = without("lightgbm", *ask, "--workers", 1, "--out", tmp_path / "fit", cwd=tmp_path)
     assert done.code == 0, done.err
-    assert "note: lightgbm is not installed, so it was not measured beside" in done.out
+    assert "note: lightgbm is not installed, so it was not measured as a baseline" in done.out
     assert "ridge" in done.out
     assert (tmp_path / "fit" / "run.json").exists()

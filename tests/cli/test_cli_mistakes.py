@@ -1,4 +1,4 @@
-"""A user's mistake gets one sentence and exit 2, and nothing on disk changes."""
+"""A user's mistake gives one sentence and exit code 2, and no file changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def snapshot(folder):
 
 @pytest.fixture
 def broken(files, tmp_path):
-    """A copy of the table whose third line is changed by a function."""
+    """Returns a function that writes a copy of the table with a changed third line."""
 
     def make(change):
         rows = [json.loads(line) for line in files.data.read_text().splitlines()]
@@ -95,7 +95,7 @@ def test_bad_rows(nasbuild, files, broken, tmp_path, mistake):
 
 @pytest.mark.parametrize("name", ["t.parquet", "t.jsonl"])
 def test_files_are_read_up_to_max_bytes(nasbuild, files, tmp_path, monkeypatch, name):
-    # It is set by the command line for its workers: here it is taken back.
+    # The command line sets this variable for its workers; restore it after the test.
     monkeypatch.setenv("NASBUILD_MAX_BYTES", "1G")
     write_table(load_builtin("digits-macro").select(range(60)), tmp_path / name)
     check = ["check", "--space", files.space, "--data", tmp_path / name]
@@ -105,7 +105,7 @@ def test_files_are_read_up_to_max_bytes(nasbuild, files, tmp_path, monkeypatch, 
     assert sentence.endswith("; raise the limit with nasbuild --max-bytes, such as 8G, if it is sound")
 
 
-def test_skip_bad_goes_on_and_lists_what_it_skipped(nasbuild, files, broken):
+def test_skip_bad_continues_and_lists_skipped_rows(nasbuild, files, broken):
     data = broken(lambda row: set_op(row, "mb_e9_k9"))
     done = nasbuild("check", "--space", files.space, "--data", data, "--skip-bad")
     assert done.code == 0
@@ -193,7 +193,7 @@ def test_an_output_that_exists_is_not_touched(nasbuild, files):
     assert snapshot(files.fit) == before
 
 
-def test_overwrite_replaces_a_run_but_no_other_folder(nasbuild, files, tmp_path):
+def test_overwrite_replaces_a_fit_but_no_other_folder(nasbuild, files, tmp_path):
     copy, other = tmp_path / "copy", tmp_path / "other"
     shutil.copytree(files.fit, copy)
     other.mkdir()
@@ -208,7 +208,7 @@ def test_overwrite_replaces_a_run_but_no_other_folder(nasbuild, files, tmp_path)
     "name", ["model.safetensors", "modules.parquet", "trust.json", "run.json", "table.parquet"]
 )
 @pytest.mark.parametrize("damage", ["truncated", "foreign", "pickled", "gone"])
-def test_damaged_runs(nasbuild, files, tmp_path, name, damage):
+def test_damaged_fits(nasbuild, files, tmp_path, name, damage):
     fitted = tmp_path / "fit"
     shutil.copytree(files.fit, fitted)
     path = fitted / name
@@ -235,7 +235,7 @@ class Payload:
         return os.system, (f"touch {self.path}",)
 
 
-def test_a_run_of_a_newer_version(nasbuild, files, tmp_path):
+def test_a_fit_of_a_newer_version(nasbuild, files, tmp_path):
     fitted = tmp_path / "fit"
     shutil.copytree(files.fit, fitted)
     data = json.loads((fitted / "run.json").read_text())
@@ -251,7 +251,7 @@ OPTIONS = {
     "no such file": (["check", "--space", "nothing.yaml"], ["no such file", "nothing.yaml"]),
     "no such table": (["check", "--space", "digits-macro", "--data", "no.jsonl"], ["no such file", "no.jsonl"]),
     "unknown form": (["check", "--space", "digits-macro", "--data", "t.xlsx"], ["t.xlsx", ".jsonl, .jsonl.gz"]),
-    "no run": (["explain", "nowhere"], ["no run folder", "nasbuild fit"]),
+    "no fit": (["explain", "nowhere"], ["no run folder", "nasbuild fit"]),
     "unknown recipe": (
         ["fit", "--space", "digits-macro", "--data", "digits-macro", "--target", "acc", "--out", "x", "--recipe", "best"],
         ["'best'", "default, paper, mse, ridge, lightgbm, marginal, ped-anova"],
@@ -262,11 +262,11 @@ OPTIONS = {
     ),
     "epochs of no network": (
         ["fit", "--space", "digits-macro", "--data", "digits-macro", "--target", "acc", "--out", "x", "--epochs", 3],
-        ["--epochs", "'default' fits no network", "--recipe paper"],
+        ["--epochs", "'default' fits no neural network", "--recipe paper"],
     ),
     "convolution of no network": (
         ["fit", "--space", "digits-macro", "--data", "digits-macro", "--target", "acc", "--out", "x", "--recipe", "ridge", "--convolution", "gcn"],
-        ["--convolution", "'ridge' fits no network"],
+        ["--convolution", "'ridge' fits no neural network"],
     ),
     "no such benchmark": (["bench", "speed"], ["'speed'", "scores"]),
     "no such method": (["bench", "scores", "--method", "best"], ["--method", "'best'", "default, ridge, lightgbm"]),
@@ -286,29 +286,29 @@ def test_bad_options(nasbuild, tmp_path, monkeypatch, mistake):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_bad_options_of_commands_on_runs(nasbuild, files, tmp_path):
+def test_bad_options_of_commands_on_fits(nasbuild, files, tmp_path):
     out = tmp_path / "x.jsonl"
     assert "'miou'" in nasbuild("build", files.fit, "--target", "miou", "--out", out).sentence
     assert "stage1 (0)" in nasbuild("modules", files.fit, "--stage", "stage7", "--out", out).sentence
     assert ".csv" in nasbuild("modules", files.fit, "--out", tmp_path / "x.xlsx").sentence
     assert (
-        "no run has a target 'miou'"
+        "no fit has a target 'miou'"
         in nasbuild("shrink", files.fit, "--target", "miou", "--out", tmp_path / "s.yaml").sentence
     )
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_place_that_can_not_be_written(nasbuild, files, tmp_path):
+def test_an_unwritable_place(nasbuild, files, tmp_path):
     blocked = tmp_path / "file"
-    blocked.write_text("I am no folder")
+    blocked.write_text("not a folder")
     for command, name in (("build", "x.jsonl"), ("report", "x.html"), ("shrink", "x.yaml")):
         sentence = nasbuild(command, files.fit, "--out", blocked / name).sentence
         assert "can't be written" in sentence
     assert "can't be written" in fit(nasbuild, files, files.data, blocked / "fit").sentence
-    assert blocked.read_text() == "I am no folder"
+    assert blocked.read_text() == "not a folder"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may write everywhere")
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_permission(nasbuild, files, tmp_path):
     closed = tmp_path / "closed"
     closed.mkdir()
@@ -326,7 +326,7 @@ def test_unknown_ids(nasbuild, files, tmp_path):
     assert "no id" in fit(nasbuild, files, files.data, tmp_path / "fit", "--ids", ids).sentence
 
 
-def test_usage_mistakes_end_with_2():
+def test_usage_mistakes_exit_with_2():
     for arguments in (["fit"], ["build", "--wat"], ["nothing"]):
         done = as_process(*arguments)
         assert done.code == 2
@@ -340,7 +340,7 @@ def test_a_process_has_no_traceback_either(tmp_path):
 
 
 def test_an_interrupted_fit_ends_at_once_and_leaves_nothing(files, tmp_path):
-    """Ctrl-C reaches the whole process group, as from a terminal."""
+    """Sends SIGINT to the whole process group, as Ctrl-C in a terminal does."""
     command = [
         "fit",
         "--space",
@@ -372,12 +372,12 @@ def test_an_interrupted_fit_ends_at_once_and_leaves_nothing(files, tmp_path):
     )
     try:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        # Python itself may need seconds to start on a busy machine. Where nothing tells of its workers, six must do.
+        # Python may take seconds to start on a busy machine. Without /proc, wait six seconds.
         for _ in range(60 if children.exists() else 12):
             time.sleep(0.5)
             if children.exists() and len(children.read_text().split()) > 1:
                 break
-        time.sleep(2)  # both workers are fitting by now, or starting; either must end well
+        time.sleep(2)  # both workers are fitting or starting by now; both cases must end cleanly
         assert process.poll() is None
         os.killpg(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=60)

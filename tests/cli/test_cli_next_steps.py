@@ -1,4 +1,4 @@
-"""What is advised can be copied and run; nothing is advised for what is known exactly, and nothing twice."""
+"""Commands of next steps run as printed; exactly known targets have no steps, and no step is repeated."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from nasbuild.table import load_builtin
 
 
 def commands(text: str) -> list[str]:
-    """Lines that are a command of this program."""
+    """Returns the lines that are commands of nasbuild."""
     return [line.strip() for line in text.splitlines() if line.startswith("  nasbuild ")]
 
 
 @pytest.fixture(scope="module")
 def fit_folder(tmp_path_factory):
-    """A fit in a folder whose name needs quotes, that gives every kind of advice."""
+    """A fit with all kinds of advice, in a folder whose name needs quotes."""
     folder = tmp_path_factory.mktemp("steps") / "my fits"
     folder.mkdir()
     table = load_builtin("digits-macro").select(range(0, 1728, 29))
@@ -36,13 +36,11 @@ def fit_folder(tmp_path_factory):
     return folder
 
 
-def test_every_command_of_explain_and_the_report_runs_as_it_stands(
-    nasbuild, fit_folder, monkeypatch, tmp_path
-):
+def test_every_command_of_explain_and_the_report_runs_as_printed(nasbuild, fit_folder, monkeypatch, tmp_path):
     monkeypatch.chdir(fit_folder)
-    told = nasbuild("explain", "first fit")
-    assert told.code == 0
-    found = commands(told.out)
+    explained = nasbuild("explain", "first fit")
+    assert explained.code == 0
+    found = commands(explained.out)
     for part in ("--propose 5 --target 'acc / log10(macs)'", "--recipe ridge --seed 3"):
         assert any(part in command for command in found), (part, found)
     page = tmp_path / "page.html"
@@ -53,7 +51,7 @@ def test_every_command_of_explain_and_the_report_runs_as_it_stands(
         words = shlex.split(command)
         assert words[0] == "nasbuild"
         assert "first fit" in command
-        assert not {"RUN", "SPACE", "TABLE"} & set(words)
+        assert not {"FIT", "SPACE", "TABLE"} & set(words)
         if words[1] == "fit":
             words += ["--no-baselines", "--workers", "1"]
         assert nasbuild(*words[1:]).code == 0, command
@@ -62,7 +60,7 @@ def test_every_command_of_explain_and_the_report_runs_as_it_stands(
     assert (again.recipe.name, again.seed) == ("ridge", 3)
 
 
-def test_every_command_of_fit_runs_as_it_stands(nasbuild, files, monkeypatch, tmp_path):
+def test_every_command_of_fit_runs_as_printed(nasbuild, files, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     done = nasbuild(
         *("fit", "--space", files.space, "--data", files.data, "--target", "loss", "--recipe", "ridge"),
@@ -75,7 +73,7 @@ def test_every_command_of_fit_runs_as_it_stands(nasbuild, files, monkeypatch, tm
         assert nasbuild(*shlex.split(command)[1:]).code == 0, command
 
 
-def test_nothing_is_advised_for_what_is_known_exactly(nasbuild, fit_folder, tmp_path, monkeypatch):
+def test_a_target_known_exactly_has_no_steps(nasbuild, fit_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(fit_folder)
     loss, macs, other = nasbuild("explain", "first fit", "--json").json["targets"]
     assert loss["known"] == other["known"] == ""
@@ -96,7 +94,7 @@ def test_nothing_is_advised_for_what_is_known_exactly(nasbuild, fit_folder, tmp_
     assert "next:" not in shown
 
 
-def test_no_step_is_told_twice(nasbuild, fit_folder, monkeypatch):
+def test_no_step_is_repeated(nasbuild, fit_folder, monkeypatch):
     monkeypatch.chdir(fit_folder)
     targets = nasbuild("explain", "first fit", "--json").json["targets"]
     steps = [(step["text"], step.get("command")) for one in targets for step in one["next"]]
@@ -111,4 +109,4 @@ def test_a_fit_can_be_fitted_again_from_its_folder_in_its_own_space_only(
     options = ["--data", folder, "--target", "loss", "--recipe", "ridge", "--no-baselines", "--workers", 1]
     assert nasbuild("fit", "--space", files.space, *options, "--out", tmp_path / "one").code == 0
     done = nasbuild("fit", "--space", "nas-bench-macro", *options, "--out", tmp_path / "two")
-    assert "is a fit in another space than nas-bench-macro" in done.sentence
+    assert "was fitted in another space than nas-bench-macro" in done.sentence

@@ -1,4 +1,4 @@
-"""``run`` and ``demo --live``, as a user goes them."""
+"""``optimize`` and ``demo --live`` as a user runs them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CALL = [
 ]
 
 
-def test_a_run_by_a_table_from_end_to_end(nasbuild, tmp_path):
+def test_optimize_with_a_table_end_to_end(nasbuild, tmp_path):
     out, store = tmp_path / "found", tmp_path / "store.db"
     call = [*CALL, "--target", "loss", "--rounds", 2, "--store", store, "--out", out]
     done = nasbuild(*call)
@@ -41,35 +41,35 @@ def test_a_run_by_a_table_from_end_to_end(nasbuild, tmp_path):
     assert 'id="rounds"' in page
     table = read_table(out / "archs.jsonl", load_space(out / "space.yaml"))
     assert load_fit(out / "fit").table == table
-    told = nasbuild(*call, "--json").json
-    assert told["evaluated"] == len(table) == 24
-    assert [one["done"] for one in told["rounds"]] == [12, 6, 6]
-    best = [one["targets"]["loss"]["best"] for one in told["rounds"]]
+    result = nasbuild(*call, "--json").json
+    assert result["evaluated"] == len(table) == 24
+    assert [one["evaluated"] for one in result["rounds"]] == [12, 6, 6]
+    best = [one["targets"]["loss"]["best_so_far"] for one in result["rounds"]]
     assert best == sorted(best, reverse=True)
-    assert told["rounds"][0]["targets"]["loss"]["predicted"] is None
+    assert result["rounds"][0]["targets"]["loss"]["best_predicted"] is None
     truth = load_builtin("digits-macro")
     losses = dict(zip(truth.ids, truth.columns["loss"].tolist(), strict=True))
-    for row in told["best"]:
+    for row in result["best"]:
         assert row["values"]["loss"] == losses[row["id"]]
-    assert best[-1] == told["best"][0]["values"]["loss"] == min(losses[i] for i in table.ids)
+    assert best[-1] == result["best"][0]["values"]["loss"] == min(losses[i] for i in table.ids)
 
 
-def test_a_run_for_two_targets_tells_their_front(nasbuild, tmp_path):
+def test_optimize_two_targets_shows_their_front(nasbuild, tmp_path):
     out = tmp_path / "found"
     call = [*CALL, "--target", "loss", "--target", "latency_cpu", "--budget", 18]
     done = nasbuild(*call, "--store", tmp_path / "store.db", "--out", out)
     assert done.code == 0, done.err
     assert "latency_cpu [ms], round by round" in done.out
-    assert "hypervolume of all" in done.out
+    assert "hypervolume" in done.out
     assert "of 18 evaluated" in done.out
     front = read_table(out / "best.jsonl", load_space("digits-macro"))
     assert f"the front of {len(front)} of 18 evaluated" in done.out
-    # Best in one first, so worst in the other.
+    # Sorted from best to worst in one, so from worst to best in the other.
     assert front.columns["loss"].tolist() == sorted(front.columns["loss"])
     assert front.columns["latency_cpu"].tolist() == sorted(front.columns["latency_cpu"], reverse=True)
 
 
-def test_failures_and_an_exhausted_space_are_told(nasbuild, tmp_path):
+def test_failures_and_an_exhausted_space_are_reported(nasbuild, tmp_path):
     space, script = tmp_path / "space.yaml", tmp_path / "mine.py"
     space.write_text(
         "name: tiny\nmetrics: {loss: {direction: minimize}}\n"
@@ -79,7 +79,17 @@ def test_failures_and_an_exhausted_space_are_told(nasbuild, tmp_path):
         "def f(arch):\n    a, b = (ord(s[0]['op']) for s in arch['stages'])\n"
         "    if a == b == 120: raise ValueError('no')\n    return {'loss': a + 2 * b}\n"
     )
-    call = ["optimize", "--space", space, "--evaluator", f"{script}:f", "--target", "loss", "--recipe", "ridge"]
+    call = [
+        "optimize",
+        "--space",
+        space,
+        "--evaluator",
+        f"{script}:f",
+        "--target",
+        "loss",
+        "--recipe",
+        "ridge",
+    ]
     call += [
         "--first",
         5,
@@ -94,11 +104,11 @@ def test_failures_and_an_exhausted_space_are_told(nasbuild, tmp_path):
     ]
     done = nasbuild(*call)
     assert done.code == 0, done.err
-    assert "1 of 9 could not be evaluated; --retry-failed tries again" in done.out
-    assert "the space has no more architectures, so the run ended before its budget" in done.out
-    told = nasbuild(*call, "--json").json
-    assert (told["evaluated"], told["failed"], told["exhausted"]) == (9, 1, True)
-    assert told["best"][0]["values"] == {"loss": 121 + 2 * 120}
+    assert "1 of 9 evaluations failed; --retry-failed tries again" in done.out
+    assert "the space has no more architectures, so the loop ended before its budget" in done.out
+    result = nasbuild(*call, "--json").json
+    assert (result["evaluated"], result["failed"], result["exhausted"]) == (9, 1, True)
+    assert result["best"][0]["values"] == {"loss": 121 + 2 * 120}
 
 
 @pytest.mark.parametrize(
@@ -130,7 +140,7 @@ def test_mistakes_get_one_sentence_and_leave_nothing(nasbuild, tmp_path, more, m
 
 @pytest.fixture
 def trained(monkeypatch):
-    """The live demo with few trainings, looked up instead: what the table says, and noise by the seed."""
+    """The live demo with few trainings, replaced by table values with noise that depends on the seed."""
     table = load_builtin("digits-macro")
 
     def train(arch, seed):
@@ -144,51 +154,54 @@ def trained(monkeypatch):
     return train
 
 
-def test_the_live_demo_trains_both_ways_and_tells_them_apart(nasbuild, trained, tmp_path):
+def test_the_live_demo_trains_both_and_tests_their_difference(nasbuild, trained, tmp_path):
     call = ["demo", "--live", "--out", tmp_path, "--workers", 1, "--seed", 3]
     done = nasbuild(*call)
     assert done.code == 0, done.err
-    assert "what each chose after 17 trainings" in done.out
-    assert "the race: 9 evaluations repeat the most promising with other seeds" in done.out
+    assert "the choice of each after 17 trainings" in done.out
+    assert "the race: 9 evaluations repeat the most promising architectures with other seeds" in done.out
     page = (tmp_path / "report.html").read_text()
     for card in ("rounds", "race", "live"):
         assert f'id="{card}"' in page
-    assert "and train 17 times: random search that many networks, the loop 8, and with the last 9" in page
+    assert (
+        "and train 17 times. Random search trains that many networks, the loop 8; its last 9 trainings"
+        in page
+    )
     assert 'class="card failed"' not in page
-    told = nasbuild(*call, "--json").json
-    assert told["trainings"] == 17
+    result = nasbuild(*call, "--json").json
+    assert result["trainings"] == 17
     space = load_space("digits-macro")
     found = {architecture_id(space, a): ops(a) for a in sample(space, 17, np.random.default_rng(3))}
     losses = {i: trained(a, 1_003)["loss"] for i, a in found.items()}
-    assert told["random"]["id"] == min(losses, key=losses.__getitem__)
-    assert told["random"]["measured"] == [losses[told["random"]["id"]]]
+    assert result["random"]["id"] == min(losses, key=losses.__getitem__)
+    assert result["random"]["measured"] == [losses[result["random"]["id"]]]
     evaluated = read_table(tmp_path / "loop" / "archs.jsonl", space)
     own = {architecture_id(space, a): ops(a) for a in evaluated.architectures}
     assert list(own)[:6] == list(found)[:6]
-    # Four, one for each; then five more for the better two.
-    assert sorted(len(one["readings"]) for one in told["race"]) == [1, 1, 3, 4]
-    for one in told["race"]:
+    # Four, one for each racer; then five more for the better two.
+    assert sorted(len(one["readings"]) for one in result["race"]) == [1, 1, 3, 4]
+    for one in result["race"]:
         again = [
             trained(own[one["id"]], 1_003 + 10_000 * (k + 1))["loss"] for k in range(len(one["readings"]))
         ]
         assert one["readings"] == again
         assert one["first"] == trained(own[one["id"]], 1_003)["loss"]
-    one = told["loop"]
-    assert one["id"] == told["race"][0]["id"]
-    assert one["measured"] == told["race"][0]["readings"]
-    assert one["afresh"] == [trained(own[one["id"]], seed)["loss"] for seed in (10, 11, 12)]
+    one = result["loop"]
+    assert one["id"] == result["race"][0]["id"]
+    assert one["measured"] == result["race"][0]["readings"]
+    assert one["fresh_losses"] == [trained(own[one["id"]], seed)["loss"] for seed in (10, 11, 12)]
     table = load_builtin("digits-macro")
     label = table.columns["loss"][table.ids.index(one["id"])]
     assert (one["label"], one["rank"]) == (label, 1 + int((table.columns["loss"] < label).sum()))
-    # What is told of the two is what the fresh trainings of the same seeds tell, pair by pair.
-    gaps = np.subtract(told["random"]["afresh"], one["afresh"])
-    if one["id"] == told["random"]["id"]:
+    # The reported difference equals the mean of paired differences of fresh trainings.
+    gaps = np.subtract(result["random"]["fresh_losses"], one["fresh_losses"])
+    if one["id"] == result["random"]["id"]:
         assert "both chose the same network" in done.out
     else:
         error = stats.sem(gaps)
-        assert told["gap"] == pytest.approx({"mean": gaps.mean(), "error": error, "trainings": 3})
-        assert told["told_apart"] == (abs(gaps.mean()) >= 2 * error)
-        assert ("not told apart by 3 fresh trainings" in done.out) != told["told_apart"]
+        assert result["gap"] == pytest.approx({"mean": gaps.mean(), "error": error, "trainings": 3})
+        assert result["significant"] == (abs(gaps.mean()) >= 2 * error)
+        assert ("no significant difference in 3 fresh trainings" in done.out) != result["significant"]
 
 
 @pytest.mark.parametrize(
@@ -196,10 +209,13 @@ def test_the_live_demo_trains_both_ways_and_tells_them_apart(nasbuild, trained, 
     [
         ((0.5, 0.6, 0.55), "the loop's loss is 0.1500 lower"),
         ((0.3, 0.38, 0.32), "the loop's loss is 0.0667 higher (± 0.0088, 20.0 %) than random"),
-        ((0.45, 0.35, 0.41), "not told apart by 3 fresh trainings: the loop's loss is 0.0033 lower"),
+        (
+            (0.45, 0.35, 0.41),
+            "no significant difference in 3 fresh trainings: the loop's loss is 0.0033 lower",
+        ),
     ],
 )
-def test_a_difference_within_the_noise_is_not_called_one(others, words):
+def test_a_difference_within_the_noise_is_not_significant(others, words):
     from types import SimpleNamespace
 
     a, b = sample(load_space("digits-macro"), 2, np.random.default_rng(0))
@@ -212,7 +228,7 @@ def test_a_difference_within_the_noise_is_not_called_one(others, words):
     assert not same.gap.told
 
 
-def test_a_race_of_a_run_is_told_and_its_winner_leads_the_best(nasbuild, tmp_path):
+def test_a_race_is_shown_and_its_winner_is_the_best(nasbuild, tmp_path):
     script, out = tmp_path / "mine.py", tmp_path / "found"
     script.write_text("import random\ndef f(arch):\n    return {'loss': random.random(), 'acc': 1.0}\n")
     call = ["optimize", "--space", "digits-macro", "--evaluator", f"{script}:f", "--target", "loss"]
@@ -221,14 +237,14 @@ def test_a_race_of_a_run_is_told_and_its_winner_leads_the_best(nasbuild, tmp_pat
     done = nasbuild(*call)
     assert done.code == 0, done.err
     assert "by 24 evaluations of" in done.out
-    assert "the race: 8 evaluations repeat the most promising with other seeds" in done.out
+    assert "the race: 8 evaluations repeat the most promising architectures with other seeds" in done.out
     assert 'id="race"' in (out / "report.html").read_text()
-    told = nasbuild(*call, "--json").json
-    assert told["evaluated"] == 16
-    assert sum(len(one["readings"]) for one in told["race"]) == 8
+    result = nasbuild(*call, "--json").json
+    assert result["evaluated"] == 16
+    assert sum(len(one["readings"]) for one in result["race"]) == 8
     best = read_table(out / "best.jsonl", load_space(out / "space.yaml"))
-    assert list(best.ids) == [one["id"] for one in told["race"]] == [one["id"] for one in told["best"]]
-    means = [np.mean([one["first"], *one["readings"]]) for one in told["race"]]
+    assert list(best.ids) == [one["id"] for one in result["race"]] == [one["id"] for one in result["best"]]
+    means = [np.mean([one["first"], *one["readings"]]) for one in result["race"]]
     assert best.columns["loss"].tolist() == pytest.approx(means)
 
 

@@ -1,4 +1,4 @@
-"""``search``, as a user goes it: begun, stopped, gone on with, and learnt from."""
+"""``search`` and ``evaluate`` as a user runs them: started, resumed and fitted."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ CALL = [
 ]
 
 
-def test_a_search_tells_its_front_and_its_table_can_be_learnt_from(nasbuild, tmp_path):
+def test_a_search_shows_its_front_and_its_table_can_be_fitted(nasbuild, tmp_path):
     out = tmp_path / "found"
     done = nasbuild(*CALL, "--budget", 60, "--population", 20, "--out", out)
     assert done.code == 0, done.err
     assert "loss down, macs down, in digits-macro (1,728 architectures), by digits-macro" in done.out
-    assert "front of 60 evaluated" in done.out
+    assert "Pareto front of 60 evaluated" in done.out
     assert "searching 100 %" in done.err
     assert "hypervolume" in done.err
     table = read_table(out / "archs.jsonl", load_space(out / "space.yaml"))
@@ -60,19 +60,19 @@ def test_reduced_and_insight_search_smaller_spaces(nasbuild, files, tmp_path):
             assert searched.stages == kept.stages
 
 
-def test_shrinking_by_a_front_tells_how_much_of_the_known_one_is_held(nasbuild, files, tmp_path):
+def test_shrink_by_a_front_shows_its_coverage_of_the_labelled_front(nasbuild, files, tmp_path):
     small = tmp_path / "small.yaml"
     done = nasbuild("shrink", files.fit, "--front", 6, "--out", small, "--json").json
     assert all(1 <= kept <= 6 for kept in done["kept"])
-    (held,) = done["holds"]
-    assert 0 <= held["whole"] <= held["front"]
-    assert 0 < held["modules"] <= 1
+    (coverage,) = done["front_coverage"]
+    assert 0 <= coverage["covered"] <= coverage["front"]
+    assert 0 < coverage["module_share"] <= 1
     more = nasbuild("shrink", files.fit, "--front", 6, "--k", 9, "--out", small, "--json").json
     assert more["after"] > done["after"]
-    assert "of the labelled front of" in nasbuild("shrink", files.fit, "--out", small).out
+    assert "architectures of the labelled front of" in nasbuild("shrink", files.fit, "--out", small).out
 
 
-def test_a_search_begins_with_what_was_built(nasbuild, files, tmp_path):
+def test_a_search_starts_from_built_architectures(nasbuild, files, tmp_path):
     built, out = tmp_path / "built.jsonl", tmp_path / "found"
     assert nasbuild("build", files.fit, "--target", "loss", "--top", 5, "--out", built).code == 0
     done = nasbuild(*CALL, "--start", built, "--budget", 12, "--population", 6, "--out", out)
@@ -81,7 +81,7 @@ def test_a_search_begins_with_what_was_built(nasbuild, files, tmp_path):
     assert first == [json.loads(line)["arch"] for line in built.read_text().splitlines()]
 
 
-def test_what_could_not_be_evaluated_is_told(nasbuild, tmp_path):
+def test_failed_evaluations_are_counted(nasbuild, tmp_path):
     script = tmp_path / "mine.py"
     script.write_text(
         "def half(arch):\n    n = len(arch['stages'][0])\n    return {'loss': None if n > 1 else n}\n"
@@ -89,11 +89,11 @@ def test_what_could_not_be_evaluated_is_told(nasbuild, tmp_path):
     call = ["search", "--space", "digits-macro", "--evaluator", f"{script}:half", "--target", "loss"]
     done = nasbuild(*call, "--budget", 20, "--population", 10, "--out", tmp_path / "found")
     assert done.code == 0, done.err
-    assert "of 20 could not be evaluated" in done.out
+    assert "of 20 evaluations failed" in done.out
     none = nasbuild(
         *call, "--where", "loss >= 2", "--budget", 20, "--population", 10, "--out", tmp_path / "no"
     )
-    assert "nothing that was evaluated is within the bounds" in none.out
+    assert "no evaluated architecture is within the bounds" in none.out
 
 
 def test_an_evaluator_may_fail_but_not_always(nasbuild, tmp_path):
@@ -107,7 +107,7 @@ def test_an_evaluator_may_fail_but_not_always(nasbuild, tmp_path):
     call = ["search", "--space", "digits-macro", "--target", "loss", "--budget", 20, "--population", 10]
     done = nasbuild(*call, "--evaluator", f"{script}:half", "--out", tmp_path / "half")
     assert done.code == 0, done.err
-    assert "of 20 could not be evaluated" in done.out
+    assert "of 20 evaluations failed" in done.out
     for name, reason in (("never", "RuntimeError: no such device"), ("typo", "did you mean loss?")):
         more = ["--evaluator", f"{script}:{name}", "--out", tmp_path / name, "--json"]
         sentence = nasbuild(*call, *more).sentence
@@ -115,7 +115,7 @@ def test_an_evaluator_may_fail_but_not_always(nasbuild, tmp_path):
         assert reason in sentence
 
 
-def test_a_search_is_held_to_a_limit_and_tells_of_changed_code(nasbuild, tmp_path):
+def test_a_search_applies_a_time_limit_and_reports_changed_code(nasbuild, tmp_path):
     script, count = tmp_path / "mine.py", tmp_path / "count"
     code = (
         "import pathlib, time\n"
@@ -128,23 +128,23 @@ def test_a_search_is_held_to_a_limit_and_tells_of_changed_code(nasbuild, tmp_pat
     script.write_text(code)
     call = ["search", "--space", "digits-macro", "--target", "loss", "--budget", 8, "--population", 8]
     call += ["--evaluator", f"{script}:measure", "--out", tmp_path / "found", "--limit", 0.4]
-    told = nasbuild(*call, "--workers", 1, "--json").json
+    result = nasbuild(*call, "--workers", 1, "--json").json
     lines = (tmp_path / "found" / "archs.jsonl").read_text().splitlines()
     long = sum(sum(map(len, json.loads(line)["arch"]["stages"])) == 4 for line in lines)
-    assert (told["failed"], told["outdated"]) == (long, 0)
+    assert (result["failed"], result["outdated"]) == (long, 0)
     assert 0 < long < 8
-    assert any("took longer than 0.4 s" in note for note in told["notes"])
-    assert told["store"] == str(tmp_path / "found" / "store.db")
+    assert any("took longer than 0.4 s" in note for note in result["notes"])
+    assert result["store"] == str(tmp_path / "found" / "store.db")
     script.write_text(code.replace("n == 4", "False").replace("'loss': n", "'loss': n + 0.5"))
     done = nasbuild(*call)
-    # The same sentence as evaluate's.
-    assert f"8 were told by other code than {script}:measure has now" in done.out
+    # The same sentence as in evaluate.
+    assert f"8 were measured by an earlier version of {script}:measure" in done.out
     assert count.read_text() == 8 * "."
-    told = nasbuild(*call, "--again", "--json").json
-    assert (told["failed"], told["outdated"]) == (0, 0)
+    result = nasbuild(*call, "--again", "--json").json
+    assert (result["failed"], result["outdated"]) == (0, 0)
     assert count.read_text() == 16 * "."
-    assert all(row["values"]["loss"] % 1 == 0.5 for row in told["front"])
-    assert "told by other code" not in nasbuild(*call).out
+    assert all(row["values"]["loss"] % 1 == 0.5 for row in result["front"])
+    assert "earlier version" not in nasbuild(*call).out
 
 
 @pytest.mark.parametrize(
@@ -153,13 +153,13 @@ def test_a_search_is_held_to_a_limit_and_tells_of_changed_code(nasbuild, tmp_pat
         (["--limit", "0"], "--limit: the limit is 0 s; allowed: numbers above 0"),
         (["--budget", "1"], "--budget: the budget is 1; allowed: 2 or more"),
         (["--method", "swap"], "--method: there is no method 'swap'"),
-        (["--method", "insight"], "--data: method insight and a table belong together"),
-        (["--data", "digits-macro"], "--data: method insight and a table belong together"),
+        (["--method", "insight"], "--data: method insight needs a table, and other methods take none"),
+        (["--data", "digits-macro"], "--data: method insight needs a table, and other methods take none"),
         (
             ["--method", "insight", "--data", "digits-macro", "--reduced", "digits-macro"],
             "--data and --reduced exclude each other",
         ),
-        (["--reduced", "mnasnet"], "--reduced: space 'mnasnet' is no part of 'digits-macro'"),
+        (["--reduced", "mnasnet"], "--reduced: space 'mnasnet' is not a subspace of 'digits-macro'"),
         (["--where", "speed <= 3"], "there is no metric 'speed'"),
         (["--evaluator", "gone"], "--evaluator: there is no evaluator 'gone'"),
     ],
@@ -186,27 +186,27 @@ def test_evaluate_keeps_a_store_and_writes_a_table(nasbuild, files, tmp_path):
     ]
     done = nasbuild(*call, "--out", table)
     assert done.code == 0, done.err
-    assert "6 of 6 architectures are evaluated" in done.out
+    assert "6 of 6 architectures evaluated" in done.out
     assert "6 evaluations written" in done.out
     written = read_table(table, load_space("digits-macro"))
     assert len(written) == 6
     again = nasbuild(*call, "--workers", 2, "--json").json
-    assert (again["done"], again["under_way"], again["failed"]) == (6, 0, {})
+    assert (again["done"], again["in_progress"], again["failed"]) == (6, 0, {})
     script = tmp_path / "mine.py"
     script.write_text("def never(arch):\n    raise RuntimeError('out of memory')\n")
     failed = nasbuild(*call[:4], f"{script}:never", *call[5:])
     assert "6 failed: RuntimeError: out of memory; --retry-failed tries again" in failed.out
     script.write_text(
         "count = 0\n"
-        "def told(arch):\n"
+        "def noisy(arch):\n"
         "    global count\n"
         "    count += 1\n"
         "    raise RuntimeError(f'{0.1 * count} ms, spread {count}.5%' if count < 3 else 'abcdef'[count - 1])\n"
     )
-    failed = nasbuild(*call[:4], f"{script}:told", *call[5:])
+    failed = nasbuild(*call[:4], f"{script}:noisy", *call[5:])
     assert "2 failed, one of them: RuntimeError: 0.1 ms, spread 1.5%; --retry" in failed.out
     assert "1 failed: RuntimeError: c; --retry" in failed.out
-    assert "2 failed for 2 other reasons; --json tells all" in failed.out
+    assert "2 failed for 2 other reasons; --json lists all" in failed.out
     assert "there is no program" in nasbuild(*call[:4], "command:no-such-program", *call[5:]).sentence
     assert "the limit is 0 s" in nasbuild(*call, "--limit", 0).sentence
 
@@ -214,7 +214,7 @@ def test_evaluate_keeps_a_store_and_writes_a_table(nasbuild, files, tmp_path):
 def test_costs_are_evaluated_into_a_table(nasbuild, files, tmp_path):
     call = ["evaluate", "--space", "digits-macro", "--archs", files.data, "--store", tmp_path / "store.db"]
     done = nasbuild(*call, "--evaluator", "costs:digits", "--out", tmp_path / "table.jsonl")
-    assert "60 of 60 architectures are evaluated" in done.out
+    assert "60 of 60 architectures evaluated" in done.out
     written = read_table(tmp_path / "table.jsonl", load_space("digits-macro"))
     known = read_table(files.data, load_space("digits-macro"))
     rows = [written.row_of[a] for a in known.architectures]
@@ -225,13 +225,17 @@ def test_costs_are_evaluated_into_a_table(nasbuild, files, tmp_path):
 @pytest.mark.parametrize(
     ("evaluator", "more", "message"),
     [
-        ("digits", ["--gpus", 0.5], "only a Ray cluster shares out GPUs; add --ray"),
-        ("digits", ["--ray", "auto", "--workers", 2], "a cluster runs as many as its machines can"),
+        ("digits", ["--gpus", 0.5], "only a Ray cluster assigns GPUs; add --ray"),
+        (
+            "digits",
+            ["--ray", "auto", "--workers", 2],
+            "a cluster runs as many evaluations as its machines can",
+        ),
         ("latency:digits", ["--workers", 2], "so it has one process; leave --workers and --ray out"),
         ("latency:digits,threads=0", [], "threads is '0'; allowed: whole numbers above 0"),
         ("costs:gone", [], "there are no networks 'gone'"),
     ],
 )
-def test_what_cannot_be_evaluated_so_is_refused(nasbuild, files, tmp_path, evaluator, more, message):
+def test_unsuitable_executors_and_networks_are_refused(nasbuild, files, tmp_path, evaluator, more, message):
     call = ["evaluate", "--space", "digits-macro", "--archs", files.data, "--store", tmp_path / "store.db"]
     assert message in nasbuild(*call, "--evaluator", evaluator, *more).sentence

@@ -1,4 +1,4 @@
-"""A table at one resolution of three: said wherever it matters, and not built unless asked for."""
+"""A table with one of three resolutions: the others are reported, and built only on demand."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ stages:
   - {name: one, depth: [1, 2], features: {kernel: [3, 5, 7]}}
   - {name: two, depth: [1, 2], features: {kernel: [3, 5, 7]}}
 """
-TOLD = "globals resolution 128, 160"
+UNSEEN = "globals resolution 128, 160"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The space, 60 rows all at resolution 192, and a run learnt from them."""
+    """A space, 60 rows all at resolution 192, and their fit."""
     folder = tmp_path_factory.mktemp("sizes")
     (folder / "space.yaml").write_text(SPACE)
     space = space_from_yaml(SPACE)
@@ -50,24 +50,24 @@ def folder(tmp_path_factory):
     return folder
 
 
-def test_check_and_fit_and_explain_and_the_report_name_them(nasbuild, folder, tmp_path):
+def test_check_fit_explain_and_report_name_unseen_choices(nasbuild, folder, tmp_path):
     done = nasbuild("check", "--space", folder / "space.yaml", "--data", folder / "archs.jsonl")
     assert done.code == 0, done.err
-    assert f"No row has {TOLD}." in done.out
-    assert "nothing to complain about" not in done.out
+    assert f"No row has {UNSEEN}." in done.out
+    assert "no problems found" not in done.out
     ask = ("check", "--space", folder / "space.yaml", "--data", folder / "archs.jsonl", "--json")
     assert [one["choices"] for one in nasbuild(*ask).json["table"]["unseen"]] == [[128, 160]]
     done = nasbuild("explain", folder / "fit")
-    assert f"No labelled architecture has {TOLD}." in " ".join(done.out.split())
+    assert f"No labelled architecture has {UNSEEN}." in " ".join(done.out.split())
     (tmp_path / "ids").write_text("".join(f"n{i}\n" for i in range(20)))
     done = nasbuild(
         *("fit", "--ids", tmp_path / "ids"),
         *("--space", folder / "space.yaml", "--data", folder / "archs.jsonl", "--target", "acc"),
         *("--no-baselines", "--out", tmp_path / "fit"),
     )
-    assert f"No labelled architecture has {TOLD}." in " ".join(done.out.split())
+    assert f"No labelled architecture has {UNSEEN}." in " ".join(done.out.split())
     assert nasbuild("report", folder / "fit", "--out", tmp_path / "report.html").code == 0
-    assert TOLD in (tmp_path / "report.html").read_text()
+    assert UNSEEN in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -81,17 +81,17 @@ def test_check_and_fit_and_explain_and_the_report_name_them(nasbuild, folder, tm
         ("--front", 10),
     ],
 )
-def test_they_are_built_only_when_asked_for(nasbuild, folder, tmp_path, how):
+def test_unseen_choices_are_built_only_on_demand(nasbuild, folder, tmp_path, how):
     for flags in ((), ("--unseen",)):
         done = nasbuild("build", folder / "fit", *how, *flags, "--out", tmp_path / "built.jsonl")
         assert done.code == 0, done.err
         rows = [json.loads(line) for line in (tmp_path / "built.jsonl").read_text().splitlines()]
         found = {row["arch"]["globals"]["resolution"] for row in rows}
-        # Of equals, which all three are as far as the labels tell, a front may keep any one.
+        # All three resolutions have equal predictions, so a front may keep any of them.
         assert found == {192} if not flags else found - {192} or "--front" in how
 
 
-def test_nor_kept_in_a_reduced_space_but_proposed(nasbuild, folder, tmp_path):
+def test_unseen_choices_are_proposed_but_not_kept_in_a_reduced_space(nasbuild, folder, tmp_path):
     assert nasbuild("shrink", folder / "fit", "--k", 5, "--out", tmp_path / "less.yaml").code == 0
     assert "globals_modules: [{resolution: 192}]" in (tmp_path / "less.yaml").read_text()
     done = nasbuild("build", folder / "fit", "--propose", 20, "--out", tmp_path / "next.jsonl")
@@ -100,7 +100,7 @@ def test_nor_kept_in_a_reduced_space_but_proposed(nasbuild, folder, tmp_path):
     assert {row["arch"]["globals"]["resolution"] for row in rows} >= {128, 160}
 
 
-def test_what_is_predicted_of_them_is_as_uncertain_as_the_labels_are_different(folder):
+def test_predictions_with_unseen_choices_are_as_uncertain_as_labels_vary(folder):
     from nasbuild.score import load_fit, predict
 
     target_fit = load_fit(folder / "fit").targets[0]

@@ -1,4 +1,4 @@
-"""The whole path, as a user goes it."""
+"""The main commands from a table to a report, as a user runs them."""
 
 from __future__ import annotations
 
@@ -62,16 +62,16 @@ def test_check_of_a_table(nasbuild, files):
     assert loss["direction"] == "minimize"
 
 
-def test_explain_tells_trust_features_and_modules(nasbuild, files):
+def test_explain_shows_trust_features_and_modules(nasbuild, files):
     done = nasbuild("explain", files.fit)
     assert done.code == 0
     for word in ("loss", "acc / log10(macs)", "SRCC", "stage1", "mb_e6_k5"):
         assert word in done.out
     for word in (
         "change of a module's score",
-        "the same in each stage",
+        "the same per stage",
         "share of the prediction",
-        "90% intervals",
+        "90 % intervals",
     ):
         assert word in done.out
     for word in ("eq. 5", "FE-MLP", "norm"):
@@ -80,15 +80,15 @@ def test_explain_tells_trust_features_and_modules(nasbuild, files):
     assert [t["target"] for t in result["targets"]] == ["loss", "acc / log10(macs)"]
 
 
-def test_explain_tells_networks_from_the_default(nasbuild, files):
+def test_explain_words_networks_unlike_the_default(nasbuild, files):
     done = nasbuild("explain", files.network_fit)
     for word in ("eq. 5", "FE-MLP", "hop 4"):
         assert word in done.out
-    for word in ("the same in each stage", "share of the prediction", "90% intervals"):
+    for word in ("the same per stage", "share of the prediction", "90 % intervals"):
         assert word not in done.out
 
 
-def test_a_better_method_is_offered_with_its_command(nasbuild, tmp_path):
+def test_a_better_method_is_recommended_with_its_command(nasbuild, tmp_path):
     options = [
         "--space",
         "digits-macro",
@@ -117,7 +117,7 @@ def test_a_better_method_is_offered_with_its_command(nasbuild, tmp_path):
     assert command in done.out
 
 
-def test_fit_and_explain_name_labels_that_the_others_speak_against(nasbuild, tmp_path):
+def test_fit_and_explain_list_suspect_labels(nasbuild, tmp_path):
     whole = load_builtin("digits-macro")
     table = whole.select(np.sort(np.random.default_rng(3).permutation(len(whole))[:100]))
     wrong = int(np.argsort(table.columns["loss"])[1])
@@ -134,15 +134,15 @@ def test_fit_and_explain_name_labels_that_the_others_speak_against(nasbuild, tmp
         "--out",
         tmp_path / "fit",
     )
-    for told in (done, nasbuild("explain", tmp_path / "fit")):
-        assert told.code == 0, told.err
-        assert "- 1 label lies far from what all other rows say." in told.out
-        assert f"\n  {table.ids[wrong]}: " in told.out
+    for shown in (done, nasbuild("explain", tmp_path / "fit")):
+        assert shown.code == 0, shown.err
+        assert "- 1 suspect label lies far from the prediction of all other rows." in shown.out
+        assert f"\n  {table.ids[wrong]}: " in shown.out
     suspects = nasbuild("explain", tmp_path / "fit", "--json").json["targets"][0]["trust"]["suspects"]
     assert [one["id"] for one in suspects] == [table.ids[wrong]]
 
 
-def test_bench_measures_and_goes_on_where_it_stopped(nasbuild, data_dir, tmp_path):
+def test_bench_measures_and_resumes(nasbuild, data_dir, tmp_path):
     data, out = data_dir("nas-bench-macro").parent, tmp_path / "scores.json"
     options = ["bench", "scores", "--quick", "--data", data, "--out", out, "--draws", 1, "--workers", 1]
     done = nasbuild(*options, "--method", "marginal")
@@ -161,7 +161,7 @@ def test_bench_measures_and_goes_on_where_it_stopped(nasbuild, data_dir, tmp_pat
     assert json.loads(out.read_text())["rows"] == before
 
 
-def test_bench_means_are_over_draws_and_tell_how_many_there_are():
+def test_bench_means_are_over_draws_and_show_their_number():
     cell = "nas-bench-macro acc 50"
     rows = [
         {"cell": cell, "draw": n, "method": m, "held_out": v, "prediction": v / 2}

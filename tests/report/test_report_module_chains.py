@@ -1,4 +1,4 @@
-"""Drawings of modules: well-formed for any space, nothing missing, nothing outside."""
+"""Drawings of modules: well-formed for any space, complete and within bounds."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_shared_feature_is_written_once_and_others_in_each_layer(deep):
     assert (written.count("A"), written.count("B")) == (5, 5)
 
 
-def test_a_chain_too_long_for_the_width_goes_on_below(deep):
+def test_a_chain_too_long_for_the_width_is_wrapped(deep):
     chain = Chain(tuple(("skip", 5) for _ in range(10)), "1.0")
     wide, narrow = (parsed(draw_modules(deep, 0, [chain], width=w)) for w in (900, 200))
     assert len(cells(wide)) == len(cells(narrow)) == 20
@@ -90,20 +90,20 @@ def test_equal_choices_have_equal_colours_everywhere(deep):
         assert skip in {c.get("fill") for c in cells(parsed(picture))}
 
 
-def test_legend_names_letters_and_can_be_of_one_feature(deep):
+def test_a_legend_explains_letters_and_may_have_one_feature(deep):
     written = texts(parsed(draw_legend(deep, features=["op"])))
     assert written == ["A", "B", "op", "convolution", "skip"]
 
 
-def test_a_picture_alone_names_its_namespace_and_one_in_a_page_does_not(deep):
-    chain = [Chain(((1,) * 8, (2,) * 8), "0.5 ± 0.1", "hardly labelled: f1 2")]
+def test_only_a_standalone_picture_has_a_namespace(deep):
+    chain = [Chain(((1,) * 8, (2,) * 8), "0.5 ± 0.1", "few labels: f1 2")]
     assert "xmlns" not in draw_modules(deep, 1, chain, alone=False)
     picture = parsed(draw_modules(deep, 1, chain))
-    assert {"0.5 ± 0.1", "hardly labelled: f1 2"} <= set(texts(picture))
+    assert {"0.5 ± 0.1", "few labels: f1 2"} <= set(texts(picture))
     assert "0.5 ± 0.1" in picture.get("aria-label")
 
 
-def test_panels_put_pictures_in_a_grid(deep):
+def test_panels_arrange_pictures_in_a_grid(deep):
     one = draw_modules(deep, 1, [Chain(((1,) * 8, (2,) * 8))])
     panels = parsed(draw_panels([[one, one], [one]], columns=["acc & <b>", "lat"], gap=10, label="Fig."))
     inner = panels.findall(f"{_SVG}svg")

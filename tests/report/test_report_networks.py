@@ -1,4 +1,4 @@
-"""The page of a run on networks: what its cards tell, and that each fails alone."""
+"""The page of a fit on operator graphs: data of its cards, and that each card fails alone."""
 
 from __future__ import annotations
 
@@ -15,13 +15,19 @@ from nasbuild.ir import describe_node
 from nasbuild.report import report_html
 from nasbuild.report.draw._choice_colors import contrast, diverging, ink_on
 from nasbuild.report.networks import drawn_network
-from nasbuild.report.networks._network_selection import chosen_networks
-from nasbuild.report.networks._graph_fit_data import features_data, findings, pieces_data, sizes_data, trust_data
+from nasbuild.report.networks._graph_fit_data import (
+    features_data,
+    findings,
+    pieces_data,
+    sizes_data,
+    trust_data,
+)
+from nasbuild.report.networks._network_selection import select_networks
 from nasbuild.report.networks._network_view import network_data
 from nasbuild.report.networks._plots import _marks, compact, curve_limit, effect_curve
 from nasbuild.score.graphs import before, mine_pieces, node_scores
 
-CARDS = ["labels", "agreement", "operations", "attributes", "pieces", "network", "next"]
+CARDS = ["labels", "trust", "operations", "attributes", "pieces", "network", "next"]
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +35,10 @@ def html(graph_fit) -> str:
     return report_html(graph_fit)
 
 
-def test_cards_stand_in_their_order_for_every_target(html):
+def test_cards_are_in_order_for_every_target(html):
     page = Page(html)
     targets = [f"target-{n}-{card}" for n in (1, 2) for card in CARDS]
-    assert page.cards() == [(key, False) for key in ("summary", "table", *targets, "made")]
+    assert page.cards() == [(key, False) for key in ("summary", "table", *targets, "provenance")]
     assert page.open == []
 
 
@@ -47,7 +53,7 @@ def test_nothing_is_loaded_and_names_are_text(html):
     assert EVIL in "".join(page.words)
 
 
-def test_a_part_that_fails_leaves_the_rest(graph_fit, monkeypatch):
+def test_a_card_that_fails_leaves_the_rest_intact(graph_fit, monkeypatch):
     def fails(*_):
         raise ValueError("no picture")
 
@@ -57,20 +63,20 @@ def test_a_part_that_fails_leaves_the_rest(graph_fit, monkeypatch):
     assert [key for key, failed in Page(html).cards() if failed] == ["target-1-network", "target-2-network"]
 
 
-def test_a_part_that_others_tell_of_may_fail_as_well(graph_fit, monkeypatch):
+def test_a_card_that_others_depend_on_may_fail(graph_fit, monkeypatch):
     def fails(*_):
         raise ValueError("no trust")
 
     monkeypatch.setattr("nasbuild.report.networks._graph_cards.trust_data", fails)
     failed = [key for key, failed in Page(report_html(graph_fit)).cards() if failed]
-    assert failed == ["target-1-agreement", "target-2-agreement"]
+    assert failed == ["target-1-trust", "target-2-trust"]
 
 
-def test_networks_are_chosen_by_label_and_by_prediction(graph_fit):
+def test_networks_are_selected_by_label_and_by_prediction(graph_fit):
     target_fit = graph_fit.targets[1]
     labels = target_fit.labels.values
     predictions = np.random.default_rng(0).permutation(len(labels)).astype(float)
-    chosen = chosen_networks(graph_fit, target_fit, predictions, 9)
+    chosen = select_networks(graph_fit, target_fit, predictions, 9)
     assert 6 <= len(chosen) <= 9
     roles = {role: position for position, found in chosen for role in found}
     # Less cost is better.
@@ -84,20 +90,20 @@ def test_networks_are_chosen_by_label_and_by_prediction(graph_fit):
     assert ranks[15] <= labels[roles["median by label"]] <= ranks[25]
 
 
-def test_too_large_networks_are_left_out_and_told(graph_fit, monkeypatch):
+def test_too_large_networks_are_omitted_with_a_note(graph_fit, monkeypatch):
     sizes = sorted(len(g) for g in graph_fit.table.graphs)
-    monkeypatch.setattr("nasbuild.report.networks._network_selection.MOST_NODES", sizes[20])
-    monkeypatch.setattr("nasbuild.report.networks._network_view.MOST_NODES", sizes[20])
+    monkeypatch.setattr("nasbuild.report.networks._network_selection.MAX_NODES", sizes[20])
+    monkeypatch.setattr("nasbuild.report.networks._network_view.MAX_NODES", sizes[20])
     data = network_data(graph_fit, graph_fit.targets[0])
     assert max(len(n["x"]) for n in data["view"]["networks"]) <= sizes[20]
     large = sum(size > sizes[20] for size in sizes)
     assert f"{large} network" in data["health"]["text"]
-    monkeypatch.setattr("nasbuild.report.networks._network_selection.MOST_NODES", 0)
+    monkeypatch.setattr("nasbuild.report.networks._network_selection.MAX_NODES", 0)
     assert network_data(graph_fit, graph_fit.targets[0])["shown"] == 0
-    assert "small enough" in report_html(graph_fit)
+    assert "small enough to draw" in report_html(graph_fit)
 
 
-def test_the_view_holds_every_hop_and_what_nodes_are(graph_fit):
+def test_the_view_has_scores_of_every_hop_and_facts_of_nodes(graph_fit):
     target_fit = graph_fit.targets[0]
     view = network_data(graph_fit, target_fit)["view"]
     for shown in view["networks"]:
@@ -120,7 +126,7 @@ def test_the_view_holds_every_hop_and_what_nodes_are(graph_fit):
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_texts_can_be_read_on_every_colour(dark):
+def test_texts_are_readable_on_every_colour(dark):
     colours = diverging(17, dark=dark)
     assert len(set(colours)) == 17
     assert min(contrast(ink_on(c), c) for c in colours) >= 4.5
@@ -139,7 +145,7 @@ def test_long_operations_are_shortened_in_the_picture_only(graph_fit):
     assert max(shown["widths"]) <= 176
 
 
-def test_labels_stand_over_the_size_of_networks(graph_fit):
+def test_labels_are_plotted_over_the_size_of_networks(graph_fit):
     target_fit = graph_fit.targets[0]
     data = sizes_data(graph_fit, target_fit)
     assert [a["name"] for a in data["axes"]] == ["MACs", "acc"]
@@ -147,17 +153,17 @@ def test_labels_stand_over_the_size_of_networks(graph_fit):
     assert data["axes"][1]["values"] == target_fit.labels.values.tolist()
 
 
-def test_trust_is_told_with_baselines_beside(graph_fit):
+def test_trust_has_baselines(graph_fit):
     target_fit = graph_fit.targets[0]
     data = trust_data(target_fit)
     assert data["verdict"] == target_fit.trust.verdict == data["health"]["text"]
     assert [h["mean"] for h in data["hops"]] == [a.mean for a in target_fit.trust.hops]
     assert [r["name"] for r in data["baselines"]] == ["ridge", "lightgbm"]
-    told = " ".join(step["text"] for step in data["next"])
-    assert ("orders unseen networks better" in told) == (target_fit.trust.better is not None)
+    advice = " ".join(step["text"] for step in data["next"])
+    assert ("orders unseen networks better" in advice) == (target_fit.trust.better is not None)
 
 
-def test_operations_stand_best_first_and_sizes_in_their_order(graph_fit):
+def test_operations_are_sorted_best_first_and_sizes_keep_their_order(graph_fit):
     for target_fit in graph_fit.targets:
         data = features_data(graph_fit, target_fit)
         effects = [target_fit.target.sign * c["effect"] for c in data["operations"]["choices"]]
@@ -168,7 +174,7 @@ def test_operations_stand_best_first_and_sizes_in_their_order(graph_fit):
         assert all(c["absent"] is not None for c in data["numbers"])
 
 
-def test_pieces_are_those_of_the_miner(graph_fit):
+def test_pieces_equal_the_mined_ones(graph_fit):
     for target_fit in graph_fit.targets:
         data = pieces_data(graph_fit, target_fit)
         mined = mine_pieces(graph_fit.table.graphs, node_scores(target_fit.ensemble, graph_fit.graphs, 2))
@@ -178,13 +184,13 @@ def test_pieces_are_those_of_the_miner(graph_fit):
         assert data["best"][0]["networks"] == first.networks
 
 
-def test_findings_are_told_only_where_something_can_be_believed(graph_fit):
+def test_there_are_findings_only_for_a_reliable_fit(graph_fit):
     target_fit = graph_fit.targets[0]
     parts = features_data(graph_fit, target_fit), pieces_data(graph_fit, target_fit)
     trust = trust_data(target_fit)
     assert findings({**trust, "level": "none"}, *parts) == []
-    told = findings({**trust, "level": "high"}, *parts)
-    assert any("operation" in sentence.lower() for sentence in told)
+    sentences = findings({**trust, "level": "high"}, *parts)
+    assert any("operation" in sentence.lower() for sentence in sentences)
 
 
 CURVE = {
@@ -198,7 +204,7 @@ CURVE = {
 }
 
 
-def test_a_curve_stays_in_its_picture_and_counts_its_nodes():
+def test_a_curve_stays_within_its_plot_and_counts_nodes():
     limit = curve_limit([CURVE])
     assert limit == pytest.approx(2.0 * 1.05)
     svg = str(effect_curve(CURVE, limit, 1))
@@ -217,7 +223,7 @@ def test_a_curve_stays_in_its_picture_and_counts_its_nodes():
 @pytest.mark.parametrize(
     "values", [[1.0, 7.0], [3.0, 900.0], [16.0, 3e9], [100.0, 130.0], [5.0, 12.0, 13.0, 14.0, 20.0]]
 )
-def test_marks_are_few_and_inside(values):
+def test_marks_are_few_and_within_the_axis(values):
     marks = _marks(values)
     assert 1 <= len(marks) <= 7
     assert values[0] * 0.999 <= min(marks) <= max(marks) <= values[-1] * 1.001
@@ -229,7 +235,7 @@ def test_counts_are_short():
     ]  # fmt: skip
 
 
-def test_what_a_node_sees_is_what_a_search_backwards_finds(graph_fit):
+def test_the_receptive_field_of_a_node_equals_a_backward_search(graph_fit):
     graph = graph_fit.table.graphs[3]
     power = np.eye(len(graph), dtype=int)
     adjacency = power.copy()

@@ -1,4 +1,4 @@
-"""The view of networks in a real browser: hops, search, clicks, keys, and what is told of a node."""
+"""The network view in a real browser: hops, search, clicks, keys, and facts of a node."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class View:
     """The first view of networks on a page."""
 
     def __init__(self, page, fitted) -> None:
-        self.page, self.run = page, fitted
+        self.page, self.fit = page, fitted
         self.root = page.locator("[data-network]").first
         self.root.scroll_into_view_if_needed()
 
@@ -39,7 +39,7 @@ class View:
     @property
     def graph(self):
         name = self.part("head").locator("strong").text_content()
-        return next(g for g in self.run.table.graphs if g.name == name)
+        return next(g for g in self.fit.table.graphs if g.name == name)
 
     def hop(self, number: int) -> None:
         self.part("hop").locator("label").nth(number).click()
@@ -73,18 +73,18 @@ def test_a_hop_colours_the_picture(view):
     assert view.picture() == pictures[last]
 
 
-def test_a_click_tells_what_a_node_is(view, graph_fit):
+def test_a_click_shows_the_facts_of_a_node(view, graph_fit):
     target_fit, graph = graph_fit.targets[0], view.graph
     row = [g.name for g in graph_fit.table.graphs].index(graph.name)
     for node, hop in ((0, 2), (len(graph) - 1, 1), (graph.ops.index("Conv", 1), 2)):
         view.hop(hop)
         view.click(node)
         assert view.state()["selected"] == node
-        told = view.part("node")
-        assert told.locator("h4").text_content() == describe_node(graph, node)
-        assert told.locator("code").text_content() == graph.labels[node]
-        assert "1 × 16 × 8 × 8" in told.text_content()
-        for m, line in enumerate(told.locator("tbody tr").all()):
+        facts = view.part("node")
+        assert facts.locator("h4").text_content() == describe_node(graph, node)
+        assert facts.locator("code").text_content() == graph.labels[node]
+        assert "1 × 16 × 8 × 8" in facts.text_content()
+        for m, line in enumerate(facts.locator("tbody tr").all()):
             scores = node_scores(target_fit.ensemble, graph_fit.graphs, m)
             at = graph_fit.graphs.offsets[row] + node
             number = line.locator("td").text_content().replace("−", "-").replace("+", "")
@@ -94,7 +94,7 @@ def test_a_click_tells_what_a_node_is(view, graph_fit):
         assert m == 2
         seen = before(graph, node, hop)
         assert sorted(view.state()["seen"]) == list(seen)
-        words = told.locator(".network-piece span").text_content()
+        words = facts.locator(".network-piece span").text_content()
         assert words == ", ".join(describe_node(graph, n) for n in seen)
     view.part("canvas").press("Escape")
     assert view.state()["selected"] == -1
@@ -118,7 +118,7 @@ def test_a_search_finds_and_steps_through(view):
     assert view.part("found").text_content() == "none"
 
 
-def test_keys_go_along_edges_and_zoom(view):
+def test_keys_follow_edges_and_zoom(view):
     graph, canvas = view.graph, view.part("canvas")
     canvas.focus()
     canvas.press("ArrowDown")
@@ -192,7 +192,7 @@ def test_a_piece_is_shown_where_it_stands(view):
 
 
 @pytest.mark.parametrize("width", [1280, 760, 400])
-def test_nothing_sticks_out(opened, graph_fit, width):
+def test_nothing_overflows(opened, graph_fit, width):
     page = opened(width)
     view = View(page, graph_fit)
     view.click(1)
@@ -207,7 +207,7 @@ def test_nothing_sticks_out(opened, graph_fit, width):
     assert texts_outside(page) == []
 
 
-def test_it_is_dark_where_the_reader_wants_it_dark_and_light_on_paper(opened, graph_fit):
+def test_dark_colour_scheme_on_screen_and_light_in_print(opened, graph_fit):
     page = opened(color_scheme="dark")
     view = View(page, graph_fit)
     dark = view.picture()

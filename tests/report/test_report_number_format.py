@@ -1,4 +1,4 @@
-"""Numbers and colours: readable, right, the same everywhere."""
+"""Formats of numbers and colours of choices: readable, correct and consistent."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_counts_of_any_size(number, text):
     assert count(number) == text
 
 
-def test_counts_longer_than_python_likes_to_write():
+def test_counts_beyond_the_digit_limit_of_python():
     assert count(3 * 10**5000) == "3.00 × 10⁵⁰⁰⁰"
 
 
@@ -63,7 +63,7 @@ def test_a_scale_writes_any_value(values):
         assert abs(written - value) <= 0.51 * 10.0 ** (scale.exponent - scale.decimals) + 1e-9 * abs(value)
 
 
-def test_absent_values_are_dashes():
+def test_missing_values_are_dashes():
     assert Scale.of([None, 1.0]).plain(None) == "–"
     assert Scale.of([]).plain(float("nan")) == "–"
     assert minus("-0.00") == "0.00"
@@ -86,7 +86,7 @@ def test_tick_texts_show_their_steps():
 
 @relaxed
 @given(spaces())
-def test_choices_of_a_feature_look_different_and_can_be_read(space: Space):
+def test_choices_of_a_feature_are_distinct_and_readable(space: Space):
     palette = Palette(space)
     for name, feature in palette.features.items():
         looks = [palette.swatch(name, c) for c in feature.choices]
@@ -103,7 +103,7 @@ def test_larger_numbers_are_darker():
     assert white == sorted(white)
 
 
-def test_one_and_true_are_not_confused():
+def test_1_and_true_are_distinct():
     assert Palette(_space_of([False, True])).swatch("f", True).text == "yes"
     with pytest.raises(KeyError):
         Palette(_space_of([False, True])).swatch("f", 1)

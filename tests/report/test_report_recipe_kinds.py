@@ -1,4 +1,4 @@
-"""What is told of each kind of recipe: its own words, its units, its baselines, its effects in each stage."""
+"""The report of each kind of recipe: its wording, units, baselines and effects per stage."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from nasbuild.space import count_architectures, sample, space_from_dict
 from nasbuild.table import Table
 from strategies import spaces
 
-OF_NETWORKS = ("eq. 5", "hop 4", "not in the unit of the labels", "learnt scalar", "FE-MLP")
-OF_THE_DEFAULT = ("samples of the posterior", "its noise included", "share of the prediction", "Intervals:")
+OF_NETWORKS = ("eq. 5", "hop 4", "not in the unit of the labels", "learned scalar", "FE-MLP")
+OF_THE_DEFAULT = ("posterior samples", "noise included", "share of the prediction", "Intervals:")
 
 
 def words(html: str) -> str:
@@ -37,25 +37,25 @@ def with_trust(fitted, **changes):
     return replace(fitted, targets=(replace(one, trust=replace(one.trust, **changes)),))
 
 
-def test_each_kind_has_its_own_words(fitted, additive, baseline):
+def test_each_kind_has_its_own_wording(fitted, additive, baseline):
     pages = {one.recipe.name: words(report_html(one, top=2)) for one in (fitted, additive, baseline)}
     for name, page in pages.items():
         assert 'class="card failed"' not in page
-        told = [word in page for word in OF_NETWORKS if word != "FE-MLP"]
-        assert all(told) if name == "paper" else not any(told), name
-        told = [word in page for word in OF_THE_DEFAULT]
-        assert all(told) if name == "default" else not any(told), name
+        found = [word in page for word in OF_NETWORKS if word != "FE-MLP"]
+        assert all(found) if name == "paper" else not any(found), name
+        found = [word in page for word in OF_THE_DEFAULT]
+        assert all(found) if name == "default" else not any(found), name
         assert "FE-MLP" not in page
     assert "hop 0" not in pages["marginal"]
     assert "marginal means fitted on all rows" in pages["marginal"].lower()
 
 
-def test_other_methods_stand_beside_the_own_figures(additive):
+def test_baselines_are_shown_beside_the_fit(additive):
     data, trust = trust_data(additive, additive.targets[0]), additive.targets[0].trust
     assert [r["recipe"] for r in data["baselines"]] == ["ridge", "lightgbm"]
-    for told, baseline in zip(data["baselines"], trust.baselines, strict=True):
-        assert told["modules"]["mean"] == baseline.modules.mean
-        assert told["prediction"]["mean"] == baseline.prediction.mean
+    for shown, baseline in zip(data["baselines"], trust.baselines, strict=True):
+        assert shown["modules"]["mean"] == baseline.modules.mean
+        assert shown["prediction"]["mean"] == baseline.prediction.mean
     page = words(report_html(additive, top=1))
     for baseline in trust.baselines:
         assert (
@@ -66,14 +66,14 @@ def test_other_methods_stand_beside_the_own_figures(additive):
     assert "LightGBM" in page
 
 
-def test_dots_are_fits_and_members_are_samples(additive, fitted):
+def test_dots_are_fits_and_members_are_posterior_samples(additive, fitted):
     data = trust_data(additive, additive.targets[0])
     assert (data["fits"], data["members"]) == (5, 32)
     assert trust_data(fitted, fitted.targets[0])["fits"] == 2
     page = words(report_html(additive, top=1))
-    assert "SRCC on labels that the fits did not see" in page
+    assert "SRCC on labels held out from the fits" in page
     assert "means over 5 fits" in page
-    assert "32 samples of the posterior" in page
+    assert "32 posterior samples" in page
 
 
 @pytest.mark.parametrize("better", ["ridge", "lightgbm"])
@@ -81,7 +81,7 @@ def test_a_better_method_is_the_first_step_with_its_command(additive, better):
     fitted = replace(with_trust(additive, better=better), seed=7)
     step = explain_data(fitted)["targets"][0]["next"][0]
     assert step["kind"] == "better"
-    assert step["command"].endswith(f"--recipe {better} --seed 7 --out RUN-{better}")
+    assert step["command"].endswith(f"--recipe {better} --seed 7 --out FIT-{better}")
     assert f"'{COST.replace(chr(39), chr(39) + chr(34) + chr(39) + chr(34) + chr(39))}'" in step["command"]
     page = report_html(fitted, top=1)
     assert f"--recipe {better} --seed 7" in page
@@ -89,50 +89,50 @@ def test_a_better_method_is_the_first_step_with_its_command(additive, better):
     assert EVIL not in page
 
 
-def test_no_method_is_offered_where_none_is_better(additive):
+def test_no_method_is_recommended_if_none_is_better(additive):
     steps = explain_data(with_trust(additive, better=None))["targets"][0]["next"]
     assert not any(step["kind"] == "better" for step in steps)
 
 
 @pytest.mark.parametrize(
-    ("share", "labels", "told"),
+    ("share", "labels", "judgement"),
     [
         (None, 100, ""),
-        (0.9, 100, "about right"),
-        (0.85, 60, "about right"),
-        (0.85, 300, "a little too narrow"),
+        (0.9, 100, "well calibrated"),
+        (0.85, 60, "well calibrated"),
+        (0.85, 300, "slightly too narrow"),
         (0.6, 300, "are too narrow"),
         (0.99, 300, "wider"),
     ],
 )
-def test_coverage_is_judged_by_what_chance_allows(share, labels, told):
-    assert told in coverage_text(share, labels)
-    assert bool(coverage_text(share, labels)) == bool(told)
+def test_coverage_is_judged_by_what_chance_allows(share, labels, judgement):
+    assert judgement in coverage_text(share, labels)
+    assert bool(coverage_text(share, labels)) == bool(judgement)
 
 
 @pytest.mark.parametrize(
     ("n_tied", "scored", "text"),
     [
-        (0, 900, "the best module is told from the others"),
-        (1, 900, "1 module can't be told from the best one"),
-        (138, 900, "138 modules can't be told from the best one"),
-        (499, 900, "at least 499 modules can't be told from the best one"),
-        (499, 500, "499 modules can't be told from the best one"),
+        (0, 900, "the best module is clearly better than the others"),
+        (1, 900, "1 module is tied with the best one"),
+        (138, 900, "138 modules are tied with the best one"),
+        (499, 900, "at least 499 modules are tied with the best one"),
+        (499, 500, "499 modules are tied with the best one"),
         (None, 900, ""),
     ],
 )
-def test_modules_that_are_not_told_apart_are_counted(n_tied, scored, text):
+def test_tied_modules_are_counted(n_tied, scored, text):
     assert ties_text({"n_tied": n_tied, "scored": scored, "total": 1000}) == text
 
 
-def test_stages_with_modules_not_told_apart_are_named(additive):
-    def told(*counts: int) -> str:
+def test_stages_with_tied_modules_are_named(additive):
+    def findings_of(*counts: int) -> str:
         fitted = with_trust(additive, n_tied=counts, level="high")
         return " ".join(explain_data(fitted)["targets"][0]["findings"])
 
-    assert "In two, 138 modules can't be told from the best one" in told(0, 138, 0)
-    assert f"best one of their stage: 2 in one & {EVIL}, 138 in two;" in told(2, 138, 0)
-    assert "can't be told" not in told(0, 0, 0)
+    assert "In two, 138 modules are tied with the best one" in findings_of(0, 138, 0)
+    assert f"best one of their stage: 2 in one & {EVIL}, 138 in two;" in findings_of(2, 138, 0)
+    assert "tied with" not in findings_of(0, 0, 0)
     assert modules_data(additive, with_trust(additive, n_tied=()).targets[0])["stages"][0]["n_tied"] is None
 
 
@@ -182,9 +182,9 @@ def test_numeric_features_have_effects_too():
     assert "in each stage" in words(report_html(fitted, top=1))
 
 
-def test_colours_tell_better_from_worse_and_not_what_is_unsure():
+def test_colours_show_better_and_worse_but_not_uncertain_effects():
     def row(name, *effects):
-        each = [e and {"effect": e[0], "effect_std": e[1], "each": [0.0]} for e in effects]
+        each = [e and {"effect": e[0], "effect_std": e[1], "member_effects": [0.0]} for e in effects]
         return {"choice": name, "effects": each}
 
     effects = {
@@ -200,14 +200,14 @@ def test_colours_tell_better_from_worse_and_not_what_is_unsure():
         assert found["gaps"]
 
 
-def test_one_stage_alone_has_no_table_of_stages(additive):
+def test_a_single_stage_has_no_table_of_stages(additive):
     one = additive.targets[0]
     only = replace(one, features=tuple(s for s in one.features if s.stage in (None, 1)))
     assert stage_effects(features_data(additive, only)["features"])["features"] == []
     assert "Effect in each stage" not in report_html(replace(additive, targets=(only,)), top=1)
 
 
-def test_the_stage_in_which_a_choice_matters_most_is_named(additive):
+def test_the_stage_with_the_largest_effect_is_named(additive):
     trust = trust_data(additive, additive.targets[0]) | {"level": "high"}
     feature = {
         "feature": "kernel",
@@ -220,21 +220,28 @@ def test_the_stage_in_which_a_choice_matters_most_is_named(additive):
         {"stage": u, "name": name, "choices": _pair(high, low)}
         for u, (name, high, low) in enumerate((("stage1", 0.1, -0.1), ("stage4", 0.4, -0.22)))
     ]
-    features = {"features": [feature], "measure": "effect", "unit": "%", "told": "so"}
+    features = {"features": [feature], "measure": "effect", "unit": "%", "basis": "so"}
     said = findings(trust, features, {"stages": []})
-    assert said[0] == "The feature that matters most is kernel: best is 7, worst 3, 0.300 % apart (so)."
-    assert said[1] == "In a single stage, kernel matters most in stage4: best is 7, worst 3, 0.620 % apart."
+    assert said[0] == "The most important feature is kernel: best is 7, worst is 3, 0.300 % apart (so)."
+    assert said[1] == (
+        "The largest effect within a stage is that of kernel in stage4: best is 7, worst is 3, 0.620 % apart."
+    )
     for part in (feature, *feature["stages"]):
         part["choices"] = _pair(0.1, -0.1, sure=False)
     said = findings(trust, features, {"stages": []})
-    assert said == ["No feature has a choice that is told from its others over all stages (so)."]
+    assert said == ["No feature has a clearly best choice over all stages (so)."]
 
 
 def _pair(high: float, low: float, sure: bool = True) -> list[dict]:
     each = [high, high] if sure else [high, low]
     return [
-        {"choice": 7, "effect": high, "effect_std": 0.0, "each": each},
-        {"choice": 3, "effect": low, "effect_std": 0.0, "each": [low, low] if sure else [low, high]},
+        {"choice": 7, "effect": high, "effect_std": 0.0, "member_effects": each},
+        {
+            "choice": 3,
+            "effect": low,
+            "effect_std": 0.0,
+            "member_effects": [low, low] if sure else [low, high],
+        },
     ]
 
 
@@ -254,14 +261,14 @@ def test_effects_have_a_sensible_number_of_digits(effects, text):
     assert scale.signed(effects[0]) + scale.full(effects[0]).removeprefix(scale.plain(effects[0])) == text
 
 
-def test_importances_have_neither_unit_nor_spread(additive):
+def test_importances_have_no_unit_and_no_standard_deviation(additive):
     pytest.importorskip("optuna")
     fitted = fit(additive.table, [COST], recipe=recipe("ped-anova"), max_modules=200, baselines=False)
     data = features_data(fitted, fitted.targets[0])
     assert (data["measure"], data["unit"], data["health"]["level"]) == ("importance", "", "note")
     page = words(report_html(fitted, top=1))
     assert "PED-ANOVA" in page
-    assert "Deviation</th>" not in page
+    assert "deviation</th>" not in page
 
 
 _few = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
@@ -269,7 +276,7 @@ _few = settings(max_examples=6, deadline=None, suppress_health_check=list(Health
 
 @_few
 @given(spaces(most_modules=60), st.sampled_from(["default", "marginal"]))
-def test_any_space_can_be_told(space, name):
+def test_any_space_can_be_reported(space, name):
     rng = np.random.default_rng(0)
     assume(count_architectures(space) >= 6)
     drawn = tuple(sample(space, min(12, count_architectures(space)), rng))

@@ -1,4 +1,4 @@
-"""``modules``, ``predict``, ``shrink`` and ``report``: from a run to files."""
+"""``modules``, ``predict``, ``shrink`` and ``report``: write files from a fit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from nasbuild.cli._options import JsonOption, OutOption, FitArgument, TargetOption
+from nasbuild.cli._options import FitArgument, JsonOption, OutOption, TargetOption
 from nasbuild.cli._output import Output
 
 
@@ -16,14 +16,14 @@ def modules(
     out_file: OutOption,
     target: TargetOption = None,
     stage: Annotated[
-        str | None, typer.Option("--stage", help="stage by name or index; all if not given")
+        str | None, typer.Option("--stage", help="stage, by name or index; default: all")
     ] = None,
     top: Annotated[
-        int | None, typer.Option("--top", min=1, help="only the best of each stage; all if not given")
+        int | None, typer.Option("--top", min=1, help="number of modules per stage; default: all")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write module scores, best first, in any form of rows."""
+    """Write module scores, best first."""
     from nasbuild._forms import ROWS, check_out
     from nasbuild._records import write_records
     from nasbuild.score import load_fit, module_rows
@@ -43,8 +43,8 @@ def modules(
                 if scores.searched:
                     name = loaded.space.stages[scores.stage].name
                     out.line(
-                        f"note: {name} was searched: {scores.scored:,} of {scores.total:,} modules were scored, "
-                        f"the best and worst of them are here",
+                        f"note: {name} was searched: {scores.scored:,} of {scores.total:,} modules were scored; "
+                        f"the file has the best and worst of them",
                         "yellow",
                     )
     write_records(rows, out_file)
@@ -57,15 +57,16 @@ def predict(
     out_file: OutOption,
     archs: Annotated[
         Path | None,
-        typer.Option("--archs", help="architectures, in any form of a table; - for standard input"),
+        typer.Option("--archs", help="architectures, in any table format; - for standard input"),
     ] = None,
     graphs: Annotated[
-        Path | None, typer.Option("--graphs", help="networks, where the run is on graphs: .parquet of import")
+        Path | None,
+        typer.Option("--graphs", help="for a fit on graphs: networks from nasbuild import, .parquet"),
     ] = None,
     target: TargetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Predict what was not labelled; for architectures each stage's share beside the prediction."""
+    """Predict architectures or networks. For architectures, also gives the share of each stage."""
     from nasbuild._forms import ROWS, check_out
     from nasbuild._records import write_records
     from nasbuild.cli._graph_commands import predicted_networks
@@ -76,7 +77,7 @@ def predict(
     check_out(out_file, ROWS, "predictions")
     given, needed, other = (graphs, "--graphs", archs) if is_graph_fit(fit) else (archs, "--archs", graphs)
     if given is None or other is not None:
-        raise FitError(f"predictions of this run need {needed}", where=str(fit), todo=f"give {needed} FILE")
+        raise FitError(f"predictions of this fit need {needed}", where=str(fit), todo=f"give {needed} FILE")
     rows, notes = (predicted_networks if is_graph_fit(fit) else _predicted)(fit, given, target)
     write_records(rows, out_file)
     for note in notes:
@@ -107,18 +108,16 @@ def _predicted(fit: Path, archs: Path, target: str | None) -> tuple[list[dict[st
                 }
             )
     beyond = sum(row["extrapolates"] for row in rows)
-    told = f"{beyond:,} of {len(rows):,} predictions go beyond the table (extrapolates), and are less sure"
-    return rows, [told] if beyond else []
+    note = f"{beyond:,} of {len(rows):,} predictions extrapolate beyond the table and are less certain"
+    return rows, [note] if beyond else []
 
 
 def shrink(
-    fits: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders of one space")],
+    fits: Annotated[list[Path], typer.Argument(metavar="FIT...", help="fit folders of one space")],
     out_file: Annotated[Path, typer.Option("--out", help="space.yaml to write")],
     k: Annotated[
         int | None,
-        typer.Option(
-            "--k", min=1, help="best modules kept in each stage, for each target; 25 if nothing is given"
-        ),
+        typer.Option("--k", min=1, help="best modules to keep per stage and target; default: 25"),
     ] = None,
     front: Annotated[
         int | None,
@@ -126,15 +125,15 @@ def shrink(
             "--front",
             metavar="N",
             min=1,
-            help="keep the modules of N architectures along the front of each run",
+            help="keep the modules of N architectures along the predicted front of each fit",
         ),
     ] = None,
     target: Annotated[
-        list[str] | None, typer.Option("--target", help="only these targets; all of all runs if not given")
+        list[str] | None, typer.Option("--target", help="only these targets; default: all of all fits")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the reduced space: the best modules of each stage, united over all targets of all runs."""
+    """Write a reduced space. It has the best modules of each stage, united over all targets and fits."""
     from nasbuild._forms import SPACES, check_out
     from nasbuild.builder import build_front, holds_of_front, reduce_space
     from nasbuild.errors import FitError
@@ -155,7 +154,7 @@ def shrink(
     names = sorted({one.target.name for fit in loaded for one in fit.targets})
     for name in target or ():
         if name not in names:
-            raise FitError(f"no run has a target {name!r}", allowed=names)
+            raise FitError(f"no fit has a target {name!r}", allowed=names)
     wanted = [
         [one.target.name for one in fit.targets if not target or one.target.name in target] for fit in loaded
     ]
@@ -172,19 +171,26 @@ def shrink(
     ]
     out.table(["stage", "modules", "kept"], rows, right=[1, 2])
     before, after = count_architectures(full), count_architectures(reduced)
-    out.line(f"{shown_count(before)} architectures became {shown_count(after)}, written to {out_file}")
-    told: list[dict[str, Any]] = []
+    out.line(f"reduced {shown_count(before)} architectures to {shown_count(after)}; written to {out_file}")
+    coverage: list[dict[str, Any]] = []
     for fit, own in zip(loaded, wanted, strict=True):
         held = holds_of_front(reduced, fit, own) if own else None
         if held is not None:
-            told.append({"targets": own, "front": held.front, "whole": held.whole, "modules": held.modules})
+            coverage.append(
+                {
+                    "targets": own,
+                    "front": held.front,
+                    "covered": held.whole,
+                    "module_share": held.modules,
+                }
+            )
             out.line(
-                f"of the labelled front of {' and '.join(own)} it holds {held.whole:,} of {held.front:,} architectures, "
-                f"and {100 * held.modules:.0f} % of their modules"
+                f"the reduced space has {held.whole:,} of {held.front:,} architectures of the labelled front of "
+                f"{' and '.join(own)}, and {100 * held.modules:.0f} % of their modules"
             )
     out.json(
         {
-            "holds": told,
+            "front_coverage": coverage,
             "out": str(out_file),
             "before": told_count(before),
             "before_log10": count_log10(before),
@@ -198,12 +204,12 @@ def shrink(
 def report(
     fit: FitArgument,
     out_file: Annotated[
-        Path, typer.Option("--out", help=".html page to write, or .pdf where there is a Chromium to print it")
+        Path, typer.Option("--out", help="file to write: .html, or .pdf where Chromium is installed")
     ],
-    top: Annotated[int, typer.Option("--top", min=1, help="how many built architectures to show")] = 10,
+    top: Annotated[int, typer.Option("--top", min=1, help="number of built architectures to show")] = 10,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the report: one page that needs nothing else."""
+    """Write a report as one self-contained page."""
     from nasbuild._forms import REPORTS, check_out
     from nasbuild.report import find_browser, write_report
     from nasbuild.score import load_fit

@@ -1,4 +1,4 @@
-"""``demo --live``: the loop on digits, trained here, against random search."""
+"""``demo --live``: the closed loop on digits, with real trainings, against random search."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
 
 
 def show_live(out: Output, folder: Path, workers: int, seed: int, budget: int | None) -> None:
-    """Run the loop and random search with as many trainings, and show what each came to."""
+    """Runs the loop and random search with equally many trainings, and prints both results."""
     from nasbuild.evaluate import InProcess, Pool
     from nasbuild.optimize import AFRESH, FIT, LIVE, live
     from nasbuild.space import load_space
 
-    # Of few trainings, a race leaves most to the rounds.
+    # With few trainings, the race takes a quarter at most.
     settings = (
         LIVE
         if budget is None
         else replace(LIVE, rounds=None, budget=budget, race=min(LIVE.race, budget // 4))
     )
     total, race = settings.total, settings.race
-    repeats = f", and the last {race} repeat the most promising with other seeds" if race else ""
+    repeats = f"; the last {race} repeat the most promising with other seeds" if race else ""
     out.line(
-        f"digits-macro: 1,728 small networks, trained here from scratch on 8x8 digits. The loop has {total} trainings: "
-        f"{settings.explored} networks, chosen by what was learnt from those before{repeats}; then random search trains {total} networks."
+        f"digits-macro: 1,728 small networks, trained from scratch on 8x8 digits. The loop has {total} trainings: "
+        f"{settings.explored} networks, chosen by a fit of those before{repeats}. Random search then trains {total} networks."
     )
     space, fit = load_space("digits-macro"), folder / "loop" / FIT
     started = time.perf_counter()
-    stopped = f"stopped: what was trained is in {folder}; the same command goes on"
+    stopped = f"stopped: results are in {folder}; the same command resumes"
     with out.progress(stopped) as move:
         found = live(
             folder,
@@ -50,7 +50,7 @@ def show_live(out: Output, folder: Path, workers: int, seed: int, budget: int | 
     write_rounds(found.state, folder, fit, found)
     print_rounds(out, found.state)
     print_race(out, space, found.state)
-    out.line(f"\nwhat each chose after {total} trainings, and how good it is:", "bold")
+    out.line(f"\nthe choice of each after {total} trainings, and how good it is:", "bold")
     rows = [("the loop", found.built), ("random search", found.drawn)]
     header = ["", "architecture", "measured loss", f"loss of {AFRESH} fresh trainings", "rank in the table"]
     out.table(
@@ -60,9 +60,9 @@ def show_live(out: Output, folder: Path, workers: int, seed: int, budget: int | 
     )
     out.line(f"\n{verdict(found)}")
     out.line(
-        f"random search chooses the best of {total} that were trained once each. Fresh trainings have seeds that nothing "
-        "else used, the same for both; the table's labels are of three others. "
-        f"{time.perf_counter() - started:.0f} s in all"
+        f"random search chooses the best of {total} networks, each trained once. Fresh trainings use new seeds, the same "
+        "for both; the labels of the table use three other seeds. "
+        f"Total time: {time.perf_counter() - started:.0f} s"
     )
     out.line(f"written: {folder}/{REPORT}, {folder}/loop, {folder}/store.db")
     out.json(
@@ -75,13 +75,13 @@ def show_live(out: Output, folder: Path, workers: int, seed: int, budget: int | 
             "loop": _row(found.built),
             "random": _row(found.drawn),
             "gap": None if found.gap.error != found.gap.error else asdict(found.gap),
-            "told_apart": found.gap.told,
+            "significant": found.gap.told,
         }
     )
 
 
 def verdict(found: Live) -> str:
-    """Which is better, if that is told apart by the fresh trainings."""
+    """Says which choice is better, if fresh trainings show a significant difference."""
     from nasbuild.optimize import APART
 
     gap = found.gap
@@ -89,8 +89,8 @@ def verdict(found: Live) -> str:
         return "both chose the same network"
     if not gap.told:
         return (
-            f"not told apart by {gap.trainings} fresh trainings: the loop's loss is {_by(gap.mean)} than random search's, "
-            f"which is less than {APART:g} standard errors"
+            f"no significant difference in {gap.trainings} fresh trainings: the loop's loss is {_by(gap.mean)} than random "
+            f"search's, which is less than {APART:g} standard errors"
         )
     share = 100 * abs(gap.mean) / found.drawn.loss
     return f"the loop's loss is {_by(gap.mean)} (± {number(gap.error)}, {share:.1f} %) than random search's"
@@ -113,7 +113,7 @@ def _row(one: Choice) -> dict[str, Any]:
     return {
         "id": one.id,
         "measured": list(one.measured),
-        "afresh": list(one.afresh),
+        "fresh_losses": list(one.afresh),
         "loss": one.loss,
         "label": one.label,
         "rank": one.rank,

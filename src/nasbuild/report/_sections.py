@@ -1,4 +1,4 @@
-"""All cards of a run, in the order of the page."""
+"""Assembles the cards of a fit into the sections of the page."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nasbuild.report._card import Card, Section
 from nasbuild.report._fit_cards import FitView
 from nasbuild.report._live_card import draw_live, live_data
-from nasbuild.report.data._fit_summary import made_data, setting_text
+from nasbuild.report.data._fit_summary import provenance_data, setting_text
 from nasbuild.report.data._next_steps import Place
 from nasbuild.report.data._race import race_data
 from nasbuild.report.data._rounds import rounds_data
@@ -27,35 +27,35 @@ def sections(
     live: Live | None = None,
     place: Place = None,
 ) -> list[Section]:
-    """All cards of a run in the order of the page."""
+    """Returns all sections of a fit in the order of the page."""
     view = FitView(fit, top, place)
     first = (
-        Card("summary", "What was learnt", "summary.html.j2", view.summary, view.draw_summary),
+        Card("summary", "Main results", "summary.html.j2", view.summary, view.draw_summary),
         Card("table", "The table", "table.html.j2", lambda: view.table, view.draw_table),
     )
-    of_loop = []
+    loop_cards = []
     if live is not None:
-        of_loop.append(
-            Card("live", "Against random search", "live.html.j2", lambda: live_data(live), draw_live)
+        loop_cards.append(
+            Card("live", "Comparison with random search", "live.html.j2", lambda: live_data(live), draw_live)
         )
     if evaluated is not None:
-        of_loop.append(
+        loop_cards.append(
             Card("rounds", "Rounds", "rounds.html.j2", lambda: rounds_data(evaluated, fit.space), draw_rounds)
         )
     if evaluated is not None and race is not None:
         target = evaluated.goal.targets[0]
-        of_loop.append(
+        loop_cards.append(
             Card("race", "The race", "race.html.j2", lambda: race_data(race, target, fit.space), draw_race)
         )
-    first = (first[0], *of_loop, *first[1:])
+    first = (first[0], *loop_cards, *first[1:])
     last = (
         Card(
-            "made",
-            "How it was made",
+            "provenance",
+            "Provenance",
             "provenance.html.j2",
-            lambda: made_data(fit),
+            lambda: provenance_data(fit),
             lambda _: {"setting": setting_text},
         ),
     )
     targets = [Section(t.key, t.target_fit.target.name, tuple(t.cards())) for t in view.targets]
-    return [Section("run", "", first), *targets, Section("run-made", "", last)]
+    return [Section("fit", "", first), *targets, Section("fit-provenance", "", last)]

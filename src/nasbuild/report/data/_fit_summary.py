@@ -1,4 +1,4 @@
-"""Plain data about a whole run: its space, its table and how it was made."""
+"""Plain data about a whole fit: space, table and provenance."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from nasbuild.score import Fit
     from nasbuild.table import GraphTable, Table
 
-_ROWS = 12  # rows that a note names; a long list helps nobody
+_MAX_ROWS = 12  # rows listed in a note
 
 
 def space_data(space: Space) -> dict[str, Any]:
-    """What can be built."""
+    """Returns name, size and stages of a space."""
     stages = [
         {
             "name": stage.name,
@@ -42,7 +42,7 @@ def space_data(space: Space) -> dict[str, Any]:
 
 
 def table_data(table: Table | GraphTable) -> dict[str, Any]:
-    """Health of a table: its metrics, and what was noticed on reading it."""
+    """Returns the metrics of a table, and notes from reading it."""
     from nasbuild.table import GraphTable
 
     row = "network" if isinstance(table, GraphTable) else "architecture"
@@ -60,26 +60,31 @@ def table_data(table: Table | GraphTable) -> dict[str, Any]:
             }
         )
     notes = [
-        {"kind": n.kind, "text": n.text, "rows": list(n.rows[:_ROWS]), "more": max(len(n.rows) - _ROWS, 0)}
+        {
+            "kind": n.kind,
+            "text": n.text,
+            "rows": list(n.rows[:_MAX_ROWS]),
+            "more": max(len(n.rows) - _MAX_ROWS, 0),
+        }
         for n in table.notes
     ]
     kinds = {note.kind for note in table.notes}
     found: list[tuple[str, str]] = []
     if "skipped" in kinds:
-        found.append(("warn", "rows could not be read and were left out"))
+        found.append(("warn", "unreadable rows were skipped"))
     if "repeated" in kinds:
         found.append(("note", "repeated architectures were averaged"))
     if "missing" in kinds or any(m["missing"] for m in metrics):
         found.append(("note", "some values are missing"))
-    state = health(found, f"every row is another {row}, and every metric has a value in each")
+    state = health(found, f"every row is a different {row}, and no value is missing")
     repeats = "repeated" in kinds
     advice = [] if repeats else [{"kind": "noise", "text": _NO_REPEATS.format(row=row)}]
     return {"rows": len(table), "metrics": metrics, "notes": notes, "health": state, "next": advice}
 
 
 _NO_REPEATS = (
-    "No {row} was measured twice, so the noise of the labels is unknown. Where a measurement is not "
-    "exact, measure two or three {row}s again: scores closer than that noise are ties."
+    "No {row} was measured twice, so the label noise is unknown. If measurements are noisy, "
+    "repeat two or three of them: scores that differ by less than the noise are ties."
 )
 _SUMMARY = {"min": np.min, "median": np.median, "max": np.max, "mean": np.mean, "std": np.std}
 
@@ -89,17 +94,17 @@ def _finite(function: Any, values: np.ndarray) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def made_data(fit: Fit) -> dict[str, Any]:
-    """All that is needed to make the run again."""
+def provenance_data(fit: Fit) -> dict[str, Any]:
+    """Returns recipe, seed, versions and table hash, which reproduce the fit."""
     from nasbuild.score import versions
 
     members, kind = [target_fit.scorer.members for target_fit in fit.targets], kind_of(fit)
     if kind == "network":
         how = f"{plural(sum(members), 'network')} fitted"
     elif kind == "additive":
-        how = f"{plural(len(members), 'process', 'processes')} fitted, one a target, and once more without each fold"
+        how = f"{plural(len(members), 'additive Gaussian process', 'additive Gaussian processes')} fitted, one per target, and again without each fold"
     else:
-        how = f"{title_of(fit.recipe.name)} fitted on all rows, and once more without each fold"
+        how = f"{title_of(fit.recipe.name)} fitted on all rows, and again without each fold"
     return {
         "kind": kind,
         "recipe": fit.recipe.as_dict(),
@@ -109,13 +114,13 @@ def made_data(fit: Fit) -> dict[str, Any]:
         "hops": [len(target_fit.trust.hops) for target_fit in fit.targets],
         "versions": dict(fit.versions or versions()),
         "table": {"sha256": fit.table.digest(), "rows": len(fit.table)},
-        "health": health([], f"{how}; the same inputs and seed give the same run"),
+        "health": health([], f"{how}; the same inputs and seed reproduce the fit"),
         "next": [],
     }
 
 
 def setting_text(value: Any) -> str:
-    """A setting of a recipe, as a person writes it."""
+    """Formats a setting of a recipe."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return ", ".join(map(str, value)) or "–" if isinstance(value, list | tuple) else str(value)

@@ -1,4 +1,4 @@
-"""All cards of a run on networks: data computed once, and drawn apart."""
+"""Cards of a fit on operator graphs: data are computed once and drawn separately."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nasbuild.report._card import Card, Data, Section
-from nasbuild.report._fit_cards import agreement_text, draw_labels, draw_table, next_steps, told
+from nasbuild.report._fit_cards import agreement_text, draw_labels, draw_table, next_steps, value_or_none
 from nasbuild.report.data._explain import head_data
 from nasbuild.report.data._fit_summary import setting_text, table_data
 from nasbuild.report.data._labels import labels_data, scatter_data
@@ -17,9 +17,9 @@ from nasbuild.report.draw._trust_plots import effect_dots, effect_limit, effect_
 from nasbuild.report.networks._graph_fit_data import (
     features_data,
     findings,
-    made_data,
     networks_data,
     pieces_data,
+    provenance_data,
     sizes_data,
     trust_data,
 )
@@ -29,7 +29,7 @@ from nasbuild.report.networks._plots import EFFECTS, agreement_plot, curve_limit
 if TYPE_CHECKING:
     from nasbuild.score.graphs import GraphFit, GraphTargetFit
 
-_MOST = 30  # operations that a picture shows
+_MAX_OPERATIONS = 30  # in a picture
 
 
 class GraphTargetView:
@@ -61,31 +61,49 @@ class GraphTargetView:
         return Scale.of(self.target_fit.labels.values, self.target_fit.target.unit)
 
     def cards(self) -> Iterator[Card]:
-        for name, title, compute, draw in (
-            ("labels", "Labels", lambda: self.labels, self._draw_labels),
-            ("agreement", "Trust", lambda: self.trust, self._draw_trust),
-            ("operations", "Operations", lambda: self.features, self._draw_operations),
-            ("attributes", "Attributes and sizes", lambda: self.features, self._draw_attributes),
-            ("pieces", "Recurring pieces", lambda: self.pieces, lambda _: {"scale": EFFECTS}),
-            ("network", "Networks", lambda: network_data(self.fit, self.target_fit), self._draw_network),
-            ("next", "What to do next", self.next, lambda _: {}),
+        for name, title, template, compute, draw in (
+            ("labels", "Labels", "labels", lambda: self.labels, self._draw_labels),
+            ("trust", "Trust", "trust_graphs", lambda: self.trust, self._draw_trust),
+            ("operations", "Operations", "operations", lambda: self.features, self._draw_operations),
+            (
+                "attributes",
+                "Attributes and sizes",
+                "attributes",
+                lambda: self.features,
+                self._draw_attributes,
+            ),
+            (
+                "pieces",
+                "Recurring pieces",
+                "pieces",
+                lambda: self.pieces,
+                lambda _: {"scale": EFFECTS},
+            ),
+            (
+                "network",
+                "Networks",
+                "network",
+                lambda: network_data(self.fit, self.target_fit),
+                self._draw_network,
+            ),
+            ("next", "Next steps", "next", self.next, lambda _: {}),
         ):
-            yield Card(f"{self.key}-{name}", title, f"{name}.html.j2", compute, draw)
+            yield Card(f"{self.key}-{name}", title, f"{template}.html.j2", compute, draw)
 
     def verdict(self) -> Data:
-        """What the summary tells of this target; parts whose own cards fail are left out."""
-        trust = told(lambda: self.trust)
+        """Returns this target's part of the summary; parts whose own cards fail are None."""
+        trust = value_or_none(lambda: self.trust)
         return {
             "trust": trust and {k: trust[k] for k in ("level", "verdict", "prediction", "baselines")},
-            "findings": told(lambda: findings(self.trust, self.features, self.pieces)) or [],
-            "best_label": told(lambda: self.labels["best"]),
+            "findings": value_or_none(lambda: findings(self.trust, self.features, self.pieces)) or [],
+            "best_label": value_or_none(lambda: self.labels["best"]),
         }
 
     def next(self) -> Data:
-        """The steps that the other cards tell; a card that fails tells none."""
+        """Returns the next steps of the other cards; a card that fails has none."""
         before = [step for view in self.before for step in view.steps]
         steps = shown_steps(self.steps, self.place, before)
-        return {"steps": steps, "told": bool(self.steps), "health": None, "next": []}
+        return {"steps": steps, "shown_above": bool(self.steps), "health": None, "next": []}
 
     @cached_property
     def steps(self) -> list[Data]:
@@ -102,20 +120,20 @@ class GraphTargetView:
     def _draw_operations(self, data: Data) -> Data:
         feature = data["operations"]
         if feature is None:
-            return {"pictures": [], "left": 0, "sign": self.sign, "scale": EFFECTS}
+            return {"pictures": [], "omitted": 0, "sign": self.sign, "scale": EFFECTS}
         choices, limit = feature["choices"], effect_limit([feature])
-        left = max(len(choices) - _MOST, 0)
-        if left:
-            choices = [*choices[: _MOST // 2], *choices[-_MOST // 2 :]]
+        omitted = max(len(choices) - _MAX_OPERATIONS, 0)
+        if omitted:
+            choices = [*choices[: _MAX_OPERATIONS // 2], *choices[-_MAX_OPERATIONS // 2 :]]
         half = -(-len(choices) // 2) if len(choices) > 8 else len(choices)
         parts = [part for part in (choices[:half], choices[half:]) if part]
         pictures = [effect_dots({**feature, "choices": part}, limit, self.sign, EFFECTS) for part in parts]
-        return {"pictures": pictures, "left": left, "sign": self.sign, "scale": EFFECTS}
+        return {"pictures": pictures, "omitted": omitted, "sign": self.sign, "scale": EFFECTS}
 
     def _draw_attributes(self, data: Data) -> Data:
         limit, sides = effect_limit(data["attributes"]), curve_limit(data["numbers"])
         return {
-            # Sizes stand in their own order: what is looked for there is a trend.
+            # Sizes keep their order, so that a trend is visible.
             "attributes": [
                 (f, effect_dots(_in_order(f), limit, self.sign, EFFECTS)) for f in data["attributes"]
             ],
@@ -135,7 +153,7 @@ def _in_order(feature: Data) -> Data:
 
 
 def graph_sections(fit: GraphFit, place: Place = None) -> list[Section]:
-    """All cards of a run on networks in the order of the page."""
+    """Returns all sections of a fit on operator graphs in the order of the page."""
     views = [GraphTargetView(fit, target_fit, n + 1, place) for n, target_fit in enumerate(fit.targets)]
     for n, view in enumerate(views):
         view.before = views[:n]
@@ -147,7 +165,7 @@ def graph_sections(fit: GraphFit, place: Place = None) -> list[Section]:
     first = (
         Card(
             "summary",
-            "What was learnt",
+            "Main results",
             "summary_graphs.html.j2",
             summary,
             lambda _: {"scales": [v.scale for v in views]},
@@ -160,12 +178,12 @@ def graph_sections(fit: GraphFit, place: Place = None) -> list[Section]:
             lambda data: draw_table(fit.table, data),
         ),
     )
-    made = Card(
-        "made",
-        "How it was made",
+    provenance = Card(
+        "provenance",
+        "Provenance",
         "provenance_graphs.html.j2",
-        lambda: made_data(fit),
+        lambda: provenance_data(fit),
         lambda _: {"setting": setting_text},
     )
     targets = [Section(v.key, v.target_fit.target.name, tuple(v.cards())) for v in views]
-    return [Section("run", "", first), *targets, Section("run-made", "", (made,))]
+    return [Section("fit", "", first), *targets, Section("fit-provenance", "", (provenance,))]

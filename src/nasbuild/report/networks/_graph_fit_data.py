@@ -1,4 +1,4 @@
-"""Plain data about a run on networks: trust, what operations, attributes and sizes are worth, pieces."""
+"""Plain data about a fit on operator graphs: trust, effects of operations, attributes and sizes, pieces."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasbuild.ir import OP
 from nasbuild.report.data._health import OF_TRUST, health, sentence
-from nasbuild.report.data._next_steps import RUN
+from nasbuild.report.data._next_steps import PLACE
 from nasbuild.report.data._number_format import correlation, plural
 from nasbuild.report.data._recipe_kind import title_of
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from nasbuild.score import Agreement, ChoiceScore
     from nasbuild.score.graphs import GraphFit, GraphTargetFit
 
-_BELIEVED = 0.5  # SRCC of features alone, below which effects are a hint
-_APART = 0.2  # spread over the members that is worth saying
-_LEAST = 5  # networks that must have a piece
+_RELIABLE = 0.5  # SRCC of features alone, below which effects are only a hint
+_WIDE_SPREAD = 0.2  # standard deviation of SRCC over the members that is worth a remark
+_MIN_NETWORKS = 5  # networks that must contain a piece
 _SHOWN = 8  # best and worst pieces
 
 
 def networks_data(fit: GraphFit) -> dict[str, Any]:
-    """How many networks, nodes and operations there are."""
+    """Returns the numbers of networks, nodes and operations."""
     graphs = fit.table.graphs
     ops = Counter(op for graph in graphs for op in graph.ops)
     sizes = sorted(len(graph) for graph in graphs)
@@ -37,9 +37,9 @@ def networks_data(fit: GraphFit) -> dict[str, Any]:
 
 
 def sizes_data(fit: GraphFit, target_fit: GraphTargetFit) -> dict[str, Any] | None:
-    """Labels over the multiply-accumulates of whole networks, or their nodes where none has any or one's are not known; as `scatter_data`.
+    """Returns labels over multiply-accumulates (MACs) of networks, as `scatter_data`; None if all sizes are equal.
 
-    None if all are alike.
+    Numbers of nodes replace MACs if no network has any, or if those of a network are unknown.
     """
     rows, target = target_fit.labels.rows, target_fit.target
     graphs = [fit.table.graphs[row] for row in rows]
@@ -58,7 +58,7 @@ def sizes_data(fit: GraphFit, target_fit: GraphTargetFit) -> dict[str, Any] | No
 
 
 def trust_data(target_fit: GraphTargetFit) -> dict[str, Any]:
-    """Held-out SRCC of every hop and of y', beside those of regressions on counts of operations."""
+    """Returns held-out SRCC of every hop and of y', beside baselines on operation counts."""
     trust = target_fit.trust
     return {
         "level": trust.level,
@@ -72,14 +72,14 @@ def trust_data(target_fit: GraphTargetFit) -> dict[str, Any]:
             {"name": name, "title": f"{title_of(name)} on counts", **_agreement(a)}
             for name, a in trust.baselines.items()
         ],
-        "better": trust.better,
+        "better_baseline": trust.better,
         "health": health([(OF_TRUST.get(trust.level, "warn"), trust.verdict)], ""),
         "next": _steps(target_fit),
     }
 
 
 def _agreement(a: Agreement) -> dict[str, Any]:
-    return {"mean": a.mean, "std": a.std, "each": list(a.each)}
+    return {"mean": a.mean, "std": a.std, "values": list(a.each)}
 
 
 def _steps(target_fit: GraphTargetFit) -> list[dict[str, str]]:
@@ -87,34 +87,34 @@ def _steps(target_fit: GraphTargetFit) -> list[dict[str, str]]:
     srcc = correlation(trust.prediction.mean)
     if trust.better is not None:
         steps.append(
-            f"{title_of(trust.better)} on counts of operations orders unseen networks better (SRCC "
-            f"{correlation(trust.baselines[trust.better].mean)} against {srcc}): believe what is told of operations "
-            "before what is told of nodes and pieces."
+            f"{title_of(trust.better)} on operation counts orders unseen networks better (SRCC "
+            f"{correlation(trust.baselines[trust.better].mean)} against {srcc}): rely on effects of operations "
+            "rather than on scores of nodes and pieces."
         )
     if trust.level in ("low", "none"):
         steps.append(
-            f"Label more networks, or measure them with less noise, and fit again: {trust.labels} labels give y' "
-            f"an SRCC of {srcc}."
+            f"Evaluate more networks, or measure them with less noise, and fit again: with {trust.labels} labels, y' "
+            f"has an SRCC of {srcc}."
         )
     else:
         steps.append(
-            "Take two sets of networks that you want to understand, and ask what tells them apart: "
-            f"write their ids to first.txt and second.txt, one a line, then nasbuild compare {RUN} first.txt second.txt"
+            "To see what distinguishes two sets of networks, write their ids to first.txt and second.txt, one per "
+            f"line, and run nasbuild compare {PLACE} first.txt second.txt"
         )
-    if trust.prediction.std > _APART:
+    if trust.prediction.std > _WIDE_SPREAD:
         low, high = (correlation(f(trust.prediction.each)) for f in (min, max))
         steps.append(
-            f"The members differ in how well they order (SRCC {low} to {high}): few networks are held out at a "
-            "time, so look at the mean only."
+            f"The SRCC of the members varies ({low} to {high}), as few networks are held out at a time: "
+            "rely on the mean only."
         )
     return [{"kind": "trust", "text": sentence(text)} for text in steps]
 
 
 def features_data(fit: GraphFit, target_fit: GraphTargetFit) -> dict[str, Any]:
-    """What operations, attributes and sizes are worth: choices of categorical features, curves of numbers.
+    """Returns effects of operations, attributes and sizes: of choices, or as curves of numbers.
 
-    ``operations`` is the feature ``op``, ``attributes`` the other features with choices, the widest first;
-    ``numbers`` are `NumberCurve` as data. Choices stand best first by the target's direction.
+    ``operations`` is the feature ``op``, ``attributes`` are the other categorical features by range of effects, and
+    ``numbers`` are `NumberCurve` as data. Choices are sorted best first by the target's direction.
     """
     from nasbuild.score.graphs import number_curves
 
@@ -127,15 +127,15 @@ def features_data(fit: GraphFit, target_fit: GraphTargetFit) -> dict[str, Any]:
     graphs = fit.graphs.select(target_fit.labels.rows)
     curves = [{**asdict(curve), "name": curve.title} for curve in number_curves(target_fit.ensemble, graphs)]
     hop = target_fit.trust.hops[0].mean
-    told = f"hop 0, features alone, orders unseen networks with SRCC {correlation(hop)}"
-    found = [("warn", f"{told}: take the effects as a hint")] if hop < _BELIEVED else []
+    basis = f"hop 0, features alone, orders unseen networks with SRCC {correlation(hop)}"
+    found = [("warn", f"{basis}: the effects are only a hint")] if hop < _RELIABLE else []
     return {
         "operations": next((f for f in known if f["feature"] == OP), None),
         "attributes": [f for f in known if f["feature"] != OP],
         "numbers": curves,
         "members": len(target_fit.ensemble.members),
-        "told": told,
-        "health": health(found, told),
+        "basis": basis,
+        "health": health(found, basis),
         "next": [],
     }
 
@@ -148,7 +148,7 @@ def _feature(scored: list[ChoiceScore], sign: int) -> dict[str, Any] | None:
             "choice": s.choice,
             "effect": s.effect,
             "effect_std": s.effect_std,
-            "each": list(s.each),
+            "member_effects": list(s.each),
             "nodes": s.nodes,
         }
         for s in sorted(scored, key=lambda s: -sign * s.effect)
@@ -159,41 +159,41 @@ def _feature(scored: list[ChoiceScore], sign: int) -> dict[str, Any] | None:
         "kind": "feature",
         "range": max(effects) - min(effects),
         "choices": choices,
-        # Sizes in words have an order of their own, which the schema keeps.
+        # Sizes in words have an order, which the schema keeps.
         "order": [s.choice for s in scored],
     }
 
 
 def pieces_data(fit: GraphFit, target_fit: GraphTargetFit) -> dict[str, Any]:
-    """The best and the worst pieces that several networks share, best first by the target's direction."""
+    """Returns the best and worst pieces that several networks share, sorted by the target's direction."""
     from nasbuild.score.graphs import PIECE_HOP, mine_pieces, node_scores
 
     hop = min(PIECE_HOP, target_fit.ensemble.hops)
     scores = node_scores(target_fit.ensemble, fit.graphs, hop)
-    pieces = mine_pieces(fit.table.graphs, scores, least=_LEAST)[:: target_fit.target.sign]
+    pieces = mine_pieces(fit.table.graphs, scores, least=_MIN_NETWORKS)[:: target_fit.target.sign]
     rows = [
-        {"piece": p.text, "score": p.score, "std": p.std, "networks": p.networks, "places": p.places}
+        {"piece": p.text, "score": p.score, "std": p.std, "networks": p.networks, "occurrences": p.places}
         for p in pieces
     ]
     srcc = target_fit.trust.hops[hop].mean
-    told = f"hop {hop}, from which pieces are scored, orders unseen networks with SRCC {correlation(srcc)}"
-    found = [("warn", f"{told}: take the scores as a hint")] if srcc < _BELIEVED else []
+    basis = f"hop {hop}, which scores pieces, orders unseen networks with SRCC {correlation(srcc)}"
+    found = [("warn", f"{basis}: the scores are only a hint")] if srcc < _RELIABLE else []
     if not rows:
-        found.append(("note", f"no piece stands in {_LEAST} networks or more"))
+        found.append(("note", f"no piece occurs in {_MIN_NETWORKS} networks or more"))
     few = len(rows) <= 2 * _SHOWN
     return {
         "hop": hop,
-        "least": _LEAST,
+        "min_networks": _MIN_NETWORKS,
         "count": len(rows),
         "best": rows if few else rows[:_SHOWN],
         "worst": [] if few else rows[-_SHOWN:],
-        "health": health(found, told),
+        "health": health(found, basis),
         "next": [],
     }
 
 
 def findings(trust: dict[str, Any], features: dict[str, Any], pieces: dict[str, Any]) -> list[str]:
-    """What was learnt, in sentences; nothing where nothing can be believed."""
+    """Returns the main results in sentences; empty if the fit is not reliable."""
     from nasbuild.report.data._explain import distinguishable
 
     if trust["level"] == "none":
@@ -204,26 +204,26 @@ def findings(trust: dict[str, Any], features: dict[str, Any], pieces: dict[str, 
         if distinguishable(operations["choices"]):
             found.append(
                 f"Of {plural(len(operations['choices']), 'operation')}, {best['choice']} goes with the best labels "
-                f"and {worst['choice']} with the worst ({features['told']})."
+                f"and {worst['choice']} with the worst ({features['basis']})."
             )
         else:
-            found.append(f"No operation is told from the others by nine in ten members ({features['told']}).")
+            found.append(f"No operation is clearly better than the others ({features['basis']}).")
     if features["numbers"]:
-        found.append(f"The size that matters most: {features['numbers'][0]['name']}.")
+        found.append(f"The most important size is {features['numbers'][0]['name']}.")
     if pieces["worst"]:
         best, worst = pieces["best"][0], pieces["worst"][-1]
         found.append(
-            f"Of {plural(pieces['count'], 'recurring piece')}, the best is {best['piece']}; the worst {worst['piece']}."
+            f"Of {plural(pieces['count'], 'recurring piece')}, the best is {best['piece']}; the worst is {worst['piece']}."
         )
     return found
 
 
-def made_data(fit: GraphFit) -> dict[str, Any]:
-    """All that is needed to make the run again."""
+def provenance_data(fit: GraphFit) -> dict[str, Any]:
+    """Returns recipe, seed, versions and table hash, which reproduce the fit."""
     from nasbuild.score import versions
 
     members = [len(target_fit.ensemble.members) for target_fit in fit.targets]
-    text = f"{plural(sum(members), 'graph network')} fitted; the same inputs and seed give the same run"
+    text = f"{plural(sum(members), 'graph network')} fitted; the same inputs and seed reproduce the fit"
     return {
         "recipe": fit.recipe.as_dict(),
         "seed": fit.seed,

@@ -1,4 +1,4 @@
-"""Layers of a graph, and the order of nodes within them (Sugiyama et al. 1981)."""
+"""Layering of a graph and ordering of nodes within layers (Sugiyama et al. 1981)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from itertools import pairwise
 import numpy as np
 
 BEND = 8.0
-"""Width of an edge that passes a layer."""
+"""Width of an edge where it crosses a layer."""
 _SWEEPS = 8
 
 
 def layers_of(edges: np.ndarray, n: int) -> np.ndarray:
+    """Returns the layer of each node by longest paths; sources are right above their first use."""
     layer = np.zeros(n, dtype=np.int64)
     pairs = edges[:, np.argsort(edges[1], kind="stable")].T.tolist()
     for source, target in pairs:
         layer[target] = max(layer[target], layer[source] + 1)
-    # What nothing leads to stands right before it is needed, not at the top.
+    # Move sources down to the layer above their first use.
     first = np.full(n, -1, dtype=np.int64)
     for source, target in pairs:
         first[source] = layer[target] if first[source] < 0 else min(first[source], layer[target])
@@ -31,9 +32,9 @@ def layers_of(edges: np.ndarray, n: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Chains:
-    """Nodes, and behind them the bends of edges that pass layers; all bends of one source are shared.
+    """Nodes, followed by the bends of edges that cross layers; edges from one source share their bends.
 
-    ``path[s]`` are the bends of source ``s`` from its layer on; ``links`` join neighbouring layers.
+    ``path[s]`` has source ``s`` and its bends, one per layer; ``links`` join neighbouring layers.
     """
 
     layer: np.ndarray
@@ -57,7 +58,7 @@ class Chains:
         for source, target in dict.fromkeys(map(tuple, edges.T.tolist())):
             links.append((path[source][layers[target] - 1 - layers[source]], target))
         rows: list[list[int]] = [[] for _ in range(max(layers, default=0) + 1)]
-        # Depth first from the end, so that what belongs together stands together from the start.
+        # Depth first from the end, so that connected nodes start close together.
         for v in _depth_first(links, len(layers)):
             rows[layers[v]].append(v)
         wide = np.concatenate([np.asarray(widths, dtype=float), np.full(len(layers) - n, BEND)])
@@ -81,7 +82,7 @@ def _depth_first(links: list[tuple[int, int]], n: int) -> list[int]:
 
 
 def ordered(chain: Chains) -> list[list[int]]:
-    """The order within each layer with the fewest crossings of some sweeps down and up."""
+    """Returns the order within each layer with the fewest crossings found in sweeps down and up."""
     rows = [list(row) for row in chain.rows]
     up: list[list[int]] = [[] for _ in chain.layer]
     down: list[list[int]] = [[] for _ in chain.layer]
@@ -92,7 +93,7 @@ def ordered(chain: Chains) -> list[list[int]]:
 
     def settle(row: list[int]) -> None:
         for i, v in enumerate(row):
-            # By share of the layer: layers differ in size.
+            # As a fraction of the layer, since layers differ in size.
             place[v] = (i + 0.5) / len(row)
 
     for row in rows:

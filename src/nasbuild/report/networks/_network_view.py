@@ -1,4 +1,4 @@
-"""The network view as plain data: where nodes stand, what they are, and their scores at every hop."""
+"""Data of the network view: positions and descriptions of nodes, and their scores at every hop."""
 
 from __future__ import annotations
 
@@ -11,32 +11,30 @@ from nasbuild.report.data._health import health
 from nasbuild.report.data._number_format import Scale, correlation, plural
 from nasbuild.report.draw._choice_colors import diverging, ink_on
 from nasbuild.report.draw._svg import fitted, text_width
-from nasbuild.report.networks._network_selection import MOST_NODES, chosen_networks
 from nasbuild.report.networks._layout import lay_out
+from nasbuild.report.networks._network_selection import MAX_NODES, select_networks
 
 if TYPE_CHECKING:
     from nasbuild.score.graphs import GraphFit, GraphTargetFit
 
-_STEPS = 17  # of the colours
-_FULL, _SAMPLE = 0.98, 200  # share of nodes that the colours tell apart, and of how many networks
-_FONT, _WIDEST = 11, 176  # of the texts in nodes
+_STEPS = 17  # number of colours
+_COLOUR_QUANTILE = 0.98  # share of nodes within the range of colours
+_SAMPLE = 200  # networks from which that range is computed
+_FONT, _MAX_WIDTH = 11, 176  # of texts in nodes
 _DECIMALS = 2
 
 
 def network_data(fit: GraphFit, target_fit: GraphTargetFit) -> dict[str, Any]:
-    """Some networks of a run to look into; `chosen_networks` says which.
-
-    Everything that the page's script needs is in ``view``.
-    """
+    """Returns the networks to draw (`select_networks`); ``view`` has all data for the page's script."""
     from nasbuild.score.graphs import node_scores
 
     rows, sign = target_fit.labels.rows, target_fit.target.sign
     predictions, spread = target_fit.ensemble.predict(fit.graphs.select(rows))
-    # Several targets share the page.
+    # Several targets share the size of the page.
     most = 12 if len(fit.targets) == 1 else 6
-    chosen = chosen_networks(fit, target_fit, predictions, most)
+    chosen = select_networks(fit, target_fit, predictions, most)
     hops = range(target_fit.ensemble.hops + 1)
-    # Those that are drawn first, then others for the ends of the colours.
+    # First the drawn networks, then others for the range of colours.
     drawn = [int(rows[position]) for position, _ in chosen]
     others = rows[np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE)).astype(int)].tolist()
     some = fit.graphs.select([*drawn, *(row for row in others if row not in drawn)])
@@ -56,10 +54,12 @@ def network_data(fit: GraphFit, target_fit: GraphTargetFit) -> dict[str, Any]:
                 "spreads": [np.round(one.std[nodes], _DECIMALS).tolist() for one in scores],
             }
         )
-    large = sum(len(fit.table.graphs[row]) > MOST_NODES for row in rows)
+    large = sum(len(fit.table.graphs[row]) > MAX_NODES for row in rows)
     found = []
     if large:
-        found.append(("note", f"{plural(large, 'network')} of more than {MOST_NODES:,} nodes can't be drawn"))
+        found.append(
+            ("note", f"{plural(large, 'network')} of more than {MAX_NODES:,} nodes are too large to draw")
+        )
     colours = {
         kind: [(fill, ink_on(fill)) for fill in diverging(_STEPS, dark=kind == "dark")]
         for kind in ("light", "dark")
@@ -70,7 +70,9 @@ def network_data(fit: GraphFit, target_fit: GraphTargetFit) -> dict[str, Any]:
         "of": len(rows),
         "view": {
             "sign": sign,
-            "limits": [round(float(np.quantile(np.abs(one.value), _FULL)), 3) or 1.0 for one in scores],
+            "limits": [
+                round(float(np.quantile(np.abs(one.value), _COLOUR_QUANTILE)), 3) or 1.0 for one in scores
+            ],
             "colours": colours,
             "networks": networks,
         },
@@ -80,14 +82,14 @@ def network_data(fit: GraphFit, target_fit: GraphTargetFit) -> dict[str, Any]:
 
 
 def drawn_network(graph: OperatorGraph) -> dict[str, Any]:
-    """A network's picture and what its nodes are, without scores.
+    """Returns a network's layout and descriptions of its nodes, without scores.
 
-    ``shapes`` are the different shapes, ``before`` and ``after`` each node's place among them; ``facts`` are texts
-    a node, empty where there is nothing to tell.
+    ``shapes`` are the distinct tensor shapes; ``before`` and ``after`` index the input and output shape of each node.
+    ``facts`` has one text per node, which may be empty.
     """
     texts = [describe_node(graph, node) for node in range(len(graph))]
-    # Domains of operations are told beside the picture; in a box there is no room for them.
-    shown = [fitted(text.rpartition("::")[2], _WIDEST - 12, _FONT) for text in texts]
+    # Domains of operations appear beside the picture only; boxes have no room for them.
+    shown = [fitted(text.rpartition("::")[2], _MAX_WIDTH - 12, _FONT) for text in texts]
     widths = [max(text_width(text, _FONT) + 12, 44) for text in shown]
     layout = lay_out(graph.edges, widths)
     shapes: dict[str, int] = {}
@@ -132,6 +134,6 @@ _COUNTS = {"groups": "groups", "heads": "heads", "parameters": "parameters", "MA
 
 
 def _sizes(row: list[int], least: int = 0) -> str:
-    """``1 × 64 × 56 × 56``; a question mark where a size is not known, a dash where nothing is."""
+    """Formats a shape as ``1 × 64 × 56 × 56``; a question mark is an unknown size, a dash an empty shape."""
     sizes = [str(n) if n else "?" for n in row if n >= least]
     return " × ".join(sizes) or ("" if least else "–")
