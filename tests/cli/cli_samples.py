@@ -1,4 +1,4 @@
-"""Running the command line, and what the tests of it work on."""
+"""Runs the command line in tests, and describes their files."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from nasbuild.cli._json_schema import checked
+from nasbuild.cli._json_schema import validated
 
 
 def _refused(text: str):
-    raise AssertionError(f"{text} is no JSON")
+    raise AssertionError(f"{text} is not JSON")
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Done:
 
     @property
     def json(self):
-        """What ``--json`` printed: nothing but one object, of the fields that are documented."""
+        """The output of ``--json``: a single object with the documented fields."""
         data = json.loads(self.out, parse_constant=_refused)
-        checked(data)
+        validated(data)
         return data
 
     @property
@@ -40,7 +40,7 @@ class Done:
 
 
 def as_process(*arguments: object, **options) -> Done:
-    """Run the command line as a process of its own."""
+    """Runs the command line in a new process."""
     done = subprocess.run(
         [sys.executable, "-c", "from nasbuild.cli import main; main()", *map(str, arguments)],
         capture_output=True,

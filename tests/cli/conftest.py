@@ -1,4 +1,4 @@
-"""The command line, run in this process (quick) and as a real process (honest)."""
+"""Runs the command line within the test process, which is fast."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from nasbuild.table import load_builtin, write_table
 
 @pytest.fixture
 def nasbuild(capsys, monkeypatch):
-    """Run the command line in this process."""
+    """Runs the command line in this process."""
 
-    def fitted(*arguments: object) -> Done:
+    def call(*arguments: object) -> Done:
         monkeypatch.setattr(sys, "argv", ["nasbuild", *map(str, arguments)])
         try:
             main()
@@ -28,17 +28,17 @@ def nasbuild(capsys, monkeypatch):
         captured = capsys.readouterr()
         return Done(code, captured.out, captured.err)
 
-    return fitted
+    return call
 
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory) -> Files:
-    """A real table of 60 networks, a run of the default recipe with two targets, and one of networks."""
+    """A table of 60 networks, a fit of the default recipe with two targets, and one of recipe paper."""
     folder = tmp_path_factory.mktemp("cli")
     space, data, fitted, network_fit = (
         folder / "space.yaml",
         folder / "archs.jsonl",
-        folder / "run",
+        folder / "fit",
         folder / "network_fit",
     )
     save_space(load_space("digits-macro"), space)

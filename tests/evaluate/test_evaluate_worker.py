@@ -103,7 +103,7 @@ def test_no_process_outlives_the_command(tmp_path, number):
     assert gone(pids)
     if number == signal.SIGINT:
         assert process.returncode == 130
-        assert b"the same command goes on" in error
+        assert b"the same command resumes" in error
     store = Store(tmp_path / "s.db", SPACE, NAME + "hanging")
     assert store.counts()["done"] == store.counts()["failed"] == 0
     assert len(store.interrupted()) == (number == signal.SIGKILL)

@@ -74,7 +74,7 @@ def test_a_bound_on_what_is_no_sum_is_fitted_and_held_by_its_prediction(loop, tm
         on_round=states.append,
     )
     found = end.evaluated
-    assert [one.target.name for one in load_fit(tmp_path / "out" / "run").targets] == ["cost", "loss"]
+    assert [one.target.name for one in load_fit(tmp_path / "out" / "fit").targets] == ["cost", "loss"]
     for n, state in enumerate(states[:-1]):
         asked = [a for a, r in zip(found.architectures, found.rounds, strict=True) if r == n + 1]
         assert within_bounds(state.fit, asked, [parse_bound("loss <= 0.35")]).all()

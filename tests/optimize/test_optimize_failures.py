@@ -50,7 +50,7 @@ def test_after_the_first_round_most_succeed_and_what_was_expected_is_told(loop, 
         assert len(own)
         assert (own <= most + 1e-9).all()
     # The run folder is that of the fit, as ever.
-    assert load_fit(tmp_path / "out" / "run").failures is None
+    assert load_fit(tmp_path / "out" / "fit").failures is None
 
 
 def test_stopped_it_ends_like_one_that_was_not(loop, tmp_path):

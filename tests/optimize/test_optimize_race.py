@@ -143,7 +143,7 @@ def test_a_race_is_part_of_the_budget_and_the_rounds_know_nothing_of_it(loop, no
     assert plain.evaluated.architectures == end.evaluated.architectures
     assert plain.race is None
     assert "race" not in json.loads((tmp_path / "plain" / "loop.json").read_text())
-    assert load_fit(tmp_path / "out" / "run").table == load_fit(tmp_path / "plain" / "run").table
+    assert load_fit(tmp_path / "out" / "fit").table == load_fit(tmp_path / "plain" / "fit").table
     assert LoopSettings(rounds=None, first=8, budget=20, race=6).explored == 14
     assert LoopSettings(rounds=1, batch=4, first=8, budget=20, race=6).total == 18
     # The most promising by the mean of measured value and y', each by other seeds.

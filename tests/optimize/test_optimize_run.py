@@ -33,7 +33,7 @@ def content(folder):
         loop,
         (folder / "archs.jsonl").read_text(),
         (folder / "best.jsonl").read_text(),
-        load_fit(folder / "run").table.digest(),
+        load_fit(folder / "fit").table.digest(),
     )
 
 
@@ -55,7 +55,7 @@ def test_a_loop_finds_the_best_and_leaves_it_with_its_table_and_fit(loop, tmp_pa
     )
     table = read_table(tmp_path / "out" / "archs.jsonl", space())
     assert table.architectures == end.evaluated.architectures
-    assert load_fit(tmp_path / "out" / "run").table == table
+    assert load_fit(tmp_path / "out" / "fit").table == table
     assert (
         read_table(tmp_path / "out" / "best.jsonl", space()).columns["loss"].tolist()
         == sorted(losses(end))[:10]
@@ -125,7 +125,7 @@ def test_two_targets_go_along_the_front(loop, tmp_path):
     volumes = [one.volume for one in end.evaluated.summaries]
     assert volumes == sorted(volumes)
     assert volumes[-1] > volumes[0]
-    assert [one.target.name for one in load_fit(tmp_path / "out" / "run").targets] == ["loss", "cost"]
+    assert [one.target.name for one in load_fit(tmp_path / "out" / "fit").targets] == ["loss", "cost"]
 
 
 def test_what_failed_is_skipped_and_not_repeated_unless_asked(loop, tmp_path, monkeypatch):
@@ -250,7 +250,7 @@ def test_killed_in_the_middle_it_goes_on_and_repeats_nothing(loop, tmp_path, mon
     options = ["--space", file, "--evaluator", f"{NAME}noted", "--target", "loss", "--recipe", "ridge"]
     options += ["--rounds", 2, "--batch", 4, "--first", 8, "--seed", 1]
     options += ["--store", store, "--out", tmp_path / "killed"]
-    command = [sys.executable, "-m", "nasbuild", "run", *map(str, options)]
+    command = [sys.executable, "-m", "nasbuild", "optimize", *map(str, options)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while done(store) < 9 and process.poll() is None and time.monotonic() < deadline:

@@ -1,4 +1,4 @@
-"""Runs for all tests of the report, each fitted once, and a browser."""
+"""Fits for all tests of the report, each made once, and a browser."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ FLAGS = [
 
 @pytest.fixture(scope="session")
 def fitted() -> Fit:
-    """Two targets, one to be minimised; the second stage is searched."""
+    """Recipe paper with two targets, one to minimise; the second stage is searched."""
     tiny = recipe("paper", epochs=3, folds=2, repeats=1, width=8, learning_rate=1e-2)
     return fit(table(), [COST, EQUATION], recipe=tiny, max_modules=200, baselines=False)
 
 
 @pytest.fixture(scope="session")
 def additive() -> Fit:
-    """The default recipe, with other methods beside it."""
+    """The default recipe, with baselines."""
     return fit(table(), [COST], max_modules=200)
 
 
 @pytest.fixture(scope="session")
 def baseline() -> Fit:
-    """A method without hops and intervals."""
+    """A recipe without hops and intervals."""
     return fit(table(), [EQUATION], recipe=recipe("marginal"), max_modules=200, baselines=False)
 
 
 @pytest.fixture(scope="session")
-def graph_run() -> GraphFit:
-    """Networks without a space, two targets, one to be minimised; their names try to be markup."""
+def graph_fit() -> GraphFit:
+    """A fit on operator graphs with two targets, one to minimise; names contain markup."""
     small = OperatorRecipe(epochs=8, feature_epochs=8, width=8, hops=2, few=0, members=2, learning_rate=1e-2)
     return fit_graphs(networks(), ["acc", "cost"], recipe=small)
 
@@ -63,7 +63,7 @@ def browser():
 
 @pytest.fixture
 def visit(browser):
-    """Opens a page of a file; whatever it logs, or asks of the network, fails the test."""
+    """Opens a page from a file; any log message or network request fails the test."""
     pages, complaints = [], []
 
     def visiting(place, width: int, **more):

@@ -1,4 +1,4 @@
-"""A small table whose every name tries to be markup."""
+"""A small table whose names contain markup."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ SPACE = space_from_dict(
 
 
 def table() -> Table:
-    """60 architectures; cost grows with kernels and depth, so that something can be learnt."""
+    """60 architectures whose cost grows with kernels and depth."""
     rng = np.random.default_rng(0)
-    drawn = sample(SPACE, 400, rng, over="depths")
-    kept = [a for a in drawn if all(layer[0] != NEVER for layer in a.modules[1])][:60]
+    sampled = sample(SPACE, 400, rng, over="depths")
+    kept = [a for a in sampled if all(layer[0] != NEVER for layer in a.modules[1])][:60]
     size = np.array([sum(layer[0] * layer[1] for layer in a.modules[1]) for a in kept], dtype=float)
     columns = {
         COST: 1e6 * (size + rng.normal(size=60)),
@@ -55,7 +55,7 @@ def table() -> Table:
 
 
 def networks() -> GraphTable:
-    """40 networks whose names, and those of their nodes, try to be markup; ``cost`` is the number of nodes."""
+    """40 networks whose names and node names contain markup; ``cost`` is the number of nodes."""
     planted = planted_table(40)
     graphs = tuple(
         replace(g, name=f"{g.name}</script>{EVIL}", labels=np.array([f"{n}{EVIL}" for n in g.labels], object))

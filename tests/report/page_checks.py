@@ -1,10 +1,10 @@
-"""What every page must keep to in a browser."""
+"""Checks of pages in a browser."""
 
 from __future__ import annotations
 
 
 def texts_outside(page) -> list[str]:
-    """Texts of pictures that reach beyond their picture."""
+    """Returns texts that overflow their picture."""
     return page.evaluate(
         """() => [...document.querySelectorAll('svg')].flatMap((s) => {
         const box = s.getBoundingClientRect();

@@ -1,4 +1,4 @@
-"""The page in a real browser: nothing missing, nothing sticking out, on a screen, a phone and paper."""
+"""The page in a real browser: complete and without overflow on a screen, a phone and paper."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from nasbuild.report import write_report
 WIDTHS = [1280, 760, 400]
 
 
-@pytest.fixture(scope="module", params=["run", "additive"])
-def told(request):
-    """A run of networks, and one of the default recipe."""
+@pytest.fixture(scope="module", params=["fitted", "additive"])
+def reported_fit(request):
+    """A fit of recipe paper, and one of the default recipe."""
     return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="module")
-def place(told, tmp_path_factory):
+def place(reported_fit, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
-    write_report(told, path, top=4)
+    write_report(reported_fit, path, top=4)
     return path
 
 
@@ -30,7 +30,7 @@ def opened(visit, place):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_nothing_sticks_out(opened, width):
+def test_nothing_overflows(opened, width):
     page = opened(width)
     page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -43,10 +43,10 @@ def test_nothing_sticks_out(opened, width):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_every_card_can_be_seen(opened, told, width):
+def test_every_card_is_visible(opened, reported_fit, width):
     page = opened(width)
     cards = page.query_selector_all("[data-card]")
-    assert len(cards) == 2 + 6 * len(told.targets) + 1
+    assert len(cards) == 2 + 6 * len(reported_fit.targets) + 1
     for card in cards:
         box = card.bounding_box()
         assert card.is_visible()
@@ -56,7 +56,7 @@ def test_every_card_can_be_seen(opened, told, width):
         assert page.query_selector(link.get_attribute("href")) is not None
 
 
-def test_texts_in_pictures_can_be_read_on_a_phone(opened):
+def test_texts_in_pictures_are_readable_on_a_phone(opened):
     page = opened(400)
     sizes = page.evaluate(
         "[...document.querySelectorAll('svg text')].map((t) => t.getBoundingClientRect().height)"
@@ -69,7 +69,7 @@ def test_texts_in_pictures_stay_inside(opened):
     assert texts_outside(page) == []
 
 
-def test_paper_has_all_numbers_and_no_contents(opened):
+def test_print_has_all_numbers_and_no_navigation(opened):
     page = opened(800)
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
@@ -79,7 +79,7 @@ def test_paper_has_all_numbers_and_no_contents(opened):
     assert page.pdf(format="A4")[:5] == b"%PDF-"
 
 
-def test_dark_where_the_reader_wants_it_dark(opened):
+def test_dark_colour_scheme(opened):
     page = opened(1280, color_scheme="dark")
     light = page.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
     assert max(light) < 60

@@ -1,4 +1,4 @@
-"""What the report tells, recomputed from the definitions."""
+"""Data of the report, recomputed from the definitions."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from nasbuild.builder import build
 from nasbuild.objective import Labels, parse_target
 from nasbuild.report import explain_data
 from nasbuild.report.data._built import built_data
-from nasbuild.report.data._features import Guesses, features_data
-from nasbuild.report.data._fit import table_data
+from nasbuild.report.data._features import RarelyLabelled, features_data
+from nasbuild.report.data._fit_summary import table_data
 from nasbuild.report.data._labels import labels_data, scatter_data
 from nasbuild.report.data._modules import modules_data
 from nasbuild.report.data._suspect_labels import suspect_data
@@ -37,11 +37,11 @@ def test_all_is_plain_json(fitted):
     assert [t["target"] for t in data["targets"]] == [COST, EQUATION]
     assert [t["direction"] for t in data["targets"]] == ["minimize", "maximize"]
     assert data["targets"][0]["unit"] == "<b>ms</b>"
-    assert data["made"]["table"]["sha256"] == fitted.table.digest()
-    assert data["made"]["versions"]["nasbuild"]
+    assert data["provenance"]["table"]["sha256"] == fitted.table.digest()
+    assert data["provenance"]["versions"]["nasbuild"]
 
 
-def test_every_label_stands_in_one_bin(fitted, target_fit):
+def test_every_label_is_in_one_bin(fitted, target_fit):
     data = labels_data(fitted, target_fit)
     edges, counts = data["histogram"]["edges"], data["histogram"]["counts"]
     values = target_fit.labels.values
@@ -53,7 +53,7 @@ def test_every_label_stands_in_one_bin(fitted, target_fit):
     assert data["median"] == pytest.approx(np.median(values))
 
 
-def test_best_label_is_of_the_row_that_is_named(fitted, target_fit):
+def test_best_label_belongs_to_the_named_row(fitted, target_fit):
     best = labels_data(fitted, target_fit)["best"]
     values = target_fit.labels.values
     assert best["label"] == (values.min() if target_fit.target.sign < 0 else values.max())
@@ -66,7 +66,7 @@ def test_missing_labels_are_counted(fitted):
     assert labels_data(fitted, fitted.of(EQUATION))["missing"] == 1
 
 
-def test_a_heavy_upper_tail_is_told_with_a_logarithm(fitted):
+def test_a_heavy_upper_tail_is_noted_with_a_logarithm(fitted):
     target = parse_target(COST, fitted.table)
     values = np.exp(np.random.default_rng(1).normal(size=40) * 2)
     skewed = replace(fitted.of(COST), labels=Labels(target, values, np.arange(40)))
@@ -91,43 +91,43 @@ def test_one_metric_alone_has_no_scatter(fitted):
     assert scatter_data(replace(fitted, table=alone, targets=fitted.targets[:1]), fitted.of(COST)) is None
 
 
-def test_best_and_worst_modules_are_those_of_all_modules(fitted, target_fit):
+def test_best_and_worst_modules_equal_those_of_an_exhaustive_scoring(fitted, target_fit):
     sign = target_fit.target.sign
-    for stage, told in zip(fitted.space.stages, modules_data(fitted, target_fit)["stages"], strict=True):
-        if told["searched"]:
+    for stage, data in zip(fitted.space.stages, modules_data(fitted, target_fit)["stages"], strict=True):
+        if data["searched"]:
             continue
         scored = []
         for module in enumerate_modules(stage):
-            score, std = target_fit.scorer.score(told["stage"], stage.encode(module)[None])
+            score, std = target_fit.scorer.score(data["stage"], stage.encode(module)[None])
             scored.append((sign * float(score[0]), float(std[0]), module_id(stage, module)))
         scored.sort(key=lambda s: -s[0])
-        assert told["total"] == told["scored"] == len(scored)
-        for rows, expected in ((told["best"], scored), (told["worst"], scored[::-1])):
+        assert data["total"] == data["scored"] == len(scored)
+        for rows, expected in ((data["best"], scored), (data["worst"], scored[::-1])):
             np.testing.assert_allclose(
                 [sign * r["score"] for r in rows], [s[0] for s in expected[: len(rows)]]
             )
             by_id = {name: (score, std) for score, std, name in scored}
             for row in rows:
                 np.testing.assert_allclose((sign * row["score"], row["std"]), by_id[row["id"]], rtol=1e-5)
-        assert told["n_tied"] == target_fit.trust.n_tied[told["stage"]]
-        shown = [r["id"] for r in (*told["best"], *told["worst"])]
+        assert data["n_tied"] == target_fit.trust.n_tied[data["stage"]]
+        shown = [r["id"] for r in (*data["best"], *data["worst"])]
         assert len(set(shown)) == len(shown)
 
 
-def test_searched_stages_say_so(fitted, target_fit):
+def test_searched_stages_are_marked(fitted, target_fit):
     data = modules_data(fitted, target_fit)
     assert [s["searched"] for s in data["stages"]] == [False, True, False]
-    told = data["stages"][1]
-    assert told["scored"] <= fitted.max_modules < told["total"] == 8 + 8**2 + 8**3
+    searched = data["stages"][1]
+    assert searched["scored"] <= fitted.max_modules < searched["total"] == 8 + 8**2 + 8**3
     assert any(step["kind"] == "searched" for step in data["next"])
 
 
-def test_two_modules_are_one_best_and_one_worst(fitted, target_fit):
+def test_of_two_modules_one_is_best_and_one_worst(fitted, target_fit):
     last = modules_data(fitted, target_fit)["stages"][2]
     assert (len(last["best"]), len(last["worst"])) == (1, 1)
 
 
-def test_choices_stand_best_first(fitted, target_fit):
+def test_choices_are_sorted_best_first(fitted, target_fit):
     data = features_data(fitted, target_fit)
     by_name = {f["feature"]: f for f in data["features"]}
     assert {s.feature for s in target_fit.features} == set(by_name)
@@ -141,20 +141,20 @@ def test_choices_stand_best_first(fitted, target_fit):
     assert by_name["layer"]["kind"] == "layer"
 
 
-def test_choices_without_labels_are_named_wherever_they_stand(fitted, target_fit):
+def test_choices_without_labels_are_named_in_all_cards(fitted, target_fit):
     data = features_data(fitted, target_fit)
-    assert next(f for f in data["features"] if f["feature"] == "kernel")["unlearnt"] == [NEVER]
-    told = trust_data(fitted, target_fit)
-    assert f"kernel {NEVER}" in next(s["text"] for s in told["next"] if s["kind"] == "unseen")
-    assert f"kernel {NEVER}" in told["unseen_text"]
-    guesses = Guesses(fitted, target_fit)
-    assert guesses.of(1, ((NEVER, 1), (NEVER, 2))) == [f"kernel {NEVER}"]
-    assert guesses.of(1, ((3, 1),)) == []
-    hardly = replace(target_fit, trust=replace(target_fit.trust, rare_depths=((1, 1),)))
-    assert Guesses(fitted, hardly).of(1, ((3, 1),)) == ["1 layer"]
+    assert next(f for f in data["features"] if f["feature"] == "kernel")["unlabelled"] == [NEVER]
+    trust = trust_data(fitted, target_fit)
+    assert f"kernel {NEVER}" in next(s["text"] for s in trust["next"] if s["kind"] == "unseen")
+    assert f"kernel {NEVER}" in trust["unseen_text"]
+    rare = RarelyLabelled(fitted, target_fit)
+    assert rare.of(1, ((NEVER, 1), (NEVER, 2))) == [f"kernel {NEVER}"]
+    assert rare.of(1, ((3, 1),)) == []
+    rare_depth = replace(target_fit, trust=replace(target_fit.trust, rare_depths=((1, 1),)))
+    assert RarelyLabelled(fitted, rare_depth).of(1, ((3, 1),)) == ["1 layer"]
 
 
-def test_places_have_no_effect_where_depths_never_differ(fitted):
+def test_positions_have_no_effect_if_depths_never_differ(fitted):
     fixed = [i for i, a in enumerate(fitted.table.architectures) if tuple(map(len, a)) == (2, 3, 1)]
     assert len(fixed) >= 5
     tiny = replace(fitted.recipe, epochs=1)
@@ -162,16 +162,16 @@ def test_places_have_no_effect_where_depths_never_differ(fitted):
     assert all(f["kind"] == "feature" for f in features_data(small, small.targets[0])["features"])
 
 
-def test_trust_is_told_as_measured(fitted, target_fit):
+def test_trust_equals_the_measured_one(fitted, target_fit):
     data, trust = trust_data(fitted, target_fit), target_fit.trust
     assert [h["mean"] for h in data["hops"]] == [h.mean for h in trust.hops]
     assert data["modules"] == {
         "mean": trust.modules.mean,
         "std": trust.modules.std,
-        "each": list(trust.modules.values),
+        "values": list(trust.modules.values),
     }
     assert data["verdict"] == trust.verdict
-    assert data["members"] == len(data["prediction"]["each"]) == 2
+    assert data["members"] == len(data["prediction"]["values"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -188,39 +188,39 @@ def test_each_level_has_its_health_and_its_advice(fitted, level, health):
 
 
 @pytest.mark.parametrize("number", [1, 2, 8])
-def test_suspect_labels_come_first_and_are_named(fitted, number):
+def test_suspect_labels_come_first_and_are_listed(fitted, number):
     one = fitted.of(COST)
     found = tuple(SuspectLabel(n, 0.25 * n, 0.5 * n, 20.0 - n) for n in range(number))
     data = trust_data(fitted, replace(one, trust=replace(one.trust, level="high", suspects=found)))
     assert data["health"]["level"] == "warn"
     assert data["health"]["text"].endswith(
-        "; 1 label lies far from what all other rows say."
+        "; 1 suspect label lies far from the prediction of all other rows."
         if number == 1
-        else f"; {number} labels lie far from what all other rows say."
+        else f"; {number} suspect labels lie far from the prediction of all other rows."
     )
     step = data["next"][0]
-    assert (step["kind"], len(step["named"])) == ("suspect", min(number, 6))
-    for n, (told, line) in enumerate(zip(data["suspects"], step["named"][:5], strict=False)):
+    assert (step["kind"], len(step["details"])) == ("suspect", min(number, 6))
+    for n, (suspect, line) in enumerate(zip(data["suspects"], step["details"][:5], strict=False)):
         row = fitted.table.ids[one.labels.rows[n]]
-        assert (told["id"], told["label"], told["expected"]) == (row, 0.25 * n, 0.5 * n)
+        assert (suspect["id"], suspect["label"], suspect["expected"]) == (row, 0.25 * n, 0.5 * n)
         assert line.startswith(f"{row}: ")
-        assert line.endswith(f"({20 - n} deviations away)")
+        assert line.endswith(f"({20 - n} standard deviations away)")
     far = replace(one.trust, level="high", suspects=(replace(found[0], deviations=1e12),))
     assert suspect_data(fitted, replace(one, trust=far))[0]["text"].endswith(
-        "(more than 100 deviations away)"
+        "(more than 100 standard deviations away)"
     )
-    assert ("and 3 others" in step["named"]) == (number == 8)
+    assert ("and 3 others" in step["details"]) == (number == 8)
     assert "suspect" not in {s["kind"] for s in trust_data(fitted, one)["next"]}
 
 
-def test_shrinking_is_advised_where_scores_can_be_believed(fitted):
+def test_shrinking_is_advised_for_reliable_scores(fitted):
     one = fitted.of(COST)
     for level, advised in (("high", True), ("none", False)):
         steps = modules_data(fitted, replace(one, trust=replace(one.trust, level=level)))["next"]
         assert any(s["kind"] == "shrink" for s in steps) == advised
 
 
-def test_built_ones_know_their_rows_labels_and_predictions(fitted, target_fit):
+def test_built_architectures_have_their_rows_labels_and_predictions(fitted, target_fit):
     top = 3000
     data = built_data(fitted, target_fit, top)
     rows = {
@@ -241,7 +241,7 @@ def test_built_ones_know_their_rows_labels_and_predictions(fitted, target_fit):
     assert data["new"] == len(data["built"]) - found
 
 
-def test_evaluating_is_advised_for_new_ones_only(fitted, target_fit):
+def test_evaluation_is_advised_for_new_architectures_only(fitted, target_fit):
     first = build(target_fit, 1)[0].architecture
     table = fitted.table
     known = replace(table, architectures=(first, *table.architectures[1:]))
@@ -256,7 +256,7 @@ def test_evaluating_is_advised_for_new_ones_only(fitted, target_fit):
     assert f"(rank {', '.join(new)})" in step["text"]
 
 
-def test_contradiction_between_sum_and_prediction_is_told(fitted):
+def test_disagreement_between_sum_and_prediction_is_reported(fitted):
     one = fitted.of(COST)
     target = replace(one.labels, values=one.labels.values - 1e9)  # all labels far better than predictions
     data = built_data(fitted, replace(one, labels=target), 3)
@@ -285,8 +285,8 @@ def test_long_lists_of_rows_are_cut_and_counted(fitted):
     assert data["next"] == []  # the noise is known from the repeats
 
 
-def test_nothing_is_claimed_where_nothing_can_be_believed(fitted):
+def test_an_unreliable_fit_has_no_findings(fitted):
     one = fitted.of(COST)
     for level, silent in (("none", True), ("high", False)):
-        told = replace(fitted, targets=(replace(one, trust=replace(one.trust, level=level)),))
-        assert (explain_data(told)["targets"][0]["findings"] == []) == silent
+        changed = replace(fitted, targets=(replace(one, trust=replace(one.trust, level=level)),))
+        assert (explain_data(changed)["targets"][0]["findings"] == []) == silent

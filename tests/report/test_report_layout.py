@@ -1,4 +1,4 @@
-"""Where nodes of a network stand: below what they need, apart from each other, edges from centre to centre."""
+"""Layout of networks: nodes below their inputs and apart from each other, edges from centre to centre."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_any_graph_is_laid_out(graph):
         assert (steps == 0).sum() == 2 * (steps < 0).sum()
 
 
-def test_the_same_graph_is_laid_out_the_same():
+def test_layout_is_deterministic():
     rng = np.random.default_rng(0)
     edges = np.array(
         [[i, j] for i in range(60) for j in range(i + 1, 60) if rng.random() < 2 / (j - i + 2)]
@@ -82,13 +82,13 @@ def test_a_chain_with_shortcuts_is_straight_and_without_crossings():
     assert len(np.unique(np.rint(layout.x))) <= 3 * len(np.unique(np.floor(layout.x / layout.width * 4)))
 
 
-def test_what_needs_nothing_stands_right_before_its_use():
+def test_sources_are_right_above_their_first_use():
     edges = np.array([[0, 1], [1, 2], [2, 3], [4, 5], [3, 5]]).T
     layout = lay_out(edges, [50.0] * 6)
     assert layout.layer.tolist() == [0, 1, 2, 3, 3, 4]
 
 
-def test_layers_are_those_of_longest_paths():
+def test_layers_equal_longest_paths():
     rng = np.random.default_rng(1)
     edges = np.array([[i, j] for j in range(1, 30) for i in {0, *rng.choice(j, min(j, 2), replace=False)}]).T
     depth = [0] * 30

@@ -1,4 +1,4 @@
-"""The page of a run on networks: what its cards tell, and that each fails alone."""
+"""The page of a fit on operator graphs: data of its cards, and that each card fails alone."""
 
 from __future__ import annotations
 
@@ -15,24 +15,30 @@ from nasbuild.ir import describe_node
 from nasbuild.report import report_html
 from nasbuild.report.draw._choice_colors import contrast, diverging, ink_on
 from nasbuild.report.networks import drawn_network
-from nasbuild.report.networks._choose import chosen_networks
-from nasbuild.report.networks._data import features_data, findings, pieces_data, sizes_data, trust_data
-from nasbuild.report.networks._network import network_data
+from nasbuild.report.networks._graph_fit_data import (
+    features_data,
+    findings,
+    pieces_data,
+    sizes_data,
+    trust_data,
+)
+from nasbuild.report.networks._network_selection import select_networks
+from nasbuild.report.networks._network_view import network_data
 from nasbuild.report.networks._plots import _marks, compact, curve_limit, effect_curve
 from nasbuild.score.graphs import before, mine_pieces, node_scores
 
-CARDS = ["labels", "agreement", "operations", "attributes", "pieces", "network", "next"]
+CARDS = ["labels", "trust", "operations", "attributes", "pieces", "network", "next"]
 
 
 @pytest.fixture(scope="module")
-def html(graph_run) -> str:
-    return report_html(graph_run)
+def html(graph_fit) -> str:
+    return report_html(graph_fit)
 
 
-def test_cards_stand_in_their_order_for_every_target(html):
+def test_cards_are_in_order_for_every_target(html):
     page = Page(html)
     targets = [f"target-{n}-{card}" for n in (1, 2) for card in CARDS]
-    assert page.cards() == [(key, False) for key in ("summary", "table", *targets, "made")]
+    assert page.cards() == [(key, False) for key in ("summary", "table", *targets, "provenance")]
     assert page.open == []
 
 
@@ -47,30 +53,30 @@ def test_nothing_is_loaded_and_names_are_text(html):
     assert EVIL in "".join(page.words)
 
 
-def test_a_part_that_fails_leaves_the_rest(graph_run, monkeypatch):
+def test_a_card_that_fails_leaves_the_rest_intact(graph_fit, monkeypatch):
     def fails(*_):
         raise ValueError("no picture")
 
-    monkeypatch.setattr("nasbuild.report.networks._views.network_data", fails)
-    html = report_html(graph_run)
+    monkeypatch.setattr("nasbuild.report.networks._graph_cards.network_data", fails)
+    html = report_html(graph_fit)
     assert html.count("no picture") == 2
     assert [key for key, failed in Page(html).cards() if failed] == ["target-1-network", "target-2-network"]
 
 
-def test_a_part_that_others_tell_of_may_fail_as_well(graph_run, monkeypatch):
+def test_a_card_that_others_depend_on_may_fail(graph_fit, monkeypatch):
     def fails(*_):
         raise ValueError("no trust")
 
-    monkeypatch.setattr("nasbuild.report.networks._views.trust_data", fails)
-    failed = [key for key, failed in Page(report_html(graph_run)).cards() if failed]
-    assert failed == ["target-1-agreement", "target-2-agreement"]
+    monkeypatch.setattr("nasbuild.report.networks._graph_cards.trust_data", fails)
+    failed = [key for key, failed in Page(report_html(graph_fit)).cards() if failed]
+    assert failed == ["target-1-trust", "target-2-trust"]
 
 
-def test_networks_are_chosen_by_label_and_by_prediction(graph_run):
-    target_fit = graph_run.targets[1]
+def test_networks_are_selected_by_label_and_by_prediction(graph_fit):
+    target_fit = graph_fit.targets[1]
     labels = target_fit.labels.values
     predictions = np.random.default_rng(0).permutation(len(labels)).astype(float)
-    chosen = chosen_networks(graph_run, target_fit, predictions, 9)
+    chosen = select_networks(graph_fit, target_fit, predictions, 9)
     assert 6 <= len(chosen) <= 9
     roles = {role: position for position, found in chosen for role in found}
     # Less cost is better.
@@ -84,30 +90,30 @@ def test_networks_are_chosen_by_label_and_by_prediction(graph_run):
     assert ranks[15] <= labels[roles["median by label"]] <= ranks[25]
 
 
-def test_too_large_networks_are_left_out_and_told(graph_run, monkeypatch):
-    sizes = sorted(len(g) for g in graph_run.table.graphs)
-    monkeypatch.setattr("nasbuild.report.networks._choose.MOST_NODES", sizes[20])
-    monkeypatch.setattr("nasbuild.report.networks._network.MOST_NODES", sizes[20])
-    data = network_data(graph_run, graph_run.targets[0])
+def test_too_large_networks_are_omitted_with_a_note(graph_fit, monkeypatch):
+    sizes = sorted(len(g) for g in graph_fit.table.graphs)
+    monkeypatch.setattr("nasbuild.report.networks._network_selection.MAX_NODES", sizes[20])
+    monkeypatch.setattr("nasbuild.report.networks._network_view.MAX_NODES", sizes[20])
+    data = network_data(graph_fit, graph_fit.targets[0])
     assert max(len(n["x"]) for n in data["view"]["networks"]) <= sizes[20]
     large = sum(size > sizes[20] for size in sizes)
     assert f"{large} network" in data["health"]["text"]
-    monkeypatch.setattr("nasbuild.report.networks._choose.MOST_NODES", 0)
-    assert network_data(graph_run, graph_run.targets[0])["shown"] == 0
-    assert "small enough" in report_html(graph_run)
+    monkeypatch.setattr("nasbuild.report.networks._network_selection.MAX_NODES", 0)
+    assert network_data(graph_fit, graph_fit.targets[0])["shown"] == 0
+    assert "small enough to draw" in report_html(graph_fit)
 
 
-def test_the_view_holds_every_hop_and_what_nodes_are(graph_run):
-    target_fit = graph_run.targets[0]
-    view = network_data(graph_run, target_fit)["view"]
+def test_the_view_has_scores_of_every_hop_and_facts_of_nodes(graph_fit):
+    target_fit = graph_fit.targets[0]
+    view = network_data(graph_fit, target_fit)["view"]
     for shown in view["networks"]:
-        row = next(i for i, g in enumerate(graph_run.table.graphs) if g.name == shown["name"])
-        graph, start = graph_run.table.graphs[row], graph_run.graphs.offsets[row]
+        row = next(i for i, g in enumerate(graph_fit.table.graphs) if g.name == shown["name"])
+        graph, start = graph_fit.table.graphs[row], graph_fit.graphs.offsets[row]
         assert shown["texts"] == [describe_node(graph, n) for n in range(len(graph))]
         assert shown["names"] == graph.labels.tolist()
         assert shown["edges"] == graph.edges.tolist()
         for m in range(target_fit.ensemble.hops + 1):
-            scores = node_scores(target_fit.ensemble, graph_run.graphs, m)
+            scores = node_scores(target_fit.ensemble, graph_fit.graphs, m)
             expected = scores.value[start : start + len(graph)]
             assert shown["scores"][m] == pytest.approx(expected, abs=0.0051)
             assert shown["spreads"][m] == pytest.approx(scores.std[start : start + len(graph)], abs=0.0051)
@@ -120,7 +126,7 @@ def test_the_view_holds_every_hop_and_what_nodes_are(graph_run):
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_texts_can_be_read_on_every_colour(dark):
+def test_texts_are_readable_on_every_colour(dark):
     colours = diverging(17, dark=dark)
     assert len(set(colours)) == 17
     assert min(contrast(ink_on(c), c) for c in colours) >= 4.5
@@ -129,8 +135,8 @@ def test_texts_can_be_read_on_every_colour(dark):
     assert max(middle) - min(middle) < 6
 
 
-def test_long_operations_are_shortened_in_the_picture_only(graph_run):
-    graph = graph_run.table.graphs[0]
+def test_long_operations_are_shortened_in_the_picture_only(graph_fit):
+    graph = graph_fit.table.graphs[0]
     long = "com.example::" + "Operation" * 12
     shown = drawn_network(replace(graph, vocabulary=("Add", long, "HardSwish", "Relu")))
     node = graph.ops.index("Conv")
@@ -139,27 +145,27 @@ def test_long_operations_are_shortened_in_the_picture_only(graph_run):
     assert max(shown["widths"]) <= 176
 
 
-def test_labels_stand_over_the_size_of_networks(graph_run):
-    target_fit = graph_run.targets[0]
-    data = sizes_data(graph_run, target_fit)
+def test_labels_are_plotted_over_the_size_of_networks(graph_fit):
+    target_fit = graph_fit.targets[0]
+    data = sizes_data(graph_fit, target_fit)
     assert [a["name"] for a in data["axes"]] == ["MACs", "acc"]
-    assert data["axes"][0]["values"] == [float(g.macs.sum()) for g in graph_run.table.graphs]
+    assert data["axes"][0]["values"] == [float(g.macs.sum()) for g in graph_fit.table.graphs]
     assert data["axes"][1]["values"] == target_fit.labels.values.tolist()
 
 
-def test_trust_is_told_with_baselines_beside(graph_run):
-    target_fit = graph_run.targets[0]
+def test_trust_has_baselines(graph_fit):
+    target_fit = graph_fit.targets[0]
     data = trust_data(target_fit)
     assert data["verdict"] == target_fit.trust.verdict == data["health"]["text"]
     assert [h["mean"] for h in data["hops"]] == [a.mean for a in target_fit.trust.hops]
     assert [r["name"] for r in data["baselines"]] == ["ridge", "lightgbm"]
-    told = " ".join(step["text"] for step in data["next"])
-    assert ("orders unseen networks better" in told) == (target_fit.trust.better is not None)
+    advice = " ".join(step["text"] for step in data["next"])
+    assert ("orders unseen networks better" in advice) == (target_fit.trust.better is not None)
 
 
-def test_operations_stand_best_first_and_sizes_in_their_order(graph_run):
-    for target_fit in graph_run.targets:
-        data = features_data(graph_run, target_fit)
+def test_operations_are_sorted_best_first_and_sizes_keep_their_order(graph_fit):
+    for target_fit in graph_fit.targets:
+        data = features_data(graph_fit, target_fit)
         effects = [target_fit.target.sign * c["effect"] for c in data["operations"]["choices"]]
         assert effects == sorted(effects, reverse=True)
         assert {f["feature"] for f in data["attributes"]} == {"kernel", "grouping"}
@@ -168,23 +174,23 @@ def test_operations_stand_best_first_and_sizes_in_their_order(graph_run):
         assert all(c["absent"] is not None for c in data["numbers"])
 
 
-def test_pieces_are_those_of_the_miner(graph_run):
-    for target_fit in graph_run.targets:
-        data = pieces_data(graph_run, target_fit)
-        mined = mine_pieces(graph_run.table.graphs, node_scores(target_fit.ensemble, graph_run.graphs, 2))
+def test_pieces_equal_the_mined_ones(graph_fit):
+    for target_fit in graph_fit.targets:
+        data = pieces_data(graph_fit, target_fit)
+        mined = mine_pieces(graph_fit.table.graphs, node_scores(target_fit.ensemble, graph_fit.graphs, 2))
         assert data["count"] == len(mined)
         first = max(mined, key=lambda p: target_fit.target.sign * p.score)
         assert data["best"][0]["piece"] == first.text
         assert data["best"][0]["networks"] == first.networks
 
 
-def test_findings_are_told_only_where_something_can_be_believed(graph_run):
-    target_fit = graph_run.targets[0]
-    parts = features_data(graph_run, target_fit), pieces_data(graph_run, target_fit)
+def test_there_are_findings_only_for_a_reliable_fit(graph_fit):
+    target_fit = graph_fit.targets[0]
+    parts = features_data(graph_fit, target_fit), pieces_data(graph_fit, target_fit)
     trust = trust_data(target_fit)
     assert findings({**trust, "level": "none"}, *parts) == []
-    told = findings({**trust, "level": "high"}, *parts)
-    assert any("operation" in sentence.lower() for sentence in told)
+    sentences = findings({**trust, "level": "high"}, *parts)
+    assert any("operation" in sentence.lower() for sentence in sentences)
 
 
 CURVE = {
@@ -198,7 +204,7 @@ CURVE = {
 }
 
 
-def test_a_curve_stays_in_its_picture_and_counts_its_nodes():
+def test_a_curve_stays_within_its_plot_and_counts_nodes():
     limit = curve_limit([CURVE])
     assert limit == pytest.approx(2.0 * 1.05)
     svg = str(effect_curve(CURVE, limit, 1))
@@ -217,7 +223,7 @@ def test_a_curve_stays_in_its_picture_and_counts_its_nodes():
 @pytest.mark.parametrize(
     "values", [[1.0, 7.0], [3.0, 900.0], [16.0, 3e9], [100.0, 130.0], [5.0, 12.0, 13.0, 14.0, 20.0]]
 )
-def test_marks_are_few_and_inside(values):
+def test_marks_are_few_and_within_the_axis(values):
     marks = _marks(values)
     assert 1 <= len(marks) <= 7
     assert values[0] * 0.999 <= min(marks) <= max(marks) <= values[-1] * 1.001
@@ -229,8 +235,8 @@ def test_counts_are_short():
     ]  # fmt: skip
 
 
-def test_what_a_node_sees_is_what_a_search_backwards_finds(graph_run):
-    graph = graph_run.table.graphs[3]
+def test_the_receptive_field_of_a_node_equals_a_backward_search(graph_fit):
+    graph = graph_fit.table.graphs[3]
     power = np.eye(len(graph), dtype=int)
     adjacency = power.copy()
     adjacency[graph.edges[1], graph.edges[0]] = 1

@@ -1,4 +1,4 @@
-"""The view of networks in a real browser: hops, search, clicks, keys, and what is told of a node."""
+"""The network view in a real browser: hops, search, clicks, keys, and facts of a node."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from nasbuild.score.graphs import before, node_scores
 
 
 @pytest.fixture(scope="module")
-def place(graph_run, tmp_path_factory):
+def place(graph_fit, tmp_path_factory):
     path = tmp_path_factory.mktemp("networks") / "report.html"
-    write_report(graph_run, path)
+    write_report(graph_fit, path)
     return path
 
 
@@ -26,7 +26,7 @@ class View:
     """The first view of networks on a page."""
 
     def __init__(self, page, fitted) -> None:
-        self.page, self.run = page, fitted
+        self.page, self.fit = page, fitted
         self.root = page.locator("[data-network]").first
         self.root.scroll_into_view_if_needed()
 
@@ -39,7 +39,7 @@ class View:
     @property
     def graph(self):
         name = self.part("head").locator("strong").text_content()
-        return next(g for g in self.run.table.graphs if g.name == name)
+        return next(g for g in self.fit.table.graphs if g.name == name)
 
     def hop(self, number: int) -> None:
         self.part("hop").locator("label").nth(number).click()
@@ -56,8 +56,8 @@ class View:
 
 
 @pytest.fixture
-def view(opened, graph_run):
-    return View(opened(), graph_run)
+def view(opened, graph_fit):
+    return View(opened(), graph_fit)
 
 
 def test_a_hop_colours_the_picture(view):
@@ -73,20 +73,20 @@ def test_a_hop_colours_the_picture(view):
     assert view.picture() == pictures[last]
 
 
-def test_a_click_tells_what_a_node_is(view, graph_run):
-    target_fit, graph = graph_run.targets[0], view.graph
-    row = [g.name for g in graph_run.table.graphs].index(graph.name)
+def test_a_click_shows_the_facts_of_a_node(view, graph_fit):
+    target_fit, graph = graph_fit.targets[0], view.graph
+    row = [g.name for g in graph_fit.table.graphs].index(graph.name)
     for node, hop in ((0, 2), (len(graph) - 1, 1), (graph.ops.index("Conv", 1), 2)):
         view.hop(hop)
         view.click(node)
         assert view.state()["selected"] == node
-        told = view.part("node")
-        assert told.locator("h4").text_content() == describe_node(graph, node)
-        assert told.locator("code").text_content() == graph.labels[node]
-        assert "1 × 16 × 8 × 8" in told.text_content()
-        for m, line in enumerate(told.locator("tbody tr").all()):
-            scores = node_scores(target_fit.ensemble, graph_run.graphs, m)
-            at = graph_run.graphs.offsets[row] + node
+        facts = view.part("node")
+        assert facts.locator("h4").text_content() == describe_node(graph, node)
+        assert facts.locator("code").text_content() == graph.labels[node]
+        assert "1 × 16 × 8 × 8" in facts.text_content()
+        for m, line in enumerate(facts.locator("tbody tr").all()):
+            scores = node_scores(target_fit.ensemble, graph_fit.graphs, m)
+            at = graph_fit.graphs.offsets[row] + node
             number = line.locator("td").text_content().replace("−", "-").replace("+", "")
             value, std = map(float, number.split(" ± "))
             assert value == pytest.approx(scores.value[at], abs=0.0101)
@@ -94,7 +94,7 @@ def test_a_click_tells_what_a_node_is(view, graph_run):
         assert m == 2
         seen = before(graph, node, hop)
         assert sorted(view.state()["seen"]) == list(seen)
-        words = told.locator(".network-piece span").text_content()
+        words = facts.locator(".network-piece span").text_content()
         assert words == ", ".join(describe_node(graph, n) for n in seen)
     view.part("canvas").press("Escape")
     assert view.state()["selected"] == -1
@@ -118,7 +118,7 @@ def test_a_search_finds_and_steps_through(view):
     assert view.part("found").text_content() == "none"
 
 
-def test_keys_go_along_edges_and_zoom(view):
+def test_keys_follow_edges_and_zoom(view):
     graph, canvas = view.graph, view.part("canvas")
     canvas.focus()
     canvas.press("ArrowDown")
@@ -166,14 +166,14 @@ def test_the_picture_is_moved_and_zoomed(view):
     assert view.root.evaluate("(e) => e.view.place(0)") == pytest.approx(start)
 
 
-def test_another_network_is_shown(view, graph_run):
+def test_another_network_is_shown(view, graph_fit):
     names = set()
     for n in range(view.part("network").locator("option").count()):
         view.part("network").select_option(index=n)
         names.add(view.graph.name)
         assert view.state()["nodes"] == len(view.graph)
     assert len(names) == 6
-    by_name = dict(zip(graph_run.table.ids, graph_run.table.columns["acc"], strict=True))
+    by_name = dict(zip(graph_fit.table.ids, graph_fit.table.columns["acc"], strict=True))
     first = view.part("network").locator("option").first.text_content()
     assert "best by label" in first
     assert first.startswith(max(by_name, key=by_name.get))
@@ -192,9 +192,9 @@ def test_a_piece_is_shown_where_it_stands(view):
 
 
 @pytest.mark.parametrize("width", [1280, 760, 400])
-def test_nothing_sticks_out(opened, graph_run, width):
+def test_nothing_overflows(opened, graph_fit, width):
     page = opened(width)
-    view = View(page, graph_run)
+    view = View(page, graph_fit)
     view.click(1)
     page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -207,9 +207,9 @@ def test_nothing_sticks_out(opened, graph_run, width):
     assert texts_outside(page) == []
 
 
-def test_it_is_dark_where_the_reader_wants_it_dark_and_light_on_paper(opened, graph_run):
+def test_dark_colour_scheme_on_screen_and_light_in_print(opened, graph_fit):
     page = opened(color_scheme="dark")
-    view = View(page, graph_run)
+    view = View(page, graph_fit)
     dark = view.picture()
     page.emulate_media(color_scheme="light")
     light = view.picture()

@@ -1,4 +1,4 @@
-"""The page: escaped, self-contained, whole even where a part of it fails."""
+"""The page: escaped, self-contained, and complete even if a card fails."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def page(html) -> Page:
     return Page(html)
 
 
-def test_cards_stand_in_their_order_for_every_target(page):
+def test_cards_are_in_order_for_every_target(page):
     targets = [f"target-{n}-{card}" for n in (1, 2) for card in CARDS]
-    assert page.cards() == [(key, False) for key in ("summary", "table", *targets, "made")]
+    assert page.cards() == [(key, False) for key in ("summary", "table", *targets, "provenance")]
     assert page.open == []
 
 
-def test_names_of_the_user_are_text(page, html):
+def test_names_from_the_user_are_escaped(page, html):
     scripts = [i for i, (tag, _) in enumerate(page.tags) if tag == "script"]
     assert len(scripts) == 1
     assert not {tag for tag, _ in page.tags} & {"b", "i", "img", "iframe", "object", "embed"}
@@ -78,44 +78,44 @@ def test_names_of_the_user_are_text(page, html):
     assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
 
 
-def test_nothing_comes_from_outside(page, html):
+def test_nothing_is_loaded_from_outside(page, html):
     assert not re.search(r"https?:|//[a-z]|@import|url\(", html)
     for _, attributes in page.tags:
         assert "src" not in attributes
         assert attributes.get("href", "#").startswith("#")
 
 
-def test_links_lead_somewhere_and_anchors_are_unique(page):
+def test_links_have_targets_and_anchors_are_unique(page):
     ids = [a["id"] for _, a in page.tags if "id" in a]
     assert len(set(ids)) == len(ids)
     assert {a["href"][1:] for tag, a in page.tags if tag == "a"} <= set(ids)
     assert {a["aria-labelledby"] for _, a in page.tags if "aria-labelledby" in a} <= set(ids)
 
 
-def test_every_picture_and_table_is_described(page):
+def test_every_picture_and_table_has_a_description(page):
     pictures = [a for tag, a in page.tags if tag == "svg"]
     assert len(pictures) > 30
     assert all(a["role"] == "img" and a["aria-label"].strip() for a in pictures)
     assert all("scope" in a for tag, a in page.tags if tag == "th")
 
 
-def test_the_page_tells_what_must_be_told(page):
+def test_the_page_states_units_and_searched_stages(page):
     words = " ".join(" ".join(page.words).split())
     assert "is not in the unit of the labels" in words
     assert "200 of 584 modules scored" in words
     assert words.count("× 10⁶ <b>ms</b>") > 2
 
 
-def test_what_no_label_tells_of_is_said_of_each_built_one(fitted):
-    """It is not built unless it is asked for."""
-    assert "Hardly labelled" in report_html(fitted.with_unseen(), top=4)
+def test_built_architectures_with_unseen_choices_are_marked(fitted):
+    """They are built only on demand."""
+    assert "Few labels: " in report_html(fitted.with_unseen(), top=4)
 
 
-def test_the_same_run_gives_the_same_page(fitted, html):
+def test_the_same_fit_gives_the_same_page(fitted, html):
     assert report_html(fitted, top=4) == html
 
 
-def test_a_card_that_fails_fails_alone(fitted, monkeypatch):
+def test_a_card_fails_alone(fitted, monkeypatch):
     def broken(*_):
         raise ValueError(f"broken {EVIL}")
 
@@ -129,35 +129,35 @@ def test_a_card_that_fails_fails_alone(fitted, monkeypatch):
 
 
 @pytest.mark.parametrize("what", ["trust_data", "labels_data", "modules_data", "built_data"])
-def test_the_summary_and_the_next_steps_stand_without_any_other_card(fitted, monkeypatch, what):
+def test_summary_and_next_steps_survive_failures_of_other_cards(fitted, monkeypatch, what):
     def broken(*_):
         raise RuntimeError("broken")
 
     monkeypatch.setattr(f"nasbuild.report._fit_cards.{what}", broken)
     page = Page(report_html(fitted, top=2))
-    kept = {"summary", "table", "made", "target-1-next", "target-2-features"}
+    kept = {"summary", "table", "provenance", "target-1-next", "target-2-features"}
     assert kept <= {key for key, bad in page.cards() if not bad}
     assert f"target-1-{what.removesuffix('_data')}" in {key for key, bad in page.cards() if bad}
 
 
-def test_one_target_alone(fitted):
+def test_a_single_target(fitted):
     page = Page(report_html(replace(fitted, targets=fitted.targets[1:]), top=1))
     assert [key for key, _ in page.cards()][2:-1] == [f"target-1-{card}" for card in CARDS]
     assert EQUATION in "".join(page.words)
 
 
-def test_more_than_the_space_holds_can_be_asked_for(fitted):
+def test_top_may_exceed_the_size_of_the_space(fitted):
     page = Page(report_html(replace(fitted, targets=fitted.targets[:1]), top=150))
     assert not any(bad for _, bad in page.cards())
 
 
-def test_half_a_character_does_not_stop_the_page(fitted, tmp_path):
+def test_a_lone_surrogate_does_not_stop_the_page(fitted, tmp_path):
     ids = ("\ud800", *fitted.table.ids[1:])
     write_report(replace(fitted, table=replace(fitted.table, ids=ids)), tmp_path / "r.html", top=1)
     assert (tmp_path / "r.html").read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
-def test_writing_is_whole_or_not_at_all(fitted, html, tmp_path):
+def test_writing_is_atomic(fitted, html, tmp_path):
     path = tmp_path / "report.html"
     write_report(fitted, path, top=4)
     assert path.read_text(encoding="utf-8") == html
@@ -166,19 +166,19 @@ def test_writing_is_whole_or_not_at_all(fitted, html, tmp_path):
         write_report(fitted, tmp_path / "report.html" / "under-a-file.html", top=1)
 
 
-def test_none_to_build_is_refused(fitted):
+def test_top_zero_is_refused(fitted):
     with pytest.raises(NasbuildError, match="1 or more"):
         report_html(fitted, top=0)
 
 
-def test_importing_the_room_is_light():
+def test_the_room_imports_no_heavy_library():
     code = "import sys, nasbuild.report; print(sorted({'torch', 'matplotlib', 'jinja2'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
-def test_texts_stand_out_from_their_grounds(html, scheme):
+def test_texts_have_enough_contrast(html, scheme):
     found = re.findall(r":root \{(.*?)\}", html, re.DOTALL)[scheme]
     colour = dict(re.findall(r"--([\w-]+): (#\w{6});", found))
     grounds = [("paper", ("ink", "quiet", "accent")), ("card", ("ink", "quiet", "accent", "warn"))]

@@ -30,7 +30,7 @@ def raced(**more):
     return Race(racers, {}, **{"spent": 5, "failed": 1, "same": False, **more})
 
 
-def test_a_race_is_told_as_data_with_every_reading():
+def test_race_data_has_every_repetition():
     data = race_data(raced(), TARGET, TABLE.space)
     first, second, third = data["racers"]
     assert (first["id"], first["readings"]) == (TABLE.ids[0], [0.40, 0.38, 0.36])
@@ -38,14 +38,14 @@ def test_a_race_is_told_as_data_with_every_reading():
     assert first["error"] == pytest.approx(stats.sem([0.40, 0.38, 0.36]))
     assert (second["mean"], second["error"]) == (0.45, None)
     assert (third["mean"], third["predicted"]) == (0.41, None)
-    assert data["health"] == {"level": "note", "text": "1 of 5 repetitions could not be evaluated."}
+    assert data["health"] == {"level": "note", "text": "1 of 5 repetitions failed."}
     assert race_data(raced(failed=0), TARGET, TABLE.space)["health"]["level"] == "ok"
     same = race_data(raced(failed=0, same=True), TARGET, TABLE.space)["health"]
     assert same["level"] == "note"
     assert "this evaluator has no noise" in same["text"]
 
 
-def test_a_race_is_drawn_with_a_dot_for_every_reading():
+def test_a_race_plot_has_a_dot_per_repetition():
     picture = draw_race(race_data(raced(), TARGET, TABLE.space))["plot"]
     dots = {kind: re.findall(rf'd="([^"]*)" class="dot {kind}"', picture) for kind in ("shade1", "shade4")}
     assert [d.count("M") for d in dots["shade1"]] == [1, 1, 1]
@@ -64,10 +64,14 @@ def test_a_race_is_drawn_with_a_dot_for_every_reading():
     [
         ((0.5, 0.6, 0.55), "ok", "The loop chose the better network, by 0.1500 ± 0.0000 nats over 3 fresh"),
         ((0.3, 0.38, 0.32), "warn", "Random search chose the better network, by 0.0667 ± 0.0088 nats"),
-        ((0.45, 0.35, 0.41), "note", "Not told apart by 3 fresh trainings: the loop's loss is 0.0033"),
+        (
+            (0.45, 0.35, 0.41),
+            "note",
+            "No significant difference in 3 fresh trainings: the loop's loss is 0.0033",
+        ),
     ],
 )
-def test_the_live_card_says_what_fresh_trainings_tell_apart(others, level, words):
+def test_the_live_card_reports_only_significant_differences(others, level, words):
     built = LiveChoice("a", A, (0.42, 0.38), (0.35, 0.45, 0.4), 0.4, 5)
     drawn = LiveChoice("b", B, (0.4,), others, 0.4, 7)
     live = SimpleNamespace(

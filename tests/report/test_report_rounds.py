@@ -1,4 +1,4 @@
-"""The card that tells the rounds of a loop."""
+"""The card of the rounds of the closed loop."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def evaluated(targets, note=""):
     return gather_rounds(goal, rounds, metrics, TABLE.space)
 
 
-def test_rounds_are_told_as_data():
+def test_rounds_data():
     data = rounds_data(evaluated(["loss"]), TABLE.space)
     (target,) = data["targets"]
     loss = [v if i != 4 else None for i, v in enumerate(TABLE.columns["loss"][:30].tolist())]
@@ -47,19 +47,19 @@ def test_rounds_are_told_as_data():
     assert target["best"][0] == loss[0]
     assert target["best"][4] == min(loss[:4])
     assert target["best"][-1] == min(known)
-    assert target["first"] == (0 if min(known) in loss[:20] else 1)
+    assert target["best_round"] == (0 if min(known) in loss[:20] else 1)
     assert target["predicted"][:20] == [None] * 20
     assert data["starts"] == [0, 20]
-    assert data["health"] == {"level": "note", "text": "1 of 30 could not be evaluated."}
+    assert data["health"] == {"level": "note", "text": "1 of 30 evaluations failed."}
 
 
-def test_the_page_of_a_loop_has_a_card_more_and_no_other_has():
+def test_only_the_page_of_a_loop_has_a_card_of_rounds():
     fitted = fit(TABLE, ["loss", "macs"], recipe=recipe("ridge"), baselines=False)
     page = report_html(fitted, evaluated=evaluated(["loss", "macs"], "only <2> rows"))
     assert len(re.findall('id="rounds"', page)) == 1
     assert "round 1 is random: only &lt;2&gt; rows" in page
-    assert "Hypervolume of all targets" in page
-    assert page.count("evaluations in their order, the best so far as a line") == 2
+    assert "Hypervolume</th>" in page
+    assert page.count("evaluations in order, with the best so far as a line") == 2
     assert 'class="card failed"' not in page
     assert "Traceback" not in page
     assert 'id="rounds"' not in report_html(fitted)

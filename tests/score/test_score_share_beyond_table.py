@@ -38,7 +38,7 @@ def test_random_rows_reach_nearly_all_and_good_ones_little(sign):
     share, truth = reach(rng.permutation(good)[:50], sign)
     assert truth > 0.7
     assert share == pytest.approx(truth, abs=0.06)
-    assert f"{share:.0%} of random architectures" in beyond_text(share, 50)
+    assert f"{100 * share:.0f} % of random architectures" in beyond_text(share, 50)
 
 
 def test_the_worst_of_a_few_random_rows_is_no_reach():

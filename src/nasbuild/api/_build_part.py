@@ -1,4 +1,4 @@
-"""What a build gives for each value of a sweep: rows, a title, and what is not sure of them."""
+"""Builds for one value of a sweep by the chosen method; adds a title and notes about optimality."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from nasbuild.space import count_architectures, format_count
 
 @dataclass(frozen=True)
 class Wanted:
-    """The options that hold for every value of a sweep."""
+    """Options that apply to every value of a sweep."""
 
     targets: Sequence[str]
     top: int
@@ -45,13 +45,13 @@ class Wanted:
 
     @property
     def weighs(self) -> bool:
-        """Whether the way of building keeps bounds."""
+        """Whether the method of building respects bounds."""
         return self.k is None and self.by != "exhaustive"
 
 
 @dataclass(frozen=True)
 class BuiltPart:
-    """What was built for one value of a sweep."""
+    """Architectures built for one value of a sweep."""
 
     target_fit: TargetFit
     rows: list[dict[str, Any]]
@@ -59,19 +59,19 @@ class BuiltPart:
     note: str
     remark: str
     risk: float | None = None
-    """To which a fitted probability of failing was held."""
+    """Upper bound on the fitted failure probability; None if there was none."""
 
 
 def part_of(fit: Fit, wanted: Wanted, bounds: Sequence[Bound]) -> BuiltPart:
-    """What is built for one value of a sweep: a front, proposals, or the best.
+    """Builds a front, proposals, or the best architectures for one value of a sweep.
 
-    Where the run knows where evaluations fail, it is held to a probability of failing as in a loop; to a higher one, and at last
-    to none, where nothing is below.
+    If the fit has a model of failed evaluations, the failure probability is bounded as in the closed loop. Where no
+    architecture meets that bound, a looser one applies, and finally none.
 
     Raises
     ------
     Infeasible
-        If nothing is within the bounds.
+        If no architecture is within the bounds.
     """
 
     for risk in FAILURE_LIMITS[bool(wanted.propose) :] if fit.failures and wanted.weighs else ():
@@ -83,7 +83,7 @@ def part_of(fit: Fit, wanted: Wanted, bounds: Sequence[Bound]) -> BuiltPart:
 
 
 def _part(fit: Fit, wanted: Wanted, bounds: Sequence[Bound], held: Sequence[Bound]) -> BuiltPart:
-    """What is built within ``held``; ``bounds`` are those of the user's."""
+    """Builds within ``held``, which adds a bound on the failure probability to the user's ``bounds``."""
 
     target_fit = fit.of(wanted.targets[0] if wanted.targets else None)
     also, note, remark = list(dict.fromkeys(bound.name for bound in bounds)), "", ""
@@ -105,27 +105,26 @@ def _part(fit: Fit, wanted: Wanted, bounds: Sequence[Bound], held: Sequence[Boun
         remark = _beyond(rows, bounds)
     guessed = predicted_bound_names(fit, bounds)
     if guessed:
-        told = " and ".join(guessed)
-        told = (
-            f"what is known of {told} is a prediction: bounds on it hold for that, not for what is measured"
-        )
-        remark = f"{remark}; {told}" if remark else told
+        names = " and ".join(guessed)
+        verb = "is" if len(guessed) == 1 else "are"
+        caveat = f"{names} {verb} predicted: bounds hold for predictions, not for measurements"
+        remark = f"{remark}; {caveat}" if remark else caveat
     return BuiltPart(target_fit, rows, title, note, remark)
 
 
 def _best_of_ties(
     fit: Fit, target_fit: TargetFit, wanted: Wanted, bounds: Sequence[Bound]
 ) -> tuple[list[Built], str, str]:
-    """`_best`; with ties that are not kept by choosing stages together, of what is built for each of their choices.
+    """As `_best`, for spaces with tied stages: the best over all joint choices of the tied stages.
 
     Raises
     ------
     Infeasible
-        If no choice has anything within the bounds.
+        If no joint choice has an architecture within the bounds.
     """
 
     found, refused, name = [], None, target_fit.target.name
-    # The best modules of a stage, and all predictions, are those of each choice of the ties.
+    # The k best modules of a stage and exhaustive prediction need each joint choice of the ties apart.
     for part in fits_per_tie(fit, together=wanted.k is None and wanted.by != "exhaustive"):
         try:
             found.append(_best(part, part.of(name), wanted.top, wanted.k, bounds, wanted.apart, wanted.by))
@@ -136,7 +135,7 @@ def _best_of_ties(
         raise refused
     if len(found) == 1:
         return found[0]
-    built = [one for some, _, _ in found for one in some]
+    built = [one for architectures, _, _ in found for one in architectures]
     by = "score" if wanted.by == "score" else "prediction"
     built.sort(key=lambda one: -target_fit.target.sign * getattr(one, by))
     kept: list[Built] = []
@@ -152,7 +151,7 @@ def _best_of_ties(
 def _best(
     fit: Fit, target_fit: TargetFit, n: int, k: int | None, bounds: Sequence[Bound], apart: int, by: str
 ) -> tuple[list[Built], str, str]:
-    """The best, a title, and what is not sure of them."""
+    """Returns the best architectures, a title, and a note about optimality."""
 
     note = ""
     if by == "exhaustive":
@@ -165,7 +164,7 @@ def _best(
             title += f" of the {found.pool:,} best by summed module score"
         elif not found.proven:
             note = (
-                f"found by swaps of single modules or layers; {_at_most(target_fit, found.gap, 'prediction')}"
+                f"found by local search, not proven optimal: {_at_most(target_fit, found.gap, 'prediction')}"
             )
     elif by == "shortlist":
         short = build_shortlisted(fit, target_fit.target.name, n, bounds, apart=apart, k=k)
@@ -174,11 +173,9 @@ def _best(
             f"best by prediction y' of the {short.length:,} best by summed module score",
         )
         if not short.n_proven:
-            note = (
-                f"the best by score is not proven to be the best: {_at_most(target_fit, short.gap, 'score')}"
-            )
+            note = f"the first by score is not proven optimal: {_at_most(target_fit, short.gap, 'score')}"
         elif not short.proven:
-            note = f"of the {short.length:,} best by score, the first {short.n_proven:,} are proven; beyond them, better ones may exist"
+            note = f"of the {short.length:,} best by score, the first {short.n_proven:,} are proven optimal; beyond them, better ones may exist"
     else:
         title = "best by summed module score"
         if not bounds and apart == 1 and (k is not None or not is_layerwise([target_fit], {})):
@@ -186,41 +183,39 @@ def _best(
         within = build_within(fit, target_fit.target.name, n, bounds, apart=apart)
         built = within.built
         if 0 < within.n_proven < len(built):
-            note = (
-                f"the first {within.n_proven:,} are proven to be the best; beyond them, better ones may exist"
-            )
+            note = f"the first {within.n_proven:,} are proven optimal; beyond them, better ones may exist"
         elif not within.n_proven:
-            note = f"not proven to be the best: {_at_most(target_fit, within.gap, 'score')}"
+            note = f"not proven optimal: {_at_most(target_fit, within.gap, 'score')}"
     return built, title, note
 
 
 def _at_most(target_fit: TargetFit, gap: float, what: str) -> str:
-    """What is known of better ones that may exist."""
+    """Says how much better an undiscovered architecture can be at most."""
     if gap == float("inf"):
         return "better ones may exist"
     unit = f" {target_fit.target.unit}" if target_fit.target.unit else ""
-    return f"no {what} is better than the first by more than {gap:.2g}{unit}"
+    return f"no {what} exceeds the first by more than {gap:.2g}{unit}"
 
 
 def _front(
     fit: Fit, targets: Sequence[str], n: int, bounds: Sequence[Bound], held: Sequence[Bound]
 ) -> tuple[TargetFit, list[Built], list[str], str, str]:
-    """The first target, the front by it, what else is to be told of each, a title, and how far it reaches."""
+    """Returns the first target, the front, names of further quantities to list, a title, and its hypervolume."""
 
     found = build_front(fit, n, targets=targets, bounds=held)
     target_fit = fit.of(found.targets[0])
     title = f"front of {' and '.join(found.targets)}{_within(bounds)}"
     also = [*found.targets[1:], *(bound.name for bound in bounds)]
     reach = (
-        f"hypervolume between the worst labels and the best: {found.volume:.3f} as predicted, "
-        f"{found.labelled_volume:.3f} of what is labelled"
+        f"hypervolume, scaled by the range of the labels: {found.volume:.3f} predicted, "
+        f"{found.labelled_volume:.3f} of the labelled architectures"
     )
     remark = reach if found.volume == found.volume else ""
     return target_fit, describe(target_fit, found.architectures), also, title, remark
 
 
 def _beyond(rows: Sequence[dict[str, Any]], bounds: Sequence[Bound]) -> str:
-    """How many are beyond a bound by y', which sums of scores do not see."""
+    """Counts architectures whose prediction y' violates a bound, which sums of scores don't show."""
     count = sum(
         any(b.sign * (row["expected"][b.name]["prediction"] - b.value) > 1e-6 * abs(b.value) for b in bounds)
         for row in rows
@@ -228,8 +223,8 @@ def _beyond(rows: Sequence[dict[str, Any]], bounds: Sequence[Bound]) -> str:
     if not count:
         return ""
     return (
-        f"{count:,} of {len(rows):,} are beyond a bound by prediction y', which knows what stages do to each other; "
-        "--by prediction keeps that within"
+        f"{count:,} of {len(rows):,} violate a bound by prediction y', which includes interactions between stages; "
+        "--by prediction bounds y'"
     )
 
 

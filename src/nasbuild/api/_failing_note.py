@@ -1,4 +1,4 @@
-"""What is said where building kept away from where evaluations failed."""
+"""The note of ``build`` about failed evaluations."""
 
 from __future__ import annotations
 
@@ -10,27 +10,32 @@ if TYPE_CHECKING:
 
 
 def failing_note(fit: Fit, targets: Sequence[str], risks: Sequence[float | None]) -> str:
-    """What was held to, and why; nothing where the run does not know where evaluations fail.
+    """Returns the bound on the failure probability and its reason; empty if the fit has no model of failures.
 
     Parameters
     ----------
     risks
-        Probability of failing to which each part was held; None where it was not.
+        Upper bound on the failure probability of each part; None where there was none.
     """
-    from nasbuild.report import rule_data
+    from nasbuild.report import percent, rule_data
     from nasbuild.score import rows_without_values
 
     if fit.failures is None:
         return ""
     failed = rows_without_values(fit, targets)
     rule = rule_data(fit.space, fit.table.architectures, failed)
-    why = f"{rule['failed']:,} of {rule['evaluated']:,} rows have no value, as of evaluations that failed: {rule['text']}"
+    why = f"{rule['failed']:,} of {rule['evaluated']:,} rows have no value and count as failed evaluations: {rule['text']}"
     held = [risk for risk in risks if risk is not None]
     if not held:
-        return f"not kept away from where evaluations failed, as nothing was to be had elsewhere, or --k or --by exhaustive was given; {why}"
+        return (
+            "failure probability not bounded, as no architecture was below a limit, or --k or --by exhaustive was given; "
+            f"{why}"
+        )
     some = (
         ""
         if len(held) == len(risks)
-        else f" in {len(held)} of {len(risks)} parts, as nothing was to be had there in the others"
+        else f" in {len(held)} of {len(risks)} parts, as no architecture of the others is below it"
     )
-    return f"held to a fitted probability of failing of at most {max(held):.0%}{some}; {why}; --may-fail builds there as well"
+    return (
+        f"fitted failure probability at most {percent(max(held))}{some}; {why}; --may-fail lifts this limit"
+    )

@@ -1,4 +1,4 @@
-"""The command ``nasbuild``. Heavy libraries are imported inside the commands, so that help is quick."""
+"""The command ``nasbuild``. Commands import heavy libraries in their bodies, so that ``--help`` is fast."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from nasbuild.cli._output import begin, restoring_stdout
 from nasbuild.errors import NasbuildError
 
 app = typer.Typer(
-    help="Learn which parts of a neural architecture are worth having, and build the best architectures directly.",
+    help="Learn from evaluated neural networks which parts matter, and build the best architectures directly.",
     add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -50,26 +50,26 @@ for command in (
     _bench.bench,
 ):
     app.command()(command)
-# The word is Python's own, so the function can't have it.
+# `import` is a keyword of Python and can't be a function's name.
 app.command("import")(_import.import_networks)
 
 
 @app.callback(invoke_without_command=True)
 def _root(
     context: typer.Context,
-    version: bool = typer.Option(False, "--version", help="Print the version and end."),
+    version: bool = typer.Option(False, "--version", help="print the version and exit"),
     max_bytes: str | None = typer.Option(
         None,
         "--max-bytes",
         metavar="SIZE",
-        help="how many bytes of a file are read, once expanded, such as 8G; 1G if not given (or $NASBUILD_MAX_BYTES)",
+        help="read at most this much of a file after decompression, such as 8G; default: $NASBUILD_MAX_BYTES, else 1G",
     ),
 ) -> None:
     begin(context.invoked_subcommand or "")
     if max_bytes is not None:
         from nasbuild._text_input import LIMIT, bytes_of
 
-        # In the environment, where the workers look.
+        # Worker processes inherit it from the environment.
         os.environ[LIMIT] = str(bytes_of(max_bytes))
     if version:
         from nasbuild._version import __version__
@@ -79,7 +79,7 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line: exit 2 with one sentence for a user's mistake, never a traceback."""
+    """Runs the command line: a user's mistake exits with code 2 and one sentence, never a traceback."""
     try:
         with restoring_stdout():
             app()
@@ -94,6 +94,6 @@ def main() -> None:
         print(f"error: {absent(error)}", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:
-        # The reader of our output has gone (nasbuild ... | head): not an error of ours.
+        # The reader closed the pipe (nasbuild ... | head), which is no error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

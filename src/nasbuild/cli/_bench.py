@@ -1,4 +1,4 @@
-"""``bench``: the benchmarks behind the claims, on the tables that they rest on."""
+"""``bench``: the benchmarks behind the published figures."""
 
 from __future__ import annotations
 
@@ -15,30 +15,31 @@ _NAMES = ("scores",)
 
 
 def bench(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="scores")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="name of the benchmark: scores")],
     data: Annotated[
         Path | None,
-        typer.Option("--data", help="folder of the tables; $NASBUILD_DATA or shared/data if not given"),
+        typer.Option("--data", help="folder of the tables; default: $NASBUILD_DATA, else shared/data"),
     ] = None,
     out_file: Annotated[
-        Path, typer.Option("--out", help="JSON file to write; what it holds is not measured again")
+        Path, typer.Option("--out", help="JSON file to write; results in it are not measured again")
     ] = Path("scores.json"),
     quick: Annotated[
-        bool, typer.Option("--quick", help="only small tables, three draws: two minutes")
+        bool, typer.Option("--quick", help="only small tables and three draws; takes two minutes")
     ] = False,
-    draws: Annotated[int | None, typer.Option("--draws", min=1, help="at most so many of each cell")] = None,
+    draws: Annotated[
+        int | None, typer.Option("--draws", min=1, help="maximum number of draws per cell")
+    ] = None,
     method: Annotated[
         list[str] | None,
         typer.Option(
             "--method",
-            help="default, ridge, lightgbm, marginal, catboost, botorch or paper; all that are installed if not given",
+            help="default, ridge, lightgbm, marginal, catboost, botorch or paper; may be repeated; default: all installed",
         ),
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="processes that fit")] = os.cpu_count()
-    or 1,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="worker processes")] = os.cpu_count() or 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure how good module scores are, by every method on the same labels. Takes hours; can be resumed."""
+    """Compare the module scores of all methods on the same labels. Takes hours; the same command resumes."""
     from nasbuild._file_formats import BENCHMARKS, check_output
     from nasbuild.bench import METHODS, behind, bench_scores, installed, margins, plot, summary
     from nasbuild.errors import NasbuildError
@@ -47,11 +48,11 @@ def bench(
         raise NasbuildError(f"there is no benchmark {name!r}", allowed=_NAMES)
     for one in method or ():
         if one not in METHODS:
-            raise NasbuildError(f"{one!r} is not measured", where="--method", allowed=METHODS)
+            raise NasbuildError(f"there is no method {one!r}", where="--method", allowed=METHODS)
     out = Output(as_json)
     check_output(out_file, BENCHMARKS, "a benchmark's figures")
     folder = _folder(data)
-    with out.progress(f"stopped: what was measured is in {out_file}, the same command goes on") as progress:
+    with out.progress(f"stopped: results are in {out_file}; the same command resumes") as progress:
         result = bench_scores(
             folder,
             out_file,
@@ -71,7 +72,7 @@ def bench(
     if not method and (missing := [m for m in METHODS if not installed(m)]):
         out.line(f"not installed, so not measured: {', '.join(missing)} (pip install 'nasbuild[bench]')")
     pictures = [str(path) for path in plot(result, out_file)]
-    out.line(f"{len(result['rows']):,} fits in {out_file}; drawn in {', '.join(pictures)}")
+    out.line(f"{len(result['rows']):,} fits in {out_file}; plots in {', '.join(pictures)}")
     out.json(
         {
             "out": str(out_file),
@@ -83,7 +84,7 @@ def bench(
 
 
 def _folder(given: Path | None) -> Path:
-    """The folder of the tables: as given, else from the environment, else where it usually stands."""
+    """Returns the folder of the tables: as given, else from the environment, else the default."""
     from nasbuild.errors import NasbuildError
 
     if given is not None:

@@ -1,4 +1,4 @@
-"""``build``: from a run to the architectures that it says are best."""
+"""``build``: the best architectures according to a fit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nasbuild.cli._built import print_built
-from nasbuild.cli._options import FixOption, JsonOption, OutOption, RunArgument
+from nasbuild.cli._options import FitArgument, FixOption, JsonOption, OutOption
 from nasbuild.cli._output import Output
 from nasbuild.errors import NasbuildError
 
@@ -15,68 +15,83 @@ if TYPE_CHECKING:
     pass
 
 
-_MOST = 100_000  # each is a row of kilobytes
+_MAX_ARCHITECTURES = 100_000  # each is a row of kilobytes
 
 
 def build(
-    fit: RunArgument,
+    fit: FitArgument,
     out_file: OutOption,
     top: Annotated[
         int | None,
-        typer.Option("--top", min=1, max=_MOST, help="how many architectures; 10 if not given"),
+        typer.Option("--top", min=1, max=_MAX_ARCHITECTURES, help="number of architectures; default: 10"),
     ] = None,
     front: Annotated[
         int | None,
-        typer.Option("--front", metavar="N", min=1, help="instead, N along the front of several targets"),
+        typer.Option(
+            "--front",
+            metavar="N",
+            min=1,
+            help="build N architectures along the Pareto front of several targets",
+        ),
     ] = None,
-    next_ones: Annotated[
+    propose: Annotated[
         int | None,
-        typer.Option("--propose", metavar="N", min=1, help="instead, N whose labels would tell most"),
+        typer.Option(
+            "--propose",
+            metavar="N",
+            min=1,
+            help="propose N architectures to evaluate next, whose labels are most informative",
+        ),
     ] = None,
     k: Annotated[
-        int | None, typer.Option("--k", min=1, help="use only the k best modules of each stage")
+        int | None, typer.Option("--k", min=1, help="combine only the k best modules of each stage")
     ] = None,
     where: Annotated[
         list[str] | None,
         typer.Option(
             "--where",
             metavar="BOUND",
-            help="'latency <= 6', 'params = 3e6', '3 <= layers <= 5', or a sweep, 'macs <= 1e8 | 2e8': on a target, "
-            "layers, or an exact cost; may be repeated",
+            help="bound on a target, an exact cost, or layers: 'latency <= 6', 'params = 3e6', '3 <= layers <= 5', or a "
+            "sweep over values, 'macs <= 1e8 | 2e8'; may be repeated",
         ),
     ] = None,
     fix: FixOption = None,
     apart: Annotated[
-        int | None, typer.Option("--apart", min=1, help="each differs from all before it in so many stages")
+        int | None,
+        typer.Option(
+            "--apart", min=1, help="each architecture differs from all before it in at least this many stages"
+        ),
     ] = None,
     by: Annotated[
         str | None,
         typer.Option(
             "--by",
-            help="shortlist: of three times as many by score, the best by the prediction y' (if not given; recipe paper: score); "
-            "score; prediction: the best by y' of all; exhaustive: the same, every architecture predicted",
+            help="ranking criterion. shortlist: the best by prediction y' of three times as many by score (default); score: "
+            "summed module score (default of recipe paper); prediction: y' over all; exhaustive: the same, predicting "
+            "every architecture",
         ),
     ] = None,
     target: Annotated[
         list[str] | None,
         typer.Option(
             "--target",
-            help="one of the run's targets, the first if not given; of a front several, all if not given",
+            help="a target of the fit; default: the first. With --front several; default: all",
         ),
     ] = None,
     unseen: Annotated[
         bool,
-        typer.Option("--unseen", help="build also with choices and depths that no labelled architecture has"),
+        typer.Option("--unseen", help="also use choices and depths that no labelled architecture has"),
     ] = False,
     may_fail: Annotated[
         bool,
         typer.Option(
-            "--may-fail", help="build also where evaluations failed: rows of the table without a value"
+            "--may-fail",
+            help="also build where evaluations are likely to fail (rows of the table without a value)",
         ),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Build the best architectures by what was learnt; nothing is searched or evaluated."""
+    """Build the best architectures from a fit. Needs no search and no evaluations."""
     from nasbuild._file_formats import ROWS, check_output
     from nasbuild.api import Wanted, failing_note, swept_parts
     from nasbuild.builder import read_sweep
@@ -85,12 +100,12 @@ def build(
     from nasbuild.space import fix_parts
     from nasbuild.table import write_architectures
 
-    if by not in (None, *_WAYS):
-        raise NasbuildError(f"nothing is built by {by!r}", where="--by", allowed=_WAYS)
+    if by not in (None, *_CRITERIA):
+        raise NasbuildError(f"{by!r} is not a build criterion", where="--by", allowed=_CRITERIA)
     given = {
         "--top": top,
         "--front": front,
-        "--propose": next_ones,
+        "--propose": propose,
         "--k": k,
         "--where": where,
         "--apart": apart,
@@ -115,7 +130,7 @@ def build(
     if not may_fail:
         loaded = with_failures(loaded, names)
     by = by or ("score" if recipe_kind(loaded.recipe) == "network" else "shortlist")
-    wanted = Wanted(target or (), top or 10, front, next_ones, k, apart or 1, by)
+    wanted = Wanted(target or (), top or 10, front, propose, k, apart or 1, by)
     parts, infeasible = swept_parts(loaded, wanted, sweep)
     rows = [row for part in parts for row in part.rows]
     write_architectures(loaded.space.whole or loaded.space, rows, out_file)
@@ -128,18 +143,18 @@ def build(
     failing = failing_note(loaded, names, [part.risk for part in parts])
     if failing:
         out.line(failing)
-    for told in infeasible:
-        out.line(f"note: {told}, left out", "yellow")
+    for reason in infeasible:
+        out.line(f"note: skipped {reason}", "yellow")
     out.line(f"{len(rows):,} architectures written to {out_file}")
     result = {"out": str(out_file), "target": parts[0].target_fit.target.name, "architectures": rows}
-    told = [text for part in parts for text in (part.note, part.remark) if text]
-    told += [failing] if failing else []
-    if told:
-        result["notes"] = told
+    notes = [text for part in parts for text in (part.note, part.remark) if text]
+    notes += [failing] if failing else []
+    if notes:
+        result["notes"] = notes
     out.json(result | ({"infeasible": infeasible} if infeasible else {}))
 
 
-_WAYS = ("shortlist", "score", "prediction", "exhaustive")
+_CRITERIA = ("shortlist", "score", "prediction", "exhaustive")
 _EXCLUDES = {
     "--front": {"--top", "--propose", "--k", "--apart", "--by"},
     "--propose": {"--top", "--k", "--apart", "--by"},
@@ -150,7 +165,7 @@ _EXCLUDES = {
 
 
 def _check_together(given: set[str]) -> None:
-    for one, others in _EXCLUDES.items():
-        if one in given and others & given:
-            first, second = sorted((one, min(others & given)))
+    for option, excluded in _EXCLUDES.items():
+        if option in given and excluded & given:
+            first, second = sorted((option, min(excluded & given)))
             raise NasbuildError(f"{first} and {second} exclude each other", todo="leave one of them out")

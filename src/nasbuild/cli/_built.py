@@ -1,4 +1,4 @@
-"""Built architectures as rows of a file, and as a table on the terminal."""
+"""Built architectures as rows of a file and as a table on the terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def print_built(
     out: Output, fit: Fit, target_fit: TargetFit, rows: list[dict[str, Any]], title: str, most: int = 20
 ) -> None:
-    """The built architectures, best first; the scores of networks don't sum to the target's unit."""
+    """Prints built architectures, best first; scores of neural networks don't sum to the target's unit."""
     from nasbuild.predictor import recipe_kind
 
     unit = f" [{target_fit.target.unit}]" if target_fit.target.unit else ""
@@ -29,7 +29,7 @@ def print_built(
                 f"{number(b['prediction'])} ± {number(b['std'])}" if b["std"] else f"{b['prediction']:g}"
                 for b in row.get("expected", {}).values()
             ),
-            "in the table" if row["metrics"] else "beyond the table" if row["extrapolates"] else "",
+            "in the table" if row["metrics"] else "extrapolates" if row["extrapolates"] else "",
         ]
         for n, row in enumerate(rows[:most], 1)
     ]

@@ -1,4 +1,4 @@
-"""``check``: is the space sound, and is the table?"""
+"""``check``: validates a space and a table, and summarizes them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbuild.cli._inputs import given, instead, read, space_with
+from nasbuild.cli._inputs import only_graphs, read, required_space, space_with
 from nasbuild.cli._options import (
     CostsOption,
     GraphsOption,
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def check(
     space: SpaceOrGraphsOption = None,
     data: Annotated[
-        str | None, typer.Option("--data", help="table to check; without it, the space alone")
+        str | None, typer.Option("--data", help="table to check; default: check only the space")
     ] = None,
     graphs: GraphsOption = None,
     costs: CostsOption = None,
@@ -34,7 +34,7 @@ def check(
     skip_bad: SkipOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Is the space sound, and is the table? Counts, metrics, and what was noticed."""
+    """Validate a space and a table; show counts, metrics and notes."""
     from nasbuild.cli._graph_commands import check_graphs
     from nasbuild.space import (
         count_architectures,
@@ -47,16 +47,16 @@ def check(
 
     out = Output(as_json)
     if graphs is not None:
-        check_graphs(out, instead(graphs, space, merge), data)
+        check_graphs(out, only_graphs(graphs, space, merge), data)
         return
-    space = given(space)
+    space = required_space(space)
     definition = space_with(space, costs)
     table = read(space, data, merge, skip_bad, costs) if data else None
     definition = table.space if table else merge_stages(definition, merge) if merge else definition
     total = count_architectures(definition)
     size = (
         f"{total:,} architectures (about {float(total):.1e})"
-        if total < 10**21
+        if 10**6 <= total < 10**21
         else f"{format_count(total)} architectures"
     )
     out.line(f"space {definition.name}: {size}")
@@ -81,7 +81,7 @@ def check(
         ]
         for s, stage in zip(stages, definition.stages, strict=True)
     ]
-    out.table(["stage", "layers", "modules", "features (* shared by the layers)"], rows, right=[2])
+    out.table(["stage", "layers", "modules", "features (* shared by all layers)"], rows, right=[2])
     result: dict[str, Any] = {
         "space": definition.name,
         "architectures": json_count(total),
@@ -98,7 +98,7 @@ def check(
 
 
 def _few(values: Sequence[object], most: int = 40) -> str:
-    """Values side by side, those in the middle left out where there are many."""
+    """Joins values; omits those in the middle where there are more than ``most``."""
     texts = [str(value) for value in values]
     if len(texts) > most:
         texts = [*texts[: most // 2], f"... {len(texts) - most:,} more ...", *texts[-most // 2 :]]
@@ -106,7 +106,7 @@ def _few(values: Sequence[object], most: int = 40) -> str:
 
 
 def _cost_rows(space: Space, table: Table | None) -> list[dict[str, Any]]:
-    """Declared costs, and how they compare with the table's columns of their names."""
+    """Returns declared costs, each compared with the column of its name in the table."""
     from nasbuild.table import cost_differences
 
     found = {} if table is None else {one.cost: one for one in cost_differences(table)}
@@ -115,10 +115,10 @@ def _cost_rows(space: Space, table: Table | None) -> list[dict[str, Any]]:
         one = found.get(name)
         row: dict[str, Any] = {"cost": name, "unit": cost.unit, "function": cost.function}
         if one is not None:
-            row |= {"compared": one.n_compared, "differ": one.n_different, "most": one.largest}
+            row |= {"compared": one.n_compared, "differ": one.n_different, "largest_difference": one.largest}
             if one.first is not None:
-                first, declared, told = one.first
-                row["first"] = {"id": first, "declared": declared, "table": told}
+                first, declared, in_table = one.first
+                row["first"] = {"id": first, "declared": declared, "table": in_table}
         rows.append(row)
     return rows
 
@@ -128,14 +128,14 @@ def _print_costs(out: Output, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         unit = f" [{row['unit']}]" if row["unit"] else ""
         if "compared" not in row:
-            out.line(f"{row['cost']}{unit}: no column of a table to compare with")
+            out.line(f"{row['cost']}{unit}: no column in a table to compare with")
         elif not row["differ"]:
-            out.line(f"{row['cost']}{unit}: equal to the table in all {row['compared']:,} rows", "green")
+            out.line(f"{row['cost']}{unit}: equals the table in all {row['compared']:,} rows", "green")
         else:
             first = row["first"]
             out.line(
-                f"note: {row['cost']}{unit}: another value than the table in {row['differ']:,} of {row['compared']:,} rows, by at "
-                f"most {abs(row['most']):.4g}; the first is {first['id']}: declared {first['declared']:g}, "
+                f"note: {row['cost']}{unit}: differs from the table in {row['differ']:,} of {row['compared']:,} rows, by at "
+                f"most {abs(row['largest_difference']):.4g}; the first is {first['id']}: declared {first['declared']:g}, "
                 f"in the table {first['table']:g}",
                 "yellow",
             )
@@ -164,7 +164,7 @@ def _table_summary(table: Table) -> dict[str, Any]:
     notes = [{"kind": n.kind, "text": n.text, "rows": list(n.rows)} for n in table.notes]
     unseen = unseen_choices(table.space, table.architectures)
     if unseen:
-        text = f"{unseen_text(table.space, unseen, 'row')} What is learnt from the table can't tell what that is worth."
+        text = f"{unseen_text(table.space, unseen, 'row')} A fit of this table can't estimate their effect."
         notes.append({"kind": "unseen", "text": text, "rows": []})
     return {
         "rows": len(table),
@@ -188,4 +188,4 @@ def _print_table(out: Output, summary: dict[str, Any]) -> None:
             for row in note["rows"]:
                 out.line(f"  {row}")
     if not summary["notes"]:
-        out.line("nothing to complain about", "green")
+        out.line("no problems found", "green")

@@ -1,4 +1,4 @@
-"""``demo``: the main job on a real table that comes with the package."""
+"""``demo``: fit, build and report on a table that comes with the package."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from nasbuild.cli._live import show_live
+from nasbuild.cli._live_demo import show_live
 from nasbuild.cli._options import JsonOption
 from nasbuild.cli._output import Output, number
 from nasbuild.errors import NasbuildError
@@ -18,29 +18,31 @@ LABELS, BUILT, TARGET, SEED = 100, 10, "-loss", 0
 
 def demo(
     out_folder: Annotated[
-        Path, typer.Option("--out", help="folder for the run, the built architectures and the report")
+        Path, typer.Option("--out", help="folder for the fit, the built architectures and the report")
     ] = Path("nasbuild-demo"),
     workers: Annotated[
-        int, typer.Option("--workers", min=1, help="processes that fit, and with --live train")
+        int, typer.Option("--workers", min=1, help="worker processes for fits and, with --live, trainings")
     ] = os.cpu_count() or 1,
     live: Annotated[
         bool,
-        typer.Option("--live", help="train for real instead: the loop against random search, some minutes"),
+        typer.Option(
+            "--live", help="run the closed loop against random search with real trainings; takes minutes"
+        ),
     ] = False,
     seed: Annotated[
-        int | None, typer.Option("--seed", min=0, help="of --live: another run of both; 0 if not given")
+        int | None, typer.Option("--seed", min=0, help="with --live: seed of both; default: 0")
     ] = None,
     budget: Annotated[
-        int | None, typer.Option("--budget", min=1, help="of --live: trainings of each; 60 if not given")
+        int | None, typer.Option("--budget", min=1, help="with --live: trainings of each; default: 60")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Learn from 100 of 1,728 trained networks, build ten, and look up how good they truly are."""
+    """Fit 100 of 1,728 trained networks and build ten. Then look up their true ranks."""
     if live:
         show_live(Output(as_json), out_folder, workers, seed or 0, budget)
         return
     if seed is not None or budget is not None:
-        raise NasbuildError("--seed and --budget need --live", todo="add it, or leave them out")
+        raise NasbuildError("--seed and --budget need --live", todo="add --live, or leave them out")
     import shlex
 
     import numpy as np
@@ -53,27 +55,27 @@ def demo(
     from nasbuild.table import load_builtin, write_architectures
 
     out = Output(as_json)
-    ensure_free(out_folder / "run", overwrite=True)
+    ensure_free(out_folder / "fit", overwrite=True)
     everything = load_builtin("digits-macro")
     rows = np.sort(np.random.default_rng(SEED).permutation(len(everything))[:LABELS])
     table = everything.select(rows)
     out.line(
         f"digits-macro: {len(everything):,} small networks, each trained from scratch on 8x8 digits. "
-        f"Only {LABELS} random ones are shown to the fit; the target is {TARGET} (test cross-entropy, to be small)."
+        f"The fit sees only {LABELS} random ones; the target is {TARGET} (negative test cross-entropy)."
     )
     with out.progress() as progress:
         fitted = fit(table, [TARGET], seed=SEED, workers=workers, progress=progress)
     target_fit = fitted.targets[0]
-    told = explain_data(fitted)["targets"][0]
-    print_trust(out, told["trust"])
-    print_features(out, told)
+    data = explain_data(fitted)["targets"][0]
+    print_trust(out, data["trust"])
+    print_features(out, data)
 
     built = build_shortlisted(fitted, target_fit.target.name, BUILT).built
     truth = -everything.columns["loss"]
-    # Rank 1 is the best of all; equal labels share the better rank.
+    # Rank 1 is the best; equal labels share the better rank.
     rank = {a: 1 + int((truth > truth[i]).sum()) for i, a in enumerate(everything.architectures)}
     records = built_rows(fitted, target_fit, built)
-    out.line(f"\nthe {BUILT} built architectures, and the truth that the fit never saw:", "bold")
+    out.line(f"\nthe {BUILT} built architectures, with true losses that the fit has not seen:", "bold")
     body = [
         [
             n,
@@ -91,12 +93,12 @@ def demo(
     expected = (len(everything) + 1) / (BUILT + 1)
     out.line(
         f"\nbest of the {BUILT}: true rank {best} of {len(everything):,}; best of the {LABELS} labelled ones: rank {seen}; "
-        f"the best of {BUILT} drawn at random has rank {expected:.0f} on average"
+        f"the best of {BUILT} random ones has rank {expected:.0f} on average"
     )
     out_folder.mkdir(parents=True, exist_ok=True)
-    save_fit(fitted, out_folder / "run", overwrite=True)
+    save_fit(fitted, out_folder / "fit", overwrite=True)
     write_architectures(fitted.space, records, out_folder / "built.jsonl")
-    fit = out_folder / "run"
+    fit = out_folder / "fit"
     write_report(fitted, out_folder / "report.html", top=BUILT, place=fit)
     out.line(f"written: {fit}, {out_folder}/built.jsonl, {out_folder}/report.html; next:")
     out.line(f"  nasbuild explain {shlex.quote(str(fit))}")

@@ -1,4 +1,4 @@
-"""``equations``: what a run's front can be aimed at with."""
+"""``equations``: equations that aim at parts of the predicted Pareto front."""
 
 from __future__ import annotations
 
@@ -6,25 +6,27 @@ from typing import Annotated
 
 import typer
 
-from nasbuild.cli._options import JsonOption, RunArgument
+from nasbuild.cli._options import FitArgument, JsonOption
 from nasbuild.cli._output import Output, number
 
 
 def equations(
-    fit: RunArgument,
-    n: Annotated[int, typer.Option("--n", min=1, help="how many equations")] = 4,
+    fit: FitArgument,
+    n: Annotated[int, typer.Option("--n", min=1, help="number of equations")] = 4,
     target: Annotated[
-        list[str] | None, typer.Option("--target", help="targets of the run; all if not given")
+        list[str] | None, typer.Option("--target", help="targets of the fit; default: all")
     ] = None,
     where: Annotated[
         list[str] | None,
         typer.Option(
-            "--where", metavar="BOUND", help="'latency <= 6': only equations that would build there"
+            "--where",
+            metavar="BOUND",
+            help="'latency <= 6': only equations whose best architecture meets this bound",
         ),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Equations that aim at regions along the front of several targets, and what each would build."""
+    """Propose equations along the Pareto front. Each aims at a part of it; shows what it would build."""
     from nasbuild.builder import propose_equations, read_bounds
     from nasbuild.score import load_fit
     from nasbuild.space import architecture_id, to_dict
@@ -44,9 +46,11 @@ def equations(
         }
         for one in found
     ]
-    out.line("each aims at another region of the predicted front; what it would build, with predictions y'")
+    out.line(
+        "each equation aims at another part of the predicted front; its best architecture, with predictions y'"
+    )
     out.table(
-        ["equation, to be maximised", *names, "architecture"],
+        ["equation to maximise", *names, "architecture"],
         [
             [
                 row["equation"],
@@ -57,6 +61,6 @@ def equations(
         ],
         right=range(1, len(names) + 1),
     )
-    given = " ".join(f'--target "{row["equation"]}"' for row in rows)
-    out.line(f"to learn scores for them: nasbuild fit ... {given}")
+    options = " ".join(f'--target "{row["equation"]}"' for row in rows)
+    out.line(f"to fit scores for them: nasbuild fit ... {options}")
     out.json({"targets": list(names), "equations": rows})

@@ -1,4 +1,4 @@
-"""What ``explain`` prints: the data that the report draws, as text."""
+"""Text output of ``explain``: the same data as in the report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from nasbuild.report import Scale
 
 LEVEL_STYLES = {"high": "green", "fair": "yellow"}
-"""Of a verdict by its level; others are red."""
+"""Style of a verdict by trust level; other levels are red."""
 _SCORES = {
     "network": "eq. 5, in the target's unit",
     "additive": "share of the prediction, in the target's unit",
@@ -19,11 +19,11 @@ _SCORES = {
 
 
 def print_explanation(out: Output, data: dict[str, Any]) -> None:
-    """Trust, features, modules and next steps of every target."""
+    """Prints trust, features, modules and next steps of every target."""
     space, table = data["space"], data["table"]
     out.line(f"{space['name']}: {space['size']} architectures, {table['rows']:,} of them in the table")
-    for one in data["failures"]:
-        out.line(one["text"])
+    for rule in data["failures"]:
+        out.line(rule["text"])
     for target in data["targets"]:
         unit = f" [{target['unit']}]" if target["unit"] else ""
         out.line(f"\n{target['target']}{unit}, {target['direction']}", "bold")
@@ -41,16 +41,16 @@ def print_explanation(out: Output, data: dict[str, Any]) -> None:
 
 
 def print_step(out: Output, step: dict[str, Any]) -> None:
-    """What to do next, with what it names line by line, and the command that does it."""
+    """Prints a next step, its details line by line, and the command for it."""
     out.line(f"- {step['text']}")
-    for item in step.get("named", ()):
+    for item in step.get("details", ()):
         out.line(f"  {item}")
     if "command" in step:
         out.line(f"  {step['command']}")
 
 
 def print_trust(out: Output, trust: dict[str, Any]) -> None:
-    """Held-out SRCC of hops, prediction and summed module scores beside those of other methods, and the verdict."""
+    """Prints held-out SRCC (Spearman rank correlation) beside that of the baselines, and the verdict."""
     from nasbuild.report import hop_name
 
     rows = [
@@ -66,43 +66,43 @@ def print_trust(out: Output, trust: dict[str, Any]) -> None:
             ("summed module scores", trust["modules"], "modules"),
         )
     ]
-    header = ["held-out SRCC", "mean", "spread", *(r["title"] for r in trust["baselines"])]
+    header = ["held-out SRCC", "mean", "std", *(r["title"] for r in trust["baselines"])]
     out.table(header, rows, right=range(1, len(header)))
     out.line(trust["verdict"], LEVEL_STYLES.get(trust["level"], "red"))
     if trust["coverage_text"]:
         out.line(trust["coverage_text"])
-    if trust["beyond_text"]:
-        out.line(trust["beyond_text"], "yellow")
+    if trust["reach_text"]:
+        out.line(trust["reach_text"], "yellow")
 
 
 def print_features(out: Output, target: dict[str, Any]) -> None:
-    """Effect of every choice, best first, with its spread over the members."""
+    """Prints the effect of every choice, best first, with its standard deviation over the members."""
     measure, scale = target["effects"]["measure"], _scale(target)
     out.line(
         {
-            "scalar": "\nwhat a choice is worth (FE-MLP, in deviations of the 0-hop norm):",
-            "effect": "\nwhat a choice is worth (change of a module's score, in the target's unit):",
-            "importance": "\nhow much a choice matters (PED-ANOVA; its sign tells whether labels grow with it):",
+            "scalar": "\neffects of choices (FE-MLP scalar, in standard deviations of the 0-hop norm):",
+            "effect": "\neffects of choices (change of a module's score, in the target's unit):",
+            "importance": "\nimportance of choices (PED-ANOVA; positive: more such layers go with higher labels):",
         }[measure]
     )
     rows = []
     for f in target["features"]:
         for n, c in enumerate(f["choices"]):
-            spread = scale.plain(c["effect_std"]) if c["each"] else "-"
+            spread = scale.plain(c["effect_std"]) if c["member_effects"] else "-"
             name = f["feature"] if n == 0 else ""
             rows.append([name, c["choice"], scale.signed(c["effect"]), spread, f"{c['nodes']:,}"])
     header = scale.named("importance" if measure == "importance" else "effect")
-    out.table(["feature", "choice", header, "spread", "layers"], rows, right=[2, 3, 4])
+    out.table(["feature", "choice", header, "std", "layers"], rows, right=[2, 3, 4])
 
 
 def print_stage_effects(out: Output, target: dict[str, Any]) -> None:
-    """Effects stage by stage; nothing where no feature has one in more than one stage."""
+    """Prints effects stage by stage; nothing where no feature has effects in several stages."""
     from nasbuild.report import stage_effects
 
     found, scale = stage_effects(target["features"]), _scale(target)
     if not found["features"]:
         return
-    out.line(f"\n{scale.named('the same in each stage')}:")
+    out.line(f"\n{scale.named('the same per stage')}:")
     rows = [
         [feature["feature"] if n == 0 else "", row["choice"]]
         + [scale.signed(e["effect"]) if e else "" for e in row["effects"]]
@@ -114,7 +114,7 @@ def print_stage_effects(out: Output, target: dict[str, Any]) -> None:
 
 
 def print_modules(out: Output, target: dict[str, Any]) -> None:
-    """The best and the worst modules of every stage."""
+    """Prints the best and the worst modules of every stage."""
     rows = []
     for stage in target["stages"]:
         name = stage["name"]

@@ -1,4 +1,4 @@
-"""What ``explain`` prints of networks that are graphs of operations."""
+"""Text output of ``explain`` for fits on operator graphs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from nasbuild.score.graphs import GraphFit, GraphTargetFit, NumberCurve, Piece
 
 _BEST = 8
-"""Pieces that are shown of the best and of the worst."""
+"""Number of best and of worst pieces shown."""
 
 
 def explain_graphs(out: Output, fit: GraphFit) -> None:
-    """Trust, what operations, attributes and sizes are worth, and which recurring pieces are good and bad."""
+    """Prints trust, effects of operations, attributes and sizes, and the best and worst recurring pieces."""
     from nasbuild.score.graphs import PIECE_HOP, mine_pieces, node_scores, number_curves
 
-    told = []
+    targets = []
     for target_fit in fit.targets:
         out.line(f"{target_fit.target.name}: {len(target_fit.labels.values):,} networks", "bold")
         print_graph_trust(out, target_fit)
@@ -31,7 +31,7 @@ def explain_graphs(out: Output, fit: GraphFit) -> None:
         hop = min(PIECE_HOP, target_fit.ensemble.hops)
         pieces = mine_pieces(fit.table.graphs, node_scores(target_fit.ensemble, fit.graphs, hop))
         _print_pieces(out, hop, pieces)
-        told.append(
+        targets.append(
             {
                 **graph_trust(target_fit),
                 "features": [
@@ -64,26 +64,28 @@ def explain_graphs(out: Output, fit: GraphFit) -> None:
                         "score": p.score,
                         "std": p.std,
                         "networks": p.networks,
-                        "places": p.places,
+                        "occurrences": p.places,
                     }
                     for p in pieces
                 ],
             }
         )
-    out.json({"targets": told})
+    out.json({"targets": targets})
 
 
 def _print_choices(out: Output, rows: Sequence[ChoiceScore]) -> None:
-    out.line("\nwhat an operation and an attribute are worth (FE-MLP, in deviations of the 0-hop norm):")
+    out.line(
+        "\neffects of operations and attributes (FE-MLP scalar, in standard deviations of the 0-hop norm):"
+    )
     out.table(
-        ["feature", "choice", "effect", "spread", "nodes"],
+        ["feature", "choice", "effect", "std", "nodes"],
         [[f.feature, str(f.choice), f"{f.effect:+.3f}", f"{f.effect_std:.3f}", f"{f.nodes:,}"] for f in rows],
         right=(2, 3, 4),
     )
 
 
 def _print_curves(out: Output, curves: Sequence[NumberCurve]) -> None:
-    """A few values of each curve, from its smallest to its largest."""
+    """Prints a few values of each curve, from the smallest to the largest."""
     rows = []
     for curve in curves:
         last = len(curve.values) - 1
@@ -94,27 +96,28 @@ def _print_curves(out: Output, curves: Sequence[NumberCurve]) -> None:
             rows.append([name, "none", f"{effect:+.3f}", f"{std:.3f}", f"{nodes:,}"])
             name = ""
         for n, i in enumerate(at):
-            # Nodes up to here from the value before: all of them are counted once.
+            # Nodes between the previous shown value and this one, so that each is counted once.
             nodes = sum(curve.counts[at[n - 1] + 1 if n else 0 : i + 1])
             value = f"{'up to ' if n else ''}{curve.values[i]:,.0f}"
             rows.append([name, value, f"{curve.effect[i]:+.3f}", f"{curve.effect_std[i]:.3f}", f"{nodes:,}"])
             name = ""
     if rows:
-        out.line("\nwhat a node's size is worth (the same, at the value; less the mean over all nodes):")
-        out.table(["size", "value", "effect", "spread", "nodes"], rows, right=(1, 2, 3, 4))
+        out.line("\neffects of a node's size (same unit; at the value, minus the mean over all nodes):")
+        out.table(["size", "value", "effect", "std", "nodes"], rows, right=(1, 2, 3, 4))
 
 
 def _print_pieces(out: Output, hop: int, pieces: Sequence[Piece]) -> None:
     shown = pieces if len(pieces) <= 2 * _BEST else [*pieces[:_BEST], *pieces[-_BEST:]]
-    out.line(f"\nrecurring pieces up to {hop} edges long, by the score of their last node, best and worst:")
+    out.line(f"\nbest and worst recurring pieces of up to {hop} edges, by the score of their last node:")
     out.table(
-        ["piece", "score", "spread", "networks", "places"],
+        ["piece", "score", "std", "networks", "occurrences"],
         [[p.text, f"{p.score:+.2f}", f"{p.std:.2f}", f"{p.networks:,}", f"{p.places:,}"] for p in shown],
         right=(1, 2, 3, 4),
     )
 
 
 def print_graph_trust(out: Output, target_fit: GraphTargetFit) -> None:
+    """Prints held-out SRCC of hops, prediction and baselines, and the verdict."""
     trust = target_fit.trust
     rows = [(f"hop {m}", one) for m, one in enumerate(trust.hops)] + [("prediction y'", trust.prediction)]
     rows += [
@@ -122,7 +125,7 @@ def print_graph_trust(out: Output, target_fit: GraphTargetFit) -> None:
         for name, one in trust.baselines.items()
     ]
     out.table(
-        ["held-out SRCC", "mean", "spread"],
+        ["held-out SRCC", "mean", "std"],
         [[name, f"{one.mean:.3f}", f"{one.std:.3f}"] for name, one in rows],
         right=(1, 2),
     )
@@ -130,12 +133,13 @@ def print_graph_trust(out: Output, target_fit: GraphTargetFit) -> None:
 
 
 def graph_trust(target_fit: GraphTargetFit) -> dict[str, Any]:
+    """Returns the same as JSON data."""
     trust = target_fit.trust
     return {
         "target": target_fit.target.name,
         "labels": trust.labels,
         "level": trust.level,
-        "better": trust.better,
+        "better_baseline": trust.better,
         "verdict": trust.verdict,
         "hops": [one.mean for one in trust.hops],
         "prediction": trust.prediction.mean,

@@ -1,4 +1,4 @@
-"""``fit`` and ``explain``: from a table to what matters."""
+"""``fit`` learns from a table; ``explain`` shows what a fit learned."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from nasbuild.cli._inputs import given, instead, read
+from nasbuild.cli._inputs import only_graphs, read, required_space
 from nasbuild.cli._options import (
     CostsOption,
     DataOption,
+    FitArgument,
     GraphsOption,
     JsonOption,
     MergeOption,
-    RunArgument,
     SkipOption,
     SpaceOrGraphsOption,
 )
@@ -30,49 +30,53 @@ if TYPE_CHECKING:
 
 def fit(
     data: DataOption,
-    target: Annotated[
-        list[str], typer.Option("--target", help="metric or equation; may be given several times")
-    ],
-    out_folder: Annotated[Path, typer.Option("--out", metavar="RUN", help="run folder to write")],
+    target: Annotated[list[str], typer.Option("--target", help="metric or equation; may be repeated")],
+    out_folder: Annotated[Path, typer.Option("--out", metavar="FIT", help="fit folder to write")],
     space: SpaceOrGraphsOption = None,
     graphs: GraphsOption = None,
     recipe_name: Annotated[
         str,
         typer.Option(
             "--recipe",
-            help="default, paper, mse, ridge, lightgbm, marginal or ped-anova; graphs have their own",
+            help="default, paper, mse, ridge, lightgbm, marginal or ped-anova; with --graphs only default",
         ),
     ] = "default",
     ids: Annotated[
-        Path | None, typer.Option("--ids", help="learn only from these rows; one id a line")
+        Path | None, typer.Option("--ids", help="file of the ids to learn from, one per line")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="seed of splits and weights")] = 0,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="processes that fit")] = os.cpu_count()
-    or 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="seed of splits and initial weights")] = 0,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="worker processes")] = os.cpu_count() or 1,
     max_modules: Annotated[
-        int, typer.Option("--max-modules", min=100, help="search a stage that has more modules than this")
+        int,
+        typer.Option(
+            "--max-modules", min=100, help="search stages with more modules than this instead of scoring all"
+        ),
     ] = 200_000,
     convolution: Annotated[
         str | None,
-        typer.Option("--convolution", help="of the networks of paper and mse: gatv2, graphconv, gcn or gin"),
+        typer.Option(
+            "--convolution", help="graph convolution of recipes paper and mse: gatv2, graphconv, gcn or gin"
+        ),
     ] = None,
     epochs: Annotated[
         int | None,
-        typer.Option("--epochs", min=1, help="of the networks of paper and mse, instead of its own"),
+        typer.Option(
+            "--epochs", min=1, help="training epochs of recipes paper and mse, in place of the recipe's own"
+        ),
     ] = None,
     baselines: Annotated[
         bool,
         typer.Option(
-            "--baselines/--no-baselines", help="measure ridge and LightGBM on the same table as well"
+            "--baselines/--no-baselines", help="also measure ridge regression and LightGBM on the same table"
         ),
     ] = True,
     costs: CostsOption = None,
     merge: MergeOption = None,
     skip_bad: SkipOption = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an earlier run in --out")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an earlier fit in --out")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Learn from a table: fit, score every module, and measure how far to believe it."""
+    """Learn module scores from a table. Held-out rows measure how reliable they are."""
     from nasbuild._atomic_write import ensure_free
     from nasbuild.cli._explain import print_step, print_trust
     from nasbuild.cli._graph_commands import fit_graphs
@@ -83,11 +87,11 @@ def fit(
     if graphs is not None:
         if recipe_name != "default" or ids is not None:
             raise NasbuildError(
-                "graphs have one recipe and are all learnt from", todo="leave --recipe and --ids out"
+                "--graphs has one recipe and uses all rows", todo="leave --recipe and --ids out"
             )
         fit_graphs(
             out,
-            instead(graphs, space, merge),
+            only_graphs(graphs, space, merge),
             data,
             target,
             out_folder,
@@ -99,7 +103,7 @@ def fit(
             overwrite=overwrite,
         )
         return
-    space = given(space)
+    space = required_space(space)
     chosen = _recipe(recipe_name, convolution=convolution, epochs=epochs)
     ensure_free(out_folder, overwrite=overwrite)
     table = read(space, data, merge, skip_bad, costs)
@@ -119,7 +123,7 @@ def fit(
         )
     save_fit(fitted, out_folder, overwrite=overwrite)
     for name in absent_baselines() if baselines else ():
-        out.line(f"note: {name} is not installed, so it was not measured beside", "yellow")
+        out.line(f"note: {name} is not installed, so it was not measured as a baseline", "yellow")
     for note in table.notes:
         out.line(f"note: {note.text}", "yellow")
     for target_fit in fitted.targets:
@@ -129,28 +133,28 @@ def fit(
         ):
             if rows:
                 out.line(
-                    f"note: {target_fit.target.name} is {kind} in {len(rows)} rows, which were left out",
+                    f"note: {target_fit.target.name} is {kind} in {len(rows)} rows, which were skipped",
                     "yellow",
                 )
-    told = explain_data(fitted, place=out_folder)["targets"]
-    for one in told:
-        out.line(f"\n{one['target']}", "bold")
-        print_trust(out, one["trust"])
-        if one["known"]:
-            out.line(one["known"])
-        for step in one["next"]:
+    targets = explain_data(fitted, place=out_folder)["targets"]
+    for explained in targets:
+        out.line(f"\n{explained['target']}", "bold")
+        print_trust(out, explained["trust"])
+        if explained["known"]:
+            out.line(explained["known"])
+        for step in explained["next"]:
             if step["kind"] in ("prediction", "propose", "suspect", "unseen"):
                 print_step(out, step)
     place = shlex.quote(str(out_folder))
-    out.line(f"written to {out_folder}; next:")
+    out.line(f"\nwritten to {out_folder}; next:")
     out.line(f"  nasbuild explain {place}")
     out.line(f"  nasbuild build {place} --out built.jsonl")
-    rows = [{"target": t["target"], "known": t["known"], **t["trust"], "next": t["next"]} for t in told]
+    rows = [{"target": t["target"], "known": t["known"], **t["trust"], "next": t["next"]} for t in targets]
     out.json({"fit": str(out_folder), "targets": rows})
 
 
-def explain(fitted: RunArgument, as_json: JsonOption = False) -> None:
-    """What matters: trust, feature choices, and the best and worst modules of each stage."""
+def explain(fitted: FitArgument, as_json: JsonOption = False) -> None:
+    """Show what a fit learned. Prints its reliability, effects of choices, best and worst modules, and next steps."""
     from nasbuild.cli._explain import print_explanation
     from nasbuild.cli._explain_graphs import explain_graphs
     from nasbuild.report import explain_data
@@ -167,19 +171,19 @@ def explain(fitted: RunArgument, as_json: JsonOption = False) -> None:
 
 
 def _recipe(name: str, **settings: Any) -> AnyRecipe:
-    """The recipe of ``--recipe`` with the settings that were given, which only networks have."""
+    """Returns the named recipe with the given settings, which only neural networks have."""
     from nasbuild.predictor import Convolution, recipe, recipe_kind
 
     given = {key: value for key, value in settings.items() if value is not None}
     if given and recipe_kind(recipe(name)) != "network":
         raise NasbuildError(
-            f"recipe {name!r} fits no network",
+            f"recipe {name!r} fits no neural network",
             where=f"--{next(iter(given))}",
             todo="leave the option out, or use --recipe paper or mse",
         )
     if given.get("convolution", "gatv2") not in get_args(Convolution):
         raise NasbuildError(
-            f"{given['convolution']!r} is no convolution",
+            f"{given['convolution']!r} is not a convolution",
             where="--convolution",
             allowed=get_args(Convolution),
         )
@@ -196,11 +200,11 @@ def _only(table: Table, ids: Path) -> Table:
     unknown = [name for name in wanted if name not in rows]
     if unknown:
         raise TableError(
-            f"{len(unknown)} ids are not in the table, the first is {unknown[0]!r}",
+            f"{len(unknown)} ids are not in the table; the first is {unknown[0]!r}",
             where=str(ids),
             allowed=table.ids[:3],
         )
     if not wanted:
-        raise TableError("has no id", where=str(ids), todo="write one id a line")
-    # In the table's order, so that the order of the file does not change the result.
+        raise TableError("has no id", where=str(ids), todo="write one id per line")
+    # In table order, so that the order of the file does not change the result.
     return table.select(sorted({rows[name] for name in wanted}))

@@ -1,4 +1,4 @@
-"""``modules``, ``predict``, ``shrink`` and ``report``: from a run to files."""
+"""``modules``, ``predict``, ``shrink`` and ``report``: write files from a fit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbuild.cli._options import JsonOption, OutOption, RunArgument, TargetOption
+from nasbuild.cli._options import FitArgument, JsonOption, OutOption, TargetOption
 from nasbuild.cli._output import Output
 
 if TYPE_CHECKING:
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 
 
 def modules(
-    fit: RunArgument,
+    fit: FitArgument,
     out_file: OutOption,
     target: TargetOption = None,
     stage: Annotated[
-        str | None, typer.Option("--stage", help="stage by name or index; all if not given")
+        str | None, typer.Option("--stage", help="stage, by name or index; default: all")
     ] = None,
     top: Annotated[
-        int | None, typer.Option("--top", min=1, help="only the best of each stage; all if not given")
+        int | None, typer.Option("--top", min=1, help="number of modules per stage; default: all")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write module scores, best first, in any form of rows."""
+    """Write module scores, best first."""
     from nasbuild._file_formats import ROWS, check_output
     from nasbuild._records import write_records
     from nasbuild.score import load_fit, module_rows
@@ -46,8 +46,8 @@ def modules(
                 if scores.searched:
                     name = loaded.space.stages[scores.stage].name
                     out.line(
-                        f"note: {name} was searched: {scores.scored:,} of {scores.total:,} modules were scored, "
-                        f"the best and worst of them are here",
+                        f"note: {name} was searched: {scores.scored:,} of {scores.total:,} modules were scored; "
+                        f"the file has the best and worst of them",
                         "yellow",
                     )
     write_records(rows, out_file)
@@ -56,19 +56,20 @@ def modules(
 
 
 def predict(
-    fit: RunArgument,
+    fit: FitArgument,
     out_file: OutOption,
     archs: Annotated[
         Path | None,
-        typer.Option("--archs", help="architectures, in any form of a table; - for standard input"),
+        typer.Option("--archs", help="architectures, in any table format; - for standard input"),
     ] = None,
     graphs: Annotated[
-        Path | None, typer.Option("--graphs", help="networks, where the run is on graphs: .parquet of import")
+        Path | None,
+        typer.Option("--graphs", help="for a fit on graphs: networks from nasbuild import, .parquet"),
     ] = None,
     target: TargetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Predict what was not labelled; for architectures each stage's share beside the prediction."""
+    """Predict architectures or networks. For architectures, also gives the share of each stage."""
     from nasbuild._file_formats import ROWS, check_output
     from nasbuild._records import write_records
     from nasbuild.cli._graph_commands import predicted_networks
@@ -81,7 +82,7 @@ def predict(
     in_space = loaded.kind == "space"
     given, needed, other = (archs, "--archs", graphs) if in_space else (graphs, "--graphs", archs)
     if given is None or other is not None:
-        raise FitError(f"predictions of this run need {needed}", where=str(fit), todo=f"give {needed} FILE")
+        raise FitError(f"predictions of this fit need {needed}", where=str(fit), todo=f"give {needed} FILE")
     if loaded.kind == "space":
         rows, notes = _predicted(loaded, given, target)
     else:
@@ -113,18 +114,16 @@ def _predicted(fit: Fit, archs: Path, target: str | None) -> tuple[list[dict[str
                 }
             )
     beyond = sum(row["extrapolates"] for row in rows)
-    told = f"{beyond:,} of {len(rows):,} predictions go beyond the table (extrapolates), and are less sure"
-    return rows, [told] if beyond else []
+    note = f"{beyond:,} of {len(rows):,} predictions extrapolate beyond the table and are less certain"
+    return rows, [note] if beyond else []
 
 
 def shrink(
-    fits: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run folders of one space")],
+    fits: Annotated[list[Path], typer.Argument(metavar="FIT...", help="fit folders of one space")],
     out_file: Annotated[Path, typer.Option("--out", help="space.yaml to write")],
     k: Annotated[
         int | None,
-        typer.Option(
-            "--k", min=1, help="best modules kept in each stage, for each target; 25 if nothing is given"
-        ),
+        typer.Option("--k", min=1, help="best modules to keep per stage and target; default: 25"),
     ] = None,
     front: Annotated[
         int | None,
@@ -132,15 +131,15 @@ def shrink(
             "--front",
             metavar="N",
             min=1,
-            help="keep the modules of N architectures along the front of each run",
+            help="keep the modules of N architectures along the predicted front of each fit",
         ),
     ] = None,
     target: Annotated[
-        list[str] | None, typer.Option("--target", help="only these targets; all of all runs if not given")
+        list[str] | None, typer.Option("--target", help="only these targets; default: all of all fits")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the reduced space: the best modules of each stage, united over all targets of all runs."""
+    """Write a reduced space. It has the best modules of each stage, united over all targets and fits."""
     from nasbuild._file_formats import SPACES, check_output
     from nasbuild.builder import build_front, front_coverage, reduce_space
     from nasbuild.errors import FitError
@@ -161,7 +160,7 @@ def shrink(
     names = sorted({one.target.name for fit in loaded for one in fit.targets})
     for name in target or ():
         if name not in names:
-            raise FitError(f"no run has a target {name!r}", allowed=names)
+            raise FitError(f"no fit has a target {name!r}", allowed=names)
     wanted = [
         [one.target.name for one in fit.targets if not target or one.target.name in target] for fit in loaded
     ]
@@ -178,19 +177,26 @@ def shrink(
     ]
     out.table(["stage", "modules", "kept"], rows, right=[1, 2])
     before, after = count_architectures(full), count_architectures(reduced)
-    out.line(f"{format_count(before)} architectures became {format_count(after)}, written to {out_file}")
-    told: list[dict[str, Any]] = []
+    out.line(f"reduced {format_count(before)} architectures to {format_count(after)}; written to {out_file}")
+    coverage: list[dict[str, Any]] = []
     for fit, own in zip(loaded, wanted, strict=True):
         held = front_coverage(reduced, fit, own) if own else None
         if held is not None:
-            told.append({"targets": own, "front": held.front, "whole": held.whole, "modules": held.modules})
+            coverage.append(
+                {
+                    "targets": own,
+                    "front": held.front,
+                    "covered": held.whole,
+                    "module_share": held.modules,
+                }
+            )
             out.line(
-                f"of the labelled front of {' and '.join(own)} it holds {held.whole:,} of {held.front:,} architectures, "
-                f"and {100 * held.modules:.0f} % of their modules"
+                f"the reduced space has {held.whole:,} of {held.front:,} architectures of the labelled front of "
+                f"{' and '.join(own)}, and {100 * held.modules:.0f} % of their modules"
             )
     out.json(
         {
-            "holds": told,
+            "front_coverage": coverage,
             "out": str(out_file),
             "before": json_count(before),
             "before_log10": count_log10(before),
@@ -202,14 +208,14 @@ def shrink(
 
 
 def report(
-    fit: RunArgument,
+    fit: FitArgument,
     out_file: Annotated[
-        Path, typer.Option("--out", help=".html page to write, or .pdf where there is a Chromium to print it")
+        Path, typer.Option("--out", help="file to write: .html, or .pdf where Chromium is installed")
     ],
-    top: Annotated[int, typer.Option("--top", min=1, help="how many built architectures to show")] = 10,
+    top: Annotated[int, typer.Option("--top", min=1, help="number of built architectures to show")] = 10,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the report: one page that needs nothing else."""
+    """Write a report as one self-contained page."""
     from nasbuild._file_formats import REPORTS, check_output
     from nasbuild.report import find_browser, write_report
     from nasbuild.score import load_fit

@@ -1,4 +1,4 @@
-"""``check``, ``fit`` and ``compare`` of networks that are graphs of operations, without a space."""
+"""``check``, ``fit``, ``compare`` and ``predict`` for operator graphs, which need no space."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from nasbuild._macs.batch_dimension import uncounted
 from nasbuild.cli._explain_graphs import graph_trust, print_graph_trust
-from nasbuild.cli._options import JsonOption, RunArgument, TargetOption
+from nasbuild.cli._options import FitArgument, JsonOption, TargetOption
 from nasbuild.cli._output import Output
 from nasbuild.errors import NasbuildError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def read_graphs(graphs: Path, data: str) -> GraphTable:
-    """Networks and their metrics."""
+    """Reads networks and their metrics."""
     from nasbuild.ir import load_graphs
     from nasbuild.table import graph_table, read_metrics
 
@@ -29,7 +29,7 @@ def read_graphs(graphs: Path, data: str) -> GraphTable:
 
 
 def check_graphs(out: Output, graphs: Path, data: str | None) -> None:
-    """Networks, operations and metrics, and what was noticed."""
+    """Prints counts of networks and operations, metrics, and notes."""
     from collections import Counter
 
     from nasbuild.ir import load_graphs
@@ -53,7 +53,7 @@ def check_graphs(out: Output, graphs: Path, data: str | None) -> None:
     metrics = {}
     for name, values in (table.columns if table is not None else {}).items():
         known = values[values == values]
-        metrics[name] = {"values": len(known), "low": float(known.min()), "high": float(known.max())}
+        metrics[name] = {"values": len(known), "min": float(known.min()), "max": float(known.max())}
         out.line(f"{name}: {len(known):,} values from {known.min():g} to {known.max():g}")
     for note in table.notes if table is not None else ():
         out.line(f"note: {note.text}", "yellow")
@@ -82,7 +82,7 @@ def fit_graphs(
     baselines: bool,
     overwrite: bool,
 ) -> None:
-    """Learn from networks, and write a run folder."""
+    """Fits graph networks and writes a fit folder."""
     from nasbuild._atomic_write import ensure_free
     from nasbuild.predictor import OperatorRecipe
     from nasbuild.score import absent_baselines, save_fit
@@ -99,7 +99,7 @@ def fit_graphs(
     save_fit(fit, out_folder, overwrite=overwrite)
     place = shlex.quote(str(out_folder))
     for name in absent_baselines() if baselines else ():
-        out.line(f"note: {name} is not installed, so it was not measured beside", "yellow")
+        out.line(f"note: {name} is not installed, so it was not measured as a baseline", "yellow")
     for note in table.notes:
         out.line(f"note: {note.text}", "yellow")
     for target_fit in fit.targets:
@@ -112,13 +112,13 @@ def fit_graphs(
 
 
 def compare(
-    fit: RunArgument,
-    first: Annotated[Path, typer.Argument(help="ids of the run's networks, one a line")],
-    second: Annotated[Path, typer.Argument(help="ids of the networks that they are compared with")],
+    fit: FitArgument,
+    first: Annotated[Path, typer.Argument(help="file of ids of networks of the fit, one per line")],
+    second: Annotated[Path, typer.Argument(help="file of ids of the networks to compare with")],
     target: TargetOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Which operations explain that one set of networks is better than another; for runs on graphs."""
+    """Compare two sets of networks. Shows which operations explain their difference, for a fit on graphs."""
     from nasbuild.ir import decode_numbers, encode_graphs
     from nasbuild.score import load_fit
     from nasbuild.score.graphs import compare as differences
@@ -131,16 +131,16 @@ def compare(
     packed = [encode_graphs(loaded.schema, graphs) for graphs in sets]
     found = differences(target_fit.ensemble, *packed)
     out.line(
-        f"{target_fit.target.name}, {second.name} less {first.name}: {sum(d.effect for d in found):+.3f} deviations of the "
-        "0-hop norm, by share of nodes (for sizes, their geometric mean):"
+        f"{target_fit.target.name}, {second.name} minus {first.name}: {sum(d.effect for d in found):+.3f} standard deviations "
+        "of the 0-hop norm; each row shows shares of nodes, or geometric means of sizes:"
     )
     out.table(
-        ["feature", "choice", first.name, second.name, "effect", "spread"],
+        ["feature", "choice", first.name, second.name, "effect", "std"],
         [
             [
                 d.feature if d.choice is not None else size_title(d.feature),
                 "" if d.choice is None else str(d.choice),
-                # What is averaged of a size is its logarithm.
+                # Sizes are averaged as logarithms.
                 *(
                     f"{share:.3f}" if d.choice is not None else f"{decode_numbers(share):,.0f}"
                     for share in (d.share_a, d.share_b)
@@ -158,13 +158,17 @@ def compare(
 def predicted_networks(
     fit: GraphFit, graphs: Path, target: str | None
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Predictions of networks by a run on graphs, as rows, and what is to be said about them."""
+    """Returns predictions of networks as rows, and notes about them."""
     from nasbuild.ir import load_graphs, unknown_ops
     from nasbuild.score.graphs import predict_graphs
 
     networks = load_graphs(graphs)
     unknown = unknown_ops(fit.schema, networks)
-    notes = [f"the run knows nothing of {', '.join(unknown)}; they count as no operation"] if unknown else []
+    notes = (
+        [f"the fit has never seen {', '.join(unknown)}; their nodes count as of no operation"]
+        if unknown
+        else []
+    )
     rows = []
     for target_fit in [fit[target]] if target else fit.targets:
         value, std = predict_graphs(fit, target_fit, networks)
@@ -183,7 +187,7 @@ def _named(fit: GraphFit, path: Path) -> list[Any]:
     known = {graph.name: graph for graph in fit.table.graphs}
     for name in ids:
         if name not in known:
-            raise NasbuildError(f"the run has no network {name!r}", where=str(path))
+            raise NasbuildError(f"the fit has no network {name!r}", where=str(path))
     if not ids:
-        raise NasbuildError("names no network", where=str(path), todo="write one id a line")
+        raise NasbuildError("has no id", where=str(path), todo="write one id per line")
     return [known[name] for name in ids]

@@ -1,4 +1,4 @@
-"""``import``: networks to operator graphs in one file."""
+"""``import``: converts networks to operator graphs and writes them to one file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nasbuild._macs.batch_dimension import uncounted
-from nasbuild.cli._import_options import Told, is_file, names_of, read_size, read_value
+from nasbuild.cli._import_options import InputOptions, is_file, names_of, read_size, read_value
 from nasbuild.cli._options import JsonOption, SkipOption
 from nasbuild.cli._output import Output
 from nasbuild.errors import NasbuildError
@@ -27,14 +27,14 @@ def import_networks(
         list[str],
         typer.Argument(
             metavar="NETWORK...",
-            help="FILE.onnx, or FILE.py:FUNCTION, which returns a list of (name, torch module, example inputs)",
+            help="FILE.onnx, or FILE.py:FUNCTION that returns a list of (name, torch module, example inputs)",
         ),
     ],
-    out_file: Annotated[Path, typer.Option("--out", help="file of graphs to write, .parquet")],
+    out_file: Annotated[Path, typer.Option("--out", help=".parquet file of graphs to write")],
     size: Annotated[
         list[str] | None,
         typer.Option(
-            "--size", metavar="NAME=N", help="size of a free dimension of ONNX inputs; the batch is 1"
+            "--size", metavar="NAME=N", help="size of a dynamic dimension of ONNX inputs; the batch size is 1"
         ),
     ] = None,
     value: Annotated[
@@ -42,22 +42,29 @@ def import_networks(
         typer.Option(
             "--input",
             metavar="NAME=VALUE",
-            help="value of an ONNX input that decides branches or loops: a number, a list, or none",
+            help="value of an ONNX input that controls branches or loops: a number, a list, or none",
         ),
     ] = None,
     batch_dimension: Annotated[
         int,
         typer.Option(
-            "--batch-dimension", min=0, max=7, metavar="N", help="of inputs that is the batch, from 0"
+            "--batch-dimension",
+            min=0,
+            max=7,
+            metavar="N",
+            help="index of the batch dimension of inputs, from 0",
         ),
     ] = 0,
     no_batch: Annotated[
-        bool, typer.Option("--no-batch", help="inputs have no batch: nothing is divided by a leading size")
+        bool,
+        typer.Option(
+            "--no-batch", help="inputs have no batch dimension, so costs are not divided by its size"
+        ),
     ] = False,
     skip_bad: SkipOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Read networks, ONNX files or torch modules, as graphs of primitive operations."""
+    """Convert networks to operator graphs. Reads ONNX files and torch modules."""
     from nasbuild._file_formats import GRAPHS, check_output
     from nasbuild.ir import save_graphs
 
@@ -67,13 +74,13 @@ def import_networks(
     files = [network for network in networks if is_file(network)]
     names = dict(zip(files, names_of(files), strict=True))
     batch = None if no_batch else batch_dimension
-    told = Told(files, sizes, values, batch, skip_bad=skip_bad)
+    options = InputOptions(files, sizes, values, batch, skip_bad=skip_bad)
     graphs: list[OperatorGraph] = []
     skipped: list[str] = []
     with out.progress() as move:
         for done, network in enumerate(networks):
             try:
-                for graph in _graphs(network, names, told, batch):
+                for graph in _graphs(network, names, options, batch):
                     if graph.name in {other.name for other in graphs}:
                         raise NasbuildError(f"gives a second network named {graph.name!r}", where=network)
                     graphs.append(graph)
@@ -95,14 +102,14 @@ def import_networks(
     for text in skipped:
         out.line(f"skipped: {text}", "yellow")
     out.line(f"{len(graphs):,} graphs written to {out_file}")
-    out.json({"out": str(out_file), "networks": [_told(graph) for graph in graphs], "skipped": skipped})
+    out.json({"out": str(out_file), "networks": [_summary(graph) for graph in graphs], "skipped": skipped})
 
 
 def _notes(graphs: Sequence[OperatorGraph]) -> list[str]:
-    """What is to be said about networks, once for all of whom it is the same."""
+    """Returns notes about networks; networks with the same note share one line."""
     named: dict[str, list[str]] = {}
     for graph in graphs:
-        for text in _said(graph):
+        for text in _graph_notes(graph):
             named.setdefault(text, []).append(graph.name)
     lines = []
     for text, names in named.items():
@@ -111,16 +118,18 @@ def _notes(graphs: Sequence[OperatorGraph]) -> list[str]:
     return lines
 
 
-def _said(graph: OperatorGraph) -> list[str]:
+def _graph_notes(graph: OperatorGraph) -> list[str]:
     return [*graph.notes, *([uncounted(graph.uncounted)] if graph.uncounted else [])]
 
 
-def _graphs(network: str, names: Mapping[str, str], told: Told, batch: int | None) -> Iterator[OperatorGraph]:
+def _graphs(
+    network: str, names: Mapping[str, str], options: InputOptions, batch: int | None
+) -> Iterator[OperatorGraph]:
     from nasbuild._user_functions import find_function
     from nasbuild.ir import from_torch, read_onnx
 
     if network in names:
-        sizes, values = told.sizes(network), told.values(network)
+        sizes, values = options.sizes(network), options.values(network)
         yield read_onnx(network, sizes=sizes, inputs=values, batch=batch, name=names[network])
         return
     place, _, function = network.rpartition(":")
@@ -147,11 +156,11 @@ def _row(graph: OperatorGraph) -> list[str]:
 
 
 def _millions(number: int) -> str:
-    """Three digits at least: small networks have less than a tenth of a million."""
+    """Formats in millions with at least three digits, as small networks have less than 0.1 million."""
     return f"{number / 1e6:,.1f}" if number >= 1e8 else f"{number / 1e6:.3g}"
 
 
-def _told(graph: OperatorGraph) -> dict[str, Any]:
+def _summary(graph: OperatorGraph) -> dict[str, Any]:
     return {
         "name": graph.name,
         "nodes": len(graph),

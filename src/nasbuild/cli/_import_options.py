@@ -1,4 +1,4 @@
-"""What a user tells ``import`` of networks: their names, sizes and values of inputs."""
+"""Parses options of ``import``: network names, sizes of dimensions and values of inputs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from nasbuild.errors import NasbuildError
 
 
 def is_file(network: str) -> bool:
-    """Whether a network is an ONNX file, and no function that makes modules."""
+    """Whether a network is an ONNX file rather than a function that returns modules."""
     place, _, function = network.rpartition(":")
     return not place or not function.isidentifier() or Path(network).exists()
 
 
 def names_of(files: Sequence[str]) -> list[str]:
-    """Names of networks by those of their files, with the folders that tell files of one name apart.
+    """Names networks after their files, with as many parent folders as make the names unique.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def names_of(files: Sequence[str]) -> list[str]:
     >>> names_of(["vit.onnx", "a/model.onnx", "b/model.onnx"])
     ['vit', 'a/model', 'b/model']
     """
-    # Not resolved: a link has the name, and what it points to may have any.
+    # Not resolved, since a link should give its own name.
     paths = [Path(os.path.normpath(Path(file).absolute())) for file in files]
     for file, path in zip(files, paths, strict=True):
         if paths.count(path) > 1:
@@ -41,30 +41,30 @@ def names_of(files: Sequence[str]) -> list[str]:
     for name in many:
         same = [i for i, one in enumerate(names) if one == name]
         folders = [paths[i].parts[1:-1] for i in same]
-        # All of one name have as many folders before it, so that no name depends on the order of the files.
+        # All files of one name get equally many folders, so that names do not depend on the order of files.
         depth = next(d for d in range(1, 10_000) if len({f[-d:] for f in folders}) == len(same))
         for i, folder in zip(same, folders, strict=True):
             names[i] = "/".join((*folder[-depth:], name))
     return names
 
 
-def read_size(told: str) -> tuple[str, int]:
-    """``NAME=N``."""
-    name, _, number = told.rpartition("=")
+def read_size(text: str) -> tuple[str, int]:
+    """Parses ``NAME=N``."""
+    name, _, number = text.rpartition("=")
     if not name or not number.isdecimal() or int(number) < 1:
-        raise NasbuildError(f"can't read {told!r}", where="--size", allowed="NAME=N, with N from 1")
+        raise NasbuildError(f"can't read {text!r}", where="--size", allowed="NAME=N, with N from 1")
     return name, int(number)
 
 
-def read_value(told: str) -> tuple[str, Any]:
-    """``NAME=VALUE``: a number, true or false, a list of them, or none.
+def read_value(option: str) -> tuple[str, Any]:
+    """Parses ``NAME=VALUE``: a number, true or false, a list of them, or none.
 
     Examples
     --------
     >>> read_value("sr=16000"), read_value("scales=1,2.5"), read_value("mask=none")
     (('sr', 16000), ('scales', [1, 2.5]), ('mask', None))
     """
-    name, _, text = told.partition("=")
+    name, _, text = option.partition("=")
     known = {"none": "null", "true": "true", "false": "false"}
     written = known.get(text.strip().lower(), text)
     for form in (written, f"[{written}]"):
@@ -75,7 +75,7 @@ def read_value(told: str) -> tuple[str, Any]:
         if name and text.strip() and _is_value(value):
             return name, value
     raise NasbuildError(
-        f"can't read {told!r}",
+        f"can't read {option!r}",
         where="--input",
         allowed="NAME=VALUE: a number, true, false, a list such as 1,2,3, or none",
     )
@@ -83,17 +83,18 @@ def read_value(told: str) -> tuple[str, Any]:
 
 def _is_value(value: Any) -> bool:
     if isinstance(value, list):
-        return all(_is_value(each) and each is not None for each in value)
+        return all(_is_value(item) and item is not None for item in value)
     return value is None or isinstance(value, bool | int | float)
 
 
-class Told:
-    """Sizes and values for the inputs of several files, each of which may have some of them.
+class InputOptions:
+    """Sizes and values for the inputs of several files; each file takes those it has.
 
     Raises
     ------
     NasbuildError
-        If sizes are missing, all of all files, or no file has what is told. Bad files are left to their import.
+        If sizes are missing (lists those of all files), or no file has a given name. Unreadable files are ignored
+        here and reported by their import.
     """
 
     def __init__(
@@ -122,8 +123,8 @@ class Told:
                 where = f" in {file}" if len(files) > 1 else ""
                 missing.setdefault(size, []).extend(f"{place}{where}" for place in places)
         everything = [size for _, free in self._has.values() for size in free]
-        for option, told, known in (("--input", values, names), ("--size", sizes, set(everything))):
-            for name in told:
+        for option, given, known in (("--input", values, names), ("--size", sizes, set(everything))):
+            for name in given:
                 if name not in known and len(self._has) == len(files):
                     raise NasbuildError(
                         f"no network has {name!r}", where=option, allowed=sorted(known) or "none"
@@ -133,10 +134,11 @@ class Told:
             raise error.at(files[0]) if len(files) == 1 else error
 
     def sizes(self, file: str) -> dict[str, int]:
-        """Those that a file has."""
+        """Returns the given sizes that a file has."""
         _, free = self._has.get(file, (set(), set(self._sizes)))
         return {name: size for name, size in self._sizes.items() if name in free}
 
     def values(self, file: str) -> dict[str, Any]:
+        """Returns the given values of inputs that a file has."""
         inputs, _ = self._has.get(file, (set(self._values), set()))
         return {name: value for name, value in self._values.items() if name in inputs}

@@ -1,4 +1,4 @@
-"""What ``--space``, ``--data``, ``--graphs`` and the like tell together."""
+"""Reads the space and table given by ``--space``, ``--data``, ``--graphs`` and related options."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ if TYPE_CHECKING:
     from nasbuild.table import Table
 
 
-def given(space: str | None) -> str:
-    """A space that has to be there."""
+def required_space(space: str | None) -> str:
+    """Returns the space, which must be given."""
     if space is None:
-        raise NasbuildError("there is no space", todo="give --space, or --graphs for networks without one")
+        raise NasbuildError(
+            "there is no space", todo="give --space, or --graphs for networks without a space"
+        )
     return space
 
 
-def instead(graphs: Path, space: str | None, merge: str | None) -> Path:
-    """Graphs that stand alone."""
+def only_graphs(graphs: Path, space: str | None, merge: str | None) -> Path:
+    """Returns the graphs, which exclude a space."""
     if space is not None or merge is not None:
-        raise NasbuildError("--graphs stands instead of a space", todo="leave --space and --merge out")
+        raise NasbuildError("--graphs replaces a space", todo="leave --space and --merge out")
     return graphs
 
 
 def read(space: str, data: str, merge: str | None, skip_bad: bool, costs: str | None = None) -> Table:
-    """The table that ``--space``, ``--costs``, ``--data``, ``--merge`` and ``--skip-bad`` tell.
+    """Returns the table of ``--space``, ``--costs``, ``--data``, ``--merge`` and ``--skip-bad``.
 
-    Either may be a fit folder, for the space and the rows that it was fitted on.
+    Space and data may each be a fit folder, which stands for the space and the rows of that fit.
     """
     from nasbuild.table import merge_table, read_table
 
@@ -42,7 +44,7 @@ def read(space: str, data: str, merge: str | None, skip_bad: bool, costs: str | 
 
 
 def space_with(space: str, costs: str | None) -> Space:
-    """The space that ``--space`` and ``--costs`` tell."""
+    """Returns the space of ``--space`` and ``--costs``."""
     from nasbuild.space import load_space
     from nasbuild.table import add_costs
 
@@ -56,7 +58,7 @@ def space_with(space: str, costs: str | None) -> Space:
 
 
 def is_fit(path: str) -> bool:
-    """Whether a place is a fit folder."""
+    """Whether a path is a fit folder."""
     from nasbuild._atomic_write import FIT_FILE
 
     try:
@@ -66,19 +68,19 @@ def is_fit(path: str) -> bool:
 
 
 def _of_fit(folder: str, space: Space) -> Table:
-    """The rows that a fit was made of, in the space that is given.
+    """Returns the rows of a fit as a table in the given space.
 
     Raises
     ------
     NasbuildError
-        If that is a space of other architectures.
+        If the given space has other architectures.
     """
     from nasbuild.score import load_fit
 
     table = load_fit(folder, "space").table
     if table.space.stages != space.stages:
         raise NasbuildError(
-            f"is a fit in another space than {space.name}",
+            f"was fitted in another space than {space.name}",
             where=folder,
             todo=f"give --space {folder} as well",
         )

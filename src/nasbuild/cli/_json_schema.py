@@ -1,7 +1,6 @@
-"""What ``--json`` prints: one object a command, of these fields and no others at its top.
+"""The ``--json`` output of each command: one object with exactly these fields at its top level.
 
-``docs/json.schema.json`` is made of these classes. Objects inside may get more keys; those that are
-named here stay.
+``docs/json.schema.json`` is generated from these classes.
 """
 
 from __future__ import annotations
@@ -10,252 +9,205 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-Count = Annotated[int | None, Field(description="null from 10^300 on: see the field ..._log10")]
-Rows = list[dict[str, Any]]
+from nasbuild.cli._json_records import (
+    AimedEquation,
+    BuiltArchitecture,
+    CostComparison,
+    Count,
+    EvaluatedArchitecture,
+    FailureRule,
+    FrontCoverage,
+    GraphTarget,
+    ImportedNetwork,
+    LiveChoice,
+    OperationDifference,
+    RacedArchitecture,
+    RoundResult,
+    SpaceTarget,
+    Stage,
+    TableSummary,
+    TargetTrust,
+)
 
 
-class _Open(BaseModel):
-    model_config = ConfigDict(extra="allow")
+class _Output(BaseModel):
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
-class _Closed(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Value(_Open):
-    """What is predicted, or known exactly with std 0."""
-
-    prediction: float | None
-    std: float | None
-
-
-class Built(_Open):
-    """A built architecture, as `nasbuild build` writes it."""
-
-    id: str
-    arch: dict[str, Any]
-    metrics: dict[str, float | None]
-    target: str
-    score: float | None
-    shares: list[float | None]
-    prediction: float | None
-    std: float | None
-    extrapolates: bool
-    expected: dict[str, Value] = {}
-    where: str = ""
-
-
-class Stage(_Open):
-    """A stage of a space."""
-
-    stage: str
-    depths: list[int]
-    modules: Count
-    modules_log10: float
-    listed: bool
-    features: dict[str, list[bool | int | float | str]]
-    shared: list[str]
-
-
-class Fitted(_Open):
-    """How far what was learnt of a target can be believed."""
-
-    target: str
-    level: str
-    verdict: str
-
-
-class Difference(_Open):
-    """What an operation explains of the difference between two sets of networks."""
-
-    feature: str
-    effect: float
-    std: float
-
-
-class Equation(_Open):
-    """An equation that aims at a region of the front, and what it would build."""
-
-    equation: str
-    id: str
-    arch: dict[str, Any]
-    expected: dict[str, Value]
-
-
-class Network(_Open):
-    """An imported network."""
-
-    name: str
-    nodes: int
-    edges: int
-    parameters: int | None
-    macs: int | None
-    ops: dict[str, int]
-
-
-class Found(_Open):
-    """An evaluated architecture that no other one is better than."""
-
-    id: str
-    values: dict[str, float | None]
-
-
-class Round(_Open):
-    """A round of the closed loop."""
-
-    round: int
-    done: int
-    failed: int
-    targets: dict[str, Any]
-
-
-class Failing(_Open):
-    """Which choices go with failing; ``conditions`` are empty where no one or two of them tell of it."""
-
-    evaluated: int
-    failed: int
-    conditions: list[str]
-    text: str
-
-
-class Check(_Closed):
-    """A space, and with ``--data`` its table; or networks."""
+class CheckOutput(_Output):
+    """Summary of a space, and with ``--data`` of its table; or of networks."""
 
     command: Literal["check"]
     space: str | None = None
+    """Name of the space."""
     architectures: Count = None
+    """Number of architectures of the space."""
     architectures_log10: float | None = None
     stages: list[Stage] = []
-    costs: Rows = []
-    table: dict[str, Any] | None = None
+    costs: list[CostComparison] = []
+    """Declared costs."""
+    table: TableSummary | None = None
     networks: int | None = None
+    """Number of networks, with ``--graphs``."""
     nodes: int | None = None
+    """Number of nodes of all networks."""
     operations: dict[str, int] = {}
+    """Number of nodes of each operation."""
     uncounted: dict[str, int] = {}
+    """Nodes whose multiply-accumulates are unknown, by operation."""
     metrics: dict[str, Any] = {}
+    """Metrics of the networks."""
 
 
-class Fit(_Closed):
-    """``fit`` is the folder that was written."""
+class FitOutput(_Output):
+    """The fit folder, and the reliability of each target."""
 
     command: Literal["fit"]
     fit: str
-    targets: list[Fitted]
+    """The fit folder that was written."""
+    targets: list[TargetTrust]
 
 
-class Explain(_Closed):
-    """Space, table and targets of a run; of a run on networks the targets alone."""
+class ExplainOutput(_Output):
+    """What a fit learned about each target; for networks only ``targets``."""
 
     command: Literal["explain"]
     space: dict[str, Any] | None = None
     table: dict[str, Any] | None = None
-    made: dict[str, Any] | None = None
-    failures: list[Failing] = []
-    targets: Rows
+    provenance: dict[str, Any] | None = None
+    """Recipe, seed, versions and table hash, which reproduce the fit."""
+    failures: list[FailureRule] = []
+    """Choices that go with missing values."""
+    targets: list[SpaceTarget | GraphTarget]
 
 
-class Compare(_Closed):
-    """Differences between two sets of networks."""
+class CompareOutput(_Output):
+    """What explains the difference between two sets of networks."""
 
     command: Literal["compare"]
     target: str
-    differences: list[Difference]
+    differences: list[OperationDifference]
 
 
-class Modules(_Closed):
-    """How many rows were written to ``out``."""
+class ModulesOutput(_Output):
+    """The file of module scores."""
 
     command: Literal["modules"]
     out: str
+    """The file that was written."""
     rows: int
+    """Number of rows in it."""
 
 
-class Predict(_Closed):
-    """How many rows were written to ``out``."""
+class PredictOutput(_Output):
+    """The file of predictions."""
 
     command: Literal["predict"]
     out: str
+    """The file that was written."""
     rows: int
+    """Number of rows in it."""
     notes: list[str] = []
 
 
-class Build(_Closed):
-    """What was built, best first."""
+class BuildOutput(_Output):
+    """Built architectures, best first."""
 
     command: Literal["build"]
     out: str
+    """The file that was written."""
     target: str
-    architectures: list[Built]
+    architectures: list[BuiltArchitecture]
     notes: list[str] = []
+    """Remarks on optimality, bounds and failures."""
     infeasible: list[str] = []
+    """Values of a sweep that no architecture meets, with the reason."""
 
 
-class Equations(_Closed):
-    """Equations along the front of ``targets``."""
+class EquationsOutput(_Output):
+    """Equations that aim at parts of the front of ``targets``."""
 
     command: Literal["equations"]
     targets: list[str]
-    equations: list[Equation]
+    equations: list[AimedEquation]
 
 
-class Shrink(_Closed):
-    """Sizes of the space before and after, and the modules kept of each stage."""
+class ShrinkOutput(_Output):
+    """Size of the space before and after."""
 
     command: Literal["shrink"]
     out: str
+    """The reduced space that was written."""
     before: Count
+    """Number of architectures of the full space."""
     before_log10: float
     after: Count
+    """Number of architectures of the reduced space."""
     after_log10: float
     kept: list[Count]
-    holds: Rows
+    """Number of modules kept in each stage."""
+    front_coverage: list[FrontCoverage]
+    """For each fit, how much of its labelled front remains."""
 
 
-class Search(_Closed):
-    """The front of what was evaluated."""
+class SearchOutput(_Output):
+    """The Pareto front of the evaluated architectures."""
 
     command: Literal["search"]
     out: str
+    """The folder that was written."""
     store: str
     evaluated: int
     failed: int
-    failing: Failing | None = None
+    failure_rule: FailureRule | None = None
     outdated: int = 0
+    """Results of an earlier version of the evaluator."""
     notes: list[str] = []
-    volumes: list[float | None]
-    front: list[Found]
+    hypervolumes: list[float | None]
+    """Hypervolume after each generation."""
+    front: list[EvaluatedArchitecture]
 
 
-class Evaluate(_Closed):
-    """How many evaluations the store has, why others failed, by id, and which ones other code told."""
+class EvaluateOutput(_Output):
+    """Outcome of the evaluations."""
 
     command: Literal["evaluate"]
     store: str
     done: int
-    under_way: int
+    """Number of architectures with a result."""
+    in_progress: int
+    """Number of architectures that another process is evaluating."""
     failed: dict[str, str]
+    """Reason of each failure, by id."""
     outdated: list[str] = []
+    """Ids of results of an earlier version of the evaluator."""
     notes: list[str] = []
 
 
-class Optimize(_Closed):
-    """What came of the rounds."""
+class OptimizeOutput(_Output):
+    """Rounds and best architectures of the closed loop."""
 
     command: Literal["optimize"]
     out: str
+    """The folder that was written."""
     store: str
     evaluated: int
     failed: int
-    outside: int | None = None
-    failing: Failing | None = None
+    out_of_bounds: int | None = None
+    """Number of architectures that measure outside the bounds, with ``--where``."""
+    failure_rule: FailureRule | None = None
     outdated: int = 0
+    """Results of an earlier version of the evaluator."""
     exhausted: bool
-    rounds: list[Round]
-    best: list[Found]
-    race: Rows = []
+    """Whether the space has no more architectures to evaluate."""
+    rounds: list[RoundResult]
+    best: list[EvaluatedArchitecture]
+    """The best architectures, or the Pareto front."""
+    race: list[RacedArchitecture] = []
+    """Repeated evaluations of the most promising, best first, with ``--race``."""
 
 
-class Report(_Closed):
+class ReportOutput(_Output):
     """The page that was written."""
 
     command: Literal["report"]
@@ -263,63 +215,74 @@ class Report(_Closed):
     targets: list[str]
 
 
-class Bench(_Closed):
-    """Tables as (header, rows)."""
+class BenchOutput(_Output):
+    """Tables of results, each as (header, rows)."""
 
     command: Literal["bench"]
     out: str
+    """The file of all results."""
     rows: int
+    """Number of fits in it."""
     tables: list[Any]
     plots: list[str]
+    """Files of plots."""
 
 
-class Import(_Closed):
-    """The networks that were read, and why others were not."""
+class ImportOutput(_Output):
+    """Imported networks, and errors of the others."""
 
     command: Literal["import"]
     out: str
-    networks: list[Network]
+    """The file of graphs that was written."""
+    networks: list[ImportedNetwork]
     skipped: list[str]
+    """Errors of networks that were skipped."""
 
 
-class Demo(_Closed):
-    """What was built of 100 labels and how good it is; with ``--live`` the loop and random search."""
+class DemoOutput(_Output):
+    """Built architectures and their true ranks; with ``--live`` the closed loop against random search."""
 
     command: Literal["demo"]
     out: str
+    """The folder that was written."""
     labels: int | None = None
+    """Number of labels that the fit sees."""
     target: str | None = None
-    architectures: list[Built] = []
+    architectures: list[BuiltArchitecture] = []
     ranks: list[int] = []
+    """True rank of each built architecture; 1 is the best."""
     seed: int | None = None
     trainings: int | None = None
-    rounds: list[Round] = []
-    race: Rows = []
-    loop: dict[str, Any] | None = None
-    random: dict[str, Any] | None = None
+    """Trainings of the loop and of random search, each."""
+    rounds: list[RoundResult] = []
+    race: list[RacedArchitecture] = []
+    loop: LiveChoice | None = None
+    random: LiveChoice | None = None
     gap: dict[str, Any] | None = None
-    told_apart: bool | None = None
+    """Mean difference of their fresh losses, with its standard error."""
+    significant: bool | None = None
+    """Whether that difference is significant."""
 
 
-Message = Annotated[
-    Check | Fit | Explain | Compare | Modules | Predict | Build | Equations | Shrink | Search | Evaluate | Optimize | Report
-    | Bench | Import | Demo,
+CommandOutput = Annotated[
+    CheckOutput | FitOutput | ExplainOutput | CompareOutput | ModulesOutput | PredictOutput | BuildOutput | EquationsOutput
+    | ShrinkOutput | SearchOutput | EvaluateOutput | OptimizeOutput | ReportOutput | BenchOutput | ImportOutput | DemoOutput,
     Field(discriminator="command"),
 ]  # fmt: skip
-"""What any command prints with ``--json``."""
+"""The output of any command with ``--json``."""
 
 
 def json_schema() -> dict[str, Any]:
-    """The JSON Schema of `Message`."""
-    return {"title": "What nasbuild prints with --json", **TypeAdapter(Message).json_schema()}
+    """Returns the JSON Schema of `CommandOutput`."""
+    return {"title": "Output of nasbuild with --json", **TypeAdapter(CommandOutput).json_schema()}
 
 
-def checked(data: Any) -> BaseModel:
-    """A command's output, if it is one.
+def validated(data: Any) -> BaseModel:
+    """Returns a command's output as a model.
 
     Raises
     ------
     ValidationError
-        Naming the first field that is another.
+        If a field is missing, unknown or of another type; names it.
     """
-    return TypeAdapter[BaseModel](Message).validate_python(data)
+    return TypeAdapter[BaseModel](CommandOutput).validate_python(data)

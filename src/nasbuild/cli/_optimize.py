@@ -1,4 +1,4 @@
-"""``run``: the closed loop of evaluating, learning and building."""
+"""``optimize``: the closed loop of evaluating, fitting and building."""
 
 from __future__ import annotations
 
@@ -43,56 +43,63 @@ def optimize(
         str,
         typer.Option(
             "--evaluator",
-            help="digits (trains), FILE.py:FUNCTION, MODULE:FUNCTION, 'command:PROGRAM ARGUMENTS', or a table",
+            help="FILE.py:FUNCTION, MODULE:FUNCTION, 'command:PROGRAM ARGUMENTS', digits (trains), or a table",
         ),
     ],
     target: Annotated[
         list[str],
-        typer.Option("--target", help="metric or equation; several are all made best, along their front"),
+        typer.Option("--target", help="metric or equation to optimize; may be repeated, for a Pareto front"),
     ],
     store: StoreOption,
     out_folder: Annotated[
-        Path, typer.Option("--out", help="folder for the evaluations, the last fit, the best and the report")
+        Path,
+        typer.Option(
+            "--out", help="folder for evaluations, the last fit, the best architectures and the report"
+        ),
     ],
     where: Annotated[
         list[str] | None,
         typer.Option(
             "--where",
             metavar="BOUND",
-            help="'latency <= 6', '3 <= layers <= 5': on a metric that is evaluated, a declared cost, or layers; what "
-            "is built and chosen is within; may be repeated",
+            help="bound on an evaluated metric, a declared cost, or layers: 'latency <= 6', '3 <= layers <= 5'; "
+            "architectures are built and chosen within it; may be repeated",
         ),
     ] = None,
     fix: FixOption = None,
     rounds: Annotated[
         int | None,
-        typer.Option("--rounds", help="of building, after the random one; 4, or with --budget what it holds"),
+        typer.Option(
+            "--rounds", help="rounds after the random one; default: 4, or as many as --budget allows"
+        ),
     ] = None,
-    batch: Annotated[int, typer.Option("--batch", help="architectures of a round")] = 10,
+    batch: Annotated[int, typer.Option("--batch", help="architectures per round")] = 10,
     first: Annotated[
-        int | None, typer.Option("--first", help="random ones to begin with; two batches, 20 at least")
+        int | None,
+        typer.Option("--first", help="architectures of the random round; default: two batches, at least 20"),
     ] = None,
     budget: Annotated[
-        int | None, typer.Option("--budget", help="evaluations in all; what all rounds need if not given")
+        int | None,
+        typer.Option("--budget", help="total number of evaluations; default: as many as the rounds need"),
     ] = None,
     race: Annotated[
         int,
         typer.Option(
             "--race",
-            help="evaluations, the last of all, that repeat the most promising with other seeds; for noisy evaluators",
+            help="of the budget, final evaluations that repeat the most promising with other seeds, for noisy evaluators",
         ),
     ] = 0,
     recipe_name: Annotated[
-        str, typer.Option("--recipe", help="of the fits: default, paper, ridge, lightgbm or marginal")
+        str, typer.Option("--recipe", help="recipe of the fits: default, paper, ridge, lightgbm or marginal")
     ] = "default",
     workers: WorkersOption = None,
-    seed: Annotated[int, typer.Option("--seed", help="of drawing, fits and trainings")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="seed of sampling, fits and trainings")] = 0,
     limit: LimitOption = None,
     retry_failed: RetryOption = False,
     again: AgainOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Evaluate, learn, build, evaluate, and so on until the budget is spent; a stopped run goes on with the same command."""
+    """Evaluate, fit and build in rounds until the budget is spent. The same command resumes a stopped loop."""
     from nasbuild.evaluate import Spec
     from nasbuild.optimize import FIT, LoopSettings, optimize
     from nasbuild.predictor import recipe
@@ -109,7 +116,7 @@ def optimize(
     settings.check(goal)
     describe(out, definition, evaluator, goal, settings.total)
     kept = open_store(out, store, spec, alone=workers is None)
-    stopped = f"stopped: what was evaluated is in {kept.name}; the same command goes on"
+    stopped = f"stopped: results are in {kept.name}; the same command resumes"
     with out.progress(stopped) as move:
         state = optimize(
             out_folder,
@@ -134,7 +141,7 @@ def optimize(
     print_race(out, definition, state)
     if state.exhausted and len(state.evaluated.architectures) < settings.total:
         what = "the space has no more architectures" + (" within the bounds" if goal.bounds else "")
-        out.line(f"note: {what}, so the run ended before its budget", "yellow")
+        out.line(f"note: {what}, so the loop ended before its budget", "yellow")
     if outdated:
         out.line(f"note: {outdated_note(outdated, evaluator)}", "yellow")
     out.line(f"all evaluations, the last fit and {REPORT} are in {out_folder}")
@@ -144,8 +151,12 @@ def optimize(
             "store": kept.name,
             "evaluated": len(state.evaluated.architectures),
             "failed": sum(one.failed for one in state.evaluated.summaries),
-            **({"outside": sum(one.outside for one in state.evaluated.summaries)} if goal.bounds else {}),
-            **({"failing": failing} if (failing := failing_rows(state)) else {}),
+            **(
+                {"out_of_bounds": sum(one.outside for one in state.evaluated.summaries)}
+                if goal.bounds
+                else {}
+            ),
+            **({"failure_rule": failing} if (failing := failing_rows(state)) else {}),
             "outdated": outdated,
             "exhausted": state.exhausted,
             "rounds": round_rows(state),
@@ -156,7 +167,7 @@ def optimize(
 
 
 def describe(out: Output, space: Space, evaluator: str, goal: Goal, total: int) -> None:
-    """What is going to be done."""
+    """Prints targets, bounds, space, budget and evaluator."""
     from nasbuild.builder import format_bounds
     from nasbuild.space import count_architectures, format_count
 
@@ -168,7 +179,7 @@ def describe(out: Output, space: Space, evaluator: str, goal: Goal, total: int) 
 
 
 def write_rounds(state: LoopState, folder: Path, fit: Path, live: LiveResult | None = None) -> None:
-    """The report after a round, if anything could be learnt yet; ``fit`` is the folder of the last fit."""
+    """Writes the report after a round, if there is a fit yet; ``fit`` is the folder of the last fit."""
     from nasbuild.report import write_report
 
     if state.fit is not None:

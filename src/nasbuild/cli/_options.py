@@ -1,4 +1,4 @@
-"""Options that several commands have."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
@@ -24,24 +24,26 @@ GraphsOption = Annotated[
     Path | None,
     typer.Option(
         "--graphs",
-        help="instead of a space: networks, made by nasbuild import; then --data has id and metrics",
+        help="networks from nasbuild import, in place of --space; --data then holds ids and metrics",
     ),
 ]
 DataOption = Annotated[
     str,
     typer.Option(
         "--data",
-        help="table: .jsonl[.gz], .json, .csv, .tsv, .parquet, .yaml, - for JSON Lines on standard input, or a built-in one",
+        help="table of evaluated architectures: .jsonl[.gz], .json, .csv[.gz], .tsv, .parquet, .yaml, - for JSON Lines on "
+        "standard input, or the name of a built-in table",
     ),
 ]
 MergeOption = Annotated[
     str | None,
-    typer.Option("--merge", metavar="STAGE", help="join this stage and the one after it into one"),
+    typer.Option("--merge", metavar="STAGE", help="merge this stage with the next one"),
 ]
 CostsOption = Annotated[
     str | None,
     typer.Option(
-        "--costs", help="costs.csv: what choices cost; columns stage, layer, feature, choice, cost, value"
+        "--costs",
+        help="CSV file of the cost of each choice; columns stage, layer, feature, choice, cost, value",
     ),
 ]
 FixOption = Annotated[
@@ -49,40 +51,41 @@ FixOption = Annotated[
     typer.Option(
         "--fix",
         metavar="PART",
-        help="'stage3.depth = 2', 'block0.*.attn = on', 'stage1.0.kernel in 3, 5', 'globals.resolution = 192': hold a "
-        "part fixed; may be repeated",
+        help="hold a part fixed: 'stage3.depth = 2', 'block0.*.attn = on', 'stage1.0.kernel in 3, 5', "
+        "'globals.resolution = 192'; may be repeated",
     ),
 ]
-SkipOption = Annotated[bool, typer.Option("--skip-bad", help="leave bad rows out and list them")]
-JsonOption = Annotated[bool, typer.Option("--json", help="print JSON, for machines (docs/json.md)")]
+SkipOption = Annotated[bool, typer.Option("--skip-bad", help="skip bad rows and list them")]
+JsonOption = Annotated[bool, typer.Option("--json", help="print one JSON object (docs/json.md)")]
 OutOption = Annotated[
     Path,
     typer.Option(
         "--out",
-        help="file to write; its ending tells the form: .jsonl[.gz], .json, .csv[.gz], .tsv, .parquet, .yaml",
+        help="file to write, in the format of its ending: .jsonl[.gz], .json, .csv[.gz], .tsv, .parquet, .yaml",
     ),
 ]
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="run folder, made by nasbuild fit")]
-TargetOption = Annotated[
-    str | None, typer.Option("--target", help="one of the run's targets; the first if not given")
-]
+FitArgument = Annotated[Path, typer.Argument(metavar="FIT", help="fit folder, written by nasbuild fit")]
+TargetOption = Annotated[str | None, typer.Option("--target", help="a target of the fit; default: the first")]
 EvaluatorOption = Annotated[
     str,
     typer.Option(
         "--evaluator",
-        help="FILE.py:FUNCTION or MODULE:FUNCTION (a dict of metrics of an architecture); 'command:PROGRAM ARGUMENTS'; "
-        "costs:NETWORK or latency:NETWORK[,OPTION=VALUE ...], where NETWORK is digits or FILE.py:FUNCTION@1x3x224x224 "
-        "(a torch module of an architecture, and the shape of its input); digits (trains); or a table to look up in",
+        help="FILE.py:FUNCTION or MODULE:FUNCTION, which maps an architecture to a dict of metrics; 'command:PROGRAM "
+        "ARGUMENTS'; costs:NETWORK or latency:NETWORK[,OPTION=VALUE ...], where NETWORK is digits or "
+        "FILE.py:FUNCTION@1x3x224x224 (returns the torch module of an architecture; the input shape follows the @); "
+        "digits, which trains; or a table to look results up in",
     ),
 ]
 StoreOption = Annotated[
     str,
-    typer.Option("--store", metavar="URL", help="file (SQLite) or postgresql+psycopg://USER@HOST/DATABASE"),
+    typer.Option("--store", metavar="URL", help="SQLite file, or postgresql+psycopg://USER@HOST/DATABASE"),
 ]
 WorkersOption = Annotated[
     int | None,
     typer.Option(
-        "--workers", min=1, help="processes that evaluate, and may die of it; this one if not given"
+        "--workers",
+        min=1,
+        help="worker processes, so that a crash loses one evaluation; default: this process",
     ),
 ]
 LimitOption = Annotated[
@@ -91,17 +94,17 @@ LimitOption = Annotated[
         "--limit",
         metavar="SECONDS",
         callback=_positive,
-        help="that an evaluation may take; then it has failed, and all that it started is ended",
+        help="time limit of an evaluation; beyond it, the evaluation fails and its processes are ended",
     ),
 ]
-RetryOption = Annotated[bool, typer.Option("--retry-failed", help="evaluate those that failed once more")]
+RetryOption = Annotated[bool, typer.Option("--retry-failed", help="evaluate failed architectures again")]
 AgainOption = Annotated[
     bool,
-    typer.Option("--again", help="evaluate once more what the evaluator told before its code was changed"),
+    typer.Option("--again", help="evaluate again what an earlier version of the evaluator measured"),
 ]
 SalvageOption = Annotated[
     str | None,
     typer.Option(
-        "--salvage", metavar="URL", help="first take over all sound rows of this damaged store into --store"
+        "--salvage", metavar="URL", help="first copy all intact rows of this damaged store into --store"
     ),
 ]

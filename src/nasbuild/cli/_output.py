@@ -1,4 +1,4 @@
-"""What the commands print: tables for people, JSON for machines, progress on the error stream."""
+"""Prints what commands report: tables for people, JSON for programs, progress on the error stream."""
 
 from __future__ import annotations
 
@@ -16,42 +16,46 @@ from rich.text import Text
 
 from nasbuild._records import json_text
 
-_ENDS: list[contextlib.ExitStack] = []
-"""What is undone when the command ends."""
-_PLAIN_WIDTH = 160  # outside a terminal nothing tells the width; ids should stay on one line
+_CLEANUPS: list[contextlib.ExitStack] = []
+"""Callbacks that run when the command ends."""
+_PLAIN_WIDTH = 160  # a file or a pipe has no width; ids should stay on one line
 
 
 _running: ContextVar[str] = ContextVar("command")
 
 
 def begin(command: str) -> None:
-    """Tell which command runs; its JSON bears the name."""
+    """Sets the name of the running command, which its JSON output carries."""
     _running.set(command)
 
 
-class Report(Protocol):
-    """Tells how far a part of the work is, and with ``note`` what it came to."""
+class ProgressCallback(Protocol):
+    """Reports how many steps of a named part are done; ``note`` is a short result to show."""
 
     def __call__(self, what: str, done: int, total: int, note: str = "") -> None: ...
 
 
 class Output:
-    """Prints either for people or, with ``as_json``, one JSON object at the end."""
+    """Prints text for people or, with ``as_json``, one JSON object at the end."""
 
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
         self._machine = _guarded_stdout() if as_json else None
-        width = None if sys.stdout.isatty() else _PLAIN_WIDTH
+        self._wraps = sys.stdout.isatty()
+        width = None if self._wraps else _PLAIN_WIDTH
         self._console = Console(highlight=False, width=width, soft_wrap=False)
 
     def line(self, text: str = "", style: str | None = None) -> None:
+        """Prints a line; on a terminal it wraps between words, except for indented commands and ids."""
         if not self.as_json:
-            # Text, not markup: names come from the user's files and may hold square brackets.
-            self._console.print(Text(text, style=style or ""), soft_wrap=True)
+            indented = text.lstrip("\n").startswith("  ")
+            # Text, not markup: names from the user's files may contain square brackets.
+            self._console.print(Text(text, style=style or ""), soft_wrap=indented or not self._wraps)
 
     def table(
         self, header: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()
     ) -> None:
+        """Prints a table; ``right`` are the indices of right-aligned columns."""
         if self.as_json:
             return
         table = Table(box=None, pad_edge=False, header_style="bold")
@@ -62,21 +66,21 @@ class Output:
         self._console.print(table)
 
     def json(self, data: dict[str, Any]) -> None:
-        """Print the result with the command's name; what it holds is in ``_schema.py`` and docs/json.md."""
+        """Prints the result with the command's name; ``_json_schema.py`` defines its fields."""
         if self.as_json:
             text = json_text({"command": _running.get(), **data}, indent=1)
             print(text, file=self._machine, flush=True)
 
     def now(self, text: str) -> None:
-        """A line on the error stream at once, whatever the form of the output."""
+        """Prints a line to the error stream immediately, with and without ``--json``."""
         print(text, file=sys.stderr, flush=True)
 
     @contextlib.contextmanager
-    def progress(self, stopped: str = "stopped: nothing was written") -> Iterator[Report]:
-        """A bar on a terminal, a line at every tenth elsewhere, nothing with ``--json``.
+    def progress(self, stopped: str = "stopped: nothing was written") -> Iterator[ProgressCallback]:
+        """Shows a bar on a terminal, a line at every 10 % elsewhere, nothing with ``--json``.
 
-        An interrupt ends the program with the words of ``stopped``: results are written after the
-        work, or whole parts of them during it, so there is nothing to undo.
+        An interrupt prints ``stopped`` and exits. Commands write complete results only, so that there is nothing
+        to clean up.
         """
         try:
             with self._progress() as move:
@@ -86,7 +90,7 @@ class Output:
             sys.exit(130)
 
     @contextlib.contextmanager
-    def _progress(self) -> Iterator[Report]:
+    def _progress(self) -> Iterator[ProgressCallback]:
         if self.as_json:
             yield _silent
         elif sys.stderr.isatty():
@@ -112,39 +116,39 @@ class Output:
 
 @contextlib.contextmanager
 def restoring_stdout() -> Iterator[None]:
-    """What `Output` does to the output stream within is undone at the end."""
+    """Restores the output stream, which `Output` may have redirected, at the end of the block."""
     with contextlib.ExitStack() as stack:
-        _ENDS.append(stack)
+        _CLEANUPS.append(stack)
         try:
             yield
         finally:
-            _ENDS.pop()
+            _CLEANUPS.pop()
 
 
 def _guarded_stdout() -> IO[str]:
-    """The output stream for JSON alone: until the command ends, all else that is printed goes to the error stream.
+    """Returns the output stream for JSON alone; until the command ends, all other output goes to the error stream.
 
-    That holds for what networks and evaluators of the user's print, and, as descriptors are exchanged, for native
-    libraries and other processes.
+    This covers prints of the user's networks and evaluators. Because file descriptors are exchanged, it also covers
+    native libraries and child processes.
     """
     machine = sys.stdout
-    if not _ENDS:
+    if not _CLEANUPS:
         return machine
     machine.flush()
     try:
         number, error = machine.fileno(), sys.stderr.fileno()
     except (OSError, ValueError):
-        # A stream without a descriptor, as of tests and notebooks.
-        _ENDS[-1].enter_context(contextlib.redirect_stdout(sys.stderr))
+        # A stream without a descriptor, as in tests and notebooks.
+        _CLEANUPS[-1].enter_context(contextlib.redirect_stdout(sys.stderr))
         return machine
-    kept = _ENDS[-1].enter_context(os.fdopen(os.dup(number), "w", encoding="utf-8"))
+    kept = _CLEANUPS[-1].enter_context(os.fdopen(os.dup(number), "w", encoding="utf-8"))
     os.dup2(error, number)
 
     def restore() -> None:
         machine.flush()
         os.dup2(kept.fileno(), number)
 
-    _ENDS[-1].callback(restore)
+    _CLEANUPS[-1].callback(restore)
     return kept
 
 
@@ -153,20 +157,20 @@ def _silent(what: str, done: int, total: int, note: str = "") -> None:
 
 
 class _Lines:
-    """Progress as plain lines, at most ten for each part."""
+    """Prints progress as plain lines, at most ten per part."""
 
     def __init__(self) -> None:
-        self._told: dict[str, int] = {}
+        self._printed_tenths: dict[str, int] = {}
 
     def __call__(self, what: str, done: int, total: int, note: str = "") -> None:
         tenth = 10 * done // max(total, 1)
-        if tenth > self._told.get(what, 0):
-            self._told[what] = tenth
+        if tenth > self._printed_tenths.get(what, 0):
+            self._printed_tenths[what] = tenth
             print(f"{what} {10 * tenth} %{', ' * bool(note)}{note}", file=sys.stderr, flush=True)
 
 
 def number(value: float) -> str:
-    """Four significant digits, without an exponent where one is not needed."""
+    """Formats a number with four significant digits, and an exponent only where needed."""
     if value != value:
         return "-"
     if value and not 1e-4 <= abs(value) < 1e7:

@@ -1,4 +1,4 @@
-"""What is told of a loop, to persons and machines: its rounds, its best, its race."""
+"""Rounds, best architectures and race of a closed loop, as JSON rows and as printed tables."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ if TYPE_CHECKING:
 
 
 def round_rows(state: LoopState) -> list[dict[str, Any]]:
-    """What came of each round, for machines."""
+    """Returns the results of each round as JSON rows."""
     names = [target.name for target in state.evaluated.goal.targets]
     return [
         {
             "round": one.number,
-            "done": one.done,
+            "evaluated": one.done,
             "failed": one.failed,
-            **({} if one.expected != one.expected else {"expected_to_fail": one.expected}),
-            **({"outside": one.outside} if state.evaluated.goal.bounds else {}),
+            **({} if one.expected != one.expected else {"expected_failures": one.expected}),
+            **({"out_of_bounds": one.outside} if state.evaluated.goal.bounds else {}),
             "hypervolume": one.volume,
             "note": one.note,
             "targets": {
                 name: {
                     key: None if values[t] != values[t] else values[t]
                     for key, values in (
-                        ("predicted", one.predicted),
+                        ("best_predicted", one.predicted),
                         ("std", one.std),
-                        ("found", one.found),
-                        ("best", one.best),
+                        ("best_measured", one.found),
+                        ("best_so_far", one.best),
                     )
                 }
                 for t, name in enumerate(names)
@@ -41,11 +41,12 @@ def round_rows(state: LoopState) -> list[dict[str, Any]]:
 
 
 def print_rounds(out: Output, state: LoopState) -> None:
-    """The best so far after each round, against what was predicted."""
+    """Prints, for each round, the best prediction, the best measurement and the best so far."""
     from nasbuild.optimize import FAILURE_LIMITS
+    from nasbuild.report import percent
 
-    told, bounds = state.evaluated.summaries, state.evaluated.goal.bounds
-    expects = any(one.expected == one.expected for one in told)
+    rounds, bounds = state.evaluated.summaries, state.evaluated.goal.bounds
+    expects = any(one.expected == one.expected for one in rounds)
     for t, target in enumerate(state.evaluated.goal.targets):
         out.line(f"\n{target.name}{f' [{target.unit}]' if target.unit else ''}, round by round", "bold")
         body = [
@@ -62,36 +63,36 @@ def print_rounds(out: Output, state: LoopState) -> None:
                 number(one.best[t]) if one.best[t] == one.best[t] else "none",
                 *([f"{one.volume:.3f}"] if len(state.evaluated.goal.targets) > 1 else []),
             ]
-            for one in told
+            for one in rounds
         ]
-        header = ["round", "evaluated", "failed", *(["expected to fail"] if expects else [])]
-        header += ["outside"] if bounds else []
+        header = ["round", "evaluated", "failed", *(["expected failures"] if expects else [])]
+        header += ["out of bounds"] if bounds else []
         header += ["best predicted", "best measured", "best so far"]
         if len(state.evaluated.goal.targets) > 1:
-            header.append("hypervolume of all")
+            header.append("hypervolume")
         out.table(header, body, right=range(len(header)))
-    for one in told:
+    for one in rounds:
         if one.note:
             out.line(f"note: round {one.number} was random: {one.note}", "yellow")
     print_outside(out, state)
-    failed = sum(one.failed for one in told)
+    failed = sum(one.failed for one in rounds)
     if failed:
         out.line(
-            f"note: {failed:,} of {len(state.evaluated.architectures):,} could not be evaluated; --retry-failed tries again",
+            f"note: {failed:,} of {len(state.evaluated.architectures):,} evaluations failed; --retry-failed tries again",
             "yellow",
         )
     if rule := failing_rows(state):
-        out.line(f"what goes with failing: {rule['text']}")
+        out.line(f"evaluations fail more often with: {rule['text']}")
     if expects:
-        built, proposed = (f"{risk:.0%}" for risk in FAILURE_LIMITS)
+        built, proposed = (percent(risk) for risk in FAILURE_LIMITS)
         out.line(
-            f"where it was known what is built was held to a fitted probability of failing of at most {built}, what is "
-            f"proposed to {proposed}, wherever anything is below"
+            f"limits on the fitted failure probability, where architectures below them exist: {built} for built ones, "
+            f"{proposed} for proposed ones"
         )
 
 
 def failing_rows(state: LoopState) -> dict[str, Any] | None:
-    """Which choices go with failing, for machines; None where nothing tells failures from bad luck."""
+    """Returns the choices that go with failures; None where failures look random."""
     from nasbuild.report import rule_data
 
     if state.failures is None:
@@ -100,7 +101,7 @@ def failing_rows(state: LoopState) -> dict[str, Any] | None:
 
 
 def print_outside(out: Output, state: LoopState) -> None:
-    """How many of the evaluated are outside the bounds, and where nothing is within, what is nearest."""
+    """Prints how many evaluated architectures violate the bounds, and the nearest values if all do."""
     from nasbuild.builder import format_bounds
     from nasbuild.optimize import NEAREST
 
@@ -110,43 +111,49 @@ def print_outside(out: Output, state: LoopState) -> None:
     bounds, total = format_bounds(found.goal.bounds), len(found.architectures)
     outside = sum(one.outside for one in found.summaries)
     if outside:
-        out.line(f"{outside:,} of {total:,} evaluated are outside {bounds}, as measured: they are no result")
+        out.line(
+            f"{outside:,} of {total:,} evaluated architectures measure outside {bounds} and don't count as results"
+        )
     nearest = found.origins.count(NEAREST)
     if nearest:
         out.line(
-            f"note: {nearest:,} were built as near to the bounds as can be, as nothing was predicted to be within",
+            f"note: {nearest:,} were built as near to the bounds as possible, as no prediction was within them",
             "yellow",
         )
     if not found.inside.any():
-        out.line(f"note: nothing that was evaluated is within {bounds}; {_reached(found)}", "yellow")
+        out.line(f"note: no evaluated architecture is within {bounds}; {_nearest_values(found)}", "yellow")
 
 
-def _reached(found: Evaluations) -> str:
-    """How near each bound was come to."""
-    told = []
+def _nearest_values(found: Evaluations) -> str:
+    """Names the measured value nearest to each bound."""
+    nearest = []
     for bound in found.goal.bounds:
         values = found.bounded[bound.name]
         known = values[values == values]
         if len(known):
             best = known.min() if bound.sign > 0 else known.max()
-            told.append(f"{'least' if bound.sign > 0 else 'most'} {bound.name} {number(float(best))}")
-    return f"of all evaluated, {' and '.join(told)}" if told else "what is bounded could not be measured"
+            nearest.append(f"{'lowest' if bound.sign > 0 else 'highest'} {bound.name} {number(float(best))}")
+    return f"{' and '.join(nearest)} of all evaluated" if nearest else "no bounded quantity could be measured"
 
 
 def best_rows(space: Space, state: LoopState) -> list[dict[str, Any]]:
-    """The best, or the front, with what was measured and what is now predicted of them."""
+    """Returns the best, or the front, with measured values and current predictions."""
     from nasbuild.space import architecture_id
 
     found, names = state.evaluated, [t.name for t in state.evaluated.goal.targets]
-    some = [found.architectures[i] for i in state.best]
-    now = [target_fit.scorer.predict(some) for target_fit in state.fit.targets] if state.fit and some else []
+    best = [found.architectures[i] for i in state.best]
+    now = [target_fit.scorer.predict(best) for target_fit in state.fit.targets] if state.fit and best else []
     return [
         {
             "id": architecture_id(space, found.architectures[i]),
             "round": int(found.rounds[i]),
-            "why": found.origins[i],
+            "origin": found.origins[i],
             "values": {n: float(v) for n, v in zip(names, found.values[i], strict=True)},
-            **({"bounded": {n: float(v[i]) for n, v in found.bounded.items()}} if found.bounded else {}),
+            **(
+                {"bounded_values": {n: float(v[i]) for n, v in found.bounded.items()}}
+                if found.bounded
+                else {}
+            ),
             "predicted": {n: float(value[k]) for n, (value, _) in zip(names, now, strict=False)},
         }
         for k, i in enumerate(state.best)
@@ -154,16 +161,19 @@ def best_rows(space: Space, state: LoopState) -> list[dict[str, Any]]:
 
 
 def race_rows(space: Space, state: LoopState) -> list[dict[str, Any]]:
-    """Every racer, best first; the first is the chosen one. Empty without a race."""
+    """Returns all racers, best first; the first one is chosen. Empty without a race."""
     return [] if state.race is None else state.race.rows(space)
 
 
 def print_race(out: Output, space: Space, state: LoopState) -> None:
-    """What the most promising told again, if they were raced."""
+    """Prints the repeated evaluations of the most promising architectures, if there was a race."""
     if state.race is None:
         return
     target = state.evaluated.goal.targets[0]
-    out.line(f"\nthe race: {state.race.spent} evaluations repeat the most promising with other seeds", "bold")
+    out.line(
+        f"\nthe race: {state.race.spent} evaluations repeat the most promising architectures with other seeds",
+        "bold",
+    )
     body = [
         [
             row["id"],
@@ -177,20 +187,19 @@ def print_race(out: Output, space: Space, state: LoopState) -> None:
         ]
         for place, row in enumerate(race_rows(space, state))
     ]
-    header = ["architecture", f"{target.name} in the rounds", "y' now", "repeated", "their mean", ""]
+    header = ["architecture", f"{target.name} in the rounds", "y' now", "repetitions", "their mean", ""]
     out.table(header, body, right=range(1, len(header) - 1))
     if state.race.same:
         out.line(
-            "note: all repetitions told what had been told before: this evaluator has no noise, so the race ended early",
+            "note: all repetitions gave the same values: this evaluator has no noise, so the race ended early",
             "yellow",
         )
     if state.race.failed:
-        out.line(
-            f"note: {state.race.failed} of {state.race.spent} repetitions could not be evaluated", "yellow"
-        )
+        out.line(f"note: {state.race.failed} of {state.race.spent} repetitions failed", "yellow")
 
 
 def print_best(out: Output, state: LoopState, rows: list[dict[str, Any]]) -> None:
+    """Prints the best architectures, or the front, with predictions and rounds."""
     if not rows:
         return
     names = [t.name for t in state.evaluated.goal.targets]
@@ -206,9 +215,9 @@ def print_best(out: Output, state: LoopState, rows: list[dict[str, Any]]) -> Non
                 for n in names
                 for x in (number(row["values"][n]), number(row["predicted"].get(n, float("nan"))))
             ),
-            *(number(row["bounded"][n]) for n in also),
+            *(number(row["bounded_values"][n]) for n in also),
             row["round"],
-            row["why"],
+            row["origin"],
         ]
         for row in rows
     ]

@@ -1,4 +1,4 @@
-"""``search``: evolution for a number of evaluations, on a full or a reduced space."""
+"""``search``: evolutionary search on a full or a reduced space."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def search(
     space: SpaceOption,
     evaluator: EvaluatorOption,
     out_folder: Annotated[
-        Path, typer.Option("--out", help="folder to write; a search that was begun there goes on")
+        Path, typer.Option("--out", help="folder to write; an interrupted search there is resumed")
     ],
     target: Annotated[
         list[str] | None,
         typer.Option(
-            "--target", help="metric or equation; several are all made best; all metrics if not given"
+            "--target", help="metric or equation to optimize; may be repeated; default: all metrics"
         ),
     ] = None,
     where: Annotated[
@@ -46,46 +46,47 @@ def search(
         typer.Option(
             "--where",
             metavar="BOUND",
-            help="'latency <= 6': on what is measured, a declared cost, or layers; may be repeated",
+            help="bound on a metric, a declared cost, or layers: 'latency <= 6'; may be repeated",
         ),
     ] = None,
     fix: FixOption = None,
-    budget: Annotated[int, typer.Option("--budget", help="evaluations in all")] = 250,
-    population: Annotated[int, typer.Option("--population", help="architectures of a generation")] = 50,
+    budget: Annotated[int, typer.Option("--budget", help="total number of evaluations")] = 250,
+    population: Annotated[int, typer.Option("--population", help="architectures per generation")] = 50,
     method: Annotated[
         str,
         typer.Option(
-            "--method", help="what a mutation changes: stage, layer; or insight: layer, among good ones"
+            "--method", help="what a mutation changes: stage; layer; or insight: a layer, among good ones"
         ),
     ] = "stage",
     crossover: Annotated[
-        float, typer.Option("--crossover", help="probability of two parents; 0 is the paper's search")
+        float, typer.Option("--crossover", help="probability of crossover; 0 as in the paper")
     ] = 0.0,
     reduced: Annotated[
-        str | None, typer.Option("--reduced", help="space.yaml of nasbuild shrink: search in it alone")
+        str | None,
+        typer.Option("--reduced", help="search only this reduced space, written by nasbuild shrink"),
     ] = None,
     data: Annotated[
-        str | None, typer.Option("--data", help="table whose means tell method insight the good layers")
+        str | None, typer.Option("--data", help="table from whose means method insight chooses good layers")
     ] = None,
     start: Annotated[
-        Path | None, typer.Option("--start", help="architectures to begin with, such as built ones")
+        Path | None, typer.Option("--start", help="initial architectures, such as built ones")
     ] = None,
     store: Annotated[
         str | None,
         typer.Option(
             "--store",
             metavar="URL",
-            help="file (SQLite) or postgresql+psycopg://USER@HOST/DATABASE; store.db in --out if not given",
+            help="SQLite file, or postgresql+psycopg://USER@HOST/DATABASE; default: store.db in --out",
         ),
     ] = None,
     workers: WorkersOption = None,
-    seed: Annotated[int, typer.Option("--seed", help="of the search and of trainings")] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="seed of the search and of trainings")] = 0,
     limit: LimitOption = None,
     retry_failed: RetryOption = False,
     again: AgainOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Search by evaluating: every evaluation is kept, a stopped search goes on with the same command."""
+    """Run an evolutionary search. Every result is stored; the same command resumes it."""
     from nasbuild.evaluate import Spec
     from nasbuild.optimize import SearchFolder
     from nasbuild.report import failing_data
@@ -104,7 +105,7 @@ def search(
     place = SearchFolder(out_folder, searched, spec, goal, settings, begin)
     _describe(out, searched, measured, goal)
     kept = open_store(out, store or place.store, spec, alone=workers is None)
-    stopped = f"stopped: what was evaluated is in {kept.name}; the same command goes on"
+    stopped = f"stopped: results are in {kept.name}; the same command resumes"
     with out.progress(stopped) as move:
         found, results = place.run(
             kept, executor=executor_of(workers), again=retry_failed, renew=again, progress=move
@@ -117,17 +118,17 @@ def search(
     notes = result_notes(results, outdated, evaluator)
     _print(out, goal, found, rows, out_folder, notes)
     if failing:
-        out.line(f"what goes with failing: {failing['text']}")
+        out.line(f"evaluations fail more often with: {failing['text']}")
     out.json(
         {
             "out": str(out_folder),
             "store": kept.name,
             "evaluated": len(found.architectures),
             "failed": int(failed.sum()),
-            **({"failing": failing} if failing else {}),
+            **({"failure_rule": failing} if failing else {}),
             "outdated": outdated,
             "notes": notes,
-            "volumes": found.volumes,
+            "hypervolumes": found.volumes,
             "front": rows,
         }
     )
@@ -142,7 +143,7 @@ def _searched(
 
     if (method == "insight") != (data is not None):
         raise NasbuildError(
-            "method insight and a table belong together",
+            "method insight needs a table, and other methods take none",
             where="--data",
             todo="give both --method insight and --data, or neither",
         )
@@ -155,9 +156,9 @@ def _searched(
     small = fix_parts(load_space(reduced), fix)
     if not is_subspace(small, full):
         raise NasbuildError(
-            f"space {small.name!r} is no part of {full.name!r}",
+            f"space {small.name!r} is not a subspace of {full.name!r}",
             where="--reduced",
-            todo="shrink a run of this space",
+            todo="shrink a fit in this space",
         )
     return small
 
@@ -197,13 +198,13 @@ def _print(
 ) -> None:
     failed = int((found.values != found.values).any(axis=1).sum())
     if failed:
-        out.line(f"note: {failed:,} of {len(found.architectures):,} could not be evaluated", "yellow")
+        out.line(f"note: {failed:,} of {len(found.architectures):,} evaluations failed", "yellow")
     for note in notes:
         out.line(f"note: {note}", "yellow")
     if not rows:
-        out.line("note: nothing that was evaluated is within the bounds", "yellow")
+        out.line("note: no evaluated architecture is within the bounds", "yellow")
     else:
-        out.line(f"front of {len(found.architectures):,} evaluated")
+        out.line(f"Pareto front of {len(found.architectures):,} evaluated architectures")
         names = [f"{t.name} [{t.unit}]" if t.unit else t.name for t in goal.targets]
         out.table(
             ["architecture", *names, "evaluation"],

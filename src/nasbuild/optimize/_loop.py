@@ -24,7 +24,7 @@ from nasbuild.search import Goal, Metrics
 from nasbuild.space import Architecture, Metric, Space, count_architectures, save_space
 from nasbuild.table import Table, table_from_evaluations, write_table
 
-EVALUATED, BEST, FIT, SPACE = "archs.jsonl", "best.jsonl", "run", "space.yaml"
+EVALUATED, BEST, FIT, SPACE = "archs.jsonl", "best.jsonl", "fit", "space.yaml"
 TOP = 10
 """Architectures of ``best.jsonl`` where there is one target."""
 

@@ -1,11 +1,11 @@
-"""Room ``report``: what a person sees. What a run tells as plain data, drawn on one self-contained page."""
+"""Room ``report``: computes what a fit says as plain data and draws it on one self-contained page."""
 
 from nasbuild.report._page import report_html, write_report
 from nasbuild.report._pdf import find_browser
 from nasbuild.report.data._explain import explain_data
 from nasbuild.report.data._failures import failing_data, rule_data
 from nasbuild.report.data._features import effect_scale, stage_effects
-from nasbuild.report.data._number_format import Scale
+from nasbuild.report.data._number_format import Scale, percent
 from nasbuild.report.draw._choice_colors import Palette, choice_text
 from nasbuild.report.draw._module_chains import (
     Chain,
@@ -30,6 +30,7 @@ __all__ = [
     "failing_data",
     "find_browser",
     "hop_name",
+    "percent",
     "report_html",
     "rule_data",
     "stage_effects",

@@ -1,4 +1,4 @@
-"""A card: a part of the page that is computed as data and drawn apart, and fails alone."""
+"""A card is a part of the page with its own data and drawing; if it fails, only it shows an error."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class Card:
     Attributes
     ----------
     key, title
-        Its anchor and heading.
+        Anchor and heading.
     template
-        The file that lays it out.
+        File name of its template.
     compute
-        Gives plain data, with ``health`` (level and sentence) and ``next`` (steps).
+        Returns plain data, with ``health`` (level and sentence) and ``next`` (steps).
     draw
-        Gives from the data what the template shows beside them: pictures and scales.
+        Returns from the data what else the template needs: pictures and scales.
     """
 
     key: str
@@ -34,7 +34,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Section:
-    """Cards of one target, or of the whole run where there is no name."""
+    """Cards of one target; of the whole fit if ``name`` is empty."""
 
     key: str
     name: str

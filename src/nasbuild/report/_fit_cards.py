@@ -1,4 +1,4 @@
-"""What the cards compute and draw, for one target and for the whole run."""
+"""Data and drawings of the cards of a fit in a space, per target and for the whole fit."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from nasbuild.report.data._exact_targets import known_text
 from nasbuild.report.data._explain import findings, head_data
 from nasbuild.report.data._failures import failures_data
 from nasbuild.report.data._features import effect_scale, features_data, stage_effects
-from nasbuild.report.data._fit import space_data, table_data
+from nasbuild.report.data._fit_summary import space_data, table_data
 from nasbuild.report.data._labels import labels_data, scatter_data
-from nasbuild.report.data._modules import modules_data, untold_text, without_ties
+from nasbuild.report.data._modules import modules_data, ties_text, without_ties
 from nasbuild.report.data._next_steps import Place, shown_steps
 from nasbuild.report.data._number_format import Scale, correlation
+from nasbuild.report.data._recipe_kind import kind_of
 from nasbuild.report.data._trust import trust_data
-from nasbuild.report.data._wording import kind_of
 from nasbuild.report.draw._choice_colors import Palette
 from nasbuild.report.draw._heat_table import heat
 from nasbuild.report.draw._label_plots import built_plot, histogram, scatter
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class TargetView:
-    """Data and pictures of one target; data are computed once, when a card asks for them."""
+    """Data and pictures of one target; data are computed on first use."""
 
     def __init__(
         self, fit: Fit, target_fit: TargetFit, number: int, top: int, palette: Palette, place: Place = None
@@ -57,13 +57,13 @@ class TargetView:
     @cached_property
     def modules(self) -> Data:
         found = modules_data(self.fit, self.target_fit)
-        # What has not to be learnt is not to be told apart by labels.
+        # Ties come from noisy labels, which a known target does not need.
         return without_ties(found) if self.known else found
 
     @cached_property
     def known(self) -> str:
-        """That the target is known exactly, if it is: then nothing is advised, and no smallest networks are listed."""
-        return told(lambda: known_text(self.fit, self.target_fit)) or ""
+        """Sentence that the target is known exactly, else empty; such a target has no advice and no built architectures."""
+        return value_or_none(lambda: known_text(self.fit, self.target_fit)) or ""
 
     @cached_property
     def built(self) -> Data:
@@ -80,35 +80,35 @@ class TargetView:
             ("features", "Features", lambda: self.features, self._draw_features),
             ("modules", "Modules", lambda: self.modules, self._draw_modules),
             ("built", "Built architectures", lambda: self.built, self._draw_built),
-            ("next", "What to do next", self.next, lambda _: {}),
+            ("next", "Next steps", self.next, lambda _: {}),
         ):
             if not (self.known and name in ("built", "next")):
                 yield Card(f"{self.key}-{name}", title, f"{name}.html.j2", compute, draw)
 
     def verdict(self) -> Data:
-        """What the summary tells of this target; parts whose own cards fail are left out."""
-        trust = told(lambda: self.trust)
-        built = None if self.known else told(lambda: self.built["built"][0])
+        """Returns this target's part of the summary; parts whose own cards fail are None."""
+        trust = value_or_none(lambda: self.trust)
+        built = None if self.known else value_or_none(lambda: self.built["built"][0])
         return {
             "trust": trust and {k: trust[k] for k in ("level", "verdict", "prediction", "modules")},
             "findings": [self.known] * bool(self.known)
-            + (told(lambda: findings(self.trust, self.features, self.modules)) or []),
-            "best_label": told(lambda: self.labels["best"]),
+            + (value_or_none(lambda: findings(self.trust, self.features, self.modules)) or []),
+            "best_label": value_or_none(lambda: self.labels["best"]),
             "built": built and {k: built[k] for k in ("id", "prediction", "std", "in_table", "label")},
         }
 
     def next(self) -> Data:
-        """The steps that the other cards tell, the most pressing first; a card that fails tells none.
+        """Returns the next steps of the other cards, most urgent first; a card that fails has none.
 
-        What an earlier target's card tells is not told again.
+        Steps that an earlier target shows are not repeated.
         """
         before = [step for view in self.before for step in view.steps]
         steps = shown_steps(self.steps, self.place, before)
-        return {"steps": steps, "told": bool(self.steps), "health": None, "next": []}
+        return {"steps": steps, "shown_above": bool(self.steps), "health": None, "next": []}
 
     @cached_property
     def steps(self) -> list[Data]:
-        """All that is to be done next for this target; nothing where it is known exactly."""
+        """All next steps for this target; none if it is known exactly."""
         if self.known:
             return []
         sources = (
@@ -131,9 +131,9 @@ class TargetView:
 
     def _draw_features(self, data: Data) -> Data:
         scale, groups = effect_scale(data["features"], data["measure"], data["unit"]), []
-        for places in (False, True):
-            found = [f for f in data["features"] if (f["kind"] != "feature") == places]
-            # Places in the chain have an axis of their own: theirs are often far wider.
+        for positions in (False, True):
+            found = [f for f in data["features"] if (f["kind"] != "feature") == positions]
+            # Positions have their own axis, as their effects are often far larger.
             limit = effect_limit(found)
             groups.append([(f, effect_dots(f, limit, self.sign, scale)) for f in found])
         return {
@@ -149,7 +149,7 @@ class TargetView:
     def _draw_modules(self, data: Data) -> Data:
         space, drawn = self.fit.space, []
         for stage in data["stages"]:
-            # One scale a stage: score and deviation must show what tells neighbours apart.
+            # One scale per stage, precise enough to show differences between neighbours in rank.
             rows = [*stage["best"], *stage["worst"]]
             scale = Scale.of([*(r["score"] for r in rows), *self.target_fit.labels.values], self.scale.unit)
             names = [f.name for f in space.stages[stage["stage"]].features]
@@ -163,7 +163,7 @@ class TargetView:
                         )
                     )
             drawn.append({"pictures": pictures, "scale": scale})
-        # A picture a feature, so that they flow in as many columns as there is room for.
+        # One picture per feature, so that they flow into as many columns as fit.
         legends = [
             draw_legend(space, features=[name], palette=self.palette, alone=False)
             for name in self.palette.features
@@ -173,7 +173,7 @@ class TargetView:
             "legends": legends,
             "scale": self.scale,
             "kind": kind_of(self.fit),
-            "untold_text": untold_text,
+            "ties_text": ties_text,
         }
 
     def _draw_built(self, data: Data) -> Data:
@@ -187,7 +187,7 @@ class TargetView:
         name = self.target_fit.target.name
         return {
             "scale": self.scale,
-            # Only networks sum to something in a unit of its own.
+            # Only scores of neural networks have their own unit.
             "sums": Scale.of([row["score"] for row in data["built"]])
             if data["kind"] == "network"
             else self.scale,
@@ -198,7 +198,7 @@ class TargetView:
 
 
 def draw_labels(data: Data, pair: Data | None, scale: Scale, name: str) -> Data:
-    """The labels' histogram, and labels over something else where there is a pair to draw."""
+    """Returns the histogram of labels, and a scatter plot if there is a pair of quantities."""
     return {
         "scale": scale,
         "histogram": histogram(data, name, scale),
@@ -208,22 +208,22 @@ def draw_labels(data: Data, pair: Data | None, scale: Scale, name: str) -> Data:
 
 
 def agreement_text(agreement: Data) -> str:
-    """Mean and spread of a correlation."""
+    """Formats the mean and standard deviation of a correlation."""
     return f"{correlation(agreement['mean'])} ± {correlation(agreement['std'])}"
 
 
 def draw_table(table: Table | GraphTable, data: Data) -> Data:
-    """A scale for every metric of a table."""
+    """Returns a scale for every metric of a table."""
     return {"scales": [Scale.of(table.columns[m["name"]].tolist(), m["unit"]) for m in data["metrics"]]}
 
 
 def next_steps(sources: Sequence[Callable[[], Data]]) -> list[Data]:
-    """The steps that other cards tell; one that fails tells none."""
-    return [step for source in sources for step in (told(source) or {"next": ()})["next"]]
+    """Collects the next steps of other cards; a card that fails has none."""
+    return [step for source in sources for step in (value_or_none(source) or {"next": ()})["next"]]
 
 
-def told(source: Callable[[], Any]) -> Any:
-    """What another card computes; None where that fails, since its own place shows the error."""
+def value_or_none(source: Callable[[], Any]) -> Any:
+    """Returns the data of another card; None if it fails, since that card shows the error itself."""
     try:
         return source()
     except Exception:
@@ -232,12 +232,12 @@ def told(source: Callable[[], Any]) -> Any:
 
 def _chain(features: list[str], row: Data, scale: Scale) -> Chain:
     module = tuple(tuple(layer[name] for name in features) for layer in row["module"])
-    note = f"hardly labelled: {', '.join(row['guesses'])}" if row["guesses"] else ""
+    note = f"few labels: {', '.join(row['rarely_labelled'])}" if row["rarely_labelled"] else ""
     return Chain(module, scale.pair(row["score"], row["std"]), note)
 
 
-class RunView:
-    """Data and pictures of the whole run."""
+class FitView:
+    """Data and pictures of the whole fit."""
 
     def __init__(self, fit: Fit, top: int, place: Place = None) -> None:
         self.fit = fit
@@ -256,7 +256,7 @@ class RunView:
         return {
             "space": space,
             "rows": len(self.fit.table),
-            "failures": told(lambda: [one["text"] for one in failures_data(self.fit)]) or [],
+            "failures": value_or_none(lambda: [one["text"] for one in failures_data(self.fit)]) or [],
             "targets": targets,
             "health": None,
             "next": [],

@@ -1,4 +1,4 @@
-"""The card of the live demo: what the loop chose, against random search."""
+"""The card of the live demo: the choice of the closed loop against that of random search."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _WIDTH = 420
 
 
 def live_data(live: LiveResult) -> dict[str, Any]:
-    """Both choices, and the best measured loss so far of both ways."""
+    """Returns both choices, and the best measured loss so far of both methods."""
     from nasbuild.optimize import SIGNIFICANT_ERRORS
 
     ways = {"the loop": live.built, "random search": live.drawn}
     gap = live.gap
     by = f"by {abs(gap.mean):.4f} ± {gap.error:.4f} nats over {gap.trainings} fresh trainings"
     if live.built.architecture == live.drawn.architecture:
-        found = [("note", "both ways chose the same network")]
+        found = [("note", "both chose the same network")]
     elif not gap.significant:
         found = [
             (
                 "note",
-                f"not told apart by {gap.trainings} fresh trainings: the loop's loss is {abs(gap.mean):.4f} ± "
+                f"no significant difference in {gap.trainings} fresh trainings: the loop's loss is {abs(gap.mean):.4f} ± "
                 f"{gap.error:.4f} nats {'lower' if gap.mean > 0 else 'higher'}, less than {SIGNIFICANT_ERRORS:g} standard errors",
             )
         ]
@@ -41,8 +41,8 @@ def live_data(live: LiveResult) -> dict[str, Any]:
     return {
         "trainings": live.trainings,
         "explored": len(live.losses),
-        "afresh": len(live.built.afresh),
-        "apart": SIGNIFICANT_ERRORS,
+        "fresh_trainings": len(live.built.afresh),
+        "threshold": SIGNIFICANT_ERRORS,
         "choices": [{"way": way, **_choice(one)} for way, one in ways.items()],
         "best": {
             "the loop": np.minimum.accumulate(live.losses).tolist(),
@@ -54,12 +54,15 @@ def live_data(live: LiveResult) -> dict[str, Any]:
 
 
 def draw_live(data: dict[str, Any]) -> dict[str, Any]:
-    """The best measured loss so far over the trainings, two lines."""
+    """Draws the best measured loss so far over the trainings, one line per method."""
     best = data["best"]
     scale = Scale.of([v for line in best.values() for v in line], "nats")
     ends = ", ".join(f"{way} {scale.full(line[-1])}" for way, line in best.items())
     svg = Svg(
-        _WIDTH, 238, f"Best measured loss over {data['trainings']} trainings; in the end {ends}", kind="plot"
+        _WIDTH,
+        238,
+        f"Best measured loss over {data['trainings']} trainings; final values: {ends}",
+        kind="plot",
     )
     x = Axis(0, data["trainings"] + 1, 52, _WIDTH - 12)
     y = Axis.over([v for line in best.values() for v in line], 202, 26)

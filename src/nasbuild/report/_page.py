@@ -1,4 +1,4 @@
-"""The page: cards laid out, one file, nothing from outside."""
+"""Renders the cards to one HTML file that loads nothing from outside."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from nasbuild._file_formats import REPORTS, file_format
 from nasbuild._version import __version__
 from nasbuild.errors import NasbuildError
 from nasbuild.report._card import Card, Section
-from nasbuild.report._cards import sections
 from nasbuild.report._pdf import find_browser, write_pdf
+from nasbuild.report._sections import sections
 from nasbuild.report.data import _number_format
 from nasbuild.report.data._health import sentence
 from nasbuild.report.data._next_steps import Place
@@ -36,22 +36,22 @@ def report_html(
     live: LiveResult | None = None,
     place: Place = None,
 ) -> str:
-    """One self-contained HTML page of a run, in a space or on networks that are graphs of operations.
+    """Returns one self-contained HTML page about a fit, in a space or on operator graphs.
 
-    A part that fails shows its error in its place; the rest of the page stands.
+    A card that fails shows its error; the rest of the page is complete.
 
     Parameters
     ----------
     top
-        How many architectures to build for each target, in a space.
+        Number of architectures to build for each target of a fit in a space.
     evaluated
-        Of a loop: its rounds are told as well.
+        For the closed loop: adds its rounds.
     race
-        Of a loop: what came of repeating the most promising.
+        For the closed loop: adds the repeated evaluations of the most promising.
     live
-        Of the live demo: the loop against random search.
+        For the live demo: adds the comparison with random search.
     place
-        Of the fit folder, for the commands of next steps.
+        Path of the fit folder, for the commands of next steps.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def _page(found: list[Section], title: str, targets: list[str], script: str) -> 
         script=Markup(environment.get_template(script).render()) if script else "",
         version=__version__,
     )
-    # A name may hold half of a surrogate pair, which no file can; it becomes a question mark.
+    # A lone surrogate in a name can't be encoded; it becomes a question mark.
     return page.encode("utf-8", "replace").decode()
 
 
@@ -110,16 +110,16 @@ def write_report(
     live: LiveResult | None = None,
     place: Place = None,
 ) -> None:
-    """Write the page of `report_html` to a file, whole or not at all: HTML, or PDF where a browser prints it.
+    """Writes the page of `report_html` to a file atomically: HTML, or PDF if a browser is installed.
 
     Raises
     ------
     OutputError
-        If the name ends in neither, no browser is there for PDF, or the place can't be written.
+        If the name has another ending, no browser is there for PDF, or the file can't be written.
     """
     form = file_format(path, REPORTS, "a report")
     if form == ".pdf":
-        # Known before the work.
+        # Fail before the work.
         find_browser(path)
     html = report_html(fit, top=top, evaluated=evaluated, race=race, live=live, place=place)
     if form == ".pdf":
@@ -159,14 +159,14 @@ def _environment() -> Environment:
         "shorten": shorten,
         "sentence": sentence,
     }
-    # As it was made: sorting keys would shuffle what a person reads.
+    # Sorted keys would change the order that a person reads.
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":")}
     environment.globals |= {"plural": _number_format.plural}
     return environment
 
 
 def shorten(text: str, most: int = 84) -> str:
-    """A long id with its middle left out."""
+    """Shortens a long id by omitting its middle."""
     if len(text) <= most:
         return text
     tail = most // 4

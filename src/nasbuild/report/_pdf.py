@@ -1,4 +1,4 @@
-"""The page as PDF, printed by a browser of the Chromium family where there is one."""
+"""Prints the page to PDF with a browser of the Chromium family."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ _FLAGS = (
     "--disable-sync",
     "--no-first-run",
     "--no-pdf-header-footer",
-    # The page needs nothing from outside, and gets nothing.
+    # The page loads nothing from outside; make sure of it.
     "--host-resolver-rules=MAP * ~NOTFOUND",
 )
 
 
 def find_browser(path: str | os.PathLike[str]) -> str:
-    """A browser that prints.
+    """Returns the path of an installed browser.
 
     Raises
     ------
     OutputError
-        If there is none on this machine; ``path`` is what was to be printed.
+        If there is none; names ``path``, the file to print.
     """
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         raise OutputError(
-            "PDF is printed by Chromium, and there is none on this machine",
+            "PDF needs Chromium, which is not installed",
             where=str(path),
             todo="install chromium, or write .html and print it in a browser",
         )
@@ -54,18 +54,18 @@ def find_browser(path: str | os.PathLike[str]) -> str:
 
 
 def write_pdf(html: str, path: str | os.PathLike[str]) -> None:
-    """Print a page that needs nothing else to a PDF file, whole or not at all.
+    """Prints a self-contained page to a PDF file atomically.
 
     Raises
     ------
     OutputError
-        If there is no browser, it fails, or the place can't be written.
+        If there is no browser, printing fails, or the file can't be written.
     """
     browser = find_browser(path)
     with tempfile.TemporaryDirectory(prefix="nasbuild-pdf-") as folder, writing(path) as temporary:
         page, printed = Path(folder) / "report.html", Path(folder) / "report.pdf"
         page.write_text(html, encoding="utf-8")
-        said = _run(
+        message = _run(
             [
                 browser,
                 *_FLAGS,
@@ -78,7 +78,7 @@ def write_pdf(html: str, path: str | os.PathLike[str]) -> None:
         data = printed.read_bytes() if printed.is_file() else b""
         if not data.startswith(b"%PDF"):
             raise OutputError(
-                f"{browser} printed nothing ({said})",
+                f"{browser} printed nothing ({message})",
                 where=str(path),
                 todo="write .html and print it in a browser",
             )
@@ -86,12 +86,12 @@ def write_pdf(html: str, path: str | os.PathLike[str]) -> None:
 
 
 def _as_root() -> tuple[str, ...]:
-    # Chromium's sandbox refuses to work for root, as in most containers.
+    # Chromium's sandbox does not start for root, the usual user in containers.
     return ("--no-sandbox",) if hasattr(os, "geteuid") and os.geteuid() == 0 else ()
 
 
 def _run(command: list[str]) -> str:
-    """Run a browser to its end, its helpers with it; its last line."""
+    """Runs a browser and its child processes to the end; returns the last line of its error output."""
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -100,12 +100,12 @@ def _run(command: list[str]) -> str:
         start_new_session=True,
     )
     try:
-        _, said = process.communicate(timeout=_SECONDS)
+        _, output = process.communicate(timeout=_SECONDS)
     except subprocess.TimeoutExpired:
-        return f"no end after {_SECONDS} s"
+        return f"timed out after {_SECONDS} s"
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-    lines = said.decode(errors="replace").strip().splitlines()
+    lines = output.decode(errors="replace").strip().splitlines()
     return lines[-1][:200] if lines else f"exit {process.returncode}"

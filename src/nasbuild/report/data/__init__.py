@@ -1,1 +1,1 @@
-"""What the report shows, as plain data."""
+"""Computes what the report shows, as plain data."""

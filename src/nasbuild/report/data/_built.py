@@ -1,4 +1,4 @@
-"""Plain data about built architectures: the best by summed module scores, held against the labels."""
+"""Plain data about the best architectures by summed module scores, compared with the labels."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nasbuild.report.data._features import Guesses
+from nasbuild.report.data._features import RarelyLabelled
 from nasbuild.report.data._health import DOUBT, OF_TRUST, health
-from nasbuild.report.data._wording import kind_of
+from nasbuild.report.data._number_format import percent
+from nasbuild.report.data._recipe_kind import kind_of
 from nasbuild.space import architecture_id, to_dict
 
 if TYPE_CHECKING:
     from nasbuild.score import Fit, TargetFit
 
-_LEAST = 0.75  # share of the labels that the best built one is expected to pass
+_EXPECTED = 0.75  # share of the labels that the first architecture should be predicted to exceed
 
 
 def built_data(fit: Fit, target_fit: TargetFit, top: int) -> dict[str, Any]:
-    """The best architectures by summed module scores, with predictions, and labels where there are any."""
+    """Returns the best architectures by summed module scores, with predictions, and labels if known."""
     from nasbuild.builder import build, count_buildable
 
     built = build(target_fit, top)
     label_of = dict(zip(target_fit.labels.rows.tolist(), target_fit.labels.values.tolist(), strict=True))
-    rows, guesses = [], Guesses(fit, target_fit)
+    rows, rare = [], RarelyLabelled(fit, target_fit)
     for n, b in enumerate(built):
         row = fit.table.row_of.get(b.architecture)
         rows.append(
@@ -38,7 +39,7 @@ def built_data(fit: Fit, target_fit: TargetFit, top: int) -> dict[str, Any]:
                 "extrapolates": b.extrapolates,
                 "in_table": None if row is None else fit.table.ids[row],
                 "label": None if row is None else label_of.get(row),
-                "guesses": [g for u, module in enumerate(b.architecture) for g in guesses.of(u, module)],
+                "rarely_labelled": [r for u, module in enumerate(b.architecture) for r in rare.of(u, module)],
             }
         )
     sign, values = target_fit.target.sign, target_fit.labels.values
@@ -54,33 +55,31 @@ def built_data(fit: Fit, target_fit: TargetFit, top: int) -> dict[str, Any]:
                 f"the module scores behind this order {DOUBT[target_fit.trust.level]}",
             )
         )
-    guessed = sum(bool(r["guesses"]) for r in rows)
-    if guessed:
-        found.append(
-            ("warn", f"{guessed} of {len(rows)} have something that hardly any label tells of, see the table")
-        )
+    uncertain = sum(bool(r["rarely_labelled"]) for r in rows)
+    if uncertain:
+        found.append(("warn", f"{uncertain} of {len(rows)} have parts with few or no labels, see the table"))
     advice = []
     if new:
         ranks = ", ".join(str(r["rank"]) for r in new[:3])
         text = (
-            f"Evaluate the first built architectures that have no label yet (rank {ranks}), "
+            f"Evaluate the first built architectures without a label (rank {ranks}), "
             "add them to the table and fit again."
         )
         advice.append({"kind": "evaluate", "text": text, "ids": [r["id"] for r in new[:3]]})
-    if passed < _LEAST:
-        found.append(("warn", f"the first one is predicted better than only {passed:.0%} of the labels"))
+    if passed < _EXPECTED:
+        found.append(("warn", f"the first one is predicted to exceed only {percent(passed)} of the labels"))
         text = (
-            "Summed module scores and predictions contradict each other: the first built architecture is "
-            f"predicted better than only {passed:.0%} of the labels. Find out which of them is right "
+            "Summed module scores and predictions disagree: the first built architecture is "
+            f"predicted to exceed only {percent(passed)} of the labels. Evaluate it to find out which is right "
             "before building more."
         )
         advice.insert(0, {"kind": "contradiction", "text": text})
     fine = (
-        f"{len(new)} of {len(rows)} are not in the table yet; "
-        f"{beyond} of {len(rows)} are predicted beyond the best label"
+        f"{len(new)} of {len(rows)} are not in the table; "
+        f"{beyond} of {len(rows)} are predicted better than the best label"
     )
     if passed < 1:
-        fine += f", the first better than {passed:.0%} of the labels"
+        fine += f", the first better than {percent(passed)} of the labels"
     return {
         "kind": kind_of(fit),
         "built": rows,

@@ -1,4 +1,4 @@
-"""Targets that need no learning: costs that are known exactly."""
+"""Targets that are known exactly and need no fit: costs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 
 def known_text(fit: Fit, target_fit: TargetFit) -> str:
-    """One line that says how a target is known exactly; nothing where it has to be learnt.
+    """Returns a sentence on how a target is known exactly; empty if it must be learned.
 
-    A cost that the space declares is, and a metric that the table proves to be an exact sum. Where the fit doesn't even
-    order held-out rows well, no proof is looked for.
+    Known are costs that the space declares, and metrics that are an exact sum over layers in every row. The sum is
+    checked only if the fit orders held-out rows well.
     """
     from nasbuild.builder import is_exact
 
@@ -25,4 +25,4 @@ def known_text(fit: Fit, target_fit: TargetFit) -> str:
         why = "it is a sum over the layers in every row of the table"
     else:
         return ""
-    return f"{name} is known exactly ({why}): no evaluation tells more of it, and bounds on it hold exactly."
+    return f"{name} is known exactly ({why}): it needs no evaluations, and bounds on it hold exactly."

@@ -1,4 +1,4 @@
-"""All that a run tells, as plain data: what the report draws and what ``nasbuild explain`` prints."""
+"""All results of a fit as plain data, which the report draws and ``nasbuild explain`` prints."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from nasbuild.report.data._exact_targets import known_text
 from nasbuild.report.data._failures import failures_data
 from nasbuild.report.data._features import effect_scale, features_data
-from nasbuild.report.data._fit import made_data, space_data, table_data
+from nasbuild.report.data._fit_summary import provenance_data, space_data, table_data
 from nasbuild.report.data._health import sentence
 from nasbuild.report.data._labels import labels_data
-from nasbuild.report.data._modules import modules_data, untold_number, untold_text, without_ties
+from nasbuild.report.data._modules import modules_data, ties_count, ties_text, without_ties
 from nasbuild.report.data._next_steps import Place, shown_steps
 from nasbuild.report.data._number_format import Scale
 from nasbuild.report.data._trust import trust_data
@@ -20,28 +20,27 @@ if TYPE_CHECKING:
     from nasbuild.score import Fit, TargetFit
     from nasbuild.score.graphs import GraphTargetFit
 
-_NAMED = 6  # stages that a sentence names
-_SURE = 0.9  # share of the members
+_MAX_NAMES = 6  # stages named in a sentence
+_AGREEING = 0.9  # share of members that must agree on an order
 
 
 def explain_data(fit: Fit, *, modules: int = 3, place: Place = None) -> dict[str, Any]:
-    """What was learnt, as JSON data.
+    """Returns all results of a fit as JSON data.
 
     Parameters
     ----------
     modules
-        How many of the best and of the worst modules of each stage.
+        Number of best and of worst modules per stage.
     place
-        Of the fit folder, for commands.
+        Path of the fit folder, for commands.
 
     Returns
     -------
-    ``space``, ``table`` and ``made`` of the run, ``failures`` (`failures_data`), and ``targets``: for each its ``target``,
-    ``direction`` and ``unit``, its ``labels``, ``trust``, ``features`` and ``stages``, the
-    ``findings`` in sentences and the ``next`` steps, some with a ``command``; what was told of an earlier target is
-    not told again. Of a target that is known exactly, ``known`` says so, and there are no steps. Scores are in the
-    target's unit; ``effects`` tells what those of choices are (``measure``) and their unit. Choices
-    and modules stand best first by the target's direction.
+    ``space``, ``table`` and ``provenance`` of the fit, ``failures`` (`failures_data`), and ``targets``. Each target
+    has its name, ``direction`` and ``unit``, its ``labels``, ``trust``, ``features`` and ``stages``. ``findings``
+    are sentences; ``next`` are steps, some with a ``command``, without those of earlier targets. ``known`` says how
+    a target is known exactly; such a target has no steps. Scores are in the target's unit. ``effects`` gives the
+    kind (``measure``) and unit of the effects of choices. Choices and modules are sorted best first.
     """
     table = table_data(fit.table)
     targets = list[dict[str, Any]]()
@@ -54,12 +53,12 @@ def explain_data(fit: Fit, *, modules: int = 3, place: Place = None) -> dict[str
         "table": table,
         "failures": failures_data(fit),
         "targets": targets,
-        "made": made_data(fit),
+        "provenance": provenance_data(fit),
     }
 
 
 def head_data(target_fit: TargetFit | GraphTargetFit) -> dict[str, Any]:
-    """Name, direction and unit of a target."""
+    """Returns name, direction and unit of a target."""
     target = target_fit.target
     return {
         "target": target.name,
@@ -89,35 +88,31 @@ def _target(fit: Fit, target_fit: TargetFit, advice: list[dict], modules: int) -
 
 
 def findings(trust: dict[str, Any], features: dict[str, Any], modules: dict[str, Any]) -> list[str]:
-    """What was learnt about features and stages, in sentences; nothing where nothing can be believed."""
+    """Returns the main results on features and stages in sentences; empty if the fit is not reliable."""
     if trust["level"] == "none":
         return []
     found = []
     own = [f for f in features["features"] if f["kind"] == "feature"]
-    told = [f for f in own if told_apart(f["choices"])]
-    if own and not told:
-        found.append(
-            f"No feature has a choice that is told from its others over all stages ({features['told']})."
-        )
+    clear = [f for f in own if distinguishable(f["choices"])]
+    if own and not clear:
+        found.append(f"No feature has a clearly best choice over all stages ({features['basis']}).")
     elif own:
-        first = told[0]
+        first = clear[0]
         best, worst = (choice_text(first["choices"][i]["choice"]) for i in (0, -1))
-        text = f"The feature that matters most is {first['feature']}: best is {best}, worst {worst}"
+        text = f"The most important feature is {first['feature']}: best is {best}, worst is {worst}"
         if features["measure"] == "effect":
             text += f", {_scale(features).full(first['range'])} apart"
-        text += f"; then {', '.join(f['feature'] for f in told[1:3])}" if told[1:] else ""
-        found.append(f"{text} ({features['told']}).")
+        text += f"; then {', '.join(f['feature'] for f in clear[1:3])}" if clear[1:] else ""
+        found.append(f"{text} ({features['basis']}).")
         found += _strongest_stage(features)
     stages = sorted(modules["stages"], key=lambda s: -s["span"])
     if len(stages) > 1:
+        found.append(f"Module scores differ most in {stages[0]['name']} and least in {stages[-1]['name']}.")
+    found += _tied_stages(modules["stages"])
+    if modules.get("has_equivalents"):
         found.append(
-            f"The modules of {stages[0]['name']} differ most in score, those of {stages[-1]['name']} least."
-        )
-    found += _nottold_apart(modules["stages"])
-    if modules.get("merges"):
-        found.append(
-            f"{modules['merges_by']}, layers that pass their input on do nothing after the first layer of a stage: modules "
-            "that differ in nothing else are the same network and are listed once."
+            f"{modules['equivalents_by']}, identity layers after the first layer of a stage leave the network "
+            "unchanged. Modules that differ only in these are equivalent and listed once."
         )
     return found
 
@@ -126,43 +121,43 @@ def _scale(features: dict[str, Any]) -> Scale:
     return effect_scale(features["features"], features["measure"], features["unit"])
 
 
-def told_apart(choices: list[dict[str, Any]]) -> bool:
-    """Whether nine in ten members put the best choice on the same side of the worst one."""
+def distinguishable(choices: list[dict[str, Any]]) -> bool:
+    """Whether at least 90 % of the members order the best and the worst choice alike."""
     best, worst = choices[0], choices[-1]
     sign = 1 if best["effect"] > worst["effect"] else -1
-    ahead = [sign * (b - w) > 0 for b, w in zip(best["each"], worst["each"], strict=True)]
-    return sum(ahead) >= _SURE * len(ahead)
+    ahead = [sign * (b - w) > 0 for b, w in zip(best["member_effects"], worst["member_effects"], strict=True)]
+    return sum(ahead) >= _AGREEING * len(ahead)
 
 
 def _strongest_stage(features: dict[str, Any]) -> list[str]:
-    """The feature and the stage in which the choice matters most."""
+    """Names the feature and stage with the largest effect."""
     spans = [
         (abs(s["choices"][0]["effect"] - s["choices"][-1]["effect"]), f["feature"], s)
         for f in features["features"]
         if len(f["stages"]) > 1
         for s in f["stages"]
-        if told_apart(s["choices"])
+        if distinguishable(s["choices"])
     ]
     if not spans or features["measure"] != "effect":
         return []
     span, name, stage = max(spans, key=lambda s: s[0])
     best, worst = (choice_text(stage["choices"][i]["choice"]) for i in (0, -1))
     return [
-        f"In a single stage, {name} matters most in {stage['name']}: "
-        f"best is {best}, worst {worst}, {_scale(features).full(span)} apart."
+        f"The largest effect within a stage is that of {name} in {stage['name']}: "
+        f"best is {best}, worst is {worst}, {_scale(features).full(span)} apart."
     ]
 
 
-def _nottold_apart(stages: list[dict[str, Any]]) -> list[str]:
-    """Stages whose best module is one of several, those with most of them first named."""
-    tied = sorted((s for s in stages if s["n_tied"]), key=lambda s: -s["n_tied"])[:_NAMED]
+def _tied_stages(stages: list[dict[str, Any]]) -> list[str]:
+    """Names stages whose best module is tied with others."""
+    tied = sorted((s for s in stages if s["n_tied"]), key=lambda s: -s["n_tied"])[:_MAX_NAMES]
     if not tied:
         return []
     if len(tied) == 1:
-        told = f"in {tied[0]['name']}, {untold_text(tied[0])}"
+        text = f"in {tied[0]['name']}, {ties_text(tied[0])}"
         if tied[0]["n_tied"] == 1:
-            return [sentence(f"{told}; choose between the two by what else matters")]
+            return [sentence(f"{text}; choose between the two by other criteria")]
     else:
-        each = ", ".join(f"{untold_number(s)} in {s['name']}" for s in sorted(tied, key=lambda s: s["stage"]))
-        told = f"these modules can't be told from the best one of their stage: {each}"
-    return [sentence(f"{told}; among them, choose by what else matters")]
+        counts = ", ".join(f"{ties_count(s)} in {s['name']}" for s in sorted(tied, key=lambda s: s["stage"]))
+        text = f"modules tied with the best one of their stage: {counts}"
+    return [sentence(f"{text}; choose among them by other criteria")]

@@ -1,4 +1,4 @@
-"""Plain data about evaluations that failed: which choices go with that, where it is no bad luck."""
+"""Plain data about failed evaluations: which choices go with failures that are not random."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def failures_data(fit: Fit) -> list[dict[str, Any]]:
-    """Metrics of targets that rows have no value of, where choices go with that: metrics that lack the same rows together.
+    """Returns failure rules for missing values of target metrics; metrics missing in the same rows share one.
 
-    Nothing where no value is missing, or where nothing tells it from bad luck.
+    Empty if no value is missing, or if the missing values look random.
     """
     names = dict.fromkeys(n for target_fit in fit.targets for n in target_fit.target.equation.names)
     lacking: dict[bytes, list[str]] = {}
@@ -27,8 +27,8 @@ def failures_data(fit: Fit) -> list[dict[str, Any]]:
     for mask, metrics in lacking.items():
         rule = failing_data(fit.space, fit.table.architectures, np.frombuffer(mask, dtype=bool))
         if rule is not None:
-            of = " and ".join(metrics)
-            head = f"{rule['failed']:,} of {rule['evaluated']:,} rows have no value of {of}, as of evaluations that failed"
+            names = " and ".join(metrics)
+            head = f"{rule['failed']:,} of {rule['evaluated']:,} rows have no value of {names} and count as failed evaluations"
             found.append({"metrics": metrics, **rule, "text": f"{head}: {rule['text']}."})
     return found
 
@@ -36,25 +36,25 @@ def failures_data(fit: Fit) -> list[dict[str, Any]]:
 def failing_data(
     space: Space, architectures: Sequence[Architecture], failed: np.ndarray
 ) -> dict[str, Any] | None:
-    """Which choices go with failure (`rule_data`); None where nothing tells failures from bad luck."""
+    """Returns which choices go with failures (`rule_data`); None if failures look random."""
     from nasbuild.score import fit_failures
 
     return rule_data(space, architectures, failed) if fit_failures(space, architectures, failed) else None
 
 
 def rule_data(space: Space, architectures: Sequence[Architecture], failed: np.ndarray) -> dict[str, Any]:
-    """Which choices go with failure, in counts and as ``text``, where that is known to be no bad luck.
+    """Returns which choices go with non-random failures, as counts and as ``text``.
 
-    Where no choice, nor two of them, tell of it, ``conditions`` are empty.
+    ``conditions`` is empty if no one or two choices describe the failures.
     """
     from nasbuild.score import failure_rule
 
     rule = failure_rule(space, architectures, failed)
-    told: dict[str, Any] = {"evaluated": len(failed), "failed": int(failed.sum()), "conditions": []}
+    counts: dict[str, Any] = {"evaluated": len(failed), "failed": int(failed.sum()), "conditions": []}
     if rule is None:
-        return {**told, "text": "choices go with it, but no one or two of them tell where"}
+        return {**counts, "text": "failures depend on the choices, but no one or two choices describe them"}
     return {
-        **told,
+        **counts,
         "conditions": list(rule.conditions),
         "inside": [rule.failed, rule.count],
         "otherwise": [rule.other_failed, rule.other_count],

@@ -1,4 +1,4 @@
-"""Plain data about the choices of features: which matter, which way, and how sure that is."""
+"""Plain data about effects of the choices of features, with their uncertainty."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasbuild.report.data._health import health
 from nasbuild.report.data._number_format import Scale, correlation, plural
-from nasbuild.report.data._wording import kind_of
+from nasbuild.report.data._recipe_kind import kind_of
 from nasbuild.report.draw._choice_colors import choice_text
 from nasbuild.space import features_by_name, graph_schema
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
     from nasbuild.score import ChoiceScore, Fit, TargetFit
     from nasbuild.space import Choice, Module
 
-    # Features with their kind, their choices, and the scores of those that were learnt.
-    Grouped = list[tuple[str, str, tuple[Choice, ...], list[ChoiceScore]]]
+    # Name, kind and choices of each feature, and the scores of the labelled choices.
+    ScoredFeatures = list[tuple[str, str, tuple[Choice, ...], list[ChoiceScore]]]
 
-_BELIEVED = 0.5  # SRCC of what effects rest on, below which they are a hint
+_RELIABLE = 0.5  # SRCC behind effects, below which they are only a hint
 _MEASURES = {"network": "scalar", "additive": "effect"}
 
 
 def features_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
-    """Effects of the choices of every feature, the widest feature first, the best choice first.
+    """Returns the effects of all choices; features by range of effects, choices best first.
 
-    ``kind`` tells a feature of the space from the stage and the position in it (``layer``, from 0).
-    ``measure`` tells what an effect is: the FE-MLP's ``"scalar"``, the ``"effect"`` on a module's score
-    in ``unit``, or a signed ``"importance"``. ``stages`` of a feature holds its effects in each stage.
+    ``kind`` is ``"feature"`` for a feature of the space, else ``"stage"`` or ``"layer"`` (position, from 0).
+    ``measure`` is the kind of effect: the FE-MLP's ``"scalar"``, the ``"effect"`` on a module's score in ``unit``,
+    or a signed ``"importance"``. ``stages`` of a feature has its effects in each stage.
     """
-    sign, kind_of_run = target_fit.target.sign, kind_of(fit)
-    measure = _MEASURES.get(kind_of_run) or ("importance" if fit.recipe.name == "ped-anova" else "effect")
+    sign, recipe_kind = target_fit.target.sign, kind_of(fit)
+    measure = _MEASURES.get(recipe_kind) or ("importance" if fit.recipe.name == "ped-anova" else "effect")
     fixed = len({tuple(map(len, a.modules)) for a in target_fit.scorer.architectures}) == 1
     features = []
-    grouped = _with_places(target_fit) if kind_of_run == "network" else _by_name(target_fit)
-    for name, kind, choices, scored in grouped:
-        # Where all labelled architectures have the same depths, no label tells one place from another.
+    scored_features = _with_positions(target_fit) if recipe_kind == "network" else _by_name(target_fit)
+    for name, kind, choices, scored in scored_features:
+        # If all labelled architectures have the same depths, effects of positions can't be estimated.
         if not scored or (kind != "feature" and fixed):
             continue
         best = sorted(scored, key=lambda s: -sign * s.effect)
@@ -47,30 +47,30 @@ def features_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
                 "range": max(s.effect for s in scored) - min(s.effect for s in scored),
                 "choices": [_choice(s) for s in best],
                 "order": [c for c in choices if _key(c) in known],
-                "unlearnt": [c for c in choices if _key(c) not in known] if kind == "feature" else [],
+                "unlabelled": [c for c in choices if _key(c) not in known] if kind == "feature" else [],
                 "stages": _in_stages(fit, target_fit, name) if kind == "feature" else [],
             }
         )
     features.sort(key=lambda f: -f["range"])
     found = []
-    told, agreement = _basis(target_fit, kind_of_run)
+    basis, agreement = _basis(target_fit, recipe_kind)
     if measure == "importance":
-        told = "these importances are not checked on unseen architectures"
-        found.append(("note", f"{told}: take them as a hint"))
-    elif agreement < _BELIEVED:
-        found.append(("warn", f"{told}: take the effects as a hint"))
+        basis = "these importances are not validated on unseen architectures"
+        found.append(("note", f"{basis}: they are only a hint"))
+    elif agreement < _RELIABLE:
+        found.append(("warn", f"{basis}: the effects are only a hint"))
     return {
         "features": features,
         "measure": measure,
         "unit": target_fit.target.unit if measure == "effect" else "",
-        "told": told,
-        "health": health(found, told),
+        "basis": basis,
+        "health": health(found, basis),
         "next": [],
     }
 
 
 def effect_scale(features: list[dict[str, Any]], measure: str, unit: str) -> Scale:
-    """How effects are written: the largest one with three digits, all with equal decimals."""
+    """Returns the scale of effects: three digits for the largest one, equal decimals for all."""
     if measure != "effect":
         return Scale(0, 2)
     values = [abs(c["effect"]) for f in features for one in (f, *f["stages"]) for c in one["choices"]]
@@ -80,9 +80,9 @@ def effect_scale(features: list[dict[str, Any]], measure: str, unit: str) -> Sca
 
 
 def stage_effects(features: list[dict[str, Any]]) -> dict[str, Any]:
-    """Effects stage by stage, of features that more than one stage has: a row a choice, a column a stage.
+    """Returns effects per stage of features in several stages: one row per choice, one column per stage.
 
-    None stands where a stage does not have the choice, or no label tells of it.
+    None if a stage does not have the choice, or no labelled architecture has it there.
     """
     shown = [f for f in features if len(f["stages"]) > 1]
     stages = {s["stage"]: s["name"] for f in shown for s in f["stages"]}
@@ -97,8 +97,8 @@ def stage_effects(features: list[dict[str, Any]]) -> dict[str, Any]:
     return {"stages": [stages[u] for u in sorted(stages)], "features": found}
 
 
-class Guesses:
-    """Tells what in a module no label tells of: choices never seen, and depths hardly seen."""
+class RarelyLabelled:
+    """Finds parts of modules that few or no labelled architectures have: unseen choices and rare depths."""
 
     def __init__(self, fit: Fit, target_fit: TargetFit) -> None:
         self._stages = fit.space.stages
@@ -106,6 +106,7 @@ class Guesses:
         self._depths = set(target_fit.trust.rare_depths)
 
     def of(self, stage: int, module: Module) -> list[str]:
+        """Returns texts of such parts of a module."""
         found = dict.fromkeys(
             f"{feature.name} {choice_text(choice)}"
             for layer in module
@@ -122,13 +123,13 @@ def _choice(s: ChoiceScore) -> dict[str, Any]:
         "score": s.score,
         "effect": s.effect,
         "effect_std": s.effect_std,
-        "each": list(s.member_effects),
+        "member_effects": list(s.member_effects),
         "nodes": s.nodes,
     }
 
 
 def _basis(target_fit: TargetFit, kind: str) -> tuple[str, float]:
-    """What the effects rest on, and how well that orders architectures."""
+    """Says how well the model behind the effects orders unseen architectures, with its SRCC."""
     trust = target_fit.trust
     if trust.hops:
         mean = trust.hops[0].mean
@@ -154,8 +155,8 @@ def _in_stages(fit: Fit, target_fit: TargetFit, name: str) -> list[dict[str, Any
     ]
 
 
-def _by_name(target_fit: TargetFit) -> Grouped:
-    """Scores by feature, in the order of the space."""
+def _by_name(target_fit: TargetFit) -> ScoredFeatures:
+    """Returns scores by feature, in the order of the space."""
     overall = [s for s in target_fit.features if s.stage is None]
     return [
         (name, "feature", feature.choices, [s for s in overall if s.feature == name])
@@ -163,17 +164,19 @@ def _by_name(target_fit: TargetFit) -> Grouped:
     ]
 
 
-def _with_places(target_fit: TargetFit) -> Grouped:
-    """Scores by feature, in the schema's order, stage and layer last; a space may have a feature of its own named "stage"."""
+def _with_positions(target_fit: TargetFit) -> ScoredFeatures:
+    """Returns scores by feature in schema order, stage and layer last; a space may have its own feature named "stage"."""
     schema = graph_schema(target_fit.scorer.space).categorical
-    left = [f for f in target_fit.features if f.stage is None]
+    remaining = [f for f in target_fit.features if f.stage is None]
     groups = []
     for position, feature in enumerate(schema):
         kind = "feature" if position < len(schema) - 2 else ("stage", "layer")[position - len(schema) + 2]
         choices, scored, last = feature.choices or (), [], -1
-        while left and left[0].feature == feature.name and _index(choices, left[0].choice) > last:
-            last = _index(choices, left[0].choice)
-            scored.append(left.pop(0))
+        while (
+            remaining and remaining[0].feature == feature.name and _index(choices, remaining[0].choice) > last
+        ):
+            last = _index(choices, remaining[0].choice)
+            scored.append(remaining.pop(0))
         groups.append((feature.name, kind, choices, scored))
     return groups
 
@@ -183,5 +186,5 @@ def _index(choices: tuple[Choice, ...], choice: Choice) -> int:
 
 
 def _key(choice: Choice) -> tuple[bool, Choice]:
-    """Tells True from 1, which are equal."""
+    """Returns a key that distinguishes True from 1, which compare equal."""
     return isinstance(choice, bool), choice

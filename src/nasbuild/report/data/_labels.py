@@ -19,33 +19,31 @@ _MOST_POINTS = 5_000
 
 
 def labels_data(fit: Fit | GraphFit, target_fit: TargetFit | GraphTargetFit) -> dict[str, Any]:
-    """Distribution of a target's labels."""
+    """Returns the distribution of a target's labels."""
     values, target = target_fit.labels.values, target_fit.target
     counts, edges = np.histogram(values, bins=_bins(values))
     low, q25, median, q75, high = (float(q) for q in np.quantile(values, (0, 0.25, 0.5, 0.75, 1)))
     std = float(values.std())
     skewness = float(np.mean(((values - values.mean()) / std) ** 3)) if std else 0.0
-    different = len(np.unique(values))
+    distinct = len(np.unique(values))
     best = int(np.argmax(target.sign * values))
     found, advice = [], []
     if abs(skewness) > _SKEWED:
         found.append(("note", f"the labels are strongly skewed (skewness {skewness:.1f})"))
         if skewness > 0 and low > 0:
             written = f"{'' if target.sign > 0 else '-'}log10({target.name})"
-            text = (
-                f"The labels have a long upper tail: {written} keeps their order and is fitted more easily."
-            )
+            text = f"The labels have a long upper tail: {written} has the same order and is easier to fit."
             advice.append({"kind": "skew", "text": text})
-    if different < len(values) / 2:
-        found.append(("note", f"the {len(values)} labels have only {plural(different, 'different value')}"))
+    if distinct < len(values) / 2:
+        found.append(("note", f"the {len(values)} labels have only {plural(distinct, 'distinct value')}"))
     if target_fit.labels.missing:
-        found.append(("note", f"{plural(len(target_fit.labels.missing), 'row')} without a label left out"))
+        found.append(("note", f"{plural(len(target_fit.labels.missing), 'row')} without a label skipped"))
     if target_fit.labels.undefined:
-        left = plural(len(target_fit.labels.undefined), "row")
-        found.append(("warn", f"{left} left out, for which the equation has no finite value"))
+        skipped = plural(len(target_fit.labels.undefined), "row")
+        found.append(("warn", f"{skipped} skipped, where the equation has no finite value"))
     return {
         "count": len(values),
-        "different": different,
+        "distinct": distinct,
         "missing": len(target_fit.labels.missing),
         "undefined": len(target_fit.labels.undefined),
         "min": low,
@@ -58,15 +56,15 @@ def labels_data(fit: Fit | GraphFit, target_fit: TargetFit | GraphTargetFit) -> 
         "skewness": skewness,
         "best": {"id": fit.table.ids[target_fit.labels.rows[best]], "label": float(values[best])},
         "histogram": {"edges": [float(e) for e in edges], "counts": [int(c) for c in counts]},
-        "health": health(found, f"{len(values)} labels, {different} of them different, without a heavy tail"),
+        "health": health(found, f"{len(values)} labels, {distinct} of them distinct, without a heavy tail"),
         "next": advice,
     }
 
 
 def scatter_data(fit: Fit | GraphFit, target_fit: TargetFit | GraphTargetFit) -> dict[str, Any] | None:
-    """The labels against what they trade with; None where the table has one quantity only.
+    """Returns the two quantities of a scatter plot of labels; None if the table has only one.
 
-    That is: the first two metrics of an equation, else another target of the run, else another metric.
+    These are the first two metrics of an equation, else the metric and another target, else another metric.
     """
     from nasbuild.table import GraphTable
 
@@ -106,7 +104,7 @@ def _unit(fit: Fit | GraphFit, name: str) -> str:
 
 
 def _bins(values: np.ndarray) -> np.ndarray:
-    """Equal bins by Freedman and Diaconis' rule, neither too few nor too many to look at."""
+    """Returns edges of equal bins by the Freedman-Diaconis rule, with a limited number of bins."""
     low, high = float(values.min()), float(values.max())
     q25, q75 = np.quantile(values, (0.25, 0.75))
     width = 2 * (q75 - q25) / len(values) ** (1 / 3)

@@ -1,4 +1,4 @@
-"""Plain data about modules: the best and the worst of every stage."""
+"""Plain data about the best and worst modules of every stage."""
 
 from __future__ import annotations
 
@@ -7,35 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nasbuild.report.data._features import Guesses
+from nasbuild.report.data._features import RarelyLabelled
 from nasbuild.report.data._health import DOUBT, OF_TRUST, health
-from nasbuild.report.data._next_steps import RUN
+from nasbuild.report.data._next_steps import PLACE, propose_command
 from nasbuild.report.data._number_format import count
 from nasbuild.space import module_id
 
 if TYPE_CHECKING:
     from nasbuild.score import Fit, StageScores, TargetFit
 
-_SHOWN = 3  # modules of each end
+_SHOWN = 3  # best and worst modules
 _PROPOSED = 5  # architectures to evaluate next
-_KEPT = 25  # modules a stage that the paper keeps in a reduced space
+_KEPT = 25  # modules per stage of a reduced space, as in the paper
 
 
 def modules_data(fit: Fit, target_fit: TargetFit, shown: int = _SHOWN) -> dict[str, Any]:
-    """The best and the worst modules of every stage."""
-    guesses = Guesses(fit, target_fit)
-    stages = [_stage(fit, target_fit, scores, shown, guesses) for scores in target_fit.stages]
+    """Returns the best and the worst modules of every stage, sorted by the target's direction."""
+    rare = RarelyLabelled(fit, target_fit)
+    stages = [_stage(fit, target_fit, scores, shown, rare) for scores in target_fit.stages]
     searched = [s for s in stages if s["searched"]]
     found, advice = [], list[dict[str, Any]]()
     if searched:
         names = ", ".join(s["name"] for s in searched)
+        found.append(("note", f"{names} has too many modules to score all; the best and worst were searched"))
         text = (
-            f"the best and the worst modules of {names} were searched for, there being too many to score all"
-        )
-        found.append(("note", text))
-        text = (
-            f"A better module may have been missed in {names}: raise the limit of modules a stage "
-            f"(now {count(fit.max_modules)}) to look further."
+            f"The search may have missed better modules of {names}: raise --max-modules "
+            f"(now {count(fit.max_modules)}) to score more."
         )
         advice.append({"kind": "searched", "text": text})
     if target_fit.trust.level in DOUBT:
@@ -46,15 +43,15 @@ def modules_data(fit: Fit, target_fit: TargetFit, shown: int = _SHOWN) -> dict[s
     whole = prod(s["total"] for s in stages)
     if kept < whole and target_fit.trust.level in ("high", "fair"):
         text = (
-            f"To search with few evaluations, shrink the space: the {_KEPT} best modules of each stage leave "
+            f"To search with few evaluations, reduce the space: the {_KEPT} best modules of each stage leave "
             f"{count(kept)} of {count(whole)} architectures."
         )
-        command = f"nasbuild shrink {RUN} --k {_KEPT} --out small.yaml"
+        command = f"nasbuild shrink {PLACE} --k {_KEPT} --out small.yaml"
         advice.append({"kind": "shrink", "text": text, "command": command})
     return {
         "stages": stages,
-        "merges": target_fit.scorer.has_equivalents,
-        "merges_by": "As the labels show"
+        "has_equivalents": target_fit.scorer.has_equivalents,
+        "equivalents_by": "As the labels show"
         if getattr(fit.space, "identity", None) is None
         else "As the space declares",
         "health": health(found, "every module of every stage was scored"),
@@ -62,38 +59,39 @@ def modules_data(fit: Fit, target_fit: TargetFit, shown: int = _SHOWN) -> dict[s
     }
 
 
-def _proposals(fit: Fit, target_fit: TargetFit, n_tied: list[str]) -> list[dict[str, Any]]:
-    """What to evaluate next so that the best modules of these stages are told apart."""
+def _proposals(fit: Fit, target_fit: TargetFit, tied: list[str]) -> list[dict[str, Any]]:
+    """Proposes evaluations that resolve the ties between the best modules of these stages."""
     from nasbuild.builder import propose
-    from nasbuild.report.data._wording import propose_command
     from nasbuild.space import architecture_id
 
-    found = propose(target_fit, _PROPOSED) if n_tied else []
+    found = propose(target_fit, _PROPOSED) if tied else []
     if not found:
         return []
-    few = f"{', '.join(n_tied[:-1])} and {n_tied[-1]}" if len(n_tied) > 1 else n_tied[0]
+    names = f"{', '.join(tied[:-1])} and {tied[-1]}" if len(tied) > 1 else tied[0]
     ids = [architecture_id(fit.space, one.architecture) for one in found]
-    text = f"{target_fit.trust.labels} labels don't tell the best modules of {few} apart. Evaluate next:"
+    text = f"With {target_fit.trust.labels} labels, the best modules of {names} are tied. To resolve this, evaluate next:"
     command = propose_command(fit, target_fit, len(found))
-    return [{"kind": "propose", "text": text, "named": ids, "command": command}]
+    return [{"kind": "propose", "text": text, "details": ids, "command": command}]
 
 
 def without_ties(modules: dict[str, Any]) -> dict[str, Any]:
-    """The same without what labels don't tell apart: of a target that is known exactly nothing is left open."""
+    """Removes ties, which an exactly known target does not have."""
     return {**modules, "stages": [{**stage, "n_tied": None} for stage in modules["stages"]]}
 
 
-def untold_text(stage: dict[str, Any]) -> str:
-    """How many of a stage's modules the labels don't tell from the best one; nothing where it is not known."""
+def ties_text(stage: dict[str, Any]) -> str:
+    """Says how many modules of a stage are tied with its best one; empty if unknown."""
     if stage["n_tied"] is None or stage["total"] < 2:
         return ""
     if not stage["n_tied"]:
-        return "the best module is told from the others"
-    return f"{untold_number(stage)} {'module' if stage['n_tied'] == 1 else 'modules'} can't be told from the best one"
+        return "the best module is clearly better than the others"
+    return (
+        f"{ties_count(stage)} {'module is' if stage['n_tied'] == 1 else 'modules are'} tied with the best one"
+    )
 
 
-def untold_number(stage: dict[str, Any]) -> str:
-    """So many, or at least so many where no more were compared."""
+def ties_count(stage: dict[str, Any]) -> str:
+    """Formats the number of ties, with "at least" if only some modules were compared."""
     from nasbuild.score import COMPARED
 
     least = "at least " if stage["n_tied"] >= COMPARED - 1 and stage["scored"] > COMPARED else ""
@@ -101,7 +99,7 @@ def untold_number(stage: dict[str, Any]) -> str:
 
 
 def _stage(
-    fit: Fit, target_fit: TargetFit, scores: StageScores, shown: int, guesses: Guesses
+    fit: Fit, target_fit: TargetFit, scores: StageScores, shown: int, rare: RarelyLabelled
 ) -> dict[str, Any]:
     stage = fit.space.stages[scores.stage]
     order = target_fit.best(scores.stage)
@@ -116,7 +114,7 @@ def _stage(
             "id": module_id(stage, module),
             "score": float(scores.score[rank]),
             "std": float(scores.std[rank]),
-            "guesses": guesses.of(scores.stage, module),
+            "rarely_labelled": rare.of(scores.stage, module),
         }
 
     return {

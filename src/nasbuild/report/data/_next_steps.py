@@ -1,35 +1,52 @@
-"""Next steps as they are shown: none twice, each command with the place of its fit."""
+"""Next steps: their commands, with the path of the fit folder filled in when they are shown."""
 
 from __future__ import annotations
 
 import os
 import shlex
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-RUN = "\0"
-"""Stands for the fit folder in commands and texts of steps: what makes them doesn't know the place. No name holds it."""
-UNKNOWN = "RUN"
-"""What is shown where nobody tells the place."""
+if TYPE_CHECKING:
+    from nasbuild.score import Fit, TargetFit
+
+PLACE = "\0"
+"""Placeholder for the fit folder in texts and commands of steps, whose path is not known yet. No name contains it."""
+UNKNOWN_PLACE = "FIT"
+"""Shown if the path stays unknown."""
 
 Step = dict[str, Any]
 Place = str | os.PathLike[str] | None
 
 
 def shown_steps(steps: Iterable[Step], place: Place, before: Sequence[Step] = ()) -> list[Step]:
-    """Steps with the fit folder's place as the user gave it, quoted for a shell; what was told before is left out.
+    """Returns steps with the path of the fit folder, quoted for a shell, without repetitions.
 
     Parameters
     ----------
     place
-        Of the fit folder; None where it isn't known.
+        Path of the fit folder; None if it is unknown.
     before
         Steps that were shown already.
     """
-    where = UNKNOWN if place is None else shlex.quote(os.fspath(place))
+    where = UNKNOWN_PLACE if place is None else shlex.quote(os.fspath(place))
     found: list[Step] = []
     for step in steps:
-        whole = {k: v.replace(RUN, where) if isinstance(v, str) else v for k, v in step.items()}
-        if whole not in found and whole not in before:
-            found.append(whole)
+        filled = {k: v.replace(PLACE, where) if isinstance(v, str) else v for k, v in step.items()}
+        if filled not in found and filled not in before:
+            found.append(filled)
     return found
+
+
+def propose_command(fit: Fit, target_fit: TargetFit, n: int) -> str:
+    """Returns the command that proposes ``n`` architectures to evaluate next."""
+    target = f" --target {shlex.quote(target_fit.target.name)}" if len(fit.targets) > 1 else ""
+    return f"nasbuild build {PLACE} --propose {n}{target} --out next.jsonl"
+
+
+def fit_command(fit: Fit, target_fit: TargetFit, recipe: str) -> str:
+    """Returns the command that fits a target on the same table with another recipe."""
+    seed = f" --seed {fit.seed}" if fit.seed else ""
+    target = shlex.quote(target_fit.target.name)
+    call = f"nasbuild fit --space {PLACE} --data {PLACE} --target {target} --recipe {recipe}{seed}"
+    return f"{call} --out {PLACE}-{recipe}"

@@ -1,4 +1,4 @@
-"""Numbers as a person reads them: one power of ten and one number of decimals for all values of a target."""
+"""Formats numbers for people: one power of ten and one number of decimals for all values of a target."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_BARE = ("", "fraction", "ratio", "1")  # units that say nothing behind a number
+_OMITTED_UNITS = ("", "fraction", "ratio", "1")
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How the values of one quantity are written.
+    """Format of the values of one quantity.
 
     Attributes
     ----------
     exponent
-        Values are shown divided by ten to this power.
+        Values are divided by ten to this power.
     decimals
-        Behind the point, for all values alike, so that columns can be compared.
+        Number of decimals, the same for all values, so that columns can be compared.
     unit
         The unit as the space declares it.
     """
@@ -30,30 +30,30 @@ class Scale:
 
     @classmethod
     def of(cls, values: Iterable[float | None], unit: str = "") -> Scale:
-        """The scale that shows differences of these values with three digits."""
+        """Returns a scale that shows differences between these values with three digits."""
         known = [v for v in values if v is not None and math.isfinite(v)]
         top = max((abs(v) for v in known), default=0.0)
         exponent = 0 if top == 0 or 1e-3 <= top < 1e5 else 3 * math.floor(math.log10(top) / 3)
         mean = sum(known) / len(known) if known else 0.0
         spread = math.sqrt(sum((v - mean) ** 2 for v in known) / len(known)) if known else 0.0
         spread, top = (spread or top or 1.0) / 10.0**exponent, (top or 1.0) / 10.0**exponent
-        # Beyond seven digits nothing is read, however close the values are.
+        # More than seven digits are not readable, however close the values are.
         most = min(max(6 - math.floor(math.log10(top)), 0), 9)
         return cls(exponent, min(max(2 - math.floor(math.log10(spread)), 0), most), unit)
 
     def plain(self, value: float | None) -> str:
-        """The number alone; a dash where there is none."""
+        """Formats the number alone; a missing one is a dash."""
         if value is None or not math.isfinite(value):
             return "–"
         return minus(f"{value / 10.0**self.exponent:,.{self.decimals}f}")
 
     def full(self, value: float | None) -> str:
-        """The number with its power of ten and unit."""
+        """Formats the number with its power of ten and unit."""
         power = f" × {self.power}" if self.exponent else ""
-        return f"{self.plain(value)}{power}" + (f" {self.unit}" if self.unit not in _BARE else "")
+        return f"{self.plain(value)}{power}" + (f" {self.unit}" if self.unit not in _OMITTED_UNITS else "")
 
     def signed(self, value: float) -> str:
-        """The number with its sign, none where it rounds to zero.
+        """Formats the number with its sign, without one if it rounds to zero.
 
         >>> Scale(0, 2).signed(0.5), Scale(0, 2).signed(-0.001)
         ('+0.50', '0.00')
@@ -62,7 +62,7 @@ class Scale:
         return text if text.startswith("−") or not text.strip("0.,") else f"+{text}"
 
     def pair(self, value: float, std: float) -> str:
-        """A number with its deviation."""
+        """Formats a number with its standard deviation."""
         return f"{self.plain(value)} ± {self.plain(std)}"
 
     @property
@@ -70,27 +70,27 @@ class Scale:
         return "10" + str(self.exponent).translate(_SUPERSCRIPT)
 
     def named(self, name: str) -> str:
-        """A heading: name, power of ten and unit."""
+        """Returns a heading of name, power of ten and unit."""
         unit = " ".join(part for part in (self.power if self.exponent else "", self.unit) if part)
         return f"{name} ({unit})" if unit else name
 
 
 def minus(text: str) -> str:
-    """A true minus sign, and no negative zero."""
+    """Replaces hyphens by minus signs, and removes the sign of a negative zero."""
     if text.startswith("-") and not text.strip("-0.,"):
         text = text[1:]
     return text.replace("-", "−")
 
 
 def count(number: int) -> str:
-    """A count: exact below a million, then as a power of ten.
+    """Formats a count, exactly below a million, with a power of ten above.
 
     >>> count(6561), count(25_200_000)
     ('6,561', '2.52 × 10⁷')
     """
     if number < 1_000_000:
         return f"{number:,}"
-    # In whole numbers only: spaces hold more architectures than a float can count.
+    # In integers only: spaces can have more architectures than a float can represent.
     exponent = math.floor(math.log10(number))
     hundredths = (number * 1000 // 10**exponent + 5) // 10
     if hundredths >= 1000:
@@ -99,7 +99,7 @@ def count(number: int) -> str:
 
 
 def correlation(value: float) -> str:
-    """A correlation, two decimals; three where two would call it perfect.
+    """Formats a correlation with two decimals, or three if two would round it to 1.
 
     >>> correlation(0.951), correlation(0.9972), correlation(1.0)
     ('0.95', '0.997', '1.00')
@@ -109,12 +109,21 @@ def correlation(value: float) -> str:
 
 
 def plural(number: int, one: str, many: str = "") -> str:
-    """``3 rows``, ``1 row``."""
+    """Formats a count with its noun: ``3 rows``, ``1 row``."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 
+def percent(share: float) -> str:
+    """Formats a share as a percentage.
+
+    >>> percent(0.25)
+    '25 %'
+    """
+    return f"{share:.0%}".replace("%", " %")
+
+
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """Round numbers between ``low`` and ``high``, at most about ``most``."""
+    """Returns round numbers between ``low`` and ``high``, about ``most`` at most."""
     span = high - low
     if not span > 0:
         return [low]
@@ -126,6 +135,6 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def tick_text(value: float, marks: list[float]) -> str:
-    """A tick with as many decimals as its step needs."""
+    """Formats a tick with as many decimals as its step needs."""
     step = abs(marks[1] - marks[0]) if len(marks) > 1 else abs(marks[0]) or 1.0
     return minus(f"{value:,.{min(max(0, -math.floor(math.log10(step) + 1e-9)), 12)}f}")

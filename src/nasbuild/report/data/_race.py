@@ -1,4 +1,4 @@
-"""Plain data about a race: what each of the most promising told again, and which is chosen."""
+"""Plain data about a race: repeated evaluations of the most promising architectures, and the chosen one."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 
 def race_data(race: Race, target: Target, space: Space) -> dict[str, Any]:
-    """Every reading of every racer, best first."""
+    """Returns all repetitions of all architectures in the race, best first."""
     found = []
     if race.same:
         found.append(
             (
                 "note",
-                "all repetitions told what had been told before: this evaluator has no noise, so spend such "
+                "all repetitions gave the same values: this evaluator has no noise, so spend these "
                 "evaluations on rounds",
             )
         )
     if race.failed:
-        found.append(("note", f"{race.failed} of {race.spent} repetitions could not be evaluated"))
+        found.append(("note", f"{race.failed} of {race.spent} repetitions failed"))
     fine = f"{race.spent} repetitions of {len(race.racers)} architectures, none failed"
     return {
         "target": target.name,

@@ -1,4 +1,4 @@
-"""Plain data about trust: how well held-out architectures are ordered, and by what."""
+"""Plain data about trust: held-out rank correlations, calibration, coverage and suspect labels."""
 
 from __future__ import annotations
 
@@ -7,25 +7,24 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from nasbuild.report.data._health import OF_TRUST, health, sentence
-from nasbuild.report.data._number_format import correlation
+from nasbuild.report.data._next_steps import fit_command
+from nasbuild.report.data._number_format import correlation, percent
+from nasbuild.report.data._recipe_kind import kind_of, title_of
 from nasbuild.report.data._suspect_labels import suspect_data, suspect_steps, suspect_text
-from nasbuild.report.data._wording import fit_command, kind_of, title_of
 from nasbuild.table import unseen_text, unseen_to_dicts
 
 if TYPE_CHECKING:
     from nasbuild.score import Agreement, Fit, TargetFit, Trust
 
-_BEYOND, _CHANCE = (
-    0.05,
-    0.01,
-)  # share of random architectures beyond the labels that is worth saying; and its odds
-_APART = 0.2  # spread over the fits that is worth saying
+_BEYOND_SHARE = 0.05  # share of random architectures beyond the labels that is worth a remark
+_BEYOND_SIGNIFICANCE = 0.01  # probability of a larger share by chance
+_WIDE_SPREAD = 0.2  # standard deviation of SRCC over the fits that is worth a remark
 _FAIR = 0.5
-_INTERVAL, _NARROW = 0.9, 0.8  # share of labels that intervals should hold, and one that is far too low
+_INTERVAL, _NARROW = 0.9, 0.8  # nominal coverage of intervals, and one that is far too low
 
 
 def trust_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
-    """Held-out SRCC of every hop, of y' and of the summed module scores, beside those of other methods."""
+    """Returns held-out SRCC of every hop, of y' and of summed module scores, beside those of the baselines."""
     from nasbuild.score import better_part_text  # loads torch, which takes seconds
 
     trust = target_fit.trust
@@ -46,8 +45,8 @@ def trust_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
         "hops": [{"hop": m, **_agreement(a)} for m, a in enumerate(trust.hops)],
         "prediction": _agreement(trust.prediction),
         "modules": _agreement(trust.modules),
-        "better_part": [asdict(part) for part in trust.better_part],
-        "better_part_text": better_part_text(trust.better_part[0]) if trust.better_part else "",
+        "top_labels": [asdict(part) for part in trust.better_part],
+        "top_labels_text": better_part_text(trust.better_part[0]) if trust.better_part else "",
         "coverage": trust.coverage,
         "coverage_text": coverage_text(trust.coverage, trust.labels),
         "baselines": [
@@ -59,17 +58,17 @@ def trust_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
             }
             for r in trust.baselines
         ],
-        "better": trust.better,
+        "better_baseline": trust.better,
         "rare_depths": [{"stage": u, "name": fit.space.stages[u].name, "depths": d} for u, d in rare.items()],
         "unseen": unseen_to_dicts(fit.space, trust.unseen),
         "unseen_text": unseen_text(fit.space, trust.unseen, "labelled architecture"),
-        "beyond": trust.beyond,
-        "beyond_text": beyond_text(trust.beyond, trust.labels),
+        "beyond_labels": trust.beyond,
+        "reach_text": beyond_text(trust.beyond, trust.labels),
         "suspects": suspects,
         "health": _health(trust, suspects),
         "next": [
             *suspect_steps(suspects),
-            *_by_rival(fit, target_fit),
+            *_by_baseline(fit, target_fit),
             *_by_level(fit, target_fit),
             *_by_unseen(fit, trust),
             *_by_rare(fit, rare),
@@ -78,7 +77,7 @@ def trust_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
 
 
 def _health(trust: Trust, suspects: list[dict[str, Any]]) -> dict[str, str]:
-    """The verdict, and that there are labels to look at."""
+    """Returns the verdict as health, with a warning about suspect labels."""
     found = [(OF_TRUST.get(trust.level, "warn"), trust.verdict)]
     if suspects:
         found = [(found[0][0], trust.verdict.removesuffix(".")), ("warn", suspect_text(suspects))]
@@ -86,34 +85,34 @@ def _health(trust: Trust, suspects: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def coverage_text(share: float | None, labels: int) -> str:
-    """Whether intervals hold as many of the held-out labels as they promise, beyond what chance allows."""
+    """Says whether the coverage of 90 % intervals differs from 90 % by more than chance; empty if unknown."""
     if share is None:
         return ""
     chance = 2 * math.sqrt(_INTERVAL * (1 - _INTERVAL) / max(labels, 1))
     if share < min(_NARROW, _INTERVAL - chance):
-        told = "they are too narrow, and differences are less sure than their ± tells"
+        judgement = "they are too narrow, and differences are less certain than ± suggests"
     elif share < _INTERVAL - chance:
-        told = "they are a little too narrow"
+        judgement = "they are slightly too narrow"
     elif share > _INTERVAL + chance:
-        told = "they are wider than they need be"
+        judgement = "they are wider than necessary"
     else:
-        told = "the uncertainties are about right"
-    return f"The 90% intervals of the summed scores hold {share:.0%} of the held-out labels: {told}."
+        judgement = "they are well calibrated"
+    return f"The 90 % intervals of the summed scores contain {percent(share)} of the held-out labels: {judgement}."
 
 
 def _agreement(a: Agreement) -> dict[str, Any]:
-    return {"mean": a.mean, "std": a.std, "each": list(a.values)}
+    return {"mean": a.mean, "std": a.std, "values": list(a.values)}
 
 
-def _by_rival(fit: Fit, target_fit: TargetFit) -> list[dict[str, str]]:
+def _by_baseline(fit: Fit, target_fit: TargetFit) -> list[dict[str, str]]:
     trust = target_fit.trust
     baseline = next((r for r in trust.baselines if r.name == trust.better), None)
     if baseline is None:
         return []
     text = (
         f"{title_of(baseline.name)} orders unseen architectures better on this table: its summed module scores "
-        f"have an SRCC of {correlation(baseline.modules.mean)}, those of this run {correlation(trust.modules.mean)}. "
-        "Fit with it, and build from that run"
+        f"have an SRCC of {correlation(baseline.modules.mean)}, those of this fit {correlation(trust.modules.mean)}. "
+        "Fit with it, and build from that fit"
     )
     command = fit_command(fit, target_fit, baseline.name)
     return [{"kind": "better", "text": sentence(text), "command": command}]
@@ -124,28 +123,30 @@ def _by_level(fit: Fit, target_fit: TargetFit) -> list[dict[str, str]]:
     modules = correlation(trust.modules.mean)
     steps = []
     if trust.level == "high":
-        steps.append("Build from the module scores, and evaluate a few of the built ones to confirm them.")
+        steps.append(
+            "Build from the module scores, and evaluate a few of the built architectures to confirm them."
+        )
     elif trust.level == "fair":
         steps.append(
-            "Take several of the best modules of each stage rather than the first one: "
-            "neighbours in rank are not told apart."
+            "Consider several of the best modules of each stage, not only the first: "
+            "modules of similar rank are not clearly different."
         )
     elif trust.modules.mean >= _FAIR:
         steps.append(
-            f"The order found (SRCC {modules}) may be luck, since only {trust.labels} labels check it. "
-            "More labels would settle that; until then take the module scores as a hint."
+            f"The order (SRCC {modules}) may be chance, as only {trust.labels} labels test it. "
+            "Evaluate more architectures; until then, the module scores are only a hint."
         )
     else:
         steps.append(
-            "Label more architectures, or measure them with less noise, and fit again: "
-            f"{trust.labels} labels give the summed module scores an SRCC of {modules}."
+            "Evaluate more architectures, or measure them with less noise, and fit again: "
+            f"with {trust.labels} labels, the summed module scores have an SRCC of {modules}."
         )
-    if trust.modules.std > _APART:
+    if trust.modules.std > _WIDE_SPREAD:
         low, high = correlation(min(trust.modules.values)), correlation(max(trust.modules.values))
         fits = "members" if kind_of(fit) == "network" else "fits"
         steps.append(
-            f"The {fits} differ in how well they order (SRCC {low} to {high}): "
-            "few rows are held out at a time, so look at the mean only."
+            f"The SRCC of the {fits} varies ({low} to {high}), as few rows are held out at a time: "
+            "rely on the mean only."
         )
     return [{"kind": "trust", "text": text} for text in steps]
 
@@ -155,8 +156,8 @@ def _by_unseen(fit: Fit, trust: Trust) -> list[dict[str, str]]:
     if not text:
         return []
     text += (
-        " They are left out of what is built (unless --unseen is given), and predictions with them are marked: "
-        "label a few architectures with them."
+        " They are not used in built architectures (unless --unseen is given), and predictions with them are marked: "
+        "evaluate a few architectures with them."
     )
     return [{"kind": "unseen", "text": text}]
 
@@ -166,28 +167,28 @@ def _by_rare(fit: Fit, rare: dict[int, list[int]]) -> list[dict[str, str]]:
         return []
     parts = [f"{fit.space.stages[u].name} with {_listed(depths)} layers" for u, depths in rare.items()]
     text = (
-        f"Fewer than two labelled architectures have {'; '.join(parts)}. Scores of such modules are guesses: "
+        f"Fewer than two labelled architectures have {'; '.join(parts)}. Scores of such modules are unreliable: "
         "evaluate a few architectures with them before using one."
     )
     return [{"kind": "rare", "text": text}]
 
 
 def beyond_text(share: float | None, labels: int) -> str:
-    """That the labels span only a part of the space, where that is more than chance leaves.
+    """Says that the labels cover only the better part of the space; empty if chance explains it.
 
-    Beyond the worst of n random labels lies a share of the space that has a Beta(1, n) distribution.
+    For n random labels, the share of the space below the worst label has a Beta(1, n) distribution.
     """
-    if share is None or share <= max(_BEYOND, 1 - _CHANCE ** (1 / labels)):
+    if share is None or share <= max(_BEYOND_SHARE, 1 - _BEYOND_SIGNIFICANCE ** (1 / labels)):
         return ""
     return (
-        f"The labels span only the better part of the space: by the scores, {_percent(share)} of random architectures are worse "
-        "than the worst label. What is said of them is beyond the table."
+        f"The labels cover only the better part of the space: by their scores, {_sampled_percent(share)} of random architectures are "
+        "worse than the worst label. Predictions of these are extrapolations."
     )
 
 
-def _percent(share: float) -> str:
-    """A share of a sample: never 100 %, which a sample does not tell."""
-    return "more than 99 %" if share > 0.99 else f"{share:.0%}"
+def _sampled_percent(share: float) -> str:
+    """Formats a share of a sample, never as 100 %, which a sample can't show."""
+    return "more than 99 %" if share > 0.99 else percent(share)
 
 
 def _listed(numbers: list[int]) -> str:

@@ -1,1 +1,1 @@
-"""Pictures of the report, as SVG and HTML from plain data."""
+"""Draws plain data of the report as SVG and HTML."""

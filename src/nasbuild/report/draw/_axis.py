@@ -1,4 +1,4 @@
-"""Axes: from values to places in a picture."""
+"""Axes map values to positions in a picture."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Axis:
 
     @classmethod
     def over(cls, values: Iterable[float], start: float, end: float, *, margin: float = 0.04) -> Axis:
-        """An axis that holds all values with a margin; one value alone stands in its middle."""
+        """Returns an axis over all values with a margin; a single value is in the middle."""
         listed = list(values)
         low, high = min(listed), max(listed)
         extra = (high - low) * margin or abs(high) * 0.05 or 1.0
@@ -30,7 +30,7 @@ class Axis:
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
     def ticks(self, scale: Scale | None = None, most: int = 6) -> list[tuple[float, str]]:
-        """Places and texts of round numbers, in the scale's power of ten."""
+        """Returns positions and texts of round numbers, in the scale's power of ten."""
         unit = 10.0**scale.exponent if scale else 1.0
         marks = ticks(self.low / unit, self.high / unit, most)
         return [(self(mark * unit), tick_text(mark, marks)) for mark in marks]
@@ -39,7 +39,7 @@ class Axis:
 def draw_bottom(
     svg: Svg, axis: Axis, y: float, title: str, scale: Scale | None = None, *, top: float | None = None
 ) -> None:
-    """An axis below the picture, with its title in the middle; grid lines up to ``top``."""
+    """Draws a horizontal axis with a centred title, and grid lines up to ``top``."""
     for x, text in axis.ticks(scale):
         if top is not None:
             svg.line(x, top, x, y, "grid")
@@ -52,7 +52,7 @@ def draw_bottom(
 def draw_left(
     svg: Svg, axis: Axis, x: float, title: str, scale: Scale | None = None, *, right: float | None = None
 ) -> None:
-    """An axis at the left; the title stands over it, so that nobody has to turn the head."""
+    """Draws a vertical axis at the left, with a horizontal title above it."""
     for y, text in axis.ticks(scale, 5):
         if right is not None:
             svg.line(x, y, right, y, "grid")

@@ -1,4 +1,4 @@
-"""One colour for each choice of each feature, the same wherever it is drawn for a space."""
+"""Assigns a colour to each choice of each feature, the same in all pictures of a space."""
 
 from __future__ import annotations
 
@@ -8,13 +8,24 @@ from dataclasses import dataclass
 from nasbuild.space import Choice, Feature, Space
 
 _HUES = (250, 50, 155, 320, 195, 20, 95, 285)  # degrees in OKLCH, neighbours far apart
-_NAMES = (250, 75, 320, 195, 120, 20, 285, 50, 165, 345)  # no red beside green, which would seem to judge
+_NAMES = (
+    250,
+    75,
+    320,
+    195,
+    120,
+    20,
+    285,
+    50,
+    165,
+    345,
+)  # no red beside green, which would suggest a judgement
 NEUTRAL = "#d9d9d4"
 
 
 @dataclass(frozen=True)
 class Swatch:
-    """Fill and text colour of one choice, and the short text that stands for it."""
+    """Fill, text colour and short text of a choice."""
 
     fill: str
     ink: str
@@ -24,9 +35,8 @@ class Swatch:
 class Palette:
     """Colours of all choices of a space.
 
-    Numbers and ordered choices go from light (small) to dark (large) in the feature's hue; a false
-    truth value is nearly white; names get hues of their own. So each choice tuple has its own look,
-    and what is bigger is darker.
+    Numbers and ordered choices go from light (small) to dark (large) in the feature's hue. False is nearly white.
+    Names have distinct hues.
     """
 
     def __init__(self, space: Space, longest: int = 10) -> None:
@@ -45,23 +55,23 @@ class Palette:
                 )
 
     def swatch(self, feature: str, choice: Choice) -> Swatch:
-        """The look of a choice."""
+        """Returns the swatch of a choice."""
         return self._swatches[feature, isinstance(choice, bool), choice]
 
     def coded(self, feature: str) -> bool:
-        """Whether letters stand for the choices of a feature, their own texts being too long."""
+        """Whether letters replace the choices of a feature, as their texts are too long."""
         return any(self.swatch(feature, c).text != choice_text(c) for c in self.features[feature].choices)
 
 
 def choice_text(choice: Choice) -> str:
-    """A choice as a person writes it."""
+    """Formats a choice."""
     if isinstance(choice, bool):
         return "yes" if choice else "no"
     return f"{choice:g}" if isinstance(choice, float) and float(f"{choice:g}") == choice else str(choice)
 
 
 def short_texts(choices: tuple[Choice, ...], longest: int) -> list[str]:
-    """The choices' texts; letters A, B, ... for all of them if one is too long to stand in a box."""
+    """Returns the texts of choices, or letters A, B, ... if one text is too long for a cell."""
     texts = [choice_text(c) for c in choices]
     if max(map(len, texts), default=0) <= longest:
         return texts
@@ -69,7 +79,7 @@ def short_texts(choices: tuple[Choice, ...], longest: int) -> list[str]:
 
 
 def oklch(lightness: float, chroma: float, hue: float) -> str:
-    """Hex colour of OKLCH coordinates (Ottosson 2020); chroma is lowered until the screen can show it."""
+    """Converts OKLCH coordinates (Ottosson 2020) to a hex colour; reduces chroma until it is displayable."""
     while True:
         a, b = chroma * math.cos(math.radians(hue)), chroma * math.sin(math.radians(hue))
         long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
@@ -87,7 +97,7 @@ def oklch(lightness: float, chroma: float, hue: float) -> str:
 
 
 def diverging(steps: int, *, dark: bool) -> list[str]:
-    """Colours from worse (orange) over neutral to better (blue); the same hues as the tables' cells.
+    """Returns colours from worse (orange) over neutral to better (blue), as in the cells of tables.
 
     >>> diverging(3, dark=False)
     ['#d07a23', '#f4f3f2', '#5194e7']
@@ -102,13 +112,13 @@ def diverging(steps: int, *, dark: bool) -> list[str]:
 
 
 def contrast(one: str, other: str) -> float:
-    """Contrast ratio of two hex colours (WCAG 2), 1 to 21."""
+    """Returns the contrast ratio of two hex colours (WCAG 2), 1 to 21."""
     light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
 
 def ink_on(fill: str) -> str:
-    """The text colour that reads best on a fill."""
+    """Returns the text colour with the best contrast on a fill."""
     return max(("#000000", "#ffffff"), key=lambda ink: contrast(ink, fill))
 
 
@@ -124,7 +134,7 @@ def _fill(feature: Feature, i: int, start: int) -> str:
 
 def _merged(same: list[Feature]) -> Feature:
     choices = {(isinstance(c, bool), c): c for feature in same for c in feature.choices}
-    # Texts keep the order of the space; numbers (and truth values) have one of their own.
+    # Texts keep the order of the space; numbers and booleans are sorted.
     listed = list(choices.values())
     if not isinstance(listed[0], str) and same[0].kind != "ordered":
         listed.sort()

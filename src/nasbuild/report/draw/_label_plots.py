@@ -1,4 +1,4 @@
-"""Pictures of labels and predictions."""
+"""Plots of labels and predictions."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from nasbuild.report.draw._axis import Axis, draw_bottom, draw_left
 from nasbuild.report.draw._svg import Svg, fitted
 
 _WIDTH = 420
-_MOST_ROWS = 40
+_MAX_ROWS = 40
 
 
 def histogram(data: dict[str, Any], name: str, scale: Scale) -> str:
-    """Histogram of labels with a box of their quartiles below."""
+    """Draws a histogram of labels above a box of their quartiles."""
     edges, counts = data["histogram"]["edges"], data["histogram"]["counts"]
     label = (
         f"Histogram of {data['count']} labels of {name}, {scale.full(data['min'])} to "
@@ -40,14 +40,14 @@ def histogram(data: dict[str, Any], name: str, scale: Scale) -> str:
 
 
 def scatter(data: dict[str, Any], scale: Scale, target: str) -> str:
-    """Labelled architectures over two metrics; shaded by label where the target is an equation of them."""
+    """Draws labelled architectures over two metrics, shaded by label if the target is an equation of them."""
     (ax, ay), labels = data["axes"], data["labels"]
     sx, sy = Scale.of(ax["values"], ax["unit"]), Scale.of(ay["values"], ay["unit"])
-    told = f", shaded by {target}" if data["shaded"] else ""
+    shading = f", shaded by {target}" if data["shaded"] else ""
     svg = Svg(
         _WIDTH,
         238,
-        f"Scatter of {ay['name']} over {ax['name']} for {plural(len(labels), data['what'])}{told}",
+        f"Scatter of {ay['name']} over {ax['name']} for {plural(len(labels), data['what'])}{shading}",
         kind="plot",
     )
     x, y = Axis.over(ax["values"], 52, _WIDTH - 12), Axis.over(ay["values"], 202, 26)
@@ -59,7 +59,7 @@ def scatter(data: dict[str, Any], scale: Scale, target: str) -> str:
         step = min(int(5 * (v - low) / (high - low)), 4) if data["shaded"] and high > low else 2
         groups.setdefault(f"dot shade{step}" if data["shaded"] else "dot", []).append((x(a), y(b)))
     for kind, points in sorted(groups.items()):
-        # Points as one path of round line ends: a few bytes each, however many there are.
+        # Points are round line caps of one path, which takes only a few bytes per point.
         svg.add("path", d="".join(f"M{a:.1f} {b:.1f}h0" for a, b in points), class_=kind)
     if data["shaded"]:
         _shades(svg, scale, low, high, target)
@@ -67,7 +67,7 @@ def scatter(data: dict[str, Any], scale: Scale, target: str) -> str:
 
 
 def _shades(svg: Svg, scale: Scale, low: float, high: float, target: str) -> None:
-    """The legend of the shades, top right, as wide as the free place beside the axis title."""
+    """Draws the legend of the shades at the top right, beside the axis title."""
     texts = scale.plain(low), scale.plain(high)
     right = _WIDTH - 12 - len(texts[1]) * 6.8
     svg.text(_WIDTH - 12, 14, texts[1], size=11, anchor="end", class_="quiet")
@@ -77,8 +77,8 @@ def _shades(svg: Svg, scale: Scale, low: float, high: float, target: str) -> Non
 
 
 def built_plot(data: dict[str, Any], labels: dict[str, Any], name: str, scale: Scale) -> str:
-    """Predictions of the built architectures below the distribution of the labels."""
-    rows = data["built"][:_MOST_ROWS]
+    """Draws predictions of built architectures below a histogram of the labels."""
+    rows = data["built"][:_MAX_ROWS]
     edges, counts = labels["histogram"]["edges"], labels["histogram"]["counts"]
     ends = [v for r in rows for v in (r["prediction"] - r["std"], r["prediction"] + r["std"])]
     known = [r["label"] for r in rows if r["label"] is not None]

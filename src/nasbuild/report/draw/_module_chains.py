@@ -1,4 +1,4 @@
-"""Modules drawn as chains of layers: a column a layer, a coloured cell a feature."""
+"""Draws modules as chains of layers: one column per layer, one coloured cell per feature."""
 
 from __future__ import annotations
 
@@ -9,18 +9,14 @@ from nasbuild.report.draw._choice_colors import NEUTRAL, Palette, choice_text
 from nasbuild.report.draw._svg import Svg, fitted, text_width
 from nasbuild.space import Architecture, Module, Space, Stage, architecture_id, module_id
 
-_CELL, _GAP, _LABEL, _CAPTION = (
-    17,
-    9,
-    74,
-    19,
-)  # cell height, space between layers, label column, caption height
+_CELL, _GAP = 17, 9  # cell height, space between layers
+_LABEL, _CAPTION = 74, 19  # width of the label column, height of a caption
 _SMALL = 10.5
 
 
 @dataclass(frozen=True)
 class Chain:
-    """A module to draw, with a line above it, such as its score."""
+    """A module to draw, with a caption above it, such as its score."""
 
     module: Module
     caption: str = ""
@@ -37,18 +33,18 @@ def draw_modules(
     palette: Palette | None = None,
     alone: bool = True,
 ) -> str:
-    """SVG of modules of one stage, one below the other (as in Fig. 4 of the paper).
+    """Draws modules of one stage below each other, as SVG (as in Fig. 4 of the paper).
 
-    A layer is a column of cells, one a feature, joined by arrows in the order of computation.
-    Larger numbers are darker; a feature that is shared by the layers is written in the first one.
-    Works for any space; a chain that is too long for the width goes on in a new line.
+    A layer is a column of cells, one per feature; arrows show the order of computation. Larger numbers are darker.
+    A feature that all layers share is written only in the first one. A chain that is too long for the width
+    continues on the next line.
 
     Parameters
     ----------
     palette
-        Colours to share between drawings of one space; made from the space if None.
+        Colours to share between drawings of one space; default: those of the space.
     alone
-        False leaves the namespace out, for a picture that stands inside a page.
+        False omits the namespace, for a picture inside a page.
     """
     palette = palette or Palette(space)
     definition = space.stages[space.stage_index(stage)]
@@ -76,7 +72,7 @@ def draw_legend(
     palette: Palette | None = None,
     alone: bool = True,
 ) -> str:
-    """SVG that names the colours of the features of a space, of all if none are named."""
+    """Draws a legend of the colours of features, by default of all features of a space, as SVG."""
     palette = palette or Palette(space)
     cells: list[tuple[float, float, float, str, str, str]] = []  # x, y, width, fill, ink, text
     words: list[tuple[float, float, str, str]] = []  # x, y, text, whole text
@@ -118,7 +114,7 @@ def draw_legend(
 def draw_architecture(
     space: Space, architecture: Architecture, *, palette: Palette | None = None, alone: bool = True
 ) -> str:
-    """Compact SVG of a whole architecture: colours without texts, stages apart."""
+    """Draws a whole architecture as compact SVG: colours without texts, with gaps between stages."""
     palette = palette or Palette(space)
     rows = max([1, *(len(stage.features) for stage in space.stages)])
     tall, wide = (8, 11) if rows <= 3 else (5, 11)
@@ -150,7 +146,7 @@ def draw_architecture(
 def draw_panels(
     rows: Sequence[Sequence[str]], *, columns: Sequence[str] = (), gap: int = 20, label: str = ""
 ) -> str:
-    """One SVG of pictures in a grid, with a heading over each column; for a figure of several targets."""
+    """Arranges pictures in a grid with column headings, as one SVG."""
     sizes = [[_size(cell) for cell in row] for row in rows]
     widths = [max(row[i][0] for row in sizes if i < len(row)) for i in range(max(map(len, sizes), default=0))]
     heights = [max(h for _, h in row) for row in sizes]
@@ -168,7 +164,7 @@ def draw_panels(
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where things stand in the drawing of a stage."""
+    """Sizes in the drawing of a stage."""
 
     cell: float
     per_line: int
@@ -216,7 +212,7 @@ def _draw_chain(svg: Svg, stage: Stage, palette: Palette, layout: _Layout, chain
 
 
 def _cells(stage: Stage, palette: Palette, layer: Sequence) -> list[tuple[str, str, str, str]]:
-    """Feature, fill, ink and text of each cell of a layer; one neutral cell where there is no choice."""
+    """Returns feature, fill, text colour and text of each cell of a layer; one neutral cell if it has no choices."""
     if not stage.features:
         return [("", NEUTRAL, "#16181d", "")]
     found = []
@@ -248,7 +244,7 @@ def _arrow(svg: Svg, x: float, y: float) -> None:
 
 
 def _size(markup: str) -> tuple[float, float]:
-    """Width and height that one of our pictures states."""
+    """Reads width and height of a picture drawn here."""
     head = markup.split(">", 1)[0]
     width, height = (float(head.split(f' {name}="', 1)[1].split('"', 1)[0]) for name in ("width", "height"))
     return width, height

@@ -1,4 +1,4 @@
-"""Picture of a race."""
+"""Plot of a race."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _WIDTH, _TOP, _ROW, _LEFT = 420, 14, 30, 28
 
 
 def draw_race(data: dict[str, Any]) -> dict[str, Any]:
-    """A line for each racer: its first value pale, its repetitions dark, and their mean with its error."""
+    """Draws a line per architecture: first value (pale), repetitions (dark), and their mean with standard error."""
     racers = data["racers"]
     values = [v for r in racers for v in (r["first"], r["predicted"], *r["readings"]) if v is not None]
     scale = Scale.of(values, data["unit"])
     bottom = _TOP + _ROW * len(racers)
     chosen = racers[0]
     label = (
-        f"{data['target']} of the repetitions of {len(racers)} architectures, one a line; "
+        f"{data['target']} of the repetitions of {len(racers)} architectures, one per line; "
         f"the chosen one's mean is {scale.full(chosen['mean'])}"
     )
     svg = Svg(_WIDTH, bottom + 38, label, kind="plot")

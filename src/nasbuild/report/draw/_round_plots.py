@@ -1,4 +1,4 @@
-"""Picture of the rounds of a loop."""
+"""Plot of the rounds of the closed loop."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _WIDTH, _TOP, _BOTTOM, _LEFT = 420, 26, 202, 52
 
 
 def draw_rounds(data: dict[str, Any]) -> dict[str, Any]:
-    """A picture a target, and the scale of its numbers."""
+    """Draws one plot per target; returns plots and scales."""
     scales = [Scale.of([*t["values"], *t["predicted"]], t["unit"]) for t in data["targets"]]
     plots = [rounds_plot(data, target, scale) for target, scale in zip(data["targets"], scales, strict=True)]
     return {"scales": scales, "plots": plots}
 
 
 def rounds_plot(data: dict[str, Any], target: dict[str, Any], scale: Scale) -> str:
-    """Values in the order of evaluation, with predictions, the best so far and where rounds begin."""
+    """Draws values in order of evaluation, with predictions, the best so far and the starts of rounds."""
     values, predicted, best = target["values"], target["predicted"], target["best"]
     known = [v for v in (*values, *predicted) if v is not None]
-    label = f"{target['name']} of {len(values)} evaluations in their order" + (
-        f", the best so far as a line, in the end {scale.full(best[-1])}" if best[-1] is not None else ""
+    label = f"{target['name']} of {len(values)} evaluations in order" + (
+        f", with the best so far as a line, finally {scale.full(best[-1])}" if best[-1] is not None else ""
     )
     svg = Svg(_WIDTH, 238, label, kind="plot")
     x, y = Axis(0, len(values) + 1, _LEFT, _WIDTH - 12), Axis.over(known, _BOTTOM, _TOP)
@@ -33,7 +33,7 @@ def rounds_plot(data: dict[str, Any], target: dict[str, Any], scale: Scale) -> s
     for n, (value, expected) in enumerate(zip(values, predicted, strict=True), 1):
         if expected is not None and value is not None:
             svg.line(x(n), y(expected), x(n), y(value), "grid")
-    # What was measured outside the bounds is between what was predicted and what counts.
+    # Measurements outside the bounds get a shade between predictions and results.
     within = (
         [v if i else None for v, i in zip(values, data["inside"], strict=True)] if data["bounds"] else values
     )
@@ -41,11 +41,11 @@ def rounds_plot(data: dict[str, Any], target: dict[str, Any], scale: Scale) -> s
         [None if i else v for v, i in zip(values, data["inside"], strict=True)] if data["bounds"] else []
     )
     for kind, points in (("dot shade1", predicted), ("dot shade2", outside), ("dot shade4", within)):
-        # Points as one path of round line ends: a few bytes each, however many there are.
+        # Points are round line caps of one path, which takes only a few bytes per point.
         places = [f"M{x(n):.1f} {y(v):.1f}h0" for n, v in enumerate(points, 1) if v is not None]
         if places:
             svg.add("path", d="".join(places), class_=kind)
-    draw_bottom(svg, x, _BOTTOM, "evaluations, in their order")
+    draw_bottom(svg, x, _BOTTOM, "evaluations in order")
     steps = [(x(n), y(v)) for n, v in enumerate(best, 1) if v is not None]
     if not steps:
         return svg.markup()

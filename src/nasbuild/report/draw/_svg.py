@@ -1,4 +1,4 @@
-"""SVG by hand: a few shapes with classes that the page's style colours, and texts that are always escaped."""
+"""A minimal SVG writer: shapes with classes that the page styles; all texts are escaped."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _NAMESPACE = "http://www.w3.org/2000/svg"
 
 
 class Svg:
-    """Shapes of one picture, in its own units.
+    """Collects the shapes of one picture.
 
-    Attributes that a page may restyle are given as classes; a picture that must stand alone gives
-    fills and strokes as attributes, which a style sheet overrules.
+    Shapes use classes for what a page may restyle. A standalone picture also sets fills and strokes as attributes,
+    which a style sheet overrides.
     """
 
     def __init__(self, width: float, height: float, label: str, *, kind: str = "") -> None:
@@ -23,7 +23,7 @@ class Svg:
         self._parts: list[str] = []
 
     def add(self, tag: str, text: str | None = None, *, title: str = "", **attributes: object) -> None:
-        """A shape; ``_`` in attribute names stands for ``-``, a trailing one is dropped."""
+        """Adds a shape; ``_`` in attribute names becomes ``-``, a trailing one is dropped."""
         written = "".join(
             f' {_name(k)}="{escape(_value(v))}"' for k, v in attributes.items() if v is not None
         )
@@ -41,7 +41,7 @@ class Svg:
         title: str = "",
         **more: object,
     ) -> None:
-        """A text whose baseline starts (or is centred, or ends) at a point."""
+        """Adds a text whose baseline starts, is centred or ends at a point."""
         place = None if anchor == "start" else anchor
         self.add("text", text, title=title, x=x, y=y, font_size=size, text_anchor=place, **more)
 
@@ -49,30 +49,30 @@ class Svg:
         self.add("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
     def raw(self, markup: str) -> None:
-        """Markup that is safe already, such as another picture."""
+        """Adds markup that is already safe, such as another picture."""
         self._parts.append(markup)
 
     def __str__(self) -> str:
         return self.markup()
 
     def markup(self, *, alone: bool = False) -> Markup:
-        """The picture as an element of a page, or alone as a file of its own."""
+        """Returns the picture as an element of a page, or with ``alone`` as a file of its own."""
         size = f'width="{_value(self.width)}" height="{_value(self.height)}"'
         box = f'viewBox="0 0 {_value(self.width)} {_value(self.height)}"'
         kind = f' class="{escape(self.kind)}"' if self.kind else ""
-        space = f' xmlns="{_NAMESPACE}"' if alone else ""  # a page knows the namespace by itself
+        space = f' xmlns="{_NAMESPACE}"' if alone else ""  # only a standalone file needs the namespace
         head = f'<svg{space} role="img" {size} {box}{kind}'
         label, parts = escape(self.label), "".join(self._parts)
         return Markup(f'{head} aria-label="{label}" font-family="{FONT}">{parts}</svg>')
 
 
 def text_width(text: str, size: float) -> float:
-    """About how wide a text is."""
+    """Estimates the width of a text."""
     return len(text) * CHARACTER * size
 
 
 def fitted(text: str, width: float, size: float) -> str:
-    """The text, with its middle left out if it is too wide."""
+    """Shortens a text that is too wide by omitting its middle."""
     most = max(int(width / (CHARACTER * size)), 2)
     if len(text) <= most:
         return text

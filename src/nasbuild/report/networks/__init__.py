@@ -1,7 +1,7 @@
-"""The page of a run on networks that are graphs of operations."""
+"""The report page of a fit on operator graphs."""
 
+from nasbuild.report.networks._graph_cards import graph_sections
 from nasbuild.report.networks._layout import Layout, lay_out
-from nasbuild.report.networks._network import drawn_network
-from nasbuild.report.networks._views import graph_sections
+from nasbuild.report.networks._network_view import drawn_network
 
 __all__ = ["Layout", "drawn_network", "graph_sections", "lay_out"]

@@ -1,9 +1,8 @@
-"""Where the nodes of a network stand: layers from top to bottom, folded into columns like a text.
+"""Layout of a network: layers from top to bottom, wrapped into columns like text.
 
-Written here because what the picture needs, layers to fold and bends of edges, no library gives that can be relied
-on everywhere: fast-sugiyama is quick and good, but is compiled for recent systems only, which clusters often are not;
-grandalf is no longer kept; networkx does not order within layers. cytoscape.js would have to be fetched, as its code
-is not ours to hold, and a page or an install that needs the network fails where there is none.
+No library available everywhere gives layers to wrap and bends of edges. fast-sugiyama has binaries for recent systems
+only, grandalf is unmaintained, and networkx does not order nodes within layers. cytoscape.js would have to be
+downloaded, but the page must work offline.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import csr_matrix
 
-from nasbuild.report.networks._layers import BEND, Chains, layers_of, ordered
+from nasbuild.report.networks._layering import BEND, Chains, layers_of, ordered
 
 ROW = 38.0
-"""From layer to layer."""
-_GAP, _GUTTER, _LANE = 14.0, 34.0, 9.0  # between nodes, columns, and edges that go from column to column
-_SHAPE = 1.2  # width by height of the picture that the columns should fill
-_STRAIGHT = 8.0  # how much more it costs to bend an edge than to shift a node
+"""Distance between layers."""
+_GAP, _GUTTER, _LANE = 14.0, 34.0, 9.0  # between nodes, columns, and edges that change columns
+_SHAPE = 1.2  # desired ratio of width to height
+_STRAIGHT = 8.0  # cost of bending an edge, relative to shifting a node
 
 
 @dataclass(frozen=True)
@@ -34,12 +33,12 @@ class Layout:
     x, y
         Centres of the nodes, (nodes,) each.
     layer
-        Of each node, (nodes,); edges go from lower to higher ones.
+        Layer of each node, (nodes,); edges go from lower to higher layers.
     edges
-        For each edge its points, (points, 2), from centre to centre. Two points at one height are the two ends of
-        a turn: the edge goes on in another column.
+        Points of each edge, (points, 2), from centre to centre. Two points at one height are the ends of a turn,
+        where the edge continues in another column.
     width, height
-        Of the whole picture, from (0, 0).
+        Size of the picture, from (0, 0).
     """
 
     x: np.ndarray
@@ -51,17 +50,17 @@ class Layout:
 
 
 def lay_out(edges: np.ndarray, widths: Sequence[float]) -> Layout:
-    """Lay out a directed graph whose edges go from lower to higher nodes.
+    """Lays out a directed graph whose edges go from lower to higher nodes.
 
-    Longest-path layers, order within them by barycentres (Sugiyama et al. 1981), places by a linear programme; then
-    the layers are folded into columns so that the whole fills a picture.
+    Layers are longest paths, ordered by barycentres (Sugiyama et al. 1981); a linear programme sets the positions.
+    The layers are then wrapped into columns that fill the picture.
 
     Parameters
     ----------
     edges
-        (2, edges), source and target.
+        Source and target of each edge, (2, edges).
     widths
-        Of the nodes.
+        Widths of the nodes.
     """
     layer = layers_of(edges, len(widths))
     chain = Chains.of(edges, layer, widths)
@@ -70,9 +69,10 @@ def lay_out(edges: np.ndarray, widths: Sequence[float]) -> Layout:
 
 
 def _placed(chain: Chains, rows: list[list[int]]) -> np.ndarray:
-    """Places along the layers that make links as straight as order and widths allow, as a linear programme.
+    """Returns positions within layers that keep links as straight as order and widths allow.
 
-    As in Gansner et al., "A technique for drawing directed graphs" (1993): the least sum of weighted distances.
+    Solves a linear programme for the least sum of weighted distances, as in Gansner et al., "A technique for drawing
+    directed graphs" (1993).
     """
     n, links = len(chain.layer), len(chain.links)
     if not links:
@@ -87,13 +87,13 @@ def _placed(chain: Chains, rows: list[list[int]]) -> np.ndarray:
     pairs = [pair for row in rows for pair in pairwise(row)]
     left, right = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     least = (chain.width[left] + chain.width[right]) / 2 + _GAP
-    # Unknowns: places, then the distance of each link, which is at least the difference either way.
-    each, one = np.arange(links), np.ones(links)
+    # Unknowns: positions, then the length of each link, bounded below by the difference in both directions.
+    link, one = np.arange(links), np.ones(links)
     entries = (
         np.concatenate([one, -one, -one, -one, one, -one, np.ones(len(left)), -np.ones(len(left))]),
         (
-            np.concatenate([each] * 3 + [each + links] * 3 + [np.arange(len(left)) + 2 * links] * 2),
-            np.concatenate([source, target, each + n, source, target, each + n, left, right]),
+            np.concatenate([link] * 3 + [link + links] * 3 + [np.arange(len(left)) + 2 * links] * 2),
+            np.concatenate([source, target, link + n, source, target, link + n, left, right]),
         ),
     )
     matrix = csr_matrix(entries, shape=(2 * links + len(left), n + links))
@@ -105,7 +105,7 @@ def _placed(chain: Chains, rows: list[list[int]]) -> np.ndarray:
 
 
 def _side_by_side(chain: Chains, rows: list[list[int]]) -> np.ndarray:
-    """Places without regard to links, each layer around 0."""
+    """Returns positions that ignore links, each layer centred at 0."""
     x = np.zeros(len(chain.layer))
     for row in map(np.array, rows):
         half = chain.width[row] / 2
@@ -115,12 +115,13 @@ def _side_by_side(chain: Chains, rows: list[list[int]]) -> np.ndarray:
 
 
 def _folded(edges: np.ndarray, chain: Chains, x: np.ndarray, n: int) -> Layout:
+    """Wraps layers into columns, and routes edges between columns through lanes."""
     layers = int(chain.layer.max(initial=0)) + 1
     left = np.full(layers, np.inf)
     right = np.full(layers, -np.inf)
     np.minimum.at(left, chain.layer, x - chain.width / 2)
     np.maximum.at(right, chain.layer, x + chain.width / 2)
-    # How many sources have an edge from layer l to the next: a column should end where few do.
+    # Number of sources with an edge from a layer to the next; columns should end where it is small.
     crossing = np.zeros(layers, dtype=np.int64)
     np.add.at(crossing, chain.layer[np.unique(chain.links[:, 0])], 1)
     starts = max(
@@ -140,7 +141,7 @@ def _folded(edges: np.ndarray, chain: Chains, x: np.ndarray, n: int) -> Layout:
     of = column[chain.layer]
     px = x + np.array(shift)[of]
     py = (chain.layer - np.array(starts)[of]) * ROW + ROW / 2
-    # Lanes: where an edge that goes on in the next column passes between the two.
+    # Lanes hold the edges that continue in the next column.
     lane: dict[int, float] = {}
     for c in range(len(lanes)):
         rows = np.flatnonzero(column == c)
@@ -162,19 +163,19 @@ def _folded(edges: np.ndarray, chain: Chains, x: np.ndarray, n: int) -> Layout:
 
 
 def _cut(layers: int, columns: int, crossing: np.ndarray) -> list[int]:
-    """First layers of so many columns of about equal height, each where few edges go on."""
+    """Returns the first layers of columns of about equal height, each cut where few edges cross."""
     starts = [0]
     reach = max(int(0.12 * layers / columns), 1)
     for c in range(1, columns):
         even = round(c * layers / columns)
-        some = [s for s in range(even - reach, even + reach + 1) if starts[-1] < s < layers]
-        if some:
-            starts.append(min(some, key=lambda s: (crossing[s - 1], abs(s - even))))
+        candidates = [s for s in range(even - reach, even + reach + 1) if starts[-1] < s < layers]
+        if candidates:
+            starts.append(min(candidates, key=lambda s: (crossing[s - 1], abs(s - even))))
     return starts
 
 
 def _scale(starts: list[int], left: np.ndarray, right: np.ndarray, crossing: np.ndarray) -> float:
-    """How large the picture can be drawn in a frame of the wanted shape."""
+    """Returns the scale at which the picture fits into a frame of the desired shape."""
     ends = [*starts[1:], len(left)]
     wide = sum(right[a:b].max() - left[a:b].min() for a, b in zip(starts, ends, strict=True))
     wide += sum(2 * _GUTTER + _LANE * (crossing[s - 1] - 1) for s in starts[1:])

@@ -1,4 +1,4 @@
-"""Pictures of a run on networks: bars of agreement, and curves of what sizes are worth."""
+"""Plots of a fit on operator graphs: bars of rank correlations, and curves of effects of sizes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EFFECTS = Scale(0, 2)
 
 
 def agreement_plot(data: dict[str, Any]) -> str:
-    """Held-out SRCC of hops and of y', baselines below."""
+    """Draws held-out SRCC of hops, of y' and of baselines."""
     hops = [
         (f"hop {h['hop']}{' (features)' if h['hop'] == 0 else ''}", h, "bar second") for h in data["hops"]
     ]
@@ -29,23 +29,23 @@ def _short(title: str) -> str:
 
 
 def curve_limit(curves: list[dict[str, Any]]) -> float:
-    """The end of an axis that holds all means with their spread."""
+    """Returns the end of an axis for all means with their standard deviation."""
     ends = [abs(e) + s for c in curves for e, s in zip(c["effect"], c["effect_std"], strict=True)]
     ends += [abs(c["absent"][0]) + c["absent"][1] for c in curves if c["absent"]]
     return max([*ends, 1e-9]) * 1.05
 
 
 def effect_curve(curve: dict[str, Any], limit: float, sign: int) -> str:
-    """The effect of a number over its range: every member a thin line, the mean a thick one in its spread.
+    """Draws the effect of a number over its range: a thin line per member, a thick line with a band for the mean.
 
-    Bars below tell how many nodes have about that value; nodes without one stand apart, at the left.
+    Bars below show how many nodes have about that value; nodes without a value are at the left.
     """
     values, effects, spreads = curve["values"], curve["effect"], curve["effect_std"]
-    told = ", ".join(
+    summary = ", ".join(
         f"{compact(values[i])}: {EFFECTS.signed(effects[i])}"
         for i in sorted({0, len(values) // 2, len(values) - 1})
     )
-    svg = Svg(_WIDTH, _HEIGHT, f"Effect of {curve['name']}: {told}", kind="plot")
+    svg = Svg(_WIDTH, _HEIGHT, f"Effect of {curve['name']}: {summary}", kind="plot")
     y = Axis(-limit, limit, _BASE, _TOP)
     start = _LEFT + 10 + (_SLOT if curve["absent"] else 0)
     x = Axis.over([math.log10(v) for v in values], start, _WIDTH - 12, margin=0.02)
@@ -87,13 +87,13 @@ def _held(y: Axis, value: float, limit: float) -> float:
 
 def _support(svg: Svg, x: float, foot: float, share: float, title: str) -> None:
     if share > 0:
-        # A root: one value that most nodes have would press the others to nothing.
+        # The square root keeps rare values visible beside a very common one.
         tall = max(_SUPPORT * math.sqrt(share), 1)
         svg.add("rect", x=x - 3, y=foot - tall, width=6, height=tall, class_="bar pale", title=title)
 
 
 def _marks(values: list[float]) -> list[float]:
-    """Round numbers of a logarithmic axis, four to seven of them; the values themselves if there are few."""
+    """Returns four to seven round numbers for a logarithmic axis; few values are their own marks."""
     if len(values) <= 4 and values[-1] / values[0] < 1e3:
         return list(values)
     low, high = math.log10(values[0]), math.log10(values[-1])
@@ -110,7 +110,7 @@ def _marks(values: list[float]) -> list[float]:
 
 
 def compact(value: float) -> str:
-    """A count in few characters.
+    """Formats a count in few characters.
 
     >>> compact(7), compact(1536), compact(2_500_000)
     ('7', '1.54 k', '2.5 M')

@@ -1,7 +1,7 @@
 "use strict";
-// One view a target: a network on a canvas, nodes coloured by their score at a hop. Everything it needs is on the page.
+// One view per target: a network on a canvas, with nodes coloured by their score at a hop. All data are on the page.
 for (const root of document.querySelectorAll("[data-network]")) {
-  const told = JSON.parse(root.querySelector("script").textContent);
+  const data = JSON.parse(root.querySelector("script").textContent);
   const part = (name) => root.querySelector(`[data-part="${name}"]`);
   const canvas = part("canvas"), pen = canvas.getContext("2d");
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -14,18 +14,18 @@ for (const root of document.querySelectorAll("[data-network]")) {
   const signed = (v) => (v > 0 ? "+" : v < 0 ? "−" : "") + Math.abs(v).toFixed(2);
   const step = (score, m) => {
     const n = colours.length - 1;
-    return Math.round(((clamp((told.sign * score) / told.limits[m], -1, 1) + 1) / 2) * n);
+    return Math.round(((clamp((data.sign * score) / data.limits[m], -1, 1) + 1) / 2) * n);
   };
 
   function theme(light = !dark.matches) {
     const style = getComputedStyle(document.documentElement);
     inks = Object.fromEntries(["ink", "quiet", "line", "second", "accent", "card"].map((n) => [n, style.getPropertyValue("--" + n)]));
-    colours = told.colours[light ? "light" : "dark"];
-    const stops = told.sign > 0 ? colours : [...colours].reverse();
+    colours = data.colours[light ? "light" : "dark"];
+    const stops = data.sign > 0 ? colours : [...colours].reverse();
     part("ramp").style.background = `linear-gradient(90deg, ${stops.map((c) => c[0]).join()})`;
   }
 
-  // The path of an edge: down in curves; two points at one height are a turn into another column.
+  // The path of an edge: curves downwards; two points at one height are a turn into another column.
   function traced(p) {
     const path = new Path2D();
     path.moveTo(p[0], p[1]);
@@ -119,10 +119,10 @@ for (const root of document.querySelectorAll("[data-network]")) {
     vx = held(w / 2 - net.x[i] * k, w, net.width * k);
     vy = held(h / 2 - net.y[i] * k, h, net.height * k);
   }
-  // Where the picture is larger than the frame, no part of the frame stays empty.
+  // If the picture is larger than the frame, leave no part of the frame empty.
   const held = (shift, frame, picture) => picture > frame ? clamp(shift, frame - picture - 24, 24) : (frame - picture) / 2;
 
-  // The node, and what lies up to so many edges before it, in order.
+  // The node, and all nodes up to this many edges before it, in order.
   function before(i, hops) {
     const reached = new Set([i]);
     let edge = [i];
@@ -138,15 +138,15 @@ for (const root of document.querySelectorAll("[data-network]")) {
     selected = i;
     seen = new Set(i < 0 ? [] : before(i, hop));
     if (i >= 0 && least) reveal(i, least);
-    tell();
+    describe();
     ask();
   }
 
-  function tell() {
+  function describe() {
     const box = part("node");
     box.replaceChildren();
     if (selected < 0) {
-      box.append(make("p", "Click a node to see what it is, and its score at every hop.", { className: "quiet" }));
+      box.append(make("p", "Click a node to see its properties and its score at every hop.", { className: "quiet" }));
       return;
     }
     const i = selected, facts = make("dl", "", { className: "network-facts" });
@@ -173,12 +173,12 @@ for (const root of document.querySelectorAll("[data-network]")) {
     box.append(facts, table);
     const all = before(i, hop);
     const words = hop ? `Hop ${hop} sees ${all.length === 1 ? "only this node" : `${all.length} nodes`}: ` : "Hop 0 sees this node alone: ";
-    const told = make("p", words, { className: "network-piece" });
-    told.append(make("span", all.map((n) => net.texts[n]).join(", ")));
-    box.append(told);
+    const field = make("p", words, { className: "network-piece" });
+    field.append(make("span", all.map((n) => net.texts[n]).join(", ")));
+    box.append(field);
   }
 
-  // A search for all that a node sees at the hop, not for the node.
+  // Whether to search for the whole piece that a node sees at the hop.
   const whole = (asked) => asked.startsWith("=") || asked.includes(",");
 
   function search() {
@@ -187,7 +187,7 @@ for (const root of document.querySelectorAll("[data-network]")) {
     if (asked) {
       const all = [...net.x.keys()], named = (texts) => all.filter((i) => texts[i].toLowerCase().includes(asked));
       if (whole(asked)) matches = all.filter((i) => piece(i, hop).toLowerCase() === asked.replace(/^=\s*/, ""));
-      // Names tell the modules around a node as well, so what the node itself is comes first.
+      // Names include the surrounding modules, so matches of the node itself come first.
       else matches = [net.texts, net.names].map(named).find((some) => some.length) || [];
     }
     found = new Set(matches);
@@ -204,7 +204,7 @@ for (const root of document.querySelectorAll("[data-network]")) {
   }
 
   function show(n) {
-    net = told.networks[n];
+    net = data.networks[n];
     net.into ||= net.x.map(() => []);
     net.onto ||= net.x.map(() => []);
     if (!net.joined) net.edges[0].forEach((s, e) => { net.into[net.edges[1][e]].push(s); net.onto[s].push(net.edges[1][e]); });
@@ -225,8 +225,8 @@ for (const root of document.querySelectorAll("[data-network]")) {
     shapes = net.scores[hop].map((score) => step(score, hop));
     const radio = part("hop").querySelectorAll("input")[hop];
     radio.checked = true;
-    part("low").textContent = signed(-told.limits[hop]);
-    part("high").textContent = signed(told.limits[hop]);
+    part("low").textContent = signed(-data.limits[hop]);
+    part("high").textContent = signed(data.limits[hop]);
     canvas.setAttribute("aria-label", `${net.name} as a graph of ${net.x.length} nodes, coloured by score at hop ${hop} (SRCC ${radio.dataset.srcc})`);
     if (whole(part("search").value.trim())) search();
     select(selected);
@@ -264,7 +264,7 @@ for (const root of document.querySelectorAll("[data-network]")) {
   canvas.addEventListener("pointerup", (e) => { if (moved <= 4 && fingers.size === 1) select(nodeAt(e.offsetX, e.offsetY)); });
   for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, (e) => { fingers.delete(e.pointerId); canvas.style.cursor = "grab"; });
   canvas.addEventListener("wheel", (e) => {
-    // A page that stops scrolling because the pointer came over a picture is a nuisance.
+    // Do not capture scrolling of the page before the picture has focus.
     if (!e.ctrlKey && !e.metaKey && document.activeElement !== canvas) return;
     e.preventDefault();
     zoom(Math.exp(-e.deltaY * (e.ctrlKey ? 0.008 : 0.0015)), e.offsetX, e.offsetY);
@@ -293,18 +293,18 @@ for (const root of document.querySelectorAll("[data-network]")) {
   part("search").addEventListener("keydown", (e) => { if (e.key === "Enter") { e.preventDefault(); go(e.shiftKey ? -1 : 1); } });
   part("hop").addEventListener("change", (e) => rank(Number(e.target.value)));
   part("network").addEventListener("change", (e) => show(Number(e.target.value)));
-  told.networks.forEach((one, n) => {
+  data.networks.forEach((one, n) => {
     const roles = one.roles.length ? ` (${one.roles.join(", ")})` : "";
     part("network").append(make("option", `${one.name}: ${one.label}${roles}`, { value: n }));
   });
-  // From the card of pieces: the first network that has the piece, and all its places there.
+  // From the card of pieces: show the first network with the piece, and all its occurrences there.
   for (const button of root.closest(".target").querySelectorAll("button[data-piece]")) {
     button.addEventListener("click", () => {
-      const start = told.networks.indexOf(net);
+      const start = data.networks.indexOf(net);
       part("search").value = `= ${button.dataset.piece}`;
       rank(Number(button.dataset.hop));
-      for (let n = 0; n < told.networks.length; n++) {
-        show((start + n) % told.networks.length);
+      for (let n = 0; n < data.networks.length; n++) {
+        show((start + n) % data.networks.length);
         if (matches.length) break;
       }
       if (!matches.length) show(start);
@@ -317,8 +317,8 @@ for (const root of document.querySelectorAll("[data-network]")) {
   addEventListener("afterprint", () => { theme(); draw(); });
   new ResizeObserver(ask).observe(canvas);
   theme();
-  hop = told.limits.length - 1;
+  hop = data.limits.length - 1;
   show(0);
-  // What a script that drives the page needs to know.
+  // For scripts that drive the page.
   root.view = { place: (i) => [net.x[i] * k + vx, net.y[i] * k + vy], state: () => ({ hop, selected, matches, nodes: net.x.length, scale: k, seen: [...seen] }), draw };
 }

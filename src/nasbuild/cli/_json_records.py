@@ -1,0 +1,283 @@
+"""Objects inside the ``--json`` output of commands. Later versions may add keys; the keys named here stay."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Count = Annotated[int | None, Field(description="null from 10^300 on; see the field ..._log10")]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="allow", use_attribute_docstrings=True)
+
+
+class PredictedValue(_Record):
+    """A predicted value; an exactly known one has std 0."""
+
+    prediction: float | None
+    std: float | None
+    """Standard deviation of a new label, noise included."""
+
+
+class BuiltArchitecture(_Record):
+    """An architecture as `nasbuild build` writes it."""
+
+    id: str
+    arch: dict[str, Any]
+    """The architecture in the format of table rows."""
+    metrics: dict[str, float | None]
+    """Measured metrics, if the table has the architecture."""
+    target: str
+    score: float | None
+    """Sum of the module scores."""
+    shares: list[float | None]
+    """Module score of each stage."""
+    prediction: float | None
+    """Prediction y', interactions between stages included."""
+    std: float | None
+    """Standard deviation of the prediction."""
+    extrapolates: bool
+    """Whether the architecture lies beyond the table."""
+    expected: dict[str, PredictedValue] = {}
+    """Values of further targets and of bounded quantities."""
+    where: str = ""
+    """Bounds that the architecture was built for."""
+
+
+class Stage(_Record):
+    """A stage of a space."""
+
+    stage: str
+    depths: list[int]
+    """Possible numbers of layers."""
+    modules: Count
+    """Number of possible modules."""
+    modules_log10: float
+    listed: bool
+    """Whether the space lists the modules of the stage, as a reduced space does."""
+    features: dict[str, list[bool | int | float | str]]
+    """Choices of each feature."""
+    shared: list[str]
+    """Features whose choice all layers share."""
+
+
+class CostComparison(_Record):
+    """A declared cost, compared with the column of its name in the table."""
+
+    cost: str
+    unit: str
+    compared: int | None = None
+    """Number of compared rows; null without such a column."""
+    differ: int | None = None
+    """Number of rows that differ."""
+    largest_difference: float | None = None
+
+
+class MetricSummary(_Record):
+    """Values of a metric in a table."""
+
+    metric: str
+    direction: str | None
+    """maximize or minimize; null if not declared."""
+    unit: str | None
+    values: int
+    """Number of values that are not missing."""
+    min: float | None
+    median: float | None
+    max: float | None
+
+
+class Note(_Record):
+    """Something noticed while reading a table."""
+
+    kind: str
+    text: str
+    rows: list[str]
+    """The rows concerned, if they are listed."""
+
+
+class TableSummary(_Record):
+    """A validated table."""
+
+    rows: int
+    metrics: list[MetricSummary]
+    notes: list[Note]
+    unseen: list[dict[str, Any]]
+    """Choices of each stage that no row has."""
+
+
+class NextStep(_Record):
+    """A recommended next step."""
+
+    kind: str
+    text: str
+    details: list[str] = []
+    """Ids or rows that the text refers to."""
+    command: str | None = None
+    """The command for this step, if there is one."""
+
+
+class TargetTrust(_Record):
+    """How reliable a fit of a target is on held-out rows."""
+
+    target: str
+    level: str
+    """high, fair, low or none."""
+    verdict: str
+    """The level and its reasons, in sentences."""
+    labels: int
+    """Number of labels."""
+    better_baseline: str | None
+    """Recipe of the baseline that is better on this table; null if none is."""
+
+
+class SpaceTarget(_Record):
+    """What a fit in a space learned about a target."""
+
+    target: str
+    direction: str
+    unit: str
+    known: str
+    """How the target is known exactly; empty if it is learned."""
+    labels: dict[str, Any]
+    """Distribution of the labels."""
+    trust: dict[str, Any]
+    """Held-out SRCC (Spearman rank correlation) of prediction, module scores and baselines; calibration; verdict."""
+    effects: dict[str, Any]
+    """Kind and unit of the effects in `features`."""
+    features: list[dict[str, Any]]
+    """Effect of every choice, overall and per stage, best first."""
+    stages: list[dict[str, Any]]
+    """Best and worst modules of each stage."""
+    findings: list[str]
+    """The main results, in sentences."""
+    next: list[NextStep]
+
+
+class GraphTarget(_Record):
+    """What a fit on operator graphs learned about a target."""
+
+    target: str
+    labels: int
+    level: str
+    verdict: str
+    prediction: float
+    """Held-out SRCC (Spearman rank correlation) of the prediction."""
+    hops: list[float]
+    """Held-out SRCC of each message-passing depth."""
+    baselines: dict[str, float]
+    """Held-out SRCC of baselines on operation counts."""
+    features: list[dict[str, Any]]
+    """Effects of operations and attributes."""
+    numbers: list[dict[str, Any]]
+    """Effects of sizes, as curves."""
+    pieces: list[dict[str, Any]]
+    """Recurring pieces of networks with their scores, best first."""
+
+
+class OperationDifference(_Record):
+    """Contribution of a feature to the difference between two sets of networks."""
+
+    feature: str
+    effect: float
+    std: float
+
+
+class AimedEquation(_Record):
+    """An equation that aims at a part of the front, with the architecture that it would build."""
+
+    equation: str
+    id: str
+    arch: dict[str, Any]
+    expected: dict[str, PredictedValue]
+
+
+class FrontCoverage(_Record):
+    """How much of the labelled Pareto front a reduced space contains."""
+
+    targets: list[str]
+    front: int
+    """Size of the labelled front."""
+    covered: int
+    """Architectures of the front that the reduced space contains."""
+    module_share: float
+    """Share of the modules of the front that the reduced space contains."""
+
+
+class ImportedNetwork(_Record):
+    """A network converted to an operator graph."""
+
+    name: str
+    nodes: int
+    edges: int
+    parameters: int | None
+    macs: int | None
+    """Multiply-accumulates; null if some are unknown."""
+    ops: dict[str, int]
+    """Number of nodes of each operation."""
+
+
+class EvaluatedArchitecture(_Record):
+    """An evaluated architecture that no other one dominates."""
+
+    id: str
+    values: dict[str, float | None]
+    """Measured values of the targets."""
+
+
+class RoundTarget(_Record):
+    """Results of a round for one target."""
+
+    best_predicted: float | None
+    """Best prediction among the architectures of the round; null for a random round."""
+    std: float | None
+    """Standard deviation of that prediction."""
+    best_measured: float | None
+    best_so_far: float | None
+
+
+class RoundResult(_Record):
+    """A round of the closed loop."""
+
+    round: int
+    evaluated: int
+    failed: int
+    hypervolume: float | None
+    """Hypervolume of all results so far."""
+    targets: dict[str, RoundTarget]
+
+
+class FailureRule(_Record):
+    """Choices that go with failed evaluations."""
+
+    evaluated: int
+    failed: int
+    conditions: list[str]
+    """Choices that together go with failures; empty if no one or two choices describe them."""
+    text: str
+
+
+class RacedArchitecture(_Record):
+    """A promising architecture with repeated evaluations."""
+
+    id: str
+    mean: float | None
+    """Mean of the repetitions."""
+
+
+class LiveChoice(_Record):
+    """The choice of the closed loop or of random search in the live demo."""
+
+    id: str
+    measured: list[float]
+    """Losses of its trainings within the budget."""
+    fresh_losses: list[float]
+    """Losses of further trainings with new seeds."""
+    loss: float
+    """Mean of the fresh losses."""
+    label: float
+    """Loss in the table."""
+    rank: int
+    """Rank in the table; 1 is the best."""
