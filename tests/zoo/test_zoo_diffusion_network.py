@@ -127,5 +127,7 @@ def test_without_diffusers_the_error_names_the_extra(monkeypatch):
     for name in [n for n in sys.modules if n.split(".")[0] == "diffusers"]:
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, "diffusers", None)
-    with pytest.raises(NasbuildError, match=r"needs the package diffusers.*pip install 'nasbuild\[diffusion\]'"):
+    with pytest.raises(
+        NasbuildError, match=r"needs the package diffusers.*pip install 'nasbuild\[diffusion\]'"
+    ):
         load_networks("sd-unet", sd_unet())
