@@ -122,10 +122,12 @@ def test_networks_are_registered_for_costs_and_latency():
 
 
 def test_without_diffusers_the_error_names_the_extra(monkeypatch):
-    monkeypatch.delitem(sys.modules, "nasbuild.zoo.diffusion.denoising_step", raising=False)
-    monkeypatch.delitem(sys.modules, "nasbuild.zoo.diffusion.network", raising=False)
+    for name in ("denoising_step", "network", "networks"):
+        monkeypatch.delitem(sys.modules, f"nasbuild.zoo.diffusion.{name}", raising=False)
     for name in [n for n in sys.modules if n.split(".")[0] == "diffusers"]:
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, "diffusers", None)
-    with pytest.raises(NasbuildError, match=r"needs diffusers.*pip install 'nasbuild\[diffusion\]'"):
+    with pytest.raises(
+        NasbuildError, match=r"needs the package diffusers.*pip install 'nasbuild\[diffusion\]'"
+    ):
         load_networks("sd-unet", sd_unet())

@@ -100,9 +100,10 @@ def estimate_latencies(
 
     Each process has its code and objects elsewhere in memory. Eager torch is faster or slower by some percent
     because of that, for all networks alike, and no spread within a single process shows it. A neighbour on the same
-    core slows whole samples; a window sees past it if the window is longer than the neighbour stays. If a spread is
-    above the tolerance, or most are larger than on a quiet machine, and time is left, five more processes take longer
-    windows, and the first samples are dropped.
+    core slows whole samples; a window sees past it if the window is longer than the neighbour stays.
+
+    If time is left, five more processes may take longer windows, and the first samples are dropped. This happens if a
+    spread is above the tolerance, or if most spreads are larger than on a quiet machine.
 
     Parameters
     ----------

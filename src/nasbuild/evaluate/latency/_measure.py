@@ -48,8 +48,8 @@ def measure_latencies(
     """Latency, spread and reference of each architecture, in milliseconds.
 
     An architecture gets an error instead if its network can't be built or run, or its latency is too noisy. If there are
-    more networks than a process holds, several processes share them, so that the five processes of a network
-    lie as far apart in time as the whole sweep is long. The reference is a small fixed network that is timed
+    more networks than a process holds, several processes share them. So the five processes of a network lie as far
+    apart in time as the whole sweep is long. The reference is a small fixed network that is timed
     in between. Where it differs between two sweeps, so did the machine.
 
     Parameters

@@ -89,7 +89,7 @@ class _TorchJob:
 
 
 def reference_network() -> tuple[Any, Any]:
-    """A small fixed network and its input, which is timed beside the others."""
+    """A small fixed network and its input, which is timed between the others."""
     import torch
     from torch import nn
 

@@ -67,8 +67,8 @@ def _candidates(url: sa.URL) -> list[Path]:
     """Candidates in order: beside the store's file, the current folder, the user's cache folder, maybe on another disk."""
     candidates = [Path.cwd() / PENDING]
     if url.get_backend_name() == "sqlite":
-        beside = Path(url.database or "")
-        candidates.insert(0, beside.with_name(f"{beside.stem}.pending.jsonl"))
+        database = Path(url.database or "")
+        candidates.insert(0, database.with_name(f"{database.stem}.pending.jsonl"))
     with contextlib.suppress(RuntimeError):
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         candidates.append(cache / "nasbuild" / PENDING)

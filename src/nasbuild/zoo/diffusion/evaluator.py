@@ -87,13 +87,12 @@ class InpaintingFile(BaseModel):
         names = ("steps", "batch", "parts", "rate", "warmup", "ema", "every", "masks", "precision")
         return Training(**{name: getattr(self, name) for name in names})
 
-    def latents(self, beside: Path) -> tuple[Latents, Latents]:
+    def latents(self, base: Path) -> tuple[Latents, Latents]:
         """Images for training and for the test."""
         size = size_of(self.size)
         if self.fashion_mnist is not None:
             return tuple(
-                FoldedArrays(part.pixels, 2 * size.side)
-                for part in fashion_mnist(beside / self.fashion_mnist)
+                FoldedArrays(part.pixels, 2 * size.side) for part in fashion_mnist(base / self.fashion_mnist)
             )  # pyright: ignore[reportReturnType]
         if self.train is None or self.test is None or self.vae is None:
             raise NasbuildError(
@@ -101,28 +100,28 @@ class InpaintingFile(BaseModel):
                 where="inpainting file",
                 todo="give train, test and vae, or fashion_mnist",
             )
-        vae = load_vae(beside / self.vae)
+        vae = load_vae(base / self.vae)
         # The autoencoder halves the image at each of its levels but the first.
         side = size.side * 2 ** (len(vae.config.block_out_channels) - 1)
         train, test = (
-            EncodedFolder(beside / f, side, vae, workers=self.workers) for f in (self.train, self.test)
+            EncodedFolder(base / f, side, vae, workers=self.workers) for f in (self.train, self.test)
         )
         return train, test
 
-    def distance(self, beside: Path) -> Distance:
+    def distance(self, base: Path) -> Distance:
         """The Fréchet distance of features."""
         if self.fashion_mnist is None:
-            return Distance(beside / self.features)
+            return Distance(base / self.features)
         network = Classifier()
-        load(network, beside / self.features)
+        load(network, base / self.features)
         return Distance(network)
 
-    def embedding(self, beside: Path, size: Size) -> torch.Tensor:
+    def embedding(self, base: Path, size: Size) -> torch.Tensor:
         """The conditioning of the U-Net instead of a text, (1, tokens, width)."""
         shape = (1, size.tokens, size.text)
         if self.text is None:
             return torch.zeros(shape)
-        embedding = read_tensors(beside / self.text)[0].get("text")
+        embedding = read_tensors(base / self.text)[0].get("text")
         if embedding is None or embedding.shape != shape:
             found = "no 'text'" if embedding is None else f"'text' of {tuple(embedding.shape)}"
             raise NasbuildError(f"contains {found}", where=str(self.text), allowed=str(shape))
@@ -153,19 +152,19 @@ def load_inpainting(path: str | os.PathLike[str], *, distance: Distance | None =
     NasbuildError
         If something in the file is missing or invalid.
     """
-    file, beside = read_inpainting_file(path), Path(path).parent
+    file, base = read_inpainting_file(path), Path(path).parent
     size = size_of(file.size)
-    train, test = file.latents(beside)
+    train, test = file.latents(base)
     return Inpainting(
         size=size,
-        parent=read_tensors(beside / file.parent)[0],
-        text=file.embedding(beside, size),
+        parent=read_tensors(base / file.parent)[0],
+        text=file.embedding(base, size),
         train=train,
         training=file.training(),
         test=Validation(
             test,
             file.images,
-            distance or file.distance(beside),
+            distance or file.distance(base),
             Sampling(file.solver, file.denoising, file.paint),
             file.masks,
         ).add_real(),

@@ -18,7 +18,7 @@ def inherit(network: DenoisingUNet, parent: Mapping[str, Tensor]) -> None:
     """Fill a network with the weights of SDv1.4's architecture at the same size.
 
     In a narrower set of channels, each group keeps the channels with the largest L2 norm of all weights that write or
-    read them, in their old order (coupled weights are judged together, as by Fang et al., CVPR 2023). So groups keep
+    read them, in their old order. Coupled weights are judged together, as by Fang et al., CVPR 2023. So groups keep
     their norms, heads their queries, and all layers that share the channels keep the same ones. Queries are scaled so
     that attention logits keep their scale. If ``down4`` and ``down3`` differ in width, the additional shortcut copies
     the channels that both have. Input channels that the parent lacks, for mask and masked image, start at zero. The

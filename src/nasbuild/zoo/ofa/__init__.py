@@ -22,16 +22,16 @@ from nasbuild.zoo.ofa.family import (
 )
 
 if TYPE_CHECKING:
-    from nasbuild.zoo.ofa.accuracy import Accuracy, accuracy, recalibrate
     from nasbuild.zoo.ofa.images import ArrayImages, FolderImages, Images, fashion_mnist
     from nasbuild.zoo.ofa.recipe import Phase, Recipe
     from nasbuild.zoo.ofa.static_network import Network
     from nasbuild.zoo.ofa.supernet import Supernet
+    from nasbuild.zoo.ofa.top_k_accuracy import Accuracy, accuracy, recalibrate
     from nasbuild.zoo.ofa.train import train_supernet
     from nasbuild.zoo.ofa.weights import load_weights, save_weights
 
 _LAZY = {
-    "Accuracy": "accuracy",
+    "Accuracy": "top_k_accuracy",
     "ArrayImages": "images",
     "FolderImages": "images",
     "Images": "images",
@@ -39,10 +39,10 @@ _LAZY = {
     "Phase": "recipe",
     "Recipe": "recipe",
     "Supernet": "supernet",
-    "accuracy": "accuracy",
+    "accuracy": "top_k_accuracy",
     "fashion_mnist": "images",
     "load_weights": "weights",
-    "recalibrate": "accuracy",
+    "recalibrate": "top_k_accuracy",
     "save_weights": "weights",
     "train_supernet": "train",
 }

@@ -15,10 +15,10 @@ from nasbuild._settings_file import read_settings
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Evaluator
 from nasbuild.space import Architecture, Metric, Space
-from nasbuild.zoo.ofa.accuracy import accuracy, fold_batch_norms, recalibrate
 from nasbuild.zoo.ofa.family import Family, fashion, layers_of, mobilenet_v3, proxylessnas
 from nasbuild.zoo.ofa.images import FolderImages, Images, fashion_mnist
 from nasbuild.zoo.ofa.supernet import Supernet
+from nasbuild.zoo.ofa.top_k_accuracy import accuracy, fold_batch_norms, recalibrate
 from nasbuild.zoo.ofa.weights import load_weights
 
 METRICS = {
@@ -69,17 +69,16 @@ class SupernetFile(BaseModel):
             return proxylessnas(self.width or 1.3, classes=self.classes)
         return mobilenet_v3(self.width or 1.2, classes=self.classes)
 
-    def images(self, beside: Path) -> tuple[Images, Images]:
+    def images(self, base: Path) -> tuple[Images, Images]:
         """Images for recalibration and for the test."""
         if self.fashion_mnist is not None:
-            return fashion_mnist(beside / self.fashion_mnist)
+            return fashion_mnist(base / self.fashion_mnist)
         if self.train is None or self.test is None:
             raise NasbuildError(
                 "names no images", where="supernet file", todo="give train and test, or fashion_mnist"
             )
         train, test = (
-            FolderImages(beside / folder, self.side, workers=self.workers)
-            for folder in (self.train, self.test)
+            FolderImages(base / folder, self.side, workers=self.workers) for folder in (self.train, self.test)
         )
         if train.classes != test.classes:
             raise NasbuildError("train and test have different classes", where=f"{self.train}, {self.test}")
@@ -114,9 +113,9 @@ def supernet_measure(
     seed
         Selects the images of the recalibration.
     """
-    file, beside = read_supernet_file(path), Path(path).parent
-    supernet = load_supernet(file, beside)
-    train, test = file.images(beside)
+    file, base = read_supernet_file(path), Path(path).parent
+    supernet = load_supernet(file, base)
+    train, test = file.images(base)
     count = min(file.recalibrate, len(train.labels))
     chosen = np.random.default_rng(seed).permutation(len(train.labels))[:count]
     # Small sets are kept in memory: reading them for each architecture would take longer than its test.
@@ -133,8 +132,8 @@ def supernet_measure(
     return measure
 
 
-def load_supernet(file: SupernetFile, beside: Path) -> Supernet:
+def load_supernet(file: SupernetFile, base: Path) -> Supernet:
     """The supernet of a settings file, with its weights."""
     supernet = Supernet(file.shapes())
-    load_weights(supernet, beside / file.weights)
+    load_weights(supernet, base / file.weights)
     return supernet.eval()

@@ -25,8 +25,8 @@ def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
 def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
     """Load weights into a supernet or network; names of older checkpoints are understood.
 
-    Once-for-All's files may wrap the weights in ``state_dict``, use the older name ``mobile_inverted_conv`` for a
-    block's ``conv``, and name elastic parts with or without the inner module (``bn.bn.weight`` or ``bn.weight``). A
+    Once-for-All's files may wrap the weights in ``state_dict``, or use the older name ``mobile_inverted_conv`` for a
+    block's ``conv``. They name elastic parts with or without the inner module (``bn.bn.weight`` or ``bn.weight``). A
     torch file is read as plain tensors: no code in it runs.
 
     Raises

@@ -7,7 +7,7 @@ import torch
 from ofa_samples import random_supernet, tiny
 
 from nasbuild.zoo.ofa import accuracy, recalibrate
-from nasbuild.zoo.ofa.accuracy import fold_batch_norms
+from nasbuild.zoo.ofa.top_k_accuracy import fold_batch_norms
 
 
 @pytest.fixture
