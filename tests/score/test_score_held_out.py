@@ -24,8 +24,8 @@ from nasbuild.score import (
     score_stages,
 )
 from nasbuild.score._additive_scorer import (
-    _apart,
     _FoldResiduals,
+    _made_distinct,
     calibration_factor,
     folds,
     interaction_share,
@@ -162,9 +162,9 @@ def test_folds_of_equal_labels_are_learnt_from():
     labels = np.array([0.0, 0, 0, 0, 0, 1])
     _, parts = fit_additive(SPACE, some, labels, replace(QUICK, folds=3))
     assert all(np.isfinite(p.sums).all() and np.isfinite(p.prediction).all() for p in parts)
-    apart = _apart(labels, np.arange(5))
+    apart = _made_distinct(labels, np.arange(5))
     assert 0 < np.ptp(apart) < 1e-8
-    assert _apart(labels, np.arange(6)).tolist() == labels.tolist()
+    assert _made_distinct(labels, np.arange(6)).tolist() == labels.tolist()
     assert len(folds(3, 9, 0)) == 3
 
 
