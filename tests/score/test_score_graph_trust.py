@@ -1,4 +1,4 @@
-"""What is said of runs on networks: how far to believe them, who is better, and what sizes are worth."""
+"""Trust in fits on graphs: levels, better baselines, and effects of sizes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def baselines(**means: float) -> dict[str, Agreement]:
     return {name: Agreement.of([mean, mean]) for name, mean in means.items()}
 
 
-def test_hops_and_prediction_are_told_apart():
+def test_hops_and_prediction_are_distinguished():
     trust = measure_graph_trust(members([0.9, 0.8], 200), 200, {})
     assert [a.mean for a in trust.hops] == pytest.approx([0.1, 0.2])
     assert trust.prediction.mean == pytest.approx(0.85)

@@ -1,4 +1,4 @@
-"""How much of the interactions held-out rows bear out, against a direct least-squares solution."""
+"""The share of interactions that held-out rows confirm, against a direct least-squares solution."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Module rows as plain data, as files, and as the Arrow table of a run."""
+"""Module rows as plain data, as files, and as the Arrow table of a fit."""
 
 from __future__ import annotations
 

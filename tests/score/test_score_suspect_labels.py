@@ -1,4 +1,4 @@
-"""Labels that all other rows speak against: found where they are, not invented where they are not."""
+"""Suspect labels: found where labels are wrong, and only there."""
 
 from __future__ import annotations
 
