@@ -211,7 +211,7 @@ def test_leads_are_over_the_draws_that_all_have():
     assert "LightGBM's by +0.3150 on average" in lines[-2]
 
 
-def test_draws_that_lack_are_told():
+def test_draws_that_lack_are_reported():
     tables = {header[0]: {row[0]: row[1:] for row in rows} for header, rows in summary(made_up())}
     assert tables["fidelity of module scores"]["digits-macro loss 50"] == [
         "0.795 (4)",
@@ -250,7 +250,7 @@ def test_a_changed_recipe_is_measured_again_and_others_are_not(tmp_path):
     assert json.loads(out.read_text())["rows"] == rows
 
 
-def test_a_missing_folder_is_made_and_one_that_cannot_be_is_told(tmp_path):
+def test_a_missing_folder_is_made_and_one_that_cannot_be_is_reported(tmp_path):
     out = tmp_path / "a" / "b" / "scores.json"
     recipes = {m: {"name": m} if m in BASELINES else recipe(m).as_dict() for m in METHODS}
     assert bench_scores(tmp_path, out, methods=(), quick=True)["rows"] == []

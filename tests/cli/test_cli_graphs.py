@@ -190,7 +190,7 @@ def test_torch_networks_and_an_onnx_file_become_a_page(nasbuild, tmp_path, monke
     inputs = ("--graphs", "graphs.parquet", "--data", "metrics.csv", "--target", "+acc", "--epochs", 1)
     fitted = nasbuild("fit", *inputs, "--workers", 1, "--no-baselines", "--out", "fit")
     assert fitted.code == 0, fitted.err
-    assert "Only 13 networks checked it" in fitted.out
+    assert "Only 13 networks were held out" in fitted.out
     assert nasbuild("report", "fit", "--out", "report.html").code == 0
     html = (tmp_path / "report.html").read_text()
     assert "could not be created" not in html

@@ -1,4 +1,4 @@
-"""The terms of the additive process once more, slowly: readable keys, one layer at a time, dense sums."""
+"""A slow reference implementation of the terms of the additive GP: readable keys, one layer at a time, dense sums."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The additive process against a dense Gaussian process: every covariance from readable keys, solved at once."""
+"""The additive GP against a dense Gaussian process: every covariance from readable keys, solved at once."""
 
 from __future__ import annotations
 

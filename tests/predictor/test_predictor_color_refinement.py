@@ -1,4 +1,4 @@
-"""Kinds of nodes, against what message passing can see of a node written out."""
+"""Kinds of indistinguishable nodes, against message passing written out."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def check(graphs: Graphs, hops: int) -> list[int]:
 
 
 @given(spaces(), st.integers(0, 2**32 - 1))
-def test_architectures_are_as_many_kinds_as_can_be_told_apart(space, seed):
+def test_there_is_one_kind_for_each_distinguishable_architecture(space, seed):
     some = sample(space, 6, np.random.default_rng(seed), distinct=False)
     sizes = check(encode(space, some), 3)
     assert sizes == sorted(sizes)

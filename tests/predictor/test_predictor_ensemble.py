@@ -1,4 +1,4 @@
-"""Ensembles: who learns from what, who has how much to say, and the same bits from any number of workers."""
+"""Ensembles: splits, weights of members, and equal bits for any number of workers."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ class Fatal(Recipe):
         return os._exit, (3,)
 
 
-def test_a_worker_that_ends_is_told_in_a_sentence():
+def test_a_worker_that_ends_raises_one_clear_sentence():
     fatal = Fatal(**RECIPE.as_dict())
     with pytest.raises(NasbuildError, match="ended before its work was done; fit with one worker"):
         fit_ensembles(SCHEMA, SHAPE, [problem()], fatal, workers=2)

@@ -1,4 +1,4 @@
-"""Ensembles as bytes: equal to the bit when read back, and any damage told in one sentence."""
+"""Ensembles as bytes: equal to the bit when read back, and any damage refused in one sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes as arrays: equal to the bit when read back, and refused where they are damaged."""
+"""Additive GPs as arrays: equal to the bit when read back, and refused where they are damaged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers that only pass their input on: modules that make the same network are seen as the same."""
+"""Identity layers: modules that make the same network are treated as equal."""
 
 from __future__ import annotations
 

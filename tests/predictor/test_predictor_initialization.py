@@ -1,4 +1,4 @@
-"""Weights are drawn apart from torch's own random numbers, and are those that torch would have drawn."""
+"""Initial weights equal those of torch, and leave torch's random state alone."""
 
 from __future__ import annotations
 

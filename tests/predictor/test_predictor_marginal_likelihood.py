@@ -122,7 +122,7 @@ def test_the_prior_holds_where_there_is_little_to_learn_from():
     assert 0.1 < np.exp(log[2]) < 1
 
 
-def test_the_prior_expects_what_it_is_told():
+def test_the_prior_expects_what_it_is_reported():
     kernels, values = np.zeros((2, 3, 3)), np.array([1.0, -1.0, 0.0])
     centre = np.log([0.9, 0.01])
     log, _ = maximise_evidence([(Kernels.of(kernels), values)], centre=centre, width=1.0, iterations=50)

@@ -107,7 +107,7 @@ def test_every_recipe_comes_back_from_what_is_written_down(name):
     assert made.least == 5
 
 
-def test_kinds_are_told_apart():
+def test_kinds_are_distinguished():
     assert {name: recipe_kind(RECIPES[name]) for name in RECIPES} == {
         "default": "additive",
         "paper": "network",

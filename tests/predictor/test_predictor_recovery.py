@@ -72,7 +72,7 @@ def test_trainings_that_went_astray_do_not_hide_the_order(seed):
     assert np.mean(found["default"]) > np.mean(found["ridge"])
 
 
-def test_a_stage_of_thousands_of_modules_is_told_from_few_labels():
+def test_few_labels_rank_thousands_of_modules():
     space = load_space("ofa-mobilenet-v3")
     of = worth(space, 4)
     rng = np.random.default_rng(5)

@@ -199,7 +199,7 @@ def test_numbers_are_standardised_on_a_log_scale_if_it_exists(choices):
         assert values == pytest.approx(expected)
 
 
-def test_numbers_of_any_size_are_told_apart_or_left_out():
+def test_numbers_of_any_size_are_distinguished_or_left_out():
     for factor in (1e308, 1e-308):
         values = log_numbers(Feature("f", (-factor, 0.0, factor)))
         assert values.tolist() == pytest.approx([-(1.5**0.5), 0, 1.5**0.5])

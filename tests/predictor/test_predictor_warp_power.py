@@ -69,12 +69,12 @@ def test_scales_compare_by_the_density_of_the_labels(scales):
 def test_rows_that_say_nothing_of_the_scale_are_given(scales):
     """What the others are told by them: a conditional density is a quotient of two."""
     tells = np.arange(25) % 3 > 0
-    given = replace(scales, tells=tells)
+    given = replace(scales, informative=tells)
     alone = replace(
         scales,
         kernels=scales.kernels.among(np.flatnonzero(~tells)),
         rows=scales.rows[~tells],
-        tells=np.ones(9, bool),
+        informative=np.ones(9, bool),
     )
     assert whole(alone.kernels) == pytest.approx(whole(scales.kernels)[:, ~tells][:, :, ~tells])
     differences = []

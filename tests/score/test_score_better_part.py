@@ -62,7 +62,7 @@ def test_few_rows_tell_nothing_and_say_so():
     found = better_parts(parts_of(labels, labels), labels, 1)
     assert [(part.rows, part.modules, part.low) for part in found] == [(11, None, None), (7, None, None)]
     text = better_part_text(found[0])
-    assert text == "How well they order the better half can't be told from 11 held-out rows."
+    assert text == "11 held-out rows are too few to measure the order among the better half."
     alike = np.where(np.arange(60) < 30, np.arange(60.0), 99.0)
     assert better_parts(parts_of(alike, alike), alike, 1)[0].modules is None
 

@@ -1,4 +1,4 @@
-"""Where evaluations fail: regions of several kinds against what truly fails, and bad luck told from them."""
+"""Where evaluations fail: several kinds of regions against the truth, and bad luck distinguished from them."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_columns_count_what_they_say():
 
 
 @pytest.mark.parametrize("share", [0.1, 0.33])
-def test_bad_luck_is_told_from_regions(share):
+def test_bad_luck_is_distinguished_from_regions(share):
     told = 0
     for seed in range(12):
         rng = np.random.default_rng([seed, 5])

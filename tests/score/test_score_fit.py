@@ -1,4 +1,4 @@
-"""Learning from a table: the whole of it, and every mistake told before any work is done."""
+"""Learning from a table as a whole; every mistake is refused before any work is done."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def fitted():
     return fit(example_table(), TARGETS, recipe=HASTY, seed=3, baselines=False)
 
 
-def test_a_run_holds_what_the_parts_give(fitted):
+def test_a_fit_holds_the_results_of_its_parts(fitted):
     table = fitted.table
     values = [table.columns["latency"], table.columns["acc"]]
     values.append(values[1] / np.log10(values[0] + 1))
@@ -100,7 +100,7 @@ def test_nothing_is_predicted_as_nothing(fitted):
     assert (found.value.shape, found.std.shape, found.shares.shape) == ((0,), (0,), (0, 3))
 
 
-def test_progress_is_told():
+def test_progress_is_reported():
     told = []
     fit(
         example_table(), ["acc", "latency"], recipe=HASTY, baselines=False, progress=lambda *p: told.append(p)
@@ -150,7 +150,7 @@ def test_bad_rows_are_refused_or_skipped():
         (["acc * 10 ** (-150)"], {}, "labels reach from .*another unit"),
     ],
 )
-def test_mistakes_are_told_before_any_work(targets, options, match):
+def test_mistakes_are_refused_before_any_work(targets, options, match):
     def never(*_):
         raise AssertionError("work was done")
 
@@ -158,7 +158,7 @@ def test_mistakes_are_told_before_any_work(targets, options, match):
         fit(example_table(), targets, recipe=HASTY, progress=never, **options)
 
 
-def test_too_few_labels_are_told():
+def test_too_few_labels_are_reported():
     recipe = replace(HASTY, folds=5)
     with pytest.raises(TargetError, match="only 4 rows have a value; at least 5 are needed"):
         fit(example_table(4), ["acc"], recipe=recipe)

@@ -1,4 +1,4 @@
-"""What is said of runs on networks: how far to believe them, who is better, and what sizes are worth."""
+"""Trust in fits on graphs: levels, better baselines, and effects of sizes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def baselines(**means: float) -> dict[str, Agreement]:
     return {name: Agreement.of([mean, mean]) for name, mean in means.items()}
 
 
-def test_hops_and_prediction_are_told_apart():
+def test_hops_and_prediction_are_distinguished():
     trust = measure_graph_trust(members([0.9, 0.8], 200), 200, {})
     assert [a.mean for a in trust.hops] == pytest.approx([0.1, 0.2])
     assert trust.prediction.mean == pytest.approx(0.85)
@@ -40,25 +40,25 @@ def test_hops_and_prediction_are_told_apart():
     ("value", "tested", "level", "words"),
     [
         (0.95, 400, "high", "can be relied on"),
-        (0.7, 400, "fair", "neighbours in rank are not"),
+        (0.7, 400, "fair", "but not neighbours in rank"),
         (0.3, 400, "low", "a hint"),
-        (0.05, 400, "none", "too little to be believed"),
-        (0.95, 12, "low", "Only 12 networks checked it"),
-        (1.0, 3, "none", "Only 3 networks checked it"),
+        (0.05, 400, "none", "too low to be believed"),
+        (0.95, 12, "low", "Only 12 networks were held out"),
+        (1.0, 3, "none", "Only 3 networks were held out"),
         (-1.0, 20, "none", "Only 20 networks"),
     ],
 )
-def test_levels_and_few_networks_are_told(value, tested, level, words):
+def test_level_and_verdict_follow_the_correlation_and_the_number_of_networks(value, tested, level, words):
     trust = measure_graph_trust(members([value], tested), tested, {})
     assert trust.level == level
     assert words in trust.verdict
-    assert ("checked it" in trust.verdict) == (tested < 50)
+    assert ("networks were held out" in trust.verdict) == (tested < 50)
 
 
 def test_the_interval_of_few_networks_is_fishers():
     trust = measure_graph_trust(members([0.6], 28), 28, {})
     low, high = np.tanh(np.arctanh(0.6) + norm.ppf([0.025, 0.975]) / np.sqrt(25))
-    assert f"with 95 % confidence {low:.2f} to {high:.2f}" in trust.verdict
+    assert f"its 95 % interval is {low:.2f} to {high:.2f}" in trust.verdict
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_the_interval_of_few_networks_is_fishers():
         ({}, None),
     ],
 )
-def test_a_rival_that_wins_is_named(others, better):
+def test_a_significantly_better_baseline_is_named(others, better):
     trust = measure_graph_trust(members([0.9, 0.9], 300), 300, baselines(**others))
     assert trust.better == better
     assert ("is better" in trust.verdict) == (better is not None)

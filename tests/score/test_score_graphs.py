@@ -178,7 +178,7 @@ def test_unknown_operations_are_named(fitted):
     assert np.isfinite(value).all()
 
 
-def test_mistakes_are_told(fitted):
+def test_mistakes_are_reported(fitted):
     for targets, said in (([], "no target"), (["lat"], "lat")):
         with pytest.raises(TargetError, match=said):
             fit_graphs(fitted.table, targets, recipe=RECIPE)

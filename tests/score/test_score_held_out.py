@@ -1,4 +1,4 @@
-"""Evidence by SciPy's correlation, deviations that are widened, and modules that are not told apart."""
+"""Evidence by SciPy's correlation, calibrated deviations, and tied modules."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from nasbuild.score import (
     score_stages,
 )
 from nasbuild.score._additive_scorer import (
-    _apart,
     _FoldResiduals,
+    _made_distinct,
     calibration_factor,
     folds,
     interaction_share,
@@ -96,7 +96,7 @@ def additive():
     return some, labels, *found, len(done)
 
 
-def test_each_fold_is_told_by_a_process_that_did_not_see_it(additive):
+def test_each_fold_is_predicted_by_a_gp_that_held_it_out(additive):
     some, labels, scorer, parts, steps = additive
     assert steps == 5
     splits = k_fold(32, 4, np.random.default_rng(3))
@@ -162,9 +162,9 @@ def test_folds_of_equal_labels_are_learnt_from():
     labels = np.array([0.0, 0, 0, 0, 0, 1])
     _, parts = fit_additive(SPACE, some, labels, replace(QUICK, folds=3))
     assert all(np.isfinite(p.sums).all() and np.isfinite(p.prediction).all() for p in parts)
-    apart = _apart(labels, np.arange(5))
+    apart = _made_distinct(labels, np.arange(5))
     assert 0 < np.ptp(apart) < 1e-8
-    assert _apart(labels, np.arange(6)).tolist() == labels.tolist()
+    assert _made_distinct(labels, np.arange(6)).tolist() == labels.tolist()
     assert len(folds(3, 9, 0)) == 3
 
 
@@ -196,7 +196,7 @@ class Made(Scorer):
 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("noise", [0.0, 0.5, 20.0])
-def test_modules_that_one_in_ten_members_puts_first_are_not_told_apart(sign, noise):
+def test_modules_that_one_in_ten_members_ranks_first_are_tied(sign, noise):
     scorer = Made(noise=noise)
     for u, scores in enumerate(score_stages(scorer)):
         ranks = scores.best(sign)
@@ -212,7 +212,7 @@ def test_modules_that_one_in_ten_members_puts_first_are_not_told_apart(sign, noi
         assert n_tied(scorer, scores, sign) == expected
 
 
-def test_equal_modules_are_not_told_apart_and_certain_ones_are():
+def test_equal_modules_are_tied_and_certain_ones_are_not():
     stage = score_stage(Made(), 0)
     # Two layers of kernel 5: with op conv or skip in either, four modules are equal to the best.
     assert n_tied(Made(), stage, 1) == 3

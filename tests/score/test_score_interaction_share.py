@@ -1,4 +1,4 @@
-"""How much of the interactions held-out rows bear out, against a direct least-squares solution."""
+"""The share of interactions that held-out rows confirm, against a direct least-squares solution."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def folds(share: float, noise: float, seed: int = 0, rows: int = 40) -> list[_Fo
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.9])
 def test_the_share_is_the_most_believable_one(share):
     some = folds(share, 0.5)
-    adds, missed = np.concatenate([f.adds for f in some]), np.concatenate([f.missed for f in some])
+    adds, missed = np.concatenate([f.interactions for f in some]), np.concatenate([f.residual for f in some])
     variance = np.mean((missed - adds) ** 2)
 
     def unbelievable(w: float) -> float:

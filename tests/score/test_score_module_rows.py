@@ -1,4 +1,4 @@
-"""Module rows as plain data, as files, and as the Arrow table of a run."""
+"""Module rows as plain data, as files, and as the Arrow table of a fit."""
 
 from __future__ import annotations
 
@@ -186,11 +186,11 @@ def replaced(table: pa.Table, column: str, values) -> pa.Table:
 
 def test_other_columns_are_refused(arrow):
     table, counts = arrow
-    refused(table.drop_columns(["std"]), counts, "has other columns than its run")
+    refused(table.drop_columns(["std"]), counts, "has other columns than its fit")
     refused(table.rename_columns(["target", "stage", "module", "std", "score"]), counts, "has other columns")
-    refused(pa.table({"a": [1]}), counts, "has other columns than its run")
+    refused(pa.table({"a": [1]}), counts, "has other columns than its fit")
     other = modules_to_arrow(MIXED, [("acc", s) for s in scored(MIXED)])
-    refused(other, counts, "has other columns than its run")
+    refused(other, counts, "has other columns than its fit")
 
 
 def test_missing_or_surplus_rows_are_refused(arrow):

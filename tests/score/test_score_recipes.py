@@ -1,4 +1,4 @@
-"""Every recipe from a table to a run folder and back; damage of any model is told."""
+"""Every recipe from a table to a fit folder and back; damage of any model is refused."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def check_equal(a: Fit, b: Fit) -> None:
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_a_run_of_every_recipe_comes_back_to_the_bit(name, tmp_path):
+def test_a_fit_of_every_recipe_is_equal_when_read_back(name, tmp_path):
     fitted = made(name)
     save_fit(fitted, tmp_path / "a")
     back = load_fit(tmp_path / "a")
@@ -109,7 +109,7 @@ def test_every_recipe_is_fitted_target_by_target(name):
 
 
 @pytest.mark.parametrize("name", ["default", "ridge", "lightgbm"])
-def test_rivals_are_all_methods_but_the_one_asked_for(name):
+def test_baselines_are_all_methods_but_the_one_asked_for(name):
     table = example_table(24)
     problem = (table.architectures, table.columns["acc"])
     found = fit_baselines(SPACE, problem, QUICK[name], seed=5)
@@ -120,7 +120,7 @@ def test_rivals_are_all_methods_but_the_one_asked_for(name):
         assert (one.prediction, one.modules) == (evidence.prediction, evidence.modules)
 
 
-def test_a_run_measures_its_rivals_and_what_is_not_told_apart():
+def test_a_fit_measures_its_baselines_and_tied_modules():
     fitted = fit(example_table(12), ["acc"], recipe=QUICK["default"])
     trust = fitted.of().trust
     assert [r.name for r in trust.baselines] == ["ridge", "lightgbm"]
@@ -130,7 +130,7 @@ def test_a_run_measures_its_rivals_and_what_is_not_told_apart():
 
 
 @pytest.mark.parametrize("name", ["default", "ridge"])
-def test_too_few_labels_are_told(name):
+def test_too_few_labels_are_reported(name):
     with pytest.raises((TargetError, TableError), match="only 4 rows have a value; at least 5"):
         fit(example_table(4), ["acc"], recipe=QUICK[name])
 

@@ -1,4 +1,4 @@
-"""How much of a space the labels reach: nearly all by random rows, little by good ones."""
+"""The share of a space beyond the labels: little for random rows, most for good rows only."""
 
 from __future__ import annotations
 

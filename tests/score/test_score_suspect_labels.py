@@ -1,4 +1,4 @@
-"""Labels that all other rows speak against: found where they are, not invented where they are not."""
+"""Suspect labels: found where labels are wrong, and only there."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Scored:
     """A scorer of which the rows and the scale alone matter."""
 
     architectures: tuple[Architecture, ...]
-    scaled: bool = True
+    has_fitted_scale: bool = True
     space: Space = PAIR
 
 
@@ -56,7 +56,7 @@ def parts_of(missed: np.ndarray, deviation: np.ndarray | float) -> list[HeldOut]
     """Two folds, their rows in no order."""
     order, stated = np.random.default_rng(1).permutation(len(missed)), np.broadcast_to(deviation, len(missed))
     return [
-        HeldOut(test, -missed[test], -missed[test], missed=missed[test], deviation=stated[test])
+        HeldOut(test, -missed[test], -missed[test], residual=missed[test], deviation=stated[test])
         for test in np.array_split(order, 2)
     ]
 
@@ -115,7 +115,9 @@ def test_the_most_important_of_single_changes_is_not_suspect():
 
 def test_where_the_scale_is_not_fitted_nothing_is_suspect():
     labels = np.array([*np.linspace(1, 2, 30), 500.0])
-    assert suspect_labels(replace(scored(31), scaled=False), parts_of(labels - 1.5, 0.1), labels) == ()
+    assert (
+        suspect_labels(replace(scored(31), has_fitted_scale=False), parts_of(labels - 1.5, 0.1), labels) == ()
+    )
     assert suspect_labels(scored(31), [HeldOut(np.arange(31), labels, labels)], labels) == ()
     assert suspect_labels(scored(31), [], labels) == ()
 

@@ -68,7 +68,7 @@ def test_agreement_is_measured_member_by_member_on_its_held_out_rows():
     assert (trust.labels, trust.held_out) == (40, 10)
 
 
-def test_depths_that_fewer_than_two_architectures_have_are_told():
+def test_depths_that_fewer_than_two_architectures_have_are_reported():
     shallow, deep = ((3, "conv"),), ((3, "conv"), (5, "skip"))
     one, three = ((7, True),), ((7, True), (3, True), (3, True))
     rows = [(shallow, one), (shallow, one), (deep, one), (shallow, one), (shallow, three)]
@@ -164,7 +164,7 @@ def folds(name: str, mean: float, *away: float) -> Baseline:
     return Baseline(name, Agreement.of([0.9] * 5), Agreement.of([mean + a for a in (away or (0.0,) * 5)]))
 
 
-def test_baselines_are_told_and_the_better_one_is_offered():
+def test_baselines_are_reported_and_the_better_one_is_recommended():
     scorer = random_scorer(SPACE, 1)
     baselines = [folds("ridge", 0.7), folds("lightgbm", 0.85)]
     trust = measure_trust(scorer, evidence(0.8), baselines=baselines, n_tied=[np.int64(3), 0, 1])
@@ -181,14 +181,14 @@ def test_baselines_are_told_and_the_better_one_is_offered():
     assert "--recipe" not in trust.verdict
 
 
-def test_where_nothing_is_believed_no_rival_is_either():
+def test_where_nothing_is_believed_no_baseline_is_either():
     assert (
         measure_trust(random_scorer(SPACE, 1), evidence(0.05), baselines=[folds("ridge", 0.9)]).better is None
     )
 
 
 @given(st.lists(st.floats(-0.2, 0.2), min_size=5, max_size=5), st.floats(-0.1, 0.3))
-def test_a_rival_is_offered_where_a_paired_t_test_is_sure(away, lead):
+def test_a_baseline_is_offered_where_a_paired_t_test_is_sure(away, lead):
     baseline, own = folds("ridge", 0.6 + lead, *away), evidence(0.6)
     assume(np.ptp(away) > 1e-6)
     offered = better_method(own.modules, [baseline], "fair") == "ridge"

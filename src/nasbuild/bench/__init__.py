@@ -1,4 +1,4 @@
-"""Room ``bench``: the benchmarks that users can run themselves, on the tables that the claims rest on."""
+"""Room ``bench``: benchmarks that users can run, on the tables on which the published figures rest."""
 
 from nasbuild.bench._cells import METHODS, Cell, cells
 from nasbuild.bench._external_baselines import BASELINES, fit_external_baseline, installed

@@ -1,4 +1,4 @@
-"""What is measured: tables, targets and sizes, and which rows each draw learns from."""
+"""The cells of the benchmark: tables, targets and numbers of labels, and the rows of each random draw."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SETTINGS: tuple[tuple[str, tuple[str, ...], tuple[int, ...]], ...] = (
     ("digits-macro", ("loss",), (50, 100, 300)),
 )
 QUICK = (("nas-bench-macro", "acc", 300), ("digits-macro", "loss", 50), ("digits-macro", "loss", 300))
-"""Cells of the quick form: small tables whose truth is known exactly, with few labels (many members) and more."""
+"""Cells of the quick form: small tables with exactly known truth, with few labels (many members) and more."""
 QUICK_DRAWS = 3
 
 
@@ -34,7 +34,7 @@ class Cell:
 
     @property
     def draws(self) -> int:
-        """How many random draws are measured: with many labels they differ less."""
+        """Number of random draws; fewer with many labels, as they differ less."""
         return 5 if self.size >= 1_000 else 10
 
     @property
@@ -42,7 +42,7 @@ class Cell:
         return f"{self.table} {self.target} {self.size}"
 
     def rows(self, labelled: np.ndarray, draw: int) -> np.ndarray:
-        """The rows to learn from, ascending, of those that have a label: the same for every method."""
+        """Rows to learn from, ascending, chosen from those with a label; the same for every method."""
         seed = [zlib.crc32(f"{self.table} {self.target}".encode()), self.size, draw]
         return np.sort(np.random.default_rng(seed).permutation(labelled)[: self.size])
 

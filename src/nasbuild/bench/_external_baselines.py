@@ -1,7 +1,7 @@
-"""Regressors of others that the prediction is measured beside: they give no module scores.
+"""External regressors as baselines for the prediction; they give no module scores.
 
-CatBoost (Prokhorenkova et al., NeurIPS 2018) and BoTorch's ``SingleTaskGP`` (Balandat et al., NeurIPS 2020), both with the
-settings that they have by themselves.
+CatBoost (Prokhorenkova et al., NeurIPS 2018) and BoTorch's ``SingleTaskGP`` (Balandat et al., NeurIPS 2020), both with
+default settings.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ Predict = Callable[[Sequence[Architecture]], np.ndarray]
 
 
 def installed(method: str) -> bool:
-    """Whether a method's package is there; what nasbuild itself needs always is."""
+    """Whether a method's package is installed; nasbuild's own methods always are."""
     return method not in _OPTIONAL or find_spec(method) is not None
 
 
 def fit_external_baseline(
     method: str, space: Space, architectures: Sequence[Architecture], labels: np.ndarray, seed: int
 ) -> Predict:
-    """Fit on architectures and labels (architectures,); what it gives predicts labels of others, (others,)."""
+    """Fit on architectures and labels (architectures,); returns a function that predicts labels of architectures."""
     fit = {"catboost": _fit_catboost, "botorch": _fit_botorch}[method]
     return fit(space, architectures, labels, seed)
 
@@ -42,7 +42,7 @@ def _fit_catboost(
 
     def pool(some: Sequence[Architecture], known: np.ndarray | None = None) -> Pool:
         rows = columns.of_architectures(some).astype(object)
-        # A layer that is missing is a category of its own.
+        # A missing layer is a category of its own.
         rows[:, texts] = np.where(rows[:, texts] != rows[:, texts], "none", rows[:, texts].astype(str))
         return Pool(rows, known, cat_features=texts.tolist(), thread_count=1)
 
@@ -74,7 +74,7 @@ def _fit_botorch(
         found = torch.tensor(_between_0_and_1(space, others)[:, varying])
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            # A posterior is of all its rows together: its size grows with their square.
+            # A posterior is joint over its rows: its size grows with their square.
             return np.concatenate([model.posterior(some).mean[:, 0].numpy() for some in found.split(1024)])
 
     return predict
@@ -89,7 +89,7 @@ def _numeric(space: Space) -> np.ndarray:
 
 
 def _between_0_and_1(space: Space, architectures: Sequence[Architecture]) -> np.ndarray:
-    """Numbers scaled by their choices, 0 where the layer is missing, and other choices one by one; (architectures, columns)."""
+    """Numbers scaled to 0..1, 0 where the layer is missing, and other choices one-hot, (architectures, columns)."""
     plain = Columns(space, one_hot=False).of_architectures(architectures)
     single = Columns(space, one_hot=True).of_architectures(architectures)
     low, high, one_hot = [], [], []

@@ -1,4 +1,4 @@
-"""What modules and architectures are truly worth, where that is known."""
+"""Ground truth: true labels of architectures and mean labels of modules, where they are known."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FAMILIES = {"ofa-mbv3-surrogate": "mbv3", "ofa-pn-surrogate": "pn"}
 
 
 class Truth(Protocol):
-    """Worth of modules, and labels of any architecture."""
+    """True mean labels of modules, and labels of any architecture."""
 
     def worth(self, target: str) -> list[tuple[int, list[Module], np.ndarray]]:
         """For each stage: its index, modules of it, and their mean label over contexts."""
@@ -50,7 +50,7 @@ def read(data: Path, name: str) -> Table:
 
 
 def truth(data: Path, name: str) -> Truth | None:
-    """The truth about a table; None where it is not known."""
+    """The ground truth of a table; None where it is not known."""
     if name in _FAMILIES:
         return _surrogate(data, name)
     table = read(data, name)
@@ -59,7 +59,7 @@ def truth(data: Path, name: str) -> Truth | None:
 
 @dataclass(frozen=True)
 class Whole:
-    """A table that holds every architecture of its space: all is known exactly."""
+    """A table with all architectures of its space, so that everything is known exactly."""
 
     table: Table
 
@@ -77,14 +77,14 @@ class Whole:
         return self.table.columns[target][[self.table.row_of[a] for a in architectures]]
 
     def rank(self, target: str, architectures: Sequence[Architecture]) -> int:
-        """Rank of the best of some architectures among all; 1 is the best, ties share the better rank."""
+        """Rank of the best of some architectures among all; 1 is best, ties share the better rank."""
         sign = self.table.metrics[target].sign
         best = (sign * self.label(target, architectures)).max()
         return 1 + int((sign * self.table.columns[target] > best).sum())
 
 
 class Surrogate:
-    """A regressor that labels any architecture at once: pseudo-labels, but of every architecture."""
+    """A surrogate that labels any architecture: pseudo-labels instead of measured ones."""
 
     def __init__(self, space: Space, predict: Callable[[list[Any], str], np.ndarray]) -> None:
         self.space, self._predict = space, predict

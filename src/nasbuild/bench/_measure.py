@@ -1,4 +1,4 @@
-"""One fit of one method on one draw of a cell, measured on everything it did not see."""
+"""One fit of one method on one draw of a cell, measured on all held-out rows."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from nasbuild.predictor import (
 from nasbuild.score import DEVIATIONS, AdditiveScorer, GNNScorer, Scorer, fit_additive, fit_model
 from nasbuild.space import Architecture, Space, count_modules, encode, graph_schema, module_codes, module_key
 
-BEST = 3  # modules of each stage that are combined
+BEST = 3  # best modules of each stage that are combined
 
 
 @dataclass(frozen=True, repr=False)
 class _Single(Scorer):
-    """A baseline fitted once on all rows: no fold is needed where the truth is at hand."""
+    """A baseline fitted once on all rows; folds are not needed where the truth is known."""
 
     space: Space
     architectures: tuple[Architecture, ...]
@@ -57,9 +57,9 @@ class _Single(Scorer):
 
 
 def measure(data: Path, cell: Cell, draw: int, method: str) -> dict[str, Any]:
-    """Fidelity, agreement on held-out rows, and the best of the K best modules' combinations.
+    """Fidelity of scores, agreement on held-out rows, and the best of the K best modules' combinations.
 
-    Of regressors of others, which score no modules, how well the prediction agrees.
+    For external regressors, which score no modules, only the agreement of the prediction.
     """
     table = read(data, cell.table)
     labels = table.columns[cell.target].astype(np.float64)
@@ -74,8 +74,8 @@ def measure(data: Path, cell: Cell, draw: int, method: str) -> dict[str, Any]:
             predict = fit_external_baseline(method, table.space, architectures, labels[rows], draw)
             seconds = time.perf_counter() - start
             agreement = srcc(predict(held), labels[rest])
-        told = {"cell": cell.name, "draw": draw, "method": method, "seconds": seconds}
-        return told | {"prediction": agreement}
+        row = {"cell": cell.name, "draw": draw, "method": method, "seconds": seconds}
+        return row | {"prediction": agreement}
     with one_thread():
         scorer = _fit(table.space, architectures, labels[rows], method, draw)
         seconds = time.perf_counter() - start
@@ -102,7 +102,7 @@ def _fit(
 ) -> Scorer:
     chosen = recipe(method)
     if isinstance(chosen, AdditiveRecipe):
-        # With its folds: they widen the intervals.
+        # With its folds, which calibrate the intervals.
         return fit_additive(space, architectures, labels, chosen, seed=seed)[0]
     if isinstance(chosen, BaselineRecipe):
         return _Single(space, architectures, labels, fit_model(space, architectures, labels, chosen, seed))
@@ -133,12 +133,12 @@ def _against_truth(scorer: Scorer, known: Truth, target: str, sign: int) -> dict
 
 
 def _combined(modules: Sequence[np.ndarray]) -> np.ndarray:
-    """All picks of some modules of each stage, (picks, stages)."""
+    """All combinations of some modules of each stage, (picks, stages)."""
     return np.array(list(itertools.product(*modules)))
 
 
 def _modules(scorer: Scorer) -> ScoredModules:
-    """All modules with their scores; of those that make the same network, the first."""
+    """All modules with their scores; of modules that make the same network, the first."""
     codes: list[list[np.ndarray]] = []
     scores = []
     for u, stage in enumerate(scorer.space.stages):

@@ -1,4 +1,4 @@
-"""The result as pictures: a panel for each table and target, a line for each method."""
+"""Plots of a result: a panel for each table and target, a line for each method."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _COLORS = {
     "paper": "#c0392b",
 }
 _ACROSS = 5
-_PERFECT = 1e-4  # of 1 - SRCC; what is nearer to perfect is drawn here
+_PERFECT = 1e-4  # smallest 1 - SRCC of the axis; better values are drawn here
 
 
 def plot(result: dict[str, Any], out: Path) -> list[Path]:
-    """Draw 1 - SRCC over the number of labels, mean of the draws, on logarithmic axes.
+    """Plot 1 - SRCC (Spearman rank correlation) over the number of labels, mean of the draws, on logarithmic axes.
 
-    Writes one SVG a figure beside ``out``, named after it, and tells which. Equal results give equal files.
+    Writes one SVG for each figure beside ``out``, named after it, and returns their paths. Equal results give equal files.
     """
     written = []
     for key in _DRAWN:

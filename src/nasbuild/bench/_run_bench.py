@@ -34,17 +34,17 @@ def bench_scores(
     workers: int = 1,
     progress: Progress = lambda *_: None,
 ) -> dict[str, Any]:
-    """Measure every method on the same draws of every cell.
+    """Measure all methods on the same draws of all cells.
 
-    The first draws of all cells come first, recipe ``paper`` last, so that an unfinished result
-    has every cell. What ``out`` holds already is not measured again, unless its recipe has changed.
+    The first draws of all cells come first and recipe ``paper`` last, so that an unfinished result covers all cells.
+    Results that ``out`` already holds are kept, unless their recipe has changed.
 
     Parameters
     ----------
     data
         Folder of the tables.
     draws
-        At most so many draws of each cell; if None, all of them, or three in the quick form.
+        Maximum draws of each cell; if None, all of them, or three in the quick form.
 
     Raises
     ------
@@ -72,11 +72,11 @@ def bench_scores(
     result["recipes"] |= recipes
     done = {(row["draw"], row["method"], row["cell"]) for row in result["rows"]}
     left = [job for job in wanted if (job[0], job[1], job[2].name) not in done]
-    # Recipe paper takes longest and comes last; before it, one draw of all cells after another.
+    # Recipe paper is slowest and comes last; before it, draw after draw of all cells.
     left.sort(key=lambda job: (job[1] == "paper", job[0], job[2].size, METHODS.index(job[1])))
     for _, _, cell in left:
         _require(data, cell)
-    # What can't be written should be known before hours of work.
+    # An unwritable place should fail before hours of work.
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -92,7 +92,7 @@ def bench_scores(
 
 
 def _measured(data: Path, jobs: Sequence[_Job], workers: int) -> Iterator[dict[str, Any]]:
-    """What each job gives, as they end: one after another in this process, or by several workers."""
+    """Results of the jobs as they finish, in this process or in several workers."""
     if workers <= 1:
         for draw, method, cell in jobs:
             yield measure(data, cell, draw, method)

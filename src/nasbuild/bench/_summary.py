@@ -1,4 +1,4 @@
-"""Means over the draws, and what they say of the methods."""
+"""Summary tables of a result: means over draws, leads and gaps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ADDITIVE = ("ridge", "lightgbm")
 
 
 def summary(result: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
-    """A table a figure: a row a cell, a column a method, draws in brackets where some are missing."""
+    """A table for each figure, a row for each cell, a column for each method; draws in brackets where some are missing."""
     found = []
     for key, title in FIGURES.items():
         values = values_of(result, key)
@@ -40,7 +40,7 @@ def summary(result: dict[str, Any]) -> list[tuple[list[str], list[list[str]]]]:
 
 
 def margins(result: dict[str, Any]) -> list[str]:
-    """How far recipe ``default`` leads, over all cells and draws that all compared methods have."""
+    """Leads of recipe ``default``, over all cells and draws that all compared methods have."""
     lines = []
     for key in ("fidelity", "held_out"):
         lines += _lead_lines(result, key, "the better of ridge and LightGBM", _ADDITIVE)
@@ -57,7 +57,7 @@ def _measured(result: dict[str, Any], key: str) -> tuple[str, ...]:
 
 
 def behind(result: dict[str, Any], key: str, least: float = 0.005) -> list[tuple[str, str, float]]:
-    """Cells in which another method's mean is ahead of ``default`` by more than ``least``: cell, best method, by how much.
+    """Cells in which another method leads ``default`` by more than ``least``: cell, best method, lead of its mean.
 
     Each method is compared on the draws that it shares with ``default``.
     """
@@ -77,16 +77,16 @@ def _lead_lines(
         return []
     worst = min(lead, key=lambda cell: lead[cell])
     mean = float(np.mean(list(lead.values())))
-    told = f"{FIGURES[key]}: default leads {whom} by {mean:+.4f} on average over {len(lead)} cells"
-    return [f"{told}; least in {worst}: {lead[worst]:+.4f}"]
+    lead_text = f"{FIGURES[key]}: default leads {whom} by {mean:+.4f} on average over {len(lead)} cells"
+    return [f"{lead_text}; least in {worst}: {lead[worst]:+.4f}"]
 
 
 def _leads(
     result: dict[str, Any], key: str, others: tuple[str, ...], *, some: bool = False
 ) -> dict[str, float]:
-    """Mean of ``default`` less the best mean of the others, on the draws that all of them have.
+    """Mean of ``default`` minus the best mean of the others, on the draws that all of them have.
 
-    With ``some``, of the others those count in a cell that were measured there.
+    With ``some``, only methods that were measured in a cell count there.
     """
     of: dict[tuple[str, str], dict[int, float]] = {}
     for row in result["rows"]:
@@ -107,7 +107,7 @@ def _leads(
 
 
 def cells_of(values: dict[tuple[str, str], list[float]]) -> dict[tuple[str, str], list[Cell]]:
-    """Cells that any method was measured on, by table and target; each with its sizes in order."""
+    """Cells that were measured, by table and target, in order of size."""
     found: dict[tuple[str, str], list[Cell]] = {}
     for cell in cells():
         if any((cell.name, m) in values for m in METHODS):
@@ -116,7 +116,7 @@ def cells_of(values: dict[tuple[str, str], list[float]]) -> dict[tuple[str, str]
 
 
 def values_of(result: dict[str, Any], key: str) -> dict[tuple[str, str], list[float]]:
-    """A figure of every draw, by cell and method."""
+    """Values of a figure over the draws, by cell and method."""
     found: dict[tuple[str, str], list[float]] = {}
     for row in result["rows"]:
         if key in row:

@@ -1,4 +1,4 @@
-"""Room ``predictor``: what is learnt. Graph batches, FE-MLP, GNN, ranking losses, fit, ensemble, files."""
+"""Room ``predictor``: the models. The additive Gaussian process, the graph network of the paper, recipes and files."""
 
 from nasbuild.predictor._recipe import (
     KINDS,

@@ -1,4 +1,4 @@
-"""How a table is learnt from: every setting that changes the result."""
+"""Recipes: how a table is learnt from, with every setting that changes the result."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ from nasbuild.predictor.gnn._network import Shape
 
 @dataclass(frozen=True)
 class Recipe:
-    """Settings of a network's fit; the defaults are those of the paper.
+    """Hyperparameters of graph networks; the defaults are those of the paper.
 
     Attributes
     ----------
     ranking_weight, ranking, strength
-        The Spearman term of eq. 4: its weight (0 leaves the squared error alone), what it ranks,
-        and the strength of the soft rank.
+        The Spearman term of eq. 4: its weight (0 leaves only the squared error), what it ranks, and the
+        regularisation strength of the soft rank.
     few
-        Tables with at most this many labels are learnt by ``folds`` x ``repeats`` members, as in
-        section 5.3; larger ones by ``members``, each with its own share ``holdout`` held out
-        (section 5.1 has one).
+        Tables with at most this many labels get ``folds`` x ``repeats`` members, as in section 5.3. Larger ones
+        get ``members``, each with its own share ``holdout`` held out (section 5.1 has one member).
 
     Raises
     ------
     NasbuildError
-        If a setting is none with which a network can be fitted.
+        If a setting is out of range.
     """
 
     name: str = "paper"
@@ -55,7 +54,7 @@ class Recipe:
 
     @property
     def least(self) -> int:
-        """The fewest labels that can be learnt from."""
+        """Minimum number of labels for a fit."""
         return self.folds
 
     def shape(self, max_depth: int) -> Shape:
@@ -68,13 +67,13 @@ class Recipe:
 
 @dataclass(frozen=True)
 class OperatorRecipe(Recipe):
-    """Settings of networks that learn from graphs of operations.
+    """Hyperparameters of networks that learn from graphs of operations.
 
     Attributes
     ----------
     feature_epochs
-        Epochs in which the embeddings of features alone learn to rank, before all is learnt together. Without
-        them the squared error may settle which way a feature points before the ranking does, for good.
+        Epochs in which only the feature embeddings learn to rank, before the whole network is trained. Without
+        them, the squared error may fix the sign of a feature before the ranking loss does.
     """
 
     name: str = "operators"
@@ -83,35 +82,37 @@ class OperatorRecipe(Recipe):
 
 @dataclass(frozen=True)
 class AdditiveRecipe:
-    """Settings of the additive process; all else it finds from the labels.
+    """Hyperparameters of the additive Gaussian process; it finds everything else from the labels.
 
     Attributes
     ----------
     samples
-        Samples of the posterior: the members over which the deviation of a score is taken.
+        Number of posterior samples: the members over which the deviation of a score is taken.
     folds
-        Parts of the table that are held out in turn to measure trust.
+        Folds of the table, held out in turn to measure trust.
     rows
-        Rows by which the scale of the labels is found; with more labels, a random choice of so many.
+        Maximum rows used to find the scale of the labels; of more labels, a random choice.
     parts, part_rows
-        With more labels than ``rows``, variances are found by up to so many parts of up to so many rows.
+        With more labels than ``rows``, variances are found on up to ``parts`` disjoint parts of up to ``part_rows``
+        rows.
     most_rows
-        Rows learnt from at most; of a larger table, a random choice.
+        Maximum rows learnt from; of a larger table, a random choice.
     prior_width
-        Deviation of the prior on the logarithm of a variance.
+        Standard deviation of the prior on the logarithm of a variance.
     iterations
-        Steps of each search for variances.
+        Maximum steps of each search for variances.
     interaction
-        Whether interactions between stages are learnt beside the shares.
+        Whether to learn interactions between stages beside the shares of modules.
     radial
-        Whether interactions of all orders are, too, for the prediction alone; not without ``interaction``.
+        Whether to learn interactions of all orders as well, for the prediction only. Ignored without
+        ``interaction``.
     without
-        Terms to leave out, by name.
+        Names of terms to leave out.
 
     Raises
     ------
     NasbuildError
-        If a setting is none with which a process can be fitted.
+        If a setting is out of range.
     """
 
     name: str = "default"
@@ -132,7 +133,7 @@ class AdditiveRecipe:
 
     @property
     def least(self) -> int:
-        """The fewest labels that can be learnt from."""
+        """Minimum number of labels for a fit."""
         return _LEAST_FOLDED
 
     def as_dict(self) -> dict[str, Any]:
@@ -141,7 +142,7 @@ class AdditiveRecipe:
 
 @dataclass(frozen=True)
 class BaselineRecipe:
-    """Settings of a method that the scores are held against.
+    """Hyperparameters of a baseline: a method that the scores are compared with.
 
     Attributes
     ----------
@@ -150,9 +151,14 @@ class BaselineRecipe:
         contexts; ``"marginal"``, the mean label of each choice; ``"ped-anova"``, the same with the
         importances of choices by Optuna's PED-ANOVA.
     folds
-        Parts of the table that are held out in turn; deviations are taken over the fits without them.
+        Folds of the table, held out in turn; deviations are taken over the fits without them.
     contexts
         Architectures of the table over which LightGBM's predictions are averaged.
+
+    Raises
+    ------
+    NasbuildError
+        If there is no such baseline, or a setting is out of range.
     """
 
     name: BaselineName = "ridge"
@@ -166,7 +172,7 @@ class BaselineRecipe:
 
     @property
     def least(self) -> int:
-        """The fewest labels that can be learnt from."""
+        """Minimum number of labels for a fit."""
         return _LEAST_FOLDED
 
     def as_dict(self) -> dict[str, Any]:
@@ -196,7 +202,13 @@ def recipe(name: str, **changes: Any) -> AnyRecipe:
     Raises
     ------
     NasbuildError
-        If there is no such recipe or setting, or a setting can't be used.
+        If there is no such recipe or setting, or a setting is out of range.
+
+    >>> recipe("paper", epochs=50).epochs
+    50
+    >>> recipe("default", folds=1)
+    Traceback (most recent call last):
+    nasbuild.errors.NasbuildError: recipe: folds is 1; allowed: 2 to 1000000000
     """
     if name not in RECIPES:
         raise NasbuildError(f"there is no recipe {name!r}", allowed=RECIPES)
@@ -207,17 +219,21 @@ def recipe(name: str, **changes: Any) -> AnyRecipe:
 
 
 def recipe_kind(recipe: AnyRecipe) -> str:
-    """Which of `KINDS` a recipe is."""
+    """The key of a recipe's class in `KINDS`.
+
+    >>> recipe_kind(recipe("default")), recipe_kind(recipe("ridge"))
+    ('additive', 'baseline')
+    """
     return next(kind for kind, cls in KINDS.items() if type(recipe) is cls)
 
 
 def recipe_from_dict(kind: str, settings: dict[str, Any]) -> AnyRecipe:
-    """The recipe of `as_dict`, given its kind.
+    """The recipe that `as_dict` wrote, given its kind.
 
     Raises
     ------
     NasbuildError
-        If there is no such kind, or a setting is missing, unknown, or can't be used.
+        If there is no such kind, or a setting is missing, unknown or out of range.
     """
     if kind not in KINDS:
         raise NasbuildError(f"there is no kind of recipe {kind!r}", allowed=KINDS)

@@ -1,4 +1,4 @@
-"""Limits of a recipe's settings."""
+"""Allowed ranges of a recipe's settings."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ _ONE_OF = {"convolution": get_args(Convolution), "ranking": get_args(Ranking)}
 
 
 def check_settings(recipe: Any) -> None:
-    """Refuse a recipe (a dataclass) with a setting that nothing can be fitted with.
+    """Check that every setting of a recipe (a dataclass) is in its allowed range.
 
     Raises
     ------
     NasbuildError
-        If there is one.
+        Naming the first setting that is not.
     """
     for field in fields(recipe):
         name, value = field.name, getattr(recipe, field.name)

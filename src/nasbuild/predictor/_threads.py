@@ -1,4 +1,4 @@
-"""One thread for the mathematics of fits: their matrices are small."""
+"""Limits linear algebra to one thread during fits, whose matrices are small."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from threadpoolctl import ThreadpoolController
 
 
 class _State:
-    """How many fits are under way, and what puts the numbers of threads back after the last of them."""
+    """How many fits are running, and what restores the numbers of threads after the last one."""
 
     lock = threading.Lock()
     inside = 0
@@ -24,9 +24,9 @@ class _State:
 def one_thread() -> Iterator[None]:
     """Run torch and BLAS on one thread.
 
-    Their default is many times slower at matrices and graphs of this size, above all where other programs run: threads that
-    wait for each other at every step wait for a core as well. Besides, sums come out the same to the bit whatever the number
-    of cores. The numbers are the process's, so the last of several threads that fit at once puts them back.
+    For matrices and graphs of this size the default is many times slower, above all on a busy machine: threads that wait
+    for each other at every step also wait for a core. Besides, results are equal to the bit for any number of cores. The
+    settings belong to the operating system's process, so the last of several concurrent fits restores them.
     """
     with _State.lock:
         if not _State.inside:

@@ -1,4 +1,4 @@
-"""Room ``score``: what matters. Feature choices, modules, trust in them, and the run that holds them."""
+"""Room ``score``: what matters. Scores of feature choices and modules, trust in them, fits, and fit folders."""
 
 from nasbuild._atomic_write import FIT_FILE
 from nasbuild.score._additive_scorer import AdditiveScorer, fit_additive

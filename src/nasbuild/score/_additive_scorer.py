@@ -1,4 +1,4 @@
-"""Scores of recipe ``default``: a module's exact additive share of the prediction."""
+"""The scorer of recipe ``default``: a module's score is its exact share of the prediction."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from nasbuild.score._held_out import DEVIATIONS, INTERVAL, HeldOut, folds
 from nasbuild.score._scorer import Scorer
 from nasbuild.space import Architecture, Space
 
-_BELIEF = 10
-_WIDENING = 0.5, 3.0
+_PSEUDO_ROWS = 10
+_FACTOR_LIMITS = 0.5, 3.0
 _SHARE_STD = 0.5
 
 
 @dataclass(frozen=True, repr=False)
 class AdditiveScorer(Scorer):
-    """Shares of an additive process; its members are samples of the posterior."""
+    """Shares by an additive Gaussian process; its members are posterior samples."""
 
     space: Space
     architectures: tuple[Architecture, ...]
@@ -88,51 +88,57 @@ def fit_additive(
     seed: int = 0,
     step_done: Callable[[], None] = lambda: None,
 ) -> tuple[AdditiveScorer, list[HeldOut]]:
-    """Fit on all rows, then without each fold in turn to measure how far to believe it.
+    """Fit on all rows, then without each fold in turn to measure trust and to calibrate deviations.
 
-    The folds take over the scale of the labels (one number) and whether layers that do nothing are seen, and find all
-    else anew, the variances by one part of the rows: what they tell of is how far to believe, not what is worth having.
+    The fits without a fold reuse the power of the label warp and the decision about identity layers. They find everything
+    else themselves, the variances on one part of the rows.
+
+    Returns
+    -------
+    The scorer, and the predictions for each fold by the fit without it.
     """
     of_fold = replace(recipe, parts=1, part_rows=recipe.rows)
     with one_thread():
-        process = fit_additive_gp(space, architectures, labels, recipe, seed=seed)
+        gp = fit_additive_gp(space, architectures, labels, recipe, seed=seed)
         step_done()
-        parts, misses, crossed, splits = [], [], [], folds(len(labels), recipe.folds, seed)
+        parts, distances, fold_residuals, splits = [], [], [], folds(len(labels), recipe.folds, seed)
         for train, test in splits:
             held = [architectures[i] for i in test]
             part = fit_additive_gp(
                 space,
                 [architectures[i] for i in train],
-                _apart(labels, train),
+                _made_distinct(labels, train),
                 of_fold,
                 seed=seed,
-                power=process.warp.power,
-                passing=process.passing,
+                power=gp.warp.power,
+                passing=gp.passing,
             )
             mean, expected, variance, hops = part.held_out(held)
-            at = part.warp.forward(labels[test])
-            # As `Process.sum_latent` has it, without asking what labels tell of the rows a second time.
-            misses.append(np.abs(at - mean) / np.sqrt(variance + (expected - mean) ** 2))
-            crossed.append(_FoldResiduals(part.warp, mean, expected - mean, at - mean, np.sqrt(variance)))
+            warped = part.warp.forward(labels[test])
+            # As in `AdditiveGP.sum_latent`, without a second solve.
+            distances.append(np.abs(warped - mean) / np.sqrt(variance + (expected - mean) ** 2))
+            fold_residuals.append(
+                _FoldResiduals(part.warp, mean, expected - mean, warped - mean, np.sqrt(variance))
+            )
             parts.append(HeldOut(test, mean, mean * part.slope + part.level, hops))
             step_done()
-    # What all folds tell of intervals and interactions is tried on each fold by what the other folds tell of it.
-    for k, (part, own) in enumerate(zip(parts, crossed, strict=True)):
-        width = calibration_factor(np.concatenate([m for j, m in enumerate(misses) if j != k]))
-        share = interaction_share([c for j, c in enumerate(crossed) if j != k])
+    # Calibration and interaction share of each fold come from the other folds only.
+    for k, (part, own) in enumerate(zip(parts, fold_residuals, strict=True)):
+        width = calibration_factor(np.concatenate([m for j, m in enumerate(distances) if j != k]))
+        share = interaction_share([c for j, c in enumerate(fold_residuals) if j != k])
         parts[k] = replace(
             part,
-            prediction=own.warp.back(own.mean + share * own.adds),
-            inside=misses[k] <= DEVIATIONS * width,
-            missed=own.missed - share * own.adds,
+            prediction=own.warp.back(own.mean + share * own.interactions),
+            inside=distances[k] <= DEVIATIONS * width,
+            residual=own.residual - share * own.interactions,
             deviation=own.deviation,
         )
-    process = replace(
-        process,
-        spread=calibration_factor(np.concatenate(misses)),
-        interaction_share=interaction_share(crossed),
+    gp = replace(
+        gp,
+        spread=calibration_factor(np.concatenate(distances)),
+        interaction_share=interaction_share(fold_residuals),
     )
-    return AdditiveScorer(space, tuple(architectures), labels, process), parts
+    return AdditiveScorer(space, tuple(architectures), labels, gp), parts
 
 
 @dataclass(frozen=True)
@@ -141,53 +147,55 @@ class _FoldResiduals:
 
     Attributes
     ----------
-    mean, adds
-        What the summed shares tell, and what interactions add to it.
-    missed
-        Labels less the former.
+    mean, interactions
+        Prediction by summed shares, and what interactions add to it.
+    residual
+        Labels minus the prediction by summed shares.
     deviation
-        Of the label, by all that is known.
+        Predicted deviation of the label, interactions and noise included.
     """
 
     warp: Warp
     mean: np.ndarray
-    adds: np.ndarray
-    missed: np.ndarray
+    interactions: np.ndarray
+    residual: np.ndarray
     deviation: np.ndarray
 
 
 def interaction_share(folds: Sequence[_FoldResiduals]) -> float:
-    """Share of what interactions add that held-out rows bear out, 0 to 1.
+    """Share of the expected interactions that held-out rows confirm, 0 to 1.
 
-    The slope of what the sums miss over what the interactions add, as much believed beforehand as a normal of mean 1 and
-    deviation ``_SHARE_STD``: variances are the likeliest ones, not averaged over, so interactions of a table that hardly
-    shows them are larger than they should be.
+    It is the posterior mean of the slope of residuals over interactions, with a normal prior of mean 1 and deviation
+    ``_SHARE_STD``. It is needed because variances are point estimates: interactions that a table hardly shows come out too
+    large.
     """
-    adds, missed = (np.concatenate([getattr(one, name) for one in folds]) for name in ("adds", "missed"))
-    noise = float(np.mean((missed - adds) ** 2))
-    known = float(adds @ adds) / noise if noise > 0 else 0.0
-    slope = float(adds @ missed) / noise if noise > 0 else 0.0
+    interactions, residual = (
+        np.concatenate([getattr(one, name) for one in folds]) for name in ("interactions", "residual")
+    )
+    noise = float(np.mean((residual - interactions) ** 2))
+    known = float(interactions @ interactions) / noise if noise > 0 else 0.0
+    slope = float(interactions @ residual) / noise if noise > 0 else 0.0
     before = 1 / _SHARE_STD**2
     return float(np.clip((slope + before) / (known + before), 0, 1))
 
 
-def calibration_factor(misses: np.ndarray) -> float:
+def calibration_factor(distances: np.ndarray) -> float:
     """Factor on deviations that makes 90 % intervals hold 90 % of held-out labels.
 
-    Variances that were found on few labels are too sure of themselves. A few held-out rows don't
-    settle it either, so the factor counts ``_BELIEF`` rows for which 1 was right.
+    Variances fitted to few labels are overconfident. Few held-out rows are noisy as well, so ``_PSEUDO_ROWS`` pseudo-rows with
+    factor 1 are added.
 
     Parameters
     ----------
-    misses
-        Distance of each held-out label from what was expected, in deviations, (labels,).
+    distances
+        Distance of each held-out label from its prediction, in deviations, (labels,).
     """
-    found = float(np.quantile(misses, INTERVAL)) / DEVIATIONS
-    mixed = (found * len(misses) + _BELIEF) / (len(misses) + _BELIEF)
-    return float(np.clip(mixed, *_WIDENING))
+    found = float(np.quantile(distances, INTERVAL)) / DEVIATIONS
+    mixed = (found * len(distances) + _PSEUDO_ROWS) / (len(distances) + _PSEUDO_ROWS)
+    return float(np.clip(mixed, *_FACTOR_LIMITS))
 
 
-def _apart(labels: np.ndarray, train: np.ndarray) -> np.ndarray:
+def _made_distinct(labels: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Labels of some rows, which differ a little even where they are all the same."""
     own = labels[train]
     return own if np.ptp(own) > 0 else own + 1e-9 * np.ptp(labels) * np.linspace(-1, 1, len(own))

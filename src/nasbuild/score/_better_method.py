@@ -1,4 +1,4 @@
-"""Whether another method should be fitted instead: only where its lead is beyond doubt."""
+"""Whether to recommend another method: only where its lead is significant."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from scipy.stats import t as student
 from nasbuild.score._held_out import Agreement
 
 BETTER = 0.01
-"""SRCC by which another method must lead before it is offered."""
+"""Minimum lead, in Spearman rank correlation (SRCC), of a recommended method."""
 _SURE = 0.99  # two-sided
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """Another method on the same table, held out fold by fold.
+    """Another method, measured on the same folds of the table.
 
     Attributes
     ----------
     name
         Its recipe.
     prediction, modules
-        Agreement of its free prediction, and of its summed module scores.
+        Agreement of its prediction, and of its summed module scores.
     """
 
     name: str
@@ -33,10 +33,10 @@ class Baseline:
 
 
 def better_method(modules: Agreement, baselines: Sequence[Baseline], level: str) -> str | None:
-    """Recipe of the baseline that orders held-out rows best, where it surely leads; None elsewhere.
+    """Recipe of the best baseline, if it ranks held-out rows significantly better; None otherwise.
 
-    Its mean lead must be at least `BETTER`, and beyond what Student's t allows at 99 % for the differences on the folds,
-    which both methods share. Where scores are not to be believed at all (level ``"none"``), no lead is either.
+    Its mean lead must be at least `BETTER`, and significant at 99 % by a paired t-test on the folds, which both methods
+    share. At trust level ``"none"`` no lead is believed.
     """
     best = max(baselines, key=lambda r: r.modules.mean, default=None)
     if best is None or level == "none":
@@ -45,7 +45,7 @@ def better_method(modules: Agreement, baselines: Sequence[Baseline], level: str)
 
 
 def leads(one: Agreement, other: Agreement) -> bool:
-    """Whether one method is surely ahead of another on the same folds, or, with other fits, on folds of its own."""
+    """Whether one method is significantly ahead of another: paired on shared folds, else unpaired."""
     lead = one.mean - other.mean
     if lead < BETTER:
         return False
@@ -55,7 +55,7 @@ def leads(one: Agreement, other: Agreement) -> bool:
     if len(a) == len(b):
         error = float((a - b).std(ddof=1)) / np.sqrt(len(a))
     else:
-        # The fits of an ensemble share their rows, so there is no more to know than the fewer of both tell.
+        # Fits of an ensemble share rows, so the smaller number of both counts.
         error = np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / min(len(a), len(b)))
     quantile = float(student.ppf((1 + _SURE) / 2, min(len(a), len(b)) - 1))
     return lead > quantile * error

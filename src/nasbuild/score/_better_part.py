@@ -1,4 +1,4 @@
-"""The order among the better part of a table, which is the one that building and searching rest on."""
+"""Agreement among the best rows of a table, on which building and search depend."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from nasbuild.predictor import srcc
 from nasbuild.score._held_out import HeldOut, correlation_interval
 
 PARTS = (1 / 2, 1 / 3)
-"""Shares of the labels, the best of them, within which the order is measured."""
+"""Shares of best labels within which agreement is measured."""
 LEAST = 12
-"""Held-out rows with fewer of which an order within a part can't be told: its 95 % interval would span more than 1."""
+"""Minimum held-out rows of a part; with fewer, the 95 % interval would be wider than 1."""
 
 
 @dataclass(frozen=True)
 class PartOrder:
-    """How well held-out rows are ordered that are among the best by their labels.
+    """Agreement among the held-out rows with the best labels.
 
     Attributes
     ----------
     share
-        Of all labels, so many are in the part.
+        Share of all labels that are in the part.
     rows
-        Different held-out rows in it.
+        Distinct held-out rows in it.
     modules, prediction
-        SRCC of summed module scores, and of y', with the labels within the part; None where it can't be told.
+        SRCC of summed module scores, and of y', within the part; None where it has too few rows.
     low, high
         The 95 % interval of ``modules`` (Fisher's z).
     """
@@ -41,10 +41,10 @@ class PartOrder:
 
 
 def better_parts(parts: Sequence[HeldOut], labels: np.ndarray, sign: int) -> tuple[PartOrder, ...]:
-    """The order within each of `PARTS`, over the held-out rows of all fits together.
+    """Agreement within each of `PARTS`, over the held-out rows of all fits together.
 
-    A fold alone has a handful of such rows. What fits say of different rows is in the label's unit, so it can be
-    compared; a row that several fits held out counts once, with their mean.
+    A single fold has only a handful of such rows. Predictions are in the label's unit, so those of different fits can be
+    pooled. A row that several fits held out counts once, with the mean of their predictions.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a choice is worth in scores: put into layers of the table's modules, one at a time."""
+"""Effects of feature choices: partial dependence of module scores on a choice."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from nasbuild.score._feature_scores import ChoiceScore
 from nasbuild.score._scorer import Scorer
 from nasbuild.space import Choice, Feature, features_by_name, group_stages
 
-_MODULES = 24  # modules of a stage and depth into which choices are put
+_MODULES = 24  # maximum modules of a stage and depth in which choices are substituted
 
 
 def choice_effects(scorer: Scorer, *, seed: int = 0) -> list[ChoiceScore]:
-    """Effect of every choice that the table has, over all stages and in each stage.
+    """Effects of all choices in the table, for each stage and over all stages, in the label's unit.
 
-    The effect of choice c of a feature is the mean, over layers of modules of the table, of the
-    module's score with c put into the layer, less the same mean over all choices: a partial
-    dependence, in the label's unit. A feature that is shared by the layers of a stage is put into
-    all of them. Over all stages, the effect is the mean of those in stages that have the choice,
-    each weighted by how many layers of the table the stage has.
+    The effect of a choice is a partial dependence. It is the mean score of the table's modules with the choice substituted
+    in one layer, minus the same mean over all choices. A feature that the layers of a stage share is substituted in all of
+    them. Over all stages, it is the mean over stages that have the choice, weighted by the stages' layers in the table.
     """
     rng = np.random.default_rng(seed)
     merged = features_by_name(scorer.space.stages)
@@ -34,7 +32,7 @@ def choice_effects(scorer: Scorer, *, seed: int = 0) -> list[ChoiceScore]:
                 shared = feature.name in stage.shared
                 values = _substituted(scorer, u, groups, f, known, shared)
                 values -= values.mean(axis=1, keepdims=True)
-                # By position among the choices of the feature everywhere, as True and 1 are equal keys.
+                # Keyed by position among all choices of the feature, as True and 1 are equal as keys.
                 place = [merged[feature.name].index(feature.choices[c]) for c in known]
                 effects[u, feature.name] = dict(zip(place, values.T, strict=True))
     found = []
@@ -78,7 +76,7 @@ def _score(name: str, choice: Choice, each: np.ndarray, nodes: int, stage: int |
 def _substituted(
     scorer: Scorer, stage: int, groups: Sequence[np.ndarray], f: int, choices: Sequence[int], shared: bool
 ) -> np.ndarray:
-    """Mean score with each choice put in, by the scorer first, then by each member: (1 + members, choices)."""
+    """Mean score with each choice substituted: by the scorer, then by each member, (1 + members, choices)."""
     total, count = np.zeros((1 + scorer.members, len(choices))), 0
     for codes in groups:
         places = [slice(None)] if shared else list(range(codes.shape[1]))
@@ -103,7 +101,7 @@ def _some(codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _nodes(scorer: Scorer) -> dict[tuple[int, str], np.ndarray]:
-    """Layers of the table with each choice, (choices,), by stage and feature."""
+    """Number of layers in the table with each choice, (choices,), by stage and feature."""
     found = {}
     for u, stage in enumerate(scorer.space.stages):
         codes = np.concatenate([stage.encode(a.modules[u]) for a in scorer.architectures])

@@ -1,4 +1,4 @@
-"""What failing may depend on, as columns that add up over the modules of an architecture."""
+"""Predictors of failure: columns that add up over the modules of an architecture."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ from nasbuild.space import Architecture, Cost, Space, choice_key, group_stages
 class FailureColumns:
     """Columns of modules; those of an architecture are the sum over its stages.
 
-    First, a stage after the other, the columns of its own: one for each choice at each layer, for each depth, and for the
-    number of layers with each choice. Then the totals, to which all stages add: layers with each choice of a feature,
-    sums of features that are numbers (in a unit that makes the largest 1 to 2, so that no sum is beyond what floats hold),
-    layers, and declared costs. What runs out of memory does so by a total, by
-    single choices, or by both.
+    First come each stage's own columns: one for each choice at each layer, for each depth, and for the number of layers
+    with each choice. Then come totals over all stages: the number of layers with each choice of a feature, sums of numeric
+    features (in units that make the largest 1 to 2, so that no sum overflows), the number of layers, and declared costs. An
+    evaluation that runs out of memory does so because of a total, of single choices, or of both.
     """
 
     space: Space
 
     @cached_property
     def own(self) -> tuple[slice, ...]:
-        """Where the columns of each stage stand."""
+        """Columns of each stage."""
         ends = np.cumsum(
             [0, *((max(s.depths) + 1) * sum(s.sizes) + len(s.depths) for s in self.space.stages)]
         )
@@ -49,7 +48,7 @@ class FailureColumns:
 
     @cached_property
     def costs(self) -> tuple[Cost, ...]:
-        """Declared costs that stages tell."""
+        """Declared costs that are sums over stages."""
         costs = self.space.costs.values()
         return tuple(cost for cost in costs if cost.is_sum(self.space) and not cost.needs_globals)
 
@@ -68,7 +67,7 @@ class FailureColumns:
 
     @cached_property
     def _units(self) -> dict[str, float]:
-        """Powers of 2, which change no digit."""
+        """Units of numeric features: powers of 2, so that scaling is exact."""
         largest = dict.fromkeys(self._numbers, 0.0)
         for feature in (feature for stage in self.space.stages for feature in stage.features):
             if feature.name in largest and feature.numbers is not None:
@@ -78,7 +77,7 @@ class FailureColumns:
     def of_modules(self, stage: int, codes: np.ndarray) -> np.ndarray:
         """Columns of modules of one depth, (modules, width), from codes (modules, depth, features).
 
-        Of costs, what modules add by themselves.
+        For costs, the part that depends on the module alone.
         """
         definition = self.space.stages[stage]
         modules, depth = codes.shape[:2]
@@ -103,11 +102,11 @@ class FailureColumns:
         return found
 
     def of_architectures(self, architectures: Sequence[Architecture]) -> np.ndarray:
-        """Columns of whole architectures, (architectures, width), costs with all that stages do to each other."""
+        """Columns of whole architectures, (architectures, width), with the full costs."""
         found = np.zeros((len(architectures), self.width))
         for u, grouped in enumerate(group_stages(self.space, architectures)):
             found += grouped.evaluate(partial(self.of_modules, u), (self.width,))
         for place, cost in enumerate(self.costs, self.first_cost):
-            # The constant is no matter of the modules.
+            # The constant does not depend on modules.
             found[:, place] = cost.values(self.space, architectures) - cost.constant
         return found

@@ -1,4 +1,4 @@
-"""Which choices go with failure, in words and counts that a person can check."""
+"""Conditions that predict failure, in words and counts that a person can check."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from scipy.special import xlogy
 
 from nasbuild.space import Architecture, Choice, Space, choice_key, group_stages
 
-_STEPS = 12  # values of a total at which it is cut, at most
-_ROWS = 2_000  # evaluations by which conditions are chosen; of more, so many drawn at random
-_PAIRED = 60  # conditions that are joined with every other, the best by themselves
+_STEPS = 12  # maximum thresholds of a total
+_ROWS = 2_000  # maximum evaluations by which conditions are chosen; of more, a random choice
+_PAIRED = 60  # single conditions, the best ones, that are combined with every other
 
 
 @dataclass(frozen=True)
 class FailureRule:
-    """Conditions that together tell most of the failures.
+    """Conditions that together explain most failures.
 
     Attributes
     ----------
     conditions
         One or two, as a person reads them, such as ``width = 64 in s1``.
     failed, count
-        Failures among the evaluations that meet all conditions, and how many these are.
+        Failures among the evaluations that meet all conditions, and the number of these evaluations.
     other_failed, other_count
-        The same of all others.
+        The same for all other evaluations.
     """
 
     conditions: tuple[str, ...]
@@ -46,18 +46,18 @@ class FailureRule:
 def failure_rule(
     space: Space, architectures: Sequence[Architecture], failed: np.ndarray
 ) -> FailureRule | None:
-    """The condition, or the two that hold together, that part failures best from the rest; None where none does.
+    """The condition, or pair of conditions, that best separates failures from the rest; None where none does.
 
-    A condition is a choice in a stage, a number of layers, a least or a most of a number, of a total over the network, or
-    of a declared cost. The best has the greatest likelihood of two rates of failure, one inside and one outside, less
-    the logarithm of how many there were to choose from; so two conditions must tell more than one.
+    A condition is a choice in a stage, a number of layers, or a bound on a number, on a total over the network or on a
+    declared cost. The best one maximises the likelihood of two failure rates, inside and outside, minus the logarithm of
+    the number of candidates. A pair of conditions must therefore explain more than a single one.
 
-    Whether failures are no bad luck to begin with is told by `fit_failures`.
+    `fit_failures` decides whether failures are more than bad luck.
 
     Parameters
     ----------
     failed
-        Of each architecture, whether its evaluation failed, (architectures,) bool.
+        Whether each evaluation failed, (architectures,) bool.
     """
     failed = np.asarray(failed, dtype=bool)
     found = _different(_conditions(space, architectures))
@@ -103,10 +103,10 @@ def _likelihood(failed: np.ndarray | int, count: np.ndarray | int) -> np.ndarray
 
 
 def _different(conditions: Iterator[tuple[str, np.ndarray]]) -> Mapping[str, np.ndarray]:
-    """Conditions by their text: those that some meet and some do not, of equal ones the first."""
+    """Conditions by their text: those that some but not all meet; of equal ones, the first."""
     seen, found = set[bytes](), dict[str, np.ndarray]()
     for text, holds in conditions:
-        # Numbers that differ too little to be told apart have one text.
+        # Numbers that differ too little have the same text.
         if holds.any() and not holds.all() and text not in found and holds.tobytes() not in seen:
             seen.add(holds.tobytes())
             found[text] = holds
@@ -114,7 +114,7 @@ def _different(conditions: Iterator[tuple[str, np.ndarray]]) -> Mapping[str, np.
 
 
 def _conditions(space: Space, architectures: Sequence[Architecture]) -> Iterator[tuple[str, np.ndarray]]:
-    """What may go with failure, plain things first: text, and which architectures have it, (architectures,) bool."""
+    """Candidate conditions, simple ones first: text, and which architectures meet it, (architectures,) bool."""
     layers = np.zeros(len(architectures))
     counts, sums = dict[tuple[str, tuple[bool, Choice]], np.ndarray](), dict[str, np.ndarray]()
     for stage, grouped in zip(space.stages, group_stages(space, architectures), strict=True):
@@ -165,15 +165,15 @@ def _conditions(space: Space, architectures: Sequence[Architecture]) -> Iterator
 
 
 def _total(values: np.ndarray, axis: int) -> np.ndarray:
-    """A sum that may be beyond what floats hold."""
+    """A sum that may overflow."""
     with np.errstate(over="ignore", invalid="ignore"):
         return values.sum(axis=axis)
 
 
 def _cuts(name: str, values: np.ndarray, of: str) -> Iterator[tuple[str, np.ndarray]]:
-    """A number from some value on, and up to some; of many different ones, at as many evenly spaced ones."""
+    """Lower and upper bounds on a number, at its values or at evenly spaced quantiles of many."""
     if not np.isfinite(values).all():
-        # A sum that no float holds.
+        # An overflow.
         return
     different = np.unique(values)
     if len(different) > _STEPS:

@@ -1,4 +1,4 @@
-"""Where evaluations fail: how likely an architecture is to, learnt from those that did and those that did not."""
+"""The probability that an evaluation fails, learnt from past evaluations."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from scipy.special import expit
 from nasbuild.score._failure_columns import FailureColumns
 from nasbuild.space import Architecture, Space, group_codes
 
-_LEAST = 3  # failures, and successes, from which on anything is learnt
-_MOST = 500  # evaluations that are learnt from; of more, so many drawn at random
+_LEAST = 3  # minimum failures, and successes, to learn from
+_MOST = 500  # maximum evaluations learnt from; of more, a random choice
 _FOLDS = 5
 _STRENGTHS = (0.3, 3.0, 30.0)  # inverse penalties on the weights; columns have a mean square of 1
 _COLUMNS = (
@@ -21,24 +21,24 @@ _COLUMNS = (
     0,
     2,
     6,
-)  # of the columns that take part: all, the totals (0), or so many that go with failure most
-_SURE = 2.0  # standard errors by which held-out losses must be smaller
-_SMALLEST = 1e-290  # size from which on a column counts, so that its weight is a number
-_LIKELIER = 20  # times as likely as by the base rate what is held out must be
+)  # columns used: all (None), the totals (0), or this many that correlate most with failure
+_SURE = 2.0  # standard errors by which the held-out loss must be smaller than the base rate's
+_SMALLEST = 1e-290  # minimum size of a column, so that its weight does not overflow
+_LIKELIER = 20  # minimum likelihood ratio of held-out evaluations to the base rate
 
 
 @dataclass(frozen=True, eq=False)
 class Failures:
-    """How likely evaluations are to fail: log odds that are sums over the modules of an architecture.
+    """A model of failure: log odds that are sums over the modules of an architecture.
 
     Attributes
     ----------
     weights, constant
         Log odds are the columns (`FailureColumns`) times the weights, (width,), plus the constant.
     evaluated, failed
-        How many evaluations it was learnt from, and how many of them failed.
+        Number of evaluations learnt from, and how many of them failed.
     gain
-        By how much its held-out log loss, in nats an evaluation, is less than that of the base rate.
+        Reduction of the held-out log loss against the base rate, in nats per evaluation.
     """
 
     columns: FailureColumns
@@ -57,7 +57,7 @@ class Failures:
         return self.columns.space
 
     def of_modules(self, stage: int, codes: Sequence[np.ndarray]) -> np.ndarray:
-        """What modules of a stage, codes (depth, features) each, add to the log odds by themselves, (modules,).
+        """The part of the log odds of modules of a stage, codes (depth, features) each, (modules,).
 
         The constant is spread over the stages.
         """
@@ -77,18 +77,17 @@ class Failures:
 def fit_failures(
     space: Space, architectures: Sequence[Architecture], failed: np.ndarray, seed: int = 0
 ) -> Failures | None:
-    """Learn which architectures fail; None where nothing tells failures from bad luck.
+    """Learn which architectures fail; None where failures can't be distinguished from bad luck.
 
-    Logistic regression with a quadratic penalty on the columns of single layers and stages, on the totals, or on both:
-    which of them, and how strong the penalty is, by the log loss of evaluations that are held out, fold by fold. What is
-    learnt counts only if that loss is less than the one of the base rate by two standard errors and makes what is held out
-    20 times as likely: so a failure here and there, such
-    as of a worker that was lost, closes no part of the space.
+    A logistic regression with a quadratic penalty on the columns of single layers and stages, on the totals, or on both.
+    The columns and the strength of the penalty are chosen by the held-out log loss over folds. The model counts only if
+    this loss is two standard errors below that of the base rate, and held-out evaluations are 20 times as likely. So
+    occasional failures, such as those of a lost worker, exclude no part of the space.
 
     Parameters
     ----------
     failed
-        Of each architecture, whether its evaluation failed, (architectures,) bool.
+        Whether each evaluation failed, (architectures,) bool.
 
     Examples
     --------
@@ -119,7 +118,7 @@ def fit_failures(
     for most in _COLUMNS:
         losses = {strength: np.zeros(len(failed)) for strength in _STRENGTHS}
         for rest, held in folds:
-            # What is chosen is chosen without what is held out.
+            # Columns are chosen without the held-out rows.
             rows, back = _seen(scaled[rest], failed[rest], most, columns.totals)
             for strength, loss in losses.items():
                 slopes, level = _fitted(rows, failed[rest], strength)
@@ -139,8 +138,8 @@ def fit_failures(
 
 
 def _scaled(known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Columns with mean 0 and deviation 1, 0 where they do not vary; their means, and what they were multiplied by."""
-    # In units of about their largest, powers of 2: squares of costs of 1e200 are beyond what floats hold.
+    """Standardised columns, 0 where they do not vary; their means and the factors that were applied."""
+    # In units near their largest value, powers of 2: squares of costs such as 1e200 would overflow.
     largest = np.abs(known).max(axis=0)
     unit = np.where(largest > _SMALLEST, 2.0 ** (np.frexp(largest)[1] - 1), 1.0)
     means, spread = (known / unit).mean(axis=0), (known / unit).std(axis=0)
@@ -152,10 +151,10 @@ def _scaled(known: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _seen(
     scaled: np.ndarray, failed: np.ndarray, most: int | None, totals: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What a regression sees of the columns: few numbers a row, (rows, rank), of a mean square of 1 in all.
+    """Rows in a basis of low rank, (rows, rank), with mean squared norm 1; and the map to columns, (width, rank).
 
-    The second, (width, rank), turns slopes on them into weights of columns. ``most`` columns take part, those that go
-    with failure most; all if None, the totals if 0.
+    The map turns slopes in that basis into weights of columns. ``most`` columns are used, those that correlate most with
+    failure; all if None, the totals if 0.
     """
     width = scaled.shape[1]
     if most is None:
@@ -165,7 +164,7 @@ def _seen(
     else:
         away = failed - failed.mean()
         which = np.argsort(-np.abs(away @ scaled), kind="stable")[:most]
-    # A penalty on all weights is the same in the space that the rows span, which has no more axes than rows.
+    # A penalty on weights is invariant under rotation, so the span of the rows suffices.
     left, sizes, right = np.linalg.svd(scaled[:, which], full_matrices=False)
     kept = sizes > 1e-9 * max(sizes.max(initial=0), 1e-300)
     rows = left[:, kept] * sizes[kept]
@@ -176,7 +175,7 @@ def _seen(
 
 
 def _folds(failed: np.ndarray, rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows to learn from and to hold out, failures spread evenly over the folds."""
+    """Rows to learn from and held-out rows, with failures spread evenly over the folds."""
     count = min(_FOLDS, int(failed.sum()), int((~failed).sum()))
     order = rng.permutation(len(failed))
     order = order[np.argsort(failed[order], kind="stable")]

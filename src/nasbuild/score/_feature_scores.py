@@ -1,4 +1,4 @@
-"""Which choices of a feature matter: the scalars of the FE-MLP (section 4.3)."""
+"""Scores of feature choices: the scalars of the feature embedding (FE-MLP, section 4.3)."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ from nasbuild.space import Choice, Graphs
 
 @dataclass(frozen=True)
 class ChoiceScore:
-    """Importance of one choice of a feature.
+    """Score and effect of one choice of a feature.
 
     Attributes
     ----------
     score
-        Recipe ``paper``: mean of the FE-MLP's scalar, no other information mixed in. Only differences
-        within a feature have a meaning: a constant can move from one feature to another. Others: as
-        the effect.
+        Recipe ``paper``: mean scalar of the FE-MLP, which depends on this choice only. Only differences within a feature
+        are meaningful, as a constant can move from one feature to another. Other recipes: equal to the effect.
     effect, effect_std
-        Recipe ``paper``: the scalar less the mean over the feature's choices, in deviations of the
-        0-hop graph norm. Others: the change of a module's score, in the label's unit. And its spread
-        over the members: comparable between members and features.
+        Recipe ``paper``: the scalar minus the mean over the feature's choices, in deviations of the 0-hop graph norm.
+        Other recipes: the change of a module's score, in the label's unit. And its spread over the members. Effects are
+        comparable between members and features.
     member_effects
-        The effect by every member, (members,).
+        Effect by each member, (members,).
     nodes
-        How many layers of the table have this choice.
+        Number of layers in the table with this choice.
     stage
-        The stage in which this is its effect; None over all stages.
+        The stage of this effect; None for all stages together.
     """
 
     feature: str
@@ -44,13 +43,12 @@ class ChoiceScore:
 
 
 def feature_scores(ensemble: Ensemble, graphs: Graphs) -> list[ChoiceScore]:
-    """Scores of every choice of every categorical feature, stage and position in the stage included.
+    """Scores of all choices of all categorical features, stage index and position included.
 
     Parameters
     ----------
     graphs
-        The graphs that the ensemble was fitted on. Choices that none of them has were never learnt
-        and are left out.
+        The graphs that the ensemble was fitted on. Choices that none of them has are left out.
     """
     weights = ensemble.weights(0)
     spread = graph_norm_std(ensemble, graphs)
@@ -91,7 +89,7 @@ def graph_norm_std(ensemble: Ensemble, graphs: Graphs) -> np.ndarray:
         with torch.no_grad():
             norms = network.embedding(batch).double().numpy().sum(axis=1)
         total = np.add.reduceat(norms, graphs.offsets[:-1]) / np.diff(graphs.offsets)
-        # Sums in another order differ in their last bits: that is no spread, effects are told as they are.
+        # A spread of rounding size counts as none; effects then keep their unit.
         spread = float(total.std())
         found.append(spread if spread > 1e-6 * np.abs(total).max() else 1.0)
     return np.array(found)

@@ -1,4 +1,4 @@
-"""Learn from a table: one fit, and all that is known from it."""
+"""Fits: learning from a table, and the results for each target."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from nasbuild.score._trust import Trust, measure_trust
 from nasbuild.space import Architecture, Space
 from nasbuild.table import Table
 
-# Squares of labels must be numbers as well.
+# The square of a label must not overflow.
 _LARGEST = 1e100
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
+"""Called with the current step, the work done in it, and its total work."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,20 @@ class TargetFit:
 
     Attributes
     ----------
+    target, labels
+        The target, and its value for each row that has one.
+    scorer
+        The fitted model, with scores and predictions in the target's unit.
+    stages
+        Scored modules of each stage.
+    features
+        Effects of feature choices.
+    trust
+        How far to believe it, measured on held-out rows.
     unseen
         Whether modules with choices or depths that no labelled architecture has may be built as well.
     within
-        The part of the space that may be built (`restrict_fit`); None if it is the whole space.
+        The part of the space that may be built (`restrict_fit`); None for the whole space.
     """
 
     target: Target
@@ -57,9 +67,10 @@ class TargetFit:
     within: Space | None = None
 
     def best(self, stage: int, n: int | None = None) -> np.ndarray:
-        """Positions of a stage's ``n`` best modules, best first; of those that make the same network, one.
+        """Positions of a stage's ``n`` best modules, best first; of modules that make the same network, one.
 
-        Modules with what no label tells of are left out, unless ``unseen``, or where a search of the stage found no other.
+        Modules with choices or depths that no labelled architecture has are left out, unless ``unseen`` is set or the
+        search of a stage found no others.
         """
         order = best_modules(self.scorer, self.stages[stage], self.target.sign)
         seen = self.seen(stage)[order]
@@ -87,11 +98,11 @@ class Prediction:
     Attributes
     ----------
     value, std
-        y' and its deviation, (architectures,).
+        Prediction y' and its standard deviation, (architectures,).
     shares
         Score of each stage's module, (architectures, stages).
     extrapolates
-        Whether the prediction goes beyond the table (`Scorer.predict_and_flag`), (architectures,) bool.
+        Whether the prediction extrapolates (`Scorer.predict_and_flag`), (architectures,) bool.
     """
 
     value: np.ndarray
@@ -158,7 +169,7 @@ def fit(
     skip_bad: bool = False,
     progress: Progress = lambda *_: None,
 ) -> Fit:
-    """Fit, score every module of every stage, and measure how far the scores can be believed.
+    """Fit a model for each target, score the modules of every stage, and measure trust on held-out rows.
 
     Parameters
     ----------
@@ -166,22 +177,28 @@ def fit(
         Evaluated architectures.
     targets
         Metrics or equations of metrics.
+    recipe
+        The model and its hyperparameters.
+    seed
+        Of all random choices, 0 or more.
     max_modules
         A stage with more modules is searched for its best and worst ones instead.
     workers
-        Processes that fit; the result does not depend on it.
+        Number of worker processes; the result does not depend on it.
     baselines
-        Measure ridge regression and LightGBM on the same table, for the verdict.
+        Measure ridge regression and LightGBM on the same folds, for the verdict.
     skip_bad
-        Leave rows out for which an equation has no finite value.
+        Skip rows for which an equation has no finite value.
+    progress
+        Called with the current step, the work done in it, and its total work.
 
     Raises
     ------
     TargetError
-        If a target is unknown or unsafe, too few rows have a label, or labels are too large, or
-        differ too little, for their spread to be a number.
+        If a target is unknown, unsafe or given twice, too few rows have a label, or the labels' spread would overflow or
+        vanish.
     NasbuildError
-        If ``seed`` or ``max_modules`` can't be used, or the fit diverges.
+        If ``seed`` or ``max_modules`` is out of range, or the fit diverges.
     """
     if seed < 0:
         raise NasbuildError(f"the seed is {seed}", allowed="0 or more")
@@ -247,12 +264,25 @@ def fit(
 
 
 def predict(target_fit: TargetFit, architectures: Sequence[Architecture]) -> Prediction:
-    """Predict architectures and tell each stage's share; nothing is enumerated."""
+    """Predict architectures, with each stage's share.
+
+    Parameters
+    ----------
+    target_fit
+        Of one target, as ``fit["acc"]``.
+    architectures
+        Any architectures of the space.
+
+    Returns
+    -------
+    Prediction
+        In the target's unit.
+    """
     if not architectures:
         empty = np.empty(0)
         shares = np.empty((0, len(target_fit.scorer.space.stages)))
         return Prediction(empty, empty, shares, np.zeros(0, dtype=bool))
-    # The last bits depend on the place in a batch: equal architectures are predicted once.
+    # Rounding depends on the position in a batch, so equal architectures are predicted once.
     place = {architecture: n for n, architecture in enumerate(dict.fromkeys(architectures))}
     value, std, beyond = target_fit.scorer.predict_and_flag(list(place))
     rows = np.array([place[architecture] for architecture in architectures])

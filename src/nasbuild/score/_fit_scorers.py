@@ -1,4 +1,4 @@
-"""Fit whatever a recipe asks for."""
+"""Fits the model of a recipe, and the baselines beside it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from nasbuild.score.baselines import fit_baseline, held_out_baseline, ped_anova
 from nasbuild.space import Architecture, Space, encode, features_by_name, graph_schema
 
 BASELINES: dict[BaselineName, str] = {"ridge": "sklearn", "lightgbm": "lightgbm"}
-"""Methods that are measured beside the one asked for, and the package that each needs."""
+"""Baselines that are measured beside a fit, and the package that each needs."""
 Problem = tuple[tuple[Architecture, ...], np.ndarray]
 """Architectures and labels of one target."""
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A scorer, and what it was measured to be worth on rows that it did not see."""
+    """A scorer, and predictions for held-out rows."""
 
     scorer: Scorer
     parts: list[HeldOut]
@@ -42,7 +42,7 @@ def fit_scorers(
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Fitted]:
-    """Fit one scorer a target.
+    """Fit one scorer for each target.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def fit_scorers(
 
 
 def fit_baselines(space: Space, problem: Problem, recipe: AnyRecipe, *, seed: int) -> tuple[Baseline, ...]:
-    """Ridge regression and LightGBM on the same table, unless they are what was asked for, or absent (`absent_baselines`)."""
+    """Measure ridge regression and LightGBM on the same folds; without the recipe itself and absent ones (`absent_baselines`)."""
     found = []
     for name in BASELINES:
         if name != recipe.name and is_installed(BASELINES[name]):
@@ -96,12 +96,12 @@ def fit_baselines(space: Space, problem: Problem, recipe: AnyRecipe, *, seed: in
 
 
 def absent_baselines() -> list[str]:
-    """Of the methods that would be measured beside, those whose package is not installed."""
+    """Baselines whose package is not installed."""
     return [name for name, package in BASELINES.items() if not is_installed(package)]
 
 
 def choice_scores(scorer: Scorer, recipe: AnyRecipe, sign: int, seed: int) -> list[ChoiceScore]:
-    """Importances of choices: of the FE-MLP, of PED-ANOVA, or by putting them into modules."""
+    """Scores of feature choices: by the FE-MLP, by PED-ANOVA, or by partial dependence."""
     if isinstance(scorer, GNNScorer):
         return feature_scores(scorer.ensemble, encode(scorer.space, scorer.architectures))
     effects = choice_effects(scorer, seed=seed)

@@ -1,4 +1,4 @@
-"""Scores of modules: the norm of an isolated module's last layer, shifted to the labels (eq. 5)."""
+"""The scorer of recipe ``paper``: the norm of an isolated module's last layer, shifted to the labels (eq. 5)."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from nasbuild.space import Architecture, Space, encode, encode_modules
 
 @dataclass(frozen=True)
 class LabelStatistics:
-    """Labels of the architectures whose stage u has l layers: mu_{u,l}^y and sigma_{u,l}^y of eq. 5.
+    """Statistics of labels of the architectures whose stage u has l layers: mu_{u,l}^y and sigma_{u,l}^y of eq. 5.
 
     Attributes
     ----------
     mean, std
-        (stages, deepest + 1), in the label's unit. Where fewer than two architectures have that
-        depth, there is nothing to tell a spread from: the values of all labels stand there.
+        (stages, deepest + 1), in the label's unit. Where fewer than two architectures have that depth, the values of all
+        labels.
     count
         Architectures with that depth, (stages, deepest + 1).
     """
@@ -60,14 +60,14 @@ def shifted(
     norms: np.ndarray, norm_mean: float, norm_std: float, label_mean: float, label_std: float
 ) -> np.ndarray:
     """Eq. 5: norms of one hop, moved from N(norm_mean, norm_std) to N(label_mean, label_std)."""
-    # A hop whose norms never differ tells nothing, so every module gets the mean.
+    # If the norms of a hop are constant, every module gets the mean.
     scale = label_std / norm_std if norm_std > 0 else 0.0
     return (norms - norm_mean) * scale + label_mean
 
 
 @dataclass(frozen=True, repr=False)
 class GNNScorer(Scorer):
-    """Scores modules of any stage with a fitted ensemble.
+    """Scores by an ensemble of graph networks.
 
     ``architectures`` and ``labels`` (architectures,) are those that the ensemble was fitted on.
     """
@@ -84,7 +84,7 @@ class GNNScorer(Scorer):
 
     @cached_property
     def statistics(self) -> tuple[LabelStatistics, ...]:
-        """For each member, the statistics of the labels that it learnt from."""
+        """Statistics of the labels that each member learnt from."""
         return tuple(
             label_statistics(
                 self.space, [self.architectures[i] for i in member.train], self.labels[member.train]
@@ -93,7 +93,7 @@ class GNNScorer(Scorer):
         )
 
     def member_scores(self, stage: int, codes: np.ndarray) -> np.ndarray:
-        """Scores by every member, (members, modules), for codes (modules, depth, features) of one depth."""
+        """Scores by each member, (members, modules), for codes (modules, depth, features) of one depth."""
         depth = codes.shape[1]
         graphs = encode_modules(self.space, stage, codes)
         scores = np.empty((len(self.ensemble.members), len(codes)))
@@ -121,7 +121,7 @@ class GNNScorer(Scorer):
     def predict_unlimited(
         self, architectures: Sequence[Architecture]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Weighted mean and deviation of the members' y'; networks do not tell what is far."""
+        """Weighted mean and deviation of the members' y'; networks mark nothing as far."""
         return *self.ensemble.predict(encode(self.space, architectures)), np.zeros(
             len(architectures), dtype=bool
         )
@@ -130,7 +130,7 @@ class GNNScorer(Scorer):
         return predict_combinations(self.ensemble, self.space, codes)
 
     def held_out(self) -> list[HeldOut]:
-        """Every member on the rows that it did not see, by itself."""
+        """Predictions of each member for the rows that it held out."""
         found = []
         for member in self.ensemble.members:
             alone = GNNScorer(

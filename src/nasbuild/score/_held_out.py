@@ -1,4 +1,4 @@
-"""What was measured on rows that were not learnt from."""
+"""Measurements on held-out rows: agreement, coverage, residuals."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from nasbuild.predictor import srcc
 from nasbuild.table import Split, k_fold
 
 INTERVAL, DEVIATIONS = 0.9, 1.6448536269514722
-"""Share of labels that an interval should hold, and how many deviations of a normal that takes."""
+"""Nominal coverage of an interval, and its half width in standard deviations of a normal distribution."""
 
 
 def folds(n: int, count: int, seed: int) -> list[Split]:
-    """Rows to learn from and rows held out; the same for every method, so that they compare."""
+    """Rows to learn from and held-out rows; the same for every method, so that methods are comparable."""
     return k_fold(n, min(count, n), np.random.default_rng(seed))
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """One fit, and the rows it did not see.
+    """Predictions of one fit for the rows that it held out.
 
     Attributes
     ----------
@@ -30,12 +30,12 @@ class HeldOut:
     prediction, sums
         y' and summed module scores of those rows, (test,).
     hops
-        What hops 0, 1, ... tell of them, (test,) each.
+        Predictions by hops 0, 1, ... alone, (test,) each.
     inside
-        Whether each label lies in the interval of its summed score; None if there is none.
-    missed, deviation
-        How far each label lies above its y', and the deviation stated for that, noise included: on the scale on which
-        scores add up, with labels of deviation 1. None where there is no such scale. (test,) each.
+        Whether each label lies in the interval around its summed score; None without intervals.
+    residual, deviation
+        Residual of each label (label minus y'), and its predicted deviation with noise, (test,) each. They are on the
+        scale on which scores add up, with labels of deviation 1; None where there is no such scale.
     """
 
     test: np.ndarray
@@ -43,7 +43,7 @@ class HeldOut:
     sums: np.ndarray
     hops: tuple[np.ndarray, ...] = ()
     inside: np.ndarray | None = None
-    missed: np.ndarray | None = None
+    residual: np.ndarray | None = None
     deviation: np.ndarray | None = None
 
 
@@ -62,23 +62,27 @@ class Agreement:
 
 
 def correlation_interval(value: float, tested: int) -> tuple[float, float]:
-    """The 95 % interval of a correlation of more than three rows, by Fisher's z."""
+    """The 95 % interval of a correlation on ``tested`` rows, more than three, by Fisher's z.
+
+    >>> [round(end, 2) for end in correlation_interval(0.8, 30)]
+    [0.62, 0.9]
+    """
     middle, half = np.arctanh(value), 1.96 / np.sqrt(tested - 3)
     return float(np.tanh(middle - half)), float(np.tanh(middle + half))
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Agreement on held-out rows of hops, of y' and of the summed module scores.
+    """Agreement with held-out labels: of hops, of y' and of the summed module scores.
 
     Attributes
     ----------
     coverage
         Share of held-out labels inside the 90 % interval of their summed score; None if unknown.
     held_out
-        Rows that each fit held out, on average.
+        Mean number of rows that a fit held out.
     tested
-        How many different rows were held out.
+        Number of distinct rows that were held out.
     """
 
     hops: tuple[Agreement, ...]
@@ -90,7 +94,7 @@ class Evidence:
 
 
 def evidence_of(parts: Sequence[HeldOut], labels: np.ndarray) -> Evidence:
-    """Measure fits on the labels that each held out."""
+    """The agreement of fits with the labels that each held out."""
     hops = [Agreement.of([srcc(p.hops[m], labels[p.test]) for p in parts]) for m in range(len(parts[0].hops))]
     inside = [p.inside for p in parts if p.inside is not None]
     return Evidence(

@@ -27,7 +27,7 @@ def modules_to_arrow(space: Space, scored: Iterable[tuple[str, StageScores]]) ->
 def modules_from_arrow(
     space: Space, rows: pa.Table, scored: dict[tuple[str, int], int], where: str
 ) -> dict[tuple[str, int], StageScores]:
-    """The scores back, by target and stage; ``scored`` tells how many modules of each were scored.
+    """The scores by target and stage; ``scored`` says how many modules of each were scored.
 
     Raises
     ------
@@ -36,20 +36,20 @@ def modules_from_arrow(
     """
     try:
         if rows.schema != _schema(space):
-            raise FitError("has other columns than its run", where=where)
+            raise FitError("has other columns than its fit", where=where)
         rows = rows.combine_chunks()
         targets = rows["target"].to_pylist()
         stages = rows["stage"].to_numpy()
         found = {}
         for target, u in scored:
-            # Compared in Python: NumPy takes texts that differ in trailing zero bytes for equal.
+            # Compared in Python, as NumPy ignores trailing zero bytes of texts.
             own = np.fromiter((name == target for name in targets), dtype=bool, count=len(targets))
             part = rows.filter(pa.array(own & (stages == u)))
             found[target, u] = _stage_scores(space, u, part, scored[target, u])
     except (pa.ArrowException, KeyError, IndexError, TypeError, ValueError) as error:
         raise FitError(f"is damaged ({str(error).splitlines()[0]})", where=where) from None
     if sum(map(len, found.values())) != rows.num_rows:
-        raise FitError("has rows of other targets or stages than its run", where=where)
+        raise FitError("has rows of other targets or stages than its fit", where=where)
     return found
 
 
@@ -135,7 +135,7 @@ def _stage_scores(space: Space, u: int, part: pa.Table, scored: int) -> StageSco
     offsets -= offsets[0]
     if not np.isin(np.diff(offsets), stage.depths).all():
         raise ValueError(f"a number of layers that stage {u} can't have")
-    # A search gives only some of the modules that it scored, the others are all there.
+    # A search keeps only some of the modules that it scored; without a search, all must be there.
     if not 0 < len(score) <= scored <= total or (scored == total > len(score)):
         raise ValueError(f"{len(score)} modules of stage {u}, {scored} were scored and it has {total}")
     if not (np.isfinite(score).all() and np.isfinite(std).all() and (np.diff(score) <= 0).all()):

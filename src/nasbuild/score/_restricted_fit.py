@@ -1,4 +1,4 @@
-"""A run of which only a part of the space is built from, as ``--fix`` tells it."""
+"""A fit restricted to a part of its space, as option ``--fix`` asks for."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from nasbuild.space import Space, allowed_modules
 
 
 def restrict_fit(fit: Fit, within: Space) -> Fit:
-    """The run with the modules of ``within`` alone, a part of its space with the same features (`fixed`).
+    """The fit with only the modules of ``within``, a part of its space with the same features (`fixed`).
 
-    Where a stage was searched, what is left of it is scored anew, so that none of it is missed.
+    The remaining modules of a stage that was searched are scored again, so that none is missed.
 
     Raises
     ------
     NasbuildError
-        If no scored module of a stage is left.
+        If no scored module of a stage remains.
     """
-    target_fit = tuple(replace(one, stages=_stages(fit, one, within), within=within) for one in fit.targets)
-    return replace(fit, targets=target_fit)
+    targets = tuple(replace(one, stages=_stages(fit, one, within), within=within) for one in fit.targets)
+    return replace(fit, targets=targets)
 
 
 def _stages(fit: Fit, target_fit: TargetFit, within: Space) -> tuple[StageScores, ...]:
@@ -45,7 +45,7 @@ def _stages(fit: Fit, target_fit: TargetFit, within: Space) -> tuple[StageScores
 
 
 def _allowed(scores: StageScores, within: Space) -> np.ndarray:
-    """Positions of the modules that are in a space, ascending."""
+    """Positions of the modules that a space contains, ascending."""
     depths = np.diff(scores.offsets)
     kept = np.zeros(len(scores), dtype=bool)
     for depth in np.unique(depths):

@@ -1,4 +1,4 @@
-"""Rows of a table without a value, taken for evaluations that failed where choices go with that."""
+"""Rows without a value, taken as failed evaluations where failing depends on choices."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ from nasbuild.score._fit import Fit
 
 
 def rows_without_values(fit: Fit, targets: Sequence[str]) -> np.ndarray:
-    """Rows that lack a metric which one of the targets is made of, (rows,) bool."""
+    """Rows that lack a metric of one of the targets, (rows,) bool.
+
+    Raises
+    ------
+    FitError
+        If the fit has no such target.
+    """
     names = {name for target in targets for name in fit.of(target).target.equation.names}
     missing = [np.isnan(fit.table.columns[name]) for name in sorted(names & set(fit.table.columns))]
     return np.any([np.zeros(len(fit.table), dtype=bool), *missing], axis=0)
 
 
 def with_failures(fit: Fit, targets: Sequence[str]) -> Fit:
-    """The run with where evaluations fail (`fit_failures`), by the rows that lack what the targets are made of."""
+    """The fit with a model of failures (`fit_failures`), learnt from the rows that lack a metric of the targets."""
     return replace(
         fit, failures=fit_failures(fit.space, fit.table.architectures, rows_without_values(fit, targets))
     )

@@ -1,4 +1,4 @@
-"""Scorers as safetensors: arrays only, nothing in the file can run."""
+"""Scorers as safetensors: arrays only, nothing in the file can execute."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _WHOLE = "whole"
 
 
 def scorers_to_bytes(scorers: Sequence[Scorer]) -> bytes:
-    """All scorers of a run, which are of one kind; names of arrays begin with the target's number."""
+    """All scorers of a fit, which are of one kind; names of arrays begin with the target's number."""
     if isinstance(scorers[0], GNNScorer):
         return ensembles_to_bytes([cast(GNNScorer, s).ensemble for s in scorers])
     arrays: dict[str, np.ndarray] = {}
@@ -48,7 +48,7 @@ def scorers_from_bytes(
     Raises
     ------
     FitError
-        If this is no such file, or one of another space, table or recipe.
+        If the file is damaged, or of another space, table or recipe.
     """
     if isinstance(recipe, Recipe):
         shape = recipe.shape(space.max_depth)
@@ -88,8 +88,8 @@ def _scorer(
 ) -> Scorer:
     architectures, labels = problem
     if isinstance(recipe, AdditiveRecipe):
-        process = additive_gp_from_arrays(arrays, space, architectures, where)
-        return AdditiveScorer(space, architectures, labels, process)
+        gp = additive_gp_from_arrays(arrays, space, architectures, where)
+        return AdditiveScorer(space, architectures, labels, gp)
     models: dict[str, dict[str, np.ndarray]] = {}
     for name, array in arrays.items():
         model, _, rest = name.partition(".")

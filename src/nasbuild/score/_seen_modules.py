@@ -1,4 +1,4 @@
-"""Which scored modules consist of what the labels can tell of."""
+"""Which scored modules have only choices and depths that occur in the table."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nasbuild.table import UnseenChoice
 
 
 def seen_modules(space: Space, scores: StageScores, unseen: Sequence[UnseenChoice]) -> np.ndarray:
-    """Whether every choice of a module, and its depth, is that of some labelled architecture, (modules,)."""
+    """Whether each choice of a module and its depth occurs in a labelled architecture, (modules,) bool."""
     stage, depths = space.stages[scores.stage], np.diff(scores.offsets)
     seen, names = np.ones(len(scores), dtype=bool), [feature.name for feature in stage.features]
     for one in unseen:

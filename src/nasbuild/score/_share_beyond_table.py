@@ -1,4 +1,4 @@
-"""How much of a space the labels reach."""
+"""The share of a space that lies beyond the labels."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ _SAMPLED = 200  # random architectures, so a share is known to 0.04
 
 
 def share_beyond(scorer: Scorer, labels: np.ndarray, sign: int, seed: int) -> float | None:
-    """Share of random architectures of the space whose summed scores are worse than that of the worst label.
+    """Share of random architectures whose summed scores are worse than the worst label; a lower bound.
 
-    A random table leaves about 1 in as many as it has rows; a table of good rows only leaves most of the space. What is
-    predicted so far away is itself uncertain, and mostly judged too well, so the share is a lower limit. None where sums are
-    not on a scale of labels.
+    For a random table of n rows it is about 1 / n; for a table of good rows only, most of the space. Predictions that far
+    away are uncertain and mostly too optimistic, so the share is a lower bound. None for scorers without a fitted scale.
+
+    Parameters
+    ----------
+    sign
+        1 where higher labels are better, -1 where lower ones are.
     """
     if not scorer.has_fitted_scale:
         return None

@@ -1,4 +1,4 @@
-"""All modules of a stage with their scores, or the best and worst ones where they are too many."""
+"""Scored modules of a stage: all of them, or the best and worst ones of a search where there are too many."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from nasbuild.space import (
 
 MAX_MODULES = 200_000
 _CHUNK = 20_000
-_RANDOM_SHARE = 0.25  # of a search's budget is drawn before it climbs
-_BEAM = 64  # best modules of each end that are followed
-_STEPS = 200  # a budget of fewer than 64 times as many is spent on narrower steps
-_KEPT = 5_000  # modules of each end that a search gives
+_RANDOM_SHARE = 0.25  # of a search's budget, spent on random modules before the beam search
+_BEAM = 64  # width of the beam at each end
+_STEPS = 200  # minimum number of steps; smaller budgets get a narrower beam
+_KEPT = 5_000  # modules of each end that a search returns
 
 _Key = tuple[int, bytes]
 _Scored = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -45,10 +45,10 @@ class StageScores:
         Codes of all layers of all modules, (layers, features) int16, and where each module begins,
         (modules + 1,) int64.
     score, std
-        (modules,), in the label's unit; ``std`` is the spread over the ensemble.
+        Scores and their spread over the members, (modules,), in the label's unit.
     scored, total
-        How many modules were scored, and how many the stage has. Where they differ, the stage was
-        searched, and the best and the worst modules that were found stand here.
+        Number of modules that were scored, and of all modules of the stage. Where they differ, the stage was searched, and
+        these are the best and worst modules found.
     """
 
     stage: int
@@ -70,6 +70,7 @@ class StageScores:
 
     @property
     def searched(self) -> bool:
+        """Whether the stage was searched, as it has too many modules to score all."""
         return self.scored < self.total
 
     def code(self, rank: int) -> np.ndarray:
@@ -94,9 +95,9 @@ def score_stage(
     seed: int = 0,
     definition: Stage | None = None,
 ) -> StageScores:
-    """Score every module of a stage; one with more than ``max_modules`` (1 or more) is searched instead.
+    """Score every module of a stage; a stage with more than ``max_modules`` (1 or more) is searched instead.
 
-    ``definition`` may leave some of the stage's modules only; its features are the same.
+    ``definition`` may restrict the stage to some of its modules; its features must be the same.
     """
     definition = scorer.space.stages[stage] if definition is None else definition
     total = count_modules(definition)
@@ -127,7 +128,7 @@ def score_stages(
 
 
 def best_modules(scorer: Scorer, scores: StageScores, sign: int, n: int | None = None) -> np.ndarray:
-    """Positions of the ``n`` best modules, best first, given the target's sign; of those that make the same network, one."""
+    """Positions of the ``n`` best modules, best first, given the target's sign; of modules that make the same network, one."""
     order = scores.best(sign)
     if scorer.has_equivalents:
         written: dict[_Key, list[tuple[_Key, int]]] = {}
@@ -136,7 +137,7 @@ def best_modules(scorer: Scorer, scores: StageScores, sign: int, n: int | None =
             written.setdefault(module_key(scorer.canonical_code(scores.stage, code)), []).append(
                 (module_key(code), rank)
             )
-        # Whatever the target, the same one of them.
+        # The same one for every target.
         kept = {min(same)[1] for same in written.values()}
         order = np.array([rank for rank in order.tolist() if rank in kept])
     return order[:n]
@@ -145,12 +146,11 @@ def best_modules(scorer: Scorer, scores: StageScores, sign: int, n: int | None =
 def _search(
     scorer: Scorer, stage: int, definition: Stage, budget: int, rng: np.random.Generator, total: int
 ) -> StageScores:
-    """Beam search for the highest and the lowest scores, from a random start, one step at a time.
+    """Beam search for the highest and the lowest scores, from a random start.
 
-    Of the ``_BEAM`` best modules of each end, a few whose neighbours were not yet scored are taken, best
-    first, and all modules one step away from them are scored. Where none are left, others are drawn at
-    random, until the budget is spent. The smaller it is, the fewer are taken at a time, so that it
-    lasts for more steps.
+    Each step expands a few of the ``_BEAM`` best modules of each end, best first, and scores all their neighbours. Where
+    all are expanded, more random modules are scored, until the budget is spent. A smaller budget expands fewer modules in
+    a step, so that it lasts for more steps.
     """
     seen: dict[_Key, float] = {}
     found: list[_Scored] = []
@@ -158,7 +158,7 @@ def _search(
     def add(candidates: Iterable[np.ndarray]) -> None:
         fresh: dict[_Key, np.ndarray] = {}
         for candidate in candidates:
-            # A wide layer can be put in in millions of ways: no more are listed than can be scored.
+            # A wide layer has millions of variants: no more are listed than can be scored.
             if len(seen) + len(fresh) >= budget:
                 break
             if (key := module_key(candidate)) not in seen:
@@ -190,7 +190,7 @@ def _search(
         expanded.update(beam)
         shape = len(definition.features)
         codes = [np.frombuffer(data, dtype=np.int16).reshape(depth, shape) for depth, data in beam]
-        # In turn, so that what is left of the budget is spent on both ends.
+        # In turn, so that the rest of the budget serves both ends.
         steps = zip_longest(*(neighbour_codes(definition, code) for code in codes))
         add(step for turn in steps for step in turn if step is not None)
     return _ends(_sorted(stage, found, total), _KEPT)
@@ -211,7 +211,7 @@ def _sorted(stage: int, found: list[_Scored], total: int) -> StageScores:
 
 
 def _ends(scores: StageScores, kept: int) -> StageScores:
-    """The ``kept`` highest and lowest ones."""
+    """The ``kept`` highest and lowest scores."""
     if len(scores) <= 2 * kept:
         return scores
     return picked(scores, np.concatenate([np.arange(kept), np.arange(len(scores) - kept, len(scores))]))

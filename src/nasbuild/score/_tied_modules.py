@@ -1,4 +1,4 @@
-"""Which of a stage's best modules the labels don't tell from the very best."""
+"""Modules that are tied with the best one of their stage."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from nasbuild.score._scorer import Scorer
 from nasbuild.score._stage_scores import StageScores, best_modules
 from nasbuild.space import group_modules
 
-COMPARED = 500  # best modules of a stage that are compared with the first
-_APART = 0.9  # share of the members that must put the first ahead
+COMPARED = 500
+"""Number of a stage's best modules that are compared with the first."""
+_APART = 0.9  # minimum share of members that rank a module below the first for it not to be tied
 
 
 def n_tied(scorer: Scorer, scores: StageScores, sign: int) -> int:
-    """How many modules fewer than nine in ten members put behind the first one.
+    """Number of modules tied with the best: fewer than 90 % of members rank them below it.
 
-    At most `COMPARED` of the best are looked at; the first one itself does not count.
+    At most `COMPARED` modules are compared; the best one itself does not count.
     """
     ranks = best_modules(scorer, scores, sign, COMPARED)
     if len(ranks) < 2:
@@ -26,7 +27,7 @@ def n_tied(scorer: Scorer, scores: StageScores, sign: int) -> int:
 
 
 def member_scores_at(scorer: Scorer, scores: StageScores, ranks: np.ndarray) -> np.ndarray:
-    """Scores of modules at some positions by every member, (members, positions)."""
+    """Scores by each member of the modules at some positions, (members, positions)."""
     modules = [scores.module(scorer.space, int(r)) for r in ranks]
     grouped = group_modules(scorer.space, scores.stage, modules)
     return grouped.evaluate(lambda codes: scorer.member_scores(scores.stage, codes).T, (scorer.members,)).T

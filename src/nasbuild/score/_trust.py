@@ -1,4 +1,4 @@
-"""How far the scores of a table can be believed: measured on rows that the fits did not see."""
+"""Trust: how far to believe scores and predictions, measured on held-out rows."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from nasbuild.score._suspect_labels import SuspectLabel
 from nasbuild.table import UnseenChoice
 
 _LEVELS = {"high": 0.8, "fair": 0.5, "low": 0.15}
-_SURE = ("high", "fair")  # levels from which on a label that is missed is the label's fault
+_SURE = ("high", "fair")  # trust levels at which a large residual is blamed on the label
 METHOD_NAMES = {
-    "default": "additive process",
+    "default": "additive Gaussian process",
     "paper": "graph networks",
     "mse": "graph networks on the squared error",
     "ridge": "ridge regression",
@@ -25,7 +25,7 @@ METHOD_NAMES = {
     "marginal": "marginal means",
     "ped-anova": "marginal means",  # its importances score no module
 }
-"""Methods by recipe, as they stand in a sentence."""
+"""Names of methods by recipe, as used in sentences."""
 
 
 @dataclass(frozen=True)
@@ -35,37 +35,37 @@ class Trust:
     Attributes
     ----------
     hops
-        Agreement of what each hop tells alone. Recipe ``paper``: norms of graphs, hops 0 to M.
-        Recipe ``default``: what looks at no more than hop + 1 layers in a row.
+        Agreement of each hop alone. Recipe ``paper``: graph norms at hops 0 to M. Recipe ``default``: terms that look at
+        no more than hop + 1 consecutive layers.
     prediction
         Agreement of y'.
     modules
         Agreement of the summed module scores.
     better_part
-        The order among the best of the held-out rows alone, where it is hardest.
+        Agreement among the best of the held-out rows only, where ranking is hardest.
     coverage
         Share of held-out labels inside the 90 % interval of their summed score; None if unknown.
     baselines
-        Ridge regression and LightGBM on the same table.
+        Ridge regression and LightGBM on the same folds.
     labels, held_out
-        Number of labels, and of those that each fit held out on average.
+        Number of labels, and the mean number that a fit held out.
     rare_depths
-        Stage and depth pairs of the space that fewer than two labelled architectures have.
+        Pairs of stage and depth that fewer than two labelled architectures have.
     unseen
         Choices and depths of the space that no labelled architecture has.
     beyond
-        Share of random architectures of the space whose summed scores lie beyond the worst label: how much of the space
-        the labels do not reach. None if it was not looked for.
+        Share of random architectures whose summed scores lie beyond the worst label: the part of the space that the
+        labels do not reach. None if it was not measured.
     n_tied
-        For each stage, how many of its best modules the labels don't tell from the very best.
+        For each stage, the number of modules tied with the best one.
     suspects
-        Labels that all other rows speak against, furthest first. None are told where scores are no more than a hint.
+        Suspect labels: likely measurement errors, largest residual first. Empty at levels ``"low"`` and ``"none"``.
     level
-        ``"high"``, ``"fair"``, ``"low"`` or ``"none"``: how far the module scores can be believed.
+        ``"high"``, ``"fair"``, ``"low"`` or ``"none"``: how far to believe the module scores.
     better
-        Recipe of a baseline whose summed module scores surely order held-out rows better; None if there is none.
+        Recipe of a baseline whose summed module scores rank held-out rows significantly better; None if there is none.
     verdict
-        The same in sentences.
+        The main results in sentences.
     """
 
     hops: tuple[Agreement, ...]
@@ -103,7 +103,7 @@ def measure_trust(
     better_part: Sequence[PartOrder] = (),
     beyond: float | None = None,
 ) -> Trust:
-    """Judge a scorer by what was measured on held-out rows."""
+    """The trust in a scorer, from its evidence on held-out rows."""
     count = label_statistics(scorer.space, scorer.architectures, scorer.labels).count
     rare = tuple(
         (u, depth)
@@ -135,10 +135,13 @@ def measure_trust(
 
 
 def trust_level(value: float, tested: int) -> str:
-    """How far to believe a correlation measured on ``tested`` different rows.
+    """The trust level of a correlation measured on ``tested`` distinct rows.
 
-    A lucky order of few rows must not pass, so the lower end of the 95 % interval counts (Fisher's z),
-    and no order of n rows counts as better than 1 - 2 / n: a perfect one is no proof of perfection.
+    The lower end of the 95 % interval counts (Fisher's z), so that a lucky order of few rows does not pass. A correlation
+    on n rows counts as at most 1 - 2 / n, as a perfect order of few rows proves little.
+
+    >>> trust_level(0.95, 200), trust_level(0.95, 12), trust_level(0.2, 12)
+    ('high', 'low', 'none')
     """
     if tested <= 3 or value <= 0:
         return "none"
@@ -161,30 +164,30 @@ def _verdict(
     )
     found = {
         "high": f"{measured}: the module scores can be relied on.",
-        "fair": f"{measured}: the best modules are told from the worst, neighbours in rank are not.",
+        "fair": f"{measured}: the scores separate the best modules from the worst, but not neighbours in rank.",
         "low": f"{measured}: the module scores are a hint; evaluate what is built before relying on it.",
-        "none": f"{measured}: the table is too small or too noisy to believe the module scores.",
+        "none": f"{measured}: the table is too small or too noisy for the module scores to be believed.",
     }[level]
     if better_part and level != "none":
         found += f" {better_part_text(better_part[0])}"
     if baselines:
-        told = " and ".join(f"{METHOD_NAMES[r.name]} {srcc_text(r.modules)}" for r in baselines)
-        found += f" For comparison, summed module scores by other methods: {told}."
+        measured_beside = " and ".join(f"{METHOD_NAMES[r.name]} {srcc_text(r.modules)}" for r in baselines)
+        found += f" For comparison, summed module scores by other methods: {measured_beside}."
     if better:
         found += f" On this table, {METHOD_NAMES[better]} is better: fit with --recipe {better}."
     return found
 
 
 def _labels_text(scorer: Scorer) -> str:
-    """How many labels there are, and of how many it was learnt."""
-    count, target_fit = len(scorer.labels), scorer.n_fitted
-    return f"{count} labels" if target_fit == count else f"{target_fit} labels, drawn at random from {count}"
+    """The number of labels, and of those used if fewer."""
+    count, used = len(scorer.labels), scorer.n_fitted
+    return f"{count} labels" if used == count else f"{used} labels, drawn at random from {count}"
 
 
 def better_part_text(part: PartOrder) -> str:
-    """The order among the better half, in a sentence."""
+    """The agreement among the better half, in a sentence."""
     if part.modules is None or part.low is None or part.high is None:
-        return f"How well they order the better half can't be told from {part.rows} held-out rows."
+        return f"{part.rows} held-out rows are too few to measure the order among the better half."
     rows = f"{part.rows} rows, 95 % interval {part.low:.2f} to {part.high:.2f}".replace("-0.00", "0.00")
     if part.low <= 0:
         return f"Among the better half no order is shown: SRCC {correlation_text(part.modules)} ({rows})."

@@ -1,4 +1,4 @@
-"""Covariances of the warped labels of a table."""
+"""Prior covariances of a table's warped labels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nasbuild.predictor.additive_gp._rbf_interactions import Radial
 
 
 def covariances(table: Design, thetas: Sequence[np.ndarray], n: int) -> list[np.ndarray]:
-    """Additive covariances of a table's warped labels by several variances of the terms, (rows, rows) each."""
+    """Additive covariances of a table's warped labels, (rows, rows) for each of several variances of the terms."""
     totals = [np.zeros((n, n)) for _ in thetas]
     for t in range(len(table.terms)):
         if any(theta[t] for theta in thetas):
@@ -31,9 +31,9 @@ def residual_covariance(
     noise: float,
     n: int,
 ) -> np.ndarray:
-    """Covariance of what is not additive: interactions and noise, (rows, rows).
+    """Covariance of interactions and noise, (rows, rows).
 
-    ``distances`` are the additive covariances by which radial kernels tell how far apart rows are.
+    ``distances`` are the additive covariances from which radial kernels derive distances between rows.
     """
     rest = np.zeros((n, n))
     if variance:

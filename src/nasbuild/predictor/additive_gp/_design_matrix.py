@@ -1,4 +1,4 @@
-"""The terms of a table's modules as matrices, scaled so that their variances compare."""
+"""Design matrices: one block of columns for each term, scaled so that variances of terms are comparable."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from nasbuild.predictor.additive_gp._terms import SINGLE, Entries, Terms, hash_k
 from nasbuild.space import Architecture, Space, StageModules, group_stages
 
 _DENSE = 512  # columns up to which a term is multiplied as a dense matrix
-_SAME = 1e-7  # relative difference under which two terms are one
+_SAME = 1e-7  # relative difference below which two terms count as equal
 
 
 @dataclass(frozen=True)
 class Term:
-    """Columns of one term, as they were found in the table.
+    """The columns of one term that occur in the table.
 
     Attributes
     ----------
     keys
         Ascending, (columns,) uint64.
     scale
-        Root of the mean square norm of the centred rows of whole architectures; values are divided
-        by it, so that the term's kernel has mean diagonal 1.
+        Root mean square norm of the centred rows of whole architectures. Values are divided by it, so that the
+        term's kernel has mean diagonal 1.
     """
 
     name: str
@@ -36,12 +36,12 @@ class Term:
     scale: float
 
     def known(self, entries: Entries) -> Entries:
-        """Scaled values of the keys that the term has, which are told by their columns."""
+        """Scaled values at the keys that the term has; ``keys`` of the result are column numbers."""
         place, known = self._place(entries)
         return Entries(entries.rows[known], place[known], entries.values[known] / self.scale)
 
     def weighted_values(self, keys: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """What weights (columns,) make of a value of 1 at each key, in the shape of ``keys``; 0 where the term has none."""
+        """Weight (columns,) of a value of 1 at each key, in the shape of ``keys``; 0 where the term has no such key."""
         flat = keys.ravel()
         place = np.searchsorted(self.keys, flat)
         place[place == len(self.keys)] = 0
@@ -49,17 +49,17 @@ class Term:
         return np.where(known, weights[place] / self.scale, 0.0).reshape(keys.shape)
 
     def prior(self, entries: Entries, modules: int, samples: int) -> np.ndarray:
-        """Draws from the prior, per root of theta, for what the term has no column for; (modules, samples).
+        """Prior samples for keys without a column, in units of the root of theta, (modules, samples).
 
-        A key has the same draws wherever it stands, so that modules that share it are as uncertain together.
+        A key has the same samples everywhere, so that the uncertainty of modules that share it is correlated.
         """
         keys, matrix = self._unknown([entries], [modules])
         return matrix[0] @ keyed_normals(keys, zlib.crc32(self.name.encode()), samples)
 
     def unseen(self, entries: Sequence[Entries], groups: Sequence[StageModules]) -> csr_matrix | None:
-        """Scaled values of what the term has no column for, for whole architectures, (architectures, keys); None for nothing.
+        """Scaled values at keys without a column, for whole architectures, (architectures, keys); None if there are none.
 
-        ``entries`` are of every stage's modules; a key that stands in several adds up.
+        ``entries`` are those of every stage's modules; values of a key in several stages add up.
         """
         if all(self._place(e)[1].all() for e in entries):
             return None
@@ -72,7 +72,7 @@ class Term:
     def _unknown(
         self, entries: Sequence[Entries], modules: Sequence[int]
     ) -> tuple[np.ndarray, list[csr_matrix]]:
-        """Keys that the term has no column for, and scaled values of these, (modules, keys) a stage."""
+        """Keys without a column, and their scaled values, (modules, keys) for each stage."""
         unknown = [~self._place(e)[1] for e in entries]
         found = [e.keys[u] for e, u in zip(entries, unknown, strict=True)]
         keys, place = np.unique(np.concatenate(found), return_inverse=True)
@@ -89,15 +89,15 @@ class Term:
 
 
 def keyed_normals(keys: np.ndarray, seed: int, samples: int) -> np.ndarray:
-    """Standard normal numbers of each key, (keys, samples): equal keys have equal ones, always."""
-    # One round more than equality asks for: neighbouring samples must have nothing in common.
+    """Standard normal numbers determined by each key and the seed, (keys, samples)."""
+    # Extra rounds of mixing, so that neighbouring samples are independent.
     cells = hash_key(keys[:, None], seed, np.arange(samples)[None], 0, 0)
-    # 53 bits, as many as a float holds, in the middle of their cells: never 0 or 1.
+    # 53 bits, the precision of a float, at the middle of their cells: never 0 or 1.
     return ndtri(((cells >> np.uint64(11)).astype(float) + 0.5) / 2**53)
 
 
 def grouped_entries(terms: Terms, stage: int, modules: StageModules) -> dict[str, Entries]:
-    """Entries of every term for the different modules of a stage."""
+    """Entries of every term for the distinct modules of a stage."""
     parts: dict[str, list[Entries]] = {}
     for positions, codes in modules.groups:
         for name, e in terms.entries(stage, codes):
@@ -153,7 +153,7 @@ class Design:
         return product - along[:, None] - table.values.times(t, mean)[None, :] + square, own
 
     def select(self, kept: Sequence[int]) -> Design:
-        """The same of some terms, ascending."""
+        """The design of some terms, ascending."""
         return Design(
             tuple(self.terms[t] for t in kept),
             self.values.select(kept),
@@ -169,10 +169,16 @@ def design(
     *,
     single: bool = False,
 ) -> Design:
-    """All terms that tell the architectures apart; of two that say the same, the first.
+    """All terms that vary over the architectures; of terms with equal kernels, the first.
 
-    ``without`` leaves terms out by name; ``passing`` is that of `Terms`; ``single`` keeps those only in which every
-    choice counts by itself.
+    Parameters
+    ----------
+    without
+        Names of terms to leave out.
+    passing
+        As in `Terms`.
+    single
+        Keep only terms in which every choice counts by itself (`SINGLE`).
     """
     terms, groups = Terms(space, passing), group_stages(space, architectures)
     entries = [grouped_entries(terms, u, modules) for u, modules in enumerate(groups)]
@@ -208,7 +214,7 @@ def design(
 def scaled_rows(
     terms: Sequence[Term], entries: Sequence[Mapping[str, Entries]], groups: Sequence[StageModules]
 ) -> Rows:
-    """Rows of terms that are known, for other architectures, from the entries of their modules."""
+    """Rows of known terms for other architectures, from the entries of their modules."""
     raw = rows_of([(term.name, term.keys) for term in terms], entries, groups)
     return raw.divided([term.scale for term in terms])
 

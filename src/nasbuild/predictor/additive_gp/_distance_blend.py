@@ -1,4 +1,4 @@
-"""Where variances are many and labels few: the process mixed with one that has a handful of variances."""
+"""A mixture with a simpler process, for tables with few labels and many variances."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _OF_DISTANCE = (
     "layers@stage",
     "size@stage",
 )
-_OCCAM = 0.2  # nats by which a variance that is searched for flatters the evidence
-_DOUBT = 2.5  # nats by which the evidence for a process is off
-_LEAST_SHARE, _MOST_SHARE = 0.02, 0.9  # of the process that knows of distances alone
+_OCCAM = 0.2  # nats by which each fitted variance inflates the evidence
+_DOUBT = 2.5  # nats of error of the evidence
+_LEAST_SHARE, _MOST_SHARE = 0.02, 0.9  # of the process that uses distances only
 
 
 def blended(
@@ -35,15 +35,16 @@ def blended(
     z: np.ndarray,
     recipe: AdditiveRecipe,
 ) -> Variances:
-    """The same process mixed with one that knows of no terms, only of distances, by what the labels say of both.
+    """Mix the process with one that uses distances only, weighted by the evidence of both.
 
-    InteractionKernels few labels there are many variances, and the highest evidence of so many is flattered: by `_OCCAM` nats each.
-    Where a process with a handful of them is as good otherwise, its share is as large.
+    With few labels and many variances, the maximum of the evidence is optimistic: by `_OCCAM` nats for each variance.
+    If a process with a handful of variances has the same corrected evidence, both get the same share.
 
     Parameters
     ----------
     log, kernels, z
-        Logarithms of the variances of the one, the noise last; its kernels among some rows, those of the terms first, and their warped labels, (some,).
+        Logarithms of the process's variances, the noise last; its kernels among some rows, those of the terms first;
+        and the warped labels of these rows, (rows,).
     """
     plain = np.array([float(kind(term.name) in _OF_DISTANCE) for term in table.terms])
     kernel = kernels.total(plain)

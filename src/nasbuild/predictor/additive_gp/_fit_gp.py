@@ -1,4 +1,4 @@
-"""Fit an additive process: find the scale of the labels, the variances, then the posterior."""
+"""Fits an additive Gaussian process: the scale of the labels, the variances, then the posterior."""
 
 from __future__ import annotations
 
@@ -30,15 +30,17 @@ from nasbuild.predictor.additive_gp._warp_power import Scale, Scales
 from nasbuild.predictor.gnn._identity_layers import declared_identity, has_identity_layers
 from nasbuild.space import Architecture, Space
 
-_NO_VARIANCE = 1e-6  # of the labels' variance; a term with less is left out
-_FIRST_GUESS = 0.02  # variance of the interactions at which their search begins
-_UNKNOWN_PAIRS = 0.05  # variance of an interaction that no row shows, of the product of its two parts
-_STEPS, _FINE_STEPS = (1.0, 0.5), (0.25, 0.125)  # of the power, without and with interactions
+_NO_VARIANCE = 1e-6  # of the labels' variance; terms with less are dropped
+_FIRST_GUESS = 0.02  # initial variance of the interactions
+_UNKNOWN_PAIRS = (
+    0.05  # prior variance of an interaction that no row shows, relative to the product of its two parts
+)
+_STEPS, _FINE_STEPS = (1.0, 0.5), (0.25, 0.125)  # of the warp's power, without and with interactions
 _NATS_FOR_IDENTITY = 5.0
-"""Nats by which labels must speak for it before a layer is believed to do nothing: odds of 150 to 1 from even ones.
+"""Nats of evidence required before a layer with such a name is treated as an identity: odds of 150 to 1.
 
-Where the name misleads (a cell's edges, of which a skipped one still connects) the two ways differ by up to 3 nats either way,
-as each finds variances and a scale of its own (15 draws of 50 to 100 cells of NAS-Bench-201).
+Names can mislead: in a cell, a skipped edge still connects. There, the evidence of the two models differs by up to 3 nats
+in either direction, as each finds its own variances and scale (15 draws of 50 to 100 cells of NAS-Bench-201).
 """
 
 
@@ -52,17 +54,21 @@ def fit_additive_gp(
     power: float | None = None,
     passing: bool | None = None,
 ) -> AdditiveGP:
-    """Fit on architectures and labels (architectures,), which must not be all the same.
+    """Fit on architectures and labels (architectures,), which must not all be equal.
 
-    The result depends on the arguments alone, to the bit.
+    The result depends only on the arguments, to the bit.
 
     Parameters
     ----------
+    labels
+        In any unit, (architectures,).
+    seed
+        Of the rows chosen from a large table, and of the posterior samples.
     power
-        Power of the labels' scale; searched for if None.
+        Power of the label warp (`Warp`); searched for if None.
     passing
-        Whether layers that pass their input on are left out; if None, as the space declares, and where it says nothing of
-        it, if some are named so and the labels speak for it.
+        Whether to see modules without their identity layers. If None, as the space declares; where it declares nothing,
+        if some layers have such a name and the labels support it.
     """
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.permutation(len(labels))[: recipe.most_rows])
@@ -71,15 +77,15 @@ def fit_additive_gp(
     if passing is None and declared_identity(space) is not None:
         passing = has_identity_layers(space)
     ways = (False, True) if passing is None and has_identity_layers(space) else (bool(passing),)
-    tells = rows_informative_of_scale(space, architectures)
-    # Of a reference and its single changes, effects are added up on the labels' own scale: nothing else is known of them.
-    apart = not tells.any()
+    informative = rows_informative_of_scale(space, architectures)
+    # For a reference and its single changes, effects add up on the labels' own scale: the labels reveal no other.
+    apart = not informative.any()
     power = 1.0 if apart and power is None else power
     tried: dict[bool, tuple[Design, Scale, Kernels]] = {}
     for way in ways:
         table = design(space, architectures, recipe.without, way, single=apart)
         own = term_kernels(table, some)
-        scales = Scales(own, labels, some, prior_centre(table.terms), recipe, tells[some])
+        scales = Scales(own, labels, some, prior_centre(table.terms), recipe, informative[some])
         tried[way] = table, scales.best(1.0, _STEPS) if power is None else scales.attempt(power), own
     passing = min(tried, key=lambda way: tried[way][1].objective + way * _NATS_FOR_IDENTITY)
     table, found, own = tried[passing]
@@ -94,8 +100,8 @@ def fit_additive_gp(
         first = np.log([_FIRST_GUESS] * len(beside))
         found = replace(found, log=np.concatenate([found.log[:-1], first, found.log[-1:]]))
     if searched := len(beside) > 0 and power is None:
-        # Sums alone bend the scale to say what stages do to each other; beside interactions they need not.
-        scales = Scales(kernels, labels, some, centre, recipe, tells[some])
+        # Without interactions, the warp stands in for them. Now that they are modelled, it is refined.
+        scales = Scales(kernels, labels, some, centre, recipe, informative[some])
         found = scales.best(found.warp.power, _FINE_STEPS, found.log)
     log = found.log
     if n > recipe.rows or (len(beside) and not searched):
@@ -115,7 +121,7 @@ def fit_additive_gp(
     variances = beside.variances(log, len(table.terms))
     anchor = reference_row(space, architectures) if apart else None
     if apart:
-        # Labels are taken at their word, and what changes do to each other is unknown: as wide as it is expected to be.
+        # Labels count as exact. Interactions of the changes are unknown, so they keep their prior variance.
         pairs = Interaction.of(table.terms, table.values, variances.terms, anchor)
         unknown = _UNKNOWN_PAIRS if anchor is not None and pairs.features else 0.0
         variances = replace(variances, noise=0.0, interaction=pairs, of_interaction=unknown)
@@ -126,7 +132,7 @@ def fit_additive_gp(
 
 
 def _parts(n: int, recipe: AdditiveRecipe, rng: np.random.Generator) -> list[np.ndarray]:
-    """Rows by which variances are found, in parts that share none."""
+    """Disjoint parts of the rows, on which variances are found."""
     count = min(recipe.parts, -(-n // recipe.part_rows))
     order, size = rng.permutation(n), min(recipe.part_rows, n // count)
     return [np.sort(order[k * size : (k + 1) * size]) for k in range(count)]
@@ -134,7 +140,7 @@ def _parts(n: int, recipe: AdditiveRecipe, rng: np.random.Generator) -> list[np.
 
 @dataclass(frozen=True)
 class _Learnt:
-    """What is learnt from; `AdditiveGP` tells what each is."""
+    """The data that is learnt from; `AdditiveGP` describes the fields."""
 
     space: Space
     architectures: tuple[Architecture, ...]
@@ -152,14 +158,14 @@ def _posterior(
     rng: np.random.Generator,
     anchor: int | None = None,
 ) -> AdditiveGP:
-    """Weights by their posterior mean, and samples of them.
+    """The process with the posterior mean of its weights, and posterior samples of them.
 
-    A sample is a draw from the prior, moved by what the labels say against it (Wilson et al., ICML
-    2020, eq. 13): w + theta X^T C^-1 (z - X w - e) with w, e drawn from the prior and C = X theta X^T
-    + cov(e). So its distribution is the posterior, exactly.
+    A sample is a draw from the prior, corrected by the labels (Wilson et al., ICML 2020, eq. 13):
+    w + theta X^T C^-1 (z - X w - e) with w, e drawn from the prior and C = X theta X^T + cov(e).
+    Its distribution is exactly the posterior.
     """
     theta, interaction, noise = variances.terms, variances.interaction, variances.noise
-    # What the interactions are made of stays, so that they can be made again from the process alone.
+    # Terms that the interactions use are kept, so that the interactions can be rebuilt from the process alone.
     needed = interaction.theta > 0 if variances.of_interaction else np.zeros(len(theta), dtype=bool)
     for radial in variances.radials:
         needed |= radial.theta > 0
@@ -173,16 +179,16 @@ def _posterior(
     factor = cholesky(additive + rest, lower=True, check_finite=False)
     of_term = [table.rows(t) for t in range(len(kept))]
     means = [table.means[t].sum(axis=0) for t in range(len(kept))]
-    drawn = [
+    prior_draws = [
         np.sqrt(v) * rng.normal(size=(len(term.keys), samples))
         for v, term in zip(theta, table.terms, strict=True)
     ]
     wrong = z[:, None] - cholesky(rest, lower=True, check_finite=False) @ rng.normal(size=(n, samples))
-    for row, mean, draw in zip(of_term, means, drawn, strict=True):
+    for row, mean, draw in zip(of_term, means, prior_draws, strict=True):
         wrong -= row @ draw - mean @ draw
     solved = cho_solve((factor, True), np.column_stack([z, wrong]), check_finite=False)
     weights = []
-    for v, row, mean, draw in zip(theta, of_term, means, drawn, strict=True):
+    for v, row, mean, draw in zip(theta, of_term, means, prior_draws, strict=True):
         moved = v * (row.T @ solved - np.outer(mean, solved.sum(axis=0)))
         moved[:, 1:] += draw
         weights.append(moved)
@@ -213,7 +219,7 @@ def _posterior(
 
 
 def _slope(sums: np.ndarray, labels: np.ndarray) -> float | None:
-    """Least-squares slope of labels over sums; None where the sums do not differ or go against the labels."""
+    """Least-squares slope of labels over sums; None where it is not positive or the sums do not vary."""
     centred = sums - sums.mean()
     square = float(centred @ centred)
     slope = float(centred @ labels) / square if square > len(sums) * 1e-12 else 0.0

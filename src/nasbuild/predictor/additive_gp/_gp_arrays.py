@@ -1,4 +1,4 @@
-"""Additive processes as arrays and back, equal to the bit."""
+"""Additive Gaussian processes as arrays and back, equal to the bit."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ _RADIAL = ("theta", "widths", "variances")
 _NUMBERS = ("interaction_variance", "noise", "slope", "level", "spread", "interaction_share")
 
 
-def additive_gp_to_arrays(process: AdditiveGP) -> dict[str, np.ndarray]:
-    """Arrays of a process; the architectures are told by their positions among the labels."""
+def additive_gp_to_arrays(gp: AdditiveGP) -> dict[str, np.ndarray]:
+    """Arrays of a process; architectures are stored as positions among the labels."""
     arrays = {
-        "terms": np.frombuffer(json.dumps([t.name for t in process.terms]).encode(), dtype=np.uint8),
-        "scales": np.array([t.scale for t in process.terms]),
-        "theta": process.theta,
-        "interaction_theta": process.interaction_theta,
-        "alpha": process.alpha,
-        "rows": process.rows,
-        "warp": np.array([getattr(process.warp, name) for name in _WARP]),
-        "numbers": np.array([getattr(process, name) for name in _NUMBERS]),
-        "passing": np.array([process.passing], dtype=np.int64),
-        "radials": np.array([len(process.radials)], dtype=np.int64),
-        "anchor": np.array([-1 if process.anchor is None else process.anchor], dtype=np.int64),
+        "terms": np.frombuffer(json.dumps([t.name for t in gp.terms]).encode(), dtype=np.uint8),
+        "scales": np.array([t.scale for t in gp.terms]),
+        "theta": gp.theta,
+        "interaction_theta": gp.interaction_theta,
+        "alpha": gp.alpha,
+        "rows": gp.rows,
+        "warp": np.array([getattr(gp.warp, name) for name in _WARP]),
+        "numbers": np.array([getattr(gp, name) for name in _NUMBERS]),
+        "passing": np.array([gp.passing], dtype=np.int64),
+        "radials": np.array([len(gp.radials)], dtype=np.int64),
+        "anchor": np.array([-1 if gp.anchor is None else gp.anchor], dtype=np.int64),
     }
-    for r, radial in enumerate(process.radials):
+    for r, radial in enumerate(gp.radials):
         arrays |= {f"radial{r}.{part}": getattr(radial, part) for part in _RADIAL}
-    for t, term in enumerate(process.terms):
+    for t, term in enumerate(gp.terms):
         arrays |= {
             f"{t}.keys": term.keys,
-            f"{t}.means": process.means[t],
-            f"{t}.weights": process.weights[t],
+            f"{t}.means": gp.means[t],
+            f"{t}.weights": gp.weights[t],
         }
     return arrays
 
@@ -54,7 +54,7 @@ def additive_gp_from_arrays(
     Raises
     ------
     FitError
-        If the arrays are none of a process of this space and table.
+        If the arrays do not describe a process of this space and table.
     """
     try:
         names = json.loads(arrays["terms"].astype(np.uint8).tobytes())
@@ -69,16 +69,16 @@ def additive_gp_from_arrays(
         _require(arrays["numbers"], (len(_NUMBERS),), real)
         _require(arrays["passing"], (1,), whole)
         if arrays["passing"][0] not in (0, 1):
-            raise ValueError("a way to see layers that is none")
+            raise ValueError("a flag that is neither 0 nor 1")
         for name in ("scales", "theta", "interaction_theta"):
             _require(arrays[name], (count,), real)
         _require(arrays["radials"], (1,), whole)
         _require(arrays["anchor"], (1,), whole)
         if not -1 <= arrays["anchor"][0] < len(rows):
-            raise ValueError("an anchor that is no row")
+            raise ValueError("an anchor outside the rows")
         radials = int(arrays["radials"][0])
         if not 0 <= radials <= len(arrays):
-            raise ValueError("a number of radial kernels that can't be")
+            raise ValueError("an impossible number of radial kernels")
         for r in range(radials):
             widths = len(arrays[f"radial{r}.widths"])
             for part in _RADIAL:
@@ -124,7 +124,7 @@ def additive_gp_from_arrays(
         if not warp["low"] < warp["high"]:
             raise ValueError("labels that have no range")
         if not 0 <= numbers["interaction_share"] <= 1:
-            raise ValueError("a share that is none")
+            raise ValueError("a share outside 0 to 1")
         variances = (
             *arrays["theta"],
             *arrays["interaction_theta"],

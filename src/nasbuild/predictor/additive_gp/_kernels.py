@@ -1,4 +1,4 @@
-"""Kernels among the same rows, and the Gaussian density of values by a sum of them."""
+"""Kernel matrices of the same rows, and the Gaussian density of labels under a weighted sum of them."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from scipy.linalg.lapack import dpotrf, dpotri  # pyright: ignore[reportAttribut
 
 @dataclass(frozen=True)
 class Kernels:
-    """Symmetric kernels, of which the lower halves are kept, in half the memory.
+    """Symmetric kernel matrices, stored as lower triangles in half the memory.
 
     Attributes
     ----------
     halves
         Lower triangles row by row, (kernels, rows (rows + 1) / 2).
     rows
-        How many there are.
+        Number of rows.
     """
 
     halves: np.ndarray
@@ -39,12 +39,12 @@ class Kernels:
         return len(self.halves)
 
     def and_more(self, kernels: Iterable[np.ndarray]) -> Kernels:
-        """These and others among the same rows, (rows, rows) each."""
+        """These and more kernels of the same rows, (rows, rows) each."""
         place = _lower(self.rows).place
         return Kernels(np.stack([*self.halves, *(kernel.ravel()[place] for kernel in kernels)]), self.rows)
 
     def total(self, theta: np.ndarray) -> np.ndarray:
-        """Sum of theta times the first kernels, (rows, rows)."""
+        """Sum of the first kernels, weighted by theta, (rows, rows)."""
         half, found = _lower(self.rows), np.zeros((self.rows, self.rows))
         values = theta @ self.halves[: len(theta)]
         found.ravel()[half.place] = values
@@ -59,19 +59,19 @@ class Kernels:
     def minus_log_density(
         self, values: np.ndarray, theta: np.ndarray, noise: float
     ) -> tuple[float, np.ndarray] | None:
-        """-log N(values; 0, C) without its constant, where C is the sum of theta times kernels, and noise.
+        """-log N(values; 0, C) without its constant, where C is the sum of theta times kernels, plus noise times I.
 
         Rasmussen & Williams, 2006, equations 5.8 and 5.9.
 
         Returns
         -------
-        The value, and its slope by each of theta and the noise, (kernels + 1,); None where C has no factor.
+        The value, and its gradient by theta and the noise, (kernels + 1,); None where C has no Cholesky factor.
         """
         half = _lower(self.rows)
         total = np.zeros((self.rows, self.rows))
         total.ravel()[half.place] = theta @ self.halves
         total[np.diag_indices(self.rows)] += noise
-        # Read column by column, as LAPACK does, the lower half is the upper one: nothing is copied.
+        # LAPACK reads column by column, so the lower half is its upper one: nothing is copied.
         factor, failed = dpotrf(total.T, lower=0, overwrite_a=1)
         if failed:
             return None
@@ -80,14 +80,14 @@ class Kernels:
         inverse, _ = dpotri(factor, lower=0, overwrite_c=1)
         apart = inverse.T.ravel()[half.place] - alpha[half.row] * alpha[half.column]
         noise_slope = 0.5 * apart[half.diagonal].sum()
-        # What is not on the diagonal stands in the other half as well.
+        # Off-diagonal entries count twice, as they also stand in the other half.
         apart[half.diagonal] *= 0.5
         return value, np.append(self.halves @ apart, noise_slope)
 
 
 @dataclass(frozen=True)
 class _Lower:
-    """Where the numbers of a lower triangle stand: in the flat matrix, by row and column; and which are on the diagonal."""
+    """Positions of a lower triangle: in the flat matrix, by row and column, and which are on the diagonal."""
 
     place: np.ndarray
     row: np.ndarray

@@ -1,4 +1,4 @@
-"""What two layers of a module add to its share beyond what each adds alone."""
+"""Interactions of pairs of layers within a module."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _NEXT, _FAR = ("follow", "follow@stage"), "duo@stage"
 def layer_pairs(
     terms: Terms, used: Mapping[str, tuple[Term, np.ndarray]], stage: int, options: Sequence[np.ndarray]
 ) -> dict[tuple[int, int], np.ndarray]:
-    """Tables of two places, the smaller first, (layers of the first, layers of the second), on the warped scale.
+    """For two places, the smaller first, (layers of the first, layers of the second), on the warped scale.
 
     Parameters
     ----------
     used
-        Terms of a process with their mean weights, by name.
+        Terms of a process with their posterior mean weights, by name.
     options
-        As in `Process.layer_pairs`.
+        As in `AdditiveGP.layer_pairs`.
     """
     found: dict[tuple[int, int], np.ndarray] = {}
     if not {*_NEXT, _FAR} & used.keys():

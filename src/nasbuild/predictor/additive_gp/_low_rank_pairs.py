@@ -1,4 +1,4 @@
-"""What pairs of stages add, as products of short vectors: all swaps of a module at the price of one."""
+"""Interactions of pairs of stages in low rank: all swaps of a module cost as much as one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Pairs:
-    """What pairs of stages add to a sum, for any architecture of some modules of each stage.
+    """Interactions of pairs of stages, for all combinations of some modules of each stage.
 
     Attributes
     ----------
@@ -26,12 +26,12 @@ class Pairs:
 
     @classmethod
     def none(cls, sizes: Sequence[int]) -> Pairs:
-        """Nothing, for so many modules of each stage."""
+        """No interactions, for given numbers of modules of the stages."""
         links = {(u, v): np.zeros((0, 0)) for u, v in permutations(range(len(sizes)), 2)}
         return cls(tuple(np.zeros((size, 0)) for size in sizes), links)
 
     def values(self, picks: np.ndarray) -> np.ndarray:
-        """What all pairs add, for picks of one module a stage (picks, stages); (picks,)."""
+        """Sum over all pairs of stages, (picks,), for picks of one module for each stage (picks, stages)."""
         x = [factor[picks[:, u]] for u, factor in enumerate(self.factors)]
         total = np.zeros(len(picks))
         for u, v in combinations(range(len(x)), 2):
@@ -39,7 +39,7 @@ class Pairs:
         return total
 
     def all_combinations(self) -> np.ndarray:
-        """What all pairs add to every combination of the modules, (combinations,); the last stage's changes fastest."""
+        """Sum over all pairs of stages for every combination, (combinations,); the last stage's module changes fastest."""
         sizes = tuple(len(factor) for factor in self.factors)
         total = np.zeros(sizes)
         for u, v in combinations(range(len(sizes)), 2):
@@ -48,7 +48,7 @@ class Pairs:
         return total.ravel()
 
     def swaps(self, picks: np.ndarray, stage: int) -> np.ndarray:
-        """The same with every module of a stage in turn put into each pick, (picks, modules)."""
+        """`values` of each pick with each module of a stage put in, (picks, modules)."""
         own, around = self.factors[stage], np.zeros((len(picks), self.factors[stage].shape[1]))
         for v, factor in enumerate(self.factors):
             if v != stage:

@@ -1,4 +1,4 @@
-"""Variances of a Gaussian process by its evidence (Rasmussen & Williams, 2006, section 5.4.1)."""
+"""Variances that maximise the marginal likelihood (evidence; Rasmussen & Williams, 2006, section 5.4.1)."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ def maximise_evidence(
     iterations: int,
     start: np.ndarray | None = None,
 ) -> tuple[np.ndarray, float]:
-    """Variances of a sum of kernels, and the variance of the noise.
+    """Variances of the kernels of a sum, and of the noise, by maximum a posteriori.
 
     Minimises -log N(z; 0, sum_g theta_g K_g + noise I) - log prior by L-BFGS over log theta. The
     prior on log theta is normal with deviation ``width`` around ``centre``, on the noise around
-    log 0.1: with few labels it keeps variances from running to 0 or beyond the labels' own.
-    Labels in several parts are taken as if the parts knew nothing of each other (a composite
-    likelihood: Varin, Reid & Firth, Statistica Sinica 2011), as the cost grows with the cube of a part.
+    log 0.1. With few labels it keeps variances away from 0 and from values beyond the labels' own variance.
+    The cost grows with the cube of the rows, so labels may come in parts that are treated as independent (a composite
+    likelihood: Varin, Reid & Firth, Statistica Sinica 2011).
 
     Parameters
     ----------
     parts
         Kernels, each with mean diagonal 1, and standardised labels, (n,), of each part.
     centre
-        Logarithms of the variances that are expected beforehand, (kernels,).
+        Prior means of the log variances, (kernels,).
     start
-        Logarithms to begin at, (kernels + 1,); the prior's mean if None.
+        Initial log variances, (kernels + 1,), the noise last; the prior mean if None.
 
     Returns
     -------
-    Logarithms of the variances, the noise last, and the minimum in nats.
+    Log variances, (kernels + 1,), the noise last; and the minimum in nats.
     """
     count = len(centre)
     centre = np.append(centre, np.log(_NOISE_PRIOR))

@@ -1,4 +1,4 @@
-"""Choices that are numbers, as the terms see them: standardised, as logarithms, and as smooth curves."""
+"""Numeric choices as the terms see them: standardised, as logarithms, and as smooth curves."""
 
 from __future__ import annotations
 
@@ -6,36 +6,35 @@ import numpy as np
 
 from nasbuild.space import Feature
 
-_APART = 1e-9  # deviation under which numbers (or their logarithms) are as good as equal
-_FEWEST = 3  # different numbers from which on there is a trend
-_CURVE = 6  # different numbers from which on there is a curve
+_APART = 1e-9  # deviation below which numbers (or their logarithms) count as equal
+_FEWEST = 3  # distinct numbers required for a trend
+_CURVE = 6  # distinct numbers required for a curve
 _BUMPS = 8  # of a curve
 
 
 def plain_numbers(feature: Feature) -> np.ndarray | None:
     """Choices as standardised numbers, (choices,).
 
-    None if there are fewer than three, some are no numbers, or all are as good as equal.
+    None if there are fewer than three, some are no numbers, or all are practically equal.
     """
     values = feature.numbers
     if values is None or len(values) < _FEWEST:
         return None
-    # Divided by the largest, squares of huge numbers are numbers as well.
+    # Divided by the largest, so that squares of huge numbers do not overflow.
     return _standardised(values / max(np.abs(values).max(), 1e-300))
 
 
 def log_numbers(feature: Feature) -> np.ndarray | None:
-    """The same on a log scale where all are above 0."""
+    """Choices as standardised logarithms where all are above 0, else as `plain_numbers`."""
     plain = plain_numbers(feature)
     values = np.array(feature.choices, dtype=float) if plain is not None else np.zeros(1)
     return _standardised(np.log(values)) if plain is not None and (values > 0).all() else plain
 
 
 def curve(feature: Feature) -> np.ndarray | None:
-    """Choices as heights of overlapping bumps along the log numbers, (choices, bumps); None where they are few.
+    """Choices in a basis of radial functions on a grid of the log numbers, (choices, functions); None for few choices.
 
-    Their inner products are close to a Gaussian kernel between numbers (a basis of radial functions on a grid), which
-    makes near choices alike without listing all pairs.
+    The inner products are close to a Gaussian kernel, so that neighbouring choices have similar effects.
     """
     numbers = log_numbers(feature)
     if numbers is None or len(np.unique(numbers)) < _CURVE:

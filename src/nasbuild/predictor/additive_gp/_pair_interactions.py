@@ -1,4 +1,4 @@
-"""What stages do to each other, apart from what each does alone: products of pairs of stages."""
+"""Interactions between pairs of stages, as products of the stages' kernels."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from nasbuild.predictor.additive_gp._terms import REACH_LAYER, reach
 
 _LEAST = 1e-3  # variance of a term below which it is left out
 _WIDEST = 512
-_RANK = 1e-12  # share of the largest square sum below which a direction is rounding
+_RANK = 1e-12  # share of the largest eigenvalue below which a direction is rounding
 
 
 @dataclass(frozen=True)
 class Interaction:
     """Kernel sum over pairs of stages u < v of k_u k_v, each k_u centred over the table.
 
-    k_u is the additive kernel of stage u by the terms that look at single layers. As it is centred,
-    the mean over the table of a function of this kernel is 0 for every module of a stage: nothing
-    of a module's own share hides in it (a functional analysis of variance; Durrande et al., 2013).
+    k_u is the additive kernel of stage u by the terms that look at single layers. As it is centred, a function of this
+    kernel has mean 0 over the table for every module of a stage. It therefore contains nothing of a module's own share
+    (a functional analysis of variance; Durrande et al., 2013).
 
     Attributes
     ----------
     theta
-        Variance of each term as it was found without interactions, 0 for those left out, (terms,).
+        Variance of each term, as found without interactions; 0 for terms left out, (terms,).
     features
         Rows of the table's architectures, centred; for each stage (architectures, columns).
     means
-        What was taken off, (columns,) for each stage.
+        The mean that was subtracted, (columns,) for each stage.
     size
         Mean of the diagonal, by which the kernel is divided.
     """
@@ -53,8 +53,8 @@ class Interaction:
     ) -> Interaction:
         """From the rows of architectures.
 
-        With an ``anchor``, features are told from those of this row instead of from their mean: the kernel is 0 between
-        rows that differ from it in one stage only, which say nothing of interactions, and is not divided.
+        With an ``anchor``, features are centred on this row instead of on their mean, and the kernel is not divided. It
+        is then 0 between rows that differ from the anchor in one stage only: these say nothing about interactions.
         """
         used = [
             reach(t.name) == REACH_LAYER and v > _LEAST and len(t.keys) <= _WIDEST
@@ -99,7 +99,7 @@ class Interaction:
         factors, bases = [], []
         for own, mean in zip(modules, self.means, strict=True):
             raw = _features(own, self.theta)[0] - mean
-            # Columns say the same again and again: few directions hold all of them.
+            # Columns are nearly collinear: a few directions span all of them.
             size, basis = np.linalg.eigh(raw.T @ raw)
             bases.append(basis[:, size > _RANK * size.max(initial=0)])
             factors.append(raw @ bases[-1])
@@ -117,7 +117,7 @@ class Interaction:
 
 
 def _features(rows: Rows, theta: np.ndarray) -> list[np.ndarray]:
-    """Of each stage that there are rows of, (rows, columns)."""
+    """Scaled columns of each stage, (rows, columns)."""
     used = [t for t, v in enumerate(theta) if v > 0]
     return [
         np.concatenate(

@@ -1,4 +1,4 @@
-"""Interactions of all orders, for the prediction alone: what lies near a row in all that the terms see is like it."""
+"""Interactions of all orders by radial basis function (RBF) kernels; they enter the prediction only."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 WIDTHS = (0.5, 2.0)
-"""Of kernels beside the terms, in medians of the squared distance between two rows."""
+"""Widths of kernels beside the terms, in medians of the squared distance between two rows."""
 FLAT_WIDTHS = (0.5, 1.0, 2.0, 4.0)
-"""Of kernels in the place of the terms."""
+"""Widths of kernels that replace the terms."""
 _LEAST = 1e-3  # variance of a term below which the distance leaves it out
 
 
@@ -19,17 +19,17 @@ class Radial:
     """Kernels exp(-d² / width), where d is the distance under the additive kernel.
 
     d²(a, b) = k(a, a) + k(b, b) - 2 k(a, b), with k the sum of the terms' kernels, each times its variance (Rasmussen &
-    Williams, 2006, section 4.2.1, on the features of the terms). It is no sum over stages or pairs of them: what it adds
-    to y' is in no module's score, and not in `Process.pairs`.
+    Williams, 2006, section 4.2.1, on the features of the terms). This is no sum over stages or pairs of stages: what it
+    adds to y' is in no module's score and not in `AdditiveGP.pairs`.
 
     Attributes
     ----------
     theta
-        Variance of each term as it was found without interactions, 0 for those left out, (terms,).
+        Variance of each term, as found without interactions; 0 for terms left out, (terms,).
     widths
         Squared distances at which a kernel falls to 1/e, (kernels,), all above 0.
     variances
-        Of each kernel, of the labels' on the warped scale, (kernels,).
+        Variance of each kernel, as a share of the labels' variance on the warped scale, (kernels,).
     """
 
     theta: np.ndarray
@@ -40,7 +40,7 @@ class Radial:
     def of(cls, theta: np.ndarray, kernel: np.ndarray, widths: Sequence[float]) -> Radial | None:
         """From the terms' variances, the additive kernel of `inside` among a table's rows, and widths in medians.
 
-        None where half of the rows do not differ.
+        None if at least half of the pairs of rows do not differ.
         """
         apart = squared_distances(kernel, np.diag(kernel), np.diag(kernel))
         median = float(np.median(apart[np.triu_indices(len(apart), 1)])) if len(apart) > 1 else 0.0
@@ -68,10 +68,10 @@ class Radial:
 
 
 def inside(theta: np.ndarray) -> np.ndarray:
-    """Variances of the terms that make the distance, 0 for others, (terms,)."""
+    """Variances of the terms that the distance uses, 0 for the others, (terms,)."""
     return np.where(theta > _LEAST, theta, 0.0)
 
 
 def squared_distances(cross: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """From inner products (rows of a, rows of b) and each with itself, (rows,); rounding below 0 is 0."""
+    """Squared distances from inner products (rows of a, rows of b) and the squared norms (rows,) of both; at least 0."""
     return np.maximum(a[:, None] + b[None, :] - 2 * cross, 0)

@@ -1,4 +1,4 @@
-"""Rows that say how effects add up, and those that do not: tables of single changes say nothing of it."""
+"""Which rows are informative of the label scale; in a table of single changes, none is."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ _Part = tuple[int, int, int]
 
 
 def rows_informative_of_scale(space: Space, architectures: Sequence[Architecture]) -> np.ndarray:
-    """Which rows say whether effects add up, and on which scale, (architectures,) bool.
+    """Which rows say on which scale effects add up, (architectures,) bool.
 
-    Rows are looked at from the one nearest to what most rows have to the furthest. A row that holds a choice at a layer
-    that none before it has is explained by this choice alone, whatever the scale of the labels; so is one that differs from
-    the row that holds what most have in one choice only. What no such row says cannot be read from labels: in a table
-    of a reference and its single changes there is none. A choice of a feature with many numbers is nothing new by itself,
-    as its neighbours tell of it.
+    Rows are visited in order of their distance to the most common choices, nearest first. A row is not informative if it
+    has a choice at a layer that no row before it has: this choice alone explains it on any scale. Nor is a row that
+    differs from the most common choices in a single choice. A table of a reference and its single changes therefore has
+    no informative row. New choices of a feature with many numbers do not count, as neighbouring numbers explain them.
     """
     parts = [_parts(space, a) for a in architectures]
     changes = _changes(parts)
@@ -32,23 +31,23 @@ def rows_informative_of_scale(space: Space, architectures: Sequence[Architecture
         if curve(feature) is not None
     }
     known: set[tuple[_Part, Hashable]] = set()
-    tells = np.zeros(len(parts), dtype=bool)
+    informative = np.zeros(len(parts), dtype=bool)
     single = (changes == 0).any()
     for i in np.argsort(changes, kind="stable"):
         held = {(part, choice) for part, choice in parts[i].items() if (part[0], part[2]) not in smooth}
-        tells[i] = held <= known and not (single and changes[i] <= 1)
+        informative[i] = held <= known and not (single and changes[i] <= 1)
         known |= held
-    return tells
+    return informative
 
 
 def reference_row(space: Space, architectures: Sequence[Architecture]) -> int | None:
-    """The row that holds what most rows have, at every layer; None where there is none."""
+    """The row with the most common choice at every layer; None where there is none."""
     changes = _changes([_parts(space, a) for a in architectures])
     return int(np.argmin(changes)) if not changes.min() else None
 
 
 def _changes(parts: Sequence[dict[_Part, Hashable]]) -> np.ndarray:
-    """How many choices of each row are not what most rows have there, (rows,)."""
+    """Number of choices of each row that are not the most common ones, (rows,)."""
     votes: dict[_Part, Counter[Hashable]] = {}
     for row in parts:
         for part, choice in row.items():
@@ -58,7 +57,7 @@ def _changes(parts: Sequence[dict[_Part, Hashable]]) -> np.ndarray:
 
 
 def _parts(space: Space, architecture: Architecture) -> dict[_Part, Hashable]:
-    """Every choice of an architecture; a feature that layers share counts once."""
+    """All choices of an architecture; a feature that layers share counts once."""
     found: dict[_Part, Hashable] = {}
     for u, (stage, module) in enumerate(zip(space.stages, architecture.modules, strict=True)):
         if len(stage.depths) > 1:

@@ -1,4 +1,4 @@
-"""What architectures have of every term, all terms' columns side by side."""
+"""Rows of architectures in the design matrix, the columns of all terms side by side."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from nasbuild.space import StageModules
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of architectures; a term's part is some columns of them.
+    """Rows of architectures; each term has a range of columns.
 
-    There are dozens of terms, most of a few columns: what is done for each of them is done on plain arrays, as a sparse
-    matrix takes longer to make than its numbers to add up.
+    There are dozens of terms, most with few columns. Operations on one term work on plain arrays, as building a sparse
+    matrix takes longer than adding up its numbers.
 
     Attributes
     ----------
     stages
-        What each stage has alone, (rows, columns) each; a row is their sum.
+        The part of each stage, (rows, columns) each; a row is their sum.
     first
         Where each term's columns begin, and where the last one's end, (terms + 1,).
     """
@@ -38,7 +38,7 @@ class Rows:
 
     @cached_property
     def whole(self) -> csc_matrix:
-        """Sum of the stages, made at once."""
+        """Sum over the stages."""
         filled = [part for part in self.stages if part.nnz]
         if len(filled) < 2:
             return filled[0] if filled else self.stages[0]
@@ -81,14 +81,14 @@ class Rows:
         return np.bincount(rows, values * np.repeat(vector, np.diff(ends)), self.count)
 
     def select(self, kept: Sequence[int]) -> Rows:
-        """The same of some terms, ascending."""
+        """The rows of some terms, ascending."""
         sizes = np.diff(self.first)
         mask = np.repeat(np.isin(np.arange(len(sizes)), kept), sizes)
         first = np.cumsum([0, *sizes[np.asarray(kept, dtype=np.int64)]])
         return Rows(tuple(_of_columns(part, mask) for part in self.stages), first)
 
     def divided(self, scales: Sequence[float]) -> Rows:
-        """The same with the values of each term divided by its scale."""
+        """The rows with the values of each term divided by its scale."""
         by_column = np.repeat(np.asarray(scales, dtype=np.float64), np.diff(self.first))
         parts = []
         for part in self.stages:
@@ -108,14 +108,14 @@ def rows_of(
     entries: Sequence[Mapping[str, Entries]],
     groups: Sequence[StageModules],
 ) -> Rows:
-    """Rows of architectures, from what the terms see of the modules of each stage.
+    """Rows of architectures, from the entries of the modules of each stage.
 
     Parameters
     ----------
     columns
-        Name and keys of each term, ascending; what has another key is left out.
+        Name and keys of each term, ascending; entries with other keys are left out.
     entries, groups
-        For each stage, the entries of its different modules, and the module that each architecture has.
+        For each stage, the entries of its distinct modules, and the module that each architecture has.
     """
     first = np.cumsum([0, *(len(keys) for _, keys in columns)])
     stages = []

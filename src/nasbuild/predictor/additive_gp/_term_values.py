@@ -1,4 +1,4 @@
-"""What terms and their weights make of modules: every module's part of the warped label."""
+"""Values of modules, f_u, from the terms and their weights."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from nasbuild.predictor.additive_gp._terms import Entries
 
 @dataclass(frozen=True)
 class Values:
-    """f_u of modules, by the posterior's mean and samples.
+    """f_u of modules, by posterior mean and samples.
 
-    All terms' columns stand side by side, so that modules are multiplied once and not once a term.
+    The columns of all terms stand side by side, so that one product serves all terms.
 
     Attributes
     ----------
@@ -27,7 +27,7 @@ class Values:
     weights
         Posterior mean, then samples, (columns of all terms, 1 + samples).
     centre
-        What the table's mean rows make of it, (stages, 1 + samples).
+        Value of the table's mean row, (stages, 1 + samples).
     """
 
     used: tuple[tuple[Term, float], ...]
@@ -47,7 +47,7 @@ class Values:
         return cls(tuple((t, v) for t, v, _, _ in used), first, weights, centre)
 
     def at(self, stage: int, found: Mapping[str, Entries], modules: int) -> np.ndarray:
-        """Values of so many modules of a stage, from the entries of each term: (modules, 1 + samples)."""
+        """Values of modules of a stage, from the entries of each term, (modules, 1 + samples)."""
         entries = [found.get(term.name, NOTHING) for term, _ in self.used]
         parts = [term.known(e) for (term, _), e in zip(self.used, entries, strict=True)]
         if not parts:
@@ -59,7 +59,7 @@ class Values:
         total = matrix @ self.weights - self.centre[stage]
         for (term, theta), e, part in zip(self.used, entries, parts, strict=True):
             if len(part.rows) < len(e.rows):
-                # Of what the table lacks, the prior is all that is known.
+                # Keys that the table lacks keep their prior.
                 prior = term.prior(e, modules, total.shape[1] - 1)
                 total[:, 1:] += np.sqrt(theta) * prior
         return total

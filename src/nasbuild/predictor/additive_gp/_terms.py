@@ -1,8 +1,8 @@
-"""What the additive process sees of a module: counts and numbers, in groups of one kind ("terms").
+"""Terms of the additive Gaussian process: groups of counts and numbers that describe a module.
 
 A term is a kind of statement about a module, such as "how many layers of stage 2 have kernel 7" or
-"which layer follows which". Each gives keys with values; a key is one column of the term, a weight
-of the model. Nothing is listed beforehand: a stage may have millions of modules.
+"which layer follows which". It gives keys with values; a key is one column of the term, with one weight
+in the model. Columns are not listed beforehand, as a stage may have millions of modules.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from nasbuild.predictor.gnn._identity_layers import identity_choices, without_id
 from nasbuild.space import Space, features_by_name
 
 REACH_LAYER, REACH_PAIR, REACH_MODULE = 0, 1, 2
-"""What a term looks at: single layers, neighbours, or the whole module."""
+"""Reach of a term: single layers, neighbouring layers, or the whole module."""
 ALONE = "alone"
-"""Kind of the terms that a single stage has; their names end in its index."""
+"""Kind of the terms that belong to a single stage; their names end in its index."""
 _ALONE = (
     "depth@stage",
     "layers@stage",
@@ -35,7 +35,7 @@ _ALONE = (
 
 _EVERYWHERE = ("depth", "layers", "choice", "number", "plain", "once", "size", "first", "last")
 SINGLE = {*_EVERYWHERE, *(f"{one}@stage" for one in (*_EVERYWHERE, "curve")), "choice@place"}
-"""Kinds of terms in which every choice counts by itself, whatever the others are."""
+"""Kinds of terms in which every choice counts by itself, independent of the others."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def kind(term: str) -> str:
 
 
 def reach(term: str) -> int:
-    """How far a term looks, from its name."""
+    """Reach of a term, from its name."""
     return _REACH.get(kind(term), REACH_LAYER)
 
 
@@ -74,7 +74,7 @@ _REACH = {
 
 
 def joined(parts: Sequence[Entries]) -> Entries:
-    """Entries one after another."""
+    """Entries concatenated."""
     return Entries(
         np.concatenate([p.rows for p in parts]),
         np.concatenate([p.keys for p in parts]),
@@ -85,13 +85,13 @@ def joined(parts: Sequence[Entries]) -> Entries:
 class Terms:
     """The terms of a space.
 
-    Names tell what a column stands for; ``@stage`` means that every stage has columns of its own,
-    ``@place`` that every layer of every stage has. Without it, a column is shared by all stages.
-    Such terms give all stages the same variance; a stage that matters more than the others has it
-    from its term ``alone``, which holds all that is said of single layers of this stage.
+    A name says what its columns stand for. With ``@stage`` every stage has its own columns, with ``@place`` every
+    layer of every stage. Without either, stages share the columns.
+    These terms give all stages the same variance. A stage that matters more than the others gets it from its term
+    ``alone``, which holds all statements about single layers of this stage.
 
-    With ``passing``, modules are seen without the layers that pass their input on: modules that make
-    the same network then have the same entries.
+    With ``passing``, modules are seen without their identity layers, so that modules that make the same network have
+    the same entries.
     """
 
     def __init__(self, space: Space, passing: bool = False) -> None:
@@ -112,14 +112,14 @@ class Terms:
         self._trend = log_depths(set().union(*several)) if several else None
 
     def _depths(self, stage: int) -> set[int]:
-        """How many layers a stage's modules are seen to have."""
+        """Numbers of layers that a stage's modules may have, as they are seen."""
         found = set(self.space.stages[stage].depths)
         if self._passing is not None and any(passes.any() for passes in self._passing[stage]):
             found |= set(range(1, max(found) + 1))
         return found
 
     def entries(self, stage: int, codes: np.ndarray) -> Iterator[tuple[str, Entries]]:
-        """Every term of modules of one depth, from codes (modules, depth, features); a name may come again."""
+        """Entries of modules of one depth, from codes (modules, depth, features); a term's name may occur more than once."""
         if self._passing is None:
             yield from self._with_alone(stage, codes)
             return
@@ -130,10 +130,10 @@ class Terms:
     def of_two(
         self, stage: int, places: tuple[int, int], first: np.ndarray, second: np.ndarray
     ) -> Iterator[tuple[str, np.ndarray]]:
-        """What terms see of every two layers at two places of a module, beyond what they see of each alone.
+        """Keys of pairs of layers at two places of a module, for terms that look at two layers.
 
-        ``first`` and ``second`` are codes of layers, (layers, features) each, at ``places``, the smaller first, among
-        the layers that are seen. Yields names and keys, (layers of the first, layers of the second).
+        ``first`` and ``second`` are codes of layers, (layers, features) each, at ``places``, the smaller first, of a
+        module without identity layers. Yields names and keys, (layers of the first, layers of the second).
         """
         definition = self.space.stages[stage]
         width = len(definition.features)
@@ -283,10 +283,10 @@ def duo_key(
 
 
 def hash_key(*parts: np.ndarray | int) -> np.ndarray:
-    """A 64-bit key of whole numbers, the same for equal parts (multiply, add, shift)."""
+    """A 64-bit hash of integers (multiply, xor, shift), equal for equal parts."""
     shape = np.broadcast_shapes(*(np.shape(p) for p in parts))
     key = np.full(shape, 0x9E3779B97F4A7C15, dtype=np.uint64)
-    with np.errstate(over="ignore"):  # whole numbers of 64 bits wrap around
+    with np.errstate(over="ignore"):  # 64-bit integers wrap around
         for part in parts:
             key = (key ^ np.asarray(part).astype(np.uint64)) * np.uint64(0xBF58476D1CE4E5B9)
             key = key ^ (key >> np.uint64(29))

@@ -1,4 +1,4 @@
-"""What is believed of choices and depths that no row of the table has: that they may do as much as all else together."""
+"""Prior effects of choices and depths that no row of the table has."""
 
 from __future__ import annotations
 
@@ -14,31 +14,30 @@ from nasbuild.space import Architecture, Space, StageModules
 from nasbuild.table import UnseenChoice, modules_with_unseen, unseen_choices
 
 UNSEEN_VARIANCE = 1.0
-"""Prior variance of what one of them does, in variances of the labels on the warped scale.
+"""Prior variance of one unseen effect, in units of the labels' variance on the warped scale.
 
-A term's variance is learnt from choices that rows differ in, and where rows do not differ in a feature it has none. So
-nothing that was learnt bounds what another choice of it does: a resolution that the table never leaves may be worth
-more than all that it varies.
+A term's variance is learnt from choices in which rows differ. Where the rows do not differ in a feature, nothing bounds
+the effect of its other choices: another resolution may matter more than all that the table varies.
 """
 
 
 @dataclass(frozen=True)
 class UnseenChoices:
-    """The choices and depths that no architecture of a table has, as one more effect each, of mean 0."""
+    """The choices and depths that no architecture of a table has; each has an effect with mean 0."""
 
     space: Space
     found: tuple[UnseenChoice, ...]
 
     @classmethod
     def of(cls, space: Space, architectures: Sequence[Architecture], passing: bool) -> UnseenChoices:
-        """With ``passing``, layers that pass their input on do nothing, seen or not, and leave a depth open."""
+        """From a table's architectures. With ``passing``, identity layers have no effect, seen or not; nor have depths."""
         found = unseen_choices(space, architectures)
         if passing:
             found = tuple(one for one in found if not _does_nothing(space, one))
         return cls(space, found)
 
     def holds(self, stage: int, modules: StageModules) -> np.ndarray:
-        """Which of them each module of a stage has, (modules, found) of 0 and 1."""
+        """Which unseen choices each module of a stage has, (modules, found), 0 or 1."""
         held = np.zeros((modules.count, len(self.found)))
         for k, one in enumerate(self.found):
             if one.stage == stage:
@@ -47,14 +46,14 @@ class UnseenChoices:
         return held
 
     def rows(self, groups: Sequence[StageModules]) -> np.ndarray:
-        """The same of whole architectures, (architectures, found)."""
+        """How often whole architectures have each unseen choice, (architectures, found)."""
         total = np.zeros((len(groups[0].of_architecture), len(self.found)))
         for u in sorted({one.stage for one in self.found}):
             total += self.holds(u, groups[u])[groups[u].of_architecture]
         return total
 
     def samples(self, stage: int, modules: StageModules, count: int) -> np.ndarray:
-        """Draws of what they do to modules, (modules, count): the same for all modules that share one."""
+        """Prior samples of the effects on modules, (modules, count); equal for modules that share a choice."""
         own = [k for k, one in enumerate(self.found) if one.stage == stage]
         if not own:
             return np.zeros((modules.count, count))
@@ -71,4 +70,4 @@ def _does_nothing(space: Space, one: UnseenChoice) -> bool:
     return bool(passing[f][stage.features[f].index(one.choice)])
 
 
-_SEED = 7  # of the draws; no term's, which are named by texts
+_SEED = 7  # distinct from the terms' seeds, which are hashes of names

@@ -1,4 +1,4 @@
-"""Labels on a scale where effects add up (Yeo & Johnson, Biometrika 2000, eq. 2.1)."""
+"""A power transform of labels, to a scale where effects add up (Yeo & Johnson, Biometrika 2000, eq. 2.1)."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ from functools import cached_property
 import numpy as np
 
 STEEPEST = 8.0
-"""How much steeper than on average a scale may be where it goes on beyond the labels."""
+"""Maximum slope beyond the labels, relative to the average slope among them."""
 
 
 @dataclass(frozen=True)
 class Warp:
-    """Labels to standardised values and back, by a power that stretches one tail.
+    """A monotone map from labels to standardised values and back; its power stretches one tail.
 
-    z = (yj(u, power) - shift) / spread with u = (y - mean) / std. Power 1 changes nothing, 0 is a
-    logarithm of large labels, 2 one of small labels.
+    z = (yj(u, power) - shift) / spread with u = (y - mean) / std. Power 1 is linear, 0 a logarithm of large labels,
+    2 a logarithm of small labels.
 
-    The power is found among the labels and says nothing of what lies beyond them: there it would soon give
-    values without bound. From the smallest label downwards and from the largest upwards the scale is a straight
-    line, as steep as the power leaves it there, but at most `STEEPEST` times as steep as the labels are on average.
+    The power is fitted to the labels and says nothing about values beyond them, where it could diverge. Beyond the
+    smallest and the largest label the map is therefore a straight line. Its slope is that of the power at this label, but
+    at most `STEEPEST` times the average slope among the labels.
 
     Attributes
     ----------
     low, high
         Smallest and largest label.
+
+    >>> warp = Warp.of(np.array([1.0, 2.0, 4.0, 8.0]), power=0.0)
+    >>> warp.back(warp.forward(np.array([2.0, 9.0]))).round(6).tolist()
+    [2.0, 9.0]
     """
 
     power: float
@@ -38,27 +42,29 @@ class Warp:
 
     @classmethod
     def of(cls, labels: np.ndarray, power: float) -> Warp:
+        """The warp of a power, standardised on labels (n,)."""
         mean, std = float(labels.mean()), float(labels.std())
         bent = yeo_johnson((labels - mean) / std, power)
         ends = float(labels.min()), float(labels.max())
         return cls(power, mean, std, float(bent.mean()), float(bent.std()), *ends)
 
     def forward(self, labels: np.ndarray) -> np.ndarray:
+        """Standardised values of labels (n,)."""
         inside = np.clip(labels, self.low, self.high)
         beyond = labels - inside
         return self._bent(inside) + np.where(beyond < 0, beyond / self._slopes[0], beyond / self._slopes[1])
 
     def back(self, values: np.ndarray) -> np.ndarray:
-        """Labels of standardised values."""
+        """Labels of standardised values (n,)."""
         inside = np.clip(values, *self._ends)
         beyond = values - inside
         labels = yeo_johnson_inverse(inside * self.spread + self.shift, self.power) * self.std + self.mean
-        # Going there and back rounds: a value between the ends has a label between them.
+        # A round trip may round: a value between the ends must have a label between them.
         labels = np.clip(labels, self.low, self.high)
         return labels + np.where(beyond < 0, beyond * self._slopes[0], beyond * self._slopes[1])
 
     def beyond(self, labels: np.ndarray) -> np.ndarray:
-        """How far labels (n,) are from the range of those learnt from, 0 inside."""
+        """Distance of labels (n,) from the range of those learnt from; 0 inside."""
         return np.abs(labels - np.clip(labels, self.low, self.high))
 
     def _bent(self, labels: np.ndarray) -> np.ndarray:
@@ -72,7 +78,7 @@ class Warp:
 
     @cached_property
     def _slopes(self) -> tuple[float, float]:
-        """Labels by values, of the straight lines below and above."""
+        """Slopes of the straight lines below and above, in labels per standardised value."""
         u = (np.array([self.low, self.high]) - self.mean) / self.std
         own = self.std * self.spread * np.exp((1 - self.power) * np.sign(u) * np.log1p(np.abs(u)))
         average = (self.high - self.low) / (self._ends[1] - self._ends[0])
@@ -80,25 +86,29 @@ class Warp:
         return float(low), float(high)
 
     def log_jacobian(self, labels: np.ndarray) -> float:
-        """Sum of log dz/dy: what the density of labels gains over that of standardised values."""
+        """Sum of log dz/dy: log density of labels minus that of their standardised values."""
         u = (labels - self.mean) / self.std
         bent = ((self.power - 1) * np.sign(u) * np.log1p(np.abs(u))).sum()
         return float(bent - len(u) * np.log(self.std * self.spread))
 
 
 def yeo_johnson(u: np.ndarray, power: float) -> np.ndarray:
-    """The transform of values (n,); increasing for every power."""
+    """The transform of values (n,); increasing for every power.
+
+    >>> yeo_johnson(np.array([-1.0, 0.0, 3.0]), 1.0).tolist()
+    [-1.0, 0.0, 3.0]
+    """
     size = np.log1p(np.abs(u))
     return np.where(u >= 0, _expm1_over(size, power), -_expm1_over(size, 2 - power))
 
 
 def yeo_johnson_inverse(v: np.ndarray, power: float) -> np.ndarray:
-    """Inverse of `yeo_johnson`; values that no u has give the u at that end of the range."""
+    """Inverse of `yeo_johnson`; values outside its range give the end of the range."""
     size = np.abs(v)
     return np.where(v >= 0, _log1p_over(size, power), -_log1p_over(size, 2 - power))
 
 
-_FURTHEST = 20.0  # log(1 + |u|) of the furthest label that a value is taken back to
+_FURTHEST = 20.0  # maximum log(1 + |u|) of an inverse
 
 
 def _expm1_over(x: np.ndarray, power: float) -> np.ndarray:
@@ -107,10 +117,10 @@ def _expm1_over(x: np.ndarray, power: float) -> np.ndarray:
 
 
 def _log1p_over(y: np.ndarray, power: float) -> np.ndarray:
-    """Inverse of `_expm1_over` in x, taken back from log(1 + |u|) to |u|."""
+    """Inverse of `_expm1_over` in x, then from log(1 + |u|) to |u|."""
     if not power:
         return np.expm1(np.minimum(y, _FURTHEST))
-    # Near 0 log1p has the digits; near -1 only a plain logarithm reaches the furthest label.
+    # log1p is accurate near 0; near -1 only a plain logarithm reaches the furthest label.
     near = np.maximum(power * y, -0.5)
     far = np.maximum(1 + power * y, np.exp(-abs(power) * _FURTHEST))
     x = np.where(power * y < -0.5, np.log(far), np.log1p(near)) / power

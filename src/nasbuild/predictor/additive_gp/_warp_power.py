@@ -1,4 +1,4 @@
-"""The scale on which labels are likeliest: a power, found with the variances of kernels."""
+"""The power of the label warp with the highest evidence, found together with the kernels' variances."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _FURTHEST_POWER = 4.0  # from 1, where labels stay as they are
 
 @dataclass(frozen=True)
 class Scale:
-    """A scale that was tried.
+    """A warp that was tried, with its variances.
 
     Attributes
     ----------
     log
-        Logarithms of the variances of kernels, then of the noise, (kernels + 1,).
+        Log variances of the kernels, then of the noise, (kernels + 1,).
     objective
-        -log density of the labels that tell of the scale given those that do not, and of the variances, in nats, without
-        its constant. It compares scales that were tried with the same kernels.
+        Negative log density, in nats and without its constant, of the informative labels given the others, and of the
+        variances. It is comparable between warps with the same kernels.
     """
 
     warp: Warp
@@ -36,20 +36,20 @@ class Scale:
 
 @dataclass(frozen=True)
 class Scales:
-    """All scales that labels can be told on.
+    """A search over warps of the labels.
 
     Attributes
     ----------
     kernels
-        Among the rows by which a scale is judged.
+        Of the rows on which a warp is judged.
     labels
         Of all architectures, (architectures,).
     rows
-        Which of them the kernels are of, (rows,).
+        Positions of the kernels' rows among the labels, (rows,).
     centre
-        Logarithms of the variances expected beforehand, (kernels,).
-    tells
-        Which of the rows say anything of the scale (`rows_informative_of_scale`), (rows,) bool.
+        Prior means of the log variances, (kernels,).
+    informative
+        Which of the rows are informative of the scale (`rows_informative_of_scale`), (rows,) bool.
     """
 
     kernels: Kernels
@@ -57,10 +57,10 @@ class Scales:
     rows: np.ndarray
     centre: np.ndarray
     recipe: AdditiveRecipe
-    tells: np.ndarray
+    informative: np.ndarray
 
     def best(self, power: float, steps: Sequence[float], start: np.ndarray | None = None) -> Scale:
-        """From a power by ever smaller steps, as long as the labels get likelier."""
+        """Line search from a power by smaller and smaller steps, as long as the objective decreases."""
         best = self.attempt(power, start)
         tried = {power}
         for step in steps:
@@ -76,7 +76,7 @@ class Scales:
         return best
 
     def attempt(self, power: float, start: np.ndarray | None = None) -> Scale:
-        """One scale, its variances searched for from ``start``."""
+        """The warp of one power, with variances optimised from ``start``."""
         warp = Warp.of(self.labels, power)
         log, value = maximise_evidence(
             [(self.kernels, warp.forward(self.labels)[self.rows])],
@@ -85,7 +85,7 @@ class Scales:
             width=self.recipe.prior_width,
             iterations=self.recipe.iterations,
         )
-        # Rows that any scale explains are given; the others are told by them (a conditional density).
+        # Conditional density: rows that any scale explains are given.
         if self._given is not None:
             given, kernels = self._given
             theta = np.exp(log)
@@ -93,11 +93,11 @@ class Scales:
                 warp.forward(self.labels[self.rows[given]]), theta[:-1], theta[-1] + JITTER
             )
             value -= known[0] if known is not None else 0.0
-        # Densities of labels compare, those of standardised values do not.
-        return Scale(warp, log, value - warp.log_jacobian(self.labels[self.rows[self.tells]]))
+        # Densities of labels are comparable between warps, those of standardised values are not.
+        return Scale(warp, log, value - warp.log_jacobian(self.labels[self.rows[self.informative]]))
 
     @cached_property
     def _given(self) -> tuple[np.ndarray, Kernels] | None:
-        """Positions of rows that say nothing of the scale, and the kernels among them."""
-        given = np.flatnonzero(~self.tells)
+        """Positions of rows that are not informative, and the kernels among them."""
+        given = np.flatnonzero(~self.informative)
         return (given, self.kernels.among(given)) if len(given) else None

@@ -1,8 +1,8 @@
-"""Nodes that look alike from a few hops, so that each kind of them is computed once.
+"""Colour refinement: nodes that message passing can't distinguish are computed once.
 
-What message passing knows of a node after m hops depends on the node, and on what it knew of those before it after
-m - 1. Nodes that agree in these can't be told apart (colour refinement: Weisfeiler & Leman, 1968; for graph networks
-Morris et al., AAAI 2019, theorem 1), and architectures of one space share many of their beginnings.
+A node's embedding after m hops depends on the node, and on the embeddings of its predecessors after m - 1 hops. Nodes
+that agree in these are indistinguishable (Weisfeiler & Leman, 1968; for graph networks Morris et al., AAAI 2019,
+theorem 1). Architectures of one space share many such nodes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from nasbuild.space import Graphs
 
 @dataclass(frozen=True)
 class Kinds:
-    """The kinds of nodes at one hop, and what each of them receives.
+    """The kinds of indistinguishable nodes at one hop, and the messages that each receives.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Kinds:
 
 
 def node_kinds(graphs: Graphs, hops: int) -> list[Kinds]:
-    """The kinds of nodes at hops 0 to ``hops``; nodes are of one kind if they look alike from so many hops."""
+    """The kinds of nodes at hops 0 to ``hops``."""
     source, target = graphs.edges
     found: list[Kinds] = []
     before = np.empty(0, dtype=np.int64)
@@ -46,7 +46,7 @@ def node_kinds(graphs: Graphs, hops: int) -> list[Kinds]:
         _, first, of = np.unique(colour, return_index=True, return_inverse=True)
         count = np.zeros((len(graphs), len(first)), dtype=np.int64)
         np.add.at(count, (graphs.graph_of_node, of), 1)
-        # Equal nodes receive equally much: the edges of one of them stand for those of all.
+        # Nodes of one kind receive equal messages: the edges of one represent those of all.
         kind = np.full(len(of), -1)
         kind[first] = np.arange(len(first))
         arrive = np.flatnonzero(kind[target] >= 0) if m else np.empty(0, dtype=np.int64)
@@ -57,16 +57,16 @@ def node_kinds(graphs: Graphs, hops: int) -> list[Kinds]:
 
 
 def _colours(graphs: Graphs, hops: int) -> list[np.ndarray]:
-    """Numbers that are equal where nodes look alike from 0, 1, ... hops, (nodes,) uint64 each.
+    """Hashes that are equal for indistinguishable nodes at hops 0, 1, ..., (nodes,) uint64 each.
 
-    Hashes of 64 bits: of a million different nodes any two agree with a probability of 3e-8.
+    With 64 bits, the probability of any collision among a million different nodes is 3e-8.
     """
     colour = np.zeros(len(graphs.categories), dtype=np.uint64)
     for column in (*graphs.categories.T, *np.ascontiguousarray(graphs.numbers.T).view(np.uint32)):
         colour = _mixed(colour * _ODD + column.astype(np.uint64) + _ODD)
     found = [colour]
     for _ in range(hops):
-        # A sum, as the order in which messages arrive does not matter.
+        # A sum, as the order of messages does not matter.
         received = np.zeros_like(colour)
         np.add.at(received, graphs.edges[1], _mixed(colour[graphs.edges[0]] + _ODD))
         found.append(colour := _mixed(colour * _ODD + received))
@@ -77,7 +77,7 @@ _ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 def _mixed(x: np.ndarray) -> np.ndarray:
-    """A bijection of 64 bits, each of which depends on all (SplitMix64: Steele, Lea & Flood, OOPSLA 2014)."""
+    """A mixing bijection on 64 bits (SplitMix64: Steele, Lea & Flood, OOPSLA 2014)."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))

@@ -11,7 +11,13 @@ Convolution = Literal["gatv2", "graphconv", "gcn", "gin"]
 
 
 def convolution(kind: Convolution, inputs: int, outputs: int) -> nn.Module:
-    """A message-passing layer, (nodes, inputs) to (nodes, outputs)."""
+    """A message-passing layer, (nodes, inputs) to (nodes, outputs).
+
+    Raises
+    ------
+    ValueError
+        If there is no such convolution.
+    """
     if kind not in _KINDS:
         raise ValueError(f"unknown convolution {kind!r}; allowed: {', '.join(get_args(Convolution))}")
     return _KINDS[kind](inputs, outputs)
@@ -45,7 +51,7 @@ class GATv2(nn.Module):
         message = left.index_select(0, source)
         edge = self._logit(message + right.index_select(0, target))
         own = self._logit(left + right)
-        # Softmax over a node's in-edges and itself; the largest logit is taken off first.
+        # Softmax over a node's in-edges and itself, with the largest logit subtracted.
         top = own.detach().scatter_reduce(0, target, edge.detach(), "amax")
         edge, own = (edge - top.index_select(0, target)).exp(), (own - top).exp()
         total = own.index_add(0, target, edge)

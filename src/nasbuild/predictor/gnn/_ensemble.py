@@ -63,8 +63,8 @@ class Ensemble:
     def weights(self, hop: int) -> np.ndarray:
         """Weight of each member at a hop (M + 1 stands for y'), (members,), with sum 1.
 
-        A member weighs as much as its held-out Spearman correlation at that hop (section 5.3); one
-        below 0 has no say. If no member is above 0, all weigh the same.
+        The weight is the held-out Spearman correlation at that hop (section 5.3), 0 where that is negative. If none is
+        positive, all weights are equal.
         """
         weights = np.array([max(member.srcc[hop], 0.0) for member in self.members])
         if weights.sum() <= 0:
@@ -82,13 +82,17 @@ class Ensemble:
 
 
 def weighted_mean_std(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted mean and deviation over the first axis of (members, ...)."""
+    """Weighted mean and standard deviation over the first axis of (members, ...).
+
+    >>> [float(v) for v in weighted_mean_std(np.array([1.0, 3.0]), np.array([0.5, 0.5]))]
+    [2.0, 1.0]
+    """
     mean = np.tensordot(weights, values, 1)
     return mean, np.sqrt(np.tensordot(weights, (values - mean) ** 2, 1))
 
 
 def plan_splits(n: int, recipe: Recipe, seed: int) -> list[Split]:
-    """Which of ``n`` labels each member learns from and is tested on.
+    """Rows that each member learns from and holds out, of ``n`` labels.
 
     Raises
     ------
@@ -118,9 +122,9 @@ def fit_ensembles(
 ) -> list[Ensemble]:
     """Fit one ensemble for each pair of graphs and labels (graphs,).
 
-    Members of all ensembles run in ``workers`` processes, one thread each. The result is the same
-    for any number of workers, to the bit. More than one worker starts processes anew, so a script
-    that calls this must do so under ``if __name__ == "__main__"``.
+    Members of all ensembles are fitted in ``workers`` processes, one thread each. The result is equal to the bit for any
+    number of workers. With more than one worker, processes are spawned: a script must then call this under
+    ``if __name__ == "__main__"``.
 
     Raises
     ------
@@ -153,7 +157,7 @@ def _run(parts: list[list[Task]], workers: int, progress: Progress) -> list[Memb
             progress(done, total)
 
         return [member for tasks in parts for member in fit_members(tasks, count)]
-    # Processes are started anew, not forked: a fork in a process whose torch has threads may hang.
+    # Spawned, not forked: a fork of a process in which torch has threads may hang.
     context = multiprocessing.get_context("spawn")
     epochs, stop = context.Value("q", 0), context.Value("b", 0)
     with ProcessPoolExecutor(workers, context, _share, (epochs, stop)) as pool:
@@ -168,11 +172,11 @@ def _run(parts: list[list[Task]], workers: int, progress: Progress) -> list[Memb
                     future.result()
         except BrokenProcessPool:
             raise NasbuildError(
-                "a process that fits ended before its work was done",
+                "a worker process ended before its work was done",
                 todo='fit with one worker; a script must fit under if __name__ == "__main__"',
             ) from None
         except BaseException:
-            # Members under way end at their next epoch, so that an interrupt is not kept waiting.
+            # Running members stop at their next epoch, so that an interrupt takes effect soon.
             stop.value = 1
             pool.shutdown(cancel_futures=True)
             raise
@@ -181,7 +185,7 @@ def _run(parts: list[list[Task]], workers: int, progress: Progress) -> list[Memb
 
 @contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Processes started here begin with interrupts blocked, so that none of them dies while it starts."""
+    """Blocks interrupts in processes started here, so that none dies while it starts."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -193,7 +197,7 @@ def _interrupts_held() -> Iterator[None]:
 
 
 class _Stopped(Exception):
-    """The parent wants no more results."""
+    """The parent needs no more results."""
 
 
 _shared: Any = None
@@ -203,7 +207,7 @@ def _share(epochs: Any, stop: Any) -> None:
     global _shared
     _shared = epochs, stop
     end_with_parent()
-    # An interrupt at the keyboard reaches every process; the parent alone decides what it means.
+    # A keyboard interrupt reaches every process; only the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

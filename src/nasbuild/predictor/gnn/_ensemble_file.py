@@ -1,4 +1,4 @@
-"""Ensembles as safetensors: arrays only, nothing in the file can run."""
+"""Ensembles as safetensors: arrays only, nothing in the file can execute."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def ensembles_from_bytes(
     Raises
     ------
     FitError
-        If this is no such file, or one of another network.
+        If the file is damaged, or of another network.
     """
     try:
         arrays = load(data)
@@ -69,9 +69,9 @@ def ensembles_from_bytes(
 
 
 def _expected(schema: GraphSchema, shape: Shape) -> dict[str, _Like]:
-    """What the arrays of one member look like."""
+    """Shapes and types of the arrays of one member."""
     with torch.device("meta"):
-        # Without values, so that nothing is drawn from the caller's random numbers.
+        # Without values, so that the caller's random state is untouched.
         state = Network(schema, shape).state_dict()
     weights = {
         f"network.{n}": (tuple(v.shape), torch.empty(0, dtype=v.dtype).numpy().dtype)

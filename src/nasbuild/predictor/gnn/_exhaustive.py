@@ -1,8 +1,8 @@
-"""y' of every architecture of a space by networks, without running them on every architecture.
+"""y' of all combinations of modules by graph networks, without running them on every architecture.
 
-A chain's edges run forward, so what the last of M hops knows of a layer depends on that layer and the M before it. A
-stage's part of the graph's mean (eq. 2) is therefore computed once for all that begin alike within that reach, and
-summed along the tree of all choices.
+Edges of a chain run forward, so a layer's embedding after M hops depends on that layer and the M layers before it. A
+stage's part of the graph mean (eq. 2) is therefore computed once for all architectures that agree in these layers, and
+summed along the tree of all combinations.
 """
 
 from __future__ import annotations
@@ -18,18 +18,16 @@ from nasbuild.predictor.gnn._graph_batch import GraphBatch
 from nasbuild.predictor.gnn._network import Network
 from nasbuild.space import Space, encode_parts
 
-_AT_ONCE = 1 << 18  # architectures whose sums are held at a time
-_GRAPHS = 4096  # graphs in one pass
+_AT_ONCE = 1 << 18  # architectures whose sums are in memory at a time
+_GRAPHS = 4096  # graphs in one forward pass
 
-_Context = tuple[
-    tuple[int, int], ...
-]  # stage and position of each module before a stage, as far as it can see
+_Context = tuple[tuple[int, int], ...]  # stage and position of the modules before a stage, within reach
 
 
 def predict_combinations(
     ensemble: Ensemble, space: Space, codes: Sequence[Sequence[np.ndarray]]
 ) -> np.ndarray:
-    """Weighted mean of the members' y' (section 5.3) for every combination of some modules.
+    """Weighted mean of the members' y' (section 5.3) for all combinations of some modules.
 
     Parameters
     ----------
@@ -52,16 +50,16 @@ def predict_combinations(
 
 
 class _Tree:
-    """All choices, stage by stage, with what a module can see of those before it.
+    """All combinations, stage by stage, with the context of each module: the modules before it, within reach.
 
     Attributes
     ----------
     parts
-        For each stage, graphs of every context followed by every module, packed.
+        For each stage, packed graphs of every context followed by every module.
     owners
-        For each stage, the row of ``parts`` sums that a node belongs to, -1 for nodes of the context.
+        For each stage, the row of the sums to which a node belongs; -1 for nodes of the context.
     following
-        For each stage, the context that a context becomes with a module behind it, (contexts, modules).
+        For each stage, the next context after a context and a module, (contexts, modules).
     """
 
     def __init__(self, space: Space, codes: Sequence[Sequence[np.ndarray]], hops: int) -> None:
@@ -78,7 +76,7 @@ class _Tree:
                 for j, code in enumerate(own):
                     parts.append([*before, (u, code)])
                     owners += [-1] * seen + [c * len(own) + j] * len(code)
-                    # One layer more than there are hops: whether a layer has one before it counts too.
+                    # One layer more than hops: it also matters whether a layer has a predecessor.
                     kept = _seen((*context, (u, j)), self.sizes, hops + 1)
                     following[c, j] = after.setdefault(kept, len(after))
             self.parts.append(
@@ -89,7 +87,7 @@ class _Tree:
             contexts = list(after)
 
     def predict(self, network: Network) -> np.ndarray:
-        """y' of one network in its own units, (combinations,) float64."""
+        """y' of one network, standardised, (combinations,) float64."""
         sums = []
         for parts, owners, following in zip(self.parts, self.owners, self.following, strict=True):
             nodes = torch.cat([network.hops(GraphBatch.of(graphs))[-1] for graphs in parts])
@@ -111,7 +109,7 @@ class _Tree:
         nodes: np.ndarray,
         found: list[np.ndarray],
     ) -> None:
-        """Go on from sums (begun, width) of what was chosen up to a stage, a part at a time where they become many."""
+        """Extend sums (partial combinations, width) up to a stage by the next one, in chunks where they are many."""
         if stage == len(sums):
             mean = total / torch.from_numpy(nodes).to(total.dtype)[:, None]
             found.append(network.head(mean).squeeze(-1).double().numpy())
@@ -133,7 +131,7 @@ class _Tree:
 
 
 def _seen(chosen: _Context, sizes: Sequence[np.ndarray], layers: int) -> _Context:
-    """The last modules that hold so many layers together; all if there are fewer."""
+    """The last modules with at least so many layers together; all modules if there are fewer."""
     count, kept = 0, []
     for u, j in reversed(chosen):
         if count >= layers:

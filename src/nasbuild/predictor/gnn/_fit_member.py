@@ -1,4 +1,4 @@
-"""Fit one network on some rows, and measure it on the rows that it did not see."""
+"""Fits one member of an ensemble, and measures it on its held-out rows."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _CHUNK = 4096  # graphs in one forward pass without gradients
 
 @dataclass(frozen=True)
 class Member:
-    """One fitted network and what it knows of itself.
+    """One fitted network with its held-out agreement and the statistics of its embeddings.
 
     Attributes
     ----------
     weights
         State of the network by name.
     label_mean, label_std
-        Of the labels it learnt from; its output is in these units.
+        Of the labels learnt from; the output is in these units.
     train, test
         Positions among the labels: learnt from and held out.
     srcc
-        Spearman correlation on the held-out labels: of each hop's graph norms, then of y'. (M + 2,)
+        Held-out Spearman rank correlation (SRCC) of each hop's graph norms, then of y', (M + 2,).
     norm_mean, norm_std
         Mean and deviation of the node embedding norms at each hop over all graphs of the table,
         (M + 1,): mu_m^h and sigma_m^h of eq. 5.
@@ -56,7 +56,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Task:
-    """All that one fit needs; plain data, so that it can go to another process."""
+    """Input of one fit; plain data, so that it can be sent to another process."""
 
     schema: GraphSchema
     shape: Shape
@@ -69,7 +69,7 @@ class Task:
 
 
 def fit_member(task: Task, epoch_done: Callable[[], None] = lambda: None) -> Member:
-    """Fit on ``task.train``; the result depends on the task alone, to the bit.
+    """Fit on ``task.train``; the result depends only on the task, to the bit.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def fit_member(task: Task, epoch_done: Callable[[], None] = lambda: None) -> Mem
 
 
 def new_network(task: Task) -> Network:
-    """A network as the task's seed begins it."""
+    """A network with the initial weights of the task's seed."""
     return initialized_network(task.schema, task.shape, task.seed)
 
 
@@ -116,10 +116,9 @@ def loss_of(
 
 
 def standardised(task: Task) -> tuple[np.ndarray, float, float]:
-    """Labels in units of those learnt from, (graphs,) float32 and 0 for others; mean and deviation of these."""
+    """Standardised labels, (graphs,) float32, 0 for held-out rows; mean and deviation of the labels learnt from."""
     learnt = task.labels[task.train]
-    # A fold may hold one label value only, whose deviation need not be 0 to the last bit: the spread of
-    # all labels then sets the unit.
+    # If all labels learnt from are equal, their deviation is rounding: that of all labels sets the unit.
     mean, std = float(learnt.mean()), float((learnt if np.ptp(learnt) > 0 else task.labels).std())
     y = np.zeros(len(task.labels), dtype=np.float32)
     y[task.train] = (learnt - mean) / std
@@ -127,7 +126,7 @@ def standardised(task: Task) -> tuple[np.ndarray, float, float]:
 
 
 def optimizer_of(parameters: list[torch.Tensor], recipe: Recipe, *, members: bool = False) -> ClippedAdamW:
-    """The optimizer of a recipe; with ``members``, of as many networks as the parameters have first."""
+    """The optimizer of a recipe; with ``members``, the first dimension of the parameters is networks."""
     return ClippedAdamW(
         parameters,
         rate=recipe.learning_rate,
@@ -138,7 +137,7 @@ def optimizer_of(parameters: list[torch.Tensor], recipe: Recipe, *, members: boo
 
 
 def _orient(network: Network, task: Task, y: np.ndarray, rng: np.random.Generator) -> None:
-    """Let the embeddings of features alone rank the labels (the 0-hop term of eq. 4)."""
+    """Train only the feature embeddings to rank the labels (the 0-hop term of eq. 4)."""
     recipe = task.recipe
     assert isinstance(recipe, OperatorRecipe)
     optimizer = optimizer_of(list(network.embedding.parameters()), recipe)
@@ -174,7 +173,11 @@ def last_node_norms(network: Network, graphs: Graphs, hop: int) -> np.ndarray:
 
 
 def srcc(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman correlation; 0 where one side is constant or there are fewer than two values."""
+    """Spearman rank correlation of two arrays (n,); 0 where one is constant or n is below 2.
+
+    >>> round(srcc(np.array([1.0, 2.0, 3.0]), np.array([10.0, 30.0, 20.0])), 6)
+    0.5
+    """
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return 0.0
     # SciPy's spearmanr gives the same, and takes longer to import than to fit a member.
@@ -182,7 +185,7 @@ def srcc(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def measured(task: Task, network: Network, mean: float, std: float) -> Member:
-    """What a fitted network in eval mode knows of itself, by all graphs and by those held out."""
+    """The `Member` of a fitted network in eval mode, measured on all graphs and on those held out."""
     node_norms: list[list[np.ndarray]] = [[] for _ in range(task.shape.hops + 1)]
     with torch.no_grad():
         for part in _parts(task.graphs):
@@ -209,15 +212,15 @@ def measured(task: Task, network: Network, mean: float, std: float) -> Member:
 
 
 def _parts(graphs: Graphs) -> Iterator[GraphBatch]:
-    """The graphs in order, some thousand at a time; one empty part if there are none."""
+    """The graphs in order, in batches; one empty batch if there are none."""
     for start in range(0, len(graphs) or 1, _CHUNK):
         yield GraphBatch.of(graphs.select(np.arange(start, min(start + _CHUNK, len(graphs)))))
 
 
 def batches(order: np.ndarray, size: int) -> list[np.ndarray]:
-    """An order of rows, so many at a time."""
+    """Rows split into batches of a size."""
     starts = list(range(0, len(order), size))
-    # A single graph has no rank and no spread: it joins the batch before it.
+    # A single graph has no rank and no spread, so it joins the previous batch.
     if len(starts) > 1 and len(order) - starts[-1] < 2:
         starts.pop()
     return [order[a:b] for a, b in zip(starts, [*starts[1:], len(order)], strict=True)]

@@ -1,4 +1,4 @@
-"""Layers that only pass their input on: with them or without, a network is the same."""
+"""Identity layers: removing them leaves the network unchanged."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ _PASS = ("identity", "skip", "skipconnect", "skipconnection")
 
 
 def declared_identity(space: Space) -> tuple[str, ...] | None:
-    """Choices that the space declares to pass their input on; None where it says nothing of it."""
+    """Choices that the space declares to be identities; None where it declares nothing."""
     return getattr(space, "identity", None)
 
 
 def has_identity_layers(space: Space) -> bool:
-    """Whether a stage has layers that pass their input on, as declared, else by their names.
+    """Whether any stage may have identity layers, as declared, else by their names.
 
-    A stage's first layer is none of them, whatever its name: it takes the input to the stage's resolution and width.
+    A stage's first layer is never one, whatever its name: it changes the input to the stage's resolution and width.
     """
     return any(max(s.depths) > 1 and any(p.any() for p in identity_choices(space, s)) for s in space.stages)
 
 
 def identity_choices(space: Space, stage: Stage) -> list[np.ndarray]:
-    """For each feature of a stage, which of its choices say that a layer does nothing, (choices,)."""
+    """For each feature of a stage, which of its choices make a layer an identity, (choices,)."""
     names = declared_identity(space)
     if names is not None:
         return [np.array([choice in names for choice in feature.choices]) for feature in stage.features]
@@ -45,17 +45,17 @@ def identity_choices(space: Space, stage: Stage) -> list[np.ndarray]:
 
 
 def without_identity(code: np.ndarray, passing: Sequence[np.ndarray]) -> np.ndarray:
-    """A module's code (depth, features) without the layers that pass their input on."""
+    """A module's code (depth, features) without its identity layers."""
     return code[_present(code[None], passing)[0]]
 
 
 def without_identity_layers(
     codes: np.ndarray, passing: Sequence[np.ndarray]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Modules of one depth, codes (modules, depth, features), without the layers that pass their input on.
+    """Modules of one depth, codes (modules, depth, features), without their identity layers.
 
-    Yields positions of modules that keep equally many layers, and what they keep: (some,) and
-    (some, layers, features).
+    Yields groups of modules with equal numbers of remaining layers: their positions, (group,), and their codes,
+    (group, layers, features).
     """
     present = _present(codes, passing)
     layers = present.sum(axis=1)
@@ -65,7 +65,7 @@ def without_identity_layers(
 
 
 def _present(codes: np.ndarray, passing: Sequence[np.ndarray]) -> np.ndarray:
-    """Which layers do something, (modules, depth); a stage's first one always does."""
+    """Which layers are no identities, (modules, depth); a stage's first layer never is one."""
     present = np.ones(codes.shape[:2], dtype=bool)
     for f, passes in enumerate(passing):
         present[:, 1:] &= ~passes[codes[:, 1:, f]]

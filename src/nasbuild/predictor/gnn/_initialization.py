@@ -1,4 +1,4 @@
-"""Weights drawn by a generator of their own: threads that fit at once don't disturb each other, nor the caller."""
+"""Initial weights from a separate random generator, so that neither other threads nor the caller's state are affected."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nasbuild.space import GraphSchema
 
 
 def empty_network(schema: GraphSchema, shape: Shape) -> Network:
-    """A network whose weights are yet to be set; nothing is drawn for it."""
+    """A network with uninitialised weights; no random numbers are used."""
     with torch.device("meta"):
         network = Network(schema, shape)
     return network.to_empty(device="cpu")
@@ -28,7 +28,7 @@ def initialized_network(schema: GraphSchema, shape: Shape, seed: int) -> Network
 
 
 def _draw(module: nn.Module, generator: torch.Generator) -> None:
-    """Draw as the constructors do: parts first, in their order, then what a layer sets anew."""
+    """Initialise in the order of the constructors: children first, then what a layer resets."""
     for part in module.children():
         _draw(part, generator)
     if isinstance(module, nn.Linear):

@@ -1,4 +1,4 @@
-"""The loss of the paper: squared error, and a Spearman term for the embedding norm of every hop (eq. 4)."""
+"""The loss of the paper (eq. 4): squared error, and a Spearman term for the embedding norms of every hop."""
 
 from __future__ import annotations
 
@@ -30,7 +30,10 @@ def spearman(
     Returns
     -------
     torch.Tensor
-        (...), in [-1, 1]; 0 where one side has no spread.
+        (...), in [-1, 1]; 0 where one side is constant.
+
+    >>> round(spearman(torch.tensor([3.0, 9.0, 27.0]), torch.tensor([1.0, 2.0, 5.0])).item(), 5)
+    1.0
     """
     y = labels.detach()
     if ranking == "spearman":
@@ -39,7 +42,11 @@ def spearman(
 
 
 def pearson(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Correlation along the last dimension; 0 where one side has no spread."""
+    """Pearson correlation along the last dimension, (..., n) to (...); 0 where one side is constant.
+
+    >>> round(pearson(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([3.0, 2.0, 1.0])).item(), 5)
+    -1.0
+    """
     a = a - a.mean(-1, keepdim=True)
     b = b - b.mean(-1, keepdim=True)
     scale = (a.square().sum(-1) * b.square().sum(-1)).clamp_min(1e-12).sqrt()
@@ -66,7 +73,7 @@ def autobuild_loss(
     labels
         y, (..., graphs), standardised.
     weight
-        1 is eq. 4; 0 leaves the squared error alone, as in the paper's exhaustive baseline (section 5.3).
+        1 is eq. 4; 0 leaves only the squared error, as in the paper's exhaustive baseline (section 5.3).
 
     Returns
     -------
@@ -81,7 +88,11 @@ def autobuild_loss(
 
 
 def average_ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks of values (..., n) from 1, ties sharing their mean: SciPy's ``rankdata``, without its overhead."""
+    """Ranks of values (..., n) from 1; ties share their mean rank. SciPy's ``rankdata`` without its overhead.
+
+    >>> average_ranks(np.array([5.0, 1.0, 5.0])).tolist()
+    [2.5, 1.0, 2.5]
+    """
     if values.ndim > 1:
         return np.apply_along_axis(average_ranks, -1, values)
     ascending = np.sort(values)

@@ -13,11 +13,10 @@ from nasbuild.space import GraphSchema
 
 
 class FeatureEmbedding(nn.Module):
-    """FE-MLP: each feature alone becomes one scalar; all scalars, made positive, are the 0-hop embedding.
+    """FE-MLP: each feature alone becomes one scalar; the absolute values of all scalars are the 0-hop embedding.
 
-    A choice goes through an embedding of ``width`` and a two-layer perceptron; a number through
-    the perceptron alone. Nothing else is mixed in, so the scalar is the score of the choice.
-    A feature that a node does not have gives 0.
+    A choice goes through an embedding of ``width`` and a two-layer perceptron, a number through the perceptron only.
+    The scalar depends on nothing else, so it is the score of the choice. A feature that a node does not have gives 0.
     """
 
     def __init__(self, schema: GraphSchema, width: int) -> None:
@@ -34,7 +33,7 @@ class FeatureEmbedding(nn.Module):
         """(nodes, features), at least 0."""
         columns = []
         for feature in range(len(self.choices)):
-            # A zero in front stands for a feature that the node does not have.
+            # Index 0 stands for a feature that the node does not have.
             table = nn.functional.pad(self.scores(feature), (1, 0))
             columns.append(table.index_select(0, batch.categories[:, feature]))
         columns += [mlp(batch.numbers[:, i, None]).squeeze(-1).abs() for i, mlp in enumerate(self.numbers)]
@@ -43,7 +42,7 @@ class FeatureEmbedding(nn.Module):
 
 @dataclass(frozen=True)
 class Shape:
-    """What fixes the weights of a network besides the schema."""
+    """Hyperparameters that determine the shapes of a network's weights, besides the schema."""
 
     convolution: Convolution = "gatv2"
     hops: int = 4
@@ -72,7 +71,7 @@ class Network(nn.Module):
     def forward(self, batch: GraphBatch) -> tuple[torch.Tensor, torch.Tensor]:
         """y', (graphs,), and the 1-norms of the graph embeddings at each hop, (M + 1, graphs)."""
         hops = self.hops(batch)
-        # No embedding is below 0, so the norm of a graph's mean is the mean of its nodes' norms.
+        # Embeddings are not negative, so the norm of a graph's mean is the mean of its nodes' norms.
         norms = batch.mean(torch.stack([h.sum(1) for h in hops], 1))
         return self.head(batch.mean(hops[-1])).squeeze(-1), norms.T
 

@@ -14,7 +14,7 @@ from scipy.optimize import isotonic_regression
 
 
 def soft_rank(values: torch.Tensor, strength: float = 1.0) -> torch.Tensor:
-    """Soft ranks along the last dimension: the smallest value has the rank nearest to 1.
+    """Soft ranks along the last dimension, ascending: the smallest value has rank 1 or near it.
 
     Parameters
     ----------
@@ -22,12 +22,17 @@ def soft_rank(values: torch.Tensor, strength: float = 1.0) -> torch.Tensor:
         (..., n), float32 or float64.
     strength
         Regularisation, above 0. Where neighbouring values differ by more than ``strength``, ranks
-        are the hard ones; for large strengths they become affine in the values.
+        are hard; for large strengths they become affine in the values.
 
     Returns
     -------
     torch.Tensor
         (..., n), with sum n (n + 1) / 2. The gradient is exact.
+
+    Raises
+    ------
+    ValueError
+        If ``strength`` is not above 0.
 
     >>> soft_rank(torch.tensor([30.0, 10.0, 20.0])).tolist()
     [3.0, 1.0, 2.0]

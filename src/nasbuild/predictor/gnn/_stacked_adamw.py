@@ -1,6 +1,6 @@
-"""AdamW on all weights of networks at once.
+"""AdamW on all weights of several networks at once.
 
-torch's own does the same a tensor at a time, and takes a second to import what it never uses here.
+The optimizer of torch updates one tensor at a time, and takes a second to import.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Several networks of one table as one: every tensor has the members first.
+"""Several networks trained as one: the first dimension of every tensor is the members.
 
-Steps on few graphs cost more for calling operations than for what these compute, so five members at once take little
-longer than one.
+On few graphs, the overhead of calling operations dominates, so a step of five members takes little longer than of one.
 """
 
 from __future__ import annotations
@@ -19,21 +18,21 @@ from nasbuild.space import Graphs
 
 
 class Stack:
-    """Networks of equal shape, with ``gatv2``, in training on graphs that all of them know.
+    """Networks of equal shape with ``gatv2`` convolutions, in training on the same graphs.
 
     Parameters
     ----------
     networks
-        The members; `unstack` brings them what was learnt.
+        The members; `unstack` copies the trained weights back to them.
     graphs
-        All that any member learns from.
+        The graphs from which any member learns.
     learn
-        Which graphs each member learns from, (members, graphs) bool: these decide its batch norms.
+        Which graphs each member learns from, (members, graphs) bool. Its batch norms use only these.
 
     Attributes
     ----------
     weights
-        All parameters of each member one behind the other, (members, weights).
+        All parameters of each member, concatenated, (members, weights).
     """
 
     def __init__(self, networks: Sequence[Network], graphs: Graphs, learn: np.ndarray) -> None:
@@ -71,14 +70,14 @@ class Stack:
         self.steps = 0
 
     def _flat(self, kinds: Kinds, before: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Source, target and own kind with the members one behind the other."""
+        """Source, target and own kind, with the members concatenated."""
         member = np.arange(self.members)[:, None]
         parts = ((kinds.source, before), (kinds.target, len(kinds.first)), (kinds.own, before))
         source, target, own = (torch.from_numpy((member * n + index).ravel()) for index, n in parts)
         return source, target, own
 
     def step(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Outputs in training: y', (members, graphs), and the norms of all graphs, (members, M + 1, graphs)."""
+        """Outputs in training mode: y', (members, graphs), and graph norms, (members, M + 1, graphs)."""
         self.steps += 1
         self._now = self._named()
         h, norms = self._embedding(), []
@@ -150,7 +149,7 @@ class Stack:
         return kept.view(self.members, -1, kept.shape[1]) + self._now[f"{name}.bias"][:, None]
 
     def unstack(self) -> None:
-        """Give the networks their weights and what their batch norms have seen."""
+        """Copy weights and batch norm statistics back to the networks."""
         for k, network in enumerate(self.networks):
             state = {name: value[k].detach().clone() for name, value in self._named().items()}
             for m, (mean, variance) in enumerate(self._statistics):

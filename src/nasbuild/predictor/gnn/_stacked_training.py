@@ -1,4 +1,4 @@
-"""Fit members of an ensemble side by side, where each sees all that it learns from in one batch."""
+"""Fits members of an ensemble side by side, if each trains on a single batch."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from nasbuild.predictor.gnn._fit_member import (
 )
 from nasbuild.predictor.gnn._stacked_network import Stack
 
-_TOGETHER = 5  # a fixed number, so that results do not depend on how many processes there are
+_TOGETHER = 5  # members; fixed, so that results do not depend on the number of workers
 
 
 def groups(tasks: Sequence[Task]) -> Iterator[list[Task]]:
-    """Tasks in order, those that can be fitted side by side together."""
+    """Tasks in order, in groups that can be fitted side by side."""
     for _, alike in groupby(tasks, key=_batch_key):
         some = list(alike)
         for start in range(0, len(some), _TOGETHER):
@@ -45,7 +45,7 @@ def _batch_key(task: Task) -> tuple[object, ...]:
 
 
 def fit_members(tasks: Sequence[Task], epoch_done: Callable[[], None] = lambda: None) -> list[Member]:
-    """Fit one of `groups`; what `fit_member` gives for each, but for rounding.
+    """Fit one of `groups`; equal to `fit_member` for each task up to rounding.
 
     ``epoch_done`` is called after every epoch of every member.
 
@@ -90,7 +90,7 @@ def fit_members(tasks: Sequence[Task], epoch_done: Callable[[], None] = lambda: 
 
 
 def _by_size(learn: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Members that learn from equally many graphs, (some,), and from which, (some, graphs); folds differ by one."""
+    """Groups of members with equal numbers of graphs: their positions, (group,), and their graphs, (group, graphs)."""
     sizes = learn.sum(1)
     return [
         (members := np.flatnonzero(sizes == size), np.stack([np.flatnonzero(learn[k]) for k in members]))

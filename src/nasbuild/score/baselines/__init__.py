@@ -1,4 +1,4 @@
-"""What the scores are held against: ridge, LightGBM, marginal means, PED-ANOVA."""
+"""Baselines for the scores: ridge regression, LightGBM, marginal means, PED-ANOVA."""
 
 from nasbuild.score.baselines._boosted import Boosted, fit_boosted
 from nasbuild.score.baselines._folded import FoldedScorer, fit_baseline, fit_model, held_out_baseline

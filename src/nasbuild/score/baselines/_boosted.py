@@ -1,4 +1,4 @@
-"""Scores by gradient-boosted trees: the mean prediction over contexts."""
+"""Scores by gradient-boosted trees (LightGBM): partial dependence over contexts."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from nasbuild.table import k_fold
 
 _LEAVES = (4, 8, 16, 31)
 _RATE, _ROUNDS, _PATIENCE, _FOLDS = 0.05, 600, 40, 5
-_LEAST = 3  # rows of which folds leave some to draw from; LightGBM ends in an error where there are none
+_LEAST = 3  # minimum rows for cross-validation; LightGBM fails on empty folds
 _TREES = "trees."
 _MOST = 200_000  # rows predicted at a time
 
 
 @dataclass(frozen=True)
 class Boosted:
-    """Trees, and the architectures over which a module's predictions are averaged.
+    """Trees, and the architectures (contexts) over which a module's predictions are averaged.
 
-    A module's score is the mean prediction of the contexts with that module put in, less the mean
-    prediction of the contexts as they are.
+    A module's score is the mean prediction of the contexts with this module substituted, minus the mean prediction of the
+    contexts as they are.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class Boosted:
 def fit_boosted(
     space: Space, architectures: Sequence[Architecture], labels: np.ndarray, *, contexts: int, seed: int
 ) -> Boosted:
-    """LightGBM on depths and features; leaves and rounds by cross-validation on the rows given."""
+    """LightGBM on depths and features, with leaves and rounds chosen by cross-validation."""
     import lightgbm
 
     columns = Columns(space, one_hot=False)
@@ -106,7 +106,7 @@ def fit_boosted(
 
 
 def _chosen(rows: np.ndarray, labels: np.ndarray, seed: int) -> tuple[int, int]:
-    """Leaves and rounds with the least squared error on folds that were held out."""
+    """Numbers of leaves and rounds with the least held-out squared error."""
     import lightgbm
 
     if len(rows) < _LEAST:

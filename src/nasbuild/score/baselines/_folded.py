@@ -1,4 +1,4 @@
-"""A baseline with its uncertainty: fitted on all rows, and again without each fold."""
+"""Baselines with an uncertainty: fitted on all rows, and again without each fold."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class FoldedScorer(Scorer):
         return np.stack([part.score(stage, codes) for part in self.parts])
 
     def pairs(self, codes: Sequence[Sequence[np.ndarray]]) -> Pairs | None:
-        # A linear model's y' is the sum of its scores: stages do nothing to each other.
+        # The y' of a linear model is the sum of its scores, without interactions.
         return Pairs.none([len(own) for own in codes]) if isinstance(self.whole, Linear) else None
 
     def layer_pairs(
@@ -50,7 +50,7 @@ class FoldedScorer(Scorer):
         stage: int,  # noqa: ARG002
         options: Sequence[np.ndarray],  # noqa: ARG002
     ) -> dict[tuple[int, int], np.ndarray] | None:
-        # A linear model knows every layer at its place.
+        # A linear model has no interactions of layers.
         return {} if isinstance(self.whole, Linear) else None
 
     def predict_unlimited(
@@ -67,7 +67,7 @@ def fit_model(
     recipe: BaselineRecipe,
     seed: int,
 ) -> Model:
-    """One fit of a baseline; PED-ANOVA tells of choices only, its modules are scored by marginal means."""
+    """One fit of a baseline. PED-ANOVA scores choices only, so its modules are scored by marginal means."""
     if recipe.name == "ridge":
         return fit_ridge(space, architectures, labels)
     if recipe.name == "lightgbm":
@@ -101,7 +101,7 @@ def held_out_baseline(
     seed: int = 0,
     step_done: Callable[[], None] = lambda: None,
 ) -> list[tuple[Model, HeldOut]]:
-    """Fits without each fold, and what they say of it."""
+    """Fits without each fold, with their predictions for it."""
     found = []
     for train, test in folds(len(labels), recipe.folds, seed):
         # Deviations need fewer contexts than scores do.

@@ -1,4 +1,4 @@
-"""Additive scores by one weight for each choice of each layer: ridge regression and marginal means."""
+"""Linear baselines, with one weight for each choice of each layer: ridge regression and marginal means."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PENALTIES = np.logspace(-2, 3, 16)
 
 @dataclass(frozen=True)
 class Linear:
-    """A weight a column; a module's score is its part of the sum, centred over the table.
+    """A linear model; a module's score is its part of the sum, centred over the table.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class Linear:
 
 
 def fit_ridge(space: Space, architectures: Sequence[Architecture], labels: np.ndarray) -> Linear:
-    """Ridge regression on one-hot layers; the penalty by leave-one-out error."""
+    """Ridge regression on one-hot layers, with the penalty chosen by leave-one-out error."""
     from sklearn.linear_model import RidgeCV
 
     columns = Columns(space, one_hot=True)
@@ -68,9 +68,9 @@ def fit_ridge(space: Space, architectures: Sequence[Architecture], labels: np.nd
 
 
 def fit_marginal(space: Space, architectures: Sequence[Architecture], labels: np.ndarray) -> Linear:
-    """The mean label of the architectures that have a choice at a layer, less the mean of all.
+    """Mean label of the architectures with a choice at a layer, minus the mean of all labels.
 
-    A choice that none has gets the mean. Means of few labels are noisy, and nothing is done about it.
+    A choice that no architecture has gets weight 0. Means of few labels are not shrunk.
     """
     columns = Columns(space, one_hot=True)
     rows = columns.of_architectures(architectures)

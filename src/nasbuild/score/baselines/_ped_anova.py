@@ -19,7 +19,7 @@ def ped_anova(
     """How much the number of layers with a choice matters for being among the best tenth.
 
     The parameters of a trial are these numbers, over the whole architecture and in each stage;
-    importances of either kind sum to 1. Their sign tells whether higher labels go with more
+    importances of either kind sum to 1. Their sign says whether higher labels go with more
     of such layers.
 
     Raises
@@ -42,7 +42,7 @@ def ped_anova(
             name: optuna.distributions.IntDistribution(0, max(int(own[key].max()), 1))
             for name, key in names.items()
         }
-        # Optuna tells of every study on stderr, which belongs to the command line.
+        # Optuna logs every study to stderr, which belongs to the command line.
         before = optuna.logging.get_verbosity()
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(direction="maximize" if maximise else "minimize")

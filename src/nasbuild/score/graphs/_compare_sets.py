@@ -23,8 +23,8 @@ class Difference:
         Nodes with this choice for each node of a network, mean over the networks of each set; for a
         number its mean.
     effect, std
-        Part of the difference of the mean 0-hop norms of graphs, b less a, in deviations of that
-        norm over both sets; over the members. The parts add up to the whole difference.
+        Part of the difference of mean 0-hop graph norms, b minus a, in deviations of that norm over both sets, and its
+        spread over the members. The parts add up to the whole difference.
     """
 
     feature: str
@@ -36,10 +36,10 @@ class Difference:
 
 
 def compare(ensemble: Ensemble, a: Graphs, b: Graphs) -> list[Difference]:
-    """Explain how two sets of networks differ, by one predictor that learnt from both; largest effects first.
+    """Explain the difference between two sets of networks by a predictor that learnt from both; largest effects first.
 
-    The 0-hop norm of a graph is the mean over its nodes of the scalars of their features, so its
-    difference between two sets is a sum over choices of scalar times difference in frequency, exactly.
+    The 0-hop norm of a graph is the mean of the scalars of its nodes' features. Its difference between two sets is
+    therefore exactly a sum over choices: scalar times difference in frequency.
     """
     parts = [_parts(ensemble, graphs) for graphs in (a, b)]
     keys = sorted(set(parts[0]) | set(parts[1]), key=lambda k: (k[0], str(k[1])))

@@ -17,7 +17,7 @@ from nasbuild.table import Split
 
 
 def count_features(schema: GraphSchema, graphs: Graphs) -> np.ndarray:
-    """How often each choice occurs in each graph, and the sums of its nodes' numbers: (graphs, columns)."""
+    """Counts of each choice in each graph, and sums of its nodes' numbers, (graphs, columns)."""
     columns = []
     starts = graphs.offsets[:-1]
     for column, feature in enumerate(schema.categorical):
@@ -31,7 +31,7 @@ def count_features(schema: GraphSchema, graphs: Graphs) -> np.ndarray:
 def fit_graph_baselines(
     schema: GraphSchema, graphs: Graphs, labels: np.ndarray, splits: Sequence[Split], *, seed: int
 ) -> dict[str, Agreement]:
-    """Ridge regression and LightGBM, learnt and tested on the same networks as the members."""
+    """Agreement of ridge regression and LightGBM, on the same splits as the members."""
     features = count_features(schema, graphs)
     features = (features - features.mean(axis=0)) / np.where(
         features.std(axis=0) > 0, features.std(axis=0), 1

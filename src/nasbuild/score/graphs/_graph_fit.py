@@ -1,4 +1,4 @@
-"""Learn from networks as graphs of operations, without a search space."""
+"""Fits without a search space: learning from networks as graphs of operations."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def fit_graphs(
     baselines: bool = True,
     progress: Progress = lambda *_: None,
 ) -> GraphFit:
-    """Fit graph networks (section 3.2 with IR graphs), score operations, and measure how far to believe it.
+    """Fit graph networks (section 3.2 with IR graphs), score operations, and measure trust on held-out networks.
 
     Parameters
     ----------
@@ -96,8 +96,14 @@ def fit_graphs(
         Networks with metrics.
     targets
         Metrics or equations of metrics.
+    recipe
+        Hyperparameters of the graph networks.
+    seed
+        Of all random choices, 0 or more.
     workers
-        Processes that fit; the result does not depend on it.
+        Number of worker processes; the result does not depend on it.
+    baselines
+        Measure ridge regression and LightGBM on counts of operations, for the verdict.
 
     Raises
     ------
@@ -126,7 +132,7 @@ def fit_graphs(
         workers=workers,
         progress=lambda done, total: progress("fitting", done, total),
     )
-    target_fit = []
+    target_fits = []
     for number, (label, (graphs, values), ensemble) in enumerate(
         zip(found, problems, ensembles, strict=True)
     ):
@@ -135,12 +141,12 @@ def fit_graphs(
         others = fit_graph_baselines(schema, graphs, values, splits, seed=seed) if baselines else {}
         trust = measure_graph_trust(ensemble.members, len(values), others)
         features = tuple(feature_scores(ensemble, graphs))
-        target_fit.append(GraphTargetFit(label.target, label, ensemble, features, trust))
-    return GraphFit(table, recipe, seed, tuple(target_fit))
+        target_fits.append(GraphTargetFit(label.target, label, ensemble, features, trust))
+    return GraphFit(table, recipe, seed, tuple(target_fits))
 
 
 def predict_graphs(
     fit: GraphFit, target_fit: GraphTargetFit, graphs: Sequence[OperatorGraph]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """y' of other networks and its deviation over the members, (graphs,) each, in the target's unit."""
+    """y' of networks and its deviation over the members, (graphs,) each, in the target's unit."""
     return target_fit.ensemble.predict(encode_graphs(fit.schema, graphs))

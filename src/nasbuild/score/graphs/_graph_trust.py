@@ -1,4 +1,4 @@
-"""How far to believe what was learnt from networks: measured on networks that the fits did not see."""
+"""Trust in a fit on graphs, measured on held-out networks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from nasbuild.score._held_out import Agreement, correlation_interval
 from nasbuild.score._srcc_text import srcc_text
 from nasbuild.score._trust import METHOD_NAMES, trust_level
 
-_FEW = 50  # held-out networks below which a measured correlation is itself rough
+_FEW = 50  # held-out networks below which a correlation is itself uncertain
 
 
 @dataclass(frozen=True)
@@ -23,19 +23,19 @@ class GraphTrust:
     Attributes
     ----------
     hops
-        Agreement of the norms of graphs at hops 0 to M.
+        Agreement of the graph norms at hops 0 to M.
     prediction
         Agreement of y'.
     baselines
         Agreement of ridge regression and LightGBM on counts of operations, on the same held-out networks.
     labels, held_out, tested
-        Number of labels, of those that each member held out on average, and of those held out by any.
+        Number of labels, the mean number that a member held out, and the number held out by any member.
     level
-        ``"high"``, ``"fair"``, ``"low"`` or ``"none"``: how far the order of networks can be believed.
+        ``"high"``, ``"fair"``, ``"low"`` or ``"none"``: how far to believe the order of networks.
     better
-        A baseline that surely orders held-out networks better; None if there is none.
+        A baseline that ranks held-out networks significantly better; None if there is none.
     verdict
-        The same in sentences.
+        The main results in sentences.
     """
 
     hops: tuple[Agreement, ...]
@@ -55,7 +55,7 @@ class GraphTrust:
 def measure_graph_trust(
     members: Sequence[Member], labels: int, baselines: Mapping[str, Agreement]
 ) -> GraphTrust:
-    """Judge the members of an ensemble by the networks that each held out."""
+    """The trust in an ensemble, from the networks that each member held out."""
     each = np.stack([member.srcc for member in members])
     prediction = Agreement.of(each[:, -1])
     held_out = float(np.mean([len(member.test) for member in members]))
@@ -90,26 +90,28 @@ def _verdict(
     )
     found = {
         "high": f"{measured}: this order can be relied on.",
-        "fair": f"{measured}: good networks are told from bad ones, neighbours in rank are not.",
+        "fair": f"{measured}: this separates good networks from bad ones, but not neighbours in rank.",
         "low": f"{measured}: a hint, not more.",
-        "none": f"{measured}: too little to be believed.",
+        "none": f"{measured}: too low to be believed.",
     }[level]
     if tested <= 3:
-        found += f" Only {tested} networks checked it, which tells nothing."
+        found += f" Only {tested} networks were held out, too few to measure anything."
     elif tested < _FEW:
         # No order of n rows counts as better than 1 - 2 / n, as for the level.
         most = 1 - 2 / tested
         low, high = correlation_interval(min(max(prediction.mean, -most), most), tested)
         found += (
-            f" Only {tested} networks checked it, so the SRCC itself is rough: "
-            f"with 95 % confidence {low:.2f} to {high:.2f}."
+            f" Only {tested} networks were held out, so the SRCC itself is uncertain: "
+            f"its 95 % interval is {low:.2f} to {high:.2f}."
         )
     if baselines:
-        told = " and ".join(f"{METHOD_NAMES[name]} {srcc_text(one)}" for name, one in baselines.items())
-        found += f" On counts of operations alone, without how they are connected: {told}."
+        measured_beside = " and ".join(
+            f"{METHOD_NAMES[name]} {srcc_text(one)}" for name, one in baselines.items()
+        )
+        found += f" On counts of operations alone, without how they are connected: {measured_beside}."
     if better:
         found += (
-            f" On these networks {METHOD_NAMES[better]} on counts is better: how operations are connected was "
-            "not learnt, so take scores of nodes and of pieces as hints."
+            f" On these networks {METHOD_NAMES[better]} on counts is better: the fit learnt nothing about how operations "
+            "are connected, so take scores of nodes and pieces as hints."
         )
     return found

@@ -1,4 +1,4 @@
-"""What each operation of a network is worth, as seen from a hop."""
+"""Scores of the nodes (operations) of networks at a hop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class NodeScores:
     ----------
     value, std
         Weighted mean and deviation over the members, (nodes,): the 1-norm of a node's embedding in
-        deviations from the mean over all nodes of the table, which is eq. 5 before its shift to labels.
+        deviations from the mean over all nodes of the table. This is eq. 5 before its shift to labels.
     """
 
     hop: int
@@ -28,9 +28,9 @@ class NodeScores:
 
 
 def node_scores(ensemble: Ensemble, graphs: Graphs, hop: int) -> NodeScores:
-    """Score every node of packed graphs by what lies up to ``hop`` edges before it.
+    """Score every node of packed graphs by itself and its ancestors within ``hop`` edges.
 
-    A member counts as much as its held-out Spearman correlation at that hop (section 5.3).
+    Members are weighted by their held-out Spearman correlation at that hop (section 5.3).
 
     Raises
     ------

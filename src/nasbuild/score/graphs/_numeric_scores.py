@@ -1,4 +1,4 @@
-"""What the size of a node is worth: the FE-MLP's scalar over the range of a number."""
+"""Effects of numeric features of nodes, such as channels: the FE-MLP's scalar over the range of a number."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TITLES = {
     "macs": "MACs",
 }
 _POINTS = 24
-_MIDDLE = (0.05, 0.95)  # quantiles of nodes between which the range of a curve is told
+_MIDDLE = (0.05, 0.95)  # quantiles of nodes between which the range of a curve is measured
 
 
 @dataclass(frozen=True)
@@ -29,19 +29,19 @@ class NumberCurve:
     Attributes
     ----------
     values
-        Where it is told, ascending, (points,), above 0: every value that occurs, or evenly spaced logarithms.
+        Points of the curve, ascending, (points,), above 0: all values that occur, or a logarithmic grid.
     effect, effect_std
-        The FE-MLP's scalar there less its mean over all nodes, in deviations of the 0-hop graph norm, and its
-        spread over the members; (points,) each.
+        The FE-MLP's scalar minus its mean over all nodes, in deviations of the 0-hop graph norm, and its spread over the
+        members; (points,) each.
     member_effects
-        The effect by every member, (members,) of (points,).
+        Effect by each member, (members,) of (points,).
     counts
-        Nodes of the table whose value is nearest to each point (in logarithms), (points,).
+        Number of nodes whose value is nearest to each point (in logarithms), (points,).
     absent
-        Effect, spread and number of nodes where the number is 0: there is none, or it is unknown. None if all
-        nodes have one.
+        Effect, spread and number of the nodes for which the number is missing or unknown (0). None if there are no such
+        nodes.
     range
-        How far the mean effect moves between the values that the middle nine in ten nodes have.
+        Range of the mean effect between the 5 % and 95 % quantiles of nodes.
     """
 
     feature: str
@@ -55,12 +55,12 @@ class NumberCurve:
 
     @property
     def title(self) -> str:
-        """The feature as a person says it."""
+        """The feature in words."""
         return size_title(self.feature)
 
 
 def size_title(feature: str) -> str:
-    """A numeric feature of nodes as a person says it.
+    """A numeric feature of nodes in words.
 
     >>> size_title("inputs"), size_title("parameters")
     ('channels in', 'parameters')
@@ -69,7 +69,7 @@ def size_title(feature: str) -> str:
 
 
 def number_curves(ensemble: Ensemble, graphs: Graphs) -> list[NumberCurve]:
-    """Curves of all numeric features that differ between nodes, the one that moves most first.
+    """Curves of all numeric features that differ between nodes, largest range first.
 
     Parameters
     ----------

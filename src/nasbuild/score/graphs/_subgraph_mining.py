@@ -1,4 +1,4 @@
-"""Recurring pieces of networks, ranked by what they are worth."""
+"""Recurring subgraphs of networks (pieces), ranked by score."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from nasbuild.score.graphs._node_scores import NodeScores
 
 @dataclass(frozen=True)
 class Piece:
-    """A subgraph that ends in one node and holds all that lies up to some edges before it.
+    """A subgraph that consists of one node and its ancestors within some edges.
 
     Attributes
     ----------
     text
         Its operations in order, ``"Conv 1x1, HardSwish, Conv 5x5 depthwise"``.
     score, std
-        Mean over its places of the score of its last node, and the deviation of that mean: of places, and of
-        what the members disagree about.
+        Mean score of its last node over all places, and the standard error of that mean, which includes the spread over
+        places and over the members.
     networks, places
-        How many networks have it, and where in all.
+        Number of networks that have it, and of its occurrences in all networks.
     graph, nodes
-        One place: the number of a graph, and its nodes there, the last one last.
+        One occurrence: the index of a graph and the nodes there, the last node last.
     """
 
     text: str
@@ -39,19 +39,19 @@ class Piece:
 
 
 PIECE_HOP = 2
-"""Edges that a piece is long where nobody says otherwise: longer ones recur seldom."""
+"""Default length of a piece in edges; longer pieces seldom recur."""
 
 
 def mine_pieces(graphs: Sequence[OperatorGraph], scores: NodeScores, *, least: int = 5) -> list[Piece]:
     """Pieces that at least ``least`` networks have, best first.
 
-    Pieces are one if their operations, kernels, strides and groupings are, whatever their widths
-    (`nasbuild.ir.subgraphs`); their score is the mean over places, which differ in the rest.
+    Pieces are equal if their operations, kernels, strides and groupings are, whatever their widths
+    (`nasbuild.ir.subgraphs`). A score is the mean over all places.
 
     Parameters
     ----------
     scores
-        Of all nodes, graph by graph; their hop is the pieces'.
+        Scores of all nodes, graph by graph, at the hop that is the length of pieces.
     """
     flat = subgraphs(graphs, scores.hop)[-1].codes
     sizes = [len(graph) for graph in graphs]
@@ -83,7 +83,7 @@ def mine_pieces(graphs: Sequence[OperatorGraph], scores: NodeScores, *, least: i
 
 
 def before(graph: OperatorGraph, node: int, hop: int) -> tuple[int, ...]:
-    """The nodes from which a path of at most ``hop`` edges leads to ``node``, and itself, ascending."""
+    """The node and its ancestors within ``hop`` edges, ascending."""
     reached = {node}
     edge = {node}
     source, target = graph.edges
