@@ -11,6 +11,7 @@ from nasbuild.builder._bounds import (
     read_bounds,
     read_sweep,
 )
+from nasbuild.builder._built_rows import built_rows
 from nasbuild.builder._by_prediction import PredictedBuild, build_predicted
 from nasbuild.builder._exhaustive import MAX_EXHAUSTIVE, architecture_at, build_exhaustive, exhaustive_values
 from nasbuild.builder._failure_bound import FAILURE_LOG_ODDS, failure_bound
@@ -67,6 +68,7 @@ __all__ = [
     "build_predicted",
     "build_shortlisted",
     "build_within",
+    "built_rows",
     "count_buildable",
     "describe",
     "exhaustive_values",

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from nasbuild.cli._built import built_rows
 from nasbuild.errors import Infeasible
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def part_of(fit: Fit, wanted: Wanted, bounds: Sequence[Bound]) -> BuiltPart:
 
 def _part(fit: Fit, wanted: Wanted, bounds: Sequence[Bound], held: Sequence[Bound]) -> BuiltPart:
     """What is built within ``held``; ``bounds`` are those of the user's."""
-    from nasbuild.builder import format_bounds, predicted_bound_names, propose, propose_within
+    from nasbuild.builder import built_rows, format_bounds, predicted_bound_names, propose, propose_within
 
     target_fit = fit.of(wanted.targets[0] if wanted.targets else None)
     also, note, remark = list(dict.fromkeys(bound.name for bound in bounds)), "", ""

@@ -46,8 +46,7 @@ def demo(
     import numpy as np
 
     from nasbuild._io import ensure_free
-    from nasbuild.builder import build_shortlisted
-    from nasbuild.cli._built import built_rows
+    from nasbuild.builder import build_shortlisted, built_rows
     from nasbuild.cli._explain import print_features, print_trust
     from nasbuild.report import explain_data, write_report
     from nasbuild.score import fit, save_fit
