@@ -116,7 +116,7 @@ def test_stopped_within_bounds_it_ends_like_one_that_was_not(loop, tmp_path):
     assert one == other
     for name in ("archs.jsonl", "best.jsonl"):
         assert (tmp_path / "out" / name).read_text() == (tmp_path / "whole" / name).read_text()
-    with pytest.raises(NasbuildError, match="holds a loop with other bounds"):
+    with pytest.raises(NasbuildError, match="contains a loop with other bounds"):
         loop(SETTINGS, of=SPACE, bounds=bounds[:1])
 
 

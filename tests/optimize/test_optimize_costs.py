@@ -76,7 +76,7 @@ def test_a_search_keeps_and_makes_best_a_declared_cost(tmp_path, search_in):
 
 
 def test_what_is_declared_needs_no_search():
-    with pytest.raises(NasbuildError, match="nothing that is asked for needs an evaluation"):
+    with pytest.raises(NasbuildError, match="neither targets nor bounds need an evaluation"):
         parse_goal(SPACE, ["price"], [], METRICS)
     with pytest.raises(NasbuildError, match=r"no metric 'weight'.*allowed: loss, cost, layers, price"):
         parse_goal(SPACE, ["loss"], ["weight <= 3"], METRICS)

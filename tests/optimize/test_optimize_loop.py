@@ -151,7 +151,7 @@ def test_a_round_is_random_where_nothing_can_be_learnt(loop):
     end = loop(LoopSettings(rounds=2, batch=6, first=2, seed=1))
     assert end.evaluated.origins[2:8] == (RANDOM,) * 6
     assert RANDOM not in end.evaluated.origins[8:]
-    assert end.evaluated.summaries[1].note == "nothing could be learnt before it: has a value for 2 rows of 2"
+    assert end.evaluated.summaries[1].note == "no fit was possible before it: has a value for 2 rows of 2"
     assert end.evaluated.summaries[2].note == ""
 
 
@@ -160,7 +160,7 @@ def test_a_round_is_random_where_nothing_can_be_learnt(loop):
 )
 def test_a_first_round_that_tells_nothing_ends_with_a_sentence(loop, function, message):
     with pytest.raises(
-        NasbuildError, match="none of the 8 evaluations of the first round told loss"
+        NasbuildError, match="none of the 8 evaluations of the first round measured loss"
     ) as caught:
         loop(SETTINGS, function=function)
     assert message in str(caught.value)
@@ -198,21 +198,21 @@ def test_a_space_that_ends_ends_the_loop(loop):
 def test_a_folder_of_another_loop_is_refused(loop, change, name):
     settings = LoopSettings(rounds=0, batch=4, first=6, seed=1)
     loop(settings)
-    with pytest.raises(NasbuildError, match=f"holds a loop with another {name}"):
+    with pytest.raises(NasbuildError, match=f"contains a loop with another {name}"):
         loop(LoopSettings(**{**vars(settings), **change}))
 
 
 def test_what_is_no_loop_is_refused(loop, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "notes.txt").write_text("mine")
-    with pytest.raises(NasbuildError, match="holds something else than a loop"):
+    with pytest.raises(NasbuildError, match="contains something other than a loop"):
         loop(SETTINGS)
     # What a process left that was killed before anything was whole is not in the way.
     (tmp_path / "killed").mkdir()
     (tmp_path / "killed" / ".loop.json.0123456789abcdef.partial").write_text("{")
     loop(LoopSettings(rounds=0, first=6), out="killed")
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(NasbuildError, match="is no folder"):
+    with pytest.raises(NasbuildError, match="is not a folder"):
         loop(SETTINGS, out="file")
     loop(LoopSettings(rounds=0, first=6), out="good")
     path = tmp_path / "good" / "loop.json"
@@ -220,7 +220,7 @@ def test_what_is_no_loop_is_refused(loop, tmp_path):
     for text, message in (
         ("{", "is damaged"),
         ("[]", "is damaged"),
-        (json.dumps({**whole, "schema": 9}), "of a version"),
+        (json.dumps({**whole, "schema": 9}), "has a version"),
         (json.dumps({**whole, "rounds": [{"asked": 3}]}), "is damaged"),
         (json.dumps({**whole, "rounds": [*whole["rounds"], whole["rounds"][0]]}), "is damaged"),
     ):
@@ -235,7 +235,7 @@ def test_settings_that_cannot_be_are_refused():
             NasbuildError, match=f"--{name}: the number is {least - 1}; allowed: {least} or more"
         ):
             LoopSettings(**{name: least - 1})
-    with pytest.raises(NasbuildError, match="nothing tells when to end"):
+    with pytest.raises(NasbuildError, match="neither rounds nor a budget are given"):
         LoopSettings(rounds=None)
     assert LoopSettings(rounds=3, batch=4, first=8).total == 20
     assert LoopSettings(rounds=3, batch=4, first=8, budget=11).total == 11

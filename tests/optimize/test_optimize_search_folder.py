@@ -125,9 +125,9 @@ def test_searches_share_a_store(tmp_path, search_in, asked):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"seed": 1}, "holds a search with another seed"),
-        ({"method": "layer"}, "holds a search with another method"),
-        ({"population": 10}, "holds a search with another population"),
+        ({"seed": 1}, "contains a search with another seed"),
+        ({"method": "layer"}, "contains a search with another method"),
+        ({"population": 10}, "contains a search with another population"),
     ],
 )
 def test_a_folder_of_another_search_is_left_alone(whole, search_in, changed, message):
@@ -138,21 +138,21 @@ def test_a_folder_of_another_search_is_left_alone(whole, search_in, changed, mes
 
 
 def test_a_folder_of_something_else_is_left_alone(whole, tmp_path, search_in):
-    with pytest.raises(NasbuildError, match="holds a search with another targets"):
+    with pytest.raises(NasbuildError, match="contains a search with another targets"):
         search_in(SETTINGS, whole, targets=["loss"])
-    with pytest.raises(NasbuildError, match="holds a search with another evaluator"):
+    with pytest.raises(NasbuildError, match="contains a search with another evaluator"):
         search_in(SETTINGS, whole, function="value")
-    with pytest.raises(NasbuildError, match="holds a search in another space"):
+    with pytest.raises(NasbuildError, match="contains a search in another space"):
         search_in(SETTINGS, whole, of=space())
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(NasbuildError, match="holds something else than a search"):
+    with pytest.raises(NasbuildError, match="contains something other than a search"):
         search_in(SETTINGS, tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "is damaged"), ("[]", "of a version"), ('{"schema": 99}', "of a version")],
+    [("{", "is damaged"), ("[]", "has a version"), ('{"schema": 99}', "of a version")],
 )
 def test_a_damaged_folder_is_refused(whole, tmp_path, search_in, text, message):
     for name in FILES:

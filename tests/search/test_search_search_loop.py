@@ -190,9 +190,9 @@ def test_asking_again_gives_the_same_and_what_is_told_must_fit():
     search_ = Search(DIGITS, goal_of(DIGITS), SearchSettings(budget=15, population=10))
     asked = search_.ask()
     assert search_.ask() == asked
-    with pytest.raises(NasbuildError, match="9 evaluations were told, 10 were asked for"):
+    with pytest.raises(NasbuildError, match="9 evaluations were reported, 10 were asked for"):
         search_.tell(by_hash(asked)[:9])
-    with pytest.raises(NasbuildError, match="an evaluation does not tell 'cost'"):
+    with pytest.raises(NasbuildError, match="an evaluation does not report 'cost'"):
         search_.tell([{"worth": 1.0}] * 10)
     search_.tell(by_hash(asked))
     assert len(search_.ask()) == 5

@@ -1,4 +1,4 @@
-"""Room ``loop``: draw, evaluate, learn, build, evaluate, until the budget is spent."""
+"""Room ``optimize``: the closed loop of fitting, proposing and evaluating until the budget is spent."""
 
 from nasbuild.optimize._live_demo import (
     FRESH_TRAININGS,
