@@ -1,4 +1,4 @@
-"""What was learnt, made up: building must follow any scores."""
+"""Synthetic fits: building must work for arbitrary scores."""
 
 from __future__ import annotations
 

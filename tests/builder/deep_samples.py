@@ -1,4 +1,4 @@
-"""Deep stages whose labels are known sums over the layers, and programmes that are solved by themselves."""
+"""Deep stages whose labels are known sums over the layers, and integer programs as an oracle."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def codes_of(space: Space, architecture: Architecture) -> np.ndarray:
     return np.concatenate([s.encode(m) for s, m in zip(space.stages, architecture.modules, strict=True)])
 
 
-def programme(worth: np.ndarray, costs: Sequence[np.ndarray], most: Sequence[float]) -> float:
-    """The largest sum of (layers, choices) with sums of costs at most so much, by an integer programme of its own."""
+def integer_program(worth: np.ndarray, costs: Sequence[np.ndarray], most: Sequence[float]) -> float:
+    """The largest sum of (layers, choices) with sums of costs at most so much, by an integer program of its own."""
     layers, choices = worth.shape
     one = csr_matrix((np.ones(worth.size), (np.repeat(np.arange(layers), choices), np.arange(worth.size))))
     limits = [LinearConstraint(one, 1, 1)]

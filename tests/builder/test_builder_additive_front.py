@@ -1,4 +1,4 @@
-"""The front of sums against all picks there are."""
+"""The front of sums against all picks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def scores(draw):
 
 @settings(deadline=None)
 @given(scores())
-def test_it_holds_every_sum_that_no_other_beats_once(worth):
+def test_it_contains_each_nondominated_sum_once(worth):
     every = np.array([sum(rows) for rows in itertools.product(*worth)])
     above, equal = every[:, None] >= every[None], every[:, None] == every[None]
     best = {
@@ -39,12 +39,12 @@ def test_it_holds_every_sum_that_no_other_beats_once(worth):
     assert picks.tolist() == sorted(picks.tolist())
 
 
-def test_more_than_three_targets_are_not_listed():
+def test_more_than_three_targets_return_none():
     assert additive_front([np.zeros((2, 4))]) is None
 
 
 @pytest.mark.parametrize(("targets", "most", "share"), [(2, 2_000, 0.99), (3, 6_000, 0.95)])
-def test_a_front_that_is_too_long_is_thinned_out(monkeypatch, targets, most, share):
+def test_a_long_front_is_thinned(monkeypatch, targets, most, share):
     rng = np.random.default_rng(1)
     # Nothing in a stage beats anything else in it.
     worth = [np.abs(rng.normal(size=(50, targets))) for _ in range(4)]
@@ -64,7 +64,7 @@ def test_a_front_that_is_too_long_is_thinned_out(monkeypatch, targets, most, sha
 
 
 @pytest.mark.parametrize("targets", [2, 3])
-def test_a_front_of_large_stages_holds_the_best_of_all_weighted_sums(targets):
+def test_a_front_of_large_stages_contains_the_best_of_weighted_sums(targets):
     rng = np.random.default_rng(0)
     worth = [rng.normal(size=(60 if targets == 2 else 12, targets)) for _ in range(4)]
     picks = additive_front(worth)

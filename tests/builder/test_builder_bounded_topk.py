@@ -1,4 +1,4 @@
-"""The best under bounds against brute force, and integer programmes against both."""
+"""The best picks under bounds against brute force and integer programs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def brute(problem: Problem, n: int, apart: int) -> list[tuple[int, ...]]:
 
 @settings(deadline=None, max_examples=300)
 @given(problems(), st.integers(1, 30), st.integers(1, 3))
-def test_nothing_better_is_feasible(problem, n, apart):
+def test_picks_match_brute_force(problem, n, apart):
     found = bounded_topk(problem, n, apart)
     assert [tuple(p) for p in found.picks.tolist()] == brute(problem, n, apart)
     assert found.n_proven == len(found)
@@ -47,7 +47,7 @@ def test_nothing_better_is_feasible(problem, n, apart):
 
 @settings(deadline=None, max_examples=40)
 @given(problems(), st.integers(1, 5))
-def test_integer_programmes_find_the_same_values(problem, n):
+def test_integer_programs_find_the_same_values(problem, n):
     expected = brute(problem, n, 1)
     nothing = np.empty((0, problem.stages), dtype=np.int64)
     with pytest.MonkeyPatch.context() as patch:
@@ -60,7 +60,7 @@ def test_integer_programmes_find_the_same_values(problem, n):
     assert len({tuple(p) for p in found.tolist()}) == len(found)
 
 
-def test_programmes_take_over_where_there_is_too_much_to_list(monkeypatch):
+def test_integer_programs_take_over_if_there_are_too_many_picks(monkeypatch):
     rng = np.random.default_rng(0)
     problem = Problem(
         tuple(rng.normal(size=12) for _ in range(4)),
@@ -77,13 +77,13 @@ def test_programmes_take_over_where_there_is_too_much_to_list(monkeypatch):
     assert len({tuple(p) for p in found.picks.tolist()}) == len(found)
 
 
-def test_apart_means_from_all_before():
+def test_each_pick_differs_from_all_earlier_ones():
     problem = Problem(tuple(np.array([3.0, 2, 1]) for _ in range(3)), (np.zeros((3, 0)),) * 3, np.zeros(0))
     found = bounded_topk(problem, 99, apart=3)
     assert found.picks.tolist() == [[0, 0, 0], [1, 1, 1], [2, 2, 2]]
 
 
-def test_a_bound_that_nothing_meets_gives_nothing():
+def test_an_infeasible_bound_gives_no_picks():
     problem = Problem((np.ones(3),), (np.arange(3.0)[:, None],), np.array([-1.0]))
     assert len(bounded_topk(problem, 5)) == 0
     # Feasible for fractions of modules only.
@@ -95,7 +95,7 @@ def test_a_bound_that_nothing_meets_gives_nothing():
     assert len(bounded_topk(problem, 5)) == 0
 
 
-def test_what_cannot_be_proven_is_told(monkeypatch):
+def test_unproven_picks_are_not_counted_as_proven(monkeypatch):
     # Five bounds that have nothing to do with each other, in a space of 10^11: prices leave a wide gap.
     rng = np.random.default_rng(1)
     scores = tuple(rng.normal(size=150) for _ in range(5))

@@ -1,4 +1,4 @@
-"""Bounds as people write them: every form, its mistakes, and how long reading takes."""
+"""Bounds: every form, invalid texts, and parsing time."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from nasbuild.errors import NasbuildError
         ("params <= 19800783.9", Bound("params", 1, 19800783.9)),
     ],
 )
-def test_single_bounds_are_read(text, bound):
+def test_single_bounds_are_parsed(text, bound):
     assert parse_bounds(text) == [[bound]]
     assert parse_bound(text) == bound
     # To the last digit: what is told of a result must be what was asked for.
@@ -51,7 +51,7 @@ def test_single_bounds_are_read(text, bound):
         ("5 >= depth > 3", {("depth", -1, 3.0), ("depth", 1, 5.0)}, "3 <= depth <= 5"),
     ],
 )
-def test_both_sides_are_two_bounds(text, bounds, told):
+def test_two_sided_bounds_become_two_bounds(text, bounds, told):
     (found,) = parse_bounds(text)
     assert {(b.name, b.sign, b.value) for b in found} == bounds
     assert format_bounds(found) == told
@@ -60,7 +60,7 @@ def test_both_sides_are_two_bounds(text, bounds, told):
         parse_bound(text)
 
 
-def test_a_sweep_builds_for_each_value():
+def test_a_sweep_gives_one_build_per_value():
     assert parse_bounds("bytes <= 1e9 | 2e9|4e9 | 2e9") == [[Bound("bytes", 1, v)] for v in (1e9, 2e9, 4e9)]
     assert len(parse_bounds("heads = 3 | 4")) == 2
     found = read_sweep(["a <= 1 | 2", "b >= 3 | 4", "layers <= 9"])
@@ -106,7 +106,7 @@ def test_a_sweep_builds_for_each_value():
         "a != 3",
     ],
 )
-def test_what_is_no_bound_is_told(text):
+def test_invalid_bounds_are_refused(text):
     with pytest.raises(NasbuildError, match="is not a bound") as caught:
         parse_bounds(text)
     assert "NUMBER <= NAME <= NUMBER" in str(caught.value)
@@ -120,7 +120,7 @@ def test_what_is_no_bound_is_told(text):
 @example(0.1, 1)
 @example(0.3, -1)
 @example(-9999.9, -1)
-def test_a_loosened_bound_holds_for_the_value_and_for_little_more(value, sign):
+def test_a_loosened_bound_admits_the_value_and_little_more(value, sign):
     (found,) = parse_bounds(loosened(Bound("a", sign, 0.0), value))[0]
     assert found.sign == sign
     exact = Fraction(found.value) - Fraction(value)
@@ -131,7 +131,7 @@ def test_a_loosened_bound_holds_for_the_value_and_for_little_more(value, sign):
     ("text", "words"),
     [("5 <= a <= 3", "no number satisfies"), ("3 <= a >= 5", "twice from the same side")],
 )
-def test_what_nothing_can_meet_is_told(text, words):
+def test_contradictory_bounds_are_refused(text, words):
     with pytest.raises(NasbuildError, match=words):
         parse_bounds(text)
 
@@ -147,7 +147,7 @@ def test_what_nothing_can_meet_is_told(text, words):
         "|" * 990,
     ],
 )
-def test_reading_takes_no_time_whatever_the_text(text):
+def test_parsing_time_is_linear(text):
     before = time.perf_counter()
     with contextlib.suppress(NasbuildError):
         parse_bounds(text)

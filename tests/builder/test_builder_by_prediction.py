@@ -1,4 +1,4 @@
-"""Building by prediction, against every architecture of small spaces."""
+"""Building by prediction against every architecture of small spaces."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def bounded_table(seed: int) -> tuple[PairwisePrediction, np.ndarray]:
 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("seed", range(4))
-def test_all_of_a_small_space_are_compared(seed, sign, monkeypatch):
+def test_a_small_space_is_compared_exhaustively(seed, sign, monkeypatch):
     monkeypatch.setattr(_beam_search, "_CHUNK", 100)
     what, inside = bounded_table(seed)
     found, proven = best_predicted_picks(what, sign, EVERY[:0], 12)
@@ -61,7 +61,7 @@ def test_all_of_a_small_space_are_compared(seed, sign, monkeypatch):
 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("seed", range(4))
-def test_swaps_find_the_best_of_a_larger_one(seed, sign, monkeypatch):
+def test_beam_search_finds_the_best_of_a_larger_space(seed, sign, monkeypatch):
     monkeypatch.setattr(_beam_search, "LISTED", 0)
     monkeypatch.setattr(_beam_search, "WIDTH", 40)
     what, inside = bounded_table(seed)
@@ -77,7 +77,7 @@ def test_swaps_find_the_best_of_a_larger_one(seed, sign, monkeypatch):
 
 
 @pytest.mark.parametrize("share", [0.2, 0.6])
-def test_nothing_within_is_predicted_better(fitted, share):
+def test_nothing_within_bounds_has_a_better_prediction(fitted, share):
     most = float(np.quantile(fitted.of("latency_cpu").labels.values, share))
     every = list(enumerate_architectures(fitted.space))
     value, latency = (fitted.of(name).scorer.predict(every)[0] for name in ("acc", "latency_cpu"))
@@ -93,7 +93,7 @@ def test_nothing_within_is_predicted_better(fitted, share):
     assert min(sum(map(len, a.modules)) for a in built) >= 4
 
 
-def test_what_pairs_do_not_know_is_ranked_by_the_prediction_itself_and_not_proven():
+def test_inexact_pairs_are_reranked_by_the_prediction_and_not_proven():
     some = np.sort(np.random.default_rng(0).permutation(1728)[:90])
     table = load_builtin("digits-macro").select(some)
     fitted = fit(table, ["acc", "latency_cpu"], recipe=QUICK["radial"], baselines=False)
@@ -114,7 +114,7 @@ def test_what_pairs_do_not_know_is_ranked_by_the_prediction_itself_and_not_prove
     assert np.sort(target_fit.scorer.predict_combinations(codes)) == pytest.approx(np.sort(value))
 
 
-def test_swaps_of_a_run_find_what_all_of_the_space_has(fitted, monkeypatch):
+def test_beam_search_of_a_fit_matches_exhaustive_search(fitted, monkeypatch):
     bounds = [Bound("latency_cpu", 1, float(np.median(fitted.of("latency_cpu").labels.values)))]
     whole = build_predicted(fitted, "acc", 10, bounds)
     monkeypatch.setattr(_beam_search, "LISTED", 0)
@@ -138,7 +138,7 @@ def company(fitted):
 
 
 @pytest.mark.parametrize("listed", [True, False])
-def test_the_worth_of_modules_in_the_best_company(fitted, company, listed, monkeypatch):
+def test_best_context_values_match_brute_force(fitted, company, listed, monkeypatch):
     if not listed:
         monkeypatch.setattr(_best_context, "LISTED", 0)
         monkeypatch.setattr(_beam_search, "LISTED", 0)
@@ -161,7 +161,7 @@ def test_the_worth_of_modules_in_the_best_company(fitted, company, listed, monke
     assert max(map(max, small)) == pytest.approx(min(map(max, small)))
 
 
-def test_modules_are_those_whose_best_architecture_is_expected_to_be_best(fitted):
+def test_modules_are_ranked_by_their_expected_best_context(fitted):
     """Against eight times the samples, of all of the space."""
     target_fit = fitted.of("acc")
     table = scored_modules([target_fit])
@@ -180,7 +180,7 @@ def test_modules_are_those_whose_best_architecture_is_expected_to_be_best(fitted
         assert own[0] == hoped.argmax()
 
 
-def test_modules_of_no_candidate_are_ordered_by_their_company(fitted, monkeypatch):
+def test_modules_of_no_candidate_are_ordered_by_their_best_context(fitted, monkeypatch):
     monkeypatch.setattr(_best_context, "_CANDIDATES", 1)
     target_fit = fitted.of("acc")
     table = scored_modules([target_fit])
@@ -191,7 +191,7 @@ def test_modules_of_no_candidate_are_ordered_by_their_company(fitted, monkeypatc
         assert found[1:].tolist() == rest[: len(found) - 1]
 
 
-def test_only_the_modules_of_the_best_company_take_part(fitted):
+def test_only_the_modules_of_the_best_context_are_used(fitted):
     built = build_predicted(fitted, "acc", 1000, k=2).built
     assert len(built) == 8
     target_fit = fitted.of("acc")
@@ -202,7 +202,7 @@ def test_only_the_modules_of_the_best_company_take_part(fitted):
     assert values == sorted(values, reverse=True)
 
 
-def test_what_sums_leave_out_is_found_if_its_prediction_is_within(fitted):
+def test_architectures_within_bounds_only_by_prediction_are_found(fitted):
     latency = fitted.of("latency_cpu").scorer
     every = list(enumerate_architectures(fitted.space))
     value = latency.predict(every)[0]
@@ -214,7 +214,7 @@ def test_what_sums_leave_out_is_found_if_its_prediction_is_within(fitted):
     }
 
 
-def test_what_cannot_be_met_names_the_nearest(fitted):
+def test_an_infeasible_bound_names_the_nearest_value(fitted):
     least = float(
         fitted.of("latency_cpu").scorer.predict(list(enumerate_architectures(fitted.space)))[0].min()
     )
@@ -229,7 +229,7 @@ def test_what_cannot_be_met_names_the_nearest(fitted):
         build_predicted(fitted, "acc", 3, [Bound("latency_cpu", 1, least * 2), Bound("layers", 1, 0)])
 
 
-def test_where_swaps_cannot_be_followed_the_best_by_score_are_compared():
+def test_recipes_without_pairs_compare_the_best_by_score():
     table = load_builtin("digits-macro").select(range(0, 1728, 20))
     fitted = fit(table, ["acc", "latency_cpu"], recipe=recipe("lightgbm", folds=2), baselines=False)
     most = float(np.median(fitted.of("latency_cpu").labels.values))

@@ -1,4 +1,4 @@
-"""All architectures ranked, against predicting them one by one."""
+"""Exhaustive predictions against predicting architectures one by one."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def listed(target_fit):
 
 @given(spaces(), st.integers(0, 9))
 @relaxed
-def test_networks_predict_every_architecture_as_they_predict_each(space, seed):
+def test_networks_predict_all_architectures_as_one_by_one(space, seed):
     assume(count_architectures(space) <= 2_000)
     target_fit = made_up(space, seed)
     every = listed(target_fit)
@@ -37,7 +37,7 @@ def test_networks_predict_every_architecture_as_they_predict_each(space, seed):
 
 
 @pytest.mark.parametrize("convolution", ["gatv2", "gcn", "graphconv", "gin"])
-def test_a_fitted_deep_network_sees_as_far_back_as_in_the_whole_chain(convolution):
+def test_a_deep_network_predicts_as_on_the_whole_chain(convolution):
     table = load_builtin("digits-macro")
     rows = np.random.default_rng(0).choice(len(table), 60, replace=False)
     settings = named("paper", convolution=convolution, epochs=3, repeats=1, folds=2, hops=2)
@@ -47,7 +47,7 @@ def test_a_fitted_deep_network_sees_as_far_back_as_in_the_whole_chain(convolutio
     np.testing.assert_allclose(-exhaustive_values(target_fit)[some], predicted, rtol=1e-4)
 
 
-def test_parts_held_at_a_time_change_nothing(monkeypatch):
+def test_the_chunk_size_does_not_change_predictions(monkeypatch):
     import nasbuild.predictor.gnn._exhaustive as every
 
     target_fit = made_up(load_space("digits-macro"), 3)
@@ -58,7 +58,7 @@ def test_parts_held_at_a_time_change_nothing(monkeypatch):
 
 
 @pytest.mark.parametrize("recipe", ["default", "ridge", "lightgbm"])
-def test_other_recipes_rank_every_architecture_by_their_own_prediction(recipe):
+def test_other_recipes_rank_by_their_own_prediction(recipe):
     table = load_builtin("digits-macro")
     rows = np.random.default_rng(0).choice(len(table), 60, replace=False)
     target_fit = fit(table.select(rows), ["loss"], recipe=named(recipe, folds=2), baselines=False).targets[0]
@@ -68,7 +68,7 @@ def test_other_recipes_rank_every_architecture_by_their_own_prediction(recipe):
 
 
 @pytest.mark.parametrize("minimize", [False, True])
-def test_the_best_of_all_are_the_first_of_all_sorted(minimize):
+def test_the_best_are_the_first_in_sorted_order(minimize):
     table = load_builtin("digits-macro")
     table = table.select(np.random.default_rng(0).choice(len(table), 40, replace=False))
     target = "loss" if minimize else "sqrt(loss)"
@@ -86,7 +86,7 @@ def test_the_best_of_all_are_the_first_of_all_sorted(minimize):
 
 @given(spaces(), st.integers(0, 9))
 @relaxed
-def test_ranked_by_score_the_first_is_what_is_built(space, seed):
+def test_the_first_by_score_is_built_first(space, seed):
     assume(count_architectures(space) <= 2_000)
     target_fit = made_up(space, seed)
     worth = exhaustive_values(target_fit, "score")
@@ -96,6 +96,6 @@ def test_ranked_by_score_the_first_is_what_is_built(space, seed):
     assert architecture_at(target_fit, int(worth.argmax())) == best.architecture
 
 
-def test_a_space_that_is_too_large_is_refused_in_a_sentence():
+def test_a_space_that_is_too_large_is_refused():
     with pytest.raises(NasbuildError, match=r"too large to predict.*4,000,000"):
         exhaustive_values(made_up(load_space("fashion-ofa"), 0, kept=30))

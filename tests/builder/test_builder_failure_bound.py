@@ -1,4 +1,4 @@
-"""Building below a probability of failing: against every architecture of spaces with listed, tied and deep stages."""
+"""Bounds on the probability of failing, against all architectures of spaces with listed, tied and deep stages."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def known(request):
     return replace(fitted, failures=failures).with_unseen(), every, failures.probability(every)
 
 
-def test_the_best_below_a_probability_are_those_of_all_architectures(known):
+def test_the_best_below_a_failure_probability_match_brute_force(known):
     fitted, every, risk = known
     value = fitted.targets[0].scorer.predict(every)[0]
     for most in (0.5, 0.1):
@@ -92,7 +92,7 @@ def test_the_best_below_a_probability_are_those_of_all_architectures(known):
     assert inside.tolist() == (risk <= 0.1 + 1e-12).tolist()
 
 
-def test_with_other_bounds_both_hold(known):
+def test_failure_bounds_combine_with_other_bounds(known):
     fitted, every, risk = known
     value = fitted.targets[0].scorer.predict(every)[0]
     layers = np.array([sum(len(m) for m in a.modules) for a in every])
@@ -101,7 +101,7 @@ def test_with_other_bounds_both_hold(known):
     assert built.prediction == pytest.approx(value[(risk <= 0.3) & (layers <= 7)].max())
 
 
-def test_proposals_and_fronts_stay_below_it(known):
+def test_proposals_and_fronts_respect_the_failure_bound(known):
     fitted, _, _ = known
     bounds = [failure_bound(0.3)]
     proposed = [one.architecture for one in propose_within(fitted, "acc", 8, bounds)]
@@ -111,13 +111,13 @@ def test_proposals_and_fronts_stay_below_it(known):
         assert (fitted.failures.probability(some) <= 0.3 + 1e-9).all()
 
 
-def test_below_the_least_probability_there_is_nothing(known):
+def test_a_bound_below_the_smallest_probability_is_infeasible(known):
     fitted, _, risk = known
     with pytest.raises(Infeasible):
         build_predicted(fitted, "acc", 1, [failure_bound(float(risk.min()) / 2)])
 
 
-def test_a_run_that_knows_of_no_failures_has_no_such_bound(known):
+def test_a_fit_without_failures_has_no_failure_bound(known):
     fitted, _, _ = known
     with pytest.raises(NasbuildError, match=FAILURE_LOG_ODDS):
         build_predicted(replace(fitted, failures=None), "acc", 1, [failure_bound(0.5)])

@@ -1,4 +1,4 @@
-"""Building with parts held fixed, against all architectures that meet them."""
+"""Building with fixed parts, against all architectures that have them."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_nothing_better_meets_the_parts(fitted, small):
     assert within[0].score == pytest.approx(target_fit.scorer.shares(short).sum(axis=1).max())
 
 
-def test_a_stage_that_was_searched_is_scored_where_it_is_left(fitted):
+def test_a_searched_stage_is_scored_within_fixed_parts(fitted):
     table = fitted.table
     searched = fit(table, ["acc"], recipe=QUICK["ridge"], baselines=False, max_modules=8)
     assert any(stage.searched for stage in searched.targets[0].stages)
@@ -89,7 +89,7 @@ def test_a_stage_that_was_searched_is_scored_where_it_is_left(fitted):
     assert build(part.of("acc"), 1)[0].score == pytest.approx(best)
 
 
-def test_deep_stages_are_built_within_what_is_fixed():
+def test_deep_stages_keep_fixed_parts():
     space = space_from_yaml(
         "name: deep\nmetrics: {acc: {direction: maximize}}\n"
         "stages: [{name: one, depth: [8, 10], features: {k: [1, 2, 3], w: [1, 2, 3]}}]"
@@ -114,7 +114,7 @@ def test_deep_stages_are_built_within_what_is_fixed():
     assert scorer.shares(near).sum(axis=1).max() <= built[0].score + 1e-9
 
 
-def test_what_leaves_no_scored_module_is_told(fitted, small):
+def test_fixing_parts_without_scored_modules_is_refused(fitted, small):
     stages = list(small.stages)
     stages[0] = replace(stages[0], depths=())
     with pytest.raises(NasbuildError, match="no module of stage1 is left"):

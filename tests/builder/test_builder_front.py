@@ -1,4 +1,4 @@
-"""Fronts against all architectures of a whole table."""
+"""Fronts against all architectures of a table."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def predicted(fitted):
 
 
 @given(POINTS, st.integers(1, 3))
-def test_worthwhile_rows_are_beaten_by_few(points, count):
+def test_the_skyband_contains_rows_with_few_dominators(points, count):
     beaten = [
         sum(
             all(x >= y for x, y in zip(b, a, strict=True)) and (b != a or j < i) for j, b in enumerate(points)
@@ -46,7 +46,7 @@ def test_worthwhile_rows_are_beaten_by_few(points, count):
 
 
 @pytest.mark.parametrize("targets", [["loss", "latency_cpu"], ["loss", "latency_cpu", "params"]])
-def test_a_front_takes_nearly_all_that_the_predictions_offer(fitted, predicted, targets):
+def test_a_front_reaches_nearly_all_predicted_hypervolume(fitted, predicted, targets):
     columns = [[one.target.name for one in fitted.targets].index(t) for t in targets]
     front = build_front(fitted, 40, targets=targets)
     assert front.targets == tuple(targets)
@@ -74,7 +74,7 @@ def test_a_front_takes_nearly_all_that_the_predictions_offer(fitted, predicted, 
     assert front.volume > front.labelled_volume
 
 
-def test_its_points_are_nearly_the_best_there_are(fitted, predicted):
+def test_its_points_are_nearly_nondominated(fitted, predicted):
     """Of all architectures, by prediction, the 12 with the largest hypervolume above the worst labels."""
     every = predicted[:, :2]
     labelled = np.column_stack([one.target.sign * one.labels.values for one in fitted.targets[:2]])
@@ -90,7 +90,7 @@ def test_its_points_are_nearly_the_best_there_are(fitted, predicted):
     assert 0.9999 < found / most < 1.0001
 
 
-def test_predictions_that_are_no_sums_choose_among_what_the_sums_propose():
+def test_recipes_without_pairs_select_from_additive_proposals():
     table = load_builtin("digits-macro").select(range(0, 1728, 40))
     fitted = fit(table, ["loss", "latency_cpu"], recipe=QUICK["lightgbm"], baselines=False)
     assert all(one.scorer.pairs([[] for _ in fitted.space.stages]) is None for one in fitted.targets)
@@ -112,7 +112,7 @@ def test_bounds_on_a_target_hold_for_its_prediction(fitted):
         assert (value <= np.median(latency)).all() if "<=" in bound else (value >= np.median(latency)).all()
 
 
-def test_few_points_reach_over_most_of_the_front(fitted):
+def test_few_points_cover_most_of_the_front(fitted):
     many, few = (build_front(fitted, n, targets=["loss", "latency_cpu"]) for n in (40, 5))
     assert len(few.architectures) == 5
     signs = np.array([fitted.of(t).target.sign for t in few.targets])
@@ -137,7 +137,7 @@ def test_a_front_within_bounds(fitted):
         build_front(fitted, 10, targets=["loss", "latency_cpu"], bounds=[parse_bound("layers <= 1")])
 
 
-def test_one_target_has_no_front(fitted):
+def test_a_front_of_one_target_is_refused(fitted):
     with pytest.raises(NasbuildError, match="a front needs at least two targets"):
         build_front(fitted, 3, targets=["loss"])
     with pytest.raises(NasbuildError, match="a front needs at least two targets"):

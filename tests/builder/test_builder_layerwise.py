@@ -1,10 +1,10 @@
-"""Building in stages too deep to list: against integer programmes on known labels, and the same space as many stages."""
+"""Deep stages against integer programs, and against the same space as many stages."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from deep_samples import QUICK, codes_of, deep_space, deep_table, programme
+from deep_samples import QUICK, codes_of, deep_space, deep_table, integer_program
 
 from nasbuild.builder import Bound, build_predicted, build_within, parse_bound
 from nasbuild.builder._bound_columns import limits_of
@@ -46,13 +46,13 @@ def target_fit(layers: int, choices: int, costs: int, seed: int, how: str):
         (12, 4, 2, "default"),
     ],
 )
-def test_the_best_is_that_of_an_integer_programme(layers, choices, costs, how):
+def test_the_best_matches_an_integer_program(layers, choices, costs, how):
     fitted, worth, spent = target_fit(layers, choices, costs, 3 + layers, how)
     assert fitted.targets[0].stages[0].searched
     for share in (0.3, 0.6):
         most = [float(share * c[:, -1].sum() + (1 - share) * c[:, 0].sum()) for c in spent]
         bounds = [Bound(f"c{k}", 1, m) for k, m in enumerate(most)]
-        best = programme(worth, spent, most)
+        best = integer_program(worth, spent, most)
         for found in (build_within(fitted, None, 1, bounds), build_predicted(fitted, None, 1, bounds)):
             codes = codes_of(fitted.space, found.built[0].architecture)
             assert all(metric(c)(codes) <= m + 1e-9 for c, m in zip(spent, most, strict=True))
@@ -70,11 +70,11 @@ def test_the_best_is_that_of_an_integer_programme(layers, choices, costs, how):
                     changed = reference.copy()
                     changed[0, place, 0] = choice
                     own[place, choice] = float(model.score(0, changed)[0][0]) - base
-            assert within.built[0].score == pytest.approx(base + programme(own, spent, most), abs=1e-7)
+            assert within.built[0].score == pytest.approx(base + integer_program(own, spent, most), abs=1e-7)
             assert within.n_proven == 1
 
 
-def test_one_deep_stage_is_as_good_as_many_of_one_layer():
+def test_a_deep_stage_equals_many_single_layer_stages():
     fitted, _, spent = target_fit(14, 3, 1, 5, "ridge")
     many = Space(
         "many",
@@ -93,7 +93,7 @@ def test_one_deep_stage_is_as_good_as_many_of_one_layer():
         assert same[0] == two.built[0].architecture.modules
 
 
-def test_bounds_from_both_sides_and_equalities_on_exact_costs():
+def test_two_sided_bounds_and_equalities_hold_for_exact_costs():
     fitted, _, spent = target_fit(24, 2, 1, 7, "ridge")
     middle = float(np.round((spent[0][:, 0].sum() + spent[0][:, 1].sum()) / 2))
     found = build_within(fitted, None, 3, [Bound("c0", 1, middle), Bound("c0", -1, middle)])
@@ -103,7 +103,7 @@ def test_bounds_from_both_sides_and_equalities_on_exact_costs():
 
 
 @pytest.mark.parametrize("how", [build_within, build_predicted])
-def test_what_cannot_be_met_names_the_nearest(how):
+def test_an_infeasible_bound_names_the_nearest_value(how):
     fitted, _, spent = target_fit(24, 2, 1, 7, "ridge")
     least = float(spent[0][:, 0].sum())
     with pytest.raises(NasbuildError, match="nothing is within all bounds") as caught:
@@ -117,7 +117,7 @@ def test_what_cannot_be_met_names_the_nearest(how):
 @pytest.mark.parametrize("value", [1e15, 1e300, -1e15, -1e308])
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("how", [build_within, build_predicted])
-def test_bounds_far_away_are_none_or_cannot_be_met(value, sign, how):
+def test_extreme_bounds_are_void_or_infeasible(value, sign, how):
     fitted, *_ = target_fit(24, 2, 1, 7, "ridge")
     for name in ("c0", "acc"):
         if sign * value > 0:
@@ -184,7 +184,7 @@ def both():
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 1.1])
-def test_layers_that_matter_together_are_built_as_if_all_modules_were_listed(both, share):
+def test_interacting_layers_match_a_listed_stage(both, share):
     listed, searched = both
     assert searched.targets[0].stages[0].searched
     assert not listed.targets[0].stages[0].searched
@@ -201,7 +201,7 @@ def test_layers_that_matter_together_are_built_as_if_all_modules_were_listed(bot
             assert two.built[0].prediction + two.gap >= one.built[0].prediction - 1e-9
 
 
-def test_parts_tell_what_the_scorer_tells(both):
+def test_parts_match_the_scorer(both):
     _, fitted = both
     targets = list(fitted.targets)
     limits, costs = limits_of(targets, {}, [])
@@ -227,7 +227,7 @@ def test_parts_tell_what_the_scorer_tells(both):
     assert layerwise_topk(whole, 1, 3).architectures
 
 
-def test_scorers_without_sums_over_layers_are_searched_at_many_prices():
+def test_scorers_without_layer_sums_use_scalarised_search():
     worth, spent = drawn(16, 2, 1, 9)
     space = deep_space([16], 2, ["acc", "c0"])
     table = deep_table(space, 120, {"acc": metric(worth), "c0": metric(spent[0])})
@@ -239,6 +239,6 @@ def test_scorers_without_sums_over_layers_are_searched_at_many_prices():
     assert found.n_proven == 0
     codes = codes_of(space, found.built[0].architecture)
     assert metric(spent[0])(codes) <= most
-    # Of what is possible: 1 is the programme's, 0 the worst within the bound.
-    best = programme(worth, spent, [most])
+    # As a share of the possible range: 1 is the integer program's optimum, 0 the worst within the bound.
+    best = integer_program(worth, spent, [most])
     assert metric(worth)(codes) > worth[:, 0].sum() + 0.7 * (best - worth[:, 0].sum())

@@ -1,4 +1,4 @@
-"""Fronts in stages too deep to list, against the predictions of all architectures of a space that is small enough."""
+"""Fronts with deep stages against the predictions of all architectures."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def everything(fitted):
 @pytest.mark.parametrize(
     "bounds", [(), (Bound("params", 1, 15),), (Bound("params", 1, 18), Bound("latency", 1, 60))]
 )
-def test_a_front_takes_what_the_predictions_of_all_offer(fitted, everything, bounds):
+def test_a_front_reaches_the_hypervolume_of_all_predictions(fitted, everything, bounds):
     assert all(stage.searched for one in fitted.targets for stage in one.stages)
     value, params = everything
     inside = np.ones(len(params), dtype=bool)
@@ -72,7 +72,7 @@ def test_a_front_takes_what_the_predictions_of_all_offer(fitted, everything, bou
     assert gap <= 2 * most
 
 
-def test_under_four_bounds_one_stage_is_as_good_as_many(fitted, everything):
+def test_under_four_bounds_a_deep_stage_equals_many_stages(fitted, everything):
     value, params = everything
     bounds = [
         Bound("params", 1, 17),

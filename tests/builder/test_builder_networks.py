@@ -75,7 +75,7 @@ def test_each_network_is_built_once(fitted, way):
         assert not set(made) & {network(a) for a in fitted.table.architectures}
 
 
-def test_the_best_are_still_the_best(fitted):
+def test_the_best_networks_are_built(fitted):
     """By brute force: no network of the space has a better sum than the last one built, but those built."""
     target_fit = fitted.of("acc")
     built = build(target_fit, 30)
@@ -84,19 +84,19 @@ def test_the_best_are_still_the_best(fitted):
     assert target_fit.scorer.shares(rest).sum(axis=1).max() <= built[-1].score + 1e-9
 
 
-def test_a_reduced_space_has_k_different_modules(fitted):
+def test_a_reduced_space_has_k_distinct_modules(fitted):
     reduced = reduce_space([fitted.of("acc")], 5)
     for stage in reduced.stages:
         assert len({network(Architecture((m,))) for m in stage.modules}) == 5 == len(stage.modules)
 
 
-def test_both_targets_keep_the_same_way_of_writing(fitted):
+def test_targets_share_one_canonical_module(fitted):
     reduced = reduce_space(fitted.targets, 21)
     for stage in reduced.stages:
         assert len(stage.modules) == 21
 
 
-def test_explain_says_so(fitted):
+def test_explain_reports_equivalent_modules(fitted):
     said = explain_data(fitted)["targets"][0]["findings"]
     assert any("identity layers after the first layer" in sentence for sentence in said)
     listed = [m["id"] for m in explain_data(fitted, modules=30)["targets"][0]["stages"][0]["best"]]

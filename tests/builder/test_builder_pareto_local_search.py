@@ -1,4 +1,4 @@
-"""Climbing by swaps, against every combination of small tables."""
+"""Pareto local search against all combinations of small tables."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_values_and_swaps_are_sums_of_scores_and_pairs():
 
 @pytest.mark.parametrize("targets", [2, 3])
 @pytest.mark.parametrize("seed", range(4))
-def test_nearly_all_of_the_front_is_reached_from_sums(seed, targets):
+def test_nearly_all_of_the_front_is_reached_from_additive_starts(seed, targets):
     what, signs = predicted(seed, targets), np.array([1.0, -1.0, 1.0])[:targets]
     begun = starts(what, signs)
     found = pareto_local_search(what, signs, begun)
@@ -78,7 +78,7 @@ def test_bounds_on_costs_and_on_predictions_hold(seed):
     assert volume(values, low) > 0.98 * volume(every, low)
 
 
-def test_starts_beyond_a_bound_on_predictions_count_if_there_are_no_others():
+def test_starts_violating_target_bounds_are_used_if_there_are_no_others():
     plain = predicted(1)
     values = plain.values(EVERY)[:, 0]
     limit = float(values.min()) - 1

@@ -1,4 +1,4 @@
-"""Equations that aim at regions: what they say they would build, by reading them anew."""
+"""Proposed equations build what they claim."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TWO = ["loss", "latency_cpu"]
 
 
 @pytest.mark.parametrize("targets", [TWO, ["loss", "latency_cpu", "params"], ["acc / log10(macs)", "params"]])
-def test_an_equation_is_largest_where_it_says(fitted, targets):
+def test_an_equation_is_largest_at_its_architecture(fitted, targets):
     names, found = propose_equations(fitted, 5, targets=targets)
     assert names == tuple(targets)
     assert 3 <= len(found) <= 5
@@ -53,7 +53,7 @@ def test_an_equation_is_largest_where_it_says(fitted, targets):
         assert front.architectures[best] == one.architecture
 
 
-def test_they_aim_apart_and_along_the_front(fitted):
+def test_equations_spread_along_the_front(fitted):
     _, found = propose_equations(fitted, 6, targets=TWO)
     assert len({one.text for one in found}) == len({one.architecture for one in found}) == len(found)
     loss, latency = np.array([one.prediction for one in found]).T
@@ -63,7 +63,7 @@ def test_they_aim_apart_and_along_the_front(fitted):
     assert np.ptp(loss) > 0.7 * np.ptp(front[:, 0])
 
 
-def test_bounds_choose_the_region(fitted):
+def test_bounds_select_the_region(fitted):
     _, free = propose_equations(fitted, 8, targets=TWO)
     middle = float(np.median([one.prediction[1] for one in free]))
     _, found = propose_equations(fitted, 8, targets=TWO, bounds=[parse_bound(f"latency_cpu <= {middle}")])
@@ -71,7 +71,7 @@ def test_bounds_choose_the_region(fitted):
     assert all(one.prediction[1] <= middle for one in found)
 
 
-def test_equations_can_be_learnt_and_build_near_where_they_aim(fitted):
+def test_fitted_equations_build_near_their_architecture(fitted):
     _, found = propose_equations(fitted, 3, targets=TWO)
     target_fit = fit(fitted.table, [one.text for one in found], recipe=QUICK["default"], baselines=False)
     built = [build(one, 1)[0].architecture for one in target_fit.targets]
@@ -97,12 +97,12 @@ def test_equations_can_be_learnt_and_build_near_where_they_aim(fitted):
         ),
     ],
 )
-def test_what_cannot_be_aimed_at_is_refused(fitted, arguments, message):
+def test_invalid_requests_are_refused(fitted, arguments, message):
     with pytest.raises(NasbuildError, match=message):
         propose_equations(fitted, **arguments)
 
 
-def test_a_metric_whose_name_is_no_word_cannot_stand_in_an_equation():
+def test_a_metric_whose_name_is_not_an_identifier_is_refused():
     table = load_builtin("digits-macro").select(range(0, 1728, 40))
     space = replace(table.space, metrics={"top-1": Metric("top-1", "minimize"), **table.space.metrics})
     table = replace(table, space=space, columns={"top-1": table.columns["loss"], **table.columns})

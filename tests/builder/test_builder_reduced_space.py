@@ -1,8 +1,9 @@
-"""The reduced space: the best modules of every target, and a space like any other."""
+"""Reduced spaces: the best modules of all targets, and spaces like any other."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 
 from nasbuild.builder import build, front_coverage, reduce_space
 from nasbuild.errors import NasbuildError
+from nasbuild.predictor import recipe
 from nasbuild.score import fit
 from nasbuild.space import (
     contains,
     count_architectures,
+    count_modules,
     load_space,
     sample,
     save_space,
@@ -28,7 +31,7 @@ from strategies import all_modules, relaxed, spaces
 
 @given(spaces(), st.integers(0, 99), st.integers(1, 4))
 @relaxed
-def test_it_holds_the_best_modules_of_all_targets_and_no_other(space, seed, k):
+def test_it_contains_exactly_the_best_modules_of_all_targets(space, seed, k):
     target_fit = [
         made_up(space, seed),
         made_up(space, seed + 1, minimize=True),
@@ -67,7 +70,7 @@ def test_a_reduced_space_can_be_reduced_again(space, seed):
 
 
 @pytest.mark.parametrize("name", ["x" * 200, "x" * 189 + " " * 10 + "x"])
-def test_a_long_name_stays_a_name(name, tmp_path):
+def test_a_long_name_stays_valid(name, tmp_path):
     space = replace(load_space("nas-bench-macro"), name=name)
     reduced = reduce_space([made_up(space, 0)], 2)
     save_space(reduced, tmp_path / "small.yaml")
@@ -78,17 +81,17 @@ def test_it_is_named_after_its_space():
     assert reduce_space([made_up(load_space("nas-bench-macro"), 0)], 2).name == "nas-bench-macro-reduced"
 
 
-def test_mistakes_are_told():
+def test_invalid_requests_are_refused():
     macro, mnasnet = made_up(load_space("nas-bench-macro"), 0), made_up(load_space("mnasnet"), 0, kept=2)
     for k in (0, -3):
         with pytest.raises(
             NasbuildError, match=f"the number of modules per stage is {k}; allowed: 1 or more"
         ):
             reduce_space([macro], k)
-    with pytest.raises(NasbuildError, match="there is nothing learnt to shrink the space by"):
+    with pytest.raises(NasbuildError, match="shrinking a space needs a fitted target"):
         reduce_space([], 3)
     with pytest.raises(
-        NasbuildError, match="different spaces: nas-bench-macro and mnasnet; shrink runs of one"
+        NasbuildError, match="different spaces: nas-bench-macro and mnasnet; combine only fits of one"
     ):
         reduce_space([macro, mnasnet], 3)
 
@@ -99,7 +102,7 @@ def fitted():
     return fit(table, ["loss", "macs"], recipe=QUICK["default"], baselines=False)
 
 
-def test_modules_of_architectures_are_kept_alone_or_beside_the_best(fitted):
+def test_modules_of_architectures_are_kept(fitted):
     along = sample(fitted.space, 4, np.random.default_rng(1))
     alone = reduce_space(fitted.targets, 0, architectures=along)
     for u, stage in enumerate(alone.stages):
@@ -110,7 +113,7 @@ def test_modules_of_architectures_are_kept_alone_or_beside_the_best(fitted):
 
 
 @pytest.mark.parametrize("targets", [["loss", "macs"], ["loss"]])
-def test_how_much_of_the_known_front_is_held(fitted, targets):
+def test_front_coverage_matches_its_definition(fitted, targets):
     table = fitted.table
     values = [tuple(v) for v in np.column_stack([table.columns[t] for t in targets])]
     front = [
@@ -129,3 +132,32 @@ def test_how_much_of_the_known_front_is_held(fitted, targets):
     needed = [{a.modules[u] for a in front} for u in range(3)]
     kept = [needed[u] & set(half.stages[u].modules) for u in range(3)]
     assert held.modules == pytest.approx(sum(map(len, kept)) / sum(map(len, needed)))
+
+
+@pytest.fixture(scope="module")
+def digits():
+    table = load_builtin("digits-macro").select(range(0, 1728, 40))
+    return fit(table, ["loss", "acc"], recipe=recipe("paper", epochs=1, repeats=1), baselines=False)
+
+
+def test_a_reduced_space_is_the_union_over_targets(digits):
+    reduced = reduce_space(digits.targets, 4)
+    for u, stage in enumerate(reduced.stages):
+        expected = {
+            one.stages[u].module(digits.space, int(r))
+            for one in digits.targets
+            for r in one.stages[u].best(one.target.sign, 4)
+        }
+        assert set(stage.modules or ()) == expected
+        assert 4 <= count_modules(stage) <= 8
+    assert space_from_yaml(space_to_yaml(reduced)) == reduced
+    architectures = build(digits.of(), 64, k=4)
+    assert all(contains(reduced, b.architecture) for b in architectures)
+
+
+def test_invalid_reductions_are_refused(digits):
+    with pytest.raises(NasbuildError, match="1 or more"):
+        reduce_space(digits.targets, 0)
+    other = SimpleNamespace(scorer=SimpleNamespace(space=load_space("mnasnet")))
+    with pytest.raises(NasbuildError, match="different spaces"):
+        reduce_space([digits.of(), other], 2)

@@ -1,4 +1,4 @@
-"""A shortlist by score, ordered by y', against every architecture of a small space."""
+"""Shortlists against every architecture of a small space."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def every(fitted):
 
 
 @pytest.mark.parametrize(("n", "length"), [(1, 30), (10, 30), (12, 36)])
-def test_y_chooses_among_three_times_as_many_by_score(fitted, every, n, length):
+def test_the_prediction_reranks_three_times_as_many_by_score(fitted, every, n, length):
     listed, sums, prediction, _ = every
     short = np.argsort(sums, kind="stable")[:length]
     best = np.sort(prediction[short])[:n]

@@ -1,4 +1,4 @@
-"""Deep stages are built of choices and depths that some row has: against a plain filter of all their modules."""
+"""Shapes of deep stages without unseen choices, against filtering all modules."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Plain:
         (UnseenChoice(1, "op", "b"), UnseenChoice(0, None, 3), UnseenChoice(0, "k", 3)),
     ],
 )
-def test_the_modules_of_the_shapes_are_those_without_what_no_row_has(unseen):
+def test_shapes_exclude_unseen_choices_and_depths(unseen):
     own = [one for one in unseen if one.stage == 0]
     expected = {
         tuple((op, k) for op in ops)

@@ -1,4 +1,4 @@
-"""Choosing some points of a front, against all ways to choose."""
+"""Hypervolume subset selection against all subsets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def volume(values, low):
 
 
 @given(POINTS, st.integers(1, 5), st.integers(0, 1))
-def test_two_targets_are_chosen_for_exactly(points, n, low):
+def test_two_targets_are_optimal(points, n, low):
     values, low = front(points, 2), np.full(2, float(low))
     chosen = largest_hypervolume(values, n, low)
     assert (np.diff(chosen) > 0).all()
@@ -35,7 +35,7 @@ def test_two_targets_are_chosen_for_exactly(points, n, low):
 
 
 @given(POINTS, st.integers(1, 5))
-def test_more_targets_lose_the_least_one_at_a_time(points, n):
+def test_more_targets_remove_the_smallest_contribution(points, n):
     values, low = front(points, 3), np.zeros(3)
     chosen = largest_hypervolume(values, n, low)
     left = list(range(len(values)))
@@ -49,7 +49,7 @@ def test_more_targets_lose_the_least_one_at_a_time(points, n):
         assert volume(values[chosen], low) == pytest.approx(max(every))
 
 
-def test_the_middle_of_a_bend_is_worth_more_than_points_far_apart():
+def test_hypervolume_prefers_the_knee():
     values = np.array([[10.0, 1.0], [9.0, 9.0], [8.9, 9.1], [1.0, 10.0]])
     assert largest_hypervolume(values, 1, np.zeros(2)).tolist() == [1]
     assert largest_hypervolume(values, 3, np.zeros(2)).tolist() in ([0, 1, 3], [0, 2, 3])

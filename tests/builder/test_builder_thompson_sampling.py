@@ -1,4 +1,4 @@
-"""What to evaluate next: the best of each member, by brute force; and whether it pays."""
+"""Thompson sampling: each member's best by brute force, and its benefit over chance."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def fitted(table):
 
 
 @pytest.mark.parametrize("target", ["loss", "acc"])
-def test_members_take_turns_with_what_is_best_by_them(fitted, target):
+def test_members_take_turns_with_their_best(fitted, target):
     target_fit = fitted.of(target)
     scorer, sign = target_fit.scorer, target_fit.target.sign
     modules = [list(enumerate_modules(stage)) for stage in fitted.space.stages]
@@ -78,7 +78,7 @@ def test_members_take_turns_with_what_is_best_by_them(fitted, target):
 
 
 @pytest.mark.parametrize("names", [("macs", "layers"), ("acc",)])
-def test_within_bounds_members_take_turns_with_what_is_best_of_that(fitted, names):
+def test_members_take_turns_with_their_best_within_bounds(fitted, names):
     """By brute force: of all architectures within the bounds, the best sum of each member's scores."""
     target_fit, other = fitted.of("loss"), fitted.of("acc")
     every = list(enumerate_architectures(fitted.space))
@@ -106,7 +106,7 @@ def test_within_bounds_members_take_turns_with_what_is_best_of_that(fitted, name
     assert [one.architecture for one in propose_within(fitted, "loss", 8, bounds)] == best
 
 
-def test_within_bounds_no_more_is_proposed_than_there_is(fitted):
+def test_proposals_within_bounds_end_with_the_space(fitted):
     every = list(enumerate_architectures(fitted.space))
     for bounds in ([Bound("layers", 1, 3)], [Bound("layers", 1, 2)]):
         wanted = within_bounds(fitted, every, bounds) & [a not in fitted.table.row_of for a in every]
@@ -114,7 +114,7 @@ def test_within_bounds_no_more_is_proposed_than_there_is(fitted):
         assert len(found) == min(60, wanted.sum())
 
 
-def test_nothing_is_proposed_twice_and_all_of_a_space_can_be(fitted):
+def test_nothing_is_proposed_twice_until_the_space_ends(fitted):
     target_fit = fitted.of("loss")
     size = count_architectures(fitted.space)
     known = 30
@@ -125,7 +125,7 @@ def test_nothing_is_proposed_twice_and_all_of_a_space_can_be(fitted):
     assert not set(chosen) & set(scorer.architectures)
 
 
-def test_networks_propose_as_well(table):
+def test_network_recipes_propose_as_well(table):
     quick = recipe("paper", epochs=1, repeats=1)
     target_fit = fit(table.select(range(0, 1728, 40)), ["loss"], recipe=quick, baselines=False).of("loss")
     best = []
@@ -136,7 +136,7 @@ def test_networks_propose_as_well(table):
     assert propose(target_fit, 4)[0].architecture == Architecture(tuple(best))
 
 
-def test_proposals_find_better_ones_than_chance(table):
+def test_proposals_are_better_than_random(table):
     """Three rounds of eight: the mean label of what is proposed beats that of what is drawn."""
     labels = table.columns["loss"]
     rng = np.random.default_rng(0)
@@ -152,12 +152,12 @@ def test_proposals_find_better_ones_than_chance(table):
     assert proposed.min() < np.quantile(labels, 0.005)
 
 
-def test_a_wrong_number_is_told(fitted):
+def test_an_invalid_number_is_refused(fitted):
     with pytest.raises(NasbuildError, match="the number of architectures is 0"):
         propose(fitted.of("loss"), 0)
 
 
-def test_proposals_differ_where_the_best_do_not(fitted):
+def test_proposals_are_more_diverse_than_the_best(fitted):
     target_fit = fitted.of("loss")
     ways = [
         {one.architecture.modules[u] for one in propose(target_fit, 8)}

@@ -1,4 +1,4 @@
-"""Building in a space with ties: the best of all that keep them, and nothing that breaks one."""
+"""Building with tied features against all architectures that keep the ties."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import moocore
 import numpy as np
 import pytest
 from builder_samples import QUICK
-from deep_samples import programme
+from deep_samples import integer_program
 
 from nasbuild.builder import (
     Bound,
@@ -84,7 +84,7 @@ def deep():
     return run_of(space, 120, max_modules=100)
 
 
-def test_the_best_is_the_best_of_all_that_keep_the_ties(fitted):
+def test_the_best_matches_brute_force_over_tied_architectures(fitted):
     assert fits_per_tie(fitted) == [fitted]
     kept = list(enumerate_architectures(fitted.space))
     assert len(kept) == 9 * 16
@@ -96,7 +96,7 @@ def test_the_best_is_the_best_of_all_that_keep_the_ties(fitted):
 
 
 @pytest.mark.parametrize("most", [8, 14, 24, 32])
-def test_bounds_on_a_sum_that_only_tied_rows_show_are_exact(fitted, default, most):
+def test_bounds_on_sums_that_only_tied_rows_determine_are_exact(fitted, default, most):
     # No row tells what q alone adds to the size: only both together.
     for target_fit in (fitted, default):
         kept = [a for a in enumerate_architectures(fitted.space) if sum(m[0][0] for m in a.modules) <= most]
@@ -110,7 +110,7 @@ def test_bounds_on_a_sum_that_only_tied_rows_show_are_exact(fitted, default, mos
         assert all(sum(m[0][0] for m in b.architecture.modules) <= most for b in by)
 
 
-def test_a_front_keeps_the_ties_and_takes_what_all_predictions_offer(default):
+def test_a_front_keeps_the_ties_and_reaches_all_predicted_hypervolume(default):
     kept = list(enumerate_architectures(default.space))
     value = np.column_stack([one.scorer.predict(kept)[0] for one in default.targets])
     signs = np.array([1.0, -1.0])
@@ -122,7 +122,7 @@ def test_a_front_keeps_the_ties_and_takes_what_all_predictions_offer(default):
 
 
 @pytest.mark.parametrize("layered", [False, True])
-def test_ties_of_many_stages_equal_an_integer_programme(layered):
+def test_ties_of_many_stages_match_an_integer_program(layered):
     blocks, bits, kinds = 9, (2, 3, 4, 8), "qkv"
     feature = {"bits": list(bits)}
     if layered:
@@ -153,7 +153,7 @@ def test_ties_of_many_stages_equal_an_integer_programme(layered):
     target_fit = fit(table, ["loss"], recipe=FEW, baselines=False)
     for share in (0.2, 0.5, 0.8):
         most = float(np.round((1 - share) * size[:, 0].sum() + share * size[:, -1].sum()))
-        best = -programme(-loss, [size], [most])
+        best = -integer_program(-loss, [size], [most])
         for way in (build_within, build_shortlisted):
             built = way(target_fit, "loss", 1, [Bound("bytes", 1, most)]).built[0].architecture
             assert space.ties_hold(built)
@@ -167,7 +167,7 @@ def test_proposals_keep_the_ties(fitted):
         assert all(fitted.space.ties_hold(one.architecture) for one in found)
 
 
-def test_stages_too_large_to_list_are_built_for_every_choice_of_their_ties(deep):
+def test_large_stages_are_built_once_per_choice_of_ties(deep):
     parts = fits_per_tie(deep)
     assert len(parts) == 3
     built = [build_within(part, "acc", 1, []).built[0] for part in parts]
@@ -178,7 +178,7 @@ def test_stages_too_large_to_list_are_built_for_every_choice_of_their_ties(deep)
     assert max(one.score for one in built) >= score.max()
 
 
-def test_too_many_choices_of_large_stages_are_refused_with_what_to_do():
+def test_too_many_choices_of_ties_are_refused():
     stages = [
         {
             "name": n + str(i),
@@ -225,7 +225,7 @@ def test_the_command_builds_with_ties(fitted, tmp_path, monkeypatch, capsys):
     assert "none of the architectures tried" not in capsys.readouterr().out
 
 
-def test_modules_that_cannot_keep_the_ties_are_told(fitted):
+def test_modules_that_cannot_keep_the_ties_are_refused(fitted):
     target_fit = fitted.of("acc")
     # The best q is the worst k.
     first = target_fit.stages[0]

@@ -1,9 +1,9 @@
-"""The best architectures of any scores, against listing them all."""
+"""The best architectures by summed score, against enumeration."""
 
 from __future__ import annotations
 
 import math
-from itertools import islice, product
+from itertools import product
 
 import numpy as np
 import pytest
@@ -11,65 +11,19 @@ from builder_samples import made_up
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-import nasbuild.builder._k_best_sums as best
-from nasbuild.builder import SELECTION_STD_FACTOR, build, count_buildable, k_best_sums
+from nasbuild.builder import SELECTION_STD_FACTOR, best_by_prediction, build, count_buildable
+from nasbuild.errors import NasbuildError
+from nasbuild.predictor import recipe
+from nasbuild.score import fit
 from nasbuild.space import contains, count_architectures, encode, load_space
+from nasbuild.table import load_builtin
 from strategies import relaxed, spaces
 
-ties = st.integers(-2, 2).map(float)
-columns = st.lists(
-    st.lists(ties | st.floats(-1e9, 1e9), min_size=1, max_size=5).map(
-        lambda v: np.array(sorted(v, reverse=True))
-    ),
-    min_size=1,
-    max_size=4,
-)
 
-
-def summed(columns, positions) -> float:
-    total = 0.0
-    for column, position in zip(columns, positions, strict=True):
-        total += float(column[position])
-    return total
-
-
-@given(columns)
-@relaxed
-def test_all_combinations_come_by_sum_then_by_position(columns):
-    everything = product(*(range(len(column)) for column in columns))
-    expected = sorted(((summed(columns, p), p) for p in everything), key=lambda e: (-e[0], e[1]))
-    assert [(total, positions) for total, positions in k_best_sums(columns)] == expected
-
-
-def test_no_columns_make_one_empty_sum_and_an_empty_column_none():
-    assert list(k_best_sums([])) == [(0.0, ())]
-    assert list(k_best_sums([np.array([1.0]), np.array([])])) == []
-
-
-def pushes(monkeypatch, columns, n: int) -> int:
-    """How many states are put on the heap for the first ``n`` sums."""
-    count = 0
-    plain = best.heapq.heappush
-
-    def counting(heap, state):
-        nonlocal count
-        count += 1
-        plain(heap, state)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(best.heapq, "heappush", counting)
-        assert len(list(islice(k_best_sums(columns), n))) == n
-    return count
-
-
-def test_work_grows_with_what_is_taken_not_with_the_space(monkeypatch):
-    rng = np.random.default_rng(0)
-    small, large = ([np.sort(rng.normal(size=size))[::-1] for _ in range(10)] for size in (20, 7_371))
-    for columns in (small, large):
-        for n in (1, 100, 1_000):
-            assert pushes(monkeypatch, columns, n) <= 10 * n
-    # Ties everywhere are no trap either.
-    assert pushes(monkeypatch, [np.zeros(7_371)] * 10, 1_000) <= 10 * 1_000
+@pytest.fixture(scope="module")
+def fitted():
+    table = load_builtin("digits-macro").select(range(0, 1728, 40))
+    return fit(table, ["loss", "acc"], recipe=recipe("paper", epochs=1, repeats=1), baselines=False)
 
 
 @given(
@@ -80,7 +34,7 @@ def test_work_grows_with_what_is_taken_not_with_the_space(monkeypatch):
     st.integers(1, 30),
 )
 @relaxed
-def test_the_best_of_any_space_are_built(space, seed, minimize, ties, n):
+def test_the_best_of_any_space_match_brute_force(space, seed, minimize, ties, n):
     assume(count_architectures(space) <= 3_000)
     target_fit = made_up(space, seed, minimize=minimize, ties=ties)
     built = build(target_fit, n)
@@ -102,7 +56,7 @@ def test_the_best_of_any_space_are_built(space, seed, minimize, ties, n):
 
 @given(spaces(), st.integers(0, 99), st.booleans(), st.integers(1, 3))
 @relaxed
-def test_k_modules_a_stage_make_k_to_the_stages(space, seed, minimize, k):
+def test_k_modules_per_stage_give_k_to_the_stages(space, seed, minimize, k):
     target_fit = made_up(space, seed, minimize=minimize)
     possible = math.prod(min(k, len(stage)) for stage in target_fit.stages)
     built = build(target_fit, 10_000, k=k)
@@ -112,7 +66,7 @@ def test_k_modules_a_stage_make_k_to_the_stages(space, seed, minimize, k):
         assert {b.architecture.modules[u] for b in built} == {stage.module(space, r) for r in ends}
 
 
-def test_predictions_are_the_ensembles():
+def test_predictions_match_the_ensemble():
     space = load_space("nas-bench-macro")
     target_fit = made_up(space, 3)
     built = build(target_fit, 20)
@@ -124,7 +78,7 @@ def test_predictions_are_the_ensembles():
 
 @given(spaces(), st.integers(0, 9))
 @relaxed
-def test_what_can_be_built_is_counted(space, seed):
+def test_buildable_architectures_are_counted(space, seed):
     assert count_buildable(made_up(space, seed)) == count_architectures(space)
     searched = made_up(space, seed, kept=2)
     assert count_buildable(searched) == math.prod(len(stage) for stage in searched.stages)
@@ -134,3 +88,45 @@ def test_what_can_be_built_is_counted(space, seed):
 
 def test_a_large_space_is_counted_exactly():
     assert count_buildable(made_up(load_space("ofa-mobilenet-v3"), 0)) == 7_371**5
+
+
+@pytest.mark.parametrize("target", ["loss", "acc"])
+def test_build_matches_brute_force(fitted, target):
+    target_fit = fitted.of(target)
+    by_stage = [s.score for s in target_fit.stages]
+    sums = np.array([sum(c) for c in product(*by_stage)])
+    expected = np.sort(sums)[:: -target_fit.target.sign][:50]
+    built = build(target_fit, 50)
+    assert np.allclose([b.score for b in built], expected, rtol=0, atol=1e-9)
+    assert len({b.architecture for b in built}) == 50
+    for b in built:
+        assert contains(fitted.space, b.architecture)
+        assert np.allclose(target_fit.scorer.shares([b.architecture])[0], b.shares, rtol=1e-5)
+
+
+@pytest.mark.parametrize("target", ["loss", "acc"])
+def test_best_by_prediction_selects_the_best(fitted, target):
+    target_fit = fitted.of(target)
+    built = build(target_fit, 60)
+    chosen = best_by_prediction(target_fit, built, 7)
+    values = sorted((one.prediction for one in built), reverse=target_fit.target.sign > 0)[:7]
+    assert [one.prediction for one in chosen] == values
+
+
+def test_k_restricts_each_stage(fitted):
+    target_fit = fitted.of("loss")
+    built = build(target_fit, 1000, k=3)
+    assert len(built) == 27
+    for u in range(3):
+        top = {target_fit.stages[u].module(fitted.space, int(r)) for r in target_fit.stages[u].best(-1, 3)}
+        assert {b.architecture.modules[u] for b in built} == top
+
+
+def test_build_returns_at_most_the_whole_space(fitted):
+    assert len(build(fitted.of(), 5000)) == 1728 == count_buildable(fitted.of())
+
+
+@pytest.mark.parametrize(("n", "k"), [(0, None), (-1, None), (1, 0)])
+def test_invalid_numbers_are_refused(fitted, n, k):
+    with pytest.raises(NasbuildError, match="1 or more"):
+        build(fitted.of(), n, k=k)

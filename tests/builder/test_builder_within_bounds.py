@@ -1,4 +1,4 @@
-"""Building under bounds on targets and layers, against all architectures of a whole table."""
+"""Building within bounds on targets and costs, against all architectures of a table."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def everything(fitted):
         ("loss", ["layers >= 5", "layers <= 6", "acc >= {acc}"]),
     ],
 )
-def test_nothing_better_is_within(fitted, everything, target, bounds):
+def test_nothing_better_is_within_bounds(fitted, everything, target, bounds):
     architectures, sums = everything
     middle = {one.target.name: float(np.median(one.labels.values)) for one in fitted.targets}
     asked = [parse_bound(text.format(**middle)) for text in bounds]
@@ -85,7 +85,7 @@ def test_nothing_better_is_within(fitted, everything, target, bounds):
     assert all(within[place[one.architecture]] for one in found.built)
 
 
-def test_a_bound_is_met_where_the_additive_label_meets_it(fitted):
+def test_a_bound_holds_for_the_additive_label(fitted):
     # On the label's own scale, whatever the scale on which scores add up.
     target_fit = fitted.of("latency_cpu")
     labels = np.quantile(target_fit.labels.values, [0.1, 0.5, 0.9])
@@ -97,7 +97,7 @@ def test_a_bound_is_met_where_the_additive_label_meets_it(fitted):
     assert sums == sorted(sums)
 
 
-def test_without_bounds_it_is_build(fitted):
+def test_without_bounds_it_equals_build(fitted):
     found, plain = build_within(fitted, "acc", 30, []).built, build(fitted.of("acc"), 30)
     assert [one.architecture for one in found] == [one.architecture for one in plain]
     # Modules are scored by themselves here and with others there: the last digits are the processor's.
@@ -106,14 +106,14 @@ def test_without_bounds_it_is_build(fitted):
         assert mine == pytest.approx(theirs, rel=1e-12)
 
 
-def test_apart_differ_in_so_many_stages(fitted):
+def test_apart_is_the_number_of_differing_stages(fitted):
     found = build_within(fitted, "acc", 6, [Bound("layers", 1, 6)], apart=3)
     modules = [one.architecture.modules for one in found.built]
     for i, a in enumerate(modules):
         assert all(sum(x != y for x, y in zip(a, b, strict=True)) >= 3 for b in modules[:i])
 
 
-def test_what_cannot_be_met_names_the_nearest_bounds(fitted, everything):
+def test_infeasible_bounds_name_the_nearest_values(fitted, everything):
     _, sums = everything
     names = [one.target.name for one in fitted.targets]
     least = float(
@@ -132,7 +132,7 @@ def test_what_cannot_be_met_names_the_nearest_bounds(fitted, everything):
 
 
 @pytest.mark.parametrize("name", ["macs", "params"])
-def test_exact_costs_of_the_table_are_bounds_that_always_hold(fitted, name):
+def test_bounds_on_exact_costs_hold_exactly(fitted, name):
     # Of 90 labelled networks; the whole table knows the truth of all.
     whole = load_builtin("digits-macro")
     values, chosen = whole.columns[name], list(fitted.table.architectures)
@@ -147,7 +147,7 @@ def test_exact_costs_of_the_table_are_bounds_that_always_hold(fitted, name):
         assert [one.score for one in found.built] == pytest.approx(best)
 
 
-def test_what_the_table_does_not_determine_takes_no_part():
+def test_modules_of_undetermined_cost_are_left_out():
     # Every twentieth network: few of the last operations are seen at every place.
     table = load_builtin("digits-macro").select(range(0, 1728, 20))
     fitted = fit(table, ["acc"], recipe=QUICK["ridge"], baselines=False)
@@ -163,7 +163,7 @@ def test_what_the_table_does_not_determine_takes_no_part():
     assert whole.columns["macs"][place].max() <= most * (1 + 1e-9)
 
 
-def test_what_is_measured_is_no_exact_sum(fitted):
+def test_a_measurement_is_not_an_exact_sum(fitted):
     with pytest.raises(
         NasbuildError,
         match="'latency_cpu_std' is not a target of this fit, and in its table not an exact sum",
@@ -171,13 +171,13 @@ def test_what_is_measured_is_no_exact_sum(fitted):
         build_within(fitted, "acc", 3, [Bound("latency_cpu_std", 1, 3)])
 
 
-def test_an_unknown_name_is_told(fitted):
+def test_an_unknown_name_is_refused(fitted):
     with pytest.raises(NasbuildError, match="'flops' is neither a target of this fit nor a metric") as caught:
         build_within(fitted, "acc", 3, [Bound("flops", 1, 3)])
     assert "layers" in str(caught.value)
 
 
-def test_globals_have_no_layers_and_searched_stages_are_united(tmp_path):
+def test_globals_do_not_count_as_layers_and_searched_stages_are_merged(tmp_path):
     rng = np.random.default_rng(0)
     architectures = list(enumerate_architectures(GLOBAL))
     rows = [
@@ -235,7 +235,7 @@ def switches(rows: int, parts: int = 12) -> tuple[Table, np.ndarray]:
     return Table(space, tuple(map(str, range(len(off)))), architectures, columns), cost
 
 
-def test_a_sum_of_choices_is_known_of_layers_that_no_row_has():
+def test_a_sum_over_choices_extends_to_unseen_layers():
     table, cost = switches(60)
     fitted = fit(table, ["loss"], recipe=QUICK["ridge"], baselines=False)
     some = sample(table.space, 40, np.random.default_rng(2))
@@ -245,7 +245,7 @@ def test_a_sum_of_choices_is_known_of_layers_that_no_row_has():
     assert expected_values(fitted, "bytes", some)[0] == pytest.approx((~off) @ cost, rel=1e-9)
 
 
-def test_a_stage_of_which_nothing_is_determined_is_told():
+def test_a_stage_without_determined_costs_is_refused():
     table, cost = switches(60)
     # What no row has in one stage but together with a choice of another one can't be told apart.
     together = [a for a in table.architectures if (a.modules[0] == a.modules[1])]

@@ -111,7 +111,7 @@ def test_an_evaluator_may_fail_but_not_always(nasbuild, tmp_path):
     for name, reason in (("never", "RuntimeError: no such device"), ("typo", "did you mean loss?")):
         more = ["--evaluator", f"{script}:{name}", "--out", tmp_path / name, "--json"]
         sentence = nasbuild(*call, *more).sentence
-        assert "none of the 10 evaluations of the first generation told loss" in sentence
+        assert "none of the 10 evaluations of the first generation measured loss" in sentence
         assert reason in sentence
 
 

@@ -182,7 +182,7 @@ ATTACKS = {
     "exec(acc)": "'exec' is not a known function",
     "acc(1)": "'acc' is not a known function",
     "log(acc)(acc)": "'log(acc)' is not a known function",
-    "(log)(log)(acc)": "is no function here",
+    "(log)(log)(acc)": "is not a known function",
     "log.__class__": "'log.__class__' is not allowed",
     "acc.real": "'acc.real' is not allowed",
     "acc.__class__.__mro__": "'acc.__class__.__mro__' is not allowed",

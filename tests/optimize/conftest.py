@@ -1,4 +1,4 @@
-"""What the tests of the loop share."""
+"""Fixtures of the loop tests."""
 
 from __future__ import annotations
 

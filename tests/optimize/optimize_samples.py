@@ -1,4 +1,4 @@
-"""Spaces and evaluators for the tests of the loop, in a file so that other processes can load them."""
+"""Spaces and evaluators of the loop tests, importable by other processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A loop within bounds, against every architecture of a small space: what is asked for, what is chosen, what is told."""
+"""The loop within bounds, against every architecture of a small space."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def best_within(most, count=99):
 
 
 @pytest.mark.parametrize("bounds", [["cost <= 2.1"], ["cost <= 3", "layers <= 3"]])
-def test_what_is_asked_for_and_chosen_is_within_bounds_that_are_exact(loop, bounds):
+def test_candidates_and_results_are_within_exact_bounds(loop, bounds):
     states = []
     end = loop(SETTINGS, of=SPACE, bounds=bounds, on_round=states.append)
     found = end.evaluated
@@ -63,7 +63,7 @@ def test_what_is_asked_for_and_chosen_is_within_bounds_that_are_exact(loop, boun
         assert within_bounds(state.fit, asked, [parse_bound(text) for text in bounds]).all()
 
 
-def test_a_bound_on_what_is_no_sum_is_fitted_and_held_by_its_prediction(loop, tmp_path):
+def test_a_bound_on_a_measurement_holds_for_its_prediction(loop, tmp_path):
     states = []
     end = loop(
         LoopSettings(rounds=1, batch=16, first=24, seed=2),
@@ -86,7 +86,7 @@ def test_a_bound_on_what_is_no_sum_is_fitted_and_held_by_its_prediction(loop, tm
     assert (table.columns["loss"] <= 0.35 + 1e-9).all()
 
 
-def test_two_targets_within_a_bound_go_along_its_front(loop):
+def test_two_targets_within_a_bound_approach_the_front(loop):
     end = loop(SETTINGS, of=SPACE, targets=("loss", "cost"), bounds=["layers <= 4", "cost >= 1"])
     assert all(
         layers(a) <= 4 and truth(a)["cost"] >= 1 for a in [end.evaluated.architectures[i] for i in end.best]
@@ -96,7 +96,7 @@ def test_two_targets_within_a_bound_go_along_its_front(loop):
     assert {tuple(end.evaluated.values[i]) for i in end.best} == front
 
 
-def test_stopped_within_bounds_it_ends_like_one_that_was_not(loop, tmp_path):
+def test_a_stopped_loop_within_bounds_ends_the_same(loop, tmp_path):
     class Stopped(Exception):
         pass
 
@@ -116,11 +116,11 @@ def test_stopped_within_bounds_it_ends_like_one_that_was_not(loop, tmp_path):
     assert one == other
     for name in ("archs.jsonl", "best.jsonl"):
         assert (tmp_path / "out" / name).read_text() == (tmp_path / "whole" / name).read_text()
-    with pytest.raises(NasbuildError, match="holds a loop with other bounds"):
+    with pytest.raises(NasbuildError, match="contains a loop with other bounds"):
         loop(SETTINGS, of=SPACE, bounds=bounds[:1])
 
 
-def test_where_nothing_is_predicted_within_what_comes_nearest_is_asked_for(loop):
+def test_nearest_candidates_if_nothing_is_predicted_within_bounds(loop):
     end = loop(SETTINGS, of=SPACE, targets=("cost",), bounds=["loss <= 0.001"])
     found = end.evaluated
     assert NEAREST in found.origins
@@ -133,21 +133,21 @@ def test_where_nothing_is_predicted_within_what_comes_nearest_is_asked_for(loop)
     assert found.bounded["loss"][:24].min() > least[8] >= found.bounded["loss"].min()
 
 
-def test_bounds_that_nothing_can_be_within_are_refused_at_once(loop):
+def test_infeasible_bounds_are_refused_at_once(loop):
     with pytest.raises(Infeasible, match=r"nothing .* is within layers <= 1"):
         loop(SETTINGS, of=SPACE, bounds=["layers <= 1"])
     with pytest.raises(NasbuildError, match="there is no metric 'latency'"):
         loop(SETTINGS, of=SPACE, bounds=["latency <= 1"])
 
 
-def test_what_is_within_may_end_before_the_budget(loop):
+def test_the_feasible_space_may_end_before_the_budget(loop):
     end = loop(LoopSettings(rounds=9, batch=8, first=6, seed=2), of=SPACE, bounds=["layers = 2"])
     assert {a for a in EVERY if layers(a) == 2} == set(end.evaluated.architectures)
     assert end.exhausted
     assert end.ended
 
 
-def test_a_race_is_among_those_within(loop):
+def test_a_race_is_among_results_within_bounds(loop):
     settings = LoopSettings(rounds=1, batch=8, first=24, seed=2, race=6)
     end = loop(settings, of=SPACE, bounds=["cost <= 2.1"])
     assert end.race is not None

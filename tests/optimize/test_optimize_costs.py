@@ -1,4 +1,4 @@
-"""Loops and searches where a cost is declared and no evaluation tells it: against every architecture of a small space."""
+"""Loops and searches with declared costs, against every architecture of a small space."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def evaluate(architectures):
     return [dict(zip(("loss", "cost"), truth(a), strict=True)) for a in architectures]
 
 
-def test_a_loop_keeps_a_declared_cost_from_its_first_round_on(loop, tmp_path):
+def test_a_bound_on_a_declared_cost_holds_from_the_first_round(loop, tmp_path):
     end = loop(LoopSettings(rounds=3, batch=8, first=24, seed=2), of=SPACE, bounds=["price <= 2.1"])
     price = [truth(a)[1] for a in end.evaluated.architectures]
     assert max(price) <= 2.1 + 1e-9
@@ -43,7 +43,7 @@ def test_a_loop_keeps_a_declared_cost_from_its_first_round_on(loop, tmp_path):
     assert table.columns["price"] == pytest.approx(table.columns["cost"])
 
 
-def test_a_target_may_count_a_declared_cost_and_is_raced_for(loop):
+def test_a_target_may_contain_a_declared_cost(loop):
     settings = LoopSettings(rounds=2, batch=8, first=24, seed=2, race=4)
     end = loop(settings, of=SPACE, targets=["-loss - 0.1 * price"], bounds=["price >= 0.5"])
     told = [truth(a) for a in end.evaluated.architectures]
@@ -54,7 +54,7 @@ def test_a_target_may_count_a_declared_cost_and_is_raced_for(loop):
     assert end.race.spent
 
 
-def test_a_search_keeps_and_makes_best_a_declared_cost(tmp_path, search_in):
+def test_a_search_bounds_and_optimises_a_declared_cost(tmp_path, search_in):
     goal = parse_goal(SPACE, ["loss", "price"], ["price <= 3"], METRICS)
     assert goal.metrics == ("loss",)
     settings = SearchSettings(budget=200, population=20)
@@ -75,8 +75,8 @@ def test_a_search_keeps_and_makes_best_a_declared_cost(tmp_path, search_in):
     assert again.architectures == found.architectures
 
 
-def test_what_is_declared_needs_no_search():
-    with pytest.raises(NasbuildError, match="nothing that is asked for needs an evaluation"):
+def test_a_search_of_declared_costs_only_is_refused():
+    with pytest.raises(NasbuildError, match="neither targets nor bounds need an evaluation"):
         parse_goal(SPACE, ["price"], [], METRICS)
     with pytest.raises(NasbuildError, match=r"no metric 'weight'.*allowed: loss, cost, layers, price"):
         parse_goal(SPACE, ["loss"], ["weight <= 3"], METRICS)

@@ -1,4 +1,4 @@
-"""A loop whose evaluator fails in a part of the space: most of what it asks for later succeeds, and it finds the best that does."""
+"""The loop with an evaluator that fails in a part of the space."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def settings(seed, rounds=2):
 
 
 @pytest.mark.parametrize("seed", [1, 2])
-def test_after_the_first_round_most_succeed_and_what_was_expected_is_told(loop, tmp_path, seed):
+def test_later_rounds_mostly_succeed_and_report_expected_failures(loop, tmp_path, seed):
     end = loop(settings(seed), function="hungry", of=SPACE)
     found = end.evaluated
     fails = np.array([TRUE[a]["cost"] > MEMORY for a in found.architectures])
@@ -53,7 +53,7 @@ def test_after_the_first_round_most_succeed_and_what_was_expected_is_told(loop, 
     assert load_fit(tmp_path / "out" / "fit").failures is None
 
 
-def test_stopped_it_ends_like_one_that_was_not(loop, tmp_path):
+def test_a_stopped_loop_with_failures_ends_the_same(loop, tmp_path):
     class Stopped(Exception):
         pass
 
@@ -71,7 +71,7 @@ def test_stopped_it_ends_like_one_that_was_not(loop, tmp_path):
     assert one == other
 
 
-def test_bad_luck_changes_nothing(loop):
+def test_random_failures_change_nothing(loop):
     end = loop(settings(3), function="unlucky", of=SPACE)
     found = end.evaluated
     assert (~found.known).any()
@@ -81,14 +81,14 @@ def test_bad_luck_changes_nothing(loop):
     assert np.nanmin(found.values[:, 0]) == pytest.approx(min(v["loss"] for v in TRUE.values()))
 
 
-def test_within_other_bounds_and_where_nothing_is_safe(loop):
+def test_failure_limits_combine_with_bounds_and_are_loosened(loop):
     end = loop(settings(1), function="hungry", of=SPACE, bounds=["layers <= 4"])
     assert end.failures is not None
     assert all(sum(map(len, a.modules)) <= 4 for a in end.evaluated.architectures)
     assert (~end.evaluated.known[end.evaluated.rounds > 0]).mean() <= 0.3
 
 
-def test_where_all_that_is_safe_was_asked_for_the_rest_is(loop):
+def test_risky_candidates_follow_once_safe_ones_are_exhausted(loop):
     # A third of 27 fails; in the end all are evaluated.
     small = space(depths=(1,), stages=3)
     end = loop(LoopSettings(rounds=2, batch=3, first=21, seed=3), function="hungry_for_c", of=small)
@@ -99,7 +99,7 @@ def test_where_all_that_is_safe_was_asked_for_the_rest_is(loop):
     assert found.failing[rows].max() > FAILURE_LIMITS[1]
 
 
-def test_random_rounds_pass_over_what_is_likely_to_fail(loop):
+def test_random_rounds_avoid_likely_failures(loop):
     # A target that can't be learnt, as it is the same everywhere, leaves random rounds.
     end = loop(LoopSettings(rounds=1, batch=10, first=30, seed=1), function="hungry_and_flat", of=SPACE)
     found = end.evaluated

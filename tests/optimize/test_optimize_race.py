@@ -1,4 +1,4 @@
-"""The race: who is repeated how often, what is chosen, and that it is counted, kept, and the same after a stop."""
+"""The race: repetitions, ranking, budget and resumption."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def raced(n, tell, goal=GOAL, some=FOUR):
     return asked, race(racers, metrics, goal, n, repeat)
 
 
-def test_half_goes_to_all_and_half_to_the_better_two_by_their_repetitions():
+def test_half_the_budget_goes_to_all_and_half_to_the_finalists():
     # The first two flatter: what is repeated says that the last two are better.
     truth = [5.0, 4.0, 1.0, 2.0]
     asked, found = raced(16, lambda k, number: Result({"loss": truth[k] + 0.01 * number, "cost": 0.0}))
@@ -69,21 +69,21 @@ def test_half_goes_to_all_and_half_to_the_better_two_by_their_repetitions():
         (4, FOUR[:1], [4]),
     ],
 )
-def test_all_of_them_are_spent_the_odd_one_on_the_best(n, some, counts):
+def test_the_whole_budget_is_spent(n, some, counts):
     asked, found = raced(n, lambda k, number: Result({"loss": k + 0.1 * number}), some=some)
     assert sum(len(places) for _, places in asked) == found.spent == n
     assert [len(r.readings) for r in found.racers] == counts
     assert [number for number, _ in asked] == list(range(1, len(asked) + 1))
 
 
-def test_a_target_to_be_maximised_is_raced_upwards():
+def test_a_maximised_target_keeps_its_direction():
     goal = parse_goal(space(), ["-loss"], (), space().metrics)
     _, found = raced(16, lambda k, number: Result({"loss": [5.0, 4.0, 1.0, 2.0][k] + 0.01 * number}), goal)
     assert [FOUR.index(r.architecture) for r in found.racers] == [2, 3, 1, 0]
     assert found.racers[0].readings[0] == pytest.approx(-1.01)
 
 
-def test_what_fails_is_spent_and_counted_and_never_leads():
+def test_failures_count_as_spent_and_never_lead():
     def tell(k, number):
         return Result(None, "died") if k == 0 or number == 2 else Result({"loss": k + 0.5 + 0.01 * number})
 
@@ -95,7 +95,7 @@ def test_what_fails_is_spent_and_counted_and_never_leads():
     assert (found.spent, found.failed) == (16, 2 + 3)
 
 
-def test_an_evaluator_without_noise_is_repeated_once_only():
+def test_a_deterministic_evaluator_is_repeated_only_once():
     asked, found = raced(16, lambda k, _: Result({"loss": k + 1.0}))
     assert asked == [(1, [0, 1, 2, 3])]
     assert (found.spent, found.same) == (4, True)
@@ -134,7 +134,7 @@ def noisy(monkeypatch):
     return seen
 
 
-def test_a_race_is_part_of_the_budget_and_the_rounds_know_nothing_of_it(loop, noisy, tmp_path):
+def test_a_race_is_part_of_the_budget_and_not_of_the_rounds(loop, noisy, tmp_path):
     states = []
     end = loop(SETTINGS, on_round=states.append)
     assert len(noisy) == SETTINGS.total == 8 + 2 * 4 + 12
@@ -165,7 +165,7 @@ def test_a_race_is_part_of_the_budget_and_the_rounds_know_nothing_of_it(loop, no
     assert best.columns["loss"].tolist() == pytest.approx(means)
 
 
-def test_a_race_that_was_stopped_anywhere_ends_like_one_that_was_not(loop, noisy, tmp_path):
+def test_a_stopped_race_ends_the_same(loop, noisy, tmp_path):
     loop(SETTINGS, out="whole", store="whole.db")
     whole = len(noisy)
     noisy.clear()
@@ -182,7 +182,7 @@ def test_a_race_that_was_stopped_anywhere_ends_like_one_that_was_not(loop, noisy
     assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 
-def test_a_race_grows_and_what_was_raced_is_found_again(loop, noisy, tmp_path):
+def test_a_longer_race_reuses_earlier_repetitions(loop, noisy, tmp_path):
     loop(LoopSettings(rounds=1, batch=4, first=8, seed=1, race=8))
     loop(SETTINGS)
     assert len(noisy) == len(set(noisy)) <= 8 + SETTINGS.total
@@ -201,7 +201,7 @@ def test_a_race_of_several_targets_is_refused_before_anything_is_evaluated(loop,
         LoopSettings(race=-1)
 
 
-def test_a_table_is_told_to_have_no_noise(loop):
+def test_a_table_is_recognised_as_deterministic(loop):
     end = loop(SETTINGS)
     assert end.race.same
     assert end.race.spent == 4

@@ -1,4 +1,4 @@
-"""Evaluators and goals for tests of the search."""
+"""Evaluators and goals of the search tests."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ SPACE = load_space("digits-macro")
 
 
 @pytest.mark.parametrize("targets", [1, 2, 3])
-def test_the_volume_is_the_share_of_the_box_that_is_beaten(targets):
+def test_the_volume_is_the_dominated_share_of_the_box(targets):
     rng = np.random.default_rng(targets)
     first = rng.normal(size=(20, targets)) * [1.0, 50.0, 0.01][:targets]
     box = Box.of(first)
@@ -24,20 +24,20 @@ def test_the_volume_is_the_share_of_the_box_that_is_beaten(targets):
     assert box.volume(later) == pytest.approx(beaten.mean() * 1.5**targets, abs=0.01)
 
 
-def test_the_box_knows_nothing_of_failures_and_of_targets_that_do_not_differ():
+def test_the_box_ignores_failures_and_constant_targets():
     box = Box.of(np.array([[1.0, 5.0], [2.0, 5.0], [np.nan, 0.0]]))
     assert box.volume(np.array([[1.5, 4.0]])) == pytest.approx(0.5)
     assert Box.of(np.full((3, 2), np.nan)).volume(np.array([[1.0, 1.0]])) == 0
     assert box.volume(np.zeros((0, 2))) == 0
 
 
-def test_a_metric_that_is_called_like_the_number_of_layers_is_measured_where_it_is_a_target():
+def test_a_target_named_layers_is_measured():
     metrics = {**METRICS, "layers": Metric("layers", "minimize")}
     assert parse_goal(SPACE, ["layers"], ["cost <= 2"], metrics).metrics == ("layers", "cost")
     assert parse_goal(SPACE, ["worth"], ["layers <= 2"], metrics).metrics == ("worth",)
 
 
-def test_within_bounds_is_what_is_known_and_not_over_them():
+def test_unknown_values_are_not_within_bounds():
     goal = parse_goal(SPACE, ["worth", "-cost"], ["cost <= 2", "worth >= 0.5"], METRICS)
     assert goal.metrics == ("worth", "cost")
     columns = {

@@ -1,4 +1,4 @@
-"""The reduced space of Layer-Insight, on tables whose means are plain to see."""
+"""The reduced space of Layer-Insight, on tables with obvious means."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def added(module):
     return np.sum([WORTH[layer[0]] for layer in module], axis=0)
 
 
-def test_layers_that_are_beaten_are_left_out_stage_by_stage_and_place_by_place():
+def test_dominated_layers_are_left_out_at_each_place():
     ops = Feature("op", ("a", "b", "c", "d"))
     space = space_of(Stage("one", (1, 2), (ops,)), Stage("two", (1,), (ops,)))
 
@@ -72,7 +72,7 @@ def test_layers_that_are_beaten_are_left_out_stage_by_stage_and_place_by_place()
     assert best.stages[0].modules == ((("d",), ("d",)),)
 
 
-def test_layers_agree_in_what_the_stage_shares():
+def test_layers_agree_in_shared_features():
     stage = Stage("one", (2,), (Feature("op", ("a", "b", "c")), Feature("w", (1, 2))), frozenset({"w"}))
     space = space_of(stage)
     table = table_of(
@@ -98,7 +98,7 @@ def test_a_listed_stage_keeps_what_its_list_allows():
     assert found.stages[0] == space.stages[0]
 
 
-def test_rows_without_a_label_play_no_part_and_what_no_row_has_is_left_out():
+def test_rows_without_a_label_are_ignored_and_unseen_layers_left_out():
     table = digits()
     few = table.select(range(0, len(table), 30))
     found = layer_insight_space(few, targets_of(few, "loss", "macs"))
@@ -110,7 +110,7 @@ def test_rows_without_a_label_play_no_part_and_what_no_row_has_is_left_out():
     assert all(Architecture(a.modules) in table.row_of for a in enumerate_architectures(found))
 
 
-def test_more_modules_than_can_be_listed_are_refused():
+def test_too_many_modules_are_refused():
     ops = Feature("op", tuple(f"o{n}" for n in range(25)))
     space = space_of(Stage("one", (4,), (ops,)))
     rng = np.random.default_rng(0)

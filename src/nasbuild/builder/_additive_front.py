@@ -30,7 +30,7 @@ def additive_front(worth: Sequence[np.ndarray]) -> np.ndarray | None:
 
     >>> stage = np.array([[2.0, 0.0], [0.0, 2.0], [0.5, 0.5]])
     >>> additive_front([stage, stage]).tolist()
-    [[0, 0], [0, 1], [1, 1]]
+    [[0, 0], [0, 1], [0, 2], [1, 1], [1, 2]]
     """
     targets = worth[0].shape[1]
     if targets > _MAX_TARGETS:

@@ -1,4 +1,4 @@
-"""Built architectures as rows of plain data, for files and frames."""
+"""Built architectures as rows of plain data, as they are written to files."""
 
 from __future__ import annotations
 
@@ -14,17 +14,33 @@ from nasbuild.space import architecture_id, to_dict
 def built_rows(
     fit: Fit, target_fit: TargetFit, built: Sequence[Built], also: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """Built architectures as rows of ``archs.jsonl``, with scores; ``metrics`` holds known labels.
+    """Converts built architectures to rows of ``archs.jsonl`` with scores and predictions.
 
-    ``expected`` holds what is predicted of other targets, named in ``also``, or known exactly.
+    Parameters
+    ----------
+    target_fit
+        The target that was built for.
+    also
+        Names of other targets or exact costs, whose expected values are added as ``expected``.
+
+    Returns
+    -------
+    Rows with the keys ``id``, ``arch``, ``metrics`` (known labels, empty for architectures that the table
+    does not have), ``target``, ``score``, ``shares``, ``prediction``, ``std``, ``extrapolates``, and
+    ``expected`` if ``also`` is given: for each name its ``prediction`` and ``std``, in its own unit.
+
+    Raises
+    ------
+    NasbuildError
+        If a name in ``also`` is neither an exact cost nor a target of the fit.
     """
-    told: list[dict[str, Any]] = [{} for _ in built]
+    expected: list[dict[str, Any]] = [{} for _ in built]
     for name in dict.fromkeys(also):
         value, std = expected_values(fit, name, [one.architecture for one in built])
-        for n, row in enumerate(told):
+        for n, row in enumerate(expected):
             row[name] = {"prediction": float(value[n]), "std": float(std[n])}
     rows = []
-    for one, more in zip(built, told, strict=True):
+    for one, more in zip(built, expected, strict=True):
         known = fit.table.row_of.get(one.architecture)
         values = {} if known is None else {m: float(v[known]) for m, v in fit.table.columns.items()}
         rows.append(

@@ -22,8 +22,8 @@ def failure_bound(probability: float) -> Bound:
 
     It can be used with a fit whose ``failures`` are known.
 
-    >>> str(failure_bound(0.25))
-    'log odds of failing <= -1.0986122886681098'
+    >>> failure_bound(0.5)
+    Bound(name='log odds of failing', sign=1, value=0.0)
     """
     return Bound(FAILURE_LOG_ODDS, 1, float(np.log(probability) - np.log1p(-probability)))
 

@@ -1,4 +1,4 @@
-"""Built architectures as rows of a file and as a table on the terminal."""
+"""Built architectures as a table on the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loop on a real task, small enough to watch: digits, trained here, against random search."""
+"""The live demo: the loop against random search on digits, with networks trained on this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Executor, Result, Spec, Store, evaluate_all
 from nasbuild.optimize._loop import LoopState, optimize
-from nasbuild.optimize._race import RACERS, Race, Racer, most_promising, race
+from nasbuild.optimize._race import MAX_RACERS, Race, Racer, most_promising, race
 from nasbuild.optimize._repeats import Progress, repeating
 from nasbuild.optimize._round_summary import LoopSettings
 from nasbuild.search import Goal, parse_goal
@@ -20,27 +20,27 @@ from nasbuild.table import Table, load_builtin
 
 SPACE, EVALUATOR, TARGET = "digits-macro", "digits", "loss"
 LIVE_SETTINGS = LoopSettings(rounds=3, batch=8, first=20, race=16)
-TRAINED = 1_000
-"""Seeds of the trainings of run 0: the table's labels come from other seeds, so they are no part of what is searched."""
+FIRST_SEED = 1_000
+"""Training seed of demo seed 0. The shipped table's labels come from other seeds, so the search never sees them."""
 FRESH_TRAININGS = 20
-"""Trainings, with seeds that nothing else uses, by which what was chosen is compared."""
-_FRESH = 10
+"""Number of trainings that compare the choices, with seeds that nothing else uses."""
+_FRESH_SEED = 10
 SIGNIFICANT_ERRORS = 2.0
-"""Standard errors of a mean difference beyond which two choices are told apart."""
+"""Standard errors of a mean difference from which two choices count as different."""
 
 
 @dataclass(frozen=True)
 class LiveChoice:
-    """An architecture that a way chose, and how good it is.
+    """An architecture that a method chose, and its quality.
 
     Attributes
     ----------
     measured
-        Losses that were seen when it was chosen: of one training, or of the repetitions of one that was raced.
+        Losses seen when it was chosen: of one training, or of its repetitions in a race.
     afresh
-        Losses of new trainings with seeds that were not used before, the same seeds for all choices.
+        Losses of fresh trainings with unused seeds, the same for all choices.
     label, rank
-        The table's label, a mean over three other seeds, and its rank among all architectures of the space.
+        Label in the shipped table, a mean over three other seeds, and its rank in the whole space.
     """
 
     id: str
@@ -52,25 +52,26 @@ class LiveChoice:
 
     @property
     def loss(self) -> float:
-        """Mean of the new trainings."""
+        """Mean loss of the fresh trainings, in nats."""
         return float(np.mean(self.afresh))
 
     @property
     def error(self) -> float:
-        """Standard error of that mean; NaN of one training."""
+        """Standard error of the mean loss; NaN for a single training."""
         return _error(self.afresh)
 
 
 @dataclass(frozen=True)
 class LossGap:
-    """How much smaller the loss of one choice is than another's, seed by seed of the new trainings.
+    """Paired difference of the losses of two choices over the seeds of the fresh trainings.
 
     Attributes
     ----------
     mean, error
-        Mean of the differences, positive where the first is better, and its standard error; NaN of one training.
+        Mean difference, positive if the first choice is better, and its standard error; the error is
+        NaN for a single training.
     trainings
-        Of each.
+        Number of fresh trainings of each choice.
     """
 
     mean: float
@@ -79,31 +80,35 @@ class LossGap:
 
     @classmethod
     def between(cls, one: LiveChoice, other: LiveChoice) -> LossGap:
+        """The difference of two choices, positive if ``one`` has the smaller loss."""
         differences = np.subtract(other.afresh, one.afresh)
         return cls(float(differences.mean()), _error(differences), len(differences))
 
     @property
     def significant(self) -> bool:
-        """Whether the mean is `SIGNIFICANT_ERRORS` standard errors or more: else the trainings do not tell the two apart."""
+        """Whether the mean difference is at least `SIGNIFICANT_ERRORS` standard errors."""
         return self.mean != 0 and abs(self.mean) >= SIGNIFICANT_ERRORS * self.error
 
 
 @dataclass(frozen=True)
 class LiveResult:
-    """What the loop and random search chose after as many trainings.
+    """The choices of the loop and of random search after the same number of trainings.
 
     Attributes
     ----------
+    state
+        Final state of the loop.
     trainings
-        Of each way, the loop's race among them.
+        Number of trainings of each method, including the loop's race.
     built
-        The loop's choice: the winner of its race, or without one the best mean of measured loss and y'.
+        Choice of the loop: the winner of its race, or else the best mean of measured loss and y'.
     drawn
-        Random search's choice: the best measured loss of as many random ones, one training each.
+        Choice of random search: the best measured loss, with one training for each architecture.
     raced
-        What random search chooses if it spends as many of its trainings on the same race; None if not asked for.
+        Choice of random search if it spends as many of its trainings on the same race; None if not
+        asked for.
     losses, random
-        Measured losses of both in the order in which they were asked for; the loop's without its race.
+        Measured losses of the loop, without its race, and of random search, in the order of evaluation.
     """
 
     state: LoopState
@@ -116,7 +121,7 @@ class LiveResult:
 
     @property
     def gap(self) -> LossGap:
-        """How much smaller the loss of the loop's choice is than of random search's."""
+        """Difference between the loop's choice and random search's."""
         return LossGap.between(self.built, self.drawn)
 
 
@@ -132,15 +137,19 @@ def live_demo(
     progress: Progress = lambda *_: None,
     on_round: Callable[[LoopState], None] = lambda _: None,
 ) -> LiveResult:
-    """Run the loop and random search with as many trainings, and train what each chose anew.
+    """Runs the loop and random search with equal budgets, and compares their choices by fresh trainings.
 
-    Random search draws with the loop's seed, so that both begin with the same architectures, which are trained
-    once. All trainings are kept in ``folder``, and nothing is repeated.
+    Both start with the same random architectures, which are trained once. All trainings are stored in
+    ``folder``, so a repeated call trains nothing again.
 
     Parameters
     ----------
+    afresh
+        Number of fresh trainings of each choice.
     race_random
-        Also tell what random search with the loop's race would choose: how much comes of racing alone.
+        Also run the loop's race for random search, which isolates the effect of the race.
+    on_round
+        Called with the loop's state after every round.
 
     Raises
     ------
@@ -150,7 +159,7 @@ def live_demo(
     settings = replace(settings, seed=seed)
     space, everything = load_space(SPACE), load_builtin(SPACE)
     folder.mkdir(parents=True, exist_ok=True)
-    spec = Spec(EVALUATOR, space, TRAINED + seed)
+    spec = Spec(EVALUATOR, space, FIRST_SEED + seed)
     store = Store(folder / "store.db", space, EVALUATOR, seed=spec.seed)
     goal = parse_goal(space, [TARGET], (), spec.load().metrics)
     state = optimize(
@@ -164,7 +173,7 @@ def live_demo(
         progress=progress,
         on_round=on_round,
     )
-    # As the loop begins, and goes on at random.
+    # The same first round as the loop, then random architectures.
     begun = state.evaluated.architectures[: settings.begin]
     more = sample(space, settings.total, np.random.default_rng(seed))
     drawn = list(dict.fromkeys([*begun, *more]))[: settings.total]
@@ -173,7 +182,7 @@ def live_demo(
         drawn,
         store,
         executor=executor,
-        progress=lambda done, total, _: progress("training as many random ones", done, total, ""),
+        progress=lambda done, total, _: progress("training random architectures", done, total, ""),
     )
     own = dict(zip(state.evaluated.architectures, state.evaluated.values[:, 0].tolist(), strict=True))
     others = {a: _loss(r) for a, r in random.items()}
@@ -186,12 +195,12 @@ def live_demo(
     store.close()
     fresh: dict[Architecture, list[float]] = {a: [] for a, _ in chosen.values()}
     for n in range(afresh):
-        new = Spec(EVALUATOR, space, _FRESH + n)
+        new = Spec(EVALUATOR, space, _FRESH_SEED + n)
         kept = Store(folder / "store.db", space, EVALUATOR, seed=new.seed)
         for architecture, result in evaluate_all(new, list(fresh), kept).items():
             fresh[architecture].append(_loss(result))
         kept.close()
-        progress("training anew what was chosen", n + 1, afresh, "")
+        progress("training the choices afresh", n + 1, afresh, "")
     choices = {way: _choice(a, seen, fresh[a], everything) for way, (a, seen) in chosen.items()}
     return LiveResult(
         state,
@@ -213,8 +222,8 @@ def _raced(
     store: Store,
     executor: Executor | None,
 ) -> Race:
-    """The race of random search: of the best measured, by the same seeds as the loop's."""
-    best = sorted(drawn, key=lambda a: _loss(results[a]))[:RACERS]
+    """The race of random search: repeats its best measured architectures with the loop's seeds."""
+    best = sorted(drawn, key=lambda a: _loss(results[a]))[:MAX_RACERS]
     racers = [Racer(a, _loss(results[a]), np.nan, np.nan) for a in best]
     metrics = {a: results[a].metrics or {} for a in best}
     return race(racers, metrics, goal, n, repeating(spec, store, n, executor))
@@ -235,7 +244,7 @@ def _choice(
 
 
 def _error(values: Sequence[float] | np.ndarray) -> float:
-    """Standard error of a mean."""
+    """Standard error of the mean; NaN for fewer than two values."""
     return float(np.std(values, ddof=1)) / len(values) ** 0.5 if len(values) > 1 else float("nan")
 
 

@@ -1,4 +1,4 @@
-"""The closed loop: draw, evaluate, fit, build and propose, evaluate, until the budget is spent."""
+"""The closed loop: evaluate, fit, build and propose, until the budget is spent."""
 
 from __future__ import annotations
 
@@ -26,28 +26,32 @@ from nasbuild.table import Table, table_from_evaluations, write_table
 
 EVALUATED, BEST, FIT, SPACE = "archs.jsonl", "best.jsonl", "fit", "space.yaml"
 TOP = 10
-"""Architectures of ``best.jsonl`` where there is one target."""
+"""Architectures in ``best.jsonl`` for a single target."""
 
 
 @dataclass(frozen=True)
 class LoopState:
-    """Where a loop stands after a round.
+    """State of a loop after a round.
 
     Attributes
     ----------
-    run
-        Learnt from all rounds; None if nothing could be learnt yet.
+    evaluated
+        All evaluations of the rounds.
+    fit
+        Fit of all rounds; None if nothing could be learnt yet.
     best
-        Positions in ``evaluated``: of one target the best, best first; of several the front. All within the bounds,
-        none where nothing is.
+        Positions in ``evaluated`` of results within the bounds: the best ones for a single target, best
+        first; the front for several. Empty if nothing is within the bounds.
+    total
+        Planned number of evaluations, including the race.
     ended
-        Whether the budget is spent, or the space.
+        Whether the budget is spent or the space is exhausted.
     exhausted
-        Whether the space has no architecture, within the bounds as far as is known, that was not asked for.
+        Whether every architecture has been evaluated, as far as it is known to be within the bounds.
     race
-        What came of repeating the most promising, at the end; None before, and without a race.
+        Result of the race at the end; None before it and without one.
     failures
-        Where evaluations fail; None where none did, and where nothing tells failures from bad luck.
+        Model of where evaluations fail; None if none failed, or failures look random.
     """
 
     evaluated: Evaluations
@@ -75,61 +79,71 @@ def optimize(
     progress: Progress = lambda *_: None,
     on_round: Callable[[LoopState], None] = lambda _: None,
 ) -> LoopState:
-    """Go through rounds until the budget is spent or the space is; one that was begun in ``folder`` goes on.
+    """Runs rounds until the budget is spent or the space is exhausted, or continues a loop in ``folder``.
 
-    The first round is random, every later one is built and proposed from a fit of all before it
-    (`next_batch`). What a round asks for is written before it is evaluated, and depends on nothing but the
-    results of earlier rounds and the seed: so a loop that was stopped anywhere ends like one that was not, and one
-    with a larger budget begins like the smaller one. Where nothing can be learnt yet, a round is random.
+    The first round is random. Every later one is built and proposed from a fit of all earlier rounds
+    (`next_batch`); it is random as well if nothing can be learnt yet. Candidates are written before they
+    are evaluated, and depend only on earlier results and the seed. So a stopped loop continues as if it
+    had never been stopped, and a loop with a larger budget starts like one with a smaller budget.
 
-    What is asked for is within the goal's bounds: exactly so on layers and exact costs, from the first round on if they are
-    known before anything is evaluated; by the prediction y' on all else, which is fitted beside the targets for that.
-    What was measured outside takes part in the fits, but is no result.
+    Candidates are within the goal's bounds. Bounds on layers and exact costs hold exactly, from the first
+    round on if they are known without evaluations. Other bounds hold for the prediction y', which is fitted
+    along with the targets. Measurements outside the bounds take part in the fits, but are no results.
 
-    Where evaluations failed and it can be told where (`nasbuild.score.fit_failures`), what later rounds ask for is held to a
-    fitted probability of failing as well (`nasbuild.optimize.next_batch`).
+    If failures depend on the architecture (`nasbuild.score.fit_failures`), later rounds also bound the
+    fitted probability of failing (`next_batch`).
 
-    The last ``settings.race`` evaluations repeat the most promising with other seeds (`nasbuild.optimize.race`), which the
-    rounds and fits know nothing of.
+    The last ``settings.race`` evaluations repeat the most promising architectures with other seeds (`race`).
+    They do not enter rounds or fits.
 
-    ``archs.jsonl`` with ``space.yaml`` is a table of all that the rounds evaluated, ``best.jsonl`` holds the best or the
-    front, or after a race what was raced, best first, with the means of all its evaluations; ``run`` is the run folder of
-    the last fit, and ``loop.json`` holds settings, rounds and the race.
+    The folder contains:
+
+    - ``archs.jsonl`` and ``space.yaml``: a table of all evaluations of the rounds.
+    - ``best.jsonl``: the best or the front; after a race its architectures, best first, with the means of
+      all their evaluations.
+    - ``run``: the fit folder of the last fit.
+    - ``loop.json``: settings, rounds and the race.
 
     Parameters
     ----------
     recipe
-        Of the fits.
+        Recipe of the fits.
+    executor
+        Where evaluations run; in this process if None.
+    workers
+        Number of processes for fits.
     again
-        Evaluate what failed once more. Rounds that were asked for already stay as they are.
+        Evaluate failed architectures again. Rounds that are already written stay as they are.
     renew
-        Evaluate once more what other code of the evaluator told.
-    executor, workers
-        Where evaluations run, and processes that fit.
+        Evaluate again what was evaluated with other code of the evaluator.
+    progress
+        Called with the current activity, the number done, the total, and a note.
     on_round
-        Called after every round.
+        Called with the state after every round, and after the race.
 
     Raises
     ------
     NasbuildError
-        If the folder holds something else, all evaluations of the first round fail, several targets are to be
-        raced for, or nothing is within bounds that are known exactly.
+        If the folder contains something else, all evaluations of the first round fail, or a race has
+        several targets.
+    Infeasible
+        If nothing is within bounds that are known exactly.
     """
     settings.check(goal)
     decided = settled(spec.space, spec.name, goal, settings, recipe)
     rounds = read_rounds(folder, decided, spec.space)
-    space = _told_space(spec.space, spec.load().metrics)
+    space = _space_with_metrics(spec.space, spec.load().metrics)
     folder.mkdir(parents=True, exist_ok=True)
     known: dict[Architecture, Metrics] = {}
     fitted, failures, note, number = None, None, "", 0
     while True:
         if number == len(rounds):
             rounds.append(_planned(space, settings, number, fitted, failures, note, list(known), goal))
-            # Before it is evaluated: a loop that was stopped need not plan it again.
+            # Written before its evaluation, so that a stopped loop does not plan it again.
             write_loop(folder, decided, rounds, gather_rounds(goal, rounds, known, space).summaries, space)
         wanted = [a.architecture for a in rounds[number].candidates][: settings.explored - len(known)]
-        tell = _Teller(progress, number, gather_rounds(goal, rounds, known, space), settings.total)
-        results = evaluated(spec, wanted, store, executor, again, tell, renew=renew)
+        report = _Reporter(progress, number, gather_rounds(goal, rounds, known, space), settings.total)
+        results = evaluated(spec, wanted, store, executor, again, report, renew=renew)
         known |= _with_costs(goal, space, {a: results[a].metrics or {} for a in wanted})
         found = gather_rounds(goal, rounds, known, space)
         if number == 0 and not found.summaries[0].done:
@@ -180,13 +194,13 @@ def _planned(
     seen: Sequence[Architecture],
     goal: Goal,
 ) -> RoundPlan:
-    """The whole of a round, whatever of it the budget allows: it begins alike with any budget."""
+    """Plans a whole round, even if the budget covers only a part: so rounds do not depend on the budget."""
     wanted = settings.batch if number else settings.begin
     names = [target.name for target in goal.targets]
-    # The first round's draws begin like any number of draws with this seed.
+    # The first round is a prefix of any sample with this seed.
     rng = np.random.default_rng([settings.seed, number] if number else settings.seed)
     asked: list[Candidate] = []
-    # Where all that is likely to succeed was asked for, what is left may fail: it is asked for all the same.
+    # Once all likely successes have been asked for, the remaining candidates are used despite the risk.
     for known in dict.fromkeys((failures, None)):
         taken = [*seen, *(a.architecture for a in asked)]
         if fitted is not None:
@@ -199,7 +213,7 @@ def _planned(
             break
     if not asked and not number:
         raise Infeasible(
-            f"nothing that was drawn at random is within {format_bounds(goal.bounds)}",
+            f"no random architecture is within {format_bounds(goal.bounds)}",
             where="--where",
             todo="loosen the bounds",
         )
@@ -208,15 +222,15 @@ def _planned(
     if fitted is None or not asked:
         nothing = np.full((len(asked), len(names)), np.nan)
         return RoundPlan(tuple(asked), nothing, nothing, note, failing)
-    each = [fitted.of(name).scorer.predict(architectures) for name in names]
-    predicted, std = (np.column_stack(part) for part in zip(*each, strict=True))
+    predictions = [fitted.of(name).scorer.predict(architectures) for name in names]
+    predicted, std = (np.column_stack(part) for part in zip(*predictions, strict=True))
     return RoundPlan(tuple(asked), predicted, std, failing=failing)
 
 
 def _inside(space: Space, goal: Goal, fitted: Fit | None, failures: Failures | None) -> Inside | None:
-    """Which random architectures may be evaluated: those within bounds, as far as anything tells it.
+    """Tells which random architectures may be evaluated; None if all may.
 
-    Those that fail more likely than not are passed over.
+    They are within the bounds as far as is known, and not more likely to fail than to succeed.
     """
     bounds = _inside_bounds(space, goal, fitted)
     if failures is None:
@@ -236,24 +250,24 @@ def _inside_bounds(space: Space, goal: Goal, fitted: Fit | None) -> Inside | Non
         return lambda some: within_bounds(fitted, some, goal.bounds)
     names = goal.costs | ({LAYERS} - set(space.metrics))
     own = replace(goal, bounds=tuple(bound for bound in goal.bounds if bound.name in names))
-    return lambda some: own.keeps(own.exact(space, some))
+    return lambda some: own.bounds_hold(own.exact(space, some))
 
 
 def _with_costs(
-    goal: Goal, space: Space, told: Mapping[Architecture, Metrics]
+    goal: Goal, space: Space, measured: Mapping[Architecture, Metrics]
 ) -> dict[Architecture, Metrics]:
-    """What evaluations told, and the declared costs that are asked for."""
-    exact = goal.exact(space, list(told))
+    """Adds the declared costs of the goal to measured metrics."""
+    exact = goal.exact(space, list(measured))
     return {
         a: {**{name: float(exact[name][i]) for name in sorted(goal.costs)}, **metrics}
-        for i, (a, metrics) in enumerate(told.items())
+        for i, (a, metrics) in enumerate(measured.items())
     }
 
 
 def _fitted(
     table: Table, goal: Goal, recipe: AnyRecipe, seed: int, workers: int, progress: Progress
 ) -> tuple[Fit | None, str]:
-    """A fit of the targets, and of every metric that is bounded and no exact cost; or why there is none."""
+    """Fits the targets, and every bounded metric that is no exact cost; else None and the reason."""
     names = [target.name for target in goal.targets]
     fitted, note = _learnt(table, names, recipe, seed, workers, progress)
     if fitted is None or not goal.bounds:
@@ -266,7 +280,7 @@ def _fitted(
 
 
 def _expects(fitted: Fit, name: str) -> bool:
-    """Whether the run tells what is to be expected of a metric: it is a target of it, or an exact cost."""
+    """Whether a metric has expected values: it is a target of the fit, or an exact cost."""
     return name in {target_fit.target.name for target_fit in fitted.targets} or is_exact(fitted, name)
 
 
@@ -278,7 +292,7 @@ def _learnt(
     workers: int,
     progress: Progress,
 ) -> tuple[Fit | None, str]:
-    """What the rows tell, or why nothing can be learnt from them yet."""
+    """Fits targets to the table; else None and the reason."""
     try:
         fitted = fit(
             table,
@@ -291,7 +305,7 @@ def _learnt(
             progress=lambda what, done, total: progress(what, done, total, ""),
         )
     except TargetError as error:
-        return None, f"nothing could be learnt before it: {error.what}"
+        return None, f"no fit was possible before it: {error.what}"
     return fitted, ""
 
 
@@ -304,21 +318,21 @@ def _best(found: Evaluations) -> np.ndarray:
     return known[front[np.argsort(losses[front, 0], kind="stable")]]
 
 
-def _told_space(space: Space, metrics: Mapping[str, Metric]) -> Space:
-    """The space with all that the evaluator tells, so that its table can be learnt from."""
+def _space_with_metrics(space: Space, metrics: Mapping[str, Metric]) -> Space:
+    """The space with the metrics of the evaluator, so that its table can be fitted."""
     return replace(space, metrics={**space.metrics, **metrics})
 
 
 def _wanted(goal: Goal) -> list[str]:
-    """Targets, and what is bounded besides."""
+    """Names of the targets and of other bounded metrics."""
     names = [t.name for t in goal.targets]
     inside = {n for t in goal.targets for n in t.equation.names}
     return names + [n for n in goal.metrics if n not in inside]
 
 
 @dataclass(frozen=True)
-class _Teller:
-    """Tells how far evaluations are, with what was found before."""
+class _Reporter:
+    """Reports the progress of evaluations, with the best results of earlier rounds."""
 
     progress: Progress
     number: int

@@ -1,4 +1,4 @@
-"""The file of a loop: its settings and rounds, so that one that was stopped goes on."""
+"""The file ``loop.json``: settings and rounds of a loop, so that a stopped loop can continue."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from nasbuild.score import versions
 from nasbuild.search import Goal
 from nasbuild.space import Space, parse_architecture, space_to_dict, to_dict
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 LOOP = "loop.json"
 
 
 def settled(
     space: Space, evaluator: str, goal: Goal, settings: LoopSettings, recipe: AnyRecipe
 ) -> dict[str, Any]:
-    """All that decides what the rounds ask for; rounds, budget and race only tell when they end."""
+    """The settings that determine the candidates; rounds, budget and race only limit their number."""
     return {
         "space": space_to_dict(Space(space.name, space.stages)),
         "evaluator": evaluator,
@@ -45,16 +45,16 @@ def write_loop(
     folder: Path,
     decided: Mapping[str, Any],
     rounds: Sequence[RoundPlan],
-    told: Sequence[RoundSummary],
+    summaries: Sequence[RoundSummary],
     space: Space,
     race: Race | None = None,
 ) -> None:
-    """Write settings, rounds, what came of them, and the race if there was one."""
+    """Writes settings, rounds, their summaries, and the race if there was one."""
     content = {
         "schema": SCHEMA_VERSION,
         **decided,
         "versions": versions(),
-        "told": [_without_nan(asdict(one)) for one in told],
+        "summaries": [_without_nan(asdict(one)) for one in summaries],
         "rounds": [
             {
                 "note": r.note,
@@ -77,7 +77,7 @@ def write_loop(
 
 
 def _race(race: Race, space: Space) -> dict[str, Any]:
-    """For whoever reads the file; a loop that goes on finds the evaluations in its store."""
+    """The race for readers of the file. A continued loop gets its evaluations from the store."""
     return {
         "spent": race.spent,
         "failed": race.failed,
@@ -96,20 +96,22 @@ def _race(race: Race, space: Space) -> dict[str, Any]:
 
 
 def read_rounds(folder: Path, decided: Mapping[str, Any], space: Space) -> list[RoundPlan]:
-    """Rounds that the folder holds already.
+    """Reads the rounds of a loop in a folder; none if the folder is new.
 
     Raises
     ------
     NasbuildError
-        If the folder holds something else, a loop with other settings, or a damaged one.
+        If the folder contains something else, a loop with other settings, or a damaged loop.
     """
     if folder.exists() and not folder.is_dir():
-        raise NasbuildError("is no folder", where=str(folder), todo="name another place")
-    # A process that was killed may have left a file that it had begun.
+        raise NasbuildError("is not a folder", where=str(folder), todo="name another place")
+    # A killed process may have left a partial file.
     if not folder.exists() or all(PARTIAL.fullmatch(path.name) for path in folder.iterdir()):
         return []
     if not (folder / LOOP).is_file():
-        raise NasbuildError("holds something else than a loop", where=str(folder), todo="name another place")
+        raise NasbuildError(
+            "contains something other than a loop", where=str(folder), todo="name another place"
+        )
     path = folder / LOOP
     with reading(path, NasbuildError) as stream:
         text = stream.read()
@@ -120,20 +122,20 @@ def read_rounds(folder: Path, decided: Mapping[str, Any], space: Space) -> list[
         raise _damaged(path) from None
     if schema != SCHEMA_VERSION:
         raise NasbuildError(
-            "is of a version that this one can't read", where=str(path), allowed=f"schema {SCHEMA_VERSION}"
+            "has a version that can't be read here", where=str(path), allowed=f"schema {SCHEMA_VERSION}"
         )
     for name, value in decided.items():
         if content.get(name) != value:
             raise NasbuildError(
-                f"holds a loop with {'other bounds' if name == 'bounds' else f'another {name}'}",
+                f"contains a loop with {'other bounds' if name == 'bounds' else f'another {name}'}",
                 where=str(folder),
-                todo=f"name another place, or go on with the settings of {LOOP}",
+                todo=f"name another place, or continue with the settings of {LOOP}",
             )
     try:
         rounds = [_round(one, space, len(decided["targets"])) for one in content["rounds"]]
         asked = [one.architecture for found in rounds for one in found.candidates]
         if len(set(asked)) < len(asked):
-            raise ValueError("a round asks for what was asked for before")
+            raise ValueError("a candidate occurs twice")
         return rounds
     except (NasbuildError, ValueError, TypeError, KeyError):
         raise _damaged(path) from None
@@ -150,8 +152,8 @@ def _round(content: Mapping[str, Any], space: Space, targets: int) -> RoundPlan:
         for name in ("predicted", "std")
     )
     failing = np.array([row["failing"] for row in rows], dtype=np.float64)
-    told = len(rows) > 0 and not np.isnan(failing).any()
-    return RoundPlan(asked, predicted, std, str(content["note"]), failing if told else None)
+    known = len(rows) > 0 and not np.isnan(failing).any()
+    return RoundPlan(asked, predicted, std, str(content["note"]), failing if known else None)
 
 
 def _damaged(path: Path) -> NasbuildError:
@@ -162,7 +164,7 @@ def _numbers(values: np.ndarray) -> list[float | None]:
     return [float(v) if np.isfinite(v) else None for v in values]
 
 
-def _without_nan(told: Mapping[str, Any]) -> dict[str, Any]:
+def _without_nan(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        k: _numbers(np.array(v)) if isinstance(v, tuple) else None if v != v else v for k, v in told.items()
+        k: _numbers(np.array(v)) if isinstance(v, tuple) else None if v != v else v for k, v in values.items()
     }

@@ -1,4 +1,4 @@
-"""What a round evaluates: what is built, what may be better still, and random ones where neither is to be had."""
+"""The candidates of a round: built, proposed by Thompson sampling, nearest to bounds, or random."""
 
 from __future__ import annotations
 
@@ -24,19 +24,25 @@ from nasbuild.space import Architecture, Space, count_architectures, sample
 
 RANDOM, BUILT, PROPOSED, NEAREST = "random", "built", "proposed", "nearest"
 SHARE = 0.5
-"""Of a batch that is built; the others are proposed."""
+"""Share of a batch that is built; the rest is proposed."""
 FAILURE_LIMITS = (0.25, 0.5)
-"""Probability of failing that is at most held to, where failures are told from bad luck: of what is built, and of the rest."""
-_FRONT = 3  # points of the front for each one wanted, as some are evaluated already
-_MOST_DRAWN = 20_000  # random architectures of which those within bounds are taken
+"""Upper limits of the fitted probability of failing, for built and for other candidates."""
+_FRONT_FACTOR = 3  # points of the front per candidate wanted, as some are evaluated already
+_MAX_SAMPLES = 20_000  # random architectures from which those within bounds are taken
 
 Inside = Callable[[Sequence[Architecture]], np.ndarray]
-"""Which architectures may be evaluated, (architectures,) bool."""
+"""Tells which architectures may be evaluated, (architectures,) bool."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """An architecture to evaluate, and why: `RANDOM`, `BUILT` or `PROPOSED`; `NEAREST` where nothing is predicted within bounds."""
+    """An architecture to evaluate.
+
+    Attributes
+    ----------
+    origin
+        `RANDOM`, `BUILT`, `PROPOSED`, or `NEAREST` if nothing is predicted to be within the bounds.
+    """
 
     architecture: Architecture
     origin: str
@@ -51,25 +57,29 @@ def next_batch(
     targets: Sequence[str] = (),
     bounds: Sequence[Bound] = (),
 ) -> list[Candidate]:
-    """Up to ``n`` architectures that were not asked for before, within bounds.
+    """Returns up to ``n`` new candidates within bounds.
 
-    A ``share`` of them is built: of one target, those of the best prediction y' (`nasbuild.builder.build_predicted`);
-    of several, points along the predicted front. The others are proposed by Thompson sampling
-    (`nasbuild.builder.propose`), targets taking turns: each is the best by one sample of what the labels leave
-    open, so they go where the prediction is uncertain, and differ from each other as much as the samples do.
-    The two kinds alternate, so that the beginning of a batch holds both.
+    A share of them is *built*. For one target, these have the best prediction y'
+    (`nasbuild.builder.build_predicted`); for several, they lie along the predicted front. The others are
+    *proposed* by Thompson sampling (`nasbuild.builder.propose`), with targets taking turns. They explore
+    where the prediction is uncertain. The two kinds alternate, so that every prefix of a batch has both.
 
-    Where the run knows where evaluations fail (`nasbuild.score.fit_failures`), the probability of failing is bounded
-    as well (`FAILURE_LIMITS`): lower for what is built, which is to be had, than for what is proposed, which is to tell more, also
-    of where failing begins. Where nothing is below these, the bounds on it are loosened, at last left out.
+    If the fit has a model of failures (`nasbuild.score.fit_failures`), the probability of failing is
+    bounded as well (`FAILURE_LIMITS`). The limit is lower for built candidates; proposed ones may also
+    explore where failures begin. If nothing is within these limits, they are loosened, and finally dropped.
 
-    Where nothing is predicted to be within the bounds, what comes nearest is asked for instead, so that the next fit
-    knows better: for each bound on a target that wants what the bound wants, the best by that target.
+    If nothing is predicted to be within the bounds, the candidates are those *nearest* to them, so that
+    the next fit is better there. For each bound on a target in that target's direction, these are the best
+    by that target.
 
     Parameters
     ----------
+    seen
+        Architectures that must not be returned.
+    share
+        Share of built candidates.
     targets
-        Names of the run's targets that are to be made best; all if empty.
+        Names of the fit's targets to optimise; all if empty.
     bounds
         As in `nasbuild.builder.build_predicted`.
 
@@ -94,7 +104,7 @@ def next_batch(
 
 
 def _risks(fit: Fit) -> list[tuple[float | None, float | None]]:
-    """Bounds on the probability of failing, of what is built and of what is proposed, loosened more and more."""
+    """Limits of the probability of failing, for built and proposed candidates, from strict to none."""
     built, proposed = FAILURE_LIMITS
     known: list[tuple[float | None, float | None]] = [(built, proposed), (proposed, proposed)]
     return [*(known if fit.failures else []), (None, None)]
@@ -109,7 +119,7 @@ def _batch(
     bounds: Sequence[Bound],
     risks: tuple[float | None, float | None],
 ) -> tuple[list[Architecture], list[Architecture]]:
-    """What is built, and what is proposed."""
+    """Built and proposed architectures; adds them to ``taken``."""
     on_built, on_proposed = ([*bounds, *([] if risk is None else [failure_bound(risk)])] for risk in risks)
     built = _new(_built(fit, names, n, taken, on_built), taken, round(share * n))
     turns = zip_longest(*(_proposed(fit, name, n, taken, on_proposed) for name in names))
@@ -124,29 +134,33 @@ def random_batch(
     rng: np.random.Generator,
     inside: Inside | None = None,
 ) -> list[Candidate]:
-    """``n`` random architectures that were not asked for before, fewer where the space has no more.
+    """Returns ``n`` new random candidates; fewer if the space has no more.
 
     Parameters
     ----------
+    seen
+        Architectures that must not be returned.
+    rng
+        Its state is copied, so equal generators give equal candidates, however many are drawn.
     inside
-        Which may be evaluated; all if None. Of at most 20,000 draws those are taken.
+        Tells which may be evaluated; all if None. At most 20,000 samples are tested.
     """
     total, wanted = count_architectures(space), n + len(seen)
     while True:
-        # Draws with equal seeds begin alike, whatever their number.
-        drawn = sample(space, min(wanted, total), deepcopy(rng))
-        new = drawn if inside is None else [a for a, i in zip(drawn, inside(drawn), strict=True) if i]
+        # Samples of equal generators have a common prefix, whatever their number.
+        sampled = sample(space, min(wanted, total), deepcopy(rng))
+        new = sampled if inside is None else [a for a, i in zip(sampled, inside(sampled), strict=True) if i]
         found = _new(new, set(seen), n)
-        if len(found) == n or inside is None or wanted >= min(total, _MOST_DRAWN):
+        if len(found) == n or inside is None or wanted >= min(total, _MAX_SAMPLES):
             return [Candidate(a, RANDOM) for a in found]
-        wanted = min(4 * wanted, _MOST_DRAWN)
+        wanted = min(4 * wanted, _MAX_SAMPLES)
 
 
 def _proposed(
     fit: Fit, target: str, n: int, taken: Collection[Architecture], bounds: Sequence[Bound]
 ) -> list[Architecture]:
     target_fit = fit.of(target)
-    # What was asked for and has no label, as it failed, would be proposed again: ask for so many more.
+    # Failed evaluations have no label and would be proposed again, so request that many more.
     more = len(set(taken) - set(target_fit.scorer.architectures))
     if not bounds:
         return [one.architecture for one in propose(target_fit, n + more)]
@@ -159,16 +173,16 @@ def _built(
     if len(targets) == 1:
         built = build_predicted(fit, targets[0], n + len(seen), bounds).built
         return [one.architecture for one in built]
-    front = build_front(fit, _FRONT * n, targets=targets, bounds=bounds).architectures
-    # Sums of scores may be within a bound that their prediction is beyond.
+    front = build_front(fit, _FRONT_FACTOR * n, targets=targets, bounds=bounds).architectures
+    # Sums of scores may satisfy a bound that the prediction violates.
     inside = within_bounds(fit, front, bounds)
     if not inside.any():
-        raise Infeasible("nothing of the front is predicted to be within all bounds", where="--where")
+        raise Infeasible("no point of the front is predicted to be within all bounds", where="--where")
     return [a for a, i in zip(front, inside, strict=True) if i]
 
 
 def _nearest(fit: Fit, n: int, taken: set[Architecture], bounds: Sequence[Bound]) -> list[Architecture]:
-    """For each bound on a target in turn the best by that target, bounds on exact costs held."""
+    """The best by each bounded target in turn, within the bounds on exact costs."""
     named = {target_fit.target.name: target_fit for target_fit in fit.targets}
     exact = [b for b in bounds if b.name not in named]
     own = [b for b in bounds if b.name in named and named[b.name].target.sign == -b.sign]
@@ -177,7 +191,7 @@ def _nearest(fit: Fit, n: int, taken: set[Architecture], bounds: Sequence[Bound]
 
 
 def _new(architectures: Iterable[Architecture], taken: set[Architecture], most: int) -> list[Architecture]:
-    """The first ``most`` that are not taken; they are from then on."""
+    """The first ``most`` architectures that are not taken; adds them to ``taken``."""
     found: list[Architecture] = []
     for architecture in architectures:
         if len(found) == most:

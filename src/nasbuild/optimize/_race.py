@@ -1,4 +1,4 @@
-"""The end of a loop under noise: the most promising are evaluated again, and the best of them is chosen."""
+"""The race at the end of a loop: repeats the most promising architectures to choose the best under noise."""
 
 from __future__ import annotations
 
@@ -14,25 +14,27 @@ from nasbuild.score import Fit
 from nasbuild.search import Goal, Metrics
 from nasbuild.space import Architecture, Space, architecture_id
 
-RACERS, LAST = 4, 2
-"""Architectures that are repeated, and those of them that share the second half of a race."""
+MAX_RACERS = 4
+"""Architectures that are repeated in the first half of a race."""
+FINALISTS = 2
+"""Architectures that are repeated in the second half."""
 
 Repeat = Callable[[int, Sequence[Architecture]], Mapping[Architecture, Result]]
-"""Evaluates architectures with the other seed of that number, from 1."""
+"""Evaluates architectures with the n-th other seed, from 1."""
 
 
 @dataclass(frozen=True)
 class Racer:
-    """An architecture that is evaluated again.
+    """An architecture in a race.
 
     Attributes
     ----------
     first
-        Its value in the rounds. It was picked by that, so it flatters.
+        Its value in the rounds, biased by selection.
     predicted, std
-        y' of the last fit and its deviation; NaN without a fit.
+        y' of the last fit and its standard deviation; NaN without a fit.
     readings
-        Values of the repetitions that succeeded, in their order.
+        Values of the successful repetitions, in order. All values are in the target's unit.
     """
 
     architecture: Architecture
@@ -43,30 +45,30 @@ class Racer:
 
     @property
     def mean(self) -> float:
-        """Of the repetitions, and of the first value as long as there are none."""
+        """Mean of the repetitions; the first value if there are none."""
         return float(np.mean(self.readings)) if self.readings else self.first
 
     @property
     def error(self) -> float:
-        """Standard error of the mean of the repetitions; NaN of fewer than two."""
+        """Standard error of the mean of the repetitions; NaN for fewer than two."""
         n = len(self.readings)
         return float(np.std(self.readings, ddof=1)) / n**0.5 if n > 1 else float("nan")
 
 
 @dataclass(frozen=True)
 class Race:
-    """What came of a race.
+    """Result of a race.
 
     Attributes
     ----------
     racers
-        Best first: those of the last lap, then the others. The first is the chosen one.
+        Best first: the finalists, then the others. The first one is chosen.
     metrics
-        Of each racer, the mean of every metric over all its evaluations.
+        For each racer, the mean of every metric over all its evaluations.
     spent, failed
-        Evaluations, and those of them that told no value.
+        Number of repetitions, and of those without a value.
     same
-        Whether every repetition told what the first evaluation had told, and the race ended for that.
+        Whether the race ended early because every first repetition equalled the first evaluation.
     """
 
     racers: tuple[Racer, ...]
@@ -80,7 +82,7 @@ class Race:
         return self.racers[0].architecture
 
     def rows(self, space: Space) -> list[dict[str, Any]]:
-        """Every racer as plain data, best first; None for what is not known."""
+        """Racers as plain data, best first; None for unknown values."""
         return [
             {
                 "id": architecture_id(space, one.architecture),
@@ -94,11 +96,12 @@ class Race:
         ]
 
 
-def most_promising(found: Evaluations, fit: Fit | None, n: int = RACERS) -> list[Racer]:
-    """The ``n`` most promising of all that were evaluated within bounds, best first: by the mean of measured value and y'.
+def most_promising(found: Evaluations, fit: Fit | None, n: int = MAX_RACERS) -> list[Racer]:
+    """Returns the ``n`` most promising evaluated architectures within bounds, best first.
 
-    A single evaluation is noisy, and y' does not know all that an architecture has of its own; the mean of the two
-    errs less than either. Without a fit, by what was measured.
+    They are ranked by the mean of the measured value and y'. A single measurement is noisy, and y' misses
+    effects of the individual architecture; their mean errs less than either. Without a fit, they are ranked
+    by the measured value.
     """
     known = np.flatnonzero(found.inside)
     architectures = [found.architectures[i] for i in known]
@@ -114,49 +117,53 @@ def most_promising(found: Evaluations, fit: Fit | None, n: int = RACERS) -> list
 def race(
     racers: Sequence[Racer], metrics: Mapping[Architecture, Metrics], goal: Goal, n: int, repeat: Repeat
 ) -> Race:
-    """Spend ``n`` evaluations on repeating racers, and tell which is the best.
+    """Spends ``n`` evaluations on repeating architectures, and ranks them by their means.
 
-    Sequential halving (Karnin, Koren and Somekh, 2013) in two laps: the first half of the evaluations is shared equally
-    by all racers, what is left by the `LAST` best of them. The repetition of a number has the same seed for all, so
-    that what a seed does to all of them alike does not tell them apart. An evaluation that fails is spent. Where all of
-    the first repetitions tell what was told before, the evaluator has no noise, and the race ends.
+    This is sequential halving (Karnin, Koren and Somekh, 2013) in two laps. All racers share the first half
+    of the evaluations equally, and the `FINALISTS` share the rest. The same repetition of all racers has the
+    same seed, so common effects of a seed cancel. Failed evaluations count as spent. If all first
+    repetitions equal the earlier values, the evaluator has no noise, and the race ends.
 
     Parameters
     ----------
     racers
-        Best first: where evaluations can't be shared equally, the first one gets one more.
+        Best first; leading ones get one more evaluation if the budget can't be shared equally.
     metrics
-        What the evaluations of the rounds told.
+        Metrics of the racers in the rounds.
+    n
+        Number of evaluations.
+    repeat
+        Evaluates architectures with another seed.
     """
-    told: dict[Architecture, list[Metrics]] = {r.architecture: [metrics[r.architecture]] for r in racers}
+    results: dict[Architecture, list[Metrics]] = {r.architecture: [metrics[r.architecture]] for r in racers}
     order, number, spent, same = list(racers), 0, 0, False
-    for most, budget in ((len(order), n // 2), (LAST, n)):
+    for most, budget in ((len(order), n // 2), (FINALISTS, n)):
         runners = order[:most]
         while spent < budget and not same:
             some = [r.architecture for r in runners[: budget - spent]]
-            # The first lap gives no one more than others: what is left of it goes to the last.
-            if len(some) < len(runners) and most != LAST:
+            # The first lap treats all racers equally; its remainder goes to the second lap.
+            if len(some) < len(runners) and most != FINALISTS:
                 break
             number += 1
             for architecture, result in repeat(number, some).items():
                 known = {name: metrics[architecture][name] for name in goal.costs}
-                told[architecture].append({**known, **(result.metrics or {})})
+                results[architecture].append({**known, **(result.metrics or {})})
             spent += len(some)
-            same = number == 1 and _same(goal, told, some)
-        runners = [replace(r, readings=_values(goal, told[r.architecture][1:])) for r in runners]
-        # What was not repeated, or never with success, keeps its order behind the others.
+            same = number == 1 and _same(goal, results, some)
+        runners = [replace(r, readings=_values(goal, results[r.architecture][1:])) for r in runners]
+        # Racers without a successful repetition keep their order behind the others.
         order = sorted(runners, key=lambda r: _place(r, goal.targets[0].sign)) + order[most:]
     known = sum(len(r.readings) for r in order)
-    means = {r.architecture: _mean(told[r.architecture]) for r in order}
+    means = {r.architecture: _mean(results[r.architecture]) for r in order}
     if goal.bounds:
-        # What was measured again may be outside a bound that the first measurement was within.
+        # The mean may violate a bound that the first measurement satisfied.
         inside = dict(zip(means, _inside(goal, means), strict=True))
         order.sort(key=lambda r: not inside[r.architecture])
     return Race(tuple(order), means, spent, spent - known, same)
 
 
 def _inside(goal: Goal, means: Mapping[Architecture, Metrics]) -> np.ndarray:
-    """Whether bounds on what is measured hold for the means."""
+    """Whether the bounds on measured metrics hold for the means, (racers,) bool."""
     measured = replace(goal, bounds=tuple(b for b in goal.bounds if b.name in goal.metrics))
     named = [*measured.metrics, *goal.costs]
     return measured.within({name: _column(list(means.values()), name) for name in named})
@@ -170,25 +177,27 @@ def _place(racer: Racer, sign: int) -> tuple[bool, float]:
     return not racer.readings, -sign * racer.mean if racer.readings else 0.0
 
 
-def _same(goal: Goal, told: Mapping[Architecture, Sequence[Metrics]], some: Sequence[Architecture]) -> bool:
-    """Whether all repetitions told the value of the rounds."""
-    values = [_values(goal, told[a]) for a in some]
+def _same(
+    goal: Goal, results: Mapping[Architecture, Sequence[Metrics]], some: Sequence[Architecture]
+) -> bool:
+    """Whether all repetitions equal the value in the rounds."""
+    values = [_values(goal, results[a]) for a in some]
     return all(len(v) > 1 and len(set(v)) == 1 for v in values)
 
 
-def _values(goal: Goal, told: Sequence[Metrics]) -> tuple[float, ...]:
-    """The target's value of each evaluation that has one."""
-    columns = {name: _column(told, name) for name in (*goal.metrics, *goal.costs)}
-    values = goal.values(columns)[:, 0] if told else np.zeros(0)
+def _values(goal: Goal, results: Sequence[Metrics]) -> tuple[float, ...]:
+    """Values of the target in the evaluations that have one."""
+    columns = {name: _column(results, name) for name in (*goal.metrics, *goal.costs)}
+    values = goal.values(columns)[:, 0] if results else np.zeros(0)
     return tuple(values[~np.isnan(values)].tolist())
 
 
-def _mean(told: Sequence[Metrics]) -> Metrics:
-    names = dict.fromkeys(name for one in told for name in one)
-    columns = {name: _column(told, name) for name in names}
+def _mean(results: Sequence[Metrics]) -> Metrics:
+    names = dict.fromkeys(name for one in results for name in one)
+    columns = {name: _column(results, name) for name in names}
     return {n: None if np.isnan(c).all() else float(np.nanmean(c)) for n, c in columns.items()}
 
 
-def _column(told: Sequence[Metrics], name: str) -> np.ndarray:
-    found = [one.get(name) for one in told]
+def _column(results: Sequence[Metrics], name: str) -> np.ndarray:
+    found = [one.get(name) for one in results]
     return np.array([np.nan if v is None else v for v in found], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Evaluations of a loop: those that another process is at are waited for, and repetitions have other seeds."""
+"""Evaluations of the loop: waits for other processes, and repeats architectures with other seeds."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from nasbuild.optimize._race import Repeat
 from nasbuild.space import Architecture
 
 OTHER = 10_000
-"""Seeds of repetitions are so far apart: seed + 10,000, seed + 20,000, and so on."""
-_WAIT = 1.0  # seconds between two looks at what another process evaluates
+"""Distance between the seeds of repetitions: seed + 10,000, seed + 20,000, and so on."""
+_WAIT = 1.0  # seconds between polls of evaluations in another process
 
 Progress = Callable[[str, int, int, str], None]
-"""Called with what is being done, how much of it is done, how much there is, and what it came to."""
+"""Called with the current activity, the number done, the total, and a note."""
 
 
 def evaluated(
@@ -28,7 +28,7 @@ def evaluated(
     *,
     renew: bool = False,
 ) -> dict[Architecture, Result]:
-    """Results of all; those that another process is at are waited for."""
+    """Evaluates architectures, and waits for those that another process is evaluating."""
     while True:
         results = evaluate_all(
             spec,
@@ -53,7 +53,15 @@ def repeating(
     again: bool = False,
     progress: Progress = lambda *_: None,
 ) -> Repeat:
-    """Evaluates with other seeds, ``n`` in all, each seed's a study of its own in the same database."""
+    """Makes the function that repeats evaluations with other seeds.
+
+    Each seed has a study of its own in the store's database.
+
+    Parameters
+    ----------
+    n
+        Planned number of repetitions, for the progress.
+    """
     done = 0
 
     def repeat(number: int, some: Sequence[Architecture]) -> Mapping[Architecture, Result]:

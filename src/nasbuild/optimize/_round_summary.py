@@ -1,4 +1,4 @@
-"""Rounds of a loop: what was asked for, what was predicted of it, and what came of it."""
+"""Rounds of a loop: settings, plans of candidates with predictions, and summaries of results."""
 
 from __future__ import annotations
 
@@ -17,28 +17,32 @@ ROUNDS = 4
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """How a loop goes.
+    """Settings of a loop.
 
     Attributes
     ----------
     rounds
-        Of building and proposing, after the first one, which is random; None for as many as the budget holds.
+        Number of rounds after the first, random one; None for as many as the budget allows.
     batch
-        Architectures of a round.
+        Evaluations per round.
     first
-        Random ones to begin with; twice a batch, but 20 at least, if None.
+        Random evaluations of the first round; if None, twice a batch, but at least 20.
     budget
-        Evaluations in all; None for all rounds and the race.
+        Total number of evaluations; None for all rounds and the race.
     seed
-        Of drawing and of fits.
+        Seed of sampling and of fits.
     race
-        Evaluations, the last of all, that repeat the most promising architectures with other seeds
-        (`nasbuild.optimize.race`), so that noise chooses less.
+        Number of final evaluations that repeat the most promising architectures with other seeds
+        (`nasbuild.optimize.race`), to choose among them despite noise.
 
     Raises
     ------
     NasbuildError
-        If one is too small, neither rounds nor budget tell when to end, or the race takes the whole budget.
+        If a number is too small, both rounds and budget are missing, or the race takes the whole budget.
+
+    >>> settings = LoopSettings(rounds=3, batch=8, race=16)
+    >>> settings.begin, settings.explored, settings.total
+    (20, 44, 60)
     """
 
     rounds: int | None = ROUNDS
@@ -55,7 +59,7 @@ class LoopSettings:
             if value is not None and value < least:
                 raise NasbuildError(f"the number is {value}", where=f"--{name}", allowed=f"{least} or more")
         if self.rounds is None and self.budget is None:
-            raise NasbuildError("nothing tells when to end", todo="give --rounds or --budget")
+            raise NasbuildError("neither rounds nor a budget are given", todo="give --rounds or --budget")
         if self.budget is not None and self.race >= self.budget:
             raise NasbuildError(
                 f"the race takes all of the {self.budget} evaluations",
@@ -64,7 +68,7 @@ class LoopSettings:
             )
 
     def check(self, goal: Goal) -> None:
-        """Refuse a race for several targets, whose front has no single best.
+        """Refuses a race for several targets, whose front has no single best.
 
         Raises
         ------
@@ -75,40 +79,40 @@ class LoopSettings:
             raise NasbuildError(
                 f"a race has one target, there are {len(goal.targets)}",
                 where="--race",
-                todo="leave it out, or make one equation of them",
+                todo="leave it out, or combine them in one equation",
             )
 
     @property
     def begin(self) -> int:
-        """Architectures of the first round."""
+        """Evaluations of the first round."""
         return max(2 * self.batch, 20) if self.first is None else self.first
 
     @property
     def explored(self) -> int:
         """Evaluations of all rounds."""
         planned = None if self.rounds is None else self.begin + self.rounds * self.batch
-        left = None if self.budget is None else self.budget - self.race
-        return min(n for n in (planned, left) if n is not None)
+        available = None if self.budget is None else self.budget - self.race
+        return min(n for n in (planned, available) if n is not None)
 
     @property
     def total(self) -> int:
-        """Evaluations in all."""
+        """Total number of evaluations, including the race."""
         return self.explored + self.race
 
 
 @dataclass(frozen=True, eq=False)
 class RoundPlan:
-    """What a round asks for.
+    """Candidates of a round, and their predictions before it.
 
     Attributes
     ----------
     predicted, std
-        y' of the targets and its deviation before the round, (asked, targets), in their units; NaN for random
-        ones of the first round, of which nothing is known.
+        y' of the targets and its standard deviation before the round, (candidates, targets), in each
+        target's unit; NaN without a fit, as in the first round.
     note
-        Why a round is random though it is not the first.
+        Why a later round is random; empty otherwise.
     failing
-        Fitted probability of failing before the round, (asked,); None where nothing told failures from bad luck.
+        Fitted probability of failing before the round, (candidates,); None without a model of failures.
     """
 
     candidates: tuple[Candidate, ...]
@@ -120,28 +124,30 @@ class RoundPlan:
 
 @dataclass(frozen=True)
 class RoundSummary:
-    """What came of a round, for a table or a picture.
+    """Summary of the results of a round.
 
     Attributes
     ----------
     number
-        From 0, the random one.
+        Number of the round; 0 is the random one.
     done
-        Of how many of the round all targets are known.
+        Evaluations in which every target and bounded metric was measured.
     failed
-        Of how many one is not.
-    expected
-        How many were expected to fail, by the fitted probabilities; NaN where there were none.
-    outside
-        Of how many that were done a bound does not hold, by what was measured.
+        The other evaluations.
     predicted, std
-        For each target, the best prediction of the round and its deviation; NaN in the first.
+        For each target, the best prediction of the round and its standard deviation; NaN without a fit.
     found
-        For each target, the best measured in the round within the bounds; NaN if there is none.
+        For each target, the best measurement of the round within the bounds; NaN if there is none.
     best
-        For each target, the best measured so far within the bounds.
+        For each target, the best measurement so far within the bounds; NaN if there is none.
     volume
-        Hypervolume so far of all targets within the bounds, of the box of the first round (`nasbuild.search.Box`).
+        Hypervolume so far of results within the bounds, relative to the first round (`nasbuild.search.Box`).
+    note
+        Why a later round was random; empty otherwise.
+    outside
+        Number of measured architectures that violate a bound.
+    expected
+        Expected number of failures by the fitted probabilities; NaN without a model of failures.
     """
 
     number: int
@@ -159,22 +165,24 @@ class RoundSummary:
 
 @dataclass(frozen=True, eq=False)
 class Evaluations:
-    """All that was evaluated, in the order in which it was asked for.
+    """All evaluations of a loop's rounds, in the order of their candidates.
 
     Attributes
     ----------
+    origins
+        Origin of each candidate, such as ``"built"`` (`nasbuild.optimize.Candidate`).
     values
-        Targets, (architectures, targets), in their own units; NaN where an evaluation failed.
+        Values of the targets, (architectures, targets), in their own units; NaN if an evaluation failed.
     rounds
-        Number of the round of each, (architectures,).
+        Number of the round, (architectures,) int64.
     predicted, std, failing
-        As in `RoundPlan`, (architectures, targets); the last (architectures,).
-    summaries
-        What came of each round.
+        As in `RoundPlan`; (architectures, targets), and the last (architectures,).
     inside
-        Whether all targets are known and all bounds hold, by what was measured, (architectures,) bool.
+        Whether all targets are measured and all bounds hold, (architectures,) bool.
     bounded
-        What was measured of each metric that is bounded, (architectures,); NaN where that failed.
+        Measured values of each bounded metric, (architectures,); NaN if an evaluation failed.
+    summaries
+        Summary of each round.
     """
 
     goal: Goal
@@ -191,7 +199,7 @@ class Evaluations:
 
     @property
     def known(self) -> np.ndarray:
-        """Whether all targets and all that is bounded could be measured, (architectures,) bool."""
+        """Whether all targets and bounded metrics were measured, (architectures,) bool."""
         columns = [*self.values.T, *self.bounded.values()]
         return np.asarray(~np.isnan(np.column_stack(columns)).any(axis=1))
 
@@ -206,7 +214,7 @@ def gather_rounds(
     metrics: Mapping[Architecture, Mapping[str, float | None]],
     space: Space,
 ) -> Evaluations:
-    """What was evaluated of rounds; what ``metrics`` does not hold was not asked for yet."""
+    """Collects the evaluations of rounds; candidates without an entry in ``metrics`` are still open."""
     rows = [
         (asked, n, r.predicted[i], r.std[i], np.nan if r.failing is None else r.failing[i])
         for n, r in enumerate(rounds)
@@ -239,17 +247,17 @@ def gather_rounds(
 
 
 def _summaries(found: Evaluations, notes: Sequence[str]) -> tuple[RoundSummary, ...]:
-    signs, told = found.signs, []
+    signs, summaries = found.signs, []
     losses = found.goal.losses(found.values)
     known, inside = found.known, found.inside
-    # What is outside bounds is no result; the box is that of the first round as a whole, which holds more.
+    # Results are only those within bounds; the box covers the whole first round, which is larger.
     values = np.where(inside[:, None], found.values, np.nan) if found.goal.bounds else found.values
     box = Box.of(losses[found.rounds == 0]) if len(losses) else None
     for number in range(int(found.rounds.max(initial=-1)) + 1):
         now = np.flatnonzero(found.rounds == number)
         until = np.flatnonzero(found.rounds <= number)
         place = _places(found.predicted[now] * signs)
-        told.append(
+        summaries.append(
             RoundSummary(
                 number,
                 int(known[now].sum()),
@@ -264,11 +272,11 @@ def _summaries(found: Evaluations, notes: Sequence[str]) -> tuple[RoundSummary, 
                 float(found.failing[now].sum()),
             )
         )
-    return tuple(told)
+    return tuple(summaries)
 
 
 def _places(worth: np.ndarray) -> list[int | None]:
-    """Row of the greatest value of each column; None where all are NaN."""
+    """Row of the largest value of each column; None if all are NaN."""
     return [None if np.isnan(c).all() else int(np.nanargmax(c)) for c in worth.T]
 
 

@@ -1,4 +1,4 @@
-"""A search in a folder: written as it goes, taken up where it stopped."""
+"""A search in a folder: results are written after each generation, and a stopped search continues."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ from nasbuild.table import table_from_evaluations, write_table
 
 SCHEMA_VERSION = 2
 STORE = "store.db"
-"""A search keeps its evaluations there, in its folder, where no other store is named."""
+"""Default store of the evaluations, in the folder of the search."""
 _SETTINGS, _SPACE, _EVALUATED, _FRONT = "search.json", "space.yaml", "archs.jsonl", "front.jsonl"
 
 
 @dataclass(frozen=True)
 class SearchFolder:
-    """A folder for a search: a new one, or of the same search, that is to go on.
+    """A folder for a search: a new one, or that of the same search to continue.
 
     Attributes
     ----------
     space
-        What is searched; the evaluator's own, or a part of it.
+        The space to search: the evaluator's own, or a part of it.
     start
-        Architectures that the first generation begins with.
+        Architectures of the first generation; random ones fill it up.
 
     Raises
     ------
     NasbuildError
-        If the folder holds something else, or a search with other settings.
+        If the folder contains something else, or a search with other settings.
     """
 
     folder: Path
@@ -61,7 +61,7 @@ class SearchFolder:
 
     @property
     def store(self) -> str:
-        """Where its evaluations are kept if nothing else is said; its folder is made for that."""
+        """Path of the default store; creates the folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
         return str(self.folder / STORE)
 
@@ -74,40 +74,52 @@ class SearchFolder:
         renew: bool = False,
         progress: Progress = lambda *_: None,
     ) -> tuple[SearchResult, list[Result]]:
-        """Search until the budget is spent; what was found, and the result of each evaluation in its order.
+        """Searches until the budget is spent.
 
-        ``archs.jsonl`` is a table of all evaluations, in order, ``front.jsonl`` holds those that none beats,
-        ``space.yaml`` what was searched, ``search.json`` the settings and the hypervolume after every generation.
-        What went before is not read from there but found again: the search is run anew from its seed, and the store
-        answers what it knows. So a search that was stopped anywhere ends exactly like one that was not, and one with a
-        larger budget begins like the smaller one.
+        A stopped search is replayed from its seed, with known evaluations from the store. So it ends as if it
+        had never been stopped, and a search with a larger budget starts like one with a smaller budget.
+
+        The folder contains:
+
+        - ``archs.jsonl``: a table of all evaluations, in order.
+        - ``front.jsonl``: the non-dominated ones.
+        - ``space.yaml``: the space searched.
+        - ``search.json``: the settings, and the hypervolume after every generation.
 
         Parameters
         ----------
+        executor
+            Where evaluations run; in this process if None.
         again
-            Evaluate what failed once more; the search goes on from there as what comes of it decides.
+            Evaluate failed architectures again; the results may change the rest of the search.
         renew
-            Evaluate once more what other code of the evaluator told; as well.
+            Evaluate again what was evaluated with other code of the evaluator.
+        progress
+            Called with the current activity, the number done, the total, and a note.
+
+        Returns
+        -------
+        The result of the search, and the result of each evaluation in order.
 
         Raises
         ------
         NasbuildError
-            If no evaluation of the first generation told what is wanted.
+            If no evaluation of the first generation yields the metrics of the goal.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        save_space(self._told_space(), self.folder / _SPACE)
+        save_space(self._space_with_metrics(), self.folder / _SPACE)
         search = Search(self.space, self.goal, self.settings, self.start)
         results: dict[Architecture, Result] = {}
         self._write_settings(())
         note = ""
         while asked := search.ask():
-            tell = _Teller(progress, len(results), len(asked), self.settings.budget, note)
-            told = evaluated(self.spec, asked, store, executor, again, tell, renew=renew)
+            report = _Reporter(progress, len(results), len(asked), self.settings.budget, note)
+            new = evaluated(self.spec, asked, store, executor, again, report, renew=renew)
             if not results:
-                self._check_first(told)
-            results |= {a: told[a] for a in asked}
+                self._check_first(new)
+            results |= {a: new[a] for a in asked}
             missing = dict.fromkeys(self.goal.metrics)
-            search.tell([{**missing, **(told[a].metrics or {})} for a in asked])
+            search.tell([{**missing, **(new[a].metrics or {})} for a in asked])
             found = search.result()
             self._write(found, results)
             note = f"{len(found.front)} on the front, hypervolume {found.volumes[-1]:.3f}"
@@ -121,13 +133,13 @@ class SearchFolder:
         write_table(table_from_evaluations(self.space, front), self.folder / _FRONT)
         self._write_settings(found.volumes)
 
-    def _check_first(self, told: Mapping[Architecture, Result]) -> None:
+    def _check_first(self, results: Mapping[Architecture, Result]) -> None:
         names = self.goal.metrics
-        if all(any((r.metrics or {}).get(name) is None for name in names) for r in told.values()):
-            raise nothing_measured(names, list(told.values()), "first generation")
+        if all(any((r.metrics or {}).get(name) is None for name in names) for r in results.values()):
+            raise nothing_measured(names, list(results.values()), "first generation")
 
     def _settled(self) -> dict[str, Any]:
-        """All that decides what is asked for; the budget only tells when to end."""
+        """The settings that determine the candidates; the budget only limits their number."""
         chosen = asdict(self.settings)
         del chosen["budget"]
         return {
@@ -144,24 +156,24 @@ class SearchFolder:
             return
         if not (folder / _SETTINGS).is_file():
             raise NasbuildError(
-                "holds something else than a search", where=str(folder), todo="name another place"
+                "contains something other than a search", where=str(folder), todo="name another place"
             )
         earlier = _settings(folder / _SETTINGS)
         for name, value in self._settled().items():
             if earlier.get(name) != value:
                 raise NasbuildError(
-                    f"holds a search with another {name}",
+                    f"contains a search with another {name}",
                     where=str(folder),
-                    todo="name another place, or go on with the settings of search.json",
+                    todo="name another place, or continue with the settings of search.json",
                 )
         before = load_space(folder / _SPACE)
         if space_to_dict(before)["stages"] != space_to_dict(self.space)["stages"]:
             raise NasbuildError(
-                "holds a search in another space", where=str(folder), todo="name another place"
+                "contains a search in another space", where=str(folder), todo="name another place"
             )
 
-    def _told_space(self) -> Space:
-        """The space with directions of the metrics that are targets, so that its table can be learnt from."""
+    def _space_with_metrics(self) -> Space:
+        """The space with directions of the target metrics, so that its table can be fitted."""
         more = {t.name: t.metric for t in self.goal.targets if t.metric is not None}
         return replace(self.space, metrics={**self.space.metrics, **more})
 
@@ -177,8 +189,8 @@ class SearchFolder:
 
 
 @dataclass(frozen=True)
-class _Teller:
-    """Tells how far evaluations are; of a generation's last one its end tells more."""
+class _Reporter:
+    """Reports the progress of evaluations; the last one of a generation is reported with its summary."""
 
     progress: Progress
     before: int
@@ -192,7 +204,7 @@ class _Teller:
 
 
 def _is_own(name: str) -> bool:
-    """Whether a file may stand in a folder in which no search was begun: it is a store, or a killed process left it."""
+    """Whether a file may exist in the folder of a new search: a store, or a partial file of a killed process."""
     return name.startswith(STORE) or PARTIAL.fullmatch(name) is not None
 
 
@@ -205,6 +217,6 @@ def _settings(path: Path) -> dict[str, Any]:
         raise NasbuildError("is damaged", where=str(path), todo="search in another folder") from None
     if not isinstance(found, dict) or found.get("schema") != SCHEMA_VERSION:
         raise NasbuildError(
-            "is of a version that this one can't read", where=str(path), allowed=f"schema {SCHEMA_VERSION}"
+            "has a version that can't be read here", where=str(path), allowed=f"schema {SCHEMA_VERSION}"
         )
     return found

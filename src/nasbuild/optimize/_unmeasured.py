@@ -1,4 +1,4 @@
-"""What is said where no evaluation of the first ones tells what is wanted."""
+"""The error if no first evaluation yields the metrics of the goal."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from nasbuild.evaluate import Result
 
 
 def nothing_measured(wanted: Sequence[str], results: Sequence[Result], first: str) -> NasbuildError:
-    """An error with the most frequent reason.
+    """The error, with the most frequent reason of failure.
 
     Parameters
     ----------
     first
-        Which evaluations these were, such as the first round.
+        Name of these evaluations, such as "first round".
     """
     reasons = Counter(why for r in results if (why := r.reason or "; ".join(r.notes)))
     why = f" ({reasons.most_common(1)[0][0]})" if reasons else ""
     return NasbuildError(
-        f"none of the {len(results)} evaluations of the {first} told {' and '.join(wanted)}{why}",
+        f"none of the {len(results)} evaluations of the {first} measured {' and '.join(wanted)}{why}",
         where="--evaluator",
-        todo="mend it and go on with --retry-failed or --again, or name another one",
+        todo="fix it and continue with --retry-failed or --again, or name another one",
     )

@@ -1,6 +1,6 @@
-"""Room ``search``: evolution and its baselines on a full or reduced space, for a given number of evaluations."""
+"""Room ``search``: evolutionary search of a full or reduced space with a budget of evaluations."""
 
-from nasbuild.search._goal import Box, Goal, layers, parse_goal
+from nasbuild.search._goal import Box, Goal, layer_counts, parse_goal
 from nasbuild.search._insight import layer_insight_space
 from nasbuild.search._search_loop import (
     METHODS,
@@ -21,8 +21,8 @@ __all__ = [
     "Search",
     "SearchResult",
     "SearchSettings",
+    "layer_counts",
     "layer_insight_space",
-    "layers",
     "parse_goal",
     "search",
 ]

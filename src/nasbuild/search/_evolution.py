@@ -1,4 +1,4 @@
-"""NSGA-II over architectures: pymoo's, with ways to draw and change architectures of ours.
+"""NSGA-II over architectures: pymoo's algorithm with operators for architectures.
 
 Deb et al., "A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II", 2002.
 """
@@ -29,21 +29,21 @@ from nasbuild.space import (
 )
 
 Mutate = Callable[[Space, Architecture, np.random.Generator], Architecture]
-_TRIES = 100  # random draws for each architecture that is missing, before a space counts as seen
-_AGAIN = 20  # changes that are tried for one that is likely to fail
-_RISK = 0.5  # probability of failing above which one is
+_MAX_TRIES = 100  # random draws per missing architecture, before a space counts as exhausted
+_MAX_MUTATIONS = 20  # attempts to mutate into an architecture that is unlikely to fail
+_MAX_FAILURE = 0.5  # probability of failing above which an architecture is avoided
 
 
 class Evolution:
-    """Asks for architectures that were never asked for, and learns from what is told of them.
+    """NSGA-II with an ask-and-tell interface that never asks for an architecture twice.
 
-    pymoo sees numbers of architectures, the architectures themselves stay here.
+    pymoo handles numbers; this class maps them to architectures.
 
     Attributes
     ----------
     failures
-        Where evaluations fail, as soon as that is known: what is more likely to fail than not is drawn or changed anew,
-        a limited number of times.
+        Model of where evaluations fail, once it can be fitted. Architectures that are more likely to
+        fail than not are sampled or mutated again, a limited number of times.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Evolution:
         self.failures: Failures | None = None
 
     def ask(self) -> list[Architecture]:
-        """The next generation; shorter, and at last empty, where the space holds nothing new."""
+        """Returns the next generation; shorter, and finally empty, once the space is exhausted."""
         asked = self._algorithm.ask() if len(self._asked) < self._total else None
         asked = Population.empty() if asked is None else asked
         self._asked.update(int(individual.X[0]) for individual in asked)
@@ -90,31 +90,39 @@ class Evolution:
         return [self.known[int(individual.X[0])] for individual in self._waiting]
 
     def tell(self, losses: np.ndarray, excess: np.ndarray) -> None:
-        """Losses (asked, targets), less is better, and excess over constraints (asked, constraints)."""
+        """Reports results of the last generation.
+
+        Parameters
+        ----------
+        losses
+            (asked, targets), smaller is better.
+        excess
+            Excess over constraints, (asked, constraints); positive if violated.
+        """
         self._waiting.set("F", losses, "G", excess, "H", np.zeros((len(losses), 0)))
         for individual in self._waiting:
             individual.evaluated = {"F", "G", "H"}
         self._algorithm.tell(infills=self._waiting)
 
     def number(self, architecture: Architecture) -> int:
-        """The number by which pymoo knows an architecture."""
+        """The number that stands for an architecture in pymoo."""
         if architecture not in self._number:
             self._number[architecture] = len(self.known)
             self.known.append(architecture)
         return self._number[architecture]
 
     def seen(self, number: int) -> bool:
-        """Whether it was asked for."""
+        """Whether the architecture of this number was asked for."""
         return number in self._asked
 
     def risky(self, architecture: Architecture) -> bool:
-        """Whether it is more likely to fail than not."""
-        return self.failures is not None and self.failures.probability([architecture])[0] > _RISK
+        """Whether an evaluation is more likely to fail than not."""
+        return self.failures is not None and self.failures.probability([architecture])[0] > _MAX_FAILURE
 
     def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
-        """Numbers of architectures to start from, then of random ones: (count or fewer, 1)."""
+        """Numbers of the start architectures, filled up with random ones, (at most count, 1)."""
         found = dict.fromkeys(self.number(a) for a in self._start)
-        for _ in range(_TRIES * count):
+        for _ in range(_MAX_TRIES * count):
             if len(found) >= min(count, self._total):
                 break
             found.setdefault(self.number(_random(self.space, rng)))
@@ -124,7 +132,7 @@ class Evolution:
         """Numbers of up to ``count`` random architectures that were never asked for, (found, 1)."""
         rng, found = self._algorithm.random_state, dict[int, None]()
         count = min(count, self._total - len(self._asked))
-        for _ in range(_TRIES * count):
+        for _ in range(_MAX_TRIES * count):
             if len(found) == count:
                 break
             number = self.number(_random(self.space, rng))
@@ -134,7 +142,7 @@ class Evolution:
 
 
 def _random(space: Space, rng: np.random.Generator) -> Architecture:
-    """Depths equally likely first, as tables are drawn; of listed modules each is."""
+    """A random architecture: first depths with equal probability, or listed modules with equal probability."""
     if space.tied:
         return random_architecture(space, rng, "depths")
     return Architecture(
@@ -166,7 +174,7 @@ class _Change(Mutation):
 
     def _changed(self, architecture: Architecture, rng: np.random.Generator) -> Architecture:
         found = self.mutate(self.evolution.space, architecture, rng)
-        for _ in range(_AGAIN):
+        for _ in range(_MAX_MUTATIONS):
             if not self.evolution.risky(found):
                 break
             found = self.mutate(self.evolution.space, architecture, rng)
@@ -174,10 +182,10 @@ class _Change(Mutation):
 
 
 class _SwapStages(Crossover):
-    """Two parents give a child that takes each stage from one of them, by chance."""
+    """Uniform crossover of stages: a child takes each stage from either parent."""
 
     def __init__(self, evolution: Evolution, share: float) -> None:
-        # pymoo's own probability is not used: it must be 0.5 at least.
+        # pymoo's own probability is not used, as it must be at least 0.5.
         super().__init__(n_parents=2, n_offsprings=1, prob=1.0)
         self.evolution, self.share = evolution, share
 
@@ -202,7 +210,7 @@ class _SwapStages(Crossover):
 
 
 class _NeverTwice(DuplicateElimination):
-    """Leaves out what was ever asked for, not only what the population holds."""
+    """Removes everything that was ever asked for, not only members of the population."""
 
     def __init__(self, evolution: Evolution) -> None:
         super().__init__()

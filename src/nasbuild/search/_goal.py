@@ -1,4 +1,4 @@
-"""What a search is for: targets to be made best, and bounds to stay within."""
+"""The goal of a search: targets to optimise, and bounds to satisfy."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ from nasbuild.objective import Target, parse_target
 from nasbuild.space import Architecture, Metric, Space
 from nasbuild.table import Table
 
-_ROUNDING = 1e-9  # of a bound
+_ROUNDING = 1e-9  # relative to a bound
 Columns = Mapping[str, np.ndarray]
 """Metric name to values, (architectures,); NaN where one is missing."""
 
 
 @dataclass(frozen=True)
 class Goal:
-    """Targets that are all to be made best, and bounds on what is measured or known.
+    """Targets to optimise, and bounds on measured metrics or declared costs.
 
     Attributes
     ----------
+    targets
+        Optimised together, each in its own direction.
+    bounds
+        Must all hold.
     costs
-        Declared costs that evaluations do not tell.
+        Names of declared costs in targets and bounds that evaluations do not report.
     """
 
     targets: tuple[Target, ...]
@@ -35,50 +39,60 @@ class Goal:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Names of the metrics that an evaluation has to tell."""
+        """Names of the metrics that an evaluation has to report."""
         named = [n for target in self.targets for n in target.equation.names]
         bounded = [b.name for b in self.bounds if b.name != LAYERS]
         return tuple(n for n in dict.fromkeys([*named, *bounded]) if n not in self.costs)
 
     def exact(self, space: Space, architectures: Sequence[Architecture]) -> dict[str, np.ndarray]:
-        """The number of layers and declared costs, which need no evaluation, (architectures,) each."""
+        """The number of layers and the declared costs, which need no evaluation, each (architectures,)."""
         costs = {name: space.costs[name].values(space, architectures) for name in sorted(self.costs)}
-        return {LAYERS: layers(space, architectures), **costs}
+        return {LAYERS: layer_counts(space, architectures), **costs}
 
     def values(self, columns: Columns) -> np.ndarray:
-        """The targets' values in their own units, (architectures, targets); NaN where there is none."""
+        """Values of the targets in their own units, (architectures, targets); NaN if unknown."""
         found = np.column_stack([target.equation(columns) for target in self.targets])
         return np.where(np.isfinite(found), found, np.nan)
 
     def losses(self, values: np.ndarray) -> np.ndarray:
-        """The targets' values turned so that less is better."""
+        """Values of the targets, (..., targets), with signs such that smaller is better."""
         return -values * np.array([target.sign for target in self.targets], dtype=np.float64)
 
     def excess(self, columns: Columns) -> np.ndarray:
-        """How far each bound is overstepped, relative to it, (architectures, bounds); NaN where not known."""
+        """Relative excess over each bound, (architectures, bounds); NaN if unknown."""
         found = [b.sign * (columns[b.name] - b.value) / (abs(b.value) or 1.0) for b in self.bounds]
         rows = len(next(iter(columns.values()), ()))
         return np.column_stack(found) if found else np.zeros((rows, 0))
 
     def within(self, columns: Columns) -> np.ndarray:
-        """Whether all that was wanted is known and within all bounds, (architectures,) bool."""
-        return ~np.isnan(self.values(columns)).any(axis=1) & self.keeps(columns)
+        """Whether all targets are known and all bounds hold, (architectures,) bool."""
+        return ~np.isnan(self.values(columns)).any(axis=1) & self.bounds_hold(columns)
 
-    def keeps(self, columns: Columns) -> np.ndarray:
+    def bounds_hold(self, columns: Columns) -> np.ndarray:
         """Whether all bounds hold, (architectures,) bool."""
-        # Costs are sums over layers, which round: what is at a bound is within.
+        # Costs are sums over layers, which round: a value at the bound is within.
         return np.asarray((self.excess(columns) <= _ROUNDING).all(axis=1))
 
 
 def parse_goal(
     space: Space, targets: Sequence[str], bounds: Sequence[str], metrics: Mapping[str, Metric]
 ) -> Goal:
-    """Read targets and bounds for an evaluator that tells ``metrics``; what it doesn't may be a declared cost.
+    """Parses targets and bounds.
+
+    Parameters
+    ----------
+    targets
+        Metrics or equations, as in `nasbuild.objective.parse_target`.
+    bounds
+        Texts such as ``latency <= 6``, as in `nasbuild.builder.read_bounds`.
+    metrics
+        Metrics that the evaluator reports. Other names may be costs that the space declares.
 
     Raises
     ------
     NasbuildError
-        If there is no target, one is named twice, or one names a metric that is not told.
+        If there is no target, a target is named twice, a metric is unknown, or nothing needs an
+        evaluation.
     """
     if not targets:
         raise NasbuildError("a search needs a target", allowed=metrics, todo="name one with --target")
@@ -89,7 +103,7 @@ def parse_goal(
     goal = Goal(chosen, limits, frozenset(named & set(space.costs) - set(metrics)))
     if not goal.metrics:
         raise NasbuildError(
-            "nothing that is asked for needs an evaluation: all of it is declared",
+            "neither targets nor bounds need an evaluation: all are declared costs",
             where="--target",
             allowed=metrics,
         )
@@ -106,17 +120,27 @@ def parse_goal(
     return goal
 
 
-def layers(space: Space, architectures: Sequence[Architecture]) -> np.ndarray:
-    """Number of layers, (architectures,); features of the whole architecture are none."""
+def layer_counts(space: Space, architectures: Sequence[Architecture]) -> np.ndarray:
+    """Number of layers of each architecture, (architectures,) float64.
+
+    Features of the whole architecture do not count as a layer.
+    """
     counted = [u for u, stage in enumerate(space.stages) if not stage.is_globals]
     return np.array([sum(len(a.modules[u]) for u in counted) for a in architectures], dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class Box:
-    """Where hypervolume is measured: from the worst of the first generation to its best, in every target.
+    """The reference box of hypervolumes: from the worst to the best of the first generation.
 
-    The volume of that box is 1; a search that goes beyond its best may have more.
+    Its volume is 1. A search that exceeds the best of the first generation may reach more.
+
+    Attributes
+    ----------
+    worst
+        Largest loss of each target, the reference point, (targets,).
+    span
+        Size of the box, (targets,).
     """
 
     worst: np.ndarray
@@ -124,7 +148,7 @@ class Box:
 
     @classmethod
     def of(cls, losses: np.ndarray) -> Box:
-        """The box of losses (architectures, targets); rows with NaN play no part."""
+        """The box of losses (architectures, targets); rows with NaN are ignored."""
         known = losses[~np.isnan(losses).any(axis=1)]
         if not len(known):
             return cls(np.full(losses.shape[1], np.nan), np.ones(losses.shape[1]))
@@ -132,7 +156,7 @@ class Box:
         return cls(known.max(axis=0), np.where(span > 0, span, 1.0))
 
     def volume(self, losses: np.ndarray) -> float:
-        """Hypervolume of losses (architectures, targets), none of them NaN."""
+        """Hypervolume of losses (architectures, targets) without NaN, in units of the box."""
         if not len(losses) or np.isnan(self.worst).any():
             return 0.0
         return float(moocore.hypervolume((losses - self.worst) / self.span, ref=np.zeros(len(self.span))))

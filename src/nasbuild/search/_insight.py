@@ -1,4 +1,4 @@
-"""A space reduced by what single layers do on average: the baseline Layer-Insight."""
+"""The baseline Layer-Insight: a space reduced by the average effect of single layers."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from nasbuild.space import Layer, Module, Space, Stage
 from nasbuild.table import Table
 
 _Key = TypeVar("_Key")
-_MOST = 200_000  # modules that a stage may keep
+_MAX_MODULES = 200_000  # that a stage may keep
 
 
 def layer_insight_space(table: Table, targets: Sequence[Target]) -> Space:
-    """The space in which a layer has, at its place, only what no other beats on average.
+    """Reduces the space of a table to the layers that are non-dominated on average.
 
-    For each stage and place in it, the mean of every target over the rows that have a layer there; the
-    layers that another one beats in all targets are left out, and so are depths, by the same rule.
-    In the paper (section 5.1, after its reference 25) a person chooses by such statistics.
+    For each place of a stage, layers are compared by the mean of every target over the rows that have
+    them. Dominated layers are removed; depths are treated alike. In the paper (section 5.1, after its
+    reference 25), a person selects by such statistics.
 
     Raises
     ------
     NasbuildError
-        If the table lacks a target, or a stage would keep too many modules to be listed.
+        If the table lacks a target, or a stage would keep more than 200,000 modules.
     """
     values = np.full((len(table), len(targets)), np.nan)
     for t, target in enumerate(targets):
@@ -40,23 +40,26 @@ def layer_insight_space(table: Table, targets: Sequence[Target]) -> Space:
     stages = []
     for u, stage in enumerate(table.space.stages):
         modules = [table.architectures[i].modules[u] for i in usable]
-        depths = _unbeaten({d: values[[len(m) == d for m in modules]] for d in stage.depths})
+        depths = _nondominated({d: values[[len(m) == d for m in modules]] for d in stage.depths})
         places = [_layers(modules, values, place) for place in range(max(depths))]
         stages.append(_listed(stage, tuple(sorted(depths)), places))
     return replace(table.space, name=f"{table.space.name[:190]}-insight", stages=tuple(stages))
 
 
 def _layers(modules: Sequence[Module], values: np.ndarray, place: int) -> list[Layer]:
-    """Layers worth having at a place, in the order in which they were met."""
+    """Non-dominated layers at a place, in order of appearance."""
     rows: dict[Layer, list[int]] = {}
     for row, module in enumerate(modules):
         if len(module) > place:
             rows.setdefault(module[place], []).append(row)
-    return _unbeaten({layer: values[own] for layer, own in rows.items()})
+    return _nondominated({layer: values[own] for layer, own in rows.items()})
 
 
-def _unbeaten(groups: dict[_Key, np.ndarray]) -> list[_Key]:
-    """Keys whose mean (rows, targets) no other mean beats; more is better. Those without a row are left out."""
+def _nondominated(groups: dict[_Key, np.ndarray]) -> list[_Key]:
+    """Keys of groups (rows, targets) whose mean no other mean dominates; larger is better.
+
+    Groups without rows are left out.
+    """
     groups = {key: rows for key, rows in groups.items() if len(rows)}
     means = np.array([rows.mean(axis=0) for rows in groups.values()])
     kept = moocore.is_nondominated(means, maximise=True, keep_weakly=True)
@@ -64,7 +67,7 @@ def _unbeaten(groups: dict[_Key, np.ndarray]) -> list[_Key]:
 
 
 def _listed(stage: Stage, depths: tuple[int, ...], places: Sequence[Sequence[Layer]]) -> Stage:
-    """The stage with every module that can be made of the layers of each place, as far as it has them."""
+    """The stage with the modules that can be composed of the given layers of each place."""
     shared = [p for p, f in enumerate(stage.features) if f.name in stage.shared]
     kept: list[Module] = []
     for depth in depths:
@@ -77,16 +80,16 @@ def _listed(stage: Stage, depths: tuple[int, ...], places: Sequence[Sequence[Lay
         for common in groups[0]:
             options = [group.get(common, []) for group in groups]
             size = int(np.prod([len(o) for o in options], dtype=np.float64))
-            if len(kept) + size > _MOST:
+            if len(kept) + size > _MAX_MODULES:
                 raise NasbuildError(
-                    f"stage {stage.name} would keep more than {_MOST:,} modules",
+                    f"stage {stage.name} would keep more than {_MAX_MODULES:,} modules",
                     todo="search with method layer in the full space",
                 )
             kept += itertools.product(*options)
     if stage.modules is not None:
         allowed = set(stage.modules)
         kept = [module for module in kept if module in allowed]
-    # Where the layers that are worth having never go together, the stage stays as it is.
+    # If the remaining layers can't be combined, the stage stays as it is.
     if not kept:
         return stage
     return replace(stage, depths=tuple(sorted({len(m) for m in kept})), modules=tuple(kept))

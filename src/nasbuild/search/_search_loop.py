@@ -1,4 +1,4 @@
-"""The loop of a search: ask, evaluate, tell; the same to the bit however often it was stopped."""
+"""The search loop: ask, evaluate, tell. It is deterministic for a seed."""
 
 from __future__ import annotations
 
@@ -14,37 +14,39 @@ from nasbuild.search._goal import Box, Goal
 from nasbuild.space import Architecture, Space, contains, mutate_layer, mutate_module
 
 Metrics = Mapping[str, float | None]
-"""What an evaluation tells; None or NaN for what could not be measured."""
+"""Metrics of one evaluation by name; None or NaN if a metric could not be measured."""
 Evaluate = Callable[[Sequence[Architecture]], Sequence[Metrics]]
-"""Architectures to their metrics, in the same order."""
+"""Evaluates architectures; returns their metrics in the same order."""
 
 METHODS = {"stage": mutate_module, "layer": mutate_layer, "insight": mutate_layer}
-"""What a mutation changes (paper, section 5.1): the module of a stage, or one layer.
+"""Mutation of each method (paper, section 5.1): it changes the module of a stage, or one layer.
 
-``"insight"`` is ``"layer"`` in the space that `layer_insight_space` gives.
+``"insight"`` is ``"layer"`` in the space of `layer_insight_space`.
 """
 
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """How to search.
+    """Hyperparameters of a search.
 
     Attributes
     ----------
     method
         One of `METHODS`.
     budget
-        Evaluations in all; the paper has 250, as 50 + 4 x 50.
+        Total number of evaluations; 250 in the paper, as 50 + 4 × 50.
     population
-        Architectures of a generation.
+        Architectures per generation.
     crossover
-        Probability with which a child has two parents and takes each stage from one of them, before it is
-        mutated. The paper mutates only.
+        Probability that a child has two parents and takes each stage from either of them, before it is
+        mutated. The paper only mutates.
+    seed
+        Seed of all random choices.
 
     Raises
     ------
     NasbuildError
-        If nothing can be searched with a setting.
+        If a setting is out of range.
     """
 
     method: str = "stage"
@@ -69,20 +71,20 @@ class SearchSettings:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """All that was evaluated, in order.
+    """All evaluations of a search, in order.
 
     Attributes
     ----------
     columns
         Metric name to values, (architectures,).
     generation
-        Of each architecture, from 0.
+        Generation of each architecture, from 0, (architectures,) int64.
     values
-        Targets, (architectures, targets), in their own units; NaN where an evaluation failed.
+        Values of the targets, (architectures, targets), in their own units; NaN if an evaluation failed.
     within
-        Whether all is known and within bounds.
+        Whether all targets are known and all bounds hold, (architectures,) bool.
     volumes
-        Hypervolume after each generation, of the box of the first one (`Box`).
+        Hypervolume after each generation, relative to the box of the first one (`Box`).
     """
 
     goal: Goal
@@ -95,7 +97,7 @@ class SearchResult:
 
     @property
     def front(self) -> np.ndarray:
-        """Positions of those within bounds that no other beats, best in the first target first."""
+        """Positions of the non-dominated architectures within bounds, best first by the first target."""
         inside = np.flatnonzero(self.within)
         if not len(inside):
             return inside
@@ -106,7 +108,17 @@ class SearchResult:
 
 @dataclass
 class Search:
-    """A search that is asked and told, for evaluations that run wherever they like.
+    """A search with an ask-and-tell interface, for evaluations that run anywhere.
+
+    Parameters
+    ----------
+    start
+        Architectures of the first generation; random ones fill it up.
+
+    Raises
+    ------
+    NasbuildError
+        If a start architecture is not in the space.
 
     >>> from nasbuild.search import Search, SearchSettings, parse_goal
     >>> from nasbuild.space import load_space
@@ -131,7 +143,7 @@ class Search:
             if not contains(self.space, architecture):
                 raise NasbuildError("an architecture to start from is not in the space", where="--start")
         s = self.settings
-        # One constraint more tells that an evaluation failed, which must not pass for a good one.
+        # One more constraint marks failed evaluations, which must not count as good ones.
         self._evolution = Evolution(
             self.space,
             METHODS[s.method],
@@ -143,36 +155,36 @@ class Search:
             seed=s.seed,
         )
         self._asked: list[Architecture] = []
-        self._told: list[Architecture] = []
+        self._evaluated: list[Architecture] = []
         self._columns: dict[str, list[float]] = {name: [] for name in self.goal.metrics}
         self._generation: list[int] = []
         self._volumes: list[float] = []
         self._box: Box | None = None
 
     def ask(self) -> list[Architecture]:
-        """Architectures to evaluate next, none of them asked for before; empty at the end.
+        """Returns the architectures to evaluate next, all new; empty at the end.
 
-        Asked again before it was told, it gives the same.
+        Repeated calls before `tell` return the same architectures.
         """
-        if not self._asked and len(self._told) < self.settings.budget:
+        if not self._asked and len(self._evaluated) < self.settings.budget:
             self._asked = self._evolution.ask()
-        return self._asked[: self.settings.budget - len(self._told)]
+        return self._asked[: self.settings.budget - len(self._evaluated)]
 
     def tell(self, metrics: Sequence[Metrics]) -> None:
-        """Metrics of the architectures asked for, in their order.
+        """Reports the metrics of the architectures asked for, in their order.
 
         Raises
         ------
         NasbuildError
-            If there are more or fewer than were asked for, or one that is wanted is not told of.
+            If the number of evaluations is wrong, or an evaluation lacks a metric of the goal.
         """
         asked = self.ask()
         if len(metrics) != len(asked):
-            raise NasbuildError(f"{len(metrics)} evaluations were told, {len(asked)} were asked for")
+            raise NasbuildError(f"{len(metrics)} evaluations were reported, {len(asked)} were asked for")
         new = {name: [_value(row, name) for row in metrics] for name in self._columns}
         for name, values in new.items():
             self._columns[name] += values
-        self._told += asked
+        self._evaluated += asked
         self._generation += [len(self._volumes)] * len(asked)
         found = self.result()
         losses = self.goal.losses(found.values)
@@ -180,23 +192,23 @@ class Search:
             self._box = Box.of(losses)
         self._volumes.append(self._box.volume(losses[found.within]))
         if len(asked) == len(self._asked):
-            last = slice(len(self._told) - len(asked), None)
+            last = slice(len(self._evaluated) - len(asked), None)
             excess = self.goal.excess(found.columns)
             failed = np.asarray(np.isnan(np.column_stack([found.values, excess])).any(axis=1))
-            self._evolution.failures = fit_failures(self.space, self._told, failed)
+            self._evolution.failures = fit_failures(self.space, self._evaluated, failed)
             excess, failed = excess[last], failed[last, None]
-            # Of those that failed, all are as far beyond their bounds; how good they are plays no part.
+            # All failed evaluations violate their constraint equally, so their values do not matter.
             excess = np.column_stack([np.nan_to_num(excess), np.where(failed, 1e6, -1.0)])
             self._evolution.tell(np.where(failed, 0.0, losses[last]), excess)
             self._asked = []
 
     def result(self) -> SearchResult:
-        """All that was told so far."""
+        """Returns all evaluations reported so far."""
         columns = {name: np.array(values, dtype=np.float64) for name, values in self._columns.items()}
-        seen = {**self.goal.exact(self.space, self._told), **columns}
+        seen = {**self.goal.exact(self.space, self._evaluated), **columns}
         return SearchResult(
             self.goal,
-            tuple(self._told),
+            tuple(self._evaluated),
             seen,
             np.array(self._generation, dtype=np.int64),
             self.goal.values(seen),
@@ -214,14 +226,21 @@ def search(
     start: Sequence[Architecture] = (),
     on_generation: Callable[[SearchResult], None] = lambda _: None,
 ) -> SearchResult:
-    """Search until the budget is spent or the space holds nothing new.
+    """Searches until the budget is spent or the space is exhausted.
 
     Parameters
     ----------
+    evaluate
+        Called with the new architectures of each generation.
     start
-        Architectures that the first generation begins with; random ones fill it up.
+        Architectures of the first generation; random ones fill it up.
     on_generation
-        Called after every generation.
+        Called after every generation with the result so far.
+
+    Raises
+    ------
+    NasbuildError
+        If a start architecture is not in the space, or an evaluation lacks a metric of the goal.
     """
     one = Search(space, goal, settings or SearchSettings(), start)
     while asked := one.ask():
@@ -233,7 +252,7 @@ def search(
 def _value(row: Metrics, name: str) -> float:
     if name not in row:
         raise NasbuildError(
-            f"an evaluation does not tell {name!r}", allowed=row, todo="name a metric that it tells"
+            f"an evaluation does not report {name!r}", allowed=row, todo="name a metric that it reports"
         )
     value = row[name]
     return np.nan if value is None else float(value)

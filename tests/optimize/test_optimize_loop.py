@@ -1,4 +1,4 @@
-"""The loop: what it leaves, stopped or not, with failures, several targets, and in a space that ends."""
+"""The loop: its folder, resumption, failures, several targets, and exhausted spaces."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def losses(state):
     return [value(to_dict(space(), a))["loss"] for a in state.evaluated.architectures]
 
 
-def test_a_loop_finds_the_best_and_leaves_it_with_its_table_and_fit(loop, tmp_path):
+def test_a_loop_finds_the_best_and_writes_its_folder(loop, tmp_path):
     states = []
     end = loop(LoopSettings(rounds=2, batch=8, first=12, seed=3), recipe="default", on_round=states.append)
     assert [len(s.evaluated.architectures) for s in states] == [12, 20, 28]
@@ -62,7 +62,7 @@ def test_a_loop_finds_the_best_and_leaves_it_with_its_table_and_fit(loop, tmp_pa
     )
 
 
-def test_the_first_round_is_what_anyone_draws_with_the_seed_and_later_ones_are_new(loop):
+def test_the_first_round_is_a_seeded_sample_and_later_ones_are_new(loop):
     found = loop(SETTINGS).evaluated
     assert list(found.architectures[:8]) == sample(space(), 30, np.random.default_rng(1))[:8]
     assert len(set(found.architectures)) == 16
@@ -74,7 +74,7 @@ def test_the_first_round_is_what_anyone_draws_with_the_seed_and_later_ones_are_n
     assert (found.std[8:] > 0).all()
 
 
-def test_one_that_was_stopped_ends_like_one_that_was_not(loop, tmp_path):
+def test_a_stopped_loop_ends_the_same(loop, tmp_path):
     loop(SETTINGS, out="whole", store="whole.db")
 
     class Stopped(Exception):
@@ -97,7 +97,7 @@ def test_one_that_was_stopped_ends_like_one_that_was_not(loop, tmp_path):
     assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 
-def test_with_its_store_alone_nothing_is_evaluated_again(loop, tmp_path, monkeypatch):
+def test_with_its_store_nothing_is_evaluated_again(loop, tmp_path, monkeypatch):
     notes = tmp_path / "notes"
     monkeypatch.setenv("NOTES", str(notes))
     loop(SETTINGS, function="noted")
@@ -106,7 +106,7 @@ def test_with_its_store_alone_nothing_is_evaluated_again(loop, tmp_path, monkeyp
     assert len(notes.read_text().splitlines()) == 16
 
 
-def test_one_with_a_larger_budget_begins_like_the_smaller_one(loop, tmp_path):
+def test_a_larger_budget_starts_like_a_smaller_one(loop, tmp_path):
     short = loop(LoopSettings(rounds=None, batch=4, first=8, budget=10, seed=1))
     assert len(short.evaluated.architectures) == 10
     longer = loop(SETTINGS)
@@ -115,7 +115,7 @@ def test_one_with_a_larger_budget_begins_like_the_smaller_one(loop, tmp_path):
     assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 
-def test_two_targets_go_along_the_front(loop, tmp_path):
+def test_two_targets_approach_the_front(loop, tmp_path):
     end = loop(LoopSettings(rounds=1, batch=6, first=10, seed=1), targets=("loss", "cost"))
     values = end.evaluated.values
     beaten = [(other <= one).all() and (other < one).any() for one in values for other in values]
@@ -128,7 +128,7 @@ def test_two_targets_go_along_the_front(loop, tmp_path):
     assert [one.target.name for one in load_fit(tmp_path / "out" / "fit").targets] == ["loss", "cost"]
 
 
-def test_what_failed_is_skipped_and_not_repeated_unless_asked(loop, tmp_path, monkeypatch):
+def test_failures_are_skipped_and_only_repeated_on_demand(loop, tmp_path, monkeypatch):
     notes = tmp_path / "notes"
     monkeypatch.setenv("NOTES", str(notes))
     settings = LoopSettings(rounds=2, batch=6, first=20, seed=1)
@@ -147,27 +147,27 @@ def test_what_failed_is_skipped_and_not_repeated_unless_asked(loop, tmp_path, mo
     assert content(tmp_path / "out") == before
 
 
-def test_a_round_is_random_where_nothing_can_be_learnt(loop):
+def test_a_round_is_random_if_nothing_can_be_learnt(loop):
     end = loop(LoopSettings(rounds=2, batch=6, first=2, seed=1))
     assert end.evaluated.origins[2:8] == (RANDOM,) * 6
     assert RANDOM not in end.evaluated.origins[8:]
-    assert end.evaluated.summaries[1].note == "nothing could be learnt before it: has a value for 2 rows of 2"
+    assert end.evaluated.summaries[1].note == "no fit was possible before it: has a value for 2 rows of 2"
     assert end.evaluated.summaries[2].note == ""
 
 
 @pytest.mark.parametrize(
     ("function", "message"), [("never", "out of memory with 2 stages"), ("forgetful", "told loss;")]
 )
-def test_a_first_round_that_tells_nothing_ends_with_a_sentence(loop, function, message):
+def test_a_first_round_without_measurements_is_an_error(loop, function, message):
     with pytest.raises(
-        NasbuildError, match="none of the 8 evaluations of the first round told loss"
+        NasbuildError, match="none of the 8 evaluations of the first round measured loss"
     ) as caught:
         loop(SETTINGS, function=function)
     assert message in str(caught.value)
     assert "--retry-failed" in str(caught.value)
 
 
-def test_what_another_process_evaluates_is_waited_for(loop, tmp_path, monkeypatch):
+def test_evaluations_of_another_process_are_awaited(loop, tmp_path, monkeypatch):
     monkeypatch.setattr("nasbuild.optimize._repeats._WAIT", 0.05)
     other = Store(tmp_path / "store.db", space(), f"{NAME}value", seed=1)
     taken = sample(space(), 8, np.random.default_rng(1))[3]
@@ -181,7 +181,7 @@ def test_what_another_process_evaluates_is_waited_for(loop, tmp_path, monkeypatc
     assert end.best[0] == 3
 
 
-def test_a_space_that_ends_ends_the_loop(loop):
+def test_an_exhausted_space_ends_the_loop(loop):
     small = space(depths=(1,))
     end = loop(LoopSettings(rounds=5, batch=2, first=5), of=small)
     assert set(end.evaluated.architectures) == set(enumerate_architectures(small))
@@ -198,21 +198,21 @@ def test_a_space_that_ends_ends_the_loop(loop):
 def test_a_folder_of_another_loop_is_refused(loop, change, name):
     settings = LoopSettings(rounds=0, batch=4, first=6, seed=1)
     loop(settings)
-    with pytest.raises(NasbuildError, match=f"holds a loop with another {name}"):
+    with pytest.raises(NasbuildError, match=f"contains a loop with another {name}"):
         loop(LoopSettings(**{**vars(settings), **change}))
 
 
-def test_what_is_no_loop_is_refused(loop, tmp_path):
+def test_a_folder_without_a_loop_is_refused(loop, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "notes.txt").write_text("mine")
-    with pytest.raises(NasbuildError, match="holds something else than a loop"):
+    with pytest.raises(NasbuildError, match="contains something other than a loop"):
         loop(SETTINGS)
     # What a process left that was killed before anything was whole is not in the way.
     (tmp_path / "killed").mkdir()
     (tmp_path / "killed" / ".loop.json.0123456789abcdef.partial").write_text("{")
     loop(LoopSettings(rounds=0, first=6), out="killed")
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(NasbuildError, match="is no folder"):
+    with pytest.raises(NasbuildError, match="is not a folder"):
         loop(SETTINGS, out="file")
     loop(LoopSettings(rounds=0, first=6), out="good")
     path = tmp_path / "good" / "loop.json"
@@ -220,7 +220,7 @@ def test_what_is_no_loop_is_refused(loop, tmp_path):
     for text, message in (
         ("{", "is damaged"),
         ("[]", "is damaged"),
-        (json.dumps({**whole, "schema": 9}), "of a version"),
+        (json.dumps({**whole, "schema": 9}), "has a version"),
         (json.dumps({**whole, "rounds": [{"asked": 3}]}), "is damaged"),
         (json.dumps({**whole, "rounds": [*whole["rounds"], whole["rounds"][0]]}), "is damaged"),
     ):
@@ -229,20 +229,20 @@ def test_what_is_no_loop_is_refused(loop, tmp_path):
             loop(LoopSettings(rounds=0, first=6), out="good")
 
 
-def test_settings_that_cannot_be_are_refused():
+def test_invalid_settings_are_refused():
     for name, least in (("rounds", 0), ("batch", 1), ("first", 1), ("budget", 1), ("seed", 0)):
         with pytest.raises(
             NasbuildError, match=f"--{name}: the number is {least - 1}; allowed: {least} or more"
         ):
             LoopSettings(**{name: least - 1})
-    with pytest.raises(NasbuildError, match="nothing tells when to end"):
+    with pytest.raises(NasbuildError, match="neither rounds nor a budget are given"):
         LoopSettings(rounds=None)
     assert LoopSettings(rounds=3, batch=4, first=8).total == 20
     assert LoopSettings(rounds=3, batch=4, first=8, budget=11).total == 11
     assert LoopSettings(batch=16).begin == 32
 
 
-def test_killed_in_the_middle_it_goes_on_and_repeats_nothing(loop, tmp_path, monkeypatch):
+def test_a_killed_loop_continues_without_repeats(loop, tmp_path, monkeypatch):
     """Killed while a user's slow function evaluates the second round, and gone on with."""
     notes, file, store = tmp_path / "notes", tmp_path / "space.yaml", tmp_path / "killed.db"
     monkeypatch.setenv("NOTES", str(notes))

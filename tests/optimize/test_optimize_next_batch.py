@@ -1,4 +1,4 @@
-"""What came of rounds, by hand; and what a round asks for."""
+"""Round summaries by hand, and the candidates of a round."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def fitted():
     return fit(table, ["loss", "cost"], recipe=recipe("ridge"), baselines=False)
 
 
-def test_what_came_of_rounds_is_told_in_each_targets_direction():
+def test_round_summaries_follow_each_targets_direction():
     a, b, c, d, e = EVERY[:5]
     goal = parse_goal(SPACE, ["loss", "-cost"], (), SPACE.metrics)
     nothing = np.full((3, 2), np.nan)
@@ -62,7 +62,7 @@ def test_what_came_of_rounds_is_told_in_each_targets_direction():
     assert second.volume == pytest.approx(0.4 * 6 / 2)
 
 
-def test_a_batch_is_half_built_half_proposed_and_all_of_it_new(fitted):
+def test_a_batch_is_half_built_half_proposed_and_new(fitted):
     failed = [a for a in EVERY if a not in fitted.table.row_of][:5]
     seen = [*fitted.table.architectures, *failed]
     single = type(fitted)(fitted.table, fitted.recipe, fitted.seed, fitted.targets[:1], fitted.max_modules)
@@ -78,7 +78,7 @@ def test_a_batch_is_half_built_half_proposed_and_all_of_it_new(fitted):
     assert [one.origin for one in next_batch(single, 6, seen, share=0.0)] == [PROPOSED] * 6
 
 
-def test_a_batch_of_two_targets_holds_what_is_best_in_each(fitted):
+def test_a_batch_of_two_targets_contains_the_best_of_each(fitted):
     seen = fitted.table.architectures
     asked = [one.architecture for one in next_batch(fitted, 12, seen)]
     assert len(set(asked)) == 12

@@ -1,4 +1,4 @@
-"""The loop: budget, repeats, bounds, failures, ask and tell; and whether it finds what is there."""
+"""The search loop: budget, repeats, bounds, failures, ask and tell, and quality."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ def table():
 
 @settings(max_examples=30, deadline=None)
 @given(spaces(), st.sampled_from(list(METHODS)), st.integers(0, 99), st.sampled_from([0.0, 0.5, 1.0]))
-def test_any_space_is_searched_within_the_budget_and_nothing_is_asked_for_twice(
-    space, method, seed, crossover
-):
+def test_any_space_is_searched_within_the_budget_without_repeats(space, method, seed, crossover):
     wanted = SearchSettings(method, 25, 10, crossover, seed)
     seen: list[Architecture] = []
 
@@ -43,7 +41,7 @@ def test_any_space_is_searched_within_the_budget_and_nothing_is_asked_for_twice(
     assert search(space, by_hash, goal_of(space), wanted).architectures == found.architectures
 
 
-def test_a_generation_holds_the_population_and_the_last_one_the_rest(table):
+def test_generations_have_the_population_size_and_the_last_one_the_rest(table):
     goal = parse_goal(DIGITS, ["loss", "macs"], [], table.metrics)
     sizes = []
     found = search(
@@ -59,7 +57,7 @@ def test_a_generation_holds_the_population_and_the_last_one_the_rest(table):
     assert list(found.volumes) == sorted(found.volumes)
 
 
-def test_other_seeds_search_elsewhere(table):
+def test_other_seeds_give_other_searches(table):
     goal = parse_goal(DIGITS, ["loss"], [], table.metrics)
     one, other = (
         search(DIGITS, told_by_digits(table)[0], goal, SearchSettings(budget=40, population=20, seed=s))
@@ -69,7 +67,7 @@ def test_other_seeds_search_elsewhere(table):
 
 
 @pytest.mark.parametrize("method", ["stage", "layer"])
-def test_it_finds_better_fronts_than_chance(table, method):
+def test_it_finds_better_fronts_than_random_search(table, method):
     evaluate, _ = told_by_digits(table)
     goal = parse_goal(DIGITS, ["loss", "macs"], [], table.metrics)
     wins = 0
@@ -97,7 +95,7 @@ def volume(found) -> float:
     return area
 
 
-def test_a_front_is_what_nothing_else_beats(table):
+def test_a_front_is_nondominated(table):
     goal = parse_goal(DIGITS, ["loss", "macs"], ["acc >= 60"], table.metrics)
     found = search(DIGITS, told_by_digits(table)[0], goal, SearchSettings(budget=100, population=25))
     acc = found.columns["acc"]
@@ -109,7 +107,7 @@ def test_a_front_is_what_nothing_else_beats(table):
     assert losses.tolist() == sorted(losses)
 
 
-def test_bounds_pull_a_search_inside(table):
+def test_bounds_pull_a_search_into_the_feasible_region(table):
     goal = parse_goal(DIGITS, ["loss"], ["macs <= 80000", "layers <= 5"], table.metrics)
     inside = (table.columns["macs"] <= 80000) & np.array(
         [sum(map(len, a.modules)) <= 5 for a in table.architectures]
@@ -130,7 +128,7 @@ def test_bounds_pull_a_search_inside(table):
 
 
 @pytest.mark.parametrize("method", ["stage", "layer"])
-def test_an_equation_is_made_large(table, method):
+def test_an_equation_is_maximised(table, method):
     goal = parse_goal(DIGITS, ["acc / log10(macs)"], [], table.metrics)
     truth = table.columns["acc"] / np.log10(table.columns["macs"])
     ranks = []
@@ -142,7 +140,7 @@ def test_an_equation_is_made_large(table, method):
     assert np.mean(ranks) < 6
 
 
-def test_what_failed_is_no_good_one(table):
+def test_failed_evaluations_never_count_as_good(table):
     evaluate, _ = told_by_digits(table)
 
     def failing(architectures):
@@ -161,7 +159,7 @@ def test_what_failed_is_no_good_one(table):
     assert failed[30:].mean() < 0.5
 
 
-def test_where_nothing_can_be_measured_the_search_ends_with_an_empty_front():
+def test_a_search_without_measurements_has_an_empty_front():
     goal = goal_of(DIGITS)
     found = search(
         DIGITS,
@@ -174,7 +172,7 @@ def test_where_nothing_can_be_measured_the_search_ends_with_an_empty_front():
     assert found.volumes == (0.0, 0.0, 0.0)
 
 
-def test_a_search_begins_with_what_it_is_given(table):
+def test_a_search_begins_with_the_start_architectures(table):
     start = sample(DIGITS, 7, np.random.default_rng(5))
     goal = parse_goal(DIGITS, ["loss"], [], table.metrics)
     found = search(
@@ -186,13 +184,13 @@ def test_a_search_begins_with_what_it_is_given(table):
         Search(DIGITS, goal, SearchSettings(), sample(other, 1, np.random.default_rng(0)))
 
 
-def test_asking_again_gives_the_same_and_what_is_told_must_fit():
+def test_asking_again_gives_the_same_and_results_must_match():
     search_ = Search(DIGITS, goal_of(DIGITS), SearchSettings(budget=15, population=10))
     asked = search_.ask()
     assert search_.ask() == asked
-    with pytest.raises(NasbuildError, match="9 evaluations were told, 10 were asked for"):
+    with pytest.raises(NasbuildError, match="9 evaluations were reported, 10 were asked for"):
         search_.tell(by_hash(asked)[:9])
-    with pytest.raises(NasbuildError, match="an evaluation does not tell 'cost'"):
+    with pytest.raises(NasbuildError, match="an evaluation does not report 'cost'"):
         search_.tell([{"worth": 1.0}] * 10)
     search_.tell(by_hash(asked))
     assert len(search_.ask()) == 5
@@ -210,7 +208,7 @@ def test_asking_again_gives_the_same_and_what_is_told_must_fit():
         ({"seed": -1}, "the seed is -1"),
     ],
 )
-def test_settings_that_make_no_search_are_refused(wrong, message):
+def test_invalid_settings_are_refused(wrong, message):
     with pytest.raises(NasbuildError, match=message):
         SearchSettings(**wrong)
 
@@ -225,7 +223,7 @@ def test_settings_that_make_no_search_are_refused(wrong, message):
         (["worth"], ["cost ~ 3"], "is not a bound"),
     ],
 )
-def test_a_goal_that_is_none_is_refused(targets, bounds, message):
+def test_invalid_goals_are_refused(targets, bounds, message):
     from search_samples import METRICS
 
     with pytest.raises(NasbuildError, match=message):

@@ -1,4 +1,4 @@
-"""A search in a folder: stopped anywhere and taken up, it ends as if nothing had been."""
+"""Searches in folders: a stopped search ends as if it had never been stopped."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def asked(tmp_path):
     return lambda: (tmp_path / "notes").read_text().splitlines() if (tmp_path / "notes").exists() else []
 
 
-def test_the_folder_holds_what_was_found(whole):
+def test_the_folder_contains_the_results(whole):
     found = search(SPACE, by_hash, GOAL, SETTINGS)
     known = load_space(whole / "space.yaml")
     table = read_table(whole / "archs.jsonl", known)
@@ -67,9 +67,7 @@ def test_the_folder_holds_what_was_found(whole):
 
 
 @pytest.mark.parametrize("stop", [0, 1, 20, 45, 89])
-def test_stopped_and_taken_up_it_ends_the_same_and_repeats_nothing(
-    whole, tmp_path, search_in, asked, stop, monkeypatch
-):
+def test_a_stopped_search_ends_the_same_without_repeats(whole, tmp_path, search_in, asked, stop, monkeypatch):
     monkeypatch.setenv("STOP", str(stop))
     with pytest.raises(KeyboardInterrupt):
         search_in(SETTINGS, tmp_path / "search")
@@ -81,7 +79,7 @@ def test_stopped_and_taken_up_it_ends_the_same_and_repeats_nothing(
     assert contents(tmp_path / "search") == contents(whole)
 
 
-def test_a_smaller_budget_first_or_many_workers_make_no_difference(whole, tmp_path, search_in, asked):
+def test_budget_steps_and_workers_do_not_change_the_result(whole, tmp_path, search_in, asked):
     # 50 ends within a generation.
     for budget in (20, 50):
         search_in(SearchSettings(budget=budget, population=20), tmp_path / "search")
@@ -99,7 +97,7 @@ def test_two_halves_of_the_generations_equal_the_whole(tmp_path, search_in):
     assert contents(tmp_path / "one") == contents(tmp_path / "other")
 
 
-def test_what_dies_or_takes_long_fails_alone_and_is_tried_again_on_demand(tmp_path, search_in, asked):
+def test_crashes_and_timeouts_fail_alone_and_are_repeated_on_demand(tmp_path, search_in, asked):
     settings = SearchSettings(budget=6, population=6, seed=1)
     rule = {"function": "crossed", "limit": 0.4}
     found = search_in(settings, tmp_path / "search", **rule)
@@ -125,9 +123,9 @@ def test_searches_share_a_store(tmp_path, search_in, asked):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"seed": 1}, "holds a search with another seed"),
-        ({"method": "layer"}, "holds a search with another method"),
-        ({"population": 10}, "holds a search with another population"),
+        ({"seed": 1}, "contains a search with another seed"),
+        ({"method": "layer"}, "contains a search with another method"),
+        ({"population": 10}, "contains a search with another population"),
     ],
 )
 def test_a_folder_of_another_search_is_left_alone(whole, search_in, changed, message):
@@ -138,21 +136,21 @@ def test_a_folder_of_another_search_is_left_alone(whole, search_in, changed, mes
 
 
 def test_a_folder_of_something_else_is_left_alone(whole, tmp_path, search_in):
-    with pytest.raises(NasbuildError, match="holds a search with another targets"):
+    with pytest.raises(NasbuildError, match="contains a search with another targets"):
         search_in(SETTINGS, whole, targets=["loss"])
-    with pytest.raises(NasbuildError, match="holds a search with another evaluator"):
+    with pytest.raises(NasbuildError, match="contains a search with another evaluator"):
         search_in(SETTINGS, whole, function="value")
-    with pytest.raises(NasbuildError, match="holds a search in another space"):
+    with pytest.raises(NasbuildError, match="contains a search in another space"):
         search_in(SETTINGS, whole, of=space())
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(NasbuildError, match="holds something else than a search"):
+    with pytest.raises(NasbuildError, match="contains something other than a search"):
         search_in(SETTINGS, tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "is damaged"), ("[]", "of a version"), ('{"schema": 99}', "of a version")],
+    [("{", "is damaged"), ("[]", "has a version"), ('{"schema": 99}', "of a version")],
 )
 def test_a_damaged_folder_is_refused(whole, tmp_path, search_in, text, message):
     for name in FILES:
