@@ -134,7 +134,7 @@ def test_nearest_candidates_if_nothing_is_predicted_within_bounds(loop):
 
 
 def test_infeasible_bounds_are_refused_at_once(loop):
-    with pytest.raises(Infeasible, match=r"nothing .* is within layers <= 1"):
+    with pytest.raises(Infeasible, match=r"no .* is within layers <= 1"):
         loop(SETTINGS, of=SPACE, bounds=["layers <= 1"])
     with pytest.raises(NasbuildError, match="there is no metric 'latency'"):
         loop(SETTINGS, of=SPACE, bounds=["latency <= 1"])

@@ -156,7 +156,7 @@ def test_a_round_is_random_if_nothing_can_be_learnt(loop):
 
 
 @pytest.mark.parametrize(
-    ("function", "message"), [("never", "out of memory with 2 stages"), ("forgetful", "told loss;")]
+    ("function", "message"), [("never", "out of memory with 2 stages"), ("forgetful", "measured loss;")]
 )
 def test_a_first_round_without_measurements_is_an_error(loop, function, message):
     with pytest.raises(

@@ -61,9 +61,9 @@ def test_the_folder_contains_the_results(whole):
         assert known.metrics[name] == SPACE.metrics[name]
     front = read_table(whole / "front.jsonl", known)
     assert front.architectures == tuple(found.architectures[i] for i in found.front)
-    told = json.loads((whole / "search.json").read_text())
-    assert told["volumes"] == list(found.volumes)
-    assert (told["targets"], told["method"], told["seed"]) == (["loss", "cost"], "stage", 0)
+    written = json.loads((whole / "search.json").read_text())
+    assert written["volumes"] == list(found.volumes)
+    assert (written["targets"], written["method"], written["seed"]) == (["loss", "cost"], "stage", 0)
 
 
 @pytest.mark.parametrize("stop", [0, 1, 20, 45, 89])
@@ -150,7 +150,7 @@ def test_a_folder_of_something_else_is_left_alone(whole, tmp_path, search_in):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("{", "is damaged"), ("[]", "has a version"), ('{"schema": 99}', "of a version")],
+    [("{", "is damaged"), ("[]", "has a version"), ('{"schema": 99}', "has a version")],
 )
 def test_a_damaged_folder_is_refused(whole, tmp_path, search_in, text, message):
     for name in FILES:
