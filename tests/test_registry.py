@@ -106,7 +106,7 @@ def test_a_registered_space_must_be_a_space_or_a_path(plugin):
     install(plugin, "wrong-plugin", {"nasbuild.spaces": {"wrong": "sys:getrecursionlimit"}})
     _entries.cache_clear()
     with pytest.raises(
-        SpaceError, match=r"registered a int; allowed: a Space or the path of its space\.yaml"
+        SpaceError, match=r"is registered as a int; allowed: a Space or the path of its space\.yaml"
     ):
         load_space("wrong")
 

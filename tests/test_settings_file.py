@@ -43,12 +43,12 @@ def test_settings_are_parsed_from_yaml_and_json(tmp_path, text):
     [
         ("", f": holds no settings; allowed: {NAMES}"),
         ("# nothing\n", f": holds no settings; allowed: {NAMES}"),
-        ("- family\n", f": holds a list, no settings such as 'family: ...'; allowed: {NAMES}"),
-        ("small", f": holds 'small', no settings such as 'family: ...'; allowed: {NAMES}"),
-        ("{broken", ", line 1: is no YAML (expected ',' or '}', but got '<stream end>')"),
-        ("family: small\nfamily: small", ", line 2: is no YAML (key 'family' stands twice)"),
+        ("- family\n", f": holds a list instead of settings such as 'family: ...'; allowed: {NAMES}"),
+        ("small", f": holds 'small' instead of settings such as 'family: ...'; allowed: {NAMES}"),
+        ("{broken", ", line 1: is not valid YAML (expected ',' or '}', but got '<stream end>')"),
+        ("family: small\nfamily: small", ", line 2: is not valid YAML (key 'family' appears twice)"),
         # A mistyped key is named, not the key that is therefore missing.
-        ("famly: small", f": unknown key 'famly'; allowed: {NAMES}; family may be meant"),
+        ("famly: small", f": unknown key 'famly'; allowed: {NAMES}; did you mean family?"),
         ("family: small\nweights: w\n7: 8", f": unknown key 7; allowed: {NAMES}"),
         ("family: small", ": weights is missing; allowed: paths"),
         ("family: huge\nweights: w", ": family is 'huge'; allowed: small, large"),

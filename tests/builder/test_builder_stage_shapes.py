@@ -19,7 +19,7 @@ SPACE = Space(
 class Plain:
     """A scorer that sees every layer."""
 
-    space, merges = SPACE, False
+    space, has_equivalents = SPACE, False
 
 
 @pytest.mark.parametrize(

@@ -261,7 +261,7 @@ def test_a_damaged_store_is_salvaged_into_a_new_one(nasbuild, call, tmp_path):
     with closing(sqlite3.connect(tmp_path / "s.db")) as connection:
         connection.execute("""UPDATE evaluations SET metrics = '{"acc": 9.0}' WHERE number = 2""")
         connection.commit()
-    assert "row 2 is damaged (its checksum does not hold)" in nasbuild(*call("good")).sentence
+    assert "row 2 is damaged (its checksum is wrong)" in nasbuild(*call("good")).sentence
     (tmp_path / "mine.py").write_text(CODE.replace("b / 10", "b / 10 + 100"))
     done = nasbuild(
         *call("good", "--salvage", tmp_path / "s.db", "--out", tmp_path / "t.jsonl", store="new.db")

@@ -144,7 +144,9 @@ def test_division_by_the_batch_and_uncounted_operations_are_noted(nasbuild, tmp_
     out = tmp_path / "graphs.parquet"
     call = ["import", tmp_path / "plain.onnx", tmp_path / "foreign.onnx", "--out", out]
     said = nasbuild(*call).out
-    assert "note: plain, foreign: counted for one of the 10 inputs along dimension 0, the batch" in said
+    assert (
+        "note: plain, foreign: counted for one of the 10 inputs along dimension 0, taken as the batch" in said
+    )
     assert "note: foreign: not counted: 3 × com.x::Foo" in said
     plain, foreign = nasbuild(*call, "--json").json["networks"]
     assert (plain["macs"], foreign["macs"], foreign["uncounted"]) == (12, None, {"com.x::Foo": 3})

@@ -231,7 +231,7 @@ def test_costs_are_evaluated_into_a_table(nasbuild, files, tmp_path):
             ["--ray", "auto", "--workers", 2],
             "a cluster runs as many evaluations as its machines can",
         ),
-        ("latency:digits", ["--workers", 2], "so it has one process; leave --workers and --ray out"),
+        ("latency:digits", ["--workers", 2], "so it can't use workers; leave --workers and --ray out"),
         ("latency:digits,threads=0", [], "threads is '0'; allowed: whole numbers above 0"),
         ("costs:gone", [], "there are no networks 'gone'"),
     ],

@@ -88,7 +88,7 @@ def test_a_full_disk_loses_no_completed_result(tmp_path):
     (sentence,) = [line for line in full.stderr.splitlines() if line.startswith("error: ")]
     assert "can't be written" in sentence or "the disk is full" in sentence
     done = subprocess.run(call, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert "400 of 400 architectures are evaluated" in done.stdout
+    assert "400 of 400 architectures evaluated" in done.stdout
     store = Store(tmp_path / "s.db", SPACE, NAME + "free")
     assert {a: r.metrics for a, r in store.results().items()} == {a: size(to_dict(SPACE, a)) for a in many}
     store.close()

@@ -236,12 +236,12 @@ def _within(bounds: Sequence[Bound]) -> str:
 def swept_parts(
     fit: Fit, wanted: Wanted, sweep: Sequence[Sequence[Bound]]
 ) -> tuple[list[BuiltPart], list[str]]:
-    """What is built for every value, and of each value that nothing meets a sentence.
+    """Builds for each value of a sweep; returns the parts, and a sentence for each value that can't be met.
 
     Raises
     ------
     Infeasible
-        If nothing meets any of them.
+        If no value can be met.
     """
 
     parts, infeasible = [], []
@@ -253,5 +253,7 @@ def swept_parts(
                 raise
             infeasible.append(f"{format_bounds(bounds)}: {error.what}; {error.todo}")
     if not parts:
-        raise Infeasible(f"nothing meets any of {len(sweep)} values", where="--where", todo=infeasible[0])
+        raise Infeasible(
+            f"no architecture meets any of the {len(sweep)} values", where="--where", todo=infeasible[0]
+        )
     return parts, infeasible

@@ -54,7 +54,7 @@ def effect_curve(curve: dict[str, Any], limit: float, sign: int) -> str:
     svg.line(_LEFT, y(0), _WIDTH - 12, y(0), "axis")
     better = "↑ better" if sign > 0 else "↓ better"
     svg.text(_WIDTH - 12, 18, better, size=11, anchor="end", class_="quiet")
-    for each in curve["each"]:
+    for each in curve["member_effects"]:
         points = [f"{a:.1f} {_held(y, e, limit):.1f}" for a, e in zip(at, each, strict=True)]
         svg.add("path", d="M" + "L".join(points), class_="thin")
     upper = [f"{a:.1f} {_held(y, e + s, limit):.1f}" for a, e, s in zip(at, effects, spreads, strict=True)]
