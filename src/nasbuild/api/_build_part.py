@@ -73,7 +73,6 @@ def part_of(fit: Fit, wanted: Wanted, bounds: Sequence[Bound]) -> BuiltPart:
     Infeasible
         If no architecture is within the bounds.
     """
-
     for risk in FAILURE_LIMITS[bool(wanted.propose) :] if fit.failures and wanted.weighs else ():
         try:
             return replace(_part(fit, wanted, bounds, [*bounds, failure_bound(risk)]), risk=risk)
@@ -84,7 +83,6 @@ def part_of(fit: Fit, wanted: Wanted, bounds: Sequence[Bound]) -> BuiltPart:
 
 def _part(fit: Fit, wanted: Wanted, bounds: Sequence[Bound], held: Sequence[Bound]) -> BuiltPart:
     """Builds within ``held``, which adds a bound on the failure probability to the user's ``bounds``."""
-
     target_fit = fit.of(wanted.targets[0] if wanted.targets else None)
     also, note, remark = list(dict.fromkeys(bound.name for bound in bounds)), "", ""
     if wanted.front:
@@ -122,7 +120,6 @@ def _best_of_ties(
     Infeasible
         If no joint choice has an architecture within the bounds.
     """
-
     found, refused, name = [], None, target_fit.target.name
     # The k best modules of a stage and exhaustive prediction need each joint choice of the ties apart.
     for part in fits_per_tie(fit, together=wanted.k is None and wanted.by != "exhaustive"):
@@ -152,7 +149,6 @@ def _best(
     fit: Fit, target_fit: TargetFit, n: int, k: int | None, bounds: Sequence[Bound], apart: int, by: str
 ) -> tuple[list[Built], str, str]:
     """Returns the best architectures, a title, and a note about optimality."""
-
     note = ""
     if by == "exhaustive":
         built = build_exhaustive(target_fit, n)
@@ -201,7 +197,6 @@ def _front(
     fit: Fit, targets: Sequence[str], n: int, bounds: Sequence[Bound], held: Sequence[Bound]
 ) -> tuple[TargetFit, list[Built], list[str], str, str]:
     """Returns the first target, the front, names of further quantities to list, a title, and its hypervolume."""
-
     found = build_front(fit, n, targets=targets, bounds=held)
     target_fit = fit.of(found.targets[0])
     title = f"front of {' and '.join(found.targets)}{_within(bounds)}"
@@ -229,7 +224,6 @@ def _beyond(rows: Sequence[dict[str, Any]], bounds: Sequence[Bound]) -> str:
 
 
 def _within(bounds: Sequence[Bound]) -> str:
-
     return f" with {format_bounds(bounds)}" if bounds else ""
 
 
@@ -243,7 +237,6 @@ def swept_parts(
     Infeasible
         If no value can be met.
     """
-
     parts, infeasible = [], []
     for bounds in sweep:
         try:

@@ -18,7 +18,7 @@ from nasbuild.predictor import AnyRecipe, recipe_kind
 from nasbuild.predictor import recipe as named_recipe
 from nasbuild.report import explain_data, write_report
 from nasbuild.score import Fit as ScoreFit
-from nasbuild.score import Progress, module_rows, predict, restrict_fit, save_fit, with_failures
+from nasbuild.score import Progress, module_rows, prediction_rows, restrict_fit, save_fit, with_failures
 from nasbuild.score import fit as score_fit
 from nasbuild.score import load_fit as load_score_fit
 from nasbuild.score.graphs import GraphFit
@@ -66,19 +66,8 @@ class Fit(ScoreFit):
         FitError
             If there is no such target.
         """
-        chosen, target_fit = list(architectures), self.of(target)
-        found = predict(target_fit, chosen)
-        rows = [
-            {
-                "id": architecture_id(self.space, architecture),
-                "target": target_fit.target.name,
-                "prediction": float(found.value[n]),
-                "std": float(found.std[n]),
-                "shares": found.shares[n].tolist(),
-                "extrapolates": bool(found.extrapolates[n]),
-            }
-            for n, architecture in enumerate(chosen)
-        ]
+        target_fit = self.of(target)
+        rows = prediction_rows(target_fit, [(architecture_id(self.space, a), a) for a in architectures])
         return Rows(rows, f"{len(rows):,} predictions of {target_fit.target.name}")
 
     def build(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -10,10 +10,6 @@ from nasbuild.cli._built import print_built
 from nasbuild.cli._options import FitArgument, FixOption, JsonOption, OutOption
 from nasbuild.cli._output import Output
 from nasbuild.errors import NasbuildError
-
-if TYPE_CHECKING:
-    pass
-
 
 _MAX_ARCHITECTURES = 100_000  # each is a row of kilobytes
 
@@ -93,15 +89,15 @@ def build(
 ) -> None:
     """Build the best architectures from a fit. Needs no search and no evaluations."""
     from nasbuild._file_formats import ROWS, check_output
-    from nasbuild.api import Wanted, failing_note, swept_parts
+    from nasbuild.api import WAYS, Wanted, failing_note, swept_parts
     from nasbuild.builder import read_sweep
     from nasbuild.predictor import recipe_kind
     from nasbuild.score import load_fit, restrict_fit, with_failures
     from nasbuild.space import fix_parts
     from nasbuild.table import write_architectures
 
-    if by not in (None, *_CRITERIA):
-        raise NasbuildError(f"{by!r} is not a build criterion", where="--by", allowed=_CRITERIA)
+    if by not in (None, *WAYS):
+        raise NasbuildError(f"{by!r} is not a build criterion", where="--by", allowed=WAYS)
     given = {
         "--top": top,
         "--front": front,
@@ -154,7 +150,6 @@ def build(
     out.json(result | ({"infeasible": infeasible} if infeasible else {}))
 
 
-_CRITERIA = ("shortlist", "score", "prediction", "exhaustive")
 _EXCLUDES = {
     "--front": {"--top", "--propose", "--k", "--apart", "--by"},
     "--propose": {"--top", "--k", "--apart", "--by"},

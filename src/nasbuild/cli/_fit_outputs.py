@@ -95,24 +95,12 @@ def predict(
 
 
 def _predicted(fit: Fit, archs: Path, target: str | None) -> tuple[list[dict[str, Any]], list[str]]:
-    from nasbuild.score import predict as predict_architectures
+    from nasbuild.score import prediction_rows
     from nasbuild.table import read_architectures
 
     named = read_architectures(archs, fit.space)
-    rows = []
-    for target_fit in [fit[target]] if target else fit.targets:
-        found = predict_architectures(target_fit, [architecture for _, architecture in named])
-        for n, (name, _) in enumerate(named):
-            rows.append(
-                {
-                    "id": name,
-                    "target": target_fit.target.name,
-                    "prediction": float(found.value[n]),
-                    "std": float(found.std[n]),
-                    "shares": [float(v) for v in found.shares[n]],
-                    "extrapolates": bool(found.extrapolates[n]),
-                }
-            )
+    chosen = [fit[target]] if target else fit.targets
+    rows = [row for target_fit in chosen for row in prediction_rows(target_fit, named)]
     beyond = sum(row["extrapolates"] for row in rows)
     note = f"{beyond:,} of {len(rows):,} predictions extrapolate beyond the table and are less certain"
     return rows, [note] if beyond else []

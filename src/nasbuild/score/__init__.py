@@ -16,6 +16,7 @@ from nasbuild.score._fit_scorers import Fitted, absent_baselines, choice_scores,
 from nasbuild.score._gnn_scorer import GNNScorer, LabelStatistics, label_statistics, shifted
 from nasbuild.score._held_out import DEVIATIONS, Agreement, Evidence, HeldOut, evidence_of
 from nasbuild.score._module_rows import module_rows
+from nasbuild.score._prediction_rows import prediction_rows
 from nasbuild.score._restricted_fit import restrict_fit
 from nasbuild.score._rows_without_values import rows_without_values, with_failures
 from nasbuild.score._scorer import Scorer, sums_of_combinations
@@ -78,6 +79,7 @@ __all__ = [
     "module_rows",
     "n_tied",
     "predict",
+    "prediction_rows",
     "restrict_fit",
     "rows_without_values",
     "save_fit",
