@@ -14,7 +14,7 @@ from nasbuild.zoo.digits import cost, space
 from nasbuild.zoo.digits import train as training
 from nasbuild.zoo.digits.data import load_task
 from nasbuild.zoo.digits.fast_forward import fast_forward
-from nasbuild.zoo.digits.network import build_network
+from nasbuild.zoo.digits.network import DigitsNetwork, build_network
 
 
 def test_the_space_equals_the_builtin_file():
@@ -79,6 +79,17 @@ def test_building_keeps_the_global_random_state():
     assert torch.equal(before, torch.get_rng_state())
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("arch", [SMALLEST, MIXED, LARGEST])
+def test_initial_weights_are_those_of_a_global_seed(arch):
+    built = build_network(arch, seed=7).state_dict()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        expected = DigitsNetwork(arch).state_dict()
+    assert built.keys() == expected.keys()
+    for name, value in expected.items():
+        assert torch.equal(built[name], value), name
 
 
 def test_latency_returns_every_sample():

@@ -27,7 +27,7 @@ def digits_evaluator(argument: str, space: Space, seed: int) -> Evaluator:
         )
 
     def measure(architecture: Architecture) -> dict[str, float]:
-        # Networks this small train no faster with more threads, and lose bitwise reproducibility.
+        # Networks this small train no faster with more threads, whose number changes the rounding.
         before = torch.get_num_threads()
         torch.set_num_threads(1)
         try:

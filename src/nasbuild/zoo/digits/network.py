@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import cast
 
@@ -117,10 +118,22 @@ class DigitsNetwork(nn.Module):
 
 
 def build_network(arch: Sequence[Sequence[str]], *, seed: int = 0) -> DigitsNetwork:
-    """Build the network of ``arch`` with initial weights from ``seed``.
+    """Build the network of ``arch`` with the initial weights that it has after ``torch.manual_seed(seed)``.
 
-    The global random state does not change.
+    They are drawn by a separate generator, so that the global random state does not change, and another thread that
+    draws at the same time changes nothing.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return DigitsNetwork(arch)
+    with torch.device("meta"):
+        network = DigitsNetwork(arch)
+    network.to_empty(device="cpu")
+    generator = torch.Generator().manual_seed(seed)
+    # In the order of the constructors, which is the order of the modules.
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.reset_parameters()
+        elif isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_uniform_(module.weight, a=math.sqrt(5), generator=generator)
+            if module.bias is not None:
+                end = 1 / math.sqrt(module.weight[0].numel())
+                nn.init.uniform_(module.bias, -end, end, generator=generator)
+    return network
