@@ -47,7 +47,7 @@ def made_up(
     nothing = np.empty(0)
     scorer = GNNScorer(space, _ensemble(space, seed), (), np.array([0.0, 1.0]))
     none = Agreement(0.0, 0.0, ())
-    trust = Trust((), none, none, (), None, (), 0, 0.0, (), (), None, (), (), "none", None, "")
+    trust = Trust((), none, none, (), None, None, (), 0, 0.0, (), (), None, (), (), "none", None, "")
     return TargetFit(target, Labels(target, nothing, nothing), scorer, tuple(stages), (), trust)
 
 

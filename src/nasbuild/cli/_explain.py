@@ -50,7 +50,7 @@ def print_step(out: Output, step: dict[str, Any]) -> None:
 
 
 def print_trust(out: Output, trust: dict[str, Any]) -> None:
-    """Prints held-out SRCC (Spearman rank correlation) beside that of the baselines, and the verdict."""
+    """Prints the verdict, and held-out SRCC (Spearman rank correlation) beside that of the baselines."""
     from nasbuild.report import hop_name
 
     rows = [
@@ -67,8 +67,8 @@ def print_trust(out: Output, trust: dict[str, Any]) -> None:
         )
     ]
     header = ["held-out SRCC", "mean", "std", *(r["title"] for r in trust["baselines"])]
-    out.table(header, rows, right=range(1, len(header)))
     out.line(trust["verdict"], LEVEL_STYLES.get(trust["level"], "red"))
+    out.table(header, rows, right=range(1, len(header)))
     if trust["coverage_text"]:
         out.line(trust["coverage_text"])
     if trust["reach_text"]:

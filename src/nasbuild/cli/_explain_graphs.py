@@ -124,12 +124,12 @@ def print_graph_trust(out: Output, target_fit: GraphTargetFit) -> None:
         ({"ridge": "ridge on counts", "lightgbm": "LightGBM on counts"}[name], one)
         for name, one in trust.baselines.items()
     ]
+    out.line(trust.verdict, LEVEL_STYLES.get(trust.level, "red"))
     out.table(
         ["held-out SRCC", "mean", "std"],
         [[name, f"{one.mean:.3f}", f"{one.std:.3f}"] for name, one in rows],
         right=(1, 2),
     )
-    out.line(trust.verdict, LEVEL_STYLES.get(trust.level, "red"))
 
 
 def graph_trust(target_fit: GraphTargetFit) -> dict[str, Any]:

@@ -25,11 +25,14 @@ class Baseline:
         Its recipe.
     prediction, modules
         Agreement of its prediction, and of its summed module scores.
+    pairs
+        Share of pairs of held-out rows that its prediction orders as their labels do; None if unknown.
     """
 
     name: str
     prediction: Agreement
     modules: Agreement
+    pairs: float | None = None
 
 
 def better_method(modules: Agreement, baselines: Sequence[Baseline], level: str) -> str | None:

@@ -17,6 +17,7 @@ from nasbuild.score._failures import Failures
 from nasbuild.score._feature_scores import ChoiceScore
 from nasbuild.score._fit_scorers import choice_scores, fit_baselines, fit_scorers
 from nasbuild.score._held_out import evidence_of
+from nasbuild.score._pair_order import pair_order
 from nasbuild.score._scorer import Scorer
 from nasbuild.score._seen_modules import seen_modules
 from nasbuild.score._share_beyond_table import share_beyond
@@ -256,6 +257,7 @@ def fit(
             n_tied=[n_tied(fit.scorer, stage, sign) for stage in stages],
             suspects=suspect_labels(fit.scorer, fit.parts, label.values),
             better_part=better_parts(fit.parts, label.values, sign),
+            pairs=pair_order(fit.parts, label.values),
             beyond=share_beyond(fit.scorer, label.values, sign, seed),
         )
         scorer = fit.scorer.with_limits(label.target.limits)

@@ -21,7 +21,7 @@ from nasbuild.score._any_fit import AnyFit, AnyTargetFit
 from nasbuild.score._feature_scores import ChoiceScore
 from nasbuild.table import Note
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 """Version of the form of fit folders, of both kinds."""
 MODEL, TRUST = "model.safetensors", "trust.json"
 _OLD_FIT_FILE = "run.json"
@@ -73,7 +73,7 @@ TargetEntryT = TypeVar("TargetEntryT", bound=TargetEntry)
 class FitFile(Strict, Generic[TargetEntryT]):
     """``fit.json``; ``files`` holds the SHA-256 of the bytes of the other files."""
 
-    schema_version: Literal[7]
+    schema_version: Literal[8]
     kind: str
     targets: Annotated[list[TargetEntryT], Field(min_length=1)]
     method: str

@@ -15,6 +15,7 @@ from nasbuild.score._choice_effects import choice_effects
 from nasbuild.score._feature_scores import ChoiceScore, feature_scores
 from nasbuild.score._gnn_scorer import GNNScorer
 from nasbuild.score._held_out import HeldOut, evidence_of
+from nasbuild.score._pair_order import pair_order
 from nasbuild.score._scorer import Scorer
 from nasbuild.score.baselines import fit_baseline, held_out_baseline, ped_anova
 from nasbuild.space import Architecture, Space, encode, features_by_name, graph_schema
@@ -91,7 +92,7 @@ def fit_baselines(space: Space, problem: Problem, recipe: AnyRecipe, *, seed: in
         if name != recipe.name and is_installed(BASELINES[name]):
             parts = [p for _, p in held_out_baseline(space, *problem, BaselineRecipe(name), seed=seed)]
             evidence = evidence_of(parts, problem[1])
-            found.append(Baseline(name, evidence.prediction, evidence.modules))
+            found.append(Baseline(name, evidence.prediction, evidence.modules, pair_order(parts, problem[1])))
     return tuple(found)
 
 

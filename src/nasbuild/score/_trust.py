@@ -9,6 +9,7 @@ from nasbuild.score._better_method import Baseline, better_method
 from nasbuild.score._better_part import PartOrder
 from nasbuild.score._gnn_scorer import label_statistics
 from nasbuild.score._held_out import Agreement, Evidence, correlation_interval
+from nasbuild.score._pair_order import times_in_100
 from nasbuild.score._scorer import Scorer
 from nasbuild.score._srcc_text import correlation_text, srcc_text
 from nasbuild.score._suspect_labels import SuspectLabel
@@ -43,6 +44,8 @@ class Trust:
         Agreement of the summed module scores.
     better_part
         Agreement among the best of the held-out rows only, where ranking is hardest.
+    pairs
+        Share of pairs of held-out rows that y' orders as their labels do; None if unknown.
     coverage
         Share of held-out labels inside the 90 % interval of their summed score; None if unknown.
     baselines
@@ -72,6 +75,7 @@ class Trust:
     prediction: Agreement
     modules: Agreement
     better_part: tuple[PartOrder, ...]
+    pairs: float | None
     coverage: float | None
     baselines: tuple[Baseline, ...]
     labels: int
@@ -101,6 +105,7 @@ def measure_trust(
     n_tied: Sequence[int] = (),
     suspects: Sequence[SuspectLabel] = (),
     better_part: Sequence[PartOrder] = (),
+    pairs: float | None = None,
     beyond: float | None = None,
 ) -> Trust:
     """The trust in a scorer, from its evidence on held-out rows."""
@@ -111,14 +116,15 @@ def measure_trust(
         for depth in stage.depths
         if count[u, depth] < 2
     )
-    level = trust_level(evidence.modules.mean, evidence.tested)
+    level = trust_level(evidence.modules.mean, evidence.tested, better_part)
     better = better_method(evidence.modules, baselines, level)
-    verdict = _verdict(level, evidence, _labels_text(scorer), baselines, better, better_part)
+    verdict = _verdict(level, evidence, _labels_text(scorer), baselines, better, better_part, pairs)
     return Trust(
         evidence.hops,
         evidence.prediction,
         evidence.modules,
         tuple(better_part),
+        pairs,
         evidence.coverage,
         tuple(baselines),
         len(scorer.labels),
@@ -134,11 +140,12 @@ def measure_trust(
     )
 
 
-def trust_level(value: float, tested: int) -> str:
+def trust_level(value: float, tested: int, better_part: Sequence[PartOrder] = ()) -> str:
     """The trust level of a correlation measured on ``tested`` distinct rows.
 
     The lower end of the 95 % interval counts (Fisher's z), so that a lucky order of few rows does not pass. A correlation
-    on n rows counts as at most 1 - 2 / n, as a perfect order of few rows proves little.
+    on n rows counts as at most 1 - 2 / n, as a perfect order of few rows proves little. Trust is never high where no order
+    is shown among the better labels: two clumps of labels have a high correlation over all, whoever tells them apart.
 
     >>> trust_level(0.95, 200), trust_level(0.95, 12), trust_level(0.2, 12)
     ('high', 'low', 'none')
@@ -146,7 +153,9 @@ def trust_level(value: float, tested: int) -> str:
     if tested <= 3 or value <= 0:
         return "none"
     lower, _ = correlation_interval(min(value, 1 - 2 / tested), tested)
-    return next((name for name, bound in _LEVELS.items() if lower >= bound), "none")
+    level = next((name for name, bound in _LEVELS.items() if lower >= bound), "none")
+    clumps = any(part.low is not None and part.low <= 0 for part in better_part)
+    return "fair" if level == "high" and clumps else level
 
 
 def _verdict(
@@ -156,9 +165,10 @@ def _verdict(
     baselines: Sequence[Baseline],
     better: str | None,
     better_part: Sequence[PartOrder] = (),
+    pairs: float | None = None,
 ) -> str:
     measured = (
-        f"From {labels}, the summed module scores order unseen architectures with SRCC "
+        f"{pairs_text(pairs, baselines)}From {labels}, the summed module scores order unseen architectures with SRCC "
         f"{srcc_text(evidence.modules)} and the prediction y' with {srcc_text(evidence.prediction)} "
         f"(about {evidence.held_out:.0f} rows held out at a time)"
     )
@@ -176,6 +186,19 @@ def _verdict(
     if better:
         found += f" On this table, {METHOD_NAMES[better]} is better: fit with --recipe {better}."
     return found
+
+
+def pairs_text(pairs: float | None, baselines: Sequence[Baseline] = (), *, networks: bool = False) -> str:
+    """How often the prediction picks the better of two, beside the baselines, in a sentence; empty if unknown."""
+    if pairs is None:
+        return ""
+    beside = ", ".join(
+        f"{METHOD_NAMES[b.name]} {100 * b.pairs:.0f}" for b in baselines if b.pairs is not None
+    )
+    return (
+        f"Of two unseen {'networks' if networks else 'architectures'}, the fit picks the better one {times_in_100(pairs)}"
+        + (f" ({beside}). " if beside else ". ")
+    )
 
 
 def _labels_text(scorer: Scorer) -> str:

@@ -80,6 +80,21 @@ class Ensemble:
             ]
         return weighted_mean_std(np.stack(each), self.weights(self.hops + 1))
 
+    def held_out(self, graphs: Graphs) -> list[np.ndarray]:
+        """y' of each member for the graphs that it held out, in the label's unit, (test,) each.
+
+        Parameters
+        ----------
+        graphs
+            Those that the ensemble was fitted to, in their order.
+        """
+        with one_thread():
+            return [
+                outputs(network, graphs.select(member.test))[0].astype(np.float64) * member.label_std
+                + member.label_mean
+                for network, member in zip(self.networks, self.members, strict=True)
+            ]
+
 
 def weighted_mean_std(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weighted mean and standard deviation over the first axis of (members, ...).

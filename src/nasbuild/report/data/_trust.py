@@ -47,6 +47,7 @@ def trust_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
         "modules": _agreement(trust.modules),
         "top_labels": [asdict(part) for part in trust.better_part],
         "top_labels_text": better_part_text(trust.better_part[0]) if trust.better_part else "",
+        "pairs_right": trust.pairs,
         "coverage": trust.coverage,
         "coverage_text": coverage_text(trust.coverage, trust.labels),
         "baselines": [
@@ -55,6 +56,7 @@ def trust_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
                 "title": title_of(r.name),
                 "prediction": _agreement(r.prediction),
                 "modules": _agreement(r.modules),
+                "pairs_right": r.pairs,
             }
             for r in trust.baselines
         ],

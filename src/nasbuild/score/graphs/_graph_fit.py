@@ -16,6 +16,8 @@ from nasbuild.predictor import Ensemble, OperatorRecipe, Recipe, fit_ensembles
 from nasbuild.score._any_fit import ByTarget, short
 from nasbuild.score._feature_scores import ChoiceScore, feature_scores
 from nasbuild.score._fit import Progress
+from nasbuild.score._held_out import HeldOut
+from nasbuild.score._pair_order import pair_order
 from nasbuild.score._srcc_text import srcc_text
 from nasbuild.score.graphs._graph_baselines import fit_graph_baselines
 from nasbuild.score.graphs._graph_trust import GraphTrust, measure_graph_trust
@@ -139,7 +141,12 @@ def fit_graphs(
         progress("comparing with other methods", number, len(found))
         splits = [(member.train, member.test) for member in ensemble.members]
         others = fit_graph_baselines(schema, graphs, values, splits, seed=seed) if baselines else {}
-        trust = measure_graph_trust(ensemble.members, len(values), others)
+        parts = [
+            HeldOut(member.test, predicted, predicted)
+            for member, predicted in zip(ensemble.members, ensemble.held_out(graphs), strict=True)
+        ]
+        pairs = pair_order(parts, values)
+        trust = measure_graph_trust(ensemble.members, len(values), others, pairs)
         features = tuple(feature_scores(ensemble, graphs))
         target_fits.append(GraphTargetFit(label.target, label, ensemble, features, trust))
     return GraphFit(table, recipe, seed, tuple(target_fits))

@@ -11,7 +11,7 @@ from nasbuild.predictor import Member
 from nasbuild.score._better_method import Baseline, better_method
 from nasbuild.score._held_out import Agreement, correlation_interval
 from nasbuild.score._srcc_text import srcc_text
-from nasbuild.score._trust import METHOD_NAMES, trust_level
+from nasbuild.score._trust import METHOD_NAMES, pairs_text, trust_level
 
 _FEW = 50  # held-out networks below which a correlation is itself uncertain
 
@@ -28,6 +28,8 @@ class GraphTrust:
         Agreement of y'.
     baselines
         Agreement of ridge regression and LightGBM on counts of operations, on the same held-out networks.
+    pairs
+        Share of pairs of held-out networks that y' orders as their labels do; None if unknown.
     labels, held_out, tested
         Number of labels, the mean number that a member held out, and the number held out by any member.
     level
@@ -41,6 +43,7 @@ class GraphTrust:
     hops: tuple[Agreement, ...]
     prediction: Agreement
     baselines: dict[str, Agreement]
+    pairs: float | None
     labels: int
     held_out: float
     tested: int
@@ -53,7 +56,7 @@ class GraphTrust:
 
 
 def measure_graph_trust(
-    members: Sequence[Member], labels: int, baselines: Mapping[str, Agreement]
+    members: Sequence[Member], labels: int, baselines: Mapping[str, Agreement], pairs: float | None = None
 ) -> GraphTrust:
     """The trust in an ensemble, from the networks that each member held out."""
     each = np.stack([member.srcc for member in members])
@@ -66,12 +69,13 @@ def measure_graph_trust(
         tuple(Agreement.of(each[:, m]) for m in range(each.shape[1] - 1)),
         prediction,
         dict(baselines),
+        pairs,
         labels,
         held_out,
         tested,
         level,
         better,
-        _verdict(level, prediction, baselines, labels, held_out, tested, better),
+        _verdict(level, prediction, baselines, labels, held_out, tested, better, pairs),
     )
 
 
@@ -83,9 +87,10 @@ def _verdict(
     held_out: float,
     tested: int,
     better: str | None,
+    pairs: float | None = None,
 ) -> str:
     measured = (
-        f"From {labels} networks, y' orders unseen ones with SRCC {srcc_text(prediction)} "
+        f"{pairs_text(pairs, networks=True)}From {labels} networks, y' orders unseen ones with SRCC {srcc_text(prediction)} "
         f"(about {held_out:.0f} held out at a time)"
     )
     found = {
