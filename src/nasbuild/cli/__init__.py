@@ -21,12 +21,12 @@ from nasbuild.cli import (
     _optimize,
     _search,
 )
+from nasbuild.cli._examples import examples
 from nasbuild.cli._output import begin, restoring_stdout
 from nasbuild.errors import NasbuildError
 
 app = typer.Typer(
     help="Learn from evaluated neural networks which parts matter, and build the best architectures directly.",
-    add_completion=False,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -49,9 +49,9 @@ for command in (
     _fit_outputs.report,
     _bench.bench,
 ):
-    app.command()(command)
+    app.command(epilog=examples(command.__name__))(command)
 # `import` is a keyword of Python and can't be a function's name.
-app.command("import")(_import.import_networks)
+app.command("import", epilog=examples("import"))(_import.import_networks)
 
 
 @app.callback(invoke_without_command=True)
