@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cli_samples import Done
 from hypothesis import HealthCheck, settings
+
+from nasbuild.cli import main
 
 # A slow processor, or a busy one, must not fail a test.
 settings.register_profile("any processor", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -27,3 +31,20 @@ def data_dir() -> Callable[[str], Path]:
         return base / name
 
     return folder
+
+
+@pytest.fixture
+def nasbuild(capsys, monkeypatch):
+    """Runs the command line in this process, which is fast."""
+
+    def call(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["nasbuild", *map(str, arguments)])
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        captured = capsys.readouterr()
+        return Done(code, captured.out, captured.err)
+
+    return call
