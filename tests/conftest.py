@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer.main
 from cli_samples import Done
 from hypothesis import HealthCheck, settings
 
@@ -31,6 +33,22 @@ def data_dir() -> Callable[[str], Path]:
         return base / name
 
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _commands_once() -> Iterator[None]:
+    """Reads the signatures of all commands once, not at each call: that takes longer than most commands."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", cache(typer.main.get_command))
+        yield
+
+
+@pytest.fixture(scope="module")
+def few_rounds() -> Iterator[None]:
+    """LightGBM boosts for at most 100 rounds, not 600: for modules that test what is done with its trees."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nasbuild.score.baselines._boosted._ROUNDS", 100)
+        yield
 
 
 @pytest.fixture
