@@ -31,8 +31,10 @@ def fitted() -> Fit:
 
 @pytest.fixture(scope="session")
 def additive() -> Fit:
-    """The default recipe, with baselines."""
-    return fit(table(), [COST], max_modules=200)
+    """The default recipe, with baselines; few rounds of LightGBM, as their number changes no page."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nasbuild.score.baselines._boosted._ROUNDS", 100)
+        return fit(table(), [COST], max_modules=200)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from safetensors.numpy import load, save
 from nasbuild.errors import FitError
 from nasbuild.predictor.gnn._ensemble import Ensemble
 from nasbuild.predictor.gnn._fit_member import Member
+from nasbuild.predictor.gnn._initialization import NoDraws
 from nasbuild.predictor.gnn._network import Network, Shape
 from nasbuild.space import GraphSchema
 
@@ -70,7 +71,7 @@ def ensembles_from_bytes(
 
 def _expected(schema: GraphSchema, shape: Shape) -> dict[str, _Like]:
     """Shapes and types of the arrays of one member."""
-    with torch.device("meta"):
+    with torch.device("meta"), NoDraws():
         # Without values, so that the caller's random state is untouched.
         state = Network(schema, shape).state_dict()
     weights = {
