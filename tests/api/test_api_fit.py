@@ -144,7 +144,8 @@ def test_any_table_with_its_space(table, tmp_path):
     ("options", "message"),
     [
         ({"by": "luck"}, "'luck' is not a build criterion; allowed: shortlist"),
-        ({"k": 2, "where": "layers <= 4"}, "k excludes where"),
+        ({"k": 2, "where": "layers <= 4"}, "k and where exclude each other"),
+        ({"by": "prediction", "apart": 2}, "apart and by prediction exclude each other"),
         ({"by": "exhaustive", "where": "layers <= 4"}, "exclude each other"),
         ({"where": "layers <= 0"}, "layers"),
     ],

@@ -8,28 +8,25 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nasbuild.api._build_part import BuiltPart, Wanted, swept_parts
+from nasbuild.api._build_request import BuildRequest
+from nasbuild.api._build_result import build_requested
 from nasbuild.api._explanation import Explanation
-from nasbuild.api._failing_note import failing_note
 from nasbuild.api._rows import Rows
-from nasbuild.builder import read_sweep, reduce_space
+from nasbuild.builder import reduce_space
 from nasbuild.errors import NasbuildError
-from nasbuild.predictor import AnyRecipe, recipe_kind
+from nasbuild.predictor import AnyRecipe
 from nasbuild.predictor import recipe as named_recipe
 from nasbuild.report import explain_data, write_report
 from nasbuild.score import Fit as ScoreFit
-from nasbuild.score import Progress, module_rows, prediction_rows, restrict_fit, save_fit, with_failures
+from nasbuild.score import Progress, module_rows, prediction_rows, save_fit
 from nasbuild.score import fit as score_fit
 from nasbuild.score import load_fit as load_score_fit
 from nasbuild.score.graphs import GraphFit
-from nasbuild.space import Architecture, Space, architecture_id, fix_parts, module_id
+from nasbuild.space import Architecture, Space, architecture_id, module_id
 from nasbuild.table import Table, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
-
-WAYS = ("shortlist", "score", "prediction", "exhaustive")
-"""How `Fit.build` chooses."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -116,15 +113,11 @@ class Fit(ScoreFit):
         NasbuildError
             If options exclude each other.
         """
-        if by not in (None, *WAYS):
-            raise NasbuildError(f"{by!r} is not a build criterion", where="by", allowed=WAYS)
-        if k is not None and (where or apart > 1 or by == "exhaustive"):
-            raise NasbuildError("k excludes where, apart and by='exhaustive'", todo="leave one of them out")
-        if by == "exhaustive" and where:
-            raise NasbuildError("by='exhaustive' and where exclude each other", todo="leave one of them out")
-        by = by or ("score" if recipe_kind(self.recipe) == "network" else "shortlist")
-        names = (target,) if target else ()
-        return self._built(Wanted(names, top, None, None, k, apart, by), where, fix, unseen, may_fail)
+        targets, where, fix = (target,) if target else (), _texts(where), _texts(fix)
+        spread = None if apart == 1 else apart  # 1 is no condition
+        return self._built(
+            BuildRequest(targets, top, None, None, k, spread, by, where, fix, unseen, may_fail)
+        )
 
     def build_front(
         self,
@@ -137,7 +130,10 @@ class Fit(ScoreFit):
         may_fail: bool = False,
     ) -> Rows:
         """``n`` architectures along the predicted Pareto front of several targets (all of the fit if none are named)."""
-        return self._built(Wanted(targets, 10, n, None, None, 1, "shortlist"), where, fix, unseen, may_fail)
+        where, fix = _texts(where), _texts(fix)
+        return self._built(
+            BuildRequest(targets, front=n, where=where, fix=fix, unseen=unseen, may_fail=may_fail)
+        )
 
     def propose(
         self,
@@ -149,8 +145,8 @@ class Fit(ScoreFit):
         may_fail: bool = False,
     ) -> Rows:
         """``n`` architectures to evaluate next, by Thompson sampling: likely to be the best, or to teach what is."""
-        wanted = Wanted((target,) if target else (), 10, None, n, None, 1, "shortlist")
-        return self._built(wanted, where, fix, False, may_fail)
+        targets, where, fix = (target,) if target else (), _texts(where), _texts(fix)
+        return self._built(BuildRequest(targets, propose=n, where=where, fix=fix, may_fail=may_fail))
 
     def shrink(self, k: int = 25, *, targets: Sequence[str] = ()) -> Space:
         """The space reduced to the ``k`` best modules of each stage, united over targets, for a search."""
@@ -190,36 +186,18 @@ class Fit(ScoreFit):
         lines = [
             f"Fit of {len(self.table):,} architectures of {self.space.name!r} by recipe {self.recipe.name!r}"
         ]
-        lines += [f"  {one.target.name}: {one.trust.verdict}" for one in self.targets]
+        lines += [f"  {target_fit.target.name}: {target_fit.trust.verdict}" for target_fit in self.targets]
         return "\n".join(lines)
 
-    def _built(
-        self,
-        wanted: Wanted,
-        where: str | Sequence[str],
-        fix: str | Sequence[str],
-        unseen: bool,
-        may_fail: bool,
-    ) -> Rows:
-        used: ScoreFit = self.with_unseen() if unseen else self
-        if fix:
-            used = restrict_fit(used, fix_parts(used.space, [fix] if isinstance(fix, str) else fix))
-        every = used.targets if wanted.front else used.targets[:1]
-        names = list(wanted.targets) or [one.target.name for one in every]
-        if not may_fail:
-            used = with_failures(used, names)
-        sweep = read_sweep([where] if isinstance(where, str) else where)
-        parts, infeasible = swept_parts(used, wanted, sweep)
-        failing = failing_note(used, names, [part.risk for part in parts])
-        return Rows(
-            [row for part in parts for row in part.rows],
-            "; ".join(dict.fromkeys(part.title for part in parts)),
-            [*_notes(parts), *([failing] if failing else []), *infeasible],
-        )
+    def _built(self, request: BuildRequest) -> Rows:
+        request.check()
+        found = build_requested(self, request)
+        title = "; ".join(dict.fromkeys(point.title for point in found.points))
+        return Rows(found.rows, title, [*dict.fromkeys(found.notes), *found.infeasible])
 
 
-def _notes(parts: Sequence[BuiltPart]) -> list[str]:
-    return list(dict.fromkeys(text for part in parts for text in (part.note, part.remark) if text))
+def _texts(texts: str | Sequence[str]) -> Sequence[str]:
+    return [texts] if isinstance(texts, str) else texts
 
 
 def with_verbs(fit: ScoreFit) -> Fit:

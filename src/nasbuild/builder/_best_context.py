@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from nasbuild.builder._beam_search import LISTED, WIDTH, best_predicted_picks
-from nasbuild.builder._bounded_topk import Problem, bounded_topk
+from nasbuild.builder._bounded_topk import bounded_topk
+from nasbuild.builder._knapsack_problem import Problem
 from nasbuild.builder._pairwise_prediction import PairwisePrediction
 from nasbuild.builder._scored_modules import ScoredModules
 from nasbuild.builder._topk import PREDICTION_POOL

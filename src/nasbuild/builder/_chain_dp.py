@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from nasbuild.builder._bounded_topk import dual_prices
+from nasbuild.builder._dual_prices import dual_prices
 
 _MAX_CELLS = 4_000_000  # cells of picks in memory
 _PRICE_FACTORS = (1.0, 1.02, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0, 5.0, 10.0, 100.0)

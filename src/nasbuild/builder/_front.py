@@ -11,10 +11,10 @@ import numpy as np
 
 from nasbuild.builder._bound_columns import bounded, limits_of, on_targets
 from nasbuild.builder._bound_names import ExactCost, resolve_names
-from nasbuild.builder._bounded_topk import Problem, rounding_slack
 from nasbuild.builder._bounds import Bound
 from nasbuild.builder._epsilon_constraint import additive_front_picks
 from nasbuild.builder._infeasible import nothing_within, nothing_within_layerwise
+from nasbuild.builder._knapsack_problem import Problem, rounding_slack
 from nasbuild.builder._layerwise import is_layerwise, layerwise_space
 from nasbuild.builder._layerwise_front import layerwise_front
 from nasbuild.builder._opaque_costs import build_checked, has_opaque_costs

@@ -7,8 +7,9 @@ from itertools import islice
 
 import numpy as np
 
-from nasbuild.builder._bounded_topk import dual_prices, rounding_slack
+from nasbuild.builder._dual_prices import dual_prices
 from nasbuild.builder._k_best_sums import k_best_sums
+from nasbuild.builder._knapsack_problem import rounding_slack
 from nasbuild.builder._layerwise import LayerwiseSpace
 from nasbuild.builder._pair_relaxation import relaxed_problem
 from nasbuild.builder._part_grid import Grid, combinations_of, grid

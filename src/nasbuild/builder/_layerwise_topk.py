@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasbuild.builder._bounded_topk import price_bounds
+from nasbuild.builder._dual_prices import price_bounds
 from nasbuild.builder._layerwise import LayerwiseSpace
 from nasbuild.builder._layerwise_combinations import bounded_combinations
 from nasbuild.builder._pair_relaxation import relaxed_problem

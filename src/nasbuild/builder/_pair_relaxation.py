@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nasbuild.builder._bounded_topk import Problem
+from nasbuild.builder._knapsack_problem import Problem
 from nasbuild.builder._pair_tables import PairTables
 from nasbuild.builder._pairwise_prediction import PairwisePrediction
 

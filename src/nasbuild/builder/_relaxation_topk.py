@@ -8,16 +8,12 @@ from typing import Any
 import numpy as np
 
 from nasbuild.builder._beam_search import LISTED, beam_search, best_predicted_picks
-from nasbuild.builder._bounded_topk import (
-    Problem,
-    TopK,
-    bounded_topk,
-    enumerate_gap,
-    integer_program,
-    price_bounds,
-)
+from nasbuild.builder._bounded_topk import TopK, bounded_topk, enumerate_gap
 from nasbuild.builder._chain_dp import Chain
 from nasbuild.builder._chain_relaxation import as_chain
+from nasbuild.builder._dual_prices import price_bounds
+from nasbuild.builder._integer_program import integer_program
+from nasbuild.builder._knapsack_problem import Problem
 from nasbuild.builder._pair_relaxation import has_no_pairs, relaxed_problem, slot_problem
 from nasbuild.builder._pairwise_prediction import PairwisePrediction
 

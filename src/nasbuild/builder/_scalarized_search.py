@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from nasbuild.builder._part_grid import Limits
-from nasbuild.builder._part_tables import Part, StageSum, listed_part, table_modules
+from nasbuild.builder._part_tables import Part, listed_part, table_modules
 from nasbuild.builder._skyband import skyband
+from nasbuild.builder._slot_tables import StageSum
 from nasbuild.score import TargetFit
 from nasbuild.space import allowed_modules, module_key, neighbour_codes, sample_codes
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -14,12 +15,13 @@ from nasbuild.builder._bound_names import (
     resolve_name,
     resolve_names,
 )
-from nasbuild.builder._bounded_topk import Problem, bounded_topk
+from nasbuild.builder._bounded_topk import bounded_topk
 from nasbuild.builder._bounds import Bound
 from nasbuild.builder._infeasible import nothing_within, nothing_within_layerwise
+from nasbuild.builder._knapsack_problem import Problem
 from nasbuild.builder._layerwise import is_layerwise, layerwise_space
 from nasbuild.builder._layerwise_topk import layerwise_topk
-from nasbuild.builder._opaque_costs import build_checked, has_opaque_costs
+from nasbuild.builder._opaque_costs import build_if_opaque
 from nasbuild.builder._scored_modules import scored_modules
 from nasbuild.builder._topk import Built, describe, require_positive
 from nasbuild.score import Fit, TargetFit
@@ -80,27 +82,21 @@ def build_within(
     first = fit.of(target)
     exact, others = resolve_names(fit, first, [bound.name for bound in bounds])
     targets = [first, *others]
-    if has_opaque_costs(exact):
-        found = build_checked(
-            fit,
-            exact,
-            bounds,
-            n,
-            lambda costs, limits, count: _within_sums(fit, targets, count, costs, limits, apart).built,
-            lambda one: one.architecture,
-        )
-        found.sort(key=lambda one: -first.target.sign * one.score)
-        return BoundedBuild(found[:n], 0, np.inf)
-    return _within_sums(fit, targets, n, exact, bounds, apart)
+    build = partial(_within_sums, fit, targets, apart)
+    checked = build_if_opaque(fit, exact, bounds, n, build)
+    if checked is None:
+        return build(exact, bounds, n)
+    checked.sort(key=lambda built: -first.target.sign * built.score)
+    return BoundedBuild(checked[:n], 0, np.inf)
 
 
 def _within_sums(
     fit: Fit,
     targets: Sequence[TargetFit],
-    n: int,
+    apart: int,
     exact: Mapping[str, ExactCost],
     bounds: Sequence[Bound],
-    apart: int,
+    n: int,
 ) -> BoundedBuild:
     """`build_within` where every cost is a sum over stages and pairs of stages."""
     first = targets[0]
