@@ -10,6 +10,7 @@ import contextlib
 import doctest
 import importlib
 import inspect
+import tempfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -35,7 +36,10 @@ ROOMS = (
 )
 NEEDS = {"from_torch": "torch", "onnx_inputs": "onnx", "read_onnx": "onnx", "to_onnx": "onnx"}
 """Functions whose example needs an optional package."""
-WITHOUT_EXAMPLE = {"evaluate.Ray.run": "needs a Ray cluster"}
+WITHOUT_EXAMPLE = {
+    "evaluate.Ray.run": "needs a Ray cluster",
+    "optimize.live_demo": "trains networks for minutes",
+}
 """Exported names whose use no short example can show, and why."""
 
 
@@ -53,7 +57,8 @@ def start_of(room: str) -> dict[str, Any]:
     """The names that the example in a room's docstring defines."""
     module = importlib.import_module(f"nasbuild.{room}")
     test = doctest.DocTestParser().get_doctest(module.__doc__ or "", {}, f"nasbuild.{room}", None, None)
-    run(test, clear=False)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        run(test, clear=False)
     return test.globs
 
 
