@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 
+import nasbuild
+
 ROOMS = (
     "space",
     "ir",
@@ -34,6 +36,7 @@ ROOMS = (
     "api",
     "zoo",
 )
+SOURCE = Path(nasbuild.__file__).parent
 NEEDS = {"from_torch": "torch", "onnx_inputs": "onnx", "read_onnx": "onnx", "to_onnx": "onnx"}
 """Functions whose example needs an optional package."""
 WITHOUT_EXAMPLE = {
@@ -88,15 +91,16 @@ def methods_with_arguments(kind: type) -> Iterator[tuple[str, Any]]:
 def undocumented(name: str, member: Any) -> list[str]:
     """What has no docstring or no example: the name itself, or methods as ``Class.method``.
 
-    The example of a class may show its methods; a method may inherit its docstring from the class that declares it.
+    The example of a class may show its methods. A method may inherit docstring and example from a base class.
     """
     shown = "".join(e.source for test in examples(name, member, {}) for e in test.examples)
     missing = [] if inspect.getdoc(member) and shown else [name]
     if not inspect.isclass(member) or getattr(member, "_is_protocol", False):
         return missing
     for method, function in methods_with_arguments(member):
-        text = inspect.getdoc(function) or ""
-        if not text or not (">>> " in text or f".{method}(" in shown):
+        texts = [getattr(getattr(kind, method, None), "__doc__", None) or "" for kind in member.__mro__]
+        shown_itself = f".{method}(" in shown or any(">>> " in text for text in texts)
+        if not inspect.getdoc(function) or not shown_itself:
             missing.append(f"{name}.{method}")
     return missing
 
@@ -123,3 +127,21 @@ def test_the_examples_run(room: str, name: str, member: Any, tmp_path: Path):
         (folder := tmp_path / str(number)).mkdir()
         with contextlib.chdir(folder):
             run(example)
+
+
+def private_examples() -> Iterator[Any]:
+    """Examples of functions that no room exports, module by module."""
+    objects = [member for room in ROOMS for _, member in exported(room)]
+    public = tuple(f"{inspect.unwrap(o).__module__}.{inspect.unwrap(o).__qualname__}" for o in objects)
+    for path in sorted(SOURCE.rglob("*.py")):
+        name = ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
+        if ">>> " not in path.read_text(encoding="utf-8") or name.removeprefix("nasbuild.") in ROOMS:
+            continue
+        for test in doctest.DocTestFinder().find(importlib.import_module(name), name):
+            if test.examples and not any(test.name == one or test.name.startswith(f"{one}.") for one in public):
+                yield pytest.param(test, id=test.name)
+
+
+@pytest.mark.parametrize("example", list(private_examples()))
+def test_the_examples_of_private_functions_run(example: doctest.DocTest):
+    run(example)
