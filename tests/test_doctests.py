@@ -37,9 +37,16 @@ ROOMS = (
     "zoo",
 )
 SOURCE = Path(nasbuild.__file__).parent
-NEEDS = {"from_torch": "torch", "onnx_inputs": "onnx", "read_onnx": "onnx", "to_onnx": "onnx"}
+NEEDS = {
+    "from_torch": "torch",
+    "onnx_inputs": "onnx",
+    "read_onnx": "onnx",
+    "to_onnx": "onnx",
+}
 """Functions whose example needs an optional package."""
 WITHOUT_EXAMPLE = {
+    "bench.bench_scores": "needs the tables of the benchmark, and minutes",
+    "bench.fit_external_baseline": "needs the extra `bench`, and seconds",
     "evaluate.Ray.run": "needs a Ray cluster",
     "optimize.live_demo": "trains networks for minutes",
 }
@@ -51,7 +58,7 @@ def exported(room: str) -> Iterator[tuple[str, Any]]:
     module = importlib.import_module(f"nasbuild.{room}")
     for name in getattr(module, "__all__", ()):
         member = getattr(module, name)
-        if inspect.isroutine(member) or inspect.isclass(member):
+        if inspect.isroutine(inspect.unwrap(member)) or inspect.isclass(member):
             yield name, member
 
 
