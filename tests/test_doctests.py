@@ -34,16 +34,22 @@ ROOMS = (
     "bench",
     "report",
     "api",
-    "zoo",
+    "zoo.diffusion",
+    "zoo.digits",
+    "zoo.ofa",
 )
 SOURCE = Path(nasbuild.__file__).parent
 NEEDS = {
+    "FolderImages": "PIL",
     "from_torch": "torch",
     "onnx_inputs": "onnx",
     "read_onnx": "onnx",
     "to_onnx": "onnx",
+    "train_arch": "sklearn",
 }
 """Functions whose example needs an optional package."""
+ONLY_IMPORTED = {"zoo.diffusion": "diffusers, which takes seconds to import"}
+"""Rooms whose other names need what is said, so that only names that come with the room are checked."""
 WITHOUT_EXAMPLE = {
     "bench.bench_scores": "needs the tables of the benchmark, and minutes",
     "bench.fit_external_baseline": "needs the extra `bench`, and seconds",
@@ -56,7 +62,9 @@ WITHOUT_EXAMPLE = {
 def exported(room: str) -> Iterator[tuple[str, Any]]:
     """Names and objects of the functions and classes that a room exports; type aliases are neither."""
     module = importlib.import_module(f"nasbuild.{room}")
-    for name in getattr(module, "__all__", ()):
+    for name in vars(module) if room in ONLY_IMPORTED else module.__all__:
+        if name not in module.__all__:
+            continue
         member = getattr(module, name)
         if inspect.isroutine(inspect.unwrap(member)) or inspect.isclass(member):
             yield name, member
