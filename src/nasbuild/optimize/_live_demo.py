@@ -41,6 +41,13 @@ class LiveChoice:
         Losses of fresh trainings with unused seeds, the same for all choices.
     label, rank
         Label in the shipped table, a mean over three other seeds, and its rank in the whole space.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import LiveChoice
+    >>> choice = LiveChoice("a", first, measured=(0.2,), afresh=(0.3, 0.5), label=0.4, rank=12)
+    >>> round(choice.loss, 3), round(choice.error, 3)
+    (0.4, 0.1)
     """
 
     id: str
@@ -72,6 +79,14 @@ class LossGap:
         NaN for a single training.
     trainings
         Number of fresh trainings of each choice.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import LossGap
+    >>> LossGap(mean=0.1, error=0.02, trainings=20).significant
+    True
+    >>> LossGap(mean=0.1, error=0.08, trainings=20).significant
+    False
     """
 
     mean: float
@@ -80,7 +95,16 @@ class LossGap:
 
     @classmethod
     def between(cls, one: LiveChoice, other: LiveChoice) -> LossGap:
-        """The difference of two choices, positive if ``one`` has the smaller loss."""
+        """The difference of two choices, positive if ``one`` has the smaller loss.
+
+        Examples
+        --------
+        >>> from nasbuild.optimize import LiveChoice, LossGap
+        >>> one = LiveChoice("a", first, (0.2,), afresh=(0.31, 0.29), label=0.3, rank=3)
+        >>> other = LiveChoice("b", second, (0.3,), afresh=(0.42, 0.38), label=0.4, rank=90)
+        >>> round(LossGap.between(one, other).mean, 3)
+        0.1
+        """
         differences = np.subtract(other.afresh, one.afresh)
         return cls(float(differences.mean()), _error(differences), len(differences))
 
@@ -109,6 +133,15 @@ class LiveResult:
         asked for.
     losses, random
         Measured losses of the loop, without its race, and of random search, in the order of evaluation.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import LiveChoice, LiveResult
+    >>> built = LiveChoice("a", first, (0.2,), afresh=(0.31, 0.29), label=0.3, rank=3)
+    >>> drawn = LiveChoice("b", second, (0.3,), afresh=(0.42, 0.38), label=0.4, rank=90)
+    >>> result = LiveResult(state, 60, built, drawn, None, losses=(0.2,), random=(0.3,))
+    >>> round(result.gap.mean, 3), result.gap.significant
+    (0.1, True)
     """
 
     state: LoopState

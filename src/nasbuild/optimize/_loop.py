@@ -51,6 +51,14 @@ class LoopState:
         Result of the race at the end; None before it and without one.
     failures
         Model of where evaluations fail; None if none failed, or failures look random.
+
+    Examples
+    --------
+    >>> state.ended, state.total, state.fit.targets[0].target.name
+    (True, 32, 'acc')
+    >>> best = state.best[0]
+    >>> bool(state.evaluated.values[best] == state.evaluated.values[state.evaluated.inside].max())
+    True
     """
 
     evaluated: Evaluations
@@ -127,6 +135,15 @@ def optimize(
         several targets.
     Infeasible
         If nothing is within bounds that are known exactly.
+
+    Examples
+    --------
+    >>> settings = LoopSettings(rounds=1, batch=4, first=20)
+    >>> store = Store("runs.db", space, spec.name)
+    >>> state = optimize(Path("loop"), spec, goal, settings, store, recipe=recipe("ridge"))
+    >>> store.close()
+    >>> len(state.evaluated.architectures), state.ended
+    (24, True)
     """
     settings.check(goal)
     decided = settled(spec.space, spec.name, goal, settings, recipe)

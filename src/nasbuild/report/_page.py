@@ -57,6 +57,13 @@ def report_html(
     ------
     NasbuildError
         If ``top`` is below 1.
+
+    Examples
+    --------
+    >>> from nasbuild.report import report_html
+    >>> page = report_html(fit, top=3)
+    >>> page.startswith("<!doctype html>") and "acc" in page
+    True
     """
     if top < 1:
         raise NasbuildError(f"the number of architectures is {top}", allowed="1 or more")
@@ -116,6 +123,14 @@ def write_report(
     ------
     OutputError
         If the name has another ending, no browser is there for PDF, or the file can't be written.
+
+    Examples
+    --------
+    >>> from nasbuild.report import write_report
+    >>> from pathlib import Path
+    >>> write_report(fit, "report.html", top=3)
+    >>> "acc" in Path("report.html").read_text(encoding="utf-8")
+    True
     """
     form = file_format(path, REPORTS, "a report")
     if form == ".pdf":

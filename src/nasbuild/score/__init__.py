@@ -1,4 +1,22 @@
-"""Room ``score``: what matters. Scores of feature choices and modules, trust in them, fits, and fit folders."""
+"""Room ``score``: what matters. Scores of feature choices and modules, trust in them, fits, and fit folders.
+
+The examples of this room start from
+
+>>> import numpy as np
+>>> from nasbuild import score
+>>> from nasbuild.predictor import recipe
+>>> from nasbuild.space import module_codes
+>>> from nasbuild.table import load_builtin
+>>> table = load_builtin("digits-macro").select(range(0, 1728, 43))
+>>> space, labels = table.space, table.columns["acc"]
+>>> fit = score.fit(table, ["acc"], baselines=False)
+>>> acc = fit["acc"]
+>>> scorer = acc.scorer
+>>> ridge, held_out = score.fit_baseline(space, table.architectures, labels, recipe("ridge"))
+>>> failed = np.array([len(a.modules[0]) == 2 for a in table.architectures])
+>>> failures = score.fit_failures(space, table.architectures, failed)
+>>> single_layers = module_codes(space.stages[0], depth=1)  # (3 modules, depth 1, 1 feature)
+"""
 
 from nasbuild._atomic_write import FIT_FILE
 from nasbuild.score._additive_scorer import AdditiveScorer, fit_additive

@@ -30,6 +30,14 @@ class PartOrder:
         SRCC of summed module scores, and of y', within the part; None where it has too few rows.
     low, high
         The 95 % interval of ``modules`` (Fisher's z).
+
+    Examples
+    --------
+    >>> half, third = acc.trust.better_part
+    >>> half.share, half.rows
+    (0.5, 21)
+    >>> half.low <= half.modules <= half.high
+    True
     """
 
     share: float
@@ -50,6 +58,13 @@ def better_parts(parts: Sequence[HeldOut], labels: np.ndarray, sign: int) -> tup
     ----------
     sign
         1 where higher labels are better, -1 where lower ones are.
+
+    Examples
+    --------
+    >>> from nasbuild.score import better_parts
+    >>> half, third = better_parts(held_out, labels, sign=1)
+    >>> half.rows, third.rows, half.low < half.modules < half.high
+    (21, 15, True)
     """
     rows = np.concatenate([part.test for part in parts])
     tested, place, times = np.unique(rows, return_inverse=True, return_counts=True)

@@ -19,6 +19,13 @@ def choice_effects(scorer: Scorer, *, seed: int = 0) -> list[ChoiceScore]:
     The effect of a choice is a partial dependence. It is the mean score of the table's modules with the choice substituted
     in one layer, minus the same mean over all choices. A feature that the layers of a stage share is substituted in all of
     them. Over all stages, it is the mean over stages that have the choice, weighted by the stages' layers in the table.
+
+    Examples
+    --------
+    >>> from nasbuild.score import choice_effects
+    >>> overall = [one for one in choice_effects(scorer) if one.stage is None]
+    >>> max(overall, key=lambda one: one.effect).choice, min(overall, key=lambda one: one.effect).choice
+    ('mb_e6_k5', 'mb_e1_k3')
     """
     rng = np.random.default_rng(seed)
     merged = features_by_name(scorer.space.stages)

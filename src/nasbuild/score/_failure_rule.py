@@ -28,6 +28,14 @@ class FailureRule:
         Failures among the evaluations that meet all conditions, and the number of these evaluations.
     other_failed, other_count
         The same for all other evaluations.
+
+    Examples
+    --------
+    >>> rule = score.failure_rule(space, table.architectures, failed)
+    >>> rule.conditions, rule.failed, rule.other_failed
+    (('layers >= 2 in stage1',), 30, 0)
+    >>> rule.text
+    '30 of 30 with layers >= 2 in stage1, 0 of 11 otherwise'
     """
 
     conditions: tuple[str, ...]
@@ -58,6 +66,13 @@ def failure_rule(
     ----------
     failed
         Whether each evaluation failed, (architectures,) bool.
+
+    Examples
+    --------
+    >>> from nasbuild.score import failure_rule
+    >>> failed = np.array([a.modules[0][0] == ("mb_e6_k5",) for a in table.architectures])
+    >>> failure_rule(space, table.architectures, failed).text
+    '14 of 14 with op = mb_e6_k5 at layer 1 of stage1, 0 of 27 otherwise'
     """
     failed = np.asarray(failed, dtype=bool)
     found = _different(_conditions(space, architectures))

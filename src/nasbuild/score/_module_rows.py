@@ -56,7 +56,15 @@ def modules_from_arrow(
 def module_rows(
     space: Space, target: str, scores: StageScores, ranks: Sequence[int] | np.ndarray
 ) -> Iterator[dict[str, Any]]:
-    """Module rows of the given positions, as plain data."""
+    """Module rows of the given positions, as plain data.
+
+    Examples
+    --------
+    >>> from nasbuild.score import module_rows
+    >>> [row] = module_rows(space, "acc", acc.stages[0], acc.best(0, 1))
+    >>> list(row), row["module"]
+    (['target', 'stage', 'module', 'score', 'std'], [{'op': 'mb_e6_k5'}, {'op': 'mb_e6_k5'}])
+    """
     for rank in ranks:
         yield {
             "target": target,

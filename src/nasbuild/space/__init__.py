@@ -2,6 +2,18 @@
 
 Reads and checks search spaces, counts, samples, enumerates and mutates their architectures, and
 encodes these as graphs. Holds the built-in spaces.
+
+The examples of this room start from
+
+>>> import numpy as np
+>>> from nasbuild.space import Architecture, parse_architecture, space_from_yaml
+>>> space = space_from_yaml(
+...     "{name: tiny, stages: [{depth: [1, 2], features: {kernel: [3, 5]}},"
+...     " {depth: [1], features: {kernel: [3, 5], op: [conv, attn]}}],"
+...     " metrics: {acc: {direction: maximize}}, costs: {macs: {sum: [{product: 2 * kernel^2}]}}}"
+... )
+>>> first, second = space.stages
+>>> architecture = Architecture((((3,), (5,)), ((5, "attn"),)))
 """
 
 from nasbuild.space._architecture_id import architecture_id, module_id

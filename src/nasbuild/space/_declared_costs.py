@@ -36,6 +36,13 @@ class CostValues:
     ----------
     stages
         Names of stages; None for every stage that has the feature, the globals included.
+
+    Examples
+    --------
+    >>> from nasbuild.space import Cost, CostValues
+    >>> parameters = Cost("params", sum=(CostValues("kernel", ((3, 9.0), (5, 25.0))),))
+    >>> parameters.values(space, [architecture]).tolist()
+    [59.0]
     """
 
     feature: str
@@ -47,7 +54,15 @@ class CostValues:
 
 @dataclass(frozen=True)
 class CostFactor:
-    """A choice as a number, raised to a power: of the layer, of the layer before it, or of the globals."""
+    """A choice as a number, raised to a power: of the layer, of the layer before it, or of the globals.
+
+    Examples
+    --------
+    >>> from nasbuild.space import CostFactor
+    >>> [factor] = space.costs["macs"].sum[0].factors
+    >>> factor == CostFactor("kernel", power=2.0)
+    True
+    """
 
     feature: str
     of: Of = "layer"
@@ -66,6 +81,13 @@ class CostProduct:
         The value of each ``previous`` feature at the first layer of the network.
     numbers
         Numbers for the choices of features that are not numbers themselves.
+
+    Examples
+    --------
+    >>> from nasbuild.space import Cost, CostFactor, CostProduct
+    >>> macs = Cost("macs", sum=(CostProduct(2.0, (CostFactor("kernel", power=2.0),)),))
+    >>> macs.values(space, [architecture]).tolist()
+    [118.0]
     """
 
     coefficient: float
@@ -76,11 +98,25 @@ class CostProduct:
     numbers: tuple[tuple[str, tuple[tuple[Choice, float], ...]], ...] = ()
 
     def of(self, of: Of) -> list[CostFactor]:
-        """The factors of one kind."""
+        """The factors of one kind.
+
+        Examples
+        --------
+        >>> len(space.costs["macs"].sum[0].of("layer")), space.costs["macs"].sum[0].of("previous")
+        (1, [])
+        """
         return [factor for factor in self.factors if factor.of == of]
 
     def applies(self, stage: Stage) -> bool:
-        """Whether the product counts at layers of a stage."""
+        """Whether the product counts at layers of a stage.
+
+        Examples
+        --------
+        >>> from nasbuild.space import CostFactor, CostProduct
+        >>> product = CostProduct(1.0, (CostFactor("kernel"),), stages=("stage2",))
+        >>> product.applies(first), product.applies(second)
+        (False, True)
+        """
         if self.stages is not None:
             return stage.name in self.stages
         own = {factor.feature for factor in self.of("layer")}
@@ -106,6 +142,13 @@ class Cost:
     function
         ``FILE.py:FUNCTION`` or ``MODULE:FUNCTION``. It takes an architecture as in ``archs.jsonl`` and
         returns a number. It is imported when a value is needed, never on loading.
+
+    Examples
+    --------
+    >>> space.costs["macs"].values(space, [architecture]).tolist()  # 2 · (3² + 5² + 5²)
+    [118.0]
+    >>> space.costs["macs"].sign, space.costs["macs"].is_sum(space)
+    (-1, True)
     """
 
     name: str
@@ -127,7 +170,15 @@ class Cost:
         return any(isinstance(t, CostProduct) and t.of("globals") for t in (*self.sum, *self.mean))
 
     def is_sum(self, space: Space) -> bool:
-        """Whether `inner` and `links` exist: no function, and no mean over a varying number of layers."""
+        """Whether `inner` and `links` exist: no function, and no mean over a varying number of layers.
+
+        Examples
+        --------
+        >>> from nasbuild.space import read_costs
+        >>> costs = read_costs(space, {"mean": {"mean": [{"product": "kernel"}]}})
+        >>> costs["mean"].is_sum(space), space.costs["macs"].is_sum(space)
+        (False, True)
+        """
         return self.function is None and all(
             _layers_counted(space, group) is not None for group, mean in self._groups() if mean
         )
@@ -136,6 +187,16 @@ class Cost:
         """The cost for fixed globals, given by their code (1, features).
 
         The features of the globals become part of the coefficients.
+
+        Examples
+        --------
+        >>> scaled = space_from_yaml(
+        ...     "{name: tiny, stages: [{depth: [1], features: {kernel: [3]}}], globals: {width: [16, 32]},"
+        ...     " costs: {macs: {sum: [{product: kernel * globals.width}]}}}"
+        ... )
+        >>> fixed = scaled.costs["macs"].at_globals(scaled, np.array([[1]]))
+        >>> fixed.needs_globals, fixed.sum[0].coefficient
+        (False, 32.0)
         """
         stage = space.globals
         if stage is None or not self.needs_globals:
@@ -160,6 +221,12 @@ class Cost:
 
         Products with the previous layer use the neighbours inside the module. At the first layer of the
         network they use ``first``.
+
+        Examples
+        --------
+        >>> codes = np.array([[[0]], [[1]]])  # the modules of one layer of the first stage
+        >>> space.costs["macs"].inner(space, 0, codes).tolist()
+        [18.0, 50.0]
         """
         self._require_sum(space)
         found = np.zeros(len(codes))
@@ -171,6 +238,12 @@ class Cost:
         """What modules add jointly with the stage before and the stage after, each (modules, r).
 
         r is the number of products with the previous layer, the same for all stages.
+
+        Examples
+        --------
+        >>> into, out = space.costs["macs"].links(space, 0, np.array([[[0]], [[1]]]))
+        >>> into.shape, out.shape  # no product reaches from layer to layer
+        ((2, 0), (2, 0))
         """
         self._require_sum(space)
         into, out = [], []
@@ -189,6 +262,11 @@ class Cost:
         ------
         NasbuildError
             If the function can't be found, fails, or returns no finite number.
+
+        Examples
+        --------
+        >>> space.costs["macs"].values(space, [architecture, architecture.replace(0, ((3,),))]).tolist()
+        [118.0, 68.0]
         """
         if self.function is not None:
             return self._called(space, architectures)

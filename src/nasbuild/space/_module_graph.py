@@ -16,7 +16,14 @@ STAGE, LAYER = "stage", "layer"
 
 @dataclass(frozen=True)
 class NodeFeature:
-    """A feature of nodes: one of ``choices``, or a number if ``choices`` is None."""
+    """A feature of nodes: one of ``choices``, or a number if ``choices`` is None.
+
+    Examples
+    --------
+    >>> from nasbuild.space import NodeFeature
+    >>> NodeFeature("op", ("conv", "attn")).choices, NodeFeature("macs").choices
+    (('conv', 'attn'), None)
+    """
 
     name: str
     choices: tuple[Choice, ...] | None = None
@@ -24,7 +31,14 @@ class NodeFeature:
 
 @dataclass(frozen=True)
 class GraphSchema:
-    """The features of nodes: categorical ones in order, then numeric ones in order."""
+    """The features of nodes: categorical ones in order, then numeric ones in order.
+
+    Examples
+    --------
+    >>> from nasbuild.space import graph_schema
+    >>> [feature.name for feature in graph_schema(space).features]
+    ['kernel', 'op', 'stage', 'layer']
+    """
 
     features: tuple[NodeFeature, ...]
 
@@ -52,6 +66,13 @@ class Graphs:
         Source and target of each edge, (2, edges) int64, numbered over the nodes of all graphs.
     offsets
         First node of each graph, then the number of all nodes, (graphs + 1,) int64.
+
+    Examples
+    --------
+    >>> from nasbuild.space import encode
+    >>> graphs = encode(space, [architecture, architecture.replace(0, ((3,),))])
+    >>> len(graphs), graphs.offsets.tolist(), graphs.edges[:, :2].tolist()
+    (2, [0, 3, 5], [[0, 1], [1, 2]])
     """
 
     categories: np.ndarray
@@ -72,7 +93,15 @@ class Graphs:
         return np.searchsorted(self.graph_of_node[self.edges[1]], np.arange(len(self) + 1))
 
     def select(self, index: Sequence[int] | np.ndarray) -> Graphs:
-        """The graphs at ``index``, in that order, or those where a mask (graphs,) is true."""
+        """The graphs at ``index``, in that order, or those where a mask (graphs,) is true.
+
+        Examples
+        --------
+        >>> from nasbuild.space import encode
+        >>> graphs = encode(space, [architecture, architecture.replace(0, ((3,),))])
+        >>> graphs.select([1]).offsets.tolist()
+        [0, 2]
+        """
         index = np.asarray(index)
         # NumPy's meaning of masks and negative numbers; an empty list would become an array of floats.
         index = np.arange(len(self))[index if index.size else index.astype(np.int64)]

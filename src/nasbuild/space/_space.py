@@ -34,6 +34,13 @@ class Feature:
 
     ``kind`` says what the choices mean: nothing but names (categorical), an order (ordered), or numeric
     values (numeric).
+
+    Examples
+    --------
+    >>> from nasbuild.space import Feature
+    >>> kernel = Feature("kernel", (3, 5, 7), "numeric")
+    >>> kernel.index(5), kernel.numbers.tolist()
+    (1, [3.0, 5.0, 7.0])
     """
 
     name: str
@@ -51,7 +58,13 @@ class Feature:
         return np.array(self.choices, dtype=np.float64) if plain else None
 
     def index(self, choice: object) -> int:
-        """Position of ``choice`` among the choices, -1 if it is not one; NumPy scalars work as well."""
+        """Position of ``choice`` among the choices, -1 if it is not one; NumPy scalars work as well.
+
+        Examples
+        --------
+        >>> first.features[0].index(5), first.features[0].index(np.int64(3)), first.features[0].index(7)
+        (1, 0, -1)
+        """
         if isinstance(choice, (bool, int, float, str)):
             return self._index.get(choice_key(choice), -1)
         if isinstance(choice, (np.bool_, np.number)):
@@ -61,7 +74,15 @@ class Feature:
 
 @dataclass(frozen=True)
 class Metric:
-    """A measured number with its preferred direction, its unit and its range; None means no limit."""
+    """A measured number with its preferred direction, its unit and its range; None means no limit.
+
+    Examples
+    --------
+    >>> from nasbuild.space import Metric
+    >>> latency = Metric("latency", "minimize", "ms", minimum=0.0)
+    >>> latency.sign, latency.outside(-1.0)
+    (-1, 'at least 0')
+    """
 
     name: str
     direction: Direction
@@ -75,7 +96,15 @@ class Metric:
         return 1 if self.direction == "maximize" else -1
 
     def outside(self, value: float) -> str | None:
-        """The limit that a value violates, such as ``at least 0``; None if it is within the range."""
+        """The limit that a value violates, such as ``at least 0``; None if it is within the range.
+
+        Examples
+        --------
+        >>> from nasbuild.space import Metric
+        >>> accuracy = Metric("acc", "maximize", "%", minimum=0.0, maximum=100.0)
+        >>> accuracy.outside(101.0), accuracy.outside(93.0)
+        ('at most 100', None)
+        """
         if self.minimum is not None and value < self.minimum:
             return f"at least {self.minimum:g}"
         if self.maximum is not None and value > self.maximum:
@@ -85,7 +114,14 @@ class Metric:
 
 @dataclass(frozen=True)
 class Limit:
-    """The choices that a feature may have at one layer of a stage (from 0), or at every layer (None)."""
+    """The choices that a feature may have at one layer of a stage (from 0), or at every layer (None).
+
+    Examples
+    --------
+    >>> from nasbuild.space import fix_parts
+    >>> fix_parts(space, ["stage1.0.kernel = 3"]).stages[0].limits
+    (Limit(feature='kernel', choices=(3,), layer=0),)
+    """
 
     feature: str
     choices: tuple[Choice, ...]
@@ -100,6 +136,11 @@ class Stage:
     Features in ``shared`` have one value in all layers. ``limits`` exclude choices where parts are fixed;
     a listed stage has none. The features of the whole architecture are a stage too: the last one, one
     layer deep, named ``globals``.
+
+    Examples
+    --------
+    >>> first.name, first.depths, first.sizes
+    ('stage1', (1, 2), (2,))
     """
 
     name: str
@@ -132,7 +173,15 @@ class Stage:
         return frozenset(module_key(code) for codes in self.codes_by_depth.values() for code in codes)
 
     def allowed(self, layer: int | None, position: int) -> np.ndarray:
-        """Codes of the choices that a feature may have at a layer, ascending; None for a shared feature."""
+        """Codes of the choices that a feature may have at a layer, ascending; None for a shared feature.
+
+        Examples
+        --------
+        >>> from nasbuild.space import fix_parts
+        >>> fixed = fix_parts(space, ["stage1.0.kernel = 5"]).stages[0]
+        >>> fixed.allowed(0, 0).tolist(), fixed.allowed(1, 0).tolist()
+        ([1], [0, 1])
+        """
         if not self.limits:
             return np.arange(self.sizes[position])
         key = layer, position
@@ -150,7 +199,15 @@ class Stage:
         return {}
 
     def permits(self, codes: np.ndarray) -> np.ndarray:
-        """Which modules of one depth obey depths and limits, (modules,) bool, from (modules, depth, features)."""
+        """Which modules of one depth obey depths and limits, (modules,) bool, from (modules, depth, features).
+
+        Examples
+        --------
+        >>> from nasbuild.space import fix_parts
+        >>> fixed = fix_parts(space, ["stage1.0.kernel = 5"]).stages[0]
+        >>> fixed.permits(np.array([[[0]], [[1]]])).tolist()
+        [False, True]
+        """
         found = np.full(len(codes), codes.shape[1] in self.depths)
         for limit in self.limits:
             position = [f.name for f in self.features].index(limit.feature)
@@ -163,30 +220,61 @@ class Stage:
         return found
 
     def feature(self, name: str) -> Feature:
-        """The feature of a name, which the stage must have."""
+        """The feature of a name, which the stage must have.
+
+        Examples
+        --------
+        >>> second.feature("op").choices
+        ('conv', 'attn')
+        """
         return next(f for f in self.features if f.name == name)
 
     def encode(self, module: Module) -> np.ndarray:
-        """Indices of the choices of a module of this stage, (depth, features) int16."""
+        """Indices of the choices of a module of this stage, (depth, features) int16.
+
+        Examples
+        --------
+        >>> second.encode(((5, "attn"),)).tolist()
+        [[1, 1]]
+        """
         return np.array(
             [[f.index(c) for f, c in zip(self.features, layer, strict=True)] for layer in module],
             dtype=np.int16,
         ).reshape(len(module), len(self.features))
 
     def decode(self, code: np.ndarray) -> Module:
-        """The module of a code (depth, features)."""
+        """The module of a code (depth, features).
+
+        Examples
+        --------
+        >>> second.decode(np.array([[1, 1]]))
+        ((5, 'attn'),)
+        """
         return tuple(
             tuple(f.choices[int(i)] for f, i in zip(self.features, row, strict=True)) for row in code
         )
 
     def as_dicts(self, module: Module) -> list[dict[str, Choice]]:
-        """The module as in ``archs.jsonl``: one ``{feature: choice}`` a layer."""
+        """The module as in ``archs.jsonl``: one ``{feature: choice}`` a layer.
+
+        Examples
+        --------
+        >>> second.as_dicts(((5, "attn"),))
+        [{'kernel': 5, 'op': 'attn'}]
+        """
         return [{f.name: c for f, c in zip(self.features, layer, strict=True)} for layer in module]
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A feature at one layer of a stage (from 0), or at all of its layers, that a tie names."""
+    """A feature at one layer of a stage (from 0), or at all of its layers, that a tie names.
+
+    Examples
+    --------
+    >>> from nasbuild.space import Slot
+    >>> Slot("stage1", "kernel").text, Slot("stage1", "kernel", layer=0).text
+    ('stage1.kernel', 'stage1.0.kernel')
+    """
 
     stage: str
     feature: str
@@ -215,6 +303,13 @@ class Space:
         Groups of slots that have one choice in every architecture.
     whole
         The space of which this one is a part with fixed choices (`fix_parts`); not written to files.
+
+    Examples
+    --------
+    >>> space
+    <Space 'tiny': 2 stages, metrics acc>
+    >>> [stage.name for stage in space.stages], space.max_depth, list(space.metrics)
+    (['stage1', 'stage2'], 2, ['acc'])
     """
 
     name: str
@@ -250,7 +345,16 @@ class Space:
         return tuple(one.stages for one in self.tied_stages if len(one.stages) > 1)
 
     def ties_hold(self, architecture: Architecture) -> bool:
-        """Whether an architecture satisfies all ties."""
+        """Whether an architecture satisfies all ties.
+
+        Examples
+        --------
+        >>> from dataclasses import replace
+        >>> from nasbuild.space import Slot
+        >>> tied = replace(space, tied=((Slot("stage1", "kernel", 0), Slot("stage2", "kernel", 0)),))
+        >>> tied.ties_hold(architecture), tied.ties_hold(architecture.replace(1, ((3, "attn"),)))
+        (False, True)
+        """
         from nasbuild.space._tied_features import broken_tie
 
         return broken_tie(self, architecture.modules) is None
@@ -274,6 +378,15 @@ class Space:
         ------
         SpaceError
             If there is no such stage; the message lists the stages.
+
+        Examples
+        --------
+        >>> space.stage_index("stage2"), space.stage_index(1)
+        (1, 1)
+        >>> space.stage_index("stage3")
+        Traceback (most recent call last):
+            ...
+        nasbuild.errors.SpaceError: there is no stage 'stage3' in space 'tiny'; allowed: stage1 (0), stage2 (1)
         """
         names = [s.name for s in self.stages]
         if isinstance(stage, str) and stage in names:
@@ -290,7 +403,17 @@ class Space:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A network of a space: one module for each of ``Space.stages``, the globals included."""
+    """A network of a space: one module for each of ``Space.stages``, the globals included.
+
+    Examples
+    --------
+    >>> parse_architecture(
+    ...     space, {"stages": [[{"kernel": 3}, {"kernel": 5}], [{"kernel": 5, "op": "attn"}]]}
+    ... ) == architecture
+    True
+    >>> [len(module) for module in architecture]
+    [2, 1]
+    """
 
     modules: tuple[Module, ...]
 
@@ -298,7 +421,13 @@ class Architecture:
         return iter(self.modules)
 
     def replace(self, stage: int, module: Module) -> Architecture:
-        """The architecture with another module in one stage."""
+        """The architecture with another module in one stage.
+
+        Examples
+        --------
+        >>> architecture.replace(0, ((5,),)).modules
+        (((5,),), ((5, 'attn'),))
+        """
         return Architecture((*self.modules[:stage], module, *self.modules[stage + 1 :]))
 
 

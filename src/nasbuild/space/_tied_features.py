@@ -28,6 +28,15 @@ class TiedStages:
         Their indices, ascending.
     variants
         For every choice of all their ties: the stages with the tied features fixed at it.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from nasbuild.space import Slot
+    >>> tied = replace(space, tied=((Slot("stage1", "kernel", 0), Slot("stage2", "kernel", 0)),))
+    >>> [group] = tied.tied_stages
+    >>> group.stages, len(group.variants)
+    ((0, 1), 2)
     """
 
     stages: tuple[int, ...]

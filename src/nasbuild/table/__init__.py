@@ -1,6 +1,13 @@
 """Room ``table``: what has been evaluated.
 
 Reads the tables that people have, checks them row by row, splits and writes them.
+
+The examples of this room start from
+
+>>> import numpy as np
+>>> from nasbuild.table import load_builtin
+>>> table = load_builtin("digits-macro").select(range(0, 1728, 43))
+>>> space = table.space
 """
 
 from nasbuild.table._choice_support import (

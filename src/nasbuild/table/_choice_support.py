@@ -30,6 +30,13 @@ class UnseenChoice:
         Name of the feature; None for the depth.
     choice
         Its value, or the number of layers.
+
+    Examples
+    --------
+    >>> from nasbuild.table import unseen_choices
+    >>> shallow = [a for a in table.architectures if len(a.modules[0]) == 1]
+    >>> unseen_choices(space, shallow)[0]
+    UnseenChoice(stage=0, feature=None, choice=2)
     """
 
     stage: int

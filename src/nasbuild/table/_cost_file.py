@@ -37,6 +37,16 @@ class CostDifference:
         The largest difference: the declared value minus the table's.
     first
         Id, declared value and table value of the first row that differs; None if none does.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from nasbuild.space import Cost
+    >>> from nasbuild.table import cost_differences
+    >>> wrong = replace(table, space=replace(space, costs={"macs": Cost("macs", constant=1.0)}))
+    >>> [difference] = cost_differences(wrong)
+    >>> difference.cost, difference.n_compared, difference.n_different
+    ('macs', 41, 41)
     """
 
     cost: str

@@ -70,7 +70,15 @@ def features_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
 
 
 def effect_scale(features: list[dict[str, Any]], measure: str, unit: str) -> Scale:
-    """Returns the scale of effects: three digits for the largest one, equal decimals for all."""
+    """Returns the scale of effects: three digits for the largest one, equal decimals for all.
+
+    Examples
+    --------
+    >>> from nasbuild.report import effect_scale, explain_data
+    >>> data = explain_data(fit)["targets"][0]
+    >>> effect_scale(data["features"], **data["effects"]).named("effect")
+    'effect (%)'
+    """
     if measure != "effect":
         return Scale(0, 2)
     values = [abs(c["effect"]) for f in features for one in (f, *f["stages"]) for c in one["choices"]]
@@ -83,6 +91,13 @@ def stage_effects(features: list[dict[str, Any]]) -> dict[str, Any]:
     """Returns effects per stage of features in several stages: one row per choice, one column per stage.
 
     None if a stage does not have the choice, or no labelled architecture has it there.
+
+    Examples
+    --------
+    >>> from nasbuild.report import explain_data, stage_effects
+    >>> effects = stage_effects(explain_data(fit)["targets"][0]["features"])
+    >>> effects["stages"], [feature["feature"] for feature in effects["features"]]
+    (['stage1', 'stage2', 'stage3'], ['op'])
     """
     shown = [f for f in features if len(f["stages"]) > 1]
     stages = {s["stage"]: s["name"] for f in shown for s in f["stages"]}

@@ -37,6 +37,15 @@ class Palette:
 
     Numbers and ordered choices go from light (small) to dark (large) in the feature's hue. False is nearly white.
     Names have distinct hues.
+
+    Examples
+    --------
+    >>> from nasbuild.report import Palette
+    >>> palette = Palette(space, longest=3)
+    >>> [palette.swatch("op", choice).text for choice in space.stages[0].features[0].choices]
+    ['A', 'B', 'C']
+    >>> palette.coded("op")
+    True
     """
 
     def __init__(self, space: Space, longest: int = 10) -> None:
@@ -55,16 +64,37 @@ class Palette:
                 )
 
     def swatch(self, feature: str, choice: Choice) -> Swatch:
-        """Returns the swatch of a choice."""
+        """Returns the swatch of a choice.
+
+        Examples
+        --------
+        >>> from nasbuild.report import Palette
+        >>> Palette(space).swatch("op", "mb_e1_k3").text
+        'mb_e1_k3'
+        """
         return self._swatches[feature, isinstance(choice, bool), choice]
 
     def coded(self, feature: str) -> bool:
-        """Whether letters replace the choices of a feature, as their texts are too long."""
+        """Whether letters replace the choices of a feature, as their texts are too long.
+
+        Examples
+        --------
+        >>> from nasbuild.report import Palette
+        >>> Palette(space).coded("op"), Palette(space, longest=3).coded("op")
+        (False, True)
+        """
         return any(self.swatch(feature, c).text != choice_text(c) for c in self.features[feature].choices)
 
 
 def choice_text(choice: Choice) -> str:
-    """Formats a choice."""
+    """Formats a choice.
+
+    Examples
+    --------
+    >>> from nasbuild.report import choice_text
+    >>> choice_text(True), choice_text(0.5), choice_text("attn")
+    ('yes', '0.5', 'attn')
+    """
     if isinstance(choice, bool):
         return "yes" if choice else "no"
     return f"{choice:g}" if isinstance(choice, float) and float(f"{choice:g}") == choice else str(choice)

@@ -16,7 +16,15 @@ _SMALL = 10.5
 
 @dataclass(frozen=True)
 class Chain:
-    """A module to draw, with a caption above it, such as its score."""
+    """A module to draw, with a caption above it, such as its score.
+
+    Examples
+    --------
+    >>> from nasbuild.report import Chain, draw_modules
+    >>> best = space.stages[0].decode(fit["acc"].stages[0].code(0))
+    >>> "71.2 %" in draw_modules(space, "stage1", [Chain(best, "71.2 %")])
+    True
+    """
 
     module: Module
     caption: str = ""
@@ -45,6 +53,14 @@ def draw_modules(
         Colours to share between drawings of one space; default: those of the space.
     alone
         False omits the namespace, for a picture inside a page.
+
+    Examples
+    --------
+    >>> from nasbuild.report import Chain, draw_modules
+    >>> chains = [Chain((("mb_e1_k3",),), "worst"), Chain((("mb_e6_k5",), ("mb_e3_k3",)), "best")]
+    >>> svg = draw_modules(space, "stage1", chains, heading="stage1")
+    >>> "worst" in svg and "best" in svg
+    True
     """
     palette = palette or Palette(space)
     definition = space.stages[space.stage_index(stage)]
@@ -72,7 +88,14 @@ def draw_legend(
     palette: Palette | None = None,
     alone: bool = True,
 ) -> str:
-    """Draws a legend of the colours of features, by default of all features of a space, as SVG."""
+    """Draws a legend of the colours of features, by default of all features of a space, as SVG.
+
+    Examples
+    --------
+    >>> from nasbuild.report import draw_legend
+    >>> all(op in draw_legend(space) for op in ("mb_e1_k3", "mb_e3_k3", "mb_e6_k5"))
+    True
+    """
     palette = palette or Palette(space)
     cells: list[tuple[float, float, float, str, str, str]] = []  # x, y, width, fill, ink, text
     words: list[tuple[float, float, str, str]] = []  # x, y, text, whole text
@@ -114,7 +137,15 @@ def draw_legend(
 def draw_architecture(
     space: Space, architecture: Architecture, *, palette: Palette | None = None, alone: bool = True
 ) -> str:
-    """Draws a whole architecture as compact SVG: colours without texts, with gaps between stages."""
+    """Draws a whole architecture as compact SVG: colours without texts, with gaps between stages.
+
+    Examples
+    --------
+    >>> from nasbuild.report import draw_architecture
+    >>> svg = draw_architecture(space, table.architectures[0])
+    >>> svg.startswith("<svg")
+    True
+    """
     palette = palette or Palette(space)
     rows = max([1, *(len(stage.features) for stage in space.stages)])
     tall, wide = (8, 11) if rows <= 3 else (5, 11)
@@ -146,7 +177,16 @@ def draw_architecture(
 def draw_panels(
     rows: Sequence[Sequence[str]], *, columns: Sequence[str] = (), gap: int = 20, label: str = ""
 ) -> str:
-    """Arranges pictures in a grid with column headings, as one SVG."""
+    """Arranges pictures in a grid with column headings, as one SVG.
+
+    Examples
+    --------
+    >>> from nasbuild.report import draw_architecture, draw_panels
+    >>> pictures = [draw_architecture(space, a) for a in table.architectures[:4]]
+    >>> grid = draw_panels([pictures[:2], pictures[2:]], columns=["left", "right"])
+    >>> grid.count("<svg")
+    5
+    """
     sizes = [[_size(cell) for cell in row] for row in rows]
     widths = [max(row[i][0] for row in sizes if i < len(row)) for i in range(max(map(len, sizes), default=0))]
     heights = [max(h for _, h in row) for row in sizes]

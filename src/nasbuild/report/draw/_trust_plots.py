@@ -120,6 +120,13 @@ def _members(svg: Svg, places: list[float], y: float) -> None:
 
 
 def hop_name(hop: int, kind: str) -> str:
-    """Returns the name of a hop, with what it sees."""
+    """Returns the name of a hop, with what it sees.
+
+    Examples
+    --------
+    >>> from nasbuild.report import hop_name
+    >>> hop_name(0, "network"), hop_name(1, "order"), hop_name(3, "network")
+    ('hop 0 (features)', 'hop 1 (pairs)', 'hop 3')
+    """
     names = {0: "features"} if kind == "network" else {0: "layers", 1: "pairs"}
     return f"hop {hop} ({names[hop]})" if hop in names else f"hop {hop}"
