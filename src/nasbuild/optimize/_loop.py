@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import moocore
 import numpy as np
 
-from nasbuild.builder import LAYERS, format_bounds, is_exact, within_bounds
-from nasbuild.errors import Infeasible, TargetError
 from nasbuild.evaluate import Executor, Spec, Store
+from nasbuild.optimize._ask import plan_round
+from nasbuild.optimize._learn import Learnt, learn, with_costs
 from nasbuild.optimize._loop_file import read_rounds, settled, write_loop
-from nasbuild.optimize._next_batch import FAILURE_LIMITS, Candidate, Inside, next_batch, random_batch
 from nasbuild.optimize._race import Race, Repeat, most_promising, race
 from nasbuild.optimize._repeats import Progress, evaluated, repeating
-from nasbuild.optimize._round_summary import Evaluations, LoopSettings, RoundPlan, gather_rounds
+from nasbuild.optimize._round_summary import Evaluations, LoopSettings, best_rows, gather_rounds
 from nasbuild.optimize._unmeasured import nothing_measured
 from nasbuild.predictor import RECIPES, AnyRecipe
-from nasbuild.score import Failures, Fit, fit, fit_failures, save_fit
+from nasbuild.score import Failures, Fit, save_fit
 from nasbuild.search import Goal, Metrics
 from nasbuild.space import Architecture, Metric, Space, count_architectures, save_space
-from nasbuild.table import Table, table_from_evaluations, write_table
+from nasbuild.table import table_from_evaluations, write_table
 
 EVALUATED, BEST, FIT, SPACE = "archs.jsonl", "best.jsonl", "fit", "space.yaml"
-TOP = 10
-"""Architectures in ``best.jsonl`` for a single target."""
 
 
 @dataclass(frozen=True)
@@ -135,16 +131,18 @@ def optimize(
     space = _space_with_metrics(spec.space, spec.load().metrics)
     folder.mkdir(parents=True, exist_ok=True)
     known: dict[Architecture, Metrics] = {}
-    fitted, failures, note, number = None, None, "", 0
+    learnt, number = Learnt(), 0
     while True:
         if number == len(rounds):
-            rounds.append(_planned(space, settings, number, fitted, failures, note, list(known), goal))
+            # A whole round, even if the budget covers only a part: so rounds do not depend on the budget.
+            size = settings.batch if number else settings.begin
+            rounds.append(plan_round(space, goal, size, learnt, list(known), settings.seed))
             # Written before its evaluation, so that a stopped loop does not plan it again.
             write_loop(folder, decided, rounds, gather_rounds(goal, rounds, known, space).summaries, space)
         wanted = [a.architecture for a in rounds[number].candidates][: settings.explored - len(known)]
         report = _Reporter(progress, number, gather_rounds(goal, rounds, known, space), settings.total)
         results = evaluated(spec, wanted, store, executor, again, report, renew=renew)
-        known |= _with_costs(goal, space, {a: results[a].metrics or {} for a in wanted})
+        known |= with_costs(goal, space, {a: results[a].metrics or {} for a in wanted})
         found = gather_rounds(goal, rounds, known, space)
         if number == 0 and not found.summaries[0].done:
             raise nothing_measured(_wanted(goal), list(results.values()), "first round")
@@ -153,10 +151,12 @@ def optimize(
         ended = exhausted or len(known) >= settings.explored
         if number < len(rounds) and not ended:
             continue
-        table = table_from_evaluations(space, known)
-        fitted, note = _fitted(table, goal, recipe, settings.seed, workers, progress)
-        failures = fit_failures(space, found.architectures, ~found.known)
-        state = LoopState(found, fitted, _best(found), settings.total, ended, exhausted, failures=failures)
+        learnt = learn(
+            space, goal, known, recipe=recipe, seed=settings.seed, workers=workers, progress=progress
+        )
+        table, fitted = table_from_evaluations(space, known), learnt.fit
+        best = best_rows(found)
+        state = LoopState(found, fitted, best, settings.total, ended, exhausted, failures=learnt.failures)
         save_space(space, folder / SPACE)
         write_table(table, folder / EVALUATED)
         write_table(table.select(state.best), folder / BEST)
@@ -182,140 +182,6 @@ def _raced(state: LoopState, known: Mapping[Architecture, Metrics], n: int, repe
     place = {a: i for i, a in enumerate(found.architectures)}
     best = np.array([place[r.architecture] for r in ended.racers], dtype=np.int64)
     return replace(state, race=ended, best=best)
-
-
-def _planned(
-    space: Space,
-    settings: LoopSettings,
-    number: int,
-    fitted: Fit | None,
-    failures: Failures | None,
-    note: str,
-    seen: Sequence[Architecture],
-    goal: Goal,
-) -> RoundPlan:
-    """Plans a whole round, even if the budget covers only a part: so rounds do not depend on the budget."""
-    wanted = settings.batch if number else settings.begin
-    names = [target.name for target in goal.targets]
-    # The first round is a prefix of any sample with this seed.
-    rng = np.random.default_rng([settings.seed, number] if number else settings.seed)
-    asked: list[Candidate] = []
-    # Once all likely successes have been asked for, the remaining candidates are used despite the risk.
-    for known in dict.fromkeys((failures, None)):
-        taken = [*seen, *(a.architecture for a in asked)]
-        if fitted is not None:
-            knowing = replace(fitted, failures=known)
-            asked += next_batch(knowing, wanted - len(asked), taken, targets=names, bounds=goal.bounds)
-            taken = [*seen, *(a.architecture for a in asked)]
-        if len(asked) < wanted:
-            asked += random_batch(space, wanted - len(asked), taken, rng, _inside(space, goal, fitted, known))
-        if len(asked) == wanted:
-            break
-    if not asked and not number:
-        raise Infeasible(
-            f"no random architecture is within {format_bounds(goal.bounds)}",
-            where="--where",
-            todo="loosen the bounds",
-        )
-    architectures = [a.architecture for a in asked]
-    failing = None if failures is None else failures.probability(architectures)
-    if fitted is None or not asked:
-        nothing = np.full((len(asked), len(names)), np.nan)
-        return RoundPlan(tuple(asked), nothing, nothing, note, failing)
-    predictions = [fitted.of(name).scorer.predict(architectures) for name in names]
-    predicted, std = (np.column_stack(part) for part in zip(*predictions, strict=True))
-    return RoundPlan(tuple(asked), predicted, std, failing=failing)
-
-
-def _inside(space: Space, goal: Goal, fitted: Fit | None, failures: Failures | None) -> Inside | None:
-    """Tells which random architectures may be evaluated; None if all may.
-
-    They are within the bounds as far as is known, and not more likely to fail than to succeed.
-    """
-    bounds = _inside_bounds(space, goal, fitted)
-    if failures is None:
-        return bounds
-
-    def both(some: Sequence[Architecture]) -> np.ndarray:
-        within = np.ones(len(some), dtype=bool) if bounds is None else bounds(some)
-        return within & (failures.probability(some) <= FAILURE_LIMITS[1])
-
-    return both
-
-
-def _inside_bounds(space: Space, goal: Goal, fitted: Fit | None) -> Inside | None:
-    if not goal.bounds:
-        return None
-    if fitted is not None:
-        return lambda some: within_bounds(fitted, some, goal.bounds)
-    names = goal.costs | ({LAYERS} - set(space.metrics))
-    own = replace(goal, bounds=tuple(bound for bound in goal.bounds if bound.name in names))
-    return lambda some: own.bounds_hold(own.exact(space, some))
-
-
-def _with_costs(
-    goal: Goal, space: Space, measured: Mapping[Architecture, Metrics]
-) -> dict[Architecture, Metrics]:
-    """Adds the declared costs of the goal to measured metrics."""
-    exact = goal.exact(space, list(measured))
-    return {
-        a: {**{name: float(exact[name][i]) for name in sorted(goal.costs)}, **metrics}
-        for i, (a, metrics) in enumerate(measured.items())
-    }
-
-
-def _fitted(
-    table: Table, goal: Goal, recipe: AnyRecipe, seed: int, workers: int, progress: Progress
-) -> tuple[Fit | None, str]:
-    """Fits the targets, and every bounded metric that is no exact cost; else None and the reason."""
-    names = [target.name for target in goal.targets]
-    fitted, note = _learnt(table, names, recipe, seed, workers, progress)
-    if fitted is None or not goal.bounds:
-        return fitted, note
-    unknown = [name for name in dict.fromkeys(b.name for b in goal.bounds) if not _expects(fitted, name)]
-    if unknown:
-        more, note = _learnt(table, unknown, recipe, seed, workers, progress)
-        fitted = None if more is None else replace(fitted, targets=(*fitted.targets, *more.targets))
-    return fitted, note
-
-
-def _expects(fitted: Fit, name: str) -> bool:
-    """Whether a metric has expected values: it is a target of the fit, or an exact cost."""
-    return name in {target_fit.target.name for target_fit in fitted.targets} or is_exact(fitted, name)
-
-
-def _learnt(
-    table: Table,
-    names: Sequence[str],
-    recipe: AnyRecipe,
-    seed: int,
-    workers: int,
-    progress: Progress,
-) -> tuple[Fit | None, str]:
-    """Fits targets to the table; else None and the reason."""
-    try:
-        fitted = fit(
-            table,
-            names,
-            recipe=recipe,
-            seed=seed,
-            workers=workers,
-            baselines=False,
-            skip_bad=True,
-            progress=lambda what, done, total: progress(what, done, total, ""),
-        )
-    except TargetError as error:
-        return None, f"no fit was possible before it: {error.what}"
-    return fitted, ""
-
-
-def _best(found: Evaluations) -> np.ndarray:
-    known = np.flatnonzero(found.inside)
-    losses = found.goal.losses(found.values[known])
-    if losses.shape[1] == 1:
-        return known[np.argsort(losses[:, 0], kind="stable")][:TOP]
-    front = np.flatnonzero(moocore.is_nondominated(losses, keep_weakly=False))
-    return known[front[np.argsort(losses[front, 0], kind="stable")]]
 
 
 def _space_with_metrics(space: Space, metrics: Mapping[str, Metric]) -> Space:
