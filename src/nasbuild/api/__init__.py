@@ -5,6 +5,7 @@ from nasbuild.api._evaluate import evaluate, optimize
 from nasbuild.api._explanation import Explanation
 from nasbuild.api._failing_note import failing_note
 from nasbuild.api._fit import WAYS, Fit, build, build_front, explain, fit, load_fit, shrink
+from nasbuild.api._optimizer import Optimizer
 from nasbuild.api._rows import Rows
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "BuiltPart",
     "Explanation",
     "Fit",
+    "Optimizer",
     "Rows",
     "Wanted",
     "build",
