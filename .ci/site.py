@@ -23,7 +23,7 @@ def on_files(files, config):
     return files
 
 
-def on_page_markdown(markdown, page, config, files):
+def on_page_markdown(markdown, **_):
     """Links from a page of ``docs`` to what has moved."""
     return _moved(markdown, "../")
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nasbuild.api import (
         Explanation,
         Fit,
+        Optimizer,
         Rows,
         build,
         build_front,
@@ -53,6 +54,7 @@ _ROOMS = {
     "Fit": "api",
     "NasbuildError": "errors",
     "OperatorGraph": "ir",
+    "Optimizer": "api",
     "Rows": "api",
     "Space": "space",
     "Table": "table",
@@ -90,6 +92,7 @@ __all__ = [
     "Fit",
     "NasbuildError",
     "OperatorGraph",
+    "Optimizer",
     "Rows",
     "Space",
     "Table",

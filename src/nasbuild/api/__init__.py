@@ -5,6 +5,7 @@ from nasbuild.api._build_result import BuildResult, build_requested
 from nasbuild.api._evaluate import evaluate, optimize
 from nasbuild.api._explanation import Explanation
 from nasbuild.api._fit import Fit, build, build_front, explain, fit, load_fit, shrink
+from nasbuild.api._optimizer import Optimizer
 from nasbuild.api._rows import Rows
 from nasbuild.api._sweep_point import SweepPoint
 
@@ -14,6 +15,7 @@ __all__ = [
     "BuildResult",
     "Explanation",
     "Fit",
+    "Optimizer",
     "Rows",
     "SweepPoint",
     "build",

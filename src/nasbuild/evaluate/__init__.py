@@ -20,6 +20,7 @@ from nasbuild._lazy_imports import lazy
 from nasbuild.evaluate._command_evaluator import EvaluationError
 from nasbuild.evaluate._load_evaluator import load_evaluator
 from nasbuild.evaluate._networks import Networks, load_networks, network_names
+from nasbuild.evaluate._parse_result import failed_result, parse_result
 from nasbuild.evaluate._protocol import Cost, Evaluator
 from nasbuild.evaluate._result import MetricValues, Result
 from nasbuild.evaluate.executors._executor import Executor, Spec
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from nasbuild.evaluate._mac_counter import count_macs
     from nasbuild.evaluate._network_costs import count_parameters
     from nasbuild.evaluate.store._errors import StoreError
+    from nasbuild.evaluate.store._heartbeats import Heartbeats
     from nasbuild.evaluate.store._owner import LEASE_SECONDS
     from nasbuild.evaluate.store._salvage import salvage_store
     from nasbuild.evaluate.store._store import Store
@@ -43,6 +45,7 @@ __all__ = [
     "EvaluationError",
     "Evaluator",
     "Executor",
+    "Heartbeats",
     "InProcess",
     "MetricValues",
     "Networks",
@@ -56,15 +59,18 @@ __all__ = [
     "count_macs",
     "count_parameters",
     "evaluate_all",
+    "failed_result",
     "load_evaluator",
     "load_networks",
     "network_names",
+    "parse_result",
     "salvage_store",
     "to_onnx",
 ]
 
 # Imported on first use: worker processes need no database.
 _LAZY = {
+    "Heartbeats": "store._heartbeats",
     "LEASE_SECONDS": "store._owner",
     "Store": "store._store",
     "StoreError": "store._errors",

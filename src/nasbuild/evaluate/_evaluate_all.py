@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
-from typing import Any
 
-from nasbuild.errors import NasbuildError
 from nasbuild.evaluate._result import Result
 from nasbuild.evaluate.executors._executor import Completed, Executor, Spec
 from nasbuild.evaluate.executors._pool import InProcess
 from nasbuild.evaluate.store._claims import is_outdated
 from nasbuild.evaluate.store._errors import StoreError
-from nasbuild.evaluate.store._owner import LEASE_SECONDS
+from nasbuild.evaluate.store._heartbeats import Heartbeats
 from nasbuild.evaluate.store._store import Store
 from nasbuild.space import Architecture
 
@@ -115,7 +112,7 @@ def evaluate_all(
     failed = sum(r.metrics is None for r in results.values())
     progress(len(results), len(wanted), failed)
     try:
-        with _heartbeats(store), contextlib.closing((executor or InProcess()).run(spec, next_batch)) as runs:
+        with Heartbeats(store), contextlib.closing((executor or InProcess()).run(spec, next_batch)) as runs:
             for completed in runs:
                 save(completed)
                 for architecture, result in completed:
@@ -131,23 +128,3 @@ def evaluate_all(
         raise faults[-1]
     found = store.results()
     return {a: found[a] for a in wanted if a in found}
-
-
-@contextlib.contextmanager
-def _heartbeats(store: Store) -> Iterator[Any]:
-    """Renew the leases of this process now and then."""
-    stopped = threading.Event()
-
-    def beat() -> None:
-        while not stopped.wait(LEASE_SECONDS / 4):
-            # A store that is unreachable now may be back for the next heartbeat.
-            with contextlib.suppress(NasbuildError):
-                store.heartbeat()
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stopped.set()
-        thread.join()

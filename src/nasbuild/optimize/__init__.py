@@ -21,6 +21,8 @@ The examples of this room start from
 """
 
 from nasbuild._callable_room import make_callable
+from nasbuild.optimize._ask import plan_round
+from nasbuild.optimize._learn import Learnt, learn, with_costs
 from nasbuild.optimize._live_demo import (
     FRESH_TRAININGS,
     LIVE_SETTINGS,
@@ -42,7 +44,14 @@ from nasbuild.optimize._next_batch import (
     random_batch,
 )
 from nasbuild.optimize._race import Race, Racer, most_promising, race
-from nasbuild.optimize._round_summary import Evaluations, LoopSettings, RoundPlan, RoundSummary
+from nasbuild.optimize._round_summary import (
+    Evaluations,
+    LoopSettings,
+    RoundPlan,
+    RoundSummary,
+    best_rows,
+    gather_rounds,
+)
 from nasbuild.optimize._search_folder import SearchFolder
 
 __all__ = [
@@ -57,6 +66,7 @@ __all__ = [
     "SIGNIFICANT_ERRORS",
     "Candidate",
     "Evaluations",
+    "Learnt",
     "LiveChoice",
     "LiveResult",
     "LoopSettings",
@@ -67,12 +77,17 @@ __all__ = [
     "RoundPlan",
     "RoundSummary",
     "SearchFolder",
+    "best_rows",
+    "gather_rounds",
+    "learn",
     "live_demo",
     "most_promising",
     "next_batch",
     "optimize",
+    "plan_round",
     "race",
     "random_batch",
+    "with_costs",
 ]
 
 make_callable(__name__)

@@ -6,26 +6,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import moocore
 import numpy as np
 
 from nasbuild.evaluate import Executor, Spec, Store
-from nasbuild.optimize._fit_goal import fit_goal
+from nasbuild.optimize._ask import plan_round
+from nasbuild.optimize._learn import Learnt, learn, with_costs
 from nasbuild.optimize._loop_file import read_rounds, settled, write_loop
-from nasbuild.optimize._plan_round import plan_round
 from nasbuild.optimize._race import Race, Repeat, most_promising, race
 from nasbuild.optimize._repeats import Progress, evaluated, repeating
-from nasbuild.optimize._round_summary import Evaluations, LoopSettings, gather_rounds
+from nasbuild.optimize._round_summary import Evaluations, LoopSettings, best_rows, gather_rounds
 from nasbuild.optimize._unmeasured import nothing_measured
 from nasbuild.predictor import RECIPES, AnyRecipe
-from nasbuild.score import Failures, Fit, fit_failures, save_fit
+from nasbuild.score import Failures, Fit, save_fit
 from nasbuild.search import Goal, Metrics
 from nasbuild.space import Architecture, Metric, Space, count_architectures, save_space
 from nasbuild.table import table_from_evaluations, write_table
 
 EVALUATED, BEST, FIT, SPACE = "archs.jsonl", "best.jsonl", "fit", "space.yaml"
-TOP = 10
-"""Architectures in ``best.jsonl`` for a single target."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +48,6 @@ class LoopState:
         Result of the race at the end; None before it and without one.
     failures
         Model of where evaluations fail; None if none failed, or failures look random.
-
-    Examples
-    --------
-    >>> state.ended, state.total, state.fit.targets[0].target.name
-    (True, 32, 'acc')
-    >>> best = state.best[0]
-    >>> bool(state.evaluated.values[best] == state.evaluated.values[state.evaluated.inside].max())
-    True
     """
 
     evaluated: Evaluations
@@ -135,15 +124,6 @@ def optimize(
         several targets.
     Infeasible
         If nothing is within bounds that are known exactly.
-
-    Examples
-    --------
-    >>> settings = LoopSettings(rounds=1, batch=4, first=20)
-    >>> store = Store("runs.db", space, spec.name)
-    >>> state = optimize(Path("loop"), spec, goal, settings, store, recipe=recipe("ridge"))
-    >>> store.close()
-    >>> len(state.evaluated.architectures), state.ended
-    (24, True)
     """
     settings.check(goal)
     decided = settled(spec.space, spec.name, goal, settings, recipe)
@@ -151,16 +131,18 @@ def optimize(
     space = _space_with_metrics(spec.space, spec.load().metrics)
     folder.mkdir(parents=True, exist_ok=True)
     known: dict[Architecture, Metrics] = {}
-    fitted, failures, note, number = None, None, "", 0
+    learnt, number = Learnt(), 0
     while True:
         if number == len(rounds):
-            rounds.append(plan_round(space, settings, number, fitted, failures, note, list(known), goal))
+            # A whole round, even if the budget covers only a part: so rounds do not depend on the budget.
+            size = settings.batch if number else settings.begin
+            rounds.append(plan_round(space, goal, size, learnt, list(known), settings.seed))
             # Written before its evaluation, so that a stopped loop does not plan it again.
             write_loop(folder, decided, rounds, gather_rounds(goal, rounds, known, space).summaries, space)
         wanted = [a.architecture for a in rounds[number].candidates][: settings.explored - len(known)]
         report = _Reporter(progress, number, gather_rounds(goal, rounds, known, space), settings.total)
         results = evaluated(spec, wanted, store, executor, again, report, renew=renew)
-        known |= _with_costs(goal, space, {a: results[a].metrics or {} for a in wanted})
+        known |= with_costs(goal, space, {a: results[a].metrics or {} for a in wanted})
         found = gather_rounds(goal, rounds, known, space)
         if number == 0 and not found.summaries[0].done:
             raise nothing_measured(_wanted(goal), list(results.values()), "first round")
@@ -169,10 +151,12 @@ def optimize(
         ended = exhausted or len(known) >= settings.explored
         if number < len(rounds) and not ended:
             continue
-        table = table_from_evaluations(space, known)
-        fitted, note = fit_goal(table, goal, recipe, settings.seed, workers, progress)
-        failures = fit_failures(space, found.architectures, ~found.known)
-        state = LoopState(found, fitted, _best(found), settings.total, ended, exhausted, failures=failures)
+        learnt = learn(
+            space, goal, known, recipe=recipe, seed=settings.seed, workers=workers, progress=progress
+        )
+        table, fitted = table_from_evaluations(space, known), learnt.fit
+        best = best_rows(found)
+        state = LoopState(found, fitted, best, settings.total, ended, exhausted, failures=learnt.failures)
         save_space(space, folder / SPACE)
         write_table(table, folder / EVALUATED)
         write_table(table.select(state.best), folder / BEST)
@@ -198,26 +182,6 @@ def _raced(state: LoopState, known: Mapping[Architecture, Metrics], n: int, repe
     place = {a: i for i, a in enumerate(found.architectures)}
     best = np.array([place[r.architecture] for r in ended.racers], dtype=np.int64)
     return replace(state, race=ended, best=best)
-
-
-def _with_costs(
-    goal: Goal, space: Space, measured: Mapping[Architecture, Metrics]
-) -> dict[Architecture, Metrics]:
-    """Adds the declared costs of the goal to measured metrics."""
-    exact = goal.exact(space, list(measured))
-    return {
-        a: {**{name: float(exact[name][i]) for name in sorted(goal.costs)}, **metrics}
-        for i, (a, metrics) in enumerate(measured.items())
-    }
-
-
-def _best(found: Evaluations) -> np.ndarray:
-    known = np.flatnonzero(found.inside)
-    losses = found.goal.losses(found.values[known])
-    if losses.shape[1] == 1:
-        return known[np.argsort(losses[:, 0], kind="stable")][:TOP]
-    front = np.flatnonzero(moocore.is_nondominated(losses, keep_weakly=False))
-    return known[front[np.argsort(losses[front, 0], kind="stable")]]
 
 
 def _space_with_metrics(space: Space, metrics: Mapping[str, Metric]) -> Space:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import moocore
 import numpy as np
 
 from nasbuild.errors import NasbuildError
@@ -13,6 +14,8 @@ from nasbuild.search import Box, Goal
 from nasbuild.space import Architecture, Space
 
 ROUNDS = 4
+TOP = 10
+"""Best results of a single target."""
 
 
 @dataclass(frozen=True)
@@ -281,6 +284,16 @@ def gather_rounds(
     )
     notes = [r.note for r in rounds]
     return Evaluations(**{**vars(found), "summaries": _summaries(found, notes)})
+
+
+def best_rows(found: Evaluations, top: int = TOP) -> np.ndarray:
+    """Positions of results within the bounds: the best ones for a single target, best first; else the front."""
+    known = np.flatnonzero(found.inside)
+    losses = found.goal.losses(found.values[known])
+    if losses.shape[1] == 1:
+        return known[np.argsort(losses[:, 0], kind="stable")][:top]
+    front = np.flatnonzero(moocore.is_nondominated(losses, keep_weakly=False))
+    return known[front[np.argsort(losses[front, 0], kind="stable")]]
 
 
 def _summaries(found: Evaluations, notes: Sequence[str]) -> tuple[RoundSummary, ...]:

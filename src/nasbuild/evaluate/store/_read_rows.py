@@ -70,12 +70,18 @@ def find_damage(row: Mapping[str, Any]) -> str | None:
     return None
 
 
+def read_arch(space: Space, arch: object) -> Architecture | None:
+    """The architecture in a row; None if it is damaged."""
+    try:
+        return parse_architecture(space, json.loads(str(arch)))
+    except (NasbuildError, ValueError, RecursionError):
+        return None
+
+
 def describe_arch(space: Space, arch: object) -> str:
     """The id of the architecture in a row, or a placeholder if it is damaged."""
-    try:
-        return architecture_id(space, parse_architecture(space, json.loads(str(arch))))
-    except (NasbuildError, ValueError, RecursionError):
-        return "an unreadable architecture"
+    architecture = read_arch(space, arch)
+    return "an unreadable architecture" if architecture is None else architecture_id(space, architecture)
 
 
 def _result(row: Mapping[str, Any]) -> Result:

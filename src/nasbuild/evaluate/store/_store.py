@@ -20,7 +20,7 @@ from nasbuild.evaluate.store._claims import claim_rows, is_outdated
 from nasbuild.evaluate.store._database import chunks, evaluations, server_time
 from nasbuild.evaluate.store._errors import Fault, StoreError
 from nasbuild.evaluate.store._owner import is_abandoned, owner_name
-from nasbuild.evaluate.store._read_rows import describe_arch, read_row
+from nasbuild.evaluate.store._read_rows import describe_arch, read_arch, read_row
 from nasbuild.evaluate.store._transactions import PATIENCE, Transactions
 from nasbuild.evaluate.store._write_rows import (
     count_text,
@@ -310,6 +310,31 @@ class Store:
 
     def interrupted(self) -> list[str]:
         """Ids of the architectures that a process was evaluating when it died, here or elsewhere."""
+        return [describe_arch(self.space, arch) for arch, abandoned in self._running() if abandoned]
+
+    def claimed(self) -> dict[Architecture, bool]:
+        """Claimed architectures in the order of their first claim, and whether their process has ended."""
+        return {
+            architecture: abandoned
+            for arch, abandoned in self._running()
+            if (architecture := read_arch(self.space, arch)) is not None
+        }
+
+    def abandon(self) -> None:
+        """Let other processes claim what this one has claimed and not finished; the claims keep their order."""
+
+        def give_up(connection: sa.Connection) -> None:
+            connection.execute(
+                sa.update(evaluations)
+                .where(evaluations.c.owner == self.owner, evaluations.c.state == "running")
+                .values(owner=None, heard=None)
+            )
+
+        self._run(give_up, patience=dict.fromkeys(Fault, _HURRY))
+        self._held.clear()
+
+    def _running(self) -> list[tuple[object, bool]]:
+        """Plain data of each claimed architecture, and whether the process that claimed it has ended."""
         c = evaluations.c
         query = sa.select(c.arch, c.owner, c.heard).where(c.study == self._study, c.state == "running")
 
@@ -317,11 +342,7 @@ class Store:
             return (connection.execute(query.order_by(c.number)).all(), *server_time(connection))
 
         rows, now, up_since = self._run(read)
-        return [
-            describe_arch(self.space, arch)
-            for arch, owner, heard in rows
-            if is_abandoned(owner, heard, now, up_since)
-        ]
+        return [(arch, is_abandoned(owner, heard, now, up_since)) for arch, owner, heard in rows]
 
     def counts(self) -> dict[str, int]:
         """Number of running, done and failed evaluations."""

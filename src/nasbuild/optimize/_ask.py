@@ -1,4 +1,4 @@
-"""Plans a round of the closed loop: what to evaluate next, with predictions."""
+"""Plans what to evaluate next: random at first, then built and proposed from what has been learnt."""
 
 from __future__ import annotations
 
@@ -9,43 +9,50 @@ import numpy as np
 
 from nasbuild.builder import LAYERS, format_bounds, within_bounds
 from nasbuild.errors import Infeasible
+from nasbuild.optimize._learn import Learnt
 from nasbuild.optimize._next_batch import FAILURE_LIMITS, Candidate, Inside, next_batch, random_batch
-from nasbuild.optimize._round_summary import LoopSettings, RoundPlan
+from nasbuild.optimize._round_summary import RoundPlan
 from nasbuild.score import Failures, Fit
 from nasbuild.search import Goal
 from nasbuild.space import Architecture, Space
 
 
 def plan_round(
-    space: Space,
-    settings: LoopSettings,
-    number: int,
-    fitted: Fit | None,
-    failures: Failures | None,
-    note: str,
-    seen: Sequence[Architecture],
-    goal: Goal,
+    space: Space, goal: Goal, n: int, learnt: Learnt, seen: Sequence[Architecture], seed: int
 ) -> RoundPlan:
-    """Plans a whole round, even if the budget covers only a part: so rounds do not depend on the budget."""
-    wanted = settings.batch if number else settings.begin
+    """Plans ``n`` new architectures to evaluate; fewer if the space has no more.
+
+    The plan depends on its arguments alone, so that a stopped loop continues as if it had never been stopped.
+
+    Parameters
+    ----------
+    learnt
+        From all evaluations so far; without a fit, architectures are random.
+    seen
+        Evaluated or planned before, in that order; they are not planned again.
+
+    Raises
+    ------
+    Infeasible
+        If nothing is within bounds that are known exactly.
+    """
+    fitted, failures = learnt.fit, learnt.failures
     names = [target.name for target in goal.targets]
     # The first round is a prefix of any sample with this seed.
-    rng = np.random.default_rng([settings.seed, number] if number else settings.seed)
+    rng = np.random.default_rng([seed, len(seen)] if seen else seed)
     asked: list[Candidate] = []
     # Once all likely successes have been asked for, the remaining candidates are used despite the risk.
     for known in dict.fromkeys((failures, None)):
         taken = [*seen, *(a.architecture for a in asked)]
         if fitted is not None:
             knowing = replace(fitted, failures=known)
-            asked += next_batch(knowing, wanted - len(asked), taken, targets=names, bounds=goal.bounds)
+            asked += next_batch(knowing, n - len(asked), taken, targets=names, bounds=goal.bounds)
             taken = [*seen, *(a.architecture for a in asked)]
-        if len(asked) < wanted:
-            asked += random_batch(
-                space, wanted - len(asked), taken, rng, _permitted(space, goal, fitted, known)
-            )
-        if len(asked) == wanted:
+        if len(asked) < n:
+            asked += random_batch(space, n - len(asked), taken, rng, _inside(space, goal, fitted, known))
+        if len(asked) == n:
             break
-    if not asked and not number:
+    if not asked and not seen:
         raise Infeasible(
             f"no random architecture is within {format_bounds(goal.bounds)}",
             where="--where",
@@ -55,13 +62,13 @@ def plan_round(
     failing = None if failures is None else failures.probability(architectures)
     if fitted is None or not asked:
         nothing = np.full((len(asked), len(names)), np.nan)
-        return RoundPlan(tuple(asked), nothing, nothing, note, failing)
+        return RoundPlan(tuple(asked), nothing, nothing, learnt.note, failing)
     predictions = [fitted.of(name).scorer.predict(architectures) for name in names]
     predicted, std = (np.column_stack(part) for part in zip(*predictions, strict=True))
     return RoundPlan(tuple(asked), predicted, std, failing=failing)
 
 
-def _permitted(space: Space, goal: Goal, fitted: Fit | None, failures: Failures | None) -> Inside | None:
+def _inside(space: Space, goal: Goal, fitted: Fit | None, failures: Failures | None) -> Inside | None:
     """Tells which random architectures may be evaluated; None if all may.
 
     They are within the bounds as far as is known, and not more likely to fail than to succeed.
