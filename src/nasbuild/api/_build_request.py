@@ -97,12 +97,12 @@ class BuildRequest:
 
     def _given(self) -> set[str]:
         """Names of the given options that may exclude others."""
-        given = {
+        names = {
             name
             for name in ("top", "front", "propose", "k", "apart", "by")
             if getattr(self, name) is not None
         }
-        return given | ({"where"} if self.where else set()) | {f"by {self.by}"}
+        return names | ({"where"} if self.where else set()) | {f"by {self.by}"}
 
     @cached_property
     def sweep(self) -> list[list[Bound]]:

@@ -86,8 +86,8 @@ def k_best_picks(
     kept = k_best_sums([own[o] for own, o in zip(sums, order, strict=True)])
     for total, places in islice(kept, _MAX_TRIED) if space.tied else kept:
         at = [0] * len(columns)
-        for one, own, o, place in zip(units, picks, order, places, strict=True):
-            for u, position in zip(one.stages, own[o[place]].tolist(), strict=True):
+        for unit, unit_picks, o, place in zip(units, picks, order, places, strict=True):
+            for u, position in zip(unit.stages, unit_picks[o[place]].tolist(), strict=True):
                 at[u] = position
         if not space.tied or space.ties_hold(
             Architecture(

@@ -59,11 +59,11 @@ def bounded_combinations(whole: LayerwiseSpace, sign: int) -> tuple[list[tuple[i
     count = combinations_of(whole.parts)
     if count <= _MAX_GRIDS:
         return [tuple(int(i) for i in w) for w in np.ndindex(*(len(own) for own in whole.parts))], -np.inf
-    own, limits = [], whole.limits
+    by_stage, limits = [], whole.limits
     for stage in whole.parts:
         rows = []
         for part in stage:
-            some = grid(
+            part_grid = grid(
                 whole.fit.space,
                 [[part]],
                 [0],
@@ -71,15 +71,15 @@ def bounded_combinations(whole: LayerwiseSpace, sign: int) -> tuple[list[tuple[i
                 [None] * len(whole.targets),
                 [None] * len(limits.upper),
             )
-            scores, costs = _sums_of(some, sign)
+            scores, costs = _sums_of(part_grid, sign)
             rows.append((scores, costs))
-        own.append(tuple(rows))
+        by_stage.append(tuple(rows))
     most = np.array([*limits.upper, *(m for _, _, m in limits.on_targets)], dtype=np.float64)
-    nested = _Nested(tuple(own), most)
+    nested = _Nested(tuple(by_stage), most)
     prices = dual_prices(nested)
     if prices is None:
         return [], -np.inf
-    values = [np.array([nested.best_pick(part, prices)[0] for part in stage]) for stage in own]
+    values = [np.array([nested.best_pick(part, prices)[0] for part in stage]) for stage in by_stage]
     order = [np.argsort(-v, kind="stable") for v in values]
     every = list(islice(k_best_sums([v[o] for v, o in zip(values, order, strict=True)]), _MAX_GRIDS + 1))
     combos = [

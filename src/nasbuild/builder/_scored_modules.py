@@ -60,7 +60,7 @@ def scored_modules(targets: Sequence[TargetFit], *, searched: bool = True) -> Sc
     scores: list[np.ndarray] = []
     for u in range(len(space.stages)):
         place: dict[tuple[int, bytes], int] = {}
-        own: list[np.ndarray] = []
+        stage_codes: list[np.ndarray] = []
         found = []
         if not searched and any(target_fit.stages[u].searched for target_fit in targets):
             codes.append([])
@@ -70,19 +70,19 @@ def scored_modules(targets: Sequence[TargetFit], *, searched: bool = True) -> Sc
             stage, rows = target_fit.stages[u], []
             for rank in target_fit.best(u):
                 code = stage.code(int(rank))
-                row = place.setdefault(module_key(code), len(own))
-                if row == len(own):
-                    own.append(code)
+                row = place.setdefault(module_key(code), len(stage_codes))
+                if row == len(stage_codes):
+                    stage_codes.append(code)
                 rows.append((row, stage.score[rank]))
             found.append(rows)
-        table = np.full((len(own), len(targets)), np.nan)
+        table = np.full((len(stage_codes), len(targets)), np.nan)
         for t, rows in enumerate(found):
             at, values = zip(*rows, strict=True)
             table[list(at), t] = values
             lacking = np.flatnonzero(np.isnan(table[:, t]))
             if len(lacking):
-                modules = [space.stages[u].decode(own[i]) for i in lacking]
+                modules = [space.stages[u].decode(stage_codes[i]) for i in lacking]
                 table[lacking, t] = targets[t].scorer.score_modules(u, modules)[0]
-        codes.append(own)
+        codes.append(stage_codes)
         scores.append(table)
     return ScoredModules(space, tuple(codes), tuple(scores))

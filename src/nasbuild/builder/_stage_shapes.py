@@ -95,18 +95,18 @@ def _within_limits(shape: Shape, definition: Stage) -> Shape | None:
         return shape if depth in definition.depths else None
     options = []
     for place in range(depth):
-        own = (
+        layers = (
             shape.options[place]
             if place < len(shape.options)
             else shape.tail[place - len(shape.options)][None]
         )
-        kept = np.ones(len(own), dtype=bool)
+        kept = np.ones(len(layers), dtype=bool)
         for position, feature in enumerate(definition.features):
             layer = None if feature.name in definition.shared else place
-            kept &= np.isin(own[:, position], definition.allowed(layer, position))
+            kept &= np.isin(layers[:, position], definition.allowed(layer, position))
         if not kept.any():
             return None
-        options.append(own[kept])
+        options.append(layers[kept])
     return replace(shape, options=tuple(options[: len(shape.options)]))
 
 

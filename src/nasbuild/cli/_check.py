@@ -112,12 +112,16 @@ def _cost_rows(space: Space, table: Table | None) -> list[dict[str, Any]]:
     found = {} if table is None else {one.cost: one for one in cost_differences(table)}
     rows = []
     for name, cost in space.costs.items():
-        one = found.get(name)
+        difference = found.get(name)
         row: dict[str, Any] = {"cost": name, "unit": cost.unit, "function": cost.function}
-        if one is not None:
-            row |= {"compared": one.n_compared, "differ": one.n_different, "largest_difference": one.largest}
-            if one.first is not None:
-                first, declared, in_table = one.first
+        if difference is not None:
+            row |= {
+                "compared": difference.n_compared,
+                "differ": difference.n_different,
+                "largest_difference": difference.largest,
+            }
+            if difference.first is not None:
+                first, declared, in_table = difference.first
                 row["first"] = {"id": first, "declared": declared, "table": in_table}
         rows.append(row)
     return rows

@@ -174,20 +174,20 @@ def _recipe(name: str, **settings: Any) -> AnyRecipe:
     """Returns the named recipe with the given settings, which only neural networks have."""
     from nasbuild.predictor import Convolution, recipe, recipe_kind
 
-    given = {key: value for key, value in settings.items() if value is not None}
-    if given and recipe_kind(recipe(name)) != "network":
+    options = {key: value for key, value in settings.items() if value is not None}
+    if options and recipe_kind(recipe(name)) != "network":
         raise NasbuildError(
             f"recipe {name!r} fits no neural network",
-            where=f"--{next(iter(given))}",
+            where=f"--{next(iter(options))}",
             todo="leave the option out, or use --recipe paper or mse",
         )
-    if given.get("convolution", "gatv2") not in get_args(Convolution):
+    if options.get("convolution", "gatv2") not in get_args(Convolution):
         raise NasbuildError(
-            f"{given['convolution']!r} is not a convolution",
+            f"{options['convolution']!r} is not a convolution",
             where="--convolution",
             allowed=get_args(Convolution),
         )
-    return recipe(name, **given)
+    return recipe(name, **options)
 
 
 def _only(table: Table, ids: Path) -> Table:

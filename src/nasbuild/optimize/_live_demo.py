@@ -209,21 +209,21 @@ def live_demo(
     # The same first round as the loop, then random architectures.
     begun = state.evaluated.architectures[: settings.begin]
     more = sample(space, settings.total, np.random.default_rng(seed))
-    drawn = list(dict.fromkeys([*begun, *more]))[: settings.total]
+    sampled = list(dict.fromkeys([*begun, *more]))[: settings.total]
     random = evaluate_all(
         spec,
-        drawn,
+        sampled,
         store,
         executor=executor,
         progress=lambda done, total, _: progress("training random architectures", done, total, ""),
     )
-    own = dict(zip(state.evaluated.architectures, state.evaluated.values[:, 0].tolist(), strict=True))
+    loop_losses = dict(zip(state.evaluated.architectures, state.evaluated.values[:, 0].tolist(), strict=True))
     others = {a: _loss(r) for a, r in random.items()}
     first = state.race.racers[0] if state.race else most_promising(state.evaluated, state.fit, 1)[0]
     last = min(others, key=others.__getitem__)
     chosen = {"built": _seen(first), "drawn": (last, (others[last],))}
     if race_random and settings.race:
-        again = _raced(drawn[: settings.explored], random, goal, settings.race, spec, store, executor)
+        again = _raced(sampled[: settings.explored], random, goal, settings.race, spec, store, executor)
         chosen["raced"] = _seen(again.racers[0])
     store.close()
     fresh: dict[Architecture, list[float]] = {a: [] for a, _ in chosen.values()}
@@ -241,13 +241,13 @@ def live_demo(
         choices["built"],
         choices["drawn"],
         choices.get("raced"),
-        tuple(own.values()),
-        tuple(others[a] for a in drawn),
+        tuple(loop_losses.values()),
+        tuple(others[a] for a in sampled),
     )
 
 
 def _raced(
-    drawn: Sequence[Architecture],
+    sampled: Sequence[Architecture],
     results: Mapping[Architecture, Result],
     goal: Goal,
     n: int,
@@ -256,7 +256,7 @@ def _raced(
     executor: Executor | None,
 ) -> Race:
     """The race of random search: repeats its best measured architectures with the loop's seeds."""
-    best = sorted(drawn, key=lambda a: _loss(results[a]))[:MAX_RACERS]
+    best = sorted(sampled, key=lambda a: _loss(results[a]))[:MAX_RACERS]
     racers = [Racer(a, _loss(results[a]), np.nan, np.nan) for a in best]
     metrics = {a: results[a].metrics or {} for a in best}
     return race(racers, metrics, goal, n, repeating(spec, store, n, executor))

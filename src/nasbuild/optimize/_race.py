@@ -180,16 +180,16 @@ def race(
     for most, budget in ((len(order), n // 2), (FINALISTS, n)):
         runners = order[:most]
         while spent < budget and not same:
-            some = [r.architecture for r in runners[: budget - spent]]
+            repeated = [r.architecture for r in runners[: budget - spent]]
             # The first lap treats all racers equally; its remainder goes to the second lap.
-            if len(some) < len(runners) and most != FINALISTS:
+            if len(repeated) < len(runners) and most != FINALISTS:
                 break
             number += 1
-            for architecture, result in repeat(number, some).items():
+            for architecture, result in repeat(number, repeated).items():
                 known = {name: metrics[architecture][name] for name in goal.costs}
                 results[architecture].append({**known, **(result.metrics or {})})
-            spent += len(some)
-            same = number == 1 and _same(goal, results, some)
+            spent += len(repeated)
+            same = number == 1 and _same(goal, results, repeated)
         runners = [replace(r, readings=_values(goal, results[r.architecture][1:])) for r in runners]
         # Racers without a successful repetition keep their order behind the others.
         order = sorted(runners, key=lambda r: _place(r, goal.targets[0].sign)) + order[most:]

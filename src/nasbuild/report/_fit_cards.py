@@ -147,7 +147,7 @@ class TargetView:
         }
 
     def _draw_modules(self, data: Data) -> Data:
-        space, drawn = self.fit.space, []
+        space, pictured = self.fit.space, []
         for stage in data["stages"]:
             # One scale per stage, precise enough to show differences between neighbours in rank.
             rows = [*stage["best"], *stage["worst"]]
@@ -162,14 +162,14 @@ class TargetView:
                             space, stage["stage"], chains, heading=heading, palette=self.palette, alone=False
                         )
                     )
-            drawn.append({"pictures": pictures, "scale": scale})
+            pictured.append({"pictures": pictures, "scale": scale})
         # One picture per feature, so that they flow into as many columns as fit.
         legends = [
             draw_legend(space, features=[name], palette=self.palette, alone=False)
             for name in self.palette.features
         ]
         return {
-            "drawn": drawn,
+            "drawn": pictured,
             "legends": legends,
             "scale": self.scale,
             "kind": kind_of(self.fit),

@@ -140,15 +140,15 @@ def fit_additive(
             parts.append(HeldOut(test, mean, mean * part.slope + part.level, hops))
             step_done()
     # Calibration and interaction share of each fold come from the other folds only.
-    for k, (part, own) in enumerate(zip(parts, fold_residuals, strict=True)):
+    for k, (part, residuals) in enumerate(zip(parts, fold_residuals, strict=True)):
         width = calibration_factor(np.concatenate([m for j, m in enumerate(distances) if j != k]))
         share = interaction_share([c for j, c in enumerate(fold_residuals) if j != k])
         parts[k] = replace(
             part,
-            prediction=own.warp.back(own.mean + share * own.interactions),
+            prediction=residuals.warp.back(residuals.mean + share * residuals.interactions),
             inside=distances[k] <= DEVIATIONS * width,
-            residual=own.residual - share * own.interactions,
-            deviation=own.deviation,
+            residual=residuals.residual - share * residuals.interactions,
+            deviation=residuals.deviation,
         )
     gp = replace(
         gp,

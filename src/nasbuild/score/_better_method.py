@@ -62,12 +62,12 @@ def better_method(modules: Agreement, baselines: Sequence[Baseline], level: str)
     return best.name if leads(best.modules, modules) else None
 
 
-def leads(one: Agreement, other: Agreement) -> bool:
+def leads(method: Agreement, other: Agreement) -> bool:
     """Whether one method is significantly ahead of another: paired on shared folds, else unpaired."""
-    lead = one.mean - other.mean
+    lead = method.mean - other.mean
     if lead < BETTER:
         return False
-    a, b = np.array(one.values), np.array(other.values)
+    a, b = np.array(method.values), np.array(other.values)
     if min(len(a), len(b)) < 2:
         return False
     if len(a) == len(b):

@@ -75,13 +75,13 @@ def better_parts(parts: Sequence[HeldOut], labels: np.ndarray, sign: int) -> tup
     sums, prediction = mean([part.sums for part in parts]), mean([part.prediction for part in parts])
     values, found = sign * labels[tested], []
     for share in PARTS:
-        some = values >= np.quantile(values, 1 - share)
-        count = int(some.sum())
-        if count < LEAST or np.ptp(values[some]) == 0:
+        top = values >= np.quantile(values, 1 - share)
+        count = int(top.sum())
+        if count < LEAST or np.ptp(values[top]) == 0:
             found.append(PartOrder(share, count))
             continue
-        modules = srcc(sign * sums[some], values[some])
+        modules = srcc(sign * sums[top], values[top])
         low, high = correlation_interval(float(np.clip(modules, -1 + 2 / count, 1 - 2 / count)), count)
-        own = srcc(sign * prediction[some], values[some])
-        found.append(PartOrder(share, count, float(modules), float(own), low, high))
+        predictions = srcc(sign * prediction[top], values[top])
+        found.append(PartOrder(share, count, float(modules), float(predictions), low, high))
     return tuple(found)

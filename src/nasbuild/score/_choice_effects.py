@@ -44,14 +44,14 @@ def choice_effects(scorer: Scorer, *, seed: int = 0) -> list[ChoiceScore]:
                 effects[u, feature.name] = dict(zip(place, values.T, strict=True))
     found = []
     for name, feature in merged.items():
-        own = {u: e for (u, n), e in effects.items() if n == name}
+        by_stage = {u: e for (u, n), e in effects.items() if n == name}
 
         def count(u: int, choice: Choice, name: str = name) -> int:
             return int(nodes[u, name][scorer.space.stages[u].feature(name).index(choice)])
 
-        weights = {u: float(nodes[u, name].sum()) for u in own}
-        found += _overall(feature, own, weights, count)
-        for u, of_choice in own.items():
+        weights = {u: float(nodes[u, name].sum()) for u in by_stage}
+        found += _overall(feature, by_stage, weights, count)
+        for u, of_choice in by_stage.items():
             for place, each in of_choice.items():
                 choice = feature.choices[place]
                 found.append(_score(name, choice, each, count(u, choice), u))
@@ -60,15 +60,15 @@ def choice_effects(scorer: Scorer, *, seed: int = 0) -> list[ChoiceScore]:
 
 def _overall(
     feature: Feature,
-    own: dict[int, dict[int, np.ndarray]],
+    by_stage: dict[int, dict[int, np.ndarray]],
     weights: dict[int, float],
     count: Callable[[int, Choice], int],
 ) -> list[ChoiceScore]:
     found = []
     for place, choice in enumerate(feature.choices):
-        having = [u for u, of_choice in own.items() if place in of_choice]
+        having = [u for u, of_choice in by_stage.items() if place in of_choice]
         if having:
-            parts = np.stack([own[u][place] for u in having])
+            parts = np.stack([by_stage[u][place] for u in having])
             each = np.average(parts, axis=0, weights=[weights[u] for u in having])
             nodes = sum(count(u, choice) for u in having)
             found.append(_score(feature.name, choice, each, nodes, None))

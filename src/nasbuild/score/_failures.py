@@ -129,12 +129,12 @@ def fit_failures(
     """
     failed = np.asarray(failed, dtype=bool)
     rng = np.random.default_rng(seed)
-    some = np.sort(rng.permutation(len(failed))[:_MOST])
-    failed = failed[some]
+    subset = np.sort(rng.permutation(len(failed))[:_MOST])
+    failed = failed[subset]
     if min(failed.sum(), (~failed).sum()) < _LEAST:
         return None
     columns = FailureColumns(space)
-    known = columns.of_architectures([architectures[i] for i in some])
+    known = columns.of_architectures([architectures[i] for i in subset])
     folds = _folds(failed, rng)
     base = np.zeros(len(failed))
     for rest, held in folds:

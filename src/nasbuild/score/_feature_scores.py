@@ -83,7 +83,7 @@ def feature_scores(ensemble: Ensemble, graphs: Graphs) -> list[ChoiceScore]:
         mean, std = weighted_mean_std(effects, weights)
         raw = weighted_mean_std(scalars, weights)[0]
         for n, c in enumerate(known):
-            each = tuple(float(v) for v in effects[:, n])
+            member_effects = tuple(float(v) for v in effects[:, n])
             found.append(
                 ChoiceScore(
                     feature.name,
@@ -91,7 +91,7 @@ def feature_scores(ensemble: Ensemble, graphs: Graphs) -> list[ChoiceScore]:
                     float(raw[n]),
                     float(mean[n]),
                     float(std[n]),
-                    each,
+                    member_effects,
                     int(nodes[c]),
                 )
             )

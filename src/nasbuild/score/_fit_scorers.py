@@ -77,8 +77,8 @@ def fit_scorers(
             progress=progress,
         )
         found = []
-        for (some, labels), ensemble in zip(problems, ensembles, strict=True):
-            scorer = GNNScorer(space, ensemble, some, labels)
+        for (architectures, labels), ensemble in zip(problems, ensembles, strict=True):
+            scorer = GNNScorer(space, ensemble, architectures, labels)
             found.append(Fitted(scorer, scorer.held_out()))
         return found
     steps = [1 + min(recipe.folds, len(labels)) for _, labels in problems]
@@ -90,11 +90,11 @@ def fit_scorers(
         progress(done, sum(steps))
 
     found = []
-    for some, labels in problems:
+    for architectures, labels in problems:
         if isinstance(recipe, AdditiveRecipe):
-            fitted = fit_additive(space, some, labels, recipe, seed=seed, step_done=step_done)
+            fitted = fit_additive(space, architectures, labels, recipe, seed=seed, step_done=step_done)
         else:
-            fitted = fit_baseline(space, some, labels, recipe, seed=seed, step_done=step_done)
+            fitted = fit_baseline(space, architectures, labels, recipe, seed=seed, step_done=step_done)
         found.append(Fitted(*fitted))
     return found
 

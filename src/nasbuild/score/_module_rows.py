@@ -102,12 +102,12 @@ def _schema(space: Space) -> pa.Schema:
 
 def _part(space: Space, target: str, scores: StageScores) -> pa.Table:
     stage = space.stages[scores.stage]
-    own = {f.name: (position, f) for position, f in enumerate(stage.features)}
+    features = {f.name: (position, f) for position, f in enumerate(stage.features)}
     columns = []
     for name in _features(space):
         kind = _arrow_type(space, name)
-        if name in own:
-            position, feature = own[name]
+        if name in features:
+            position, feature = features[name]
             columns.append(pa.array(list(feature.choices), kind).take(pa.array(scores.layers[:, position])))
         else:
             columns.append(pa.nulls(len(scores.layers), kind))

@@ -36,9 +36,9 @@ def restrict_fit(fit: Fit, within: Space) -> Fit:
 
 def _stages(fit: Fit, target_fit: TargetFit, within: Space) -> tuple[StageScores, ...]:
     found = []
-    for u, (own, part) in enumerate(zip(fit.space.stages, within.stages, strict=True)):
+    for u, (whole, part) in enumerate(zip(fit.space.stages, within.stages, strict=True)):
         stage = target_fit.stages[u]
-        if part != own:
+        if part != whole:
             stage = (
                 score_stage(target_fit.scorer, u, max_modules=fit.max_modules, seed=fit.seed, definition=part)
                 if stage.searched
@@ -47,7 +47,7 @@ def _stages(fit: Fit, target_fit: TargetFit, within: Space) -> tuple[StageScores
             if not stage.searched:
                 stage = replace(stage, scored=len(stage), total=len(stage))
         if not len(stage):
-            raise NasbuildError(f"no module of {own.name} is left", where="--fix")
+            raise NasbuildError(f"no module of {whole.name} is left", where="--fix")
         found.append(stage)
     return tuple(found)
 

@@ -18,6 +18,7 @@ The examples of this room start from
 
 from nasbuild.space._architecture_id import architecture_id, module_id
 from nasbuild.space._check_architecture import contains, parse_architecture, parse_module, to_dict
+from nasbuild.space._cost_terms import CostFactor, CostProduct, CostValues
 from nasbuild.space._count import (
     count_architectures,
     count_log10,
@@ -25,7 +26,7 @@ from nasbuild.space._count import (
     format_count,
     json_count,
 )
-from nasbuild.space._declared_costs import Cost, CostFactor, CostProduct, CostValues
+from nasbuild.space._declared_costs import Cost
 from nasbuild.space._declared_costs_file import costs_to_dict, read_costs
 from nasbuild.space._distinct_modules import StageModules, group_codes, group_modules, group_stages
 from nasbuild.space._fixed_parts import allowed_modules, fix_parts

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,116 +13,19 @@ from nasbuild._user_functions import FORMS, find_function, split_function
 from nasbuild.errors import NasbuildError, SpaceError
 from nasbuild.space._architecture_id import architecture_id
 from nasbuild.space._check_architecture import to_dict
+from nasbuild.space._cost_terms import (
+    CostProduct,
+    CostValues,
+    choice_powers,
+    count_layers,
+    feature_position,
+    inner_cost,
+    linked_costs,
+)
 from nasbuild.space._distinct_modules import group_stages
-from nasbuild.space._space import Choice, Feature, choice_key
 
 if TYPE_CHECKING:
-    from nasbuild.space._space import Architecture, Direction, Space, Stage
-
-LAST = "last"
-Place = int | Literal["last"] | None
-"""A layer of a stage: its number from 0, the last one, or every one (None)."""
-Of = Literal["layer", "previous", "globals"]
-
-
-@dataclass(frozen=True)
-class CostValues:
-    """The value of each choice of a feature, at some layers.
-
-    If several entries name a feature, the most specific place wins: stage and layer, stage, layer,
-    everywhere. A choice without a value there gets ``otherwise``.
-
-    Attributes
-    ----------
-    stages
-        Names of stages; None for every stage that has the feature, the globals included.
-
-    Examples
-    --------
-    >>> from nasbuild.space import Cost, CostValues
-    >>> parameters = Cost("params", sum=(CostValues("kernel", ((3, 9.0), (5, 25.0))),))
-    >>> parameters.values(space, [architecture]).tolist()
-    [59.0]
-    """
-
-    feature: str
-    values: tuple[tuple[Choice, float], ...]
-    stages: tuple[str, ...] | None = None
-    layer: Place = None
-    otherwise: float | None = None
-
-
-@dataclass(frozen=True)
-class CostFactor:
-    """A choice as a number, raised to a power: of the layer, of the layer before it, or of the globals.
-
-    Examples
-    --------
-    >>> from nasbuild.space import CostFactor
-    >>> [factor] = space.costs["macs"].sum[0].factors
-    >>> factor == CostFactor("kernel", power=2.0)
-    True
-    """
-
-    feature: str
-    of: Of = "layer"
-    power: float = 1.0
-
-
-@dataclass(frozen=True)
-class CostProduct:
-    """``coefficient`` times its factors, at some layers. Without factors it is the coefficient alone.
-
-    Attributes
-    ----------
-    stages
-        Names of stages; None for every stage with the features of the factors.
-    first
-        The value of each ``previous`` feature at the first layer of the network.
-    numbers
-        Numbers for the choices of features that are not numbers themselves.
-
-    Examples
-    --------
-    >>> from nasbuild.space import Cost, CostFactor, CostProduct
-    >>> macs = Cost("macs", sum=(CostProduct(2.0, (CostFactor("kernel", power=2.0),)),))
-    >>> macs.values(space, [architecture]).tolist()
-    [118.0]
-    """
-
-    coefficient: float
-    factors: tuple[CostFactor, ...]
-    stages: tuple[str, ...] | None = None
-    layer: Place = None
-    first: tuple[tuple[str, float], ...] = ()
-    numbers: tuple[tuple[str, tuple[tuple[Choice, float], ...]], ...] = ()
-
-    def of(self, of: Of) -> list[CostFactor]:
-        """The factors of one kind.
-
-        Examples
-        --------
-        >>> len(space.costs["macs"].sum[0].of("layer")), space.costs["macs"].sum[0].of("previous")
-        (1, [])
-        """
-        return [factor for factor in self.factors if factor.of == of]
-
-    def applies(self, stage: Stage) -> bool:
-        """Whether the product counts at layers of a stage.
-
-        Examples
-        --------
-        >>> from nasbuild.space import CostFactor, CostProduct
-        >>> product = CostProduct(1.0, (CostFactor("kernel"),), stages=("stage2",))
-        >>> product.applies(first), product.applies(second)
-        (False, True)
-        """
-        if self.stages is not None:
-            return stage.name in self.stages
-        own = {factor.feature for factor in self.of("layer")}
-        if stage.is_globals and (not own or self.of("previous")):
-            return False
-        return own <= {feature.name for feature in stage.features}
+    from nasbuild.space._space import Architecture, Direction, Space
 
 
 @dataclass(frozen=True)
@@ -207,11 +110,11 @@ class Cost:
                 return term
             number = term.coefficient
             for factor in held:
-                position = _position(stage, factor.feature)
-                number *= float(_powers(stage.features[position], factor, term)[code[0, position]])
+                position = feature_position(stage, factor.feature)
+                number *= float(choice_powers(stage.features[position], factor, term)[code[0, position]])
             rest = tuple(factor for factor in term.factors if factor.of != "globals")
             # Dropping factors must not change the stages where the product counts.
-            stages = tuple(one.name for one in space.stages if term.applies(one))
+            stages = tuple(stage.name for stage in space.stages if term.applies(stage))
             return replace(term, coefficient=number, factors=rest, stages=stages)
 
         return replace(self, sum=tuple(map(known, self.sum)), mean=tuple(map(known, self.mean)))
@@ -231,7 +134,7 @@ class Cost:
         self._require_sum(space)
         found = np.zeros(len(codes))
         for group, mean in self._groups():
-            found += _inner(space, stage, group, codes) * _share(space, group, mean)
+            found += inner_cost(space, stage, group, codes) * _share(space, group, mean)
         return found
 
     def links(self, space: Space, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -249,9 +152,9 @@ class Cost:
         into, out = [], []
         for group, mean in self._groups():
             if isinstance(group, CostProduct) and group.of("previous"):
-                one, other = _links(space, stage, group, codes)
-                into.append(one * _share(space, group, mean))
-                out.append(other)
+                incoming, outgoing = linked_costs(space, stage, group, codes)
+                into.append(incoming * _share(space, group, mean))
+                out.append(outgoing)
         empty = np.zeros((len(codes), 0))
         return (np.stack(into, axis=1), np.stack(out, axis=1)) if into else (empty, empty)
 
@@ -281,14 +184,14 @@ class Cost:
             before = None
             for u, modules in enumerate(grouped):
                 stage = space.stages[u]
-                total += modules.evaluate(lambda codes, u=u, g=group: _inner(space, u, g, codes))
+                total += modules.evaluate(lambda codes, u=u, g=group: inner_cost(space, u, g, codes))
                 if mean:
                     layers += modules.evaluate(
-                        lambda c, s=stage, g=group: np.full(len(c), _hit(s, g, c.shape[1]))
+                        lambda c, s=stage, g=group: np.full(len(c), count_layers(s, g, c.shape[1]))
                     )
                 if isinstance(group, CostProduct) and group.of("previous"):
                     both = modules.evaluate(
-                        lambda codes, u=u, g=group: np.stack(_links(space, u, g, codes), axis=1), (2,)
+                        lambda codes, u=u, g=group: np.stack(linked_costs(space, u, g, codes), axis=1), (2,)
                     )
                     total += both[:, 0] * before if before is not None else 0.0
                     before = both[:, 1]
@@ -344,122 +247,16 @@ class Cost:
             raise ValueError(f"cost {self.name!r} is no sum over stages; see is_sum and at_globals")
 
 
-def value_at(
-    entries: Sequence[CostValues], stage: Stage, layer: int, depth: int, choice: Choice
-) -> float | None:
-    """The value of a choice at a layer, by the most specific entry; None if no entry applies."""
-    for entry in sorted(entries, key=_specific, reverse=True):
-        if entry.stages is not None and stage.name not in entry.stages:
-            continue
-        if entry.layer is not None and layer != (depth - 1 if entry.layer == LAST else entry.layer):
-            continue
-        own = {choice_key(c): v for c, v in entry.values}.get(choice_key(choice), entry.otherwise)
-        if own is not None:
-            return own
-    return None
-
-
-def as_numbers(feature: Feature, numbers: Mapping[str, Sequence[tuple[Choice, float]]]) -> list[float | None]:
-    """Each choice of a feature as a number, from ``numbers`` if it names the feature; else None for texts."""
-    pairs = numbers.get(feature.name)
-    if pairs is None:
-        return [None if isinstance(c, str) else float(c) for c in feature.choices]
-    named = {choice_key(c): v for c, v in pairs}
-    return [named.get(choice_key(c)) for c in feature.choices]
-
-
-def _specific(entry: CostValues) -> tuple[bool, int]:
-    return entry.stages is not None, 0 if entry.layer is None else 1 if entry.layer == LAST else 2
-
-
-def _position(stage: Stage, name: str) -> int:
-    return [feature.name for feature in stage.features].index(name)
-
-
-def _powers(feature: Feature, factor: CostFactor, term: CostProduct) -> np.ndarray:
-    """The power of each choice, (choices,)."""
-    numbers = [math.nan if v is None else v for v in as_numbers(feature, dict(term.numbers))]
-    return np.array(numbers) ** factor.power
-
-
-def _multiplied(
-    stage: Stage, term: CostProduct, factors: Sequence[CostFactor], codes: np.ndarray
-) -> np.ndarray:
-    """The product of factors at each layer, (modules, depth)."""
-    found = np.ones(codes.shape[:2])
-    for factor in factors:
-        position = _position(stage, factor.feature)
-        found *= _powers(stage.features[position], factor, term)[codes[:, :, position]]
-    return found
-
-
-def _hits(layer: Place, depth: int) -> np.ndarray:
-    """The layers of a module where a term counts, (depth,) bool."""
-    places = np.arange(depth)
-    return places >= 0 if layer is None else places == (depth - 1 if layer == LAST else layer)
-
-
-def _hit(stage: Stage, group: CostProduct | tuple[CostValues, ...], depth: int) -> int:
-    """The number of layers of a module where a term counts."""
-    if isinstance(group, CostProduct):
-        return int(_hits(group.layer, depth).sum()) if group.applies(stage) else 0
-    return depth if group[0].feature in {f.name for f in stage.features} else 0
-
-
 def _layers_counted(space: Space, group: CostProduct | tuple[CostValues, ...]) -> int | None:
     """The number of layers of an architecture where a term counts; None if it varies."""
     # Cached, as callers ask for it once for every stage.
     if group not in space.layers_counted:
-        counts = [{_hit(stage, group, d) for d in stage.depths} for stage in space.stages]
-        fixed = all(len(own) == 1 for own in counts)
-        space.layers_counted[group] = sum(own.pop() for own in counts) if fixed else None
+        counts = [{count_layers(stage, group, d) for d in stage.depths} for stage in space.stages]
+        fixed = all(len(by_depth) == 1 for by_depth in counts)
+        space.layers_counted[group] = sum(by_depth.pop() for by_depth in counts) if fixed else None
     return space.layers_counted[group]
 
 
 def _share(space: Space, group: CostProduct | tuple[CostValues, ...], mean: bool) -> float:
     """The factor of a group: a mean over a fixed number of layers is a sum divided by it."""
     return 1 / ((_layers_counted(space, group) if mean else 1) or 1)
-
-
-def _inner(
-    space: Space, u: int, group: CostProduct | tuple[CostValues, ...], codes: np.ndarray
-) -> np.ndarray:
-    stage, depth = space.stages[u], codes.shape[1]
-    if not isinstance(group, CostProduct):
-        if not _hit(stage, group, depth):
-            return np.zeros(len(codes))
-        position = _position(stage, group[0].feature)
-        choices = stage.features[position].choices
-        near = [e for e in group if e.stages is None or stage.name in e.stages]
-        table = [[value_at(near, stage, layer, depth, c) or 0.0 for c in choices] for layer in range(depth)]
-        return np.array(table)[np.arange(depth), codes[:, :, position]].sum(axis=1)
-    hits = _hits(group.layer, depth)
-    if not group.applies(stage) or not hits.any():
-        return np.zeros(len(codes))
-    own = _multiplied(stage, group, group.of("layer"), codes) * hits * group.coefficient
-    previous = group.of("previous")
-    if not previous:
-        return own.sum(axis=1)
-    before = np.zeros(codes.shape[:2])
-    if depth > 1:
-        before[:, 1:] = _multiplied(stage, group, previous, codes[:, :-1])
-    if u == 0:
-        before[:, 0] = math.prod(dict(group.first).get(f.feature, 0.0) ** f.power for f in previous)
-    return (own * before).sum(axis=1)
-
-
-def _links(space: Space, u: int, term: CostProduct, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What a product takes from the stage before and passes to the stage after, each (modules,)."""
-    stages, stage, depth = space.stages, space.stages[u], codes.shape[1]
-    into, out = np.zeros(len(codes)), np.zeros(len(codes))
-    if u > 0 and not stage.is_globals and term.applies(stage) and _hits(term.layer, depth)[0]:
-        into = _multiplied(stage, term, term.of("layer"), codes[:, :1])[:, 0] * term.coefficient
-    follows = u + 1 < len(stages) and not stages[u + 1].is_globals and term.applies(stages[u + 1])
-    if follows and not stage.is_globals and reaches_first(term, stages[u + 1]):
-        out = _multiplied(stage, term, term.of("previous"), codes[:, -1:])[:, 0]
-    return into, out
-
-
-def reaches_first(term: CostProduct, stage: Stage) -> bool:
-    """Whether a product counts at the first layer of a stage, for at least one depth."""
-    return any(_hits(term.layer, depth)[0] for depth in stage.depths)

@@ -10,9 +10,8 @@ import numpy as np
 
 from nasbuild.errors import SpaceError
 from nasbuild.space._check_architecture import shown
-from nasbuild.space._declared_costs import (
+from nasbuild.space._cost_terms import (
     LAST,
-    Cost,
     CostFactor,
     CostProduct,
     CostValues,
@@ -20,6 +19,7 @@ from nasbuild.space._declared_costs import (
     reaches_first,
     value_at,
 )
+from nasbuild.space._declared_costs import Cost
 from nasbuild.space._space import Space, Stage, choice_key
 
 _LARGEST = 1e300

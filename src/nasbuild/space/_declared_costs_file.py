@@ -10,7 +10,8 @@ from typing import Any, get_args
 from nasbuild._user_functions import FORMS, split_function
 from nasbuild.errors import SpaceError
 from nasbuild.space._check_architecture import kind_of, shown
-from nasbuild.space._declared_costs import LAST, Cost, CostFactor, CostProduct, CostValues, Of, Place
+from nasbuild.space._cost_terms import LAST, CostFactor, CostProduct, CostValues, Of, Place
+from nasbuild.space._declared_costs import Cost
 from nasbuild.space._declared_costs_check import check_cost
 from nasbuild.space._plain_data import mapping_of, text_of
 from nasbuild.space._space import Choice, Direction, Metric, Space, choice_key
