@@ -33,7 +33,15 @@ from nasbuild.space import count_architectures, format_count
 
 @dataclass(frozen=True)
 class Wanted:
-    """Options that apply to every value of a sweep."""
+    """Options that apply to every value of a sweep.
+
+    Examples
+    --------
+    >>> from nasbuild.api import Wanted
+    >>> wanted = Wanted(["acc"], top=2, front=None, propose=None, k=None, apart=1, by="exhaustive")
+    >>> wanted.weighs  # an exhaustive build takes no bounds
+    False
+    """
 
     targets: Sequence[str]
     top: int
@@ -51,7 +59,16 @@ class Wanted:
 
 @dataclass(frozen=True)
 class BuiltPart:
-    """Architectures built for one value of a sweep."""
+    """Architectures built for one value of a sweep.
+
+    Examples
+    --------
+    >>> from nasbuild.api import Wanted, part_of
+    >>> wanted = Wanted(["acc"], top=2, front=None, propose=None, k=None, apart=1, by="shortlist")
+    >>> part = part_of(fit, wanted, [])
+    >>> len(part.rows), part.title
+    (2, "best by prediction y' of the 30 best by summed module score for acc")
+    """
 
     target_fit: TargetFit
     rows: list[dict[str, Any]]
@@ -72,6 +89,15 @@ def part_of(fit: Fit, wanted: Wanted, bounds: Sequence[Bound]) -> BuiltPart:
     ------
     Infeasible
         If no architecture is within the bounds.
+
+    Examples
+    --------
+    >>> from nasbuild.api import Wanted, part_of
+    >>> from nasbuild.builder import read_bounds
+    >>> wanted = Wanted(["acc"], top=2, front=None, propose=None, k=None, apart=1, by="prediction")
+    >>> part = part_of(fit, wanted, read_bounds(["layers <= 4"]))
+    >>> [row["target"] for row in part.rows]
+    ['acc', 'acc']
     """
     for risk in FAILURE_LIMITS[bool(wanted.propose) :] if fit.failures and wanted.weighs else ():
         try:
@@ -236,6 +262,15 @@ def swept_parts(
     ------
     Infeasible
         If no value can be met.
+
+    Examples
+    --------
+    >>> from nasbuild.api import Wanted, swept_parts
+    >>> from nasbuild.builder import read_sweep
+    >>> wanted = Wanted(["acc"], top=1, front=None, propose=None, k=None, apart=1, by="shortlist")
+    >>> parts, failures = swept_parts(fit, wanted, read_sweep(["layers <= 4 | 2"]))
+    >>> len(parts), failures
+    (1, ['layers <= 2: nothing is within all bounds; loosen one of them: layers <= 3'])
     """
     parts, infeasible = [], []
     for bounds in sweep:

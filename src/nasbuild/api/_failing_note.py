@@ -16,6 +16,12 @@ def failing_note(fit: Fit, targets: Sequence[str], risks: Sequence[float | None]
     ----------
     risks
         Upper bound on the failure probability of each part; None where there was none.
+
+    Examples
+    --------
+    >>> from nasbuild.api import failing_note
+    >>> failing_note(fit, ["acc"], [None])  # no row of this table lacks a value
+    ''
     """
     from nasbuild.report import percent, rule_data
     from nasbuild.score import rows_without_values
