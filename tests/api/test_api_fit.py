@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 import subprocess
 import sys
@@ -24,13 +23,6 @@ def table():
 @pytest.fixture(scope="module")
 def fit(table):
     return nb.fit(table, ["loss", "macs"], recipe="ridge")
-
-
-@pytest.mark.parametrize("module", [_rows, _fit, _evaluate])
-def test_examples(module):
-    found = doctest.testmod(module)
-    assert found.attempted
-    assert not found.failed
 
 
 def test_the_methods_give_what_the_command_line_writes(fit, tmp_path):

@@ -139,12 +139,12 @@ def optimize(
 
     Examples
     --------
-    >>> settings = LoopSettings(rounds=1, batch=4, first=20)
+    >>> settings = LoopSettings(rounds=1, batch=2, first=8)
     >>> store = Store("runs.db", space, spec.name)
     >>> state = optimize(Path("loop"), spec, goal, settings, store, recipe=recipe("ridge"))
     >>> store.close()
     >>> len(state.evaluated.architectures), state.ended
-    (24, True)
+    (10, True)
     """
     settings.check(goal)
     decided = settled(spec.space, spec.name, goal, settings, recipe)
