@@ -127,16 +127,36 @@ def undocumented(name: str, member: Any) -> list[str]:
 
 
 MEMBERS = [
-    pytest.param(room, name, member, id=f"{room}.{name}")
-    for room in ROOMS
-    for name, member in exported(room)
+    pytest.param(room, name, member, id=f"{room}.{name}") for room in ROOMS for name, member in exported(room)
 ]
+
+
+def test_what_lacks_an_example_is_named():
+    class Kind:
+        """A class whose example shows one method.
+
+        >>> Kind().shown(1)
+        """
+
+        def shown(self, number: int):
+            """Shown above."""
+
+        def silent(self, number: int):
+            """Shown nowhere."""
+
+        def bare(self):
+            """Needs no example, as it takes no argument."""
+
+    assert undocumented("Kind", Kind) == ["Kind.silent"]
+    assert undocumented("silent", Kind.silent) == ["silent"]
 
 
 @pytest.mark.parametrize(("room", "name", "member"), MEMBERS)
 def test_what_a_room_exports_has_examples(room: str, name: str, member: Any):
     missing = {f"{room}.{one}" for one in undocumented(name, member)}
-    assert missing == {one for one in WITHOUT_EXAMPLE if one == f"{room}.{name}" or one.startswith(f"{room}.{name}.")}
+    assert missing == {
+        one for one in WITHOUT_EXAMPLE if one == f"{room}.{name}" or one.startswith(f"{room}.{name}.")
+    }
 
 
 @pytest.mark.parametrize(("room", "name", "member"), MEMBERS)
@@ -164,7 +184,9 @@ def private_examples() -> Iterator[Any]:
         if ">>> " not in path.read_text(encoding="utf-8") or name.removeprefix("nasbuild.") in ROOMS:
             continue
         for test in doctest.DocTestFinder().find(importlib.import_module(name), name):
-            if test.examples and not any(test.name == one or test.name.startswith(f"{one}.") for one in public):
+            if test.examples and not any(
+                test.name == one or test.name.startswith(f"{one}.") for one in public
+            ):
                 yield pytest.param(test, id=test.name)
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 import nasbuild as nb
-from nasbuild.api import _evaluate, _fit, _rows
 from nasbuild.builder import build_within, parse_bound
 from nasbuild.errors import NasbuildError
 
