@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import doctest
 import json
 
 import numpy as np
 import pytest
 
 import nasbuild as nb
-from nasbuild.api import _evaluate, _fit, _rows
 from nasbuild.builder import build_within, parse_bound
 from nasbuild.errors import NasbuildError
 
@@ -22,13 +20,6 @@ def table():
 @pytest.fixture(scope="module")
 def fit(table):
     return nb.fit(table, ["loss", "macs"], recipe="ridge", baselines=False)
-
-
-@pytest.mark.parametrize("module", [_rows, _fit, _evaluate])
-def test_examples(module):
-    found = doctest.testmod(module)
-    assert found.attempted
-    assert not found.failed
 
 
 def test_the_methods_give_what_the_command_line_writes(fit, nasbuild, tmp_path):

@@ -1,4 +1,11 @@
-"""Room ``api``: what a notebook needs, behind ``import nasbuild as nb``; promised to be stable (docs/api.md)."""
+"""Room ``api``: what a notebook needs, behind ``import nasbuild as nb``; promised to be stable (docs/api.md).
+
+The examples of this room start from
+
+>>> import nasbuild as nb
+>>> table = nb.load_builtin("digits-macro").select(range(0, 1728, 43))
+>>> fit = nb.fit(table, ["acc", "macs"], recipe="ridge", baselines=False)
+"""
 
 from nasbuild.api._build_request import BUILD_CRITERIA, BuildRequest
 from nasbuild.api._build_result import BuildResult, build_requested

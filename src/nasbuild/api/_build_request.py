@@ -49,6 +49,17 @@ class BuildRequest:
         Whether to use choices and depths that no labelled architecture has.
     may_fail
         Whether to build where evaluations are likely to fail.
+
+    Examples
+    --------
+    >>> from nasbuild.api import BuildRequest
+    >>> request = BuildRequest(top=2, by="exhaustive")
+    >>> request.supports_bounds, request.criterion(fit), request.target_names(fit)
+    (False, 'exhaustive', ['acc'])
+    >>> BuildRequest(front=3, top=2).check()
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.NasbuildError: front and top exclude each other; leave one of them out
     """
 
     targets: Sequence[str] = ()

@@ -29,6 +29,13 @@ class BuildResult:
         A sentence for each value that can't be met.
     failing
         Note about failed evaluations; empty if there is none.
+
+    Examples
+    --------
+    >>> from nasbuild.api import BuildRequest, build_requested
+    >>> result = build_requested(fit, BuildRequest(["acc"], top=2))
+    >>> len(result.rows), result.notes
+    (2, [])
     """
 
     fit: Fit
@@ -57,6 +64,13 @@ def build_requested(fit: Fit, request: BuildRequest) -> BuildResult:
         If a target, a part or a bound is not one of the fit.
     Infeasible
         If no value of the sweep can be met.
+
+    Examples
+    --------
+    >>> from nasbuild.api import BuildRequest, build_requested
+    >>> result = build_requested(fit, BuildRequest(["acc"], top=1, where=["layers <= 4 | 2"]))
+    >>> len(result.points), result.infeasible
+    (1, ['layers <= 2: nothing is within all bounds; loosen one of them: layers <= 3'])
     """
     if request.unseen:
         fit = fit.with_unseen()

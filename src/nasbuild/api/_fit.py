@@ -37,8 +37,8 @@ class Fit(ScoreFit):
 
     Examples
     --------
-    >>> import nasbuild as nb
-    >>> fit = nb.fit(nb.load_builtin("digits-macro").select(range(0, 1728, 29)), "loss", recipe="ridge")
+    >>> list(fit), fit["acc"].trust.level
+    (['acc', 'macs'], 'fair')
     >>> [row["id"] for row in fit.build(3)] == [row["id"] for row in fit.build(10)[:3]]
     True
     """
@@ -50,6 +50,11 @@ class Fit(ScoreFit):
         ----------
         modules
             How many of the best and of the worst modules of each stage.
+
+        Examples
+        --------
+        >>> [target["target"] for target in fit.explain(modules=1)["targets"]]
+        ['acc', 'macs']
         """
         return Explanation(explain_data(self, modules=modules))
 
@@ -62,6 +67,12 @@ class Fit(ScoreFit):
         ------
         FitError
             If there is no such target.
+
+        Examples
+        --------
+        >>> rows = fit.predict(nb.sample(fit.space, 3, 0), target="acc")
+        >>> len(rows), list(rows[0])
+        (3, ['id', 'target', 'prediction', 'std', 'shares', 'extrapolates'])
         """
         target_fit = self.of(target)
         rows = prediction_rows(target_fit, [(architecture_id(self.space, a), a) for a in architectures])
@@ -112,6 +123,16 @@ class Fit(ScoreFit):
             If nothing is within the bounds.
         NasbuildError
             If options exclude each other.
+
+        Examples
+        --------
+        >>> rows = fit.build(3, target="acc", where="layers <= 4")
+        >>> [sum(map(len, row["arch"]["stages"])) for row in rows]
+        [4, 4, 4]
+        >>> fit.build(3, target="acc", where="layers <= 2")
+        Traceback (most recent call last):
+            ...
+        nasbuild.errors.Infeasible: --where: nothing is within all bounds; loosen one of them: layers <= 3
         """
         targets, where, fix = (target,) if target else (), _texts(where), _texts(fix)
         spread = None if apart == 1 else apart  # 1 is no condition
@@ -129,7 +150,14 @@ class Fit(ScoreFit):
         unseen: bool = False,
         may_fail: bool = False,
     ) -> Rows:
-        """``n`` architectures along the predicted Pareto front of several targets (all of the fit if none are named)."""
+        """``n`` architectures along the predicted Pareto front of several targets (all of the fit if none are named).
+
+        Examples
+        --------
+        >>> rows = fit.build_front(4)
+        >>> len(rows), rows[0]["target"], list(rows[0]["expected"])
+        (4, 'acc', ['macs'])
+        """
         where, fix = _texts(where), _texts(fix)
         return self._built(
             BuildRequest(targets, front=n, where=where, fix=fix, unseen=unseen, may_fail=may_fail)
@@ -144,16 +172,36 @@ class Fit(ScoreFit):
         fix: str | Sequence[str] = (),
         may_fail: bool = False,
     ) -> Rows:
-        """``n`` architectures to evaluate next, by Thompson sampling: likely to be the best, or to teach what is."""
+        """``n`` architectures to evaluate next, by Thompson sampling: likely to be the best, or to teach what is.
+
+        Examples
+        --------
+        >>> rows = fit.propose(3, target="acc")
+        >>> len(rows), [row["id"] in table.ids for row in rows]
+        (3, [False, False, False])
+        """
         targets, where, fix = (target,) if target else (), _texts(where), _texts(fix)
         return self._built(BuildRequest(targets, propose=n, where=where, fix=fix, may_fail=may_fail))
 
     def shrink(self, k: int = 25, *, targets: Sequence[str] = ()) -> Space:
-        """The space reduced to the ``k`` best modules of each stage, united over targets, for a search."""
+        """The space reduced to the ``k`` best modules of each stage, united over targets, for a search.
+
+        Examples
+        --------
+        >>> [len(stage.modules) for stage in fit.shrink(4, targets=["acc"]).stages]
+        [4, 4, 4]
+        """
         return reduce_space([self.of(name) for name in targets] or list(self.targets), k)
 
     def modules(self, *, target: str | None = None, stage: str | None = None, top: int | None = None) -> Rows:
-        """Module scores in the target's unit, best first: ``stage``, ``module``, ``score``, ``std``."""
+        """Module scores in the target's unit, best first: ``stage``, ``module``, ``score``, ``std``.
+
+        Examples
+        --------
+        >>> rows = fit.modules(target="acc", stage="stage1", top=2)
+        >>> [row["module"] for row in rows]
+        [[{'op': 'mb_e6_k5'}, {'op': 'mb_e6_k5'}], [{'op': 'mb_e6_k5'}, {'op': 'mb_e3_k3'}]]
+        """
         target_fit = self.of(target)
         wanted = None if stage is None else self.space.stage_index(stage)
         rows: list[dict[str, Any]] = []
@@ -169,17 +217,37 @@ class Fit(ScoreFit):
         return Rows(rows, f"{len(rows):,} module scores of {target_fit.target.name}")
 
     def report(self, path: str | os.PathLike[str], *, top: int = 10) -> Path:
-        """Write the report, one page that needs nothing else (``.html``; ``.pdf`` where there is a Chromium)."""
+        """Write the report, one page that needs nothing else (``.html``; ``.pdf`` where there is a Chromium).
+
+        Examples
+        --------
+        >>> fit.report("report.html", top=3).name
+        'report.html'
+        """
         write_report(self, path, top=top)
         return Path(path)
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-        """Write the fit folder; `nasbuild.load_fit` reads it."""
+        """Write the fit folder; `nasbuild.load_fit` reads it.
+
+        Examples
+        --------
+        >>> folder = fit.save("fit")
+        >>> nb.load_fit(folder)["acc"].trust.level == fit["acc"].trust.level
+        True
+        """
         save_fit(self, folder, overwrite=overwrite)
         return Path(folder)
 
     def to_pandas(self, *, target: str | None = None) -> pd.DataFrame:
-        """Module scores as a pandas frame, each module by its readable id."""
+        """Module scores as a pandas frame, each module by its readable id.
+
+        Examples
+        --------
+        >>> frame = fit.to_pandas(target="acc")
+        >>> len(frame), list(frame.columns)
+        (36, ['id', 'target', 'stage', 'score', 'std'])
+        """
         return self.modules(target=target).to_pandas()
 
     def __repr__(self) -> str:
@@ -240,6 +308,16 @@ def fit(
     ------
     NasbuildError
         If the table or a target can't be used; the message says what is wrong and what to do.
+
+    Examples
+    --------
+    >>> fit = nb.fit(table, "acc / macs", recipe="ridge", baselines=False)
+    >>> list(fit), fit.space.name
+    (['acc / macs'], 'digits-macro')
+    >>> nb.fit(table, "acc +")
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.TargetError: equation 'acc +': is not a valid equation (invalid syntax); write it like acc / log10(latency)
     """
     if not isinstance(table, Table):
         if space is None:
@@ -267,26 +345,56 @@ def load_fit(folder: str | os.PathLike[str]) -> Fit | GraphFit:
     ------
     FitError
         If it is no fit folder, or one that is damaged or of another version.
+
+    Examples
+    --------
+    >>> folder = fit.save("fit")
+    >>> nb.load_fit(folder).build(1, target="acc")[0]["id"] == fit.build(1, target="acc")[0]["id"]
+    True
     """
     found = load_score_fit(folder)
     return found if isinstance(found, GraphFit) else with_verbs(found)
 
 
 def explain(fit: Fit, *, modules: int = 3) -> Explanation:
-    """`Fit.explain`, as a function."""
+    """`Fit.explain`, as a function.
+
+    Examples
+    --------
+    >>> nb.explain(fit)["targets"][0]["target"]
+    'acc'
+    """
     return fit.explain(modules=modules)
 
 
 def build(fit: Fit, top: int = 10, **options: Any) -> Rows:
-    """`Fit.build`, as a function."""
+    """`Fit.build`, as a function.
+
+    Examples
+    --------
+    >>> nb.build(fit, 1, target="acc")[0]["id"] == fit.build(1, target="acc")[0]["id"]
+    True
+    """
     return fit.build(top, **options)
 
 
 def build_front(fit: Fit, n: int, **options: Any) -> Rows:
-    """`Fit.build_front`, as a function."""
+    """`Fit.build_front`, as a function.
+
+    Examples
+    --------
+    >>> len(nb.build_front(fit, 4, targets=["acc", "macs"]))
+    4
+    """
     return fit.build_front(n, **options)
 
 
 def shrink(fit: Fit, k: int = 25, *, targets: Sequence[str] = ()) -> Space:
-    """`Fit.shrink`, as a function."""
+    """`Fit.shrink`, as a function.
+
+    Examples
+    --------
+    >>> nb.count_architectures(nb.shrink(fit, 4, targets=["acc"]))  # 4 modules in each of 3 stages
+    64
+    """
     return fit.shrink(k, targets=targets)

@@ -34,7 +34,15 @@ from nasbuild.space import count_architectures, format_count
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """Architectures built for one value of a sweep."""
+    """Architectures built for one value of a sweep.
+
+    Examples
+    --------
+    >>> from nasbuild.api import BuildRequest, build_requested
+    >>> [point] = build_requested(fit, BuildRequest(["acc"], top=2)).points
+    >>> len(point.rows), point.title
+    (2, "best by prediction y' of the 30 best by summed module score for acc")
+    """
 
     target_fit: TargetFit
     rows: list[dict[str, Any]]

@@ -34,6 +34,13 @@ def best_context_modules(scorer: Scorer, sign: int, table: ScoredModules, k: int
     Returns
     -------
     For each stage, positions of its modules, (k,), best first.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import best_context_modules
+    >>> found = best_context_modules(acc.scorer, 1, modules, k=3)
+    >>> [positions.tolist() for positions in found]
+    [[0, 1, 2], [0, 1, 2], [0, 1, 2]]
     """
     worth = best_context_values(scorer, sign, table)
     hoped = [np.full(len(own), -np.inf) for own in worth]
@@ -67,6 +74,13 @@ def best_context_values(scorer: Scorer, sign: int, table: ScoredModules) -> list
     Returns
     -------
     For each stage (modules,), on the scale on which scores add up, times ``sign``: larger is better.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import best_context_values
+    >>> values = best_context_values(acc.scorer, 1, modules)
+    >>> [len(own) for own in values], int(values[0].argmax())
+    ([12, 12, 12], 0)
     """
     scores = [sign * own[:, 0] for own in table.scores]
     predicted = _predicted(scorer, table)
@@ -89,6 +103,12 @@ def best_predicted_modules(scorer: Scorer, sign: int, table: ScoredModules, n: i
     Returns
     -------
     (combinations, stages), positions of the modules; None if y' is not a sum over pairs of stages.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import best_predicted_modules
+    >>> best_predicted_modules(acc.scorer, 1, modules, 5)[0].tolist()
+    [0, 0, 0]
     """
     predicted = _predicted(scorer, table)
     return None if predicted is None else _best(predicted, sign, n)

@@ -49,6 +49,13 @@ def propose_within(fit: Fit, target: str | None, n: int, bounds: Sequence[Bound]
     ------
     NasbuildError
         If ``n`` is below 1, or a bound names nothing that is known.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import propose_within
+    >>> found = propose_within(fit, "acc", 3, read_bounds(["layers <= 4"]))
+    >>> max(sum(map(len, one.architecture)) for one in found)
+    4
     """
     require_positive("the number of architectures", n)
     fit = fit.with_unseen()

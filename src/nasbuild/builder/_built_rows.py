@@ -33,6 +33,13 @@ def built_rows(
     ------
     NasbuildError
         If a name in ``also`` is neither an exact cost nor a target of the fit.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import build, built_rows
+    >>> [row] = built_rows(fit, acc, build(acc, 1), also=["macs"])
+    >>> row["id"], list(row["expected"])
+    ('mb_e6_k5-mb_e6_k5/mb_e6_k5-mb_e6_k5/mb_e6_k5-mb_e6_k5', ['macs'])
     """
     expected: list[dict[str, Any]] = [{} for _ in built]
     for name in dict.fromkeys(also):

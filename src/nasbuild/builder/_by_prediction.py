@@ -45,8 +45,15 @@ class PredictedBuild:
         Number of the best by score that y' selected from, for recipes without a sum over pairs of
         stages; None for the others.
     gap
-        Upper bound on how much the best y' may exceed the first one, in the target's unit; infinite
-        if unknown, 0 if proven.
+        Upper bound on how much the best y' may exceed the first one, in the target's unit. Known only
+        where stages are too deep to list; infinite elsewhere, also if ``proven``.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import build_predicted
+    >>> found = build_predicted(fit, "acc", 3)
+    >>> len(found.built), found.proven
+    (3, True)
     """
 
     built: list[Built]
@@ -80,6 +87,13 @@ def build_predicted(
         If ``n`` or ``k`` is below 1, or a bound names nothing that is known.
     Infeasible
         If nothing is found within the bounds; the message names the nearest values found.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import build_predicted
+    >>> found = build_predicted(fit, "acc", 3, read_bounds(["layers <= 4"]))
+    >>> [sum(map(len, one.architecture)) for one in found.built]
+    [4, 4, 4]
     """
     require_positive("the number of architectures", n)
     first = fit.of(target)

@@ -50,6 +50,13 @@ class Front:
     volume, labelled_volume
         Hypervolumes of the predictions and of the labels, as shares of the box between the worst
         labels and the best of both. Only rows with all labels count; NaN if there are none.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import build_front
+    >>> front = build_front(fit, 5)
+    >>> front.targets, len(front.architectures), front.prediction.shape
+    (('acc', 'macs'), 5, (5, 2))
     """
 
     targets: tuple[str, ...]
@@ -84,6 +91,16 @@ def build_front(fit: Fit, n: int, *, targets: Sequence[str] = (), bounds: Sequen
         If ``n`` is below 1, or there are fewer than two targets.
     Infeasible
         If nothing is within the bounds.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import build_front
+    >>> front = build_front(fit, 5, bounds=read_bounds(["layers <= 4"]))
+    >>> max(sum(map(len, architecture)) for architecture in front.architectures)
+    4
+    >>> accuracy, macs = front.prediction.T
+    >>> bool(np.all(np.diff(accuracy) < 0)), bool(np.all(np.diff(macs) < 0))  # less of both
+    (True, True)
     """
     return _front(fit, n, targets, bounds, interactions=True)
 
@@ -93,6 +110,13 @@ def front_by_score(fit: Fit, n: int, *, targets: Sequence[str] = ()) -> Front:
 
     Weighted sums of targets are additive as well, so this is the front that they can build. The
     points are selected by farthest-point sampling. Otherwise as `build_front`.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import front_by_score
+    >>> front = front_by_score(fit, 4)
+    >>> len(front.architectures), front.prediction.shape
+    (4, (4, 2))
     """
     return _front(fit, n, targets, (), interactions=False)
 

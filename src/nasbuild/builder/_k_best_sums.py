@@ -31,6 +31,9 @@ def k_best_sums(columns: Sequence[np.ndarray]) -> Iterator[tuple[float, tuple[in
     The sum, and the position in each column; every combination once. Equal sums come in
     lexicographic order of their positions.
 
+    Examples
+    --------
+    >>> from nasbuild.builder import k_best_sums
     >>> list(k_best_sums([np.array([3.0, 1.0]), np.array([10.0, 0.0])]))[:2]
     [(13.0, (0, 0)), (11.0, (1, 0))]
     """

@@ -57,6 +57,12 @@ def is_layerwise(targets: Sequence[TargetFit], exact: Mapping[str, ExactCost]) -
 
     This is so if a stage is too deep to list, a cost couples neighbouring stages, or features are tied
     across stages.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import is_layerwise
+    >>> is_layerwise(fit.targets, {})
+    False
     """
     return (
         any(stage.searched for target_fit in targets for stage in target_fit.stages)

@@ -21,6 +21,11 @@ class ScoredModules:
         For each stage, the codes of its modules, each (depth, features).
     scores
         For each stage, (modules, targets), in each target's unit and direction.
+
+    Examples
+    --------
+    >>> [len(codes) for codes in modules.codes], modules.scores[0].shape
+    ([12, 12, 12], (12, 1))
     """
 
     space: Space
@@ -28,14 +33,34 @@ class ScoredModules:
     scores: tuple[np.ndarray, ...]
 
     def module(self, stage: int, position: int) -> Module:
+        """A module of a stage, given by its position in ``codes``.
+
+        Examples
+        --------
+        >>> modules.module(0, 0)
+        (('mb_e6_k5',), ('mb_e6_k5',))
+        """
         return self.space.stages[stage].decode(self.codes[stage][position])
 
     def architecture(self, picks: Sequence[int]) -> Architecture:
-        """The architecture given by one position per stage."""
+        """The architecture given by one position per stage.
+
+        Examples
+        --------
+        >>> modules.architecture([0, 0, 0]).modules[0] == modules.module(0, 0)
+        True
+        """
         return Architecture(tuple(self.module(u, int(p)) for u, p in enumerate(picks)))
 
     def select(self, kept: Sequence[np.ndarray]) -> ScoredModules:
-        """Keeps only the given positions of each stage."""
+        """Keeps only the given positions of each stage.
+
+        Examples
+        --------
+        >>> top = modules.select([np.arange(3)] * 3)
+        >>> [len(codes) for codes in top.codes]
+        [3, 3, 3]
+        """
         return ScoredModules(
             self.space,
             tuple([own[i] for i in some] for own, some in zip(self.codes, kept, strict=True)),

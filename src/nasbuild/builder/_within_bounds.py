@@ -43,6 +43,13 @@ class BoundedBuild:
     gap
         Upper bound on how much the best score may exceed the first one's, in the target's unit;
         infinite if unknown, 0 if proven.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import build_within
+    >>> found = build_within(fit, "acc", 3, read_bounds(["layers <= 4"]))
+    >>> len(found.built), found.n_proven, found.gap
+    (3, 3, 0.0)
     """
 
     built: list[Built]
@@ -76,6 +83,17 @@ def build_within(
     Infeasible
         If nothing is within the bounds. The message names, for each bound, the nearest value that
         can be met while the others hold.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import build_within
+    >>> found = build_within(fit, "acc", 2, read_bounds(["layers <= 4"]))
+    >>> [sum(map(len, one.architecture)) for one in found.built]
+    [4, 4]
+    >>> build_within(fit, "acc", 1, read_bounds(["layers <= 2"]))
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.Infeasible: --where: nothing is within all bounds; loosen one of them: layers <= 3
     """
     require_positive("the number of architectures", n)
     require_positive("the number of stages that differ", apart)
@@ -121,7 +139,14 @@ def _within_sums(
 
 
 def predicted_bound_names(fit: Fit, bounds: Sequence[Bound]) -> list[str]:
-    """Names of bounded targets, which are predicted instead of known exactly, each once."""
+    """Names of bounded targets, which are predicted instead of known exactly, each once.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import predicted_bound_names
+    >>> predicted_bound_names(fit, read_bounds(["acc >= 90", "layers <= 4"]))
+    ['acc']
+    """
     names = dict.fromkeys(bound.name for bound in bounds)
     return [name for name in names if isinstance(resolve_name(fit, name), TargetFit)]
 
@@ -140,6 +165,13 @@ def expected_values(
     ------
     NasbuildError
         If the name is neither an exact cost nor a target of the fit.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import expected_values
+    >>> value, std = expected_values(fit, "layers", table.architectures[:3])
+    >>> value.tolist(), std.tolist()
+    ([3.0, 5.0, 4.0], [0.0, 0.0, 0.0])
     """
     found = resolve_name(fit, name)
     if isinstance(found, TargetFit):
@@ -151,6 +183,12 @@ def within_bounds(fit: Fit, architectures: Sequence[Architecture], bounds: Seque
     """Whether architectures are within bounds, (architectures,) bool.
 
     Targets count by their prediction y', exact costs by their value. Unknown values are not within.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import within_bounds
+    >>> within_bounds(fit, table.architectures[:3], read_bounds(["layers <= 3"])).tolist()
+    [True, False, False]
     """
     inside = np.ones(len(architectures), dtype=bool)
     for bound in bounds if len(architectures) else ():

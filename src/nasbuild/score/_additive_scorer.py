@@ -110,9 +110,9 @@ def fit_additive(
     Examples
     --------
     >>> from nasbuild.score import fit_additive
-    >>> scorer, parts = fit_additive(space, table.architectures, labels, recipe("default"))
+    >>> scorer, parts = fit_additive(space, table.architectures, labels, recipe("default", folds=3))
     >>> scorer.n_fitted, len(parts)
-    (41, 5)
+    (41, 3)
     """
     of_fold = replace(recipe, parts=1, part_rows=recipe.rows)
     with one_thread():

@@ -18,8 +18,8 @@ class FailureColumns:
 
     First come each stage's own columns: one for each choice at each layer, for each depth, and for the number of layers
     with each choice. Then come totals over all stages: the number of layers with each choice of a feature, sums of numeric
-    features (in units that make the largest 1 to 2, so that no sum overflows), the number of layers, and declared costs. An
-    evaluation that runs out of memory does so because of a total, of single choices, or of both.
+    features, the number of layers, and declared costs. Sums have units that make the largest 1 to 2, so that none
+    overflows. An evaluation that runs out of memory does so because of a total, of single choices, or of both.
     """
 
     space: Space

@@ -68,7 +68,7 @@ def suspect_labels(scorer: Scorer, parts: Sequence[HeldOut], labels: np.ndarray)
     >>> from nasbuild.score import suspect_labels
     >>> wrong = labels.copy()
     >>> wrong[3] -= 20.0
-    >>> scorer, parts = score.fit_additive(space, table.architectures, wrong, recipe("default"))
+    >>> scorer, parts = score.fit_additive(space, table.architectures, wrong, recipe("default", folds=3, interaction=False))
     >>> [suspect.row for suspect in suspect_labels(scorer, parts, wrong)]
     [3]
     """

@@ -37,7 +37,7 @@ def layer_insight_space(table: Table, targets: Sequence[Target]) -> Space:
     >>> from nasbuild.objective import parse_target
     >>> from nasbuild.space import count_architectures
     >>> from nasbuild.table import load_builtin
-    >>> table = load_builtin("digits-macro")
+    >>> table = load_builtin("digits-macro").select(range(0, 1728, 43))
     >>> reduced = layer_insight_space(table, [parse_target("acc", table), parse_target("macs", table)])
     >>> count_architectures(reduced) < count_architectures(table.space)
     True

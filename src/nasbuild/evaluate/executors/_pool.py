@@ -68,12 +68,9 @@ class Pool:
     Examples
     --------
     >>> from nasbuild.evaluate import Pool
-    >>> batches = iter([[first, second], []])
-    >>> spec = Spec("digits-macro", space)
-    >>> for completed in Pool(workers=1).run(spec, lambda size: next(batches)):
-    ...     print([result.metrics["params"] for _, result in completed])
-    [6514.0]
-    [27266.0]
+    >>> executor = Pool(workers=4)  # for `evaluate_all(..., executor=executor)`
+    >>> executor.workers
+    4
     """
 
     workers: int
