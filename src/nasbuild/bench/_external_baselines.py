@@ -95,7 +95,7 @@ def _between_0_and_1(space: Space, architectures: Sequence[Architecture]) -> np.
     low, high, one_hot = [], [], []
     for stage in space.stages:
         ends = [
-            (min(f.choices), max(f.choices)) if f.numbers is not None else (0, 1) for f in stage.features
+            (np.nanmin(f.numbers), np.nanmax(f.numbers)) if f.numbers is not None else (0, 1) for f in stage.features
         ] * max(stage.depths)
         low += [min(stage.depths), *(a for a, _ in ends)]
         high += [max(stage.depths), *(b for _, b in ends)]

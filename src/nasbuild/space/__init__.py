@@ -6,6 +6,16 @@ encodes these as graphs. Holds the built-in spaces.
 
 from nasbuild.space._architecture_id import architecture_id, module_id
 from nasbuild.space._check_architecture import contains, parse_architecture, parse_module, to_dict
+from nasbuild.space._choice import (
+    ABSENT,
+    Absent,
+    Choice,
+    choice_key,
+    choice_of_text,
+    choice_text,
+    number_of_text,
+    plain_choice,
+)
 from nasbuild.space._count import (
     count_architectures,
     count_log10,
@@ -17,6 +27,7 @@ from nasbuild.space._declared_costs import Cost, CostFactor, CostProduct, CostVa
 from nasbuild.space._declared_costs_file import costs_to_dict, read_costs
 from nasbuild.space._distinct_modules import StageModules, group_codes, group_modules, group_stages
 from nasbuild.space._fixed_parts import allowed_modules, fix_parts
+from nasbuild.space._layer_choices import UNSET, completions, consistent, exists
 from nasbuild.space._merge_stages import merge_architecture, merge_stages
 from nasbuild.space._module_graph import (
     Graphs,
@@ -27,7 +38,7 @@ from nasbuild.space._module_graph import (
     encode_parts,
     graph_schema,
 )
-from nasbuild.space._neighbour import mutate_layer, mutate_module, neighbour_codes
+from nasbuild.space._neighbour import edited, mutate_layer, mutate_module, neighbour_codes
 from nasbuild.space._plain_data import is_name
 from nasbuild.space._sample import (
     enumerate_architectures,
@@ -41,7 +52,6 @@ from nasbuild.space._sample import (
 from nasbuild.space._space import (
     GLOBALS,
     Architecture,
-    Choice,
     Feature,
     Layer,
     Limit,
@@ -50,7 +60,6 @@ from nasbuild.space._space import (
     Slot,
     Space,
     Stage,
-    choice_key,
     features_by_name,
     module_key,
 )
@@ -67,7 +76,9 @@ from nasbuild.space._subspace import is_subspace
 from nasbuild.space._tied_features import TiedStages
 
 __all__ = [
+    "ABSENT",
     "GLOBALS",
+    "Absent",
     "Architecture",
     "Choice",
     "Cost",
@@ -86,21 +97,28 @@ __all__ = [
     "Space",
     "Stage",
     "StageModules",
+    "UNSET",
     "TiedStages",
     "allowed_modules",
     "architecture_id",
     "builtin_spaces",
     "choice_key",
+    "choice_of_text",
+    "choice_text",
+    "completions",
+    "consistent",
     "contains",
     "costs_to_dict",
     "count_architectures",
     "count_log10",
     "count_modules",
+    "edited",
     "encode",
     "encode_modules",
     "encode_parts",
     "enumerate_architectures",
     "enumerate_modules",
+    "exists",
     "features_by_name",
     "fix_parts",
     "format_count",
@@ -120,8 +138,10 @@ __all__ = [
     "mutate_layer",
     "mutate_module",
     "neighbour_codes",
+    "number_of_text",
     "parse_architecture",
     "parse_module",
+    "plain_choice",
     "random_architecture",
     "read_costs",
     "sample",

@@ -9,7 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from nasbuild._arrays import ranges
-from nasbuild.space._space import Architecture, Choice, Space, features_by_name
+from nasbuild.space._choice import ABSENT, Choice
+from nasbuild.space._space import Architecture, Space, features_by_name
 
 STAGE, LAYER = "stage", "layer"
 
@@ -94,7 +95,7 @@ def graph_schema(space: Space) -> GraphSchema:
     >>> [feature.name for feature in graph_schema(load_space("digits-macro")).features]
     ['op', 'stage', 'layer']
     """
-    own = [NodeFeature(f.name, f.choices) for f in features_by_name(space.stages).values()]
+    own = [NodeFeature(f.name, f.present) for f in features_by_name(space.stages).values()]
     places = [
         NodeFeature(STAGE, tuple(stage.name for stage in space.stages)),
         NodeFeature(LAYER, tuple(range(space.max_depth))),
@@ -169,7 +170,11 @@ def _stage_table(space: Space, u: int) -> _StageTable:
     merged = features_by_name(space.stages)
     names = list(merged)
     columns = [
-        (names.index(f.name), np.array([1 + merged[f.name].index(c) for c in f.choices]))
+        # A node lacks a feature that is absent.
+        (
+            names.index(f.name),
+            np.array([1 + merged[f.name].index(c) if c is not ABSENT else 0 for c in f.choices]),
+        )
         for f in space.stages[u].features
     ]
     return _StageTable(u, len(names) + 2, columns)

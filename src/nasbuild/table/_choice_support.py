@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild.space import Architecture, Choice, Space, group_stages
+from nasbuild.space import ABSENT, Architecture, Choice, Space, group_stages
 
 _NAMED = 6  # at most so many features, and choices of each, in a sentence
 SUPPORT = 4
@@ -58,8 +58,9 @@ def unseen_choices(space: Space, architectures: Sequence[Architecture]) -> tuple
                 seen[codes[:, :, f].ravel()] = True
             found += [
                 UnseenChoice(u, feature.name, c)
+                # Where a feature is absent, its condition does not hold: that is another feature's choice.
                 for c, known in zip(feature.choices, seen, strict=True)
-                if not known
+                if not known and c is not ABSENT
             ]
     return tuple(found)
 

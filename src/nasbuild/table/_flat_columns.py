@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from nasbuild.errors import TableError
-from nasbuild.space import GLOBALS, Feature, Space
+from nasbuild.space import GLOBALS, Feature, Space, choice_of_text, number_of_text
 from nasbuild.table._column_names import ID, FlatNames, StageColumns, fields_of_built, metric_of_column
 from nasbuild.table._rows import RawRow, shown
 from nasbuild.table._table import Note
 
-_WORDS = {"true": True, "false": False, "1": True, "0": False}
 _MISSING = frozenset(("", "nan", "null", "none", "na", "n/a", "#n/a"))
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,17 @@ class FlatLayout:
         layout._require(where)
         return layout
 
+    @cached_property
+    def features(self) -> dict[str, Feature]:
+        """The feature of each column that holds choices."""
+        return {
+            place: feature
+            for own in self.names.stages
+            for layer in own.choices
+            for places, feature in zip(layer, own.stage.features, strict=True)
+            for place in places
+        }
+
     def notes(self, what: str = "columns without numbers") -> list[Note]:
         """Notes on ignored columns, if there are any."""
         notes = []
@@ -116,7 +127,12 @@ class FlatLayout:
         """Check the columns that every architecture needs; deeper layers are checked row by row."""
         for own in self.names.stages:
             needed = [(own.depth,)] if own.depth is not None and len(own.stage.depths) > 1 else []
-            needed += [places for layer in own.choices[: min(own.stage.depths)] for places in layer]
+            needed += [
+                places
+                for layer in own.choices[: min(own.stage.depths)]
+                for places, feature in zip(layer, own.stage.features, strict=True)
+                if not feature.when
+            ]
             for places in needed:
                 if not self.columns.intersection(places):
                     raise TableError(
@@ -132,7 +148,7 @@ class FlatLayout:
         depth = stage.depths[0]
         if own.depth in self.columns:
             given = values[own.depth]
-            depth = _number(given) if text else given
+            depth = number_of_text(given) if text and isinstance(given, str) else given
             if isinstance(depth, bool) or depth not in stage.depths:
                 raise TableError(
                     f"{shown(given)} is not a number of layers of {stage.name}",
@@ -140,65 +156,68 @@ class FlatLayout:
                     allowed=stage.depths,
                 )
         return [
-            {
-                f.name: self._choice(p, f, values, where, text)
-                for p, f in zip(places, stage.features, strict=True)
-            }
-            for places in own.choices[: int(depth)]
+            self._layer(places, stage.features, values, where, text) for places in own.choices[: int(depth)]
         ]
 
-    def _choice(
+    def _layer(
+        self,
+        places: Sequence[tuple[str, ...]],
+        features: Sequence[Feature],
+        values: Mapping[str, Any],
+        where: str,
+        text: bool,
+    ) -> dict[str, Any]:
+        """The choices of a layer; a feature that may be absent has none where its cell is empty."""
+        found = {}
+        for names, feature in zip(places, features, strict=True):
+            given = self._given(names, feature, values, where, text)
+            if given:
+                found[feature.name] = given[0]
+            elif feature.index(None) >= 0:
+                # Only such a feature has null as a choice, which an empty cell is.
+                found[feature.name] = None
+            elif not feature.when:
+                where = f"{where}, {names[0]}"
+                raise TableError(f"{feature.name} is missing", where=where, allowed=feature.present)
+        return found
+
+    def _given(
         self, places: tuple[str, ...], feature: Feature, values: Mapping[str, Any], where: str, text: bool
-    ) -> Any:
+    ) -> list[Any]:
+        """The choice that columns give a feature, as a list: empty if all of them are."""
         found = {}
         for place in places:
             value = values.get(place)
-            if value is None or value == "":
+            if value is None or isinstance(value, str) and value == "":
                 continue
             index = feature.index(choice_of_text(feature, value) if text else value)
             if index < 0 and _is_missing(value):
                 continue
             if index < 0:
                 # In quotes where 3 was given for '3', as in messages of the space.
-                allowed = feature.choices if isinstance(value, str) else map(repr, feature.choices)
+                plain = isinstance(value, str) and feature.uniform
+                allowed = feature.present if plain else map(repr, feature.present)
                 raise TableError(
                     f"{shown(value)} is not a choice", where=f"{where}, {place}", allowed=allowed
                 )
-            found[place] = feature.choices[index]
-        if not found:
-            where = f"{where}, {places[0]}"
-            raise TableError(f"{feature.name} is missing", where=where, allowed=feature.choices)
-        first, *others = found.values()
-        if any(other != first for other in others):
+            found[place] = feature.present[index]
+        first, *others = found.values() or [None]
+        if any(feature.index(other) != feature.index(first) for other in others):
             raise TableError(f"{' and '.join(found)} have different choices", where=where)
-        return first
+        return [first] if found else []
 
 
 def metric_of_text(text: str | None) -> object:
     """A metric value from text: None if empty, nan or null; the text itself if it is not a number."""
     if text is None or _is_missing(text):
         return None
-    number = _number(text)
+    number = number_of_text(text)
     return text if number is None else number
-
-
-def choice_of_text(feature: Feature, text: str) -> object:
-    """The choice that a text stands for, given the type of the choices."""
-    if isinstance(feature.choices[0], bool):
-        return _WORDS.get(text.strip().lower(), text)
-    if isinstance(feature.choices[0], str):
-        return text
-    number = _number(text)
-    return text if number is None else number
-
-
-def _number(text: object) -> float | None:
-    return float(text) if isinstance(text, str) and _NUMBER.fullmatch(text) else None
 
 
 def _is_missing(value: object) -> bool:
     """Whether a value means missing, as other programs write it."""
-    return value != value or (isinstance(value, str) and value.strip().lower() in _MISSING)
+    return (isinstance(value, float | np.floating) and value != value) or (isinstance(value, str) and value.strip().lower() in _MISSING)
 
 
 def _refuse_repeats(names: Collection[str], where: str) -> None:

@@ -193,13 +193,18 @@ class Terms:
                 yield name, counted(key, (np.log(max(depth, 1)) - middle) / spread)
         if not width:
             return
+        if not depth:
+            yield "module", counted(hash_key(np.zeros((modules, 1), dtype=np.int64), stage, depth))
+            return
         for f, feature in enumerate(definition.features):
             own, c = self._number[feature.name], categories[f]
             if len(feature.choices) < 2:
                 continue
-            yield f"choice:{feature.name}", counted(hash_key(c))
-            yield f"choice@stage:{feature.name}", counted(hash_key(c, stage))
-            yield "choice@place", counted(hash_key(c, stage, own, place.reshape(modules, depth)))
+            # What is absent counts for nothing: the choice that its condition names says so already.
+            here = codes[:, :, f] != feature.absent if feature.absent >= 0 else np.ones((1, 1))
+            yield f"choice:{feature.name}", counted(hash_key(c), here)
+            yield f"choice@stage:{feature.name}", counted(hash_key(c, stage), here)
+            yield "choice@place", counted(hash_key(c, stage, own, place.reshape(modules, depth)), here)
             numbers = self._numbers[feature.name]
             if numbers is not None:
                 yield f"number:{feature.name}", counted(hash_key(np.zeros_like(c)), numbers[c])
@@ -214,8 +219,8 @@ class Terms:
                 keys = np.broadcast_to(hash_key(each, own, stage), (*c.shape, len(each)))
                 yield "curve@stage", counted(keys, bumps[c].reshape(modules, -1))
             if feature.name in definition.shared and deeper:
-                yield f"once:{feature.name}", counted(hash_key(c[:, 0]))
-                yield f"once@stage:{feature.name}", counted(hash_key(c[:, 0], stage))
+                yield f"once:{feature.name}", counted(hash_key(c[:, 0]), here[:, :1])
+                yield f"once@stage:{feature.name}", counted(hash_key(c[:, 0], stage), here[:, :1])
                 if numbers is not None:
                     one, size = np.zeros_like(c[:, 0]), numbers[c[:, 0]][:, None]
                     yield f"size:{feature.name}", counted(hash_key(one), size)

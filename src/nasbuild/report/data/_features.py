@@ -9,7 +9,7 @@ from nasbuild.report.data._health import health
 from nasbuild.report.data._number_format import Scale, correlation, plural
 from nasbuild.report.data._recipe_kind import kind_of
 from nasbuild.report.draw._choice_colors import choice_text
-from nasbuild.space import features_by_name, graph_schema
+from nasbuild.space import choice_key, features_by_name, graph_schema
 
 if TYPE_CHECKING:
     from nasbuild.score import ChoiceScore, Fit, TargetFit
@@ -159,7 +159,7 @@ def _by_name(target_fit: TargetFit) -> ScoredFeatures:
     """Returns scores by feature, in the order of the space."""
     overall = [s for s in target_fit.features if s.stage is None]
     return [
-        (name, "feature", feature.choices, [s for s in overall if s.feature == name])
+        (name, "feature", feature.present, [s for s in overall if s.feature == name])
         for name, feature in features_by_name(target_fit.scorer.space.stages).items()
     ]
 
@@ -185,6 +185,6 @@ def _index(choices: tuple[Choice, ...], choice: Choice) -> int:
     return next((i for i, c in enumerate(choices) if _key(c) == _key(choice)), -1)
 
 
-def _key(choice: Choice) -> tuple[bool, Choice]:
+def _key(choice: Choice) -> tuple[Any, ...]:
     """Returns a key that distinguishes True from 1, which compare equal."""
-    return isinstance(choice, bool), choice
+    return choice_key(choice)

@@ -15,9 +15,9 @@ from nasbuild.space import Architecture, Space, group_stages
 class Columns:
     """Columns of a space; each stage has a block of its own.
 
-    ``one_hot`` gives a column a choice of each layer's features, 0 where the layer is missing.
+    ``one_hot`` gives a column a choice of each layer's features, 0 where the layer or feature is missing.
     Otherwise there is one column for the depth and one for each layer's feature: its number, or its
-    position among the choices, and no value where the layer is missing.
+    position among the choices, and no value where the layer or feature is missing.
     """
 
     space: Space
@@ -44,6 +44,8 @@ class Columns:
             for f, feature in enumerate(definition.features):
                 numbers = feature.numbers
                 values = np.arange(len(feature.choices), dtype=float) if numbers is None else numbers
+                if feature.absent >= 0:
+                    values[feature.absent] = np.nan
                 for layer in range(depth):
                     found[:, 1 + layer * features + f] = values[codes[:, layer, f]]
             return found
@@ -52,8 +54,9 @@ class Columns:
         layer_width = sum(definition.sizes)
         rows = np.arange(modules)
         for layer in range(depth):
-            for f in range(features):
-                found[rows, layer * layer_width + starts[f] + codes[:, layer, f]] = 1
+            for f, feature in enumerate(definition.features):
+                here = codes[:, layer, f] != feature.absent
+                found[rows[here], layer * layer_width + starts[f] + codes[here, layer, f]] = 1
         return found
 
     def of_architectures(self, architectures: Sequence[Architecture]) -> np.ndarray:

@@ -73,7 +73,7 @@ def _counts(space: Space, architectures: Sequence[Architecture]) -> dict[Count, 
     for u, stage in enumerate(space.stages):
         codes = [stage.encode(a.modules[u]) for a in architectures]
         for f, feature in enumerate(stage.features):
-            for c in range(len(feature.choices)):
+            for c in range(len(feature.present)):
                 own = np.array([int((code[:, f] == c).sum()) for code in codes])
                 found[u, feature.name, c] = own
     totals: dict[Count, np.ndarray] = {}
