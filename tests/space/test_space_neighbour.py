@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from nasbuild.space import (
+    ABSENT,
     Architecture,
     Feature,
     Space,
     Stage,
+    choice_key,
     contains,
     count_architectures,
     count_modules,
@@ -38,13 +40,25 @@ def one_step(stage, one, other):
             for p in range(len(stage.features))
             if one[layer][p] != other[layer][p]
         ]
-        feature = stage.features[places[0][1]].name
-        return len({p for _, p in places}) == 1 and (len(places) == 1 or feature in stage.shared)
+        # Features that begin or stop to exist follow the one that changed; shared ones change everywhere.
+        changed = [(layer, p) for layer, p in places if ABSENT not in (one[layer][p], other[layer][p])]
+        feature = stage.features[changed[0][1]].name
+        appeared = {
+            p: {choice_key(other[layer][p]) for layer, q in places if p == q and (layer, q) not in changed}
+            for _, p in places
+        }
+        return (
+            len({p for _, p in changed}) == 1
+            and (len(changed) == 1 or feature in stage.shared)
+            and all(len(own) <= 1 for own in appeared.values())
+        )
     if abs(len(one) - len(other)) == 1:
         shorter, longer = sorted((one, other), key=len)
         return any(longer[:layer] + longer[layer + 1 :] == shorter for layer in range(len(longer)))
     if any(min(len(one), len(other)) < depth < max(len(one), len(other)) for depth in stage.depths):
         return False
+    if not one:
+        return len(set(other)) == 1
     return other == (one + one[-1:] * len(other))[: len(other)]
 
 

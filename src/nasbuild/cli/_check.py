@@ -68,7 +68,7 @@ def check(
             "modules": json_count(count_modules(stage)),
             "modules_log10": count_log10(count_modules(stage)),
             "listed": stage.modules is not None,
-            "features": {f.name: [plain_choice(c) for c in f.present] for f in stage.features},
+            "features": {f.name: [plain_choice(c) for c in f.shown] for f in stage.features},
             "shared": sorted(stage.shared),
         }
         for stage in definition.stages
@@ -79,7 +79,7 @@ def check(
             _few(s["depths"]),
             format_count(count_modules(stage)) + (" listed" if s["listed"] else ""),
             "; ".join(
-                f"{n}{'*' if n in s['shared'] else ''} {_few(c)}{_condition(stage.feature(n))}"
+                f"{n}{'*' if n in s['shared'] else ''} {_choices(stage.feature(n), c)}{_condition(stage.feature(n))}"
                 for n, c in s["features"].items()
             ),
         ]
@@ -107,6 +107,11 @@ def _few(values: Sequence[object], most: int = 40) -> str:
     if len(texts) > most:
         texts = [*texts[: most // 2], f"... {len(texts) - most:,} more ...", *texts[-most // 2 :]]
     return " ".join(texts)
+
+
+def _choices(feature: Feature, shown: Sequence[object]) -> str:
+    """The choices of a feature, or its range."""
+    return _few(shown) if feature.range is None else feature.range.text
 
 
 def _condition(feature: Feature) -> str:

@@ -30,7 +30,7 @@ def choice_effects(scorer: Scorer, *, seed: int = 0) -> list[ChoiceScore]:
     for u, stage in enumerate(scorer.space.stages):
         groups = [_some(codes, rng) for codes in _table_codes(scorer, u)]
         for f, feature in enumerate(stage.features):
-            known = [c for c in range(len(feature.present)) if nodes[u, feature.name][c]]
+            known = [c for c in _listed(feature) if nodes[u, feature.name][c]]
             if len(known) > 1:
                 shared = feature.name in stage.shared
                 values = _substituted(scorer, u, groups, f, known, shared)
@@ -146,5 +146,16 @@ def _nodes(scorer: Scorer) -> dict[tuple[int, str], np.ndarray]:
     for u, stage in enumerate(scorer.space.stages):
         codes = np.concatenate([stage.encode(a.modules[u]) for a in scorer.architectures])
         for f, feature in enumerate(stage.features):
-            found[u, feature.name] = np.bincount(codes[:, f], minlength=len(feature.choices))
+            own = codes[:, f]
+            if feature.range is not None:
+                # Values of a range count for the nearest one that stands for them.
+                bins = np.array(feature.range.bins)
+                nearest = bins[np.abs(np.arange(len(feature.present))[:, None] - bins).argmin(axis=1)]
+                own = np.append(nearest, [feature.absent])[own]
+            found[u, feature.name] = np.bincount(own, minlength=len(feature.choices))
     return found
+
+
+def _listed(feature: Feature) -> Sequence[int]:
+    """Codes of the choices that are listed: for a range, of a few values that stand for those around them."""
+    return range(len(feature.present)) if feature.range is None else feature.range.bins

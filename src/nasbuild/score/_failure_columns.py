@@ -55,7 +55,12 @@ class FailureColumns:
     @cached_property
     def _counted(self) -> dict[tuple[str, object], int]:
         features = [feature for stage in self.space.stages for feature in stage.features]
-        keys = dict.fromkeys((feature.name, choice_key(c)) for feature in features for c in feature.present)
+        keys = dict.fromkeys(
+            (feature.name, choice_key(c))
+            for feature in features
+            if feature.range is None
+            for c in feature.present
+        )
         return {key: place for place, key in enumerate(keys)}
 
     @cached_property
@@ -86,7 +91,8 @@ class FailureColumns:
         at = self.own[stage].start + starts
         counts = at + max(definition.depths) * int(starts[-1])
         for f, feature in enumerate(definition.features):
-            for i, choice in enumerate(feature.present):
+            # Values of a range are no names.
+            for i, choice in enumerate(feature.present if feature.range is None else ()):
                 has = codes[:, :, f] == i
                 found[:, at[f] + i + starts[-1] * np.arange(depth)] = has
                 found[:, counts[f] + i] = has.sum(axis=1)

@@ -129,7 +129,7 @@ def _conditions(space: Space, architectures: Sequence[Architecture]) -> Iterator
             # A bound on a number says nothing where the feature or the stage may be absent.
             always = feature.absent < 0 and min(stage.depths) > 0
             values = feature.numbers if always else None
-            for i, choice in enumerate(feature.present):
+            for i, choice in enumerate(feature.present if feature.range is None else ()):
                 has = grouped.evaluate(lambda codes, f=f, i=i: (codes[:, :, f] == i).sum(axis=1))
                 name = f"{feature.name} = {choice}"
                 yield f"{name}{of}", has > 0

@@ -120,7 +120,9 @@ class GNNScorer(Scorer):
 
         Members are weighted by their held-out SRCC at the module's hop (section 5.3).
         """
-        return weighted_mean_std(self.member_scores(stage, codes), self.ensemble.weights(max(codes.shape[1] - 1, 0)))
+        return weighted_mean_std(
+            self.member_scores(stage, codes), self.ensemble.weights(max(codes.shape[1] - 1, 0))
+        )
 
     def predict_unlimited(
         self, architectures: Sequence[Architecture]

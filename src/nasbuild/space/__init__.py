@@ -40,6 +40,7 @@ from nasbuild.space._module_graph import (
 )
 from nasbuild.space._neighbour import edited, mutate_layer, mutate_module, neighbour_codes
 from nasbuild.space._plain_data import is_name
+from nasbuild.space._range import Range
 from nasbuild.space._sample import (
     enumerate_architectures,
     enumerate_modules,
@@ -78,6 +79,7 @@ from nasbuild.space._tied_features import TiedStages
 __all__ = [
     "ABSENT",
     "GLOBALS",
+    "UNSET",
     "Absent",
     "Architecture",
     "Choice",
@@ -93,11 +95,11 @@ __all__ = [
     "Metric",
     "Module",
     "NodeFeature",
+    "Range",
     "Slot",
     "Space",
     "Stage",
     "StageModules",
-    "UNSET",
     "TiedStages",
     "allowed_modules",
     "architecture_id",

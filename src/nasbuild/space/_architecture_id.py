@@ -7,7 +7,7 @@ from urllib.parse import quote
 from nasbuild.space._choice import ABSENT, choice_text
 from nasbuild.space._space import Architecture, Feature, Layer, Module, Space, Stage
 
-NO_LAYERS = "()"
+NO_LAYERS = "0+"
 """The id of a module without layers; no choice is written so."""
 
 
@@ -74,16 +74,17 @@ def _labels(features: tuple[Feature, ...]) -> list[str]:
 
 
 def _text(feature: Feature, choice: object) -> str:
-    """The text of a choice; among choices of several types, marks that `_quoted` never writes tell them apart."""
+    """The text of a choice; among choices of several types, marks (+ and =) that `_quoted` never writes tell them apart."""
     if isinstance(choice, tuple):
-        return f"[{';'.join(_text(feature, part) for part in choice)}]"
+        # The length, then the parts: [3, 5] is 2=3=5.
+        return f"{len(choice)}={'='.join(_text(feature, part) for part in choice)}"
     if choice is None:
         return "null"
     if isinstance(choice, bool):
         return str(int(choice)) if feature.uniform else str(choice).lower()
     if isinstance(choice, str):
         plain = feature.uniform or choice_text(feature, choice) == choice
-        return _quoted(choice) if plain else f"'{_quoted(choice)}'"
+        return _quoted(choice) if plain else f"+{_quoted(choice)}"
     return repr(choice)
 
 

@@ -174,20 +174,23 @@ def _parse_layer(stage: Stage, layer: Mapping[str, object], where: str) -> Layer
 def _parse_choice(stage: Stage, feature: Feature, layer: Mapping[str, object], where: str) -> Choice:
     if feature.name not in layer:
         what = f"feature {feature.name!r} is missing"
-        raise SpaceError(what, where=_place(stage, where), allowed=feature.present)
+        raise SpaceError(what, where=_place(stage, where), allowed=feature.allowed)
     given = layer[feature.name]
     index = feature.index(given)
     if index < 0 or index == feature.absent:
         raise SpaceError(
             f"{feature.name} = {shown(given)} is not a choice",
             where=_place(stage, f"{where}.{feature.name}"),
-            # In quotes where 3 was given for '3', which would otherwise look allowed.
-            allowed=feature.present
-            if isinstance(given, str) and feature.uniform
-            else map(repr, feature.present),
+            allowed=_allowed(feature, given),
         )
     # The declared choice, not the given one: 3.0 in a file means 3.
-    return feature.present[index]
+    return feature.declared(given)
+
+
+def _allowed(feature: Feature, given: object) -> Iterable[object] | str:
+    """The allowed choices, in quotes where 3 was given for '3', which would otherwise look allowed."""
+    plain = feature.range is not None or (isinstance(given, str) and feature.uniform)
+    return feature.allowed if plain else map(repr, feature.present)
 
 
 def _unmet(stage: Stage, position: int, found: Mapping[int, Choice | Absent]) -> str | None:
@@ -219,7 +222,9 @@ def _check_module(stage: Stage, module: Module, where: str) -> None:
     for limit in stage.limits:
         position = [f.name for f in stage.features].index(limit.feature)
         for number, layer in enumerate(module):
-            if limit.layer in (None, number) and not _among(layer[position], limit.choices):
+            if limit.layer in (None, number) and not _among(
+                stage.features[position], layer[position], limit.choices
+            ):
                 raise SpaceError(
                     f"{limit.feature} = {layer[position]!r} is excluded by the limits of {stage.name}",
                     where=f"{where}[{number}].{limit.feature}",
@@ -232,8 +237,8 @@ def _check_module(stage: Stage, module: Module, where: str) -> None:
         raise SpaceError(what, where=where)
 
 
-def _among(choice: object, choices: Sequence[object]) -> bool:
-    return choice_key(choice) in map(choice_key, choices)
+def _among(feature: Feature, choice: object, choices: Sequence[object]) -> bool:
+    return feature.index(choice) in {feature.index(one) for one in choices}
 
 
 def nearest(name: object, names: Iterable[str]) -> str | None:

@@ -35,6 +35,7 @@ def check_cost(space: Space, cost: Cost, where: str) -> None:
         If a value is missing. The message names the stage, layer, feature and choice, and what to do.
     """
     size = abs(cost.constant)
+    _refuse_ranges(space, cost, where)
     for key, terms in (("sum", cost.sum), ("mean", cost.mean)):
         values: dict[str, list[CostValues]] = {}
         for n, term in enumerate(terms):
@@ -48,6 +49,18 @@ def check_cost(space: Space, cost: Cost, where: str) -> None:
             size += _check_values(space, feature, entries, f"{where}.{key}")
     if not size < _LARGEST:
         raise SpaceError("grows beyond 1e300", where=where, todo="declare it in a larger unit")
+
+
+def _refuse_ranges(space: Space, cost: Cost, where: str) -> None:
+    ranges = {f.name for stage in space.stages for f in stage.features if f.range is not None}
+    for term in (*cost.sum, *cost.mean):
+        named = {f.feature for f in term.factors} if isinstance(term, CostProduct) else {term.feature}
+        for name in sorted(named & ranges):
+            raise SpaceError(
+                f"{name} is a range, so that a cost that depends on it can't be declared by terms",
+                where=where,
+                todo="declare a function: FILE.py:FUNCTION",
+            )
 
 
 def _check_names(space: Space, term: CostValues, where: str) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 
 from nasbuild.errors import SpaceError
 from nasbuild.space._check_architecture import shown
-from nasbuild.space._choice import ABSENT, Absent, Choice, choice_of_text
+from nasbuild.space._choice import ABSENT, Absent, Choice, choice_of_text, number_of_text
 from nasbuild.space._layer_choices import count_ways, ways
-from nasbuild.space._space import GLOBALS, Limit, Space, Stage, module_key
+from nasbuild.space._space import GLOBALS, Feature, Limit, Space, Stage, module_key
 
 _FORMS = (
     "STAGE.depth = N",
@@ -114,7 +114,7 @@ def limit_of(stage: Stage, name: object, choices: Sequence[object], layer: objec
         index = feature.index(choice)
         if index < 0:
             raise SpaceError(
-                f"{shown(choice)} is not a choice of {feature.name}", where=where, allowed=feature.present
+                f"{shown(choice)} is not a choice of {feature.name}", where=where, allowed=feature.allowed
             )
         found[index] = feature.choices[index]
     if not found:
@@ -160,8 +160,27 @@ def _read(space: Space, text: str) -> tuple[int, Limit | set[int]]:
     if not name or not (layer == "*" or (layer.isdecimal() and len(layer) < 6)):
         raise SpaceError("does not name a part of the space", where=where, allowed=_FORMS)
     feature = next((f for f in stage.features if f.name == name), None)
-    choices = [value if feature is None else choice_of_text(feature, value) for value in values]
+    choices = [c for value in values for c in ([value] if feature is None else _meant(feature, value, where))]
     return u, limit_of(stage, name, choices, None if layer == "*" else int(layer), where)
+
+
+def _meant(feature: Feature, text: str, where: str) -> list[object]:
+    """The choices that a text names: one, or all numbers within ``LOW..HIGH``."""
+    ends = [number_of_text(end) for end in text.split("..")] if feature.numbers is not None else []
+    if len(ends) == 2 and ends[0] is not None and ends[1] is not None:
+        inside = [c for c, v in zip(feature.choices, feature.numbers, strict=True) if ends[0] <= v <= ends[1]]
+        if not inside:
+            raise SpaceError(f"{text} has no choice of {feature.name}", where=where, allowed=feature.allowed)
+        return inside
+    choice = choice_of_text(feature, text)
+    index = feature.index(choice)
+    if feature.range is not None and index >= 0 and choice != feature.present[index]:
+        raise SpaceError(
+            f"{text} is not on the grid of {feature.name}, from which building chooses",
+            where=where,
+            allowed=f"its nearest value {feature.present[index]}, or LOW..HIGH",
+        )
+    return [choice]
 
 
 def find_stage(space: Space, place: str, where: str) -> tuple[int, str]:

@@ -13,6 +13,7 @@ from nasbuild.space._declared_costs_file import read_costs
 from nasbuild.space._fixed_parts import fixed_stage, limit_of
 from nasbuild.space._layer_choices import check_conditions
 from nasbuild.space._plain_data import LONGEST_TEXT, is_printable, mapping_of, text_of
+from nasbuild.space._range import Range, Scale
 from nasbuild.space._space import (
     GLOBALS,
     Direction,
@@ -46,7 +47,7 @@ _MOST_CHOICES = 32_767
 _LARGEST_WHOLE = 2**53
 _LONGEST_LIST = 100
 _DEEPEST_LIST = 3
-_FEATURE = ("choices", "kind", "when", "elsewhere")
+_FEATURE = ("choices", "range", "scale", "step", "kind", "when", "elsewhere")
 
 
 def space_from_dict(data: object) -> Space:
@@ -104,6 +105,13 @@ def _stage(data: object, u: int) -> Stage:
     entry = mapping_of(data, where, ("name", "depth", "features", "shared", "modules", "limits"))
     name = text_of(entry.get("name", f"stage{u + 1}"), f"{where}.name")
     features = _features(entry.get("features"), f"{where}.features")
+    for feature in features:
+        if feature.range is not None:
+            raise SpaceError(
+                "is a range, which only a feature of the whole architecture can be",
+                where=f"{where}.features.{feature.name}",
+                todo=f"list its choices, or move it to {GLOBALS}",
+            )
     shared = _shared(entry.get("shared"), name, features, f"{where}.shared")
     listed = entry.get("modules")
     if listed is None and "depth" not in entry:
@@ -186,7 +194,8 @@ def _feature(name: str, entry: object, where: str) -> Feature:
         raise SpaceError(
             f"{shown(kind)} is not a kind of feature", where=f"{where}.kind", allowed=get_args(Kind)
         )
-    choices = _choices(entry, where)
+    span = _range(given, where) if "range" in given else None
+    choices = _choices(entry, where) if span is None else span.grid
     if kind == "numeric" and usual_kind(choices) != "numeric":
         raise SpaceError("is numeric, but its choices are not numbers", where=where)
     elsewhere = given.get("elsewhere")
@@ -196,7 +205,36 @@ def _feature(name: str, entry: object, where: str) -> Feature:
             where=f"{where}.elsewhere",
             allowed=("ignored", "refused"),
         )
-    return Feature(name, choices, kind or usual_kind(choices), ignored=elsewhere == "ignored")
+    return Feature(name, choices, kind or usual_kind(choices), ignored=elsewhere == "ignored", range=span)
+
+
+def _range(given: Mapping[str, Any], where: str) -> Range:
+    """The numbers from ``range: [low, high]``, with ``scale`` and ``step``."""
+    if "choices" in given:
+        raise SpaceError("has both choices and a range", where=where, todo="keep one of the two")
+    ends = given["range"]
+    if not isinstance(ends, list) or len(ends) != 2:
+        raise SpaceError(f"{shown(ends)} is not a range", where=f"{where}.range", allowed="[LOW, HIGH]")
+    low, high = (_end(end, f"{where}.range") for end in ends)
+    if low is None or high is None or not low < high:
+        raise SpaceError(f"{shown(ends)} is not a range", where=f"{where}.range", allowed="LOW below HIGH")
+    scale: Any = given.get("scale", "linear")
+    if scale not in get_args(Scale):
+        raise SpaceError(f"{shown(scale)} is not a scale", where=f"{where}.scale", allowed=get_args(Scale))
+    if scale == "log" and low <= 0:
+        raise SpaceError(
+            f"{shown(ends[0])} has no logarithm", where=f"{where}.range", allowed="numbers above 0"
+        )
+    step = _end(given.get("step"), f"{where}.step")
+    if step is not None and not (0 < step <= high - low and (high - low) / step <= _LARGEST_WHOLE):
+        raise SpaceError(
+            f"{shown(given['step'])} is not a step of the range",
+            where=f"{where}.step",
+            allowed="0 to HIGH - LOW",
+        )
+    if given.get("kind") not in (None, "numeric"):
+        raise SpaceError(f"has a range and kind {given['kind']}", where=where, todo="remove kind")
+    return Range(*(int(end) if float(end).is_integer() else end for end in (low, high)), scale, step)
 
 
 def _choices(entry: object, where: str) -> tuple[Choice, ...]:
@@ -366,4 +404,6 @@ def _check_kinds(stages: list[Stage]) -> None:
 
 
 def _types(feature: Feature) -> str:
+    if feature.range is not None:
+        return f"a range from {feature.range.text}"
     return f"{choice_type(feature.present[0])}s" if feature.uniform else "values of several types"

@@ -13,6 +13,7 @@ import numpy as np
 
 from nasbuild.errors import SpaceError
 from nasbuild.space._choice import ABSENT, Absent, Choice, as_choice, choice_key, is_uniform, plain_choice
+from nasbuild.space._range import Range
 
 if TYPE_CHECKING:
     from nasbuild.space._declared_costs import Cost
@@ -50,6 +51,8 @@ class Feature:
         elsewhere the layer has `ABSENT`, the last of ``choices``. Empty: it always exists.
     ignored
         Whether values that files give for it where it does not exist are ignored, not refused.
+    range
+        All numbers that it may have, of which ``choices`` are a grid; None if it has its choices alone.
     """
 
     name: str
@@ -57,6 +60,7 @@ class Feature:
     kind: Kind = "categorical"
     when: When = ()
     ignored: bool = False
+    range: Range | None = None
 
     @cached_property
     def _index(self) -> dict[object, int]:
@@ -85,8 +89,39 @@ class Feature:
             return None
         return np.array([np.nan if c is ABSENT else c for c in self.choices], dtype=np.float64)
 
+    @property
+    def shown(self) -> tuple[Choice, ...]:
+        """The choices to show: for a range, a few values that stand for those around them."""
+        return self.present if self.range is None else tuple(self.present[i] for i in self.range.bins)
+
+    @property
+    def allowed(self) -> Sequence[Choice] | str:
+        """What the feature may be, for messages."""
+        return self.present if self.range is None else self.range.text
+
+    def declared(self, value: object) -> Choice:
+        """The declared choice that a value means: 3 for 3.0. Of a range, the value itself.
+
+        `index` must have found the value.
+        """
+        if self.range is not None and (number := self._in_range(value)) is not None:
+            return number
+        return self.present[self.index(value)]
+
+    def _in_range(self, value: object) -> float | int | None:
+        number = as_choice(value)
+        if self.range is None or isinstance(number, bool) or not isinstance(number, int | float):
+            return None
+        return self.range.value(number)
+
     def index(self, choice: object) -> int:
-        """Position of ``choice`` among the choices, -1 if it is not one; NumPy scalars work as well."""
+        """Position of ``choice`` among the choices, -1 if it is not one; NumPy scalars work as well.
+
+        Of a range it is the position of the nearest value of the grid.
+        """
+        if self.range is not None and choice is not ABSENT:
+            number = self._in_range(choice)
+            return -1 if number is None else self.range.nearest(number)
         if type(choice) in _SCALARS:
             return self._index.get((type(choice) is bool, choice), -1)
         try:
@@ -400,7 +435,11 @@ def features_by_name(stages: Sequence[Stage]) -> dict[str, Feature]:
     for stage in stages:
         for feature in stage.features:
             found.setdefault(feature.name, []).append(feature)
-    return {name: Feature(name, _merged_choices(same), same[0].kind) for name, same in found.items()}
+    # A range stands in one stage only.
+    return {
+        name: same[0] if same[0].range else Feature(name, _merged_choices(same), same[0].kind)
+        for name, same in found.items()
+    }
 
 
 def _merged_choices(features: list[Feature]) -> tuple[Choice | Absent, ...]:

@@ -216,12 +216,17 @@ def _feature_entries(stage: Stage) -> dict[str, Any]:
 
 def _feature_entry(feature: Feature) -> list[Any] | dict[str, Any]:
     choices = [plain_choice(c) for c in feature.present]
+    entry: dict[str, Any] = {"choices": choices}
+    if feature.range is not None:
+        own = feature.range
+        entry = {"range": [own.low, own.high]} | ({} if own.scale == "linear" else {"scale": own.scale})
+        entry |= {} if own.step is None else {"step": own.step}
     more: dict[str, Any] = {} if feature.kind == usual_kind(feature.present) else {"kind": feature.kind}
     if feature.when:
         more["when"] = {name: _alone([plain_choice(c) for c in wanted]) for name, wanted in feature.when}
     if feature.ignored:
         more["elsewhere"] = "ignored"
-    return {"choices": choices, **more} if more else choices
+    return {**entry, **more} if more or feature.range is not None else choices
 
 
 def _alone(choices: list[Any]) -> Any:

@@ -156,6 +156,8 @@ def _slot(space: Space, text: object, where: str) -> Slot:
             where=where,
             allowed=f"0 to {min(stage.depths) - 1}, or all layers: {stage.name}.{name}",
         )
+    if stage.feature(name).range is not None:
+        raise SpaceError(f"{name} is a range, which can't be tied", where=where, todo="list its choices")
     return Slot(stage.name, name, layer)
 
 

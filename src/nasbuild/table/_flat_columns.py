@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nasbuild.errors import TableError
-from nasbuild.space import GLOBALS, Feature, Space, choice_of_text, number_of_text
+from nasbuild.space import GLOBALS, Feature, Space, choice_key, choice_of_text, number_of_text
 from nasbuild.table._column_names import ID, FlatNames, StageColumns, fields_of_built, metric_of_column
 from nasbuild.table._rows import RawRow, shown
 from nasbuild.table._table import Note
@@ -178,7 +178,7 @@ class FlatLayout:
                 found[feature.name] = None
             elif not feature.when:
                 where = f"{where}, {names[0]}"
-                raise TableError(f"{feature.name} is missing", where=where, allowed=feature.present)
+                raise TableError(f"{feature.name} is missing", where=where, allowed=feature.allowed)
         return found
 
     def _given(
@@ -188,21 +188,21 @@ class FlatLayout:
         found = {}
         for place in places:
             value = values.get(place)
-            if value is None or isinstance(value, str) and value == "":
+            if value is None or (isinstance(value, str) and value == ""):
                 continue
-            index = feature.index(choice_of_text(feature, value) if text else value)
-            if index < 0 and _is_missing(value):
+            meant = choice_of_text(feature, value) if text else value
+            if feature.index(meant) < 0 and _is_missing(value):
                 continue
-            if index < 0:
+            if feature.index(meant) < 0:
                 # In quotes where 3 was given for '3', as in messages of the space.
-                plain = isinstance(value, str) and feature.uniform
-                allowed = feature.present if plain else map(repr, feature.present)
+                plain = feature.range is not None or (isinstance(value, str) and feature.uniform)
+                allowed = feature.allowed if plain else map(repr, feature.present)
                 raise TableError(
                     f"{shown(value)} is not a choice", where=f"{where}, {place}", allowed=allowed
                 )
-            found[place] = feature.present[index]
+            found[place] = feature.declared(meant)
         first, *others = found.values() or [None]
-        if any(feature.index(other) != feature.index(first) for other in others):
+        if any(choice_key(other) != choice_key(first) for other in others):
             raise TableError(f"{' and '.join(found)} have different choices", where=where)
         return [first] if found else []
 
@@ -217,7 +217,9 @@ def metric_of_text(text: str | None) -> object:
 
 def _is_missing(value: object) -> bool:
     """Whether a value means missing, as other programs write it."""
-    return (isinstance(value, float | np.floating) and value != value) or (isinstance(value, str) and value.strip().lower() in _MISSING)
+    return (isinstance(value, float | np.floating) and value != value) or (
+        isinstance(value, str) and value.strip().lower() in _MISSING
+    )
 
 
 def _refuse_repeats(names: Collection[str], where: str) -> None:

@@ -83,7 +83,10 @@ def _rows(
 ) -> Iterator[RawRow | TableError]:
     for trial in trials:
         values = {n: None if math.isnan(v) else v for n, v in zip(names, trial.values, strict=True)}
-        named = {**{name: _param(layout, name, value) for name, value in trial.params.items()}, "id": f"trial{trial.number}"}
+        named = {
+            **{name: _param(layout, name, value) for name, value in trial.params.items()},
+            "id": f"trial{trial.number}",
+        }
         try:
             row = layout.row(f"{study}, trial {trial.number}", named, text=False)
         except TableError as error:

@@ -35,7 +35,7 @@ def space_data(space: Space) -> dict[str, Any]:
             "depths": list(stage.depths),
             "modules": json_count(count_modules(stage)),
             "modules_log10": count_log10(count_modules(stage)),
-            "features": {f.name: [plain_choice(c) for c in f.present] for f in stage.features},
+            "features": {f.name: [plain_choice(c) for c in f.shown] for f in stage.features},
         }
         for stage in space.stages
     ]

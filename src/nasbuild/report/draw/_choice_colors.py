@@ -59,11 +59,17 @@ class Palette:
 
     def swatch(self, feature: str, choice: Choice | Absent) -> Swatch:
         """Returns the swatch of a choice; that of a feature that does not exist at a layer is blank."""
-        return NOTHING if choice is ABSENT else self._swatches[feature, choice_key(choice)]
+        if choice is ABSENT:
+            return NOTHING
+        own = self.features[feature]
+        if own.range is not None:
+            near = self._swatches[feature, choice_key(own.present[own.index(choice)])]
+            return Swatch(near.fill, near.ink, choice_text(choice))
+        return self._swatches[feature, choice_key(choice)]
 
     def coded(self, feature: str) -> bool:
         """Whether letters replace the choices of a feature, as their texts are too long."""
-        return any(self.swatch(feature, c).text != choice_text(c) for c in self.features[feature].present)
+        return any(self.swatch(feature, c).text != choice_text(c) for c in self.features[feature].shown)
 
 
 def choice_text(choice: Choice) -> str:
@@ -143,6 +149,8 @@ def _fill(feature: Feature, i: int, start: int) -> str:
 
 
 def _merged(same: list[Feature]) -> Feature:
+    if same[0].range is not None:
+        return same[0]
     choices = {choice_key(c): c for feature in same for c in feature.present}
     # Texts keep the order of the space; numbers and booleans are sorted.
     listed: list[Any] = list(choices.values())

@@ -81,7 +81,7 @@ def draw_legend(
     for name, feature in shown.items():
         words.append((0, y + 12.5, fitted(name, _LABEL, 11), name))
         coded, x = palette.coded(name), float(x0)
-        for choice in feature.present:
+        for choice in feature.shown:
             swatch = palette.swatch(name, choice)
             wide = max(text_width(swatch.text, _SMALL) + 8, 22)
             if x + wide > width and x > x0:
@@ -101,7 +101,7 @@ def draw_legend(
                 x += wide + 3
         y += 6 if coded else _CELL + 7
     label = "Colours: " + "; ".join(
-        f"{name}: {', '.join(map(choice_text, f.present))}" for name, f in shown.items()
+        f"{name}: {', '.join(map(choice_text, f.shown))}" for name, f in shown.items()
     )
     svg = Svg(width, max(y, 4), label, kind="chains")
     for x, y, wide, fill, ink, text in cells:
@@ -172,7 +172,7 @@ class _Layout:
 
     @classmethod
     def of(cls, stage: Stage, palette: Palette, width: int, deepest: int) -> _Layout:
-        texts = [palette.swatch(f.name, c).text for f in stage.features for c in f.present] or ["•"]
+        texts = [palette.swatch(f.name, c).text for f in stage.features for c in f.shown] or ["•"]
         needed = max(text_width(text, _SMALL) for text in texts) + 8
         free = width - _LABEL
         even = (free + _GAP) / deepest - _GAP

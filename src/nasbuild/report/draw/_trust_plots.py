@@ -7,8 +7,8 @@ from typing import Any
 from nasbuild.report.data._number_format import Scale, correlation
 from nasbuild.report.draw._axis import Axis, draw_bottom
 from nasbuild.report.draw._choice_colors import choice_text
-from nasbuild.space import choice_key
 from nasbuild.report.draw._svg import Svg, fitted, text_width
+from nasbuild.space import choice_key
 
 _WIDTH, _LABEL, _STEP, _GROUP_GAP = 420, 128, 26, 8
 
