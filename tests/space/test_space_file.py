@@ -70,7 +70,7 @@ def test_written_data_is_read_back_equal(space):
     assert same_types(space_from_dict(space_to_dict(space)), space)
 
 
-@given(spaces(most_stages=2))
+@given(spaces(rich=True, most_stages=2))
 @relaxed
 def test_any_other_yaml_tool_reads_the_same(space):
     assert yaml.safe_load(space_to_yaml(space)) == space_to_dict(space)

@@ -66,7 +66,7 @@ def neighbours(stage, module):
     return [stage.decode(code) for code in neighbour_codes(stage, stage.encode(module))]
 
 
-@given(spaces(most_stages=2), st.data())
+@given(spaces(rich=True, most_stages=2), st.data())
 @relaxed
 def test_neighbours_are_all_modules_one_step_away_once_each(space, data):
     for stage in space.stages:
@@ -106,7 +106,7 @@ def test_depths_far_apart_are_neighbours_by_cutting_or_repeating_the_end():
 
 
 @pytest.mark.parametrize("mutate", [mutate_module, mutate_layer])
-@given(spaces_and_architectures(most=1), st.integers(0, 2**32))
+@given(spaces_and_architectures(rich=True, most=1), st.integers(0, 2**32))
 @relaxed
 def test_a_mutation_changes_one_stage_and_stays_in_the_space(mutate, drawn, seed):
     space, [architecture] = drawn

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nasbuild.errors import SpaceError
-from nasbuild.space._choice import ABSENT, Absent, Choice, choice_key
+from nasbuild.space._choice import ABSENT, Absent, Choice, choice_key, plain_choice
 from nasbuild.space._space import GLOBALS, Architecture, Feature, Layer, Module, Space, Stage, module_key
 
 _LONGEST_SHOWN = 60
@@ -161,7 +161,7 @@ def _parse_layer(stage: Stage, layer: Mapping[str, object], where: str) -> Layer
         if unmet is not None:
             if feature.name in layer and not feature.ignored and not _is_nothing(layer[feature.name]):
                 raise SpaceError(
-                    f"{feature.name} = {shown(layer[feature.name])}, but {feature.name} exists only with {unmet}",
+                    f"{feature.name} = {shown_choice(layer[feature.name])}, but {feature.name} exists only with {unmet}",
                     where=_place(stage, f"{where}.{feature.name}"),
                     todo=f"leave {feature.name} out there",
                 )
@@ -179,7 +179,7 @@ def _parse_choice(stage: Stage, feature: Feature, layer: Mapping[str, object], w
     index = feature.index(given)
     if index < 0 or index == feature.absent:
         raise SpaceError(
-            f"{feature.name} = {shown(given)} is not a choice",
+            f"{feature.name} = {shown_choice(given)} is not a choice",
             where=_place(stage, f"{where}.{feature.name}"),
             allowed=_allowed(feature, given),
         )
@@ -271,9 +271,13 @@ def shown(value: object) -> str:
     if isinstance(value, int) and value.bit_length() > 128:
         # Python refuses to write out very long ones.
         return "a number of many digits"
-    if isinstance(value, list | tuple) and len(text := repr(list(value))) <= _LONGEST_SHOWN:
-        return text
     return repr(value) if value is None or isinstance(value, bool | int | float) else kind_of(value)
+
+
+def shown_choice(value: object) -> str:
+    """The same for a value that may be a choice: a short list is shown with its parts."""
+    listed = isinstance(value, list | tuple) and len(repr(value)) <= _LONGEST_SHOWN
+    return repr(plain_choice(value)) if listed else shown(value)
 
 
 def _place(stage: Stage, where: str) -> str:

@@ -64,7 +64,7 @@ def as_choice(value: object) -> object:
 
 def plain_choice(choice: Any) -> Any:
     """A choice as plain data: a tuple as a list."""
-    return [plain_choice(part) for part in choice] if isinstance(choice, tuple) else choice
+    return [plain_choice(part) for part in choice] if isinstance(choice, tuple | list) else choice
 
 
 def choice_type(choice: object) -> str:

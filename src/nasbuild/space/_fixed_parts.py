@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from nasbuild.errors import SpaceError
-from nasbuild.space._check_architecture import shown
+from nasbuild.space._check_architecture import shown, shown_choice
 from nasbuild.space._choice import ABSENT, Absent, Choice, choice_of_text, number_of_text
 from nasbuild.space._layer_choices import count_ways, ways
 from nasbuild.space._space import GLOBALS, Feature, Limit, Space, Stage, module_key
@@ -114,7 +114,9 @@ def limit_of(stage: Stage, name: object, choices: Sequence[object], layer: objec
         index = feature.index(choice)
         if index < 0:
             raise SpaceError(
-                f"{shown(choice)} is not a choice of {feature.name}", where=where, allowed=feature.allowed
+                f"{shown_choice(choice)} is not a choice of {feature.name}",
+                where=where,
+                allowed=feature.allowed,
             )
         found[index] = feature.choices[index]
     if not found:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from nasbuild.errors import SpaceError
-from nasbuild.space._check_architecture import kind_of, parse_module, shown
+from nasbuild.space._check_architecture import kind_of, parse_module, shown, shown_choice
 from nasbuild.space._choice import ABSENT, Choice, as_choice, choice_key, choice_type
 from nasbuild.space._declared_costs_file import read_costs
 from nasbuild.space._fixed_parts import fixed_stage, limit_of
@@ -214,10 +214,14 @@ def _range(given: Mapping[str, Any], where: str) -> Range:
         raise SpaceError("has both choices and a range", where=where, todo="keep one of the two")
     ends = given["range"]
     if not isinstance(ends, list) or len(ends) != 2:
-        raise SpaceError(f"{shown(ends)} is not a range", where=f"{where}.range", allowed="[LOW, HIGH]")
+        raise SpaceError(
+            f"{shown_choice(ends)} is not a range", where=f"{where}.range", allowed="[LOW, HIGH]"
+        )
     low, high = (_end(end, f"{where}.range") for end in ends)
     if low is None or high is None or not low < high:
-        raise SpaceError(f"{shown(ends)} is not a range", where=f"{where}.range", allowed="LOW below HIGH")
+        raise SpaceError(
+            f"{shown_choice(ends)} is not a range", where=f"{where}.range", allowed="LOW below HIGH"
+        )
     scale: Any = given.get("scale", "linear")
     if scale not in get_args(Scale):
         raise SpaceError(f"{shown(scale)} is not a scale", where=f"{where}.scale", allowed=get_args(Scale))
@@ -287,7 +291,7 @@ def _when(feature: Feature, data: object, by_name: Mapping[str, Feature], where:
         for position, choice in zip(positions, listed, strict=False):
             if position < 0:
                 raise SpaceError(
-                    f"{shown(choice)} is not a choice of {name}",
+                    f"{shown_choice(choice)} is not a choice of {name}",
                     where=where,
                     allowed=map(repr, parent.present),
                 )
@@ -382,19 +386,18 @@ def _depths(data: object, where: str) -> tuple[int, ...]:
             )
     if not values or len(set(values)) < len(values):
         raise SpaceError("must list at least one number of layers, each once", where=where)
-    if values == [0]:
-        raise SpaceError("leaves the stage without layers", where=where, todo="leave the stage out")
     return tuple(sorted(values))
 
 
 def _check_kinds(stages: list[Stage]) -> None:
     """Check that a feature has the same kind in all stages, as these share its embedding."""
-    first: dict[str, tuple[str, str]] = {}
+    first: dict[str, tuple[Feature, str]] = {}
     for stage in stages:
         for feature in stage.features:
-            kind = f"{feature.kind} with {_types(feature)}"
-            before, there = first.setdefault(feature.name, (kind, stage.name))
-            if kind != before:
+            other, there = first.setdefault(feature.name, (feature, stage.name))
+            alike = _types(feature) == _types(other) or not (feature.uniform and other.uniform)
+            if feature.kind != other.kind or not alike:
+                kind, before = (f"{one.kind} with {_types(one)}" for one in (feature, other))
                 raise SpaceError(
                     f"feature {feature.name!r} is {kind} in {stage.name} and {before} in {there}",
                     where="stages",

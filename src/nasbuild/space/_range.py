@@ -115,7 +115,8 @@ class Range:
                 powers = range(first, first + math.ceil(decades) + 2)
                 return [float(f"{m}e{power}") for power in powers for m in _MANTISSAS]
             spread = self.low * (self.high / self.low) ** np.linspace(0, 1, _POINTS + 1)
-            return sorted({float(f"{v:.4g}") for v in spread.tolist()})
+            digits = 4 + max(math.ceil(-math.log10(1 - self.low / self.high)), 0)
+            return sorted({float(f"{v:.{digits}g}") for v in spread.tolist()})
         rough = (self.high - self.low) / _POINTS
         power = 10.0 ** math.floor(math.log10(rough))
         step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * (1 - _TINY))
