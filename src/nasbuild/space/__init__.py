@@ -5,7 +5,7 @@ encodes these as graphs. Holds the built-in spaces.
 """
 
 from nasbuild.space._architecture_id import architecture_id, module_id
-from nasbuild.space._check_architecture import contains, parse_architecture, parse_module, to_dict
+from nasbuild.space._check_architecture import contains, nearest, parse_architecture, parse_module, to_dict
 from nasbuild.space._choice import (
     ABSENT,
     Absent,
@@ -139,6 +139,7 @@ __all__ = [
     "module_key",
     "mutate_layer",
     "mutate_module",
+    "nearest",
     "neighbour_codes",
     "number_of_text",
     "parse_architecture",

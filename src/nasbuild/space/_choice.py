@@ -48,7 +48,7 @@ def choice_key(choice: object) -> tuple[Any, ...]:
     >>> choice_key(True) == choice_key(1), choice_key(1.0) == choice_key(1)
     (False, True)
     """
-    if isinstance(choice, tuple):
+    if isinstance(choice, tuple | list):
         return False, tuple(map(choice_key, choice))
     return isinstance(choice, bool), choice
 

@@ -28,7 +28,7 @@ from nasbuild.space._space import (
 )
 from nasbuild.space._tied_features import read_tied
 
-_TOP = (
+SPACE_KEYS = (
     "name",
     "metrics",
     GLOBALS,
@@ -47,7 +47,9 @@ _MOST_CHOICES = 32_767
 _LARGEST_WHOLE = 2**53
 _LONGEST_LIST = 100
 _DEEPEST_LIST = 3
-_FEATURE = ("choices", "range", "scale", "step", "kind", "when", "elsewhere")
+STAGE_KEYS = ("name", "depth", "features", "shared", "modules", "limits")
+METRIC_KEYS = ("direction", "unit", "minimum", "maximum")
+FEATURE_KEYS = ("choices", "range", "scale", "step", "kind", "when", "elsewhere")
 
 
 def space_from_dict(data: object) -> Space:
@@ -65,7 +67,7 @@ def space_from_dict(data: object) -> Space:
     >>> count_architectures(space_from_dict({"name": "tiny", "stages": [stage]}))
     6
     """
-    top = mapping_of(data, "the space", _TOP)
+    top = mapping_of(data, "the space", SPACE_KEYS)
     name = text_of(top.get("name"), "name")
     stages = top.get("stages")
     if not isinstance(stages, list) or not stages:
@@ -102,7 +104,7 @@ def usual_kind(choices: Sequence[Choice]) -> Kind:
 
 def _stage(data: object, u: int) -> Stage:
     where = f"stages[{u}]"
-    entry = mapping_of(data, where, ("name", "depth", "features", "shared", "modules", "limits"))
+    entry = mapping_of(data, where, STAGE_KEYS)
     name = text_of(entry.get("name", f"stage{u + 1}"), f"{where}.name")
     features = _features(entry.get("features"), f"{where}.features")
     for feature in features:
@@ -188,7 +190,7 @@ def _features(data: object, where: str) -> tuple[Feature, ...]:
 def _feature(name: str, entry: object, where: str) -> Feature:
     given: Mapping[str, Any] = {"choices": entry}
     if isinstance(entry, Mapping):
-        given = mapping_of(entry, where, _FEATURE)
+        given = mapping_of(entry, where, FEATURE_KEYS)
     kind, entry = given.get("kind"), given.get("choices")
     if kind is not None and kind not in get_args(Kind):
         raise SpaceError(
@@ -341,7 +343,7 @@ def _metrics(data: object) -> dict[str, Metric]:
     for key, value in data.items():
         name = text_of(key, "metrics")
         where = f"metrics.{name}"
-        entry = mapping_of(value, where, ("direction", "unit", "minimum", "maximum"))
+        entry = mapping_of(value, where, METRIC_KEYS)
         direction: Any = entry.get("direction")
         unit = entry.get("unit")
         if direction not in get_args(Direction):

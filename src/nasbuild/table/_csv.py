@@ -42,7 +42,8 @@ def rows_of_csv(space: Space, path: Path, form: str) -> tuple[Iterator[RawRow | 
             row[1][name] = unguarded(value)
             if name not in numeric and isinstance(metric_of_text(value), float):
                 numeric.add(name)
-    layout = FlatLayout.of(space, [name for name in held.header if name], str(path), numeric.__contains__)
+    columns = [name for name in held.header if name]
+    layout = FlatLayout.of(space, columns, str(path), numeric.__contains__, held.split)
     notes = layout.notes()
     if "" in held.header:
         notes.append(Note("ignored", "columns without a name were left out"))

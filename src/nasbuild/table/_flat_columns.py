@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from nasbuild.errors import TableError
-from nasbuild.space import GLOBALS, Feature, Space, choice_key, choice_of_text, number_of_text
+from nasbuild.space import GLOBALS, Feature, Space, choice_key, choice_of_text, nearest, number_of_text
 from nasbuild.table._column_names import ID, FlatNames, StageColumns, fields_of_built, metric_of_column
 from nasbuild.table._rows import RawRow, shown
 from nasbuild.table._table import Note
 
+_SHOWN = 8  # columns named in a message
 _MISSING = frozenset(("", "nan", "null", "none", "na", "n/a", "#n/a"))
 
 
@@ -44,9 +46,16 @@ class FlatLayout:
 
     @classmethod
     def of(
-        cls, space: Space, columns: Sequence[str], where: str, has_numbers: Callable[[str], bool]
+        cls,
+        space: Space,
+        columns: Sequence[str],
+        where: str,
+        has_numbers: Callable[[str], bool],
+        split: str = "",
     ) -> FlatLayout:
         """Sort the columns of a table; ``has_numbers`` says which can be an undeclared metric.
+
+        ``split`` says how columns were told apart, for messages, such as ``at a comma``.
 
         Raises
         ------
@@ -60,6 +69,15 @@ class FlatLayout:
         known = {column for own in of_stage.values() for column in own}
         metrics: dict[str, str] = {}
         ignored = []
+        if columns and not known & set(columns):
+            how = f" (columns were split {split})" if split else ""
+            raise TableError(
+                f"has no column of the space{how}: its header begins with "
+                f"{', '.join(map(shown, columns[:_SHOWN]))}",
+                where=where,
+                allowed=_short([c for own in names.stages for c in own.all()]),
+                todo=_similar(columns, known),
+            )
         built = fields_of_built(columns) - known
         for column in columns:
             if column in known or column == ID or column in built:
@@ -67,14 +85,19 @@ class FlatLayout:
             metric = metric_of_column(column)
             for prefix, own in of_stage.items():
                 if column.startswith(prefix) and metric not in space.metrics:
-                    raise TableError(f"unknown column {shown(column)}", where=where, allowed=own)
+                    raise TableError(
+                        f"unknown column {shown(column)}",
+                        where=where,
+                        allowed=own,
+                        todo=nearest(column, sorted(set(own) - set(columns))),
+                    )
             if metric and (metric in space.metrics or has_numbers(column)):
                 metrics[column] = metric
             else:
                 ignored.append(column)
         _refuse_repeats(metrics.values(), where)
         layout = cls(names, frozenset(known & set(columns)), metrics, tuple(ignored), tuple(sorted(built)))
-        layout._require(where)
+        layout._require(where, columns)
         return layout
 
     @cached_property
@@ -123,7 +146,7 @@ class FlatLayout:
         name = values.get(ID)
         return RawRow(where, None if name == "" else name, arch, found)
 
-    def _require(self, where: str) -> None:
+    def _require(self, where: str, columns: Sequence[str]) -> None:
         """Check the columns that every architecture needs; deeper layers are checked row by row."""
         for own in self.names.stages:
             needed = [(own.depth,)] if own.depth is not None and len(own.stage.depths) > 1 else []
@@ -138,7 +161,12 @@ class FlatLayout:
                     raise TableError(
                         f"column {' or '.join(map(repr, places))} is missing",
                         where=where,
-                        todo="every choice of the space needs its column",
+                        todo="; ".join(
+                            [
+                                "every choice of the space needs its column",
+                                *_instead(places[0], columns, self),
+                            ]
+                        ),
                     )
 
     def _module(
@@ -205,6 +233,27 @@ class FlatLayout:
         if any(choice_key(other) != choice_key(first) for other in others):
             raise TableError(f"{' and '.join(found)} have different choices", where=where)
         return [first] if found else []
+
+
+def _instead(column: str, columns: Sequence[str], layout: FlatLayout) -> list[str]:
+    """The column of a table that may be meant for a missing one, if there is any."""
+    free = [c for c in columns if c not in layout.columns and c != ID and c not in layout.names.space.metrics]
+    found = get_close_matches(column, free, n=1, cutoff=0.75)
+    return [f"is it {found[0]!r}?"] if found else []
+
+
+def _similar(columns: Sequence[str], known: Collection[str]) -> str | None:
+    """A column of a table beside the most similar one of the space."""
+    for column in columns:
+        if found := get_close_matches(column, list(known), n=1, cutoff=0.75):
+            return f"rename {column!r} to {found[0]!r}?"
+    return None
+
+
+def _short(columns: Sequence[str]) -> list[str]:
+    return (
+        [*columns[:_SHOWN], f"and {len(columns) - _SHOWN} more"] if len(columns) > _SHOWN else list(columns)
+    )
 
 
 def metric_of_text(text: str | None) -> object:
