@@ -187,7 +187,7 @@ def test_messages_on_a_single_module_name_the_given_place():
         parse_module(stage, [GOOD["stages"][0][0], {"kernel": 4, "se": True, "op": "conv"}], where="row 7")
 
 
-@given(spaces_and_architectures())
+@given(spaces_and_architectures(rich=True))
 @relaxed
 def test_written_data_is_read_back_equal(drawn):
     space, architectures = drawn
@@ -198,7 +198,7 @@ def test_written_data_is_read_back_equal(drawn):
         assert contains(space, architecture)
 
 
-@given(spaces_and_architectures(most=1), st.data())
+@given(spaces_and_architectures(rich=True, most=1), st.data())
 @relaxed
 def test_one_invalid_value_anywhere_is_refused(drawn, data):
     space, [architecture] = drawn

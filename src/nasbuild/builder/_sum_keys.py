@@ -49,7 +49,8 @@ def products_across_stages(
         for f, before in scaled_numbers(space, u):
             for g, after in scaled_numbers(space, u + 1):
                 found[:, place[u, "next", f, g]] = [
-                    before[a[-1, f]] * after[b[0, g]] for a, b in zip(codes[u], codes[u + 1], strict=True)
+                    before[a[-1, f]] * after[b[0, g]] if len(a) and len(b) else 0.0
+                    for a, b in zip(codes[u], codes[u + 1], strict=True)
                 ]
     return found
 
@@ -60,7 +61,8 @@ def scaled_numbers(space: Space, stage: int) -> list[tuple[int, np.ndarray]]:
     for f, feature in enumerate(space.stages[stage].features):
         values = feature.numbers
         if values is not None and len(values) > 1:
-            found.append((f, values / (np.abs(values).max() or 1.0)))
+            # A product with an absent feature adds nothing.
+            found.append((f, np.nan_to_num(values / (np.nanmax(np.abs(values)) or 1.0))))
     return found
 
 

@@ -19,7 +19,7 @@ from nasbuild.cli._options import (
 from nasbuild.cli._output import Output, number
 
 if TYPE_CHECKING:
-    from nasbuild.space import Space
+    from nasbuild.space import Feature, Space
     from nasbuild.table import Table
 
 
@@ -43,6 +43,7 @@ def check(
         format_count,
         json_count,
         merge_stages,
+        plain_choice,
     )
 
     out = Output(as_json)
@@ -67,7 +68,7 @@ def check(
             "modules": json_count(count_modules(stage)),
             "modules_log10": count_log10(count_modules(stage)),
             "listed": stage.modules is not None,
-            "features": {f.name: list(f.choices) for f in stage.features},
+            "features": {f.name: [plain_choice(c) for c in f.shown] for f in stage.features},
             "shared": sorted(stage.shared),
         }
         for stage in definition.stages
@@ -77,7 +78,10 @@ def check(
             s["stage"],
             _few(s["depths"]),
             format_count(count_modules(stage)) + (" listed" if s["listed"] else ""),
-            "; ".join(f"{n}{'*' if n in s['shared'] else ''} {_few(c)}" for n, c in s["features"].items()),
+            "; ".join(
+                f"{n}{'*' if n in s['shared'] else ''} {_choices(stage.feature(n), c)}{_condition(stage.feature(n))}"
+                for n, c in s["features"].items()
+            ),
         ]
         for s, stage in zip(stages, definition.stages, strict=True)
     ]
@@ -103,6 +107,17 @@ def _few(values: Sequence[object], most: int = 40) -> str:
     if len(texts) > most:
         texts = [*texts[: most // 2], f"... {len(texts) - most:,} more ...", *texts[-most // 2 :]]
     return " ".join(texts)
+
+
+def _choices(feature: Feature, shown: Sequence[object]) -> str:
+    """The choices of a feature, or its range."""
+    return _few(shown) if feature.range is None else feature.range.text
+
+
+def _condition(feature: Feature) -> str:
+    """With what a feature exists, such as `` (with op conv)``; empty if it always does."""
+    parts = [f"{name} {_few(choices)}" for name, choices in feature.when]
+    return f" (with {' and '.join(parts)})" if parts else ""
 
 
 def _cost_rows(space: Space, table: Table | None) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from nasbuild.space._space import Choice, Feature, choice_key
+from nasbuild.space._choice import ABSENT, Choice, choice_key
+from nasbuild.space._space import Feature
 
 if TYPE_CHECKING:
     from nasbuild.space._space import Space, Stage
@@ -139,7 +140,7 @@ def as_numbers(feature: Feature, numbers: Mapping[str, Sequence[tuple[Choice, fl
     """Each choice of a feature as a number, from ``numbers`` if it names the feature; else None for texts."""
     pairs = numbers.get(feature.name)
     if pairs is None:
-        return [None if isinstance(c, str) else float(c) for c in feature.choices]
+        return [float(c) if isinstance(c, bool | int | float) else None for c in feature.choices]
     named = {choice_key(c): v for c, v in pairs}
     return [named.get(choice_key(c)) for c in feature.choices]
 
@@ -154,9 +155,12 @@ def feature_position(stage: Stage, name: str) -> int:
 
 
 def choice_powers(feature: Feature, factor: CostFactor, term: CostProduct) -> np.ndarray:
-    """The power of each choice, (choices,)."""
+    """The power of each choice, (choices,); 0 where the feature does not exist, as the product does not count there."""
     numbers = [math.nan if v is None else v for v in as_numbers(feature, dict(term.numbers))]
-    return np.array(numbers) ** factor.power
+    found = np.array(numbers) ** factor.power
+    if feature.absent >= 0:
+        found[feature.absent] = 0.0
+    return found
 
 
 def _multiplied(
@@ -176,11 +180,32 @@ def _hits(layer: Place, depth: int) -> np.ndarray:
     return places >= 0 if layer is None else places == (depth - 1 if layer == LAST else layer)
 
 
-def count_layers(stage: Stage, group: CostProduct | tuple[CostValues, ...], depth: int) -> int:
-    """The number of layers of a module where a term counts."""
+def count_layers(stage: Stage, group: CostProduct | tuple[CostValues, ...], codes: np.ndarray) -> np.ndarray:
+    """The number of layers of modules where a term counts, (modules,): where its features exist."""
+    names = layer_features(group)
     if isinstance(group, CostProduct):
-        return int(_hits(group.layer, depth).sum()) if group.applies(stage) else 0
-    return depth if group[0].feature in {f.name for f in stage.features} else 0
+        counts = np.broadcast_to(_hits(group.layer, codes.shape[1]), codes.shape[:2]) & group.applies(stage)
+    else:
+        counts = np.full(codes.shape[:2], names <= {f.name for f in stage.features})
+    for position, feature in enumerate(stage.features):
+        if feature.name in names and feature.absent >= 0:
+            counts = counts & (codes[:, :, position] != feature.absent)
+    return counts.sum(axis=1)
+
+
+def layer_features(group: CostProduct | tuple[CostValues, ...]) -> set[str]:
+    """Features of the layer itself that a term names."""
+    if isinstance(group, CostProduct):
+        return {factor.feature for factor in group.of("layer")}
+    return {group[0].feature}
+
+
+def cost_before_first(group: CostProduct | tuple[CostValues, ...]) -> float:
+    """What a product takes from before the first layer of the network."""
+    if not isinstance(group, CostProduct):
+        return 0.0
+    first = dict(group.first)
+    return math.prod(first.get(f.feature, 0.0) ** f.power for f in group.of("previous"))
 
 
 def inner_cost(
@@ -189,12 +214,16 @@ def inner_cost(
     """What terms add to modules of stage ``u`` by themselves, (modules,)."""
     stage, depth = space.stages[u], codes.shape[1]
     if not isinstance(group, CostProduct):
-        if not count_layers(stage, group, depth):
+        if not depth or group[0].feature not in {f.name for f in stage.features}:
             return np.zeros(len(codes))
         position = feature_position(stage, group[0].feature)
         choices = stage.features[position].choices
         near = [e for e in group if e.stages is None or stage.name in e.stages]
-        table = [[value_at(near, stage, layer, depth, c) or 0.0 for c in choices] for layer in range(depth)]
+        # What does not exist costs nothing.
+        table = [
+            [0.0 if c is ABSENT else value_at(near, stage, layer, depth, c) or 0.0 for c in choices]
+            for layer in range(depth)
+        ]
         return np.array(table)[np.arange(depth), codes[:, :, position]].sum(axis=1)
     hits = _hits(group.layer, depth)
     if not group.applies(stage) or not hits.any():
@@ -207,22 +236,33 @@ def inner_cost(
     if depth > 1:
         before[:, 1:] = _multiplied(stage, group, previous, codes[:, :-1])
     if u == 0:
-        before[:, 0] = math.prod(dict(group.first).get(f.feature, 0.0) ** f.power for f in previous)
+        before[:, 0] = cost_before_first(group)
     return (layers * before).sum(axis=1)
 
 
 def linked_costs(space: Space, u: int, term: CostProduct, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What a product takes from the stage before and passes to the stage after, each (modules,)."""
-    stages, stage, depth = space.stages, space.stages[u], codes.shape[1]
+    stage, depth = space.stages[u], codes.shape[1]
     into, out = np.zeros(len(codes)), np.zeros(len(codes))
-    if u > 0 and not stage.is_globals and term.applies(stage) and _hits(term.layer, depth)[0]:
+    if not depth or stage.is_globals:
+        return into, out
+    if u > 0 and term.applies(stage) and _hits(term.layer, depth)[0]:
         into = _multiplied(stage, term, term.of("layer"), codes[:, :1])[:, 0] * term.coefficient
-    follows = u + 1 < len(stages) and not stages[u + 1].is_globals and term.applies(stages[u + 1])
-    if follows and not stage.is_globals and reaches_first(term, stages[u + 1]):
+    if any(term.applies(other) and reaches_first(term, other) for other in _followers(space, u)):
         out = _multiplied(stage, term, term.of("previous"), codes[:, -1:])[:, 0]
     return into, out
 
 
+def _followers(space: Space, u: int) -> list[Stage]:
+    """The stages whose first layer may follow the last one of a stage: the next, and more if it may be absent."""
+    found = []
+    for stage in space.layered[u + 1 :]:
+        found.append(stage)
+        if min(stage.depths):
+            break
+    return found
+
+
 def reaches_first(term: CostProduct, stage: Stage) -> bool:
     """Whether a product counts at the first layer of a stage, for at least one depth."""
-    return any(_hits(term.layer, depth)[0] for depth in stage.depths)
+    return any(_hits(term.layer, depth)[0] for depth in stage.depths if depth)

@@ -17,9 +17,11 @@ from nasbuild.space._cost_terms import (
     CostProduct,
     CostValues,
     choice_powers,
+    cost_before_first,
     count_layers,
     feature_position,
     inner_cost,
+    layer_features,
     linked_costs,
 )
 from nasbuild.space._distinct_modules import group_stages
@@ -73,7 +75,10 @@ class Cost:
         return any(isinstance(t, CostProduct) and t.of("globals") for t in (*self.sum, *self.mean))
 
     def is_sum(self, space: Space) -> bool:
-        """Whether `inner` and `links` exist: no function, and no mean over a varying number of layers.
+        """Whether `inner` and `links` exist.
+
+        They do not for a function, for a mean over a varying number of layers, and for products with the
+        previous layer where a stage may be absent: then the layer may be in any stage before.
 
         Examples
         --------
@@ -82,8 +87,9 @@ class Cost:
         >>> costs["mean"].is_sum(space), space.costs["macs"].is_sum(space)
         (False, True)
         """
-        return self.function is None and all(
-            _layers_counted(space, group) is not None for group, mean in self._groups() if mean
+        return self.function is None and not any(
+            (mean and _layers_counted(space, group) is None) or _may_skip(space, group)
+            for group, mean in self._groups()
         )
 
     def at_globals(self, space: Space, code: np.ndarray) -> Cost:
@@ -181,20 +187,22 @@ class Cost:
         grouped = group_stages(space, architectures)
         for group, mean in self._groups():
             total, layers = np.zeros(len(architectures)), np.zeros(len(architectures))
-            before = None
+            before = np.full(len(architectures), cost_before_first(group))
             for u, modules in enumerate(grouped):
                 stage = space.stages[u]
                 total += modules.evaluate(lambda codes, u=u, g=group: inner_cost(space, u, g, codes))
                 if mean:
-                    layers += modules.evaluate(
-                        lambda c, s=stage, g=group: np.full(len(c), count_layers(s, g, c.shape[1]))
-                    )
+                    layers += modules.evaluate(lambda c, s=stage, g=group: count_layers(s, g, c))
                 if isinstance(group, CostProduct) and group.of("previous"):
-                    both = modules.evaluate(
-                        lambda codes, u=u, g=group: np.stack(linked_costs(space, u, g, codes), axis=1), (2,)
-                    )
-                    total += both[:, 0] * before if before is not None else 0.0
-                    before = both[:, 1]
+                    into, out, depth = modules.evaluate(
+                        lambda codes, u=u, g=group: np.stack(
+                            [*linked_costs(space, u, g, codes), np.full(len(codes), codes.shape[1])], axis=1
+                        ),
+                        (3,),
+                    ).T
+                    total += into * before
+                    # An absent stage passes on what came before it.
+                    before = np.where(depth > 0, out, before)
             found += total / np.maximum(layers, 1) if mean else total
         return found
 
@@ -251,10 +259,29 @@ def _layers_counted(space: Space, group: CostProduct | tuple[CostValues, ...]) -
     """The number of layers of an architecture where a term counts; None if it varies."""
     # Cached, as callers ask for it once for every stage.
     if group not in space.layers_counted:
-        counts = [{count_layers(stage, group, d) for d in stage.depths} for stage in space.stages]
-        fixed = all(len(by_depth) == 1 for by_depth in counts)
+        counts = [
+            {
+                int(count_layers(stage, group, np.zeros((1, d, len(stage.features)), dtype=np.int16))[0])
+                for d in stage.depths
+            }
+            for stage in space.stages
+        ]
+        names = layer_features(group)
+        fixed = all(len(by_depth) == 1 for by_depth in counts) and not any(
+            f.when
+            for by_depth, stage in zip(counts, space.stages, strict=True)
+            if max(by_depth)
+            for f in stage.features
+            if f.name in names
+        )
         space.layers_counted[group] = sum(by_depth.pop() for by_depth in counts) if fixed else None
     return space.layers_counted[group]
+
+
+def _may_skip(space: Space, group: CostProduct | tuple[CostValues, ...]) -> bool:
+    """Whether the layer before, which a term names, may be in another stage than the one before."""
+    previous = isinstance(group, CostProduct) and bool(group.of("previous"))
+    return previous and any(not min(stage.depths) for stage in space.layered)
 
 
 def _share(space: Space, group: CostProduct | tuple[CostValues, ...], mean: bool) -> float:

@@ -32,11 +32,14 @@ class Separated:
         Place and fields of each row that is not empty, or its error.
     commas
         Whether numbers had decimal commas; they have points now.
+    split
+        Where lines were split, for messages, such as ``at a comma``.
     """
 
     header: list[str]
     rows: list[tuple[str, dict[str, str]] | TableError]
     commas: bool
+    split: str
 
 
 def read_separated(
@@ -82,7 +85,7 @@ def read_separated(
     rows = [line if isinstance(line, TableError) else _row(header, *line, separator) for line in lines]
     good = [row for row in rows if not isinstance(row, TableError)]
     commas = separator != "," and _commas(good, is_text, str(path))
-    return Separated(header, rows, commas)
+    return Separated(header, rows, commas, f"at {_NAMES.get(separator, repr(separator))}")
 
 
 def _separator(text: str, known: Collection[str], separators: str) -> str:

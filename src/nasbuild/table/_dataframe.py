@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from nasbuild._text_input import RAISE_LIMIT, most_bytes, refuse_endless
 from nasbuild.errors import TableError
-from nasbuild.space import Architecture, Choice, Space
+from nasbuild.space import Architecture, Feature, Space, choice_of_text
 from nasbuild.table._column_names import ID, FlatNames
 from nasbuild.table._flat_columns import FlatLayout
 from nasbuild.table._rows import RawRow
@@ -169,20 +169,20 @@ def to_arrow(
     names = FlatNames(space)
     rows = [names.flat_row(architecture) for architecture in architectures]
     columns = {ID: pa.array(list(ids), pa.string())}
-    for column, choices in names.written().items():
-        columns[column] = pa.array([row.get(column) for row in rows], _type_of(choices))
+    for column, feature in names.written().items():
+        columns[column] = pa.array([row.get(column) for row in rows], _type_of(feature))
     for metric, column in names.metrics(metrics, apart=apart).items():
         values = np.asarray(metrics[metric], dtype=np.float64)
         columns[column] = pa.array(values, pa.float64(), mask=np.isnan(values))
     return pa.table(columns)
 
 
-def _type_of(choices: Sequence[Choice]) -> pa.DataType:
-    if isinstance(choices[0], bool):
-        return pa.bool_()
-    if isinstance(choices[0], str):
+def _type_of(feature: Feature) -> pa.DataType:
+    if not feature.uniform or isinstance(feature.present[0], str):
         return pa.string()
-    return pa.int64() if all(isinstance(c, int) for c in choices) else pa.float64()
+    if isinstance(feature.present[0], bool):
+        return pa.bool_()
+    return pa.int64() if all(isinstance(c, int) for c in feature.present) else pa.float64()
 
 
 def _arrow_columns(table: pa.Table) -> list[_Column]:
@@ -221,6 +221,10 @@ def _values(column: _Column, layout: FlatLayout, source: str) -> list[Any]:
         reason = _first_line(error)
         raise TableError(f"column {column.name!r} can't be read ({reason})", where=source) from None
     values = [float(v) if isinstance(v, Decimal) else v for v in values]
+    feature = layout.features.get(column.name)
+    if feature is not None and not feature.uniform and _all_texts(values):
+        # A column of texts alone stands for choices of several types, as in CSV.
+        return [None if v is None else choice_of_text(feature, v) for v in values]
     if column.single and column.name in layout.columns:
         # 0.1 as a 32-bit number is 0.1000000015: its shortest text identifies the choice.
         return [None if v is None else float(str(np.float32(v))) for v in values]
@@ -229,6 +233,10 @@ def _values(column: _Column, layout: FlatLayout, source: str) -> list[Any]:
 
 def _is_needed(column: str, layout: FlatLayout) -> bool:
     return column == ID or column in layout.columns or column in layout.metrics
+
+
+def _all_texts(values: Sequence[object]) -> bool:
+    return all(v is None or isinstance(v, str) for v in values)
 
 
 def _is_number(value: object) -> bool:
