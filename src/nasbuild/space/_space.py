@@ -124,8 +124,12 @@ class Feature:
             return -1 if number is None else self.range.nearest(number)
         if type(choice) in _SCALARS:
             return self._index.get((type(choice) is bool, choice), -1)
+        value = as_choice(choice)
+        if not isinstance(value, str | int | float | tuple | Absent | None):
+            # A complex number may equal a choice.
+            return -1
         try:
-            return self._index.get(choice_key(as_choice(choice)), -1)
+            return self._index.get(choice_key(value), -1)
         except TypeError:
             # An object has no hash.
             return -1
