@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -185,7 +186,7 @@ def architectures(space: Space) -> st.SearchStrategy[Architecture]:
 
 
 def spaces_and_architectures(
-    *, most: int = 4, **limits: int
+    *, most: int = 4, **limits: Any
 ) -> st.SearchStrategy[tuple[Space, list[Architecture]]]:
     """A space and a few architectures of it, which may be equal."""
     return spaces(**limits).flatmap(

@@ -108,13 +108,16 @@ def test_what_is_built_is_the_best_of_all_by_prediction(fit, everything):
 def test_a_fit_is_saved_loaded_explained_and_reported(fit, tmp_path, everything):
     fit.save(tmp_path / "fit")
     again = nb.load_fit(tmp_path / "fit")
-    assert again.predict(everything[:50]) == fit.predict(everything[:50])
+    assert list(again.predict(everything[:50])) == list(fit.predict(everything[:50]))
     assert again["acc"].features == fit["acc"].features
     assert "op" in str(fit.explain())
     fit.report(tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     assert "no layers" in page
     assert "ABSENT" not in page
+    for name in ("modules.csv", "modules.parquet", "modules.jsonl"):
+        fit.modules().save(tmp_path / name)
+        assert (tmp_path / name).stat().st_size > 500
     # A few values stand for the range.
     of_lr = [s for s in fit["acc"].features if s.feature == "lr" and s.stage is None]
     assert 5 <= len(of_lr) <= 9

@@ -64,18 +64,21 @@ GLOBAL = [(("sgd", ABSENT),), (("adam", 0.9),), (("adam", 0.99),)]
 EVERY = {(x, y, z) for x in FIRST for y in SECOND for z in GLOBAL}
 
 
-def test_counts_and_lists_are_those_made_by_hand():
+@pytest.fixture(scope="module")
+def listed():
+    return list(enumerate_architectures(SPACE))
+
+
+def test_counts_and_lists_are_those_made_by_hand(listed):
     assert [count_modules(s) for s in SPACE.stages] == [len(FIRST), len(SECOND), len(GLOBAL)] == [110, 27, 3]
     assert count_architectures(SPACE) == len(EVERY)
-    listed = [a.modules for a in enumerate_architectures(SPACE)]
     assert len(listed) == len(EVERY)
-    assert set(listed) == EVERY
+    assert {a.modules for a in listed} == EVERY
 
 
-def test_every_architecture_has_its_own_id_and_is_read_back():
-    some = sample(SPACE, 500, 3)
-    everything = list(enumerate_architectures(SPACE))
-    assert len({architecture_id(SPACE, a) for a in everything}) == len(EVERY)
+def test_every_architecture_has_its_own_id_and_is_read_back(listed):
+    some = sample(SPACE, 100, 3)
+    assert len({architecture_id(SPACE, a) for a in listed}) == len(EVERY)
     for architecture in some:
         data = json.loads(json.dumps(to_dict(SPACE, architecture)))
         assert parse_architecture(SPACE, data) == architecture
@@ -91,7 +94,7 @@ def test_the_space_is_written_and_read_again():
 
 
 def test_sampling_favours_no_module():
-    rng, n = np.random.default_rng(0), 6000
+    rng, n = np.random.default_rng(0), 1500
     found = [random_architecture(SPACE, rng) for _ in range(n)]
     for u, modules in enumerate((FIRST, SECOND, GLOBAL)):
         counts = Counter(a.modules[u] for a in found)
@@ -104,12 +107,12 @@ def test_mutations_stay_in_the_space_and_reach_every_module(mutate):
     rng = np.random.default_rng(0)
     now = random_architecture(SPACE, rng)
     seen: list[set] = [set(), set(), set()]
-    for _ in range(4000):
+    for _ in range(900):
         now = mutate(SPACE, now, rng)
         for u, module in enumerate(now.modules):
             seen[u].add(module)
     assert seen[1] <= set(SECOND)
-    assert len(seen[0]) >= 105
+    assert len(seen[0]) >= 80
     assert seen[0] <= set(FIRST)
     assert (seen[1], seen[2]) == (set(SECOND), set(GLOBAL))
 

@@ -111,7 +111,11 @@ def _few(values: Sequence[object], most: int = 40) -> str:
 
 def _choices(feature: Feature, shown: Sequence[object]) -> str:
     """The choices of a feature, or its range."""
-    return _few(shown) if feature.range is None else feature.range.text
+    from nasbuild.space import choice_text
+
+    if feature.range is not None:
+        return feature.range.text
+    return _few(shown if feature.uniform else [choice_text(feature, c) for c in shown])
 
 
 def _condition(feature: Feature) -> str:

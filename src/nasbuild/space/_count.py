@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import log10, prod
 
-from nasbuild.space._layer_choices import count_ways, ways
+from nasbuild.space._layer_choices import count_depth
 from nasbuild.space._space import Space, Stage
 
 
@@ -23,7 +23,7 @@ def count_modules(stage: Stage, depth: int | None = None) -> int:
     if stage.modules is not None:
         return sum(len(module) == depth for module in stage.modules)
     if stage.limits or stage.conditional or not depth:
-        return sum(count_ways(ways(stage, depth)))
+        return count_depth(stage, depth)
     return prod(
         size if feature.name in stage.shared else size**depth
         for feature, size in zip(stage.features, stage.sizes, strict=True)

@@ -11,7 +11,7 @@ import numpy as np
 from nasbuild.errors import SpaceError
 from nasbuild.space._check_architecture import shown, shown_choice
 from nasbuild.space._choice import ABSENT, Absent, Choice, choice_of_text, number_of_text
-from nasbuild.space._layer_choices import count_ways, ways
+from nasbuild.space._layer_choices import count_depth
 from nasbuild.space._space import GLOBALS, Feature, Limit, Space, Stage, module_key
 
 _FORMS = (
@@ -82,7 +82,7 @@ def fixed_stage(stage: Stage, limits: Sequence[Limit], where: str) -> Stage:
             for layer in [None] if shared else range(max(narrowed.depths)):
                 if not len(narrowed.allowed(layer, position)):
                     raise SpaceError(f"leaves no choice of {feature.name} in {stage.name}", where=where)
-        if stage.conditional and not all(sum(count_ways(ways(narrowed, depth))) for depth in narrowed.depths):
+        if stage.conditional and not all(count_depth(narrowed, depth) for depth in narrowed.depths):
             raise SpaceError(f"leaves no layer of {stage.name} that meets its conditions", where=where)
     if not narrowed.depths:
         raise SpaceError(f"no module listed for {stage.name} satisfies this", where=where)

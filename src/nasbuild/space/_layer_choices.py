@@ -124,6 +124,14 @@ def ways(stage: Stage, depth: int) -> Ways:
     return known[depth]
 
 
+def count_depth(stage: Stage, depth: int) -> int:
+    """Number of modules of a depth of a stage without a list."""
+    known = stage.counts_by_depth
+    if depth not in known:
+        known[depth] = sum(count_ways(ways(stage, depth)))
+    return known[depth]
+
+
 def count_ways(found: Ways) -> list[int]:
     """Number of modules of each way."""
     return [prod(len(digit.options) for digit in way) for way in found]

@@ -247,6 +247,11 @@ class Stage:
         return {}
 
     @cached_property
+    def counts_by_depth(self) -> dict[int, int]:
+        """Cache of `nasbuild.space._layer_choices.count_depth`."""
+        return {}
+
+    @cached_property
     def codes_by_depth(self) -> dict[int, np.ndarray]:
         """Codes of a listed stage, by depth: (modules, depth, features)."""
         grouped: dict[int, list[np.ndarray]] = {d: [] for d in self.depths}

@@ -215,7 +215,7 @@ class _Layout:
         texts = [palette.swatch(f.name, c).text for f in stage.features for c in f.shown] or ["•"]
         needed = max(text_width(text, _SMALL) for text in texts) + 8
         free = width - _LABEL
-        even = (free + _GAP) / deepest - _GAP
+        even = (free + _GAP) / max(deepest, 1) - _GAP
         cell = min(max(needed, 34.0), max(even, needed, 20.0))
         return cls(cell, max(int((free + _GAP + 0.01) // (cell + _GAP)), 1), max(len(stage.features), 1))
 
