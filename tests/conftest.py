@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 import typer.main
-from cli_samples import Done
 from hypothesis import HealthCheck, settings
 
+from cli_samples import Done
 from nasbuild.cli import main
 
 # A slow processor, or a busy one, must not fail a test.

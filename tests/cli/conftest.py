@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from cli_samples import Files
 
+from cli_samples import Files
 from nasbuild.predictor import recipe
 from nasbuild.score import fit, save_fit
 from nasbuild.space import load_space, save_space

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
-from cli_samples import as_process
 
+from cli_samples import as_process
 from nasbuild.table import load_builtin, write_table
 
 

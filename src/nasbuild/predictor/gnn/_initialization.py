@@ -30,7 +30,7 @@ class NoDraws(TorchFunctionMode):
         )
     )
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ARG002
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if func in self._DRAWS:
             return args[0] if args else kwargs["tensor"]
