@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hostile import COST, EQUATION
+from test_report_rounds import evaluated
 
 from nasbuild.builder import build_front
 from nasbuild.predictor import recipe
@@ -18,7 +19,6 @@ from nasbuild.report.data._tradeoff import common_labels, nondominated, tradeoff
 from nasbuild.score import fit, member_scores_at, predict
 from nasbuild.space import parse_architecture
 from nasbuild.table import load_builtin
-from test_report_rounds import evaluated
 
 TABLE = load_builtin("digits-macro").select(range(0, 1728, 40))
 
@@ -53,7 +53,7 @@ def test_the_front_is_what_no_other_dominates(columns):
     assert nondominated(values[:0]).tolist() == []
 
 
-def test_measured_points_and_their_front(digits, data):
+def test_measured_points_and_their_front(data):
     loss, macs = TABLE.columns["loss"], TABLE.columns["macs"]
     np.testing.assert_array_equal(data["points"], np.column_stack([loss, macs]))
     assert data["on_front"] == brute_force(-np.column_stack([loss, macs]))
@@ -79,7 +79,7 @@ def test_built_rows_are_the_predicted_front(digits, data):
     assert data["beyond"] == sum(not r["dominated"] for r in built)
 
 
-def test_every_row_has_every_target_and_exact_cost(digits, rows, data):
+def test_every_row_has_every_target_and_exact_cost(digits, data):
     names = [c["name"] for c in data["columns"]]
     assert names[:2] == ["loss", "macs"]
     assert {"params", "layers"} <= set(names)
@@ -98,7 +98,7 @@ def test_every_row_has_every_target_and_exact_cost(digits, rows, data):
                 assert values[name]["predicted"] == pytest.approx(at)
 
 
-def test_copied_rows_are_lines_of_a_table(rows, data):
+def test_copied_rows_are_lines_of_a_table(data):
     for row in data["rows"]:
         line = json.loads(json.dumps(row_json(data["columns"], row), allow_nan=False))
         parse_architecture(TABLE.space, line["arch"])
@@ -128,7 +128,7 @@ def test_modules_within_the_noise_are_those_that_members_do_not_order(fitted):
 
 
 @pytest.mark.parametrize("targets", [["loss"], ["loss", "macs"]])
-def test_best_measured_of_a_loop(digits, rows, targets):
+def test_best_measured_of_a_loop(rows, targets):
     done = evaluated(targets)
     data = best_measured_data(done, rows, 5)
     known = [i for i in range(30) if i != 4]  # evaluation 4 failed

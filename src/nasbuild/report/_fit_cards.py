@@ -21,8 +21,8 @@ from nasbuild.report.data._modules import modules_data, tied_modules_text, ties_
 from nasbuild.report.data._next_steps import Place, shown_steps
 from nasbuild.report.data._number_format import Scale, correlation
 from nasbuild.report.data._recipe_kind import kind_of
-from nasbuild.report.data._trust import trust_data
 from nasbuild.report.data._tradeoff import tradeoff_data
+from nasbuild.report.data._trust import trust_data
 from nasbuild.report.draw._choice_colors import Palette
 from nasbuild.report.draw._front_plot import draw_tradeoff
 from nasbuild.report.draw._heat_table import MANY_STAGES, blocks_of_stages, heat, stage_map

@@ -78,7 +78,6 @@ __all__ = [
     "member_scores_at",
     "module_rows",
     "n_tied",
-    "tied_ranks",
     "predict",
     "prediction_rows",
     "restrict_fit",
@@ -89,6 +88,7 @@ __all__ = [
     "shifted",
     "sums_of_combinations",
     "suspect_labels",
+    "tied_ranks",
     "versions",
     "with_failures",
 ]

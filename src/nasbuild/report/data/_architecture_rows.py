@@ -84,14 +84,20 @@ class ArchitectureRows:
             return []
         fit, space = self.fit, self.fit.space
         table = measured if measured is not None else [self._measured(a) for a in architectures]
+        targets = [one.target.name for one in fit.targets]
         expected, beyond = list[tuple[np.ndarray, np.ndarray]](), np.zeros(len(architectures), dtype=bool)
         for column in self.columns:
+            name = column["name"]
+            value, std = np.full((2, len(architectures)), np.nan)
             if column["exact"]:
-                expected.append(expected_values(fit, column["name"], architectures))
-            else:
-                value, std, outside = fit.of(column["name"]).scorer.predict_and_flag(architectures)
-                expected.append((value, std))
-                beyond |= outside
+                value, std = expected_values(fit, name, architectures)
+            # The table need not determine a sum everywhere; there it is predicted.
+            open_ = ~np.isfinite(value)
+            if name in targets and open_.any():
+                guess, spread, outside = fit.of(name).scorer.predict_and_flag(architectures)
+                value, std = np.where(open_, guess, value), np.where(open_, spread, std)
+                beyond |= outside & open_
+            expected.append((value, std))
         found = []
         for n, architecture in enumerate(architectures):
             changed = changes(space, self.reference.architecture, architecture)
