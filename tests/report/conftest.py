@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from hostile import COST, EQUATION, networks, table
+from hostile import COST, EQUATION, networks, sixty_stages, table
 
 from nasbuild.predictor import OperatorRecipe, recipe
 from nasbuild.score import Fit, fit
@@ -41,6 +41,12 @@ def additive() -> Fit:
 def baseline() -> Fit:
     """A recipe without hops and intervals."""
     return fit(table(), [EQUATION], recipe=recipe("marginal"), max_modules=200, baselines=False)
+
+
+@pytest.fixture(scope="session")
+def sixty() -> Fit:
+    """60 stages of four modules each; two targets, so that there is a trade-off."""
+    return fit(sixty_stages(), ["loss", "size"], recipe=recipe("ridge"), baselines=False)
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ from nasbuild.score._rows_without_values import rows_without_values, with_failur
 from nasbuild.score._scorer import Scorer, sums_of_combinations
 from nasbuild.score._stage_scores import MAX_MODULES, StageScores, score_stage, score_stages
 from nasbuild.score._suspect_labels import SuspectLabel, suspect_labels
-from nasbuild.score._tied_modules import COMPARED, member_scores_at, n_tied
+from nasbuild.score._tied_modules import COMPARED, member_scores_at, n_tied, tied_ranks
 from nasbuild.score._trust import METHOD_NAMES, Trust, better_part_text, measure_trust
 from nasbuild.score.baselines import FoldedScorer, fit_baseline, fit_model
 
@@ -106,6 +106,7 @@ __all__ = [
     "shifted",
     "sums_of_combinations",
     "suspect_labels",
+    "tied_ranks",
     "versions",
     "with_failures",
 ]

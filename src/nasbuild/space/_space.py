@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from nasbuild.errors import SpaceError
-from nasbuild.space._choice import ABSENT, Absent, Choice, as_choice, choice_key, is_plain, is_uniform, plain_choice
+from nasbuild.space._choice import (
+    ABSENT,
+    Absent,
+    Choice,
+    as_choice,
+    choice_key,
+    is_plain,
+    is_uniform,
+    plain_choice,
+)
 from nasbuild.space._range import Range
 
 if TYPE_CHECKING:

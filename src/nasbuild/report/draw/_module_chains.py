@@ -135,9 +135,23 @@ def draw_legend(
 
 
 def draw_architecture(
-    space: Space, architecture: Architecture, *, palette: Palette | None = None, alone: bool = True
+    space: Space,
+    architecture: Architecture,
+    *,
+    palette: Palette | None = None,
+    alone: bool = True,
+    width: float | None = None,
+    changed: Sequence[int] | None = None,
 ) -> str:
     """Draws a whole architecture as compact SVG: colours without texts, with gaps between stages.
+
+    Parameters
+    ----------
+    width
+        Width at which the drawing continues on the next line, for a page that styles its cells; default: a single
+        line.
+    changed
+        Stages that differ from a reference; the others are drawn pale. By default, none is pale.
 
     Examples
     --------
@@ -149,17 +163,35 @@ def draw_architecture(
     palette = palette or Palette(space)
     rows = max([1, *(len(stage.features) for stage in space.stages)])
     tall, wide = (8, 11) if rows <= 3 else (5, 11)
-    x, boxes = 0.0, []
-    for stage, module in zip(space.stages, architecture.modules, strict=True):
+    # Stages of one layer each stand close together, as the gaps would take most of the space.
+    gap = 6 if any(len(module) > 1 for module in architecture.modules) else 1.5
+    x, y, right, boxes = 0.0, 0.0, 0.0, []
+    for u, (stage, module) in enumerate(zip(space.stages, architecture.modules, strict=True)):
+        if width is not None and x and x + len(module) * (wide + 1.5) > width:
+            x, y = 0.0, y + rows * tall + 3
         for layer in module:
             for row, (name, fill, _, _) in enumerate(_cells(stage, palette, layer)):
-                boxes.append((x, row * tall, fill, f"{stage.name} {name}"))
+                pale = changed is not None and u not in changed
+                boxes.append((x, y + row * tall, fill, pale, f"{stage.name} {name}"))
             x += wide + 1.5
-        x += 6
+            right = max(right, x)
+        x += gap
     svg = Svg(
-        max(x - 7.5, wide), rows * tall, f"Architecture {architecture_id(space, architecture)}", kind="strip"
+        max(right - 1.5, wide),
+        y + rows * tall,
+        f"Architecture {architecture_id(space, architecture)}",
+        kind="strip",
     )
-    for left, top, fill, _ in boxes:
+    if width is not None:
+        # A page has many of these: all cells of a colour are one path, a few bytes per cell.
+        paths: dict[tuple[str, bool], list[str]] = {}
+        for left, top, fill, pale, _ in boxes:
+            d = f"M{left:g} {top:g}h{wide}v{tall - 1}h-{wide}z"
+            paths.setdefault((fill, pale), []).append(d)
+        for (fill, pale), cells in paths.items():
+            svg.add("path", d="".join(cells), fill=fill, class_="cell pale" if pale else "cell")
+        return svg.markup(alone=alone)
+    for left, top, fill, pale, _ in boxes:
         svg.add(
             "rect",
             x=left,
@@ -170,6 +202,7 @@ def draw_architecture(
             rx=1.5,
             stroke="#16181d",
             stroke_opacity=0.16,
+            opacity=0.3 if pale else None,
         )
     return svg.markup(alone=alone)
 
