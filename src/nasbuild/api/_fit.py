@@ -8,13 +8,18 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nasbuild.api._arguments import architectures as checked_architectures
+from nasbuild.api._arguments import texts, whole
 from nasbuild.api._build_part import BuiltPart, Wanted, swept_parts
 from nasbuild.api._explanation import Explanation
 from nasbuild.api._failing_note import failing_note
+from nasbuild.api._fit_html import fit_html
+from nasbuild.api._plot import FitPlot
+from nasbuild.api._progress_bar import reporting
 from nasbuild.api._rows import Rows
 from nasbuild.builder import read_sweep, reduce_space
 from nasbuild.errors import NasbuildError
-from nasbuild.predictor import AnyRecipe, recipe_kind
+from nasbuild.predictor import RECIPES, AnyRecipe, recipe_kind
 from nasbuild.predictor import recipe as named_recipe
 from nasbuild.report import explain_data, write_report
 from nasbuild.score import Fit as ScoreFit
@@ -56,9 +61,17 @@ class Fit(ScoreFit):
         """
         return Explanation(explain_data(self, modules=modules))
 
-    def predict(self, architectures: Iterable[Architecture], *, target: str | None = None) -> Rows:
+    @property
+    def plot(self) -> FitPlot:
+        """Figures by matplotlib: ``fit.plot.front()``, ``modules()``, ``features()``, ``held_out()``."""
+        return FitPlot(self)
+
+    def predict(
+        self, architectures: Architecture | Table | Iterable[Any], *, target: str | None = None
+    ) -> Rows:
         """Predictions of architectures, a row for each: ``id``, ``prediction`` and ``std`` in the target's unit.
 
+        They are one or several `Architecture`, plain data, rows with ``arch``, or a table.
         ``shares`` holds the score of each stage's module, ``extrapolates`` whether the row lies beyond the table.
 
         Raises
@@ -67,7 +80,8 @@ class Fit(ScoreFit):
             If there is no such target.
         """
         target_fit = self.of(target)
-        rows = prediction_rows(target_fit, [(architecture_id(self.space, a), a) for a in architectures])
+        found = checked_architectures(self.space, architectures)
+        rows = prediction_rows(target_fit, [(architecture_id(self.space, a), a) for a in found])
         return Rows(rows, f"{len(rows):,} predictions of {target_fit.target.name}")
 
     def build(
@@ -122,6 +136,7 @@ class Fit(ScoreFit):
             raise NasbuildError("k excludes where, apart and by='exhaustive'", todo="leave one of them out")
         if by == "exhaustive" and where:
             raise NasbuildError("by='exhaustive' and where exclude each other", todo="leave one of them out")
+        top = whole(top, "top")
         by = by or ("score" if recipe_kind(self.recipe) == "network" else "shortlist")
         names = (target,) if target else ()
         return self._built(Wanted(names, top, None, None, k, apart, by), where, fix, unseen, may_fail)
@@ -137,7 +152,13 @@ class Fit(ScoreFit):
         may_fail: bool = False,
     ) -> Rows:
         """``n`` architectures along the predicted Pareto front of several targets (all of the fit if none are named)."""
-        return self._built(Wanted(targets, 10, n, None, None, 1, "shortlist"), where, fix, unseen, may_fail)
+        return self._built(
+            Wanted(texts(targets, "targets"), 10, whole(n, "n"), None, None, 1, "shortlist"),
+            where,
+            fix,
+            unseen,
+            may_fail,
+        )
 
     def propose(
         self,
@@ -149,7 +170,7 @@ class Fit(ScoreFit):
         may_fail: bool = False,
     ) -> Rows:
         """``n`` architectures to evaluate next, by Thompson sampling: likely to be the best, or to teach what is."""
-        wanted = Wanted((target,) if target else (), 10, None, n, None, 1, "shortlist")
+        wanted = Wanted((target,) if target else (), 10, None, whole(n, "n"), None, 1, "shortlist")
         return self._built(wanted, where, fix, False, may_fail)
 
     def shrink(self, k: int = 25, *, targets: Sequence[str] = ()) -> Space:
@@ -193,6 +214,9 @@ class Fit(ScoreFit):
         lines += [f"  {one.target.name}: {one.trust.verdict}" for one in self.targets]
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        return fit_html(self)
+
     def _built(
         self,
         wanted: Wanted,
@@ -203,12 +227,12 @@ class Fit(ScoreFit):
     ) -> Rows:
         used: ScoreFit = self.with_unseen() if unseen else self
         if fix:
-            used = restrict_fit(used, fix_parts(used.space, [fix] if isinstance(fix, str) else fix))
+            used = restrict_fit(used, fix_parts(used.space, texts(fix, "fix")))
         every = used.targets if wanted.front else used.targets[:1]
         names = list(wanted.targets) or [one.target.name for one in every]
         if not may_fail:
             used = with_failures(used, names)
-        sweep = read_sweep([where] if isinstance(where, str) else where)
+        sweep = read_sweep(texts(where, "where"))
         parts, infeasible = swept_parts(used, wanted, sweep)
         failing = failing_note(used, names, [part.risk for part in parts])
         return Rows(
@@ -237,7 +261,7 @@ def fit(
     workers: int = 1,
     baselines: bool = True,
     skip_bad: bool = False,
-    progress: Progress = lambda *_: None,
+    progress: bool | Progress = False,
 ) -> Fit:
     """Learn from a table of evaluated architectures which modules are worth having.
 
@@ -257,6 +281,8 @@ def fit(
         Measure ridge regression and LightGBM on the same rows, for the verdict.
     skip_bad
         Leave out rows for which an equation has no finite value.
+    progress
+        True for a bar; or what to call with the current activity, how much of it is done, and the total.
 
     Raises
     ------
@@ -269,17 +295,33 @@ def fit(
                 "a table that is no Table needs its space", todo="give space=nasbuild.load_space(...)"
             )
         table = read_table(table, space)
-    found = score_fit(
-        table,
-        [targets] if isinstance(targets, str) else list(targets),
-        recipe=named_recipe(recipe) if isinstance(recipe, str) else recipe,
-        seed=seed,
-        workers=workers,
-        baselines=baselines,
-        skip_bad=skip_bad,
-        progress=progress,
-    )
+    with reporting(progress) as report:
+        found = score_fit(
+            table,
+            texts(targets, "targets"),
+            recipe=checked_recipe(recipe),
+            seed=whole(seed, "seed", 0),
+            workers=whole(workers, "workers"),
+            baselines=baselines,
+            skip_bad=skip_bad,
+            progress=report,
+        )
     return with_verbs(found)
+
+
+def checked_recipe(recipe: Any) -> AnyRecipe:
+    """A recipe by its name, or settings as they are.
+
+    Raises
+    ------
+    NasbuildError
+        If it is neither.
+    """
+    if isinstance(recipe, str):
+        return named_recipe(recipe)
+    if not hasattr(recipe, "as_dict"):
+        raise NasbuildError(f"{recipe!r} is no recipe", where="recipe", allowed=RECIPES)
+    return recipe
 
 
 def load_fit(folder: str | os.PathLike[str]) -> Fit | GraphFit:
