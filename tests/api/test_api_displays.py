@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 from xml.etree import ElementTree
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import nasbuild as nb
+from nasbuild.api import _arguments, _optimizer, _plot, _progress_bar
 from nasbuild.errors import NasbuildError
 from nasbuild.report import front_data, module_quantiles
 
@@ -24,6 +26,13 @@ def table():
 @pytest.fixture(scope="module")
 def fit(table):
     return nb.fit(table, ["loss", "macs", "acc"], recipe="ridge", baselines=False)
+
+
+@pytest.mark.parametrize("module", [_arguments, _optimizer, _plot, _progress_bar])
+def test_examples(module):
+    found = doctest.testmod(module)
+    assert found.attempted
+    assert not found.failed
 
 
 def pictures(shown):
@@ -77,6 +86,7 @@ def test_the_front_is_what_no_row_dominates(fit):
 
 
 def test_figures_show_the_data(fit):
+    assert fit.plot.front()._repr_png_().startswith(b"\x89PNG")
     front = fit.plot.front().axes[0]
     points = sum(len(c.get_offsets()) for c in front.collections) + len(front.lines[0].get_xdata())
     assert points == len(fit.table)

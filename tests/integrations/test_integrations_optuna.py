@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import doctest
+
 import numpy as np
 import optuna
 import pytest
@@ -9,10 +11,18 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 
 import nasbuild as nb
 from nasbuild.errors import NasbuildError
+from nasbuild.integrations import _study_importance, _study_sampler
 from nasbuild.integrations._study_space import Parameter
 from nasbuild.integrations.optuna import NasbuildImportanceEvaluator, NasbuildSampler
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+@pytest.mark.parametrize("module", [_study_importance, _study_sampler])
+def test_examples(module):
+    found = doctest.testmod(module)
+    assert found.attempted
+    assert not found.failed
 
 
 def conditional(trial):

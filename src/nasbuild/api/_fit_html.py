@@ -57,4 +57,6 @@ def _pictures(fit: Fit, one: TargetFit) -> list[tuple[str, str]]:
 
 
 def _block(title: str, picture: str) -> str:
-    return f'<div style="margin:6px 0"><small>{html.escape(title)}</small><br>{picture}</div>'
+    # Its own background: the ink would not be seen on a dark one.
+    style = "background:#fff;color:#16181d;padding:4px;margin:4px 0;width:fit-content"
+    return f'<div style="{style}"><small>{html.escape(title)}</small><br>{picture}</div>'

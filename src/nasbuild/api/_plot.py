@@ -119,10 +119,10 @@ class FitPlot:
 
 def _panels(count: int, rows: int) -> tuple[Figure, list[Axes]]:
     try:
-        from matplotlib.figure import Figure
+        from nasbuild.api._shown_figure import ShownFigure
     except ModuleNotFoundError as error:
         raise absent(error) from error
-    figure = Figure(figsize=(5.5 * count, 1.2 + 0.28 * max(rows, 3)), layout="constrained")
+    figure = ShownFigure(figsize=(5.5 * count, 1.2 + 0.28 * max(rows, 3)), layout="constrained")
     return figure, list(np.ravel(figure.subplots(1, count, squeeze=False)))
 
 

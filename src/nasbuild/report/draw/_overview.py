@@ -25,7 +25,7 @@ def draw_module_heat(stages: Sequence[dict[str, Any]], sign: int, scale: Scale) 
     """Draws `module_quantiles`: a row for each stage, from its best modules to its worst, blue for better."""
     shown = stages[:_MOST_STAGES]
     largest = max((abs(c["score"]) for stage in stages for c in stage["cells"]), default=0.0) or 1.0
-    wide, tall = 34.0, 17
+    wide, tall = 44.0, 17
     width = _LABEL + wide * max((len(stage["cells"]) for stage in shown), default=1)
     more = len(stages) - len(shown)
     svg = Svg(width, 18 + tall * len(shown) + (16 if more else 2), "Module scores by stage, best to worst")
