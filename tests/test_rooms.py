@@ -23,6 +23,7 @@ ORDER = [
     "bench",
     "report",
     "api",
+    "integrations",
     "cli",
 ]
 FREE = {

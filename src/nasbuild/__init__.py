@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from nasbuild._version import __version__
 
 if TYPE_CHECKING:
+    from nasbuild import integrations
     from nasbuild.api import (
         Explanation,
         Fit,
@@ -67,6 +68,7 @@ _ROOMS = {
     "explain": "api",
     "fit": "api",
     "from_torch": "ir",
+    "integrations": "integrations",
     "load_builtin": "table",
     "load_fit": "api",
     "load_graphs": "ir",
@@ -106,6 +108,7 @@ __all__ = [
     "explain",
     "fit",
     "from_torch",
+    "integrations",
     "load_builtin",
     "load_fit",
     "load_graphs",
@@ -131,8 +134,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'nasbuild' has no attribute {name!r}")
     from importlib import import_module
 
-    if name in ("evaluate", "optimize"):
-        # Rooms have these names, too; they can be called.
+    if name in ("evaluate", "integrations", "optimize"):
+        # Rooms have these names, too; verbs can be called.
         return import_module(f"nasbuild.{name}")
     return getattr(import_module(f"nasbuild.{_ROOMS[name]}"), name)
 

@@ -7,6 +7,7 @@ import importlib.util
 from nasbuild.errors import NasbuildError
 
 _EXTRAS = {
+    "mlflow": ("mlflow",),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "optuna": ("optuna",),
     "pandas": ("pandas",),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Explanation(Mapping[str, Any]):
@@ -33,6 +36,34 @@ class Explanation(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._data)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Effects of all choices as a pandas frame: ``target``, ``feature``, ``stage``, ``choice``, ``effect``, ``std``.
+
+        ``stage`` is None for effects over all stages.
+
+        Raises
+        ------
+        NasbuildError
+            If pandas is not installed.
+        """
+        from nasbuild.api._rows import Rows
+
+        rows = [
+            {
+                "target": target["target"],
+                "feature": feature["feature"],
+                "stage": part.get("name"),
+                "choice": choice["choice"],
+                "effect": choice["effect"],
+                "std": choice["effect_std"],
+            }
+            for target in self["targets"]
+            for feature in target["features"]
+            for part in (feature, *feature["stages"])
+            for choice in part["choices"]
+        ]
+        return Rows(rows, "effects of choices").to_pandas()
 
     def __repr__(self) -> str:
         blocks = [[name, *(f"  {line}" for line in lines)] for name, lines in self._sentences()]

@@ -8,13 +8,18 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nasbuild.api._arguments import architectures as checked_architectures
+from nasbuild.api._arguments import texts, whole
 from nasbuild.api._build_request import BuildRequest
 from nasbuild.api._build_result import build_requested
 from nasbuild.api._explanation import Explanation
+from nasbuild.api._fit_html import fit_html
+from nasbuild.api._plot import FitPlot
+from nasbuild.api._progress_bar import reporting
 from nasbuild.api._rows import Rows
 from nasbuild.builder import reduce_space
 from nasbuild.errors import NasbuildError
-from nasbuild.predictor import AnyRecipe
+from nasbuild.predictor import RECIPES, AnyRecipe
 from nasbuild.predictor import recipe as named_recipe
 from nasbuild.report import explain_data, write_report
 from nasbuild.score import Fit as ScoreFit
@@ -58,9 +63,17 @@ class Fit(ScoreFit):
         """
         return Explanation(explain_data(self, modules=modules))
 
-    def predict(self, architectures: Iterable[Architecture], *, target: str | None = None) -> Rows:
+    @property
+    def plot(self) -> FitPlot:
+        """Figures by matplotlib: ``fit.plot.front()``, ``modules()``, ``features()``, ``held_out()``."""
+        return FitPlot(self)
+
+    def predict(
+        self, architectures: Architecture | Table | Iterable[Any], *, target: str | None = None
+    ) -> Rows:
         """Predictions of architectures, a row for each: ``id``, ``prediction`` and ``std`` in the target's unit.
 
+        They are one or several `Architecture`, plain data, rows with ``arch``, or a table.
         ``shares`` holds the score of each stage's module, ``extrapolates`` whether the row lies beyond the table.
 
         Raises
@@ -75,7 +88,8 @@ class Fit(ScoreFit):
         (3, ['id', 'target', 'prediction', 'std', 'shares', 'extrapolates'])
         """
         target_fit = self.of(target)
-        rows = prediction_rows(target_fit, [(architecture_id(self.space, a), a) for a in architectures])
+        found = checked_architectures(self.space, architectures)
+        rows = prediction_rows(target_fit, [(architecture_id(self.space, a), a) for a in found])
         return Rows(rows, f"{len(rows):,} predictions of {target_fit.target.name}")
 
     def build(
@@ -134,10 +148,10 @@ class Fit(ScoreFit):
             ...
         nasbuild.errors.Infeasible: --where: nothing is within all bounds; loosen one of them: layers <= 3
         """
-        targets, where, fix = (target,) if target else (), _texts(where), _texts(fix)
+        targets, where, fix = (target,) if target else (), texts(where, "where"), texts(fix, "fix")
         spread = None if apart == 1 else apart  # 1 is no condition
         return self._built(
-            BuildRequest(targets, top, None, None, k, spread, by, where, fix, unseen, may_fail)
+            BuildRequest(targets, whole(top, "top"), None, None, k, spread, by, where, fix, unseen, may_fail)
         )
 
     def build_front(
@@ -158,9 +172,16 @@ class Fit(ScoreFit):
         >>> len(rows), rows[0]["target"], list(rows[0]["expected"])
         (4, 'acc', ['macs'])
         """
-        where, fix = _texts(where), _texts(fix)
+        where, fix = texts(where, "where"), texts(fix, "fix")
         return self._built(
-            BuildRequest(targets, front=n, where=where, fix=fix, unseen=unseen, may_fail=may_fail)
+            BuildRequest(
+                texts(targets, "targets"),
+                front=whole(n, "n"),
+                where=where,
+                fix=fix,
+                unseen=unseen,
+                may_fail=may_fail,
+            )
         )
 
     def propose(
@@ -180,8 +201,10 @@ class Fit(ScoreFit):
         >>> len(rows), [row["id"] in table.ids for row in rows]
         (3, [False, False, False])
         """
-        targets, where, fix = (target,) if target else (), _texts(where), _texts(fix)
-        return self._built(BuildRequest(targets, propose=n, where=where, fix=fix, may_fail=may_fail))
+        targets, where, fix = (target,) if target else (), texts(where, "where"), texts(fix, "fix")
+        return self._built(
+            BuildRequest(targets, propose=whole(n, "n"), where=where, fix=fix, may_fail=may_fail)
+        )
 
     def shrink(self, k: int = 25, *, targets: Sequence[str] = ()) -> Space:
         """The space reduced to the ``k`` best modules of each stage, united over targets, for a search.
@@ -257,15 +280,14 @@ class Fit(ScoreFit):
         lines += [f"  {target_fit.target.name}: {target_fit.trust.verdict}" for target_fit in self.targets]
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        return fit_html(self)
+
     def _built(self, request: BuildRequest) -> Rows:
         request.check()
         found = build_requested(self, request)
         title = "; ".join(dict.fromkeys(point.title for point in found.points))
         return Rows(found.rows, title, [*dict.fromkeys(found.notes), *found.infeasible])
-
-
-def _texts(texts: str | Sequence[str]) -> Sequence[str]:
-    return [texts] if isinstance(texts, str) else texts
 
 
 def with_verbs(fit: ScoreFit) -> Fit:
@@ -283,7 +305,7 @@ def fit(
     workers: int = 1,
     baselines: bool = True,
     skip_bad: bool = False,
-    progress: Progress = lambda *_: None,
+    progress: bool | Progress = False,
 ) -> Fit:
     """Learn from a table of evaluated architectures which modules are worth having.
 
@@ -303,6 +325,8 @@ def fit(
         Measure ridge regression and LightGBM on the same rows, for the verdict.
     skip_bad
         Leave out rows for which an equation has no finite value.
+    progress
+        True for a bar; or what to call with the current activity, how much of it is done, and the total.
 
     Raises
     ------
@@ -325,17 +349,33 @@ def fit(
                 "a table that is no Table needs its space", todo="give space=nasbuild.load_space(...)"
             )
         table = read_table(table, space)
-    found = score_fit(
-        table,
-        [targets] if isinstance(targets, str) else list(targets),
-        recipe=named_recipe(recipe) if isinstance(recipe, str) else recipe,
-        seed=seed,
-        workers=workers,
-        baselines=baselines,
-        skip_bad=skip_bad,
-        progress=progress,
-    )
+    with reporting(progress) as report:
+        found = score_fit(
+            table,
+            texts(targets, "targets"),
+            recipe=checked_recipe(recipe),
+            seed=whole(seed, "seed", 0),
+            workers=whole(workers, "workers"),
+            baselines=baselines,
+            skip_bad=skip_bad,
+            progress=report,
+        )
     return with_verbs(found)
+
+
+def checked_recipe(recipe: Any) -> AnyRecipe:
+    """A recipe by its name, or settings as they are.
+
+    Raises
+    ------
+    NasbuildError
+        If it is neither.
+    """
+    if isinstance(recipe, str):
+        return named_recipe(recipe)
+    if not hasattr(recipe, "as_dict"):
+        raise NasbuildError(f"{recipe!r} is no recipe", where="recipe", allowed=RECIPES)
+    return recipe
 
 
 def load_fit(folder: str | os.PathLike[str]) -> Fit | GraphFit:

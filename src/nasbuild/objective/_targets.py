@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence, Sized
 from dataclasses import dataclass
@@ -205,10 +206,12 @@ def _stands_in(name: str, text: str) -> bool:
 def _require_metrics(equation: Equation, table: Table | GraphTable) -> None:
     for name in equation.names:
         if name not in table.columns:
+            near = difflib.get_close_matches(name, table.columns, 1)
             raise TargetError(
                 f"there is no metric {shortened(name)}",
                 where=f"target {shortened(equation.text)}",
                 allowed=sorted(table.columns),
+                todo=f"did you mean {near[0]}?" if near else None,
             )
 
 

@@ -16,6 +16,13 @@ from nasbuild.report.data._explain import explain_data
 from nasbuild.report.data._failures import failing_data, rule_data
 from nasbuild.report.data._features import effect_scale, stage_effects
 from nasbuild.report.data._number_format import Scale, percent
+from nasbuild.report.data._overview import (
+    effects_data,
+    front_data,
+    importance_data,
+    module_quantiles,
+)
+from nasbuild.report.data._trust import trust_data
 from nasbuild.report.draw._choice_colors import Palette, choice_text
 from nasbuild.report.draw._module_chains import (
     Chain,
@@ -24,6 +31,7 @@ from nasbuild.report.draw._module_chains import (
     draw_modules,
     draw_panels,
 )
+from nasbuild.report.draw._overview import draw_front, draw_importance, draw_module_heat
 from nasbuild.report.draw._trust_plots import hop_name
 
 __all__ = [
@@ -32,17 +40,25 @@ __all__ = [
     "Scale",
     "choice_text",
     "draw_architecture",
+    "draw_front",
+    "draw_importance",
     "draw_legend",
+    "draw_module_heat",
     "draw_modules",
     "draw_panels",
     "effect_scale",
+    "effects_data",
     "explain_data",
     "failing_data",
     "find_browser",
+    "front_data",
     "hop_name",
+    "importance_data",
+    "module_quantiles",
     "percent",
     "report_html",
     "rule_data",
     "stage_effects",
+    "trust_data",
     "write_report",
 ]

@@ -7,10 +7,18 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from html import escape
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nasbuild._optional_imports import absent
 from nasbuild.space import Architecture, Metric, Space, architecture_id, space_to_dict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHOWN = 10  # rows in a notebook
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,35 @@ class Table:
             columns={name: values[index] for name, values in self.columns.items()},
         )
 
+    def to_pandas(self) -> pd.DataFrame:
+        """A pandas frame of ``id``, flat columns (``stage1.0.kernel``) and metrics; missing values are NaN.
+
+        Raises
+        ------
+        NasbuildError
+            If pandas is not installed.
+        """
+        from nasbuild.table._dataframe import to_frame
+
+        try:
+            return to_frame(self).to_pandas()
+        except ModuleNotFoundError as error:
+            raise absent(error) from error
+
+    def _repr_html_(self) -> str:
+        """The first rows as an HTML table: ids and metrics."""
+        names = list(self.columns)
+        head = "".join(f"<th>{escape(name)}</th>" for name in ("id", *names))
+        body = "".join(
+            f"<tr><td>{escape(short_id(self.ids[row]))}</td>"
+            + "".join(f"<td>{self.columns[name][row]:.4g}</td>" for name in names)
+            + "</tr>"
+            for row in range(min(len(self), _SHOWN))
+        )
+        more = f"<p>... and {len(self) - _SHOWN:,} more</p>" if len(self) > _SHOWN else ""
+        title = f"{len(self):,} architectures of {self.space.name!r}"
+        return f"<p>{escape(title)}</p><table><tr>{head}</tr>{body}</table>{more}"
+
     def digest(self) -> str:
         """SHA-256 of space, architectures and metrics, in the order of rows."""
         space = space_to_dict(self.space)
@@ -128,3 +165,8 @@ class Table:
 def counted(n: int, what: str) -> str:
     """``1 row``, ``2 rows``."""
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def short_id(name: str, most: int = 80) -> str:
+    """An id that fits into a cell: a long one without its middle."""
+    return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-most // 2 :]}"

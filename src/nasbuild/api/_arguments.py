@@ -1,0 +1,81 @@
+"""Checks arguments of a notebook's calls: what can be meant is accepted, the rest is refused in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
+from typing import Any
+
+from nasbuild.errors import NasbuildError
+from nasbuild.space import Architecture, Space, contains, parse_architecture
+from nasbuild.table import Table
+
+
+def texts(value: Any, where: str) -> list[str]:
+    """One text or several, as a list.
+
+    Raises
+    ------
+    NasbuildError
+        If it is anything else.
+
+    Examples
+    --------
+    >>> texts("acc", "targets"), texts(("acc", "loss"), "targets")
+    (['acc'], ['acc', 'loss'])
+    """
+    if isinstance(value, str):
+        return [value]
+    found = list(value) if isinstance(value, Iterable) and not isinstance(value, Mapping) else [value]
+    for one in found:
+        if not isinstance(one, str):
+            raise _wrong(one, where, "a text or a list of texts")
+    return found
+
+
+def whole(value: Any, where: str, least: int = 1) -> int:
+    """A whole number of at least ``least``.
+
+    Raises
+    ------
+    NasbuildError
+        If it is anything else.
+
+    Examples
+    --------
+    >>> whole(3, "top")
+    3
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise _wrong(value, where, f"a whole number, {least} or more")
+    return int(value)
+
+
+def architectures(space: Space, value: Any, where: str = "architectures") -> list[Architecture]:
+    """Architectures of a space: one or several `Architecture`, plain data, rows with ``arch``; or a table.
+
+    Raises
+    ------
+    NasbuildError
+        If one is not in the space, or anything else.
+    """
+    if isinstance(value, Table):
+        return list(value.architectures)
+    single = isinstance(value, Architecture | Mapping | str) or not isinstance(value, Iterable)
+    return [_architecture(space, one, where) for one in ([value] if single else value)]
+
+
+def _architecture(space: Space, one: Any, where: str) -> Architecture:
+    if isinstance(one, Mapping):
+        return parse_architecture(space, one.get("arch", one))
+    if not isinstance(one, Architecture):
+        raise _wrong(one, where, "an Architecture, plain data with 'stages', rows with 'arch', or a Table")
+    if not contains(space, one):
+        raise NasbuildError(f"an architecture is not in space {space.name!r}", where=where)
+    return one
+
+
+def _wrong(value: Any, where: str, allowed: Sequence[str] | str) -> NasbuildError:
+    shown = repr(value)
+    shown = shown if len(shown) <= 60 else f"{shown[:60]}..."
+    return NasbuildError(f"{shown} is a {type(value).__name__}", where=where, allowed=allowed)

@@ -1,0 +1,157 @@
+"""What a notebook shows: small, true, and as frames and figures."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+import nasbuild as nb
+from nasbuild.api import _arguments, _optimizer, _plot, _progress_bar
+from nasbuild.errors import NasbuildError
+from nasbuild.report import front_data, module_quantiles
+
+mpl.use("agg")
+
+
+@pytest.fixture(scope="module")
+def table():
+    return nb.load_builtin("digits-macro").select(range(0, 1728, 29))
+
+
+@pytest.fixture(scope="module")
+def fit(table):
+    return nb.fit(table, ["loss", "macs", "acc"], recipe="ridge", baselines=False)
+
+
+@pytest.mark.parametrize("module", [_arguments, _optimizer, _plot, _progress_bar])
+def test_examples(module):
+    found = doctest.testmod(module)
+    assert found.attempted
+    assert not found.failed
+
+
+def pictures(shown):
+    found = re.findall(r"<svg.*?</svg>", shown, flags=re.DOTALL)
+    return [ElementTree.fromstring(one) for one in found]
+
+
+def test_a_displayed_fit_is_small_and_has_its_pictures(fit):
+    shown = fit._repr_html_()
+    assert len(shown) < 20_000
+    # Modules and features of two targets, and their front.
+    assert len(pictures(shown)) == 5
+    for one in fit.targets:
+        assert f"<h4>{one.target.name}</h4>" in shown
+
+
+def test_a_deep_space_is_shown_as_small():
+    stages = [
+        {"name": f"block{i}<b>", "depth": [1], "features": {f"feature {f}": ["on", "off"] for f in "abcd"}}
+        for i in range(30)
+    ]
+    metrics = {name: {"direction": "maximize", "unit": "%"} for name in ("x", "y")}
+    space = nb.space_from_dict({"name": "deep & wide", "metrics": metrics, "stages": stages})
+    archs = nb.sample(space, 120, 0)
+    on = np.array([sum(layer[0] == "on" for module in a for layer in module) for a in archs], dtype=float)
+    table = nb.Table(
+        space, tuple(map(str, range(120))), tuple(archs), {"x": on, "y": -(on**2) + np.arange(120)}
+    )
+    shown = nb.fit(table, ["x", "y"], recipe="ridge", baselines=False)._repr_html_()
+    assert len(shown) < 20_000
+    assert "deep &amp; wide" in shown
+    assert "and 6 more stages" in shown
+    assert len(pictures(shown)) == 5
+
+
+def test_the_heat_map_goes_from_the_best_module_to_the_worst(fit):
+    for one in fit.targets:
+        for scores, stage in zip(one.stages, module_quantiles(one, 5), strict=True):
+            own = [cell["score"] for cell in stage["cells"]]
+            assert own == sorted(own, reverse=one.target.sign > 0)
+            assert max(own) - min(own) == pytest.approx(float(np.ptp(scores.score)))
+            assert len(own) == min(5, len(scores.score))
+
+
+def test_the_front_is_what_no_row_dominates(fit):
+    data = front_data(fit, fit["loss"], fit["macs"])
+    values = data["values"]
+    for i, on_front in enumerate(data["front"]):
+        dominated = ((values <= values[i]).all(axis=1) & (values < values[i]).any(axis=1)).any()
+        assert on_front == (not dominated)
+
+
+def test_figures_show_the_data(fit):
+    assert fit.plot.front()._repr_png_().startswith(b"\x89PNG")
+    front = fit.plot.front().axes[0]
+    points = sum(len(c.get_offsets()) for c in front.collections) + len(front.lines[0].get_xdata())
+    assert points == len(fit.table)
+    assert fit.plot.modules("acc").axes[0].get_yticklabels()[0].get_text() == "stage1"
+    ranges = [bar.get_width() for bar in fit.plot.features().axes[0].patches]
+    assert ranges == sorted(ranges, reverse=True)
+    held = fit.plot.held_out("macs").axes[0].patches
+    assert held[0].get_width() == pytest.approx(fit["macs"].trust.prediction.mean)
+    with pytest.raises(NasbuildError, match="a front has two targets, there are 1"):
+        fit.plot.front(["loss"])
+
+
+def test_everything_becomes_a_pandas_frame(fit, table):
+    frame = table.to_pandas()
+    assert list(frame["id"]) == list(table.ids)
+    np.testing.assert_array_equal(frame["loss"], table.columns["loss"])
+    assert nb.read_table(frame, table.space) == table
+    effects = fit.explain().to_pandas()
+    assert set(effects["target"]) == {"loss", "macs", "acc"}
+    assert len(effects[(effects["target"] == "loss") & (effects["stage"] == "stage1")]) == 3
+    assert len(fit.modules(stage="stage1").to_pandas()) == len(fit["loss"].stages[0].score)
+    assert list(fit.build(3).to_pandas()["id"]) == [row["id"] for row in fit.build(3)]
+    assert "<table>" in table._repr_html_()
+    assert len(table._repr_html_()) < 5_000
+
+
+def test_a_bar_or_a_function_reports_progress(table, capsys):
+    calls = []
+    nb.fit(table, "loss", recipe="ridge", baselines=False, progress=lambda *call: calls.append(call))
+    assert {total for _, _, total in calls} >= {1}
+    assert nb.fit(table, "loss", recipe="ridge", baselines=False, progress=True).table == table
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda t, _: nb.fit(t, "acc1"), "no metric 'acc1'; allowed: .*; did you mean acc?"),
+        (lambda t, _: nb.fit(t, 3), "targets: 3 is a int; allowed: a text or a list of texts"),
+        (lambda t, _: nb.fit(t, ["acc", 2]), "targets: 2 is a int"),
+        (lambda t, _: nb.fit(t, "acc", recipe=3), "recipe: 3 is no recipe; allowed: default"),
+        (lambda t, _: nb.fit(t, "acc", seed="x"), "seed: 'x' is a str; allowed: a whole number, 0 or more"),
+        (lambda t, _: nb.fit(t, "acc", workers=0), "workers: 0 is a int; allowed: a whole number, 1 or more"),
+        (lambda t, _: nb.fit({"a": 1}, "acc", space=t.space), "dict is not a type of table"),
+        (lambda _, f: f.build("3"), "top: '3' is a str"),
+        (lambda _, f: f.build(3, where=7), "where: 7 is a int"),
+        (lambda _, f: f.build(3, fix=7), "fix: 7 is a int"),
+        (lambda _, f: f.build_front(2.5), "n: 2.5 is a float"),
+        (lambda _, f: f.propose(0), "n: 0 is a int"),
+        (lambda _, f: f.predict("x"), "architectures: 'x' is a str; allowed: an Architecture"),
+        (lambda _, f: f.predict([{"stages": []}]), "stages"),
+        (lambda _, f: f.predict(nb.Architecture(())), "not in space 'digits-macro'"),
+    ],
+)
+def test_wrong_arguments_get_one_sentence(fit, table, call, message):
+    with pytest.raises(NasbuildError, match=message):
+        call(table, fit)
+
+
+def test_arguments_are_taken_in_the_shapes_that_people_have(fit, table):
+    rows = fit.predict(table)
+    built = fit.build(2)
+    assert [row["id"] for row in fit.predict(built)] == [row["id"] for row in built]
+    one = fit.predict(table.architectures[0])
+    assert len(one) == 1
+    assert one[0]["prediction"] == pytest.approx(rows[0]["prediction"])
+    assert fit.predict(nb.to_dict(table.space, table.architectures[0]))[0]["id"] == one[0]["id"]
+    assert list(fit.build(2, where="layers <= 4")) == list(fit.build(2, where=("layers <= 4",)))
