@@ -32,7 +32,7 @@ LISTED = "name: s\nstages:\n- {features: {k: [1, 2]}, modules: %s}"
 METRIC = "name: s\nstages: [{depth: 1}]\nmetrics: %s"
 NAME_RULE = "allowed: printable texts of 1 to 200 characters without spaces around them"
 CHOICE_RULE = "allowed: finite numbers, true, false and printable texts of 1 to 200 characters"
-TOP = "allowed: name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied"
+TOP = "allowed: name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns"
 KINDS = "allowed: categorical, ordered, numeric"
 TWO = "name: s\nstages: [{name: a, depth: 1, features: {k: %s}}, {name: b, depth: 1, features: {k: %s}}]"
 
@@ -70,19 +70,19 @@ WRONG = [
     # Not even an object.
     (
         "",
-        "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied",
+        "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns",
     ),
     (
         "# nothing\n",
-        "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied",
+        "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns",
     ),
     (
         "[1, 2]",
-        "s.yaml, the space: is a list, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied",
+        "s.yaml, the space: is a list, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns",
     ),
     (
         "just text",
-        "s.yaml, the space: is text, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied",
+        "s.yaml, the space: is text, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns",
     ),
     # Top.
     ("name: s\nstage: []", f"s.yaml, the space: unknown key 'stage'; {TOP}"),

@@ -6,6 +6,7 @@ encodes these as graphs. Holds the built-in spaces.
 
 from nasbuild.space._architecture_id import architecture_id, module_id
 from nasbuild.space._check_architecture import contains, parse_architecture, parse_module, to_dict
+from nasbuild.space._columns import Columns, StageSource
 from nasbuild.space._count import (
     count_architectures,
     count_log10,
@@ -70,6 +71,7 @@ __all__ = [
     "GLOBALS",
     "Architecture",
     "Choice",
+    "Columns",
     "Cost",
     "CostFactor",
     "CostProduct",
@@ -86,6 +88,7 @@ __all__ = [
     "Space",
     "Stage",
     "StageModules",
+    "StageSource",
     "TiedStages",
     "allowed_modules",
     "architecture_id",

@@ -9,12 +9,14 @@ from typing import Any
 
 from nasbuild.errors import TableError
 from nasbuild.space import GLOBALS, Feature, Space
-from nasbuild.table._column_names import ID, FlatNames, StageColumns, fields_of_built, metric_of_column
+from nasbuild.table._column_names import FlatNames, StageColumns, fields_of_built
 from nasbuild.table._rows import RawRow, shown
 from nasbuild.table._table import Note
 
 _WORDS = {"true": True, "false": False, "1": True, "0": False}
 _MISSING = frozenset(("", "nan", "null", "none", "na", "n/a", "#n/a"))
+NONE = "none"
+"""The choice of an empty cell in a user's own table."""
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 
 
@@ -55,16 +57,16 @@ class FlatLayout:
             two are the same.
         """
         _refuse_repeats(columns, where)
-        names = FlatNames(space)
-        of_stage = {own.prefix: own.all() for own in names.stages}
-        known = {column for own in of_stage.values() for column in own}
+        names = FlatNames.of(space, columns)
+        of_stage = {own.prefix: own.all() for own in names.stages if own.prefix is not None}
+        known = {column for own in names.stages for column in own.all()}
         metrics: dict[str, str] = {}
         ignored = []
         built = fields_of_built(columns) - known
         for column in columns:
-            if column in known or column == ID or column in built:
+            if column in known or column == names.id or column in built or _is_set_aside(names, column):
                 continue
-            metric = metric_of_column(column)
+            metric = names.metric(column)
             for prefix, own in of_stage.items():
                 if column.startswith(prefix) and metric not in space.metrics:
                     raise TableError(f"unknown column {shown(column)}", where=where, allowed=own)
@@ -108,22 +110,51 @@ class FlatLayout:
         arch: dict[str, Any] = {"stages": stages}
         if self.names.space.globals is not None:
             arch[GLOBALS] = stages.pop()[0]
-        found = {m: metric_of_text(values[c]) if text else values[c] for c, m in self.metrics.items()}
-        name = values.get(ID)
+        found = {m: self._metric(values.get(c), text) for c, m in self.metrics.items()}
+        name = values.get(self.names.id)
+        if self.names.own is not None:
+            self._check_constants(where, values)
+            # A row of the user's own table may have no id, or a number for it.
+            name = None if is_missing(name) else int(name) if _is_whole(name) else name
         return RawRow(where, None if name == "" else name, arch, found)
+
+    def _check_constants(self, where: str, values: Mapping[str, Any]) -> None:
+        assert self.names.own is not None
+        for column, constant in self.names.own.constant.items():
+            value = values.get(column)
+            if column in values and not self._is_blank(value) and not _same(value, constant):
+                raise TableError(
+                    f"{shown(value)} is another network than the space has",
+                    where=f"{where}, {column}",
+                    allowed=[constant],
+                    todo="infer the space again, from a table with all rows",
+                )
+
+    def _is_blank(self, value: object) -> bool:
+        own = self.names.own
+        return is_missing(value) or (own is not None and isinstance(value, str) and value.strip() in own.missing)
 
     def _require(self, where: str) -> None:
         """Check the columns that every architecture needs; deeper layers are checked row by row."""
         for own in self.names.stages:
-            needed = [(own.depth,)] if own.depth is not None and len(own.stage.depths) > 1 else []
+            varies = len(own.stage.depths) > 1
+            needed = [(own.depth,)] if own.depth is not None and varies else []
             needed += [places for layer in own.choices[: min(own.stage.depths)] for places in layer]
             for places in needed:
                 if not self.columns.intersection(places):
+                    own_names = ": the space names it under columns" if self.names.own is not None else ""
                     raise TableError(
                         f"column {' or '.join(map(repr, places))} is missing",
                         where=where,
-                        todo="every choice of the space needs its column",
+                        todo=f"every choice of the space needs its column{own_names}",
                     )
+
+    def _metric(self, value: Any, text: bool) -> object:
+        if self.names.own is None:
+            return metric_of_text(value) if text else value
+        if self._is_blank(value) or isinstance(value, list | Mapping):
+            return None
+        return metric_of_text(value) if isinstance(value, str) else value
 
     def _module(
         self, own: StageColumns, values: Mapping[str, Any], where: str, text: bool
@@ -131,14 +162,16 @@ class FlatLayout:
         stage = own.stage
         depth = stage.depths[0]
         if own.depth in self.columns:
-            given = values[own.depth]
-            depth = _number(given) if text else given
+            given = values.get(own.depth)
+            depth = _number(given) if isinstance(given, str) and (text or own.prefix is None) else given
             if isinstance(depth, bool) or depth not in stage.depths:
                 raise TableError(
                     f"{shown(given)} is not a number of layers of {stage.name}",
                     where=f"{where}, {own.depth}",
                     allowed=stage.depths,
                 )
+        elif own.depth is None and len(stage.depths) > 1:
+            depth = self._filled(own, values, where)
         return [
             {
                 f.name: self._choice(p, f, values, where, text)
@@ -147,16 +180,33 @@ class FlatLayout:
             for places in own.choices[: int(depth)]
         ]
 
+    def _filled(self, own: StageColumns, values: Mapping[str, Any], where: str) -> int:
+        """The number of layers with a value, where no column gives it."""
+        filled = [any(not self._is_blank(values.get(p)) for ps in layer for p in ps) for layer in own.choices]
+        depth = max((n for n, full in enumerate(filled, 1) if full), default=0)
+        if depth not in own.stage.depths:
+            raise TableError(
+                f"{own.stage.name} has {depth} layers with values",
+                where=f"{where}, {own.choices[0][0][0]}",
+                allowed=own.stage.depths,
+            )
+        return depth
+
     def _choice(
         self, places: tuple[str, ...], feature: Feature, values: Mapping[str, Any], where: str, text: bool
     ) -> Any:
         found = {}
         for place in places:
             value = values.get(place)
-            if value is None or value == "":
+            if self.names.own is not None:
+                index = own_choice(feature, value)
+                if index < 0 and self._is_blank(value):
+                    index = own_choice(feature, None)
+            elif value is None or value == "":
                 continue
-            index = feature.index(choice_of_text(feature, value) if text else value)
-            if index < 0 and _is_missing(value):
+            else:
+                index = feature.index(choice_of_text(feature, value) if text else value)
+            if index < 0 and self._is_blank(value):
                 continue
             if index < 0:
                 # In quotes where 3 was given for '3', as in messages of the space.
@@ -176,7 +226,7 @@ class FlatLayout:
 
 def metric_of_text(text: str | None) -> object:
     """A metric value from text: None if empty, nan or null; the text itself if it is not a number."""
-    if text is None or _is_missing(text):
+    if text is None or is_missing(text):
         return None
     number = _number(text)
     return text if number is None else number
@@ -192,13 +242,64 @@ def choice_of_text(feature: Feature, text: str) -> object:
     return text if number is None else number
 
 
+def own_choice(feature: Feature, value: object) -> int:
+    """Index of the choice that a cell of a user's table stands for, -1 if of none.
+
+    A number may be a text of the space and the other way round, and an empty cell is its choice ``none``.
+    """
+    if value is None:
+        return max(feature.index(None), feature.index(NONE))
+    index = feature.index(value)
+    if index < 0 and isinstance(value, str):
+        value = choice_of_text(feature, value.strip())
+        index = feature.index(value)
+    if index < 0:
+        number = _number(value) if isinstance(value, str) else value
+        if isinstance(number, int | float | bool):
+            index = feature.index(choice_text(number))
+    return index
+
+
+def choice_text(value: float | bool) -> str:
+    """A number as a text that stands for it among texts: 3.0 is ``3``."""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return str(int(value) if whole else value)
+
+
+def number_of_text(text: object) -> float | None:
+    """The number that a text stands for; None if it is not one."""
+    return _number(text)
+
+
+def _is_set_aside(names: FlatNames, column: str) -> bool:
+    """Whether the user's own mapping says that a column is neither architecture nor metric."""
+    own = names.own
+    return own is not None and (column in own.constant or own.ignores(column))
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, float) and value.is_integer()
+
+
+def _same(value: object, constant: object) -> bool:
+    if value == constant:
+        return isinstance(value, bool) == isinstance(constant, bool)
+    if not isinstance(value, str):
+        return isinstance(constant, str) and isinstance(value, int | float) and choice_text(value) == constant
+    if isinstance(constant, bool):
+        return _WORDS.get(value.strip().lower()) is constant
+    if constant is None:
+        return is_missing(value)
+    return value.strip() == constant or (_number(value) is not None and _number(value) == constant)
+
+
 def _number(text: object) -> float | None:
     return float(text) if isinstance(text, str) and _NUMBER.fullmatch(text) else None
 
 
-def _is_missing(value: object) -> bool:
+def is_missing(value: object) -> bool:
     """Whether a value means missing, as other programs write it."""
-    return value != value or (isinstance(value, str) and value.strip().lower() in _MISSING)
+    return value is None or value != value or (isinstance(value, str) and value.strip().lower() in _MISSING)
 
 
 def _refuse_repeats(names: Collection[str], where: str) -> None:

@@ -8,13 +8,16 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from nasbuild._file_formats import FLAT, ROWS, file_format
+from nasbuild._file_formats import FLAT, TABLES, file_format
 from nasbuild.errors import TableError
 from nasbuild.space import Space, load_space
 from nasbuild.table._csv import rows_of_csv
 from nasbuild.table._dataframe import rows_of_frame, rows_of_parquet
+from nasbuild.table._excel import read_excel
 from nasbuild.table._json_rows import rows_of_objects
 from nasbuild.table._optuna import is_study, rows_of_study
+from nasbuild.table._optuna_storage import is_storage, load_study
+from nasbuild.table._own_table import rows_of_own_table
 from nasbuild.table._rows import RawRow, table_of_rows
 from nasbuild.table._table import Note, Table
 
@@ -105,19 +108,26 @@ def raw_rows(
     TableError
         If the source as a whole can't be read.
     """
+    inside_package = isinstance(source, str | os.PathLike) and str(source) in builtin_tables()
+    if space.columns is not None and not inside_package:
+        return space, *rows_of_own_table(space, source)
+    if is_storage(source):
+        source = load_study(str(source))
     if is_study(source):
         return rows_of_study(space, source, metrics)
     if not isinstance(source, str | os.PathLike):
         return space, *rows_of_frame(space, source, "frame")
-    if str(source) in builtin_tables():
+    if inside_package:
         inside = resources.files("nasbuild.table") / "builtin" / str(source) / "archs.jsonl.gz"
         with resources.as_file(inside) as path:
             # Read at once, as the path may be temporary.
             return space, list(rows_of_objects(space, path, ".jsonl.gz")), []
     path = Path(source)
-    form = file_format(path, ROWS, "a table", TableError)
+    form = file_format(path, TABLES, "a table", TableError)
     if form == ".parquet":
         return space, *rows_of_parquet(space, path)
+    if form == ".xlsx":
+        return space, *rows_of_frame(space, read_excel(path), str(path))
     if form in FLAT:
         return space, *rows_of_csv(space, path, form)
     return space, rows_of_objects(space, path, form), []
