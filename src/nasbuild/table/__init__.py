@@ -25,11 +25,15 @@ from nasbuild.table._table import Note, Table
 from nasbuild.table._train_test_split import Split, k_fold, random_split, stratified_split
 from nasbuild.table._unlabelled import read_architectures
 from nasbuild.table._write import write_architectures, write_table
+from nasbuild.table.infer._infer_space import Guess, guess_space, infer_space
+from nasbuild.table.infer._questions import Question
 
 __all__ = [
     "CostDifference",
     "GraphTable",
+    "Guess",
     "Note",
+    "Question",
     "Split",
     "Table",
     "UnseenChoice",
@@ -40,6 +44,8 @@ __all__ = [
     "flat_columns",
     "flat_row",
     "graph_table",
+    "guess_space",
+    "infer_space",
     "k_fold",
     "load_builtin",
     "merge_table",

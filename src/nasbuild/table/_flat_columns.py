@@ -60,6 +60,9 @@ class FlatLayout:
         names = FlatNames.of(space, columns)
         of_stage = {own.prefix: own.all() for own in names.stages if own.prefix is not None}
         known = {column for own in names.stages for column in own.all()}
+        if names.own is not None:
+            # Slots that no layer of any architecture uses.
+            known.update(names.own.of_architecture())
         metrics: dict[str, str] = {}
         ignored = []
         built = fields_of_built(columns) - known

@@ -1,0 +1,91 @@
+"""Indices in the names of columns: ``k2_1``, ``stage2.1.kernel``, ``blk.3.attn_q``, ``layers[2].heads``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nasbuild.table.infer._words import CONTAINERS
+
+# 3x3 is a size and no index.
+_DIGITS = re.compile(r"(?<!\dx)(?<!\d)(\d+)(?!\d|x\d)")
+_SEPARATORS = " ._-/[]:()"
+_PLURALS = {"stages": "stage", "layers": "layer", "blocks": "block", "cells": "cell", "units": "unit"}
+_MOST_INDICES = 2
+
+
+@dataclass(frozen=True)
+class IndexPattern:
+    """A name, split into where it stands and what it is.
+
+    Attributes
+    ----------
+    name
+        The name without a prefix such as ``config.``.
+    container
+        What is numbered, such as ``stage`` or ``encoder.layer``; empty if the name does not say.
+    indices
+        None, one or two numbers.
+    feature
+        What the column holds there.
+    """
+
+    name: str
+    container: str
+    indices: tuple[int, ...]
+    feature: str
+
+    @property
+    def word(self) -> str:
+        """The last word of the container, in the singular."""
+        last = re.split(r"[ ._\-/\[\]:()]+", self.container)[-1]
+        return _PLURALS.get(last.lower(), last)
+
+
+def index_patterns(names: Sequence[str]) -> list[IndexPattern]:
+    """The pattern of each name; a number is an index where it differs between names with the same beginning."""
+    pieces = [_DIGITS.split(name) for name in names]
+    # Texts between indices; numbers that are none belong to the texts.
+    texts = [[parts[0]] for parts in pieces]
+    indices: list[list[int]] = [[] for _ in names]
+    for position in range(1, max((len(parts) for parts in pieces), default=1), 2):
+        numbers: dict[tuple[str, ...], set[str]] = {}
+        for parts, own in zip(pieces, texts, strict=True):
+            if position < len(parts):
+                numbers.setdefault(tuple(own), set()).add(parts[position])
+        before = [tuple(own) for own in texts]
+        for parts, own, found, key in zip(pieces, texts, indices, before, strict=True):
+            if position >= len(parts):
+                continue
+            if len(numbers[key]) > 1 and len(found) < _MOST_INDICES:
+                found.append(int(parts[position]))
+                own.append(parts[position + 1])
+            else:
+                own[-1] += parts[position] + parts[position + 1]
+    return [_pattern(name, t, i) for name, t, i in zip(names, texts, indices, strict=True)]
+
+
+def _pattern(name: str, texts: list[str], indices: list[int]) -> IndexPattern:
+    stripped = [text.strip(_SEPARATORS) for text in texts]
+    if not indices:
+        container, _, feature = _last_part(stripped[0])
+        return IndexPattern(name, container, (), feature)
+    if stripped[-1]:
+        middle = [] if len(stripped) < 3 or stripped[1].lower() in CONTAINERS else [stripped[1]]
+        feature = ".".join(filter(None, [*middle, stripped[-1]]))
+        return IndexPattern(name, stripped[0], tuple(indices), feature)
+    parts = [word for text in stripped for word in re.split(r"[ ._\-/\[\]:()]+", text) if word]
+    own = [word for word in parts if word.lower() not in CONTAINERS]
+    if not own:
+        # A letter such as b or s alone is the feature, not what is numbered.
+        own = parts[-1:]
+    return IndexPattern(name, "", tuple(indices), "_".join(own) or "choice")
+
+
+def _last_part(name: str) -> tuple[str, str, str]:
+    """Container, separator and feature of a name without indices."""
+    for separator in (".", "/"):
+        if separator in name:
+            return name.rpartition(separator)
+    return "", "", name or "choice"
