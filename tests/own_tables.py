@@ -201,6 +201,8 @@ def dicts_csv(folder: Path, rows: list[dict[str, Any]]) -> Path:
     return _csv(folder / "dicts.csv", own)
 
 
+SLOW = {"Optuna database"}
+"""Shapes that take half a second a row to write."""
 SHAPES: dict[str, Callable[[Path, list[dict[str, Any]]], Path | str]] = {
     "wide CSV": wide_csv,
     "semicolons and decimal commas": german_csv,

@@ -45,7 +45,14 @@ if TYPE_CHECKING:
         space_from_dict,
         to_dict,
     )
-    from nasbuild.table import Table, load_builtin, read_architectures, read_table, write_table
+    from nasbuild.table import (
+        Table,
+        infer_space,
+        load_builtin,
+        read_architectures,
+        read_table,
+        write_table,
+    )
 
 _ROOMS = {
     "Architecture": "space",
@@ -65,6 +72,7 @@ _ROOMS = {
     "explain": "api",
     "fit": "api",
     "from_torch": "ir",
+    "infer_space": "table",
     "load_builtin": "table",
     "load_fit": "api",
     "load_graphs": "ir",
@@ -103,6 +111,7 @@ __all__ = [
     "explain",
     "fit",
     "from_torch",
+    "infer_space",
     "load_builtin",
     "load_fit",
     "load_graphs",

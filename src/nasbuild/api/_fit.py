@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -244,9 +245,13 @@ def fit(
     Parameters
     ----------
     table
-        A `nasbuild.table.Table`; with ``space``, anything that `nasbuild.read_table` reads: a file, a pandas or polars frame.
+        A `nasbuild.table.Table`, or anything that `nasbuild.read_table` reads: a file, a pandas or polars frame, an Optuna
+        study.
     targets
         Metrics or equations of metrics, such as ``"acc"`` or ``"acc / log10(latency)"``.
+    space
+        The space of a table that is not a `nasbuild.table.Table`. If None, it is inferred (`nasbuild.infer_space`), and
+        ``fit.table.notes`` say how.
     recipe
         ``"default"``, ``"paper"``, ``"mse"``, ``"ridge"``, ``"lightgbm"``, ``"marginal"``, ``"ped-anova"``, or settings.
     seed
@@ -263,15 +268,13 @@ def fit(
     NasbuildError
         If the table or a target can't be used; the message says what is wrong and what to do.
     """
+    wanted = [targets] if isinstance(targets, str) else list(targets)
     if not isinstance(table, Table):
-        if space is None:
-            raise NasbuildError(
-                "a table that is no Table needs its space", todo="give space=nasbuild.load_space(...)"
-            )
-        table = read_table(table, space)
+        named = None if space is not None else list({name for text in wanted for name in _metrics_in(text)})
+        table = read_table(table, space, metrics=named)
     found = score_fit(
         table,
-        [targets] if isinstance(targets, str) else list(targets),
+        wanted,
         recipe=named_recipe(recipe) if isinstance(recipe, str) else recipe,
         seed=seed,
         workers=workers,
@@ -280,6 +283,11 @@ def fit(
         progress=progress,
     )
     return with_verbs(found)
+
+
+def _metrics_in(target: str) -> list[str]:
+    """The words of a target, which are metrics where columns have these names; and the whole of it."""
+    return [target.strip(), target.strip().lstrip("+-").strip(), *re.findall(r"[A-Za-z_]\w*", target)]
 
 
 def load_fit(folder: str | os.PathLike[str]) -> Fit | GraphFit:

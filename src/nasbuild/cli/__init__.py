@@ -18,6 +18,7 @@ from nasbuild.cli import (
     _fit_outputs,
     _graph_commands,
     _import,
+    _init,
     _optimize,
     _search,
 )
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 for command in (
     _demo.demo,
+    _init.init,
     _check.check,
     _fit.fit,
     _fit.explain,

@@ -60,18 +60,7 @@ def check(
         else f"{format_count(total)} architectures"
     )
     out.line(f"space {definition.name}: {size}")
-    stages = [
-        {
-            "stage": stage.name,
-            "depths": list(stage.depths),
-            "modules": json_count(count_modules(stage)),
-            "modules_log10": count_log10(count_modules(stage)),
-            "listed": stage.modules is not None,
-            "features": {f.name: list(f.choices) for f in stage.features},
-            "shared": sorted(stage.shared),
-        }
-        for stage in definition.stages
-    ]
+    stages = stage_records(definition)
     rows = [
         [
             s["stage"],
@@ -95,6 +84,24 @@ def check(
         result["table"] = _table_summary(table)
         _print_table(out, result["table"])
     out.json(result)
+
+
+def stage_records(space: Space) -> list[dict[str, Any]]:
+    """Returns the stages of a space as in JSON output."""
+    from nasbuild.space import count_log10, count_modules, json_count
+
+    return [
+        {
+            "stage": stage.name,
+            "depths": list(stage.depths),
+            "modules": json_count(count_modules(stage)),
+            "modules_log10": count_log10(count_modules(stage)),
+            "listed": stage.modules is not None,
+            "features": {f.name: list(f.choices) for f in stage.features},
+            "shared": sorted(stage.shared),
+        }
+        for stage in space.stages
+    ]
 
 
 def _few(values: Sequence[object], most: int = 40) -> str:

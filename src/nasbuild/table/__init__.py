@@ -25,6 +25,7 @@ from nasbuild.table._table import Note, Table
 from nasbuild.table._train_test_split import Split, k_fold, random_split, stratified_split
 from nasbuild.table._unlabelled import read_architectures
 from nasbuild.table._write import write_architectures, write_table
+from nasbuild.table.infer._commented_yaml import commented_yaml
 from nasbuild.table.infer._infer_space import Guess, guess_space, infer_space
 from nasbuild.table.infer._questions import Question
 
@@ -40,6 +41,7 @@ __all__ = [
     "add_costs",
     "architectures_with_unseen",
     "builtin_tables",
+    "commented_yaml",
     "cost_differences",
     "flat_columns",
     "flat_row",

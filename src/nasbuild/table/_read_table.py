@@ -20,6 +20,7 @@ from nasbuild.table._optuna_storage import is_storage, load_study
 from nasbuild.table._own_table import rows_of_own_table
 from nasbuild.table._rows import RawRow, table_of_rows
 from nasbuild.table._table import Note, Table
+from nasbuild.table.infer._infer_space import Guess, guess_space
 
 _SPACES = {"sd-unet-mini": "sd-unet"}
 """Built-in tables whose space has another name, as only one size of it was measured."""
@@ -58,7 +59,7 @@ def load_builtin(name: str) -> Table:
 
 
 def read_table(
-    source: Any, space: Space, *, skip_bad: bool = False, metrics: list[str] | None = None
+    source: Any, space: Space | None = None, *, skip_bad: bool = False, metrics: list[str] | None = None
 ) -> Table:
     """Read evaluated architectures.
 
@@ -66,14 +67,16 @@ def read_table(
     ----------
     source
         One of the following. A path to JSON Lines, JSON or YAML (our own form or once-for-all
-        configurations), CSV or Parquet, by its ending. ``-`` for JSON Lines on standard input. The name of
-        a built-in table. A polars or pandas frame or an Arrow table with flat columns. An Optuna study.
+        configurations), CSV, Parquet or Excel, by its ending. ``-`` for JSON Lines on standard input. The name of
+        a built-in table. A polars or pandas frame or an Arrow table with flat columns. An Optuna study, or the URL
+        or file of its storage.
     space
-        The space that every row must belong to.
+        The space that every row must belong to. If it names the columns of the user's own table, these are read.
+        If None, it is inferred (`infer_space`), and notes say how.
     skip_bad
         Skip bad rows and note them, instead of refusing the table at the first one.
     metrics
-        Names for the objectives of an Optuna study that has none.
+        Names for the objectives of an Optuna study that has none. Without a space, columns that are metrics.
 
     Raises
     ------
@@ -92,10 +95,24 @@ def read_table(
     >>> read_table(frame, space).columns["acc"].tolist()
     [71.2]
     """
+    guessed: list[Note] = []
+    if space is None:
+        if isinstance(source, str | os.PathLike) and str(source) in builtin_tables():
+            return load_builtin(str(source))
+        guess = guess_space(source, metrics=metrics or ())
+        space, metrics, guessed = guess.space, None, _notes_on(guess)
     space, rows, notes = raw_rows(source, space, metrics)
+    notes = [*guessed, *notes]
     named = isinstance(source, str | os.PathLike)
     where = str(source) if named else "study" if is_study(source) else "frame"
     return table_of_rows(space, rows, source=where, skip_bad=skip_bad, notes=notes)
+
+
+def _notes_on(guess: Guess) -> list[Note]:
+    said = [f"the space was inferred from the table: {', '.join(stage.name for stage in guess.space.stages)}"]
+    said += guess.notes
+    said += [f"{q.text} {q.options[q.answer]} (assumed)" for q in guess.open]
+    return [Note("inferred", text) for text in said]
 
 
 def raw_rows(

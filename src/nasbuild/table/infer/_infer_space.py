@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Collection, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,12 @@ class Guess:
     notes: tuple[str, ...]
     questions: tuple[Question, ...]
     source: str
+    held: Source = field(repr=False, compare=False)
+
+    @property
+    def open(self) -> tuple[Question, ...]:
+        """The questions that were not answered, of which the likeliest answer was taken."""
+        return tuple(question for question in self.questions if not question.given)
 
 
 def infer_space(
@@ -113,6 +119,8 @@ def guess_space(
 ) -> Guess:
     """As `infer_space`, with notes and the questions where several readings are possible.
 
+    ``source`` may also be an earlier guess, whose table is not read again.
+
     Examples
     --------
     >>> import polars as pl
@@ -122,7 +130,7 @@ def guess_space(
     >>> [question.key for question in guess.questions]
     ['seen', 'layers', 'seen.direction']
     """
-    held = read_source(source)
+    held = source.held if isinstance(source, Guess) else read_source(source)
     if not held.good:
         bad = next((row for row in held.rows if isinstance(row, TableError)), None)
         raise TableError("the table is empty" if bad is None else f"no row could be read: {bad}", where=held.where)
@@ -145,7 +153,7 @@ def guess_space(
             break
     questions.check()
     notes = (*draft.notes, *draft.left_out())
-    return Guess(space, len(held.good), notes, tuple(questions.asked), held.where)
+    return Guess(space, len(held.good), notes, tuple(questions.asked), held.where, held)
 
 
 class _Draft:
@@ -360,6 +368,6 @@ def _is_plain(space: Space, source: Source) -> bool:
 
 
 def _space_name(source: Any, held: Source) -> str:
-    named = str(source) if isinstance(source, str | os.PathLike) else held.where
+    named = str(source) if isinstance(source, str | os.PathLike) else held.where.removeprefix("study ")
     stem = re.split(r"[.#]", Path(named.partition("://")[2] or named).name)[0]
     return re.sub(r"[^\w\-]+", "-", stem).strip("-")[:100] or "table"
