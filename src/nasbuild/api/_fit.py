@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -270,8 +269,7 @@ def fit(
     """
     wanted = [targets] if isinstance(targets, str) else list(targets)
     if not isinstance(table, Table):
-        named = None if space is not None else list({name for text in wanted for name in _metrics_in(text)})
-        table = read_table(table, space, metrics=named)
+        table = read_table(table, space, metrics=wanted if space is None else None)
     found = score_fit(
         table,
         wanted,
@@ -283,11 +281,6 @@ def fit(
         progress=progress,
     )
     return with_verbs(found)
-
-
-def _metrics_in(target: str) -> list[str]:
-    """The words of a target, which are metrics where columns have these names; and the whole of it."""
-    return [target.strip(), target.strip().lstrip("+-").strip(), *re.findall(r"[A-Za-z_]\w*", target)]
 
 
 def load_fit(folder: str | os.PathLike[str]) -> Fit | GraphFit:

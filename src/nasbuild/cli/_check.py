@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbuild.cli._inputs import only_graphs, read, required_space, space_with
+from nasbuild.cli._inputs import only_graphs, read, space_with
 from nasbuild.cli._options import (
     CostsOption,
     GraphsOption,
@@ -17,6 +17,7 @@ from nasbuild.cli._options import (
     SpaceOrGraphsOption,
 )
 from nasbuild.cli._output import Output, number
+from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
     from nasbuild.space import Space
@@ -49,10 +50,14 @@ def check(
     if graphs is not None:
         check_graphs(out, only_graphs(graphs, space, merge), data)
         return
-    space = required_space(space)
-    definition = space_with(space, costs)
     table = read(space, data, merge, skip_bad, costs) if data else None
-    definition = table.space if table else merge_stages(definition, merge) if merge else definition
+    if table is not None:
+        definition = table.space
+    elif space is None:
+        raise NasbuildError("there is nothing to check", todo="give --space, --data, or --graphs for networks")
+    else:
+        definition = space_with(space, costs)
+        definition = merge_stages(definition, merge) if merge else definition
     total = count_architectures(definition)
     size = (
         f"{total:,} architectures (about {float(total):.1e})"

@@ -67,7 +67,9 @@ def init(
             guess = guess_space(guess, metrics=metric or (), answers=answers, name=guess.space.name)
     write_text(out_file, commented_yaml(guess))
     space = guess.space
-    out.line(f"{guess.source}: {guess.rows:,} rows, {format_count(count_architectures(space))} architectures\n")
+    total = count_architectures(space)
+    size = f"about {float(total):.1e}" if 10**6 <= total < 10**300 else format_count(total)
+    out.line(f"{guess.source}: {guess.rows:,} rows of {size} possible architectures\n")
     for line in space_drawing(space):
         out.line(line)
     out.line()

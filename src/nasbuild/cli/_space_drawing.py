@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 WIDTH = 80
 _MOST_LAYERS = 12
 _MOST_CHOICES = 12
-_MOST_ALIKE = 3
+_MOST_ALIKE = 6
 _PLAIN = {"■": "#", "□": "o", "│": "|", "…": "...", "↑": "^", "↓": "v", "·": ";"}
 
 

@@ -127,10 +127,10 @@ class FlatLayout:
             value = values.get(column)
             if column in values and not self._is_blank(value) and not _same(value, constant):
                 raise TableError(
-                    f"{shown(value)} is another network than the space has",
+                    f"{shown(value)} is not what the space holds fixed",
                     where=f"{where}, {column}",
                     allowed=[constant],
-                    todo="infer the space again, from a table with all rows",
+                    todo="infer the space again from all rows, or remove the column from constant of the space",
                 )
 
     def _is_blank(self, value: object) -> bool:

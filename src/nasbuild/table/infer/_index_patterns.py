@@ -13,6 +13,9 @@ _DIGITS = re.compile(r"(?<!\dx)(?<!\d)(\d+)(?!\d|x\d)")
 _SEPARATORS = " ._-/[]:()"
 _PLURALS = {"stages": "stage", "layers": "layer", "blocks": "block", "cells": "cell", "units": "unit"}
 _MOST_INDICES = 2
+_BEHIND = (CONTAINERS - {"unit", "units", "module", "modules", "group", "groups", "level", "levels"}) | {"l"}
+"""What is numbered, where it stands behind the feature: ``units_l3``, ``kernel_stage1_block2``."""
+_HOLD_OPS = ("edge", "node", "cell", "slot", "position")
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,12 @@ def _pattern(name: str, texts: list[str], indices: list[int]) -> IndexPattern:
         feature = ".".join(filter(None, [*middle, stripped[-1]]))
         return IndexPattern(name, stripped[0], tuple(indices), feature)
     parts = [word for text in stripped for word in re.split(r"[ ._\-/\[\]:()]+", text) if word]
-    own = [word for word in parts if word.lower() not in CONTAINERS]
+    own = [word for word in parts if word.lower() not in _BEHIND]
     if not own:
-        # A letter such as b or s alone is the feature, not what is numbered.
-        own = parts[-1:]
+        # The word alone is both: operations of edges, or a feature such as b1, b2.
+        if len(parts) == 1 and parts[0].lower() in _HOLD_OPS:
+            return IndexPattern(name, parts[0], tuple(indices), "op")
+        own = parts[:1]
     return IndexPattern(name, "", tuple(indices), "_".join(own) or "choice")
 
 

@@ -81,7 +81,7 @@ def infer_space(
     source
         As in `read_table`.
     metrics
-        Columns that are metrics for sure.
+        Columns that are metrics for sure, or equations of them, such as the targets of a fit.
     answers
         Answers to questions that `guess_space` lists, by their keys.
     name

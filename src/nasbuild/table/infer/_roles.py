@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from nasbuild.table.infer._words import (
     side_of,
 )
 
+_WORD = re.compile(r"[A-Za-z_]\w*")
 _FEW = 12
 _MANY_CHOICES = 60
 
@@ -52,11 +54,12 @@ def column_roles(
     Parameters
     ----------
     wanted
-        Names of columns that are metrics for sure.
+        Names of columns that are metrics for sure, or equations of them.
     literals
         Columns that were nested data, whose name stands before their fields.
     """
     roles = Roles()
+    wanted = {name for text in wanted for name in (text.strip(), text.strip().lstrip("+-").strip(), *_WORD.findall(text))}
     names = frozenset(column.name for column in columns)
     sided = [(column, *_side(column.name, names, literals)) for column in columns]
     structured = any(side == "architecture" for _, side, _ in sided)
@@ -134,8 +137,11 @@ def _role(
             many = False
         elif known.strength == 2:
             return "metric"
+        if many and known.strength:
+            return "metric"
         if many and not is_hyperparameter(rest):
-            return _asked(column, rest, "metric" if known.strength or column.is_fractional or distinct > rows / 2 else "part", questions)
+            likeliest = "metric" if column.is_fractional or distinct > rows / 2 else "part"
+            return _asked(column, rest, likeliest, questions)
         if known.strength == 1 and several <= 1 and not is_hyperparameter(rest) and distinct > 3:
             return _asked(column, rest, "part", questions)
     if structured and side is None and not several:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +15,7 @@ from nasbuild.table.infer._words import DEPTHS, normal
 Part = tuple[TypedColumn, IndexPattern]
 
 _MOST_LAYERS = 1_000
+_MOST_SHARED = 48
 _SHALLOW = 8
 
 
@@ -35,6 +38,7 @@ class StageGuess:
     counted: bool = False
     features: dict[str, tuple[TypedColumn, ...]] = field(default_factory=dict)
     shared: set[str] = field(default_factory=set)
+    container: str = ""
 
 
 @dataclass
@@ -55,9 +59,16 @@ def guess_stages(parts: Sequence[Part], questions: Questions) -> Stages:
     for container in _containers(double):
         own = [part for part in double if part[1].container == container]
         alone = len(_containers(double)) == 1
+        before = len(found.stages)
         single = _layered(found, container, own, single, alone)
+        for stage in found.stages[before:]:
+            stage.container = container
     for container in _containers(single):
+        before = len(found.stages)
         _numbered(found, container, [part for part in single if part[1].container == container], questions)
+        for stage in found.stages[before:]:
+            stage.container = container
+    _tell_apart(found.stages)
     found.stages.sort(key=lambda stage: stage.place)
     return found
 
@@ -136,7 +147,7 @@ def _numbered(found: Stages, container: str, own: list[Part], questions: Questio
         (numbers, feature): parts
         for numbers, features in by_numbers.items()
         for feature, parts in features.items()
-        if all(is_depth(column, feature) for column, _ in parts)
+        if all(is_depth(column, feature, _MOST_SHARED) for column, _ in parts)
     }
     known = set(depths)
     for numbers, features in sorted(by_numbers.items(), key=lambda item: -len(item[0])):
@@ -230,12 +241,12 @@ def _layers_or_blocks(
         return
     siblings = [s for s in found.stages if s.layers > 1 and s.depth is None]
     blocks = {"stages": "stages of one layer", "layers": f"{len(numbers)} layers of one stage"}
-    if len(numbers) <= _SHALLOW and container and not container.lower().endswith(_BLOCKS) and (siblings or _is_word(name)):
+    if len(numbers) <= _SHALLOW and container and (siblings or _is_word(name)):
         blocks = dict(reversed(blocks.items()))
-    if len(whole) < len(slots):
-        del blocks["layers"]
+    if len(whole) < len(slots) or container.lower().endswith(_BLOCKS):
+        blocks = {"stages": blocks["stages"]}
     shown = f"{everything[0][0].name} ... {everything[-1][0].name}"
-    key = name or "layers"
+    key = container or "_".join(slots)
     if len(blocks) > 1:
         answer = questions.ask(key, f"Columns {shown} are numbered once, without a depth. They are", blocks)
     else:
@@ -250,7 +261,7 @@ def _layers_or_blocks(
         found.stages.append(stage)
 
 
-_BLOCKS = ("block", "blocks", "blk", "blks", "layer", "layers", "h", "stage", "stages", "cell", "cells", "unit", "units")
+_BLOCKS = ("block", "blocks", "blk", "blks", "layer", "layers", "h", "stage", "stages", "cell", "cells", "unit", "units", "edge", "node")
 
 
 def _is_word(name: str) -> bool:
@@ -294,3 +305,13 @@ def _by_feature(parts: Sequence[Part]) -> dict[str, list[Part]]:
 def _stage_name(parts: Sequence[Part], container: str, number: int, otherwise: str = "stage") -> str:
     word = next((pattern.word for _, pattern in parts if pattern.container == container), "")
     return f"{word or otherwise}{number}"
+
+
+def _tell_apart(stages: list[StageGuess]) -> None:
+    """Puts the whole container before names that two containers would give."""
+    words = {c: re.split(r"[ ._\-/]+", c)[-1] for c in {stage.container for stage in stages}}
+    counts = Counter(words.values())
+    for stage in stages:
+        before = stage.container[: -len(words[stage.container])].strip(" ._-/")
+        if counts[words[stage.container]] > 1 and before:
+            stage.name = f"{before}.{stage.name}"

@@ -108,6 +108,11 @@ def normal(name: str) -> str:
 def side_of(name: str, names: frozenset[str]) -> tuple[Side | None, str]:
     """What the prefix of a column says, and the rest of its name."""
     study = "number" in names and any(n == "value" or n.startswith(("value_", "values_")) for n in names)
+    if not study and name.startswith("params_"):
+        # Of a study, or counted parameters such as params_m.
+        rest = name.removeprefix("params_")
+        several = sum(other.startswith("params_") for other in names) > 2
+        return ("architecture", rest) if rest and (several or is_hyperparameter(rest)) else (None, name)
     for prefix, side in (*(_OF_STUDY if study else ()), *_PREFIXES):
         if name.startswith(prefix) and len(name) > len(prefix):
             rest = name[len(prefix) :]
