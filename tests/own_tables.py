@@ -6,6 +6,7 @@ import csv
 import json
 import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,14 @@ SLOTS = 4
 METRICS = ("acc", "latency")
 
 
+@cache
+def _shipped() -> Table:
+    return load_builtin("fashion-ofa")
+
+
 def known_table(rows: int = 40) -> Table:
     """Once-for-all networks: five stages of two to four layers with expand and kernel."""
-    table = load_builtin("fashion-ofa")
+    table = _shipped()
     return table.select(range(0, len(table), len(table) // rows)[:rows])
 
 
@@ -108,7 +114,10 @@ def excel(folder: Path, rows: list[dict[str, Any]]) -> Path:
 
 
 def json_list(folder: Path, rows: list[dict[str, Any]]) -> Path:
-    own = [{"name": r["id"], "config": wide(r), "result": {"acc": r["acc"], "latency": r["latency"]}} for r in rows]
+    own = [
+        {"name": r["id"], "config": wide(r), "result": {"acc": r["acc"], "latency": r["latency"]}}
+        for r in rows
+    ]
     path = folder / "runs.json"
     path.write_text(json.dumps(own))
     return path
@@ -143,7 +152,9 @@ def _study(storage: Any, rows: list[dict[str, Any]]) -> None:
     sizes = {"d": [2, 3, 4], "k": [3, 5, 7], "e": [3, 4, 6]}
     for r in rows:
         params = {name: value for name, value in wide(r).items() if value is not None}
-        distributions = {name: optuna.distributions.CategoricalDistribution(sizes[name[0]]) for name in params}
+        distributions = {
+            name: optuna.distributions.CategoricalDistribution(sizes[name[0]]) for name in params
+        }
         study.add_trial(
             optuna.create_trial(params=params, distributions=distributions, values=[r["acc"], r["latency"]])
         )
@@ -166,7 +177,12 @@ def wandb_csv(folder: Path, rows: list[dict[str, Any]]) -> Path:
     own = [
         {"Name": r["id"], "State": "finished", "Created": "2026-01-01T00:00:00", "config.batch_size": 64}
         | wide(r, "config.")
-        | {"summary.acc": r["acc"], "summary.latency": r["latency"], "summary._runtime": 10.0 + n, "summary._step": 3}
+        | {
+            "summary.acc": r["acc"],
+            "summary.latency": r["latency"],
+            "summary._runtime": 10.0 + n,
+            "summary._step": 3,
+        }
         for n, r in enumerate(rows)
     ]
     return _csv(folder / "wandb.csv", own)
@@ -174,7 +190,12 @@ def wandb_csv(folder: Path, rows: list[dict[str, Any]]) -> Path:
 
 def mlflow_csv(folder: Path, rows: list[dict[str, Any]]) -> Path:
     own = [
-        {"run_id": f"{n:032x}", "experiment_id": 0, "status": "FINISHED", "start_time": f"2026-01-01 00:00:{n:02}"}
+        {
+            "run_id": f"{n:032x}",
+            "experiment_id": 0,
+            "status": "FINISHED",
+            "start_time": f"2026-01-01 00:00:{n:02}",
+        }
         | {"metrics.latency": r["latency"], "metrics.acc": r["acc"]}
         | {f"params.stage{u}_depth": r["d"][u] for u in range(5)}
         | {f"params.stage{u}_layer{n}_kernel": r["k"][u][n] for u in range(5) for n in range(SLOTS)}
@@ -194,7 +215,11 @@ def once_for_all_json(folder: Path, rows: list[dict[str, Any]]) -> Path:
 
 def dicts_csv(folder: Path, rows: list[dict[str, Any]]) -> Path:
     own = [
-        {"Sub-network": repr(once_for_all(r)), "Date": f"2026-01-01 00:00:{n:02}", "Latency (ms)": r["latency"]}
+        {
+            "Sub-network": repr(once_for_all(r)),
+            "Date": f"2026-01-01 00:00:{n:02}",
+            "Latency (ms)": r["latency"],
+        }
         | {"Top-1 Acc (%)": r["acc"]}
         for n, r in enumerate(rows)
     ]

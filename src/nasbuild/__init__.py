@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         load_builtin,
         read_architectures,
         read_table,
+        template,
         write_table,
     )
 
@@ -88,6 +89,7 @@ _ROOMS = {
     "save_space": "space",
     "shrink": "api",
     "space_from_dict": "space",
+    "template": "table",
     "to_dict": "space",
     "write_table": "table",
 }
@@ -127,6 +129,7 @@ __all__ = [
     "save_space",
     "shrink",
     "space_from_dict",
+    "template",
     "to_dict",
     "write_table",
 ]

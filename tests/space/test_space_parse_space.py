@@ -32,7 +32,9 @@ LISTED = "name: s\nstages:\n- {features: {k: [1, 2]}, modules: %s}"
 METRIC = "name: s\nstages: [{depth: 1}]\nmetrics: %s"
 NAME_RULE = "allowed: printable texts of 1 to 200 characters without spaces around them"
 CHOICE_RULE = "allowed: finite numbers, true, false and printable texts of 1 to 200 characters"
-TOP = "allowed: name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns"
+TOP = (
+    "allowed: name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns"
+)
 KINDS = "allowed: categorical, ordered, numeric"
 TWO = "name: s\nstages: [{name: a, depth: 1, features: {k: %s}}, {name: b, depth: 1, features: {k: %s}}]"
 

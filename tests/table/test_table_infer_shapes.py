@@ -25,7 +25,9 @@ def test_a_table_of_any_shape_is_read_as_it_is(shape, tmp_path):
     assert [set(stage.depths) for stage in space.layered] == depths
     assert space.globals is None
     # The architectures and labels that the file was made of.
-    assert [to_dict(space, a) for a in found.architectures] == [to_dict(table.space, a) for a in table.architectures]
+    assert [to_dict(space, a) for a in found.architectures] == [
+        to_dict(table.space, a) for a in table.architectures
+    ]
     directions = {metric.direction: name for name, metric in found.metrics.items()}
     np.testing.assert_array_equal(found.columns[directions["maximize"]], table.columns["acc"])
     np.testing.assert_array_equal(found.columns[directions["minimize"]], table.columns["latency_cpu"])

@@ -21,6 +21,7 @@ from nasbuild.cli import (
     _init,
     _optimize,
     _search,
+    _template,
 )
 from nasbuild.cli._output import begin, restoring_stdout
 from nasbuild.errors import NasbuildError
@@ -36,6 +37,7 @@ app = typer.Typer(
 for command in (
     _demo.demo,
     _init.init,
+    _template.template,
     _check.check,
     _fit.fit,
     _fit.explain,

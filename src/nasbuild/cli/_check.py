@@ -54,7 +54,9 @@ def check(
     if table is not None:
         definition = table.space
     elif space is None:
-        raise NasbuildError("there is nothing to check", todo="give --space, --data, or --graphs for networks")
+        raise NasbuildError(
+            "there is nothing to check", todo="give --space, --data, or --graphs for networks"
+        )
     else:
         definition = space_with(space, costs)
         definition = merge_stages(definition, merge) if merge else definition

@@ -52,7 +52,9 @@ def init(
     out = Output(as_json)
     check_output(out_file, SPACES, "a space")
     if out_file.exists() and not overwrite:
-        raise NasbuildError("is there already", where=str(out_file), todo="give another --out, or --overwrite")
+        raise NasbuildError(
+            "is there already", where=str(out_file), todo="give another --out, or --overwrite"
+        )
     answers = dict(map(_answer, answer or ()))
     guess = guess_space(data, metrics=metric or (), answers=answers)
     interactive = sys.stdin.isatty() and sys.stdout.isatty() and not as_json
@@ -74,7 +76,9 @@ def init(
         out.line(line)
     out.line()
     for question in guess.open:
-        out.line(f"assumed: {question.text} {question.options[question.answer]} ({_as_option(question)})", "yellow")
+        out.line(
+            f"assumed: {question.text} {question.options[question.answer]} ({_as_option(question)})", "yellow"
+        )
     for note in guess.notes:
         out.line(f"note: {note}", "yellow")
     for line in _next_steps(guess, data, out_file):
@@ -86,7 +90,13 @@ def init(
             "stages": stage_records(space),
             "metrics": {m.name: {"direction": m.direction, "unit": m.unit} for m in space.metrics.values()},
             "questions": [
-                {"key": q.key, "text": q.text, "options": dict(q.options), "answer": q.answer, "given": q.given}
+                {
+                    "key": q.key,
+                    "text": q.text,
+                    "options": dict(q.options),
+                    "answer": q.answer,
+                    "given": q.given,
+                }
                 for q in guess.questions
             ],
             "notes": list(guess.notes),

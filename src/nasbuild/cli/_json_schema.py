@@ -77,6 +77,18 @@ class InitOutput(_Output):
     """What was left out, and what a space cannot say."""
 
 
+class TemplateOutput(_Output):
+    """The table to fill in."""
+
+    command: Literal["template"]
+    out: str
+    """The file that was written."""
+    rows: int
+    """Number of rows in it."""
+    pairs: int
+    """Number of different pairs of choices or depths that occur together."""
+
+
 class FitOutput(_Output):
     """The fit folder, and the reliability of each target."""
 
@@ -283,7 +295,7 @@ class DemoOutput(_Output):
 
 
 CommandOutput = Annotated[
-    CheckOutput | InitOutput | FitOutput | ExplainOutput | CompareOutput | ModulesOutput | PredictOutput | BuildOutput | EquationsOutput
+    CheckOutput | InitOutput | TemplateOutput | FitOutput | ExplainOutput | CompareOutput | ModulesOutput | PredictOutput | BuildOutput | EquationsOutput
     | ShrinkOutput | SearchOutput | EvaluateOutput | OptimizeOutput | ReportOutput | BenchOutput | ImportOutput | DemoOutput,
     Field(discriminator="command"),
 ]  # fmt: skip

@@ -5,6 +5,7 @@ encodes these as graphs. Holds the built-in spaces.
 """
 
 from nasbuild.space._architecture_id import architecture_id, module_id
+from nasbuild.space._balanced_sample import balanced_sample, changed_sample, pair_coverage
 from nasbuild.space._check_architecture import contains, parse_architecture, parse_module, to_dict
 from nasbuild.space._columns import Columns, StageSource
 from nasbuild.space._count import (
@@ -92,7 +93,9 @@ __all__ = [
     "TiedStages",
     "allowed_modules",
     "architecture_id",
+    "balanced_sample",
     "builtin_spaces",
+    "changed_sample",
     "choice_key",
     "contains",
     "costs_to_dict",
@@ -123,6 +126,7 @@ __all__ = [
     "mutate_layer",
     "mutate_module",
     "neighbour_codes",
+    "pair_coverage",
     "parse_architecture",
     "parse_module",
     "random_architecture",

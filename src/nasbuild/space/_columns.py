@@ -13,7 +13,18 @@ from nasbuild.space._plain_data import mapping_of
 if TYPE_CHECKING:
     from nasbuild.space._space import Choice, Space, Stage
 
-_KEYS = ("separator", "decimal", "missing", "id", "globals", "stages", "metrics", "constant", "ignore", "literals")
+_KEYS = (
+    "separator",
+    "decimal",
+    "missing",
+    "id",
+    "globals",
+    "stages",
+    "metrics",
+    "constant",
+    "ignore",
+    "literals",
+)
 _DEPTH = "depth"
 _GLOBALS = "globals"
 LITERALS = ("python", "json")
@@ -111,13 +122,19 @@ def read_columns(space: Space, data: object) -> Columns | None:
         raise SpaceError("the space has no globals", where="columns.globals")
     separator, decimal = top.get("separator"), top.get("decimal", ".")
     if separator is not None and (not isinstance(separator, str) or len(separator) != 1):
-        raise SpaceError(f"{shown(separator)} is not a separator", where="columns.separator", allowed="one character")
+        raise SpaceError(
+            f"{shown(separator)} is not a separator", where="columns.separator", allowed="one character"
+        )
     if decimal not in (".", ","):
-        raise SpaceError(f"{shown(decimal)} is not a decimal mark", where="columns.decimal", allowed=(".", ","))
+        raise SpaceError(
+            f"{shown(decimal)} is not a decimal mark", where="columns.decimal", allowed=(".", ",")
+        )
     literals = _texts_by_name(top.get("literals"), "columns.literals")
     for name, kind in literals.items():
         if kind not in LITERALS:
-            raise SpaceError(f"{shown(kind)} is not a notation", where=f"columns.literals.{name}", allowed=LITERALS)
+            raise SpaceError(
+                f"{shown(kind)} is not a notation", where=f"columns.literals.{name}", allowed=LITERALS
+            )
     return Columns(
         stages,
         _texts_by_name(top.get("metrics"), "columns.metrics"),
@@ -170,7 +187,9 @@ def _stage_source(stage: Stage, data: object, where: str) -> StageSource:
         listed = given if isinstance(given, list) else [given]
         found = tuple(_column(one, f"{where}.{name}") for one in listed)
         if name == _DEPTH and not stage.is_globals:
-            raise SpaceError("a feature named depth can't have columns of its own", where=where, todo="rename it")
+            raise SpaceError(
+                "a feature named depth can't have columns of its own", where=where, todo="rename it"
+            )
         most = max(stage.depths)
         if len(found) not in (1, most) and len(found) < most:
             raise SpaceError(

@@ -22,6 +22,7 @@ from nasbuild.table._merge_stages import merge_table
 from nasbuild.table._ofa import ofa_to_arch
 from nasbuild.table._read_table import builtin_tables, load_builtin, read_table
 from nasbuild.table._table import Note, Table
+from nasbuild.table._template import template, template_architectures, template_rows
 from nasbuild.table._train_test_split import Split, k_fold, random_split, stratified_split
 from nasbuild.table._unlabelled import read_architectures
 from nasbuild.table._write import write_architectures, write_table
@@ -61,6 +62,9 @@ __all__ = [
     "stratified_split",
     "table_from_evaluations",
     "table_to_dicts",
+    "template",
+    "template_architectures",
+    "template_rows",
     "to_frame",
     "unseen_choices",
     "unseen_text",

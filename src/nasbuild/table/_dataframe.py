@@ -52,7 +52,11 @@ def rows_of_frame(space: Space, frame: Any, source: str) -> tuple[Iterator[RawRo
     columns = columns_of_frame(frame, source)
     numeric = {column.name for column in columns if column.numeric}
     layout = FlatLayout.of(space, [c.name for c in columns], source, numeric.__contains__)
-    needed = {c.name: _values(c, c.single and c.name in layout.columns, source) for c in columns if _is_needed(c.name, layout)}
+    needed = {
+        c.name: _values(c, c.single and c.name in layout.columns, source)
+        for c in columns
+        if _is_needed(c.name, layout)
+    }
     rows = (
         (f"{source}, row {number}", dict(zip(needed, values, strict=True)))
         for number, values in enumerate(zip(*needed.values(), strict=True))

@@ -31,7 +31,9 @@ def read_excel(path: Path) -> pl.DataFrame:
     except (zipfile.BadZipFile, OSError) as error:
         raise TableError(f"is not an Excel workbook ({error})", where=str(path)) from None
     if size > most_bytes():
-        raise TableError(f"is longer than {most_bytes():,} bytes once expanded", where=str(path), todo=RAISE_LIMIT)
+        raise TableError(
+            f"is longer than {most_bytes():,} bytes once expanded", where=str(path), todo=RAISE_LIMIT
+        )
     if not is_installed("fastexcel"):
         raise absent(ModuleNotFoundError(name="fastexcel"))
     import fastexcel

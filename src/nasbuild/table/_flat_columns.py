@@ -135,7 +135,9 @@ class FlatLayout:
 
     def _is_blank(self, value: object) -> bool:
         own = self.names.own
-        return is_missing(value) or (own is not None and isinstance(value, str) and value.strip() in own.missing)
+        return is_missing(value) or (
+            own is not None and isinstance(value, str) and value.strip() in own.missing
+        )
 
     def _require(self, where: str) -> None:
         """Check the columns that every architecture needs; deeper layers are checked row by row."""

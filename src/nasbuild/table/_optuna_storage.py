@@ -74,12 +74,18 @@ def load_study(source: str) -> Study:
 def _database(path: str, where: str) -> str:
     _existing(path, where)
     try:
-        with contextlib.closing(sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)) as base:
-            found = base.execute("select count(*) from sqlite_master where name in ('studies', 'trials')").fetchone()
+        with contextlib.closing(
+            sqlite3.connect(f"{Path(path).absolute().as_uri()}?mode=ro", uri=True)
+        ) as base:
+            found = base.execute(
+                "select count(*) from sqlite_master where name in ('studies', 'trials')"
+            ).fetchone()
     except sqlite3.Error as error:
         raise TableError(f"is not a SQLite database ({error})", where=where) from None
     if found[0] != 2:
-        raise TableError("is not a storage of Optuna", where=where, todo="give the table itself, or another file")
+        raise TableError(
+            "is not a storage of Optuna", where=where, todo="give the table itself, or another file"
+        )
     return f"{_SQLITE_URL}{path}"
 
 
@@ -90,7 +96,9 @@ def _journal(path: str) -> Any:
     with Path(path).open("rb") as stream:
         first = stream.readline(2000)
     if not first.lstrip().startswith(b"{") or b'"op_code"' not in first:
-        raise TableError("is not a journal of Optuna", where=path, todo="give the table itself, or another file")
+        raise TableError(
+            "is not a journal of Optuna", where=path, todo="give the table itself, or another file"
+        )
     return optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(path))
 
 

@@ -133,7 +133,11 @@ def _of_text(path: Path, form: str, columns: Columns | None) -> Source:
 
 
 def _of_frame(frame: Any, where: str) -> Source:
-    if hasattr(frame, "iloc") and hasattr(frame, "index") and isinstance(getattr(frame.index, "name", None), str):
+    if (
+        hasattr(frame, "iloc")
+        and hasattr(frame, "index")
+        and isinstance(getattr(frame.index, "name", None), str)
+    ):
         # The index is a column when it is written to a file, too.
         frame = frame if frame.index.name in frame.columns else frame.reset_index()
     values = values_of_frame(frame, where)

@@ -95,7 +95,9 @@ def write_architectures(
     columns = {n: np.array([_number(row["metrics"].get(n)) for row in rows], dtype=np.float64) for n in names}
     architectures = [parse_architecture(space, row["arch"]) for row in rows]
     extra_fields = list(dict.fromkeys(key for row in rows for key in row if key not in _OWN))
-    table = to_arrow(space, [row[ID] for row in rows], architectures, columns, apart=bool(extra_fields), own=True)
+    table = to_arrow(
+        space, [row[ID] for row in rows], architectures, columns, apart=bool(extra_fields), own=True
+    )
     for name in extra_fields:
         table = table.append_column(name, arrow_column([row.get(name) for row in rows]))
     _write_columns(space, table, path, form)

@@ -14,7 +14,7 @@ from nasbuild.table.infer._stages import StageGuess
 from nasbuild.table.infer._typed_columns import TypedColumn, Value, sorted_choices
 from nasbuild.table.infer._words import normal
 
-_MANY = 40
+_MANY = 20
 _KERNELS = ("k", "ks", "kernel_size", "kernel_sizes", "kernels")
 _EXPANDS = ("e", "er", "expand_ratio", "expand_ratios", "expansion")
 
@@ -72,7 +72,9 @@ def column_choices(column: TypedColumn) -> Choices:
 def settled_choices(name: str, found: Sequence[Choices], notes: list[str]) -> list[list[Any]]:
     """The choices of a feature in each stage, all of one type, as one feature has one kind."""
     everything = sorted_choices(value for one in found for value in one.values)
-    types = {"bool" if isinstance(v, bool) else "text" if isinstance(v, str) else "number" for v in everything}
+    types = {
+        "bool" if isinstance(v, bool) else "text" if isinstance(v, str) else "number" for v in everything
+    }
     missing = sum(one.missing for one in found)
     texts = len(types) > 1
     if missing and types != {"text"} and not can_be_none():

@@ -133,7 +133,9 @@ def guess_space(
     held = source.held if isinstance(source, Guess) else read_source(source)
     if not held.good:
         bad = next((row for row in held.rows if isinstance(row, TableError)), None)
-        raise TableError("the table is empty" if bad is None else f"no row could be read: {bad}", where=held.where)
+        raise TableError(
+            "the table is empty" if bad is None else f"no row could be read: {bad}", where=held.where
+        )
     questions = Questions(answers or {})
     columns = typed_columns(held)
     roles = column_roles(columns, metrics, held.literals, questions)
@@ -197,13 +199,17 @@ class _Draft:
                 todo="rename the columns that do, or write space.yaml yourself",
             )
 
-    def _settled(self, guesses: list[StageGuess], choices: list[dict[str, Choices]]) -> list[dict[str, list[Any]]]:
+    def _settled(
+        self, guesses: list[StageGuess], choices: list[dict[str, Choices]]
+    ) -> list[dict[str, list[Any]]]:
         """Choices by stage and feature; a feature of one name has one type everywhere."""
         names = dict.fromkeys(feature for one in choices for feature in one)
         settled: list[dict[str, list[Any]]] = [{} for _ in guesses]
         for name in names:
             at = [u for u, one in enumerate(choices) if name in one]
-            for u, values in zip(at, settled_choices(name, [choices[u][name] for u in at], self.notes), strict=True):
+            for u, values in zip(
+                at, settled_choices(name, [choices[u][name] for u in at], self.notes), strict=True
+            ):
                 settled[u][name] = values
         return settled
 
@@ -221,7 +227,9 @@ class _Draft:
         if len(layers) == 1 and all(len(values) < 2 for values in features.values()):
             # It is the same in every row.
             columns = [c for columns in stage.features.values() for c in columns]
-            self._constant += [c for c in [*columns, *([stage.depth] if stage.depth else [])] if c.is_constant]
+            self._constant += [
+                c for c in [*columns, *([stage.depth] if stage.depth else [])] if c.is_constant
+            ]
             self._ignored += [c for c in columns if not c.is_constant]
             return
         name = _unused(f"stage{len(self._stages) + 1}" if self.source.own_form else stage.name, taken)
@@ -249,8 +257,14 @@ class _Draft:
             if column.is_constant:
                 self._constant.append(column)
                 continue
-            feature = pattern.feature if pattern.container in ("", GLOBALS) else f"{pattern.container}.{pattern.feature}"
-            name = _unused("resolution" if feature == "r" and self.usual_words else feature, set(self._globals))
+            feature = (
+                pattern.feature
+                if pattern.container in ("", GLOBALS)
+                else f"{pattern.container}.{pattern.feature}"
+            )
+            name = _unused(
+                "resolution" if feature == "r" and self.usual_words else feature, set(self._globals)
+            )
             self._globals[name] = settled_choices(name, [column_choices(column)], self.notes)[0]
             self._columns[GLOBALS][name] = column.name
 
@@ -267,7 +281,9 @@ class _Draft:
                     "maximize": "more is better",
                     "minimize": "less is better",
                 }
-                answer = questions.ask(f"{name}.direction", f"Of the metric {name!r}, what is better?", options)
+                answer = questions.ask(
+                    f"{name}.direction", f"Of the metric {name!r}, what is better?", options
+                )
                 direction = None if answer == "none" else answer
             if direction is not None:
                 self._metrics[name] = {"direction": direction, "unit": known.unit or _percent(name, column)}
@@ -300,7 +316,11 @@ class _Draft:
         data: dict[str, Any] = {"name": name, "metrics": self._metrics}
         if self._globals:
             data[GLOBALS] = self._globals
-        return {**data, "stages": self._stages, "columns": {k: v for k, v in columns.items() if v or k == "stages"}}
+        return {
+            **data,
+            "stages": self._stages,
+            "columns": {k: v for k, v in columns.items() if v or k == "stages"},
+        }
 
     def left_out(self) -> list[str]:
         """Sentences on columns that are not part of the space."""
@@ -308,7 +328,9 @@ class _Draft:
         if self._constant:
             notes.append(f"the same in every row, so left out: {_names([c.name for c in self._constant])}")
         if self._ignored:
-            notes.append(f"neither architecture nor metric, so left out: {_names([c.name for c in self._ignored])}")
+            notes.append(
+                f"neither architecture nor metric, so left out: {_names([c.name for c in self._ignored])}"
+            )
         return notes
 
 

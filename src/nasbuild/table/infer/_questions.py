@@ -63,4 +63,6 @@ class Questions:
         known = {question.key for question in self.asked}
         for key in self._answers:
             if key not in known:
-                raise TableError(f"nothing is asked about {key!r}", where="answers", allowed=sorted(known) or None)
+                raise TableError(
+                    f"nothing is asked about {key!r}", where="answers", allowed=sorted(known) or None
+                )

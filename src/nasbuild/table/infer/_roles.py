@@ -59,7 +59,11 @@ def column_roles(
         Columns that were nested data, whose name stands before their fields.
     """
     roles = Roles()
-    wanted = {name for text in wanted for name in (text.strip(), text.strip().lstrip("+-").strip(), *_WORD.findall(text))}
+    wanted = {
+        name
+        for text in wanted
+        for name in (text.strip(), text.strip().lstrip("+-").strip(), *_WORD.findall(text))
+    }
     names = frozenset(column.name for column in columns)
     sided = [(column, *_side(column.name, names, literals)) for column in columns]
     structured = any(side == "architecture" for _, side, _ in sided)
@@ -72,7 +76,12 @@ def column_roles(
         several = sizes[pattern.container, pattern.feature, len(pattern.indices)]
         role = _role(column, side, rest, several, wanted, structured, questions)
         if role == "metric":
-            if pattern.indices and several > _FEW and column.name not in wanted and metric_words(rest).strength < 2:
+            if (
+                pattern.indices
+                and several > _FEW
+                and column.name not in wanted
+                and metric_words(rest).strength < 2
+            ):
                 # Values of each epoch or layer are no metrics of the network.
                 roles.ignored.append(column)
                 continue
@@ -100,7 +109,11 @@ def _side(name: str, names: frozenset[str], literals: Collection[str]) -> tuple[
 def _id_column(sided: Sequence[tuple[TypedColumn, Side | None, str]]) -> TypedColumn | None:
     found: dict[str, TypedColumn] = {}
     for column, side, rest in sided:
-        whole = column.type == "number" and not column.is_fractional and not (column.distinct and column.distinct[0] < 0)
+        whole = (
+            column.type == "number"
+            and not column.is_fractional
+            and not (column.distinct and column.distinct[0] < 0)
+        )
         if side == "metric" or column.n_missing or not (whole or column.type == "text"):
             continue
         if len(column.distinct) == len(column.values) and all(
@@ -122,7 +135,12 @@ def _role(
     """metric, part, constant or ignored."""
     if column.name in wanted or rest in wanted or metric_name(rest) in wanted:
         return "metric" if column.type == "number" else "ignored"
-    if side == "ignore" or column.type == "other" or describes_run(rest) or (normal(rest) in IDS and side is None and not several):
+    if (
+        side == "ignore"
+        or column.type == "other"
+        or describes_run(rest)
+        or (normal(rest) in IDS and side is None and not several)
+    ):
         return "ignored"
     rows = len(column.values)
     distinct = len(column.distinct)
@@ -153,7 +171,11 @@ def _role(
 
 
 def _asked(column: TypedColumn, rest: str, likeliest: str, questions: Questions) -> str:
-    texts = {"metric": "was measured: a metric", "part": "was chosen: a part of the network", "ignored": "leave it out"}
+    texts = {
+        "metric": "was measured: a metric",
+        "part": "was chosen: a part of the network",
+        "ignored": "leave it out",
+    }
     order = [likeliest, *(key for key in texts if key != likeliest)]
     shown = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in column.distinct[:3])
     text = f"Column {column.name!r} has {len(column.distinct):,} numbers ({shown}, ...). What is it?"

@@ -128,7 +128,9 @@ def _layered(found: Stages, container: str, own: list[Part], single: list[Part],
                 stage.shared.add(feature)
             else:
                 found.left.append(column)
-    found.plain = _plain_depths(found.plain, {container: [s for s in stages.values()]} if len(stages) == 1 else {})
+    found.plain = _plain_depths(
+        found.plain, {container: [s for s in stages.values()]} if len(stages) == 1 else {}
+    )
     for stage in stages.values():
         stage.counted = stage.depth is None and _trails_off(stage)
     found.stages += stages.values()
@@ -256,12 +258,30 @@ def _layers_or_blocks(
         return
     for number in numbers:
         at = {f: c for f, parts in slots.items() for c, p in parts if p.indices[0] == number}
-        stage = StageGuess(_stage_name(everything, container, number, "layer"), min(c.place for c in at.values()), 1)
+        stage = StageGuess(
+            _stage_name(everything, container, number, "layer"), min(c.place for c in at.values()), 1
+        )
         stage.features = {feature: (column,) for feature, column in at.items()}
         found.stages.append(stage)
 
 
-_BLOCKS = ("block", "blocks", "blk", "blks", "layer", "layers", "h", "stage", "stages", "cell", "cells", "unit", "units", "edge", "node")
+_BLOCKS = (
+    "block",
+    "blocks",
+    "blk",
+    "blks",
+    "layer",
+    "layers",
+    "h",
+    "stage",
+    "stages",
+    "cell",
+    "cells",
+    "unit",
+    "units",
+    "edge",
+    "node",
+)
 
 
 def _is_word(name: str) -> bool:

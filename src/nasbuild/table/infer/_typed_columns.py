@@ -83,7 +83,12 @@ def _typed(name: str, cells: Sequence[Any], place: int) -> TypedColumn:
         texts = [text for text in strangers if isinstance(text, str) and text.strip().lower() != "none"]
         marks = [text.strip() for text in texts if not any(c.isalnum() for c in text)]
         few = sum(strangers.values()) <= len(held) / 2
-        if not any(isinstance(s, bool) for s in strangers) and few and len(set(marks)) <= 1 and len(marks) == len(texts):
+        if (
+            not any(isinstance(s, bool) for s in strangers)
+            and few
+            and len(set(marks)) <= 1
+            and len(marks) == len(texts)
+        ):
             return TypedColumn(name, "number", tuple(numbers), place, marks[0] if marks else None)
         return TypedColumn(name, "text", tuple(None if v is None else _text(v) for v in values), place)
     return TypedColumn(name, "other", tuple(map(str, values)), place)
@@ -96,7 +101,13 @@ def _is_empty(cell: Any) -> bool:
 
 
 def _truth(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else _TRUTH.get(value.strip().lower()) if isinstance(value, str) else None
+    return (
+        value
+        if isinstance(value, bool)
+        else _TRUTH.get(value.strip().lower())
+        if isinstance(value, str)
+        else None
+    )
 
 
 def _number(value: Any) -> int | float | None:

@@ -18,7 +18,9 @@ _LESS = frozenset(
     "perplexity fid kid mse rmse mae mape nll kld kl bpb bpc bpw lpips nme eer epe cycles edp joule joules".split()
 )
 _MORE_WEAK = frozenset("score quality".split())
-_LESS_WEAK = frozenset("size time memory mem vram ram cost power area bytes mb gb kb duration runtime delay ms us".split())
+_LESS_WEAK = frozenset(
+    "size time memory mem vram ram cost power area bytes mb gb kb duration runtime delay ms us".split()
+)
 _SPREAD = frozenset("std stddev var variance sem stderr".split())
 _SPLITS = frozenset("val valid validation test eval".split())
 _UNITS = {"ms": "ms", "us": "us", "mb": "MB", "gb": "GB", "kb": "KB", "mj": "mJ", "mw": "mW", "fps": "1/s"}
