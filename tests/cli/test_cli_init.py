@@ -6,11 +6,11 @@ import csv
 import json
 
 import pytest
-from own_tables import dicts_csv, german_csv, known_table, nested_jsonl, plain_rows, wide_csv
 
 from nasbuild.cli._space_drawing import space_drawing
 from nasbuild.space import load_space
 from nasbuild.table import read_table
+from own_tables import dicts_csv, german_csv, known_table, nested_jsonl, plain_rows, wide_csv
 
 ROWS = plain_rows(known_table(40))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from own_tables import SHAPES, SLOW, known_table, plain_rows
 
 from nasbuild.space import load_space, save_space, to_dict
 from nasbuild.table import guess_space, read_table
+from own_tables import SHAPES, SLOW, known_table, plain_rows
 
 KNOWN = known_table()
 

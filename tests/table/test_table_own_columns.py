@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from own_tables import SHAPES, known_table, plain_rows
 from table_samples import refusal
 
 from nasbuild.errors import NasbuildError
@@ -19,6 +18,7 @@ from nasbuild.table import (
     write_architectures,
     write_table,
 )
+from own_tables import SHAPES, known_table, plain_rows
 
 SPACE = space_from_yaml(
     """

@@ -5,7 +5,8 @@ encodes these as graphs. Holds the built-in spaces.
 """
 
 from nasbuild.space._architecture_id import architecture_id, module_id
-from nasbuild.space._balanced_sample import balanced_sample, changed_sample, pair_coverage
+from nasbuild.space._balanced_sample import balanced_sample
+from nasbuild.space._changed_sample import changed_sample
 from nasbuild.space._check_architecture import contains, parse_architecture, parse_module, to_dict
 from nasbuild.space._columns import Columns, StageSource
 from nasbuild.space._count import (
@@ -17,6 +18,7 @@ from nasbuild.space._count import (
 )
 from nasbuild.space._declared_costs import Cost, CostFactor, CostProduct, CostValues
 from nasbuild.space._declared_costs_file import costs_to_dict, read_costs
+from nasbuild.space._design_levels import pair_coverage
 from nasbuild.space._distinct_modules import StageModules, group_codes, group_modules, group_stages
 from nasbuild.space._fixed_parts import allowed_modules, fix_parts
 from nasbuild.space._merge_stages import merge_architecture, merge_stages

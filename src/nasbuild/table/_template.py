@@ -55,7 +55,7 @@ def template(
     >>> frame.height, frame["acc"].null_count()
     (12, 12)
     >>> sorted(frame["stage1.0.op"].value_counts()["count"].to_list())
-    [2, 2, 2, 3, 3]
+    [4, 4, 4]
     """
     found = template_architectures(space, n, seed=seed, near=near, changes=changes)
     empty = {name: np.full(n, np.nan) for name in _metrics(space)}

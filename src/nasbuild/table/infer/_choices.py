@@ -10,7 +10,7 @@ from typing import Any
 from nasbuild.errors import SpaceError
 from nasbuild.space import space_from_dict
 from nasbuild.table._flat_columns import NONE, choice_text
-from nasbuild.table.infer._stages import StageGuess
+from nasbuild.table.infer._stage_guess import StageGuess
 from nasbuild.table.infer._typed_columns import TypedColumn, Value, sorted_choices
 from nasbuild.table.infer._words import normal
 

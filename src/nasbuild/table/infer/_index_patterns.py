@@ -52,6 +52,7 @@ def index_patterns(names: Sequence[str]) -> list[IndexPattern]:
     # Texts between indices; numbers that are none belong to the texts.
     texts = [[parts[0]] for parts in pieces]
     indices: list[list[int]] = [[] for _ in names]
+    only = _only_stage(pieces)
     for position in range(1, max((len(parts) for parts in pieces), default=1), 2):
         numbers: dict[tuple[str, ...], set[str]] = {}
         for parts, own in zip(pieces, texts, strict=True):
@@ -61,12 +62,24 @@ def index_patterns(names: Sequence[str]) -> list[IndexPattern]:
         for parts, own, found, key in zip(pieces, texts, indices, before, strict=True):
             if position >= len(parts):
                 continue
-            if len(numbers[key]) > 1 and len(found) < _MOST_INDICES:
+            counts = len(numbers[key]) > 1 or (position == 1 and parts[1] == only)
+            if counts and len(found) < _MOST_INDICES:
                 found.append(int(parts[position]))
                 own.append(parts[position + 1])
             else:
                 own[-1] += parts[position] + parts[position + 1]
     return [_pattern(name, t, i) for name, t, i in zip(names, texts, indices, strict=True)]
+
+
+def _only_stage(pieces: Sequence[Sequence[str]]) -> str | None:
+    """The first number of names with two, if it is the same in all and the second one varies: ``k1_1``, ``k1_2``."""
+    double = [parts for parts in pieces if len(parts) > 3]
+    firsts = {parts[1] for parts in double}
+    seconds: dict[tuple[str, str], set[str]] = {}
+    for parts in double:
+        seconds.setdefault((parts[0], parts[2]), set()).add(parts[3])
+    varies = any(len(found) > 1 for found in seconds.values())
+    return firsts.pop() if len(firsts) == 1 and varies else None
 
 
 def _pattern(name: str, texts: list[str], indices: list[int]) -> IndexPattern:

@@ -8,44 +8,51 @@ from typing import Literal
 
 Side = Literal["architecture", "metric", "ignore"]
 
-_BETTER_MORE = frozenset(
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(_listed(text))
+
+
+_BETTER_MORE = _set(
     "acc accuracy top1 top5 auc auroc f1 map ap miou iou psnr ssim bleu rouge precision recall r2 fps qps tps throughput em "
-    "mcc ndcg srcc plcc corr spearman kendall dice jaccard kappa elo reward speedup winrate".split()
+    "mcc ndcg srcc plcc corr spearman kendall dice jaccard kappa elo reward speedup winrate"
 )
-_LESS_FIRST = frozenset("loss error err wer cer drop degradation regret".split())
-_LESS = frozenset(
+_LESS_FIRST = _set("loss error err wer cer drop degradation regret")
+_LESS = _set(
     "latency lat params param parameters parameter flops flop macs mac madds madd gflops mflops gmacs mmacs ops energy ppl "
-    "perplexity fid kid mse rmse mae mape nll kld kl bpb bpc bpw lpips nme eer epe cycles edp joule joules".split()
+    "perplexity fid kid mse rmse mae mape nll kld kl bpb bpc bpw lpips nme eer epe cycles edp joule joules"
 )
-_MORE_WEAK = frozenset("score quality".split())
-_LESS_WEAK = frozenset(
-    "size time memory mem vram ram cost power area bytes mb gb kb duration runtime delay ms us".split()
-)
-_SPREAD = frozenset("std stddev var variance sem stderr".split())
-_SPLITS = frozenset("val valid validation test eval".split())
+_MORE_WEAK = _set("score quality")
+_LESS_WEAK = _set("size time memory mem vram ram cost power area bytes mb gb kb duration runtime delay ms us")
+_SPREAD = _set("std stddev var variance sem stderr")
+_SPLITS = _set("val valid validation test eval")
 _UNITS = {"ms": "ms", "us": "us", "mb": "MB", "gb": "GB", "kb": "KB", "mj": "mJ", "mw": "mW", "fps": "1/s"}
-_HYPERPARAMETER = frozenset(
+_HYPERPARAMETER = _set(
     "lr rate wd decay dropout droppath momentum warmup alpha beta gamma eps epsilon temperature smoothing mixup cutmix clip "
-    "lambda tau sigma ratio mult multiplier width scale batch prob probability".split()
+    "lambda tau sigma ratio mult multiplier width scale batch prob probability"
 )
-DEPTHS = frozenset(
+DEPTHS = _set(
     "d depth depths n_layers num_layers nlayers n_layer num_layer n_blocks num_blocks nblocks layers blocks repeats repeat "
-    "num_repeats n_repeats num_hidden_layers n l".split()
+    "num_repeats n_repeats num_hidden_layers n l"
 )
-CONTAINERS = frozenset(
+CONTAINERS = _set(
     "stage stages block blocks blk blks layer layers unit units cell cells level levels module modules group groups stg "
-    "node nodes edge edges position slot b s u".split()
+    "node nodes edge edges position slot b s u"
 )
-IDS = (
+IDS = _listed(
     "id arch_id archid architecture_id network_id net_id model_id run_id trial_id trial number uid uuid run_name run name "
     "arch_name architecture_name model_name model network arch architecture index idx hash key"
-).split()
-_RUN_ONLY = frozenset(
+)
+_RUN_ONLY = _set(
     "status state created user notes tags sweep seed random_state hostname host pid date datetime timestamp artifact_uri "
     "experiment_id experiment experiment_name start_time end_time time_start time_end datetime_start datetime_complete "
     "duration project entity group job_type device gpu checkpoint ckpt path file logdir log_dir step steps iteration "
     "epoch epochs training_iteration trainable trial node_ip done dataset data commit git_commit version comment comments "
-    "runtime lifecycle_stage user_id source".split()
+    "runtime lifecycle_stage user_id source"
 )
 _PREFIXES: tuple[tuple[str, Side], ...] = (
     ("data.params.", "architecture"),
