@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -85,12 +86,46 @@ def test_stages_depths_and_features_are_read_from_names(spelling):
     assert not guess.questions
 
 
+def test_features_whose_names_end_in_numbers(tmp_path):
+    stages = ["branches1", "branches2"]
+    columns = {f"{s}.convs{n}": some(1, 2) for u, s in enumerate(stages) for n in range(1, u + 2)}
+    space = infer_space(frame(columns | {"globals.stem1": some(8, 16), "globals.stem2": some(8, 16)}))
+    assert described(space) == {
+        "branches1": ((1,), {"convs": (1, 2)}),
+        "branches2": ((2,), {"convs": (1, 2)}),
+        "globals": ((1,), {"stem1": (8, 16), "stem2": (8, 16)}),
+    }
+    rows = [
+        {"arch": {"stages": [[{"w1": w, "w2": 3 - w}]] * 2, "globals": {"r": r}}, "metrics": {"acc": a}}
+        for w, r, a in zip(some(1, 2), some(3, 4), ACC, strict=True)
+    ]
+    path = tmp_path / "own.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    space = infer_space(path)
+    widths = {"w1": (1, 2), "w2": (1, 2)}
+    assert described(space) == {
+        "stage1": ((1,), widths),
+        "stage2": ((1,), widths),
+        "globals": ((1,), {"r": (3, 4)}),
+    }
+    assert space.columns is None
+    assert len(read_table(path, space).architectures) == 4
+
+
 def test_features_of_a_stage_and_of_the_network():
     columns = {f"stage{u}_depth": some(1, 2, 3) for u in (1, 2)}
     columns |= {f"stage{u}_se": some(0, 1) for u in (1, 2)} | {"resolution": some(192, 224)}
     space = infer_space(frame(columns))
     assert [stage.shared for stage in space.layered] == [frozenset({"se"})] * 2
     assert described(space)["globals"] == ((1,), {"resolution": (192, 224)})
+
+
+def test_a_feature_that_is_the_same_in_all_layers_of_each_row_is_shared():
+    kernel = some(3, 5)
+    table = frame(
+        {"d": some(1, 2, 3)} | {f"k_{n}": kernel for n in range(3)} | {f"e_{n}": some(1, 2) for n in range(3)}
+    )
+    assert infer_space(table).stages[0].shared == frozenset({"kernel"})
 
 
 def test_layers_that_are_filled_are_counted_where_no_column_says_how_many():

@@ -15,6 +15,7 @@ from nasbuild.table.infer._typed_columns import TypedColumn, Value, sorted_choic
 from nasbuild.table.infer._words import normal
 
 _MANY = 20
+_SURELY = 10
 _KERNELS = ("k", "ks", "kernel_size", "kernel_sizes", "kernels")
 _EXPANDS = ("e", "er", "expand_ratio", "expand_ratios", "expansion")
 
@@ -62,6 +63,19 @@ def _cells(columns: tuple[TypedColumn, ...], depths: Sequence[int | None], share
 
 def _choices(cells: list[Any]) -> Choices:
     return Choices(sorted_choices(c for c in cells if c is not None), sum(c is None for c in cells))
+
+
+def is_shared(columns: tuple[TypedColumn, ...], depths: Sequence[int | None]) -> bool:
+    """Whether all layers of each row have one value, in more rows than chance would make so."""
+    deep = 0
+    for row, depth in enumerate(depths):
+        if depth is not None and depth > 1:
+            if len({column.values[row] for column in columns[:depth]}) > 1:
+                return False
+            deep += 1
+    return (
+        deep >= _SURELY and len({column.values[row] for column in columns for row in range(len(depths))}) > 1
+    )
 
 
 def column_choices(column: TypedColumn) -> Choices:

@@ -15,6 +15,7 @@ from nasbuild.table.infer._choices import (
     column_choices,
     depths_of,
     feature_name,
+    is_shared,
     settled_choices,
     stage_choices,
 )
@@ -106,7 +107,13 @@ class DraftSpace:
         mapping: dict[str, Any] = {} if stage.depth is None else {"depth": stage.depth.name}
         shared = []
         for feature, values in features.items():
-            own = feature_name(feature, values) if self.usual_words else feature
+            own = (
+                feature_name(feature, values)
+                if self.usual_words
+                else "layers"
+                if feature == "depth"
+                else feature
+            )
             own = _unused(own, set(entry["features"]))
             if not values:
                 self._ignored += stage.features[feature]
@@ -114,7 +121,7 @@ class DraftSpace:
             entry["features"][own] = values
             columns = [column.name for column in stage.features[feature]]
             mapping[own] = columns[0] if len(columns) == 1 else columns
-            if feature in stage.shared and layers[-1] > 1:
+            if layers[-1] > 1 and (feature in stage.shared or is_shared(stage.features[feature], depths)):
                 shared.append(own)
         if shared:
             entry["shared"] = shared

@@ -6,11 +6,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nasbuild.space import GLOBALS
 from nasbuild.table.infer._words import CONTAINERS
 
 # 3x3 is a size and no index.
 _DIGITS = re.compile(r"(?<!\dx)(?<!\d)(\d+)(?!\d|x\d)")
 _SEPARATORS = " ._-/[]:()"
+_JOINTS = (".", "][", "/")
+_OWN_FORM = re.compile(r"stages\[(\d+)\]\[(\d+)\]\.(.+)")
 _PLURALS = {"stages": "stage", "layers": "layer", "blocks": "block", "cells": "cell", "units": "unit"}
 _MOST_INDICES = 2
 _BEHIND = (CONTAINERS - {"unit", "units", "module", "modules", "group", "groups", "level", "levels"}) | {"l"}
@@ -63,12 +66,26 @@ def index_patterns(names: Sequence[str]) -> list[IndexPattern]:
             if position >= len(parts):
                 continue
             counts = len(numbers[key]) > 1 or (position == 1 and parts[1] == only)
+            # The only layer of a stage: block3.0.attn.
+            counts |= len(found) == 1 and position > 1 and parts[position - 1] in _JOINTS
             if counts and len(found) < _MOST_INDICES:
                 found.append(int(parts[position]))
                 own.append(parts[position + 1])
             else:
                 own[-1] += parts[position] + parts[position + 1]
-    return [_pattern(name, t, i) for name, t, i in zip(names, texts, indices, strict=True)]
+    return [
+        _own_pattern(name) or _pattern(name, t, i) for name, t, i in zip(names, texts, indices, strict=True)
+    ]
+
+
+def _own_pattern(name: str) -> IndexPattern | None:
+    """The pattern of a name in nasbuild's own form, in which features may end in numbers."""
+    found = _OWN_FORM.fullmatch(name)
+    if found is not None:
+        return IndexPattern(name, "stage", (int(found[1]), int(found[2])), found[3])
+    if name.startswith(f"{GLOBALS}."):
+        return IndexPattern(name, GLOBALS, (), name[len(GLOBALS) + 1 :])
+    return None
 
 
 def _only_stage(pieces: Sequence[Sequence[str]]) -> str | None:
@@ -91,6 +108,8 @@ def _pattern(name: str, texts: list[str], indices: list[int]) -> IndexPattern:
         middle = [] if len(stripped) < 3 or stripped[1].lower() in CONTAINERS else [stripped[1]]
         feature = ".".join(filter(None, [*middle, stripped[-1]]))
         return IndexPattern(name, stripped[0], tuple(indices), feature)
+    if len(stripped) == 3 and stripped[0] and stripped[1] and stripped[1].lower() not in CONTAINERS:
+        return IndexPattern(name, stripped[0], tuple(indices), stripped[1])
     parts = [word for text in stripped for word in re.split(r"[ ._\-/\[\]:()]+", text) if word]
     own = [word for word in parts if word.lower() not in _BEHIND]
     if not own:
