@@ -36,7 +36,7 @@ def read_excel(path: Path) -> pl.DataFrame:
         )
     if not is_installed("fastexcel"):
         raise absent(ModuleNotFoundError(name="fastexcel"))
-    import fastexcel
+    import fastexcel  # pyright: ignore[reportMissingImports]: an extra
 
     try:
         frame = pl.read_excel(path, engine="calamine", infer_schema_length=None)

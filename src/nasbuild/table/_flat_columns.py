@@ -118,7 +118,8 @@ class FlatLayout:
         if self.names.own is not None:
             self._check_constants(where, values)
             # A row of the user's own table may have no id, or a number for it.
-            name = None if is_missing(name) else int(name) if _is_whole(name) else name
+            name = None if is_missing(name) else name
+            name = int(name) if isinstance(name, float) and name.is_integer() else name
         return RawRow(where, None if name == "" else name, arch, found)
 
     def _check_constants(self, where: str, values: Mapping[str, Any]) -> None:
@@ -280,10 +281,6 @@ def _is_set_aside(names: FlatNames, column: str) -> bool:
     """Whether the user's own mapping says that a column is neither architecture nor metric."""
     own = names.own
     return own is not None and (column in own.constant or own.ignores(column))
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, float) and value.is_integer()
 
 
 def _same(value: object, constant: object) -> bool:

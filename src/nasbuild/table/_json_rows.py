@@ -66,10 +66,11 @@ def _records(data: Mapping[str, Any]) -> list[Any]:
         return values[0]
     if values and all(isinstance(v, list) and len(v) == len(values[0]) > 1 for v in values):
         return [dict(zip(data, row, strict=True)) for row in zip(*values, strict=True)]
-    if len(values) > 1 and all(isinstance(v, Mapping) and v.keys() == values[0].keys() for v in values):
-        if all(str(key).isdigit() for key in values[0]):
+    fields = values[0].keys() if values and isinstance(values[0], Mapping) else None
+    if fields and len(values) > 1 and all(isinstance(v, Mapping) and v.keys() == fields for v in values):
+        if all(str(key).isdigit() for key in fields):
             # As pandas writes a frame: columns of rows by their index.
-            return [{name: column[key] for name, column in data.items()} for key in values[0]]
+            return [{name: column[key] for name, column in data.items()} for key in fields]
         return [{"id": name, **row} if "id" not in row else row for name, row in data.items()]
     return [data]
 

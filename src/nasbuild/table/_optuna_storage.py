@@ -90,7 +90,8 @@ def _database(path: str, where: str) -> str:
 
 
 def _journal(path: str) -> Any:
-    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
 
     _existing(path, path)
     with Path(path).open("rb") as stream:
@@ -99,7 +100,7 @@ def _journal(path: str) -> Any:
         raise TableError(
             "is not a journal of Optuna", where=path, todo="give the table itself, or another file"
         )
-    return optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(path))
+    return JournalStorage(JournalFileBackend(path))
 
 
 def _existing(path: str, where: str) -> None:

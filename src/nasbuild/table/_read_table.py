@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from nasbuild._file_formats import FLAT, TABLES, file_format
 from nasbuild.errors import TableError
@@ -129,9 +129,9 @@ def raw_rows(
     if space.columns is not None and not inside_package:
         return space, *rows_of_own_table(space, source)
     if is_storage(source):
-        source = load_study(str(source))
+        return rows_of_study(space, load_study(str(source)), metrics)
     if is_study(source):
-        return rows_of_study(space, source, metrics)
+        return rows_of_study(space, cast(Any, source), metrics)
     if not isinstance(source, str | os.PathLike):
         return space, *rows_of_frame(space, source, "frame")
     if inside_package:

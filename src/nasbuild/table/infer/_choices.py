@@ -65,6 +65,15 @@ def _choices(cells: list[Any]) -> Choices:
     return Choices(sorted_choices(c for c in cells if c is not None), sum(c is None for c in cells))
 
 
+def rows_with_more(stage: StageGuess, depths: Sequence[int | None]) -> int:
+    """The number of rows with values of layers that they do not have."""
+    layered = [columns for name, columns in stage.features.items() if name not in stage.shared]
+    return sum(
+        depth is not None and any(c.values[row] is not None for columns in layered for c in columns[depth:])
+        for row, depth in enumerate(depths)
+    )
+
+
 def is_shared(columns: tuple[TypedColumn, ...], depths: Sequence[int | None]) -> bool:
     """Whether all layers of each row have one value, in more rows than chance would make so."""
     deep = 0

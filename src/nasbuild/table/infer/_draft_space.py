@@ -16,6 +16,7 @@ from nasbuild.table.infer._choices import (
     depths_of,
     feature_name,
     is_shared,
+    rows_with_more,
     settled_choices,
     stage_choices,
 )
@@ -58,6 +59,9 @@ class DraftSpace:
         choices = [stage_choices(stage, own) for stage, own in zip(guesses, depths, strict=True)]
         settled = self._settled(guesses, choices)
         taken = {GLOBALS}
+        more = [stage.name for stage, own in zip(guesses, depths, strict=True) if rows_with_more(stage, own)]
+        if more:
+            self.notes.append(f"values of layers beyond the depth of a row are ignored: {_names(more)}")
         for stage, own, features in zip(guesses, depths, settled, strict=True):
             self._stage(stage, own, features, taken)
         self._plain(plain)

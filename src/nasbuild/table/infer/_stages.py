@@ -74,11 +74,17 @@ def _layered(found: Stages, container: str, own: list[Part], single: list[Part],
         aligned = dict(zip(own_numbers, numbers, strict=False)) if len(own_numbers) == len(numbers) else {}
         if set(own_numbers) <= set(numbers):
             aligned = {n: n for n in own_numbers}
-        for column, pattern in part:
-            stage = stages.get(aligned.get(pattern.indices[0], -1)) if (column, pattern) in matching else None
+        homes = [stages.get(aligned.get(p[1].indices[0], -1)) if p in matching else None for p in part]
+        # What is more than the layers of one stage is no depth in the others either.
+        are_depths = all(
+            is_depth(column, feature, stage.layers)
+            for (column, _), stage in zip(part, homes, strict=True)
+            if stage is not None
+        )
+        for (column, pattern), stage in zip(part, homes, strict=True):
             if stage is None:
                 rest.append((column, pattern))
-            elif stage.depth is None and is_depth(column, feature, stage.layers):
+            elif stage.depth is None and are_depths:
                 stage.depth = column
             elif feature not in stage.features:
                 stage.features[feature] = (column,)

@@ -39,7 +39,7 @@ class TypedColumn:
     mark: str | None = None
 
     @cached_property
-    def distinct(self) -> list[Value]:
+    def distinct(self) -> list[Any]:
         """The different values, sorted; numbers before texts."""
         return sorted_choices(value for value in self.values if value is not None)
 
