@@ -78,6 +78,7 @@ def flat_text(
     columns: Sequence[Sequence[Any]],
     *,
     separator: str = ",",
+    decimal: str = ".",
     unguarded_keys: Sequence[str] = (),
 ) -> str:
     """Columns as CSV; texts that a spreadsheet would run as formulas are prefixed by an apostrophe.
@@ -88,7 +89,7 @@ def flat_text(
     writer = csv.writer(stream, delimiter=separator, lineterminator="\n")
     writer.writerow([guarded(name) for name in names])
     texts = [
-        [_cell(value, guard=name not in unguarded_keys) for value in column]
+        [_cell(value, decimal, guard=name not in unguarded_keys) for value in column]
         for name, column in zip(names, columns, strict=True)
     ]
     writer.writerows(zip(*texts, strict=True))
@@ -105,14 +106,16 @@ def unguarded(text: str) -> str:
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
-def _cell(value: Any, *, guard: bool) -> str:
+def _cell(value: Any, decimal: str = ".", *, guard: bool) -> str:
     if value is None or value != value:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         return guarded(value) if guard else value
-    return json_text(value) if isinstance(value, list | dict) else repr(value)
+    if isinstance(value, list | dict):
+        return json_text(value)
+    return repr(value).replace(".", decimal) if isinstance(value, float) else repr(value)
 
 
 def _write_parquet(rows: Sequence[dict[str, Any]], path: Path) -> None:

@@ -250,7 +250,7 @@ OPTIONS = {
     "no such space": (["check", "--space", "nothing"], ["'nothing'", "nas-bench-macro"]),
     "no such file": (["check", "--space", "nothing.yaml"], ["no such file", "nothing.yaml"]),
     "no such table": (["check", "--space", "digits-macro", "--data", "no.jsonl"], ["no such file", "no.jsonl"]),
-    "unknown form": (["check", "--space", "digits-macro", "--data", "t.xlsx"], ["t.xlsx", ".jsonl, .jsonl.gz"]),
+    "unknown form": (["check", "--space", "digits-macro", "--data", "t.xls"], ["t.xls", ".jsonl, .jsonl.gz"]),
     "no fit": (["explain", "nowhere"], ["no fit folder", "nasbuild fit"]),
     "unknown recipe": (
         ["fit", "--space", "digits-macro", "--data", "digits-macro", "--target", "acc", "--out", "x", "--recipe", "best"],

@@ -312,9 +312,13 @@ def fit(
     Parameters
     ----------
     table
-        A `nasbuild.table.Table`; with ``space``, anything that `nasbuild.read_table` reads: a file, a pandas or polars frame.
+        A `nasbuild.table.Table`, or anything that `nasbuild.read_table` reads: a file, a pandas or polars frame, an Optuna
+        study.
     targets
         Metrics or equations of metrics, such as ``"acc"`` or ``"acc / log10(latency)"``.
+    space
+        The space of a table that is not a `nasbuild.table.Table`. If None, it is inferred (`nasbuild.infer_space`), and
+        ``fit.table.notes`` say how.
     recipe
         ``"default"``, ``"paper"``, ``"mse"``, ``"ridge"``, ``"lightgbm"``, ``"marginal"``, ``"ped-anova"``, or settings.
     seed
@@ -343,16 +347,13 @@ def fit(
         ...
     nasbuild.errors.TargetError: equation 'acc +': is not a valid equation (invalid syntax); write it like acc / log10(latency)
     """
+    wanted = texts(targets, "targets")
     if not isinstance(table, Table):
-        if space is None:
-            raise NasbuildError(
-                "a table that is no Table needs its space", todo="give space=nasbuild.load_space(...)"
-            )
-        table = read_table(table, space)
+        table = read_table(table, space, metrics=wanted if space is None else None)
     with reporting(progress) as report:
         found = score_fit(
             table,
-            texts(targets, "targets"),
+            wanted,
             recipe=checked_recipe(recipe),
             seed=whole(seed, "seed", 0),
             workers=whole(workers, "workers"),

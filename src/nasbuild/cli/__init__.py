@@ -18,8 +18,10 @@ from nasbuild.cli import (
     _fit_outputs,
     _graph_commands,
     _import,
+    _init,
     _optimize,
     _search,
+    _template,
 )
 from nasbuild.cli._examples import examples
 from nasbuild.cli._output import begin, restoring_stdout
@@ -34,6 +36,8 @@ app = typer.Typer(
 )
 for command in (
     _demo.demo,
+    _init.init,
+    _template.template,
     _check.check,
     _fit.fit,
     _fit.explain,

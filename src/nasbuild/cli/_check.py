@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbuild.cli._inputs import only_graphs, read, required_space, space_with
+from nasbuild.cli._inputs import only_graphs, read, space_with
 from nasbuild.cli._options import (
     CostsOption,
     GraphsOption,
@@ -17,6 +17,7 @@ from nasbuild.cli._options import (
     SpaceOrGraphsOption,
 )
 from nasbuild.cli._output import Output, number
+from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
     from nasbuild.space import Feature, Space
@@ -43,17 +44,22 @@ def check(
         format_count,
         json_count,
         merge_stages,
-        plain_choice,
     )
 
     out = Output(as_json)
     if graphs is not None:
         check_graphs(out, only_graphs(graphs, space, merge), data)
         return
-    space = required_space(space)
-    definition = space_with(space, costs)
     table = read(space, data, merge, skip_bad, costs) if data else None
-    definition = table.space if table else merge_stages(definition, merge) if merge else definition
+    if table is not None:
+        definition = table.space
+    elif space is None:
+        raise NasbuildError(
+            "there is nothing to check", todo="give --space, --data, or --graphs for networks"
+        )
+    else:
+        definition = space_with(space, costs)
+        definition = merge_stages(definition, merge) if merge else definition
     total = count_architectures(definition)
     size = (
         f"{total:,} architectures (about {float(total):.1e})"
@@ -61,18 +67,7 @@ def check(
         else f"{format_count(total)} architectures"
     )
     out.line(f"space {definition.name}: {size}")
-    stages = [
-        {
-            "stage": stage.name,
-            "depths": list(stage.depths),
-            "modules": json_count(count_modules(stage)),
-            "modules_log10": count_log10(count_modules(stage)),
-            "listed": stage.modules is not None,
-            "features": {f.name: [plain_choice(c) for c in f.shown] for f in stage.features},
-            "shared": sorted(stage.shared),
-        }
-        for stage in definition.stages
-    ]
+    stages = stage_records(definition)
     rows = [
         [
             s["stage"],
@@ -99,6 +94,24 @@ def check(
         result["table"] = _table_summary(table)
         _print_table(out, result["table"])
     out.json(result)
+
+
+def stage_records(space: Space) -> list[dict[str, Any]]:
+    """Returns the stages of a space as in JSON output."""
+    from nasbuild.space import count_log10, count_modules, json_count, plain_choice
+
+    return [
+        {
+            "stage": stage.name,
+            "depths": list(stage.depths),
+            "modules": json_count(count_modules(stage)),
+            "modules_log10": count_log10(count_modules(stage)),
+            "listed": stage.modules is not None,
+            "features": {f.name: [plain_choice(c) for c in f.shown] for f in stage.features},
+            "shared": sorted(stage.shared),
+        }
+        for stage in space.stages
+    ]
 
 
 def _few(values: Sequence[object], most: int = 40) -> str:

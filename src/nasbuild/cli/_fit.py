@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from nasbuild.cli._inputs import only_graphs, read, required_space
+from nasbuild.cli._inputs import only_graphs, read
 from nasbuild.cli._options import (
     CostsOption,
     DataOption,
@@ -103,10 +103,9 @@ def fit(
             overwrite=overwrite,
         )
         return
-    space = required_space(space)
     chosen = _recipe(recipe_name, convolution=convolution, epochs=epochs)
     ensure_free(out_folder, overwrite=overwrite)
-    table = read(space, data, merge, skip_bad, costs)
+    table = read(space, data, merge, skip_bad, costs, target)
     if ids is not None:
         table = _only(table, ids)
     with out.progress() as progress:

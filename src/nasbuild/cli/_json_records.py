@@ -63,6 +63,26 @@ class Stage(_Record):
     """Features whose choice all layers share."""
 
 
+class InferredMetric(_Record):
+    """A metric with the direction that its name or its study says."""
+
+    direction: str
+    """maximize or minimize."""
+    unit: str
+
+
+class ReadingQuestion(_Record):
+    """A question on what a table means."""
+
+    key: str
+    text: str
+    options: dict[str, str]
+    """Text of each possible answer, the likeliest first."""
+    answer: str
+    given: bool
+    """Whether the answer was given; otherwise it was assumed."""
+
+
 class CostComparison(_Record):
     """A declared cost, compared with the column of its name in the table."""
 

@@ -109,6 +109,11 @@ def parse_target(text: str, table: Table | GraphTable) -> Target:
     (-1, 1)
     """
     name = text.strip()
+    if name not in table.columns and isinstance(table, Table) and table.space.columns is not None:
+        # The user's own name of the column is the metric's, too.
+        own = (metric for metric, column in table.space.columns.metrics.items() if column == name)
+        name = text = next((metric for metric in own if metric in table.columns), text)
+        name = name.strip()
     if name in table.columns:
         # The name of a metric takes precedence over reading it as an equation (top-1).
         metric = table.metrics.get(name)

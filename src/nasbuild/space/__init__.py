@@ -17,6 +17,8 @@ The examples of this room start from
 """
 
 from nasbuild.space._architecture_id import architecture_id, module_id
+from nasbuild.space._balanced_sample import balanced_sample
+from nasbuild.space._changed_sample import changed_sample
 from nasbuild.space._check_architecture import contains, nearest, parse_architecture, parse_module, to_dict
 from nasbuild.space._choice import (
     ABSENT,
@@ -29,6 +31,7 @@ from nasbuild.space._choice import (
     number_of_text,
     plain_choice,
 )
+from nasbuild.space._columns import Columns, StageSource
 from nasbuild.space._cost_terms import CostFactor, CostProduct, CostValues
 from nasbuild.space._count import (
     count_architectures,
@@ -39,6 +42,7 @@ from nasbuild.space._count import (
 )
 from nasbuild.space._declared_costs import Cost
 from nasbuild.space._declared_costs_file import costs_to_dict, read_costs
+from nasbuild.space._design_levels import pair_coverage
 from nasbuild.space._distinct_modules import StageModules, group_codes, group_modules, group_stages
 from nasbuild.space._fixed_parts import allowed_modules, fix_parts
 from nasbuild.space._layer_choices import UNSET, completions, consistent, exists
@@ -97,6 +101,7 @@ __all__ = [
     "Absent",
     "Architecture",
     "Choice",
+    "Columns",
     "Cost",
     "CostFactor",
     "CostProduct",
@@ -114,11 +119,14 @@ __all__ = [
     "Space",
     "Stage",
     "StageModules",
+    "StageSource",
     "TiedStages",
     "allowed_modules",
     "architecture_id",
     "as_choice",
+    "balanced_sample",
     "builtin_spaces",
+    "changed_sample",
     "choice_key",
     "choice_of_text",
     "choice_text",
@@ -157,6 +165,7 @@ __all__ = [
     "nearest",
     "neighbour_codes",
     "number_of_text",
+    "pair_coverage",
     "parse_architecture",
     "parse_module",
     "plain_choice",

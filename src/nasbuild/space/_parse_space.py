@@ -9,6 +9,7 @@ from typing import Any, get_args
 from nasbuild.errors import SpaceError
 from nasbuild.space._check_architecture import kind_of, parse_module, shown, shown_choice
 from nasbuild.space._choice import ABSENT, Choice, as_choice, choice_key, choice_type
+from nasbuild.space._columns import read_columns
 from nasbuild.space._declared_costs_file import read_costs
 from nasbuild.space._fixed_parts import fixed_stage, limit_of
 from nasbuild.space._layer_choices import check_conditions
@@ -38,6 +39,7 @@ SPACE_KEYS = (
     "costs",
     "identity",
     "tied",
+    "columns",
 )
 _MOST_DEPTH = 1_000
 _LARGEST_END = 1e300
@@ -94,6 +96,7 @@ def space_from_dict(data: object) -> Space:
     if space.tied:
         # Fails early if no module satisfies the ties.
         _ = space.tied_stages
+    space = replace(space, columns=read_columns(space, top.get("columns")))
     return replace(space, costs=read_costs(space, top.get("costs")))
 
 

@@ -25,6 +25,7 @@ from nasbuild.space._choice import (
 from nasbuild.space._range import Range
 
 if TYPE_CHECKING:
+    from nasbuild.space._columns import Columns
     from nasbuild.space._declared_costs import Cost
     from nasbuild.space._tied_features import TiedStages
 
@@ -409,6 +410,8 @@ class Space:
         Choices whose layers do nothing; empty if every layer does something, None if it is not declared.
     tied
         Groups of slots that have one choice in every architecture.
+    columns
+        How the user's own table names these parts; not compared, as it does not change what can be built.
     whole
         The space of which this one is a part with fixed choices (`fix_parts`); not written to files.
 
@@ -427,6 +430,7 @@ class Space:
     identity: tuple[str, ...] | None = None
     tied: tuple[tuple[Slot, ...], ...] = ()
     whole: Space | None = field(default=None, compare=False, repr=False)
+    columns: Columns | None = field(default=None, compare=False, repr=False)
 
     def __repr__(self) -> str:
         metrics = f", metrics {', '.join(self.metrics)}" if self.metrics else ""

@@ -13,6 +13,7 @@ from nasbuild._text_input import STANDARD_INPUT, reading
 from nasbuild._yaml import plain_from_yaml, yaml_from_plain
 from nasbuild.errors import SpaceError
 from nasbuild.space._choice import ABSENT, plain_choice
+from nasbuild.space._columns import columns_to_dict
 from nasbuild.space._declared_costs_file import costs_to_dict
 from nasbuild.space._parse_space import space_from_dict, usual_kind
 from nasbuild.space._space import GLOBALS, Feature, Limit, Metric, Space, Stage
@@ -178,6 +179,8 @@ def space_to_dict(space: Space) -> dict[str, Any]:
         data["tied"] = tied_to_list(space.tied)
     if space.identity is not None:
         data["identity"] = list(space.identity) or "none"
+    if space.columns is not None:
+        data["columns"] = columns_to_dict(space.columns)
     return data
 
 

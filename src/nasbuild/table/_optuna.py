@@ -46,7 +46,7 @@ def rows_of_study(
     columns = list(dict.fromkeys(name for trial in complete for name in trial.params))
     # A parameter that is not a choice of the space is not a metric either.
     layout = FlatLayout.of(replace(space, metrics={}), columns, where, lambda _: False)
-    notes = [*_others(trials), *layout.notes("parameters that are not choices of the space")]
+    notes = [*notes_on_others(trials), *layout.notes("parameters that are not choices of the space")]
     return replace(space, metrics=declared), _rows(layout, where, complete, names), notes
 
 
@@ -68,7 +68,7 @@ def _declared(space: Space, names: list[str], directions: list[str], where: str)
     return declared
 
 
-def _others(trials: list[Any]) -> list[Note]:
+def notes_on_others(trials: list[Any]) -> list[Note]:
     others = [trial for trial in trials if trial.state.name != "COMPLETE"]
     if not others:
         return []

@@ -152,6 +152,8 @@ class Table:
     def digest(self) -> str:
         """SHA-256 of space, architectures and metrics, in the order of rows."""
         space = space_to_dict(self.space)
+        # What the user's own table calls its columns is not content.
+        space.pop("columns", None)
         # The order of metrics does not matter; that of stages, features and choices does.
         space["metrics"] = sorted(space.get("metrics", {}).items())
         content = hashlib.sha256(json.dumps(space).encode())
