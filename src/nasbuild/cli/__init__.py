@@ -20,6 +20,7 @@ from nasbuild.cli import (
     _import,
     _init,
     _optimize,
+    _sample_data,
     _search,
     _template,
 )
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 for command in (
     _demo.demo,
+    _sample_data.sample_data,
     _init.init,
     _template.template,
     _check.check,
@@ -53,7 +55,8 @@ for command in (
     _fit_outputs.report,
     _bench.bench,
 ):
-    app.command(epilog=examples(command.__name__))(command)
+    name = command.__name__.replace("_", "-")
+    app.command(name, epilog=examples(name))(command)
 # `import` is a keyword of Python and can't be a function's name.
 app.command("import", epilog=examples("import"))(_import.import_networks)
 

@@ -61,6 +61,16 @@ class CheckOutput(_Output):
     """Metrics of the networks."""
 
 
+class SampleDataOutput(_Output):
+    """The sample table."""
+
+    command: Literal["sample-data"]
+    out: str
+    """The file that was written."""
+    rows: int
+    """Number of rows in it."""
+
+
 class InitOutput(_Output):
     """The space that was inferred from a table."""
 
@@ -295,7 +305,7 @@ class DemoOutput(_Output):
 
 
 CommandOutput = Annotated[
-    CheckOutput | InitOutput | TemplateOutput | FitOutput | ExplainOutput | CompareOutput | ModulesOutput | PredictOutput | BuildOutput | EquationsOutput
+    CheckOutput | SampleDataOutput | InitOutput | TemplateOutput | FitOutput | ExplainOutput | CompareOutput | ModulesOutput | PredictOutput | BuildOutput | EquationsOutput
     | ShrinkOutput | SearchOutput | EvaluateOutput | OptimizeOutput | ReportOutput | BenchOutput | ImportOutput | DemoOutput,
     Field(discriminator="command"),
 ]  # fmt: skip
