@@ -13,7 +13,7 @@ from nasbuild.cli._options import JsonOption
 from nasbuild.cli._output import Output
 from nasbuild.errors import NasbuildError
 
-ROWS, SEED = 120, 0
+ROWS, SEED = 100, 0
 _METRICS = {"acc": "acc", "latency_cpu": "latency_ms", "params": "params"}
 
 
@@ -22,7 +22,7 @@ def sample_data(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="replace an earlier --out")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a CSV of 120 real networks. It has a column for each depth, kernel, expansion and metric."""
+    """Write a CSV of 100 trained networks. It has a column for each depth, operation and metric."""
     import io
 
     import numpy as np
@@ -37,7 +37,7 @@ def sample_data(
         raise NasbuildError(
             "is there already", where=str(out_file), todo="give another --out, or --overwrite"
         )
-    table = load_builtin("fashion-ofa")
+    table = load_builtin("digits-macro")
     rows = np.sort(np.random.default_rng(SEED).permutation(len(table))[:ROWS])
     text = io.StringIO()
     records = [{"run": f"run{n:03d}", **_record(table, row)} for n, row in enumerate(rows, 1)]
@@ -46,14 +46,14 @@ def sample_data(
     writer.writerows(records)
     write_text(out_file, text.getvalue())
     out.line(
-        f"{ROWS} networks of a once-for-all supernet, tested on Fashion-MNIST, written to {out_file}; next:"
+        f"{ROWS} networks trained on handwritten digits written to {out_file}; next:"
     )
     out.line(f"  nasbuild init {shlex.quote(str(out_file))}")
     out.json({"out": str(out_file), "rows": ROWS})
 
 
 def _record(table: Any, row: int) -> dict[str, Any]:
-    """A row with columns such as ``d1``, ``k1_1`` and ``e1_1``; those of layers that are not there are empty."""
+    """A row with columns such as ``d1`` and ``op1_1``; those of layers that are not there are empty."""
     from nasbuild.space import to_dict
 
     space, found = table.space, {}
@@ -61,6 +61,5 @@ def _record(table: Any, row: int) -> dict[str, Any]:
     for u, (stage, layers) in enumerate(zip(space.stages, stages, strict=True), 1):
         found[f"d{u}"] = len(layers)
         for n in range(max(stage.depths)):
-            for key, feature in (("k", "kernel"), ("e", "expand")):
-                found[f"{key}{u}_{n + 1}"] = layers[n][feature] if n < len(layers) else ""
+            found[f"op{u}_{n + 1}"] = layers[n]["op"] if n < len(layers) else ""
     return found | {name: float(table.columns[metric][row]) for metric, name in _METRICS.items()}
