@@ -129,10 +129,13 @@ def _write_parquet(rows: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def arrow_column(values: Sequence[Any]) -> Any:
-    """Values as an Arrow array that Parquet can store."""
+    """Values as an Arrow array that Parquet can store; values of several types as JSON."""
     import pyarrow as pa
 
-    column = pa.array(values)
+    try:
+        column = pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if value is None else json_text(value) for value in values], pa.string())
     if _has_empty_struct(column.type):
         # Parquet has no structs without fields, so a layer without features is null.
         column = pa.array([[None] * len(value) for value in values], pa.list_(pa.null()))

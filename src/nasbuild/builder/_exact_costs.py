@@ -267,7 +267,10 @@ def _across(space: Space, codes: Sequence[Sequence[np.ndarray]], place: Mapping[
     for u in range(len(space.layered) - 1):
         for f, before in _numbers(space, u):
             for g, after in _numbers(space, u + 1):
-                own = [before[a[-1, f]] * after[b[0, g]] for a, b in zip(codes[u], codes[u + 1], strict=True)]
+                own = [
+                    before[a[-1, f]] * after[b[0, g]] if len(a) and len(b) else 0.0
+                    for a, b in zip(codes[u], codes[u + 1], strict=True)
+                ]
                 found[:, place[u, "next", f, g]] = own
     return found
 
@@ -278,7 +281,8 @@ def _numbers(space: Space, stage: int) -> list[tuple[int, np.ndarray]]:
     for f, feature in enumerate(space.stages[stage].features):
         values = feature.numbers
         if values is not None and len(values) > 1:
-            found.append((f, values / (np.abs(values).max() or 1.0)))
+            # A product with an absent feature adds nothing.
+            found.append((f, np.nan_to_num(values / (np.nanmax(np.abs(values)) or 1.0))))
     return found
 
 

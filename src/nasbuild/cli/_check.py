@@ -20,7 +20,7 @@ from nasbuild.cli._output import Output, number
 from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
-    from nasbuild.space import Space
+    from nasbuild.space import Feature, Space
     from nasbuild.table import Table
 
 
@@ -73,7 +73,10 @@ def check(
             s["stage"],
             _few(s["depths"]),
             format_count(count_modules(stage)) + (" listed" if s["listed"] else ""),
-            "; ".join(f"{n}{'*' if n in s['shared'] else ''} {_few(c)}" for n, c in s["features"].items()),
+            "; ".join(
+                f"{n}{'*' if n in s['shared'] else ''} {_choices(stage.feature(n), c)}{_condition(stage.feature(n))}"
+                for n, c in s["features"].items()
+            ),
         ]
         for s, stage in zip(stages, definition.stages, strict=True)
     ]
@@ -95,7 +98,7 @@ def check(
 
 def stage_records(space: Space) -> list[dict[str, Any]]:
     """Returns the stages of a space as in JSON output."""
-    from nasbuild.space import count_log10, count_modules, json_count
+    from nasbuild.space import count_log10, count_modules, json_count, plain_choice
 
     return [
         {
@@ -104,7 +107,7 @@ def stage_records(space: Space) -> list[dict[str, Any]]:
             "modules": json_count(count_modules(stage)),
             "modules_log10": count_log10(count_modules(stage)),
             "listed": stage.modules is not None,
-            "features": {f.name: list(f.choices) for f in stage.features},
+            "features": {f.name: [plain_choice(c) for c in f.shown] for f in stage.features},
             "shared": sorted(stage.shared),
         }
         for stage in space.stages
@@ -117,6 +120,21 @@ def _few(values: Sequence[object], most: int = 40) -> str:
     if len(texts) > most:
         texts = [*texts[: most // 2], f"... {len(texts) - most:,} more ...", *texts[-most // 2 :]]
     return " ".join(texts)
+
+
+def _choices(feature: Feature, shown: Sequence[object]) -> str:
+    """The choices of a feature, or its range."""
+    from nasbuild.space import choice_text
+
+    if feature.range is not None:
+        return feature.range.text
+    return _few(shown if feature.uniform else [choice_text(feature, c) for c in shown])
+
+
+def _condition(feature: Feature) -> str:
+    """With what a feature exists, such as `` (with op conv)``; empty if it always does."""
+    parts = [f"{name} {_few(choices)}" for name, choices in feature.when]
+    return f" (with {' and '.join(parts)})" if parts else ""
 
 
 def _cost_rows(space: Space, table: Table | None) -> list[dict[str, Any]]:

@@ -57,7 +57,7 @@ class Stage(_Record):
     modules_log10: float
     listed: bool
     """Whether the space lists the modules of the stage, as a reduced space does."""
-    features: dict[str, list[bool | int | float | str]]
+    features: dict[str, list[bool | int | float | str | list[Any] | None]]
     """Choices of each feature."""
     shared: list[str]
     """Features whose choice all layers share."""

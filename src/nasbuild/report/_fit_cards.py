@@ -24,7 +24,7 @@ from nasbuild.report.draw._heat_table import heat
 from nasbuild.report.draw._label_plots import built_plot, histogram, scatter
 from nasbuild.report.draw._module_chains import Chain, draw_architecture, draw_legend, draw_modules
 from nasbuild.report.draw._trust_plots import agreement_bars, effect_dots, effect_limit, effect_name
-from nasbuild.space import parse_architecture
+from nasbuild.space import ABSENT, as_choice, parse_architecture
 
 if TYPE_CHECKING:
     from nasbuild.score import Fit, TargetFit
@@ -231,7 +231,7 @@ def value_or_none(source: Callable[[], Any]) -> Any:
 
 
 def _chain(features: list[str], row: Data, scale: Scale) -> Chain:
-    module = tuple(tuple(layer[name] for name in features) for layer in row["module"])
+    module = tuple(tuple(as_choice(layer.get(name, ABSENT)) for name in features) for layer in row["module"])
     note = f"few labels: {', '.join(row['rarely_labelled'])}" if row["rarely_labelled"] else ""
     return Chain(module, scale.pair(row["score"], row["std"]), note)
 

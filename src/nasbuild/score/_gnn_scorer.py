@@ -95,8 +95,12 @@ class GNNScorer(Scorer):
     def member_scores(self, stage: int, codes: np.ndarray) -> np.ndarray:
         """Scores by each member, (members, modules), for codes (modules, depth, features) of one depth."""
         depth = codes.shape[1]
-        graphs = encode_modules(self.space, stage, codes)
         scores = np.empty((len(self.ensemble.members), len(codes)))
+        if not depth:
+            # An absent stage has no embedding: its score is the mean label of the networks without it.
+            scores[:] = [[float(own.mean[stage, 0])] for own in self.statistics]
+            return scores
+        graphs = encode_modules(self.space, stage, codes)
         with one_thread():
             for k, (network, member) in enumerate(
                 zip(self.ensemble.networks, self.ensemble.members, strict=True)
@@ -116,7 +120,9 @@ class GNNScorer(Scorer):
 
         Members are weighted by their held-out SRCC at the module's hop (section 5.3).
         """
-        return weighted_mean_std(self.member_scores(stage, codes), self.ensemble.weights(codes.shape[1] - 1))
+        return weighted_mean_std(
+            self.member_scores(stage, codes), self.ensemble.weights(max(codes.shape[1] - 1, 0))
+        )
 
     def predict_unlimited(
         self, architectures: Sequence[Architecture]

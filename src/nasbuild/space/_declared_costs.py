@@ -13,8 +13,9 @@ from nasbuild._user_functions import FORMS, find_function, split_function
 from nasbuild.errors import NasbuildError, SpaceError
 from nasbuild.space._architecture_id import architecture_id
 from nasbuild.space._check_architecture import to_dict
+from nasbuild.space._choice import ABSENT, Choice, choice_key
 from nasbuild.space._distinct_modules import group_stages
-from nasbuild.space._space import Choice, Feature, choice_key
+from nasbuild.space._space import Feature
 
 if TYPE_CHECKING:
     from nasbuild.space._space import Architecture, Direction, Space, Stage
@@ -127,9 +128,14 @@ class Cost:
         return any(isinstance(t, CostProduct) and t.of("globals") for t in (*self.sum, *self.mean))
 
     def is_sum(self, space: Space) -> bool:
-        """Whether `inner` and `links` exist: no function, and no mean over a varying number of layers."""
-        return self.function is None and all(
-            _layers_counted(space, group) is not None for group, mean in self._groups() if mean
+        """Whether `inner` and `links` exist.
+
+        They do not for a function, for a mean over a varying number of layers, and for products with the
+        previous layer where a stage may be absent: then the layer may be in any stage before.
+        """
+        return self.function is None and not any(
+            (mean and _layers_counted(space, group) is None) or _may_skip(space, group)
+            for group, mean in self._groups()
         )
 
     def at_globals(self, space: Space, code: np.ndarray) -> Cost:
@@ -200,20 +206,22 @@ class Cost:
         grouped = group_stages(space, architectures)
         for group, mean in self._groups():
             total, layers = np.zeros(len(architectures)), np.zeros(len(architectures))
-            before = None
+            before = np.full(len(architectures), _first(group))
             for u, modules in enumerate(grouped):
                 stage = space.stages[u]
                 total += modules.evaluate(lambda codes, u=u, g=group: _inner(space, u, g, codes))
                 if mean:
-                    layers += modules.evaluate(
-                        lambda c, s=stage, g=group: np.full(len(c), _hit(s, g, c.shape[1]))
-                    )
+                    layers += modules.evaluate(lambda c, s=stage, g=group: _hit(s, g, c))
                 if isinstance(group, CostProduct) and group.of("previous"):
-                    both = modules.evaluate(
-                        lambda codes, u=u, g=group: np.stack(_links(space, u, g, codes), axis=1), (2,)
-                    )
-                    total += both[:, 0] * before if before is not None else 0.0
-                    before = both[:, 1]
+                    into, out, depth = modules.evaluate(
+                        lambda codes, u=u, g=group: np.stack(
+                            [*_links(space, u, g, codes), np.full(len(codes), codes.shape[1])], axis=1
+                        ),
+                        (3,),
+                    ).T
+                    total += into * before
+                    # An absent stage passes on what came before it.
+                    before = np.where(depth > 0, out, before)
             found += total / np.maximum(layers, 1) if mean else total
         return found
 
@@ -285,7 +293,7 @@ def as_numbers(feature: Feature, numbers: Mapping[str, Sequence[tuple[Choice, fl
     """Each choice of a feature as a number, from ``numbers`` if it names the feature; else None for texts."""
     pairs = numbers.get(feature.name)
     if pairs is None:
-        return [None if isinstance(c, str) else float(c) for c in feature.choices]
+        return [float(c) if isinstance(c, bool | int | float) else None for c in feature.choices]
     named = {choice_key(c): v for c, v in pairs}
     return [named.get(choice_key(c)) for c in feature.choices]
 
@@ -299,9 +307,12 @@ def _position(stage: Stage, name: str) -> int:
 
 
 def _powers(feature: Feature, factor: CostFactor, term: CostProduct) -> np.ndarray:
-    """The power of each choice, (choices,)."""
+    """The power of each choice, (choices,); 0 where the feature does not exist, as the product does not count there."""
     numbers = [math.nan if v is None else v for v in as_numbers(feature, dict(term.numbers))]
-    return np.array(numbers) ** factor.power
+    found = np.array(numbers) ** factor.power
+    if feature.absent >= 0:
+        found[feature.absent] = 0.0
+    return found
 
 
 def _multiplied(
@@ -321,21 +332,61 @@ def _hits(layer: Place, depth: int) -> np.ndarray:
     return places >= 0 if layer is None else places == (depth - 1 if layer == LAST else layer)
 
 
-def _hit(stage: Stage, group: CostProduct | tuple[CostValues, ...], depth: int) -> int:
-    """The number of layers of a module where a term counts."""
+def _hit(stage: Stage, group: CostProduct | tuple[CostValues, ...], codes: np.ndarray) -> np.ndarray:
+    """The number of layers of modules where a term counts, (modules,): where its features exist."""
+    names = _features_of(group)
     if isinstance(group, CostProduct):
-        return int(_hits(group.layer, depth).sum()) if group.applies(stage) else 0
-    return depth if group[0].feature in {f.name for f in stage.features} else 0
+        counts = np.broadcast_to(_hits(group.layer, codes.shape[1]), codes.shape[:2]) & group.applies(stage)
+    else:
+        counts = np.full(codes.shape[:2], names <= {f.name for f in stage.features})
+    for position, feature in enumerate(stage.features):
+        if feature.name in names and feature.absent >= 0:
+            counts = counts & (codes[:, :, position] != feature.absent)
+    return counts.sum(axis=1)
+
+
+def _features_of(group: CostProduct | tuple[CostValues, ...]) -> set[str]:
+    """Features of the layer itself that a term names."""
+    if isinstance(group, CostProduct):
+        return {factor.feature for factor in group.of("layer")}
+    return {group[0].feature}
 
 
 def _layers_counted(space: Space, group: CostProduct | tuple[CostValues, ...]) -> int | None:
     """The number of layers of an architecture where a term counts; None if it varies."""
     # Cached, as callers ask for it once for every stage.
     if group not in space.layers_counted:
-        counts = [{_hit(stage, group, d) for d in stage.depths} for stage in space.stages]
-        fixed = all(len(own) == 1 for own in counts)
+        counts = [
+            {
+                int(_hit(stage, group, np.zeros((1, d, len(stage.features)), dtype=np.int16))[0])
+                for d in stage.depths
+            }
+            for stage in space.stages
+        ]
+        names = _features_of(group)
+        fixed = all(len(own) == 1 for own in counts) and not any(
+            f.when
+            for own, stage in zip(counts, space.stages, strict=True)
+            if max(own)
+            for f in stage.features
+            if f.name in names
+        )
         space.layers_counted[group] = sum(own.pop() for own in counts) if fixed else None
     return space.layers_counted[group]
+
+
+def _may_skip(space: Space, group: CostProduct | tuple[CostValues, ...]) -> bool:
+    """Whether the layer before, which a term names, may be in another stage than the one before."""
+    previous = isinstance(group, CostProduct) and bool(group.of("previous"))
+    return previous and any(not min(stage.depths) for stage in space.layered)
+
+
+def _first(group: CostProduct | tuple[CostValues, ...]) -> float:
+    """What a product takes from before the first layer of the network."""
+    if not isinstance(group, CostProduct):
+        return 0.0
+    first = dict(group.first)
+    return math.prod(first.get(f.feature, 0.0) ** f.power for f in group.of("previous"))
 
 
 def _share(space: Space, group: CostProduct | tuple[CostValues, ...], mean: bool) -> float:
@@ -348,12 +399,16 @@ def _inner(
 ) -> np.ndarray:
     stage, depth = space.stages[u], codes.shape[1]
     if not isinstance(group, CostProduct):
-        if not _hit(stage, group, depth):
+        if not depth or group[0].feature not in {f.name for f in stage.features}:
             return np.zeros(len(codes))
         position = _position(stage, group[0].feature)
         choices = stage.features[position].choices
         near = [e for e in group if e.stages is None or stage.name in e.stages]
-        table = [[value_at(near, stage, layer, depth, c) or 0.0 for c in choices] for layer in range(depth)]
+        # What does not exist costs nothing.
+        table = [
+            [0.0 if c is ABSENT else value_at(near, stage, layer, depth, c) or 0.0 for c in choices]
+            for layer in range(depth)
+        ]
         return np.array(table)[np.arange(depth), codes[:, :, position]].sum(axis=1)
     hits = _hits(group.layer, depth)
     if not group.applies(stage) or not hits.any():
@@ -366,22 +421,33 @@ def _inner(
     if depth > 1:
         before[:, 1:] = _multiplied(stage, group, previous, codes[:, :-1])
     if u == 0:
-        before[:, 0] = math.prod(dict(group.first).get(f.feature, 0.0) ** f.power for f in previous)
+        before[:, 0] = _first(group)
     return (own * before).sum(axis=1)
 
 
 def _links(space: Space, u: int, term: CostProduct, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What a product takes from the stage before and passes to the stage after, each (modules,)."""
-    stages, stage, depth = space.stages, space.stages[u], codes.shape[1]
+    stage, depth = space.stages[u], codes.shape[1]
     into, out = np.zeros(len(codes)), np.zeros(len(codes))
-    if u > 0 and not stage.is_globals and term.applies(stage) and _hits(term.layer, depth)[0]:
+    if not depth or stage.is_globals:
+        return into, out
+    if u > 0 and term.applies(stage) and _hits(term.layer, depth)[0]:
         into = _multiplied(stage, term, term.of("layer"), codes[:, :1])[:, 0] * term.coefficient
-    follows = u + 1 < len(stages) and not stages[u + 1].is_globals and term.applies(stages[u + 1])
-    if follows and not stage.is_globals and reaches_first(term, stages[u + 1]):
+    if any(term.applies(other) and reaches_first(term, other) for other in _followers(space, u)):
         out = _multiplied(stage, term, term.of("previous"), codes[:, -1:])[:, 0]
     return into, out
 
 
+def _followers(space: Space, u: int) -> list[Stage]:
+    """The stages whose first layer may follow the last one of a stage: the next, and more if it may be absent."""
+    found = []
+    for stage in space.layered[u + 1 :]:
+        found.append(stage)
+        if min(stage.depths):
+            break
+    return found
+
+
 def reaches_first(term: CostProduct, stage: Stage) -> bool:
     """Whether a product counts at the first layer of a stage, for at least one depth."""
-    return any(_hits(term.layer, depth)[0] for depth in stage.depths)
+    return any(_hits(term.layer, depth)[0] for depth in stage.depths if depth)

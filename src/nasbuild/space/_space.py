@@ -7,26 +7,35 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from nasbuild.errors import SpaceError
+from nasbuild.space._choice import ABSENT, Absent, Choice, as_choice, choice_key, is_uniform, plain_choice
+from nasbuild.space._range import Range
 
 if TYPE_CHECKING:
     from nasbuild.space._columns import Columns
     from nasbuild.space._declared_costs import Cost
     from nasbuild.space._tied_features import TiedStages
 
-Choice = bool | int | float | str
-Layer = tuple[Choice, ...]
-"""One choice for each feature of the stage, in the stage's order of features."""
+Layer = tuple["Choice | Absent", ...]
+"""One choice for each feature of the stage, in the stage's order of features.
+
+`ABSENT` stands where a feature does not exist, as its condition does not hold.
+"""
 Module = tuple[Layer, ...]
 """The whole layer sequence of one stage."""
 Kind = Literal["categorical", "ordered", "numeric"]
 Direction = Literal["maximize", "minimize"]
 
 GLOBALS = "globals"
+_SCALARS = (str, int, float, bool)
+
+
+When = tuple[tuple[str, tuple["Choice", ...]], ...]
+"""Features of the same layer, and the choices of each with which another feature exists."""
 
 
 @dataclass(frozen=True)
@@ -35,29 +44,96 @@ class Feature:
 
     ``kind`` says what the choices mean: nothing but names (categorical), an order (ordered), or numeric
     values (numeric).
+
+    Attributes
+    ----------
+    when
+        The feature exists only at layers at which all these other features have one of these choices;
+        elsewhere the layer has `ABSENT`, the last of ``choices``. Empty: it always exists.
+    ignored
+        Whether values that files give for it where it does not exist are ignored, not refused.
+    range
+        All numbers that it may have, of which ``choices`` are a grid; None if it has its choices alone.
     """
 
     name: str
-    choices: tuple[Choice, ...]
+    choices: tuple[Choice | Absent, ...]
     kind: Kind = "categorical"
+    when: When = ()
+    ignored: bool = False
+    range: Range | None = None
 
     @cached_property
-    def _index(self) -> dict[tuple[bool, Choice], int]:
+    def _index(self) -> dict[object, int]:
         return {choice_key(c): i for i, c in enumerate(self.choices)}
 
     @cached_property
+    def present(self) -> tuple[Choice, ...]:
+        """The choices without `ABSENT`."""
+        return tuple(c for c in self.choices if c is not ABSENT)
+
+    @property
+    def absent(self) -> int:
+        """The code of `ABSENT`, -1 if the feature always exists."""
+        return len(self.choices) - 1 if self.choices[-1] is ABSENT else -1
+
+    @cached_property
+    def uniform(self) -> bool:
+        """Whether all choices are numbers, all texts, or all truth values."""
+        return is_uniform(self.present)
+
+    @cached_property
     def numbers(self) -> np.ndarray | None:
-        """The choices as numbers, (choices,) float64; None unless all of them are numbers."""
-        plain = all(isinstance(c, int | float) and not isinstance(c, bool) for c in self.choices)
-        return np.array(self.choices, dtype=np.float64) if plain else None
+        """The choices as numbers, (choices,) float64, NaN for `ABSENT`; None unless all are numbers."""
+        plain = all(isinstance(c, int | float) and not isinstance(c, bool) for c in self.present)
+        if not plain:
+            return None
+        return np.array([np.nan if c is ABSENT else c for c in self.choices], dtype=np.float64)
+
+    @property
+    def shown(self) -> tuple[Choice, ...]:
+        """The choices to show: for a range, a few values that stand for those around them."""
+        return self.present if self.range is None else tuple(self.present[i] for i in self.range.bins)
+
+    @property
+    def allowed(self) -> Sequence[Choice] | str:
+        """What the feature may be, for messages."""
+        return self.present if self.range is None else self.range.text
+
+    def declared(self, value: object) -> Choice:
+        """The declared choice that a value means: 3 for 3.0. Of a range, the value itself.
+
+        `index` must have found the value.
+        """
+        if self.range is not None and (number := self._in_range(value)) is not None:
+            return number
+        return self.present[self.index(value)]
+
+    def _in_range(self, value: object) -> float | int | None:
+        number = as_choice(value)
+        if self.range is None or isinstance(number, bool) or not isinstance(number, int | float):
+            return None
+        return self.range.value(number)
 
     def index(self, choice: object) -> int:
-        """Position of ``choice`` among the choices, -1 if it is not one; NumPy scalars work as well."""
-        if isinstance(choice, (bool, int, float, str)):
-            return self._index.get(choice_key(choice), -1)
-        if isinstance(choice, (np.bool_, np.number)):
-            return self.index(choice.item())  # pyright: ignore[reportUnknownArgumentType]
-        return -1
+        """Position of ``choice`` among the choices, -1 if it is not one; NumPy scalars work as well.
+
+        Of a range it is the position of the nearest value of the grid.
+        """
+        if self.range is not None and choice is not ABSENT:
+            number = self._in_range(choice)
+            return -1 if number is None else self.range.nearest(number)
+        if type(choice) in _SCALARS:
+            return self._index.get((type(choice) is bool, choice), -1)
+        value = as_choice(choice)
+        if not isinstance(value, str | int | float | tuple | Absent | None):
+            # A complex number may equal a choice.
+            return -1
+        try:
+            return self._index.get(choice_key(value), -1)
+        except TypeError:
+            # An object has no hash.
+            return -1
 
 
 @dataclass(frozen=True)
@@ -89,7 +165,7 @@ class Limit:
     """The choices that a feature may have at one layer of a stage (from 0), or at every layer (None)."""
 
     feature: str
-    choices: tuple[Choice, ...]
+    choices: tuple[Choice | Absent, ...]
     layer: int | None = None
 
 
@@ -118,6 +194,30 @@ class Stage:
     def sizes(self) -> tuple[int, ...]:
         """Number of choices of each feature."""
         return tuple(len(f.choices) for f in self.features)
+
+    @cached_property
+    def conditional(self) -> bool:
+        """Whether a feature exists only with some choices of another."""
+        return any(f.when for f in self.features)
+
+    @cached_property
+    def conditions(self) -> list[list[tuple[int, list[int]]]]:
+        """For each feature, the positions of the features that it needs, and the codes that these may have."""
+        names = [f.name for f in self.features]
+        return [
+            [(names.index(name), [self.feature(name).index(c) for c in choices]) for name, choices in f.when]
+            for f in self.features
+        ]
+
+    @cached_property
+    def ways_by_depth(self) -> dict[int, Any]:
+        """Cache of `nasbuild.space._layer_choices.ways`."""
+        return {}
+
+    @cached_property
+    def counts_by_depth(self) -> dict[int, int]:
+        """Cache of `nasbuild.space._layer_choices.count_depth`."""
+        return {}
 
     @cached_property
     def codes_by_depth(self) -> dict[int, np.ndarray]:
@@ -161,6 +261,10 @@ class Stage:
                 found &= inside[codes[:, :, position]].all(axis=1)
             elif limit.layer < codes.shape[1]:
                 found &= inside[codes[:, limit.layer, position]]
+        if self.conditional:
+            from nasbuild.space._layer_choices import consistent
+
+            found &= consistent(self, codes).all(axis=1)
         return found
 
     def feature(self, name: str) -> Feature:
@@ -181,8 +285,11 @@ class Stage:
         )
 
     def as_dicts(self, module: Module) -> list[dict[str, Choice]]:
-        """The module as in ``archs.jsonl``: one ``{feature: choice}`` a layer."""
-        return [{f.name: c for f, c in zip(self.features, layer, strict=True)} for layer in module]
+        """The module as in ``archs.jsonl``: one ``{feature: choice}`` a layer, without absent features."""
+        return [
+            {f.name: plain_choice(c) for f, c in zip(self.features, layer, strict=True) if c is not ABSENT}
+            for layer in module
+        ]
 
 
 @dataclass(frozen=True)
@@ -306,18 +413,6 @@ class Architecture:
         return Architecture((*self.modules[:stage], module, *self.modules[stage + 1 :]))
 
 
-def choice_key(choice: Choice) -> tuple[bool, Choice]:
-    """A dictionary key for a choice: True and 1 differ, 1 and 1.0 do not.
-
-    Examples
-    --------
-    >>> from nasbuild.space import choice_key
-    >>> choice_key(True) == choice_key(1), choice_key(1.0) == choice_key(1)
-    (False, True)
-    """
-    return isinstance(choice, bool), choice
-
-
 def module_key(code: np.ndarray) -> tuple[int, bytes]:
     """A hashable key of a module's code (depth, features) int16.
 
@@ -353,21 +448,26 @@ def features_by_name(stages: Sequence[Stage]) -> dict[str, Feature]:
     for stage in stages:
         for feature in stage.features:
             found.setdefault(feature.name, []).append(feature)
-    return {name: Feature(name, _merged_choices(same), same[0].kind) for name, same in found.items()}
+    # A range stands in one stage only.
+    return {
+        name: same[0] if same[0].range else Feature(name, _merged_choices(same), same[0].kind)
+        for name, same in found.items()
+    }
 
 
-def _merged_choices(features: list[Feature]) -> tuple[Choice, ...]:
-    choices = {choice_key(c): c for feature in features for c in feature.choices}
+def _merged_choices(features: list[Feature]) -> tuple[Choice | Absent, ...]:
+    choices: dict[Any, Any] = {choice_key(c): c for feature in features for c in feature.present}
+    last = (ABSENT,) if any(feature.absent >= 0 for feature in features) else ()
     if features[0].kind == "numeric":
-        return tuple(sorted(choices.values()))
+        return (*sorted(choices.values()), *last)
     if features[0].kind == "categorical":
-        return tuple(choices.values())
-    order: TopologicalSorter[tuple[bool, Choice]] = TopologicalSorter(dict.fromkeys(choices, ()))
+        return (*choices.values(), *last)
+    order: TopologicalSorter[Any] = TopologicalSorter(dict.fromkeys(choices, ()))
     for feature in features:
-        for before, after in pairwise(feature.choices):
+        for before, after in pairwise(feature.present):
             order.add(choice_key(after), choice_key(before))
     try:
-        return tuple(choices[key] for key in order.static_order())
+        return (*(choices[key] for key in order.static_order()), *last)
     except CycleError:
         raise SpaceError(
             f"feature {features[0].name!r} is ordered differently in two stages", where="stages"

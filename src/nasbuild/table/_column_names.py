@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from nasbuild.space import Architecture, Choice, Feature, Space, Stage, StageSource
+from nasbuild.space import ABSENT, Architecture, Feature, Space, Stage, StageSource, choice_text
 
 ID = "id"
 BUILT_FIELDS = frozenset(
@@ -78,25 +78,33 @@ class FlatNames:
             return plain if set(columns) & set(plain.written()) else names
         return names
 
-    def written(self) -> dict[str, tuple[Choice, ...]]:
-        """The columns of a written table, in order, with the values that each may have."""
-        columns: dict[str, tuple[Choice, ...]] = {}
+    def written(self) -> dict[str, Feature]:
+        """The columns of a written table, in order, with the feature whose choices they hold.
+
+        The number of layers counts as a feature here.
+        """
+        columns: dict[str, Feature] = {}
         for own in self.stages:
             if own.depth is not None:
-                columns[own.depth] = own.stage.depths
+                columns[own.depth] = Feature(_DEPTH, own.stage.depths, "numeric")
             for layer in own.choices:
                 for places, feature in zip(layer, own.stage.features, strict=True):
-                    columns[places[-1]] = feature.choices
+                    columns[places[-1]] = feature
         return columns
 
     def flat_row(self, architecture: Architecture) -> dict[str, Any]:
-        """The values of an architecture by column, without those of layers it lacks."""
+        """The values of an architecture by column, without those of layers and features it lacks.
+
+        Choices of a feature with several types are texts, as a column has one type.
+        """
         row: dict[str, Any] = {}
         for own, module in zip(self.stages, architecture.modules, strict=True):
             if own.depth is not None:
                 row[own.depth] = len(module)
             for places, layer in zip(own.choices, module, strict=False):
-                row.update(zip((p[-1] for p in places), layer, strict=True))
+                for names, feature, choice in zip(places, own.stage.features, layer, strict=True):
+                    if choice is not ABSENT:
+                        row[names[-1]] = choice if feature.uniform else choice_text(feature, choice)
         return row
 
     def metrics(self, names: Iterable[str], *, apart: bool = False) -> dict[str, str]:

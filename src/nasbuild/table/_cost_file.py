@@ -14,8 +14,7 @@ import numpy as np
 
 from nasbuild._text_input import reading
 from nasbuild.errors import SpaceError, TableError
-from nasbuild.space import Cost, Space, costs_to_dict, features_by_name, read_costs
-from nasbuild.table._flat_columns import choice_of_text
+from nasbuild.space import Cost, Space, choice_of_text, costs_to_dict, features_by_name, read_costs
 from nasbuild.table._table import Table
 
 _COLUMNS = ("stage", "layer", "feature", "choice", "cost", "value")
@@ -201,7 +200,7 @@ def _entries(space: Space, rows: list[tuple[str, dict[str, str]]]) -> list[dict[
             raise TableError(
                 f"{row['choice']!r} is not a choice of {name}",
                 where=f"{where}, choice",
-                allowed=features[name].choices,
+                allowed=features[name].present,
             )
         else:
             pairs = entry["values"]

@@ -44,6 +44,11 @@ class Separated:
     commas: bool
     separator: str = ","
 
+    @property
+    def split(self) -> str:
+        """Where lines were split, for messages, such as ``at a comma``."""
+        return f"at {_NAMES.get(self.separator, repr(self.separator))}"
+
 
 def read_separated(
     path: Path,

@@ -83,12 +83,21 @@ def _rows(
 ) -> Iterator[RawRow | TableError]:
     for trial in trials:
         values = {n: None if math.isnan(v) else v for n, v in zip(names, trial.values, strict=True)}
-        # A study may have None as a choice; the space calls it none, as an empty field means missing.
-        params = {name: "none" if value is None else value for name, value in trial.params.items()}
-        named = {**params, "id": f"trial{trial.number}"}
+        named = {
+            **{name: _param(layout, name, value) for name, value in trial.params.items()},
+            "id": f"trial{trial.number}",
+        }
         try:
             row = layout.row(f"{study}, trial {trial.number}", named, text=False)
         except TableError as error:
             yield error
         else:
             yield replace(row, metrics=values)
+
+
+def _param(layout: FlatLayout, name: str, value: Any) -> Any:
+    """A parameter; where None is no choice of the space, the text none may be it."""
+    feature = layout.features.get(name)
+    if value is None and feature is not None and feature.index(None) < 0:
+        return next((word for word in ("none", "None") if feature.index(word) >= 0), None)
+    return value

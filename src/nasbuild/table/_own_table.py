@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 
 from nasbuild.errors import TableError
-from nasbuild.space import Columns, Space
+from nasbuild.space import Columns, Space, number_of_text, plain_choice
 from nasbuild.table._column_names import FlatNames
-from nasbuild.table._flat_columns import FlatLayout, number_of_text
+from nasbuild.table._flat_columns import FlatLayout
 from nasbuild.table._nested_values import nested
 from nasbuild.table._rows import RawRow, raw_row
 from nasbuild.table._source import Source, read_source
@@ -69,7 +69,10 @@ def as_in_own_table(space: Space, own: Columns, table: pa.Table) -> pa.Table:
             continue
         # Layers beyond the depth are written as well, as lists have one length.
         values = {
-            name: [choices[name][0] if v is None and name in choices else v for v in table[name].to_pylist()]
+            name: [
+                plain_choice(choices[name].present[0]) if v is None and name in choices else v
+                for v in table[name].to_pylist()
+            ]
             for name in inner
         }
         texts = [

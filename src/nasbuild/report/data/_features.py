@@ -9,7 +9,7 @@ from nasbuild.report.data._health import health
 from nasbuild.report.data._number_format import Scale, correlation, plural
 from nasbuild.report.data._recipe_kind import kind_of
 from nasbuild.report.draw._choice_colors import choice_text
-from nasbuild.space import features_by_name, graph_schema
+from nasbuild.space import choice_key, features_by_name, graph_schema
 
 if TYPE_CHECKING:
     from nasbuild.score import ChoiceScore, Fit, TargetFit
@@ -33,6 +33,7 @@ def features_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
     measure = _MEASURES.get(recipe_kind) or ("importance" if fit.recipe.name == "ped-anova" else "effect")
     fixed = len({tuple(map(len, a.modules)) for a in target_fit.scorer.architectures}) == 1
     features = []
+    ranges = {f.name for s in fit.space.stages for f in s.features if f.range is not None}
     scored_features = _with_positions(target_fit) if recipe_kind == "network" else _by_name(target_fit)
     for name, kind, choices, scored in scored_features:
         # If all labelled architectures have the same depths, effects of positions can't be estimated.
@@ -47,7 +48,9 @@ def features_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
                 "range": max(s.effect for s in scored) - min(s.effect for s in scored),
                 "choices": [_choice(s) for s in best],
                 "order": [c for c in choices if _key(c) in known],
-                "unlabelled": [c for c in choices if _key(c) not in known] if kind == "feature" else [],
+                "unlabelled": []
+                if kind != "feature" or name in ranges
+                else [c for c in choices if _key(c) not in known],
                 "stages": _in_stages(fit, target_fit, name) if kind == "feature" else [],
             }
         )
@@ -159,7 +162,7 @@ def _by_name(target_fit: TargetFit) -> ScoredFeatures:
     """Returns scores by feature, in the order of the space."""
     overall = [s for s in target_fit.features if s.stage is None]
     return [
-        (name, "feature", feature.choices, [s for s in overall if s.feature == name])
+        (name, "feature", feature.shown, [s for s in overall if s.feature == name])
         for name, feature in features_by_name(target_fit.scorer.space.stages).items()
     ]
 
@@ -185,6 +188,6 @@ def _index(choices: tuple[Choice, ...], choice: Choice) -> int:
     return next((i for i, c in enumerate(choices) if _key(c) == _key(choice)), -1)
 
 
-def _key(choice: Choice) -> tuple[bool, Choice]:
+def _key(choice: Choice) -> tuple[Any, ...]:
     """Returns a key that distinguishes True from 1, which compare equal."""
-    return isinstance(choice, bool), choice
+    return choice_key(choice)

@@ -81,7 +81,7 @@ def draw_legend(
     for name, feature in shown.items():
         words.append((0, y + 12.5, fitted(name, _LABEL, 11), name))
         coded, x = palette.coded(name), float(x0)
-        for choice in feature.choices:
+        for choice in feature.shown:
             swatch = palette.swatch(name, choice)
             wide = max(text_width(swatch.text, _SMALL) + 8, 22)
             if x + wide > width and x > x0:
@@ -101,7 +101,7 @@ def draw_legend(
                 x += wide + 3
         y += 6 if coded else _CELL + 7
     label = "Colours: " + "; ".join(
-        f"{name}: {', '.join(map(choice_text, f.choices))}" for name, f in shown.items()
+        f"{name}: {', '.join(map(choice_text, f.shown))}" for name, f in shown.items()
     )
     svg = Svg(width, max(y, 4), label, kind="chains")
     for x, y, wide, fill, ink, text in cells:
@@ -172,15 +172,15 @@ class _Layout:
 
     @classmethod
     def of(cls, stage: Stage, palette: Palette, width: int, deepest: int) -> _Layout:
-        texts = [palette.swatch(f.name, c).text for f in stage.features for c in f.choices] or ["•"]
+        texts = [palette.swatch(f.name, c).text for f in stage.features for c in f.shown] or ["•"]
         needed = max(text_width(text, _SMALL) for text in texts) + 8
         free = width - _LABEL
-        even = (free + _GAP) / deepest - _GAP
+        even = (free + _GAP) / max(deepest, 1) - _GAP
         cell = min(max(needed, 34.0), max(even, needed, 20.0))
         return cls(cell, max(int((free + _GAP + 0.01) // (cell + _GAP)), 1), max(len(stage.features), 1))
 
     def height(self, chain: Chain) -> float:
-        lines = -(-len(chain.module) // self.per_line)
+        lines = max(-(-len(chain.module) // self.per_line), 1)
         return (_CAPTION if chain.caption else 0) + lines * (self.rows * _CELL + 6) + 10
 
 
@@ -196,6 +196,8 @@ def _draw_chain(svg: Svg, stage: Stage, palette: Palette, layout: _Layout, chain
                 svg.width, y + 13, shown, size=11, anchor="end", class_="note", fill="#8a4b00", title=title
             )
         y += _CAPTION
+    if not chain.module:
+        svg.text(0, y + 12.5, "no layers", size=11, class_="quiet", fill="#4b5160")
     for start in range(0, len(chain.module), layout.per_line):
         for row, feature in enumerate(stage.features):
             shown = fitted(feature.name, _LABEL - 6, 11)

@@ -33,6 +33,11 @@ def ped_anova(
         raise NasbuildError(
             "recipe ped-anova needs Optuna", todo="install nasbuild[optuna], or use recipe marginal"
         ) from None
+    for feature in (f for stage in space.stages for f in stage.features if f.range is not None):
+        raise NasbuildError(
+            f"recipe ped-anova counts layers with a choice, but {feature.name} is a range",
+            todo="list its choices, or use recipe default",
+        )
     counted = _counts(space, architectures)
     found: dict[Count, float] = {}
     for whole in (True, False):
@@ -73,7 +78,7 @@ def _counts(space: Space, architectures: Sequence[Architecture]) -> dict[Count, 
     for u, stage in enumerate(space.stages):
         codes = [stage.encode(a.modules[u]) for a in architectures]
         for f, feature in enumerate(stage.features):
-            for c in range(len(feature.choices)):
+            for c in range(len(feature.present)):
                 own = np.array([int((code[:, f] == c).sum()) for code in codes])
                 found[u, feature.name, c] = own
     totals: dict[Count, np.ndarray] = {}

@@ -9,7 +9,7 @@ from typing import Any
 
 from nasbuild.errors import SpaceError
 from nasbuild.space import space_from_dict
-from nasbuild.table._flat_columns import NONE, choice_text
+from nasbuild.table._flat_columns import NONE, plain_text
 from nasbuild.table.infer._stage_guess import StageGuess
 from nasbuild.table.infer._typed_columns import TypedColumn, Value, sorted_choices
 from nasbuild.table.infer._words import normal
@@ -109,7 +109,7 @@ def settled_choices(name: str, found: Sequence[Choices], notes: list[str]) -> li
     empty = None if can_be_none() and not texts and types != {"text"} else NONE
     settled = []
     for one in found:
-        values: list[Any] = [v if isinstance(v, str) or not texts else choice_text(v) for v in one.values]
+        values: list[Any] = [v if isinstance(v, str) or not texts else plain_text(v) for v in one.values]
         if one.missing and empty not in values:
             values.insert(0, empty)
         settled.append(list(dict.fromkeys(values)))
