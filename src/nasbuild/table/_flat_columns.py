@@ -215,8 +215,9 @@ class FlatLayout:
         depth = stage.depths[0]
         if own.depth in self.columns:
             given = values.get(own.depth)
-            as_text = isinstance(given, str) and (text or own.prefix is None)
-            depth = number_of_text(given) if as_text else given
+            depth = given
+            if isinstance(given, str) and (text or own.prefix is None):
+                depth = number_of_text(given)
             if isinstance(depth, bool) or depth not in stage.depths:
                 raise TableError(
                     f"{shown(given)} is not a number of layers of {stage.name}",
