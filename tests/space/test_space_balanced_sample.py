@@ -80,8 +80,12 @@ def test_small_spaces_ties_lists_and_limits():
         "{name: t, stages: [{depth: [2], features: {k: [3, 5]}, modules: [[{k: 3}, {k: 5}], [{k: 5}, {k: 5}]]}, "
         "{depth: [1, 2], features: {k: [3, 5]}}]}"
     )
+    conditional = space_from_yaml(
+        "{name: t, stages: [{depth: [0, 1, 2], features: {op: [conv, attn], k: {choices: [3, 5], when: {op: conv}}}}, "
+        "{depth: [1, 2], features: {e: [1, 2], s: [1, 2]}, shared: [s]}], globals: {lr: {range: [0.1, 1]}}}"
+    )
     fixed = fix_parts(load_space("ofa-mobilenet-v3"), ["stage1.depth = 2", "stage2.*.kernel in 3, 5"])
-    for space in (tied, listed, fixed):
+    for space in (tied, listed, conditional, fixed):
         design = balanced_sample(space, 10)
         assert len(set(design)) == 10
         assert all(contains(space, one) for one in design)

@@ -11,7 +11,7 @@ import pytest
 from table_samples import notes
 
 from nasbuild.errors import TableError
-from nasbuild.space import Space
+from nasbuild.space import Space, to_dict
 from nasbuild.table import guess_space, infer_space, read_table
 
 ROWS = 40
@@ -191,8 +191,12 @@ def test_metrics_have_the_direction_of_their_names(column):
 def test_numbers_that_are_set_are_no_metrics(column):
     guess = guess_space(frame({"op_1": some("a", "b"), "op_2": some("a", "b"), column: ACC}, loss=ACC))
     assert list(guess.space.metrics) == ["loss"]
-    assert guess.space.globals is not None or column.removeprefix("params_") in described(guess.space)
-    assert any("each is a choice" in note for note in guess.notes)
+    assert guess.space.globals is not None
+    (feature,) = guess.space.globals.features
+    assert feature.name == column.removeprefix("params_")
+    assert feature.range is not None
+    assert feature.range.low <= min(ACC)
+    assert feature.range.high >= max(ACC)
 
 
 def test_a_metric_without_a_known_direction_is_asked_for():
@@ -218,15 +222,53 @@ def test_targets_name_metrics():
     assert any("inferred" in text for text in notes(read)["inferred"])
 
 
-def test_an_empty_cell_of_a_layer_that_exists_is_a_choice():
+def test_an_empty_cell_is_a_choice_unless_another_choice_explains_it():
     op = some("conv", "attn")
-    table = frame({"op": op, "kernel": [{"conv": 3}.get(o) for o in op], "norm": some(None, "bn", "ln")})
+    kernels = iter(some(3, 5))
+    table = frame(
+        {"op": op, "kernel": [{"conv": next(kernels)}.get(o) for o in op], "norm": some(None, "bn", "ln")}
+    )
     space = infer_space(table)
+    assert [(f.name, f.present, f.when) for f in space.stages[0].features] == [
+        ("op", ("attn", "conv"), ()),
+        ("kernel", (3, 5), (("op", ("conv",)),)),
+    ]
+    assert described(space)["norm"] == ((1,), {"norm": (None, "bn", "ln")})
     read = read_table(table, space)
-    assert len(read.architectures) == len({(o, n) for o, n in zip(op, table["norm"], strict=True)})
-    kernels = {a.modules[0][0][0]: a.modules[1][0][0] for a in read.architectures}
-    assert str(kernels["conv"]) == "3"
-    assert str(kernels["attn"]).lower() == "none"
+    expected = {
+        tuple(sorted((k, v) for k, v in row.items() if k in ("op", "norm") or v is not None))
+        for row in table.drop("acc").to_dicts()
+    }
+    found = {
+        tuple(sorted({**arch["stages"][0][0], **arch["stages"][1][0]}.items()))
+        for arch in (to_dict(space, a) for a in read.architectures)
+    }
+    assert found == expected
+
+
+def test_stages_may_be_absent_and_learning_rates_have_ranges():
+    depth = some(0, 1, 2)
+    rates = [10.0 ** -(1 + 4 * n / ROWS) for n in range(ROWS)]
+    table = frame(
+        {
+            "d1": depth,
+            "d2": some(1, 2),
+            "k1_1": some(3, 5),
+            "k1_2": some(3, 5),
+            "k2_1": some(3, 5),
+            "k2_2": some(3, 5),
+        }
+        | {"lr": rates}
+    )
+    space = infer_space(table)
+    assert [stage.depths for stage in space.layered] == [(0, 1, 2), (1, 2)]
+    assert space.globals is not None
+    (rate,) = space.globals.features
+    assert rate.range is not None
+    assert (rate.range.low, rate.range.high, rate.range.scale) == (1e-5, 0.1, "log")
+    read = read_table(table, space)
+    assert len(read) == ROWS
+    assert [len(a.modules[0]) for a in read.architectures] == depth
 
 
 def test_nothing_to_build_is_refused_with_what_would_be():

@@ -45,9 +45,7 @@ def sample_data(
     writer.writeheader()
     writer.writerows(records)
     write_text(out_file, text.getvalue())
-    out.line(
-        f"{ROWS} networks trained on handwritten digits written to {out_file}; next:"
-    )
+    out.line(f"{ROWS} networks trained on handwritten digits written to {out_file}; next:")
     out.line(f"  nasbuild init {shlex.quote(str(out_file))}")
     out.json({"out": str(out_file), "rows": ROWS})
 

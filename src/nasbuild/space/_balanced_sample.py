@@ -82,10 +82,12 @@ def _next_row(
     inside: Callable[[Sequence[Architecture]], np.ndarray] | None,
 ) -> Architecture | None:
     """The candidate that adds most: improved slot by slot where slots are free, else the best of many."""
-    count = _CANDIDATES if space.tied or inside is not None else _RESTARTS
+    # Where choices depend on each other, single ones can't be set.
+    free = not space.tied and not any(f.when for stage in space.stages for f in stage.features)
+    count = _RESTARTS if free and inside is None else _CANDIDATES
     drawn = [random_architecture(space, rng, "depths") for _ in range(count)]
     candidates = list(drawn)
-    if not space.tied:
+    if free:
         candidates += [
             Architecture(tuple(s.decode(c) for s, c in zip(space.stages, improved, strict=True)))
             for improved in (
@@ -93,11 +95,11 @@ def _next_row(
             )
         ]
     for _ in range(_TRIES):
-        free = [one for one in dict.fromkeys(candidates) if one not in taken and contains(space, one)]
-        if inside is not None and free:
-            free = [one for one, may in zip(free, inside(free), strict=True) if may]
-        if free:
-            return max(free, key=lambda one: _gain(coverage, codes_of(space, one)))
+        new = [one for one in dict.fromkeys(candidates) if one not in taken and contains(space, one)]
+        if inside is not None and new:
+            new = [one for one, may in zip(new, inside(new), strict=True) if may]
+        if new:
+            return max(new, key=lambda one: _gain(coverage, codes_of(space, one)))
         candidates = [random_architecture(space, rng, "depths") for _ in range(_CANDIDATES)]
     return None
 

@@ -129,9 +129,10 @@ def _with_changes(
                 code[slice(None) if layer < 0 else layer, p] = level - levels.start[v, layer, p]
         if depth is not None:
             layers = stage.depths[depth - levels.start[u, -1, -1]]
-            added = np.repeat(reference[-1:], max(layers - len(code), 0), axis=0)
+            last = reference[-1:] if len(reference) else np.zeros((1, len(stage.features)), dtype=np.int16)
+            added = np.repeat(last, max(layers - len(code), 0), axis=0)
             for p, feature in enumerate(stage.features):
-                if feature.name in stage.shared and len(added):
+                if feature.name in stage.shared and len(added) and len(code):
                     added[:, p] = code[0, p]
             code = np.concatenate([code[:layers], added])
         modules.append(stage.decode(code))

@@ -41,8 +41,10 @@ class Levels:
             found[u, -1, -1] = self.start[u, -1, -1] + stage.depths.index(len(code))
             for p, feature in enumerate(stage.features):
                 layers = [-1] if feature.name in stage.shared else range(len(code))
-                for layer in layers:
-                    found[u, layer, p] = self.start[u, layer, p] + int(code[max(layer, 0), p])
+                for layer in layers if len(code) else ():
+                    choice = int(code[max(layer, 0), p])
+                    if choice != feature.absent:
+                        found[u, layer, p] = self.start[u, layer, p] + choice
         return found
 
 

@@ -35,8 +35,6 @@ class Separated:
         Place and fields of each row that is not empty, or its error.
     commas
         Whether numbers had decimal commas; they have points now.
-    split
-        Where lines were split, for messages, such as ``at a comma``.
     separator
         What separates fields.
     """
@@ -44,8 +42,12 @@ class Separated:
     header: list[str]
     rows: list[tuple[str, dict[str, str]] | TableError]
     commas: bool
-    split: str
     separator: str = ","
+
+    @property
+    def split(self) -> str:
+        """Where lines were split, for messages, such as ``at a comma``."""
+        return f"at {_NAMES.get(self.separator, repr(self.separator))}"
 
 
 def read_separated(
@@ -96,7 +98,7 @@ def read_separated(
         texts = {name for _, row in good for name, value in row.items() if not _is_numeric(value)}
         is_text = texts.__contains__
     commas = separator != "," and _commas(good, is_text, str(path))
-    return Separated(header, rows, commas, f"at {_NAMES.get(separator, repr(separator))}", separator)
+    return Separated(header, rows, commas, separator)
 
 
 def _is_numeric(text: str) -> bool:

@@ -53,7 +53,7 @@ def rows_of_frame(space: Space, frame: Any, source: str) -> tuple[Iterator[RawRo
     numeric = {column.name for column in columns if column.numeric}
     layout = FlatLayout.of(space, [c.name for c in columns], source, numeric.__contains__)
     needed = {
-        c.name: _values(c, c.single and c.name in layout.columns, source, layout.features.get(c.name))
+        c.name: _values(c, layout.features.get(c.name), c.single and c.name in layout.columns, source)
         for c in columns
         if _is_needed(c.name, layout)
     }
@@ -97,7 +97,7 @@ def values_of_frame(frame: Any, source: str) -> dict[str, list[Any]]:
     for name, count in Counter(column.name for column in columns).items():
         if count > 1:
             raise TableError(f"column {name!r} appears twice", where=source, todo="keep one of the two")
-    return {column.name: _values(column, column.single, source) for column in columns}
+    return {column.name: _values(column, None, column.single, source) for column in columns}
 
 
 def rows_of_parquet(space: Space, path: Path) -> tuple[Iterator[RawRow | TableError], list[Note]]:
@@ -246,7 +246,7 @@ def _pandas_columns(frame: Any) -> list[_Column]:
     return columns
 
 
-def _values(column: _Column, shortest: bool, source: str, feature: Feature | None = None) -> list[Any]:
+def _values(column: _Column, feature: Feature | None, shortest: bool, source: str) -> list[Any]:
     try:
         values = column.read()
     except (pa.ArrowException, ValueError, TypeError) as error:

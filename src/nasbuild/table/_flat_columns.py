@@ -17,9 +17,9 @@ from nasbuild.table._rows import RawRow, shown
 from nasbuild.table._table import Note
 
 _SHOWN = 8  # columns named in a message
-_MISSING = frozenset(("", "nan", "null", "none", "na", "n/a", "#n/a"))
 NONE = "none"
-"""The choice of an empty cell in a user's own table."""
+"""The choice of an empty cell in a user's own table, where null is none of the choices."""
+_MISSING = frozenset(("", "nan", "null", "none", "na", "n/a", "#n/a"))
 
 
 @dataclass(frozen=True)
@@ -177,7 +177,8 @@ class FlatLayout:
     def _require(self, where: str, columns: Sequence[str]) -> None:
         """Check the columns that every architecture needs; deeper layers are checked row by row."""
         for own in self.names.stages:
-            needed = [(own.depth,)] if own.depth is not None and len(own.stage.depths) > 1 else []
+            varies = len(own.stage.depths) > 1
+            needed = [(own.depth,)] if own.depth is not None and varies else []
             needed += [
                 places
                 for layer in own.choices[: min(own.stage.depths)]
@@ -186,13 +187,15 @@ class FlatLayout:
             ]
             for places in needed:
                 if not self.columns.intersection(places):
-                    own_names = ": the space names it under columns" if self.names.own is not None else ""
                     raise TableError(
                         f"column {' or '.join(map(repr, places))} is missing",
                         where=where,
                         todo="; ".join(
                             [
-                                f"every choice of the space needs its column{own_names}",
+                                "every choice of the space needs its column"
+                                + (
+                                    ": the space names it under columns" if self.names.own is not None else ""
+                                ),
                                 *_instead(places[0], columns, self),
                             ]
                         ),
@@ -212,9 +215,9 @@ class FlatLayout:
         depth = stage.depths[0]
         if own.depth in self.columns:
             given = values.get(own.depth)
-            depth = (
-                number_of_text(given) if isinstance(given, str) and (text or own.prefix is None) else given
-            )
+            depth = given
+            if isinstance(given, str) and (text or own.prefix is None):
+                depth = number_of_text(given)
             if isinstance(depth, bool) or depth not in stage.depths:
                 raise TableError(
                     f"{shown(given)} is not a number of layers of {stage.name}",
@@ -256,6 +259,8 @@ class FlatLayout:
             elif feature.index(None) >= 0:
                 # Only such a feature has null as a choice, which an empty cell is.
                 found[feature.name] = None
+            elif self.names.own is not None and feature.index(NONE) >= 0:
+                found[feature.name] = NONE
             elif not feature.when:
                 where = f"{where}, {names[0]}"
                 raise TableError(f"{feature.name} is missing", where=where, allowed=feature.allowed)
@@ -268,12 +273,10 @@ class FlatLayout:
         found = {}
         for place in places:
             value = values.get(place)
-            if self.names.own is not None:
-                meant = own_choice(feature, value)
-                if feature.index(meant) < 0 and self._is_blank(value):
-                    meant = own_choice(feature, None)
-            elif value is None or (isinstance(value, str) and value == ""):
+            if value is None or (isinstance(value, str) and value == ""):
                 continue
+            if self.names.own is not None:
+                meant = own_meaning(feature, value)
             else:
                 meant = choice_of_text(feature, value) if text else value
             if feature.index(meant) < 0 and self._is_blank(value):
@@ -290,6 +293,47 @@ class FlatLayout:
         if any(choice_key(other) != choice_key(first) for other in others):
             raise TableError(f"{' and '.join(found)} have different choices", where=where)
         return [first] if found else []
+
+
+def own_meaning(feature: Feature, value: Any) -> Any:
+    """The choice that a cell of a user's table stands for; the value itself if it is none.
+
+    A number may be a text of the space and the other way round.
+    """
+    if feature.index(value) >= 0 or not isinstance(value, bool | int | float | str):
+        return value
+    meant = choice_of_text(feature, value.strip()) if isinstance(value, str) else value
+    if feature.index(meant) < 0:
+        number = number_of_text(value) if isinstance(value, str) else value
+        text = value if number is None else plain_text(number)
+        meant = text if feature.index(text) >= 0 else meant
+    return meant if feature.index(meant) >= 0 else value
+
+
+def plain_text(value: float | bool) -> str:
+    """A number as a text that stands for it among texts: 3.0 is ``3``."""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return str(int(value) if whole else value)
+
+
+def _is_set_aside(names: FlatNames, column: str) -> bool:
+    """Whether the user's own mapping says that a column is neither architecture nor metric."""
+    own = names.own
+    return own is not None and (column in own.constant or own.ignores(column))
+
+
+def _same(value: object, constant: object) -> bool:
+    if value == constant:
+        return isinstance(value, bool) == isinstance(constant, bool)
+    if not isinstance(value, str):
+        return isinstance(constant, str) and isinstance(value, int | float) and plain_text(value) == constant
+    if isinstance(constant, bool):
+        return value.strip().lower() == str(constant).lower()
+    if constant is None:
+        return is_missing(value)
+    return value.strip() == constant or (
+        number_of_text(value) is not None and number_of_text(value) == constant
+    )
 
 
 def _instead(column: str, columns: Sequence[str], layout: FlatLayout) -> list[str]:
@@ -325,56 +369,12 @@ def metric_of_text(text: str | None) -> object:
     return text if number is None else number
 
 
-def own_choice(feature: Feature, value: object) -> object:
-    """The choice that a cell of a user's table stands for; the value itself if it is none.
-
-    A number may be a text of the space and the other way round, and an empty cell is its choice null or ``none``.
-    """
-    if value is None:
-        return NONE if feature.index(None) < 0 <= feature.index(NONE) else None
-    if feature.index(value) < 0 and isinstance(value, str):
-        value = choice_of_text(feature, value.strip())
-    if feature.index(value) < 0:
-        number = number_of_text(value) if isinstance(value, str) else value
-        if isinstance(number, int | float) and feature.index(text_of_number(number)) >= 0:
-            return text_of_number(number)
-    return value
-
-
-def text_of_number(value: float | bool) -> str:
-    """A number as a text that stands for it among texts: 3.0 is ``3``."""
-    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
-    return str(int(value) if whole else value)
-
-
-def _is_set_aside(names: FlatNames, column: str) -> bool:
-    """Whether the user's own mapping says that a column is neither architecture nor metric."""
-    own = names.own
-    return own is not None and (column in own.constant or own.ignores(column))
-
-
-def _same(value: object, constant: object) -> bool:
-    if value == constant:
-        return isinstance(value, bool) == isinstance(constant, bool)
-    if not isinstance(value, str):
-        return (
-            isinstance(constant, str) and isinstance(value, int | float) and text_of_number(value) == constant
-        )
-    if isinstance(constant, bool):
-        return value.strip().lower() in (("true", "1") if constant else ("false", "0"))
-    if constant is None:
-        return is_missing(value)
-    return value.strip() == constant or (
-        number_of_text(value) is not None and number_of_text(value) == constant
-    )
-
-
 def is_missing(value: object) -> bool:
     """Whether a value means missing, as other programs write it."""
-    return (
-        value is None
-        or (isinstance(value, float | np.floating) and value != value)
-        or (isinstance(value, str) and value.strip().lower() in _MISSING)
+    if value is None:
+        return True
+    return (isinstance(value, float | np.floating) and value != value) or (
+        isinstance(value, str) and value.strip().lower() in _MISSING
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from nasbuild.errors import TableError
-from nasbuild.space import Columns, Space, number_of_text
+from nasbuild.space import Columns, Space, number_of_text, plain_choice
 from nasbuild.table._column_names import FlatNames
 from nasbuild.table._flat_columns import FlatLayout
 from nasbuild.table._nested_values import nested
@@ -70,7 +70,7 @@ def as_in_own_table(space: Space, own: Columns, table: pa.Table) -> pa.Table:
         # Layers beyond the depth are written as well, as lists have one length.
         values = {
             name: [
-                choices[name].present[0] if v is None and name in choices else v
+                plain_choice(choices[name].present[0]) if v is None and name in choices else v
                 for v in table[name].to_pylist()
             ]
             for name in inner

@@ -173,7 +173,7 @@ def _of_study(study: Study) -> Source:
         row: dict[str, Any] = {"number": trial.number}
         row |= {n: None if v != v else v for n, v in zip(values, trial.values, strict=True)}
         for name, value in trial.params.items():
-            row |= flattened({f"params_{name}": "None" if value is None else value})
+            row |= flattened({f"params_{name}": value})
         row |= flattened({f"user_attrs_{name}": value for name, value in trial.user_attrs.items()})
         rows.append((f"{where}, trial {trial.number}", row))
     directions = dict(zip(values, (d.name.lower() for d in study.directions), strict=True))

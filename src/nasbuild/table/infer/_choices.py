@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-from nasbuild.errors import SpaceError
-from nasbuild.space import space_from_dict
-from nasbuild.table._flat_columns import NONE, text_of_number
+from nasbuild.table._flat_columns import NONE, plain_text
 from nasbuild.table.infer._stage_guess import StageGuess
 from nasbuild.table.infer._typed_columns import TypedColumn, Value, sorted_choices
 from nasbuild.table.infer._words import normal
 
 _MANY = 20
 _SURELY = 10
+_WIDE = 30
 _KERNELS = ("k", "ks", "kernel_size", "kernel_sizes", "kernels")
 _EXPANDS = ("e", "er", "expand_ratio", "expand_ratios", "expansion")
 
@@ -92,34 +91,80 @@ def column_choices(column: TypedColumn) -> Choices:
     return _choices(list(column.values))
 
 
-def settled_choices(name: str, found: Sequence[Choices], notes: list[str]) -> list[list[Any]]:
-    """The choices of a feature in each stage, all of one type, as one feature has one kind."""
+def conditions(stage: StageGuess, depths: Sequence[int | None]) -> dict[str, tuple[str, list[Value]]]:
+    """The features that exist only with some choices of another one, which are never empty there.
+
+    Returns the other feature and these choices, by feature.
+    """
+    found: dict[str, tuple[str, list[Value]]] = {}
+    cells = {
+        name: list(_cells(columns, depths, name in stage.shared)) for name, columns in stage.features.items()
+    }
+    for name, own in cells.items():
+        if all(value is not None for value in own):
+            continue
+        for other, theirs in cells.items():
+            if other == name or len(theirs) != len(own) or any(value is None for value in theirs):
+                continue
+            pairs = list(zip(own, theirs, strict=True))
+            there = {value for mine, value in pairs if mine is not None}
+            elsewhere = {value for mine, value in pairs if mine is None}
+            if there and not there & elsewhere:
+                found[name] = other, sorted_choices(there)
+                break
+    return found
+
+
+def settled_choices(
+    name: str, found: Sequence[Choices], notes: list[str], *, ranges: bool = False
+) -> list[list[Any]]:
+    """The choices of a feature in each stage, all of one type, as one feature has one kind.
+
+    With ``ranges``, many numbers are no reason for a note.
+    """
     everything = sorted_choices(value for one in found for value in one.values)
     types = {
         "bool" if isinstance(v, bool) else "text" if isinstance(v, str) else "number" for v in everything
     }
-    missing = sum(one.missing for one in found)
     texts = len(types) > 1
-    if missing and types != {"text"} and not can_be_none():
-        texts = True
-        notes.append(
-            f"{name} is empty in {missing:,} layers that exist: a space has no empty choice of numbers yet, so its choices are "
-            f"texts, with {NONE!r} for an empty cell"
-        )
-    empty = None if can_be_none() and not texts and types != {"text"} else NONE
+    # A text none of the table means the same as an empty cell.
+    empty = NONE if NONE in everything else None
     settled = []
     for one in found:
-        values: list[Any] = [v if isinstance(v, str) or not texts else text_of_number(v) for v in one.values]
+        values: list[Any] = [v if isinstance(v, str) or not texts else plain_text(v) for v in one.values]
         if one.missing and empty not in values:
             values.insert(0, empty)
-        settled.append(list(dict.fromkeys(values)))
+        settled.append(values)
     numbers = [v for v in everything if not isinstance(v, bool | str)]
-    if types == {"number"} and not texts and len(numbers) > _MANY:
+    if types == {"number"} and not texts and len(numbers) > _MANY and not ranges:
         notes.append(
             f"{name} has {len(numbers):,} values from {numbers[0]:g} to {numbers[-1]:g}: each is a choice, and what lies between "
             "them is not built"
         )
     return settled
+
+
+def as_range(values: Sequence[Any]) -> dict[str, Any] | None:
+    """The range of many numbers, with round ends; None if a list of choices says it better."""
+    if len(values) <= _MANY or any(isinstance(v, bool | str) or v is None for v in values):
+        return None
+    low, high = min(values), max(values)
+    if all(isinstance(v, int) for v in values):
+        return {"range": [low, high], "step": 1}
+    wide = low > 0 and high / low >= _WIDE
+    found: dict[str, Any] = {"range": [_round(low, math.floor), _round(high, math.ceil)]}
+    if wide:
+        found["range"] = [max(found["range"][0], _round(low / 10, math.ceil)), found["range"][1]]
+        found["scale"] = "log"
+    return found
+
+
+def _round(number: float, direction: Callable[[float], int]) -> float:
+    """A number with one digit, rounded down or up."""
+    if number == 0:
+        return 0.0
+    unit = 10.0 ** math.floor(math.log10(abs(number)))
+    return float(f"{direction(number / unit) * unit:.1g}")
 
 
 def feature_name(name: str, values: Sequence[Value]) -> str:
@@ -131,23 +176,3 @@ def feature_name(name: str, values: Sequence[Value]) -> str:
     if normal(name) in _EXPANDS and numbers and all(0 < v <= 20 for v in values):  # pyright: ignore[reportOperatorIssue]
         return "expand"
     return "layers" if normal(name) == "depth" else name
-
-
-@cache
-def can_be_none() -> bool:
-    """Whether a space can have an empty choice."""
-    return _reads({"depth": [1], "features": {"f": [None, 1]}})
-
-
-@cache
-def can_be_absent() -> bool:
-    """Whether a stage can have no layers."""
-    return _reads({"depth": [0, 1], "features": {"f": [1, 2]}})
-
-
-def _reads(stage: dict[str, Any]) -> bool:
-    try:
-        space_from_dict({"name": "probe", "stages": [stage]})
-    except SpaceError:
-        return False
-    return True

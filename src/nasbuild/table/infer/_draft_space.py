@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from nasbuild.errors import TableError
 from nasbuild.space import GLOBALS
 from nasbuild.table._source import Source
-from nasbuild.table._table import counted
 from nasbuild.table.infer._choices import (
     Choices,
-    can_be_absent,
+    as_range,
     column_choices,
+    conditions,
     depths_of,
     feature_name,
     is_shared,
@@ -54,16 +55,22 @@ class DraftSpace:
         guesses = list(found.stages)
         plain = found.plain
         if not guesses:
-            guesses, plain = _stages_of_plain(plain), []
+            smooth = [part for part in plain if as_range(column_choices(part[0]).values) is not None]
+            smooth = smooth if len(smooth) < len(plain) else []
+            guesses, plain = _stages_of_plain([part for part in plain if part not in smooth]), smooth
         depths = [depths_of(stage) for stage in guesses]
         choices = [stage_choices(stage, own) for stage, own in zip(guesses, depths, strict=True)]
+        when = [conditions(stage, own) for stage, own in zip(guesses, depths, strict=True)]
+        for one, own in zip(choices, when, strict=True):
+            for feature in own:
+                one[feature].missing = 0
         settled = self._settled(guesses, choices)
         taken = {GLOBALS}
         more = [stage.name for stage, own in zip(guesses, depths, strict=True) if rows_with_more(stage, own)]
         if more:
             self.notes.append(f"values of layers beyond the depth of a row are ignored: {_names(more)}")
-        for stage, own, features in zip(guesses, depths, settled, strict=True):
-            self._stage(stage, own, features, taken)
+        for stage, own, features, needs in zip(guesses, depths, settled, when, strict=True):
+            self._stage(stage, own, features, needs, taken)
         self._plain(plain)
         if not self._stages:
             raise TableError(
@@ -88,16 +95,14 @@ class DraftSpace:
         return settled
 
     def _stage(
-        self, stage: StageGuess, depths: list[int | None], features: dict[str, list[Any]], taken: set[str]
+        self,
+        stage: StageGuess,
+        depths: list[int | None],
+        features: dict[str, list[Any]],
+        needs: Mapping[str, tuple[str, list[Any]]],
+        taken: set[str],
     ) -> None:
         layers = sorted({d for d in depths if d is not None}) or [stage.layers]
-        if layers[0] == 0 and not can_be_absent():
-            absent = sum(d == 0 for d in depths)
-            self.notes.append(
-                f"{stage.name} has no layer in {counted(absent, 'row')}: a space has no absent stages yet, so these rows are refused "
-                "(--skip-bad leaves them out)"
-            )
-            layers = layers[1:] or [1]
         if len(layers) == 1 and all(len(values) < 2 for values in features.values()):
             # It is the same in every row.
             columns = [c for columns in stage.features.values() for c in columns]
@@ -110,6 +115,7 @@ class DraftSpace:
         entry: dict[str, Any] = {"name": name, "depth": layers, "features": {}}
         mapping: dict[str, Any] = {} if stage.depth is None else {"depth": stage.depth.name}
         shared = []
+        names: dict[str, str] = {}
         for feature, values in features.items():
             own = (
                 feature_name(feature, values)
@@ -123,16 +129,24 @@ class DraftSpace:
                 self._ignored += stage.features[feature]
                 continue
             entry["features"][own] = values
+            names[feature] = own
             columns = [column.name for column in stage.features[feature]]
             mapping[own] = columns[0] if len(columns) == 1 else columns
             if layers[-1] > 1 and (feature in stage.shared or is_shared(stage.features[feature], depths)):
                 shared.append(own)
+        for feature, (other, values) in needs.items():
+            if feature in names and other in names:
+                choices = entry["features"][names[feature]]
+                entry["features"][names[feature]] = {"choices": choices, "when": {names[other]: values}}
         if shared:
             entry["shared"] = shared
         self._stages.append(entry)
         self._columns["stages"][name] = mapping
 
     def _plain(self, plain: list[Part]) -> None:
+        whole = StageGuess(GLOBALS, 0, 1, features={column.name: (column,) for column, _ in plain})
+        needs = conditions(whole, depths_of(whole)) if plain else {}
+        names: dict[str, str] = {}
         for column, pattern in plain:
             if column.is_constant:
                 self._constant.append(column)
@@ -145,8 +159,16 @@ class DraftSpace:
             name = _unused(
                 "resolution" if feature == "r" and self.usual_words else feature, set(self._globals)
             )
-            self._globals[name] = settled_choices(name, [column_choices(column)], self.notes)[0]
+            found = column_choices(column)
+            found.missing = 0 if column.name in needs else found.missing
+            values = settled_choices(name, [found], self.notes, ranges=True)[0]
+            self._globals[name] = as_range(values) or values
             self._columns[GLOBALS][name] = column.name
+            names[column.name] = name
+        for column, (other, values) in needs.items():
+            if column in names and other in names and isinstance(self._globals[names[column]], list):
+                given = self._globals[names[column]]
+                self._globals[names[column]] = {"choices": given, "when": {names[other]: values}}
 
     def metrics(self, questions: Questions) -> None:
         """Add metrics with their directions; a metric without one is known by its column alone."""
@@ -222,9 +244,13 @@ def _marked(roles: Roles) -> list[TypedColumn]:
 def _stages_of_plain(plain: list[Part]) -> list[StageGuess]:
     """A stage of one layer for each plain feature, or for those with one container."""
     groups: dict[str, list[Part]] = {}
-    for column, pattern in plain:
-        if not column.is_constant:
-            groups.setdefault(pattern.container or pattern.feature, []).append((column, pattern))
+    varying = [part for part in plain if not part[0].is_constant]
+    keys = {column.name: pattern.container or pattern.feature for column, pattern in varying}
+    whole = StageGuess("", 0, 1, features={column.name: (column,) for column, _ in varying})
+    # What exists only with another choice stands in the same layer.
+    together = {name: keys[other] for name, (other, _) in conditions(whole, depths_of(whole)).items()}
+    for column, pattern in varying:
+        groups.setdefault(together.get(column.name, keys[column.name]), []).append((column, pattern))
     stages = []
     for name, parts in groups.items():
         features = {pattern.feature: (column,) for column, pattern in parts}

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from nasbuild.space import number_of_text
-from nasbuild.table._flat_columns import text_of_number
+from nasbuild.table._flat_columns import plain_text
 from nasbuild.table._source import Source
 
 Type = Literal["number", "bool", "text", "other"]
@@ -121,4 +121,4 @@ def _number(value: Any) -> int | float | None:
 
 
 def _text(value: Any) -> str:
-    return value.strip() if isinstance(value, str) else text_of_number(value)
+    return value.strip() if isinstance(value, str) else plain_text(value)
