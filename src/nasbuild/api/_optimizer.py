@@ -313,6 +313,8 @@ class Optimizer:
         self.close()
 
     def __repr__(self) -> str:
+        if not self._finalizer.alive:
+            return f"Optimizer of {self._named()}, closed"
         counts = self.counts()
         states = f"{counts['done']:,} done, {counts['failed']:,} failed, {counts['running']:,} asked for"
         size = count_architectures(self.space)

@@ -21,7 +21,7 @@ from nasbuild.table._json_rows import table_to_dicts
 from nasbuild.table._merge_stages import merge_table
 from nasbuild.table._ofa import ofa_to_arch
 from nasbuild.table._read_table import builtin_tables, load_builtin, read_table
-from nasbuild.table._table import Note, Table
+from nasbuild.table._table import Note, Table, short_id
 from nasbuild.table._train_test_split import Split, k_fold, random_split, stratified_split
 from nasbuild.table._unlabelled import read_architectures
 from nasbuild.table._write import write_architectures, write_table
@@ -50,6 +50,7 @@ __all__ = [
     "read_metrics",
     "read_table",
     "rows_without_support",
+    "short_id",
     "stratified_split",
     "table_from_evaluations",
     "table_to_dicts",
