@@ -236,7 +236,10 @@ class Optimizer:
             if not asked:
                 return self.front() if len(self.goal.targets) > 1 else self.best()
             by_id = self._by_id()
-            for row in asked:
+            # Processes that ask at the same time may together ask for too many.
+            kept = max(len(asked) - max(sum(self.counts().values()) - budget, 0), 0)
+            self._claims.release([by_id[row["id"]] for row in asked[kept:]])
+            for row in asked[:kept]:
                 architecture = by_id[row["id"]]
                 self._claims.finish([(architecture, evaluator.evaluate([architecture])[0])])
                 counts = self.counts()
@@ -399,6 +402,10 @@ class _Claims:
         self._held.difference_update(a for a, _ in told)
         if not self._held:
             self._stop()
+
+    def release(self, architectures: Sequence[Architecture]) -> None:
+        self._store.release(architectures)
+        self._held.difference_update(architectures)
 
     def close(self) -> None:
         self._stop()
