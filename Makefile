@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo live bench test test-portable coverage lint prose types format dist clean
+.PHONY: help demo live bench test test-portable coverage docs lint prose types format dist clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ test-portable: $(VENV)/.installed-dev ## all tests as on older processors (twice
 coverage: $(VENV)/.installed-dev ## all tests with the lines they reach; fails below the floor in pyproject.toml
 	$(BIN)/python -m pytest -n 2 --dist loadscope --cov --cov-report=term
 
+docs: $(VENV)/.installed-docs ## the documentation site, with every link checked, into site/
+	$(BIN)/python -m mkdocs build --quiet --strict
+
 lint: $(VENV)/.installed-dev ## ruff: rules and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -52,7 +55,7 @@ dist: $(VENV)/.installed ## the wheel and the source archive, checked
 	$(BIN)/python -m twine check --strict dist/*
 
 clean: ## remove everything that these targets made
-	rm -rf $(VENV) demo live bench dist .coverage .coverage.*
+	rm -rf $(VENV) demo live bench dist site .coverage .coverage.*
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -66,4 +69,8 @@ $(VENV)/.installed-bench: $(VENV)/.installed
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
 	touch $@

@@ -1,4 +1,4 @@
-"""h-swish and h-sigmoid as the paper's graphs have them: additions, ReLU6, products and divisions."""
+"""h-swish and h-sigmoid as in the paper's graphs: additions, ReLU6, products and divisions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PARTS = {
 
 
 def taken_apart(graph: OperatorGraph) -> OperatorGraph:
-    """The same network; each gate is a chain of its parts, and a product also reads what the gate read."""
+    """The same network with each gate as a chain of primitive operations; a product also reads the gate's input."""
     sizes = np.array([len(PARTS.get(op, (op,))) for op in graph.ops])
     first = np.cumsum(sizes) - sizes
     last = first + sizes - 1

@@ -1,4 +1,4 @@
-"""What the benchmarks share: where the tables are, and results that are resumed and written whole."""
+"""Shared by the benchmarks: the folder of the tables, and results that resume and are written atomically."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def arguments(description: str, name: str) -> argparse.ArgumentParser:
 
 
 def resume(path: Path) -> dict[str, Any]:
-    """The result so far."""
+    """The unfinished result of an earlier run, or a new one."""
     return (
         json.loads(path.read_text())
         if path.exists()
@@ -45,7 +45,7 @@ def resume(path: Path) -> dict[str, Any]:
 
 
 def save(path: Path, result: dict[str, Any]) -> None:
-    """Write a result; pairs of numbers, of which fronts have thousands, stand on one line."""
+    """Write a result; each pair of numbers is on one line, as fronts have thousands."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(result, indent=1)
     text = re.sub(r"\[\s+(-?[\d.e-]+),\s+(-?[\d.e-]+)\s+\]", r"[\1, \2]", text)
@@ -53,12 +53,12 @@ def save(path: Path, result: dict[str, Any]) -> None:
 
 
 def architecture(modules: Sequence[Any]) -> Architecture:
-    """An architecture whose modules were plain lists in JSON."""
+    """An architecture from plain lists of JSON."""
     return Architecture(plain(modules))
 
 
 def plain(modules: Sequence[Any]) -> tuple[Any, ...]:
-    """Modules as they were before they were JSON."""
+    """Modules from plain lists of JSON."""
     return tuple(tuple(tuple(layer) for layer in module) for module in modules)
 
 

@@ -112,7 +112,7 @@ _OPS = (
 
 
 def _parts(data: bytes, rng: np.random.Generator) -> bytes:
-    """Change a part of the model, if the bytes still are one."""
+    """Change a part of the model, if the bytes can still be parsed."""
     model = onnx.ModelProto()
     try:
         model.ParseFromString(data)
@@ -170,7 +170,7 @@ def _parts(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def handmade() -> list[onnx.ModelProto]:
-    """Networks that hold what exporters write: shape arithmetic, branches, functions, recurrent layers, odd types."""
+    """Networks with constructs that exporters write: shape arithmetic, branches, functions, recurrent layers, odd types."""
     make, info = helper.make_node, helper.make_tensor_value_info
 
     def weights(name: str, *dims: int) -> TensorProto:

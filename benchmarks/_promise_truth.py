@@ -1,4 +1,4 @@
-"""Tables of which the truth is known, or is stood in for, that benchmarks of built networks learn from."""
+"""Tables with a known truth, or a stand-in for it, for benchmarks of built networks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def known(data: Path, name: str) -> tuple[Table, Truth]:
 
 
 def widths() -> Table:
-    """A made space of five widths, all 32,768 of its architectures: accuracies that saturate, costs that are products.
+    """A synthetic space of five widths with all its 32,768 architectures: accuracies saturate, costs are products.
 
     Accuracy grows with the logarithm of each width, suffers from widths that differ from stage to stage and from the
     narrowest stage, levels off, and has the noise of a training. MACs and parameters are of 3x3 convolutions from one width
@@ -72,7 +72,7 @@ def widths() -> Table:
 
 
 def width_costs(table: Table) -> dict[str, np.ndarray]:
-    """MACs (millions), parameters (thousands) and sum of widths, counted here and not by the space, (architectures,)."""
+    """MACs (millions), parameters (thousands) and sum of widths, computed independently of the space, (architectures,)."""
     width = np.array([[module[0][0] for module in a] for a in table.architectures], dtype=float)
     weights = 9 * np.column_stack([np.full(len(width), 3.0), width[:, :-1]]) * width
     return {
@@ -83,7 +83,7 @@ def width_costs(table: Table) -> dict[str, np.ndarray]:
 
 
 def stand_in(table: Table) -> Truth:
-    """What stands in for the truth of a table whose space no one has measured: the mean of three models of all its rows.
+    """Stand-in for the truth where no one has measured the whole space: the mean of three models of all rows.
 
     Ridge regression on the logarithm of the loss and on the logarithm of that, and a Gaussian process with a linear and a
     radial kernel: none of them is a model of this project.

@@ -93,7 +93,7 @@ def _latent(space: Space, some: list[Architecture], kind: str, rng: np.random.Ge
 
 
 def _fatal(space: Space, some: list[Architecture], rng: np.random.Generator) -> np.ndarray:
-    """What a choice costs in one stage that ruins every network it stands in."""
+    """Loss of a choice that ruins every network that contains it."""
     u = int(rng.integers(len(space.stages)))
     stage = space.stages[u]
     f = int(rng.integers(len(stage.features)))

@@ -18,7 +18,7 @@ from nasbuild.zoo.ofa import Network, mobilenet_v3, proxylessnas
 
 
 class Plain(nn.Module):
-    """Gives tensors instead of a library's output object, so that all exporters take it."""
+    """Returns tensors instead of a library's output object, so that all exporters accept it."""
 
     def __init__(self, model: nn.Module, names: list[str]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Small networks of transformers with random weights, from configurations."""
+"""Small transformers with random weights, built from configurations."""
 
 from __future__ import annotations
 

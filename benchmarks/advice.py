@@ -1,10 +1,11 @@
-"""Advice to fit another recipe: how often it is given, and how often it is right by rows that no fit saw.
+"""Advice to fit with another recipe: how often it is given, and how often it is right.
 
     python benchmarks/advice.py [--data DIR] [--draws N] [--shuffled N] [--print]
 
-Every fit is that of `nasbuild fit`, with ridge regression and LightGBM as baselines. Advice is right where the other method's summed
-module scores order the rest of the table better. Beside real labels, the same labels shuffled: there it must never be given. Also
-counted is what the rule before gave: any lead of 0.01 and half a standard error. Results are written as they come, and resumed.
+Each fit is one of `nasbuild fit`, with ridge regression and LightGBM as baselines. Advice is right if the other method's
+summed module scores rank the rows that no fit has seen better. Fits to shuffled labels are a control: advice there is always
+wrong. For comparison, the earlier rule is counted as well: any lead of at least 0.01 and half a standard error. Results are
+written as they come; an interrupted run resumes.
 """
 
 from __future__ import annotations

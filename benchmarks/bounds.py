@@ -1,14 +1,14 @@
-"""Building within bounds on FLOPs: how far what is built is from the true best within each bound.
+"""Building within bounds on FLOPs: how much accuracy is lost against the true best within each bound.
 
     python benchmarks/bounds.py [--data DIR]
 
-nas-bench-macro, where every architecture is labelled: learnt from 300 random labels, 10 draws; 20 bounds
-at even shares of the space. FLOPs are no target: they are found in the labelled rows as an exact sum.
-Results are written as they come, and resumed.
+On nas-bench-macro, where every architecture is labelled, fits learn from 300 random labels in 10 draws, and build within 20
+bounds at equal steps of the space. FLOPs are no target: the labelled rows show that they are an exact sum. Results are
+written as they come; an interrupted run resumes.
 
-Beside it, what can be told at all: a process with interactions of all orders between the eight layers predicts each
-architecture from the labels of all 6,560 others, and the best so predicted is chosen. What that loses is hardly to be
-won from fewer labels: it is the luck of single trainings, or what no other architecture shows.
+A lower limit on the loss is measured as well. A Gaussian process with interactions of all orders between the eight layers
+predicts each architecture from the labels of all 6,560 others, and the best prediction is chosen. What this still loses is
+due to the luck of single trainings, or to effects that no other architecture shows.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def main() -> None:
 
 
 def left_out(whole: Table, acc: np.ndarray) -> np.ndarray:
-    """Each architecture's accuracy as all others tell it, on a scale of its own, (architectures,).
+    """Each architecture's accuracy predicted from all others, on its own scale, (architectures,).
 
     A Gaussian process whose kernel is the product over the layers of 1 + weight (same choice or not, centred): sums
     over all subsets of layers. Weight and noise have the highest evidence on 800 rows; the leave-one-out means are in

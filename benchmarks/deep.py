@@ -1,10 +1,11 @@
-"""Building in stages too deep to list: against integer programmes on the truth, and one deep stage against many of one layer.
+"""Building in stages that are too deep to list, compared with the true best and with another way to write the space.
 
     python benchmarks/deep.py [--data DIR]
 
-Ten random problems: 20 to 60 layers in one to three stages, 2 to 9 choices a layer, one to three bounds on exact costs. The
-loss is a sum over the layers, so that an integer programme tells the best network there is. Then a transformer of 12 layers
-with one of eight widths each, 300 rows, the latency no sum: written as one stage and as 12, under four bounds on latency.
+First, ten random problems: 20 to 60 layers in one to three stages, 2 to 9 choices per layer, one to three bounds on exact
+costs. The loss is a sum over layers, so an integer program finds the true best. Second, a transformer of 12 layers with one
+of eight widths each, fitted to 300 rows, with a latency that is no sum. It is written as one stage and as 12 stages, and
+built under four bounds on latency.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def main() -> None:
 
 
 def random_problem(seed: int) -> dict:
-    """One problem, solved by an integer programme and built from a table of random rows."""
+    """One problem, solved by an integer program and built from a table of random rows."""
     rng = np.random.default_rng([27, seed])
     layers, choices = int(rng.integers(20, 61)), int(rng.integers(2, 10))
     count, stages = int(rng.integers(1, 4)), int(rng.integers(1, 4))
@@ -157,7 +158,7 @@ def true_loss(codes: np.ndarray) -> np.ndarray:
 
 
 def true_latency(codes: np.ndarray) -> np.ndarray:
-    """Work in tiles of 512, and a pause wherever the width changes."""
+    """Latency: work in tiles of 512, and a delay wherever the width changes."""
     width = np.array(WIDTHS)[np.atleast_2d(codes)]
     tiles = np.ceil(width / 512)
     return 2 + 0.5 * (tiles**1.3).sum(axis=1) + 0.15 * (np.diff(width, axis=1) != 0).sum(axis=1)

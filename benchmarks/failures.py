@@ -1,11 +1,11 @@
-"""Loops and searches where a third of a space fails: how many of the later evaluations succeed, and whether the best is found.
+"""Loops and searches in spaces where a third of the evaluations fail: how many later evaluations succeed, and is the best found?
 
     python benchmarks/failures.py --out OUT.json [--only NAME] [--seeds 10]
 
-Every space is small enough, or its worth simple enough, for the best that does not fail to be known. Each region is gone
-through with ten seeds, by a loop that learns where evaluations fail and by one that does not (``blind``), of ridge
-regression, and by searches. Failures are worst where they matter: what is worth most lies in the region that fails, but for
-those at random. Results are kept as they come; the same command goes on.
+Every space is small or simple enough that the best architecture that does not fail is known. Each failing region is tested
+with ten seeds: by the loop with ridge regression and by searches, both of which either learn where evaluations fail or do not
+(``blind``). Except for random failures, the most valuable architectures lie in the failing region, where failures hurt most.
+Results are written as they come; an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -78,13 +78,13 @@ def _layers(arch: Any) -> list[dict[str, Any]]:
 
 
 def worth(arch: Any) -> float:
-    """More for wide layers and many of them, and for operation c: a sum over layers."""
+    """A sum over layers: larger for wide layers and for operation c."""
     each = enumerate(arch["stages"])
     return sum(layer_worth(u, i, layer) for u, stage in each for i, layer in enumerate(stage))
 
 
 def layer_worth(stage: int, place: int, layer: dict[str, Any]) -> float:
-    """Of a layer at its place: of less the deeper it stands in its stage, of more in later stages."""
+    """Worth of a layer at its place: smaller deeper in a stage, larger in later stages."""
     op = 1.2 if layer.get("op") == "c" else 1.0
     return float(op * (1 + 0.1 * stage) * np.log2(layer["width"]) / (1 + 0.2 * place))
 
@@ -116,7 +116,7 @@ def _random(arch: Any, share: float) -> bool:
 
 @dataclass(frozen=True)
 class Region:
-    """Where evaluations fail, in a space."""
+    """Region of a space where evaluations fail."""
 
     space: str
     fails: Callable[[Any], bool]
@@ -145,7 +145,7 @@ REGIONS = {
 
 @dataclass(frozen=True)
 class RegionSpec(Spec):
-    """Evaluates a region, by its name."""
+    """Evaluator of a region, by name."""
 
     def load(self) -> Evaluator:
         region, space = REGIONS[self.name], self.space
@@ -161,7 +161,7 @@ class RegionSpec(Spec):
 
 @cache
 def best(name: str) -> float:
-    """The best that does not fail, of all architectures; of those with deep stages by adding layer after layer."""
+    """Best worth that does not fail, over all architectures; for deep stages found layer by layer."""
     region = REGIONS[name]
     space = SPACES[region.space]
     if region.space == "deep":
@@ -172,7 +172,7 @@ def best(name: str) -> float:
 
 
 def _deep(name: str, depths: tuple[int, ...]) -> float:
-    """The best of given depths whose widths add up to each sum; operation c is worth most, but where it fails."""
+    """Best worth for given depths, over all sums of widths; operation c is worth most unless it fails."""
     limit = _limit("deep", "width_sum", 2 / 3) if name == "deep-sum" else np.inf
     found = {0: 0.0}
     for u, depth in enumerate(depths):
@@ -188,7 +188,7 @@ def _deep(name: str, depths: tuple[int, ...]) -> float:
 
 
 def loop(name: str, seed: int, blind: bool) -> dict[str, Any]:
-    """Evaluations that succeeded after the first round, and how near the best is to the best there is."""
+    """Successful evaluations after the first round, and the shortfall of the best from the known best."""
     region = REGIONS[name]
     space = SPACES[region.space]
     settings = LoopSettings(SETTINGS.rounds, SETTINGS.batch, SETTINGS.first, seed=seed)
@@ -207,7 +207,7 @@ def loop(name: str, seed: int, blind: bool) -> dict[str, Any]:
 
 
 def searched(name: str, seed: int, blind: bool) -> dict[str, Any]:
-    """The same of a search."""
+    """As `loop`, for a search."""
     region = REGIONS[name]
     space = SPACES[region.space]
     goal = parse_goal(space, ["acc"], region.bounds, space.metrics)
@@ -270,7 +270,7 @@ WHAT = ("succeeded later", "best found", "short of it")
 
 
 def _summed(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Share of later evaluations that succeeded, in how many seeds the best was found, and the mean shortfall."""
+    """Share of successful later evaluations, number of seeds that found the best, and mean shortfall."""
     share = sum(r["succeeded"] for r in rows) / sum(r["later"] for r in rows)
     short = [(r["best"] - r["top"]) / r["best"] for r in rows]
     return [f"{share:.0%}", f"{sum(s <= 1e-9 for s in short)}/{len(rows)}", f"{np.mean(short):.2%}"]

@@ -2,9 +2,9 @@
 
     python benchmarks/far.py [--tables 50] [--architectures 10000] [--out far.json]
 
-Random tables of latencies, accuracies near 100, negative losses, sizes, counts and nearly equal scores, some of single changes
-and some of a corner of the space; a longer version of `tests/score/test_score_far.py`. For each table, random
-architectures are predicted. Results are written after every table, and resumed.
+The tables contain latencies, accuracies near 100, negative losses, sizes, counts or nearly equal scores. Some consist of
+single changes, and some of one corner of the space. For each table, random architectures are predicted. This is a longer
+version of `tests/score/test_score_far.py`. Results are written after every table; an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from nasbuild.score import predict, versions
 
 
 def one(number: int, n: int) -> dict:
-    """What came of a table."""
+    """Result for one table."""
     table, kind = random_table(number)
     setting = {"table": number, "kind": kind.name, "space": table.space.name, "rows": len(table)}
     if np.ptp(table.columns[kind.metric.name]) == 0:

@@ -39,7 +39,7 @@ SETS = ("best", "front", "evolved best", "evolved front")
 CHECKED = 4
 """Networks of the table that are tested to see whether the supernet is that of the table."""
 LAYERS_OF_FRONT = 4
-"""Of the table's rows those are swept that fewer than so many fronts dominate by the table's own latencies."""
+"""Rows of the table are swept if fewer than this many fronts dominate them by the table's latencies."""
 
 
 def main() -> None:
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 class Measured:
-    """The table, and accuracies of other networks by the supernet, from the store or now."""
+    """The table, and accuracies of other networks: from the store, or tested with the supernet."""
 
     def __init__(self, work: Work, table: Table, workers: int) -> None:
         self.executor = Pool(workers) if workers > 1 else InProcess()
@@ -100,7 +100,7 @@ class Measured:
 
 
 def measure(work: Measured, draw: int, have: dict[str, Any], keep) -> None:
-    """Fill in what a draw lacks; ``keep`` writes it down."""
+    """Compute the missing parts of a draw; ``keep`` saves them."""
     rows = np.random.default_rng(draw).choice(len(work.table), LABELS, replace=False)
     few = work.table.select(rows)
     have["rows"] = rows.tolist()
@@ -118,7 +118,7 @@ def measure(work: Measured, draw: int, have: dict[str, Any], keep) -> None:
 
 
 def cluster(fitted: Fit) -> list[Architecture]:
-    """The best by accuracy of the networks that the three best modules of each stage make (section 5.1)."""
+    """The best by accuracy among combinations of the three best modules of each stage (section 5.1)."""
     return [one.architecture for one in build(fitted.of("acc"), BUILT, k=K)]
 
 
@@ -127,7 +127,7 @@ def describe(work: Measured, architectures: Sequence[Architecture]) -> dict[str,
 
 
 def evolve(work: Measured, few: Table, targets: tuple[str, ...], seed: int) -> list[Architecture]:
-    """What evolution evaluates after the labels that it begins with."""
+    """Architectures that evolution evaluates after its initial labels."""
     latency = (
         fit(work.table, ["latency_cpu"], baselines=False).targets[0].scorer if len(targets) > 1 else None
     )

@@ -1,13 +1,15 @@
-"""What 300 labels of one supernet built, tested by another one that was trained anew by the same recipe.
+"""Networks built from 300 labels of one supernet, tested by another supernet that was trained anew by the same recipe.
 
     python benchmarks/fashion_other.py --work DIR --images DIR
 
-``--work`` is the folder of the other supernet, with its own table (`fashion.py`); the first one is that of the table that
-ships, and what was built for it stands in the result of ``fashion.py``. Two trainings end in different weights, so this
-tells what of a score belongs to the architectures. Beside it what needs no such score: the first one's best of 2,000, and networks of
-most MACs, of the table and of all there are. As larger networks are better here, it also reports how far a set is above what the
-table's networks of as many MACs have (a parabola; only for networks of no more and no fewer than the table's), and how much of the
-table's front by the second one's accuracy and MACs it beats.
+``--work`` is the folder of the second supernet, with its own table (`fashion.py`). The first supernet is that of the built-in
+table, and its built networks are read from the result of ``fashion.py``. Two trainings end with different weights, so the
+comparison shows which part of a score belongs to the architectures.
+
+Two choices without any fit serve as controls: the first supernet's best of 2,000, and the networks with the most MACs, of
+the table and of the whole space. As larger networks are better here, each set is also compared with the table's networks of
+equal MACs (a parabola, only within the table's range). Last, the share of the table's front that a set dominates, by the
+second supernet's accuracy and MACs.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
-"""Two search spaces and one predictor on graphs of operations (the paper's figure 3).
+"""Figure 3 of the paper: two search spaces and one predictor, on graphs of operations.
 
     python benchmarks/fig3.py [--data DIR] [--folder DIR] [--figure FILE.svg] [--print]
 
-3,000 MobileNetV3 and 3,000 ProxylessNAS networks, each traced from its module to a graph of operations, h-swish and
-h-sigmoid as additions, ReLU6 (ONNX's Clip), products and divisions, as in the paper. Their labels are
-pseudo-labels, accuracies of the surrogate tables. Recipe `operators`, three members, each with a tenth of all networks
-held out. Told: SRCC on these of every hop's norm and of y', over both spaces and within each; what an operation is worth
-(the scalar of the FE-MLP alone); and what explains the difference of the two spaces. Graphs and the finished fit
-are kept in the folder, and a second call goes on from there.
+3,000 MobileNetV3 and 3,000 ProxylessNAS networks are traced to graphs of operations. As in the paper, h-swish and h-sigmoid
+become additions, ReLU6 (ONNX's Clip), products and divisions. Labels are pseudo-labels: accuracies of the surrogate tables.
+The recipe is `operators` with three members, each of which holds out a tenth of all networks.
+
+Reported are the SRCC of every hop's norm and of y' on held-out networks, over both spaces and within each; the score of each
+operation (the scalar of the FE-MLP alone); and what explains the difference between the spaces. Graphs and the finished fit
+are stored in the folder; an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def main() -> None:
 
 
 def load_or_fit(options: argparse.Namespace, tables: dict[str, Table]) -> GraphFit:
-    """The finished fit of the folder, or one made now."""
+    """The finished fit of the folder, or a new one."""
     if (options.folder / "run").exists():
         return load_fit(options.folder / "run", "graphs")
     graphs = [g for name, (_, family) in SPACES.items() for g in traced(options.folder, tables[name], family)]
@@ -82,7 +83,7 @@ def load_or_fit(options: argparse.Namespace, tables: dict[str, Table]) -> GraphF
 
 
 def traced(folder: Path, table: Table, family: Family) -> list[OperatorGraph]:
-    """Graphs of a table's networks, in its order; of the folder where they are there."""
+    """Graphs of a table's networks, in its order; read from the folder if they are there."""
     path = folder / f"{table.space.name}.parquet"
     if path.exists():
         return load_graphs(path)
@@ -146,7 +147,7 @@ def measured(fitted: GraphFit, sizes: dict[str, int]) -> dict[str, Any]:
 
 
 def held_out(ensemble: Ensemble, graphs: Graphs, labels: np.ndarray, rows: np.ndarray) -> dict[str, Any]:
-    """SRCC of hops and of y' on those of some rows that a member did not see, for every member."""
+    """SRCC of hops and of y' for every member, on those of the rows that it held out."""
     hops, prediction = [], []
     for network, member in zip(ensemble.networks, ensemble.members, strict=True):
         some = np.intersect1d(member.test, rows)

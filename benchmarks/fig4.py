@@ -2,8 +2,8 @@
 
     python benchmarks/fig4.py [--data DIR]
 
-The labels are pseudo-labels of published regressors (ofa-mbv3-surrogate). One predictor an equation,
-recipe ``paper`` on 90 % of 3,000 rows; the drawing shows the best and the worst module of any stage.
+Labels are pseudo-labels of published regressors (ofa-mbv3-surrogate). One predictor is fitted for each equation, with recipe
+``paper`` on 90 % of 3,000 rows. The drawing shows the best and the worst module over all stages.
 """
 
 from __future__ import annotations

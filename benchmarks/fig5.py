@@ -1,12 +1,12 @@
-"""Fronts of accuracy and latency without a search, and what searches find (the paper's figure 5).
+"""Figure 5 of the paper: fronts of accuracy and latency without a search, and what searches find.
 
     python benchmarks/fig5.py [--data DIR] [--out FILE.json] [--figure FILE.svg] [--print]
 
-Six settings: two once-for-all spaces, three devices. All labels, and the truth, are pseudo-labels of the
-authors' regressors. Near-limit: what evolutions of 60,000 evaluations find on the regressors themselves, from random
-architectures (3 seeds) and from the built fronts. Shares of hypervolume are of what lies between the
-front of the 3,000 labelled architectures and the near-limit, from the worst labelled values. Searches have 250
-evaluations and 10 seeds. Results are written as they come, and resumed.
+Six settings: two once-for-all spaces, three devices. All labels, and the truth, are pseudo-labels of the authors' regressors.
+The reference ("near-limit") is the best front that evolutions of 60,000 evaluations find on the regressors themselves, from
+random architectures (3 seeds) and from the built fronts. Hypervolumes are measured from the worst labelled values, as shares
+of the volume between the front of the 3,000 labelled architectures and the near-limit. Searches have 250 evaluations and 10
+seeds. Results are written as they come; an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Setting:
 
     def values(self, architectures: list[Architecture]) -> np.ndarray:
         found = np.column_stack([self.truth.label(t, architectures) for t in self.targets])
-        # float32 to begin with; more digits would only make the result large.
+        # Values are float32; more digits would only make the result large.
         return np.array([[float(f"{v:.6g}") for v in row] for row in found.tolist()])
 
     def search(
@@ -72,20 +72,20 @@ class Setting:
 
 
 def front_of(values: np.ndarray) -> np.ndarray:
-    """Values (architectures, 2) that no other beats, by accuracy, each once."""
+    """Values (architectures, 2) that no other dominates, sorted by accuracy, without duplicates."""
     turned = values * [-1.0, 1.0]
     best = values[moocore.is_nondominated(turned, keep_weakly=False)]
     return best[np.argsort(best[:, 0])]
 
 
 def beaten(values: np.ndarray, by: np.ndarray) -> float:
-    """Share of values that one of ``by`` beats or equals in both."""
+    """Share of values that ``by`` weakly dominates."""
     better = (by[None, :, 0] >= values[:, None, 0]) & (by[None, :, 1] <= values[:, None, 1])
     return float(better.any(axis=1).mean())
 
 
 def measure(setting: Setting, have: dict[str, Any], keep) -> None:
-    """Fill in what a setting lacks; ``keep`` writes it down."""
+    """Compute the missing parts of a setting; ``keep`` saves them."""
     space = setting.table.space
     if "built" not in have:
         fitted = fit(setting.table, setting.targets, recipe=RECIPE, baselines=False)
@@ -128,7 +128,7 @@ def measure(setting: Setting, have: dict[str, Any], keep) -> None:
 
 
 def clusters(setting: Setting, fitted: Fit) -> tuple[list[dict[str, Any]], list[list[Any]]]:
-    """For each proposed equation the values of all combinations of its best modules; and the reduced space."""
+    """Values of all combinations of the best modules for each proposed equation; and the reduced space."""
     _, aimed = propose_equations(fitted, EQUATIONS)
     target_fits = fit(setting.table, [one.text for one in aimed], recipe=RECIPE, baselines=False).targets
     found = []
@@ -243,7 +243,7 @@ def draw(settings: dict[str, Setting], result: dict[str, Any], path: Path) -> No
         bottom.set_xlabel(f"{setting.targets[1]} [ms]")
         shown = [np.quantile(np.array(c["values"]), (0.05, 0.95), axis=0) for c in have["clusters"]]
         for axis, held in ((top, shown), (bottom, [])):
-            # The worst labelled rows would squeeze what matters into a corner.
+            # The worst labelled rows would squeeze the rest into a corner.
             low = best[:, 0].max() - 1.15 * np.ptp(best[:, 0])
             margin = 0.04 * np.ptp(best[:, 0])
             axis.set_ylim(min([low, *(q[0, 0] - margin for q in held)]), limit[:, 0].max() + margin)

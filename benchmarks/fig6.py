@@ -1,11 +1,10 @@
-"""Two equations on real segmentation networks (the paper's figure 6, on nas-bench-mr).
+"""Figure 6 of the paper: two equations on real segmentation networks (nas-bench-mr).
 
     python benchmarks/fig6.py [--data DIR] [--out FILE.json] [--figure FILE.svg]
 
-Learnt from a random half of the 2,507 rows, 5 halves; the rows of the other half are ranked by their summed
-module scores, and the 10 on top are held against that half's true front of mIoU and FLOPs, and against what
-the front of the half learnt from has. FLOPs are exact, mIoU is of one training each. Results are
-written as they come, and resumed.
+Fits learn from a random half of the 2,507 rows, in five draws, and rank the other half by summed module scores. The ten best
+are compared with the other half's true front of mIoU and FLOPs, and with the front of the half that was learnt from. FLOPs
+are exact; each mIoU is of one training. Results are written as they come; an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ DRAWS, TOP = 5, 10
 
 
 def on_front(losses: np.ndarray) -> np.ndarray:
-    """Rows (rows, 2), less is better, that no other beats."""
+    """Rows (rows, 2) that no other dominates; smaller is better."""
     return moocore.is_nondominated(losses, keep_weakly=True)
 
 

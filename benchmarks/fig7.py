@@ -1,10 +1,10 @@
-"""Images painted by the networks that table 1 chose, side by side (the paper's figure 7).
+"""Figure 7 of the paper: images inpainted by the networks that table 1 chose, side by side.
 
     python benchmarks/fig7.py --work DIR --images DIR [--table1 FILE.json] [--figure FILE.svg]
 
 For each method, the network with the lowest mean Fréchet inception distance (FID) of table 1 is fine-tuned again with the
-table's seed, which gives the same weights. It paints the first test images with the table's masks and noise. Trainings
-are stored in ``--work`` and resumed.
+table's seed, which gives the same weights. It inpaints the first test images with the table's masks and noise. Trainings
+are stored in ``--work``; an interrupted run resumes.
 """
 
 from __future__ import annotations

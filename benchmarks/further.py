@@ -2,9 +2,9 @@
 
     python benchmarks/further.py [--data DIR] [--workers N] [--print]
 
-The same figures as `benchmarks/scores.py`, from 100 and from 300 labels, on draws 10 to 109, which that benchmark does
-not use. Prints means with their standard errors, and in how many draws the best of 27 architectures is among the true
-five best of 6,561. Results are written as they come, and resumed.
+Measures the figures of `benchmarks/scores.py`, from 100 and from 300 labels, on draws 10 to 109, which that benchmark does
+not use. Prints means with standard errors, and the number of draws in which the best of 27 architectures is among the true
+five best of 6,561. Results are written as they come; an interrupted run resumes.
 """
 
 from __future__ import annotations

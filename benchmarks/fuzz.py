@@ -1,10 +1,10 @@
 """Damaged and hostile ONNX files: one clear sentence, no traceback, no hang, bounded memory.
 
-python benchmarks/fuzz.py [--files 10000] [--networks DIR]
+    python benchmarks/fuzz.py [--files 10000] [--networks DIR]
 
 Each file is a seed network changed in its bytes (flipped, cut, joined, repeated) or in its parts (types, names, sizes,
-attributes, order). It is read in a separate process. An end by a signal, by the memory limit or after 5 s counts as a failure. So does
-any exception other than NasbuildError.
+attributes, order), and is read in a separate process. It counts as a failure if the process ends by a signal, by the memory
+limit, after 5 s, or by any exception other than NasbuildError.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 class _Worker:
-    """A process that reads files, started anew when it dies."""
+    """A process that reads files; it is restarted when it dies."""
 
     def __init__(self) -> None:
         self._start()

@@ -1,10 +1,9 @@
-"""A training step on large graphs: our GATv2 against torch_geometric's with equal weights, and memory by nodes.
+"""A training step on large graphs: our GATv2 against torch_geometric's with equal weights, and memory by number of nodes.
 
     python benchmarks/graph_step.py
 
-128 graphs of 200 nodes, four hops with batch norm and residuals, one thread; steps of both are interleaved, and
-processor time of the thread is counted. Memory is the peak of the tensors that a forward pass keeps for its backward
-pass.
+A batch is 128 graphs of 200 nodes; the network has four hops with batch norm and residuals. Steps of both are interleaved and
+measured by the CPU time of one thread. Memory is the peak of the tensors that a forward pass keeps for its backward pass.
 """
 
 from __future__ import annotations

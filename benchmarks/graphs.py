@@ -1,9 +1,9 @@
-"""Time to make, save, load and name many operator graphs.
+"""Time to trace, save, load and name many operator graphs.
 
-python benchmarks/graphs.py
+    python benchmarks/graphs.py
 
-200 random networks of the once-for-all space are traced; a file of 6,000 graphs repeats them with other kernel sizes
-and other numbers of parameters.
+200 random networks of the once-for-all space are traced. A file of 6,000 graphs repeats them with other kernel sizes and
+numbers of parameters.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def varied(graph: OperatorGraph, number: int, rng: np.random.Generator) -> Opera
 
 
 def timed(work: object) -> float:
-    """Processor seconds, the best of three."""
+    """CPU seconds, best of three."""
     assert callable(work)
     best = np.inf
     for _ in range(3):

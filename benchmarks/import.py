@@ -33,7 +33,7 @@ from nasbuild.ir.onnx._type_inference import shape_of
 from nasbuild.ir.onnx._walk import Walk
 
 WHOLE = 64
-"""Hops in which a network's outputs see enough of it to be called the same."""
+"""Hops within which the outputs of two networks are compared."""
 
 
 def main() -> None:
@@ -89,7 +89,7 @@ def row(name: str, path: Path) -> dict[str, Any]:
 
 
 def export(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], path: Path, names: list[str]) -> None:
-    """By torch's exporter, and by the one before it where that one fails."""
+    """By torch's exporter, or by its older one where the new one fails."""
     try:
         torch.onnx.export(
             module, inputs, path, input_names=names, dynamo=True, external_data=False, verbose=False

@@ -2,9 +2,9 @@
 
     python benchmarks/kill.py
 
-``nasbuild evaluate`` with 200 architectures is ended by SIGKILL and started again: half of the times while it starts, and
-half while it evaluates; first in a single process, then with two workers. An evaluation writes a line when it starts.
-The result is compared with that of an uninterrupted run of the same command.
+``nasbuild evaluate`` with 200 architectures is killed (SIGKILL) and started again, half of the times during start-up and half
+during evaluations; first in a single process, then with two workers. An evaluation writes a line when it starts. The result
+is compared with that of an uninterrupted run of the same command.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def neighbours(count: int) -> Iterator[None]:
 
 
 def bursts(seed: int) -> None:
-    """Compute and rest in turns; on eight megabytes, to use the caches, too."""
+    """Compute and rest in turn, on eight megabytes, so that the caches are used as well."""
     rng, numbers = random.Random(seed), np.random.default_rng(seed).random(1 << 20)
     parent = os.getppid()
     while os.getppid() == parent:

@@ -42,7 +42,7 @@ def main() -> None:
     setting |= {"afresh": FRESH_TRAININGS}
     result = resume(options.out)
     if any(result.get(name) != value for name, value in setting.items()):
-        # Of other settings, or none yet: seeds that were done by those are no part of this.
+        # Seeds that were run with other settings are discarded.
         result = {**result, **setting, "versions": versions(), "seeds": {}}
     rows = result.setdefault("seeds", {})
     for seed in range(options.seeds):

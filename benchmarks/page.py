@@ -1,11 +1,11 @@
-"""The page of networks: a first use from ONNX files, and how fluid a network of 500 nodes is in a browser.
+"""The page of networks: a first use from ONNX files, and the frame rate of a network of 500 nodes in a browser.
 
-python benchmarks/page.py [--files DIR]
+    python benchmarks/page.py [--files DIR]
 
-A first use: 300 random networks of the digits table, each trained from scratch and measured, are exported to ONNX,
-imported, fitted and reported through the command line. Then networks of about 500 nodes (Swin transformers of
-transformers, shapes only) stand on a page, and Chromium pans, zooms and changes hops: milliseconds from frame to frame,
-without a graphics card, at 1280 x 900.
+The first use goes through the command line: 300 random networks of the digits table, each trained from scratch and measured,
+are exported to ONNX, imported, fitted and reported. Then a page shows networks of about 500 nodes (Swin transformers of
+transformers, shapes only). Chromium pans, zooms and changes hops, at 1280 x 900 and without a graphics card. The result is
+the time between frames in milliseconds.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def first_use(folder: Path, workers: int) -> dict[str, Any]:
-    """ONNX files to the page, with the commands of docs/ir.md."""
+    """From ONNX files to the page, with the commands of docs/ir.md."""
     table = load_builtin("digits-macro")
     rows = np.sort(np.random.default_rng(SEED).choice(len(table), NETWORKS, replace=False))
     files, lines = [], []
@@ -124,7 +124,7 @@ def first_use(folder: Path, workers: int) -> dict[str, Any]:
 
 
 def nasbuild(*command: object) -> tuple[float, str]:
-    """Processor seconds of a command and its workers, starting the program included, and what it printed."""
+    """CPU seconds of a command and its workers, including start-up, and its output."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-m", "nasbuild", *map(str, command)], check=True, capture_output=True, text=True

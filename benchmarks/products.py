@@ -1,11 +1,11 @@
-"""Building within bounds on costs that are products: how far the best of ten is from the true best within each bound.
+"""Building within bounds on costs that are products: distance of the best of ten from the true best within each bound.
 
     python benchmarks/products.py [--data DIR] [--draws 10]
 
-The made space of five widths (`_promise_truth.widths`), all 32,768 accuracies known; MACs and parameters are products of
-neighbouring widths. Learnt from 100 and 300 random labels, bounds at four quantiles of each cost over the space. Beside
-what is built: ridge regression, CatBoost and BoTorch's Gaussian process, each of which predicts the whole space and takes
-the ten best of those that keep the exact bound.
+In the synthetic space of five widths (`_promise_truth.widths`), all 32,768 accuracies are known, and MACs and parameters are
+products of neighbouring widths. Fits learn from 100 and 300 random labels; bounds are four quantiles of each cost over the
+space. For comparison, ridge regression, CatBoost and BoTorch's Gaussian process each predict the whole space and take the ten
+best of those within the exact bound.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def table_of(rows: dict) -> str:
-    """A row a cost and number of labels: mean over draws and quantiles of what the best of ten loses, in points."""
+    """A row for each cost and number of labels: loss of the best of ten in points, averaged over draws and quantiles."""
     lines = []
     for size in SIZES:
         for cost in COSTS:

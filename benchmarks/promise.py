@@ -1,12 +1,12 @@
-"""Do built networks keep what was promised? Predictions and intervals of the ten built ones, held against the truth.
+"""Do built networks keep what was predicted? Predictions and intervals of the ten built ones, compared with the truth.
 
     python benchmarks/promise.py [--data DIR] [--draws 10]
 
-For tables whose truth is known for every architecture (pseudo-labels for the once-for-all spaces; for ``smollm2-depth`` a
-stand-in: the mean of three models of all its rows), without bounds and within bounds on exact costs, from 50 to 300 labels:
-the ten best by score, by prediction and from the shortlist. What the best of many predictions promises is what it errs by
-most (the winner's curse), so what counts is how good the built ones truly are, how far the prediction misses them, and how
-many of them lie inside their 90 % intervals.
+The tables have a known truth for every architecture: pseudo-labels for the once-for-all spaces, and for ``smollm2-depth`` a
+stand-in, the mean of three models of all its rows. From 50 to 300 labels, the ten best are built by score, by prediction and
+from the shortlist, without bounds and within bounds on exact costs. The largest of many predictions is usually an overestimate
+(winner's curse). So three figures count: the true quality of the built networks, the bias of their predictions, and how many
+of them lie within their 90 % intervals.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def _short(values) -> list[float]:
 
 
 def _save(path, result) -> None:
-    """A row stands on one line."""
+    """Formats each row on one line."""
     rows = ",\n".join(f"  {json.dumps(key)}: {json.dumps(row)}" for key, row in result["rows"].items())
     rest = json.dumps({k: v for k, v in result.items() if k != "rows"}, indent=1)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ def _save(path, result) -> None:
 
 
 def summary(rows: dict) -> str:
-    """A row a cell: true mean of the ten, bias of the prediction, both in percent of the labels' range; share inside intervals."""
+    """A row for each cell: true mean of the ten and bias of the prediction, in percent of the labels' range; share inside."""
     cells: dict[str, list[dict]] = {}
     for key, row in rows.items():
         cells.setdefault(key.rpartition(", draw")[0], []).append(row)
@@ -115,7 +115,7 @@ def summary(rows: dict) -> str:
 
 
 def _measured(row: dict, way: str) -> tuple[float, float, float]:
-    """True mean of the built ones, how much too good the prediction is, of the range; share inside the intervals."""
+    """True mean of the built ones and excess of the prediction, relative to the range; share inside the intervals."""
     truth, prediction, std = (np.array(row[way][k]) for k in ("truth", "prediction", "std"))
     missed = row["sign"] * (prediction - truth)
     return (

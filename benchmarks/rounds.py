@@ -1,11 +1,11 @@
-"""Rounds of evaluating what is proposed: ``build --propose``, against the best built and against chance.
+"""Rounds of evaluating proposals: ``build --propose`` against the best built ones and against random choices.
 
     python benchmarks/rounds.py [--data DIR] [--draws N]
 
-Starts from few random labels; every round evaluates some more architectures, adds them, and fits again.
-Truth: the whole table (nas-bench-macro), or a published regressor (ofa-mbv3-surrogate: pseudo-labels).
-Prints, after the last round, the best label found (its true rank where the table is whole) and the
-fidelity of the module scores. Results are written as they come, and resumed.
+Each run starts from few random labels; every round evaluates more architectures, adds them to the table and fits again. The
+truth is the whole table (nas-bench-macro) or a published regressor (ofa-mbv3-surrogate: pseudo-labels). Prints, after the
+last round, the best label found (as its true rank if the table is whole) and the fidelity of the module scores. Results are
+written as they come; an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def simulate(data, name: str, way: str, draw: int) -> dict:
-    """All rounds of one way; the first labels are the same for every way."""
+    """All rounds of one method; the first labels are the same for every method."""
     target, start, each = SETTINGS[name]
     whole, known = read(data, name), truth(data, name)
     rng = np.random.default_rng([draw, start])

@@ -1,8 +1,8 @@
-"""How good module scores are, by every method on the same labels: what ``nasbuild bench scores`` measures.
+"""Quality of module scores of every method on the same labels, as ``nasbuild bench scores`` measures it.
 
-python benchmarks/scores.py [--data DIR] [--quick] [--draws N] [--method NAME ...] [--print]
+    python benchmarks/scores.py [--data DIR] [--quick] [--draws N] [--method NAME ...] [--print]
 
-Prints one table a figure and draws them. Results are written as they come, and resumed.
+Prints a table for each figure and draws it. Results are written as they come; an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def compact(result: dict, key: str) -> str:
-    """A row a table and target; in each field the means at every number of labels."""
+    """A row for each table and target, with means at every number of labels."""
     values, body = values_of(result, key), []
     for (table, target), same in cells_of(values).items():
         fields = [
@@ -65,7 +65,7 @@ def compact(result: dict, key: str) -> str:
 
 
 def glance(result: dict) -> str:
-    """A row a figure and a range of labels; in each field the mean over all cells inside that every method has."""
+    """A row for each figure and range of labels: means over all cells in it that every method has."""
     methods, body = ("default", "ridge", "lightgbm", "paper"), []
     for key in ("fidelity", "held_out", "prediction"):
         values = values_of(result, key)

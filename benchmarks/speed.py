@@ -1,6 +1,8 @@
-"""How fast the parts are, on one thread; ratios of things measured in the same run, interleaved.
+"""Speed of the parts on one thread, as ratios of times measured in the same run.
 
-python benchmarks/speed.py [--data DIR]
+    python benchmarks/speed.py [--data DIR]
+
+The two sides of a ratio are measured in turn.
 """
 
 from __future__ import annotations
@@ -93,7 +95,7 @@ def help_page() -> None:
 
 
 def training_step(table) -> dict[str, float]:
-    """One optimiser step with our GATv2 and with torch_geometric's, in turn, equal otherwise."""
+    """An optimiser step with our GATv2 and with torch_geometric's, interleaved and otherwise equal."""
     from torch_geometric.nn import GATv2Conv
 
     schema = graph_schema(table.space)

@@ -1,11 +1,11 @@
-"""A training step of the fashion-ofa supernet: our gradient of depthwise convolutions against torch's, and two
-processes against one.
+"""A training step of the fashion-ofa supernet: our gradient of depthwise convolutions against torch's, and two processes
+against one.
 
     python benchmarks/supernet.py
 
-Steps with our gradient, a matrix product for small images (`nasbuild.zoo.ofa.depthwise`), and steps with torch's are
-interleaved in one run on one thread, by the CPU time of the thread. Steps of one process and of two that share the batch
-are timed with nothing else running, by wall-clock time. Images are random, in Fashion-MNIST's shape.
+Our gradient is a matrix product for small images (`nasbuild.zoo.ofa.depthwise`). Steps with it and with torch's are
+interleaved on one thread and measured by its CPU time. Steps of one process and of two that share the batch are measured by
+wall-clock time with nothing else running. Images are random, in Fashion-MNIST's shape.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def shared(
 def compared(
     ours: Callable[[], None], theirs: Callable[[], None], clock: Callable[[], float]
 ) -> tuple[float, float]:
-    """Median seconds of both, taken in turn."""
+    """Median seconds of both, measured in turn."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(REPEATS):
         for step, taken in zip((ours, theirs), times, strict=True):

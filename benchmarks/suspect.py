@@ -2,8 +2,9 @@
 
     python benchmarks/suspect.py [--data DIR] [--draws N] [--print] [--no-clean]
 
-Of each draw two rows, at a tenth and at nine tenths of the labels, get each other's labels, as after a mistake in a script. The same draws
-without a mistake tell how many right labels are suspected. Results are written as they come, and resumed.
+In each draw, two rows at a tenth and at nine tenths of the sorted labels swap their labels, as a mistake in a script might do.
+The same draws without the swap show how many right labels are suspected. Results are written as they come; an interrupted run
+resumes.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
-"""Small tables with right labels: how many of them are called suspect, and how many swapped ones are found.
+"""Small tables with right labels: how many labels are suspected, and how many swapped ones are found.
 
     python benchmarks/suspect_small.py [--tables N] [--print]
 
-Tables of 15 to 60 rows, of seven kinds (`_right_tables.py`): no label is wrong, whatever the effects. Every fourth table is
-measured once more with the labels at a tenth and at nine tenths of the order swapped. Results are written as they come, and resumed.
+The tables have 15 to 60 rows, of seven kinds (`_right_tables.py`), and no label is wrong. Every fourth table is measured again
+with the labels at a tenth and at nine tenths of the order swapped. Results are written as they come; an interrupted run
+resumes.
 """
 
 from __future__ import annotations

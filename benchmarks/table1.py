@@ -1,18 +1,18 @@
-"""Few labels, expensive evaluations: the paper's table 1 on sd-unet-mini, fine-tuned and measured for real.
+"""Table 1 of the paper: few labels and expensive evaluations, on sd-unet-mini, fine-tuned and measured for real.
 
     python benchmarks/table1.py --work DIR --images DIR [--print]
 
-``--work`` is the folder in which the table was made (``python -m nasbuild.zoo.diffusion``). From its 68 rows each
-method chooses four networks, which are fine-tuned and measured with three seeds, the first of them the table's:
+``--work`` is the folder in which the table was made (``python -m nasbuild.zoo.diffusion``). From its 68 rows each method
+chooses four networks, which are fine-tuned and measured with three seeds, the first of them the table's:
 
 - AutoBuild, recipe ``paper``: 5 folds x 4 seeds, the four best by summed module scores, weighted as in section 5.3;
 - AutoBuild, recipe ``default``: the four best by summed module scores;
 - ES: 20 predictors on the squared error alone, the four best of all 786,432 networks by their mean prediction;
-- four at random, and the four best of the 68, which with two more seeds lose the luck of the first.
+- four random ones, and the four best of the 68; two more seeds show how much of their first result was luck.
 
-The parent's own network, which was not among the 68, is measured the same way. FIDs compare under one parent and one classifier
-only: where these were trained anew, the mean of the 68 is of another scale, and the four best of them, measured here, tell which. Evaluations are kept in the work
-folder, results are written as they come, and resumed. Smaller is better.
+The parent's own network, which is not among the 68, is measured the same way. FIDs can be compared only under one parent and
+one classifier: where these were trained anew, the mean of the 68 has another scale, which the four best of the 68 show.
+Smaller is better. Evaluations are stored in the work folder; an interrupted run resumes.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def choose(table: Table, workers: int) -> dict[str, Any]:
-    """What each method chooses, how well it orders held-out rows, and how long it takes."""
+    """Choices of each method, its SRCC on held-out rows, and its running time."""
     chosen: dict[str, list[Architecture]] = {
         "labelled": [table.architectures[i] for i in np.argsort(table.columns[TARGET])[:TOP]],
         "random": sample(table.space, TOP, np.random.default_rng(1)),
@@ -119,11 +119,11 @@ def agreement(target_fit: TargetFit) -> dict[str, Any]:
 
 
 def measure(work: Work, result: dict[str, Any], workers: int, keep) -> None:
-    """Fine-tune and test all that was chosen, seed after seed; what several methods chose once."""
+    """Fine-tune and test all choices, seed by seed; a network that several methods chose only once."""
     fid = result.setdefault("fid", {})
     work.prepare(progress := ProgressLines(partial(print, flush=True)))
     executor = Pool(workers) if workers > 1 else InProcess()
-    # FIDs compare by the same classifier only, and networks of the same parent only.
+    # FIDs can be compared only for the same classifier and the same parent.
     made = hashlib.sha256(
         b"".join((work.folder / name).read_bytes() for name in (PARENT, FEATURES))
     ).hexdigest()

@@ -1,6 +1,8 @@
-"""The measure of figure 2 on tables that the paper does not have; all labels are measured ones.
+"""The measure of figure 2 on tables that the paper does not have; all their labels were measured.
 
-python benchmarks/tables.py [--data DIR]
+    python benchmarks/tables.py [--data DIR]
+
+Recipe ``paper`` is fitted as in `benchmarks/fig2.py`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""1,000 evaluations of 10 ms into a store: which share of the time do the workers evaluate?
+"""1,000 evaluations of 10 ms with a store: the share of time that workers spend evaluating.
 
     python benchmarks/throughput.py
 
-Each executor has two workers; they take turns, three times. An evaluation sleeps 10 ms and reports its real duration,
-which is longer on a busy machine. ``busy`` is the share of the workers' time between the first and the last result in which
-they evaluate. ``ideal`` is the share that 10 ms per evaluation would have taken. With ``start`` the time before the first
-result counts, too.
+Each executor has two workers; the executors take turns, three times. An evaluation sleeps 10 ms and reports its real duration,
+which is longer on a busy machine. ``busy`` is the share of the workers' time between the first and the last result that they
+spend evaluating. ``ideal`` is the share that 10 ms per evaluation would have taken. ``start`` includes the time before the
+first result.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def measure(arch):
 
 
 def main() -> None:
-    # Here, since the pool's processes import this file, and need none of it.
+    # Imported here, as the pool's processes import this file and do not need it.
     from _common import arguments, markdown, resume, save
 
     options = arguments("Throughput of executors", "throughput").parse_args()

@@ -1,10 +1,10 @@
-"""Five members of recipe `paper` fitted side by side, against the same members one by one; twenty as a user fits them.
+"""Five members of recipe `paper` fitted side by side, against one by one; and twenty members as a user fits them.
 
     python benchmarks/together.py [--data DIR]
 
-Processor time of one thread, both ways in turn, three times 40 epochs; the ratio is the median of three. Then the twenty
-predictors of the 68 rows of sd-unet-mini, all epochs, with scores and held-out rows: whole processes, so that starting
-counts.
+Both ways take turns three times, with 40 epochs each, measured by the CPU time of one thread; the ratio is the median of
+three. Then the twenty predictors of the 68 rows of sd-unet-mini are fitted with all epochs, scores and held-out rows, in whole
+processes, so that start-up time counts.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What 68 fine-tuned U-Nets tell of each stage: attention, layers and channels (section 5.3 of the paper).
+"""What 68 fine-tuned U-Nets show about each stage: attention, layers and channels (section 5.3 of the paper).
 
     python benchmarks/unet_stages.py [--figure FILE.svg]
 
-Recipe ``default`` on the table sd-unet-mini, target FID: smaller is better, and a module's score is its share of it.
-Contrasts are mean differences of the scores of modules that are alike but for one thing; in brackets, how many pairs.
+Recipe ``default`` is fitted to the table sd-unet-mini for FID: smaller is better, and a module's score is its share of FID.
+Contrasts are mean differences between scores of modules that differ in one thing only; the number of pairs is in brackets.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def contrast(
     alike: Callable[[Module], object],
     more: Callable[[Module], float],
 ) -> str:
-    """Mean difference of scores over pairs that are alike, the one with more less the other; and how many pairs."""
+    """Mean difference of scores over pairs that are otherwise alike (with more minus with less), and number of pairs."""
     found = [
         scores.score[i] - scores.score[j]
         for i, j in product(range(len(modules)), repeat=2)

@@ -1,11 +1,11 @@
-"""Torch modules that write through views: three counts of their costs, and their drafts computed.
+"""Torch modules that write through views: three counts of their costs, and the outputs that their drafts compute.
 
-python benchmarks/views.py [--modules 200] [--every 4]
+    python benchmarks/views.py [--modules 200] [--every 4]
 
-The modules are drawn as in `tests/ir/test_ir_views.py`. Of each, MACs are counted by the torch route, by the ONNX route
-(the same network written without a view, and of every fourth torch's exporter) and by hooks (``costs:``), and the outputs that its draft
-computes are held against its own. What torch's exporter does not take, or computes otherwise than the module, is reported
-apart.
+Random modules are those of `tests/ir/test_ir_views.py`. The MACs of each are counted by the torch route, by the ONNX route and
+by hooks (``costs:``). For the ONNX route the same network is written without a view; every fourth is also exported by torch.
+The outputs that a draft computes are compared with the module's own. Modules that torch's exporter refuses, or computes
+differently, are reported separately.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ stages: [{{name: all, depth: 1, features: {{seed: {seeds}}}}}]
 
 
 def row(seed: int, hooks: list[float | None], path: Path, by_exporter: bool) -> dict[str, Any]:
-    """What was found of one module: True, or what is otherwise."""
+    """Result for one module: True, or a description of the difference."""
     module, plain = draw(seed)
     x = torch.randn(INPUT, generator=torch.Generator().manual_seed(seed))
     held = {name: tensor.clone() for name, tensor in module.held().items()}
@@ -116,7 +116,7 @@ def row(seed: int, hooks: list[float | None], path: Path, by_exporter: bool) -> 
 def exported(
     module: Program, x: torch.Tensor, held: dict[str, Any], macs: int, wanted: Any, path: Path
 ) -> dict[str, Any]:
-    """By torch's exporter: its MACs where it computes what the module does."""
+    """MACs by torch's exporter, if its export computes the same as the module."""
     # Writes to out= are not differentiated.
     module.requires_grad_(False)
     try:
@@ -136,7 +136,7 @@ def exported(
 
 
 def outputs(module: Program, x: torch.Tensor, held: dict[str, torch.Tensor]) -> list[torch.Tensor]:
-    """Of a call; what it wrote into the module's own tensors is undone."""
+    """Outputs of a call; its writes to the module's own tensors are undone."""
     with torch.no_grad():
         found = [tensor.clone() for tensor in module(x.clone())]
         for name, tensor in module.held().items():
@@ -153,7 +153,7 @@ def computes(path: Path, x: torch.Tensor, wanted: list[torch.Tensor]) -> Any:
         found = session.run(None, {session.get_inputs()[0].name: x.numpy()})
     except Exception as error:
         return f"{type(error).__name__}: {error}"[:120]
-    # Some outputs of a module may be one tensor, which exporters give once.
+    # Several outputs of a module may be one tensor, which exporters return once.
     pairs = zip(found, wanted, strict=len(found) == len(wanted))
     return all(np.allclose(a, b, 1e-3, 1e-4) for a, b in pairs) or "other numbers"
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+import typer.main
 from hypothesis import HealthCheck, settings
+
+from cli_samples import Done
+from nasbuild.cli import main
 
 # A slow processor, or a busy one, must not fail a test.
 settings.register_profile("any processor", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -27,3 +33,36 @@ def data_dir() -> Callable[[str], Path]:
         return base / name
 
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _commands_once() -> Iterator[None]:
+    """Reads the signatures of all commands once, not at each call: that takes longer than most commands."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", cache(typer.main.get_command))
+        yield
+
+
+@pytest.fixture(scope="module")
+def few_rounds() -> Iterator[None]:
+    """LightGBM boosts for at most 100 rounds, not 600: for modules that test what is done with its trees."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nasbuild.score.baselines._boosted._ROUNDS", 100)
+        yield
+
+
+@pytest.fixture
+def nasbuild(capsys, monkeypatch):
+    """Runs the command line in this process, which is fast."""
+
+    def call(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["nasbuild", *map(str, arguments)])
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+        captured = capsys.readouterr()
+        return Done(code, captured.out, captured.err)
+
+    return call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from nasbuild.space import Architecture, Space, Stage, choice_key
+from nasbuild.space import ABSENT, Architecture, Space, Stage, choice_key
 
 _NUMBERS = st.integers(-5, 5) | st.sampled_from([0.5, 1.25, 3.0])
 
@@ -51,19 +51,25 @@ def _at(draw, stage: Stage) -> dict:
 
 def _values(draw, space: Space, feature: str) -> list[dict]:
     stages = [s for s in space.stages if feature in {f.name for f in s.features}]
-    every = {choice_key(c): c for s in stages for c in s.feature(feature).choices}.values()
+    every = {choice_key(c): c for s in stages for c in s.feature(feature).present}.values()
     terms = [{"feature": feature, "values": [[c, draw(_NUMBERS)] for c in every if draw(st.booleans())]}]
     terms[0]["otherwise"] = draw(_NUMBERS)
     if draw(st.booleans()):
         stage = draw(st.sampled_from(stages))
-        own = [[c, draw(_NUMBERS)] for c in stage.feature(feature).choices if draw(st.booleans())]
+        own = [[c, draw(_NUMBERS)] for c in stage.feature(feature).present if draw(st.booleans())]
         terms.append({"feature": feature, "values": own, **_at(draw, stage)})
     return terms
 
 
 def _product(draw, space: Space, stage: Stage) -> dict:
     u = space.stages.index(stage)
-    before = [] if stage.is_globals else [space.stages[u - 1], stage] if u else [stage]
+    before = [] if stage.is_globals else [stage]
+    while before and u > 0:
+        # The layer before may be in any of these, as stages between may be absent.
+        u -= 1
+        before.append(space.stages[u])
+        if min(space.stages[u].depths):
+            break
     shared = set.intersection(*({f.name for f in s.features} for s in before)) if before else set[str]()
     factors: list[dict] = []
     for of, allowed in (
@@ -78,7 +84,7 @@ def _product(draw, space: Space, stage: Stage) -> dict:
     numbers = {}
     for name in names:
         stages = [s for s in space.stages if name in {f.name for f in s.features}]
-        choices = {choice_key(c): c for s in stages for c in s.feature(name).choices}.values()
+        choices = {choice_key(c): c for s in stages for c in s.feature(name).present}.values()
         numbers[name] = [[c, draw(_NUMBERS)] for c in choices]
     previous = {f["feature"] for f in factors if f["of"] == "previous"}
     term = {"product": [draw(_NUMBERS), *factors], "numbers": numbers, **_at(draw, stage)}
@@ -131,6 +137,8 @@ def _value_at(group: list[dict], place: tuple[str, int, int], own: dict) -> floa
     if group[0]["feature"] not in own:
         return None
     choice = own[group[0]["feature"]]
+    if choice is ABSENT:
+        return None
     ranked = sorted(
         group,
         key=lambda t: (
@@ -155,12 +163,16 @@ def _product_at(
         return None
     product = term["product"] if isinstance(term["product"], list) else [term["product"]]
     value = float(product[0])
+    if any(f["of"] == "layer" and own[f["feature"]] is ABSENT for f in product[1:]):
+        return None
     for factor in product[1:]:
         name = factor["feature"]
         if factor["of"] == "previous" and before is None:
             number = term["first"][name]
         else:
             layer = {"layer": own, "previous": before, "globals": whole}[factor["of"]]
+            if layer[name] is ABSENT:
+                return 0.0
             number = next(v for c, v in term["numbers"][name] if choice_key(c) == choice_key(layer[name]))
         value *= float(number) ** factor["power"]
     return value

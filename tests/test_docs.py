@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
+import nasbuild
 from test_rooms import ORDER
 
 REPOSITORY = Path(__file__).parent.parent
@@ -43,3 +45,17 @@ def test_links_between_pages_lead_somewhere(page: Path):
         found = (page.parent / path).resolve() if path else page
         assert found.exists(), f"{page.name} links to {target}"
         assert not anchor or anchor in anchors(found), f"{page.name} links to {target}"
+
+
+def test_the_site_has_every_page():
+    site = yaml.safe_load((REPOSITORY / "mkdocs.yml").read_text())
+    found = set(re.findall(r"[\w-]+\.md", str(site["nav"])))
+    made = {"index.md", "changelog.md", "contributing.md", "cli.md"}  # .ci/site.py
+    assert found == {page.name for page in (REPOSITORY / "docs").glob("*.md")} | made
+
+
+def test_the_reference_has_the_public_api():
+    listed = re.findall(
+        r"^::: nasbuild\.(\w+)$", (REPOSITORY / "docs" / "reference.md").read_text(), re.MULTILINE
+    )
+    assert sorted(listed) == sorted(name for name in dir(nasbuild) if not name.startswith("_"))

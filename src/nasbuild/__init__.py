@@ -47,7 +47,15 @@ if TYPE_CHECKING:
         space_from_dict,
         to_dict,
     )
-    from nasbuild.table import Table, load_builtin, read_architectures, read_table, write_table
+    from nasbuild.table import (
+        Table,
+        infer_space,
+        load_builtin,
+        read_architectures,
+        read_table,
+        template,
+        write_table,
+    )
 
 _ROOMS = {
     "Architecture": "space",
@@ -68,6 +76,7 @@ _ROOMS = {
     "explain": "api",
     "fit": "api",
     "from_torch": "ir",
+    "infer_space": "table",
     "integrations": "integrations",
     "load_builtin": "table",
     "load_fit": "api",
@@ -84,6 +93,7 @@ _ROOMS = {
     "save_space": "space",
     "shrink": "api",
     "space_from_dict": "space",
+    "template": "table",
     "to_dict": "space",
     "write_table": "table",
 }
@@ -108,6 +118,7 @@ __all__ = [
     "explain",
     "fit",
     "from_torch",
+    "infer_space",
     "integrations",
     "load_builtin",
     "load_fit",
@@ -124,6 +135,7 @@ __all__ = [
     "save_space",
     "shrink",
     "space_from_dict",
+    "template",
     "to_dict",
     "write_table",
 ]

@@ -13,6 +13,10 @@ ROWS = (".jsonl", ".jsonl.gz", ".json", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".
 """Rows of a table, of architectures, of module scores or of predictions."""
 FLAT = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 """Row formats that are texts with separators."""
+SQLITE = (".db", ".sqlite", ".sqlite3")
+JOURNALS = (".log", ".journal")
+TABLES = (*ROWS, ".xlsx", *SQLITE, *JOURNALS)
+"""What tables are read from: also Excel, and storages of Optuna."""
 SPACES = (".yaml", ".yml", ".yaml.gz", ".yml.gz")
 GRAPHS = (".parquet",)
 REPORTS = (".html", ".htm", ".pdf")

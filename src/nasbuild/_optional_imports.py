@@ -17,6 +17,7 @@ _EXTRAS = {
     "baselines": ("lightgbm",),
     "bench": ("botorch", "catboost"),
     "images": ("PIL",),
+    "inputs": ("fastexcel",),
     "plots": ("matplotlib",),
 }
 _OF_PACKAGE = {package: extra for extra, packages in _EXTRAS.items() for package in packages}

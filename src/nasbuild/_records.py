@@ -78,6 +78,7 @@ def flat_text(
     columns: Sequence[Sequence[Any]],
     *,
     separator: str = ",",
+    decimal: str = ".",
     unguarded_keys: Sequence[str] = (),
 ) -> str:
     """Columns as CSV; texts that a spreadsheet would run as formulas are prefixed by an apostrophe.
@@ -88,7 +89,7 @@ def flat_text(
     writer = csv.writer(stream, delimiter=separator, lineterminator="\n")
     writer.writerow([guarded(name) for name in names])
     texts = [
-        [_cell(value, guard=name not in unguarded_keys) for value in column]
+        [_cell(value, decimal, guard=name not in unguarded_keys) for value in column]
         for name, column in zip(names, columns, strict=True)
     ]
     writer.writerows(zip(*texts, strict=True))
@@ -105,14 +106,16 @@ def unguarded(text: str) -> str:
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
 
 
-def _cell(value: Any, *, guard: bool) -> str:
+def _cell(value: Any, decimal: str = ".", *, guard: bool) -> str:
     if value is None or value != value:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         return guarded(value) if guard else value
-    return json_text(value) if isinstance(value, list | dict) else repr(value)
+    if isinstance(value, list | dict):
+        return json_text(value)
+    return repr(value).replace(".", decimal) if isinstance(value, float) else repr(value)
 
 
 def _write_parquet(rows: Sequence[dict[str, Any]], path: Path) -> None:
@@ -126,10 +129,13 @@ def _write_parquet(rows: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def arrow_column(values: Sequence[Any]) -> Any:
-    """Values as an Arrow array that Parquet can store."""
+    """Values as an Arrow array that Parquet can store; values of several types as JSON."""
     import pyarrow as pa
 
-    column = pa.array(values)
+    try:
+        column = pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if value is None else json_text(value) for value in values], pa.string())
     if _has_empty_struct(column.type):
         # Parquet has no structs without fields, so a layer without features is null.
         column = pa.array([[None] * len(value) for value in values], pa.list_(pa.null()))

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import doctest
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 import nasbuild as nb
-from nasbuild.api import _evaluate, _fit, _rows
 from nasbuild.builder import build_within, parse_bound
 from nasbuild.errors import NasbuildError
 
@@ -23,17 +19,10 @@ def table():
 
 @pytest.fixture(scope="module")
 def fit(table):
-    return nb.fit(table, ["loss", "macs"], recipe="ridge")
+    return nb.fit(table, ["loss", "macs"], recipe="ridge", baselines=False)
 
 
-@pytest.mark.parametrize("module", [_rows, _fit, _evaluate])
-def test_examples(module):
-    found = doctest.testmod(module)
-    assert found.attempted
-    assert not found.failed
-
-
-def test_the_methods_give_what_the_command_line_writes(fit, tmp_path):
+def test_the_methods_give_what_the_command_line_writes(fit, nasbuild, tmp_path):
     fit.save(tmp_path / "fit")
     for options, rows in (
         (["--top", "3", "--where", "layers <= 4"], fit.build(3, where="layers <= 4")),
@@ -41,18 +30,8 @@ def test_the_methods_give_what_the_command_line_writes(fit, tmp_path):
         (["--propose", "5"], fit.propose(5)),
         (["--top", "2", "--fix", "stage1.depth = 1"], fit.build(2, fix="stage1.depth = 1")),
     ):
-        call = [
-            sys.executable,
-            "-m",
-            "nasbuild",
-            "build",
-            tmp_path / "fit",
-            *options,
-            "--out",
-            tmp_path / "o.jsonl",
-        ]
-        done = subprocess.run([*call, "--json"], capture_output=True, text=True, check=True)
-        assert json.loads(done.stdout)["architectures"] == [dict(row) for row in rows]
+        done = nasbuild("build", tmp_path / "fit", *options, "--out", tmp_path / "o.jsonl", "--json")
+        assert done.json["architectures"] == [dict(row) for row in rows]
 
 
 def test_what_was_built_is_within_the_bound_and_the_best(fit):
@@ -130,10 +109,9 @@ def test_texts_are_escaped_in_html():
     assert "a &amp; b" in shown
 
 
-def test_an_explanation_is_that_of_the_command_line(fit, tmp_path):
+def test_an_explanation_is_that_of_the_command_line(fit, nasbuild, tmp_path):
     fit.save(tmp_path / "fit")
-    call = [sys.executable, "-m", "nasbuild", "explain", tmp_path / "fit", "--json"]
-    told = json.loads(subprocess.run(call, capture_output=True, text=True, check=True).stdout)
+    told = nasbuild("explain", tmp_path / "fit", "--json").json
     assert told["targets"][0]["trust"]["verdict"] in repr(fit.explain())
     assert told["targets"][0]["stages"] == json.loads(json.dumps(fit.explain()["targets"][0]["stages"]))
 
@@ -157,7 +135,8 @@ def test_any_table_with_its_space(table, tmp_path):
     ("options", "message"),
     [
         ({"by": "luck"}, "'luck' is not a build criterion; allowed: shortlist"),
-        ({"k": 2, "where": "layers <= 4"}, "k excludes where"),
+        ({"k": 2, "where": "layers <= 4"}, "k and where exclude each other"),
+        ({"by": "prediction", "apart": 2}, "apart and by prediction exclude each other"),
         ({"by": "exhaustive", "where": "layers <= 4"}, "exclude each other"),
         ({"where": "layers <= 0"}, "layers"),
     ],

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nasbuild.builder._bounded_topk as bounded
-from nasbuild.builder._bounded_topk import Problem, bounded_topk
+from nasbuild.builder._bounded_topk import bounded_topk
+from nasbuild.builder._knapsack_problem import Problem
 
 
 @st.composite

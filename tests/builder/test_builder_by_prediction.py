@@ -29,6 +29,8 @@ from nasbuild.score import fit
 from nasbuild.space import enumerate_architectures
 from nasbuild.table import load_builtin
 
+pytestmark = pytest.mark.usefixtures("few_rounds")
+
 
 @pytest.fixture(scope="module", params=["default", "ridge"])
 def fitted(request):

@@ -18,6 +18,8 @@ from nasbuild.space import count_architectures, load_space
 from nasbuild.table import load_builtin
 from strategies import relaxed, spaces
 
+pytestmark = pytest.mark.usefixtures("few_rounds")
+
 
 def listed(target_fit):
     """Every architecture in the documented order."""

@@ -17,6 +17,7 @@ from nasbuild.score import fit
 from nasbuild.space import enumerate_architectures
 from nasbuild.table import load_builtin
 
+pytestmark = pytest.mark.usefixtures("few_rounds")
 POINTS = st.lists(st.lists(st.integers(0, 4), min_size=3, max_size=3), min_size=1, max_size=12)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from deep_samples import QUICK, codes_of, deep_space, deep_table, integer_program
@@ -15,6 +17,8 @@ from nasbuild.predictor import recipe
 from nasbuild.score import fit
 from nasbuild.space import Architecture, Space, Stage
 
+pytestmark = pytest.mark.usefixtures("few_rounds")
+
 
 def drawn(layers: int, choices: int, costs: int, seed: int):
     """Worth of every choice at every layer, and costs, (layers, choices)."""
@@ -27,7 +31,9 @@ def metric(table: np.ndarray):
     return lambda codes: float(table[np.arange(len(codes)), codes[:, 0]].sum())
 
 
+@cache
 def target_fit(layers: int, choices: int, costs: int, seed: int, how: str):
+    """Fits once for all tests that ask for the same."""
     worth, spent = drawn(layers, choices, costs, seed)
     names = [f"c{k}" for k in range(costs)]
     space = deep_space([layers], choices, ["acc", *names])

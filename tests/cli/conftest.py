@@ -1,34 +1,14 @@
-"""Runs the command line within the test process, which is fast."""
+"""Files for all tests of the command line, each made once."""
 
 from __future__ import annotations
 
-import sys
-
 import pytest
-from cli_samples import Done, Files
 
-from nasbuild.cli import main
+from cli_samples import Files
 from nasbuild.predictor import recipe
 from nasbuild.score import fit, save_fit
 from nasbuild.space import load_space, save_space
 from nasbuild.table import load_builtin, write_table
-
-
-@pytest.fixture
-def nasbuild(capsys, monkeypatch):
-    """Runs the command line in this process."""
-
-    def call(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["nasbuild", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-        captured = capsys.readouterr()
-        return Done(code, captured.out, captured.err)
-
-    return call
 
 
 @pytest.fixture(scope="session")

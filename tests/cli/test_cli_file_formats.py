@@ -11,8 +11,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from cli_samples import as_process
 
+from cli_samples import as_process
 from nasbuild.space import load_space
 from nasbuild.table import load_builtin, read_architectures, read_table, write_architectures
 

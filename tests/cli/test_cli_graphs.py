@@ -5,13 +5,22 @@ from __future__ import annotations
 import csv
 import json
 import warnings
+from functools import partial
 
 import pytest
 
 from graph_samples import planted_table
 from nasbuild.ir import save_graphs
+from nasbuild.predictor import OperatorRecipe
 from nasbuild.score import load_fit
 from nasbuild.score.graphs import predict_graphs
+
+
+@pytest.fixture(autouse=True)
+def _five_members(monkeypatch):
+    """Five members instead of twenty, each after a few epochs."""
+    quick = partial(OperatorRecipe, repeats=1, feature_epochs=8)
+    monkeypatch.setattr("nasbuild.predictor.OperatorRecipe", quick)
 
 
 @pytest.fixture(scope="module")

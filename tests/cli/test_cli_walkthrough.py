@@ -7,10 +7,13 @@ import json
 import re
 
 import numpy as np
+import pytest
 
 from nasbuild.bench import summary
 from nasbuild.space import load_space
 from nasbuild.table import load_builtin, read_table, write_table
+
+pytestmark = pytest.mark.usefixtures("few_rounds")
 
 
 def lines(path):
@@ -131,6 +134,7 @@ def test_fit_and_explain_list_suspect_labels(nasbuild, tmp_path):
         tmp_path / "table.csv",
         "--target",
         "loss",
+        "--no-baselines",
         "--out",
         tmp_path / "fit",
     )

@@ -133,7 +133,7 @@ def alive(pids):
     return found
 
 
-def gone(pids, seconds=5.0):
+def gone(pids, seconds=20.0):
     deadline = time.monotonic() + seconds
     while (remaining := alive(pids)) and time.monotonic() < deadline:
         time.sleep(0.02)

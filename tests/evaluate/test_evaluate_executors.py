@@ -139,7 +139,7 @@ def test_repeated_kills_lose_nothing_and_repeat_little(tmp_path):
     call = [sys.executable, script, path, NAME, "0"]
     rng, kills = random.Random(0), 0
     wanted = sample(SPACE, 200, np.random.default_rng(2))
-    while kills < 6:
+    while kills < 4:
         process = subprocess.Popen(call, env=environment)
         before = notes.stat().st_size if notes.exists() else 0
         while process.poll() is None and (not notes.exists() or notes.stat().st_size == before):

@@ -99,7 +99,7 @@ def test_no_process_outlives_the_command(tmp_path, number):
     process.send_signal(number)
     began = time.monotonic()
     _, error = process.communicate(timeout=30)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20  # far less than what it runs
     assert gone(pids)
     if number == signal.SIGINT:
         assert process.returncode == 130

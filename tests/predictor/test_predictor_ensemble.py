@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -155,6 +156,15 @@ def test_any_number_of_workers_gives_the_same_bits_and_tells_its_progress():
         assert all(equal_members(a, b) for a, b in zip(one.members, two.members, strict=True))
 
 
+@pytest.fixture
+def one_process(monkeypatch):
+    """A pool of one worker instead of two, as each imports PyTorch."""
+    monkeypatch.setattr(
+        "nasbuild.predictor.gnn._ensemble.ProcessPoolExecutor", lambda _, *more: ProcessPoolExecutor(1, *more)
+    )
+
+
+@pytest.mark.usefixtures("one_process")
 def test_an_error_in_a_worker_is_the_callers():
     with pytest.raises(NasbuildError, match="recipe 'paper' diverged; use a smaller learning rate"):
         fit_ensembles(SCHEMA, SHAPE, [problem()], replace(RECIPE, learning_rate=1e30), workers=2)
@@ -167,6 +177,7 @@ class Fatal(Recipe):
         return os._exit, (3,)
 
 
+@pytest.mark.usefixtures("one_process")
 def test_a_worker_that_ends_raises_one_clear_sentence():
     fatal = Fatal(**RECIPE.as_dict())
     with pytest.raises(NasbuildError, match="ended before its work was done; fit with one worker"):

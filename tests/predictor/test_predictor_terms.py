@@ -64,7 +64,8 @@ def check_entries(space, modules: list[list]) -> None:
         known = [Term(name, keys, 1.0).known(e) for e in parts]
         fast = sum(coo_matrix((e.values, (e.rows, e.keys)), (len(rows), len(keys))).toarray() for e in known)
         plain = dense([counts.get(name, Counter()) for counts in slow], own)
-        assert fast @ fast.T == pytest.approx(plain @ plain.T, rel=1e-9, abs=1e-9), name
+        # Not pytest.approx, which compares the thousands of products one by one.
+        np.testing.assert_allclose(fast @ fast.T, plain @ plain.T, rtol=5e-10, atol=5e-10, err_msg=name)
 
 
 def test_every_module_of_a_space_counts_what_the_names_say():
@@ -102,7 +103,7 @@ def test_kernels_of_a_table_are_the_slow_ones(made, table):
     assert len(made.terms) > 15
     for t, term in enumerate(made.terms):
         kernel = made.kernel(t)
-        assert kernel == pytest.approx(slow.kernel(term.name), abs=1e-9), term.name
+        np.testing.assert_allclose(kernel, slow.kernel(term.name), rtol=0, atol=1e-9, err_msg=term.name)
         assert np.abs(kernel.sum(axis=1)).max() < 1e-8
         assert np.diag(kernel).mean() == pytest.approx(1)
         some = np.array([7, 3, 21])
@@ -130,9 +131,9 @@ def test_wide_terms_have_the_same_kernels_by_sparse_sums(made, table, monkeypatc
     slow = Dense(SPACE, table, others)
     rows = design_rows(made, others)
     for t, term in enumerate(made.terms):
-        assert made.kernel(t) == pytest.approx(slow.kernel(term.name)[:40, :40], abs=1e-9)
+        np.testing.assert_allclose(made.kernel(t), slow.kernel(term.name)[:40, :40], rtol=0, atol=1e-9)
         cross, own = rows.cross(t, made)
-        assert cross == pytest.approx(slow.kernel(term.name)[40:, :40], abs=1e-9)
+        np.testing.assert_allclose(cross, slow.kernel(term.name)[40:, :40], rtol=0, atol=1e-9)
         known = slow.rows(term.name)[40:, slow.seen[term.name]]
         assert own == pytest.approx((known**2).sum(axis=1), abs=1e-9)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from hostile import COST, EQUATION, networks, table
+from hostile import COST, EQUATION, networks, sixty_stages, table
 
 from nasbuild.predictor import OperatorRecipe, recipe
 from nasbuild.score import Fit, fit
@@ -31,14 +31,22 @@ def fitted() -> Fit:
 
 @pytest.fixture(scope="session")
 def additive() -> Fit:
-    """The default recipe, with baselines."""
-    return fit(table(), [COST], max_modules=200)
+    """The default recipe, with baselines; few rounds of LightGBM, as their number changes no page."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nasbuild.score.baselines._boosted._ROUNDS", 100)
+        return fit(table(), [COST], max_modules=200)
 
 
 @pytest.fixture(scope="session")
 def baseline() -> Fit:
     """A recipe without hops and intervals."""
     return fit(table(), [EQUATION], recipe=recipe("marginal"), max_modules=200, baselines=False)
+
+
+@pytest.fixture(scope="session")
+def sixty() -> Fit:
+    """60 stages of four modules each; two targets, so that there is a trade-off."""
+    return fit(sixty_stages(), ["loss", "size"], recipe=recipe("ridge"), baselines=False)
 
 
 @pytest.fixture(scope="session")

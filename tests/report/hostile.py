@@ -54,6 +54,32 @@ def table() -> Table:
     return Table(SPACE, ids, tuple(Architecture(a.modules) for a in kept), columns, notes)
 
 
+def sixty_stages() -> Table:
+    """80 variants of a model of 60 blocks, each without a few attentions and MLPs; the first one has all of them."""
+    blocks = [
+        {"name": f"block{i}", "depth": [1], "features": {"attn": ["on", "off"], "mlp": ["on", "off"]}}
+        for i in range(60)
+    ]
+    metrics = {
+        "loss": {"direction": "minimize", "unit": "nats"},
+        "size": {"direction": "minimize", "unit": "MB"},
+    }
+    space = space_from_dict({"name": "sixty", "metrics": metrics, "stages": blocks})
+    rng = np.random.default_rng(0)
+    off = rng.random((80, 60, 2)) < 0.06
+    off[0] = False
+    rows = tuple(
+        Architecture(tuple((("off" if a else "on", "off" if m else "on"),) for a, m in row))
+        for row in off.tolist()
+    )
+    weights = rng.gamma(1.0, 0.1, size=(60, 2))
+    columns = {
+        "loss": 2 + (off * weights).sum(axis=(1, 2)) + rng.normal(size=80) * 0.01,
+        "size": (~off * np.array([1.2, 2.4])).sum(axis=(1, 2)),
+    }
+    return Table(space, tuple(f"r{i}" for i in range(80)), rows, columns, ())
+
+
 def networks() -> GraphTable:
     """40 networks whose names and node names contain markup; ``cost`` is the number of nodes."""
     planted = planted_table(40)

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import doctest
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nasbuild.report import Palette
-from nasbuild.report.data import _number_format
 from nasbuild.report.data._number_format import Scale, count, minus, tick_text, ticks
 from nasbuild.report.draw._choice_colors import contrast, oklch, short_texts
 from nasbuild.space import Space
 from strategies import relaxed, spaces
 
 _usual = st.floats(-1e12, 1e12, allow_nan=False, allow_subnormal=False)
-
-
-def test_examples():
-    assert doctest.testmod(_number_format).failed == 0
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from nasbuild.errors import NasbuildError, OutputError
 from nasbuild.report import report_html, write_report
 from nasbuild.report.draw._choice_colors import contrast
 
-CARDS = ["labels", "trust", "features", "modules", "built", "next"]
+CARDS = ["built", "next", "features", "modules", "trust", "labels"]
 
 
 class Page(HTMLParser):
@@ -64,8 +64,9 @@ def page(html) -> Page:
 
 
 def test_cards_are_in_order_for_every_target(page):
-    targets = [f"target-{n}-{card}" for n in (1, 2) for card in CARDS]
-    assert page.cards() == [(key, False) for key in ("summary", "table", *targets, "provenance")]
+    targets = [f"target-{n}-{card}" for card in CARDS for n in (1, 2)]
+    keys = ("tradeoff", "summary", *targets, "table", "provenance", "words")
+    assert page.cards() == [(key, False) for key in keys]
     assert page.open == []
 
 
@@ -125,7 +126,7 @@ def test_a_card_fails_alone(fitted, monkeypatch):
     failed = {key for key, bad in page.cards() if bad}
     assert failed == {f"target-{n}-{card}" for n in (1, 2) for card in ("features", "modules")}
     assert f"ValueError: broken {EVIL}" in "".join(page.words)
-    assert len(page.cards()) == 2 + 2 * len(CARDS) + 1
+    assert len(page.cards()) == 2 + 2 * len(CARDS) + 3
 
 
 @pytest.mark.parametrize("what", ["trust_data", "labels_data", "modules_data", "built_data"])
@@ -142,7 +143,8 @@ def test_summary_and_next_steps_survive_failures_of_other_cards(fitted, monkeypa
 
 def test_a_single_target(fitted):
     page = Page(report_html(replace(fitted, targets=fitted.targets[1:]), top=1))
-    assert [key for key, _ in page.cards()][2:-1] == [f"target-1-{card}" for card in CARDS]
+    own = [f"target-1-{card}" for card in CARDS]
+    assert [key for key, _ in page.cards()] == [own[0], "summary", *own[1:], "table", "provenance", "words"]
     assert EQUATION in "".join(page.words)
 
 

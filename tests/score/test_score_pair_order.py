@@ -74,6 +74,7 @@ def test_trust_is_not_high_where_the_better_half_has_no_order():
     assert trust_level(trust.modules.mean, 200) == "high"
     assert trust.level == "fair"
     assert "no order is shown" in trust.verdict
+    assert trust.pairs is not None
     picks = (
         f"Of two unseen architectures, the fit picks the better one {100 * trust.pairs:.0f} times in 100. "
     )

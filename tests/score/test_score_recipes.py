@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -38,9 +39,13 @@ QUICK: dict[str, AnyRecipe] = {
     **{name: recipe(name, folds=2, contexts=4) for name in ("ridge", "lightgbm", "marginal", "ped-anova")},
 }
 KINDS = {"default": AdditiveScorer, "paper": GNNScorer}
-pytestmark = pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning"),
+    pytest.mark.usefixtures("few_rounds"),
+]
 
 
+@cache
 def made(name: str) -> Fit:
     return fit(example_table(24), ["acc", "latency"], recipe=QUICK[name], seed=2, baselines=False)
 
@@ -82,7 +87,7 @@ def test_a_fit_of_every_recipe_is_equal_when_read_back(name, tmp_path):
         assert file.read_bytes() == (tmp_path / "b" / file.name).read_bytes()
     assert isinstance(back.of("acc").scorer, KINDS.get(name, FoldedScorer))
     # Equal learning gives equal bits.
-    check_equal(fitted, made(name))
+    check_equal(fitted, made.__wrapped__(name))
 
 
 @pytest.mark.parametrize("name", QUICK)

@@ -58,7 +58,7 @@ def test_an_architecture_is_named_by_its_modules():
     assert architecture_id(space, Architecture(tuple(modules))) == expected
 
 
-@given(spaces(most_modules=300))
+@given(spaces(rich=True, most_modules=300))
 @relaxed
 def test_different_modules_have_different_names_in_every_space(space):
     for stage in space.stages:
@@ -69,7 +69,7 @@ def test_different_modules_have_different_names_in_every_space(space):
         assert all(re.fullmatch(r"[\w.,=%~+-]+", name, re.ASCII) for name in found)
 
 
-@given(spaces(most_stages=3, most_modules=12))
+@given(spaces(rich=True, most_stages=3, most_modules=12))
 @relaxed
 def test_different_architectures_have_different_ids_in_every_space(space):
     architectures = all_architectures(space)

@@ -95,7 +95,7 @@ WRONG = [
     ),
     (
         changed("stages", 0, 1, "kernel", [3]),
-        "stages[0][1].kernel (early): kernel = a list is not a choice; allowed: 3, 5",
+        "stages[0][1].kernel (early): kernel = [3] is not a choice; allowed: 3, 5",
     ),
     (
         changed("stages", 0, 0, "kernel", float("nan")),
@@ -187,7 +187,7 @@ def test_messages_on_a_single_module_name_the_given_place():
         parse_module(stage, [GOOD["stages"][0][0], {"kernel": 4, "se": True, "op": "conv"}], where="row 7")
 
 
-@given(spaces_and_architectures())
+@given(spaces_and_architectures(rich=True))
 @relaxed
 def test_written_data_is_read_back_equal(drawn):
     space, architectures = drawn

@@ -20,7 +20,7 @@ from nasbuild.space import (
 from strategies import all_modules, relaxed, spaces
 
 
-@given(spaces())
+@given(spaces(rich=True))
 @relaxed
 def test_counts_equal_full_enumeration(space):
     product = 1

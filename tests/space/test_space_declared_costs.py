@@ -61,7 +61,7 @@ def taken_apart(space: Space, cost, some: list[Architecture]) -> np.ndarray:
 @given(st.data())
 @relaxed
 def test_costs_follow_their_definition(data):
-    space = data.draw(spaces())
+    space = data.draw(spaces(rich=True))
     entry = data.draw(cost_entries(space))
     some = data.draw(st.lists(architectures(space), min_size=1, max_size=5))
     cost = read_costs(space, {"c": entry})["c"]
@@ -74,7 +74,7 @@ def test_costs_follow_their_definition(data):
 @given(st.data())
 @relaxed
 def test_written_data_is_read_back_equal(data):
-    space = data.draw(spaces())
+    space = data.draw(spaces(rich=True))
     names = ["c", *list(space.metrics)[:1]]
     entries = {name: data.draw(cost_entries(space)) for name in names}
     space = replace(space, costs=read_costs(space, entries))

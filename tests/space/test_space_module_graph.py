@@ -9,11 +9,13 @@ from hypothesis import strategies as st
 
 from nasbuild.errors import SpaceError
 from nasbuild.space import (
+    ABSENT,
     GLOBALS,
     Architecture,
     Feature,
     Space,
     Stage,
+    choice_key,
     encode,
     encode_modules,
     graph_schema,
@@ -53,7 +55,9 @@ def rows_by_hand(space, stage, module):
         own = dict(zip((f.name for f in space.stages[stage].features), choices, strict=True))
         row = []
         for feature in graph_schema(space).features[:-2]:
-            row.append(1 + list(feature.choices).index(own[feature.name]) if feature.name in own else 0)
+            keys = list(map(choice_key, feature.choices))
+            here = own.get(feature.name, ABSENT) is not ABSENT
+            row.append(1 + keys.index(choice_key(own[feature.name])) if here else 0)
         rows.append([*row, 1 + stage, 1 + layer])
     return rows
 
@@ -89,7 +93,7 @@ def test_a_small_example():
     assert len(graphs) == 2
 
 
-@given(spaces_and_architectures())
+@given(spaces_and_architectures(rich=True))
 @relaxed
 def test_an_architecture_is_a_chain_of_its_layers(drawn):
     space, architectures = drawn
@@ -112,7 +116,7 @@ def test_an_architecture_is_a_chain_of_its_layers(drawn):
         assert (graphs.categories[graphs.offsets[1:] - 1, -2] == len(space.stages)).all()
 
 
-@given(spaces(most_modules=60))
+@given(spaces(rich=True, most_modules=60))
 @relaxed
 def test_isolated_modules_have_the_nodes_of_whole_architectures(space):
     for u, stage in enumerate(space.stages):
@@ -130,7 +134,7 @@ def test_isolated_modules_have_the_nodes_of_whole_architectures(space):
             assert whole.categories[start : start + depth].tolist() == rows_by_hand(space, u, modules[-1])
 
 
-@given(spaces_and_architectures(most=6), st.data())
+@given(spaces_and_architectures(rich=True, most=6), st.data())
 @relaxed
 def test_selecting_graphs_equals_encoding_the_selected(drawn, data):
     space, architectures = drawn

@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from scipy.stats import chisquare
 
 from nasbuild.space import (
+    ABSENT,
     Architecture,
     Feature,
     Space,
     Stage,
+    choice_key,
     contains,
     count_architectures,
     count_modules,
@@ -38,13 +40,25 @@ def one_step(stage, one, other):
             for p in range(len(stage.features))
             if one[layer][p] != other[layer][p]
         ]
-        feature = stage.features[places[0][1]].name
-        return len({p for _, p in places}) == 1 and (len(places) == 1 or feature in stage.shared)
+        # Features that begin or stop to exist follow the one that changed; shared ones change everywhere.
+        changed = [(layer, p) for layer, p in places if ABSENT not in (one[layer][p], other[layer][p])]
+        feature = stage.features[changed[0][1]].name
+        appeared = {
+            p: {choice_key(other[layer][p]) for layer, q in places if p == q and (layer, q) not in changed}
+            for _, p in places
+        }
+        return (
+            len({p for _, p in changed}) == 1
+            and (len(changed) == 1 or feature in stage.shared)
+            and all(len(own) <= 1 for own in appeared.values())
+        )
     if abs(len(one) - len(other)) == 1:
         shorter, longer = sorted((one, other), key=len)
         return any(longer[:layer] + longer[layer + 1 :] == shorter for layer in range(len(longer)))
     if any(min(len(one), len(other)) < depth < max(len(one), len(other)) for depth in stage.depths):
         return False
+    if not one:
+        return len(set(other)) == 1
     return other == (one + one[-1:] * len(other))[: len(other)]
 
 
@@ -52,7 +66,7 @@ def neighbours(stage, module):
     return [stage.decode(code) for code in neighbour_codes(stage, stage.encode(module))]
 
 
-@given(spaces(most_stages=2), st.data())
+@given(spaces(rich=True, most_stages=2), st.data())
 @relaxed
 def test_neighbours_are_all_modules_one_step_away_once_each(space, data):
     for stage in space.stages:
@@ -92,7 +106,7 @@ def test_depths_far_apart_are_neighbours_by_cutting_or_repeating_the_end():
 
 
 @pytest.mark.parametrize("mutate", [mutate_module, mutate_layer])
-@given(spaces_and_architectures(most=1), st.integers(0, 2**32))
+@given(spaces_and_architectures(rich=True, most=1), st.integers(0, 2**32))
 @relaxed
 def test_a_mutation_changes_one_stage_and_stays_in_the_space(mutate, drawn, seed):
     space, [architecture] = drawn

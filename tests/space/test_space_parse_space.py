@@ -31,12 +31,71 @@ FEATURE = "name: s\nstages:\n- {depth: 1, features: {k: %s}}"
 LISTED = "name: s\nstages:\n- {features: {k: [1, 2]}, modules: %s}"
 METRIC = "name: s\nstages: [{depth: 1}]\nmetrics: %s"
 NAME_RULE = "allowed: printable texts of 1 to 200 characters without spaces around them"
-CHOICE_RULE = "allowed: finite numbers, true, false and printable texts of 1 to 200 characters"
-TOP = "allowed: name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied"
+CHOICE_RULE = (
+    "allowed: finite numbers, true, false, null, printable texts of 1 to 200 characters, "
+    "and lists of up to 100 of these"
+)
+TOP = (
+    "allowed: name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns"
+)
+WHEN = """name: s
+stages:
+  - {depth: 2, features: {op: [conv, attn], k: {choices: [3, 5], when: %s}, h: {choices: [2], when: {k: 3}}}}
+"""
+GLOBAL = "name: s\nglobals: {lr: %s}\nstages: [{depth: 1}]"
 KINDS = "allowed: categorical, ordered, numeric"
 TWO = "name: s\nstages: [{name: a, depth: 1, features: {k: %s}}, {name: b, depth: 1, features: {k: %s}}]"
 
 WRONG = [
+    # Features that exist only with others.
+    (
+        WHEN % "{op: [conv, att]}",
+        "s.yaml, stages[0].features.k.when: 'att' is not a choice of op; allowed: 'conv', 'attn'",
+    ),
+    (
+        WHEN % "{o: conv}",
+        "s.yaml, stages[0].features.k.when: 'o' is not another feature; allowed: op, h; "
+        "a condition names features of the same layer",
+    ),
+    (WHEN % "conv", "s.yaml, stages[0].features.k.when: is text, not {feature: choices}; allowed: op, h"),
+    (WHEN % "{op: []}", "s.yaml, stages[0].features.k.when: names no choice of op; allowed: 'conv', 'attn'"),
+    (
+        WHEN % "{h: 2}",
+        "s.yaml, stages[0].features: k exists only with h, which exists only with k; "
+        "remove one of the two conditions",
+    ),
+    (
+        (WHEN % "{op: conv}").replace("}}\n", "}, shared: [k]}\n"),
+        "s.yaml, stages[0].features: k is shared by all layers, but op, with which it exists, is not; "
+        "add op to shared, or remove k from it",
+    ),
+    (
+        "name: s\nstages: [{depth: 1, features: {k: {choices: [3], elsewhere: ignored}}}]",
+        "s.yaml, stages[0].features.k: says elsewhere: ignored, but the feature always exists; "
+        "add when: {FEATURE: CHOICE}",
+    ),
+    # Ranges.
+    (
+        GLOBAL % "{range: [0, 1], scale: log}",
+        "s.yaml, globals.lr.range: 0 has no logarithm; allowed: numbers above 0",
+    ),
+    (
+        GLOBAL % "{range: [2, 1]}",
+        "s.yaml, globals.lr.range: [2, 1] is not a range; allowed: LOW below HIGH",
+    ),
+    (
+        GLOBAL % "{range: [1, 2], choices: [1]}",
+        "s.yaml, globals.lr: has both choices and a range; keep one of the two",
+    ),
+    (
+        GLOBAL % "{range: [1, 2], step: 3}",
+        "s.yaml, globals.lr.step: 3 is not a step of the range; allowed: 0 to HIGH - LOW",
+    ),
+    (
+        FEATURE % "{range: [1, 2]}",
+        "s.yaml, stages[0].features.k: is a range, which only a feature of the whole architecture can be; "
+        "list its choices, or move it to globals",
+    ),
     # Ranges of metrics, and what does nothing.
     (
         METRIC % "{a: {direction: maximize, minimum: x}}",
@@ -70,19 +129,19 @@ WRONG = [
     # Not even an object.
     (
         "",
-        "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied",
+        "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns",
     ),
     (
         "# nothing\n",
-        "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied",
+        "s.yaml, the space: is missing, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns",
     ),
     (
         "[1, 2]",
-        "s.yaml, the space: is a list, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied",
+        "s.yaml, the space: is a list, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns",
     ),
     (
         "just text",
-        "s.yaml, the space: is text, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied",
+        "s.yaml, the space: is text, not an object with name, metrics, globals, globals_modules, globals_limits, stages, costs, identity, tied, columns",
     ),
     # Top.
     ("name: s\nstage: []", f"s.yaml, the space: unknown key 'stage'; {TOP}"),
@@ -125,21 +184,22 @@ WRONG = [
     ),
     # Depths.
     (STAGE + "{name: a}", "s.yaml, stages[0].depth: the allowed depths are missing; write depth: [2, 3, 4]"),
-    (STAGE + "{depth: }", "s.yaml, stages[0].depth: None is not a number of layers; allowed: 1 to 1000"),
+    (STAGE + "{depth: }", "s.yaml, stages[0].depth: None is not a number of layers; allowed: 0 to 1000"),
     (
-        STAGE + "{depth: 0}",
-        "s.yaml, stages[0].depth: 0 is not a number of layers; allowed: 1 to 1000; for a stage that may be absent, give it one layer and a choice such as no_op",
+        STAGE + "{depth: [0, 1]}",
+        "s.yaml, stages: every stage may be absent, so that a network may have no layers; "
+        "give one stage at least one layer",
     ),
     (
         STAGE + "{depth: [2, 1001]}",
-        "s.yaml, stages[0].depth: 1001 is not a number of layers; allowed: 1 to 1000",
+        "s.yaml, stages[0].depth: 1001 is not a number of layers; allowed: 0 to 1000",
     ),
-    (STAGE + "{depth: 2.0}", "s.yaml, stages[0].depth: 2.0 is not a number of layers; allowed: 1 to 1000"),
-    (STAGE + "{depth: true}", "s.yaml, stages[0].depth: True is not a number of layers; allowed: 1 to 1000"),
-    (STAGE + "{depth: 2-4}", "s.yaml, stages[0].depth: '2-4' is not a number of layers; allowed: 1 to 1000"),
+    (STAGE + "{depth: 2.0}", "s.yaml, stages[0].depth: 2.0 is not a number of layers; allowed: 0 to 1000"),
+    (STAGE + "{depth: true}", "s.yaml, stages[0].depth: True is not a number of layers; allowed: 0 to 1000"),
+    (STAGE + "{depth: 2-4}", "s.yaml, stages[0].depth: '2-4' is not a number of layers; allowed: 0 to 1000"),
     (
         STAGE + "{depth: [[2]]}",
-        "s.yaml, stages[0].depth: a list is not a number of layers; allowed: 1 to 1000",
+        "s.yaml, stages[0].depth: a list is not a number of layers; allowed: 0 to 1000",
     ),
     (STAGE + "{depth: []}", "s.yaml, stages[0].depth: must list at least one number of layers, each once"),
     (
@@ -148,7 +208,7 @@ WRONG = [
     ),
     (
         STAGE + f"{{depth: !!int 0x{'f' * 5000}}}",
-        "s.yaml, stages[0].depth: a number of many digits is not a number of layers; allowed: 1 to 1000",
+        "s.yaml, stages[0].depth: a number of many digits is not a number of layers; allowed: 0 to 1000",
     ),
     # Features and choices.
     (STAGE + "{depth: 1, features: [k]}", "s.yaml, stages[0].features: must be {feature: [choices]}"),
@@ -168,7 +228,7 @@ WRONG = [
     (FEATURE % "{kind: ordered}", "s.yaml, stages[0].features.k: must be a list of 1 to 32,767 choices"),
     (
         FEATURE % "{choices: [1], order: 2}",
-        "s.yaml, stages[0].features.k: unknown key 'order'; allowed: choices, kind",
+        "s.yaml, stages[0].features.k: unknown key 'order'; allowed: choices, range, scale, step, kind, when, elsewhere",
     ),
     (
         FEATURE % "{choices: [1], kind: sorted}",
@@ -193,11 +253,6 @@ WRONG = [
         FEATURE % "[9007199254740993]",
         f"s.yaml, stages[0].features.k: 9007199254740993 can't be a choice; {CHOICE_RULE}",
     ),
-    (
-        FEATURE % "[null]",
-        f"s.yaml, stages[0].features.k: None can't be a choice; {CHOICE_RULE}; write none, a text, instead of null",
-    ),
-    (FEATURE % "[[3, 5]]", f"s.yaml, stages[0].features.k: a list can't be a choice; {CHOICE_RULE}"),
     (FEATURE % "[{a: 1}]", f"s.yaml, stages[0].features.k: an object can't be a choice; {CHOICE_RULE}"),
     (FEATURE % "['']", f"s.yaml, stages[0].features.k: '' can't be a choice; {CHOICE_RULE}"),
     (FEATURE % '["a\\tb"]', f"s.yaml, stages[0].features.k: 'a\\tb' can't be a choice; {CHOICE_RULE}"),
@@ -210,18 +265,8 @@ WRONG = [
         "s.yaml, line 3: is not valid YAML (expected a scalar node, but found sequence)",
     ),
     (FEATURE % "[!!binary aGk=]", f"s.yaml, stages[0].features.k: bytes can't be a choice; {CHOICE_RULE}"),
-    (
-        FEATURE % "[3, none]",
-        "s.yaml, stages[0].features.k: mixes numbers, texts and truth values; put texts in quotes",
-    ),
-    (
-        FEATURE % "[1, true]",
-        "s.yaml, stages[0].features.k: mixes numbers, texts and truth values; put texts in quotes",
-    ),
-    (
-        FEATURE % "[on, true]",
-        "s.yaml, stages[0].features.k: mixes numbers, texts and truth values; put texts in quotes",
-    ),
+    (FEATURE % "[[3, [.inf]]]", f"s.yaml, stages[0].features.k: inf can't be a choice; {CHOICE_RULE}"),
+    (FEATURE % "[[3, 5], [3, 5.0]]", "s.yaml, stages[0].features.k: lists a choice twice"),
     (FEATURE % "[3, 5, 3.0]", "s.yaml, stages[0].features.k: lists a choice twice"),
     (
         TWO % ("[1, 2]", "[a, b]"),
@@ -257,7 +302,11 @@ WRONG = [
     (LISTED % "[]", "s.yaml, stages[0].modules: must be a list of at least one module"),
     (LISTED % "[{k: 1}]", "s.yaml, stages[0].modules[0]: is an object, not a list of layers"),
     (LISTED % "[k]", "s.yaml, stages[0].modules[0]: is text, not a list of layers"),
-    (LISTED % "[[{k: 1}], []]", "s.yaml, stages[0].modules[1]: stage1 has 0 layers; allowed: 1"),
+    (
+        LISTED % "[[{k: 1}], []]",
+        "s.yaml, stages: every stage may be absent, so that a network may have no layers; "
+        "give one stage at least one layer",
+    ),
     (
         LISTED % "[[{k: 1}, {k: 3}]]",
         "s.yaml, stages[0].modules[0][1].k (stage1): k = 3 is not a choice; allowed: 1, 2",

@@ -98,7 +98,7 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @st.composite
-def tables(draw: Callable, **limits: int) -> Table:
+def tables(draw: Callable, **limits: Any) -> Table:
     """Any table that a file may hold: no metric without a value, names that could be mistaken for others."""
     space, drawn = draw(spaces_and_architectures(**limits))
     architectures = tuple(dict.fromkeys(drawn))

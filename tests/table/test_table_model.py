@@ -139,8 +139,11 @@ def test_builtin_tables():
 
 
 def test_an_unknown_file_format_is_refused(tmp_path):
-    forms = "allowed: .jsonl, .jsonl.gz, .json, .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .yaml, .yml"
-    for name in ("t.xlsx", "t", "csv", "t.jsonl.xz", "t.pkl"):
+    forms = (
+        "allowed: .jsonl, .jsonl.gz, .json, .csv, .csv.gz, .tsv, .tsv.gz, .parquet, .yaml, .yml, .xlsx, .db, .sqlite, "
+        ".sqlite3, .log, .journal"
+    )
+    for name in ("t.xls", "t", "csv", "t.jsonl.xz", "t.pkl"):
         path = tmp_path / name
         assert refusal(path) == f"{path}: the ending of {name!r} is not a file format for a table; {forms}"
 

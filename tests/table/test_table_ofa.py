@@ -182,7 +182,7 @@ def test_the_resolution_of_a_bad_row_is_ignored(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("r", "shown"), [(160, "160"), (None, "None"), ([192, 224], "a list"), ({"x": 1}, "an object")]
+    ("r", "shown"), [(160, "160"), (None, "None"), ([192, 224], "[192, 224]"), ({"x": 1}, "an object")]
 )
 def test_an_unknown_resolution_is_refused(r: object, shown: str, tmp_path):
     path = jsonl(tmp_path / "t.jsonl", GOOD | {"r": r})

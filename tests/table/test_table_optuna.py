@@ -8,7 +8,8 @@ import optuna
 import pytest
 from table_samples import SPACE, notes, refusal
 
-from nasbuild.space import space_from_yaml, to_dict
+from nasbuild.errors import TableError
+from nasbuild.space import ABSENT, space_from_yaml, to_dict
 from nasbuild.table import read_table
 
 MEND = "fix the row, or pass --skip-bad to skip such rows"
@@ -225,3 +226,45 @@ def test_none_is_the_choice_that_the_space_calls_none():
     table = read_table(study, space, metrics=["loss"])
     assert [a.modules[0][0][0] for a in table.architectures] == ["none", "bn"]
     assert table.columns["loss"].tolist() == [1.0, 0.0]
+
+
+def test_a_conditional_study_is_read_with_what_it_suggested():
+    space = space_from_yaml(
+        "{name: c, stages: [{name: s, depth: 1, features: {op: [conv, attn], "
+        "kernel: {choices: [3, 5], when: {op: conv}}, heads: {choices: [2, 4], when: {op: attn}}, "
+        "norm: [null, bn, [1, 2]]}}]}"
+    )
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(0))
+    study.add_trials(
+        [
+            optuna.create_trial(params=params, distributions=_distributions(params), value=1.0 + n)
+            for n, params in enumerate(
+                [
+                    {"s.0.op": "conv", "s.0.kernel": 5, "s.0.norm": None},
+                    {"s.0.op": "attn", "s.0.heads": 2, "s.0.norm": "bn"},
+                ]
+            )
+        ]
+    )
+    table = read_table(study, space, metrics=["acc"])
+    assert [a.modules[0][0] for a in table.architectures] == [
+        ("conv", 5, ABSENT, None),
+        ("attn", ABSENT, 2, "bn"),
+    ]
+    study.add_trial(
+        optuna.create_trial(
+            params=(bad := {"s.0.op": "attn", "s.0.heads": 2, "s.0.kernel": 3, "s.0.norm": "bn"}),
+            distributions=_distributions(bad),
+            value=0.0,
+        )
+    )
+    with pytest.raises(TableError, match="kernel = 3, but kernel exists only with op = conv"):
+        read_table(study, space, metrics=["acc"])
+
+
+def _distributions(params):
+    choices = {"op": ("conv", "attn"), "kernel": (3, 5), "heads": (2, 4), "norm": (None, "bn")}
+    return {
+        name: optuna.distributions.CategoricalDistribution(choices[name.rpartition(".")[2]])
+        for name in params
+    }

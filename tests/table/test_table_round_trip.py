@@ -37,7 +37,7 @@ def folder(tmp_path_factory) -> Path:
 
 
 @relaxed
-@given(table=tables())
+@given(table=tables(rich=True))
 def test_every_file_format_reads_back_an_equal_table(folder: Path, table: Table):
     frame = to_frame(table)
     sources: list = [frame, frame.to_pandas(), frame.to_arrow()]
@@ -58,13 +58,13 @@ def test_every_file_format_reads_back_an_equal_table(folder: Path, table: Table)
 
 
 @relaxed
-@given(table=tables())
+@given(table=tables(rich=True))
 def test_choices_keep_their_declared_type(table: Table):
     again = read_table(to_frame(table), table.space)
     for mine, its in zip(table.architectures, again.architectures, strict=True):
         for stage, module, other in zip(table.space.stages, mine, its, strict=True):
             assert [[type(c) for c in layer] for layer in module] == [[type(c) for c in x] for x in other]
-            assert len(other[0]) == len(stage.features)
+            assert all(len(layer) == len(stage.features) for layer in other)
 
 
 def test_difficult_texts_stay_texts(tmp_path):
@@ -174,7 +174,7 @@ def test_flat_rows_have_every_layer_of_the_deepest_module():
 
 
 @relaxed
-@given(table=tables())
+@given(table=tables(rich=True))
 def test_a_shared_feature_may_stand_in_every_layer(table: Table):
     """Held against columns made straight from the dictionaries of the architectures."""
     # A dot in a name may call for encoded columns.

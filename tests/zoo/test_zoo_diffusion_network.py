@@ -47,19 +47,25 @@ def test_sd_v1_4s_network_equals_that_of_diffusers(size, channels):
             assert torch.allclose(network(x, ours, text), expected, atol=1e-5)
 
 
+@pytest.fixture(scope="module")
+def parent():
+    """A network, another of its shape, inputs, and what the first computes."""
+    network, other = (random_unet(OWN, GROUPED).double() for _ in range(2))
+    x, time, text = inputs_of(GROUPED)
+    given = x.double(), time, text.double()
+    with torch.no_grad():
+        return network.state_dict(), other, given, network(*given)
+
+
 @pytest.mark.parametrize(("name", "plan"), plans_at_width(), ids=lambda v: v if isinstance(v, str) else "")
-def test_a_layer_that_is_off_returns_its_input(name, plan):  # noqa: ARG001
-    parent = random_unet(OWN, GROUPED).double()
-    state = parent.state_dict()
+def test_a_layer_that_is_off_returns_its_input(parent, name, plan):  # noqa: ARG001
+    state, other, given, before = parent
     variant = DenoisingUNet(plan, GROUPED).double().eval()
     inherit(variant, state)
-    x, time, text = inputs_of(GROUPED)
-    x, text = x.double(), text.double()
+    other.load_state_dict(neutralised(state, plan))
     with torch.no_grad():
-        before = parent(x, time, text)
-        parent.load_state_dict(neutralised(state, plan))
-        expected = parent(x, time, text)
-        found = variant(x, time, text)
+        expected = other(*given)
+        found = variant(*given)
     assert torch.allclose(found, expected, atol=1e-9)
     assert not torch.allclose(found, before, atol=1e-5)
 

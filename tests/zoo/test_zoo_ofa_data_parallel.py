@@ -39,22 +39,24 @@ class Broken:
     batches = broken
 
 
-@pytest.mark.parametrize("phase", RECIPE.phases)
-def test_the_gradient_is_the_sum_over_shares(phase):
+def test_the_gradient_is_the_sum_over_shares():
+    shared = fresh()
+    # The same processes for both phases, as in a training.
+    with GradientWorkers(shared, IMAGES, RECIPE, 2) as gradient_workers:
+        for phase in RECIPE.phases:
+            check_gradient(phase, shared, gradient_workers)
+
+
+def check_gradient(phase: Phase, shared: Supernet, gradient_workers: GradientWorkers) -> None:
     parts, losses = [], []
     for rank in range(3):
         supernet = fresh()
         losses.append(BatchShare(supernet.train(), IMAGES, RECIPE, rank, 3).gradient(phase, 4))
         parts.append(gradients(supernet))
-    shared = fresh()
-    with GradientWorkers(shared, IMAGES, RECIPE, 2) as gradient_workers:
-        # What an earlier step left behind in other processes is no part of it.
-        for step in (0, 4):
-            gradient_workers.begin(phase, step)
-            loss = (
-                BatchShare(shared.train(), IMAGES, RECIPE, 0, 3).gradient(phase, step)
-                + gradient_workers.add()
-            )
+    # What an earlier step left behind in other processes is no part of it.
+    for step in (0, 4):
+        gradient_workers.begin(phase, step)
+        loss = BatchShare(shared.train(), IMAGES, RECIPE, 0, 3).gradient(phase, step) + gradient_workers.add()
     assert loss == pytest.approx(sum(losses))
     whole = gradients(shared)
     # Weights of other processes lie elsewhere in memory, which is another order of summing on some processors. A sum of n

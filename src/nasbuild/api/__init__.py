@@ -1,30 +1,37 @@
-"""Room ``api``: what a notebook needs, behind ``import nasbuild as nb``; promised to be stable (docs/api.md)."""
+"""Room ``api``: what a notebook needs, behind ``import nasbuild as nb``; promised to be stable (docs/api.md).
 
-from nasbuild.api._build_part import BuiltPart, Wanted, part_of, swept_parts
+The examples of this room start from
+
+>>> import nasbuild as nb
+>>> table = nb.load_builtin("digits-macro").select(range(0, 1728, 43))
+>>> fit = nb.fit(table, ["acc", "macs"], recipe="ridge", baselines=False)
+"""
+
+from nasbuild.api._build_request import BUILD_CRITERIA, BuildRequest
+from nasbuild.api._build_result import BuildResult, build_requested
 from nasbuild.api._evaluate import evaluate, optimize
 from nasbuild.api._explanation import Explanation
-from nasbuild.api._failing_note import failing_note
-from nasbuild.api._fit import WAYS, Fit, build, build_front, explain, fit, load_fit, shrink
+from nasbuild.api._fit import Fit, build, build_front, explain, fit, load_fit, shrink
 from nasbuild.api._optimizer import Optimizer
 from nasbuild.api._rows import Rows
+from nasbuild.api._sweep_point import SweepPoint
 
 __all__ = [
-    "WAYS",
-    "BuiltPart",
+    "BUILD_CRITERIA",
+    "BuildRequest",
+    "BuildResult",
     "Explanation",
     "Fit",
     "Optimizer",
     "Rows",
-    "Wanted",
+    "SweepPoint",
     "build",
     "build_front",
+    "build_requested",
     "evaluate",
     "explain",
-    "failing_note",
     "fit",
     "load_fit",
     "optimize",
-    "part_of",
     "shrink",
-    "swept_parts",
 ]

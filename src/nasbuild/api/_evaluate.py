@@ -162,6 +162,15 @@ def optimize(
     ------
     NasbuildError
         If settings exclude each other, the folder holds something else, or all evaluations of the first round fail.
+
+    Examples
+    --------
+    >>> space = nb.load_space("digits-macro")
+    >>> state = nb.optimize(
+    ...     space, "digits-macro", "acc", out="loop", budget=24, first=20, batch=4, recipe="ridge"
+    ... )
+    >>> len(state.evaluated.architectures), state.ended
+    (24, True)
     """
     # Without a budget, as many rounds as by default.
     most = rounds if rounds is not None or budget is not None else LoopSettings.rounds

@@ -15,6 +15,14 @@ class Explanation(Mapping[str, Any]):
 
     ``explanation["targets"][0]`` holds the trust in the fit of the first target, what its feature choices and modules are
     worth, and the next steps.
+
+    Examples
+    --------
+    >>> explanation = nb.explain(fit)
+    >>> explanation["targets"][0]["trust"]["level"]
+    'fair'
+    >>> "acc" in str(explanation)
+    True
     """
 
     def __init__(self, data: Mapping[str, Any]) -> None:

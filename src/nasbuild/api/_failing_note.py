@@ -31,11 +31,11 @@ def failing_note(fit: Fit, targets: Sequence[str], risks: Sequence[float | None]
             "failure probability not bounded, as no architecture was below a limit, or --k or --by exhaustive was given; "
             f"{why}"
         )
-    some = (
+    extent = (
         ""
         if len(held) == len(risks)
         else f" in {len(held)} of {len(risks)} parts, as no architecture of the others is below it"
     )
     return (
-        f"fitted failure probability at most {percent(max(held))}{some}; {why}; --may-fail lifts this limit"
+        f"fitted failure probability at most {percent(max(held))}{extent}; {why}; --may-fail lifts this limit"
     )

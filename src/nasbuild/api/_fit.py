@@ -10,31 +10,28 @@ from typing import TYPE_CHECKING, Any
 
 from nasbuild.api._arguments import architectures as checked_architectures
 from nasbuild.api._arguments import texts, whole
-from nasbuild.api._build_part import BuiltPart, Wanted, swept_parts
+from nasbuild.api._build_request import BuildRequest
+from nasbuild.api._build_result import build_requested
 from nasbuild.api._explanation import Explanation
-from nasbuild.api._failing_note import failing_note
 from nasbuild.api._fit_html import fit_html
 from nasbuild.api._plot import FitPlot
 from nasbuild.api._progress_bar import reporting
 from nasbuild.api._rows import Rows
-from nasbuild.builder import read_sweep, reduce_space
+from nasbuild.builder import reduce_space
 from nasbuild.errors import NasbuildError
-from nasbuild.predictor import RECIPES, AnyRecipe, recipe_kind
+from nasbuild.predictor import RECIPES, AnyRecipe
 from nasbuild.predictor import recipe as named_recipe
 from nasbuild.report import explain_data, write_report
 from nasbuild.score import Fit as ScoreFit
-from nasbuild.score import Progress, module_rows, prediction_rows, restrict_fit, save_fit, with_failures
+from nasbuild.score import Progress, module_rows, prediction_rows, save_fit
 from nasbuild.score import fit as score_fit
 from nasbuild.score import load_fit as load_score_fit
 from nasbuild.score.graphs import GraphFit
-from nasbuild.space import Architecture, Space, architecture_id, fix_parts, module_id
+from nasbuild.space import Architecture, Space, architecture_id, module_id
 from nasbuild.table import Table, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
-
-WAYS = ("shortlist", "score", "prediction", "exhaustive")
-"""How `Fit.build` chooses."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -45,8 +42,8 @@ class Fit(ScoreFit):
 
     Examples
     --------
-    >>> import nasbuild as nb
-    >>> fit = nb.fit(nb.load_builtin("digits-macro").select(range(0, 1728, 29)), "loss", recipe="ridge")
+    >>> list(fit), fit["acc"].trust.level
+    (['acc', 'macs'], 'fair')
     >>> [row["id"] for row in fit.build(3)] == [row["id"] for row in fit.build(10)[:3]]
     True
     """
@@ -58,6 +55,11 @@ class Fit(ScoreFit):
         ----------
         modules
             How many of the best and of the worst modules of each stage.
+
+        Examples
+        --------
+        >>> [target["target"] for target in fit.explain(modules=1)["targets"]]
+        ['acc', 'macs']
         """
         return Explanation(explain_data(self, modules=modules))
 
@@ -78,6 +80,12 @@ class Fit(ScoreFit):
         ------
         FitError
             If there is no such target.
+
+        Examples
+        --------
+        >>> rows = fit.predict(nb.sample(fit.space, 3, 0), target="acc")
+        >>> len(rows), list(rows[0])
+        (3, ['id', 'target', 'prediction', 'std', 'shares', 'extrapolates'])
         """
         target_fit = self.of(target)
         found = checked_architectures(self.space, architectures)
@@ -129,17 +137,22 @@ class Fit(ScoreFit):
             If nothing is within the bounds.
         NasbuildError
             If options exclude each other.
+
+        Examples
+        --------
+        >>> rows = fit.build(3, target="acc", where="layers <= 4")
+        >>> [sum(map(len, row["arch"]["stages"])) for row in rows]
+        [4, 4, 4]
+        >>> fit.build(3, target="acc", where="layers <= 2")
+        Traceback (most recent call last):
+            ...
+        nasbuild.errors.Infeasible: --where: nothing is within all bounds; loosen one of them: layers <= 3
         """
-        if by not in (None, *WAYS):
-            raise NasbuildError(f"{by!r} is not a build criterion", where="by", allowed=WAYS)
-        if k is not None and (where or apart > 1 or by == "exhaustive"):
-            raise NasbuildError("k excludes where, apart and by='exhaustive'", todo="leave one of them out")
-        if by == "exhaustive" and where:
-            raise NasbuildError("by='exhaustive' and where exclude each other", todo="leave one of them out")
-        top = whole(top, "top")
-        by = by or ("score" if recipe_kind(self.recipe) == "network" else "shortlist")
-        names = (target,) if target else ()
-        return self._built(Wanted(names, top, None, None, k, apart, by), where, fix, unseen, may_fail)
+        targets, where, fix = (target,) if target else (), texts(where, "where"), texts(fix, "fix")
+        spread = None if apart == 1 else apart  # 1 is no condition
+        return self._built(
+            BuildRequest(targets, whole(top, "top"), None, None, k, spread, by, where, fix, unseen, may_fail)
+        )
 
     def build_front(
         self,
@@ -151,13 +164,24 @@ class Fit(ScoreFit):
         unseen: bool = False,
         may_fail: bool = False,
     ) -> Rows:
-        """``n`` architectures along the predicted Pareto front of several targets (all of the fit if none are named)."""
+        """``n`` architectures along the predicted Pareto front of several targets (all of the fit if none are named).
+
+        Examples
+        --------
+        >>> rows = fit.build_front(4)
+        >>> len(rows), rows[0]["target"], list(rows[0]["expected"])
+        (4, 'acc', ['macs'])
+        """
+        where, fix = texts(where, "where"), texts(fix, "fix")
         return self._built(
-            Wanted(texts(targets, "targets"), 10, whole(n, "n"), None, None, 1, "shortlist"),
-            where,
-            fix,
-            unseen,
-            may_fail,
+            BuildRequest(
+                texts(targets, "targets"),
+                front=whole(n, "n"),
+                where=where,
+                fix=fix,
+                unseen=unseen,
+                may_fail=may_fail,
+            )
         )
 
     def propose(
@@ -169,16 +193,38 @@ class Fit(ScoreFit):
         fix: str | Sequence[str] = (),
         may_fail: bool = False,
     ) -> Rows:
-        """``n`` architectures to evaluate next, by Thompson sampling: likely to be the best, or to teach what is."""
-        wanted = Wanted((target,) if target else (), 10, None, whole(n, "n"), None, 1, "shortlist")
-        return self._built(wanted, where, fix, False, may_fail)
+        """``n`` architectures to evaluate next, by Thompson sampling: likely to be the best, or to teach what is.
+
+        Examples
+        --------
+        >>> rows = fit.propose(3, target="acc")
+        >>> len(rows), [row["id"] in table.ids for row in rows]
+        (3, [False, False, False])
+        """
+        targets, where, fix = (target,) if target else (), texts(where, "where"), texts(fix, "fix")
+        return self._built(
+            BuildRequest(targets, propose=whole(n, "n"), where=where, fix=fix, may_fail=may_fail)
+        )
 
     def shrink(self, k: int = 25, *, targets: Sequence[str] = ()) -> Space:
-        """The space reduced to the ``k`` best modules of each stage, united over targets, for a search."""
+        """The space reduced to the ``k`` best modules of each stage, united over targets, for a search.
+
+        Examples
+        --------
+        >>> [len(stage.modules) for stage in fit.shrink(4, targets=["acc"]).stages]
+        [4, 4, 4]
+        """
         return reduce_space([self.of(name) for name in targets] or list(self.targets), k)
 
     def modules(self, *, target: str | None = None, stage: str | None = None, top: int | None = None) -> Rows:
-        """Module scores in the target's unit, best first: ``stage``, ``module``, ``score``, ``std``."""
+        """Module scores in the target's unit, best first: ``stage``, ``module``, ``score``, ``std``.
+
+        Examples
+        --------
+        >>> rows = fit.modules(target="acc", stage="stage1", top=2)
+        >>> [row["module"] for row in rows]
+        [[{'op': 'mb_e6_k5'}, {'op': 'mb_e6_k5'}], [{'op': 'mb_e6_k5'}, {'op': 'mb_e3_k3'}]]
+        """
         target_fit = self.of(target)
         wanted = None if stage is None else self.space.stage_index(stage)
         rows: list[dict[str, Any]] = []
@@ -194,56 +240,54 @@ class Fit(ScoreFit):
         return Rows(rows, f"{len(rows):,} module scores of {target_fit.target.name}")
 
     def report(self, path: str | os.PathLike[str], *, top: int = 10) -> Path:
-        """Write the report, one page that needs nothing else (``.html``; ``.pdf`` where there is a Chromium)."""
+        """Write the report, one page that needs nothing else (``.html``; ``.pdf`` where there is a Chromium).
+
+        Examples
+        --------
+        >>> fit.report("report.html", top=3).name
+        'report.html'
+        """
         write_report(self, path, top=top)
         return Path(path)
 
     def save(self, folder: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-        """Write the fit folder; `nasbuild.load_fit` reads it."""
+        """Write the fit folder; `nasbuild.load_fit` reads it.
+
+        Examples
+        --------
+        >>> folder = fit.save("fit")
+        >>> nb.load_fit(folder)["acc"].trust.level == fit["acc"].trust.level
+        True
+        """
         save_fit(self, folder, overwrite=overwrite)
         return Path(folder)
 
     def to_pandas(self, *, target: str | None = None) -> pd.DataFrame:
-        """Module scores as a pandas frame, each module by its readable id."""
+        """Module scores as a pandas frame, each module by its readable id.
+
+        Examples
+        --------
+        >>> frame = fit.to_pandas(target="acc")
+        >>> len(frame), list(frame.columns)
+        (36, ['id', 'target', 'stage', 'score', 'std'])
+        """
         return self.modules(target=target).to_pandas()
 
     def __repr__(self) -> str:
         lines = [
             f"Fit of {len(self.table):,} architectures of {self.space.name!r} by recipe {self.recipe.name!r}"
         ]
-        lines += [f"  {one.target.name}: {one.trust.verdict}" for one in self.targets]
+        lines += [f"  {target_fit.target.name}: {target_fit.trust.verdict}" for target_fit in self.targets]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
         return fit_html(self)
 
-    def _built(
-        self,
-        wanted: Wanted,
-        where: str | Sequence[str],
-        fix: str | Sequence[str],
-        unseen: bool,
-        may_fail: bool,
-    ) -> Rows:
-        used: ScoreFit = self.with_unseen() if unseen else self
-        if fix:
-            used = restrict_fit(used, fix_parts(used.space, texts(fix, "fix")))
-        every = used.targets if wanted.front else used.targets[:1]
-        names = list(wanted.targets) or [one.target.name for one in every]
-        if not may_fail:
-            used = with_failures(used, names)
-        sweep = read_sweep(texts(where, "where"))
-        parts, infeasible = swept_parts(used, wanted, sweep)
-        failing = failing_note(used, names, [part.risk for part in parts])
-        return Rows(
-            [row for part in parts for row in part.rows],
-            "; ".join(dict.fromkeys(part.title for part in parts)),
-            [*_notes(parts), *([failing] if failing else []), *infeasible],
-        )
-
-
-def _notes(parts: Sequence[BuiltPart]) -> list[str]:
-    return list(dict.fromkeys(text for part in parts for text in (part.note, part.remark) if text))
+    def _built(self, request: BuildRequest) -> Rows:
+        request.check()
+        found = build_requested(self, request)
+        title = "; ".join(dict.fromkeys(point.title for point in found.points))
+        return Rows(found.rows, title, [*dict.fromkeys(found.notes), *found.infeasible])
 
 
 def with_verbs(fit: ScoreFit) -> Fit:
@@ -268,9 +312,13 @@ def fit(
     Parameters
     ----------
     table
-        A `nasbuild.table.Table`; with ``space``, anything that `nasbuild.read_table` reads: a file, a pandas or polars frame.
+        A `nasbuild.table.Table`, or anything that `nasbuild.read_table` reads: a file, a pandas or polars frame, an Optuna
+        study.
     targets
         Metrics or equations of metrics, such as ``"acc"`` or ``"acc / log10(latency)"``.
+    space
+        The space of a table that is not a `nasbuild.table.Table`. If None, it is inferred (`nasbuild.infer_space`), and
+        ``fit.table.notes`` say how.
     recipe
         ``"default"``, ``"paper"``, ``"mse"``, ``"ridge"``, ``"lightgbm"``, ``"marginal"``, ``"ped-anova"``, or settings.
     seed
@@ -288,17 +336,24 @@ def fit(
     ------
     NasbuildError
         If the table or a target can't be used; the message says what is wrong and what to do.
+
+    Examples
+    --------
+    >>> fit = nb.fit(table, "acc / macs", recipe="ridge", baselines=False)
+    >>> list(fit), fit.space.name
+    (['acc / macs'], 'digits-macro')
+    >>> nb.fit(table, "acc +")
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.TargetError: equation 'acc +': is not a valid equation (invalid syntax); write it like acc / log10(latency)
     """
+    wanted = texts(targets, "targets")
     if not isinstance(table, Table):
-        if space is None:
-            raise NasbuildError(
-                "a table that is no Table needs its space", todo="give space=nasbuild.load_space(...)"
-            )
-        table = read_table(table, space)
+        table = read_table(table, space, metrics=wanted if space is None else None)
     with reporting(progress) as report:
         found = score_fit(
             table,
-            texts(targets, "targets"),
+            wanted,
             recipe=checked_recipe(recipe),
             seed=whole(seed, "seed", 0),
             workers=whole(workers, "workers"),
@@ -331,26 +386,56 @@ def load_fit(folder: str | os.PathLike[str]) -> Fit | GraphFit:
     ------
     FitError
         If it is no fit folder, or one that is damaged or of another version.
+
+    Examples
+    --------
+    >>> folder = fit.save("fit")
+    >>> nb.load_fit(folder).build(1, target="acc")[0]["id"] == fit.build(1, target="acc")[0]["id"]
+    True
     """
     found = load_score_fit(folder)
     return found if isinstance(found, GraphFit) else with_verbs(found)
 
 
 def explain(fit: Fit, *, modules: int = 3) -> Explanation:
-    """`Fit.explain`, as a function."""
+    """`Fit.explain`, as a function.
+
+    Examples
+    --------
+    >>> nb.explain(fit)["targets"][0]["target"]
+    'acc'
+    """
     return fit.explain(modules=modules)
 
 
 def build(fit: Fit, top: int = 10, **options: Any) -> Rows:
-    """`Fit.build`, as a function."""
+    """`Fit.build`, as a function.
+
+    Examples
+    --------
+    >>> nb.build(fit, 1, target="acc")[0]["id"] == fit.build(1, target="acc")[0]["id"]
+    True
+    """
     return fit.build(top, **options)
 
 
 def build_front(fit: Fit, n: int, **options: Any) -> Rows:
-    """`Fit.build_front`, as a function."""
+    """`Fit.build_front`, as a function.
+
+    Examples
+    --------
+    >>> len(nb.build_front(fit, 4, targets=["acc", "macs"]))
+    4
+    """
     return fit.build_front(n, **options)
 
 
 def shrink(fit: Fit, k: int = 25, *, targets: Sequence[str] = ()) -> Space:
-    """`Fit.shrink`, as a function."""
+    """`Fit.shrink`, as a function.
+
+    Examples
+    --------
+    >>> nb.count_architectures(nb.shrink(fit, 4, targets=["acc"]))  # 4 modules in each of 3 stages
+    64
+    """
     return fit.shrink(k, targets=targets)

@@ -95,6 +95,9 @@ class Optimizer:
     {'running': 0, 'done': 4, 'failed': 0}
     >>> opt.best(1)[0]["loss"]
     4.0
+    >>> rows = opt.run(lambda arch: {"loss": float(len(arch["stages"][0]))}, budget=5)
+    >>> len(opt.table)
+    5
     """
 
     def __init__(

@@ -29,6 +29,7 @@ class Rows(Sequence[Mapping[str, Any]]):
 
     Examples
     --------
+    >>> from nasbuild.api import Rows
     >>> rows = Rows([{"id": "a", "score": 1.5}, {"id": "b", "score": 0.25}], "two rows")
     >>> len(rows), rows[1]["id"]
     (2, 'b')
@@ -83,7 +84,17 @@ class Rows(Sequence[Mapping[str, Any]]):
         return pd.DataFrame(self._flat(), columns=self._names())
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write all fields to a file; its ending is the form: .jsonl, .json, .csv, .tsv, .parquet or .yaml."""
+        """Write all fields to a file; its ending is the form: .jsonl, .json, .csv, .tsv, .parquet or .yaml.
+
+        Examples
+        --------
+        >>> from nasbuild.api import Rows
+        >>> rows = Rows([{"id": "a", "score": 1.5}, {"id": "b", "score": 0.25}], "two rows")
+        >>> print(rows.save("rows.csv").read_text(), end="")
+        id,score
+        a,1.5
+        b,0.25
+        """
         from nasbuild._file_formats import ROWS, check_output
         from nasbuild._records import write_records
 

@@ -1,4 +1,18 @@
-"""Room ``bench``: benchmarks that users can run, on the tables on which the published figures rest."""
+"""Room ``bench``: benchmarks that users can run, on the tables on which the published figures rest.
+
+The examples of this room start from
+
+>>> from pathlib import Path
+>>> from nasbuild.bench import cells
+>>> cell = cells(quick=True)[1]
+>>> result = {
+...     "rows": [
+...         {"cell": cell.name, "method": method, "draw": draw, "prediction": value}
+...         for method, value in (("default", 0.9), ("ridge", 0.8), ("lightgbm", 0.95))
+...         for draw in range(cell.draws)
+...     ]
+... }
+"""
 
 from nasbuild.bench._cells import METHODS, Cell, cells
 from nasbuild.bench._external_baselines import BASELINES, fit_external_baseline, installed

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from nasbuild.score.baselines import Columns
+from nasbuild.score.baselines import Columns, columns_of
 from nasbuild.space import Architecture, Space
 
 BASELINES = ("catboost", "botorch")
@@ -21,7 +21,14 @@ Predict = Callable[[Sequence[Architecture]], np.ndarray]
 
 
 def installed(method: str) -> bool:
-    """Whether a method's package is installed; nasbuild's own methods always are."""
+    """Whether a method's package is installed; nasbuild's own methods always are.
+
+    Examples
+    --------
+    >>> from nasbuild.bench import installed
+    >>> installed("default"), installed("ridge")
+    (True, True)
+    """
     return method not in _OPTIONAL or find_spec(method) is not None
 
 
@@ -95,13 +102,14 @@ def _between_0_and_1(space: Space, architectures: Sequence[Architecture]) -> np.
     low, high, one_hot = [], [], []
     for stage in space.stages:
         ends = [
-            (min(f.choices), max(f.choices)) if f.numbers is not None else (0, 1) for f in stage.features
+            (np.nanmin(f.numbers), np.nanmax(f.numbers)) if f.numbers is not None else (0, 1)
+            for f in stage.features
         ] * max(stage.depths)
         low += [min(stage.depths), *(a for a, _ in ends)]
         high += [max(stage.depths), *(b for _, b in ends)]
         for _ in range(max(stage.depths)):
             for feature in stage.features:
-                one_hot += [feature.numbers is None] * len(feature.choices)
+                one_hot += [feature.numbers is None] * columns_of(feature)
     numeric, least = _numeric(space), np.array(low, dtype=float)
     span = np.maximum(np.array(high, dtype=float) - least, 1e-300)
     scaled = np.nan_to_num((plain - least) / span)

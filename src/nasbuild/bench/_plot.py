@@ -30,6 +30,12 @@ def plot(result: dict[str, Any], out: Path) -> list[Path]:
     """Plot 1 - SRCC (Spearman rank correlation) over the number of labels, mean of the draws, on logarithmic axes.
 
     Writes one SVG for each figure beside ``out``, named after it, and returns their paths. Equal results give equal files.
+
+    Examples
+    --------
+    >>> from nasbuild.bench import plot
+    >>> [path.name for path in plot(result, Path("scores.json"))]
+    ['scores-prediction.svg']
     """
     written = []
     for key in _DRAWN:

@@ -1,4 +1,21 @@
-"""Room ``builder``: the best architectures by score or prediction, fronts, proposals, reduced spaces."""
+"""Room ``builder``: the best architectures by score or prediction, fronts, proposals, reduced spaces.
+
+The examples of this room start from
+
+>>> import numpy as np
+>>> from nasbuild import score
+>>> from nasbuild.builder import ScoredModules, read_bounds
+>>> from nasbuild.predictor import recipe
+>>> from nasbuild.table import load_builtin
+>>> table = load_builtin("digits-macro").select(range(0, 1728, 43))
+>>> fit = score.fit(table, ["acc", "macs"], recipe=recipe("ridge"), baselines=False)
+>>> acc, space = fit["acc"], fit.space
+>>> modules = ScoredModules(
+...     space,
+...     tuple([stage.code(rank) for rank in range(len(stage))] for stage in acc.stages),
+...     tuple(stage.score[:, None] for stage in acc.stages),
+... )
+"""
 
 from nasbuild.builder._best_context import best_context_modules, best_context_values, best_predicted_modules
 from nasbuild.builder._bound_names import DEPTH, LAYERS, is_exact

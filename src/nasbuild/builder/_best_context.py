@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from nasbuild.builder._beam_search import LISTED, WIDTH, best_predicted_picks
-from nasbuild.builder._bounded_topk import Problem, bounded_topk
+from nasbuild.builder._bounded_topk import bounded_topk
+from nasbuild.builder._knapsack_problem import Problem
 from nasbuild.builder._pairwise_prediction import PairwisePrediction
 from nasbuild.builder._scored_modules import ScoredModules
 from nasbuild.builder._topk import PREDICTION_POOL
@@ -33,6 +34,13 @@ def best_context_modules(scorer: Scorer, sign: int, table: ScoredModules, k: int
     Returns
     -------
     For each stage, positions of its modules, (k,), best first.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import best_context_modules
+    >>> found = best_context_modules(acc.scorer, 1, modules, k=3)
+    >>> [positions.tolist() for positions in found]
+    [[0, 1, 2], [0, 1, 2], [0, 1, 2]]
     """
     worth = best_context_values(scorer, sign, table)
     hoped = [np.full(len(own), -np.inf) for own in worth]
@@ -66,6 +74,13 @@ def best_context_values(scorer: Scorer, sign: int, table: ScoredModules) -> list
     Returns
     -------
     For each stage (modules,), on the scale on which scores add up, times ``sign``: larger is better.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import best_context_values
+    >>> values = best_context_values(acc.scorer, 1, modules)
+    >>> [len(own) for own in values], int(values[0].argmax())
+    ([12, 12, 12], 0)
     """
     scores = [sign * own[:, 0] for own in table.scores]
     predicted = _predicted(scorer, table)
@@ -88,6 +103,12 @@ def best_predicted_modules(scorer: Scorer, sign: int, table: ScoredModules, n: i
     Returns
     -------
     (combinations, stages), positions of the modules; None if y' is not a sum over pairs of stages.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import best_predicted_modules
+    >>> best_predicted_modules(acc.scorer, 1, modules, 5)[0].tolist()
+    [0, 0, 0]
     """
     predicted = _predicted(scorer, table)
     return None if predicted is None else _best(predicted, sign, n)

@@ -77,6 +77,12 @@ def is_exact(fit: Fit, name: str) -> bool:
 
     These are the number of layers, costs that the space declares, and metrics that the table shows
     to be exact sums over the layers.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import is_exact
+    >>> is_exact(fit, "layers"), is_exact(fit, "acc")
+    (True, False)
     """
     return isinstance(exact_cost(fit, name), ExactCost)
 

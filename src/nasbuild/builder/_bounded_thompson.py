@@ -8,8 +8,9 @@ import numpy as np
 
 from nasbuild.builder._bound_columns import bounded
 from nasbuild.builder._bound_names import resolve_names
-from nasbuild.builder._bounded_topk import Problem, bounded_topk
+from nasbuild.builder._bounded_topk import bounded_topk
 from nasbuild.builder._bounds import Bound
+from nasbuild.builder._knapsack_problem import Problem
 from nasbuild.builder._layerwise import is_layerwise
 from nasbuild.builder._opaque_costs import has_opaque_costs
 from nasbuild.builder._scored_modules import ScoredModules, scored_modules
@@ -48,6 +49,13 @@ def propose_within(fit: Fit, target: str | None, n: int, bounds: Sequence[Bound]
     ------
     NasbuildError
         If ``n`` is below 1, or a bound names nothing that is known.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import propose_within
+    >>> found = propose_within(fit, "acc", 3, read_bounds(["layers <= 4"]))
+    >>> max(sum(map(len, one.architecture)) for one in found)
+    4
     """
     require_positive("the number of architectures", n)
     fit = fit.with_unseen()

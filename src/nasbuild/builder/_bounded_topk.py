@@ -7,69 +7,20 @@ are exact; how many are proven is returned as well.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
-from scipy.optimize import LinearConstraint, linprog, milp
-from scipy.sparse import csr_matrix
+
+from nasbuild.builder._dual_prices import price_bounds
+from nasbuild.builder._integer_program import integer_program
+from nasbuild.builder._knapsack_problem import TOLERANCE, Problem
 
 _MAX_COMBINATIONS = 30_000_000  # combinations that are enumerated
 _MAX_HELD = 2_000_000  # combinations of all stages but one in memory
 _FULL_EFFORT_STAGES = 12  # with more stages, both limits shrink in proportion
 _CHUNK = 200_000
 _MAX_PROGRAMS = 1  # integer programs solved for a problem
-_MAX_CUTS = 200  # cutting planes in the search for dual prices
-_MAX_PRICE = 1e7  # at this price, nothing satisfies the bounds
-_TOLERANCE = 1e-9  # relative to a bound's scale, allowed for rounding
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A multiple-choice knapsack: one module per stage, scores to maximise, costs with upper bounds.
-
-    Attributes
-    ----------
-    scores
-        For each stage, (modules,).
-    costs
-        For each stage, (modules, bounds).
-    bounds
-        Upper limit of each summed cost, (bounds,).
-    """
-
-    scores: tuple[np.ndarray, ...]
-    costs: tuple[np.ndarray, ...]
-    bounds: np.ndarray
-
-    effort: ClassVar[float] = 1.0
-    """Factor on the number of combinations that are enumerated: smaller if evaluating one takes longer."""
-
-    @property
-    def stages(self) -> int:
-        return len(self.scores)
-
-    def of_bounds(self, kept: np.ndarray) -> Self:
-        """The problem with only the bounds ``kept``."""
-        if len(kept) == len(self.bounds):
-            return self
-        return replace(self, costs=tuple(c[:, kept] for c in self.costs), bounds=self.bounds[kept])
-
-    def feasible(self, picks: np.ndarray) -> np.ndarray:
-        """Whether picks (picks, stages) are within all bounds, (picks,) bool."""
-        total = sum(cost[picks[:, u]] for u, cost in enumerate(self.costs))
-        return np.all(total <= self.bounds + rounding_slack(self), axis=1)
-
-    def values(self, picks: np.ndarray) -> np.ndarray:
-        """Summed scores of picks (picks, stages), (picks,)."""
-        return np.sum([score[picks[:, u]] for u, score in enumerate(self.scores)], axis=0)
-
-    def best_at(self, prices: np.ndarray) -> tuple[float, np.ndarray]:
-        """Score and costs of the pick that maximises the score minus the priced costs."""
-        picks = [int(np.argmax(s - c @ prices)) for s, c in zip(self.scores, self.costs, strict=True)]
-        score = sum(float(s[p]) for s, p in zip(self.scores, picks, strict=True))
-        return score, np.sum([c[p] for c, p in zip(self.costs, picks, strict=True)], axis=0)
 
 
 @dataclass(frozen=True)
@@ -128,43 +79,10 @@ def bounded_topk(problem: Problem, n: int, apart: int = 1) -> TopK:
         searched, gap = gap, 1.5 * gap
         if apart <= 1 and len(feasible) >= n:
             # Enough are feasible: the gap of the n-th best of them suffices.
-            gap = min(gap, limit - float(np.sort(problem.values(feasible))[-n]) + _TOLERANCE * widest)
+            gap = min(gap, limit - float(np.sort(problem.values(feasible))[-n]) + TOLERANCE * widest)
     found = _diverse(_ordered(problem, feasible), n, apart)
     proven = int((problem.values(found) >= limit - searched).sum())
     return _solve_programs(problem, n, apart, found, proven, limit)
-
-
-def price_bounds(problem: Problem) -> tuple[Problem, float, list[np.ndarray]] | None:
-    """Solves the dual of the linear relaxation.
-
-    Returns
-    -------
-    The problem without bounds that always hold; an upper bound on the value of any pick; and for each
-    stage the deficit of every module's priced score from the stage's best, (modules,). None if the
-    relaxation shows that nothing is within the bounds.
-    """
-    if not all(len(score) for score in problem.scores):
-        return None
-    # A bound far outside the range always or never holds. Its size must not spoil the scale of the others.
-    low, high = (sum(f(c, axis=0) for c in problem.costs) for f in (np.min, np.max))
-    most = problem.bounds + rounding_slack(problem)
-    if (low > most).any():
-        return None
-    problem = problem.of_bounds(np.flatnonzero(high > most))
-    prices = dual_prices(problem)
-    if prices is None:
-        return None
-    paid = [s - c @ prices for s, c in zip(problem.scores, problem.costs, strict=True)]
-    limit = sum(p.max() for p in paid) + float(prices @ problem.bounds)
-    return problem, float(limit), [p.max() - p for p in paid]
-
-
-def rounding_slack(problem: Problem | PricedProblem) -> np.ndarray:
-    """Tolerance of each bound for rounding of sums, (bounds,)."""
-    scale = np.where(np.isfinite(problem.bounds), np.abs(problem.bounds), 0) + sum(
-        np.abs(c).max(axis=0) for c in problem.costs
-    )
-    return _TOLERANCE * scale
 
 
 def _ordered(problem: Problem, picks: np.ndarray) -> np.ndarray:
@@ -184,60 +102,6 @@ def _diverse(picks: np.ndarray, n: int, apart: int) -> np.ndarray:
         if not kept or ((np.stack(kept) != pick).sum(axis=1) >= apart).all():
             kept.append(pick)
     return np.stack(kept) if kept else picks[:0]
-
-
-class PricedProblem(Protocol):
-    """A problem that `dual_prices` can price: one option per slot, or one part per stage."""
-
-    @property
-    def bounds(self) -> np.ndarray: ...
-
-    @property
-    def scores(self) -> tuple[np.ndarray, ...]: ...
-
-    @property
-    def costs(self) -> tuple[np.ndarray, ...]: ...
-
-    def best_at(self, prices: np.ndarray) -> tuple[float, np.ndarray]: ...
-
-
-def dual_prices(problem: PricedProblem) -> np.ndarray | None:
-    """Dual prices of the bounds by cutting planes (Kelley, 1960), (bounds,).
-
-    None if the relaxation has no solution.
-    """
-    count = len(problem.bounds)
-    if not count:
-        return np.zeros(0)
-    # Scaling each cost by its spread makes all prices of one size.
-    unit = np.array([sum(np.ptp(c[:, k]) for c in problem.costs) or 1.0 for k in range(count)])
-    worth = sum(np.ptp(s) for s in problem.scores) or 1.0
-    scale = worth / unit
-    bounds = (problem.bounds + rounding_slack(problem)) * scale
-    least = sum(float(s.min()) for s in problem.scores)
-    rows: list[np.ndarray] = []
-    heights: list[float] = []
-    prices, best, lowest = np.zeros(count), np.zeros(count), np.inf
-    for _ in range(_MAX_CUTS):
-        score, spent = problem.best_at(prices * scale)
-        left = bounds - spent * scale
-        height = score + float(left @ prices)
-        if height < lowest:
-            best, lowest = prices, height
-        if lowest < least - 1e-9 * worth:
-            return None
-        rows.append(np.append(left, -1.0))
-        heights.append(-score)
-        step: Any = linprog(
-            np.append(np.zeros(count), 1.0),
-            A_ub=np.stack(rows),
-            b_ub=heights,
-            bounds=[(0, _MAX_PRICE)] * count + [(None, None)],
-        )
-        if step.x is None or step.fun >= lowest - 1e-9 * worth:
-            break
-        prices = step.x[:-1]
-    return best * scale
 
 
 def enumerate_gap(
@@ -270,12 +134,12 @@ def enumerate_gap(
     starts = np.searchsorted(ends, np.arange(0, ends[-1], _CHUNK), side="right")
     for start, stop in pairwise([*np.unique(starts), len(counts)]):
         part = slice(start, stop)
-        some, _ = _joined(picks[part], sums[part], counts[part], ranks[last], deficits[last])
-        some = some[:, np.argsort(order)].astype(np.int64)
-        some = some[problem.feasible(some)]
-        value = problem.values(some)
-        certain = np.concatenate([certain, some[value >= limit - gap]])
-        feasible = np.concatenate([feasible, some])
+        joined, _ = _joined(picks[part], sums[part], counts[part], ranks[last], deficits[last])
+        joined = joined[:, np.argsort(order)].astype(np.int64)
+        joined = joined[problem.feasible(joined)]
+        value = problem.values(joined)
+        certain = np.concatenate([certain, joined[value >= limit - gap]])
+        feasible = np.concatenate([feasible, joined])
         if n is None and len(feasible) > held:
             return None
         if n is not None and len(feasible) > 4 * max(n, _CHUNK):
@@ -317,32 +181,3 @@ def _solve_program(problem: Problem, before: Sequence[np.ndarray], apart: int) -
         return None
     starts = np.cumsum([0, *(len(s) for s in problem.scores)])
     return np.array([int(np.argmax(found.x[a:b])) for a, b in pairwise(starts)])
-
-
-def integer_program(
-    problem: Problem, before: Sequence[np.ndarray], apart: int, nodes: int | None = None
-) -> Any:
-    """Solves the problem as an integer program with HiGHS, to be minimised; stops after ``nodes`` nodes."""
-    sizes = [len(s) for s in problem.scores]
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    stage = np.repeat(np.arange(problem.stages), sizes)
-    one = csr_matrix((np.ones(starts[-1]), (stage, np.arange(starts[-1]))))
-    constraints = [LinearConstraint(one, 1, 1)]
-    if len(problem.bounds):
-        constraints.append(
-            LinearConstraint(
-                np.concatenate(problem.costs).T, ub=(problem.bounds + rounding_slack(problem)).tolist()
-            )
-        )
-    if before:
-        columns = np.concatenate([pick + starts[:-1] for pick in before])
-        rows = np.repeat(np.arange(len(before)), problem.stages)
-        cuts = csr_matrix((np.ones(len(columns)), (rows, columns)), shape=(len(before), starts[-1]))
-        constraints.append(LinearConstraint(cuts, -np.inf, problem.stages - max(apart, 1)))
-    return milp(
-        -np.concatenate(problem.scores),
-        constraints=constraints,
-        integrality=np.ones(starts[-1]),
-        bounds=(0, 1),
-        options={"mip_rel_gap": 0.0, **({} if nodes is None else {"node_limit": nodes})},
-    )

@@ -27,7 +27,14 @@ _WHERE = "--where"
 
 @dataclass(frozen=True)
 class Bound:
-    """A bound ``name <= value``, or ``name >= value`` if ``sign`` is -1, in the unit of what is bounded."""
+    """A bound ``name <= value``, or ``name >= value`` if ``sign`` is -1, in the unit of what is bounded.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import Bound
+    >>> str(Bound("latency", 1, 6.0)), str(Bound("acc", -1, 75.0))
+    ('latency <= 6', 'acc >= 75')
+    """
 
     name: str
     sign: int
@@ -53,6 +60,9 @@ def parse_bounds(text: str) -> list[list[Bound]]:
     NasbuildError
         If the text is not a bound, or no number satisfies it.
 
+    Examples
+    --------
+    >>> from nasbuild.builder import parse_bounds
     >>> [[str(bound) for bound in bounds] for bounds in parse_bounds("3 <= layers <= 5")]
     [['layers >= 3', 'layers <= 5']]
     >>> [[str(bound) for bound in bounds] for bounds in parse_bounds("macs <= 1e8 | 2e8")]
@@ -95,6 +105,9 @@ def parse_bound(text: str) -> Bound:
     NasbuildError
         If the text is not a bound, or stands for several.
 
+    Examples
+    --------
+    >>> from nasbuild.builder import parse_bound
     >>> parse_bound("acc >= 75")
     Bound(name='acc', sign=-1, value=75.0)
     """
@@ -112,6 +125,8 @@ def read_bounds(texts: Sequence[str]) -> list[Bound]:
     NasbuildError
         If a text is not a bound, or is a sweep.
 
+    Examples
+    --------
     >>> [str(bound) for bound in read_bounds(["latency <= 6", "layers = 4"])]
     ['latency <= 6', 'layers <= 4', 'layers >= 4']
     """
@@ -140,6 +155,9 @@ def read_sweep(texts: Sequence[str]) -> list[list[Bound]]:
     NasbuildError
         If a text is not a bound, or there are more than 100 combinations.
 
+    Examples
+    --------
+    >>> from nasbuild.builder import format_bounds, read_sweep
     >>> [format_bounds(bounds) for bounds in read_sweep(["macs <= 1e8 | 2e8", "layers <= 5"])]
     ['macs <= 1e+08 and layers <= 5', 'macs <= 2e+08 and layers <= 5']
     """
@@ -157,6 +175,9 @@ def read_sweep(texts: Sequence[str]) -> list[list[Bound]]:
 def format_bounds(bounds: Sequence[Bound]) -> str:
     """Formats bounds as one text; both sides of a name are joined.
 
+    Examples
+    --------
+    >>> from nasbuild.builder import format_bounds
     >>> format_bounds(read_bounds(["params = 3.2e6", "3 <= layers <= 5"]))
     'params = 3.2e+06 and 3 <= layers <= 5'
     """

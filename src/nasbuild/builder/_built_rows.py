@@ -33,6 +33,13 @@ def built_rows(
     ------
     NasbuildError
         If a name in ``also`` is neither an exact cost nor a target of the fit.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import build, built_rows
+    >>> [row] = built_rows(fit, acc, build(acc, 1), also=["macs"])
+    >>> row["id"], list(row["expected"])
+    ('mb_e6_k5-mb_e6_k5/mb_e6_k5-mb_e6_k5/mb_e6_k5-mb_e6_k5', ['macs'])
     """
     expected: list[dict[str, Any]] = [{} for _ in built]
     for name in dict.fromkeys(also):
@@ -40,20 +47,22 @@ def built_rows(
         for n, row in enumerate(expected):
             row[name] = {"prediction": float(value[n]), "std": float(std[n])}
     rows = []
-    for one, more in zip(built, expected, strict=True):
-        known = fit.table.row_of.get(one.architecture)
+    for candidate, more in zip(built, expected, strict=True):
+        known = fit.table.row_of.get(candidate.architecture)
         values = {} if known is None else {m: float(v[known]) for m, v in fit.table.columns.items()}
         rows.append(
             {
-                "id": architecture_id(fit.space, one.architecture) if known is None else fit.table.ids[known],
-                "arch": to_dict(fit.space, one.architecture),
+                "id": architecture_id(fit.space, candidate.architecture)
+                if known is None
+                else fit.table.ids[known],
+                "arch": to_dict(fit.space, candidate.architecture),
                 "metrics": {m: v if v == v else None for m, v in values.items()},
                 "target": target_fit.target.name,
-                "score": one.score,
-                "shares": list(one.shares),
-                "prediction": one.prediction,
-                "std": one.std,
-                "extrapolates": one.extrapolates,
+                "score": candidate.score,
+                "shares": list(candidate.shares),
+                "prediction": candidate.prediction,
+                "std": candidate.std,
+                "extrapolates": candidate.extrapolates,
                 **({"expected": more} if also else {}),
             }
         )

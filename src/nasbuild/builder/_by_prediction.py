@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -12,12 +13,13 @@ from nasbuild.builder._beam_search import LISTED, WIDTH, best_predicted_picks
 from nasbuild.builder._best_context import best_context_modules
 from nasbuild.builder._bound_columns import bounded, limits_of, on_targets
 from nasbuild.builder._bound_names import ExactCost, resolve_names
-from nasbuild.builder._bounded_topk import Problem, bounded_topk, rounding_slack
+from nasbuild.builder._bounded_topk import bounded_topk
 from nasbuild.builder._bounds import Bound, loosened
 from nasbuild.builder._infeasible import nothing_within, nothing_within_layerwise
+from nasbuild.builder._knapsack_problem import Problem, rounding_slack
 from nasbuild.builder._layerwise import is_layerwise, layerwise_space
 from nasbuild.builder._layerwise_topk import layerwise_topk
-from nasbuild.builder._opaque_costs import build_checked, has_opaque_costs
+from nasbuild.builder._opaque_costs import build_if_opaque
 from nasbuild.builder._pairwise_prediction import PairwisePrediction
 from nasbuild.builder._scored_modules import scored_modules
 from nasbuild.builder._topk import PREDICTION_POOL, Built, best_by_prediction, describe, require_positive
@@ -43,8 +45,15 @@ class PredictedBuild:
         Number of the best by score that y' selected from, for recipes without a sum over pairs of
         stages; None for the others.
     gap
-        Upper bound on how much the best y' may exceed the first one, in the target's unit; infinite
-        if unknown, 0 if proven.
+        Upper bound on how much the best y' may exceed the first one, in the target's unit. Known only
+        where stages are too deep to list; infinite elsewhere, also if ``proven``.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import build_predicted
+    >>> found = build_predicted(fit, "acc", 3)
+    >>> len(found.built), found.proven
+    (3, True)
     """
 
     built: list[Built]
@@ -78,31 +87,32 @@ def build_predicted(
         If ``n`` or ``k`` is below 1, or a bound names nothing that is known.
     Infeasible
         If nothing is found within the bounds; the message names the nearest values found.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import build_predicted
+    >>> found = build_predicted(fit, "acc", 3, read_bounds(["layers <= 4"]))
+    >>> [sum(map(len, one.architecture)) for one in found.built]
+    [4, 4, 4]
     """
     require_positive("the number of architectures", n)
     first = fit.of(target)
     exact, others = resolve_names(fit, first, [bound.name for bound in bounds])
     targets = [first, *others]
-    if has_opaque_costs(exact):
-        found = build_checked(
-            fit,
-            exact,
-            bounds,
-            n,
-            lambda costs, limits, count: _by_sums(fit, targets, count, costs, limits, k).built,
-            lambda one: one.architecture,
-        )
-        return PredictedBuild(best_by_prediction(first, found, n), proven=False, pool=None)
-    return _by_sums(fit, targets, n, exact, bounds, k)
+    build = partial(_by_sums, fit, targets, k)
+    checked = build_if_opaque(fit, exact, bounds, n, build)
+    if checked is None:
+        return build(exact, bounds, n)
+    return PredictedBuild(best_by_prediction(first, checked, n), proven=False, pool=None)
 
 
 def _by_sums(
     fit: Fit,
     targets: Sequence[TargetFit],
-    n: int,
+    k: int | None,
     exact: Mapping[str, ExactCost],
     bounds: Sequence[Bound],
-    k: int | None,
+    n: int,
 ) -> PredictedBuild:
     """`build_predicted` where every cost is a sum over stages and pairs of stages."""
     first = targets[0]

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from nasbuild.builder._bounded_topk import dual_prices
+from nasbuild.builder._dual_prices import dual_prices
 
 _MAX_CELLS = 4_000_000  # cells of picks in memory
 _PRICE_FACTORS = (1.0, 1.02, 1.05, 1.1, 1.2, 1.35, 1.5, 2.0, 3.0, 5.0, 10.0, 100.0)
@@ -78,19 +78,19 @@ class Chain:
 
         Prefixes that can't stay within the bounds are pruned. None if there are too many picks.
         """
-        own, both = self.priced(prices)
-        ahead = _completions(own, both)
+        single, both = self.priced(prices)
+        ahead = _completions(single, both)
         least = _least_costs(self.costs, self.cost_tables)
-        lowest = float((own[0] + ahead[0]).max()) - gap * (1 + 1e-12)
-        picks = np.arange(len(own[0]))[:, None]
-        sums, spent = own[0], self.costs[0]
-        held = _MAX_CELLS // len(own)
-        for s in range(len(own)):
+        lowest = float((single[0] + ahead[0]).max()) - gap * (1 + 1e-12)
+        picks = np.arange(len(single[0]))[:, None]
+        sums, spent = single[0], self.costs[0]
+        held = _MAX_CELLS // len(single)
+        for s in range(len(single)):
             if s:
                 last = picks[:, -1]
-                if len(last) * len(own[s]) > 50 * held:
+                if len(last) * len(single[s]) > 50 * held:
                     return None
-                value = sums[:, None] + both[s - 1][last] + own[s]
+                value = sums[:, None] + both[s - 1][last] + single[s]
                 row, option = np.nonzero(value + ahead[s] >= lowest)
                 if len(row) > 20 * held:
                     return None

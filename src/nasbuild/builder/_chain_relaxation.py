@@ -31,18 +31,18 @@ def as_chain(predicted: PairwisePrediction, sign: int) -> Chain | None:
     tables: list[dict[int, np.ndarray]] = [{} for _ in range(bounds)]
     most = [*predicted.upper]
     for k, pair in enumerate(predicted.cost_pairs):
-        own = _split(pair, -1, sizes) if pair is not None else None
-        if pair is not None and own is None:
+        split = _split(pair, -1, sizes) if pair is not None else None
+        if pair is not None and split is None:
             return None
-        if own is not None:
-            columns[k] = [c - more for c, more in zip(columns[k], own[0], strict=True)]
-            tables[k] = {s: -table for s, table in own[1].items()}
+        if split is not None:
+            columns[k] = [c - more for c, more in zip(columns[k], split[0], strict=True)]
+            tables[k] = {s: -table for s, table in split[1].items()}
     for t, s, limit in predicted.on_targets:
-        own = _split(predicted.pairs[t], -s, sizes)
-        if own is None:
+        split = _split(predicted.pairs[t], -s, sizes)
+        if split is None:
             return None
-        columns.append([s * o[:, t] - more for o, more in zip(predicted.scores, own[0], strict=True)])
-        tables.append({at: -table for at, table in own[1].items()})
+        columns.append([s * o[:, t] - more for o, more in zip(predicted.scores, split[0], strict=True)])
+        tables.append({at: -table for at, table in split[1].items()})
         most.append(limit)
     costs = tuple(np.column_stack([column[slot] for column in columns]) for slot in range(slots))
     score_tables = tuple(found[1].get(s, np.zeros((sizes[s], sizes[s + 1]))) for s in range(slots - 1))

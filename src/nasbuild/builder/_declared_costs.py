@@ -48,5 +48,5 @@ class DeclaredCost:
     @property
     def _rank(self) -> int:
         stage = self.space.stages[0]
-        code = np.zeros((1, stage.depths[0], len(stage.features)), dtype=np.int16)
+        code = np.zeros((1, stage.depths[-1], len(stage.features)), dtype=np.int16)
         return self.cost.links(self.space, 0, code)[0].shape[1]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from nasbuild.builder._additive_front import additive_front
-from nasbuild.builder._bounded_topk import Problem, bounded_topk
+from nasbuild.builder._bounded_topk import bounded_topk
+from nasbuild.builder._knapsack_problem import Problem
 
 _PICKS_PER_LEVEL = 2
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
+from nasbuild.builder._sum_keys import Key, assign_columns, count_keys, products_across_stages, scaled_numbers
 from nasbuild.score import Fit
 from nasbuild.space import Architecture, Space
 
@@ -18,8 +19,6 @@ _MANY_KEYS = 200  # from this many keys on, least squares reject a sum beforehan
 _FAR = 1e-3  # residual of such a rejection, in standard deviations of the values
 _CHUNK = 4096  # modules whose keys are counted at a time
 _NULL_SPACE = 1e-7  # relative length outside the span of the rows, up to which a module is determined
-
-Key = tuple[object, ...]
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,8 @@ class TableSum:
         """Numeric features of the first and the last layer, the factors between stages, (modules, rank)."""
         if self.form != "products" or not len(codes):
             return np.zeros((len(codes), 0))
-        numbers = _numbers(self.space, stage)
-        ends = [[own[code[at, f]] for at in (0, -1) for f, own in numbers] for code in codes]
+        numbers = scaled_numbers(self.space, stage)
+        ends = [[values[code[at, f]] for at in (0, -1) for f, values in numbers] for code in codes]
         return np.array(ends).reshape(len(codes), 2 * len(numbers))
 
     def links(self) -> dict[tuple[int, int], np.ndarray]:
@@ -70,7 +69,7 @@ class TableSum:
         if self.form != "products":
             return found
         for u in range(len(self.space.layered) - 1):
-            before, after = _numbers(self.space, u), _numbers(self.space, u + 1)
+            before, after = scaled_numbers(self.space, u), scaled_numbers(self.space, u + 1)
             link = np.zeros((2 * len(before), 2 * len(after)))
             for i, (f, _) in enumerate(before):
                 for j, (g, _) in enumerate(after):
@@ -108,9 +107,10 @@ class TableSum:
     ) -> np.ndarray:
         away = np.zeros((len(picks), len(self.place)))
         unknown = np.zeros(len(picks), dtype=bool)
-        for stage, own, some in zip(stages, codes, picks.T, strict=True):
-            used, at = np.unique(some, return_inverse=True)
-            rows, new = _counts(self.space, [own[i] for i in used.tolist()], stage, self.form, self.place)
+        for stage, stage_codes, stage_picks in zip(stages, codes, picks.T, strict=True):
+            used, at = np.unique(stage_picks, return_inverse=True)
+            chosen = [stage_codes[i] for i in used.tolist()]
+            rows, new = count_keys(self.space, chosen, stage, self.form, self.place)
             away += (rows - self.means[stage])[at]
             unknown |= new[at]
         # Only what lies in the span of the table's rows is determined.
@@ -166,39 +166,24 @@ _FORMS = ("features", "places", "pairs", "products")
 def _solved(
     space: Space, codes: Sequence[Sequence[np.ndarray]], values: np.ndarray, form: str
 ) -> TableSum | NotExact:
-    place, count = _places_of(space, codes, form), len(values)
+    place, count = assign_columns(space, codes, form), len(values)
     if len(place) >= count * 4:
         return NotExact(len(place), count, disproven=False)
     # An exact sum holds for any subset of rows, so a subset can reject quickly.
-    some = np.random.default_rng(0).permutation(count)[: len(place) + _QUICK_ROWS]
-    if len(some) < count:
-        few = [[own[i] for i in some.tolist()] for own in codes]
-        found = _fitted(space, few, values[some], form, place)
+    subset = np.random.default_rng(0).permutation(count)[: len(place) + _QUICK_ROWS]
+    if len(subset) < count:
+        subset_codes = [[stage_codes[i] for i in subset.tolist()] for stage_codes in codes]
+        found = _fitted(space, subset_codes, values[subset], form, place)
         if isinstance(found, NotExact):
             return found
     return _fitted(space, codes, values, form, place)
-
-
-def _places_of(space: Space, codes: Sequence[Sequence[np.ndarray]], form: str) -> dict[Key, int]:
-    """Assigns a column to every key of the architectures."""
-    place: dict[Key, int] = {}
-    for u, own in enumerate(codes):
-        for code in own:
-            for key, _ in _keys(space, u, code, form):
-                place.setdefault(key, len(place))
-    if form == "products":
-        for u in range(len(space.layered) - 1):
-            for f, _ in _numbers(space, u):
-                for g, _ in _numbers(space, u + 1):
-                    place.setdefault((u, "next", f, g), len(place))
-    return place
 
 
 def nearest_sum(space: Space, architectures: Sequence[Architecture], values: np.ndarray) -> TableSum:
     """Least-squares fit of a sum with products of neighbours, to values that need not be such a sum."""
     stages = space.stages
     codes = [[stages[u].encode(a.modules[u]) for a in architectures] for u in range(len(stages))]
-    found = _fitted(space, codes, values, "products", _places_of(space, codes, "products"), exact=False)
+    found = _fitted(space, codes, values, "products", assign_columns(space, codes, "products"), exact=False)
     assert isinstance(found, TableSum)
     return found
 
@@ -212,8 +197,8 @@ def _fitted(
     *,
     exact: bool = True,
 ) -> TableSum | NotExact:
-    parts = [_counts(space, own, u, form, place)[0] for u, own in enumerate(codes)]
-    across = _across(space, codes, place) if form == "products" else np.zeros_like(parts[0])
+    parts = [count_keys(space, stage_codes, u, form, place)[0] for u, stage_codes in enumerate(codes)]
+    across = products_across_stages(space, codes, place) if form == "products" else np.zeros_like(parts[0])
     means = tuple(part.mean(axis=0) for part in parts)
     whole = sum(parts) - sum(means) + across - across.mean(axis=0)
     if exact and _clearly_no_sum(whole, values):
@@ -245,78 +230,3 @@ def _clearly_no_sum(whole: np.ndarray, values: np.ndarray) -> bool:
     centred = values - values.mean()
     weights = cho_solve(cho_factor(gram, check_finite=False), whole.T @ centred, check_finite=False)
     return bool(np.abs(whole @ weights - centred).max() > _FAR * values.std())
-
-
-def _counts(
-    space: Space, codes: Sequence[np.ndarray], stage: int, form: str, place: Mapping[Key, int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Values of the keys of modules, (modules, keys), and whether modules have unknown keys, (modules,)."""
-    found, unknown = np.zeros((len(codes), len(place))), np.zeros(len(codes), dtype=bool)
-    for row, code in enumerate(codes):
-        for key, value in _keys(space, stage, code, form):
-            if key in place:
-                found[row, place[key]] += value
-            else:
-                unknown[row] = True
-    return found, unknown
-
-
-def _across(space: Space, codes: Sequence[Sequence[np.ndarray]], place: Mapping[Key, int]) -> np.ndarray:
-    """Products across stages, of last layers and first layers of the next stage, (architectures, keys)."""
-    found = np.zeros((len(codes[0]), len(place)))
-    for u in range(len(space.layered) - 1):
-        for f, before in _numbers(space, u):
-            for g, after in _numbers(space, u + 1):
-                own = [before[a[-1, f]] * after[b[0, g]] for a, b in zip(codes[u], codes[u + 1], strict=True)]
-                found[:, place[u, "next", f, g]] = own
-    return found
-
-
-def _numbers(space: Space, stage: int) -> list[tuple[int, np.ndarray]]:
-    """Positions of a stage's numeric features, and the numbers of their choices scaled to at most 1."""
-    found = []
-    for f, feature in enumerate(space.stages[stage].features):
-        values = feature.numbers
-        if values is not None and len(values) > 1:
-            found.append((f, values / (np.abs(values).max() or 1.0)))
-    return found
-
-
-def _keys(space: Space, stage: int, code: np.ndarray, form: str) -> Iterator[tuple[Key, float]]:
-    """Yields the keys of a module and their values, as the form defines them."""
-    for key in _choices(stage, code) if form == "features" else _places(stage, code):
-        yield key, 1.0
-    if form == "pairs":
-        for key in _pairs(stage, code):
-            yield key, 1.0
-    if form == "products" and not space.stages[stage].is_globals:
-        numbers = _numbers(space, stage)
-        for place in range(1, len(code)):
-            for f, before in numbers:
-                for g, after in numbers:
-                    yield (
-                        (stage, place, "times", f, g),
-                        float(before[code[place - 1, f]] * after[code[place, g]]),
-                    )
-
-
-def _choices(stage: int, code: np.ndarray) -> Iterator[Key]:
-    """Yields the depth, and every choice of every layer at its place."""
-    yield stage, len(code)
-    for place, layer in enumerate(code.tolist()):
-        for feature, choice in enumerate(layer):
-            yield stage, place, feature, choice
-
-
-def _places(stage: int, code: np.ndarray) -> Iterator[Key]:
-    """Yields the depth, and every whole layer at its place."""
-    yield stage, len(code)
-    for place, layer in enumerate(code.tolist()):
-        yield stage, place, tuple(layer)
-
-
-def _pairs(stage: int, code: np.ndarray) -> Iterator[Key]:
-    """Yields every layer with the previous one."""
-    layers = [tuple(layer) for layer in code.tolist()]
-    for place in range(1, len(layers)):
-        yield stage, place, layers[place - 1], layers[place]

@@ -36,6 +36,12 @@ def exhaustive_values(target_fit: TargetFit, by: Literal["prediction", "score"] 
     NasbuildError
         If the space has more than `MAX_EXHAUSTIVE` architectures, or a stage was searched instead
         of listed.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import exhaustive_values
+    >>> exhaustive_values(acc).shape
+    (1728,)
     """
     total = float(np.prod([float(len(stage)) for stage in target_fit.stages]))
     if any(stage.searched for stage in target_fit.stages) or total > MAX_EXHAUSTIVE:
@@ -52,7 +58,16 @@ def exhaustive_values(target_fit: TargetFit, by: Literal["prediction", "score"] 
 
 
 def architecture_at(target_fit: TargetFit, position: int) -> Architecture:
-    """Returns the architecture at a position of `exhaustive_values`."""
+    """Returns the architecture at a position of `exhaustive_values`.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import architecture_at, exhaustive_values
+    >>> values = exhaustive_values(acc, by="score")
+    >>> best = architecture_at(acc, int(values.argmax()))
+    >>> best == modules.architecture([0, 0, 0])  # of the best module of each stage
+    True
+    """
     picks = np.unravel_index(position, tuple(len(stage) for stage in target_fit.stages))
     space = target_fit.scorer.space
     return Architecture(tuple(s.module(space, int(p)) for s, p in zip(target_fit.stages, picks, strict=True)))
@@ -68,6 +83,13 @@ def build_exhaustive(target_fit: TargetFit, n: int) -> list[Built]:
     ------
     NasbuildError
         As `exhaustive_values`, or if ``n`` is below 1.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import build_exhaustive, exhaustive_values
+    >>> [best] = build_exhaustive(acc, 1)
+    >>> bool(abs(best.prediction - exhaustive_values(acc).max()) < 1e-6)
+    True
     """
     require_positive("the number of architectures", n)
     worth = exhaustive_values(target_fit)

@@ -22,6 +22,9 @@ def failure_bound(probability: float) -> Bound:
 
     It can be used with a fit whose ``failures`` are known.
 
+    Examples
+    --------
+    >>> from nasbuild.builder import failure_bound
     >>> failure_bound(0.5)
     Bound(name='log odds of failing', sign=1, value=0.0)
     """

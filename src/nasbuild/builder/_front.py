@@ -11,10 +11,10 @@ import numpy as np
 
 from nasbuild.builder._bound_columns import bounded, limits_of, on_targets
 from nasbuild.builder._bound_names import ExactCost, resolve_names
-from nasbuild.builder._bounded_topk import Problem, rounding_slack
 from nasbuild.builder._bounds import Bound
 from nasbuild.builder._epsilon_constraint import additive_front_picks
 from nasbuild.builder._infeasible import nothing_within, nothing_within_layerwise
+from nasbuild.builder._knapsack_problem import Problem, rounding_slack
 from nasbuild.builder._layerwise import is_layerwise, layerwise_space
 from nasbuild.builder._layerwise_front import layerwise_front
 from nasbuild.builder._opaque_costs import build_checked, has_opaque_costs
@@ -50,6 +50,13 @@ class Front:
     volume, labelled_volume
         Hypervolumes of the predictions and of the labels, as shares of the box between the worst
         labels and the best of both. Only rows with all labels count; NaN if there are none.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import build_front
+    >>> front = build_front(fit, 5)
+    >>> front.targets, len(front.architectures), front.prediction.shape
+    (('acc', 'macs'), 5, (5, 2))
     """
 
     targets: tuple[str, ...]
@@ -84,6 +91,16 @@ def build_front(fit: Fit, n: int, *, targets: Sequence[str] = (), bounds: Sequen
         If ``n`` is below 1, or there are fewer than two targets.
     Infeasible
         If nothing is within the bounds.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import build_front
+    >>> front = build_front(fit, 5, bounds=read_bounds(["layers <= 4"]))
+    >>> max(sum(map(len, architecture)) for architecture in front.architectures)
+    4
+    >>> accuracy, macs = front.prediction.T
+    >>> bool(np.all(np.diff(accuracy) < 0)), bool(np.all(np.diff(macs) < 0))  # less of both
+    (True, True)
     """
     return _front(fit, n, targets, bounds, interactions=True)
 
@@ -93,6 +110,13 @@ def front_by_score(fit: Fit, n: int, *, targets: Sequence[str] = ()) -> Front:
 
     Weighted sums of targets are additive as well, so this is the front that they can build. The
     points are selected by farthest-point sampling. Otherwise as `build_front`.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import front_by_score
+    >>> front = front_by_score(fit, 4)
+    >>> len(front.architectures), front.prediction.shape
+    (4, (4, 2))
     """
     return _front(fit, n, targets, (), interactions=False)
 

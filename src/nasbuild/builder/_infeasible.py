@@ -8,8 +8,9 @@ import numpy as np
 
 from nasbuild.builder._bound_columns import limits_of
 from nasbuild.builder._bound_names import ExactCost
-from nasbuild.builder._bounded_topk import Problem, bounded_topk
+from nasbuild.builder._bounded_topk import bounded_topk
 from nasbuild.builder._bounds import Bound, loosened
+from nasbuild.builder._knapsack_problem import Problem
 from nasbuild.builder._layerwise import layerwise_space, of_cost
 from nasbuild.builder._layerwise_topk import layerwise_topk
 from nasbuild.errors import Infeasible

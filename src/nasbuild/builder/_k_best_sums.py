@@ -31,6 +31,9 @@ def k_best_sums(columns: Sequence[np.ndarray]) -> Iterator[tuple[float, tuple[in
     The sum, and the position in each column; every combination once. Equal sums come in
     lexicographic order of their positions.
 
+    Examples
+    --------
+    >>> from nasbuild.builder import k_best_sums
     >>> list(k_best_sums([np.array([3.0, 1.0]), np.array([10.0, 0.0])]))[:2]
     [(13.0, (0, 0)), (11.0, (1, 0))]
     """
@@ -86,8 +89,8 @@ def k_best_picks(
     kept = k_best_sums([own[o] for own, o in zip(sums, order, strict=True)])
     for total, places in islice(kept, _MAX_TRIED) if space.tied else kept:
         at = [0] * len(columns)
-        for one, own, o, place in zip(units, picks, order, places, strict=True):
-            for u, position in zip(one.stages, own[o[place]].tolist(), strict=True):
+        for unit, unit_picks, o, place in zip(units, picks, order, places, strict=True):
+            for u, position in zip(unit.stages, unit_picks[o[place]].tolist(), strict=True):
                 at[u] = position
         if not space.tied or space.ties_hold(
             Architecture(

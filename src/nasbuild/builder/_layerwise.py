@@ -57,6 +57,12 @@ def is_layerwise(targets: Sequence[TargetFit], exact: Mapping[str, ExactCost]) -
 
     This is so if a stage is too deep to list, a cost couples neighbouring stages, or features are tied
     across stages.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import is_layerwise
+    >>> is_layerwise(fit.targets, {})
+    False
     """
     return (
         any(stage.searched for target_fit in targets for stage in target_fit.stages)
@@ -90,12 +96,14 @@ def layerwise_space(
     own_parts, searched = [], []
     for unit in units_of(space_of(targets), listed.codes):
         u = unit.stages[0]
-        own = parts_of(targets, u, listed, costs) if unit.picks is None else tied_part(unit, listed, costs)
-        if own is None:
+        stage_parts = (
+            parts_of(targets, u, listed, costs) if unit.picks is None else tied_part(unit, listed, costs)
+        )
+        if stage_parts is None:
             searched.append(u)
             pool = local_search_part(targets, u, costs, limits)
-            own = [] if pool is None else [pool]
-        own_parts.append(tuple(own))
+            stage_parts = [] if pool is None else [pool]
+        own_parts.append(tuple(stage_parts))
     parts = tuple(own_parts)
     vectors: list[PairFactors | None] = [None] * len(targets)
     products: list[PairFactors | None] = [None] * len(costs)

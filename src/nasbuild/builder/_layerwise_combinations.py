@@ -7,8 +7,9 @@ from itertools import islice
 
 import numpy as np
 
-from nasbuild.builder._bounded_topk import dual_prices, rounding_slack
+from nasbuild.builder._dual_prices import dual_prices
 from nasbuild.builder._k_best_sums import k_best_sums
+from nasbuild.builder._knapsack_problem import rounding_slack
 from nasbuild.builder._layerwise import LayerwiseSpace
 from nasbuild.builder._pair_relaxation import relaxed_problem
 from nasbuild.builder._part_grid import Grid, combinations_of, grid
@@ -58,11 +59,11 @@ def bounded_combinations(whole: LayerwiseSpace, sign: int) -> tuple[list[tuple[i
     count = combinations_of(whole.parts)
     if count <= _MAX_GRIDS:
         return [tuple(int(i) for i in w) for w in np.ndindex(*(len(own) for own in whole.parts))], -np.inf
-    own, limits = [], whole.limits
+    by_stage, limits = [], whole.limits
     for stage in whole.parts:
         rows = []
         for part in stage:
-            some = grid(
+            part_grid = grid(
                 whole.fit.space,
                 [[part]],
                 [0],
@@ -70,15 +71,15 @@ def bounded_combinations(whole: LayerwiseSpace, sign: int) -> tuple[list[tuple[i
                 [None] * len(whole.targets),
                 [None] * len(limits.upper),
             )
-            scores, costs = _sums_of(some, sign)
+            scores, costs = _sums_of(part_grid, sign)
             rows.append((scores, costs))
-        own.append(tuple(rows))
+        by_stage.append(tuple(rows))
     most = np.array([*limits.upper, *(m for _, _, m in limits.on_targets)], dtype=np.float64)
-    nested = _Nested(tuple(own), most)
+    nested = _Nested(tuple(by_stage), most)
     prices = dual_prices(nested)
     if prices is None:
         return [], -np.inf
-    values = [np.array([nested.best_pick(part, prices)[0] for part in stage]) for stage in own]
+    values = [np.array([nested.best_pick(part, prices)[0] for part in stage]) for stage in by_stage]
     order = [np.argsort(-v, kind="stable") for v in values]
     every = list(islice(k_best_sums([v[o] for v, o in zip(values, order, strict=True)]), _MAX_GRIDS + 1))
     combos = [

@@ -55,18 +55,18 @@ def layerwise_front(whole: LayerwiseSpace, signs: np.ndarray) -> LayerwiseFront:
     for g in np.argsort(-shares, kind="stable"):
         if not len(proposed[g]):
             continue
-        own, picks = grids[g], proposed[g]
+        part_grid, picks = grids[g], proposed[g]
         if shares[g] and (np.argsort(-shares, kind="stable")[:_MAX_SEARCHED] == g).any():
-            picks = pareto_local_search(own.predicted, signs, picks)
-        picks = picks[own.valid(picks)]
-        architectures += own.architectures(picks)
-        sums.append(own.predicted.values(picks))
+            picks = pareto_local_search(part_grid.predicted, signs, picks)
+        picks = picks[part_grid.valid(picks)]
+        architectures += part_grid.architectures(picks)
+        sums.append(part_grid.predicted.values(picks))
     return LayerwiseFront(architectures, np.concatenate(sums))
 
 
-def _proposed(own: Grid, signs: np.ndarray) -> np.ndarray:
+def _proposed(part_grid: Grid, signs: np.ndarray) -> np.ndarray:
     """Picks along the front of sums, within the bounds on exact costs, (picks, slots)."""
-    predicted = own.predicted
+    predicted = part_grid.predicted
     problem = slot_problem(predicted, 1, mean=True)
     worth = []
     shares = [mean_shares(pair, predicted) for pair in predicted.pairs[: len(signs)]]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasbuild.builder._bounded_topk import price_bounds
+from nasbuild.builder._dual_prices import price_bounds
 from nasbuild.builder._layerwise import LayerwiseSpace
 from nasbuild.builder._layerwise_combinations import bounded_combinations
 from nasbuild.builder._pair_relaxation import relaxed_problem
@@ -47,15 +47,15 @@ def layerwise_topk(whole: LayerwiseSpace, sign: int, n: int, apart: int = 1) -> 
     combos, beyond = bounded_combinations(whole, sign)
     limited = []
     for which in combos:
-        own = whole.grid(which)
+        part_grid = whole.grid(which)
         # A single combination need not be compared with others.
-        limited.append((np.inf if len(combos) == 1 else _limit(own, sign), which, own))
+        limited.append((np.inf if len(combos) == 1 else _limit(part_grid, sign), which, part_grid))
     limited.sort(key=lambda one: -one[0])
     found: dict[Architecture, float] = {}
     certain, most = beyond == -np.inf, beyond
     unproven = beyond
     several = apart if apart > 1 else 1
-    for limit, _, own in limited:
+    for limit, _, part_grid in limited:
         values = sorted(found.values(), reverse=True)
         floor = values[n - 1] if len(values) >= n and apart <= 1 else -np.inf
         if limit == -np.inf:
@@ -63,18 +63,18 @@ def layerwise_topk(whole: LayerwiseSpace, sign: int, n: int, apart: int = 1) -> 
         if limit <= floor:
             most = max(most, limit) if not values else max(most, values[0])
             break
-        asked = n * (8 if several > 1 else 1) + sum(len(part.excluded) for part in own.parts)
-        some = topk_with_pairs(own.predicted, sign, asked, floor=floor)
-        kept = np.flatnonzero(own.valid(some.picks)) if len(some.picks) else np.zeros(0, dtype=np.int64)
-        value = sign * own.predicted.values(some.picks)[:, 0] if len(some.picks) else np.zeros(0)
-        if some.n_proven < len(some.picks):
+        asked = n * (8 if several > 1 else 1) + sum(len(part.excluded) for part in part_grid.parts)
+        best = topk_with_pairs(part_grid.predicted, sign, asked, floor=floor)
+        kept = np.flatnonzero(part_grid.valid(best.picks)) if len(best.picks) else np.zeros(0, dtype=np.int64)
+        value = sign * part_grid.predicted.values(best.picks)[:, 0] if len(best.picks) else np.zeros(0)
+        if best.n_proven < len(best.picks):
             certain = False
-        if some.n_proven == 0:
-            unproven = max(unproven, some.upper)
-        elif some.n_proven < len(some.picks):
-            unproven = max(unproven, float(value[some.n_proven - 1]))
-        most = max(most, some.upper if some.n_proven == 0 else float(value[0]))
-        for architecture, v in zip(own.architectures(some.picks[kept]), value[kept], strict=True):
+        if best.n_proven == 0:
+            unproven = max(unproven, best.upper)
+        elif best.n_proven < len(best.picks):
+            unproven = max(unproven, float(value[best.n_proven - 1]))
+        most = max(most, best.upper if best.n_proven == 0 else float(value[0]))
+        for architecture, v in zip(part_grid.architectures(best.picks[kept]), value[kept], strict=True):
             found[architecture] = max(v, found.get(architecture, -np.inf))
     ordered = sorted(found.items(), key=lambda one: -one[1])
     chosen = _apart(ordered, n, several)
@@ -97,14 +97,14 @@ def _apart(
     ordered: Sequence[tuple[Architecture, float]], n: int, apart: int
 ) -> list[tuple[Architecture, float]]:
     kept: list[tuple[Architecture, float]] = []
-    for one in ordered:
+    for candidate in ordered:
         if len(kept) == n:
             break
         if apart <= 1 or all(
-            sum(x != y for x, y in zip(one[0].modules, other[0].modules, strict=True)) >= apart
+            sum(x != y for x, y in zip(candidate[0].modules, other[0].modules, strict=True)) >= apart
             for other in kept
         ):
-            kept.append(one)
+            kept.append(candidate)
     return kept
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from nasbuild.builder._bound_names import ExactCost, OpaqueCost, exact_values
 from nasbuild.builder._bounds import Bound
 from nasbuild.builder._exact_costs import nearest_sum
+from nasbuild.builder._topk import Built
 from nasbuild.errors import Infeasible, NasbuildError
 from nasbuild.score import Fit
 from nasbuild.space import Architecture, mutate_layer, sample
@@ -23,6 +24,13 @@ _QUANTILES = (0.0, 0.5, 0.9)  # of the errors of the sums, by which bounds are t
 _ROUNDING = 1e-9
 
 Item = TypeVar("Item")
+
+
+class HasBuilt(Protocol):
+    """Built architectures, with what is known about them together."""
+
+    @property
+    def built(self) -> list[Built]: ...
 
 
 def has_opaque_costs(exact: Mapping[str, ExactCost]) -> bool:
@@ -77,7 +85,7 @@ def build_checked(
             except Infeasible as error:
                 failed = error
                 break
-            architectures = [architecture(one) for one in found]
+            architectures = [architecture(item) for item in found]
             inside = np.ones(len(found), dtype=bool)
             for bound in bounds:
                 if bound.name in errors:
@@ -98,6 +106,32 @@ def build_checked(
     return list(kept.values())
 
 
+def build_if_opaque(
+    fit: Fit,
+    exact: Mapping[str, ExactCost],
+    bounds: Sequence[Bound],
+    n: int,
+    build: Callable[[Mapping[str, ExactCost], Sequence[Bound], int], HasBuilt],
+) -> list[Built] | None:
+    """`build_checked` for architectures, in no order; None if no cost is opaque, so that ``build`` is exact.
+
+    Raises
+    ------
+    Infeasible
+        If nothing is found.
+    """
+    if not has_opaque_costs(exact):
+        return None
+    return build_checked(
+        fit,
+        exact,
+        bounds,
+        n,
+        lambda costs, limits, count: build(costs, limits, count).built,
+        lambda built: built.architecture,
+    )
+
+
 def _sample(fit: Fit, rng: np.random.Generator) -> list[Architecture]:
     return sample(fit.space, _SAMPLED, rng, over="depths", distinct=False)
 
@@ -106,10 +140,10 @@ def _sample_around(fit: Fit, near: Sequence[Architecture], rng: np.random.Genera
     """Architectures a few mutations away from some, so that the sums fit better there."""
     found = []
     for n in range(_SAMPLED):
-        one = near[n % len(near)]
+        neighbour = near[n % len(near)]
         for _ in range(int(rng.integers(0, 4))):
-            one = mutate_layer(fit.space, one, rng)
-        found.append(one)
+            neighbour = mutate_layer(fit.space, neighbour, rng)
+        found.append(neighbour)
     return found
 
 

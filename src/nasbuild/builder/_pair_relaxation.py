@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from nasbuild.builder._bounded_topk import Problem
+from nasbuild.builder._knapsack_problem import Problem
 from nasbuild.builder._pair_tables import PairTables
 from nasbuild.builder._pairwise_prediction import PairwisePrediction
 
@@ -78,16 +78,16 @@ def sums_of_slots(predicted: PairwisePrediction, sign: int, pairs: str) -> Any:
         more = _shares(pair, -1, pairs) if pair is not None else []
         if more is None:
             return None
-        for own, extra in zip(costs, more, strict=False):
-            own[:, k] -= extra
+        for slot_costs, extra in zip(costs, more, strict=False):
+            slot_costs[:, k] -= extra
     most = [*predicted.upper]
     for t, s, limit in predicted.on_targets:
         more = _shares(predicted.pairs[t], -s, pairs)
         if more is None:
             return None
-        own = [s * scores_of[:, t] for scores_of in predicted.scores]
-        own = [o - extra for o, extra in zip(own, more, strict=True)] if more else own
-        costs = [np.column_stack([c, o]) for c, o in zip(costs, own, strict=True)]
+        columns = [s * scores_of[:, t] for scores_of in predicted.scores]
+        columns = [c - extra for c, extra in zip(columns, more, strict=True)] if more else columns
+        costs = [np.column_stack([c, column]) for c, column in zip(costs, columns, strict=True)]
         most.append(limit)
     return tuple(scores), tuple(costs), np.array(most, dtype=np.float64)
 
@@ -111,13 +111,13 @@ def split_pairs(
     """Splits pair terms evenly between their slots: their means, or with ``most`` an upper bound."""
     shares = [np.zeros(size) for size in sizes]
     for (s, t), table in tables.items():
-        own = sign * table
+        signed = sign * table
         # The mean of an option is its own contribution, and the remainder is small: so the bound is tight.
-        rows, columns, mean = own.mean(axis=1), own.mean(axis=0), own.mean()
+        rows, columns, mean = signed.mean(axis=1), signed.mean(axis=0), signed.mean()
         shares[s] += rows - mean / 2
         shares[t] += columns - mean / 2
         if most:
-            rest = own - rows[:, None] - columns[None] + mean
+            rest = signed - rows[:, None] - columns[None] + mean
             shares[s] += rest.max(axis=1) / 2
             shares[t] += rest.max(axis=0) / 2
     return shares

@@ -90,12 +90,12 @@ class PairTables:
                 else:
                     rest += table[picks[:, s], picks[:, t]]
         if self.links:
-            x, own = self._vectors(picks), self.groups[slot]
-            x[own] = x[own] - self.factors[slot][picks[:, slot]]
+            x, group = self._vectors(picks), self.groups[slot]
+            x[group] = x[group] - self.factors[slot][picks[:, slot]]
             around = np.zeros((len(picks), self.factors[slot].shape[1]))
             for v, vector in x.items():
-                if (v, own) in self.links:
-                    around += vector @ self.links[v, own]
+                if (v, group) in self.links:
+                    around += vector @ self.links[v, group]
             rest += self._products(x, len(picks))
             total += around @ self.factors[slot].T
         return total + rest[:, None]

@@ -9,8 +9,9 @@ import numpy as np
 
 from nasbuild.builder._pair_tables import PairTables
 from nasbuild.builder._pairwise_prediction import PairwisePrediction
-from nasbuild.builder._part_tables import Part, Tables
+from nasbuild.builder._part_tables import Part
 from nasbuild.builder._part_vectors import PairFactors
+from nasbuild.builder._slot_tables import Tables
 from nasbuild.space import Architecture, Module, Space
 
 

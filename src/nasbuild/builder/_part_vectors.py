@@ -65,17 +65,17 @@ def pair_factors(
     """
     units = [own[0].stages for own in parts]
     factors, changed = [], []
-    for stages, own in zip(units, parts, strict=True):
-        ends = np.cumsum([_asked(part) for part in own])[:-1]
+    for stages, unit_parts in zip(units, parts, strict=True):
+        ends = np.cumsum([_asked(part) for part in unit_parts])[:-1]
         rows = {u: np.split(found[u], ends) for u in stages}
         inner = _inner(stages, rows, links)
         changed.append(
-            own
+            unit_parts
             if inner is None
-            else tuple(_added(part, into, column, more) for part, more in zip(own, inner, strict=True))
+            else tuple(_added(part, into, column, more) for part, more in zip(unit_parts, inner, strict=True))
         )
-        joined = [np.concatenate([rows[u][p] for u in stages], axis=1) for p in range(len(own))]
-        factors.append(tuple(_of_slots(part, some) for part, some in zip(own, joined, strict=True)))
+        joined = [np.concatenate([rows[u][p] for u in stages], axis=1) for p in range(len(unit_parts))]
+        factors.append(tuple(_of_slots(part, some) for part, some in zip(unit_parts, joined, strict=True)))
     return tuple(changed), PairFactors(
         tuple(factors), _between(units, [some.shape[1] for some in found], links)
     )

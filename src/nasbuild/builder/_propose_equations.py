@@ -34,6 +34,13 @@ class ProposedEquation:
         The best by the equation along the front.
     prediction, std
         y' of each target for ``architecture`` and its standard deviation, (targets,).
+
+    Examples
+    --------
+    >>> from nasbuild.builder import propose_equations
+    >>> names, equations = propose_equations(fit, 3)
+    >>> names, [equation.prediction.shape for equation in equations]
+    (('acc', 'macs'), [(2,), (2,), (2,)])
     """
 
     text: str
@@ -69,6 +76,13 @@ def propose_equations(
     NasbuildError
         If ``n`` is below 1, there are fewer than two targets, a name is not valid in an equation, or
         no equation builds within the bounds.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import propose_equations
+    >>> names, equations = propose_equations(fit, 3)
+    >>> names, len(equations), "acc" in equations[0].text
+    (('acc', 'macs'), 3, True)
     """
     require_positive("the number of equations", n)
     front = front_by_score(fit, max(_MIN_POOL, _POOL_PER_EQUATION * n), targets=targets)

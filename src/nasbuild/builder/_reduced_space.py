@@ -31,6 +31,13 @@ def reduce_space(
     ------
     NasbuildError
         If ``k`` is below 1, there is no target, or the targets are of different spaces.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import reduce_space
+    >>> reduced = reduce_space([acc], k=5)
+    >>> [len(stage.modules) for stage in reduced.stages]
+    [5, 5, 5]
     """
     if not target_fit:
         raise NasbuildError("shrinking a space needs a fitted target", todo="name a target")
@@ -69,6 +76,13 @@ class FrontCoverage:
     modules
         Share of their modules, counted once per stage, that the space contains. A search can
         recombine these.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import front_coverage, reduce_space
+    >>> coverage = front_coverage(reduce_space([fit["acc"], fit["macs"]], k=6), fit)
+    >>> coverage.front >= coverage.whole, 0 < coverage.modules <= 1
+    (True, True)
     """
 
     front: int
@@ -81,12 +95,22 @@ def front_coverage(reduced: Space, fit: Fit, targets: Sequence[str] = ()) -> Fro
 
     Parameters
     ----------
+    reduced
+        A space whose stages list their modules, as of `reduce_space`. A stage without a list counts as
+        containing none.
     targets
         Names of the targets of the front; all of the fit if empty.
 
     Returns
     -------
     None if no row has the labels of all targets.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import front_coverage, reduce_space
+    >>> coverage = front_coverage(reduce_space([acc], k=12), fit)
+    >>> coverage.whole == coverage.front, coverage.modules  # a stage has no more than 12 modules
+    (True, 1.0)
     """
     target_fit = [fit.of(name) for name in targets] if targets else list(fit.targets)
     rows, values = common_labels(fit, [one.target.name for one in target_fit])

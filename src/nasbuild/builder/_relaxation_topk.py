@@ -8,16 +8,12 @@ from typing import Any
 import numpy as np
 
 from nasbuild.builder._beam_search import LISTED, beam_search, best_predicted_picks
-from nasbuild.builder._bounded_topk import (
-    Problem,
-    TopK,
-    bounded_topk,
-    enumerate_gap,
-    integer_program,
-    price_bounds,
-)
+from nasbuild.builder._bounded_topk import TopK, bounded_topk, enumerate_gap
 from nasbuild.builder._chain_dp import Chain
 from nasbuild.builder._chain_relaxation import as_chain
+from nasbuild.builder._dual_prices import price_bounds
+from nasbuild.builder._integer_program import integer_program
+from nasbuild.builder._knapsack_problem import Problem
 from nasbuild.builder._pair_relaxation import has_no_pairs, relaxed_problem, slot_problem
 from nasbuild.builder._pairwise_prediction import PairwisePrediction
 
@@ -175,12 +171,12 @@ def _around(predicted: PairwisePrediction, sign: int, picks: np.ndarray, width: 
 
 def _linearised_at(predicted: PairwisePrediction, sign: int, pick: np.ndarray) -> Problem:
     """The problem of sums over slots that is exact at a pick and at every swap of one of its options."""
-    one = pick[None]
-    values, spent = predicted.values(one)[0], predicted.costs_of(one)[0]
+    centre = pick[None]
+    values, spent = predicted.values(centre)[0], predicted.costs_of(centre)[0]
     scores, costs = [], []
     for slot in range(len(pick)):
-        swapped = predicted.swaps(one, slot)[0] - values
-        own = predicted.swap_costs(one, slot)[0] - spent
+        swapped = predicted.swaps(centre, slot)[0] - values
+        own = predicted.swap_costs(centre, slot)[0] - spent
         scores.append(sign * swapped[:, 0])
         costs.append(np.column_stack([own, *(s * swapped[:, t] for t, s, _ in predicted.on_targets)]))
     most = [*(predicted.upper - spent), *(m - s * values[t] for t, s, m in predicted.on_targets)]

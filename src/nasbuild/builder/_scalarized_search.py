@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from nasbuild.builder._part_grid import Limits
-from nasbuild.builder._part_tables import Part, StageSum, listed_part, table_modules
+from nasbuild.builder._part_tables import Part, listed_part, table_modules
 from nasbuild.builder._skyband import skyband
+from nasbuild.builder._slot_tables import StageSum
 from nasbuild.score import TargetFit
 from nasbuild.space import allowed_modules, module_key, neighbour_codes, sample_codes
 
@@ -52,13 +53,13 @@ def local_search_part(
             for c in candidates
             if (k := module_key(c)) not in seen and allowed_modules(within.stages[stage], c[None])[0]
         }
-        some = list(fresh.values())[: budget - len(seen)]
-        if some:
-            modules = [definition.decode(code) for code in some]
+        unseen = list(fresh.values())[: budget - len(seen)]
+        if unseen:
+            modules = [definition.decode(code) for code in unseen]
             score = [t.scorer.score_modules(stage, modules)[0] for t in targets]
-            spent = [cost.of_modules(stage, some) for cost in costs]
+            spent = [cost.of_modules(stage, unseen) for cost in costs]
             rows.append(np.column_stack([*score, *spent]))
-            for code in some:
+            for code in unseen:
                 seen[module_key(code)] = len(codes)
                 codes.append(code)
 

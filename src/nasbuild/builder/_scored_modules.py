@@ -21,6 +21,11 @@ class ScoredModules:
         For each stage, the codes of its modules, each (depth, features).
     scores
         For each stage, (modules, targets), in each target's unit and direction.
+
+    Examples
+    --------
+    >>> [len(codes) for codes in modules.codes], modules.scores[0].shape
+    ([12, 12, 12], (12, 1))
     """
 
     space: Space
@@ -28,14 +33,34 @@ class ScoredModules:
     scores: tuple[np.ndarray, ...]
 
     def module(self, stage: int, position: int) -> Module:
+        """A module of a stage, given by its position in ``codes``.
+
+        Examples
+        --------
+        >>> modules.module(0, 0)
+        (('mb_e6_k5',), ('mb_e6_k5',))
+        """
         return self.space.stages[stage].decode(self.codes[stage][position])
 
     def architecture(self, picks: Sequence[int]) -> Architecture:
-        """The architecture given by one position per stage."""
+        """The architecture given by one position per stage.
+
+        Examples
+        --------
+        >>> modules.architecture([0, 0, 0]).modules[0] == modules.module(0, 0)
+        True
+        """
         return Architecture(tuple(self.module(u, int(p)) for u, p in enumerate(picks)))
 
     def select(self, kept: Sequence[np.ndarray]) -> ScoredModules:
-        """Keeps only the given positions of each stage."""
+        """Keeps only the given positions of each stage.
+
+        Examples
+        --------
+        >>> top = modules.select([np.arange(3)] * 3)
+        >>> [len(codes) for codes in top.codes]
+        [3, 3, 3]
+        """
         return ScoredModules(
             self.space,
             tuple([own[i] for i in some] for own, some in zip(self.codes, kept, strict=True)),
@@ -60,7 +85,7 @@ def scored_modules(targets: Sequence[TargetFit], *, searched: bool = True) -> Sc
     scores: list[np.ndarray] = []
     for u in range(len(space.stages)):
         place: dict[tuple[int, bytes], int] = {}
-        own: list[np.ndarray] = []
+        stage_codes: list[np.ndarray] = []
         found = []
         if not searched and any(target_fit.stages[u].searched for target_fit in targets):
             codes.append([])
@@ -70,19 +95,19 @@ def scored_modules(targets: Sequence[TargetFit], *, searched: bool = True) -> Sc
             stage, rows = target_fit.stages[u], []
             for rank in target_fit.best(u):
                 code = stage.code(int(rank))
-                row = place.setdefault(module_key(code), len(own))
-                if row == len(own):
-                    own.append(code)
+                row = place.setdefault(module_key(code), len(stage_codes))
+                if row == len(stage_codes):
+                    stage_codes.append(code)
                 rows.append((row, stage.score[rank]))
             found.append(rows)
-        table = np.full((len(own), len(targets)), np.nan)
+        table = np.full((len(stage_codes), len(targets)), np.nan)
         for t, rows in enumerate(found):
             at, values = zip(*rows, strict=True)
             table[list(at), t] = values
             lacking = np.flatnonzero(np.isnan(table[:, t]))
             if len(lacking):
-                modules = [space.stages[u].decode(own[i]) for i in lacking]
+                modules = [space.stages[u].decode(stage_codes[i]) for i in lacking]
                 table[lacking, t] = targets[t].scorer.score_modules(u, modules)[0]
-        codes.append(own)
+        codes.append(stage_codes)
         scores.append(table)
     return ScoredModules(space, tuple(codes), tuple(scores))

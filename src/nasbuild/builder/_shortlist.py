@@ -31,6 +31,13 @@ class Shortlist:
     gap
         Upper bound on how much the best score may exceed the best on the shortlist, in the target's
         unit; infinite if nothing is known.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import build_shortlisted
+    >>> found = build_shortlisted(fit, "acc", 3)
+    >>> len(found.built), found.length, found.proven
+    (3, 30, True)
     """
 
     built: list[Built]
@@ -72,6 +79,13 @@ def build_shortlisted(
     ------
     NasbuildError
         As `build_within`.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import build_shortlisted
+    >>> found = build_shortlisted(fit, "acc", 3)
+    >>> [one.prediction for one in found.built] == sorted((b.prediction for b in found.built), reverse=True)
+    True
     """
     target_fit, length = fit.of(target), max(_FACTOR * n, _MIN_LENGTH)
     n_proven, gap = length, 0.0

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import product
+from itertools import islice, product
 from math import prod
 
 import numpy as np
 
 from nasbuild.score import Scorer
-from nasbuild.space import Space, Stage
+from nasbuild.space import UNSET, Space, Stage, completions
 from nasbuild.table import UnseenChoice, modules_with_unseen
 
 _MAX_LAYERS = 4096  # possible layers at a place
@@ -38,6 +38,8 @@ class Shape:
         """Codes of modules, (picks, depth, features), from picks of one option per place, (picks, places)."""
         layers = [own[picks[:, place]] for place, own in enumerate(self.options)]
         ends = [np.broadcast_to(row, (len(picks), len(row))) for row in self.tail]
+        if not layers and not ends:
+            return np.zeros((len(picks), 0, self.tail.shape[1]), dtype=np.int16)
         return np.stack([*layers, *ends], axis=1).astype(np.int16)
 
     def picks(self, code: np.ndarray) -> np.ndarray | None:
@@ -67,9 +69,11 @@ def list_shapes(stage: int, scorers: Sequence[Scorer], definition: Stage | None 
     definition = scorers[0].space.stages[stage] if definition is None else definition
     merging = {scorer.has_equivalents for scorer in scorers}
     free = [f.name not in definition.shared for f in definition.features]
-    width = prod(size for size, own in zip(definition.sizes, free, strict=True) if own)
-    shared = prod(size for size, own in zip(definition.sizes, free, strict=True) if not own)
-    if definition.modules is not None or width > _MAX_LAYERS or len(merging) > 1:
+    if definition.modules is not None or len(merging) > 1:
+        return None
+    width = _width(definition, free)
+    shared = prod(len(f.present) for f, own in zip(definition.features, free, strict=True) if not own)
+    if width > _MAX_LAYERS:
         return None
     if shared * max(definition.depths) > _MAX_SHAPES:
         return None
@@ -77,12 +81,16 @@ def list_shapes(stage: int, scorers: Sequence[Scorer], definition: Stage | None 
     if merging == {True} and any(limit.layer is not None for limit in definition.limits):
         return None
     found = []
+    if 0 in definition.depths:
+        found.append(Shape(stage, (), np.zeros((0, len(free)), dtype=np.int16)))
     for common in product(
         *([-1] if own else range(s) for s, own in zip(definition.sizes, free, strict=True))
     ):
         layers = _layers(definition, common)
+        if not len(layers):
+            continue
         if merging == {False}:
-            found += [Shape(stage, (layers,) * d, layers[:0]) for d in definition.depths]
+            found += [Shape(stage, (layers,) * d, layers[:0]) for d in definition.depths if d]
         else:
             found += _merged(definition, stage, layers, scorers)
     return [one for shape in found if (one := _within_limits(shape, definition)) is not None]
@@ -95,18 +103,18 @@ def _within_limits(shape: Shape, definition: Stage) -> Shape | None:
         return shape if depth in definition.depths else None
     options = []
     for place in range(depth):
-        own = (
+        layers = (
             shape.options[place]
             if place < len(shape.options)
             else shape.tail[place - len(shape.options)][None]
         )
-        kept = np.ones(len(own), dtype=bool)
+        kept = np.ones(len(layers), dtype=bool)
         for position, feature in enumerate(definition.features):
             layer = None if feature.name in definition.shared else place
-            kept &= np.isin(own[:, position], definition.allowed(layer, position))
+            kept &= np.isin(layers[:, position], definition.allowed(layer, position))
         if not kept.any():
             return None
-        options.append(own[kept])
+        options.append(layers[kept])
     return replace(shape, options=tuple(options[: len(shape.options)]))
 
 
@@ -129,9 +137,27 @@ def without_unseen(shapes: Sequence[Shape], space: Space, unseen: Sequence[Unsee
 
 
 def _layers(definition: Stage, common: tuple[int, ...]) -> np.ndarray:
-    """Codes of all layers with these shared choices, (layers, features); -1 means a free choice."""
+    """Codes of all layers with these shared choices, (layers, features); -1 means a free choice.
+
+    Empty if features that exist only with others have such choices that no layer has all of them.
+    """
+    if definition.conditional:
+        rows = [row for row in completions(definition, common) if _agrees(row, common)]
+        return np.array(rows, dtype=np.int16).reshape(-1, len(definition.features))
     choices = [range(s) if c < 0 else [c] for s, c in zip(definition.sizes, common, strict=True)]
     return np.array(list(product(*choices)), dtype=np.int16).reshape(-1, len(definition.features))
+
+
+def _agrees(row: Sequence[int], common: Sequence[int]) -> bool:
+    return all(c in (UNSET, code) for code, c in zip(row, common, strict=True))
+
+
+def _width(definition: Stage, free: Sequence[bool]) -> int:
+    """Number of layers with the same shared choices, at most; more than `_MAX_LAYERS` are not counted."""
+    if not definition.conditional:
+        return prod(size for size, own in zip(definition.sizes, free, strict=True) if own)
+    start = [UNSET] * len(free)
+    return sum(1 for _ in islice(completions(definition, start), _MAX_LAYERS + 1))
 
 
 def _merged(definition: Stage, stage: int, layers: np.ndarray, scorers: Sequence[Scorer]) -> Iterator[Shape]:

@@ -34,6 +34,13 @@ def propose(target_fit: TargetFit, n: int) -> list[Built]:
     ------
     NasbuildError
         If ``n`` is below 1.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import propose
+    >>> found = propose(acc, 4)
+    >>> len(found), {one.architecture for one in found} & set(table.architectures)
+    (4, set())
     """
     require_positive("the number of architectures", n)
     target_fit = replace(target_fit, unseen=True)

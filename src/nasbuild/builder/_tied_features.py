@@ -17,10 +17,10 @@ _TODO = "hold some of them with --fix, or write the tied stages as one stage wit
 
 
 def fits_per_tie(fit: Fit, *, together: bool = True) -> list[Fit]:
-    """Returns one restrict_fit fit for every choice of the tied features that can't be chosen together.
+    """Returns one restricted fit for every choice of the tied features that can't be chosen together.
 
     The best architecture over all returned fits is the best of the space. If all ties can be kept by
-    choosing stages together (`units_of`), the fit itself is returned.
+    choosing stages together, the fit itself is returned.
 
     Parameters
     ----------
@@ -31,6 +31,12 @@ def fits_per_tie(fit: Fit, *, together: bool = True) -> list[Fit]:
     ------
     NasbuildError
         If there are more than 64 combinations of choices.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import fits_per_tie
+    >>> [one is fit for one in fits_per_tie(fit)]  # this space has no ties
+    [True]
     """
     space = fit.targets[0].within or fit.space
     if not space.tied:

@@ -58,12 +58,12 @@ def units_of(space: Space, codes: Sequence[Sequence[np.ndarray]]) -> list[Unit]:
     if not space.tied:
         return [Unit((u,)) for u in range(len(space.stages))]
     found = []
-    for one in space.tied_stages:
-        if binds(one) and listable(one) and all(len(codes[u]) for u in one.stages):
-            variants = [_picks(way, [codes[u] for u in one.stages]) for way in one.variants]
-            found.append(Unit(one.stages, np.concatenate(variants)))
+    for tied in space.tied_stages:
+        if binds(tied) and listable(tied) and all(len(codes[u]) for u in tied.stages):
+            variants = [_picks(way, [codes[u] for u in tied.stages]) for way in tied.variants]
+            found.append(Unit(tied.stages, np.concatenate(variants)))
         else:
-            found += [Unit((u,)) for u in one.stages]
+            found += [Unit((u,)) for u in tied.stages]
     return sorted(found, key=lambda unit: unit.stages)
 
 

@@ -28,6 +28,13 @@ class Built:
         `SELECTION_STD_FACTOR` times that of `Scorer.predict`, to allow for selection bias.
     extrapolates
         Whether the prediction extrapolates beyond the table (`Scorer.predict_and_flag`).
+
+    Examples
+    --------
+    >>> from nasbuild.builder import build
+    >>> [best] = build(acc, 1)
+    >>> bool(abs(sum(best.shares) - best.score) < 1e-9), best.std > 0
+    (True, True)
     """
 
     architecture: Architecture
@@ -54,6 +61,15 @@ def build(target_fit: TargetFit, n: int, *, k: int | None = None) -> list[Built]
     ------
     NasbuildError
         If ``n`` or ``k`` is below 1, or no architecture that was tried keeps the ties of the space.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import build
+    >>> found = build(acc, 3)
+    >>> len(found), found[0].score >= found[1].score >= found[2].score
+    (3, True)
+    >>> found[0].architecture == modules.architecture([0, 0, 0])
+    True
     """
     require_positive("the number of architectures", n)
     if k is not None:
@@ -92,6 +108,13 @@ def best_by_prediction(target_fit: TargetFit, built: Sequence[Built], n: int) ->
     """Returns the ``n`` built architectures with the best prediction y', best first.
 
     Unlike the summed score, y' includes interactions between stages.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import best_by_prediction, build
+    >>> found = best_by_prediction(acc, build(acc, 20), 3)
+    >>> [one.prediction for one in found] == sorted((one.prediction for one in found), reverse=True)
+    True
     """
     return sorted(built, key=lambda one: -target_fit.target.sign * one.prediction)[:n]
 
@@ -103,6 +126,13 @@ def describe(target_fit: TargetFit, architectures: Sequence[Architecture]) -> li
     ------
     NasbuildError
         If an architecture breaks a tie of the space.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import describe
+    >>> [known] = describe(acc, [table.architectures[0]])
+    >>> len(known.shares), known.extrapolates
+    (3, False)
     """
     shares = target_fit.scorer.shares(architectures)
     found = [
@@ -126,6 +156,12 @@ def count_buildable(target_fit: TargetFit) -> int:
 
     It is smaller than the space if a stage was searched instead of listed, if different
     architectures make the same network, or if no labelled row has some choice.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import count_buildable
+    >>> count_buildable(acc)
+    1728
     """
     unseen = target_fit.trust.unseen and not target_fit.unseen
     if (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -14,12 +15,13 @@ from nasbuild.builder._bound_names import (
     resolve_name,
     resolve_names,
 )
-from nasbuild.builder._bounded_topk import Problem, bounded_topk
+from nasbuild.builder._bounded_topk import bounded_topk
 from nasbuild.builder._bounds import Bound
 from nasbuild.builder._infeasible import nothing_within, nothing_within_layerwise
+from nasbuild.builder._knapsack_problem import Problem
 from nasbuild.builder._layerwise import is_layerwise, layerwise_space
 from nasbuild.builder._layerwise_topk import layerwise_topk
-from nasbuild.builder._opaque_costs import build_checked, has_opaque_costs
+from nasbuild.builder._opaque_costs import build_if_opaque
 from nasbuild.builder._scored_modules import scored_modules
 from nasbuild.builder._topk import Built, describe, require_positive
 from nasbuild.score import Fit, TargetFit
@@ -41,6 +43,13 @@ class BoundedBuild:
     gap
         Upper bound on how much the best score may exceed the first one's, in the target's unit;
         infinite if unknown, 0 if proven.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import build_within
+    >>> found = build_within(fit, "acc", 3, read_bounds(["layers <= 4"]))
+    >>> len(found.built), found.n_proven, found.gap
+    (3, 3, 0.0)
     """
 
     built: list[Built]
@@ -74,33 +83,38 @@ def build_within(
     Infeasible
         If nothing is within the bounds. The message names, for each bound, the nearest value that
         can be met while the others hold.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import build_within
+    >>> found = build_within(fit, "acc", 2, read_bounds(["layers <= 4"]))
+    >>> [sum(map(len, one.architecture)) for one in found.built]
+    [4, 4]
+    >>> build_within(fit, "acc", 1, read_bounds(["layers <= 2"]))
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.Infeasible: --where: nothing is within all bounds; loosen one of them: layers <= 3
     """
     require_positive("the number of architectures", n)
     require_positive("the number of stages that differ", apart)
     first = fit.of(target)
     exact, others = resolve_names(fit, first, [bound.name for bound in bounds])
     targets = [first, *others]
-    if has_opaque_costs(exact):
-        found = build_checked(
-            fit,
-            exact,
-            bounds,
-            n,
-            lambda costs, limits, count: _within_sums(fit, targets, count, costs, limits, apart).built,
-            lambda one: one.architecture,
-        )
-        found.sort(key=lambda one: -first.target.sign * one.score)
-        return BoundedBuild(found[:n], 0, np.inf)
-    return _within_sums(fit, targets, n, exact, bounds, apart)
+    build = partial(_within_sums, fit, targets, apart)
+    checked = build_if_opaque(fit, exact, bounds, n, build)
+    if checked is None:
+        return build(exact, bounds, n)
+    checked.sort(key=lambda built: -first.target.sign * built.score)
+    return BoundedBuild(checked[:n], 0, np.inf)
 
 
 def _within_sums(
     fit: Fit,
     targets: Sequence[TargetFit],
-    n: int,
+    apart: int,
     exact: Mapping[str, ExactCost],
     bounds: Sequence[Bound],
-    apart: int,
+    n: int,
 ) -> BoundedBuild:
     """`build_within` where every cost is a sum over stages and pairs of stages."""
     first = targets[0]
@@ -125,7 +139,14 @@ def _within_sums(
 
 
 def predicted_bound_names(fit: Fit, bounds: Sequence[Bound]) -> list[str]:
-    """Names of bounded targets, which are predicted instead of known exactly, each once."""
+    """Names of bounded targets, which are predicted instead of known exactly, each once.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import predicted_bound_names
+    >>> predicted_bound_names(fit, read_bounds(["acc >= 90", "layers <= 4"]))
+    ['acc']
+    """
     names = dict.fromkeys(bound.name for bound in bounds)
     return [name for name in names if isinstance(resolve_name(fit, name), TargetFit)]
 
@@ -144,6 +165,13 @@ def expected_values(
     ------
     NasbuildError
         If the name is neither an exact cost nor a target of the fit.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import expected_values
+    >>> value, std = expected_values(fit, "layers", table.architectures[:3])
+    >>> value.tolist(), std.tolist()
+    ([3.0, 5.0, 4.0], [0.0, 0.0, 0.0])
     """
     found = resolve_name(fit, name)
     if isinstance(found, TargetFit):
@@ -155,6 +183,12 @@ def within_bounds(fit: Fit, architectures: Sequence[Architecture], bounds: Seque
     """Whether architectures are within bounds, (architectures,) bool.
 
     Targets count by their prediction y', exact costs by their value. Unknown values are not within.
+
+    Examples
+    --------
+    >>> from nasbuild.builder import within_bounds
+    >>> within_bounds(fit, table.architectures[:3], read_bounds(["layers <= 3"])).tolist()
+    [True, False, False]
     """
     inside = np.ones(len(architectures), dtype=bool)
     for bound in bounds if len(architectures) else ():

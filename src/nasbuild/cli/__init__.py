@@ -18,8 +18,11 @@ from nasbuild.cli import (
     _fit_outputs,
     _graph_commands,
     _import,
+    _init,
     _optimize,
+    _sample_data,
     _search,
+    _template,
 )
 from nasbuild.cli._examples import examples
 from nasbuild.cli._output import begin, restoring_stdout
@@ -34,6 +37,9 @@ app = typer.Typer(
 )
 for command in (
     _demo.demo,
+    _sample_data.sample_data,
+    _init.init,
+    _template.template,
     _check.check,
     _fit.fit,
     _fit.explain,
@@ -49,7 +55,8 @@ for command in (
     _fit_outputs.report,
     _bench.bench,
 ):
-    app.command(epilog=examples(command.__name__))(command)
+    name = command.__name__.replace("_", "-")
+    app.command(name, epilog=examples(name))(command)
 # `import` is a keyword of Python and can't be a function's name.
 app.command("import", epilog=examples("import"))(_import.import_networks)
 

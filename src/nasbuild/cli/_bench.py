@@ -83,12 +83,12 @@ def bench(
     )
 
 
-def _folder(given: Path | None) -> Path:
+def _folder(option: Path | None) -> Path:
     """Returns the folder of the tables: as given, else from the environment, else the default."""
     from nasbuild.errors import NasbuildError
 
-    if given is not None:
-        places = [given]
+    if option is not None:
+        places = [option]
     elif os.environ.get("NASBUILD_DATA"):
         places = [Path(os.environ["NASBUILD_DATA"])]
     else:

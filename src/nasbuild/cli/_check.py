@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbuild.cli._inputs import only_graphs, read, required_space, space_with
+from nasbuild.cli._inputs import only_graphs, read, space_with
 from nasbuild.cli._options import (
     CostsOption,
     GraphsOption,
@@ -17,9 +17,10 @@ from nasbuild.cli._options import (
     SpaceOrGraphsOption,
 )
 from nasbuild.cli._output import Output, number
+from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
-    from nasbuild.space import Space
+    from nasbuild.space import Feature, Space
     from nasbuild.table import Table
 
 
@@ -49,10 +50,16 @@ def check(
     if graphs is not None:
         check_graphs(out, only_graphs(graphs, space, merge), data)
         return
-    space = required_space(space)
-    definition = space_with(space, costs)
     table = read(space, data, merge, skip_bad, costs) if data else None
-    definition = table.space if table else merge_stages(definition, merge) if merge else definition
+    if table is not None:
+        definition = table.space
+    elif space is None:
+        raise NasbuildError(
+            "there is nothing to check", todo="give --space, --data, or --graphs for networks"
+        )
+    else:
+        definition = space_with(space, costs)
+        definition = merge_stages(definition, merge) if merge else definition
     total = count_architectures(definition)
     size = (
         f"{total:,} architectures (about {float(total):.1e})"
@@ -60,24 +67,16 @@ def check(
         else f"{format_count(total)} architectures"
     )
     out.line(f"space {definition.name}: {size}")
-    stages = [
-        {
-            "stage": stage.name,
-            "depths": list(stage.depths),
-            "modules": json_count(count_modules(stage)),
-            "modules_log10": count_log10(count_modules(stage)),
-            "listed": stage.modules is not None,
-            "features": {f.name: list(f.choices) for f in stage.features},
-            "shared": sorted(stage.shared),
-        }
-        for stage in definition.stages
-    ]
+    stages = stage_records(definition)
     rows = [
         [
             s["stage"],
             _few(s["depths"]),
             format_count(count_modules(stage)) + (" listed" if s["listed"] else ""),
-            "; ".join(f"{n}{'*' if n in s['shared'] else ''} {_few(c)}" for n, c in s["features"].items()),
+            "; ".join(
+                f"{n}{'*' if n in s['shared'] else ''} {_choices(stage.feature(n), c)}{_condition(stage.feature(n))}"
+                for n, c in s["features"].items()
+            ),
         ]
         for s, stage in zip(stages, definition.stages, strict=True)
     ]
@@ -97,12 +96,45 @@ def check(
     out.json(result)
 
 
+def stage_records(space: Space) -> list[dict[str, Any]]:
+    """Returns the stages of a space as in JSON output."""
+    from nasbuild.space import count_log10, count_modules, json_count, plain_choice
+
+    return [
+        {
+            "stage": stage.name,
+            "depths": list(stage.depths),
+            "modules": json_count(count_modules(stage)),
+            "modules_log10": count_log10(count_modules(stage)),
+            "listed": stage.modules is not None,
+            "features": {f.name: [plain_choice(c) for c in f.shown] for f in stage.features},
+            "shared": sorted(stage.shared),
+        }
+        for stage in space.stages
+    ]
+
+
 def _few(values: Sequence[object], most: int = 40) -> str:
     """Joins values; omits those in the middle where there are more than ``most``."""
     texts = [str(value) for value in values]
     if len(texts) > most:
         texts = [*texts[: most // 2], f"... {len(texts) - most:,} more ...", *texts[-most // 2 :]]
     return " ".join(texts)
+
+
+def _choices(feature: Feature, shown: Sequence[object]) -> str:
+    """The choices of a feature, or its range."""
+    from nasbuild.space import choice_text
+
+    if feature.range is not None:
+        return feature.range.text
+    return _few(shown if feature.uniform else [choice_text(feature, c) for c in shown])
+
+
+def _condition(feature: Feature) -> str:
+    """With what a feature exists, such as `` (with op conv)``; empty if it always does."""
+    parts = [f"{name} {_few(choices)}" for name, choices in feature.when]
+    return f" (with {' and '.join(parts)})" if parts else ""
 
 
 def _cost_rows(space: Space, table: Table | None) -> list[dict[str, Any]]:
@@ -112,12 +144,16 @@ def _cost_rows(space: Space, table: Table | None) -> list[dict[str, Any]]:
     found = {} if table is None else {one.cost: one for one in cost_differences(table)}
     rows = []
     for name, cost in space.costs.items():
-        one = found.get(name)
+        difference = found.get(name)
         row: dict[str, Any] = {"cost": name, "unit": cost.unit, "function": cost.function}
-        if one is not None:
-            row |= {"compared": one.n_compared, "differ": one.n_different, "largest_difference": one.largest}
-            if one.first is not None:
-                first, declared, in_table = one.first
+        if difference is not None:
+            row |= {
+                "compared": difference.n_compared,
+                "differ": difference.n_different,
+                "largest_difference": difference.largest,
+            }
+            if difference.first is not None:
+                first, declared, in_table = difference.first
                 row["first"] = {"id": first, "declared": declared, "table": in_table}
         rows.append(row)
     return rows

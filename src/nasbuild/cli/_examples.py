@@ -4,6 +4,15 @@ from __future__ import annotations
 
 _EXAMPLES: dict[str, tuple[str, ...]] = {
     "demo": ("nasbuild demo --out demo",),
+    "sample-data": ("nasbuild sample-data --out runs.csv",),
+    "init": (
+        "nasbuild init runs.csv",
+        "nasbuild init sqlite:///study.db --yes --out space.yaml",
+    ),
+    "template": (
+        "nasbuild template --space space.yaml --n 20 --out table.csv",
+        "nasbuild template --space S --near base --data D --changes 1..4 --out T",
+    ),
     "check": ("nasbuild check --space space.yaml --data archs.jsonl",),
     "fit": (
         "nasbuild fit --space space.yaml --data archs.csv --target acc --out my-fit",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from nasbuild.cli._inputs import only_graphs, read, required_space
+from nasbuild.cli._inputs import only_graphs, read
 from nasbuild.cli._options import (
     CostsOption,
     DataOption,
@@ -103,10 +103,9 @@ def fit(
             overwrite=overwrite,
         )
         return
-    space = required_space(space)
     chosen = _recipe(recipe_name, convolution=convolution, epochs=epochs)
     ensure_free(out_folder, overwrite=overwrite)
-    table = read(space, data, merge, skip_bad, costs)
+    table = read(space, data, merge, skip_bad, costs, target)
     if ids is not None:
         table = _only(table, ids)
     with out.progress() as progress:
@@ -174,20 +173,20 @@ def _recipe(name: str, **settings: Any) -> AnyRecipe:
     """Returns the named recipe with the given settings, which only neural networks have."""
     from nasbuild.predictor import Convolution, recipe, recipe_kind
 
-    given = {key: value for key, value in settings.items() if value is not None}
-    if given and recipe_kind(recipe(name)) != "network":
+    options = {key: value for key, value in settings.items() if value is not None}
+    if options and recipe_kind(recipe(name)) != "network":
         raise NasbuildError(
             f"recipe {name!r} fits no neural network",
-            where=f"--{next(iter(given))}",
+            where=f"--{next(iter(options))}",
             todo="leave the option out, or use --recipe paper or mse",
         )
-    if given.get("convolution", "gatv2") not in get_args(Convolution):
+    if options.get("convolution", "gatv2") not in get_args(Convolution):
         raise NasbuildError(
-            f"{given['convolution']!r} is not a convolution",
+            f"{options['convolution']!r} is not a convolution",
             where="--convolution",
             allowed=get_args(Convolution),
         )
-    return recipe(name, **given)
+    return recipe(name, **options)
 
 
 def _only(table: Table, ids: Path) -> Table:

@@ -80,13 +80,13 @@ def predict(
     check_output(out_file, ROWS, "predictions")
     loaded = load_fit(fit)
     in_space = loaded.kind == "space"
-    given, needed, other = (archs, "--archs", graphs) if in_space else (graphs, "--graphs", archs)
-    if given is None or other is not None:
+    networks_file, needed, other = (archs, "--archs", graphs) if in_space else (graphs, "--graphs", archs)
+    if networks_file is None or other is not None:
         raise FitError(f"predictions of this fit need {needed}", where=str(fit), todo=f"give {needed} FILE")
     if loaded.kind == "space":
-        rows, notes = _predicted(loaded, given, target)
+        rows, notes = _predicted(loaded, networks_file, target)
     else:
-        rows, notes = predicted_networks(loaded, given, target)
+        rows, notes = predicted_networks(loaded, networks_file, target)
     write_records(rows, out_file)
     for note in notes:
         out.line(f"note: {note}", "yellow")
@@ -154,8 +154,8 @@ def shrink(
     ]
     chosen = [fit.of(name) for fit, own in zip(loaded, wanted, strict=True) for name in own]
     along: list[Architecture] = []
-    for fit, own in zip(loaded, wanted, strict=True) if front else ():
-        along += build_front(fit, front or 1, targets=own).architectures
+    for fit, targets in zip(loaded, wanted, strict=True) if front else ():
+        along += build_front(fit, front or 1, targets=targets).architectures
     most = k if k is not None else 0 if front else 25
     full, reduced = chosen[0].scorer.space, reduce_space(chosen, most, architectures=along)
     save_space(reduced, out_file)
@@ -167,12 +167,12 @@ def shrink(
     before, after = count_architectures(full), count_architectures(reduced)
     out.line(f"reduced {format_count(before)} architectures to {format_count(after)}; written to {out_file}")
     coverage: list[dict[str, Any]] = []
-    for fit, own in zip(loaded, wanted, strict=True):
-        held = front_coverage(reduced, fit, own) if own else None
+    for fit, targets in zip(loaded, wanted, strict=True):
+        held = front_coverage(reduced, fit, targets) if targets else None
         if held is not None:
             coverage.append(
                 {
-                    "targets": own,
+                    "targets": targets,
                     "front": held.front,
                     "covered": held.whole,
                     "module_share": held.modules,
@@ -180,7 +180,7 @@ def shrink(
             )
             out.line(
                 f"the reduced space has {held.whole:,} of {held.front:,} architectures of the labelled front of "
-                f"{' and '.join(own)}, and {100 * held.modules:.0f} % of their modules"
+                f"{' and '.join(targets)}, and {100 * held.modules:.0f} % of their modules"
             )
     out.json(
         {

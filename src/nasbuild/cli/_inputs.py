@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,15 +14,6 @@ if TYPE_CHECKING:
     from nasbuild.table import Table
 
 
-def required_space(space: str | None) -> str:
-    """Returns the space, which must be given."""
-    if space is None:
-        raise NasbuildError(
-            "there is no space", todo="give --space, or --graphs for networks without a space"
-        )
-    return space
-
-
 def only_graphs(graphs: Path, space: str | None, merge: str | None) -> Path:
     """Returns the graphs, which exclude a space."""
     if space is not None or merge is not None:
@@ -29,14 +21,26 @@ def only_graphs(graphs: Path, space: str | None, merge: str | None) -> Path:
     return graphs
 
 
-def read(space: str, data: str, merge: str | None, skip_bad: bool, costs: str | None = None) -> Table:
+def read(
+    space: str | None,
+    data: str,
+    merge: str | None,
+    skip_bad: bool,
+    costs: str | None = None,
+    targets: Sequence[str] = (),
+) -> Table:
     """Returns the table of ``--space``, ``--costs``, ``--data``, ``--merge`` and ``--skip-bad``.
 
-    Space and data may each be a fit folder, which stands for the space and the rows of that fit.
+    Space and data may each be a fit folder, which stands for the space and the rows of that fit. Without a
+    space it is that of the fit, or inferred from the table.
     """
-    from nasbuild.table import merge_table, read_table
+    from nasbuild.table import add_costs, merge_table, read_table
 
-    if is_fit(data):
+    space = data if space is None and is_fit(data) else space
+    if space is None:
+        table = read_table(data, skip_bad=skip_bad, metrics=list(targets))
+        table = replace(table, space=add_costs(table.space, costs)) if costs else table
+    elif is_fit(data):
         table = _of_fit(data, space_with(space, costs))
     else:
         table = read_table(data, space_with(space, costs), skip_bad=skip_bad)

@@ -57,10 +57,30 @@ class Stage(_Record):
     modules_log10: float
     listed: bool
     """Whether the space lists the modules of the stage, as a reduced space does."""
-    features: dict[str, list[bool | int | float | str]]
+    features: dict[str, list[bool | int | float | str | list[Any] | None]]
     """Choices of each feature."""
     shared: list[str]
     """Features whose choice all layers share."""
+
+
+class InferredMetric(_Record):
+    """A metric with the direction that its name or its study says."""
+
+    direction: str
+    """maximize or minimize."""
+    unit: str
+
+
+class ReadingQuestion(_Record):
+    """A question on what a table means."""
+
+    key: str
+    text: str
+    options: dict[str, str]
+    """Text of each possible answer, the likeliest first."""
+    answer: str
+    given: bool
+    """Whether the answer was given; otherwise it was assumed."""
 
 
 class CostComparison(_Record):

@@ -19,9 +19,11 @@ from nasbuild.cli._json_records import (
     FrontCoverage,
     GraphTarget,
     ImportedNetwork,
+    InferredMetric,
     LiveChoice,
     OperationDifference,
     RacedArchitecture,
+    ReadingQuestion,
     RoundResult,
     SpaceTarget,
     Stage,
@@ -57,6 +59,44 @@ class CheckOutput(_Output):
     """Nodes whose multiply-accumulates are unknown, by operation."""
     metrics: dict[str, Any] = {}
     """Metrics of the networks."""
+
+
+class SampleDataOutput(_Output):
+    """The sample table."""
+
+    command: Literal["sample-data"]
+    out: str
+    """The file that was written."""
+    rows: int
+    """Number of rows in it."""
+
+
+class InitOutput(_Output):
+    """The space that was inferred from a table."""
+
+    command: Literal["init"]
+    out: str
+    """The space that was written."""
+    rows: int
+    """Number of rows of the table."""
+    stages: list[Stage]
+    metrics: dict[str, InferredMetric]
+    questions: list[ReadingQuestion]
+    """Where several readings of the table are possible."""
+    notes: list[str]
+    """What was left out, and what a space cannot say."""
+
+
+class TemplateOutput(_Output):
+    """The table to fill in."""
+
+    command: Literal["template"]
+    out: str
+    """The file that was written."""
+    rows: int
+    """Number of rows in it."""
+    pairs: int
+    """Number of different pairs of choices or depths that occur together."""
 
 
 class FitOutput(_Output):
@@ -265,7 +305,7 @@ class DemoOutput(_Output):
 
 
 CommandOutput = Annotated[
-    CheckOutput | FitOutput | ExplainOutput | CompareOutput | ModulesOutput | PredictOutput | BuildOutput | EquationsOutput
+    CheckOutput | SampleDataOutput | InitOutput | TemplateOutput | FitOutput | ExplainOutput | CompareOutput | ModulesOutput | PredictOutput | BuildOutput | EquationsOutput
     | ShrinkOutput | SearchOutput | EvaluateOutput | OptimizeOutput | ReportOutput | BenchOutput | ImportOutput | DemoOutput,
     Field(discriminator="command"),
 ]  # fmt: skip

@@ -110,17 +110,17 @@ def _spread(one: LiveChoice) -> str:
     return f"{number(one.loss)} ± {number(one.error)}"
 
 
-def _seen(one: LiveChoice) -> str:
-    n = len(one.measured)
-    return f"{number(sum(one.measured) / n)} ({n} training{'s' * (n > 1)})"
+def _seen(choice: LiveChoice) -> str:
+    n = len(choice.measured)
+    return f"{number(sum(choice.measured) / n)} ({n} training{'s' * (n > 1)})"
 
 
-def _row(one: LiveChoice) -> dict[str, Any]:
+def _row(choice: LiveChoice) -> dict[str, Any]:
     return {
-        "id": one.id,
-        "measured": list(one.measured),
-        "fresh_losses": list(one.afresh),
-        "loss": one.loss,
-        "label": one.label,
-        "rank": one.rank,
+        "id": choice.id,
+        "measured": list(choice.measured),
+        "fresh_losses": list(choice.afresh),
+        "loss": choice.loss,
+        "label": choice.label,
+        "rank": choice.rank,
     }

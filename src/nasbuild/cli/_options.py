@@ -18,7 +18,11 @@ def _positive(limit: float | None) -> float | None:
 
 SpaceOption = Annotated[str, typer.Option("--space", help="space.yaml, or the name of a built-in space")]
 SpaceOrGraphsOption = Annotated[
-    str | None, typer.Option("--space", help="space.yaml, or the name of a built-in space")
+    str | None,
+    typer.Option(
+        "--space",
+        help="space.yaml, or the name of a built-in space; default: inferred from --data, as nasbuild init does",
+    ),
 ]
 GraphsOption = Annotated[
     Path | None,
@@ -31,8 +35,8 @@ DataOption = Annotated[
     str,
     typer.Option(
         "--data",
-        help="table of evaluated architectures: .jsonl[.gz], .json, .csv[.gz], .tsv, .parquet, .yaml, - for JSON Lines on "
-        "standard input, or the name of a built-in table",
+        help="table of evaluated architectures: .jsonl[.gz], .json, .csv[.gz], .tsv, .xlsx, .parquet, .yaml, a storage of "
+        "Optuna (sqlite:///FILE, journal .log), - for JSON Lines on standard input, or the name of a built-in table",
     ),
 ]
 MergeOption = Annotated[

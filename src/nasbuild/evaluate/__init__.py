@@ -2,6 +2,13 @@
 
 This is the only room that runs networks. Importing it does not load torch; functions load it when they need it.
 ``nasbuild.evaluate(...)`` calls `nasbuild.api.evaluate`.
+
+The examples of this room start from
+
+>>> from nasbuild.evaluate import Result, Spec, Store
+>>> from nasbuild.space import load_space, sample
+>>> space = load_space("digits-macro")
+>>> first, second = sample(space, 2, 0)
 """
 
 from __future__ import annotations

@@ -18,7 +18,16 @@ _DRAIN_WAIT = 2.0  # seconds for its last output to arrive
 
 
 class EvaluationError(NasbuildError):
-    """A failed evaluation; the others go on."""
+    """A failed evaluation; the others go on.
+
+    Examples
+    --------
+    >>> from nasbuild.evaluate import EvaluationError
+    >>> from nasbuild.evaluate import load_evaluator
+    >>> [result] = load_evaluator("command:false", space).evaluate([first])
+    >>> result.reason
+    'ended with code 1: no error message'
+    """
 
 
 def check_command(command: str) -> None:

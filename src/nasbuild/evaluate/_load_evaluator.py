@@ -62,6 +62,7 @@ def load_evaluator(name: str, space: Space, *, seed: int = 0, limit: float | Non
 
     Examples
     --------
+    >>> from nasbuild.evaluate import load_evaluator
     >>> from nasbuild.space import load_space, sample
     >>> import numpy as np
     >>> space = load_space("digits-macro")

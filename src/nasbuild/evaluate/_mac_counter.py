@@ -54,6 +54,7 @@ def count_macs(module: nn.Module, inputs: Any) -> MacCount:
 
     Examples
     --------
+    >>> from nasbuild.evaluate import count_macs
     >>> import torch
     >>> count_macs(torch.nn.Linear(3, 16), torch.zeros(1, 3)).macs
     48

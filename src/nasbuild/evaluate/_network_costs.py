@@ -111,6 +111,7 @@ def count_parameters(module: nn.Module) -> int | None:
 
     Examples
     --------
+    >>> from nasbuild.evaluate import count_parameters
     >>> import torch
     >>> count_parameters(torch.nn.Linear(3, 16))
     64

@@ -35,6 +35,7 @@ class Networks:
 
     Examples
     --------
+    >>> from nasbuild.evaluate import Networks
     >>> from torch import nn
     >>> networks = Networks(lambda architecture: nn.Linear(3, 10), shape=(1, 3))
     >>> module, inputs = networks(None)
@@ -95,6 +96,9 @@ class Networks:
 def network_names() -> list[str]:
     """Names of all registered networks, sorted.
 
+    Examples
+    --------
+    >>> from nasbuild.evaluate import network_names
     >>> "digits" in network_names()
     True
     """
@@ -119,6 +123,7 @@ def load_networks(name: str, space: Space) -> Networks:
 
     Examples
     --------
+    >>> from nasbuild.evaluate import load_networks
     >>> from nasbuild.space import load_space
     >>> load_networks("digits", load_space("digits-macro")).shape
     (1, 1, 8, 8)

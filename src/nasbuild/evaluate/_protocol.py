@@ -53,15 +53,15 @@ class Evaluator:
 
     Examples
     --------
-    >>> from nasbuild.space import load_space, sample
-    >>> import numpy as np
+    >>> from nasbuild.evaluate import Evaluator
+    >>> from nasbuild.space import Metric
     >>> depth = Evaluator(
     ...     "depth",
     ...     {"depth": Metric("depth", "minimize", "layers")},
     ...     lambda architecture: {"depth": sum(len(module) for module in architecture)},
     ... )
-    >>> depth(sample(load_space("nas-bench-macro"), 2, np.random.default_rng(0)))
-    [{'depth': 8.0}, {'depth': 8.0}]
+    >>> depth([first, second])
+    [{'depth': 5.0}, {'depth': 6.0}]
     """
 
     name: str
@@ -78,7 +78,17 @@ class Evaluator:
         return [{**dict.fromkeys(self.metrics), **(r.metrics or {})} for r in self.evaluate(architectures)]
 
     def evaluate(self, architectures: Sequence[Architecture]) -> list[Result]:
-        """Result of each architecture, one by one or in sweeps. An exception becomes the reason of that failure."""
+        """Result of each architecture, one by one or in sweeps. An exception becomes the reason of that failure.
+
+        Examples
+        --------
+        >>> from nasbuild.evaluate import Evaluator
+        >>> from nasbuild.space import Metric
+        >>> depth = {"depth": Metric("depth", "minimize", "layers")}
+        >>> broken = Evaluator("broken", depth, lambda architecture: 1 / 0)
+        >>> broken.evaluate([first])[0].reason
+        'ZeroDivisionError: division by zero'
+        """
         if self.sweep is None:
             return [self._evaluate_one(architecture) for architecture in architectures]
         found: list[Result] = []
@@ -91,7 +101,14 @@ class Evaluator:
         return found
 
     def raw_results(self, architectures: Sequence[Architecture]) -> list[MetricValues | BaseException]:
-        """What the evaluator returned for each architecture, unparsed, or the exception that it raised."""
+        """What the evaluator returned for each architecture, unparsed, or the exception that it raised.
+
+        Examples
+        --------
+        >>> from nasbuild.evaluate import Evaluator
+        >>> Evaluator("broken", {}, lambda architecture: 1 / 0).raw_results([first])
+        [ZeroDivisionError('division by zero')]
+        """
         if self.sweep is None:
             return [self._measure(architecture) for architecture in architectures]
         size = self.sweep_size

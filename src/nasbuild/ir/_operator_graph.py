@@ -74,6 +74,16 @@ class OperatorGraph:
         Learnt numbers of the network; shared ones count once.
     notes
         Remarks on sizes and costs; not compared.
+
+    Examples
+    --------
+    >>> from torch import nn, zeros
+    >>> from nasbuild.ir import from_torch
+    >>> graph = from_torch(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU()), zeros(1, 3, 8, 8))
+    >>> graph.ops, graph.edges.tolist(), graph.output_shape[1, :4].tolist()
+    (['Input', 'Conv', 'Relu'], [[0, 1], [1, 2]], [1, 8, 6, 6])
+    >>> graph.total_parameters, graph.total_macs  # 3 · 3 · 3 · 8 weights and 8 biases; 216 · 6 · 6
+    (224, 7776)
     """
 
     name: str

@@ -32,6 +32,15 @@ class Subgraphs:
         A name of 32 hexadecimal digits for each distinct subgraph, the same in any set of graphs.
     roots
         For each distinct subgraph, one node that has it, numbered over all graphs.
+
+    Examples
+    --------
+    >>> from torch import nn, zeros
+    >>> from nasbuild.ir import from_torch, subgraphs
+    >>> graph = from_torch(nn.Sequential(nn.ReLU(), nn.Linear(4, 4), nn.ReLU()), zeros(1, 4))
+    >>> alone, with_operands = subgraphs([graph], 1)
+    >>> alone.codes.tolist(), with_operands.codes.tolist()  # both ReLU look the same alone
+    ([1, 2, 0, 2], [0, 3, 1, 2])
     """
 
     codes: np.ndarray

@@ -53,7 +53,9 @@ class Equation:
     names
         Metrics in the equation, in order of appearance.
 
-    >>> import numpy as np
+    Examples
+    --------
+    >>> from nasbuild.objective import parse_equation
     >>> equation = parse_equation("acc - 2 * latency")
     >>> equation({"acc": np.array([76.0, 74.0]), "latency": np.array([5.0, 3.0])})
     array([66., 68.])
@@ -107,6 +109,9 @@ def parse_equation(text: str) -> Equation:
     TargetError
         If the text is empty, is no equation, contains no metric, or uses something not allowed.
 
+    Examples
+    --------
+    >>> from nasbuild.objective import parse_equation
     >>> parse_equation("acc / log10(latency + 1)").names
     ('acc', 'latency')
     """

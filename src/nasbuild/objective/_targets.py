@@ -23,6 +23,13 @@ class Target:
     """What to optimise: a metric in its own direction, or an equation, which is maximised.
 
     Made by `parse_target`.
+
+    Examples
+    --------
+    >>> from nasbuild.objective import parse_target
+    >>> loss = parse_target("loss", table)
+    >>> loss.name, loss.sign, loss.unit, loss.limits
+    ('loss', -1, 'nats', (-inf, inf))
     """
 
     equation: Equation
@@ -68,6 +75,13 @@ class Labels:
         Ids of rows that lack a metric of the target.
     undefined
         Ids of rows for which the equation has no finite value.
+
+    Examples
+    --------
+    >>> from nasbuild.objective import labels, parse_target
+    >>> found = labels(parse_target("acc", table), table)
+    >>> found.values.shape, found.rows[:3].tolist(), found.missing
+    ((41,), [0, 1, 2], ())
     """
 
     target: Target
@@ -88,12 +102,18 @@ def parse_target(text: str, table: Table | GraphTable) -> Target:
     TargetError
         If the table has no such metric, the metric has no direction, or the equation is not valid.
 
-    >>> from nasbuild.table import load_builtin
-    >>> table = load_builtin("digits-macro")
+    Examples
+    --------
+    >>> from nasbuild.objective import parse_target
     >>> parse_target("loss", table).sign, parse_target("acc - loss", table).sign
     (-1, 1)
     """
     name = text.strip()
+    if name not in table.columns and isinstance(table, Table) and table.space.columns is not None:
+        # The user's own name of the column is the metric's, too.
+        own = (metric for metric, column in table.space.columns.metrics.items() if column == name)
+        name = text = next((metric for metric in own if metric in table.columns), text)
+        name = name.strip()
     if name in table.columns:
         # The name of a metric takes precedence over reading it as an equation (top-1).
         metric = table.metrics.get(name)
@@ -147,10 +167,12 @@ def labels(target: Target, table: Table | GraphTable, *, skip_bad: bool = False)
         If the table lacks a metric of the target, the equation is not finite for some row, all
         labels are equal, or fewer than three rows are usable.
 
-    >>> from nasbuild.table import load_builtin
-    >>> table = load_builtin("digits-macro")
-    >>> labels(parse_target("loss", table), table).values.shape
-    (1728,)
+    Examples
+    --------
+    >>> from nasbuild.objective import labels, parse_target
+    >>> found = labels(parse_target("acc / macs", table), table)
+    >>> found.values.shape, found.missing
+    ((41,), ())
     """
     _require_metrics(target.equation, table)
     columns = {name: table.columns[name] for name in target.equation.names}

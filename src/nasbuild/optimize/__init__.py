@@ -1,6 +1,23 @@
 """Room ``optimize``: the closed loop of evaluating, fitting and building, until the budget is spent.
 
 ``nasbuild.optimize(...)`` calls `nasbuild.api.optimize`.
+
+The examples of this room start from
+
+>>> from pathlib import Path
+>>> from nasbuild.evaluate import Result, Spec, Store
+>>> from nasbuild.optimize import LoopSettings, optimize
+>>> from nasbuild.predictor import recipe
+>>> from nasbuild.search import parse_goal
+>>> from nasbuild.space import load_space, sample
+>>> space = load_space("digits-macro")
+>>> first, second = sample(space, 2, 0)
+>>> spec = Spec("digits-macro", space)  # looks architectures up in the built-in table
+>>> goal = parse_goal(space, ["acc"], ["macs <= 200000"], space.metrics)
+>>> settings = LoopSettings(rounds=1, batch=8, race=4)
+>>> store = Store("runs.db", space, spec.name)
+>>> state = optimize(Path("loop"), spec, goal, settings, store, recipe=recipe("ridge"))
+>>> store.close()
 """
 
 from nasbuild._callable_room import make_callable

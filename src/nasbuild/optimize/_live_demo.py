@@ -41,6 +41,13 @@ class LiveChoice:
         Losses of fresh trainings with unused seeds, the same for all choices.
     label, rank
         Label in the shipped table, a mean over three other seeds, and its rank in the whole space.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import LiveChoice
+    >>> choice = LiveChoice("a", first, measured=(0.2,), afresh=(0.3, 0.5), label=0.4, rank=12)
+    >>> round(choice.loss, 3), round(choice.error, 3)
+    (0.4, 0.1)
     """
 
     id: str
@@ -72,6 +79,14 @@ class LossGap:
         NaN for a single training.
     trainings
         Number of fresh trainings of each choice.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import LossGap
+    >>> LossGap(mean=0.1, error=0.02, trainings=20).significant
+    True
+    >>> LossGap(mean=0.1, error=0.08, trainings=20).significant
+    False
     """
 
     mean: float
@@ -80,7 +95,16 @@ class LossGap:
 
     @classmethod
     def between(cls, one: LiveChoice, other: LiveChoice) -> LossGap:
-        """The difference of two choices, positive if ``one`` has the smaller loss."""
+        """The difference of two choices, positive if ``one`` has the smaller loss.
+
+        Examples
+        --------
+        >>> from nasbuild.optimize import LiveChoice, LossGap
+        >>> one = LiveChoice("a", first, (0.2,), afresh=(0.31, 0.29), label=0.3, rank=3)
+        >>> other = LiveChoice("b", second, (0.3,), afresh=(0.42, 0.38), label=0.4, rank=90)
+        >>> round(LossGap.between(one, other).mean, 3)
+        0.1
+        """
         differences = np.subtract(other.afresh, one.afresh)
         return cls(float(differences.mean()), _error(differences), len(differences))
 
@@ -109,6 +133,15 @@ class LiveResult:
         asked for.
     losses, random
         Measured losses of the loop, without its race, and of random search, in the order of evaluation.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import LiveChoice, LiveResult
+    >>> built = LiveChoice("a", first, (0.2,), afresh=(0.31, 0.29), label=0.3, rank=3)
+    >>> drawn = LiveChoice("b", second, (0.3,), afresh=(0.42, 0.38), label=0.4, rank=90)
+    >>> result = LiveResult(state, 60, built, drawn, None, losses=(0.2,), random=(0.3,))
+    >>> round(result.gap.mean, 3), result.gap.significant
+    (0.1, True)
     """
 
     state: LoopState
@@ -176,21 +209,21 @@ def live_demo(
     # The same first round as the loop, then random architectures.
     begun = state.evaluated.architectures[: settings.begin]
     more = sample(space, settings.total, np.random.default_rng(seed))
-    drawn = list(dict.fromkeys([*begun, *more]))[: settings.total]
+    sampled = list(dict.fromkeys([*begun, *more]))[: settings.total]
     random = evaluate_all(
         spec,
-        drawn,
+        sampled,
         store,
         executor=executor,
         progress=lambda done, total, _: progress("training random architectures", done, total, ""),
     )
-    own = dict(zip(state.evaluated.architectures, state.evaluated.values[:, 0].tolist(), strict=True))
+    loop_losses = dict(zip(state.evaluated.architectures, state.evaluated.values[:, 0].tolist(), strict=True))
     others = {a: _loss(r) for a, r in random.items()}
     first = state.race.racers[0] if state.race else most_promising(state.evaluated, state.fit, 1)[0]
     last = min(others, key=others.__getitem__)
     chosen = {"built": _seen(first), "drawn": (last, (others[last],))}
     if race_random and settings.race:
-        again = _raced(drawn[: settings.explored], random, goal, settings.race, spec, store, executor)
+        again = _raced(sampled[: settings.explored], random, goal, settings.race, spec, store, executor)
         chosen["raced"] = _seen(again.racers[0])
     store.close()
     fresh: dict[Architecture, list[float]] = {a: [] for a, _ in chosen.values()}
@@ -208,13 +241,13 @@ def live_demo(
         choices["built"],
         choices["drawn"],
         choices.get("raced"),
-        tuple(own.values()),
-        tuple(others[a] for a in drawn),
+        tuple(loop_losses.values()),
+        tuple(others[a] for a in sampled),
     )
 
 
 def _raced(
-    drawn: Sequence[Architecture],
+    sampled: Sequence[Architecture],
     results: Mapping[Architecture, Result],
     goal: Goal,
     n: int,
@@ -223,7 +256,7 @@ def _raced(
     executor: Executor | None,
 ) -> Race:
     """The race of random search: repeats its best measured architectures with the loop's seeds."""
-    best = sorted(drawn, key=lambda a: _loss(results[a]))[:MAX_RACERS]
+    best = sorted(sampled, key=lambda a: _loss(results[a]))[:MAX_RACERS]
     racers = [Racer(a, _loss(results[a]), np.nan, np.nan) for a in best]
     metrics = {a: results[a].metrics or {} for a in best}
     return race(racers, metrics, goal, n, repeating(spec, store, n, executor))

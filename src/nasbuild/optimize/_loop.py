@@ -124,6 +124,15 @@ def optimize(
         several targets.
     Infeasible
         If nothing is within bounds that are known exactly.
+
+    Examples
+    --------
+    >>> settings = LoopSettings(rounds=1, batch=2, first=8)
+    >>> store = Store("runs.db", space, spec.name)
+    >>> state = optimize(Path("loop"), spec, goal, settings, store, recipe=recipe("ridge"))
+    >>> store.close()
+    >>> len(state.evaluated.architectures), state.ended
+    (10, True)
     """
     settings.check(goal)
     decided = settled(spec.space, spec.name, goal, settings, recipe)

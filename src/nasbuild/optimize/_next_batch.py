@@ -42,6 +42,12 @@ class Candidate:
     ----------
     origin
         `RANDOM`, `BUILT`, `PROPOSED`, or `NEAREST` if nothing is predicted to be within the bounds.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import RANDOM, Candidate
+    >>> Candidate(first, RANDOM).origin
+    'random'
     """
 
     architecture: Architecture
@@ -87,6 +93,15 @@ def next_batch(
     ------
     Infeasible
         If nothing is within the bounds on exact costs.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import next_batch
+    >>> batch = next_batch(state.fit, 4, seen=state.evaluated.architectures)
+    >>> [candidate.origin for candidate in batch]
+    ['built', 'proposed', 'built', 'proposed']
+    >>> {candidate.architecture for candidate in batch} & set(state.evaluated.architectures)
+    set()
     """
     names = list(targets) or [target_fit.target.name for target_fit in fit.targets]
     for risks in _risks(fit):
@@ -144,6 +159,14 @@ def random_batch(
         Its state is copied, so equal generators give equal candidates, however many are drawn.
     inside
         Tells which may be evaluated; all if None. At most 20,000 samples are tested.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import random_batch
+    >>> import numpy as np
+    >>> batch = random_batch(space, 3, seen={first}, rng=np.random.default_rng(0))
+    >>> [candidate.origin for candidate in batch]
+    ['random', 'random', 'random']
     """
     total, wanted = count_architectures(space), n + len(seen)
     while True:

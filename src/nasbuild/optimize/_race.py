@@ -35,6 +35,13 @@ class Racer:
         y' of the last fit and its standard deviation; NaN without a fit.
     readings
         Values of the successful repetitions, in order. All values are in the target's unit.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import Racer
+    >>> racer = Racer(first, first=94.0, predicted=92.0, std=0.5, readings=(92.0, 93.0))
+    >>> racer.mean, round(racer.error, 3)
+    (92.5, 0.5)
     """
 
     architecture: Architecture
@@ -69,6 +76,13 @@ class Race:
         Number of repetitions, and of those without a value.
     same
         Whether the race ended early because every first repetition equalled the first evaluation.
+
+    Examples
+    --------
+    >>> state.race.spent, state.race.same  # the table gives equal values again, so the race ends early
+    (2, True)
+    >>> state.race.chosen == state.race.racers[0].architecture
+    True
     """
 
     racers: tuple[Racer, ...]
@@ -82,7 +96,14 @@ class Race:
         return self.racers[0].architecture
 
     def rows(self, space: Space) -> list[dict[str, Any]]:
-        """Racers as plain data, best first; None for unknown values."""
+        """Racers as plain data, best first; None for unknown values.
+
+        Examples
+        --------
+        >>> rows = state.race.rows(space)
+        >>> list(rows[0])
+        ['id', 'first', 'predicted', 'readings', 'mean', 'error']
+        """
         return [
             {
                 "id": architecture_id(space, one.architecture),
@@ -102,6 +123,14 @@ def most_promising(found: Evaluations, fit: Fit | None, n: int = MAX_RACERS) -> 
     They are ranked by the mean of the measured value and y'. A single measurement is noisy, and y' misses
     effects of the individual architecture; their mean errs less than either. Without a fit, they are ranked
     by the measured value.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import most_promising
+    >>> racers = most_promising(state.evaluated, state.fit, n=3)
+    >>> means = [racer.first + racer.predicted for racer in racers]
+    >>> means == sorted(means, reverse=True)
+    True
     """
     known = np.flatnonzero(found.inside)
     architectures = [found.architectures[i] for i in known]
@@ -134,22 +163,33 @@ def race(
         Number of evaluations.
     repeat
         Evaluates architectures with another seed.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import most_promising, race
+    >>> racers = most_promising(state.evaluated, state.fit, n=2)
+    >>> metrics = {racer.architecture: {"acc": 94.0, "macs": 1e5} for racer in racers}
+    >>> def repeat(seed, architectures):
+    ...     return {a: Result({"acc": 90.0 + seed, "macs": 1e5}) for a in architectures}
+    >>> result = race(racers, metrics, goal, n=4, repeat=repeat)
+    >>> result.spent, [racer.readings for racer in result.racers]
+    (4, [(91.0, 92.0), (91.0, 92.0)])
     """
     results: dict[Architecture, list[Metrics]] = {r.architecture: [metrics[r.architecture]] for r in racers}
     order, number, spent, same = list(racers), 0, 0, False
     for most, budget in ((len(order), n // 2), (FINALISTS, n)):
         runners = order[:most]
         while spent < budget and not same:
-            some = [r.architecture for r in runners[: budget - spent]]
+            repeated = [r.architecture for r in runners[: budget - spent]]
             # The first lap treats all racers equally; its remainder goes to the second lap.
-            if len(some) < len(runners) and most != FINALISTS:
+            if len(repeated) < len(runners) and most != FINALISTS:
                 break
             number += 1
-            for architecture, result in repeat(number, some).items():
+            for architecture, result in repeat(number, repeated).items():
                 known = {name: metrics[architecture][name] for name in goal.costs}
                 results[architecture].append({**known, **(result.metrics or {})})
-            spent += len(some)
-            same = number == 1 and _same(goal, results, some)
+            spent += len(repeated)
+            same = number == 1 and _same(goal, results, repeated)
         runners = [replace(r, readings=_values(goal, results[r.architecture][1:])) for r in runners]
         # Racers without a successful repetition keep their order behind the others.
         order = sorted(runners, key=lambda r: _place(r, goal.targets[0].sign)) + order[most:]

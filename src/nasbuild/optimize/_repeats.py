@@ -64,7 +64,7 @@ def repeating(
     """
     done = 0
 
-    def repeat(number: int, some: Sequence[Architecture]) -> Mapping[Architecture, Result]:
+    def repeat(number: int, architectures: Sequence[Architecture]) -> Mapping[Architecture, Result]:
         nonlocal done
         other = replace(spec, seed=spec.seed + OTHER * number)
         kept = store.with_seed(other.seed)
@@ -73,10 +73,10 @@ def repeating(
             progress("repeating the best", done + now, n, f"seed {other.seed}")
 
         try:
-            results = evaluated(other, some, kept, executor, again, move)
+            results = evaluated(other, architectures, kept, executor, again, move)
         finally:
             kept.close()
-        done += len(some)
+        done += len(architectures)
         return results
 
     return repeat

@@ -43,6 +43,8 @@ class LoopSettings:
     NasbuildError
         If a number is too small, both rounds and budget are missing, or the race takes the whole budget.
 
+    Examples
+    --------
     >>> settings = LoopSettings(rounds=3, batch=8, race=16)
     >>> settings.begin, settings.explored, settings.total
     (20, 44, 60)
@@ -77,6 +79,14 @@ class LoopSettings:
         ------
         NasbuildError
             If there are several targets and a race.
+
+        Examples
+        --------
+        >>> several = parse_goal(space, ["acc", "macs"], [], space.metrics)
+        >>> LoopSettings(race=16).check(several)
+        Traceback (most recent call last):
+            ...
+        nasbuild.errors.NasbuildError: --race: a race has one target, there are 2; leave it out, or combine them in one equation
         """
         if self.race and len(goal.targets) > 1:
             raise NasbuildError(
@@ -116,6 +126,15 @@ class RoundPlan:
         Why a later round is random; empty otherwise.
     failing
         Fitted probability of failing before the round, (candidates,); None without a model of failures.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from nasbuild.optimize import RANDOM, Candidate, RoundPlan
+    >>> unknown = np.full((2, 1), np.nan)  # (candidates, targets), as there is no fit yet
+    >>> plan = RoundPlan((Candidate(first, RANDOM), Candidate(second, RANDOM)), unknown, unknown)
+    >>> len(plan.candidates)
+    2
     """
 
     candidates: tuple[Candidate, ...]
@@ -151,6 +170,14 @@ class RoundSummary:
         Number of measured architectures that violate a bound.
     expected
         Expected number of failures by the fitted probabilities; NaN without a model of failures.
+
+    Examples
+    --------
+    >>> random, built = state.evaluated.summaries
+    >>> (random.number, random.done), (built.number, built.done)
+    ((0, 20), (1, 8))
+    >>> built.best >= random.best, built.volume >= random.volume
+    (True, True)
     """
 
     number: int
@@ -186,6 +213,16 @@ class Evaluations:
         Measured values of each bounded metric, (architectures,); NaN if an evaluation failed.
     summaries
         Summary of each round.
+
+    Examples
+    --------
+    >>> found = state.evaluated
+    >>> found.rounds.tolist().count(0), found.rounds.tolist().count(1)
+    (20, 8)
+    >>> len(found.known), bool(found.known.all()), found.values.shape
+    (28, True, (28, 1))
+    >>> bool(found.bounded["macs"][found.inside].max() <= 200_000)
+    True
     """
 
     goal: Goal

@@ -47,6 +47,18 @@ class SearchFolder:
     ------
     NasbuildError
         If the folder contains something else, or a search with other settings.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import SearchFolder
+    >>> from nasbuild.search import SearchSettings
+    >>> settings = SearchSettings(budget=20, population=10)
+    >>> folder = SearchFolder(Path("search"), space, spec, goal, settings)
+    >>> store = Store(folder.store, space, spec.name)
+    >>> result, evaluations = folder.run(store)
+    >>> store.close()
+    >>> len(result.architectures), sorted(path.name for path in Path("search").iterdir())
+    (20, ['archs.jsonl', 'front.jsonl', 'search.json', 'space.yaml', 'store.db'])
     """
 
     folder: Path

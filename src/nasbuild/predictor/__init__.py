@@ -1,4 +1,21 @@
-"""Room ``predictor``: the models. The additive Gaussian process, the graph network of the paper, recipes and files."""
+"""Room ``predictor``: the models. The additive Gaussian process, the graph network of the paper, recipes and files.
+
+The examples of this room start from
+
+>>> import numpy as np
+>>> import torch
+>>> from nasbuild.predictor import fit_additive_gp, fit_ensembles, recipe
+>>> from nasbuild.space import encode, graph_schema, module_codes
+>>> from nasbuild.table import load_builtin
+>>> table = load_builtin("digits-macro").select(range(0, 1728, 43))
+>>> space, architectures, labels = table.space, table.architectures, table.columns["acc"]
+>>> gp = fit_additive_gp(space, architectures, labels, recipe("default"))
+>>> small = recipe("paper", epochs=2, width=4, hops=2, folds=2, repeats=1)
+>>> schema, graphs = graph_schema(space), encode(space, architectures)
+>>> shape = small.shape(space.max_depth)
+>>> [ensemble] = fit_ensembles(schema, shape, [(graphs, labels)], small)
+>>> network = ensemble.networks[0]
+"""
 
 from nasbuild.predictor._recipe import (
     KINDS,

@@ -29,6 +29,13 @@ class Recipe:
     ------
     NasbuildError
         If a setting is out of range.
+
+    Examples
+    --------
+    >>> from nasbuild.predictor import Recipe
+    >>> paper = Recipe(epochs=50)
+    >>> paper.name, paper.hops, paper.width, paper.batch
+    ('paper', 4, 32, 128)
     """
 
     name: str = "paper"
@@ -58,10 +65,17 @@ class Recipe:
         return self.folds
 
     def shape(self, max_depth: int) -> Shape:
-        """Shape of the network: the deepest stage needs one hop fewer than it has layers (section 4.2)."""
+        """Shape of the network: the deepest stage needs one hop fewer than it has layers (section 4.2).
+
+        Examples
+        --------
+        >>> small.shape(max_depth=4).hops  # a stage of four layers needs three hops
+        3
+        """
         return Shape(self.convolution, max(self.hops, max_depth - 1), self.width)
 
     def as_dict(self) -> dict[str, Any]:
+        """The settings as plain data; `recipe_from_dict` reads them."""
         return asdict(self)
 
 
@@ -74,6 +88,13 @@ class OperatorRecipe(Recipe):
     feature_epochs
         Epochs in which only the feature embeddings learn to rank, before the whole network is trained. Without
         them, the squared error may fix the sign of a feature before the ranking loss does.
+
+    Examples
+    --------
+    >>> from nasbuild.predictor import OperatorRecipe
+    >>> operators = OperatorRecipe(epochs=50)
+    >>> operators.name, operators.feature_epochs
+    ('operators', 20)
     """
 
     name: str = "operators"
@@ -113,6 +134,13 @@ class AdditiveRecipe:
     ------
     NasbuildError
         If a setting is out of range.
+
+    Examples
+    --------
+    >>> from nasbuild.predictor import AdditiveRecipe
+    >>> additive = AdditiveRecipe(samples=64, radial=False)
+    >>> additive.name, additive.least
+    ('default', 5)
     """
 
     name: str = "default"
@@ -137,6 +165,7 @@ class AdditiveRecipe:
         return _LEAST_FOLDED
 
     def as_dict(self) -> dict[str, Any]:
+        """The settings as plain data; `recipe_from_dict` reads them."""
         return asdict(self) | {"without": list(self.without)}
 
 
@@ -159,6 +188,12 @@ class BaselineRecipe:
     ------
     NasbuildError
         If there is no such baseline, or a setting is out of range.
+
+    Examples
+    --------
+    >>> from nasbuild.predictor import BaselineRecipe
+    >>> BaselineRecipe("lightgbm", folds=3).as_dict()
+    {'name': 'lightgbm', 'folds': 3, 'contexts': 32}
     """
 
     name: BaselineName = "ridge"
@@ -176,6 +211,7 @@ class BaselineRecipe:
         return _LEAST_FOLDED
 
     def as_dict(self) -> dict[str, Any]:
+        """The settings as plain data; `recipe_from_dict` reads them."""
         return asdict(self)
 
 
@@ -204,6 +240,8 @@ def recipe(name: str, **changes: Any) -> AnyRecipe:
     NasbuildError
         If there is no such recipe or setting, or a setting is out of range.
 
+    Examples
+    --------
     >>> recipe("paper", epochs=50).epochs
     50
     >>> recipe("default", folds=1)
@@ -221,6 +259,9 @@ def recipe(name: str, **changes: Any) -> AnyRecipe:
 def recipe_kind(recipe: AnyRecipe) -> str:
     """The key of a recipe's class in `KINDS`.
 
+    Examples
+    --------
+    >>> from nasbuild.predictor import recipe_kind
     >>> recipe_kind(recipe("default")), recipe_kind(recipe("ridge"))
     ('additive', 'baseline')
     """
@@ -234,6 +275,13 @@ def recipe_from_dict(kind: str, settings: dict[str, Any]) -> AnyRecipe:
     ------
     NasbuildError
         If there is no such kind, or a setting is missing, unknown or out of range.
+
+    Examples
+    --------
+    >>> from nasbuild.predictor import recipe_from_dict, recipe_kind
+    >>> ridge = recipe("ridge", folds=3)
+    >>> recipe_from_dict(recipe_kind(ridge), ridge.as_dict()) == ridge
+    True
     """
     if kind not in KINDS:
         raise NasbuildError(f"there is no kind of recipe {kind!r}", allowed=KINDS)

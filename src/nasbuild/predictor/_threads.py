@@ -27,6 +27,14 @@ def one_thread() -> Iterator[None]:
     For matrices and graphs of this size the default is many times slower, above all on a busy machine: threads that wait
     for each other at every step also wait for a core. Besides, results are equal to the bit for any number of cores. The
     settings belong to the operating system's process, so the last of several concurrent fits restores them.
+
+    Examples
+    --------
+    >>> from nasbuild.predictor import one_thread
+    >>> with one_thread():
+    ...     threads = torch.get_num_threads()
+    >>> threads
+    1
     """
     with _State.lock:
         if not _State.inside:

@@ -1,4 +1,14 @@
-"""Room ``report``: computes what a fit says as plain data and draws it on one self-contained page."""
+"""Room ``report``: computes what a fit says as plain data and draws it on one self-contained page.
+
+The examples of this room start from
+
+>>> from nasbuild import score
+>>> from nasbuild.predictor import recipe
+>>> from nasbuild.table import load_builtin
+>>> table = load_builtin("digits-macro").select(range(0, 1728, 43))
+>>> space = table.space
+>>> fit = score.fit(table, ["acc"], recipe=recipe("ridge"), baselines=False)
+"""
 
 from nasbuild.report._page import report_html, write_report
 from nasbuild.report._pdf import find_browser

@@ -34,8 +34,12 @@ class Card:
 
 @dataclass(frozen=True)
 class Section:
-    """Cards of one target; of the whole fit if ``name`` is empty."""
+    """Cards under one heading; without a heading if ``name`` is empty.
+
+    ``eyebrow`` is a small line above the heading.
+    """
 
     key: str
     name: str
     cards: tuple[Card, ...]
+    eyebrow: str = ""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nasbuild.report._card import Card, Data
+from nasbuild.report.data._architecture_rows import ArchitectureRows, row_json
+from nasbuild.report.data._best_measured import best_measured_data
 from nasbuild.report.data._built import built_data
 from nasbuild.report.data._exact_targets import known_text
 from nasbuild.report.data._explain import findings, head_data
@@ -14,30 +17,44 @@ from nasbuild.report.data._failures import failures_data
 from nasbuild.report.data._features import effect_scale, features_data, stage_effects
 from nasbuild.report.data._fit_summary import space_data, table_data
 from nasbuild.report.data._labels import labels_data, scatter_data
-from nasbuild.report.data._modules import modules_data, ties_text, without_ties
+from nasbuild.report.data._modules import modules_data, tied_modules_text, ties_text, without_ties
 from nasbuild.report.data._next_steps import Place, shown_steps
 from nasbuild.report.data._number_format import Scale, correlation
 from nasbuild.report.data._recipe_kind import kind_of
+from nasbuild.report.data._tradeoff import tradeoff_data
 from nasbuild.report.data._trust import trust_data
 from nasbuild.report.draw._choice_colors import Palette
-from nasbuild.report.draw._heat_table import heat
+from nasbuild.report.draw._front_plot import draw_tradeoff
+from nasbuild.report.draw._heat_table import MANY_STAGES, blocks_of_stages, heat, stage_map
 from nasbuild.report.draw._label_plots import built_plot, histogram, scatter
 from nasbuild.report.draw._module_chains import Chain, draw_architecture, draw_legend, draw_modules
 from nasbuild.report.draw._trust_plots import agreement_bars, effect_dots, effect_limit, effect_name
-from nasbuild.space import parse_architecture
+from nasbuild.space import ABSENT, as_choice, parse_architecture
 
 if TYPE_CHECKING:
+    from nasbuild.optimize import Evaluations
     from nasbuild.score import Fit, TargetFit
     from nasbuild.table import GraphTable, Table
+
+_LARGE = 1_000  # whole numbers below it are shown without decimals
+_STRIP = 330  # width at which the drawing of an architecture continues on the next line
 
 
 class TargetView:
     """Data and pictures of one target; data are computed on first use."""
 
     def __init__(
-        self, fit: Fit, target_fit: TargetFit, number: int, top: int, palette: Palette, place: Place = None
+        self,
+        fit: Fit,
+        target_fit: TargetFit,
+        number: int,
+        top: int,
+        palette: Palette,
+        rows: ArchitectureRows,
+        place: Place = None,
     ) -> None:
         self.fit, self.target_fit, self.number, self.top, self.palette = fit, target_fit, number, top, palette
+        self.rows = rows
         self.place, self.before = place, list[TargetView]()
         self.key = f"target-{number}"
         self.sign = target_fit.target.sign
@@ -67,23 +84,29 @@ class TargetView:
 
     @cached_property
     def built(self) -> Data:
-        return built_data(self.fit, self.target_fit, self.top)
+        return built_data(self.fit, self.target_fit, self.top, self.rows)
 
     @cached_property
     def scale(self) -> Scale:
         return Scale.of(self.target_fit.labels.values, self.target_fit.target.unit)
 
-    def cards(self) -> Iterator[Card]:
-        for name, title, compute, draw in (
-            ("labels", "Labels", lambda: self.labels, self._draw_labels),
-            ("trust", "Trust", lambda: self.trust, self._draw_trust),
-            ("features", "Features", lambda: self.features, self._draw_features),
-            ("modules", "Modules", lambda: self.modules, self._draw_modules),
-            ("built", "Built architectures", lambda: self.built, self._draw_built),
-            ("next", "Next steps", self.next, lambda _: {}),
-        ):
-            if not (self.known and name in ("built", "next")):
-                yield Card(f"{self.key}-{name}", title, f"{name}.html.j2", compute, draw)
+    def card(self, name: str) -> Card | None:
+        """Returns a card of this target: labels, trust, features, modules, built or next.
+
+        None for what an exactly known target does not have.
+        """
+        if self.known and name in ("built", "next"):
+            return None
+        alone, title, compute, draw = {
+            "labels": ("Labels", "Labels of {}", lambda: self.labels, self._draw_labels),
+            "trust": ("Trust", "Trust in {}", lambda: self.trust, self._draw_trust),
+            "features": ("Features", "Features for {}", lambda: self.features, self._draw_features),
+            "modules": ("Modules by stage", "Modules for {}", lambda: self.modules, self._draw_modules),
+            "built": ("Built architectures", "Built for {}", lambda: self.built, self._draw_built),
+            "next": ("Next steps", "Next steps for {}", self.next, lambda _: {}),
+        }[name]
+        heading = alone if len(self.fit.targets) == 1 else title.format(self.target_fit.target.name)
+        return Card(f"{self.key}-{name}", heading, f"{name}.html.j2", compute, draw)
 
     def verdict(self) -> Data:
         """Returns this target's part of the summary; parts whose own cards fail are None."""
@@ -136,6 +159,7 @@ class TargetView:
             # Positions have their own axis, as their effects are often far larger.
             limit = effect_limit(found)
             groups.append([(f, effect_dots(f, limit, self.sign, scale)) for f in found])
+        table = heat(stage_effects(data["features"]), self.sign, scale)
         return {
             "groups": groups,
             "effect_name": effect_name,
@@ -143,11 +167,23 @@ class TargetView:
             "members": self.target_fit.scorer.members,
             "sign": self.sign,
             "scale": scale,
-            "heat": heat(stage_effects(data["features"]), self.sign, scale),
+            "heat": table,
+            "blocks": blocks_of_stages(table)
+            if table["features"] and len(table["stages"]) > MANY_STAGES
+            else [],
         }
 
     def _draw_modules(self, data: Data) -> Data:
-        space, drawn = self.fit.space, []
+        space, pictured = self.fit.space, []
+        texts = {"kind": kind_of(self.fit), "ties_text": ties_text, "tied_text": tied_modules_text}
+        if len(data["stages"]) > MANY_STAGES:
+            scores = [row["score"] for stage in data["stages"] for row in (*stage["best"], *stage["worst"])]
+            spans = Scale.of([stage["span"] for stage in data["stages"]], self.scale.unit)
+            return {
+                "map": stage_map(data["stages"], spans),
+                "scale": Scale.of(scores, self.scale.unit),
+                **texts,
+            }
         for stage in data["stages"]:
             # One scale per stage, precise enough to show differences between neighbours in rank.
             rows = [*stage["best"], *stage["worst"]]
@@ -162,39 +198,59 @@ class TargetView:
                             space, stage["stage"], chains, heading=heading, palette=self.palette, alone=False
                         )
                     )
-            drawn.append({"pictures": pictures, "scale": scale})
+            pictured.append({"pictures": pictures, "scale": scale})
         # One picture per feature, so that they flow into as many columns as fit.
         legends = [
             draw_legend(space, features=[name], palette=self.palette, alone=False)
             for name in self.palette.features
         ]
         return {
-            "drawn": drawn,
+            "map": [],
+            "drawn": pictured,
             "legends": legends,
             "scale": self.scale,
-            "kind": kind_of(self.fit),
-            "ties_text": ties_text,
+            **texts,
         }
 
     def _draw_built(self, data: Data) -> Data:
-        space = self.fit.space
-        strips = [
-            draw_architecture(
-                space, parse_architecture(space, row["arch"]), palette=self.palette, alone=False
-            )
-            for row in data["built"]
-        ]
-        name = self.target_fit.target.name
+        # Only scores of neural networks have their own unit.
+        sums = Scale.of([row["score"] for row in data["built"]]) if data["kind"] == "network" else self.scale
+        rows = [{**row, "sum_text": sums.plain(row["score"])} for row in data["built"]]
+        data["built"] = rows
         return {
+            "drawn": draw_rows(self.fit, data["columns"], rows, self.palette),
             "scale": self.scale,
-            # Only scores of neural networks have their own unit.
-            "sums": Scale.of([row["score"] for row in data["built"]])
-            if data["kind"] == "network"
-            else self.scale,
-            "strips": strips,
-            "plot": built_plot(data, self.labels, name, self.scale),
-            "stages": len(space.stages),
+            "plot": built_plot(data, self.labels, self.target_fit.target.name, self.scale),
+            "stages": len(self.fit.space.stages),
         }
+
+
+def draw_rows(fit: Fit, columns: list[Data], rows: list[Data], palette: Palette) -> Data:
+    """Returns the scale of each column, and the drawing and the JSON text of each row."""
+    scales = list[Scale]()
+    for n, column in enumerate(columns):
+        values = [v for row in rows for v in (row["values"][n]["predicted"], row["values"][n]["measured"])]
+        labels = [t.labels.values.tolist() for t in fit.targets if t.target.name == column["name"]]
+        known = [v for v in values if v is not None]
+        # Numbers of layers are counts.
+        counts = column["exact"] and all(v == int(v) and abs(v) < _LARGE for v in known)
+        scale = Scale.of([*known, *(labels[0] if labels else [])], column["unit"])
+        scales.append(Scale(0, 0, column["unit"]) if counts else scale)
+    return {
+        "scales": scales,
+        "strips": [
+            draw_architecture(
+                fit.space,
+                parse_architecture(fit.space, row["arch"]),
+                palette=palette,
+                alone=False,
+                width=_STRIP,
+                changed=row["changed"],
+            )
+            for row in rows
+        ],
+        "json": [json.dumps(row_json(columns, row), separators=(",", ":")) for row in rows],
+    }
 
 
 def draw_labels(data: Data, pair: Data | None, scale: Scale, name: str) -> Data:
@@ -231,7 +287,7 @@ def value_or_none(source: Callable[[], Any]) -> Any:
 
 
 def _chain(features: list[str], row: Data, scale: Scale) -> Chain:
-    module = tuple(tuple(layer[name] for name in features) for layer in row["module"])
+    module = tuple(tuple(as_choice(layer.get(name, ABSENT)) for name in features) for layer in row["module"])
     note = f"few labels: {', '.join(row['rarely_labelled'])}" if row["rarely_labelled"] else ""
     return Chain(module, scale.pair(row["score"], row["std"]), note)
 
@@ -240,15 +296,31 @@ class FitView:
     """Data and pictures of the whole fit."""
 
     def __init__(self, fit: Fit, top: int, place: Place = None) -> None:
-        self.fit = fit
-        palette = Palette(fit.space)
-        self.targets = [TargetView(fit, one, n + 1, top, palette, place) for n, one in enumerate(fit.targets)]
+        self.fit, self.top = fit, top
+        self.palette, self.rows = Palette(fit.space), ArchitectureRows(fit)
+        self.targets = [
+            TargetView(fit, one, n + 1, top, self.palette, self.rows, place)
+            for n, one in enumerate(fit.targets)
+        ]
         for n, view in enumerate(self.targets):
             view.before = self.targets[:n]
 
     @cached_property
     def table(self) -> Data:
         return table_data(self.fit.table)
+
+    def tradeoff(self) -> Data:
+        return tradeoff_data(self.fit, self.rows, self.top)
+
+    def draw_tradeoff(self, data: Data) -> Data:
+        drawn = draw_rows(self.fit, data["columns"], data["rows"], self.palette)
+        return {"drawn": drawn, "plots": draw_tradeoff(data, drawn["scales"])}
+
+    def measured(self, evaluated: Evaluations) -> Data:
+        return best_measured_data(evaluated, self.rows, self.top)
+
+    def draw_measured(self, data: Data) -> Data:
+        return {"drawn": draw_rows(self.fit, data["columns"], data["rows"], self.palette)}
 
     def summary(self) -> Data:
         targets = [{"key": view.key, **head_data(view.target_fit), **view.verdict()} for view in self.targets]

@@ -75,13 +75,13 @@ def draw_live(data: dict[str, Any]) -> dict[str, Any]:
     return {"plot": svg.markup(), "scale": scale}
 
 
-def _choice(one: LiveChoice) -> dict[str, Any]:
+def _choice(choice: LiveChoice) -> dict[str, Any]:
     return {
-        "id": one.id,
-        "measured": sum(one.measured) / len(one.measured),
-        "trainings": len(one.measured),
-        "loss": one.loss,
-        "error": None if one.error != one.error else one.error,
-        "label": one.label,
-        "rank": one.rank,
+        "id": choice.id,
+        "measured": sum(choice.measured) / len(choice.measured),
+        "trainings": len(choice.measured),
+        "loss": choice.loss,
+        "error": None if choice.error != choice.error else choice.error,
+        "label": choice.label,
+        "rank": choice.rank,
     }

@@ -14,6 +14,7 @@ from nasbuild.report._card import Card, Section
 from nasbuild.report._pdf import find_browser, write_pdf
 from nasbuild.report._sections import sections
 from nasbuild.report.data import _number_format
+from nasbuild.report.data._glossary import TERMS
 from nasbuild.report.data._health import sentence
 from nasbuild.report.data._next_steps import Place
 from nasbuild.report.draw._choice_colors import choice_text
@@ -57,24 +58,29 @@ def report_html(
     ------
     NasbuildError
         If ``top`` is below 1.
+
+    Examples
+    --------
+    >>> from nasbuild.report import report_html
+    >>> page = report_html(fit, top=3)
+    >>> page.startswith("<!doctype html>") and "acc" in page
+    True
     """
     if top < 1:
         raise NasbuildError(f"the number of architectures is {top}", allowed="1 or more")
     from nasbuild.table import GraphTable
 
     if isinstance(fit.table, GraphTable):
-        found, title, script = (
-            graph_sections(cast("GraphFit", fit), place),
-            f"{len(fit.table):,} networks",
-            "network.js",
-        )
+        found = graph_sections(cast("GraphFit", fit), place)
+        title, scripts = f"{len(fit.table):,} networks", ("report.js", "network.js")
     else:
         space = cast("Fit", fit)
-        found, title, script = sections(space, top, evaluated, race, live, place), space.space.name, ""
-    return _page(found, title, [target_fit.target.name for target_fit in fit.targets], script)
+        found = sections(space, top, evaluated, race, live, place)
+        title, scripts = space.space.name, ("report.js",)
+    return _page(found, title, scripts)
 
 
-def _page(found: list[Section], title: str, targets: list[str], script: str) -> str:
+def _page(found: list[Section], title: str, scripts: tuple[str, ...]) -> str:
     from markupsafe import Markup
 
     environment = _environment()
@@ -82,6 +88,7 @@ def _page(found: list[Section], title: str, targets: list[str], script: str) -> 
         {
             "key": section.key,
             "name": section.name,
+            "eyebrow": section.eyebrow,
             "cards": [
                 {"key": c.key, "title": c.title, "html": _render(environment, c)} for c in section.cards
             ],
@@ -90,10 +97,9 @@ def _page(found: list[Section], title: str, targets: list[str], script: str) -> 
     ]
     page = environment.get_template("page.html.j2").render(
         title=title,
-        targets=targets,
         sections=parts,
         style=Markup(environment.get_template("style.css.j2").render()),
-        script=Markup(environment.get_template(script).render()) if script else "",
+        script=Markup("\n".join(environment.get_template(name).render() for name in scripts)),
         version=__version__,
     )
     # A lone surrogate in a name can't be encoded; it becomes a question mark.
@@ -116,6 +122,14 @@ def write_report(
     ------
     OutputError
         If the name has another ending, no browser is there for PDF, or the file can't be written.
+
+    Examples
+    --------
+    >>> from nasbuild.report import write_report
+    >>> from pathlib import Path
+    >>> write_report(fit, "report.html", top=3)
+    >>> "acc" in Path("report.html").read_text(encoding="utf-8")
+    True
     """
     form = file_format(path, REPORTS, "a report")
     if form == ".pdf":
@@ -161,8 +175,15 @@ def _environment() -> Environment:
     }
     # Sorted keys would change the order that a person reads.
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":")}
-    environment.globals |= {"plural": _number_format.plural}
+    environment.globals |= {"plural": _number_format.plural, "term": term}
     return environment
+
+
+def term(name: str, text: str = "") -> Any:
+    """Returns a term of the glossary, explained when one points at it or reaches it by keyboard."""
+    from markupsafe import Markup
+
+    return Markup('<abbr class="term" tabindex="0" title="{}">{}</abbr>').format(TERMS[name], text or name)
 
 
 def shorten(text: str, most: int = 84) -> str:

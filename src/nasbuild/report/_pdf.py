@@ -42,6 +42,17 @@ def find_browser(path: str | os.PathLike[str]) -> str:
     ------
     OutputError
         If there is none; names ``path``, the file to print.
+
+    Examples
+    --------
+    >>> from nasbuild.report import find_browser
+    >>> import os
+    >>> from unittest.mock import patch
+    >>> with patch.dict(os.environ, PATH=""):
+    ...     find_browser("report.pdf")
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.OutputError: report.pdf: PDF needs Chromium, which is not installed; install chromium, or write .html and print it in a browser
     """
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:

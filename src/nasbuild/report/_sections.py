@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from nasbuild.report._card import Card, Section
 from nasbuild.report._fit_cards import FitView
 from nasbuild.report._live_card import draw_live, live_data
 from nasbuild.report.data._fit_summary import provenance_data, setting_text
+from nasbuild.report.data._glossary import glossary_data
 from nasbuild.report.data._next_steps import Place
 from nasbuild.report.data._race import race_data
 from nasbuild.report.data._rounds import rounds_data
+from nasbuild.report.data._tradeoff import has_tradeoff
 from nasbuild.report.draw._race_plot import draw_race
 from nasbuild.report.draw._round_plots import draw_rounds
 
@@ -27,28 +30,38 @@ def sections(
     live: LiveResult | None = None,
     place: Place = None,
 ) -> list[Section]:
-    """Returns all sections of a fit in the order of the page."""
+    """Returns all sections of a fit in the order of the page: the answer, what matters, modules, trust and data."""
     view = FitView(fit, top, place)
-    first = (
-        Card("summary", "Main results", "summary.html.j2", view.summary, view.draw_summary),
-        Card("table", "The table", "table.html.j2", lambda: view.table, view.draw_table),
-    )
-    loop_cards = []
+    built = _cards(view, "built")
+    answer = list[Card]()
+    if evaluated is not None:
+        measured = partial(view.measured, evaluated)
+        answer.append(Card("measured", "Best measured", "measured.html.j2", measured, view.draw_measured))
+    if has_tradeoff(fit):
+        answer.append(
+            Card("tradeoff", "The trade-off", "tradeoff.html.j2", view.tradeoff, view.draw_tradeoff)
+        )
+    elif built:
+        answer.append(built.pop(0))
+    answer.append(Card("summary", "Main results", "summary.html.j2", view.summary, view.draw_summary))
     if live is not None:
-        loop_cards.append(
+        answer.append(
             Card("live", "Comparison with random search", "live.html.j2", lambda: live_data(live), draw_live)
         )
     if evaluated is not None:
-        loop_cards.append(
+        answer.append(
             Card("rounds", "Rounds", "rounds.html.j2", lambda: rounds_data(evaluated, fit.space), draw_rounds)
         )
     if evaluated is not None and race is not None:
         target = evaluated.goal.targets[0]
-        loop_cards.append(
+        answer.append(
             Card("race", "The race", "race.html.j2", lambda: race_data(race, target, fit.space), draw_race)
         )
-    first = (first[0], *loop_cards, *first[1:])
-    last = (
+    answer += [*built, *_cards(view, "next")]
+    evidence = [
+        *_cards(view, "trust"),
+        *_cards(view, "labels"),
+        Card("table", "The table", "table.html.j2", lambda: view.table, view.draw_table),
         Card(
             "provenance",
             "Provenance",
@@ -56,6 +69,16 @@ def sections(
             lambda: provenance_data(fit),
             lambda _: {"setting": setting_text},
         ),
-    )
-    targets = [Section(t.key, t.target_fit.target.name, tuple(t.cards())) for t in view.targets]
-    return [Section("fit", "", first), *targets, Section("fit-provenance", "", last)]
+        Card("words", "Words", "glossary.html.j2", glossary_data, lambda _: {}),
+    ]
+    return [
+        Section("results", "Results", tuple(answer)),
+        Section("what-matters", "What matters", tuple(_cards(view, "features"))),
+        Section("module-scores", "Modules", tuple(_cards(view, "modules"))),
+        Section("evidence", "Trust and data", tuple(evidence)),
+    ]
+
+
+def _cards(view: FitView, name: str) -> list[Card]:
+    """Returns the card of that name of each target that has one."""
+    return [card for target in view.targets if (card := target.card(name)) is not None]

@@ -1,4 +1,22 @@
-"""Room ``score``: what matters. Scores of feature choices and modules, trust in them, fits, and fit folders."""
+"""Room ``score``: what matters. Scores of feature choices and modules, trust in them, fits, and fit folders.
+
+The examples of this room start from
+
+>>> import numpy as np
+>>> from nasbuild import score
+>>> from nasbuild.predictor import recipe
+>>> from nasbuild.space import module_codes
+>>> from nasbuild.table import load_builtin
+>>> table = load_builtin("digits-macro").select(range(0, 1728, 43))
+>>> space, labels = table.space, table.columns["acc"]
+>>> fit = score.fit(table, ["acc"], baselines=False)
+>>> acc = fit["acc"]
+>>> scorer = acc.scorer
+>>> ridge, held_out = score.fit_baseline(space, table.architectures, labels, recipe("ridge"))
+>>> failed = np.array([len(a.modules[0]) == 2 for a in table.architectures])
+>>> failures = score.fit_failures(space, table.architectures, failed)
+>>> single_layers = module_codes(space.stages[0], depth=1)  # (3 modules, depth 1, 1 feature)
+"""
 
 from nasbuild._atomic_write import FIT_FILE
 from nasbuild.score._additive_scorer import AdditiveScorer, fit_additive
@@ -22,7 +40,7 @@ from nasbuild.score._rows_without_values import rows_without_values, with_failur
 from nasbuild.score._scorer import Scorer, sums_of_combinations
 from nasbuild.score._stage_scores import MAX_MODULES, StageScores, score_stage, score_stages
 from nasbuild.score._suspect_labels import SuspectLabel, suspect_labels
-from nasbuild.score._tied_modules import COMPARED, member_scores_at, n_tied
+from nasbuild.score._tied_modules import COMPARED, member_scores_at, n_tied, tied_ranks
 from nasbuild.score._trust import METHOD_NAMES, Trust, better_part_text, measure_trust
 from nasbuild.score.baselines import FoldedScorer, fit_baseline, fit_model
 
@@ -88,6 +106,7 @@ __all__ = [
     "shifted",
     "sums_of_combinations",
     "suspect_labels",
+    "tied_ranks",
     "versions",
     "with_failures",
 ]

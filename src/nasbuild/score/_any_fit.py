@@ -35,7 +35,13 @@ class AnyTrust(Protocol):
 
 
 class AnyTargetFit(Protocol):
-    """What every fit knows about one target; see `TargetFit` and `GraphTargetFit`."""
+    """What every fit knows about one target; see `TargetFit` and `GraphTargetFit`.
+
+    Examples
+    --------
+    >>> acc.target.name, len(acc.labels.values), acc.trust.level
+    ('acc', 41, 'fair')
+    """
 
     @property
     def target(self) -> Target: ...
@@ -61,6 +67,11 @@ class AnyFit(Protocol[T_co]):
         A `Table` or a `GraphTable`.
     versions
         Versions of the packages that made the fit; empty for a fit that was not loaded from a folder.
+
+    Examples
+    --------
+    >>> fit.kind, list(fit), fit.of("acc") is acc
+    ('space', ['acc'], True)
     """
 
     kind: ClassVar[Any]

@@ -27,6 +27,13 @@ class Baseline:
         Agreement of its prediction, and of its summed module scores.
     pairs
         Share of pairs of held-out rows that its prediction orders as their labels do; None if unknown.
+
+    Examples
+    --------
+    >>> from nasbuild.score import Agreement, Baseline, better_method
+    >>> ridge = Baseline("ridge", Agreement.of([0.9, 0.92, 0.91]), Agreement.of([0.9, 0.92, 0.91]))
+    >>> better_method(Agreement.of([0.7, 0.71, 0.7]), [ridge], level="fair")
+    'ridge'
     """
 
     name: str
@@ -40,6 +47,14 @@ def better_method(modules: Agreement, baselines: Sequence[Baseline], level: str)
 
     Its mean lead must be at least `BETTER`, and significant at 99 % by a paired t-test on the folds, which both methods
     share. At trust level ``"none"`` no lead is believed.
+
+    Examples
+    --------
+    >>> from nasbuild.score import Agreement, Baseline, better_method
+    >>> ahead = Agreement.of([0.90, 0.92, 0.91])
+    >>> better_method(Agreement.of([0.70, 0.71, 0.70]), [Baseline("ridge", ahead, ahead)], "fair")
+    'ridge'
+    >>> better_method(Agreement.of([0.89, 0.93, 0.91]), [Baseline("ridge", ahead, ahead)], "fair")
     """
     best = max(baselines, key=lambda r: r.modules.mean, default=None)
     if best is None or level == "none":
@@ -47,12 +62,12 @@ def better_method(modules: Agreement, baselines: Sequence[Baseline], level: str)
     return best.name if leads(best.modules, modules) else None
 
 
-def leads(one: Agreement, other: Agreement) -> bool:
+def leads(method: Agreement, other: Agreement) -> bool:
     """Whether one method is significantly ahead of another: paired on shared folds, else unpaired."""
-    lead = one.mean - other.mean
+    lead = method.mean - other.mean
     if lead < BETTER:
         return False
-    a, b = np.array(one.values), np.array(other.values)
+    a, b = np.array(method.values), np.array(other.values)
     if min(len(a), len(b)) < 2:
         return False
     if len(a) == len(b):

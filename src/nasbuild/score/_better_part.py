@@ -30,6 +30,14 @@ class PartOrder:
         SRCC of summed module scores, and of y', within the part; None where it has too few rows.
     low, high
         The 95 % interval of ``modules`` (Fisher's z).
+
+    Examples
+    --------
+    >>> half, third = acc.trust.better_part
+    >>> half.share, half.rows
+    (0.5, 21)
+    >>> half.low <= half.modules <= half.high
+    True
     """
 
     share: float
@@ -50,6 +58,13 @@ def better_parts(parts: Sequence[HeldOut], labels: np.ndarray, sign: int) -> tup
     ----------
     sign
         1 where higher labels are better, -1 where lower ones are.
+
+    Examples
+    --------
+    >>> from nasbuild.score import better_parts
+    >>> half, third = better_parts(held_out, labels, sign=1)
+    >>> half.rows, third.rows, half.low < half.modules < half.high
+    (21, 15, True)
     """
     rows = np.concatenate([part.test for part in parts])
     tested, place, times = np.unique(rows, return_inverse=True, return_counts=True)
@@ -60,13 +75,13 @@ def better_parts(parts: Sequence[HeldOut], labels: np.ndarray, sign: int) -> tup
     sums, prediction = mean([part.sums for part in parts]), mean([part.prediction for part in parts])
     values, found = sign * labels[tested], []
     for share in PARTS:
-        some = values >= np.quantile(values, 1 - share)
-        count = int(some.sum())
-        if count < LEAST or np.ptp(values[some]) == 0:
+        top = values >= np.quantile(values, 1 - share)
+        count = int(top.sum())
+        if count < LEAST or np.ptp(values[top]) == 0:
             found.append(PartOrder(share, count))
             continue
-        modules = srcc(sign * sums[some], values[some])
+        modules = srcc(sign * sums[top], values[top])
         low, high = correlation_interval(float(np.clip(modules, -1 + 2 / count, 1 - 2 / count)), count)
-        own = srcc(sign * prediction[some], values[some])
-        found.append(PartOrder(share, count, float(modules), float(own), low, high))
+        predictions = srcc(sign * prediction[top], values[top])
+        found.append(PartOrder(share, count, float(modules), float(predictions), low, high))
     return tuple(found)

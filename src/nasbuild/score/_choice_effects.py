@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 
 import numpy as np
 
 from nasbuild.score._feature_scores import ChoiceScore
 from nasbuild.score._scorer import Scorer
-from nasbuild.space import Choice, Feature, features_by_name, group_stages
+from nasbuild.space import Choice, Feature, edited, features_by_name, group_stages
 
+_COMPLETIONS = 64  # of a substituted choice, by the features that exist with it
 _MODULES = 24  # maximum modules of a stage and depth in which choices are substituted
 
 
@@ -18,7 +20,16 @@ def choice_effects(scorer: Scorer, *, seed: int = 0) -> list[ChoiceScore]:
 
     The effect of a choice is a partial dependence. It is the mean score of the table's modules with the choice substituted
     in one layer, minus the same mean over all choices. A feature that the layers of a stage share is substituted in all of
-    them. Over all stages, it is the mean over stages that have the choice, weighted by the stages' layers in the table.
+    them. A feature that may be absent is substituted where it exists; those that exist with the substituted choice alone
+    have their mean over all their choices. Over all stages, it is the mean over stages that have the choice, weighted by
+    the stages' layers in the table.
+
+    Examples
+    --------
+    >>> from nasbuild.score import choice_effects
+    >>> overall = [one for one in choice_effects(scorer) if one.stage is None]
+    >>> max(overall, key=lambda one: one.effect).choice, min(overall, key=lambda one: one.effect).choice
+    ('mb_e6_k5', 'mb_e1_k3')
     """
     rng = np.random.default_rng(seed)
     merged = features_by_name(scorer.space.stages)
@@ -27,41 +38,43 @@ def choice_effects(scorer: Scorer, *, seed: int = 0) -> list[ChoiceScore]:
     for u, stage in enumerate(scorer.space.stages):
         groups = [_some(codes, rng) for codes in _table_codes(scorer, u)]
         for f, feature in enumerate(stage.features):
-            known = [c for c in range(len(feature.choices)) if nodes[u, feature.name][c]]
+            known = [c for c in _listed(feature) if nodes[u, feature.name][c]]
             if len(known) > 1:
                 shared = feature.name in stage.shared
                 values = _substituted(scorer, u, groups, f, known, shared)
+                if values is None:
+                    continue
                 values -= values.mean(axis=1, keepdims=True)
                 # Keyed by position among all choices of the feature, as True and 1 are equal as keys.
                 place = [merged[feature.name].index(feature.choices[c]) for c in known]
                 effects[u, feature.name] = dict(zip(place, values.T, strict=True))
     found = []
     for name, feature in merged.items():
-        own = {u: e for (u, n), e in effects.items() if n == name}
+        by_stage = {u: e for (u, n), e in effects.items() if n == name}
 
         def count(u: int, choice: Choice, name: str = name) -> int:
             return int(nodes[u, name][scorer.space.stages[u].feature(name).index(choice)])
 
-        weights = {u: float(nodes[u, name].sum()) for u in own}
-        found += _overall(feature, own, weights, count)
-        for u, of_choice in own.items():
+        weights = {u: float(nodes[u, name].sum()) for u in by_stage}
+        found += _overall(feature, by_stage, weights, count)
+        for u, of_choice in by_stage.items():
             for place, each in of_choice.items():
-                choice = feature.choices[place]
+                choice = feature.present[place]
                 found.append(_score(name, choice, each, count(u, choice), u))
     return found
 
 
 def _overall(
     feature: Feature,
-    own: dict[int, dict[int, np.ndarray]],
+    by_stage: dict[int, dict[int, np.ndarray]],
     weights: dict[int, float],
     count: Callable[[int, Choice], int],
 ) -> list[ChoiceScore]:
     found = []
-    for place, choice in enumerate(feature.choices):
-        having = [u for u, of_choice in own.items() if place in of_choice]
+    for place, choice in enumerate(feature.present):
+        having = [u for u, of_choice in by_stage.items() if place in of_choice]
         if having:
-            parts = np.stack([own[u][place] for u in having])
+            parts = np.stack([by_stage[u][place] for u in having])
             each = np.average(parts, axis=0, weights=[weights[u] for u in having])
             nodes = sum(count(u, choice) for u in having)
             found.append(_score(feature.name, choice, each, nodes, None))
@@ -75,10 +88,17 @@ def _score(name: str, choice: Choice, each: np.ndarray, nodes: int, stage: int |
 
 def _substituted(
     scorer: Scorer, stage: int, groups: Sequence[np.ndarray], f: int, choices: Sequence[int], shared: bool
-) -> np.ndarray:
-    """Mean score with each choice substituted: by the scorer, then by each member, (1 + members, choices)."""
+) -> np.ndarray | None:
+    """Mean score with each choice substituted: by the scorer, then by each member, (1 + members, choices).
+
+    None if it can be substituted in no module.
+    """
     total, count = np.zeros((1 + scorer.members, len(choices))), 0
+    if scorer.space.stages[stage].conditional:
+        return _substituted_with_others(scorer, stage, groups, f, choices, shared)
     for codes in groups:
+        if not codes.shape[1]:
+            continue
         places = [slice(None)] if shared else list(range(codes.shape[1]))
         changed = np.tile(codes, (len(choices), len(places), 1, 1, 1))
         for c, choice in enumerate(choices):
@@ -88,7 +108,35 @@ def _substituted(
         each = np.concatenate([scorer.score(stage, rows)[0][None], scorer.member_scores(stage, rows)])
         total += each.reshape(len(each), len(choices), -1).sum(axis=2)
         count += len(places) * len(codes)
-    return total / count
+    return total / count if count else None
+
+
+def _substituted_with_others(
+    scorer: Scorer, stage: int, groups: Sequence[np.ndarray], f: int, choices: Sequence[int], shared: bool
+) -> np.ndarray | None:
+    """The same where features exist only with others: these are completed, every completion weighing the same."""
+    definition = scorer.space.stages[stage]
+    total, count = np.zeros((1 + scorer.members, len(choices))), 0
+    for codes in groups:
+        rows, owner, weight = [], [], []
+        for code in codes:
+            places = range(min(len(code), 1) if shared else len(code))
+            for place in (p for p in places if code[p, f] != definition.features[f].absent):
+                each = [list(islice(edited(definition, code, place, f, c), _COMPLETIONS)) for c in choices]
+                if not all(each):
+                    continue
+                count += 1
+                for n, own in enumerate(each):
+                    rows += own
+                    owner += [n] * len(own)
+                    weight += [1 / len(own)] * len(own)
+        if rows:
+            some = np.stack(rows)
+            scores = np.concatenate([scorer.score(stage, some)[0][None], scorer.member_scores(stage, some)])
+            for n in range(len(choices)):
+                own = np.array(owner) == n
+                total[:, n] += scores[:, own] @ np.array(weight)[own]
+    return total / count if count else None
 
 
 def _table_codes(scorer: Scorer, stage: int) -> list[np.ndarray]:
@@ -106,5 +154,16 @@ def _nodes(scorer: Scorer) -> dict[tuple[int, str], np.ndarray]:
     for u, stage in enumerate(scorer.space.stages):
         codes = np.concatenate([stage.encode(a.modules[u]) for a in scorer.architectures])
         for f, feature in enumerate(stage.features):
-            found[u, feature.name] = np.bincount(codes[:, f], minlength=len(feature.choices))
+            own = codes[:, f]
+            if feature.range is not None:
+                # Values of a range count for the nearest one that stands for them.
+                bins = np.array(feature.range.bins)
+                nearest = bins[np.abs(np.arange(len(feature.present))[:, None] - bins).argmin(axis=1)]
+                own = np.append(nearest, [feature.absent])[own]
+            found[u, feature.name] = np.bincount(own, minlength=len(feature.choices))
     return found
+
+
+def _listed(feature: Feature) -> Sequence[int]:
+    """Codes of the choices that are listed: for a range, of a few values that stand for those around them."""
+    return range(len(feature.present)) if feature.range is None else feature.range.bins

@@ -18,8 +18,8 @@ class FailureColumns:
 
     First come each stage's own columns: one for each choice at each layer, for each depth, and for the number of layers
     with each choice. Then come totals over all stages: the number of layers with each choice of a feature, sums of numeric
-    features (in units that make the largest 1 to 2, so that no sum overflows), the number of layers, and declared costs. An
-    evaluation that runs out of memory does so because of a total, of single choices, or of both.
+    features, the number of layers, and declared costs. Sums have units that make the largest 1 to 2, so that none
+    overflows. An evaluation that runs out of memory does so because of a total, of single choices, or of both.
     """
 
     space: Space
@@ -55,7 +55,12 @@ class FailureColumns:
     @cached_property
     def _counted(self) -> dict[tuple[str, object], int]:
         features = [feature for stage in self.space.stages for feature in stage.features]
-        keys = dict.fromkeys((feature.name, choice_key(c)) for feature in features for c in feature.choices)
+        keys = dict.fromkeys(
+            (feature.name, choice_key(c))
+            for feature in features
+            if feature.range is None
+            for c in feature.present
+        )
         return {key: place for place, key in enumerate(keys)}
 
     @cached_property
@@ -71,7 +76,7 @@ class FailureColumns:
         largest = dict.fromkeys(self._numbers, 0.0)
         for feature in (feature for stage in self.space.stages for feature in stage.features):
             if feature.name in largest and feature.numbers is not None:
-                largest[feature.name] = max(largest[feature.name], float(np.abs(feature.numbers).max()))
+                largest[feature.name] = max(largest[feature.name], float(np.nanmax(np.abs(feature.numbers))))
         return {name: 2.0 ** (np.frexp(most)[1] - 1) if most else 1.0 for name, most in largest.items()}
 
     def of_modules(self, stage: int, codes: np.ndarray) -> np.ndarray:
@@ -86,14 +91,17 @@ class FailureColumns:
         at = self.own[stage].start + starts
         counts = at + max(definition.depths) * int(starts[-1])
         for f, feature in enumerate(definition.features):
-            for i, choice in enumerate(feature.choices):
+            # Values of a range are no names.
+            for i, choice in enumerate(feature.present if feature.range is None else ()):
                 has = codes[:, :, f] == i
                 found[:, at[f] + i + starts[-1] * np.arange(depth)] = has
                 found[:, counts[f] + i] = has.sum(axis=1)
                 found[:, self.totals + self._counted[feature.name, choice_key(choice)]] = has.sum(axis=1)
             if (values := feature.numbers) is not None and feature.name in self._numbers:
                 place = self.totals + len(self._counted) + self._numbers[feature.name]
-                found[:, place] = (values / self._units[feature.name])[codes[:, :, f]].sum(axis=1)
+                # An absent feature adds nothing.
+                scaled = np.nan_to_num(values / self._units[feature.name])
+                found[:, place] = scaled[codes[:, :, f]].sum(axis=1)
         found[:, counts[-1] + definition.depths.index(depth)] = 1
         if not definition.is_globals:
             found[:, self.first_cost - 1] = depth

@@ -28,6 +28,14 @@ class FailureRule:
         Failures among the evaluations that meet all conditions, and the number of these evaluations.
     other_failed, other_count
         The same for all other evaluations.
+
+    Examples
+    --------
+    >>> rule = score.failure_rule(space, table.architectures, failed)
+    >>> rule.conditions, rule.failed, rule.other_failed
+    (('layers >= 2 in stage1',), 30, 0)
+    >>> rule.text
+    '30 of 30 with layers >= 2 in stage1, 0 of 11 otherwise'
     """
 
     conditions: tuple[str, ...]
@@ -58,6 +66,13 @@ def failure_rule(
     ----------
     failed
         Whether each evaluation failed, (architectures,) bool.
+
+    Examples
+    --------
+    >>> from nasbuild.score import failure_rule
+    >>> failed = np.array([a.modules[0][0] == ("mb_e6_k5",) for a in table.architectures])
+    >>> failure_rule(space, table.architectures, failed).text
+    '14 of 14 with op = mb_e6_k5 at layer 1 of stage1, 0 of 27 otherwise'
     """
     failed = np.asarray(failed, dtype=bool)
     found = _different(_conditions(space, architectures))
@@ -116,7 +131,8 @@ def _different(conditions: Iterator[tuple[str, np.ndarray]]) -> Mapping[str, np.
 def _conditions(space: Space, architectures: Sequence[Architecture]) -> Iterator[tuple[str, np.ndarray]]:
     """Candidate conditions, simple ones first: text, and which architectures meet it, (architectures,) bool."""
     layers = np.zeros(len(architectures))
-    counts, sums = dict[tuple[str, tuple[bool, Choice]], np.ndarray](), dict[str, np.ndarray]()
+    counts, sums = dict[tuple[str, object], np.ndarray](), dict[str, np.ndarray]()
+    choices: dict[tuple[str, object], Choice] = {}
     for stage, grouped in zip(space.stages, group_stages(space, architectures), strict=True):
         of = "" if stage.is_globals else f" in {stage.name}"
         depth = grouped.evaluate(lambda codes: np.full(len(codes), codes.shape[1]))
@@ -125,8 +141,10 @@ def _conditions(space: Space, architectures: Sequence[Architecture]) -> Iterator
             layers += depth
         deep = max(stage.depths) > 1
         for f, feature in enumerate(stage.features):
-            values = feature.numbers
-            for i, choice in enumerate(feature.choices):
+            # A bound on a number says nothing where the feature or the stage may be absent.
+            always = feature.absent < 0 and min(stage.depths) > 0
+            values = feature.numbers if always else None
+            for i, choice in enumerate(feature.present if feature.range is None else ()):
                 has = grouped.evaluate(lambda codes, f=f, i=i: (codes[:, :, f] == i).sum(axis=1))
                 name = f"{feature.name} = {choice}"
                 yield f"{name}{of}", has > 0
@@ -141,7 +159,7 @@ def _conditions(space: Space, architectures: Sequence[Architecture]) -> Iterator
                         )
                         yield f"{name} at layer {layer + 1} of {stage.name}", at > 0
                 key = feature.name, choice_key(choice)
-                counts[key] = counts.get(key, 0) + has
+                counts[key], choices[key] = counts.get(key, 0) + has, choice
             if values is not None:
                 largest, total = (
                     grouped.evaluate(lambda codes, f=f, v=values, by=by: by(v[codes[:, :, f]], axis=1))
@@ -156,9 +174,9 @@ def _conditions(space: Space, architectures: Sequence[Architecture]) -> Iterator
     yield from _cuts("layers", layers, " in all")
     for name, total in sums.items():
         yield from _cuts(f"the sum of {name}", total, " over all layers")
-    for (name, (_, choice)), count in counts.items():
+    for key, count in counts.items():
         for most in range(1, int(np.max(count)) + 1):
-            yield f"{name} = {choice} in {most} or more layers", np.asarray(count) >= most
+            yield f"{key[0]} = {choices[key]} in {most} or more layers", np.asarray(count) >= most
     for cost in space.costs.values():
         if cost.function is None:
             yield from _cuts(cost.name, cost.values(space, architectures), "")

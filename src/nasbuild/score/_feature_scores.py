@@ -30,6 +30,12 @@ class ChoiceScore:
         Number of layers in the table with this choice.
     stage
         The stage of this effect; None for all stages together.
+
+    Examples
+    --------
+    >>> best = max((one for one in acc.features if one.stage is None), key=lambda one: one.effect)
+    >>> best.feature, best.choice, best.nodes
+    ('op', 'mb_e6_k5', 74)
     """
 
     feature: str
@@ -49,6 +55,16 @@ def feature_scores(ensemble: Ensemble, graphs: Graphs) -> list[ChoiceScore]:
     ----------
     graphs
         The graphs that the ensemble was fitted on. Choices that none of them has are left out.
+
+    Examples
+    --------
+    >>> from nasbuild.score import feature_scores
+    >>> from nasbuild.space import encode
+    >>> small = recipe("paper", epochs=2, width=4, hops=2, folds=2, repeats=1)
+    >>> [fitted] = score.fit_scorers(space, [(table.architectures, labels)], small)
+    >>> found = feature_scores(fitted.scorer.ensemble, encode(space, table.architectures))
+    >>> sorted({one.feature for one in found})
+    ['layer', 'op', 'stage']
     """
     weights = ensemble.weights(0)
     spread = graph_norm_std(ensemble, graphs)
@@ -67,7 +83,7 @@ def feature_scores(ensemble: Ensemble, graphs: Graphs) -> list[ChoiceScore]:
         mean, std = weighted_mean_std(effects, weights)
         raw = weighted_mean_std(scalars, weights)[0]
         for n, c in enumerate(known):
-            each = tuple(float(v) for v in effects[:, n])
+            member_effects = tuple(float(v) for v in effects[:, n])
             found.append(
                 ChoiceScore(
                     feature.name,
@@ -75,7 +91,7 @@ def feature_scores(ensemble: Ensemble, graphs: Graphs) -> list[ChoiceScore]:
                     float(raw[n]),
                     float(mean[n]),
                     float(std[n]),
-                    each,
+                    member_effects,
                     int(nodes[c]),
                 )
             )

@@ -56,6 +56,13 @@ class TargetFit:
         Whether modules with choices or depths that no labelled architecture has may be built as well.
     within
         The part of the space that may be built (`restrict_fit`); None for the whole space.
+
+    Examples
+    --------
+    >>> acc.target.name, acc.target.sign, len(acc.labels.values), len(acc.stages)
+    ('acc', 1, 41, 3)
+    >>> acc.stages[0].module(space, int(acc.best(0, 1)[0]))
+    (('mb_e6_k5',), ('mb_e6_k5',))
     """
 
     target: Target
@@ -72,13 +79,25 @@ class TargetFit:
 
         Modules with choices or depths that no labelled architecture has are left out, unless ``unseen`` is set or the
         search of a stage found no others.
+
+        Examples
+        --------
+        >>> scores, best = acc.stages[0], acc.best(0, 3)
+        >>> best.tolist(), bool(np.all(np.diff(scores.score[best]) <= 0))
+        ([0, 1, 2], True)
         """
         order = best_modules(self.scorer, self.stages[stage], self.target.sign)
         seen = self.seen(stage)[order]
         return order[seen][:n] if seen.any() else order[:n]
 
     def seen(self, stage: int) -> np.ndarray:
-        """Which of a stage's modules may be built, (modules,)."""
+        """Which of a stage's modules may be built, (modules,).
+
+        Examples
+        --------
+        >>> acc.seen(0).tolist() == [True] * len(acc.stages[0])
+        True
+        """
         if self.unseen:
             return np.ones(len(self.stages[stage]), dtype=bool)
         return seen_modules(self.scorer.space, self.stages[stage], self.trust.unseen)
@@ -104,6 +123,12 @@ class Prediction:
         Score of each stage's module, (architectures, stages).
     extrapolates
         Whether the prediction extrapolates (`Scorer.predict_and_flag`), (architectures,) bool.
+
+    Examples
+    --------
+    >>> found = score.predict(acc, table.architectures[:4])
+    >>> found.value.shape, found.std.shape, found.shares.shape, found.extrapolates.dtype
+    ((4,), (4,), (4, 3), dtype('bool'))
     """
 
     value: np.ndarray
@@ -134,6 +159,13 @@ class Fit(ByTarget[TargetFit]):
         Versions of the packages that made a loaded fit.
     failures
         Where evaluations fail, for what is built and proposed from this fit; not saved in a fit folder.
+
+    Examples
+    --------
+    >>> list(fit), fit.seed, fit.recipe.name
+    (['acc'], 0, 'default')
+    >>> fit["acc"].trust.level
+    'fair'
     """
 
     kind: ClassVar[Literal["space"]] = "space"
@@ -200,6 +232,17 @@ def fit(
         vanish.
     NasbuildError
         If ``seed`` or ``max_modules`` is out of range, or the fit diverges.
+
+    Examples
+    --------
+    >>> from nasbuild.score import fit
+    >>> fit = score.fit(table, ["acc", "acc / macs"], recipe=recipe("ridge"), baselines=False)
+    >>> list(fit), fit["acc"].trust.level
+    (['acc', 'acc / macs'], 'fair')
+    >>> score.fit(table, ["acc"], seed=-1)
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.NasbuildError: the seed is -1; allowed: 0 or more
     """
     if seed < 0:
         raise NasbuildError(f"the seed is {seed}", allowed="0 or more")
@@ -279,6 +322,13 @@ def predict(target_fit: TargetFit, architectures: Sequence[Architecture]) -> Pre
     -------
     Prediction
         In the target's unit.
+
+    Examples
+    --------
+    >>> from nasbuild.score import predict
+    >>> found = predict(acc, table.architectures)
+    >>> found.value.shape, found.shares.shape, found.extrapolates.shape
+    ((41,), (41, 3), (41,))
     """
     if not architectures:
         empty = np.empty(0)

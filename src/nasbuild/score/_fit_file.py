@@ -119,7 +119,14 @@ class TrustFile(Strict, Generic[TrustT]):
 
 
 def versions() -> dict[str, str]:
-    """Versions of nasbuild, Python and the packages that a fit's figures depend on."""
+    """Versions of nasbuild, Python and the packages that a fit's figures depend on.
+
+    Examples
+    --------
+    >>> from nasbuild.score import versions
+    >>> {"nasbuild", "python", "numpy"} <= set(versions())
+    True
+    """
     return {
         "nasbuild": __version__,
         "python": platform.python_version(),

@@ -84,6 +84,18 @@ def save_fit(fit: Fit | GraphFit, path: str | os.PathLike[str], *, overwrite: bo
     ------
     OutputError
         If the folder exists (unless ``overwrite`` and it is a fit folder), or can't be written.
+
+    Examples
+    --------
+    >>> from nasbuild.score import save_fit
+    >>> from pathlib import Path
+    >>> save_fit(fit, "fit")
+    >>> (Path("fit") / score.FIT_FILE).is_file()
+    True
+    >>> save_fit(fit, "fit")
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.OutputError: fit: already exists; choose another place, or pass --overwrite
     """
     form = _FORMS[fit.kind]
     with writing_folder(path, overwrite=overwrite) as folder:
@@ -127,6 +139,18 @@ def load_fit(path: str | os.PathLike[str], kind: Kind | None = None) -> Fit | Gr
     ------
     FitError
         If it is missing, foreign, damaged, of another kind than needed, or of an older or newer version.
+
+    Examples
+    --------
+    >>> from nasbuild.score import load_fit, save_fit
+    >>> save_fit(fit, "fit")
+    >>> loaded = load_fit("fit")
+    >>> np.array_equal(loaded["acc"].stages[0].score, acc.stages[0].score)
+    True
+    >>> load_fit("elsewhere")
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.FitError: elsewhere: is no fit folder (it has no fit.json); make one with nasbuild fit
     """
     folder = Path(path)
     data = read_fit_data(folder)

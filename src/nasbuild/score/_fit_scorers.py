@@ -28,7 +28,14 @@ Problem = tuple[tuple[Architecture, ...], np.ndarray]
 
 @dataclass(frozen=True)
 class Fitted:
-    """A scorer, and predictions for held-out rows."""
+    """A scorer, and predictions for held-out rows.
+
+    Examples
+    --------
+    >>> [fitted] = score.fit_scorers(space, [(table.architectures, labels)], recipe("ridge"))
+    >>> fitted.scorer.members, len(fitted.parts)
+    (5, 5)
+    """
 
     scorer: Scorer
     parts: list[HeldOut]
@@ -51,6 +58,13 @@ def fit_scorers(
         If there are too few labels.
     NasbuildError
         If a fit diverges, or a worker process ends before its work is done.
+
+    Examples
+    --------
+    >>> from nasbuild.score import fit_scorers
+    >>> problems = [(table.architectures, labels), (table.architectures, table.columns["macs"])]
+    >>> [len(fitted.parts) for fitted in fit_scorers(space, problems, recipe("ridge"))]
+    [5, 5]
     """
     if isinstance(recipe, Recipe):
         ensembles = fit_ensembles(
@@ -63,8 +77,8 @@ def fit_scorers(
             progress=progress,
         )
         found = []
-        for (some, labels), ensemble in zip(problems, ensembles, strict=True):
-            scorer = GNNScorer(space, ensemble, some, labels)
+        for (architectures, labels), ensemble in zip(problems, ensembles, strict=True):
+            scorer = GNNScorer(space, ensemble, architectures, labels)
             found.append(Fitted(scorer, scorer.held_out()))
         return found
     steps = [1 + min(recipe.folds, len(labels)) for _, labels in problems]
@@ -76,17 +90,25 @@ def fit_scorers(
         progress(done, sum(steps))
 
     found = []
-    for some, labels in problems:
+    for architectures, labels in problems:
         if isinstance(recipe, AdditiveRecipe):
-            fitted = fit_additive(space, some, labels, recipe, seed=seed, step_done=step_done)
+            fitted = fit_additive(space, architectures, labels, recipe, seed=seed, step_done=step_done)
         else:
-            fitted = fit_baseline(space, some, labels, recipe, seed=seed, step_done=step_done)
+            fitted = fit_baseline(space, architectures, labels, recipe, seed=seed, step_done=step_done)
         found.append(Fitted(*fitted))
     return found
 
 
 def fit_baselines(space: Space, problem: Problem, recipe: AnyRecipe, *, seed: int) -> tuple[Baseline, ...]:
-    """Measure ridge regression and LightGBM on the same folds; without the recipe itself and absent ones (`absent_baselines`)."""
+    """Measure ridge regression and LightGBM on the same folds; without the recipe itself and absent ones (`absent_baselines`).
+
+    Examples
+    --------
+    >>> from nasbuild.score import fit_baselines
+    >>> beside = fit_baselines(space, (table.architectures, labels), recipe("lightgbm"), seed=0)
+    >>> [(baseline.name, round(baseline.modules.mean, 1)) for baseline in beside]
+    [('ridge', 0.8)]
+    """
     found = []
     for name in BASELINES:
         if name != recipe.name and is_installed(BASELINES[name]):
@@ -97,12 +119,27 @@ def fit_baselines(space: Space, problem: Problem, recipe: AnyRecipe, *, seed: in
 
 
 def absent_baselines() -> list[str]:
-    """Baselines whose package is not installed."""
+    """Baselines whose package is not installed.
+
+    Examples
+    --------
+    >>> from nasbuild.score import absent_baselines
+    >>> set(absent_baselines()) <= {"ridge", "lightgbm"}
+    True
+    """
     return [name for name, package in BASELINES.items() if not is_installed(package)]
 
 
 def choice_scores(scorer: Scorer, recipe: AnyRecipe, sign: int, seed: int) -> list[ChoiceScore]:
-    """Scores of feature choices: by the FE-MLP, by PED-ANOVA, or by partial dependence."""
+    """Scores of feature choices: by the FE-MLP, by PED-ANOVA, or by partial dependence.
+
+    Examples
+    --------
+    >>> from nasbuild.score import choice_scores
+    >>> scores = choice_scores(scorer, fit.recipe, sign=1, seed=0)
+    >>> sorted({one.choice for one in scores})
+    ['mb_e1_k3', 'mb_e3_k3', 'mb_e6_k5']
+    """
     if isinstance(scorer, GNNScorer):
         return feature_scores(scorer.ensemble, encode(scorer.space, scorer.architectures))
     effects = choice_effects(scorer, seed=seed)

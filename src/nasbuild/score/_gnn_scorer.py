@@ -32,6 +32,12 @@ class LabelStatistics:
         labels.
     count
         Architectures with that depth, (stages, deepest + 1).
+
+    Examples
+    --------
+    >>> statistics = score.label_statistics(space, table.architectures, labels)
+    >>> statistics.count[0].tolist()  # architectures whose first stage has 0, 1 or 2 layers
+    [0, 11, 30]
     """
 
     mean: np.ndarray
@@ -42,7 +48,15 @@ class LabelStatistics:
 def label_statistics(
     space: Space, architectures: Sequence[Architecture], labels: np.ndarray
 ) -> LabelStatistics:
-    """Statistics of labels (architectures,) by stage and depth."""
+    """Statistics of labels (architectures,) by stage and depth.
+
+    Examples
+    --------
+    >>> from nasbuild.score import label_statistics
+    >>> statistics = label_statistics(space, table.architectures, labels)
+    >>> bool(statistics.mean[0, 1] < statistics.mean[0, 2])  # deeper first stages are more accurate
+    True
+    """
     shape = (len(space.stages), space.max_depth + 1)
     mean, std = np.full(shape, labels.mean()), np.full(shape, labels.std())
     count = np.zeros(shape, dtype=np.int64)
@@ -59,7 +73,14 @@ def label_statistics(
 def shifted(
     norms: np.ndarray, norm_mean: float, norm_std: float, label_mean: float, label_std: float
 ) -> np.ndarray:
-    """Eq. 5: norms of one hop, moved from N(norm_mean, norm_std) to N(label_mean, label_std)."""
+    """Eq. 5: norms of one hop, moved from N(norm_mean, norm_std) to N(label_mean, label_std).
+
+    Examples
+    --------
+    >>> from nasbuild.score import shifted
+    >>> shifted(np.array([1.0, 2.0, 3.0]), norm_mean=2.0, norm_std=1.0, label_mean=90.0, label_std=0.5).tolist()
+    [89.5, 90.0, 90.5]
+    """
     # If the norms of a hop are constant, every module gets the mean.
     scale = label_std / norm_std if norm_std > 0 else 0.0
     return (norms - norm_mean) * scale + label_mean
@@ -70,6 +91,16 @@ class GNNScorer(Scorer):
     """Scores by an ensemble of graph networks.
 
     ``architectures`` and ``labels`` (architectures,) are those that the ensemble was fitted on.
+
+    Examples
+    --------
+    >>> from nasbuild.score import GNNScorer
+    >>> small = recipe("paper", epochs=2, width=4, hops=2, folds=2, repeats=1)
+    >>> [fitted] = score.fit_scorers(space, [(table.architectures, labels)], small)
+    >>> isinstance(fitted.scorer, GNNScorer), fitted.scorer.members
+    (True, 2)
+    >>> fitted.scorer.member_scores(0, single_layers).shape
+    (2, 3)
     """
 
     space: Space
@@ -95,8 +126,12 @@ class GNNScorer(Scorer):
     def member_scores(self, stage: int, codes: np.ndarray) -> np.ndarray:
         """Scores by each member, (members, modules), for codes (modules, depth, features) of one depth."""
         depth = codes.shape[1]
-        graphs = encode_modules(self.space, stage, codes)
         scores = np.empty((len(self.ensemble.members), len(codes)))
+        if not depth:
+            # An absent stage has no embedding: its score is the mean label of the networks without it.
+            scores[:] = [[float(own.mean[stage, 0])] for own in self.statistics]
+            return scores
+        graphs = encode_modules(self.space, stage, codes)
         with one_thread():
             for k, (network, member) in enumerate(
                 zip(self.ensemble.networks, self.ensemble.members, strict=True)
@@ -116,7 +151,9 @@ class GNNScorer(Scorer):
 
         Members are weighted by their held-out SRCC at the module's hop (section 5.3).
         """
-        return weighted_mean_std(self.member_scores(stage, codes), self.ensemble.weights(codes.shape[1] - 1))
+        return weighted_mean_std(
+            self.member_scores(stage, codes), self.ensemble.weights(max(codes.shape[1] - 1, 0))
+        )
 
     def predict_unlimited(
         self, architectures: Sequence[Architecture]

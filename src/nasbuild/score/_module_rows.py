@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from nasbuild.errors import FitError
 from nasbuild.score._stage_scores import StageScores
-from nasbuild.space import Feature, Space, count_modules
+from nasbuild.space import ABSENT, Feature, Space, choice_text, count_modules
 
 COLUMNS = ("target", "stage", "module", "score", "std")
 
@@ -56,7 +56,15 @@ def modules_from_arrow(
 def module_rows(
     space: Space, target: str, scores: StageScores, ranks: Sequence[int] | np.ndarray
 ) -> Iterator[dict[str, Any]]:
-    """Module rows of the given positions, as plain data."""
+    """Module rows of the given positions, as plain data.
+
+    Examples
+    --------
+    >>> from nasbuild.score import module_rows
+    >>> [row] = module_rows(space, "acc", acc.stages[0], acc.best(0, 1))
+    >>> list(row), row["module"]
+    (['target', 'stage', 'module', 'score', 'std'], [{'op': 'mb_e6_k5'}, {'op': 'mb_e6_k5'}])
+    """
     for rank in ranks:
         yield {
             "target": target,
@@ -76,12 +84,21 @@ def _features(space: Space) -> dict[str, Feature]:
 
 
 def _arrow_type(space: Space, name: str) -> pa.DataType:
-    choices = [c for stage in space.stages for f in stage.features if f.name == name for c in f.choices]
+    features = [f for stage in space.stages for f in stage.features if f.name == name]
+    choices: list[Any] = [c for f in features for c in f.present]
+    if isinstance(choices[0], str) or not all(f.uniform for f in features):
+        return pa.string()
     if isinstance(choices[0], bool):
         return pa.bool_()
-    if isinstance(choices[0], str):
-        return pa.string()
     return pa.int64() if all(isinstance(c, int) and abs(c) < 2**63 for c in choices) else pa.float64()
+
+
+def _array(feature: Feature, kind: pa.DataType) -> pa.Array:
+    """The choices in a column's type, texts of several types as in tables; an absent feature is null."""
+    texts = kind == pa.string()
+    return pa.array(
+        [None if c is ABSENT else choice_text(feature, c) if texts else c for c in feature.choices], kind
+    )
 
 
 def _schema(space: Space) -> pa.Schema:
@@ -94,13 +111,13 @@ def _schema(space: Space) -> pa.Schema:
 
 def _part(space: Space, target: str, scores: StageScores) -> pa.Table:
     stage = space.stages[scores.stage]
-    own = {f.name: (position, f) for position, f in enumerate(stage.features)}
+    features = {f.name: (position, f) for position, f in enumerate(stage.features)}
     columns = []
     for name in _features(space):
         kind = _arrow_type(space, name)
-        if name in own:
-            position, feature = own[name]
-            columns.append(pa.array(list(feature.choices), kind).take(pa.array(scores.layers[:, position])))
+        if name in features:
+            position, feature = features[name]
+            columns.append(_array(feature, kind).take(pa.array(scores.layers[:, position])))
         else:
             columns.append(pa.nulls(len(scores.layers), kind))
     if columns:
@@ -126,7 +143,7 @@ def _stage_scores(space: Space, u: int, part: pa.Table, scored: int) -> StageSco
     for position, feature in enumerate(stage.features):
         kind = _arrow_type(space, feature.name)
         index = pc.index_in(  # pyright: ignore[reportAttributeAccessIssue]
-            flat.field(feature.name), pa.array(list(feature.choices), kind)
+            flat.field(feature.name), _array(feature, kind)
         )
         if index.null_count:
             raise ValueError(f"no choice of {feature.name} in stage {u}")

@@ -16,6 +16,13 @@ def prediction_rows(target_fit: TargetFit, named: Sequence[tuple[str, Architectu
     -------
     Rows with the keys ``id``, ``target``, ``prediction``, ``std``, ``shares`` (the score of each
     stage's module) and ``extrapolates``.
+
+    Examples
+    --------
+    >>> from nasbuild.score import prediction_rows
+    >>> [row] = prediction_rows(acc, [("mine", table.architectures[0])])
+    >>> list(row), row["id"], len(row["shares"])
+    (['id', 'target', 'prediction', 'std', 'shares', 'extrapolates'], 'mine', 3)
     """
     found = predict(target_fit, [architecture for _, architecture in named])
     return [

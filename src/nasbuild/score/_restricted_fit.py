@@ -13,7 +13,7 @@ from nasbuild.space import Space, allowed_modules
 
 
 def restrict_fit(fit: Fit, within: Space) -> Fit:
-    """The fit with only the modules of ``within``, a part of its space with the same features (`fixed`).
+    """The fit with only the modules of ``within``, a part of its space with the same features (`nasbuild.space.fix_parts`).
 
     The remaining modules of a stage that was searched are scored again, so that none is missed.
 
@@ -21,6 +21,14 @@ def restrict_fit(fit: Fit, within: Space) -> Fit:
     ------
     NasbuildError
         If no scored module of a stage remains.
+
+    Examples
+    --------
+    >>> from nasbuild.score import restrict_fit
+    >>> from nasbuild.space import fix_parts
+    >>> fixed = restrict_fit(fit, fix_parts(space, ["stage1.*.op = mb_e1_k3"]))
+    >>> len(fit["acc"].stages[0]), len(fixed["acc"].stages[0])
+    (12, 2)
     """
     targets = tuple(replace(one, stages=_stages(fit, one, within), within=within) for one in fit.targets)
     return replace(fit, targets=targets)
@@ -28,9 +36,9 @@ def restrict_fit(fit: Fit, within: Space) -> Fit:
 
 def _stages(fit: Fit, target_fit: TargetFit, within: Space) -> tuple[StageScores, ...]:
     found = []
-    for u, (own, part) in enumerate(zip(fit.space.stages, within.stages, strict=True)):
+    for u, (whole, part) in enumerate(zip(fit.space.stages, within.stages, strict=True)):
         stage = target_fit.stages[u]
-        if part != own:
+        if part != whole:
             stage = (
                 score_stage(target_fit.scorer, u, max_modules=fit.max_modules, seed=fit.seed, definition=part)
                 if stage.searched
@@ -39,7 +47,7 @@ def _stages(fit: Fit, target_fit: TargetFit, within: Space) -> tuple[StageScores
             if not stage.searched:
                 stage = replace(stage, scored=len(stage), total=len(stage))
         if not len(stage):
-            raise NasbuildError(f"no module of {own.name} is left", where="--fix")
+            raise NasbuildError(f"no module of {whole.name} is left", where="--fix")
         found.append(stage)
     return tuple(found)
 

@@ -31,6 +31,12 @@ class Scorer(ABC):
     ----------
     limits
         Smallest and largest possible label, as the space declares them for the metric.
+
+    Examples
+    --------
+    >>> prediction, std = scorer.predict(table.architectures)
+    >>> prediction.shape, bool((std > 0).all())
+    ((41,), True)
     """
 
     space: Space
@@ -55,7 +61,15 @@ class Scorer(ABC):
         return len(self.labels)
 
     def with_limits(self, limits: tuple[float, float]) -> Self:
-        """The same scorer with predictions clipped to limits."""
+        """The same scorer with predictions clipped to limits.
+
+        Examples
+        --------
+        >>> capped = scorer.with_limits((0.0, 88.0))
+        >>> prediction, _ = capped.predict(table.architectures)
+        >>> float(prediction.max())
+        88.0
+        """
         return replace(self, limits=limits)  # pyright: ignore[reportArgumentType]: subclasses are dataclasses
 
     @abstractmethod
@@ -63,20 +77,46 @@ class Scorer(ABC):
         """Scores of modules and their deviations, each (modules,), in the label's unit.
 
         ``codes`` are modules of one depth, (modules, depth, features).
+
+        Examples
+        --------
+        >>> value, std = scorer.score(0, single_layers)
+        >>> value.shape, int(value.argmax()) == 2, bool((std > 0).all())
+        ((3,), True, True)
         """
 
     @abstractmethod
     def member_scores(self, stage: int, codes: np.ndarray) -> np.ndarray:
-        """Scores by each member, (members, modules)."""
+        """Scores by each member, (members, modules).
+
+        Examples
+        --------
+        >>> scorer.member_scores(0, single_layers).shape == (scorer.members, 3)
+        True
+        """
 
     @abstractmethod
     def predict_unlimited(
         self, architectures: Sequence[Architecture]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """y' and its deviation, not clipped to `limits`, and which architectures are far from the table."""
+        """y' and its deviation, not clipped to `limits`, and which architectures are far from the table.
+
+        Examples
+        --------
+        >>> prediction, std, far = scorer.predict_unlimited(table.architectures[:2])
+        >>> prediction.shape, std.shape, far.dtype
+        ((2,), (2,), dtype('bool'))
+        """
 
     def predict(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
-        """y' and its deviation, each (architectures,), in the label's unit."""
+        """y' and its deviation, each (architectures,), in the label's unit.
+
+        Examples
+        --------
+        >>> prediction, std = scorer.predict(table.architectures)
+        >>> bool(np.corrcoef(prediction, labels)[0, 1] > 0.9)
+        True
+        """
         return self.predict_and_flag(architectures)[:2]
 
     def predict_and_flag(
@@ -87,6 +127,12 @@ class Scorer(ABC):
         A prediction extrapolates where it lies outside the range of the labels. It also does where its architecture
         is far from the table, or has a choice or a depth that no labelled architecture has. Predictions stay within
         `limits`; deviations are never 0.
+
+        Examples
+        --------
+        >>> prediction, std, extrapolates = scorer.predict_and_flag(table.architectures)
+        >>> prediction.shape, extrapolates.shape, extrapolates.dtype
+        ((41,), (41,), dtype('bool'))
         """
         # In chunks: what is held in memory grows with the table's rows for every architecture.
         parts = [
@@ -111,11 +157,24 @@ class Scorer(ABC):
         return False
 
     def canonical_code(self, stage: int, code: np.ndarray) -> np.ndarray:  # noqa: ARG002
-        """A code (depth, features) that is equal for all modules that make the same network."""
+        """A code (depth, features) that is equal for all modules that make the same network.
+
+        Examples
+        --------
+        >>> scorer.canonical_code(0, single_layers[0]).tolist()  # no layers of this space are declared identity
+        [[0]]
+        """
         return code
 
     def canonical_key(self, architecture: Architecture) -> tuple[tuple[int, bytes], ...]:
-        """A hashable key that is equal for all architectures that make the same network."""
+        """A hashable key that is equal for all architectures that make the same network.
+
+        Examples
+        --------
+        >>> first, second = table.architectures[:2]
+        >>> scorer.canonical_key(first) == scorer.canonical_key(second)
+        False
+        """
         return tuple(
             module_key(self.canonical_code(u, stage.encode(module)))
             for u, (stage, module) in enumerate(zip(self.space.stages, architecture, strict=True))
@@ -126,6 +185,12 @@ class Scorer(ABC):
 
         They are on the scale on which scores add up: y' is `labels_at` of the sum of both. That is exact if
         `exact_pairs`, else approximate. ``codes`` are some modules of every stage, (depth, features) each.
+
+        Examples
+        --------
+        >>> codes = [module_codes(stage, depth=1) for stage in space.stages]
+        >>> scorer.pairs(codes).all_combinations().shape
+        (27,)
         """
         return None
 
@@ -145,6 +210,12 @@ class Scorer(ABC):
         -------
         For two places, the smaller first, (layers of the first, layers of the second). Pairs of places that add
         nothing are left out.
+
+        Examples
+        --------
+        >>> options = [single_layers[:, 0], single_layers[:, 0]]  # three layers at each of two places
+        >>> {places: values.shape for places, values in scorer.layer_pairs(0, options).items()}
+        {(0, 1): (3, 3)}
         """
         return None
 
@@ -165,6 +236,11 @@ class Scorer(ABC):
         """Joint posterior samples of y', (count, architectures), on a scale that increases with labels.
 
         None where the method has no joint posterior.
+
+        Examples
+        --------
+        >>> scorer.posterior_samples(table.architectures, count=5).shape
+        (5, 41)
         """
         return None
 
@@ -174,17 +250,37 @@ class Scorer(ABC):
         return False
 
     def sum_at(self, label: float) -> float:
-        """The summed module score at which a label is expected; by default the label itself."""
+        """The summed module score at which a label is expected; by default the label itself.
+
+        Examples
+        --------
+        >>> total = scorer.sum_at(92.0)
+        >>> round(float(scorer.labels_at(np.array([total]))[0]), 3)
+        92.0
+        """
         return label
 
     def labels_at(self, totals: np.ndarray) -> np.ndarray:
-        """Inverse of `sum_at`, for an array of summed module scores."""
+        """Inverse of `sum_at`, for an array of summed module scores.
+
+        Examples
+        --------
+        >>> totals = np.array([scorer.sum_at(90.0), scorer.sum_at(92.0)])
+        >>> scorer.labels_at(totals).round(3).tolist()
+        [90.0, 92.0]
+        """
         return totals
 
     def predict_combinations(self, codes: Sequence[Sequence[np.ndarray]]) -> np.ndarray:
         """y' of every combination of some modules, (combinations,), in the label's unit.
 
         The last stage's module changes fastest. ``codes`` are modules of every stage, (depth, features) each.
+
+        Examples
+        --------
+        >>> codes = [module_codes(stage, depth=1) for stage in space.stages]
+        >>> scorer.predict_combinations(codes).shape  # 3 × 3 × 3 architectures of one layer a stage
+        (27,)
         """
         pairs = self.pairs(codes) if self.exact_pairs else None
         if pairs is not None:
@@ -202,7 +298,14 @@ class Scorer(ABC):
         return np.concatenate(found)
 
     def score_modules(self, stage: int, modules: Sequence[Module]) -> tuple[np.ndarray, np.ndarray]:
-        """Scores and deviations of modules of any depths, each (modules,)."""
+        """Scores and deviations of modules of any depths, each (modules,).
+
+        Examples
+        --------
+        >>> value, std = scorer.score_modules(0, [(("mb_e1_k3",),), (("mb_e6_k5",), ("mb_e6_k5",))])
+        >>> bool(value[0] < value[1])
+        True
+        """
         grouped = group_modules(self.space, stage, modules)
         found = grouped.evaluate(lambda codes: np.stack(self.score(stage, codes), axis=-1), (2,))
         return found[..., 0], found[..., 1]
@@ -212,7 +315,14 @@ class Scorer(ABC):
         return group_codes(codes).evaluate(lambda of_depth: self.score(stage, of_depth)[0])
 
     def shares(self, architectures: Sequence[Architecture]) -> np.ndarray:
-        """Score of each stage's module, (architectures, stages)."""
+        """Score of each stage's module, (architectures, stages).
+
+        Examples
+        --------
+        >>> shares = scorer.shares(table.architectures)
+        >>> shares.shape
+        (41, 3)
+        """
         scores = np.empty((len(architectures), len(self.space.stages)))
         for u in range(len(self.space.stages)):
             scores[:, u] = self.score_modules(u, [a.modules[u] for a in architectures])[0]
@@ -227,6 +337,9 @@ def sums_of_combinations(values: Sequence[np.ndarray]) -> np.ndarray:
     values
         (modules,) of each stage.
 
+    Examples
+    --------
+    >>> from nasbuild.score import sums_of_combinations
     >>> sums_of_combinations([np.array([10.0, 20.0]), np.array([1.0, 2.0, 3.0])]).tolist()
     [11.0, 12.0, 13.0, 21.0, 22.0, 23.0]
     """

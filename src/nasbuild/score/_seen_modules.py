@@ -15,14 +15,14 @@ def seen_modules(space: Space, scores: StageScores, unseen: Sequence[UnseenChoic
     """Whether each choice of a module and its depth occurs in a labelled architecture, (modules,) bool."""
     stage, depths = space.stages[scores.stage], np.diff(scores.offsets)
     seen, names = np.ones(len(scores), dtype=bool), [feature.name for feature in stage.features]
-    for one in unseen:
-        if one.stage != scores.stage:
+    for unseen_choice in unseen:
+        if unseen_choice.stage != scores.stage:
             continue
-        if one.feature is None:
-            seen &= depths != one.choice
+        if unseen_choice.feature is None:
+            seen &= depths != unseen_choice.choice
             continue
-        f = names.index(one.feature)
-        holds = scores.layers[:, f] == stage.features[f].index(one.choice)
+        f = names.index(unseen_choice.feature)
+        holds = scores.layers[:, f] == stage.features[f].index(unseen_choice.choice)
         # Every module has a layer, so no slice is empty.
         seen &= ~np.logical_or.reduceat(holds, scores.offsets[:-1])
     return seen

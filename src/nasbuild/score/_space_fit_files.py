@@ -20,7 +20,7 @@ from nasbuild.score._scorer_file import scorers_from_bytes, scorers_to_bytes
 from nasbuild.score._stage_scores import StageScores
 from nasbuild.score._trust import Trust
 from nasbuild.space import Space, space_from_dict, space_to_dict
-from nasbuild.table import read_table, write_table
+from nasbuild.table import Table, read_table, write_table
 
 TABLE, MODULES = "table.parquet", "modules.parquet"
 WRITTEN = (TABLE, MODEL, MODULES)
@@ -43,10 +43,15 @@ class SpaceFitFile(FitFile[SpaceTargetEntry]):
 
 def write_space_files(fit: Fit, folder: Path) -> None:
     """Write the table, the model and the scored modules."""
-    write_table(fit.table, folder / TABLE)
+    write_table(_plain(fit.table), folder / TABLE)
     (folder / MODEL).write_bytes(scorers_to_bytes([one.scorer for one in fit.targets]))
     scored = [(one.target.name, stage) for one in fit.targets for stage in one.stages]
     write_arrow(modules_to_arrow(fit.space, scored), folder / MODULES)
+
+
+def _plain(table: Table) -> Table:
+    """The table without the names of the user's own columns, which a fit folder does not depend on."""
+    return replace(table, space=replace(table.space, columns=None))
 
 
 def describe_space_fit(fit: Fit, fields: dict[str, Any]) -> SpaceFitFile:
@@ -80,7 +85,7 @@ def read_space_fit(
     """
     try:
         space = space_from_dict(file.space)
-        table = read_table(folder / TABLE, space)
+        table = replace(read_table(folder / TABLE, replace(space, columns=None)), space=space)
     except (NasbuildError, TypeError) as error:
         raise FitError(f"is damaged ({error})", where=str(folder)) from None
     table = replace(table, notes=file.table.restored_notes())

@@ -49,6 +49,12 @@ class StageScores:
     scored, total
         Number of modules that were scored, and of all modules of the stage. Where they differ, the stage was searched, and
         these are the best and worst modules found.
+
+    Examples
+    --------
+    >>> scores = acc.stages[0]
+    >>> len(scores), scores.total, scores.searched
+    (12, 12, False)
     """
 
     stage: int
@@ -74,15 +80,33 @@ class StageScores:
         return self.scored < self.total
 
     def code(self, rank: int) -> np.ndarray:
-        """Code (depth, features) of the module at a position, 0 for the highest score."""
+        """Code (depth, features) of the module at a position, 0 for the highest score.
+
+        Examples
+        --------
+        >>> acc.stages[0].code(0).tolist()
+        [[2], [2]]
+        """
         return self.layers[self.offsets[rank] : self.offsets[rank + 1]]
 
     def module(self, space: Space, rank: int) -> Module:
-        """The module at a position, 0 for the highest score."""
+        """The module at a position, 0 for the highest score.
+
+        Examples
+        --------
+        >>> acc.stages[0].module(space, 0)
+        (('mb_e6_k5',), ('mb_e6_k5',))
+        """
         return space.stages[self.stage].decode(self.code(rank))
 
     def best(self, sign: int, n: int | None = None) -> np.ndarray:
-        """Positions of the ``n`` best modules, best first, given the target's sign."""
+        """Positions of the ``n`` best modules, best first, given the target's sign.
+
+        Examples
+        --------
+        >>> acc.stages[0].best(1, 3).tolist(), acc.stages[0].best(-1, 3).tolist()
+        ([0, 1, 2], [11, 10, 9])
+        """
         order = np.arange(len(self))
         return (order if sign > 0 else order[::-1])[:n]
 
@@ -98,6 +122,13 @@ def score_stage(
     """Score every module of a stage; a stage with more than ``max_modules`` (1 or more) is searched instead.
 
     ``definition`` may restrict the stage to some of its modules; its features must be the same.
+
+    Examples
+    --------
+    >>> from nasbuild.score import score_stage
+    >>> scores = score_stage(scorer, 0)
+    >>> len(scores), bool(np.all(np.diff(scores.score) <= 0))
+    (12, True)
     """
     definition = scorer.space.stages[stage] if definition is None else definition
     total = count_modules(definition)
@@ -118,7 +149,14 @@ def score_stages(
     seed: int = 0,
     stage_done: Callable[[int, int], None] = lambda *_: None,
 ) -> list[StageScores]:
-    """Score the modules of every stage."""
+    """Score the modules of every stage.
+
+    Examples
+    --------
+    >>> from nasbuild.score import score_stages
+    >>> [len(scores) for scores in score_stages(scorer)]
+    [12, 12, 12]
+    """
     found = []
     stages = len(scorer.space.stages)
     for stage in range(stages):

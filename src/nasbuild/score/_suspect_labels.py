@@ -32,6 +32,13 @@ class SuspectLabel:
     deviations
         Size of the residual on the scale on which scores add up, in standard deviations of all residuals. That deviation
         is estimated from the median, so a few wrong labels do not change it.
+
+    Examples
+    --------
+    >>> from nasbuild.score import SuspectLabel
+    >>> suspect = SuspectLabel(row=3, label=71.2, expected=91.0, deviations=9.5)
+    >>> table.ids[suspect.row] == table.ids[3]  # the row to measure again
+    True
     """
 
     row: int
@@ -55,6 +62,15 @@ def suspect_labels(scorer: Scorer, parts: Sequence[HeldOut], labels: np.ndarray)
         Fits with the rows that each held out.
     labels
         (labels,), in the target's unit.
+
+    Examples
+    --------
+    >>> from nasbuild.score import suspect_labels
+    >>> wrong = labels.copy()
+    >>> wrong[3] -= 20.0
+    >>> scorer, parts = score.fit_additive(space, table.architectures, wrong, recipe("default", folds=3, interaction=False))
+    >>> [suspect.row for suspect in suspect_labels(scorer, parts, wrong)]
+    [3]
     """
     if (
         not scorer.has_fitted_scale

@@ -69,6 +69,13 @@ class Trust:
         Recipe of a baseline whose summed module scores rank held-out rows significantly better; None if there is none.
     verdict
         The main results in sentences.
+
+    Examples
+    --------
+    >>> acc.trust.labels, acc.trust.level, acc.trust.better
+    (41, 'fair', None)
+    >>> 0.7 < acc.trust.modules.mean < 1, len(acc.trust.n_tied)
+    (True, 3)
     """
 
     hops: tuple[Agreement, ...]
@@ -108,7 +115,14 @@ def measure_trust(
     pairs: float | None = None,
     beyond: float | None = None,
 ) -> Trust:
-    """The trust in a scorer, from its evidence on held-out rows."""
+    """The trust in a scorer, from its evidence on held-out rows.
+
+    Examples
+    --------
+    >>> from nasbuild.score import measure_trust
+    >>> measure_trust(ridge, score.evidence_of(held_out, labels)).level
+    'fair'
+    """
     count = label_statistics(scorer.space, scorer.architectures, scorer.labels).count
     rare = tuple(
         (u, depth)
@@ -208,7 +222,14 @@ def _labels_text(scorer: Scorer) -> str:
 
 
 def better_part_text(part: PartOrder) -> str:
-    """The agreement among the better half, in a sentence."""
+    """The agreement among the better half, in a sentence.
+
+    Examples
+    --------
+    >>> from nasbuild.score import PartOrder, better_part_text
+    >>> better_part_text(PartOrder(share=0.5, rows=21, modules=0.74, prediction=0.75, low=0.46, high=0.89))
+    'Among the better half alone it is 0.74 (21 rows, 95 % interval 0.46 to 0.89).'
+    """
     if part.modules is None or part.low is None or part.high is None:
         return f"{part.rows} held-out rows are too few to measure the order among the better half."
     rows = f"{part.rows} rows, 95 % interval {part.low:.2f} to {part.high:.2f}".replace("-0.00", "0.00")

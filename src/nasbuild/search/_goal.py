@@ -31,6 +31,12 @@ class Goal:
         Must all hold.
     costs
         Names of declared costs in targets and bounds that evaluations do not report.
+
+    Examples
+    --------
+    >>> goal = parse_goal(space, ["acc", "latency_cpu"], ["macs <= 200000"], space.metrics)
+    >>> goal.metrics
+    ('acc', 'latency_cpu', 'macs')
     """
 
     targets: tuple[Target, ...]
@@ -45,31 +51,72 @@ class Goal:
         return tuple(n for n in dict.fromkeys([*named, *bounded]) if n not in self.costs)
 
     def exact(self, space: Space, architectures: Sequence[Architecture]) -> dict[str, np.ndarray]:
-        """The number of layers and the declared costs, which need no evaluation, each (architectures,)."""
+        """The number of layers and the declared costs, which need no evaluation, each (architectures,).
+
+        Examples
+        --------
+        >>> {name: values.tolist() for name, values in goal.exact(space, sample(space, 3, 0)).items()}
+        {'layers': [5.0, 6.0, 6.0]}
+        """
         costs = {name: space.costs[name].values(space, architectures) for name in sorted(self.costs)}
         return {LAYERS: layer_counts(space, architectures), **costs}
 
     def values(self, columns: Columns) -> np.ndarray:
-        """Values of the targets in their own units, (architectures, targets); NaN if unknown."""
+        """Values of the targets in their own units, (architectures, targets); NaN if unknown.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> goal.values({"acc": np.array([91.0, np.nan])}).tolist()
+        [[91.0], [nan]]
+        """
         found = np.column_stack([target.equation(columns) for target in self.targets])
         return np.where(np.isfinite(found), found, np.nan)
 
     def losses(self, values: np.ndarray) -> np.ndarray:
-        """Values of the targets, (..., targets), with signs such that smaller is better."""
+        """Values of the targets, (..., targets), with signs such that smaller is better.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> goal.losses(np.array([[91.0], [93.0]])).tolist()
+        [[-91.0], [-93.0]]
+        """
         return -values * np.array([target.sign for target in self.targets], dtype=np.float64)
 
     def excess(self, columns: Columns) -> np.ndarray:
-        """Relative excess over each bound, (architectures, bounds); NaN if unknown."""
+        """Relative excess over each bound, (architectures, bounds); NaN if unknown.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> goal.excess({"macs": np.array([100_000.0, 300_000.0])}).tolist()
+        [[-0.5], [0.5]]
+        """
         found = [b.sign * (columns[b.name] - b.value) / (abs(b.value) or 1.0) for b in self.bounds]
         rows = len(next(iter(columns.values()), ()))
         return np.column_stack(found) if found else np.zeros((rows, 0))
 
     def within(self, columns: Columns) -> np.ndarray:
-        """Whether all targets are known and all bounds hold, (architectures,) bool."""
+        """Whether all targets are known and all bounds hold, (architectures,) bool.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> goal.within({"acc": np.array([91.0, 93.0]), "macs": np.array([1e5, 3e5])}).tolist()
+        [True, False]
+        """
         return ~np.isnan(self.values(columns)).any(axis=1) & self.bounds_hold(columns)
 
     def bounds_hold(self, columns: Columns) -> np.ndarray:
-        """Whether all bounds hold, (architectures,) bool."""
+        """Whether all bounds hold, (architectures,) bool.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> goal.bounds_hold({"macs": np.array([100_000.0, 300_000.0])}).tolist()
+        [True, False]
+        """
         # Costs are sums over layers, which round: a value at the bound is within.
         return np.asarray((self.excess(columns) <= _ROUNDING).all(axis=1))
 
@@ -93,6 +140,16 @@ def parse_goal(
     NasbuildError
         If there is no target, a target is named twice, a metric is unknown, or nothing needs an
         evaluation.
+
+    Examples
+    --------
+    >>> goal = parse_goal(space, ["acc"], ["layers <= 5"], evaluate.metrics)
+    >>> goal.targets[0].sign, [str(bound) for bound in goal.bounds]
+    (1, ['layers <= 5'])
+    >>> parse_goal(space, ["accuracy"], [], {"acc": space.metrics["acc"]})
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.TargetError: target 'accuracy': there is no metric 'accuracy'; allowed: acc
     """
     if not targets:
         raise NasbuildError("a search needs a target", allowed=metrics, todo="name one with --target")
@@ -124,6 +181,12 @@ def layer_counts(space: Space, architectures: Sequence[Architecture]) -> np.ndar
     """Number of layers of each architecture, (architectures,) float64.
 
     Features of the whole architecture do not count as a layer.
+
+    Examples
+    --------
+    >>> from nasbuild.search import layer_counts
+    >>> layer_counts(space, sample(space, 3, 0)).tolist()
+    [5.0, 6.0, 6.0]
     """
     counted = [u for u, stage in enumerate(space.stages) if not stage.is_globals]
     return np.array([sum(len(a.modules[u]) for u in counted) for a in architectures], dtype=np.float64)
@@ -141,6 +204,16 @@ class Box:
         Largest loss of each target, the reference point, (targets,).
     span
         Size of the box, (targets,).
+
+    Examples
+    --------
+    >>> from nasbuild.search import Box
+    >>> import numpy as np
+    >>> box = Box.of(np.array([[4.0, 1.0], [2.0, 3.0]]))  # two losses of two architectures
+    >>> box.worst.tolist(), box.span.tolist()
+    ([4.0, 3.0], [2.0, 2.0])
+    >>> box.volume(np.array([[2.0, 1.0]])), box.volume(np.array([[3.0, 2.0]]))
+    (1.0, 0.25)
     """
 
     worst: np.ndarray

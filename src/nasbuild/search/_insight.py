@@ -30,6 +30,17 @@ def layer_insight_space(table: Table, targets: Sequence[Target]) -> Space:
     ------
     NasbuildError
         If the table lacks a target, or a stage would keep more than 200,000 modules.
+
+    Examples
+    --------
+    >>> from nasbuild.search import layer_insight_space
+    >>> from nasbuild.objective import parse_target
+    >>> from nasbuild.space import count_architectures
+    >>> from nasbuild.table import load_builtin
+    >>> table = load_builtin("digits-macro").select(range(0, 1728, 43))
+    >>> reduced = layer_insight_space(table, [parse_target("acc", table), parse_target("macs", table)])
+    >>> count_architectures(reduced) < count_architectures(table.space)
+    True
     """
     values = np.full((len(table), len(targets)), np.nan)
     for t, target in enumerate(targets):

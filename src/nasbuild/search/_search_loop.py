@@ -47,6 +47,15 @@ class SearchSettings:
     ------
     NasbuildError
         If a setting is out of range.
+
+    Examples
+    --------
+    >>> SearchSettings(method="layer", budget=100).population
+    50
+    >>> SearchSettings(budget=0)
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.NasbuildError: --budget: the budget is 0; allowed: 2 or more
     """
 
     method: str = "stage"
@@ -85,6 +94,14 @@ class SearchResult:
         Whether all targets are known and all bounds hold, (architectures,) bool.
     volumes
         Hypervolume after each generation, relative to the box of the first one (`Box`).
+
+    Examples
+    --------
+    >>> from nasbuild.search import search
+    >>> result = search(space, evaluate, goal, SearchSettings(budget=20, population=10))
+    >>> best = result.front[0]
+    >>> bool(result.within[best]), bool(result.values[best] == result.values[result.within].max())
+    (True, True)
     """
 
     goal: Goal
@@ -120,6 +137,8 @@ class Search:
     NasbuildError
         If a start architecture is not in the space.
 
+    Examples
+    --------
     >>> from nasbuild.search import Search, SearchSettings, parse_goal
     >>> from nasbuild.space import load_space
     >>> space = load_space("digits-macro")
@@ -165,6 +184,13 @@ class Search:
         """Returns the architectures to evaluate next, all new; empty at the end.
 
         Repeated calls before `tell` return the same architectures.
+
+        Examples
+        --------
+        >>> from nasbuild.search import Search
+        >>> search = Search(space, goal, SearchSettings(budget=20, population=10))
+        >>> len(search.ask()), search.ask() == search.ask()
+        (10, True)
         """
         if not self._asked and len(self._evaluated) < self.settings.budget:
             self._asked = self._evolution.ask()
@@ -177,6 +203,15 @@ class Search:
         ------
         NasbuildError
             If the number of evaluations is wrong, or an evaluation lacks a metric of the goal.
+
+        Examples
+        --------
+        >>> from nasbuild.search import Search
+        >>> search = Search(space, goal, SearchSettings(budget=20, population=10))
+        >>> batch = search.ask()
+        >>> search.tell(evaluate(batch))
+        >>> search.result().architectures == tuple(batch)
+        True
         """
         asked = self.ask()
         if len(metrics) != len(asked):
@@ -241,6 +276,13 @@ def search(
     ------
     NasbuildError
         If a start architecture is not in the space, or an evaluation lacks a metric of the goal.
+
+    Examples
+    --------
+    >>> from nasbuild.search import search
+    >>> result = search(space, evaluate, goal, SearchSettings(budget=30, population=10))
+    >>> len(result.architectures), int(result.generation.max()), len(result.volumes)
+    (30, 2, 3)
     """
     one = Search(space, goal, settings or SearchSettings(), start)
     while asked := one.ask():

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from nasbuild.space._space import Architecture, Choice, Feature, Layer, Module, Space, Stage
+from nasbuild.space._choice import ABSENT, choice_text
+from nasbuild.space._space import Architecture, Feature, Layer, Module, Space, Stage
+
+NO_LAYERS = "0+"
+"""The id of a module without layers; no choice is written so."""
 
 
 def module_id(stage: Stage, module: Module) -> str:
@@ -19,9 +23,11 @@ def module_id(stage: Stage, module: Module) -> str:
     >>> module_id(stage, (("mb_e3_k3",), ("identity",)))
     'mb_e3_k3-identity'
     """
+    if not module:
+        return NO_LAYERS
     labels = _labels(stage.features)
     layers = [_layer_id(stage.features, labels, layer) for layer in module]
-    if layers and not stage.is_globals and all(f.name in stage.shared for f in stage.features):
+    if not stage.is_globals and all(f.name in stage.shared for f in stage.features):
         return f"{len(layers)}x{layers[0]}"
     return "-".join(layers)
 
@@ -44,15 +50,22 @@ def architecture_id(space: Space, architecture: Architecture) -> str:
 def _layer_id(features: tuple[Feature, ...], labels: list[str], layer: Layer) -> str:
     if not features:
         return "o"
-    parts = [label + _text(choice) for label, choice in zip(labels, layer, strict=True)]
+    # Labels differ, so that leaving out an absent feature leaves no doubt.
+    parts = [
+        label + _text(feature, choice)
+        for label, feature, choice in zip(labels, features, layer, strict=True)
+        if choice is not ABSENT
+    ]
     # After a whole number the next one-letter label shows where it ends; anything else needs a mark.
-    whole = all(isinstance(c, int) and c >= 0 for f in features for c in f.choices)
+    whole = all(isinstance(c, int) and c >= 0 for f in features for c in f.present) and all(
+        f.uniform for f in features
+    )
     return ("" if whole and not labels[0].endswith("=") else ",").join(parts)
 
 
 def _labels(features: tuple[Feature, ...]) -> list[str]:
     names = [f.name for f in features]
-    if len(names) == 1 and all(isinstance(c, str) for c in features[0].choices):
+    if len(names) == 1 and all(isinstance(c, str) for c in features[0].present):
         return [""]
     short = [_quoted(name[0]) for name in names]
     if len(set(short)) < len(names) or any(not label.isalpha() for label in short):
@@ -60,11 +73,18 @@ def _labels(features: tuple[Feature, ...]) -> list[str]:
     return short
 
 
-def _text(choice: Choice) -> str:
+def _text(feature: Feature, choice: object) -> str:
+    """The text of a choice; among choices of several types, marks (+ and =) that `_quoted` never writes tell them apart."""
+    if isinstance(choice, tuple):
+        # The length, then the parts: [3, 5] is 2=3=5.
+        return f"{len(choice)}={'='.join(_text(feature, part) for part in choice)}"
+    if choice is None:
+        return "null"
     if isinstance(choice, bool):
-        return str(int(choice))
+        return str(int(choice)) if feature.uniform else str(choice).lower()
     if isinstance(choice, str):
-        return _quoted(choice)
+        plain = feature.uniform or choice_text(feature, choice) == choice
+        return _quoted(choice) if plain else f"+{_quoted(choice)}"
     return repr(choice)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
 from nasbuild.errors import SpaceError
-from nasbuild.space._space import GLOBALS, Architecture, Choice, Module, Space, Stage, module_key
+from nasbuild.space._choice import ABSENT, Absent, Choice, choice_key, plain_choice
+from nasbuild.space._space import GLOBALS, Architecture, Feature, Layer, Module, Space, Stage, module_key
 
 _LONGEST_SHOWN = 60
 
@@ -140,37 +142,79 @@ def to_dict(space: Space, architecture: Architecture) -> dict[str, Any]:
     return {"stages": dicts[:-1], GLOBALS: dicts[-1][0]}
 
 
-def _parse_layer(stage: Stage, layer: Mapping[str, object], where: str) -> tuple[Choice, ...]:
+def _parse_layer(stage: Stage, layer: Mapping[str, object], where: str) -> Layer:
     names = [f.name for f in stage.features]
     for name in layer:
         if name not in names:
-            raise SpaceError(f"unknown feature {shown(name)}", where=_place(stage, where), allowed=names)
-    choices = []
-    for feature in stage.features:
-        if feature.name not in layer:
-            what = f"feature {feature.name!r} is missing"
-            raise SpaceError(what, where=_place(stage, where), allowed=feature.choices)
-        given = layer[feature.name]
-        index = feature.index(given)
-        if index < 0:
             raise SpaceError(
-                f"{feature.name} = {shown(given)} is not a choice",
-                where=_place(stage, f"{where}.{feature.name}"),
-                # In quotes where 3 was given for '3', which would otherwise look allowed.
-                allowed=feature.choices if isinstance(given, str) else map(repr, feature.choices),
+                f"unknown feature {shown(name)}",
+                where=_place(stage, where),
+                allowed=names,
+                todo=nearest(name, names),
             )
-        # The declared choice, not the given one: 3.0 in a file means 3.
-        choices.append(feature.choices[index])
-    return tuple(choices)
+    found: dict[int, Choice | Absent] = {}
+    from nasbuild.space._layer_choices import topological
+
+    for position in topological(stage) if stage.conditional else range(len(names)):
+        feature = stage.features[position]
+        unmet = _unmet(stage, position, found) if feature.when else None
+        if unmet is not None:
+            if feature.name in layer and not feature.ignored and not _is_nothing(layer[feature.name]):
+                raise SpaceError(
+                    f"{feature.name} = {shown_choice(layer[feature.name])}, but {feature.name} exists only with {unmet}",
+                    where=_place(stage, f"{where}.{feature.name}"),
+                    todo=f"leave {feature.name} out there",
+                )
+            found[position] = ABSENT
+        else:
+            found[position] = _parse_choice(stage, feature, layer, where)
+    return tuple(found[position] for position in range(len(names)))
+
+
+def _parse_choice(stage: Stage, feature: Feature, layer: Mapping[str, object], where: str) -> Choice:
+    if feature.name not in layer:
+        what = f"feature {feature.name!r} is missing"
+        raise SpaceError(what, where=_place(stage, where), allowed=feature.allowed)
+    given = layer[feature.name]
+    index = feature.index(given)
+    if index < 0 or index == feature.absent:
+        raise SpaceError(
+            f"{feature.name} = {shown_choice(given)} is not a choice",
+            where=_place(stage, f"{where}.{feature.name}"),
+            allowed=_allowed(feature, given),
+        )
+    # The declared choice, not the given one: 3.0 in a file means 3.
+    return feature.declared(given)
+
+
+def _allowed(feature: Feature, given: object) -> Iterable[object] | str:
+    """The allowed choices, in quotes where 3 was given for '3', which would otherwise look allowed."""
+    plain = feature.range is not None or (isinstance(given, str) and feature.uniform)
+    return feature.allowed if plain else map(repr, feature.present)
+
+
+def _unmet(stage: Stage, position: int, found: Mapping[int, Choice | Absent]) -> str | None:
+    """The first condition of a feature that does not hold, such as ``op = conv``; None if all do."""
+    for (parent, wanted), (name, choices) in zip(
+        stage.conditions[position], stage.features[position].when, strict=True
+    ):
+        if stage.features[parent].index(found[parent]) not in wanted:
+            return f"{name} = {' or '.join(map(str, choices))}"
+    return None
+
+
+def _is_nothing(value: object) -> bool:
+    """Whether a value says that there is none."""
+    return value is None or value == "" or value != value
 
 
 def _check_module(stage: Stage, module: Module, where: str) -> None:
     if len(module) not in stage.depths:
         raise SpaceError(f"{stage.name} has {len(module)} layers", where=where, allowed=stage.depths)
     for position, feature in enumerate(stage.features):
-        values = {layer[position] for layer in module}
+        values = {choice_key(layer[position]): layer[position] for layer in module}
         if feature.name in stage.shared and len(values) > 1:
-            found = ", ".join(map(repr, sorted(values, key=str)))
+            found = ", ".join(sorted(map(repr, values.values())))
             raise SpaceError(
                 f"{feature.name} is shared by all layers of {stage.name}, but has the values {found}",
                 where=where,
@@ -178,17 +222,29 @@ def _check_module(stage: Stage, module: Module, where: str) -> None:
     for limit in stage.limits:
         position = [f.name for f in stage.features].index(limit.feature)
         for number, layer in enumerate(module):
-            if limit.layer in (None, number) and layer[position] not in limit.choices:
+            if limit.layer in (None, number) and not _among(
+                stage.features[position], layer[position], limit.choices
+            ):
                 raise SpaceError(
                     f"{limit.feature} = {layer[position]!r} is excluded by the limits of {stage.name}",
                     where=f"{where}[{number}].{limit.feature}",
-                    allowed=limit.choices,
+                    allowed=[c for c in limit.choices if c is not ABSENT],
                 )
     if stage.modules is not None and module_key(stage.encode(module)) not in stage.listed:
         what = (
             f"this sequence of layers is not among the {len(stage.modules)} modules listed for {stage.name}"
         )
         raise SpaceError(what, where=where)
+
+
+def _among(feature: Feature, choice: object, choices: Sequence[object]) -> bool:
+    return feature.index(choice) in {feature.index(one) for one in choices}
+
+
+def nearest(name: object, names: Iterable[str]) -> str | None:
+    """What to do about an unknown name: take the most similar one, if there is one."""
+    found = get_close_matches(str(name)[:_LONGEST_SHOWN], list(names), n=1)
+    return f"did you mean {found[0]}?" if found else None
 
 
 def kind_of(value: object) -> str:
@@ -216,6 +272,12 @@ def shown(value: object) -> str:
         # Python refuses to write out very long ones.
         return "a number of many digits"
     return repr(value) if value is None or isinstance(value, bool | int | float) else kind_of(value)
+
+
+def shown_choice(value: object) -> str:
+    """The same for a value that may be a choice: a short list is shown with its parts."""
+    listed = isinstance(value, list | tuple) and len(repr(value)) <= _LONGEST_SHOWN
+    return repr(plain_choice(value)) if listed else shown(value)
 
 
 def _place(stage: Stage, where: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import log10, prod
 
+from nasbuild.space._layer_choices import count_depth
 from nasbuild.space._space import Space, Stage
 
 
@@ -21,12 +22,8 @@ def count_modules(stage: Stage, depth: int | None = None) -> int:
         return sum(count_modules(stage, d) for d in stage.depths)
     if stage.modules is not None:
         return sum(len(module) == depth for module in stage.modules)
-    if stage.limits:
-        return prod(
-            len(stage.allowed(layer, position))
-            for position, feature in enumerate(stage.features)
-            for layer in ([None] if feature.name in stage.shared else range(depth))
-        )
+    if stage.limits or stage.conditional or not depth:
+        return count_depth(stage, depth)
     return prod(
         size if feature.name in stage.shared else size**depth
         for feature, size in zip(stage.features, stage.sizes, strict=True)

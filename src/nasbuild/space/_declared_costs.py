@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,80 +13,21 @@ from nasbuild._user_functions import FORMS, find_function, split_function
 from nasbuild.errors import NasbuildError, SpaceError
 from nasbuild.space._architecture_id import architecture_id
 from nasbuild.space._check_architecture import to_dict
+from nasbuild.space._cost_terms import (
+    CostProduct,
+    CostValues,
+    choice_powers,
+    cost_before_first,
+    count_layers,
+    feature_position,
+    inner_cost,
+    layer_features,
+    linked_costs,
+)
 from nasbuild.space._distinct_modules import group_stages
-from nasbuild.space._space import Choice, Feature, choice_key
 
 if TYPE_CHECKING:
-    from nasbuild.space._space import Architecture, Direction, Space, Stage
-
-LAST = "last"
-Place = int | Literal["last"] | None
-"""A layer of a stage: its number from 0, the last one, or every one (None)."""
-Of = Literal["layer", "previous", "globals"]
-
-
-@dataclass(frozen=True)
-class CostValues:
-    """The value of each choice of a feature, at some layers.
-
-    If several entries name a feature, the most specific place wins: stage and layer, stage, layer,
-    everywhere. A choice without a value there gets ``otherwise``.
-
-    Attributes
-    ----------
-    stages
-        Names of stages; None for every stage that has the feature, the globals included.
-    """
-
-    feature: str
-    values: tuple[tuple[Choice, float], ...]
-    stages: tuple[str, ...] | None = None
-    layer: Place = None
-    otherwise: float | None = None
-
-
-@dataclass(frozen=True)
-class CostFactor:
-    """A choice as a number, raised to a power: of the layer, of the layer before it, or of the globals."""
-
-    feature: str
-    of: Of = "layer"
-    power: float = 1.0
-
-
-@dataclass(frozen=True)
-class CostProduct:
-    """``coefficient`` times its factors, at some layers. Without factors it is the coefficient alone.
-
-    Attributes
-    ----------
-    stages
-        Names of stages; None for every stage with the features of the factors.
-    first
-        The value of each ``previous`` feature at the first layer of the network.
-    numbers
-        Numbers for the choices of features that are not numbers themselves.
-    """
-
-    coefficient: float
-    factors: tuple[CostFactor, ...]
-    stages: tuple[str, ...] | None = None
-    layer: Place = None
-    first: tuple[tuple[str, float], ...] = ()
-    numbers: tuple[tuple[str, tuple[tuple[Choice, float], ...]], ...] = ()
-
-    def of(self, of: Of) -> list[CostFactor]:
-        """The factors of one kind."""
-        return [factor for factor in self.factors if factor.of == of]
-
-    def applies(self, stage: Stage) -> bool:
-        """Whether the product counts at layers of a stage."""
-        if self.stages is not None:
-            return stage.name in self.stages
-        own = {factor.feature for factor in self.of("layer")}
-        if stage.is_globals and (not own or self.of("previous")):
-            return False
-        return own <= {feature.name for feature in stage.features}
+    from nasbuild.space._space import Architecture, Direction, Space
 
 
 @dataclass(frozen=True)
@@ -106,6 +47,13 @@ class Cost:
     function
         ``FILE.py:FUNCTION`` or ``MODULE:FUNCTION``. It takes an architecture as in ``archs.jsonl`` and
         returns a number. It is imported when a value is needed, never on loading.
+
+    Examples
+    --------
+    >>> space.costs["macs"].values(space, [architecture]).tolist()  # 2 · (3² + 5² + 5²)
+    [118.0]
+    >>> space.costs["macs"].sign, space.costs["macs"].is_sum(space)
+    (-1, True)
     """
 
     name: str
@@ -127,15 +75,37 @@ class Cost:
         return any(isinstance(t, CostProduct) and t.of("globals") for t in (*self.sum, *self.mean))
 
     def is_sum(self, space: Space) -> bool:
-        """Whether `inner` and `links` exist: no function, and no mean over a varying number of layers."""
-        return self.function is None and all(
-            _layers_counted(space, group) is not None for group, mean in self._groups() if mean
+        """Whether `inner` and `links` exist.
+
+        They do not for a function, for a mean over a varying number of layers, and for products with the
+        previous layer where a stage may be absent: then the layer may be in any stage before.
+
+        Examples
+        --------
+        >>> from nasbuild.space import read_costs
+        >>> costs = read_costs(space, {"mean": {"mean": [{"product": "kernel"}]}})
+        >>> costs["mean"].is_sum(space), space.costs["macs"].is_sum(space)
+        (False, True)
+        """
+        return self.function is None and not any(
+            (mean and _layers_counted(space, group) is None) or _may_skip(space, group)
+            for group, mean in self._groups()
         )
 
     def at_globals(self, space: Space, code: np.ndarray) -> Cost:
         """The cost for fixed globals, given by their code (1, features).
 
         The features of the globals become part of the coefficients.
+
+        Examples
+        --------
+        >>> scaled = space_from_yaml(
+        ...     "{name: tiny, stages: [{depth: [1], features: {kernel: [3]}}], globals: {width: [16, 32]},"
+        ...     " costs: {macs: {sum: [{product: kernel * globals.width}]}}}"
+        ... )
+        >>> fixed = scaled.costs["macs"].at_globals(scaled, np.array([[1]]))
+        >>> fixed.needs_globals, fixed.sum[0].coefficient
+        (False, 32.0)
         """
         stage = space.globals
         if stage is None or not self.needs_globals:
@@ -146,11 +116,11 @@ class Cost:
                 return term
             number = term.coefficient
             for factor in held:
-                position = _position(stage, factor.feature)
-                number *= float(_powers(stage.features[position], factor, term)[code[0, position]])
+                position = feature_position(stage, factor.feature)
+                number *= float(choice_powers(stage.features[position], factor, term)[code[0, position]])
             rest = tuple(factor for factor in term.factors if factor.of != "globals")
             # Dropping factors must not change the stages where the product counts.
-            stages = tuple(one.name for one in space.stages if term.applies(one))
+            stages = tuple(stage.name for stage in space.stages if term.applies(stage))
             return replace(term, coefficient=number, factors=rest, stages=stages)
 
         return replace(self, sum=tuple(map(known, self.sum)), mean=tuple(map(known, self.mean)))
@@ -160,25 +130,37 @@ class Cost:
 
         Products with the previous layer use the neighbours inside the module. At the first layer of the
         network they use ``first``.
+
+        Examples
+        --------
+        >>> codes = np.array([[[0]], [[1]]])  # the modules of one layer of the first stage
+        >>> space.costs["macs"].inner(space, 0, codes).tolist()
+        [18.0, 50.0]
         """
         self._require_sum(space)
         found = np.zeros(len(codes))
         for group, mean in self._groups():
-            found += _inner(space, stage, group, codes) * _share(space, group, mean)
+            found += inner_cost(space, stage, group, codes) * _share(space, group, mean)
         return found
 
     def links(self, space: Space, stage: int, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What modules add jointly with the stage before and the stage after, each (modules, r).
 
         r is the number of products with the previous layer, the same for all stages.
+
+        Examples
+        --------
+        >>> into, out = space.costs["macs"].links(space, 0, np.array([[[0]], [[1]]]))
+        >>> into.shape, out.shape  # no product reaches from layer to layer
+        ((2, 0), (2, 0))
         """
         self._require_sum(space)
         into, out = [], []
         for group, mean in self._groups():
             if isinstance(group, CostProduct) and group.of("previous"):
-                one, other = _links(space, stage, group, codes)
-                into.append(one * _share(space, group, mean))
-                out.append(other)
+                incoming, outgoing = linked_costs(space, stage, group, codes)
+                into.append(incoming * _share(space, group, mean))
+                out.append(outgoing)
         empty = np.zeros((len(codes), 0))
         return (np.stack(into, axis=1), np.stack(out, axis=1)) if into else (empty, empty)
 
@@ -189,6 +171,11 @@ class Cost:
         ------
         NasbuildError
             If the function can't be found, fails, or returns no finite number.
+
+        Examples
+        --------
+        >>> space.costs["macs"].values(space, [architecture, architecture.replace(0, ((3,),))]).tolist()
+        [118.0, 68.0]
         """
         if self.function is not None:
             return self._called(space, architectures)
@@ -200,20 +187,22 @@ class Cost:
         grouped = group_stages(space, architectures)
         for group, mean in self._groups():
             total, layers = np.zeros(len(architectures)), np.zeros(len(architectures))
-            before = None
+            before = np.full(len(architectures), cost_before_first(group))
             for u, modules in enumerate(grouped):
                 stage = space.stages[u]
-                total += modules.evaluate(lambda codes, u=u, g=group: _inner(space, u, g, codes))
+                total += modules.evaluate(lambda codes, u=u, g=group: inner_cost(space, u, g, codes))
                 if mean:
-                    layers += modules.evaluate(
-                        lambda c, s=stage, g=group: np.full(len(c), _hit(s, g, c.shape[1]))
-                    )
+                    layers += modules.evaluate(lambda c, s=stage, g=group: count_layers(s, g, c))
                 if isinstance(group, CostProduct) and group.of("previous"):
-                    both = modules.evaluate(
-                        lambda codes, u=u, g=group: np.stack(_links(space, u, g, codes), axis=1), (2,)
-                    )
-                    total += both[:, 0] * before if before is not None else 0.0
-                    before = both[:, 1]
+                    into, out, depth = modules.evaluate(
+                        lambda codes, u=u, g=group: np.stack(
+                            [*linked_costs(space, u, g, codes), np.full(len(codes), codes.shape[1])], axis=1
+                        ),
+                        (3,),
+                    ).T
+                    total += into * before
+                    # An absent stage passes on what came before it.
+                    before = np.where(depth > 0, out, before)
             found += total / np.maximum(layers, 1) if mean else total
         return found
 
@@ -266,122 +255,35 @@ class Cost:
             raise ValueError(f"cost {self.name!r} is no sum over stages; see is_sum and at_globals")
 
 
-def value_at(
-    entries: Sequence[CostValues], stage: Stage, layer: int, depth: int, choice: Choice
-) -> float | None:
-    """The value of a choice at a layer, by the most specific entry; None if no entry applies."""
-    for entry in sorted(entries, key=_specific, reverse=True):
-        if entry.stages is not None and stage.name not in entry.stages:
-            continue
-        if entry.layer is not None and layer != (depth - 1 if entry.layer == LAST else entry.layer):
-            continue
-        own = {choice_key(c): v for c, v in entry.values}.get(choice_key(choice), entry.otherwise)
-        if own is not None:
-            return own
-    return None
-
-
-def as_numbers(feature: Feature, numbers: Mapping[str, Sequence[tuple[Choice, float]]]) -> list[float | None]:
-    """Each choice of a feature as a number, from ``numbers`` if it names the feature; else None for texts."""
-    pairs = numbers.get(feature.name)
-    if pairs is None:
-        return [None if isinstance(c, str) else float(c) for c in feature.choices]
-    named = {choice_key(c): v for c, v in pairs}
-    return [named.get(choice_key(c)) for c in feature.choices]
-
-
-def _specific(entry: CostValues) -> tuple[bool, int]:
-    return entry.stages is not None, 0 if entry.layer is None else 1 if entry.layer == LAST else 2
-
-
-def _position(stage: Stage, name: str) -> int:
-    return [feature.name for feature in stage.features].index(name)
-
-
-def _powers(feature: Feature, factor: CostFactor, term: CostProduct) -> np.ndarray:
-    """The power of each choice, (choices,)."""
-    numbers = [math.nan if v is None else v for v in as_numbers(feature, dict(term.numbers))]
-    return np.array(numbers) ** factor.power
-
-
-def _multiplied(
-    stage: Stage, term: CostProduct, factors: Sequence[CostFactor], codes: np.ndarray
-) -> np.ndarray:
-    """The product of factors at each layer, (modules, depth)."""
-    found = np.ones(codes.shape[:2])
-    for factor in factors:
-        position = _position(stage, factor.feature)
-        found *= _powers(stage.features[position], factor, term)[codes[:, :, position]]
-    return found
-
-
-def _hits(layer: Place, depth: int) -> np.ndarray:
-    """The layers of a module where a term counts, (depth,) bool."""
-    places = np.arange(depth)
-    return places >= 0 if layer is None else places == (depth - 1 if layer == LAST else layer)
-
-
-def _hit(stage: Stage, group: CostProduct | tuple[CostValues, ...], depth: int) -> int:
-    """The number of layers of a module where a term counts."""
-    if isinstance(group, CostProduct):
-        return int(_hits(group.layer, depth).sum()) if group.applies(stage) else 0
-    return depth if group[0].feature in {f.name for f in stage.features} else 0
-
-
 def _layers_counted(space: Space, group: CostProduct | tuple[CostValues, ...]) -> int | None:
     """The number of layers of an architecture where a term counts; None if it varies."""
     # Cached, as callers ask for it once for every stage.
     if group not in space.layers_counted:
-        counts = [{_hit(stage, group, d) for d in stage.depths} for stage in space.stages]
-        fixed = all(len(own) == 1 for own in counts)
-        space.layers_counted[group] = sum(own.pop() for own in counts) if fixed else None
+        counts = [
+            {
+                int(count_layers(stage, group, np.zeros((1, d, len(stage.features)), dtype=np.int16))[0])
+                for d in stage.depths
+            }
+            for stage in space.stages
+        ]
+        names = layer_features(group)
+        fixed = all(len(by_depth) == 1 for by_depth in counts) and not any(
+            f.when
+            for by_depth, stage in zip(counts, space.stages, strict=True)
+            if max(by_depth)
+            for f in stage.features
+            if f.name in names
+        )
+        space.layers_counted[group] = sum(by_depth.pop() for by_depth in counts) if fixed else None
     return space.layers_counted[group]
+
+
+def _may_skip(space: Space, group: CostProduct | tuple[CostValues, ...]) -> bool:
+    """Whether the layer before, which a term names, may be in another stage than the one before."""
+    previous = isinstance(group, CostProduct) and bool(group.of("previous"))
+    return previous and any(not min(stage.depths) for stage in space.layered)
 
 
 def _share(space: Space, group: CostProduct | tuple[CostValues, ...], mean: bool) -> float:
     """The factor of a group: a mean over a fixed number of layers is a sum divided by it."""
     return 1 / ((_layers_counted(space, group) if mean else 1) or 1)
-
-
-def _inner(
-    space: Space, u: int, group: CostProduct | tuple[CostValues, ...], codes: np.ndarray
-) -> np.ndarray:
-    stage, depth = space.stages[u], codes.shape[1]
-    if not isinstance(group, CostProduct):
-        if not _hit(stage, group, depth):
-            return np.zeros(len(codes))
-        position = _position(stage, group[0].feature)
-        choices = stage.features[position].choices
-        near = [e for e in group if e.stages is None or stage.name in e.stages]
-        table = [[value_at(near, stage, layer, depth, c) or 0.0 for c in choices] for layer in range(depth)]
-        return np.array(table)[np.arange(depth), codes[:, :, position]].sum(axis=1)
-    hits = _hits(group.layer, depth)
-    if not group.applies(stage) or not hits.any():
-        return np.zeros(len(codes))
-    own = _multiplied(stage, group, group.of("layer"), codes) * hits * group.coefficient
-    previous = group.of("previous")
-    if not previous:
-        return own.sum(axis=1)
-    before = np.zeros(codes.shape[:2])
-    if depth > 1:
-        before[:, 1:] = _multiplied(stage, group, previous, codes[:, :-1])
-    if u == 0:
-        before[:, 0] = math.prod(dict(group.first).get(f.feature, 0.0) ** f.power for f in previous)
-    return (own * before).sum(axis=1)
-
-
-def _links(space: Space, u: int, term: CostProduct, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What a product takes from the stage before and passes to the stage after, each (modules,)."""
-    stages, stage, depth = space.stages, space.stages[u], codes.shape[1]
-    into, out = np.zeros(len(codes)), np.zeros(len(codes))
-    if u > 0 and not stage.is_globals and term.applies(stage) and _hits(term.layer, depth)[0]:
-        into = _multiplied(stage, term, term.of("layer"), codes[:, :1])[:, 0] * term.coefficient
-    follows = u + 1 < len(stages) and not stages[u + 1].is_globals and term.applies(stages[u + 1])
-    if follows and not stage.is_globals and reaches_first(term, stages[u + 1]):
-        out = _multiplied(stage, term, term.of("previous"), codes[:, -1:])[:, 0]
-    return into, out
-
-
-def reaches_first(term: CostProduct, stage: Stage) -> bool:
-    """Whether a product counts at the first layer of a stage, for at least one depth."""
-    return any(_hits(term.layer, depth)[0] for depth in stage.depths)

@@ -10,9 +10,9 @@ import numpy as np
 
 from nasbuild.errors import SpaceError
 from nasbuild.space._check_architecture import shown
-from nasbuild.space._declared_costs import (
+from nasbuild.space._choice import ABSENT, choice_key
+from nasbuild.space._cost_terms import (
     LAST,
-    Cost,
     CostFactor,
     CostProduct,
     CostValues,
@@ -20,7 +20,8 @@ from nasbuild.space._declared_costs import (
     reaches_first,
     value_at,
 )
-from nasbuild.space._space import Space, Stage, choice_key
+from nasbuild.space._declared_costs import Cost
+from nasbuild.space._space import Space, Stage
 
 _LARGEST = 1e300
 
@@ -34,6 +35,7 @@ def check_cost(space: Space, cost: Cost, where: str) -> None:
         If a value is missing. The message names the stage, layer, feature and choice, and what to do.
     """
     size = abs(cost.constant)
+    _refuse_ranges(space, cost, where)
     for key, terms in (("sum", cost.sum), ("mean", cost.mean)):
         values: dict[str, list[CostValues]] = {}
         for n, term in enumerate(terms):
@@ -49,6 +51,18 @@ def check_cost(space: Space, cost: Cost, where: str) -> None:
         raise SpaceError("grows beyond 1e300", where=where, todo="declare it in a larger unit")
 
 
+def _refuse_ranges(space: Space, cost: Cost, where: str) -> None:
+    ranges = {f.name for stage in space.stages for f in stage.features if f.range is not None}
+    for term in (*cost.sum, *cost.mean):
+        named = {f.feature for f in term.factors} if isinstance(term, CostProduct) else {term.feature}
+        for name in sorted(named & ranges):
+            raise SpaceError(
+                f"{name} is a range, so that a cost that depends on it can't be declared by terms",
+                where=where,
+                todo="declare a function: FILE.py:FUNCTION",
+            )
+
+
 def _check_names(space: Space, term: CostValues, where: str) -> None:
     """Check that the feature, layer and choices of an entry exist."""
     stages = [s for s in space.stages if term.feature in {f.name for f in s.features}]
@@ -61,7 +75,7 @@ def _check_names(space: Space, term: CostValues, where: str) -> None:
     _check_layer(term, stages, where)
     for choice, _ in term.values:
         if all(stage.feature(term.feature).index(choice) < 0 for stage in stages):
-            allowed = dict.fromkeys(repr(c) for s in stages for c in s.feature(term.feature).choices)
+            allowed = dict.fromkeys(repr(c) for s in stages for c in s.feature(term.feature).present)
             raise SpaceError(
                 f"{shown(choice)} is not a choice of {term.feature} there",
                 where=f"{where}.values",
@@ -105,7 +119,7 @@ def _check_values(space: Space, feature: str, entries: Sequence[CostValues], whe
         near = [e for e in entries if e.stages is None or stage.name in e.stages]
         most, deepest = 0.0, max(stage.depths)
         for layer, depth in _representative_places(near, stage):
-            for choice in stage.feature(feature).choices:
+            for choice in stage.feature(feature).present:
                 value = value_at(near, stage, layer, depth, choice)
                 if value is None:
                     raise SpaceError(
@@ -182,8 +196,11 @@ def _largest_before(space: Space, stage: Stage, factor: CostFactor, term: CostPr
         )
     u, found = space.stage_index(stage.name), 0.0
     if reaches_first(term, stage):
-        if u > 0:
-            found = _largest(space.stages[u - 1], factor, term, where)
+        while u > 0:
+            u -= 1
+            found = max(found, _largest(space.stages[u], factor, term, where))
+            if min(space.stages[u].depths):
+                break
         else:
             first = dict(term.first)
             if factor.feature not in first:
@@ -192,7 +209,7 @@ def _largest_before(space: Space, stage: Stage, factor: CostFactor, term: CostPr
                     where=where,
                     todo=f"write first: {{{factor.feature}: NUMBER}}",
                 )
-            found = _power(first[factor.feature], factor, f"{where}.first")
+            found = max(found, _power(first[factor.feature], factor, f"{where}.first"))
     # Only layer 0 of a stage never has a layer of the same stage before it.
     if term.layer != 0 and max(stage.depths) > 1:
         found = max(found, _largest(stage, factor, term, where))
@@ -209,6 +226,8 @@ def _largest(stage: Stage, factor: CostFactor, term: CostProduct, where: str) ->
         )
     found = []
     for choice, number in zip(feature.choices, as_numbers(feature, dict(term.numbers)), strict=True):
+        if choice is ABSENT:
+            continue
         if number is None:
             raise SpaceError(
                 f"{factor.feature} = {choice!r} of {stage.name} is not a number",

@@ -10,10 +10,12 @@ from typing import Any, get_args
 from nasbuild._user_functions import FORMS, split_function
 from nasbuild.errors import SpaceError
 from nasbuild.space._check_architecture import kind_of, shown
-from nasbuild.space._declared_costs import LAST, Cost, CostFactor, CostProduct, CostValues, Of, Place
+from nasbuild.space._choice import Choice, as_choice, choice_key, plain_choice
+from nasbuild.space._cost_terms import LAST, CostFactor, CostProduct, CostValues, Of, Place
+from nasbuild.space._declared_costs import Cost
 from nasbuild.space._declared_costs_check import check_cost
 from nasbuild.space._plain_data import mapping_of, text_of
-from nasbuild.space._space import Choice, Direction, Metric, Space, choice_key
+from nasbuild.space._space import Direction, Metric, Space
 
 _LARGEST = 1e300
 _KEYS = ("direction", "unit", "constant", "sum", "mean", "function")
@@ -223,12 +225,12 @@ def _pairs(data: object, where: str) -> tuple[tuple[Choice, float], ...]:
         pairs = data
     else:
         raise SpaceError(f"is {kind_of(data)}, not {{choice: number}}", where=where)
-    found: dict[tuple[bool, Choice], tuple[Choice, float]] = {}
+    found: dict[object, tuple[Choice, float]] = {}
     for pair in pairs:
         if not isinstance(pair, list) or len(pair) != 2:
             raise SpaceError(f"{shown(pair)} is not a pair of a choice and a number", where=where)
-        choice, value = pair
-        if not isinstance(choice, bool | int | float | str):
+        choice, value = as_choice(pair[0]), pair[1]
+        if not (choice is None or isinstance(choice, bool | int | float | str | tuple)):
             raise SpaceError(f"{shown(choice)} is not a choice", where=where)
         if choice_key(choice) in found:
             raise SpaceError(f"has {shown(choice)} twice", where=where)
@@ -286,7 +288,7 @@ def _term_entry(term: CostValues | CostProduct) -> dict[str, Any]:
 def _plain_pairs(pairs: Sequence[tuple[Choice, float]]) -> Any:
     if all(isinstance(choice, str) for choice, _ in pairs):
         return {choice: _short(value) for choice, value in pairs}
-    return [[choice, _short(value)] for choice, value in pairs]
+    return [[plain_choice(choice), _short(value)] for choice, value in pairs]
 
 
 def _plain_product(term: CostProduct) -> Any:

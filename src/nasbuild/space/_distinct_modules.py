@@ -22,6 +22,13 @@ class StageModules:
         Position of each architecture's module, (architectures,).
     count
         Number of distinct modules.
+
+    Examples
+    --------
+    >>> from nasbuild.space import group_stages
+    >>> grouped = group_stages(space, [architecture, architecture.replace(1, ((3, "conv"),))])[0]
+    >>> grouped.count, grouped.of_architecture.tolist()
+    (1, [0, 0])
     """
 
     groups: tuple[tuple[np.ndarray, np.ndarray], ...]
@@ -33,6 +40,13 @@ class StageModules:
 
         ``values`` maps codes of one depth, (modules, depth, features), to (modules, *shape). It is called
         once for each depth, so every distinct module is evaluated once.
+
+        Examples
+        --------
+        >>> from nasbuild.space import group_stages
+        >>> grouped = group_stages(space, [architecture, architecture.replace(0, ((3,),))])[0]
+        >>> grouped.evaluate(lambda codes: np.full(len(codes), codes.shape[1])).tolist()  # depths
+        [2.0, 1.0]
         """
         by_module = np.empty((self.count, *shape))
         for positions, codes in self.groups:

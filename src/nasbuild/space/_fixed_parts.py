@@ -9,8 +9,10 @@ from dataclasses import replace
 import numpy as np
 
 from nasbuild.errors import SpaceError
-from nasbuild.space._check_architecture import shown
-from nasbuild.space._space import GLOBALS, Choice, Feature, Limit, Space, Stage, module_key
+from nasbuild.space._check_architecture import shown, shown_choice
+from nasbuild.space._choice import ABSENT, Absent, Choice, choice_of_text, number_of_text
+from nasbuild.space._layer_choices import count_depth
+from nasbuild.space._space import GLOBALS, Feature, Limit, Space, Stage, module_key
 
 _FORMS = (
     "STAGE.depth = N",
@@ -21,7 +23,8 @@ _FORMS = (
 _WHERE = "--fix"
 _LONGEST = 2_000
 _PART = re.compile(r"(?P<place>[^=]+?) ?(?:==?| in ) ?(?P<values>.+)")
-_WORDS = {"true": True, "false": False}
+# Commas inside a list or a text in quotes separate no values.
+_SEPARATOR = re.compile(r""",(?=(?:[^"]*"[^"]*")*[^"]*$)(?![^\[(]*[\])])""")
 
 
 def fix_parts(space: Space, parts: Sequence[str]) -> Space:
@@ -79,6 +82,8 @@ def fixed_stage(stage: Stage, limits: Sequence[Limit], where: str) -> Stage:
             for layer in [None] if shared else range(max(narrowed.depths)):
                 if not len(narrowed.allowed(layer, position)):
                     raise SpaceError(f"leaves no choice of {feature.name} in {stage.name}", where=where)
+        if stage.conditional and not all(count_depth(narrowed, depth) for depth in narrowed.depths):
+            raise SpaceError(f"leaves no layer of {stage.name} that meets its conditions", where=where)
     if not narrowed.depths:
         raise SpaceError(f"no module listed for {stage.name} satisfies this", where=where)
     return narrowed
@@ -104,16 +109,21 @@ def limit_of(stage: Stage, name: object, choices: Sequence[object], layer: objec
             where=where,
             allowed=f"0 to {max(stage.depths) - 1}, *",
         )
-    found: dict[int, Choice] = {}
+    found: dict[int, Choice | Absent] = {}
     for choice in choices:
         index = feature.index(choice)
         if index < 0:
             raise SpaceError(
-                f"{shown(choice)} is not a choice of {feature.name}", where=where, allowed=feature.choices
+                f"{shown_choice(choice)} is not a choice of {feature.name}",
+                where=where,
+                allowed=feature.allowed,
             )
         found[index] = feature.choices[index]
     if not found:
-        raise SpaceError(f"lists no choice of {feature.name}", where=where, allowed=feature.choices)
+        raise SpaceError(f"lists no choice of {feature.name}", where=where, allowed=feature.present)
+    if feature.absent >= 0:
+        # The limit holds where the feature exists.
+        found[feature.absent] = ABSENT
     return Limit(feature.name, tuple(found[i] for i in sorted(found)), layer)
 
 
@@ -134,7 +144,7 @@ def _read(space: Space, text: str) -> tuple[int, Limit | set[int]]:
     match = _PART.fullmatch(" ".join(text.split())) if len(text) <= _LONGEST else None
     if match is None:
         raise SpaceError("does not name a part of the space", where=where, allowed=_FORMS)
-    values = [value.strip() for value in match["values"].split(",")]
+    values = [value.strip() for value in _SEPARATOR.split(match["values"])]
     u, rest = find_stage(space, match["place"], where)
     stage = space.stages[u]
     if rest == "depth" and not stage.is_globals:
@@ -152,8 +162,27 @@ def _read(space: Space, text: str) -> tuple[int, Limit | set[int]]:
     if not name or not (layer == "*" or (layer.isdecimal() and len(layer) < 6)):
         raise SpaceError("does not name a part of the space", where=where, allowed=_FORMS)
     feature = next((f for f in stage.features if f.name == name), None)
-    choices = [value if feature is None else _choice(feature, value) for value in values]
+    choices = [c for value in values for c in ([value] if feature is None else _meant(feature, value, where))]
     return u, limit_of(stage, name, choices, None if layer == "*" else int(layer), where)
+
+
+def _meant(feature: Feature, text: str, where: str) -> list[object]:
+    """The choices that a text names: one, or all numbers within ``LOW..HIGH``."""
+    ends = [number_of_text(end) for end in text.split("..")] if feature.numbers is not None else []
+    if len(ends) == 2 and ends[0] is not None and ends[1] is not None:
+        inside = [c for c, v in zip(feature.choices, feature.numbers, strict=True) if ends[0] <= v <= ends[1]]
+        if not inside:
+            raise SpaceError(f"{text} has no choice of {feature.name}", where=where, allowed=feature.allowed)
+        return inside
+    choice = choice_of_text(feature, text)
+    index = feature.index(choice)
+    if feature.range is not None and index >= 0 and choice != feature.present[index]:
+        raise SpaceError(
+            f"{text} is not on the grid of {feature.name}, from which building chooses",
+            where=where,
+            allowed=f"its nearest value {feature.present[index]}, or LOW..HIGH",
+        )
+    return [choice]
 
 
 def find_stage(space: Space, place: str, where: str) -> tuple[int, str]:
@@ -171,17 +200,6 @@ def find_stage(space: Space, place: str, where: str) -> tuple[int, str]:
         else "does not name a part of the space"
     )
     raise SpaceError(what, where=where, allowed=names if rest else _FORMS)
-
-
-def _choice(feature: Feature, text: str) -> object:
-    if isinstance(feature.choices[0], bool):
-        return _WORDS.get(text.lower(), text)
-    if isinstance(feature.choices[0], str):
-        return text
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def allowed_modules(stage: Stage, codes: np.ndarray) -> np.ndarray:

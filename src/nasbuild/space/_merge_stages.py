@@ -50,7 +50,7 @@ def merge_stages(space: Space, first: int | str) -> Space:
     if any(slot.stage in (a.name, b.name) for group in space.tied for slot in group):
         raise SpaceError(f"{a.name} or {b.name} is tied", where="tied", todo="they can't be merged")
     stages = (*space.stages[:u], joined, *space.stages[u + 2 :])
-    merged = replace(space, name=f"{space.name}-merged", stages=stages, whole=None)
+    merged = replace(space, name=f"{space.name}-merged", stages=stages, whole=None, columns=None)
     if count_modules(joined) != count_modules(a) * count_modules(b):
         raise AssertionError("merging changed the number of modules")
     return merged

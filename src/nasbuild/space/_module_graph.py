@@ -9,14 +9,22 @@ from functools import cached_property
 import numpy as np
 
 from nasbuild._arrays import ranges
-from nasbuild.space._space import Architecture, Choice, Space, features_by_name
+from nasbuild.space._choice import ABSENT, Choice
+from nasbuild.space._space import Architecture, Feature, Space, features_by_name
 
 STAGE, LAYER = "stage", "layer"
 
 
 @dataclass(frozen=True)
 class NodeFeature:
-    """A feature of nodes: one of ``choices``, or a number if ``choices`` is None."""
+    """A feature of nodes: one of ``choices``, or a number if ``choices`` is None.
+
+    Examples
+    --------
+    >>> from nasbuild.space import NodeFeature
+    >>> NodeFeature("op", ("conv", "attn")).choices, NodeFeature("macs").choices
+    (('conv', 'attn'), None)
+    """
 
     name: str
     choices: tuple[Choice, ...] | None = None
@@ -24,7 +32,14 @@ class NodeFeature:
 
 @dataclass(frozen=True)
 class GraphSchema:
-    """The features of nodes: categorical ones in order, then numeric ones in order."""
+    """The features of nodes: categorical ones in order, then numeric ones in order.
+
+    Examples
+    --------
+    >>> from nasbuild.space import graph_schema
+    >>> [feature.name for feature in graph_schema(space).features]
+    ['kernel', 'op', 'stage', 'layer']
+    """
 
     features: tuple[NodeFeature, ...]
 
@@ -52,6 +67,13 @@ class Graphs:
         Source and target of each edge, (2, edges) int64, numbered over the nodes of all graphs.
     offsets
         First node of each graph, then the number of all nodes, (graphs + 1,) int64.
+
+    Examples
+    --------
+    >>> from nasbuild.space import encode
+    >>> graphs = encode(space, [architecture, architecture.replace(0, ((3,),))])
+    >>> len(graphs), graphs.offsets.tolist(), graphs.edges[:, :2].tolist()
+    (2, [0, 3, 5], [[0, 1], [1, 2]])
     """
 
     categories: np.ndarray
@@ -72,7 +94,15 @@ class Graphs:
         return np.searchsorted(self.graph_of_node[self.edges[1]], np.arange(len(self) + 1))
 
     def select(self, index: Sequence[int] | np.ndarray) -> Graphs:
-        """The graphs at ``index``, in that order, or those where a mask (graphs,) is true."""
+        """The graphs at ``index``, in that order, or those where a mask (graphs,) is true.
+
+        Examples
+        --------
+        >>> from nasbuild.space import encode
+        >>> graphs = encode(space, [architecture, architecture.replace(0, ((3,),))])
+        >>> graphs.select([1]).offsets.tolist()
+        [0, 2]
+        """
         index = np.asarray(index)
         # NumPy's meaning of masks and negative numbers; an empty list would become an array of floats.
         index = np.arange(len(self))[index if index.size else index.astype(np.int64)]
@@ -94,12 +124,14 @@ def graph_schema(space: Space) -> GraphSchema:
     >>> [feature.name for feature in graph_schema(load_space("digits-macro")).features]
     ['op', 'stage', 'layer']
     """
-    own = [NodeFeature(f.name, f.choices) for f in features_by_name(space.stages).values()]
+    merged = features_by_name(space.stages).values()
+    own = [NodeFeature(f.name, f.present) for f in merged if f.range is None]
+    numbers = [NodeFeature(f.name) for f in merged if f.range is not None]
     places = [
         NodeFeature(STAGE, tuple(stage.name for stage in space.stages)),
         NodeFeature(LAYER, tuple(range(space.max_depth))),
     ]
-    return GraphSchema((*own, *places))
+    return GraphSchema((*own, *places, *numbers))
 
 
 def encode(space: Space, architectures: Sequence[Architecture]) -> Graphs:
@@ -135,10 +167,14 @@ def encode_parts(space: Space, parts: Sequence[Sequence[tuple[int, np.ndarray]]]
     3
     """
     tables = [_stage_table(space, u) for u in range(len(space.stages))]
-    rows = [_node_rows(tables[u], code[None])[0] for part in parts for u, code in part]
+    found = [_node_rows(tables[u], code[None]) for part in parts for u, code in part]
+    rows, numbers = [own[0] for own, _ in found], [own[0] for _, own in found]
     sizes = np.array([sum(len(code) for _, code in part) for part in parts], dtype=np.int64)
-    width = len(graph_schema(space).features)
-    return _chains(np.concatenate(rows) if rows else np.empty((0, width), dtype=np.int64), sizes)
+    schema = graph_schema(space)
+    if not found:
+        empty = np.empty((0, len(schema.numeric)), dtype=np.float32)
+        return _chains(np.empty((0, len(schema.categorical)), dtype=np.int64), empty, sizes)
+    return _chains(np.concatenate(rows), np.concatenate(numbers), sizes)
 
 
 def encode_modules(space: Space, stage: int, codes: np.ndarray) -> Graphs:
@@ -151,44 +187,76 @@ def encode_modules(space: Space, stage: int, codes: np.ndarray) -> Graphs:
     >>> len(encode_modules(space, 0, module_codes(space.stages[0], depth=2)))
     9
     """
-    rows = _node_rows(_stage_table(space, stage), codes)
+    rows, numbers = _node_rows(_stage_table(space, stage), codes)
     modules, depth = codes.shape[:2]
-    return _chains(rows.reshape(modules * depth, -1), np.full(modules, depth, dtype=np.int64))
+    sizes = np.full(modules, depth, dtype=np.int64)
+    return _chains(
+        rows.reshape(modules * depth, rows.shape[2]),
+        numbers.reshape(modules * depth, numbers.shape[2]),
+        sizes,
+    )
 
 
 @dataclass(frozen=True)
 class _StageTable:
-    """Maps the codes of a stage to node features."""
+    """Maps the codes of a stage to node features.
+
+    Attributes
+    ----------
+    columns
+        Position and column of each feature with choices, and the category of each of its choices.
+    numbers
+        Position and column of each feature with a range, and the number of each value of its grid.
+    width, n_numbers
+        Columns of categories and of numbers.
+    """
 
     stage: int
     width: int
-    columns: list[tuple[int, np.ndarray]]  # column of each feature, and the category of each of its choices
+    n_numbers: int
+    columns: list[tuple[int, int, np.ndarray]]
+    numbers: list[tuple[int, int, np.ndarray]]
 
 
 def _stage_table(space: Space, u: int) -> _StageTable:
     merged = features_by_name(space.stages)
-    names = list(merged)
-    columns = [
-        (names.index(f.name), np.array([1 + merged[f.name].index(c) for c in f.choices]))
-        for f in space.stages[u].features
-    ]
-    return _StageTable(u, len(names) + 2, columns)
+    names = [name for name, f in merged.items() if f.range is None]
+    ranges = [name for name, f in merged.items() if f.range is not None]
+    columns: list[tuple[int, int, np.ndarray]] = []
+    numbers: list[tuple[int, int, np.ndarray]] = []
+    for position, f in enumerate(space.stages[u].features):
+        if f.range is None:
+            # A node lacks a feature that is absent.
+            category = [1 + merged[f.name].index(c) if c is not ABSENT else 0 for c in f.choices]
+            columns.append((position, names.index(f.name), np.array(category)))
+        else:
+            numbers.append((position, ranges.index(f.name), _standard(f)))
+    return _StageTable(u, len(names) + 2, len(ranges), columns, numbers)
 
 
-def _node_rows(table: _StageTable, codes: np.ndarray) -> np.ndarray:
-    """Categories of the layers of modules, from codes (modules, depth, features)."""
+def _standard(feature: Feature) -> np.ndarray:
+    """Values of a range on its scale, with mean 0 and deviation 1 over the scale; 0 where it is absent."""
+    assert feature.range is not None
+    places = feature.range.scaled(np.array(feature.present, dtype=np.float64))
+    return np.append(places * 12**0.5 - 3**0.5, [0.0] if feature.absent >= 0 else [])
+
+
+def _node_rows(table: _StageTable, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Categories and numbers of the layers of modules, from codes (modules, depth, features)."""
     modules, depth = codes.shape[:2]
     rows = np.zeros((modules, depth, table.width), dtype=np.int64)
-    for position, (column, category) in enumerate(table.columns):
+    for position, column, category in table.columns:
         rows[:, :, column] = category[codes[:, :, position]]
     # By position: a space may have a feature named "stage".
     rows[:, :, -2] = 1 + table.stage
     rows[:, :, -1] = 1 + np.arange(depth)
-    return rows
+    numbers = np.zeros((modules, depth, table.n_numbers), dtype=np.float32)
+    for position, column, values in table.numbers:
+        numbers[:, :, column] = values[codes[:, :, position]]
+    return rows, numbers
 
 
-def _chains(categories: np.ndarray, sizes: np.ndarray) -> Graphs:
+def _chains(categories: np.ndarray, numbers: np.ndarray, sizes: np.ndarray) -> Graphs:
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     to = np.setdiff1d(np.arange(offsets[-1]), offsets[:-1])
-    numbers = np.empty((len(categories), 0), dtype=np.float32)
     return Graphs(categories, numbers, np.stack([to - 1, to]), offsets)

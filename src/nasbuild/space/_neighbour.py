@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 
 from nasbuild.space._check_architecture import contains
 from nasbuild.space._count import count_modules
+from nasbuild.space._layer_choices import UNSET, completions, consistent, random_completion
 from nasbuild.space._sample import random_architecture, sample_module
 from nasbuild.space._space import Architecture, Module, Space, Stage, module_key
 from nasbuild.space._tied_features import restore_ties
@@ -39,6 +41,7 @@ def neighbour_codes(stage: Stage, code: np.ndarray) -> Iterator[np.ndarray]:
 
 
 _TRIES = 100
+_MOST_EDITS = 1_000  # completions of a change among which a random one is chosen
 
 
 def _tied_mutation(
@@ -114,6 +117,25 @@ def mutate_layer(space: Space, architecture: Architecture, rng: np.random.Genera
 
 def _steps(stage: Stage, code: np.ndarray) -> Iterator[np.ndarray]:
     depth = len(code)
+    yield from _conditional_edits(stage, code) if stage.conditional else _edits(stage, code)
+    for other in _next_depths(stage, depth):
+        if other == depth - 1:
+            for layer in range(depth):
+                yield np.delete(code, layer, axis=0)
+        elif other == depth + 1:
+            for place in range(other):
+                for layer in _insertable(stage, code):
+                    yield np.insert(code, place, layer, axis=0)
+        elif depth:
+            yield _cut_or_repeated(code, other)
+        else:
+            for layer in _insertable(stage, code):
+                yield np.repeat(layer[None], other, axis=0)
+
+
+def _edits(stage: Stage, code: np.ndarray) -> Iterator[np.ndarray]:
+    """Modules with one other choice."""
+    depth = len(code)
     for position, feature in enumerate(stage.features):
         places = [slice(None)] if feature.name in stage.shared else range(depth)
         for place in places:
@@ -121,43 +143,98 @@ def _steps(stage: Stage, code: np.ndarray) -> Iterator[np.ndarray]:
                 changed = code.copy()
                 changed[place, position] = index
                 yield changed
-    free = _unshared_features(stage)
-    for other in _next_depths(stage, depth):
-        if other == depth - 1:
-            for layer in range(depth):
-                yield np.delete(code, layer, axis=0)
-        elif other == depth + 1:
-            for place in range(other):
-                for choices in np.ndindex(*(stage.sizes[p] for p in free)):
-                    yield _with_layer(code, place, free, choices)
-        else:
-            yield _cut_or_repeated(code, other)
+
+
+def _conditional_edits(stage: Stage, code: np.ndarray) -> Iterator[np.ndarray]:
+    """Modules with one other choice, and each choice of the features that exist with it alone."""
+    for position, feature in enumerate(stage.features):
+        shared = feature.name in stage.shared
+        for place in range(min(len(code), 1) if shared else len(code)):
+            if code[place, position] == feature.absent:
+                continue
+            for index in range(len(feature.present)):
+                yield from edited(stage, code, place, position, index)
+
+
+def edited(stage: Stage, code: np.ndarray, place: int, position: int, index: int) -> Iterator[np.ndarray]:
+    """A module with another choice at a layer, or at all if it is shared, and its completions.
+
+    Features that begin to exist in several layers take the same choice in all of them.
+    """
+    shared = stage.features[position].name in stage.shared
+    rows = code.copy()
+    rows[slice(None) if shared else place, position] = index
+    for first in completions(stage, rows[place]):
+        if not shared:
+            yield np.concatenate([rows[:place], np.array([first], dtype=np.int16), rows[place + 1 :]])
+            continue
+        new = [p for p, (a, b) in enumerate(zip(code[place], first, strict=True)) if a != b]
+        changed = rows.copy()
+        changed[:, new] = np.array(first)[new]
+        if consistent(stage, changed).all():
+            yield changed
+
+
+def _insertable(stage: Stage, code: np.ndarray) -> Iterator[np.ndarray]:
+    """All layers that can be added to a module, (features,): shared choices stay."""
+    free = _unshared_features(stage) if len(code) else list(range(len(stage.features)))
+    row = code[0].copy() if len(code) else np.zeros(len(stage.features), dtype=np.int16)
+    if stage.conditional:
+        row[free] = UNSET
+        yield from (np.array(full, dtype=np.int16) for full in completions(stage, row))
+        return
+    for choices in np.ndindex(*(stage.sizes[p] for p in free)):
+        row[free] = choices
+        yield row.copy()
 
 
 def _random_step(stage: Stage, code: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A random step, without enumerating all: a wide layer can be inserted in millions of ways."""
     depth = len(code)
-    editable = [p for p, size in enumerate(stage.sizes) if size > 1]
-    kinds = [*_next_depths(stage, depth), *([depth] if editable else [])]
+    editable = [p for p, f in enumerate(stage.features) if len(f.present) > 1]
+    kinds = [*_next_depths(stage, depth), *([depth] if editable and depth else [])]
     other = kinds[int(rng.integers(len(kinds)))]
     if other == depth:
         return _random_edit(stage, code, editable[int(rng.integers(len(editable)))], rng)
     if other == depth - 1:
         return np.delete(code, int(rng.integers(depth)), axis=0)
-    if other == depth + 1:
-        free = _unshared_features(stage)
-        choices = tuple(int(rng.integers(stage.sizes[p])) for p in free)
-        return _with_layer(code, int(rng.integers(other)), free, choices)
-    return _cut_or_repeated(code, other)
+    if depth and other != depth + 1:
+        return _cut_or_repeated(code, other)
+    free = _unshared_features(stage) if depth else list(range(len(stage.features)))
+    added = code[0].copy() if depth else np.zeros(len(stage.features), dtype=np.int16)
+    if stage.conditional:
+        added[free] = UNSET
+        added[:] = random_completion(stage, added, rng)
+    else:
+        added[free] = [int(rng.integers(stage.sizes[p])) for p in free]
+    if not depth:
+        return np.repeat(added[None], other, axis=0)
+    return np.insert(code, int(rng.integers(other)), added, axis=0)
 
 
 def _random_edit(stage: Stage, code: np.ndarray, position: int, rng: np.random.Generator) -> np.ndarray:
     shared = stage.features[position].name in stage.shared
+    if stage.conditional:
+        return _random_conditional_edit(stage, code, rng)
     place = slice(None) if shared else int(rng.integers(len(code)))
     changed = code.copy()
     size = stage.sizes[position]
     changed[place, position] = (changed[place, position] + rng.integers(1, size)) % size
     return changed
+
+
+def _random_conditional_edit(stage: Stage, code: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Another choice of a feature that exists at a random layer, and random ones of those that exist with it."""
+    place = int(rng.integers(len(code)))
+    features = enumerate(stage.features)
+    here = [p for p, f in features if code[place, p] != f.absent and len(f.present) > 1]
+    if not here:
+        return code
+    position = here[int(rng.integers(len(here)))]
+    size = len(stage.features[position].present)
+    index = int((code[place, position] + rng.integers(1, size)) % size)
+    found = list(islice(edited(stage, code, place, position, index), _MOST_EDITS))
+    return found[int(rng.integers(len(found)))] if found else code
 
 
 def _next_depths(stage: Stage, depth: int) -> list[int]:
@@ -169,12 +246,6 @@ def _next_depths(stage: Stage, depth: int) -> list[int]:
 
 def _unshared_features(stage: Stage) -> list[int]:
     return [p for p, f in enumerate(stage.features) if f.name not in stage.shared]
-
-
-def _with_layer(code: np.ndarray, place: int, free: list[int], choices: tuple[int, ...]) -> np.ndarray:
-    added = code[0].copy()
-    added[free] = choices
-    return np.insert(code, place, added, axis=0)
 
 
 def _cut_or_repeated(code: np.ndarray, depth: int) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 
 from nasbuild.errors import SpaceError
 from nasbuild.space._count import count_architectures, count_modules
+from nasbuild.space._layer_choices import Digit, Ways, count_ways, ways
 from nasbuild.space._space import Architecture, Module, Space, Stage
 from nasbuild.space._tied_features import weights
 
@@ -42,17 +43,30 @@ def module_codes(stage: Stage, depth: int, start: int = 0, stop: int | None = No
         return stage.codes_by_depth[depth][start:stop]
     if stop > np.iinfo(np.int64).max:
         raise SpaceError(f"{stage.name} has {total} modules, too many to number", todo="sample them instead")
-    rest = np.arange(start, stop, dtype=np.int64)
-    codes = np.empty((len(rest), depth, len(stage.features)), dtype=np.int16)
-    for layer, position in reversed(_digits(stage, depth)):
-        allowed = stage.allowed(layer, position)
-        digit = allowed[rest % len(allowed)].astype(np.int16)
-        rest //= len(allowed)
-        if layer is None:
-            codes[:, :, position] = digit[:, None]
-        else:
-            codes[:, layer, position] = digit
+    found, first = [np.empty((0, depth, len(stage.features)), dtype=np.int16)], 0
+    for way, count in zip(found_ways := ways(stage, depth), count_ways(found_ways), strict=True):
+        own = np.arange(max(start, first), min(stop, first + count), dtype=np.int64) - first
+        found.append(_numbered(stage, depth, way, own))
+        first += count
+    return np.concatenate(found)
+
+
+def _numbered(stage: Stage, depth: int, way: Sequence[Digit], numbers: np.ndarray) -> np.ndarray:
+    """Codes of the modules with these numbers in one way."""
+    codes = np.empty((len(numbers), depth, len(stage.features)), dtype=np.int16)
+    for digit in reversed(way):
+        _set(codes, digit, numbers % len(digit.options))
+        numbers = numbers // len(digit.options)
     return codes
+
+
+def _set(codes: np.ndarray, digit: Digit, picked: np.ndarray) -> None:
+    """Set a digit of each module, from positions among its options (modules,)."""
+    chosen = digit.options[picked].astype(np.int16)
+    if digit.layer is None:
+        codes[:, :, list(digit.positions)] = chosen[:, None]
+    else:
+        codes[:, digit.layer, list(digit.positions)] = chosen
 
 
 def sample_codes(stage: Stage, depth: int, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -69,6 +83,9 @@ def sample_codes(stage: Stage, depth: int, n: int, rng: np.random.Generator) -> 
         listed = stage.codes_by_depth[depth]
         return listed[rng.integers(len(listed), size=n)]
     codes = np.empty((n, depth, len(stage.features)), dtype=np.int16)
+    if stage.conditional:
+        _sample_ways(codes, ways(stage, depth), rng)
+        return codes
     for position, (feature, size) in enumerate(zip(stage.features, stage.sizes, strict=True)):
         width = 1 if feature.name in stage.shared else depth
         if not stage.limits:
@@ -278,15 +295,12 @@ def _count_of_depths(space: Space, depths: Sequence[int]) -> float:
     )
 
 
-def _digits(stage: Stage, depth: int) -> list[tuple[int | None, int]]:
-    """(layer, feature) of each free choice, slowest first; layer None for a shared feature."""
-    shared: list[tuple[int | None, int]] = [
-        (None, p) for p, f in enumerate(stage.features) if f.name in stage.shared
-    ]
-    free = [
-        (layer, p)
-        for layer in range(depth)
-        for p, f in enumerate(stage.features)
-        if f.name not in stage.shared
-    ]
-    return shared + free
+def _sample_ways(codes: np.ndarray, found: Ways, rng: np.random.Generator) -> None:
+    """Set all digits at random, so that all modules are equally likely."""
+    which = rng.choice(len(found), size=len(codes), p=weights(count_ways(found)))
+    for n, way in enumerate(found):
+        rows = np.flatnonzero(which == n)
+        own = codes[rows]
+        for digit in way:
+            _set(own, digit, rng.integers(len(digit.options), size=len(rows)))
+        codes[rows] = own

@@ -12,9 +12,11 @@ from nasbuild._registry import load_registered, registered
 from nasbuild._text_input import STANDARD_INPUT, reading
 from nasbuild._yaml import plain_from_yaml, yaml_from_plain
 from nasbuild.errors import SpaceError
+from nasbuild.space._choice import ABSENT, plain_choice
+from nasbuild.space._columns import columns_to_dict
 from nasbuild.space._declared_costs_file import costs_to_dict
 from nasbuild.space._parse_space import space_from_dict, usual_kind
-from nasbuild.space._space import GLOBALS, Choice, Feature, Limit, Metric, Space, Stage
+from nasbuild.space._space import GLOBALS, Feature, Limit, Metric, Space, Stage
 from nasbuild.space._tied_features import tied_to_list
 
 _LARGEST_FILE = 16_000_000
@@ -177,6 +179,8 @@ def space_to_dict(space: Space) -> dict[str, Any]:
         data["tied"] = tied_to_list(space.tied)
     if space.identity is not None:
         data["identity"] = list(space.identity) or "none"
+    if space.columns is not None:
+        data["columns"] = columns_to_dict(space.columns)
     return data
 
 
@@ -202,7 +206,10 @@ def _stage_entry(stage: Stage) -> dict[str, Any]:
 
 
 def _limit_entry(limit: Limit) -> dict[str, Any]:
-    entry: dict[str, Any] = {"feature": limit.feature, "choices": list(limit.choices)}
+    entry: dict[str, Any] = {
+        "feature": limit.feature,
+        "choices": [plain_choice(c) for c in limit.choices if c is not ABSENT],
+    }
     return entry if limit.layer is None else {**entry, "layer": limit.layer}
 
 
@@ -210,9 +217,24 @@ def _feature_entries(stage: Stage) -> dict[str, Any]:
     return {feature.name: _feature_entry(feature) for feature in stage.features}
 
 
-def _feature_entry(feature: Feature) -> list[Choice] | dict[str, Any]:
-    choices = list(feature.choices)
-    return choices if feature.kind == usual_kind(choices) else {"choices": choices, "kind": feature.kind}
+def _feature_entry(feature: Feature) -> list[Any] | dict[str, Any]:
+    choices = [plain_choice(c) for c in feature.present]
+    entry: dict[str, Any] = {"choices": choices}
+    if feature.range is not None:
+        own = feature.range
+        entry = {"range": [own.low, own.high]} | ({} if own.scale == "linear" else {"scale": own.scale})
+        entry |= {} if own.step is None else {"step": own.step}
+    more: dict[str, Any] = {} if feature.kind == usual_kind(feature.present) else {"kind": feature.kind}
+    if feature.when:
+        more["when"] = {name: _alone([plain_choice(c) for c in wanted]) for name, wanted in feature.when}
+    if feature.ignored:
+        more["elsewhere"] = "ignored"
+    return {**entry, **more} if more or feature.range is not None else choices
+
+
+def _alone(choices: list[Any]) -> Any:
+    """A single choice without its list, unless it is a list itself."""
+    return choices[0] if len(choices) == 1 and not isinstance(choices[0], list) else choices
 
 
 def _exists(path: Path) -> bool:

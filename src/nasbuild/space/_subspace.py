@@ -27,7 +27,9 @@ def is_subspace(small: Space, whole: Space) -> bool:
 def _stage_is_part(small: Stage, whole: Stage) -> bool:
     if [f.name for f in small.features] != [f.name for f in whole.features]:
         return False
-    if small.modules is None and whole.modules is None and set(whole.limits) <= set(small.limits):
+    same_conditions = [f.when for f in small.features] == [f.when for f in whole.features]
+    unlisted = small.modules is None and whole.modules is None
+    if unlisted and same_conditions and set(whole.limits) <= set(small.limits):
         # Sharing matters only with several layers, and for features with several choices.
         free = {f.name for f in small.features if len(f.choices) > 1} if max(small.depths) > 1 else set[str]()
         return (

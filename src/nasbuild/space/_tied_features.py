@@ -11,8 +11,9 @@ import numpy as np
 
 from nasbuild.errors import SpaceError
 from nasbuild.space._check_architecture import shown
+from nasbuild.space._choice import Absent, Choice, choice_key
 from nasbuild.space._fixed_parts import find_stage, fixed_stage
-from nasbuild.space._space import Architecture, Choice, Limit, Module, Slot, Space, Stage, choice_key
+from nasbuild.space._space import Architecture, Limit, Module, Slot, Space, Stage
 
 _MOST = 10_000
 _FORMS = "STAGE.FEATURE, STAGE.LAYER.FEATURE or globals.FEATURE, two or more in each list"
@@ -28,6 +29,15 @@ class TiedStages:
         Their indices, ascending.
     variants
         For every choice of all their ties: the stages with the tied features fixed at it.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from nasbuild.space import Slot
+    >>> tied = replace(space, tied=((Slot("stage1", "kernel", 0), Slot("stage2", "kernel", 0)),))
+    >>> [group] = tied.tied_stages
+    >>> group.stages, len(group.variants)
+    ((0, 1), 2)
     """
 
     stages: tuple[int, ...]
@@ -57,7 +67,7 @@ def tied_to_list(tied: Sequence[Sequence[Slot]]) -> list[list[str]]:
 def broken_tie(space: Space, modules: Sequence[Module]) -> str | None:
     """The first broken tie, as ``q.bits = 4 and k.bits = 3``; None if all hold."""
     for group in space.tied:
-        found: dict[tuple[bool, Choice], str] = {}
+        found: dict[object, str] = {}
         for slot in group:
             for choice in _choices(space, modules, slot):
                 found.setdefault(choice_key(choice), f"{slot.text} = {choice!r}")
@@ -103,7 +113,7 @@ def restore_ties(
     return mended if broken_tie(space, mended.modules) is None else None
 
 
-def _with_choice(stage: Stage, module: Module, slot: Slot, choice: Choice) -> Module:
+def _with_choice(stage: Stage, module: Module, slot: Slot, choice: Choice | Absent) -> Module:
     position = [f.name for f in stage.features].index(slot.feature)
     every = slot.layer is None or slot.feature in stage.shared
     return tuple(
@@ -112,7 +122,7 @@ def _with_choice(stage: Stage, module: Module, slot: Slot, choice: Choice) -> Mo
     )
 
 
-def _choices(space: Space, modules: Sequence[Module], slot: Slot) -> list[Choice]:
+def _choices(space: Space, modules: Sequence[Module], slot: Slot) -> list[Choice | Absent]:
     u = [stage.name for stage in space.stages].index(slot.stage)
     position = [f.name for f in space.stages[u].features].index(slot.feature)
     return [row[position] for n, row in enumerate(modules[u]) if slot.layer in (None, n)]
@@ -123,6 +133,12 @@ def _group(space: Space, data: Sequence[object], where: str) -> tuple[Slot, ...]
     alone = len(slots) == 1 and slots[0].layer is None and not slots[0].stage.startswith("globals")
     if not slots or (len(slots) == 1 and not alone):
         raise SpaceError("ties fewer than two places", where=where, allowed=_FORMS)
+    if not any(min(space.stages[space.stage_index(slot.stage)].depths) for slot in slots):
+        raise SpaceError(
+            f"{slots[0].stage} may have no layers, so that nothing shows the tied choice",
+            where=where,
+            todo="list the feature under shared: of its stage" if alone else "tie it to globals.FEATURE",
+        )
     if not _common(space, slots):
         raise SpaceError(f"{' and '.join(s.text for s in slots[:3])} have no common choice", where=where)
     return slots
@@ -149,10 +165,12 @@ def _slot(space: Space, text: object, where: str) -> Slot:
             where=where,
             allowed=f"0 to {min(stage.depths) - 1}, or all layers: {stage.name}.{name}",
         )
+    if stage.feature(name).range is not None:
+        raise SpaceError(f"{name} is a range, which can't be tied", where=where, todo="list its choices")
     return Slot(stage.name, name, layer)
 
 
-def _common(space: Space, group: Sequence[Slot]) -> list[Choice]:
+def _common(space: Space, group: Sequence[Slot]) -> list[Choice | Absent]:
     features = [space.stages[space.stage_index(slot.stage)].feature(slot.feature) for slot in group]
     return [c for c in features[0].choices if all(f.index(c) >= 0 for f in features)]
 

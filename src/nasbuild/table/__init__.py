@@ -1,6 +1,13 @@
 """Room ``table``: what has been evaluated.
 
 Reads the tables that people have, checks them row by row, splits and writes them.
+
+The examples of this room start from
+
+>>> import numpy as np
+>>> from nasbuild.table import load_builtin
+>>> table = load_builtin("digits-macro").select(range(0, 1728, 43))
+>>> space = table.space
 """
 
 from nasbuild.table._choice_support import (
@@ -22,24 +29,33 @@ from nasbuild.table._merge_stages import merge_table
 from nasbuild.table._ofa import ofa_to_arch
 from nasbuild.table._read_table import builtin_tables, load_builtin, read_table
 from nasbuild.table._table import Note, Table, short_id
+from nasbuild.table._template import template, template_architectures, template_rows
 from nasbuild.table._train_test_split import Split, k_fold, random_split, stratified_split
 from nasbuild.table._unlabelled import read_architectures
 from nasbuild.table._write import write_architectures, write_table
+from nasbuild.table.infer._commented_yaml import commented_yaml
+from nasbuild.table.infer._infer_space import Guess, guess_space, infer_space
+from nasbuild.table.infer._questions import Question
 
 __all__ = [
     "CostDifference",
     "GraphTable",
+    "Guess",
     "Note",
+    "Question",
     "Split",
     "Table",
     "UnseenChoice",
     "add_costs",
     "architectures_with_unseen",
     "builtin_tables",
+    "commented_yaml",
     "cost_differences",
     "flat_columns",
     "flat_row",
     "graph_table",
+    "guess_space",
+    "infer_space",
     "k_fold",
     "load_builtin",
     "merge_table",
@@ -54,6 +70,9 @@ __all__ = [
     "stratified_split",
     "table_from_evaluations",
     "table_to_dicts",
+    "template",
+    "template_architectures",
+    "template_rows",
     "to_frame",
     "unseen_choices",
     "unseen_text",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nasbuild.space import Architecture, Choice, Space, group_stages
+from nasbuild.space import ABSENT, Architecture, Choice, Space, group_stages
 
 _NAMED = 6  # at most so many features, and choices of each, in a sentence
 SUPPORT = 4
@@ -30,6 +30,13 @@ class UnseenChoice:
         Name of the feature; None for the depth.
     choice
         Its value, or the number of layers.
+
+    Examples
+    --------
+    >>> from nasbuild.table import unseen_choices
+    >>> shallow = [a for a in table.architectures if len(a.modules[0]) == 1]
+    >>> unseen_choices(space, shallow)[0]
+    UnseenChoice(stage=0, feature=None, choice=2)
     """
 
     stage: int
@@ -53,13 +60,17 @@ def unseen_choices(space: Space, architectures: Sequence[Architecture]) -> tuple
         depths = {codes.shape[1] for _, codes in modules.groups}
         found += [UnseenChoice(u, None, depth) for depth in stage.depths if depth not in depths]
         for f, feature in enumerate(stage.features):
+            if feature.range is not None:
+                # Of a range, neighbouring values explain those that no row has.
+                continue
             seen = np.zeros(len(feature.choices), dtype=bool)
             for _, codes in modules.groups:
                 seen[codes[:, :, f].ravel()] = True
             found += [
                 UnseenChoice(u, feature.name, c)
+                # Where a feature is absent, its condition does not hold: that is another feature's choice.
                 for c, known in zip(feature.choices, seen, strict=True)
-                if not known
+                if not known and c is not ABSENT
             ]
     return tuple(found)
 
@@ -214,8 +225,9 @@ def rows_without_support(
         rows_by_choice = np.zeros(
             (n_folds, max(stage.depths), len(stage.features), max(stage.sizes, default=1)), dtype=np.int64
         )
+        smooth = [f for f, feature in enumerate(stage.features) if feature.range is not None]
         found = {
-            int(p): code
+            int(p): _without(code, smooth)
             for positions, codes in modules.groups
             for p, code in zip(positions, codes, strict=True)
         }
@@ -232,6 +244,17 @@ def rows_without_support(
                 initial=SUPPORT
             )
             unsupported[row] |= min(support, others_by_depth[fold, depth[module]]) < SUPPORT
-        if len(architectures) < FEW and (rows_per_module[module_of_row] > 1).mean() >= _REPEATED:
+        if (
+            not smooth
+            and len(architectures) < FEW
+            and (rows_per_module[module_of_row] > 1).mean() >= _REPEATED
+        ):
             unsupported |= rows_per_module[module_of_row] == 1
     return unsupported
+
+
+def _without(code: np.ndarray, positions: Sequence[int]) -> np.ndarray:
+    """A module's code with some features all alike."""
+    found = code.copy()
+    found[:, list(positions)] = 0
+    return found

@@ -14,8 +14,7 @@ import numpy as np
 
 from nasbuild._text_input import reading
 from nasbuild.errors import SpaceError, TableError
-from nasbuild.space import Cost, Space, costs_to_dict, features_by_name, read_costs
-from nasbuild.table._flat_columns import choice_of_text
+from nasbuild.space import Cost, Space, choice_of_text, costs_to_dict, features_by_name, read_costs
 from nasbuild.table._table import Table
 
 _COLUMNS = ("stage", "layer", "feature", "choice", "cost", "value")
@@ -37,6 +36,16 @@ class CostDifference:
         The largest difference: the declared value minus the table's.
     first
         Id, declared value and table value of the first row that differs; None if none does.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from nasbuild.space import Cost
+    >>> from nasbuild.table import cost_differences
+    >>> wrong = replace(table, space=replace(space, costs={"macs": Cost("macs", constant=1.0)}))
+    >>> [difference] = cost_differences(wrong)
+    >>> difference.cost, difference.n_compared, difference.n_different
+    ('macs', 41, 41)
     """
 
     cost: str
@@ -201,7 +210,7 @@ def _entries(space: Space, rows: list[tuple[str, dict[str, str]]]) -> list[dict[
             raise TableError(
                 f"{row['choice']!r} is not a choice of {name}",
                 where=f"{where}, choice",
-                allowed=features[name].choices,
+                allowed=features[name].present,
             )
         else:
             pairs = entry["values"]

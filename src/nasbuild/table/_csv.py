@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nasbuild._records import unguarded
 from nasbuild.errors import TableError
-from nasbuild.space import Space
+from nasbuild.space import Feature, Space
 from nasbuild.table._column_names import ID, FlatNames
 from nasbuild.table._csv_dialects import read_separated
 from nasbuild.table._flat_columns import FlatLayout, metric_of_text
@@ -31,7 +31,7 @@ def rows_of_csv(space: Space, path: Path, form: str) -> tuple[Iterator[RawRow | 
     held = read_separated(
         path,
         known,
-        lambda name: name == ID or (name in written and isinstance(written[name][0], str)),
+        lambda name: name == ID or (name in written and not _holds_numbers(written[name])),
         separators="\t" if form.startswith(".tsv") else None,
     )
     numeric: set[str] = set()
@@ -42,10 +42,16 @@ def rows_of_csv(space: Space, path: Path, form: str) -> tuple[Iterator[RawRow | 
             row[1][name] = unguarded(value)
             if name not in numeric and isinstance(metric_of_text(value), float):
                 numeric.add(name)
-    layout = FlatLayout.of(space, [name for name in held.header if name], str(path), numeric.__contains__)
+    columns = [name for name in held.header if name]
+    layout = FlatLayout.of(space, columns, str(path), numeric.__contains__, held.split)
     notes = layout.notes()
     if "" in held.header:
         notes.append(Note("ignored", "columns without a name were left out"))
     if held.commas:
         notes.append(Note("commas", "numbers with decimal commas, such as 1,5, were read as 1.5"))
     return layout.rows(held.rows, text=True), notes
+
+
+def _holds_numbers(feature: Feature) -> bool:
+    """Whether a comma in a cell can only be a decimal comma."""
+    return feature.uniform and feature.numbers is not None

@@ -17,6 +17,9 @@ _SEPARATORS = (",", ";", "\t", "|")
 _NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+,\d+([eE][+-]?\d+)?\s*", re.ASCII)
+_ANY_NUMBER = re.compile(r"\s*[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+_MARKS = frozenset(("nan", "null", "none", "na", "n/a", "#n/a", "inf", "-inf", "-", "--", "?"))
+_SAMPLE = 50_000
 _DECIMAL_POINT = re.compile(r"\s*[+-]?\d+\.\d+([eE][+-]?\d+)?\s*", re.ASCII)
 
 
@@ -32,17 +35,23 @@ class Separated:
         Place and fields of each row that is not empty, or its error.
     commas
         Whether numbers had decimal commas; they have points now.
+    split
+        Where lines were split, for messages, such as ``at a comma``.
+    separator
+        What separates fields.
     """
 
     header: list[str]
     rows: list[tuple[str, dict[str, str]] | TableError]
     commas: bool
+    split: str
+    separator: str = ","
 
 
 def read_separated(
     path: Path,
     known: Collection[str],
-    is_text: Callable[[str], bool] = lambda _: False,
+    is_text: Callable[[str], bool] | None = lambda _: False,
     *,
     separators: str | None = None,
 ) -> Separated:
@@ -51,9 +60,11 @@ def read_separated(
     Parameters
     ----------
     known
-        Possible names of columns: the separator is the one that finds most of them.
+        Possible names of columns: the separator is the one that finds most of them. Without any, it is the
+        one that gives the rows most fields, and all the same number.
     is_text
-        Whether a column holds texts, in which a comma is not a decimal comma.
+        Whether a column holds texts, in which a comma is not a decimal comma. If None, those columns do in
+        which something else than numbers stands.
     separators
         The possible separators; the usual ones by default.
 
@@ -81,11 +92,42 @@ def read_separated(
     header = [unguarded(name.strip()) for name in head[1]]
     rows = [line if isinstance(line, TableError) else _row(header, *line, separator) for line in lines]
     good = [row for row in rows if not isinstance(row, TableError)]
+    if is_text is None:
+        texts = {name for _, row in good for name, value in row.items() if not _is_numeric(value)}
+        is_text = texts.__contains__
     commas = separator != "," and _commas(good, is_text, str(path))
-    return Separated(header, rows, commas)
+    return Separated(header, rows, commas, f"at {_NAMES.get(separator, repr(separator))}", separator)
+
+
+def _is_numeric(text: str) -> bool:
+    """Whether a field is a number, with point or comma, or too short to be more than a mark for missing."""
+    return bool(_ANY_NUMBER.fullmatch(text)) or not text.strip() or text.strip().lower() in _MARKS
+
+
+def _even_separator(text: str, separators: str) -> str:
+    """The separator that splits the first lines into most fields, and all into the same number."""
+    sample = text.lstrip()[:_SAMPLE]
+    complete = sample.rfind("\n") if len(sample) == _SAMPLE else -1
+    lines = [sample[:complete] if complete > 0 else sample]
+
+    def evenness(separator: str) -> tuple[float, int]:
+        counts = []
+        try:
+            for fields in csv.reader(io.StringIO(lines[0]), delimiter=separator):
+                if any(field.strip() for field in fields):
+                    counts.append(len(fields))
+        except csv.Error:
+            return 0.0, 0
+        if not counts or counts[0] < 2:
+            return 0.0, 0
+        return sum(count == counts[0] for count in counts) / len(counts), counts[0]
+
+    return max(separators, key=evenness)
 
 
 def _separator(text: str, known: Collection[str], separators: str) -> str:
+    if not known:
+        return _even_separator(text, separators)
     head = text.lstrip().split("\n", 1)[0]
 
     def found(separator: str) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 
 from nasbuild._text_input import RAISE_LIMIT, most_bytes, refuse_endless
 from nasbuild.errors import TableError
-from nasbuild.space import Architecture, Choice, Space
+from nasbuild.space import Architecture, Feature, Space, choice_of_text
 from nasbuild.table._column_names import ID, FlatNames
 from nasbuild.table._flat_columns import FlatLayout
 from nasbuild.table._rows import RawRow
@@ -48,26 +49,55 @@ def rows_of_frame(space: Space, frame: Any, source: str) -> tuple[Iterator[RawRo
     TableError
         If the frame is of another type, a column is missing or appears twice, or one can't be read.
     """
-    if isinstance(frame, pa.Table):
-        columns = _arrow_columns(frame)
-    elif isinstance(frame, pl.DataFrame):
-        columns = _polars_columns(frame)
-    elif hasattr(frame, "iloc") and hasattr(frame, "columns"):
-        columns = _pandas_columns(frame)
-    else:
-        raise TableError(
-            f"{type(frame).__name__} is not a type of table",
-            where=source,
-            allowed="a path, a polars or pandas DataFrame, an Arrow table, an Optuna study",
-        )
+    columns = columns_of_frame(frame, source)
     numeric = {column.name for column in columns if column.numeric}
     layout = FlatLayout.of(space, [c.name for c in columns], source, numeric.__contains__)
-    needed = {c.name: _values(c, layout, source) for c in columns if _is_needed(c.name, layout)}
+    needed = {
+        c.name: _values(c, c.single and c.name in layout.columns, source, layout.features.get(c.name))
+        for c in columns
+        if _is_needed(c.name, layout)
+    }
     rows = (
         (f"{source}, row {number}", dict(zip(needed, values, strict=True)))
         for number, values in enumerate(zip(*needed.values(), strict=True))
     )
     return layout.rows(rows, text=False), layout.notes()
+
+
+def columns_of_frame(frame: Any, source: str) -> list[_Column]:
+    """The columns of an Arrow table or a polars or pandas frame.
+
+    Raises
+    ------
+    TableError
+        If it is none of these.
+    """
+    if isinstance(frame, pa.Table):
+        return _arrow_columns(frame)
+    if isinstance(frame, pl.DataFrame):
+        return _polars_columns(frame)
+    if hasattr(frame, "iloc") and hasattr(frame, "columns"):
+        return _pandas_columns(frame)
+    raise TableError(
+        f"{type(frame).__name__} is not a type of table",
+        where=source,
+        allowed="a path, a polars or pandas DataFrame, an Arrow table, an Optuna study",
+    )
+
+
+def values_of_frame(frame: Any, source: str) -> dict[str, list[Any]]:
+    """The values of all columns of a frame; None where one is missing.
+
+    Raises
+    ------
+    TableError
+        If the frame is of another type, or a column can't be read or appears twice.
+    """
+    columns = columns_of_frame(frame, source)
+    for name, count in Counter(column.name for column in columns).items():
+        if count > 1:
+            raise TableError(f"column {name!r} appears twice", where=source, todo="keep one of the two")
+    return {column.name: _values(column, column.single, source) for column in columns}
 
 
 def rows_of_parquet(space: Space, path: Path) -> tuple[Iterator[RawRow | TableError], list[Note]]:
@@ -161,28 +191,30 @@ def to_arrow(
     metrics: Mapping[str, np.ndarray],
     *,
     apart: bool = False,
+    own: bool = False,
 ) -> pa.Table:
     """Flat columns of architectures and their metrics, (rows,) each, where NaN means missing.
 
-    ``apart`` says that the columns of built architectures will be added.
+    ``apart`` says that the columns of built architectures will be added, ``own`` that columns have the
+    names of the user's own table if the space has them.
     """
-    names = FlatNames(space)
+    names = FlatNames(space, own=own)
     rows = [names.flat_row(architecture) for architecture in architectures]
-    columns = {ID: pa.array(list(ids), pa.string())}
-    for column, choices in names.written().items():
-        columns[column] = pa.array([row.get(column) for row in rows], _type_of(choices))
+    columns = {names.id: pa.array(list(ids), pa.string())}
+    for column, feature in names.written().items():
+        columns[column] = pa.array([row.get(column) for row in rows], _type_of(feature))
     for metric, column in names.metrics(metrics, apart=apart).items():
         values = np.asarray(metrics[metric], dtype=np.float64)
         columns[column] = pa.array(values, pa.float64(), mask=np.isnan(values))
     return pa.table(columns)
 
 
-def _type_of(choices: Sequence[Choice]) -> pa.DataType:
-    if isinstance(choices[0], bool):
-        return pa.bool_()
-    if isinstance(choices[0], str):
+def _type_of(feature: Feature) -> pa.DataType:
+    if not feature.uniform or isinstance(feature.present[0], str):
         return pa.string()
-    return pa.int64() if all(isinstance(c, int) for c in choices) else pa.float64()
+    if isinstance(feature.present[0], bool):
+        return pa.bool_()
+    return pa.int64() if all(isinstance(c, int) for c in feature.present) else pa.float64()
 
 
 def _arrow_columns(table: pa.Table) -> list[_Column]:
@@ -214,14 +246,17 @@ def _pandas_columns(frame: Any) -> list[_Column]:
     return columns
 
 
-def _values(column: _Column, layout: FlatLayout, source: str) -> list[Any]:
+def _values(column: _Column, shortest: bool, source: str, feature: Feature | None = None) -> list[Any]:
     try:
         values = column.read()
     except (pa.ArrowException, ValueError, TypeError) as error:
         reason = _first_line(error)
         raise TableError(f"column {column.name!r} can't be read ({reason})", where=source) from None
     values = [float(v) if isinstance(v, Decimal) else v for v in values]
-    if column.single and column.name in layout.columns:
+    if feature is not None and not feature.uniform and _all_texts(values):
+        # A column of texts alone stands for choices of several types, as in CSV.
+        return [None if v is None else choice_of_text(feature, v) for v in values]
+    if shortest:
         # 0.1 as a 32-bit number is 0.1000000015: its shortest text identifies the choice.
         return [None if v is None else float(str(np.float32(v))) for v in values]
     return values
@@ -229,6 +264,10 @@ def _values(column: _Column, layout: FlatLayout, source: str) -> list[Any]:
 
 def _is_needed(column: str, layout: FlatLayout) -> bool:
     return column == ID or column in layout.columns or column in layout.metrics
+
+
+def _all_texts(values: Sequence[object]) -> bool:
+    return all(v is None or isinstance(v, str) for v in values)
 
 
 def _is_number(value: object) -> bool:

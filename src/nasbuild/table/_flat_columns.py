@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
+import numpy as np
+
 from nasbuild.errors import TableError
-from nasbuild.space import GLOBALS, Feature, Space
-from nasbuild.table._column_names import ID, FlatNames, StageColumns, fields_of_built, metric_of_column
+from nasbuild.space import GLOBALS, Feature, Space, choice_key, choice_of_text, nearest, number_of_text
+from nasbuild.table._column_names import FlatNames, StageColumns, fields_of_built
 from nasbuild.table._rows import RawRow, shown
 from nasbuild.table._table import Note
 
-_WORDS = {"true": True, "false": False, "1": True, "0": False}
+_SHOWN = 8  # columns named in a message
 _MISSING = frozenset(("", "nan", "null", "none", "na", "n/a", "#n/a"))
-_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
+NONE = "none"
+"""The choice of an empty cell in a user's own table."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,16 @@ class FlatLayout:
 
     @classmethod
     def of(
-        cls, space: Space, columns: Sequence[str], where: str, has_numbers: Callable[[str], bool]
+        cls,
+        space: Space,
+        columns: Sequence[str],
+        where: str,
+        has_numbers: Callable[[str], bool],
+        split: str = "",
     ) -> FlatLayout:
         """Sort the columns of a table; ``has_numbers`` says which can be an undeclared metric.
+
+        ``split`` says how columns were told apart, for messages, such as ``at a comma``.
 
         Raises
         ------
@@ -55,27 +66,55 @@ class FlatLayout:
             two are the same.
         """
         _refuse_repeats(columns, where)
-        names = FlatNames(space)
-        of_stage = {own.prefix: own.all() for own in names.stages}
-        known = {column for own in of_stage.values() for column in own}
+        names = FlatNames.of(space, columns)
+        of_stage = {own.prefix: own.all() for own in names.stages if own.prefix is not None}
+        known = {column for own in names.stages for column in own.all()}
+        if names.own is not None:
+            # Slots that no layer of any architecture uses.
+            known.update(names.own.of_architecture())
         metrics: dict[str, str] = {}
         ignored = []
+        if columns and not known & set(columns):
+            how = f" (columns were split {split})" if split else ""
+            raise TableError(
+                f"has no column of the space{how}: its header begins with "
+                f"{', '.join(map(shown, columns[:_SHOWN]))}",
+                where=where,
+                allowed=_short([c for own in names.stages for c in own.all()]),
+                todo=_similar(columns, known),
+            )
         built = fields_of_built(columns) - known
         for column in columns:
-            if column in known or column == ID or column in built:
+            if column in known or column == names.id or column in built or _is_set_aside(names, column):
                 continue
-            metric = metric_of_column(column)
+            metric = names.metric(column)
             for prefix, own in of_stage.items():
                 if column.startswith(prefix) and metric not in space.metrics:
-                    raise TableError(f"unknown column {shown(column)}", where=where, allowed=own)
+                    raise TableError(
+                        f"unknown column {shown(column)}",
+                        where=where,
+                        allowed=own,
+                        todo=nearest(column, sorted(set(own) - set(columns))),
+                    )
             if metric and (metric in space.metrics or has_numbers(column)):
                 metrics[column] = metric
             else:
                 ignored.append(column)
         _refuse_repeats(metrics.values(), where)
         layout = cls(names, frozenset(known & set(columns)), metrics, tuple(ignored), tuple(sorted(built)))
-        layout._require(where)
+        layout._require(where, columns)
         return layout
+
+    @cached_property
+    def features(self) -> dict[str, Feature]:
+        """The feature of each column that holds choices."""
+        return {
+            place: feature
+            for own in self.names.stages
+            for layer in own.choices
+            for places, feature in zip(layer, own.stage.features, strict=True)
+            for place in places
+        }
 
     def notes(self, what: str = "columns without numbers") -> list[Note]:
         """Notes on ignored columns, if there are any."""
@@ -108,22 +147,63 @@ class FlatLayout:
         arch: dict[str, Any] = {"stages": stages}
         if self.names.space.globals is not None:
             arch[GLOBALS] = stages.pop()[0]
-        found = {m: metric_of_text(values[c]) if text else values[c] for c, m in self.metrics.items()}
-        name = values.get(ID)
+        found = {m: self._metric(values.get(c), text) for c, m in self.metrics.items()}
+        name = values.get(self.names.id)
+        if self.names.own is not None:
+            self._check_constants(where, values)
+            # A row of the user's own table may have no id, or a number for it.
+            name = None if is_missing(name) else name
+            name = int(name) if isinstance(name, float) and name.is_integer() else name
         return RawRow(where, None if name == "" else name, arch, found)
 
-    def _require(self, where: str) -> None:
+    def _check_constants(self, where: str, values: Mapping[str, Any]) -> None:
+        assert self.names.own is not None
+        for column, constant in self.names.own.constant.items():
+            value = values.get(column)
+            if column in values and not self._is_blank(value) and not _same(value, constant):
+                raise TableError(
+                    f"{shown(value)} is not what the space holds fixed",
+                    where=f"{where}, {column}",
+                    allowed=[constant],
+                    todo="infer the space again from all rows, or remove the column from constant of the space",
+                )
+
+    def _is_blank(self, value: object) -> bool:
+        own = self.names.own
+        return is_missing(value) or (
+            own is not None and isinstance(value, str) and value.strip() in own.missing
+        )
+
+    def _require(self, where: str, columns: Sequence[str]) -> None:
         """Check the columns that every architecture needs; deeper layers are checked row by row."""
         for own in self.names.stages:
             needed = [(own.depth,)] if own.depth is not None and len(own.stage.depths) > 1 else []
-            needed += [places for layer in own.choices[: min(own.stage.depths)] for places in layer]
+            needed += [
+                places
+                for layer in own.choices[: min(own.stage.depths)]
+                for places, feature in zip(layer, own.stage.features, strict=True)
+                if not feature.when
+            ]
             for places in needed:
                 if not self.columns.intersection(places):
+                    own_names = ": the space names it under columns" if self.names.own is not None else ""
                     raise TableError(
                         f"column {' or '.join(map(repr, places))} is missing",
                         where=where,
-                        todo="every choice of the space needs its column",
+                        todo="; ".join(
+                            [
+                                f"every choice of the space needs its column{own_names}",
+                                *_instead(places[0], columns, self),
+                            ]
+                        ),
                     )
+
+    def _metric(self, value: Any, text: bool) -> object:
+        if self.names.own is None:
+            return metric_of_text(value) if text else value
+        if self._is_blank(value) or isinstance(value, list | Mapping):
+            return None
+        return metric_of_text(value) if isinstance(value, str) else value
 
     def _module(
         self, own: StageColumns, values: Mapping[str, Any], where: str, text: bool
@@ -131,74 +211,171 @@ class FlatLayout:
         stage = own.stage
         depth = stage.depths[0]
         if own.depth in self.columns:
-            given = values[own.depth]
-            depth = _number(given) if text else given
+            given = values.get(own.depth)
+            depth = (
+                number_of_text(given) if isinstance(given, str) and (text or own.prefix is None) else given
+            )
             if isinstance(depth, bool) or depth not in stage.depths:
                 raise TableError(
                     f"{shown(given)} is not a number of layers of {stage.name}",
                     where=f"{where}, {own.depth}",
                     allowed=stage.depths,
                 )
+        elif own.depth is None and len(stage.depths) > 1:
+            depth = self._filled(own, values, where)
         return [
-            {
-                f.name: self._choice(p, f, values, where, text)
-                for p, f in zip(places, stage.features, strict=True)
-            }
-            for places in own.choices[: int(depth)]
+            self._layer(places, stage.features, values, where, text) for places in own.choices[: int(depth)]
         ]
 
-    def _choice(
+    def _filled(self, own: StageColumns, values: Mapping[str, Any], where: str) -> int:
+        """The number of layers with a value, where no column gives it."""
+        filled = [any(not self._is_blank(values.get(p)) for ps in layer for p in ps) for layer in own.choices]
+        depth = max((n for n, full in enumerate(filled, 1) if full), default=0)
+        if depth not in own.stage.depths:
+            raise TableError(
+                f"{own.stage.name} has {depth} layers with values",
+                where=f"{where}, {own.choices[0][0][0]}",
+                allowed=own.stage.depths,
+            )
+        return depth
+
+    def _layer(
+        self,
+        places: Sequence[tuple[str, ...]],
+        features: Sequence[Feature],
+        values: Mapping[str, Any],
+        where: str,
+        text: bool,
+    ) -> dict[str, Any]:
+        """The choices of a layer; a feature that may be absent has none where its cell is empty."""
+        found = {}
+        for names, feature in zip(places, features, strict=True):
+            given = self._given(names, feature, values, where, text)
+            if given:
+                found[feature.name] = given[0]
+            elif feature.index(None) >= 0:
+                # Only such a feature has null as a choice, which an empty cell is.
+                found[feature.name] = None
+            elif not feature.when:
+                where = f"{where}, {names[0]}"
+                raise TableError(f"{feature.name} is missing", where=where, allowed=feature.allowed)
+        return found
+
+    def _given(
         self, places: tuple[str, ...], feature: Feature, values: Mapping[str, Any], where: str, text: bool
-    ) -> Any:
+    ) -> list[Any]:
+        """The choice that columns give a feature, as a list: empty if all of them are."""
         found = {}
         for place in places:
             value = values.get(place)
-            if value is None or value == "":
+            if self.names.own is not None:
+                meant = own_choice(feature, value)
+                if feature.index(meant) < 0 and self._is_blank(value):
+                    meant = own_choice(feature, None)
+            elif value is None or (isinstance(value, str) and value == ""):
                 continue
-            index = feature.index(choice_of_text(feature, value) if text else value)
-            if index < 0 and _is_missing(value):
+            else:
+                meant = choice_of_text(feature, value) if text else value
+            if feature.index(meant) < 0 and self._is_blank(value):
                 continue
-            if index < 0:
+            if feature.index(meant) < 0:
                 # In quotes where 3 was given for '3', as in messages of the space.
-                allowed = feature.choices if isinstance(value, str) else map(repr, feature.choices)
+                plain = feature.range is not None or (isinstance(value, str) and feature.uniform)
+                allowed = feature.allowed if plain else map(repr, feature.present)
                 raise TableError(
                     f"{shown(value)} is not a choice", where=f"{where}, {place}", allowed=allowed
                 )
-            found[place] = feature.choices[index]
-        if not found:
-            where = f"{where}, {places[0]}"
-            raise TableError(f"{feature.name} is missing", where=where, allowed=feature.choices)
-        first, *others = found.values()
-        if any(other != first for other in others):
+            found[place] = feature.declared(meant)
+        first, *others = found.values() or [None]
+        if any(choice_key(other) != choice_key(first) for other in others):
             raise TableError(f"{' and '.join(found)} have different choices", where=where)
-        return first
+        return [first] if found else []
+
+
+def _instead(column: str, columns: Sequence[str], layout: FlatLayout) -> list[str]:
+    """The column of a table that may be meant for a missing one, if there is any."""
+    free = [
+        c
+        for c in columns
+        if c not in layout.columns and c != layout.names.id and c not in layout.names.space.metrics
+    ]
+    found = get_close_matches(column, free, n=1, cutoff=0.75)
+    return [f"is it {found[0]!r}?"] if found else []
+
+
+def _similar(columns: Sequence[str], known: Collection[str]) -> str | None:
+    """A column of a table beside the most similar one of the space."""
+    for column in columns:
+        if found := get_close_matches(column, list(known), n=1, cutoff=0.75):
+            return f"rename {column!r} to {found[0]!r}?"
+    return None
+
+
+def _short(columns: Sequence[str]) -> list[str]:
+    return (
+        [*columns[:_SHOWN], f"and {len(columns) - _SHOWN} more"] if len(columns) > _SHOWN else list(columns)
+    )
 
 
 def metric_of_text(text: str | None) -> object:
     """A metric value from text: None if empty, nan or null; the text itself if it is not a number."""
-    if text is None or _is_missing(text):
+    if text is None or is_missing(text):
         return None
-    number = _number(text)
+    number = number_of_text(text)
     return text if number is None else number
 
 
-def choice_of_text(feature: Feature, text: str) -> object:
-    """The choice that a text stands for, given the type of the choices."""
-    if isinstance(feature.choices[0], bool):
-        return _WORDS.get(text.strip().lower(), text)
-    if isinstance(feature.choices[0], str):
-        return text
-    number = _number(text)
-    return text if number is None else number
+def own_choice(feature: Feature, value: object) -> object:
+    """The choice that a cell of a user's table stands for; the value itself if it is none.
+
+    A number may be a text of the space and the other way round, and an empty cell is its choice null or ``none``.
+    """
+    if value is None:
+        return NONE if feature.index(None) < 0 <= feature.index(NONE) else None
+    if feature.index(value) < 0 and isinstance(value, str):
+        value = choice_of_text(feature, value.strip())
+    if feature.index(value) < 0:
+        number = number_of_text(value) if isinstance(value, str) else value
+        if isinstance(number, int | float) and feature.index(text_of_number(number)) >= 0:
+            return text_of_number(number)
+    return value
 
 
-def _number(text: object) -> float | None:
-    return float(text) if isinstance(text, str) and _NUMBER.fullmatch(text) else None
+def text_of_number(value: float | bool) -> str:
+    """A number as a text that stands for it among texts: 3.0 is ``3``."""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return str(int(value) if whole else value)
 
 
-def _is_missing(value: object) -> bool:
+def _is_set_aside(names: FlatNames, column: str) -> bool:
+    """Whether the user's own mapping says that a column is neither architecture nor metric."""
+    own = names.own
+    return own is not None and (column in own.constant or own.ignores(column))
+
+
+def _same(value: object, constant: object) -> bool:
+    if value == constant:
+        return isinstance(value, bool) == isinstance(constant, bool)
+    if not isinstance(value, str):
+        return (
+            isinstance(constant, str) and isinstance(value, int | float) and text_of_number(value) == constant
+        )
+    if isinstance(constant, bool):
+        return value.strip().lower() in (("true", "1") if constant else ("false", "0"))
+    if constant is None:
+        return is_missing(value)
+    return value.strip() == constant or (
+        number_of_text(value) is not None and number_of_text(value) == constant
+    )
+
+
+def is_missing(value: object) -> bool:
     """Whether a value means missing, as other programs write it."""
-    return value != value or (isinstance(value, str) and value.strip().lower() in _MISSING)
+    return (
+        value is None
+        or (isinstance(value, float | np.floating) and value != value)
+        or (isinstance(value, str) and value.strip().lower() in _MISSING)
+    )
 
 
 def _refuse_repeats(names: Collection[str], where: str) -> None:

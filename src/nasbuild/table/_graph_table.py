@@ -35,6 +35,16 @@ class GraphTable:
         Values of each metric, (rows,) float64; NaN where a value is missing.
     metrics
         The metrics with a direction. Others can be targets as well, written ``+acc`` or ``-latency``.
+
+    Examples
+    --------
+    >>> from torch import nn, zeros
+    >>> from nasbuild.ir import from_torch
+    >>> from nasbuild.table import graph_table
+    >>> graphs = [from_torch(nn.Linear(4, n), zeros(1, 4), name=f"width-{n}") for n in (8, 16)]
+    >>> found = graph_table(graphs, {"width-8": {"acc": 71.2}, "width-16": {"acc": 73.5}})
+    >>> found.ids, found.columns["acc"].tolist()
+    (('width-8', 'width-16'), [71.2, 73.5])
     """
 
     graphs: tuple[OperatorGraph, ...]
@@ -54,7 +64,18 @@ class GraphTable:
         return len(self.graphs)
 
     def select(self, rows: Sequence[int] | np.ndarray) -> GraphTable:
-        """The table of the given rows, in that order."""
+        """The table of the given rows, in that order.
+
+        Examples
+        --------
+        >>> from torch import nn, zeros
+        >>> from nasbuild.ir import from_torch
+        >>> from nasbuild.table import graph_table
+        >>> graphs = [from_torch(nn.Linear(4, n), zeros(1, 4), name=f"width-{n}") for n in (8, 16)]
+        >>> found = graph_table(graphs, {"width-8": {"acc": 71.2}, "width-16": {"acc": 73.5}})
+        >>> found.select([1]).ids
+        ('width-16',)
+        """
         index = [int(i) for i in rows]
         columns = {name: values[index] for name, values in self.columns.items()}
         return replace(self, graphs=tuple(self.graphs[i] for i in index), columns=columns)

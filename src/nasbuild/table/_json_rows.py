@@ -49,12 +49,30 @@ def objects(path: Path, form: str) -> Iterator[tuple[str, Mapping[str, Any] | Ta
     else:
         data = plain_from_yaml(text, where=str(path), kind=TableError)
     if isinstance(data, Mapping):
-        data = [data]
+        data = _records(data)
     if not isinstance(data, list):
         raise TableError(f"is {shown(data)}, not a list", where=str(path), allowed=_LISTED)
     for number, row in enumerate(data, 1):
         where = f"{path}, row {number}"
         yield where, _object(row, where, _LISTED)
+
+
+def _records(data: Mapping[str, Any]) -> list[Any]:
+    """The rows of an object: one row, or a table as columns, rows by their ids, or a list under one key."""
+    values = list(data.values())
+    if "arch" in data or is_ofa(data):
+        return [data]
+    if len(values) == 1 and isinstance(values[0], list) and all(isinstance(v, Mapping) for v in values[0]):
+        return values[0]
+    if values and all(isinstance(v, list) and len(v) == len(values[0]) > 1 for v in values):
+        return [dict(zip(data, row, strict=True)) for row in zip(*values, strict=True)]
+    fields = values[0].keys() if values and isinstance(values[0], Mapping) else None
+    if fields and len(values) > 1 and all(isinstance(v, Mapping) and v.keys() == fields for v in values):
+        if all(str(key).isdigit() for key in fields):
+            # As pandas writes a frame: columns of rows by their index.
+            return [{name: column[key] for name, column in data.items()} for key in fields]
+        return [{"id": name, **row} if "id" not in row else row for name, row in data.items()]
+    return [data]
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any] | TableError]]:

@@ -46,7 +46,7 @@ def rows_of_study(
     columns = list(dict.fromkeys(name for trial in complete for name in trial.params))
     # A parameter that is not a choice of the space is not a metric either.
     layout = FlatLayout.of(replace(space, metrics={}), columns, where, lambda _: False)
-    notes = [*_others(trials), *layout.notes("parameters that are not choices of the space")]
+    notes = [*notes_on_others(trials), *layout.notes("parameters that are not choices of the space")]
     return replace(space, metrics=declared), _rows(layout, where, complete, names), notes
 
 
@@ -68,7 +68,7 @@ def _declared(space: Space, names: list[str], directions: list[str], where: str)
     return declared
 
 
-def _others(trials: list[Any]) -> list[Note]:
+def notes_on_others(trials: list[Any]) -> list[Note]:
     others = [trial for trial in trials if trial.state.name != "COMPLETE"]
     if not others:
         return []
@@ -83,12 +83,21 @@ def _rows(
 ) -> Iterator[RawRow | TableError]:
     for trial in trials:
         values = {n: None if math.isnan(v) else v for n, v in zip(names, trial.values, strict=True)}
-        # A study may have None as a choice; the space calls it none, as an empty field means missing.
-        params = {name: "none" if value is None else value for name, value in trial.params.items()}
-        named = {**params, "id": f"trial{trial.number}"}
+        named = {
+            **{name: _param(layout, name, value) for name, value in trial.params.items()},
+            "id": f"trial{trial.number}",
+        }
         try:
             row = layout.row(f"{study}, trial {trial.number}", named, text=False)
         except TableError as error:
             yield error
         else:
             yield replace(row, metrics=values)
+
+
+def _param(layout: FlatLayout, name: str, value: Any) -> Any:
+    """A parameter; where None is no choice of the space, the text none may be it."""
+    feature = layout.features.get(name)
+    if value is None and feature is not None and feature.index(None) < 0:
+        return next((word for word in ("none", "None") if feature.index(word) >= 0), None)
+    return value

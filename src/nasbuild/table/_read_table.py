@@ -6,17 +6,21 @@ import os
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from nasbuild._file_formats import FLAT, ROWS, file_format
+from nasbuild._file_formats import FLAT, TABLES, file_format
 from nasbuild.errors import TableError
 from nasbuild.space import Space, load_space
 from nasbuild.table._csv import rows_of_csv
 from nasbuild.table._dataframe import rows_of_frame, rows_of_parquet
+from nasbuild.table._excel import read_excel
 from nasbuild.table._json_rows import rows_of_objects
 from nasbuild.table._optuna import is_study, rows_of_study
+from nasbuild.table._optuna_storage import is_storage, load_study
+from nasbuild.table._own_table import rows_of_own_table
 from nasbuild.table._rows import RawRow, table_of_rows
 from nasbuild.table._table import Note, Table
+from nasbuild.table.infer._infer_space import Guess, guess_space
 
 _SPACES = {"sd-unet-mini": "sd-unet"}
 """Built-in tables whose space has another name, as only one size of it was measured."""
@@ -55,7 +59,7 @@ def load_builtin(name: str) -> Table:
 
 
 def read_table(
-    source: Any, space: Space, *, skip_bad: bool = False, metrics: list[str] | None = None
+    source: Any, space: Space | None = None, *, skip_bad: bool = False, metrics: list[str] | None = None
 ) -> Table:
     """Read evaluated architectures.
 
@@ -63,14 +67,16 @@ def read_table(
     ----------
     source
         One of the following. A path to JSON Lines, JSON or YAML (our own form or once-for-all
-        configurations), CSV or Parquet, by its ending. ``-`` for JSON Lines on standard input. The name of
-        a built-in table. A polars or pandas frame or an Arrow table with flat columns. An Optuna study.
+        configurations), CSV, Parquet or Excel, by its ending. ``-`` for JSON Lines on standard input. The name of
+        a built-in table. A polars or pandas frame or an Arrow table with flat columns. An Optuna study, or the URL
+        or file of its storage.
     space
-        The space that every row must belong to.
+        The space that every row must belong to. If it names the columns of the user's own table, these are read.
+        If None, it is inferred (`infer_space`), and notes say how.
     skip_bad
         Skip bad rows and note them, instead of refusing the table at the first one.
     metrics
-        Names for the objectives of an Optuna study that has none.
+        Names for the objectives of an Optuna study that has none. Without a space, columns that are metrics.
 
     Raises
     ------
@@ -89,10 +95,24 @@ def read_table(
     >>> read_table(frame, space).columns["acc"].tolist()
     [71.2]
     """
+    guessed: list[Note] = []
+    if space is None:
+        if isinstance(source, str | os.PathLike) and str(source) in builtin_tables():
+            return load_builtin(str(source))
+        guess = guess_space(source, metrics=metrics or ())
+        space, metrics, guessed = guess.space, None, _notes_on(guess)
     space, rows, notes = raw_rows(source, space, metrics)
+    notes = [*guessed, *notes]
     named = isinstance(source, str | os.PathLike)
     where = str(source) if named else "study" if is_study(source) else "frame"
     return table_of_rows(space, rows, source=where, skip_bad=skip_bad, notes=notes)
+
+
+def _notes_on(guess: Guess) -> list[Note]:
+    said = [f"the space was inferred from the table: {', '.join(stage.name for stage in guess.space.stages)}"]
+    said += guess.notes
+    said += [f"{q.text} {q.options[q.answer]} (assumed)" for q in guess.open]
+    return [Note("inferred", text) for text in said]
 
 
 def raw_rows(
@@ -105,19 +125,26 @@ def raw_rows(
     TableError
         If the source as a whole can't be read.
     """
+    inside_package = isinstance(source, str | os.PathLike) and str(source) in builtin_tables()
+    if space.columns is not None and not inside_package:
+        return space, *rows_of_own_table(space, source)
+    if is_storage(source):
+        return rows_of_study(space, load_study(str(source)), metrics)
     if is_study(source):
-        return rows_of_study(space, source, metrics)
+        return rows_of_study(space, cast(Any, source), metrics)
     if not isinstance(source, str | os.PathLike):
         return space, *rows_of_frame(space, source, "frame")
-    if str(source) in builtin_tables():
+    if inside_package:
         inside = resources.files("nasbuild.table") / "builtin" / str(source) / "archs.jsonl.gz"
         with resources.as_file(inside) as path:
             # Read at once, as the path may be temporary.
             return space, list(rows_of_objects(space, path, ".jsonl.gz")), []
     path = Path(source)
-    form = file_format(path, ROWS, "a table", TableError)
+    form = file_format(path, TABLES, "a table", TableError)
     if form == ".parquet":
         return space, *rows_of_parquet(space, path)
+    if form == ".xlsx":
+        return space, *rows_of_frame(space, read_excel(path), str(path))
     if form in FLAT:
         return space, *rows_of_csv(space, path, form)
     return space, rows_of_objects(space, path, form), []

@@ -18,6 +18,7 @@ from nasbuild.space import Space, parse_architecture
 from nasbuild.table._column_names import ID
 from nasbuild.table._dataframe import to_arrow
 from nasbuild.table._json_rows import table_to_dicts
+from nasbuild.table._own_table import as_in_own_table
 from nasbuild.table._table import Table
 
 _OWN = (ID, "arch", "metrics")
@@ -26,6 +27,8 @@ _EQUATIONS = ("target", "where")
 
 def write_table(table: Table, path: str | os.PathLike[str]) -> None:
     """Write a table in the file format of the name's ending; `read_table` returns an equal table.
+
+    If the space names the columns of the user's own table, flat formats have these columns.
 
     Raises
     ------
@@ -49,7 +52,8 @@ def write_table(table: Table, path: str | os.PathLike[str]) -> None:
     """
     form = file_format(path, ROWS, "a table", TableError)
     if form in FLAT or form == ".parquet":
-        _write_columns(to_arrow(table.space, table.ids, table.architectures, table.columns), path, form)
+        flat = to_arrow(table.space, table.ids, table.architectures, table.columns, own=True)
+        _write_columns(table.space, flat, path, form)
     else:
         write_text(path, objects_text(table_to_dicts(table), form))
 
@@ -59,7 +63,8 @@ def write_architectures(
 ) -> None:
     """Write rows as in ``archs.jsonl`` with more fields, such as scores, which `read_table` ignores.
 
-    In flat formats, every other field has its own column behind the metrics.
+    In flat formats, every other field has its own column behind the metrics. If the space names the columns
+    of the user's own table, flat formats have these.
 
     Raises
     ------
@@ -90,20 +95,33 @@ def write_architectures(
     columns = {n: np.array([_number(row["metrics"].get(n)) for row in rows], dtype=np.float64) for n in names}
     architectures = [parse_architecture(space, row["arch"]) for row in rows]
     extra_fields = list(dict.fromkeys(key for row in rows for key in row if key not in _OWN))
-    table = to_arrow(space, [row[ID] for row in rows], architectures, columns, apart=bool(extra_fields))
+    table = to_arrow(
+        space, [row[ID] for row in rows], architectures, columns, apart=bool(extra_fields), own=True
+    )
     for name in extra_fields:
         table = table.append_column(name, arrow_column([row.get(name) for row in rows]))
-    _write_columns(table, path, form)
+    _write_columns(space, table, path, form)
 
 
-def _write_columns(table: pa.Table, path: str | os.PathLike[str], form: str) -> None:
+def _write_columns(space: Space, table: pa.Table, path: str | os.PathLike[str], form: str) -> None:
+    own = space.columns
+    if own is not None:
+        table = as_in_own_table(space, own, table)
     if form == ".parquet":
         with writing(path) as temporary:
             pq.write_table(table, temporary, write_page_checksum=True)
         return
     columns = [column.to_pylist() for column in table.columns]
+    separator, decimal = delimiter(form), "."
+    if own is not None:
+        if separator == "," and own.separator not in (None, "\t"):
+            separator = own.separator
+        decimal = own.decimal if separator != "," else "."
     write_text(
-        path, flat_text(table.column_names, columns, separator=delimiter(form), unguarded_keys=_EQUATIONS)
+        path,
+        flat_text(
+            table.column_names, columns, separator=separator, decimal=decimal, unguarded_keys=_EQUATIONS
+        ),
     )
 
 

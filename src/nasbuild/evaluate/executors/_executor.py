@@ -26,6 +26,13 @@ class Spec:
     ----------
     name, space, seed, limit
         Arguments of `load_evaluator`; ``limit`` is in seconds.
+
+    Examples
+    --------
+    >>> spec = Spec("digits-macro", space)  # looks architectures up in the built-in table
+    >>> [result] = spec.load().evaluate([first])
+    >>> result.metrics["params"]
+    6514.0
     """
 
     name: str
@@ -81,6 +88,19 @@ class Executor(Protocol):
     """Runs evaluations somewhere.
 
     Executors are `InProcess`, `Pool` and `Ray`; pass your own to `evaluate_all`.
+
+    Examples
+    --------
+    >>> from nasbuild.evaluate import Executor, evaluate_all
+    >>> class Sequential(Executor):
+    ...     def run(self, spec, next_batch):
+    ...         while batch := next_batch(1):
+    ...             yield list(zip(batch, spec.load().evaluate(batch)))
+    >>> store = Store("runs.db", space, "digits-macro")
+    >>> results = evaluate_all(Spec("digits-macro", space), [first, second], store, executor=Sequential())
+    >>> store.close()
+    >>> len(results)
+    2
     """
 
     def run(self, spec: Spec, next_batch: NextBatch) -> Completions:

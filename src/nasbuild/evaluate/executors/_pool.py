@@ -29,9 +29,20 @@ class InProcess:
     """Evaluates one by one in this process, or in a single worker process if a time limit must be enforced.
 
     An evaluator that ends its process ends this one.
+
+    Examples
+    --------
+    >>> from nasbuild.evaluate import InProcess
+    >>> batches = iter([[first], [second], []])
+    >>> spec = Spec("digits-macro", space)
+    >>> for completed in InProcess().run(spec, lambda size: next(batches)):
+    ...     print([result.metrics["params"] for _, result in completed])
+    [6514.0]
+    [27266.0]
     """
 
     def run(self, spec: Spec, next_batch: NextBatch) -> Completions:
+        """Evaluate architectures until ``next_batch`` returns none, as `Executor.run` says."""
         evaluator = spec.load()
         return (
             _run_pool(spec, evaluator, 1, next_batch)
@@ -53,11 +64,25 @@ class Pool:
     ----------
     workers
         Number of processes.
+
+    Examples
+    --------
+    >>> from nasbuild.evaluate import Pool
+    >>> executor = Pool(workers=4)  # for `evaluate_all(..., executor=executor)`
+    >>> executor.workers
+    4
     """
 
     workers: int
 
     def run(self, spec: Spec, next_batch: NextBatch) -> Completions:
+        """Evaluate architectures until ``next_batch`` returns none, as `Executor.run` says.
+
+        Raises
+        ------
+        NasbuildError
+            If the evaluator measures in sweeps and there are several workers.
+        """
         evaluator = spec.load()
         if self.workers == 1 and evaluator.sweep is not None:
             # A sweep starts its own processes.

@@ -51,6 +51,13 @@ class Ray:
         Resources of an evaluation; with 0.25 GPUs four evaluations share one.
     retries
         How often an evaluation is retried after the loss of its worker, before it has failed.
+
+    Examples
+    --------
+    >>> from nasbuild.evaluate import Ray
+    >>> four_per_gpu = Ray("auto", gpus=0.25)
+    >>> four_per_gpu.retries
+    2
     """
 
     address: str = LOCAL
@@ -60,6 +67,13 @@ class Ray:
     retries: int = 2
 
     def run(self, spec: Spec, next_batch: NextBatch) -> Completions:
+        """Evaluate architectures until ``next_batch`` returns none, as `Executor.run` says.
+
+        Raises
+        ------
+        NasbuildError
+            If Ray is not installed, its cluster can't be reached, or the evaluator measures in sweeps.
+        """
         depth = queue_depth(spec.load())
         ray = _ray()
         started = self._connect(ray)

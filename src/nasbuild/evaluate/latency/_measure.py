@@ -37,6 +37,12 @@ class NoisyLatencyError(EvaluationError):
     ----------
     estimate
         The rejected estimate.
+
+    Examples
+    --------
+    >>> from nasbuild.evaluate import EvaluationError, NoisyLatencyError
+    >>> issubclass(NoisyLatencyError, EvaluationError)  # a noisy latency fails its own evaluation alone
+    True
     """
 
     estimate: LatencyEstimate | None = None

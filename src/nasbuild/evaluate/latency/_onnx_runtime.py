@@ -124,6 +124,15 @@ def to_onnx(module: nn.Module, inputs: Any) -> bytes:
     ------
     NasbuildError
         If the package onnx is not installed.
+
+    Examples
+    --------
+    >>> from nasbuild.evaluate import to_onnx
+    >>> import onnx
+    >>> import torch
+    >>> data = to_onnx(torch.nn.Linear(3, 10), torch.zeros(1, 3))
+    >>> [node.op_type for node in onnx.load_from_string(data).graph.node]
+    ['Gemm']
     """
     import torch
 

@@ -12,7 +12,19 @@ _RESUMES = "the same command resumes"
 
 
 class StoreError(NasbuildError):
-    """A store that can't be read or written; completed results are saved in a file beside it."""
+    """A store that can't be read or written; completed results are saved in a file beside it.
+
+    Examples
+    --------
+    >>> from nasbuild.evaluate import StoreError
+    >>> from pathlib import Path
+    >>> Path("runs.db").write_bytes(b"not a database at all" * 99)
+    2079
+    >>> Store("runs.db", space, "train.py:measure")
+    Traceback (most recent call last):
+        ...
+    nasbuild.evaluate.store._errors.StoreError: store runs.db: is not an SQLite database, or its header is damaged; give another path
+    """
 
 
 class Fault(Enum):

@@ -51,6 +51,15 @@ def salvage_store(damaged: str | os.PathLike[str], into: str | os.PathLike[str])
     ------
     NasbuildError
         If nothing can be read from the damaged store, or the new one can't be written.
+
+    Examples
+    --------
+    >>> from nasbuild.evaluate import salvage_store
+    >>> store = Store("damaged.db", space, "train.py:measure")
+    >>> store.finish_all([(a, Result({"acc": 93.1})) for a in store.claim([first, second])])
+    >>> store.close()
+    >>> salvage_store("damaged.db", "sound.db")
+    'recovered 2 sound results of damaged.db into sound.db; skipped 0 damaged ones'
     """
     old, new = store_url(damaged), store_url(into)
     name, target = display_name(damaged), display_name(into)

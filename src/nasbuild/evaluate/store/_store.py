@@ -111,7 +111,17 @@ class Store:
             raise
 
     def with_seed(self, seed: int) -> Store:
-        """The study with another seed in the same database."""
+        """The study with another seed in the same database.
+
+        Examples
+        --------
+        >>> store = Store("runs.db", space, "train.py:measure")
+        >>> again = store.with_seed(1)
+        >>> len(store.claim([first])), len(again.claim([first]))
+        (1, 1)
+        >>> store.close()
+        >>> again.close()
+        """
         return Store(
             self.url,
             self.space,
@@ -142,6 +152,16 @@ class Store:
             Claim evaluations whose result was produced by other code, too.
         code
             Checksum of the evaluator's current code, stored with the results.
+
+        Examples
+        --------
+        >>> store = Store("runs.db", space, "train.py:measure")
+        >>> store.claim([first, second]) == [first, second]
+        True
+        >>> store.finish(first, Result(None, "out of memory"))
+        >>> store.claim([first]), store.claim([first], retry_failed=True) == [first]
+        ([], True)
+        >>> store.close()
         """
         keys = {self._key(a): a for a in architectures}
         claim = {"state": "running", "owner": self.owner, "versions": _VERSIONS, "code": code}
@@ -152,7 +172,18 @@ class Store:
         return [architecture for key, architecture in keys.items() if key in claimed]
 
     def finish(self, architecture: Architecture, result: Result) -> None:
-        """Write a result; on return it is safe from a crash of the process. Raises like `finish_all`."""
+        """Write a result; on return it is safe from a crash of the process. Raises like `finish_all`.
+
+        Examples
+        --------
+        >>> store = Store("runs.db", space, "train.py:measure")
+        >>> store.claim([first]) == [first]
+        True
+        >>> store.finish(first, Result({"acc": 93.1}))
+        >>> store.results()[first].metrics
+        {'acc': 93.1}
+        >>> store.close()
+        """
         self.finish_all([(architecture, result)])
 
     def finish_all(self, results: Sequence[tuple[Architecture, Result]], *, code: str | None = None) -> None:
@@ -167,6 +198,15 @@ class Store:
         ------
         StoreError
             If they can't be written. They are saved in a file that the error names, and imported by the next `Store`.
+
+        Examples
+        --------
+        >>> store = Store("runs.db", space, "train.py:measure")
+        >>> claimed = store.claim([first, second])
+        >>> store.finish_all([(architecture, Result({"acc": 93.1})) for architecture in claimed])
+        >>> store.counts()["done"]
+        2
+        >>> store.close()
         """
         if not results:
             return
@@ -185,6 +225,14 @@ class Store:
         ------
         StoreError
             If the store can't be written.
+
+        Examples
+        --------
+        >>> store = Store("runs.db", space, "train.py:measure")
+        >>> store.release(store.claim([first]))
+        >>> store.counts()["running"]
+        0
+        >>> store.close()
         """
         keys = [self._key(a) for a in architectures]
 
@@ -227,6 +275,14 @@ class Store:
         ------
         StoreError
             If a row is damaged. The message names it and says how to recover the others.
+
+        Examples
+        --------
+        >>> store = Store("runs.db", space, "train.py:measure")
+        >>> store.finish_all([(a, Result(None, "out of memory")) for a in store.claim([first])])
+        >>> [result.reason for result in store.results().values()]
+        ['out of memory']
+        >>> store.close()
         """
         query = (
             sa.select(evaluations)
@@ -240,7 +296,16 @@ class Store:
         return found
 
     def outdated(self, code: str | None) -> list[Architecture]:
-        """Architectures whose result was produced by other code of the evaluator than ``code``."""
+        """Architectures whose result was produced by other code of the evaluator than ``code``.
+
+        Examples
+        --------
+        >>> store = Store("runs.db", space, "train.py:measure")
+        >>> store.finish_all([(a, Result({"acc": 93.1})) for a in store.claim([first], code="old")])
+        >>> store.outdated("new") == [first]
+        True
+        >>> store.close()
+        """
         return [a for a, result in self.results().items() if is_outdated(result.code, code)]
 
     def interrupted(self) -> list[str]:
@@ -296,6 +361,14 @@ class Store:
         ------
         NasbuildError
             If none is completed.
+
+        Examples
+        --------
+        >>> store = Store("runs.db", space, "digits-macro")
+        >>> store.finish_all([(a, Result({"acc": 93.1})) for a in store.claim([first, second])])
+        >>> len(store.table())
+        2
+        >>> store.close()
         """
         done = {a: r.metrics for a, r in self.results().items() if r.metrics is not None}
         if not done:
@@ -303,7 +376,17 @@ class Store:
         return table_from_evaluations(self.space, done)
 
     def import_table(self, table: Table) -> int:
-        """Write a table's rows as completed evaluations; returns the number of new ones."""
+        """Write a table's rows as completed evaluations; returns the number of new ones.
+
+        Examples
+        --------
+        >>> from nasbuild.table import load_builtin
+        >>> store = Store("runs.db", space, "train.py:measure")
+        >>> table = load_builtin("digits-macro").select(range(30))
+        >>> store.import_table(table), store.import_table(table)
+        (30, 0)
+        >>> store.close()
+        """
         new = self.claim(table.architectures, retry_failed=True)
         rows = [table.row_of[architecture] for architecture in new]
         results = [Result({n: float(v[row]) for n, v in table.columns.items()}) for row in rows]

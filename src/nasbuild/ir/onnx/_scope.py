@@ -9,9 +9,10 @@ import onnx
 from onnx import AttributeProto
 
 from nasbuild.errors import NasbuildError
-from nasbuild.ir.onnx._constants import Value
+from nasbuild.ir._draft_graph import Const
+from nasbuild.ir.onnx._constants import Value, stored
 from nasbuild.ir.onnx._topological_order import check_text
-from nasbuild.ir.onnx._type_inference import STANDARD, Type
+from nasbuild.ir.onnx._type_inference import STANDARD, Type, tensor_type
 
 MOST_VERSION = 10_000
 MOST_CALLS = 32
@@ -41,6 +42,28 @@ class Scope:
         if len(self.calls) >= MOST_CALLS:
             raise NasbuildError("nests functions or branches too deeply", allowed=f"up to {MOST_CALLS} deep")
         return (*self.calls, key)
+
+
+def graph_scope(
+    graph: onnx.GraphProto,
+    outer: Mapping[str, Value],
+    opsets: Mapping[str, int],
+    calls: tuple[str, ...],
+    prefix: str = "",
+) -> Scope:
+    """The scope of a graph inside ``outer``: with its stored tensors and declared types."""
+    values = dict(outer)
+    for tensor in graph.initializer:
+        check_text(tensor.name)
+        values[tensor.name] = stored(tensor, prefix + tensor.name)
+    for sparse in graph.sparse_initializer:
+        check_text(sparse.values.name)
+        size = len(sparse.values.dims) and sparse.values.dims[0]
+        shape = tuple(sparse.dims)
+        learnt = Const(shape, {prefix + sparse.values.name: int(size)})
+        values[sparse.values.name] = Value(learnt, tensor_type(shape, sparse.values.data_type))
+    declared = {info.name: info.type for info in (*graph.value_info, *graph.output)}
+    return Scope(values, opsets, declared, calls, prefix)
 
 
 def opsets_of(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:

@@ -11,22 +11,22 @@ from onnx import AttributeProto
 
 from nasbuild._macs.batch_dimension import FIRST, batch_of
 from nasbuild.errors import NasbuildError
-from nasbuild.ir._draft_graph import Const, Draft, Node, Operand, size_of
+from nasbuild.ir._draft_graph import Const, Draft, Node, Operand
 from nasbuild.ir._operator_graph import INPUT, MOST_NODES
-from nasbuild.ir.onnx._constant_folding import MOST_VALUES, shape_value
-from nasbuild.ir.onnx._constants import Value, attributes_of, fold_constants, merged_type, stored
+from nasbuild.ir.onnx._constant_folding import shape_value
+from nasbuild.ir.onnx._constants import Value, attributes_of, fold_constants, merged_type
 from nasbuild.ir.onnx._inputs import Inputs
 from nasbuild.ir.onnx._lower_node import lower
-from nasbuild.ir.onnx._scope import MOST_CALLS, Scope, body_of, opsets_of
+from nasbuild.ir.onnx._optional_value import optional_value
+from nasbuild.ir.onnx._scope import MOST_CALLS, Scope, body_of, graph_scope, opsets_of
 from nasbuild.ir.onnx._size_lower_bound import size_lower_bound
 from nasbuild.ir.onnx._topological_order import check_text, in_order
 from nasbuild.ir.onnx._type_inference import STANDARD, Type, check_attributes, infer, shape_of, tensor_type
+from nasbuild.ir.onnx._undecided import undecided
 from nasbuild.ir.onnx._unroll_loop import unroll_loop
 
 MOST_COPIED = 256 * 2**20
 """Maximum number of bytes of inlined functions."""
-_MOST_NAMED = 3
-"""Maximum number of deciding inputs that a message names."""
 
 
 class Walk:
@@ -79,34 +79,13 @@ class Walk:
         if copied > MOST_COPIED:
             raise _too_often()
         opsets = {"": 1} | opsets_of(self._model.opset_import)
-        scope = self._scope(graph, {}, opsets, ())
+        scope = graph_scope(graph, {}, opsets, ())
         self.values = scope.values
         inputs = self._inputs(scope)
         self._draft.batch = batch_of(inputs.batched(), self._batch)
         found = self._walk(graph, scope)
         self._draft.outputs = [v.operand for v in found if v is not None and isinstance(v.operand, Node)]
         return self._draft
-
-    def _scope(
-        self,
-        graph: onnx.GraphProto,
-        outer: Mapping[str, Value],
-        opsets: Mapping[str, int],
-        calls: tuple[str, ...],
-        prefix: str = "",
-    ) -> Scope:
-        values = dict(outer)
-        for tensor in graph.initializer:
-            check_text(tensor.name)
-            values[tensor.name] = stored(tensor, prefix + tensor.name)
-        for sparse in graph.sparse_initializer:
-            check_text(sparse.values.name)
-            size = len(sparse.values.dims) and sparse.values.dims[0]
-            shape = tuple(sparse.dims)
-            learnt = Const(shape, {prefix + sparse.values.name: int(size)})
-            values[sparse.values.name] = Value(learnt, tensor_type(shape, sparse.values.data_type))
-        declared = {info.name: info.type for info in (*graph.value_info, *graph.output)}
-        return Scope(values, opsets, declared, calls, prefix)
 
     def _inputs(self, scope: Scope) -> Inputs:
         """Add the given values of inputs to the scope, and nodes for the other inputs."""
@@ -169,7 +148,7 @@ class Walk:
         if node.domain in STANDARD and node.op_type in ("Loop", "Scan"):
             return self._repeated(node, operands, attributes, scope)
         if node.domain in STANDARD and node.op_type.startswith("Optional"):
-            return self._optional(node, operands)
+            return optional_value(node, operands)
         types = self._types(node, operands, attributes, scope)
         if any(value is not None and isinstance(value.operand, Node) for value in operands):
             return self._operation(node, operands, attributes, types)
@@ -245,13 +224,13 @@ class Walk:
         condition = operands[0].operand if operands and operands[0] is not None else None
         value = condition.value if isinstance(condition, Const) else None
         if value is None or value.size != 1:
-            raise self._undecided("is a branch", [condition])
+            raise undecided("is a branch", [condition])
         wanted = "then_branch" if bool(value.reshape(-1)[0]) else "else_branch"
         branch = next((a.g for a in node.attribute if a.name == wanted), None)
         if branch is None:
             raise NasbuildError(f"has no {wanted}")
         prefix = f"{scope.prefix}{next(iter(node.output), wanted)}/"
-        inner = self._scope(branch, scope.values, scope.opsets, scope.deeper("If"), prefix)
+        inner = graph_scope(branch, scope.values, scope.opsets, scope.deeper("If"), prefix)
         return self._walk(branch, inner)
 
     def _repeated(
@@ -269,48 +248,13 @@ class Walk:
             self._left -= 1 + len(scope.values) // 1000
             if self._left < 0:
                 raise _too_many()
-            return self._walk(body, self._scope(body, {**scope.values, **given}, scope.opsets, calls, prefix))
+            return self._walk(body, graph_scope(body, {**scope.values, **given}, scope.opsets, calls, prefix))
 
         found = unroll_loop(node, operands, attributes, step, self._draft.add)
         if found is None:
-            deciding_inputs = operands[:2] if node.op_type == "Loop" else operands
-            raise self._undecided("repeats a graph", [v.operand for v in deciding_inputs if v is not None])
+            deciding = operands[:2] if node.op_type == "Loop" else operands
+            raise undecided("repeats a graph", [v.operand for v in deciding if v is not None])
         return found
-
-    def _optional(self, node: onnx.NodeProto, operands: Sequence[Value | None]) -> list[Value | None]:
-        """An optional value is its content; an omitted one has none."""
-        value = operands[0] if operands else None
-        absent = value is None or (
-            value.type is not None and value.type.WhichOneof("value") == "optional_type"
-        )
-        if node.op_type == "OptionalHasElement":
-            kind = tensor_type((), onnx.TensorProto.BOOL)
-            return [Value(Const((), {}, np.array(not absent)), kind)]
-        if node.op_type == "Optional":
-            return [
-                Value(Const(None), onnx.TypeProto(optional_type=onnx.TypeProto.Optional()))
-                if absent
-                else value
-            ]
-        if absent:
-            raise NasbuildError(f"takes what input {node.input[0]!r} holds, which is left out")
-        return [value]
-
-    def _undecided(self, what: str, operands: Sequence[Operand]) -> NasbuildError:
-        """The error if contents of inputs decide what the graph is."""
-        names = deciding_inputs(operands)
-        if not names or len(names) > _MOST_NAMED:
-            return NasbuildError(
-                f"{what} that the network's inputs decide, so it is not a single graph",
-                todo="export the network with fixed sizes and without branches and loops",
-            )
-        options = " ".join(f"--input {name}=VALUE" for name in names)
-        values = ", ".join(f"{name!r}: VALUE" for name in names)
-        subject = "values of inputs " if len(names) > 1 else "the value of input "
-        return NasbuildError(
-            f"{what} that {subject}{', '.join(map(repr, names))} {'decide' if len(names) > 1 else 'decides'}, so it is not a single graph",
-            todo=f"give the value: {options}, or inputs={{{values}}}",
-        )
 
 
 def inputs_of(model: onnx.ModelProto) -> dict[str, onnx.ValueInfoProto]:
@@ -318,24 +262,6 @@ def inputs_of(model: onnx.ModelProto) -> dict[str, onnx.ValueInfoProto]:
     for info in model.graph.input:
         check_text(info.name)
     return {info.name: info for info in model.graph.input}
-
-
-def deciding_inputs(operands: Sequence[Operand]) -> list[str]:
-    """Inputs that operands depend on, if these are small enough to be given."""
-    found: dict[str, None] = {}
-    seen: set[Node] = set()
-    stack = [o for o in operands if isinstance(o, Node)]
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        stack += node.data
-        if node.op == INPUT:
-            if node.shape is None or size_of(node.shape) > MOST_VALUES:
-                return []
-            found[node.label] = None
-    return sorted(found)
 
 
 def _too_many() -> NasbuildError:

@@ -34,6 +34,12 @@ class AdditiveGP(ModuleShares):
     in the label's unit. The shares of an architecture sum to the additive prediction, exactly.
 
     `ModuleShares` describes the fields.
+
+    Examples
+    --------
+    >>> prediction, std, far = gp.predict(architectures)
+    >>> prediction.shape, bool(np.corrcoef(prediction, labels)[0, 1] > 0.9), bool(far.any())
+    ((41,), True, False)
     """
 
     def __repr__(self) -> str:
@@ -52,6 +58,12 @@ class AdditiveGP(ModuleShares):
 
         The error is the root of the expected square of label minus sum. It includes the variance of the label and the
         distance from y' to the sum.
+
+        Examples
+        --------
+        >>> warped, error = gp.sum_latent(architectures[:4])
+        >>> warped.shape, bool((error > 0).all())
+        ((4,), True)
         """
         sums, mean, variance = self._latent(*self._grouped(architectures))
         return sums, np.sqrt(variance + (mean - sums) ** 2) * self.spread
@@ -62,6 +74,12 @@ class AdditiveGP(ModuleShares):
         """Warped labels by summed shares, `latent`'s mean and variance, and `sums` at each of the `hops`.
 
         Each is (architectures,).
+
+        Examples
+        --------
+        >>> warped, mean, variance, hops = gp.held_out(architectures[:4])
+        >>> warped.shape, [sums.shape for sums in hops]
+        ((4,), [(4,), (4,)])
         """
         groups, entries = self._grouped(architectures)
         hops = [self._additive(groups, entries, hop)[:, 0] * self.slope + self.level for hop in self.hops]
@@ -70,19 +88,39 @@ class AdditiveGP(ModuleShares):
     def sum_interval(
         self, architectures: Sequence[Architecture], width: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Interval of labels around the summed shares, ``width`` deviations to both sides."""
+        """Interval of labels around the summed shares, ``width`` deviations to both sides.
+
+        Examples
+        --------
+        >>> low, high = gp.sum_interval(architectures, width=1.64)
+        >>> bool((low < high).all())
+        True
+        """
         mean, deviation = self.sum_latent(architectures)
         return self.warp.back(mean - width * deviation), self.warp.back(mean + width * deviation)
 
     def latent(self, architectures: Sequence[Architecture]) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and variance of warped labels, interactions and noise included, each (architectures,)."""
+        """Mean and variance of warped labels, interactions and noise included, each (architectures,).
+
+        Examples
+        --------
+        >>> mean, variance = gp.latent(architectures[:4])
+        >>> mean.shape, bool((variance > 0).all())
+        ((4,), True)
+        """
         _, mean, variance = self._latent(*self._grouped(architectures))
         return mean, variance
 
     def posterior_samples(
         self, architectures: Sequence[Architecture], count: int, seed: int = 0
     ) -> np.ndarray:
-        """Joint posterior samples of warped labels without noise, interactions included, (count, architectures)."""
+        """Joint posterior samples of warped labels without noise, interactions included, (count, architectures).
+
+        Examples
+        --------
+        >>> gp.posterior_samples(architectures[:4], count=100).shape
+        (100, 4)
+        """
         _, mean, known, prior = self._towards(*self._grouped(architectures), whole=True)
         prior -= known.T @ known
         prior[np.diag_indices(len(mean))] += JITTER
@@ -97,6 +135,12 @@ class AdditiveGP(ModuleShares):
         deviation. An architecture is far from the table if its prior variance is `FAR` times that of any row. The prior
         variance grows with every difference from the table's mean. In a table of single changes, an architecture with
         many changes is far.
+
+        Examples
+        --------
+        >>> prediction, std, far = gp.predict(architectures[:4])
+        >>> prediction.shape, std.shape, far.dtype
+        ((4,), (4,), dtype('bool'))
         """
         _, mean, known, prior = self._towards(*self._grouped(architectures), whole=False)
         variance = np.maximum(prior - (known**2).sum(axis=0), 0) + self.noise
@@ -115,6 +159,12 @@ class AdditiveGP(ModuleShares):
         """Interactions of pairs of stages: what they add to `sums`, for combinations of some modules of each stage.
 
         If `exact_pairs`, y' is `labels_at` of both together. ``codes`` are modules of any depths, (depth, features) each.
+
+        Examples
+        --------
+        >>> codes = [module_codes(stage, depth=1) for stage in space.stages]
+        >>> gp.pairs(codes).all_combinations().shape  # 3 × 3 × 3 combinations of modules of one layer
+        (27,)
         """
         if not self.interaction_variance:
             return Pairs.none([len(own) for own in codes])

@@ -21,7 +21,15 @@ _NUMBERS = ("interaction_variance", "noise", "slope", "level", "spread", "intera
 
 
 def additive_gp_to_arrays(gp: AdditiveGP) -> dict[str, np.ndarray]:
-    """Arrays of a process; architectures are stored as positions among the labels."""
+    """Arrays of a process; architectures are stored as positions among the labels.
+
+    Examples
+    --------
+    >>> from nasbuild.predictor import additive_gp_to_arrays
+    >>> arrays = additive_gp_to_arrays(gp)
+    >>> all(isinstance(array, np.ndarray) for array in arrays.values())
+    True
+    """
     arrays = {
         "terms": np.frombuffer(json.dumps([t.name for t in gp.terms]).encode(), dtype=np.uint8),
         "scales": np.array([t.scale for t in gp.terms]),
@@ -55,6 +63,13 @@ def additive_gp_from_arrays(
     ------
     FitError
         If the arrays do not describe a process of this space and table.
+
+    Examples
+    --------
+    >>> from nasbuild.predictor import additive_gp_from_arrays, additive_gp_to_arrays
+    >>> again = additive_gp_from_arrays(additive_gp_to_arrays(gp), space, architectures, "fit")
+    >>> np.array_equal(again.predict(architectures)[0], gp.predict(architectures)[0])
+    True
     """
     try:
         names = json.loads(arrays["terms"].astype(np.uint8).tobytes())

@@ -18,8 +18,8 @@ _LEAST = 1e-3  # variance of a term below which the distance leaves it out
 class Radial:
     """Kernels exp(-d² / width), where d is the distance under the additive kernel.
 
-    d²(a, b) = k(a, a) + k(b, b) - 2 k(a, b), with k the sum of the terms' kernels, each times its variance (Rasmussen &
-    Williams, 2006, section 4.2.1, on the features of the terms). This is no sum over stages or pairs of stages: what it
+    d²(a, b) = k(a, a) + k(b, b) - 2 k(a, b), with k the sum of the terms' kernels, each times its variance. It is the
+    kernel of Rasmussen & Williams (2006, section 4.2.1) on the features of the terms. This is no sum over stages or pairs of stages: what it
     adds to y' is in no module's score and not in `AdditiveGP.pairs`.
 
     Attributes

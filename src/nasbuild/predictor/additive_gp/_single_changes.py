@@ -8,7 +8,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from nasbuild.predictor.additive_gp._numeric_features import curve
-from nasbuild.space import Architecture, Space
+from nasbuild.space import ABSENT, Architecture, Space
 
 _Part = tuple[int, int, int]
 """Stage, place, feature; the number of layers has place -1."""
@@ -57,13 +57,13 @@ def _changes(parts: Sequence[dict[_Part, Hashable]]) -> np.ndarray:
 
 
 def _parts(space: Space, architecture: Architecture) -> dict[_Part, Hashable]:
-    """All choices of an architecture; a feature that layers share counts once."""
+    """All choices of an architecture; a feature that layers share counts once, an absent one not at all."""
     found: dict[_Part, Hashable] = {}
     for u, (stage, module) in enumerate(zip(space.stages, architecture.modules, strict=True)):
         if len(stage.depths) > 1:
             found[u, -1, -1] = len(module)
         for place, layer in enumerate(module):
             for f, feature in enumerate(stage.features):
-                if place == 0 or feature.name not in stage.shared:
+                if (place == 0 or feature.name not in stage.shared) and layer[f] is not ABSENT:
                     found[u, place, f] = layer[f]
     return found

@@ -13,7 +13,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasbuild.predictor.additive_gp._numeric_features import curve, log_depths, log_numbers, plain_numbers
+from nasbuild.predictor.additive_gp._numeric_features import (
+    RANGE_BUMPS,
+    curve,
+    log_depths,
+    log_numbers,
+    plain_numbers,
+)
 from nasbuild.predictor.gnn._identity_layers import identity_choices, without_identity_layers
 from nasbuild.space import Space, features_by_name
 
@@ -102,6 +108,11 @@ class Terms:
         self._numbers = {name: log_numbers(feature) for name, feature in merged.items()}
         self._plain = {name: plain_numbers(feature) for name, feature in merged.items()}
         self._curves = {name: curve(feature) for name, feature in merged.items()}
+        self._ranges = {
+            name: {bumps: own for bumps in (8, *RANGE_BUMPS) if (own := curve(feature, bumps)) is not None}
+            for name, feature in merged.items()
+            if feature.range is not None
+        }
         self._category = [
             [np.array([merged[f.name].index(c) for c in f.choices]) for f in stage.features]
             for stage in space.stages
@@ -148,6 +159,14 @@ class Terms:
             for g in free:
                 yield "duo@stage", duo_key(a[f][:, None], b[g][None], places, (f, g), stage)
 
+    def _of_range(self, name: str) -> Iterator[tuple[str, np.ndarray]]:
+        """Terms of a feature with a range: its number on its scale, and curves of several widths."""
+        numbers = self._numbers[name]
+        if numbers is not None:
+            yield f"number@stage:{name}", numbers[:, None]
+        for bumps, own in self._ranges[name].items():
+            yield f"curve@stage:{name}:{bumps}", own
+
     def _free(self, stage: int) -> list[int]:
         """Features that differ from layer to layer."""
         definition = self.space.stages[stage]
@@ -193,13 +212,25 @@ class Terms:
                 yield name, counted(key, (np.log(max(depth, 1)) - middle) / spread)
         if not width:
             return
+        if not depth:
+            yield "module", counted(hash_key(np.zeros((modules, 1), dtype=np.int64), stage, depth))
+            return
         for f, feature in enumerate(definition.features):
             own, c = self._number[feature.name], categories[f]
             if len(feature.choices) < 2:
                 continue
-            yield f"choice:{feature.name}", counted(hash_key(c))
-            yield f"choice@stage:{feature.name}", counted(hash_key(c, stage))
-            yield "choice@place", counted(hash_key(c, stage, own, place.reshape(modules, depth)))
+            if feature.range is not None:
+                # Its values are no names: what holds for one holds nearly for the next.
+                for name, values in self._of_range(feature.name):
+                    each = np.arange(values.shape[1])
+                    keys = np.broadcast_to(hash_key(each, own, stage), (*c.shape, len(each)))
+                    yield name, counted(keys, values[c].reshape(modules, -1))
+                continue
+            # What is absent counts for nothing: the choice that its condition names says so already.
+            here = codes[:, :, f] != feature.absent if feature.absent >= 0 else np.ones((1, 1))
+            yield f"choice:{feature.name}", counted(hash_key(c), here)
+            yield f"choice@stage:{feature.name}", counted(hash_key(c, stage), here)
+            yield "choice@place", counted(hash_key(c, stage, own, place.reshape(modules, depth)), here)
             numbers = self._numbers[feature.name]
             if numbers is not None:
                 yield f"number:{feature.name}", counted(hash_key(np.zeros_like(c)), numbers[c])
@@ -214,8 +245,8 @@ class Terms:
                 keys = np.broadcast_to(hash_key(each, own, stage), (*c.shape, len(each)))
                 yield "curve@stage", counted(keys, bumps[c].reshape(modules, -1))
             if feature.name in definition.shared and deeper:
-                yield f"once:{feature.name}", counted(hash_key(c[:, 0]))
-                yield f"once@stage:{feature.name}", counted(hash_key(c[:, 0], stage))
+                yield f"once:{feature.name}", counted(hash_key(c[:, 0]), here[:, :1])
+                yield f"once@stage:{feature.name}", counted(hash_key(c[:, 0], stage), here[:, :1])
                 if numbers is not None:
                     one, size = np.zeros_like(c[:, 0]), numbers[c[:, 0]][:, None]
                     yield f"size:{feature.name}", counted(hash_key(one), size)
@@ -229,9 +260,12 @@ class Terms:
                     yield "mean@stage", counted(hash_key(c, own, stage), 1 / depth)
                 if depth > 1:
                     yield "follow", counted(follow_key(c[:, :-1], c[:, 1:], own))
-        layer = hash_key(*[categories[f] for f in range(width)])
-        if width > 1:
-            names = int(hash_key(*[self._number[f.name] for f in definition.features]) >> np.uint64(1))
+        named = [f for f, feature in enumerate(definition.features) if feature.range is None]
+        if not named:
+            return
+        layer = hash_key(*[categories[f] for f in named])
+        if len(named) > 1:
+            names = int(hash_key(*[self._number[definition.features[f].name] for f in named]) >> np.uint64(1))
             yield "layer", counted(hash_key(layer, names))
             yield "layer@stage", counted(hash_key(layer, stage))
             yield "layer@place", counted(hash_key(layer, stage, place.reshape(modules, depth)))

@@ -27,6 +27,9 @@ class Warp:
     low, high
         Smallest and largest label.
 
+    Examples
+    --------
+    >>> from nasbuild.predictor import Warp
     >>> warp = Warp.of(np.array([1.0, 2.0, 4.0, 8.0]), power=0.0)
     >>> warp.back(warp.forward(np.array([2.0, 9.0]))).round(6).tolist()
     [2.0, 9.0]
@@ -42,20 +45,44 @@ class Warp:
 
     @classmethod
     def of(cls, labels: np.ndarray, power: float) -> Warp:
-        """The warp of a power, standardised on labels (n,)."""
+        """The warp of a power, standardised on labels (n,).
+
+        Examples
+        --------
+        >>> from nasbuild.predictor import Warp
+        >>> warp = Warp.of(np.array([1.0, 2.0, 3.0]), power=1.0)
+        >>> warp.mean, warp.low, warp.high
+        (2.0, 1.0, 3.0)
+        """
         mean, std = float(labels.mean()), float(labels.std())
         bent = yeo_johnson((labels - mean) / std, power)
         ends = float(labels.min()), float(labels.max())
         return cls(power, mean, std, float(bent.mean()), float(bent.std()), *ends)
 
     def forward(self, labels: np.ndarray) -> np.ndarray:
-        """Standardised values of labels (n,)."""
+        """Standardised values of labels (n,).
+
+        Examples
+        --------
+        >>> from nasbuild.predictor import Warp
+        >>> warp = Warp.of(np.array([1.0, 2.0, 3.0]), power=1.0)
+        >>> warp.forward(np.array([1.0, 2.0, 3.0])).round(3).tolist()
+        [-1.225, 0.0, 1.225]
+        """
         inside = np.clip(labels, self.low, self.high)
         beyond = labels - inside
         return self._bent(inside) + np.where(beyond < 0, beyond / self._slopes[0], beyond / self._slopes[1])
 
     def back(self, values: np.ndarray) -> np.ndarray:
-        """Labels of standardised values (n,)."""
+        """Labels of standardised values (n,).
+
+        Examples
+        --------
+        >>> from nasbuild.predictor import Warp
+        >>> warp = Warp.of(np.array([1.0, 2.0, 3.0]), power=1.0)
+        >>> warp.back(np.array([0.0])).round(6).tolist()
+        [2.0]
+        """
         inside = np.clip(values, *self._ends)
         beyond = values - inside
         labels = yeo_johnson_inverse(inside * self.spread + self.shift, self.power) * self.std + self.mean
@@ -64,7 +91,15 @@ class Warp:
         return labels + np.where(beyond < 0, beyond * self._slopes[0], beyond * self._slopes[1])
 
     def beyond(self, labels: np.ndarray) -> np.ndarray:
-        """Distance of labels (n,) from the range of those learnt from; 0 inside."""
+        """Distance of labels (n,) from the range of those learnt from; 0 inside.
+
+        Examples
+        --------
+        >>> from nasbuild.predictor import Warp
+        >>> warp = Warp.of(np.array([1.0, 2.0, 3.0]), power=1.0)
+        >>> warp.beyond(np.array([2.5, 4.5])).tolist()
+        [0.0, 1.5]
+        """
         return np.abs(labels - np.clip(labels, self.low, self.high))
 
     def _bent(self, labels: np.ndarray) -> np.ndarray:
@@ -86,7 +121,16 @@ class Warp:
         return float(low), float(high)
 
     def log_jacobian(self, labels: np.ndarray) -> float:
-        """Sum of log dz/dy: log density of labels minus that of their standardised values."""
+        """Sum of log dz/dy: log density of labels minus that of their standardised values.
+
+        Examples
+        --------
+        >>> from nasbuild.predictor import Warp
+        >>> labels = np.array([1.0, 2.0, 3.0])
+        >>> warp = Warp.of(labels, power=1.0)  # linear, so dz/dy is one over the deviation
+        >>> round(warp.log_jacobian(labels), 3)
+        0.608
+        """
         u = (labels - self.mean) / self.std
         bent = ((self.power - 1) * np.sign(u) * np.log1p(np.abs(u))).sum()
         return float(bent - len(u) * np.log(self.std * self.spread))

@@ -17,6 +17,14 @@ def convolution(kind: Convolution, inputs: int, outputs: int) -> nn.Module:
     ------
     ValueError
         If there is no such convolution.
+
+    Examples
+    --------
+    >>> from nasbuild.predictor import convolution
+    >>> layer = convolution("gin", inputs=4, outputs=8)
+    >>> x, source, target = torch.rand(3, 4), torch.tensor([0, 1]), torch.tensor([1, 2])
+    >>> tuple(layer(x, source, target).shape)
+    (3, 8)
     """
     if kind not in _KINDS:
         raise ValueError(f"unknown convolution {kind!r}; allowed: {', '.join(get_args(Convolution))}")

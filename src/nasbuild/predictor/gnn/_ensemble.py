@@ -32,7 +32,16 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Fitted members of equal shape."""
+    """Fitted members of equal shape.
+
+    Examples
+    --------
+    >>> len(ensemble.members), ensemble.hops
+    (2, 2)
+    >>> mean, std = ensemble.predict(graphs)
+    >>> mean.shape
+    (41,)
+    """
 
     schema: GraphSchema
     shape: Shape
@@ -65,6 +74,12 @@ class Ensemble:
 
         The weight is the held-out Spearman correlation at that hop (section 5.3), 0 where that is negative. If none is
         positive, all weights are equal.
+
+        Examples
+        --------
+        >>> weights = ensemble.weights(ensemble.hops + 1)  # for y'
+        >>> weights.shape, round(float(weights.sum()), 6)
+        ((2,), 1.0)
         """
         weights = np.array([max(member.srcc[hop], 0.0) for member in self.members])
         if weights.sum() <= 0:
@@ -72,7 +87,14 @@ class Ensemble:
         return weights / weights.sum()
 
     def predict(self, graphs: Graphs) -> tuple[np.ndarray, np.ndarray]:
-        """Weighted mean and deviation of the members' y', in the label's unit; each (graphs,)."""
+        """Weighted mean and deviation of the members' y', in the label's unit; each (graphs,).
+
+        Examples
+        --------
+        >>> mean, std = ensemble.predict(graphs)
+        >>> mean.shape, std.shape
+        ((41,), (41,))
+        """
         with one_thread():
             each = [
                 outputs(network, graphs)[0].astype(np.float64) * member.label_std + member.label_mean
@@ -99,6 +121,9 @@ class Ensemble:
 def weighted_mean_std(values: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Weighted mean and standard deviation over the first axis of (members, ...).
 
+    Examples
+    --------
+    >>> from nasbuild.predictor import weighted_mean_std
     >>> [float(v) for v in weighted_mean_std(np.array([1.0, 3.0]), np.array([0.5, 0.5]))]
     [2.0, 1.0]
     """
@@ -113,6 +138,13 @@ def plan_splits(n: int, recipe: Recipe, seed: int) -> list[Split]:
     ------
     TableError
         If a member would have fewer than two labels to learn from.
+
+    Examples
+    --------
+    >>> from nasbuild.predictor import plan_splits
+    >>> splits = plan_splits(41, small, seed=0)
+    >>> [(len(train), len(test)) for train, test in splits]
+    [(20, 21), (21, 20)]
     """
     rng = np.random.default_rng(seed)
     if n <= recipe.few:
@@ -147,6 +179,12 @@ def fit_ensembles(
         If there are too few labels.
     NasbuildError
         If a fit diverges, or a worker process ends before its work is done.
+
+    Examples
+    --------
+    >>> [one, other] = fit_ensembles(schema, shape, [(graphs, labels), (graphs, -labels)], small, seed=1)
+    >>> len(one.members), len(other.members)
+    (2, 2)
     """
     tasks, owners = [], []
     for owner, (graphs, labels) in enumerate(problems):

@@ -37,6 +37,13 @@ def predict_combinations(
     Returns
     -------
     (combinations,) in the label's unit, the last stage's module changing fastest.
+
+    Examples
+    --------
+    >>> from nasbuild.predictor import predict_combinations
+    >>> codes = [module_codes(stage, depth=1) for stage in space.stages]
+    >>> predict_combinations(ensemble, space, codes).shape  # 3 × 3 × 3 architectures
+    (27,)
     """
     tree = _Tree(space, codes, ensemble.hops)
     total = np.zeros(int(np.prod([len(own) for own in codes])))

@@ -38,6 +38,12 @@ class Member:
     norm_mean, norm_std
         Mean and deviation of the node embedding norms at each hop over all graphs of the table,
         (M + 1,): mu_m^h and sigma_m^h of eq. 5.
+
+    Examples
+    --------
+    >>> member = ensemble.members[0]
+    >>> len(member.train) + len(member.test), member.srcc.shape, member.norm_mean.shape
+    (41, (4,), (3,))
     """
 
     weights: dict[str, np.ndarray]
@@ -56,7 +62,16 @@ class Member:
 
 @dataclass(frozen=True)
 class Task:
-    """Input of one fit; plain data, so that it can be sent to another process."""
+    """Input of one fit; plain data, so that it can be sent to another process.
+
+    Examples
+    --------
+    >>> from nasbuild.predictor import Task
+    >>> rows = np.arange(len(labels))
+    >>> task = Task(schema, shape, small, graphs, labels, train=rows[:30], test=rows[30:], seed=0)
+    >>> len(task.train), len(task.test)
+    (30, 11)
+    """
 
     schema: GraphSchema
     shape: Shape
@@ -75,6 +90,14 @@ def fit_member(task: Task, epoch_done: Callable[[], None] = lambda: None) -> Mem
     ------
     NasbuildError
         If the fit diverged.
+
+    Examples
+    --------
+    >>> from nasbuild.predictor import Task, fit_member
+    >>> rows = np.arange(len(labels))
+    >>> member = fit_member(Task(schema, shape, small, graphs, labels, rows[:30], rows[30:], seed=0))
+    >>> member.srcc.shape, bool(abs(member.label_mean - labels[:30].mean()) < 1e-6)
+    ((4,), True)
     """
     recipe = task.recipe
     y, mean, std = standardised(task)
@@ -153,7 +176,15 @@ def _orient(network: Network, task: Task, y: np.ndarray, rng: np.random.Generato
 
 
 def outputs(network: Network, graphs: Graphs) -> tuple[np.ndarray, np.ndarray]:
-    """y' in standardised units, (graphs,), and graph norms, (M + 1, graphs), of a network in eval mode."""
+    """y' in standardised units, (graphs,), and graph norms, (M + 1, graphs), of a network in eval mode.
+
+    Examples
+    --------
+    >>> from nasbuild.predictor import outputs
+    >>> prediction, norms = outputs(network, graphs)
+    >>> prediction.shape, norms.shape
+    ((41,), (3, 41))
+    """
     predictions, norms = [], []
     with torch.no_grad():
         for part in _parts(graphs):
@@ -164,7 +195,14 @@ def outputs(network: Network, graphs: Graphs) -> tuple[np.ndarray, np.ndarray]:
 
 
 def last_node_norms(network: Network, graphs: Graphs, hop: int) -> np.ndarray:
-    """1-norm of the last node's embedding at a hop, for each graph: (graphs,) float64."""
+    """1-norm of the last node's embedding at a hop, for each graph: (graphs,) float64.
+
+    Examples
+    --------
+    >>> from nasbuild.predictor import last_node_norms
+    >>> last_node_norms(network, graphs, hop=1).shape
+    (41,)
+    """
     found = []
     with torch.no_grad():
         for part in _parts(graphs):
@@ -175,6 +213,9 @@ def last_node_norms(network: Network, graphs: Graphs, hop: int) -> np.ndarray:
 def srcc(a: np.ndarray, b: np.ndarray) -> float:
     """Spearman rank correlation of two arrays (n,); 0 where one is constant or n is below 2.
 
+    Examples
+    --------
+    >>> from nasbuild.predictor import srcc
     >>> round(srcc(np.array([1.0, 2.0, 3.0]), np.array([10.0, 30.0, 20.0])), 6)
     0.5
     """

@@ -26,6 +26,13 @@ class GraphBatch:
         Nodes of each graph, (graphs,) float32.
     last
         Last node of each graph, (graphs,) int64.
+
+    Examples
+    --------
+    >>> from nasbuild.predictor import GraphBatch
+    >>> batch = GraphBatch.of(graphs)
+    >>> len(batch.sizes), int(batch.sizes.sum()) == len(batch.graph)
+    (41, True)
     """
 
     categories: torch.Tensor
@@ -38,6 +45,14 @@ class GraphBatch:
 
     @classmethod
     def of(cls, graphs: Graphs) -> GraphBatch:
+        """The tensors of packed graphs; arrays are shared, not copied, where torch can.
+
+        Examples
+        --------
+        >>> from nasbuild.predictor import GraphBatch
+        >>> GraphBatch.of(graphs).sizes[:3].tolist()  # layers of the first three architectures
+        [3.0, 5.0, 4.0]
+        """
         return cls(
             torch.from_numpy(graphs.categories),
             torch.from_numpy(graphs.numbers),
@@ -49,6 +64,14 @@ class GraphBatch:
         )
 
     def mean(self, nodes: torch.Tensor) -> torch.Tensor:
-        """Mean over the nodes of each graph (eq. 2): (nodes, d) to (graphs, d)."""
+        """Mean over the nodes of each graph (eq. 2): (nodes, d) to (graphs, d).
+
+        Examples
+        --------
+        >>> from nasbuild.predictor import GraphBatch
+        >>> batch = GraphBatch.of(graphs)
+        >>> batch.mean(torch.ones(len(batch.graph), 2))[0].tolist()
+        [1.0, 1.0]
+        """
         total = nodes.new_zeros(len(self.sizes), nodes.shape[1]).index_add(0, self.graph, nodes)
         return total / self.sizes[:, None]

@@ -3,20 +3,44 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from nasbuild.predictor.gnn._convolution import GCN, GATv2
 from nasbuild.predictor.gnn._network import Network, Shape
 from nasbuild.space import GraphSchema
 
 
+class NoDraws(TorchFunctionMode):
+    """Within it, this thread's new layers leave their weights undrawn.
+
+    On the meta device, PyTorch imports its compiler to draw normal numbers, which takes longer than a small fit.
+    """
+
+    _DRAWS = frozenset(
+        (
+            nn.init.kaiming_uniform_,
+            nn.init.normal_,
+            nn.init.uniform_,
+            torch.Tensor.normal_,
+            torch.Tensor.uniform_,
+        )
+    )
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in self._DRAWS:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
 def empty_network(schema: GraphSchema, shape: Shape) -> Network:
     """A network with uninitialised weights; no random numbers are used."""
-    with torch.device("meta"):
-        network = Network(schema, shape)
-    return network.to_empty(device="cpu")
+    with NoDraws():
+        return Network(schema, shape)
 
 
 def initialized_network(schema: GraphSchema, shape: Shape, seed: int) -> Network:

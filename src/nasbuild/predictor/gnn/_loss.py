@@ -32,6 +32,9 @@ def spearman(
     torch.Tensor
         (...), in [-1, 1]; 0 where one side is constant.
 
+    Examples
+    --------
+    >>> from nasbuild.predictor import spearman
     >>> round(spearman(torch.tensor([3.0, 9.0, 27.0]), torch.tensor([1.0, 2.0, 5.0])).item(), 5)
     1.0
     """
@@ -44,6 +47,9 @@ def spearman(
 def pearson(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Pearson correlation along the last dimension, (..., n) to (...); 0 where one side is constant.
 
+    Examples
+    --------
+    >>> from nasbuild.predictor import pearson
     >>> round(pearson(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([3.0, 2.0, 1.0])).item(), 5)
     -1.0
     """
@@ -79,6 +85,14 @@ def autobuild_loss(
     -------
     torch.Tensor
         (...), one loss for each network.
+
+    Examples
+    --------
+    >>> from nasbuild.predictor import autobuild_loss
+    >>> y = torch.tensor([-1.0, 0.0, 1.0])
+    >>> norms = torch.stack([2 + y, 5 - y])  # the second hop ranks the other way round
+    >>> round(autobuild_loss(y, norms, y).item(), 4), round(autobuild_loss(y, norms, y, weight=0.0).item(), 4)
+    (1.0, 0.0)
     """
     loss = (prediction - labels).square().mean(-1)
     if weight:

@@ -34,6 +34,9 @@ def soft_rank(values: torch.Tensor, strength: float = 1.0) -> torch.Tensor:
     ValueError
         If ``strength`` is not above 0.
 
+    Examples
+    --------
+    >>> from nasbuild.predictor import soft_rank
     >>> soft_rank(torch.tensor([30.0, 10.0, 20.0])).tolist()
     [3.0, 1.0, 2.0]
     """

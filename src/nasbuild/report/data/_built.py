@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nasbuild.report.data._architecture_rows import ArchitectureRows
 from nasbuild.report.data._features import RarelyLabelled
 from nasbuild.report.data._health import DOUBT, OF_TRUST, health
 from nasbuild.report.data._number_format import percent
 from nasbuild.report.data._recipe_kind import kind_of
-from nasbuild.space import architecture_id, to_dict
 
 if TYPE_CHECKING:
     from nasbuild.score import Fit, TargetFit
@@ -18,26 +18,31 @@ if TYPE_CHECKING:
 _EXPECTED = 0.75  # share of the labels that the first architecture should be predicted to exceed
 
 
-def built_data(fit: Fit, target_fit: TargetFit, top: int) -> dict[str, Any]:
-    """Returns the best architectures by summed module scores, with predictions, and labels if known."""
+def built_data(
+    fit: Fit, target_fit: TargetFit, top: int, every: ArchitectureRows | None = None
+) -> dict[str, Any]:
+    """Returns the best architectures by summed module scores, with predictions, and labels if known.
+
+    ``every`` makes the rows, with every target and cost; share it between cards of one page.
+    """
     from nasbuild.builder import build, count_buildable
 
     built = build(target_fit, top)
     label_of = dict(zip(target_fit.labels.rows.tolist(), target_fit.labels.values.tolist(), strict=True))
+    every = every or ArchitectureRows(fit)
     rows, rare = [], RarelyLabelled(fit, target_fit)
-    for n, b in enumerate(built):
+    for n, (b, known) in enumerate(zip(built, every.rows([b.architecture for b in built]), strict=True)):
         row = fit.table.row_of.get(b.architecture)
         rows.append(
             {
+                **known,
+                "kind": "built",
                 "rank": n + 1,
-                "id": architecture_id(fit.space, b.architecture),
-                "arch": to_dict(fit.space, b.architecture),
                 "score": b.score,
                 "shares": list(b.shares),
                 "prediction": b.prediction,
                 "std": b.std,
                 "extrapolates": b.extrapolates,
-                "in_table": None if row is None else fit.table.ids[row],
                 "label": None if row is None else label_of.get(row),
                 "rarely_labelled": [r for u, module in enumerate(b.architecture) for r in rare.of(u, module)],
             }
@@ -83,6 +88,9 @@ def built_data(fit: Fit, target_fit: TargetFit, top: int) -> dict[str, Any]:
     return {
         "kind": kind_of(fit),
         "built": rows,
+        "columns": every.columns,
+        "reference": {"id": every.reference.id, "text": every.reference.text},
+        "near": sum(abs(r["prediction"] - rows[0]["prediction"]) <= rows[0]["std"] for r in rows),
         "best_label": best,
         "beyond": int(beyond),
         "better_than": passed,

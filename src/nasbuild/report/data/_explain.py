@@ -41,6 +41,15 @@ def explain_data(fit: Fit, *, modules: int = 3, place: Place = None) -> dict[str
     are sentences; ``next`` are steps, some with a ``command``, without those of earlier targets. ``known`` says how
     a target is known exactly; such a target has no steps. Scores are in the target's unit. ``effects`` gives the
     kind (``measure``) and unit of the effects of choices. Choices and modules are sorted best first.
+
+    Examples
+    --------
+    >>> from nasbuild.report import explain_data
+    >>> [acc] = explain_data(fit)["targets"]
+    >>> acc["trust"]["level"], acc["features"][0]["choices"][0]["choice"]
+    ('fair', 'mb_e6_k5')
+    >>> acc["findings"][0].split(",")[0]
+    'The most important feature is op: best is mb_e6_k5'
     """
     table = table_data(fit.table)
     targets = list[dict[str, Any]]()

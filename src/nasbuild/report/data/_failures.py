@@ -36,7 +36,16 @@ def failures_data(fit: Fit) -> list[dict[str, Any]]:
 def failing_data(
     space: Space, architectures: Sequence[Architecture], failed: np.ndarray
 ) -> dict[str, Any] | None:
-    """Returns which choices go with failures (`rule_data`); None if failures look random."""
+    """Returns which choices go with failures (`rule_data`); None if failures look random.
+
+    Examples
+    --------
+    >>> from nasbuild.report import failing_data
+    >>> import numpy as np
+    >>> deep = np.array([len(a.modules[0]) == 2 for a in table.architectures])
+    >>> failing_data(space, table.architectures, failed=deep)["text"]
+    '30 of 30 with layers >= 2 in stage1, 0 of 11 otherwise'
+    """
     from nasbuild.score import fit_failures
 
     return rule_data(space, architectures, failed) if fit_failures(space, architectures, failed) else None
@@ -46,6 +55,15 @@ def rule_data(space: Space, architectures: Sequence[Architecture], failed: np.nd
     """Returns which choices go with non-random failures, as counts and as ``text``.
 
     ``conditions`` is empty if no one or two choices describe the failures.
+
+    Examples
+    --------
+    >>> from nasbuild.report import rule_data
+    >>> import numpy as np
+    >>> deep = np.array([len(a.modules[0]) == 2 for a in table.architectures])
+    >>> rule = rule_data(space, table.architectures, failed=deep)
+    >>> rule["conditions"], rule["inside"], rule["otherwise"]
+    (['layers >= 2 in stage1'], [30, 30], [0, 11])
     """
     from nasbuild.score import failure_rule
 

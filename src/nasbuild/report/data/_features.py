@@ -9,7 +9,7 @@ from nasbuild.report.data._health import health
 from nasbuild.report.data._number_format import Scale, correlation, plural
 from nasbuild.report.data._recipe_kind import kind_of
 from nasbuild.report.draw._choice_colors import choice_text
-from nasbuild.space import features_by_name, graph_schema
+from nasbuild.space import choice_key, features_by_name, graph_schema
 
 if TYPE_CHECKING:
     from nasbuild.score import ChoiceScore, Fit, TargetFit
@@ -33,6 +33,7 @@ def features_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
     measure = _MEASURES.get(recipe_kind) or ("importance" if fit.recipe.name == "ped-anova" else "effect")
     fixed = len({tuple(map(len, a.modules)) for a in target_fit.scorer.architectures}) == 1
     features = []
+    ranges = {f.name for s in fit.space.stages for f in s.features if f.range is not None}
     scored_features = _with_positions(target_fit) if recipe_kind == "network" else _by_name(target_fit)
     for name, kind, choices, scored in scored_features:
         # If all labelled architectures have the same depths, effects of positions can't be estimated.
@@ -47,7 +48,9 @@ def features_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
                 "range": max(s.effect for s in scored) - min(s.effect for s in scored),
                 "choices": [_choice(s) for s in best],
                 "order": [c for c in choices if _key(c) in known],
-                "unlabelled": [c for c in choices if _key(c) not in known] if kind == "feature" else [],
+                "unlabelled": []
+                if kind != "feature" or name in ranges
+                else [c for c in choices if _key(c) not in known],
                 "stages": _in_stages(fit, target_fit, name) if kind == "feature" else [],
             }
         )
@@ -70,7 +73,15 @@ def features_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
 
 
 def effect_scale(features: list[dict[str, Any]], measure: str, unit: str) -> Scale:
-    """Returns the scale of effects: three digits for the largest one, equal decimals for all."""
+    """Returns the scale of effects: three digits for the largest one, equal decimals for all.
+
+    Examples
+    --------
+    >>> from nasbuild.report import effect_scale, explain_data
+    >>> data = explain_data(fit)["targets"][0]
+    >>> effect_scale(data["features"], **data["effects"]).named("effect")
+    'effect (%)'
+    """
     if measure != "effect":
         return Scale(0, 2)
     values = [abs(c["effect"]) for f in features for one in (f, *f["stages"]) for c in one["choices"]]
@@ -83,6 +94,13 @@ def stage_effects(features: list[dict[str, Any]]) -> dict[str, Any]:
     """Returns effects per stage of features in several stages: one row per choice, one column per stage.
 
     None if a stage does not have the choice, or no labelled architecture has it there.
+
+    Examples
+    --------
+    >>> from nasbuild.report import explain_data, stage_effects
+    >>> effects = stage_effects(explain_data(fit)["targets"][0]["features"])
+    >>> effects["stages"], [feature["feature"] for feature in effects["features"]]
+    (['stage1', 'stage2', 'stage3'], ['op'])
     """
     shown = [f for f in features if len(f["stages"]) > 1]
     stages = {s["stage"]: s["name"] for f in shown for s in f["stages"]}
@@ -159,7 +177,7 @@ def _by_name(target_fit: TargetFit) -> ScoredFeatures:
     """Returns scores by feature, in the order of the space."""
     overall = [s for s in target_fit.features if s.stage is None]
     return [
-        (name, "feature", feature.choices, [s for s in overall if s.feature == name])
+        (name, "feature", feature.shown, [s for s in overall if s.feature == name])
         for name, feature in features_by_name(target_fit.scorer.space.stages).items()
     ]
 
@@ -185,6 +203,6 @@ def _index(choices: tuple[Choice, ...], choice: Choice) -> int:
     return next((i for i, c in enumerate(choices) if _key(c) == _key(choice)), -1)
 
 
-def _key(choice: Choice) -> tuple[bool, Choice]:
+def _key(choice: Choice) -> tuple[Any, ...]:
     """Returns a key that distinguishes True from 1, which compare equal."""
-    return isinstance(choice, bool), choice
+    return choice_key(choice)

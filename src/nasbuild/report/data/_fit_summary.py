@@ -10,7 +10,15 @@ import numpy as np
 from nasbuild.report.data._health import health
 from nasbuild.report.data._number_format import plural
 from nasbuild.report.data._recipe_kind import kind_of, title_of
-from nasbuild.space import Space, count_architectures, count_log10, count_modules, format_count, json_count
+from nasbuild.space import (
+    Space,
+    count_architectures,
+    count_log10,
+    count_modules,
+    format_count,
+    json_count,
+    plain_choice,
+)
 
 if TYPE_CHECKING:
     from nasbuild.score import Fit
@@ -27,7 +35,7 @@ def space_data(space: Space) -> dict[str, Any]:
             "depths": list(stage.depths),
             "modules": json_count(count_modules(stage)),
             "modules_log10": count_log10(count_modules(stage)),
-            "features": {f.name: list(f.choices) for f in stage.features},
+            "features": {f.name: [plain_choice(c) for c in f.shown] for f in stage.features},
         }
         for stage in space.stages
     ]

@@ -89,13 +89,13 @@ def scatter_data(fit: Fit | GraphFit, target_fit: TargetFit | GraphTargetFit) ->
 
 
 def _pair(fit: Fit | GraphFit, target_fit: TargetFit | GraphTargetFit) -> tuple[str, str] | None:
-    own, *more = target_fit.target.equation.names
+    metric, *more = target_fit.target.equation.names
     if more:
-        return more[0], own
+        return more[0], metric
     others = [name for one in fit.targets for name in one.target.equation.names]
     for name in [*others, *fit.table.metrics]:
-        if name != own:
-            return name, own
+        if name != metric:
+            return name, metric
     return None
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nasbuild.report.data._differences import module_text
 from nasbuild.report.data._features import RarelyLabelled
 from nasbuild.report.data._health import DOUBT, OF_TRUST, health
 from nasbuild.report.data._next_steps import PLACE, propose_command
 from nasbuild.report.data._number_format import count
+from nasbuild.report.data._tied_modules import tied_data, tied_text
 from nasbuild.space import module_id
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ def _proposals(fit: Fit, target_fit: TargetFit, tied: list[str]) -> list[dict[st
 
 def without_ties(modules: dict[str, Any]) -> dict[str, Any]:
     """Removes ties, which an exactly known target does not have."""
-    return {**modules, "stages": [{**stage, "n_tied": None} for stage in modules["stages"]]}
+    return {**modules, "stages": [{**stage, "n_tied": None, "tied": None} for stage in modules["stages"]]}
 
 
 def ties_text(stage: dict[str, Any]) -> str:
@@ -88,6 +90,11 @@ def ties_text(stage: dict[str, Any]) -> str:
     return (
         f"{ties_count(stage)} {'module is' if stage['n_tied'] == 1 else 'modules are'} tied with the best one"
     )
+
+
+def tied_modules_text(stage: dict[str, Any]) -> str:
+    """Says how many modules of a stage are within the noise of its best one, and what they have in common."""
+    return tied_text(stage["tied"], ties_count(stage).startswith("at least")) if stage["tied"] else ""
 
 
 def ties_count(stage: dict[str, Any]) -> str:
@@ -105,13 +112,15 @@ def _stage(
     order = target_fit.best(scores.stage)
     half = min(shown, -(-len(order) // 2))
     best, worst = order[:half], order[::-1][: min(shown, len(order) - half)]
-    n_tied = target_fit.trust.n_tied
+    counts = target_fit.trust.n_tied
+    n_tied = counts[scores.stage] if scores.stage < len(counts) else None
 
     def row(rank: int) -> dict[str, Any]:
         module = scores.module(fit.space, int(rank))
         return {
             "module": stage.as_dicts(module),
             "id": module_id(stage, module),
+            "text": module_text(fit.space, scores.stage, module),
             "score": float(scores.score[rank]),
             "std": float(scores.std[rank]),
             "rarely_labelled": rare.of(scores.stage, module),
@@ -124,7 +133,8 @@ def _stage(
         "total": scores.total,
         "searched": scores.searched,
         "span": float(np.ptp(scores.score)),
-        "n_tied": n_tied[scores.stage] if scores.stage < len(n_tied) else None,
+        "n_tied": n_tied,
+        "tied": tied_data(fit, target_fit, scores, n_tied or 0),
         "best": [row(r) for r in best],
         "worst": [row(r) for r in worst],
     }

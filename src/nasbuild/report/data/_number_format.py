@@ -22,6 +22,13 @@ class Scale:
         Number of decimals, the same for all values, so that columns can be compared.
     unit
         The unit as the space declares it.
+
+    Examples
+    --------
+    >>> from nasbuild.report import Scale
+    >>> latency = Scale.of([1234.0, 1240.0, 1251.0], "ms")
+    >>> latency.full(1234.0), latency.pair(1240.0, 3.0), latency.named("latency")
+    ('1,234.00 ms', '1,240.00 ± 3.00', 'latency (ms)')
     """
 
     exponent: int
@@ -30,7 +37,14 @@ class Scale:
 
     @classmethod
     def of(cls, values: Iterable[float | None], unit: str = "") -> Scale:
-        """Returns a scale that shows differences between these values with three digits."""
+        """Returns a scale that shows differences between these values with three digits.
+
+        Examples
+        --------
+        >>> from nasbuild.report import Scale
+        >>> Scale.of([0.911, 0.934, 0.937]).plain(0.93), Scale.of([2.5e7, 3.1e7]).full(2.5e7)
+        ('0.9300', '25.00 × 10⁶')
+        """
         known = [v for v in values if v is not None and math.isfinite(v)]
         top = max((abs(v) for v in known), default=0.0)
         exponent = 0 if top == 0 or 1e-3 <= top < 1e5 else 3 * math.floor(math.log10(top) / 3)
@@ -42,19 +56,36 @@ class Scale:
         return cls(exponent, min(max(2 - math.floor(math.log10(spread)), 0), most), unit)
 
     def plain(self, value: float | None) -> str:
-        """Formats the number alone; a missing one is a dash."""
+        """Formats the number alone; a missing one is a dash.
+
+        Examples
+        --------
+        >>> from nasbuild.report import Scale
+        >>> Scale(0, 2).plain(-1.5), Scale(0, 2).plain(None)
+        ('−1.50', '–')
+        """
         if value is None or not math.isfinite(value):
             return "–"
         return minus(f"{value / 10.0**self.exponent:,.{self.decimals}f}")
 
     def full(self, value: float | None) -> str:
-        """Formats the number with its power of ten and unit."""
+        """Formats the number with its power of ten and unit.
+
+        Examples
+        --------
+        >>> from nasbuild.report import Scale
+        >>> Scale(6, 1, "MACs").full(2.5e7)
+        '25.0 × 10⁶ MACs'
+        """
         power = f" × {self.power}" if self.exponent else ""
         return f"{self.plain(value)}{power}" + (f" {self.unit}" if self.unit not in _OMITTED_UNITS else "")
 
     def signed(self, value: float) -> str:
         """Formats the number with its sign, without one if it rounds to zero.
 
+        Examples
+        --------
+        >>> from nasbuild.report import Scale
         >>> Scale(0, 2).signed(0.5), Scale(0, 2).signed(-0.001)
         ('+0.50', '0.00')
         """
@@ -62,7 +93,14 @@ class Scale:
         return text if text.startswith("−") or not text.strip("0.,") else f"+{text}"
 
     def pair(self, value: float, std: float) -> str:
-        """Formats a number with its standard deviation."""
+        """Formats a number with its standard deviation.
+
+        Examples
+        --------
+        >>> from nasbuild.report import Scale
+        >>> Scale(0, 1).pair(93.14, 0.26)
+        '93.1 ± 0.3'
+        """
         return f"{self.plain(value)} ± {self.plain(std)}"
 
     @property
@@ -70,7 +108,14 @@ class Scale:
         return "10" + str(self.exponent).translate(_SUPERSCRIPT)
 
     def named(self, name: str) -> str:
-        """Returns a heading of name, power of ten and unit."""
+        """Returns a heading of name, power of ten and unit.
+
+        Examples
+        --------
+        >>> from nasbuild.report import Scale
+        >>> Scale(6, 1, "MACs").named("macs")
+        'macs (10⁶ MACs)'
+        """
         unit = " ".join(part for part in (self.power if self.exponent else "", self.unit) if part)
         return f"{name} ({unit})" if unit else name
 
@@ -116,6 +161,9 @@ def plural(number: int, one: str, many: str = "") -> str:
 def percent(share: float) -> str:
     """Formats a share as a percentage.
 
+    Examples
+    --------
+    >>> from nasbuild.report import percent
     >>> percent(0.25)
     '25 %'
     """

@@ -64,16 +64,16 @@ def rounds_data(evaluated: Evaluations, space: Space) -> dict[str, Any]:
     }
 
 
-def _of_target(one: RoundSummary, t: int) -> dict[str, Any]:
+def _of_target(summary: RoundSummary, t: int) -> dict[str, Any]:
     return {
-        "number": one.number,
-        "evaluated": one.done,
-        "failed": one.failed,
-        "out_of_bounds": one.outside,
-        "best_predicted": _number(one.predicted[t]),
-        "std": _number(one.std[t]),
-        "best_measured": _number(one.found[t]),
-        "best_so_far": _number(one.best[t]),
+        "number": summary.number,
+        "evaluated": summary.done,
+        "failed": summary.failed,
+        "out_of_bounds": summary.outside,
+        "best_predicted": _number(summary.predicted[t]),
+        "std": _number(summary.std[t]),
+        "best_measured": _number(summary.found[t]),
+        "best_so_far": _number(summary.best[t]),
     }
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
-from nasbuild.space import Choice, Feature, Space
+from nasbuild.space import ABSENT, Absent, Choice, Feature, Space, choice_key
 
 _HUES = (250, 50, 155, 320, 195, 20, 95, 285)  # degrees in OKLCH, neighbours far apart
 _NAMES = (
@@ -32,11 +33,24 @@ class Swatch:
     text: str
 
 
+NOTHING = Swatch("#ffffff", "#8a8f9c", "")
+"""Of a feature that does not exist at a layer."""
+
+
 class Palette:
     """Colours of all choices of a space.
 
     Numbers and ordered choices go from light (small) to dark (large) in the feature's hue. False is nearly white.
     Names have distinct hues.
+
+    Examples
+    --------
+    >>> from nasbuild.report import Palette
+    >>> palette = Palette(space, longest=3)
+    >>> [palette.swatch("op", choice).text for choice in space.stages[0].features[0].choices]
+    ['A', 'B', 'C']
+    >>> palette.coded("op")
+    True
     """
 
     def __init__(self, space: Space, longest: int = 10) -> None:
@@ -45,34 +59,66 @@ class Palette:
             for feature in stage.features:
                 found.setdefault(feature.name, []).append(feature)
         self.features = {name: _merged(same) for name, same in found.items()}
-        self._swatches: dict[tuple[str, bool, Choice], Swatch] = {}
+        self._swatches: dict[tuple[str, object], Swatch] = {}
         for n, feature in enumerate(self.features.values()):
-            texts = short_texts(feature.choices, longest)
-            for i, choice in enumerate(feature.choices):
+            texts = short_texts(feature.present, longest)
+            for i, choice in enumerate(feature.present):
                 fill = _fill(feature, i, n)
-                self._swatches[feature.name, isinstance(choice, bool), choice] = Swatch(
-                    fill, ink_on(fill), texts[i]
-                )
+                self._swatches[feature.name, choice_key(choice)] = Swatch(fill, ink_on(fill), texts[i])
 
-    def swatch(self, feature: str, choice: Choice) -> Swatch:
-        """Returns the swatch of a choice."""
-        return self._swatches[feature, isinstance(choice, bool), choice]
+    def swatch(self, feature: str, choice: Choice | Absent) -> Swatch:
+        """Returns the swatch of a choice; that of a feature that does not exist at a layer is blank.
+
+        Examples
+        --------
+        >>> from nasbuild.report import Palette
+        >>> Palette(space).swatch("op", "mb_e1_k3").text
+        'mb_e1_k3'
+        """
+        if choice is ABSENT:
+            return NOTHING
+        own = self.features[feature]
+        if own.range is not None:
+            near = self._swatches[feature, choice_key(own.present[own.index(choice)])]
+            return Swatch(near.fill, near.ink, choice_text(choice))
+        return self._swatches[feature, choice_key(choice)]
 
     def coded(self, feature: str) -> bool:
-        """Whether letters replace the choices of a feature, as their texts are too long."""
-        return any(self.swatch(feature, c).text != choice_text(c) for c in self.features[feature].choices)
+        """Whether letters replace the choices of a feature, as their texts are too long.
+
+        Examples
+        --------
+        >>> from nasbuild.report import Palette
+        >>> Palette(space).coded("op"), Palette(space, longest=3).coded("op")
+        (False, True)
+        """
+        return any(self.swatch(feature, c).text != choice_text(c) for c in self.features[feature].shown)
 
 
 def choice_text(choice: Choice) -> str:
-    """Formats a choice."""
+    """Formats a choice.
+
+    Examples
+    --------
+    >>> from nasbuild.report import choice_text
+    >>> choice_text(True), choice_text(0.5), choice_text("attn")
+    ('yes', '0.5', 'attn')
+    """
     if isinstance(choice, bool):
         return "yes" if choice else "no"
+    if choice is None:
+        return "null"
+    if isinstance(choice, tuple | list):
+        return f"[{', '.join(map(choice_text, choice))}]"
     return f"{choice:g}" if isinstance(choice, float) and float(f"{choice:g}") == choice else str(choice)
 
 
 def short_texts(choices: tuple[Choice, ...], longest: int) -> list[str]:
     """Returns the texts of choices, or letters A, B, ... if one text is too long for a cell."""
     texts = [choice_text(c) for c in choices]
+    if len(set(texts)) < len(texts):
+        # Of 3 and '3', or true and 'yes'.
+        texts = [repr(c) if isinstance(c, str) else str(c).lower() for c in choices]
     if max(map(len, texts), default=0) <= longest:
         return texts
     return [_letter(n) for n in range(len(choices))]
@@ -123,20 +169,22 @@ def ink_on(fill: str) -> str:
 
 
 def _fill(feature: Feature, i: int, start: int) -> str:
-    n, hue = len(feature.choices), _HUES[start % len(_HUES)]
-    if isinstance(feature.choices[0], bool):
-        return oklch(0.5, 0.12, hue) if feature.choices[i] else oklch(0.955, 0.012, hue)
-    if feature.kind == "categorical" and isinstance(feature.choices[0], str):
+    n, hue = len(feature.present), _HUES[start % len(_HUES)]
+    if feature.uniform and isinstance(feature.present[0], bool):
+        return oklch(0.5, 0.12, hue) if feature.present[i] else oklch(0.955, 0.012, hue)
+    if feature.kind == "categorical" and (not feature.uniform or isinstance(feature.present[0], str)):
         return oklch(0.84 - 0.07 * (i % 2), 0.10, _NAMES[(i + start) % len(_NAMES)])
     t = i / (n - 1) if n > 1 else 0.4
     return oklch(0.945 - 0.5 * t, 0.03 + 0.12 * t, hue)
 
 
 def _merged(same: list[Feature]) -> Feature:
-    choices = {(isinstance(c, bool), c): c for feature in same for c in feature.choices}
+    if same[0].range is not None:
+        return same[0]
+    choices = {choice_key(c): c for feature in same for c in feature.present}
     # Texts keep the order of the space; numbers and booleans are sorted.
-    listed = list(choices.values())
-    if not isinstance(listed[0], str) and same[0].kind != "ordered":
+    listed: list[Any] = list(choices.values())
+    if all(f.uniform for f in same) and not isinstance(listed[0], str) and same[0].kind != "ordered":
         listed.sort()
     return Feature(same[0].name, tuple(listed), same[0].kind)
 

@@ -16,7 +16,15 @@ _SMALL = 10.5
 
 @dataclass(frozen=True)
 class Chain:
-    """A module to draw, with a caption above it, such as its score."""
+    """A module to draw, with a caption above it, such as its score.
+
+    Examples
+    --------
+    >>> from nasbuild.report import Chain, draw_modules
+    >>> best = space.stages[0].decode(fit["acc"].stages[0].code(0))
+    >>> "71.2 %" in draw_modules(space, "stage1", [Chain(best, "71.2 %")])
+    True
+    """
 
     module: Module
     caption: str = ""
@@ -45,6 +53,14 @@ def draw_modules(
         Colours to share between drawings of one space; default: those of the space.
     alone
         False omits the namespace, for a picture inside a page.
+
+    Examples
+    --------
+    >>> from nasbuild.report import Chain, draw_modules
+    >>> chains = [Chain((("mb_e1_k3",),), "worst"), Chain((("mb_e6_k5",), ("mb_e3_k3",)), "best")]
+    >>> svg = draw_modules(space, "stage1", chains, heading="stage1")
+    >>> "worst" in svg and "best" in svg
+    True
     """
     palette = palette or Palette(space)
     definition = space.stages[space.stage_index(stage)]
@@ -72,7 +88,14 @@ def draw_legend(
     palette: Palette | None = None,
     alone: bool = True,
 ) -> str:
-    """Draws a legend of the colours of features, by default of all features of a space, as SVG."""
+    """Draws a legend of the colours of features, by default of all features of a space, as SVG.
+
+    Examples
+    --------
+    >>> from nasbuild.report import draw_legend
+    >>> all(op in draw_legend(space) for op in ("mb_e1_k3", "mb_e3_k3", "mb_e6_k5"))
+    True
+    """
     palette = palette or Palette(space)
     cells: list[tuple[float, float, float, str, str, str]] = []  # x, y, width, fill, ink, text
     words: list[tuple[float, float, str, str]] = []  # x, y, text, whole text
@@ -81,7 +104,7 @@ def draw_legend(
     for name, feature in shown.items():
         words.append((0, y + 12.5, fitted(name, _LABEL, 11), name))
         coded, x = palette.coded(name), float(x0)
-        for choice in feature.choices:
+        for choice in feature.shown:
             swatch = palette.swatch(name, choice)
             wide = max(text_width(swatch.text, _SMALL) + 8, 22)
             if x + wide > width and x > x0:
@@ -101,7 +124,7 @@ def draw_legend(
                 x += wide + 3
         y += 6 if coded else _CELL + 7
     label = "Colours: " + "; ".join(
-        f"{name}: {', '.join(map(choice_text, f.choices))}" for name, f in shown.items()
+        f"{name}: {', '.join(map(choice_text, f.shown))}" for name, f in shown.items()
     )
     svg = Svg(width, max(y, 4), label, kind="chains")
     for x, y, wide, fill, ink, text in cells:
@@ -112,23 +135,63 @@ def draw_legend(
 
 
 def draw_architecture(
-    space: Space, architecture: Architecture, *, palette: Palette | None = None, alone: bool = True
+    space: Space,
+    architecture: Architecture,
+    *,
+    palette: Palette | None = None,
+    alone: bool = True,
+    width: float | None = None,
+    changed: Sequence[int] | None = None,
 ) -> str:
-    """Draws a whole architecture as compact SVG: colours without texts, with gaps between stages."""
+    """Draws a whole architecture as compact SVG: colours without texts, with gaps between stages.
+
+    Parameters
+    ----------
+    width
+        Width at which the drawing continues on the next line, for a page that styles its cells; default: a single
+        line.
+    changed
+        Stages that differ from a reference; the others are drawn pale. By default, none is pale.
+
+    Examples
+    --------
+    >>> from nasbuild.report import draw_architecture
+    >>> svg = draw_architecture(space, table.architectures[0])
+    >>> svg.startswith("<svg")
+    True
+    """
     palette = palette or Palette(space)
     rows = max([1, *(len(stage.features) for stage in space.stages)])
     tall, wide = (8, 11) if rows <= 3 else (5, 11)
-    x, boxes = 0.0, []
-    for stage, module in zip(space.stages, architecture.modules, strict=True):
+    # Stages of one layer each stand close together, as the gaps would take most of the space.
+    gap = 6 if any(len(module) > 1 for module in architecture.modules) else 1.5
+    x, y, right, boxes = 0.0, 0.0, 0.0, []
+    for u, (stage, module) in enumerate(zip(space.stages, architecture.modules, strict=True)):
+        if width is not None and x and x + len(module) * (wide + 1.5) > width:
+            x, y = 0.0, y + rows * tall + 3
         for layer in module:
             for row, (name, fill, _, _) in enumerate(_cells(stage, palette, layer)):
-                boxes.append((x, row * tall, fill, f"{stage.name} {name}"))
+                pale = changed is not None and u not in changed
+                boxes.append((x, y + row * tall, fill, pale, f"{stage.name} {name}"))
             x += wide + 1.5
-        x += 6
+            right = max(right, x)
+        x += gap
     svg = Svg(
-        max(x - 7.5, wide), rows * tall, f"Architecture {architecture_id(space, architecture)}", kind="strip"
+        max(right - 1.5, wide),
+        y + rows * tall,
+        f"Architecture {architecture_id(space, architecture)}",
+        kind="strip",
     )
-    for left, top, fill, _ in boxes:
+    if width is not None:
+        # A page has many of these: all cells of a colour are one path, a few bytes per cell.
+        paths: dict[tuple[str, bool], list[str]] = {}
+        for left, top, fill, pale, _ in boxes:
+            d = f"M{left:g} {top:g}h{wide}v{tall - 1}h-{wide}z"
+            paths.setdefault((fill, pale), []).append(d)
+        for (fill, pale), cells in paths.items():
+            svg.add("path", d="".join(cells), fill=fill, class_="cell pale" if pale else "cell")
+        return svg.markup(alone=alone)
+    for left, top, fill, pale, _ in boxes:
         svg.add(
             "rect",
             x=left,
@@ -139,6 +202,7 @@ def draw_architecture(
             rx=1.5,
             stroke="#16181d",
             stroke_opacity=0.16,
+            opacity=0.3 if pale else None,
         )
     return svg.markup(alone=alone)
 
@@ -146,7 +210,16 @@ def draw_architecture(
 def draw_panels(
     rows: Sequence[Sequence[str]], *, columns: Sequence[str] = (), gap: int = 20, label: str = ""
 ) -> str:
-    """Arranges pictures in a grid with column headings, as one SVG."""
+    """Arranges pictures in a grid with column headings, as one SVG.
+
+    Examples
+    --------
+    >>> from nasbuild.report import draw_architecture, draw_panels
+    >>> pictures = [draw_architecture(space, a) for a in table.architectures[:4]]
+    >>> grid = draw_panels([pictures[:2], pictures[2:]], columns=["left", "right"])
+    >>> grid.count("<svg")
+    5
+    """
     sizes = [[_size(cell) for cell in row] for row in rows]
     widths = [max(row[i][0] for row in sizes if i < len(row)) for i in range(max(map(len, sizes), default=0))]
     heights = [max(h for _, h in row) for row in sizes]
@@ -172,15 +245,15 @@ class _Layout:
 
     @classmethod
     def of(cls, stage: Stage, palette: Palette, width: int, deepest: int) -> _Layout:
-        texts = [palette.swatch(f.name, c).text for f in stage.features for c in f.choices] or ["•"]
+        texts = [palette.swatch(f.name, c).text for f in stage.features for c in f.shown] or ["•"]
         needed = max(text_width(text, _SMALL) for text in texts) + 8
         free = width - _LABEL
-        even = (free + _GAP) / deepest - _GAP
+        even = (free + _GAP) / max(deepest, 1) - _GAP
         cell = min(max(needed, 34.0), max(even, needed, 20.0))
         return cls(cell, max(int((free + _GAP + 0.01) // (cell + _GAP)), 1), max(len(stage.features), 1))
 
     def height(self, chain: Chain) -> float:
-        lines = -(-len(chain.module) // self.per_line)
+        lines = max(-(-len(chain.module) // self.per_line), 1)
         return (_CAPTION if chain.caption else 0) + lines * (self.rows * _CELL + 6) + 10
 
 
@@ -196,6 +269,8 @@ def _draw_chain(svg: Svg, stage: Stage, palette: Palette, layout: _Layout, chain
                 svg.width, y + 13, shown, size=11, anchor="end", class_="note", fill="#8a4b00", title=title
             )
         y += _CAPTION
+    if not chain.module:
+        svg.text(0, y + 12.5, "no layers", size=11, class_="quiet", fill="#4b5160")
     for start in range(0, len(chain.module), layout.per_line):
         for row, feature in enumerate(stage.features):
             shown = fitted(feature.name, _LABEL - 6, 11)

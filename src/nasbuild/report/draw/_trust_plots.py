@@ -8,6 +8,7 @@ from nasbuild.report.data._number_format import Scale, correlation
 from nasbuild.report.draw._axis import Axis, draw_bottom
 from nasbuild.report.draw._choice_colors import choice_text
 from nasbuild.report.draw._svg import Svg, fitted, text_width
+from nasbuild.space import choice_key
 
 _WIDTH, _LABEL, _STEP, _GROUP_GAP = 420, 128, 26, 8
 
@@ -59,8 +60,8 @@ def effect_dots(feature: dict[str, Any], limit: float, sign: int, scale: Scale) 
     rows = feature["choices"]
     if not isinstance(rows[0]["choice"], str):
         # Numbers keep their order, so that a trend is visible.
-        position = {(isinstance(c, bool), c): i for i, c in enumerate(feature["order"])}
-        rows = sorted(rows, key=lambda r: position[isinstance(r["choice"], bool), r["choice"]])
+        position = {choice_key(c): i for i, c in enumerate(feature["order"])}
+        rows = sorted(rows, key=lambda r: position[choice_key(r["choice"])])
     texts = [effect_name(feature, r["choice"]) for r in rows]
     numbers = max(text_width(scale.signed(r["effect"]), 11) for r in rows)
     x = Axis(-limit, limit, 108, _WIDTH - max(numbers + 12, 50))
@@ -120,6 +121,13 @@ def _members(svg: Svg, places: list[float], y: float) -> None:
 
 
 def hop_name(hop: int, kind: str) -> str:
-    """Returns the name of a hop, with what it sees."""
+    """Returns the name of a hop, with what it sees.
+
+    Examples
+    --------
+    >>> from nasbuild.report import hop_name
+    >>> hop_name(0, "network"), hop_name(1, "order"), hop_name(3, "network")
+    ('hop 0 (features)', 'hop 1 (pairs)', 'hop 3')
+    """
     names = {0: "features"} if kind == "network" else {0: "layers", 1: "pairs"}
     return f"hop {hop} ({names[hop]})" if hop in names else f"hop {hop}"

@@ -10,6 +10,7 @@ from nasbuild.report._card import Card, Data, Section
 from nasbuild.report._fit_cards import agreement_text, draw_labels, draw_table, next_steps, value_or_none
 from nasbuild.report.data._explain import head_data
 from nasbuild.report.data._fit_summary import setting_text, table_data
+from nasbuild.report.data._glossary import glossary_data
 from nasbuild.report.data._labels import labels_data, scatter_data
 from nasbuild.report.data._next_steps import Place, shown_steps
 from nasbuild.report.data._number_format import Scale
@@ -23,6 +24,7 @@ from nasbuild.report.networks._graph_fit_data import (
     sizes_data,
     trust_data,
 )
+from nasbuild.report.networks._graph_tradeoff import draw_networks_tradeoff, networks_tradeoff
 from nasbuild.report.networks._network_view import network_data
 from nasbuild.report.networks._plots import EFFECTS, agreement_plot, curve_limit, effect_curve
 
@@ -62,8 +64,6 @@ class GraphTargetView:
 
     def cards(self) -> Iterator[Card]:
         for name, title, template, compute, draw in (
-            ("labels", "Labels", "labels", lambda: self.labels, self._draw_labels),
-            ("trust", "Trust", "trust_graphs", lambda: self.trust, self._draw_trust),
             ("operations", "Operations", "operations", lambda: self.features, self._draw_operations),
             (
                 "attributes",
@@ -86,6 +86,8 @@ class GraphTargetView:
                 lambda: network_data(self.fit, self.target_fit),
                 self._draw_network,
             ),
+            ("trust", "Trust", "trust_graphs", lambda: self.trust, self._draw_trust),
+            ("labels", "Labels", "labels", lambda: self.labels, self._draw_labels),
             ("next", "Next steps", "next", self.next, lambda _: {}),
         ):
             yield Card(f"{self.key}-{name}", title, f"{template}.html.j2", compute, draw)
@@ -162,14 +164,27 @@ def graph_sections(fit: GraphFit, place: Place = None) -> list[Section]:
         targets = [{"key": v.key, **head_data(v.target_fit), **v.verdict()} for v in views]
         return {**networks_data(fit), "targets": targets, "health": None, "next": []}
 
-    first = (
+    first = [
         Card(
             "summary",
             "Main results",
             "summary_graphs.html.j2",
             summary,
             lambda _: {"scales": [v.scale for v in views]},
-        ),
+        )
+    ]
+    if len({view.target_fit.target.name for view in views}) > 1:
+        first.insert(
+            0,
+            Card(
+                "tradeoff",
+                "The trade-off",
+                "tradeoff.html.j2",
+                lambda: networks_tradeoff(fit),
+                lambda data: draw_networks_tradeoff(fit, data),
+            ),
+        )
+    last = (
         Card(
             "table",
             "The table",
@@ -177,13 +192,26 @@ def graph_sections(fit: GraphFit, place: Place = None) -> list[Section]:
             lambda: table_data(fit.table),
             lambda data: draw_table(fit.table, data),
         ),
+        Card(
+            "provenance",
+            "Provenance",
+            "provenance_graphs.html.j2",
+            lambda: provenance_data(fit),
+            lambda _: {"setting": setting_text},
+        ),
+        Card("words", "Words", "glossary.html.j2", glossary_data, lambda _: {}),
     )
-    provenance = Card(
-        "provenance",
-        "Provenance",
-        "provenance_graphs.html.j2",
-        lambda: provenance_data(fit),
-        lambda _: {"setting": setting_text},
-    )
-    targets = [Section(v.key, v.target_fit.target.name, tuple(v.cards())) for v in views]
-    return [Section("fit", "", first), *targets, Section("fit-provenance", "", (provenance,))]
+    targets = [
+        Section(
+            v.key,
+            v.target_fit.target.name,
+            tuple(v.cards()),
+            f"Target {n} of {len(views)}" if len(views) > 1 else "Target",
+        )
+        for n, v in enumerate(views, 1)
+    ]
+    return [
+        Section("results", "Results", tuple(first)),
+        *targets,
+        Section("evidence", "Table and provenance", last),
+    ]

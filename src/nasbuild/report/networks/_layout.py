@@ -149,7 +149,7 @@ def _folded(edges: np.ndarray, chain: Chains, x: np.ndarray, n: int) -> Layout:
         leaving = np.unique(chain.links[(of[chain.links[:, 0]] == c) & (of[chain.links[:, 1]] > c), 0])
         for i, v in enumerate(sorted(leaving.tolist(), key=lambda v: -px[v])):
             lane[v] = edge + _LANE * i
-    drawn = []
+    lines = []
     for source, target in edges.T.tolist():
         steps = [*chain.path[source][: chain.layer[target] - chain.layer[source]], target]
         points = [(px[source], py[source])]
@@ -158,8 +158,8 @@ def _folded(edges: np.ndarray, chain: Chains, x: np.ndarray, n: int) -> Layout:
                 low, high = py[a] + ROW / 2, py[b] - ROW / 2
                 points += [(px[a], low), (lane[a], low), (lane[a], high), (px[b], high)]
             points.append((px[b], py[b]))
-        drawn.append(np.array(points))
-    return Layout(px[:n], py[:n], chain.layer[:n], tuple(drawn), at, float(tall))
+        lines.append(np.array(points))
+    return Layout(px[:n], py[:n], chain.layer[:n], tuple(lines), at, float(tall))
 
 
 def _cut(layers: int, columns: int, crossing: np.ndarray) -> list[int]:

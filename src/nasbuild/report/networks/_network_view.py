@@ -35,14 +35,15 @@ def network_data(fit: GraphFit, target_fit: GraphTargetFit) -> dict[str, Any]:
     chosen = select_networks(fit, target_fit, predictions, most)
     hops = range(target_fit.ensemble.hops + 1)
     # First the drawn networks, then others for the range of colours.
-    drawn = [int(rows[position]) for position, _ in chosen]
+    shown = [int(rows[position]) for position, _ in chosen]
     others = rows[np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLE)).astype(int)].tolist()
-    some = fit.graphs.select([*drawn, *(row for row in others if row not in drawn)])
-    scores = [node_scores(target_fit.ensemble, some, m) for m in hops]
+    shown_and_others = fit.graphs.select([*shown, *(row for row in others if row not in shown)])
+    scores = [node_scores(target_fit.ensemble, shown_and_others, m) for m in hops]
     scale = Scale.of(target_fit.labels.values, target_fit.target.unit)
     networks = []
     for n, (position, roles) in enumerate(chosen):
-        graph, nodes = fit.table.graphs[drawn[n]], slice(some.offsets[n], some.offsets[n + 1])
+        graph = fit.table.graphs[shown[n]]
+        nodes = slice(shown_and_others.offsets[n], shown_and_others.offsets[n + 1])
         networks.append(
             {
                 "name": graph.name,

@@ -21,7 +21,16 @@ _CONTEXTS_OF_A_PART = 8
 
 @dataclass(frozen=True, repr=False)
 class FoldedScorer(Scorer):
-    """Scores by the fit on all rows; deviations over the fits that left a fold out."""
+    """Scores by the fit on all rows; deviations over the fits that left a fold out.
+
+    Examples
+    --------
+    >>> from nasbuild.score import FoldedScorer
+    >>> isinstance(ridge, FoldedScorer), ridge.members
+    (True, 5)
+    >>> ridge.member_scores(0, single_layers).shape
+    (5, 3)
+    """
 
     space: Space
     architectures: tuple[Architecture, ...]
@@ -67,7 +76,15 @@ def fit_model(
     recipe: BaselineRecipe,
     seed: int,
 ) -> Model:
-    """One fit of a baseline. PED-ANOVA scores choices only, so its modules are scored by marginal means."""
+    """One fit of a baseline. PED-ANOVA scores choices only, so its modules are scored by marginal means.
+
+    Examples
+    --------
+    >>> from nasbuild.score import fit_model
+    >>> model = fit_model(space, table.architectures, labels, recipe("ridge"), seed=0)
+    >>> model.score(0, single_layers).shape, model.predict(table.architectures[:2]).shape
+    ((3,), (2,))
+    """
     if recipe.name == "ridge":
         return fit_ridge(space, architectures, labels)
     if recipe.name == "lightgbm":
@@ -84,7 +101,15 @@ def fit_baseline(
     seed: int = 0,
     step_done: Callable[[], None] = lambda: None,
 ) -> tuple[FoldedScorer, list[HeldOut]]:
-    """Fit on all rows and without each fold, and measure each fit on its fold."""
+    """Fit on all rows and without each fold, and measure each fit on its fold.
+
+    Examples
+    --------
+    >>> from nasbuild.score import fit_baseline
+    >>> scorer, parts = fit_baseline(space, table.architectures, labels, recipe("ridge"))
+    >>> scorer.members, sum(len(part.test) for part in parts)
+    (5, 41)
+    """
     whole = fit_model(space, architectures, labels, recipe, seed)
     step_done()
     fitted = held_out_baseline(space, architectures, labels, recipe, seed=seed, step_done=step_done)

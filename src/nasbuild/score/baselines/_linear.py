@@ -70,10 +70,14 @@ def fit_ridge(space: Space, architectures: Sequence[Architecture], labels: np.nd
 def fit_marginal(space: Space, architectures: Sequence[Architecture], labels: np.ndarray) -> Linear:
     """Mean label of the architectures with a choice at a layer, minus the mean of all labels.
 
-    A choice that no architecture has gets weight 0. Means of few labels are not shrunk.
+    A choice that no architecture has gets weight 0, and the number of a range its regression slope. Means of few labels are not shrunk.
     """
     columns = Columns(space, one_hot=True)
     rows = columns.of_architectures(architectures)
     count, centred = rows.sum(axis=0), labels - labels.mean()
     weights = np.where(count > 0, rows.T @ centred / np.maximum(count, 1), 0.0)
+    for n in np.flatnonzero(((rows != 0) & (rows != 1)).any(axis=0)):
+        # The number of a range has a slope instead.
+        own = rows[:, n] - rows[:, n].mean()
+        weights[n] = own @ centred / (own @ own)
     return Linear(columns, weights, rows.mean(axis=0), float(labels.mean()))

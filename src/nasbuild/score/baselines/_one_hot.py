@@ -8,16 +8,22 @@ from functools import partial
 
 import numpy as np
 
-from nasbuild.space import Architecture, Space, group_stages
+from nasbuild.space import Architecture, Feature, Space, group_stages
+
+
+def columns_of(feature: Feature) -> int:
+    """One-hot columns of a feature: one for each choice, or one for the number of a range."""
+    return len(feature.choices) if feature.range is None else 1
 
 
 @dataclass(frozen=True)
 class Columns:
     """Columns of a space; each stage has a block of its own.
 
-    ``one_hot`` gives a column a choice of each layer's features, 0 where the layer is missing.
+    ``one_hot`` gives a column a choice of each layer's features, 0 where the layer or feature is missing,
+    and one to a range, from 0 to 1 on its scale.
     Otherwise there is one column for the depth and one for each layer's feature: its number, or its
-    position among the choices, and no value where the layer is missing.
+    position among the choices, and no value where the layer or feature is missing.
     """
 
     space: Space
@@ -26,7 +32,7 @@ class Columns:
     def width(self, stage: int) -> int:
         """Columns of a stage."""
         definition = self.space.stages[stage]
-        layer = sum(definition.sizes) if self.one_hot else len(definition.features)
+        layer = sum(map(columns_of, definition.features)) if self.one_hot else len(definition.features)
         return max(definition.depths) * layer + (0 if self.one_hot else 1)
 
     def block(self, stage: int) -> slice:
@@ -44,16 +50,24 @@ class Columns:
             for f, feature in enumerate(definition.features):
                 numbers = feature.numbers
                 values = np.arange(len(feature.choices), dtype=float) if numbers is None else numbers
+                if feature.absent >= 0:
+                    values[feature.absent] = np.nan
                 for layer in range(depth):
                     found[:, 1 + layer * features + f] = values[codes[:, layer, f]]
             return found
         found = np.zeros((modules, self.width(stage)))
-        starts = np.concatenate([[0], np.cumsum(definition.sizes)[:-1]]).astype(np.int64)
-        layer_width = sum(definition.sizes)
+        widths = list(map(columns_of, definition.features))
+        starts = np.concatenate([[0], np.cumsum(widths)[:-1]]).astype(np.int64)
+        layer_width = sum(widths)
         rows = np.arange(modules)
         for layer in range(depth):
-            for f in range(features):
-                found[rows, layer * layer_width + starts[f] + codes[:, layer, f]] = 1
+            for f, feature in enumerate(definition.features):
+                here = codes[:, layer, f] != feature.absent
+                if feature.range is not None:
+                    places = feature.range.scaled(np.array(feature.present, dtype=np.float64))
+                    found[rows[here], layer * layer_width + starts[f]] = places[codes[here, layer, f]]
+                    continue
+                found[rows[here], layer * layer_width + starts[f] + codes[here, layer, f]] = 1
         return found
 
     def of_architectures(self, architectures: Sequence[Architecture]) -> np.ndarray:

@@ -33,13 +33,18 @@ def ped_anova(
         raise NasbuildError(
             "recipe ped-anova needs Optuna", todo="install nasbuild[optuna], or use recipe marginal"
         ) from None
+    for feature in (f for stage in space.stages for f in stage.features if f.range is not None):
+        raise NasbuildError(
+            f"recipe ped-anova counts layers with a choice, but {feature.name} is a range",
+            todo="list its choices, or use recipe default",
+        )
     counted = _counts(space, architectures)
     found: dict[Count, float] = {}
     for whole in (True, False):
-        own = {key: values for key, values in counted.items() if (key[0] is None) == whole}
-        names = {f"p{n}": key for n, key in enumerate(own)}
+        counts_of = {key: values for key, values in counted.items() if (key[0] is None) == whole}
+        names = {f"p{n}": key for n, key in enumerate(counts_of)}
         distributions: dict[str, optuna.distributions.BaseDistribution] = {
-            name: optuna.distributions.IntDistribution(0, max(int(own[key].max()), 1))
+            name: optuna.distributions.IntDistribution(0, max(int(counts_of[key].max()), 1))
             for name, key in names.items()
         }
         # Optuna logs every study to stderr, which belongs to the command line.
@@ -49,7 +54,7 @@ def ped_anova(
         study.add_trials(
             [
                 optuna.trial.create_trial(
-                    params={name: int(own[key][i]) for name, key in names.items()},
+                    params={name: int(counts_of[key][i]) for name, key in names.items()},
                     distributions=distributions,
                     value=float(label),
                 )
@@ -60,7 +65,7 @@ def ped_anova(
         evaluator = optuna.importance.PedAnovaImportanceEvaluator()
         importances = optuna.importance.get_param_importances(study, evaluator=evaluator)
         for name, value in importances.items():
-            counts = own[names[name]]
+            counts = counts_of[names[name]]
             varies = np.ptp(counts) > 0
             sign = np.sign(np.corrcoef(counts, labels)[0, 1]) if varies else 0.0
             found[names[name]] = float(value * sign)
@@ -73,15 +78,15 @@ def _counts(space: Space, architectures: Sequence[Architecture]) -> dict[Count, 
     for u, stage in enumerate(space.stages):
         codes = [stage.encode(a.modules[u]) for a in architectures]
         for f, feature in enumerate(stage.features):
-            for c in range(len(feature.choices)):
-                own = np.array([int((code[:, f] == c).sum()) for code in codes])
-                found[u, feature.name, c] = own
+            for c in range(len(feature.present)):
+                counts = np.array([int((code[:, f] == c).sum()) for code in codes])
+                found[u, feature.name, c] = counts
     totals: dict[Count, np.ndarray] = {}
     merged = features_by_name(space.stages)
-    for (u, name, c), own in found.items():
+    for (u, name, c), counts in found.items():
         if u is None:
             continue
         key = (None, name, merged[name].index(space.stages[u].feature(name).choices[c]))
-        totals[key] = totals.get(key, np.zeros(len(architectures), dtype=np.int64)) + own
+        totals[key] = totals.get(key, np.zeros(len(architectures), dtype=np.int64)) + counts
     every = found | totals
     return {key: values for key, values in every.items() if np.ptp(values) > 0}

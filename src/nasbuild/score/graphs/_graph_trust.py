@@ -59,14 +59,14 @@ def measure_graph_trust(
     members: Sequence[Member], labels: int, baselines: Mapping[str, Agreement], pairs: float | None = None
 ) -> GraphTrust:
     """The trust in an ensemble, from the networks that each member held out."""
-    each = np.stack([member.srcc for member in members])
-    prediction = Agreement.of(each[:, -1])
+    member_srcc = np.stack([member.srcc for member in members])
+    prediction = Agreement.of(member_srcc[:, -1])
     held_out = float(np.mean([len(member.test) for member in members]))
     tested = len(np.unique(np.concatenate([member.test for member in members])))
     level = trust_level(prediction.mean, tested)
     better = better_method(prediction, [Baseline(name, one, one) for name, one in baselines.items()], level)
     return GraphTrust(
-        tuple(Agreement.of(each[:, m]) for m in range(each.shape[1] - 1)),
+        tuple(Agreement.of(member_srcc[:, m]) for m in range(member_srcc.shape[1] - 1)),
         prediction,
         dict(baselines),
         pairs,

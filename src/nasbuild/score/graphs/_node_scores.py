@@ -40,11 +40,11 @@ def node_scores(ensemble: Ensemble, graphs: Graphs, hop: int) -> NodeScores:
     if not 0 <= hop <= ensemble.hops:
         raise ValueError(f"hop is {hop}; allowed: 0 to {ensemble.hops}")
     batch = GraphBatch.of(graphs)
-    each = []
+    member_scores = []
     with torch.no_grad():
         for network, member in zip(ensemble.networks, ensemble.members, strict=True):
             norm = network.hops(batch, last=hop)[hop].sum(1).double().numpy()
             spread = member.norm_std[hop] if member.norm_std[hop] > 0 else 1.0
-            each.append((norm - member.norm_mean[hop]) / spread)
-    mean, std = weighted_mean_std(np.stack(each), ensemble.weights(hop))
+            member_scores.append((norm - member.norm_mean[hop]) / spread)
+    mean, std = weighted_mean_std(np.stack(member_scores), ensemble.weights(hop))
     return NodeScores(hop, mean, std)

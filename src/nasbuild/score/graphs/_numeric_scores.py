@@ -90,10 +90,10 @@ def number_curves(ensemble: Ensemble, graphs: Graphs) -> list[NumberCurve]:
             at: np.ndarray, column: int = column, centre: np.ndarray = centre
         ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             raw = np.stack([_scalars(ensemble, m, column, at) for m in range(len(spread))])
-            each = (raw - centre[:, None]) / spread[:, None]
-            return (each, *weighted_mean_std(each, weights))
+            member_effects = (raw - centre[:, None]) / spread[:, None]
+            return (member_effects, *weighted_mean_std(member_effects, weights))
 
-        each, mean, std = effects(points)
+        member_effects, mean, std = effects(points)
         low, high = np.quantile(known, _MIDDLE)
         middle = effects(np.linspace(low, high, _POINTS))[1]
         absent = None
@@ -107,7 +107,7 @@ def number_curves(ensemble: Ensemble, graphs: Graphs) -> list[NumberCurve]:
                 tuple(np.rint(decode_numbers(points)).tolist()),
                 tuple(mean.tolist()),
                 tuple(std.tolist()),
-                tuple(tuple(row) for row in each.tolist()),
+                tuple(tuple(row) for row in member_effects.tolist()),
                 tuple(np.bincount(nearest, minlength=len(points)).tolist()),
                 absent,
                 float(np.ptp(middle)),

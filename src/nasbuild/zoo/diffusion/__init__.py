@@ -4,6 +4,11 @@ Registers the evaluator ``inpainting:FILE.yaml``, which measures the Fréchet in
 and the networks ``sd-unet`` and ``sd-unet-mini``. The space ``sd-unet`` and the table ``sd-unet-mini`` are built in.
 ``python -m nasbuild.zoo.diffusion --images DIR --out DIR`` makes the table. Importing this package does not load torch.
 Needs the extra ``diffusion``.
+
+The examples of this package start from
+
+>>> from nasbuild.zoo.diffusion import plan_of, sd_unet, sd_v1_4, size_of
+>>> space, published = sd_unet(), sd_v1_4()
 """
 
 from __future__ import annotations

@@ -25,6 +25,12 @@ class Size:
         Side of a latent image in pixels.
     latents
         Channels of a latent image.
+
+    Examples
+    --------
+    >>> mini = size_of("mini")
+    >>> mini.width(320), mini.time, mini.inpainting
+    (10, 40, 9)
     """
 
     name: str
@@ -37,7 +43,13 @@ class Size:
     latents: int = 4
 
     def width(self, channels: int) -> int:
-        """Channels at this size for a number of channels of the full network."""
+        """Channels at this size for a number of channels of the full network.
+
+        Examples
+        --------
+        >>> size_of("full").width(320), size_of("mini").width(320)
+        (320, 10)
+        """
         return channels // self.divisor
 
     @property
@@ -68,6 +80,15 @@ def size_of(name: str) -> Size:
     ------
     NasbuildError
         If the name is unknown.
+
+    Examples
+    --------
+    >>> size_of("mini").side
+    16
+    >>> size_of("huge")
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.NasbuildError: size: unknown size 'huge'; allowed: tiny, mini, full
     """
     if name not in SIZES:
         raise NasbuildError(f"unknown size {name!r}", where="size", allowed=tuple(SIZES))

@@ -54,6 +54,12 @@ class StagePlan:
         Number of residual layers: the first ones of SDv1.4's.
     attended
         Positions of the residual layers that are followed by attention.
+
+    Examples
+    --------
+    >>> stage = plan_of(space, published)[0]
+    >>> stage.width, stage.residuals, stage.attended
+    (320, 2, (0, 1))
     """
 
     width: int
@@ -66,7 +72,13 @@ Plan = tuple[StagePlan, ...]
 
 
 def sd_unet() -> Space:
-    """The space, made from the lists above; equal to the built-in space ``sd-unet``."""
+    """The space, made from the lists above; equal to the built-in space ``sd-unet``.
+
+    Examples
+    --------
+    >>> [stage.name for stage in sd_unet().stages]
+    ['down1', 'down2', 'down3', 'down4', 'mid', 'up1', 'up2', 'up3', 'up4']
+    """
     stages: list[Stage] = []
     for name, level, texts in zip(STAGES, LEVELS, _MODULES, strict=True):
         modules = tuple(_module(text, level) for text in texts)
@@ -81,7 +93,13 @@ def sd_unet() -> Space:
 
 
 def sd_v1_4() -> Architecture:
-    """Stable Diffusion v1.4's own U-Net as an architecture of the space."""
+    """Stable Diffusion v1.4's own U-Net as an architecture of the space.
+
+    Examples
+    --------
+    >>> published.modules[0]
+    (('res', 320), ('attn', 320), ('res', 320), ('attn', 320))
+    """
     return Architecture(
         tuple(_module(texts[0], level) for texts, level in zip(_MODULES, LEVELS, strict=True))
     )
@@ -96,6 +114,11 @@ def plan_of(space: Space, architecture: Architecture) -> Plan:
     ------
     NasbuildError
         If the space is not sd-unet.
+
+    Examples
+    --------
+    >>> [stage.width for stage in plan_of(space, published)]
+    [320, 640, 1280, 1280, 1280, 1280, 1280, 640, 320]
     """
     if space.stages != _known().stages:
         raise NasbuildError(f"can't build networks of space {space.name!r}", allowed=NAME)

@@ -122,6 +122,14 @@ def build_network(arch: Sequence[Sequence[str]], *, seed: int = 0) -> DigitsNetw
 
     They are drawn by a separate generator, so that the global random state does not change, and another thread that
     draws at the same time changes nothing.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.digits import build_network
+    >>> import torch
+    >>> network = build_network([["mb_e1_k3"], ["mb_e3_k3"], ["mb_e1_k3"]], seed=1)
+    >>> tuple(network(torch.zeros(2, 1, 8, 8)).shape)
+    (2, 10)
     """
     with torch.device("meta"):
         network = DigitsNetwork(arch)

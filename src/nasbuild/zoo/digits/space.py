@@ -23,18 +23,36 @@ Arch = list[list[str]]
 
 
 def all_modules() -> list[list[str]]:
-    """The 12 modules of a stage, shallow ones first."""
+    """The 12 modules of a stage, shallow ones first.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.digits import all_modules
+    >>> len(all_modules()), all_modules()[:2]
+    (12, [['mb_e1_k3'], ['mb_e3_k3']])
+    """
     return [list(ops) for depth in DEPTHS for ops in itertools.product(OPS, repeat=depth)]
 
 
 def all_archs() -> list[Arch]:
-    """The 1,728 architectures, stage -> ops, the last stage changing fastest."""
+    """The 1,728 architectures, stage -> ops, the last stage changing fastest.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.digits import all_archs
+    >>> archs = all_archs()
+    >>> len(archs), archs[0]
+    (1728, [['mb_e1_k3'], ['mb_e1_k3'], ['mb_e1_k3']])
+    """
     return [[list(module) for module in modules] for modules in itertools.product(all_modules(), repeat=3)]
 
 
 def arch_id(arch: Sequence[Sequence[str]]) -> str:
     """A readable name: ``e1k3-e6k5/e3k3/e1k3`` (stages by ``/``, layers by ``-``).
 
+    Examples
+    --------
+    >>> from nasbuild.zoo.digits import arch_id
     >>> arch_id([["mb_e1_k3", "mb_e6_k5"], ["mb_e3_k3"], ["mb_e1_k3"]])
     'e1k3-e6k5/e3k3/e1k3'
     """
@@ -48,6 +66,15 @@ def check_arch(arch: Sequence[Sequence[str]]) -> None:
     ------
     NasbuildError
         If it is not; names the first wrong stage or layer.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.digits import check_arch
+    >>> check_arch([["mb_e1_k3"], ["mb_e3_k3"], ["mb_e1_k3"]])
+    >>> check_arch([["mb_e1_k3"], ["conv"], ["mb_e1_k3"]])
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.NasbuildError: stage2.0: unknown op 'conv'; allowed: mb_e1_k3, mb_e3_k3, mb_e6_k5
     """
     if len(arch) != len(STAGES):
         raise NasbuildError(f"has {len(arch)} stages", where="architecture", allowed=str(len(STAGES)))

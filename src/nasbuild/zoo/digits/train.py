@@ -74,6 +74,13 @@ def train_arch(
     ------
     NasbuildError
         If ``arch`` is not in the space, or scikit-learn is missing.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.digits import train_arch
+    >>> result = train_arch([["mb_e1_k3"], ["mb_e1_k3"], ["mb_e1_k3"]], seed=0)
+    >>> sorted(result), result["acc"] > 50
+    (['acc', 'loss'], True)
     """
     task = task or load_task()
     network = build_network(arch, seed=seed)

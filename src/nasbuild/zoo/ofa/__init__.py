@@ -4,6 +4,18 @@ Provides elastic MobileNetV3 and ProxylessNAS with the weight names of the publi
 sub-networks, their accuracy, and the training of new supernets. Registers the evaluator ``supernet:FILE.yaml`` and the
 networks ``fashion-ofa``, ``ofa-mobilenet-v3-w1.0``, ``ofa-mobilenet-v3-w1.2`` and ``ofa-proxylessnas-w1.3``. The
 spaces and the table ``fashion-ofa`` are built in. Importing this package does not load torch.
+
+The examples of this package start from
+
+>>> import numpy as np
+>>> import torch
+>>> from nasbuild.space import load_space, sample
+>>> from nasbuild.zoo.ofa import ArrayImages, Supernet, fashion, layers_of
+>>> space, family = load_space("fashion-ofa"), fashion()
+>>> layers = layers_of(space, sample(space, 1, 0)[0])
+>>> supernet = Supernet(family)
+>>> pixels = np.random.default_rng(0).integers(256, size=(8, 28, 28)).astype(np.uint8)
+>>> images = ArrayImages(pixels, np.arange(8), mean=0.5, deviation=0.25)
 """
 
 from __future__ import annotations

@@ -29,6 +29,12 @@ class StageShape:
         Whether its layers use squeeze-and-excitation (Hu et al., CVPR 2018).
     depth
         Layers in a supernet.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.ofa import StageShape
+    >>> StageShape(width=16, stride=2, activation="relu", squeeze=False, depth=4).depth
+    4
     """
 
     width: int
@@ -59,6 +65,11 @@ class Family:
         Input channels of the classifier.
     kernels, expands
         Choices of a layer, in ascending order.
+
+    Examples
+    --------
+    >>> family.name, family.kernels, family.expands, [stage.width for stage in family.stages]
+    ('fashion-ofa', (3, 5, 7), (3, 4, 6), [8, 16, 24, 32, 40])
     """
 
     name: str
@@ -88,6 +99,14 @@ class Family:
         ------
         NasbuildError
             If they don't; names the first wrong stage.
+
+        Examples
+        --------
+        >>> family.check(family.largest)
+        >>> family.check(family.largest[:-1])
+        Traceback (most recent call last):
+            ...
+        nasbuild.errors.NasbuildError: fashion-ofa: has 4 stages; allowed: 5
         """
         if len(layers) != len(self.stages):
             raise NasbuildError(f"has {len(layers)} stages", where=self.name, allowed=str(len(self.stages)))
@@ -105,7 +124,14 @@ class Family:
 
 
 def mobilenet_v3(width: float = 1.2, *, classes: int = 1000) -> Family:
-    """MobileNetV3 of Once-for-All (``ofa_mbv3_d234_e346_k357``); published for widths 1.0 and 1.2."""
+    """MobileNetV3 of Once-for-All (``ofa_mbv3_d234_e346_k357``); published for widths 1.0 and 1.2.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.ofa import mobilenet_v3
+    >>> mobilenet_v3(1.0).name, [stage.width for stage in mobilenet_v3(1.0).stages]
+    ('ofa-mobilenet-v3, width 1', [24, 40, 80, 112, 160])
+    """
     stem, first, *widths = (divisible(w * width) for w in (16, 16, 24, 40, 80, 112, 160))
     return Family(
         name=f"ofa-mobilenet-v3, width {width:g}",
@@ -124,7 +150,14 @@ def mobilenet_v3(width: float = 1.2, *, classes: int = 1000) -> Family:
 
 
 def proxylessnas(width: float = 1.3, *, classes: int = 1000) -> Family:
-    """ProxylessNAS of Once-for-All (``ofa_proxyless_d234_e346_k357``); published for width 1.3."""
+    """ProxylessNAS of Once-for-All (``ofa_proxyless_d234_e346_k357``); published for width 1.3.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.ofa import proxylessnas
+    >>> proxylessnas().final, len(proxylessnas().stages)
+    (None, 6)
+    """
     stem, first, *widths = (divisible(w * width) for w in (32, 16, 24, 40, 80, 96, 192, 320))
     shapes = zip(widths, (2, 2, 2, 1, 2, 1), (4, 4, 4, 4, 4, 1), strict=True)
     return Family(
@@ -144,7 +177,13 @@ def proxylessnas(width: float = 1.3, *, classes: int = 1000) -> Family:
 
 
 def fashion(width: float = 0.25) -> Family:
-    """MobileNetV3 for grey images of 28 x 28: a quarter of the width, with a final resolution of 4 x 4."""
+    """MobileNetV3 for grey images of 28 x 28: a quarter of the width, with a final resolution of 4 x 4.
+
+    Examples
+    --------
+    >>> fashion().classes, fashion().inputs
+    (10, 1)
+    """
     base = mobilenet_v3(width, classes=10)
     stages = zip(base.stages, (1, 2, 1, 2, 1), strict=True)
     return replace(
@@ -170,6 +209,11 @@ def layers_of(space: Space, architecture: Architecture) -> Layers:
     ------
     NasbuildError
         If the layers of the space have features other than expand and kernel.
+
+    Examples
+    --------
+    >>> [len(stage) for stage in layers_of(space, sample(space, 1, 0)[0])]
+    [4, 4, 4, 4, 3]
     """
     found = []
     for stage, module in zip(space.stages, architecture, strict=True):

@@ -41,6 +41,11 @@ class Images(Protocol):
             Indices of images.
         seed
             Seed of the augmentation for training; None for test images without augmentation.
+
+        Examples
+        --------
+        >>> [tuple(labels.shape) for _, labels in images.batches(np.arange(8), 3, seed=0)]
+        [(3,), (3,), (2,)]
         """
         ...
 
@@ -57,6 +62,13 @@ class ArrayImages:
         Mean and standard deviation of pixels in 0 to 1, for standardisation.
     shift
         Maximum shift of a training image in pixels.
+
+    Examples
+    --------
+    >>> len(images.labels)
+    8
+    >>> [tuple(batch.shape) for batch, labels in images.batches(np.arange(8), 4)]
+    [(4, 1, 28, 28), (4, 1, 28, 28)]
     """
 
     pixels: np.ndarray
@@ -68,6 +80,7 @@ class ArrayImages:
     def batches(
         self, order: np.ndarray, size: int, seed: int | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of images (size, channels, height, width) and labels (size,), as `Images.batches` says."""
         draw = None if seed is None else torch.Generator().manual_seed(seed)
         for start in range(0, len(order), size):
             rows = order[start : start + size]
@@ -104,6 +117,18 @@ class FolderImages:
     ------
     NasbuildError
         If the folder does not exist, or has no subfolders with images.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.ofa import FolderImages
+    >>> from pathlib import Path
+    >>> from PIL import Image
+    >>> for name in ("cat", "dog"):
+    ...     Path("pictures", name).mkdir(parents=True)
+    ...     Image.new("RGB", (40, 30)).save(Path("pictures", name, "1.png"))
+    >>> folder = FolderImages("pictures", side=32)
+    >>> folder.labels.tolist(), [tuple(batch.shape) for batch, _ in folder.batches(np.arange(2), 2)]
+    ([0, 1], [(2, 3, 32, 32)])
     """
 
     def __init__(self, folder: str | Path, side: int = 224, *, workers: int = 0) -> None:
@@ -129,6 +154,7 @@ class FolderImages:
     def batches(
         self, order: np.ndarray, size: int, seed: int | None = None
     ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Batches of images (size, 3, side, side) and labels (size,), as `Images.batches` says."""
         loader = DataLoader(_Files(self, order, seed), batch_size=size, num_workers=self.workers)
         yield from loader
 
@@ -192,6 +218,14 @@ def fashion_mnist(folder: str | Path) -> tuple[ArrayImages, ArrayImages]:
     ------
     NasbuildError
         If a file is missing or damaged.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.ofa import fashion_mnist
+    >>> fashion_mnist("nowhere")
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.NasbuildError: nowhere/train-images-idx3-ubyte.gz: no such file; install Fashion-MNIST there
     """
     parts = []
     for name in ("train", "t10k"):

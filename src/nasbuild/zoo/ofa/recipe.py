@@ -24,6 +24,12 @@ class Phase:
         2019). None trains only the largest.
     rate
         Highest learning rate; after a short warm-up it follows a cosine to 0.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.ofa import Phase
+    >>> Phase("kernel", epochs=2, rate=0.05, kernels=(3, 5, 7)).drawn
+    2
     """
 
     name: str
@@ -37,7 +43,14 @@ class Phase:
 
 @dataclass(frozen=True)
 class Recipe:
-    """The recipe of a supernet's training; its phases are those of Once-for-All (Cai et al., §3.2), shortened."""
+    """The recipe of a supernet's training; its phases are those of Once-for-All (Cai et al., §3.2), shortened.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.ofa import Recipe
+    >>> [phase.name for phase in Recipe().phases]
+    ['largest', 'kernel', 'depth', 'expand']
+    """
 
     phases: tuple[Phase, ...] = field(
         default=(

@@ -133,6 +133,13 @@ class Network(Backbone):
     ------
     NasbuildError
         If the layers do not belong to the family.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.ofa import Network
+    >>> network = Network(family, layers)
+    >>> tuple(network(torch.zeros(2, 1, 28, 28)).shape)
+    (2, 10)
     """
 
     def __init__(self, family: Family, layers: Layers) -> None:
@@ -148,7 +155,14 @@ class Network(Backbone):
         self.layers = layers
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map images (n, channels, height, width) to logits (n, classes)."""
+        """Map images (n, channels, height, width) to logits (n, classes).
+
+        Examples
+        --------
+        >>> from nasbuild.zoo.ofa import Network
+        >>> tuple(Network(family, layers).forward(torch.zeros(2, 1, 28, 28)).shape)
+        (2, 10)
+        """
         x = self.begin(x)
         for block in self.blocks[1:]:
             x = block(x)

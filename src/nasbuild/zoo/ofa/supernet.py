@@ -115,7 +115,15 @@ class ElasticBottleneck(nn.Module):
 
 
 class Supernet(Backbone):
-    """All networks of a family in one module, with the weight names of the published checkpoints."""
+    """All networks of a family in one module, with the weight names of the published checkpoints.
+
+    Examples
+    --------
+    >>> network = supernet.extract(layers)
+    >>> x = torch.zeros(2, 1, 28, 28)
+    >>> torch.allclose(network.eval()(x), supernet.eval()(x, layers), atol=1e-5)
+    True
+    """
 
     def __init__(self, family: Family) -> None:
         blocks, width = [], family.first
@@ -128,7 +136,13 @@ class Supernet(Backbone):
         super().__init__(family, blocks)
 
     def forward(self, x: Tensor, layers: Layers) -> Tensor:
-        """Map images (n, channels, height, width) to logits (n, classes) by the network of these layers."""
+        """Map images (n, channels, height, width) to logits (n, classes) by the network of these layers.
+
+        Examples
+        --------
+        >>> tuple(supernet(torch.zeros(2, 1, 28, 28), layers).shape)
+        (2, 10)
+        """
         x = self.begin(x)
         for index, layer in zip(
             self.indices(layers), (layer for module in layers for layer in module), strict=True
@@ -143,6 +157,11 @@ class Supernet(Backbone):
         ------
         NasbuildError
             If the layers do not belong to the family.
+
+        Examples
+        --------
+        >>> len(supernet.indices(layers)) == sum(len(stage) for stage in layers)
+        True
         """
         self.family.check(layers)
         found, start = [], 1
@@ -153,7 +172,14 @@ class Supernet(Backbone):
 
     @torch.no_grad()
     def extract(self, layers: Layers) -> Network:
-        """The network of these layers as a separate module, with a copy of its weights."""
+        """The network of these layers as a separate module, with a copy of its weights.
+
+        Examples
+        --------
+        >>> network = supernet.extract(layers)
+        >>> sum(p.numel() for p in network.parameters()) < sum(p.numel() for p in supernet.parameters())
+        True
+        """
         indices = [0, *self.indices(layers)]
         network = Network(self.family, layers)
         shared = self.state_dict()

@@ -58,6 +58,15 @@ def train_supernet(
     ------
     NasbuildError
         If the folder contains another training, or a process of the training dies.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from nasbuild.zoo.ofa import Phase, Recipe, train_supernet
+    >>> recipe = Recipe(phases=(Phase("largest", epochs=1, rate=0.05, drawn=None),), batch=4)
+    >>> train_supernet(Supernet(family), images, "training", recipe)
+    >>> [path.name for path in Path("training").iterdir()]
+    ['supernet.safetensors']
     """
     recipe = recipe or Recipe()
     if not 1 <= workers <= recipe.batch // 2:

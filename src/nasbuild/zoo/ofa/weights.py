@@ -17,7 +17,16 @@ _ENDINGS = (".safetensors", ".pth", ".pt")
 
 
 def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Write all weights and statistics as safetensors."""
+    """Write all weights and statistics as safetensors.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.ofa import save_weights
+    >>> from pathlib import Path
+    >>> save_weights(supernet.extract(layers), "network.safetensors")
+    >>> Path("network.safetensors").is_file()
+    True
+    """
     with writing(path) as temporary:
         save_file({k: v.contiguous() for k, v in model.state_dict().items()}, temporary)
 
@@ -33,6 +42,15 @@ def load_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
     ------
     NasbuildError
         If the file can't be read, or names or shapes do not match the model; names the first mismatch.
+
+    Examples
+    --------
+    >>> from nasbuild.zoo.ofa import load_weights, save_weights
+    >>> save_weights(supernet, "supernet.safetensors")
+    >>> other = Supernet(family)
+    >>> load_weights(other, "supernet.safetensors")
+    >>> all(torch.equal(a, b) for a, b in zip(other.parameters(), supernet.parameters()))
+    True
     """
     found = {_short(key): value for key, value in _read(Path(path)).items()}
     wanted = model.state_dict()

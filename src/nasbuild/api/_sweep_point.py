@@ -1,4 +1,4 @@
-"""Builds for one value of a sweep by the chosen method; adds a title and notes about optimality."""
+"""Builds for one value of a sweep by the chosen criterion; adds a title and notes about optimality."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from nasbuild.api._build_request import BuildRequest
 from nasbuild.builder import (
     Bound,
     Built,
@@ -32,26 +33,16 @@ from nasbuild.space import count_architectures, format_count
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Options that apply to every value of a sweep."""
+class SweepPoint:
+    """Architectures built for one value of a sweep.
 
-    targets: Sequence[str]
-    top: int
-    front: int | None
-    propose: int | None
-    k: int | None
-    apart: int
-    by: str
-
-    @property
-    def weighs(self) -> bool:
-        """Whether the method of building respects bounds."""
-        return self.k is None and self.by != "exhaustive"
-
-
-@dataclass(frozen=True)
-class BuiltPart:
-    """Architectures built for one value of a sweep."""
+    Examples
+    --------
+    >>> from nasbuild.api import BuildRequest, build_requested
+    >>> [point] = build_requested(fit, BuildRequest(["acc"], top=2)).points
+    >>> len(point.rows), point.title
+    (2, "best by prediction y' of the 30 best by summed module score for acc")
+    """
 
     target_fit: TargetFit
     rows: list[dict[str, Any]]
@@ -62,7 +53,7 @@ class BuiltPart:
     """Upper bound on the fitted failure probability; None if there was none."""
 
 
-def part_of(fit: Fit, wanted: Wanted, bounds: Sequence[Bound]) -> BuiltPart:
+def build_point(fit: Fit, request: BuildRequest, bounds: Sequence[Bound]) -> SweepPoint:
     """Builds a front, proposals, or the best architectures for one value of a sweep.
 
     If the fit has a model of failed evaluations, the failure probability is bounded as in the closed loop. Where no
@@ -73,33 +64,35 @@ def part_of(fit: Fit, wanted: Wanted, bounds: Sequence[Bound]) -> BuiltPart:
     Infeasible
         If no architecture is within the bounds.
     """
-    for risk in FAILURE_LIMITS[bool(wanted.propose) :] if fit.failures and wanted.weighs else ():
+    for risk in (
+        FAILURE_LIMITS[request.propose is not None :] if fit.failures and request.supports_bounds else ()
+    ):
         try:
-            return replace(_part(fit, wanted, bounds, [*bounds, failure_bound(risk)]), risk=risk)
+            return replace(_point(fit, request, bounds, [*bounds, failure_bound(risk)]), risk=risk)
         except Infeasible:
             continue
-    return _part(fit, wanted, bounds, bounds)
+    return _point(fit, request, bounds, bounds)
 
 
-def _part(fit: Fit, wanted: Wanted, bounds: Sequence[Bound], held: Sequence[Bound]) -> BuiltPart:
+def _point(fit: Fit, request: BuildRequest, bounds: Sequence[Bound], held: Sequence[Bound]) -> SweepPoint:
     """Builds within ``held``, which adds a bound on the failure probability to the user's ``bounds``."""
-    target_fit = fit.of(wanted.targets[0] if wanted.targets else None)
+    target_fit = fit.of(request.targets[0] if request.targets else None)
     also, note, remark = list(dict.fromkeys(bound.name for bound in bounds)), "", ""
-    if wanted.front:
-        target_fit, built, also, title, remark = _front(fit, wanted.targets, wanted.front, bounds, held)
-    elif wanted.propose:
+    if request.front is not None:
+        target_fit, built, also, title, remark = _front(fit, request.targets, request.n, bounds, held)
+    elif request.propose is not None:
         title = f"to evaluate next for {target_fit.target.name}{_within(bounds)}"
         if held:
-            built = propose_within(fit, target_fit.target.name, wanted.propose, held)
+            built = propose_within(fit, target_fit.target.name, request.n, held)
         else:
-            built = propose(target_fit, wanted.propose)
+            built = propose(target_fit, request.n)
     else:
-        built, title, note = _best_of_ties(fit, target_fit, wanted, held)
+        built, title, note = _best_of_ties(fit, target_fit, request, held)
         title = f"{title} for {target_fit.target.name}{_within(bounds)}"
     rows = built_rows(fit, target_fit, built, also)
     if bounds:
         rows = [{**row, "where": format_bounds(bounds)} for row in rows]
-    if wanted.by in ("shortlist", "score") and not wanted.front:
+    if request.criterion(fit) in ("shortlist", "score") and request.front is None:
         remark = _beyond(rows, bounds)
     guessed = predicted_bound_names(fit, bounds)
     if guessed:
@@ -107,11 +100,11 @@ def _part(fit: Fit, wanted: Wanted, bounds: Sequence[Bound], held: Sequence[Boun
         verb = "is" if len(guessed) == 1 else "are"
         caveat = f"{names} {verb} predicted: bounds hold for predictions, not for measurements"
         remark = f"{remark}; {caveat}" if remark else caveat
-    return BuiltPart(target_fit, rows, title, note, remark)
+    return SweepPoint(target_fit, rows, title, note, remark)
 
 
 def _best_of_ties(
-    fit: Fit, target_fit: TargetFit, wanted: Wanted, bounds: Sequence[Bound]
+    fit: Fit, target_fit: TargetFit, request: BuildRequest, bounds: Sequence[Bound]
 ) -> tuple[list[Built], str, str]:
     """As `_best`, for spaces with tied stages: the best over all joint choices of the tied stages.
 
@@ -120,11 +113,12 @@ def _best_of_ties(
     Infeasible
         If no joint choice has an architecture within the bounds.
     """
-    found, refused, name = [], None, target_fit.target.name
+    found, refused, name, by = [], None, target_fit.target.name, request.criterion(fit)
+    apart = 1 if request.apart is None else request.apart
     # The k best modules of a stage and exhaustive prediction need each joint choice of the ties apart.
-    for part in fits_per_tie(fit, together=wanted.k is None and wanted.by != "exhaustive"):
+    for tie_fit in fits_per_tie(fit, together=request.supports_bounds):
         try:
-            found.append(_best(part, part.of(name), wanted.top, wanted.k, bounds, wanted.apart, wanted.by))
+            found.append(_best(tie_fit, tie_fit.of(name), request.n, request.k, bounds, apart, by))
         except Infeasible as error:
             refused = error
     if not found:
@@ -132,15 +126,15 @@ def _best_of_ties(
         raise refused
     if len(found) == 1:
         return found[0]
-    built = [one for architectures, _, _ in found for one in architectures]
-    by = "score" if wanted.by == "score" else "prediction"
-    built.sort(key=lambda one: -target_fit.target.sign * getattr(one, by))
+    candidates = [built for architectures, _, _ in found for built in architectures]
+    value = "score" if by == "score" else "prediction"
+    candidates.sort(key=lambda built: -target_fit.target.sign * getattr(built, value))
     kept: list[Built] = []
-    for one in built:
-        modules = one.architecture.modules
+    for built in candidates:
+        modules = built.architecture.modules
         differ = (sum(a != b for a, b in zip(modules, k.architecture.modules, strict=True)) for k in kept)
-        if len(kept) < wanted.top and all(count >= wanted.apart for count in differ):
-            kept.append(one)
+        if len(kept) < request.n and all(count >= apart for count in differ):
+            kept.append(built)
     note = next((note for _, _, note in found if note), "")
     return kept, f"{found[0][1]}, of {len(found)} choices of ties,", note
 
@@ -185,12 +179,12 @@ def _best(
     return built, title, note
 
 
-def _at_most(target_fit: TargetFit, gap: float, what: str) -> str:
+def _at_most(target_fit: TargetFit, gap: float, value: str) -> str:
     """Says how much better an undiscovered architecture can be at most."""
     if gap == float("inf"):
         return "better ones may exist"
     unit = f" {target_fit.target.unit}" if target_fit.target.unit else ""
-    return f"no {what} exceeds the first by more than {gap:.2g}{unit}"
+    return f"no {value} exceeds the first by more than {gap:.2g}{unit}"
 
 
 def _front(
@@ -225,28 +219,3 @@ def _beyond(rows: Sequence[dict[str, Any]], bounds: Sequence[Bound]) -> str:
 
 def _within(bounds: Sequence[Bound]) -> str:
     return f" with {format_bounds(bounds)}" if bounds else ""
-
-
-def swept_parts(
-    fit: Fit, wanted: Wanted, sweep: Sequence[Sequence[Bound]]
-) -> tuple[list[BuiltPart], list[str]]:
-    """Builds for each value of a sweep; returns the parts, and a sentence for each value that can't be met.
-
-    Raises
-    ------
-    Infeasible
-        If no value can be met.
-    """
-    parts, infeasible = [], []
-    for bounds in sweep:
-        try:
-            parts.append(part_of(fit, wanted, bounds))
-        except Infeasible as error:
-            if len(sweep) == 1:
-                raise
-            infeasible.append(f"{format_bounds(bounds)}: {error.what}; {error.todo}")
-    if not parts:
-        raise Infeasible(
-            f"no architecture meets any of the {len(sweep)} values", where="--where", todo=infeasible[0]
-        )
-    return parts, infeasible
