@@ -61,7 +61,10 @@ def test_a_deep_space_is_shown_as_small():
     table = nb.Table(
         space, tuple(map(str, range(120))), tuple(archs), {"x": on, "y": -(on**2) + np.arange(120)}
     )
-    shown = nb.fit(table, ["x", "y"], recipe="ridge", baselines=False)._repr_html_()
+    deep = nb.fit(table, ["x", "y"], recipe="ridge", baselines=False)
+    assert len(deep.predict(archs[:20])._repr_html_()) < 3_000
+    assert len(table._repr_html_()) < 3_000
+    shown = deep._repr_html_()
     assert len(shown) < 20_000
     assert "deep &amp; wide" in shown
     assert "and 6 more stages" in shown

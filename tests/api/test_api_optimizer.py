@@ -95,6 +95,7 @@ def test_two_do_not_get_the_same_and_know_what_the_other_told(tmp_path):
         assert one.counts()["running"] == 3
         # What is not told is asked for by the other, once it is given up.
         one.close()
+        assert repr(one) == "Optimizer of loss, closed"
         again = two.ask(4)
         assert [row["why"] for row in again] == ["interrupted"] * 3 + ["random"]
         assert [row["id"] for row in again[:3]] == [row["id"] for row in first]

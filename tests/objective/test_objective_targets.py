@@ -56,7 +56,9 @@ def test_an_unknown_metric_lists_the_known_ones():
     assert refusal("accuracy / latency", TABLE) == (
         "target 'accuracy / latency': there is no metric 'accuracy'; allowed: acc, latency, macs"
     )
-    assert refusal("Acc", TABLE) == "target 'Acc': there is no metric 'Acc'; allowed: acc, latency, macs"
+    assert refusal("Acc", TABLE) == (
+        "target 'Acc': there is no metric 'Acc'; allowed: acc, latency, macs; did you mean acc?"
+    )
     # Cyrillic а, and letters of full width.
     for look_alike in ("аcc", "ａcc", "аcc + 1"):
         assert "there is no metric" in refusal(look_alike, TABLE)

@@ -26,7 +26,8 @@ def texts(value: Any, where: str) -> list[str]:
     """
     if isinstance(value, str):
         return [value]
-    found = list(value) if isinstance(value, Iterable) and not isinstance(value, Mapping) else [value]
+    several = isinstance(value, Iterable) and not isinstance(value, Mapping)
+    found: list[Any] = list(value) if several else [value]
     for one in found:
         if not isinstance(one, str):
             raise _wrong(one, where, "a text or a list of texts")

@@ -239,7 +239,10 @@ class Optimizer:
             if not asked:
                 return self.front() if len(self.goal.targets) > 1 else self.best()
             by_id = self._by_id()
-            for row in asked:
+            # Processes that ask at the same time may together ask for too many.
+            kept = max(len(asked) - max(sum(self.counts().values()) - budget, 0), 0)
+            self._claims.release([by_id[row["id"]] for row in asked[kept:]])
+            for row in asked[:kept]:
                 architecture = by_id[row["id"]]
                 self._claims.finish([(architecture, evaluator.evaluate([architecture])[0])])
                 counts = self.counts()
@@ -316,6 +319,8 @@ class Optimizer:
         self.close()
 
     def __repr__(self) -> str:
+        if not self._finalizer.alive:
+            return f"Optimizer of {self._named()}, closed"
         counts = self.counts()
         states = f"{counts['done']:,} done, {counts['failed']:,} failed, {counts['running']:,} asked for"
         size = count_architectures(self.space)
@@ -400,6 +405,10 @@ class _Claims:
         self._held.difference_update(a for a, _ in told)
         if not self._held:
             self._stop()
+
+    def release(self, architectures: Sequence[Architecture]) -> None:
+        self._store.release(architectures)
+        self._held.difference_update(architectures)
 
     def close(self) -> None:
         self._stop()

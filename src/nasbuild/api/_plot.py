@@ -26,7 +26,7 @@ class FitPlot:
     >>> import nasbuild as nb
     >>> fit = nb.fit(nb.load_builtin("digits-macro").select(range(0, 1728, 29)), ["loss", "macs"], recipe="ridge")
     >>> [axes.get_xlabel() for axes in fit.plot.front().axes]
-    ['macs']
+    ['macs [MACs]']
     """
 
     def __init__(self, fit: Fit) -> None:

@@ -44,7 +44,7 @@ def bars_html(tasks: dict[str, tuple[int, int]]) -> str:
 def _in_notebook() -> bool:
     if "IPython" not in sys.modules:
         return False
-    from IPython import get_ipython  # pyright: ignore[reportMissingImports]
+    from IPython.core.getipython import get_ipython  # pyright: ignore[reportMissingImports]
 
     return type(get_ipython()).__name__ == "ZMQInteractiveShell"
 
@@ -52,19 +52,19 @@ def _in_notebook() -> bool:
 @contextmanager
 def _notebook_bars() -> Iterator[Report]:
     # Rich needs a further package here, and warns without it.
-    from IPython.display import HTML, display  # pyright: ignore[reportMissingImports]
+    from IPython import display  # pyright: ignore[reportMissingImports]
 
     tasks: dict[str, tuple[int, int]] = {}
-    shown = display(HTML(""), display_id=True)
+    shown: Any = display.display(display.HTML(""), display_id=True)
 
     def move(what: str, done: int, total: int) -> None:
         tasks[what] = done, total
-        shown.update(HTML(bars_html(tasks)))
+        shown.update(display.HTML(bars_html(tasks)))
 
     try:
         yield move
     finally:
-        shown.update(HTML(""))
+        shown.update(display.HTML(""))
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
+from nasbuild.table import short_id
+
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
@@ -121,7 +123,7 @@ class Rows(Sequence[Mapping[str, Any]]):
         header, lines = self._cells()
         head = "".join(f"<th>{html.escape(name)}</th>" for name in header)
         body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in line) + "</tr>" for line in lines
+            "<tr>" + "".join(f"<td>{html.escape(short_id(c))}</td>" for c in line) + "</tr>" for line in lines
         )
         below = "".join(f"<p>{html.escape(text)}</p>" for text in (*self._more(), *self.notes))
         return f"<p>{html.escape(self.title)}</p><table><tr>{head}</tr>{body}</table>{below}"

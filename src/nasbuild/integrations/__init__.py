@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from importlib import import_module
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nasbuild.integrations import mlflow, optuna
 
 # Imported on first use, as the tools are optional.
 _TOOLS = ("mlflow", "optuna")

@@ -53,7 +53,7 @@ def log_fit(fit: Fit, *, run_name: str | None = None, report: bool = True, built
     >>> nb.integrations.mlflow.log_fit(fit)  # doctest: +SKIP
     """
     try:
-        import mlflow
+        import mlflow  # pyright: ignore[reportMissingImports]
     except ModuleNotFoundError as error:
         raise absent(error) from error
     run: AbstractContextManager[Any] = nullcontext(mlflow.active_run())

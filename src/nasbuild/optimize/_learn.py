@@ -60,7 +60,7 @@ def learn(
     columns = {n: np.array([_number(known[a].get(n)) for a in known]) for n in goal.metrics}
     columns = {**goal.exact(space, list(known)), **columns}
     values = [*goal.values(columns).T, *(columns[bound.name] for bound in goal.bounds)]
-    failed = np.isnan(np.column_stack(values)).any(axis=1)
+    failed = np.asarray(np.isnan(np.column_stack(values)).any(axis=1))
     return Learnt(fitted, fit_failures(space, list(known), failed), note)
 
 

@@ -28,7 +28,7 @@ from nasbuild.table._json_rows import table_to_dicts
 from nasbuild.table._merge_stages import merge_table
 from nasbuild.table._ofa import ofa_to_arch
 from nasbuild.table._read_table import builtin_tables, load_builtin, read_table
-from nasbuild.table._table import Note, Table
+from nasbuild.table._table import Note, Table, short_id
 from nasbuild.table._template import template, template_architectures, template_rows
 from nasbuild.table._train_test_split import Split, k_fold, random_split, stratified_split
 from nasbuild.table._unlabelled import read_architectures
@@ -66,6 +66,7 @@ __all__ = [
     "read_metrics",
     "read_table",
     "rows_without_support",
+    "short_id",
     "stratified_split",
     "table_from_evaluations",
     "table_to_dicts",

@@ -170,5 +170,12 @@ def counted(n: int, what: str) -> str:
 
 
 def short_id(name: str, most: int = 80) -> str:
-    """An id that fits into a cell: a long one without its middle."""
+    """An id that fits into a cell: a long one without its middle.
+
+    Examples
+    --------
+    >>> from nasbuild.table import short_id
+    >>> short_id("k3-k5"), short_id("a-very-long-id", 8)
+    ('k3-k5', 'a-v…g-id')
+    """
     return name if len(name) <= most else f"{name[: most // 2 - 1]}…{name[-most // 2 :]}"
