@@ -143,6 +143,7 @@ def test_tables_are_written_and_read_again(table, tmp_path, ending):
     assert read_table(path, SPACE) == table
 
 
+@pytest.mark.slow
 def test_a_deep_stage_with_conditions_is_built_layer_by_layer():
     """Against an integer programme over the planted worth of each layer."""
     depth = 9

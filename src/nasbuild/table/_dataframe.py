@@ -224,7 +224,7 @@ def _values(column: _Column, layout: FlatLayout, source: str) -> list[Any]:
     feature = layout.features.get(column.name)
     if feature is not None and not feature.uniform and _all_texts(values):
         # A column of texts alone stands for choices of several types, as in CSV.
-        return [None if v is None else choice_of_text(feature, v) for v in values]
+        return [choice_of_text(feature, v) if isinstance(v, str) else None for v in values]
     if column.single and column.name in layout.columns:
         # 0.1 as a 32-bit number is 0.1000000015: its shortest text identifies the choice.
         return [None if v is None else float(str(np.float32(v))) for v in values]
