@@ -16,6 +16,7 @@ from nasbuild.space import (
     ABSENT,
     contains,
     enumerate_architectures,
+    fix_parts,
     parse_architecture,
     sample,
     space_from_yaml,
@@ -45,6 +46,9 @@ NORM = {None: 0.5, "bn": 1.2, (3, 5): 0.8, True: 0.3}
 SIZE = {("conv", 3): 9, ("conv", 5): 25, ("attn", 2): 8, ("attn", 4): 16, ("skip", None): 0}
 
 
+ONE_RATE = "globals.lr = 0.001"
+
+
 def parts(architecture):
     chosen = [
         (op, kernel if op == "conv" else heads if op == "attn" else None)
@@ -62,7 +66,7 @@ def truth(architecture) -> float:
 @pytest.fixture(scope="module")
 def table():
     rng = np.random.default_rng(1)
-    some = sample(SPACE, 150, rng)
+    some = sample(SPACE, 110, rng)
     # Any learning rate, not only those of the grid.
     moved = [a.replace(2, ((float(10 ** rng.uniform(-5, -1)),),)) for a in some]
     noise = rng.normal(0, 0.02, len(moved))
@@ -73,7 +77,8 @@ def table():
 
 @pytest.fixture(scope="module")
 def everything():
-    return list(enumerate_architectures(SPACE))
+    """All architectures with one learning rate."""
+    return list(enumerate_architectures(fix_parts(SPACE, [ONE_RATE])))
 
 
 @pytest.fixture(scope="module", params=["default", "ridge", "lightgbm"])
@@ -81,24 +86,31 @@ def fit(request, table):
     return nb.fit(table, "acc", recipe=request.param, seed=0)
 
 
-def test_the_planted_order_is_learnt(fit, everything):
-    some = everything[::7]
+def test_the_planted_order_is_learnt(fit):
+    some = sample(SPACE, 200, 5)
     predicted = [row["prediction"] for row in fit.predict(some)]
     # A straight line can't follow the learning rate.
-    least = {"default": 0.995, "ridge": 0.3, "lightgbm": 0.8}[fit.recipe.name]
+    least = {"default": 0.99, "ridge": 0.3, "lightgbm": 0.8}[fit.recipe.name]
     assert spearmanr(predicted, [truth(a) for a in some]).statistic > least
-    if fit.recipe.name == "default":
-        built = parse_architecture(SPACE, fit.build(1)[0]["arch"])
-        assert truth(built) > max(map(truth, everything)) - 0.2
+    if fit.recipe.name != "default":
+        return
+    built = parse_architecture(SPACE, fit.build(1)[0]["arch"])
+    assert truth(built) > 2 * WORTH["attn", 4] + NORM["bn"] - 0.2
+    effect = {(s.feature, s.choice): s.effect for s in fit["acc"].features if s.stage is None}
+    assert effect["kernel", 5] - effect["kernel", 3] == pytest.approx(0.6, abs=0.1)
+    assert effect["heads", 4] - effect["heads", 2] == pytest.approx(0.8, abs=0.1)
+    # A substituted operation has the mean over what exists with it.
+    assert effect["op", "attn"] - effect["op", "conv"] == pytest.approx(0.3, abs=0.1)
+    assert max((e, c) for (f, c), e in effect.items() if f == "lr")[1] == pytest.approx(1e-3, rel=0.1)
 
 
 def test_what_is_built_is_the_best_of_all_by_prediction(fit, everything):
     predicted = {a: row["prediction"] for a, row in zip(everything, fit.predict(everything), strict=True)}
-    rows = fit.build(3, by="exhaustive")
+    rows = fit.build(3, by="exhaustive", fix=ONE_RATE)
     expected = sorted(predicted.values(), reverse=True)[:3]
     assert [row["prediction"] for row in rows] == pytest.approx(expected, rel=1e-6)
     small = {a: p for a, p in predicted.items() if sum(SIZE[c] for c in parts(a)[0]) <= 10}
-    bounded = fit.build(1, where=["size <= 10"], fix=["t.depth = 0"], by="prediction")[0]
+    bounded = fit.build(1, where=["size <= 10"], fix=["t.depth = 0", ONE_RATE], by="prediction")[0]
     absent = {a: p for a, p in small.items() if not a.modules[1]}
     assert bounded["prediction"] == pytest.approx(max(absent.values()), rel=1e-6)
     assert bounded["arch"]["stages"][1] == []
@@ -124,16 +136,6 @@ def test_a_fit_is_saved_loaded_explained_and_reported(fit, tmp_path, everything)
     assert all(ABSENT is not s.choice for s in fit["acc"].features)
 
 
-def test_effects_are_those_planted(table):
-    fit = nb.fit(table, "acc", recipe="default", seed=0)
-    effect = {(s.feature, s.choice): s.effect for s in fit["acc"].features if s.stage is None}
-    assert effect["kernel", 5] - effect["kernel", 3] == pytest.approx(0.6, abs=0.1)
-    assert effect["heads", 4] - effect["heads", 2] == pytest.approx(0.8, abs=0.1)
-    # A substituted operation has the mean over what exists with it.
-    assert effect["op", "attn"] - effect["op", "conv"] == pytest.approx(0.3, abs=0.1)
-    assert max((e, c) for (f, c), e in effect.items() if f == "lr")[1] == pytest.approx(1e-3, rel=0.1)
-
-
 @pytest.mark.parametrize("ending", ["jsonl", "json", "yaml", "csv", "tsv", "parquet"])
 def test_tables_are_written_and_read_again(table, tmp_path, ending):
     path = tmp_path / f"t.{ending}"
@@ -141,9 +143,10 @@ def test_tables_are_written_and_read_again(table, tmp_path, ending):
     assert read_table(path, SPACE) == table
 
 
+@pytest.mark.slow
 def test_a_deep_stage_with_conditions_is_built_layer_by_layer():
     """Against an integer programme over the planted worth of each layer."""
-    depth = 10
+    depth = 9
     space = space_from_yaml(
         f"""
 name: deep
@@ -166,9 +169,9 @@ identity: none
             for place, (op, kernel, heads) in enumerate(architecture.modules[0])
         )
 
-    some = sample(space, 200, rng)
+    some = sample(space, 150, rng)
     fit = nb.fit(table_from_evaluations(space, {a: {"acc": value(a)} for a in some}), "acc", seed=0)
-    row = fit.build(1, where=["size <= 60"], by="score")[0]
+    row = fit.build(1, where=["size <= 54"], by="score")[0]
     keys = list(worth)
     each = np.array([[float(k[0] == place) for k in keys] for place in range(depth)])
     sizes = np.array([SIZE[k[1]] for k in keys])
@@ -176,9 +179,9 @@ identity: none
         -np.array(list(worth.values())),
         integrality=np.ones(len(keys)),
         bounds=Bounds(0, 1),
-        constraints=[LinearConstraint(each, 1, 1), LinearConstraint(sizes, -np.inf, 60)],
+        constraints=[LinearConstraint(each, 1, 1), LinearConstraint(sizes, -np.inf, 54)],
     )
     built = parse_architecture(space, row["arch"])
     assert contains(space, built)
-    assert space.costs["size"].values(space, [built])[0] <= 60
+    assert space.costs["size"].values(space, [built])[0] <= 54
     assert value(built) == pytest.approx(-found.fun, rel=0.02)

@@ -112,7 +112,7 @@ def choice_of_text(feature: Feature, text: str) -> object:
     >>> space = space_from_yaml("{name: t, stages: [{depth: 1, features: {op: [3, '3', null, [3, 5]]}}]}")
     >>> feature = space.stages[0].features[0]
     >>> [choice_of_text(feature, text) for text in ("3", '"3"', "null", "[3, 5]", "4")]
-    [3, '3', None, (3, 5), '4']
+    [3.0, '3', None, (3, 5), '4']
     """
     first = feature.present[0]
     if feature.uniform and isinstance(first, str):

@@ -168,9 +168,10 @@ def _read(space: Space, text: str) -> tuple[int, Limit | set[int]]:
 
 def _meant(feature: Feature, text: str, where: str) -> list[object]:
     """The choices that a text names: one, or all numbers within ``LOW..HIGH``."""
-    ends = [number_of_text(end) for end in text.split("..")] if feature.numbers is not None else []
-    if len(ends) == 2 and ends[0] is not None and ends[1] is not None:
-        inside = [c for c, v in zip(feature.choices, feature.numbers, strict=True) if ends[0] <= v <= ends[1]]
+    numbers = feature.numbers
+    ends = [number_of_text(end) for end in text.split("..")]
+    if numbers is not None and len(ends) == 2 and ends[0] is not None and ends[1] is not None:
+        inside = [c for c, v in zip(feature.choices, numbers, strict=True) if ends[0] <= v <= ends[1]]
         if not inside:
             raise SpaceError(f"{text} has no choice of {feature.name}", where=where, allowed=feature.allowed)
         return inside

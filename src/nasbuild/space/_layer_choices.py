@@ -59,7 +59,7 @@ def exists(stage: Stage, position: int, codes: np.ndarray) -> np.ndarray:
     return found
 
 
-def completions(stage: Stage, row: Sequence[int]) -> Iterator[tuple[int, ...]]:
+def completions(stage: Stage, row: Sequence[int] | np.ndarray) -> Iterator[tuple[int, ...]]:
     """All layers that agree with a row of codes (features,) where it is set, with the features that then exist.
 
     A feature that stops to exist becomes absent, one that begins to exist takes each of its choices, and
@@ -88,7 +88,7 @@ def completions(stage: Stage, row: Sequence[int]) -> Iterator[tuple[int, ...]]:
     return rest(0)
 
 
-def random_completion(stage: Stage, row: Sequence[int], rng: np.random.Generator) -> list[int]:
+def random_completion(stage: Stage, row: Sequence[int] | np.ndarray, rng: np.random.Generator) -> list[int]:
     """One of `completions`, with each undecided choice equally likely."""
     now = [int(code) for code in row]
     for position in topological(stage):

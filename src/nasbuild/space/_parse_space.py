@@ -243,7 +243,8 @@ def _range(given: Mapping[str, Any], where: str) -> Range:
         )
     if given.get("kind") not in (None, "numeric"):
         raise SpaceError(f"has a range and kind {given['kind']}", where=where, todo="remove kind")
-    return Range(*(int(end) if float(end).is_integer() else end for end in (low, high)), scale, step)
+    low, high = (int(end) if end.is_integer() else end for end in (low, high))
+    return Range(low, high, scale, step)
 
 
 def _choices(entry: object, where: str) -> tuple[Choice, ...]:

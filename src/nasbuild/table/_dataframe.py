@@ -255,7 +255,7 @@ def _values(column: _Column, feature: Feature | None, shortest: bool, source: st
     values = [float(v) if isinstance(v, Decimal) else v for v in values]
     if feature is not None and not feature.uniform and _all_texts(values):
         # A column of texts alone stands for choices of several types, as in CSV.
-        return [None if v is None else choice_of_text(feature, v) for v in values]
+        return [choice_of_text(feature, v) if isinstance(v, str) else None for v in values]
     if shortest:
         # 0.1 as a 32-bit number is 0.1000000015: its shortest text identifies the choice.
         return [None if v is None else float(str(np.float32(v))) for v in values]
