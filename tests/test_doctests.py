@@ -109,12 +109,12 @@ def methods_with_arguments(kind: type) -> Iterator[tuple[str, Any]]:
             yield name, getattr(kind, name)
 
 
-def undocumented(name: str, member: Any) -> list[str]:
+def undocumented(name: str, member: Any, found: list[doctest.DocTest]) -> list[str]:
     """What has no docstring or no example: the name itself, or methods as ``Class.method``.
 
     The example of a class may show its methods. A method may inherit docstring and example from a base class.
     """
-    shown = "".join(e.source for test in examples(name, member, {}) for e in test.examples)
+    shown = "".join(e.source for test in found for e in test.examples)
     missing = [] if inspect.getdoc(member) and shown else [name]
     if not inspect.isclass(member) or getattr(member, "_is_protocol", False):
         return missing
@@ -147,21 +147,17 @@ def test_what_lacks_an_example_is_named():
         def bare(self):
             """Needs no example, as it takes no argument."""
 
-    assert undocumented("Kind", Kind) == ["Kind.silent"]
-    assert undocumented("silent", Kind.silent) == ["silent"]
+    assert undocumented("Kind", Kind, examples("Kind", Kind, {})) == ["Kind.silent"]
+    assert undocumented("silent", Kind.silent, []) == ["silent"]
 
 
 @pytest.mark.parametrize(("room", "name", "member"), MEMBERS)
-def test_what_a_room_exports_has_examples(room: str, name: str, member: Any):
-    missing = {f"{room}.{one}" for one in undocumented(name, member)}
-    assert missing == {
-        one for one in WITHOUT_EXAMPLE if one == f"{room}.{name}" or one.startswith(f"{room}.{name}.")
-    }
-
-
-@pytest.mark.parametrize(("room", "name", "member"), MEMBERS)
-def test_the_examples_run(room: str, name: str, member: Any, tmp_path: Path):
-    for number, example in enumerate(examples(name, member, start_of(room))):
+def test_what_a_room_exports_has_examples_that_run(room: str, name: str, member: Any, tmp_path: Path):
+    found = examples(name, member, start_of(room))
+    missing = {f"{room}.{one}" for one in undocumented(name, member, found)}
+    own = f"{room}.{name}"
+    assert missing == {one for one in WITHOUT_EXAMPLE if one == own or one.startswith(f"{own}.")}
+    for number, example in enumerate(found):
         if example.name in NEEDS and find_spec(NEEDS[example.name]) is None:
             continue
         # Examples write files in the current folder.

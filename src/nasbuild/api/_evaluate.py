@@ -167,10 +167,10 @@ def optimize(
     --------
     >>> space = nb.load_space("digits-macro")
     >>> state = nb.optimize(
-    ...     space, "digits-macro", "acc", out="loop", budget=24, first=20, batch=4, recipe="ridge"
+    ...     space, "digits-macro", "acc", out="loop", budget=10, first=8, batch=2, recipe="ridge"
     ... )
     >>> len(state.evaluated.architectures), state.ended
-    (24, True)
+    (10, True)
     """
     # Without a budget, as many rounds as by default.
     most = rounds if rounds is not None or budget is not None else LoopSettings.rounds
