@@ -230,11 +230,12 @@ def draw_rows(fit: Fit, columns: list[Data], rows: list[Data], palette: Palette)
     scales = list[Scale]()
     for n, column in enumerate(columns):
         values = [v for row in rows for v in (row["values"][n]["predicted"], row["values"][n]["measured"])]
-        labels = [t.labels.values.tolist() for t in fit.targets if t.target.name == column["name"]]
+        labels = [t.labels.values for t in fit.targets if t.target.name == column["name"]]
+        labels += [fit.table.columns[column["name"]]] if column["name"] in fit.table.columns else []
         known = [v for v in values if v is not None]
         # Numbers of layers are counts.
         counts = column["exact"] and all(v == int(v) and abs(v) < _LARGE for v in known)
-        scale = Scale.of([*known, *(labels[0] if labels else [])], column["unit"])
+        scale = Scale.of([*known, *(labels[0].tolist() if labels else [])], column["unit"])
         scales.append(Scale(0, 0, column["unit"]) if counts else scale)
     return {
         "scales": scales,
