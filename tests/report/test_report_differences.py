@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from itertools import combinations
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nasbuild.report.data import _differences, _tied_modules
 from nasbuild.report.data._differences import changes, changes_text, stage_names
 from nasbuild.report.data._reference import centre_row, reference_of
 from nasbuild.report.data._tied_modules import shared_choices
@@ -156,3 +158,10 @@ def test_shared_choices_hold_for_all_modules_and_are_as_narrow_as_possible(data)
         else True
     )
     assert bool(named) != ("kernel" in free)
+
+
+@pytest.mark.parametrize("module", [_differences, _tied_modules])
+def test_examples_run(module):
+    done = doctest.testmod(module)
+    assert done.attempted > 0
+    assert done.failed == 0

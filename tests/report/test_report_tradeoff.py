@@ -15,7 +15,7 @@ from nasbuild.predictor import recipe
 from nasbuild.report.data._architecture_rows import ArchitectureRows, row_json
 from nasbuild.report.data._best_measured import best_measured_data
 from nasbuild.report.data._modules import modules_data, tied_modules_text
-from nasbuild.report.data._tradeoff import common_labels, nondominated, tradeoff_data
+from nasbuild.report.data._tradeoff import _doubts, common_labels, nondominated, tradeoff_data
 from nasbuild.score import fit, member_scores_at, predict
 from nasbuild.space import parse_architecture
 from nasbuild.table import load_builtin
@@ -112,6 +112,12 @@ def test_low_trust_is_said_beside_the_trade_off(digits):
     found = tradeoff_data(low, ArchitectureRows(low), 3)["health"]
     assert found["level"] == "warn"
     assert "redictions of loss are only a hint" in found["text"]
+
+
+@pytest.mark.parametrize(("flags", "level"), [([True, False, False], "note"), ([True, True, False], "warn")])
+def test_extrapolation_of_most_built_ones_is_a_warning(digits, flags, level):
+    found = _doubts(digits, [{"kind": "built", "extrapolates": one} for one in flags], 1)
+    assert [worst for worst, text in found if "beyond the table" in text] == [level]
 
 
 def test_modules_within_the_noise_are_those_that_members_do_not_order(fitted):

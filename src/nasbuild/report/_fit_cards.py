@@ -1,43 +1,35 @@
-"""Data and drawings of the cards of a fit in a space, per target and for the whole fit."""
+"""Data and drawings of the cards of one target of a fit in a space."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from nasbuild.report._card import Card, Data
-from nasbuild.report.data._architecture_rows import ArchitectureRows, row_json
-from nasbuild.report.data._best_measured import best_measured_data
+from nasbuild.report.data._architecture_rows import ArchitectureRows
 from nasbuild.report.data._built import built_data
 from nasbuild.report.data._exact_targets import known_text
-from nasbuild.report.data._explain import findings, head_data
-from nasbuild.report.data._failures import failures_data
+from nasbuild.report.data._explain import findings
 from nasbuild.report.data._features import effect_scale, features_data, stage_effects
-from nasbuild.report.data._fit_summary import space_data, table_data
+from nasbuild.report.data._fit_summary import table_data
 from nasbuild.report.data._labels import labels_data, scatter_data
 from nasbuild.report.data._modules import modules_data, tied_modules_text, ties_text, without_ties
 from nasbuild.report.data._next_steps import Place, shown_steps
 from nasbuild.report.data._number_format import Scale, correlation
 from nasbuild.report.data._recipe_kind import kind_of
-from nasbuild.report.data._tradeoff import tradeoff_data
 from nasbuild.report.data._trust import trust_data
+from nasbuild.report.draw._architecture_rows import draw_rows
 from nasbuild.report.draw._choice_colors import Palette
-from nasbuild.report.draw._front_plot import draw_tradeoff
 from nasbuild.report.draw._heat_table import MANY_STAGES, blocks_of_stages, heat, stage_map
 from nasbuild.report.draw._label_plots import built_plot, histogram, scatter
-from nasbuild.report.draw._module_chains import Chain, draw_architecture, draw_legend, draw_modules
+from nasbuild.report.draw._module_chains import Chain, draw_legend, draw_modules
 from nasbuild.report.draw._trust_plots import agreement_bars, effect_dots, effect_limit, effect_name
-from nasbuild.space import ABSENT, as_choice, parse_architecture
+from nasbuild.space import ABSENT, as_choice
 
 if TYPE_CHECKING:
-    from nasbuild.optimize import Evaluations
     from nasbuild.score import Fit, TargetFit
     from nasbuild.table import GraphTable, Table
-
-_LARGE = 1_000  # whole numbers below it are shown without decimals
-_STRIP = 330  # width at which the drawing of an architecture continues on the next line
 
 
 class TargetView:
@@ -225,34 +217,6 @@ class TargetView:
         }
 
 
-def draw_rows(fit: Fit, columns: list[Data], rows: list[Data], palette: Palette) -> Data:
-    """Returns the scale of each column, and the drawing and the JSON text of each row."""
-    scales = list[Scale]()
-    for n, column in enumerate(columns):
-        values = [v for row in rows for v in (row["values"][n]["predicted"], row["values"][n]["measured"])]
-        labels = [t.labels.values.tolist() for t in fit.targets if t.target.name == column["name"]]
-        known = [v for v in values if v is not None]
-        # Numbers of layers are counts.
-        counts = column["exact"] and all(v == int(v) and abs(v) < _LARGE for v in known)
-        scale = Scale.of([*known, *(labels[0] if labels else [])], column["unit"])
-        scales.append(Scale(0, 0, column["unit"]) if counts else scale)
-    return {
-        "scales": scales,
-        "strips": [
-            draw_architecture(
-                fit.space,
-                parse_architecture(fit.space, row["arch"]),
-                palette=palette,
-                alone=False,
-                width=_STRIP,
-                changed=row["changed"],
-            )
-            for row in rows
-        ],
-        "json": [json.dumps(row_json(columns, row), separators=(",", ":")) for row in rows],
-    }
-
-
 def draw_labels(data: Data, pair: Data | None, scale: Scale, name: str) -> Data:
     """Returns the histogram of labels, and a scatter plot if there is a pair of quantities."""
     return {
@@ -290,52 +254,3 @@ def _chain(features: list[str], row: Data, scale: Scale) -> Chain:
     module = tuple(tuple(as_choice(layer.get(name, ABSENT)) for name in features) for layer in row["module"])
     note = f"few labels: {', '.join(row['rarely_labelled'])}" if row["rarely_labelled"] else ""
     return Chain(module, scale.pair(row["score"], row["std"]), note)
-
-
-class FitView:
-    """Data and pictures of the whole fit."""
-
-    def __init__(self, fit: Fit, top: int, place: Place = None) -> None:
-        self.fit, self.top = fit, top
-        self.palette, self.rows = Palette(fit.space), ArchitectureRows(fit)
-        self.targets = [
-            TargetView(fit, one, n + 1, top, self.palette, self.rows, place)
-            for n, one in enumerate(fit.targets)
-        ]
-        for n, view in enumerate(self.targets):
-            view.before = self.targets[:n]
-
-    @cached_property
-    def table(self) -> Data:
-        return table_data(self.fit.table)
-
-    def tradeoff(self) -> Data:
-        return tradeoff_data(self.fit, self.rows, self.top)
-
-    def draw_tradeoff(self, data: Data) -> Data:
-        drawn = draw_rows(self.fit, data["columns"], data["rows"], self.palette)
-        return {"drawn": drawn, "plots": draw_tradeoff(data, drawn["scales"])}
-
-    def measured(self, evaluated: Evaluations) -> Data:
-        return best_measured_data(evaluated, self.rows, self.top)
-
-    def draw_measured(self, data: Data) -> Data:
-        return {"drawn": draw_rows(self.fit, data["columns"], data["rows"], self.palette)}
-
-    def summary(self) -> Data:
-        targets = [{"key": view.key, **head_data(view.target_fit), **view.verdict()} for view in self.targets]
-        space = space_data(self.fit.space)
-        return {
-            "space": space,
-            "rows": len(self.fit.table),
-            "failures": value_or_none(lambda: [one["text"] for one in failures_data(self.fit)]) or [],
-            "targets": targets,
-            "health": None,
-            "next": [],
-        }
-
-    def draw_summary(self, _: Data) -> Data:
-        return {"scales": [view.scale for view in self.targets]}
-
-    def draw_table(self, data: Data) -> Data:
-        return draw_table(self.fit.table, data)

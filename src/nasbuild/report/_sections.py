@@ -6,8 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from nasbuild.report._card import Card, Section
-from nasbuild.report._fit_cards import FitView
 from nasbuild.report._live_card import draw_live, live_data
+from nasbuild.report._whole_fit_cards import FitView
 from nasbuild.report.data._fit_summary import provenance_data, setting_text
 from nasbuild.report.data._glossary import glossary_data
 from nasbuild.report.data._next_steps import Place

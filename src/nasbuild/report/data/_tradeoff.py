@@ -140,9 +140,15 @@ def _doubts(fit: Fit, rows: list[dict[str, Any]], beyond: int) -> list[tuple[str
     ]
     if not beyond:
         found.append(("note", "no built architecture is predicted beyond the measured front"))
-    outside = sum(row["extrapolates"] for row in rows if row["kind"] != "measured")
+    flags = [row["extrapolates"] for row in rows if row["kind"] != "measured"]
+    outside = sum(flags)
     if outside:
-        found.append(("note", f"{outside} of the built architectures extrapolate beyond the table"))
+        found.append(
+            (
+                "warn" if 2 * outside > len(flags) else "note",
+                f"{outside} of the built architectures extrapolate{'s' * (outside == 1)} beyond the table",
+            )
+        )
     return found
 
 

@@ -122,7 +122,8 @@ def built_plot(data: dict[str, Any], labels: dict[str, Any], name: str, scale: S
             cx=x(r["prediction"]),
             cy=at,
             r=4,
-            class_="built",
+            class_="pick built",
+            data_row=n,
             title=f"{title}: {scale.pair(r['prediction'], r['std'])}",
         )
         if r["label"] is not None:
