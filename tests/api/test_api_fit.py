@@ -127,8 +127,10 @@ def test_any_table_with_its_space(table, tmp_path):
     nb.write_table(table, tmp_path / "archs.csv")
     one = nb.fit(tmp_path / "archs.csv", "loss", space=table.space, recipe="ridge", baselines=False)
     assert one["loss"].labels.values.tolist() == table.columns["loss"].tolist()
-    with pytest.raises(NasbuildError, match="needs its space"):
-        nb.fit(tmp_path / "archs.csv", "loss")
+    # Without its space, it is inferred.
+    inferred = nb.fit(tmp_path / "archs.csv", "loss", recipe="ridge", baselines=False)
+    assert inferred["loss"].labels.values.tolist() == table.columns["loss"].tolist()
+    assert [stage.depths for stage in inferred.space.stages] == [stage.depths for stage in table.space.stages]
 
 
 @pytest.mark.parametrize(

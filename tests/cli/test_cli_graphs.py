@@ -110,7 +110,7 @@ def test_from_networks_to_explanations(nasbuild, files, folder, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("fit", "--data", "metrics.csv", "--target", "+acc", "--out", "r"), "no space"),
+        (("fit", "--data", "metrics.csv", "--target", "+acc", "--out", "r"), "no column describes"),
         (
             (
                 "fit",

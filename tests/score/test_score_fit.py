@@ -24,6 +24,7 @@ from nasbuild.score import (
     predict,
     score_stages,
 )
+from nasbuild.score._pair_order import pair_order
 from nasbuild.space import encode, graph_schema, sample
 from strategies import relaxed, spaces
 
@@ -55,7 +56,10 @@ def test_a_fit_holds_the_results_of_its_parts(fitted):
         evidence = evidence_of(target_fit.scorer.held_out(), target_fit.labels.values)
         ties = [n_tied(target_fit.scorer, stage, sign) for stage in target_fit.stages]
         order = better_parts(target_fit.scorer.held_out(), target_fit.labels.values, sign)
-        assert target_fit.trust == measure_trust(target_fit.scorer, evidence, n_tied=ties, better_part=order)
+        pairs = pair_order(target_fit.scorer.held_out(), target_fit.labels.values)
+        assert target_fit.trust == measure_trust(
+            target_fit.scorer, evidence, n_tied=ties, better_part=order, pairs=pairs
+        )
         assert list(target_fit.features) == feature_scores(ensemble, graphs)
         for stage, other in zip(target_fit.stages, score_stages(target_fit.scorer), strict=True):
             assert stage.score.tobytes() == other.score.tobytes()

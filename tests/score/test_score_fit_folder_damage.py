@@ -246,7 +246,7 @@ TRUST_CHANGES = {
     "hops": lambda d: d["targets"][0]["trust"].update(hops=None),
     "unseen": lambda d: d["targets"][0]["trust"].update(unseen=[[1]]),
     "features": lambda d: d["targets"][0].update(features={}),
-    "choice": lambda d: d["targets"][0]["features"][0].update(choice=[1]),
+    "choice": lambda d: d["targets"][0]["features"][0].update(choice={"a": 1}),
     "text score": lambda d: d["targets"][0]["features"][0].update(score="much"),
     "feature surplus": lambda d: d["targets"][0]["features"][0].update(magic=1),
 }
