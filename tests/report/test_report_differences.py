@@ -12,10 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nasbuild.report.data import _differences, _tied_modules
-from nasbuild.report.data._differences import changes, changes_text, stage_names
+from nasbuild.report.data._differences import changes, changes_text, module_text, stage_names
 from nasbuild.report.data._reference import centre_row, reference_of
 from nasbuild.report.data._tied_modules import shared_choices
-from nasbuild.space import Architecture, enumerate_modules, sample, space_from_dict
+from nasbuild.space import (
+    Architecture,
+    enumerate_modules,
+    parse_architecture,
+    sample,
+    space_from_dict,
+    space_from_yaml,
+)
 from nasbuild.table import Table
 
 SPACE = space_from_dict(
@@ -165,3 +172,15 @@ def test_examples_run(module):
     done = doctest.testmod(module)
     assert done.attempted > 0
     assert done.failed == 0
+
+
+def test_a_feature_that_stops_to_exist_is_not_a_change_of_its_own():
+    space = space_from_yaml(
+        "{name: s, stages: [{depth: 1, features: {op: [conv, attn], kernel: {choices: [3, 5], when: {op: conv}}}}]}"
+    )
+    conv = parse_architecture(space, {"stages": [[{"op": "conv", "kernel": 3}]]})
+    attn = parse_architecture(space, {"stages": [[{"op": "attn"}]]})
+    assert changes_text(space, changes(space, conv, attn), attn) == "stage 1: op attn"
+    assert changes_text(space, changes(space, attn, conv), conv) == "stage 1: op conv, kernel 3"
+    assert module_text(space, 0, attn.modules[0]) == "op attn"
+    assert shared_choices(space.stages[0], [attn.modules[0]]) == (["op attn"], [])

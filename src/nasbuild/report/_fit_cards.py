@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nasbuild.report._card import Card, Data
 from nasbuild.report.data._architecture_rows import ArchitectureRows
@@ -29,6 +29,7 @@ from nasbuild.space import ABSENT, as_choice
 
 if TYPE_CHECKING:
     from nasbuild.score import Fit, TargetFit
+    from nasbuild.space import Module
     from nasbuild.table import GraphTable, Table
 
 
@@ -251,6 +252,7 @@ def value_or_none(source: Callable[[], Any]) -> Any:
 
 
 def _chain(features: list[str], row: Data, scale: Scale) -> Chain:
-    module = tuple(tuple(as_choice(layer.get(name, ABSENT)) for name in features) for layer in row["module"])
+    layers = (tuple(as_choice(layer.get(name, ABSENT)) for name in features) for layer in row["module"])
+    module = cast("Module", tuple(layers))
     note = f"few labels: {', '.join(row['rarely_labelled'])}" if row["rarely_labelled"] else ""
     return Chain(module, scale.pair(row["score"], row["std"]), note)

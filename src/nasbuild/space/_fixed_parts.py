@@ -171,7 +171,9 @@ def _meant(feature: Feature, text: str, where: str) -> list[object]:
     numbers = feature.numbers
     ends = [number_of_text(end) for end in text.split("..")]
     if numbers is not None and len(ends) == 2 and ends[0] is not None and ends[1] is not None:
-        inside = [c for c, v in zip(feature.choices, numbers, strict=True) if ends[0] <= v <= ends[1]]
+        inside: list[object] = [
+            c for c, v in zip(feature.choices, numbers, strict=True) if ends[0] <= v <= ends[1]
+        ]
         if not inside:
             raise SpaceError(f"{text} has no choice of {feature.name}", where=where, allowed=feature.allowed)
         return inside

@@ -33,9 +33,10 @@ def log_numbers(feature: Feature) -> np.ndarray | None:
     """Choices as standardised logarithms where all are above 0, else as `plain_numbers`."""
     plain = plain_numbers(feature)
     values = np.array(feature.present, dtype=float) if plain is not None else np.zeros(1)
-    if plain is None or feature.range is not None or not (values > 0).all():
+    numbers = feature.numbers
+    if plain is None or numbers is None or feature.range is not None or not (values > 0).all():
         return plain
-    return _standardised(np.log(feature.numbers))
+    return _standardised(np.log(numbers))
 
 
 def curve(feature: Feature, bumps: int = _BUMPS) -> np.ndarray | None:

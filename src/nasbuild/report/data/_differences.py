@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nasbuild.report.data._number_format import plural
 from nasbuild.report.draw._choice_colors import choice_text
-from nasbuild.space import Architecture, Choice, Module, Space, choice_key
+from nasbuild.space import ABSENT, Architecture, Choice, Module, Space, choice_key
 
 _NUMBERED = re.compile(r"(.*[^\W\d_])[ _.\-]?(\d+)")
 _RANGE = 3  # consecutive numbers from which on they are written as a range
@@ -25,7 +25,8 @@ class StageChange:
     depth
         The new number of layers; None if it is the same. The first layers of the reference stay.
     layers
-        (layer from 0, feature, choice) wherever a choice differs, and for every choice of an added layer.
+        (layer from 0, feature, choice) wherever a choice differs, and for every choice of an added layer. Features that
+        stop to exist are left out, as the choice that ends them is there.
     """
 
     stage: int
@@ -48,7 +49,7 @@ def changes(space: Space, reference: Architecture, architecture: Architecture) -
             (n, name, choice)
             for n, layer in enumerate(new)
             for i, (name, choice) in enumerate(zip(names, layer, strict=True))
-            if n >= len(old) or choice_key(old[n][i]) != choice_key(choice)
+            if choice is not ABSENT and (n >= len(old) or choice_key(old[n][i]) != choice_key(choice))
         )
         if layers or len(old) != len(new):
             found.append(StageChange(u, len(new) if len(new) != len(old) else None, layers))
@@ -83,6 +84,7 @@ def module_text(space: Space, stage: int, module: Module) -> str:
         (n, name, choice)
         for n, layer in enumerate(module)
         for name, choice in zip(features, layer, strict=True)
+        if choice is not ABSENT
     )
     depth = len(module) if len(definition.depths) > 1 else None
     return _stage_text(StageChange(stage, depth, layers), features, module)

@@ -9,7 +9,7 @@ from nasbuild.report.data._health import health
 from nasbuild.report.data._number_format import Scale, correlation, plural
 from nasbuild.report.data._recipe_kind import kind_of
 from nasbuild.report.draw._choice_colors import choice_text
-from nasbuild.space import choice_key, features_by_name, graph_schema
+from nasbuild.space import ABSENT, choice_key, features_by_name, graph_schema
 
 if TYPE_CHECKING:
     from nasbuild.score import ChoiceScore, Fit, TargetFit
@@ -129,7 +129,7 @@ class RarelyLabelled:
             f"{feature.name} {choice_text(choice)}"
             for layer in module
             for feature, choice in zip(self._stages[stage].features, layer, strict=True)
-            if (stage, feature.name, *_key(choice)) in self._choices
+            if choice is not ABSENT and (stage, feature.name, *_key(choice)) in self._choices
         )
         depth = [plural(len(module), "layer")] if (stage, len(module)) in self._depths else []
         return [*depth, *found]

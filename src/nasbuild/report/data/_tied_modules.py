@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nasbuild.report.data._number_format import count
 from nasbuild.report.draw._choice_colors import choice_text
-from nasbuild.space import Module, Stage, choice_key
+from nasbuild.space import ABSENT, Module, Stage, choice_key
 
 if TYPE_CHECKING:
     from nasbuild.score import Fit, StageScores, TargetFit
@@ -45,11 +45,11 @@ def shared_choices(stage: Stage, modules: Sequence[Module]) -> tuple[list[str], 
         else:
             free.append("depth")
     for i, feature in enumerate(stage.features):
-        taken = {choice_key(layer[i]) for module in modules for layer in module}
-        if len(feature.choices) < 2:
+        taken = {choice_key(layer[i]) for module in modules for layer in module if layer[i] is not ABSENT}
+        if len(feature.present) < 2 or not taken:
             continue
-        if len(taken) < len(feature.choices):
-            texts = [choice_text(c) for c in feature.choices if choice_key(c) in taken]
+        if len(taken) < len(feature.present):
+            texts = [choice_text(c) for c in feature.present if choice_key(c) in taken]
             common.append(f"{feature.name} {_or(texts)}")
         else:
             free.append(feature.name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from typing import cast
 
 from nasbuild.errors import NasbuildError
 from nasbuild.space import Architecture, Feature, Metric, Module, Space, Stage
@@ -124,7 +125,7 @@ def plan_of(space: Space, architecture: Architecture) -> Plan:
         raise NasbuildError(f"can't build networks of space {space.name!r}", allowed=NAME)
     plans: list[StagePlan] = []
     for module in architecture:
-        width = int(module[0][1]) if len(module[0]) > 1 else plans[-1].width
+        width = int(cast(int, module[0][1])) if len(module[0]) > 1 else plans[-1].width
         plans.append(_plan(module, width))
     return tuple(plans)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, cast
 
 from nasbuild.errors import NasbuildError
 from nasbuild.space import Architecture, Space
@@ -225,7 +225,7 @@ def layers_of(space: Space, architecture: Architecture) -> Layers:
                 allowed="expand, kernel",
             )
         e, k = names.index("expand"), names.index("kernel")
-        found.append(tuple((int(layer[e]), int(layer[k])) for layer in module))
+        found.append(tuple((int(cast(int, layer[e])), int(cast(int, layer[k]))) for layer in module))
     return tuple(found)
 
 
