@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# What is measured by `make bench`.
+BENCH ?= --quick
 export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
@@ -19,7 +21,7 @@ live: $(VENV)/.installed ## the closed loop against random search, trained for r
 
 bench: $(VENV)/.installed-bench ## every method on small tables (two minutes)
 	mkdir -p bench
-	$(BIN)/nasbuild bench scores --quick --out bench/scores.json
+	$(BIN)/nasbuild bench scores $(BENCH) --out bench/scores.json
 
 test: $(VENV)/.installed-dev ## all tests (8 to 10 minutes on 2 cores)
 	$(BIN)/python -m pytest -n 2 --dist loadscope
