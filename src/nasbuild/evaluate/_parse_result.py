@@ -26,6 +26,7 @@ def parse_result(returned: object, metrics: Mapping[str, Metric], seconds: float
 
     Examples
     --------
+    >>> from nasbuild.evaluate import parse_result
     >>> parse_result({"acc": 93.1}, {}).metrics
     {'acc': 93.1}
     >>> parse_result(0.93, {}).reason
@@ -56,7 +57,14 @@ def parse_result(returned: object, metrics: Mapping[str, Metric], seconds: float
 
 
 def failed_result(error: BaseException, seconds: float | None = None) -> Result:
-    """Result of an evaluation that raised an exception, of any kind."""
+    """Result of an evaluation that raised an exception, of any kind.
+
+    Examples
+    --------
+    >>> from nasbuild.evaluate import failed_result
+    >>> failed_result(ValueError("no memory")).reason
+    'ValueError: no memory'
+    """
     if isinstance(error, NasbuildError):
         return Result(None, truncate(str(error)), seconds)
     name = type(error).__name__

@@ -35,6 +35,16 @@ def plan_round(
     ------
     Infeasible
         If nothing is within bounds that are known exactly.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import Learnt, plan_round
+    >>> plan = plan_round(space, goal, 3, Learnt(), [first], seed=0)
+    >>> [candidate.origin for candidate in plan.candidates]
+    ['random', 'random', 'random']
+    >>> plan = plan_round(space, goal, 3, Learnt(state.fit), state.evaluated.architectures, seed=0)
+    >>> plan.predicted.shape
+    (3, 1)
     """
     fitted, failures = learnt.fit, learnt.failures
     names = [target.name for target in goal.targets]

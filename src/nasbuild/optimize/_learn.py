@@ -29,6 +29,12 @@ class Learnt:
         Model of where evaluations fail; None if none failed, or failures look random.
     note
         Why there is no fit; empty otherwise, and before the first evaluations.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import Learnt
+    >>> Learnt().fit is None, Learnt().failures is None  # before the first evaluations
+    (True, True)
     """
 
     fit: Fit | None = None
@@ -53,6 +59,16 @@ def learn(
     known
         Metrics of evaluated architectures with the declared costs of the goal (`with_costs`), in the order of
         their evaluation; empty for a failed one.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import learn
+    >>> found = state.evaluated
+    >>> rows = zip(found.values[:, 0], found.bounded["macs"], strict=True)
+    >>> known = {a: {"acc": acc, "macs": macs} for a, (acc, macs) in zip(found.architectures, rows, strict=True)}
+    >>> learnt = learn(space, goal, known, recipe=recipe("ridge"), seed=0)
+    >>> learnt.fit["acc"].trust.labels, learnt.failures is None, learnt.note
+    (28, True, '')
     """
     if not known:
         return Learnt()
@@ -67,7 +83,21 @@ def learn(
 def with_costs(
     goal: Goal, space: Space, measured: Mapping[Architecture, Metrics]
 ) -> dict[Architecture, Metrics]:
-    """Adds the declared costs of the goal to measured metrics."""
+    """Adds the declared costs of the goal to measured metrics.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import with_costs
+    >>> from nasbuild.space import Architecture, space_from_yaml
+    >>> small = space_from_yaml(
+    ...     "{name: small, stages: [{depth: [1, 2], features: {kernel: [3, 5]}}],"
+    ...     " metrics: {acc: {direction: maximize}}, costs: {macs: {sum: [{product: 2 * kernel^2}]}}}"
+    ... )
+    >>> cheap = parse_goal(small, ["acc"], ["macs <= 40"], small.metrics)
+    >>> one = Architecture((((3,), (5,)),))
+    >>> with_costs(cheap, small, {one: {"acc": 0.9}})[one]
+    {'macs': 68.0, 'acc': 0.9}
+    """
     exact = goal.exact(space, list(measured))
     return {
         a: {**{name: float(exact[name][i]) for name in sorted(goal.costs)}, **metrics}

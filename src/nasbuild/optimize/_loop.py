@@ -48,6 +48,13 @@ class LoopState:
         Result of the race at the end; None before it and without one.
     failures
         Model of where evaluations fail; None if none failed, or failures look random.
+
+    Examples
+    --------
+    >>> state.total, state.ended, state.exhausted
+    (32, True, False)
+    >>> bool(state.evaluated.inside[state.best].all())
+    True
     """
 
     evaluated: Evaluations

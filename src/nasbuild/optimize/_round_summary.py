@@ -254,7 +254,17 @@ def gather_rounds(
     metrics: Mapping[Architecture, Mapping[str, float | None]],
     space: Space,
 ) -> Evaluations:
-    """Collects the evaluations of rounds; candidates without an entry in ``metrics`` are still open."""
+    """Collects the evaluations of rounds; candidates without an entry in ``metrics`` are still open.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import Learnt, gather_rounds, plan_round
+    >>> plan = plan_round(space, goal, 3, Learnt(), [], seed=0)
+    >>> one = plan.candidates[0].architecture
+    >>> found = gather_rounds(goal, [plan], {one: {"acc": 97.0, "macs": 150_000}}, space)
+    >>> found.values.tolist(), found.inside.tolist()
+    ([[97.0]], [True])
+    """
     rows = [
         (asked, n, r.predicted[i], r.std[i], np.nan if r.failing is None else r.failing[i])
         for n, r in enumerate(rounds)
@@ -287,7 +297,18 @@ def gather_rounds(
 
 
 def best_rows(found: Evaluations, top: int = TOP) -> np.ndarray:
-    """Positions of results within the bounds: the best ones for a single target, best first; else the front."""
+    """Positions of results within the bounds: the best ones for a single target, best first; else the front.
+
+    Examples
+    --------
+    >>> from nasbuild.optimize import best_rows
+    >>> best = best_rows(state.evaluated, top=3)
+    >>> best.shape, bool(state.evaluated.inside[best].all())
+    ((3,), True)
+    >>> values = state.evaluated.values[best, 0].tolist()
+    >>> values == sorted(values, reverse=True)
+    True
+    """
     known = np.flatnonzero(found.inside)
     losses = found.goal.losses(found.values[known])
     if losses.shape[1] == 1:

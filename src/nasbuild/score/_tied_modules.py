@@ -28,7 +28,15 @@ def n_tied(scorer: Scorer, scores: StageScores, sign: int) -> int:
 
 
 def tied_ranks(scorer: Scorer, scores: StageScores, sign: int) -> np.ndarray:
-    """Positions of the best module and of those tied with it (`n_tied`), best first, (tied + 1,) int64."""
+    """Positions of the best module and of those tied with it (`n_tied`), best first, (tied + 1,) int64.
+
+    Examples
+    --------
+    >>> from nasbuild.score import tied_ranks
+    >>> ranks = tied_ranks(scorer, acc.stages[0], sign=1)
+    >>> int(ranks[0]), len(ranks) == acc.trust.n_tied[0] + 1
+    (0, True)
+    """
     ranks = best_modules(scorer, scores, sign, COMPARED)
     if len(ranks) < 2:
         return ranks[:1]

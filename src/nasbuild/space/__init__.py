@@ -45,7 +45,7 @@ from nasbuild.space._declared_costs_file import costs_to_dict, read_costs
 from nasbuild.space._design_levels import pair_coverage
 from nasbuild.space._distinct_modules import StageModules, group_codes, group_modules, group_stages
 from nasbuild.space._fixed_parts import allowed_modules, fix_parts
-from nasbuild.space._layer_choices import UNSET, completions, consistent, exists
+from nasbuild.space._layer_choices import UNSET, completions
 from nasbuild.space._merge_stages import merge_architecture, merge_stages
 from nasbuild.space._module_graph import (
     Graphs,
@@ -131,7 +131,6 @@ __all__ = [
     "choice_of_text",
     "choice_text",
     "completions",
-    "consistent",
     "contains",
     "costs_to_dict",
     "count_architectures",
@@ -143,7 +142,6 @@ __all__ = [
     "encode_parts",
     "enumerate_architectures",
     "enumerate_modules",
-    "exists",
     "features_by_name",
     "fix_parts",
     "format_count",

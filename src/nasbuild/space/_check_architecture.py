@@ -242,7 +242,14 @@ def _among(feature: Feature, choice: object, choices: Sequence[object]) -> bool:
 
 
 def nearest(name: object, names: Iterable[str]) -> str | None:
-    """What to do about an unknown name: take the most similar one, if there is one."""
+    """What to do about an unknown name: take the most similar one, if there is one.
+
+    Examples
+    --------
+    >>> from nasbuild.space import nearest
+    >>> nearest("kernal", ["kernel", "op"]), nearest("width", ["kernel", "op"])
+    ('did you mean kernel?', None)
+    """
     found = get_close_matches(str(name)[:_LONGEST_SHOWN], list(names), n=1)
     return f"did you mean {found[0]}?" if found else None
 

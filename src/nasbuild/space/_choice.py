@@ -22,7 +22,14 @@ _NULL = ("null", "none", "~")
 
 
 class Absent(Enum):
-    """The type of `ABSENT`; an enumeration, so that copies in other processes are the same object."""
+    """The type of `ABSENT`; an enumeration, so that copies in other processes are the same object.
+
+    Examples
+    --------
+    >>> from nasbuild.space import ABSENT, Absent
+    >>> ABSENT, isinstance(ABSENT, Absent)
+    (absent, True)
+    """
 
     ABSENT = "absent"
 
@@ -54,7 +61,14 @@ def choice_key(choice: object) -> tuple[Any, ...]:
 
 
 def as_choice(value: object) -> object:
-    """A value as a choice would be: NumPy's scalars as Python's, lists and arrays as tuples."""
+    """A value as a choice would be: NumPy's scalars as Python's, lists and arrays as tuples.
+
+    Examples
+    --------
+    >>> from nasbuild.space import as_choice
+    >>> as_choice(np.int64(3)), as_choice(np.array([3, 5]))
+    (3, (3, 5))
+    """
     if isinstance(value, (np.bool_, np.integer, np.floating)):
         return value.item()
     if isinstance(value, np.ndarray):
@@ -70,7 +84,14 @@ def is_plain(value: object) -> bool:
 
 
 def plain_choice(choice: Any) -> Any:
-    """A choice as plain data: a tuple as a list."""
+    """A choice as plain data: a tuple as a list.
+
+    Examples
+    --------
+    >>> from nasbuild.space import plain_choice
+    >>> plain_choice((3, (5, 7))), plain_choice("conv")
+    ([3, [5, 7]], 'conv')
+    """
     return [plain_choice(part) for part in choice] if isinstance(choice, tuple | list) else choice
 
 
@@ -95,6 +116,16 @@ def choice_text(feature: Feature, choice: object) -> str:
     """The text of a choice in a cell of a table; `choice_of_text` reads it.
 
     Among choices of several types, texts that could be another value stand in quotes, as in JSON.
+
+    Examples
+    --------
+    >>> from nasbuild.space import choice_text
+    >>> kernel, op = second.features
+    >>> choice_text(kernel, 5), choice_text(op, "conv")
+    ('5', 'conv')
+    >>> mixed = space_from_yaml("{name: t, stages: [{depth: 1, features: {op: [3, '3', [3, 5]]}}]}").stages[0]
+    >>> [choice_text(mixed.features[0], choice) for choice in (3, "3", (3, 5))]
+    ['3', '"3"', '[3, 5]']
     """
     if isinstance(choice, bool):
         return "true" if choice else "false"
@@ -162,7 +193,14 @@ def _json(text: str) -> Any:
 
 
 def number_of_text(text: str) -> float | None:
-    """The number that a text is, as spreadsheets and other programs write it; None for anything else."""
+    """The number that a text is, as spreadsheets and other programs write it; None for anything else.
+
+    Examples
+    --------
+    >>> from nasbuild.space import number_of_text
+    >>> number_of_text("2e3"), number_of_text("3x3"), number_of_text("nan")
+    (2000.0, None, None)
+    """
     return float(text) if _NUMBER.fullmatch(text) else None
 
 

@@ -40,6 +40,12 @@ class StageSource:
         Column of the number of layers; None if it is fixed, or the number of layers that are filled.
     features
         Columns of each feature: one for each layer, or a single one for all layers.
+
+    Examples
+    --------
+    >>> from nasbuild.space import StageSource
+    >>> StageSource("d1", {"kernel": ("k1_1", "k1_2")}).features["kernel"]
+    ('k1_1', 'k1_2')
     """
 
     depth: str | None = None
@@ -68,6 +74,14 @@ class Columns:
         Texts that mean missing, besides the usual ones.
     literals
         Columns whose texts are nested data, each ``python`` or ``json``.
+
+    Examples
+    --------
+    >>> from nasbuild.space import Columns, StageSource
+    >>> stages = {"s1": StageSource("d1", {"kernel": ("k1_1", "k1_2")})}
+    >>> columns = Columns(stages, metrics={"acc": "top1"}, ignore=("note*",))
+    >>> columns.of_architecture(), columns.ignores("note_2"), columns.ignores("top1")
+    (['d1', 'k1_1', 'k1_2'], True, False)
     """
 
     stages: Mapping[str, StageSource]

@@ -64,6 +64,16 @@ def completions(stage: Stage, row: Sequence[int] | np.ndarray) -> Iterator[tuple
 
     A feature that stops to exist becomes absent, one that begins to exist takes each of its choices, and
     so does one that is `UNSET`.
+
+    Examples
+    --------
+    >>> from nasbuild.space import UNSET, completions
+    >>> conditional = space_from_yaml(
+    ...     "{name: t, stages: [{depth: 1, features: {op: [conv, skip],"
+    ...     " kernel: {choices: [3, 5], when: {op: conv}}}}]}"
+    ... ).stages[0]
+    >>> [conditional.decode([row]) for row in completions(conditional, (UNSET, UNSET))]
+    [(('conv', 3),), (('conv', 5),), (('skip', absent),)]
     """
     order = topological(stage)
     now = [int(code) for code in row]

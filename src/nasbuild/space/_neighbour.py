@@ -160,6 +160,13 @@ def edited(stage: Stage, code: np.ndarray, place: int, position: int, index: int
     """A module with another choice at a layer, or at all if it is shared, and its completions.
 
     Features that begin to exist in several layers take the same choice in all of them.
+
+    Examples
+    --------
+    >>> from nasbuild.space import edited
+    >>> module = second.encode(architecture.modules[1])  # (depth 1, 2 features)
+    >>> [second.decode(code) for code in edited(second, module, place=0, position=1, index=0)]
+    [((5, 'conv'),)]
     """
     shared = stage.features[position].name in stage.shared
     rows = code.copy()

@@ -48,7 +48,14 @@ class Range:
         return self.step is not None and float(self.step).is_integer() and float(self.low).is_integer()
 
     def value(self, number: float) -> float | int | None:
-        """The value that a number means, with rounding of a step undone; None if it is outside."""
+        """The value that a number means, with rounding of a step undone; None if it is outside.
+
+        Examples
+        --------
+        >>> from nasbuild.space import Range
+        >>> Range(0, 1, step=0.1).value(0.1 + 0.2), Range(0, 1, step=0.1).value(0.25), Range(0, 1).value(2)
+        (0.3, None, None)
+        """
         if not self.low <= number <= self.high:
             return None
         if self.step is not None:
@@ -59,13 +66,28 @@ class Range:
         return float(number)
 
     def scaled(self, numbers: np.ndarray) -> np.ndarray:
-        """Numbers on the scale, from 0 at ``low`` to 1 at ``high``."""
+        """Numbers on the scale, from 0 at ``low`` to 1 at ``high``.
+
+        Examples
+        --------
+        >>> from nasbuild.space import Range
+        >>> Range(1e-3, 1e-1, "log").scaled(np.array([0.001, 0.01])).tolist()
+        [0.0, 0.5]
+        """
         if self.scale == "log":
             return np.log(numbers / self.low) / math.log(self.high / self.low)
         return (numbers - self.low) / (self.high - self.low)
 
     def nearest(self, number: float) -> int:
-        """Position of the value of the grid that is nearest on the scale."""
+        """Position of the value of the grid that is nearest on the scale.
+
+        Examples
+        --------
+        >>> from nasbuild.space import Range
+        >>> rates = Range(1e-3, 1e-1, "log")
+        >>> rates.grid[rates.nearest(0.0203)]
+        0.02
+        """
         place = self.scaled(np.array([number], dtype=np.float64))[0]
         after = int(np.searchsorted(self._places, place))
         around = [n for n in (after - 1, after) if 0 <= n < len(self._places)]

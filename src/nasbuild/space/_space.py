@@ -120,6 +120,11 @@ class Feature:
         """The declared choice that a value means: 3 for 3.0. Of a range, the value itself.
 
         `index` must have found the value.
+
+        Examples
+        --------
+        >>> first.features[0].declared(5.0)
+        5
         """
         if self.range is not None and (number := self._in_range(value)) is not None:
             return number

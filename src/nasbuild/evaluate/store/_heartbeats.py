@@ -14,7 +14,16 @@ if TYPE_CHECKING:
 
 
 class Heartbeats:
-    """Renews the leases of a store's claims four times per lease, in a thread, until it is stopped."""
+    """Renews the leases of a store's claims four times per lease, in a thread, until it is stopped.
+
+    Examples
+    --------
+    >>> from nasbuild.evaluate import Heartbeats
+    >>> store = Store("beats.db", space, "my-evaluator")
+    >>> with Heartbeats(store):
+    ...     claimed = store.claim([first])  # stays claimed while the block runs
+    >>> store.close()
+    """
 
     def __init__(self, store: Store) -> None:
         self._stopped = threading.Event()

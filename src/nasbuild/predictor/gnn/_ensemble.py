@@ -109,6 +109,12 @@ class Ensemble:
         ----------
         graphs
             Those that the ensemble was fitted to, in their order.
+
+        Examples
+        --------
+        >>> each = ensemble.held_out(graphs)
+        >>> [values.shape for values in each]
+        [(21,), (20,)]
         """
         with one_thread():
             return [

@@ -15,7 +15,14 @@ _CELLS = 9  # modules of a stage that are shown, from the best to the worst
 
 
 def importance_data(fit: Fit, target_fit: TargetFit) -> list[dict[str, Any]]:
-    """Range of the effects of each feature's choices, largest first, with the best choice."""
+    """Range of the effects of each feature's choices, largest first, with the best choice.
+
+    Examples
+    --------
+    >>> from nasbuild.report import importance_data
+    >>> [(row["feature"], row["best"]) for row in importance_data(fit, fit["acc"])]
+    [('op', 'mb_e6_k5')]
+    """
     return [
         {"feature": f["feature"], "range": f["range"], "best": f["choices"][0]["choice"]}
         for f in features_data(fit, target_fit)["features"]
@@ -24,7 +31,15 @@ def importance_data(fit: Fit, target_fit: TargetFit) -> list[dict[str, Any]]:
 
 
 def effects_data(fit: Fit, target_fit: TargetFit) -> dict[str, Any]:
-    """Effects of choices by stage, as `stage_effects`."""
+    """Effects of choices by stage, as `stage_effects`.
+
+    Examples
+    --------
+    >>> from nasbuild.report import effects_data
+    >>> effects = effects_data(fit, fit["acc"])
+    >>> effects["stages"], [feature["feature"] for feature in effects["features"]]
+    (['stage1', 'stage2', 'stage3'], ['op'])
+    """
     return stage_effects(features_data(fit, target_fit)["features"])
 
 
@@ -32,6 +47,15 @@ def module_quantiles(target_fit: TargetFit, cells: int = _CELLS) -> list[dict[st
     """Module scores of each stage from the best to the worst, at evenly spaced ranks, less their median.
 
     ``score`` is in the target's unit; ``rank`` counts from 0.
+
+    Examples
+    --------
+    >>> from nasbuild.report import module_quantiles
+    >>> stages = module_quantiles(fit["acc"], cells=3)
+    >>> [cell["rank"] for cell in stages[0]["cells"]]
+    [0, 6, 11]
+    >>> stages[0]["cells"][0]["module"]
+    (('mb_e6_k5',), ('mb_e6_k5',))
     """
     space, found = target_fit.scorer.space, []
     for scores in target_fit.stages:
@@ -57,7 +81,16 @@ def module_quantiles(target_fit: TargetFit, cells: int = _CELLS) -> list[dict[st
 
 
 def front_data(fit: Fit, one: TargetFit, other: TargetFit) -> dict[str, Any]:
-    """Labels of two targets of the rows that have both, and which of these no other row dominates."""
+    """Labels of two targets of the rows that have both, and which of these no other row dominates.
+
+    Examples
+    --------
+    >>> from nasbuild.report import front_data
+    >>> two = score.fit(table, ["acc", "macs"], recipe=recipe("ridge"), baselines=False)
+    >>> data = front_data(two, two["acc"], two["macs"])
+    >>> data["targets"], data["signs"], data["values"].shape, int(data["front"].sum())
+    (['acc', 'macs'], [1, -1], (41, 2), 8)
+    """
     import moocore
 
     rows, at_one, at_other = np.intersect1d(one.labels.rows, other.labels.rows, return_indices=True)

@@ -22,7 +22,15 @@ _MOST_WRITTEN = 6  # stages whose scores are written into their cells
 
 
 def draw_module_heat(stages: Sequence[dict[str, Any]], sign: int, scale: Scale) -> str:
-    """Draws `module_quantiles`: a row for each stage, from its best modules to its worst, blue for better."""
+    """Draws `module_quantiles`: a row for each stage, from its best modules to its worst, blue for better.
+
+    Examples
+    --------
+    >>> from nasbuild.report import Scale, draw_module_heat, module_quantiles
+    >>> picture = draw_module_heat(module_quantiles(fit["acc"]), 1, Scale(0, 2))
+    >>> picture.startswith("<svg"), "stage3" in picture
+    (True, True)
+    """
     shown = stages[:_MOST_STAGES]
     largest = max((abs(c["score"]) for stage in stages for c in stage["cells"]), default=0.0) or 1.0
     wide, tall = 44.0, 17
@@ -55,7 +63,15 @@ def draw_module_heat(stages: Sequence[dict[str, Any]], sign: int, scale: Scale) 
 
 
 def draw_importance(features: Sequence[dict[str, Any]], scale: Scale) -> str:
-    """Draws `importance_data`: a bar for the range of each feature's effects, with its best choice."""
+    """Draws `importance_data`: a bar for the range of each feature's effects, with its best choice.
+
+    Examples
+    --------
+    >>> from nasbuild.report import Scale, draw_importance, importance_data
+    >>> picture = draw_importance(importance_data(fit, fit["acc"]), Scale(0, 2))
+    >>> picture.startswith("<svg"), "best: mb_e6_k5" in picture
+    (True, True)
+    """
     shown, step = features[:_MOST_FEATURES], 18
     width, largest = 420, max((f["range"] for f in features), default=0.0) or 1.0
     svg = Svg(width, step * len(shown) + 4, "Range of the effects of each feature")
@@ -78,7 +94,16 @@ def _write(svg: Svg, texts: Sequence[tuple[float, float, str]], style: str) -> N
 
 
 def draw_front(data: dict[str, Any]) -> str:
-    """Draws `front_data`: labelled architectures over two targets, those of the front joined."""
+    """Draws `front_data`: labelled architectures over two targets, those of the front joined.
+
+    Examples
+    --------
+    >>> from nasbuild.report import draw_front, front_data
+    >>> two = score.fit(table, ["acc", "macs"], recipe=recipe("ridge"), baselines=False)
+    >>> data = front_data(two, two["acc"], two["macs"])
+    >>> "Front of acc and macs: 8 of 41 rows" in draw_front(data)
+    True
+    """
     values, front = data["values"], data["front"]
     if len(values) > _MOST_POINTS:
         kept = np.union1d(np.flatnonzero(front), np.linspace(0, len(values) - 1, _MOST_POINTS).astype(int))

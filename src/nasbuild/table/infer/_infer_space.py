@@ -37,6 +37,15 @@ class Guess:
         Where several readings are possible, with the one taken.
     source
         Name of the table.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from nasbuild.table import guess_space
+    >>> frame = pl.DataFrame({"op1": ["a", "b", "b"], "op2": ["a", "a", "b"], "acc": [71.2, 73.0, 72.5]})
+    >>> guess = guess_space(frame)
+    >>> guess.rows, len(guess.space.stages), [question.key for question in guess.open]
+    (3, 2, ['op'])
     """
 
     space: Space

@@ -22,6 +22,15 @@ class Question:
         The given answer, else the likeliest.
     given
         Whether the answer was given.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from nasbuild.table import guess_space
+    >>> frame = pl.DataFrame({"op1": ["a", "b", "b"], "op2": ["a", "a", "b"], "acc": [71.2, 73.0, 72.5]})
+    >>> [question] = guess_space(frame).questions
+    >>> question.key, question.answer, list(question.options), question.given
+    ('op', 'stages', ['stages', 'layers'], False)
     """
 
     key: str
