@@ -30,14 +30,13 @@ def test_pairs_are_those_of_somers_d():
 
 
 def test_only_rows_of_one_fit_make_pairs():
-    labels = np.array([1.0, 2.0, 3.0, 4.0])
-    right, wrong = (
-        held_out(np.array([0, 1]), np.array([0.0, 1.0])),
-        held_out(np.array([2, 3]), np.array([1.0, 0.0])),
-    )
+    labels = np.arange(20.0)
+    right, wrong = held_out(np.arange(10), np.arange(10.0)), held_out(np.arange(10, 20), -np.arange(10.0))
     assert pair_order([right], labels) == 1
     assert pair_order([right, wrong], labels) == 0.5
-    assert pair_order([right], np.ones(4)) is None
+    assert pair_order([right], np.ones(20)) is None
+    # 28 pairs are too few for a share.
+    assert pair_order([held_out(np.arange(8), np.arange(8.0))], labels) is None
 
 
 def test_no_share_is_called_all():

@@ -8,11 +8,12 @@ import numpy as np
 
 from nasbuild.score._held_out import HeldOut
 
+_FEWEST = 30  # pairs, of which a share means something
 _ROWS = 2_000  # rows of a fit whose pairs are compared; two million pairs are enough
 
 
 def pair_order(parts: Sequence[HeldOut], labels: np.ndarray) -> float | None:
-    """Share of pairs of held-out rows that y' orders as their labels do; None where no pair differs.
+    """Share of pairs of held-out rows that y' orders as their labels do; None where fewer than 30 pairs differ.
 
     Only rows that one fit held out together make a pair, since predictions of different fits are not on one scale to the
     last digit. Pairs with equal labels are left out; equal predictions count one half. The share is (1 + D) / 2 with
@@ -34,7 +35,7 @@ def pair_order(parts: Sequence[HeldOut], labels: np.ndarray) -> float | None:
             differ = order != 0
             right += float(((1 + agrees[differ]) / 2).sum())
             pairs += int(differ.sum())
-    return right / pairs if pairs else None
+    return right / pairs if pairs >= _FEWEST else None
 
 
 def times_in_100(share: float) -> str:
