@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "build"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "builder"))
 
-from deep_samples import programme
+from deep_samples import integer_program
 
 from _common import arguments, markdown, resume, save
 from nasbuild.builder import Bound, build_front, build_shortlisted, build_within
@@ -109,7 +109,7 @@ def random_problem(seed: int) -> dict:
         "choices": choices,
         "bounds": count,
         "rows": rows,
-        "best": -programme(-loss, costs, most),
+        "best": -integer_program(-loss, costs, most),
         "shortlist": float(loss[at, built[0]].sum()),
         "score": float(loss[at, built[1]].sum()),
         "seconds": seconds,

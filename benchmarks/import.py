@@ -28,7 +28,7 @@ from nasbuild.errors import NasbuildError
 from nasbuild.ir import OperatorGraph, from_torch, read_onnx, subgraphs
 from nasbuild.ir._draft_graph import Const, Node
 from nasbuild.ir.onnx._read_onnx import _parsed
-from nasbuild.ir.onnx._strip_weights import structure
+from nasbuild.ir.onnx._strip_weights import strip_weights
 from nasbuild.ir.onnx._type_inference import shape_of
 from nasbuild.ir.onnx._walk import Walk
 
@@ -102,7 +102,7 @@ def export(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...], path: Path
 def held_against_runtime(path: Path, inputs: dict[str, torch.Tensor]) -> dict[str, int]:
     """Tensors with their shapes and whether they depend on an input; all of them counted."""
     model = onnx.load(str(path))
-    walk = Walk(_parsed(structure(path), ""), {})
+    walk = Walk(_parsed(strip_weights(path), ""), {})
     walk.draft()
     first = run(model, inputs, 0)
     second = run(model, inputs, 1)
