@@ -29,8 +29,9 @@ HUGE = Stage("huge", (2, 30), (Feature("op", tuple("abcdefgh")), Feature("kernel
 
 def codes_by_counting(stage, depth):
     """All codes of a depth, by `itertools.product`: shared features slowest, then layer by layer."""
-    shared = [p for p, f in enumerate(stage.features) if f.name in stage.shared]
-    free = [p for p, f in enumerate(stage.features) if f.name not in stage.shared]
+    # A stage without layers has nothing to share.
+    shared = [p for p, f in enumerate(stage.features) if f.name in stage.shared and depth]
+    free = [p for p in range(len(stage.features)) if p not in shared]
     codes = []
     for digits in product(
         *(range(stage.sizes[p]) for p in shared), *(range(stage.sizes[p]) for _ in range(depth) for p in free)
@@ -130,3 +131,9 @@ def test_numbering_beyond_64_bits_is_refused():
 def test_a_stage_without_features_is_enumerated_by_its_depths():
     assert list(enumerate_modules(Stage("s", (1, 3), ()))) == [((),), ((), (), ())]
     assert len(list(enumerate_architectures(Space("s", (Stage("s", (1, 3), ()),) * 2)))) == 4
+
+
+def test_a_stage_without_layers_is_one_module_whatever_is_shared():
+    stage = Stage("s", (0, 1), (Feature("k", (3, 5), "numeric"),), frozenset({"k"}))
+    assert [count_modules(stage, depth) for depth in (0, 1)] == [1, 2]
+    assert module_codes(stage, 0).shape == (1, 0, 1)
