@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 
 from nasbuild.api._fit import Fit, with_verbs
+from nasbuild.api._reported_results import reported_results
 from nasbuild.api._rows import Rows
-from nasbuild.api._told import told_results
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Evaluator, Heartbeats, Result, Store
 from nasbuild.optimize import (
     Candidate,
     Evaluations,
-    Learnt,
+    Learned,
     LoopSettings,
     RoundPlan,
     best_rows,
@@ -132,7 +132,7 @@ class Optimizer:
         self._claims = _Claims(self._store, folder)
         self._finalizer = weakref.finalize(self, self._claims.close)
         self._lock = threading.RLock()
-        self._learnt: tuple[dict[Architecture, Mapping[str, float | None]], Learnt] = ({}, Learnt())
+        self._learned: tuple[dict[Architecture, Mapping[str, float | None]], Learned] = ({}, Learned())
 
     def ask(self, n: int = 1) -> Rows:
         """``n`` architectures to evaluate, claimed for this process; fewer if the space or the bounds have no more.
@@ -155,8 +155,8 @@ class Optimizer:
                 planned = [self._row(a, INTERRUPTED) for a in left[: n - len(rows)]]
                 seen = [*known, *(a for a in claimed if a not in known)]
                 if more := n - len(rows) - len(planned):
-                    learnt = self._learn(known) if len(seen) >= self._first else Learnt()
-                    plan = plan_round(self.space, self.goal, more, learnt, seen, self._seed)
+                    learned = self._learn(known) if len(seen) >= self._first else Learned()
+                    plan = plan_round(self.space, self.goal, more, learned, seen, self._seed)
                     planned += [self._planned_row(plan, i) for i in range(len(plan.candidates))]
                 if not planned:
                     break
@@ -193,16 +193,16 @@ class Optimizer:
                 )
                 architectures = list(table.architectures)
                 metrics = [{n: float(v[i]) for n, v in table.columns.items()} for i in range(len(table))]
-            told = told_results(self.space, self.goal.metrics, architectures, metrics, self._by_id)
+            reported = reported_results(self.space, self.goal.metrics, architectures, metrics, self._by_id)
             known = self._store.results()
-            again = [a for a, r in told if a in known and known[a].metrics not in (None, r.metrics)]
+            again = [a for a, r in reported if a in known and known[a].metrics not in (None, r.metrics)]
             if again and not replace:
                 raise NasbuildError(
                     f"{architecture_id(self.space, again[0])} was told before with other metrics",
                     where="tell",
                     todo="give replace=True if the new ones are right",
                 )
-            self._claims.finish(told)
+            self._claims.finish(reported)
 
     def run(
         self,
@@ -267,13 +267,13 @@ class Optimizer:
         found = self._evaluations()
         inside = np.flatnonzero(found.inside)
         best = inside[np.argsort(-found.signs[index] * found.values[inside, index], kind="stable")][:n]
-        return Rows(self._told_rows(found, best), f"{len(best):,} best for {names[index]}")
+        return Rows(self._result_rows(found, best), f"{len(best):,} best for {names[index]}")
 
     def front(self) -> Rows:
         """What was told within the bounds and nothing else told dominates; of one target, the best."""
         found = self._evaluations()
         kept = best_rows(found, 1)
-        return Rows(self._told_rows(found, kept), f"front of {len(kept):,} for {self._named()}")
+        return Rows(self._result_rows(found, kept), f"front of {len(kept):,} for {self._named()}")
 
     @property
     def fit(self) -> Fit:
@@ -282,15 +282,15 @@ class Optimizer:
         Raises
         ------
         NasbuildError
-            If nothing can be learnt yet.
+            If nothing can be learned yet.
         """
         with self._lock:
-            learnt = self._learn(self._metrics())
-        if learnt.fit is None:
+            learned = self._learn(self._metrics())
+        if learned.fit is None:
             raise NasbuildError(
-                learnt.note.removeprefix("no fit was possible before it: ") or "nothing was told yet"
+                learned.note.removeprefix("no fit was possible before it: ") or "nothing was told yet"
             )
-        return with_verbs(replace(learnt.fit, failures=learnt.failures))
+        return with_verbs(replace(learned.fit, failures=learned.failures))
 
     @property
     def table(self) -> Table:
@@ -333,14 +333,14 @@ class Optimizer:
         results = self._store.results()
         return {**with_costs(self.goal, self.space, {a: r.metrics or {} for a, r in results.items()})}
 
-    def _learn(self, known: dict[Architecture, Mapping[str, float | None]]) -> Learnt:
+    def _learn(self, known: dict[Architecture, Mapping[str, float | None]]) -> Learned:
         # Equal dictionaries may have another order, which fits depend on.
-        if list(self._learnt[0].items()) != list(known.items()):
+        if list(self._learned[0].items()) != list(known.items()):
             found = learn(
                 self.space, self.goal, known, recipe=self._recipe, seed=self._seed, workers=self._workers
             )
-            self._learnt = (known, found)
-        return self._learnt[1]
+            self._learned = (known, found)
+        return self._learned[1]
 
     def _by_id(self) -> dict[str, Architecture]:
         every = [*self._store.results(), *self._store.claimed()]
@@ -365,7 +365,7 @@ class Optimizer:
         plan = RoundPlan(tuple(Candidate(a, "") for a in known), nothing, nothing)
         return gather_rounds(self.goal, [plan], known, self.space)
 
-    def _told_rows(self, found: Evaluations, places: np.ndarray) -> list[dict[str, Any]]:
+    def _result_rows(self, found: Evaluations, places: np.ndarray) -> list[dict[str, Any]]:
         results = self._store.results()
         rows = []
         for i in map(int, places):
@@ -398,11 +398,11 @@ class _Claims:
             self._heartbeats = Heartbeats(self._store)
         return claimed
 
-    def finish(self, told: Sequence[tuple[Architecture, Result]]) -> None:
+    def finish(self, results: Sequence[tuple[Architecture, Result]]) -> None:
         # What was not asked for here needs a row to be written to.
-        self._store.claim([a for a, _ in told if a not in self._held])
-        self._store.finish_all(told)
-        self._held.difference_update(a for a, _ in told)
+        self._store.claim([a for a, _ in results if a not in self._held])
+        self._store.finish_all(results)
+        self._held.difference_update(a for a, _ in results)
         if not self._held:
             self._stop()
 

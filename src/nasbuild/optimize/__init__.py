@@ -22,7 +22,7 @@ The examples of this room start from
 
 from nasbuild._callable_room import make_callable
 from nasbuild.optimize._ask import plan_round
-from nasbuild.optimize._learn import Learnt, learn, with_costs
+from nasbuild.optimize._learn import Learned, learn, with_costs
 from nasbuild.optimize._live_demo import (
     FRESH_TRAININGS,
     LIVE_SETTINGS,
@@ -66,7 +66,7 @@ __all__ = [
     "SIGNIFICANT_ERRORS",
     "Candidate",
     "Evaluations",
-    "Learnt",
+    "Learned",
     "LiveChoice",
     "LiveResult",
     "LoopSettings",

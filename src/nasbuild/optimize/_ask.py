@@ -1,4 +1,4 @@
-"""Plans what to evaluate next: random at first, then built and proposed from what has been learnt."""
+"""Plans what to evaluate next: random at first, then built and proposed from what has been learned."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from nasbuild.builder import LAYERS, format_bounds, within_bounds
 from nasbuild.errors import Infeasible
-from nasbuild.optimize._learn import Learnt
+from nasbuild.optimize._learn import Learned
 from nasbuild.optimize._next_batch import FAILURE_LIMITS, Candidate, Inside, next_batch, random_batch
 from nasbuild.optimize._round_summary import RoundPlan
 from nasbuild.score import Failures, Fit
@@ -18,7 +18,7 @@ from nasbuild.space import Architecture, Space
 
 
 def plan_round(
-    space: Space, goal: Goal, n: int, learnt: Learnt, seen: Sequence[Architecture], seed: int
+    space: Space, goal: Goal, n: int, learned: Learned, seen: Sequence[Architecture], seed: int
 ) -> RoundPlan:
     """Plans ``n`` new architectures to evaluate; fewer if the space has no more.
 
@@ -26,7 +26,7 @@ def plan_round(
 
     Parameters
     ----------
-    learnt
+    learned
         From all evaluations so far; without a fit, architectures are random.
     seen
         Evaluated or planned before, in that order; they are not planned again.
@@ -38,15 +38,15 @@ def plan_round(
 
     Examples
     --------
-    >>> from nasbuild.optimize import Learnt, plan_round
-    >>> plan = plan_round(space, goal, 3, Learnt(), [first], seed=0)
+    >>> from nasbuild.optimize import Learned, plan_round
+    >>> plan = plan_round(space, goal, 3, Learned(), [first], seed=0)
     >>> [candidate.origin for candidate in plan.candidates]
     ['random', 'random', 'random']
-    >>> plan = plan_round(space, goal, 3, Learnt(state.fit), state.evaluated.architectures, seed=0)
+    >>> plan = plan_round(space, goal, 3, Learned(state.fit), state.evaluated.architectures, seed=0)
     >>> plan.predicted.shape
     (3, 1)
     """
-    fitted, failures = learnt.fit, learnt.failures
+    fitted, failures = learned.fit, learned.failures
     names = [target.name for target in goal.targets]
     # The first round is a prefix of any sample with this seed.
     rng = np.random.default_rng([seed, len(seen)] if seen else seed)
@@ -72,7 +72,7 @@ def plan_round(
     failing = None if failures is None else failures.probability(architectures)
     if fitted is None or not asked:
         nothing = np.full((len(asked), len(names)), np.nan)
-        return RoundPlan(tuple(asked), nothing, nothing, learnt.note, failing)
+        return RoundPlan(tuple(asked), nothing, nothing, learned.note, failing)
     predictions = [fitted.of(name).scorer.predict(architectures) for name in names]
     predicted, std = (np.column_stack(part) for part in zip(*predictions, strict=True))
     return RoundPlan(tuple(asked), predicted, std, failing=failing)

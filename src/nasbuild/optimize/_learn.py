@@ -18,13 +18,13 @@ from nasbuild.table import Table, table_from_evaluations
 
 
 @dataclass(frozen=True, eq=False)
-class Learnt:
+class Learned:
     """What the evaluations so far say about those to come.
 
     Attributes
     ----------
     fit
-        Fit of the targets and of bounded metrics; None if nothing could be learnt yet.
+        Fit of the targets and of bounded metrics; None if nothing could be learned yet.
     failures
         Model of where evaluations fail; None if none failed, or failures look random.
     note
@@ -32,8 +32,8 @@ class Learnt:
 
     Examples
     --------
-    >>> from nasbuild.optimize import Learnt
-    >>> Learnt().fit is None, Learnt().failures is None  # before the first evaluations
+    >>> from nasbuild.optimize import Learned
+    >>> Learned().fit is None, Learned().failures is None  # before the first evaluations
     (True, True)
     """
 
@@ -51,7 +51,7 @@ def learn(
     seed: int,
     workers: int = 1,
     progress: Progress = lambda *_: None,
-) -> Learnt:
+) -> Learned:
     """Fits targets and bounded metrics, and where evaluations fail.
 
     Parameters
@@ -66,18 +66,18 @@ def learn(
     >>> found = state.evaluated
     >>> rows = zip(found.values[:, 0], found.bounded["macs"], strict=True)
     >>> known = {a: {"acc": acc, "macs": macs} for a, (acc, macs) in zip(found.architectures, rows, strict=True)}
-    >>> learnt = learn(space, goal, known, recipe=recipe("ridge"), seed=0)
-    >>> learnt.fit["acc"].trust.labels, learnt.failures is None, learnt.note
+    >>> learned = learn(space, goal, known, recipe=recipe("ridge"), seed=0)
+    >>> learned.fit["acc"].trust.labels, learned.failures is None, learned.note
     (28, True, '')
     """
     if not known:
-        return Learnt()
+        return Learned()
     fitted, note = _fitted(table_from_evaluations(space, known), goal, recipe, seed, workers, progress)
     columns = {n: np.array([_number(known[a].get(n)) for a in known]) for n in goal.metrics}
     columns = {**goal.exact(space, list(known)), **columns}
     values = [*goal.values(columns).T, *(columns[bound.name] for bound in goal.bounds)]
     failed = np.asarray(np.isnan(np.column_stack(values)).any(axis=1))
-    return Learnt(fitted, fit_failures(space, list(known), failed), note)
+    return Learned(fitted, fit_failures(space, list(known), failed), note)
 
 
 def with_costs(

@@ -10,7 +10,7 @@ import numpy as np
 
 from nasbuild.evaluate import Executor, Spec, Store
 from nasbuild.optimize._ask import plan_round
-from nasbuild.optimize._learn import Learnt, learn, with_costs
+from nasbuild.optimize._learn import Learned, learn, with_costs
 from nasbuild.optimize._loop_file import read_rounds, settled, write_loop
 from nasbuild.optimize._race import Race, Repeat, most_promising, race
 from nasbuild.optimize._repeats import Progress, evaluated, repeating
@@ -34,7 +34,7 @@ class LoopState:
     evaluated
         All evaluations of the rounds.
     fit
-        Fit of all rounds; None if nothing could be learnt yet.
+        Fit of all rounds; None if nothing could be learned yet.
     best
         Positions in ``evaluated`` of results within the bounds: the best ones for a single target, best
         first; the front for several. Empty if nothing is within the bounds.
@@ -85,7 +85,7 @@ def optimize(
     """Runs rounds until the budget is spent or the space is exhausted, or continues a loop in ``folder``.
 
     The first round is random. Every later one is built and proposed from a fit of all earlier rounds
-    (`next_batch`); it is random as well if nothing can be learnt yet. Candidates are written before they
+    (`next_batch`); it is random as well if nothing can be learned yet. Candidates are written before they
     are evaluated, and depend only on earlier results and the seed. So a stopped loop continues as if it
     had never been stopped, and a loop with a larger budget starts like one with a smaller budget.
 
@@ -147,12 +147,12 @@ def optimize(
     space = _space_with_metrics(spec.space, spec.load().metrics)
     folder.mkdir(parents=True, exist_ok=True)
     known: dict[Architecture, Metrics] = {}
-    learnt, number = Learnt(), 0
+    learned, number = Learned(), 0
     while True:
         if number == len(rounds):
             # A whole round, even if the budget covers only a part: so rounds do not depend on the budget.
             size = settings.batch if number else settings.begin
-            rounds.append(plan_round(space, goal, size, learnt, list(known), settings.seed))
+            rounds.append(plan_round(space, goal, size, learned, list(known), settings.seed))
             # Written before its evaluation, so that a stopped loop does not plan it again.
             write_loop(folder, decided, rounds, gather_rounds(goal, rounds, known, space).summaries, space)
         wanted = [a.architecture for a in rounds[number].candidates][: settings.explored - len(known)]
@@ -167,12 +167,12 @@ def optimize(
         ended = exhausted or len(known) >= settings.explored
         if number < len(rounds) and not ended:
             continue
-        learnt = learn(
+        learned = learn(
             space, goal, known, recipe=recipe, seed=settings.seed, workers=workers, progress=progress
         )
-        table, fitted = table_from_evaluations(space, known), learnt.fit
+        table, fitted = table_from_evaluations(space, known), learned.fit
         best = best_rows(found)
-        state = LoopState(found, fitted, best, settings.total, ended, exhausted, failures=learnt.failures)
+        state = LoopState(found, fitted, best, settings.total, ended, exhausted, failures=learned.failures)
         save_space(space, folder / SPACE)
         write_table(table, folder / EVALUATED)
         write_table(table.select(state.best), folder / BEST)

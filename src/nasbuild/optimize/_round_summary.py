@@ -258,8 +258,8 @@ def gather_rounds(
 
     Examples
     --------
-    >>> from nasbuild.optimize import Learnt, gather_rounds, plan_round
-    >>> plan = plan_round(space, goal, 3, Learnt(), [], seed=0)
+    >>> from nasbuild.optimize import Learned, gather_rounds, plan_round
+    >>> plan = plan_round(space, goal, 3, Learned(), [], seed=0)
     >>> one = plan.candidates[0].architecture
     >>> found = gather_rounds(goal, [plan], {one: {"acc": 97.0, "macs": 150_000}}, space)
     >>> found.values.tolist(), found.inside.tolist()

@@ -14,7 +14,7 @@ _FORMS = "an id, a row of ask, an Architecture, or plain data with 'stages'"
 _OUTCOMES = "a dict of metrics, None or a reason for a failed one"
 
 
-def told_results(
+def reported_results(
     space: Space,
     names: Sequence[str],
     architectures: Any,
