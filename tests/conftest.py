@@ -15,8 +15,14 @@ from hypothesis import HealthCheck, settings
 from cli_samples import Done
 from nasbuild.cli import main
 
-# A slow processor, or a busy one, must not fail a test.
-settings.register_profile("any processor", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A slow processor, or a busy one, must not fail a test; the same examples are drawn everywhere. New ones are
+# drawn with NASBUILD_EXPLORE=1, as often as one likes: what fails then becomes an `@example`.
+settings.register_profile(
+    "any processor",
+    deadline=None,
+    derandomize=not os.environ.get("NASBUILD_EXPLORE"),
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("any processor")
 
 REPOSITORY = Path(__file__).parent.parent

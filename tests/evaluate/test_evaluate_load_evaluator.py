@@ -103,7 +103,7 @@ def test_a_table_returns_its_rows(tmp_path):
 
 
 def test_digits_trains_the_architecture(monkeypatch):
-    # In four steps rounding grows to 2e-7 nats (in fifty to 0.01, and linear algebra may round a repetition
+    # In four steps rounding grows to 2e-7 nats (in fifty to 0.005, and linear algebra may round a repetition
     # differently); another seed or architecture is 0.01 away.
     short = functools.partial(train_arch, recipe=Recipe(steps=4))
     monkeypatch.setattr("nasbuild.zoo.digits.evaluator.train_arch", short)

@@ -75,7 +75,8 @@ def visit(browser):
     pages, complaints = [], []
 
     def visiting(place, width: int, **more):
-        page = browser.new_page(viewport={"width": width, "height": 900}, **more)
+        # Without motion a page stands still when it has scrolled: what is clicked next is where it was found.
+        page = browser.new_page(viewport={"width": width, "height": 900}, reduced_motion="reduce", **more)
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))

@@ -11,7 +11,8 @@ from nasbuild.api._build_request import BUILD_CRITERIA, BuildRequest
 from nasbuild.api._build_result import BuildResult, build_requested
 from nasbuild.api._evaluate import evaluate, optimize
 from nasbuild.api._explanation import Explanation
-from nasbuild.api._fit import Fit, build, build_front, explain, fit, load_fit, shrink
+from nasbuild.api._fit import Fit
+from nasbuild.api._functions import build, build_front, explain, fit, load_fit, shrink
 from nasbuild.api._optimizer import Optimizer
 from nasbuild.api._rows import Rows
 from nasbuild.api._sweep_point import SweepPoint

@@ -7,6 +7,8 @@ from numbers import Integral
 from typing import Any
 
 from nasbuild.errors import NasbuildError
+from nasbuild.predictor import RECIPES, AnyRecipe
+from nasbuild.predictor import recipe as named_recipe
 from nasbuild.space import Architecture, Space, contains, parse_architecture
 from nasbuild.table import Table
 
@@ -50,6 +52,21 @@ def whole(value: Any, where: str, least: int = 1) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise _wrong(value, where, f"a whole number, {least} or more")
     return int(value)
+
+
+def checked_recipe(recipe: Any) -> AnyRecipe:
+    """A recipe by its name, or settings as they are.
+
+    Raises
+    ------
+    NasbuildError
+        If it is neither.
+    """
+    if isinstance(recipe, str):
+        return named_recipe(recipe)
+    if not hasattr(recipe, "as_dict"):
+        raise NasbuildError(f"{recipe!r} is no recipe", where="recipe", allowed=RECIPES)
+    return recipe
 
 
 def architectures(space: Space, value: Any, where: str = "architectures") -> list[Architecture]:

@@ -13,12 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from nasbuild.api._arguments import checked_recipe, texts
 from nasbuild.api._fit import with_verbs
 from nasbuild.errors import NasbuildError
 from nasbuild.evaluate import Evaluator, Executor, InProcess, Pool, Spec, Store, evaluate_all
 from nasbuild.optimize import LoopSettings, LoopState
 from nasbuild.optimize import optimize as run_rounds
-from nasbuild.predictor import recipe as named_recipe
 from nasbuild.search import parse_goal
 from nasbuild.space import Architecture, Space, fix_parts, to_dict
 from nasbuild.table import Table, table_from_evaluations
@@ -175,10 +175,8 @@ def optimize(
     # Without a budget, as many rounds as by default.
     most = rounds if rounds is not None or budget is not None else LoopSettings.rounds
     settings = LoopSettings(most, batch, first, budget, seed, race)
-    spec = _spec(fix_parts(space, [fix] if isinstance(fix, str) else fix), evaluator, seed, limit)
-    wanted = [targets] if isinstance(targets, str) else list(targets)
-    bounds = [where] if isinstance(where, str) else list(where)
-    goal = parse_goal(spec.space, wanted, bounds, spec.load().metrics)
+    spec = _spec(fix_parts(space, texts(fix, "fix")), evaluator, seed, limit)
+    goal = parse_goal(spec.space, texts(targets, "targets"), texts(where, "where"), spec.load().metrics)
     folder = Path(out)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _opened(folder.with_name(f"{folder.name}.store.db") if store is None else store, spec) as kept:
@@ -188,7 +186,7 @@ def optimize(
             goal,
             settings,
             kept,
-            recipe=named_recipe(recipe),
+            recipe=checked_recipe(recipe),
             executor=_executor(evaluator, workers),
             workers=workers or 1,
             on_round=on_round,

@@ -15,20 +15,13 @@ from nasbuild.api._build_result import build_requested
 from nasbuild.api._explanation import Explanation
 from nasbuild.api._fit_html import fit_html
 from nasbuild.api._plot import FitPlot
-from nasbuild.api._progress_bar import reporting
 from nasbuild.api._rows import Rows
 from nasbuild.builder import reduce_space
-from nasbuild.errors import NasbuildError
-from nasbuild.predictor import RECIPES, AnyRecipe
-from nasbuild.predictor import recipe as named_recipe
 from nasbuild.report import explain_data, write_report
 from nasbuild.score import Fit as ScoreFit
-from nasbuild.score import Progress, module_rows, prediction_rows, save_fit
-from nasbuild.score import fit as score_fit
-from nasbuild.score import load_fit as load_score_fit
-from nasbuild.score.graphs import GraphFit
+from nasbuild.score import module_rows, prediction_rows, save_fit
 from nasbuild.space import Architecture, Space, architecture_id, module_id
-from nasbuild.table import Table, read_table
+from nasbuild.table import Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -293,149 +286,3 @@ class Fit(ScoreFit):
 def with_verbs(fit: ScoreFit) -> Fit:
     """A fit as one that has the verbs."""
     return Fit(**{field.name: getattr(fit, field.name) for field in fields(ScoreFit)})
-
-
-def fit(
-    table: Any,
-    targets: str | Sequence[str],
-    *,
-    space: Space | None = None,
-    recipe: str | AnyRecipe = "default",
-    seed: int = 0,
-    workers: int = 1,
-    baselines: bool = True,
-    skip_bad: bool = False,
-    progress: bool | Progress = False,
-) -> Fit:
-    """Learn from a table of evaluated architectures which modules are worth having.
-
-    Parameters
-    ----------
-    table
-        A `nasbuild.table.Table`, or anything that `nasbuild.read_table` reads: a file, a pandas or polars frame, an Optuna
-        study.
-    targets
-        Metrics or equations of metrics, such as ``"acc"`` or ``"acc / log10(latency)"``.
-    space
-        The space of a table that is not a `nasbuild.table.Table`. If None, it is inferred (`nasbuild.infer_space`), and
-        ``fit.table.notes`` say how.
-    recipe
-        ``"default"``, ``"paper"``, ``"mse"``, ``"ridge"``, ``"lightgbm"``, ``"marginal"``, ``"ped-anova"``, or settings.
-    seed
-        Equal inputs and seeds give equal results, whatever ``workers``.
-    workers
-        Processes that fit.
-    baselines
-        Measure ridge regression and LightGBM on the same rows, for the verdict.
-    skip_bad
-        Leave out rows for which an equation has no finite value.
-    progress
-        True for a bar; or what to call with the current activity, how much of it is done, and the total.
-
-    Raises
-    ------
-    NasbuildError
-        If the table or a target can't be used; the message says what is wrong and what to do.
-
-    Examples
-    --------
-    >>> fit = nb.fit(table, "acc / macs", recipe="ridge", baselines=False)
-    >>> list(fit), fit.space.name
-    (['acc / macs'], 'digits-macro')
-    >>> nb.fit(table, "acc +")
-    Traceback (most recent call last):
-        ...
-    nasbuild.errors.TargetError: equation 'acc +': is not a valid equation (invalid syntax); write it like acc / log10(latency)
-    """
-    wanted = texts(targets, "targets")
-    if not isinstance(table, Table):
-        table = read_table(table, space, metrics=wanted if space is None else None)
-    with reporting(progress) as report:
-        found = score_fit(
-            table,
-            wanted,
-            recipe=checked_recipe(recipe),
-            seed=whole(seed, "seed", 0),
-            workers=whole(workers, "workers"),
-            baselines=baselines,
-            skip_bad=skip_bad,
-            progress=report,
-        )
-    return with_verbs(found)
-
-
-def checked_recipe(recipe: Any) -> AnyRecipe:
-    """A recipe by its name, or settings as they are.
-
-    Raises
-    ------
-    NasbuildError
-        If it is neither.
-    """
-    if isinstance(recipe, str):
-        return named_recipe(recipe)
-    if not hasattr(recipe, "as_dict"):
-        raise NasbuildError(f"{recipe!r} is no recipe", where="recipe", allowed=RECIPES)
-    return recipe
-
-
-def load_fit(folder: str | os.PathLike[str]) -> Fit | GraphFit:
-    """Read a fit folder that `Fit.save` or ``nasbuild fit`` wrote; one of graphs gives a `GraphFit`.
-
-    Raises
-    ------
-    FitError
-        If it is no fit folder, or one that is damaged or of another version.
-
-    Examples
-    --------
-    >>> folder = fit.save("fit")
-    >>> nb.load_fit(folder).build(1, target="acc")[0]["id"] == fit.build(1, target="acc")[0]["id"]
-    True
-    """
-    found = load_score_fit(folder)
-    return found if isinstance(found, GraphFit) else with_verbs(found)
-
-
-def explain(fit: Fit, *, modules: int = 3) -> Explanation:
-    """`Fit.explain`, as a function.
-
-    Examples
-    --------
-    >>> nb.explain(fit)["targets"][0]["target"]
-    'acc'
-    """
-    return fit.explain(modules=modules)
-
-
-def build(fit: Fit, top: int = 10, **options: Any) -> Rows:
-    """`Fit.build`, as a function.
-
-    Examples
-    --------
-    >>> nb.build(fit, 1, target="acc")[0]["id"] == fit.build(1, target="acc")[0]["id"]
-    True
-    """
-    return fit.build(top, **options)
-
-
-def build_front(fit: Fit, n: int, **options: Any) -> Rows:
-    """`Fit.build_front`, as a function.
-
-    Examples
-    --------
-    >>> len(nb.build_front(fit, 4, targets=["acc", "macs"]))
-    4
-    """
-    return fit.build_front(n, **options)
-
-
-def shrink(fit: Fit, k: int = 25, *, targets: Sequence[str] = ()) -> Space:
-    """`Fit.shrink`, as a function.
-
-    Examples
-    --------
-    >>> nb.count_architectures(nb.shrink(fit, 4, targets=["acc"]))  # 4 modules in each of 3 stages
-    64
-    """
-    return fit.shrink(k, targets=targets)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nasbuild.api._arguments import checked_recipe, texts
+from nasbuild.api._claims import Claims
 from nasbuild.api._fit import Fit, with_verbs
 from nasbuild.api._reported_results import reported_results
 from nasbuild.api._rows import Rows
 from nasbuild.errors import NasbuildError
-from nasbuild.evaluate import Evaluator, Heartbeats, Result, Store
+from nasbuild.evaluate import Evaluator, Store
 from nasbuild.optimize import (
     Candidate,
     Evaluations,
@@ -33,7 +33,6 @@ from nasbuild.optimize import (
     with_costs,
 )
 from nasbuild.predictor import AnyRecipe
-from nasbuild.predictor import recipe as named_recipe
 from nasbuild.search import parse_goal
 from nasbuild.space import (
     Architecture,
@@ -120,16 +119,14 @@ class Optimizer:
                 f"space {whole.name!r} declares no metrics, so nobody knows what is better",
                 todo="add metrics with their directions to the space",
             )
-        self.space = fix_parts(whole, [fix] if isinstance(fix, str) else fix)
-        wanted = [targets] if isinstance(targets, str) else list(targets)
-        bounds = [where] if isinstance(where, str) else list(where)
-        self.goal = parse_goal(self.space, wanted, bounds, whole.metrics)
+        self.space = fix_parts(whole, texts(fix, "fix"))
+        self.goal = parse_goal(self.space, texts(targets, "targets"), texts(where, "where"), whole.metrics)
         self._first = LoopSettings(first=first, seed=seed).begin
         self._seed, self._workers = seed, workers
-        self._recipe = named_recipe(recipe) if isinstance(recipe, str) else recipe
+        self._recipe = checked_recipe(recipe)
         folder = tempfile.mkdtemp() if store is None else None
         self._store = Store(Path(folder) / "store.db" if folder else store, self.space, study, seed=seed)  # type: ignore[arg-type]
-        self._claims = _Claims(self._store, folder)
+        self._claims = Claims(self._store, folder)
         self._finalizer = weakref.finalize(self, self._claims.close)
         self._lock = threading.RLock()
         self._learned: tuple[dict[Architecture, Mapping[str, float | None]], Learned] = ({}, Learned())
@@ -381,44 +378,3 @@ class Optimizer:
                 }
             )
         return rows
-
-
-class _Claims:
-    """What an optimizer has claimed in its store, kept alive by heartbeats until it is told."""
-
-    def __init__(self, store: Store, folder: str | None) -> None:
-        self._store, self._folder = store, folder
-        self._held: set[Architecture] = set()
-        self._heartbeats: Heartbeats | None = None
-
-    def claim(self, architectures: Sequence[Architecture]) -> list[Architecture]:
-        claimed = self._store.claim(architectures)
-        self._held.update(claimed)
-        if self._held and self._heartbeats is None:
-            self._heartbeats = Heartbeats(self._store)
-        return claimed
-
-    def finish(self, results: Sequence[tuple[Architecture, Result]]) -> None:
-        # What was not asked for here needs a row to be written to.
-        self._store.claim([a for a, _ in results if a not in self._held])
-        self._store.finish_all(results)
-        self._held.difference_update(a for a, _ in results)
-        if not self._held:
-            self._stop()
-
-    def release(self, architectures: Sequence[Architecture]) -> None:
-        self._store.release(architectures)
-        self._held.difference_update(architectures)
-
-    def close(self) -> None:
-        self._stop()
-        with suppress(NasbuildError):
-            self._store.abandon()
-        self._store.close()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _stop(self) -> None:
-        if self._heartbeats is not None:
-            self._heartbeats.stop()
-            self._heartbeats = None

@@ -10,6 +10,7 @@ import numpy as np
 from nasbuild.builder import is_exact
 from nasbuild.errors import TargetError
 from nasbuild.optimize._repeats import Progress
+from nasbuild.optimize._round_summary import metric_columns
 from nasbuild.predictor import AnyRecipe
 from nasbuild.score import Failures, Fit, fit, fit_failures
 from nasbuild.search import Goal, Metrics
@@ -73,8 +74,7 @@ def learn(
     if not known:
         return Learned()
     fitted, note = _fitted(table_from_evaluations(space, known), goal, recipe, seed, workers, progress)
-    columns = {n: np.array([_number(known[a].get(n)) for a in known]) for n in goal.metrics}
-    columns = {**goal.exact(space, list(known)), **columns}
+    columns = metric_columns(goal, space, known)
     values = [*goal.values(columns).T, *(columns[bound.name] for bound in goal.bounds)]
     failed = np.asarray(np.isnan(np.column_stack(values)).any(axis=1))
     return Learned(fitted, fit_failures(space, list(known), failed), note)
@@ -110,12 +110,12 @@ def _fitted(
 ) -> tuple[Fit | None, str]:
     """Fits the targets, and every bounded metric that is no exact cost; else None and the reason."""
     names = [target.name for target in goal.targets]
-    fitted, note = _learnt(table, names, recipe, seed, workers, progress)
+    fitted, note = _fit_or_reason(table, names, recipe, seed, workers, progress)
     if fitted is None or not goal.bounds:
         return fitted, note
     unknown = [name for name in dict.fromkeys(b.name for b in goal.bounds) if not _expects(fitted, name)]
     if unknown:
-        more, note = _learnt(table, unknown, recipe, seed, workers, progress)
+        more, note = _fit_or_reason(table, unknown, recipe, seed, workers, progress)
         fitted = None if more is None else replace(fitted, targets=(*fitted.targets, *more.targets))
     return fitted, note
 
@@ -125,7 +125,7 @@ def _expects(fitted: Fit, name: str) -> bool:
     return name in {target_fit.target.name for target_fit in fitted.targets} or is_exact(fitted, name)
 
 
-def _learnt(
+def _fit_or_reason(
     table: Table,
     names: Sequence[str],
     recipe: AnyRecipe,
@@ -148,7 +148,3 @@ def _learnt(
     except TargetError as error:
         return None, f"no fit was possible before it: {error.what}"
     return fitted, ""
-
-
-def _number(value: float | None) -> float:
-    return np.nan if value is None else float(value)

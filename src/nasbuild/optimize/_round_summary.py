@@ -272,11 +272,7 @@ def gather_rounds(
         if asked.architecture in metrics
     ]
     architectures = tuple(asked.architecture for asked, *_ in rows)
-    columns = {
-        name: np.array([_number(metrics[a].get(name)) for a in architectures], dtype=np.float64)
-        for name in goal.metrics
-    }
-    columns = {**goal.exact(space, architectures), **columns}
+    columns = metric_columns(goal, space, {a: metrics[a] for a in architectures})
     shape = (len(rows), len(goal.targets))
     values = goal.values(columns).reshape(shape)
     number = np.array([n for _, n, *_ in rows], dtype=np.int64)
@@ -294,6 +290,17 @@ def gather_rounds(
     )
     notes = [r.note for r in rounds]
     return Evaluations(**{**vars(found), "summaries": _summaries(found, notes)})
+
+
+def metric_columns(
+    goal: Goal, space: Space, metrics: Mapping[Architecture, Mapping[str, float | None]]
+) -> dict[str, np.ndarray]:
+    """What a goal looks at, by name, (architectures,) each: measured metrics, NaN where one is missing, and exact costs."""
+    columns = {
+        name: np.array([_number(row.get(name)) for row in metrics.values()], dtype=np.float64)
+        for name in goal.metrics
+    }
+    return {**goal.exact(space, list(metrics)), **columns}
 
 
 def best_rows(found: Evaluations, top: int = TOP) -> np.ndarray:

@@ -12,6 +12,7 @@ The examples of this room start from
 
 from nasbuild.report._page import report_html, write_report
 from nasbuild.report._pdf import find_browser
+from nasbuild.report.data._choice_text import choice_text
 from nasbuild.report.data._explain import explain_data
 from nasbuild.report.data._failures import failing_data, rule_data
 from nasbuild.report.data._features import effect_scale, stage_effects
@@ -23,7 +24,7 @@ from nasbuild.report.data._overview import (
     module_quantiles,
 )
 from nasbuild.report.data._trust import trust_data
-from nasbuild.report.draw._choice_colors import Palette, choice_text
+from nasbuild.report.draw._choice_colors import Palette
 from nasbuild.report.draw._module_chains import (
     Chain,
     draw_architecture,

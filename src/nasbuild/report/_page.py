@@ -14,10 +14,10 @@ from nasbuild.report._card import Card, Section
 from nasbuild.report._pdf import find_browser, write_pdf
 from nasbuild.report._sections import sections
 from nasbuild.report.data import _number_format
+from nasbuild.report.data._choice_text import choice_text
 from nasbuild.report.data._glossary import TERMS
 from nasbuild.report.data._health import sentence
 from nasbuild.report.data._next_steps import Place
-from nasbuild.report.draw._choice_colors import choice_text
 from nasbuild.report.networks import graph_sections
 
 if TYPE_CHECKING:

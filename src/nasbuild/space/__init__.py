@@ -44,6 +44,7 @@ from nasbuild.space._declared_costs import Cost
 from nasbuild.space._declared_costs_file import costs_to_dict, read_costs
 from nasbuild.space._design_levels import pair_coverage
 from nasbuild.space._distinct_modules import StageModules, group_codes, group_modules, group_stages
+from nasbuild.space._feature import Feature, features_by_name
 from nasbuild.space._fixed_parts import allowed_modules, fix_parts
 from nasbuild.space._layer_choices import UNSET, completions
 from nasbuild.space._merge_stages import merge_architecture, merge_stages
@@ -68,20 +69,7 @@ from nasbuild.space._sample import (
     sample_codes,
     sample_module,
 )
-from nasbuild.space._space import (
-    GLOBALS,
-    Architecture,
-    Feature,
-    Layer,
-    Limit,
-    Metric,
-    Module,
-    Slot,
-    Space,
-    Stage,
-    features_by_name,
-    module_key,
-)
+from nasbuild.space._space import Architecture, Metric, Slot, Space
 from nasbuild.space._space_file import (
     builtin_spaces,
     load_space,
@@ -91,6 +79,7 @@ from nasbuild.space._space_file import (
     space_to_dict,
     space_to_yaml,
 )
+from nasbuild.space._stage import GLOBALS, Layer, Limit, Module, Stage, module_key
 from nasbuild.space._subspace import is_subspace
 from nasbuild.space._tied_features import TiedStages
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from nasbuild.space._choice import ABSENT, choice_text
-from nasbuild.space._space import Architecture, Feature, Layer, Module, Space, Stage
+from nasbuild.space._feature import Feature
+from nasbuild.space._space import Architecture, Space
+from nasbuild.space._stage import Layer, Module, Stage
 
 NO_LAYERS = "0+"
 """The id of a module without layers; no choice is written so."""

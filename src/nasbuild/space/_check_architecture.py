@@ -10,7 +10,9 @@ import numpy as np
 
 from nasbuild.errors import SpaceError
 from nasbuild.space._choice import ABSENT, Absent, Choice, choice_key, plain_choice
-from nasbuild.space._space import GLOBALS, Architecture, Feature, Layer, Module, Space, Stage, module_key
+from nasbuild.space._feature import Feature
+from nasbuild.space._space import Architecture, Space
+from nasbuild.space._stage import GLOBALS, Layer, Module, Stage, module_key
 
 _LONGEST_SHOWN = 60
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from nasbuild.space._space import Feature
+    from nasbuild.space._feature import Feature
 
 _LONGEST_LITERAL = 2_000
 _WORDS = {"true": True, "false": False, "1": True, "0": False}

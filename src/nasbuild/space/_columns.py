@@ -11,7 +11,9 @@ from nasbuild.space._check_architecture import kind_of, shown
 from nasbuild.space._plain_data import mapping_of
 
 if TYPE_CHECKING:
-    from nasbuild.space._space import Choice, Space, Stage
+    from nasbuild.space._choice import Choice
+    from nasbuild.space._space import Space
+    from nasbuild.space._stage import Stage
 
 _KEYS = (
     "separator",

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from nasbuild.space._choice import ABSENT, Choice, choice_key
-from nasbuild.space._space import Feature
+from nasbuild.space._feature import Feature
 
 if TYPE_CHECKING:
-    from nasbuild.space._space import Space, Stage
+    from nasbuild.space._space import Space
+    from nasbuild.space._stage import Stage
 
 LAST = "last"
 Place = int | Literal["last"] | None

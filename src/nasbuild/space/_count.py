@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import log10, prod
 
 from nasbuild.space._layer_choices import count_depth
-from nasbuild.space._space import Space, Stage
+from nasbuild.space._space import Space
+from nasbuild.space._stage import Stage
 
 
 def count_modules(stage: Stage, depth: int | None = None) -> int:

@@ -21,7 +21,8 @@ from nasbuild.space._cost_terms import (
     value_at,
 )
 from nasbuild.space._declared_costs import Cost
-from nasbuild.space._space import Space, Stage
+from nasbuild.space._space import Space
+from nasbuild.space._stage import Stage
 
 _LARGEST = 1e300
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nasbuild.space._space import Architecture, Module, Space
+from nasbuild.space._space import Architecture, Space
+from nasbuild.space._stage import Module
 
 
 @dataclass(frozen=True)

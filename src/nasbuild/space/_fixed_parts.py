@@ -11,8 +11,10 @@ import numpy as np
 from nasbuild.errors import SpaceError
 from nasbuild.space._check_architecture import shown, shown_choice
 from nasbuild.space._choice import ABSENT, Absent, Choice, choice_of_text, number_of_text
+from nasbuild.space._feature import Feature
 from nasbuild.space._layer_choices import count_depth
-from nasbuild.space._space import GLOBALS, Feature, Limit, Space, Stage, module_key
+from nasbuild.space._space import Space
+from nasbuild.space._stage import GLOBALS, Limit, Stage, module_key
 
 _FORMS = (
     "STAGE.depth = N",

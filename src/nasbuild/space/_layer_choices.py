@@ -17,7 +17,7 @@ from math import prod
 import numpy as np
 
 from nasbuild.errors import SpaceError
-from nasbuild.space._space import Stage
+from nasbuild.space._stage import Stage
 
 UNSET = -1
 """The code of a feature without a choice yet, for `completions`."""

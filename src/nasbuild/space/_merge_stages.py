@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from nasbuild.errors import SpaceError
 from nasbuild.space._count import count_modules
-from nasbuild.space._space import Architecture, Space, Stage
+from nasbuild.space._space import Architecture, Space
+from nasbuild.space._stage import Stage
 
 
 def merge_stages(space: Space, first: int | str) -> Space:

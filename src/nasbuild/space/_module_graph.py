@@ -10,7 +10,8 @@ import numpy as np
 
 from nasbuild._arrays import ranges
 from nasbuild.space._choice import ABSENT, Choice
-from nasbuild.space._space import Architecture, Feature, Space, features_by_name
+from nasbuild.space._feature import Feature, features_by_name
+from nasbuild.space._space import Architecture, Space
 
 STAGE, LAYER = "stage", "layer"
 

@@ -12,7 +12,8 @@ from nasbuild.space._check_architecture import contains
 from nasbuild.space._count import count_modules
 from nasbuild.space._layer_choices import UNSET, completions, consistent, random_completion
 from nasbuild.space._sample import random_architecture, sample_module
-from nasbuild.space._space import Architecture, Module, Space, Stage, module_key
+from nasbuild.space._space import Architecture, Space
+from nasbuild.space._stage import Module, Stage, module_key
 from nasbuild.space._tied_features import restore_ties
 
 

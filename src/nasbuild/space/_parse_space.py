@@ -11,22 +11,13 @@ from nasbuild.space._check_architecture import kind_of, parse_module, shown, sho
 from nasbuild.space._choice import ABSENT, Choice, as_choice, choice_key, choice_type
 from nasbuild.space._columns import read_columns
 from nasbuild.space._declared_costs_file import read_costs
+from nasbuild.space._feature import Feature, Kind, When, features_by_name
 from nasbuild.space._fixed_parts import fixed_stage, limit_of
 from nasbuild.space._layer_choices import check_conditions
 from nasbuild.space._plain_data import LONGEST_TEXT, is_printable, mapping_of, text_of
 from nasbuild.space._range import Range, Scale
-from nasbuild.space._space import (
-    GLOBALS,
-    Direction,
-    Feature,
-    Kind,
-    Metric,
-    Module,
-    Space,
-    Stage,
-    When,
-    features_by_name,
-)
+from nasbuild.space._space import Direction, Metric, Space
+from nasbuild.space._stage import GLOBALS, Module, Stage
 from nasbuild.space._tied_features import read_tied
 
 SPACE_KEYS = (

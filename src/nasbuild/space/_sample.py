@@ -13,7 +13,8 @@ import numpy as np
 from nasbuild.errors import SpaceError
 from nasbuild.space._count import count_architectures, count_modules
 from nasbuild.space._layer_choices import Digit, Ways, count_ways, ways
-from nasbuild.space._space import Architecture, Module, Space, Stage
+from nasbuild.space._space import Architecture, Space
+from nasbuild.space._stage import Module, Stage
 from nasbuild.space._tied_features import weights
 
 Over = Literal["architectures", "depths"]

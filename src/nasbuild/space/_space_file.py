@@ -15,8 +15,10 @@ from nasbuild.errors import SpaceError
 from nasbuild.space._choice import ABSENT, plain_choice
 from nasbuild.space._columns import columns_to_dict
 from nasbuild.space._declared_costs_file import costs_to_dict
+from nasbuild.space._feature import Feature
 from nasbuild.space._parse_space import space_from_dict, usual_kind
-from nasbuild.space._space import GLOBALS, Feature, Limit, Metric, Space, Stage
+from nasbuild.space._space import Metric, Space
+from nasbuild.space._stage import GLOBALS, Limit, Stage
 from nasbuild.space._tied_features import tied_to_list
 
 _LARGEST_FILE = 16_000_000

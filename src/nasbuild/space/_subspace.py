@@ -6,7 +6,8 @@ from nasbuild.errors import SpaceError
 from nasbuild.space._check_architecture import parse_module
 from nasbuild.space._count import count_modules
 from nasbuild.space._sample import enumerate_modules
-from nasbuild.space._space import Space, Stage
+from nasbuild.space._space import Space
+from nasbuild.space._stage import Stage
 
 
 def is_subspace(small: Space, whole: Space) -> bool:

@@ -13,7 +13,8 @@ from nasbuild.errors import SpaceError
 from nasbuild.space._check_architecture import shown
 from nasbuild.space._choice import Absent, Choice, choice_key
 from nasbuild.space._fixed_parts import find_stage, fixed_stage
-from nasbuild.space._space import Architecture, Limit, Module, Slot, Space, Stage
+from nasbuild.space._space import Architecture, Slot, Space
+from nasbuild.space._stage import Limit, Module, Stage
 
 _MOST = 10_000
 _FORMS = "STAGE.FEATURE, STAGE.LAYER.FEATURE or globals.FEATURE, two or more in each list"

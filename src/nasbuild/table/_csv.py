@@ -9,7 +9,7 @@ from nasbuild._records import unguarded
 from nasbuild.errors import TableError
 from nasbuild.space import Feature, Space
 from nasbuild.table._column_names import ID, FlatNames
-from nasbuild.table._csv_dialects import read_separated
+from nasbuild.table._csv_dialects import COMMAS_NOTE, read_separated
 from nasbuild.table._flat_columns import FlatLayout, metric_of_text
 from nasbuild.table._rows import RawRow
 from nasbuild.table._table import Note
@@ -48,7 +48,7 @@ def rows_of_csv(space: Space, path: Path, form: str) -> tuple[Iterator[RawRow | 
     if "" in held.header:
         notes.append(Note("ignored", "columns without a name were left out"))
     if held.commas:
-        notes.append(Note("commas", "numbers with decimal commas, such as 1,5, were read as 1.5"))
+        notes.append(COMMAS_NOTE)
     return layout.rows(held.rows, text=True), notes
 
 

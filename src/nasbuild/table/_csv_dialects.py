@@ -12,7 +12,9 @@ from pathlib import Path
 from nasbuild._records import unguarded
 from nasbuild._text_input import reading
 from nasbuild.errors import TableError
+from nasbuild.table._table import Note
 
+COMMAS_NOTE = Note("commas", "numbers with decimal commas, such as 1,5, were read as 1.5")
 _SEPARATORS = (",", ";", "\t", "|")
 _NAMES = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)

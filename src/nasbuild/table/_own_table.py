@@ -11,6 +11,7 @@ import pyarrow as pa
 from nasbuild.errors import TableError
 from nasbuild.space import Columns, Space, number_of_text, plain_choice
 from nasbuild.table._column_names import FlatNames
+from nasbuild.table._csv_dialects import COMMAS_NOTE
 from nasbuild.table._flat_columns import FlatLayout
 from nasbuild.table._nested_values import nested
 from nasbuild.table._rows import RawRow, raw_row
@@ -35,7 +36,7 @@ def rows_of_own_table(space: Space, source: Any) -> tuple[Iterator[RawRow | Tabl
     layout = FlatLayout.of(space, names, found.where, numeric.__contains__)
     notes = [*found.notes, *layout.notes()]
     if found.commas:
-        notes.append(Note("commas", "numbers with decimal commas, such as 1,5, were read as 1.5"))
+        notes.append(COMMAS_NOTE)
     return _rows(found, layout), notes
 
 

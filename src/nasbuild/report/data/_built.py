@@ -8,7 +8,7 @@ import numpy as np
 
 from nasbuild.report.data._architecture_rows import ArchitectureRows
 from nasbuild.report.data._features import RarelyLabelled
-from nasbuild.report.data._health import DOUBT, OF_TRUST, health
+from nasbuild.report.data._health import DOUBT, OF_TRUST, extrapolating, health
 from nasbuild.report.data._number_format import percent
 from nasbuild.report.data._recipe_kind import kind_of
 
@@ -63,6 +63,7 @@ def built_data(
     uncertain = sum(bool(r["rarely_labelled"]) for r in rows)
     if uncertain:
         found.append(("warn", f"{uncertain} of {len(rows)} have parts with few or no labels, see the table"))
+    found += extrapolating(rows)
     advice = []
     if new:
         ranks = ", ".join(str(r["rank"]) for r in new[:3])

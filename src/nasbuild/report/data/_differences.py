@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from nasbuild.report.data._choice_text import choice_text
 from nasbuild.report.data._number_format import plural
-from nasbuild.report.draw._choice_colors import choice_text
 from nasbuild.space import ABSENT, Architecture, Choice, Module, Space, choice_key
 
 _NUMBERED = re.compile(r"(.*[^\W\d_])[ _.\-]?(\d+)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from nasbuild.report.data._choice_text import choice_text
 from nasbuild.report.data._exact_targets import known_text
 from nasbuild.report.data._failures import failures_data
 from nasbuild.report.data._features import effect_scale, features_data
@@ -14,7 +15,6 @@ from nasbuild.report.data._modules import modules_data, ties_count, ties_text, w
 from nasbuild.report.data._next_steps import Place, shown_steps
 from nasbuild.report.data._number_format import Scale
 from nasbuild.report.data._trust import trust_data
-from nasbuild.report.draw._choice_colors import choice_text
 
 if TYPE_CHECKING:
     from nasbuild.score import Fit, TargetFit

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from nasbuild.report.data._choice_text import choice_text
 from nasbuild.report.data._health import health
 from nasbuild.report.data._number_format import Scale, correlation, plural
 from nasbuild.report.data._recipe_kind import kind_of
-from nasbuild.report.draw._choice_colors import choice_text
 from nasbuild.space import ABSENT, choice_key, features_by_name, graph_schema
 
 if TYPE_CHECKING:

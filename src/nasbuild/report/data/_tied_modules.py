@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from nasbuild.report.data._choice_text import choice_text
 from nasbuild.report.data._number_format import count
-from nasbuild.report.draw._choice_colors import choice_text
 from nasbuild.space import ABSENT, Module, Stage, choice_key
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nasbuild.report.data._architecture_rows import ArchitectureRows
-from nasbuild.report.data._health import DOUBT, OF_TRUST, health
+from nasbuild.report.data._health import DOUBT, OF_TRUST, extrapolating, health
 from nasbuild.report.data._number_format import plural
 
 if TYPE_CHECKING:
@@ -140,16 +140,7 @@ def _doubts(fit: Fit, rows: list[dict[str, Any]], beyond: int) -> list[tuple[str
     ]
     if not beyond:
         found.append(("note", "no built architecture is predicted beyond the measured front"))
-    flags = [row["extrapolates"] for row in rows if row["kind"] != "measured"]
-    outside = sum(flags)
-    if outside:
-        found.append(
-            (
-                "warn" if 2 * outside > len(flags) else "note",
-                f"{outside} of the built architectures extrapolate{'s' * (outside == 1)} beyond the table",
-            )
-        )
-    return found
+    return found + extrapolating([row for row in rows if row["kind"] != "measured"])
 
 
 def _number(value: float) -> float | None:

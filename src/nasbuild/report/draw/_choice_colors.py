@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from nasbuild.report.data._choice_text import choice_text
 from nasbuild.space import ABSENT, Absent, Choice, Feature, Space, choice_key
 
 _HUES = (250, 50, 155, 320, 195, 20, 95, 285)  # degrees in OKLCH, neighbours far apart
@@ -93,24 +94,6 @@ class Palette:
         (False, True)
         """
         return any(self.swatch(feature, c).text != choice_text(c) for c in self.features[feature].shown)
-
-
-def choice_text(choice: Choice) -> str:
-    """Formats a choice.
-
-    Examples
-    --------
-    >>> from nasbuild.report import choice_text
-    >>> choice_text(True), choice_text(0.5), choice_text("attn")
-    ('yes', '0.5', 'attn')
-    """
-    if isinstance(choice, bool):
-        return "yes" if choice else "no"
-    if choice is None:
-        return "null"
-    if isinstance(choice, tuple | list):
-        return f"[{', '.join(map(choice_text, choice))}]"
-    return f"{choice:g}" if isinstance(choice, float) and float(f"{choice:g}") == choice else str(choice)
 
 
 def short_texts(choices: tuple[Choice, ...], longest: int) -> list[str]:

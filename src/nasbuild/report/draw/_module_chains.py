@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nasbuild.report.draw._choice_colors import NEUTRAL, Palette, choice_text
+from nasbuild.report.data._choice_text import choice_text
+from nasbuild.report.draw._choice_colors import NEUTRAL, Palette
 from nasbuild.report.draw._svg import Svg, fitted, text_width
 from nasbuild.space import Architecture, Module, Space, Stage, architecture_id, module_id
 

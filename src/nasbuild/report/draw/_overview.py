@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from nasbuild.report.data._choice_text import choice_text
 from nasbuild.report.data._number_format import Scale
 from nasbuild.report.draw._axis import Axis
-from nasbuild.report.draw._choice_colors import choice_text, diverging
+from nasbuild.report.draw._choice_colors import diverging
 from nasbuild.report.draw._svg import Svg, fitted, text_width
 
 _SHADES = 9

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from nasbuild.report.data._choice_text import choice_text
 from nasbuild.report.data._number_format import Scale, correlation
 from nasbuild.report.draw._axis import Axis, draw_bottom
-from nasbuild.report.draw._choice_colors import choice_text
 from nasbuild.report.draw._svg import Svg, fitted, text_width
 from nasbuild.space import choice_key
 
