@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -45,43 +46,48 @@ FREE = {
     "_yaml",
     "errors",
 }
-FILES = sorted(SOURCE.rglob("*.py"))
+ROOMS: dict[str, list[Path]] = {}
+"""The files of each room; a module beside the rooms is one of its own."""
+for _file in sorted(SOURCE.rglob("*.py")):
+    ROOMS.setdefault(_file.relative_to(SOURCE).parts[0].removesuffix(".py"), []).append(_file)
 
 
-def rooms_imported(path: Path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nasbuild."):
-            found.add((node.module or "").split(".")[1])
-    return found
+@cache
+def modules_imported(path: Path) -> list[list[str]]:
+    """Names of the package's modules that a file imports from, each in its parts."""
+    return [
+        node.module.split(".")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nasbuild.")
+    ]
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
-def test_a_room_imports_only_from_rooms_before_it(path: Path):
-    room = path.relative_to(SOURCE).parts[0]
-    imported = rooms_imported(path) - FREE - {room}
+def allowed(room: str) -> set[str]:
+    """The rooms before one."""
     if room == "evaluate":
         # It runs networks and feeds tables, so it stands beside the chain.
-        assert imported <= {"space", "table"}
-    elif room == "zoo":
+        return {"space", "table"}
+    if room == "zoo":
         # It registers with `evaluate` by entry points, as a stranger's package does.
-        assert imported <= {"space", "table", "evaluate"}
-    elif room in ORDER:
+        return {"space", "table", "evaluate"}
+    if room in ORDER:
         # What evaluates and what searches meet only where a user puts them together.
         beside = {"evaluate"} if room in ("optimize", "api", "cli") else set[str]()
-        assert imported <= {*ORDER[: ORDER.index(room)], *beside}, f"{room} imports {imported}"
-    elif room not in ("__init__.py", "__main__.py"):
-        assert not imported, f"{room} is used by every room and imports {imported}"
+        return {*ORDER[: ORDER.index(room)], *beside}
+    return set()
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
-def test_no_room_imports_private_modules_of_another(path: Path):
-    room = path.relative_to(SOURCE).parts[0]
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("nasbuild."):
-            parts = (node.module or "").split(".")
-            if parts[1] != room and len(parts) > 2:
-                assert not parts[2].startswith("_"), f"{path.name} imports {node.module}"
+@pytest.mark.parametrize("room", [room for room in ROOMS if room not in ("__init__", "__main__")])
+def test_a_room_imports_only_from_rooms_before_it(room: str):
+    imported = {(path.name, parts[1]) for path in ROOMS[room] for parts in modules_imported(path)}
+    before = FREE | {room} | allowed(room)
+    assert not {(file, other) for file, other in imported if other not in before}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_room_imports_private_modules_of_another(room: str):
+    imported = {(path.name, *parts[1:]) for path in ROOMS[room] for parts in modules_imported(path)}
+    assert not {one for one in imported if one[1] != room and len(one) > 2 and one[2].startswith("_")}
 
 
 def test_importing_the_package_is_light():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import re
 from xml.etree import ElementTree
 
@@ -11,7 +10,6 @@ import numpy as np
 import pytest
 
 import nasbuild as nb
-from nasbuild.api import _arguments, _optimizer, _plot, _progress_bar
 from nasbuild.errors import NasbuildError
 from nasbuild.report import front_data, module_quantiles
 
@@ -26,13 +24,6 @@ def table():
 @pytest.fixture(scope="module")
 def fit(table):
     return nb.fit(table, ["loss", "macs", "acc"], recipe="ridge", baselines=False)
-
-
-@pytest.mark.parametrize("module", [_arguments, _optimizer, _plot, _progress_bar])
-def test_examples(module):
-    found = doctest.testmod(module)
-    assert found.attempted
-    assert not found.failed
 
 
 def pictures(shown):

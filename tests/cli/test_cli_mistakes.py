@@ -378,7 +378,7 @@ def test_an_interrupted_fit_ends_at_once_and_leaves_nothing(files, tmp_path):
             time.sleep(0.5)
             if children.exists() and len(children.read_text().split()) > 1:
                 break
-        time.sleep(2)  # both workers are fitting or starting by now; both cases must end cleanly
+        time.sleep(1)  # both workers are fitting or starting by now; both cases must end cleanly
         assert process.poll() is None
         os.killpg(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=60)

@@ -90,10 +90,12 @@ def test_a_row_is_copied_as_a_line_of_a_table(visit, place):
     page = visit(place, 1280)
     page.evaluate("navigator.clipboard.writeText = async (text) => { window.copied = text; }")
     page.query_selector("#tradeoff tbody tr:nth-child(2) [data-copy]").click()
+    page.wait_for_function("window.copied")
     line = json.loads(page.evaluate("window.copied"))
     parse_architecture(load_builtin("digits-macro").space, line["arch"])
     assert set(line["expected"]) >= {"loss", "macs"}
-    assert page.query_selector("#tradeoff tbody tr:nth-child(2) [data-copy]").text_content() == "Copied"
+    # The button changes when the browser has written, which takes a moment.
+    page.wait_for_selector("#tradeoff tbody tr:nth-child(2) [data-copy]:text-is('Copied')")
 
 
 def test_pointing_links_dot_row_and_architecture(visit, place):

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nasbuild.api._arguments import checked_recipe, texts, whole
 from nasbuild.api._explanation import Explanation
+from nasbuild.api._fit import Fit, with_verbs
 from nasbuild.api._progress_bar import reporting
 from nasbuild.api._rows import Rows
 from nasbuild.predictor import AnyRecipe
-from nasbuild.score import Progress
+from nasbuild.score import MAX_MODULES, Progress
 from nasbuild.score import fit as score_fit
 from nasbuild.score import load_fit as load_score_fit
 from nasbuild.score.graphs import GraphFit
 from nasbuild.space import Space
 from nasbuild.table import Table, read_table
-
-if TYPE_CHECKING:
-    pass
-from nasbuild.api._fit import Fit, with_verbs
 
 
 def fit(
@@ -30,6 +27,7 @@ def fit(
     space: Space | None = None,
     recipe: str | AnyRecipe = "default",
     seed: int = 0,
+    max_modules: int = MAX_MODULES,
     workers: int = 1,
     baselines: bool = True,
     skip_bad: bool = False,
@@ -51,6 +49,8 @@ def fit(
         ``"default"``, ``"paper"``, ``"mse"``, ``"ridge"``, ``"lightgbm"``, ``"marginal"``, ``"ped-anova"``, or settings.
     seed
         Equal inputs and seeds give equal results, whatever ``workers``.
+    max_modules
+        A stage with more modules is searched for its best and worst ones instead of scored whole.
     workers
         Processes that fit.
     baselines
@@ -84,6 +84,7 @@ def fit(
             wanted,
             recipe=checked_recipe(recipe),
             seed=whole(seed, "seed", 0),
+            max_modules=whole(max_modules, "max_modules"),
             workers=whole(workers, "workers"),
             baselines=baselines,
             skip_bad=skip_bad,

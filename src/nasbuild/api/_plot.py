@@ -24,7 +24,8 @@ class FitPlot:
     Examples
     --------
     >>> import nasbuild as nb
-    >>> fit = nb.fit(nb.load_builtin("digits-macro").select(range(0, 1728, 29)), ["loss", "macs"], recipe="ridge")
+    >>> table = nb.load_builtin("digits-macro").select(range(0, 1728, 29))
+    >>> fit = nb.fit(table, ["loss", "macs"], recipe="ridge", baselines=False)
     >>> [axes.get_xlabel() for axes in fit.plot.front().axes]
     ['macs [MACs]']
     """
