@@ -39,6 +39,12 @@ class Layout:
         where the edge continues in another column.
     width, height
         Size of the picture, from (0, 0).
+
+    Examples
+    --------
+    >>> chain = networks.lay_out(np.array([[0, 1], [1, 2]]), widths=[40, 40, 40])
+    >>> chain.layer.tolist(), bool((chain.x <= chain.width).all())
+    ([0, 1, 2], True)
     """
 
     x: np.ndarray
@@ -61,6 +67,12 @@ def lay_out(edges: np.ndarray, widths: Sequence[float]) -> Layout:
         Source and target of each edge, (2, edges).
     widths
         Widths of the nodes.
+
+    Examples
+    --------
+    >>> fork = networks.lay_out(np.array([[0, 0, 1, 2], [1, 2, 3, 3]]), widths=[40, 40, 40, 40])
+    >>> fork.layer.tolist(), len(fork.edges)
+    ([0, 1, 1, 2], 4)
     """
     layer = layers_of(edges, len(widths))
     chain = Chains.of(edges, layer, widths)

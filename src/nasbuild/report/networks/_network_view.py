@@ -87,6 +87,12 @@ def drawn_network(graph: OperatorGraph) -> dict[str, Any]:
 
     ``shapes`` are the distinct tensor shapes; ``before`` and ``after`` index the input and output shape of each node.
     ``facts`` has one text per node, which may be empty.
+
+    Examples
+    --------
+    >>> drawn = networks.drawn_network(network)
+    >>> drawn["texts"], drawn["shapes"]
+    (['Input', 'Gemm', 'Relu', 'Gemm'], ['–', '1 × 4', '1 × 8', '1 × 2'])
     """
     texts = [describe_node(graph, node) for node in range(len(graph))]
     # Domains of operations appear beside the picture only; boxes have no room for them.

@@ -34,6 +34,15 @@ class Boosted:
         Columns of architectures of the table, (contexts, columns).
     level
         Mean label.
+
+    Examples
+    --------
+    >>> boosted = baselines.fit_boosted(space, architectures, labels, contexts=5, seed=0)
+    >>> boosted.score(0, single_layers).shape, boosted.predict(architectures[:2]).shape
+    ((3,), (2,))
+    >>> again = baselines.Boosted.from_arrays(space, boosted.arrays())
+    >>> bool((again.predict(architectures) == boosted.predict(architectures)).all())
+    True
     """
 
     columns: Columns
@@ -46,6 +55,7 @@ class Boosted:
         return self.trees.booster(self.contexts.shape[1])
 
     def score(self, stage: int, codes: np.ndarray) -> np.ndarray:
+        """Scores of modules of one depth, (modules,), from codes (modules, depth, features), in the label's unit."""
         own, block = self.columns.of_modules(stage, codes), self.columns.block(stage)
         count = len(self.contexts)
         found, step = [np.zeros(0)], max(_MOST // count, 1)
@@ -57,6 +67,7 @@ class Boosted:
         return np.concatenate(found) - self._middle + self.level / len(self.columns.space.stages)
 
     def predict(self, architectures: Sequence[Architecture]) -> np.ndarray:
+        """Predicted labels, (architectures,)."""
         return self._values(self.columns.of_architectures(architectures))
 
     @cached_property
@@ -67,12 +78,19 @@ class Boosted:
         return np.asarray(self.booster.predict(rows, num_threads=1))
 
     def arrays(self) -> dict[str, np.ndarray]:
+        """All that `from_arrays` needs."""
         own = {"contexts": self.contexts, "level": np.array([self.level])}
         return own | {f"{_TREES}{name}": array for name, array in self.trees.arrays().items()}
 
     @classmethod
     def from_arrays(cls, space: Space, arrays: dict[str, np.ndarray]) -> Boosted:
-        """Raises ValueError if the arrays are of another space, or no model."""
+        """The model of ``arrays``.
+
+        Raises
+        ------
+        ValueError
+            If the arrays are of another space, or no model.
+        """
         columns = Columns(space, one_hot=False)
         width = sum(columns.width(u) for u in range(len(space.stages)))
         trees = {n.removeprefix(_TREES): a for n, a in arrays.items() if n.startswith(_TREES)}
@@ -91,7 +109,21 @@ class Boosted:
 def fit_boosted(
     space: Space, architectures: Sequence[Architecture], labels: np.ndarray, *, contexts: int, seed: int
 ) -> Boosted:
-    """LightGBM on depths and features, with leaves and rounds chosen by cross-validation."""
+    """LightGBM on depths and features, with leaves and rounds chosen by cross-validation.
+
+    Parameters
+    ----------
+    contexts
+        Architectures of the table over which scores are averaged, at most.
+    seed
+        Of folds, bagging and the choice of contexts.
+
+    Examples
+    --------
+    >>> boosted = baselines.fit_boosted(space, architectures[:5], labels[:5], contexts=2, seed=0)
+    >>> boosted.contexts.shape[0]
+    2
+    """
     import lightgbm
 
     columns = Columns(space, one_hot=False)

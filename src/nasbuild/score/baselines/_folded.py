@@ -126,7 +126,15 @@ def held_out_baseline(
     seed: int = 0,
     step_done: Callable[[], None] = lambda: None,
 ) -> list[tuple[Model, HeldOut]]:
-    """Fits without each fold, with their predictions for it."""
+    """Fits without each fold, with their predictions for it.
+
+    Examples
+    --------
+    >>> from nasbuild.predictor import recipe
+    >>> found = baselines.held_out_baseline(space, architectures, labels, recipe("ridge", folds=2))
+    >>> [len(held.test) for _, held in found]
+    [21, 20]
+    """
     found = []
     for train, test in folds(len(labels), recipe.folds, seed):
         # Deviations need fewer contexts than scores do.

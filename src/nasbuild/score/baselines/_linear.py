@@ -23,6 +23,14 @@ class Linear:
         Of each column, (columns,).
     level
         Mean label.
+
+    Examples
+    --------
+    >>> linear.score(0, single_layers).shape, linear.predict(architectures[:2]).shape
+    ((3,), (2,))
+    >>> again = baselines.Linear.from_arrays(space, linear.arrays())
+    >>> bool((again.weights == linear.weights).all())
+    True
     """
 
     columns: Columns
@@ -31,19 +39,28 @@ class Linear:
     level: float
 
     def score(self, stage: int, codes: np.ndarray) -> np.ndarray:
+        """Scores of modules of one depth, (modules,), from codes (modules, depth, features), in the label's unit."""
         block = self.columns.block(stage)
         own = self.columns.of_modules(stage, codes) - self.means[block]
         return own @ self.weights[block] + self.level / len(self.columns.space.stages)
 
     def predict(self, architectures: Sequence[Architecture]) -> np.ndarray:
+        """Predicted labels, (architectures,)."""
         return (self.columns.of_architectures(architectures) - self.means) @ self.weights + self.level
 
     def arrays(self) -> dict[str, np.ndarray]:
+        """All that `from_arrays` needs."""
         return {"weights": self.weights, "means": self.means, "level": np.array([self.level])}
 
     @classmethod
     def from_arrays(cls, space: Space, arrays: dict[str, np.ndarray]) -> Linear:
-        """Raises ValueError if the arrays are of another space."""
+        """The model of ``arrays``.
+
+        Raises
+        ------
+        ValueError
+            If the arrays are of another space.
+        """
         columns = Columns(space, one_hot=True)
         width = sum(columns.width(u) for u in range(len(space.stages)))
         expected = {"weights": (width,), "means": (width,), "level": (1,)}
@@ -55,7 +72,14 @@ class Linear:
 
 
 def fit_ridge(space: Space, architectures: Sequence[Architecture], labels: np.ndarray) -> Linear:
-    """Ridge regression on one-hot layers, with the penalty chosen by leave-one-out error."""
+    """Ridge regression on one-hot layers, with the penalty chosen by leave-one-out error.
+
+    Examples
+    --------
+    >>> fitted = baselines.fit_ridge(space, architectures, labels)
+    >>> fitted.weights.shape == fitted.means.shape
+    True
+    """
     from sklearn.linear_model import RidgeCV
 
     columns = Columns(space, one_hot=True)
@@ -71,6 +95,13 @@ def fit_marginal(space: Space, architectures: Sequence[Architecture], labels: np
     """Mean label of the architectures with a choice at a layer, minus the mean of all labels.
 
     A choice that no architecture has gets weight 0, and the number of a range its regression slope. Means of few labels are not shrunk.
+
+    Examples
+    --------
+    >>> marginal = baselines.fit_marginal(space, architectures, labels)
+    >>> have_it = [a.modules[0][0] == ("mb_e1_k3",) for a in architectures]  # the first choice of the first layer
+    >>> bool(np.isclose(labels[have_it].mean() - labels.mean(), marginal.weights[0]))
+    True
     """
     columns = Columns(space, one_hot=True)
     rows = columns.of_architectures(architectures)

@@ -12,7 +12,11 @@ from nasbuild.space import Architecture, Feature, Space, group_stages
 
 
 def columns_of(feature: Feature) -> int:
-    """One-hot columns of a feature: one for each choice, or one for the number of a range."""
+    """One-hot columns of a feature: one for each choice, or one for the number of a range.
+
+    >>> baselines.columns_of(space.stages[0].features[0])
+    3
+    """
     return len(feature.choices) if feature.range is None else 1
 
 
@@ -24,6 +28,16 @@ class Columns:
     and one to a range, from 0 to 1 on its scale.
     Otherwise there is one column for the depth and one for each layer's feature: its number, or its
     position among the choices, and no value where the layer or feature is missing.
+
+    Examples
+    --------
+    >>> columns = baselines.Columns(space, one_hot=True)  # 2 layers at most, 3 choices each
+    >>> columns.width(0), columns.block(1)
+    (6, slice(6, 12, None))
+    >>> columns.of_modules(0, single_layers).tolist()
+    [[1.0, 0.0, 0.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0, 0.0, 0.0]]
+    >>> columns.of_architectures(architectures).shape
+    (41, 18)
     """
 
     space: Space

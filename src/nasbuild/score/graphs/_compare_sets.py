@@ -25,6 +25,12 @@ class Difference:
     effect, std
         Part of the difference of mean 0-hop graph norms, b minus a, in deviations of that norm over both sets, and its
         spread over the members. The parts add up to the whole difference.
+
+    Examples
+    --------
+    >>> from nasbuild.score.graphs import Difference
+    >>> Difference("op", "HardSwish", share_a=0.1, share_b=0.4, effect=1.9, std=0.2).choice
+    'HardSwish'
     """
 
     feature: str
@@ -40,6 +46,20 @@ def compare(ensemble: Ensemble, a: Graphs, b: Graphs) -> list[Difference]:
 
     The 0-hop norm of a graph is the mean of the scalars of its nodes' features. Its difference between two sets is
     therefore exactly a sum over choices: scalar times difference in frequency.
+
+    Parameters
+    ----------
+    ensemble
+        What was learnt about a target.
+    a, b
+        Packed networks (`nasbuild.ir.encode_graphs`).
+
+    Examples
+    --------
+    >>> from nasbuild.score.graphs import compare
+    >>> one, *_ = compare(acc.ensemble, fit.graphs.select([0, 1]), fit.graphs.select([14, 15]))
+    >>> one.feature, one.share_b > one.share_a if one.choice == "HardSwish" else one.share_b < one.share_a
+    ('op', True)
     """
     parts = [_parts(ensemble, graphs) for graphs in (a, b)]
     keys = sorted(set(parts[0]) | set(parts[1]), key=lambda k: (k[0], str(k[1])))

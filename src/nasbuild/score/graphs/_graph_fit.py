@@ -29,7 +29,15 @@ _RECIPE = OperatorRecipe()
 
 @dataclass(frozen=True)
 class GraphTargetFit:
-    """What was learnt about one target."""
+    """What was learnt about one target.
+
+    Examples
+    --------
+    >>> acc.target.name, len(acc.labels.values), acc.ensemble.hops
+    ('+acc', 16, 2)
+    >>> sorted(one.choice for one in acc.features if one.feature == "op")
+    ['Gemm', 'HardSwish', 'Input', 'Relu']
+    """
 
     target: Target
     labels: Labels
@@ -56,6 +64,11 @@ class GraphFit(ByTarget[GraphTargetFit]):
         What was learnt about each target, in the order in which they were given.
     versions
         Versions of the packages that made a loaded fit.
+
+    Examples
+    --------
+    >>> list(fit), len(fit.table), len(fit.graphs)
+    (['+acc'], 16, 16)
     """
 
     kind: ClassVar[Literal["graphs"]] = "graphs"
@@ -111,6 +124,14 @@ def fit_graphs(
     ------
     TargetError
         If there is no target, one is unknown, or too few networks have a label.
+
+    Examples
+    --------
+    >>> from nasbuild.score.graphs import fit_graphs
+    >>> fit_graphs(table.select(range(3)), ["+acc"], recipe=small)
+    Traceback (most recent call last):
+        ...
+    nasbuild.errors.TargetError: target '+acc': only 3 networks have a value; at least 5 are needed to learn from some and test on others
     """
     if not targets:
         raise TargetError("there is no target", todo="name a metric or an equation")
@@ -155,5 +176,13 @@ def fit_graphs(
 def predict_graphs(
     fit: GraphFit, target_fit: GraphTargetFit, graphs: Sequence[OperatorGraph]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """y' of networks and its deviation over the members, (graphs,) each, in the target's unit."""
+    """y' of networks and its deviation over the members, (graphs,) each, in the target's unit.
+
+    Examples
+    --------
+    >>> from nasbuild.score.graphs import predict_graphs
+    >>> value, std = predict_graphs(fit, acc, graphs[:3])
+    >>> value.shape, bool((std >= 0).all())
+    ((3,), True)
+    """
     return target_fit.ensemble.predict(encode_graphs(fit.schema, graphs))

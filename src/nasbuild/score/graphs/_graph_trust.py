@@ -38,6 +38,11 @@ class GraphTrust:
         A baseline that ranks held-out networks significantly better; None if there is none.
     verdict
         The main results in sentences.
+
+    Examples
+    --------
+    >>> acc.trust.labels, acc.trust.level in ("high", "fair", "low", "none"), len(acc.trust.hops)
+    (16, True, 3)
     """
 
     hops: tuple[Agreement, ...]

@@ -20,6 +20,12 @@ class NodeScores:
     value, std
         Weighted mean and deviation over the members, (nodes,): the 1-norm of a node's embedding in
         deviations from the mean over all nodes of the table. This is eq. 5 before its shift to labels.
+
+    Examples
+    --------
+    >>> from nasbuild.score.graphs import NodeScores
+    >>> NodeScores(1, value=np.array([0.3, -1.2]), std=np.array([0.1, 0.4])).hop
+    1
     """
 
     hop: int
@@ -36,6 +42,13 @@ def node_scores(ensemble: Ensemble, graphs: Graphs, hop: int) -> NodeScores:
     ------
     ValueError
         If the networks do not have such a hop.
+
+    Examples
+    --------
+    >>> from nasbuild.score.graphs import node_scores
+    >>> scores = node_scores(acc.ensemble, fit.graphs, hop=1)
+    >>> scores.value.shape, len(graphs) * len(graphs[0])
+    ((144,), 144)
     """
     if not 0 <= hop <= ensemble.hops:
         raise ValueError(f"hop is {hop}; allowed: 0 to {ensemble.hops}")

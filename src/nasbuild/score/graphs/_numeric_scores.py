@@ -42,6 +42,13 @@ class NumberCurve:
         nodes.
     range
         Range of the mean effect between the 5 % and 95 % quantiles of nodes.
+
+    Examples
+    --------
+    >>> from nasbuild.score.graphs import number_curves
+    >>> curve = next(one for one in number_curves(acc.ensemble, fit.graphs) if one.feature == "inputs")
+    >>> curve.title, len(curve.values) == len(curve.effect)
+    ('channels in', True)
     """
 
     feature: str
@@ -62,6 +69,7 @@ class NumberCurve:
 def size_title(feature: str) -> str:
     """A numeric feature of nodes in words.
 
+    >>> from nasbuild.score.graphs import size_title
     >>> size_title("inputs"), size_title("parameters")
     ('channels in', 'parameters')
     """
@@ -75,6 +83,12 @@ def number_curves(ensemble: Ensemble, graphs: Graphs) -> list[NumberCurve]:
     ----------
     graphs
         The graphs that the ensemble was fitted on.
+
+    Examples
+    --------
+    >>> from nasbuild.score.graphs import number_curves
+    >>> sorted(one.feature for one in number_curves(acc.ensemble, fit.graphs))
+    ['inputs', 'macs', 'parameters']
     """
     spread, weights = graph_norm_std(ensemble, graphs), ensemble.weights(0)
     found = []

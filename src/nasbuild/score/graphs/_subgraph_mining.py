@@ -26,6 +26,13 @@ class Piece:
         Number of networks that have it, and of its occurrences in all networks.
     graph, nodes
         One occurrence: the index of a graph and the nodes there, the last node last.
+
+    Examples
+    --------
+    >>> from nasbuild.score.graphs import mine_pieces, node_scores
+    >>> piece = mine_pieces(graphs, node_scores(acc.ensemble, fit.graphs, hop=1))[0]
+    >>> len(piece.nodes), piece.places >= piece.networks >= 5
+    (2, True)
     """
 
     text: str
@@ -52,6 +59,13 @@ def mine_pieces(graphs: Sequence[OperatorGraph], scores: NodeScores, *, least: i
     ----------
     scores
         Scores of all nodes, graph by graph, at the hop that is the length of pieces.
+
+    Examples
+    --------
+    >>> from nasbuild.score.graphs import mine_pieces, node_scores
+    >>> pieces = mine_pieces(graphs, node_scores(acc.ensemble, fit.graphs, hop=1))
+    >>> {one.text: one.networks for one in pieces}["Gemm, HardSwish"]  # all but one of 16
+    15
     """
     flat = subgraphs(graphs, scores.hop)[-1].codes
     sizes = [len(graph) for graph in graphs]
@@ -83,7 +97,12 @@ def mine_pieces(graphs: Sequence[OperatorGraph], scores: NodeScores, *, least: i
 
 
 def before(graph: OperatorGraph, node: int, hop: int) -> tuple[int, ...]:
-    """The node and its ancestors within ``hop`` edges, ascending."""
+    """The node and its ancestors within ``hop`` edges, ascending.
+
+    >>> from nasbuild.score.graphs import before
+    >>> before(network, 3, hop=2)
+    (1, 2, 3)
+    """
     reached = {node}
     edge = {node}
     source, target = graph.edges
