@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 import nasbuild.builder._bounded_topk as bounded
 from nasbuild.builder._bounded_topk import bounded_topk
+from nasbuild.builder._dual_prices import price_bounds
 from nasbuild.builder._knapsack_problem import Problem
 
 
@@ -59,6 +61,27 @@ def test_integer_programs_find_the_same_values(problem, n):
         problem.values(np.array(expected, int).reshape(found.shape))
     )
     assert len({tuple(p) for p in found.tolist()}) == len(found)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_limit_of_a_value_is_that_of_the_linear_relaxation(count):
+    rng = np.random.default_rng(count)
+    for stages in (1, 3, 6):
+        sizes = rng.integers(2, 9, stages)
+        scores, costs = (tuple(rng.normal(size=(s, *more)) for s in sizes) for more in ((), (count,)))
+        limit = sum(c.mean(axis=0) for c in costs)
+        priced = price_bounds(Problem(scores, costs, limit))
+        # The share of every module, those of a stage with sum 1.
+        one_each = np.repeat(np.eye(stages), sizes, axis=1)
+        oracle = linprog(
+            -np.concatenate(scores),
+            A_ub=np.concatenate(costs).T,
+            b_ub=limit,
+            A_eq=one_each,
+            b_eq=[1] * stages,
+        )
+        assert priced is not None
+        assert priced[1] == pytest.approx(-oracle.fun, abs=1e-6)
 
 
 def test_integer_programs_take_over_if_there_are_too_many_picks(monkeypatch):

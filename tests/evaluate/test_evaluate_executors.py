@@ -20,7 +20,7 @@ from nasbuild.evaluate.executors._executor import chunk_size
 from nasbuild.space import load_space, sample, to_dict
 
 SPACE = load_space("digits-macro")
-ARCHITECTURES = sample(SPACE, 60, np.random.default_rng(1))
+ARCHITECTURES = sample(SPACE, 30, np.random.default_rng(1))
 EXPECTED = [size(to_dict(SPACE, a)) for a in ARCHITECTURES]
 
 
@@ -41,9 +41,9 @@ def test_all_executors_give_the_same_results_and_repeat_none(tmp_path, executor,
     assert [results[a].metrics for a in ARCHITECTURES] == EXPECTED
     assert list(results) == ARCHITECTURES
     assert all((r.seconds or 0) > 0.004 for r in results.values())
-    assert [done for done, _, _ in calls] == list(range(61))
+    assert [done for done, _, _ in calls] == list(range(31))
     assert evaluate(tmp_path / "s.db", "logged", executor) == results
-    assert len(notes.read_text().splitlines()) == 60
+    assert len(notes.read_text().splitlines()) == 30
 
 
 @pytest.mark.parametrize("executor", [InProcess(), Pool(2)], ids=["in process", "pool"])
@@ -86,7 +86,7 @@ def test_the_death_of_a_worker_fails_one_evaluation_only(tmp_path):
     ],
 )
 def test_the_cost_class_limits_the_assigned_evaluations(name, executor, most):
-    remaining, assigned, seen = list(reversed(ARCHITECTURES * 2)), 0, []
+    remaining, assigned, seen = list(reversed(ARCHITECTURES * 3)), 0, []
 
     def next_batch(count):
         nonlocal assigned
@@ -100,7 +100,7 @@ def test_the_cost_class_limits_the_assigned_evaluations(name, executor, most):
         assigned -= len(completed)
         got += completed
     assert max(seen) == most
-    assert [r.metrics for a, r in sorted(got, key=lambda e: ARCHITECTURES.index(e[0]))][::2] == EXPECTED
+    assert [r.metrics for a, r in sorted(got, key=lambda e: ARCHITECTURES.index(e[0]))][::3] == EXPECTED
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ if __name__ == "__main__":
     store = Store(sys.argv[1], space, "logged")
     workers = int(sys.argv[3])
     executor = Pool(workers) if workers else InProcess()
-    evaluate_all(Spec(sys.argv[2] + "logged", space), sample(space, 200, np.random.default_rng(2)), store, executor=executor)
+    evaluate_all(Spec(sys.argv[2] + "logged", space), sample(space, 120, np.random.default_rng(2)), store, executor=executor)
 """
 
 
@@ -138,8 +138,8 @@ def test_repeated_kills_lose_nothing_and_repeat_little(tmp_path):
     environment = {**os.environ, "NOTES": str(notes)}
     call = [sys.executable, script, path, NAME, "0"]
     rng, kills = random.Random(0), 0
-    wanted = sample(SPACE, 200, np.random.default_rng(2))
-    while kills < 4:
+    wanted = sample(SPACE, 120, np.random.default_rng(2))
+    while kills < 3:
         process = subprocess.Popen(call, env=environment)
         before = notes.stat().st_size if notes.exists() else 0
         while process.poll() is None and (not notes.exists() or notes.stat().st_size == before):
@@ -150,17 +150,17 @@ def test_repeated_kills_lose_nothing_and_repeat_little(tmp_path):
         kills += 1
     store = Store(path, SPACE, "logged")
     done = store.counts()["done"]
-    assert 0 < done < 200
+    assert 0 < done < 120
     store.close()
     assert subprocess.run(call, env=environment, check=False).returncode == 0
     store = Store(path, SPACE, "logged")
     results = store.results()
-    assert store.counts() == {"running": 0, "done": 200, "failed": 0}
+    assert store.counts() == {"running": 0, "done": 120, "failed": 0}
     assert {a: r.metrics for a, r in results.items()} == {a: size(to_dict(SPACE, a)) for a in wanted}
     store.close()
     # Each kill repeats at most the running evaluation.
     counts = Counter(notes.read_text().splitlines())
-    assert sum(counts.values()) <= 200 + kills
+    assert sum(counts.values()) <= 120 + kills
 
 
 def test_two_processes_on_one_store_share_the_work(tmp_path):
@@ -171,7 +171,7 @@ def test_two_processes_on_one_store_share_the_work(tmp_path):
     both = [subprocess.Popen(call, env=environment) for _ in range(2)]
     assert [process.wait() for process in both] == [0, 0]
     lines = notes.read_text().splitlines()
-    assert len(lines) == len(set(lines)) == 200
+    assert len(lines) == len(set(lines)) == 120
 
 
 def test_a_command_answers_with_json(tmp_path):

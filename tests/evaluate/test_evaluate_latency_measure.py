@@ -22,6 +22,7 @@ from nasbuild.evaluate import (
 from nasbuild.evaluate.latency import _estimate, _measure
 from nasbuild.evaluate.latency._estimate import LatencyEstimate
 from nasbuild.evaluate.latency._measure import latency_metrics
+from nasbuild.evaluate.latency._sampling_process import sample_job
 from nasbuild.evaluate.latency._settings import LatencySettings, parse_latency
 from nasbuild.space import load_space, sample, to_dict
 
@@ -75,44 +76,61 @@ def test_a_missing_provider_is_an_error():
 
 
 @pytest.mark.parametrize("runtime", ["torch", "onnxruntime"])
-def test_real_networks_are_timed(runtime, tmp_path, monkeypatch):
+def test_a_sweep_of_real_networks_is_evaluated_into_a_store(runtime, tmp_path, monkeypatch):
+    """Errors of the user's own classes are stored by their names, as those of Python are.
+
+    There are twice as many processes if one does not hold all networks. What networks print does not matter.
+    """
     monkeypatch.setattr(_estimate, "PROCESSES", 1)
+    monkeypatch.setattr(_measure, "_PER_PROCESS", 3)
     if runtime == "onnxruntime":
         pytest.importorskip("onnxruntime", reason="extra 'onnx'")
-    script = tmp_path / "nets.py"
+    script, seen = tmp_path / "nets.py", tmp_path / "seen"
     script.write_text(
-        "from torch import nn\n"
+        "import os\nfrom torch import nn\n"
+        f"print('made')\nwith open({str(seen)!r}, 'a') as file: print(os.getpid(), file=file)\n"
+        "class Unfit(Exception): pass\n"
         "def net(arch):\n"
-        "    if len(arch['stages'][0]) == 2: raise ValueError('two layers are too many')\n"
-        "    wide = 32 if arch['stages'][0] == [{'op': 'mb_e1_k3'}] else 256\n"
+        "    first = arch['stages'][0]\n"
+        "    if len(first) == 2: raise Unfit('two layers') if first[0] == first[1] else ValueError('unequal')\n"
+        "    wide = 32 if first == [{'op': 'mb_e1_k3'}] else 256\n"
         "    return nn.Sequential(nn.Conv2d(3, wide, 3), nn.ReLU(), nn.Conv2d(wide, wide, 3))\n"
     )
+    small, large = ("mb_e1_k3",), ("mb_e6_k5",)
+    many = sample(SPACE, 200, np.random.default_rng(1))
     few = [
-        next(a for a in sample(SPACE, 60, np.random.default_rng(1)) if a.modules[0] == module)
-        for module in ((("mb_e1_k3",),), (("mb_e6_k5",),), (("mb_e1_k3",), ("mb_e1_k3",)))
+        next(a for a in many if a.modules[0] == module)
+        for module in ((small,), (small, small), (large,), (small, large))
     ]
+    threads = torch.get_num_threads()
     name = f"latency:{script}:net@1x3x16x16,runtime={runtime},threads=2,tolerance=100,seconds=0.01"
-    evaluator = load_evaluator(name, SPACE)
-    thin, wide, failed = evaluator.raw_results(few)
-    assert set(thin) == set(evaluator.metrics) == {"latency_ms", "latency_ms_spread", "reference_ms"}
-    # 64 times the multiply-accumulates.
-    assert 0 < 2 * thin["latency_ms"] < wide["latency_ms"]
-    assert thin["reference_ms"] == wide["reference_ms"] > 0
-    assert str(failed) == "two layers are too many"
-
-
-def test_sweeps_are_evaluated_into_a_store(tmp_path, monkeypatch):
-    monkeypatch.setattr(_estimate, "PROCESSES", 1)
-    name = "latency:digits,tolerance=100,seconds=0.01"
     store = Store(tmp_path / "s.db", SPACE, name)
-    results = evaluate_all(Spec(name, SPACE), SOME, store)
+    results = evaluate_all(Spec(name, SPACE), few, store)
+    thin, unfit, wide, unequal = (results[a] for a in few)
+    assert set(thin.metrics) == {"latency_ms", "latency_ms_spread", "reference_ms"}
+    assert set(store.table().columns) == set(thin.metrics)
+    # 64 times the multiply-accumulates.
+    assert 0 < 2 * thin.metrics["latency_ms"] < wide.metrics["latency_ms"]
     # One sweep: all share the reference.
-    assert len({r.metrics["reference_ms"] for r in results.values() if r.metrics}) == 1
-    assert set(store.table().columns) == {"latency_ms", "latency_ms_spread", "reference_ms"}
+    assert thin.metrics["reference_ms"] == wide.metrics["reference_ms"] > 0
     assert len({r.seconds for r in results.values()}) == 1
+    assert (unfit.reason, unequal.reason) == ("Unfit: two layers", "ValueError: unequal")
     store.close()
+    pids = [int(pid) for pid in seen.read_text().split()]
+    if runtime == "torch":
+        assert len([pid for pid in pids if pid != os.getpid()]) == len({*pids} - {os.getpid()}) == 2
+    else:
+        assert set(pids) == {os.getpid()}
+    assert torch.get_num_threads() == threads
 
 
+@pytest.fixture
+def one_process(monkeypatch):
+    """Networks are timed in this process, as each other one imports PyTorch."""
+    monkeypatch.setattr(_measure, "sample_in_process", sample_job)
+
+
+@pytest.mark.usefixtures("one_process")
 def test_a_noisy_latency_is_an_error_with_its_figures(tmp_path, monkeypatch):
     monkeypatch.setattr(_estimate, "PROCESSES", 2)
     script = tmp_path / "nets.py"
@@ -165,34 +183,6 @@ def test_a_steady_latency_among_unsteady_ones_is_rejected_with_the_reason():
     }
 
 
-@pytest.mark.parametrize("runtime", ["torch", "onnxruntime"])
-def test_passes_run_in_separate_processes(runtime, tmp_path, monkeypatch):
-    """Twice as many processes if one does not hold all networks. What networks print does not matter."""
-    monkeypatch.setattr(_estimate, "PROCESSES", 1)
-    monkeypatch.setattr(_measure, "_PER_PROCESS", 3)
-    if runtime == "onnxruntime":
-        pytest.importorskip("onnxruntime", reason="extra 'onnx'")
-    script, seen = tmp_path / "nets.py", tmp_path / "seen"
-    script.write_text(
-        "import os, sys\nfrom torch import nn\n"
-        f"print('made')\nwith open({str(seen)!r}, 'a') as file: print(os.getpid(), file=file)\n"
-        "def net(arch): return nn.Linear(2, 2)\n"
-    )
-    evaluator = load_evaluator(
-        f"latency:{script}:net@1x2,runtime={runtime},tolerance=100,seconds=0.01", SPACE
-    )
-    seen.unlink()
-    threads = torch.get_num_threads()
-    measured = evaluator.raw_results(SOME)
-    assert all(metrics["latency_ms"] > 0 for metrics in measured)
-    pids = seen.read_text().split()
-    if runtime == "torch":
-        assert len(set(pids) - {str(os.getpid())}) == len(pids) == 2
-    else:
-        assert set(pids) == {str(os.getpid())}
-    assert torch.get_num_threads() == threads
-
-
 def test_a_network_that_ends_its_process_does_not_fail_the_others(tmp_path, monkeypatch):
     monkeypatch.setattr(_estimate, "PROCESSES", 1)
     script = tmp_path / "nets.py"
@@ -208,8 +198,8 @@ def test_a_network_that_ends_its_process_does_not_fail_the_others(tmp_path, monk
     assert first["latency_ms"] > 0
 
 
+@pytest.mark.usefixtures("one_process")
 def test_if_no_network_can_be_built_each_reports_its_error(tmp_path):
-    """Errors of the user's own classes by their names, others by their text alone."""
     (tmp_path / "nets.py").write_text(
         "class Unfit(Exception): pass\n"
         "def net(arch):\n"

@@ -6,9 +6,11 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from nasbuild.score import FailureRule, failure_rule, fit_failures
 from nasbuild.score._failure_columns import FailureColumns
+from nasbuild.score._failures import _fitted
 from nasbuild.space import enumerate_architectures, sample, space_from_dict, to_dict
 
 
@@ -112,6 +114,19 @@ def test_columns_count_what_they_say():
     places = max(TIED.stages[1].depths) * sum(TIED.stages[1].sizes)
     assert ones[:, :places].sum(axis=1).tolist() == [2 * len(a["stages"][1]) for a in archs]
     assert ones[:, -2:].tolist() == [[len(a["stages"][1]) == d for d in (1, 2)] for a in archs]
+
+
+@pytest.mark.parametrize("strength", [0.3, 3.0, 30.0])
+def test_weights_are_those_of_a_penalised_logistic_regression(strength):
+    rng = np.random.default_rng(0)
+    for rows, width in ((12, 9), (40, 3), (200, 30)):
+        columns = rng.normal(size=(rows, width)) / np.sqrt(width)
+        # By chance, and by a column alone: no weights without a penalty would be finite.
+        for failed in (rng.random(rows) < 0.3, columns[:, 0] > 0.5 / np.sqrt(width)):
+            slopes, level = _fitted(columns, failed, strength)
+            oracle = LogisticRegression(C=strength, tol=1e-10, solver="newton-cholesky").fit(columns, failed)
+            assert slopes == pytest.approx(oracle.coef_[0], rel=1e-5, abs=1e-5)
+            assert level == pytest.approx(oracle.intercept_[0], rel=1e-5, abs=1e-5)
 
 
 @pytest.mark.parametrize("share", [0.1, 0.33])

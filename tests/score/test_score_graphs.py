@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -163,7 +164,11 @@ def test_counts(fitted):
     assert features.shape[1] == len(names) + len(fitted.schema.numeric)
 
 
-def test_workers_do_not_change_the_result(fitted):
+def test_workers_do_not_change_the_result(fitted, monkeypatch):
+    # A pool of one worker, as each imports PyTorch. The tests of ensembles have two.
+    monkeypatch.setattr(
+        "nasbuild.predictor.gnn._ensemble.ProcessPoolExecutor", lambda _, *more: ProcessPoolExecutor(1, *more)
+    )
     small = replace(RECIPE, epochs=2)
     table = fitted.table.select(range(30))
     one, two = (fit_graphs(table, ["acc"], recipe=small, workers=n, baselines=False) for n in (1, 2))

@@ -49,6 +49,19 @@ def bright_images(n: int, seed: int = 0) -> ArrayImages:
     return ArrayImages(pixels, labels, 0.3, 0.25, shift=0)
 
 
+class BreakingImages:
+    """Images whose batches from some seed on can't be read."""
+
+    def __init__(self, images: ArrayImages, first_seed: int) -> None:
+        self._images, self._first_seed = images, first_seed
+        self.labels = images.labels
+
+    def batches(self, order: np.ndarray, size: int, seed: int | None = None) -> Any:
+        if seed is not None and seed >= self._first_seed:
+            raise ValueError("no such picture")
+        return self._images.batches(order, size, seed)
+
+
 def published() -> Any:
     """The networks of the package ofa, without its data loaders, which need torchvision."""
     sys.modules.setdefault("ofa.utils.my_dataloader", types.ModuleType("ofa.utils.my_dataloader"))

@@ -15,8 +15,9 @@ def assign_columns(space: Space, codes: Sequence[Sequence[np.ndarray]], form: st
     """Assigns a column to every key of the architectures."""
     place: dict[Key, int] = {}
     for u, stage_codes in enumerate(codes):
+        numbers = _products_of(space, u, form)
         for code in stage_codes:
-            for key, _ in _keys(space, u, code, form):
+            for key, _ in _keys(u, code, form, numbers):
                 place.setdefault(key, len(place))
     if form == "products":
         for u in range(len(space.layered) - 1):
@@ -31,8 +32,9 @@ def count_keys(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Values of the keys of modules, (modules, keys), and whether modules have unknown keys, (modules,)."""
     found, unknown = np.zeros((len(codes), len(place))), np.zeros(len(codes), dtype=bool)
+    numbers = _products_of(space, stage, form)
     for row, code in enumerate(codes):
-        for key, value in _keys(space, stage, code, form):
+        for key, value in _keys(stage, code, form, numbers):
             if key in place:
                 found[row, place[key]] += value
             else:
@@ -66,22 +68,29 @@ def scaled_numbers(space: Space, stage: int) -> list[tuple[int, np.ndarray]]:
     return found
 
 
-def _keys(space: Space, stage: int, code: np.ndarray, form: str) -> Iterator[tuple[Key, float]]:
+def _products_of(space: Space, stage: int, form: str) -> list[tuple[int, list[float]]]:
+    """`scaled_numbers` where the form multiplies those of neighbouring layers, as lists; none otherwise."""
+    if form != "products" or space.stages[stage].is_globals:
+        return []
+    return [(f, values.tolist()) for f, values in scaled_numbers(space, stage)]
+
+
+def _keys(
+    stage: int, code: np.ndarray, form: str, numbers: list[tuple[int, list[float]]]
+) -> Iterator[tuple[Key, float]]:
     """Yields the keys of a module and their values, as the form defines them."""
     for key in _choices(stage, code) if form == "features" else _places(stage, code):
         yield key, 1.0
     if form == "pairs":
         for key in _pairs(stage, code):
             yield key, 1.0
-    if form == "products" and not space.stages[stage].is_globals:
-        numbers = scaled_numbers(space, stage)
-        for place in range(1, len(code)):
+    if numbers:
+        layers = code.tolist()
+        for place in range(1, len(layers)):
+            above, here = layers[place - 1], layers[place]
             for f, before in numbers:
                 for g, after in numbers:
-                    yield (
-                        (stage, place, "times", f, g),
-                        float(before[code[place - 1, f]] * after[code[place, g]]),
-                    )
+                    yield (stage, place, "times", f, g), before[above[f]] * after[here[g]]
 
 
 def _choices(stage: int, code: np.ndarray) -> Iterator[Key]:

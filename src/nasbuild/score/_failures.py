@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,6 +23,8 @@ _COLUMNS = (
 )  # columns used: all (None), the totals (0), or this many that correlate most with failure
 _SURE = 2.0  # standard errors by which the held-out loss must be smaller than the base rate's
 _SMALLEST = 1e-290  # minimum size of a column, so that its weight does not overflow
+_NEWTON_STEPS = 100  # at most; around ten suffice
+_STATIONARY = 1e-9  # gradient per evaluation at which the logistic regression has converged
 _LIKELIER = 20  # minimum likelihood ratio of held-out evaluations to the base rate
 
 
@@ -211,16 +212,31 @@ def _folds(failed: np.ndarray, rng: np.random.Generator) -> list[tuple[np.ndarra
 
 
 def _fitted(rows: np.ndarray, failed: np.ndarray, strength: float) -> tuple[np.ndarray, float]:
-    """Slopes (rank,) and level of a logistic regression."""
-    from sklearn import config_context
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
+    """Slopes (rank,) and level of a logistic regression, by Newton's method with halved steps."""
+    design = np.column_stack([rows, np.ones(len(rows))])
+    penalty = np.append(np.full(rows.shape[1], 1 / strength), 0.0)
+    labels = failed.astype(float)
+    weights = np.zeros(design.shape[1])
 
-    model = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=100)
-    with config_context(assume_finite=True, skip_parameter_validation=True), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(rows, failed)
-    return np.asarray(model.coef_)[0], float(np.asarray(model.intercept_)[0])
+    def loss(at: np.ndarray) -> float:
+        odds = design @ at
+        return float(np.logaddexp(0, odds).sum() - labels @ odds + penalty @ at**2 / 2)
+
+    now = loss(weights)
+    for _ in range(_NEWTON_STEPS):
+        expected = expit(design @ weights)
+        gradient = design.T @ (expected - labels) + penalty * weights
+        if np.abs(gradient).max() <= _STATIONARY * len(labels):
+            break
+        curvature = (design.T * (expected * (1 - expected))) @ design + np.diag(penalty)
+        step = np.linalg.solve(curvature, gradient)
+        # Far from the minimum, a whole step may overshoot.
+        while (reached := loss(weights - step)) > now and np.abs(step).max() > _STATIONARY:
+            step = step / 2
+        if reached >= now:
+            break
+        weights, now = weights - step, reached
+    return weights[:-1], float(weights[-1])
 
 
 def _log_loss(probability: np.ndarray, failed: np.ndarray) -> np.ndarray:

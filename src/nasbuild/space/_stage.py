@@ -174,8 +174,9 @@ class Stage:
         >>> second.encode(((5, "attn"),)).tolist()
         [[1, 1]]
         """
+        indices = [f.index for f in self.features]
         return np.array(
-            [[f.index(c) for f, c in zip(self.features, layer, strict=True)] for layer in module],
+            [[index(c) for index, c in zip(indices, layer, strict=True)] for layer in module],
             dtype=np.int16,
         ).reshape(len(module), len(self.features))
 
@@ -187,8 +188,12 @@ class Stage:
         >>> second.decode(np.array([[1, 1]]))
         ((5, 'attn'),)
         """
+        choices = [f.choices for f in self.features]
         return tuple(
-            tuple(f.choices[int(i)] for f, i in zip(self.features, row, strict=True)) for row in code
+            [
+                tuple([own[i] for own, i in zip(choices, row, strict=True)])
+                for row in np.asarray(code).tolist()
+            ]
         )
 
     def as_dicts(self, module: Module) -> list[dict[str, Choice]]:

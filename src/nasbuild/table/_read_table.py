@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, cast
@@ -55,6 +57,13 @@ def load_builtin(name: str) -> Table:
     """
     if name not in builtin_tables():
         raise TableError(f"there is no built-in table {name!r}", allowed=builtin_tables())
+    table = _builtin(name)
+    # Columns of its own, which the caller may change.
+    return replace(table, columns={metric: values.copy() for metric, values in table.columns.items()})
+
+
+@cache
+def _builtin(name: str) -> Table:
     return read_table(name, load_space(_SPACES.get(name, name)))
 
 
