@@ -135,6 +135,8 @@ class ReferenceChanges:
     >>> changes = ReferenceChanges.of(around, table.architectures)
     >>> changes.row, changes.declared, changes.counts[:2].tolist()
     (0, True, [0, 3])
+    >>> changes.never_changed(around)
+    ()
     """
 
     reference: Architecture
