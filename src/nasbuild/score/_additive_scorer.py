@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nasbuild.predictor import AdditiveGP, AdditiveRecipe, Pairs, Warp, fit_additive_gp, one_thread
-from nasbuild.score._held_out import DEVIATIONS, INTERVAL, HeldOut, folds
+from nasbuild.score._held_out import DEVIATIONS, INTERVAL, LEAST_JOINT, HeldOut, folds, joint_rows
 from nasbuild.score._scorer import Scorer
 from nasbuild.space import Architecture, Space
 
@@ -118,7 +118,7 @@ def fit_additive(
     with one_thread():
         gp = fit_additive_gp(space, architectures, labels, recipe, seed=seed)
         step_done()
-        parts, distances, fold_residuals, splits = [], [], [], folds(len(labels), recipe.folds, seed)
+        parts, distances, fold_residuals, splits = [], [], [], folds(space, architectures, recipe.folds, seed)
         for train, test in splits:
             held = [architectures[i] for i in test]
             part = fit_additive_gp(
@@ -127,8 +127,7 @@ def fit_additive(
                 _made_distinct(labels, train),
                 of_fold,
                 seed=seed,
-                power=gp.warp.power,
-                passing=gp.passing,
+                like=gp,
             )
             mean, expected, variance, hops = part.held_out(held)
             warped = part.warp.forward(labels[test])
@@ -139,6 +138,9 @@ def fit_additive(
             )
             parts.append(HeldOut(test, mean, mean * part.slope + part.level, hops))
             step_done()
+    if gp.joint is not None and _untested(space, architectures):
+        # Held-out single changes say nothing about how effects add up.
+        return AdditiveScorer(space, tuple(architectures), labels, gp), parts
     # Calibration and interaction share of each fold come from the other folds only.
     for k, (part, residuals) in enumerate(zip(parts, fold_residuals, strict=True)):
         width = calibration_factor(np.concatenate([m for j, m in enumerate(distances) if j != k]))
@@ -216,3 +218,9 @@ def _made_distinct(labels: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Labels of some rows, which differ a little even where they are all the same."""
     own = labels[train]
     return own if np.ptp(own) > 0 else own + 1e-9 * np.ptp(labels) * np.linspace(-1, 1, len(own))
+
+
+def _untested(space: Space, architectures: Sequence[Architecture]) -> bool:
+    """Whether the table has too few joint rows to test how effects add up."""
+    joint = joint_rows(space, architectures)
+    return joint is not None and len(joint) < LEAST_JOINT

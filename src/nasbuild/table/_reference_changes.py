@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -170,6 +170,22 @@ class ReferenceChanges:
     def counts(self) -> np.ndarray:
         """Number of changed parts of each row, (rows,)."""
         return np.array([len(own) for own in self.parts], dtype=np.int64)
+
+    def among(self, rows: np.ndarray) -> ReferenceChanges:
+        """The changes of some rows, ascending positions (some,).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dataclasses import replace
+        >>> from nasbuild.table import ReferenceChanges
+        >>> around = replace(space, reference=table.architectures[1])
+        >>> ReferenceChanges.of(around, table.architectures).among(np.array([1, 2])).row
+        0
+        """
+        kept = rows.tolist()
+        row = kept.index(self.row) if self.row in kept else None
+        return replace(self, row=row, parts=tuple(self.parts[i] for i in kept))
 
     def never_changed(self, space: Space) -> tuple[Part, ...]:
         """Parts that no row changes."""

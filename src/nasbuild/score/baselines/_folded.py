@@ -128,7 +128,7 @@ def held_out_baseline(
 ) -> list[tuple[Model, HeldOut]]:
     """Fits without each fold, with their predictions for it."""
     found = []
-    for train, test in folds(len(labels), recipe.folds, seed):
+    for train, test in folds(space, architectures, recipe.folds, seed):
         # Deviations need fewer contexts than scores do.
         lighter = replace(recipe, contexts=min(recipe.contexts, _CONTEXTS_OF_A_PART))
         model = fit_model(space, [architectures[i] for i in train], labels[train], lighter, seed)
