@@ -30,9 +30,7 @@ def made(changed) -> Architecture:
 
 
 def off(architecture: Architecture) -> list[tuple[int, int]]:
-    return [
-        (u, f) for u, (layer,) in enumerate(architecture.modules) for f in (0, 1) if layer[f] == "off"
-    ]
+    return [(u, f) for u, (layer,) in enumerate(architecture.modules) for f in (0, 1) if layer[f] == "off"]
 
 
 PARTS = [(u, f) for u in range(BLOCKS) for f in (0, 1)]

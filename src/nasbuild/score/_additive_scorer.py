@@ -77,6 +77,22 @@ class AdditiveScorer(Scorer):
     def has_fitted_scale(self) -> bool:
         return True
 
+    @property
+    def scale_text(self) -> str:
+        warp = self.gp.warp
+        if self.gp.joint is None:
+            return ""
+        if warp.power == 1:
+            return "the label's own scale"
+        # On the side to which most changes go, power 0 or 2 is a logarithm.
+        worse = float(np.median(self.labels)) >= warp.mean
+        bent = (
+            "the logarithm of the excess over the reference"
+            if worse == (warp.power < 1)
+            else ("the square of the excess over the reference")
+        )
+        return f"{bent}, from about {warp.std:.3g} on"
+
     def sum_at(self, label: float) -> float:
         return self.gp.sum_at(label)
 

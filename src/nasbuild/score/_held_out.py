@@ -29,8 +29,8 @@ def folds(space: Space, architectures: Sequence[Architecture], count: int, seed:
     joint = joint_rows(space, architectures)
     if joint is None or len(joint) < max(LEAST_JOINT, count):
         return k_fold(n, min(count, n), rng)
-    tested = [joint[part.test] for part in k_fold(len(joint), count, rng)]
-    return [Split(np.setdiff1d(np.arange(n), test), test) for test in tested]
+    tested = [joint[test] for _, test in k_fold(len(joint), count, rng)]
+    return [(np.setdiff1d(np.arange(n), test), test) for test in tested]
 
 
 def joint_rows(space: Space, architectures: Sequence[Architecture]) -> np.ndarray | None:
