@@ -36,6 +36,7 @@ COUNTS = {
     "stages": 2 * (1 + 2 * 2 + 2 * 2 * 2) * 2,
     "choices": 3 * 2 * 5 * 3,
     "conditions": (9 + 9**2 + 9**3) * 3,
+    "pruning": 4 * (1 + 4 + 16),
     "training": 6 * 81 * 32 * 101,
 }
 

@@ -175,7 +175,10 @@ def test_a_template_is_filled_in_and_read(tmp_path, nasbuild, monkeypatch):
     ("options", "sentence"),
     [
         (["--near", "net3"], "--near: the table that has 'net3' is not given; give --data"),
-        (["--near", "reference"], "--near: there is no reference; give --reference ID and --data"),
+        (
+            ["--near", "reference"],
+            "--near: there is no reference; declare it in the space, or give --reference ID and --data",
+        ),
         (["--near", "gone", "--data", "digits-macro"], "digits-macro: has no row 'gone'"),
         (["--changes", "2-3"], "--changes: '2-3' is no range; allowed: numbers such as 2..12"),
     ],

@@ -16,7 +16,7 @@ from nasbuild.predictor import (
     additive_gp_to_arrays,
     fit_additive_gp,
 )
-from nasbuild.space import sample
+from nasbuild.space import changed_sample, sample, space_from_yaml
 from strategies import architectures, relaxed, spaces
 
 ARCHITECTURES = sample(SPACE, 30, np.random.default_rng(0))
@@ -102,7 +102,6 @@ CHANGES = {
         numbers=a["numbers"] * [0, 1, 1, 1, 1, 1] - [1, 0, 0, 0, 0, 0]
     ),
     "negative slope": lambda a: a.update(numbers=a["numbers"] * [1, 1, -1, 1, 1, 1]),
-    "anchor beyond": lambda a: a.update(anchor=np.array([len(a["rows"])])),
     "radial kernels that are not there": lambda a: a.update(radials=a["radials"] + 1),
     "radial kernels of no width": lambda a: a.update({"radial0.widths": a["radial0.widths"] * 0}),
     "radial kernels of negative variance": lambda a: a.update(
@@ -127,3 +126,23 @@ def test_arrays_of_any_shape_are_refused(process, kind):
         changed = {"scalar": np.array(1.0), "cube": np.zeros((2, 2, 2)), "empty": np.zeros((0, 0))}[kind]
         with pytest.raises(FitError, match=r"is damaged"):
             additive_gp_from_arrays(whole | {name: changed}, SPACE, ARCHITECTURES, "here")
+
+
+def test_a_process_of_single_changes_comes_back_and_damage_is_refused():
+    space = space_from_yaml(
+        "{name: s, stages: [{name: a, depth: 8, features: {op: [x, y]}}], reference: {op: x}}"
+    )
+    assert space.reference is not None
+    rows = [space.reference, *changed_sample(space, space.reference, 8, changes=(1, 1))]
+    rows += changed_sample(space, space.reference, 12, changes=(2, 4))
+    labels = (
+        np.array([sum(n * (layer == ("y",)) for n, layer in enumerate(a.modules[0])) for a in rows]) ** 1.5
+    )
+    made = fit_additive_gp(space, rows, labels, QUICK)
+    arrays = additive_gp_to_arrays(made)
+    assert "joint" in arrays
+    others = changed_sample(space, space.reference, 9, 5, changes=(1, 5))
+    check_equal(made, additive_gp_from_arrays(dict(arrays), space, rows, "here"), others)
+    for name, value in (("joint", -arrays["joint"]), ("joint.0", arrays["joint.0"][:1])):
+        with pytest.raises(FitError, match="is damaged"):
+            additive_gp_from_arrays({**arrays, name: value}, space, rows, "here")

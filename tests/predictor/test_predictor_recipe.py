@@ -112,7 +112,7 @@ def test_kinds_are_distinguished():
         "default": "additive",
         "paper": "network",
         "mse": "network",
-        **dict.fromkeys(("ridge", "lightgbm", "marginal", "ped-anova"), "baseline"),
+        **dict.fromkeys(("ridge", "lightgbm", "marginal", "ped-anova", "singles"), "baseline"),
     }
 
 

@@ -7,9 +7,8 @@ import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from nasbuild.predictor import AdditiveRecipe, fit_additive_gp
-from nasbuild.predictor.additive_gp._design_matrix import scaled_rows
 from nasbuild.predictor.additive_gp._single_changes import rows_informative_of_scale
-from nasbuild.space import Architecture, sample, space_from_yaml
+from nasbuild.space import Architecture, group_stages, sample, space_from_yaml
 
 BLOCKS = 12
 SPACE = space_from_yaml(
@@ -84,7 +83,7 @@ def test_what_changes_do_to_each_other_is_unknown_and_more_so_the_more_there_are
     worth, table = effects(SPACE, 0), singles(SPACE)
     labels = np.array([total(worth, a) for a in table])
     process = fit_additive_gp(SPACE, table, labels, AdditiveRecipe(samples=4))
-    assert process.architectures[process.anchor] == table[0]
+    assert process.joint is not None
     codes = [np.zeros((1, 1), dtype=np.int64) for _ in SPACE.stages]
     changed = []
     for count in range(BLOCKS + 1):
@@ -94,10 +93,8 @@ def test_what_changes_do_to_each_other_is_unknown_and_more_so_the_more_there_are
     # The reference and single changes are as they were measured; pairs of changes add one unknown each.
     assert variance[:2] == pytest.approx(0, abs=1e-4)
     assert (np.diff(variance[1:]) > 0).all()
-    kernel = process.interaction.kernel(
-        process.interaction.at(scaled_rows(process.terms, *reversed(process._grouped(changed)))),
-        process.interaction.features,
-    )
+    table_parts = process.joint.features(group_stages(SPACE, process.architectures))
+    kernel = process.joint.kernel(process.joint.features(group_stages(SPACE, changed)), table_parts)
     assert np.abs(kernel).max() < 1e-12
     assert mean == pytest.approx(process.warp.forward(np.array([total(worth, a) for a in changed])), abs=1e-3)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+from dataclasses import replace
 from itertools import combinations
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from nasbuild.report.data import _differences, _tied_modules
 from nasbuild.report.data._differences import changes, changes_text, module_text, stage_names
-from nasbuild.report.data._reference import centre_row, reference_of
+from nasbuild.report.data._reference import reference_of
 from nasbuild.report.data._tied_modules import shared_choices
 from nasbuild.space import (
     Architecture,
@@ -23,7 +24,7 @@ from nasbuild.space import (
     space_from_dict,
     space_from_yaml,
 )
-from nasbuild.table import Table
+from nasbuild.table import Table, centre_row
 
 SPACE = space_from_dict(
     {
@@ -119,23 +120,23 @@ def test_the_centre_is_the_row_with_the_smallest_mean_distance():
         sum(x != y for a in rows.architectures for x, y in zip(a.modules, b.modules, strict=True))
         for b in rows.architectures
     ]
-    assert centre_row(rows) == int(np.argmin(distance)) == 5
+    assert centre_row(SPACE, rows.architectures) == int(np.argmin(distance)) == 5
 
 
 def test_a_table_without_centre_has_none():
     space = space_from_dict({"name": "s", "stages": [{"depth": [1], "features": {"k": list(range(9))}}] * 3})
     some = tuple(Architecture(tuple(((k,),) for _ in range(3))) for k in range(9))
-    assert centre_row(Table(space, tuple("abcdefghi"), some, {"m": np.arange(9.0)}, ())) is None
+    assert centre_row(space, some) is None
 
 
 def test_the_reference_says_where_it_is_from(additive, monkeypatch):
     best = additive.targets[0].labels
     row = int(best.rows[int(np.argmin(best.values))])
-    monkeypatch.setattr("nasbuild.report.data._reference.centre_row", lambda _: None)
+    monkeypatch.setattr("nasbuild.report.data._reference.centre_row", lambda *_: None)
     found = reference_of(additive)
     assert (found.source, found.id) == ("best", additive.table.ids[row])
     assert found.architecture == additive.table.architectures[row]
-    monkeypatch.setattr("nasbuild.report.data._reference.centre_row", lambda _: 3)
+    monkeypatch.setattr("nasbuild.report.data._reference.centre_row", lambda *_: 3)
     found = reference_of(additive)
     assert (found.source, found.id) == ("table", additive.table.ids[3])
 
@@ -143,7 +144,7 @@ def test_the_reference_says_where_it_is_from(additive, monkeypatch):
 def test_a_declared_reference_comes_first(additive):
     declared = additive.table.architectures[7]
 
-    fit = SimpleNamespace(space=SimpleNamespace(reference=declared), table=additive.table)
+    fit = SimpleNamespace(space=replace(additive.space, reference=declared), table=additive.table)
     found = reference_of(fit)
     assert (found.source, found.id, found.architecture) == ("space", additive.table.ids[7], declared)
 

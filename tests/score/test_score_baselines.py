@@ -135,7 +135,7 @@ def test_linear_models_come_back_and_damage_is_refused(table):
         {"weights": arrays["weights"][1:]},
         {"weights": arrays["weights"].astype(np.float32)},
         {"means": arrays["means"] * np.nan},
-        {"level": np.zeros(2)},
+        {"level": np.zeros(3)},
         {"surplus": np.zeros(1)},
     ):
         with pytest.raises(ValueError, match="another space"):

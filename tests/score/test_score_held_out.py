@@ -165,7 +165,7 @@ def test_folds_of_equal_labels_are_learnt_from():
     apart = _made_distinct(labels, np.arange(5))
     assert 0 < np.ptp(apart) < 1e-8
     assert _made_distinct(labels, np.arange(6)).tolist() == labels.tolist()
-    assert len(folds(3, 9, 0)) == 3
+    assert len(folds(SPACE, some[:3], 9, 0)) == 3
 
 
 @dataclass(frozen=True)

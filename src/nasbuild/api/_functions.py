@@ -46,7 +46,8 @@ def fit(
         The space of a table that is not a `nasbuild.table.Table`. If None, it is inferred (`nasbuild.infer_space`), and
         ``fit.table.notes`` say how.
     recipe
-        ``"default"``, ``"paper"``, ``"mse"``, ``"ridge"``, ``"lightgbm"``, ``"marginal"``, ``"ped-anova"``, or settings.
+        ``"default"``, ``"paper"``, ``"mse"``, ``"ridge"``, ``"lightgbm"``, ``"marginal"``, ``"ped-anova"``,
+        ``"singles"``, or settings.
     seed
         Equal inputs and seeds give equal results, whatever ``workers``.
     max_modules

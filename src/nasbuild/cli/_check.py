@@ -20,7 +20,7 @@ from nasbuild.cli._output import Output, number
 from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
-    from nasbuild.space import Feature, Space
+    from nasbuild.space import Architecture, Feature, Space
     from nasbuild.table import Table
 
 
@@ -87,6 +87,9 @@ def check(
         "architectures_log10": count_log10(total),
         "stages": stages,
     }
+    if definition.reference is not None:
+        result["reference"] = reference_record(definition, definition.reference)
+        out.line(f"\nreference: {_reference_text(result['reference'])}")
     if definition.costs:
         result["costs"] = _cost_rows(definition, table)
         _print_costs(out, result["costs"])
@@ -112,6 +115,20 @@ def stage_records(space: Space) -> list[dict[str, Any]]:
         }
         for stage in space.stages
     ]
+
+
+def reference_record(space: Space, reference: Architecture) -> dict[str, Any]:
+    """Returns the reference as in `space.yaml`."""
+    from nasbuild.space import reference_to_dict
+
+    return reference_to_dict(space, reference)
+
+
+def _reference_text(record: dict[str, Any]) -> str:
+    """The reference in words; a long one ends in dots."""
+    if "stages" in record:
+        return f"an architecture of {len(record['stages'])} stages"
+    return _few([f"{name} {choice}," for name, choice in record.items()], 20).rstrip(",")
 
 
 def _few(values: Sequence[object], most: int = 40) -> str:
@@ -180,7 +197,7 @@ def _print_costs(out: Output, rows: list[dict[str, Any]]) -> None:
 def _table_summary(table: Table) -> dict[str, Any]:
     import numpy as np
 
-    from nasbuild.table import unseen_choices, unseen_text, unseen_to_dicts
+    from nasbuild.table import changes_summary, unseen_choices, unseen_text, unseen_to_dicts
 
     metrics = []
     for name, values in table.columns.items():
@@ -207,6 +224,7 @@ def _table_summary(table: Table) -> dict[str, Any]:
         "metrics": metrics,
         "notes": notes,
         "unseen": unseen_to_dicts(table.space, unseen),
+        "changes": changes_summary(table),
     }
 
 
@@ -218,6 +236,10 @@ def _print_table(out: Output, summary: dict[str, Any]) -> None:
         for m in summary["metrics"]
     ]
     out.table(["metric", "direction", "unit", "values", "min", "median", "max"], rows, right=[3, 4, 5, 6])
+    if summary["changes"] is not None:
+        from nasbuild.table import changes_text
+
+        out.line(changes_text(summary["changes"]))
     for note in summary["notes"]:
         out.line(f"note: {note['text']}", "yellow")
         if note["kind"] == "skipped":

@@ -38,7 +38,7 @@ def fit(
         str,
         typer.Option(
             "--recipe",
-            help="default, paper, mse, ridge, lightgbm, marginal or ped-anova; with --graphs only default",
+            help="default, paper, mse, ridge, lightgbm, marginal, ped-anova or singles; with --graphs only default",
         ),
     ] = "default",
     ids: Annotated[

@@ -118,6 +118,25 @@ class Note(_Record):
     """The rows concerned, if they are listed."""
 
 
+class ReferenceChanges(_Record):
+    """A table as changes of a reference."""
+
+    reference: str
+    """Id of the reference."""
+    declared: bool
+    """Whether the space declares it; else it is the row from which the others differ least."""
+    measured: bool
+    """Whether a row of the table is the reference."""
+    equal: int
+    """Number of rows that are the reference."""
+    one: int
+    """Number of rows that change one part of it."""
+    two: int
+    more: int
+    never_changed: list[str]
+    """Parts that no row changes."""
+
+
 class TableSummary(_Record):
     """A validated table."""
 
@@ -126,6 +145,8 @@ class TableSummary(_Record):
     notes: list[Note]
     unseen: list[dict[str, Any]]
     """Choices of each stage that no row has."""
+    changes: ReferenceChanges | None = None
+    """How the rows differ from the reference; null without one."""
 
 
 class NextStep(_Record):

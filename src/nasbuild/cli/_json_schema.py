@@ -48,6 +48,8 @@ class CheckOutput(_Output):
     stages: list[Stage] = []
     costs: list[CostComparison] = []
     """Declared costs."""
+    reference: dict[str, Any] | None = None
+    """The reference that the space declares, as in `space.yaml`."""
     table: TableSummary | None = None
     networks: int | None = None
     """Number of networks, with ``--graphs``."""

@@ -13,7 +13,7 @@ from nasbuild.cli._output import Output
 from nasbuild.errors import NasbuildError
 
 if TYPE_CHECKING:
-    from nasbuild.space import Architecture
+    from nasbuild.space import Architecture, Space
 
 
 def template(
@@ -26,7 +26,7 @@ def template(
             "--near",
             metavar="ID",
             help="draw around the architecture of this id in --data, instead of the whole space; 'reference' is that of "
-            "--reference",
+            "--reference, of the space, or the row of --data from which the others differ least",
         ),
     ] = None,
     reference: Annotated[
@@ -51,8 +51,9 @@ def template(
     definition = space_with(space, None)
     name = reference if near in (None, "reference") else near
     if near == "reference" and name is None:
-        raise NasbuildError("there is no reference", where="--near", todo="give --reference ID and --data")
-    middle = None if name is None else _reference(space, name, data)
+        middle = _found_reference(definition, space, data)
+    else:
+        middle = None if name is None else _reference(space, name, data)
     found = template_architectures(definition, n, seed=seed, near=middle, changes=_range(changes))
     write_architectures(definition, template_rows(definition, found), out_file)
     pairs = pair_coverage(definition, found)
@@ -77,3 +78,20 @@ def _reference(space: str, name: str, data: str | None) -> Architecture:
     if name not in table.ids:
         raise NasbuildError(f"has no row {name!r}", where=data, allowed=table.ids[:20])
     return table.architectures[table.ids.index(name)]
+
+
+def _found_reference(definition: Space, space: str, data: str | None) -> Architecture:
+    """The reference that the space declares, else the row of the table from which the others differ least."""
+    from nasbuild.table import ReferenceChanges
+
+    if definition.reference is not None:
+        return definition.reference
+    table = None if data is None else read(space, data, None, False)
+    found = None if table is None else ReferenceChanges.of(table.space, table.architectures)
+    if found is None:
+        raise NasbuildError(
+            "there is no reference",
+            where="--near",
+            todo="declare it in the space, or give --reference ID and --data",
+        )
+    return found.reference

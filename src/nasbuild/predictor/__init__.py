@@ -35,6 +35,7 @@ from nasbuild.predictor.additive_gp._additive_gp import AdditiveGP
 from nasbuild.predictor.additive_gp._fit_gp import fit_additive_gp
 from nasbuild.predictor.additive_gp._gp_arrays import additive_gp_from_arrays, additive_gp_to_arrays
 from nasbuild.predictor.additive_gp._low_rank_pairs import Pairs
+from nasbuild.predictor.additive_gp._single_changes import single_changes
 from nasbuild.predictor.additive_gp._warp import Warp
 from nasbuild.predictor.gnn._convolution import Convolution, convolution
 from nasbuild.predictor.gnn._ensemble import Ensemble, Progress, fit_ensembles, plan_splits, weighted_mean_std
@@ -86,6 +87,7 @@ __all__ = [
     "recipe",
     "recipe_from_dict",
     "recipe_kind",
+    "single_changes",
     "soft_rank",
     "spearman",
     "srcc",

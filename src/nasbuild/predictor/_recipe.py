@@ -178,7 +178,7 @@ class BaselineRecipe:
     name
         ``"ridge"`` on one-hot layers; ``"lightgbm"``, a module's score the mean prediction over
         contexts; ``"marginal"``, the mean label of each choice; ``"ped-anova"``, the same with the
-        importances of choices by Optuna's PED-ANOVA.
+        importances of choices by Optuna's PED-ANOVA; ``"singles"``, the plain sum of the effects of single changes.
     folds
         Folds of the table, held out in turn; deviations are taken over the fits without them.
     contexts

@@ -10,7 +10,7 @@ from nasbuild.errors import NasbuildError
 from nasbuild.predictor.gnn._convolution import Convolution
 from nasbuild.predictor.gnn._loss import Ranking
 
-BaselineName = Literal["ridge", "lightgbm", "marginal", "ped-anova"]
+BaselineName = Literal["ridge", "lightgbm", "marginal", "ped-anova", "singles"]
 
 _MANY = 10**9
 _WHOLE = {

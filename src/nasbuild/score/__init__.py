@@ -32,7 +32,7 @@ from nasbuild.score._fit_file import SCHEMA_VERSION, versions
 from nasbuild.score._fit_folder import load_fit, save_fit
 from nasbuild.score._fit_scorers import Fitted, absent_baselines, choice_scores, fit_baselines, fit_scorers
 from nasbuild.score._gnn_scorer import GNNScorer, LabelStatistics, label_statistics, shifted
-from nasbuild.score._held_out import DEVIATIONS, Agreement, Evidence, HeldOut, evidence_of
+from nasbuild.score._held_out import DEVIATIONS, LEAST_JOINT, Agreement, Evidence, HeldOut, evidence_of
 from nasbuild.score._module_rows import module_rows
 from nasbuild.score._prediction_rows import prediction_rows
 from nasbuild.score._restricted_fit import restrict_fit
@@ -48,6 +48,7 @@ __all__ = [
     "COMPARED",
     "DEVIATIONS",
     "FIT_FILE",
+    "LEAST_JOINT",
     "MAX_MODULES",
     "METHOD_NAMES",
     "SCHEMA_VERSION",

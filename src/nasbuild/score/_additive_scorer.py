@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nasbuild.predictor import AdditiveGP, AdditiveRecipe, Pairs, Warp, fit_additive_gp, one_thread
-from nasbuild.score._held_out import DEVIATIONS, INTERVAL, HeldOut, folds
+from nasbuild.score._held_out import DEVIATIONS, INTERVAL, LEAST_JOINT, HeldOut, folds, joint_rows
 from nasbuild.score._scorer import Scorer
 from nasbuild.space import Architecture, Space
 
@@ -77,6 +77,22 @@ class AdditiveScorer(Scorer):
     def has_fitted_scale(self) -> bool:
         return True
 
+    @property
+    def scale_text(self) -> str:
+        warp = self.gp.warp
+        if self.gp.joint is None:
+            return ""
+        if warp.power == 1:
+            return "the label's own scale"
+        # On the side to which most changes go, power 0 or 2 is a logarithm.
+        worse = float(np.median(self.labels)) >= warp.mean
+        bent = (
+            "the logarithm of the excess over the reference"
+            if worse == (warp.power < 1)
+            else ("the square of the excess over the reference")
+        )
+        return f"{bent}, from about {warp.std:.3g} on"
+
     def sum_at(self, label: float) -> float:
         return self.gp.sum_at(label)
 
@@ -118,7 +134,7 @@ def fit_additive(
     with one_thread():
         gp = fit_additive_gp(space, architectures, labels, recipe, seed=seed)
         step_done()
-        parts, distances, fold_residuals, splits = [], [], [], folds(len(labels), recipe.folds, seed)
+        parts, distances, fold_residuals, splits = [], [], [], folds(space, architectures, recipe.folds, seed)
         for train, test in splits:
             held = [architectures[i] for i in test]
             part = fit_additive_gp(
@@ -127,8 +143,7 @@ def fit_additive(
                 _made_distinct(labels, train),
                 of_fold,
                 seed=seed,
-                power=gp.warp.power,
-                passing=gp.passing,
+                like=gp,
             )
             mean, expected, variance, hops = part.held_out(held)
             warped = part.warp.forward(labels[test])
@@ -139,6 +154,9 @@ def fit_additive(
             )
             parts.append(HeldOut(test, mean, mean * part.slope + part.level, hops))
             step_done()
+    if gp.joint is not None and _untested(space, architectures):
+        # Held-out single changes say nothing about how effects add up.
+        return AdditiveScorer(space, tuple(architectures), labels, gp), parts
     # Calibration and interaction share of each fold come from the other folds only.
     for k, (part, residuals) in enumerate(zip(parts, fold_residuals, strict=True)):
         width = calibration_factor(np.concatenate([m for j, m in enumerate(distances) if j != k]))
@@ -216,3 +234,9 @@ def _made_distinct(labels: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Labels of some rows, which differ a little even where they are all the same."""
     own = labels[train]
     return own if np.ptp(own) > 0 else own + 1e-9 * np.ptp(labels) * np.linspace(-1, 1, len(own))
+
+
+def _untested(space: Space, architectures: Sequence[Architecture]) -> bool:
+    """Whether the table has too few joint rows to test how effects add up."""
+    joint = joint_rows(space, architectures)
+    return joint is not None and len(joint) < LEAST_JOINT

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from nasbuild._optional_imports import is_installed
-from nasbuild.predictor import AdditiveRecipe, AnyRecipe, BaselineName, BaselineRecipe, Recipe, fit_ensembles
+from nasbuild.predictor import (
+    AdditiveRecipe,
+    AnyRecipe,
+    BaselineName,
+    BaselineRecipe,
+    Recipe,
+    fit_ensembles,
+    single_changes,
+)
 from nasbuild.score._additive_scorer import fit_additive
 from nasbuild.score._better_method import Baseline
 from nasbuild.score._choice_effects import choice_effects
@@ -102,6 +110,8 @@ def fit_scorers(
 def fit_baselines(space: Space, problem: Problem, recipe: AnyRecipe, *, seed: int) -> tuple[Baseline, ...]:
     """Measure ridge regression and LightGBM on the same folds; without the recipe itself and absent ones (`absent_baselines`).
 
+    In a table of single changes, their plain sum is measured as well.
+
     Examples
     --------
     >>> from nasbuild.score import fit_baselines
@@ -110,8 +120,11 @@ def fit_baselines(space: Space, problem: Problem, recipe: AnyRecipe, *, seed: in
     [('ridge', 0.8)]
     """
     found = []
-    for name in BASELINES:
-        if name != recipe.name and is_installed(BASELINES[name]):
+    names = [name for name, package in BASELINES.items() if is_installed(package)]
+    if single_changes(space, problem[0]) is not None:
+        names.insert(0, "singles")
+    for name in names:
+        if name != recipe.name:
             parts = [p for _, p in held_out_baseline(space, *problem, BaselineRecipe(name), seed=seed)]
             evidence = evidence_of(parts, problem[1])
             found.append(Baseline(name, evidence.prediction, evidence.modules, pair_order(parts, problem[1])))

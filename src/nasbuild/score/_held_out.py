@@ -7,16 +7,36 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nasbuild.predictor import srcc
+from nasbuild.predictor import single_changes, srcc
+from nasbuild.space import Architecture, Space
 from nasbuild.table import Split, k_fold
 
 INTERVAL, DEVIATIONS = 0.9, 1.6448536269514722
 """Nominal coverage of an interval, and its half width in standard deviations of a normal distribution."""
 
 
-def folds(n: int, count: int, seed: int) -> list[Split]:
-    """Rows to learn from and held-out rows; the same for every method, so that methods are comparable."""
-    return k_fold(n, min(count, n), np.random.default_rng(seed))
+LEAST_JOINT = 10
+"""Minimum number of joint rows from which trust in a table of single changes is measured."""
+
+
+def folds(space: Space, architectures: Sequence[Architecture], count: int, seed: int) -> list[Split]:
+    """Rows to learn from and held-out rows; the same for every method, so that methods are comparable.
+
+    In a table of single changes only joint rows are held out, if there are enough: a single change that is held out tests
+    nothing but whether parts are alike.
+    """
+    n, rng = len(architectures), np.random.default_rng(seed)
+    joint = joint_rows(space, architectures)
+    if joint is None or len(joint) < max(LEAST_JOINT, count):
+        return k_fold(n, min(count, n), rng)
+    tested = [joint[test] for _, test in k_fold(len(joint), count, rng)]
+    return [(np.setdiff1d(np.arange(n), test), test) for test in tested]
+
+
+def joint_rows(space: Space, architectures: Sequence[Architecture]) -> np.ndarray | None:
+    """Rows of a table of single changes that change more than one part, (joint,); None for other tables."""
+    changes = single_changes(space, architectures)
+    return None if changes is None else np.flatnonzero(changes.counts > 1)
 
 
 @dataclass(frozen=True)

@@ -249,6 +249,11 @@ class Scorer(ABC):
         """Whether the scale on which scores add up is fitted to the labels."""
         return False
 
+    @property
+    def scale_text(self) -> str:
+        """In a table of single changes, the scale on which their effects add up, in words; else empty."""
+        return ""
+
     def sum_at(self, label: float) -> float:
         """The summed module score at which a label is expected; by default the label itself.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nasbuild.score._better_method import Baseline, better_method
 from nasbuild.score._better_part import PartOrder
 from nasbuild.score._gnn_scorer import label_statistics
-from nasbuild.score._held_out import Agreement, Evidence, correlation_interval
+from nasbuild.score._held_out import LEAST_JOINT, Agreement, Evidence, correlation_interval, joint_rows
 from nasbuild.score._pair_order import times_in_100
 from nasbuild.score._scorer import Scorer
 from nasbuild.score._srcc_text import correlation_text, srcc_text
@@ -25,6 +25,7 @@ METHOD_NAMES = {
     "lightgbm": "LightGBM",
     "marginal": "marginal means",
     "ped-anova": "marginal means",  # its importances score no module
+    "singles": "sum of single changes",
 }
 """Names of methods by recipe, as used in sentences."""
 
@@ -69,6 +70,8 @@ class Trust:
         Recipe of a baseline whose summed module scores rank held-out rows significantly better; None if there is none.
     verdict
         The main results in sentences.
+    joint
+        In a table of single changes, the number of joint rows, on which trust is measured; None for other tables.
 
     Examples
     --------
@@ -95,6 +98,7 @@ class Trust:
     level: str
     better: str | None
     verdict: str
+    joint: int | None = None
 
     def __repr__(self) -> str:
         covered = "" if self.coverage is None else f", 90 % intervals hold {self.coverage:.0%}"
@@ -130,9 +134,18 @@ def measure_trust(
         for depth in stage.depths
         if count[u, depth] < 2
     )
-    level = trust_level(evidence.modules.mean, evidence.tested, better_part)
+    rows = joint_rows(scorer.space, scorer.architectures)
+    joint = None if rows is None else len(rows)
+    untested = joint is not None and joint < LEAST_JOINT
+    level = "none" if untested else trust_level(evidence.modules.mean, evidence.tested, better_part)
     better = better_method(evidence.modules, baselines, level)
-    verdict = _verdict(level, evidence, _labels_text(scorer), baselines, better, better_part, pairs)
+    if joint is not None and untested:
+        # Held-out single changes test nothing but whether parts are alike.
+        baselines, suspects, better_part, pairs, beyond = (), (), (), None, None
+        verdict = _untested_verdict(scorer, joint)
+    else:
+        labels = _labels_text(scorer) if joint is None else _joint_text(scorer, joint)
+        verdict = _verdict(level, evidence, labels, baselines, better, better_part, pairs)
     return Trust(
         evidence.hops,
         evidence.prediction,
@@ -151,6 +164,7 @@ def measure_trust(
         level,
         better,
         verdict,
+        joint,
     )
 
 
@@ -200,6 +214,24 @@ def _verdict(
     if better:
         found += f" On this table, {METHOD_NAMES[better]} is better: fit with --recipe {better}."
     return found
+
+
+def _untested_verdict(scorer: Scorer, joint: int) -> str:
+    single = len(scorer.labels) - joint
+    few = f"only {joint} of {len(scorer.labels)} labelled rows change" if joint else "no labelled row changes"
+    return (
+        f"Nothing here shows whether effects add up: {few} more than one part of the reference. The {single - 1} "
+        "effects of single changes are taken as measured, and y' assumes that they add up. Measure 10 to 30 joint rows."
+    )
+
+
+def _joint_text(scorer: Scorer, joint: int) -> str:
+    """What a table of single changes was learnt from, and the scale on which its effects add up."""
+    scale = scorer.scale_text
+    return (
+        f"a reference, {len(scorer.labels) - joint - 1} single changes and {joint} joint rows, which alone are held out"
+        + (f" (effects add up on {scale})" if scale else "")
+    )
 
 
 def pairs_text(pairs: float | None, baselines: Sequence[Baseline] = (), *, networks: bool = False) -> str:

@@ -60,6 +60,7 @@ from nasbuild.space._module_graph import (
 from nasbuild.space._neighbour import edited, mutate_layer, mutate_module, neighbour_codes
 from nasbuild.space._plain_data import is_name
 from nasbuild.space._range import Range
+from nasbuild.space._reference import reference_to_dict
 from nasbuild.space._sample import (
     enumerate_architectures,
     enumerate_modules,
@@ -158,6 +159,7 @@ __all__ = [
     "plain_choice",
     "random_architecture",
     "read_costs",
+    "reference_to_dict",
     "sample",
     "sample_codes",
     "sample_module",

@@ -51,7 +51,10 @@ def merge_stages(space: Space, first: int | str) -> Space:
     if any(slot.stage in (a.name, b.name) for group in space.tied for slot in group):
         raise SpaceError(f"{a.name} or {b.name} is tied", where="tied", todo="they can't be merged")
     stages = (*space.stages[:u], joined, *space.stages[u + 2 :])
-    merged = replace(space, name=f"{space.name}-merged", stages=stages, whole=None, columns=None)
+    reference = None if space.reference is None else merge_architecture(space.reference, u)
+    merged = replace(
+        space, name=f"{space.name}-merged", stages=stages, whole=None, columns=None, reference=reference
+    )
     if count_modules(joined) != count_modules(a) * count_modules(b):
         raise AssertionError("merging changed the number of modules")
     return merged

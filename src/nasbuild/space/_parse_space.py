@@ -16,6 +16,7 @@ from nasbuild.space._fixed_parts import fixed_stage, limit_of
 from nasbuild.space._layer_choices import check_conditions
 from nasbuild.space._plain_data import LONGEST_TEXT, is_printable, mapping_of, text_of
 from nasbuild.space._range import Range, Scale
+from nasbuild.space._reference import read_reference
 from nasbuild.space._space import Direction, Metric, Space
 from nasbuild.space._stage import GLOBALS, Module, Stage
 from nasbuild.space._tied_features import read_tied
@@ -31,6 +32,7 @@ SPACE_KEYS = (
     "identity",
     "tied",
     "columns",
+    "reference",
 )
 _MOST_DEPTH = 1_000
 _LARGEST_END = 1e300
@@ -88,6 +90,7 @@ def space_from_dict(data: object) -> Space:
         # Fails early if no module satisfies the ties.
         _ = space.tied_stages
     space = replace(space, columns=read_columns(space, top.get("columns")))
+    space = replace(space, reference=read_reference(space, top.get("reference")))
     return replace(space, costs=read_costs(space, top.get("costs")))
 
 

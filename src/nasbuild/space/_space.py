@@ -96,6 +96,9 @@ class Space:
         Groups of slots that have one choice in every architecture.
     columns
         How the user's own table names these parts; not compared, as it does not change what can be built.
+    reference
+        The architecture that others are changes of; not compared, as it does not change what can be built. None if it is
+        not declared.
     whole
         The space of which this one is a part with fixed choices (`fix_parts`); not written to files.
 
@@ -115,6 +118,7 @@ class Space:
     tied: tuple[tuple[Slot, ...], ...] = ()
     whole: Space | None = field(default=None, compare=False, repr=False)
     columns: Columns | None = field(default=None, compare=False, repr=False)
+    reference: Architecture | None = field(default=None, compare=False, repr=False)
 
     def __repr__(self) -> str:
         metrics = f", metrics {', '.join(self.metrics)}" if self.metrics else ""

@@ -17,6 +17,7 @@ from nasbuild.space._columns import columns_to_dict
 from nasbuild.space._declared_costs_file import costs_to_dict
 from nasbuild.space._feature import Feature
 from nasbuild.space._parse_space import space_from_dict, usual_kind
+from nasbuild.space._reference import reference_to_dict, written_reference
 from nasbuild.space._space import Metric, Space
 from nasbuild.space._stage import GLOBALS, Limit, Stage
 from nasbuild.space._tied_features import tied_to_list
@@ -183,6 +184,9 @@ def space_to_dict(space: Space) -> dict[str, Any]:
         data["identity"] = list(space.identity) or "none"
     if space.columns is not None:
         data["columns"] = columns_to_dict(space.columns)
+    reference = written_reference(space)
+    if reference is not None:
+        data["reference"] = reference_to_dict(space, reference)
     return data
 
 

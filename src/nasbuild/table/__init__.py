@@ -28,6 +28,15 @@ from nasbuild.table._json_rows import table_to_dicts
 from nasbuild.table._merge_stages import merge_table
 from nasbuild.table._ofa import ofa_to_arch
 from nasbuild.table._read_table import builtin_tables, load_builtin, read_table
+from nasbuild.table._reference_changes import (
+    Part,
+    ReferenceChanges,
+    all_parts,
+    centre_row,
+    changed_parts,
+    changes_summary,
+    changes_text,
+)
 from nasbuild.table._table import Note, Table, short_id
 from nasbuild.table._template import template, template_architectures, template_rows
 from nasbuild.table._train_test_split import Split, k_fold, random_split, stratified_split
@@ -42,13 +51,20 @@ __all__ = [
     "GraphTable",
     "Guess",
     "Note",
+    "Part",
     "Question",
+    "ReferenceChanges",
     "Split",
     "Table",
     "UnseenChoice",
     "add_costs",
+    "all_parts",
     "architectures_with_unseen",
     "builtin_tables",
+    "centre_row",
+    "changed_parts",
+    "changes_summary",
+    "changes_text",
     "commented_yaml",
     "cost_differences",
     "flat_columns",

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
-from nasbuild.predictor.additive_gp._covariance import covariances, residual_covariance
+from nasbuild.predictor.additive_gp._covariance import covariances, joint_covariance, residual_covariance
 from nasbuild.predictor.additive_gp._design_matrix import NOTHING, Design, grouped_entries, scaled_rows
 from nasbuild.predictor.additive_gp._low_rank_pairs import Pairs
 from nasbuild.predictor.additive_gp._marginal_likelihood import JITTER
@@ -17,7 +17,7 @@ from nasbuild.predictor.additive_gp._module_shares import ModuleShares
 from nasbuild.predictor.additive_gp._pair_interactions import Interaction
 from nasbuild.predictor.additive_gp._terms import Entries
 from nasbuild.predictor.additive_gp._unseen_choices import UNSEEN_VARIANCE
-from nasbuild.space import Architecture, StageModules, group_codes
+from nasbuild.space import Architecture, StageModules, group_codes, group_stages
 
 EXTRAPOLATION_STD = 0.5
 """Share of a prediction's distance to the nearest label that is added to its deviation."""
@@ -142,8 +142,9 @@ class AdditiveGP(ModuleShares):
         >>> prediction.shape, std.shape, far.dtype
         ((4,), (4,), dtype('bool'))
         """
-        _, mean, known, prior = self._towards(*self._grouped(architectures), whole=False)
-        variance = np.maximum(prior - (known**2).sum(axis=0), 0) + self.noise
+        groups, entries = self._grouped(architectures)
+        _, mean, known, prior = self._towards(groups, entries, whole=False)
+        variance = np.maximum(prior - (known**2).sum(axis=0), 0) + self._noise_of(groups)
         spread = np.sqrt(variance) * self.spread
         low, high = self.warp.back(mean - spread), self.warp.back(mean + spread)
         value = self.warp.back(mean)
@@ -166,6 +167,9 @@ class AdditiveGP(ModuleShares):
         >>> gp.pairs(codes).all_combinations().shape  # 3 × 3 × 3 combinations of modules of one layer
         (27,)
         """
+        if self.joint is not None and self._has_joint_rows:
+            weights = self.alpha * (self.slope * self.interaction_share)
+            return self.joint.pairs(codes, self._parts, weights)
         if not self.interaction_variance:
             return Pairs.none([len(own) for own in codes])
         rows = []
@@ -179,11 +183,11 @@ class AdditiveGP(ModuleShares):
     @property
     def exact_pairs(self) -> bool:
         """Whether y' has no interactions but those of pairs of stages."""
-        return not self.radials
+        return not self.radials and not self._has_joint_rows
 
     @cached_property
     def interaction(self) -> Interaction:
-        return Interaction.of(self.terms, self._design.values, self.interaction_theta, self.anchor)
+        return Interaction.of(self.terms, self._design.values, self.interaction_theta)
 
     @cached_property
     def _factor(self) -> np.ndarray:
@@ -194,9 +198,22 @@ class AdditiveGP(ModuleShares):
         additive, *distances = covariances(
             self._design, (self.theta, *(radial.theta for radial in self.radials)), n
         )
+        if self.joint is not None:
+            return additive + joint_covariance(self.joint, self._parts, self.noise)
         return additive + residual_covariance(
             self.interaction, self.interaction_variance, self.radials, distances, self.noise, n
         )
+
+    @cached_property
+    def _has_joint_rows(self) -> bool:
+        """Whether rows that change several parts say something about interactions."""
+        return self.joint is not None and bool(self.joint.joint(self._parts).any())
+
+    @cached_property
+    def _parts(self) -> np.ndarray:
+        """Changed parts of the table's rows, (rows, parts)."""
+        assert self.joint is not None
+        return self.joint.features(group_stages(self.space, self.architectures))
 
     @cached_property
     def _distance_diagonals(self) -> list[np.ndarray]:
@@ -209,7 +226,13 @@ class AdditiveGP(ModuleShares):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Warped labels by summed shares, and `latent`'s mean and variance, each (architectures,)."""
         sums, mean, known, prior = self._towards(groups, entries, whole=False)
-        return sums, mean, np.maximum(prior - (known**2).sum(axis=0), 0) + self.noise
+        return sums, mean, np.maximum(prior - (known**2).sum(axis=0), 0) + self._noise_of(groups)
+
+    def _noise_of(self, groups: Sequence[StageModules]) -> float | np.ndarray:
+        """Variance of the noise of new labels: single changes of a reference have none."""
+        return (
+            self.noise if self.joint is None else self.noise * self.joint.joint(self.joint.features(groups))
+        )
 
     def _towards(
         self, groups: Sequence[StageModules], entries: Sequence[dict[str, Entries]], *, whole: bool
@@ -249,6 +272,12 @@ class AdditiveGP(ModuleShares):
                     between += radial.theta[t] * k
                     itself += radial.theta[t] * within
         prior += UNSEEN_VARIANCE * (held @ held.T if whole else (held**2).sum(axis=1))
+        if self.joint is not None:
+            changed = self.joint.features(groups)
+            k = self.joint.kernel(changed, self._parts)
+            mean += self.interaction_share * (k @ self.alpha)
+            cross += k
+            prior += self.joint.kernel(changed, changed) if whole else self.joint.diagonal(changed)
         if self.interaction_variance:
             at, g = self.interaction.at(rows), self.interaction
             k = self.interaction_variance * g.kernel(at, g.features)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nasbuild.predictor.additive_gp._design_matrix import Design
+from nasbuild.predictor.additive_gp._joint_kernel import JointKernel
 from nasbuild.predictor.additive_gp._marginal_likelihood import JITTER
 from nasbuild.predictor.additive_gp._pair_interactions import Interaction
 from nasbuild.predictor.additive_gp._rbf_interactions import Radial
@@ -41,4 +42,11 @@ def residual_covariance(
     for radial, distance in zip(radials, distances, strict=True):
         rest += radial.kernel(distance, np.diag(distance), np.diag(distance))
     rest[np.diag_indices(len(rest))] += noise + JITTER
+    return rest
+
+
+def joint_covariance(joint: JointKernel, parts: np.ndarray, noise: float) -> np.ndarray:
+    """Covariance of interactions and noise, (rows, rows), of rows with these changed parts: single changes have no noise."""
+    rest = joint.kernel(parts, parts)
+    rest[np.diag_indices(len(rest))] += noise * joint.joint(parts) + JITTER
     return rest

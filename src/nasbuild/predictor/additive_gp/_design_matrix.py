@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from scipy.special import ndtri
 
 from nasbuild.predictor.additive_gp._term_rows import Rows, rows_of
-from nasbuild.predictor.additive_gp._terms import SINGLE, Entries, Terms, hash_key, joined, kind
+from nasbuild.predictor.additive_gp._terms import ALONG, SINGLE, Entries, Terms, hash_key, joined, kind
 from nasbuild.space import Architecture, Space, StageModules, group_stages
 
 _DENSE = 512  # columns up to which a term is multiplied as a dense matrix
@@ -168,6 +168,7 @@ def design(
     passing: bool = False,
     *,
     single: bool = False,
+    parts: Collection[str] | None = None,
 ) -> Design:
     """All terms that vary over the architectures; of terms with equal kernels, the first.
 
@@ -179,13 +180,16 @@ def design(
         As in `Terms`.
     single
         Keep only terms in which every choice counts by itself (`SINGLE`).
+    parts
+        Names of terms of single parts (`part_term`) to add, beside those along stages; None for neither.
     """
-    terms, groups = Terms(space, passing), group_stages(space, architectures)
+    terms, groups = Terms(space, passing, parts is not None), group_stages(space, architectures)
     entries = [grouped_entries(terms, u, modules) for u, modules in enumerate(groups)]
     columns = [
         (name, np.unique(np.concatenate([found[name].keys for found in entries if name in found])))
         for name in dict.fromkeys(name for found in entries for name in found)
-        if name not in without and not (single and kind(name) not in SINGLE)
+        if name not in without
+        and (not single or kind(name) in SINGLE or kind(name) == ALONG or name in (parts or ()))
     ]
     raw = rows_of(columns, entries, groups)
     n, mean = len(architectures), raw.means.sum(axis=0)

@@ -10,9 +10,10 @@ from scipy.linalg import cho_solve, cholesky
 
 from nasbuild.predictor._recipe import AdditiveRecipe
 from nasbuild.predictor.additive_gp._additive_gp import AdditiveGP
-from nasbuild.predictor.additive_gp._covariance import covariances, residual_covariance
+from nasbuild.predictor.additive_gp._covariance import covariances, joint_covariance, residual_covariance
 from nasbuild.predictor.additive_gp._design_matrix import Design, design
 from nasbuild.predictor.additive_gp._distance_blend import blended
+from nasbuild.predictor.additive_gp._fit_singles import SinglesFit, fit_singles
 from nasbuild.predictor.additive_gp._interaction_kernels import (
     InteractionKernels,
     Variances,
@@ -24,17 +25,15 @@ from nasbuild.predictor.additive_gp._interaction_kernels import (
 from nasbuild.predictor.additive_gp._kernels import Kernels
 from nasbuild.predictor.additive_gp._marginal_likelihood import maximise_evidence
 from nasbuild.predictor.additive_gp._pair_interactions import Interaction
-from nasbuild.predictor.additive_gp._single_changes import reference_row, rows_informative_of_scale
+from nasbuild.predictor.additive_gp._single_changes import rows_informative_of_scale, single_changes
 from nasbuild.predictor.additive_gp._warp import Warp
 from nasbuild.predictor.additive_gp._warp_power import Scale, Scales
 from nasbuild.predictor.gnn._identity_layers import declared_identity, has_identity_layers
 from nasbuild.space import Architecture, Space
+from nasbuild.table import ReferenceChanges
 
 _NO_VARIANCE = 1e-6  # of the labels' variance; terms with less are dropped
 _FIRST_GUESS = 0.02  # initial variance of the interactions
-_UNKNOWN_PAIRS = (
-    0.05  # prior variance of an interaction that no row shows, relative to the product of its two parts
-)
 _STEPS, _FINE_STEPS = (1.0, 0.5), (0.25, 0.125)  # of the warp's power, without and with interactions
 _NATS_FOR_IDENTITY = 5.0
 """Nats of evidence required before a layer with such a name is treated as an identity: odds of 150 to 1.
@@ -53,6 +52,7 @@ def fit_additive_gp(
     seed: int = 0,
     power: float | None = None,
     passing: bool | None = None,
+    like: AdditiveGP | None = None,
 ) -> AdditiveGP:
     """Fit on architectures and labels (architectures,), which must not all be equal.
 
@@ -69,6 +69,8 @@ def fit_additive_gp(
     passing
         Whether to see modules without their identity layers. If None, as the space declares; where it declares nothing,
         if some layers have such a name and the labels support it.
+    like
+        A process of more rows of the same table, whose scale is taken over: its power, or that of its single changes.
 
     Examples
     --------
@@ -77,6 +79,11 @@ def fit_additive_gp(
     >>> bool(np.corrcoef(mean, labels)[0, 1] > 0.9)
     True
     """
+    changes = single_changes(space, architectures) if like is None or like.joint is not None else None
+    if changes is not None:
+        return _of_singles(space, architectures, labels, changes, recipe, seed, like)
+    if like is not None:
+        power, passing = like.warp.power, like.passing
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.permutation(len(labels))[: recipe.most_rows])
     architectures, labels, n = [architectures[i] for i in rows], labels[rows], len(rows)
@@ -126,16 +133,45 @@ def fit_additive_gp(
         )
     learnt = _Learnt(space, tuple(architectures), rows, labels, found.warp, passing)
     variances = beside.variances(log, len(table.terms))
-    anchor = reference_row(space, architectures) if apart else None
     if apart:
-        # Labels count as exact. Interactions of the changes are unknown, so they keep their prior variance.
-        pairs = Interaction.of(table.terms, table.values, variances.terms, anchor)
-        unknown = _UNKNOWN_PAIRS if anchor is not None and pairs.features else 0.0
-        variances = replace(variances, noise=0.0, interaction=pairs, of_interaction=unknown)
+        variances = replace(variances, noise=0.0)  # labels count as exact
     elif recipe.interaction and recipe.radial:
         z = found.warp.forward(labels)[some]
         variances = blended(variances, log, table, kernels, z, recipe)
-    return _posterior(learnt, table, variances, recipe.samples, rng, anchor)
+    return _posterior(learnt, table, variances, recipe.samples, rng)
+
+
+def _of_singles(
+    space: Space,
+    architectures: Sequence[Architecture],
+    labels: np.ndarray,
+    changes: ReferenceChanges,
+    recipe: AdditiveRecipe,
+    seed: int,
+    like: AdditiveGP | None,
+) -> AdditiveGP:
+    """The process of a table of single changes and joint rows."""
+    rng = np.random.default_rng(seed)
+    order = np.argsort(changes.counts > 1, kind="stable")  # single changes first
+    order[(changes.counts <= 1).sum() :] = rng.permutation(order[(changes.counts <= 1).sum() :])
+    rows = np.sort(order[: recipe.most_rows])
+    architectures, labels = [architectures[i] for i in rows], labels[rows]
+    changes = changes.among(rows)
+    passing = declared_identity(space) is not None and has_identity_layers(space)
+    table, found = fit_singles(
+        space,
+        architectures,
+        labels,
+        changes,
+        recipe,
+        passing,
+        seed=seed,
+        warp=None if like is None else like.warp,
+    )
+    learnt = _Learnt(space, tuple(architectures), rows, labels, found.warp, passing)
+    nothing = Interaction(np.zeros(len(found.theta)), (), (), 0.0)
+    variances = Variances(found.theta, nothing, 0.0, found.noise)
+    return _posterior(learnt, table, variances, recipe.samples, rng, found)
 
 
 def _parts(n: int, recipe: AdditiveRecipe, rng: np.random.Generator) -> list[np.ndarray]:
@@ -163,7 +199,7 @@ def _posterior(
     variances: Variances,
     samples: int,
     rng: np.random.Generator,
-    anchor: int | None = None,
+    single: SinglesFit | None = None,
 ) -> AdditiveGP:
     """The process with the posterior mean of its weights, and posterior samples of them.
 
@@ -182,7 +218,11 @@ def _posterior(
     radials = tuple(replace(r, theta=r.theta[kept]) for r in variances.radials)
     n, z = len(learnt.labels), learnt.warp.forward(learnt.labels)
     additive, *distances = covariances(table, (theta, *(r.theta for r in radials)), n)
-    rest = residual_covariance(interaction, variances.of_interaction, radials, distances, noise, n)
+    rest = (
+        residual_covariance(interaction, variances.of_interaction, radials, distances, noise, n)
+        if single is None
+        else joint_covariance(single.kernel, single.features, noise)
+    )
     factor = cholesky(additive + rest, lower=True, check_finite=False)
     of_term = [table.rows(t) for t in range(len(kept))]
     means = [table.means[t].sum(axis=0) for t in range(len(kept))]
@@ -202,7 +242,10 @@ def _posterior(
     sums = np.zeros(n)
     for row, mean, weight in zip(of_term, means, weights, strict=True):
         sums += row @ weight[:, 0] - mean @ weight[:, 0]
-    slope = _slope(sums, learnt.labels)
+    slope, level = _slope(sums, learnt.labels), float(learnt.labels.mean())
+    if single is not None:
+        # The straight line at the reference: shares of single changes are their effects, as far as these are small.
+        slope, level = single.warp.std * single.warp.spread, single.warp.mean
     process = AdditiveGP(
         learnt.space,
         learnt.architectures,
@@ -217,10 +260,10 @@ def _posterior(
         noise,
         solved[:, 0],
         slope if slope is not None else learnt.warp.std,
-        float(learnt.labels.mean()),
+        level,
         radials,
         passing=learnt.passing,
-        anchor=anchor,
+        joint=None if single is None else single.kernel,
     )
     return process.of_rows(table)
 

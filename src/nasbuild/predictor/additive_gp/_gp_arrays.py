@@ -11,6 +11,7 @@ import numpy as np
 from nasbuild.errors import FitError
 from nasbuild.predictor.additive_gp._additive_gp import AdditiveGP
 from nasbuild.predictor.additive_gp._design_matrix import Term
+from nasbuild.predictor.additive_gp._joint_kernel import NAMES, JointKernel
 from nasbuild.predictor.additive_gp._rbf_interactions import Radial
 from nasbuild.predictor.additive_gp._warp import Warp
 from nasbuild.space import Architecture, Space
@@ -41,7 +42,7 @@ def additive_gp_to_arrays(gp: AdditiveGP) -> dict[str, np.ndarray]:
         "numbers": np.array([getattr(gp, name) for name in _NUMBERS]),
         "passing": np.array([gp.passing], dtype=np.int64),
         "radials": np.array([len(gp.radials)], dtype=np.int64),
-        "anchor": np.array([-1 if gp.anchor is None else gp.anchor], dtype=np.int64),
+        **_joint_arrays(gp.joint),
     }
     for r, radial in enumerate(gp.radials):
         arrays |= {f"radial{r}.{part}": getattr(radial, part) for part in _RADIAL}
@@ -88,9 +89,7 @@ def additive_gp_from_arrays(
         for name in ("scales", "theta", "interaction_theta"):
             _require(arrays[name], (count,), real)
         _require(arrays["radials"], (1,), whole)
-        _require(arrays["anchor"], (1,), whole)
-        if not -1 <= arrays["anchor"][0] < len(rows):
-            raise ValueError("an anchor outside the rows")
+        joint = _joint(arrays, space)
         radials = int(arrays["radials"][0])
         if not 0 <= radials <= len(arrays):
             raise ValueError("an impossible number of radial kernels")
@@ -125,7 +124,7 @@ def additive_gp_from_arrays(
             "numbers",
             "passing",
             "radials",
-            "anchor",
+            *_joint_arrays(joint),
         }
         expected |= {f"radial{r}.{part}" for r in range(radials) for part in _RADIAL}
         expected |= {f"{t}.{part}" for t in range(count) for part in ("keys", "means", "weights")}
@@ -164,9 +163,30 @@ def additive_gp_from_arrays(
         alpha=arrays["alpha"],
         radials=tuple(Radial(*(arrays[f"radial{r}.{part}"] for part in _RADIAL)) for r in range(radials)),
         passing=bool(arrays["passing"][0]),
-        anchor=int(arrays["anchor"][0]) if arrays["anchor"][0] >= 0 else None,
+        joint=joint,
         **plain,
     )
+
+
+def _joint_arrays(joint: JointKernel | None) -> dict[str, np.ndarray]:
+    if joint is None:
+        return {}
+    return {"joint": joint.variances} | {f"joint.{u}": own for u, own in enumerate(joint.effects)}
+
+
+def _joint(arrays: dict[str, np.ndarray], space: Space) -> JointKernel | None:
+    if "joint" not in arrays:
+        return None
+    _require(arrays["joint"], (len(NAMES),), np.dtype(np.float64))
+    effects = []
+    for u, stage in enumerate(space.stages):
+        choices = max([len(stage.depths), *(len(feature.choices) for feature in stage.features)])
+        shape = (1 + max(stage.depths), max(len(stage.features), 1), choices)
+        _require(arrays[f"joint.{u}"], shape, np.dtype(np.float64))
+        effects.append(arrays[f"joint.{u}"])
+    if arrays["joint"].min() < 0:
+        raise ValueError("a variance below 0")
+    return JointKernel(space, tuple(effects), arrays["joint"])
 
 
 def _require(array: np.ndarray, shape: tuple[int | None, ...], kind: np.dtype) -> None:

@@ -12,7 +12,7 @@ from nasbuild.predictor.additive_gp._design_matrix import Design, Term
 from nasbuild.predictor.additive_gp._kernels import Kernels
 from nasbuild.predictor.additive_gp._pair_interactions import Interaction
 from nasbuild.predictor.additive_gp._rbf_interactions import WIDTHS, Radial, inside
-from nasbuild.predictor.additive_gp._terms import ALONE, kind
+from nasbuild.predictor.additive_gp._terms import ALONE, PART, kind
 
 _ALONE_SHARE = 0.1  # prior variance of a single stage's term, relative to a term of all stages
 _LEAST_RADIAL = 1e-4  # variance of the radial kernels below which they are left out
@@ -86,6 +86,6 @@ def all_kernels(terms: Kernels, rows: np.ndarray, beside: InteractionKernels) ->
 
 def prior_centre(terms: Sequence[Term], more: int = 0) -> np.ndarray:
     """Prior means of the log variances of the terms and of ``more`` kernels."""
-    share = [_ALONE_SHARE if kind(term.name) == ALONE else 1.0 for term in terms] + [1.0] * more
+    share = [_ALONE_SHARE if kind(term.name) in (ALONE, PART) else 1.0 for term in terms] + [1.0] * more
     # Without any term there is one kernel of zeros.
     return np.log(np.array(share or [1.0]) / max(len(share), 1))

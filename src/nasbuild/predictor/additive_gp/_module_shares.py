@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 
 from nasbuild.predictor.additive_gp._design_matrix import Design, Term, grouped_entries, scaled_rows
+from nasbuild.predictor.additive_gp._joint_kernel import JointKernel
 from nasbuild.predictor.additive_gp._layer_pairs import layer_pairs
 from nasbuild.predictor.additive_gp._rbf_interactions import Radial
 from nasbuild.predictor.additive_gp._term_values import Values
@@ -50,8 +51,9 @@ class ModuleShares:
         Share of the expected interactions that held-out rows confirm; y' includes this share of them.
     passing
         Whether modules are seen without their identity layers.
-    anchor
-        In a table of single changes, the row that they are changes of. Interactions are measured from it, and unknown.
+    joint
+        In a table of single changes, the kernel of their interactions. Rows and scale are then centred on the reference,
+        and only rows that change several parts have noise.
     """
 
     space: Space
@@ -72,7 +74,7 @@ class ModuleShares:
     spread: float = 1.0
     interaction_share: float = 1.0
     passing: bool = False
-    anchor: int | None = None
+    joint: JointKernel | None = None
 
     @property
     def samples(self) -> int:
@@ -167,7 +169,7 @@ class ModuleShares:
 
     @cached_property
     def _terms(self) -> Terms:
-        return Terms(self.space, self.passing)
+        return Terms(self.space, self.passing, self.joint is not None)
 
     @cached_property
     def _seen(self) -> dict[int | None, Values]:

@@ -49,13 +49,8 @@ class Interaction:
         terms: Sequence[Term],
         rows: Rows,
         theta: np.ndarray,
-        anchor: int | None = None,
     ) -> Interaction:
-        """From the rows of architectures.
-
-        With an ``anchor``, features are centred on this row instead of on their mean, and the kernel is not divided. It
-        is then 0 between rows that differ from the anchor in one stage only: these say nothing about interactions.
-        """
+        """From the rows of architectures."""
         used = [
             reach(t.name) == REACH_LAYER and v > _LEAST and len(t.keys) <= _WIDEST
             for t, v in zip(terms, theta, strict=True)
@@ -64,11 +59,9 @@ class Interaction:
         if not terms:
             return cls(theta, (), (), 0.0)
         raw = _features(rows, theta)
-        means = tuple(f.mean(axis=0) if anchor is None else f[anchor] for f in raw)
+        means = tuple(f.mean(axis=0) for f in raw)
         features = tuple(f - m for f, m in zip(raw, means, strict=True))
         plain = cls(theta, features, means, 1.0)
-        if anchor is not None:
-            return plain
         return cls(theta, features, means, float(plain.diagonal(features).mean()))
 
     def at(self, rows: Rows) -> tuple[np.ndarray, ...]:

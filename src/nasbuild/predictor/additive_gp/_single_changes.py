@@ -9,7 +9,10 @@ import numpy as np
 
 from nasbuild.predictor.additive_gp._numeric_features import curve
 from nasbuild.space import ABSENT, Architecture, Space
+from nasbuild.table import ReferenceChanges
 
+LEAST_SINGLES = 5
+"""Minimum number of single changes of a table whose single changes are evidence of their own."""
 _Part = tuple[int, int, int]
 """Stage, place, feature; the number of layers has place -1."""
 
@@ -40,10 +43,24 @@ def rows_informative_of_scale(space: Space, architectures: Sequence[Architecture
     return informative
 
 
-def reference_row(space: Space, architectures: Sequence[Architecture]) -> int | None:
-    """The row with the most common choice at every layer; None where there is none."""
-    changes = _changes([_parts(space, a) for a in architectures])
-    return int(np.argmin(changes)) if not changes.min() else None
+def single_changes(space: Space, architectures: Sequence[Architecture]) -> ReferenceChanges | None:
+    """The rows as changes of a reference, if they are a table of single changes; None for any other table.
+
+    The reference must be a row, and `LEAST_SINGLES` rows or more must change one part of it. A reference that the space does
+    not declare is taken for one only if at least half of the rows are single changes.
+
+    Examples
+    --------
+    >>> from nasbuild.predictor import single_changes
+    >>> single_changes(space, architectures) is None  # drawn from the whole space
+    True
+    """
+    found = ReferenceChanges.of(space, architectures)
+    if found is None or found.row is None:
+        return None
+    single = int((found.counts == 1).sum())
+    enough = single >= LEAST_SINGLES and (found.declared or 2 * single >= len(architectures) - 1)
+    return found if enough else None
 
 
 def _changes(parts: Sequence[dict[_Part, Hashable]]) -> np.ndarray:

@@ -20,6 +20,7 @@ from nasbuild.predictor.additive_gp._numeric_features import (
     log_numbers,
     plain_numbers,
 )
+from nasbuild.predictor.additive_gp._stage_kinds import positions_along
 from nasbuild.predictor.gnn._identity_layers import identity_choices, without_identity_layers
 from nasbuild.space import Space, features_by_name
 
@@ -27,6 +28,10 @@ REACH_LAYER, REACH_PAIR, REACH_MODULE = 0, 1, 2
 """Reach of a term: single layers, neighbouring layers, or the whole module."""
 ALONE = "alone"
 """Kind of the terms that belong to a single stage; their names end in its index."""
+PART = "part"
+"""Kind of the terms of one feature at one place; their names end in stage, place and feature."""
+ALONG = "along"
+"""Kind of the terms of choices along stages of one kind: like ``choice``, but near stages are more alike."""
 _ALONE = (
     "depth@stage",
     "layers@stage",
@@ -97,11 +102,14 @@ class Terms:
     ``alone``, which holds all statements about single layers of this stage.
 
     With ``passing``, modules are seen without their identity layers, so that modules that make the same network have
-    the same entries.
+    the same entries. With ``parts``, every feature at every place also has a term of its own (`PART`), and one that is
+    smooth along stages of one kind (`ALONG`).
     """
 
-    def __init__(self, space: Space, passing: bool = False) -> None:
+    def __init__(self, space: Space, passing: bool = False, parts: bool = False) -> None:
         self.space = space
+        self._parts = parts
+        self._along = positions_along(space.stages) if parts else []
         self._passing = [identity_choices(space, stage) for stage in space.stages] if passing else None
         merged = features_by_name(space.stages)
         self._number = {name: n for n, name in enumerate(merged)}
@@ -230,7 +238,18 @@ class Terms:
             here = codes[:, :, f] != feature.absent if feature.absent >= 0 else np.ones((1, 1))
             yield f"choice:{feature.name}", counted(hash_key(c), here)
             yield f"choice@stage:{feature.name}", counted(hash_key(c, stage), here)
-            yield "choice@place", counted(hash_key(c, stage, own, place.reshape(modules, depth)), here)
+            at_place = hash_key(c, stage, own, place.reshape(modules, depth))
+            yield "choice@place", counted(at_place, here)
+            for bumps, (kind_of_stage, values) in enumerate(self._along[stage] if self._parts else ()):
+                each = np.arange(len(values))
+                keys = hash_key(c[:, :, None], own, kind_of_stage, each[None, None, :])
+                at = np.broadcast_to(values, keys.shape) * here[:, :, None]
+                yield f"{ALONG}:{feature.name}:{bumps}", counted(keys, at.reshape(modules, -1))
+            for n in range(depth if self._parts else 0):
+                yield (
+                    part_term(stage, n, feature.name),
+                    counted(at_place[:, n], here[:, n : n + 1] if here.size > 1 else here),
+                )
             numbers = self._numbers[feature.name]
             if numbers is not None:
                 yield f"number:{feature.name}", counted(hash_key(np.zeros_like(c)), numbers[c])
@@ -293,6 +312,11 @@ class Terms:
         if depth > 1:
             yield "follow@stage", counted(layers_key(layer[:, :-1], layer[:, 1:], stage))
         yield "module", counted(hash_key(*[layer[:, n] for n in range(depth)], stage, depth))
+
+
+def part_term(stage: int, place: int, feature: str) -> str:
+    """Name of the term of a feature at one place."""
+    return f"{PART}:{stage}:{place}:{feature}"
 
 
 def follow_key(before: np.ndarray, after: np.ndarray, feature: int) -> np.ndarray:

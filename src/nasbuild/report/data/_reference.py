@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nasbuild.space import Architecture, architecture_id
+from nasbuild.table import centre_row
 
 if TYPE_CHECKING:
     from nasbuild.score import Fit
-    from nasbuild.table import Table
-
-_NEAR = 0.5  # share of the stages in which most rows may differ from a centre of the table
 
 
 @dataclass(frozen=True)
@@ -39,12 +37,12 @@ class Reference:
 
 def reference_of(fit: Fit) -> Reference:
     """Returns the reference that the space declares, else the centre of the table, else the best measured."""
-    declared = getattr(fit.space, "reference", None)
-    if isinstance(declared, Architecture):
+    declared = fit.space.reference
+    if declared is not None:
         row = fit.table.row_of.get(declared)
         name = architecture_id(fit.space, declared) if row is None else fit.table.ids[row]
         return Reference(declared, name, "space", "Differences are to the reference that the space declares.")
-    row = centre_row(fit.table)
+    row = centre_row(fit.space, fit.table.architectures)
     if row is not None:
         text = "Differences are to the measured architecture from which the rows of the table differ least."
         return Reference(fit.table.architectures[row], fit.table.ids[row], "table", text)
@@ -52,21 +50,3 @@ def reference_of(fit: Fit) -> Reference:
     row = int(first.labels.rows[int(np.argmax(first.target.sign * first.labels.values))])
     text = f"Differences are to the best measured architecture by {first.target.name}."
     return Reference(fit.table.architectures[row], fit.table.ids[row], "best", text)
-
-
-def centre_row(table: Table) -> int | None:
-    """Returns the row from which the others differ in the fewest stages on average.
-
-    None if most rows differ from it in more than half of the stages, so that it is no centre.
-    """
-    columns = []
-    for u in range(len(table.space.stages)):
-        codes: dict[object, int] = {}
-        columns.append([codes.setdefault(a.modules[u], len(codes)) for a in table.architectures])
-    modules = np.array(columns, dtype=np.int64)
-    # The mean distance of a row is a sum over stages of how many rows have another module there.
-    same = sum(np.bincount(column)[column] for column in modules)
-    row = int(np.argmax(same))
-    distance = (modules != modules[:, row : row + 1]).sum(axis=0)
-    others = np.delete(distance, row)
-    return row if len(others) and np.median(others) <= _NEAR * len(modules) else None

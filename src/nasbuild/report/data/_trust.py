@@ -7,11 +7,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from nasbuild.report.data._health import OF_TRUST, health, sentence
-from nasbuild.report.data._next_steps import fit_command
+from nasbuild.report.data._next_steps import PLACE, fit_command
 from nasbuild.report.data._number_format import correlation, percent
 from nasbuild.report.data._recipe_kind import kind_of, title_of
+from nasbuild.report.data._reference import reference_of
 from nasbuild.report.data._suspect_labels import suspect_data, suspect_steps, suspect_text
-from nasbuild.table import unseen_text, unseen_to_dicts
+from nasbuild.table import all_parts, unseen_text, unseen_to_dicts
 
 if TYPE_CHECKING:
     from nasbuild.score import Agreement, Fit, TargetFit, Trust
@@ -20,6 +21,7 @@ _BEYOND_SHARE = 0.05  # share of random architectures beyond the labels that is 
 _BEYOND_SIGNIFICANCE = 0.01  # probability of a larger share by chance
 _WIDE_SPREAD = 0.2  # standard deviation of SRCC over the fits that is worth a remark
 _FAIR = 0.5
+_JOINT_ROWS, _MOST_CHANGES = 20, 12  # that would show whether effects add up
 _INTERVAL, _NARROW = 0.9, 0.8  # nominal coverage of intervals, and one that is far too low
 
 
@@ -131,7 +133,11 @@ def _by_baseline(fit: Fit, target_fit: TargetFit) -> list[dict[str, str]]:
 
 
 def _by_level(fit: Fit, target_fit: TargetFit) -> list[dict[str, str]]:
+    from nasbuild.score import LEAST_JOINT
+
     trust = target_fit.trust
+    if trust.joint is not None and trust.joint < LEAST_JOINT:
+        return [_joint_step(fit)]
     modules = correlation(trust.modules.mean)
     steps = []
     if trust.level == "high":
@@ -161,6 +167,18 @@ def _by_level(fit: Fit, target_fit: TargetFit) -> list[dict[str, str]]:
             "rely on the mean only."
         )
     return [{"kind": "trust", "text": text} for text in steps]
+
+
+def _joint_step(fit: Fit) -> dict[str, str]:
+    """The joint rows that would show whether effects add up: from pairs to half of the parts, each pair as often."""
+    parts = len(all_parts(fit.space, reference_of(fit).architecture))
+    most = max(2, min(_MOST_CHANGES, parts // 2))
+    command = (
+        f"nasbuild template --space {PLACE} --data {PLACE} --near reference --changes 2..{most} --n {_JOINT_ROWS} "
+        "--out joint.csv"
+    )
+    text = f"Measure {_JOINT_ROWS} joint rows, which change 2 to {most} parts at once, and fit them with the single changes."
+    return {"kind": "joint", "text": text, "command": command}
 
 
 def _by_unseen(fit: Fit, trust: Trust) -> list[dict[str, str]]:

@@ -13,6 +13,7 @@ from nasbuild.score._held_out import HeldOut, folds
 from nasbuild.score._scorer import Scorer
 from nasbuild.score.baselines._boosted import Boosted, fit_boosted
 from nasbuild.score.baselines._linear import Linear, fit_marginal, fit_ridge
+from nasbuild.score.baselines._singles import around_reference, fit_single_sum
 from nasbuild.space import Architecture, Space, group_stages
 
 Model = Linear | Boosted
@@ -66,7 +67,10 @@ class FoldedScorer(Scorer):
         self, architectures: Sequence[Architecture]
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         each = np.stack([part.predict(architectures) for part in self.parts])
-        return self.whole.predict(architectures), each.std(axis=0), np.zeros(len(architectures), dtype=bool)
+        value, std = self.whole.predict(architectures), each.std(axis=0)
+        if isinstance(self.whole, Linear):
+            std = np.hypot(std, self.whole.error * (value - self.whole.level))
+        return value, std, np.zeros(len(architectures), dtype=bool)
 
 
 def fit_model(
@@ -89,6 +93,8 @@ def fit_model(
         return fit_ridge(space, architectures, labels)
     if recipe.name == "lightgbm":
         return fit_boosted(space, architectures, labels, contexts=recipe.contexts, seed=seed)
+    if recipe.name == "singles":
+        return fit_single_sum(space, architectures, labels)
     return fit_marginal(space, architectures, labels)
 
 
@@ -110,6 +116,8 @@ def fit_baseline(
     >>> scorer.members, sum(len(part.test) for part in parts)
     (5, 41)
     """
+    if recipe.name == "singles":
+        space = around_reference(space, architectures)
     whole = fit_model(space, architectures, labels, recipe, seed)
     step_done()
     fitted = held_out_baseline(space, architectures, labels, recipe, seed=seed, step_done=step_done)
@@ -135,8 +143,10 @@ def held_out_baseline(
     >>> [len(held.test) for _, held in found]
     [21, 20]
     """
+    if recipe.name == "singles":
+        space = around_reference(space, architectures)
     found = []
-    for train, test in folds(len(labels), recipe.folds, seed):
+    for train, test in folds(space, architectures, recipe.folds, seed):
         # Deviations need fewer contexts than scores do.
         lighter = replace(recipe, contexts=min(recipe.contexts, _CONTEXTS_OF_A_PART))
         model = fit_model(space, [architectures[i] for i in train], labels[train], lighter, seed)

@@ -23,6 +23,8 @@ class Linear:
         Of each column, (columns,).
     level
         Mean label.
+    error
+        Expected error of a prediction, relative to its distance from ``level``; 0 where deviations say it all.
 
     Examples
     --------
@@ -37,6 +39,7 @@ class Linear:
     weights: np.ndarray
     means: np.ndarray
     level: float
+    error: float = 0.0
 
     def score(self, stage: int, codes: np.ndarray) -> np.ndarray:
         """Scores of modules of one depth, (modules,), from codes (modules, depth, features), in the label's unit."""
@@ -50,7 +53,7 @@ class Linear:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All that `from_arrays` needs."""
-        return {"weights": self.weights, "means": self.means, "level": np.array([self.level])}
+        return {"weights": self.weights, "means": self.means, "level": np.array([self.level, self.error])}
 
     @classmethod
     def from_arrays(cls, space: Space, arrays: dict[str, np.ndarray]) -> Linear:
@@ -63,12 +66,15 @@ class Linear:
         """
         columns = Columns(space, one_hot=True)
         width = sum(columns.width(u) for u in range(len(space.stages)))
-        expected = {"weights": (width,), "means": (width,), "level": (1,)}
+        expected = {"weights": (width,), "means": (width,), "level": (2,)}
         if {n: a.shape for n, a in arrays.items()} != expected or any(
             a.dtype != np.float64 or not np.isfinite(a).all() for a in arrays.values()
         ):
             raise ValueError("arrays of a linear model of another space")
-        return cls(columns, arrays["weights"], arrays["means"], float(arrays["level"][0]))
+        level, error = arrays["level"].tolist()
+        if error < 0:
+            raise ValueError("an error below 0")
+        return cls(columns, arrays["weights"], arrays["means"], level, error)
 
 
 def fit_ridge(space: Space, architectures: Sequence[Architecture], labels: np.ndarray) -> Linear:

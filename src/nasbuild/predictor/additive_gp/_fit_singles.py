@@ -1,0 +1,405 @@
+"""Fits a table of single changes: nearly exact effects at the reference, and joint rows that say how they add up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+from scipy.optimize import minimize
+from scipy.sparse import csr_matrix
+
+from nasbuild.predictor._recipe import AdditiveRecipe
+from nasbuild.predictor.additive_gp._design_matrix import Design, design, grouped_entries, scaled_rows
+from nasbuild.predictor.additive_gp._interaction_kernels import prior_centre, term_kernels
+from nasbuild.predictor.additive_gp._joint_kernel import REACHES, WIDTHS, JointKernel
+from nasbuild.predictor.additive_gp._kernels import Kernels
+from nasbuild.predictor.additive_gp._marginal_likelihood import JITTER
+from nasbuild.predictor.additive_gp._terms import Terms, part_term
+from nasbuild.predictor.additive_gp._warp import Warp
+from nasbuild.space import Architecture, Space, Stage, StageModules, group_codes, group_stages
+from nasbuild.table import ReferenceChanges
+
+_CENTRES = np.log([*[0.1] * len(REACHES), 0.03, *[0.05] * len(WIDTHS), 0.003])
+"""Prior means of the log variances of the joint kernels and of the noise of joint rows."""
+_UNTESTED = 4.0  # factor on these where no joint row tests them
+_WIDTH = 2.0  # prior deviation of the log variances
+_SCALE_NATS = (
+    1.0  # evidence required before effects are said to add up on another scale than that of the labels
+)
+_STEP, _PATIENCE = 2.0, 2  # factor between bends that are tried, and how many worse ones end the search
+_FLOOR = 0.02  # of the median effect, below which an effect is as likely as this to interact
+_OPEN = 1e-3  # of the largest prior variance, from which on single changes leave effects of joint rows open
+_ROUNDS = 3  # in which such effects and the interactions that depend on them are found in turn
+_MOST_OPEN = 300  # parts with a variance of their own
+_LOG_ENDS = -14.0, 5.0
+
+
+@dataclass(frozen=True)
+class SinglesFit:
+    """What was found on one scale of labels.
+
+    Attributes
+    ----------
+    warp
+        The scale, anchored at the reference.
+    theta
+        Variance of each term, (terms,).
+    kernel, features
+        The kernel of joint rows, with the parts of all rows, (rows, parts).
+    log
+        Log variances of the joint kernel, the noise of joint rows last.
+    objective
+        Negative log density of the joint rows' labels given the single changes, in nats; comparable between scales.
+    """
+
+    warp: Warp
+    theta: np.ndarray
+    kernel: JointKernel
+    features: np.ndarray
+    log: np.ndarray
+    objective: float = 0.0
+
+    @property
+    def noise(self) -> float:
+        """Variance of the noise of joint rows."""
+        return float(np.exp(self.log[-1]))
+
+
+def fit_singles(
+    space: Space,
+    architectures: Sequence[Architecture],
+    labels: np.ndarray,
+    changes: ReferenceChanges,
+    recipe: AdditiveRecipe,
+    passing: bool,
+    *,
+    seed: int = 0,
+    warp: Warp | None = None,
+) -> tuple[Design, SinglesFit]:
+    """Find the scale and the variances; the design is centred on the reference.
+
+    Additive variances are found from single changes. The scale and the interactions are found from joint rows alone,
+    given the single changes. Without joint rows, effects are assumed to add up on the labels' own scale, and the
+    interactions keep their prior variances. Where joint rows change parts that no single change does, all variances and
+    the effects of these parts are found from all rows, in turn.
+
+    Parameters
+    ----------
+    changes
+        Of these architectures; its ``row`` is the measured reference.
+    warp
+        A scale that is known already; searched for if None.
+    """
+    row = changes.row
+    assert row is not None
+    opened = _open_parts(changes)
+    table = anchored(design(space, architectures, recipe.without, passing, single=True, parts=opened), row)
+    terms = Terms(space, passing, True)
+    parts = [
+        _SingleParts.of(u, stage, stage.encode(module), table, terms)
+        for u, (stage, module) in enumerate(zip(space.stages, architectures[row].modules, strict=True))
+    ]
+    groups = group_stages(space, architectures)
+    single = changes.counts <= 1
+    problem = _Problem(space, table, parts, groups, labels, row, single, recipe, seed)
+    best = problem.attempt(warp or problem.warp(1.0, 1.0), None)
+    return table, problem.best_scale(best) if warp is None and not single.all() else best
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """The table, and fits of it on given scales."""
+
+    space: Space
+    table: Design
+    parts: Sequence[_SingleParts]
+    groups: Sequence[StageModules]
+    labels: np.ndarray
+    row: int
+    single: np.ndarray
+    recipe: AdditiveRecipe
+    seed: int
+
+    @cached_property
+    def known(self) -> np.ndarray:
+        return np.flatnonzero(self.single)
+
+    @cached_property
+    def joint(self) -> np.ndarray:
+        return np.flatnonzero(~self.single)
+
+    @cached_property
+    def total(self) -> np.ndarray:
+        """Prior covariance of the sums of effects, (rows, rows)."""
+        found = np.zeros((len(self.labels),) * 2)
+        for t, v in enumerate(self.theta):
+            found += v * self.table.kernel(t)
+        return found
+
+    @cached_property
+    def theta(self) -> np.ndarray:
+        """Variances of the terms from single changes, which are exact, (terms,)."""
+        if not self.table.terms:
+            return np.zeros(0)
+        some = self._some(self.known, self.recipe.rows)
+        centre = prior_centre(self.table.terms)
+        log, _ = _maximise(
+            term_kernels(self.table, some),
+            self.warp(1.0, 1.0).forward(self.labels)[some],
+            centre,
+            centre,
+            np.full(len(centre), self.recipe.prior_width),
+            self.recipe.iterations,
+        )
+        return np.exp(log)
+
+    @cached_property
+    def all_rows(self) -> np.ndarray:
+        """Rows from which open effects are found: of a large table, a random choice of each kind."""
+        most = self.recipe.rows
+        joint = self._some(self.joint, max(most // 2, most - len(self.known)))
+        return np.sort(np.concatenate([joint, self._some(self.known, most - len(joint))]))
+
+    @cached_property
+    def all_kernels(self) -> Kernels:
+        return term_kernels(self.table, self.all_rows)
+
+    def _some(self, rows: np.ndarray, most: int) -> np.ndarray:
+        if len(rows) <= most:
+            return rows
+        return np.sort(np.random.default_rng(self.seed).permutation(rows)[:most])
+
+    def warp(self, power: float, bend: float) -> Warp:
+        """A scale that is 0 at the reference and straight there, and bends where the excess passes ``bend``.
+
+        Standardised so that single changes have mean square 1.
+        """
+        ends = float(self.labels.min()), float(self.labels.max())
+        raw = Warp(power, float(self.labels[self.row]), bend, 0.0, 1.0, *ends)
+        square = float(np.mean(raw.forward(self.labels[self.known]) ** 2))
+        return replace(raw, spread=float(np.sqrt(square)) or 1.0)
+
+    def best_scale(self, best: SinglesFit) -> SinglesFit:
+        """The scale of highest density: plain, or bent one way or the other from some excess on."""
+        excess = self.labels - self.labels[self.row]
+        least, most = 2 * _typical(excess[self.known]), 2 * float(np.abs(excess).max())
+        for power in (0.0, 2.0):
+            bend, worse, last = most, 0, best
+            while bend >= least and worse < _PATIENCE:
+                last = self.attempt(self.warp(power, bend), last)
+                last = replace(last, objective=last.objective + _SCALE_NATS)
+                worse = 0 if last.objective < best.objective else worse + 1
+                best = last if last.objective < best.objective else best
+                bend /= _STEP
+        return best
+
+    def attempt(self, warp: Warp, start: SinglesFit | None) -> SinglesFit:
+        """The fit on one scale, with variances optimised from those of ``start``."""
+        z, known, joint = warp.forward(self.labels), self.known, self.joint
+        inverse = cho_factor(self.total[np.ix_(known, known)] + JITTER * np.eye(len(known)), lower=True)
+        alpha = cho_solve(inverse, z[known])
+        if not len(joint):
+            return self._fit(warp, self.theta, known, alpha, _CENTRES + np.log(_UNTESTED))
+        cross = self.total[np.ix_(joint, known)]
+        left = self.total[np.ix_(joint, joint)] - cross @ cho_solve(inverse, cross.T)
+        if left.max() > _OPEN * self.total.max():
+            return self._with_open_effects(warp, z)
+        found = self._fit(warp, self.theta, known, alpha, _CENTRES if start is None else start.log)
+        own = found.features[joint]
+        kernels = Kernels.of([*found.kernel.kernels(own, own), np.eye(len(joint))])
+        width = np.full(len(_CENTRES), _WIDTH)
+        log, value = _maximise(
+            kernels, z[joint] - cross @ alpha, found.log, _CENTRES, width, self.recipe.iterations
+        )
+        return self._with(found, log, value - warp.log_jacobian(self.labels[joint]))
+
+    def _with_open_effects(self, warp: Warp, z: np.ndarray) -> SinglesFit:
+        """The fit where joint rows change parts that no single change does."""
+        rows, terms = self.all_rows, len(self.theta)
+        joint = ~self.single[rows]
+        centre = np.concatenate([prior_centre(self.table.terms), _CENTRES])
+        width = np.concatenate([np.full(terms, self.recipe.prior_width), np.full(len(_CENTRES), _WIDTH)])
+        log = np.concatenate([np.log(self.theta), _CENTRES])
+        # At first every joint row is a sum with a large error. From the fit on another scale it would not leave that one.
+        first = self.all_kernels.and_more([np.diag(joint.astype(float))])
+        alpha = _solve(first, z[rows], np.append(self.theta, np.mean(z[rows] ** 2)))
+        found = self._fit(warp, self.theta, rows, alpha, _CENTRES)
+        for _ in range(_ROUNDS):
+            own = found.features[rows]
+            kernels = self.all_kernels.and_more(
+                [*found.kernel.kernels(own, own), np.diag(joint.astype(float))]
+            )
+            log, value = _maximise(kernels, z[rows], log, centre, width, self.recipe.iterations)
+            theta = np.exp(log)
+            given = kernels.among(np.flatnonzero(~joint)).minus_log_density(z[rows][~joint], theta, JITTER)
+            value -= given[0] if given is not None else 0.0
+            found = self._fit(warp, theta[:terms], rows, _solve(kernels, z[rows], theta), log[terms:])
+        return self._with(found, found.log, value - warp.log_jacobian(self.labels[rows][joint]))
+
+    def _fit(
+        self, warp: Warp, theta: np.ndarray, rows: np.ndarray, alpha: np.ndarray, log: np.ndarray
+    ) -> SinglesFit:
+        """From the inverse covariance of some rows times their warped labels."""
+        weights = _weights(self.table, theta, rows, alpha)
+        kernel = JointKernel(self.space, _tables(self.parts, weights), np.exp(log[:-1]))
+        return SinglesFit(warp, theta, kernel, kernel.features(self.groups), log)
+
+    @staticmethod
+    def _with(found: SinglesFit, log: np.ndarray, objective: float) -> SinglesFit:
+        kernel = found.kernel.with_variances(np.exp(log[:-1]))
+        return replace(found, log=log, kernel=kernel, objective=objective)
+
+
+def _open_parts(changes: ReferenceChanges) -> list[str]:
+    """Names of the terms of parts that only joint rows change: each has a variance of its own."""
+    alone = {part for parts in changes.parts if len(parts) == 1 for part in parts}
+    every = {part for parts in changes.parts for part in parts}
+    return [
+        part_term(part.stage, part.layer, part.feature)
+        for part in sorted(every - alone, key=str)
+        if part.layer is not None and part.feature is not None
+    ][:_MOST_OPEN]
+
+
+def anchored(table: Design, row: int) -> Design:
+    """The design centred on a row instead of on the table's mean, so that all kernels are 0 there."""
+    first = table.values.first
+    at_row = [stage.tocsr()[row].toarray().ravel() for stage in table.values.stages]
+    whole = np.array(at_row).reshape(len(at_row), int(first[-1]))
+    means = tuple(whole[:, first[t] : first[t + 1]] for t in range(len(table.terms)))
+    return Design(table.terms, table.values, means)
+
+
+def _typical(excess: np.ndarray) -> float:
+    """Median size of the effects that are not 0."""
+    size = np.abs(excess[excess != 0])
+    return float(np.median(size)) if len(size) else 1.0
+
+
+def _solve(kernels: Kernels, values: np.ndarray, theta: np.ndarray) -> np.ndarray:
+    """Inverse of the weighted sum of the kernels times values, (rows,)."""
+    total = kernels.total(theta)
+    total[np.diag_indices(len(total))] += JITTER
+    return cho_solve(cho_factor(total, lower=True, overwrite_a=True), values)
+
+
+def _maximise(
+    kernels: Kernels,
+    values: np.ndarray,
+    start: np.ndarray,
+    centre: np.ndarray,
+    width: np.ndarray,
+    iterations: int,
+) -> tuple[np.ndarray, float]:
+    """Log variances of the kernels by maximum a posteriori, without noise but `JITTER`; and the minimum in nats."""
+
+    def objective(log: np.ndarray) -> tuple[float, np.ndarray]:
+        away, theta = (log - centre) / width, np.exp(log)
+        found = kernels.minus_log_density(values, theta, JITTER)
+        if found is None:
+            return 1e10, np.zeros(len(log))
+        return found[0] + 0.5 * float(away @ away), found[1][:-1] * theta + away / width
+
+    best = minimize(
+        objective,
+        np.clip(start, *_LOG_ENDS),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[_LOG_ENDS] * len(centre),
+        options={"maxiter": iterations},
+    )
+    return best.x, float(best.fun)
+
+
+def _weights(table: Design, theta: np.ndarray, some: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Posterior mean weights of all columns, given the inverse covariance of some rows times their labels."""
+    found = np.zeros(int(table.values.first[-1]))
+    for t, v in enumerate(theta):
+        mean = table.means[t].sum(axis=0)
+        found[table.values.columns(t)] = v * (table.rows(t)[some].T @ alpha - mean * alpha.sum())
+    return found
+
+
+@dataclass(frozen=True)
+class _SingleParts:
+    """All choices of a stage, each alone in the module of the reference.
+
+    Attributes
+    ----------
+    shape
+        Of the stage's array in `JointKernel.effects`.
+    places
+        Where each choice stands in it, (choices, 3).
+    rows
+        Rows of all terms side by side, that of the reference first, (1 + choices, columns).
+    """
+
+    shape: tuple[int, int, int]
+    places: np.ndarray
+    rows: csr_matrix
+
+    @classmethod
+    def of(cls, u: int, stage: Stage, code: np.ndarray, table: Design, terms: Terms) -> _SingleParts:
+        """From the reference's module of stage ``u``, as a code (depth, features)."""
+        places, codes = [], [code]
+        for d, depth in enumerate(stage.depths):
+            if depth != len(code):
+                last = code[-1:] if len(code) else np.zeros((1, code.shape[1]), dtype=code.dtype)
+                more = np.repeat(last, max(depth - len(code), 0), axis=0)
+                places.append((0, 0, d))
+                codes.append(np.concatenate([code[:depth], more]))
+        for n, layer in enumerate(code):
+            for f, feature in enumerate(stage.features):
+                shared = feature.name in stage.shared
+                if layer[f] == feature.absent or (shared and n):
+                    continue
+                for choice in range(len(feature.choices)):
+                    if choice not in (layer[f], feature.absent):
+                        changed = code.copy()
+                        changed[slice(None) if shared else n, f] = choice
+                        places.append((1 + n, f, choice))
+                        codes.append(_consistent(stage, changed, f))
+        modules = group_codes(codes)
+        rows = scaled_rows(table.terms, [grouped_entries(terms, u, modules)], [modules])
+        choices = max([len(stage.depths), *(len(feature.choices) for feature in stage.features)])
+        shape = 1 + max(stage.depths), max(len(stage.features), 1), choices
+        return cls(shape, np.array(places, dtype=np.int64).reshape(-1, 3), csr_matrix(rows.whole))
+
+    def effects(self, weights: np.ndarray) -> np.ndarray:
+        """Effect of each choice by the weights of all columns, (choices,)."""
+        values = self.rows @ weights
+        return values[1:] - values[0]
+
+
+def _consistent(stage: Stage, code: np.ndarray, changed: int) -> np.ndarray:
+    """A module whose features exist where their conditions hold; one that begins to exist has its first choice."""
+    if not stage.conditional:
+        return code
+    found = code.copy()
+    for _ in stage.features:  # a condition may hang on a feature that has one itself
+        for f, feature in enumerate(stage.features):
+            if f == changed or not feature.when:
+                continue
+            exists = np.ones(len(found), dtype=bool)
+            for parent, wanted in stage.conditions[f]:
+                exists &= np.isin(found[:, parent], list(wanted))
+            first = next(c for c in range(len(feature.choices)) if c != feature.absent)
+            own = np.where(found[:, f] == feature.absent, first, found[:, f])
+            found[:, f] = np.where(exists, own, feature.absent)
+    return found
+
+
+def _tables(parts: Sequence[_SingleParts], weights: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Arrays of `JointKernel.effects`; tiny effects count as a small one."""
+    values = [part.effects(weights) for part in parts]
+    least = max(_FLOOR * _typical(np.concatenate(values)), 1e-12)
+    found = []
+    for part, own in zip(parts, values, strict=True):
+        table = np.zeros(part.shape)
+        sizes = np.where(own < 0, np.minimum(own, -least), np.maximum(own, least))
+        table[tuple(part.places.T)] = sizes
+        found.append(table)
+    return tuple(found)
