@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
+from nasbuild.predictor import one_thread
 from nasbuild.report import (
     Scale,
     draw_front,
@@ -23,6 +24,7 @@ _MOST_TARGETS = 2
 _MOST_VERDICTS, _CELLS = 5, 7
 
 
+@one_thread()
 def fit_html(fit: Fit) -> str:
     """Verdicts of all targets, pictures of the first two, and their front; below 20,000 characters."""
     head = f"{len(fit.table):,} architectures of {fit.space.name!r}, recipe {fit.recipe.name!r}"

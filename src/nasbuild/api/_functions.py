@@ -16,7 +16,7 @@ from nasbuild.score import fit as score_fit
 from nasbuild.score import load_fit as load_score_fit
 from nasbuild.score.graphs import GraphFit
 from nasbuild.space import Space
-from nasbuild.table import Table, read_table
+from nasbuild.table import Table, read_tables
 
 if TYPE_CHECKING:
     pass
@@ -41,7 +41,7 @@ def fit(
     ----------
     table
         A `nasbuild.table.Table`, or anything that `nasbuild.read_table` reads: a file, a pandas or polars frame, an Optuna
-        study.
+        study. A list of these is joined by architecture or id (`nasbuild.read_tables`).
     targets
         Metrics or equations of metrics, such as ``"acc"`` or ``"acc / log10(latency)"``.
     space
@@ -77,7 +77,8 @@ def fit(
     """
     wanted = texts(targets, "targets")
     if not isinstance(table, Table):
-        table = read_table(table, space, metrics=wanted if space is None else None)
+        sources = table if isinstance(table, list | tuple) else [table]
+        table = read_tables(sources, space, metrics=wanted if space is None else None)
     with reporting(progress) as report:
         found = score_fit(
             table,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nasbuild.cli._inputs import only_graphs, read, space_with
+from nasbuild.cli._inputs import only_graphs, only_one, read, space_with
 from nasbuild.cli._options import (
     CostsOption,
     GraphsOption,
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 def check(
     space: SpaceOrGraphsOption = None,
     data: Annotated[
-        str | None, typer.Option("--data", help="table to check; default: check only the space")
+        list[str] | None,
+        typer.Option(
+            "--data", help="table to check; may be repeated, see fit; default: check only the space"
+        ),
     ] = None,
     graphs: GraphsOption = None,
     costs: CostsOption = None,
@@ -48,7 +51,7 @@ def check(
 
     out = Output(as_json)
     if graphs is not None:
-        check_graphs(out, only_graphs(graphs, space, merge), data)
+        check_graphs(out, only_graphs(graphs, space, merge), only_one(data) if data else None)
         return
     table = read(space, data, merge, skip_bad, costs) if data else None
     if table is not None:

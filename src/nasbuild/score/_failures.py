@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
+from nasbuild.predictor import one_thread
 from nasbuild.score._failure_columns import FailureColumns
 from nasbuild.space import Architecture, Space, group_codes
 
@@ -100,6 +101,7 @@ class Failures:
         return expit(self.log_odds(architectures))
 
 
+@one_thread()
 def fit_failures(
     space: Space, architectures: Sequence[Architecture], failed: np.ndarray, seed: int = 0
 ) -> Failures | None:

@@ -44,6 +44,8 @@ class Source:
         Rows by their place that have nasbuild's own form, ``{"id", "arch", "metrics"}``.
     separator, commas
         How a text file separates fields, and whether it has decimal commas; they are points in the rows.
+    unnamed
+        Whether a column of a text file has no name; it is not in the rows.
     literals
         Columns whose texts are nested data, each ``python`` or ``json``.
     directions
@@ -56,6 +58,7 @@ class Source:
     own_form: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     separator: str | None = None
     commas: bool = False
+    unnamed: bool = False
     literals: dict[str, str] = field(default_factory=dict)
     directions: dict[str, str] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
@@ -129,7 +132,8 @@ def _of_text(path: Path, form: str, columns: Columns | None) -> Source:
         if not isinstance(row, TableError):
             for name, value in row[1].items():
                 row[1][name] = unguarded(value)
-    return Source(str(path), list(held.rows), separator=held.separator, commas=held.commas)
+    unnamed = any(not name for name in held.header)
+    return Source(str(path), list(held.rows), separator=held.separator, commas=held.commas, unnamed=unnamed)
 
 
 def _of_frame(frame: Any, where: str) -> Source:

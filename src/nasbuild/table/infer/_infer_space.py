@@ -152,8 +152,10 @@ def guess_space(
             space = replace(space, columns=None)
             break
     questions.check()
-    notes = (*draft.notes, *draft.left_out())
-    return Guess(space, len(held.good), notes, tuple(questions.asked), held.where, held)
+    notes = [*draft.notes, *draft.left_out()]
+    if held.unnamed:
+        notes.append("a column without a name, such as the index that pandas writes, was left out")
+    return Guess(space, len(held.good), tuple(notes), tuple(questions.asked), held.where, held)
 
 
 def _is_plain(space: Space, source: Source) -> bool:
