@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -112,6 +113,12 @@ def stage_records(space: Space) -> list[dict[str, Any]]:
             "listed": stage.modules is not None,
             "features": {f.name: [plain_choice(c) for c in f.shown] for f in stage.features},
             "shared": sorted(stage.shared),
+            "conditions": {
+                f.name: {other: [plain_choice(c) for c in choices] for other, choices in f.when}
+                for f in stage.features
+                if f.when
+            },
+            "ranges": {f.name: asdict(f.range) for f in stage.features if f.range is not None},
         }
         for stage in space.stages
     ]
