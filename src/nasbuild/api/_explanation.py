@@ -84,7 +84,9 @@ class Explanation(Mapping[str, Any]):
             verdict = target["known"] or target["trust"]["verdict"]
             steps = [line for step in target["next"] for line in _step_lines(step, target["target"])]
             findings = [f["text"] if isinstance(f, Mapping) else f for f in target["findings"]]
-            found.append((target["target"], [verdict, *findings, *steps]))
+            # A target that is known exactly says so instead of a verdict, and among its findings.
+            lines = dict.fromkeys([verdict, *findings])
+            found.append((target["target"], [*lines, *steps]))
         return found
 
 

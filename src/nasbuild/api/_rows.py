@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from nasbuild.space import Space
 
 _SHOWN = 10
+_ARCH = "arch."
+"""Globals of an architecture, which its id has as well."""
 
 
 class Rows(Sequence[Mapping[str, Any]]):
@@ -147,7 +149,14 @@ class Rows(Sequence[Mapping[str, Any]]):
         """Values by column: id and architecture first, then the other fields."""
         found = {} if self._space is None else architecture_columns(self._space, self)
         flat = self._flat()
-        others = [name for name in self._names() if name not in found]
+        names = self._names()
+        # What was told stands under its own name as well.
+        twice = {f"metrics.{name}" for name in names}
+        others = [
+            name
+            for name in names
+            if name not in found and name not in twice and not (found and name.startswith(_ARCH))
+        ]
         return found | {name: [row.get(name) for row in flat] for name in others}
 
     def _flat(self) -> list[dict[str, Any]]:
@@ -163,7 +172,8 @@ class Rows(Sequence[Mapping[str, Any]]):
         names = [
             name
             for name in self._names()
-            if name == "id" or (not name.startswith("metrics.") and len({row.get(name) for row in flat}) > 1)
+            if name == "id"
+            or (not name.startswith(("metrics.", _ARCH)) and len({row.get(name) for row in flat}) > 1)
         ]
         return names, [[_text(row.get(name)) for name in names] for row in flat[:_SHOWN]]
 
