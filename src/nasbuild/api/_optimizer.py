@@ -264,13 +264,17 @@ class Optimizer:
         found = self._evaluations()
         inside = np.flatnonzero(found.inside)
         best = inside[np.argsort(-found.signs[index] * found.values[inside, index], kind="stable")][:n]
-        return Rows(self._result_rows(found, best), f"{len(best):,} best for {names[index]}", space=self.space)
+        return Rows(
+            self._result_rows(found, best), f"{len(best):,} best for {names[index]}", space=self.space
+        )
 
     def front(self) -> Rows:
         """What was told within the bounds and nothing else told dominates; of one target, the best."""
         found = self._evaluations()
         kept = best_rows(found, 1)
-        return Rows(self._result_rows(found, kept), f"front of {len(kept):,} for {self._named()}", space=self.space)
+        return Rows(
+            self._result_rows(found, kept), f"front of {len(kept):,} for {self._named()}", space=self.space
+        )
 
     @property
     def fit(self) -> Fit:

@@ -24,7 +24,7 @@ class FitPlot:
     Examples
     --------
     >>> import nasbuild as nb
-    >>> fit = nb.fit(nb.load_builtin("digits-macro").select(range(0, 1728, 29)), ["loss", "macs"], recipe="ridge")
+    >>> fit = nb.fit(nb.load_builtin("digits-macro").select(range(0, 1728, 29)), ["loss", "macs"], recipe="ridge", baselines=False)
     >>> [axes.get_xlabel() for axes in fit.plot.front().axes]
     ['macs [MACs]']
     """

@@ -34,7 +34,7 @@ from nasbuild.report.draw._module_chains import (
     draw_modules,
     draw_panels,
 )
-from nasbuild.report.draw._overview import draw_front, draw_importance, draw_module_heat
+from nasbuild.report.draw._overview import draw_effects, draw_front, draw_importance, draw_module_heat
 from nasbuild.report.draw._trust_plots import hop_name
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "Scale",
     "choice_text",
     "draw_architecture",
+    "draw_effects",
     "draw_front",
     "draw_importance",
     "draw_legend",

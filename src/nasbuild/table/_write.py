@@ -109,9 +109,7 @@ def architecture_columns(space: Space, rows: Sequence[Mapping[str, Any]]) -> dic
     >>> architecture_columns(space, [{"id": "a", "arch": {"stages": [[{"kernel": 3}]]}}])
     {'id': ['a'], 'stage1.depth': [1], 'stage1.0.kernel': [3], 'stage1.1.kernel': [None]}
     """
-    table = _flat_rows(
-        space, [{ID: row[ID], "arch": row["arch"]} for row in rows], apart=False
-    )
+    table = _flat_rows(space, [{ID: row[ID], "arch": row["arch"]} for row in rows], apart=False)
     if space.columns is not None:
         table = as_in_own_table(space, space.columns, table)
     return {name: table[name].to_pylist() for name in table.column_names}
@@ -119,7 +117,9 @@ def architecture_columns(space: Space, rows: Sequence[Mapping[str, Any]]) -> dic
 
 def _flat_rows(space: Space, rows: Sequence[Mapping[str, Any]], *, apart: bool) -> pa.Table:
     names = list(dict.fromkeys(name for row in rows for name in row.get("metrics", ())))
-    columns = {n: np.array([_number(row.get("metrics", {}).get(n)) for row in rows], dtype=np.float64) for n in names}
+    columns = {
+        n: np.array([_number(row.get("metrics", {}).get(n)) for row in rows], dtype=np.float64) for n in names
+    }
     architectures = [parse_architecture(space, row["arch"]) for row in rows]
     return to_arrow(space, [row[ID] for row in rows], architectures, columns, apart=apart, own=True)
 
