@@ -41,7 +41,7 @@ def test_rows_of_one_architecture_become_one_and_new_ones_are_added(tmp_path: Pa
     assert values(both, "acc") == {"a": 70, "b": 72, "c": 74}
     assert values(both, "ms") == {"a": 2, "c": 4.5, "k5-k5": 6}
     texts = {note.kind: note.text for note in both.notes}
-    assert texts["joined"] == f"{paths[1]}: 2 of 3 architectures are in a table before it as well"
+    assert texts["joined"] == f"{paths[1]}: of 3 architectures, 2 are in a table before it and 1 are new"
     assert "repeated" not in texts
     assert "averaged" not in texts
 

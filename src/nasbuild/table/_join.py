@@ -98,7 +98,7 @@ def join_tables(tables: Sequence[Table], names: Sequence[str] = ()) -> Table:
     >>> from nasbuild.table import join_tables
     >>> joined = join_tables([table.select([0, 1]), table.select([1, 2])])
     >>> len(joined), joined.notes[0].text
-    (3, 'table 2: 1 of 2 architectures are in a table before it as well')
+    (3, 'table 2: of 2 architectures, 1 are in a table before it and 1 are new')
     """
     space, names = tables[0].space, list(names) or [f"table {n}" for n in range(1, len(tables) + 1)]
     groups: dict[Any, list[Row]] = {}
@@ -109,7 +109,8 @@ def join_tables(tables: Sequence[Table], names: Sequence[str] = ()) -> Table:
             raise TableError("has another space than the table before it", where=where)
         common = sum(architecture in groups for architecture in table.architectures)
         if groups:
-            text = f"{where}: {common:,} of {counted(len(table), 'architecture')} are in a table before it as well"
+            new = len(table) - common
+            text = f"{where}: of {counted(len(table), 'architecture')}, {common:,} are in a table before it and {new:,} are new"
             notes.append(Note("joined", text))
         notes += [note for note in table.notes if note.kind not in _RECOMPUTED]
         for row in _rows(table, where):

@@ -17,7 +17,14 @@ _SURELY = 10
 _WIDE = 30
 _KERNELS = ("k", "ks", "kernel_size", "kernel_sizes", "kernels")
 _EXPANDS = ("e", "er", "expand_ratio", "expand_ratios", "expansion", "expansions", "expands")
-_SINGULARS = {"depth": "layers", "ops": "op", "widths": "width"}
+_SINGULARS = {
+    "depth": "layers",
+    "ops": "op",
+    "widths": "width",
+    "arch": "op",
+    "arch_str": "op",
+    "architecture": "op",
+}
 
 
 @dataclass
